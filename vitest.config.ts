@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config'
+import type { Reporter, TestModule } from 'vitest/node'
+
+/** The closing line that a person, and any machine that runs `.ci/run`, can read without knowing vitest. */
+const tally: Reporter = {
+  onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandledErrors) {
+    let passed = 0
+    let failed = unhandledErrors.length
+    for (const module of modules) {
+      if (module.errors().length > 0) failed++
+      for (const test of module.children.allTests()) {
+        if (test.result().state === 'passed') passed++
+        else failed++ // a test that was skipped has not passed
+      }
+    }
+    process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
+  },
+}
+
+export default defineConfig({
+  test: {
+    include: ['packages/*/test/**/*.test.ts'],
+    reporters: ['default', tally],
+    // Child processes, real signals and real sockets on two cores: the limit is for a hang, not a speed.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    restoreMocks: true,
+  },
+})
