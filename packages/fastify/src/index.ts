@@ -1,1 +1,44 @@
-export {}
+import { type AdapterOptions, attach, type Drain } from '@podrain/core'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The drain of this application. */
+    drain: Drain
+  }
+}
+
+export type GracefulShutdownOptions = AdapterOptions
+
+const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options) => {
+  if (app.hasDecorator('drain')) {
+    throw new Error('gracefulShutdown is registered twice: register it once, at the root, before your other plugins')
+  }
+  const { drain, handle } = attach(options.drain ? options : { logger: app.log, ...options })
+  app.decorate('drain', drain)
+  drain.watch(app.server, { close: () => app.close(), name: 'fastify.close()' })
+  // The hook also sees the second server that listen({ host: 'localhost' }) opens, and inject().
+  app.addHook('onRequest', function podrainOnRequest(request, reply, done) {
+    if (handle(request.raw, reply.raw)) reply.hijack()
+    else done()
+  })
+  // Closed by hand, as tests do: let go of the process. During a drain this does nothing.
+  if (!options.drain) app.addHook('onClose', () => drain.dispose())
+}
+
+/**
+ * Fastify plugin. Register it first, at the root.
+ *
+ * @example
+ * await app.register(gracefulShutdown)
+ *
+ * @throws {TypeError | RangeError} for a bad option
+ * @throws {Error} when registered twice
+ */
+export const gracefulShutdown: FastifyPluginAsync<GracefulShutdownOptions> = fastifyPlugin(plugin, {
+  fastify: '5.x',
+  name: '@podrain/fastify',
+})
+
+export type { AdapterOptions, Drain, FastifyInstance }

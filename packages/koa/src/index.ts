@@ -1,1 +1,35 @@
-export {}
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type AdapterOptions, attach, type Drain } from '@podrain/core'
+
+/** What the middleware needs of Koa's context, in Koa 2 and 3. */
+export interface KoaContext {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  respond?: boolean
+}
+
+export interface DrainMiddleware {
+  (context: KoaContext, next: () => Promise<unknown>): Promise<unknown>
+  /** The drain of this application. */
+  readonly drain: Drain
+}
+
+/**
+ * Koa middleware. Use it first: what is used before it can keep a probe or the hook from its endpoint.
+ *
+ * @example
+ * app.use(drain())
+ *
+ * @throws {TypeError | RangeError} for a bad option
+ */
+export function drain(options: AdapterOptions = {}): DrainMiddleware {
+  const { drain, handle } = attach(options)
+  async function drainMiddleware(context: KoaContext, next: () => Promise<unknown>): Promise<unknown> {
+    if (!handle(context.req, context.res)) return next()
+    context.respond = false // answered on the response itself
+    return undefined
+  }
+  return Object.assign(drainMiddleware, { drain })
+}
+
+export type { AdapterOptions, Drain }

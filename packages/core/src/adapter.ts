@@ -1,0 +1,54 @@
+import { Drain } from './drain.js'
+import { controlEndpoints, type EndpointOptions, endpointOptionNames, type Handler } from './endpoints.js'
+import { type DrainOptions, drainOptionNames } from './options.js'
+import { knownKeys, plainObject } from './validate.js'
+
+/** The options of every adapter: those of the drain and those of the control endpoints. */
+export interface AdapterOptions extends DrainOptions, EndpointOptions {
+  /** A drain to share with another application or a queue worker, in place of one of its own. */
+  drain?: Drain
+}
+
+export interface Attachment {
+  readonly drain: Drain
+  /** Counts the request; answers it, and returns true, if it is for a control endpoint. */
+  readonly handle: Handler
+}
+
+/**
+ * What every adapter is built on.
+ * @throws {TypeError | RangeError} as `Drain` and `controlEndpoints`; also when options of a drain come with a drain
+ */
+export function attach(options: AdapterOptions = {}): Attachment {
+  plainObject('options', options)
+  const { drain: shared, ...rest } = options
+  knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, 'drain'])
+  const [drainOptions, endpointOptions] = split(rest)
+  if (shared !== undefined && !(shared instanceof Drain)) {
+    throw new TypeError(
+      'Expected `drain` to be a Drain from @podrain/core (are there two copies of it in node_modules?)',
+    )
+  }
+  const [extra] = shared ? Object.keys(drainOptions) : []
+  if (extra !== undefined) {
+    throw new TypeError(`Option \`${extra}\` came together with \`drain\`: give it to the Drain that you pass`)
+  }
+  const drain = shared ?? new Drain(drainOptions)
+  const answer = controlEndpoints(drain, endpointOptions)
+  return {
+    drain,
+    handle(request, response) {
+      drain.track(request, response)
+      return answer(request, response)
+    },
+  }
+}
+
+function split(options: DrainOptions & EndpointOptions): [DrainOptions, EndpointOptions] {
+  const isEndpointOption = (name: string): boolean => (endpointOptionNames as readonly string[]).includes(name)
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return [
+    Object.fromEntries(given.filter(([name]) => !isEndpointOption(name))),
+    Object.fromEntries(given.filter(([name]) => isEndpointOption(name))),
+  ]
+}

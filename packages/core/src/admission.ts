@@ -1,0 +1,53 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { Logger } from './log.js'
+import { routeOf } from './request.js'
+
+/** The kubelet sends none of these; a proxy in front of the pod adds at least one. */
+const proxyHeaders = ['forwarded', 'via', 'x-real-ip']
+const proxyPrefixes = ['x-forwarded-', 'x-envoy-']
+
+/** Milliseconds between two lines about refused callers: a crawler must not fill the log. */
+const quietly = 60_000
+
+/**
+ * Who may start a drain. A GET that takes a pod out of service is a known class of attack (CVE-2024-40632), so a caller
+ * that came through a proxy is refused, and with a token every caller that does not have it.
+ */
+export class Admission {
+  readonly #token: Buffer | undefined
+  readonly #logger: Logger
+  #spokeAt = Number.NEGATIVE_INFINITY
+
+  constructor(token: string | undefined, logger: Logger) {
+    this.#token = token === undefined ? undefined : digest(`Bearer ${token}`)
+    this.#logger = logger
+  }
+
+  /** Whether the caller may. A refusal is loud in the log: to the kubelet a refused hook looks like a successful one. */
+  admits(request: IncomingMessage): boolean {
+    const header = Object.keys(request.headers).find(
+      (name) => proxyHeaders.includes(name) || proxyPrefixes.some((prefix) => name.startsWith(prefix)),
+    )
+    if (header !== undefined) return this.#refuse(request, `it came through a proxy (header ${header})`)
+    // Digests are of one length, as a comparison in constant time wants.
+    if (this.#token && !timingSafeEqual(this.#token, digest(request.headers.authorization ?? ''))) {
+      return this.#refuse(request, 'its `Authorization: Bearer` is not the `token`')
+    }
+    return true
+  }
+
+  #refuse(request: IncomingMessage, why: string): false {
+    const now = Date.now()
+    if (now - this.#spokeAt >= quietly) {
+      this.#spokeAt = now
+      const from = request.socket.remoteAddress ?? 'an unknown address'
+      this.#logger.warn(`refused ${request.method} ${routeOf(request)} from ${from}: ${why}`)
+    }
+    return false
+  }
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}

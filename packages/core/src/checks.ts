@@ -1,0 +1,58 @@
+import { systemClock, timedOut, within } from './clock.js'
+import { describe } from './hooks.js'
+import type { Logger } from './log.js'
+
+/** Throws or rejects when the application is not fit to serve. The signal aborts when the time is up. */
+export type Check = (signal: AbortSignal) => unknown
+
+export type CheckOutcome = 'ok' | 'failed' | 'timed out'
+
+/** The application's own conditions for being ready. */
+export class Checks {
+  readonly #checks: [name: string, check: Check][]
+  readonly #timeout: number
+  readonly #logger: Logger
+  readonly #last = new Map<string, CheckOutcome>()
+  #running: Promise<Record<string, CheckOutcome>> | undefined
+
+  constructor(checks: Readonly<Record<string, Check>>, timeout: number, logger: Logger) {
+    this.#checks = Object.entries(checks)
+    this.#timeout = timeout
+    this.#logger = logger
+  }
+
+  /** Runs all at once. A probe that comes while they run joins them, so that a slow database is not asked twice. */
+  run(): Promise<Record<string, CheckOutcome>> {
+    this.#running ??= Promise.all(
+      this.#checks.map(async ([name, check]) => [name, await this.#run(name, check)] as const),
+    )
+      .then(Object.fromEntries<CheckOutcome>)
+      .finally(() => {
+        this.#running = undefined
+      })
+    return this.#running
+  }
+
+  async #run(name: string, check: Check): Promise<CheckOutcome> {
+    const abort = new AbortController()
+    let outcome: CheckOutcome = 'ok'
+    let why = ''
+    try {
+      const answer = await within(systemClock, this.#timeout, (async () => check(abort.signal))())
+      if (answer === timedOut) {
+        outcome = 'timed out'
+        why = ` after ${this.#timeout} ms`
+        abort.abort()
+      }
+    } catch (error) {
+      outcome = 'failed'
+      why = `: ${describe(error)}`
+    }
+    // A probe comes every second: say it once. The caller learns no details, they may hold secrets.
+    const before = this.#last.get(name) ?? 'ok'
+    this.#last.set(name, outcome)
+    if (outcome !== 'ok' && before === 'ok') this.#logger.warn(`readiness check "${name}" ${outcome}${why}`)
+    if (outcome === 'ok' && before !== 'ok') this.#logger.info(`readiness check "${name}" is ok again`)
+    return outcome
+  }
+}

@@ -1,0 +1,50 @@
+import { performance } from 'node:perf_hooks'
+
+/** Where a drain gets its time from. Replace it in tests; everything else in podrain reads only this. */
+export interface Clock {
+  /** Milliseconds on a clock that never jumps: the wall clock may be set while a pod terminates. */
+  now(): number
+  /**
+   * Calls `fn` once, `ms` milliseconds from now, and returns the function that cancels it.
+   * `hold` says whether the timer keeps the process alive until then (default `false`).
+   */
+  after(ms: number, fn: () => void, hold?: boolean): () => void
+}
+
+/** The monotonic clock of the process. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(ms, fn, hold = false) {
+    const timer = setTimeout(fn, ms)
+    if (!hold) timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+/** What `within` answers when the time ran out first. */
+export const timedOut: unique symbol = Symbol('timed out')
+
+/** The promise's value, or `timedOut` once `ms` milliseconds have passed. The process stays alive meanwhile. */
+export async function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | typeof timedOut> {
+  let cancel = () => {}
+  const limit = new Promise<typeof timedOut>((resolve) => {
+    cancel = clock.after(Math.max(0, ms), () => resolve(timedOut), true)
+  })
+  try {
+    return await Promise.race([promise, limit])
+  } finally {
+    cancel()
+  }
+}
+
+/** Waits until `done`, but no longer than `limit()` milliseconds, asking again every `pause` milliseconds. */
+export async function until(
+  clock: Clock,
+  pause: number,
+  limit: () => number,
+  done: () => boolean | Promise<boolean>,
+): Promise<void> {
+  while (!(await done()) && limit() > 0) {
+    await new Promise<void>((resolve) => clock.after(Math.min(pause, limit()), resolve, true))
+  }
+}

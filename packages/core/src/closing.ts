@@ -1,0 +1,59 @@
+import type { Budget } from './budget.js'
+import { type Clock, until } from './clock.js'
+import { delivered } from './delivery.js'
+import type { Hooks } from './hooks.js'
+import type { DrainReport, OpenRequest } from './report.js'
+import type { Tasks } from './tasks.js'
+import type { Traffic } from './traffic.js'
+
+/** Milliseconds a client gets to close its side after ours, and how often that is looked at. */
+const goodbye = 500
+const pause = 10
+
+export interface Closing {
+  readonly clock: Clock
+  readonly budget: Budget
+  readonly traffic: Traffic
+  readonly tasks: Tasks
+  readonly frameworks: Hooks
+  readonly onClose: Hooks
+}
+
+/** What the closing adds to the report. */
+export type Closed = Pick<DrainReport, 'forced' | 'unfinishedTasks' | 'hooks' | 'undeliveredBytes'>
+
+/**
+ * The way from a drained server to the exit. Each step gets what is left of the budget, and half of it where a later
+ * step still needs some.
+ */
+export async function close({ clock, budget, traffic, tasks, frameworks, onClose }: Closing): Promise<Closed> {
+  const ports = traffic.ports()
+  const half = (): (() => number) => {
+    const end = clock.now() + budget.left / 2
+    return () => end - clock.now()
+  }
+  traffic.unlisten()
+  // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
+  await until(clock, pause, half(), () => traffic.survey(clock.now()).busy === 0 && tasks.size === 0)
+  const unfinishedTasks = tasks.names
+  // The framework's own close waits for its connections, and some never end by themselves: both at the same time.
+  const [closed, forced] = await Promise.all([
+    frameworks.runTogether(() => budget.left / 2),
+    partWithClients(clock, traffic, half()),
+  ])
+  const hooks = [...closed, ...(await onClose.runNewestFirst(() => budget.left))]
+  const undeliveredBytes = await delivered(clock, ports, () => budget.left)
+  return { forced, unfinishedTasks, hooks, undeliveredBytes }
+}
+
+/** Ends every connection: those with a request once it is answered, the others at once. Returns what had to be cut. */
+async function partWithClients(clock: Clock, traffic: Traffic, limit: () => number): Promise<OpenRequest[]> {
+  const patience = clock.now() + goodbye
+  const gone = (): boolean => {
+    traffic.endIdle()
+    return traffic.connections === 0 || (traffic.survey(clock.now()).busy === 0 && clock.now() >= patience)
+  }
+  // Requests that are still there after the first wait are over their time.
+  if (traffic.survey(clock.now()).busy === 0) await until(clock, pause, limit, gone)
+  return traffic.destroy()
+}

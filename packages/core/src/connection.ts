@@ -1,0 +1,111 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Traffic } from './traffic.js'
+
+const kConnection: unique symbol = Symbol('podrain.connection')
+
+type KnownSocket = Socket & { [kConnection]?: Connection; readonly server?: Server }
+
+/** What is known of one connection. It lives as long as its socket; a request adds nothing to it but numbers. */
+export class Connection {
+  readonly traffic: Traffic
+  readonly socket: Socket
+  /** Milliseconds that an answer on this connection promises it may stay idle. */
+  readonly promise: number
+  /** The share of the ramp, 0 to 1, from which on its responses say `Connection: close`. */
+  readonly shedAt: number = Math.random()
+  /** Requests begun and not yet closed; more than one when the client pipelines. */
+  pending = 0
+  /** The newest response, while it is open. */
+  response: ServerResponse | undefined
+  /** When it was opened, its newest request began, or, while draining, its last response closed. */
+  since: number
+  /** Whether it has carried a response, and so was promised keep-alive. */
+  answered = false
+  /** Whether the newest response was told to say `Connection: close`. */
+  shedding = false
+  /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
+  bytesRead = 0
+  movedAt = 0
+
+  constructor(traffic: Traffic, socket: Socket, promise: number, now: number) {
+    this.traffic = traffic
+    this.socket = socket
+    this.promise = promise
+    this.since = now
+    ;(socket as KnownSocket)[kConnection] = this
+    socket.on('close', closeConnection)
+  }
+
+  begin(response: ServerResponse, now: number): void {
+    this.pending++
+    this.response = response
+    this.since = now
+    this.shedding = false
+    response.on('close', closeResponse)
+  }
+
+  /** The response in flight is not to be counted after all. */
+  exclude(response: ServerResponse): boolean {
+    if (this.response !== response || this.pending === 0) return false
+    response.removeListener('close', closeResponse)
+    this.pending--
+    this.response = undefined
+    return true
+  }
+
+  /**
+   * Says `Connection: close` on the open response. Node writes the header itself when it is told not to keep the
+   * connection; a framework never sees it. With pipelined requests only the newest may say so, as the rest would be lost.
+   */
+  shed(): void {
+    if (!this.response || this.response.headersSent) return
+    this.response.shouldKeepAlive = false
+    this.shedding = true
+  }
+
+  /** Another request is already there behind the open one, so the open one must not close the connection. */
+  unshed(): void {
+    if (this.shedding && this.response && !this.response.headersSent) this.response.shouldKeepAlive = true
+  }
+
+  /** A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent. */
+  stalled(now: number, limit: number): boolean {
+    const request = this.response?.req
+    if (this.pending !== 1 || !request || request.complete || this.response?.headersSent) return false
+    if (this.bytesRead !== this.socket.bytesRead || request.readableLength > 0) {
+      this.bytesRead = this.socket.bytesRead
+      this.movedAt = now
+    }
+    return now - this.movedAt >= limit
+  }
+
+  /** Until when an idle connection is to be kept: a request may be on its way on it. */
+  heldUntil(quiet: number): number {
+    return this.since + (this.answered ? this.promise : quiet)
+  }
+}
+
+/** The connection of a socket, if a drain watches its server. */
+export function connectionOf(socket: Socket): Connection | undefined {
+  return (socket as KnownSocket)[kConnection]
+}
+
+/** The server that accepted the request's socket; undefined under `inject()` and the like, which have no socket. */
+export function serverOf(request: IncomingMessage): Server | undefined {
+  return (request.socket as KnownSocket | null)?.server
+}
+
+// Shared by all responses and sockets, so that a request costs no closure. 'close', not 'finish': an aborted response
+// never finishes.
+function closeResponse(this: ServerResponse): void {
+  const connection = connectionOf(this.req.socket)
+  if (connection && connection.pending > 0) connection.traffic.release(connection, this)
+}
+
+// Node 20 and 22 never close the responses queued behind the first when a pipelining client hangs up, so the socket
+// settles what is left.
+function closeConnection(this: Socket): void {
+  const connection = connectionOf(this)
+  connection?.traffic.forget(connection)
+}

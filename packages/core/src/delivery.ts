@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises'
+import { type Clock, until } from './clock.js'
+
+/** Where there is no /proc, the kernel is given this many milliseconds to send what it holds. */
+const linger = 250
+/** The kernel tells nobody when a queue runs empty, so it has to be asked. */
+const pause = 20
+const listenState = '0A'
+
+/**
+ * Waits until the kernel holds no more bytes of ours for any client.
+ *
+ * Node reports a response as closed once the kernel has taken its bytes, up to megabytes of them. On a host the kernel
+ * goes on sending after the process has exited; in a pod the network namespace goes with the last process, and the
+ * client waits for bytes that never come. Sockets that Node has already closed still show in /proc/net/tcp.
+ *
+ * @param left Milliseconds that may be waited, asked again each time.
+ * @returns The bytes that were still not taken when the time ran out.
+ */
+export async function delivered(clock: Clock, ports: readonly number[], left: () => number): Promise<number> {
+  if (ports.length === 0) return 0
+  let bytes = await queuedBytes(ports)
+  if (bytes === undefined) {
+    const end = clock.now() + linger
+    await until(
+      clock,
+      linger,
+      () => Math.min(left(), end - clock.now()),
+      () => false,
+    )
+    return 0
+  }
+  await until(clock, pause, left, async () => {
+    bytes = await queuedBytes(ports)
+    return !bytes
+  })
+  return bytes ?? 0
+}
+
+async function queuedBytes(ports: readonly number[]): Promise<number | undefined> {
+  const tables = await Promise.all(
+    ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'latin1').catch(() => undefined)),
+  )
+  if (tables.every((table) => table === undefined)) return undefined
+  return tables.reduce<number>((sum, table) => sum + sendQueue(table ?? '', ports), 0)
+}
+
+/**
+ * The bytes in the send queues of the sockets bound to the ports, in the format of proc_net_tcp(5):
+ * `sl local_address rem_address st tx_queue:rx_queue …`, all numbers hexadecimal. A FIN not yet acknowledged counts as a byte.
+ */
+export function sendQueue(table: string, ports: readonly number[]): number {
+  let bytes = 0
+  for (const line of table.split('\n').slice(1)) {
+    const [, local, , state, queues] = line.trim().split(/\s+/)
+    if (local === undefined || queues === undefined || state === listenState) continue
+    const port = Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16)
+    if (ports.includes(port)) bytes += Number.parseInt(queues, 16)
+  }
+  return bytes
+}

@@ -1,0 +1,90 @@
+import { type Clock, timedOut, within } from './clock.js'
+import type { Logger } from './log.js'
+
+/** Work of the application at a turn of the drain. What it returns is awaited; what it throws is logged and reported. */
+export type Hook = () => unknown
+
+export interface HookOptions {
+  /** The name in the log and the report. @default the function's own name, or `onClose 1` and so on */
+  name?: string
+  /** Milliseconds after which the hook counts as failed and the drain goes on without it. @default the drain's `hookTimeout` */
+  timeout?: number
+}
+
+/** How one hook ended. */
+export interface HookResult {
+  name: string
+  outcome: 'ok' | 'failed' | 'timed out'
+  durationMs: number
+  error?: unknown
+}
+
+interface Entry {
+  readonly run: Hook
+  readonly name: string
+  readonly timeout: number
+}
+
+/** The hooks of one kind, in the order they were added. */
+export class Hooks {
+  readonly #kind: string
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #timeout: number
+  readonly #entries: Entry[] = []
+
+  constructor(kind: string, clock: Clock, logger: Logger, timeout: number) {
+    this.#kind = kind
+    this.#clock = clock
+    this.#logger = logger
+    this.#timeout = timeout
+  }
+
+  add(run: Hook, options: HookOptions): void {
+    if (typeof run !== 'function') {
+      throw new TypeError(`${this.#kind}() expected a function, got ${typeof run}`)
+    }
+    const { name = run.name || `${this.#kind} ${this.#entries.length + 1}`, timeout = this.#timeout } = options
+    if (!(timeout >= 0)) {
+      throw new RangeError(`Expected \`timeout\` of hook "${name}" to be 0 or more milliseconds, got \`${timeout}\``)
+    }
+    this.#entries.push({ run, name, timeout })
+  }
+
+  /** All at once: for hooks that announce something and do not build on one another. */
+  runTogether(left: () => number): Promise<HookResult[]> {
+    return Promise.all(this.#entries.map((entry) => this.#run(entry, left)))
+  }
+
+  /** One after the other, the newest first: what was opened last may need what was opened before it. */
+  async runNewestFirst(left: () => number): Promise<HookResult[]> {
+    const results: HookResult[] = []
+    for (const entry of this.#entries.toReversed()) results.push(await this.#run(entry, left))
+    return results
+  }
+
+  /** Never rejects: one failure must not keep the others from running. */
+  async #run(entry: Entry, left: () => number): Promise<HookResult> {
+    const begun = this.#clock.now()
+    const limit = Math.min(entry.timeout, left())
+    const result: HookResult = { name: entry.name, outcome: 'ok', durationMs: 0 }
+    try {
+      const answer = await within(this.#clock, limit, (async () => entry.run())())
+      if (answer === timedOut) {
+        result.outcome = 'timed out'
+        this.#logger.error(`${this.#kind} hook "${entry.name}" did not end within ${Math.round(limit)} ms; going on`)
+      }
+    } catch (error) {
+      result.outcome = 'failed'
+      result.error = error
+      this.#logger.error(`${this.#kind} hook "${entry.name}" failed: ${describe(error)}`)
+    }
+    result.durationMs = this.#clock.now() - begun
+    return result
+  }
+}
+
+/** An error as a log line shows it. */
+export function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,59 @@
+import type { DrainReport, OpenRequest } from './report.js'
+
+/** Where a drain writes. Any of console, pino and winston fits. */
+export interface Logger {
+  info(message: string): void
+  warn(message: string): void
+  error(message: string): void
+}
+
+const silent: Logger = { info() {}, warn() {}, error() {} }
+
+/** The logger to use for the option as given, with every line marked as ours. */
+export function namedLogger(logger: Logger | false): Logger {
+  if (logger === false) return silent
+  return {
+    info: (message) => logger.info(`podrain: ${message}`),
+    warn: (message) => logger.warn(`podrain: ${message}`),
+    error: (message) => logger.error(`podrain: ${message}`),
+  }
+}
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}
+
+function list(requests: readonly OpenRequest[]): string {
+  const shown = requests.slice(0, 10).map((request) => `${request.method} ${request.route} (${seconds(request.ageMs)})`)
+  if (requests.length > shown.length) shown.push(`and ${requests.length - shown.length} more`)
+  return shown.join(', ')
+}
+
+/** What is still open, in one line: the answer to "why is this pod still there?". */
+export function progressLine(status: {
+  state: string
+  elapsedMs: number
+  budgetMs: number
+  inFlight: number
+  oldest: OpenRequest | null
+  tasks: readonly string[]
+}): string {
+  const parts = [`${status.state} for ${seconds(status.elapsedMs)}`, `${status.inFlight} in flight`]
+  if (status.oldest) parts.push(`oldest ${list([status.oldest])}`)
+  if (status.tasks.length > 0) parts.push(`tasks: ${status.tasks.join(', ')}`)
+  parts.push(`${seconds(status.budgetMs)} of budget left`)
+  return parts.join(', ')
+}
+
+/** The report in one line. */
+export function reportLine(report: DrainReport): string {
+  const parts = [`drained in ${seconds(report.durationMs)} after ${report.reason}`]
+  if (report.forced.length > 0) parts.push(`cut ${report.forced.length} in flight: ${list(report.forced)}`)
+  if (report.unfinishedTasks.length > 0) parts.push(`left unfinished: ${report.unfinishedTasks.join(', ')}`)
+  const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')
+  if (failed.length > 0) parts.push(`hooks: ${failed.map((hook) => `${hook.name} ${hook.outcome}`).join(', ')}`)
+  if (report.undeliveredBytes > 0) parts.push(`${report.undeliveredBytes} bytes not taken by their clients`)
+  if (report.error !== undefined) parts.push(`because of ${report.error}`)
+  if (report.clean) parts.push('nothing forced')
+  return parts.join('; ')
+}

@@ -1,0 +1,167 @@
+import { type Clock, systemClock } from './clock.js'
+import { type Logger, namedLogger } from './log.js'
+import { type ExitSource, nodeProcess, type Signal, supportedSignals } from './signals.js'
+import { boolean, duration, fail, knownKeys, method, plainObject } from './validate.js'
+
+/** How long a drain waits for the load balancers to stop sending. It is over when `min` has passed, no request
+ * arrived for `quiet`, and nothing is in flight. */
+export interface SettleOptions {
+  /** Milliseconds that pass in any case. kube-proxy alone needs up to 1.2 s to learn of a change. @default 5000 */
+  min?: number
+  /** Milliseconds without a new request. @default 1000 */
+  quiet?: number
+}
+
+/** Durations are milliseconds, except where Kubernetes itself names a field in seconds. */
+export interface DrainOptions {
+  /**
+   * The pod's `terminationGracePeriodSeconds`, in seconds. A pod cannot read it from the cluster, so say it here or in
+   * the environment.
+   * @default the environment variable TERMINATION_GRACE_PERIOD_SECONDS, or 30 (the Kubernetes default)
+   */
+  terminationGracePeriodSeconds?: number
+  /** The last milliseconds of the grace period, never used: the process has to exit before SIGKILL. @default 1000 */
+  reserve?: number
+  /** Milliseconds of the budget kept for closing the framework and the `onClose` hooks. @default 5000, or a fifth of a shorter grace period */
+  closing?: number
+  /** The wait for load balancers. */
+  settle?: SettleOptions
+  /** The longest that an idle connection is kept because its client was promised keep-alive, and that an upload may stall. @default 5000 */
+  keepAliveCap?: number
+  /** Milliseconds for each hook that sets no timeout of its own. @default 5000 */
+  hookTimeout?: number
+  /** Signals that end the process; `false` leaves signals and fatal errors to the application. @default ['SIGTERM', 'SIGINT'] */
+  signals?: readonly Signal[] | false
+  /** Whether an uncaught exception or unhandled rejection drains and then exits with 1. @default true, unless `signals` is `false` */
+  errors?: boolean
+  /** Milliseconds between two lines that say what is still open; `false` for none. @default 5000 */
+  progress?: number | false
+  /** Where lines go; `false` for nowhere. @default console */
+  logger?: Logger | false
+  /** The source of time. For tests. @default the monotonic clock of the process */
+  clock?: Clock
+  /** The source of signals and fatal errors, and the way to exit. For tests. @default the process, through close-with-grace */
+  process?: ExitSource
+}
+
+/** Every option with its value. */
+export interface ResolvedOptions {
+  readonly budget: number
+  readonly gracePeriod: number
+  readonly closing: number
+  readonly settle: Required<SettleOptions>
+  readonly keepAliveCap: number
+  readonly hookTimeout: number
+  readonly signals: readonly Signal[]
+  readonly errors: boolean
+  readonly progress: number | false
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly process: ExitSource
+}
+
+/** The names of all options of a drain. */
+export const drainOptionNames: readonly (keyof DrainOptions)[] = [
+  'terminationGracePeriodSeconds',
+  'reserve',
+  'closing',
+  'settle',
+  'keepAliveCap',
+  'hookTimeout',
+  'signals',
+  'errors',
+  'progress',
+  'logger',
+  'clock',
+  'process',
+]
+
+/**
+ * Fills in the defaults and checks that everything fits into the grace period.
+ * @throws {TypeError} an unknown option, or a value of the wrong type
+ * @throws {RangeError} a value out of range, or times that do not fit
+ */
+export function resolveOptions(options: DrainOptions): ResolvedOptions {
+  plainObject('options', options)
+  knownKeys('option', options, drainOptionNames)
+  const gracePeriod = graceSeconds(options.terminationGracePeriodSeconds) * 1000
+  const {
+    reserve = 1000,
+    closing = Math.min(5000, gracePeriod / 5),
+    settle = {},
+    keepAliveCap = 5000,
+    hookTimeout = 5000,
+    signals = ['SIGTERM', 'SIGINT'],
+    errors = signals !== false,
+    progress = 5000,
+    logger = console,
+    clock = systemClock,
+    process = nodeProcess,
+  } = options
+  plainObject('settle', settle)
+  knownKeys('option of `settle`', settle, ['min', 'quiet'])
+  const { min = 5000, quiet = 1000 } = settle
+  duration('reserve', reserve)
+  duration('closing', closing)
+  duration('settle.min', min)
+  duration('settle.quiet', quiet)
+  duration('keepAliveCap', keepAliveCap)
+  duration('hookTimeout', hookTimeout)
+  if (progress !== false) duration('progress', progress)
+  boolean('errors', errors)
+  if (logger !== false) for (const name of ['info', 'warn', 'error'] as const) method('logger', logger, name)
+  for (const name of ['now', 'after'] as const) method('clock', clock, name)
+  method('process', process, 'register')
+  if (signals !== false) checkSignals(signals)
+  checkFit({ gracePeriod, reserve, closing, min, quiet })
+  return {
+    budget: gracePeriod - reserve,
+    gracePeriod,
+    closing,
+    settle: { min, quiet },
+    keepAliveCap,
+    hookTimeout,
+    signals: signals === false ? [] : signals,
+    errors,
+    progress,
+    logger: namedLogger(logger),
+    clock,
+    process,
+  }
+}
+
+function graceSeconds(option: number | undefined): number {
+  const fromEnvironment = process.env.TERMINATION_GRACE_PERIOD_SECONDS
+  const [name, given] =
+    option === undefined && fromEnvironment !== undefined
+      ? ['the environment variable TERMINATION_GRACE_PERIOD_SECONDS', fromEnvironment]
+      : ['`terminationGracePeriodSeconds`', option ?? 30]
+  const value = typeof given === 'string' && given.trim() !== '' ? Number(given) : given
+  if (typeof value !== 'number' || !(value > 0) || value === Number.POSITIVE_INFINITY) {
+    fail(RangeError, `Expected ${name} to be a number of seconds greater than 0, as in the pod's spec`, given)
+  }
+  return value
+}
+
+function checkSignals(signals: unknown): void {
+  if (!Array.isArray(signals)) fail(TypeError, 'Expected `signals` to be an array of signal names or `false`', signals)
+  for (const signal of signals) {
+    if (supportedSignals.includes(signal)) continue
+    const why = signal === 'SIGKILL' || signal === 'SIGSTOP' ? 'no process can catch it' : 'it is not one of them'
+    fail(RangeError, `Expected \`signals\` to name signals among ${supportedSignals.join(', ')}; ${why}`, signal)
+  }
+}
+
+function checkFit(times: { gracePeriod: number; reserve: number; closing: number; min: number; quiet: number }): void {
+  const { gracePeriod, reserve, closing } = times
+  const [name, wait] = times.min >= times.quiet ? ['settle.min', times.min] : ['settle.quiet', times.quiet]
+  const needed = wait + closing + reserve
+  if (needed <= gracePeriod) return
+  const room = gracePeriod - closing - reserve
+  const lower = room > 0 ? `lower \`${name}\` to at most ${room}` : 'lower `closing` and `reserve`'
+  throw new RangeError(
+    `\`${name}\` ${wait} + \`closing\` ${closing} + \`reserve\` ${reserve} = ${needed} ms, ` +
+      `but \`terminationGracePeriodSeconds\` ${gracePeriod / 1000} gives ${gracePeriod} ms: ` +
+      `${lower}, or raise \`terminationGracePeriodSeconds\` (here and in the pod's spec) to at least ${Math.ceil(needed / 1000)}`,
+  )
+}

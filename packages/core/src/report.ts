@@ -1,0 +1,34 @@
+import type { HookResult } from './hooks.js'
+
+/** A request that is in flight. */
+export interface OpenRequest {
+  method: string
+  /** The path as it was asked for, without the query string: a query may hold a secret. */
+  route: string
+  /** Milliseconds since the request's header was complete. */
+  ageMs: number
+}
+
+/** How a drain went, from the first sign of termination to the end. */
+export interface DrainReport {
+  /** What began or committed it: `SIGTERM`, `uncaughtException`, or what was passed to `start`. */
+  reason: string
+  /** Milliseconds from the first sign (the preStop hook or the signal) to the end. */
+  durationMs: number
+  /** Milliseconds of it before the listener was closed. */
+  settleMs: number
+  /** Requests that were answered while the drain went on. */
+  answered: number
+  /** Requests that were still in flight at the deadline and were cut. */
+  forced: OpenRequest[]
+  /** Names of the tasks that had not ended at the deadline. */
+  unfinishedTasks: string[]
+  /** How each hook ended, in the order they ran. */
+  hooks: HookResult[]
+  /** Bytes of finished responses that the kernel still held at the deadline. */
+  undeliveredBytes: number
+  /** The uncaught error that began the drain or came during it. */
+  error?: unknown
+  /** True if nothing was forced, no hook failed and no error was uncaught: the process may exit with 0. */
+  clean: boolean
+}

@@ -1,0 +1,19 @@
+import type { IncomingMessage } from 'node:http'
+
+/**
+ * Those who look at a pod but are not its users, by the start of their User-Agent: the kubelet (readiness and liveness
+ * probes, and the hook itself), Google's and Amazon's load balancers, Envoy's health checker, Prometheus.
+ */
+const probes = /^(?:kube-probe\/|kube-lifecycle\/|GoogleHC\/|ELB-HealthChecker\/|Envoy\/HC|Prometheus\/)/
+
+/** Whether a request is a probe or a scrape: it neither counts nor shows that traffic still comes. */
+export function isProbe(request: IncomingMessage): boolean {
+  return probes.test(request.headers['user-agent'] ?? '')
+}
+
+/** The path without the query string. */
+export function routeOf(request: IncomingMessage): string {
+  const url = request.url ?? ''
+  const query = url.indexOf('?')
+  return query === -1 ? url : url.slice(0, query)
+}

@@ -1,0 +1,125 @@
+import closeWithGrace from 'close-with-grace'
+
+/** A signal that can be caught and that close-with-grace knows. */
+export type Signal = Extract<closeWithGrace.AllEvents, `SIG${string}`>
+
+export const supportedSignals: readonly Signal[] = [
+  'SIGHUP',
+  'SIGINT',
+  'SIGQUIT',
+  'SIGILL',
+  'SIGTRAP',
+  'SIGABRT',
+  'SIGBUS',
+  'SIGFPE',
+  'SIGSEGV',
+  'SIGUSR2',
+  'SIGTERM',
+]
+
+const fatalErrors = ['uncaughtException', 'unhandledRejection'] as const
+
+/** Why the process is to end. */
+export type ExitCause = { readonly signal: Signal } | { readonly error: unknown }
+
+/** What a drain asks of its process. */
+export interface ExitListener {
+  readonly signals: readonly Signal[]
+  readonly errors: boolean
+  /** The first signal or fatal error. The process exits once this resolves: with 0 for `true`, else with 1. */
+  end(cause: ExitCause): Promise<boolean>
+  /** A further error while the end is under way, or the signal that now forces it. */
+  again(cause: ExitCause): void
+}
+
+/** Where signals and fatal errors come from, and how the process exits. Replace it in tests. */
+export interface ExitSource {
+  /** Returns the function that takes the listener away. */
+  register(listener: ExitListener): () => void
+}
+
+/**
+ * A terminal sends Ctrl-C to the whole process group and npm and pnpm send it on, so one key press arrives twice
+ * (npm/cli#5021, pnpm/pnpm#7374). A second signal within this many milliseconds is the same one.
+ */
+const sameKeyPress = 500
+
+// One registry for the process: close-with-grace exits the process when its callback is done, so two installs would
+// cut each other short.
+const listeners = new Set<ExitListener>()
+let installed: { uninstall(): void } | undefined
+let ending = false
+
+/** The process itself, through close-with-grace, installed once for all drains. */
+export const nodeProcess: ExitSource = {
+  register(listener) {
+    listeners.add(listener)
+    install()
+    return () => {
+      if (listeners.delete(listener)) install()
+    }
+  },
+}
+
+function events(): Set<closeWithGrace.AllEvents> {
+  const wanted = new Set<closeWithGrace.AllEvents>()
+  for (const listener of listeners) {
+    for (const signal of listener.signals) wanted.add(signal)
+    if (listener.errors) for (const event of fatalErrors) wanted.add(event)
+  }
+  return wanted
+}
+
+function install(): void {
+  if (ending) return
+  installed?.uninstall()
+  installed = undefined
+  const wanted = events()
+  if (wanted.size === 0) return
+  const all: closeWithGrace.AllEvents[] = [...supportedSignals, ...fatalErrors, 'beforeExit']
+  installed = closeWithGrace(
+    {
+      // Each drain has a deadline of its own, counted from the preStop hook on; and it reports, so nobody else has to.
+      delay: false,
+      logger: false,
+      skip: all.filter((event) => !wanted.has(event)),
+      onSecondSignal: (signal) => tellAgain({ signal }),
+    },
+    ({ signal, err }) => {
+      ending = true
+      holdBackSecond(wanted)
+      return endAll(signal !== undefined ? { signal: signal as Signal } : { error: err })
+    },
+  )
+}
+
+/** close-with-grace exits with 1 when this rejects. */
+async function endAll(cause: ExitCause): Promise<void> {
+  const clean = await Promise.all([...listeners].map((listener) => listener.end(cause)))
+  if (clean.includes(false)) throw new Error('the drain was not clean')
+}
+
+function tellAgain(cause: ExitCause): void {
+  for (const listener of listeners) listener.again(cause)
+}
+
+/**
+ * close-with-grace, which has just installed its listeners for a second event, exits at once on any. A second delivery
+ * of the same Ctrl-C must not, and an error in one handler must not cut the requests of all others.
+ */
+function holdBackSecond(wanted: Iterable<closeWithGrace.AllEvents>): void {
+  for (const event of wanted) {
+    const exitAtOnce = process.listeners(event as Signal).at(-1)
+    if (exitAtOnce) process.removeListener(event, exitAtOnce)
+    if (event === 'uncaughtException' || event === 'unhandledRejection') {
+      process.on(event, (error: unknown) => tellAgain({ error }))
+    } else if (exitAtOnce) {
+      const ignore = () => {}
+      process.on(event, ignore)
+      setTimeout(() => {
+        process.on(event, exitAtOnce)
+        process.removeListener(event, ignore)
+      }, sameKeyPress).unref()
+    }
+  }
+}

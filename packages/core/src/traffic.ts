@@ -1,0 +1,268 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import net, { type Socket } from 'node:net'
+import tls from 'node:tls'
+import type { Clock } from './clock.js'
+import { Connection, connectionOf, serverOf } from './connection.js'
+import type { OpenRequest } from './report.js'
+import { isProbe, routeOf } from './request.js'
+
+/** What a look at the connections of a draining server found. */
+export interface Survey {
+  /** Requests in flight, without those whose client stopped sending the body. */
+  readonly busy: number
+  /** Until when an idle connection has to be kept. */
+  readonly heldUntil: number
+}
+
+export interface TrafficOptions {
+  readonly clock: Clock
+  readonly keepAliveCap: number
+  readonly quiet: number
+  /** Milliseconds over which responses begin to say `Connection: close`. */
+  readonly ramp: number
+  /** Called, while draining, when a request ended and none is left in flight. */
+  readonly onIdle: () => void
+}
+
+/** Which server belongs to which traffic: a request must be counted once. */
+const owners = new WeakMap<net.Server, Traffic>()
+
+/** Counts the requests in flight on any number of servers, and leads their clients away while draining. */
+export class Traffic {
+  readonly #options: TrafficOptions
+  /** Each server with the way to stop watching it. */
+  readonly #servers = new Map<net.Server, () => void>()
+  readonly #connections = new Set<Connection>()
+  readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => this.count(request, response)
+  /** When the drain began; undefined while serving. */
+  #drainingSince: number | undefined
+  #ramp: number
+  /** Requests in flight. */
+  inFlight = 0
+  /** When the newest request arrived since the drain began. */
+  lastArrival = 0
+  /** Requests answered since the drain began. */
+  answered = 0
+
+  constructor(options: TrafficOptions) {
+    this.#options = options
+    this.#ramp = options.ramp
+  }
+
+  get listening(): boolean {
+    return [...this.#servers.keys()].some((server) => server.listening)
+  }
+
+  /** Counts what arrives at the server from now on, in front of any listener that is there. */
+  watch(server: net.Server): void {
+    const owner = owners.get(server)
+    if (owner === this) return
+    if (owner) {
+      throw new Error(
+        'This server is already watched by another Drain, so its requests would be counted twice: ' +
+          'register podrain once, or pass the first Drain with the option `drain`',
+      )
+    }
+    owners.set(server, this)
+    const opened = server instanceof tls.Server ? 'secureConnection' : 'connection'
+    const onConnection = (socket: Socket): void => {
+      if (!connectionOf(socket)) this.#adopt(socket, server as Server)
+    }
+    const unwatch = (): void => {
+      owners.delete(server)
+      this.#servers.delete(server)
+      server.removeListener('request', this.#onRequest)
+      server.removeListener(opened, onConnection)
+      server.removeListener('close', unwatch)
+    }
+    this.#servers.set(server, unwatch)
+    // First, so that a handler that answers at once finds its response already counted.
+    server.prependListener('request', this.#onRequest)
+    server.on(opened, onConnection)
+    server.on('close', unwatch)
+  }
+
+  /** Lets go of every server. */
+  unwatch(): void {
+    for (const unwatch of [...this.#servers.values()]) unwatch()
+  }
+
+  /**
+   * For a middleware without a server handle: the first request leads to the server. Later requests have been counted
+   * where they arrived.
+   */
+  track(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request
+    if (connectionOf(socket)?.traffic === this) return
+    const server = serverOf(request)
+    if (!server || request.httpVersionMajor !== 1) return
+    this.watch(server)
+    this.count(request, response)
+  }
+
+  /** The whole cost of a request: two numbers, a time, a pointer and one shared listener. */
+  count(request: IncomingMessage, response: ServerResponse): void {
+    if (request.httpVersionMajor !== 1) return
+    const connection = connectionOf(request.socket) ?? this.#adopt(request.socket, serverOf(request))
+    const now = this.#options.clock.now()
+    if (this.#drainingSince === undefined) {
+      this.inFlight++
+      connection.begin(response, now)
+    } else {
+      this.#countDraining(request, response, connection, now)
+    }
+  }
+
+  /** A control endpoint answers this request, so it is not traffic. */
+  exclude(request: IncomingMessage, response: ServerResponse): void {
+    if (connectionOf(request.socket)?.exclude(response)) this.inFlight--
+  }
+
+  release(connection: Connection, response: ServerResponse): void {
+    connection.pending--
+    this.inFlight--
+    connection.answered = true
+    if (connection.response === response) connection.response = undefined
+    if (this.#drainingSince === undefined) return
+    connection.since = this.#options.clock.now()
+    this.answered++
+    // The application itself said `Connection: keep-alive`, and Node lets that win: end the connection instead.
+    if (connection.shedding && response.shouldKeepAlive) setImmediate(endUnlessBusy, connection)
+    if (this.inFlight === 0) setImmediate(this.#options.onIdle) // at once would cut the last chunk off
+  }
+
+  forget(connection: Connection): void {
+    this.inFlight -= connection.pending
+    const wasBusy = connection.pending > 0
+    connection.pending = 0
+    connection.response = undefined
+    this.#connections.delete(connection)
+    if (wasBusy && this.inFlight === 0 && this.#drainingSince !== undefined) setImmediate(this.#options.onIdle)
+  }
+
+  /** From now on clients are led away. */
+  drain(): void {
+    const now = this.#options.clock.now()
+    this.#drainingSince = now
+    this.lastArrival = now
+    this.answered = 0
+    for (const connection of this.#connections) {
+      connection.movedAt = now
+      // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
+      if (connection.pending === 0 && connection.answered) connection.since = now
+      if (connection.response && isProbe(connection.response.req)) {
+        this.exclude(connection.response.req, connection.response)
+      }
+    }
+  }
+
+  /** Leads all clients away at once: there is no time for a ramp. */
+  hurry(): void {
+    this.#ramp = 0
+  }
+
+  /** Serves as before. */
+  resume(): void {
+    this.#drainingSince = undefined
+  }
+
+  /** Looks at every connection: marks the open responses whose turn it is, and says what still has to be waited for. */
+  survey(now: number): Survey {
+    const share = this.#share(now)
+    let busy = 0
+    let heldUntil = Number.NEGATIVE_INFINITY
+    for (const connection of this.#connections) {
+      if (connection.pending === 0) {
+        heldUntil = Math.max(heldUntil, connection.heldUntil(this.#options.quiet))
+      } else if (!connection.stalled(now, this.#options.keepAliveCap)) {
+        busy += connection.pending
+        if (share >= connection.shedAt) connection.shed()
+      }
+    }
+    return { busy, heldUntil }
+  }
+
+  /** What is in flight, the oldest first. */
+  open(): OpenRequest[] {
+    return this.#describe(() => true)
+  }
+
+  /** The ports that are listened on. */
+  ports(): number[] {
+    return [...this.#servers.keys()].flatMap((server) => {
+      const address = server.address()
+      return address !== null && typeof address === 'object' ? [address.port] : []
+    })
+  }
+
+  /**
+   * Accepts no more. Not with `http.Server.close()`, which from Node 19 on also closes connections that it takes for
+   * idle, and takes a response that is ended but not yet sent for idle (nodejs/node#60617).
+   */
+  unlisten(): void {
+    for (const server of [...this.#servers.keys()]) if (server.listening) net.Server.prototype.close.call(server)
+  }
+
+  /** Says good-bye on every connection that carries no request, the longest idle first. */
+  endIdle(): void {
+    const idle = [...this.#connections].filter((connection) => connection.pending === 0)
+    for (const { socket } of idle.sort((a, b) => a.since - b.since)) socket.end()
+  }
+
+  /** Cuts what is left. Returns the complete requests that were cut; a request never fully sent is only closed. */
+  destroy(): OpenRequest[] {
+    const forced = this.#describe((response) => response.req.complete)
+    for (const { socket } of [...this.#connections]) socket.destroy()
+    for (const server of [...this.#servers.keys()]) (server as Partial<Server>).closeAllConnections?.()
+    return forced
+  }
+
+  /** Connections that are open, with or without a request. */
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  #describe(wanted: (response: ServerResponse) => boolean): OpenRequest[] {
+    const now = this.#options.clock.now()
+    const requests: OpenRequest[] = []
+    for (const { response, since } of this.#connections) {
+      if (!response || !wanted(response)) continue
+      requests.push({ method: response.req.method ?? '', route: routeOf(response.req), ageMs: now - since })
+    }
+    return requests.sort((a, b) => b.ageMs - a.ageMs)
+  }
+
+  #adopt(socket: Socket, server: Server | undefined): Connection {
+    const { keepAliveCap, clock } = this.#options
+    // 0 turns the server's timeout off: it promised any time at all.
+    const promise = Math.min(server?.keepAliveTimeout || keepAliveCap, keepAliveCap)
+    const connection = new Connection(this, socket, promise, clock.now())
+    this.#connections.add(connection)
+    return connection
+  }
+
+  #countDraining(request: IncomingMessage, response: ServerResponse, connection: Connection, now: number): void {
+    if (isProbe(request)) {
+      response.shouldKeepAlive = false
+      return
+    }
+    if (connection.pending > 0) connection.unshed()
+    this.inFlight++
+    this.lastArrival = now
+    connection.begin(response, now)
+    connection.bytesRead = -1
+    connection.movedAt = now
+    if (this.#share(now) >= connection.shedAt) connection.shed()
+  }
+
+  /** The share of responses that say `Connection: close`: a client led away before the endpoints changed comes back. */
+  #share(now: number): number {
+    if (this.#drainingSince === undefined) return 0
+    const elapsed = now - this.#drainingSince
+    return elapsed >= this.#ramp ? 1 : elapsed / this.#ramp
+  }
+}
+
+function endUnlessBusy(connection: Connection): void {
+  if (connection.pending === 0) connection.socket.end()
+}

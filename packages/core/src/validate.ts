@@ -1,0 +1,49 @@
+import { inspect } from 'node:util'
+
+/** Throws an error that names what was expected and what was given. */
+export function fail(Kind: TypeErrorConstructor | RangeErrorConstructor, expectation: string, given: unknown): never {
+  throw new Kind(`${expectation}, got \`${inspect(given, { depth: 0 })}\``)
+}
+
+export function duration(name: string, value: unknown): void {
+  if (typeof value !== 'number') fail(TypeError, `Expected \`${name}\` to be a number of milliseconds`, value)
+  if (!(value >= 0) || value === Number.POSITIVE_INFINITY) {
+    fail(RangeError, `Expected \`${name}\` to be 0 or more milliseconds`, value)
+  }
+}
+
+export function boolean(name: string, value: unknown): void {
+  if (typeof value !== 'boolean') fail(TypeError, `Expected \`${name}\` to be true or false`, value)
+}
+
+export function method(name: string, value: unknown, key: string): void {
+  if (typeof (value as Record<string, unknown> | null)?.[key] !== 'function') {
+    fail(TypeError, `Expected \`${name}\` to have a method \`${key}\``, value)
+  }
+}
+
+/**
+ * Options are an object of their own. A request here means that the factory itself was mounted, the classic mistake
+ * `app.use(drain)`.
+ */
+export function plainObject(name: string, value: unknown): asserts value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    fail(TypeError, `Expected \`${name}\` to be an object`, value)
+  }
+  if ('req' in value || 'httpVersion' in value) {
+    throw new TypeError(
+      '`drain` was mounted without a call and got a request for its options: write `app.use(drain())`',
+    )
+  }
+}
+
+export function knownKeys(kind: string, value: object, known: readonly string[]): void {
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue
+    const twin = known.find((name) => name.toLowerCase() === key.toLowerCase())
+    const remedy = twin
+      ? `did you mean \`${twin}\`?`
+      : `expected one of ${known.map((name) => `\`${name}\``).join(', ')}`
+    fail(TypeError, `Unknown ${kind} \`${key}\`: ${remedy}`, (value as Record<string, unknown>)[key])
+  }
+}
