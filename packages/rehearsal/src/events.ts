@@ -1,0 +1,86 @@
+import type { ClientKind } from './options.js'
+
+/** Where a rehearsal stands. */
+export type Phase = 'starting pods' | 'warming up' | 'rolling update' | 'cooling down' | 'done'
+
+/**
+ * How a request was lost: `refused` (no connection), `reset` (the connection ended before a status),
+ * `truncated` (a status came, the body did not end), `status 503` and so on (any status but 2xx),
+ * `timeout` (the client's own limit), `error` (anything else; see the message).
+ */
+export type LossCause = 'refused' | 'reset' | 'truncated' | 'timeout' | 'error' | `status ${number}`
+
+/** What happened, without the time. */
+export type Happening =
+  /** The rehearsal entered a phase. */
+  | { readonly type: 'phase'; readonly phase: Phase }
+  /** A pod's process was started. */
+  | { readonly type: 'pod-start'; readonly pod: string; readonly old: boolean; readonly port: number }
+  /** A readiness probe changed the pod's state. */
+  | { readonly type: 'pod-ready'; readonly pod: string }
+  | { readonly type: 'pod-unready'; readonly pod: string; readonly message: string }
+  /** The Deployment controller deleted the pod: its grace period begins. */
+  | { readonly type: 'pod-deleted'; readonly pod: string }
+  /** The preStop hook began. */
+  | { readonly type: 'hook-start'; readonly pod: string }
+  /** The kubelet no longer waits for the hook; `cut` when the grace period was spent first. */
+  | { readonly type: 'hook-end'; readonly pod: string; readonly outcome: 'done' | 'failed' | 'cut' }
+  /** The kubelet's event FailedPreStopHook; after a cut it comes once the process is dead. */
+  | { readonly type: 'hook-failed'; readonly pod: string; readonly message: string }
+  /** SIGTERM was sent; SIGKILL follows after `graceSeconds`. */
+  | { readonly type: 'sigterm'; readonly pod: string; readonly graceSeconds: number }
+  | { readonly type: 'sigkill'; readonly pod: string }
+  /** The pod's process is gone. */
+  | { readonly type: 'pod-exit'; readonly pod: string; readonly code: number | null; readonly signal: string | null }
+  /** New connections go to these pods from now on. */
+  | { readonly type: 'endpoints'; readonly pods: readonly string[] }
+  /** A request was lost; `sentAt` is on the same clock as `t`, `pod` is null when there was no endpoint. */
+  | {
+      readonly type: 'lost'
+      readonly client: ClientKind
+      readonly pod: string | null
+      readonly method: string
+      readonly path: string
+      readonly cause: LossCause
+      readonly message: string
+      readonly sentAt: number
+    }
+  /**
+   * The load has ended and every request has its outcome: how many there were of each kind, lost ones included.
+   * `heldUpMs` is the longest time this process itself, kubelet and clients, could do nothing.
+   */
+  | {
+      readonly type: 'load-end'
+      readonly requests: Readonly<Record<ClientKind, number>>
+      readonly heldUpMs: number
+    }
+
+/** One thing that happened, `t` ms after the rehearsal began. */
+export type RehearsalEvent = { readonly t: number } & Happening
+
+/** The state of the load at one moment, taken about every 100 ms. */
+export interface Sample {
+  readonly type: 'sample'
+  readonly t: number
+  /** Requests on their way, for each kind of client. */
+  readonly inFlight: Readonly<Record<ClientKind, number>>
+  /** Requests that have an outcome, so far. */
+  readonly requests: number
+  /** Requests lost, so far. */
+  readonly lost: number
+}
+
+/** What `onEvent` receives: every event, and the load's samples in between. */
+export type LiveEvent = RehearsalEvent | Sample
+
+/** Milliseconds since the rehearsal began, to a tenth: more digits would only pretend. */
+export type Clock = () => number
+
+/** Starts a clock at 0. */
+export function createClock(): Clock {
+  const startedAt = performance.now()
+  return () => Math.round((performance.now() - startedAt) * 10) / 10
+}
+
+/** Writes one event down. */
+export type Recorder = (happening: Happening) => void

@@ -1,0 +1,140 @@
+import { setMaxListeners } from 'node:events'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { Client, type Loss } from './client.js'
+import type { Clock, Recorder, Sample } from './events.js'
+import { type ClientKind, clientKinds, type RehearsalPlan } from './options.js'
+import { createRandom } from './random.js'
+import type { Endpoint } from './service.js'
+
+const sampleEvery = 100
+const loopDelayPeriod = 10
+
+/** Whom the load tells what. */
+export interface LoadObserver {
+  readonly record: Recorder
+  readonly onSample: (sample: Sample) => void
+  readonly clock: Clock
+  /** Called when the plan's `maxRequests` have been sent. */
+  readonly onExhausted: () => void
+}
+
+/** The parts of a plan that describe the load. */
+export type LoadPlan = Pick<RehearsalPlan, 'requests' | 'clients' | 'timeouts' | 'seed' | 'maxRequests'>
+
+const zero = (): Record<ClientKind, number> => ({
+  keepAlive: 0,
+  newConnection: 0,
+  slowKeepAlive: 0,
+  streaming: 0,
+  post: 0,
+})
+
+function pathOf(kind: ClientKind, { requests }: LoadPlan): string | null {
+  if (kind === 'streaming') return requests.stream
+  return kind === 'post' ? requests.post : requests.get
+}
+
+/** All clients together. Successes are only counted; each loss is an event. */
+export class Load {
+  readonly #plan: LoadPlan
+  readonly #pick: () => Endpoint | undefined
+  readonly #observer: LoadObserver
+  readonly #stop = new AbortController()
+  readonly #inFlight = zero()
+  readonly #requests = zero()
+  readonly #lost = zero()
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: loopDelayPeriod })
+  #sent = 0
+  #running: Promise<unknown> = Promise.resolve()
+  #sampler: NodeJS.Timeout | undefined
+
+  constructor(plan: LoadPlan, pick: () => Endpoint | undefined, observer: LoadObserver) {
+    this.#plan = plan
+    this.#pick = pick
+    this.#observer = observer
+  }
+
+  /** Starts every client. */
+  start(): void {
+    // Every pausing client listens.
+    setMaxListeners(0, this.#stop.signal)
+    const clients: Client[] = []
+    for (const kind of clientKinds) {
+      const path = pathOf(kind, this.#plan)
+      if (path === null) continue
+      for (let count = 0; count < this.#plan.clients[kind]; count++) {
+        clients.push(
+          new Client({
+            kind,
+            path,
+            timeouts: this.#plan.timeouts,
+            random: createRandom(this.#plan.seed, 100 + clients.length),
+            pick: this.#pick,
+            clock: this.#observer.clock,
+            onSent: () => this.#sentOne(kind),
+            onAnswered: () => this.#answered(kind),
+            onLost: (loss) => this.#loss(kind, loss),
+          }),
+        )
+      }
+    }
+    this.#loopDelay.enable()
+    this.#sampler = setInterval(() => this.#sample(), sampleEvery)
+    this.#running = Promise.all(clients.map((client) => client.run(this.#stop.signal)))
+  }
+
+  /** The client kinds of which every request so far was lost: nothing a rolling update could have done. */
+  get hopeless(): ClientKind[] {
+    return clientKinds.filter((kind) => this.#requests[kind] > 1 && this.#lost[kind] === this.#requests[kind])
+  }
+
+  /** Sends no more requests, waits for the open ones and records how many there were. */
+  async end(): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+    this.#sample()
+    clearInterval(this.#sampler)
+    this.#loopDelay.disable()
+    // The histogram counts its own period in, in ns.
+    const heldUpMs = Math.max(0, Math.round(this.#loopDelay.max / 1e6) - loopDelayPeriod)
+    this.#observer.record({ type: 'load-end', requests: { ...this.#requests }, heldUpMs })
+  }
+
+  /** Stops without a record. Resolves when no request is open, which is soon once the pods are gone. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    clearInterval(this.#sampler)
+    this.#loopDelay.disable()
+    await this.#running
+  }
+
+  #answered(kind: ClientKind): void {
+    this.#inFlight[kind]--
+    this.#requests[kind]++
+  }
+
+  #sentOne(kind: ClientKind): void {
+    this.#inFlight[kind]++
+    if (++this.#sent === this.#plan.maxRequests) this.#observer.onExhausted()
+  }
+
+  #loss(kind: ClientKind, loss: Loss): void {
+    this.#answered(kind)
+    this.#lost[kind]++
+    this.#observer.record({ type: 'lost', client: kind, ...loss })
+  }
+
+  #sample(): void {
+    this.#observer.onSample({
+      type: 'sample',
+      t: this.#observer.clock(),
+      inFlight: { ...this.#inFlight },
+      requests: sum(this.#requests),
+      lost: sum(this.#lost),
+    })
+  }
+}
+
+function sum(counts: Record<ClientKind, number>): number {
+  return clientKinds.reduce((total, kind) => total + counts[kind], 0)
+}

@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import { freePort, releasePort } from './port.js'
+import { guard, killGroup, release } from './reaper.js'
+
+/** What a pod runs. */
+export interface PodSpec {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  readonly terminationGracePeriodSeconds: number
+}
+
+/** How a pod's process ended; `error` when it could not be started at all. */
+export interface PodExit {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly error?: string
+}
+
+const keptLines = 50
+const keptColumns = 500
+const drainLimit = 500
+
+/** A child process that plays a pod with one container. */
+export class Pod {
+  readonly name: string
+  readonly old: boolean
+  readonly host = '127.0.0.1'
+  readonly port: number
+  /** Resolves when the process is gone; never rejects. */
+  readonly exited: Promise<PodExit>
+  /** Resolves when all that the pod wrote has been read, soon after it exited; never rejects. */
+  readonly written: Promise<void>
+  readonly #child: ChildProcess
+  readonly #gone = new AbortController()
+  readonly #lines: string[] = []
+
+  /** Starts a pod on a free loopback port. */
+  static async start(name: string, old: boolean, spec: PodSpec): Promise<Pod> {
+    return new Pod(name, old, spec, await freePort())
+  }
+
+  private constructor(name: string, old: boolean, spec: PodSpec, port: number) {
+    this.name = name
+    this.old = old
+    this.port = port
+    this.#child = spawn(spec.command, [...spec.args], {
+      cwd: spec.cwd,
+      env: {
+        ...process.env,
+        ...spec.env,
+        PORT: String(port),
+        HOST: this.host,
+        POD_NAME: name,
+        TERMINATION_GRACE_PERIOD_SECONDS: String(spec.terminationGracePeriodSeconds),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own stands for the container: signals go to the first process alone, as to PID 1,
+      // and when that one is gone the rest of the group goes with it.
+      detached: process.platform !== 'win32',
+    })
+    const { pid, stdout, stderr } = this.#child
+    if (pid !== undefined) guard(pid)
+    if (stdout !== null) this.#capture(stdout)
+    if (stderr !== null) this.#capture(stderr)
+    let drain: NodeJS.Timeout | undefined
+    this.written = new Promise((resolve) => {
+      this.#child.once('close', () => {
+        clearTimeout(drain)
+        resolve()
+      })
+    })
+    this.exited = new Promise((resolve) => {
+      const end = (exit: PodExit) => {
+        if (pid !== undefined) {
+          killGroup(pid)
+          release(pid)
+        }
+        releasePort(port)
+        this.#gone.abort()
+        resolve(exit)
+        // A process that left the group may hold the pipes open; it must not hold us.
+        drain = setTimeout(() => {
+          stdout?.destroy()
+          stderr?.destroy()
+        }, drainLimit)
+      }
+      this.#child.once('exit', (code, signal) => end({ code, signal }))
+      this.#child.on('error', (error) => {
+        // 'error' is also emitted when a signal could not be sent; then an 'exit' is still to come.
+        if (pid === undefined) end({ code: null, signal: null, error: error.message })
+      })
+    })
+  }
+
+  /** Aborted when the process is gone: whoever waits for something of this pod stops waiting. */
+  get gone(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  /** The last lines the pod wrote, stdout and stderr together. */
+  get output(): readonly string[] {
+    return this.#lines
+  }
+
+  /** Sends a signal to the pod's first process, as the container runtime does. */
+  signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (!this.gone.aborted) this.#child.kill(signal)
+  }
+
+  #capture(stream: Readable): void {
+    let rest = ''
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = (lines.pop() ?? '').slice(0, keptColumns)
+      for (const line of lines) this.#keep(line)
+    })
+    stream.on('end', () => {
+      if (rest !== '') this.#keep(rest)
+    })
+    stream.on('error', () => {})
+  }
+
+  #keep(line: string): void {
+    this.#lines.push(line.slice(0, keptColumns))
+    if (this.#lines.length > keptLines) this.#lines.shift()
+  }
+}

@@ -1,0 +1,88 @@
+import type { Recorder } from './events.js'
+import type { EndpointLag } from './options.js'
+import type { Random } from './random.js'
+
+/** Where a connection can go. */
+export interface Endpoint {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+}
+
+/** The conditions of an endpoint, as in an EndpointSlice. */
+export interface Conditions {
+  readonly serving: boolean
+  readonly terminating: boolean
+}
+
+/** Draws a delay in ms: linear from min to median in one half of the cases, from median to max in the other. */
+export function drawLag({ min, median, max }: EndpointLag, random: Random): number {
+  const quantile = random()
+  if (quantile < 0.5) return min + (median - min) * quantile * 2
+  return median + (max - median) * (quantile - 0.5) * 2
+}
+
+/**
+ * The Service as clients see it: it learns of every change late, and in order.
+ * One instance stands for kube-proxy on the clients' node.
+ */
+export class Service {
+  readonly #lag: EndpointLag
+  readonly #lagRandom: Random
+  readonly #pickRandom: Random
+  readonly #record: Recorder
+  readonly #known = new Map<Endpoint, Conditions>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  /** Changes on their way. Each timer takes the oldest: timers due in the same millisecond may fire in any order. */
+  readonly #underway: Array<[Endpoint, Conditions | null]> = []
+  #lastApplied = 0
+  #candidates: Endpoint[] = []
+
+  constructor(lag: EndpointLag, lagRandom: Random, pickRandom: Random, record: Recorder) {
+    this.#lag = lag
+    this.#lagRandom = lagRandom
+    this.#pickRandom = pickRandom
+    this.#record = record
+  }
+
+  /** Makes a change known to the clients after a delay, never before an earlier change. `null` removes the endpoint. */
+  update(endpoint: Endpoint, conditions: Conditions | null): void {
+    const now = performance.now()
+    this.#lastApplied = Math.max(this.#lastApplied, now + drawLag(this.#lag, this.#lagRandom))
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      const change = this.#underway.shift()
+      if (change !== undefined) this.apply(...change)
+    }, this.#lastApplied - now)
+    this.#underway.push([endpoint, conditions])
+    this.#timers.add(timer)
+  }
+
+  /** Makes a change known at once: for what was there before the rehearsal begins. */
+  apply(endpoint: Endpoint, conditions: Conditions | null): void {
+    if (conditions === null) this.#known.delete(endpoint)
+    else this.#known.set(endpoint, conditions)
+    const before = this.#candidates.map(({ name }) => name)
+    this.#candidates = this.#routable()
+    const pods = this.#candidates.map(({ name }) => name)
+    if (before.join() !== pods.join()) this.#record({ type: 'endpoints', pods })
+  }
+
+  /** Chooses the pod of a new connection; undefined when there is no endpoint (the connection is refused). */
+  pick(): Endpoint | undefined {
+    return this.#candidates[Math.floor(this.#pickRandom() * this.#candidates.length)]
+  }
+
+  /** Forgets the changes still on their way. */
+  close(): void {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+  }
+
+  /** Ready endpoints; with none, those that terminate but still serve (KEP-1669). */
+  #routable(): Endpoint[] {
+    const serving = [...this.#known].filter(([, conditions]) => conditions.serving)
+    const ready = serving.filter(([, conditions]) => !conditions.terminating)
+    return (ready.length > 0 ? ready : serving).map(([endpoint]) => endpoint)
+  }
+}

@@ -1,0 +1,142 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Happening } from '../src/events.js'
+import { Kubelet } from '../src/kubelet.js'
+import type { PreStop } from '../src/options.js'
+import { Pod } from '../src/pod.js'
+
+interface Case {
+  readonly env?: Record<string, string>
+  readonly grace?: number
+  readonly preStop?: PreStop | null
+}
+
+/** Starts a pod, deletes it once it is ready, and returns what happened, in order, when its process is gone. */
+async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/prestop' } } }: Case) {
+  const happenings: Array<Happening & { t: number }> = []
+  const args = [join(__dirname, 'fixtures/hook.mjs')]
+  const spec = { command: process.execPath, args, cwd: __dirname, env, terminationGracePeriodSeconds: grace }
+  const pod = await Pod.start('old-1', true, spec)
+  await new Promise<void>((resolve) => {
+    const readinessProbe = { path: '/readyz', periodSeconds: 0.2, failureThreshold: 1, timeoutSeconds: 5 }
+    const record = (happening: Happening) => {
+      happenings.push({ ...happening, t: performance.now() })
+    }
+    const kubelet = new Kubelet(
+      pod,
+      { terminationGracePeriodSeconds: grace, readinessProbe, preStop },
+      record,
+      (ready) => {
+        if (ready) void kubelet.terminate().then(resolve)
+      },
+    )
+    void kubelet.probe()
+  })
+  const { code, signal } = await pod.exited
+  const at = (type: Happening['type']) => happenings.find((happening) => happening.type === type)?.t ?? Number.NaN
+  const sigterm = happenings.find((happening) => happening.type === 'sigterm')
+  return {
+    story: happenings.map(({ type }) => type).filter((type) => type !== 'pod-ready'),
+    happenings,
+    exit: signal ?? code,
+    graceSeconds: sigterm?.type === 'sigterm' ? sigterm.graceSeconds : undefined,
+    output: pod.output,
+    between: (from: Happening['type'], to: Happening['type']) => at(to) - at(from),
+  }
+}
+
+const answered = ['pod-deleted', 'hook-start', 'hook-end', 'sigterm']
+
+describe.concurrent('a deleted pod', () => {
+  test('gets SIGTERM when its hook has answered', async () => {
+    const { story, exit, between, output } = await deletePod({})
+    expect(story).toEqual(answered)
+    expect(exit).toBe(0)
+    expect(between('hook-start', 'sigterm')).toBeGreaterThan(295)
+    expect(output.filter((line) => line.startsWith('hook'))).toHaveLength(1)
+  })
+
+  test('gets SIGTERM just the same when its hook has answered 500', async () => {
+    const { story, between } = await deletePod({ env: { HOOK: '500' } })
+    expect(story).toEqual(answered)
+    expect(between('hook-start', 'sigterm')).toBeGreaterThan(295)
+  })
+
+  test('is waited for at the end of a redirect on the same host, on the same socket and with a Referer', async () => {
+    const { story, between, output } = await deletePod({ env: { HOOK: 'redirect' } })
+    expect(story).toEqual(answered)
+    expect(between('hook-start', 'sigterm')).toBeGreaterThan(295)
+    const [first, second] = output.filter((line) => line.startsWith('hook')).map((line) => line.split(' '))
+    expect([first?.[1], second?.[1]]).toEqual(['/prestop', '/elsewhere'])
+    expect(second?.[2]).toBe(first?.[2])
+    expect(second?.[3]).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/prestop$/)
+  })
+
+  test('is not followed to another host: the redirect counts as success', async () => {
+    const { story, output } = await deletePod({ env: { HOOK: 'redirect-away' } })
+    expect(story).toEqual(answered)
+    expect(output.filter((line) => line.startsWith('hook'))).toHaveLength(1)
+  })
+
+  test('that destroys the socket of its hook is reported, not asked again, and gets SIGTERM', async () => {
+    const { story, output, exit } = await deletePod({ env: { HOOK: 'destroy' } })
+    expect(story).toEqual(['pod-deleted', 'hook-start', 'hook-failed', 'hook-end', 'sigterm'])
+    expect(output.filter((line) => line.startsWith('hook'))).toHaveLength(1)
+    expect(exit).toBe(0)
+  })
+
+  test('that exits inside its hook is reported', async () => {
+    const { story, exit } = await deletePod({ env: { HOOK: 'exit' } })
+    expect(story.slice(0, 4)).toEqual(['pod-deleted', 'hook-start', 'hook-failed', 'hook-end'])
+    expect(exit).toBe(4)
+  })
+
+  test('that never answers gets SIGTERM when the grace is spent, 2 s more, SIGKILL, and only then a report', async () => {
+    const result = await deletePod({ env: { HOOK: 'never', IGNORE_SIGTERM: '1' }, grace: 1 })
+    expect(result.story).toEqual(['pod-deleted', 'hook-start', 'hook-end', 'sigterm', 'sigkill', 'hook-failed'])
+    expect(result.happenings).toContainEqual(expect.objectContaining({ type: 'hook-end', outcome: 'cut' }))
+    expect(result.graceSeconds).toBe(2)
+    expect(result.between('sigterm', 'sigkill')).toBeGreaterThan(1990)
+    expect(result.exit).toBe('SIGKILL')
+  })
+
+  test('whose answer never ends is waited for as if it never answered, but not reported', async () => {
+    const { story, graceSeconds, between } = await deletePod({ env: { HOOK: 'endless' }, grace: 1 })
+    expect(story).toEqual(answered)
+    expect(graceSeconds).toBe(2)
+    expect(between('hook-start', 'sigterm')).toBeGreaterThan(990)
+  })
+
+  test('that ignores SIGTERM is killed when what the hook left of the grace is over', async () => {
+    const env = { HOOK_MS: '1100', IGNORE_SIGTERM: '1' }
+    const { story, graceSeconds, exit, between } = await deletePod({ env, grace: 4 })
+    expect(story).toEqual([...answered, 'sigkill'])
+    expect(graceSeconds).toBe(3) // the hook's 1.1 s count as one whole second
+    expect(between('sigterm', 'sigkill')).toBeGreaterThan(2990)
+    expect(exit).toBe('SIGKILL')
+  })
+
+  test('without a hook gets SIGTERM at once and the whole grace; probes go on until it is dead', async () => {
+    const { story, graceSeconds, output } = await deletePod({ env: { IGNORE_SIGTERM: '1' }, grace: 3, preStop: null })
+    expect(story).toEqual(['pod-deleted', 'sigterm', 'sigkill'])
+    expect(graceSeconds).toBe(3)
+    expect(output.slice(output.indexOf('sigterm')).filter((line) => line === 'probe').length).toBeGreaterThan(1)
+  })
+
+  test('is probed during its hook', async () => {
+    const { output } = await deletePod({ env: { HOOK_MS: '1500' } })
+    const hook = output.findIndex((line) => line.startsWith('hook'))
+    expect(output.slice(hook, output.indexOf('sigterm'))).toContain('probe')
+  })
+
+  test.each([1, 2])('has used up as many whole seconds as its hook slept: %i', async (sleepSeconds) => {
+    const { graceSeconds } = await deletePod({ preStop: { sleepSeconds }, grace: 10 })
+    expect(graceSeconds).toBe(10 - sleepSeconds)
+  })
+
+  test('with a sleep hook gets SIGTERM after the sleep', async () => {
+    const { story, between } = await deletePod({ preStop: { sleepSeconds: 0.3 } })
+    expect(story).toEqual(answered)
+    expect(between('hook-start', 'sigterm')).toBeGreaterThan(295)
+  })
+})

@@ -1,0 +1,241 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type LiveEvent, type Rehearsal, type RehearsalOptions, rehearse, summarise } from '../src/index.js'
+
+const fixture = (name: string) => join(__dirname, 'fixtures', name)
+
+/** A rehearsal as short as it can be: quick probes, little warm-up, endpoints that are late but not long. */
+function options(more: Partial<RehearsalOptions> = {}): RehearsalOptions {
+  return {
+    name: 'fixture',
+    command: process.execPath,
+    args: [fixture('server.mjs')],
+    replicas: 2,
+    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
+    endpointLag: { min: 100, median: 200, max: 300 },
+    requests: { get: '/work', stream: '/stream', post: '/upload' },
+    clients: { keepAlive: 3, newConnection: 3, slowKeepAlive: 1, streaming: 1, post: 1 },
+    warmUp: 300,
+    coolDown: 200,
+    ...more,
+  }
+}
+
+const sum = (counts: Readonly<Record<string, number | undefined>>) =>
+  Object.values(counts).reduce<number>((total, count) => total + (count ?? 0), 0)
+
+const portsOf = (events: readonly LiveEvent[]) =>
+  events.flatMap((event) => (event.type === 'pod-start' ? event.port : []))
+
+/** Resolves when nobody listens on the port; a process being killed may accept once more, and then ends that connection. */
+async function whenRefused(port: number): Promise<void> {
+  for (;;) {
+    const socket = connect(port, '127.0.0.1').resume()
+    const code = await new Promise<string | undefined>((resolve) => {
+      let reason: string | undefined
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        reason = error.code
+      })
+      socket.on('close', () => resolve(reason))
+    })
+    if (code === 'ECONNREFUSED') return
+  }
+}
+
+/** Walks through the events with the Deployment's own arithmetic and returns its extremes. */
+function budgetsOf({ events }: Rehearsal) {
+  const running = new Set<string>()
+  const ready = new Set<string>()
+  let most = 0
+  let fewestAfterDelete = Number.POSITIVE_INFINITY
+  let rolling = false
+  for (const event of events) {
+    if (event.type === 'phase') rolling = event.phase === 'rolling update'
+    else if (event.type === 'pod-start') running.add(event.pod)
+    else if (event.type === 'pod-ready' && running.has(event.pod)) ready.add(event.pod)
+    else if (event.type === 'pod-unready') ready.delete(event.pod)
+    else if (event.type === 'pod-deleted') {
+      running.delete(event.pod)
+      ready.delete(event.pod)
+      if (rolling) fewestAfterDelete = Math.min(fewestAfterDelete, ready.size)
+    }
+    most = Math.max(most, running.size)
+  }
+  return { most, fewestAfterDelete }
+}
+
+describe.concurrent('a rolling update', () => {
+  test('of an app that exits at once on SIGTERM loses requests, and every count agrees', async () => {
+    const live: LiveEvent[] = []
+    const result = await rehearse(
+      options({ env: { BEHAVIOUR: 'exit-on-sigterm' }, onEvent: (event) => live.push(event) }),
+    )
+    const { summary, events } = result
+    const losses = events.filter(({ type }) => type === 'lost')
+    expect(summary.lost).toBeGreaterThan(0)
+    expect(sum(summary.lostByCause)).toBe(summary.lost)
+    expect(sum(summary.lostByClient)).toBe(summary.lost)
+    expect(losses).toHaveLength(summary.lost)
+    expect(sum(summary.requestsByClient)).toBe(summary.requests)
+    expect(result.samples.at(-1)).toMatchObject({ requests: summary.requests, lost: summary.lost })
+    expect(summary.lostByCause.refused).toBeGreaterThan(0)
+    expect(summary.exits).toEqual({ 'exit 0': 2 })
+    expect(Object.keys(summary.oldPodsGoneAfterMs.each).sort()).toEqual(['old-1', 'old-2'])
+    expect(losses.every((loss) => loss.type === 'lost' && loss.pod?.startsWith('old-'))).toBe(true)
+    expect(live.filter(({ type }) => type !== 'sample')).toEqual(events)
+    expect(JSON.parse(JSON.stringify(result))).toEqual(result)
+    expect(summarise(events, summary.seed)).toEqual(summary)
+  })
+
+  test('of an app that drains loses nothing, streams and uploads included', async () => {
+    const preStop = { httpGet: { path: '/prestop' } }
+    const { summary, events } = await rehearse(options({ env: { HOOK_MS: '600' }, preStop }))
+    expect(events.filter(({ type }) => type === 'lost')).toEqual([])
+    expect(summary).toMatchObject({ lost: 0, lostByCause: {}, killed: 0, hookFailures: 0, exits: { 'exit 0': 2 } })
+    expect(summary.oldPodsGoneAfterMs.max).toBeGreaterThan(595)
+    for (const count of Object.values(summary.requestsByClient)) expect(count).toBeGreaterThanOrEqual(0)
+    expect(summary.requestsByClient.streaming * summary.requestsByClient.post).toBeGreaterThan(0)
+  })
+
+  test('kills what ignores SIGTERM, and says so', async () => {
+    const { summary } = await rehearse(
+      options({ env: { BEHAVIOUR: 'ignore-sigterm' }, terminationGracePeriodSeconds: 1 }),
+    )
+    expect(summary).toMatchObject({ killed: 2, exits: { SIGKILL: 2 } })
+    expect(summary.oldPodsGoneAfterMs.max).toBeGreaterThan(1990)
+  })
+
+  test('ends what a pod started together with its first process, as a container does', async () => {
+    const args = ['-c', `"${process.execPath}" "${fixture('server.mjs')}"; true`]
+    const { summary, events } = await rehearse(options({ command: 'sh', args, env: { BEHAVIOUR: 'ignore-sigterm' } }))
+    expect(summary.exits).toEqual({ SIGTERM: 2 }) // the shell's: it passes no signal on
+    await Promise.all(portsOf(events).map(whenRefused))
+  })
+
+  test.each([
+    { replicas: 3, maxSurge: 1, maxUnavailable: 0 },
+    { replicas: 3, maxSurge: 0, maxUnavailable: 2 },
+    { replicas: 4, maxSurge: 2, maxUnavailable: 1 },
+    { replicas: 1, maxSurge: 1, maxUnavailable: 0 },
+  ])('of $replicas pods keeps to maxSurge $maxSurge and maxUnavailable $maxUnavailable', async (rolling) => {
+    const preStop = { httpGet: { path: '/prestop' } }
+    const requests = { get: '/work' }
+    const result = await rehearse(options({ ...rolling, preStop, requests, clients: { keepAlive: 1 }, coolDown: 0 }))
+    const { most, fewestAfterDelete } = budgetsOf(result)
+    expect(most).toBe(rolling.replicas + rolling.maxSurge)
+    expect(fewestAfterDelete).toBe(rolling.replicas - rolling.maxUnavailable)
+    expect(result.events.filter(({ type }) => type === 'pod-deleted')).toHaveLength(rolling.replicas)
+    expect(result.events.filter((event) => event.type === 'pod-start' && !event.old)).toHaveLength(rolling.replicas)
+  })
+
+  test('lists its events in the order of time, and the clients hear of a pod after it is ready', async () => {
+    const { events } = await rehearse(options({ env: { BEHAVIOUR: 'exit-on-sigterm' } }))
+    expect(events.map(({ t }) => t)).toEqual(events.map(({ t }) => t).sort((a, b) => a - b))
+    const ready = events.findIndex((event) => event.type === 'pod-ready' && event.pod === 'new-1')
+    const known = events.findIndex((event) => event.type === 'endpoints' && event.pods.includes('new-1'))
+    expect(known).toBeGreaterThan(ready)
+    expect((events[known]?.t ?? 0) - (events[ready]?.t ?? 0)).toBeGreaterThan(99)
+    const phases = events.flatMap((event) => (event.type === 'phase' ? [event.phase] : []))
+    expect(phases).toEqual(['starting pods', 'warming up', 'rolling update', 'cooling down', 'done'])
+  })
+})
+
+describe.concurrent('a rehearsal that cannot go on', () => {
+  /** Rehearses in vain; returns the error once every pod is gone. */
+  async function fail(more: Partial<RehearsalOptions>): Promise<Error> {
+    const seen: LiveEvent[] = []
+    const onEvent = (event: LiveEvent) => {
+      seen.push(event)
+      more.onEvent?.(event)
+    }
+    const error = await rehearse(options({ ...more, onEvent })).then(
+      () => expect.fail('the rehearsal went on'),
+      (reason: Error) => reason,
+    )
+    await Promise.all(portsOf(seen).map(whenRefused))
+    return error
+  }
+
+  test('shows what a pod wrote that ended by itself', async () => {
+    const { message } = await fail({ env: { BEHAVIOUR: 'crash' } })
+    expect(message).toMatch(/^Pod old-\d ended by itself with code 3\. Its last output:\n/)
+    expect(message).toContain('reading the configuration')
+    expect(message).toContain('no database <at> all')
+  })
+
+  test('shows what a pod wrote that never became ready, and what its probe found', async () => {
+    const { message } = await fail({ args: [fixture('never-ready.mjs')], startupTimeout: 700 })
+    expect(message).toMatch(/^Pod old-\d was not ready after 700 ms \(GET \/readyz answered 503\)\. Its last output:/)
+    expect(message).toContain('waiting for the cache')
+  })
+
+  test('names a command that cannot be started', async () => {
+    const { message } = await fail({ command: './no-such-program', args: [] })
+    expect(message).toMatch(/^Pod old-\d did not start: spawn \.\/no-such-program ENOENT/)
+  })
+
+  test('names a path that fails before the update has begun', async () => {
+    const error = await fail({
+      readinessProbe: { path: '/work', periodSeconds: 0.1 },
+      args: [fixture('readyz-only.mjs')],
+    })
+    expect(error.message).toMatch(/^Every \w+ request was lost before the update began: \w+ \/\w+: status 404/)
+  })
+
+  test('rejects with the reason of its signal', async () => {
+    const controller = new AbortController()
+    const reason = new Error('enough')
+    const onEvent = (event: LiveEvent) => {
+      if (event.type === 'hook-start') controller.abort(reason)
+    }
+    const preStop = { httpGet: { path: '/prestop' } }
+    const error = await fail({ signal: controller.signal, onEvent, preStop, env: { HOOK_MS: '60000' } })
+    expect(error).toBe(reason)
+  })
+
+  test('does not begin when its signal is aborted already', async () => {
+    const onEvent = () => expect.fail('it began')
+    await expect(rehearse(options({ signal: AbortSignal.abort('no'), onEvent }))).rejects.toBe('no')
+  })
+
+  test('rejects with what onEvent threw', async () => {
+    const onEvent = (event: LiveEvent) => {
+      if (event.type === 'sample') throw new Error('my own mistake')
+    }
+    expect((await fail({ onEvent })).message).toBe('my own mistake')
+  })
+
+  test('ends when it has sent as many requests as it may', async () => {
+    expect((await fail({ maxRequests: 20 })).message).toBe('The rehearsal was not over after 20 requests')
+  })
+
+  test('ends when its time is over', async () => {
+    expect((await fail({ timeout: 400, warmUp: 5000 })).message).toBe('The rehearsal was not over after 400 ms')
+  })
+})
+
+test.each([
+  ['exit', [7, null]],
+  ['signal', [null, 'SIGTERM']],
+  ['handler', [5, null]],
+  ['itself', [0, null]],
+])(
+  'no pod survives a program that leaves by %s, and nothing keeps that program from leaving',
+  async (leave, ending) => {
+    const parent = spawn(process.execPath, [fixture('parent.cjs')], {
+      env: { ...process.env, LEAVE: leave },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let output = ''
+    parent.stdout.on('data', (data) => {
+      output += data
+    })
+    expect(await once(parent, 'close')).toEqual(ending)
+    const ports = output.trim().split(' ').map(Number)
+    expect(ports).toHaveLength(2)
+    await Promise.all(ports.map(whenRefused))
+  },
+)

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import type { Happening } from '../src/events.js'
+import { createRandom } from '../src/random.js'
+import { drawLag, Service } from '../src/service.js'
+
+const pod = (name: string) => ({ name, host: '127.0.0.1', port: 1 })
+const ready = { serving: true, terminating: false }
+const lag = { min: 1, median: 20, max: 60 }
+
+function createService(record: (happening: Happening) => void = () => {}) {
+  return new Service(lag, createRandom(1, 0), createRandom(1, 1), record)
+}
+
+test('clients learn of changes late, in the order they happened', async () => {
+  const seen: string[][] = []
+  const names = Array.from({ length: 20 }, (_, index) => `p${index}`)
+  const began = performance.now()
+  await new Promise<void>((resolve) => {
+    const service = createService((happening) => {
+      if (happening.type !== 'endpoints') return
+      seen.push([...happening.pods])
+      if (happening.pods.length === names.length) resolve()
+    })
+    for (const name of names) service.update(pod(name), ready)
+    expect(service.pick()).toBeUndefined()
+  })
+  expect(performance.now() - began).toBeGreaterThanOrEqual(lag.min)
+  expect(seen).toEqual(names.map((_, index) => names.slice(0, index + 1)))
+})
+
+test('a terminating pod still gets new connections until the clients have heard of it', async () => {
+  const [a, b] = [pod('a'), pod('b')]
+  await new Promise<void>((resolve) => {
+    const service = createService((happening) => {
+      if (happening.type === 'endpoints' && happening.pods.join() === 'b') resolve()
+    })
+    service.apply(a, ready)
+    service.apply(b, ready)
+    service.update(a, { serving: true, terminating: true })
+    const picked = new Set(Array.from({ length: 50 }, () => service.pick()?.name))
+    expect(picked).toEqual(new Set(['a', 'b']))
+  })
+})
+
+test('with no ready pod left, connections go to those that terminate but still serve, then nowhere', () => {
+  const service = createService()
+  const [a, b] = [pod('a'), pod('b')]
+  service.apply(a, { serving: true, terminating: true })
+  service.apply(b, { serving: false, terminating: true })
+  expect(service.pick()).toBe(a)
+  service.apply(a, { serving: false, terminating: true })
+  expect(service.pick()).toBeUndefined()
+  service.apply(b, ready)
+  expect(service.pick()).toBe(b)
+  service.apply(b, null)
+  expect(service.pick()).toBeUndefined()
+})
+
+test('delays follow the quantiles: half of them below the median, none outside', () => {
+  const random = createRandom(7, 0)
+  const drawn = Array.from({ length: 2000 }, () => drawLag({ min: 126, median: 1074, max: 1196 }, random))
+  expect(Math.min(...drawn)).toBeGreaterThanOrEqual(126)
+  expect(Math.max(...drawn)).toBeLessThanOrEqual(1196)
+  const below = drawn.filter((value) => value < 1074).length
+  expect(below).toBeGreaterThan(900)
+  expect(below).toBeLessThan(1100)
+})
+
+test('the same seed makes the same choices, another stream of it others', () => {
+  const draw = (seed: number, stream: number) => {
+    const random = createRandom(seed, stream)
+    return Array.from({ length: 5 }, random)
+  }
+  expect(draw(1, 0)).toEqual(draw(1, 0))
+  expect(draw(1, 0)).not.toEqual(draw(1, 1))
+  expect(draw(1, 0)).not.toEqual(draw(2, 0))
+})

@@ -1,0 +1,68 @@
+import { PassThrough } from 'node:stream'
+import { expect, test } from 'vitest'
+import { createProgress, type LiveEvent, renderTable } from '../src/index.js'
+import { sampleRehearsal } from './sample.js'
+
+test('a table has a row for each result and a column for each label', () => {
+  expect(`\n${renderTable([sampleRehearsal('first')], { colour: false })}\n`).toMatchInlineSnapshot(`
+    "
+    ┌───────┬─────────────┬─────────┬──────────┬──────┬────────────────────┬─────────────────────┬────────────┐
+    │ name  │ framework   │ podrain │ requests │ lost │ how they were lost │ old pods gone after │ exits      │
+    ├───────┼─────────────┼─────────┼──────────┼──────┼────────────────────┼─────────────────────┼────────────┤
+    │ first │ <b>bold</b> │ no      │      172 │    6 │ 3 × refused        │               1.0 s │ 1 × exit 0 │
+    │       │             │         │          │      │ 1 × reset          │                     │            │
+    │       │             │         │          │      │ 1 × truncated      │                     │            │
+    │       │             │         │          │      │ 1 × status 503     │                     │            │
+    └───────┴─────────────┴─────────┴──────────┴──────┴────────────────────┴─────────────────────┴────────────┘
+    "
+  `)
+})
+
+test('a table is coloured when asked to be', () => {
+  expect(renderTable([sampleRehearsal()], { colour: true })).toContain('\u001b[31m6\u001b[39m')
+})
+
+const inFlight = { keepAlive: 1, newConnection: 0, slowKeepAlive: 0, streaming: 0, post: 0 }
+const live: LiveEvent[] = [
+  { t: 0, type: 'phase', phase: 'starting pods' },
+  { t: 5, type: 'pod-start', pod: 'old-1', old: true, port: 20001 },
+  { t: 400, type: 'pod-ready', pod: 'old-1' },
+  { t: 410, type: 'phase', phase: 'warming up' },
+  { t: 1500, type: 'sample', inFlight, requests: 40, lost: 0 },
+  { t: 2400, type: 'phase', phase: 'rolling update' },
+  { t: 2500, type: 'sample', inFlight, requests: 90, lost: 2 },
+  { t: 2600, type: 'pod-exit', pod: 'old-1', code: 0, signal: null },
+  { t: 3500, type: 'phase', phase: 'cooling down' },
+  { t: 3900, type: 'phase', phase: 'done' },
+]
+
+function show(isTTY: boolean): string {
+  const stream = Object.assign(new PassThrough(), { isTTY, columns: 120 })
+  const progress = createProgress({ stream })
+  const [first, second] = [progress.follow('first'), progress.follow('second')]
+  for (const event of live) {
+    first(event)
+    second(event)
+  }
+  progress.stop()
+  return String(stream.read())
+}
+
+test('without a terminal, progress is at most one line a second for each rehearsal, and the last word', () => {
+  expect(
+    show(false)
+      .split('\n')
+      .filter((line) => line.startsWith('first')),
+  ).toEqual([
+    'first: starting pods, 0 requests, 0 lost',
+    'first: warming up, 40 requests, 0 lost',
+    'first: rolling update, 90 requests, 2 lost',
+    'first: cooling down, 90 requests, 2 lost',
+    'first: done, 90 requests, 2 lost',
+  ])
+})
+
+test('in a terminal, progress is one bar for each rehearsal', () => {
+  const text = show(true)
+  for (const name of ['first', 'second']) expect(text).toMatch(new RegExp(`${name} .*done · 90 requests · 2 lost`))
+})
