@@ -35,10 +35,19 @@ export function attach(options: AdapterOptions = {}): Attachment {
   }
   const drain = shared ?? new Drain(drainOptions)
   const answer = controlEndpoints(drain, endpointOptions)
+  let spare = false
   return {
     drain,
     handle(request, response) {
-      drain.track(request, response)
+      if (spare) return false
+      try {
+        drain.track(request, response)
+      } catch (error) {
+        // Mounted twice. The first one does all the work, so users lose nothing; whoever reads the log learns of it.
+        spare = true
+        drain.logger.error((error as Error).message)
+        return false
+      }
       return answer(request, response)
     },
   }

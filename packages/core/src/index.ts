@@ -1,13 +1,7 @@
 export { type AdapterOptions, type Attachment, attach } from './adapter.js'
 export type { Check, CheckOutcome } from './checks.js'
 export type { Clock } from './clock.js'
-export {
-  Drain,
-  type DrainEvents,
-  type DrainState,
-  type DrainStatus,
-  type StartOptions,
-} from './drain.js'
+export { Drain } from './drain.js'
 export { controlEndpoints, type EndpointOptions, type EndpointPaths, type Handler } from './endpoints.js'
 export type { Hook, HookOptions, HookResult } from './hooks.js'
 export type { Logger } from './log.js'
@@ -15,4 +9,5 @@ export type { DrainOptions, SettleOptions } from './options.js'
 export type { DrainReport, OpenRequest } from './report.js'
 export { drainServer } from './server.js'
 export type { ExitCause, ExitListener, ExitSource, Signal } from './signals.js'
+export type { DrainEvents, DrainState, DrainStatus, StartOptions } from './states.js'
 export type { TaskOptions } from './tasks.js'

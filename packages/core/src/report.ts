@@ -32,3 +32,13 @@ export interface DrainReport {
   /** True if nothing was forced, no hook failed and no error was uncaught: the process may exit with 0. */
   clean: boolean
 }
+
+/** The report of what happened, with the verdict. */
+export function reportOf(course: Omit<DrainReport, 'error' | 'clean'>, error: unknown): DrainReport {
+  const { forced, unfinishedTasks, hooks, undeliveredBytes } = course
+  const clean =
+    forced.length + unfinishedTasks.length + undeliveredBytes === 0 &&
+    hooks.every((hook) => hook.outcome === 'ok') &&
+    error === undefined
+  return { ...course, ...(error === undefined ? {} : { error }), clean }
+}

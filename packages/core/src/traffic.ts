@@ -3,6 +3,7 @@ import net, { type Socket } from 'node:net'
 import tls from 'node:tls'
 import type { Clock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
+import { Ramp } from './ramp.js'
 import type { OpenRequest } from './report.js'
 import { isProbe, routeOf } from './request.js'
 
@@ -34,9 +35,7 @@ export class Traffic {
   readonly #servers = new Map<net.Server, () => void>()
   readonly #connections = new Set<Connection>()
   readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => this.count(request, response)
-  /** When the drain began; undefined while serving. */
-  #drainingSince: number | undefined
-  #ramp: number
+  readonly #ramp: Ramp
   /** Requests in flight. */
   inFlight = 0
   /** When the newest request arrived since the drain began. */
@@ -46,7 +45,7 @@ export class Traffic {
 
   constructor(options: TrafficOptions) {
     this.#options = options
-    this.#ramp = options.ramp
+    this.#ramp = new Ramp(options.ramp)
   }
 
   get listening(): boolean {
@@ -105,7 +104,7 @@ export class Traffic {
     if (request.httpVersionMajor !== 1) return
     const connection = connectionOf(request.socket) ?? this.#adopt(request.socket, serverOf(request))
     const now = this.#options.clock.now()
-    if (this.#drainingSince === undefined) {
+    if (!this.#ramp.active) {
       this.inFlight++
       connection.begin(response, now)
     } else {
@@ -123,7 +122,7 @@ export class Traffic {
     this.inFlight--
     connection.answered = true
     if (connection.response === response) connection.response = undefined
-    if (this.#drainingSince === undefined) return
+    if (!this.#ramp.active) return
     connection.since = this.#options.clock.now()
     this.answered++
     // The application itself said `Connection: keep-alive`, and Node lets that win: end the connection instead.
@@ -137,13 +136,13 @@ export class Traffic {
     connection.pending = 0
     connection.response = undefined
     this.#connections.delete(connection)
-    if (wasBusy && this.inFlight === 0 && this.#drainingSince !== undefined) setImmediate(this.#options.onIdle)
+    if (wasBusy && this.inFlight === 0 && this.#ramp.active) setImmediate(this.#options.onIdle)
   }
 
   /** From now on clients are led away. */
   drain(): void {
     const now = this.#options.clock.now()
-    this.#drainingSince = now
+    this.#ramp.begin(now)
     this.lastArrival = now
     this.answered = 0
     for (const connection of this.#connections) {
@@ -158,17 +157,17 @@ export class Traffic {
 
   /** Leads all clients away at once: there is no time for a ramp. */
   hurry(): void {
-    this.#ramp = 0
+    this.#ramp.hurry()
   }
 
   /** Serves as before. */
   resume(): void {
-    this.#drainingSince = undefined
+    this.#ramp.stop()
   }
 
   /** Looks at every connection: marks the open responses whose turn it is, and says what still has to be waited for. */
   survey(now: number): Survey {
-    const share = this.#share(now)
+    const share = this.#ramp.share(now)
     let busy = 0
     let heldUntil = Number.NEGATIVE_INFINITY
     for (const connection of this.#connections) {
@@ -196,16 +195,21 @@ export class Traffic {
   }
 
   /**
-   * Accepts no more. Not with `http.Server.close()`, which from Node 19 on also closes connections that it takes for
+   * Accepts no more connections. Not with `http.Server.close()`, which from Node 19 on also closes connections that it takes for
    * idle, and takes a response that is ended but not yet sent for idle (nodejs/node#60617).
    */
   unlisten(): void {
     for (const server of [...this.#servers.keys()]) if (server.listening) net.Server.prototype.close.call(server)
   }
 
-  /** Says good-bye on every connection that carries no request, the longest idle first. */
+  /**
+   * Says good-bye on every connection that carries no request, the longest idle first. Not on those that have sent
+   * something else than a request: an upgraded one is for its protocol to close.
+   */
   endIdle(): void {
-    const idle = [...this.#connections].filter((connection) => connection.pending === 0)
+    const idle = [...this.#connections].filter(
+      ({ pending, answered, socket }) => pending === 0 && (answered || socket.bytesRead === 0),
+    )
     for (const { socket } of idle.sort((a, b) => a.since - b.since)) socket.end()
   }
 
@@ -227,7 +231,7 @@ export class Traffic {
     const requests: OpenRequest[] = []
     for (const { response, since } of this.#connections) {
       if (!response || !wanted(response)) continue
-      requests.push({ method: response.req.method ?? '', route: routeOf(response.req), ageMs: now - since })
+      requests.push({ method: response.req.method ?? '', route: routeOf(response.req), ageMs: Math.round(now - since) })
     }
     return requests.sort((a, b) => b.ageMs - a.ageMs)
   }
@@ -252,14 +256,7 @@ export class Traffic {
     connection.begin(response, now)
     connection.bytesRead = -1
     connection.movedAt = now
-    if (this.#share(now) >= connection.shedAt) connection.shed()
-  }
-
-  /** The share of responses that say `Connection: close`: a client led away before the endpoints changed comes back. */
-  #share(now: number): number {
-    if (this.#drainingSince === undefined) return 0
-    const elapsed = now - this.#drainingSince
-    return elapsed >= this.#ramp ? 1 : elapsed / this.#ramp
+    if (this.#ramp.share(now) >= connection.shedAt) connection.shed()
   }
 }
 

@@ -1,0 +1,73 @@
+import type { Budget } from './budget.js'
+import type { ResolvedOptions } from './options.js'
+import type { StartOptions } from './states.js'
+import type { Tasks } from './tasks.js'
+import type { Traffic } from './traffic.js'
+
+/** How often a draining server is looked at, in milliseconds: most of what it waits for sends no event. */
+const lookEvery = 100
+
+export interface LookoutOptions {
+  readonly options: ResolvedOptions
+  readonly traffic: Traffic
+  readonly tasks: Tasks
+  /** Nothing is left to wait for, or no time to. May be called again while the drain is tentative. */
+  readonly onOver: (budget: Budget) => void
+  /** What is still open will soon be cut. */
+  readonly onLastCall: () => void
+  /** The grace period has passed and no signal came. */
+  readonly onExpired: () => void
+  /** Time for a line that says what is still open. */
+  readonly onProgress: () => void
+}
+
+/** Watches a draining server until clients have left and requests are answered. */
+export class Lookout {
+  readonly #on: LookoutOptions
+  #spokeAt = 0
+  #cancel = (): void => {}
+
+  constructor(options: LookoutOptions) {
+    this.#on = options
+  }
+
+  /** A drain began: the first progress line comes one interval later. */
+  begin(): void {
+    this.#spokeAt = this.#on.options.clock.now()
+  }
+
+  stop(): void {
+    this.#cancel()
+  }
+
+  /** @param commitment Undefined while the drain is tentative. */
+  look(budget: Budget, commitment: Required<StartOptions> | undefined): void {
+    this.#cancel()
+    const { clock, gracePeriod, progress } = this.#on.options
+    const now = clock.now()
+    if (!commitment && now >= budget.begun + gracePeriod) {
+      this.#on.onExpired()
+      return
+    }
+    const cut = now >= budget.cut
+    if (cut) this.#on.onLastCall()
+    if (cut || this.#settled(now, budget, commitment?.settle ?? true)) {
+      this.#on.onOver(budget)
+      if (commitment) return
+    }
+    if (progress !== false && now >= this.#spokeAt + progress) {
+      this.#spokeAt = now
+      this.#on.onProgress()
+    }
+    // A tentative drain does not keep the process alive, a committed one does until it is over.
+    this.#cancel = clock.after(lookEvery, () => this.look(budget, commitment), commitment !== undefined)
+  }
+
+  #settled(now: number, budget: Budget, settle: boolean): boolean {
+    const { traffic, tasks, options } = this.#on
+    const { busy, heldUntil } = traffic.survey(now)
+    if (busy > 0 || tasks.size > 0) return false
+    if (!settle) return true
+    return now >= Math.max(budget.begun + options.settle.min, traffic.lastArrival + options.settle.quiet, heldUntil)
+  }
+}

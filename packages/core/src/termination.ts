@@ -1,0 +1,206 @@
+import { setMaxListeners } from 'node:events'
+import { Budget } from './budget.js'
+import { type Closed, close } from './closing.js'
+import { describe, type HookResult, type Hooks } from './hooks.js'
+import { reportLine } from './log.js'
+import { Lookout } from './lookout.js'
+import type { ResolvedOptions } from './options.js'
+import { type DrainReport, reportOf } from './report.js'
+import type { ExitCause } from './signals.js'
+import type { DrainState, StartOptions } from './states.js'
+import type { Tasks } from './tasks.js'
+import type { Traffic } from './traffic.js'
+
+/** SIGTERM while the hook is pending: the kubelet kills 2 s later (`minimumGracePeriodInSeconds`). */
+const lastMoment = 1500
+
+export interface TerminationOptions {
+  readonly options: ResolvedOptions
+  readonly traffic: Traffic
+  readonly tasks: Tasks
+  readonly onDrain: Hooks
+  readonly onResume: Hooks
+  readonly onClose: Hooks
+  readonly frameworks: Hooks
+  readonly onState: (state: DrainState, previous: DrainState) => void
+  /** A line about what is still open. */
+  readonly progress: () => string
+}
+
+/** The course from serving to closed: which state it is, what ends it, how much time is left. */
+export class Termination {
+  readonly #parts: TerminationOptions
+  readonly #options: ResolvedOptions
+  readonly #traffic: Traffic
+  readonly #lookout: Lookout
+  #finish: (report: DrainReport) => void = () => {}
+  #state: DrainState = 'serving'
+  #began = controller()
+  #lastCall = controller()
+  #budget: Budget | undefined
+  #commitment: Required<StartOptions> | undefined
+  #error: unknown
+  #announced: Promise<HookResult[]> = Promise.resolve([])
+  readonly #prestops = new Set<() => void>()
+  /** Resolves when it is closed. */
+  readonly report: Promise<DrainReport>
+
+  constructor(parts: TerminationOptions) {
+    this.#parts = parts
+    this.#options = parts.options
+    this.#traffic = parts.traffic
+    this.#lookout = new Lookout({
+      options: parts.options,
+      traffic: parts.traffic,
+      tasks: parts.tasks,
+      onOver: (budget) => this.#over(budget),
+      onLastCall: () => this.#lastCall.abort(),
+      onExpired: () => this.#resume(),
+      onProgress: () => parts.options.logger.info(parts.progress()),
+    })
+    this.report = new Promise((resolve) => {
+      this.#finish = resolve
+    })
+  }
+
+  get state(): DrainState {
+    return this.#state
+  }
+
+  get committed(): boolean {
+    return this.#commitment !== undefined
+  }
+
+  get signal(): AbortSignal {
+    return this.#began.signal
+  }
+
+  get lastCall(): AbortSignal {
+    return this.#lastCall.signal
+  }
+
+  /** Undefined while serving. */
+  get budget(): Budget | undefined {
+    return this.#budget
+  }
+
+  /** Drains tentatively. Resolves when the wait is over, or when `gone` aborts. */
+  async prestop(gone?: AbortSignal): Promise<void> {
+    if (this.#state === 'serving') this.#begin('the preStop hook')
+    if (this.#state !== 'draining' || gone?.aborted) return
+    await new Promise<void>((resolve) => {
+      const leave = (): void => {
+        this.#prestops.delete(leave)
+        gone?.removeEventListener('abort', leave)
+        resolve()
+      }
+      this.#prestops.add(leave)
+      gone?.addEventListener('abort', leave)
+      this.look()
+    })
+  }
+
+  /** Drains and closes. */
+  start({ reason = 'start()', settle = true }: StartOptions): Promise<DrainReport> {
+    if (this.#state === 'serving') this.#begin(reason)
+    this.#commitment ??= { reason, settle }
+    if (!settle) {
+      this.#commitment.settle = false
+      this.#traffic.hurry()
+    }
+    this.look()
+    return this.report
+  }
+
+  /** The process is to end. */
+  endFor(cause: ExitCause): Promise<DrainReport> {
+    if ('error' in cause) {
+      this.#options.logger.error(`uncaught: ${describe(cause.error)}`)
+      this.#error ??= cause.error ?? new Error('uncaught, without a reason')
+      return this.start({ reason: 'an uncaught error', settle: false })
+    }
+    // The kubelet signals when the hook has answered or when the grace period is spent, and the hook has not answered.
+    const late = this.#prestops.size > 0
+    if (late) this.#budget?.shortenTo(lastMoment)
+    return this.start({ reason: cause.signal, settle: !late && cause.signal !== 'SIGINT' })
+  }
+
+  /** Closes without waiting for anything, unless a drain is committed: that does so itself. */
+  async dispose(): Promise<void> {
+    if (this.committed || this.#state === 'closed') return
+    this.#lookout.stop()
+    this.#enter('closed')
+    this.#releasePrestops()
+    const hooks = await this.#parts.onClose.runNewestFirst(() => this.#options.budget)
+    this.#end('dispose()', 0, { forced: [], unfinishedTasks: [], hooks, undeliveredBytes: 0 })
+  }
+
+  /** Looks whether the wait is over, and again a little later if not. */
+  look(): void {
+    if (this.#state !== 'draining' || !this.#budget) return
+    this.#lookout.look(this.#budget, this.#commitment)
+  }
+
+  #begin(reason: string): void {
+    const { clock, budget, closing, logger } = this.#options
+    this.#budget = new Budget(clock, budget, closing)
+    this.#lookout.begin()
+    this.#traffic.drain()
+    this.#enter('draining')
+    logger.info(`draining because of ${reason}: ${this.#parts.progress()}`)
+    this.#began.abort()
+    this.#announced = this.#parts.onDrain.runTogether(() => this.#budget?.left ?? 0)
+  }
+
+  #over(budget: Budget): void {
+    this.#releasePrestops()
+    if (this.committed) void this.#close(budget)
+  }
+
+  async #close(budget: Budget): Promise<void> {
+    this.#enter('closing')
+    this.#lastCall.abort()
+    const settleMs = budget.elapsed
+    const closed = await close({ ...this.#parts, clock: this.#options.clock, budget })
+    closed.hooks.unshift(...(await this.#announced))
+    this.#enter('closed')
+    const report = this.#end(this.#commitment?.reason ?? '', settleMs, closed)
+    this.#options.logger[report.clean ? 'info' : 'error'](reportLine(report))
+  }
+
+  #end(reason: string, settleMs: number, closed: Closed): DrainReport {
+    const durationMs = this.#budget?.elapsed ?? 0
+    const report = reportOf({ reason, durationMs, settleMs, answered: this.#traffic.answered, ...closed }, this.#error)
+    this.#finish(report)
+    return report
+  }
+
+  #resume(): void {
+    this.#budget = undefined
+    this.#traffic.resume()
+    this.#began = controller()
+    this.#lastCall = controller()
+    this.#enter('serving')
+    this.#releasePrestops()
+    this.#options.logger.warn('no signal followed the preStop hook within the grace period: serving again')
+    void this.#parts.onResume.runTogether(() => this.#options.budget)
+  }
+
+  /** The one place where the state changes. */
+  #enter(state: DrainState): void {
+    const previous = this.#state
+    this.#state = state
+    this.#parts.onState(state, previous)
+  }
+
+  #releasePrestops(): void {
+    for (const leave of [...this.#prestops]) leave()
+  }
+}
+
+/** Any number of streams and jobs may listen to one drain. */
+function controller(): AbortController {
+  const abort = new AbortController()
+  setMaxListeners(0, abort.signal)
+  return abort
+}
