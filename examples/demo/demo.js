@@ -10,7 +10,7 @@ import { createProgress, rehearse, renderPage, renderTable } from '@podrain/rehe
 
 const frameworks = ['fastify', 'express', 'koa']
 const examples = resolve(import.meta.dirname, '..')
-const clients = { keepAlive: 12, newConnection: 6, slowKeepAlive: 4, streaming: 2, post: 2 }
+const clients = { keepAlive: 16, newConnection: 6, slowKeepAlive: 4, streaming: 2, post: 2 }
 
 const { values } = parseArgs({
   options: {
@@ -38,6 +38,8 @@ function rehearsal(framework, podrain, onEvent) {
     preStop: podrain ? { httpGet: { path: '/prestop' } } : undefined,
     requests: { get: '/work', stream: '/stream', post: '/upload' },
     clients,
+    warmUp: 3000,
+    coolDown: 2000,
     seed: Number(values.seed),
     onEvent,
   })
@@ -56,7 +58,7 @@ async function rehearseAll(podrain) {
   }
 }
 
-console.log('A rolling update of 4 pods with 26 clients, for each framework: first as it is usually done …')
+console.log('A rolling update of 4 pods with 30 clients, for each framework: first as it is usually done …')
 const bare = await rehearseAll(false)
 console.log('… then with podrain:')
 const drained = await rehearseAll(true)

@@ -1,5 +1,7 @@
-import { Drain } from './drain.js'
-import { controlEndpoints, type EndpointOptions, endpointOptionNames, type Handler } from './endpoints.js'
+import type { Server } from 'node:net'
+import { Drain, type WatchOptions } from './drain.js'
+import { type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoint-options.js'
+import { controlEndpoints, type Handler } from './endpoints.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
 import { knownKeys, plainObject } from './validate.js'
 
@@ -17,9 +19,11 @@ export interface Attachment {
 
 /**
  * What every adapter is built on.
+ * @param server The server to watch, where it is known from the start, and how to close its framework.
  * @throws {TypeError | RangeError} as `Drain` and `controlEndpoints`; also when options of a drain come with a drain
+ * @throws {Error} if another drain watches the server
  */
-export function attach(options: AdapterOptions = {}): Attachment {
+export function attach(options: AdapterOptions = {}, server?: { server: Server } & WatchOptions): Attachment {
   plainObject('options', options)
   const { drain: shared, ...rest } = options
   knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, 'drain'])
@@ -33,7 +37,16 @@ export function attach(options: AdapterOptions = {}): Attachment {
   if (extra !== undefined) {
     throw new TypeError(`Option \`${extra}\` came together with \`drain\`: give it to the Drain that you pass`)
   }
+  resolveEndpoints(endpointOptions) // before the Drain, which takes the signals over
   const drain = shared ?? new Drain(drainOptions)
+  if (server) {
+    try {
+      drain.watch(server.server, server)
+    } catch (error) {
+      if (!shared) void drain.dispose() // or it would keep the signals
+      throw error
+    }
+  }
   const answer = controlEndpoints(drain, endpointOptions)
   let spare = false
   return {

@@ -64,6 +64,12 @@ export class Connection {
     this.shedding = true
   }
 
+  /** No user is behind this connection: it need not be kept once it is answered. */
+  dismiss(response: ServerResponse): void {
+    response.shouldKeepAlive = false
+    if (this.pending === 0) this.since = Number.NEGATIVE_INFINITY
+  }
+
   /** Another request is already there behind the open one, so the open one must not close the connection. */
   unshed(): void {
     if (this.shedding && this.response && !this.response.headersSent) this.response.shouldKeepAlive = true

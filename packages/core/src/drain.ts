@@ -11,6 +11,13 @@ import { type TaskOptions, Tasks } from './tasks.js'
 import { Termination } from './termination.js'
 import { Traffic } from './traffic.js'
 
+export interface WatchOptions {
+  /** Closes the framework, after the last request. @default nothing: the server itself is closed in any case */
+  close?: Hook
+  /** The name of that in the log and the report. @default 'close' */
+  name?: string
+}
+
 /**
  * The whole way from the first sign of termination to the end. One object for any number of servers.
  *
@@ -114,10 +121,9 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Watches a server: counts its requests from now on, also those that no middleware sees, and closes it at the end.
-   * @param options.close How the framework is closed, after the last request. @default the server's own close
    * @throws {Error} if another Drain watches the server
    */
-  watch(server: Server, options: { close?: Hook; name?: string } = {}): this {
+  watch(server: Server, options: WatchOptions = {}): this {
     this.#traffic.watch(server)
     if (!(server instanceof http.Server || server instanceof https.Server)) {
       this.logger.warn('this server is neither http nor https: HTTP/2 requests are not counted yet, and may be cut')

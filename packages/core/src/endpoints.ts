@@ -1,46 +1,9 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Admission } from './admission.js'
-import { type Check, Checks } from './checks.js'
+import { Checks } from './checks.js'
 import type { Drain } from './drain.js'
+import { type EndpointOptions, type EndpointPaths, resolveEndpoints } from './endpoint-options.js'
 import { routeOf } from './request.js'
-import { duration, fail, knownKeys, plainObject } from './validate.js'
-
-/** The path of each control endpoint; `false` turns one off. */
-export interface EndpointPaths {
-  /** Ready to get traffic? @default '/readyz' */
-  readyz?: string | false
-  /** Alive? Never fails because of a drain. @default '/livez' */
-  livez?: string | false
-  /** For `lifecycle.preStop.httpGet`: answers when the pod may be signalled. @default '/prestop' */
-  prestop?: string | false
-  /** What there is still to wait for, as JSON. @default '/drainz' */
-  drainz?: string | false
-}
-
-export interface EndpointOptions {
-  endpoints?: EndpointPaths
-  /** Conditions for being ready, by name. Each throws or rejects when it is not met. */
-  checks?: Readonly<Record<string, Check>>
-  /** Milliseconds for each check. Shorter than the probe's `timeoutSeconds`, or the kubelet never sees which failed. @default 800 */
-  checkTimeout?: number
-  /**
-   * What `/readyz` says while draining. `'pass'` for a single replica, `externalTrafficPolicy: Local` or sticky sessions:
-   * Kubernetes sends to a terminating pod that is ready if there is no other (KEP-1669). @default 'fail'
-   */
-  readyzWhileDraining?: 'fail' | 'pass'
-  /** If set, `/prestop` and `/drainz` want `Authorization: Bearer <token>`, from the hook's `httpHeaders`. */
-  token?: string
-}
-
-export const endpointOptionNames: readonly (keyof EndpointOptions)[] = [
-  'endpoints',
-  'checks',
-  'checkTimeout',
-  'readyzWhileDraining',
-  'token',
-]
-
-const endpointNames = ['readyz', 'livez', 'prestop', 'drainz'] as const
 
 /** Answers the request and says so, or leaves it to the application. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -52,23 +15,10 @@ const maxWaiting = 8
 
 /**
  * The control endpoints. A trailing slash and a query string are ignored; HEAD is answered like GET, but never drains.
- * @throws {TypeError | RangeError} an option of the wrong type, a path without a leading `/`, two endpoints on one path
+ * @throws {TypeError | RangeError} as `resolveEndpoints`
  */
 export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): Handler {
-  const { endpoints = {}, checks = {}, checkTimeout = 800, readyzWhileDraining = 'fail', token } = options
-  plainObject('endpoints', endpoints)
-  knownKeys('endpoint', endpoints, endpointNames)
-  plainObject('checks', checks)
-  for (const [name, check] of Object.entries(checks)) {
-    if (typeof check !== 'function') fail(TypeError, `Expected \`checks.${name}\` to be a function`, check)
-  }
-  duration('checkTimeout', checkTimeout)
-  if (readyzWhileDraining !== 'fail' && readyzWhileDraining !== 'pass') {
-    fail(TypeError, "Expected `readyzWhileDraining` to be 'fail' or 'pass'", readyzWhileDraining)
-  }
-  if (token !== undefined && (typeof token !== 'string' || token === '')) {
-    fail(TypeError, 'Expected `token` to be a string that is not empty (is the environment variable set?)', token)
-  }
+  const { paths, checks, checkTimeout, readyzWhileDraining, token } = resolveEndpoints(options)
   const readiness = new Checks(checks, checkTimeout, drain.logger)
   const admission = new Admission(token, drain.logger)
   let waiting = 0
@@ -101,21 +51,6 @@ export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): H
       })
     },
     drainz: (request, response) => send(request, response, 200, drain.status()),
-  }
-
-  const paths = new Map<string, keyof EndpointPaths>()
-  for (const name of endpointNames) {
-    const path = endpoints[name] ?? `/${name}`
-    if (path === false) continue
-    if (typeof path !== 'string' || !/^\/[^?#]*[^?#/]$/.test(path)) {
-      fail(
-        TypeError,
-        `Expected \`endpoints.${name}\` to be a path that begins with / such as '/${name}', or false`,
-        path,
-      )
-    }
-    if (paths.has(path)) fail(TypeError, `Expected \`endpoints.${name}\` to be a path of its own`, path)
-    paths.set(path, name)
   }
 
   return function controlEndpoint(request, response) {

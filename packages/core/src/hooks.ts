@@ -32,6 +32,7 @@ export class Hooks {
   readonly #logger: Logger
   readonly #timeout: number
   readonly #entries: Entry[] = []
+  #results: HookResult[] = []
 
   constructor(kind: string, clock: Clock, logger: Logger, timeout: number) {
     this.#kind = kind
@@ -52,35 +53,40 @@ export class Hooks {
   }
 
   /** All at once: for hooks that announce something and do not build on one another. */
-  runTogether(left: () => number): Promise<HookResult[]> {
-    return Promise.all(this.#entries.map((entry) => this.#run(entry, left)))
+  async runTogether(left: () => number): Promise<readonly HookResult[]> {
+    this.#results = []
+    await Promise.all(this.#entries.map((entry) => this.#run(entry, left)))
+    return this.#results
   }
 
   /** One after the other, the newest first: what was opened last may need what was opened before it. */
-  async runNewestFirst(left: () => number): Promise<HookResult[]> {
-    const results: HookResult[] = []
-    for (const entry of this.#entries.toReversed()) results.push(await this.#run(entry, left))
-    return results
+  async runNewestFirst(left: () => number): Promise<readonly HookResult[]> {
+    this.#results = []
+    for (const entry of this.#entries.toReversed()) await this.#run(entry, left)
+    return this.#results
+  }
+
+  /** How the hooks of the last run ended; those that have not are `timed out`. */
+  get results(): readonly HookResult[] {
+    return this.#results
   }
 
   /** Never rejects: one failure must not keep the others from running. */
-  async #run(entry: Entry, left: () => number): Promise<HookResult> {
+  async #run(entry: Entry, left: () => number): Promise<void> {
     const begun = this.#clock.now()
     const limit = Math.min(entry.timeout, left())
-    const result: HookResult = { name: entry.name, outcome: 'ok', durationMs: 0 }
+    const result: HookResult = { name: entry.name, outcome: 'timed out', durationMs: 0 }
+    this.#results.push(result)
     try {
       const answer = await within(this.#clock, limit, (async () => entry.run())())
-      if (answer === timedOut) {
-        result.outcome = 'timed out'
-        this.#logger.error(`${this.#kind} hook "${entry.name}" did not end within ${Math.round(limit)} ms; going on`)
-      }
+      if (answer !== timedOut) result.outcome = 'ok'
+      else this.#logger.error(`${this.#kind} hook "${entry.name}" did not end within ${Math.round(limit)} ms; going on`)
     } catch (error) {
       result.outcome = 'failed'
       result.error = error
       this.#logger.error(`${this.#kind} hook "${entry.name}" failed: ${describe(error)}`)
     }
     result.durationMs = this.#clock.now() - begun
-    return result
   }
 }
 

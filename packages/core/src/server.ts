@@ -15,13 +15,7 @@ import type { Handler } from './endpoints.js'
  * @throws {Error} if a drain watches the server already
  */
 export function drainServer(server: Server, options: AdapterOptions = {}): Drain {
-  const { drain, handle } = attach(options)
-  try {
-    drain.watch(server)
-  } catch (error) {
-    if (!options.drain) void drain.dispose()
-    throw error
-  }
+  const { drain, handle } = attach(options, { server })
   answerFirst(server, handle)
   return drain
 }

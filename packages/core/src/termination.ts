@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import { Budget } from './budget.js'
+import { within } from './clock.js'
 import { type Closed, close } from './closing.js'
-import { describe, type HookResult, type Hooks } from './hooks.js'
+import { describe, type Hooks } from './hooks.js'
 import { reportLine } from './log.js'
 import { Lookout } from './lookout.js'
 import type { ResolvedOptions } from './options.js'
@@ -40,7 +41,7 @@ export class Termination {
   #budget: Budget | undefined
   #commitment: Required<StartOptions> | undefined
   #error: unknown
-  #announced: Promise<HookResult[]> = Promise.resolve([])
+  #announced: Promise<unknown> = Promise.resolve()
   readonly #prestops = new Set<() => void>()
   /** Resolves when it is closed. */
   readonly report: Promise<DrainReport>
@@ -132,7 +133,7 @@ export class Termination {
     this.#enter('closed')
     this.#releasePrestops()
     const hooks = await this.#parts.onClose.runNewestFirst(() => this.#options.budget)
-    this.#end('dispose()', 0, { forced: [], unfinishedTasks: [], hooks, undeliveredBytes: 0 })
+    this.#end('dispose()', 0, { forced: [], unfinishedTasks: [], hooks: [...hooks], undeliveredBytes: 0 })
   }
 
   /** Looks whether the wait is over, and again a little later if not. */
@@ -162,7 +163,8 @@ export class Termination {
     this.#lastCall.abort()
     const settleMs = budget.elapsed
     const closed = await close({ ...this.#parts, clock: this.#options.clock, budget })
-    closed.hooks.unshift(...(await this.#announced))
+    await within(this.#options.clock, budget.left, this.#announced)
+    closed.hooks = [...this.#parts.onDrain.results, ...closed.hooks]
     this.#enter('closed')
     const report = this.#end(this.#commitment?.reason ?? '', settleMs, closed)
     this.#options.logger[report.clean ? 'info' : 'error'](reportLine(report))

@@ -38,8 +38,10 @@ export class Traffic {
   readonly #ramp: Ramp
   /** Requests in flight. */
   inFlight = 0
-  /** When the newest request arrived since the drain began. */
+  /** When the newest request arrived since the drain began, and the one before it. */
   lastArrival = 0
+  #arrivalBefore = 0
+  #released = false
   /** Requests answered since the drain began. */
   answered = 0
 
@@ -81,8 +83,9 @@ export class Traffic {
     server.on('close', unwatch)
   }
 
-  /** Lets go of every server. */
+  /** Lets go of every server, for good. */
   unwatch(): void {
+    this.#released = true
     for (const unwatch of [...this.#servers.values()]) unwatch()
   }
 
@@ -94,7 +97,7 @@ export class Traffic {
     const { socket } = request
     if (connectionOf(socket)?.traffic === this) return
     const server = serverOf(request)
-    if (!server || request.httpVersionMajor !== 1) return
+    if (!server || request.httpVersionMajor !== 1 || this.#released) return
     this.watch(server)
     this.count(request, response)
   }
@@ -114,7 +117,12 @@ export class Traffic {
 
   /** A control endpoint answers this request, so it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
-    if (connectionOf(request.socket)?.exclude(response)) this.inFlight--
+    const connection = connectionOf(request.socket)
+    if (!connection?.exclude(response)) return
+    this.inFlight--
+    if (!this.#ramp.active) return
+    if (this.lastArrival === connection.since) this.lastArrival = this.#arrivalBefore
+    connection.dismiss(response)
   }
 
   release(connection: Connection, response: ServerResponse): void {
@@ -247,11 +255,12 @@ export class Traffic {
 
   #countDraining(request: IncomingMessage, response: ServerResponse, connection: Connection, now: number): void {
     if (isProbe(request)) {
-      response.shouldKeepAlive = false
+      connection.dismiss(response)
       return
     }
     if (connection.pending > 0) connection.unshed()
     this.inFlight++
+    this.#arrivalBefore = this.lastArrival
     this.lastArrival = now
     connection.begin(response, now)
     connection.bytesRead = -1

@@ -15,9 +15,12 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
   if (app.hasDecorator('drain')) {
     throw new Error('gracefulShutdown is registered twice: register it once, at the root, before your other plugins')
   }
-  const { drain, handle } = attach(options.drain ? options : { logger: app.log, ...options })
+  const { drain, handle } = attach(options.drain ? options : { logger: app.log, ...options }, {
+    server: app.server,
+    close: () => app.close(),
+    name: 'fastify.close()',
+  })
   app.decorate('drain', drain)
-  drain.watch(app.server, { close: () => app.close(), name: 'fastify.close()' })
   // The hook also sees the second server that listen({ host: 'localhost' }) opens, and inject().
   app.addHook('onRequest', function podrainOnRequest(request, reply, done) {
     if (handle(request.raw, reply.raw)) reply.hijack()
