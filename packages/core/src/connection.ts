@@ -24,6 +24,8 @@ export class Connection {
   answered = false
   /** Whether the newest response was told to say `Connection: close`. */
   shedding = false
+  /** Where, in bytes, the requests end that were handed over while draining: each comes before the next is parsed. */
+  parsed = 0
   /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
   bytesRead = 0
   movedAt = 0
@@ -75,6 +77,18 @@ export class Connection {
     if (this.shedding && this.response && !this.response.headersSent) this.response.shouldKeepAlive = true
   }
 
+  /**
+   * Whether another request has arrived behind this one: a client that pipelines. Then this one must not close the
+   * connection, or the other is lost. Not known under TLS, where bytes are counted encrypted.
+   */
+  moreBehind(request: IncomingMessage): boolean {
+    if ('encrypted' in this.socket) return false
+    const end = this.parsed + sizeOf(request)
+    const more = this.socket.bytesRead > end
+    this.parsed = end
+    return more
+  }
+
   /** A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent. */
   stalled(now: number, limit: number): boolean {
     const request = this.response?.req
@@ -100,6 +114,13 @@ export function connectionOf(socket: Socket): Connection | undefined {
 /** The server that accepted the request's socket; undefined under `inject()` and the like, which have no socket. */
 export function serverOf(request: IncomingMessage): Server | undefined {
   return (request.socket as KnownSocket | null)?.server
+}
+
+/** The bytes of a request as nearly every client writes it: `Name: value`, no other white space. */
+function sizeOf({ method = '', url = '', rawHeaders, headers }: IncomingMessage): number {
+  const firstLine = method.length + url.length + '  HTTP/1.1\r\n'.length
+  const fields = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0)
+  return firstLine + fields + 2 + Number(headers['content-length'] ?? 0)
 }
 
 // Shared by all responses and sockets, so that a request costs no closure. 'close', not 'finish': an aborted response

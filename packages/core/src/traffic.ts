@@ -132,6 +132,7 @@ export class Traffic {
     if (connection.response === response) connection.response = undefined
     if (!this.#ramp.active) return
     connection.since = this.#options.clock.now()
+    if (connection.pending === 0) connection.parsed = connection.socket.bytesRead
     this.answered++
     // The application itself said `Connection: keep-alive`, and Node lets that win: end the connection instead.
     if (connection.shedding && response.shouldKeepAlive) setImmediate(endUnlessBusy, connection)
@@ -155,6 +156,7 @@ export class Traffic {
     this.answered = 0
     for (const connection of this.#connections) {
       connection.movedAt = now
+      connection.parsed = connection.socket.bytesRead
       // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
       if (connection.pending === 0 && connection.answered) connection.since = now
       if (connection.response && isProbe(connection.response.req)) {
@@ -265,7 +267,7 @@ export class Traffic {
     connection.begin(response, now)
     connection.bytesRead = -1
     connection.movedAt = now
-    if (this.#ramp.share(now) >= connection.shedAt) connection.shed()
+    if (!connection.moreBehind(request) && this.#ramp.share(now) >= connection.shedAt) connection.shed()
   }
 }
 
