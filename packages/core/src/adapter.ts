@@ -48,17 +48,16 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
     }
   }
   const answer = controlEndpoints(drain, endpointOptions)
-  let spare = false
+  let warned = false
   return {
     drain,
     handle(request, response) {
-      if (spare) return false
       try {
         drain.track(request, response)
       } catch (error) {
         // Mounted twice. The first one does all the work, so users lose nothing; whoever reads the log learns of it.
-        spare = true
-        drain.logger.error((error as Error).message)
+        if (!warned) drain.logger.error((error as Error).message)
+        warned = true
         return false
       }
       return answer(request, response)

@@ -25,7 +25,9 @@ export class Connection {
   /** Whether the newest response was told to say `Connection: close`. */
   shedding = false
   /** Where, in bytes, the requests end that were handed over while draining: each comes before the next is parsed. */
-  parsed = 0
+  #parsed = 0
+  #expectsMore = false
+  #misled = false
   /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
   bytesRead = 0
   movedAt = 0
@@ -78,15 +80,20 @@ export class Connection {
   }
 
   /**
-   * Whether another request has arrived behind this one: a client that pipelines. Then this one must not close the
-   * connection, or the other is lost. Not known under TLS, where bytes are counted encrypted.
+   * Whether another request seems to have arrived behind this one: a client that pipelines. Then this one must not close
+   * the connection, or the other is lost. Not known under TLS, where bytes are counted encrypted, and of chunked bodies.
    */
   moreBehind(request: IncomingMessage): boolean {
-    if ('encrypted' in this.socket) return false
-    const end = this.parsed + sizeOf(request)
-    const more = this.socket.bytesRead > end
-    this.parsed = end
-    return more
+    if (this.#misled || 'encrypted' in this.socket || 'transfer-encoding' in request.headers) return false
+    this.#parsed += sizeOf(request)
+    this.#expectsMore = this.socket.bytesRead > this.#parsed
+    return this.#expectsMore
+  }
+
+  /** All that has arrived is parsed and answered. */
+  caughtUp(): void {
+    this.#parsed = this.socket.bytesRead
+    if (this.#expectsMore) this.#misled = true // an unusual spelling of headers, and it will be used again
   }
 
   /** A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent. */

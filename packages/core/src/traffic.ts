@@ -132,7 +132,7 @@ export class Traffic {
     if (connection.response === response) connection.response = undefined
     if (!this.#ramp.active) return
     connection.since = this.#options.clock.now()
-    if (connection.pending === 0) connection.parsed = connection.socket.bytesRead
+    if (connection.pending === 0) connection.caughtUp()
     this.answered++
     // The application itself said `Connection: keep-alive`, and Node lets that win: end the connection instead.
     if (connection.shedding && response.shouldKeepAlive) setImmediate(endUnlessBusy, connection)
@@ -156,7 +156,7 @@ export class Traffic {
     this.answered = 0
     for (const connection of this.#connections) {
       connection.movedAt = now
-      connection.parsed = connection.socket.bytesRead
+      connection.caughtUp()
       // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
       if (connection.pending === 0 && connection.answered) connection.since = now
       if (connection.response && isProbe(connection.response.req)) {
@@ -267,10 +267,18 @@ export class Traffic {
     connection.begin(response, now)
     connection.bytesRead = -1
     connection.movedAt = now
-    if (!connection.moreBehind(request) && this.#ramp.share(now) >= connection.shedAt) connection.shed()
+    const maybeMore = connection.moreBehind(request)
+    if (this.#ramp.share(now) < connection.shedAt) return
+    if (maybeMore) process.nextTick(shedUnlessMore, connection)
+    else connection.shed()
   }
 }
 
 function endUnlessBusy(connection: Connection): void {
   if (connection.pending === 0) connection.socket.end()
+}
+
+/** In the next tick everything that arrived together with the open request has been parsed. */
+function shedUnlessMore(connection: Connection): void {
+  if (connection.pending === 1) connection.shed()
 }

@@ -12,6 +12,11 @@ declare module 'fastify' {
 export type GracefulShutdownOptions = AdapterOptions
 
 const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options) => {
+  if (app === undefined) {
+    throw new TypeError(
+      'gracefulShutdown() was called: write `app.register(gracefulShutdown)`, with options as the second argument',
+    )
+  }
   if (app.hasDecorator('drain')) {
     throw new Error('gracefulShutdown is registered twice: register it once, at the root, before your other plugins')
   }

@@ -5,7 +5,7 @@ import { type AdapterOptions, attach, type Drain } from '@podrain/core'
 export interface KoaContext {
   readonly req: IncomingMessage
   readonly res: ServerResponse
-  respond?: boolean
+  respond?: boolean | undefined
 }
 
 export interface DrainMiddleware {

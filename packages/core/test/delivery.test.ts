@@ -1,0 +1,83 @@
+import { describe, expect, test } from 'vitest'
+import { sendQueue } from '../src/delivery.js'
+import { Child, Client } from './support.js'
+
+const header =
+  '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     '
+
+/** 8080 is 1F90. */
+const ipv4 = [
+  header,
+  '   0: 00000000:1F90 00000000:0000 0A 00000000:00000003 00:00000000 00000000  1000        0 20405 1 0000000000000000 100 0 0 10 0                     ',
+  '   1: 0100007F:1F90 0100007F:D2F4 01 00000100:00000000 01:00000014 00000000  1000        0 21234 2 0000000000000000 20 4 30 10 -1                    ',
+  '   2: 0100007F:1F90 0100007F:D2F6 04 00000001:00000000 01:00000014 00000000     0        0 0 2 0000000000000000 20 4 30 10 -1                        ',
+  '   3: 0100007F:D2F4 0100007F:1F90 01 00000FFF:00000100 00:00000000 00000000  1000        0 21235 1 0000000000000000 20 4 30 10 -1                    ',
+  '   4: 0100007F:1F91 0100007F:D2F8 01 00FFFFFF:00000000 01:00000014 00000000  1000        0 21236 2 0000000000000000 20 4 30 10 -1                    ',
+  '   5: 0100007F:1F90 0100007F:D2FA 06 00000000:00000000 03:000002DA 00000000     0        0 0 3 0000000000000000                                      ',
+  '',
+].join('\n')
+
+const ipv6 = [
+  header.replace('rem_address  ', 'remote_address'),
+  '   0: 00000000000000000000000000000000:1F90 00000000000000000000000000000000:0000 0A 00000007:00000000 00:00000000 00000000  1000        0 20406 1 0000000000000000 100 0 0 10 0',
+  '   1: 0000000000000000FFFF00000100007F:1F90 0000000000000000FFFF00000100007F:A0B2 01 0027AC40:00000000 01:00000015 00000000  1000        0 20407 2 0000000000000000 20 4 30 10 -1',
+  '   2: 0000000000000000FFFF00000100007F:0050 0000000000000000FFFF00000100007F:A0B4 01 00000010:00000000 01:00000015 00000000  1000        0 20408 2 0000000000000000 20 4 30 10 -1',
+  '',
+].join('\n')
+
+describe('the send queue, as /proc/net shows it,', () => {
+  test('is the bytes of our connections: not of the listener, of clients or of other ports', () => {
+    expect(sendQueue(ipv4, [8080])).toBe(0x100 + 1)
+  })
+
+  test('is read from the table of IPv6, too', () => {
+    expect(sendQueue(ipv6, [8080])).toBe(0x27ac40)
+  })
+
+  test('is summed over several ports', () => {
+    expect(sendQueue(ipv6, [8080, 80])).toBe(0x27ac40 + 0x10)
+    expect(sendQueue(ipv4, [8080, 8081])).toBe(0x101 + 0xffffff)
+  })
+
+  test('is empty for a port that nobody uses, and for a table without lines', () => {
+    expect(sendQueue(ipv4, [9])).toBe(0)
+    expect(sendQueue(ipv4, [])).toBe(0)
+    expect(sendQueue(header, [8080])).toBe(0)
+    expect(sendQueue('', [8080])).toBe(0)
+  })
+})
+
+describe('a client that has stopped reading', () => {
+  /** A response that Node takes for sent, and the kernel still holds. */
+  async function stalled(options: object = {}): Promise<{ child: Child; client: Client }> {
+    const child = await Child.start({ options })
+    const client = await Client.open(child.port)
+    client.socket.pause()
+    client.get('/large')
+    await child.line(/^large response closed/)
+    return { child, client }
+  }
+
+  test('is waited for, and gets every byte before the process exits', async () => {
+    const { child, client } = await stalled({ terminationGracePeriodSeconds: 60 })
+    child.signal('SIGTERM')
+    await child.line(/^close hooks/)
+    // Without the wait it would be gone by now: the hooks are the last step before it.
+    await child.line(/^tick 25$/)
+    expect(child.exited).toBe(false)
+    expect(child.lines).not.toContain('state closed')
+    client.socket.resume()
+    await client.end()
+    const body = client.received.slice(client.received.indexOf('\r\n\r\n') + 4)
+    expect(body).toHaveLength(1_000_000)
+    expect(await child.exit).toEqual([0, null])
+    expect(child.lines).toContainEqual(expect.stringMatching(/nothing forced$/))
+  })
+
+  test('and never reads again is given up at the deadline: the process exits with 1 and says how many bytes', async () => {
+    const { child } = await stalled({ terminationGracePeriodSeconds: 3, reserve: 1500 })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .*; [1-9]\d* bytes not taken/))
+  })
+})

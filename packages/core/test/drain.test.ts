@@ -1,0 +1,291 @@
+import { createServer } from 'node:http'
+import { describe, expect, test, vi } from 'vitest'
+import { Drain, type DrainReport, drainServer } from '../src/index.js'
+import { ask, Client, FakeClock, FakeProcess, gate, Log, listen, type Pod, sayOk, serve, short } from './support.js'
+
+async function start(options: object = {}): Promise<Pod & { clock: FakeClock; process: FakeProcess }> {
+  const clock = new FakeClock()
+  const process = new FakeProcess()
+  const pod = await serve(sayOk, { clock, process, signals: ['SIGTERM', 'SIGINT'], ...options })
+  return { ...pod, clock, process }
+}
+
+describe('the states', () => {
+  test('are told in their order, with the one before', async () => {
+    const { drain, clock } = await start()
+    const states: string[] = []
+    drain.on('state', (state, previous) => {
+      expect(drain.state).toBe(state)
+      states.push(`${previous} → ${state}`)
+    })
+    await clock.through(drain.start())
+    expect(states).toEqual(['serving → draining', 'draining → closing', 'closing → closed'])
+  })
+
+  test('the report event comes last, and is what start() returns', async () => {
+    const { drain, clock } = await start()
+    const told: unknown[] = []
+    drain.on('state', (state) => told.push(state))
+    drain.on('report', (report) => told.push(report))
+    const report = await clock.through(drain.start())
+    await expect.poll(() => told).toEqual(['draining', 'closing', 'closed', report])
+  })
+
+  test('a listener that throws is logged and does not stop the drain', async () => {
+    const { drain, clock, log } = await start()
+    drain.on('state', () => {
+      throw new Error('listener is broken')
+    })
+    drain.on('report', () => {
+      throw new Error('reporter is broken')
+    })
+    expect((await clock.through(drain.start())).clean).toBe(true)
+    await expect.poll(() => log.matching(/^error .*a listener of "report" failed/)).toHaveLength(1)
+    expect(log.matching(/^error podrain: a listener of "state" failed: Error: listener is broken/)).toHaveLength(3)
+  })
+})
+
+describe('start()', () => {
+  test('twice is one drain with one report', async () => {
+    const { drain, clock } = await start()
+    const reports: DrainReport[] = []
+    drain.on('report', (report) => reports.push(report))
+    const first = drain.start({ reason: 'first' })
+    clock.advance(100)
+    const second = drain.start({ reason: 'second' })
+    const report = await clock.through(first)
+    expect(await second).toBe(report)
+    expect(await drain.start()).toBe(report)
+    expect(report.reason).toBe('first')
+    await expect.poll(() => reports).toEqual([report])
+  })
+
+  test('reports what happened', async () => {
+    const { drain, clock, port, log } = await start()
+    void drain.start({ reason: 'a test' })
+    await ask(port)
+    await ask(port)
+    const report = await clock.through(drain.start())
+    expect(report).toMatchObject({
+      reason: 'a test',
+      answered: 2,
+      forced: [],
+      unfinishedTasks: [],
+      hooks: [],
+      undeliveredBytes: 0,
+      clean: true,
+    })
+    expect(report.settleMs).toBeGreaterThanOrEqual(short.settle.min)
+    expect(report.durationMs).toBeGreaterThanOrEqual(report.settleMs)
+    expect(log.matching(/^info podrain: drained in \d+\.\d s after a test; nothing forced$/)).toHaveLength(1)
+  })
+
+  test('works on the real clock', async () => {
+    const { drain, port } = await serve(sayOk)
+    await ask(port)
+    const report = await drain.start()
+    expect(report.clean).toBe(true)
+    expect(report.settleMs).toBeGreaterThanOrEqual(short.settle.min)
+    await expect(ask(port)).rejects.toThrow('ECONNREFUSED')
+  })
+
+  test('closes every server of the drain, also one that listens late', async () => {
+    const { drain, server, clock } = await start()
+    const second = createServer(sayOk)
+    drain.watch(second)
+    void drain.start()
+    await listen(second)
+    expect(drain.listening).toBe(true)
+    await clock.through(drain.start())
+    expect([server.listening, second.listening]).toEqual([false, false])
+  })
+})
+
+describe('an error that nobody caught', () => {
+  test('drains without the wait for load balancers, and the exit is not 0', async () => {
+    const turn = gate()
+    const clock = new FakeClock()
+    const process = new FakeProcess()
+    const { drain, port, log } = await serve(
+      (_request, response) => void turn.opened.then(() => response.end('whole')),
+      { clock, process, signals: ['SIGTERM'] },
+    )
+    const client = await Client.open(port)
+    client.get('/')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const error = new Error('boom')
+    const exit = process.crash(error)
+    clock.advance(100)
+    turn.open()
+    await client.until(/whole/)
+    expect(await clock.through(exit)).toBe(false)
+    const report = await drain.start()
+    expect(report).toMatchObject({ reason: 'an uncaught error', error, forced: [], clean: false })
+    expect(report.settleMs).toBeLessThan(short.settle.min + 200)
+    expect(log.matching(/^error podrain: uncaught: Error: boom/)).toHaveLength(1)
+  })
+
+  test.each([undefined, null, 'text', 0])('may be %s, and the exit is not 0', async (error) => {
+    const { process, clock } = await start()
+    expect(await clock.through(process.crash(error))).toBe(false)
+  })
+
+  test('during a drain makes it unclean, and cuts nothing', async () => {
+    const turn = gate()
+    const clock = new FakeClock()
+    const process = new FakeProcess()
+    const { drain, port } = await serve((_request, response) => void turn.opened.then(() => response.end('whole')), {
+      clock,
+      process,
+      signals: ['SIGTERM'],
+    })
+    const client = await Client.open(port)
+    client.get('/')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const exit = process.signal('SIGTERM')
+    process.crashAgain(new Error('boom'))
+    clock.advance(500)
+    expect(client.closed).toBe(false)
+    turn.open()
+    await client.until(/whole/)
+    expect(await clock.through(exit)).toBe(false)
+    expect(await drain.start()).toMatchObject({ reason: 'SIGTERM', forced: [], error: new Error('boom') })
+  })
+})
+
+describe('dispose()', () => {
+  const events = ['SIGTERM', 'SIGINT', 'SIGHUP', 'uncaughtException', 'unhandledRejection', 'beforeExit']
+  const listeners = (): number[] => events.map((event) => process.listenerCount(event))
+
+  test('leaves nothing on the process', async () => {
+    const before = listeners()
+    const drain = new Drain({ logger: false, signals: ['SIGTERM', 'SIGINT', 'SIGHUP'] })
+    expect(listeners()).not.toEqual(before)
+    await drain.dispose()
+    expect(listeners()).toEqual(before)
+  })
+
+  test('of one drain leaves the signals of another in place', async () => {
+    const before = listeners()
+    const first = new Drain({ logger: false, signals: ['SIGHUP'], errors: false })
+    const withFirst = listeners()
+    const second = new Drain({ logger: false })
+    await second.dispose()
+    expect(listeners()).toEqual(withFirst)
+    await first.dispose()
+    expect(listeners()).toEqual(before)
+  })
+
+  test('leaves nothing on the server but its request listeners', async () => {
+    const server = createServer(sayOk)
+    const before = ['connection', 'close', 'upgrade'].map((event) => server.listenerCount(event))
+    const drain = drainServer(server, { signals: false, logger: false })
+    await drain.dispose()
+    expect(['connection', 'close', 'upgrade'].map((event) => server.listenerCount(event))).toEqual(before)
+    expect(drain.listening).toBe(false)
+  })
+
+  test('lets go of the server for good, also when requests still come', async () => {
+    const { drain, server, port } = await start()
+    await drain.dispose()
+    expect((await ask(port)).body).toBe('ok')
+    const next = new Drain({ signals: false, logger: false })
+    expect(() => next.watch(server)).not.toThrow()
+    await next.dispose()
+  })
+
+  test('runs the onClose hooks, the newest first, and waits for nothing else', async () => {
+    const { drain, process } = await start()
+    const ran: string[] = []
+    drain.onClose(() => ran.push('log')).onClose(() => ran.push('pool'))
+    drain.waitUntil(new Promise(() => {}))
+    await drain.dispose()
+    await drain.dispose()
+    expect(ran).toEqual(['pool', 'log'])
+    expect(drain.state).toBe('closed')
+    expect(process.listeners.size).toBe(0)
+  })
+
+  test('ends a tentative drain and lets its callers go', async () => {
+    const { drain } = await start()
+    const call = drain.prestop()
+    await drain.dispose()
+    await call
+    expect(drain.state).toBe('closed')
+  })
+
+  test('does nothing while a drain is committed', async () => {
+    const { drain, clock } = await start()
+    const report = drain.start()
+    await drain.dispose()
+    expect(drain.state).toBe('draining')
+    expect((await clock.through(report)).reason).toBe('start()')
+  })
+})
+
+describe('watching a server', () => {
+  test('twice with one drain counts each request once', async () => {
+    const turn = gate()
+    const { drain, server, port } = await serve((_request, response) => void turn.opened.then(() => response.end('ok')))
+    drain.watch(server).watch(server)
+    const client = await Client.open(port)
+    client.get('/')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    turn.open()
+    await client.until(/ok/)
+    await expect.poll(() => drain.inFlight).toBe(0)
+  })
+
+  test('with two drains is refused with the way out', async () => {
+    const { server } = await start()
+    const process = new FakeProcess()
+    expect(() => drainServer(server, { process, logger: false })).toThrow(
+      /already watched by another Drain.*register podrain once, or pass the first Drain with the option `drain`/,
+    )
+    expect(process.listeners.size).toBe(0)
+  })
+
+  test('with a shared drain works', async () => {
+    const { drain } = await start()
+    const second = createServer(sayOk)
+    expect(drainServer(second, { drain })).toBe(drain)
+    const port = await listen(second)
+    expect((await ask(port, '/readyz')).status).toBe(200)
+    expect((await ask(port)).body).toBe('ok')
+  })
+
+  test('leaves the listeners that were on it, in their order, each called once', async () => {
+    const server = createServer()
+    const calls: string[] = []
+    server.on('request', () => calls.push('first'))
+    server.once('request', () => calls.push('once'))
+    server.on('request', (_request, response) => {
+      calls.push('last')
+      response.end('ok')
+    })
+    const drain = drainServer(server, { signals: false, logger: false })
+    const port = await listen(server)
+    await ask(port)
+    await ask(port)
+    expect(calls).toEqual(['first', 'once', 'last', 'first', 'last'])
+    await drain.dispose()
+  })
+})
+
+test('a drain with logger: false says nothing', async () => {
+  const spies = (['log', 'info', 'warn', 'error'] as const).map((name) => vi.spyOn(console, name))
+  const clock = new FakeClock()
+  const { drain } = await serve(sayOk, { logger: false, clock })
+  drain.waitUntil(Promise.reject(new Error('boom')))
+  await clock.through(drain.start())
+  for (const spy of spies) expect(spy).not.toHaveBeenCalled()
+})
+
+test('a logger keeps its own `this`', async () => {
+  const log = new Log()
+  const clock = new FakeClock()
+  const { drain } = await serve(sayOk, { logger: log, clock })
+  await clock.through(drain.start())
+  expect(log.lines.every((line) => /^(info|warn|error) podrain: /.test(line))).toBe(true)
+  expect(log.lines.length).toBeGreaterThanOrEqual(2)
+})

@@ -1,0 +1,417 @@
+import { describe, expect, test } from 'vitest'
+import { type AskOptions, ask, Client, FakeClock, FakeProcess, gate, type Pod, serve, turns } from './support.js'
+
+const slow = {
+  terminationGracePeriodSeconds: 30,
+  settle: { min: 1000, quiet: 500 },
+  closing: 5000,
+  reserve: 1000,
+  keepAliveCap: 0,
+}
+
+/** A request for `/prestop` as the kubelet sends it, and whether it has been answered. */
+function hook(port: number, options: AskOptions = {}) {
+  const caller = {
+    status: 0,
+    reply: ask(port, '/prestop', { headers: { 'user-agent': 'kube-lifecycle/1.33' }, ...options }).then((reply) => {
+      caller.status = reply.status
+      return reply
+    }),
+  }
+  return caller
+}
+
+interface Scene extends Pod {
+  readonly clock: FakeClock
+  readonly process: FakeProcess
+}
+
+/** An application with a page of its own for paths it does not know, and `/slow`, which takes as long as `turn`. */
+async function start(options: object = {}, turn = gate()): Promise<Scene> {
+  const clock = new FakeClock()
+  const process = new FakeProcess()
+  const pod = await serve(
+    (request, response) => {
+      if (request.url === '/slow') return void turn.opened.then(() => response.end('at last'))
+      if (request.url === '/') return void response.end('ok')
+      response.writeHead(404).end('no such page here')
+    },
+    { ...slow, clock, process, signals: ['SIGTERM', 'SIGINT'], ...options },
+  )
+  return { ...pod, clock, process }
+}
+
+describe('GET /prestop', () => {
+  test('is answered when load balancers have stopped sending', async () => {
+    const { drain, port, clock } = await start()
+    const { reply, ...caller } = hook(port)
+    await expect.poll(() => drain.state).toBe('draining')
+    clock.advance(999)
+    await turns()
+    expect(caller.status).toBe(0)
+    clock.advance(101)
+    expect(await reply).toMatchObject({ status: 200, headers: { connection: 'close' } })
+    expect((await reply).json()).toMatchObject({ state: 'draining', committed: false, inFlight: 0 })
+  })
+
+  test('is answered only when requests and tasks have ended', async () => {
+    const turn = gate()
+    const mail = gate()
+    const { drain, port, clock } = await start({}, turn)
+    const client = await Client.open(port)
+    client.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    drain.waitUntil(mail.opened)
+    const caller = hook(port)
+    await expect.poll(() => drain.state).toBe('draining')
+    clock.advance(10_000)
+    turn.open()
+    await client.until(/at last/)
+    clock.advance(1000)
+    await turns()
+    expect(caller.status).toBe(0)
+    mail.open()
+    expect((await clock.through(caller.reply)).status).toBe(200)
+  })
+
+  test('is answered in time for closing when a request does not end', async () => {
+    const { drain, port, clock } = await start()
+    const client = await Client.open(port)
+    client.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const caller = hook(port)
+    await expect.poll(() => drain.state).toBe('draining')
+    clock.advance(23_900)
+    await turns()
+    expect(caller.status).toBe(0)
+    clock.advance(200)
+    const reply = await caller.reply
+    expect(reply.status).toBe(200)
+    expect(reply.json()).toMatchObject({ inFlight: 1, oldest: { route: '/slow' } })
+    expect(client.closed).toBe(false)
+  })
+
+  test('joins the drain that is there, and its deadline', async () => {
+    const { drain, port, clock } = await start()
+    let drains = 0
+    drain.onDrain(() => drains++)
+    const first = hook(port)
+    await expect.poll(() => drain.state).toBe('draining')
+    clock.advance(600)
+    const second = hook(port)
+    const third = hook(port)
+    const other = drain.prestop()
+    await ask(port, '/livez')
+    await turns()
+    clock.advance(500)
+    const replies = await Promise.all([first.reply, second.reply, third.reply])
+    await other
+    expect(replies.map((reply) => reply.status)).toEqual([200, 200, 200])
+    expect(replies[2]?.json().budgetMs).toBe(29_000 - 1100)
+    expect(drains).toBe(1)
+  })
+
+  test('is answered at once when the drain has settled', async () => {
+    const { drain, port, clock } = await start()
+    void drain.prestop()
+    clock.advance(1100)
+    const kubelet = hook(port)
+    await expect.poll(() => kubelet.status).toBe(200)
+    const someone = hook(port, { headers: {} })
+    await expect.poll(() => someone.status).toBe(200)
+  })
+
+  test('may be hung up on, which changes nothing', async () => {
+    const { drain, port, clock, server } = await start()
+    const client = await Client.open(port)
+    client.get('/prestop', 'User-Agent: kube-lifecycle/1.33')
+    await expect.poll(() => drain.state).toBe('draining')
+    client.abort()
+    const other = hook(port)
+    await ask(port, '/livez')
+    expect(drain.state).toBe('draining')
+    expect(drain.status().budgetMs).toBe(29_000)
+    expect(server.listening).toBe(true)
+    clock.advance(1100)
+    expect((await other.reply).status).toBe(200)
+    expect(drain.inFlight).toBe(0)
+  })
+
+  test('lets 8 callers wait, and answers more at once', async () => {
+    const { drain, port } = await start()
+    const waiting = [...Array(8)].map(() => hook(port))
+    await expect.poll(() => drain.state).toBe('draining')
+    for (let round = 0; round < 3; round++) await ask(port, '/livez')
+    expect(waiting.every((caller) => caller.status === 0)).toBe(true)
+    expect(await hook(port).reply).toMatchObject({ status: 200 })
+    expect(await hook(port).reply).toMatchObject({ status: 200 })
+    expect(waiting.every((caller) => caller.status === 0)).toBe(true)
+    await drain.dispose()
+    await Promise.all(waiting.map((caller) => caller.reply))
+  })
+
+  test('gives its place to others when a waiting caller hangs up', async () => {
+    const { drain, port } = await start()
+    const leaving = await Promise.all([...Array(8)].map(() => Client.open(port)))
+    for (const client of leaving) client.get('/prestop')
+    await expect.poll(() => drain.state).toBe('draining')
+    for (let round = 0; round < 3; round++) await ask(port, '/livez')
+    for (const client of leaving) client.abort()
+    await expect
+      .poll(async () => {
+        const caller = hook(port)
+        await ask(port, '/livez')
+        await turns()
+        return caller.status
+      })
+      .toBe(0)
+    await drain.dispose()
+  })
+
+  test('with HEAD is 405 and drains nothing', async () => {
+    const { drain, port } = await start()
+    expect(await ask(port, '/prestop', { method: 'HEAD' })).toMatchObject({ status: 405, headers: { allow: 'GET' } })
+    expect(drain.state).toBe('serving')
+  })
+
+  test('with POST is for the application', async () => {
+    const { drain, port } = await start()
+    expect(await ask(port, '/prestop', { method: 'POST' })).toMatchObject({ status: 404, body: 'no such page here' })
+    expect(drain.state).toBe('serving')
+  })
+})
+
+describe('/prestop alone', () => {
+  test('never closes the listener and runs no close hook', async () => {
+    const { drain, port, clock, server } = await start()
+    let closed = false
+    drain.onClose(() => {
+      closed = true
+    })
+    void drain.prestop()
+    for (let second = 1; second < 30; second++) {
+      clock.advance(1000)
+      expect(drain.state).toBe('draining')
+      expect(drain.committed).toBe(false)
+      expect(await ask(port)).toMatchObject({ status: 200 })
+    }
+    expect(server.listening).toBe(true)
+    expect(closed).toBe(false)
+  })
+
+  test('is undone when the grace period has passed without a signal', async () => {
+    const { drain, port, clock, log } = await start()
+    const resumed = gate()
+    drain.onResume(() => resumed.open())
+    const states: string[] = []
+    drain.on('state', (state) => states.push(state))
+    const { signal, lastCall } = drain
+    void drain.prestop()
+    expect(signal.aborted).toBe(true)
+    clock.advance(29_900)
+    expect(drain.state).toBe('draining')
+    expect((await ask(port, '/readyz')).status).toBe(503)
+    clock.advance(200)
+    await resumed.opened
+    expect(drain.state).toBe('serving')
+    expect((await ask(port, '/readyz')).status).toBe(200)
+    expect(drain.signal).not.toBe(signal)
+    expect(drain.signal.aborted).toBe(false)
+    expect(drain.lastCall).not.toBe(lastCall)
+    expect(drain.lastCall.aborted).toBe(false)
+    expect(drain.status().budgetMs).toBe(29_000)
+    expect(states).toEqual(['draining', 'serving'])
+    expect(log.matching(/^warn podrain: no signal followed/)).toHaveLength(1)
+  })
+
+  test('leaves a drain that a later signal can begin anew, with the whole budget', async () => {
+    const { drain, clock, process } = await start()
+    void drain.prestop()
+    clock.advance(30_100)
+    expect(drain.state).toBe('serving')
+    const exit = process.signal('SIGTERM')
+    expect(drain.state).toBe('draining')
+    expect(drain.status().budgetMs).toBe(29_000)
+    clock.advance(900)
+    expect(drain.state).toBe('draining')
+    expect(await clock.through(exit)).toBe(true)
+  })
+
+  test('does not come back when a signal committed it', async () => {
+    const { drain, clock, process } = await start()
+    const states: string[] = []
+    drain.on('state', (state) => states.push(state))
+    void drain.prestop()
+    clock.advance(1100)
+    expect(await clock.through(process.signal('SIGTERM'))).toBe(true)
+    clock.advance(60_000)
+    expect(states).toEqual(['draining', 'closing', 'closed'])
+  })
+})
+
+describe('SIGTERM', () => {
+  test('after /prestop has answered does not start the waits again', async () => {
+    const { drain, port, clock, process } = await start()
+    const caller = hook(port)
+    await expect.poll(() => drain.state).toBe('draining')
+    clock.advance(1100)
+    expect((await caller.reply).status).toBe(200)
+    const exit = process.signal('SIGTERM')
+    expect(drain.state).toBe('closing')
+    expect(await clock.through(exit)).toBe(true)
+    expect(await drain.start()).toMatchObject({ reason: 'SIGTERM', clean: true })
+  })
+
+  test('after /prestop counts the budget from /prestop', async () => {
+    const { drain, port, clock, process } = await start()
+    const client = await Client.open(port)
+    client.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const begun = clock.now()
+    void drain.prestop()
+    clock.advance(24_100)
+    let ended = 0
+    drain.onClose(() => {
+      ended = clock.now()
+    })
+    const exit = process.signal('SIGTERM')
+    expect(drain.state).toBe('closing')
+    expect(await clock.through(exit)).toBe(false)
+    expect((await drain.start()).forced).toMatchObject([{ route: '/slow' }])
+    expect(ended - begun).toBeLessThan(29_000)
+  })
+
+  // 3000 is more, 500 less than the 2 s that are left.
+  test.each([3000, 500])('while /prestop is pending goes straight to closing (closing: %i)', async (closing) => {
+    const { drain, port, clock, process, server } = await start({ closing })
+    let ended = 0
+    drain.onClose(() => {
+      ended = clock.now()
+    })
+    const caller = hook(port)
+    await expect.poll(() => drain.state).toBe('draining')
+    const signalled = clock.now()
+    const exit = process.signal('SIGTERM')
+    expect(drain.state).toBe('closing')
+    expect(server.listening).toBe(false)
+    expect(await clock.through(exit)).toBe(true)
+    expect((await caller.reply).status).toBe(200)
+    expect(ended - signalled).toBeLessThan(2000)
+  })
+
+  test('while /prestop is pending leaves open requests less than 2 s', async () => {
+    const { drain, port, clock, process } = await start()
+    const client = await Client.open(port)
+    client.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const caller = hook(port)
+    await expect.poll(() => drain.state).toBe('draining')
+    clock.advance(10_000)
+    const signalled = clock.now()
+    let ended = 0
+    drain.onClose(() => {
+      ended = clock.now()
+    })
+    expect(await clock.through(process.signal('SIGTERM'))).toBe(false)
+    expect(ended - signalled).toBeLessThan(2000)
+    expect((await drain.start()).forced).toMatchObject([{ route: '/slow' }])
+    await caller.reply
+  })
+
+  test('while /prestop is pending ends the process in time, though an onDrain hook hangs', async () => {
+    const { drain, port, clock, process } = await start()
+    drain.onDrain(() => new Promise(() => {}), { name: 'registry', timeout: 20_000 })
+    const caller = hook(port)
+    await expect.poll(() => drain.state).toBe('draining')
+    const signalled = clock.now()
+    const exit = process.signal('SIGTERM')
+    expect(await clock.through(exit.then(() => clock.now() - signalled))).toBeLessThan(5000)
+    expect(await exit).toBe(false)
+    expect((await drain.start()).hooks).toMatchObject([{ name: 'registry', outcome: 'timed out' }])
+    await caller.reply
+  })
+})
+
+describe('who may drain', () => {
+  test.each([
+    'X-Forwarded-For',
+    'X-Forwarded-Proto',
+    'X-Forwarded-Host',
+    'Forwarded',
+    'Via',
+    'X-Real-IP',
+    'X-Envoy-External-Address',
+    'x-envoy-expected-rq-timeout-ms',
+  ])('a request with %s came through a proxy and gets what the application says', async (header) => {
+    const { drain, port, log } = await start()
+    for (const path of ['/prestop', '/drainz', '/prestop/?x=1']) {
+      expect(await ask(port, path, { headers: { [header]: '192.0.2.1' } })).toMatchObject({
+        status: 404,
+        body: 'no such page here',
+      })
+    }
+    expect(drain.state).toBe('serving')
+    const refusals = log.matching(/^warn podrain: refused GET \/prestop from .*127\.0\.0\.1: /)
+    expect(refusals).toHaveLength(1)
+    expect(refusals[0]).toContain(`header ${header.toLowerCase()}`)
+    expect(log.lines).toHaveLength(1)
+    expect((await ask(port, '/readyz', { headers: { [header]: '192.0.2.1' } })).status).toBe(200)
+  })
+
+  test.each([
+    ['no token', undefined],
+    ['a wrong token', 'Bearer wrong'],
+    ['a token that only begins well', 'Bearer secre'],
+    ['another scheme', 'Basic secret'],
+    ['the bare token', 'secret'],
+  ])('with a token set, %s gets what the application says', async (_name, authorization) => {
+    const { drain, port, log } = await start({ token: 'secret' })
+    const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
+    for (const path of ['/prestop', '/drainz']) {
+      expect(await ask(port, path, { headers })).toMatchObject({ status: 404, body: 'no such page here' })
+    }
+    expect(drain.state).toBe('serving')
+    expect(log.matching(/^warn podrain: refused GET \/prestop .*token/)).toHaveLength(1)
+    expect(log.lines.join('\n')).not.toContain('secre')
+    expect((await ask(port, '/readyz', { headers })).status).toBe(200)
+  })
+
+  test('the right token is admitted', async () => {
+    const { drain, port, clock } = await start({ token: 'secret' })
+    const headers = { authorization: 'Bearer secret' }
+    expect(await ask(port, '/drainz', { headers })).toMatchObject({ status: 200 })
+    const caller = hook(port, { headers })
+    await expect.poll(() => drain.state).toBe('draining')
+    clock.advance(1100)
+    expect((await caller.reply).status).toBe(200)
+  })
+
+  test('the right token through a proxy is not', async () => {
+    const { drain, port } = await start({ token: 'secret' })
+    const headers = { authorization: 'Bearer secret', 'x-forwarded-for': '192.0.2.1' }
+    expect((await ask(port, '/prestop', { headers })).status).toBe(404)
+    expect(drain.state).toBe('serving')
+  })
+})
+
+describe('drain.prestop()', () => {
+  test('returns when its caller is gone, and the drain goes on', async () => {
+    const { drain, clock } = await start()
+    const gone = new AbortController()
+    const call = drain.prestop(gone.signal)
+    gone.abort()
+    await call
+    expect(drain.state).toBe('draining')
+    await drain.prestop(AbortSignal.abort())
+    clock.advance(1100)
+    await drain.prestop()
+    expect(drain.committed).toBe(false)
+  })
+
+  test('returns at once when the drain is over', async () => {
+    const { drain, clock } = await start()
+    await clock.through(drain.start({ settle: false }))
+    await drain.prestop()
+    expect(drain.state).toBe('closed')
+  })
+})

@@ -1,0 +1,273 @@
+import { describe, expect, test } from 'vitest'
+import { ask, Client, FakeClock, gate, type Pod, sayOk, serve, turns } from './support.js'
+
+const slow = {
+  terminationGracePeriodSeconds: 30,
+  settle: { min: 1000, quiet: 500 },
+  closing: 5000,
+  reserve: 1000,
+  keepAliveCap: 0, // what idle connections are promised is not the subject here
+}
+
+async function draining(handler = sayOk): Promise<Pod & { clock: FakeClock }> {
+  const clock = new FakeClock()
+  const pod = await serve(handler, { ...slow, clock })
+  void pod.drain.start()
+  return { ...pod, clock }
+}
+
+describe('the wait for load balancers', () => {
+  test('lasts settle.min when nothing arrives, and not longer', async () => {
+    const { drain, clock, server } = await draining()
+    clock.advance(999)
+    expect(drain.state).toBe('draining')
+    expect(server.listening).toBe(true)
+    clock.advance(101)
+    const report = await clock.through(drain.start())
+    expect(report.settleMs).toBeGreaterThanOrEqual(1000)
+    expect(report.settleMs).toBeLessThanOrEqual(1100)
+    expect(server.listening).toBe(false)
+  })
+
+  test('begins anew with each request until it was quiet for settle.quiet', async () => {
+    const { drain, clock, port } = await draining()
+    for (let count = 0; count < 10; count++) {
+      clock.advance(400)
+      expect((await ask(port)).status).toBe(200)
+    }
+    clock.advance(499)
+    expect(drain.state).toBe('draining')
+    clock.advance(101)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 10 })
+  })
+
+  test.each(['kube-probe/1.33', 'Prometheus/3.5.0', 'GoogleHC/1.0', 'ELB-HealthChecker/2.0', 'Envoy/HC'])(
+    'is not held up by %s',
+    async (userAgent) => {
+      const { drain, clock, port } = await draining()
+      for (let count = 0; count < 3; count++) {
+        clock.advance(300)
+        expect((await ask(port, '/metrics', { headers: { 'user-agent': userAgent } })).status).toBe(200)
+      }
+      clock.advance(200)
+      expect(drain.state).not.toBe('draining')
+      expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 0 })
+    },
+  )
+
+  test.each(['/readyz', '/livez', '/drainz'])('is not held up by requests for %s from anyone', async (path) => {
+    const { drain, clock, port } = await draining()
+    for (let count = 0; count < 3; count++) {
+      clock.advance(300)
+      expect((await ask(port, path)).body).toContain('"state":"draining"')
+    }
+    clock.advance(200)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 0 })
+  })
+
+  test('is left out by start({ settle: false }), but requests in flight are waited for', async () => {
+    const clock = new FakeClock()
+    const turn = gate()
+    const { drain, port, server } = await serve(
+      (_request, response) => void turn.opened.then(() => response.end('ok')),
+      { ...slow, clock },
+    )
+    const client = await Client.open(port)
+    client.get('/')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const report = drain.start({ settle: false, reason: 'a test' })
+    clock.advance(10_000)
+    expect(drain.state).toBe('draining')
+    expect(server.listening).toBe(true)
+    turn.open()
+    await client.until(/\r\n\r\nok/)
+    expect(await clock.through(report)).toMatchObject({ reason: 'a test', clean: true, answered: 1 })
+  })
+
+  test('ends at once when a second start leaves it out', async () => {
+    const { drain } = await draining()
+    expect(drain.state).toBe('draining')
+    void drain.start({ settle: false })
+    expect(drain.state).toBe('closing')
+  })
+})
+
+describe('a request in flight', () => {
+  test('keeps the listener open until it is answered', async () => {
+    const turn = gate()
+    const { drain, clock, port, server } = await draining((request, response) => {
+      if (request.url !== '/slow') return void response.end('ok')
+      void turn.opened.then(() => response.end('at last'))
+    })
+    const client = await Client.open(port)
+    client.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    clock.advance(20_000)
+    expect(server.listening).toBe(true)
+    expect((await ask(port)).body).toBe('ok')
+    turn.open()
+    await client.until(/at last/)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 2 })
+  })
+
+  test('that outlives the budget is cut and named, without its query string', async () => {
+    const { drain, clock, port, log } = await draining(() => {})
+    const client = await Client.open(port)
+    client.get('/slow/report?token=secret')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const begun = clock.now()
+    let ended = 0
+    drain.onClose(() => {
+      ended = clock.now()
+    })
+    clock.advance(23_900)
+    expect(client.closed).toBe(false)
+    const report = await clock.through(drain.start())
+    await client.end()
+    expect(report).toMatchObject({ clean: false, forced: [{ method: 'GET', route: '/slow/report' }] })
+    expect(report.forced[0]?.ageMs).toBeGreaterThanOrEqual(24_000)
+    expect(ended - begun).toBeLessThan(29_000)
+    expect(log.matching(/^error podrain: drained .*cut 1 in flight: GET \/slow\/report \(\d+\.\d s\)/)).toHaveLength(1)
+    expect(log.lines.join('\n')).not.toContain('secret')
+    expect(drain.inFlight).toBe(0)
+  })
+
+  test('sees lastCall before it is cut', async () => {
+    const turn = gate()
+    const { drain, clock, port } = await draining(() => {})
+    drain.lastCall.addEventListener('abort', () => turn.open())
+    const client = await Client.open(port)
+    client.get('/poll')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    clock.advance(23_900)
+    expect(drain.lastCall.aborted).toBe(false)
+    expect(client.closed).toBe(false)
+    clock.advance(200)
+    await turn.opened
+    expect(drain.lastCall.aborted).toBe(true)
+    expect((await clock.through(drain.start())).forced).toHaveLength(1)
+  })
+
+  test('that answers at the last call is not forced', async () => {
+    const clock = new FakeClock()
+    const pod: Pod = await serve(
+      (_request, response) => pod.drain.lastCall.addEventListener('abort', () => response.end('nothing new')),
+      { ...slow, clock },
+    )
+    const client = await Client.open(pod.port)
+    client.get('/poll')
+    await expect.poll(() => pod.drain.inFlight).toBe(1)
+    void pod.drain.start()
+    clock.advance(24_000)
+    await client.until(/nothing new/)
+    expect(await clock.through(pod.drain.start())).toMatchObject({ clean: true, forced: [] })
+  })
+})
+
+describe('a task', () => {
+  test('is waited for', async () => {
+    const mail = gate()
+    const { drain, clock } = await draining()
+    drain.waitUntil(mail.opened, { name: 'mail' })
+    clock.advance(20_000)
+    expect(drain.state).toBe('draining')
+    expect(drain.status().tasks).toEqual(['mail'])
+    mail.open()
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, unfinishedTasks: [] })
+  })
+
+  test('may be added while draining, by another task', async () => {
+    const first = gate()
+    const second = gate()
+    const { drain, clock } = await draining()
+    drain.waitUntil(first.opened.then(() => drain.waitUntil(second.opened, { name: 'second' })))
+    clock.advance(5000)
+    first.open()
+    await turns()
+    clock.advance(5000)
+    expect(drain.state).toBe('draining')
+    second.open()
+    expect((await clock.through(drain.start())).clean).toBe(true)
+  })
+
+  test('that outlives the budget is named', async () => {
+    const { drain, clock, log } = await draining()
+    drain.waitUntil(new Promise(() => {}), { name: 'thumbnails' })
+    clock.advance(23_900)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: false, unfinishedTasks: ['thumbnails'] })
+    expect(log.matching(/^error .*left unfinished: thumbnails/)).toHaveLength(1)
+  })
+
+  test('that fails is logged with its name, and the drain is clean', async () => {
+    const { drain, clock, log } = await draining()
+    drain.waitUntil(Promise.reject(new Error('no such mailbox')), { name: 'mail' })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, unfinishedTasks: [] })
+    expect(log.matching(/^error podrain: task "mail" failed: Error: no such mailbox/)).toHaveLength(1)
+  })
+
+  test('that is no promise is refused by name', async () => {
+    const { drain } = await serve(sayOk)
+    // @ts-expect-error a function is the usual mistake
+    expect(() => drain.waitUntil(() => {}, { name: 'mail' })).toThrow(
+      'expected a promise for task "mail", got function',
+    )
+  })
+})
+
+describe('the log', () => {
+  test('says at an interval what is still open and how much time is left', async () => {
+    const clock = new FakeClock()
+    const { drain, port, log } = await serve(() => {}, { ...slow, clock, progress: 2000 })
+    const client = await Client.open(port)
+    client.get('/slow?secret')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    drain.waitUntil(new Promise(() => {}), { name: 'mail' })
+    void drain.start({ reason: 'a test' })
+    expect(log.matching(/^info podrain: draining because of a test: .*1 in flight/)).toHaveLength(1)
+    clock.advance(10_400) // looked at every 100 ms
+    const lines = log.matching(
+      /^info podrain: draining for \d+\.\d s, 1 in flight, oldest GET \/slow \(\d+\.\d s\), tasks: mail, \d+\.\d s of budget left$/,
+    )
+    expect(lines).toHaveLength(5)
+  })
+
+  test('says nothing at an interval with progress: false', async () => {
+    const clock = new FakeClock()
+    const { drain, port, log } = await serve(() => {}, { ...slow, clock, progress: false })
+    const client = await Client.open(port)
+    client.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    void drain.start()
+    clock.advance(20_000)
+    expect(log.lines).toHaveLength(1)
+  })
+})
+
+test('status shows what there is to wait for', async () => {
+  const clock = new FakeClock()
+  const { drain, port } = await serve(() => {}, { ...slow, clock })
+  expect(drain.status()).toEqual({
+    state: 'serving',
+    committed: false,
+    inFlight: 0,
+    tasks: [],
+    oldest: null,
+    budgetMs: 29_000,
+  })
+  const client = await Client.open(port)
+  client.get('/slow?q=1')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  drain.waitUntil(new Promise(() => {}))
+  void drain.start()
+  clock.advance(4000)
+  expect(drain.status()).toEqual({
+    state: 'draining',
+    committed: true,
+    inFlight: 1,
+    tasks: ['task'],
+    oldest: { method: 'GET', route: '/slow', ageMs: 4000 },
+    budgetMs: 25_000,
+  })
+})

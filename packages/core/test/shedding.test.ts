@@ -1,0 +1,326 @@
+import { describe, expect, test } from 'vitest'
+import { ask, Client, FakeClock, gate, sayOk, serve, turns } from './support.js'
+
+/** Times of a drain on a fake clock, which cost nothing. */
+const slow = {
+  terminationGracePeriodSeconds: 30,
+  settle: { min: 1000, quiet: 500 },
+  closing: 5000,
+  reserve: 1000,
+  keepAliveCap: 5000,
+}
+
+describe('while serving', () => {
+  test('no response says Connection: close', async () => {
+    const { port } = await serve(sayOk)
+    const client = await Client.open(port)
+    for (let count = 1; count <= 20; count++) await client.get('/').until(/\r\n\r\nok/, count)
+    expect(client.received).not.toMatch(/connection: close/i)
+    expect(client.closed).toBe(false)
+  })
+})
+
+describe('while draining', () => {
+  test('the listener stays open and new connections are answered', async () => {
+    const { drain, port, server } = await serve(sayOk, { terminationGracePeriodSeconds: 30 })
+    void drain.prestop()
+    for (let count = 0; count < 10; count++) {
+      expect(await ask(port)).toMatchObject({ status: 200, body: 'ok' })
+    }
+    expect(server.listening).toBe(true)
+    expect(drain.state).toBe('draining')
+  })
+
+  test('/livez says 200 and /readyz says 503', async () => {
+    const { drain, port } = await serve(sayOk, { terminationGracePeriodSeconds: 30 })
+    expect((await ask(port, '/readyz')).status).toBe(200)
+    void drain.prestop()
+    expect((await ask(port, '/livez')).status).toBe(200)
+    expect((await ask(port, '/readyz')).status).toBe(503)
+  })
+
+  test('every response says Connection: close once settle.min has passed', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, { ...slow, clock })
+    const old = await Promise.all([...Array(10)].map(() => Client.open(port)))
+    for (const client of old) await client.get('/').until(/\r\n\r\nok/)
+    void drain.prestop()
+    clock.advance(1000)
+    for (const client of old) {
+      await client.get('/').until(/connection: close/i)
+      await client.end()
+      expect(client.received).toMatch(/ok$/)
+    }
+    for (let count = 0; count < 10; count++) expect((await ask(port)).headers.connection).toBe('close')
+  })
+
+  test.each([
+    ['GET', 'GET / HTTP/1.1\r\nHost: pod\r\n\r\n'],
+    ['GET whose headers have no space', 'GET / HTTP/1.1\r\nHost:pod\r\nAccept:*/*\r\n\r\n'],
+    ['GET whose headers have many spaces', 'GET / HTTP/1.1\r\nHost:   pod   \r\nAccept:    */*\r\n\r\n'],
+    ['GET of a full URL', 'GET http://pod/?a=%20 HTTP/1.1\r\nHost: pod\r\n\r\n'],
+    ['POST with a length', 'POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\nbody'],
+    ['POST in chunks', 'POST / HTTP/1.1\r\nHost: pod\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n'],
+  ])('the response to a %s says Connection: close, also to the second on its connection', async (name, text) => {
+    const odd = name.endsWith('many spaces')
+    const clock = new FakeClock()
+    const { drain, port } = await serve((request, response) => request.resume().on('end', () => response.end('ok')), {
+      ...slow,
+      clock,
+    })
+    const fresh = await Client.open(port)
+    const used = await Client.open(port)
+    await used.send(text).until(/\r\n\r\nok/)
+    void drain.prestop()
+    const usedWhileDraining = await Client.open(port)
+    await usedWhileDraining.send(text).until(/\r\n\r\nok/)
+    clock.advance(1000)
+    for (const client of [fresh, used, usedWhileDraining]) {
+      if (odd) await client.send(text).until(/\r\n\r\nok/) // whose size is misjudged: one response late at most
+      if (!client.closed) client.send(text)
+      await client.until(/connection: close/i)
+      await client.end()
+      expect(client.received).toMatch(/\r\n\r\nok$/)
+    }
+  })
+
+  test('the share of responses that say it grows with the time', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, { ...slow, clock })
+    const share = async (): Promise<number> => {
+      const replies = await Promise.all([...Array(100)].map(() => ask(port)))
+      return replies.filter((reply) => reply.headers.connection === 'close').length
+    }
+    void drain.prestop()
+    expect(await share()).toBe(0)
+    clock.advance(500)
+    const halfway = await share() // 50 ± 5 standard deviations
+    expect(halfway).toBeGreaterThan(24)
+    expect(halfway).toBeLessThan(76)
+    clock.advance(500)
+    expect(await share()).toBe(100)
+  })
+
+  test('a response that was open before the drain says Connection: close too', async () => {
+    const clock = new FakeClock()
+    const turn = gate()
+    const { drain, port } = await serve((_request, response) => void turn.opened.then(() => response.end('ok')), {
+      ...slow,
+      clock,
+    })
+    const client = await Client.open(port)
+    client.get('/')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    void drain.prestop()
+    clock.advance(1100)
+    turn.open()
+    await client.until(/connection: close/i)
+    await client.end()
+    expect(client.received).toMatch(/ok$/)
+  })
+
+  test('a connection that the application keeps alive explicitly is ended after its response', async () => {
+    const clock = new FakeClock()
+    const { drain, port, server } = await serve(
+      (_request, response) => response.writeHead(200, { connection: 'keep-alive' }).end('ok'),
+      { ...slow, clock },
+    )
+    server.keepAliveTimeout = 600_000 // or Node ends it
+    const client = await Client.open(port)
+    await client.get('/').until(/\r\n\r\n(2\r\n)?ok/)
+    expect(client.closed).toBe(false)
+    void drain.prestop()
+    clock.advance(1000)
+    client.get('/')
+    await client.end()
+    expect(client.received.match(/\r\n\r\n(2\r\n)?ok/g)).toHaveLength(2)
+  })
+
+  test('a request sent before the answer to the one in front of it is answered too', async () => {
+    const clock = new FakeClock()
+    const turn = gate()
+    const { drain, port } = await serve(
+      (request, response) => void turn.opened.then(() => response.end(`at ${request.url}`)),
+      { ...slow, clock },
+    )
+    const client = await Client.open(port)
+    void drain.prestop()
+    clock.advance(1000)
+    for (const [index, path] of ['/a', '/b', '/c'].entries()) {
+      client.get(path)
+      await expect.poll(() => drain.inFlight, { interval: 2 }).toBe(index + 1)
+      clock.advance(200) // time to look at it
+    }
+    turn.open()
+    await client.end()
+    expect(client.received.match(/at \/[abc]/g)).toEqual(['at /a', 'at /b', 'at /c'])
+    expect(client.received.match(/connection: close/gi)).toHaveLength(1)
+  })
+
+  test.each([
+    ['later', (answer: () => void) => setImmediate(answer)],
+    ['at once', (answer: () => void) => answer()],
+  ])('pipelined requests are all answered by a handler that answers %s', async (_when, schedule) => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve((request, response) => schedule(() => response.end(`at ${request.url}`)), {
+      ...slow,
+      clock,
+    })
+    const client = await Client.open(port)
+    void drain.prestop()
+    clock.advance(1000)
+    client.send(['/a', '/b', '/c'].map((path) => `GET ${path} HTTP/1.1\r\nHost: pod\r\n\r\n`).join(''))
+    await client.end()
+    expect(client.received.match(/at \/[abc]/g)).toEqual(['at /a', 'at /b', 'at /c'])
+  })
+
+  test('an HTTP/1.0 client is answered', async () => {
+    const { drain, port } = await serve(sayOk, { terminationGracePeriodSeconds: 30 })
+    void drain.prestop()
+    const client = await Client.open(port)
+    await client.send('GET / HTTP/1.0\r\n\r\n').end()
+    expect(client.received).toMatch(/^HTTP\/1\.1 200 .*ok$/s)
+  })
+})
+
+describe('after a drain that was undone', () => {
+  test('responses do not say Connection: close any more', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, { ...slow, clock })
+    void drain.prestop()
+    clock.advance(29_999)
+    expect((await ask(port)).headers.connection).toBe('close')
+    clock.advance(101)
+    expect(drain.state).toBe('serving')
+    const client = await Client.open(port)
+    for (let count = 1; count <= 5; count++) await client.get('/').until(/\r\n\r\nok/, count)
+    expect(client.received).not.toMatch(/connection: close/i)
+  })
+})
+
+describe('an idle keep-alive connection', () => {
+  test('is kept until the time it was promised has passed, and a request on it is answered', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, { ...slow, clock, keepAliveCap: 3000 })
+    const client = await Client.open(port)
+    await client.get('/').until(/\r\n\r\nok/)
+    void drain.start()
+    clock.advance(2990)
+    await turns()
+    expect(client.closed).toBe(false)
+    expect(drain.state).toBe('draining')
+    await client.get('/').until(/\r\n\r\nok/, 2)
+    const report = await clock.through(drain.start())
+    expect(report).toMatchObject({ clean: true, forced: [], answered: 1 })
+  })
+
+  test('does not hold the end longer than it was promised', async () => {
+    const clock = new FakeClock()
+    const { drain, port, server } = await serve(sayOk, { ...slow, clock, keepAliveCap: 10_000 })
+    expect(server.keepAliveTimeout).toBe(5000)
+    const client = await Client.open(port)
+    await client.get('/').until(/\r\n\r\nok/)
+    void drain.start()
+    clock.advance(4999)
+    expect(drain.state).toBe('draining')
+    clock.advance(101)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(drain.start())
+    await client.end()
+  })
+
+  test('is promised no more than the cap, however long the server promises', async () => {
+    const clock = new FakeClock()
+    const { drain, port, server } = await serve(sayOk, { ...slow, clock, keepAliveCap: 2000 })
+    server.keepAliveTimeout = 72_000
+    const client = await Client.open(port)
+    await client.get('/').until(/\r\n\r\nok/)
+    void drain.start()
+    clock.advance(1999)
+    expect(drain.state).toBe('draining')
+    clock.advance(101)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(drain.start())
+  })
+
+  test('is closed without a reset', async () => {
+    const { drain, port } = await serve(sayOk)
+    const client = await Client.open(port)
+    let reset = false
+    client.socket.on('error', () => {
+      reset = true
+    })
+    await client.get('/').until(/\r\n\r\nok/)
+    const [report] = await Promise.all([drain.start(), client.end()])
+    expect(reset).toBe(false)
+    expect(report.clean).toBe(true)
+  })
+})
+
+describe('a connection without a complete request does not hold the end and is not forced:', () => {
+  test.each([
+    ['a socket that never sent a byte', '', 0],
+    ['half a header', 'GET /half HTTP/1.1\r\nHost: po', 0],
+    ['half a body', 'POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 100\r\n\r\nhalf', 1],
+  ])('%s', async (_name, text, inFlight) => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve((request, response) => request.resume().on('end', () => response.end('ok')), {
+      ...slow,
+      clock,
+      keepAliveCap: 2000,
+    })
+    const client = await Client.open(port)
+    if (text !== '') client.send(text)
+    // By then the server has read what the other client sent before.
+    await ask(port)
+    await expect.poll(() => drain.inFlight).toBe(inFlight)
+    const report = await clock.through(drain.start())
+    expect(report).toMatchObject({ clean: true, forced: [] })
+    expect(report.settleMs).toBeLessThan(10_000) // the cut is at 24 s
+    await client.end()
+    expect(drain.inFlight).toBe(0)
+  })
+
+  test('an upload that trickles is waited for and answered', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve((request, response) => request.resume().on('end', () => response.end('ok')), {
+      ...slow,
+      clock,
+      keepAliveCap: 2000,
+    })
+    const client = await Client.open(port)
+    client.send('POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 5\r\n\r\n')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    void drain.start()
+    for (let count = 1; count <= 5; count++) {
+      expect(drain.state).toBe('draining')
+      clock.advance(1500)
+      client.send('x')
+      // The answer to another client shows that the server has read this far.
+      await ask(port, '/livez')
+      await turns(5)
+    }
+    await client.until(/\r\n\r\nok/)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+  })
+})
+
+test('a slow reader gets its 20 MB whole when the drain begins in the middle', async () => {
+  const size = 20_000_000
+  const { drain, port } = await serve(
+    (_request, response) => response.writeHead(200, { 'content-length': size }).end(Buffer.alloc(size, 'x')),
+    { terminationGracePeriodSeconds: 30 },
+  )
+  const client = await Client.open(port)
+  client.socket.on('data', () => {
+    client.socket.pause()
+    setImmediate(() => client.socket.resume())
+  })
+  await client.get('/large').until(/\r\n\r\nx/)
+  const report = drain.start({ settle: false })
+  expect(drain.inFlight).toBe(1)
+  await client.end()
+  const body = client.received.slice(client.received.indexOf('\r\n\r\n') + 4)
+  expect(body).toHaveLength(size)
+  expect(await report).toMatchObject({ clean: true, forced: [], answered: 1 })
+})

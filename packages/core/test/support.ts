@@ -1,0 +1,325 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { Agent, createServer, type IncomingHttpHeaders, type RequestListener, request, type Server } from 'node:http'
+import { type AddressInfo, connect as connectSocket, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { onTestFinished } from 'vitest'
+import {
+  type AdapterOptions,
+  type Clock,
+  type Drain,
+  drainServer,
+  type ExitListener,
+  type ExitSource,
+  type Signal,
+} from '../src/index.js'
+
+/** Times that keep a drain on the real clock short. */
+export const short = {
+  terminationGracePeriodSeconds: 3,
+  settle: { min: 200, quiet: 50 },
+  closing: 500,
+  reserve: 100,
+  keepAliveCap: 200,
+} satisfies AdapterOptions
+
+/** Time that passes only when it is told to. What goes over sockets still takes real turns of the event loop. */
+export class FakeClock implements Clock {
+  #now = 1_000_000
+  readonly #timers = new Set<{ at: number; fn: () => void }>()
+
+  now(): number {
+    return this.#now
+  }
+
+  after(ms: number, fn: () => void): () => void {
+    const timer = { at: this.#now + Math.max(0, ms), fn }
+    this.#timers.add(timer)
+    return () => this.#timers.delete(timer)
+  }
+
+  /** Lets `ms` milliseconds pass; each timer on the way is called at its own time. */
+  advance(ms: number): void {
+    const end = this.#now + ms
+    for (;;) {
+      const [next] = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)
+      if (!next) break
+      this.#timers.delete(next)
+      this.#now = Math.max(this.#now, next.at)
+      next.fn()
+    }
+    this.#now = end
+  }
+
+  /** Lets time pass, ten times as fast as the real one, until the promise is settled. */
+  async through<T>(promise: Promise<T>): Promise<T> {
+    let settled = false
+    const end = (): void => {
+      settled = true
+    }
+    promise.then(end, end)
+    while (!settled) {
+      this.advance(10)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    return promise
+  }
+}
+
+/** Several turns of the event loop, in which nothing is expected to happen. */
+export async function turns(count = 20): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A promise that is resolved by hand. */
+export interface Gate {
+  readonly opened: Promise<void>
+  open(): void
+}
+
+export function gate(): Gate {
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open: () => open() }
+}
+
+/** A logger that keeps its lines. */
+export class Log {
+  readonly lines: string[] = []
+  info(message: string): void {
+    this.lines.push(`info ${message}`)
+  }
+  warn(message: string): void {
+    this.lines.push(`warn ${message}`)
+  }
+  error(message: string): void {
+    this.lines.push(`error ${message}`)
+  }
+  matching(pattern: RegExp): string[] {
+    return this.lines.filter((line) => pattern.test(line))
+  }
+}
+
+/** Signals and fatal errors without a process. */
+export class FakeProcess implements ExitSource {
+  readonly listeners = new Set<ExitListener>()
+
+  register(listener: ExitListener): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** The promise answers whether the process would exit with 0. */
+  async signal(signal: Signal): Promise<boolean> {
+    const clean = await Promise.all([...this.listeners].map((listener) => listener.end({ signal })))
+    return !clean.includes(false)
+  }
+
+  async crash(error: unknown): Promise<boolean> {
+    const clean = await Promise.all([...this.listeners].map((listener) => listener.end({ error })))
+    return !clean.includes(false)
+  }
+
+  /** A further error while the process is ending. */
+  crashAgain(error: unknown): void {
+    for (const listener of this.listeners) listener.again({ error })
+  }
+}
+
+export interface Pod {
+  readonly server: Server
+  readonly drain: Drain
+  readonly port: number
+  readonly log: Log
+}
+
+/** A plain HTTP server with a drain, listening. Signals of the test process are left alone. */
+export async function serve(handler: RequestListener, options: AdapterOptions = {}): Promise<Pod> {
+  const log = new Log()
+  const server = createServer(handler)
+  const drain = drainServer(server, { signals: false, logger: log, ...short, ...options })
+  const port = await listen(server)
+  onTestFinished(() => drain.dispose())
+  return { server, drain, port, log }
+}
+
+export async function listen(server: Server): Promise<number> {
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+export const sayOk: RequestListener = (_request, response) => void response.end('ok')
+
+export interface Reply {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+  json(): Record<string, unknown>
+}
+
+export interface AskOptions {
+  method?: string
+  headers?: Record<string, string>
+  body?: string
+}
+
+/** One request on a new keep-alive connection. */
+export async function ask(
+  port: number,
+  path = '/',
+  { method = 'GET', headers = {}, body }: AskOptions = {},
+): Promise<Reply> {
+  const agent = new Agent({ keepAlive: true })
+  try {
+    const outgoing = request({ port, host: '127.0.0.1', path, method, headers, agent })
+    outgoing.end(body)
+    const [incoming] = await once(outgoing, 'response')
+    incoming.setEncoding('utf8')
+    let text = ''
+    for await (const chunk of incoming) text += chunk
+    return { status: incoming.statusCode, headers: incoming.headers, body: text, json: () => JSON.parse(text) }
+  } finally {
+    agent.destroy()
+  }
+}
+
+/** A client that writes what it likes on its socket. */
+export class Client {
+  readonly socket: Socket
+  /** All that was received, headers included. */
+  received = ''
+  /** Whether the server ended or reset the connection, or this client did. */
+  closed = false
+  readonly #closing: Promise<unknown>
+
+  private constructor(socket: Socket) {
+    this.socket = socket
+    socket.setEncoding('latin1')
+    socket.on('data', (text: string) => {
+      this.received += text
+    })
+    socket.on('error', () => {})
+    this.#closing = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.closed = true
+        resolve(undefined)
+      })
+    })
+    onTestFinished(() => void socket.destroy())
+  }
+
+  static async open(port: number): Promise<Client> {
+    const socket = connectSocket(port, '127.0.0.1')
+    const client = new Client(socket)
+    await once(socket, 'connect')
+    return client
+  }
+
+  send(text: string): this {
+    this.socket.write(text, 'latin1')
+    return this
+  }
+
+  get(path: string, ...headers: string[]): this {
+    return this.send(`GET ${path} HTTP/1.1\r\nHost: pod\r\n${headers.map((header) => `${header}\r\n`).join('')}\r\n`)
+  }
+
+  /** Waits until as many matches have been received. */
+  async until(pattern: RegExp, times = 1): Promise<this> {
+    const global = new RegExp(pattern.source, `${pattern.flags}g`)
+    while ((this.received.match(global)?.length ?? 0) < times) {
+      if (this.closed) throw new Error(`closed before ${times} × ${pattern}; received: ${this.received.slice(0, 2000)}`)
+      await Promise.race([once(this.socket, 'data').catch(() => {}), this.#closing])
+    }
+    return this
+  }
+
+  async end(): Promise<void> {
+    await this.#closing
+  }
+
+  abort(): void {
+    this.socket.destroy()
+  }
+}
+
+export type Exit = [code: number | null, signal: NodeJS.Signals | null]
+
+/** A process of its own that uses the built package. */
+export class Child {
+  readonly lines: string[] = []
+  readonly process: ChildProcess
+  /** The exit code and the signal, once all output has been read. */
+  readonly exit: Promise<Exit>
+  port = 0
+  #exited = false
+  #wake = gate()
+
+  constructor(config: object, fixture = 'app.mjs') {
+    const { TERMINATION_GRACE_PERIOD_SECONDS: _, ...env } = process.env
+    this.process = fork(join(__dirname, 'fixtures', fixture), [JSON.stringify(config)], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+      env,
+    })
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      if (!stream) throw new Error('the child has no output')
+      createInterface({ input: stream }).on('line', (line) => {
+        this.lines.push(line)
+        this.#stir()
+      })
+    }
+    this.exit = once(this.process, 'close').then((exit) => {
+      this.#exited = true
+      this.#stir()
+      return exit as Exit
+    })
+    onTestFinished(() => void this.process.kill('SIGKILL'))
+  }
+
+  /** Starts the application of the fixture and waits until it listens. */
+  static async start(config: object = {}): Promise<Child> {
+    const child = new Child(config)
+    await child.listening()
+    return child
+  }
+
+  async listening(): Promise<void> {
+    this.port = Number((await this.line(/^listening \d+/)).split(' ')[1])
+  }
+
+  get exited(): boolean {
+    return this.#exited
+  }
+
+  /** Waits for a line of output. */
+  async line(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = this.lines.find((line) => pattern.test(line))
+      if (found !== undefined) return found
+      if (this.#exited) throw new Error(`exited without ${pattern}; it said:\n${this.lines.join('\n')}`)
+      await this.#wake.opened
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.process.kill(signal)
+  }
+
+  tell(message: string): void {
+    this.process.send(message)
+  }
+
+  #stir(): void {
+    this.#wake.open()
+    this.#wake = gate()
+  }
+}

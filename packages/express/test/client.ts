@@ -1,0 +1,69 @@
+import { once } from 'node:events'
+import {
+  Agent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestOptions,
+  request,
+  type Server,
+} from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished } from 'vitest'
+
+/** Options that fit a test: nothing of the process is touched, and a drain takes a third of a second. */
+export const quick = {
+  terminationGracePeriodSeconds: 3,
+  reserve: 100,
+  closing: 500,
+  settle: { min: 200, quiet: 50 },
+  signals: false,
+  logger: false,
+} as const
+
+export interface Answer {
+  status: number | undefined
+  headers: IncomingHttpHeaders
+  body: string
+}
+
+/** Sends a request over a keep-alive connection of its own, which it closes once the answer is whole. */
+export async function send(url: string, options: RequestOptions = {}, body = ''): Promise<Answer> {
+  const agent = new Agent({ keepAlive: true })
+  try {
+    const sent = request(url, { agent, ...options }).end(body)
+    const [response] = (await once(sent, 'response')) as [IncomingMessage]
+    return { status: response.statusCode, headers: response.headers, body: await textOf(response) }
+  } finally {
+    agent.destroy()
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const chunk of response.setEncoding('utf8')) text += chunk
+  return text
+}
+
+/** The address of a server that goes with the test. */
+export async function urlOf(server: Server): Promise<string> {
+  onTestFinished(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  if (!server.listening) await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** A promise and the way to resolve it. */
+export function gate(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
+/** Waits until a request of which the client has everything, or nothing any more, has ended on the server too. */
+export async function expectNoneInFlight(drain: { readonly inFlight: number }): Promise<void> {
+  await expect.poll(() => drain.inFlight, { interval: 5, timeout: 10_000 }).toBe(0)
+}

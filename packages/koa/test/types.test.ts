@@ -1,0 +1,47 @@
+import type { Drain } from '@podrain/core'
+import Koa, { type Middleware } from 'koa'
+import { describe, expectTypeOf, test } from 'vitest'
+import { type AdapterOptions, type DrainMiddleware, drain, type KoaContext } from '../src/index.js'
+
+describe('the types', () => {
+  test('the middleware fits app.use, with and without a state of the application’s own', () => {
+    const uses: Array<() => unknown> = [
+      (): Middleware => drain(),
+      () => new Koa().use(drain()),
+      () => new Koa<{ user: string }, { log: () => void }>().use(drain()),
+    ]
+    expectTypeOf(uses).toBeArray()
+  })
+
+  test('the drain of the middleware is that of the core, and read-only', () => {
+    expectTypeOf<DrainMiddleware['drain']>().toEqualTypeOf<Drain>()
+    const assign = (middleware: DrainMiddleware, other: Drain): void => {
+      // @ts-expect-error the drain of an application is not exchanged
+      middleware.drain = other
+    }
+    expectTypeOf(assign).toBeFunction()
+  })
+
+  test('options are optional and known by name and type', () => {
+    expectTypeOf<Parameters<typeof drain>[0]>().toEqualTypeOf<AdapterOptions | undefined>()
+    const mistakes: Array<() => unknown> = [
+      // @ts-expect-error unknown option
+      () => drain({ gracePeriod: 30 }),
+      // @ts-expect-error a number of seconds
+      () => drain({ terminationGracePeriodSeconds: '30' }),
+      // @ts-expect-error no process can catch it
+      () => drain({ signals: ['SIGKILL'] }),
+      // @ts-expect-error only `false` turns signals off
+      () => drain({ signals: true }),
+      // @ts-expect-error unknown endpoint
+      () => drain({ endpoints: { ready: '/ready' } }),
+      // @ts-expect-error unknown option of `settle`
+      () => drain({ settle: { max: 1 } }),
+    ]
+    expectTypeOf(mistakes).toBeArray()
+  })
+
+  test('of the context it needs nothing but request, response and `respond`', () => {
+    expectTypeOf<keyof KoaContext>().toEqualTypeOf<'req' | 'res' | 'respond'>()
+  })
+})
