@@ -27,12 +27,12 @@ export type Closed = Pick<DrainReport, 'forced' | 'unfinishedTasks' | 'hooks' | 
  * step still needs some.
  */
 export async function close({ clock, budget, traffic, tasks, frameworks, onClose }: Closing): Promise<Closed> {
-  const ports = traffic.ports()
+  const ports = traffic.servers.ports
   const half = (): (() => number) => {
     const end = clock.now() + budget.left / 2
     return () => end - clock.now()
   }
-  traffic.unlisten()
+  traffic.servers.unlisten()
   // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
   await until(clock, pause, half(), () => traffic.survey(clock.now()).busy === 0 && tasks.size === 0)
   const unfinishedTasks = tasks.names

@@ -94,7 +94,7 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /** Whether a server it watches accepts connections. */
   get listening(): boolean {
-    return this.#traffic.listening
+    return this.#traffic.servers.listening
   }
 
   /** Aborts when the drain begins: end event streams, answer long polls, take no new job. A new one after `resume`. */
@@ -124,7 +124,7 @@ export class Drain extends EventEmitter<DrainEvents> {
    * @throws {Error} if another Drain watches the server
    */
   watch(server: Server, options: WatchOptions = {}): this {
-    this.#traffic.watch(server)
+    this.#traffic.servers.watch(server)
     if (!(server instanceof http.Server || server instanceof https.Server)) {
       this.logger.warn('this server is neither http nor https: HTTP/2 requests are not counted yet, and may be cut')
     }
@@ -193,7 +193,7 @@ export class Drain extends EventEmitter<DrainEvents> {
   async dispose(): Promise<void> {
     if (this.committed || this.state === 'closed') return
     this.#unregister()
-    this.#traffic.unwatch()
+    this.#traffic.servers.release()
     await this.#termination.dispose()
   }
 

@@ -1,11 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import net, { type Socket } from 'node:net'
-import tls from 'node:tls'
+import type { Socket } from 'node:net'
 import type { Clock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
 import { Ramp } from './ramp.js'
 import type { OpenRequest } from './report.js'
 import { isProbe, routeOf } from './request.js'
+import { Servers } from './servers.js'
 
 /** What a look at the connections of a draining server found. */
 export interface Survey {
@@ -25,68 +25,29 @@ export interface TrafficOptions {
   readonly onIdle: () => void
 }
 
-/** Which server belongs to which traffic: a request must be counted once. */
-const owners = new WeakMap<net.Server, Traffic>()
-
 /** Counts the requests in flight on any number of servers, and leads their clients away while draining. */
 export class Traffic {
   readonly #options: TrafficOptions
-  /** Each server with the way to stop watching it. */
-  readonly #servers = new Map<net.Server, () => void>()
+  /** The servers the requests come from. */
+  readonly servers: Servers = new Servers(
+    (request, response) => this.count(request, response),
+    (socket, server) => {
+      if (!connectionOf(socket)) this.#adopt(socket, server)
+    },
+  )
   readonly #connections = new Set<Connection>()
-  readonly #onRequest = (request: IncomingMessage, response: ServerResponse): void => this.count(request, response)
   readonly #ramp: Ramp
   /** Requests in flight. */
   inFlight = 0
   /** When the newest request arrived since the drain began, and the one before it. */
   lastArrival = 0
   #arrivalBefore = 0
-  #released = false
   /** Requests answered since the drain began. */
   answered = 0
 
   constructor(options: TrafficOptions) {
     this.#options = options
     this.#ramp = new Ramp(options.ramp)
-  }
-
-  get listening(): boolean {
-    return [...this.#servers.keys()].some((server) => server.listening)
-  }
-
-  /** Counts what arrives at the server from now on, in front of any listener that is there. */
-  watch(server: net.Server): void {
-    const owner = owners.get(server)
-    if (owner === this) return
-    if (owner) {
-      throw new Error(
-        'This server is already watched by another Drain, so its requests would be counted twice: ' +
-          'register podrain once, or pass the first Drain with the option `drain`',
-      )
-    }
-    owners.set(server, this)
-    const opened = server instanceof tls.Server ? 'secureConnection' : 'connection'
-    const onConnection = (socket: Socket): void => {
-      if (!connectionOf(socket)) this.#adopt(socket, server as Server)
-    }
-    const unwatch = (): void => {
-      owners.delete(server)
-      this.#servers.delete(server)
-      server.removeListener('request', this.#onRequest)
-      server.removeListener(opened, onConnection)
-      server.removeListener('close', unwatch)
-    }
-    this.#servers.set(server, unwatch)
-    // First, so that a handler that answers at once finds its response already counted.
-    server.prependListener('request', this.#onRequest)
-    server.on(opened, onConnection)
-    server.on('close', unwatch)
-  }
-
-  /** Lets go of every server, for good. */
-  unwatch(): void {
-    this.#released = true
-    for (const unwatch of [...this.#servers.values()]) unwatch()
   }
 
   /**
@@ -97,8 +58,8 @@ export class Traffic {
     const { socket } = request
     if (connectionOf(socket)?.traffic === this) return
     const server = serverOf(request)
-    if (!server || request.httpVersionMajor !== 1 || this.#released) return
-    this.watch(server)
+    if (!server || request.httpVersionMajor !== 1 || this.servers.released) return
+    this.servers.watch(server)
     this.count(request, response)
   }
 
@@ -196,22 +157,6 @@ export class Traffic {
     return this.#describe(() => true)
   }
 
-  /** The ports that are listened on. */
-  ports(): number[] {
-    return [...this.#servers.keys()].flatMap((server) => {
-      const address = server.address()
-      return address !== null && typeof address === 'object' ? [address.port] : []
-    })
-  }
-
-  /**
-   * Accepts no more connections. Not with `http.Server.close()`, which from Node 19 on also closes connections that it takes for
-   * idle, and takes a response that is ended but not yet sent for idle (nodejs/node#60617).
-   */
-  unlisten(): void {
-    for (const server of [...this.#servers.keys()]) if (server.listening) net.Server.prototype.close.call(server)
-  }
-
   /**
    * Says good-bye on every connection that carries no request, the longest idle first. Not on those that have sent
    * something else than a request: an upgraded one is for its protocol to close.
@@ -227,7 +172,7 @@ export class Traffic {
   destroy(): OpenRequest[] {
     const forced = this.#describe((response) => response.req.complete)
     for (const { socket } of [...this.#connections]) socket.destroy()
-    for (const server of [...this.#servers.keys()]) (server as Partial<Server>).closeAllConnections?.()
+    this.servers.closeAllConnections()
     return forced
   }
 

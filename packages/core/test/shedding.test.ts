@@ -57,12 +57,10 @@ describe('while draining', () => {
   test.each([
     ['GET', 'GET / HTTP/1.1\r\nHost: pod\r\n\r\n'],
     ['GET whose headers have no space', 'GET / HTTP/1.1\r\nHost:pod\r\nAccept:*/*\r\n\r\n'],
-    ['GET whose headers have many spaces', 'GET / HTTP/1.1\r\nHost:   pod   \r\nAccept:    */*\r\n\r\n'],
     ['GET of a full URL', 'GET http://pod/?a=%20 HTTP/1.1\r\nHost: pod\r\n\r\n'],
     ['POST with a length', 'POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\nbody'],
     ['POST in chunks', 'POST / HTTP/1.1\r\nHost: pod\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n'],
-  ])('the response to a %s says Connection: close, also to the second on its connection', async (name, text) => {
-    const odd = name.endsWith('many spaces')
+  ])('the response to a %s says Connection: close, also to the second on its connection', async (_name, text) => {
     const clock = new FakeClock()
     const { drain, port } = await serve((request, response) => request.resume().on('end', () => response.end('ok')), {
       ...slow,
@@ -76,12 +74,24 @@ describe('while draining', () => {
     await usedWhileDraining.send(text).until(/\r\n\r\nok/)
     clock.advance(1000)
     for (const client of [fresh, used, usedWhileDraining]) {
-      if (odd) await client.send(text).until(/\r\n\r\nok/) // whose size is misjudged: one response late at most
-      if (!client.closed) client.send(text)
-      await client.until(/connection: close/i)
+      await client.send(text).until(/connection: close/i)
       await client.end()
       expect(client.received).toMatch(/\r\n\r\nok$/)
     }
+  })
+
+  test('headers with more white space than usual put Connection: close off by one response at most', async () => {
+    const clock = new FakeClock()
+    const { drain, port, server } = await serve(sayOk, { ...slow, clock })
+    server.keepAliveTimeout = 600_000 // or Node ends it
+    const client = await Client.open(port)
+    void drain.prestop()
+    clock.advance(1000)
+    const text = 'GET / HTTP/1.1\r\nHost:   pod   \r\nAccept:    */*\r\n\r\n'
+    await client.send(text).until(/\r\n\r\nok/)
+    client.send(text)
+    await client.end()
+    expect(client.received).toMatch(/connection: close/i)
   })
 
   test('the share of responses that say it grows with the time', async () => {
