@@ -130,17 +130,17 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   }
 }
 
-function graceSeconds(option: number | undefined): number {
-  const fromEnvironment = process.env.TERMINATION_GRACE_PERIOD_SECONDS
-  const [name, given] =
-    option === undefined && fromEnvironment !== undefined
-      ? ['the environment variable TERMINATION_GRACE_PERIOD_SECONDS', fromEnvironment]
-      : ['`terminationGracePeriodSeconds`', option ?? 30]
-  const value = typeof given === 'string' && given.trim() !== '' ? Number(given) : given
-  if (typeof value !== 'number' || !(value > 0) || value === Number.POSITIVE_INFINITY) {
-    fail(RangeError, `Expected ${name} to be a number of seconds greater than 0, as in the pod's spec`, given)
-  }
-  return value
+function graceSeconds(option: unknown): number {
+  const environment = process.env.TERMINATION_GRACE_PERIOD_SECONDS
+  if (option !== undefined) return seconds('`terminationGracePeriodSeconds`', option, option)
+  if (environment === undefined) return 30
+  const value = environment.trim() === '' ? Number.NaN : Number(environment)
+  return seconds('the environment variable TERMINATION_GRACE_PERIOD_SECONDS', environment, value)
+}
+
+function seconds(name: string, given: unknown, value: unknown): number {
+  if (typeof value === 'number' && value > 0 && value !== Number.POSITIVE_INFINITY) return value
+  fail(RangeError, `Expected ${name} to be a number of seconds greater than 0, as in the pod's spec`, given)
 }
 
 function checkSignals(signals: unknown): void {

@@ -36,7 +36,8 @@ async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/
   const at = (type: Happening['type']) => happenings.find((happening) => happening.type === type)?.t ?? Number.NaN
   const sigterm = happenings.find((happening) => happening.type === 'sigterm')
   return {
-    story: happenings.map(({ type }) => type).filter((type) => type !== 'pod-ready'),
+    // A probe may find the process ending a moment before the kubelet knows: that is no part of the story.
+    story: happenings.map(({ type }) => type).filter((type) => type !== 'pod-ready' && type !== 'pod-unready'),
     happenings,
     exit: signal ?? code,
     graceSeconds: sigterm?.type === 'sigterm' ? sigterm.graceSeconds : undefined,

@@ -45,7 +45,10 @@ function show(isTTY: boolean): string {
     second(event)
   }
   progress.stop()
-  return String(stream.read())
+  // One read is all that is buffered up to Node 24, and one chunk of it from Node 26 on.
+  const chunks: string[] = []
+  for (let chunk = stream.read(); chunk !== null; chunk = stream.read()) chunks.push(String(chunk))
+  return chunks.join('')
 }
 
 test('without a terminal, progress is at most one line a second for each rehearsal, and the last word', () => {
