@@ -3,11 +3,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Logger } from './log.js'
 import { routeOf } from './request.js'
 
-/** The kubelet sends none of these; a proxy in front of the pod adds at least one. */
+/** The kubelet sends none of these. Most proxies add one; a bare nginx or HAProxy does not, and below HTTP none can. */
 const proxyHeaders = ['forwarded', 'via', 'x-real-ip']
 const proxyPrefixes = ['x-forwarded-', 'x-envoy-']
 
-/** Milliseconds between two lines about refused callers: a crawler must not fill the log. */
+/** Milliseconds between two lines about refused callers of one endpoint: a crawler must not fill the log. */
 const quietly = 60_000
 
 /**
@@ -17,7 +17,7 @@ const quietly = 60_000
 export class Admission {
   readonly #token: Buffer | undefined
   readonly #logger: Logger
-  #spokeAt = Number.NEGATIVE_INFINITY
+  readonly #spokeAt = new Map<string, number>()
 
   constructor(token: string | undefined, logger: Logger) {
     this.#token = token === undefined ? undefined : digest(`Bearer ${token}`)
@@ -25,22 +25,22 @@ export class Admission {
   }
 
   /** Whether the caller may. A refusal is loud in the log: to the kubelet a refused hook looks like a successful one. */
-  admits(request: IncomingMessage): boolean {
+  admits(request: IncomingMessage, endpoint: string): boolean {
     const header = Object.keys(request.headers).find(
       (name) => proxyHeaders.includes(name) || proxyPrefixes.some((prefix) => name.startsWith(prefix)),
     )
-    if (header !== undefined) return this.#refuse(request, `it came through a proxy (header ${header})`)
+    if (header !== undefined) return this.#refuse(request, endpoint, `it came through a proxy (header ${header})`)
     // Digests are of one length, as a comparison in constant time wants.
     if (this.#token && !timingSafeEqual(this.#token, digest(request.headers.authorization ?? ''))) {
-      return this.#refuse(request, 'its `Authorization: Bearer` is not the `token`')
+      return this.#refuse(request, endpoint, 'its `Authorization: Bearer` is not the `token`')
     }
     return true
   }
 
-  #refuse(request: IncomingMessage, why: string): false {
+  #refuse(request: IncomingMessage, endpoint: string, why: string): false {
     const now = Date.now()
-    if (now - this.#spokeAt >= quietly) {
-      this.#spokeAt = now
+    if (now - (this.#spokeAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= quietly) {
+      this.#spokeAt.set(endpoint, now)
       const from = request.socket.remoteAddress ?? 'an unknown address'
       this.#logger.warn(`refused ${request.method} ${routeOf(request)} from ${from}: ${why}`)
     }

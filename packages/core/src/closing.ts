@@ -1,5 +1,5 @@
 import type { Budget } from './budget.js'
-import { type Clock, until } from './clock.js'
+import { type Clock, until, within } from './clock.js'
 import { delivered } from './delivery.js'
 import type { Hooks } from './hooks.js'
 import type { DrainReport, OpenRequest } from './report.js'
@@ -17,6 +17,8 @@ export interface Closing {
   readonly tasks: Tasks
   readonly frameworks: Hooks
   readonly onClose: Hooks
+  /** Settles when the `onDrain` hooks have ended. */
+  readonly announced: Promise<unknown>
 }
 
 /** What the closing adds to the report. */
@@ -26,7 +28,9 @@ export type Closed = Pick<DrainReport, 'forced' | 'unfinishedTasks' | 'hooks' | 
  * The way from a drained server to the exit. Each step gets what is left of the budget, and half of it where a later
  * step still needs some.
  */
-export async function close({ clock, budget, traffic, tasks, frameworks, onClose }: Closing): Promise<Closed> {
+export async function close(parts: Closing): Promise<Closed> {
+  const { clock, budget, traffic, tasks, frameworks, onClose, announced } = parts
+  const begun = clock.now()
   const ports = traffic.servers.ports
   const half = (): (() => number) => {
     const end = clock.now() + budget.left / 2
@@ -37,9 +41,11 @@ export async function close({ clock, budget, traffic, tasks, frameworks, onClose
   await until(clock, pause, half(), () => traffic.survey(clock.now()).busy === 0 && tasks.size === 0)
   const unfinishedTasks = tasks.names
   // The framework's own close waits for its connections, and some never end by themselves: both at the same time.
+  // And an onDrain hook may still use what an onClose hook closes.
   const [closed, forced] = await Promise.all([
     frameworks.runTogether(() => budget.left / 2),
-    partWithClients(clock, traffic, half()),
+    partWithClients(clock, traffic, half(), begun),
+    within(clock, budget.left / 2, announced),
   ])
   const hooks = [...closed, ...(await onClose.runNewestFirst(() => budget.left))]
   const undeliveredBytes = await delivered(clock, ports, () => budget.left)
@@ -47,7 +53,12 @@ export async function close({ clock, budget, traffic, tasks, frameworks, onClose
 }
 
 /** Ends every connection: those with a request once it is answered, the others at once. Returns what had to be cut. */
-async function partWithClients(clock: Clock, traffic: Traffic, limit: () => number): Promise<OpenRequest[]> {
+async function partWithClients(
+  clock: Clock,
+  traffic: Traffic,
+  limit: () => number,
+  begun: number,
+): Promise<OpenRequest[]> {
   const patience = clock.now() + goodbye
   const gone = (): boolean => {
     traffic.endIdle()
@@ -55,5 +66,5 @@ async function partWithClients(clock: Clock, traffic: Traffic, limit: () => numb
   }
   // Requests that are still there after the first wait are over their time.
   if (traffic.survey(clock.now()).busy === 0) await until(clock, pause, limit, gone)
-  return traffic.destroy()
+  return traffic.destroy(begun)
 }

@@ -5,7 +5,10 @@ import { type Clock, until } from './clock.js'
 const linger = 250
 /** The kernel tells nobody when a queue runs empty, so it has to be asked. */
 const pause = 20
-const listenState = '0A'
+/** LISTEN in the kernel's numbering (include/net/tcp_states.h) … */
+const listening = '0A'
+/** … and FIN_WAIT1, LAST_ACK, CLOSING: our FIN is sent and not acknowledged. It counts as a byte, but is none of a response. */
+const finSent = ['04', '09', '0B']
 
 /**
  * Waits until the kernel holds no more bytes of ours for any client.
@@ -47,15 +50,18 @@ async function queuedBytes(ports: readonly number[]): Promise<number | undefined
 
 /**
  * The bytes in the send queues of the sockets bound to the ports, in the format of proc_net_tcp(5):
- * `sl local_address rem_address st tx_queue:rx_queue …`, all numbers hexadecimal. A FIN not yet acknowledged counts as a byte.
+ * `sl local_address rem_address st tx_queue:rx_queue …`, all numbers hexadecimal.
  */
 export function sendQueue(table: string, ports: readonly number[]): number {
   let bytes = 0
   for (const line of table.split('\n').slice(1)) {
     const [, local, , state, queues] = line.trim().split(/\s+/)
-    if (local === undefined || queues === undefined || state === listenState) continue
+    if (local === undefined || queues === undefined || state === listening) continue
     const port = Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16)
-    if (ports.includes(port)) bytes += Number.parseInt(queues, 16)
+    if (!ports.includes(port)) continue
+    const queued = Number.parseInt(queues, 16)
+    // A client that has vanished never acknowledges it.
+    bytes += finSent.includes(state ?? '') ? Math.max(0, queued - 1) : queued
   }
   return bytes
 }

@@ -30,10 +30,13 @@ export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): H
       if (state !== 'serving' && readyzWhileDraining === 'fail') {
         return send(request, response, 503, { ready: false, state, reason: state })
       }
-      void readiness.run().then((outcomes) => {
-        const ready = Object.values(outcomes).every((outcome) => outcome === 'ok')
-        const why = ready ? {} : { reason: 'checks' }
-        send(request, response, ready ? 200 : 503, { ready, state, ...why, checks: outcomes })
+      void readiness.run().then((checks) => {
+        const passed = Object.values(checks).every((outcome) => outcome === 'ok')
+        // Checks take their time, and a drain may have begun meanwhile.
+        const began = drain.state !== state && readyzWhileDraining === 'fail'
+        const ready = passed && !began
+        const why = ready ? {} : { reason: began ? drain.state : 'checks' }
+        send(request, response, ready ? 200 : 503, { ready, state: drain.state, ...why, checks })
       })
     },
     livez: (request, response) => send(request, response, 200, { live: true, state: drain.state }),
@@ -58,7 +61,7 @@ export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): H
     const name = paths.get(route.endsWith('/') ? route.slice(0, -1) : route)
     if (name === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false
     // A refused caller gets what the application says to any path it does not know.
-    if ((name === 'prestop' || name === 'drainz') && !admission.admits(request)) return false
+    if ((name === 'prestop' || name === 'drainz') && !admission.admits(request, name)) return false
     drain.exclude(request, response)
     answers[name](request, response)
     return true

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { type Clock, timedOut, within } from './clock.js'
 import type { Logger } from './log.js'
 
@@ -92,5 +93,5 @@ export class Hooks {
 
 /** An error as a log line shows it. */
 export function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return error instanceof Error ? (error.stack ?? error.message) : inspect(error)
 }

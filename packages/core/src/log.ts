@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { DrainReport, OpenRequest } from './report.js'
 
 /** Where a drain writes. Any of console, pino and winston fits. */
@@ -12,11 +13,14 @@ const silent: Logger = { info() {}, warn() {}, error() {} }
 /** The logger to use for the option as given, with every line marked as ours. */
 export function namedLogger(logger: Logger | false): Logger {
   if (logger === false) return silent
-  return {
-    info: (message) => logger.info(`podrain: ${message}`),
-    warn: (message) => logger.warn(`podrain: ${message}`),
-    error: (message) => logger.error(`podrain: ${message}`),
+  const write = (level: keyof Logger) => (message: string) => {
+    try {
+      logger[level](`podrain: ${message}`)
+    } catch {
+      // A logger that is closed already must not keep the process from ending well.
+    }
   }
+  return { info: write('info'), warn: write('warn'), error: write('error') }
 }
 
 export function seconds(ms: number): string {
@@ -53,7 +57,8 @@ export function reportLine(report: DrainReport): string {
   const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')
   if (failed.length > 0) parts.push(`hooks: ${failed.map((hook) => `${hook.name} ${hook.outcome}`).join(', ')}`)
   if (report.undeliveredBytes > 0) parts.push(`${report.undeliveredBytes} bytes not taken by their clients`)
-  if (report.error !== undefined) parts.push(`because of ${report.error}`)
+  if (report.error !== undefined)
+    parts.push(`uncaught: ${report.error instanceof Error ? report.error.message : inspect(report.error)}`)
   if (report.clean) parts.push('nothing forced')
   return parts.join('; ')
 }

@@ -25,6 +25,7 @@ export interface LookoutOptions {
 export class Lookout {
   readonly #on: LookoutOptions
   #spokeAt = 0
+  #turn = 0
   #cancel = (): void => {}
 
   constructor(options: LookoutOptions) {
@@ -37,12 +38,14 @@ export class Lookout {
   }
 
   stop(): void {
+    this.#turn++
     this.#cancel()
   }
 
   /** @param commitment Undefined while the drain is tentative. */
   look(budget: Budget, commitment: Required<StartOptions> | undefined): void {
-    this.#cancel()
+    this.stop()
+    const turn = this.#turn
     const { clock, gracePeriod, progress } = this.#on.options
     const now = clock.now()
     if (!commitment && now >= budget.begun + gracePeriod) {
@@ -53,8 +56,9 @@ export class Lookout {
     if (cut) this.#on.onLastCall()
     if (cut || this.#settled(now, budget, commitment?.settle ?? true)) {
       this.#on.onOver(budget)
-      if (commitment) return
     }
+    // A listener of the application may have started, ended or disposed of the drain meanwhile.
+    if (turn !== this.#turn) return
     if (progress !== false && now >= this.#spokeAt + progress) {
       this.#spokeAt = now
       this.#on.onProgress()

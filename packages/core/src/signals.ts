@@ -87,7 +87,7 @@ function install(): void {
     },
     ({ signal, err }) => {
       ending = true
-      holdBackSecond(wanted)
+      holdBackSecond(wanted, signal !== undefined)
       return endAll(signal !== undefined ? { signal: signal as Signal } : { error: err })
     },
   )
@@ -105,21 +105,32 @@ function tellAgain(cause: ExitCause): void {
 
 /**
  * close-with-grace, which has just installed its listeners for a second event, exits at once on any. A second delivery
- * of the same Ctrl-C must not, and an error in one handler must not cut the requests of all others.
+ * of the same Ctrl-C must not, nor the first signal after an error, and an error in one handler must not cut the
+ * requests of all others.
  */
-function holdBackSecond(wanted: Iterable<closeWithGrace.AllEvents>): void {
+function holdBackSecond(wanted: Iterable<closeWithGrace.AllEvents>, bySignal: boolean): void {
   for (const event of wanted) {
     const exitAtOnce = process.listeners(event as Signal).at(-1)
-    if (exitAtOnce) process.removeListener(event, exitAtOnce)
+    if (exitAtOnce === undefined) continue
+    process.removeListener(event, exitAtOnce)
     if (event === 'uncaughtException' || event === 'unhandledRejection') {
       process.on(event, (error: unknown) => tellAgain({ error }))
-    } else if (exitAtOnce) {
-      const ignore = () => {}
-      process.on(event, ignore)
-      setTimeout(() => {
-        process.on(event, exitAtOnce)
-        process.removeListener(event, ignore)
-      }, sameKeyPress).unref()
+    } else if (bySignal) {
+      armLater(event, exitAtOnce)
+    } else {
+      process.once(event, () => {
+        armLater(event, exitAtOnce)
+        for (const listener of listeners) void listener.end({ signal: event as Signal })
+      })
     }
   }
+}
+
+function armLater(event: closeWithGrace.AllEvents, exitAtOnce: NodeJS.SignalsListener): void {
+  const ignore = (): void => {}
+  process.on(event, ignore)
+  setTimeout(() => {
+    process.on(event, exitAtOnce)
+    process.removeListener(event, ignore)
+  }, sameKeyPress).unref()
 }

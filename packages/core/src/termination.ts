@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events'
 import { Budget } from './budget.js'
-import { within } from './clock.js'
 import { type Closed, close } from './closing.js'
 import { describe, type Hooks } from './hooks.js'
 import { reportLine } from './log.js'
@@ -118,7 +117,8 @@ export class Termination {
     if ('error' in cause) {
       this.#options.logger.error(`uncaught: ${describe(cause.error)}`)
       this.#error ??= cause.error ?? new Error('uncaught, without a reason')
-      return this.start({ reason: 'an uncaught error', settle: false })
+      // While it drains already, load balancers are still learning of it: the wait goes on, for everybody else's sake.
+      return this.start({ reason: 'an uncaught error', settle: this.#state !== 'serving' })
     }
     // The kubelet signals when the hook has answered or when the grace period is spent, and the hook has not answered.
     const late = this.#prestops.size > 0
@@ -155,15 +155,27 @@ export class Termination {
 
   #over(budget: Budget): void {
     this.#releasePrestops()
-    if (this.committed) void this.#close(budget)
+    // Not twice: what is called here may have called start() in turn.
+    if (!this.committed || this.#state !== 'draining') return
+    void this.#close(budget).catch((error) => {
+      this.#error ??= error
+      this.#options.logger.error(`closing failed: ${describe(error)}`)
+      this.#enter('closed')
+      this.#end(this.#commitment?.reason ?? '', budget.elapsed, {
+        forced: [],
+        unfinishedTasks: [],
+        hooks: [],
+        undeliveredBytes: 0,
+      })
+    })
   }
 
   async #close(budget: Budget): Promise<void> {
+    this.#lookout.stop()
     this.#enter('closing')
     this.#lastCall.abort()
     const settleMs = budget.elapsed
-    const closed = await close({ ...this.#parts, clock: this.#options.clock, budget })
-    await within(this.#options.clock, budget.left, this.#announced)
+    const closed = await close({ ...this.#parts, clock: this.#options.clock, budget, announced: this.#announced })
     closed.hooks = [...this.#parts.onDrain.results, ...closed.hooks]
     this.#enter('closed')
     const report = this.#end(this.#commitment?.reason ?? '', settleMs, closed)
@@ -178,6 +190,7 @@ export class Termination {
   }
 
   #resume(): void {
+    if (this.committed || this.#state !== 'draining') return
     this.#budget = undefined
     this.#traffic.resume()
     this.#began = controller()

@@ -60,13 +60,16 @@ export class Traffic {
     const server = serverOf(request)
     if (!server || request.httpVersionMajor !== 1 || this.servers.released) return
     this.servers.watch(server)
-    this.count(request, response)
+    // The client may have hung up while the application awaited something in front of us; then nothing is in flight.
+    if (!response.destroyed && !socket.destroyed) this.count(request, response)
   }
 
   /** The whole cost of a request: two numbers, a time, a pointer and one shared listener. */
   count(request: IncomingMessage, response: ServerResponse): void {
     if (request.httpVersionMajor !== 1) return
-    const connection = connectionOf(request.socket) ?? this.#adopt(request.socket, serverOf(request))
+    const known = connectionOf(request.socket)
+    // One that a drain disposed of has left behind is not ours.
+    const connection = known?.traffic === this ? known : this.#adopt(request.socket, serverOf(request))
     const now = this.#options.clock.now()
     if (!this.#ramp.active) {
       this.inFlight++
@@ -168,9 +171,14 @@ export class Traffic {
     for (const { socket } of idle.sort((a, b) => a.since - b.since)) socket.end()
   }
 
-  /** Cuts what is left. Returns the complete requests that were cut; a request never fully sent is only closed. */
-  destroy(): OpenRequest[] {
-    const forced = this.#describe((response) => response.req.complete)
+  /**
+   * Cuts what is left. Returns the requests that were cut: complete ones, those that are being answered, and those whose
+   * body was still coming since `begun`. A request that nobody goes on sending is only closed.
+   */
+  destroy(begun: number): OpenRequest[] {
+    const forced = this.#describe(
+      ({ response, movedAt }) => response?.req.complete === true || response?.headersSent === true || movedAt > begun,
+    )
     for (const { socket } of [...this.#connections]) socket.destroy()
     this.servers.closeAllConnections()
     return forced
@@ -181,11 +189,12 @@ export class Traffic {
     return this.#connections.size
   }
 
-  #describe(wanted: (response: ServerResponse) => boolean): OpenRequest[] {
+  #describe(wanted: (connection: Connection) => boolean): OpenRequest[] {
     const now = this.#options.clock.now()
     const requests: OpenRequest[] = []
-    for (const { response, since } of this.#connections) {
-      if (!response || !wanted(response)) continue
+    for (const connection of this.#connections) {
+      const { response, since } = connection
+      if (!response || !wanted(connection)) continue
       requests.push({ method: response.req.method ?? '', route: routeOf(response.req), ageMs: Math.round(now - since) })
     }
     return requests.sort((a, b) => b.ageMs - a.ageMs)

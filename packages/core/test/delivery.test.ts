@@ -27,7 +27,7 @@ const ipv6 = [
 
 describe('the send queue, as /proc/net shows it,', () => {
   test('is the bytes of our connections: not of the listener, of clients or of other ports', () => {
-    expect(sendQueue(ipv4, [8080])).toBe(0x100 + 1)
+    expect(sendQueue(ipv4, [8080])).toBe(0x100)
   })
 
   test('is read from the table of IPv6, too', () => {
@@ -36,7 +36,16 @@ describe('the send queue, as /proc/net shows it,', () => {
 
   test('is summed over several ports', () => {
     expect(sendQueue(ipv6, [8080, 80])).toBe(0x27ac40 + 0x10)
-    expect(sendQueue(ipv4, [8080, 8081])).toBe(0x101 + 0xffffff)
+    expect(sendQueue(ipv4, [8080, 8081])).toBe(0x100 + 0xffffff)
+  })
+
+  test('does not count a FIN that a vanished client never acknowledges, but what is queued before it', () => {
+    const closing = (state: string, queued: string) =>
+      `${header}\n   0: 0100007F:1F90 0100007F:D2F6 ${state} ${queued}:00000000 01:00000014 00000000     0        0 0 2`
+    for (const state of ['04', '09', '0B']) {
+      expect(sendQueue(closing(state, '00000001'), [8080])).toBe(0)
+      expect(sendQueue(closing(state, '00000101'), [8080])).toBe(0x100)
+    }
   })
 
   test('is empty for a port that nobody uses, and for a table without lines', () => {

@@ -289,3 +289,87 @@ test('a logger keeps its own `this`', async () => {
   expect(log.lines.every((line) => /^(info|warn|error) podrain: /.test(line))).toBe(true)
   expect(log.lines.length).toBeGreaterThanOrEqual(2)
 })
+
+describe('what the application does wrong does not break the end:', () => {
+  test('an error in the middle of a drain does not end the wait for load balancers', async () => {
+    const { drain, clock, process } = await start()
+    const report = drain.start()
+    clock.advance(50)
+    process.crashAgain(new Error('boom'))
+    clock.advance(100)
+    expect(drain.state).toBe('draining')
+    expect((await clock.through(report)).settleMs).toBeGreaterThanOrEqual(short.settle.min)
+    expect((await report).clean).toBe(false)
+  })
+
+  test.each([
+    ['a committed drain', (drain: Drain) => drain.start()],
+    ['a tentative drain', (drain: Drain) => drain.prestop()],
+  ])('a listener of lastCall that joins %s with start() closes it once', async (_name, begin) => {
+    const { drain, clock } = await start()
+    const states: string[] = []
+    const closed = vi.fn()
+    drain.on('state', (state) => states.push(state))
+    drain.onClose(closed)
+    drain.waitUntil(new Promise(() => {}), { name: 'mail' })
+    drain.lastCall.addEventListener('abort', () => void drain.start())
+    void begin(drain)
+    clock.advance(2500)
+    await clock.through(drain.start())
+    clock.advance(10_000)
+    expect(states).toEqual(['draining', 'closing', 'closed'])
+    expect(closed).toHaveBeenCalledOnce()
+  })
+
+  test('a listener of lastCall that disposes of a tentative drain leaves it closed', async () => {
+    const { drain, clock } = await start()
+    drain.waitUntil(new Promise(() => {}), { name: 'mail' })
+    drain.lastCall.addEventListener('abort', () => void drain.dispose())
+    void drain.prestop()
+    clock.advance(10_000)
+    expect(drain.state).toBe('closed')
+  })
+
+  test('a logger that throws', async () => {
+    const broken = (): never => {
+      throw new Error('the worker has exited')
+    }
+    const { drain, clock } = await start({ logger: { info: broken, warn: broken, error: broken } })
+    drain.onClose(() => Promise.reject(new Error('no pool')), { name: 'pool' })
+    const report = await clock.through(drain.start())
+    expect(report).toMatchObject({ clean: false, hooks: [{ name: 'pool', outcome: 'failed' }] })
+  })
+
+  test('a hook that rejects with something that cannot be written as text', async () => {
+    const { drain, clock } = await start()
+    drain.onClose(() => Promise.reject(Object.create(null)), { name: 'pool' })
+    const report = await clock.through(drain.start())
+    expect(report).toMatchObject({ clean: false, hooks: [{ name: 'pool', outcome: 'failed' }] })
+  })
+
+  test('an onDrain hook that is slower than the rest ends before the onClose hooks begin', async () => {
+    const { drain, clock } = await start()
+    const order: string[] = []
+    const deregistered = gate()
+    drain.onDrain(() => deregistered.opened.then(() => order.push('deregistered')))
+    drain.onClose(() => order.push('closed'))
+    drain.on('state', (state) => {
+      if (state === 'closing') deregistered.open()
+    })
+    await clock.through(drain.start({ settle: false }))
+    expect(order).toEqual(['deregistered', 'closed'])
+  })
+})
+
+test('a drain that follows a disposed one on the same server counts connections that were kept', async () => {
+  const { server, drain, port } = await serve(sayOk, { process: new FakeProcess() })
+  const client = await Client.open(port)
+  await client.get('/').until(/ok$/)
+  await drain.dispose()
+  const next = new Drain({ signals: false, logger: new Log() })
+  next.watch(server)
+  await client.get('/').until(/ok.*ok$/s)
+  await expect.poll(() => [drain.inFlight, next.inFlight]).toEqual([0, 0])
+  client.abort()
+  await next.dispose()
+})

@@ -162,6 +162,26 @@ describe('/readyz', () => {
     await aborted.opened
   })
 
+  test('is 503 when a drain begins while the checks run', async () => {
+    const asked = gate()
+    const checked = gate()
+    const { port, drain } = await start({
+      checkTimeout: 10_000,
+      checks: {
+        db: () => {
+          asked.open()
+          return checked.opened
+        },
+      },
+    })
+    const probe = ask(port, '/readyz')
+    await asked.opened
+    void drain.prestop()
+    checked.open()
+    expect((await probe).status).toBe(503)
+    expect((await probe).json()).toMatchObject({ ready: false, state: 'draining', reason: 'draining' })
+  })
+
   test('runs a check once for probes that come at the same time', async () => {
     let runs = 0
     const checked = gate()

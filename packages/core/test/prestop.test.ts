@@ -351,10 +351,13 @@ describe('who may drain', () => {
       })
     }
     expect(drain.state).toBe('serving')
-    const refusals = log.matching(/^warn podrain: refused GET \/prestop from .*127\.0\.0\.1: /)
-    expect(refusals).toHaveLength(1)
-    expect(refusals[0]).toContain(`header ${header.toLowerCase()}`)
-    expect(log.lines).toHaveLength(1)
+    // Once for each endpoint: a poll of /drainz must not hide that the hook is refused.
+    for (const path of ['/prestop', '/drainz']) {
+      const refusals = log.matching(new RegExp(`^warn podrain: refused GET ${path} from .*127\\.0\\.0\\.1: `))
+      expect(refusals).toHaveLength(1)
+      expect(refusals[0]).toContain(`header ${header.toLowerCase()}`)
+    }
+    expect(log.lines).toHaveLength(2)
     expect((await ask(port, '/readyz', { headers: { [header]: '192.0.2.1' } })).status).toBe(200)
   })
 

@@ -134,6 +134,18 @@ describe('a request in flight', () => {
     expect(drain.inFlight).toBe(0)
   })
 
+  test('whose body is still coming at the deadline is cut and named too', async () => {
+    const { drain, clock, port } = await draining((request) => request.resume())
+    const client = await Client.open(port)
+    client.send('POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 1000000\r\n\r\n')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const sending = setInterval(() => client.send('some more'), 1)
+    const report = await clock.through(drain.start())
+    clearInterval(sending)
+    expect(report).toMatchObject({ clean: false, forced: [{ method: 'POST', route: '/upload' }] })
+    client.abort()
+  })
+
   test('sees lastCall before it is cut', async () => {
     const turn = gate()
     const { drain, clock, port } = await draining(() => {})

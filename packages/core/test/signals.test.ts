@@ -202,6 +202,21 @@ describe('an error that nobody caught', () => {
     expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', forced: [], clean: false })
   })
 
+  test('is joined by the first SIGTERM, however late, and only a second one forces', async () => {
+    const child = await Child.start({ options: { terminationGracePeriodSeconds: 90 } })
+    const client = await hold(child)
+    const culprit = await Client.open(child.port)
+    culprit.get('/throw')
+    await child.line(/^some time later/)
+    culprit.abort()
+    child.signal('SIGTERM')
+    child.tell('answer')
+    await client.end()
+    expect(client.received).toMatch(whole)
+    expect(await child.exit).toEqual([1, null])
+    expect(await reportOf(child)).toMatchObject({ reason: 'an uncaught error', forced: [] })
+  })
+
   test('is left to the application with errors: false', async () => {
     const child = await Child.start({ options: { errors: false }, ownErrorHandler: true })
     expect(child.lines).toContain('listeners 1 1')

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
+import { attach } from '../src/index.js'
 import { Client, type Gate, gate, listen, type Pod, serve } from './support.js'
 
 /** What a case has at hand. */
@@ -337,4 +338,24 @@ test('requests of two servers with one drain are counted together', async () => 
   turn.open()
   for (const client of clients) await client.until(/done/)
   await expect.poll(() => first.drain.inFlight).toBe(0)
+})
+
+test('a client that hangs up before a middleware comes to the drain is not counted for ever', async () => {
+  const { drain, handle } = attach({ signals: false, logger: false })
+  const [arrived, left] = [gate(), gate()]
+  const server = createServer(async (request, response) => {
+    arrived.open()
+    request.socket.on('close', () => left.open())
+    await left.opened
+    handle(request, response)
+  })
+  const port = await listen(server)
+  const client = await Client.open(port)
+  client.get('/')
+  await arrived.opened
+  client.abort()
+  await left.opened
+  await expect.poll(() => drain.listening).toBe(true) // it has found its server
+  expect(drain.inFlight).toBe(0)
+  await drain.dispose()
 })
