@@ -1,13 +1,28 @@
 import dns from 'node:dns'
 import { once } from 'node:events'
-import type { Server } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { PassThrough, Readable } from 'node:stream'
-import { Drain, type ExitSource } from '@podrain/core'
+import { Drain } from '@podrain/core'
+import {
+  describeControlEndpoints,
+  describeInFlight,
+  describeMistakes,
+  describeOwnDrain,
+  type Ending,
+  gate,
+  hangUp,
+  idleClient,
+  processOf,
+  quick,
+  send,
+  sendJson,
+  slowRequest,
+  testCutAtDeadline,
+  urlOf,
+} from '@podrain/testkit'
 import fastify, { type FastifyInstance } from 'fastify'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type GracefulShutdownOptions, gracefulShutdown } from '../src/index.js'
-import { expectNoneInFlight, gate, quick, send, urlOf } from './client.js'
 
 type Routes = (app: FastifyInstance) => unknown
 
@@ -17,7 +32,8 @@ async function build(options: GracefulShutdownOptions = quick, routes: Routes = 
   onTestFinished(() => app.close())
   await app.register(gracefulShutdown, options)
   app.get('/', async () => 'hello')
-  const slow = slowRoute(app)
+  const slow = slowRequest()
+  app.get('/slow', () => slow.wait().then(() => 'slow'))
   await routes(app)
   return { app, slow, drain: app.drain }
 }
@@ -28,209 +44,38 @@ async function serve(options?: GracefulShutdownOptions, routes?: Routes, server?
   return { ...built, server: built.app.server, url: await urlOf(built.app.server) }
 }
 
-/** `/slow` says when a request is there, and answers when it is told to. */
-function slowRoute(app: FastifyInstance) {
-  const arrived = gate()
-  const answer = gate()
-  app.get('/slow', async () => {
-    arrived.open()
-    await answer.opened
-    return 'slow'
-  })
-  return { arrived: arrived.opened, answer: answer.open }
-}
-
-describe('the control endpoints', () => {
-  test('/readyz says 200 while serving', async () => {
-    const { url } = await serve()
-    const { status, headers, body } = await send(`${url}/readyz`)
-    expect(status).toBe(200)
-    expect(headers['content-type']).toBe('application/json')
-    expect(headers['cache-control']).toBe('no-store')
-    expect(JSON.parse(body)).toEqual({ ready: true, state: 'serving', checks: {} })
-  })
-
-  test('/readyz says 503 while draining, and users still get their answers', async () => {
-    const { url, drain } = await serve()
-    await send(`${url}/`)
-    void drain.prestop()
-    expect(await send(`${url}/readyz`)).toMatchObject({ status: 503 })
-    expect(await send(`${url}/`)).toMatchObject({ status: 200, body: 'hello' })
-    expect(await send(`${url}/nowhere`)).toMatchObject({ status: 404 })
-  })
-
-  test('/prestop takes the pod out of service at once, answers once it has settled, and closes nothing', async () => {
-    const { url, drain, server } = await serve()
-    const draining = once(drain, 'state')
-    const hook = send(`${url}/prestop`)
-    expect(await draining).toEqual(['draining', 'serving'])
-    expect(await send(`${url}/readyz`)).toMatchObject({ status: 503 })
-    expect(await hook).toMatchObject({ status: 200, headers: { connection: 'close' } })
-    expect(JSON.parse((await hook).body)).toMatchObject({ state: 'draining', committed: false, inFlight: 0 })
-    expect(server.listening).toBe(true)
-  })
-
-  test('/prestop waits for the request in flight', async () => {
-    const { url, slow } = await serve()
-    const order: string[] = []
-    const answered = send(`${url}/slow`).then(() => order.push('request'))
-    await slow.arrived
-    const hook = send(`${url}/prestop`).then(() => order.push('hook'))
-    await expect.poll(async () => (await send(`${url}/readyz`)).status).toBe(503)
-    slow.answer()
-    await Promise.all([answered, hook])
-    expect(order).toEqual(['request', 'hook'])
-  })
-
-  test('once settled, every response says Connection: close, and none does before the drain', async () => {
-    const { url } = await serve()
-    expect((await send(`${url}/`)).headers.connection).toBe('keep-alive')
-    await send(`${url}/prestop`)
-    for (const path of ['/', '/nowhere', '/readyz']) {
-      expect((await send(`${url}${path}`)).headers.connection, path).toBe('close')
-    }
-  })
-
-  test('/livez stays 200 while draining', async () => {
-    const { url, drain } = await serve()
-    expect(await send(`${url}/livez`)).toMatchObject({ status: 200 })
-    void drain.prestop()
-    expect(await send(`${url}/livez`)).toMatchObject({ status: 200 })
-  })
-
-  test('/drainz shows what there is to wait for', async () => {
-    const { url, slow, drain } = await serve()
-    const answered = send(`${url}/slow?secret=1`)
-    await slow.arrived
-    const mail = gate()
-    drain.waitUntil(mail.opened, { name: 'mail' })
-    expect(JSON.parse((await send(`${url}/drainz`)).body)).toEqual({
-      state: 'serving',
-      committed: false,
-      inFlight: 1,
-      tasks: ['mail'],
-      oldest: { method: 'GET', route: '/slow', ageMs: expect.any(Number) },
-      budgetMs: 2900,
-    })
-    slow.answer()
-    mail.open()
-    await answered
-    await expectNoneInFlight(drain)
-    expect(JSON.parse((await send(`${url}/drainz`)).body)).toMatchObject({ inFlight: 0, tasks: [], oldest: null })
-  })
-
-  test.each([['/readyz?verbose'], ['/readyz/'], ['/readyz/?verbose=1']])('GET %s is /readyz', async (path) => {
-    const { url } = await serve()
-    expect(JSON.parse((await send(url + path)).body)).toMatchObject({ ready: true })
-  })
-
-  test('HEAD /readyz gets the status without a body', async () => {
-    const { url } = await serve()
-    expect(await send(`${url}/readyz`, { method: 'HEAD' })).toMatchObject({ status: 200, body: '' })
-  })
-
-  test('HEAD /prestop does not drain', async () => {
-    const { url, drain } = await serve()
-    expect(await send(`${url}/prestop`, { method: 'HEAD' })).toMatchObject({ status: 405 })
-    expect(drain.state).toBe('serving')
-  })
-
-  test('POST /readyz and /readyz/more belong to the application', async () => {
-    const { url } = await serve(quick, (app) => {
-      app.post('/readyz', async () => 'mine')
-      app.get('/readyz/more', async () => 'mine too')
-    })
-    expect(await send(`${url}/readyz`, { method: 'POST' })).toMatchObject({ status: 200, body: 'mine' })
-    expect(await send(`${url}/readyz/more`)).toMatchObject({ status: 200, body: 'mine too' })
-  })
-
-  test('an endpoint can have another path, and one that is turned off is the application’s', async () => {
-    const { url } = await serve({ ...quick, endpoints: { readyz: '/health/ready', drainz: false } })
-    expect(await send(`${url}/health/ready`)).toMatchObject({ status: 200 })
-    expect(await send(`${url}/readyz`)).toMatchObject({ status: 404 })
-    expect(await send(`${url}/drainz`)).toMatchObject({ status: 404 })
-  })
-
-  test('/prestop from beyond a proxy is a 404 and drains nothing', async () => {
-    const { url, drain } = await serve()
-    const headers = { 'x-forwarded-for': '203.0.113.7' }
-    expect(await send(`${url}/prestop`, { headers })).toMatchObject({ status: 404 })
-    expect(drain.state).toBe('serving')
-    await expectNoneInFlight(drain)
-  })
-
-  test('a probe is not in flight, not even the one that waits for a check', async () => {
-    const asked = gate()
-    const check = gate()
-    const database = () => {
-      asked.open()
-      return check.opened
-    }
-    const { url, drain } = await serve({ ...quick, checks: { database } })
-    const probe = send(`${url}/readyz`)
-    await asked.opened
-    expect(drain.inFlight).toBe(0)
-    check.open()
-    expect(JSON.parse((await probe).body)).toMatchObject({ ready: true, checks: { database: 'ok' } })
-  })
+describeControlEndpoints(serve, (app) => {
+  app.post('/readyz', async () => 'mine')
+  app.get('/readyz/more', async () => 'mine too')
 })
 
-describe('in flight', () => {
-  test('a request is, until its answer is there', async () => {
-    const { url, drain, slow } = await serve()
-    const answered = send(`${url}/slow`)
-    await slow.arrived
-    expect(drain.inFlight).toBe(1)
-    slow.answer()
-    expect(await answered).toMatchObject({ status: 200, body: 'slow' })
-    await expectNoneInFlight(drain)
+const routes: Routes = (app) => {
+  app.get('/throws', () => {
+    throw new Error('on purpose')
   })
-
-  const endings: [name: string, act: (at: At) => Promise<unknown>, answer?: object][] = [
-    ['an answer', ({ url }) => send(`${url}/`), { status: 200, body: 'hello' }],
-    ['a 404', ({ url }) => send(`${url}/nowhere`), { status: 404 }],
-    ['a handler that throws', ({ url }) => send(`${url}/throws`), { status: 500 }],
-    ['a handler that fails later', ({ url }) => send(`${url}/fails`), { status: 500 }],
-    ['a HEAD', ({ url }) => send(`${url}/`, { method: 'HEAD' }), { status: 200, body: '' }],
-    ['a piped stream', ({ url }) => send(`${url}/stream`), { status: 200, body: 'abc' }],
-    ['a hijacked reply', ({ url }) => send(`${url}/raw`), { status: 200, body: 'raw' }],
-    ['a URL with a bad percent code', ({ url }) => send(`${url}/item/%zz`), { status: 400 }],
-    ['a parameter that is too long', ({ url }) => send(`${url}/item/${'x'.repeat(200)}`), { status: 414 }],
-    ['a body that is not JSON', ({ url }) => sendJson(`${url}/echo`, '{'), { status: 400 }],
-    ['a client that hangs up before the answer', ({ server }) => hangUp(server, 'GET /silent', 'request')],
-    ['a client that hangs up mid-stream', ({ server }) => hangUp(server, 'GET /endless', 'data')],
-    ['a client that hangs up on a hijacked reply', ({ server }) => hangUp(server, 'GET /events', 'data')],
-    ['an upload that breaks off', ({ server }) => hangUp(server, 'POST /echo', 'request')],
-  ]
-
-  test.each(endings)('%s is counted once and leaves none', async (_name, act, answer) => {
-    const at = await serve(quick, (app) => {
-      app.get('/throws', () => {
-        throw new Error('on purpose')
-      })
-      app.get('/fails', () => new Promise((_resolve, reject) => setImmediate(reject, new Error('on purpose'))))
-      app.get('/stream', (_request, reply) => reply.send(Readable.from(['a', 'b', 'c'])))
-      app.get('/raw', (_request, reply) => void reply.hijack().raw.end('raw'))
-      app.get('/events', (_request, reply) => void reply.hijack().raw.write('first'))
-      app.get('/item/:id', async () => 'item')
-      app.get('/silent', () => new Promise(() => {}))
-      app.get('/endless', (_request, reply) => {
-        const body = new PassThrough()
-        body.write('first')
-        return reply.send(body)
-      })
-      app.post('/echo', async (request) => request.body)
-    })
-    const seen: number[] = []
-    at.server.on('request', () => seen.push(at.drain.inFlight))
-    for (const _round of [1, 2]) {
-      const answered = await act(at)
-      if (answer) expect(answered).toMatchObject(answer)
-      await expectNoneInFlight(at.drain)
-    }
-    expect(seen).toEqual([1, 1])
+  app.get('/fails', () => new Promise((_resolve, reject) => setImmediate(reject, new Error('on purpose'))))
+  app.get('/stream', (_request, reply) => reply.send(Readable.from(['a', 'b', 'c'])))
+  app.get('/raw', (_request, reply) => void reply.hijack().raw.end('raw'))
+  app.get('/events', (_request, reply) => void reply.hijack().raw.write('first'))
+  app.get('/item/:id', async () => 'item')
+  app.get('/silent', () => new Promise(() => {}))
+  app.get('/endless', (_request, reply) => {
+    const body = new PassThrough()
+    body.write('first')
+    return reply.send(body)
   })
+  for (const path of ['/echo', '/upload']) app.post(path, async (request) => request.body)
+}
 
+const endings: Ending[] = [
+  ['a hijacked reply', ({ url }) => send(`${url}/raw`), { status: 200, body: 'raw' }],
+  ['a URL with a bad percent code', ({ url }) => send(`${url}/item/%zz`), { status: 400 }],
+  ['a parameter that is too long', ({ url }) => send(`${url}/item/${'x'.repeat(200)}`), { status: 414 }],
+  ['a body that is not JSON', ({ url }) => sendJson(`${url}/echo`, '{'), { status: 400 }],
+  ['a client that hangs up on a hijacked reply', ({ server }) => hangUp(server, 'GET /events', 'data')],
+]
+
+describeInFlight(serve, { routes, endings }, () => {
   test('requests are on every address that listen({ host: "localhost" }) opens, and each is answered whole', async () => {
     // Not every machine calls itself by two addresses; where one cannot be bound, Fastify leaves it out.
     const { lookup } = dns
@@ -396,18 +241,7 @@ describe('the whole way', () => {
     if (!client.closed) await once(client, 'close')
   })
 
-  test('a request that never ends is cut at the deadline and named in the report', async () => {
-    const { url, slow, drain } = await serve({
-      ...quick,
-      terminationGracePeriodSeconds: 0.6,
-      closing: 200,
-      reserve: 50,
-    })
-    const answered = send(`${url}/slow?secret=1`)
-    await slow.arrived
-    const [report] = await Promise.all([drain.start(), expect(answered).rejects.toMatchObject({ code: 'ECONNRESET' })])
-    expect(report).toMatchObject({ clean: false, forced: [{ method: 'GET', route: '/slow' }] })
-  })
+  testCutAtDeadline(serve)
 
   test('an onClose hook of the application that fails makes the report unclean, and the hooks of the drain still run', async () => {
     const ran = vi.fn()
@@ -479,24 +313,7 @@ describe('app.close() by hand', () => {
   })
 })
 
-describe('a Drain of one’s own', () => {
-  test('shared by two applications, it drains and closes both with one start()', async () => {
-    const shared = new Drain(quick)
-    onTestFinished(() => shared.dispose())
-    const [one, two] = await Promise.all([serve({ drain: shared }), serve({ drain: shared })])
-    expect(one.drain).toBe(shared)
-    const answers = [send(`${one.url}/slow`), send(`${two.url}/slow`)]
-    await Promise.all([one.slow.arrived, two.slow.arrived])
-    expect(shared.inFlight).toBe(2)
-    const ended = shared.start()
-    for (const { url } of [one, two]) expect(await send(`${url}/readyz`)).toMatchObject({ status: 503 })
-    one.slow.answer()
-    two.slow.answer()
-    for (const answer of answers) expect(await answer).toMatchObject({ status: 200, body: 'slow' })
-    expect(await ended).toMatchObject({ clean: true, answered: 2 })
-    expect([one.server.listening, two.server.listening]).toEqual([false, false])
-  })
-
+describeOwnDrain(serve, () => {
   test('outlives an application that is closed by hand', async () => {
     const shared = new Drain(quick)
     onTestFinished(() => shared.dispose())
@@ -505,13 +322,6 @@ describe('a Drain of one’s own', () => {
     expect(shared.state).toBe('serving')
     expect(await send(`${two.url}/readyz`)).toMatchObject({ status: 200 })
     expect(await shared.start()).toMatchObject({ clean: true })
-  })
-
-  test('may come with options of the endpoints', async () => {
-    const shared = new Drain(quick)
-    onTestFinished(() => shared.dispose())
-    const { url } = await serve({ drain: shared, endpoints: { readyz: '/up' } })
-    expect(await send(`${url}/up`)).toMatchObject({ status: 200 })
   })
 })
 
@@ -536,84 +346,37 @@ describe('the log', () => {
   })
 })
 
-describe('mistakes are found when the plugin is registered', () => {
-  test('registered twice, it says where to register it', async () => {
-    const { app } = await build()
-    await expect(app.register(gracefulShutdown, quick)).rejects.toThrow('register it once, at the root')
-  })
-
-  test('registered in a child of an application that has it, it says the same', async () => {
-    const { app } = await build()
-    const child = app.register(async (inner) => void (await inner.register(gracefulShutdown, quick)))
-    await expect(child).rejects.toThrow('register it once, at the root')
-  })
-
-  test('registered in two siblings, it is refused and holds no signal', async () => {
-    const listeners = new Set<object>()
+describeMistakes(
+  'the plugin is registered',
+  async (options, message) => {
     const app = fastify()
     onTestFinished(() => app.close())
-    for (const _sibling of [1, 2]) {
-      app.register(
-        async (child) => void (await child.register(gracefulShutdown, { ...quick, process: exits(listeners) })),
-      )
-    }
-    await expect(app.ready()).rejects.toThrow('already watched by another Drain')
-    await app.close()
-    expect(listeners, 'nothing may stay behind that would swallow a signal').toHaveProperty('size', 0)
-  })
+    await expect(app.register(gracefulShutdown, options)).rejects.toThrow(message)
+  },
+  () => {
+    test('registered twice, it says where to register it', async () => {
+      const { app } = await build()
+      await expect(app.register(gracefulShutdown, quick)).rejects.toThrow('register it once, at the root')
+    })
 
-  test.each<[name: string, options: object, message: string]>([
-    ['an unknown option', { gracePeriod: 30 }, 'Unknown option `gracePeriod`: expected one of `termination'],
-    ['an option in another case', { readyzWhiledraining: 'pass' }, 'did you mean `readyzWhileDraining`?'],
-    ['an unknown endpoint', { endpoints: { ready: '/r' } }, 'Unknown endpoint `ready`'],
-    ['a path without a slash', { endpoints: { readyz: 'readyz' } }, 'to be a path that begins with /'],
-    ['two endpoints on one path', { endpoints: { readyz: '/up', livez: '/up' } }, 'a path of its own'],
-    ['times that do not fit', { settle: { min: 40_000 } }, 'but `terminationGracePeriodSeconds` 30 gives 30000 ms'],
-    ['a drain of another kind', { drain: {} }, 'Expected `drain` to be a Drain from @podrain/core'],
-    ['options of a drain together with a drain', { settle: {}, drain: new Drain(quick) }, 'Option `settle` came'],
-  ])('%s', async (_name, options, message) => {
-    const listeners = new Set<object>()
-    const app = fastify()
-    onTestFinished(() => app.close())
-    await expect(app.register(gracefulShutdown, { ...options, process: exits(listeners) })).rejects.toThrow(message)
-    expect(listeners, 'nothing may stay behind that would swallow a signal').toHaveProperty('size', 0)
-  })
-})
+    test('registered in a child of an application that has it, it says the same', async () => {
+      const { app } = await build()
+      const child = app.register(async (inner) => void (await inner.register(gracefulShutdown, quick)))
+      await expect(child).rejects.toThrow('register it once, at the root')
+    })
 
-/** A process that knows who listens to it. */
-function exits(listeners: Set<object>): ExitSource {
-  return {
-    register(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
-  }
-}
-
-interface At {
-  url: string
-  server: Server
-}
-
-function sendJson(url: string, body: string) {
-  return send(url, { method: 'POST', headers: { 'content-type': 'application/json' } }, body)
-}
-
-/** Sends the beginning of a request and hangs up when the server has it, or when the answer has begun. */
-async function hangUp(server: Server, line: string, when: 'request' | 'data'): Promise<void> {
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  const arrived = once(server, 'request')
-  const length = line.startsWith('POST') ? 'Content-Length: 99\r\n' : ''
-  client.write(`${line} HTTP/1.1\r\nHost: pod\r\n${length}\r\n${length && 'half'}`)
-  await arrived
-  if (when === 'data') await once(client, 'data')
-  client.destroy()
-}
-
-/** A connection that has had its answer and stays open. */
-async function idleClient(server: Server): Promise<Socket> {
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
-  client.write('GET / HTTP/1.1\r\nHost: pod\r\n\r\n')
-  await once(client, 'data')
-  return client.resume()
-}
+    test('registered in two siblings, it is refused and holds no signal', async () => {
+      const listeners = new Set<object>()
+      const app = fastify()
+      onTestFinished(() => app.close())
+      for (const _sibling of [1, 2]) {
+        app.register(
+          async (child) => void (await child.register(gracefulShutdown, { ...quick, process: processOf(listeners) })),
+        )
+      }
+      await expect(app.ready()).rejects.toThrow('already watched by another Drain')
+      await app.close()
+      expect(listeners, 'nothing may stay behind that would swallow a signal').toHaveProperty('size', 0)
+    })
+  },
+)

@@ -7,7 +7,7 @@ import {
   request,
   type Server,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
 
 /** Options that fit a test: nothing of the process is touched, and a drain takes a third of a second. */
@@ -38,6 +38,11 @@ export async function send(url: string, options: RequestOptions = {}, body = '')
   }
 }
 
+/** Posts text that is declared to be JSON. */
+export function sendJson(url: string, body: string): Promise<Answer> {
+  return send(url, { method: 'POST', headers: { 'content-type': 'application/json' } }, body)
+}
+
 async function textOf(response: IncomingMessage): Promise<string> {
   let text = ''
   for await (const chunk of response.setEncoding('utf8')) text += chunk
@@ -66,4 +71,23 @@ export function gate(): { opened: Promise<void>; open: () => void } {
 /** Waits until a request of which the client has everything, or nothing any more, has ended on the server too. */
 export async function expectNoneInFlight(drain: { readonly inFlight: number }): Promise<void> {
   await expect.poll(() => drain.inFlight, { interval: 5, timeout: 10_000 }).toBe(0)
+}
+
+/** Sends the beginning of a request and hangs up when the server has it, or when the answer has begun. */
+export async function hangUp(server: Server, line: string, when: 'request' | 'data'): Promise<void> {
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  const arrived = once(server, 'request')
+  const length = line.startsWith('POST') ? 'Content-Length: 99\r\n' : ''
+  client.write(`${line} HTTP/1.1\r\nHost: pod\r\n${length}\r\n${length && 'half'}`)
+  await arrived
+  if (when === 'data') await once(client, 'data')
+  client.destroy()
+}
+
+/** A connection that has had its answer and stays open. */
+export async function idleClient(server: Server): Promise<Socket> {
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  client.write('GET / HTTP/1.1\r\nHost: pod\r\n\r\n')
+  await once(client, 'data')
+  return client.resume()
 }

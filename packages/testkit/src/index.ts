@@ -1,0 +1,7 @@
+export * from './client.js'
+export { describeControlEndpoints } from './control-endpoints.js'
+export { describeInFlight, type Ending } from './in-flight.js'
+export { describeMistakes, processOf } from './mistakes.js'
+export { describeOwnDrain, testMountedTwice } from './own-drain.js'
+export { type Serve, type Served, type Slow, slowRequest } from './serve.js'
+export { type Big, describeWholeWay, testCutAtDeadline } from './whole-way.js'

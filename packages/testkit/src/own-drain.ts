@@ -1,0 +1,60 @@
+import { type AdapterOptions, Drain } from '@podrain/core'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { expectNoneInFlight, quick, send } from './client.js'
+import type { Serve } from './serve.js'
+
+/** @param own further tests, of this framework alone */
+export function describeOwnDrain(serve: Serve<never>, own: () => void): void {
+  describe('a Drain of one’s own', () => {
+    test('shared by two applications, it drains and closes both with one start()', async () => {
+      const shared = new Drain(quick)
+      onTestFinished(() => shared.dispose())
+      const [one, two] = await Promise.all([serve({ drain: shared }), serve({ drain: shared })])
+      expect(one.drain).toBe(shared)
+      const answers = [send(`${one.url}/slow`), send(`${two.url}/slow`)]
+      await Promise.all([one.slow.arrived, two.slow.arrived])
+      expect(shared.inFlight).toBe(2)
+      const ended = shared.start()
+      for (const { url } of [one, two]) expect(await send(`${url}/readyz`)).toMatchObject({ status: 503 })
+      one.slow.answer()
+      two.slow.answer()
+      for (const answer of answers) expect(await answer).toMatchObject({ status: 200, body: 'slow' })
+      expect(await ended).toMatchObject({ clean: true, answered: 2 })
+      expect([one.server.listening, two.server.listening]).toEqual([false, false])
+    })
+
+    test('may come with options of the endpoints', async () => {
+      const shared = new Drain(quick)
+      onTestFinished(() => shared.dispose())
+      const { url } = await serve({ drain: shared, endpoints: { readyz: '/up' } })
+      expect(await send(`${url}/up`)).toMatchObject({ status: 200 })
+    })
+
+    own()
+  })
+}
+
+/**
+ * For a framework in which the second middleware learns of the first only with a request.
+ * @param mount starts an application that uses two middlewares, and disposes of their drains with the test
+ */
+export function testMountedTwice(
+  mount: (
+    first: AdapterOptions,
+    second: AdapterOptions,
+  ) => Promise<{ url: string; drains: readonly [first: Drain, second: Drain] }>,
+): void {
+  test('mounted a second time, it leaves the work to the first and says so once', async () => {
+    const lines: string[] = []
+    const logger = { info() {}, warn() {}, error: (line: string) => void lines.push(line) }
+    const { url, drains } = await mount(quick, { ...quick, logger })
+    for (const _round of [1, 2]) {
+      expect(await send(`${url}/readyz`)).toMatchObject({ status: 200 })
+      expect(await send(`${url}/nowhere`)).toMatchObject({ status: 404 })
+    }
+    expect(lines).toEqual([expect.stringContaining('pass the first Drain with the option `drain`')])
+    await Promise.all(drains.map(expectNoneInFlight))
+    void drains[0].prestop()
+    expect(await send(`${url}/readyz`)).toMatchObject({ status: 503 })
+  })
+}

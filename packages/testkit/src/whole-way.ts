@@ -1,0 +1,73 @@
+import { once } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import { gate, idleClient, quick, send } from './client.js'
+import type { Serve } from './serve.js'
+
+/** What `/big` answers: `half`, and once there is `more`, `half` again. `closed` is for the 'close' of the response. */
+export interface Big {
+  readonly half: string
+  readonly more: Promise<void>
+  readonly closed: () => void
+}
+
+/** For a framework that learns of its server with the first request, and has no end of its own. */
+export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) => NoInfer<Routes>): void {
+  describe('the whole way', () => {
+    test('the request in flight at start() is answered whole, then the server closes, then onClose hooks run', async () => {
+      const order: string[] = []
+      const half = 'x'.repeat(500_000)
+      const more = gate()
+      const routes = big({ half, more: more.opened, closed: () => void order.push('response') })
+      const { url, server, drain } = await serve(quick, routes)
+      server.on('close', () => order.push('server'))
+      drain.onClose(() => void order.push('hook'))
+      const begun = once(server, 'request')
+      const answered = send(`${url}/big`)
+      await begun
+      const ended = drain.start()
+      // A user who comes while it drains is served too.
+      expect(await send(`${url}/`)).toMatchObject({ status: 200, body: 'hello' })
+      more.open()
+      expect((await answered).body).toBe(half + half)
+      const report = await ended
+      expect(order).toEqual(['response', 'server', 'hook'])
+      expect(report).toMatchObject({ clean: true, reason: 'start()', forced: [], answered: 2 })
+      await expect(send(`${url}/`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    })
+
+    test('an idle keep-alive client is let go, and nothing counts as forced', async () => {
+      const { server, drain } = await serve({ ...quick, keepAliveCap: 300 })
+      const client = await idleClient(server)
+      const report = await drain.start()
+      expect(report).toMatchObject({ clean: true, forced: [] })
+      expect(server.listening).toBe(false)
+      expect(client.bytesRead).toBeGreaterThan(0)
+      expect(client.readableEnded).toBe(true)
+    })
+
+    testCutAtDeadline(serve)
+
+    test('with watch(server), a server that never had a request is closed as well', async () => {
+      const { server, drain } = await serve()
+      drain.watch(server)
+      await drain.start()
+      expect(server.listening).toBe(false)
+    })
+  })
+}
+
+/** For every framework; `describeWholeWay` contains it. */
+export function testCutAtDeadline(serve: Serve<never>): void {
+  test('a request that never ends is cut at the deadline and named in the report', async () => {
+    const { url, slow, drain } = await serve({
+      ...quick,
+      terminationGracePeriodSeconds: 0.6,
+      closing: 200,
+      reserve: 50,
+    })
+    const answered = send(`${url}/slow?secret=1`)
+    await slow.arrived
+    const [report] = await Promise.all([drain.start(), expect(answered).rejects.toMatchObject({ code: 'ECONNRESET' })])
+    expect(report).toMatchObject({ clean: false, forced: [{ method: 'GET', route: '/slow' }] })
+  })
+}
