@@ -71,7 +71,12 @@ describe.concurrent('a rolling update', () => {
   test('of an app that exits at once on SIGTERM loses requests, and every count agrees', async () => {
     const live: LiveEvent[] = []
     const result = await rehearse(
-      options({ env: { BEHAVIOUR: 'exit-on-sigterm' }, onEvent: (event) => live.push(event) }),
+      options({
+        env: { BEHAVIOUR: 'exit-on-sigterm' },
+        // Long beside the moment a busy machine takes to end the process, so that somebody still connects to it.
+        endpointLag: { min: 700, median: 800, max: 900 },
+        onEvent: (event) => live.push(event),
+      }),
     )
     const { summary, events } = result
     const losses = events.filter(({ type }) => type === 'lost')
