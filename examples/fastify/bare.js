@@ -1,10 +1,10 @@
 // The same service with the usual advice only: close on SIGTERM. The demo shows what that loses.
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import Fastify from 'fastify'
+import Fastify, { LogController } from 'fastify'
 
 const pool = { query: (ms) => sleep(ms, 'row'), end: () => sleep(50) }
-const app = Fastify({ logger: true, disableRequestLogging: true })
+const app = Fastify({ logger: true, logController: new LogController({ disableRequestLogging: true }) })
 
 app.addHook('onClose', () => pool.end())
 app.get('/readyz', async () => ({ ready: true }))

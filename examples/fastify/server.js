@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gracefulShutdown } from '@podrain/fastify'
-import Fastify from 'fastify'
+import Fastify, { LogController } from 'fastify'
 
 const pool = { query: (ms) => sleep(ms, 'row'), end: () => sleep(50) }
-const app = Fastify({ logger: true, disableRequestLogging: true })
+const app = Fastify({ logger: true, logController: new LogController({ disableRequestLogging: true }) })
 
 await app.register(gracefulShutdown, { checks: { pool: () => pool.query(1) } })
 app.drain.onClose(() => pool.end(), { name: 'pool' })
