@@ -172,8 +172,8 @@ describe.concurrent('a rehearsal that cannot go on', () => {
   })
 
   test('shows what a pod wrote that never became ready, and what its probe found', async () => {
-    const { message } = await fail({ args: [fixture('never-ready.mjs')], startupTimeout: 700 })
-    expect(message).toMatch(/^Pod old-\d was not ready after 700 ms \(GET \/readyz answered 503\)\. Its last output:/)
+    const { message } = await fail({ args: [fixture('never-ready.mjs')], startupTimeout: 3000 })
+    expect(message).toMatch(/^Pod old-\d was not ready after 3000 ms \(GET \/readyz answered 503\)\. Its last output:/)
     expect(message).toContain('waiting for the cache')
   })
 
