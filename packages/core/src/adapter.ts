@@ -15,6 +15,11 @@ export interface Attachment {
   readonly drain: Drain
   /** Counts the request; answers it, and returns true, if it is for a control endpoint. */
   readonly handle: Handler
+  /**
+   * Watches a server, and answers the control endpoints in front of everything the application does.
+   * @throws {Error} if another drain watches the server
+   */
+  watch(server: Server, options?: WatchOptions): void
 }
 
 /**
@@ -39,21 +44,24 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
   }
   resolveEndpoints(endpointOptions) // before the Drain, which takes the signals over
   const drain = shared ?? new Drain(drainOptions)
+  const answer = controlEndpoints(drain, endpointOptions)
+  const watch: Attachment['watch'] = (server, options) => void drain.watch(server, { ...options, answer })
   if (server) {
     try {
-      drain.watch(server.server, server)
+      watch(server.server, server)
     } catch (error) {
       if (!shared) void drain.dispose() // or it would keep the signals
       throw error
     }
   }
-  const answer = controlEndpoints(drain, endpointOptions)
   let warned = false
   return {
     drain,
+    watch,
     handle(request, response) {
       try {
-        drain.track(request, response)
+        // A middleware may be mounted under a path; what is given a server is not.
+        drain.track(request, response, server && answer)
       } catch (error) {
         // Mounted twice. The first one does all the work, so users lose nothing; whoever reads the log learns of it.
         if (!warned) drain.logger.error((error as Error).message)

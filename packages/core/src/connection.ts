@@ -1,41 +1,44 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Carrier, Look, OpenOnCarrier } from './carrier.js'
+import { isProbe, routeOf } from './request.js'
 import type { Traffic } from './traffic.js'
 
 const kConnection: unique symbol = Symbol('podrain.connection')
 
 type KnownSocket = Socket & { [kConnection]?: Connection; readonly server?: Server }
 
-/** What is known of one connection. It lives as long as its socket; a request adds nothing to it but numbers. */
-export class Connection {
+/** What is known of one HTTP/1 connection. It lives as long as its socket; a request adds nothing to it but numbers. */
+export class Connection implements Carrier {
   readonly traffic: Traffic
   readonly socket: Socket
   /** Milliseconds that an answer on this connection promises it may stay idle. */
-  readonly promise: number
+  readonly #promise: number
   /** The share of the ramp, 0 to 1, from which on its responses say `Connection: close`. */
-  readonly shedAt: number = Math.random()
-  /** Requests begun and not yet closed; more than one when the client pipelines. */
+  readonly #shedAt: number = Math.random()
+  /** More than one when the client pipelines. */
   pending = 0
   /** The newest response, while it is open. */
   response: ServerResponse | undefined
-  /** When it was opened, its newest request began, or, while draining, its last response closed. */
   since: number
   /** Whether it has carried a response, and so was promised keep-alive. */
-  answered = false
+  #answered = false
   /** Whether the newest response was told to say `Connection: close`. */
-  shedding = false
+  #shedding = false
   /** Where, in bytes, the requests end that were handed over while draining: each comes before the next is parsed. */
   #parsed = 0
   #expectsMore = false
   #misled = false
+  /** Under TLS, the bytes that have arrived since the drain began; the socket itself counts them encrypted. */
+  #decrypted: number | undefined
   /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
-  bytesRead = 0
-  movedAt = 0
+  #bytesRead = 0
+  #movedAt = 0
 
   constructor(traffic: Traffic, socket: Socket, promise: number, now: number) {
     this.traffic = traffic
     this.socket = socket
-    this.promise = promise
+    this.#promise = promise
     this.since = now
     ;(socket as KnownSocket)[kConnection] = this
     socket.on('close', closeConnection)
@@ -45,8 +48,18 @@ export class Connection {
     this.pending++
     this.response = response
     this.since = now
-    this.shedding = false
+    this.#shedding = false
     response.on('close', closeResponse)
+  }
+
+  /** The newest request arrived while draining. */
+  beginDraining(request: IncomingMessage, share: number, now: number): void {
+    this.#bytesRead = -1
+    this.#movedAt = now
+    const maybeMore = this.#moreBehind(request)
+    if (share < this.#shedAt) return
+    if (maybeMore) process.nextTick(shedUnlessMore, this)
+    else this.shed()
   }
 
   /** The response in flight is not to be counted after all. */
@@ -58,14 +71,52 @@ export class Connection {
     return true
   }
 
+  /** The response has closed. Returns whether it was counted. */
+  end(response: ServerResponse): boolean {
+    if (this.pending === 0) return false
+    this.pending--
+    this.#answered = true
+    if (this.response === response) this.response = undefined
+    return true
+  }
+
+  /** A response closed while draining. */
+  endDraining(response: ServerResponse, now: number): void {
+    this.since = now
+    if (this.pending === 0) this.#caughtUp()
+    // The application itself said `Connection: keep-alive`, and Node lets that win: end the connection instead.
+    if (this.#shedding && response.shouldKeepAlive) setImmediate(endUnlessBusy, this)
+  }
+
+  drain(now: number): void {
+    this.#movedAt = now
+    if ('encrypted' in this.socket) this.#countDecrypted()
+    this.#caughtUp()
+    // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
+    if (this.pending === 0 && this.#answered) this.since = now
+    if (this.response && isProbe(this.response.req.headers)) this.traffic.exclude(this.response.req, this.response)
+  }
+
+  look({ now, share, patience }: Look): number {
+    if (this.pending === 0 || this.#stalled(now, patience)) return 0
+    if (share >= this.#shedAt) this.shed()
+    return this.pending
+  }
+
   /**
    * Says `Connection: close` on the open response. Node writes the header itself when it is told not to keep the
    * connection; a framework never sees it. With pipelined requests only the newest may say so, as the rest would be lost.
+   * Where the header has left, its promise holds: the next response on the connection says it.
    */
   shed(): void {
     if (!this.response || this.response.headersSent) return
     this.response.shouldKeepAlive = false
-    this.shedding = true
+    this.#shedding = true
+  }
+
+  /** Another request is already there behind the open one, so the open one must not close the connection. */
+  unshed(): void {
+    if (this.#shedding && this.response && !this.response.headersSent) this.response.shouldKeepAlive = true
   }
 
   /** No user is behind this connection: it need not be kept once it is answered. */
@@ -74,42 +125,69 @@ export class Connection {
     if (this.pending === 0) this.since = Number.NEGATIVE_INFINITY
   }
 
-  /** Another request is already there behind the open one, so the open one must not close the connection. */
-  unshed(): void {
-    if (this.shedding && this.response && !this.response.headersSent) this.response.shouldKeepAlive = true
+  heldUntil(quiet: number): number {
+    return this.since + (this.#answered ? this.#promise : quiet)
+  }
+
+  /** Not a connection that has sent something else than a request: half a header may be on its way. */
+  endIdle(): void {
+    if (this.pending === 0 && (this.#answered || this.socket.bytesRead === 0)) this.socket.end()
+  }
+
+  destroy(): void {
+    this.socket.destroy()
+  }
+
+  open(now: number, begun: number): OpenOnCarrier[] {
+    if (!this.response) return []
+    const { req, headersSent } = this.response
+    const alive = req.complete || headersSent || this.#movedAt > begun
+    return [{ method: req.method ?? '', route: routeOf(req), ageMs: Math.round(now - this.since), alive }]
+  }
+
+  clear(): void {
+    this.pending = 0
+    this.response = undefined
   }
 
   /**
    * Whether another request seems to have arrived behind this one: a client that pipelines. Then this one must not close
-   * the connection, or the other is lost. Not known under TLS, where bytes are counted encrypted, and of chunked bodies.
+   * the connection, or the other is lost. Not known of chunked bodies.
    */
-  moreBehind(request: IncomingMessage): boolean {
-    if (this.#misled || 'encrypted' in this.socket || 'transfer-encoding' in request.headers) return false
+  #moreBehind(request: IncomingMessage): boolean {
+    if (this.#misled || 'transfer-encoding' in request.headers) return false
     this.#parsed += sizeOf(request)
-    this.#expectsMore = this.socket.bytesRead > this.#parsed
+    this.#expectsMore = this.#arrived > this.#parsed
     return this.#expectsMore
   }
 
+  get #arrived(): number {
+    return this.#decrypted ?? this.socket.bytesRead
+  }
+
+  #countDecrypted(): void {
+    if (this.#decrypted !== undefined) return
+    this.#decrypted = 0
+    this.socket.prependListener('data', (chunk: Buffer) => {
+      this.#decrypted = (this.#decrypted ?? 0) + chunk.length
+    })
+  }
+
   /** All that has arrived is parsed and answered. */
-  caughtUp(): void {
-    this.#parsed = this.socket.bytesRead
+  #caughtUp(): void {
+    this.#parsed = this.#arrived
     if (this.#expectsMore) this.#misled = true // an unusual spelling of headers, and it will be used again
   }
 
   /** A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent. */
-  stalled(now: number, limit: number): boolean {
+  #stalled(now: number, patience: number): boolean {
     const request = this.response?.req
     if (this.pending !== 1 || !request || request.complete || this.response?.headersSent) return false
-    if (this.bytesRead !== this.socket.bytesRead || request.readableLength > 0) {
-      this.bytesRead = this.socket.bytesRead
-      this.movedAt = now
+    if (this.#bytesRead !== this.socket.bytesRead || request.readableLength > 0) {
+      this.#bytesRead = this.socket.bytesRead
+      this.#movedAt = now
     }
-    return now - this.movedAt >= limit
-  }
-
-  /** Until when an idle connection is to be kept: a request may be on its way on it. */
-  heldUntil(quiet: number): number {
-    return this.since + (this.answered ? this.promise : quiet)
+    return now - this.#movedAt >= patience
   }
 }
 
@@ -134,7 +212,7 @@ function sizeOf({ method = '', url = '', rawHeaders, headers }: IncomingMessage)
 // never finishes.
 function closeResponse(this: ServerResponse): void {
   const connection = connectionOf(this.req.socket)
-  if (connection && connection.pending > 0) connection.traffic.release(connection, this)
+  connection?.traffic.release(connection, this)
 }
 
 // Node 20 and 22 never close the responses queued behind the first when a pipelining client hangs up, so the socket
@@ -142,4 +220,13 @@ function closeResponse(this: ServerResponse): void {
 function closeConnection(this: Socket): void {
   const connection = connectionOf(this)
   connection?.traffic.forget(connection)
+}
+
+function endUnlessBusy(connection: Connection): void {
+  if (connection.pending === 0) connection.socket.end()
+}
+
+/** In the next tick everything that arrived together with the open request has been parsed. */
+function shedUnlessMore(connection: Connection): void {
+  if (connection.pending === 1) connection.shed()
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
-import https from 'node:https'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
+import type { Handler } from './endpoints.js'
 import { describe, type Hook, type HookOptions, Hooks } from './hooks.js'
 import { type Logger, progressLine } from './log.js'
 import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
@@ -16,6 +16,8 @@ export interface WatchOptions {
   close?: Hook
   /** The name of that in the log and the report. @default 'close' */
   name?: string
+  /** Answers a request in front of all listeners of the application, and says so: see `controlEndpoints`. */
+  answer?: Handler
 }
 
 /**
@@ -120,15 +122,13 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Watches a server: counts its requests from now on, also those that no middleware sees, and closes it at the end.
+   * Watches a server of `node:http`, `node:https` or `node:http2`: counts its requests from now on, also those that no
+   * middleware sees, and closes it at the end.
    * @throws {Error} if another Drain watches the server
    */
   watch(server: Server, options: WatchOptions = {}): this {
-    this.#traffic.servers.watch(server)
-    if (!(server instanceof http.Server || server instanceof https.Server)) {
-      this.logger.warn('this server is neither http nor https: HTTP/2 requests are not counted yet, and may be cut')
-    }
-    const { close, name = 'close' } = options
+    const { close, name = 'close', answer } = options
+    this.#traffic.servers.watch(server, answer)
     if (close) this.#frameworks.add(close, { name })
     return this
   }
@@ -136,9 +136,10 @@ export class Drain extends EventEmitter<DrainEvents> {
   /**
    * Counts a request, for a middleware that has no server at hand. The first one leads to the server, which is watched
    * from then on; for later ones this does nothing.
+   * @param answer as in `WatchOptions`, for later requests
    */
-  track(request: IncomingMessage, response: ServerResponse): void {
-    this.#traffic.track(request, response)
+  track(request: IncomingMessage, response: ServerResponse, answer?: Handler): void {
+    this.#traffic.track(request, response, answer)
   }
 
   /** The request is none of a user's: a control endpoint, a scrape. It is not counted, and traffic may be quiet still. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 
 /**
  * Those who look at a pod but are not its users, by the start of their User-Agent: the kubelet (readiness and liveness
@@ -7,13 +7,12 @@ import type { IncomingMessage } from 'node:http'
 const probes = /^(?:kube-probe\/|kube-lifecycle\/|GoogleHC\/|ELB-HealthChecker\/|Envoy\/HC|Prometheus\/)/
 
 /** Whether a request is a probe or a scrape: it neither counts nor shows that traffic still comes. */
-export function isProbe(request: IncomingMessage): boolean {
-  return probes.test(request.headers['user-agent'] ?? '')
+export function isProbe(headers: IncomingHttpHeaders): boolean {
+  return probes.test(headers['user-agent'] ?? '')
 }
 
 /** The path without the query string. */
-export function routeOf(request: IncomingMessage): string {
-  const url = request.url ?? ''
+export function routeOf({ url = '' }: { url?: string | undefined }): string {
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
 }

@@ -1,21 +1,46 @@
-import type { RequestListener, Server } from 'node:http'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import https from 'node:https'
 import net, { type Socket } from 'node:net'
-import tls from 'node:tls'
+import tls, { type TLSSocket } from 'node:tls'
+import type { Handler } from './endpoints.js'
+import { precede, standBefore } from './front.js'
 
 /** Which server is whose: a request must be counted once. */
 const owners = new WeakMap<net.Server, Servers>()
 
+/** What happens on a server. */
+export interface ServerEvents {
+  connection(socket: Socket, server: net.Server): void
+  /** A TLS handshake is to begin. */
+  handshake(): void
+  /** A request over HTTP/1. */
+  request(request: IncomingMessage, response: ServerResponse): void
+  /** The connection is given to the application: `Upgrade` or CONNECT. */
+  upgrade(request: IncomingMessage, socket: Socket): void
+  session(session: ServerHttp2Session): void
+  /** A request over HTTP/2. */
+  stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void
+}
+
+interface Watched {
+  /** The ways to stop listening to it. */
+  readonly stops: readonly (() => void)[]
+  /** Takes the listener for requests away. */
+  front: () => void
+}
+
 /** The servers that one drain watches. */
 export class Servers {
-  readonly #onRequest: RequestListener
-  readonly #onConnection: (socket: Socket, server: Server) => void
-  /** Each with the way to stop watching it. */
-  readonly #servers = new Map<net.Server, () => void>()
+  readonly #events: ServerEvents
+  readonly #servers = new Map<net.Server, Watched>()
+  /** Connections to servers with TLS, from before their handshake on, and how many of them have finished it. */
+  readonly #encrypted = new Set<Socket>()
+  #secured = 0
   #released = false
 
-  constructor(onRequest: RequestListener, onConnection: (socket: Socket, server: Server) => void) {
-    this.#onRequest = onRequest
-    this.#onConnection = onConnection
+  constructor(events: ServerEvents) {
+    this.#events = events
   }
 
   get listening(): boolean {
@@ -30,42 +55,53 @@ export class Servers {
     })
   }
 
+  /** Whether a TLS handshake is going on. */
+  get handshaking(): boolean {
+    return this.#encrypted.size > this.#secured
+  }
+
   /** Whether it has let go of all servers and takes none any more. */
   get released(): boolean {
     return this.#released
   }
 
-  /** @throws {Error} if the server belongs to another drain */
-  watch(server: net.Server): void {
+  /**
+   * @param answer answers a request in front of the application, and says so
+   * @throws {Error} if the server belongs to another drain
+   */
+  watch(server: net.Server, answer?: Handler): void {
     const owner = owners.get(server)
-    if (owner === this) return
-    if (owner) {
+    if (owner && owner !== this) {
       throw new Error(
         'This server is already watched by another Drain, so its requests would be counted twice: ' +
           'register podrain once, or pass the first Drain with the option `drain`',
       )
     }
-    owners.set(server, this)
-    const opened = server instanceof tls.Server ? 'secureConnection' : 'connection'
-    const onConnection = (socket: Socket): void => this.#onConnection(socket, server as Server)
-    const unwatch = (): void => {
-      owners.delete(server)
-      this.#servers.delete(server)
-      server.removeListener('request', this.#onRequest)
-      server.removeListener(opened, onConnection)
-      server.removeListener('close', unwatch)
+    if (!owner) {
+      owners.set(server, this)
+      this.#servers.set(server, this.#listenTo(server))
     }
-    this.#servers.set(server, unwatch)
-    // First, so that a handler that answers at once finds its response already counted.
-    server.prependListener('request', this.#onRequest)
-    server.on(opened, onConnection)
-    server.on('close', unwatch)
+    const known = this.#servers.get(server)
+    if (answer && known) {
+      known.front()
+      known.front = standBefore(server, 'request', (request: IncomingMessage, response: ServerResponse) => {
+        this.#events.request(request, response)
+        return answer(request, response)
+      })
+    }
+  }
+
+  /** Watches the server of a request, until it is closed: nobody told us to keep it. */
+  find(server: net.Server, answer?: Handler): void {
+    const isNew = !owners.has(server)
+    this.watch(server, answer)
+    if (isNew) server.once('close', () => this.#release(server))
   }
 
   /** Lets go of every server, for good. */
   release(): void {
     this.#released = true
-    for (const unwatch of [...this.#servers.values()]) unwatch()
+    for (const server of this.#all) this.#release(server)
   }
 
   /**
@@ -76,12 +112,56 @@ export class Servers {
     for (const server of this.#all) if (server.listening) net.Server.prototype.close.call(server)
   }
 
-  /** Cuts also the connections that were there before the server was watched. */
+  /** Cuts also the connections that were there before the server was watched, and unfinished TLS handshakes. */
   closeAllConnections(): void {
-    for (const server of this.#all) (server as Partial<Server>).closeAllConnections?.()
+    for (const server of this.#all) (server as Partial<http.Server>).closeAllConnections?.()
+    for (const socket of this.#encrypted) socket.destroy()
   }
 
   get #all(): net.Server[] {
     return [...this.#servers.keys()]
+  }
+
+  #release(server: net.Server): void {
+    const known = this.#servers.get(server)
+    owners.delete(server)
+    this.#servers.delete(server)
+    known?.front()
+    for (const stop of known?.stops ?? []) stop()
+  }
+
+  #listenTo(server: net.Server): Watched {
+    const { connection, request, upgrade, session, stream } = this.#events
+    const stops: (() => void)[] = []
+    const on = (event: string, listener: (...args: never[]) => void): void => {
+      server.on(event, listener as () => void)
+      stops.push(() => server.removeListener(event, listener as () => void))
+    }
+    const onConnection = (socket: Socket): void => connection(socket, server)
+    const onlyHttp1 = server instanceof http.Server || server instanceof https.Server
+    if (server instanceof tls.Server) {
+      on('connection', this.#onHandshake)
+      on('secureConnection', (socket: TLSSocket) => {
+        this.#secured++
+        socket.on('close', () => this.#secured--)
+        if (onlyHttp1 || socket.alpnProtocol !== 'h2') onConnection(socket)
+      })
+    } else if (onlyHttp1) {
+      on('connection', onConnection)
+    }
+    if (!onlyHttp1) {
+      on('session', session)
+      stops.push(precede(server, 'stream', stream))
+    }
+    // With an `Expect` header, and a listener for it, a request is no 'request'.
+    for (const event of ['checkContinue', 'checkExpectation']) stops.push(precede(server, event, request))
+    for (const event of ['upgrade', 'connect']) stops.push(precede(server, event, upgrade))
+    return { stops, front: precede(server, 'request', request) }
+  }
+
+  readonly #onHandshake = (socket: Socket): void => {
+    this.#encrypted.add(socket)
+    socket.on('close', () => this.#encrypted.delete(socket))
+    this.#events.handshake()
   }
 }

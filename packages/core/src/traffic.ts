@@ -1,11 +1,16 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { Carrier, OpenOnCarrier } from './carrier.js'
 import type { Clock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
+import type { Handler } from './endpoints.js'
 import { Ramp } from './ramp.js'
 import type { OpenRequest } from './report.js'
-import { isProbe, routeOf } from './request.js'
+import { isProbe } from './request.js'
 import { Servers } from './servers.js'
+import { Session, sessionOf } from './session.js'
+import { Tunnel } from './tunnel.js'
 
 /** What a look at the connections of a draining server found. */
 export interface Survey {
@@ -29,19 +34,28 @@ export interface TrafficOptions {
 export class Traffic {
   readonly #options: TrafficOptions
   /** The servers the requests come from. */
-  readonly servers: Servers = new Servers(
-    (request, response) => this.count(request, response),
-    (socket, server) => {
-      if (!connectionOf(socket)) this.#adopt(socket, server)
+  readonly servers: Servers = new Servers({
+    connection: (socket, server) => {
+      if (!connectionOf(socket)) this.#connect(socket, server as Server)
     },
-  )
-  readonly #connections = new Set<Connection>()
+    handshake: () => {
+      this.#handshakeAt = this.#options.clock.now()
+    },
+    request: (request, response) => this.count(request, response),
+    upgrade: (request, socket) => this.#upgrade(request, socket),
+    session: (session) => {
+      if (!sessionOf(session)) this.#open(session)
+    },
+    stream: (stream, headers) => this.#countStream(stream, headers),
+  })
+  readonly #carriers = new Set<Carrier>()
   readonly #ramp: Ramp
   /** Requests in flight. */
   inFlight = 0
   /** When the newest request arrived since the drain began, and the one before it. */
   lastArrival = 0
   #arrivalBefore = 0
+  #handshakeAt = 0
   /** Requests answered since the drain began. */
   answered = 0
 
@@ -54,62 +68,78 @@ export class Traffic {
    * For a middleware without a server handle: the first request leads to the server. Later requests have been counted
    * where they arrived.
    */
-  track(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request
-    if (connectionOf(socket)?.traffic === this) return
+  track(request: IncomingMessage, response: ServerResponse, answer?: Handler): void {
+    const { stream, socket } = request as IncomingMessage & Partial<Http2ServerRequest>
+    const known = stream ? sessionOf(stream.session) : connectionOf(socket as Socket)
+    if (known?.traffic === this) return
     const server = serverOf(request)
-    if (!server || request.httpVersionMajor !== 1 || this.servers.released) return
-    this.servers.watch(server)
+    if (!server || this.servers.released) return
+    this.servers.find(server, answer)
     // The client may have hung up while the application awaited something in front of us; then nothing is in flight.
-    if (!response.destroyed && !socket.destroyed) this.count(request, response)
+    if (response.destroyed || request.socket.destroyed) return
+    if (stream) this.#countStream(stream, request.headers)
+    else this.count(request, response)
   }
 
-  /** The whole cost of a request: two numbers, a time, a pointer and one shared listener. */
+  /** The whole cost of a request over HTTP/1: two numbers, a time, a pointer and one shared listener. */
   count(request: IncomingMessage, response: ServerResponse): void {
-    if (request.httpVersionMajor !== 1) return
+    if (request.httpVersionMajor !== 1) return // counted as a stream
     const known = connectionOf(request.socket)
     // One that a drain disposed of has left behind is not ours.
-    const connection = known?.traffic === this ? known : this.#adopt(request.socket, serverOf(request))
-    const now = this.#options.clock.now()
+    const connection = known?.traffic === this ? known : this.#connect(request.socket, serverOf(request))
+    if (connection.response === response) return // a library has called our listener again
     if (!this.#ramp.active) {
       this.inFlight++
-      connection.begin(response, now)
-    } else {
-      this.#countDraining(request, response, connection, now)
+      connection.begin(response, this.#options.clock.now())
+      return
     }
+    if (isProbe(request.headers)) {
+      connection.dismiss(response)
+      return
+    }
+    const now = this.#arrive()
+    if (connection.pending > 0) connection.unshed()
+    connection.begin(response, now)
+    connection.beginDraining(request, this.#ramp.share(now), now)
   }
 
   /** A control endpoint answers this request, so it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
+    const { stream } = request as IncomingMessage & Partial<Http2ServerRequest>
+    if (stream) {
+      this.excludeStream(stream)
+      return
+    }
     const connection = connectionOf(request.socket)
     if (!connection?.exclude(response)) return
-    this.inFlight--
-    if (!this.#ramp.active) return
-    if (this.lastArrival === connection.since) this.lastArrival = this.#arrivalBefore
-    connection.dismiss(response)
+    this.#leave(connection)
+    if (this.#ramp.active) connection.dismiss(response)
   }
 
-  release(connection: Connection, response: ServerResponse): void {
-    connection.pending--
+  excludeStream(stream: ServerHttp2Stream): void {
+    const session = sessionOf(stream.session)
+    if (session?.end(stream)) this.#leave(session)
+  }
+
+  /** A response has closed. */
+  release(carrier: Connection, response: ServerResponse): void
+  release(carrier: Session, stream: ServerHttp2Stream): void
+  release(carrier: Connection | Session, response: ServerResponse & ServerHttp2Stream): void {
+    if (!carrier.end(response)) return
     this.inFlight--
-    connection.answered = true
-    if (connection.response === response) connection.response = undefined
     if (!this.#ramp.active) return
-    connection.since = this.#options.clock.now()
-    if (connection.pending === 0) connection.caughtUp()
+    carrier.endDraining(response, this.#options.clock.now())
     this.answered++
-    // The application itself said `Connection: keep-alive`, and Node lets that win: end the connection instead.
-    if (connection.shedding && response.shouldKeepAlive) setImmediate(endUnlessBusy, connection)
     if (this.inFlight === 0) setImmediate(this.#options.onIdle) // at once would cut the last chunk off
   }
 
-  forget(connection: Connection): void {
-    this.inFlight -= connection.pending
-    const wasBusy = connection.pending > 0
-    connection.pending = 0
-    connection.response = undefined
-    this.#connections.delete(connection)
-    if (wasBusy && this.inFlight === 0 && this.#ramp.active) setImmediate(this.#options.onIdle)
+  /** A connection has closed. */
+  forget(carrier: Carrier): void {
+    const { pending } = carrier
+    this.inFlight -= pending
+    carrier.clear()
+    this.#carriers.delete(carrier)
+    if (pending > 0 && this.inFlight === 0 && this.#ramp.active) setImmediate(this.#options.onIdle)
   }
 
   /** From now on clients are led away. */
@@ -118,15 +148,7 @@ export class Traffic {
     this.#ramp.begin(now)
     this.lastArrival = now
     this.answered = 0
-    for (const connection of this.#connections) {
-      connection.movedAt = now
-      connection.caughtUp()
-      // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
-      if (connection.pending === 0 && connection.answered) connection.since = now
-      if (connection.response && isProbe(connection.response.req)) {
-        this.exclude(connection.response.req, connection.response)
-      }
-    }
+    for (const carrier of this.#carriers) carrier.drain(now)
   }
 
   /** Leads all clients away at once: there is no time for a ramp. */
@@ -139,36 +161,28 @@ export class Traffic {
     this.#ramp.stop()
   }
 
-  /** Looks at every connection: marks the open responses whose turn it is, and says what still has to be waited for. */
+  /** Looks at every connection: leads away those whose turn it is, and says what still has to be waited for. */
   survey(now: number): Survey {
-    const share = this.#ramp.share(now)
+    const { quiet, keepAliveCap } = this.#options
+    const look = { now, share: this.#ramp.share(now), patience: keepAliveCap }
     let busy = 0
-    let heldUntil = Number.NEGATIVE_INFINITY
-    for (const connection of this.#connections) {
-      if (connection.pending === 0) {
-        heldUntil = Math.max(heldUntil, connection.heldUntil(this.#options.quiet))
-      } else if (!connection.stalled(now, this.#options.keepAliveCap)) {
-        busy += connection.pending
-        if (share >= connection.shedAt) connection.shed()
-      }
+    let heldUntil = this.servers.handshaking ? this.#handshakeAt + quiet : Number.NEGATIVE_INFINITY
+    for (const carrier of this.#carriers) {
+      busy += carrier.look(look)
+      if (carrier.pending === 0) heldUntil = Math.max(heldUntil, carrier.heldUntil(quiet))
     }
     return { busy, heldUntil }
   }
 
   /** What is in flight, the oldest first. */
   open(): OpenRequest[] {
-    return this.#describe(() => true)
+    return this.#describe(0).map(({ alive: _, ...request }) => request)
   }
 
-  /**
-   * Says good-bye on every connection that carries no request, the longest idle first. Not on those that have sent
-   * something else than a request: an upgraded one is for its protocol to close.
-   */
+  /** Says good-bye on every connection that carries no request, the longest idle first. */
   endIdle(): void {
-    const idle = [...this.#connections].filter(
-      ({ pending, answered, socket }) => pending === 0 && (answered || socket.bytesRead === 0),
-    )
-    for (const { socket } of idle.sort((a, b) => a.since - b.since)) socket.end()
+    const idle = [...this.#carriers].filter(({ pending }) => pending === 0)
+    for (const carrier of idle.sort((a, b) => a.since - b.since)) carrier.endIdle()
   }
 
   /**
@@ -176,63 +190,72 @@ export class Traffic {
    * body was still coming since `begun`. A request that nobody goes on sending is only closed.
    */
   destroy(begun: number): OpenRequest[] {
-    const forced = this.#describe(
-      ({ response, movedAt }) => response?.req.complete === true || response?.headersSent === true || movedAt > begun,
-    )
-    for (const { socket } of [...this.#connections]) socket.destroy()
+    const forced = this.#describe(begun)
+      .filter(({ alive }) => alive)
+      .map(({ alive: _, ...request }) => request)
+    for (const carrier of [...this.#carriers]) carrier.destroy()
     this.servers.closeAllConnections()
     return forced
   }
 
   /** Connections that are open, with or without a request. */
   get connections(): number {
-    return this.#connections.size
+    return this.#carriers.size
   }
 
-  #describe(wanted: (connection: Connection) => boolean): OpenRequest[] {
+  #describe(begun: number): OpenOnCarrier[] {
     const now = this.#options.clock.now()
-    const requests: OpenRequest[] = []
-    for (const connection of this.#connections) {
-      const { response, since } = connection
-      if (!response || !wanted(connection)) continue
-      requests.push({ method: response.req.method ?? '', route: routeOf(response.req), ageMs: Math.round(now - since) })
-    }
-    return requests.sort((a, b) => b.ageMs - a.ageMs)
+    return [...this.#carriers].flatMap((carrier) => carrier.open(now, begun)).sort((a, b) => b.ageMs - a.ageMs)
   }
 
-  #adopt(socket: Socket, server: Server | undefined): Connection {
-    const { keepAliveCap, clock } = this.#options
-    // 0 turns the server's timeout off: it promised any time at all.
-    const promise = Math.min(server?.keepAliveTimeout || keepAliveCap, keepAliveCap)
-    const connection = new Connection(this, socket, promise, clock.now())
-    this.#connections.add(connection)
-    return connection
-  }
-
-  #countDraining(request: IncomingMessage, response: ServerResponse, connection: Connection, now: number): void {
-    if (isProbe(request)) {
-      connection.dismiss(response)
-      return
-    }
-    if (connection.pending > 0) connection.unshed()
+  /** A request begins while draining. Returns when. */
+  #arrive(): number {
+    const now = this.#options.clock.now()
     this.inFlight++
     this.#arrivalBefore = this.lastArrival
     this.lastArrival = now
-    connection.begin(response, now)
-    connection.bytesRead = -1
-    connection.movedAt = now
-    const maybeMore = connection.moreBehind(request)
-    if (this.#ramp.share(now) < connection.shedAt) return
-    if (maybeMore) process.nextTick(shedUnlessMore, connection)
-    else connection.shed()
+    return now
   }
-}
 
-function endUnlessBusy(connection: Connection): void {
-  if (connection.pending === 0) connection.socket.end()
-}
+  /** A request turns out to be no traffic. */
+  #leave(carrier: Carrier): void {
+    this.inFlight--
+    if (this.#ramp.active && this.lastArrival === carrier.since) this.lastArrival = this.#arrivalBefore
+  }
 
-/** In the next tick everything that arrived together with the open request has been parsed. */
-function shedUnlessMore(connection: Connection): void {
-  if (connection.pending === 1) connection.shed()
+  #countStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    if (!stream.session) return
+    const known = sessionOf(stream.session)
+    const session = known?.traffic === this ? known : this.#open(stream.session as ServerHttp2Session)
+    if (session.has(stream)) return // a library has called our listener again
+    if (!this.#ramp.active) {
+      this.inFlight++
+      session.begin(stream, headers, this.#options.clock.now())
+    } else if (!isProbe(headers)) {
+      session.begin(stream, headers, this.#arrive())
+    }
+  }
+
+  #connect(socket: Socket, server: Server | undefined): Connection {
+    const { keepAliveCap } = this.#options
+    // 0 turns the server's timeout off: it promised any time at all.
+    const promise = Math.min(server?.keepAliveTimeout || keepAliveCap, keepAliveCap)
+    return this.#take(new Connection(this, socket, promise, this.#options.clock.now()))
+  }
+
+  #open(session: ServerHttp2Session): Session {
+    return this.#take(new Session(this, session, this.#options.clock.now()))
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket): void {
+    const connection = connectionOf(socket)
+    if (connection) this.#carriers.delete(connection)
+    this.#take(new Tunnel(this, request, socket, this.#options.clock.now()))
+  }
+
+  #take<Kind extends Carrier>(carrier: Kind): Kind {
+    this.#carriers.add(carrier)
+    if (this.#ramp.active) carrier.drain(this.#options.clock.now())
+    return carrier
+  }
 }

@@ -1,0 +1,77 @@
+import type { EventEmitter } from 'node:events'
+
+// biome-ignore lint/suspicious/noExplicitAny: of any event
+type Listener = (...args: any[]) => void
+
+/**
+ * Calls a listener before those of the application, and only beside them: ours alone would change what Node does (an
+ * 'upgrade' that nobody listens for is answered like any request). Libraries that rearrange the listeners of a server, as
+ * socket.io does, do not get rid of it; they may call it twice for one event.
+ *
+ * @returns the way to undo it
+ */
+export function precede(server: EventEmitter, event: string, listener: Listener): () => void {
+  const stop = onChange(server, event, () => {
+    const [first, ...others] = server.rawListeners(event)
+    if (first === listener && others.length > 0) return
+    server.removeListener(event, listener)
+    if (server.listenerCount(event) > 0) server.prependListener(event, listener)
+  })
+  return () => {
+    stop()
+    server.removeListener(event, listener)
+  }
+}
+
+/**
+ * Puts a listener in the place of the application's, which are called unless it returns true.
+ * @returns the way to undo it
+ */
+export function standBefore(server: EventEmitter, event: string, first: (...args: never[]) => boolean): () => void {
+  let behind: Listener[] = []
+  let dispatch = dispatcher(first, behind)
+  const stop = onChange(server, event, () => {
+    const listeners = server.rawListeners(event) as Listener[]
+    const others = listeners.filter((listener) => listener !== dispatch)
+    if (others.length === 0) return
+    if (behind.length > 0 && !listeners.includes(dispatch)) {
+      // Somebody took it off to call it himself. What is behind it stays there, or the two would call each other.
+      behind = []
+      dispatch = dispatcher(first, behind)
+    }
+    behind.push(...others)
+    for (const listener of others) server.removeListener(event, listener)
+    if (!listeners.includes(dispatch)) server.on(event, dispatch)
+  })
+  return () => {
+    stop()
+    server.removeListener(event, dispatch)
+    for (const listener of behind) server.on(event, listener)
+  }
+}
+
+function dispatcher(first: (...args: never[]) => boolean, behind: readonly Listener[]): Listener {
+  return function (this: unknown, ...args) {
+    if (first(...(args as never[]))) return
+    for (const listener of behind) listener.apply(this, args)
+  }
+}
+
+/** Calls `settle` now, and soon after the listeners of the event have changed. */
+function onChange(server: EventEmitter, event: string, settle: () => void): () => void {
+  let stopped = false
+  const settleUnlessStopped = (): void => {
+    if (!stopped) settle()
+  }
+  const changed = (name: string | symbol): void => {
+    if (name === event) queueMicrotask(settleUnlessStopped)
+  }
+  settle()
+  server.on('newListener', changed)
+  server.on('removeListener', changed)
+  return () => {
+    stopped = true
+    server.removeListener('newListener', changed)
+    server.removeListener('removeListener', changed)
+  }
+}

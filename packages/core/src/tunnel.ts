@@ -1,0 +1,63 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Carrier, Look, OpenOnCarrier } from './carrier.js'
+import type { Traffic } from './traffic.js'
+
+/** A close frame, unmasked as a server sends it, with the code 1001: an endpoint is going away (RFC 6455 §5.5.1, §7.4.1). */
+const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9])
+
+/**
+ * A connection that is no longer HTTP: a WebSocket, another protocol after `Upgrade`, or a CONNECT tunnel. Nothing is in
+ * flight on it. A WebSocket is told to go away when its turn has come; the application's library then sees its client
+ * close. What is still open when the process is about to exit is cut.
+ */
+export class Tunnel implements Carrier {
+  readonly pending = 0
+  readonly since: number
+  readonly #socket: Socket
+  readonly #shedAt: number = Math.random()
+  readonly #isWebSocket: boolean
+  /** What had been written when the client asked for the upgrade: with more than that it has been granted. */
+  readonly #written: number
+  #told = false
+
+  constructor(traffic: Traffic, request: IncomingMessage, socket: Socket, now: number) {
+    this.#socket = socket
+    this.since = now
+    this.#isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
+    this.#written = socket.bytesWritten
+    socket.on('close', () => traffic.forget(this))
+  }
+
+  drain(): void {}
+
+  look({ share }: Look): number {
+    if (share >= this.#shedAt) this.#tell()
+    return 0
+  }
+
+  heldUntil(): number {
+    return Number.NEGATIVE_INFINITY
+  }
+
+  endIdle(): void {
+    this.#tell()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  open(): OpenOnCarrier[] {
+    return []
+  }
+
+  clear(): void {}
+
+  /** Between two frames of the library: libraries write whole frames, and a control frame may stand between any two. */
+  #tell(): void {
+    if (this.#told || !this.#isWebSocket || !this.#socket.writable || this.#socket.bytesWritten <= this.#written) return
+    this.#told = true
+    this.#socket.write(goingAway)
+  }
+}
