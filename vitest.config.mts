@@ -23,6 +23,8 @@ export default defineConfig({
     reporters: ['default', tally],
     // Child processes, real signals and real sockets on two cores: the limit is for a hang, not a speed.
     testTimeout: 60_000,
+    // They wait more than they work.
+    maxConcurrency: 12,
     hookTimeout: 60_000,
     restoreMocks: true,
   },

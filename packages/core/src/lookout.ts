@@ -25,6 +25,7 @@ export interface LookoutOptions {
 export class Lookout {
   readonly #on: LookoutOptions
   #spokeAt = 0
+  #lookedAt = 0
   #turn = 0
   #cancel = (): void => {}
 
@@ -35,6 +36,7 @@ export class Lookout {
   /** A drain began: the first progress line comes one interval later. */
   begin(): void {
     this.#spokeAt = this.#on.options.clock.now()
+    this.#lookedAt = this.#spokeAt
   }
 
   stop(): void {
@@ -54,9 +56,10 @@ export class Lookout {
     }
     const cut = now >= budget.cut
     if (cut) this.#on.onLastCall()
-    if (cut || this.#settled(now, budget, commitment?.settle ?? true)) {
-      this.#on.onOver(budget)
-    }
+    // The event loop has been busy: what clients sent meanwhile comes only after this timer.
+    const late = now > this.#lookedAt + 2 * lookEvery
+    this.#lookedAt = now
+    if (cut || (this.#settled(now, budget, commitment?.settle ?? true) && !late)) this.#on.onOver(budget)
     // A listener of the application may have started, ended or disposed of the drain meanwhile.
     if (turn !== this.#turn) return
     if (progress !== false && now >= this.#spokeAt + progress) {
@@ -64,7 +67,8 @@ export class Lookout {
       this.#on.onProgress()
     }
     // A tentative drain does not keep the process alive, a committed one does until it is over.
-    this.#cancel = clock.after(lookEvery, () => this.look(budget, commitment), commitment !== undefined)
+    const next = late ? lookEvery / 5 : lookEvery
+    this.#cancel = clock.after(next, () => this.look(budget, commitment), commitment !== undefined)
   }
 
   #settled(now: number, budget: Budget, settle: boolean): boolean {

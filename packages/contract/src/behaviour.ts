@@ -1,0 +1,59 @@
+import type { Stage, StageOptions } from './stage.js'
+
+/** What a behaviour needs the server, or its drain, to have. Where it is missing, the behaviour makes no sense. */
+export type Need = keyof typeof needs
+
+/** The reason that a table gives for a behaviour that makes no sense. */
+export const needs = {
+  http1: 'no HTTP/1',
+  http2: 'no HTTP/2',
+  tls: 'no TLS',
+  plain: 'not plain HTTP/1',
+  inFlight: 'no public count of requests in flight',
+  signal: 'no signal for handlers',
+  endpoints: 'no control endpoints',
+  watch: 'takes no server',
+  websocket: 'WebSockets are not part of it',
+  node: 'about plain Node servers alone',
+  fastify: 'about Fastify alone',
+  express: 'about Express alone',
+  koa: 'about Koa alone',
+} as const
+
+/** One thing that a client, a kubelet or a user sees. */
+export interface Behaviour {
+  /** A sentence about it. */
+  readonly name: string
+  readonly needs: readonly Need[]
+  /** What the server is to be like. */
+  readonly stage: StageOptions
+  /** Throws, with what it saw, if it is not so. */
+  readonly see: See
+}
+
+export type See = (stage: Stage) => Promise<void>
+
+/** Behaviours that belong together. */
+export interface Room {
+  readonly name: string
+  readonly behaviours: readonly Behaviour[]
+}
+
+/**
+ * Puts a room together.
+ * @param needed what all of its behaviours need
+ * @param sentences each with what it needs beyond that
+ */
+export function room(
+  name: string,
+  needed: readonly Need[],
+  sentences: Readonly<Record<string, See | readonly [...(Need | StageOptions)[], See]>>,
+): Room {
+  const behaviours = Object.entries(sentences).map(([name, entry]) => {
+    const parts: readonly (Need | StageOptions | See)[] = typeof entry === 'function' ? [entry] : entry
+    const own = parts.filter((part): part is Need => typeof part === 'string')
+    const stage = parts.find((part): part is StageOptions => typeof part === 'object') ?? {}
+    return { name, needs: [...needed, ...own], stage, see: parts.at(-1) as See }
+  })
+  return { name, behaviours }
+}

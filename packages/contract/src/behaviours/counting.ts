@@ -1,0 +1,128 @@
+import { strict as assert } from 'node:assert'
+import { once } from 'node:events'
+import { type Need, room, type See } from '../behaviour.js'
+import type { Stage } from '../stage.js'
+
+/** However a request ends, nothing of it is left in the count, before the signal and after it. */
+export const counting = room('The count of requests in flight', ['inFlight'], {
+  'is 1 while a request waits, and 0 when its answer is there': async (stage) => {
+    const answer = stage.ask('/held')
+    await stage.arrived
+    assert.equal(stage.inFlight, 1)
+    stage.release()
+    await answer
+    await stage.noneInFlight()
+  },
+
+  ...leavesNone('an answer', [], (stage) => stage.ask('/')),
+  ...leavesNone('an answer to HEAD', [], (stage) => stage.ask('/', { method: 'HEAD' })),
+  ...leavesNone('a 204', [], (stage) => stage.ask('/nothing')),
+  ...leavesNone('a 404', [], (stage) => stage.ask('/nowhere')),
+  ...leavesNone('a handler that throws', [], (stage) => stage.ask('/throws')),
+  ...leavesNone('a handler that rejects', [], (stage) => stage.ask('/rejects')),
+  ...leavesNone('a stream', [], (stage) => stage.ask('/piped')),
+  ...leavesNone('an upload', [], (stage) => stage.ask('/upload', { method: 'POST', body: 'body' })),
+  ...leavesNone('a response that its handler destroys', [], (stage) => stage.ask('/destroys').catch(() => 'destroyed')),
+  ...leavesNone('a client that hangs up before the answer', [], hangUp('/silent')),
+  ...leavesNone('a client that hangs up, and a handler that answers then', [], async (stage) => {
+    await hangUp('/late')(stage)
+    stage.release()
+  }),
+  ...leavesNone('a client that hangs up in the middle of an event stream', [], hangUp('/endless')),
+  ...leavesNone('a URL that cannot be decoded', ['http1'], (stage) =>
+    lone(stage, 'GET /%zz HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n'),
+  ),
+  ...leavesNone('a request without Host', ['http1'], (stage) =>
+    lone(stage, 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'),
+  ),
+  ...leavesNone('what is no HTTP', ['http1'], (stage) => lone(stage, 'NONSENSE\r\n\r\n')),
+  ...leavesNone('a header that is too long', ['http1'], (stage) =>
+    lone(stage, `GET / HTTP/1.1\r\nHost: pod\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`),
+  ),
+  ...leavesNone('an expectation that nobody can meet', ['http1'], (stage) =>
+    lone(stage, 'GET / HTTP/1.1\r\nHost: pod\r\nConnection: close\r\nExpect: the-moon\r\n\r\n'),
+  ),
+  ...leavesNone('an upload after “100 Continue”', ['http1'], async (stage) => {
+    const wire = (await stage.wire()).post('/upload', 4, '', 'Expect: 100-continue')
+    await wire.until(/100 Continue/)
+    await wire.send('body').until(/4 bytes$/)
+  }),
+  ...leavesNone('an upload that is broken off', ['http1'], async (stage) => {
+    const wire = (await stage.wire()).post('/upload', 99, 'half')
+    await stage.arrived
+    wire.abort()
+  }),
+  ...leavesNone('a client that hangs up when its upload has been read', ['http1'], async (stage) => {
+    const wire = (await stage.wire()).post('/deaf', 4, 'body')
+    await stage.arrived
+    wire.abort()
+  }),
+  ...leavesNone('a client that hangs up with pipelined requests waiting', ['http1'], async (stage) => {
+    const wire = (await stage.wire()).get('/silent', '/', '/later', '/')
+    await stage.arrived
+    wire.abort()
+  }),
+  ...leavesNone('twenty pipelined requests', ['http1'], async (stage) => {
+    const wire = (await stage.wire()).get(...Array.from({ length: 20 }, () => '/later'))
+    await wire.until(/later/, 20)
+  }),
+  ...leavesNone('an HTTP/2 stream that its client resets', ['http2'], async (stage) => {
+    const session = await stage.session()
+    const stream = session.request({ ':path': '/silent' })
+    stream.on('error', () => {})
+    await stage.arrived
+    stream.close()
+    await once(stream, 'close')
+  }),
+  ...leavesNone('an HTTP/2 session that breaks with streams open', ['http2'], async (stage) => {
+    const session = await stage.session()
+    const streams = ['/silent', '/endless', '/silent'].map((path) => session.request({ ':path': path }))
+    for (const stream of streams) stream.on('error', () => {})
+    await stage.sent('/endless')
+    session.destroy()
+  }),
+})
+
+/** The ending before the signal, and the same while it drains. */
+function leavesNone(
+  what: string,
+  needs: Need[],
+  act: (stage: Stage) => Promise<unknown>,
+): Record<string, [...Need[], See]> {
+  return {
+    [`is 0 after ${what}`]: [
+      ...needs,
+      async (stage) => {
+        await act(stage)
+        await stage.noneInFlight()
+        await stage.endsClean()
+      },
+    ],
+    [`is 0 after ${what} while it drains`]: [
+      ...needs,
+      async (stage) => {
+        // Tentatively: it cannot end before the request has come.
+        const { drain } = stage.running
+        assert(drain, 'has a count and no drain')
+        void drain.prestop()
+        await act(stage)
+        await stage.noneInFlight()
+        await stage.endsClean()
+      },
+    ],
+  }
+}
+
+function hangUp(path: string): (stage: Stage) => Promise<void> {
+  return async (stage) => {
+    const answer = stage.ask(path).catch(() => 'hung up')
+    await stage.arrived
+    stage.hangUp()
+    await answer
+  }
+}
+
+/** Sends a text on a connection of its own, and waits until the server has ended it. */
+async function lone(stage: Stage, text: string): Promise<void> {
+  await (await stage.wire()).send(text).gone()
+}

@@ -1,0 +1,143 @@
+import { strict as assert } from 'node:assert'
+import { once } from 'node:events'
+import { type ClientHttp2Session, constants } from 'node:http2'
+import { room } from '../behaviour.js'
+import { type Answer, answerOf, type Stage } from '../stage.js'
+
+/** What is peculiar to HTTP/2. */
+export const http2 = room('HTTP/2', ['http2'], {
+  'no GOAWAY comes before the signal, and one comes after it, without an error': async (stage) => {
+    const session = await stage.session()
+    const codes: number[] = []
+    session.on('goaway', (code) => codes.push(code))
+    await stage.ask('/', { session })
+    assert.deepEqual(codes, [])
+    const closed = once(session, 'close')
+    await stage.endsClean()
+    await closed
+    assert(codes.length > 0, 'no GOAWAY')
+    assert(
+      codes.every((code) => code === 0),
+      `codes ${codes}`,
+    )
+  },
+
+  'streams that are open at GOAWAY finish': async (stage) => {
+    const session = await stage.session()
+    const answers = [stage.ask('/held', { session }), stage.ask('/begun', { session })]
+    await stage.sent('/begun')
+    const end = stage.terminate()
+    await once(session, 'goaway')
+    stage.release()
+    const [held, begun] = await Promise.all(answers)
+    assert.deepEqual([held?.body, begun?.body], ['held', 'first last'])
+    assert.equal(await end, 0)
+  },
+
+  'GOAWAY comes while streams are open, not only when they have ended': async (stage) => {
+    const session = await stage.session()
+    const answer = stage.ask('/held', { session })
+    await stage.arrived
+    const end = stage.terminate()
+    await once(session, 'goaway')
+    stage.release()
+    await answer
+    assert.equal(await end, 0)
+  },
+
+  'a stream that crosses GOAWAY is refused as unprocessed, and sent again it is answered': async (stage) => {
+    const session = await stage.session()
+    const answer = stage.ask('/held', { session })
+    await stage.arrived
+    const end = stage.terminate()
+    const bodies: string[] = []
+    let current = session
+    for (let request = 0; request < 30; request++) {
+      const { body, on } = await retrying(stage, current)
+      bodies.push(body)
+      current = on
+      await new Promise((resolve) => setTimeout(resolve, stage.terms.settle / 20))
+    }
+    assert.deepEqual(new Set(bodies), new Set(['later']))
+    assert.equal(stage.seen('/later'), 30, 'handled')
+    stage.release()
+    assert.equal((await answer).body, 'held')
+    assert.equal(await end, 0)
+  },
+
+  'a session without streams does not hold the end, and hears the reason': async (stage) => {
+    const session = await stage.session()
+    const closed = once(session, 'close')
+    const goaway = once(session, 'goaway')
+    await stage.endsClean()
+    await Promise.all([closed, goaway])
+  },
+
+  'twenty sessions with five streams each are all answered': async (stage) => {
+    const sessions = await Promise.all(Array.from({ length: 20 }, () => stage.session()))
+    const answers = sessions.flatMap((session) => Array.from({ length: 5 }, () => stage.ask('/held', { session })))
+    await stage.arrived
+    const end = stage.terminate()
+    stage.release()
+    for (const answer of await Promise.all(answers)) assert.equal(answer.body, 'held')
+    assert.equal(await end, 0)
+  },
+
+  'a new session that is opened while it drains is served': async (stage) => {
+    const holding = stage.ask('/held')
+    await stage.arrived
+    const end = stage.terminate()
+    for (let client = 0; client < 10; client++) assert.equal((await stage.ask('/later')).body, 'later')
+    stage.release()
+    await holding
+    assert.equal(await end, 0)
+  },
+
+  'no response carries a Connection header': async (stage) => {
+    const holding = stage.ask('/held')
+    await stage.arrived
+    const end = stage.terminate()
+    await new Promise((resolve) => setTimeout(resolve, stage.terms.settle + 100))
+    for (const path of ['/', '/later', '/nowhere']) assert(!('connection' in (await stage.ask(path)).headers), path)
+    stage.release()
+    await holding
+    assert.equal(await end, 0)
+  },
+
+  'a stream that never ends is cut at the deadline, and the exit code is not 0': [
+    { terms: { grace: 2000 } },
+    async (stage) => {
+      const answer = stage.ask('/silent').catch(() => 'cut')
+      await stage.arrived
+      assert.notEqual(await stage.terminate(), 0)
+      assert.equal(await answer, 'cut')
+    },
+  ],
+
+  'the control endpoints answer': [
+    'endpoints',
+    async (stage) => {
+      assert.equal((await stage.ask('/livez')).status, 200)
+      assert.equal(JSON.parse((await stage.ask('/drainz')).body).inFlight, 0)
+      const hook = stage.ask('/prestop')
+      assert.equal((await stage.ask('/readyz')).status, 503)
+      assert.equal((await hook).status, 200)
+      await stage.endsClean()
+    },
+  ],
+})
+
+/** Asks as a client does that knows HTTP/2: what was not processed is sent again on a new session. */
+async function retrying(stage: Stage, session: ClientHttp2Session): Promise<Answer & { on: ClientHttp2Session }> {
+  let on = session
+  for (let attempt = 0; attempt < 5; attempt++) {
+    if (on.closed || on.destroyed) on = await stage.session()
+    const stream = on.request({ ':path': '/later' })
+    try {
+      return { ...(await answerOf(stream)), on }
+    } catch (error) {
+      if (stream.rstCode !== constants.NGHTTP2_REFUSED_STREAM) throw error
+    }
+  }
+  throw new Error('refused five times')
+}

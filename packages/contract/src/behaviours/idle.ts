@@ -1,0 +1,45 @@
+import { strict as assert } from 'node:assert'
+import { room } from '../behaviour.js'
+
+/** Connections that are kept: promised to be there for the next request. */
+export const idle = room('Idle keep-alive connections', ['http1'], {
+  'one is let go, and the end does not take its keep-alive time': async (stage) => {
+    const wire = await stage.idleWire()
+    await stage.endsClean()
+    await wire.gone()
+    assert.equal(wire.broken, undefined)
+  },
+
+  'one hears an orderly good-bye, not a reset': async (stage) => {
+    const wire = await stage.idleWire()
+    await stage.terminate()
+    await wire.gone()
+    assert.deepEqual([wire.ended, wire.broken], [true, undefined])
+  },
+
+  'a request on one that comes within the promised time is answered': async (stage) => {
+    const wire = await stage.idleWire()
+    const end = stage.terminate()
+    await new Promise((resolve) => setTimeout(resolve, stage.terms.keepAlive / 2))
+    await wire.get('/').until(/hello/, 2)
+    assert.equal(await end, 0)
+  },
+
+  'a request that crosses the good-bye sees the connection end, never a reset': async (stage) => {
+    const wire = await stage.idleWire()
+    wire.socket.on('end', () => {
+      // It is half closed now; what a client does that has written just before it learns of it.
+      if (wire.socket.writable) wire.get('/')
+    })
+    await stage.terminate()
+    await wire.gone()
+    assert.notEqual(wire.broken, 'ECONNRESET')
+  },
+
+  'five hundred do not hold the end': async (stage) => {
+    const wires = await Promise.all(Array.from({ length: 500 }, () => stage.idleWire()))
+    await stage.endsClean()
+    await Promise.all(wires.map((wire) => wire.gone()))
+    assert.equal(wires.filter((wire) => wire.broken !== undefined).length, 0, 'resets')
+  },
+})

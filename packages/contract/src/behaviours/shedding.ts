@@ -1,0 +1,141 @@
+import { strict as assert } from 'node:assert'
+import { room, type See } from '../behaviour.js'
+import type { Stage } from '../stage.js'
+
+/** Clients learn that they have to leave, with an answer and not with a loss. */
+export const shedding = room('Leading clients away', ['http1'], {
+  'no response says “Connection: close” before the signal': async (stage) => {
+    assert.equal((await stage.ask('/')).headers.connection, 'keep-alive')
+  },
+
+  'a response in flight at the signal says “Connection: close”, or the connection ends after it': async (stage) => {
+    const wire = (await stage.wire()).get('/held')
+    await stage.arrived
+    const end = stage.terminate()
+    setTimeout(() => stage.release(), stage.terms.settle * 2)
+    await wire.gone()
+    assert.match(wire.received, /held$/)
+    assert.match(wire.head, /connection: close/)
+    assert.equal(await end, 0)
+  },
+
+  'a response that a handler gives at once says it': says('/'),
+  'a response that a handler gives later says it': says('/later'),
+  'a 204 says it': says('/nothing'),
+  'a 304 says it': says('/same'),
+  'a 404 says it': says('/nowhere'),
+  'a 500 says it': says('/throws'),
+  'an answer to HEAD says it': says('/', 'HEAD'),
+
+  'after it the server ends the connection': async (stage) => {
+    await whileDraining(stage, async () => {
+      const wire = (await stage.wire()).get('/')
+      await wire.gone()
+      assert.match(wire.received, /hello$/)
+      assert.equal(wire.broken, undefined)
+    })
+  },
+
+  'a connection with “Connection: keep-alive” of the application’s own is ended after the response all the same':
+    async (stage) => {
+      await whileDraining(stage, async () => {
+        const wire = (await stage.wire()).get('/keep')
+        await wire.gone()
+        assert.match(wire.received, /kept/)
+        assert.equal(wire.broken, undefined)
+      })
+    },
+
+  'a kept connection whose header had left before the signal is told with the next response': async (stage) => {
+    const wire = (await stage.wire()).get('/begun')
+    await wire.until(/first /)
+    const holding = stage.ask('/silent').catch(() => 'cut')
+    void stage.terminate()
+    await settled(stage)
+    stage.release()
+    await wire.until(/0\r\n\r\n$/)
+    await wire.get('/').until(/hello$/)
+    assert.match(wire.head, /connection: close/)
+    stage.hangUp()
+    await holding
+  },
+
+  'a client of HTTP/1.0 is answered': async (stage) => {
+    await whileDraining(stage, async () => {
+      const wire = (await stage.wire()).send('GET / HTTP/1.0\r\n\r\n')
+      await wire.gone()
+      assert.match(wire.received, /hello$/)
+    })
+  },
+})
+
+/** Pipelined requests: sent before the answers are there. */
+export const pipelining = room('Pipelined requests', ['http1'], {
+  'are all answered, in their order, before the signal': async (stage) => {
+    const wire = (await stage.wire()).get('/', '/later', '/nowhere', '/')
+    await wire.until(/HTTP\/1\.1 /, 4)
+    assert.match(wire.received, /hello[\s\S]*later[\s\S]* 404 [\s\S]*hello$/)
+  },
+
+  'that are waiting at the signal are all answered, none twice': async (stage) => {
+    const wire = (await stage.wire()).get('/held', '/later', '/')
+    await stage.arrived
+    const end = stage.terminate()
+    stage.release()
+    await wire.until(/HTTP\/1\.1 200/, 3)
+    assert.equal(await end, 0)
+    assert.match(wire.received, /held[\s\S]*later[\s\S]*hello$/)
+    assert.equal(wire.count(/HTTP\/1\.1 /), 3)
+  },
+
+  'that come while it drains are all answered, though handlers answer at once': async (stage) => {
+    await whileDraining(stage, async () => {
+      const wire = (await stage.wire()).get('/', '/', '/')
+      await wire.gone()
+      assert.equal(wire.count(/HTTP\/1\.1 200/), 3, wire.summary)
+      assert.equal(wire.count(/hello/), 3)
+      assert.match(wire.head, /connection: close/)
+    })
+  },
+
+  'that come while it drains are all answered, though handlers take their time': async (stage) => {
+    await whileDraining(stage, async () => {
+      const wire = (await stage.wire()).get('/later', '/later', '/later')
+      await wire.gone()
+      assert.equal(wire.count(/HTTP\/1\.1 200/), 3, wire.summary)
+    })
+  },
+
+  'behind an upload are answered while it drains': async (stage) => {
+    await whileDraining(stage, async () => {
+      const wire = (await stage.wire()).post('/upload', 4, 'bodyGET / HTTP/1.1\r\nHost: pod\r\n\r\n')
+      await wire.until(/hello$/)
+      assert.match(wire.received, /4 bytes/)
+    })
+  },
+})
+
+/** Every response says it once the server drains and load balancers have had their time. */
+function says(path: string, method = 'GET'): See {
+  return (stage) =>
+    whileDraining(stage, async () => {
+      assert.equal((await stage.ask(path, { method })).headers.connection, 'close')
+    })
+}
+
+/** Load balancers have had their time. */
+function settled({ terms }: Stage): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, terms.settle + 100))
+}
+
+/** Does something while a request in flight holds the end, after the settling. */
+export async function whileDraining(stage: Stage, act: () => Promise<void>): Promise<void> {
+  const holding = stage.ask('/held')
+  await stage.arrived
+  const end = stage.terminate()
+  await settled(stage)
+  await act()
+  stage.release()
+  await holding
+  assert.equal(await end, 0, 'the exit code')
+}

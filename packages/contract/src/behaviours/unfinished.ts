@@ -1,0 +1,119 @@
+import { strict as assert } from 'node:assert'
+import { room } from '../behaviour.js'
+
+/** What clients leave half done must not hold the process; what they go on with must not be cut. */
+export const unfinished = room('Connections without a whole request', [], {
+  'one that never sent a byte does not hold the end': async (stage) => {
+    await stage.bareWire()
+    await stage.endsClean()
+  },
+
+  'one that sent half a request line does not hold the end': [
+    'http1',
+    async (stage) => {
+      ;(await stage.wire()).send('GET /')
+      await stage.endsClean()
+    },
+  ],
+
+  'one that sent half a header does not hold the end': [
+    'http1',
+    async (stage) => {
+      ;(await stage.wire()).send('GET / HTTP/1.1\r\nHost: pod\r\nX-Half: ')
+      await stage.endsClean()
+    },
+  ],
+
+  'one that sent half a header after a whole request does not hold the end': [
+    'http1',
+    async (stage) => {
+      ;(await stage.idleWire()).send('GET / HTTP/1.1\r\nHost: pod\r\nX-Half: ')
+      await stage.endsClean()
+    },
+  ],
+
+  'an upload that stops in the middle does not hold the end': [
+    'http1',
+    async (stage) => {
+      ;(await stage.wire()).post('/upload', 1000, 'half')
+      await stage.arrived
+      await stage.endsClean()
+    },
+  ],
+
+  'an upload that waits for “100 Continue” gets it while draining, and is answered': [
+    'http1',
+    async (stage) => {
+      const holding = stage.ask('/held')
+      await stage.arrived
+      const end = stage.terminate()
+      const wire = (await stage.wire()).post('/upload', 4, '', 'Expect: 100-continue')
+      await wire.until(/HTTP\/1\.1 100 Continue\r\n\r\n/)
+      await wire.send('body').until(/4 bytes$/)
+      stage.release()
+      await holding
+      assert.equal(await end, 0)
+    },
+  ],
+
+  'an upload that was told to continue and never does so does not hold the end': [
+    'http1',
+    async (stage) => {
+      const wire = (await stage.wire()).post('/upload', 4, '', 'Expect: 100-continue')
+      await wire.until(/100 Continue/)
+      await stage.endsClean()
+    },
+  ],
+
+  'an upload that trickles in is answered': [
+    'http1',
+    async (stage) => {
+      const wire = (await stage.wire()).post('/upload', 12, '')
+      await stage.arrived
+      const end = stage.terminate()
+      for (let byte = 0; byte < 12; byte++) {
+        await new Promise((resolve) => setTimeout(resolve, stage.terms.keepAlive / 4))
+        wire.send('x')
+      }
+      await wire.until(/12 bytes$/)
+      assert.equal(await end, 0)
+    },
+  ],
+
+  'a TLS handshake that never begins does not hold the end': [
+    'tls',
+    async (stage) => {
+      await stage.bareWire()
+      await stage.endsClean()
+    },
+  ],
+
+  'a TLS handshake that stops after its first bytes does not hold the end': [
+    'tls',
+    async (stage) => {
+      // A record header that promises a ClientHello of 512 bytes, and its first two.
+      ;(await stage.bareWire()).send('\x16\x03\x01\x02\x00\x01\x00')
+      await stage.endsClean()
+    },
+  ],
+
+  'an HTTP/2 session that never sent its preface does not hold the end': [
+    'http2',
+    async (stage) => {
+      await stage.bareWire()
+      await stage.endsClean()
+    },
+  ],
+
+  'an HTTP/2 upload that stops in the middle does not hold the end': [
+    'http2',
+    async (stage) => {
+      const session = await stage.session()
+      const stream = session.request({ ':method': 'POST', ':path': '/upload' }, { endStream: false })
+      stream.on('error', () => {})
+      stream.write('half')
+      await stage.arrived
+      await stage.endsClean()
+    },
+  ],
+})

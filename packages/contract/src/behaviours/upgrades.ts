@@ -1,0 +1,165 @@
+import { strict as assert } from 'node:assert'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { WebSocket } from 'ws'
+import { room } from '../behaviour.js'
+import type { Stage } from '../stage.js'
+
+/** Connections that are no longer HTTP, and responses that have no end of their own. */
+export const upgrades = room('WebSockets, upgrades and endless responses', ['http1'], {
+  'a WebSocket is told that the server goes away (1001) and then ends': [
+    'websocket',
+    { webSocket: true },
+    async (stage) => {
+      const socket = await webSocket(stage)
+      const closed = once(socket, 'close')
+      await stage.endsClean()
+      assert.equal((await closed)[0], 1001)
+    },
+  ],
+
+  'a WebSocket is told while the listener is still open, so that its client can come back': [
+    'websocket',
+    'signal',
+    { webSocket: true },
+    async (stage) => {
+      const holding = stage.ask('/held')
+      await stage.arrived
+      const socket = await webSocket(stage)
+      const closed = once(socket, 'close')
+      const end = stage.terminate()
+      await closed
+      assert.equal((await stage.ask('/')).body, 'hello')
+      stage.release()
+      await holding
+      assert.equal(await end, 0)
+    },
+  ],
+
+  'messages that a WebSocket sent before it was told come back whole': [
+    'websocket',
+    { webSocket: true },
+    async (stage) => {
+      const socket = await webSocket(stage)
+      const large = 'x'.repeat(1_000_000)
+      const back: string[] = []
+      socket.on('message', (data) => back.push(String(data)))
+      for (let message = 0; message < 5; message++) socket.send(large)
+      const closed = once(socket, 'close')
+      const end = stage.terminate()
+      await closed
+      assert.equal(back.filter((message) => message === large).length, 5)
+      assert.equal(await end, 0)
+    },
+  ],
+
+  'a WebSocket that does not answer the good-bye does not hold the end': [
+    'websocket',
+    { webSocket: true },
+    async (stage) => {
+      await handshake(stage, 'websocket')
+      await stage.endsClean()
+    },
+  ],
+
+  'a WebSocket that comes while it drains is let in, and told': [
+    'websocket',
+    { webSocket: true },
+    async (stage) => {
+      const holding = stage.ask('/held')
+      await stage.arrived
+      const end = stage.terminate()
+      const socket = await webSocket(stage)
+      const [code] = await once(socket, 'close')
+      assert.equal(code, 1001)
+      stage.release()
+      await holding
+      assert.equal(await end, 0)
+    },
+  ],
+
+  'a connection that was upgraded to a protocol of the application’s own does not hold the end': [
+    'plain',
+    async (stage) => {
+      stage.running.server.on('upgrade', (_request: IncomingMessage, socket: Socket) => {
+        socket.on('error', () => {})
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: own\r\nConnection: Upgrade\r\n\r\n')
+        socket.pipe(socket)
+      })
+      const wire = await handshake(stage, 'own')
+      await wire.send('ping').until(/ping$/)
+      await stage.endsClean()
+      assert(!wire.received.includes('\x03\xe9'), 'it was sent the good-bye of another protocol')
+    },
+  ],
+
+  'a CONNECT tunnel does not hold the end': [
+    'plain',
+    async (stage) => {
+      stage.running.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+        socket.on('error', () => {})
+        socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')
+        socket.pipe(socket)
+      })
+      const wire = (await stage.wire()).send('CONNECT pod:443 HTTP/1.1\r\nHost: pod:443\r\n\r\n')
+      await wire.until(/Established\r\n\r\n/)
+      await wire.send('through').until(/through$/)
+      await stage.endsClean()
+    },
+  ],
+
+  'a request with an Upgrade that the server does not know is answered as any other': async (stage) => {
+    const wire = (await stage.wire()).send(
+      'GET / HTTP/1.1\r\nHost: pod\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+    )
+    await wire.until(/hello$/)
+    await stage.endsClean()
+  },
+
+  'an event stream that listens to the signal of the drain ends with its last event': [
+    'signal',
+    async (stage) => {
+      const answer = stage.ask('/events')
+      await stage.arrived
+      await stage.endsClean()
+      assert.match((await answer).body, /bye/)
+    },
+  ],
+
+  'an event stream that does not listen is cut at the deadline': [
+    { terms: { grace: 2000 } },
+    async (stage) => {
+      const answer = stage.ask('/endless').catch(() => 'cut')
+      await stage.arrived
+      assert.notEqual(await stage.terminate(), 0)
+      assert.equal(await answer, 'cut')
+    },
+  ],
+
+  'a long poll that listens to the signal of the drain is answered': [
+    'signal',
+    async (stage) => {
+      const answer = stage.ask('/poll')
+      await stage.arrived
+      await stage.endsClean()
+      assert.equal((await answer).status, 204)
+    },
+  ],
+})
+
+async function webSocket(stage: Stage): Promise<WebSocket> {
+  const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}/socket`, { rejectUnauthorized: false })
+  stage.client(() => socket.terminate())
+  await once(socket, 'open')
+  return socket
+}
+
+/** A client that has been let in, and says nothing more. */
+async function handshake(stage: Stage, protocol: string) {
+  const wire = (await stage.wire()).send(
+    'GET /socket HTTP/1.1\r\nHost: pod\r\nConnection: Upgrade\r\n' +
+      `Upgrade: ${protocol}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+  )
+  return wire.until(/HTTP\/1\.1 101 [\s\S]*\r\n\r\n/)
+}

@@ -1,0 +1,45 @@
+import { type Behaviour, needs } from './behaviour.js'
+import { Stage } from './stage.js'
+import type { Subject } from './subject.js'
+
+/** What became of one behaviour of one server under test. */
+export type Result =
+  | { readonly outcome: 'kept' }
+  | { readonly outcome: 'broken'; readonly why: string }
+  | { readonly outcome: 'senseless'; readonly why: string }
+
+/** Milliseconds after which a behaviour that has not shown is taken for broken. */
+const patience = 15_000
+
+/** Why the behaviour makes no sense for the server, if it does not. */
+export function senseless({ needs: needed }: Behaviour, { has }: Subject): string | undefined {
+  const missing = needed.find((need) => !has.includes(need))
+  return missing && needs[missing]
+}
+
+/** Puts the server on a stage of its own and looks. */
+export async function run(behaviour: Behaviour, subject: Subject): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const stage = await Stage.set(subject, behaviour.stage, !behaviour.needs.includes('http1'))
+  try {
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`nothing to see for ${patience} ms: it hangs`)), patience)
+    })
+    await Promise.race([behaviour.see(stage), late])
+  } finally {
+    clearTimeout(timer)
+    await stage.strike()
+  }
+}
+
+/** As `run`, with a verdict in place of an error. */
+export async function verdict(behaviour: Behaviour, subject: Subject): Promise<Result> {
+  const why = senseless(behaviour, subject)
+  if (why !== undefined) return { outcome: 'senseless', why }
+  try {
+    await run(behaviour, subject)
+    return { outcome: 'kept' }
+  } catch (error) {
+    return { outcome: 'broken', why: (error as Error).message }
+  }
+}

@@ -1,0 +1,69 @@
+import type { Readable } from 'node:stream'
+import websocket from '@fastify/websocket'
+import { gracefulShutdown } from '@podrain/fastify'
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Need } from '../behaviour.js'
+import type { Application, Subject } from '../subject.js'
+import { abilities, optionsOf, running } from './ours.js'
+
+/** What Fastify can serve. */
+export const transports: Record<string, { has: readonly Need[]; options: (application: Application) => object }> = {
+  http: { has: ['http1', 'plain'], options: () => ({}) },
+  https: { has: ['http1', 'tls'], options: ({ tls }) => ({ https: tls }) },
+  http2: { has: ['http2'], options: () => ({ http2: true }) },
+  'http2, allowHTTP1': {
+    has: ['http1', 'http2', 'tls'],
+    options: ({ tls }) => ({ http2: true, https: { ...tls, allowHTTP1: true } }),
+  },
+}
+
+/** The application, in Fastify. */
+export async function build(
+  application: Application,
+  options: FastifyServerOptions & object,
+  draining: (app: FastifyInstance) => Promise<void>,
+): Promise<FastifyInstance> {
+  const app = fastify(options as FastifyServerOptions) as FastifyInstance
+  await draining(app)
+  if (application.webSocket) await app.register(websocket)
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+  for (const { method, path, takesOver, handle } of application.routes) {
+    app.route({
+      method,
+      url: path,
+      handler: async (request, reply) => {
+        if (takesOver) reply.hijack()
+        const answer = await handle(request.raw, reply.raw)
+        if (takesOver) return reply
+        return typeof answer === 'object' && 'status' in answer ? reply.status(answer.status).send() : answer
+      },
+    })
+  }
+  if (application.webSocket) {
+    app.register(async (scope) => {
+      scope.get('/socket', { websocket: true }, (socket) => {
+        socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
+      })
+    })
+  }
+  await app.ready()
+  return app
+}
+
+/** Fastify's way to listen. */
+export function listenWith(app: FastifyInstance) {
+  return (where: object): Promise<string> => app.listen(where)
+}
+
+export const fastifySubjects: readonly Subject[] = Object.entries(transports).map(([name, { has, options }]) => ({
+  name: `Fastify 5 (${name})`,
+  has: [...has, ...abilities, 'fastify'],
+  async start(application) {
+    const app = await build(application, options(application), async (app) => {
+      await app.register(gracefulShutdown, optionsOf(application))
+    })
+    return running(app.server, app.drain, { listen: listenWith(app), dispose: () => app.close() })
+  },
+}))
+
+export type { Readable }

@@ -1,0 +1,32 @@
+import type { Server } from 'node:net'
+import type { AdapterOptions, Drain } from '@podrain/core'
+import type { Need } from '../behaviour.js'
+import type { Application, Running } from '../subject.js'
+
+/** What every drain of ours has. */
+export const abilities: readonly Need[] = ['inFlight', 'signal', 'endpoints', 'watch', 'websocket']
+
+/** The times of the contract, in our words. */
+export function optionsOf({ terms }: Application): AdapterOptions {
+  return {
+    terminationGracePeriodSeconds: terms.grace / 1000,
+    reserve: 100,
+    closing: 1000,
+    settle: { min: terms.settle, quiet: 50 },
+    keepAliveCap: terms.keepAlive,
+    signals: false,
+    logger: false,
+  }
+}
+
+export function running(server: Server, drain: Drain, more: Partial<Running> = {}): Running {
+  return {
+    server,
+    drain,
+    terminate: async () => ((await drain.start()).clean ? 0 : 1),
+    inFlight: () => drain.inFlight,
+    signal: () => drain.signal,
+    dispose: () => drain.dispose(),
+    ...more,
+  }
+}
