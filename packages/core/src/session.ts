@@ -4,13 +4,19 @@ import { isProbe, routeOf } from './request.js'
 import type { Traffic } from './traffic.js'
 
 const kSession: unique symbol = Symbol('podrain.session')
-const kHeaders: unique symbol = Symbol('podrain.headers')
-const kBegun: unique symbol = Symbol('podrain.begun')
 
 interface Known {
   [kSession]?: Session
 }
-type KnownStream = ServerHttp2Stream & Known & { [kHeaders]?: IncomingHttpHeaders; [kBegun]?: number }
+type KnownStream = ServerHttp2Stream & Known
+
+interface Opened {
+  readonly headers: IncomingHttpHeaders
+  readonly begun: number
+  /** For a body that may have stalled: the room left in the stream's window when last seen, and when that last changed. */
+  window: number | undefined
+  movedAt: number
+}
 
 /**
  * What is known of one HTTP/2 session. To lead its client away it sends GOAWAY with the last stream it has seen: open
@@ -23,12 +29,9 @@ export class Session implements Carrier {
   readonly #session: ServerHttp2Session
   /** The share of the ramp, 0 to 1, from which on it is led away. */
   readonly #shedAt: number = Math.random()
-  readonly #streams = new Set<KnownStream>()
+  readonly #streams = new Map<ServerHttp2Stream, Opened>()
   since: number
   #used = false
-  /** For bodies that may have stalled: the bytes seen so far, and when there were last more. */
-  #bytesRead = -1
-  #movedAt = 0
 
   constructor(traffic: Traffic, session: ServerHttp2Session, now: number) {
     this.traffic = traffic
@@ -48,12 +51,9 @@ export class Session implements Carrier {
 
   begin(stream: KnownStream, headers: IncomingHttpHeaders, now: number): void {
     stream[kSession] = this
-    stream[kHeaders] = headers
-    stream[kBegun] = now
-    this.#streams.add(stream)
+    this.#streams.set(stream, { headers, begun: now, window: undefined, movedAt: now })
     this.#used = true
     this.since = now
-    this.#movedAt = now
     stream.on('close', closeStream)
   }
 
@@ -67,20 +67,18 @@ export class Session implements Carrier {
   }
 
   drain(now: number): void {
-    this.#movedAt = now
-    for (const stream of [...this.#streams]) if (isProbe(stream[kHeaders] ?? {})) this.traffic.excludeStream(stream)
+    for (const [stream, opened] of [...this.#streams]) {
+      opened.movedAt = now
+      if (isProbe(opened.headers)) this.traffic.excludeStream(stream)
+    }
   }
 
   look({ now, share, patience }: Look): number {
     // One that is new and not yet used would only be opened again.
     if (share >= this.#shedAt && (this.#used || now - this.since >= patience)) this.#goAway()
-    const bytesRead = this.#session.socket?.bytesRead
-    if (bytesRead !== this.#bytesRead) {
-      this.#bytesRead = bytesRead
-      this.#movedAt = now
-    }
-    if (now - this.#movedAt < patience) return this.pending
-    return [...this.#streams].filter((stream) => !unfinished(stream)).length
+    let busy = 0
+    for (const [stream, opened] of this.#streams) if (!stalled(stream, opened, now, patience)) busy++
+    return busy
   }
 
   heldUntil(quiet: number): number {
@@ -96,15 +94,12 @@ export class Session implements Carrier {
   }
 
   open(now: number, begun: number): OpenOnCarrier[] {
-    return [...this.#streams].map((stream) => {
-      const headers = stream[kHeaders] ?? {}
-      return {
-        method: String(headers[':method']),
-        route: routeOf({ url: headers[':path'] }),
-        ageMs: Math.round(now - (stream[kBegun] ?? now)),
-        alive: !unfinished(stream) || this.#movedAt > begun,
-      }
-    })
+    return [...this.#streams].map(([stream, { headers, movedAt, begun: since }]) => ({
+      method: String(headers[':method']),
+      route: routeOf({ url: headers[':path'] }),
+      ageMs: Math.round(now - since),
+      alive: !unfinished(stream) || movedAt > begun,
+    }))
   }
 
   clear(): void {
@@ -125,6 +120,21 @@ export function sessionOf(session: Http2Session | undefined): Session | undefine
 /** Whether its request is still being sent, and not being answered yet. */
 function unfinished(stream: ServerHttp2Stream): boolean {
   return stream.state.remoteClose === 0 && !stream.headersSent
+}
+
+/**
+ * Whether its body stopped coming. The window of the stream tells: data take room in it, also data that the application
+ * has read. The bytes of the session do not: they are other streams', pings, or the client's answer to our GOAWAY.
+ */
+function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, patience: number): boolean {
+  if (!unfinished(stream)) return false
+  const window = stream.state.localWindowSize
+  // Data that wait here to be read are no fault of the client's.
+  if (window !== opened.window || stream.readableLength > 0) {
+    opened.window = window
+    opened.movedAt = now
+  }
+  return now - opened.movedAt >= patience
 }
 
 // Shared by all streams and sessions, as for HTTP/1. Node has parted the stream from its session when it closes.

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { room } from '../behaviour.js'
+import { answerOf } from '../stage.js'
 
 /** What clients leave half done must not hold the process; what they go on with must not be cut. */
 export const unfinished = room('Connections without a whole request', [], {
@@ -114,6 +115,40 @@ export const unfinished = room('Connections without a whole request', [], {
       stream.write('half')
       await stage.arrived
       await stage.endsClean()
+    },
+  ],
+
+  'an HTTP/2 upload that stops does not hold the end though other frames go on': [
+    'http2',
+    async (stage) => {
+      const session = await stage.session()
+      const stream = session.request({ ':method': 'POST', ':path': '/upload' }, { endStream: false })
+      stream.on('error', () => {})
+      stream.write('half')
+      await stage.arrived
+      // Any frame would do, but once its server goes away Node's client sends no other kind.
+      const frames = setInterval(() => session.destroyed || session.goaway(), stage.terms.keepAlive / 10)
+      stage.client(() => clearInterval(frames))
+      await stage.endsClean()
+    },
+  ],
+
+  'an HTTP/2 upload that trickles in is answered': [
+    'http2',
+    async (stage) => {
+      const session = await stage.session()
+      const stream = session.request({ ':method': 'POST', ':path': '/upload' }, { endStream: false })
+      const answer = answerOf(stream)
+      stream.write('x')
+      await stage.arrived
+      const end = stage.terminate()
+      for (let byte = 1; byte < 12; byte++) {
+        await new Promise((resolve) => setTimeout(resolve, stage.terms.keepAlive / 4))
+        stream.write('x')
+      }
+      stream.end()
+      assert.equal((await answer).body, '12 bytes')
+      assert.equal(await end, 0)
     },
   ],
 })
