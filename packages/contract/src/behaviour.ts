@@ -16,8 +16,7 @@ export const needs = {
   websocket: 'WebSockets are not part of it',
   node: 'about plain Node servers alone',
   fastify: 'about Fastify alone',
-  express: 'about Express alone',
-  koa: 'about Koa alone',
+  middleware: 'about middleware alone',
 } as const
 
 /** One thing that a client, a kubelet or a user sees. */
@@ -39,16 +38,21 @@ export interface Room {
   readonly behaviours: readonly Behaviour[]
 }
 
+/** What a sentence says, behind what it needs. */
+export type Sentence = See | readonly [...(Need | StageOptions)[], See]
+export type Sentences = Readonly<Record<string, Sentence>>
+
+/** The same sentence about each of several things. */
+export function each<Thing>(things: readonly Thing[], say: (thing: Thing) => [name: string, Sentence]): Sentences {
+  return Object.fromEntries(things.map(say))
+}
+
 /**
  * Puts a room together.
  * @param needed what all of its behaviours need
  * @param sentences each with what it needs beyond that
  */
-export function room(
-  name: string,
-  needed: readonly Need[],
-  sentences: Readonly<Record<string, See | readonly [...(Need | StageOptions)[], See]>>,
-): Room {
+export function room(name: string, needed: readonly Need[], sentences: Sentences): Room {
   const behaviours = Object.entries(sentences).map(([name, entry]) => {
     const parts: readonly (Need | StageOptions | See)[] = typeof entry === 'function' ? [entry] : entry
     const own = parts.filter((part): part is Need => typeof part === 'string')

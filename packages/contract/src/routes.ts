@@ -28,6 +28,8 @@ export interface Held {
   readonly release: Gate
   /** How often each path has been asked for. */
   readonly seen: Map<string, number>
+  /** What hooks of the application note. */
+  readonly notes: string[]
   /** Aborts when the drain begins, where the drain has such a signal. */
   signal: (() => AbortSignal) | undefined
 }

@@ -9,7 +9,7 @@ export type Result =
   | { readonly outcome: 'senseless'; readonly why: string }
 
 /** Milliseconds after which a behaviour that has not shown is taken for broken. */
-const patience = 15_000
+const patience = 25_000
 
 /** Why the behaviour makes no sense for the server, if it does not. */
 export function senseless({ needs: needed }: Behaviour, { has }: Subject): string | undefined {

@@ -3,15 +3,19 @@ import { once } from 'node:events'
 import http, { type IncomingHttpHeaders } from 'node:http'
 import http2, { type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import https from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import net, { type AddressInfo, type Server, type Socket } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
 import type { Readable } from 'node:stream'
+import tls from 'node:tls'
+import type { FastifyInstance } from 'fastify'
 import { generate } from 'selfsigned'
 import { type Gate, gate, type Held, routesOf } from './routes.js'
-import type { Running, Subject, Terms } from './subject.js'
+import type { FastifyParts, Mount, Running, Subject, Terms } from './subject.js'
 import { type Address, Wire } from './wire.js'
 
-/** Short, so that a behaviour takes less than a second. */
-export const quick: Terms = { grace: 5000, settle: 200, keepAlive: 200 }
+/** Short, so that a behaviour takes less than a second; a grace period that even a busy machine reaches only if it is held. */
+export const quick: Terms = { grace: 10_000, settle: 200, keepAlive: 200 }
 
 export interface Answer {
   readonly status: number
@@ -28,6 +32,8 @@ export interface AskOptions {
   readonly agent?: http.Agent
   /** A session to use, over HTTP/2. @default a new one */
   readonly session?: ClientHttp2Session
+  /** The version of HTTP, on a server that speaks two. */
+  readonly over?: 2
   /** Reads not more than so many bytes every 5 ms. */
   readonly pace?: number
 }
@@ -37,7 +43,7 @@ export class Stage {
   readonly subject: Subject
   readonly terms: Terms
   readonly running: Running
-  readonly address: Address
+  address: Address
   readonly #held: Held
   readonly #sockets: Set<Socket>
   readonly #clients: (() => void)[] = []
@@ -66,14 +72,16 @@ export class Stage {
    * Sets the server up, listening unless told otherwise.
    * @param http2 whether ordinary clients speak HTTP/2, if the server does
    */
-  static async set(subject: Subject, { path, terms = {}, ...more }: StageOptions = {}, http2 = true): Promise<Stage> {
-    const held: Held = { arrived: gate(), release: gate(), seen: new Map(), signal: undefined }
+  static async set(subject: Subject, { terms = {}, ...more }: StageOptions = {}, http2 = true): Promise<Stage> {
+    const held: Held = { arrived: gate(), release: gate(), seen: new Map(), notes: [], signal: undefined }
     const all = { ...quick, ...terms }
     const running = await subject.start({
       routes: routesOf(held),
       terms: all,
       tls: await certificate(),
       webSocket: more.webSocket ?? false,
+      mount: more.mount,
+      fastify: more.fastify?.(held),
     })
     held.signal = running.signal
     const sockets = new Set<Socket>()
@@ -83,7 +91,7 @@ export class Stage {
     })
     let address: Address = { host: '127.0.0.1', port: 0 }
     if (more.listening !== false) {
-      address = await listen(running, path === undefined ? { host: '127.0.0.1', port: 0 } : { path })
+      address = await listen(running, more.unix ? { path: unixPath() } : { host: '127.0.0.1', port: 0 })
     }
     const stage = new Stage(subject, all, running, address, held, sockets, http2 && subject.has.includes('http2'))
     // No pod gets requests before it was probed.
@@ -102,17 +110,29 @@ export class Stage {
     this.#held.release.open()
   }
 
-  /** The path has been asked for. */
-  sent(path: string): Promise<void> {
+  /** The path has been asked for, so many times. */
+  sent(path: string, times = 1): Promise<void> {
     return eventually(
-      () => this.seen(path) > 0,
-      () => `nobody asked for ${path}`,
+      () => this.seen(path) >= times,
+      () => `${path} was asked for ${this.seen(path)} times, not ${times}`,
     )
+  }
+
+  /** What the application noted. */
+  get notes(): readonly string[] {
+    return this.#held.notes
   }
 
   /** How often the path was handled. */
   seen(path: string): number {
     return this.#held.seen.get(path) ?? 0
+  }
+
+  /** The Fastify application. */
+  get fastify(): FastifyInstance {
+    const { fastify } = this.running
+    assert(fastify, 'this is no Fastify')
+    return fastify
   }
 
   get encrypted(): boolean {
@@ -153,6 +173,11 @@ export class Stage {
     assert(took < this.terms.grace * 0.7, `it took ${took.toFixed(0)} ms of ${this.terms.grace}`)
   }
 
+  /** The server listens somewhere else by now. */
+  moved(): void {
+    this.address = addressOf(this.running.server)
+  }
+
   /** All connections end as at an exit of the process. */
   exit(): void {
     for (const socket of this.#sockets) socket.destroy()
@@ -189,7 +214,11 @@ export class Stage {
 
   /** An HTTP/2 session, connected. */
   async session(): Promise<ClientHttp2Session> {
-    const session = http2.connect(this.origin, { rejectUnauthorized: false })
+    const { address } = this
+    const secured = { ...address, rejectUnauthorized: false, ALPNProtocols: ['h2'] }
+    const session = http2.connect(this.origin, {
+      createConnection: () => (this.encrypted ? tls.connect(secured) : net.connect(address)),
+    })
     session.on('error', () => {})
     this.#clients.push(() => session.destroy())
     await once(session, 'connect')
@@ -203,7 +232,21 @@ export class Stage {
 
   /** Sends a request as an ordinary client, and reads the whole answer. */
   ask(path: string, options: AskOptions = {}): Promise<Answer> {
-    return this.#http2 ? this.#ask2(path, options) : this.#ask1(path, options)
+    return this.#http2 || options.over === 2 ? this.#ask2(path, options) : this.#ask1(path, options)
+  }
+
+  /**
+   * A request that its handler holds back.
+   * @returns the way to let it be answered
+   */
+  async hold(headers: Record<string, string> = {}): Promise<() => Promise<Answer>> {
+    const answer = this.ask('/held', { headers })
+    answer.catch(() => {})
+    await this.arrived
+    return () => {
+      this.release()
+      return answer
+    }
   }
 
   async #ask1(path: string, { agent, body = '', pace, method = 'GET', headers = {} }: AskOptions): Promise<Answer> {
@@ -253,10 +296,13 @@ export class Stage {
 }
 
 export interface StageOptions {
-  /** A path to listen on, for a unix socket. */
-  readonly path?: string
+  /** Listens on a unix socket. */
+  readonly unix?: boolean
   readonly listening?: boolean
   readonly webSocket?: boolean
+  readonly mount?: Mount
+  /** Of an application of its own for every run. */
+  readonly fastify?: (held: Held) => FastifyParts
   readonly terms?: Partial<Terms>
 }
 
@@ -293,8 +339,18 @@ export async function listen(
     server.listen(where)
     await once(server, 'listening')
   }
+  return addressOf(server)
+}
+
+function addressOf(server: Server): Address {
   const address = server.address()
   return typeof address === 'string' ? { path: address } : { host: '127.0.0.1', port: (address as AddressInfo).port }
+}
+
+let sockets = 0
+
+function unixPath(): string {
+  return path.join(os.tmpdir(), `podrain-contract-${process.pid}-${sockets++}.sock`)
 }
 
 async function read(body: Readable, pace = Number.POSITIVE_INFINITY): Promise<string> {
@@ -312,7 +368,7 @@ async function read(body: Readable, pace = Number.POSITIVE_INFINITY): Promise<st
 
 /** Waits until it is so. */
 export async function eventually(isSo: () => boolean | Promise<boolean>, otherwise: () => string): Promise<void> {
-  const end = performance.now() + 4000
+  const end = performance.now() + 10_000
   while (!(await isSo())) {
     if (performance.now() > end) throw new Error(otherwise())
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Drain } from '@podrain/core'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import type { Need } from './behaviour.js'
 
 /** What a handler answers with; nothing if it answers, or does not, on the response itself. */
@@ -26,6 +27,29 @@ export interface Terms {
   keepAlive: number
 }
 
+/** Where a middleware is mounted in its application, or behind what. */
+export type Mount =
+  | 'first'
+  | 'last'
+  | 'in a router'
+  | 'behind “trust proxy”'
+  | 'behind a body parser'
+  | 'behind compression'
+  | 'behind helmet'
+  | 'behind an authentication'
+  | 'behind a redirect'
+
+/** What a Fastify application has beside its routes. */
+export interface FastifyParts {
+  readonly options?: FastifyServerOptions
+  /** Registered before the drain. */
+  readonly before?: (app: FastifyInstance) => unknown
+  /** Registered after the drain, and before the routes. */
+  readonly after?: (app: FastifyInstance) => unknown
+  /** Registers the drain in a scope of its own in place of the root. */
+  readonly scoped?: boolean
+}
+
 /** What the server under test is to be. */
 export interface Application {
   readonly routes: readonly Route[]
@@ -33,6 +57,9 @@ export interface Application {
   readonly tls: { readonly key: string; readonly cert: string }
   /** Answers `Upgrade: websocket`, on servers that are given WebSockets. */
   readonly webSocket: boolean
+  /** @default 'first' */
+  readonly mount?: Mount | undefined
+  readonly fastify?: FastifyParts | undefined
 }
 
 /** A server under test, ready to listen. */
@@ -45,6 +72,7 @@ export interface Running {
   readonly inFlight?: () => number
   readonly signal?: () => AbortSignal
   readonly drain?: Drain
+  readonly fastify?: FastifyInstance
   /** Lets go of whatever is left. */
   readonly dispose?: () => Promise<unknown>
 }

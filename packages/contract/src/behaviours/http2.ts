@@ -113,18 +113,6 @@ export const http2 = room('HTTP/2', ['http2'], {
       assert.equal(await answer, 'cut')
     },
   ],
-
-  'the control endpoints answer': [
-    'endpoints',
-    async (stage) => {
-      assert.equal((await stage.ask('/livez')).status, 200)
-      assert.equal(JSON.parse((await stage.ask('/drainz')).body).inFlight, 0)
-      const hook = stage.ask('/prestop')
-      assert.equal((await stage.ask('/readyz')).status, 503)
-      assert.equal((await hook).status, 200)
-      await stage.endsClean()
-    },
-  ],
 })
 
 /** Asks as a client does that knows HTTP/2: what was not processed is sent again on a new session. */

@@ -1,8 +1,12 @@
 import type { Room } from '../behaviour.js'
+import { control } from './control.js'
 import { counting } from './counting.js'
 import { delivery } from './delivery.js'
+import { fastify } from './fastify.js'
 import { http2 } from './http2.js'
 import { idle } from './idle.js'
+import { middleware } from './middleware.js'
+import { servers } from './servers.js'
 import { serving } from './serving.js'
 import { pipelining, shedding } from './shedding.js'
 import { unfinished } from './unfinished.js'
@@ -19,4 +23,8 @@ export const rooms: readonly Room[] = [
   counting,
   upgrades,
   http2,
+  control,
+  middleware,
+  fastify,
+  servers,
 ]

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import websocket from '@fastify/websocket'
-import { gracefulShutdown } from '@podrain/fastify'
+import { type Drain, gracefulShutdown } from '@podrain/fastify'
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Need } from '../behaviour.js'
 import type { Application, Subject } from '../subject.js'
@@ -23,8 +23,12 @@ export async function build(
   options: FastifyServerOptions & object,
   draining: (app: FastifyInstance) => Promise<void>,
 ): Promise<FastifyInstance> {
-  const app = fastify(options as FastifyServerOptions) as FastifyInstance
-  await draining(app)
+  const { fastify: parts = {} } = application
+  const app = fastify({ ...options, ...parts.options } as FastifyServerOptions) as FastifyInstance
+  await parts.before?.(app)
+  if (parts.scoped) await app.register((scope: FastifyInstance) => draining(scope))
+  else await draining(app)
+  await parts.after?.(app)
   if (application.webSocket) await app.register(websocket)
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
   for (const { method, path, takesOver, handle } of application.routes) {
@@ -59,10 +63,12 @@ export const fastifySubjects: readonly Subject[] = Object.entries(transports).ma
   name: `Fastify 5 (${name})`,
   has: [...has, ...abilities, 'fastify'],
   async start(application) {
-    const app = await build(application, options(application), async (app) => {
-      await app.register(gracefulShutdown, optionsOf(application))
+    let drain: Drain | undefined
+    const app = await build(application, options(application), async (scope) => {
+      await scope.register(gracefulShutdown, optionsOf(application))
+      drain = scope.drain
     })
-    return running(app.server, app.drain, { listen: listenWith(app), dispose: () => app.close() })
+    return running(app.server, drain as Drain, { fastify: app, listen: listenWith(app), dispose: () => app.close() })
   },
 }))
 

@@ -1,11 +1,16 @@
 import http from 'node:http'
+import { promisify } from 'node:util'
+import { bodyParser } from '@koa/bodyparser'
+import Router from '@koa/router'
 import { drain } from '@podrain/koa'
-import koa3 from 'koa'
+import helmet from 'helmet'
+import koa3, { type Middleware } from 'koa'
+import compress from 'koa-compress'
 import koa2 from 'koa2'
 import { WebSocketServer } from 'ws'
-import type { Application, Subject } from '../subject.js'
+import type { Application, Mount, Subject } from '../subject.js'
 import { echo } from './node.js'
-import { abilities, optionsOf, running } from './ours.js'
+import { abilities, answersItself, optionsOf, running } from './ours.js'
 
 /** The versions of Koa. */
 export const versions: Record<string, typeof koa3> = { 'Koa 2': koa2 as never, 'Koa 3': koa3 }
@@ -26,15 +31,43 @@ export function route(app: koa3, { routes }: Application): void {
   })
 }
 
+const setSecurityHeaders = promisify(helmet())
+
+/** What may stand in front of the middleware. */
+const inFront: Partial<Record<Mount, Middleware>> = {
+  'behind a body parser': bodyParser(),
+  'behind compression': compress({ threshold: 0 }),
+  'behind helmet': async ({ req, res }, next) => {
+    await setSecurityHeaders(req, res)
+    return next()
+  },
+  'behind an authentication': (context, next) => {
+    if (context.headers.authorization !== undefined) return next()
+    context.status = 401
+    return undefined
+  },
+  'behind a redirect': (context, next) => {
+    if (context.headers['x-forwarded-proto'] === 'https') return next()
+    context.status = 301
+    return context.redirect(`https://pod${context.url}`)
+  },
+}
+
 export const koaSubjects: readonly Subject[] = Object.entries(versions).map(([name, Koa]) => ({
   name,
-  has: ['http1', 'plain', ...abilities, 'koa'],
+  has: ['http1', 'plain', ...abilities, 'middleware'],
   start(application) {
-    const app = new Koa()
+    const { mount = 'first' } = application
+    const app = new Koa({ proxy: mount === 'behind “trust proxy”' })
     const middleware = drain(optionsOf(application))
-    app.use(middleware)
+    const first = inFront[mount]
+    if (first) app.use(first)
+    if (mount === 'in a router') app.use(new Router().all(/.*/, middleware).routes() as never)
+    else if (mount !== 'last') app.use(middleware)
     route(app, application)
+    if (mount === 'last') app.use(middleware)
     const server = http.createServer(app.callback())
+    if (answersItself.includes(mount)) middleware.watch(server)
     if (application.webSocket) echo(new WebSocketServer({ server }))
     return running(server, middleware.drain)
   },

@@ -1,10 +1,13 @@
 import type { Server } from 'node:net'
 import type { AdapterOptions, Drain } from '@podrain/core'
 import type { Need } from '../behaviour.js'
-import type { Application, Running } from '../subject.js'
+import type { Application, Mount, Running } from '../subject.js'
 
 /** What every drain of ours has. */
 export const abilities: readonly Need[] = ['inFlight', 'signal', 'endpoints', 'watch', 'websocket']
+
+/** What answers the kubelet before a middleware behind it can: there the middleware is given the server. */
+export const answersItself: readonly Mount[] = ['behind an authentication', 'behind a redirect']
 
 /** The times of the contract, in our words. */
 export function optionsOf({ terms }: Application): AdapterOptions {
@@ -12,7 +15,7 @@ export function optionsOf({ terms }: Application): AdapterOptions {
     terminationGracePeriodSeconds: terms.grace / 1000,
     reserve: 100,
     closing: 1000,
-    settle: { min: terms.settle, quiet: 50 },
+    settle: { min: terms.settle, quiet: terms.settle },
     keepAliveCap: terms.keepAlive,
     signals: false,
     logger: false,

@@ -1,0 +1,148 @@
+import { strict as assert } from 'node:assert'
+import { room } from '../behaviour.js'
+import { type Answer, eventually, type Stage } from '../stage.js'
+
+/** What the kubelet asks for, and what others get who ask for it. */
+export const control = room('Control endpoints', ['endpoints'], {
+  '/readyz says 200 until the signal and 503 from then on': async (stage) => {
+    const letGo = await stage.hold()
+    assert.equal((await stage.ask('/readyz')).status, 200)
+    const end = stage.terminate()
+    assert.equal((await stage.ask('/readyz')).status, 503)
+    await letGo()
+    assert.equal(await end, 0)
+  },
+
+  '/livez says 200 throughout: a pod that drains must not be killed for it': async (stage) => {
+    const letGo = await stage.hold()
+    assert.equal((await stage.ask('/livez')).status, 200)
+    const end = stage.terminate()
+    assert.equal((await stage.ask('/livez')).status, 200)
+    await letGo()
+    assert.equal(await end, 0)
+  },
+
+  '/prestop takes the pod out of service at once, and is answered after the last request': async (stage) => {
+    const letGo = await stage.hold()
+    const order: string[] = []
+    const hook = stage.ask('/prestop').then((answer) => {
+      order.push('hook')
+      return answer
+    })
+    await unready(stage)
+    await letGo().then(() => order.push('request'))
+    assert.equal((await hook).status, 200)
+    assert.deepEqual(order, ['request', 'hook'])
+    await stage.endsClean()
+  },
+
+  '/prestop closes nothing: a client that comes after it is answered': async (stage) => {
+    assert.equal((await stage.ask('/prestop')).status, 200)
+    assert.equal((await stage.ask('/')).body, 'hello')
+    await stage.endsClean()
+  },
+
+  'a signal while /prestop waits ends it: the hook is answered, and so is the request': async (stage) => {
+    const letGo = await stage.hold()
+    const hook = stage.ask('/prestop')
+    await unready(stage)
+    const end = stage.terminate()
+    await letGo()
+    assert.equal((await hook).status, 200)
+    assert.equal(await end, 0)
+  },
+
+  'a caller of /prestop that hangs up changes nothing': [
+    'http1',
+    async (stage) => {
+      const letGo = await stage.hold()
+      const hook = (await stage.wire()).get('/prestop')
+      await unready(stage)
+      hook.abort()
+      await hook.gone()
+      assert.equal((await stage.ask('/readyz')).status, 503)
+      assert.equal((await stage.ask('/')).body, 'hello')
+      await letGo()
+      await stage.endsClean()
+    },
+  ],
+
+  '/drainz says what is waited for': async (stage) => {
+    const letGo = await stage.hold()
+    const status = JSON.parse((await stage.ask('/drainz')).body)
+    assert.equal(status.inFlight, 1)
+    assert.equal(status.state, 'serving')
+    assert.equal(status.oldest.route, '/held')
+    await letGo()
+    await stage.noneInFlight()
+    assert.equal(JSON.parse((await stage.ask('/drainz')).body).inFlight, 0)
+    await stage.endsClean()
+  },
+
+  'a query, a slash at the end and HEAD make no difference': async (stage) => {
+    for (const path of ['/readyz?verbose=1', '/readyz/', '/readyz/?a=b']) {
+      assert.equal((await stage.ask(path)).status, 200, path)
+    }
+    const { status, body } = await stage.ask('/readyz', { method: 'HEAD' })
+    assert.deepEqual({ status, body }, { status: 200, body: '' })
+    await stage.endsClean()
+  },
+
+  'only GET drains': async (stage) => {
+    for (const method of ['HEAD', 'POST', 'OPTIONS']) await stage.ask('/prestop', { method })
+    assert.equal((await stage.ask('/readyz')).status, 200)
+    await stage.endsClean()
+  },
+
+  'a stranger who comes through a proxy gets of /prestop what any unknown path gets': async (stage) => {
+    const headers = { 'x-forwarded-for': '203.0.113.7' }
+    const refused = await stage.ask('/prestop', { headers })
+    const unknown = await stage.ask('/unknown', { headers })
+    assert.equal(refused.status, 404)
+    assert.equal(refused.body.replace('prestop', 'unknown'), unknown.body)
+    assert.deepEqual(namesOf(refused), namesOf(unknown))
+    assert.equal((await stage.ask('/readyz')).status, 200)
+    await stage.endsClean()
+  },
+
+  'a kubelet and a scraper that go on asking do not hold the end': async (stage) => {
+    const asked: Promise<unknown>[] = []
+    const paths = ['/readyz', '/livez', '/']
+    const timer = setInterval(() => {
+      const path = paths[asked.length % paths.length] as string
+      asked.push(stage.ask(path, { headers: { 'user-agent': 'kube-probe/1.34' } }).catch(() => 'gone'))
+    }, stage.terms.keepAlive / 4)
+    stage.client(() => clearInterval(timer))
+    await stage.endsClean()
+    clearInterval(timer)
+    await Promise.all(asked)
+    assert(asked.length >= 3, 'too few to hold anything')
+  },
+
+  'they answer over both protocols where the server speaks both': [
+    'http1',
+    'http2',
+    async (stage) => {
+      for (const path of ['/readyz', '/livez', '/drainz']) {
+        assert.equal((await stage.ask(path)).status, 200, `${path} over HTTP/1`)
+        assert.equal((await stage.ask(path, { over: 2 })).status, 200, `${path} over HTTP/2`)
+      }
+      assert.equal((await stage.ask('/prestop', { over: 2 })).status, 200)
+      assert.equal((await stage.ask('/readyz')).status, 503)
+      await stage.endsClean()
+    },
+  ],
+})
+
+/** Waits until the pod says that it is not ready. */
+export function unready(stage: Stage): Promise<void> {
+  return eventually(
+    async () => (await stage.ask('/readyz')).status === 503,
+    () => '/readyz does not say 503',
+  )
+}
+
+/** The names of the headers, for a comparison. */
+function namesOf({ headers }: Answer): string[] {
+  return Object.keys(headers).sort()
+}
