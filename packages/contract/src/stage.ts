@@ -95,7 +95,7 @@ export class Stage {
     }
     const stage = new Stage(subject, all, running, address, held, sockets, http2 && subject.has.includes('http2'))
     // No pod gets requests before it was probed.
-    if (more.listening !== false && subject.has.includes('endpoints')) {
+    if (more.listening !== false && more.probed !== false && subject.has.includes('endpoints')) {
       assert.equal((await stage.ask('/readyz')).status, 200, 'the first readiness probe')
     }
     return stage
@@ -171,6 +171,11 @@ export class Stage {
     assert.equal(await this.terminate(), 0, 'the exit code')
     const took = performance.now() - begun
     assert(took < this.terms.grace * 0.7, `it took ${took.toFixed(0)} ms of ${this.terms.grace}`)
+  }
+
+  /** What the server has written on the connections that are open, whether it has left yet or not. */
+  get bytesWritten(): number {
+    return [...this.#sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, 0)
   }
 
   /** The server listens somewhere else by now. */
@@ -299,6 +304,8 @@ export interface StageOptions {
   /** Listens on a unix socket. */
   readonly unix?: boolean
   readonly listening?: boolean
+  /** Whether the kubelet has been there before, as in a pod. @default true */
+  readonly probed?: boolean
   readonly webSocket?: boolean
   readonly mount?: Mount
   /** Of an application of its own for every run. */

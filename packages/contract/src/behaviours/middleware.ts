@@ -33,6 +33,7 @@ export const middleware = room('The middleware', ['middleware'], {
   ],
 
   'under supertest, which opens a server for every request, leaves no trace': [
+    'plain',
     { listening: false },
     async (stage) => {
       const server = stage.running.server as Server

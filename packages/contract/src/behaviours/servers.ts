@@ -143,11 +143,20 @@ export const servers = room('Servers and drains', ['watch'], {
     },
   ],
 
-  'a connection that was there before the drain took the server is ended with the others': [
+  'a client that was connected before the first request led to the server is waited for like any other': [
     'middleware',
+    'http1',
+    { probed: false },
     async (stage) => {
-      const early = await stage.idleWire()
-      await stage.endsClean()
+      const early = await stage.wire()
+      assert.equal((await stage.ask('/')).body, 'hello')
+      early.get('/held')
+      await stage.arrived
+      assert.equal(stage.inFlight, 1)
+      const end = stage.terminate()
+      setTimeout(() => stage.release(), 2 * stage.terms.settle)
+      await early.until(/held$/)
+      assert.equal(await end, 0)
       await early.gone()
     },
   ],

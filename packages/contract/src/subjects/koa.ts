@@ -1,4 +1,6 @@
 import http from 'node:http'
+import http2 from 'node:http2'
+import type { Server } from 'node:net'
 import { promisify } from 'node:util'
 import { bodyParser } from '@koa/bodyparser'
 import Router from '@koa/router'
@@ -8,12 +10,15 @@ import koa3, { type Middleware } from 'koa'
 import compress from 'koa-compress'
 import koa2 from 'koa2'
 import { WebSocketServer } from 'ws'
+import type { Need } from '../behaviour.js'
 import type { Application, Mount, Subject } from '../subject.js'
 import { echo } from './node.js'
 import { abilities, answersItself, optionsOf, running } from './ours.js'
 
 /** The versions of Koa. */
 export const versions: Record<string, typeof koa3> = { 'Koa 2': koa2 as never, 'Koa 3': koa3 }
+
+type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
 /** The routes of the application, in Koa. */
 export function route(app: koa3, { routes }: Application): void {
@@ -53,10 +58,18 @@ const inFront: Partial<Record<Mount, Middleware>> = {
   },
 }
 
-export const koaSubjects: readonly Subject[] = Object.entries(versions).map(([name, Koa]) => ({
+/** Koa writes to any server that has Node's requests and responses. */
+const transports: Record<string, { has: readonly Need[]; create: (handler: Handler) => Server }> = {
+  'Koa 2': { has: ['http1', 'plain'], create: http.createServer },
+  'Koa 3': { has: ['http1', 'plain'], create: http.createServer },
+  'Koa 3 (http2)': { has: ['http2'], create: (handler) => http2.createServer(handler as never) },
+}
+
+export const koaSubjects: readonly Subject[] = Object.entries(transports).map(([name, { has, create }]) => ({
   name,
-  has: ['http1', 'plain', ...abilities, 'middleware'],
+  has: [...has, ...abilities, 'middleware'],
   start(application) {
+    const Koa = versions[name.slice(0, 'Koa 0'.length)] as typeof koa3
     const { mount = 'first' } = application
     const app = new Koa({ proxy: mount === 'behind “trust proxy”' })
     const middleware = drain(optionsOf(application))
@@ -66,9 +79,9 @@ export const koaSubjects: readonly Subject[] = Object.entries(versions).map(([na
     else if (mount !== 'last') app.use(middleware)
     route(app, application)
     if (mount === 'last') app.use(middleware)
-    const server = http.createServer(app.callback())
+    const server = create(app.callback())
     if (answersItself.includes(mount)) middleware.watch(server)
-    if (application.webSocket) echo(new WebSocketServer({ server }))
+    if (application.webSocket) echo(new WebSocketServer({ server: server as http.Server }))
     return running(server, middleware.drain)
   },
 }))
