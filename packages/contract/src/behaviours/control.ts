@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { room } from '../behaviour.js'
-import { type Answer, eventually, type Stage } from '../stage.js'
+import type { Answer } from '../clients.js'
+import { eventually, type Stage } from '../stage.js'
 
 /** What the kubelet asks for, and what others get who ask for it. */
 export const control = room('Control endpoints', ['endpoints'], {

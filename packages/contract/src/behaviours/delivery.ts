@@ -1,7 +1,8 @@
 import { strict as assert } from 'node:assert'
 import { room } from '../behaviour.js'
+import type { Answer } from '../clients.js'
 import { big } from '../routes.js'
-import type { Answer, Stage } from '../stage.js'
+import type { Stage } from '../stage.js'
 
 /** About what a slow but willing reader takes: 20 MB in half a second. */
 const pace = 256 * 1024

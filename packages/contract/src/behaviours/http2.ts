@@ -2,7 +2,8 @@ import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
 import { type ClientHttp2Session, constants } from 'node:http2'
 import { room } from '../behaviour.js'
-import { type Answer, answerOf, type Stage } from '../stage.js'
+import { type Answer, answerOf } from '../clients.js'
+import type { Stage } from '../stage.js'
 
 /** What is peculiar to HTTP/2. */
 export const http2 = room('HTTP/2', ['http2'], {

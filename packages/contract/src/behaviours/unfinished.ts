@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { room } from '../behaviour.js'
-import { answerOf } from '../stage.js'
+import { answerOf } from '../clients.js'
 
 /** What clients leave half done must not hold the process; what they go on with must not be cut. */
 export const unfinished = room('Connections without a whole request', [], {
