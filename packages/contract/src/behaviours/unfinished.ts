@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { room } from '../behaviour.js'
+import { each, room } from '../behaviour.js'
 import { answerOf } from '../clients.js'
 
 /** What clients leave half done must not hold the process; what they go on with must not be cut. */
@@ -9,21 +9,23 @@ export const unfinished = room('Connections without a whole request', [], {
     await stage.endsClean()
   },
 
-  'one that sent half a request line does not hold the end': [
-    'http1',
-    async (stage) => {
-      ;(await stage.wire()).send('GET /')
-      await stage.endsClean()
-    },
-  ],
-
-  'one that sent half a header does not hold the end': [
-    'http1',
-    async (stage) => {
-      ;(await stage.wire()).send('GET / HTTP/1.1\r\nHost: pod\r\nX-Half: ')
-      await stage.endsClean()
-    },
-  ],
+  ...each(
+    [
+      ['half a request line', 'GET /'],
+      ['a request line alone', 'GET / HTTP/1.1\r\n'],
+      ['half a header', 'GET / HTTP/1.1\r\nHost: pod\r\nX-Half: '],
+    ] as const,
+    ([what, bytes]) => [
+      `one that sent ${what} does not hold the end`,
+      [
+        'http1',
+        async (stage) => {
+          ;(await stage.wire()).send(bytes)
+          await stage.endsClean()
+        },
+      ],
+    ],
+  ),
 
   'one that sent half a header after a whole request does not hold the end': [
     'http1',
@@ -81,27 +83,28 @@ export const unfinished = room('Connections without a whole request', [], {
     },
   ],
 
-  'a TLS handshake that never begins does not hold the end': [
-    'tls',
-    async (stage) => {
-      await stage.bareWire()
-      await stage.endsClean()
-    },
-  ],
-
-  'a TLS handshake that stops after its first bytes does not hold the end': [
-    'tls',
-    async (stage) => {
+  ...each(
+    [
+      ['never begins', ''],
       // A record header that promises a ClientHello of 512 bytes, and its first two.
-      ;(await stage.bareWire()).send('\x16\x03\x01\x02\x00\x01\x00')
-      await stage.endsClean()
-    },
-  ],
+      ['stops after its first bytes', '\x16\x03\x01\x02\x00\x01\x00'],
+    ] as const,
+    ([how, bytes]) => [
+      `a TLS handshake that ${how} does not hold the end`,
+      [
+        'tls',
+        async (stage) => {
+          ;(await stage.bareWire()).send(bytes)
+          await stage.endsClean()
+        },
+      ],
+    ],
+  ),
 
-  'an HTTP/2 session that never sent its preface does not hold the end': [
+  'an HTTP/2 session that sent half its preface does not hold the end': [
     'http2',
     async (stage) => {
-      await stage.bareWire()
+      ;(await stage.bareWire()).send('PRI * HTTP/2.0\r\n')
       await stage.endsClean()
     },
   ],
