@@ -65,6 +65,7 @@ export function routesOf(held: Held): Route[] {
   })
   get('/big', () => body)
   get('/piped', () => Readable.from(Array.from({ length: 20 }, () => body.subarray(0, big / 20))))
+  get('/parts', () => Readable.from(['one', 'two', 'three']))
   get('/nothing', () => ({ status: 204 }))
   get('/same', () => ({ status: 304 }))
   get('/throws', () => {

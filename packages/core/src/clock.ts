@@ -37,14 +37,14 @@ export async function within<T>(clock: Clock, ms: number, promise: Promise<T>): 
   }
 }
 
-/** Waits until `done`, but no longer than `limit()` milliseconds, asking again every `pause` milliseconds. */
+/** Waits until `done`, but no longer than `limit()` milliseconds, asking again after `pause()` milliseconds each time. */
 export async function until(
   clock: Clock,
-  pause: number,
+  pause: () => number,
   limit: () => number,
   done: () => boolean | Promise<boolean>,
 ): Promise<void> {
   while (!(await done()) && limit() > 0) {
-    await new Promise<void>((resolve) => clock.after(Math.min(pause, limit()), resolve, true))
+    await new Promise<void>((resolve) => clock.after(Math.min(pause(), limit()), resolve, true))
   }
 }

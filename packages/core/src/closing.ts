@@ -38,7 +38,12 @@ export async function close(parts: Closing): Promise<Closed> {
   }
   traffic.servers.unlisten()
   // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
-  await until(clock, pause, half(), () => traffic.survey(clock.now()).busy === 0 && tasks.size === 0)
+  await until(
+    clock,
+    () => pause,
+    half(),
+    () => traffic.survey(clock.now()).busy === 0 && tasks.size === 0,
+  )
   const unfinishedTasks = tasks.names
   // The framework's own close waits for its connections, and some never end by themselves: both at the same time.
   // And an onDrain hook may still use what an onClose hook closes.
@@ -65,6 +70,6 @@ async function partWithClients(
     return traffic.connections === 0 || (traffic.survey(clock.now()).busy === 0 && clock.now() >= patience)
   }
   // Requests that are still there after the first wait are over their time.
-  if (traffic.survey(clock.now()).busy === 0) await until(clock, pause, limit, gone)
+  if (traffic.survey(clock.now()).busy === 0) await until(clock, () => pause, limit, gone)
   return traffic.destroy(begun)
 }

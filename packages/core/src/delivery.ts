@@ -1,10 +1,15 @@
 import { readFile } from 'node:fs/promises'
-import { type Clock, until } from './clock.js'
+import { type Clock, until, within } from './clock.js'
 
 /** Where there is no /proc, the kernel is given this many milliseconds to send what it holds. */
 const linger = 250
-/** The kernel tells nobody when a queue runs empty, so it has to be asked. */
+/** The kernel tells nobody when a queue runs empty, so it has to be asked: after so many milliseconds … */
 const pause = 20
+/**
+ * … or, where that is longer, so many times what the last answer took. It searches the sockets of the whole node for those of
+ * the pod, and the pod has its processor to send with.
+ */
+const rest = 9
 /** LISTEN in the kernel's numbering (include/net/tcp_states.h) … */
 const listening = '0A'
 /** … and FIN_WAIT1, LAST_ACK, CLOSING: our FIN is sent and not acknowledged. It counts as a byte, but is none of a response. */
@@ -22,22 +27,22 @@ const finSent = ['04', '09', '0B']
  */
 export async function delivered(clock: Clock, ports: readonly number[], left: () => number): Promise<number> {
   if (ports.length === 0) return 0
-  let bytes = await queuedBytes(ports)
-  if (bytes === undefined) {
-    const end = clock.now() + linger
-    await until(
-      clock,
-      linger,
-      () => Math.min(left(), end - clock.now()),
-      () => false,
-    )
-    return 0
-  }
-  await until(clock, pause, left, async () => {
-    bytes = await queuedBytes(ports)
-    return !bytes
-  })
-  return bytes ?? 0
+  let bytes: number | undefined
+  let took = 0
+  await until(
+    clock,
+    () => Math.max(pause, rest * took),
+    left,
+    async () => {
+      const asked = clock.now()
+      bytes = await queuedBytes(ports)
+      took = clock.now() - asked
+      return !bytes
+    },
+  )
+  if (bytes !== undefined) return bytes
+  await within(clock, Math.min(left(), linger), new Promise(() => {}))
+  return 0
 }
 
 async function queuedBytes(ports: readonly number[]): Promise<number | undefined> {

@@ -20,7 +20,7 @@ export const counting = room('The count of requests in flight', ['inFlight'], {
   ...leavesNone('a 404', [], (stage) => stage.ask('/nowhere')),
   ...leavesNone('a handler that throws', [], (stage) => stage.ask('/throws')),
   ...leavesNone('a handler that rejects', [], (stage) => stage.ask('/rejects')),
-  ...leavesNone('a stream', [], (stage) => stage.ask('/piped')),
+  ...leavesNone('a stream', [], (stage) => stage.ask('/parts')),
   ...leavesNone('an upload', [], (stage) => stage.ask('/upload', { method: 'POST', body: 'body' })),
   ...leavesNone('a response that its handler destroys', [], (stage) => stage.ask('/destroys').catch(() => 'destroyed')),
   ...leavesNone('a client that hangs up before the answer', [], hangUp('/silent')),

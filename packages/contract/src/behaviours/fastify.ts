@@ -159,7 +159,7 @@ export const fastify = room('Fastify', ['fastify'], {
 
   ...each(['idle', false] as const, (forceCloseConnections) => [
     `closed by hand with forceCloseConnections: ${forceCloseConnections}, it does not wait for five hundred idle clients`,
-    ['http1', { fastify: () => ({ options: { forceCloseConnections } }) }, closesByHand],
+    ['plain', { fastify: () => ({ options: { forceCloseConnections } }) }, closesByHand],
   ]),
 
   'requests on every address that listen({ host: "localhost" }) opens are counted and answered': [
