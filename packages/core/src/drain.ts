@@ -3,8 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import type { Handler } from './endpoints.js'
 import { describe, type Hook, type HookOptions, Hooks } from './hooks.js'
-import { type Logger, progressLine } from './log.js'
+import { budgetLine, type Logger, progressLine } from './log.js'
 import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import { checkKeepAlive } from './presets.js'
 import type { DrainReport } from './report.js'
 import type { DrainEvents, DrainState, DrainStatus, StartOptions } from './states.js'
 import { type TaskOptions, Tasks } from './tasks.js'
@@ -36,13 +37,25 @@ export class Drain extends EventEmitter<DrainEvents> {
   readonly #frameworks: Hooks
   readonly #termination: Termination
   readonly #unregister: () => void
+  #introduced = false
 
   constructor(options: DrainOptions = {}) {
     super()
     this.#options = resolveOptions(options)
-    const { budget, clock, logger, hookTimeout, keepAliveCap, settle, signals, errors } = this.#options
+    const { budget, clock, logger, hookTimeout, keepAliveCap, settle, signals, errors, behind } = this.#options
     const look = (): void => this.#termination.look()
-    this.#traffic = new Traffic({ clock, keepAliveCap, quiet: settle.quiet, ramp: settle.min, onIdle: look })
+    this.#traffic = new Traffic({
+      clock,
+      keepAliveCap,
+      quiet: settle.quiet,
+      ramp: settle.min,
+      onIdle: look,
+      onListening: (server) => {
+        if (!this.#introduced) logger.info(budgetLine(this.#options))
+        this.#introduced = true
+        checkKeepAlive(server, behind, logger)
+      },
+    })
     this.#tasks = new Tasks(logger, look)
     this.#onDrain = new Hooks('onDrain', clock, logger, hookTimeout)
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
@@ -68,6 +81,7 @@ export class Drain extends EventEmitter<DrainEvents> {
         if ('error' in cause) void this.#termination.endFor(cause)
         else logger.error(`second ${cause.signal}, exiting now: ${this.#progress()}`)
       },
+      warn: (message) => logger.warn(message),
     })
     void this.#termination.report.then((report) => {
       this.#unregister()

@@ -33,6 +33,22 @@ function list(requests: readonly OpenRequest[]): string {
   return shown.join(', ')
 }
 
+/** How the grace period is shared out, in one line. */
+export function budgetLine(times: {
+  gracePeriod: number
+  reserve: number
+  closing: number
+  settle: { min: number }
+  behind: string
+}): string {
+  const { gracePeriod, reserve, closing, settle, behind } = times
+  return (
+    `of ${seconds(gracePeriod)} grace period, ${seconds(gracePeriod - reserve - closing)} for requests ` +
+    `(at least ${seconds(settle.min)} until ${behind} has stopped sending), ${seconds(closing)} for closing, ` +
+    `${seconds(reserve)} in reserve`
+  )
+}
+
 /** What is still open, in one line: the answer to "why is this pod still there?". */
 export function progressLine(status: {
   state: string

@@ -1,12 +1,16 @@
 import { type Clock, systemClock } from './clock.js'
 import { type Logger, namedLogger } from './log.js'
+import { type Behind, presets } from './presets.js'
 import { type ExitSource, nodeProcess, type Signal, supportedSignals } from './signals.js'
 import { boolean, duration, fail, knownKeys, method, plainObject } from './validate.js'
 
 /** How long a drain waits for the load balancers to stop sending. It is over when `min` has passed, no request
  * arrived for `quiet`, and nothing is in flight. */
 export interface SettleOptions {
-  /** Milliseconds that pass in any case. kube-proxy alone needs up to 1.2 s to learn of a change. @default 5000 */
+  /**
+   * Milliseconds that pass in any case. kube-proxy alone needs up to 1.2 s to learn of a change.
+   * @default what `behind` needs, or 5000
+   */
   min?: number
   /** Milliseconds without a new request. @default 1000 */
   quiet?: number
@@ -24,6 +28,8 @@ export interface DrainOptions {
   reserve?: number
   /** Milliseconds of the budget kept for closing the framework and the `onClose` hooks. @default 5000, or a fifth of a shorter grace period */
   closing?: number
+  /** What sends to the pod. It sets `settle.min`, and is compared with the server's `keepAliveTimeout`. @default 'kube-proxy' */
+  behind?: Behind
   /** The wait for load balancers. */
   settle?: SettleOptions
   /** The longest that an idle connection is kept because its client was promised keep-alive, and that an upload may stall. @default 5000 */
@@ -48,7 +54,9 @@ export interface DrainOptions {
 export interface ResolvedOptions {
   readonly budget: number
   readonly gracePeriod: number
+  readonly reserve: number
   readonly closing: number
+  readonly behind: Behind
   readonly settle: Required<SettleOptions>
   readonly keepAliveCap: number
   readonly hookTimeout: number
@@ -65,6 +73,7 @@ export const drainOptionNames: readonly (keyof DrainOptions)[] = [
   'terminationGracePeriodSeconds',
   'reserve',
   'closing',
+  'behind',
   'settle',
   'keepAliveCap',
   'hookTimeout',
@@ -88,6 +97,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   const {
     reserve = 1000,
     closing = Math.min(5000, gracePeriod / 5),
+    behind = 'kube-proxy',
     settle = {},
     keepAliveCap = 5000,
     hookTimeout = 5000,
@@ -100,7 +110,10 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   } = options
   plainObject('settle', settle)
   knownKeys('option of `settle`', settle, ['min', 'quiet'])
-  const { min = 5000, quiet = 1000 } = settle
+  if (!Object.hasOwn(presets, behind)) {
+    fail(RangeError, `Expected \`behind\` to be one of ${Object.keys(presets).join(', ')}`, behind)
+  }
+  const { min = presets[behind].settle, quiet = 1000 } = settle
   duration('reserve', reserve)
   duration('closing', closing)
   duration('settle.min', min)
@@ -113,11 +126,14 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   for (const name of ['now', 'after'] as const) method('clock', clock, name)
   method('process', process, 'register')
   if (signals !== false) checkSignals(signals)
-  checkFit({ gracePeriod, reserve, closing, min, quiet })
+  const byPreset = settle.min === undefined && options.behind !== undefined
+  checkFit({ gracePeriod, reserve, closing, min, quiet }, byPreset ? ` (for \`behind: '${behind}'\`)` : '')
   return {
     budget: gracePeriod - reserve,
     gracePeriod,
+    reserve,
     closing,
+    behind,
     settle: { min, quiet },
     keepAliveCap,
     hookTimeout,
@@ -152,7 +168,11 @@ function checkSignals(signals: unknown): void {
   }
 }
 
-function checkFit(times: { gracePeriod: number; reserve: number; closing: number; min: number; quiet: number }): void {
+/** @param why where `settle.min` comes from, if not from the options */
+function checkFit(
+  times: { gracePeriod: number; reserve: number; closing: number; min: number; quiet: number },
+  why: string,
+): void {
   const { gracePeriod, reserve, closing } = times
   const [name, wait] = times.min >= times.quiet ? ['settle.min', times.min] : ['settle.quiet', times.quiet]
   const needed = wait + closing + reserve
@@ -160,7 +180,7 @@ function checkFit(times: { gracePeriod: number; reserve: number; closing: number
   const room = gracePeriod - closing - reserve
   const lower = room > 0 ? `lower \`${name}\` to at most ${room}` : 'lower `closing` and `reserve`'
   throw new RangeError(
-    `\`${name}\` ${wait} + \`closing\` ${closing} + \`reserve\` ${reserve} = ${needed} ms, ` +
+    `\`${name}\` ${wait}${name === 'settle.min' ? why : ''} + \`closing\` ${closing} + \`reserve\` ${reserve} = ${needed} ms, ` +
       `but \`terminationGracePeriodSeconds\` ${gracePeriod / 1000} gives ${gracePeriod} ms: ` +
       `${lower}, or raise \`terminationGracePeriodSeconds\` (here and in the pod's spec) to at least ${Math.ceil(needed / 1000)}`,
   )

@@ -11,6 +11,8 @@ const owners = new WeakMap<net.Server, Servers>()
 
 /** What happens on a server. */
 export interface ServerEvents {
+  /** It accepts connections now. */
+  listening(server: net.Server): void
   connection(socket: Socket, server: net.Server): void
   /** A TLS handshake is to begin. */
   handshake(): void
@@ -80,6 +82,7 @@ export class Servers {
     if (!owner) {
       owners.set(server, this)
       this.#servers.set(server, this.#listenTo(server))
+      if (server.listening) this.#events.listening(server)
     }
     const known = this.#servers.get(server)
     if (answer && known) {
@@ -131,12 +134,13 @@ export class Servers {
   }
 
   #listenTo(server: net.Server): Watched {
-    const { connection, request, upgrade, session, stream } = this.#events
+    const { listening, connection, request, upgrade, session, stream } = this.#events
     const stops: (() => void)[] = []
     const on = (event: string, listener: (...args: never[]) => void): void => {
       server.on(event, listener as () => void)
       stops.push(() => server.removeListener(event, listener as () => void))
     }
+    on('listening', () => listening(server))
     const onConnection = (socket: Socket): void => connection(socket, server)
     const onlyHttp1 = server instanceof http.Server || server instanceof https.Server
     if (server instanceof tls.Server) {

@@ -1,4 +1,5 @@
 import closeWithGrace from 'close-with-grace'
+import { warningOfFirstProcess } from './first-process.js'
 
 /** A signal that can be caught and that close-with-grace knows. */
 export type Signal = Extract<closeWithGrace.AllEvents, `SIG${string}`>
@@ -30,6 +31,8 @@ export interface ExitListener {
   end(cause: ExitCause): Promise<boolean>
   /** A further error while the end is under way, or the signal that now forces it. */
   again(cause: ExitCause): void
+  /** Something about the process that may keep signals from the drain, or the drain from its end. */
+  warn?(message: string): void
 }
 
 /** Where signals and fatal errors come from, and how the process exits. Replace it in tests. */
@@ -53,12 +56,28 @@ let ending = false
 /** The process itself, through close-with-grace, installed once for all drains. */
 export const nodeProcess: ExitSource = {
   register(listener) {
+    warn(listener)
     listeners.add(listener)
     install()
     return () => {
       if (listeners.delete(listener)) install()
     }
   },
+}
+
+/** Only the first drain: the others would say the same. */
+function warn(listener: ExitListener): void {
+  if (listeners.size > 0 || listener.signals.length === 0) return
+  const first = warningOfFirstProcess()
+  if (first !== undefined) listener.warn?.(first)
+  for (const signal of listener.signals) warnOfOthers(listener, signal, process.listeners(signal))
+}
+
+/** APM agents and the like: not ours to remove. */
+function warnOfOthers(listener: ExitListener, signal: Signal, others: readonly { readonly name: string }[]): void {
+  if (others.length === 0) return
+  const names = others.map(({ name }) => name || 'without a name').join(', ')
+  listener.warn?.(`${signal} has other listeners (${names}): if one of them exits the process, it cuts the drain short`)
 }
 
 function events(): Set<closeWithGrace.AllEvents> {
@@ -87,6 +106,11 @@ function install(): void {
     },
     ({ signal, err }) => {
       ending = true
+      // All but the last, which close-with-grace has just installed, are somebody else's.
+      if (signal !== undefined) {
+        const others = process.listeners(signal).slice(0, -1)
+        for (const listener of [...listeners].slice(0, 1)) warnOfOthers(listener, signal as Signal, others)
+      }
       holdBackSecond(wanted, signal !== undefined)
       return endAll(signal !== undefined ? { signal: signal as Signal } : { error: err })
     },

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import type { Socket } from 'node:net'
+import type { Server as AnyServer, Socket } from 'node:net'
 import type { Carrier, OpenOnCarrier } from './carrier.js'
 import type { Clock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
@@ -28,6 +28,8 @@ export interface TrafficOptions {
   readonly ramp: number
   /** Called, while draining, when a request ended and none is left in flight. */
   readonly onIdle: () => void
+  /** Called when a server that it watches listens. */
+  readonly onListening: (server: AnyServer) => void
 }
 
 /** Counts the requests in flight on any number of servers, and leads their clients away while draining. */
@@ -35,6 +37,7 @@ export class Traffic {
   readonly #options: TrafficOptions
   /** The servers the requests come from. */
   readonly servers: Servers = new Servers({
+    listening: (server) => this.#options.onListening(server),
     connection: (socket, server) => {
       if (!connectionOf(socket)) this.#connect(socket, server as Server)
     },

@@ -1,0 +1,48 @@
+import type { Server } from 'node:http'
+import type { Server as AnyServer } from 'node:net'
+import { type Logger, seconds } from './log.js'
+
+/** What sends to the pod: how long it needs to learn that the pod goes, and how long it keeps an idle connection to it. */
+export interface Preset {
+  /** The default of `settle.min`, in milliseconds. */
+  readonly settle: number
+  /** Milliseconds after which it closes an idle connection; undefined if it keeps none of its own. */
+  readonly idle?: number
+}
+
+/** What stands in front of the pod. */
+export type Behind = 'none' | 'kube-proxy' | 'ingress-nginx' | 'envoy' | 'gke-neg' | 'aws-alb' | 'aws-nlb'
+
+/**
+ * - `none`: nothing that has to learn, as for a queue worker.
+ * - `kube-proxy`: syncs at most once a second after the EndpointSlice has changed, and keeps no connection.
+ * - `ingress-nginx`: syncs about every 3.3 s and its workers every second; `upstream-keepalive-timeout` is 60 s.
+ * - `envoy` (Istio, Envoy Gateway, Contour): pushed within seconds; the upstream `idle_timeout` is 1 h.
+ * - `gke-neg`: Google's cure for 502s of container-native load balancing is to wait 40 s; it keeps connections for 600 s.
+ * - `aws-alb`: target deregistration takes up to half a minute to be seen everywhere; the idle timeout is 60 s.
+ * - `aws-nlb`: keeps sending for two minutes (aws-load-balancer-controller#2366); the idle timeout of TCP is 350 s.
+ */
+export const presets: Readonly<Record<Behind, Preset>> = {
+  none: { settle: 0 },
+  'kube-proxy': { settle: 5000 },
+  'ingress-nginx': { settle: 15_000, idle: 60_000 },
+  envoy: { settle: 5000, idle: 3_600_000 },
+  'gke-neg': { settle: 40_000, idle: 600_000 },
+  'aws-alb': { settle: 30_000, idle: 60_000 },
+  'aws-nlb': { settle: 120_000, idle: 350_000 },
+}
+
+/**
+ * Warns of a server that closes idle connections before the load balancer does: sooner or later a request meets the
+ * closing, and its client gets a 502, drain or no drain.
+ */
+export function checkKeepAlive(server: AnyServer, behind: Behind, logger: Logger): void {
+  const { idle } = presets[behind]
+  const { keepAliveTimeout } = server as Partial<Server>
+  // 0 is no timeout at all; HTTP/2 has none.
+  if (idle === undefined || !keepAliveTimeout || keepAliveTimeout > idle) return
+  logger.warn(
+    `\`keepAliveTimeout\` of the server is ${seconds(keepAliveTimeout)}, but ${behind} keeps idle connections for ` +
+      `${seconds(idle)} and will send on one that is just being closed: set it to ${idle + 5000} (milliseconds) or more`,
+  )
+}
