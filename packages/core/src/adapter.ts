@@ -1,15 +1,35 @@
 import type { Server } from 'node:net'
+import { defaultSocket, listenForControl } from './control.js'
 import { Drain, type WatchOptions } from './drain.js'
-import { type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoint-options.js'
-import { controlEndpoints, type Handler } from './endpoints.js'
+import {
+  type EndpointOptions,
+  endpointOptionNames,
+  type ResolvedEndpoints,
+  resolveEndpoints,
+} from './endpoint-options.js'
+import { answerer, type Handler } from './endpoints.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
-import { knownKeys, plainObject } from './validate.js'
+import { fail, knownKeys, plainObject } from './validate.js'
 
 /** The options of every adapter: those of the drain and those of the control endpoints. */
 export interface AdapterOptions extends DrainOptions, EndpointOptions {
   /** A drain to share with another application or a queue worker, in place of one of its own. */
   drain?: Drain
+  /**
+   * A TCP port of their own for the control endpoints, in plain HTTP, answered to the very end; the application's port then
+   * has none of them. Point probes and hook there.
+   * @default none: they are on the application's port
+   */
+  controlPort?: number
+  /**
+   * A unix socket for the hook without network, `podrain-prestop`: the path, or `true` for /tmp/podrain.sock. Whoever may
+   * write to the file may drain; that is the user of this process.
+   * @default none
+   */
+  controlSocket?: string | boolean
 }
+
+const ownOptionNames = ['drain', 'controlPort', 'controlSocket'] as const
 
 export interface Attachment {
   readonly drain: Drain
@@ -30,8 +50,9 @@ export interface Attachment {
  */
 export function attach(options: AdapterOptions = {}, server?: { server: Server } & WatchOptions): Attachment {
   plainObject('options', options)
-  const { drain: shared, ...rest } = options
-  knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, 'drain'])
+  const { drain: shared, controlPort, controlSocket = false, ...rest } = options
+  knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, ...ownOptionNames])
+  checkControl(controlPort, controlSocket)
   const [drainOptions, endpointOptions] = split(rest)
   if (shared !== undefined && !(shared instanceof Drain)) {
     throw new TypeError(
@@ -42,9 +63,9 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
   if (extra !== undefined) {
     throw new TypeError(`Option \`${extra}\` came together with \`drain\`: give it to the Drain that you pass`)
   }
-  resolveEndpoints(endpointOptions) // before the Drain, which takes the signals over
+  const endpoints = resolveEndpoints(endpointOptions) // before the Drain, which takes the signals over
   const drain = shared ?? new Drain(drainOptions)
-  const answer = controlEndpoints(drain, endpointOptions)
+  const answer = answererOf(drain, endpoints, controlPort, controlSocket)
   const watch: Attachment['watch'] = (server, options) => void drain.watch(server, { ...options, answer })
   if (server) {
     try {
@@ -70,6 +91,34 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
       }
       return answer(request, response)
     },
+  }
+}
+
+/** What answers on the application's own port, beside the listeners of its own that it opens. */
+function answererOf(
+  drain: Drain,
+  endpoints: ResolvedEndpoints,
+  port: number | undefined,
+  socket: string | boolean,
+): Handler {
+  if (socket !== false) {
+    // Behind a file nobody needs a token, and the hook knows no other paths.
+    const { paths } = resolveEndpoints({})
+    const path = socket === true ? defaultSocket : socket
+    listenForControl(drain, answerer(drain, { ...endpoints, paths, tokens: [] }), { path })
+  }
+  const answer = answerer(drain, endpoints)
+  if (port === undefined) return answer
+  listenForControl(drain, answer, { port })
+  return () => false
+}
+
+function checkControl(port: unknown, socket: unknown): void {
+  if (port !== undefined && !(Number.isInteger(port) && (port as number) >= 0 && (port as number) < 65_536)) {
+    fail(RangeError, 'Expected `controlPort` to be a TCP port, 0 to 65535', port)
+  }
+  if (typeof socket !== 'boolean' && (typeof socket !== 'string' || socket === '')) {
+    fail(TypeError, 'Expected `controlSocket` to be the path of a unix socket, or true', socket)
   }
 }
 

@@ -15,12 +15,12 @@ const quietly = 60_000
  * that came through a proxy is refused, and with a token every caller that does not have it.
  */
 export class Admission {
-  readonly #token: Buffer | undefined
+  readonly #tokens: readonly Buffer[]
   readonly #logger: Logger
   readonly #spokeAt = new Map<string, number>()
 
-  constructor(token: string | undefined, logger: Logger) {
-    this.#token = token === undefined ? undefined : digest(`Bearer ${token}`)
+  constructor(tokens: readonly string[], logger: Logger) {
+    this.#tokens = tokens.map((token) => digest(`Bearer ${token}`))
     this.#logger = logger
   }
 
@@ -29,12 +29,21 @@ export class Admission {
     const header = Object.keys(request.headers).find(
       (name) => proxyHeaders.includes(name) || proxyPrefixes.some((prefix) => name.startsWith(prefix)),
     )
-    if (header !== undefined) return this.#refuse(request, endpoint, `it came through a proxy (header ${header})`)
-    // Digests are of one length, as a comparison in constant time wants.
-    if (this.#token && !timingSafeEqual(this.#token, digest(request.headers.authorization ?? ''))) {
-      return this.#refuse(request, endpoint, 'its `Authorization: Bearer` is not the `token`')
+    if (header !== undefined) {
+      const remedy = 'the kubelet calls the pod itself (lifecycle.preStop.httpGet); keep this path out of the Ingress'
+      return this.#refuse(request, endpoint, `it came through a proxy (header ${header}); ${remedy}`)
+    }
+    if (this.#tokens.length > 0 && !this.#knows(request.headers.authorization ?? '')) {
+      const remedy = 'the hook needs httpHeaders: [{ name: Authorization, value: Bearer <token> }]'
+      return this.#refuse(request, endpoint, `its \`Authorization: Bearer\` is not the \`token\`; ${remedy}`)
     }
     return true
+  }
+
+  /** Digests are of one length, as a comparison in constant time wants; and no token is found sooner than another. */
+  #knows(authorization: string): boolean {
+    const given = digest(authorization)
+    return this.#tokens.reduce((known, token) => timingSafeEqual(token, given) || known, false)
   }
 
   #refuse(request: IncomingMessage, endpoint: string, why: string): false {

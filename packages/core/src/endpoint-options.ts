@@ -24,8 +24,12 @@ export interface EndpointOptions {
    * Kubernetes sends to a terminating pod that is ready if there is no other (KEP-1669). @default 'fail'
    */
   readyzWhileDraining?: 'fail' | 'pass'
-  /** If set, `/prestop` and `/drainz` want `Authorization: Bearer <token>`, from the hook's `httpHeaders`. */
-  token?: string
+  /**
+   * If set, `/prestop` and `/drainz` want `Authorization: Bearer <token>`, from the hook's `httpHeaders`. Of a list any will
+   * do, so that a token can be changed without a moment in which pods and manifest disagree.
+   * @default the environment variable PODRAIN_TOKEN, or none
+   */
+  token?: string | readonly string[]
 }
 
 export const endpointOptionNames: readonly (keyof EndpointOptions)[] = [
@@ -42,7 +46,8 @@ const endpointNames = ['readyz', 'livez', 'prestop', 'drainz'] as const
 export interface ResolvedEndpoints
   extends Required<Pick<EndpointOptions, 'checks' | 'checkTimeout' | 'readyzWhileDraining'>> {
   readonly paths: ReadonlyMap<string, keyof EndpointPaths>
-  readonly token: string | undefined
+  /** Empty if none is wanted. */
+  readonly tokens: readonly string[]
 }
 
 /**
@@ -50,7 +55,7 @@ export interface ResolvedEndpoints
  * @throws {TypeError | RangeError} an option of the wrong type, a path without a leading `/`, two endpoints on one path
  */
 export function resolveEndpoints(options: EndpointOptions): ResolvedEndpoints {
-  const { endpoints = {}, checks = {}, checkTimeout = 800, readyzWhileDraining = 'fail', token } = options
+  const { endpoints = {}, checks = {}, checkTimeout = 800, readyzWhileDraining = 'fail' } = options
   plainObject('endpoints', endpoints)
   knownKeys('endpoint', endpoints, endpointNames)
   plainObject('checks', checks)
@@ -60,9 +65,6 @@ export function resolveEndpoints(options: EndpointOptions): ResolvedEndpoints {
   duration('checkTimeout', checkTimeout)
   if (readyzWhileDraining !== 'fail' && readyzWhileDraining !== 'pass') {
     fail(TypeError, "Expected `readyzWhileDraining` to be 'fail' or 'pass'", readyzWhileDraining)
-  }
-  if (token !== undefined && (typeof token !== 'string' || token === '')) {
-    fail(TypeError, 'Expected `token` to be a string that is not empty (is the environment variable set?)', token)
   }
   const paths = new Map<string, keyof EndpointPaths>()
   for (const name of endpointNames) {
@@ -79,5 +81,16 @@ export function resolveEndpoints(options: EndpointOptions): ResolvedEndpoints {
     paths.set(path, name)
   }
 
-  return { paths, checks, checkTimeout, readyzWhileDraining, token }
+  return { paths, checks, checkTimeout, readyzWhileDraining, tokens: tokensOf(options.token) }
+}
+
+function tokensOf(option: unknown): string[] {
+  const [name, token] =
+    option === undefined ? ['the environment variable PODRAIN_TOKEN', process.env.PODRAIN_TOKEN] : ['`token`', option]
+  if (token === undefined) return []
+  const tokens: unknown[] = Array.isArray(token) ? token : [token]
+  // An empty one would be let in, by everybody who sends an empty one.
+  if (tokens.length > 0 && tokens.every((each) => typeof each === 'string' && each.trim() !== ''))
+    return tokens as string[]
+  fail(TypeError, `Expected ${name} to be a string that is not empty, or a list of them (is the variable set?)`, token)
 }

@@ -2,7 +2,12 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { Admission } from './admission.js'
 import { Checks } from './checks.js'
 import type { Drain } from './drain.js'
-import { type EndpointOptions, type EndpointPaths, resolveEndpoints } from './endpoint-options.js'
+import {
+  type EndpointOptions,
+  type EndpointPaths,
+  type ResolvedEndpoints,
+  resolveEndpoints,
+} from './endpoint-options.js'
 import { routeOf } from './request.js'
 
 /** Answers the request and says so, or leaves it to the application. */
@@ -18,9 +23,14 @@ const maxWaiting = 8
  * @throws {TypeError | RangeError} as `resolveEndpoints`
  */
 export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): Handler {
-  const { paths, checks, checkTimeout, readyzWhileDraining, token } = resolveEndpoints(options)
+  return answerer(drain, resolveEndpoints(options))
+}
+
+/** The same with options that have been resolved. */
+export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
+  const { paths, checks, checkTimeout, readyzWhileDraining, tokens } = options
   const readiness = new Checks(checks, checkTimeout, drain.logger)
-  const admission = new Admission(token, drain.logger)
+  const admission = new Admission(tokens, drain.logger)
   let waiting = 0
 
   const answers: Record<keyof EndpointPaths, Answer> = {

@@ -155,7 +155,12 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
     'a path of its own',
   ],
   ['endpoints: false', { endpoints: false }, '`endpoints`', '`false`', 'to be an object'],
-  ['an empty token', { token: '' }, '`token`', "''", 'is the environment variable set?'],
+  ['an empty token', { token: '' }, '`token`', "''", 'is the variable set?'],
+  ['an empty token among others', { token: ['secret', ''] }, '`token`', 'not empty, or a list of them'],
+  ['an empty list of tokens', { token: [] }, '`token`', '`[]`', 'or a list of them'],
+  ['a control port out of range', { controlPort: 65_536 }, '`controlPort`', '`65536`', '0 to 65535'],
+  ['a control port as text', { controlPort: '9090' }, '`controlPort`', "'9090'"],
+  ['an empty control socket', { controlSocket: '' }, '`controlSocket`', "''", 'the path of a unix socket, or true'],
   ['a token that is no text', { token: 1234 }, '`token`', '`1234`', 'a string that is not empty'],
   ['a check that is no function', { checks: { db: true } }, '`checks.db`', '`true`', 'to be a function'],
   ['readyzWhileDraining: true', { readyzWhileDraining: true }, '`readyzWhileDraining`', '`true`', "'fail' or 'pass'"],
@@ -216,6 +221,7 @@ describe('a bad option is refused before anything is installed, and the message 
 describe('good options', () => {
   test.each<[name: string, options: AdapterOptions]>([
     ['none', {}],
+    ['several tokens', { token: ['old', 'new'] }],
     ['undefined for any', { settle: undefined, token: undefined, endpoints: undefined, logger: undefined } as object],
     ['zeros', { reserve: 0, closing: 0, settle: { min: 0, quiet: 0 }, keepAliveCap: 0, hookTimeout: 0 }],
     [

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AskOptions, ask, Client, FakeClock, FakeProcess, gate, type Pod, serve, turns } from './support.js'
 
 const slow = {
@@ -390,6 +390,36 @@ describe('who may drain', () => {
     await expect.poll(() => drain.state).toBe('draining')
     clock.advance(1100)
     expect((await caller.reply).status).toBe(200)
+  })
+
+  test('of several tokens each is admitted, so that one can be replaced', async () => {
+    const { port } = await start({ token: ['old', 'new'] })
+    for (const [token, status] of [
+      ['old', 200],
+      ['new', 200],
+      ['other', 404],
+    ] as const) {
+      expect((await ask(port, '/drainz', { headers: { authorization: `Bearer ${token}` } })).status, token).toBe(status)
+    }
+  })
+
+  test('the token comes from the environment where no option names it', async () => {
+    vi.stubEnv('PODRAIN_TOKEN', 'from the environment')
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const { port } = await start()
+    expect((await ask(port, '/drainz')).status).toBe(404)
+    const headers = { authorization: 'Bearer from the environment' }
+    expect((await ask(port, '/drainz', { headers })).status).toBe(200)
+  })
+
+  test('a refusal says what the manifest must say', async () => {
+    const { port, log } = await start({ token: 'secret' })
+    await ask(port, '/prestop')
+    await ask(port, '/drainz', { headers: { via: '1.1 proxy' } })
+    expect(log.matching(/^warn/)).toEqual([
+      expect.stringContaining('httpHeaders: [{ name: Authorization, value: Bearer <token> }]'),
+      expect.stringContaining('keep this path out of the Ingress'),
+    ])
   })
 
   test('the right token through a proxy is not', async () => {

@@ -1,0 +1,239 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { createServer, get, type IncomingMessage } from 'node:http'
+import { createSecureServer } from 'node:http2'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type AdapterOptions, drainServer } from '../src/index.js'
+import { ask, Child, Client, gate, Log, type Pod, sayOk, serve } from './support.js'
+
+/** Where the control endpoints of their own are, from the log. */
+async function controlPort(log: Log): Promise<number> {
+  await expect.poll(() => log.matching(/control endpoints on port/)).toHaveLength(1)
+  return Number(/port (\d+)$/.exec(log.matching(/control endpoints on port/)[0] ?? '')?.[1])
+}
+
+async function start(options: AdapterOptions, handler = sayOk): Promise<Pod & { control: number }> {
+  const pod = await serve(handler, { controlPort: 0, ...options })
+  return { ...pod, control: await controlPort(pod.log) }
+}
+
+function socketPath(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return join(folder, 'podrain.sock')
+}
+
+describe('with a control port', () => {
+  test('the endpoints are there, and the application’s own port has none of them', async () => {
+    const { port, control } = await start({}, (_request, response) => void response.writeHead(404).end('mine'))
+    for (const path of ['/readyz', '/livez', '/drainz', '/prestop']) {
+      expect(await ask(port, path), path).toMatchObject({ status: 404, body: 'mine' })
+      expect(await ask(control, path), path).toMatchObject({ status: 200 })
+    }
+    expect(await ask(control, '/readyz')).toMatchObject({ status: 503 })
+    expect(await ask(control, '/other')).toMatchObject({ status: 404, body: '' })
+  })
+
+  test('a request of the application’s is waited for, one of the control port’s is not counted', async () => {
+    const answer = gate()
+    const { drain, port, control } = await start({}, (_request, response) => {
+      void answer.opened.then(() => response.end('at last'))
+    })
+    const asked = ask(port)
+    await expect.poll(() => drain.inFlight).toBe(1)
+    expect((await ask(control, '/drainz')).json()).toMatchObject({ inFlight: 1 })
+    const hook = ask(control, '/prestop')
+    await expect.poll(() => drain.state).toBe('draining')
+    answer.open()
+    expect((await asked).body).toBe('at last')
+    expect((await hook).json()).toMatchObject({ inFlight: 0 })
+  })
+
+  test('/livez and /drainz are answered to the very end, when the application accepts nothing any more', async () => {
+    const { drain, port, control } = await start({})
+    const closing = gate()
+    drain.onClose(() => closing.opened)
+    const ended = drain.start()
+    await expect.poll(() => drain.state, { timeout: 5000 }).toBe('closing')
+    await expect(ask(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    expect(await ask(control, '/livez')).toMatchObject({ status: 200 })
+    expect((await ask(control, '/drainz')).json()).toMatchObject({ state: 'closing' })
+    expect(await ask(control, '/readyz')).toMatchObject({ status: 503 })
+    closing.open()
+    expect(await ended).toMatchObject({ clean: true })
+    await expect(ask(control, '/livez')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+
+  test('a kept connection to it does not hold the end', async () => {
+    const { drain, control } = await start({})
+    const client = await Client.open(control)
+    await client.get('/livez').until(/"live":true/)
+    expect(await drain.start()).toMatchObject({ clean: true, forced: [] })
+    await client.end()
+  })
+
+  test('the hook is answered in plain HTTP also where the application speaks TLS and HTTP/2', async () => {
+    const log = new Log()
+    const server = createSecureServer()
+    const drain = drainServer(server, { controlPort: 0, signals: false, logger: log, settle: { min: 0, quiet: 0 } })
+    onTestFinished(() => drain.dispose())
+    const control = await controlPort(log)
+    expect((await ask(control, '/readyz')).json()).toMatchObject({ ready: false, reason: 'not listening' })
+    server.listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    expect(await ask(control, '/readyz')).toMatchObject({ status: 200 })
+    expect(await ask(control, '/prestop')).toMatchObject({ status: 200 })
+  })
+
+  test('one that is in use is an error that names it, and the application goes on', async () => {
+    const taken = createServer().listen(0)
+    onTestFinished(() => void taken.close())
+    await once(taken, 'listening')
+    const { port } = taken.address() as net.AddressInfo
+    const pod = await serve(sayOk, { controlPort: port })
+    await expect.poll(() => pod.log.matching(/^error/)).toHaveLength(1)
+    expect(pod.log.matching(/^error/)[0]).toContain(`cannot listen on \`controlPort\` ${port}`)
+    expect(await ask(pod.port)).toMatchObject({ body: 'ok' })
+  })
+
+  test('it and its socket let go of the process: an application that is disposed of ends by itself', async () => {
+    const script = `
+      const { drainServer } = require('@podrain/core')
+      const drain = drainServer(require('node:http').createServer(), { controlPort: 0, controlSocket: ${JSON.stringify(socketPath())} })
+      setTimeout(() => drain.dispose(), 50)`
+    const child = execFile(process.execPath, ['-e', script], { cwd: join(__dirname, '..') })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    expect(await once(child, 'exit')).toEqual([0, null])
+  })
+})
+
+describe('with a control socket', () => {
+  /** One request over it. */
+  async function askSocket(path: string, route: string): Promise<number | undefined> {
+    const [response] = (await once(get({ socketPath: path, path: route, agent: false }), 'response')) as [
+      IncomingMessage,
+    ]
+    response.resume()
+    return response.statusCode
+  }
+
+  test('the hook needs no token there, and finds its path whatever it is elsewhere', async () => {
+    const path = socketPath()
+    const { port, log, drain } = await serve(sayOk, {
+      controlSocket: path,
+      token: 'secret',
+      endpoints: { prestop: false, readyz: '/up' },
+    })
+    await expect.poll(() => log.matching(/control endpoints on/)).toHaveLength(1)
+    expect(await ask(port, '/prestop')).toMatchObject({ body: 'ok' })
+    expect(await askSocket(path, '/prestop')).toBe(200)
+    expect(drain.state).toBe('draining')
+    expect(await ask(port, '/up')).toMatchObject({ status: 503 })
+  })
+
+  test('only the user of the process may write to it, and it goes with the drain', async () => {
+    const path = socketPath()
+    const { log, drain } = await serve(sayOk, { controlSocket: path })
+    await expect.poll(() => log.matching(/control endpoints on/)).toHaveLength(1)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    await drain.start()
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('the file that a killed process left behind is taken over', async () => {
+    const path = socketPath()
+    const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => console.log('up'))`
+    const killed = execFile(process.execPath, ['-e', script])
+    await once(killed.stdout as Readable, 'data')
+    killed.kill('SIGKILL')
+    await once(killed, 'exit')
+    expect(existsSync(path)).toBe(true)
+    const { log } = await serve(sayOk, { controlSocket: path })
+    await expect.poll(() => log.matching(/control endpoints on/)).toHaveLength(1)
+    expect(await askSocket(path, '/livez')).toBe(200)
+  })
+
+  test('one that another process answers on is left to it, with an error', async () => {
+    const path = socketPath()
+    const other = net.createServer().listen(path)
+    onTestFinished(() => void other.close())
+    await once(other, 'listening')
+    const { log } = await serve(sayOk, { controlSocket: path })
+    await expect.poll(() => log.matching(/^error/)).toHaveLength(1)
+    expect(log.matching(/^error/)[0]).toContain(`cannot listen on \`controlSocket\` ${path}`)
+    expect(other.listening).toBe(true)
+  })
+})
+
+describe('podrain-prestop, the hook without network,', () => {
+  interface Ended {
+    readonly code: number | null
+    readonly said: string
+  }
+
+  function hook(path: string): Promise<Ended> & { begun: Promise<unknown> } {
+    const child = execFile(process.execPath, [join(__dirname, '../dist/podrain-prestop.js'), path])
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let said = ''
+    child.stderr?.on('data', (text) => {
+      said += text
+    })
+    const ended = once(child, 'close').then(([code]) => ({ code, said }))
+    return Object.assign(ended, { begun: once(child, 'spawn') })
+  }
+
+  async function startWith(config: object = {}): Promise<{ child: Child; path: string }> {
+    const path = socketPath()
+    const child = await Child.start({ ...config, options: { controlSocket: path } })
+    await child.line(/control endpoints on/)
+    return { child, path }
+  }
+
+  test('drains, waits for the request in flight, and ends with 0; then the signal ends the process', async () => {
+    const { child, path } = await startWith()
+    const client = await Client.open(child.port)
+    await client.get('/hold').until(/first half, /)
+    const ended = hook(path)
+    await child.line(/^state draining/)
+    expect((await ask(child.port, '/readyz')).status).toBe(503)
+    child.tell('answer')
+    await client.until(/second half/)
+    expect(await ended).toEqual({ code: 0, said: 'podrain-prestop: draining, 0 in flight\n' })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+  })
+
+  test('ends with 1 when the time ran out first, and says what was open', async () => {
+    const path = socketPath()
+    const child = await Child.start({
+      hang: 'task',
+      options: { controlSocket: path, terminationGracePeriodSeconds: 2 },
+    })
+    await child.line(/control endpoints on/)
+    expect(await hook(path)).toEqual({ code: 1, said: 'podrain-prestop: draining, 0 in flight, tasks: mail\n' })
+  })
+
+  test('ends with 2 when nobody is there, and says what to set', async () => {
+    const path = socketPath()
+    const { code, said } = await hook(path)
+    expect(code).toBe(2)
+    expect(said).toContain('is the option `controlSocket` set')
+    expect(said).toContain(path)
+  })
+
+  test('ends with 2 when somebody else answers', async () => {
+    const path = socketPath()
+    const other = createServer((_request, response) => void response.writeHead(404).end('who?')).listen(path)
+    onTestFinished(() => void other.close())
+    await once(other, 'listening')
+    const { code, said } = await hook(path)
+    expect(code).toBe(2)
+    expect(said).toContain('an answer of status 404 that is none of podrain')
+  })
+})
