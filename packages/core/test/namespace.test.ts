@@ -61,15 +61,21 @@ class SlowClient {
   async drain(): Promise<void> {
     this.socket.removeAllListeners('data').on('data', (part) => void this.#parts.push(part))
     this.socket.resume()
-    await expect.poll(() => receiveQueue(this.socket.localPort ?? 0), { timeout: 30_000 }).toBe(0)
+    await expect.poll(() => receiveQueue(this.socket), { timeout: 30_000 }).toBe(0)
   }
 }
 
-/** The bytes that have arrived at the socket of this port and were not read. */
-function receiveQueue(port: number): number {
-  const local = port.toString(16).toUpperCase().padStart(4, '0')
-  const line = new RegExp(`: [0-9A-F]{8}:${local} [0-9A-F:]+ [0-9A-F]{2} [0-9A-F]+:([0-9A-F]+)`)
+/** The bytes that have arrived at the socket and were not read. Its port alone may be another connection's, too. */
+function receiveQueue({ localAddress = '', localPort, remoteAddress = '', remotePort }: Socket): number {
+  const ends = `${endpoint(localAddress, localPort)} ${endpoint(remoteAddress, remotePort)}`
+  const line = new RegExp(`${ends} [0-9A-F]{2} [0-9A-F]+:([0-9A-F]+)`)
   return Number.parseInt(line.exec(readFileSync('/proc/net/tcp', 'latin1'))?.[1] ?? '0', 16)
+}
+
+/** As /proc/net/tcp writes it, on a little-endian machine. */
+function endpoint(address: string, port = 0): string {
+  const bytes = Buffer.from(address.split('.').map(Number).reverse())
+  return `${bytes.toString('hex')}:${port.toString(16).padStart(4, '0')}`.toUpperCase()
 }
 
 const title = 'a slow client of a pod whose network goes when the process has exited'
