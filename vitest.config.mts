@@ -23,6 +23,7 @@ const tally: Reporter = {
 export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts'],
+    setupFiles: ['.ci/node-version.mjs'],
     reporters: ['default', tally],
     // Child processes, real signals and real sockets on two cores: the limit is for a hang, not a speed.
     testTimeout: 60_000,
