@@ -6,20 +6,24 @@ const tally: Reporter = {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandledErrors) {
     let passed = 0
     let failed = unhandledErrors.length
+    const skipped: string[] = []
     for (const module of modules) {
       if (module.errors().length > 0) failed++
       for (const test of module.children.allTests()) {
-        if (test.result().state === 'passed') passed++
-        else failed++ // a test that was skipped has not passed
+        const result = test.result()
+        if (result.state === 'passed') passed++
+        else if (result.state === 'skipped' && result.note) skipped.push(`skipped: ${test.fullName}`)
+        else failed++ // a test that was skipped without a reason has not passed
       }
     }
-    process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
+    process.stdout.write(`\n${[...skipped, `${passed} passed, ${failed} failed`].join('\n')}\n`)
   },
 }
 
 export default defineConfig({
   test: {
     include: ['packages/*/test/**/*.test.ts'],
+    setupFiles: ['.ci/node-version.mjs'],
     reporters: ['default', tally],
     // Child processes, real signals and real sockets on two cores: the limit is for a hang, not a speed.
     testTimeout: 60_000,

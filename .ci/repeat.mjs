@@ -1,23 +1,27 @@
 /**
- * Runs a command again and again and stops at the first failure: for "no flake in N runs".
+ * Runs the tests, or some of them, again and again: for "no flake in N runs".
  *
- *     node .ci/repeat.mjs [--times 20] -- vitest run
+ *     node .ci/repeat.mjs [--times 20] [packages/core/test/settle.test.ts …]
  */
-import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
+import { vitest } from './node.mjs'
 
 const { values, positionals } = parseArgs({
   options: { times: { type: 'string', default: '20' } },
   allowPositionals: true,
 })
-const [command = 'vitest', ...args] = positionals.length > 0 ? positionals : ['vitest', 'run']
+const times = Number(values.times)
+if (!Number.isInteger(times) || times < 1) throw new Error(`--times takes a number of runs, not ${values.times}`)
+let good = 0
 
-for (let run = 1; run <= Number(values.times); run++) {
-  const begun = performance.now()
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28 })
-  const last = stdout.trimEnd().split('\n').at(-1)
-  console.log(`run ${run}: exit ${status} in ${((performance.now() - begun) / 1000).toFixed(0)} s: ${last}`)
-  if (status === 0) continue
-  console.log(stdout.slice(-20_000), stderr.slice(-5_000))
-  process.exit(1)
+for (let run = 1; run <= times; run++) {
+  const { status, seconds, last, output } = vitest(
+    { binary: process.execPath, version: process.version },
+    ...positionals,
+  )
+  console.log(`run ${run}: exit ${status} in ${seconds} s: ${last}`)
+  if (status === 0) good++
+  else console.log(output)
 }
+console.log(`${good} of ${times} runs passed`)
+process.exit(good === times ? 0 : 1)

@@ -263,11 +263,14 @@ export class Child {
   #exited = false
   #wake = gate()
 
-  constructor(config: object, fixture = 'app.mjs') {
+  /** @param command what starts it, in front of node */
+  constructor(config: object, fixture = 'app.mjs', command: readonly string[] = []) {
     const { TERMINATION_GRACE_PERIOD_SECONDS: _, ...env } = process.env
+    const [execPath, ...execArgv] = [...command, process.execPath]
     this.process = fork(join(__dirname, 'fixtures', fixture), [JSON.stringify(config)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      execArgv: [],
+      execPath,
+      execArgv,
       env,
     })
     for (const stream of [this.process.stdout, this.process.stderr]) {
