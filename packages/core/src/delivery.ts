@@ -19,8 +19,8 @@ const finSent = ['04', '09', '0B']
  * Waits until the kernel holds no more bytes of ours for any client.
  *
  * Node reports a response as closed once the kernel has taken its bytes, up to megabytes of them. On a host the kernel
- * goes on sending after the process has exited; in a pod the network namespace goes with the last process, and the
- * client waits for bytes that never come. Sockets that Node has already closed still show in /proc/net/tcp.
+ * goes on sending after the process has exited; in a pod the container runtime takes the network interface away with the
+ * last process, and the client waits for bytes that never come. Sockets that Node has already closed still show in /proc/net/tcp.
  *
  * @param left Milliseconds that may be waited, asked again each time.
  * @returns The bytes that were still not taken when the time ran out.
