@@ -31,7 +31,7 @@ export type Closed = Pick<DrainReport, 'forced' | 'unfinishedTasks' | 'hooks' | 
 export async function close(parts: Closing): Promise<Closed> {
   const { clock, budget, traffic, tasks, frameworks, onClose, announced } = parts
   const begun = clock.now()
-  const ports = traffic.servers.ports
+  const { addresses } = traffic.servers
   const half = (): (() => number) => {
     const end = clock.now() + budget.left / 2
     return () => end - clock.now()
@@ -53,7 +53,7 @@ export async function close(parts: Closing): Promise<Closed> {
     within(clock, budget.left / 2, announced),
   ])
   const hooks = [...closed, ...(await onClose.runNewestFirst(() => budget.left))]
-  const undeliveredBytes = await delivered(clock, ports, () => budget.left)
+  const undeliveredBytes = await delivered(clock, addresses, () => budget.left)
   return { forced, unfinishedTasks, hooks, undeliveredBytes }
 }
 

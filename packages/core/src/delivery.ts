@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
 import { type Clock, until, within } from './clock.js'
 
 /** Where there is no /proc, the kernel is given this many milliseconds to send what it holds. */
@@ -22,11 +23,12 @@ const finSent = ['04', '09', '0B']
  * goes on sending after the process has exited; in a pod the container runtime takes the network interface away with the
  * last process, and the client waits for bytes that never come. Sockets that Node has already closed still show in /proc/net/tcp.
  *
+ * @param addresses Where the servers listened.
  * @param left Milliseconds that may be waited, asked again each time.
  * @returns The bytes that were still not taken when the time ran out.
  */
-export async function delivered(clock: Clock, ports: readonly number[], left: () => number): Promise<number> {
-  if (ports.length === 0) return 0
+export async function delivered(clock: Clock, addresses: readonly AddressInfo[], left: () => number): Promise<number> {
+  if (addresses.length === 0) return 0
   let bytes: number | undefined
   let took = 0
   await until(
@@ -35,7 +37,7 @@ export async function delivered(clock: Clock, ports: readonly number[], left: ()
     left,
     async () => {
       const asked = clock.now()
-      bytes = await queuedBytes(ports)
+      bytes = await queuedBytes(addresses)
       took = clock.now() - asked
       return !bytes
     },
@@ -45,10 +47,11 @@ export async function delivered(clock: Clock, ports: readonly number[], left: ()
   return 0
 }
 
-async function queuedBytes(ports: readonly number[]): Promise<number | undefined> {
-  const tables = await Promise.all(
-    ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'latin1').catch(() => undefined)),
-  )
+async function queuedBytes(addresses: readonly AddressInfo[]): Promise<number | undefined> {
+  const ports = addresses.map(({ port }) => port)
+  // A socket for IPv6 has its IPv4 clients in the table of IPv6, too.
+  const paths = new Set(addresses.map(({ family }) => (family === 'IPv4' ? '/proc/net/tcp' : '/proc/net/tcp6')))
+  const tables = await Promise.all([...paths].map((path) => readFile(path, 'latin1').catch(() => undefined)))
   if (tables.every((table) => table === undefined)) return undefined
   return tables.reduce<number>((sum, table) => sum + sendQueue(table ?? '', ports), 0)
 }

@@ -1,7 +1,7 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import https from 'node:https'
-import net, { type Socket } from 'node:net'
+import net, { type AddressInfo, type Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
 import type { Handler } from './endpoints.js'
 import { precede, standBefore } from './front.js'
@@ -49,12 +49,11 @@ export class Servers {
     return this.#all.some((server) => server.listening)
   }
 
-  /** The TCP ports that are listened on. */
-  get ports(): number[] {
-    return this.#all.flatMap((server) => {
-      const address = server.address()
-      return address !== null && typeof address === 'object' ? [address.port] : []
-    })
+  /** The TCP addresses that are listened on. */
+  get addresses(): AddressInfo[] {
+    return this.#all
+      .map((server) => server.address())
+      .filter((address) => typeof address === 'object' && address !== null)
   }
 
   /** Whether a TLS handshake is going on. */

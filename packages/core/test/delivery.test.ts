@@ -58,8 +58,8 @@ describe('the send queue, as /proc/net shows it,', () => {
 
 describe('a client that has stopped reading', () => {
   /** A response that Node takes for sent, and the kernel still holds. */
-  async function stalled(options: object = {}): Promise<{ child: Child; client: Client }> {
-    const child = await Child.start({ options })
+  async function stalled(options: object, host = '127.0.0.1'): Promise<{ child: Child; client: Client }> {
+    const child = await Child.start({ options, host })
     const client = await Client.open(child.port)
     client.socket.pause()
     client.get('/large')
@@ -67,8 +67,11 @@ describe('a client that has stopped reading', () => {
     return { child, client }
   }
 
-  test('is waited for, and gets every byte before the process exits', async () => {
-    const { child, client } = await stalled({ terminationGracePeriodSeconds: 60 })
+  test.each([
+    ['127.0.0.1'],
+    ['::'], // as most services listen; its clients over IPv4 are in the table of IPv6
+  ])('of a server on %s is waited for, and gets every byte before the process exits', async (host) => {
+    const { child, client } = await stalled({ terminationGracePeriodSeconds: 60 }, host)
     child.signal('SIGTERM')
     await child.line(/^close hooks/)
     // Without the wait it would be gone by now: the hooks are the last step before it.
