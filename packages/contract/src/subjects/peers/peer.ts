@@ -85,7 +85,8 @@ export function on(
       name: `${library} on ${name}`,
       has: [...has, 'websocket'],
       start(application) {
-        const server = create(application)
+        // As Node's 5 s to a grace period of 30 s: connections that turn idle too late must be able to end in time.
+        const server = Object.assign(create(application), { keepAliveTimeout: 1000 })
         serve(server, application)
         return drain(server, application)
       },
