@@ -27,8 +27,9 @@ export default defineConfig({
     reporters: ['default', tally],
     // Child processes, real signals and real sockets on two cores: the limit is for a hang, not a speed.
     testTimeout: 60_000,
-    // They wait more than they work.
-    maxConcurrency: 12,
+    // They wait more than they work, so no core is left out.
+    maxWorkers: '100%',
+    maxConcurrency: 8,
     hookTimeout: 60_000,
     restoreMocks: true,
   },

@@ -1,0 +1,50 @@
+/**
+ * One look at one server, in a process of its own: what is under test replaces `process.exit`, listens for signals and may
+ * fail or hang.
+ *
+ *     node child.js <row> <room> <behaviour>
+ */
+import { type Result, run } from '../run.js'
+import type { Subject } from '../subject.js'
+import { peers } from '../subjects/peers/index.js'
+import { casesOf, reasonOf } from './verdict.js'
+
+const { exit } = process
+const [row, place, sentence] = process.argv.slice(2)
+
+/** Milliseconds for which clients may still read what was sent. What has not shown then, will not. */
+const aftermath = 4000
+
+function report(result: Result): void {
+  process.send?.(result, () => exit.call(process, 0))
+}
+
+function broken(error: unknown): void {
+  report({ outcome: 'broken', why: reasonOf(error) })
+}
+
+/** Waits for nothing that cannot come any more. */
+function impatient(subject: Subject): Subject {
+  return {
+    ...subject,
+    start: async (application) => {
+      const running = await subject.start(application)
+      const terminate = async (): Promise<number> => {
+        const code = await running.terminate()
+        setTimeout(() => broken(`nothing to see for ${aftermath} ms after its end with exit code ${code}`), aftermath)
+        return code
+      }
+      return { ...running, terminate }
+    },
+  }
+}
+
+process.on('uncaughtException', broken)
+process.on('unhandledRejection', broken)
+process.on('disconnect', () => exit.call(process, 1))
+
+const found = casesOf(peers).find(
+  ({ subject, room, behaviour }) => subject.name === row && room.name === place && behaviour.name === sentence,
+)
+if (!found) throw new Error(`no row “${row}” with “${sentence}”`)
+run(found.behaviour, impatient(found.subject)).then(() => report({ outcome: 'kept' }), broken)

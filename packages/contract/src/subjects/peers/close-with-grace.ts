@@ -1,0 +1,15 @@
+import closeWithGrace from 'close-with-grace'
+import { limit, onFastify, type Peer } from './peer.js'
+
+export const closeWithGracePeer: Peer = {
+  name: 'close-with-grace',
+  packages: ['close-with-grace', 'fastify'],
+  wired:
+    '`closeWithGrace({ delay }, async () => { await app.close() })`, the delay being the grace period. Neither it nor ' +
+    'Fastify offers a wait for load balancers.',
+  subjects: onFastify('close-with-grace', (app, terms) => {
+    closeWithGrace({ delay: limit(terms) }, async () => {
+      await app.close()
+    })
+  }),
+}
