@@ -30,6 +30,9 @@ export interface Behaviour {
   readonly see: See
 }
 
+/** Thrown by a behaviour when the server has not come as far as what the sentence is about. */
+export class Unaskable extends Error {}
+
 export type See = (stage: Stage) => Promise<void>
 
 /** Behaviours that belong together. */

@@ -1,6 +1,6 @@
 import { type Behaviour, needs } from './behaviour.js'
 import { Stage } from './stage.js'
-import type { Subject } from './subject.js'
+import type { Subject, Terms } from './subject.js'
 
 /** What became of one behaviour of one server under test. */
 export type Result =
@@ -17,10 +17,15 @@ export function senseless({ needs: needed }: Behaviour, { has }: Subject): strin
   return missing && needs[missing]
 }
 
-/** Puts the server on a stage of its own and looks. */
-export async function run(behaviour: Behaviour, subject: Subject): Promise<void> {
+/**
+ * Puts the server on a stage of its own and looks.
+ * @param terms where the behaviour says nothing else
+ * @throws what it saw, if it is not so; {Unaskable} if it could not be asked
+ */
+export async function run(behaviour: Behaviour, subject: Subject, terms: Partial<Terms> = {}): Promise<void> {
   let timer: NodeJS.Timeout | undefined
-  const stage = await Stage.set(subject, behaviour.stage, !behaviour.needs.includes('http1'))
+  const options = { ...behaviour.stage, terms: { ...terms, ...behaviour.stage.terms } }
+  const stage = await Stage.set(subject, options, !behaviour.needs.includes('http1'))
   try {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`nothing to see for ${patience} ms: it hangs`)), patience)
@@ -29,17 +34,5 @@ export async function run(behaviour: Behaviour, subject: Subject): Promise<void>
   } finally {
     clearTimeout(timer)
     await stage.strike()
-  }
-}
-
-/** As `run`, with a verdict in place of an error. */
-export async function verdict(behaviour: Behaviour, subject: Subject): Promise<Result> {
-  const why = senseless(behaviour, subject)
-  if (why !== undefined) return { outcome: 'senseless', why }
-  try {
-    await run(behaviour, subject)
-    return { outcome: 'kept' }
-  } catch (error) {
-    return { outcome: 'broken', why: (error as Error).message }
   }
 }

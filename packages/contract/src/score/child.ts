@@ -4,6 +4,7 @@
  *
  *     node child.js <row> <room> <behaviour>
  */
+import { Unaskable } from '../behaviour.js'
 import { type Result, run } from '../run.js'
 import type { Subject } from '../subject.js'
 import { peers } from '../subjects/peers/index.js'
@@ -12,6 +13,9 @@ import { casesOf, reasonOf } from './verdict.js'
 const { exit } = process
 const [row, place, sentence] = process.argv.slice(2)
 
+/** Shorter than elsewhere: alone, even a slow machine does not need more, and half of the sentences run into it. */
+const grace = 5000
+
 /** Milliseconds for which clients may still read what was sent. What has not shown then, will not. */
 const aftermath = 4000
 
@@ -19,8 +23,9 @@ function report(result: Result): void {
   process.send?.(result, () => exit.call(process, 0))
 }
 
-function broken(error: unknown): void {
-  report({ outcome: 'broken', why: reasonOf(error) })
+function fail(error: unknown): void {
+  const outcome = error instanceof Unaskable ? 'senseless' : 'broken'
+  report({ outcome, why: reasonOf(error) })
 }
 
 /** Waits for nothing that cannot come any more. */
@@ -31,7 +36,7 @@ function impatient(subject: Subject): Subject {
       const running = await subject.start(application)
       const terminate = async (): Promise<number> => {
         const code = await running.terminate()
-        setTimeout(() => broken(`nothing to see for ${aftermath} ms after its end with exit code ${code}`), aftermath)
+        setTimeout(() => fail(`nothing to see for ${aftermath} ms after its end with exit code ${code}`), aftermath)
         return code
       }
       return { ...running, terminate }
@@ -39,12 +44,12 @@ function impatient(subject: Subject): Subject {
   }
 }
 
-process.on('uncaughtException', broken)
-process.on('unhandledRejection', broken)
+process.on('uncaughtException', fail)
+process.on('unhandledRejection', fail)
 process.on('disconnect', () => exit.call(process, 1))
 
 const found = casesOf(peers).find(
   ({ subject, room, behaviour }) => subject.name === row && room.name === place && behaviour.name === sentence,
 )
 if (!found) throw new Error(`no row “${row}” with “${sentence}”`)
-run(found.behaviour, impatient(found.subject)).then(() => report({ outcome: 'kept' }), broken)
+run(found.behaviour, impatient(found.subject), { grace }).then(() => report({ outcome: 'kept' }), fail)
