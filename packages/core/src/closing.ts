@@ -44,7 +44,7 @@ export async function close(parts: Closing): Promise<Closed> {
     half(),
     () => traffic.survey(clock.now()).busy === 0 && tasks.size === 0,
   )
-  const unfinishedTasks = tasks.names
+  const unfinishedTasks = tasks.unfinished
   // The framework's own close waits for its connections, and some never end by themselves: both at the same time.
   // And an onDrain hook may still use what an onClose hook closes.
   const [closed, forced] = await Promise.all([

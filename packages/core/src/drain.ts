@@ -56,7 +56,7 @@ export class Drain extends EventEmitter<DrainEvents> {
         checkKeepAlive(server, behind, logger)
       },
     })
-    this.#tasks = new Tasks(logger, look)
+    this.#tasks = new Tasks(clock, logger, look)
     this.#onDrain = new Hooks('onDrain', clock, logger, hookTimeout)
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
     this.#onClose = new Hooks('onClose', clock, logger, hookTimeout)

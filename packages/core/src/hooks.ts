@@ -10,6 +10,11 @@ export interface HookOptions {
   name?: string
   /** Milliseconds after which the hook counts as failed and the drain goes on without it. @default the drain's `hookTimeout` */
   timeout?: number
+  /**
+   * Names of `onClose` hooks that must have ended before this one runs. Without it the newest runs first, which is right
+   * where what was opened later uses what was opened before.
+   */
+  after?: string | readonly string[]
 }
 
 /** How one hook ended. */
@@ -24,6 +29,7 @@ interface Entry {
   readonly run: Hook
   readonly name: string
   readonly timeout: number
+  readonly after: readonly string[]
 }
 
 /** The hooks of one kind, in the order they were added. */
@@ -46,11 +52,15 @@ export class Hooks {
     if (typeof run !== 'function') {
       throw new TypeError(`${this.#kind}() expected a function, got ${typeof run}`)
     }
-    const { name = run.name || `${this.#kind} ${this.#entries.length + 1}`, timeout = this.#timeout } = options
+    const {
+      name = run.name || `${this.#kind} ${this.#entries.length + 1}`,
+      timeout = this.#timeout,
+      after = [],
+    } = options
     if (!(timeout >= 0)) {
       throw new RangeError(`Expected \`timeout\` of hook "${name}" to be 0 or more milliseconds, got \`${timeout}\``)
     }
-    this.#entries.push({ run, name, timeout })
+    this.#entries.push({ run, name, timeout, after: typeof after === 'string' ? [after] : after })
   }
 
   /** All at once: for hooks that announce something and do not build on one another. */
@@ -63,8 +73,33 @@ export class Hooks {
   /** One after the other, the newest first: what was opened last may need what was opened before it. */
   async runNewestFirst(left: () => number): Promise<readonly HookResult[]> {
     this.#results = []
-    for (const entry of this.#entries.toReversed()) await this.#run(entry, left)
+    for (const entry of this.#inOrder()) await this.#run(entry, left)
     return this.#results
+  }
+
+  /** The newest first, but each after those it names. A name that nobody has, and a circle, are said and passed over. */
+  #inOrder(): Entry[] {
+    const waiting = this.#entries.toReversed()
+    const ordered: Entry[] = []
+    while (waiting.length > 0) {
+      const held = (entry: Entry): boolean =>
+        waiting.some((other) => other !== entry && entry.after.includes(other.name))
+      const next = waiting.findIndex((entry) => !held(entry))
+      if (next === -1) {
+        const names = waiting.map(({ name }) => `"${name}"`).join(', ')
+        this.#logger.error(`${this.#kind} hooks ${names} wait for one another by \`after\`: running the newest first`)
+      }
+      ordered.push(...waiting.splice(Math.max(0, next), 1))
+    }
+    for (const { name, after } of ordered) {
+      const unknown = after.filter((wanted) => !ordered.some((other) => other.name === wanted))
+      if (unknown.length > 0) {
+        this.#logger.warn(
+          `${this.#kind} hook "${name}" wants to run after "${unknown.join('", "')}", which there is none of`,
+        )
+      }
+    }
+    return ordered
   }
 
   /** How the hooks of the last run ended; those that have not are `timed out`. */

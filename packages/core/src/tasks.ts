@@ -1,44 +1,72 @@
+import type { Clock } from './clock.js'
 import { describe } from './hooks.js'
 import type { Logger } from './log.js'
 
 export interface TaskOptions {
   /** The name in the log and the report. @default 'task' */
   name?: string
+  /** Milliseconds after which it is not waited for any more, and the report names it. @default as long as the drain has time */
+  timeout?: number
+}
+
+interface Task {
+  readonly name: string
+  /** It has had its time, and is not waited for any more. */
+  overdue: boolean
 }
 
 /** Background work that must end before the process may. */
 export class Tasks {
+  readonly #clock: Clock
   readonly #logger: Logger
   readonly #onIdle: () => void
-  readonly #names = new Map<object, string>()
+  readonly #tasks = new Set<Task>()
 
-  constructor(logger: Logger, onIdle: () => void) {
+  constructor(clock: Clock, logger: Logger, onIdle: () => void) {
+    this.#clock = clock
     this.#logger = logger
     this.#onIdle = onIdle
   }
 
+  /** How many there are to wait for. */
   get size(): number {
-    return this.#names.size
+    return this.names.length
   }
 
-  /** Names of what is still running. */
+  /** Names of what is waited for. */
   get names(): string[] {
-    return [...this.#names.values()]
+    return [...this.#tasks].filter(({ overdue }) => !overdue).map(({ name }) => name)
   }
 
-  add(promise: PromiseLike<unknown>, { name = 'task' }: TaskOptions): void {
+  /** Names of what has not ended, waited for or not. */
+  get unfinished(): string[] {
+    return [...this.#tasks].map(({ name }) => name)
+  }
+
+  add(promise: PromiseLike<unknown>, { name = 'task', timeout }: TaskOptions): void {
     if (typeof promise?.then !== 'function') {
       throw new TypeError(`waitUntil() expected a promise for task "${name}", got ${typeof promise}`)
     }
-    const key = {}
-    this.#names.set(key, name)
+    if (timeout !== undefined && !(timeout >= 0)) {
+      throw new RangeError(`Expected \`timeout\` of task "${name}" to be 0 or more milliseconds, got \`${timeout}\``)
+    }
+    const task: Task = { name, overdue: false }
+    this.#tasks.add(task)
+    const cancel = timeout === undefined ? undefined : this.#clock.after(timeout, () => this.#expire(task, timeout))
     const end = (): void => {
-      this.#names.delete(key)
-      if (this.#names.size === 0) this.#onIdle()
+      cancel?.()
+      this.#tasks.delete(task)
+      if (this.size === 0) this.#onIdle()
     }
     promise.then(end, (error) => {
       this.#logger.error(`task "${name}" failed: ${describe(error)}`)
       end()
     })
+  }
+
+  #expire(task: Task, timeout: number): void {
+    task.overdue = true
+    this.#logger.error(`task "${task.name}" did not end within ${timeout} ms; it is not waited for any more`)
+    if (this.size === 0) this.#onIdle()
   }
 }

@@ -225,3 +225,52 @@ describe("a framework's own close", () => {
     expect(report.hooks[0]?.durationMs).toBeLessThanOrEqual(14_000) // half of what was left
   })
 })
+
+describe('onClose hooks with `after`', () => {
+  /** The order in which hooks of these names ran, added in this order. */
+  async function ranOf(
+    ...hooks: [name: string, after?: string | string[]][]
+  ): Promise<{ ran: string[]; lines: string[] }> {
+    const { drain, clock, log } = await start()
+    const ran: string[] = []
+    for (const [name, after] of hooks) drain.onClose(() => ran.push(name), after ? { name, after } : { name })
+    await clock.through(drain.start())
+    return { ran, lines: log.matching(/^(?:warn|error)/) }
+  }
+
+  test('run when those they name have ended, and the others newest first', async () => {
+    const { ran, lines } = await ranOf(
+      ['worker'],
+      ['logs', ['pool', 'cache']],
+      ['cache', 'pool'],
+      ['mail'],
+      ['pool', 'worker'],
+    )
+    expect(ran).toEqual(['mail', 'worker', 'pool', 'cache', 'logs'])
+    expect(lines).toEqual([])
+  })
+
+  test('run newest first where they wait for one another, and that is said', async () => {
+    const { ran, lines } = await ranOf(['a', 'b'], ['b', 'a'], ['c'])
+    expect(ran).toEqual(['c', 'b', 'a'])
+    expect(lines).toEqual([expect.stringContaining('onClose hooks "b", "a" wait for one another')])
+  })
+
+  test('that name nobody run all the same, and that is said', async () => {
+    const { ran, lines } = await ranOf(['pool', 'worker'])
+    expect(ran).toEqual(['pool'])
+    expect(lines).toEqual([
+      expect.stringContaining('onClose hook "pool" wants to run after "worker", which there is none of'),
+    ])
+  })
+
+  test('run after one that failed, too', async () => {
+    const { drain, clock } = await start()
+    const closed = vi.fn()
+    drain
+      .onClose(() => Promise.reject(new Error('no')), { name: 'worker' })
+      .onClose(closed, { name: 'pool', after: 'worker' })
+    await clock.through(drain.start())
+    expect(closed).toHaveBeenCalledOnce()
+  })
+})

@@ -219,6 +219,40 @@ describe('a task', () => {
     expect(log.matching(/^error podrain: task "mail" failed: Error: no such mailbox/)).toHaveLength(1)
   })
 
+  test('with a timeout of its own is let go when that is over, and named', async () => {
+    const { drain, clock, log } = await draining()
+    drain.waitUntil(new Promise(() => {}), { name: 'thumbnails', timeout: 3000 })
+    clock.advance(2900)
+    expect(drain.status().tasks).toEqual(['thumbnails'])
+    const hook = drain.prestop()
+    clock.advance(200)
+    await hook
+    expect(drain.status().tasks).toEqual([])
+    expect(log.matching(/^error podrain: task "thumbnails" did not end within 3000 ms/)).toHaveLength(1)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: false, unfinishedTasks: ['thumbnails'] })
+  })
+
+  test('that ends within its timeout, or late but before the end, is as good as any', async () => {
+    const { drain, clock } = await draining()
+    const [early, late] = [gate(), gate()]
+    drain.waitUntil(early.opened, { name: 'early', timeout: 3000 })
+    drain.waitUntil(late.opened, { name: 'late', timeout: 1000 })
+    drain.waitUntil(new Promise<void>((resolve) => clock.after(4000, resolve)), { name: 'other' })
+    clock.advance(2000)
+    early.open()
+    late.open()
+    await turns()
+    clock.advance(3000)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, unfinishedTasks: [] })
+  })
+
+  test('whose timeout is none is refused by name', async () => {
+    const { drain } = await serve(sayOk)
+    expect(() => drain.waitUntil(Promise.resolve(), { name: 'mail', timeout: -1 })).toThrow(
+      'Expected `timeout` of task "mail" to be 0 or more milliseconds, got `-1`',
+    )
+  })
+
   test('that is no promise is refused by name', async () => {
     const { drain } = await serve(sayOk)
     // @ts-expect-error a function is the usual mistake
