@@ -1,6 +1,10 @@
+import { fork } from 'node:child_process'
 import dns from 'node:dns'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { Drain } from '@podrain/core'
 import {
@@ -343,6 +347,20 @@ describe('the log', () => {
     const lines = `${stream.read()}`
     expect(lines).toContain('"msg":"podrain: draining because of start()')
     expect(lines).toContain('nothing forced')
+  })
+
+  test('is whole when the process has exited, also where a worker thread writes it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'log')
+    const child = fork(join(__dirname, 'fixtures/transport.mjs'), [file], { execArgv: [] })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    await once(child, 'message')
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([0, null])
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+    expect(lines.filter((line) => line.includes('at the last moment'))).toHaveLength(5000)
+    expect(lines.at(-1)).toContain('after SIGTERM; nothing forced')
   })
 })
 
