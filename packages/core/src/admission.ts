@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from './log.js'
 import { routeOf } from './request.js'
+import type { Refusal } from './states.js'
 
 /** The kubelet sends none of these. Most proxies add one; a bare nginx or HAProxy does not, and below HTTP none can. */
 const proxyHeaders = ['forwarded', 'via', 'x-real-ip']
@@ -17,15 +18,17 @@ const quietly = 60_000
 export class Admission {
   readonly #tokens: readonly Buffer[]
   readonly #logger: Logger
+  readonly #onRefusal: (refusal: Refusal) => void
   readonly #spokeAt = new Map<string, number>()
 
-  constructor(tokens: readonly string[], logger: Logger) {
+  constructor(tokens: readonly string[], logger: Logger, onRefusal: (refusal: Refusal) => void) {
     this.#tokens = tokens.map((token) => digest(`Bearer ${token}`))
     this.#logger = logger
+    this.#onRefusal = onRefusal
   }
 
   /** Whether the caller may. A refusal is loud in the log: to the kubelet a refused hook looks like a successful one. */
-  admits(request: IncomingMessage, endpoint: string): boolean {
+  admits(request: IncomingMessage, endpoint: Refusal['endpoint']): boolean {
     const header = Object.keys(request.headers).find(
       (name) => proxyHeaders.includes(name) || proxyPrefixes.some((prefix) => name.startsWith(prefix)),
     )
@@ -46,7 +49,8 @@ export class Admission {
     return this.#tokens.reduce((known, token) => timingSafeEqual(token, given) || known, false)
   }
 
-  #refuse(request: IncomingMessage, endpoint: string, why: string): false {
+  #refuse(request: IncomingMessage, endpoint: Refusal['endpoint'], why: string): false {
+    this.#onRefusal({ endpoint, why })
     const now = Date.now()
     if (now - (this.#spokeAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= quietly) {
       this.#spokeAt.set(endpoint, now)

@@ -7,7 +7,7 @@ import { budgetLine, type Logger, progressLine } from './log.js'
 import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { checkKeepAlive } from './presets.js'
 import type { DrainReport } from './report.js'
-import type { DrainEvents, DrainState, DrainStatus, StartOptions } from './states.js'
+import type { DrainEvents, DrainState, DrainStatus, Refusal, StartOptions } from './states.js'
 import { type TaskOptions, Tasks } from './tasks.js'
 import { Termination } from './termination.js'
 import { Traffic } from './traffic.js'
@@ -159,6 +159,11 @@ export class Drain extends EventEmitter<DrainEvents> {
   /** The request is none of a user's: a control endpoint, a scrape. It is not counted, and traffic may be quiet still. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
     this.#traffic.exclude(request, response)
+  }
+
+  /** A control endpoint has refused a caller. */
+  refused(refusal: Refusal): void {
+    this.#tell('refused', refusal)
   }
 
   /** Background work that must end before the process may. A rejection is logged. */

@@ -30,7 +30,7 @@ export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): H
 export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
   const { paths, checks, checkTimeout, readyzWhileDraining, tokens } = options
   const readiness = new Checks(checks, checkTimeout, drain.logger)
-  const admission = new Admission(tokens, drain.logger)
+  const admission = new Admission(tokens, drain.logger, (refusal) => drain.refused(refusal))
   let waiting = 0
 
   const answers: Record<keyof EndpointPaths, Answer> = {

@@ -11,8 +11,16 @@ export type DrainState = 'serving' | 'draining' | 'closing' | 'closed'
 export interface DrainEvents {
   /** The state changed: the new one, the old one. */
   state: [state: DrainState, previous: DrainState]
+  /** A caller of `/prestop` or `/drainz` was refused. */
+  refused: [refusal: Refusal]
   /** The drain is over. */
   report: [report: DrainReport]
+}
+
+export interface Refusal {
+  readonly endpoint: 'prestop' | 'drainz'
+  /** Came through a proxy, or without the token. */
+  readonly why: string
 }
 
 /** What `/drainz` shows. */

@@ -1,0 +1,110 @@
+import type { Meter } from '@opentelemetry/api'
+import type { Drain, DrainState } from '@podrain/core'
+import type { Registry } from 'prom-client'
+
+/** prom-client, as you imported it: it keeps what it counts in itself, and a second copy would count for nobody. */
+export type PromClient = Pick<typeof import('prom-client'), 'Counter' | 'Gauge' | 'register'>
+
+export interface MetricsOptions {
+  /** What all names begin with. @default 'podrain_' */
+  prefix?: string
+}
+
+export interface PromMetricsOptions extends MetricsOptions {
+  /** Where they are registered. @default the registry of prom-client itself */
+  registry?: Registry
+}
+
+const states: readonly DrainState[] = ['serving', 'draining', 'closing', 'closed']
+
+const help = {
+  state: 'The state of the drain: 1 for the one it is in.',
+  inFlight: 'Requests begun whose responses have not closed.',
+  tasks: 'Background tasks that have not ended.',
+  answered: 'Requests that were answered while draining.',
+  forced: 'Requests that were cut at the deadline.',
+  refused: 'Calls of /prestop and /drainz that were refused.',
+  duration: 'Seconds from the first sign of the end to the end.',
+} as const
+
+/**
+ * Registers metrics of a drain with prom-client. Its registry is then read as usual; on a `controlPort` nothing serves it.
+ *
+ * @example
+ * promMetrics(drain, promClient)
+ *
+ * @throws {Error} from prom-client, if the names are registered already: give a second drain a `prefix` of its own
+ */
+export function promMetrics(drain: Drain, client: PromClient, options: PromMetricsOptions = {}): void {
+  const { prefix = 'podrain_', registry = client.register } = options
+  const registers = [registry]
+  new client.Gauge({
+    name: `${prefix}state`,
+    help: help.state,
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const state of states) this.set({ state }, drain.state === state ? 1 : 0)
+    },
+  })
+  new client.Gauge({
+    name: `${prefix}requests_in_flight`,
+    help: help.inFlight,
+    registers,
+    collect() {
+      this.set(drain.inFlight)
+    },
+  })
+  new client.Gauge({
+    name: `${prefix}tasks`,
+    help: help.tasks,
+    registers,
+    collect() {
+      this.set(drain.status().tasks.length)
+    },
+  })
+  const answered = new client.Counter({ name: `${prefix}answered_requests_total`, help: help.answered, registers })
+  const forced = new client.Counter({ name: `${prefix}forced_requests_total`, help: help.forced, registers })
+  const duration = new client.Gauge({ name: `${prefix}drain_duration_seconds`, help: help.duration, registers })
+  const refused = new client.Counter({
+    name: `${prefix}refused_calls_total`,
+    help: help.refused,
+    labelNames: ['endpoint'],
+    registers,
+  })
+  drain.on('refused', ({ endpoint }) => refused.inc({ endpoint }))
+  drain.on('report', (report) => {
+    answered.inc(report.answered)
+    forced.inc(report.forced.length)
+    duration.set(report.durationMs / 1000)
+  })
+}
+
+/**
+ * The same with a meter of OpenTelemetry. What a report adds comes with the last export: flush your exporter in the oldest
+ * `onClose` hook for the rest, and for the report in a listener of `'report'`.
+ *
+ * @example
+ * otelMetrics(drain, metrics.getMeter('podrain'))
+ */
+export function otelMetrics(drain: Drain, meter: Meter, { prefix = 'podrain.' }: MetricsOptions = {}): void {
+  meter.createObservableGauge(`${prefix}state`, { description: help.state }).addCallback((result) => {
+    for (const state of states) result.observe(drain.state === state ? 1 : 0, { state })
+  })
+  meter
+    .createObservableGauge(`${prefix}requests_in_flight`, { description: help.inFlight })
+    .addCallback((result) => result.observe(drain.inFlight))
+  meter
+    .createObservableGauge(`${prefix}tasks`, { description: help.tasks })
+    .addCallback((result) => result.observe(drain.status().tasks.length))
+  const answered = meter.createCounter(`${prefix}answered_requests`, { description: help.answered })
+  const forced = meter.createCounter(`${prefix}forced_requests`, { description: help.forced })
+  const refused = meter.createCounter(`${prefix}refused_calls`, { description: help.refused })
+  const duration = meter.createGauge(`${prefix}drain_duration`, { description: help.duration, unit: 's' })
+  drain.on('refused', ({ endpoint }) => refused.add(1, { endpoint }))
+  drain.on('report', (report) => {
+    answered.add(report.answered)
+    forced.add(report.forced.length)
+    duration.record(report.durationMs / 1000)
+  })
+}
