@@ -1,12 +1,7 @@
 import type { Server } from 'node:net'
 import { defaultSocket, listenForControl } from './control.js'
 import { Drain, type WatchOptions } from './drain.js'
-import {
-  type EndpointOptions,
-  endpointOptionNames,
-  type ResolvedEndpoints,
-  resolveEndpoints,
-} from './endpoint-options.js'
+import { type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoint-options.js'
 import { answerer, type Handler } from './endpoints.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
 import { fail, knownKeys, plainObject } from './validate.js'
@@ -65,7 +60,8 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
   }
   const endpoints = resolveEndpoints(endpointOptions) // before the Drain, which takes the signals over
   const drain = shared ?? new Drain(drainOptions)
-  const answer = answererOf(drain, endpoints, controlPort, controlSocket)
+  const answerControl = answerer(drain, endpoints)
+  const answer: Handler = controlPort === undefined ? answerControl : () => false
   const watch: Attachment['watch'] = (server, options) => void drain.watch(server, { ...options, answer })
   if (server) {
     try {
@@ -74,6 +70,13 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
       if (!shared) void drain.dispose() // or it would keep the signals
       throw error
     }
+  }
+  if (controlPort !== undefined) listenForControl(drain, answerControl, { port: controlPort })
+  if (controlSocket !== false) {
+    // Behind a file nobody needs a token, and the hook knows no other paths.
+    const { paths } = resolveEndpoints({})
+    const path = controlSocket === true ? defaultSocket : controlSocket
+    listenForControl(drain, answerer(drain, { ...endpoints, paths, tokens: [] }), { path })
   }
   let warned = false
   return {
@@ -92,25 +95,6 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
       return answer(request, response)
     },
   }
-}
-
-/** What answers on the application's own port, beside the listeners of its own that it opens. */
-function answererOf(
-  drain: Drain,
-  endpoints: ResolvedEndpoints,
-  port: number | undefined,
-  socket: string | boolean,
-): Handler {
-  if (socket !== false) {
-    // Behind a file nobody needs a token, and the hook knows no other paths.
-    const { paths } = resolveEndpoints({})
-    const path = socket === true ? defaultSocket : socket
-    listenForControl(drain, answerer(drain, { ...endpoints, paths, tokens: [] }), { path })
-  }
-  const answer = answerer(drain, endpoints)
-  if (port === undefined) return answer
-  listenForControl(drain, answer, { port })
-  return () => false
 }
 
 function checkControl(port: unknown, socket: unknown): void {
