@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
-import { defaultSocket, listenForControl } from './control.js'
+import { defaultSocket, listenForControl, longestPath } from './control.js'
 import { Drain, type WatchOptions } from './drain.js'
-import { type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoint-options.js'
+import { defaultPaths, type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoint-options.js'
 import { answerer, type Handler } from './endpoints.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
 import { fail, knownKeys, plainObject } from './validate.js'
@@ -35,6 +35,8 @@ export interface Attachment {
    * @throws {Error} if another drain watches the server
    */
   watch(server: Server, options?: WatchOptions): void
+  /** Closes the control port and socket, which otherwise goes on until the drain is closed. */
+  release(): void
 }
 
 /**
@@ -48,6 +50,12 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
   const { drain: shared, controlPort, controlSocket = false, ...rest } = options
   knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, ...ownOptionNames])
   checkControl(controlPort, controlSocket)
+  if ('token' in rest && rest.token === undefined) {
+    // A variable that is not set must not open the door.
+    throw new TypeError(
+      'Expected `token` to be a string, got `undefined` (is the variable set?): for none, leave it out',
+    )
+  }
   const [drainOptions, endpointOptions] = split(rest)
   if (shared !== undefined && !(shared instanceof Drain)) {
     throw new TypeError(
@@ -71,17 +79,20 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
       throw error
     }
   }
-  if (controlPort !== undefined) listenForControl(drain, answerControl, { port: controlPort })
+  const releases: (() => void)[] = []
+  if (controlPort !== undefined) releases.push(listenForControl(drain, answerControl, { port: controlPort }))
   if (controlSocket !== false) {
     // Behind a file nobody needs a token, and the hook knows no other paths.
-    const { paths } = resolveEndpoints({})
-    const path = controlSocket === true ? defaultSocket : controlSocket
-    listenForControl(drain, answerer(drain, { ...endpoints, paths, tokens: [] }), { path })
+    const handle = answerer(drain, { ...endpoints, paths: defaultPaths, tokens: [] })
+    releases.push(listenForControl(drain, handle, { path: controlSocket === true ? defaultSocket : controlSocket }))
   }
   let warned = false
   return {
     drain,
     watch,
+    release() {
+      for (const release of releases) release()
+    },
     handle(request, response) {
       try {
         // A middleware may be mounted under a path; what is given a server is not.
@@ -101,8 +112,14 @@ function checkControl(port: unknown, socket: unknown): void {
   if (port !== undefined && !(Number.isInteger(port) && (port as number) >= 0 && (port as number) < 65_536)) {
     fail(RangeError, 'Expected `controlPort` to be a TCP port, 0 to 65535', port)
   }
-  if (typeof socket !== 'boolean' && (typeof socket !== 'string' || socket === '')) {
-    fail(TypeError, 'Expected `controlSocket` to be the path of a unix socket, or true', socket)
+  if (typeof socket === 'boolean') return
+  const isPath = typeof socket === 'string' && socket !== '' && !socket.includes('\0')
+  if (!isPath || Buffer.byteLength(socket) > longestPath) {
+    fail(
+      TypeError,
+      `Expected \`controlSocket\` to be the path of a unix socket, of at most ${longestPath} bytes, or true`,
+      socket,
+    )
   }
 }
 

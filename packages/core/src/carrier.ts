@@ -27,8 +27,8 @@ export interface Carrier {
   look(look: Look): number
   /** Until when it is to be kept though it carries no request: one may be on its way. */
   heldUntil(quiet: number): number
-  /** Says good-bye if it carries no request. */
-  endIdle(): void
+  /** Says good-bye if it carries no request, and none can be expected on it any more. */
+  endIdle(now: number): void
   destroy(): void
   /** What is in flight. @param begun when the closing began */
   open(now: number, begun: number): OpenOnCarrier[]

@@ -36,6 +36,8 @@ export async function close(parts: Closing): Promise<Closed> {
     const end = clock.now() + budget.left / 2
     return () => end - clock.now()
   }
+  // Right after Node has accepted all there is: the kernel resets what it still has to hand over.
+  await new Promise((resolve) => setImmediate(resolve))
   traffic.servers.unlisten()
   // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
   await until(

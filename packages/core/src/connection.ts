@@ -6,6 +6,9 @@ import type { Traffic } from './traffic.js'
 
 const kConnection: unique symbol = Symbol('podrain.connection')
 
+/** Milliseconds in which the first request of a new connection has come. */
+const freshFor = 200
+
 type KnownSocket = Socket & { [kConnection]?: Connection; readonly server?: Server }
 
 /** What is known of one HTTP/1 connection. It lives as long as its socket; a request adds nothing to it but numbers. */
@@ -129,9 +132,14 @@ export class Connection implements Carrier {
     return this.since + (this.#answered ? this.#promise : quiet)
   }
 
-  /** Not a connection that has sent something else than a request: half a header may be on its way. */
-  endIdle(): void {
-    if (this.pending === 0 && (this.#answered || this.socket.bytesRead === 0)) this.socket.end()
+  /**
+   * Not a connection that has sent something else than a request: half a header may be on its way. And not one that was
+   * opened just now: its first request is.
+   */
+  endIdle(now: number): void {
+    if (this.pending > 0) return
+    const unused = !this.#answered && this.socket.bytesRead === 0
+    if (this.#answered || (unused && now - this.since >= freshFor)) this.socket.end()
   }
 
   destroy(): void {

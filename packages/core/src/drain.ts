@@ -108,7 +108,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     return this.#options.logger
   }
 
-  /** Whether a server it watches accepts connections. */
+  /** Whether a server it watches accepts connections; true if it knows of none, as in a worker. */
   get listening(): boolean {
     return this.#traffic.servers.listening
   }

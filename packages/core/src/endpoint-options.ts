@@ -42,6 +42,11 @@ export const endpointOptionNames: readonly (keyof EndpointOptions)[] = [
 
 const endpointNames = ['readyz', 'livez', 'prestop', 'drainz'] as const
 
+/** Where they are unless told otherwise. */
+export const defaultPaths: ReadonlyMap<string, keyof EndpointPaths> = new Map(
+  endpointNames.map((name) => [`/${name}`, name]),
+)
+
 /** Every option with its value, and the way from a path to its endpoint. */
 export interface ResolvedEndpoints
   extends Required<Pick<EndpointOptions, 'checks' | 'checkTimeout' | 'readyzWhileDraining'>> {
@@ -92,5 +97,6 @@ function tokensOf(option: unknown): string[] {
   // An empty one would be let in, by everybody who sends an empty one.
   if (tokens.length > 0 && tokens.every((each) => typeof each === 'string' && each.trim() !== ''))
     return tokens as string[]
-  fail(TypeError, `Expected ${name} to be a string that is not empty, or a list of them (is the variable set?)`, token)
+  // Without the value: it is a secret, and this ends in a log.
+  throw new TypeError(`Expected ${name} to be a string that is not empty, or a list of such (is the variable set?)`)
 }

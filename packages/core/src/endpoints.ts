@@ -15,7 +15,7 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => bo
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
-/** As many callers of `/prestop` may wait; the kubelet needs one. Others are answered at once. */
+/** As many callers of `/prestop` may wait; the kubelet needs one. Others are answered at once, with 503. */
 const maxWaiting = 8
 
 /**
@@ -53,14 +53,13 @@ export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
     prestop(request, response) {
       response.shouldKeepAlive = false // or the kubelet keeps the socket open and idle
       if (request.method === 'HEAD') return send(request, response, 405, {}, { allow: 'GET' })
-      const done = (): void => send(request, response, 200, drain.status())
-      if (waiting >= maxWaiting) return done()
+      if (waiting >= maxWaiting) return send(request, response, 503, drain.status())
       waiting++
       const gone = new AbortController()
       response.on('close', () => gone.abort())
       void drain.prestop(gone.signal).then(() => {
         waiting--
-        done()
+        send(request, response, 200, drain.status())
       })
     },
     drainz: (request, response) => send(request, response, 200, drain.status()),

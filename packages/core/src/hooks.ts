@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { type Clock, timedOut, within } from './clock.js'
 import type { Logger } from './log.js'
+import { fail } from './validate.js'
 
 /** Work of the application at a turn of the drain. What it returns is awaited; what it throws is logged and reported. */
 export type Hook = () => unknown
@@ -60,7 +61,14 @@ export class Hooks {
     if (!(timeout >= 0)) {
       throw new RangeError(`Expected \`timeout\` of hook "${name}" to be 0 or more milliseconds, got \`${timeout}\``)
     }
-    this.#entries.push({ run, name, timeout, after: typeof after === 'string' ? [after] : after })
+    const names = typeof after === 'string' ? [after] : after
+    if (!Array.isArray(names) || names.some((each) => typeof each !== 'string')) {
+      fail(TypeError, `Expected \`after\` of hook "${name}" to be the name of a hook, or a list of names`, after)
+    }
+    if (names.length > 0 && this.#kind !== 'onClose') {
+      throw new TypeError(`\`after\` is for onClose hooks: those of ${this.#kind} run at the same time`)
+    }
+    this.#entries.push({ run, name, timeout, after: names })
   }
 
   /** All at once: for hooks that announce something and do not build on one another. */

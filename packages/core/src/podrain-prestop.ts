@@ -26,7 +26,9 @@ const request = http.get({ socketPath, path: '/prestop', agent: false }, async (
     for await (const chunk of response.setEncoding('utf8')) body += chunk
     const { state, inFlight, tasks } = JSON.parse(body) as DrainStatus
     const open = [`${inFlight} in flight`, ...(tasks.length > 0 ? [`tasks: ${tasks.join(', ')}`] : [])].join(', ')
-    end(inFlight + tasks.length === 0 ? settled : unsettled, `${state}, ${open}`)
+    // Not 200: too many callers wait already. Serving: nobody meant it, and the drain was undone.
+    const isSettled = response.statusCode === 200 && state !== 'serving' && inFlight + tasks.length === 0
+    end(isSettled ? settled : unsettled, `${state}, ${open}`)
   } catch (error) {
     end(
       unreachable,

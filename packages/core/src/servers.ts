@@ -45,7 +45,9 @@ export class Servers {
     this.#events = events
   }
 
+  /** Whether one accepts connections. Where none is known, whoever asks has reached one. */
   get listening(): boolean {
+    if (this.#servers.size === 0) return !this.#released
     return this.#all.some((server) => server.listening)
   }
 

@@ -9,6 +9,9 @@ export interface TaskOptions {
   timeout?: number
 }
 
+/** What a timer can wait, in milliseconds; longer is as good as for ever. */
+const longestTimer = 2 ** 31 - 1
+
 interface Task {
   readonly name: string
   /** It has had its time, and is not waited for any more. */
@@ -21,6 +24,7 @@ export class Tasks {
   readonly #logger: Logger
   readonly #onIdle: () => void
   readonly #tasks = new Set<Task>()
+  #waitedFor = 0
 
   constructor(clock: Clock, logger: Logger, onIdle: () => void) {
     this.#clock = clock
@@ -30,7 +34,7 @@ export class Tasks {
 
   /** How many there are to wait for. */
   get size(): number {
-    return this.names.length
+    return this.#waitedFor
   }
 
   /** Names of what is waited for. */
@@ -52,11 +56,15 @@ export class Tasks {
     }
     const task: Task = { name, overdue: false }
     this.#tasks.add(task)
-    const cancel = timeout === undefined ? undefined : this.#clock.after(timeout, () => this.#expire(task, timeout))
+    this.#waitedFor++
+    const cancel =
+      timeout === undefined || timeout > longestTimer
+        ? undefined
+        : this.#clock.after(timeout, () => this.#expire(task, timeout))
     const end = (): void => {
       cancel?.()
       this.#tasks.delete(task)
-      if (this.size === 0) this.#onIdle()
+      if (!task.overdue) this.#leave()
     }
     promise.then(end, (error) => {
       this.#logger.error(`task "${name}" failed: ${describe(error)}`)
@@ -67,6 +75,11 @@ export class Tasks {
   #expire(task: Task, timeout: number): void {
     task.overdue = true
     this.#logger.error(`task "${task.name}" did not end within ${timeout} ms; it is not waited for any more`)
-    if (this.size === 0) this.#onIdle()
+    this.#leave()
+  }
+
+  #leave(): void {
+    this.#waitedFor--
+    if (this.#waitedFor === 0) this.#onIdle()
   }
 }

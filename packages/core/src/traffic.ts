@@ -184,8 +184,9 @@ export class Traffic {
 
   /** Says good-bye on every connection that carries no request, the longest idle first. */
   endIdle(): void {
+    const now = this.#options.clock.now()
     const idle = [...this.#carriers].filter(({ pending }) => pending === 0)
-    for (const carrier of idle.sort((a, b) => a.since - b.since)) carrier.endIdle()
+    for (const carrier of idle.sort((a, b) => a.since - b.since)) carrier.endIdle(now)
   }
 
   /**

@@ -44,6 +44,7 @@ export function knownKeys(kind: string, value: object, known: readonly string[])
     const remedy = twin
       ? `did you mean \`${twin}\`?`
       : `expected one of ${known.map((name) => `\`${name}\``).join(', ')}`
-    fail(TypeError, `Unknown ${kind} \`${key}\`: ${remedy}`, (value as Record<string, unknown>)[key])
+    // Without the value: it may be a secret under a name that is misspelt.
+    throw new TypeError(`Unknown ${kind} \`${key}\`: ${remedy}`)
   }
 }

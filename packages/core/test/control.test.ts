@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, get, type IncomingMessage } from 'node:http'
 import { createSecureServer } from 'node:http2'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type AdapterOptions, drainServer } from '../src/index.js'
+import { type AdapterOptions, attach, Drain, drainServer } from '../src/index.js'
 import { ask, Child, Client, gate, Log, type Pod, sayOk, serve } from './support.js'
 
 /** Where the control endpoints of their own are, from the log. */
@@ -111,6 +111,33 @@ describe('with a control port', () => {
     onTestFinished(() => void child.kill('SIGKILL'))
     expect(await once(child, 'exit')).toEqual([0, null])
   })
+
+  test('and a middleware that knows no server yet, the pod becomes ready', async () => {
+    const log = new Log()
+    const { drain } = attach({ controlPort: 0, signals: false, logger: log })
+    onTestFinished(() => drain.dispose())
+    expect(await ask(await controlPort(log), '/readyz')).toMatchObject({ status: 200 })
+  })
+
+  test('a silent client of it does not keep a process alive that is done', async () => {
+    const script = `
+      const net = require('node:net')
+      const { drainServer } = require('@podrain/core')
+      const logger = { info: (line) => console.log(line), warn() {}, error() {} }
+      drainServer(require('node:http').createServer(), { controlPort: 0, signals: false, logger })`
+    const child = execFile(process.execPath, ['-e', script], { cwd: join(__dirname, '..') })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    expect(await once(child, 'exit')).toEqual([0, null])
+  })
+
+  test('a drain that is over opens none', async () => {
+    const drain = new Drain({ signals: false, logger: false })
+    await drain.dispose()
+    const log = new Log()
+    attach({ drain, controlPort: 0 })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(log.lines).toEqual([])
+  })
 })
 
 describe('with a control socket', () => {
@@ -168,6 +195,43 @@ describe('with a control socket', () => {
     await expect.poll(() => log.matching(/^error/)).toHaveLength(1)
     expect(log.matching(/^error/)[0]).toContain(`cannot listen on \`controlSocket\` ${path}`)
     expect(other.listening).toBe(true)
+  })
+
+  test('a file that is none is left as it is, with an error', async () => {
+    const path = socketPath()
+    writeFileSync(path, 'precious')
+    const { port, log, drain } = await serve(sayOk, { controlSocket: path })
+    await expect.poll(() => log.matching(/^error/)).toHaveLength(1)
+    expect(log.matching(/^error/)[0]).toContain('there is a file, and it is not a socket')
+    expect(await ask(port)).toMatchObject({ body: 'ok' })
+    await drain.start()
+    expect(readFileSync(path, 'utf8')).toBe('precious')
+  })
+
+  test('one in a folder that is not there is an error, and the application goes on', async () => {
+    const { port, log } = await serve(sayOk, { controlSocket: join(socketPath(), 'no', 'such') })
+    await expect.poll(() => log.matching(/^error/)).toHaveLength(1)
+    expect(await ask(port)).toMatchObject({ body: 'ok' })
+  })
+
+  test('of two drains in one process the first has it, also when the second ends', async () => {
+    const path = socketPath()
+    const first = await serve(sayOk, { controlSocket: path })
+    await expect.poll(() => first.log.matching(/control endpoints on/)).toHaveLength(1)
+    const second = await serve(sayOk, { controlSocket: path })
+    await expect.poll(() => second.log.matching(/^error/)).toHaveLength(1)
+    await second.drain.start()
+    expect(await askSocket(path, '/livez')).toBe(200)
+    expect(first.drain.state).toBe('serving')
+  })
+
+  test('nothing but the socket is in its folder, and nothing afterwards', async () => {
+    const path = socketPath()
+    const { log, drain } = await serve(sayOk, { controlSocket: path })
+    await expect.poll(() => log.matching(/control endpoints on/)).toHaveLength(1)
+    expect(readdirSync(dirname(path))).toEqual(['podrain.sock'])
+    await drain.start()
+    expect(readdirSync(dirname(path))).toEqual([])
   })
 })
 
@@ -235,5 +299,14 @@ describe('podrain-prestop, the hook without network,', () => {
     const { code, said } = await hook(path)
     expect(code).toBe(2)
     expect(said).toContain('an answer of status 404 that is none of podrain')
+  })
+
+  test('ends with 1 when too many wait already: it does not know whether all is settled', async () => {
+    const { child, path } = await startWith({ hang: 'task' })
+    const waiting = await Promise.all([...Array(8)].map(() => Client.open(child.port)))
+    for (const client of waiting) client.get('/prestop')
+    await child.line(/^state draining/)
+    await ask(child.port, '/livez')
+    expect(await hook(path)).toMatchObject({ code: 1 })
   })
 })

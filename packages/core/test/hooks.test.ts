@@ -273,4 +273,12 @@ describe('onClose hooks with `after`', () => {
     await clock.through(drain.start())
     expect(closed).toHaveBeenCalledOnce()
   })
+
+  test('that is no name is refused when the hook is added, and on hooks that run together', async () => {
+    const { drain } = await start()
+    expect(() => drain.onClose(() => {}, { name: 'pool', after: 5 as never })).toThrow(
+      'Expected `after` of hook "pool" to be',
+    )
+    expect(() => drain.onDrain(() => {}, { after: 'pool' })).toThrow('`after` is for onClose hooks')
+  })
 })

@@ -64,6 +64,7 @@ class World {
   #deadline = 0
   #lastArrival = 0
   #committed = false
+  #committedAt = 0
   #settles = true
   #reports = 0
   #closings = 0
@@ -207,8 +208,10 @@ class World {
   }
 
   #commit({ settles }: { settles: boolean }): void {
-    if (!this.#committed) this.#settles = settles
-    else if (!settles) this.#settles = false
+    if (!this.#committed) {
+      this.#settles = settles
+      this.#committedAt = this.#clock.now()
+    } else if (!settles) this.#settles = false
     this.#committed = true
   }
 
@@ -237,7 +240,11 @@ class World {
         )
         break
       case 'closing → closed':
-        this.#expect(now <= this.#deadline + step, `it is closed ${now - this.#deadline} ms past the deadline`)
+        // A signal may come only then.
+        this.#expect(
+          now <= Math.max(this.#deadline, this.#committedAt) + step,
+          `it is closed ${now - this.#deadline} ms past the deadline`,
+        )
         break
       default:
         this.#mistakes.push(`${previous} → ${state}`)

@@ -65,7 +65,7 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
     'an unknown option',
     { timeout: 5000 },
     'Unknown option `timeout`',
-    '`5000`',
+
     'expected one of',
     '`terminationGracePeriodSeconds`',
     '`token`',
@@ -75,16 +75,14 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
     { keepalivecap: 5000 },
     'Unknown option `keepalivecap`',
     'did you mean `keepAliveCap`?',
-    '`5000`',
   ],
-  ['an unknown key of settle', { settle: { max: 1 } }, 'Unknown option of `settle` `max`', '`min`, `quiet`', '`1`'],
+  ['an unknown key of settle', { settle: { max: 1 } }, 'Unknown option of `settle` `max`', '`min`, `quiet`'],
   ['a key of settle in other letters', { settle: { Min: 1 } }, '`Min`', 'did you mean `min`?'],
   [
     'an unknown endpoint',
     { endpoints: { healthz: '/healthz' } },
     'Unknown endpoint `healthz`',
     '`readyz`, `livez`, `prestop`, `drainz`',
-    "'/healthz'",
   ],
   [
     'times that do not fit',
@@ -155,13 +153,16 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
     'a path of its own',
   ],
   ['endpoints: false', { endpoints: false }, '`endpoints`', '`false`', 'to be an object'],
-  ['an empty token', { token: '' }, '`token`', "''", 'is the variable set?'],
-  ['an empty token among others', { token: ['secret', ''] }, '`token`', 'not empty, or a list of them'],
-  ['an empty list of tokens', { token: [] }, '`token`', '`[]`', 'or a list of them'],
+  ['an empty token', { token: '' }, '`token`', 'is the variable set?'],
+  ['a token that is undefined', { token: undefined }, '`token`', 'is the variable set?', 'for none, leave it out'],
+  ['an empty token among others', { token: ['secret', ''] }, '`token`', 'not empty, or a list of such'],
+  ['an empty list of tokens', { token: [] }, '`token`', 'or a list of such'],
   ['a control port out of range', { controlPort: 65_536 }, '`controlPort`', '`65536`', '0 to 65535'],
   ['a control port as text', { controlPort: '9090' }, '`controlPort`', "'9090'"],
-  ['an empty control socket', { controlSocket: '' }, '`controlSocket`', "''", 'the path of a unix socket, or true'],
-  ['a token that is no text', { token: 1234 }, '`token`', '`1234`', 'a string that is not empty'],
+  ['an empty control socket', { controlSocket: '' }, '`controlSocket`', "''", 'the path of a unix socket'],
+  ['a control socket with a long path', { controlSocket: `/${'x'.repeat(90)}` }, '`controlSocket`', 'at most 90 bytes'],
+  ['an abstract control socket', { controlSocket: '\0podrain' }, '`controlSocket`', 'the path of a unix socket'],
+  ['a token that is no text', { token: 1234 }, '`token`', 'a string that is not empty'],
   ['a check that is no function', { checks: { db: true } }, '`checks.db`', '`true`', 'to be a function'],
   ['readyzWhileDraining: true', { readyzWhileDraining: true }, '`readyzWhileDraining`', '`true`', "'fail' or 'pass'"],
   ['null for options', null, '`options`', '`null`', 'to be an object'],
@@ -213,6 +214,14 @@ describe('a bad option is refused before anything is installed, and the message 
     await first.dispose()
   })
 
+  test('a secret is in no message', () => {
+    for (const options of [{ token: ['hunter2', undefined] }, { token: ['hunter2', ''] }, { Token: 'hunter2' }]) {
+      expect(() => attach(options as AdapterOptions)).toThrow(
+        expect.not.objectContaining({ message: expect.stringContaining('hunter2') }),
+      )
+    }
+  })
+
   test('options of the endpoints given to a Drain', () => {
     expect(() => new Drain({ token: 'secret' } as object)).toThrow('Unknown option `token`')
   })
@@ -222,7 +231,7 @@ describe('good options', () => {
   test.each<[name: string, options: AdapterOptions]>([
     ['none', {}],
     ['several tokens', { token: ['old', 'new'] }],
-    ['undefined for any', { settle: undefined, token: undefined, endpoints: undefined, logger: undefined } as object],
+    ['undefined for any', { settle: undefined, endpoints: undefined, logger: undefined } as object],
     ['zeros', { reserve: 0, closing: 0, settle: { min: 0, quiet: 0 }, keepAliveCap: 0, hookTimeout: 0 }],
     [
       'times that fit exactly',

@@ -246,6 +246,13 @@ describe('a task', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, unfinishedTasks: [] })
   })
 
+  test('with a timeout longer than any timer is waited for', async () => {
+    const { drain } = await serve(sayOk)
+    drain.waitUntil(new Promise(() => {}), { name: 'mail', timeout: Number.POSITIVE_INFINITY })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(drain.status().tasks).toEqual(['mail'])
+  })
+
   test('whose timeout is none is refused by name', async () => {
     const { drain } = await serve(sayOk)
     expect(() => drain.waitUntil(Promise.resolve(), { name: 'mail', timeout: -1 })).toThrow(

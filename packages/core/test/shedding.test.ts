@@ -208,6 +208,42 @@ describe('after a drain that was undone', () => {
   })
 })
 
+describe('when the time is up and requests still come', () => {
+  /** A client that has connected just before. */
+  async function late() {
+    const clock = new FakeClock()
+    const pod = await serve(sayOk, { ...slow, settle: { min: 1000, quiet: 24_000 }, clock })
+    const report = pod.drain.start()
+    clock.advance(1000)
+    await ask(pod.port)
+    clock.advance(22_950)
+    const client = await Client.open(pod.port)
+    await ask(pod.port, '/livez') // the client has been accepted before
+    clock.advance(100)
+    await expect.poll(() => pod.server.listening).toBe(false)
+    return { clock, client, report }
+  }
+
+  test('a client that has just connected, and whose request is on its way, is answered', async () => {
+    const { client, clock, report } = await late()
+    clock.advance(20)
+    await turns()
+    await client.get('/').until(/connection: close[\s\S]*ok$/i)
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 2 })
+  })
+
+  test('one that has connected and sends nothing is let go in order', async () => {
+    const { client, clock, report } = await late()
+    let reset = false
+    client.socket.on('error', () => {
+      reset = true
+    })
+    await clock.through(report)
+    await client.end()
+    expect(reset).toBe(false)
+  })
+})
+
 describe('an idle keep-alive connection', () => {
   test('is kept until the time it was promised has passed, and a request on it is answered', async () => {
     const clock = new FakeClock()

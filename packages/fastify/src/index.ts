@@ -20,7 +20,7 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
   if (app.hasDecorator('drain')) {
     throw new Error('gracefulShutdown is registered twice: register it once, at the root, before your other plugins')
   }
-  const { drain, handle } = attach(options.drain ? options : { logger: app.log, ...options }, {
+  const { drain, handle, release } = attach(options.drain ? options : { logger: app.log, ...options }, {
     server: app.server,
     close: () => app.close(),
     name: 'fastify.close()',
@@ -32,7 +32,10 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
     else done()
   })
   // Closed by hand, as tests do: let go of the process. During a drain this does nothing.
-  if (!options.drain) app.addHook('onClose', () => drain.dispose())
+  app.addHook('onClose', async () => {
+    if (!options.drain) await drain.dispose()
+    else if (!drain.committed) release()
+  })
 }
 
 /**

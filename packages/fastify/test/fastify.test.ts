@@ -329,6 +329,19 @@ describeOwnDrain(serve, () => {
   })
 })
 
+test('closed by hand it also closes its control port, though the drain is another’s', async () => {
+  const lines: string[] = []
+  const logger = { info: (line: string) => void lines.push(line), warn() {}, error() {} }
+  const shared = new Drain({ ...quick, logger })
+  onTestFinished(() => shared.dispose())
+  const { app } = await serve({ drain: shared, controlPort: 0 })
+  await expect.poll(() => lines.find((line) => line.includes('control endpoints'))).toBeDefined()
+  const port = /port (\d+)$/.exec(lines.find((line) => line.includes('control endpoints')) ?? '')?.[1]
+  expect(await send(`http://127.0.0.1:${port}/livez`)).toMatchObject({ status: 200 })
+  await app.close()
+  await expect(send(`http://127.0.0.1:${port}/livez`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+})
+
 describe('the log', () => {
   test('logger: false in Fastify is silent and works', async () => {
     const print = vi.spyOn(console, 'info')

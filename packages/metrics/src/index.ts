@@ -1,18 +1,44 @@
-import type { Meter } from '@opentelemetry/api'
 import type { Drain, DrainState } from '@podrain/core'
-import type { Registry } from 'prom-client'
+
+// What is used of prom-client and OpenTelemetry, so that the types need neither of them to be installed.
+type Attributes = Record<string, string>
+
+// biome-ignore lint/suspicious/noExplicitAny: labels and a value, a value alone, or a configuration whose type is generic
+type Any = any
+
+interface PromMetric {
+  set(...args: Any[]): void
+}
+
+interface PromCounter {
+  inc(...args: Any[]): void
+}
 
 /** prom-client, as you imported it: it keeps what it counts in itself, and a second copy would count for nobody. */
-export type PromClient = Pick<typeof import('prom-client'), 'Counter' | 'Gauge' | 'register'>
+export interface PromClient {
+  readonly Gauge: new (configuration: Any) => PromMetric
+  readonly Counter: new (configuration: Any) => PromCounter
+  readonly register: object
+}
+
+/** A meter of `@opentelemetry/api`. */
+export interface OtelMeter {
+  createObservableGauge(
+    name: string,
+    options?: { description?: string },
+  ): { addCallback(observe: (result: { observe(value: number, attributes?: Attributes): void }) => void): void }
+  createCounter(name: string, options?: { description?: string }): { add(value: number, attributes?: Attributes): void }
+  createGauge(name: string, options?: { description?: string; unit?: string }): { record(value: number): void }
+}
 
 export interface MetricsOptions {
-  /** What all names begin with. @default 'podrain_' */
+  /** What all names begin with. @default 'podrain_', for OpenTelemetry 'podrain.' */
   prefix?: string
 }
 
 export interface PromMetricsOptions extends MetricsOptions {
-  /** Where they are registered. @default the registry of prom-client itself */
-  registry?: Registry
+  /** A `Registry` to register them with. @default the registry of prom-client itself */
+  registry?: object
 }
 
 const states: readonly DrainState[] = ['serving', 'draining', 'closing', 'closed']
@@ -43,7 +69,7 @@ export function promMetrics(drain: Drain, client: PromClient, options: PromMetri
     help: help.state,
     labelNames: ['state'],
     registers,
-    collect() {
+    collect(this: PromMetric) {
       for (const state of states) this.set({ state }, drain.state === state ? 1 : 0)
     },
   })
@@ -51,7 +77,7 @@ export function promMetrics(drain: Drain, client: PromClient, options: PromMetri
     name: `${prefix}requests_in_flight`,
     help: help.inFlight,
     registers,
-    collect() {
+    collect(this: PromMetric) {
       this.set(drain.inFlight)
     },
   })
@@ -59,7 +85,7 @@ export function promMetrics(drain: Drain, client: PromClient, options: PromMetri
     name: `${prefix}tasks`,
     help: help.tasks,
     registers,
-    collect() {
+    collect(this: PromMetric) {
       this.set(drain.status().tasks.length)
     },
   })
@@ -81,13 +107,13 @@ export function promMetrics(drain: Drain, client: PromClient, options: PromMetri
 }
 
 /**
- * The same with a meter of OpenTelemetry. What a report adds comes with the last export: flush your exporter in the oldest
- * `onClose` hook for the rest, and for the report in a listener of `'report'`.
+ * The same with a meter of OpenTelemetry. What the report adds is known when the process is about to exit, too late for an
+ * export: it is in the log.
  *
  * @example
  * otelMetrics(drain, metrics.getMeter('podrain'))
  */
-export function otelMetrics(drain: Drain, meter: Meter, { prefix = 'podrain.' }: MetricsOptions = {}): void {
+export function otelMetrics(drain: Drain, meter: OtelMeter, { prefix = 'podrain.' }: MetricsOptions = {}): void {
   meter.createObservableGauge(`${prefix}state`, { description: help.state }).addCallback((result) => {
     for (const state of states) result.observe(drain.state === state ? 1 : 0, { state })
   })
