@@ -37,8 +37,9 @@ export async function close(parts: Closing): Promise<Closed> {
     return () => end - clock.now()
   }
   // Right after Node has accepted all there is: the kernel resets what it still has to hand over.
-  await new Promise((resolve) => setImmediate(resolve))
+  await turn()
   traffic.servers.unlisten()
+  await turn() // in which the servers say 'close'
   // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
   await until(
     clock,
@@ -57,6 +58,11 @@ export async function close(parts: Closing): Promise<Closed> {
   const hooks = [...closed, ...(await onClose.runNewestFirst(() => budget.left))]
   const undeliveredBytes = await delivered(clock, addresses, () => budget.left)
   return { forced, unfinishedTasks, hooks, undeliveredBytes }
+}
+
+/** Node has looked at its sockets once more. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** Ends every connection: those with a request once it is answered, the others at once. Returns what had to be cut. */
