@@ -8,7 +8,7 @@
 const { createServer, IncomingMessage, ServerResponse } = require('node:http')
 const { Socket } = require('node:net')
 const { parseArgs } = require('node:util')
-const { Drain } = require('../dist/index.js')
+const { Drain, drainServer } = require('../dist/index.js')
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '15' }, requests: { type: 'string', default: '20000' } },
@@ -20,26 +20,39 @@ const requests = Number(values.requests)
 function lifeCycle(socket, onRequest) {
   const request = new IncomingMessage(socket)
   request.httpVersionMajor = 1
+  request.method = 'GET'
+  request.url = '/users/1?full=1'
   const response = new ServerResponse(request)
   response.on('finish', noop) // as the server does
   onRequest(request, response)
-  if (onRequest === count && drain.inFlight !== 1) throw new Error(`in flight is ${drain.inFlight}, not 1`)
+  const drain = drains.get(onRequest)
+  if (drain && drain.inFlight !== 1) throw new Error(`in flight is ${drain.inFlight}, not 1`)
   response.emit('finish')
   response.emit('close')
 }
 
 function noop() {}
 
-const drain = new Drain({ signals: false, logger: false })
-const server = createServer()
-drain.watch(server)
-const socket = new Socket()
-server.emit('connection', Object.assign(socket, { server }))
-const [count] = server.listeners('request')
+/** What is in front of the application's listener, its drain, and a socket of its server. */
+const drains = new Map()
+const sockets = new Map()
+function front(attach) {
+  const server = createServer(noop)
+  const drain = attach(server)
+  const socket = new Socket()
+  server.emit('connection', Object.assign(socket, { server }))
+  const [listener] = server.listeners('request')
+  drains.set(listener, drain)
+  sockets.set(listener, socket)
+  return listener
+}
+const quiet = { signals: false, logger: false }
+const bareSocket = new Socket()
 
 const variants = {
   'bare life cycle': noop,
-  podrain: count,
+  'podrain, counting': front((server) => new Drain(quiet).watch(server)),
+  'and control endpoints': front((server) => drainServer(server, quiet)),
   "once('close', closure)": (_request, response) => {
     let open = true
     response.once('close', () => {
@@ -55,6 +68,7 @@ const variants = {
 const inFlight = new WeakMap()
 
 function measure(onRequest) {
+  const socket = sockets.get(onRequest) ?? bareSocket
   const begun = process.hrtime.bigint()
   for (let done = 0; done < requests; done++) lifeCycle(socket, onRequest)
   return Number(process.hrtime.bigint() - begun) / requests
@@ -67,7 +81,7 @@ for (let round = -2; round < rounds; round++) {
     if (round >= 0) times[name].push(time) // the first two rounds are for the compiler
   }
 }
-if (drain.inFlight !== 0) throw new Error(`in flight is ${drain.inFlight}, not 0`)
+for (const { inFlight } of drains.values()) if (inFlight !== 0) throw new Error(`in flight is ${inFlight}, not 0`)
 
 const quantile = (list, share) => [...list].sort((a, b) => a - b)[Math.round((list.length - 1) * share)]
 const bare = times['bare life cycle']
@@ -82,5 +96,5 @@ for (const [name, list] of Object.entries(times)) {
   )
   console.log(`${name.padEnd(24)} ${shown[0].padEnd(20)} added ${name === 'bare life cycle' ? '—' : shown[1]}`)
 }
-socket.destroy()
-void drain.dispose()
+for (const socket of sockets.values()) socket.destroy()
+for (const drain of drains.values()) void drain.dispose()
