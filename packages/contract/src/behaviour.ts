@@ -14,7 +14,6 @@ export const needs = {
   endpoints: 'no control endpoints',
   watch: 'takes no server',
   websocket: 'WebSockets are not part of it',
-  node: 'about plain Node servers alone',
   fastify: 'about Fastify alone',
   middleware: 'about middleware alone',
 } as const

@@ -6,7 +6,7 @@ import path from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { generate } from 'selfsigned'
 import { type Answer, Clients } from './clients.js'
-import { type Gate, gate, type Held, routesOf } from './routes.js'
+import { gate, type Held, routesOf } from './routes.js'
 import type { FastifyParts, Mount, Running, Subject, Terms } from './subject.js'
 import type { Address } from './wire.js'
 
@@ -224,5 +224,3 @@ function certificate(): Promise<{ key: string; cert: string }> {
   )
   return made
 }
-
-export type { Gate }

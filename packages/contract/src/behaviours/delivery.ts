@@ -1,6 +1,5 @@
 import { strict as assert } from 'node:assert'
 import { room } from '../behaviour.js'
-import type { Answer } from '../clients.js'
 import { big } from '../routes.js'
 import type { Stage } from '../stage.js'
 
@@ -9,17 +8,11 @@ const pace = 256 * 1024
 
 /** Answers arrive whole, to the last byte. */
 export const delivery = room('Responses', [], {
-  '20 MB sent at once reach a slow reader whole when the end begins in the middle of it': async (stage) => {
-    const answer = stage.ask('/big', { pace })
-    await stage.sent('/big')
-    await endsWith(stage, answer)
-  },
+  '20 MB sent at once reach a slow reader whole when the end begins in the middle of it': (stage) =>
+    delivers(stage, '/big'),
 
-  '20 MB sent as a stream reach a slow reader whole when the end begins in the middle of it': async (stage) => {
-    const answer = stage.ask('/piped', { pace })
-    await stage.sent('/piped')
-    await endsWith(stage, answer)
-  },
+  '20 MB sent as a stream reach a slow reader whole when the end begins in the middle of it': (stage) =>
+    delivers(stage, '/piped'),
 
   '20 MB that are asked for when the end has begun reach a slow reader whole': async (stage) => {
     const end = stage.terminate()
@@ -30,11 +23,7 @@ export const delivery = room('Responses', [], {
 
   '20 MB after “Connection: close” reach a slow reader whole': [
     'http1',
-    async (stage) => {
-      const answer = stage.ask('/big', { pace, headers: { connection: 'close' } })
-      await stage.sent('/big')
-      await endsWith(stage, answer)
-    },
+    (stage) => delivers(stage, '/big', { connection: 'close' }),
   ],
 
   'a reader that pauses until the settling is over gets its 20 MB': [
@@ -83,21 +72,22 @@ export const delivery = room('Responses', [], {
   },
 
   'HEAD, 204 and 304 are answered in full while draining': async (stage) => {
-    const holding = stage.ask('/held')
-    await stage.arrived
+    const letGo = await stage.hold()
     const end = stage.terminate()
     assert.deepEqual(
       [(await stage.ask('/', { method: 'HEAD' })).status, (await stage.ask('/nothing')).status],
       [200, 204],
     )
     assert.equal((await stage.ask('/same')).status, 304)
-    stage.release()
-    await holding
+    await letGo()
     assert.equal(await end, 0)
   },
 })
 
-async function endsWith(stage: Stage, answer: Promise<Answer>): Promise<void> {
+/** The server is told to end when it has begun to answer a slow reader. */
+export async function delivers(stage: Stage, path: string, headers: Record<string, string> = {}): Promise<void> {
+  const answer = stage.ask(path, { pace, headers })
+  await stage.sent(path)
   const end = stage.terminate()
   assert.equal((await answer).body.length, big)
   assert.equal(await end, 0)

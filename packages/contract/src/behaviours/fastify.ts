@@ -3,10 +3,12 @@ import dns, { type LookupOptions } from 'node:dns'
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { each, type Need, room } from '../behaviour.js'
-import { big, type Held } from '../routes.js'
+import type { Held } from '../routes.js'
 import { listen, type Stage } from '../stage.js'
 import { Wire } from '../wire.js'
 import { unready } from './control.js'
+import { delivers } from './delivery.js'
+import { outlastsSettling } from './serving.js'
 
 const forces = [true, 'idle', false] as const
 const sides = ['before', 'after'] as const
@@ -15,11 +17,15 @@ const sides = ['before', 'after'] as const
 export const fastify = room('Fastify', ['fastify'], {
   ...each(forces, (forceCloseConnections) => [
     `with forceCloseConnections: ${forceCloseConnections}, a request in flight is answered whole`,
-    [...needed(forceCloseConnections), { fastify: () => ({ options: { forceCloseConnections } }) }, answersHeld],
+    [...needed(forceCloseConnections), { fastify: () => ({ options: { forceCloseConnections } }) }, outlastsSettling],
   ]),
   ...each(forces, (forceCloseConnections) => [
     `with forceCloseConnections: ${forceCloseConnections}, 20 MB reach a slow reader whole`,
-    [...needed(forceCloseConnections), { fastify: () => ({ options: { forceCloseConnections } }) }, delivers],
+    [
+      ...needed(forceCloseConnections),
+      { fastify: () => ({ options: { forceCloseConnections } }) },
+      (stage) => delivers(stage, '/big'),
+    ],
   ]),
   ...each(forces, (forceCloseConnections) => [
     `with forceCloseConnections: ${forceCloseConnections}, an idle client does not hold the end`,
@@ -191,22 +197,6 @@ export const fastify = room('Fastify', ['fastify'], {
 /** Fastify does not know which connections of HTTP/2 are idle. */
 function needed(force: (typeof forces)[number]): Need[] {
   return force === 'idle' ? ['http1'] : []
-}
-
-async function answersHeld(stage: Stage): Promise<void> {
-  const letGo = await stage.hold()
-  const end = stage.terminate()
-  setTimeout(() => stage.release(), 2 * stage.terms.settle)
-  assert.equal((await letGo()).body, 'held')
-  assert.equal(await end, 0)
-}
-
-async function delivers(stage: Stage): Promise<void> {
-  const answer = stage.ask('/big', { pace: big / 20 })
-  await stage.sent('/big')
-  const end = stage.terminate()
-  assert.equal((await answer).body.length, big)
-  assert.equal(await end, 0)
 }
 
 async function endsIdle(stage: Stage): Promise<void> {

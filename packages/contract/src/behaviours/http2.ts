@@ -85,23 +85,19 @@ export const http2 = room('HTTP/2', ['http2'], {
   },
 
   'a new session that is opened while it drains is served': async (stage) => {
-    const holding = stage.ask('/held')
-    await stage.arrived
+    const letGo = await stage.hold()
     const end = stage.terminate()
     for (let client = 0; client < 10; client++) assert.equal((await stage.ask('/later')).body, 'later')
-    stage.release()
-    await holding
+    await letGo()
     assert.equal(await end, 0)
   },
 
   'no response carries a Connection header': async (stage) => {
-    const holding = stage.ask('/held')
-    await stage.arrived
+    const letGo = await stage.hold()
     const end = stage.terminate()
     await new Promise((resolve) => setTimeout(resolve, stage.terms.settle + 100))
     for (const path of ['/', '/later', '/nowhere']) assert(!('connection' in (await stage.ask(path)).headers), path)
-    stage.release()
-    await holding
+    await letGo()
     assert.equal(await end, 0)
   },
 

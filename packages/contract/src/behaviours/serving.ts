@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { room } from '../behaviour.js'
+import type { Stage } from '../stage.js'
 import { Wire } from '../wire.js'
 
 /** What users get who come while the server is ending. */
@@ -35,14 +36,7 @@ export const serving = room('While load balancers still send', [], {
     assert.equal(await end, 0)
   },
 
-  'a request that outlasts the settling is waited for': async (stage) => {
-    const answer = stage.ask('/held')
-    await stage.arrived
-    const end = stage.terminate()
-    setTimeout(() => stage.release(), stage.terms.settle * 3)
-    assert.equal((await answer).body, 'held')
-    assert.equal(await end, 0)
-  },
+  'a request that outlasts the settling is waited for': outlastsSettling,
 
   'when the last request is answered it is over, long before the grace period is': async (stage) => {
     const answer = stage.ask('/held')
@@ -96,3 +90,13 @@ export const serving = room('While load balancers still send', [], {
 
   'a server that never listened ends, and clean': [{ listening: false }, (stage) => stage.endsClean()],
 })
+
+/** A request in flight at the signal takes longer than load balancers do. */
+export async function outlastsSettling(stage: Stage): Promise<void> {
+  const answer = stage.ask('/held')
+  await stage.arrived
+  const end = stage.terminate()
+  setTimeout(() => stage.release(), stage.terms.settle * 3)
+  assert.equal((await answer).body, 'held')
+  assert.equal(await end, 0)
+}

@@ -146,14 +146,12 @@ function settled({ terms }: Stage): Promise<void> {
 
 /** Does something while a request in flight holds the end, after the settling. */
 export async function whileDraining(stage: Stage, act: () => Promise<void>): Promise<void> {
-  const holding = stage.ask('/held')
-  await stage.arrived
+  const letGo = await stage.hold()
   const end = stage.terminate()
   await settled(stage)
   await listening(stage)
   await act()
-  stage.release()
-  await holding
+  await letGo()
   assert.equal(await end, 0, 'the exit code')
 }
 

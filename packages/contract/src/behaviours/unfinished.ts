@@ -1,38 +1,23 @@
 import { strict as assert } from 'node:assert'
-import { each, room } from '../behaviour.js'
+import { room, type See } from '../behaviour.js'
 import { answerOf } from '../clients.js'
+import type { Stage } from '../stage.js'
+import type { Wire } from '../wire.js'
+
+const halfHeader = 'GET / HTTP/1.1\r\nHost: pod\r\nX-Half: '
 
 /** What clients leave half done must not hold the process; what they go on with must not be cut. */
 export const unfinished = room('Connections without a whole request', [], {
-  'one that never sent a byte does not hold the end': async (stage) => {
-    await stage.bareWire()
-    await stage.endsClean()
-  },
-
-  ...each(
-    [
-      ['half a request line', 'GET /'],
-      ['a request line alone', 'GET / HTTP/1.1\r\n'],
-      ['half a header', 'GET / HTTP/1.1\r\nHost: pod\r\nX-Half: '],
-    ] as const,
-    ([what, bytes]) => [
-      `one that sent ${what} does not hold the end`,
-      [
-        'http1',
-        async (stage) => {
-          ;(await stage.wire()).send(bytes)
-          await stage.endsClean()
-        },
-      ],
-    ],
-  ),
-
+  'one that never sent a byte does not hold the end': leaves((stage) => stage.bareWire(), ''),
+  'one that sent half a request line does not hold the end': ['http1', leaves((stage) => stage.wire(), 'GET /')],
+  'one that sent a request line alone does not hold the end': [
+    'http1',
+    leaves((stage) => stage.wire(), 'GET / HTTP/1.1\r\n'),
+  ],
+  'one that sent half a header does not hold the end': ['http1', leaves((stage) => stage.wire(), halfHeader)],
   'one that sent half a header after a whole request does not hold the end': [
     'http1',
-    async (stage) => {
-      ;(await stage.idleWire()).send('GET / HTTP/1.1\r\nHost: pod\r\nX-Half: ')
-      await stage.endsClean()
-    },
+    leaves((stage) => stage.idleWire(), halfHeader),
   ],
 
   'an upload that stops in the middle does not hold the end': [
@@ -47,14 +32,12 @@ export const unfinished = room('Connections without a whole request', [], {
   'an upload that waits for “100 Continue” gets it while draining, and is answered': [
     'http1',
     async (stage) => {
-      const holding = stage.ask('/held')
-      await stage.arrived
+      const letGo = await stage.hold()
       const end = stage.terminate()
       const wire = (await stage.wire()).post('/upload', 4, '', 'Expect: 100-continue')
       await wire.until(/HTTP\/1\.1 100 Continue\r\n\r\n/)
       await wire.send('body').until(/4 bytes$/)
-      stage.release()
-      await holding
+      await letGo()
       assert.equal(await end, 0)
     },
   ],
@@ -83,30 +66,15 @@ export const unfinished = room('Connections without a whole request', [], {
     },
   ],
 
-  ...each(
-    [
-      ['never begins', ''],
-      // A record header that promises a ClientHello of 512 bytes, and its first two.
-      ['stops after its first bytes', '\x16\x03\x01\x02\x00\x01\x00'],
-    ] as const,
-    ([how, bytes]) => [
-      `a TLS handshake that ${how} does not hold the end`,
-      [
-        'tls',
-        async (stage) => {
-          ;(await stage.bareWire()).send(bytes)
-          await stage.endsClean()
-        },
-      ],
-    ],
-  ),
-
+  'a TLS handshake that never begins does not hold the end': ['tls', leaves((stage) => stage.bareWire(), '')],
+  'a TLS handshake that stops after its first bytes does not hold the end': [
+    'tls',
+    // A record header that promises a ClientHello of 512 bytes, and its first two.
+    leaves((stage) => stage.bareWire(), '\x16\x03\x01\x02\x00\x01\x00'),
+  ],
   'an HTTP/2 session that sent half its preface does not hold the end': [
     'http2',
-    async (stage) => {
-      ;(await stage.bareWire()).send('PRI * HTTP/2.0\r\n')
-      await stage.endsClean()
-    },
+    leaves((stage) => stage.bareWire(), 'PRI * HTTP/2.0\r\n'),
   ],
 
   'an HTTP/2 upload that stops in the middle does not hold the end': [
@@ -155,3 +123,11 @@ export const unfinished = room('Connections without a whole request', [], {
     },
   ],
 })
+
+/** A client sends this much on its connection, and nothing more. */
+function leaves(connect: (stage: Stage) => Promise<Wire>, bytes: string): See {
+  return async (stage) => {
+    ;(await connect(stage)).send(bytes)
+    await stage.endsClean()
+  }
+}

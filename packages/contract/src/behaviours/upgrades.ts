@@ -24,15 +24,13 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
     'signal',
     { webSocket: true },
     async (stage) => {
-      const holding = stage.ask('/held')
-      await stage.arrived
+      const letGo = await stage.hold()
       const socket = await webSocket(stage)
       const closed = once(socket, 'close')
       const end = stage.terminate()
       await closed
       assert.equal((await stage.ask('/')).body, 'hello')
-      stage.release()
-      await holding
+      await letGo()
       assert.equal(await end, 0)
     },
   ],
@@ -75,14 +73,12 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
     'websocket',
     { webSocket: true },
     async (stage) => {
-      const holding = stage.ask('/held')
-      await stage.arrived
+      const letGo = await stage.hold()
       const end = stage.terminate()
       const socket = await webSocket(stage)
       const [code] = await once(socket, 'close')
       assert.equal(code, 1001)
-      stage.release()
-      await holding
+      await letGo()
       assert.equal(await end, 0)
     },
   ],

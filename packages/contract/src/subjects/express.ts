@@ -11,10 +11,10 @@ import { echo } from './node.js'
 import { abilities, answersItself, optionsOf, running } from './ours.js'
 
 /** The versions of Express. */
-export const versions: Record<string, typeof express5> = { 'Express 4': express4, 'Express 5': express5 }
+const versions: Record<string, typeof express5> = { 'Express 4': express4, 'Express 5': express5 }
 
 /** The routes of the application, in Express. */
-export function route(app: Express, { routes }: Application): void {
+function route(app: Express, { routes }: Application): void {
   for (const { method, path, handle } of routes) {
     app[method === 'GET' ? 'get' : 'post'](path, (request, response, next) => {
       try {

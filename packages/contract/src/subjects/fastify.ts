@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import websocket from '@fastify/websocket'
 import { type Drain, gracefulShutdown } from '@podrain/fastify'
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
@@ -71,5 +70,3 @@ export const fastifySubjects: readonly Subject[] = Object.entries(transports).ma
     return running(app.server, drain as Drain, { fastify: app, listen: listenWith(app), dispose: () => app.close() })
   },
 }))
-
-export type { Readable }

@@ -16,12 +16,12 @@ import { echo } from './node.js'
 import { abilities, answersItself, optionsOf, running } from './ours.js'
 
 /** The versions of Koa. */
-export const versions: Record<string, typeof koa3> = { 'Koa 2': koa2 as never, 'Koa 3': koa3 }
+const versions: Record<string, typeof koa3> = { 'Koa 2': koa2 as never, 'Koa 3': koa3 }
 
 type Handler = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
 /** The routes of the application, in Koa. */
-export function route(app: koa3, { routes }: Application): void {
+function route(app: koa3, { routes }: Application): void {
   app.silent = true
   app.use(async (context, next) => {
     const method = context.method === 'HEAD' ? 'GET' : context.method
