@@ -95,8 +95,8 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
     },
     handle(request, response) {
       try {
-        // A middleware may be mounted under a path; what is given a server is not.
-        drain.track(request, response, server && answer)
+        // A middleware may be mounted under a path; what is given a server is not, and has declined the request there.
+        if (drain.track(request, response, server && answer) && server) return false
       } catch (error) {
         // Mounted twice. The first one does all the work, so users lose nothing; whoever reads the log learns of it.
         if (!warned) drain.logger.error((error as Error).message)

@@ -151,9 +151,10 @@ export class Drain extends EventEmitter<DrainEvents> {
    * Counts a request, for a middleware that has no server at hand. The first one leads to the server, which is watched
    * from then on; for later ones this does nothing.
    * @param answer as in `WatchOptions`, for later requests
+   * @returns whether the request was counted before, on its server
    */
-  track(request: IncomingMessage, response: ServerResponse, answer?: Handler): void {
-    this.#traffic.track(request, response, answer)
+  track(request: IncomingMessage, response: ServerResponse, answer?: Handler): boolean {
+    return this.#traffic.track(request, response, answer)
   }
 
   /** The request is none of a user's: a control endpoint, a scrape. It is not counted, and traffic may be quiet still. */

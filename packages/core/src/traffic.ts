@@ -69,19 +69,20 @@ export class Traffic {
 
   /**
    * For a middleware without a server handle: the first request leads to the server. Later requests have been counted
-   * where they arrived.
+   * where they arrived; then it returns true.
    */
-  track(request: IncomingMessage, response: ServerResponse, answer?: Handler): void {
+  track(request: IncomingMessage, response: ServerResponse, answer?: Handler): boolean {
     const { stream, socket } = request as IncomingMessage & Partial<Http2ServerRequest>
     const known = stream ? sessionOf(stream.session) : connectionOf(socket as Socket)
-    if (known?.traffic === this) return
+    if (known?.traffic === this) return true
     const server = serverOf(request)
-    if (!server || this.servers.released) return
+    if (!server || this.servers.released) return false
     this.servers.find(server, answer)
     // The client may have hung up while the application awaited something in front of us; then nothing is in flight.
-    if (response.destroyed || request.socket.destroyed) return
+    if (response.destroyed || request.socket.destroyed) return false
     if (stream) this.#countStream(stream, request.headers)
     else this.count(request, response)
+    return false
   }
 
   /** The whole cost of a request over HTTP/1: two numbers, a time, a pointer and one shared listener. */
