@@ -7,7 +7,7 @@ import { budgetLine, type Logger, progressLine } from './log.js'
 import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { checkKeepAlive } from './presets.js'
 import type { DrainReport } from './report.js'
-import type { DrainEvents, DrainState, DrainStatus, Refusal, StartOptions } from './states.js'
+import type { DrainEvents, DrainState, DrainStatus, PrestopOptions, Refusal, StartOptions } from './states.js'
 import { type TaskOptions, Tasks } from './tasks.js'
 import { Termination } from './termination.js'
 import { Traffic } from './traffic.js'
@@ -70,6 +70,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       onClose: this.#onClose,
       frameworks: this.#frameworks,
       onState: (state, previous) => this.#tell('state', state, previous),
+      onCommit: (how) => this.#tell('commit', how),
       progress: () => this.#progress(),
     })
     // Now, not at listen(): a signal while the application still starts must not kill it half-way.
@@ -194,12 +195,11 @@ export class Drain extends EventEmitter<DrainEvents> {
    * What `/prestop` does: drains, but neither closes nor exits. Any number of callers join the same drain. If no signal
    * has followed once the grace period is over, nobody is terminating this pod, and it serves again.
    *
-   * @param gone Aborts when the caller does not wait any longer. That changes nothing for the drain.
    * @returns A promise that resolves once load balancers have stopped sending and all requests are answered, or when
    * the rest of the budget is needed for closing.
    */
-  prestop(gone?: AbortSignal): Promise<void> {
-    return this.#termination.prestop(gone)
+  prestop(options: PrestopOptions = {}): Promise<void> {
+    return this.#termination.prestop(options)
   }
 
   /** Drains and closes. Further calls join the first. It does not exit the process: that is for the signals. */

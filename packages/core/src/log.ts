@@ -10,12 +10,13 @@ export interface Logger {
 
 const silent: Logger = { info() {}, warn() {}, error() {} }
 
-/** The logger to use for the option as given, with every line marked as ours. */
-export function namedLogger(logger: Logger | false): Logger {
+/** The logger to use for the option as given, with every line marked as ours, and as of which worker. */
+export function namedLogger(logger: Logger | false, worker?: string): Logger {
   if (logger === false) return silent
+  const name = worker === undefined ? 'podrain' : `podrain (${worker})`
   const write = (level: keyof Logger) => (message: string) => {
     try {
-      logger[level](`podrain: ${message}`)
+      logger[level](`${name}: ${message}`)
     } catch {
       // A logger that is closed already must not keep the process from ending well.
     }

@@ -1,8 +1,10 @@
 import { type Clock, systemClock } from './clock.js'
+import { workerName } from './link.js'
 import { type Logger, namedLogger } from './log.js'
 import { type Behind, presets } from './presets.js'
-import { type ExitSource, nodeProcess, type Signal, supportedSignals } from './signals.js'
+import { type ExitSource, type Signal, supportedSignals } from './signals.js'
 import { boolean, duration, fail, knownKeys, method, plainObject } from './validate.js'
+import { processOfWorker } from './worker.js'
 
 /** How long a drain waits for the load balancers to stop sending. It is over when `min` has passed, no request
  * arrived for `quiet`, and nothing is in flight. */
@@ -106,7 +108,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     progress = 5000,
     logger = console,
     clock = systemClock,
-    process = nodeProcess,
+    process = processOfWorker(),
   } = options
   plainObject('settle', settle)
   knownKeys('option of `settle`', settle, ['min', 'quiet'])
@@ -140,7 +142,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     signals: signals === false ? [] : signals,
     errors,
     progress,
-    logger: namedLogger(logger),
+    logger: namedLogger(logger, workerName()),
     clock,
     process,
   }

@@ -230,7 +230,9 @@ describe('the twenty-five', () => {
     const asking = Promise.all([keepAsking(child), keepAsking(child)])
     const exit = await terminate(child, 2000)
     for (const answers of await asking) {
-      expect(new Set(answers.slice(0, -1))).toEqual(new Set(['200']))
+      expect(new Set(answers.slice(0, -2))).toEqual(new Set(['200']))
+      // What the kernel has accepted in that instant and Node has not, it resets: that client is refused in another way.
+      expect(['200', 'ECONNRESET']).toContain(answers.at(-2))
       expect(answers.at(-1)).toBe('ECONNREFUSED')
     }
     expect(exit).toEqual([0, null])
