@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Handler } from './endpoints.js'
 import { describe, type Hook, type HookOptions, Hooks } from './hooks.js'
@@ -50,13 +51,14 @@ export class Drain extends EventEmitter<DrainEvents> {
       quiet: settle.quiet,
       ramp: settle.min,
       onIdle: look,
+      onAbandoned: (handling, name) => this.#tasks.abandoned.add(handling, name),
       onListening: (server) => {
         if (!this.#introduced) logger.info(budgetLine(this.#options))
         this.#introduced = true
         checkKeepAlive(server, behind, logger)
       },
     })
-    this.#tasks = new Tasks(clock, logger, look)
+    this.#tasks = new Tasks(clock, logger, hookTimeout, look)
     this.#onDrain = new Hooks('onDrain', clock, logger, hookTimeout)
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
     this.#onClose = new Hooks('onClose', clock, logger, hookTimeout)
@@ -161,6 +163,14 @@ export class Drain extends EventEmitter<DrainEvents> {
   /** The request is none of a user's: a control endpoint, a scrape. It is not counted, and traffic may be quiet still. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
     this.#traffic.exclude(request, response)
+  }
+
+  /**
+   * Says what a handler returned for a response, so that the drain can wait for a handler whose client has gone, for up to
+   * `hookTimeout`: it still uses what the `onClose` hooks close. Costs nothing but a field until a client goes.
+   */
+  handling(response: ServerResponse | Http2ServerResponse, handling: unknown): void {
+    this.#traffic.handling(response, handling)
   }
 
   /** A control endpoint has refused a caller. */
