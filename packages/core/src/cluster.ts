@@ -20,7 +20,7 @@ const cutAt = 3 / 4
 const exitAt = 1 / 2
 
 /** Milliseconds of the budget in which to say what did not end in time. */
-const lastWords = 100
+const lastWords = 250
 
 /**
  * Drains a cluster of node:cluster as one: whichever worker the preStop hook reaches, all drain, and it is answered when all

@@ -88,6 +88,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     })
     void this.#termination.report.then((report) => {
       this.#unregister()
+      this.#traffic.servers.release()
       this.#tell('report', report)
     })
   }
@@ -224,7 +225,7 @@ export class Drain extends EventEmitter<DrainEvents> {
   async dispose(): Promise<void> {
     if (this.committed || this.state === 'closed') return
     this.#unregister()
-    this.#traffic.servers.release()
+    this.#traffic.servers.release() // before the hooks: from now on nothing is counted
     await this.#termination.dispose()
   }
 

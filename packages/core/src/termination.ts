@@ -2,7 +2,6 @@ import { setMaxListeners } from 'node:events'
 import { Budget } from './budget.js'
 import { type Closed, close } from './closing.js'
 import { describe, type Hooks } from './hooks.js'
-import { reportLine } from './log.js'
 import { Lookout } from './lookout.js'
 import type { ResolvedOptions } from './options.js'
 import { type DrainReport, reportOf } from './report.js'
@@ -191,7 +190,7 @@ export class Termination {
     closed.hooks = [...this.#parts.onDrain.results, ...closed.hooks]
     this.#enter('closed')
     const report = this.#end(this.#commitment?.reason ?? '', settleMs, closed)
-    this.#options.logger[report.clean ? 'info' : 'error'](reportLine(report))
+    this.#options.logger.report(report)
   }
 
   #end(reason: string, settleMs: number, closed: Closed): DrainReport {

@@ -294,10 +294,10 @@ describe('threads', () => {
   })
 
   test('that had to cut a request make the process exit with 1', async () => {
-    const [child, [port = 0]] = await startThreads({ options: { terminationGracePeriodSeconds: 3 } })
+    const [child, [port = 0]] = await startThreads({ options: { terminationGracePeriodSeconds: 6, closing: 3000 } })
     const answer = ask(port, '/hold').catch(({ code }) => code)
     await says(child, /^held/, 1)
-    expect(await terminate(child, 3000)).toEqual([1, null])
+    expect(await terminate(child, 6000)).toEqual([1, null])
     expect(await answer).toBe('ECONNRESET')
     expect(child.lines).toContainEqual(expect.stringMatching(/hook "threads" failed: Error: thread \d+ exited with 1/))
   })
