@@ -23,7 +23,7 @@ export class Abandoned {
     this.#onEnd = onEnd
   }
 
-  add(promise: PromiseLike<unknown>, name: string): void {
+  add(promise: Promise<unknown>, name: string): void {
     this.#forgetOld()
     const handler = { name: `${name}, whose client has gone`, since: this.#clock.now() }
     this.#handlers.add(handler)

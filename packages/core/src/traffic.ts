@@ -7,6 +7,7 @@ import type {
   ServerHttp2Stream,
 } from 'node:http2'
 import type { Server as AnyServer, Socket } from 'node:net'
+import { types } from 'node:util'
 import type { Carrier, OpenOnCarrier } from './carrier.js'
 import type { Clock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
@@ -35,7 +36,7 @@ export interface TrafficOptions {
   /** Called, while draining, when a request ended and none is left in flight. */
   readonly onIdle: () => void
   /** Called when a client has gone before its response, and the handler may still run. */
-  readonly onAbandoned: (handling: PromiseLike<unknown>, name: string) => void
+  readonly onAbandoned: (handling: Promise<unknown>, name: string) => void
   /** Called when a server that it watches listens. */
   readonly onListening: (server: AnyServer) => void
 }
@@ -45,7 +46,7 @@ const kRequest: unique symbol = Symbol('podrain.request')
 
 interface Handled {
   /** What the handler returned. */
-  [kHandling]?: PromiseLike<unknown>
+  [kHandling]?: Promise<unknown>
   /** The request, where it is not known of the response: on a stream. */
   [kRequest]?: { readonly method?: string | undefined; readonly url?: string | undefined }
 }
@@ -144,11 +145,14 @@ export class Traffic {
     if (session?.end(stream)) this.#leave(session)
   }
 
-  /** What the handler of a response has returned: kept on the response, and looked at if the client goes. */
+  /**
+   * What the handler of a response has returned: kept on the response, and looked at if the client goes. Only a promise is:
+   * what merely has a `then` may do its work in it, as queries of knex and mongoose do, and would do it once more for us.
+   */
   handling(response: ServerResponse | Http2ServerResponse, handling: unknown): void {
-    if (typeof (handling as PromiseLike<unknown> | undefined)?.then !== 'function') return
+    if (!types.isPromise(handling)) return
     const carrier: (ServerResponse | ServerHttp2Stream) & Handled = 'stream' in response ? response.stream : response
-    carrier[kHandling] = handling as PromiseLike<unknown>
+    carrier[kHandling] = handling
     if (carrier !== response) carrier[kRequest] = response.req
     if (carrier.closed) this.#abandon(carrier)
   }

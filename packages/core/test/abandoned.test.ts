@@ -113,6 +113,29 @@ describe('a handler whose client has gone', () => {
     work.open()
   })
 
+  test('that returned a query, which runs whenever it is asked for its result, is not run again', async () => {
+    let runs = 0
+    const reached = gate()
+    const query = {
+      // biome-ignore lint/suspicious/noThenProperty: as query builders have it
+      then() {
+        runs++
+        throw new Error('has run already')
+      },
+    }
+    const pod = await serve(() => {
+      reached.open()
+      return query as unknown as undefined
+    })
+    const client = await Client.open(pod.port)
+    client.get('/')
+    await reached.opened
+    client.abort()
+    await expect.poll(() => pod.drain.inFlight).toBe(0)
+    expect(runs).toBe(0)
+    expect(pod.drain.status().tasks).toEqual([])
+  })
+
   test('and that failed is nobody’s business but the application’s', async () => {
     const { pod, work } = await abandoned()
     expect(pod.drain.status().tasks).toHaveLength(1)
