@@ -12,6 +12,7 @@ import type { DrainEvents, DrainState, DrainStatus, PrestopOptions, Refusal, Sta
 import { type TaskOptions, Tasks } from './tasks.js'
 import { Termination } from './termination.js'
 import { Traffic } from './traffic.js'
+import { tellListening } from './worker.js'
 
 export interface WatchOptions {
   /** Closes the framework, after the last request. @default nothing: the server itself is closed in any case */
@@ -56,6 +57,7 @@ export class Drain extends EventEmitter<DrainEvents> {
         if (!this.#introduced) logger.info(budgetLine(this.#options))
         this.#introduced = true
         checkKeepAlive(server, behind, logger)
+        tellListening(server)
       },
     })
     this.#tasks = new Tasks(clock, logger, hookTimeout, look)

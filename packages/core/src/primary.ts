@@ -11,9 +11,12 @@ export interface Worker {
   signal(signal: Signal): void
   /** Ends it at once. */
   kill(): void
-  /** Resolves with its exit code; a signal that killed it is no clean exit. */
-  readonly exited: Promise<number>
+  /** Resolves with its exit code; a signal that killed it is no clean exit. Never rejects. */
+  readonly exited: Promise<number | string>
 }
+
+/** How much of a short time the workers get: they are to say what they cut before they are killed for being late. */
+const hurryAt = 3 / 4
 
 interface Known {
   readonly worker: Worker
@@ -126,7 +129,7 @@ export class Primary {
       if (known.signalled) continue
       known.signalled = true
       known.settle() // now its exit is what counts
-      if (within !== undefined && known.joined) known.worker.send({ podrain: 'hurry', within })
+      if (within !== undefined && known.joined) known.worker.send({ podrain: 'hurry', within: within * hurryAt })
       known.worker.signal(signal)
       this.#drain.waitUntil(known.worker.exited, { name: known.worker.name })
     }
