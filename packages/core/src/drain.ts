@@ -12,6 +12,7 @@ import type { DrainEvents, DrainState, DrainStatus, PrestopOptions, Refusal, Sta
 import { type TaskOptions, Tasks } from './tasks.js'
 import { Termination } from './termination.js'
 import { Traffic } from './traffic.js'
+import { duration } from './validate.js'
 import { tellListening } from './worker.js'
 
 export interface WatchOptions {
@@ -217,6 +218,7 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /** Drains and closes. Further calls join the first. It does not exit the process: that is for the signals. */
   start(options: StartOptions = {}): Promise<DrainReport> {
+    if (options.within !== undefined) duration('within', options.within)
     return this.#termination.start(options)
   }
 
@@ -231,12 +233,14 @@ export class Drain extends EventEmitter<DrainEvents> {
     await this.#termination.dispose()
   }
 
-  /** A listener that throws must not keep the process from ending. */
+  /** A listener that throws must not keep the process from ending, nor others (workers wait for them) from hearing of it. */
   #tell<Name extends keyof DrainEvents>(name: Name, ...args: DrainEvents[Name]): void {
-    try {
-      ;(this as EventEmitter).emit(name, ...args)
-    } catch (error) {
-      this.logger.error(`a listener of "${name}" failed: ${describe(error)}`)
+    for (const listener of (this as EventEmitter).rawListeners(name)) {
+      try {
+        listener.apply(this, args)
+      } catch (error) {
+        this.logger.error(`a listener of "${name}" failed: ${describe(error)}`)
+      }
     }
   }
 
