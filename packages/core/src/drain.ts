@@ -53,7 +53,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       quiet: settle.quiet,
       ramp: settle.min,
       onIdle: look,
-      onAbandoned: (handling, name) => this.#tasks.abandoned.add(handling, name),
+      onAbandoned: (...handler) => this.#tasks.abandoned.add(...handler),
       onListening: (server) => {
         if (!this.#introduced) logger.info(budgetLine(this.#options))
         this.#introduced = true
