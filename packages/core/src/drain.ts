@@ -213,6 +213,7 @@ export class Drain extends EventEmitter<DrainEvents> {
    * the rest of the budget is needed for closing.
    */
   prestop(options: PrestopOptions = {}): Promise<void> {
+    if (options.ago !== undefined) duration('ago', options.ago)
     return this.#termination.prestop(options)
   }
 

@@ -22,8 +22,8 @@ export type FromWorker =
 export type FromPrimary =
   /** Somebody leads: a thread cannot know otherwise. */
   | { readonly podrain: 'led' }
-  /** Drain, tentatively, and say when you are settled. */
-  | { readonly podrain: 'prestop' }
+  /** Drain, tentatively, and say when you are settled. The pod has begun so many milliseconds ago. */
+  | { readonly podrain: 'prestop'; readonly ago: number }
   /** All have drained: the answer to a worker's `prestop`. */
   | { readonly podrain: 'answer'; readonly id: number }
   /** The hook has not been answered in time: only so many milliseconds are left. A signal comes, too. */

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Drain } from './drain.js'
 import type { FromPrimary, FromWorker } from './link.js'
 import type { Signal } from './signals.js'
@@ -38,12 +39,14 @@ export class Primary {
   readonly #drain: Drain
   readonly #workers = new Map<Worker, Known>()
   readonly #failures = new Set<string>()
+  #begun = 0
 
   constructor(drain: Drain) {
     this.#drain = drain
     drain.on('commit', ({ reason, within }) => this.#signal(reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM', within))
     drain.on('state', (state) => {
       if (state !== 'draining') return
+      this.#begun = performance.now()
       for (const known of this.#workers.values()) this.#tell(known)
     })
   }
@@ -121,7 +124,7 @@ export class Primary {
       }),
       { name: known.worker.name },
     )
-    known.worker.send({ podrain: 'prestop' })
+    known.worker.send({ podrain: 'prestop', ago: performance.now() - this.#begun })
   }
 
   #signal(signal: Signal, within?: number): void {

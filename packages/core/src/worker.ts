@@ -105,7 +105,7 @@ function obey(message: FromPrimary): void {
       led = true
       break
     case 'prestop':
-      void Promise.all([...drains].map((drain) => drain.prestop({ hook: false }))).then(() =>
+      void Promise.all([...drains].map((drain) => drain.prestop({ hook: false, ago: message.ago }))).then(() =>
         linkToPrimary()?.send({ podrain: 'settled' }),
       )
       break

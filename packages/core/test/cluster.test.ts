@@ -264,6 +264,16 @@ describe('a worker', () => {
     expect(await terminate(child)).toEqual([0, null])
   })
 
+  test('that is forked late has no more time than the pod', async () => {
+    const child = await start({ workers: 2, forksAgain: true })
+    expect((await hook(child.port)).status).toBe(200)
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await ask(child.port, '/crash').catch(() => {})
+    await says(child, /^worker draining/, 3)
+    await says(child, /because of the preStop hook: draining for [1-9]/, 1)
+    expect(await terminate(child)).toEqual([0, null])
+  })
+
   test('whose primary does not use podrain is a process like any other', async () => {
     const child = await start({ alone: true, workers: 1 })
     const pid = (await ask(child.port)).body
