@@ -23,14 +23,18 @@ export class Abandoned {
     this.#onEnd = onEnd
   }
 
-  add(promise: PromiseLike<unknown>, name: string): void {
+  /** @param unseen Nobody else looks at the promise: to look at it here must not hide what it rejects with. */
+  add(promise: Promise<unknown>, name: string, unseen: boolean): void {
     this.#forgetOld()
     const handler = { name: `${name}, whose client has gone`, since: this.#clock.now() }
     this.#handlers.add(handler)
     const end = (): void => {
       if (this.#handlers.delete(handler)) this.#onEnd()
     }
-    promise.then(end, end)
+    promise.then(end, (error) => {
+      end()
+      if (unseen) throw error
+    })
   }
 
   get size(): number {

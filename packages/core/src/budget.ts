@@ -16,11 +16,12 @@ export class Budget {
   /**
    * @param total Milliseconds from the first sign to the deadline.
    * @param closing The last milliseconds of `total`, kept for closing the framework and the close hooks.
+   * @param ago Milliseconds since the first sign.
    */
-  constructor(clock: Clock, total: number, closing: number) {
+  constructor(clock: Clock, total: number, closing: number, ago = 0) {
     this.#clock = clock
     this.#closing = closing
-    this.begun = clock.now()
+    this.begun = clock.now() - ago
     this.#deadline = this.begun + total
   }
 

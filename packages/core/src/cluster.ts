@@ -1,5 +1,4 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster'
-import { once } from 'node:events'
 import { type AdapterOptions, attach } from './adapter.js'
 import { systemClock } from './clock.js'
 import { delivered, type Listened } from './delivery.js'
@@ -7,6 +6,7 @@ import { Drain } from './drain.js'
 import { type FromWorker, isOurs, primaryVariable } from './link.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
 import { Primary, type Worker } from './primary.js'
+import type { Signal } from './signals.js'
 import { duration, plainObject } from './validate.js'
 
 /** What the workers have to say, as the requests are theirs. */
@@ -77,8 +77,8 @@ class ClusterWorkers {
   readonly #listening = new Set<ClusterWorker>()
   /** Those that were forked too late, stopped before they could begin. */
   readonly #stopped = new Set<ClusterWorker>()
-  /** Where any of them has listened. */
-  readonly #addresses: Listened[] = []
+  /** Where any of them has listened, each address once however many workers come and go. */
+  readonly #addresses = new Map<string, Listened>()
 
   readonly checks = {
     workers: () => {
@@ -99,7 +99,7 @@ class ClusterWorkers {
     this.#drain.onClose(
       async () => {
         await this.#primary.end(left() / 2)
-        const bytes = await delivered(systemClock, this.#addresses, left)
+        const bytes = await delivered(systemClock, [...this.#addresses.values()], left)
         if (bytes > 0) throw new Error(`${bytes} bytes not taken by their clients`)
       },
       { name: 'workers', timeout: Number.POSITIVE_INFINITY },
@@ -120,17 +120,26 @@ class ClusterWorkers {
       this.#stopped.add(worker)
       return
     }
+    if (worker.process.pid === undefined) return // it could not be started, and will not exit
+    let ending: Signal | undefined
     const known: Worker = {
       name: `worker ${worker.process.pid}`,
       send(message) {
         if (worker.isConnected()) worker.send(message, () => {})
       },
       signal(signal) {
+        ending = signal
         worker.exitedAfterDisconnect = true // "it was meant to": do not fork another one
         worker.process.kill(signal)
       },
       kill: () => void worker.process.kill('SIGKILL'),
-      exited: once(worker, 'exit').then(([code, signal]) => code ?? signal),
+      // Not once() of node:events: it would take an 'error', which is the application's, for the end.
+      exited: new Promise((resolve) => {
+        worker.once('exit', (code, signal) => {
+          const cutNothing = signal === ending && !this.#listening.has(worker) // it was still starting
+          resolve(cutNothing ? 0 : (code ?? signal))
+        })
+      }),
     }
     this.#known.set(worker, known)
     this.#primary.add(known)
@@ -138,12 +147,19 @@ class ClusterWorkers {
 
   readonly #message = (worker: ClusterWorker, message: unknown): void => {
     const known = this.#known.get(worker)
-    if (known && isOurs(message)) this.#primary.hear(known, message as FromWorker)
+    if (!known || !isOurs(message)) return
+    const said = message as FromWorker
+    if (said.podrain === 'listening') this.#listens(worker, said.address)
+    else this.#primary.hear(known, said)
   }
 
   readonly #listen = (worker: ClusterWorker, { addressType, port }: { addressType: unknown; port: number }): void => {
+    this.#listens(worker, addressType === 4 || addressType === 6 ? { port, family: `IPv${addressType}` } : undefined)
+  }
+
+  #listens(worker: ClusterWorker, address: Listened | undefined): void {
     this.#listening.add(worker)
-    if (addressType === 4 || addressType === 6) this.#addresses.push({ port, family: `IPv${addressType}` })
+    if (address) this.#addresses.set(`${address.family} ${address.port}`, address)
   }
 
   readonly #killStopped = (): void => {

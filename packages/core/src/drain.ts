@@ -12,6 +12,8 @@ import type { DrainEvents, DrainState, DrainStatus, PrestopOptions, Refusal, Sta
 import { type TaskOptions, Tasks } from './tasks.js'
 import { Termination } from './termination.js'
 import { Traffic } from './traffic.js'
+import { duration } from './validate.js'
+import { tellListening } from './worker.js'
 
 export interface WatchOptions {
   /** Closes the framework, after the last request. @default nothing: the server itself is closed in any case */
@@ -51,11 +53,12 @@ export class Drain extends EventEmitter<DrainEvents> {
       quiet: settle.quiet,
       ramp: settle.min,
       onIdle: look,
-      onAbandoned: (handling, name) => this.#tasks.abandoned.add(handling, name),
+      onAbandoned: (...handler) => this.#tasks.abandoned.add(...handler),
       onListening: (server) => {
         if (!this.#introduced) logger.info(budgetLine(this.#options))
         this.#introduced = true
         checkKeepAlive(server, behind, logger)
+        tellListening(server)
       },
     })
     this.#tasks = new Tasks(clock, logger, hookTimeout, look)
@@ -210,11 +213,13 @@ export class Drain extends EventEmitter<DrainEvents> {
    * the rest of the budget is needed for closing.
    */
   prestop(options: PrestopOptions = {}): Promise<void> {
+    if (options.ago !== undefined) duration('ago', options.ago)
     return this.#termination.prestop(options)
   }
 
   /** Drains and closes. Further calls join the first. It does not exit the process: that is for the signals. */
   start(options: StartOptions = {}): Promise<DrainReport> {
+    if (options.within !== undefined) duration('within', options.within)
     return this.#termination.start(options)
   }
 
@@ -229,12 +234,14 @@ export class Drain extends EventEmitter<DrainEvents> {
     await this.#termination.dispose()
   }
 
-  /** A listener that throws must not keep the process from ending. */
+  /** A listener that throws must not keep the process from ending, nor others (workers wait for them) from hearing of it. */
   #tell<Name extends keyof DrainEvents>(name: Name, ...args: DrainEvents[Name]): void {
-    try {
-      ;(this as EventEmitter).emit(name, ...args)
-    } catch (error) {
-      this.logger.error(`a listener of "${name}" failed: ${describe(error)}`)
+    for (const listener of (this as EventEmitter).rawListeners(name)) {
+      try {
+        listener.apply(this, args)
+      } catch (error) {
+        this.logger.error(`a listener of "${name}" failed: ${describe(error)}`)
+      }
     }
   }
 

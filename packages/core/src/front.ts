@@ -69,6 +69,21 @@ function dispatcher(first: First, behind: readonly Listener[], last: Last): List
   }
 }
 
+/** Whether the emitter looks after what its listeners reject with, as `captureRejections` says. */
+export function captures(server: EventEmitter): boolean {
+  const event = Symbol('podrain.captures')
+  let looked = false
+  server.once(event, () => ({
+    // biome-ignore lint/suspicious/noThenProperty: that is what it would look at
+    get then() {
+      looked = true
+      return undefined
+    },
+  }))
+  server.emit(event)
+  return looked
+}
+
 /** Calls `settle` now, and soon after the listeners of the event have changed. */
 function onChange(server: EventEmitter, event: string, settle: () => void): () => void {
   let stopped = false

@@ -1,8 +1,14 @@
+import cluster from 'node:cluster'
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads'
+import type { Listened } from './delivery.js'
 import type { Signal } from './signals.js'
 
 /** What a worker tells its primary. */
 export type FromWorker =
+  /** A thread has begun to listen: it has heard nothing before. */
+  | { readonly podrain: 'here' }
+  /** One of its servers listens; without an address on no port. */
+  | { readonly podrain: 'listening'; readonly address: Listened | undefined }
   /** It drains when it is told to. */
   | { readonly podrain: 'joined' }
   /** Somebody waits on its `/prestop`: the whole pod is to drain. */
@@ -14,8 +20,10 @@ export type FromWorker =
 
 /** What a primary tells a worker. */
 export type FromPrimary =
-  /** Drain, tentatively, and say when you are settled. */
-  | { readonly podrain: 'prestop' }
+  /** Somebody leads: a thread cannot know otherwise. */
+  | { readonly podrain: 'led' }
+  /** Drain, tentatively, and say when you are settled. The pod has begun so many milliseconds ago. */
+  | { readonly podrain: 'prestop'; readonly ago: number }
   /** All have drained: the answer to a worker's `prestop`. */
   | { readonly podrain: 'answer'; readonly id: number }
   /** The hook has not been answered in time: only so many milliseconds are left. A signal comes, too. */
@@ -39,12 +47,20 @@ export interface Addressed {
 /** The name of that channel. */
 export const channelName = 'podrain'
 
+/** Whether what came on that channel is ours: anybody may have one of that name. */
+export function isAddressed(data: unknown): data is Addressed {
+  return typeof data === 'object' && data !== null && 'thread' in data && 'message' in data && isOurs(data.message)
+}
+
 /** Set by the primary, with its process id: whoever has another parent has only inherited it. */
 export const primaryVariable = 'PODRAIN_PRIMARY'
 
-/** Whether this process is a worker of a cluster whose primary drains it, and goes on when this process is gone. */
+/**
+ * Whether this process is a worker of a cluster whose primary drains it, and goes on when this process is gone. Another child
+ * that the primary has forked is none.
+ */
 export function hasPrimary(): boolean {
-  return isMainThread && process.send !== undefined && process.env[primaryVariable] === String(process.ppid)
+  return isMainThread && cluster.isWorker && process.env[primaryVariable] === String(process.ppid)
 }
 
 /** What its log lines call this worker; nothing where there are no others. */
@@ -88,8 +104,8 @@ function threadLink(): Link {
       channel.postMessage({ thread: threadId, message, toPrimary: true } satisfies Addressed)
     },
     listen(listener) {
-      const heard = ({ data }: { data: Addressed }): void => {
-        if (data.thread === threadId && !data.toPrimary) listener(data.message as FromPrimary)
+      const heard = ({ data }: { data: unknown }): void => {
+        if (isAddressed(data) && data.thread === threadId && !data.toPrimary) listener(data.message as FromPrimary)
       }
       channel.onmessage = heard as (message: unknown) => void
     },

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Drain } from './drain.js'
 import type { FromPrimary, FromWorker } from './link.js'
 import type { Signal } from './signals.js'
@@ -11,9 +12,12 @@ export interface Worker {
   signal(signal: Signal): void
   /** Ends it at once. */
   kill(): void
-  /** Resolves with its exit code; a signal that killed it is no clean exit. */
-  readonly exited: Promise<number>
+  /** Resolves with its exit code; a signal that killed it is no clean exit. Never rejects. */
+  readonly exited: Promise<number | string>
 }
+
+/** How much of a short time the workers get: they are to say what they cut before they are killed for being late. */
+const hurryAt = 3 / 4
 
 interface Known {
   readonly worker: Worker
@@ -35,12 +39,14 @@ export class Primary {
   readonly #drain: Drain
   readonly #workers = new Map<Worker, Known>()
   readonly #failures = new Set<string>()
+  #begun = 0
 
   constructor(drain: Drain) {
     this.#drain = drain
     drain.on('commit', ({ reason, within }) => this.#signal(reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM', within))
     drain.on('state', (state) => {
       if (state !== 'draining') return
+      this.#begun = performance.now()
       for (const known of this.#workers.values()) this.#tell(known)
     })
   }
@@ -118,7 +124,7 @@ export class Primary {
       }),
       { name: known.worker.name },
     )
-    known.worker.send({ podrain: 'prestop' })
+    known.worker.send({ podrain: 'prestop', ago: performance.now() - this.#begun })
   }
 
   #signal(signal: Signal, within?: number): void {
@@ -126,7 +132,7 @@ export class Primary {
       if (known.signalled) continue
       known.signalled = true
       known.settle() // now its exit is what counts
-      if (within !== undefined && known.joined) known.worker.send({ podrain: 'hurry', within })
+      if (within !== undefined && known.joined) known.worker.send({ podrain: 'hurry', within: within * hurryAt })
       known.worker.signal(signal)
       this.#drain.waitUntil(known.worker.exited, { name: known.worker.name })
     }

@@ -15,7 +15,10 @@ export function scraper(source: MetricsSource, logger: Logger): Handler {
     if (routeOf(request) !== '/metrics' || request.method !== 'GET') return false
     const scrape = async (): Promise<void> => {
       const text = await source.metrics()
-      response.writeHead(200, { 'content-type': source.contentType, 'cache-control': 'no-store' }).end(text)
+      // Not writeHead(): if end() refuses the text, it is too late for another status.
+      response.setHeader('content-type', source.contentType)
+      response.setHeader('cache-control', 'no-store')
+      response.end(text)
     }
     scrape().catch((error) => {
       logger.error(`no metrics: ${describe(error)}`)

@@ -4,7 +4,7 @@ import https from 'node:https'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
 import type { Handler } from './endpoints.js'
-import { precede, standBefore } from './front.js'
+import { captures, precede, standBefore } from './front.js'
 
 /** Which server is whose: a request must be counted once. */
 const owners = new WeakMap<net.Server, Servers>()
@@ -18,8 +18,8 @@ export interface ServerEvents {
   handshake(): void
   /** A request over HTTP/1. */
   request(request: IncomingMessage, response: ServerResponse): void
-  /** What a listener of the application returned for a request. */
-  handled(response: ServerResponse, result: unknown): void
+  /** What a listener of the application returned for a request. `alone`: nobody else looks at it. */
+  handled(response: ServerResponse, result: unknown, alone: boolean): void
   /** The connection is given to the application: `Upgrade` or CONNECT. */
   upgrade(request: IncomingMessage, socket: Socket): void
   session(session: ServerHttp2Session): void
@@ -90,6 +90,7 @@ export class Servers {
     const known = this.#servers.get(server)
     if (answer && known) {
       known.front()
+      const alone = !captures(server)
       known.front = standBefore(
         server,
         'request',
@@ -97,7 +98,7 @@ export class Servers {
           this.#events.request(request, response)
           return answer(request, response)
         },
-        (result, _request: IncomingMessage, response: ServerResponse) => this.#events.handled(response, result),
+        (result, _request: IncomingMessage, response: ServerResponse) => this.#events.handled(response, result, alone),
       )
     }
   }

@@ -57,4 +57,6 @@ export interface PrestopOptions {
    * @default true
    */
   hook?: boolean
+  /** Milliseconds since the pod began to drain, if that was without this process: so much of the time is gone. @default 0 */
+  ago?: number
 }

@@ -90,8 +90,8 @@ export class Termination {
   }
 
   /** Drains tentatively. Resolves when the wait is over, or when `gone` aborts. */
-  async prestop({ gone, hook = true }: PrestopOptions): Promise<void> {
-    if (this.#state === 'serving') this.#begin('the preStop hook')
+  async prestop({ gone, hook = true, ago }: PrestopOptions): Promise<void> {
+    if (this.#state === 'serving') this.#begin('the preStop hook', ago)
     if (this.#state !== 'draining' || gone?.aborted) return
     await new Promise<void>((resolve) => {
       const leave = (): void => {
@@ -151,9 +151,9 @@ export class Termination {
     this.#lookout.look(this.#budget, this.#commitment)
   }
 
-  #begin(reason: string): void {
+  #begin(reason: string, ago?: number): void {
     const { clock, budget, closing, logger } = this.#options
-    this.#budget = new Budget(clock, budget, closing)
+    this.#budget = new Budget(clock, budget, closing, ago)
     this.#lookout.begin()
     this.#traffic.drain()
     this.#enter('draining')

@@ -1,14 +1,15 @@
-import { once } from 'node:events'
 import { BroadcastChannel, type Worker as Thread } from 'node:worker_threads'
 import type { Drain } from './drain.js'
-import { type Addressed, channelName, type FromPrimary, type FromWorker } from './link.js'
+import { type Addressed, channelName, type FromPrimary, type FromWorker, isAddressed } from './link.js'
 import { Primary, type Worker } from './primary.js'
+import type { Signal } from './signals.js'
 
 /** The threads that a drain leads, and how it speaks to them. */
 interface Threads {
   readonly primary: Primary
   readonly channel: BroadcastChannel
-  readonly known: Map<number, Worker>
+  /** Those who hear each thread, by its number. */
+  readonly known: Map<number, (message: FromWorker) => void>
 }
 
 const led = new WeakMap<Drain, Threads>()
@@ -22,33 +23,46 @@ const led = new WeakMap<Drain, Threads>()
  * drainThread(drain, new Worker('./server.js'))
  */
 export function drainThread(drain: Drain, thread: Thread): void {
-  const { primary, channel, known } = threadsOf(drain)
   const id = thread.threadId
+  // It has ended, or was started too late and ends with the process: to end it now would have an application that starts
+  // another on every exit do so without end.
+  if (id === -1 || drain.committed) return
+  const { primary, channel, known } = threadsOf(drain)
   const send = (message: FromPrimary): void =>
     channel.postMessage({ thread: id, message, toPrimary: false } satisfies Addressed)
+  let ending: Signal | undefined
   const worker: Worker = {
     name: `thread ${id}`,
     send,
-    signal: (signal) => send({ podrain: 'end', signal }),
+    signal(signal) {
+      ending = signal
+      send({ podrain: 'end', signal })
+    },
     kill: () => void thread.terminate(),
-    exited: once(thread, 'exit').then(([code]) => code),
+    // Not once() of node:events: it would take an 'error', which is the application's, for the end.
+    exited: new Promise((resolve) => thread.once('exit', resolve)),
   }
-  known.set(id, worker)
+  known.set(id, (message) => {
+    if (message.podrain !== 'here') return primary.hear(worker, message)
+    // It was still starting, and has missed what was said.
+    send({ podrain: 'led' })
+    if (ending) worker.signal(ending)
+  })
   void worker.exited.then(() => known.delete(id))
   primary.add(worker)
+  send({ podrain: 'led' })
 }
 
 function threadsOf(drain: Drain): Threads {
   const there = led.get(drain)
   if (there) return there
   const primary = new Primary(drain)
-  const known = new Map<number, Worker>()
+  const known: Threads['known'] = new Map()
   const channel = new BroadcastChannel(channelName)
   channel.unref()
   channel.onmessage = (event: unknown) => {
-    const { thread, message, toPrimary } = (event as { data: Addressed }).data
-    const worker = known.get(thread)
-    if (worker && toPrimary) primary.hear(worker, message as FromWorker)
+    const { data } = event as { data: unknown }
+    if (isAddressed(data) && data.toPrimary) known.get(data.thread)?.(data.message as FromWorker)
   }
   drain.onClose(() => primary.end(drain.status().budgetMs / 2), {
     name: 'threads',

@@ -7,6 +7,7 @@ import type {
   ServerHttp2Stream,
 } from 'node:http2'
 import type { Server as AnyServer, Socket } from 'node:net'
+import { types } from 'node:util'
 import type { Carrier, OpenOnCarrier } from './carrier.js'
 import type { Clock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
@@ -35,17 +36,20 @@ export interface TrafficOptions {
   /** Called, while draining, when a request ended and none is left in flight. */
   readonly onIdle: () => void
   /** Called when a client has gone before its response, and the handler may still run. */
-  readonly onAbandoned: (handling: PromiseLike<unknown>, name: string) => void
+  readonly onAbandoned: (handling: Promise<unknown>, name: string, unseen: boolean) => void
   /** Called when a server that it watches listens. */
   readonly onListening: (server: AnyServer) => void
 }
 
 const kHandling: unique symbol = Symbol('podrain.handling')
+const kUnseen: unique symbol = Symbol('podrain.unseen')
 const kRequest: unique symbol = Symbol('podrain.request')
 
 interface Handled {
   /** What the handler returned. */
-  [kHandling]?: PromiseLike<unknown>
+  [kHandling]?: Promise<unknown>
+  /** The same, where nobody else looks at it: what it rejects with is an unhandled rejection, and stays one. */
+  [kUnseen]?: Promise<unknown>
   /** The request, where it is not known of the response: on a stream. */
   [kRequest]?: { readonly method?: string | undefined; readonly url?: string | undefined }
 }
@@ -63,7 +67,7 @@ export class Traffic {
       this.#handshakeAt = this.#options.clock.now()
     },
     request: (request, response) => this.count(request, response),
-    handled: (response, handling) => this.handling(response, handling),
+    handled: (response, handling, alone) => this.handling(response, handling, alone ? kUnseen : kHandling),
     upgrade: (request, socket) => this.#upgrade(request, socket),
     session: (session) => {
       if (!sessionOf(session)) this.#open(session)
@@ -144,11 +148,18 @@ export class Traffic {
     if (session?.end(stream)) this.#leave(session)
   }
 
-  /** What the handler of a response has returned: kept on the response, and looked at if the client goes. */
-  handling(response: ServerResponse | Http2ServerResponse, handling: unknown): void {
-    if (typeof (handling as PromiseLike<unknown> | undefined)?.then !== 'function') return
+  /**
+   * What the handler of a response has returned: kept on the response, and looked at if the client goes. Only a promise is:
+   * what merely has a `then` may do its work in it, as queries of knex and mongoose do, and would do it once more for us.
+   */
+  handling(
+    response: ServerResponse | Http2ServerResponse,
+    handling: unknown,
+    key: typeof kHandling | typeof kUnseen = kHandling,
+  ): void {
+    if (!types.isPromise(handling)) return
     const carrier: (ServerResponse | ServerHttp2Stream) & Handled = 'stream' in response ? response.stream : response
-    carrier[kHandling] = handling as PromiseLike<unknown>
+    carrier[key] = handling
     if (carrier !== response) carrier[kRequest] = response.req
     if (carrier.closed) this.#abandon(carrier)
   }
@@ -244,10 +255,11 @@ export class Traffic {
 
   /** A response has closed: whoever wrote it may still be at work, if nobody read it to its end. */
   #abandon(response: (ServerResponse | ServerHttp2Stream) & Handled): void {
-    const handling = response[kHandling]
+    const handling = response[kUnseen] ?? response[kHandling]
     if (handling === undefined || ('aborted' in response ? !response.aborted : response.writableFinished)) return
     const request = 'req' in response ? response.req : response[kRequest]
-    this.#options.onAbandoned(handling, `${request?.method} ${routeOf({ url: request?.url })}`)
+    const name = `${request?.method} ${routeOf({ url: request?.url })}`
+    this.#options.onAbandoned(handling, name, handling === response[kUnseen])
   }
 
   /** A request begins while draining. Returns when. */

@@ -1,3 +1,4 @@
+import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
 import type { Drain } from './drain.js'
 import { type FromPrimary, hasPrimary, linkToPrimary } from './link.js'
@@ -10,10 +11,12 @@ const waiting = new Map<number, () => void>()
 const threadListeners = new Set<ExitListener>()
 let asked = 0
 let listening = false
+/** Whether somebody drains all workers together. A process knows, a thread is told. */
+let led = isMainThread
 
 /**
  * In a worker, joins the drain with those of all other workers.
- * @returns What `/prestop` is to wait for there, which is all of them; undefined where there is no primary.
+ * @returns What `/prestop` is to wait for there, which is all of them; undefined where there can be no primary.
  */
 export function joinPrimary(drain: Drain): ((gone: AbortSignal) => Promise<void>) | undefined {
   const link = linkToPrimary()
@@ -22,16 +25,22 @@ export function joinPrimary(drain: Drain): ((gone: AbortSignal) => Promise<void>
     drains.add(drain)
     drain.once('report', () => drains.delete(drain))
     listen()
-    link.send({ podrain: 'joined' })
+    if (led) link.send({ podrain: 'joined' })
   }
+  const leaves = new Set<() => void>()
+  // One listener for all callers: Node warns of more than ten.
+  drain.on('state', () => {
+    for (const leave of [...leaves]) leave()
+  })
   return async (gone) => {
-    const id = ++asked
     // This one without a detour: the next probe may come here.
     const settled = drain.prestop({ gone })
+    if (!led) return settled
+    const id = ++asked
     const answered = new Promise<void>((resolve) => {
       const leave = (): void => {
         waiting.delete(id)
-        drain.off('state', leave)
+        leaves.delete(leave)
         gone.removeEventListener('abort', hangUp)
         resolve()
       }
@@ -41,12 +50,22 @@ export function joinPrimary(drain: Drain): ((gone: AbortSignal) => Promise<void>
       }
       if (drain.state !== 'draining') return resolve()
       waiting.set(id, leave)
-      drain.on('state', leave)
+      leaves.add(leave)
       gone.addEventListener('abort', hangUp)
       link.send({ podrain: 'prestop', id })
     })
     await Promise.all([settled, answered])
   }
+}
+
+/** In a worker, tells where it listens: a primary does not hear of a port of its own (`exclusive`, `reusePort`). */
+export function tellListening(server: Server): void {
+  if (!isMainThread) return
+  const address = server.address()
+  linkToPrimary()?.send({
+    podrain: 'listening',
+    address: typeof address === 'object' ? (address ?? undefined) : undefined,
+  })
 }
 
 /** Where the end of a worker comes from, and how it exits. */
@@ -74,13 +93,19 @@ const thread: ExitSource = {
 function listen(): void {
   if (listening) return
   listening = true
-  linkToPrimary()?.listen(obey)
+  const link = linkToPrimary()
+  link?.listen(obey)
+  if (!led) link?.send({ podrain: 'here' })
 }
 
 function obey(message: FromPrimary): void {
   switch (message.podrain) {
+    case 'led':
+      if (!led && drains.size > 0) linkToPrimary()?.send({ podrain: 'joined' })
+      led = true
+      break
     case 'prestop':
-      void Promise.all([...drains].map((drain) => drain.prestop({ hook: false }))).then(() =>
+      void Promise.all([...drains].map((drain) => drain.prestop({ hook: false, ago: message.ago }))).then(() =>
         linkToPrimary()?.send({ podrain: 'settled' }),
       )
       break

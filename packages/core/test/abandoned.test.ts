@@ -7,12 +7,13 @@ import { drainServer } from '../src/index.js'
 import { ask, Client, FakeClock, FakeProcess, gate, listen, type Pod, serve, short, turns } from './support.js'
 
 /** A handler that works on after its client has gone. */
-async function abandoned(options = {}): Promise<{ pod: Pod; work: ReturnType<typeof gate> }> {
+async function abandoned(options = {}, fails = false): Promise<{ pod: Pod; work: ReturnType<typeof gate> }> {
   const work = gate()
   const reached = gate()
   const pod = await serve(async (_request, response) => {
     reached.open()
     await work.opened
+    if (fails) throw new Error('on purpose')
     response.end()
   }, options)
   const client = await Client.open(pod.port)
@@ -113,11 +114,42 @@ describe('a handler whose client has gone', () => {
     work.open()
   })
 
-  test('and that failed is nobody’s business but the application’s', async () => {
-    const { pod, work } = await abandoned()
+  test('that returned a query, which runs whenever it is asked for its result, is not run again', async () => {
+    let runs = 0
+    const reached = gate()
+    const query = {
+      // biome-ignore lint/suspicious/noThenProperty: as query builders have it
+      then() {
+        runs++
+        throw new Error('has run already')
+      },
+    }
+    const pod = await serve(() => {
+      reached.open()
+      return query as unknown as undefined
+    })
+    const client = await Client.open(pod.port)
+    client.get('/')
+    await reached.opened
+    client.abort()
+    await expect.poll(() => pod.drain.inFlight).toBe(0)
+    expect(runs).toBe(0)
+    expect(pod.drain.status().tasks).toEqual([])
+  })
+
+  test('and that fails is an unhandled rejection, as without a drain', async () => {
+    const before = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    onTestFinished(() => {
+      process.removeAllListeners('unhandledRejection')
+      for (const listener of before) process.on('unhandledRejection', listener)
+    })
+    const { pod, work } = await abandoned({}, true)
     expect(pod.drain.status().tasks).toHaveLength(1)
-    work.open() // it writes on a response that is closed, which does not throw
-    await expect.poll(() => pod.drain.status().tasks).toEqual([])
+    const unhandled = once(process, 'unhandledRejection')
+    work.open()
+    expect(await unhandled).toMatchObject([{ message: 'on purpose' }, expect.any(Promise)])
+    expect(pod.drain.status().tasks).toEqual([])
     expect(pod.log.matching(/^(warn|error)/)).toEqual([])
   })
 })
@@ -126,10 +158,21 @@ test('a listener that rejects is answered with 500 under captureRejections, as w
   EventEmitter.captureRejections = true
   const server = createServer()
   EventEmitter.captureRejections = false
-  server.on('request', async (_request: IncomingMessage, _response: ServerResponse) => {
+  const work = gate()
+  server.on('request', async (request: IncomingMessage, _response: ServerResponse) => {
+    if (request.url === '/waits') await work.opened
     throw new Error('on purpose')
   })
   const drain = drainServer(server, { signals: false, logger: false })
   onTestFinished(() => drain.dispose())
-  expect(await ask(await listen(server))).toMatchObject({ status: 500 })
+  const port = await listen(server)
+  expect(await ask(port)).toMatchObject({ status: 500 })
+  const client = await Client.open(port)
+  client.get('/waits')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  client.abort()
+  await expect.poll(() => drain.status().tasks).toHaveLength(1)
+  work.open() // nobody is left to answer, and it is no unhandled rejection either: vitest would say so
+  await expect.poll(() => drain.status().tasks).toEqual([])
+  await turns()
 })

@@ -110,6 +110,29 @@ describe('the hook', () => {
     expect((await hooked).status).toBe(200)
   })
 
+  test('still pending at the signal leaves a worker the time to say what it cut', async () => {
+    const child = await start({ workers: 1, hang: true, options: { terminationGracePeriodSeconds: 60 } })
+    const [answer] = await holdEach(child, 1)
+    void hook(child.port)
+    await child.line(/^worker draining/)
+    expect(await terminate(child, 2000)).toEqual([1, null])
+    expect(await answer).toBe('ECONNRESET')
+    expect(child.lines).toContainEqual(
+      expect.stringMatching(/^podrain \(worker \d+\): drained in .*cut 1 .*GET \/hold/),
+    )
+  })
+
+  test('that eight callers wait for makes Node warn of no leak', async () => {
+    const child = await start({ workers: 1, options: { terminationGracePeriodSeconds: 60 } })
+    const [answer] = await holdEach(child, 1)
+    const hooks = Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(() => hook(child.port)))
+    await expect.poll(async () => (await hook(child.port)).status).toBe(503)
+    child.tell('answer')
+    await Promise.all([answer, hooks])
+    expect(await terminate(child)).toEqual([0, null])
+    expect(child.lines.join('\n')).not.toContain('MaxListenersExceededWarning')
+  })
+
   test('whose caller has hung up does not make the signal one that comes too late', async () => {
     const child = await start({ options: { terminationGracePeriodSeconds: 60 } })
     const answers = await holdEach(child, 2)
@@ -238,6 +261,16 @@ describe('a worker', () => {
     child.tell('answer')
     expect(['at last', 'ECONNRESET']).toContain(await answer)
     await hooked.catch(() => {})
+    expect(await terminate(child)).toEqual([0, null])
+  })
+
+  test('that is forked late has no more time than the pod', async () => {
+    const child = await start({ workers: 2, forksAgain: true })
+    expect((await hook(child.port)).status).toBe(200)
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    await ask(child.port, '/crash').catch(() => {})
+    await says(child, /^worker draining/, 3)
+    await says(child, /because of the preStop hook: draining for [1-9]/, 1)
     expect(await terminate(child)).toEqual([0, null])
   })
 

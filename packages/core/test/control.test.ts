@@ -150,6 +150,13 @@ describe('with a control port', () => {
     await ended
   })
 
+  test('metrics that are no text are a 500, and no end of the process', async () => {
+    const metrics = { contentType: 'text/plain', metrics: () => ({ not: 'text' }) as unknown as string }
+    const { control, log } = await start({ metrics })
+    expect(await ask(control, '/metrics')).toMatchObject({ status: 500 })
+    expect(log.matching(/^error .*no metrics: TypeError/)).toHaveLength(1)
+  })
+
   test('metrics that cannot be had are a 500 and a line in the log', async () => {
     const metrics = { contentType: 'text/plain', metrics: () => Promise.reject(new Error('a collector failed')) }
     const { log, control } = await start({ metrics })

@@ -47,6 +47,25 @@ describe('the states', () => {
     await expect.poll(() => told).toEqual(['draining', 'closing', 'closed', report])
   })
 
+  test('a listener that throws keeps no other from hearing of it', async () => {
+    const { drain } = await serve(sayOk)
+    const heard: string[] = []
+    for (const event of ['commit', 'state', 'report'] as const) {
+      drain.on(event, () => {
+        throw new Error('listener is broken')
+      })
+      drain.once(event, () => void heard.push(event))
+    }
+    await drain.start()
+    await expect.poll(() => heard).toEqual(['commit', 'state', 'report'])
+  })
+
+  test.each([Number.NaN, -1, 'soon'])('start({ within: %s }) is refused, and begins nothing', async (within) => {
+    const { drain } = await serve(sayOk)
+    expect(() => drain.start({ within: within as number })).toThrow(/^Expected `within` to be/)
+    expect(drain.state).toBe('serving')
+  })
+
   test('a listener that throws is logged and does not stop the drain', async () => {
     const { drain, clock, log } = await start()
     drain.on('state', () => {

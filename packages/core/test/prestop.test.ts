@@ -199,6 +199,16 @@ describe('/prestop alone', () => {
     expect(closed).toBe(false)
   })
 
+  test('of which a process hears late is undone when the grace period of the pod has passed', async () => {
+    const { drain, clock } = await start()
+    const settled = drain.prestop({ ago: 20_000 })
+    expect(drain.status().budgetMs).toBe(9000)
+    await clock.through(settled)
+    clock.advance(10_000)
+    expect(drain.state).toBe('serving')
+    expect(() => drain.prestop({ ago: Number.NaN })).toThrow(/^Expected `ago` to be/)
+  })
+
   test('is undone when the grace period has passed without a signal', async () => {
     const { drain, port, clock, log } = await start()
     const resumed = gate()
