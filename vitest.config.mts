@@ -22,7 +22,7 @@ const tally: Reporter = {
 
 export default defineConfig({
   test: {
-    include: ['packages/*/test/**/*.test.ts'],
+    include: ['{packages,examples}/*/test/**/*.test.ts'],
     setupFiles: ['.ci/node-version.mjs'],
     reporters: ['default', tally],
     // Child processes, real signals and real sockets on two cores: the limit is for a hang, not a speed.
@@ -31,6 +31,7 @@ export default defineConfig({
     maxWorkers: '100%',
     maxConcurrency: 8,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     restoreMocks: true,
   },
 })

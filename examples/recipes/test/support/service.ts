@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { inspect } from 'node:util'
+import type { TestContext } from 'vitest'
+
+const recipes = join(import.meta.dirname, '..', '..')
+
+export interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+/** A recipe as it is, in a process of its own. */
+export class Service {
+  readonly lines: string[] = []
+  readonly process: ChildProcess
+  /** The exit code and the signal, once all output has been read. */
+  readonly exit: Promise<[code: number | null, signal: NodeJS.Signals | null]>
+  port = 0
+  #exited = false
+  readonly #news = new EventEmitter().setMaxListeners(0)
+
+  private constructor(file: string, env: Record<string, string>) {
+    const { TERMINATION_GRACE_PERIOD_SECONDS: _, ...inherited } = process.env
+    this.process = spawn(process.execPath, [file], {
+      cwd: recipes,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...inherited, HOST: '127.0.0.1', PORT: '0', ...env },
+    })
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      if (!stream) throw new Error('the service has no output')
+      createInterface({ input: stream }).on('line', (line) => {
+        this.lines.push(line)
+        this.#news.emit('some')
+      })
+    }
+    this.exit = once(this.process, 'close').then((exit) => {
+      this.#exited = true
+      this.#news.emit('some')
+      return exit as [number | null, NodeJS.Signals | null]
+    })
+  }
+
+  /** Starts it, and waits until it listens. */
+  static async start({ onTestFinished }: TestContext, file: string, env: Record<string, string>): Promise<Service> {
+    const service = new Service(file, env)
+    onTestFinished(() => void service.process.kill('SIGKILL'))
+    // What Fastify logs, and what the others do.
+    service.port = await service.portIn(/(?:Server listening at http:\/\/127\.0\.0\.1:|^listening .*port: )(\d+)/)
+    return service
+  }
+
+  async portIn(pattern: RegExp): Promise<number> {
+    return Number(pattern.exec(await this.line(pattern))?.[1])
+  }
+
+  /** Waits for a line of output. */
+  async line(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = this.lines.find((line) => pattern.test(line))
+      if (found !== undefined) return found
+      if (this.#exited) throw new Error(`exited without ${pattern}; it said:\n${this.lines.join('\n')}`)
+      await once(this.#news, 'some')
+    }
+  }
+
+  /** What it answers; with the status 0, why it did not. */
+  async ask(path: string, method = 'GET', json?: unknown): Promise<Answer> {
+    const sent =
+      json === undefined ? {} : { body: JSON.stringify(json), headers: { 'content-type': 'application/json' } }
+    try {
+      const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, { method, ...sent })
+      return { status: answer.status, body: await answer.text() }
+    } catch (error) {
+      return { status: 0, body: inspect(error) }
+    }
+  }
+
+  /** What `/drainz` says. */
+  async status(): Promise<{ state: string; inFlight: number; tasks: string[] }> {
+    return JSON.parse((await this.ask('/drainz')).body)
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.process.kill(signal)
+  }
+}
