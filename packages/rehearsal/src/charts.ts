@@ -18,6 +18,10 @@ export const kindColours: Record<ClientKind, string> = {
   slowKeepAlive: 'var(--kind-3)',
   streaming: 'var(--kind-4)',
   post: 'var(--kind-5)',
+  slowReader: 'var(--kind-6, #6f8f3f)',
+  webSocket: 'var(--kind-7, #c27a3a)',
+  sse: 'var(--kind-8, #5aa79b)',
+  http2: 'var(--kind-9, #a04a5e)',
 }
 
 const width = 1080

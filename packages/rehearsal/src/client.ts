@@ -27,6 +27,8 @@ export interface Loss extends Failure {
   readonly path: string
   /** On the clock of the events. */
   readonly sentAt: number
+  /** Whether it went over a connection that had served a request before. */
+  readonly reused: boolean
 }
 
 /** Pause between two requests, in ms. */
@@ -58,7 +60,8 @@ export class Client {
   /** Sends one request and waits for its outcome. Never rejects. */
   async request(): Promise<void> {
     const { kind, path, timeouts, clock, pick, onSent, onAnswered, onLost } = this.#spec
-    if (this.#agent?.reusable !== true) this.#endpoint = pick()
+    const reused = this.#agent?.reusable === true
+    if (!reused) this.#endpoint = pick()
     const endpoint = this.#endpoint
     const method = kind === 'post' ? 'POST' : 'GET'
     const sentAt = clock()
@@ -68,6 +71,6 @@ export class Client {
         ? { cause: 'refused', message: 'the Service has no endpoint' }
         : await exchange({ endpoint, method, path, agent: this.#agent, timeouts })
     if (failure === undefined) onAnswered()
-    else onLost({ ...failure, pod: endpoint?.name ?? null, method, path, sentAt })
+    else onLost({ ...failure, pod: endpoint?.name ?? null, method, path, sentAt, reused })
   }
 }

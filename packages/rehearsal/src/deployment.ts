@@ -133,7 +133,7 @@ export class Deployment {
     })
     const replica: Replica = { pod, kubelet, deleted: false }
     this.#replicas.push(replica)
-    this.#record({ type: 'pod-start', pod: pod.name, old: pod.old, port: pod.port })
+    this.#record({ type: 'pod-start', pod: pod.name, old: pod.old, host: pod.host, port: pod.port })
     const timer = setTimeout(() => {
       this.#fail(podError(pod, `was not ready after ${startupTimeout} ms (${kubelet.lastProbe})`))
     }, startupTimeout)

@@ -21,13 +21,9 @@ export interface LoadObserver {
 /** The parts of a plan that describe the load. */
 export type LoadPlan = Pick<RehearsalPlan, 'requests' | 'clients' | 'timeouts' | 'seed' | 'maxRequests'>
 
-const zero = (): Record<ClientKind, number> => ({
-  keepAlive: 0,
-  newConnection: 0,
-  slowKeepAlive: 0,
-  streaming: 0,
-  post: 0,
-})
+function zero(): Record<ClientKind, number> {
+  return Object.fromEntries(clientKinds.map((kind) => [kind, 0])) as Record<ClientKind, number>
+}
 
 function pathOf(kind: ClientKind, { requests }: LoadPlan): string | null {
   if (kind === 'streaming') return requests.stream

@@ -89,7 +89,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     await orHalt(load.end())
     enter('done')
     halt.signal.throwIfAborted()
-    return { options: plan, events, samples, summary: summarise(events, plan.seed) }
+    return { options: plan, events, samples, summary: summarise(events, plan) }
   } finally {
     // How the last pods end is no part of the rehearsal.
     over = true

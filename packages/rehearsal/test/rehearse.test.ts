@@ -92,7 +92,7 @@ describe.concurrent('a rolling update', () => {
     expect(losses.every((loss) => loss.type === 'lost' && loss.pod?.startsWith('old-'))).toBe(true)
     expect(live.filter(({ type }) => type !== 'sample')).toEqual(events)
     expect(JSON.parse(JSON.stringify(result))).toEqual(result)
-    expect(summarise(events, summary.seed)).toEqual(summary)
+    expect(summarise(events, result.options)).toEqual(summary)
   })
 
   test('of an app that drains loses nothing, streams and uploads included', async () => {
