@@ -1,6 +1,6 @@
 import { lagBehind, type RehearsalOptions, scenarioNames } from '@podrain/rehearsal'
 import { Option } from 'commander'
-import { address, clientNames, clients, duration, hook, lag, number, seconds, text, variable } from './values.js'
+import { clientNames, clients, duration, hook, lag, number, probe, seconds, text, variable } from './values.js'
 
 /** What the flags set of the engine's options. */
 export type FlagOptions = Partial<RehearsalOptions>
@@ -29,6 +29,11 @@ function flag(flags: string, sets: string, read: (text: string) => unknown, help
   return { option, sets }
 }
 
+/** A flag that takes no value. */
+function toggle(flags: string, sets: string, help: string): Flag {
+  return { option: new Option(flags, help).preset([{ text: 'true', value: true }]), sets }
+}
+
 /** Every flag that is one of the engine's options, in the order of the help. Defaults are told here, and kept there. */
 export const flagGroups: readonly FlagGroup[] = [
   {
@@ -39,7 +44,7 @@ export const flagGroups: readonly FlagGroup[] = [
       flag('--name <name>', 'name', text, 'what table, page and report call it', 'the command'),
       flag('--port-env <NAME>', 'portEnv', text, 'variable that tells the app its port', 'PORT'),
       flag('--port <n>', 'port', number, 'port of every pod, if the app cannot be told; it must listen on $HOST then'),
-      flag('--netns', 'netns', text, 'a network namespace for each pod, as in a cluster; Linux, root'),
+      toggle('--netns', 'netns', 'a network namespace for each pod, as in a cluster; Linux, root'),
       flag('--startup <duration>', 'startupTimeout', duration, 'how long a pod may take to become ready', '30s'),
     ],
   },
@@ -60,8 +65,8 @@ export const flagGroups: readonly FlagGroup[] = [
       flag(
         '--ready <path>',
         'readinessProbe',
-        address,
-        'path of the readiness probe',
+        probe,
+        'path of the readiness probe, or tcp',
         'the first of /readyz, /healthz, /health, / that the app has',
       ),
       flag('--ready-period <duration>', 'readinessProbe.periodSeconds', seconds, 'from one probe to the next', '1s'),
@@ -73,9 +78,21 @@ export const flagGroups: readonly FlagGroup[] = [
     heading: 'What happens to it:',
     flags: [
       flag('--scenario <name>', 'scenario', text, scenarioNames.join(', '), 'rollout'),
-      flag('--behind <preset>', 'behind', text, `what sends to the pods: ${Object.keys(lagBehind).join(', ')}`, 'kube-proxy'),
+      flag(
+        '--behind <preset>',
+        'behind',
+        text,
+        `what sends to the pods: ${Object.keys(lagBehind).join(', ')}`,
+        'kube-proxy',
+      ),
       flag('--endpoint-lag <min,median,max>', 'endpointLag', lag, 'instead: how late it learns that a pod goes'),
-      flag('--start-delay <duration>', 'startDelay', duration, "from a pod's creation to the start of its process", '0s'),
+      flag(
+        '--start-delay <duration>',
+        'startDelay',
+        duration,
+        "from a pod's creation to the start of its process",
+        '0s',
+      ),
     ],
   },
   {
@@ -131,7 +148,9 @@ export function optionsOf(given: GivenFlags): FlagOptions {
 export function inFlags(message: string, given: GivenFlags): string {
   let typed: string | undefined
   const named = message.replace(/`([a-zA-Z0-9.]+)`/g, (whole, name: string) => {
-    const flag = flags.findLast(({ sets }) => name === sets || name.startsWith(`${sets}.`) || sets.startsWith(`${name}.`))
+    const flag =
+      flags.find(({ sets }) => name === sets) ??
+      flags.find(({ sets }) => name.startsWith(`${sets}.`) || sets.startsWith(`${name}.`))
     if (flag === undefined) return whole
     typed ??= eachGiven(given).findLast((each) => each.flag === flag)?.text
     return `\`${flag.option.long}\``

@@ -1,4 +1,4 @@
-import { type ClientKind, clientKinds, type PreStop } from '@podrain/rehearsal'
+import { type ClientKind, clientKinds, type PreStop, type ReadinessProbe } from '@podrain/rehearsal'
 import { InvalidArgumentError } from 'commander'
 import ms, { type StringValue } from 'ms'
 
@@ -39,29 +39,30 @@ export function variable(text: string): Record<string, string> {
   return { [text.slice(0, equals)]: text.slice(equals + 1) }
 }
 
-/** A path, with a port before it where it is another one than the app's: `/readyz`, `:9000/readyz`. */
-export interface Address {
-  readonly path: string
-  readonly port?: number
-}
-
-export function address(text: string): Address {
+/** What a kubelet asks: a path, with a port before it where it is another one than the app's. */
+function address(text: string): { path: string; port?: number } | undefined {
   const [, port, path] = /^(?::(\d+))?(\/.*)$/.exec(text) ?? []
-  if (path === undefined) {
-    throw new InvalidArgumentError('It takes a path, with a port before it if it is another one: /path or :9000/path.')
-  }
+  if (path === undefined) return undefined
   return port === undefined ? { path } : { path, port: Number(port) }
 }
 
-/** The hook: a path to GET, `sleep:5s`, or `none`, which also keeps podrain from looking for one. */
-export function hook(text: string): PreStop | 'none' {
-  if (text === 'none') return text
+/** The readiness probe: `/readyz`, `:9000/readyz`, or `tcp`, which only connects. */
+export function probe(text: string): Partial<ReadinessProbe> {
+  if (text === 'tcp') return { path: null }
+  const found = address(text)
+  if (found === undefined) throw new InvalidArgumentError('It takes a path such as /readyz or :9000/readyz, or tcp.')
+  return found
+}
+
+/** The hook: `/prestop`, `:9000/prestop`, `sleep:5s`, or `none`. */
+export function hook(text: string): PreStop | undefined {
+  if (text === 'none') return undefined
   if (text.startsWith('sleep:')) return { sleepSeconds: seconds(text.slice('sleep:'.length)) }
-  try {
-    return { httpGet: address(text) }
-  } catch {
-    throw new InvalidArgumentError('It takes a path to GET, such as /prestop or :9000/prestop, or sleep:5s, or none.')
+  const httpGet = address(text)
+  if (httpGet === undefined) {
+    throw new InvalidArgumentError('It takes a path such as /prestop or :9000/prestop, or sleep:5s, or none.')
   }
+  return { httpGet }
 }
 
 /** Three durations, such as `126ms,1074ms,1196ms`. */
@@ -85,7 +86,9 @@ export function clients(text: string): Partial<Record<ClientKind, number>> {
     const [name = '', amount = ''] = part.split('=')
     const kind = clientKinds[clientNames.indexOf(name)]
     if (kind === undefined || !/^\d+$/.test(amount)) {
-      throw new InvalidArgumentError(`It takes KIND=N of ${clientNames.join(', ')}; for example keep-alive=16,streaming=0.`)
+      throw new InvalidArgumentError(
+        `It takes KIND=N of ${clientNames.join(', ')}; for example keep-alive=16,streaming=0.`,
+      )
     }
     counts[kind] = Number(amount)
   }

@@ -46,7 +46,9 @@ export class Pod {
     this.name = name
     this.old = old
     this.port = port
-    this.#child = spawn(spec.command, [...spec.args], {
+    // For programs that take their port as an argument.
+    const args = spec.args.map((arg) => arg.replaceAll('{port}', String(port)).replaceAll('{host}', this.host))
+    this.#child = spawn(spec.command, args, {
       cwd: spec.cwd,
       env: {
         ...process.env,
@@ -98,6 +100,11 @@ export class Pod {
   /** Aborted when the process is gone: whoever waits for something of this pod stops waiting. */
   get gone(): AbortSignal {
     return this.#gone.signal
+  }
+
+  /** The pod's process, which leads the group; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid
   }
 
   /** The last lines the pod wrote, stdout and stderr together. */

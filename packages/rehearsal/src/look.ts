@@ -1,0 +1,162 @@
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { portsOfGroup } from './listening.js'
+import type { RehearsalOptions, RehearsalPlan } from './options.js'
+import { Pod } from './pod.js'
+import { resolveOptions } from './validation.js'
+
+/** What one pod of an app showed of itself. */
+export interface Look {
+  /** The first of the usual paths whose answer says that the app is ready; null when it has none of them. */
+  readonly ready: string | null
+  /** Whether `/drainz` answers as podrain does, so that `/prestop` is there too. */
+  readonly podrain: boolean
+  /** The status of `GET /`. */
+  readonly root: number
+}
+
+/** The app listens, but not where it was told to. */
+export class WrongPortError extends Error {
+  override readonly name = 'WrongPortError'
+  /** Where it listens instead. */
+  readonly ports: readonly number[]
+
+  constructor(expected: string, ports: readonly number[]) {
+    super(`The app listens on port ${ports.join(' and ')}, and not on ${expected}`)
+    this.ports = ports
+  }
+}
+
+/** Where apps say that they are ready, the most usual first. */
+export const usualReadiness: readonly string[] = ['/readyz', '/healthz', '/health', '/']
+
+const pollEvery = 100
+const answerTimeout = 1000
+/** How long an app that listens elsewhere may take to listen where it should, too. */
+const elsewhereFor = 1000
+
+/**
+ * Starts one pod, looks at what it answers, and kills it.
+ * @throws Error when it ends by itself or does not become ready (with its last output), {@link WrongPortError}, or
+ * `signal.reason`.
+ */
+export async function look(options: RehearsalOptions): Promise<Look> {
+  const plan = resolveOptions(options)
+  const { signal, env = {} } = options
+  signal?.throwIfAborted()
+  const pod = await Pod.start('look', true, { ...plan, env })
+  const over = AbortSignal.timeout(plan.startupTimeout)
+  const stop = AbortSignal.any([pod.gone, over, ...(signal === undefined ? [] : [signal])])
+  let last = 'no connection was accepted'
+  try {
+    await accepted(pod, plan, stop)
+    const given = options.readinessProbe?.path
+    const probes = given === undefined ? usualReadiness : given === null ? [] : [given]
+    for (;;) {
+      const found = await ask(pod, probes, plan.readinessProbe.port, stop)
+      if (found.waitsFor === undefined) return found.look
+      last = found.waitsFor
+      await sleep(pollEvery, undefined, { signal: stop })
+    }
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (pod.gone.aborted) {
+      const { code, signal: by, error: failure } = await pod.exited
+      await pod.written
+      throw appError(
+        failure === undefined ? `ended by itself with ${by ?? `code ${code}`}` : `did not start: ${failure}`,
+        pod,
+      )
+    }
+    if (over.aborted) throw appError(`was not ready after ${plan.startupTimeout} ms (${last})`, pod)
+    throw error
+  } finally {
+    pod.signal('SIGKILL')
+    await Promise.all([pod.exited, pod.written])
+  }
+}
+
+/** Waits until the pod accepts a connection. */
+async function accepted(pod: Pod, plan: RehearsalPlan, stop: AbortSignal): Promise<void> {
+  let elsewhereSince: number | undefined
+  while (!(await accepts(pod))) {
+    await sleep(pollEvery, undefined, { signal: stop })
+    const ports = pod.pid === undefined ? [] : await portsOfGroup(pod.pid)
+    if (ports.length === 0 || ports.includes(pod.port)) elsewhereSince = undefined
+    else elsewhereSince ??= performance.now()
+    if (elsewhereSince !== undefined && performance.now() - elsewhereSince > elsewhereFor) {
+      throw new WrongPortError(`$${plan.portEnv}, which was ${pod.port}`, ports)
+    }
+  }
+}
+
+function accepts({ host, port }: Pod): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host)
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+}
+
+/** Asks for everything once; `waitsFor` says what is there, but does not answer well yet. */
+async function ask(
+  pod: Pod,
+  paths: readonly string[],
+  port: number | undefined,
+  stop: AbortSignal,
+): Promise<{ look: Look; waitsFor?: undefined } | { waitsFor: string }> {
+  const answer = (path: string, port = pod.port) => get(pod.host, port, path, stop)
+  const [root, drainz, unknown] = [await answer('/'), await answer('/drainz'), await answer('/podrain/nothing/here')]
+  const seen = { podrain: isDrain(drainz.body), root: root.status }
+  // Who answers to everything says nothing by answering.
+  if (isGood(unknown.status) && paths === usualReadiness) return { look: { ready: '/', ...seen } }
+  for (const path of paths) {
+    const { status, error } = await answer(path, port)
+    if (isGood(status)) return { look: { ready: path, ...seen } }
+    if (status === 0 || status >= 500) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
+    if (paths !== usualReadiness) return { waitsFor: `GET ${path} answered ${status}` }
+  }
+  return { look: { ready: null, ...seen } }
+}
+
+/** As for a probe: a redirect is an answer, too. */
+function isGood(status: number): boolean {
+  return status >= 200 && status < 400
+}
+
+function isDrain(body: string): boolean {
+  try {
+    const { state, inFlight } = JSON.parse(body)
+    return typeof state === 'string' && typeof inFlight === 'number'
+  } catch {
+    return false
+  }
+}
+
+/** Status 0 stands for no answer at all. */
+async function get(
+  host: string,
+  port: number,
+  path: string,
+  stop: AbortSignal,
+): Promise<{ status: number; body: string; error?: string }> {
+  try {
+    const response = await fetch(`http://${host}:${port}${path}`, {
+      redirect: 'manual',
+      headers: { 'user-agent': 'kube-probe/1.26' },
+      signal: AbortSignal.any([stop, AbortSignal.timeout(answerTimeout)]),
+    })
+    return { status: response.status, body: await response.text() }
+  } catch (error) {
+    stop.throwIfAborted()
+    return { status: 0, body: '', error: `failed: ${(error as Error).message}` }
+  }
+}
+
+function appError(what: string, pod: Pod): Error {
+  const output = pod.output.length === 0 ? ' It wrote nothing.' : ` Its last output:\n${pod.output.join('\n')}`
+  return new Error(`The app ${what}.${output}`)
+}
