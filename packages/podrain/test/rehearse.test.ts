@@ -108,9 +108,7 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
   test('what it answers, if that is no use', async () => {
     const { code, stderr } = await podrain(['rehearse', ...app], { ANSWERS: '{"/":500}' })
     expect(code).toBe(2)
-    expect(stderr).toBe(
-      'error: GET / is answered with 500 by your app. Name something it can answer: `--get /path`\n',
-    )
+    expect(stderr).toBe('error: GET / is answered with 500 by your app. Name something it can answer: `--get /path`\n')
   })
 
   test('the last answer, if it does not become ready', async () => {
@@ -123,7 +121,9 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
   test('the flag, if what it names is answered with an error', async () => {
     const { code, stderr } = await podrain(['rehearse', '--get', '/nothing', ...short, ...app])
     expect(code).toBe(2)
-    expect(stderr).toMatch(/error: Every (keepAlive|newConnection) request was lost .*GET \/nothing: status 404.*`--get`/)
+    expect(stderr).toMatch(
+      /error: Every (keepAlive|newConnection) request was lost .*GET \/nothing: status 404.*`--get`/,
+    )
   })
 })
 
@@ -159,7 +159,15 @@ describe.concurrent('the result', () => {
 
   test('is whole, and its files are written, also when nobody reads stdout any more', async () => {
     const file = join(await directory(), 'a.json')
-    const command = [process.execPath, join(__dirname, '..', 'bin', 'podrain.js'), 'rehearse', '--json', file, ...short, ...app]
+    const command = [
+      process.execPath,
+      join(__dirname, '..', 'bin', 'podrain.js'),
+      'rehearse',
+      '--json',
+      file,
+      ...short,
+      ...app,
+    ]
     const { status } = spawnSync('sh', ['-c', '"$@" | true', 'sh', ...command], { stdio: 'ignore' })
     expect(status).toBe(0)
     expect(JSON.parse(await readFile(file, 'utf8')).summary.lost).toBeGreaterThan(0)

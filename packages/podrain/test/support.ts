@@ -13,7 +13,18 @@ export const app = ['--', process.execPath, fixture('app.mjs')]
 
 /** A rehearsal as short as it can be; endpoints are late for long enough that an app which ends at once is missed. */
 export const short = [
-  ...['--replicas', '1', '--warm-up', '200ms', '--cool-down', '100ms', '--ready-period', '100ms', '--ready-timeout', '5s'],
+  ...[
+    '--replicas',
+    '1',
+    '--warm-up',
+    '200ms',
+    '--cool-down',
+    '100ms',
+    '--ready-period',
+    '100ms',
+    '--ready-timeout',
+    '5s',
+  ],
   ...['--endpoint-lag', '700ms,800ms,900ms', '--clients', 'keep-alive=2,new-connection=3,slow-keep-alive=0'],
 ]
 

@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createAddresses } from './address.js'
 import { portsOfGroup } from './listening.js'
 import type { RehearsalOptions, RehearsalPlan } from './options.js'
 import { Pod } from './pod.js'
@@ -44,7 +45,9 @@ export async function look(options: RehearsalOptions): Promise<Look> {
   const plan = resolveOptions(options)
   const { signal, env = {} } = options
   signal?.throwIfAborted()
-  const pod = await Pod.start('look', true, { ...plan, env })
+  const addresses = await createAddresses(plan)
+  const address = await addresses.next()
+  const pod = new Pod('look', true, { ...plan, env }, address)
   const over = AbortSignal.timeout(plan.startupTimeout)
   const stop = AbortSignal.any([pod.gone, over, ...(signal === undefined ? [] : [signal])])
   let last = 'no connection was accepted'
@@ -73,6 +76,8 @@ export async function look(options: RehearsalOptions): Promise<Look> {
   } finally {
     pod.signal('SIGKILL')
     await Promise.all([pod.exited, pod.written])
+    await address.release()
+    await addresses.close()
   }
 }
 

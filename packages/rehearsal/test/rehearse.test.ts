@@ -182,12 +182,14 @@ describe.concurrent('a rehearsal that cannot go on', () => {
     expect(message).toMatch(/^Pod old-\d did not start: spawn \.\/no-such-program ENOENT/)
   })
 
-  test('names a path that fails before the update has begun', async () => {
+  test('names a path that fails before anything was done to a pod', async () => {
     const error = await fail({
       readinessProbe: { path: '/work', periodSeconds: 0.1 },
       args: [fixture('readyz-only.mjs')],
     })
-    expect(error.message).toMatch(/^Every \w+ request was lost before the update began: \w+ \/\w+: status 404/)
+    expect(error.message).toMatch(
+      /^Every \w+ request was lost before anything was done to the pods: \w+ \/\w+: status 404/,
+    )
   })
 
   test('rejects with the reason of its signal', async () => {
