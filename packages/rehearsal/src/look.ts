@@ -46,17 +46,32 @@ export async function look(options: RehearsalOptions): Promise<Look> {
   const { signal, env = {} } = options
   signal?.throwIfAborted()
   const addresses = await createAddresses(plan)
-  const address = await addresses.next()
-  const pod = new Pod('look', true, { ...plan, env }, address)
+  try {
+    const address = await addresses.next()
+    signal?.throwIfAborted()
+    const pod = new Pod('look', true, { ...plan, env }, address)
+    try {
+      return await lookAt(pod, plan, options)
+    } finally {
+      pod.signal('SIGKILL')
+      await Promise.all([pod.exited, pod.written])
+      await address.release()
+    }
+  } finally {
+    await addresses.close()
+  }
+}
+
+async function lookAt(pod: Pod, plan: RehearsalPlan, { signal, readinessProbe }: RehearsalOptions): Promise<Look> {
   const over = AbortSignal.timeout(plan.startupTimeout)
   const stop = AbortSignal.any([pod.gone, over, ...(signal === undefined ? [] : [signal])])
+  const given = readinessProbe?.path
+  const paths = given === undefined ? usualReadiness : given === null ? [] : [given]
   let last = 'no connection was accepted'
   try {
     await accepted(pod, plan, stop)
-    const given = options.readinessProbe?.path
-    const probes = given === undefined ? usualReadiness : given === null ? [] : [given]
     for (;;) {
-      const found = await ask(pod, probes, plan.readinessProbe.port, stop)
+      const found = await ask(pod, paths, plan.readinessProbe.port, stop)
       if (found.waitsFor === undefined) return found.look
       last = found.waitsFor
       await sleep(pollEvery, undefined, { signal: stop })
@@ -73,11 +88,6 @@ export async function look(options: RehearsalOptions): Promise<Look> {
     }
     if (over.aborted) throw appError(`was not ready after ${plan.startupTimeout} ms (${last})`, pod)
     throw error
-  } finally {
-    pod.signal('SIGKILL')
-    await Promise.all([pod.exited, pod.written])
-    await address.release()
-    await addresses.close()
   }
 }
 
