@@ -99,7 +99,8 @@ export function isSuccess(ask: Ask, status: number): boolean {
 
 /** Names how a request was lost that never got a status. */
 export function causeOf(error: NodeJS.ErrnoException): LossCause {
-  if (error.code === 'ECONNREFUSED') return 'refused'
+  // On a network of its own, a pod that is gone is unreachable.
+  if (error.code === 'ECONNREFUSED' || error.code === 'EHOSTUNREACH' || error.code === 'ENETUNREACH') return 'refused'
   if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return 'reset'
   return error.code === 'ETIMEDOUT' ? 'timeout' : 'error'
 }

@@ -224,7 +224,7 @@ export interface RehearsalOptions {
   timeouts?: Partial<ClientTimeouts> | undefined
   /** How long the load runs before the update begins. @default 2000 */
   warmUp?: number | undefined
-  /** How long the load runs on after the last old pod has gone. @default 1000 */
+  /** How long the load runs on after the last old pod has gone and clients know of every change. @default 1000 */
   coolDown?: number | undefined
   /** From a pod's creation to the start of its process: scheduling, sandbox, an image that is there. @default 0 */
   startDelay?: number | undefined

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createAddresses } from './address.js'
 import { asksOf } from './asks.js'
 import { Cluster } from './cluster.js'
+import { explain } from './diagnosis.js'
 import { createClock, type Happening, type LiveEvent, type Phase, type RehearsalEvent, type Sample } from './events.js'
 import { Load } from './load.js'
 import type { RehearsalOptions, RehearsalPlan } from './options.js'
@@ -93,11 +94,13 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     cluster.noticeFromNowOn()
     await orHalt(scenario.run(cluster, plan))
     enter('cooling down')
+    await orHalt(service.settled())
     await orHalt(pause(plan.coolDown))
     await orHalt(load.end())
     enter('done')
     halt.signal.throwIfAborted()
-    return { options: plan, events, samples, summary: summarise(events, plan) }
+    const explained = explain(events, plan)
+    return { options: plan, events: explained, samples, summary: summarise(explained, plan) }
   } finally {
     // How the last pods end is no part of the rehearsal.
     over = true

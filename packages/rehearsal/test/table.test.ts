@@ -14,6 +14,16 @@ test('a table has a row for each result and a column for each label', () => {
     │       │             │         │          │      │ 1 × truncated      │                     │            │
     │       │             │         │          │      │ 1 × status 503     │                     │            │
     └───────┴─────────────┴─────────┴──────────┴──────┴────────────────────┴─────────────────────┴────────────┘
+
+    first <b>bold</b> no  2 × refused  old-1 was gone (exit 0) 80 ms after SIGTERM, as a client that could have known came.
+      → The preStop hook failed: make it answer after 5 s, and keep the listener open meanwhile.
+
+    first <b>bold</b> no  1 × reset  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
+      → Exit only when nothing is in flight: \`server.close(() => process.exit())\`, or \`app.use(drain())\` of podrain.
+
+    first <b>bold</b> no  1 × truncated  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
+      → Exit only when nothing is in flight: \`server.close(() => process.exit())\`, or \`app.use(drain())\` of podrain.
+      and 2 more, for other reasons
     "
   `)
 })
