@@ -147,7 +147,9 @@ export function optionsOf(given: GivenFlags): FlagOptions {
  */
 export function inFlags(message: string, given: GivenFlags): string {
   let typed: string | undefined
-  const named = message.replace(/`([a-zA-Z0-9.]+)`/g, (whole, name: string) => {
+  // What follows is what the app wrote.
+  const [first = '', ...rest] = message.split('\n')
+  const named = first.replace(/`([a-zA-Z0-9.]+)`/g, (whole, name: string) => {
     const flag =
       flags.find(({ sets }) => name === sets) ??
       flags.find(({ sets }) => name.startsWith(`${sets}.`) || sets.startsWith(`${name}.`))
@@ -155,7 +157,8 @@ export function inFlags(message: string, given: GivenFlags): string {
     typed ??= eachGiven(given).findLast((each) => each.flag === flag)?.text
     return `\`${flag.option.long}\``
   })
-  return typed === undefined ? named : named.replace(/, got `.*`$/s, `, got \`${typed}\``)
+  const told = typed === undefined ? named : named.replace(/, got `.*`$/, `, got \`${typed}\``)
+  return [told, ...rest].join('\n')
 }
 
 function eachGiven(given: GivenFlags): Array<Given & { readonly flag: Flag }> {

@@ -21,11 +21,10 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
   const { ready, podrain, root } = await look(options).catch((error: Error) => {
     throw error instanceof WrongPortError ? new UsageError(`${error.message}.\n${wrongPortHelp}`) : error
   })
-  if (asksRequests && (root === 0 || root >= 500)) {
-    const answer = root === 0 ? 'is not answered' : `is answered with ${root}`
-    throw new UsageError(`GET / ${answer} by your app. Name something it can answer: \`--get /path\``)
+  if (root !== null && root >= 500) {
+    throw new UsageError(`GET / is answered with ${root} by your app. Name something it can answer: \`--get /path\``)
   }
-  const ok = root >= 200 && root < 300
+  const ok = root === null || (root >= 200 && root < 300)
   return {
     options: {
       ...options,

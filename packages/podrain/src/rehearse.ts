@@ -53,10 +53,10 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
     await writeResults(result, flags, say)
     return result.summary.lost <= flags.allowLost ? 0 : 1
   } catch (error) {
-    if (flags.junit !== undefined && !(error instanceof Ended)) {
-      await writeResult(flags.junit, renderJUnitError(options.name ?? '', error as Error))
-    }
-    throw error
+    if (error instanceof Ended) throw error
+    const inOurWords = new UsageError(inFlags((error as Error).message, flags))
+    if (flags.junit !== undefined) await writeResult(flags.junit, renderJUnitError(options.name ?? '', inOurWords))
+    throw inOurWords
   } finally {
     ending.dispose()
   }

@@ -112,16 +112,16 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
 
   test('the last answer, if it does not become ready', async () => {
     const env = { ANSWERS: '{"/readyz":503}' }
-    const { code, stderr } = await podrain(['rehearse', '--startup', '3s', ...app], env)
+    const { code, stderr } = await podrain(['rehearse', '--startup', '10s', ...app], env)
     expect(code).toBe(2)
-    expect(stderr).toMatch(/^error: The app was not ready after 3000 ms \(GET \/readyz answered 503\)/)
+    expect(stderr).toMatch(/^error: The app was not ready after 10000 ms \(GET \/readyz answered 503\)/)
   })
 
   test('the flag, if what it names is answered with an error', async () => {
-    const { code, stderr } = await podrain(['rehearse', ...short, '--warm-up', '1s', '--get', '/nothing', ...app])
+    const { code, stderr } = await podrain(['rehearse', ...short, '--warm-up', '5s', '--get', '/nothing', ...app])
     expect(code).toBe(2)
     expect(stderr).toMatch(
-      /error: Every (keepAlive|newConnection) request was lost .*GET \/nothing: status 404.*`--get`/,
+      /error: Every (keepAlive|newConnection) request was lost before .*GET \/nothing: status 404.*`--get`/,
     )
   })
 })

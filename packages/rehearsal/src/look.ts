@@ -12,8 +12,8 @@ export interface Look {
   readonly ready: string | null
   /** Whether `/drainz` answers as podrain does, so that `/prestop` is there too. */
   readonly podrain: boolean
-  /** The status of `GET /`. */
-  readonly root: number
+  /** The status of `GET /`, which is only asked for when `requests` does not say what else to ask; else null. */
+  readonly root: number | null
 }
 
 /** The app listens, but not where it was told to. */
@@ -62,7 +62,8 @@ export async function look(options: RehearsalOptions): Promise<Look> {
   }
 }
 
-async function lookAt(pod: Pod, plan: RehearsalPlan, { signal, readinessProbe }: RehearsalOptions): Promise<Look> {
+async function lookAt(pod: Pod, plan: RehearsalPlan, options: RehearsalOptions): Promise<Look> {
+  const { signal, readinessProbe, requests } = options
   const over = AbortSignal.timeout(plan.startupTimeout)
   const stop = AbortSignal.any([pod.gone, over, ...(signal === undefined ? [] : [signal])])
   const given = readinessProbe?.path
@@ -71,7 +72,7 @@ async function lookAt(pod: Pod, plan: RehearsalPlan, { signal, readinessProbe }:
   try {
     await accepted(pod, plan, stop)
     for (;;) {
-      const found = await ask(pod, paths, plan.readinessProbe.port, stop)
+      const found = await ask(pod, { paths, port: plan.readinessProbe.port, root: requests === undefined }, stop)
       if (found.waitsFor === undefined) return found.look
       last = found.waitsFor
       await sleep(pollEvery, undefined, { signal: stop })
@@ -116,23 +117,34 @@ function accepts({ host, port }: Pod): Promise<boolean> {
   })
 }
 
+/** What is to be found out. */
+interface Question {
+  readonly paths: readonly string[]
+  /** Where the probe is answered, if not on the pod's own port. */
+  readonly port: number | undefined
+  readonly root: boolean
+}
+
 /** Asks for everything once; `waitsFor` says what is there, but does not answer well yet. */
 async function ask(
-  pod: Pod,
-  paths: readonly string[],
-  port: number | undefined,
+  { host, port: own }: Pod,
+  { paths, port = own, root: asksRoot }: Question,
   stop: AbortSignal,
 ): Promise<{ look: Look; waitsFor?: undefined } | { waitsFor: string }> {
-  const answer = (path: string, port = pod.port) => get(pod.host, port, path, stop)
-  const [root, drainz, unknown] = [await answer('/'), await answer('/drainz'), await answer('/podrain/nothing/here')]
-  const seen = { podrain: isDrain(drainz.body), root: root.status }
+  const root = asksRoot ? await get(host, own, '/', stop) : undefined
+  if (root?.status === 0) return { waitsFor: `GET / ${root.error}` }
+  const drainz = await get(host, own, '/drainz', stop)
+  const seen = { podrain: isDrain(drainz.body), root: root?.status ?? null }
+  const guessing = paths === usualReadiness
   // Who answers to everything says nothing by answering.
-  if (isGood(unknown.status) && paths === usualReadiness) return { look: { ready: '/', ...seen } }
+  if (guessing && isGood((await get(host, own, '/podrain/nothing/here', stop)).status)) {
+    return { look: { ready: '/', ...seen } }
+  }
   for (const path of paths) {
-    const { status, error } = await answer(path, port)
+    const { status, error } = await get(host, port, path, stop)
     if (isGood(status)) return { look: { ready: path, ...seen } }
-    if (status === 0 || status >= 500) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
-    if (paths !== usualReadiness) return { waitsFor: `GET ${path} answered ${status}` }
+    // It is there, or it has to be, because it was given.
+    if (status === 0 || status >= 500 || !guessing) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
   }
   return { look: { ready: null, ...seen } }
 }
