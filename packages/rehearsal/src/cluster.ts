@@ -213,7 +213,8 @@ export class Cluster {
     const { startupTimeout } = this.#plan
     this.#record({ type: 'pod-start', pod: pod.name, old: pod.old, host: pod.host, port: pod.port })
     const timer = setTimeout(() => {
-      if (kubelet.ready) return
+      // A pod may well be unready later, when it drains.
+      if (kubelet.started) return
       this.#fail(podError(pod, `was not ready after ${startupTimeout} ms (${kubelet.lastProbe})`))
     }, startupTimeout)
     void kubelet.probe()

@@ -33,6 +33,7 @@ export class Kubelet {
   readonly #record: Recorder
   readonly #onReadiness: (ready: boolean) => void
   #ready = false
+  #started = false
   #lastProbe = 'no readiness probe was answered yet'
   #observed = true
   #terminating: Promise<void> | undefined
@@ -47,6 +48,11 @@ export class Kubelet {
   /** Whether the last readiness probes say the pod is ready. */
   get ready(): boolean {
     return this.#ready
+  }
+
+  /** Whether the pod has ever been ready. */
+  get started(): boolean {
+    return this.#started
   }
 
   /** What the last readiness probe found, in words. */
@@ -140,6 +146,7 @@ export class Kubelet {
 
   #enter(ready: boolean): void {
     this.#ready = ready
+    this.#started ||= ready
     const pod = this.#pod.name
     this.#record(ready ? { type: 'pod-ready', pod } : { type: 'pod-unready', pod, message: this.#lastProbe })
     this.#onReadiness(ready)
