@@ -13,14 +13,9 @@ export function renderPlan(lines: readonly PlanLine[], colour: boolean): string 
     .join('\n')
 }
 
-/** Table, verdict, reasons. */
+/** Table, reasons, and last, where a terminal leaves the eye, the verdict. */
 export function renderReport(result: Rehearsal, allowed: number, colour: boolean): string {
-  const reasons = renderReasons(result, colour)
-  return [
-    renderTable([result], { colour }),
-    renderVerdict(result, allowed, colour),
-    ...(reasons === '' ? [] : [reasons]),
-  ].join('\n\n')
+  return `${renderTable([result], { colour })}\n\n${renderVerdict(result, allowed, colour)}`
 }
 
 /** The whole of it in one line. */
@@ -34,12 +29,4 @@ export function renderVerdict(
   if (lost === 0) return green(`Nothing lost: all ${requests} requests were answered${deaths}.`)
   const verdict = `${lost} of ${requests} requests lost${deaths}`
   return lost <= allowed ? yellow(`${verdict}; ${allowed} are allowed.`) : red(`${verdict}.`)
-}
-
-/** Why, and what to do about it. */
-function renderReasons({ summary: { diagnoses } }: Rehearsal, colour: boolean): string {
-  const { bold, cyan } = pc.createColors(colour)
-  return diagnoses
-    .map(({ count, cause, why, fix }) => `${bold(`${count} × ${cause}`)}: ${why}\n  ${cyan('fix')}  ${fix}`)
-    .join('\n\n')
 }
