@@ -16,7 +16,8 @@ export interface ClientSpec {
   /** Chooses the pod of a new connection. */
   readonly pick: () => Endpoint | undefined
   readonly onSent: () => void
-  readonly onAnswered: () => void
+  /** Called with the pod that answered, and how many ms the whole exchange took. */
+  readonly onAnswered: (pod: string, ms: number) => void
   readonly onLost: (loss: Loss) => void
 }
 
@@ -67,7 +68,7 @@ export class Client {
       endpoint === undefined
         ? { cause: 'refused', message: 'the Service has no endpoint' }
         : await exchange({ endpoint, method, path, agent: this.#agent, timeouts })
-    if (failure === undefined) onAnswered()
+    if (failure === undefined) onAnswered(endpoint?.name ?? '', clock() - sentAt)
     else onLost({ ...failure, pod: endpoint?.name ?? null, method, path, sentAt })
   }
 }

@@ -1,4 +1,4 @@
-export type { Happening, LiveEvent, LossCause, Phase, RehearsalEvent, Sample } from './events.js'
+export type { Happening, Latency, LiveEvent, LossCause, Phase, RehearsalEvent, Sample } from './events.js'
 export {
   type ClientCounts,
   type ClientKind,
