@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Recorder } from './events.js'
+import type { KillReason, Recorder } from './events.js'
 import { kubeletGet } from './kubelet-request.js'
 import type { PreStop, ReadinessProbe } from './options.js'
 import type { Pod } from './pod.js'
@@ -9,6 +9,14 @@ export interface KubeletOptions {
   readonly terminationGracePeriodSeconds: number
   readonly readinessProbe: Readonly<ReadinessProbe>
   readonly preStop: PreStop | null
+}
+
+/** How the kubelet is to end a container. */
+export interface Termination {
+  /** Instead of the pod's own. */
+  readonly graceSeconds?: number | undefined
+  /** Why, when it is not that the pod was deleted. */
+  readonly reason?: Exclude<KillReason, 'crash'>
 }
 
 /** Measured on a real node: the hook arrives about 10 ms after the delete, SIGTERM about 20 ms after the hook's end. */
@@ -25,6 +33,7 @@ export class Kubelet {
   readonly #onReadiness: (ready: boolean) => void
   #ready = false
   #lastProbe = 'no readiness probe was answered yet'
+  #observed = true
   #terminating: Promise<void> | undefined
 
   constructor(pod: Pod, options: KubeletOptions, record: Recorder, onReadiness: (ready: boolean) => void = () => {}) {
@@ -44,12 +53,13 @@ export class Kubelet {
     return this.#lastProbe
   }
 
-  /** Probes every period until the process is gone: also during the hook and after SIGTERM. */
+  /** Probes every period until the process is gone: also during the hook and after SIGTERM, but see {@link terminate}. */
   async probe(): Promise<void> {
     const { path, periodSeconds, failureThreshold, timeoutSeconds } = this.#options.readinessProbe
-    const { host, port, gone } = this.#pod
+    const { host, gone } = this.#pod
+    const port = this.#options.readinessProbe.port ?? this.#pod.port
     let failures = 0
-    while (!gone.aborted) {
+    while (!gone.aborted && this.#observed) {
       const next = this.#pause(periodSeconds * 1000)
       let ok = false
       try {
@@ -60,7 +70,7 @@ export class Kubelet {
       } catch (error) {
         this.#lastProbe = `GET ${path} failed: ${(error as Error).message}`
       }
-      if (gone.aborted) break
+      if (gone.aborted || !this.#observed) break
       failures = ok ? 0 : failures + 1
       if (ok && !this.#ready) this.#enter(true)
       else if (this.#ready && failures >= failureThreshold) this.#enter(false)
@@ -68,16 +78,22 @@ export class Kubelet {
     }
   }
 
-  /** Deletes the pod: hook, SIGTERM, SIGKILL. Resolves when the process is gone; a second call joins the first. */
-  terminate(): Promise<void> {
-    this.#terminating ??= this.#terminate()
+  /**
+   * Ends the container: hook, SIGTERM, SIGKILL. Resolves when the process is gone; a second call joins the first.
+   * On a node that shuts down, and for an eviction, the pod counts as failed from now on, and nobody probes it any more.
+   */
+  terminate(termination: Termination = {}): Promise<void> {
+    this.#terminating ??= this.#terminate(termination)
     return this.#terminating
   }
 
-  async #terminate(): Promise<void> {
+  async #terminate({ graceSeconds, reason }: Termination): Promise<void> {
     const pod = this.#pod
-    const { terminationGracePeriodSeconds: grace, preStop } = this.#options
-    this.#record({ type: 'pod-deleted', pod: pod.name })
+    const { preStop } = this.#options
+    const grace = graceSeconds ?? this.#options.terminationGracePeriodSeconds
+    if (reason === 'node shutdown' || reason === 'eviction') this.#observed = false
+    if (reason === undefined) this.#record({ type: 'pod-deleted', pod: pod.name })
+    else this.#record({ type: 'container-killed', pod: pod.name, reason })
     await this.#pause(hookDelay)
     let spentSeconds = 0
     if (preStop !== null) {
@@ -88,10 +104,10 @@ export class Kubelet {
     }
     await this.#pause(sigtermDelay)
     if (!pod.gone.aborted) {
-      const graceSeconds = Math.max(minimumGraceSeconds, grace - spentSeconds)
-      this.#record({ type: 'sigterm', pod: pod.name, graceSeconds })
+      const left = Math.max(minimumGraceSeconds, grace - spentSeconds)
+      this.#record({ type: 'sigterm', pod: pod.name, graceSeconds: left })
       pod.signal('SIGTERM')
-      await this.#pause(graceSeconds * 1000)
+      await this.#pause(left * 1000)
     }
     if (!pod.gone.aborted) {
       this.#record({ type: 'sigkill', pod: pod.name })
@@ -102,7 +118,7 @@ export class Kubelet {
 
   /** Waits for the hook no longer than the grace period. Its outcome may still be recorded after that. */
   async #hook(preStop: PreStop, graceMs: number): Promise<void> {
-    const { name: pod, host, port } = this.#pod
+    const { name: pod, host } = this.#pod
     this.#record({ type: 'hook-start', pod })
     let outcome: 'done' | 'failed' | 'cut' = 'cut'
     let hook: Promise<unknown>
@@ -110,7 +126,8 @@ export class Kubelet {
     if ('sleepSeconds' in preStop) {
       hook = this.#pause(preStop.sleepSeconds * 1000)
     } else {
-      hook = kubeletGet({ host, port, path: preStop.httpGet.path, userAgent: 'kube-lifecycle/1.26' })
+      const { path, port = this.#pod.port } = preStop.httpGet
+      hook = kubeletGet({ host, port, path, userAgent: 'kube-lifecycle/1.26' })
     }
     const settled = hook.then(
       () => {
