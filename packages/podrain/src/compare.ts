@@ -19,7 +19,7 @@ export async function runCompare(before: string, after: string, flags: CompareFl
     `${renderTable(results, { colour: flags.color && pc.isColorSupported })}\n\nLost before: ${first}, after: ${second}\n`,
   )
   if (flags.html !== undefined) {
-    await writeResult(flags.html, await renderPage(results, { title: 'Before and after' }))
+    await writeResult(flags.html, renderPage(results, { compare: true }))
     process.stdout.write(`Page: ${flags.html}\n`)
   }
   return second <= first ? 0 : 1

@@ -119,7 +119,7 @@ async function carryOut(
 async function writeResults(result: Rehearsal, flags: RehearseFlags, say: (text: string) => void): Promise<void> {
   const { html, json, junit } = flags
   if (html !== undefined) {
-    await writeResult(html, await renderPage([result]))
+    await writeResult(html, renderPage([result]))
     say(`Page: ${html}`)
   }
   if (json === '-') process.stdout.write(`${JSON.stringify(result)}\n`)

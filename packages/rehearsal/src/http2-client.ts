@@ -62,7 +62,7 @@ export class Http2Client implements Client {
       reused = connection?.served === true
       outcome = connection === undefined ? noEndpoint : await this.#send(connection)
     }
-    if (outcome === 'answered') return onAnswered()
+    if (outcome === 'answered') return onAnswered(connection?.endpoint.name ?? '', clock() - sentAt)
     const failure: Failure = outcome === 'again' ? { cause: 'error', message: 'refused again and again' } : outcome
     const { method = 'GET', path = '' } = asks[0] ?? {}
     onLost({ ...failure, pod: connection?.endpoint.name ?? null, method, path, sentAt, reused })

@@ -3,6 +3,7 @@ export type {
   Disruption,
   Happening,
   KillReason,
+  Latency,
   LiveEvent,
   LossCause,
   LostEvent,
