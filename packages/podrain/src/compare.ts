@@ -12,21 +12,21 @@ export interface CompareFlags {
 
 /** `podrain compare`. Resolves with the exit code: 0 when the second lost no more than the first, else 1. */
 export async function runCompare(before: string, after: string, flags: CompareFlags): Promise<number> {
-  const results = [read(before, 'before'), read(after, 'after')] as const
-  if (flags.html !== undefined) prepareFile('--html', flags.html)
-  const [first, second] = results.map(({ summary }) => summary.lost) as [number, number]
-  process.stdout.write(
-    `${renderTable(results, { colour: flags.color && pc.isColorSupported })}\n\nLost before: ${first}, after: ${second}\n`,
-  )
-  if (flags.html !== undefined) {
-    await writeResult(flags.html, renderPage(results, { compare: true }))
-    process.stdout.write(`Page: ${flags.html}\n`)
+  const [first, second] = [read(before), read(after)]
+  const { html, color } = flags
+  if (html !== undefined) prepareFile('--html', html)
+  const rows = [labelled(first, 'before'), labelled(second, 'after')]
+  const lost = `Lost before: ${first.summary.lost}, after: ${second.summary.lost}.`
+  process.stdout.write(`${renderTable(rows, { colour: color && pc.isColorSupported })}\n\n${lost}\n`)
+  if (html !== undefined) {
+    await writeResult(html, renderPage([first, second], { compare: true }))
+    process.stdout.write(`Page: ${html}\n`)
   }
-  return second <= first ? 0 : 1
+  return second.summary.lost <= first.summary.lost ? 0 : 1
 }
 
 /** Reads what `podrain rehearse --json` wrote. */
-function read(file: string, when: string): Rehearsal {
+function read(file: string): Rehearsal {
   let result: Rehearsal
   try {
     result = JSON.parse(readFileSync(file, 'utf8'))
@@ -34,7 +34,11 @@ function read(file: string, when: string): Rehearsal {
     throw new UsageError(`${file}: ${(error as Error).message}`)
   }
   if (typeof result?.summary?.lost !== 'number' || !Array.isArray(result.events) || !Array.isArray(result.samples)) {
-    throw new UsageError(`${file} is no result of \`podrain rehearse --json ${file}\``)
+    throw new UsageError(`${file} is not what \`podrain rehearse --json FILE\` writes`)
   }
+  return result
+}
+
+function labelled(result: Rehearsal, when: string): Rehearsal {
   return { ...result, options: { ...result.options, labels: { ...result.options.labels, when } } }
 }

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { clientKinds, type LostEvent, type Rehearsal } from '@podrain/rehearsal'
 import builder from 'junit-report-builder'
 import { renderVerdict } from './report.js'
@@ -12,7 +13,7 @@ export function renderJUnit(result: Rehearsal, allowed: number): string {
   const suite = report
     .testSuite()
     .name(`${suiteName}: ${options.name}`)
-    .time(summary.durationMs / 1000)
+    .time(Math.round(summary.durationMs) / 1000)
     .property('scenario', options.scenario)
     .property('seed', String(summary.seed))
     .property('requests', String(summary.requests))
@@ -29,11 +30,11 @@ export function renderJUnit(result: Rehearsal, allowed: number): string {
     const details = [
       ...losses.slice(0, shownLosses).map(line),
       ...(more > 0 ? [`… and ${more} more`] : []),
-      ...summary.diagnoses.map(({ why, fix }) => `\n${why}\nfix: ${fix}`),
+      ...[...new Set(summary.diagnoses.map(({ fix }) => `→ ${fix}`))],
     ].join('\n')
     // What is allowed is no failure, as it is none for the exit code.
-    if (summary.lost <= allowed) testCase.standardOutput(details)
-    else testCase.failure(`${losses.length} of ${requests} requests lost`, 'LostRequests').stacktrace(details)
+    if (summary.lost <= allowed) testCase.standardOutput(clean(details))
+    else testCase.failure(`${losses.length} of ${requests} requests lost`, 'LostRequests').stacktrace(clean(details))
   }
   return report.build()
 }
@@ -47,10 +48,15 @@ export function renderJUnitError(name: string, error: Error): string {
     .testCase()
     .className('podrain')
     .name('the app can be rehearsed')
-  testCase.error(error.message.split('\n', 1)[0], error.name, error.message)
+  testCase.error(error.message.split('\n', 1)[0], 'NotRehearsed', clean(error.message))
   return report.build()
 }
 
-function line({ t, method, path, pod, cause, message }: LostEvent): string {
-  return `${(t / 1000).toFixed(2)} s  ${method} ${path}  ${pod ?? 'no endpoint'}  ${cause}: ${message}`
+function line({ t, method, path, cause, message, why }: LostEvent): string {
+  return `${(t / 1000).toFixed(2)} s  ${method} ${path}  ${cause}: ${why ?? message}`
+}
+
+/** Without colours; and without the end of a CDATA section, of which the builder escapes only the first in a text. */
+function clean(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(']]>', ']] >')
 }
