@@ -32,6 +32,7 @@ export class Kubelet {
   readonly #record: Recorder
   readonly #onReadiness: (ready: boolean) => void
   #ready = false
+  #hasBeenReady = false
   #lastProbe = 'no readiness probe was answered yet'
   #observed = true
   #terminating: Promise<void> | undefined
@@ -46,6 +47,11 @@ export class Kubelet {
   /** Whether the last readiness probes say the pod is ready. */
   get ready(): boolean {
     return this.#ready
+  }
+
+  /** Whether the pod was ever ready. */
+  get hasBeenReady(): boolean {
+    return this.#hasBeenReady
   }
 
   /** What the last readiness probe found, in words. */
@@ -147,6 +153,7 @@ export class Kubelet {
 
   #enter(ready: boolean): void {
     this.#ready = ready
+    this.#hasBeenReady ||= ready
     const pod = this.#pod.name
     this.#record(ready ? { type: 'pod-ready', pod } : { type: 'pod-unready', pod, message: this.#lastProbe })
     this.#onReadiness(ready)

@@ -12,7 +12,7 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
     case 'listener closed':
       return listen(life, plan)
     case 'idle connection closed':
-      return life?.toldAt === undefined
+      return life?.toldAt === undefined || loss.t < life.toldAt
         ? 'Keep idle connections longer than clients do: raise `server.keepAliveTimeout` above the client’s or load balancer’s own.'
         : `Say \`Connection: close\` with the last response instead of closing idle connections: ${drain}.`
     case 'exit':
