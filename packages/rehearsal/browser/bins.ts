@@ -7,8 +7,8 @@ export interface Bin {
   readonly from: number
   readonly to: number
   readonly count: number
-  /** How many of each kind, by its index in the figure. */
-  readonly kinds: ReadonlyMap<number, number>
+  /** How many of each kind, by its index in the figure, and why the first of them was lost. */
+  readonly kinds: ReadonlyMap<number, { readonly count: number; readonly why: string }>
 }
 
 /** However many losses there are, no more marks than this: the page must stay quick, and nobody can see more. */
@@ -24,18 +24,28 @@ export function binLosses(figure: Figure, layout: Layout): { readonly bins: read
   return { bins: [], width: 0 }
 }
 
-function join({ losses, lossKinds }: Figure, { x, left, right }: Layout, width: number): Bin[] {
-  const bins = new Map<string, { lane: number; from: number; to: number; count: number; kinds: Map<number, number> }>()
-  for (const [t, kind, count] of losses) {
+interface OpenBin {
+  lane: number
+  from: number
+  to: number
+  count: number
+  kinds: Map<number, { count: number; why: string }>
+}
+
+function join({ losses, lossKinds, whys }: Figure, { x, left, right }: Layout, width: number): Bin[] {
+  const bins = new Map<string, OpenBin>()
+  for (const [t, kind, count, why] of losses) {
     const place = x(t)
     if (place < left || place > right) continue
     const lane = lossKinds[kind]?.lane ?? 0
     const key = `${lane} ${Math.floor((place - left) / width)}`
-    const bin = bins.get(key) ?? { lane, from: t, to: t, count: 0, kinds: new Map() }
+    const bin: OpenBin = bins.get(key) ?? { lane, from: t, to: t, count: 0, kinds: new Map() }
     bins.set(key, bin)
     bin.to = t
     bin.count += count
-    bin.kinds.set(kind, (bin.kinds.get(kind) ?? 0) + count)
+    const before = bin.kinds.get(kind)
+    if (before === undefined) bin.kinds.set(kind, { count, why: whys[why] ?? '' })
+    else before.count += count
   }
   return [...bins.values()].sort((a, b) => a.from - b.from || a.lane - b.lane)
 }

@@ -79,25 +79,21 @@ function drawPhases(svg: Group, { phases }: Figure, { x, left, right }: Layout):
   }
 }
 
-function drawBar(plot: Group, { spans, exit }: Lane, { x }: Layout, y: number, height: number): void {
-  for (const [state, from, to] of spans) {
-    plot
-      .append('rect')
-      .attr('class', `span ${state.replaceAll(' ', '-').toLowerCase()}`)
-      .attr('x', x(from))
-      .attr('width', Math.max(1, x(to) - x(from)))
-      .attr('y', y)
-      .attr('height', height)
-  }
-  if (exit !== null) {
-    plot
-      .append('rect')
-      .attr('class', 'exit')
-      .attr('x', x(exit.t) - 1)
-      .attr('width', 2)
-      .attr('y', y - 2)
-      .attr('height', height + 4)
-  }
+function drawBar(plot: Group, { spans, deaf, exits }: Lane, { x }: Layout, y: number, height: number): void {
+  const bar = (kind: string, from: number, to: number) => drawStretch(plot, kind, x(from), x(to), y, height)
+  for (const [state, from, to] of spans) bar(`span ${state.replaceAll(' ', '-').toLowerCase()}`, from, to)
+  for (const [from, to] of deaf) bar('deaf', from, to)
+  for (const { t } of exits) drawStretch(plot, 'exit', x(t) - 1, x(t) + 1, y - 2, height + 4)
+}
+
+function drawStretch(plot: Group, kind: string, from: number, to: number, y: number, height: number): void {
+  plot
+    .append('rect')
+    .attr('class', kind)
+    .attr('x', from)
+    .attr('width', Math.max(1, to - from))
+    .attr('y', y)
+    .attr('height', height)
 }
 
 function drawAnswers(
@@ -121,30 +117,18 @@ function drawAnswers(
     .attr('d', shape(binValues(load.t, answered, layout, 3, mean)))
 }
 
-function drawKnown(plot: Group, { known, endedAt }: Lane, { x }: Layout, y: number, height: number): void {
-  const line = (kind: string, from: number, to: number) => {
-    if (to <= from) return
-    plot
-      .append('rect')
-      .attr('class', kind)
-      .attr('x', x(from))
-      .attr('width', Math.max(1, x(to) - x(from)))
-      .attr('y', y)
-      .attr('height', height)
-  }
-  for (const [from, to] of known) {
-    const turn = endedAt === null ? to : Math.min(to, Math.max(from, endedAt))
-    line('known', from, turn)
-    line('stale', turn, to)
-  }
+function drawKnown(plot: Group, { known, stale }: Lane, { x }: Layout, y: number, height: number): void {
+  for (const [from, to] of known) drawStretch(plot, 'known', x(from), x(to), y, height)
+  for (const [from, to] of stale) drawStretch(plot, 'stale', x(from), x(to), y, height)
 }
 
 /** How it ended and what it cost, on the right. */
-function drawEnd(svg: Group, { exit, lost }: Lane, { right, narrow }: Layout, y: number, height: number): void {
+function drawEnd(svg: Group, { exits, lost }: Lane, { right, narrow }: Layout, y: number, height: number): void {
   const roomy = height > 30 && !narrow
+  const exit = exits.at(-1)
   const words = [
     ...(lost > 0 ? [{ kind: 'lost', text: narrow ? count(lost) : `${count(lost)} lost` }] : []),
-    ...(exit !== null && (roomy || (lost === 0 && !narrow)) ? [{ kind: 'ended', text: exit.what }] : []),
+    ...(exit !== undefined && (roomy || (lost === 0 && !narrow)) ? [{ kind: 'ended', text: exit.what }] : []),
   ]
   for (const [index, { kind, text }] of words.entries()) {
     svg
@@ -160,26 +144,31 @@ function drawEnd(svg: Group, { exit, lost }: Lane, { right, narrow }: Layout, y:
 export function tellLane(figure: Figure, index: number, t: number, nearby: number): TipContent | undefined {
   const lane = figure.lanes[index]
   if (lane === undefined) return
+  const within = (stretches: readonly (readonly [number, number])[]) =>
+    stretches.some(([from, to]) => t >= from && t < to)
   const span = lane.spans.find(([, from, to]) => t >= from && t < to)
-  const known = lane.known.some(([from, to]) => t >= from && t < to)
-  const late = known && lane.endedAt !== null && t >= lane.endedAt
+  const gone = lane.exits.findLast((exit) => exit.t <= t)
   const lines: TipLine[] = []
-  if (span !== undefined) lines.push({ text: `${span[0]} for ${seconds(span[2] - span[1])}` })
-  else if (lane.exit !== null && t >= lane.exit.t) lines.push({ text: `gone: ${lane.exit.what}` })
+  if (span !== undefined) {
+    const [state, from, to] = span
+    lines.push({ text: `${state} for ${seconds(to - from)}${within(lane.deaf) ? ', no longer listening' : ''}` })
+  } else if (gone !== undefined) lines.push({ text: `gone: ${gone.what}` })
   else if (lane.spans.length > 0) lines.push({ text: 'not there yet' })
-  if (lane.known.length > 0) {
-    const late_ = late ? `, ${seconds(t - (lane.endedAt ?? t))} after its end began` : ''
-    lines.push({ name: 'clients connect to it', text: known ? `yes${late_}` : 'no' })
-  }
+  const told = lane.told.findLast((time) => time <= t)
+  if (within(lane.stale) && told !== undefined) {
+    lines.push({ name: 'clients connect to it', text: `still, ${seconds(t - told)} after its end began` })
+  } else if (lane.spans.length > 0)
+    lines.push({ name: 'clients connect to it', text: within(lane.known) ? 'yes' : 'no' })
   const sample = figure.load.t.findIndex((time) => time >= t)
-  if (span !== undefined && sample >= 0)
+  if (span !== undefined && sample >= 0) {
     lines.push({ name: 'answers', text: `${count(lane.answered[sample] ?? 0)} per second` })
+  }
   for (const { t: at, what } of lane.moments) {
     if (Math.abs(at - t) <= nearby) lines.push({ name: seconds(at), text: what, kind: 'quiet' })
   }
-  return { title: lane.pod, subtitle: whenOf(t), lines }
+  return { title: lane.pod, subtitle: whenOf(t, figure), lines }
 }
 
-export function whenOf(t: number): string {
-  return t < 0 ? `${seconds(-t)} before the update began` : `${seconds(t)} after the update began`
+export function whenOf(t: number, { update }: Figure): string {
+  return `${seconds(Math.abs(t))} ${t < 0 ? 'before' : 'after'} the ${update.noun} began`
 }

@@ -54,41 +54,38 @@ export function drawMarks(svg: Group, figure: Figure, layout: Layout): Mark[] {
   })
 }
 
-function titleOf({ lanes }: Figure, { lane, count: lost, from }: Bin): string {
-  return `${count(lost)} lost on ${lanes[lane]?.pod ?? ''}, ${whenOf(from)}`
+function titleOf(figure: Figure, { lane, count: lost, from }: Bin): string {
+  return `${count(lost)} lost on ${figure.lanes[lane]?.pod ?? ''}, ${whenOf(from, figure)}`
 }
 
 /** Cause, why and fix of the losses at a mark, the most frequent first. */
 export function tellLosses(figure: Figure, bin: Bin): TipContent {
-  const told = new Map<string, { lost: number; lines: TipLine[] }>()
-  for (const [index, lost] of [...bin.kinds].sort(([, a], [, b]) => b - a)) {
+  const told = [...bin.kinds].sort(([, a], [, b]) => b.count - a.count)
+  const most = 3
+  const lines = told.slice(0, most).flatMap(([index, { count: lost, why }]): TipLine[] => {
     const kind = figure.lossKinds[index]
-    if (kind === undefined) continue
-    const { cause, client, request, message, why, fix } = kind
-    const key = JSON.stringify([cause, why, client, request])
-    const before = told.get(key)
-    if (before !== undefined) {
-      before.lost += lost
-      continue
-    }
-    const lines: TipLine[] = [{ text: `${request} (${client})`, kind: 'quiet' }]
-    lines.push({ text: why === '' ? message : why })
-    if (fix !== '') lines.push({ name: 'Fix', text: fix, kind: 'fix' })
-    told.set(key, { lost, lines: [{ text: cause, kind: 'loss' }, ...lines] })
-  }
-  const all = [...told.values()]
-  const lines = all
-    .slice(0, 3)
-    .flatMap(({ lost, lines: [cause, ...others] }) => [
-      { name: `${count(lost)} ×`, text: cause?.text ?? '', kind: 'loss' as const },
-      ...others,
-    ])
-  if (all.length > 3) lines.push({ text: `and ${all.length - 3} more kinds; zoom in to see them`, kind: 'quiet' })
-  const { lanes } = figure
+    if (kind === undefined) return []
+    return [
+      { name: `${count(lost)} ×`, text: kind.cause, kind: 'loss' },
+      { text: `${kind.request} (${kind.client})`, kind: 'quiet' },
+      { text: why === '' ? kind.message : why },
+      { name: 'Fix', text: kind.fix, kind: 'fix' },
+    ]
+  })
+  const more = told.length - most
+  if (more > 0)
+    lines.push({ text: `and ${more} more ${more === 1 ? 'kind' : 'kinds'}; zoom in to see them`, kind: 'quiet' })
   const long = bin.to - bin.from >= 10
   return {
-    title: `${count(bin.count)} lost on ${lanes[bin.lane]?.pod ?? ''}`,
-    subtitle: long ? `${seconds(bin.from)} to ${whenOf(bin.to)}` : whenOf(bin.from),
-    lines,
+    title: `${count(bin.count)} lost on ${figure.lanes[bin.lane]?.pod ?? ''}`,
+    subtitle: long ? `${seconds(bin.from)} to ${whenOf(bin.to, figure)}` : whenOf(bin.from, figure),
+    lines: dropRepeated(lines),
   }
+}
+
+/** Several kinds of losses often have one fix: it is told once, with the last of them. */
+function dropRepeated(lines: readonly TipLine[]): TipLine[] {
+  return lines.filter(
+    ({ kind, text }, index) => kind !== 'fix' || !lines.slice(index + 1).some((line) => line.text === text),
+  )
 }

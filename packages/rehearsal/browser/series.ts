@@ -184,7 +184,8 @@ function chart(
 }
 
 /** The load at one moment. */
-export function tellLoad({ load }: Figure, t: number): TipContent | undefined {
+export function tellLoad(figure: Figure, t: number): TipContent | undefined {
+  const { load } = figure
   const index = load.t.findIndex((time) => time >= t)
   if (index < 0) return
   const ms = (value: number | null | undefined) => (value === null || value === undefined ? '–' : `${count(value)} ms`)
@@ -196,5 +197,5 @@ export function tellLoad({ load }: Figure, t: number): TipContent | undefined {
     { name: '99 % within', text: ms(load.p99[index]) },
     { name: 'on their way', text: count(load.inFlight[index] ?? 0) },
   ]
-  return { title: 'Load', subtitle: whenOf(load.t[index] ?? t), lines }
+  return { title: 'Load', subtitle: whenOf(load.t[index] ?? t, figure), lines }
 }

@@ -68,12 +68,17 @@ function paragraph(className: string, text: string): HTMLElement {
 function element({ name, text, kind }: TipLine): HTMLElement {
   const line = paragraph(kind ?? '', '')
   if (name !== undefined) {
-    const label = document.createElement('span')
+    const label = document.createElement('b')
     label.textContent = name
     line.append(label, ' ')
   }
-  const value = document.createElement(kind === 'fix' ? 'code' : 'bdi')
-  value.textContent = text
+  const value = document.createElement('bdi')
+  // What stands between backticks is code.
+  for (const [index, part] of (kind === 'fix' ? text.split('`') : [text]).entries()) {
+    const piece = document.createElement(index % 2 === 1 ? 'code' : 'span')
+    piece.textContent = part
+    value.append(piece)
+  }
   line.append(value)
   return line
 }

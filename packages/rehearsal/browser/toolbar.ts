@@ -21,7 +21,8 @@ export function toolbar(viewport: Viewport, figure: Figure): HTMLElement {
     stretches.push([button(text, label, () => viewport.show(stretch)), stretch])
   }
   preset('Whole run', viewport.whole, 'Show the whole run (0)')
-  preset('Update', padded(figure.update, 0.02), 'Show the update alone')
+  const { noun } = figure.update
+  preset(`${noun[0]?.toUpperCase()}${noun.slice(1)}`, padded(figure.update, 0.02), `Show the ${noun} alone`)
   const [first, last] = [figure.losses[0]?.[0], figure.losses.at(-1)?.[0]]
   if (first !== undefined && last !== undefined) {
     preset('Losses', padded({ from: first, to: last }, 0.08), 'Show from the first loss to the last')

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ask } from './asks.js'
 import type { Clock } from './events.js'
 import type { Failure } from './exchange.js'
@@ -57,3 +58,16 @@ export type Range = readonly [shortest: number, longest: number]
 
 /** What the Service says to a client when there is no pod to go to. */
 export const noEndpoint: Failure = { cause: 'refused', message: 'the Service has no endpoint' }
+
+/** How long a kernel asks for an address that nobody has any more: three times, a second each. */
+const neighbourTimeout = 3000
+
+/**
+ * Plays what a client meets at the address of a pod that is gone. On loopback the kernel would refuse the connection, and
+ * the client would be back in a moment to lose another request; in a cluster it waits.
+ */
+export async function unreachable({ connect }: Readonly<ClientTimeouts>): Promise<Failure> {
+  await sleep(Math.min(connect, neighbourTimeout))
+  if (connect < neighbourTimeout) return { cause: 'timeout', message: `not connected within ${connect} ms` }
+  return { cause: 'refused', message: 'the address is unreachable: the pod is gone' }
+}

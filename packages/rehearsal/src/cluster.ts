@@ -26,6 +26,7 @@ export type ClusterPlan = Pick<
   | 'args'
   | 'cwd'
   | 'portEnv'
+  | 'netns'
   | 'replicas'
   | 'terminationGracePeriodSeconds'
   | 'readinessProbe'
@@ -213,8 +214,7 @@ export class Cluster {
     const { startupTimeout } = this.#plan
     this.#record({ type: 'pod-start', pod: pod.name, old: pod.old, host: pod.host, port: pod.port })
     const timer = setTimeout(() => {
-      // A pod may well be unready later, when it drains.
-      if (kubelet.started) return
+      if (kubelet.hasBeenReady) return
       this.#fail(podError(pod, `was not ready after ${startupTimeout} ms (${kubelet.lastProbe})`))
     }, startupTimeout)
     void kubelet.probe()
@@ -226,6 +226,7 @@ export class Cluster {
         const how = error === undefined ? `ended by itself with ${signal ?? `code ${code}`}` : `did not start: ${error}`
         void pod.written.then(() => this.#fail(podError(pod, how)))
       } else if (replica.state !== 'restarting') {
+        if (!this.#plan.netns) replica.endpoint.unreachable = true
         void replica.address.release()
         this.#service.update(replica.endpoint, null)
       }

@@ -94,7 +94,7 @@ export class Coroner {
     const life = this.#lifeOf(loss.pod, loss.t)
     if (life?.toldAt === undefined || loss.t < life.toldAt) return this.#undisturbed(loss, life)
     const { exitAt = Number.POSITIVE_INFINITY } = life
-    const unreachable = loss.cause === 'refused' || (loss.cause === 'timeout' && loss.sentAt >= exitAt - sameMoment)
+    const unreachable = loss.cause === 'refused' || (loss.cause === 'timeout' && loss.sentAt >= exitAt)
     if (unreachable) return refused(loss, life)
     if (loss.t >= exitAt - sameMoment) return this.#cut(loss, life)
     return alive(loss, life)

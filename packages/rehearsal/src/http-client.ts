@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ask } from './asks.js'
-import { type Client, type ClientSpec, noEndpoint, type Range } from './client.js'
+import { type Client, type ClientSpec, noEndpoint, type Range, unreachable } from './client.js'
 import { ClientAgent } from './client-agent.js'
 import { exchange } from './exchange.js'
 import type { Endpoint } from './service.js'
@@ -45,14 +45,16 @@ export class HttpClient implements Client {
     const failure =
       endpoint === undefined
         ? noEndpoint
-        : await exchange({
-            endpoint,
-            ask,
-            agent: this.#agent,
-            timeouts,
-            upload: kind === 'post',
-            readRate: kind === 'slowReader' ? readRate : undefined,
-          })
+        : endpoint.unreachable && !reused
+          ? await unreachable(timeouts)
+          : await exchange({
+              endpoint,
+              ask,
+              agent: this.#agent,
+              timeouts,
+              upload: kind === 'post',
+              readRate: kind === 'slowReader' ? readRate : undefined,
+            })
     if (failure === undefined) onAnswered(endpoint?.name ?? '', clock() - sentAt)
     else onLost({ ...failure, pod: endpoint?.name ?? null, method: ask.method, path: ask.path, sentAt, reused })
   }

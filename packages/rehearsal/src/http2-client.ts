@@ -1,6 +1,6 @@
 import http2 from 'node:http2'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Client, type ClientSpec, noEndpoint, type Range } from './client.js'
+import { type Client, type ClientSpec, noEndpoint, type Range, unreachable } from './client.js'
 import { causeOf, commonHeaders, type Failure, isSuccess } from './exchange.js'
 import type { Endpoint } from './service.js'
 
@@ -51,28 +51,31 @@ export class Http2Client implements Client {
 
   /** Sends one request and waits for its outcome. Never rejects. */
   async request(): Promise<void> {
-    const { asks, clock, onSent, onAnswered, onLost } = this.#spec
+    const { asks, clock, pick, timeouts, onSent, onAnswered, onLost } = this.#spec
     const sentAt = clock()
     onSent()
     let outcome: Outcome = 'again'
-    let connection: Connection | undefined
+    let endpoint: Endpoint | undefined
     let reused = false
     for (let attempt = 0; outcome === 'again' && attempt < mostAttempts; attempt++) {
-      connection = this.#connect()
-      reused = connection?.served === true
-      outcome = connection === undefined ? noEndpoint : await this.#send(connection)
+      endpoint = this.#connection?.endpoint ?? pick()
+      if (endpoint === undefined) outcome = noEndpoint
+      else if (endpoint.unreachable && this.#connection === undefined) outcome = await unreachable(timeouts)
+      else {
+        const connection = this.#connect(endpoint)
+        reused = connection.served
+        outcome = await this.#send(connection)
+      }
     }
-    if (outcome === 'answered') return onAnswered(connection?.endpoint.name ?? '', clock() - sentAt)
+    if (outcome === 'answered') return onAnswered(endpoint?.name ?? '', clock() - sentAt)
     const failure: Failure = outcome === 'again' ? { cause: 'error', message: 'refused again and again' } : outcome
     const { method = 'GET', path = '' } = asks[0] ?? {}
-    onLost({ ...failure, pod: connection?.endpoint.name ?? null, method, path, sentAt, reused })
+    onLost({ ...failure, pod: endpoint?.name ?? null, method, path, sentAt, reused })
   }
 
   /** The session there is, or a new one. */
-  #connect(): Connection | undefined {
+  #connect(endpoint: Endpoint): Connection {
     if (this.#connection !== undefined) return this.#connection
-    const endpoint = this.#spec.pick()
-    if (endpoint === undefined) return undefined
     const session = http2.connect(`http://${endpoint.host}:${endpoint.port}`)
     const connection: Connection = { session, endpoint, served: false, error: undefined }
     const forget = () => {

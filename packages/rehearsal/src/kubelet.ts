@@ -33,7 +33,7 @@ export class Kubelet {
   readonly #record: Recorder
   readonly #onReadiness: (ready: boolean) => void
   #ready = false
-  #started = false
+  #hasBeenReady = false
   #lastProbe = 'no readiness probe was answered yet'
   #observed = true
   #terminating: Promise<void> | undefined
@@ -50,9 +50,9 @@ export class Kubelet {
     return this.#ready
   }
 
-  /** Whether the pod has ever been ready. */
-  get started(): boolean {
-    return this.#started
+  /** Whether the pod was ever ready. */
+  get hasBeenReady(): boolean {
+    return this.#hasBeenReady
   }
 
   /** What the last readiness probe found, in words. */
@@ -146,7 +146,7 @@ export class Kubelet {
 
   #enter(ready: boolean): void {
     this.#ready = ready
-    this.#started ||= ready
+    this.#hasBeenReady ||= ready
     const pod = this.#pod.name
     this.#record(ready ? { type: 'pod-ready', pod } : { type: 'pod-unready', pod, message: this.#lastProbe })
     this.#onReadiness(ready)

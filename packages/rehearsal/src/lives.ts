@@ -65,5 +65,6 @@ function enter(life: Life, event: RehearsalEvent, routed: boolean): void {
   else if (event.type === 'pod-exit') {
     life.exitAt = t
     life.exit = event.signal ?? `exit ${event.code}`
-  } else if (event.type === 'lost' && event.cause === 'refused' && life.toldAt !== undefined) life.deafAt ??= t
+  } else if (event.type === 'lost' && event.cause === 'refused' && life.toldAt !== undefined)
+    life.deafAt ??= event.sentAt
 }

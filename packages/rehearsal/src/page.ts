@@ -1,5 +1,6 @@
 import { loadAssets } from './page/assets.js'
 import { comparison } from './page/compare.js'
+import { disruptionOf } from './page/disruption.js'
 import { count } from './page/format.js'
 import { html, type Markup, raw } from './page/html.js'
 import { overview } from './page/overview.js'
@@ -8,7 +9,7 @@ import type { Rehearsal } from './rehearse.js'
 
 /** Options of {@link renderPage}. */
 export interface PageOptions {
-  /** @default 'Rolling update rehearsal', or 'Before and after' */
+  /** @default 'Rolling update rehearsal', or what else was rehearsed; 'Before and after' */
   readonly title?: string | undefined
   /** Whether the results are two, before and after a change, to be drawn beside each other. @default false */
   readonly compare?: boolean | undefined
@@ -29,7 +30,7 @@ const limits = [
  */
 export function renderPage(results: readonly Rehearsal[], options: PageOptions = {}): string {
   const { compare = false } = options
-  const { title = compare ? 'Before and after' : 'Rolling update rehearsal' } = options
+  const { title = compare ? 'Before and after' : titleOf(results) } = options
   const { script, style, policy } = loadAssets()
   return html`<!doctype html>
 <html lang="en">
@@ -54,6 +55,11 @@ ${compare ? compared(results) : listed(results)}
 </body>
 </html>
 `.toString()
+}
+
+function titleOf(results: readonly Rehearsal[]): string {
+  const [name = 'rehearsal', ...others] = new Set(results.map((result) => disruptionOf(result).name))
+  return others.length > 0 ? 'Rehearsals' : `${name[0]?.toUpperCase()}${name.slice(1)} rehearsal`
 }
 
 function listed(results: readonly Rehearsal[]): Markup {

@@ -1,6 +1,6 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Client, type ClientSpec, noEndpoint, type Range } from './client.js'
+import { type Client, type ClientSpec, noEndpoint, type Range, unreachable } from './client.js'
 import { causeOf, commonHeaders, type Failure } from './exchange.js'
 import type { Endpoint } from './service.js'
 
@@ -41,8 +41,9 @@ export class SseClient implements Client {
     else onLost({ ...failure, pod: endpoint?.name ?? null, method: 'GET', path, sentAt, reused: false })
   }
 
-  #read({ host, port }: Endpoint, path: string, stop: AbortSignal): Promise<Failure | undefined> {
+  #read({ host, port, unreachable: gone }: Endpoint, path: string, stop: AbortSignal): Promise<Failure | undefined> {
     const { timeouts } = this.#spec
+    if (gone) return unreachable(timeouts)
     return new Promise((resolve) => {
       let status = 0
       /** The end of what has come so far: an event is over with an empty line. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import WebSocket from 'ws'
-import { type Client, type ClientSpec, noEndpoint, type Range } from './client.js'
+import { type Client, type ClientSpec, noEndpoint, type Range, unreachable } from './client.js'
 import type { LossCause } from './events.js'
 import { causeOf, commonHeaders, type Failure } from './exchange.js'
 import type { Endpoint } from './service.js'
@@ -99,7 +99,8 @@ export class WebSocketClient implements Client {
     const { asks, timeouts, pick } = this.#spec
     this.#endpoint = pick()
     if (this.#endpoint === undefined) return Promise.resolve(noEndpoint)
-    const { host, port } = this.#endpoint
+    const { host, port, unreachable: gone } = this.#endpoint
+    if (gone) return unreachable(timeouts)
     return new Promise((resolve) => {
       const socket = new WebSocket(`ws://${host}:${port}${asks[0]?.path}`, {
         handshakeTimeout: timeouts.connect,

@@ -29,7 +29,7 @@ const rows: ReadonlyArray<[string, (result: Rehearsal) => Fragment]> = [
   ['old pods gone after, at most', ({ summary }) => seconds(summary.oldPodsGoneAfterMs.max)],
   ['exits of old pods', ({ summary }) => counts(summary.exits).join(', ') || '–'],
   ['hook failures', ({ summary }) => count(summary.hookFailures)],
-  ['slowest answer during the update', (result) => milliseconds(slowest(result).during)],
+  ['slowest answer meanwhile', (result) => milliseconds(slowest(result).during)],
 ]
 
 function differences(before: Rehearsal, after: Rehearsal): Markup {

@@ -22,11 +22,13 @@ export interface Figure {
   readonly from: number
   readonly to: number
   readonly phases: readonly ({ readonly name: string } & Stretch)[]
-  readonly update: Stretch
+  /** What was done to the pods, with the word for it: the update. */
+  readonly update: Stretch & { readonly noun: string }
   readonly lanes: readonly Lane[]
   readonly lossKinds: readonly LossMarkKind[]
-  /** [time, index of the kind, how many], in the order of time. */
-  readonly losses: readonly (readonly [number, number, number])[]
+  /** [time, index of the kind, how many, index of why the first of them was lost, or -1], in the order of time. */
+  readonly losses: readonly (readonly [number, number, number, number])[]
+  readonly whys: readonly string[]
   readonly load: LoadSeries
 }
 
@@ -35,18 +37,23 @@ export interface Lane {
   readonly pod: string
   /** [state, from, to], in the order of time. */
   readonly spans: readonly (readonly [PodState, number, number])[]
-  /** [from, to]: the clients sent new connections here. */
+  /** [from, to]: the clients sent new connections here, and rightly so. */
   readonly known: readonly (readonly [number, number])[]
+  /** The same when the pod was already being ended. */
+  readonly stale: readonly (readonly [number, number])[]
+  /** [from, to]: a client has found that nobody listens, though the process is still there. */
+  readonly deaf: readonly (readonly [number, number])[]
+  /** When its end began: once, or once for each of its containers. */
+  readonly told: readonly number[]
   readonly moments: readonly Moment[]
-  readonly endedAt: number | null
-  readonly exit: Moment | null
+  readonly exits: readonly Moment[]
   readonly lost: number
   /** Answers a second, for each moment of the load. */
   readonly answered: readonly number[]
 }
 
 /** What a mark tells of losses that are alike. */
-export interface LossMarkKind extends Omit<LossKind, 'pod'> {
+export interface LossMarkKind extends LossKind {
   readonly lane: number
 }
 
@@ -60,14 +67,12 @@ export interface LoadSeries {
   readonly inFlight: readonly number[]
 }
 
-/** Losses that are alike but for their time. */
+/** What losses that are alike have in common. */
 export interface LossKind {
-  /** null when there was no endpoint. */
-  readonly pod: string | null
   readonly cause: string
   readonly client: string
   readonly request: string
   readonly message: string
-  readonly why: string
+  /** The one line that would have saved them. */
   readonly fix: string
 }

@@ -1,4 +1,5 @@
 import type { Rehearsal } from '../rehearse.js'
+import { disruptionOf } from './disruption.js'
 import type { Figure, Lane, Moment, Stretch } from './drawing.js'
 import { type Interval, intervalsOf, perSecond, seriesOf } from './load-series.js'
 import { groupLosses, type LossGroup, lostOn } from './losses.js'
@@ -6,19 +7,13 @@ import { type Course, coursesOf, nowhere } from './timeline.js'
 
 /** Losses that are alike and this close, in ms, are one entry: no drawing could tell them apart. */
 const slot = 5
-const around = ['starting pods', 'warming up', 'cooling down', 'done']
-
-/** What happens to the pods: the phase between warming up and cooling down, in ms of the rehearsal's own clock. */
-export function updateOf({ events, summary }: Rehearsal): Stretch {
-  const phases = events.flatMap((event) => (event.type === 'phase' ? [event] : []))
-  const begin = phases.findIndex(({ phase }) => !around.includes(phase))
-  return { from: phases[begin]?.t ?? 0, to: phases[begin + 1]?.t ?? summary.durationMs }
-}
+/** A page has room for so many reasons, one by one. */
+const mostWhys = 2000
 
 /** Turns a rehearsal into what is drawn of it. */
 export function figureOf(result: Rehearsal): Figure {
   const { events, summary } = result
-  const update = updateOf(result)
+  const update = disruptionOf(result)
   const since = (t: number) => Math.round((t - update.from) * 10) / 10
   const phases = events.flatMap((event) => (event.type === 'phase' ? [event] : []))
   const intervals = intervalsOf(result)
@@ -26,6 +21,8 @@ export function figureOf(result: Rehearsal): Figure {
   const lanes = coursesOf(result).map((course) => laneOf(course, groups, intervals, since))
   const lostNowhere = lostOn(null, groups)
   if (lostNowhere > 0) lanes.push({ ...emptyLane, lost: lostNowhere })
+  const whys = new Map<string, number>()
+  const losses = groups.flatMap((group, index) => entriesOf(group, index, since, whys)).sort(([a], [b]) => a - b)
   // How long the first pods took to start has nothing to do with the update.
   const begin = phases.find(({ phase }) => phase !== 'starting pods')?.t ?? 0
   return {
@@ -38,13 +35,14 @@ export function figureOf(result: Rehearsal): Figure {
         from: since(t),
         to: since(phases[index + 1]?.t ?? summary.durationMs),
       })),
-    update: { from: since(update.from), to: since(update.to) },
+    update: { from: since(update.from), to: since(update.to), noun: update.noun },
     lanes,
     lossKinds: groups.map(({ kind: { pod, ...kind } }) => ({
       lane: lanes.findIndex((lane) => lane.pod === (pod ?? nowhere)),
       ...kind,
     })),
-    losses: groups.flatMap((group, index) => entriesOf(group, index, since)).sort(([a], [b]) => a - b),
+    losses,
+    whys: [...whys.keys()],
     load: seriesOf(intervals, since),
   }
 }
@@ -53,39 +51,50 @@ const emptyLane: Lane = {
   pod: nowhere,
   spans: [],
   known: [],
+  stale: [],
+  deaf: [],
+  told: [],
   moments: [],
-  endedAt: null,
-  exit: null,
+  exits: [],
   lost: 0,
   answered: [],
 }
 
-function laneOf(
-  course: Course,
-  groups: readonly LossGroup[],
-  intervals: readonly Interval[],
-  since: (t: number) => number,
-): Lane {
-  const { pod, spans, known, moments, endedAt, exit } = course
+type Since = (t: number) => number
+
+function laneOf(course: Course, groups: readonly LossGroup[], intervals: readonly Interval[], since: Since): Lane {
+  const { pod } = course
   const moment = ({ t, what }: Moment) => ({ t: since(t), what })
+  const stretch = ({ from, to }: Stretch) => [since(from), since(to)] as const
   return {
     pod,
-    spans: spans.map(({ state, from, to }) => [state, since(from), since(to)]),
-    known: known.map(({ from, to }) => [since(from), since(to)]),
-    moments: moments.map(moment),
-    endedAt: endedAt === null ? null : since(endedAt),
-    exit: exit === null ? null : moment(exit),
+    spans: course.spans.map(({ state, from, to }) => [state, since(from), since(to)]),
+    known: course.known.map(stretch),
+    stale: course.stale.map(stretch),
+    deaf: course.deaf.map(stretch),
+    told: course.told.map(since),
+    moments: course.moments.map(moment),
+    exits: course.exits.map(moment),
     lost: lostOn(pod, groups),
     answered: intervals.map((interval) => perSecond(interval.answered[pod] ?? 0, interval)),
   }
 }
 
-function entriesOf({ times }: LossGroup, kind: number, since: (t: number) => number): Array<[number, number, number]> {
-  const entries: Array<[number, number, number]> = []
-  for (const t of times) {
+function entriesOf(
+  { losses }: LossGroup,
+  kind: number,
+  since: Since,
+  whys: Map<string, number>,
+): Array<[number, number, number, number]> {
+  const entries: Array<[number, number, number, number]> = []
+  for (const { t, why } of losses) {
     const last = entries.at(-1)
-    if (last !== undefined && since(t) - last[0] < slot) last[2]++
-    else entries.push([since(t), kind, 1])
+    if (last !== undefined && since(t) - last[0] < slot) {
+      last[2]++
+      continue
+    }
+    if (!whys.has(why) && whys.size < mostWhys) whys.set(why, whys.size)
+    entries.push([since(t), kind, 1, whys.get(why) ?? -1])
   }
   return entries
 }

@@ -1,11 +1,13 @@
+import type { Diagnosis } from '../diagnosis.js'
 import type { Rehearsal } from '../rehearse.js'
 import { counts } from '../table.js'
+import { disruptionOf } from './disruption.js'
 import { type Figure, podStates } from './drawing.js'
 import { figureOf } from './figure.js'
 import { count, seconds } from './format.js'
 import { type Fragment, html, json, type Markup } from './html.js'
 import { loadTable, lossesTable, optionsTable, podsTable } from './tables.js'
-import { milliseconds, share, slowest, whenAndWhere } from './words.js'
+import { milliseconds, prose, share, slowest, whenAndWhere } from './words.js'
 
 /** Where a run stands on its page. */
 export interface RunOptions {
@@ -59,37 +61,17 @@ function verdict(result: Rehearsal): Markup {
 <span>of ${count(requests)} requests (${share(lost, requests)}), ${whenAndWhere(result)}.</span></p>`
 }
 
-/** What a cause means, for results that know no more. */
-const meanings: Readonly<Record<string, string>> = {
-  refused: 'There was nobody to connect to, or no endpoint at all.',
-  reset: 'The connection ended before an answer began.',
-  truncated: 'The answer began, and its end never came.',
-  timeout: 'The client waited as long as it would.',
-  error: 'What came was no answer.',
-}
-
-function diagnoses({ summary, events }: Rehearsal): Markup {
+function diagnoses({ summary }: Rehearsal): Markup {
   if (summary.lost === 0) return html`<div></div>`
-  const entries = Object.entries(summary.lostByCause).map(([cause, number = 0]) => {
-    const loss = events.find((event) => event.type === 'lost' && event.cause === cause)
-    const example = loss?.type === 'lost' ? `${loss.method} ${loss.path}: ${loss.message}` : ''
-    return diagnosis(
-      cause,
-      number,
-      meanings[cause] ?? 'The server answered, but not with what was asked for.',
-      '',
-      example,
-    )
-  })
-  return html`<ol class="diagnoses" aria-label="Why they were lost">${entries}</ol>`
+  return html`<ol class="diagnoses" aria-label="Why they were lost">${summary.diagnoses.map(diagnosis)}</ol>`
 }
 
-function diagnosis(cause: string, number: number, why: string, fix: string, example: string): Markup {
+function diagnosis({ kind, cause, count: lost, why, fix, example }: Diagnosis): Markup {
   return html`<li>
-<p class="cause"><strong>${count(number)} ×</strong> ${cause}</p>
+<p class="cause"><strong>${count(lost)} ×</strong> ${cause}<br><span class="quiet">${kind}</span></p>
 <div><p>${why}</p>
-${fix === '' ? null : html`<p class="fix"><span>Fix</span> <code>${fix}</code></p>`}
-<p class="quiet">For example ${example}</p></div>
+<p class="fix"><span>Fix</span> ${prose(fix)}</p>
+<p class="quiet">${lost === 1 ? 'It was' : 'The first was'} ${example.method} ${example.path} of a ${example.client} client: ${example.message || cause}</p></div>
 </li>`
 }
 
@@ -97,13 +79,13 @@ ${fix === '' ? null : html`<p class="fix"><span>Fix</span> <code>${fix}</code></
 function legend({ lanes, losses }: Figure): Markup {
   const entry = (name: string, what: string) => html`<li><i class="swatch ${name}"></i>${what}</li>`
   const states = podStates.filter((state) => lanes.some(({ spans }) => spans.some(([name]) => name === state)))
-  const stale = lanes.some(({ known, endedAt }) => endedAt !== null && known.some(([, to]) => to > endedAt))
   return html`<ul class="legend">
 ${losses.length === 0 ? null : entry('loss', 'lost requests')}
 ${states.map((state) => entry(state.replaceAll(' ', '-').toLowerCase(), state))}
+${lanes.some(({ deaf }) => deaf.length > 0) ? entry('deaf', 'no longer listening') : null}
 ${entry('answers', 'answers it gave')}
 ${entry('known', 'clients connect to it')}
-${stale ? entry('stale', 'still, though its end has begun') : null}
+${lanes.some(({ stale }) => stale.length > 0) ? entry('stale', 'still, though it is being ended') : null}
 </ul>`
 }
 
@@ -115,7 +97,7 @@ function facts(result: Rehearsal): Markup {
 ${fact('old pods gone after, at most', seconds(summary.oldPodsGoneAfterMs.max))}
 ${fact('exits of old pods', counts(summary.exits).join(', ') || '–')}
 ${fact('hook failures', summary.hookFailures)}
-${fact('slowest answer, before and during the update', `${milliseconds(before)}, ${milliseconds(during)}`)}
+${fact(`slowest answer, before and during the ${disruptionOf(result).noun}`, `${milliseconds(before)}, ${milliseconds(during)}`)}
 ${fact('duration', seconds(summary.durationMs))}
 ${fact('rehearsal held up, at most', milliseconds(summary.heldUpMs))}
 </dl>`

@@ -1,11 +1,11 @@
 import type { Rehearsal } from '../rehearse.js'
-import { updateOf } from './figure.js'
+import { disruptionOf } from './disruption.js'
 import { count, seconds } from './format.js'
 import { type Fragment, html, type Markup } from './html.js'
 import { intervalsOf, perSecond, total } from './load-series.js'
 import { groupLosses, lostOn } from './losses.js'
 import { coursesOf, nowhere } from './timeline.js'
-import { milliseconds, shownOptions } from './words.js'
+import { milliseconds, prose, shownOptions } from './words.js'
 
 /** One column; what is a number stands on the right. */
 interface Column {
@@ -28,61 +28,61 @@ export function table(caption: string, columns: readonly Column[], rows: Readonl
 
 /** Every lost request, those that are alike in one row. */
 export function lossesTable(result: Rehearsal): Markup {
-  const { from } = updateOf(result)
+  const { from, noun } = disruptionOf(result)
   const groups = groupLosses(result)
   const most = 200
   const rows = groups
     .slice(0, most)
-    .map(({ kind, times }) => [
+    .map(({ kind, losses }) => [
       kind.pod ?? nowhere,
-      html`<span class="lost">${count(times.length)}</span>`,
+      html`<span class="lost">${count(losses.length)}</span>`,
       kind.cause,
       kind.client,
       kind.request,
-      seconds((times[0] ?? 0) - from),
-      seconds((times.at(-1) ?? 0) - from),
-      kind.why === '' ? kind.message : html`${kind.why} <span class="quiet">${kind.message}</span>`,
+      seconds((losses[0]?.t ?? 0) - from),
+      seconds((losses.at(-1)?.t ?? 0) - from),
+      html`${losses[0]?.why ?? ''} <span class="quiet">${kind.message}</span>`,
+      prose(kind.fix),
     ])
   const more = groups.slice(most)
   if (more.length > 0) {
-    const left = more.reduce((sum, { times }) => sum + times.length, 0)
-    rows.push(['others', html`<span class="lost">${count(left)}</span>`, '', '', '', '', '', 'of other kinds'])
+    const left = more.reduce((sum, { losses }) => sum + losses.length, 0)
+    rows.push(['others', html`<span class="lost">${count(left)}</span>`, '', '', '', '', '', 'of other kinds', ''])
   }
-  const columns = ['pod', 'lost', 'how', 'client', 'request', 'first', 'last', 'why'].map((name) =>
+  const columns = ['pod', 'lost', 'how', 'client', 'request', 'first', 'last', 'why, for example', 'fix'].map((name) =>
     ['lost', 'first', 'last'].includes(name) ? number(name) : text(name),
   )
-  return table('Lost requests, in seconds after the update began', columns, rows)
+  return table(`Lost requests, in seconds after the ${noun} began`, columns, rows)
 }
 
 /** What the lanes show, in words. */
 export function podsTable(result: Rehearsal): Markup {
-  const { from } = updateOf(result)
+  const { from, noun } = disruptionOf(result)
   const groups = groupLosses(result)
-  const at = (t: number | null | undefined) => (t === null || t === undefined ? '–' : seconds(t - from))
-  const rows = coursesOf(result).map(({ pod, spans, known, endedAt, exit, moments }) => {
+  const at = (t: number | undefined) => (t === undefined ? '–' : seconds(t - from))
+  const rows = coursesOf(result).map(({ pod, spans, stale, told, exits, moments }) => {
     const begin = (state: string) => spans.find((span) => span.state === state)?.from
-    const last = known.at(-1)?.to
-    const late = endedAt === null || last === undefined || last < endedAt ? '–' : seconds(last - endedAt)
+    const late = Math.max(0, ...stale.map((stretch) => stretch.to - stretch.from))
     const lost = lostOn(pod, groups)
     return [
       pod,
       at(begin('ready')),
-      at(endedAt),
+      at(told[0]),
       at(begin('preStop hook')),
       at(begin('after SIGTERM')),
-      exit === null ? '–' : html`${at(exit.t)} ${exit.what}`,
-      late,
+      exits.map(({ t, what }) => html`${at(t)} ${what} `),
+      late === 0 ? '–' : seconds(late),
       lost === 0 ? '0' : html`<span class="lost">${count(lost)}</span>`,
       moments.map(({ what }) => what).join('; '),
     ]
   })
-  const times = ['ready', 'ended', 'hook', 'SIGTERM', 'exit', 'clients knew after', 'lost'].map(number)
-  return table('Pods, in seconds after the update began', [text('pod'), ...times, text('what happened')], rows)
+  const times = ['ready', 'told', 'hook', 'SIGTERM', 'exit', 'clients came for', 'lost'].map(number)
+  return table(`Pods, in seconds after the ${noun} began`, [text('pod'), ...times, text('what happened')], rows)
 }
 
 /** What the lines show: at most 40 rows. */
 export function loadTable(result: Rehearsal): Markup {
-  const { from } = updateOf(result)
+  const { from, noun } = disruptionOf(result)
   const rows = intervalsOf(result, 40).map((interval) => [
     seconds(interval.to - from),
     count(perSecond(total(interval.answered), interval)),
@@ -92,7 +92,7 @@ export function loadTable(result: Rehearsal): Markup {
     count(interval.inFlight),
   ])
   const columns = ['until', 'answers per second', 'lost', 'p50', 'p99', 'in flight'].map(number)
-  return table('Load, in seconds after the update began', columns, rows)
+  return table(`Load, in seconds after the ${noun} began`, columns, rows)
 }
 
 export function optionsTable({ options }: Rehearsal): Markup {

@@ -1,7 +1,7 @@
 import { basename, isAbsolute } from 'node:path'
 import type { RehearsalPlan } from '../options.js'
 import type { Rehearsal } from '../rehearse.js'
-import { updateOf } from './figure.js'
+import { disruptionOf } from './disruption.js'
 import { count, seconds, shorten } from './format.js'
 import { type Fragment, html, type Markup } from './html.js'
 import { intervalsOf } from './load-series.js'
@@ -11,8 +11,8 @@ import { nowhere } from './timeline.js'
 /** When and where requests were lost, as the end of a sentence. */
 export function whenAndWhere(result: Rehearsal): Markup {
   const groups = groupLosses(result)
-  const times = groups.flatMap((group) => [group.times[0] ?? 0, group.times.at(-1) ?? 0])
-  const update = updateOf(result)
+  const times = groups.flatMap(({ losses }) => [losses[0]?.t ?? 0, losses.at(-1)?.t ?? 0])
+  const update = disruptionOf(result)
   const first = Math.min(...times) - update.from
   const last = Math.max(...times) - update.from
   const when = seconds(first) === seconds(last) ? seconds(first) : `${seconds(first)} to ${seconds(last)}`
@@ -23,7 +23,7 @@ export function whenAndWhere(result: Rehearsal): Markup {
     .slice(0, pods.length > 5 ? 4 : 5)
     .map(({ pod, lost }) => html`<span class="nowrap">${shorten(pod, 40)} (${count(lost)})</span>`)
   if (pods.length > shown.length) shown.push(`${pods.length - shown.length} more`)
-  return html`${when} after the update began, on ${listed(shown)}`
+  return html`${when} after the ${update.noun} began, on ${listed(shown)}`
 }
 
 /** A share as a percentage, which is never 0 % of something or 100 % of almost everything. */
@@ -39,9 +39,9 @@ function listed(words: readonly Fragment[]): Fragment[] {
   return words.map((word, index) => [index === 0 ? '' : index === words.length - 1 ? ' and ' : ', ', word])
 }
 
-/** The slowest answer before and during the update, in ms; null where nothing was measured. */
+/** The slowest answer before and during what was done to the pods, in ms; null where nothing was measured. */
 export function slowest(result: Rehearsal): { readonly before: number | null; readonly during: number | null } {
-  const update = updateOf(result)
+  const update = disruptionOf(result)
   const worst = (from: number, to: number) =>
     intervalsOf(result)
       .filter((interval) => interval.to > from && interval.to <= to)
@@ -63,4 +63,9 @@ export function shownOptions(options: RehearsalPlan): Array<[string, string]> {
 
 function shown(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+}
+
+/** A sentence in which `` `this` `` is code. */
+export function prose(text: string): Fragment[] {
+  return text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))
 }
