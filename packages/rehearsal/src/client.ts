@@ -23,7 +23,8 @@ export interface ClientSpec {
   /** Chooses the pod of a new connection. */
   readonly pick: () => Endpoint | undefined
   readonly onSent: () => void
-  readonly onAnswered: () => void
+  /** Called with the pod that answered, and how many ms the whole exchange took. */
+  readonly onAnswered: (pod: string, ms: number) => void
   readonly onLost: (loss: Loss) => void
 }
 

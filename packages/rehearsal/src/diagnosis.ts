@@ -77,7 +77,7 @@ export function explain(events: readonly RehearsalEvent[], plan: RehearsalPlan):
 }
 
 /** Finds out what a request died of. */
-class Coroner {
+export class Coroner {
   readonly #lives = new Map<string, Life[]>()
   readonly #plan: RehearsalPlan
   readonly #begunAt: number

@@ -98,6 +98,17 @@ export interface Sample {
   readonly requests: number
   /** Requests lost, so far. */
   readonly lost: number
+  /** Answers since the sample before, for each pod that gave one. */
+  readonly answered: Readonly<Record<string, number>>
+  /** How long these answers took, of `keepAlive`, `newConnection`, `slowKeepAlive` and `http2` clients; null without any. */
+  readonly latency: Latency | null
+}
+
+/** Quantiles in ms, from the moment a request is sent, its connection included, to the end of its body. */
+export interface Latency {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
 }
 
 /** What `onEvent` receives: every event, and the load's samples in between. */

@@ -55,7 +55,7 @@ export class HttpClient implements Client {
               upload: kind === 'post',
               readRate: kind === 'slowReader' ? readRate : undefined,
             })
-    if (failure === undefined) onAnswered()
+    if (failure === undefined) onAnswered(endpoint?.name ?? '', clock() - sentAt)
     else onLost({ ...failure, pod: endpoint?.name ?? null, method: ask.method, path: ask.path, sentAt, reused })
   }
 

@@ -67,7 +67,7 @@ export class Http2Client implements Client {
         outcome = await this.#send(connection)
       }
     }
-    if (outcome === 'answered') return onAnswered()
+    if (outcome === 'answered') return onAnswered(endpoint?.name ?? '', clock() - sentAt)
     const failure: Failure = outcome === 'again' ? { cause: 'error', message: 'refused again and again' } : outcome
     const { method = 'GET', path = '' } = asks[0] ?? {}
     onLost({ ...failure, pod: endpoint?.name ?? null, method, path, sentAt, reused })

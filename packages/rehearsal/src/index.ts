@@ -3,6 +3,7 @@ export type {
   Disruption,
   Happening,
   KillReason,
+  Latency,
   LiveEvent,
   LossCause,
   LostEvent,
@@ -10,6 +11,7 @@ export type {
   RehearsalEvent,
   Sample,
 } from './events.js'
+export { type Look, look, WrongPortError } from './look.js'
 export {
   type Behind,
   type ClientCounts,

@@ -2,13 +2,15 @@ import { setMaxListeners } from 'node:events'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Ask, get } from './asks.js'
 import { createClient, type Loss } from './client.js'
-import type { Clock, Recorder, Sample } from './events.js'
+import type { Clock, Latency, Recorder, Sample } from './events.js'
 import { type ClientKind, clientKinds, type RehearsalPlan } from './options.js'
 import { createRandom } from './random.js'
 import type { Endpoint } from './service.js'
 
 const sampleEvery = 100
 const loopDelayPeriod = 10
+/** A stream and a slow upload take their time by themselves: how long says nothing about the server. */
+const timed: readonly ClientKind[] = ['keepAlive', 'newConnection', 'slowKeepAlive', 'http2']
 
 /** Whom the load tells what. */
 export interface LoadObserver {
@@ -46,6 +48,8 @@ export class Load {
   readonly #inFlight = zero()
   readonly #requests = zero()
   readonly #lost = zero()
+  #answers: Record<string, number> = {}
+  #latencies: number[] = []
   readonly #loopDelay = monitorEventLoopDelay({ resolution: loopDelayPeriod })
   #sent = 0
   #running: Promise<unknown> = Promise.resolve()
@@ -78,7 +82,7 @@ export class Load {
           pick: this.#pick,
           clock: this.#observer.clock,
           onSent: () => this.#sentOne(kind),
-          onAnswered: () => this.#answered(kind),
+          onAnswered: (pod, ms) => this.#answered(kind, pod, ms),
           onLost: (loss) => this.#loss(kind, loss),
         })
         running.push(client.run(this.#stop.signal))
@@ -120,9 +124,15 @@ export class Load {
     return [kind === 'post' ? { ...ask, method: 'POST' } : ask]
   }
 
-  #answered(kind: ClientKind): void {
+  #settled(kind: ClientKind): void {
     this.#inFlight[kind]--
     this.#requests[kind]++
+  }
+
+  #answered(kind: ClientKind, pod: string, ms: number): void {
+    this.#settled(kind)
+    this.#answers[pod] = (this.#answers[pod] ?? 0) + 1
+    if (timed.includes(kind)) this.#latencies.push(ms)
   }
 
   #sentOne(kind: ClientKind): void {
@@ -131,7 +141,7 @@ export class Load {
   }
 
   #loss(kind: ClientKind, loss: Loss): void {
-    this.#answered(kind)
+    this.#settled(kind)
     this.#lost[kind]++
     this.#observer.record({ type: 'lost', client: kind, ...loss })
   }
@@ -143,8 +153,25 @@ export class Load {
       inFlight: { ...this.#inFlight },
       requests: sum(this.#requests),
       lost: sum(this.#lost),
+      answered: this.#answers,
+      latency: latencyOf(this.#latencies),
     })
+    this.#answers = {}
+    this.#latencies = []
   }
+}
+
+function latencyOf(times: number[]): Latency | null {
+  if (times.length === 0) return null
+  times.sort((a, b) => a - b)
+  // The smallest time that so many of them did not exceed.
+  const quantile = (share: number) => tenth(times[Math.ceil(share * times.length) - 1] ?? 0)
+  return { p50: quantile(0.5), p99: quantile(0.99), max: quantile(1) }
+}
+
+/** More digits would only pretend. */
+function tenth(ms: number): number {
+  return Math.round(ms * 10) / 10
 }
 
 function sum(counts: Record<ClientKind, number>): number {

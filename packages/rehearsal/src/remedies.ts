@@ -51,7 +51,7 @@ function listen(life: Life | undefined, plan: RehearsalPlan): string {
   if (life?.reason !== undefined && life.reason !== 'deleted') {
     return `No endpoint changes in time for this (${nameOf(life.reason)}): keep the listener open after SIGTERM, until the exit: ${drain}.`
   }
-  if (life?.sigkillAt !== undefined) {
+  if (life?.sigkillAt !== undefined && life.sigkillAt <= (life.deafAt ?? Number.POSITIVE_INFINITY)) {
     return `Raise terminationGracePeriodSeconds above ${seconds} s, which clients need to learn that the pod goes.`
   }
   if (preStop === null) {

@@ -37,7 +37,7 @@ export class SseClient implements Client {
     const sentAt = clock()
     onSent()
     const failure = endpoint === undefined ? noEndpoint : await this.#read(endpoint, path, stop)
-    if (failure === undefined) onAnswered()
+    if (failure === undefined) onAnswered(endpoint?.name ?? '', clock() - sentAt)
     else onLost({ ...failure, pod: endpoint?.name ?? null, method: 'GET', path, sentAt, reused: false })
   }
 

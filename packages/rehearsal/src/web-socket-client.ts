@@ -63,7 +63,7 @@ export class WebSocketClient implements Client {
       reused = this.#socket !== undefined && this.#served
       outcome = await this.#send()
     }
-    if (outcome === 'answered') onAnswered()
+    if (outcome === 'answered') onAnswered(this.#endpoint?.name ?? '', clock() - sentAt)
     else {
       const failure: Failure = outcome === 'again' ? { cause: 'error', message: 'sent away again and again' } : outcome
       this.#lose(failure, sentAt, reused)

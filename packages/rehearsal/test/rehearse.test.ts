@@ -86,6 +86,17 @@ describe.concurrent('a rolling update', () => {
     expect(losses).toHaveLength(summary.lost)
     expect(sum(summary.requestsByClient)).toBe(summary.requests)
     expect(result.samples.at(-1)).toMatchObject({ requests: summary.requests, lost: summary.lost })
+    expect(result.samples.reduce((total, { answered }) => total + sum(answered), 0)).toBe(
+      summary.requests - summary.lost,
+    )
+    for (const { answered, latency } of result.samples) {
+      for (const pod of Object.keys(answered)) expect(pod).toMatch(/^(?:old|new)-[12]$/)
+      if (latency === null) continue
+      expect(latency.p50).toBeGreaterThan(0)
+      expect(latency.p99).toBeGreaterThanOrEqual(latency.p50)
+      expect(latency.max).toBeGreaterThanOrEqual(latency.p99)
+    }
+    expect(result.samples.some(({ latency }) => latency !== null)).toBe(true)
     expect(summary.lostByCause.refused).toBeGreaterThan(0)
     expect(summary.exits).toEqual({ 'exit 0': 2 })
     expect(Object.keys(summary.oldPodsGoneAfterMs.each).sort()).toEqual(['old-1', 'old-2'])

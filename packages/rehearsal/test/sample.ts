@@ -69,6 +69,14 @@ export function sampleRehearsal(name = '<script>alert("name")</script>'): Rehear
   ]
   const events = happenings.map(([t, happening]) => ({ t, ...happening }))
   const inFlight = { ...noRequests, keepAlive: 3, newConnection: 1, streaming: 1, post: 1 }
-  const samples = [600, 700, 800].map((t) => ({ type: 'sample' as const, t, inFlight, requests: 5, lost: 0 }))
+  const samples = [600, 700, 800].map((t) => ({
+    type: 'sample' as const,
+    t,
+    inFlight,
+    requests: t / 100,
+    lost: 0,
+    answered: { 'old-1': 1 },
+    latency: { p50: 4, p99: 12.5, max: 20 },
+  }))
   return { options, events, samples, summary: summarise(events, options) }
 }

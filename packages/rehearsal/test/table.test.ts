@@ -33,14 +33,15 @@ test('a table is coloured when asked to be', () => {
 })
 
 const inFlight = { ...noRequests, keepAlive: 1 }
+const nothing = { answered: {}, latency: null }
 const live: LiveEvent[] = [
   { t: 0, type: 'phase', phase: 'starting pods' },
   { t: 5, type: 'pod-start', pod: 'old-1', old: true, host: '127.0.0.1', port: 20001 },
   { t: 400, type: 'pod-ready', pod: 'old-1' },
   { t: 410, type: 'phase', phase: 'warming up' },
-  { t: 1500, type: 'sample', inFlight, requests: 40, lost: 0 },
+  { t: 1500, type: 'sample', inFlight, requests: 40, lost: 0, ...nothing },
   { t: 2400, type: 'phase', phase: 'rolling update' },
-  { t: 2500, type: 'sample', inFlight, requests: 90, lost: 2 },
+  { t: 2500, type: 'sample', inFlight, requests: 90, lost: 2, ...nothing },
   { t: 2600, type: 'pod-exit', pod: 'old-1', code: 0, signal: null },
   { t: 3500, type: 'phase', phase: 'cooling down' },
   { t: 3900, type: 'phase', phase: 'done' },
