@@ -11,6 +11,7 @@ export type {
   RehearsalEvent,
   Sample,
 } from './events.js'
+export { type Look, look, WrongPortError } from './look.js'
 export {
   type Behind,
   type ClientCounts,

@@ -3,6 +3,7 @@ import type { KillReason, Recorder } from './events.js'
 import { kubeletGet } from './kubelet-request.js'
 import type { PreStop, ReadinessProbe } from './options.js'
 import type { Pod } from './pod.js'
+import { sendProbe } from './probe.js'
 
 /** What the kubelet is told about a pod. */
 export interface KubeletOptions {
@@ -61,21 +62,13 @@ export class Kubelet {
 
   /** Probes every period until the process is gone: also during the hook and after SIGTERM, but see {@link terminate}. */
   async probe(): Promise<void> {
-    const { path, periodSeconds, failureThreshold, timeoutSeconds } = this.#options.readinessProbe
-    const { host, gone } = this.#pod
-    const port = this.#options.readinessProbe.port ?? this.#pod.port
+    const { periodSeconds, failureThreshold } = this.#options.readinessProbe
+    const { gone } = this.#pod
     let failures = 0
     while (!gone.aborted && this.#observed) {
       const next = this.#pause(periodSeconds * 1000)
-      let ok = false
-      try {
-        const timeout = timeoutSeconds * 1000
-        const status = await kubeletGet({ host, port, path, userAgent: 'kube-probe/1.26', timeout })
-        ok = status >= 200 && status < 400
-        this.#lastProbe = `GET ${path} answered ${status}`
-      } catch (error) {
-        this.#lastProbe = `GET ${path} failed: ${(error as Error).message}`
-      }
+      const { ok, found } = await sendProbe(this.#pod, this.#options.readinessProbe)
+      this.#lastProbe = found
       if (gone.aborted || !this.#observed) break
       failures = ok ? 0 : failures + 1
       if (ok && !this.#ready) this.#enter(true)

@@ -107,8 +107,8 @@ export const scenarioNames: readonly Scenario[] = [
 
 /** The fields of a container's `readinessProbe` that matter here, named as in Kubernetes; fractions are allowed. */
 export interface ReadinessProbe {
-  /** @default '/readyz' */
-  path: string
+  /** null: no request, only a connection, as `tcpSocket` does. @default '/readyz' */
+  path: string | null
   /** Where the probe is answered, if not on the pod's own port. */
   port?: number | undefined
   /** Seconds from one probe to the next. @default 1 */
@@ -174,7 +174,7 @@ export interface RehearsalOptions {
   scenario?: Scenario | undefined
   /** Program that starts one pod. It must listen on `$HOST:$PORT`. */
   command: string
-  /** Arguments of `command`. @default [] */
+  /** Arguments of `command`; `{port}` and `{host}` in them are filled in for each pod. @default [] */
   args?: readonly string[] | undefined
   /** Working directory of the pods. @default process.cwd() */
   cwd?: string | undefined

@@ -45,7 +45,9 @@ export class Pod {
     this.old = old
     this.host = address.host
     this.port = address.port
-    const [command = spec.command, ...args] = [...address.command, spec.command, ...spec.args]
+    // For programs that take their port as an argument.
+    const own = spec.args.map((arg) => arg.replaceAll('{port}', String(this.port)).replaceAll('{host}', this.host))
+    const [command = spec.command, ...args] = [...address.command, spec.command, ...own]
     this.#child = spawn(command, args, {
       cwd: spec.cwd,
       env: {
@@ -98,6 +100,11 @@ export class Pod {
   /** Aborted when the process is gone: whoever waits for something of this pod stops waiting. */
   get gone(): AbortSignal {
     return this.#gone.signal
+  }
+
+  /** The pod's process, which leads the group; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid
   }
 
   /** The last lines the pod wrote, stdout and stderr together. */

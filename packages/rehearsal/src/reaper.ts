@@ -21,7 +21,7 @@ done
 for one in $all; do
   case $one in
     *[!0-9]*) ;;
-    *) kill -9 -- "-$one" ;;
+    *) kill -s KILL -- "-$one" ;;
   esac
 done
 for one in $all; do

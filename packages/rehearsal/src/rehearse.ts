@@ -77,6 +77,8 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
 
   const relay = () => halt.abort(signal?.reason)
   signal?.addEventListener('abort', relay, { once: true })
+  // It may have come while the addresses were made.
+  if (signal?.aborted === true) relay()
   const timer = setTimeout(
     () => halt.abort(new Error(`The rehearsal was not over after ${plan.timeout} ms`)),
     plan.timeout,

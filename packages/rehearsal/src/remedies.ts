@@ -11,10 +11,10 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
   switch (kind) {
     case 'listener closed':
       return listen(life, plan)
-    case 'idle connection closed':
+    case 'kept connection closed':
       return life?.toldAt === undefined || loss.t < life.toldAt
         ? 'Keep idle connections longer than clients do: raise `server.keepAliveTimeout` above the client’s or load balancer’s own.'
-        : `Say \`Connection: close\` with the last response instead of closing idle connections: ${drain}.`
+        : `Close no connection under its client: finish the response, say \`Connection: close\` with it, then close: ${drain}.`
     case 'exit':
       return exit(loss, life)
     case 'killed':
@@ -51,7 +51,7 @@ function listen(life: Life | undefined, plan: RehearsalPlan): string {
   if (life?.reason !== undefined && life.reason !== 'deleted') {
     return `No endpoint changes in time for this (${nameOf(life.reason)}): keep the listener open after SIGTERM, until the exit: ${drain}.`
   }
-  if (life?.sigkillAt !== undefined) {
+  if (life?.sigkillAt !== undefined && life.sigkillAt <= (life.deafAt ?? Number.POSITIVE_INFINITY)) {
     return `Raise terminationGracePeriodSeconds above ${seconds} s, which clients need to learn that the pod goes.`
   }
   if (preStop === null) {

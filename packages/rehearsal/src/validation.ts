@@ -112,7 +112,7 @@ function probeOf(value: Partial<ReadinessProbe> = {}): ReadinessProbe {
   record('readinessProbe', value, ['path', 'port', 'periodSeconds', 'failureThreshold', 'timeoutSeconds'])
   const { path: readyPath = '/readyz', periodSeconds = 1, failureThreshold = 1, timeoutSeconds = 1 } = value
   return {
-    path: path('readinessProbe.path', readyPath),
+    path: readyPath === null ? null : path('readinessProbe.path', readyPath),
     ...(value.port === undefined ? {} : { port: port('readinessProbe.port', value.port) }),
     periodSeconds: number('readinessProbe.periodSeconds', periodSeconds, 0.05, 3600, 's'),
     failureThreshold: integer('readinessProbe.failureThreshold', failureThreshold, 1, 1000),

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import { type Rehearsal, renderPage, renderTable } from '@podrain/rehearsal'
+import pc from 'picocolors'
+import { prepareFile, writeResult } from './files.js'
+import { UsageError } from './usage.js'
+
+/** Flags of `podrain compare`. */
+export interface CompareFlags {
+  readonly html?: string
+  readonly color: boolean
+}
+
+/** `podrain compare`. Resolves with the exit code: 0 when the second lost no more than the first, else 1. */
+export async function runCompare(before: string, after: string, flags: CompareFlags): Promise<number> {
+  const [first, second] = [read(before), read(after)]
+  const { html, color } = flags
+  if (html !== undefined) prepareFile('--html', html)
+  const rows = [labelled(first, 'before'), labelled(second, 'after')]
+  const lost = `Lost before: ${first.summary.lost}, after: ${second.summary.lost}.`
+  process.stdout.write(`${renderTable(rows, { colour: color && pc.isColorSupported })}\n\n${lost}\n`)
+  if (html !== undefined) {
+    await writeResult(html, renderPage([first, second], { compare: true }))
+    process.stdout.write(`Page: ${html}\n`)
+  }
+  return second.summary.lost <= first.summary.lost ? 0 : 1
+}
+
+/** Reads what `podrain rehearse --json` wrote. */
+function read(file: string): Rehearsal {
+  let result: Rehearsal
+  try {
+    result = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new UsageError(`${file}: ${(error as Error).message}`)
+  }
+  if (typeof result?.summary?.lost !== 'number' || !Array.isArray(result.events) || !Array.isArray(result.samples)) {
+    throw new UsageError(`${file} is not what \`podrain rehearse --json FILE\` writes`)
+  }
+  return result
+}
+
+function labelled(result: Rehearsal, when: string): Rehearsal {
+  return { ...result, options: { ...result.options, labels: { ...result.options.labels, when } } }
+}
