@@ -7,8 +7,8 @@ import { remedyOf } from './remedies.js'
 export type DiagnosisKind =
   /** Nobody listened any more, and whoever picks a pod did not know yet. */
   | 'listener closed'
-  /** The server closed a kept connection when the request was already on its way. */
-  | 'idle connection closed'
+  /** The server closed a kept connection when a request had been sent over it. */
+  | 'kept connection closed'
   /** The process ended by itself with the request in flight. */
   | 'exit'
   /** SIGKILL at the end of the grace period. */
@@ -52,7 +52,7 @@ export interface Finding {
 }
 
 /** A socket's end may be seen a moment before that of its process. */
-const sameMoment = 100
+const sameMoment = 250
 
 /** Names the reasons of all losses, the most frequent first. */
 export function diagnose(events: readonly RehearsalEvent[], plan: RehearsalPlan): Diagnosis[] {
@@ -120,15 +120,15 @@ export class Coroner {
   }
 
   #undisturbed(loss: LostEvent, life: Life | undefined): Finding {
-    const { pod, cause, message, reused, t } = loss
+    const { pod, cause, message, reused, sentAt, t } = loss
     if (life !== undefined && !life.old) {
       const since = life.readyAt === undefined ? '' : ` for ${ms(t - life.readyAt)}`
       const why = `${pod} had been ready by its probe${since}, but did not serve: ${cause} (${message}).`
       return { kind: 'not ready', life, why }
     }
     if (cause === 'reset' && reused) {
-      const why = `${pod} closed a kept connection as the request was sent over it. Nobody had told it to end.`
-      return { kind: 'idle connection closed', life, why }
+      const why = `${pod} closed a kept connection ${ms(t - sentAt)} after the request was sent over it. Nobody had told it to end.`
+      return { kind: 'kept connection closed', life, why }
     }
     const when = t < this.#begunAt ? 'before anything was done to a pod' : 'while nobody did anything to this pod'
     return { kind: 'not the scenario', life, why: `${pod} lost it ${when}: ${cause} (${message}).` }
@@ -139,7 +139,7 @@ export class Coroner {
     const { exitAt = 0, sigkillAt, exit, reason } = life
     const { pod, sentAt, t } = loss
     const inFlight = `${ms(Math.max(0, Math.min(t, exitAt) - sentAt))} after the request was sent`
-    if (loss.cause === 'timeout' && this.#plan.netns) {
+    if (this.#plan.netns && t > exitAt + sameMoment) {
       const why = `${pod} had ended (${exit}) when the kernel still held bytes of the response; they went with its network.`
       return { kind: 'network gone', life, why }
     }
@@ -169,8 +169,8 @@ function refused(loss: LostEvent, life: Life): Finding {
 
 /** The process lived on. */
 function alive(loss: LostEvent, life: Life): Finding {
-  const { pod, cause, reused, sentAt, t, client } = loss
-  const { knownAt } = life
+  const { pod, cause, reused, sentAt, t } = loss
+  const { deafAt, knownAt } = life
   const when = since(life, t)
   if (cause.startsWith('status')) {
     const still = reused
@@ -183,14 +183,19 @@ function alive(loss: LostEvent, life: Life): Finding {
   if (cause === 'timeout') {
     return { kind: 'no answer', life, why: `${pod} did not answer in time (${loss.message}); it was sent ${when}.` }
   }
-  if (cause === 'reset' && client !== 'webSocket') {
-    return reused
-      ? {
-          kind: 'idle connection closed',
-          life,
-          why: `${pod} closed a kept connection ${when}, as the request was sent.`,
-        }
-      : { kind: 'listener closed', life, why: `${pod} closed its listener ${when}, the connection still in its queue.` }
+  if (cause === 'reset' && reused) {
+    return {
+      kind: 'kept connection closed',
+      life,
+      why: `${pod} closed a kept connection ${when}, ${ms(t - sentAt)} after the request was sent over it.`,
+    }
+  }
+  if (cause === 'reset' && deafAt !== undefined && Math.abs(deafAt - t) < sameMoment) {
+    return {
+      kind: 'listener closed',
+      life,
+      why: `${pod} closed its listener ${when}, the connection still in its queue.`,
+    }
   }
   return { kind: 'cut by the app', life, why: `${pod} ended the connection ${when}: ${loss.message}.` }
 }

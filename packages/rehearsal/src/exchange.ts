@@ -77,11 +77,14 @@ export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
       agent?.heed(response.headers['keep-alive'])
       if (readRate === undefined) response.resume()
       else readSlowly(response, readRate)
-      response.on('error', () => {})
+      let end = ''
+      response.on('error', (error: NodeJS.ErrnoException) => {
+        end = ` (${error.code})`
+      })
       response.once('close', () => {
         complete = response.complete
         if (!isSuccess(ask, status)) lose(`status ${status}`, response.statusMessage ?? '')
-        else if (!complete) lose('truncated', 'the connection ended before the body did')
+        else if (!complete) lose('truncated', `the connection ended before the body did${end}`)
         // An answer that came early: the request is still being sent, and the connection is not free until it is.
         else if (!request.writableFinished) request.once('finish', () => settle()).once('close', () => settle())
         else settle()

@@ -138,7 +138,8 @@ export class Http2Client implements Client {
       const outcome = (): Outcome => {
         if (status === 0) {
           if (stream.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM) return 'again'
-          const error = connection.error ?? failed
+          // A stream is cancelled because of what its session died of.
+          const error = connection.error ?? (failed?.cause instanceof Error ? failed.cause : failed)
           if (error === undefined) return { cause: 'reset', message: 'the connection ended before the answer began' }
           const cause = causeOf(error)
           return { cause: cause === 'error' ? 'reset' : cause, message: error.message }

@@ -11,10 +11,10 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
   switch (kind) {
     case 'listener closed':
       return listen(life, plan)
-    case 'idle connection closed':
+    case 'kept connection closed':
       return life?.toldAt === undefined || loss.t < life.toldAt
         ? 'Keep idle connections longer than clients do: raise `server.keepAliveTimeout` above the client’s or load balancer’s own.'
-        : `Say \`Connection: close\` with the last response instead of closing idle connections: ${drain}.`
+        : `Close no connection under its client: finish the response, say \`Connection: close\` with it, then close: ${drain}.`
     case 'exit':
       return exit(loss, life)
     case 'killed':

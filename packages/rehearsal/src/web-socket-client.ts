@@ -34,6 +34,11 @@ export class WebSocketClient implements Client {
     this.#spec = spec
   }
 
+  /** Whether there is a connection that the next message can go over. */
+  get connected(): boolean {
+    return this.#socket !== undefined
+  }
+
   async run(stop: AbortSignal): Promise<void> {
     const { random } = this.#spec
     const [shortest, longest] = pause

@@ -148,6 +148,8 @@ describe('cut', () => {
   test('with the network, of which the client hears nothing until it gives up', () => {
     const told = [...begin, deleted, sigterm(1030), exit(1100, 0), lost(31_000, { cause: 'timeout', sentAt: 1050 })]
     const netns = true
+    const unreachable = lost(4200, { cause: 'truncated', sentAt: 1050 })
+    expect(only([...begin, deleted, sigterm(1030), exit(1100, 0), unreachable], { netns }).kind).toBe('network gone')
     expect(only(told, { netns })).toMatchObject({ kind: 'network gone', why: expect.stringContaining('(exit 0)') })
     const connecting = [...begin, deleted, sigterm(1030), exit(1100, 0), lost(6200, { cause: 'timeout', sentAt: 1200 })]
     expect(only(connecting, { netns }).kind).toBe('listener closed')
@@ -166,14 +168,14 @@ describe('reset on a kept connection', () => {
 
   test('that the app closed as it ends', () => {
     const { kind, why, fix } = only([...begin, deleted, sigterm(1030), reset(1040), exit(5000, 0)])
-    expect(kind).toBe('idle connection closed')
-    expect(why).toBe('old-1 closed a kept connection 10 ms after SIGTERM, as the request was sent.')
+    expect(kind).toBe('kept connection closed')
+    expect(why).toBe('old-1 closed a kept connection 10 ms after SIGTERM, 0 ms after the request was sent over it.')
     expect(fix).toContain('Connection: close')
   })
 
   test('that the app closed although nobody had told it to end', () => {
     const { kind, fix } = only([...begin, reset(500), deleted, exit(5000, 0)])
-    expect(kind).toBe('idle connection closed')
+    expect(kind).toBe('kept connection closed')
     expect(fix).toContain('keepAliveTimeout')
   })
 })

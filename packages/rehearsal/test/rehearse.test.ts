@@ -240,6 +240,8 @@ test.each([
   ['exit', [7, null]],
   ['signal', [null, 'SIGTERM']],
   ['handler', [5, null]],
+  ['kill', [null, 'SIGKILL']],
+  ['ctrl-c', [null, 'SIGINT']],
   ['itself', [0, null]],
 ])(
   'no pod survives a program that leaves by %s, and nothing keeps that program from leaving',
@@ -247,6 +249,7 @@ test.each([
     const parent = spawn(process.execPath, [fixture('parent.cjs')], {
       env: { ...process.env, LEAVE: leave },
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
     })
     let output = ''
     parent.stdout.on('data', (data) => {
