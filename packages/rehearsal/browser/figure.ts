@@ -73,14 +73,14 @@ export class TimelineView {
       svg.addEventListener('pointerleave', () => this.#leave())
       this.#drag(svg)
     }
-    this.#lanes.addEventListener('focusin', (event) => {
+    // Not on the drawing: Chromium would let it have the focus itself.
+    this.#host.addEventListener('focusin', (event) => {
       const mark = this.#marks.find(({ element }) => element === event.target)
       if (mark !== undefined) this.#tellMark(mark)
     })
-    this.#lanes.addEventListener('focusout', () => this.#leave())
-    this.#lanes.addEventListener('keydown', (event) => this.#walk(event))
+    this.#host.addEventListener('focusout', () => this.#leave())
+    this.#host.addEventListener('keydown', (event) => this.#walk(event))
     this.#series.addEventListener('focus', () => this.#read(this.#cursor ?? this.#viewport.from))
-    this.#series.addEventListener('blur', () => this.#leave())
     this.#series.addEventListener('keydown', (event) => this.#slide(event))
     this.#host.addEventListener('keydown', (event) => this.#zoom(event))
   }

@@ -20,7 +20,7 @@ export function drawMarks(svg: Group, figure: Figure, layout: Layout): Mark[] {
   const most = Math.max(1, ...bins.map(({ count }) => count))
   const group = svg
     .append('g')
-    .attr('class', 'losses')
+    .attr('class', 'marks')
     .attr('role', 'group')
     .attr('aria-label', 'Lost requests in the order of time. Arrow keys go from one to the next, plus and minus zoom.')
   return bins.map((bin, index) => {
@@ -31,7 +31,7 @@ export function drawMarks(svg: Group, figure: Figure, layout: Layout): Mark[] {
     const y = lanes.y(bin.lane)
     const mark = group
       .append('g')
-      .attr('class', 'loss')
+      .attr('class', 'mark')
       .attr('role', 'img')
       .attr('tabindex', index === 0 ? 0 : -1)
       .attr('aria-label', titleOf(figure, bin))

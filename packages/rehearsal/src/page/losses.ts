@@ -36,9 +36,15 @@ function sort({ events, options }: Rehearsal): LossGroup[] {
     }
     const group = groups.get(key) ?? { kind, losses: [] }
     groups.set(key, group)
-    group.losses.push({ t: event.t, why })
+    group.losses.push({ t: timeOf(event), why })
   }
+  for (const { losses } of groups.values()) losses.sort((a, b) => a.t - b.t)
   return [...groups.values()]
+}
+
+/** A client that got no connection or no answer gives up long after: it was lost when it was sent. */
+function timeOf({ cause, sentAt, t }: LostEvent): number {
+  return cause === 'refused' || cause === 'timeout' ? sentAt : t
 }
 
 function kindOf({ pod, cause, client, method, path, message }: LostEvent, fix: string): LossGroup['kind'] {

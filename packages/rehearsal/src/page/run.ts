@@ -61,17 +61,23 @@ function verdict(result: Rehearsal): Markup {
 <span>of ${count(requests)} requests (${share(lost, requests)}), ${whenAndWhere(result)}.</span></p>`
 }
 
+/** A reader has the patience for so many reasons. */
+const mostReasons = 4
+
 function diagnoses({ summary }: Rehearsal): Markup {
-  if (summary.lost === 0) return html`<div></div>`
-  return html`<ol class="diagnoses" aria-label="Why they were lost">${summary.diagnoses.map(diagnosis)}</ol>`
+  const reasons = summary.diagnoses.map(diagnosis)
+  const more = reasons.slice(mostReasons)
+  if (reasons.length === 0) return html`<div></div>`
+  return html`<div><ol class="diagnoses" aria-label="Why they were lost">${reasons.slice(0, mostReasons)}</ol>
+${more.length === 0 ? null : fold(`${more.length} more`, html`<ol class="diagnoses" aria-label="More reasons">${more}</ol>`)}</div>`
 }
 
 function diagnosis({ kind, cause, count: lost, why, fix, example }: Diagnosis): Markup {
+  const { method, path, client, message } = example
   return html`<li>
 <p class="cause"><strong>${count(lost)} ×</strong> ${cause}<br><span class="quiet">${kind}</span></p>
-<div><p>${why}</p>
-<p class="fix"><span>Fix</span> ${prose(fix)}</p>
-<p class="quiet">${lost === 1 ? 'It was' : 'The first was'} ${example.method} ${example.path} of a ${example.client} client: ${example.message || cause}</p></div>
+<div><p>${why} <span class="quiet">${method} ${path} (${client})${message === '' ? null : `: ${message}`}</span></p>
+<p class="fix"><span>Fix</span> ${prose(fix)}</p></div>
 </li>`
 }
 
