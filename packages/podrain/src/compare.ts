@@ -15,8 +15,10 @@ export async function runCompare(before: string, after: string, flags: CompareFl
   const [first, second] = [read(before), read(after)]
   const { html, color } = flags
   if (html !== undefined) prepareFile('--html', html)
-  const rows = [labelled(first, 'before'), labelled(second, 'after')]
-  const table = readable(() => renderTable(rows, { colour: color && pc.isColorSupported }))
+  const table = readable(() => {
+    const rows = [labelled(first, 'before'), labelled(second, 'after')]
+    return renderTable(rows, { colour: color && pc.isColorSupported })
+  })
   process.stdout.write(`${table}\n\nLost before: ${first.summary.lost}, after: ${second.summary.lost}.\n`)
   if (html !== undefined) {
     await writeResult(
