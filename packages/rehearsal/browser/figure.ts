@@ -41,13 +41,16 @@ export class TimelineView {
     this.#series.setAttribute('tabindex', '0')
     this.#listen()
     viewport.onChange(() => this.draw())
-    new ResizeObserver(() => this.draw()).observe(host)
+    new ResizeObserver(() => {
+      // Drawing changes the height, which is no reason to draw.
+      if (this.#layout.width !== this.#width) this.draw()
+    }).observe(host)
     window.addEventListener('beforeprint', () => this.draw(printWidth))
     window.addEventListener('afterprint', () => this.draw())
   }
 
   /** Draws everything anew for the width there is; what has the focus keeps it. */
-  draw(width: number = Math.max(280, this.#host.clientWidth)): void {
+  draw(width: number = this.#width): void {
     const focused = this.#marks.find(({ element }) => element === document.activeElement)?.bin.from
     this.#layout = layOut(width, this.#viewport)
     const lanes = clear(this.#lanes, width, placeLanes(this.#figure).height)
@@ -57,6 +60,10 @@ export class TimelineView {
     drawSeries(clear(this.#series, width, seriesHeight), this.#figure, this.#layout, this.#extent)
     if (focused !== undefined) this.#focus(this.#marks.findIndex(({ bin }) => bin.to >= focused))
     this.#moveCursor(this.#cursor)
+  }
+
+  get #width(): number {
+    return Math.max(280, this.#host.clientWidth)
   }
 
   #drawing(name: string, label: string): SVGSVGElement {

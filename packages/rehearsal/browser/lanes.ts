@@ -69,7 +69,7 @@ function drawPhases(svg: Group, { phases }: Figure, { x, left, right }: Layout):
   for (const { name, from, to } of phases) {
     const begin = Math.max(left, x(from))
     const room = Math.min(right, x(to)) - begin
-    if (room < name.length * 5.6) continue
+    if (room < name.length * 6.5 + 8) continue
     svg
       .append('text')
       .attr('class', 'phase')

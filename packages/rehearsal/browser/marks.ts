@@ -67,7 +67,7 @@ export function tellLosses(figure: Figure, bin: Bin): TipContent {
     if (kind === undefined) return []
     return [
       { name: `${count(lost)} ×`, text: kind.cause, kind: 'loss' },
-      { text: `${kind.request} (${kind.client})`, kind: 'quiet' },
+      { name: `${kind.client}:`, text: kind.request, kind: 'quiet' },
       { text: why === '' ? kind.message : why },
       { name: 'Fix', text: kind.fix, kind: 'fix' },
     ]

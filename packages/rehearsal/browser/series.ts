@@ -92,8 +92,7 @@ export function drawSeries(svg: Group, figure: Figure, layout: Layout, extent: E
   }
 
   const time = scaleLog([extent.quickest, extent.slowest], [latencyTop + chartHeight, latencyTop + 2])
-  const powers = [0.1, 1, 10, 100, 1000, 10_000].filter((ms) => ms >= extent.quickest && ms <= extent.slowest)
-  chart(svg, layout, latencyTop, 'how long an answer takes, in ms', time, powers)
+  chart(svg, layout, latencyTop, 'how long an answer takes, in ms', time, latencyTicks(extent))
   const latency = plotOf(svg, layout, latencyTop)
   const lines = { p99: points(load.p99, most), p50: points(load.p50, mean) }
   for (const [name, line] of Object.entries(lines)) {
@@ -118,6 +117,14 @@ export function drawSeries(svg: Group, figure: Figure, layout: Layout, extent: E
     .attr('class', 'area')
     .attr('d', areaOf(layout, open)(points(load.inFlight, most)))
   drawTimeAxis(svg, layout, inFlightTop + chartHeight)
+}
+
+/** Powers of ten, and what is between them where there would be hardly any. */
+function latencyTicks({ quickest, slowest }: Extent): number[] {
+  const within = (ms: number) => ms >= quickest && ms <= slowest
+  const powers = [0.1, 1, 10, 100, 1000, 10_000, 100_000]
+  const between = powers.flatMap((power) => [power, 2 * power, 5 * power]).filter(within)
+  return between.length > 4 ? powers.filter(within) : between
 }
 
 function lastOf(points: readonly Point[]): number | null {

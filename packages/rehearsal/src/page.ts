@@ -5,6 +5,7 @@ import { count } from './page/format.js'
 import { html, type Markup, raw } from './page/html.js'
 import { overview } from './page/overview.js'
 import { run } from './page/run.js'
+import { prose } from './page/words.js'
 import type { Rehearsal } from './rehearse.js'
 
 /** Options of {@link renderPage}. */
@@ -17,10 +18,9 @@ export interface PageOptions {
 
 /** What a page must say about itself, so that nobody takes it for more than it is. */
 const limits = [
-  'Bytes that the kernel still holds when a process exits are delivered on loopback. In a cluster the pod’s network goes with the pod, and they are lost.',
-  'A connection to a pod that is gone is refused at once. In a cluster it often hangs until the client’s own timeout.',
+  'Without `netns`, bytes that the kernel still holds when a process exits are delivered. In a cluster the pod’s network goes with the pod, and they are lost.',
   'A pod’s first process is not PID 1 here: an app that ignores SIGTERM only because it is PID 1 ends at once.',
-  'One Service without ingress, sidecars, HTTP/2, WebSocket or DNS in between, and one view of its endpoints for all clients.',
+  'One Service without ingress, sidecars or DNS in between, and one view of its endpoints for all clients.',
   'One machine: no image pulls, no scheduling, no CPU limits, and the load competes with the pods for the same cores.',
 ]
 
@@ -48,7 +48,7 @@ export function renderPage(results: readonly Rehearsal[], options: PageOptions =
 ${compare ? compared(results) : listed(results)}
 <section class="limits" aria-labelledby="limits">
 <h2 id="limits">What this cannot show</h2>
-<ul>${limits.map((limit) => html`<li>${limit}</li>`)}</ul>
+<ul>${limits.map((limit) => html`<li>${prose(limit)}</li>`)}</ul>
 </section>
 </main>
 <script>${raw(script)}</script>

@@ -26,7 +26,7 @@ export function run(result: Rehearsal, { index, heading, group, beside = false }
   const drawing = timeline(result, id, group)
   const why = diagnoses(result)
   return html`<section class="run" aria-labelledby="${id}">
-<h2 id="${id}">${heading} ${labels(result)}</h2>
+<h2 id="${id}"><bdi>${heading}</bdi> ${labels(result)}</h2>
 ${verdict(result)}
 ${beside ? [drawing, why] : [why, drawing]}
 ${facts(result)}
@@ -76,7 +76,7 @@ function diagnosis({ kind, cause, count: lost, why, fix, example }: Diagnosis): 
   const { method, path, client, message } = example
   return html`<li>
 <p class="cause"><strong>${count(lost)} ×</strong> ${cause}<br><span class="quiet">${kind}</span></p>
-<div><p>${why} <span class="quiet">${method} ${path} (${client})${message === '' ? null : `: ${message}`}</span></p>
+<div><p>${why} <span class="quiet">${client}: <bdi>${method} ${path}</bdi>${message === '' ? null : html`, <bdi>${message}</bdi>`}</span></p>
 <p class="fix"><span>Fix</span> ${prose(fix)}</p></div>
 </li>`
 }

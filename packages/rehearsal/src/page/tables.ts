@@ -5,7 +5,7 @@ import { type Fragment, html, type Markup } from './html.js'
 import { intervalsOf, perSecond, total } from './load-series.js'
 import { groupLosses, lostOn } from './losses.js'
 import { coursesOf, nowhere } from './timeline.js'
-import { milliseconds, prose, shownOptions } from './words.js'
+import { milliseconds, shownOptions } from './words.js'
 
 /** One column; what is a number stands on the right. */
 interface Column {
@@ -42,14 +42,13 @@ export function lossesTable(result: Rehearsal): Markup {
       seconds((losses[0]?.t ?? 0) - from),
       seconds((losses.at(-1)?.t ?? 0) - from),
       html`${losses[0]?.why ?? ''} <span class="quiet">${kind.message}</span>`,
-      prose(kind.fix),
     ])
   const more = groups.slice(most)
   if (more.length > 0) {
     const left = more.reduce((sum, { losses }) => sum + losses.length, 0)
-    rows.push(['others', html`<span class="lost">${count(left)}</span>`, '', '', '', '', '', 'of other kinds', ''])
+    rows.push(['others', html`<span class="lost">${count(left)}</span>`, '', '', '', '', '', 'of other kinds'])
   }
-  const columns = ['pod', 'lost', 'how', 'client', 'request', 'first', 'last', 'why, for example', 'fix'].map((name) =>
+  const columns = ['pod', 'lost', 'how', 'client', 'request', 'first', 'last', 'why, for example'].map((name) =>
     ['lost', 'first', 'last'].includes(name) ? number(name) : text(name),
   )
   return table(`Lost requests, in seconds after the ${noun} began`, columns, rows)
