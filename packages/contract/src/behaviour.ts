@@ -13,6 +13,7 @@ export const needs = {
   signal: 'no signal for handlers',
   endpoints: 'no control endpoints',
   watch: 'takes no server',
+  handlers: 'does not learn when a handler ends',
   websocket: 'WebSockets are not part of it',
   fastify: 'about Fastify alone',
   middleware: 'about middleware alone',

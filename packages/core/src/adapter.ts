@@ -4,7 +4,8 @@ import { Drain, type WatchOptions } from './drain.js'
 import { defaultPaths, type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoint-options.js'
 import { answerer, type Handler } from './endpoints.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
-import { fail, knownKeys, plainObject } from './validate.js'
+import { type MetricsSource, scraper } from './scrape.js'
+import { fail, knownKeys, method, plainObject } from './validate.js'
 
 /** The options of every adapter: those of the drain and those of the control endpoints. */
 export interface AdapterOptions extends DrainOptions, EndpointOptions {
@@ -17,6 +18,11 @@ export interface AdapterOptions extends DrainOptions, EndpointOptions {
    */
   controlPort?: number
   /**
+   * What `/metrics` shows on the control port, as prom-client's `register`; to the very end, so that a scrape sees the drain.
+   * @default none
+   */
+  metrics?: MetricsSource
+  /**
    * A unix socket for the hook without network, `podrain-prestop`: the path, or `true` for /tmp/podrain.sock. Whoever may
    * write to the file may drain; that is the user of this process.
    * @default none
@@ -24,7 +30,7 @@ export interface AdapterOptions extends DrainOptions, EndpointOptions {
   controlSocket?: string | boolean
 }
 
-const ownOptionNames = ['drain', 'controlPort', 'controlSocket'] as const
+const ownOptionNames = ['drain', 'controlPort', 'metrics', 'controlSocket'] as const
 
 export interface Attachment {
   readonly drain: Drain
@@ -47,9 +53,13 @@ export interface Attachment {
  */
 export function attach(options: AdapterOptions = {}, server?: { server: Server } & WatchOptions): Attachment {
   plainObject('options', options)
-  const { drain: shared, controlPort, controlSocket = false, ...rest } = options
+  const { drain: shared, controlPort, metrics, controlSocket = false, ...rest } = options
   knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, ...ownOptionNames])
   checkControl(controlPort, controlSocket)
+  if (metrics !== undefined) method('metrics', metrics, 'metrics')
+  if (metrics !== undefined && controlPort === undefined) {
+    throw new TypeError('Option `metrics` is for the control port: set `controlPort`, or serve them in the application')
+  }
   if ('token' in rest && rest.token === undefined) {
     // A variable that is not set must not open the door.
     throw new TypeError(
@@ -80,7 +90,11 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
     }
   }
   const releases: (() => void)[] = []
-  if (controlPort !== undefined) releases.push(listenForControl(drain, answerControl, { port: controlPort }))
+  if (controlPort !== undefined) {
+    const scrape: Handler = metrics === undefined ? () => false : scraper(metrics, drain.logger)
+    const onPort: Handler = (...exchange) => answerControl(...exchange) || scrape(...exchange)
+    releases.push(listenForControl(drain, onPort, { port: controlPort }))
+  }
   if (controlSocket !== false) {
     // Behind a file nobody needs a token, and the hook knows no other paths.
     const handle = answerer(drain, { ...endpoints, paths: defaultPaths, tokens: [] })

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { performance } from 'node:perf_hooks'
 import type { Logger } from './log.js'
 import { routeOf } from './request.js'
 import type { Refusal } from './states.js'
@@ -51,7 +52,7 @@ export class Admission {
 
   #refuse(request: IncomingMessage, endpoint: Refusal['endpoint'], why: string): false {
     this.#onRefusal({ endpoint, why })
-    const now = Date.now()
+    const now = performance.now()
     if (now - (this.#spokeAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= quietly) {
       this.#spokeAt.set(endpoint, now)
       const from = request.socket.remoteAddress ?? 'an unknown address'

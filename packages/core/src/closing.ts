@@ -19,6 +19,8 @@ export interface Closing {
   readonly onClose: Hooks
   /** Settles when the `onDrain` hooks have ended. */
   readonly announced: Promise<unknown>
+  /** Whether another process of the pod goes on, and will see to what the kernel holds. */
+  readonly outlived: boolean
 }
 
 /** What the closing adds to the report. */
@@ -29,7 +31,7 @@ export type Closed = Pick<DrainReport, 'forced' | 'unfinishedTasks' | 'hooks' | 
  * step still needs some.
  */
 export async function close(parts: Closing): Promise<Closed> {
-  const { clock, budget, traffic, tasks, frameworks, onClose, announced } = parts
+  const { clock, budget, traffic, tasks, frameworks, onClose, announced, outlived } = parts
   const begun = clock.now()
   const { addresses } = traffic.servers
   const half = (): (() => number) => {
@@ -56,7 +58,7 @@ export async function close(parts: Closing): Promise<Closed> {
     within(clock, budget.left / 2, announced),
   ])
   const hooks = [...closed, ...(await onClose.runNewestFirst(() => budget.left))]
-  const undeliveredBytes = await delivered(clock, addresses, () => budget.left)
+  const undeliveredBytes = outlived ? 0 : await delivered(clock, addresses, () => budget.left)
   return { forced, unfinishedTasks, hooks, undeliveredBytes }
 }
 

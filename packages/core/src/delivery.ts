@@ -16,6 +16,9 @@ const listening = '0A'
 /** … and FIN_WAIT1, LAST_ACK, CLOSING: our FIN is sent and not acknowledged. It counts as a byte, but is none of a response. */
 const finSent = ['04', '09', '0B']
 
+/** Where a server listened. */
+export type Listened = Pick<AddressInfo, 'port' | 'family'>
+
 /**
  * Waits until the kernel holds no more bytes of ours for any client.
  *
@@ -27,7 +30,7 @@ const finSent = ['04', '09', '0B']
  * @param left Milliseconds that may be waited, asked again each time.
  * @returns The bytes that were still not taken when the time ran out.
  */
-export async function delivered(clock: Clock, addresses: readonly AddressInfo[], left: () => number): Promise<number> {
+export async function delivered(clock: Clock, addresses: readonly Listened[], left: () => number): Promise<number> {
   if (addresses.length === 0) return 0
   let bytes: number | undefined
   let took = 0
@@ -47,7 +50,7 @@ export async function delivered(clock: Clock, addresses: readonly AddressInfo[],
   return 0
 }
 
-async function queuedBytes(addresses: readonly AddressInfo[]): Promise<number | undefined> {
+async function queuedBytes(addresses: readonly Listened[]): Promise<number | undefined> {
   const ports = addresses.map(({ port }) => port)
   // A socket for IPv6 has its IPv4 clients in the table of IPv6, too.
   const paths = new Set(addresses.map(({ family }) => (family === 'IPv4' ? '/proc/net/tcp' : '/proc/net/tcp6')))

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Handler } from './endpoints.js'
 import { describe, type Hook, type HookOptions, Hooks } from './hooks.js'
@@ -7,7 +8,7 @@ import { budgetLine, type Logger, progressLine } from './log.js'
 import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { checkKeepAlive } from './presets.js'
 import type { DrainReport } from './report.js'
-import type { DrainEvents, DrainState, DrainStatus, Refusal, StartOptions } from './states.js'
+import type { DrainEvents, DrainState, DrainStatus, PrestopOptions, Refusal, StartOptions } from './states.js'
 import { type TaskOptions, Tasks } from './tasks.js'
 import { Termination } from './termination.js'
 import { Traffic } from './traffic.js'
@@ -50,13 +51,14 @@ export class Drain extends EventEmitter<DrainEvents> {
       quiet: settle.quiet,
       ramp: settle.min,
       onIdle: look,
+      onAbandoned: (handling, name) => this.#tasks.abandoned.add(handling, name),
       onListening: (server) => {
         if (!this.#introduced) logger.info(budgetLine(this.#options))
         this.#introduced = true
         checkKeepAlive(server, behind, logger)
       },
     })
-    this.#tasks = new Tasks(clock, logger, look)
+    this.#tasks = new Tasks(clock, logger, hookTimeout, look)
     this.#onDrain = new Hooks('onDrain', clock, logger, hookTimeout)
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
     this.#onClose = new Hooks('onClose', clock, logger, hookTimeout)
@@ -70,6 +72,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       onClose: this.#onClose,
       frameworks: this.#frameworks,
       onState: (state, previous) => this.#tell('state', state, previous),
+      onCommit: (how) => this.#tell('commit', how),
       progress: () => this.#progress(),
     })
     // Now, not at listen(): a signal while the application still starts must not kill it half-way.
@@ -85,6 +88,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     })
     void this.#termination.report.then((report) => {
       this.#unregister()
+      this.#traffic.servers.release()
       this.#tell('report', report)
     })
   }
@@ -162,6 +166,14 @@ export class Drain extends EventEmitter<DrainEvents> {
     this.#traffic.exclude(request, response)
   }
 
+  /**
+   * Says what a handler returned for a response, so that the drain can wait for a handler whose client has gone, for up to
+   * `hookTimeout`: it still uses what the `onClose` hooks close. Costs nothing but a field until a client goes.
+   */
+  handling(response: ServerResponse | Http2ServerResponse, handling: unknown): void {
+    this.#traffic.handling(response, handling)
+  }
+
   /** A control endpoint has refused a caller. */
   refused(refusal: Refusal): void {
     this.#tell('refused', refusal)
@@ -194,12 +206,11 @@ export class Drain extends EventEmitter<DrainEvents> {
    * What `/prestop` does: drains, but neither closes nor exits. Any number of callers join the same drain. If no signal
    * has followed once the grace period is over, nobody is terminating this pod, and it serves again.
    *
-   * @param gone Aborts when the caller does not wait any longer. That changes nothing for the drain.
    * @returns A promise that resolves once load balancers have stopped sending and all requests are answered, or when
    * the rest of the budget is needed for closing.
    */
-  prestop(gone?: AbortSignal): Promise<void> {
-    return this.#termination.prestop(gone)
+  prestop(options: PrestopOptions = {}): Promise<void> {
+    return this.#termination.prestop(options)
   }
 
   /** Drains and closes. Further calls join the first. It does not exit the process: that is for the signals. */
@@ -214,7 +225,7 @@ export class Drain extends EventEmitter<DrainEvents> {
   async dispose(): Promise<void> {
     if (this.committed || this.state === 'closed') return
     this.#unregister()
-    this.#traffic.servers.release()
+    this.#traffic.servers.release() // before the hooks: from now on nothing is counted
     await this.#termination.dispose()
   }
 

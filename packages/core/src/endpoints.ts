@@ -9,6 +9,7 @@ import {
   resolveEndpoints,
 } from './endpoint-options.js'
 import { routeOf } from './request.js'
+import { joinPrimary } from './worker.js'
 
 /** Answers the request and says so, or leaves it to the application. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => boolean
@@ -31,6 +32,7 @@ export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
   const { paths, checks, checkTimeout, readyzWhileDraining, tokens } = options
   const readiness = new Checks(checks, checkTimeout, drain.logger)
   const admission = new Admission(tokens, drain.logger, (refusal) => drain.refused(refusal))
+  const prestop = joinPrimary(drain) ?? ((gone: AbortSignal) => drain.prestop({ gone }))
   let waiting = 0
 
   const answers: Record<keyof EndpointPaths, Answer> = {
@@ -57,7 +59,7 @@ export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
       waiting++
       const gone = new AbortController()
       response.on('close', () => gone.abort())
-      void drain.prestop(gone.signal).then(() => {
+      void prestop(gone.signal).then(() => {
         waiting--
         send(request, response, 200, drain.status())
       })

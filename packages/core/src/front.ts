@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 
 // biome-ignore lint/suspicious/noExplicitAny: of any event
-type Listener = (...args: any[]) => void
+type Listener = (...args: any[]) => unknown
 
 /**
  * Calls a listener before those of the application, and only beside them: ours alone would change what Node does (an
@@ -23,13 +23,17 @@ export function precede(server: EventEmitter, event: string, listener: Listener)
   }
 }
 
+type First = (...args: never[]) => boolean
+type Last = (result: unknown, ...args: never[]) => void
+
 /**
  * Puts a listener in the place of the application's, which are called unless it returns true.
+ * @param last gets what each of them returns
  * @returns the way to undo it
  */
-export function standBefore(server: EventEmitter, event: string, first: (...args: never[]) => boolean): () => void {
+export function standBefore(server: EventEmitter, event: string, first: First, last: Last): () => void {
   let behind: Listener[] = []
-  let dispatch = dispatcher(first, behind)
+  let dispatch = dispatcher(first, behind, last)
   const stop = onChange(server, event, () => {
     const listeners = server.rawListeners(event) as Listener[]
     const others = listeners.filter((listener) => listener !== dispatch)
@@ -37,7 +41,7 @@ export function standBefore(server: EventEmitter, event: string, first: (...args
     if (behind.length > 0 && !listeners.includes(dispatch)) {
       // Somebody took it off to call it himself. What is behind it stays there, or the two would call each other.
       behind = []
-      dispatch = dispatcher(first, behind)
+      dispatch = dispatcher(first, behind, last)
     }
     behind.push(...others)
     for (const listener of others) server.removeListener(event, listener)
@@ -50,10 +54,18 @@ export function standBefore(server: EventEmitter, event: string, first: (...args
   }
 }
 
-function dispatcher(first: (...args: never[]) => boolean, behind: readonly Listener[]): Listener {
+/** What the listeners return goes back to the emitter, which looks at it under `captureRejections`. */
+function dispatcher(first: First, behind: readonly Listener[], last: Last): Listener {
   return function (this: unknown, ...args) {
-    if (first(...(args as never[]))) return
-    for (const listener of behind) listener.apply(this, args)
+    if (first(...(args as never[]))) return undefined
+    let result: unknown
+    for (const listener of behind) {
+      const one = listener.apply(this, args)
+      if (one === undefined) continue
+      last(one, ...(args as never[]))
+      result = result === undefined ? one : Promise.all([result, one])
+    }
+    return result
   }
 }
 

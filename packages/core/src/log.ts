@@ -8,19 +8,75 @@ export interface Logger {
   error(message: string): void
 }
 
-const silent: Logger = { info() {}, warn() {}, error() {} }
+/** How the report is written: a sentence, or a line of JSON for a collector that reads such lines. */
+export type ReportFormat = 'text' | 'json'
 
-/** The logger to use for the option as given, with every line marked as ours. */
-export function namedLogger(logger: Logger | false): Logger {
+/** A logger with every line marked as ours, which also knows how to write the report. */
+export interface DrainLogger extends Logger {
+  /** One line; an error unless the drain was clean. */
+  report(report: DrainReport): void
+}
+
+/** What pino's loggers have and no other: they take fields before the message. */
+interface Pino {
+  bindings(): object
+  info(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+const silent: DrainLogger = { info() {}, warn() {}, error() {}, report() {} }
+
+/**
+ * The logger to use for the option as given.
+ * @param worker the name of this one among others
+ */
+export function namedLogger(logger: Logger | false, worker?: string, format: ReportFormat = 'text'): DrainLogger {
   if (logger === false) return silent
-  const write = (level: keyof Logger) => (message: string) => {
+  const name = worker === undefined ? 'podrain' : `podrain (${worker})`
+  const attempt = (write: () => void): void => {
     try {
-      logger[level](`podrain: ${message}`)
+      write()
     } catch {
       // A logger that is closed already must not keep the process from ending well.
     }
   }
-  return { info: write('info'), warn: write('warn'), error: write('error') }
+  const write = (level: keyof Logger) => (message: string) => attempt(() => logger[level](`${name}: ${message}`))
+  return {
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    report(report) {
+      const level = report.clean ? 'info' : 'error'
+      const message = `${name}: ${reportLine(report)}`
+      attempt(() => {
+        if (isPino(logger)) logger[level]({ drain: fieldsOf(report) }, message)
+        else logger[level](format === 'json' ? JSON.stringify({ message, drain: fieldsOf(report) }) : message)
+      })
+    },
+  }
+}
+
+function isPino(logger: unknown): logger is Pino {
+  return typeof (logger as Partial<Pino>).bindings === 'function'
+}
+
+/** The report as JSON has it: errors in words, times in whole milliseconds. */
+function fieldsOf(report: DrainReport): object {
+  return {
+    ...report,
+    durationMs: Math.round(report.durationMs),
+    settleMs: Math.round(report.settleMs),
+    hooks: report.hooks.map(({ error, ...hook }) => ({
+      ...hook,
+      durationMs: Math.round(hook.durationMs),
+      ...(error === undefined ? {} : { error: messageOf(error) }),
+    })),
+    ...(report.error === undefined ? {} : { error: messageOf(report.error) }),
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : inspect(error)
 }
 
 export function seconds(ms: number): string {
@@ -66,15 +122,14 @@ export function progressLine(status: {
 }
 
 /** The report in one line. */
-export function reportLine(report: DrainReport): string {
+function reportLine(report: DrainReport): string {
   const parts = [`drained in ${seconds(report.durationMs)} after ${report.reason}`]
   if (report.forced.length > 0) parts.push(`cut ${report.forced.length} in flight: ${list(report.forced)}`)
   if (report.unfinishedTasks.length > 0) parts.push(`left unfinished: ${report.unfinishedTasks.join(', ')}`)
   const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')
   if (failed.length > 0) parts.push(`hooks: ${failed.map((hook) => `${hook.name} ${hook.outcome}`).join(', ')}`)
   if (report.undeliveredBytes > 0) parts.push(`${report.undeliveredBytes} bytes not taken by their clients`)
-  if (report.error !== undefined)
-    parts.push(`uncaught: ${report.error instanceof Error ? report.error.message : inspect(report.error)}`)
+  if (report.error !== undefined) parts.push(`uncaught: ${messageOf(report.error)}`)
   if (report.clean) parts.push('nothing forced')
   return parts.join('; ')
 }

@@ -1,7 +1,7 @@
 import type { Budget } from './budget.js'
 import type { ResolvedOptions } from './options.js'
-import type { StartOptions } from './states.js'
 import type { Tasks } from './tasks.js'
+import type { Commitment } from './termination.js'
 import type { Traffic } from './traffic.js'
 
 /** How often a draining server is looked at, in milliseconds: most of what it waits for sends no event. */
@@ -45,7 +45,7 @@ export class Lookout {
   }
 
   /** @param commitment Undefined while the drain is tentative. */
-  look(budget: Budget, commitment: Required<StartOptions> | undefined): void {
+  look(budget: Budget, commitment: Commitment | undefined): void {
     this.stop()
     const turn = this.#turn
     const { clock, gracePeriod, progress } = this.#on.options

@@ -1,8 +1,10 @@
 import { type Clock, systemClock } from './clock.js'
-import { type Logger, namedLogger } from './log.js'
+import { workerName } from './link.js'
+import { type DrainLogger, type Logger, namedLogger, type ReportFormat } from './log.js'
 import { type Behind, presets } from './presets.js'
-import { type ExitSource, nodeProcess, type Signal, supportedSignals } from './signals.js'
+import { type ExitSource, type Signal, supportedSignals } from './signals.js'
 import { boolean, duration, fail, knownKeys, method, plainObject } from './validate.js'
+import { processOfWorker } from './worker.js'
 
 /** How long a drain waits for the load balancers to stop sending. It is over when `min` has passed, no request
  * arrived for `quiet`, and nothing is in flight. */
@@ -42,8 +44,10 @@ export interface DrainOptions {
   errors?: boolean
   /** Milliseconds between two lines that say what is still open; `false` for none. @default 5000 */
   progress?: number | false
-  /** Where lines go; `false` for nowhere. @default console */
+  /** Where lines go; `false` for nowhere. To pino the report goes with its fields. @default console */
   logger?: Logger | false
+  /** Whether the report is a sentence, or a line of JSON with the sentence and all fields. @default 'text' */
+  reportFormat?: ReportFormat
   /** The source of time. For tests. @default the monotonic clock of the process */
   clock?: Clock
   /** The source of signals and fatal errors, and the way to exit. For tests. @default the process, through close-with-grace */
@@ -63,7 +67,7 @@ export interface ResolvedOptions {
   readonly signals: readonly Signal[]
   readonly errors: boolean
   readonly progress: number | false
-  readonly logger: Logger
+  readonly logger: DrainLogger
   readonly clock: Clock
   readonly process: ExitSource
 }
@@ -81,6 +85,7 @@ export const drainOptionNames: readonly (keyof DrainOptions)[] = [
   'errors',
   'progress',
   'logger',
+  'reportFormat',
   'clock',
   'process',
 ]
@@ -105,8 +110,9 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     errors = signals !== false,
     progress = 5000,
     logger = console,
+    reportFormat = 'text',
     clock = systemClock,
-    process = nodeProcess,
+    process = processOfWorker(),
   } = options
   plainObject('settle', settle)
   knownKeys('option of `settle`', settle, ['min', 'quiet'])
@@ -123,6 +129,9 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   if (progress !== false) duration('progress', progress)
   boolean('errors', errors)
   if (logger !== false) for (const name of ['info', 'warn', 'error'] as const) method('logger', logger, name)
+  if (reportFormat !== 'text' && reportFormat !== 'json') {
+    fail(TypeError, "Expected `reportFormat` to be 'text' or 'json'", reportFormat)
+  }
   for (const name of ['now', 'after'] as const) method('clock', clock, name)
   method('process', process, 'register')
   if (signals !== false) checkSignals(signals)
@@ -140,7 +149,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     signals: signals === false ? [] : signals,
     errors,
     progress,
-    logger: namedLogger(logger),
+    logger: namedLogger(logger, workerName(), reportFormat),
     clock,
     process,
   }

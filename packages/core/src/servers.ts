@@ -18,6 +18,8 @@ export interface ServerEvents {
   handshake(): void
   /** A request over HTTP/1. */
   request(request: IncomingMessage, response: ServerResponse): void
+  /** What a listener of the application returned for a request. */
+  handled(response: ServerResponse, result: unknown): void
   /** The connection is given to the application: `Upgrade` or CONNECT. */
   upgrade(request: IncomingMessage, socket: Socket): void
   session(session: ServerHttp2Session): void
@@ -88,10 +90,15 @@ export class Servers {
     const known = this.#servers.get(server)
     if (answer && known) {
       known.front()
-      known.front = standBefore(server, 'request', (request: IncomingMessage, response: ServerResponse) => {
-        this.#events.request(request, response)
-        return answer(request, response)
-      })
+      known.front = standBefore(
+        server,
+        'request',
+        (request: IncomingMessage, response: ServerResponse) => {
+          this.#events.request(request, response)
+          return answer(request, response)
+        },
+        (result, _request: IncomingMessage, response: ServerResponse) => this.#events.handled(response, result),
+      )
     }
   }
 

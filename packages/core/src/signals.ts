@@ -39,6 +39,11 @@ export interface ExitListener {
 export interface ExitSource {
   /** Returns the function that takes the listener away. */
   register(listener: ExitListener): () => void
+  /**
+   * Whether another process of the pod goes on after this one, so that the kernel can still send what it holds.
+   * @default false
+   */
+  readonly outlived?: boolean
 }
 
 /**

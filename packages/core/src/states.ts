@@ -11,6 +11,8 @@ export type DrainState = 'serving' | 'draining' | 'closing' | 'closed'
 export interface DrainEvents {
   /** The state changed: the new one, the old one. */
   state: [state: DrainState, previous: DrainState]
+  /** The process will end: what was passed to `start`, by the application or on a signal. Before the state changes. */
+  commit: [how: Readonly<StartOptions>]
   /** A caller of `/prestop` or `/drainz` was refused. */
   refused: [refusal: Refusal]
   /** The drain is over. */
@@ -43,4 +45,16 @@ export interface StartOptions {
   reason?: string
   /** Whether to wait for the load balancers; requests in flight and tasks are waited for in any case. @default true */
   settle?: boolean
+  /** Milliseconds in which it has to be closed, if that is less than is left of the budget. @default the budget */
+  within?: number
+}
+
+export interface PrestopOptions {
+  /** Aborts when the caller does not wait any longer. That changes nothing for the drain. */
+  gone?: AbortSignal
+  /**
+   * Whether it is the hook of the kubelet, which signals before its answer only when the grace period is spent.
+   * @default true
+   */
+  hook?: boolean
 }

@@ -1,3 +1,4 @@
+import { Abandoned } from './abandoned.js'
 import type { Clock } from './clock.js'
 import { describe } from './hooks.js'
 import type { Logger } from './log.js'
@@ -24,27 +25,34 @@ export class Tasks {
   readonly #logger: Logger
   readonly #onIdle: () => void
   readonly #tasks = new Set<Task>()
+  /** Handlers without a client, which are waited for as tasks are. */
+  readonly abandoned: Abandoned
   #waitedFor = 0
 
-  constructor(clock: Clock, logger: Logger, onIdle: () => void) {
+  /** @param patience Milliseconds that a handler is waited for after its client has gone */
+  constructor(clock: Clock, logger: Logger, patience: number, onIdle: () => void) {
     this.#clock = clock
     this.#logger = logger
     this.#onIdle = onIdle
+    this.abandoned = new Abandoned(clock, patience, onIdle)
   }
 
   /** How many there are to wait for. */
   get size(): number {
-    return this.#waitedFor
+    return this.#waitedFor + this.abandoned.size
   }
 
   /** Names of what is waited for. */
   get names(): string[] {
-    return [...this.#tasks].filter(({ overdue }) => !overdue).map(({ name }) => name)
+    return [...this.#tasks]
+      .filter(({ overdue }) => !overdue)
+      .map(({ name }) => name)
+      .concat(this.abandoned.names)
   }
 
   /** Names of what has not ended, waited for or not. */
   get unfinished(): string[] {
-    return [...this.#tasks].map(({ name }) => name)
+    return [...this.#tasks].map(({ name }) => name).concat(this.abandoned.names)
   }
 
   add(promise: PromiseLike<unknown>, { name = 'task', timeout }: TaskOptions): void {

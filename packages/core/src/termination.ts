@@ -2,17 +2,19 @@ import { setMaxListeners } from 'node:events'
 import { Budget } from './budget.js'
 import { type Closed, close } from './closing.js'
 import { describe, type Hooks } from './hooks.js'
-import { reportLine } from './log.js'
 import { Lookout } from './lookout.js'
 import type { ResolvedOptions } from './options.js'
 import { type DrainReport, reportOf } from './report.js'
 import type { ExitCause } from './signals.js'
-import type { DrainState, StartOptions } from './states.js'
+import type { DrainState, PrestopOptions, StartOptions } from './states.js'
 import type { Tasks } from './tasks.js'
 import type { Traffic } from './traffic.js'
 
 /** SIGTERM while the hook is pending: the kubelet kills 2 s later (`minimumGracePeriodInSeconds`). */
 const lastMoment = 1500
+
+/** That the process will end, and how. */
+export type Commitment = Required<Pick<StartOptions, 'reason' | 'settle'>>
 
 export interface TerminationOptions {
   readonly options: ResolvedOptions
@@ -23,6 +25,8 @@ export interface TerminationOptions {
   readonly onClose: Hooks
   readonly frameworks: Hooks
   readonly onState: (state: DrainState, previous: DrainState) => void
+  /** It is committed now. */
+  readonly onCommit: (how: StartOptions) => void
   /** A line about what is still open. */
   readonly progress: () => string
 }
@@ -38,10 +42,11 @@ export class Termination {
   #began = controller()
   #lastCall = controller()
   #budget: Budget | undefined
-  #commitment: Required<StartOptions> | undefined
+  #commitment: Commitment | undefined
   #error: unknown
   #announced: Promise<unknown> = Promise.resolve()
-  readonly #prestops = new Set<() => void>()
+  /** Those that wait until it has settled, and whether each is the hook. */
+  readonly #prestops = new Map<() => void, boolean>()
   /** Resolves when it is closed. */
   readonly report: Promise<DrainReport>
 
@@ -85,7 +90,7 @@ export class Termination {
   }
 
   /** Drains tentatively. Resolves when the wait is over, or when `gone` aborts. */
-  async prestop(gone?: AbortSignal): Promise<void> {
+  async prestop({ gone, hook = true }: PrestopOptions): Promise<void> {
     if (this.#state === 'serving') this.#begin('the preStop hook')
     if (this.#state !== 'draining' || gone?.aborted) return
     await new Promise<void>((resolve) => {
@@ -94,16 +99,20 @@ export class Termination {
         gone?.removeEventListener('abort', leave)
         resolve()
       }
-      this.#prestops.add(leave)
+      this.#prestops.set(leave, hook)
       gone?.addEventListener('abort', leave)
       this.look()
     })
   }
 
   /** Drains and closes. */
-  start({ reason = 'start()', settle = true }: StartOptions): Promise<DrainReport> {
-    if (this.#state === 'serving') this.#begin(reason)
+  start(how: StartOptions): Promise<DrainReport> {
+    const { reason = 'start()', settle = true, within } = how
+    const isFirst = !this.committed
     this.#commitment ??= { reason, settle }
+    if (isFirst) this.#parts.onCommit(how)
+    if (this.#state === 'serving') this.#begin(reason)
+    if (within !== undefined) this.#budget?.shortenTo(within)
     if (!settle) {
       this.#commitment.settle = false
       this.#traffic.hurry()
@@ -121,9 +130,9 @@ export class Termination {
       return this.start({ reason: 'an uncaught error', settle: this.#state !== 'serving' })
     }
     // The kubelet signals when the hook has answered or when the grace period is spent, and the hook has not answered.
-    const late = this.#prestops.size > 0
-    if (late) this.#budget?.shortenTo(lastMoment)
-    return this.start({ reason: cause.signal, settle: !late && cause.signal !== 'SIGINT' })
+    const late = [...this.#prestops.values()].includes(true)
+    if (late) return this.start({ reason: cause.signal, settle: false, within: lastMoment })
+    return this.start({ reason: cause.signal, settle: cause.signal !== 'SIGINT' })
   }
 
   /** Closes without waiting for anything, unless a drain is committed: that does so itself. */
@@ -175,11 +184,13 @@ export class Termination {
     this.#enter('closing')
     this.#lastCall.abort()
     const settleMs = budget.elapsed
-    const closed = await close({ ...this.#parts, clock: this.#options.clock, budget, announced: this.#announced })
+    const { clock, process } = this.#options
+    const outlived = process.outlived ?? false
+    const closed = await close({ ...this.#parts, clock, budget, announced: this.#announced, outlived })
     closed.hooks = [...this.#parts.onDrain.results, ...closed.hooks]
     this.#enter('closed')
     const report = this.#end(this.#commitment?.reason ?? '', settleMs, closed)
-    this.#options.logger[report.clean ? 'info' : 'error'](reportLine(report))
+    this.#options.logger.report(report)
   }
 
   #end(reason: string, settleMs: number, closed: Closed): DrainReport {
@@ -209,7 +220,7 @@ export class Termination {
   }
 
   #releasePrestops(): void {
-    for (const leave of [...this.#prestops]) leave()
+    for (const leave of [...this.#prestops.keys()]) leave()
   }
 }
 

@@ -1,5 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Http2ServerRequest, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type {
+  Http2ServerRequest,
+  Http2ServerResponse,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from 'node:http2'
 import type { Server as AnyServer, Socket } from 'node:net'
 import type { Carrier, OpenOnCarrier } from './carrier.js'
 import type { Clock } from './clock.js'
@@ -7,7 +13,7 @@ import { Connection, connectionOf, serverOf } from './connection.js'
 import type { Handler } from './endpoints.js'
 import { Ramp } from './ramp.js'
 import type { OpenRequest } from './report.js'
-import { isProbe } from './request.js'
+import { isProbe, routeOf } from './request.js'
 import { Servers } from './servers.js'
 import { Session, sessionOf } from './session.js'
 import { Tunnel } from './tunnel.js'
@@ -28,8 +34,20 @@ export interface TrafficOptions {
   readonly ramp: number
   /** Called, while draining, when a request ended and none is left in flight. */
   readonly onIdle: () => void
+  /** Called when a client has gone before its response, and the handler may still run. */
+  readonly onAbandoned: (handling: PromiseLike<unknown>, name: string) => void
   /** Called when a server that it watches listens. */
   readonly onListening: (server: AnyServer) => void
+}
+
+const kHandling: unique symbol = Symbol('podrain.handling')
+const kRequest: unique symbol = Symbol('podrain.request')
+
+interface Handled {
+  /** What the handler returned. */
+  [kHandling]?: PromiseLike<unknown>
+  /** The request, where it is not known of the response: on a stream. */
+  [kRequest]?: { readonly method?: string | undefined; readonly url?: string | undefined }
 }
 
 /** Counts the requests in flight on any number of servers, and leads their clients away while draining. */
@@ -45,6 +63,7 @@ export class Traffic {
       this.#handshakeAt = this.#options.clock.now()
     },
     request: (request, response) => this.count(request, response),
+    handled: (response, handling) => this.handling(response, handling),
     upgrade: (request, socket) => this.#upgrade(request, socket),
     session: (session) => {
       if (!sessionOf(session)) this.#open(session)
@@ -125,10 +144,20 @@ export class Traffic {
     if (session?.end(stream)) this.#leave(session)
   }
 
+  /** What the handler of a response has returned: kept on the response, and looked at if the client goes. */
+  handling(response: ServerResponse | Http2ServerResponse, handling: unknown): void {
+    if (typeof (handling as PromiseLike<unknown> | undefined)?.then !== 'function') return
+    const carrier: (ServerResponse | ServerHttp2Stream) & Handled = 'stream' in response ? response.stream : response
+    carrier[kHandling] = handling as PromiseLike<unknown>
+    if (carrier !== response) carrier[kRequest] = response.req
+    if (carrier.closed) this.#abandon(carrier)
+  }
+
   /** A response has closed. */
   release(carrier: Connection, response: ServerResponse): void
   release(carrier: Session, stream: ServerHttp2Stream): void
   release(carrier: Connection | Session, response: ServerResponse & ServerHttp2Stream): void {
+    this.#abandon(response)
     if (!carrier.end(response)) return
     this.inFlight--
     if (!this.#ramp.active) return
@@ -211,6 +240,14 @@ export class Traffic {
   #describe(begun: number): OpenOnCarrier[] {
     const now = this.#options.clock.now()
     return [...this.#carriers].flatMap((carrier) => carrier.open(now, begun)).sort((a, b) => b.ageMs - a.ageMs)
+  }
+
+  /** A response has closed: whoever wrote it may still be at work, if nobody read it to its end. */
+  #abandon(response: (ServerResponse | ServerHttp2Stream) & Handled): void {
+    const handling = response[kHandling]
+    if (handling === undefined || ('aborted' in response ? !response.aborted : response.writableFinished)) return
+    const request = 'req' in response ? response.req : response[kRequest]
+    this.#options.onAbandoned(handling, `${request?.method} ${routeOf({ url: request?.url })}`)
   }
 
   /** A request begins while draining. Returns when. */

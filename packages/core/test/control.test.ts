@@ -130,6 +130,34 @@ describe('with a control port', () => {
     expect(await once(child, 'exit')).toEqual([0, null])
   })
 
+  test('it shows metrics to the very end, of which the application’s port has none', async () => {
+    let scrapes = 0
+    const metrics = { contentType: 'text/plain; version=0.0.4', metrics: async () => `scrapes ${++scrapes}\n` }
+    const { drain, port, control } = await start(
+      { metrics },
+      (_request, response) => void response.writeHead(404).end(),
+    )
+    expect(await ask(control, '/metrics')).toMatchObject({ status: 200, body: 'scrapes 1\n' })
+    expect((await ask(control, '/metrics?x')).headers['content-type']).toBe('text/plain; version=0.0.4')
+    expect(await ask(control, '/metrics', { method: 'POST' })).toMatchObject({ status: 404 })
+    expect(await ask(port, '/metrics')).toMatchObject({ status: 404 })
+    const closing = gate()
+    drain.onClose(() => closing.opened)
+    const ended = drain.start()
+    await expect.poll(() => drain.state, { timeout: 5000 }).toBe('closing')
+    expect(await ask(control, '/metrics')).toMatchObject({ status: 200, body: 'scrapes 3\n' })
+    closing.open()
+    await ended
+  })
+
+  test('metrics that cannot be had are a 500 and a line in the log', async () => {
+    const metrics = { contentType: 'text/plain', metrics: () => Promise.reject(new Error('a collector failed')) }
+    const { log, control } = await start({ metrics })
+    expect(await ask(control, '/metrics')).toMatchObject({ status: 500 })
+    expect(log.matching(/^error podrain: no metrics: Error: a collector failed/)).toHaveLength(1)
+    expect(await ask(control, '/livez')).toMatchObject({ status: 200 })
+  })
+
   test('a drain that is over opens none', async () => {
     const drain = new Drain({ signals: false, logger: false })
     await drain.dispose()

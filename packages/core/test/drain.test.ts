@@ -1,7 +1,23 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { describe, expect, test, vi } from 'vitest'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { Drain, type DrainReport, drainServer } from '../src/index.js'
-import { ask, Client, FakeClock, FakeProcess, gate, Log, listen, type Pod, sayOk, serve, short } from './support.js'
+import {
+  ask,
+  Child,
+  Client,
+  FakeClock,
+  FakeProcess,
+  gate,
+  Log,
+  listen,
+  type Pod,
+  sayOk,
+  serve,
+  short,
+} from './support.js'
 
 async function start(options: object = {}): Promise<Pod & { clock: FakeClock; process: FakeProcess }> {
   const clock = new FakeClock()
@@ -175,6 +191,35 @@ describe('dispose()', () => {
     await first.dispose()
     expect(listeners()).toEqual(before)
   })
+
+  const ways = [
+    'never used',
+    'after requests',
+    'while it drains tentatively',
+    'after the hook was answered',
+    'with a task that has a timeout',
+    'after the whole way',
+  ]
+  const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  test.each(
+    ways.flatMap((way) => [
+      [way, 'its defaults', {}] as const,
+      [
+        way,
+        'a control port and socket',
+        { controlPort: 0, controlSocket: join(folder, `${way.replaceAll(' ', '-')}`) },
+      ] as const,
+    ]),
+  )(
+    '%s, with %s, leaves no listener, timer, socket or server, and the process ends by itself',
+    async (way, _, options) => {
+      const child = new Child({ way, options }, 'leaves.mjs')
+      expect(await child.exit).toEqual([0, null])
+      expect(JSON.parse(child.lines.at(-1) ?? '')).toEqual({ more: [], less: [] })
+      expect(readdirSync(folder)).toEqual([])
+    },
+  )
 
   test('leaves nothing on the server but its request listeners', async () => {
     const server = createServer(sayOk)

@@ -434,11 +434,11 @@ describe('drain.prestop()', () => {
   test('returns when its caller is gone, and the drain goes on', async () => {
     const { drain, clock } = await start()
     const gone = new AbortController()
-    const call = drain.prestop(gone.signal)
+    const call = drain.prestop({ gone: gone.signal })
     gone.abort()
     await call
     expect(drain.state).toBe('draining')
-    await drain.prestop(AbortSignal.abort())
+    await drain.prestop({ gone: AbortSignal.abort() })
     clock.advance(1100)
     await drain.prestop()
     expect(drain.committed).toBe(false)

@@ -230,7 +230,9 @@ describe('the twenty-five', () => {
     const asking = Promise.all([keepAsking(child), keepAsking(child)])
     const exit = await terminate(child, 2000)
     for (const answers of await asking) {
-      expect(new Set(answers.slice(0, -1))).toEqual(new Set(['200']))
+      expect(new Set(answers.slice(0, -2))).toEqual(new Set(['200']))
+      // What the kernel has accepted in that instant and Node has not, it resets: that client is refused in another way.
+      expect(['200', 'ECONNRESET']).toContain(answers.at(-2))
       expect(answers.at(-1)).toBe('ECONNREFUSED')
     }
     expect(exit).toEqual([0, null])
@@ -455,5 +457,49 @@ describe('traps', () => {
     expect(child.lines).toContainEqual(expect.stringMatching(/after SIGTERM; nothing forced/))
     expect(exit).toEqual([0, null])
     return { saw: 'the report is written before the exit', exit }
+  })
+
+  scenario('e', 'several processes in one pod (`cluster`), and one hook that reaches one of them', async () => {
+    const child = new Child({ workers: 3 }, 'cluster.mjs')
+    await child.listening()
+    const request = await held(child, '/hold')
+    const hooks = Promise.all([1, 2, 3].map(() => hook(child.port)))
+    await expect.poll(() => child.lines.filter((line) => line === 'worker draining').length).toBe(3)
+    const probes = await Promise.all([1, 2, 3].map(() => ask(child.port, '/readyz')))
+    expect(probes.map(({ status }) => status)).toEqual([503, 503, 503])
+    child.tell('answer')
+    expect(await request.answer).toBe('200 at last')
+    expect((await hooks).map(({ status }) => status)).toEqual([200, 200, 200])
+    const exit = await terminate(child)
+    expect(exit).toEqual([0, null])
+    return { saw: 'all answer, none is ready; the hook is answered after the last request of any of them', exit }
+  })
+
+  for (const [way, jump] of [
+    ['forward', 3_600_000],
+    ['back', -3_600_000],
+  ] as const) {
+    scenario(way === 'forward' ? 'f' : 'g', `the wall clock is set an hour ${way} while it drains`, async () => {
+      const child = await start({ clockJumps: jump, options: { terminationGracePeriodSeconds: 30 } })
+      const request = await held(child)
+      const exiting = terminate(child)
+      await draining(child)
+      expect(await keepAsking(child, 20)).toEqual(Array.from({ length: 20 }, () => '200'))
+      child.tell('answer')
+      expect(await request.answer).toBe('200 at last')
+      const exit = await exiting
+      expect(exit).toEqual([0, null])
+      return { saw: 'neither cut nor kept: every time is of the monotonic clock', exit }
+    })
+  }
+
+  scenario('h', 'what had to be cut', async () => {
+    const child = await start({ options: { terminationGracePeriodSeconds: 2 } })
+    const request = await held(child, '/silent')
+    const exit = await terminate(child, 2000)
+    expect(exit).toEqual([1, null])
+    expect(await request.answer).toBe('ECONNRESET')
+    expect(child.lines).toContainEqual(expect.stringMatching(/cut 1 in flight: GET \/silent/))
+    return { saw: 'a reset; the log names the request', exit }
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ask, Client, FakeClock, gate, type Pod, sayOk, serve, turns } from './support.js'
+import type { AdapterOptions, DrainReport } from '../src/index.js'
+import { ask, Client, FakeClock, FakeProcess, gate, type Log, type Pod, sayOk, serve, turns } from './support.js'
 
 const slow = {
   terminationGracePeriodSeconds: 30,
@@ -295,6 +296,43 @@ describe('the log', () => {
     void drain.start()
     clock.advance(20_000)
     expect(log.matching(/draining/)).toHaveLength(1)
+  })
+})
+
+describe('the report', () => {
+  async function ended(options: AdapterOptions): Promise<{ log: Log; report: DrainReport }> {
+    const { drain, log } = await serve(sayOk, options)
+    drain.onClose(() => Promise.reject(new Error('gone away')), { name: 'pool' })
+    return { log, report: await drain.start({ reason: 'a test' }) }
+  }
+
+  test('is one sentence in the log', async () => {
+    const { log } = await ended({})
+    expect(log.lines.at(-1)).toMatch(/^error podrain: drained in \d\.\d s after a test; hooks: pool failed$/)
+  })
+
+  test('is one line of JSON with the sentence and every field, with reportFormat: ‘json’', async () => {
+    const { log, report } = await ended({ reportFormat: 'json' })
+    const line = log.lines.at(-1) ?? ''
+    expect(line).not.toContain('\n')
+    expect(JSON.parse(line.slice('error '.length))).toEqual({
+      message: expect.stringMatching(/^podrain: drained in \d\.\d s after a test; hooks: pool failed$/),
+      drain: {
+        ...report,
+        durationMs: Math.round(report.durationMs),
+        settleMs: Math.round(report.settleMs),
+        hooks: [{ name: 'pool', outcome: 'failed', durationMs: expect.any(Number), error: 'gone away' }],
+      },
+    })
+  })
+
+  test('says what error was uncaught, in words', async () => {
+    const process = new FakeProcess()
+    const { log } = await serve(sayOk, { reportFormat: 'json', signals: ['SIGTERM'], process })
+    expect(await process.crash(new TypeError('x is not a function'))).toBe(false)
+    expect(JSON.parse(log.lines.at(-1)?.slice('error '.length) ?? '')).toMatchObject({
+      drain: { reason: 'an uncaught error', error: 'x is not a function', clean: false },
+    })
   })
 })
 

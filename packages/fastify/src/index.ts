@@ -31,6 +31,14 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
     if (handle(request.raw, reply.raw)) reply.hijack()
     else done()
   })
+  app.addHook('onRoute', (route) => {
+    const { handler } = route
+    route.handler = function podrainHandler(request, reply) {
+      const handling = handler.call(this, request, reply)
+      drain.handling(reply.raw, handling)
+      return handling
+    }
+  })
   // Closed by hand, as tests do: let go of the process. During a drain this does nothing.
   app.addHook('onClose', async () => {
     if (!options.drain) await drain.dispose()

@@ -359,7 +359,12 @@ describe('the log', () => {
     await drain.start()
     const lines = `${stream.read()}`
     expect(lines).toContain('"msg":"podrain: draining because of start()')
-    expect(lines).toContain('nothing forced')
+    const report = lines.split('\n').find((line) => line.includes('nothing forced'))
+    expect(JSON.parse(report ?? '')).toMatchObject({
+      level: 30,
+      msg: expect.stringMatching(/^podrain: drained in .*; nothing forced$/),
+      drain: { reason: 'start()', clean: true, forced: [], hooks: [{ name: 'fastify.close()', outcome: 'ok' }] },
+    })
   })
 
   test('is whole when the process has exited, also where a worker thread writes it', async () => {

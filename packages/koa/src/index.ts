@@ -33,9 +33,13 @@ export interface DrainMiddleware {
 export function drain(options: AdapterOptions = {}): DrainMiddleware {
   const { drain, handle, watch } = attach(options)
   async function drainMiddleware(context: KoaContext, next: () => Promise<unknown>): Promise<unknown> {
-    if (!handle(context.req, context.res)) return next()
-    context.respond = false // answered on the response itself
-    return undefined
+    if (handle(context.req, context.res)) {
+      context.respond = false // answered on the response itself
+      return undefined
+    }
+    const handling = next()
+    drain.handling(context.res, handling)
+    return handling
   }
   return Object.assign(drainMiddleware, { drain, watch })
 }

@@ -54,7 +54,7 @@ const help = {
 } as const
 
 /**
- * Registers metrics of a drain with prom-client. Its registry is then read as usual; on a `controlPort` nothing serves it.
+ * Registers metrics of a drain with prom-client. Its registry is then read as usual, or by the options `controlPort` and `metrics`.
  *
  * @example
  * promMetrics(drain, promClient)

@@ -33,6 +33,23 @@ async function busy(drain: Drain, url: string): Promise<{ answered: Promise<unkn
 }
 
 describe('with prom-client', () => {
+  test('on a control port the registry is scraped as it is', async () => {
+    const registry = new Registry()
+    const lines: string[] = []
+    const logger = { info: (line: string) => void lines.push(line), warn() {}, error() {} }
+    const drain = drainServer(createServer(), { ...quick, logger, controlPort: 0, metrics: registry })
+    onTestFinished(() => drain.dispose())
+    promMetrics(drain, promClient, { registry })
+    await expect.poll(() => lines).toContainEqual(expect.stringContaining('control endpoints on port'))
+    const port = lines
+      .find((line) => line.includes('control endpoints'))
+      ?.split(' ')
+      .at(-1)
+    const { status, body } = await send(`http://127.0.0.1:${port}/metrics`)
+    expect(status).toBe(200)
+    expect(body).toContain('podrain_state{state="serving"} 1')
+  })
+
   test('a scrape shows the state, what is open, and who was refused', async () => {
     const { drain, url, answer } = await serve()
     const registry = new Registry()

@@ -73,6 +73,24 @@ export const serving = room('While load balancers still send', [], {
     await end
   },
 
+  'a handler whose client has gone is waited for, as it still uses what is closed at the end': [
+    'inFlight',
+    'handlers',
+    async (stage) => {
+      await stage.hold()
+      stage.hangUp()
+      await stage.noneInFlight()
+      let ended = false
+      const end = stage.endsClean().then(() => {
+        ended = true
+      })
+      await new Promise((resolve) => setTimeout(resolve, stage.terms.settle * 4))
+      assert(!ended, 'it has ended under the handler')
+      stage.release()
+      await end
+    },
+  ],
+
   'told to end twice, it ends once': async (stage) => {
     const answer = stage.ask('/held')
     await stage.arrived

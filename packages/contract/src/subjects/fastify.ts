@@ -60,7 +60,7 @@ export function listenWith(app: FastifyInstance) {
 
 export const fastifySubjects: readonly Subject[] = Object.entries(transports).map(([name, { has, options }]) => ({
   name: `Fastify 5 (${name})`,
-  has: [...has, ...abilities, 'fastify'],
+  has: [...has, ...abilities, 'handlers', 'fastify'],
   async start(application) {
     let drain: Drain | undefined
     const app = await build(application, options(application), async (scope) => {

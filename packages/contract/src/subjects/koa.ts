@@ -67,7 +67,7 @@ const transports: Record<string, { has: readonly Need[]; create: (handler: Handl
 
 export const koaSubjects: readonly Subject[] = Object.entries(transports).map(([name, { has, create }]) => ({
   name,
-  has: [...has, ...abilities, 'middleware'],
+  has: [...has, ...abilities, 'handlers', 'middleware'],
   start(application) {
     const Koa = versions[name.slice(0, 'Koa 0'.length)] as typeof koa3
     const { mount = 'first' } = application

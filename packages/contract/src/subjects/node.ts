@@ -58,7 +58,7 @@ function send(response: ServerResponse, reply: Reply): void {
 
 export const nodeSubjects: readonly Subject[] = Object.entries(servers).map(([name, { has, create }]) => ({
   name,
-  has: [...has, ...abilities],
+  has: [...has, ...abilities, 'handlers'],
   start(application): Running {
     const server = create(application)
     serve(server, application)

@@ -1,0 +1,53 @@
+import type { Clock } from './clock.js'
+
+interface Handler {
+  readonly name: string
+  readonly since: number
+}
+
+/**
+ * Handlers that still run though their client has gone. Nothing is in flight any more, but they use what the `onClose` hooks
+ * close. One that has not ended soon waits for something that never comes: it is not waited for, nor kept in memory.
+ */
+export class Abandoned {
+  readonly #clock: Clock
+  readonly #patience: number
+  readonly #onEnd: () => void
+  /** The oldest first. */
+  readonly #handlers = new Set<Handler>()
+
+  /** @param patience Milliseconds from when the client has gone */
+  constructor(clock: Clock, patience: number, onEnd: () => void) {
+    this.#clock = clock
+    this.#patience = patience
+    this.#onEnd = onEnd
+  }
+
+  add(promise: PromiseLike<unknown>, name: string): void {
+    this.#forgetOld()
+    const handler = { name: `${name}, whose client has gone`, since: this.#clock.now() }
+    this.#handlers.add(handler)
+    const end = (): void => {
+      if (this.#handlers.delete(handler)) this.#onEnd()
+    }
+    promise.then(end, end)
+  }
+
+  get size(): number {
+    this.#forgetOld()
+    return this.#handlers.size
+  }
+
+  get names(): string[] {
+    this.#forgetOld()
+    return [...this.#handlers].map(({ name }) => name)
+  }
+
+  #forgetOld(): void {
+    const limit = this.#clock.now() - this.#patience
+    for (const handler of this.#handlers) {
+      if (handler.since > limit) return
+      this.#handlers.delete(handler)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import { isMainThread } from 'node:worker_threads'
+import type { Drain } from './drain.js'
+import { type FromPrimary, hasPrimary, linkToPrimary } from './link.js'
+import { type ExitListener, type ExitSource, nodeProcess } from './signals.js'
+
+/** The drains of this worker that have control endpoints. */
+const drains = new Set<Drain>()
+/** Those that wait for the whole pod, by the number of their question. */
+const waiting = new Map<number, () => void>()
+const threadListeners = new Set<ExitListener>()
+let asked = 0
+let listening = false
+
+/**
+ * In a worker, joins the drain with those of all other workers.
+ * @returns What `/prestop` is to wait for there, which is all of them; undefined where there is no primary.
+ */
+export function joinPrimary(drain: Drain): ((gone: AbortSignal) => Promise<void>) | undefined {
+  const link = linkToPrimary()
+  if (!link) return undefined
+  if (!drains.has(drain)) {
+    drains.add(drain)
+    drain.once('report', () => drains.delete(drain))
+    listen()
+    link.send({ podrain: 'joined' })
+  }
+  return async (gone) => {
+    const id = ++asked
+    // This one without a detour: the next probe may come here.
+    const settled = drain.prestop({ gone })
+    const answered = new Promise<void>((resolve) => {
+      const leave = (): void => {
+        waiting.delete(id)
+        drain.off('state', leave)
+        gone.removeEventListener('abort', hangUp)
+        resolve()
+      }
+      const hangUp = (): void => {
+        link.send({ podrain: 'gone', id })
+        leave()
+      }
+      if (drain.state !== 'draining') return resolve()
+      waiting.set(id, leave)
+      drain.on('state', leave)
+      gone.addEventListener('abort', hangUp)
+      link.send({ podrain: 'prestop', id })
+    })
+    await Promise.all([settled, answered])
+  }
+}
+
+/** Where the end of a worker comes from, and how it exits. */
+export function processOfWorker(): ExitSource {
+  if (!isMainThread) return thread
+  return hasPrimary() ? clusterWorker : nodeProcess
+}
+
+/** A process like any other, to which the primary passes signals on. */
+const clusterWorker: ExitSource = { register: nodeProcess.register, outlived: true }
+
+/** No signal reaches a thread, so the main thread passes them on; to exit is to end the thread. */
+const thread: ExitSource = {
+  register(listener) {
+    threadListeners.add(listener)
+    listen()
+    const unregister = nodeProcess.register({ ...listener, signals: [] })
+    return () => {
+      threadListeners.delete(listener)
+      unregister()
+    }
+  },
+}
+
+function listen(): void {
+  if (listening) return
+  listening = true
+  linkToPrimary()?.listen(obey)
+}
+
+function obey(message: FromPrimary): void {
+  switch (message.podrain) {
+    case 'prestop':
+      void Promise.all([...drains].map((drain) => drain.prestop({ hook: false }))).then(() =>
+        linkToPrimary()?.send({ podrain: 'settled' }),
+      )
+      break
+    case 'answer':
+      waiting.get(message.id)?.()
+      break
+    case 'hurry':
+      for (const drain of drains) void drain.start({ reason: 'SIGTERM', settle: false, within: message.within })
+      break
+    case 'end':
+      void Promise.all([...threadListeners].map((listener) => listener.end({ signal: message.signal }))).then((clean) =>
+        process.exit(clean.includes(false) ? 1 : 0),
+      )
+      break
+  }
+}

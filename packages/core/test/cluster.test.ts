@@ -1,0 +1,336 @@
+import cluster from 'node:cluster'
+import { describe, expect, test } from 'vitest'
+import { type ClusterOptions, type DrainReport, drainCluster } from '../src/index.js'
+import { ask, Child, Client, type Exit, type Reply } from './support.js'
+
+async function start(config: object = {}): Promise<Child> {
+  const child = new Child(config, 'cluster.mjs')
+  await child.listening()
+  return child
+}
+
+/** How often the child has said something. */
+function count(child: Child, pattern: RegExp): number {
+  return child.lines.filter((line) => pattern.test(line)).length
+}
+
+async function says(child: Child, pattern: RegExp, times: number): Promise<void> {
+  await expect.poll(() => count(child, pattern), { timeout: 20_000 }).toBe(times)
+}
+
+/** One request held by each of the workers, which get new connections in turn. */
+async function holdEach(child: Child, workers: number): Promise<Promise<string>[]> {
+  const answers: Promise<string>[] = []
+  for (let n = 1; n <= workers; n++) {
+    answers.push(
+      ask(child.port, '/hold').then(
+        ({ body }) => body,
+        ({ code }) => code,
+      ),
+    )
+    await says(child, /^held/, n)
+  }
+  expect(new Set(child.lines.filter((line) => line.startsWith('held'))).size).toBe(workers)
+  return answers
+}
+
+function hook(port: number): Promise<Reply> {
+  return ask(port, '/prestop', { headers: { 'user-agent': 'kube-lifecycle/1.34' } })
+}
+
+async function reportOf(child: Child): Promise<DrainReport> {
+  return JSON.parse((await child.line(/^report /)).slice('report '.length))
+}
+
+/** SIGTERM, and SIGKILL when the grace period is over. */
+async function terminate(child: Child, graceMs = 20_000): Promise<Exit> {
+  child.signal('SIGTERM')
+  const timer = setTimeout(() => child.signal('SIGKILL'), graceMs)
+  const exit = await child.exit
+  clearTimeout(timer)
+  return exit
+}
+
+describe('the hook', () => {
+  test('that reaches one worker drains all, and is answered when the last request of any is', async () => {
+    const child = await start()
+    const answers = await holdEach(child, 3)
+    let answered = false
+    const hooked = hook(child.port).finally(() => {
+      answered = true
+    })
+    await says(child, /^worker draining/, 3)
+    const probes = await Promise.all([1, 2, 3, 4, 5, 6].map(() => ask(child.port, '/readyz')))
+    expect(probes.map(({ status }) => status)).toEqual([503, 503, 503, 503, 503, 503])
+    expect((await ask(child.port)).status).toBe(200)
+    expect(answered).toBe(false)
+    child.tell('answer')
+    expect(await Promise.all(answers)).toEqual(['at last', 'at last', 'at last'])
+    expect((await hooked).status).toBe(200)
+    expect(count(child, /^worker closing/)).toBe(0)
+    expect(await terminate(child)).toEqual([0, null])
+    expect(count(child, /^worker closed/)).toBe(3)
+  })
+
+  test('waits for a request of another worker though its own has none', async () => {
+    const child = await start()
+    const [answer] = await holdEach(child, 1)
+    const hooks = Promise.all([1, 2, 3].map(() => hook(child.port)))
+    let answered = false
+    void hooks.finally(() => {
+      answered = true
+    })
+    await says(child, /^worker draining/, 3)
+    // Far more than the two idle workers need to settle.
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    expect(answered).toBe(false)
+    child.tell('answer')
+    expect(await answer).toBe('at last')
+    expect((await hooks).map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(await terminate(child)).toEqual([0, null])
+  })
+
+  test('is undone in every worker when no signal follows', async () => {
+    const child = await start({ options: { terminationGracePeriodSeconds: 2 } })
+    expect((await hook(child.port)).status).toBe(200)
+    await says(child, /^worker serving/, 3)
+    await child.line(/^primary serving/)
+    const probes = await Promise.all([1, 2, 3].map(() => ask(child.port, '/readyz')))
+    expect(probes.map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(await terminate(child)).toEqual([0, null])
+  })
+
+  test('still pending at the signal says that no time is left, to every worker', async () => {
+    const child = await start({ options: { terminationGracePeriodSeconds: 60 } })
+    const answers = await holdEach(child, 3)
+    const hooked = hook(child.port)
+    await says(child, /^worker draining/, 3)
+    expect(await terminate(child, 2000)).toEqual([1, null])
+    expect(await Promise.all(answers)).toEqual(['ECONNRESET', 'ECONNRESET', 'ECONNRESET'])
+    expect((await hooked).status).toBe(200)
+  })
+
+  test('whose caller has hung up does not make the signal one that comes too late', async () => {
+    const child = await start({ options: { terminationGracePeriodSeconds: 60 } })
+    const answers = await holdEach(child, 2)
+    const caller = await Client.open(child.port)
+    caller.get('/prestop', 'User-Agent: kube-lifecycle/1.34')
+    await says(child, /^worker draining/, 3)
+    caller.abort()
+    await caller.end()
+    await expect.poll(async () => (await ask(child.port, '/drainz')).json().state).toBe('draining')
+    const exiting = terminate(child)
+    // A signal that came too late would have cut them by now.
+    await new Promise((resolve) => setTimeout(resolve, 2500))
+    child.tell('answer')
+    expect(await Promise.all(answers)).toEqual(['at last', 'at last'])
+    expect(await exiting).toEqual([0, null])
+  })
+
+  test('may come to the primary, whose control port says ready only while a worker listens', async () => {
+    const child = await start({ primaryOptions: { controlPort: 0 } })
+    const port = Number((await child.line(/control endpoints on port/)).split(' ').at(-1))
+    expect((await ask(port, '/readyz')).json()).toMatchObject({ ready: true, checks: { workers: 'ok' } })
+    const [answer] = await holdEach(child, 1)
+    const hooked = hook(port)
+    await says(child, /^worker draining/, 3)
+    expect((await ask(port, '/drainz')).json()).toMatchObject({
+      state: 'draining',
+      tasks: expect.arrayContaining([expect.stringMatching(/^worker \d+$/)]),
+    })
+    child.tell('answer')
+    expect(await answer).toBe('at last')
+    expect((await hooked).json()).toMatchObject({ tasks: [] })
+    expect(await terminate(child)).toEqual([0, null])
+  })
+})
+
+describe('SIGTERM to the primary', () => {
+  test('has every worker answer what is in flight, and exits after the last of them, with 0', async () => {
+    const child = await start()
+    const answers = await holdEach(child, 3)
+    const exiting = terminate(child)
+    await says(child, /^worker draining/, 3)
+    expect((await ask(child.port)).status).toBe(200)
+    child.tell('answer')
+    expect(await Promise.all(answers)).toEqual(['at last', 'at last', 'at last'])
+    expect(await exiting).toEqual([0, null])
+    const order = child.lines
+      .filter((line) => /^(worker gone|primary clos)/.test(line))
+      .map((line) => line.split(' ')[1])
+    expect(order).toEqual(['gone', 'gone', 'gone', 'closing', 'closes', 'closed'])
+    expect(count(child, /^podrain \(worker \d+\): drained in .* after SIGTERM; nothing forced$/)).toBe(3)
+    expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', clean: true, unfinishedTasks: [] })
+  })
+
+  test('waits in the workers for load balancers, once and not twice', async () => {
+    const child = await start({ options: { settle: { min: 1000 } } })
+    const exiting = terminate(child)
+    await says(child, /^worker draining/, 3)
+    expect((await ask(child.port)).status).toBe(200)
+    expect(await exiting).toEqual([0, null])
+    const { durationMs } = await reportOf(child)
+    expect(durationMs).toBeGreaterThanOrEqual(1000)
+    expect(count(child, /^worker draining/)).toBe(3)
+  })
+
+  test('exits with 1, and says which, when a worker had to cut a request', async () => {
+    const child = await start({ options: { terminationGracePeriodSeconds: 3 } })
+    const [answer] = await holdEach(child, 1)
+    expect(await terminate(child, 3000)).toEqual([1, null])
+    expect(await answer).toBe('ECONNRESET')
+    expect(child.lines).toContainEqual(expect.stringMatching(/hook "workers" failed: Error: worker \d+ exited with 1/))
+  })
+
+  test.each([
+    ['whose close hook hangs', { hang: true }, undefined],
+    ['whose event loop is blocked', {}, '/block'],
+  ])('exits before SIGKILL with a worker %s', async (_, config, path) => {
+    const child = await start({ ...config, options: { terminationGracePeriodSeconds: 3 } })
+    if (path) {
+      ask(child.port, path).catch(() => {})
+      await child.line(/^blocked/)
+    }
+    expect(await terminate(child, 3000)).toEqual([1, null])
+  })
+
+  test('does not exit before clients have taken what workers have sent', async () => {
+    const child = await start({ options: { terminationGracePeriodSeconds: 4 } })
+    const reader = await Client.open(child.port)
+    reader.socket.pause()
+    reader.get('/large')
+    await child.line(/^large response closed/)
+    expect(await terminate(child, 4000)).toEqual([1, null])
+    expect(child.lines).toContainEqual(
+      expect.stringMatching(/hook "workers" failed: Error: \d+ bytes not taken by their clients/),
+    )
+  })
+
+  test('ends an application that forks again on every exit, and forks no flood', async () => {
+    const child = await start({ forksAgain: true })
+    expect(await terminate(child)).toEqual([0, null])
+    expect(count(child, /^forked/)).toBeLessThanOrEqual(6)
+    expect(count(child, /^worker gone \d+ 0 true$/)).toBe(3)
+  })
+
+  test('that every process of the group gets is one signal', async () => {
+    const child = await start()
+    const answers = await holdEach(child, 3)
+    for (const line of child.lines) if (line.startsWith('held')) process.kill(Number(line.split(' ')[1]), 'SIGTERM')
+    const exiting = terminate(child)
+    await says(child, /^worker draining/, 3)
+    child.tell('answer')
+    expect(await Promise.all(answers)).toEqual(['at last', 'at last', 'at last'])
+    expect(await exiting).toEqual([0, null])
+  })
+})
+
+describe('a worker', () => {
+  test('that is forked while the pod drains, drains with the others', async () => {
+    const child = await start({ forksAgain: true })
+    const [answer] = await holdEach(child, 1)
+    const hooked = hook(child.port)
+    await says(child, /^worker draining/, 3)
+    // In turn, so one of the three reaches a worker that holds nothing.
+    await ask(child.port, '/crash').catch(() => {})
+    await says(child, /^forked/, 4)
+    await says(child, /^worker draining/, 4)
+    child.tell('answer')
+    expect(['at last', 'ECONNRESET']).toContain(await answer)
+    await hooked.catch(() => {})
+    expect(await terminate(child)).toEqual([0, null])
+  })
+
+  test('whose primary does not use podrain is a process like any other', async () => {
+    const child = await start({ alone: true, workers: 1 })
+    const pid = (await ask(child.port)).body
+    const [answer] = await holdEach(child, 1)
+    process.kill(Number(pid), 'SIGTERM')
+    await child.line(/^worker draining/)
+    const hooked = hook(child.port)
+    child.tell('answer')
+    expect(await answer).toBe('at last')
+    expect((await hooked).status).toBe(200)
+    expect(await child.line(/^worker gone/)).toMatch(/ 0 false$/)
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing forced$/))
+  })
+})
+
+describe('threads', () => {
+  async function startThreads(config: object = {}): Promise<[Child, number[]]> {
+    const child = await start({ threads: 2, ...config })
+    return [child, (await child.line(/^listening/)).split(' ').slice(1).map(Number)]
+  }
+
+  test('answer what is in flight at a signal that only the main thread gets', async () => {
+    const [child, ports] = await startThreads()
+    const answers = ports.map((port) => ask(port, '/hold').then(({ body }) => body))
+    await says(child, /^held/, 2)
+    const exiting = terminate(child)
+    await says(child, /^worker draining/, 2)
+    expect((await ask(ports[0] ?? 0)).status).toBe(200)
+    child.tell('answer')
+    expect(await Promise.all(answers)).toEqual(['at last', 'at last'])
+    expect(await exiting).toEqual([0, null])
+    expect(count(child, /^thread gone 0/)).toBe(2)
+    expect(count(child, /^podrain \(thread \d+\): drained in .* after SIGTERM; nothing forced$/)).toBe(2)
+  })
+
+  test('drain together for a hook that reaches one of them', async () => {
+    const [child, [first = 0, second = 0]] = await startThreads()
+    const answer = ask(first, '/hold')
+    await says(child, /^held/, 1)
+    let answered = false
+    const hooked = hook(second).finally(() => {
+      answered = true
+    })
+    await says(child, /^worker draining/, 2)
+    expect((await ask(first, '/readyz')).status).toBe(503)
+    expect(answered).toBe(false)
+    child.tell('answer')
+    expect((await answer).body).toBe('at last')
+    expect((await hooked).status).toBe(200)
+    expect(await terminate(child)).toEqual([0, null])
+  })
+
+  test('that had to cut a request make the process exit with 1', async () => {
+    const [child, [port = 0]] = await startThreads({ options: { terminationGracePeriodSeconds: 6, closing: 3000 } })
+    const answer = ask(port, '/hold').catch(({ code }) => code)
+    await says(child, /^held/, 1)
+    expect(await terminate(child, 6000)).toEqual([1, null])
+    expect(await answer).toBe('ECONNRESET')
+    expect(child.lines).toContainEqual(expect.stringMatching(/hook "threads" failed: Error: thread \d+ exited with 1/))
+  })
+})
+
+describe('drainCluster()', () => {
+  test.each<[string, ClusterOptions | object, RegExp]>([
+    [
+      'an option of the workers',
+      { settle: { min: 1 } },
+      /^Option `settle` is for the workers: the requests are theirs$/,
+    ],
+    ['an option that does not exist', { controlprt: 1 }, /^Unknown option `controlprt`/],
+    [
+      'a reserve that is none',
+      { reserve: 'much' },
+      /^Expected `reserve` to be a number of milliseconds, got `'much'`$/,
+    ],
+    ['a token that is not set', { token: undefined }, /^Expected `token` to be a string, got `undefined`/],
+  ])('refuses %s, and leaves the process as it was', (_, options, message) => {
+    const before = process.listenerCount('SIGTERM')
+    expect(() => drainCluster(options as ClusterOptions)).toThrow(message)
+    expect(process.listenerCount('SIGTERM')).toBe(before)
+    expect(process.env.PODRAIN_PRIMARY).toBeUndefined()
+  })
+
+  test('refuses to be called a second time, and lets go of everything when it is disposed of', async () => {
+    const events = ['fork', 'message', 'listening', 'exit']
+    const before = events.map((event) => cluster.listenerCount(event))
+    const drain = drainCluster({ signals: false, logger: false })
+    expect(() => drainCluster()).toThrow('drainCluster() was called twice')
+    await drain.dispose()
+    expect(events.map((event) => cluster.listenerCount(event))).toEqual(before)
+    expect(process.env.PODRAIN_PRIMARY).toBeUndefined()
+  })
+})
