@@ -66,7 +66,7 @@ const results = frameworks.flatMap((_, index) => [bare[index], drained[index]])
 
 console.log(`\n${renderTable(results)}\n`)
 await mkdir(dirname(page), { recursive: true })
-await writeFile(page, await renderPage(results, { title: 'A rolling update, without podrain and with it' }))
+await writeFile(page, renderPage(results, { title: 'A rolling update, without podrain and with it' }))
 console.log(`Timeline: ${page}`)
 if (values.json !== undefined) {
   const runs = results.map(({ options, summary, events, samples }) => ({

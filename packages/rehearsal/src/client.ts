@@ -1,22 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ClientAgent } from './client-agent.js'
+import type { Ask } from './asks.js'
 import type { Clock } from './events.js'
-import { exchange, type Failure } from './exchange.js'
+import type { Failure } from './exchange.js'
+import { HttpClient } from './http-client.js'
+import { Http2Client } from './http2-client.js'
 import type { ClientKind, ClientTimeouts } from './options.js'
 import type { Random } from './random.js'
 import type { Endpoint } from './service.js'
+import { SseClient } from './sse-client.js'
+import { WebSocketClient } from './web-socket-client.js'
 
 /** What a client needs to know, and whom it tells. */
 export interface ClientSpec {
   readonly kind: ClientKind
-  readonly path: string
+  /** What it asks for, drawn by weight. */
+  readonly asks: readonly Ask[]
   readonly timeouts: Readonly<ClientTimeouts>
   readonly random: Random
   readonly clock: Clock
+  /** Requests a second; undefined for the kind's own pace. */
+  readonly rate?: number | undefined
   /** Chooses the pod of a new connection. */
   readonly pick: () => Endpoint | undefined
   readonly onSent: () => void
-  readonly onAnswered: () => void
+  /** Called with the pod that answered, and how many ms the whole exchange took. */
+  readonly onAnswered: (pod: string, ms: number) => void
   readonly onLost: (loss: Loss) => void
 }
 
@@ -27,47 +35,39 @@ export interface Loss extends Failure {
   readonly path: string
   /** On the clock of the events. */
   readonly sentAt: number
+  /** Whether it went over a connection that had served a request before. */
+  readonly reused: boolean
 }
 
-/** Pause between two requests, in ms. */
-const pace = { usual: [5, 25], slowKeepAlive: [1000, 8000] } as const
+/** A client without retries, except where it knows that its request was not processed. */
+export interface Client {
+  /** Sends requests until `stop` is aborted, then waits for the open ones. Never rejects. */
+  run(stop: AbortSignal): Promise<void>
+}
 
-/** A client without retries: one request after the other, until it is stopped. */
-export class Client {
-  readonly #spec: ClientSpec
-  readonly #agent: ClientAgent | undefined
-  #endpoint: Endpoint | undefined
+/** Creates a client of the spec's kind. */
+export function createClient(spec: ClientSpec): Client {
+  if (spec.kind === 'webSocket') return new WebSocketClient(spec)
+  if (spec.kind === 'sse') return new SseClient(spec)
+  if (spec.kind === 'http2') return new Http2Client(spec)
+  return new HttpClient(spec)
+}
 
-  constructor(spec: ClientSpec) {
-    this.#spec = spec
-    this.#agent = spec.kind === 'newConnection' ? undefined : new ClientAgent()
-  }
+/** A random time is drawn between these, in ms. */
+export type Range = readonly [shortest: number, longest: number]
 
-  /** Sends requests until `stop` is aborted, then waits for the open one. Never rejects. */
-  async run(stop: AbortSignal): Promise<void> {
-    const [shortest, longest] = this.#spec.kind === 'slowKeepAlive' ? pace.slowKeepAlive : pace.usual
-    for (;;) {
-      const pause = shortest + (longest - shortest) * this.#spec.random()
-      await sleep(pause, undefined, { signal: stop }).catch(() => {})
-      if (stop.aborted) break
-      await this.request()
-    }
-    this.#agent?.destroy()
-  }
+/** What the Service says to a client when there is no pod to go to. */
+export const noEndpoint: Failure = { cause: 'refused', message: 'the Service has no endpoint' }
 
-  /** Sends one request and waits for its outcome. Never rejects. */
-  async request(): Promise<void> {
-    const { kind, path, timeouts, clock, pick, onSent, onAnswered, onLost } = this.#spec
-    if (this.#agent?.reusable !== true) this.#endpoint = pick()
-    const endpoint = this.#endpoint
-    const method = kind === 'post' ? 'POST' : 'GET'
-    const sentAt = clock()
-    onSent()
-    const failure: Failure | undefined =
-      endpoint === undefined
-        ? { cause: 'refused', message: 'the Service has no endpoint' }
-        : await exchange({ endpoint, method, path, agent: this.#agent, timeouts })
-    if (failure === undefined) onAnswered()
-    else onLost({ ...failure, pod: endpoint?.name ?? null, method, path, sentAt })
-  }
+/** How long a kernel asks for an address that nobody has any more: three times, a second each. */
+const neighbourTimeout = 3000
+
+/**
+ * Plays what a client meets at the address of a pod that is gone. On loopback the kernel would refuse the connection, and
+ * the client would be back in a moment to lose another request; in a cluster it waits.
+ */
+export async function unreachable({ connect }: Readonly<ClientTimeouts>): Promise<Failure> {
+  await sleep(Math.min(connect, neighbourTimeout))
+  if (connect < neighbourTimeout) return { cause: 'timeout', message: `not connected within ${connect} ms` }
+  return { cause: 'refused', message: 'the address is unreachable: the pod is gone' }
 }

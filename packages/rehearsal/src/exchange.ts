@@ -1,5 +1,6 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Ask } from './asks.js'
 import type { ClientAgent } from './client-agent.js'
 import type { LossCause } from './events.js'
 import type { ClientTimeouts } from './options.js'
@@ -8,11 +9,14 @@ import type { Endpoint } from './service.js'
 /** One request of a client. */
 export interface ExchangeSpec {
   readonly endpoint: Endpoint
-  readonly method: 'GET' | 'POST'
-  readonly path: string
+  readonly ask: Ask
   /** The client's kept connection; undefined for a connection of its own. */
   readonly agent: ClientAgent | undefined
   readonly timeouts: Readonly<ClientTimeouts>
+  /** Whether to send a body of 16 KiB, slowly, instead of the request's own. */
+  readonly upload?: boolean
+  /** How fast to read the response, in bytes per ms. */
+  readonly readRate?: number | undefined
 }
 
 /** Why an exchange did not succeed. */
@@ -25,11 +29,12 @@ const chunk = Buffer.alloc(4096, 'x')
 const chunks = 4
 const chunkPause = 50
 
-const getHeaders = { Host: 'localhost', 'User-Agent': 'podrain-rehearsal' }
-const postHeaders = { ...getHeaders, 'Content-Type': 'text/plain', 'Content-Length': chunk.length * chunks }
+export const commonHeaders: Readonly<Record<string, string>> = { Host: 'localhost', 'User-Agent': 'podrain-rehearsal' }
+const uploadHeaders = { 'Content-Type': 'text/plain', 'Content-Length': chunk.length * chunks }
 
-/** Sends one request. Resolves with undefined when its whole body arrived with a 2xx; never rejects. */
-export function exchange({ endpoint, method, path, agent, timeouts }: ExchangeSpec): Promise<Failure | undefined> {
+/** Sends one request. Resolves with undefined when its whole body arrived with a status that is fine; never rejects. */
+export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
+  const { endpoint, ask, agent, timeouts, upload = false, readRate } = spec
   return new Promise((resolve) => {
     let status = 0
     let complete = false
@@ -39,10 +44,10 @@ export function exchange({ endpoint, method, path, agent, timeouts }: ExchangeSp
     const request = http.request({
       host: endpoint.host,
       port: endpoint.port,
-      path,
-      method,
+      path: ask.path,
+      method: ask.method,
       agent: agent ?? false,
-      headers: method === 'POST' ? postHeaders : getHeaders,
+      headers: { ...commonHeaders, ...(upload ? uploadHeaders : {}), ...ask.headers },
     })
     const settle = (failure?: Failure) => {
       if (settled) return
@@ -70,35 +75,52 @@ export function exchange({ endpoint, method, path, agent, timeouts }: ExchangeSp
     request.once('response', (response) => {
       status = response.statusCode ?? 0
       agent?.heed(response.headers['keep-alive'])
-      response.resume()
-      response.on('error', () => {})
+      if (readRate === undefined) response.resume()
+      else readSlowly(response, readRate)
+      let end = ''
+      response.on('error', (error: NodeJS.ErrnoException) => {
+        end = ` (${error.code})`
+      })
       response.once('close', () => {
         complete = response.complete
-        const success = status >= 200 && status < 300
-        if (!success) lose(`status ${status}`, response.statusMessage ?? '')
-        else if (!complete) lose('truncated', 'the connection ended before the body did')
+        if (!isSuccess(ask, status)) lose(`status ${status}`, response.statusMessage ?? '')
+        else if (!complete) lose('truncated', `the connection ended before the body did${end}`)
         // An answer that came early: the request is still being sent, and the connection is not free until it is.
         else if (!request.writableFinished) request.once('finish', () => settle()).once('close', () => settle())
         else settle()
       })
     })
-    if (method === 'POST') void upload(request)
-    else request.end()
+    if (upload) void sendSlowly(request)
+    else request.end(ask.body)
   })
 }
 
+/** Whether a status is what the request was sent for. */
+export function isSuccess(ask: Ask, status: number): boolean {
+  return ask.status === undefined ? status >= 200 && status < 300 : ask.status.includes(status)
+}
+
 /** Names how a request was lost that never got a status. */
-function causeOf(error: NodeJS.ErrnoException): LossCause {
-  if (error.code === 'ECONNREFUSED') return 'refused'
+export function causeOf(error: NodeJS.ErrnoException): LossCause {
+  // On a network of its own, a pod that is gone is unreachable.
+  if (error.code === 'ECONNREFUSED' || error.code === 'EHOSTUNREACH' || error.code === 'ENETUNREACH') return 'refused'
   if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return 'reset'
   return error.code === 'ETIMEDOUT' ? 'timeout' : 'error'
 }
 
 /** Sends the body in chunks with pauses in between, as over a slow line. */
-async function upload(request: http.ClientRequest): Promise<void> {
+async function sendSlowly(request: http.ClientRequest): Promise<void> {
   for (let sent = 0; sent < chunks && !request.destroyed; sent++) {
     request.write(chunk)
     await sleep(chunkPause)
   }
   request.end()
+}
+
+/** Takes a breath after each piece, as long as it would have taken over a slow line. */
+function readSlowly(response: http.IncomingMessage, bytesPerMs: number): void {
+  response.on('data', (piece: Buffer) => {
+    response.pause()
+    setTimeout(() => response.resume(), piece.length / bytesPerMs)
+  })
 }

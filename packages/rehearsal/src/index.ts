@@ -1,15 +1,35 @@
-export type { Happening, LiveEvent, LossCause, Phase, RehearsalEvent, Sample } from './events.js'
+export type { Diagnosis, DiagnosisKind } from './diagnosis.js'
+export type {
+  Disruption,
+  Happening,
+  KillReason,
+  Latency,
+  LiveEvent,
+  LossCause,
+  LostEvent,
+  Phase,
+  RehearsalEvent,
+  Sample,
+} from './events.js'
+export { type Look, look, WrongPortError } from './look.js'
 export {
+  type Behind,
   type ClientCounts,
   type ClientKind,
   type ClientTimeouts,
   clientKinds,
   type EndpointLag,
+  lagBehind,
+  type PlannedRequest,
   type PreStop,
   type ReadinessProbe,
   type RehearsalOptions,
   type RehearsalPlan,
   type RequestPaths,
+  type RequestPlan,
+  type RequestSpec,
+  type Scenario,
+  scenarioNames,
 } from './options.js'
 export { type PageOptions, renderPage } from './page.js'
 export { createProgress, type Progress, type ProgressOptions } from './progress.js'

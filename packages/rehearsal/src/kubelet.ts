@@ -1,14 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Recorder } from './events.js'
+import type { KillReason, Recorder } from './events.js'
 import { kubeletGet } from './kubelet-request.js'
 import type { PreStop, ReadinessProbe } from './options.js'
 import type { Pod } from './pod.js'
+import { sendProbe } from './probe.js'
 
 /** What the kubelet is told about a pod. */
 export interface KubeletOptions {
   readonly terminationGracePeriodSeconds: number
   readonly readinessProbe: Readonly<ReadinessProbe>
   readonly preStop: PreStop | null
+}
+
+/** How the kubelet is to end a container. */
+export interface Termination {
+  /** Instead of the pod's own. */
+  readonly graceSeconds?: number | undefined
+  /** Why, when it is not that the pod was deleted. */
+  readonly reason?: Exclude<KillReason, 'crash'>
 }
 
 /** Measured on a real node: the hook arrives about 10 ms after the delete, SIGTERM about 20 ms after the hook's end. */
@@ -24,7 +33,9 @@ export class Kubelet {
   readonly #record: Recorder
   readonly #onReadiness: (ready: boolean) => void
   #ready = false
+  #hasBeenReady = false
   #lastProbe = 'no readiness probe was answered yet'
+  #observed = true
   #terminating: Promise<void> | undefined
 
   constructor(pod: Pod, options: KubeletOptions, record: Recorder, onReadiness: (ready: boolean) => void = () => {}) {
@@ -39,28 +50,26 @@ export class Kubelet {
     return this.#ready
   }
 
+  /** Whether the pod was ever ready. */
+  get hasBeenReady(): boolean {
+    return this.#hasBeenReady
+  }
+
   /** What the last readiness probe found, in words. */
   get lastProbe(): string {
     return this.#lastProbe
   }
 
-  /** Probes every period until the process is gone: also during the hook and after SIGTERM. */
+  /** Probes every period until the process is gone: also during the hook and after SIGTERM, but see {@link terminate}. */
   async probe(): Promise<void> {
-    const { path, periodSeconds, failureThreshold, timeoutSeconds } = this.#options.readinessProbe
-    const { host, port, gone } = this.#pod
+    const { periodSeconds, failureThreshold } = this.#options.readinessProbe
+    const { gone } = this.#pod
     let failures = 0
-    while (!gone.aborted) {
+    while (!gone.aborted && this.#observed) {
       const next = this.#pause(periodSeconds * 1000)
-      let ok = false
-      try {
-        const timeout = timeoutSeconds * 1000
-        const status = await kubeletGet({ host, port, path, userAgent: 'kube-probe/1.26', timeout })
-        ok = status >= 200 && status < 400
-        this.#lastProbe = `GET ${path} answered ${status}`
-      } catch (error) {
-        this.#lastProbe = `GET ${path} failed: ${(error as Error).message}`
-      }
-      if (gone.aborted) break
+      const { ok, found } = await sendProbe(this.#pod, this.#options.readinessProbe)
+      this.#lastProbe = found
+      if (gone.aborted || !this.#observed) break
       failures = ok ? 0 : failures + 1
       if (ok && !this.#ready) this.#enter(true)
       else if (this.#ready && failures >= failureThreshold) this.#enter(false)
@@ -68,16 +77,22 @@ export class Kubelet {
     }
   }
 
-  /** Deletes the pod: hook, SIGTERM, SIGKILL. Resolves when the process is gone; a second call joins the first. */
-  terminate(): Promise<void> {
-    this.#terminating ??= this.#terminate()
+  /**
+   * Ends the container: hook, SIGTERM, SIGKILL. Resolves when the process is gone; a second call joins the first.
+   * On a node that shuts down, and for an eviction, the pod counts as failed from now on, and nobody probes it any more.
+   */
+  terminate(termination: Termination = {}): Promise<void> {
+    this.#terminating ??= this.#terminate(termination)
     return this.#terminating
   }
 
-  async #terminate(): Promise<void> {
+  async #terminate({ graceSeconds, reason }: Termination): Promise<void> {
     const pod = this.#pod
-    const { terminationGracePeriodSeconds: grace, preStop } = this.#options
-    this.#record({ type: 'pod-deleted', pod: pod.name })
+    const { preStop } = this.#options
+    const grace = graceSeconds ?? this.#options.terminationGracePeriodSeconds
+    if (reason === 'node shutdown' || reason === 'eviction') this.#observed = false
+    if (reason === undefined) this.#record({ type: 'pod-deleted', pod: pod.name })
+    else this.#record({ type: 'container-killed', pod: pod.name, reason })
     await this.#pause(hookDelay)
     let spentSeconds = 0
     if (preStop !== null) {
@@ -88,10 +103,10 @@ export class Kubelet {
     }
     await this.#pause(sigtermDelay)
     if (!pod.gone.aborted) {
-      const graceSeconds = Math.max(minimumGraceSeconds, grace - spentSeconds)
-      this.#record({ type: 'sigterm', pod: pod.name, graceSeconds })
+      const left = Math.max(minimumGraceSeconds, grace - spentSeconds)
+      this.#record({ type: 'sigterm', pod: pod.name, graceSeconds: left })
       pod.signal('SIGTERM')
-      await this.#pause(graceSeconds * 1000)
+      await this.#pause(left * 1000)
     }
     if (!pod.gone.aborted) {
       this.#record({ type: 'sigkill', pod: pod.name })
@@ -102,7 +117,7 @@ export class Kubelet {
 
   /** Waits for the hook no longer than the grace period. Its outcome may still be recorded after that. */
   async #hook(preStop: PreStop, graceMs: number): Promise<void> {
-    const { name: pod, host, port } = this.#pod
+    const { name: pod, host } = this.#pod
     this.#record({ type: 'hook-start', pod })
     let outcome: 'done' | 'failed' | 'cut' = 'cut'
     let hook: Promise<unknown>
@@ -110,7 +125,8 @@ export class Kubelet {
     if ('sleepSeconds' in preStop) {
       hook = this.#pause(preStop.sleepSeconds * 1000)
     } else {
-      hook = kubeletGet({ host, port, path: preStop.httpGet.path, userAgent: 'kube-lifecycle/1.26' })
+      const { path, port = this.#pod.port } = preStop.httpGet
+      hook = kubeletGet({ host, port, path, userAgent: 'kube-lifecycle/1.26' })
     }
     const settled = hook.then(
       () => {
@@ -130,6 +146,7 @@ export class Kubelet {
 
   #enter(ready: boolean): void {
     this.#ready = ready
+    this.#hasBeenReady ||= ready
     const pod = this.#pod.name
     this.#record(ready ? { type: 'pod-ready', pod } : { type: 'pod-unready', pod, message: this.#lastProbe })
     this.#onReadiness(ready)

@@ -1,10 +1,29 @@
 import type { LiveEvent } from './events.js'
 
 /** Kinds of client the load is made of; see {@link ClientCounts}. */
-export type ClientKind = 'keepAlive' | 'newConnection' | 'slowKeepAlive' | 'streaming' | 'post'
+export type ClientKind =
+  | 'keepAlive'
+  | 'newConnection'
+  | 'slowKeepAlive'
+  | 'streaming'
+  | 'post'
+  | 'slowReader'
+  | 'webSocket'
+  | 'sse'
+  | 'http2'
 
 /** Every client kind, in the order tables and pages list them. */
-export const clientKinds: readonly ClientKind[] = ['keepAlive', 'newConnection', 'slowKeepAlive', 'streaming', 'post']
+export const clientKinds: readonly ClientKind[] = [
+  'keepAlive',
+  'newConnection',
+  'slowKeepAlive',
+  'streaming',
+  'post',
+  'slowReader',
+  'webSocket',
+  'sse',
+  'http2',
+]
 
 /** How many clients of each kind send requests at once. Whole numbers, 0 to 500. */
 export interface ClientCounts {
@@ -18,22 +37,80 @@ export interface ClientCounts {
   streaming: number
   /** Clients that upload a body to `requests.post`, in chunks over about 200 ms. @default 2 */
   post: number
+  /** Clients that read `requests.download` at 5 MB/s. @default 2 */
+  slowReader: number
+  /** Clients that keep a WebSocket open and send a message that `requests.webSocket` echoes every 50–250 ms. @default 4 */
+  webSocket: number
+  /** Clients that read the event stream `requests.sse`, and connect again when the server has ended it. @default 2 */
+  sse: number
+  /** Clients that send requests over one HTTP/2 session each (h2c, prior knowledge), up to four at a time. @default 4 */
+  http2: number
+}
+
+/** One request of a mix. */
+export interface RequestSpec {
+  /** @default 'GET' */
+  method?: string | undefined
+  path: string
+  /** @default {} */
+  headers?: Readonly<Record<string, string>> | undefined
+  /** @default undefined: no body */
+  body?: string | undefined
+  /** How often it is drawn, relative to the others. @default 1 */
+  weight?: number | undefined
+  /** What counts as success. @default any 2xx */
+  status?: number | readonly number[] | undefined
 }
 
 /** Paths the clients ask for. A kind whose path is not given has no clients. */
 export interface RequestPaths {
   /** Path of `keepAlive`, `newConnection` and `slowKeepAlive` clients. */
   get?: string | undefined
+  /** Instead of `get`: what these clients ask for, drawn by weight. */
+  mix?: readonly RequestSpec[] | undefined
   /** Path of `streaming` clients: a response that takes its time. */
   stream?: string | undefined
   /** Path of `post` clients: accepts a `text/plain` body of 16 KiB. */
   post?: string | undefined
+  /** Path of `slowReader` clients: a response of some megabytes. */
+  download?: string | undefined
+  /** Path of `webSocket` clients: echoes every message. */
+  webSocket?: string | undefined
+  /** Path of `sse` clients: `text/event-stream`. */
+  sse?: string | undefined
+  /** Path of `http2` clients, asked for over cleartext HTTP/2. */
+  http2?: string | undefined
 }
+
+/** What happens to the pods; see `scenarios.ts` for each of them. */
+export type Scenario =
+  | 'rollout'
+  | 'scale-down'
+  | 'liveness-kill'
+  | 'node-shutdown'
+  | 'evict'
+  | 'single-replica'
+  | 'crash'
+  | 'overrun'
+
+/** Every scenario. */
+export const scenarioNames: readonly Scenario[] = [
+  'rollout',
+  'scale-down',
+  'liveness-kill',
+  'node-shutdown',
+  'evict',
+  'single-replica',
+  'crash',
+  'overrun',
+]
 
 /** The fields of a container's `readinessProbe` that matter here, named as in Kubernetes; fractions are allowed. */
 export interface ReadinessProbe {
-  /** @default '/readyz' */
-  path: string
+  /** null: no request, only a connection, as `tcpSocket` does. @default '/readyz' */
+  path: string | null
+  /** Where the probe is answered, if not on the pod's own port. */
+  port?: number | undefined
   /** Seconds from one probe to the next. @default 1 */
   periodSeconds: number
   /** Failures in a row that make a ready pod unready. @default 1 */
@@ -43,7 +120,7 @@ export interface ReadinessProbe {
 }
 
 /** The container's `lifecycle.preStop`: an HTTP request, or a sleep. */
-export type PreStop = { httpGet: { path: string } } | { sleepSeconds: number }
+export type PreStop = { httpGet: { path: string; port?: number | undefined } } | { sleepSeconds: number }
 
 /** Quantiles, in ms, of how late an endpoint change reaches the clients; linear in between. */
 export interface EndpointLag {
@@ -53,6 +130,30 @@ export interface EndpointLag {
   median: number
   /** @default 1196 */
   max: number
+}
+
+/** What sends to the pods, for {@link lagBehind}. */
+export type Behind = 'none' | 'kube-proxy' | 'ingress-nginx' | 'envoy' | 'gke-neg' | 'aws-alb' | 'aws-nlb'
+
+/**
+ * How late an endpoint change reaches whoever picks a pod. Only `kube-proxy` is measured, on a real cluster; the others
+ * are what projects and their users report, rounded.
+ *
+ * - `kube-proxy`: iptables mode, during a rolling update; it syncs at most once a second.
+ * - `ingress-nginx`: the controller syncs at most every 3.3 s, its workers look every second.
+ * - `envoy` (Istio, Envoy Gateway, Contour): pushed, after a debounce, within seconds.
+ * - `gke-neg`: two health checks of 5 s; Google's cure for its 502s is to wait 40 s.
+ * - `aws-alb`: 5 s of waiting were too short for its users, 25 s were enough.
+ * - `aws-nlb`: keeps sending for two minutes.
+ */
+export const lagBehind: Readonly<Record<Behind, Readonly<EndpointLag>>> = {
+  none: { min: 0, median: 0, max: 0 },
+  'kube-proxy': { min: 126, median: 1074, max: 1196 },
+  'ingress-nginx': { min: 200, median: 2200, max: 4500 },
+  envoy: { min: 100, median: 500, max: 3000 },
+  'gke-neg': { min: 2000, median: 10_000, max: 30_000 },
+  'aws-alb': { min: 2000, median: 10_000, max: 25_000 },
+  'aws-nlb': { min: 30_000, median: 90_000, max: 120_000 },
 }
 
 /** Limits, in ms, after which a client gives a request up. */
@@ -69,18 +170,32 @@ export interface RehearsalOptions {
   name?: string | undefined
   /** Columns of a table and facts of a page, such as `{ framework: 'fastify', podrain: 'yes' }`. @default {} */
   labels?: Readonly<Record<string, string>> | undefined
+  /** What happens to the pods. @default 'rollout' */
+  scenario?: Scenario | undefined
   /** Program that starts one pod. It must listen on `$HOST:$PORT`. */
   command: string
-  /** Arguments of `command`. @default [] */
+  /** Arguments of `command`; `{port}` and `{host}` in them are filled in for each pod. @default [] */
   args?: readonly string[] | undefined
   /** Working directory of the pods. @default process.cwd() */
   cwd?: string | undefined
   /**
-   * Added to this process's environment for the pods; `PORT`, `HOST`, `POD_NAME` and
+   * Added to this process's environment for the pods; `PORT` (or what `portEnv` says), `HOST`, `POD_NAME` and
    * `TERMINATION_GRACE_PERIOD_SECONDS` are always set on top. @default {}
    */
   env?: Readonly<Record<string, string>> | undefined
-  /** Pods of the Deployment, 1 to 50. @default 3 */
+  /** The variable that tells a pod its port. @default 'PORT' */
+  portEnv?: string | undefined
+  /**
+   * The port of every pod, for a program that cannot be told another; pods then differ by address, so it must listen on
+   * `$HOST` (with `netns` on any address). @default a free one for each pod
+   */
+  port?: number | undefined
+  /**
+   * A network namespace and an address for each pod, taken away with its process as on a cluster: what the kernel had not
+   * delivered by then is lost. Needs Linux, root and `ip` (iproute2). @default false
+   */
+  netns?: boolean | undefined
+  /** Pods of the Deployment, 1 to 50; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
   replicas?: number | undefined
   /** Pods above `replicas` while rolling; a number, not a percentage. @default 1 */
   maxSurge?: number | undefined
@@ -92,19 +207,31 @@ export interface RehearsalOptions {
   readinessProbe?: Partial<ReadinessProbe> | undefined
   /** @default undefined: no hook, SIGTERM follows the delete */
   preStop?: PreStop | undefined
-  /** @default { min: 126, median: 1074, max: 1196 }, kube-proxy in iptables mode during a rolling update */
+  /** What sends to the pods, and so how late it learns of a change; {@link lagBehind} has the numbers. @default 'kube-proxy' */
+  behind?: Behind | undefined
+  /** Instead of `behind`: the numbers themselves. */
   endpointLag?: EndpointLag | undefined
-  /** @default { get: '/' } */
-  requests?: RequestPaths | undefined
-  /** Counts not given keep their default. @default { keepAlive: 8, newConnection: 4, slowKeepAlive: 4, streaming: 2, post: 2 } */
+  /** Paths, or a mix of requests for the first three kinds of client. @default { get: '/' } */
+  requests?: RequestPaths | readonly RequestSpec[] | undefined
+  /** Counts not given keep their default. A kind without a path has no clients. */
   clients?: Partial<ClientCounts> | undefined
+  /**
+   * Requests a second of all `keepAlive` and `newConnection` clients together, as long as the pods answer in time.
+   * @default undefined: each client at its own pace
+   */
+  rate?: number | undefined
   /** @default { connect: 5000, total: 30000 } */
   timeouts?: Partial<ClientTimeouts> | undefined
   /** How long the load runs before the update begins. @default 2000 */
   warmUp?: number | undefined
-  /** How long the load runs on after the last old pod has gone. @default 1000 */
+  /** How long the load runs on after the last old pod has gone and clients know of every change. @default 1000 */
   coolDown?: number | undefined
-  /** How long a pod may take to become ready. @default 30000 */
+  /**
+   * From a pod's creation to the start of its process: scheduling, sandbox, an image that is there already. The default is
+   * what remained of the 2 s a pod took on the measured cluster beside its readiness period. @default 900
+   */
+  startDelay?: number | undefined
+  /** How long a pod's process may take to become ready. @default 30000 */
   startupTimeout?: number | undefined
   /** How long the whole rehearsal may take. @default 600000 */
   timeout?: number | undefined
@@ -118,29 +245,61 @@ export interface RehearsalOptions {
   onEvent?: ((event: LiveEvent) => void) | undefined
 }
 
+/** One request of the mix, every field with its value; `status` null means any 2xx. */
+export interface PlannedRequest {
+  readonly method: string
+  readonly path: string
+  readonly headerNames: readonly string[]
+  readonly bodyBytes: number
+  readonly weight: number
+  readonly status: readonly number[] | null
+}
+
+/** What the clients ask for; null where there is nobody to ask. */
+export interface RequestPlan {
+  /** null when a mix was given. */
+  readonly get: string | null
+  readonly mix: readonly PlannedRequest[] | null
+  readonly stream: string | null
+  readonly post: string | null
+  readonly download: string | null
+  readonly webSocket: string | null
+  readonly sse: string | null
+  readonly http2: string | null
+}
+
 /**
  * The options a rehearsal ran with, defaults filled in; serialisable.
- * Of `env` only the names are kept, since a result is meant to be shown and values may be secrets.
+ * Of `env` and of request headers only the names are kept, of bodies the length: a result is meant to be shown, and
+ * values may be secrets.
  */
 export interface RehearsalPlan {
   readonly name: string
+  readonly scenario: Scenario
   readonly labels: Readonly<Record<string, string>>
   readonly command: string
   readonly args: readonly string[]
   readonly cwd: string
   readonly envNames: readonly string[]
+  readonly portEnv: string
+  readonly port: number | null
+  readonly netns: boolean
   readonly replicas: number
   readonly maxSurge: number
   readonly maxUnavailable: number
   readonly terminationGracePeriodSeconds: number
   readonly readinessProbe: Readonly<ReadinessProbe>
   readonly preStop: PreStop | null
+  /** null when `endpointLag` was given as numbers. */
+  readonly behind: Behind | null
   readonly endpointLag: Readonly<EndpointLag>
-  readonly requests: { readonly get: string | null; readonly stream: string | null; readonly post: string | null }
+  readonly requests: RequestPlan
   readonly clients: Readonly<ClientCounts>
+  readonly rate: number | null
   readonly timeouts: Readonly<ClientTimeouts>
   readonly warmUp: number
   readonly coolDown: number
+  readonly startDelay: number
   readonly startupTimeout: number
   readonly timeout: number
   readonly maxRequests: number

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { freePort, releasePort } from './port.js'
+import type { Address } from './address.js'
 import { guard, killGroup, release } from './reaper.js'
 
 /** What a pod runs. */
@@ -9,6 +9,8 @@ export interface PodSpec {
   readonly args: readonly string[]
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
+  /** The variable that tells it its port. */
+  readonly portEnv: string
   readonly terminationGracePeriodSeconds: number
 }
 
@@ -23,11 +25,11 @@ const keptLines = 50
 const keptColumns = 500
 const drainLimit = 500
 
-/** A child process that plays a pod with one container. */
+/** A child process that plays the one container of a pod. */
 export class Pod {
   readonly name: string
   readonly old: boolean
-  readonly host = '127.0.0.1'
+  readonly host: string
   readonly port: number
   /** Resolves when the process is gone; never rejects. */
   readonly exited: Promise<PodExit>
@@ -37,22 +39,23 @@ export class Pod {
   readonly #gone = new AbortController()
   readonly #lines: string[] = []
 
-  /** Starts a pod on a free loopback port. */
-  static async start(name: string, old: boolean, spec: PodSpec): Promise<Pod> {
-    return new Pod(name, old, spec, await freePort())
-  }
-
-  private constructor(name: string, old: boolean, spec: PodSpec, port: number) {
+  /** Starts the process. */
+  constructor(name: string, old: boolean, spec: PodSpec, address: Address) {
     this.name = name
     this.old = old
-    this.port = port
-    this.#child = spawn(spec.command, [...spec.args], {
+    this.host = address.host
+    this.port = address.port
+    // For programs that take their port as an argument.
+    const own = spec.args.map((arg) => arg.replaceAll('{port}', String(this.port)).replaceAll('{host}', this.host))
+    const [command = spec.command, ...args] = [...address.command, spec.command, ...own]
+    this.#child = spawn(command, args, {
       cwd: spec.cwd,
       env: {
         ...process.env,
         ...spec.env,
-        PORT: String(port),
-        HOST: this.host,
+        ...address.env,
+        [spec.portEnv]: String(address.port),
+        HOST: address.host,
         POD_NAME: name,
         TERMINATION_GRACE_PERIOD_SECONDS: String(spec.terminationGracePeriodSeconds),
       },
@@ -78,7 +81,6 @@ export class Pod {
           killGroup(pid)
           release(pid)
         }
-        releasePort(port)
         this.#gone.abort()
         resolve(exit)
         // A process that left the group may hold the pipes open; it must not hold us.
@@ -98,6 +100,11 @@ export class Pod {
   /** Aborted when the process is gone: whoever waits for something of this pod stops waiting. */
   get gone(): AbortSignal {
     return this.#gone.signal
+  }
+
+  /** The pod's process, which leads the group; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid
   }
 
   /** The last lines the pod wrote, stdout and stderr together. */

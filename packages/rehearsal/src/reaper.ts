@@ -1,5 +1,36 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+
+/** Process groups, and links with the network namespace of the same name, that must not outlive this process. */
 const groups = new Set<number>()
+const networks = new Set<string>()
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/**
+ * Does what is left to do when this process could not do it itself, because of SIGKILL: a shell whose input ends with us.
+ * It reads what there is to remove (`+`) and what is gone already (`-`), a process group by number, a network by name.
+ */
+const keeperProgram = `
+trap '' INT TERM HUP
+all=
+while read -r sign what; do
+  rest=
+  for one in $all; do [ "$one" = "$what" ] || rest="$rest $one"; done
+  [ "$sign" = + ] && rest="$rest $what"
+  all=$rest
+done
+for one in $all; do
+  case $one in
+    *[!0-9]*) ;;
+    *) kill -s KILL -- "-$one" ;;
+  esac
+done
+for one in $all; do
+  case $one in
+    *[!0-9]*) ip link delete "$one"; ip netns delete "$one" ;;
+  esac
+done
+`
+let keeper: ChildProcess | undefined
 
 /** Ends a whole process group, as the death of PID 1 ends a container; a group that is gone already is fine. */
 export function killGroup(pid: number): void {
@@ -11,6 +42,10 @@ export function killGroup(pid: number): void {
 
 function reap(): void {
   for (const pid of groups) killGroup(pid)
+  for (const name of networks) {
+    spawnSync('ip', ['link', 'delete', name])
+    spawnSync('ip', ['netns', 'delete', name])
+  }
 }
 
 /**
@@ -26,17 +61,54 @@ function reapAndDie(signal: NodeJS.Signals): void {
 
 /** Sees to it that the process group `pid` does not outlive this process. */
 export function guard(pid: number): void {
-  if (groups.size === 0) {
-    process.on('exit', reap)
-    for (const signal of signals) process.on(signal, reapAndDie)
-  }
+  arm()
   groups.add(pid)
+  tell('+', pid)
 }
 
 /** Forgets a process group that is gone, and the listeners with the last one. */
 export function release(pid: number): void {
   groups.delete(pid)
-  if (groups.size > 0) return
+  tell('-', pid)
+  disarm()
+}
+
+/** Sees to it that the link and the network namespace `name` do not outlive this process. */
+export function guardNetwork(name: string): void {
+  arm()
+  networks.add(name)
+  tell('+', name)
+}
+
+/** Forgets a network that is gone. */
+export function releaseNetwork(name: string): void {
+  networks.delete(name)
+  tell('-', name)
+  disarm()
+}
+
+function arm(): void {
+  if (groups.size + networks.size > 0) return
+  process.on('exit', reap)
+  for (const signal of signals) process.on(signal, reapAndDie)
+  if (process.platform === 'win32') return
+  keeper = spawn('sh', ['-c', keeperProgram], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  // Without a shell there is no keeper, and all the rest works as it did.
+  keeper.on('error', () => {})
+  keeper.stdin?.on('error', () => {})
+  // Neither the process nor the pipe to it keeps us from leaving.
+  keeper.unref()
+  ;(keeper.stdin as unknown as { unref(): void } | null)?.unref()
+}
+
+function disarm(): void {
+  if (groups.size + networks.size > 0) return
   process.removeListener('exit', reap)
   for (const signal of signals) process.removeListener(signal, reapAndDie)
+  keeper?.stdin?.end()
+  keeper = undefined
+}
+
+function tell(sign: '+' | '-', what: number | string): void {
+  keeper?.stdin?.write(`${sign} ${what}\n`)
 }

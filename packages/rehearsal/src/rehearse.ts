@@ -1,9 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Deployment } from './deployment.js'
+import { createAddresses } from './address.js'
+import { asksOf } from './asks.js'
+import { Cluster } from './cluster.js'
+import { explain } from './diagnosis.js'
 import { createClock, type Happening, type LiveEvent, type Phase, type RehearsalEvent, type Sample } from './events.js'
 import { Load } from './load.js'
 import type { RehearsalOptions, RehearsalPlan } from './options.js'
 import { createRandom } from './random.js'
+import { scenarios } from './scenarios.js'
 import { Service } from './service.js'
 import { type Summary, summarise } from './summary.js'
 import { resolveOptions } from './validation.js'
@@ -19,11 +23,11 @@ export interface Rehearsal {
 }
 
 /**
- * Runs the command as the pods of a Deployment, puts load on them, rolls all of them over once and reports which
- * requests were lost. Everything happens on 127.0.0.1; no process is left when the promise settles.
+ * Runs the command as the pods of a Deployment, puts load on them, does to them what the scenario says and reports which
+ * requests were lost. Everything happens on this machine; no process is left when the promise settles.
  * @throws TypeError or RangeError for an option that makes no sense.
  * @throws Error when a pod does not start, ends by itself or does not become ready (with its last output), when a kind
- * of request fails every time before the update has begun, when `timeout` or `maxRequests` is used up, or `signal.reason`.
+ * of request fails every time before the scenario has begun, when `timeout` or `maxRequests` is used up, or `signal.reason`.
  */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const plan = resolveOptions(options)
@@ -54,8 +58,10 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   }
 
   const service = new Service(plan.endpointLag, createRandom(plan.seed, 0), createRandom(plan.seed, 1), record)
-  const deployment = new Deployment(plan, env, service, record, (error) => halt.abort(error))
-  const load = new Load(plan, () => service.pick(), {
+  const addresses = await createAddresses(plan)
+  const cluster = new Cluster(plan, env, addresses, service, record, (error) => halt.abort(error))
+  const scenario = scenarios[plan.scenario]
+  const load = new Load(plan, asksOf(options.requests), () => service.pick(), {
     record,
     onSample,
     clock,
@@ -71,25 +77,30 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
 
   const relay = () => halt.abort(signal?.reason)
   signal?.addEventListener('abort', relay, { once: true })
+  // It may have come while the addresses were made.
+  if (signal?.aborted === true) relay()
   const timer = setTimeout(
     () => halt.abort(new Error(`The rehearsal was not over after ${plan.timeout} ms`)),
     plan.timeout,
   )
   try {
     enter('starting pods')
-    await orHalt(deployment.start())
+    await orHalt(cluster.start())
     enter('warming up')
     load.start()
     await orHalt(pause(plan.warmUp))
     refuseHopelessLoad(load, events)
-    enter('rolling update')
-    await orHalt(deployment.roll())
+    enter(scenario.phase)
+    cluster.noticeFromNowOn()
+    await orHalt(scenario.run(cluster, plan))
     enter('cooling down')
+    await orHalt(service.settled())
     await orHalt(pause(plan.coolDown))
     await orHalt(load.end())
     enter('done')
     halt.signal.throwIfAborted()
-    return { options: plan, events, samples, summary: summarise(events, plan.seed) }
+    const explained = explain(events, plan)
+    return { options: plan, events: explained, samples, summary: summarise(explained, plan) }
   } finally {
     // How the last pods end is no part of the rehearsal.
     over = true
@@ -97,12 +108,13 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     signal?.removeEventListener('abort', relay)
     service.close()
     const loadClosed = load.close()
-    await deployment.close()
+    await cluster.close()
     await loadClosed
+    await addresses.close()
   }
 }
 
-/** A path that fails before any pod was deleted would only bury the losses of the update. */
+/** A path that fails before any pod was deleted would only bury the losses of the scenario. */
 function refuseHopelessLoad(load: Load, events: readonly RehearsalEvent[]): void {
   const [kind] = load.hopeless
   if (kind === undefined) return
@@ -110,6 +122,6 @@ function refuseHopelessLoad(load: Load, events: readonly RehearsalEvent[]): void
   if (loss?.type !== 'lost') return
   const { method, path, cause, message } = loss
   throw new Error(
-    `Every ${kind} request was lost before the update began: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
+    `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
   )
 }

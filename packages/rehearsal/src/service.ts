@@ -7,6 +7,8 @@ export interface Endpoint {
   readonly name: string
   readonly host: string
   readonly port: number
+  /** Set when the pod is gone with its network: who is sent there anyway gets no answer, not even a refusal. */
+  unreachable?: boolean
 }
 
 /** The conditions of an endpoint, as in an EndpointSlice. */
@@ -37,6 +39,7 @@ export class Service {
   readonly #underway: Array<[Endpoint, Conditions | null]> = []
   #lastApplied = 0
   #candidates: Endpoint[] = []
+  #onSettled: () => void = () => {}
 
   constructor(lag: EndpointLag, lagRandom: Random, pickRandom: Random, record: Recorder) {
     this.#lag = lag
@@ -53,6 +56,7 @@ export class Service {
       this.#timers.delete(timer)
       const change = this.#underway.shift()
       if (change !== undefined) this.apply(...change)
+      if (this.#timers.size === 0) this.#onSettled()
     }, this.#lastApplied - now)
     this.#underway.push([endpoint, conditions])
     this.#timers.add(timer)
@@ -71,6 +75,14 @@ export class Service {
   /** Chooses the pod of a new connection; undefined when there is no endpoint (the connection is refused). */
   pick(): Endpoint | undefined {
     return this.#candidates[Math.floor(this.#pickRandom() * this.#candidates.length)]
+  }
+
+  /** Resolves when the clients know everything there is to know so far. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#timers.size === 0) resolve()
+      else this.#onSettled = resolve
+    })
   }
 
   /** Forgets the changes still on their way. */

@@ -1,5 +1,6 @@
+import { type Diagnosis, diagnose } from './diagnosis.js'
 import type { LossCause, RehearsalEvent } from './events.js'
-import { type ClientKind, clientKinds } from './options.js'
+import { type ClientKind, clientKinds, type RehearsalPlan } from './options.js'
 
 /** A rehearsal in numbers. Times in ms. */
 export interface Summary {
@@ -10,11 +11,13 @@ export interface Summary {
   readonly lostByClient: Readonly<Record<ClientKind, number>>
   /** Only causes that occurred, most frequent first. */
   readonly lostByCause: Readonly<Partial<Record<LossCause, number>>>
-  /** From the delete of each old pod to the end of its process. */
+  /** Why requests were lost and the one line that would have saved them, most frequent first. */
+  readonly diagnoses: readonly Diagnosis[]
+  /** From the delete of each old pod, or the end put to its container, to the end of its process. */
   readonly oldPodsGoneAfterMs: { readonly max: number; readonly each: Readonly<Record<string, number>> }
   /** How the old pods ended: `exit 0`, `SIGTERM`, `SIGKILL` …, and how many of them did. */
   readonly exits: Readonly<Record<string, number>>
-  /** Old pods whose grace period ran out. */
+  /** Pods whose grace period ran out. */
   readonly killed: number
   /** FailedPreStopHook events. */
   readonly hookFailures: number
@@ -24,8 +27,8 @@ export interface Summary {
   readonly seed: number
 }
 
-/** Adds a list of events up. */
-export function summarise(events: readonly RehearsalEvent[], seed: number): Summary {
+/** Adds the events of a rehearsal with these options up. */
+export function summarise(events: readonly RehearsalEvent[], plan: RehearsalPlan): Summary {
   let requestsByClient = countByClient(() => 0)
   const lostByClient = countByClient(() => 0)
   const causes = new Map<LossCause, number>()
@@ -39,7 +42,7 @@ export function summarise(events: readonly RehearsalEvent[], seed: number): Summ
     if (event.type === 'load-end') {
       requestsByClient = { ...event.requests }
       heldUpMs = event.heldUpMs
-    } else if (event.type === 'pod-deleted') deletedAt.set(event.pod, event.t)
+    } else if (event.type === 'pod-deleted' || event.type === 'container-killed') deletedAt.set(event.pod, event.t)
     else if (event.type === 'sigkill') killed++
     else if (event.type === 'hook-failed') hookFailures++
     else if (event.type === 'lost') {
@@ -60,13 +63,14 @@ export function summarise(events: readonly RehearsalEvent[], seed: number): Summ
     requestsByClient,
     lostByClient,
     lostByCause: Object.fromEntries([...causes].sort(([, a], [, b]) => b - a)),
+    diagnoses: diagnose(events, plan),
     oldPodsGoneAfterMs: { max: Math.max(0, ...Object.values(each)), each },
     exits,
     killed,
     hookFailures,
     durationMs: events.at(-1)?.t ?? 0,
     heldUpMs,
-    seed,
+    seed: plan.seed,
   }
 }
 

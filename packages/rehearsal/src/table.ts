@@ -8,10 +8,13 @@ export interface TableOptions {
   readonly colour?: boolean | undefined
 }
 
-/** Draws results as a table for the terminal, one row each; their `labels` become columns. */
+/** How many diagnoses of one result are shown; the most frequent come first. */
+const shownDiagnoses = 3
+
+/** Draws results as a table for the terminal, one row each; their `labels` become columns. Below it, why requests were lost. */
 export function renderTable(results: readonly Rehearsal[], options: TableOptions = {}): string {
   const { colour = pc.isColorSupported } = options
-  const { bold, green, red } = pc.createColors(colour)
+  const { bold, dim, green, red } = pc.createColors(colour)
   const labels = labelNames(results)
   const head = ['name', ...labels, 'requests', 'lost', 'how they were lost', 'old pods gone after', 'exits']
   const table = new Table({
@@ -32,7 +35,20 @@ export function renderTable(results: readonly Rehearsal[], options: TableOptions
       counts(summary.exits).join('\n'),
     ])
   }
-  return table.toString()
+  const lines = [table.toString()]
+  for (const result of results) {
+    const { diagnoses } = result.summary
+    const name = labels.reduce(
+      (name, label) => `${name} ${result.options.labels[label] ?? ''}`.trimEnd(),
+      result.options.name,
+    )
+    for (const { count, cause, why, fix } of diagnoses.slice(0, shownDiagnoses)) {
+      lines.push('', `${bold(name)}  ${red(`${count} × ${cause}`)}  ${why}`, `  ${green('→')} ${fix}`)
+    }
+    const more = diagnoses.slice(shownDiagnoses).reduce((sum, { count }) => sum + count, 0)
+    if (more > 0) lines.push(dim(`  and ${more} more, for other reasons`))
+  }
+  return lines.join('\n')
 }
 
 /** Every label of any result, in the order they appear. */

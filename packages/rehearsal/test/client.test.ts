@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { Client, type Loss } from '../src/client.js'
+import { type Ask, get } from '../src/asks.js'
+import type { Loss } from '../src/client.js'
 import { createClock } from '../src/events.js'
+import { HttpClient } from '../src/http-client.js'
 import type { ClientKind } from '../src/options.js'
-import { freePort, releasePort } from '../src/port.js'
 
 const servers: Server[] = []
 const sockets: Socket[] = []
@@ -27,12 +28,27 @@ async function listen(answer: (socket: Socket, head: string) => void): Promise<n
   return (server.address() as AddressInfo).port
 }
 
-function createClient(kind: ClientKind, port: number | undefined, total = 30_000) {
+/** A port on which nobody listens. */
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function createClient(
+  kind: ClientKind,
+  port: number | undefined,
+  total = 30_000,
+  asks: readonly Ask[] = [get('/work')],
+) {
   const losses: Loss[] = []
   let answered = 0
-  const client = new Client({
+  const client = new HttpClient({
     kind,
-    path: '/work',
+    asks: kind === 'post' ? asks.map((ask) => ({ ...ask, method: 'POST' })) : asks,
     timeouts: { connect: 5000, total },
     random: Math.random,
     clock: createClock(),
@@ -56,9 +72,7 @@ describe('a lost request is told apart by how it was lost', () => {
   }
 
   test('refused: nobody listens on the port', async () => {
-    const port = await freePort()
-    releasePort(port)
-    expect(await lose('keepAlive', port)).toMatchObject({
+    expect(await lose('keepAlive', await closedPort())).toMatchObject({
       cause: 'refused',
       pod: 'old-1',
       method: 'GET',

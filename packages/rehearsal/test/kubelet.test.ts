@@ -1,9 +1,12 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { createAddresses } from '../src/address.js'
 import type { Happening } from '../src/events.js'
 import { Kubelet } from '../src/kubelet.js'
 import type { PreStop } from '../src/options.js'
 import { Pod } from '../src/pod.js'
+
+const readinessProbe = { path: '/readyz', periodSeconds: 0.2, failureThreshold: 1, timeoutSeconds: 5 }
 
 interface Case {
   readonly env?: Record<string, string>
@@ -15,10 +18,18 @@ interface Case {
 async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/prestop' } } }: Case) {
   const happenings: Array<Happening & { t: number }> = []
   const args = [join(__dirname, 'fixtures/hook.mjs')]
-  const spec = { command: process.execPath, args, cwd: __dirname, env, terminationGracePeriodSeconds: grace }
-  const pod = await Pod.start('old-1', true, spec)
+  const spec = {
+    command: process.execPath,
+    args,
+    cwd: __dirname,
+    env,
+    portEnv: 'PORT',
+    terminationGracePeriodSeconds: grace,
+  }
+  const addresses = await createAddresses({ port: null, netns: false, preStop, readinessProbe })
+  const address = await addresses.next()
+  const pod = new Pod('old-1', true, spec, address)
   await new Promise<void>((resolve) => {
-    const readinessProbe = { path: '/readyz', periodSeconds: 0.2, failureThreshold: 1, timeoutSeconds: 5 }
     const record = (happening: Happening) => {
       happenings.push({ ...happening, t: performance.now() })
     }
@@ -33,6 +44,7 @@ async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/
     void kubelet.probe()
   })
   const { code, signal } = await pod.exited
+  await address.release()
   const at = (type: Happening['type']) => happenings.find((happening) => happening.type === type)?.t ?? Number.NaN
   const sigterm = happenings.find((happening) => happening.type === 'sigterm')
   return {

@@ -39,6 +39,37 @@ test('0 is a value, not the lack of one', () => {
   })
 })
 
+test('a scenario brings defaults of its own, and `behind` its numbers', () => {
+  expect(resolveOptions({ command: 'a', scenario: 'single-replica' })).toMatchObject({ replicas: 1, maxSurge: 1 })
+  expect(resolveOptions({ command: 'a', behind: 'none' })).toMatchObject({
+    behind: 'none',
+    endpointLag: { min: 0, median: 0, max: 0 },
+  })
+  const endpointLag = { min: 1, median: 2, max: 3 }
+  expect(resolveOptions({ command: 'a', endpointLag })).toMatchObject({ behind: null, endpointLag })
+})
+
+test('a kind of client is there when its path is', () => {
+  const { clients } = resolveOptions({ command: 'a', requests: { webSocket: '/ws', sse: '/events' } })
+  expect(clients).toMatchObject({ keepAlive: 0, newConnection: 0, webSocket: 4, sse: 2, http2: 0 })
+})
+
+test('values of headers and bodies stay out of the result', () => {
+  const headers = { Authorization: 'hush' }
+  const { requests } = resolveOptions({
+    command: 'a',
+    requests: [{ path: '/a', method: 'POST', headers, body: 'hush', status: 201 }, { path: '/b' }],
+  })
+  expect(requests).toMatchObject({
+    get: null,
+    mix: [
+      { method: 'POST', path: '/a', headerNames: ['Authorization'], bodyBytes: 4, weight: 1, status: [201] },
+      { method: 'GET', path: '/b', headerNames: [], bodyBytes: 0, weight: 1, status: null },
+    ],
+  })
+  expect(JSON.stringify(requests)).not.toContain('hush')
+})
+
 test('values of the environment stay out of the result', () => {
   const plan = resolveOptions({ command: 'a', env: { TOKEN: 'hush' } })
   expect(plan.envNames).toEqual(['TOKEN'])
@@ -61,15 +92,16 @@ test.each<[Record<string, unknown>, string]>([
   [{ readinessProbe: { path: 'readyz' } }, 'Expected `readinessProbe.path` to be a path that begins with /'],
   [
     { readinessProbe: { period: 1 } },
-    'Unknown option `period` in `readinessProbe`; expected one of path, periodSeconds',
+    'Unknown option `period` in `readinessProbe`; expected one of path, port, periodSeconds',
   ],
-  [{ preStop: { httpGet: { path: '/a', port: 1 } } }, 'Unknown option `port` in `preStop.httpGet`'],
+  [{ preStop: { httpGet: { path: '/a', host: 'b' } } }, 'Unknown option `host` in `preStop.httpGet`'],
+  [{ preStop: { httpGet: { path: '/a', port: 0 } } }, 'Expected `preStop.httpGet.port` to be a whole number from 1'],
   [{ preStop: { exec: {} } }, 'Unknown option `exec` in `preStop`; expected one of httpGet, sleepSeconds'],
   [{ preStop: {} }, 'Expected `preStop` to be either { httpGet } or { sleepSeconds }, got `{}`'],
   [{ preStop: { sleepSeconds: -1 } }, 'Expected `preStop.sleepSeconds` to be a number of s from 0 to 3600, got `-1`'],
   [
     { endpointLag: { min: 5, median: 4, max: 6 } },
-    'Expected `endpointLag.median` to be a number of ms from 5 to 60000',
+    'Expected `endpointLag.median` to be a number of ms from 5 to 600000',
   ],
   [
     { requests: {} },
@@ -78,6 +110,38 @@ test.each<[Record<string, unknown>, string]>([
   [{ requests: { get: '/a b' } }, 'Expected `requests.get` to be a path that begins with / and holds no spaces'],
   [{ clients: { keepAlive: 501 } }, 'Expected `clients.keepAlive` to be a whole number from 0 to 500, got `501`'],
   [{ timeouts: { total: 0 } }, 'Expected `timeouts.total` to be a number of ms from 1 to 3600000, got `0`'],
+  [
+    { scenario: 'rolout' },
+    'Expected `scenario` to be one of rollout, scale-down, liveness-kill, node-shutdown, evict,',
+  ],
+  [{ scenario: 'single-replica', replicas: 3 }, 'Expected `replicas` to be 1 for the scenario single-replica, got `3`'],
+  [{ scenario: 'scale-down', replicas: 1 }, 'Expected `replicas` to be 2 or more for the scenario scale-down, so that'],
+  [{ scenario: 'overrun' }, 'Expected `preStop` to be given for the scenario overrun: it is the hook that outlasts'],
+  [{ behind: 'nginx' }, 'Expected `behind` to be one of none, kube-proxy, ingress-nginx, envoy, gke-neg,'],
+  [
+    { behind: 'envoy', endpointLag: { min: 1, median: 2, max: 3 } },
+    'Expected `behind` to be left out when `endpointLag` says the numbers, got `"envoy"`',
+  ],
+  [{ portEnv: 'HOST' }, 'Expected `portEnv` to be the name of an environment variable other than HOST, POD_NAME,'],
+  [{ portEnv: 'A-B' }, 'Expected `portEnv` to be the name of an environment variable'],
+  [{ port: 0 }, 'Expected `port` to be a whole number from 1 to 65535, got `0`'],
+  [{ readinessProbe: { port: '80' } }, 'Expected `readinessProbe.port` to be a whole number from 1 to 65535'],
+  [{ netns: 'yes' }, 'Expected `netns` to be true or false, got `"yes"`'],
+  [{ rate: 0 }, 'Expected `rate` to be a number of requests per second from 0.1 to 100000, got `0`'],
+  [{ startDelay: -1 }, 'Expected `startDelay` to be a number of ms from 0 to 600000, got `-1`'],
+  [{ requests: [] }, 'Expected `requests` to be a list of requests that is not empty, got `[]`'],
+  [{ requests: { get: '/', mix: [{ path: '/' }] } }, 'Expected `requests` to be either with `get` or with `mix`'],
+  [{ requests: [{ url: '/' }] }, 'Unknown option `url` in `requests[0]`; expected one of method, path, headers, body'],
+  [{ requests: [{ path: '/' }, {}] }, 'Expected `requests[1].path` to be a path that begins with /'],
+  [{ requests: [{ path: '/', method: 'post' }] }, 'Expected `requests[0].method` to be a method in capitals'],
+  [
+    { requests: { mix: [{ path: '/', body: 'x' }] } },
+    'Expected `requests.mix[0].body` to be left out of a GET: give a `method` that has one, got `"x"`',
+  ],
+  [{ requests: [{ path: '/', headers: { a: 1 } }] }, 'Expected `requests[0].headers.a` to be a string, got `1`'],
+  [{ requests: [{ path: '/', weight: 0 }] }, 'Expected `requests[0].weight` to be a number of shares from 0.001'],
+  [{ requests: [{ path: '/', status: [200, 99] }] }, 'Expected `requests[0].status` to be a whole number from 200'],
+  [{ clients: { websocket: 1 } }, 'Unknown option `websocket` in `clients`; expected one of keepAlive,'],
   [{ seed: Number.NaN }, 'Expected `seed` to be a whole number'],
   [{ signal: {} }, 'Expected `signal` to be an AbortSignal, got `{}`'],
   [{ onEvent: 'log' }, 'Expected `onEvent` to be a function, got `"log"`'],

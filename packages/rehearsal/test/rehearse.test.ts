@@ -18,6 +18,7 @@ function options(more: Partial<RehearsalOptions> = {}): RehearsalOptions {
     endpointLag: { min: 100, median: 200, max: 300 },
     requests: { get: '/work', stream: '/stream', post: '/upload' },
     clients: { keepAlive: 3, newConnection: 3, slowKeepAlive: 1, streaming: 1, post: 1 },
+    startDelay: 0,
     warmUp: 300,
     coolDown: 200,
     ...more,
@@ -86,13 +87,25 @@ describe.concurrent('a rolling update', () => {
     expect(losses).toHaveLength(summary.lost)
     expect(sum(summary.requestsByClient)).toBe(summary.requests)
     expect(result.samples.at(-1)).toMatchObject({ requests: summary.requests, lost: summary.lost })
+    expect(result.samples.reduce((total, { answered }) => total + sum(answered), 0)).toBe(
+      summary.requests - summary.lost,
+    )
+    for (const { answered, latency } of result.samples) {
+      for (const pod of Object.keys(answered)) expect(pod).toMatch(/^(?:old|new)-[12]$/)
+      if (latency === null) continue
+      expect(latency.p50).toBeGreaterThan(0)
+      expect(latency.p99).toBeGreaterThanOrEqual(latency.p50)
+      expect(latency.max).toBeGreaterThanOrEqual(latency.p99)
+    }
+    expect(result.samples.some(({ latency }) => latency !== null)).toBe(true)
     expect(summary.lostByCause.refused).toBeGreaterThan(0)
     expect(summary.exits).toEqual({ 'exit 0': 2 })
     expect(Object.keys(summary.oldPodsGoneAfterMs.each).sort()).toEqual(['old-1', 'old-2'])
     expect(losses.every((loss) => loss.type === 'lost' && loss.pod?.startsWith('old-'))).toBe(true)
-    expect(live.filter(({ type }) => type !== 'sample')).toEqual(events)
+    const told = events.map((event) => (event.type === 'lost' ? { ...event, why: undefined } : event))
+    expect(live.filter(({ type }) => type !== 'sample')).toEqual(told)
     expect(JSON.parse(JSON.stringify(result))).toEqual(result)
-    expect(summarise(events, summary.seed)).toEqual(summary)
+    expect(summarise(events, result.options)).toEqual(summary)
   })
 
   test('of an app that drains loses nothing, streams and uploads included', async () => {
@@ -182,12 +195,14 @@ describe.concurrent('a rehearsal that cannot go on', () => {
     expect(message).toMatch(/^Pod old-\d did not start: spawn \.\/no-such-program ENOENT/)
   })
 
-  test('names a path that fails before the update has begun', async () => {
+  test('names a path that fails before anything was done to a pod', async () => {
     const error = await fail({
       readinessProbe: { path: '/work', periodSeconds: 0.1 },
       args: [fixture('readyz-only.mjs')],
     })
-    expect(error.message).toMatch(/^Every \w+ request was lost before the update began: \w+ \/\w+: status 404/)
+    expect(error.message).toMatch(
+      /^Every \w+ request was lost before anything was done to the pods: \w+ \/\w+: status 404/,
+    )
   })
 
   test('rejects with the reason of its signal', async () => {
@@ -226,6 +241,8 @@ test.each([
   ['exit', [7, null]],
   ['signal', [null, 'SIGTERM']],
   ['handler', [5, null]],
+  ['kill', [null, 'SIGKILL']],
+  ['ctrl-c', [null, 'SIGINT']],
   ['itself', [0, null]],
 ])(
   'no pod survives a program that leaves by %s, and nothing keeps that program from leaving',
@@ -233,6 +250,7 @@ test.each([
     const parent = spawn(process.execPath, [fixture('parent.cjs')], {
       env: { ...process.env, LEAVE: leave },
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
     })
     let output = ''
     parent.stdout.on('data', (data) => {

@@ -1,5 +1,18 @@
 import { type ClientKind, type Happening, type Rehearsal, resolveOptions, summarise } from '../src/index.js'
 
+/** No request of any kind. */
+export const noRequests: Readonly<Record<ClientKind, number>> = {
+  keepAlive: 0,
+  newConnection: 0,
+  slowKeepAlive: 0,
+  streaming: 0,
+  post: 0,
+  slowReader: 0,
+  webSocket: 0,
+  sse: 0,
+  http2: 0,
+}
+
 /** A result made by hand: two pods, one loss of each cause, and names that try to break out of the page. */
 export function sampleRehearsal(name = '<script>alert("name")</script>'): Rehearsal {
   const options = resolveOptions({
@@ -22,14 +35,15 @@ export function sampleRehearsal(name = '<script>alert("name")</script>'): Rehear
     cause,
     message: '<img src=x onerror=alert(1)>',
     sentAt: 4000,
+    reused: false,
   })
   const happenings: Array<[number, Happening]> = [
     [0, { type: 'phase', phase: 'starting pods' }],
-    [10, { type: 'pod-start', pod: 'old-1', old: true, port: 20001 }],
+    [10, { type: 'pod-start', pod: 'old-1', old: true, host: '127.0.0.1', port: 20001 }],
     [500, { type: 'pod-ready', pod: 'old-1' }],
     [510, { type: 'phase', phase: 'warming up' }],
     [2500, { type: 'phase', phase: 'rolling update' }],
-    [2510, { type: 'pod-start', pod: 'new-1', old: false, port: 20002 }],
+    [2510, { type: 'pod-start', pod: 'new-1', old: false, host: '127.0.0.1', port: 20002 }],
     [3000, { type: 'pod-ready', pod: 'new-1' }],
     [3001, { type: 'pod-deleted', pod: 'old-1' }],
     [3010, { type: 'hook-start', pod: 'old-1' }],
@@ -47,14 +61,22 @@ export function sampleRehearsal(name = '<script>alert("name")</script>'): Rehear
       5000,
       {
         type: 'load-end',
-        requests: { keepAlive: 101, newConnection: 52, slowKeepAlive: 3, streaming: 7, post: 9 },
+        requests: { ...noRequests, keepAlive: 101, newConnection: 52, slowKeepAlive: 3, streaming: 7, post: 9 },
         heldUpMs: 12,
       },
     ],
     [5001, { type: 'phase', phase: 'done' }],
   ]
   const events = happenings.map(([t, happening]) => ({ t, ...happening }))
-  const inFlight = { keepAlive: 3, newConnection: 1, slowKeepAlive: 0, streaming: 1, post: 1 }
-  const samples = [600, 700, 800].map((t) => ({ type: 'sample' as const, t, inFlight, requests: 5, lost: 0 }))
-  return { options, events, samples, summary: summarise(events, options.seed) }
+  const inFlight = { ...noRequests, keepAlive: 3, newConnection: 1, streaming: 1, post: 1 }
+  const samples = [600, 700, 800].map((t) => ({
+    type: 'sample' as const,
+    t,
+    inFlight,
+    requests: t / 100,
+    lost: 0,
+    answered: { 'old-1': 1 },
+    latency: { p50: 4, p99: 12.5, max: 20 },
+  }))
+  return { options, events, samples, summary: summarise(events, options) }
 }

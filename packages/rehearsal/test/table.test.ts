@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
 import { createProgress, type LiveEvent, renderTable } from '../src/index.js'
-import { sampleRehearsal } from './sample.js'
+import { noRequests, sampleRehearsal } from './sample.js'
 
 test('a table has a row for each result and a column for each label', () => {
   expect(`\n${renderTable([sampleRehearsal('first')], { colour: false })}\n`).toMatchInlineSnapshot(`
@@ -14,6 +14,16 @@ test('a table has a row for each result and a column for each label', () => {
     │       │             │         │          │      │ 1 × truncated      │                     │            │
     │       │             │         │          │      │ 1 × status 503     │                     │            │
     └───────┴─────────────┴─────────┴──────────┴──────┴────────────────────┴─────────────────────┴────────────┘
+
+    first <b>bold</b> no  2 × refused  old-1 was gone (exit 0) 80 ms after SIGTERM, as a client that could have known came.
+      → The preStop hook failed: make it answer after 5 s, and keep the listener open meanwhile.
+
+    first <b>bold</b> no  1 × reset  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
+      → Exit only when nothing is in flight: \`server.close(() => process.exit())\`, or \`app.use(drain())\` of podrain.
+
+    first <b>bold</b> no  1 × truncated  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
+      → Exit only when nothing is in flight: \`server.close(() => process.exit())\`, or \`app.use(drain())\` of podrain.
+      and 2 more, for other reasons
     "
   `)
 })
@@ -22,15 +32,16 @@ test('a table is coloured when asked to be', () => {
   expect(renderTable([sampleRehearsal()], { colour: true })).toContain('\u001b[31m6\u001b[39m')
 })
 
-const inFlight = { keepAlive: 1, newConnection: 0, slowKeepAlive: 0, streaming: 0, post: 0 }
+const inFlight = { ...noRequests, keepAlive: 1 }
+const nothing = { answered: {}, latency: null }
 const live: LiveEvent[] = [
   { t: 0, type: 'phase', phase: 'starting pods' },
-  { t: 5, type: 'pod-start', pod: 'old-1', old: true, port: 20001 },
+  { t: 5, type: 'pod-start', pod: 'old-1', old: true, host: '127.0.0.1', port: 20001 },
   { t: 400, type: 'pod-ready', pod: 'old-1' },
   { t: 410, type: 'phase', phase: 'warming up' },
-  { t: 1500, type: 'sample', inFlight, requests: 40, lost: 0 },
+  { t: 1500, type: 'sample', inFlight, requests: 40, lost: 0, ...nothing },
   { t: 2400, type: 'phase', phase: 'rolling update' },
-  { t: 2500, type: 'sample', inFlight, requests: 90, lost: 2 },
+  { t: 2500, type: 'sample', inFlight, requests: 90, lost: 2, ...nothing },
   { t: 2600, type: 'pod-exit', pod: 'old-1', code: 0, signal: null },
   { t: 3500, type: 'phase', phase: 'cooling down' },
   { t: 3900, type: 'phase', phase: 'done' },

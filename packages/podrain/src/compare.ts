@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { type Rehearsal, renderPage, renderTable } from '@podrain/rehearsal'
+import pc from 'picocolors'
+import { prepareFile, writeResult } from './files.js'
+import { UsageError } from './usage.js'
+
+/** Flags of `podrain compare`. */
+export interface CompareFlags {
+  readonly html?: string
+  readonly color: boolean
+}
+
+/** `podrain compare`. Resolves with the exit code: 0 when the second lost no more than the first, else 1. */
+export async function runCompare(before: string, after: string, flags: CompareFlags): Promise<number> {
+  const [first, second] = [read(before), read(after)]
+  const { html, color } = flags
+  if (html !== undefined) prepareFile('--html', html)
+  const table = readable(() => {
+    const rows = [labelled(first, 'before'), labelled(second, 'after')]
+    return renderTable(rows, { colour: color && pc.isColorSupported })
+  })
+  process.stdout.write(`${table}\n\nLost before: ${first.summary.lost}, after: ${second.summary.lost}.\n`)
+  if (html !== undefined) {
+    await writeResult(
+      html,
+      readable(() => renderPage([first, second], { compare: true })),
+    )
+    process.stdout.write(`Page: ${html}\n`)
+  }
+  return second.summary.lost <= first.summary.lost ? 0 : 1
+}
+
+/** Reads what `podrain rehearse --json` wrote. */
+function read(file: string): Rehearsal {
+  let result: Rehearsal
+  try {
+    result = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new UsageError(`${file}: ${(error as Error).message}`)
+  }
+  if (typeof result?.summary?.lost !== 'number' || !Array.isArray(result.events) || !Array.isArray(result.samples)) {
+    throw new UsageError(`${file} is not what \`podrain rehearse --json FILE\` writes`)
+  }
+  return result
+}
+
+function labelled(result: Rehearsal, when: string): Rehearsal {
+  return { ...result, options: { ...result.options, labels: { ...result.options.labels, when } } }
+}
+
+/** Results have no version; one of another may lack what is drawn here. */
+function readable<T>(draw: () => T): T {
+  try {
+    return draw()
+  } catch (error) {
+    throw new UsageError(`One of the results is of another version of podrain: ${(error as Error).message}`)
+  }
+}

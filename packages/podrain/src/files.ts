@@ -1,0 +1,25 @@
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { UsageError } from './usage.js'
+
+/**
+ * Sees to it that a file can be written later, and makes the directory it goes to: nobody wants to learn that after a minute.
+ * @throws UsageError naming the flag.
+ */
+export function prepareFile(flag: string, file: string): void {
+  const directory = dirname(resolve(file))
+  try {
+    mkdirSync(directory, { recursive: true })
+    const there = statSync(file, { throwIfNoEntry: false })
+    if (there?.isDirectory() === true) throw new Error(`${file} is a directory`)
+    accessSync(there === undefined ? directory : file, constants.W_OK)
+  } catch (error) {
+    throw new UsageError(`\`${flag}\` cannot be written: ${(error as Error).message}`)
+  }
+}
+
+/** Writes a result and says where: `Page      rehearsal.html`. */
+export async function writeResult(file: string, content: string): Promise<void> {
+  await writeFile(file, content.endsWith('\n') ? content : `${content}\n`)
+}

@@ -1,0 +1,71 @@
+import { look, type RehearsalOptions, WrongPortError } from '@podrain/rehearsal'
+import { UsageError } from './usage.js'
+
+/** Where podrain tells what it is doing. Its hook is beside it, but must not be asked for before its time. */
+const drainz = '/drainz'
+
+/** Options in which nothing is missing any more, and what podrain says of those it filled in itself. */
+export interface Guess {
+  readonly options: RehearsalOptions
+  /** Where each of them is from; undefined for what was given. */
+  readonly origin: { readonly ready?: string; readonly hook?: string; readonly requests?: string }
+}
+
+/**
+ * Starts the app once to see what it answers, and fills in what was not given: readiness probe, hook and requests.
+ * @throws UsageError when the app cannot be reached or asked, and the engine's errors.
+ */
+export async function guess(options: RehearsalOptions): Promise<Guess> {
+  const asksReady = options.readinessProbe?.path === undefined
+  const asksHook = !('preStop' in options)
+  const asksRequests = options.requests === undefined
+  if (!asksReady && !asksHook && !asksRequests) return { options, origin: {} }
+
+  const paths = [...(asksHook ? [drainz] : []), ...(asksRequests ? ['/'] : [])]
+  const { ready, answers } = await look(options, paths).catch((error: Error) => {
+    throw error instanceof WrongPortError ? new UsageError(`${error.message}.\n${wrongPortHelp}`) : error
+  })
+  const podrain = isDrain(answers[drainz]?.body ?? '')
+  const root = answers['/']?.status ?? 200
+  if (root >= 500) {
+    throw new UsageError(`GET / is answered with ${root} by your app. Name something it can answer: \`--get /path\``)
+  }
+  const ok = root >= 200 && root < 300
+  return {
+    options: {
+      ...options,
+      ...(asksReady && { readinessProbe: { ...options.readinessProbe, path: ready } }),
+      ...(asksHook && podrain && { preStop: { httpGet: { path: '/prestop' } } }),
+      // Any answer is as good as another to see whether it comes; but it has to be the one that is usual here.
+      ...(asksRequests && { requests: ok ? { get: '/' } : { mix: [{ path: '/', status: root }] } }),
+    },
+    origin: {
+      ...(asksReady && {
+        ready: ready === null ? 'the app has no path for it; --ready PATH' : 'found in the app; --ready PATH',
+      }),
+      ...(asksHook && {
+        hook: podrain
+          ? 'podrain was found in the app; --prestop HOOK'
+          : 'add --prestop HOOK when your manifest has one',
+      }),
+      ...(asksRequests && {
+        requests: ok
+          ? '--get PATH, --requests FILE'
+          : `its answer to /, so ${root} is a success here; --get PATH asks something real`,
+      }),
+    },
+  }
+}
+
+const wrongPortHelp = `Its port can be told by a variable of another name (\`--port-env NAME\`), or in the command:
+  podrain rehearse -- node server.js --port {port}
+If it is always the same, say which: \`--port N\`, and let the app listen on $HOST, or add \`--netns\` (Linux, root).`
+
+function isDrain(body: string): boolean {
+  try {
+    const { state, inFlight } = JSON.parse(body)
+    return typeof state === 'string' && typeof inFlight === 'number'
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,62 @@
+import { stripVTControlCharacters } from 'node:util'
+import { clientKinds, type LostEvent, type Rehearsal } from '@podrain/rehearsal'
+import builder from 'junit-report-builder'
+import { renderVerdict } from './report.js'
+
+const suiteName = 'podrain rehearse'
+const shownLosses = 20
+
+/** A result as JUnit XML: one test case for each kind of client that sent something. */
+export function renderJUnit(result: Rehearsal, allowed: number): string {
+  const { options, events, summary } = result
+  const report = builder.newBuilder()
+  const suite = report
+    .testSuite()
+    .name(`${suiteName}: ${options.name}`)
+    .time(Math.round(summary.durationMs) / 1000)
+    .property('scenario', options.scenario)
+    .property('seed', String(summary.seed))
+    .property('requests', String(summary.requests))
+    .property('lost', String(summary.lost))
+    .property('allowed', String(allowed))
+    .property('verdict', renderVerdict(result, allowed, false))
+  for (const kind of clientKinds) {
+    const requests = summary.requestsByClient[kind]
+    if (requests === 0) continue
+    const testCase = suite.testCase().className(`podrain.${options.scenario}`).name(`${kind} clients lose nothing`)
+    const losses = events.flatMap((event) => (event.type === 'lost' && event.client === kind ? [event] : []))
+    if (losses.length === 0) continue
+    const more = losses.length - shownLosses
+    const details = [
+      ...losses.slice(0, shownLosses).map(line),
+      ...(more > 0 ? [`… and ${more} more`] : []),
+      ...[...new Set(summary.diagnoses.map(({ fix }) => `→ ${fix}`))],
+    ].join('\n')
+    // What is allowed is no failure, as it is none for the exit code.
+    if (summary.lost <= allowed) testCase.standardOutput(clean(details))
+    else testCase.failure(`${losses.length} of ${requests} requests lost`, 'LostRequests').stacktrace(clean(details))
+  }
+  return report.build()
+}
+
+/** A rehearsal that could not take place, so that CI shows why. */
+export function renderJUnitError(name: string, error: Error): string {
+  const report = builder.newBuilder()
+  const testCase = report
+    .testSuite()
+    .name(`${suiteName}: ${name}`)
+    .testCase()
+    .className('podrain')
+    .name('the app can be rehearsed')
+  testCase.error(error.message.split('\n', 1)[0], 'NotRehearsed', clean(error.message))
+  return report.build()
+}
+
+function line({ t, method, path, cause, message, why }: LostEvent): string {
+  return `${(t / 1000).toFixed(2)} s  ${method} ${path}  ${cause}: ${why ?? message}`
+}
+
+/** Without colours; and without the end of a CDATA section, of which the builder escapes only the first in a text. */
+function clean(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(']]>', ']] >')
+}

@@ -1,0 +1,96 @@
+import { type ClientKind, clientKinds, type PreStop, type ReadinessProbe } from '@podrain/rehearsal'
+import { InvalidArgumentError } from 'commander'
+import ms, { type StringValue } from 'ms'
+
+/** `500ms`, `2s` or `1m` in ms. A bare number is refused: Kubernetes would mean seconds by it, and Node milliseconds. */
+export function duration(text: string): number {
+  if (/^\d+$/.test(text)) throw new InvalidArgumentError(`It needs a unit: ${text}s or ${text}ms?`)
+  const value = /^[\d.]+ ?[a-z]+$/i.test(text) ? ms(text as StringValue) : undefined
+  if (value === undefined) throw new InvalidArgumentError('It takes a duration, such as 500ms, 2s or 1m.')
+  return value
+}
+
+/** The same for the fields that Kubernetes names in seconds. */
+export function seconds(text: string): number {
+  return duration(text) / 1000
+}
+
+/** A number as it is usually written; whether it makes sense is for the engine to say. */
+export function number(text: string): number {
+  if (!/^-?\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('It takes a number.')
+  return Number(text)
+}
+
+/** A whole number from 0. */
+export function count(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 0.')
+  return Number(text)
+}
+
+/** Anything; the engine knows better what is wrong with a path or a name. */
+export function text(text: string): string {
+  return text
+}
+
+/** `NAME=value` of an environment. */
+export function variable(text: string): Record<string, string> {
+  const equals = text.indexOf('=')
+  if (equals < 1) throw new InvalidArgumentError('It takes NAME=value.')
+  return { [text.slice(0, equals)]: text.slice(equals + 1) }
+}
+
+/** What a kubelet asks: a path, with a port before it where it is another one than the app's. */
+function address(text: string): { path: string; port?: number } | undefined {
+  const [, port, path] = /^(?::(\d+))?(\/.*)$/.exec(text) ?? []
+  if (path === undefined) return undefined
+  return port === undefined ? { path } : { path, port: Number(port) }
+}
+
+/** The readiness probe: `/readyz`, `:9000/readyz`, or `tcp`, which only connects. */
+export function probe(text: string): Partial<ReadinessProbe> {
+  if (text === 'tcp') return { path: null }
+  const found = address(text)
+  if (found === undefined) throw new InvalidArgumentError('It takes a path such as /readyz or :9000/readyz, or tcp.')
+  return found
+}
+
+/** The hook: `/prestop`, `:9000/prestop`, `sleep:5s`, or `none`. */
+export function hook(text: string): PreStop | undefined {
+  if (text === 'none') return undefined
+  if (text.startsWith('sleep:')) return { sleepSeconds: seconds(text.slice('sleep:'.length)) }
+  const httpGet = address(text)
+  if (httpGet === undefined) {
+    throw new InvalidArgumentError('It takes a path such as /prestop or :9000/prestop, or sleep:5s, or none.')
+  }
+  return { httpGet }
+}
+
+/** Three durations, such as `126ms,1074ms,1196ms`. */
+export function lag(text: string): { min: number; median: number; max: number } {
+  const [min, median, max, ...rest] = text.split(',').map(duration)
+  if (min === undefined || median === undefined || max === undefined || rest.length > 0) {
+    throw new InvalidArgumentError('It takes three durations: MIN,MEDIAN,MAX, such as 100ms,1s,1200ms.')
+  }
+  return { min, median, max }
+}
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+/** The kinds of client, as the command line spells them. */
+export const clientNames: readonly string[] = clientKinds.map(kebab)
+
+/** `keep-alive=16,streaming=0` */
+export function clients(text: string): Partial<Record<ClientKind, number>> {
+  const counts: Partial<Record<ClientKind, number>> = {}
+  for (const part of text.split(',')) {
+    const [name = '', amount = ''] = part.split('=')
+    const kind = clientKinds[clientNames.indexOf(name)]
+    if (kind === undefined || !/^\d+$/.test(amount)) {
+      throw new InvalidArgumentError(
+        `It takes KIND=N of ${clientNames.join(', ')}; for example keep-alive=16,streaming=0.`,
+      )
+    }
+    counts[kind] = Number(amount)
+  }
+  return counts
+}

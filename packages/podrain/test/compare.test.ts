@@ -1,0 +1,55 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { sampleRehearsal } from '../../rehearsal/test/sample.js'
+import { directory, podrain } from './support.js'
+
+/** Two results: one with losses, one in which nothing was lost. */
+async function results() {
+  const at = await directory()
+  const bad = sampleRehearsal('server.js')
+  const good = {
+    ...bad,
+    events: bad.events.filter(({ type }) => type !== 'lost'),
+    summary: { ...bad.summary, lost: 0, lostByCause: {}, diagnoses: [] },
+  }
+  const files = { bad: join(at, 'bad.json'), good: join(at, 'good.json'), html: join(at, 'page.html') }
+  await writeFile(files.bad, JSON.stringify(bad))
+  await writeFile(files.good, JSON.stringify(good))
+  return { ...files, lost: bad.summary.lost }
+}
+
+describe.concurrent('podrain compare', () => {
+  test('shows both results, and writes them side by side', async () => {
+    const { bad, good, html, lost } = await results()
+    const { code, stdout, stderr } = await podrain(['compare', bad, good, '--html', html])
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    expect(stdout).toContain(`Lost before: ${lost}, after: 0.\nPage: ${html}\n`)
+    expect(stdout).toMatch(/│ before +│/)
+    expect(stdout).toMatch(/│ after +│/)
+    expect(await readFile(html, 'utf8')).toContain('Before and after')
+  })
+
+  test('exits with 1 when it has become worse', async () => {
+    const { bad, good } = await results()
+    expect((await podrain(['compare', good, bad])).code).toBe(1)
+    expect((await podrain(['compare', bad, bad])).code).toBe(0)
+  })
+
+  test('does not break over a result of another version', async () => {
+    const { good, html } = await results()
+    await writeFile(html, '{"summary":{"lost":0},"events":[],"samples":[]}')
+    const { code, stderr } = await podrain(['compare', good, html])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: One of the results is of another version of podrain: /)
+  })
+
+  test('says which file is no result', async () => {
+    const { good, html } = await results()
+    await writeFile(html, '{"runs":[]}')
+    const { code, stderr } = await podrain(['compare', good, html])
+    expect(code).toBe(2)
+    expect(stderr).toBe(`error: ${html} is not what \`podrain rehearse --json FILE\` writes\n`)
+  })
+})

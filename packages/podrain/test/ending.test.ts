@@ -1,0 +1,84 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { app, fixture, short, start } from './support.js'
+
+/** Long enough to be in the middle of it. */
+const long = [...short, '--replicas', '2', '--warm-up', '60s', '--ready', '/readyz', '--prestop', 'none', '--get', '/']
+
+const pidsIn = (directory: string) => readdirSync(directory).map(Number)
+
+/** Whether the process is there; one that is dead and only not buried yet is not. */
+function isAlive(pid: number): boolean {
+  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
+  return state !== '' && !state.startsWith('Z')
+}
+
+async function whenGone(pids: readonly number[]): Promise<void> {
+  while (pids.some(isAlive)) await sleep(20)
+}
+
+function rehearsal(command: readonly string[] = app) {
+  const pids = mkdtempSync(join(tmpdir(), 'podrain-'))
+  return { pids, ...start(['rehearse', ...long, ...command], { PIDS: pids }) }
+}
+
+describe.concurrent('a rehearsal that is ended', () => {
+  test.for(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)(
+    'by %s leaves no pod, and dies of it',
+    async (signal) => {
+      const { child, done, said, pids } = rehearsal()
+      await said('warming up')
+      const pods = pidsIn(pids)
+      expect(pods.filter(isAlive)).toHaveLength(2)
+      child.kill(signal)
+      expect(await done).toMatchObject({ code: null, signal })
+      expect(pods.filter(isAlive)).toEqual([])
+    },
+  )
+
+  test('by an impatient double Ctrl-C leaves no pod either', async () => {
+    const { child, done, said, pids } = rehearsal()
+    await said('warming up')
+    const pods = pidsIn(pids)
+    child.kill('SIGINT')
+    child.kill('SIGINT')
+    const { code, signal } = await done
+    // Both may arrive as one.
+    expect([130, 'SIGINT']).toContain(code ?? signal)
+    await whenGone(pods)
+  })
+
+  test('takes along what a pod has started itself', async () => {
+    const command = ['--', 'sh', '-c', `"${process.execPath}" "${fixture('app.mjs')}" & wait`]
+    const { child, done, said, pids } = rehearsal(command)
+    await said('warming up')
+    const pods = pidsIn(pids)
+    expect(pods.filter(isAlive)).toHaveLength(2)
+    child.kill('SIGINT')
+    await done
+    await whenGone(pods)
+  })
+
+  test('by SIGKILL, which nobody can answer, leaves no pod', async () => {
+    const { child, done, said, pids } = rehearsal()
+    await said('warming up')
+    const pods = pidsIn(pids)
+    child.kill('SIGKILL')
+    await done
+    await whenGone(pods)
+  })
+
+  test('in its first look at the app leaves no pod', async () => {
+    const pids = mkdtempSync(join(tmpdir(), 'podrain-'))
+    // It never becomes ready, so the look lasts.
+    const { child, done } = start(['rehearse', ...app], { PIDS: pids, ANSWERS: '{"/readyz":503}' })
+    while (pidsIn(pids).length === 0) await sleep(20)
+    child.kill('SIGINT')
+    expect(await done).toMatchObject({ signal: 'SIGINT', stdout: '', stderr: '' })
+    expect(pidsIn(pids).filter(isAlive)).toEqual([])
+  })
+})

@@ -1,0 +1,174 @@
+import { spawnSync } from 'node:child_process'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Rehearsal } from '@podrain/rehearsal'
+import { describe, expect, test } from 'vitest'
+import { app, directory, podrain, short } from './support.js'
+
+const example = (name: string) => join(__dirname, '..', '..', '..', 'examples', name)
+
+describe.concurrent('podrain rehearse', () => {
+  test('of an app that ends at once says what was lost, on stdout, and exits with 1', async () => {
+    const { code, stdout, stderr } = await podrain(['rehearse', ...short, ...app])
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/readiness +GET \/readyz every 0.1 s \(found in the app; --ready PATH\)/)
+    expect(stdout).toMatch(/hook +none; grace period 30 s \(add --prestop HOOK when your manifest has one\)/)
+    expect(stdout).toMatch(/\d+ × refused/)
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost\.$/m)
+    expect(stderr).toMatch(/^node app.mjs: rolling update, \d+ requests, 0 lost$/m)
+  })
+
+  test('of an app that ends when nobody asks any more exits with 0', async () => {
+    const { code, stdout } = await podrain(['rehearse', ...short, ...app], { ENDING: 'when nobody asks any more' })
+    expect(stdout).toMatch(/^Nothing lost: all \d+ requests were answered\.$/m)
+    expect(code).toBe(0)
+  })
+
+  test('exits with 0 when no more was lost than allowed', async () => {
+    const { code, stdout } = await podrain(['rehearse', '--allow-lost', '100000', ...short, ...app])
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost; 100000 are allowed\.$/m)
+    expect(code).toBe(0)
+  })
+
+  test('finds podrain in an app, and calls its hook without being told', async () => {
+    const flags = ['--replicas', '1', '--warm-up', '200ms', '--ready-timeout', '5s', '--get', '/work']
+    const { code, stdout } = await podrain(['rehearse', ...flags, '--', 'node', join(example('express'), 'server.js')])
+    expect(stdout).toMatch(/hook +GET \/prestop; grace period 30 s \(podrain was found in the app; --prestop HOOK\)/)
+    expect(stdout).toMatch(/^Nothing lost/m)
+    expect(code).toBe(0)
+  })
+
+  test('of a program that takes its port as an argument fills it in', async ({ skip }) => {
+    skip(spawnSync('python3', ['--version']).status !== 0, 'needs python3')
+    const command = ['python3', '-m', 'http.server', '{port}', '--bind', '{host}']
+    const { code, stdout } = await podrain(['rehearse', ...short, '--', ...command])
+    expect(stdout).toMatch(/readiness +GET \/ every/)
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost\.$/m)
+    expect(code).toBe(1)
+  })
+
+  test('asks for what a file says, in the words of the file', async () => {
+    const file = join(await directory(), 'requests.yaml')
+    await writeFile(file, '- path: /created\n  method: POST\n  body: hello\n  status: 201\n')
+    const env = { ENDING: 'when nobody asks any more', ANSWERS: '{"/created":201}' }
+    const { code, stdout } = await podrain(['rehearse', '--requests', file, ...short, ...app], env)
+    expect(stdout).toMatch(/requests +POST \/created → 201$/m)
+    expect(stdout).toMatch(/^Nothing lost/m)
+    expect(code).toBe(0)
+  })
+
+  test('takes the answer that is usual for / as success when there is nothing else to ask', async () => {
+    const env = { ENDING: 'when nobody asks any more', ANSWERS: '{"/":404}' }
+    const { code, stdout } = await podrain(['rehearse', ...short, ...app], env)
+    expect(stdout).toMatch(/requests +GET \/ → 404 \(its answer to \/, so 404 is a success here; --get PATH/)
+    expect(stdout).toMatch(/^Nothing lost/m)
+    expect(code).toBe(0)
+  })
+
+  test('of an app without any usual path takes a connection for readiness', async () => {
+    const env = { ENDING: 'when nobody asks any more', ANSWERS: '{"/":404,"/readyz":404}' }
+    const { code, stdout } = await podrain(['rehearse', ...short, ...app], env)
+    expect(stdout).toMatch(/readiness +a connection every 0.1 s \(the app has no path for it; --ready PATH\)/)
+    expect(code).toBe(0)
+  })
+
+  test('starts the app no more often than it is replaced when everything was said', async () => {
+    const pids = await directory()
+    const said = ['--ready', '/readyz', '--prestop', 'none', '--get', '/']
+    await podrain(['rehearse', ...short, ...said, ...app], { PIDS: pids })
+    expect(await readdir(pids)).toHaveLength(2)
+  })
+})
+
+describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
+  test('its last output, if it ends by itself; in the JUnit file, too', async () => {
+    const junit = join(await directory(), 'junit.xml')
+    const env = { ENDING: 'before it listens' }
+    const { code, stdout, stderr } = await podrain(['rehearse', '--junit', junit, ...short, ...app], env)
+    expect(code).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toBe('error: The app ended by itself with code 3. Its last output:\nno database <at> all\n')
+    expect(await readFile(junit, 'utf8')).toContain('no database <at> all')
+  })
+
+  test('the reason, if it cannot be started', async () => {
+    const { code, stderr } = await podrain(['rehearse', '--', 'no-such-program'])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: The app did not start: spawn no-such-program ENOENT/)
+  })
+
+  test.runIf(process.platform === 'linux')('where it listens instead, and three ways out', async () => {
+    const { code, stderr } = await podrain(['rehearse', ...app], { LISTEN_ON: '0' })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: The app listens on port \d+, and not on \$PORT, which was \d+\.\n/)
+    for (const way of ['--port-env NAME', '{port}', '--port N']) expect(stderr).toContain(way)
+  })
+
+  test('what it answers, if that is no use', async () => {
+    const { code, stderr } = await podrain(['rehearse', ...app], { ANSWERS: '{"/":500}' })
+    expect(code).toBe(2)
+    expect(stderr).toBe('error: GET / is answered with 500 by your app. Name something it can answer: `--get /path`\n')
+  })
+
+  test('the last answer, if it does not become ready', async () => {
+    const env = { ANSWERS: '{"/readyz":503}' }
+    const { code, stderr } = await podrain(['rehearse', '--startup', '10s', ...app], env)
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: The app was not ready after 10000 ms \(GET \/readyz answered 503\)/)
+  })
+
+  test('the flag, if what it names is answered with an error', async () => {
+    const { code, stderr } = await podrain(['rehearse', ...short, '--warm-up', '5s', '--get', '/nothing', ...app])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(
+      /error: Every (keepAlive|newConnection) request was lost before .*GET \/nothing: status 404.*`--get`/,
+    )
+  })
+})
+
+describe.concurrent('the result', () => {
+  test('is written where it should be, and agrees with itself', async () => {
+    const results = join(await directory(), 'not', 'there yet')
+    const file = (name: string) => join(results, name)
+    const flags = ['--json', file('a.json'), '--html', file('a.html'), '--name', 'a <name> & "more"']
+    const { code, stdout } = await podrain(['rehearse', ...flags, ...short, ...app])
+    expect(code).toBe(1)
+    expect(stdout).toContain(`Page: ${file('a.html')}\nData: ${file('a.json')}\n`)
+    const result: Rehearsal = JSON.parse(await readFile(file('a.json'), 'utf8'))
+    expect(stdout).toContain(`${result.summary.lost} of ${result.summary.requests} requests lost.`)
+    expect(result.options.name).toBe('a <name> & "more"')
+    const page = await readFile(file('a.html'), 'utf8')
+    expect(page).toMatch(/^<!doctype html>/)
+    expect(page).toContain('a &lt;name&gt; &amp; &quot;more&quot;')
+  })
+
+  test('on stdout is JSON and nothing else; what is for people goes to stderr', async () => {
+    const { stdout, stderr } = await podrain(['rehearse', '--json', '-', ...short, ...app])
+    const result: Rehearsal = JSON.parse(stdout)
+    expect(result.summary.lost).toBeGreaterThan(0)
+    expect(stderr).toContain(`${result.summary.lost} of ${result.summary.requests} requests lost.`)
+  })
+
+  test('is one line with --quiet', async () => {
+    const { code, stdout, stderr } = await podrain(['rehearse', '-q', ...short, ...app])
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost\.\n$/)
+    expect(stderr).toBe('')
+    expect(code).toBe(1)
+  })
+
+  test('is whole, and its files are written, also when nobody reads stdout any more', async () => {
+    const file = join(await directory(), 'a.json')
+    const command = [
+      process.execPath,
+      join(__dirname, '..', 'bin', 'podrain.js'),
+      'rehearse',
+      '--json',
+      file,
+      ...short,
+      ...app,
+    ]
+    const { status } = spawnSync('sh', ['-c', '"$@" | true', 'sh', ...command], { stdio: 'ignore' })
+    expect(status).toBe(0)
+    expect(JSON.parse(await readFile(file, 'utf8')).summary.lost).toBeGreaterThan(0)
+  })
+})

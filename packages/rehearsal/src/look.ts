@@ -1,0 +1,184 @@
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createAddresses } from './address.js'
+import { portsOfGroup } from './listening.js'
+import type { RehearsalOptions, RehearsalPlan } from './options.js'
+import { Pod } from './pod.js'
+import { resolveOptions } from './validation.js'
+
+/** What one pod of an app showed of itself. */
+export interface Look {
+  /** The first of the usual paths whose answer says that the app is ready; null when it has none of them. */
+  readonly ready: string | null
+  /** What was answered to each path that was asked for, as far as it was text. */
+  readonly answers: Readonly<Record<string, { readonly status: number; readonly body: string }>>
+}
+
+/** The app listens, but not where it was told to. */
+export class WrongPortError extends Error {
+  override readonly name = 'WrongPortError'
+  /** Where it listens instead. */
+  readonly ports: readonly number[]
+
+  constructor(expected: string, ports: readonly number[]) {
+    super(`The app listens on port ${ports.join(' and ')}, and not on ${expected}`)
+    this.ports = ports
+  }
+}
+
+/** Where apps say that they are ready, the most usual first. */
+export const usualReadiness: readonly string[] = ['/readyz', '/healthz', '/health', '/']
+
+const pollEvery = 100
+const answerTimeout = 1000
+/** How long an app that listens elsewhere may take to listen where it should, too. */
+const elsewhereFor = 1000
+
+/**
+ * Starts one pod, looks where it says that it is ready and what it answers to `paths`, and kills it.
+ * @throws Error when it ends by itself or does not become ready (with its last output), {@link WrongPortError}, or
+ * `signal.reason`.
+ */
+export async function look(options: RehearsalOptions, paths: readonly string[] = []): Promise<Look> {
+  const plan = resolveOptions(options)
+  const { signal, env = {} } = options
+  signal?.throwIfAborted()
+  const addresses = await createAddresses(plan)
+  try {
+    const address = await addresses.next()
+    signal?.throwIfAborted()
+    const pod = new Pod('look', true, { ...plan, env }, address)
+    try {
+      return await lookAt(pod, plan, options, paths)
+    } finally {
+      pod.signal('SIGKILL')
+      await Promise.all([pod.exited, pod.written])
+      await address.release()
+    }
+  } finally {
+    await addresses.close()
+  }
+}
+
+async function lookAt(
+  pod: Pod,
+  plan: RehearsalPlan,
+  { signal, readinessProbe }: RehearsalOptions,
+  paths: readonly string[],
+): Promise<Look> {
+  const over = AbortSignal.timeout(plan.startupTimeout)
+  const stop = AbortSignal.any([pod.gone, over, ...(signal === undefined ? [] : [signal])])
+  const given = readinessProbe?.path
+  const probes = given === undefined ? usualReadiness : given === null ? [] : [given]
+  let last = 'no connection was accepted'
+  try {
+    await accepted(pod, plan, stop)
+    for (;;) {
+      const found = await ask(pod, { paths, probes, port: plan.readinessProbe.port }, stop)
+      if (found.waitsFor === undefined) return found.look
+      last = found.waitsFor
+      await sleep(pollEvery, undefined, { signal: stop })
+    }
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (pod.gone.aborted) {
+      const { code, signal: by, error: failure } = await pod.exited
+      await pod.written
+      throw appError(
+        failure === undefined ? `ended by itself with ${by ?? `code ${code}`}` : `did not start: ${failure}`,
+        pod,
+      )
+    }
+    if (over.aborted) throw appError(`was not ready after ${plan.startupTimeout} ms (${last})`, pod)
+    throw error
+  }
+}
+
+/** Waits until the pod accepts a connection. */
+async function accepted(pod: Pod, plan: RehearsalPlan, stop: AbortSignal): Promise<void> {
+  let elsewhereSince: number | undefined
+  while (!(await accepts(pod))) {
+    await sleep(pollEvery, undefined, { signal: stop })
+    const ports = pod.pid === undefined ? [] : await portsOfGroup(pod.pid)
+    if (ports.length === 0 || ports.includes(pod.port)) elsewhereSince = undefined
+    else elsewhereSince ??= performance.now()
+    if (elsewhereSince !== undefined && performance.now() - elsewhereSince > elsewhereFor) {
+      throw new WrongPortError(`$${plan.portEnv}, which was ${pod.port}`, ports)
+    }
+  }
+}
+
+function accepts({ host, port }: Pod): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host)
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+}
+
+/** What is to be found out. */
+interface Question {
+  readonly paths: readonly string[]
+  readonly probes: readonly string[]
+  /** Where the probe is answered, if not on the pod's own port. */
+  readonly port: number | undefined
+}
+
+/** Asks for everything once; `waitsFor` says what is there, but does not answer well yet. */
+async function ask(
+  { host, port: own }: Pod,
+  { paths, probes, port = own }: Question,
+  stop: AbortSignal,
+): Promise<{ look: Look; waitsFor?: undefined } | { waitsFor: string }> {
+  const answers: Record<string, { status: number; body: string }> = {}
+  for (const path of paths) {
+    const { status, body, error } = await get(host, own, path, stop)
+    if (error !== undefined) return { waitsFor: `GET ${path} ${error}` }
+    answers[path] = { status, body }
+  }
+  const guessing = probes === usualReadiness
+  // Who answers to everything says nothing by answering.
+  if (guessing && isGood((await get(host, own, '/podrain/nothing/here', stop)).status)) {
+    return { look: { ready: '/', answers } }
+  }
+  for (const path of probes) {
+    const { status, error } = await get(host, port, path, stop)
+    if (isGood(status)) return { look: { ready: path, answers } }
+    // It is there, or it has to be, because it was given.
+    if (status === 0 || status >= 500 || !guessing) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
+  }
+  return { look: { ready: null, answers } }
+}
+
+/** As for a probe: a redirect is an answer, too. */
+function isGood(status: number): boolean {
+  return status >= 200 && status < 400
+}
+
+/** Status 0 stands for no answer at all. */
+async function get(
+  host: string,
+  port: number,
+  path: string,
+  stop: AbortSignal,
+): Promise<{ status: number; body: string; error?: string }> {
+  try {
+    const response = await fetch(`http://${host}:${port}${path}`, {
+      redirect: 'manual',
+      headers: { 'user-agent': 'kube-probe/1.26' },
+      signal: AbortSignal.any([stop, AbortSignal.timeout(answerTimeout)]),
+    })
+    return { status: response.status, body: await response.text() }
+  } catch (error) {
+    stop.throwIfAborted()
+    return { status: 0, body: '', error: `failed: ${(error as Error).message}` }
+  }
+}
+
+function appError(what: string, pod: Pod): Error {
+  const output = pod.output.length === 0 ? ' It wrote nothing.' : ` Its last output:\n${pod.output.join('\n')}`
+  return new Error(`The app ${what}.${output}`)
+}

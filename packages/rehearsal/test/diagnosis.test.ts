@@ -1,0 +1,257 @@
+import { describe, expect, test } from 'vitest'
+import { type Diagnosis, diagnose, explain } from '../src/diagnosis.js'
+import type { Happening, LostHappening, RehearsalEvent } from '../src/events.js'
+import type { RehearsalOptions } from '../src/options.js'
+import { resolveOptions } from '../src/validation.js'
+
+type Told = readonly [t: number, happening: Happening]
+
+const pod = 'old-1'
+/** Two pods under load; the first is deleted at 1000. */
+const begin: Told[] = [
+  [0, { type: 'pod-start', pod, old: true, host: '127.0.0.1', port: 1 }],
+  [0, { type: 'pod-start', pod: 'old-2', old: true, host: '127.0.0.1', port: 2 }],
+  [100, { type: 'pod-ready', pod }],
+  [100, { type: 'pod-ready', pod: 'old-2' }],
+  [100, { type: 'endpoints', pods: [pod, 'old-2'] }],
+]
+const deleted: Told = [1000, { type: 'pod-deleted', pod }]
+const sigterm = (t: number): Told => [t, { type: 'sigterm', pod, graceSeconds: 30 }]
+const exit = (t: number, code: number | null, signal: string | null = null): Told => [
+  t,
+  { type: 'pod-exit', pod, code, signal },
+]
+const known = (t: number): Told => [t, { type: 'endpoints', pods: ['old-2'] }]
+const lost = (t: number, more: Partial<LostHappening> = {}): Told => [
+  t,
+  {
+    type: 'lost',
+    client: 'keepAlive',
+    pod,
+    method: 'GET',
+    path: '/work',
+    cause: 'refused',
+    message: 'why not',
+    sentAt: t,
+    reused: false,
+    ...more,
+  },
+]
+
+function examine(told: readonly Told[], options: Partial<RehearsalOptions> = {}): Diagnosis[] {
+  const events: RehearsalEvent[] = told.map(([t, happening]) => ({ t, ...happening }))
+  return diagnose(events, resolveOptions({ command: 'node', ...options }))
+}
+
+function only(told: readonly Told[], options: Partial<RehearsalOptions> = {}): Diagnosis {
+  const diagnoses = examine(told, options)
+  expect(diagnoses).toHaveLength(1)
+  return diagnoses[0] as Diagnosis
+}
+
+describe('refused', () => {
+  const closing = [...begin, deleted, sigterm(1030), lost(1040), lost(1300), exit(1400, 0), known(2040)]
+
+  test('because the listener closed before the last client knew', () => {
+    const { kind, count, why, fix } = only(closing)
+    expect([kind, count]).toEqual(['listener closed', 2])
+    expect(why).toBe('old-1 stopped listening 10 ms after SIGTERM, 1.0 s before the last client knew that it goes.')
+    expect(fix).toContain('lifecycle.preStop.httpGet.path: /prestop; elsewhere lifecycle.preStop.sleep.seconds: 5')
+  })
+
+  test('because the process was gone', () => {
+    const { why } = only([...begin, deleted, sigterm(1030), exit(1031, 0), lost(1050), known(2040)])
+    expect(why).toBe('old-1 was gone (exit 0) 1 ms after SIGTERM, 1.0 s before the last client knew that it goes.')
+  })
+
+  test('because a sleep hook was shorter than the lag', () => {
+    const hook: Told[] = [
+      [1010, { type: 'hook-start', pod }],
+      [2010, { type: 'hook-end', pod, outcome: 'done' }],
+    ]
+    const told = [...begin, deleted, ...hook, sigterm(2030), lost(2050), exit(2060, 0), known(12_000)]
+    const { fix } = only(told, { preStop: { sleepSeconds: 1 }, behind: 'gke-neg' })
+    expect(fix).toBe(
+      'Raise lifecycle.preStop.sleep.seconds from 1 to 45: clients need that long to learn that the pod goes.',
+    )
+    expect(only(told, { preStop: { httpGet: { path: '/bye' } } }).fix).toMatch(/^Answer \/bye only when clients know/)
+  })
+
+  test('because the listener closed inside the hook', () => {
+    const hook: Told[] = [
+      [1010, { type: 'hook-start', pod }],
+      lost(1020),
+      [2010, { type: 'hook-end', pod, outcome: 'done' }],
+    ]
+    const { why, fix } = only([...begin, deleted, ...hook, sigterm(2030), exit(2040, 0), known(2050)], {
+      preStop: { httpGet: { path: '/prestop' } },
+    })
+    expect(why).toContain('stopped listening 10 ms into its preStop hook')
+    expect(fix).toBe('Go on listening during the preStop hook: close the listener after it, on SIGTERM.')
+  })
+
+  test('where no endpoint is ever told, a hook is no remedy', () => {
+    const killed: Told = [1000, { type: 'container-killed', pod, reason: 'liveness' }]
+    const { why, fix } = only([...begin, killed, sigterm(1030), lost(1040), exit(1050, 0)])
+    expect(why).toContain('and clients were never told')
+    expect(fix).toMatch(/^No endpoint changes in time for this \(liveness kill\): keep the listener open after SIGTERM/)
+  })
+
+  test('by a container that was restarted and is not ready yet: the end of the one before is to blame', () => {
+    const killed: Told = [1000, { type: 'container-killed', pod, reason: 'crash' }]
+    const again: Told = [1600, { type: 'pod-start', pod, old: true, host: '127.0.0.1', port: 1 }]
+    const told = [...begin, killed, exit(1001, null, 'SIGKILL'), lost(1100), again, lost(1610)]
+    expect(only(told)).toMatchObject({ kind: 'crash', count: 2 })
+  })
+})
+
+describe('cut', () => {
+  test('by the exit, with the request in flight', () => {
+    const told = [...begin, deleted, sigterm(1030), exit(1050, 0), lost(1051, { cause: 'reset', sentAt: 1040 })]
+    const { kind, why, fix } = only(told)
+    expect(kind).toBe('exit')
+    expect(why).toBe('old-1 ended (exit 0) 20 ms after SIGTERM, 10 ms after the request was sent.')
+    expect(fix).toMatch(/^Exit only when nothing is in flight/)
+  })
+
+  test('by SIGTERM itself, where nobody handles it', () => {
+    const told = [...begin, deleted, sigterm(1030), lost(1035, { cause: 'reset' }), exit(1040, null, 'SIGTERM')]
+    expect(only(told).fix).toMatch(/^Handle SIGTERM, since without a handler the process ends at once/)
+  })
+
+  const sigkill: Told = [31_000, { type: 'sigkill', pod }]
+
+  test('by SIGKILL in a request that began before SIGTERM: the grace is too short', () => {
+    const cut = lost(31_001, { cause: 'truncated', sentAt: 900 })
+    const { kind, why, fix } = only([...begin, deleted, sigterm(1030), sigkill, cut, exit(31_002, null, 'SIGKILL')])
+    expect(kind).toBe('killed')
+    expect(why).toBe('SIGKILL ended old-1 30.0 s after SIGTERM, 30.1 s after the request was sent.')
+    expect(fix).toBe('Raise terminationGracePeriodSeconds from 30 to 45, or above the longest request.')
+  })
+
+  test('by SIGKILL in a request that came long after SIGTERM: the app does not heed it', () => {
+    const cut = lost(31_001, { cause: 'reset', sentAt: 30_990, reused: true })
+    const { fix } = only([...begin, deleted, sigterm(1030), sigkill, cut, exit(31_002, null, 'SIGKILL')])
+    expect(fix).toMatch(/^Heed SIGTERM: say `Connection: close`/)
+  })
+
+  test('by SIGKILL after a hook that took the whole grace', () => {
+    const hook: Told = [31_010, { type: 'hook-end', pod, outcome: 'cut' }]
+    const cut = lost(33_011, { cause: 'truncated', sentAt: 31_000 })
+    const late: Told = [33_010, { type: 'sigkill', pod }]
+    const told = [...begin, deleted, hook, sigterm(31_030), late, cut, exit(33_012, null, 'SIGKILL')]
+    expect(only(told).fix).toMatch(/^The preStop hook took the whole grace period/)
+    const preStop = { sleepSeconds: 5 }
+    expect(only(told, { scenario: 'overrun', preStop }).fix).toMatch(/^SIGTERM in the middle of the hook leaves 2 s/)
+  })
+
+  test('with the network, of which the client hears nothing until it gives up', () => {
+    const told = [...begin, deleted, sigterm(1030), exit(1100, 0), lost(31_000, { cause: 'timeout', sentAt: 1050 })]
+    const netns = true
+    const unreachable = lost(4200, { cause: 'truncated', sentAt: 1050 })
+    expect(only([...begin, deleted, sigterm(1030), exit(1100, 0), unreachable], { netns }).kind).toBe('network gone')
+    expect(only(told, { netns })).toMatchObject({ kind: 'network gone', why: expect.stringContaining('(exit 0)') })
+    const connecting = [...begin, deleted, sigterm(1030), exit(1100, 0), lost(6200, { cause: 'timeout', sentAt: 1200 })]
+    expect(only(connecting, { netns }).kind).toBe('listener closed')
+  })
+
+  test('by an app that lives on', () => {
+    const told = [...begin, deleted, sigterm(1030), lost(1040, { cause: 'truncated' }), exit(5000, 0)]
+    expect(only(told)).toMatchObject({ kind: 'cut by the app', fix: expect.stringContaining('closeAllConnections()') })
+    const socket = lost(1040, { cause: 'closed 1011', client: 'webSocket' })
+    expect(only([...begin, deleted, sigterm(1030), socket, exit(5000, 0)]).fix).toContain('code 1001 (going away)')
+  })
+})
+
+describe('reset on a kept connection', () => {
+  const reset = (t: number) => lost(t, { cause: 'reset', reused: true })
+
+  test('that the app closed as it ends', () => {
+    const { kind, why, fix } = only([...begin, deleted, sigterm(1030), reset(1040), exit(5000, 0)])
+    expect(kind).toBe('kept connection closed')
+    expect(why).toBe('old-1 closed a kept connection 10 ms after SIGTERM, 0 ms after the request was sent over it.')
+    expect(fix).toContain('Connection: close')
+  })
+
+  test('that the app closed although nobody had told it to end', () => {
+    const { kind, fix } = only([...begin, reset(500), deleted, exit(5000, 0)])
+    expect(kind).toBe('kept connection closed')
+    expect(fix).toContain('keepAliveTimeout')
+  })
+})
+
+test('a 503 from a pod that clients still go to', () => {
+  const told = [...begin, deleted, sigterm(1030), lost(1090, { cause: 'status 503' }), known(2000), exit(5000, 0)]
+  expect(only(told)).toMatchObject({
+    kind: 'refused by the app',
+    why: 'old-1 answered 503 60 ms after SIGTERM, while new connections still went to it.',
+    fix: expect.stringContaining('Answer every request until the process exits'),
+  })
+})
+
+describe('no endpoint at all', () => {
+  const nowhere = lost(1500, { pod: null })
+
+  test('because of maxUnavailable', () => {
+    const told = [...begin, deleted, nowhere, exit(5000, 0)]
+    expect(only(told, { maxUnavailable: 1 }).fix).toMatch(/^Set maxUnavailable: 0 and maxSurge: 1/)
+  })
+
+  test('because the only pod said that it was not ready', () => {
+    const unready: Told = [1100, { type: 'pod-unready', pod, message: '503' }]
+    const { why, fix } = only([...begin, deleted, unready, nowhere, exit(5000, 0)], { replicas: 1 })
+    expect(why).toContain('old-1 was still there, but said that it was not ready')
+    expect(fix).toContain('go on passing the readiness probe')
+  })
+
+  test('because the new pods were not known yet', () => {
+    const { fix } = only([...begin, deleted, nowhere, exit(5000, 0)], { behind: 'aws-alb' })
+    expect(fix).toBe('Set minReadySeconds: 26, so that clients know a new pod before an old one goes.')
+  })
+
+  test('because the only pod was shut down with its node', () => {
+    const killed: Told = [1000, { type: 'container-killed', pod, reason: 'node shutdown' }]
+    const told = [...begin, killed, nowhere, exit(5000, 0)]
+    expect(only(told, { replicas: 1, scenario: 'node-shutdown' }).fix).toBe('Run 2 replicas or more.')
+  })
+})
+
+test('a new pod that is ready and does not serve', () => {
+  const fresh: Told[] = [
+    [1200, { type: 'pod-start', pod: 'new-1', old: false, host: '127.0.0.1', port: 3 }],
+    [1300, { type: 'pod-ready', pod: 'new-1' }],
+    lost(1350, { pod: 'new-1', cause: 'status 500' }),
+  ]
+  expect(only([...begin, deleted, ...fresh])).toMatchObject({
+    kind: 'not ready',
+    why: 'new-1 had been ready by its probe for 50 ms, but did not serve: status 500 (why not).',
+    fix: 'Let /readyz fail until the app can serve what clients ask for.',
+  })
+})
+
+test('what was lost before anything was done is not put down to it', () => {
+  const { kind, why } = only([...begin, lost(500, { cause: 'status 500' }), deleted])
+  expect(kind).toBe('not the scenario')
+  expect(why).toBe('old-1 lost it before anything was done to a pod: status 500 (why not).')
+})
+
+test('the most frequent reason comes first, and every loss has its own words', () => {
+  const told = [
+    ...begin,
+    deleted,
+    sigterm(1030),
+    lost(1035, { cause: 'status 503', reused: true }),
+    lost(1040),
+    lost(1050),
+    exit(5000, 0),
+  ]
+  expect(examine(told).map(({ kind, count }) => `${count} ${kind}`)).toEqual([
+    '2 listener closed',
+    '1 refused by the app',
+  ])
+  const events: RehearsalEvent[] = told.map(([t, happening]) => ({ t, ...happening }))
+  const explained = explain(events, resolveOptions({ command: 'node' }))
+  const whys = explained.flatMap((event) => (event.type === 'lost' ? [event.why] : []))
+  expect(whys).toHaveLength(3)
+  expect(whys.every((why) => why?.startsWith('old-1 '))).toBe(true)
+})

@@ -1,0 +1,94 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { look, type RehearsalOptions, rehearse, WrongPortError } from '../src/index.js'
+import { sendProbe } from '../src/probe.js'
+
+const fixture = (name: string) => join(__dirname, 'fixtures', name)
+
+/** An app of one line; it is given `request`, `response`, `env`. */
+function app(listener: string, listen = 'env.PORT, env.HOST'): RehearsalOptions {
+  const script = `const { env } = process; require('node:http').createServer((request, response) => { ${listener} }).listen(${listen})`
+  return { command: process.execPath, args: ['-e', script] }
+}
+
+describe.concurrent('a first look at an app', () => {
+  test('finds where it says that it is ready, and what it answers to /', async () => {
+    const answers = "response.writeHead(request.url === '/healthz' ? 200 : 404).end()"
+    expect(await look(app(answers), ['/'])).toEqual({ ready: '/healthz', answers: { '/': { status: 404, body: '' } } })
+  })
+
+  test('waits while it says that it is not ready yet', async () => {
+    const answers = 'globalThis.asked ??= Date.now(); response.writeHead(Date.now() - asked > 500 ? 200 : 503).end()'
+    const busy = app(`if (request.url === '/readyz') { ${answers} } else response.writeHead(404).end()`)
+    expect((await look(busy)).ready).toBe('/readyz')
+  })
+
+  test('takes / for readiness where everything is answered', async () => {
+    expect(await look(app('response.end()'))).toEqual({ ready: '/', answers: {} })
+  })
+
+  test('finds nothing where there is nothing', async () => {
+    expect((await look(app('response.writeHead(404).end()'))).ready).toBe(null)
+  })
+
+  test('asks only for what was not said', async () => {
+    const only = "if (request.url === '/alive') response.end(); else process.exit(9)"
+    expect(await look({ ...app(only), readinessProbe: { path: '/alive' } })).toEqual({ ready: '/alive', answers: {} })
+  })
+
+  test.runIf(process.platform === 'linux')('says where it listens instead', async () => {
+    const error = await look(app('response.end()', '0, env.HOST')).catch((error) => error)
+    expect(error).toBeInstanceOf(WrongPortError)
+    expect(error.ports).toHaveLength(1)
+    expect(error.message).toMatch(/^The app listens on port \d+, and not on \$PORT, which was \d+$/)
+  })
+
+  test('ends with the signal, and leaves no process', async () => {
+    const stop = new AbortController()
+    const looking = look({ ...app('response.writeHead(503).end()'), signal: stop.signal })
+    stop.abort(new Error('enough'))
+    await expect(looking).rejects.toThrow('enough')
+  })
+})
+
+describe.concurrent('an app', () => {
+  test('can take its address as arguments', async () => {
+    const { args = [], command } = app('response.end()', 'process.argv[1], process.argv[2]')
+    expect(await look({ command, args: [...args, '{port}', '{host}'] })).toMatchObject({ ready: '/' })
+  })
+
+  test('that drains for longer than it may take to start is not taken for one that does not start', async () => {
+    const { summary } = await rehearse({
+      command: process.execPath,
+      args: [fixture('server.mjs')],
+      env: { HOOK_MS: '4000' },
+      replicas: 1,
+      startupTimeout: 5000,
+      warmUp: 3000,
+      preStop: { httpGet: { path: '/prestop' } },
+      readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
+    })
+    expect(summary.exits).toEqual({ 'exit 0': 1 })
+  })
+})
+
+describe('a readiness probe without a path', () => {
+  test('asks for a connection and nothing more', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const probe = { path: null, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 5 }
+    expect(await sendProbe({ host: '127.0.0.1', port }, probe)).toEqual({
+      ok: true,
+      found: `connecting to port ${port} worked`,
+    })
+    server.close()
+    await once(server, 'close')
+    const refused = await sendProbe({ host: '127.0.0.1', port }, probe)
+    expect(refused.ok).toBe(false)
+    expect(refused.found).toMatch(/^connecting to port \d+ failed: connect ECONNREFUSED/)
+  })
+})
