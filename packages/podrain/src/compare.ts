@@ -15,11 +15,16 @@ export async function runCompare(before: string, after: string, flags: CompareFl
   const [first, second] = [read(before), read(after)]
   const { html, color } = flags
   if (html !== undefined) prepareFile('--html', html)
-  const rows = [labelled(first, 'before'), labelled(second, 'after')]
-  const lost = `Lost before: ${first.summary.lost}, after: ${second.summary.lost}.`
-  process.stdout.write(`${renderTable(rows, { colour: color && pc.isColorSupported })}\n\n${lost}\n`)
+  const table = readable(() => {
+    const rows = [labelled(first, 'before'), labelled(second, 'after')]
+    return renderTable(rows, { colour: color && pc.isColorSupported })
+  })
+  process.stdout.write(`${table}\n\nLost before: ${first.summary.lost}, after: ${second.summary.lost}.\n`)
   if (html !== undefined) {
-    await writeResult(html, renderPage([first, second], { compare: true }))
+    await writeResult(
+      html,
+      readable(() => renderPage([first, second], { compare: true })),
+    )
     process.stdout.write(`Page: ${html}\n`)
   }
   return second.summary.lost <= first.summary.lost ? 0 : 1
@@ -41,4 +46,13 @@ function read(file: string): Rehearsal {
 
 function labelled(result: Rehearsal, when: string): Rehearsal {
   return { ...result, options: { ...result.options, labels: { ...result.options.labels, when } } }
+}
+
+/** Results have no version; one of another may lack what is drawn here. */
+function readable<T>(draw: () => T): T {
+  try {
+    return draw()
+  } catch (error) {
+    throw new UsageError(`One of the results is of another version of podrain: ${(error as Error).message}`)
+  }
 }

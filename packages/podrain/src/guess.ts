@@ -1,6 +1,9 @@
 import { look, type RehearsalOptions, WrongPortError } from '@podrain/rehearsal'
 import { UsageError } from './usage.js'
 
+/** Where podrain tells what it is doing. Its hook is beside it, but must not be asked for before its time. */
+const drainz = '/drainz'
+
 /** Options in which nothing is missing any more, and what podrain says of those it filled in itself. */
 export interface Guess {
   readonly options: RehearsalOptions
@@ -18,13 +21,16 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
   const asksRequests = options.requests === undefined
   if (!asksReady && !asksHook && !asksRequests) return { options, origin: {} }
 
-  const { ready, podrain, root } = await look(options).catch((error: Error) => {
+  const paths = [...(asksHook ? [drainz] : []), ...(asksRequests ? ['/'] : [])]
+  const { ready, answers } = await look(options, paths).catch((error: Error) => {
     throw error instanceof WrongPortError ? new UsageError(`${error.message}.\n${wrongPortHelp}`) : error
   })
-  if (root !== null && root >= 500) {
+  const podrain = isDrain(answers[drainz]?.body ?? '')
+  const root = answers['/']?.status ?? 200
+  if (root >= 500) {
     throw new UsageError(`GET / is answered with ${root} by your app. Name something it can answer: \`--get /path\``)
   }
-  const ok = root === null || (root >= 200 && root < 300)
+  const ok = root >= 200 && root < 300
   return {
     options: {
       ...options,
@@ -54,3 +60,12 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
 const wrongPortHelp = `Its port can be told by a variable of another name (\`--port-env NAME\`), or in the command:
   podrain rehearse -- node server.js --port {port}
 If it is always the same, say which: \`--port N\`, and let the app listen on $HOST, or add \`--netns\` (Linux, root).`
+
+function isDrain(body: string): boolean {
+  try {
+    const { state, inFlight } = JSON.parse(body)
+    return typeof state === 'string' && typeof inFlight === 'number'
+  } catch {
+    return false
+  }
+}

@@ -37,6 +37,14 @@ describe.concurrent('podrain compare', () => {
     expect((await podrain(['compare', bad, bad])).code).toBe(0)
   })
 
+  test('does not break over a result of another version', async () => {
+    const { good, html } = await results()
+    await writeFile(html, '{"summary":{"lost":0},"events":[],"samples":[]}')
+    const { code, stderr } = await podrain(['compare', good, html])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: One of the results is of another version of podrain: /)
+  })
+
   test('says which file is no result', async () => {
     const { good, html } = await results()
     await writeFile(html, '{"runs":[]}')

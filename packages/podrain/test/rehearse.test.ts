@@ -31,7 +31,7 @@ describe.concurrent('podrain rehearse', () => {
   })
 
   test('finds podrain in an app, and calls its hook without being told', async () => {
-    const flags = ['--replicas', '1', '--warm-up', '200ms', '--cool-down', '100ms', '--get', '/work']
+    const flags = ['--replicas', '1', '--warm-up', '200ms', '--ready-timeout', '5s', '--get', '/work']
     const { code, stdout } = await podrain(['rehearse', ...flags, '--', 'node', join(example('express'), 'server.js')])
     expect(stdout).toMatch(/hook +GET \/prestop; grace period 30 s \(podrain was found in the app; --prestop HOOK\)/)
     expect(stdout).toMatch(/^Nothing lost/m)

@@ -10,10 +10,8 @@ import { resolveOptions } from './validation.js'
 export interface Look {
   /** The first of the usual paths whose answer says that the app is ready; null when it has none of them. */
   readonly ready: string | null
-  /** Whether `/drainz` answers as podrain does, so that `/prestop` is there too. */
-  readonly podrain: boolean
-  /** The status of `GET /`, which is only asked for when `requests` does not say what else to ask; else null. */
-  readonly root: number | null
+  /** What was answered to each path that was asked for, as far as it was text. */
+  readonly answers: Readonly<Record<string, { readonly status: number; readonly body: string }>>
 }
 
 /** The app listens, but not where it was told to. */
@@ -37,11 +35,11 @@ const answerTimeout = 1000
 const elsewhereFor = 1000
 
 /**
- * Starts one pod, looks at what it answers, and kills it.
+ * Starts one pod, looks where it says that it is ready and what it answers to `paths`, and kills it.
  * @throws Error when it ends by itself or does not become ready (with its last output), {@link WrongPortError}, or
  * `signal.reason`.
  */
-export async function look(options: RehearsalOptions): Promise<Look> {
+export async function look(options: RehearsalOptions, paths: readonly string[] = []): Promise<Look> {
   const plan = resolveOptions(options)
   const { signal, env = {} } = options
   signal?.throwIfAborted()
@@ -51,7 +49,7 @@ export async function look(options: RehearsalOptions): Promise<Look> {
     signal?.throwIfAborted()
     const pod = new Pod('look', true, { ...plan, env }, address)
     try {
-      return await lookAt(pod, plan, options)
+      return await lookAt(pod, plan, options, paths)
     } finally {
       pod.signal('SIGKILL')
       await Promise.all([pod.exited, pod.written])
@@ -62,17 +60,21 @@ export async function look(options: RehearsalOptions): Promise<Look> {
   }
 }
 
-async function lookAt(pod: Pod, plan: RehearsalPlan, options: RehearsalOptions): Promise<Look> {
-  const { signal, readinessProbe, requests } = options
+async function lookAt(
+  pod: Pod,
+  plan: RehearsalPlan,
+  { signal, readinessProbe }: RehearsalOptions,
+  paths: readonly string[],
+): Promise<Look> {
   const over = AbortSignal.timeout(plan.startupTimeout)
   const stop = AbortSignal.any([pod.gone, over, ...(signal === undefined ? [] : [signal])])
   const given = readinessProbe?.path
-  const paths = given === undefined ? usualReadiness : given === null ? [] : [given]
+  const probes = given === undefined ? usualReadiness : given === null ? [] : [given]
   let last = 'no connection was accepted'
   try {
     await accepted(pod, plan, stop)
     for (;;) {
-      const found = await ask(pod, { paths, port: plan.readinessProbe.port, root: requests === undefined }, stop)
+      const found = await ask(pod, { paths, probes, port: plan.readinessProbe.port }, stop)
       if (found.waitsFor === undefined) return found.look
       last = found.waitsFor
       await sleep(pollEvery, undefined, { signal: stop })
@@ -120,47 +122,40 @@ function accepts({ host, port }: Pod): Promise<boolean> {
 /** What is to be found out. */
 interface Question {
   readonly paths: readonly string[]
+  readonly probes: readonly string[]
   /** Where the probe is answered, if not on the pod's own port. */
   readonly port: number | undefined
-  readonly root: boolean
 }
 
 /** Asks for everything once; `waitsFor` says what is there, but does not answer well yet. */
 async function ask(
   { host, port: own }: Pod,
-  { paths, port = own, root: asksRoot }: Question,
+  { paths, probes, port = own }: Question,
   stop: AbortSignal,
 ): Promise<{ look: Look; waitsFor?: undefined } | { waitsFor: string }> {
-  const root = asksRoot ? await get(host, own, '/', stop) : undefined
-  if (root?.status === 0) return { waitsFor: `GET / ${root.error}` }
-  const drainz = await get(host, own, '/drainz', stop)
-  const seen = { podrain: isDrain(drainz.body), root: root?.status ?? null }
-  const guessing = paths === usualReadiness
+  const answers: Record<string, { status: number; body: string }> = {}
+  for (const path of paths) {
+    const { status, body, error } = await get(host, own, path, stop)
+    if (error !== undefined) return { waitsFor: `GET ${path} ${error}` }
+    answers[path] = { status, body }
+  }
+  const guessing = probes === usualReadiness
   // Who answers to everything says nothing by answering.
   if (guessing && isGood((await get(host, own, '/podrain/nothing/here', stop)).status)) {
-    return { look: { ready: '/', ...seen } }
+    return { look: { ready: '/', answers } }
   }
-  for (const path of paths) {
+  for (const path of probes) {
     const { status, error } = await get(host, port, path, stop)
-    if (isGood(status)) return { look: { ready: path, ...seen } }
+    if (isGood(status)) return { look: { ready: path, answers } }
     // It is there, or it has to be, because it was given.
     if (status === 0 || status >= 500 || !guessing) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
   }
-  return { look: { ready: null, ...seen } }
+  return { look: { ready: null, answers } }
 }
 
 /** As for a probe: a redirect is an answer, too. */
 function isGood(status: number): boolean {
   return status >= 200 && status < 400
-}
-
-function isDrain(body: string): boolean {
-  try {
-    const { state, inFlight } = JSON.parse(body)
-    return typeof state === 'string' && typeof inFlight === 'number'
-  } catch {
-    return false
-  }
 }
 
 /** Status 0 stands for no answer at all. */

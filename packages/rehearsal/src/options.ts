@@ -226,7 +226,10 @@ export interface RehearsalOptions {
   warmUp?: number | undefined
   /** How long the load runs on after the last old pod has gone and clients know of every change. @default 1000 */
   coolDown?: number | undefined
-  /** From a pod's creation to the start of its process: scheduling, sandbox, an image that is there. @default 0 */
+  /**
+   * From a pod's creation to the start of its process: scheduling, sandbox, an image that is there already. The default is
+   * what remained of the 2 s a pod took on the measured cluster beside its readiness period. @default 900
+   */
   startDelay?: number | undefined
   /** How long a pod's process may take to become ready. @default 30000 */
   startupTimeout?: number | undefined

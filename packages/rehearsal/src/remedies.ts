@@ -28,7 +28,7 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
     case 'no endpoint':
       return reach(life, plan)
     case 'not ready':
-      return `Let ${plan.readinessProbe.path} fail until the app can serve what clients ask for.`
+      return `Let ${plan.readinessProbe.path ?? 'the readiness probe'} fail until the app can serve what clients ask for.`
     case 'network gone':
       return `Before the exit, wait until the kernel has sent what it holds (tx_queue in /proc/net/tcp): ${drain} does, or sleep some seconds after the last response.`
     case 'cut by the app':

@@ -75,7 +75,7 @@ export function resolveOptions(options: RehearsalOptions): RehearsalPlan {
     },
     warmUp: number('warmUp', options.warmUp ?? 2000, 0, 600_000, 'ms'),
     coolDown: number('coolDown', options.coolDown ?? 1000, 0, 600_000, 'ms'),
-    startDelay: number('startDelay', options.startDelay ?? 0, 0, 600_000, 'ms'),
+    startDelay: number('startDelay', options.startDelay ?? 900, 0, 600_000, 'ms'),
     startupTimeout: number('startupTimeout', options.startupTimeout ?? 30_000, 1, 3_600_000, 'ms'),
     timeout: number('timeout', options.timeout ?? 600_000, 1, 86_400_000, 'ms'),
     maxRequests: integer('maxRequests', options.maxRequests ?? 200_000, 1, 10_000_000),

@@ -17,7 +17,7 @@ function app(listener: string, listen = 'env.PORT, env.HOST'): RehearsalOptions 
 describe.concurrent('a first look at an app', () => {
   test('finds where it says that it is ready, and what it answers to /', async () => {
     const answers = "response.writeHead(request.url === '/healthz' ? 200 : 404).end()"
-    expect(await look(app(answers))).toEqual({ ready: '/healthz', podrain: false, root: 404 })
+    expect(await look(app(answers), ['/'])).toEqual({ ready: '/healthz', answers: { '/': { status: 404, body: '' } } })
   })
 
   test('waits while it says that it is not ready yet', async () => {
@@ -27,26 +27,16 @@ describe.concurrent('a first look at an app', () => {
   })
 
   test('takes / for readiness where everything is answered', async () => {
-    expect(await look(app('response.end()'))).toEqual({ ready: '/', podrain: false, root: 200 })
+    expect(await look(app('response.end()'))).toEqual({ ready: '/', answers: {} })
   })
 
   test('finds nothing where there is nothing', async () => {
     expect((await look(app('response.writeHead(404).end()'))).ready).toBe(null)
   })
 
-  test('knows podrain by what /drainz says', async () => {
-    const drainz = '{"state":"serving","committed":false,"inFlight":0,"tasks":0,"oldest":null,"budgetMs":null}'
-    const found = await look(
-      app(`request.url === '/drainz' ? response.end('${drainz}') : response.writeHead(404).end()`),
-    )
-    expect(found.podrain).toBe(true)
-  })
-
   test('asks only for what was not said', async () => {
-    const told = { readinessProbe: { path: '/alive' }, requests: { get: '/work' } }
-    const only =
-      "request.url === '/alive' ? response.end() : request.url === '/' ? undefined : response.writeHead(404).end()"
-    expect(await look({ ...app(only), ...told })).toEqual({ ready: '/alive', podrain: false, root: null })
+    const only = "if (request.url === '/alive') response.end(); else process.exit(9)"
+    expect(await look({ ...app(only), readinessProbe: { path: '/alive' } })).toEqual({ ready: '/alive', answers: {} })
   })
 
   test.runIf(process.platform === 'linux')('says where it listens instead', async () => {
@@ -67,7 +57,7 @@ describe.concurrent('a first look at an app', () => {
 describe.concurrent('an app', () => {
   test('can take its address as arguments', async () => {
     const { args = [], command } = app('response.end()', 'process.argv[1], process.argv[2]')
-    expect(await look({ command, args: [...args, '{port}', '{host}'] })).toMatchObject({ root: 200 })
+    expect(await look({ command, args: [...args, '{port}', '{host}'] })).toMatchObject({ ready: '/' })
   })
 
   test('that drains for longer than it may take to start is not taken for one that does not start', async () => {

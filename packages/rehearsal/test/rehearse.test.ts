@@ -18,6 +18,7 @@ function options(more: Partial<RehearsalOptions> = {}): RehearsalOptions {
     endpointLag: { min: 100, median: 200, max: 300 },
     requests: { get: '/work', stream: '/stream', post: '/upload' },
     clients: { keepAlive: 3, newConnection: 3, slowKeepAlive: 1, streaming: 1, post: 1 },
+    startDelay: 0,
     warmUp: 300,
     coolDown: 200,
     ...more,
