@@ -91,7 +91,7 @@ export const flagGroups: readonly FlagGroup[] = [
         'startDelay',
         duration,
         "from a pod's creation to the start of its process",
-        '0s',
+        '900ms',
       ),
     ],
   },
