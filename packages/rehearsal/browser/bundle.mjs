@@ -1,17 +1,30 @@
-/** Bundles the page's script and style into dist/page, small and without a trace of this machine. */
+/** Bundles the page's script and style into dist/page, small, and with the licences of what is in it. */
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
 const here = import.meta.dirname
+const outdir = join(here, '..', 'dist', 'page')
 
-await build({
+const { metafile } = await build({
   entryPoints: { browser: join(here, 'main.ts'), style: join(here, 'style.css') },
-  outdir: join(here, '..', 'dist', 'page'),
+  outdir,
   bundle: true,
   minify: true,
+  metafile: true,
   format: 'iife',
-  // Below what `light-dark()` and friends need, so that an older browser of a colleague still shows the page.
-  target: ['chrome100', 'firefox100', 'safari15.4'],
-  legalComments: 'inline',
+  // A page is sent to others, whose browser may be some years old.
+  target: ['chrome111', 'firefox113', 'safari16.4'],
   logLevel: 'warning',
 })
+
+/** The text of each licence, and whose it is. */
+const licences = new Map()
+for (const root of new Set(Object.keys(metafile.inputs).flatMap((file) => /^.*node_modules\/[^/]+/.exec(file) ?? []))) {
+  const [copyright, ...text] = (await readFile(join(root, 'LICENSE'), 'utf8')).trim().split('\n')
+  const owners = licences.get(text.join('\n')) ?? new Set()
+  licences.set(text.join('\n'), owners.add(copyright))
+}
+const notices = [...licences].map(([text, owners]) => `/*\n${[...owners].join('\n')}\n${text}\n*/\n`)
+const script = join(outdir, 'browser.js')
+await writeFile(script, notices.join('') + (await readFile(script, 'utf8')))

@@ -49,7 +49,6 @@ export class WebSocketClient implements Client {
     }
     // That we go is no loss, however the server takes it.
     this.#socket?.removeAllListeners('close').close(1000)
-    this.#socket?.terminate()
   }
 
   /** Sends one message and waits for its outcome. Never rejects. */

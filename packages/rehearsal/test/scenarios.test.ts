@@ -242,3 +242,31 @@ describe.concurrent('the reason is found for an app that', () => {
     })
   })
 })
+
+describe.concurrent('over every protocol', () => {
+  const protocols = (behaviour: string, more: Partial<RehearsalOptions>) =>
+    run('rollout', {
+      replicas: 2,
+      args: [join(__dirname, 'fixtures/protocols.mjs')],
+      env: { BEHAVIOUR: behaviour },
+      requests: { download: '/download', webSocket: '/ws', sse: '/events', http2: '/work' },
+      clients: { slowReader: 1, webSocket: 4, sse: 4, http2: 4 },
+      ...more,
+    })
+
+  test('an app that says farewell loses nothing', async () => {
+    const { summary, events } = await protocols('farewell', {})
+    expect(events.filter(({ type }) => type === 'lost')).toEqual([])
+    const { slowReader, webSocket, sse, http2 } = summary.requestsByClient
+    expect(Math.min(slowReader, webSocket, sse, http2)).toBeGreaterThan(0)
+  })
+
+  test('an app that exits at once is told how to say it', async () => {
+    const { summary } = await protocols('exit', { preStop: undefined, clients: { webSocket: 4, sse: 4, http2: 4 } })
+    const fixes = summary.diagnoses.map(({ kind, fix, example }) => `${example.client} ${kind}: ${fix}`)
+    expect(fixes).toContainEqual(expect.stringMatching(/^sse exit: Before the exit, end event streams/))
+    for (const client of ['sse', 'webSocket', 'http2'] as const) {
+      expect(summary.lostByClient[client]).toBeGreaterThan(0)
+    }
+  })
+})
