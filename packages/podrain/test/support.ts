@@ -25,7 +25,7 @@ export const short = [
     '--ready-timeout',
     '5s',
   ],
-  ...['--endpoint-lag', '700ms,800ms,900ms', '--clients', 'keep-alive=2,new-connection=3,slow-keep-alive=0'],
+  ...['--endpoint-lag', '2500ms,2600ms,2700ms', '--clients', 'keep-alive=2,new-connection=3,slow-keep-alive=0'],
 ]
 
 /** What a run of `podrain` left behind. */
