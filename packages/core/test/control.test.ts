@@ -55,11 +55,11 @@ describe('with a control port', () => {
   })
 
   test('/livez and /drainz are answered to the very end, when the application accepts nothing any more', async () => {
-    const { drain, port, control } = await start({})
+    const { drain, server, port, control } = await start({})
     const closing = gate()
     drain.onClose(() => closing.opened)
     const ended = drain.start()
-    await expect.poll(() => drain.state, { timeout: 5000 }).toBe('closing')
+    await expect.poll(() => server.listening, { timeout: 5000 }).toBe(false)
     await expect(ask(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     expect(await ask(control, '/livez')).toMatchObject({ status: 200 })
     expect((await ask(control, '/drainz')).json()).toMatchObject({ state: 'closing' })
