@@ -96,7 +96,9 @@ export class Coroner {
     const { exitAt = Number.POSITIVE_INFINITY } = life
     const unreachable = loss.cause === 'refused' || (loss.cause === 'timeout' && loss.sentAt >= exitAt)
     if (unreachable) return refused(loss, life)
-    if (loss.t >= exitAt - sameMoment) return this.#cut(loss, life)
+    // A status is an answer, however soon the process ended after it.
+    const answered = loss.cause.startsWith('status')
+    if (loss.t >= exitAt - sameMoment && !answered) return this.#cut(loss, life)
     return alive(loss, life)
   }
 

@@ -189,6 +189,11 @@ test('a 503 from a pod that clients still go to', () => {
   })
 })
 
+test('a 503 from a process that ends right after it is an answer still', () => {
+  const told = [...begin, deleted, sigterm(1030), lost(2000, { cause: 'status 503' }), exit(2002, 0), known(2100)]
+  expect(only(told)).toMatchObject({ kind: 'refused by the app', why: expect.stringMatching(/^old-1 answered 503 /) })
+})
+
 describe('no endpoint at all', () => {
   const nowhere = lost(1500, { pod: null })
 
