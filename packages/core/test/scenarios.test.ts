@@ -42,6 +42,10 @@ ${[line(['', 'cause', 'what clients saw', 'exit code']), line(['---', '---', '--
 
 const slowEnough = 20_000
 
+/** A grace period that is too short for what happens in it; with room to exit also on a machine that is busy. */
+const short = { terminationGracePeriodSeconds: 4, reserve: 1500 }
+const shortGrace = 4000
+
 async function start(config: object = {}): Promise<Child> {
   const child = new Child(config, 'service.mjs')
   await child.listening()
@@ -118,10 +122,10 @@ describe('the twenty-five', () => {
   })
 
   scenario('3', 'a request takes longer than the grace period', async () => {
-    const child = await start({ options: { terminationGracePeriodSeconds: 2 } })
+    const child = await start({ options: short })
     const silent = await held(child, '/silent')
     const patient = await held(child, '/patient')
-    const exit = await terminate(child, 2000)
+    const exit = await terminate(child, shortGrace)
     expect([await silent.answer, await patient.answer]).toEqual(['ECONNRESET', '503 come again'])
     expect(exit).toEqual([1, null])
     expect(child.lines).toContainEqual(expect.stringMatching(/cut 1 in flight: GET \/silent/))
@@ -200,8 +204,8 @@ describe('the twenty-five', () => {
   })
 
   scenario('9', 'liveness kill, with a grace period of its own that is short', async () => {
-    const child = await start({ options: { terminationGracePeriodSeconds: 2 } })
-    const exiting = terminate(child, 2000)
+    const child = await start({ options: short })
+    const exiting = terminate(child, shortGrace)
     await draining(child)
     expect(await ask(child.port, '/readyz')).toMatchObject({ status: 503 })
     expect(await ask(child.port, '/livez')).toMatchObject({ status: 200 })
@@ -211,7 +215,7 @@ describe('the twenty-five', () => {
   })
 
   scenario('10', 'a stray or hostile GET /prestop', async () => {
-    const child = await start({ options: { terminationGracePeriodSeconds: 2 } })
+    const child = await start({ options: short })
     const refused = await hook(child.port, { 'x-forwarded-for': '203.0.113.7' })
     expect(refused).toMatchObject({ status: 404, body: 'nothing here' })
     expect(await ask(child.port, '/readyz')).toMatchObject({ status: 200 })
@@ -226,9 +230,9 @@ describe('the twenty-five', () => {
   })
 
   scenario('11', 'node shutdown: traffic keeps coming to the end', async () => {
-    const child = await start({ options: { terminationGracePeriodSeconds: 2 } })
+    const child = await start({ options: short })
     const asking = Promise.all([keepAsking(child), keepAsking(child)])
-    const exit = await terminate(child, 2000)
+    const exit = await terminate(child, shortGrace)
     for (const answers of await asking) {
       expect(new Set(answers.slice(0, -2))).toEqual(new Set(['200']))
       // What the kernel has accepted in that instant and Node has not, it resets: that client is refused in another way.
@@ -494,9 +498,9 @@ describe('traps', () => {
   }
 
   scenario('h', 'what had to be cut', async () => {
-    const child = await start({ options: { terminationGracePeriodSeconds: 2 } })
+    const child = await start({ options: short })
     const request = await held(child, '/silent')
-    const exit = await terminate(child, 2000)
+    const exit = await terminate(child, shortGrace)
     expect(exit).toEqual([1, null])
     expect(await request.answer).toBe('ECONNRESET')
     expect(child.lines).toContainEqual(expect.stringMatching(/cut 1 in flight: GET \/silent/))
