@@ -23,7 +23,7 @@ export class Connection implements Carrier {
   pending = 0
   /** The newest response, while it is open. */
   response: ServerResponse | undefined
-  since: number
+  since = 0 // a number from the start, or V8 allocates each that is written here
   /** Whether it has carried a response, and so was promised keep-alive. */
   #answered = false
   /** Whether the newest response was told to say `Connection: close`. */
@@ -47,16 +47,16 @@ export class Connection implements Carrier {
     socket.on('close', closeConnection)
   }
 
-  begin(response: ServerResponse, now: number): void {
+  begin(response: ServerResponse): void {
     this.pending++
     this.response = response
-    this.since = now
     this.#shedding = false
     response.on('close', closeResponse)
   }
 
   /** The newest request arrived while draining. */
   beginDraining(request: IncomingMessage, share: number, now: number): void {
+    this.since = now
     this.#bytesRead = -1
     this.#movedAt = now
     const maybeMore = this.#moreBehind(request)

@@ -8,7 +8,7 @@ import type {
 } from 'node:http2'
 import type { Server as AnyServer, Socket } from 'node:net'
 import type { Carrier, OpenOnCarrier } from './carrier.js'
-import type { Clock } from './clock.js'
+import { type Clock, RoughClock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
 import type { Handler } from './endpoints.js'
 import { Ramp } from './ramp.js'
@@ -72,6 +72,8 @@ export class Traffic {
   })
   readonly #carriers = new Set<Carrier>()
   readonly #ramp: Ramp
+  /** While serving, the time is only for the age of requests that take long. */
+  readonly #roughClock: RoughClock
   /** Requests in flight. */
   inFlight = 0
   /** When the newest request arrived since the drain began, and the one before it. */
@@ -84,6 +86,7 @@ export class Traffic {
   constructor(options: TrafficOptions) {
     this.#options = options
     this.#ramp = new Ramp(options.ramp)
+    this.#roughClock = new RoughClock(options.clock)
   }
 
   /**
@@ -113,7 +116,8 @@ export class Traffic {
     if (connection.response === response) return // a library has called our listener again
     if (!this.#ramp.active) {
       this.inFlight++
-      connection.begin(response, this.#options.clock.now())
+      connection.begin(response)
+      connection.since = this.#roughClock.now() // as an argument it would be allocated
       return
     }
     if (isProbe(request.headers)) {
@@ -122,7 +126,7 @@ export class Traffic {
     }
     const now = this.#arrive()
     if (connection.pending > 0) connection.unshed()
-    connection.begin(response, now)
+    connection.begin(response)
     connection.beginDraining(request, this.#ramp.share(now), now)
   }
 
@@ -272,7 +276,7 @@ export class Traffic {
     if (session.has(stream)) return // a library has called our listener again
     if (!this.#ramp.active) {
       this.inFlight++
-      session.begin(stream, headers, this.#options.clock.now())
+      session.begin(stream, headers, this.#roughClock.now())
     } else if (!isProbe(headers)) {
       session.begin(stream, headers, this.#arrive())
     }
