@@ -53,6 +53,11 @@ export class RoughClock {
   }
 }
 
+/** Node has looked at its sockets once more. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** What `within` answers when the time ran out first. */
 export const timedOut: unique symbol = Symbol('timed out')
 

@@ -24,6 +24,7 @@ export class Connection implements Carrier {
   /** The newest response, while it is open. */
   response: ServerResponse | undefined
   since = 0 // a number from the start, or V8 allocates each that is written here
+  ended = false
   /** Whether it has carried a response, and so was promised keep-alive. */
   #answered = false
   /** Whether the newest response was told to say `Connection: close`. */
@@ -139,7 +140,9 @@ export class Connection implements Carrier {
   endIdle(now: number): void {
     if (this.pending > 0) return
     const unused = !this.#answered && this.socket.bytesRead === 0
-    if (this.#answered || (unused && now - this.since >= freshFor)) this.socket.end()
+    if (!this.#answered && !(unused && now - this.since >= freshFor)) return
+    this.ended = true
+    this.socket.end()
   }
 
   destroy(): void {
