@@ -21,6 +21,8 @@ export interface Carrier {
   readonly pending: number
   /** When it was opened, its newest request began, or, while draining, its last response closed. */
   readonly since: number
+  /** Whether good-bye has been said on it. */
+  readonly ended: boolean
   /** The drain begins. */
   drain(now: number): void
   /** Leads the client away if its turn has come. Returns how many requests have to be waited for. */

@@ -21,6 +21,43 @@ export const systemClock: Clock = {
   },
 }
 
+/** Milliseconds that a rough time may be old. */
+const grain = 100
+
+/**
+ * The time for what happens too often to look at a clock for it. A timer keeps it as new as that while it is asked, and
+ * none runs when it is not.
+ */
+export class RoughClock {
+  readonly #clock: Clock
+  #time = 0
+  #asked = false
+  #running = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  now(): number {
+    this.#asked = true
+    if (!this.#running) this.#look()
+    return this.#time
+  }
+
+  readonly #look = (): void => {
+    this.#running = this.#asked
+    if (!this.#asked) return
+    this.#asked = false
+    this.#time = this.#clock.now()
+    this.#clock.after(grain, this.#look)
+  }
+}
+
+/** Node has looked at its sockets once more. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** What `within` answers when the time ran out first. */
 export const timedOut: unique symbol = Symbol('timed out')
 

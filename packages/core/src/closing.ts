@@ -1,5 +1,5 @@
 import type { Budget } from './budget.js'
-import { type Clock, until, within } from './clock.js'
+import { type Clock, turn, until, within } from './clock.js'
 import { delivered } from './delivery.js'
 import type { Hooks } from './hooks.js'
 import type { DrainReport, OpenRequest } from './report.js'
@@ -62,11 +62,6 @@ export async function close(parts: Closing): Promise<Closed> {
   return { forced, unfinishedTasks, hooks, undeliveredBytes }
 }
 
-/** Node has looked at its sockets once more. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
-}
-
 /** Ends every connection: those with a request once it is answered, the others at once. Returns what had to be cut. */
 async function partWithClients(
   clock: Clock,
@@ -74,10 +69,10 @@ async function partWithClients(
   limit: () => number,
   begun: number,
 ): Promise<OpenRequest[]> {
-  const patience = clock.now() + goodbye
-  const gone = (): boolean => {
-    traffic.endIdle()
-    return traffic.connections === 0 || (traffic.survey(clock.now()).busy === 0 && clock.now() >= patience)
+  let patience = clock.now() + goodbye
+  const gone = async (): Promise<boolean> => {
+    if (await traffic.endIdle(limit)) patience = clock.now() + goodbye
+    return traffic.connections === 0 || (clock.now() >= patience && traffic.survey(clock.now()).busy === 0)
   }
   // Requests that are still there after the first wait are over their time.
   if (traffic.survey(clock.now()).busy === 0) await until(clock, () => pause, limit, gone)

@@ -23,7 +23,8 @@ export class Connection implements Carrier {
   pending = 0
   /** The newest response, while it is open. */
   response: ServerResponse | undefined
-  since: number
+  since = 0 // a number from the start, or V8 allocates each that is written here
+  ended = false
   /** Whether it has carried a response, and so was promised keep-alive. */
   #answered = false
   /** Whether the newest response was told to say `Connection: close`. */
@@ -47,16 +48,16 @@ export class Connection implements Carrier {
     socket.on('close', closeConnection)
   }
 
-  begin(response: ServerResponse, now: number): void {
+  begin(response: ServerResponse): void {
     this.pending++
     this.response = response
-    this.since = now
     this.#shedding = false
     response.on('close', closeResponse)
   }
 
   /** The newest request arrived while draining. */
   beginDraining(request: IncomingMessage, share: number, now: number): void {
+    this.since = now
     this.#bytesRead = -1
     this.#movedAt = now
     const maybeMore = this.#moreBehind(request)
@@ -139,7 +140,9 @@ export class Connection implements Carrier {
   endIdle(now: number): void {
     if (this.pending > 0) return
     const unused = !this.#answered && this.socket.bytesRead === 0
-    if (this.#answered || (unused && now - this.since >= freshFor)) this.socket.end()
+    if (!this.#answered && !(unused && now - this.since >= freshFor)) return
+    this.ended = true
+    this.socket.end()
   }
 
   destroy(): void {

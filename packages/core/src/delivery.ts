@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { type Clock, until, within } from './clock.js'
 
@@ -54,9 +54,22 @@ async function queuedBytes(addresses: readonly Listened[]): Promise<number | und
   const ports = addresses.map(({ port }) => port)
   // A socket for IPv6 has its IPv4 clients in the table of IPv6, too.
   const paths = new Set(addresses.map(({ family }) => (family === 'IPv4' ? '/proc/net/tcp' : '/proc/net/tcp6')))
-  const tables = await Promise.all([...paths].map((path) => readFile(path, 'latin1').catch(() => undefined)))
-  if (tables.every((table) => table === undefined)) return undefined
-  return tables.reduce<number>((sum, table) => sum + sendQueue(table ?? '', ports), 0)
+  const queues = await Promise.all([...paths].map((path) => queuedIn(path, ports).catch(() => undefined)))
+  if (queues.every((bytes) => bytes === undefined)) return undefined
+  return queues.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0)
+}
+
+/** Piece by piece, as the table has a line for every socket of the node. */
+async function queuedIn(path: string, ports: readonly number[]): Promise<number> {
+  let bytes = 0
+  let rest = ''
+  for await (const piece of createReadStream(path, 'latin1')) {
+    const text = rest + piece
+    const whole = text.lastIndexOf('\n') + 1
+    bytes += sendQueue(text.slice(0, whole), ports)
+    rest = text.slice(whole)
+  }
+  return bytes
 }
 
 /**
@@ -64,15 +77,14 @@ async function queuedBytes(addresses: readonly Listened[]): Promise<number | und
  * `sl local_address rem_address st tx_queue:rx_queue …`, all numbers hexadecimal.
  */
 export function sendQueue(table: string, ports: readonly number[]): number {
+  const local = ports.map((port) => port.toString(16).toUpperCase().padStart(4, '0')).join('|')
+  const lines = new RegExp(`^ *\\d+: [\\dA-F]+:(?:${local}) [\\dA-F]+:[\\dA-F]+ ([\\dA-F]+) ([\\dA-F]+):`, 'gm')
   let bytes = 0
-  for (const line of table.split('\n').slice(1)) {
-    const [, local, , state, queues] = line.trim().split(/\s+/)
-    if (local === undefined || queues === undefined || state === listening) continue
-    const port = Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16)
-    if (!ports.includes(port)) continue
-    const queued = Number.parseInt(queues, 16)
+  for (const [, state = '', queue] of table.matchAll(lines)) {
+    if (state === listening) continue
+    const queued = Number.parseInt(queue ?? '', 16)
     // A client that has vanished never acknowledges it.
-    bytes += finSent.includes(state ?? '') ? Math.max(0, queued - 1) : queued
+    bytes += finSent.includes(state) ? Math.max(0, queued - 1) : queued
   }
   return bytes
 }

@@ -8,7 +8,6 @@ import {
   type ResolvedEndpoints,
   resolveEndpoints,
 } from './endpoint-options.js'
-import { routeOf } from './request.js'
 import { joinPrimary } from './worker.js'
 
 /** Answers the request and says so, or leaves it to the application. */
@@ -67,9 +66,16 @@ export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
     drainz: (request, response) => send(request, response, 200, drain.status()),
   }
 
+  const places = [...paths].map(([path, name]) => ({ path, name, initial: path.charCodeAt(1) }))
+  // Every request is asked for, so nearly all are turned away by one letter, and nothing is allocated.
+  function find(url: string): keyof EndpointPaths | undefined {
+    const initial = url.charCodeAt(1)
+    for (const place of places) if (place.initial === initial && leadsTo(url, place.path)) return place.name
+    return undefined
+  }
+
   return function controlEndpoint(request, response) {
-    const route = routeOf(request)
-    const name = paths.get(route.endsWith('/') ? route.slice(0, -1) : route)
+    const name = find(request.url ?? '')
     if (name === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false
     // A refused caller gets what the application says to any path it does not know.
     if ((name === 'prestop' || name === 'drainz') && !admission.admits(request, name)) return false
@@ -77,6 +83,13 @@ export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
     answers[name](request, response)
     return true
   }
+}
+
+/** Whether it is the path, and behind that at most a slash and a query string. */
+function leadsTo(url: string, path: string): boolean {
+  if (!url.startsWith(path)) return false
+  const end = url[path.length] === '/' ? path.length + 1 : path.length
+  return url.length === end || url[end] === '?'
 }
 
 function send(

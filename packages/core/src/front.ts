@@ -54,16 +54,19 @@ export function standBefore(server: EventEmitter, event: string, first: First, l
   }
 }
 
-/** What the listeners return goes back to the emitter, which looks at it under `captureRejections`. */
+/**
+ * What the listeners return goes back to the emitter, which looks at it under `captureRejections`. They get two arguments,
+ * as 'request' has: a list of them would be allocated for every request.
+ */
 function dispatcher(first: First, behind: readonly Listener[], last: Last): Listener {
-  return function (this: unknown, ...args) {
-    if (first(...(args as never[]))) return undefined
+  return function (this: unknown, one: never, two: never) {
+    if (first(one, two)) return undefined
     let result: unknown
     for (const listener of behind) {
-      const one = listener.apply(this, args)
-      if (one === undefined) continue
-      last(one, ...(args as never[]))
-      result = result === undefined ? one : Promise.all([result, one])
+      const returned = listener.call(this, one, two)
+      if (returned === undefined) continue
+      last(returned, one, two)
+      result = result === undefined ? returned : Promise.all([result, returned])
     }
     return result
   }

@@ -45,6 +45,10 @@ export class Session implements Carrier {
     return this.#streams.size
   }
 
+  get ended(): boolean {
+    return this.#session.closed
+  }
+
   has(stream: ServerHttp2Stream): boolean {
     return this.#streams.has(stream)
   }

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { Budget } from './budget.js'
 import { type Closed, close } from './closing.js'
 import { describe, type Hooks } from './hooks.js'
+import { progressLine } from './log.js'
 import { Lookout } from './lookout.js'
 import type { ResolvedOptions } from './options.js'
 import { type DrainReport, reportOf } from './report.js'
@@ -153,11 +154,15 @@ export class Termination {
 
   #begin(reason: string, ago?: number): void {
     const { clock, budget, closing, logger } = this.#options
+    const { tasks } = this.#parts
     this.#budget = new Budget(clock, budget, closing, ago)
     this.#lookout.begin()
     this.#traffic.drain()
     this.#enter('draining')
-    logger.info(`draining because of ${reason}: ${this.#parts.progress()}`)
+    // Without the oldest request: to find it takes a look at every connection.
+    const { inFlight } = this.#traffic
+    const open = { state: this.#state, elapsedMs: 0, budgetMs: budget, inFlight, oldest: null, tasks: tasks.names }
+    logger.info(`draining because of ${reason}: ${progressLine(open)}`)
     this.#began.abort()
     this.#announced = this.#parts.onDrain.runTogether(() => this.#budget?.left ?? 0)
   }

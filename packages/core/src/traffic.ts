@@ -9,7 +9,7 @@ import type {
 import type { Server as AnyServer, Socket } from 'node:net'
 import { types } from 'node:util'
 import type { Carrier, OpenOnCarrier } from './carrier.js'
-import type { Clock } from './clock.js'
+import { type Clock, RoughClock, turn } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
 import type { Handler } from './endpoints.js'
 import { Ramp } from './ramp.js'
@@ -18,6 +18,12 @@ import { isProbe, routeOf } from './request.js'
 import { Servers } from './servers.js'
 import { Session, sessionOf } from './session.js'
 import { Tunnel } from './tunnel.js'
+
+/**
+ * Of many thousand connections, as many are dealt with in one turn of the event loop: a few milliseconds of work, so that
+ * nobody's request waits for all of them.
+ */
+const atOnce = 200
 
 /** What a look at the connections of a draining server found. */
 export interface Survey {
@@ -75,7 +81,11 @@ export class Traffic {
     stream: (stream, headers) => this.#countStream(stream, headers),
   })
   readonly #carriers = new Set<Carrier>()
+  /** Those that the drain has still to reach: served as before. */
+  #unreached = new Set<Carrier>()
   readonly #ramp: Ramp
+  /** While serving, the time is only for the age of requests that take long. */
+  readonly #roughClock: RoughClock
   /** Requests in flight. */
   inFlight = 0
   /** When the newest request arrived since the drain began, and the one before it. */
@@ -88,6 +98,7 @@ export class Traffic {
   constructor(options: TrafficOptions) {
     this.#options = options
     this.#ramp = new Ramp(options.ramp)
+    this.#roughClock = new RoughClock(options.clock)
   }
 
   /**
@@ -115,9 +126,11 @@ export class Traffic {
     // One that a drain disposed of has left behind is not ours.
     const connection = known?.traffic === this ? known : this.#connect(request.socket, serverOf(request))
     if (connection.response === response) return // a library has called our listener again
-    if (!this.#ramp.active) {
+    if (!this.#ramp.active || this.#unreached.has(connection)) {
       this.inFlight++
-      connection.begin(response, this.#options.clock.now())
+      connection.begin(response)
+      connection.since = this.#roughClock.now() // as an argument it would be allocated
+      if (this.#ramp.active) this.lastArrival = this.#options.clock.now()
       return
     }
     if (isProbe(request.headers)) {
@@ -126,7 +139,7 @@ export class Traffic {
     }
     const now = this.#arrive()
     if (connection.pending > 0) connection.unshed()
-    connection.begin(response, now)
+    connection.begin(response)
     connection.beginDraining(request, this.#ramp.share(now), now)
   }
 
@@ -183,6 +196,7 @@ export class Traffic {
     this.inFlight -= pending
     carrier.clear()
     this.#carriers.delete(carrier)
+    this.#unreached.delete(carrier)
     if (pending > 0 && this.inFlight === 0 && this.#ramp.active) setImmediate(this.#options.onIdle)
   }
 
@@ -192,7 +206,8 @@ export class Traffic {
     this.#ramp.begin(now)
     this.lastArrival = now
     this.answered = 0
-    for (const carrier of this.#carriers) carrier.drain(now)
+    this.#unreached = new Set(this.#carriers)
+    void this.#reach(this.#unreached)
   }
 
   /** Leads all clients away at once: there is no time for a ramp. */
@@ -203,10 +218,13 @@ export class Traffic {
   /** Serves as before. */
   resume(): void {
     this.#ramp.stop()
+    this.#unreached = new Set()
   }
 
   /** Looks at every connection: leads away those whose turn it is, and says what still has to be waited for. */
   survey(now: number): Survey {
+    // A moment later it is known.
+    if (this.#unreached.size > 0) return { busy: this.inFlight, heldUntil: Number.POSITIVE_INFINITY }
     const { quiet, keepAliveCap } = this.#options
     const look = { now, share: this.#ramp.share(now), patience: keepAliveCap }
     let busy = 0
@@ -223,22 +241,36 @@ export class Traffic {
     return this.#describe(0).map(({ alive: _, ...request }) => request)
   }
 
-  /** Says good-bye on every connection that carries no request, the longest idle first. */
-  endIdle(): void {
-    const now = this.#options.clock.now()
-    const idle = [...this.#carriers].filter(({ pending }) => pending === 0)
-    for (const carrier of idle.sort((a, b) => a.since - b.since)) carrier.endIdle(now)
+  /**
+   * Says good-bye on every connection that carries no request, the longest idle first.
+   * @param left Milliseconds that it may take.
+   * @returns whether it was said to anybody
+   */
+  async endIdle(left: () => number): Promise<boolean> {
+    const idle = [...this.#carriers].filter(({ pending, ended }) => pending === 0 && !ended)
+    idle.sort((a, b) => a.since - b.since)
+    for (let done = 0; done < idle.length; done += atOnce) {
+      if (done > 0) await turn()
+      if (done > 0 && left() <= 0) break
+      const now = this.#options.clock.now()
+      for (const carrier of idle.slice(done, done + atOnce)) carrier.endIdle(now)
+    }
+    return idle.some(({ ended }) => ended)
   }
 
   /**
    * Cuts what is left. Returns the requests that were cut: complete ones, those that are being answered, and those whose
    * body was still coming since `begun`. A request that nobody goes on sending is only closed.
    */
-  destroy(begun: number): OpenRequest[] {
+  async destroy(begun: number): Promise<OpenRequest[]> {
     const forced = this.#describe(begun)
       .filter(({ alive }) => alive)
       .map(({ alive: _, ...request }) => request)
-    for (const carrier of [...this.#carriers]) carrier.destroy()
+    const carriers = [...this.#carriers]
+    for (let done = 0; done < carriers.length; done += atOnce) {
+      if (done > 0) await turn()
+      for (const carrier of carriers.slice(done, done + atOnce)) carrier.destroy()
+    }
     this.servers.closeAllConnections()
     return forced
   }
@@ -250,7 +282,22 @@ export class Traffic {
 
   #describe(begun: number): OpenOnCarrier[] {
     const now = this.#options.clock.now()
-    return [...this.#carriers].flatMap((carrier) => carrier.open(now, begun)).sort((a, b) => b.ageMs - a.ageMs)
+    const open: OpenOnCarrier[] = []
+    if (this.inFlight === 0) return open
+    for (const carrier of this.#carriers) if (carrier.pending > 0) open.push(...carrier.open(now, begun))
+    return open.sort((a, b) => b.ageMs - a.ageMs)
+  }
+
+  /** The drain has begun on these, too. */
+  async #reach(carriers: Set<Carrier>): Promise<void> {
+    let reached = 0
+    for (const carrier of carriers) {
+      if (reached > 0 && reached % atOnce === 0) await turn()
+      if (carriers !== this.#unreached) return // it has been undone meanwhile
+      carriers.delete(carrier)
+      carrier.drain(this.#options.clock.now())
+      reached++
+    }
   }
 
   /** A response has closed: whoever wrote it may still be at work, if nobody read it to its end. */
@@ -284,7 +331,7 @@ export class Traffic {
     if (session.has(stream)) return // a library has called our listener again
     if (!this.#ramp.active) {
       this.inFlight++
-      session.begin(stream, headers, this.#options.clock.now())
+      session.begin(stream, headers, this.#roughClock.now())
     } else if (!isProbe(headers)) {
       session.begin(stream, headers, this.#arrive())
     }

@@ -29,6 +29,10 @@ export class Tunnel implements Carrier {
     socket.on('close', () => traffic.forget(this))
   }
 
+  get ended(): boolean {
+    return this.#told
+  }
+
   drain(): void {}
 
   look({ share }: Look): number {

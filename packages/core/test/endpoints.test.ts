@@ -54,13 +54,27 @@ describe('the control endpoints', () => {
     expect(drain.state).toBe('serving')
   })
 
-  test.each(['/readyz/x', '/xreadyz', '/READYZ', '//readyz', '/livezz', '/', '/?x=/readyz'])(
-    '%s is none of them',
-    async (path) => {
-      const { port } = await start()
-      expect((await ask(port, path)).body).toMatch(/^(no GET here|ok)$/)
-    },
-  )
+  test.each([
+    '/readyz/x',
+    '/readyz//',
+    '/readyz#x',
+    '/readyz%3Fx',
+    '/readyz&x',
+    '/xreadyz',
+    '/READYZ',
+    '//readyz',
+    '/livezz',
+    '/live',
+    '/l',
+    '/?readyz',
+    '/',
+    '/?x=/readyz',
+    'http://pod/readyz',
+    '*',
+  ])('%s is none of them', async (path) => {
+    const { port } = await start()
+    expect((await ask(port, path)).body).toMatch(/^(no GET here|ok)$/)
+  })
 
   test('are found at the paths they are given', async () => {
     const { port, drain } = await start({

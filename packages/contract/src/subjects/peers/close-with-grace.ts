@@ -1,5 +1,11 @@
 import closeWithGrace from 'close-with-grace'
-import { limit, onFastify, type Peer } from './peer.js'
+import { type DrainingFastify, limit, onFastify, type Peer } from './peer.js'
+
+const drainsFastify: DrainingFastify = (app, terms) => {
+  closeWithGrace({ delay: limit(terms) }, async () => {
+    await app.close()
+  })
+}
 
 export const closeWithGracePeer: Peer = {
   name: 'close-with-grace',
@@ -7,9 +13,6 @@ export const closeWithGracePeer: Peer = {
   wired:
     '`closeWithGrace({ delay }, async () => { await app.close() })`, the delay being the grace period. Neither it nor ' +
     'Fastify offers a wait for load balancers.',
-  subjects: onFastify('close-with-grace', (app, terms) => {
-    closeWithGrace({ delay: limit(terms) }, async () => {
-      await app.close()
-    })
-  }),
+  drainsFastify,
+  subjects: onFastify('close-with-grace', drainsFastify),
 }

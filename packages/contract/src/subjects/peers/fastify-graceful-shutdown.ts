@@ -1,5 +1,10 @@
 import fastifyGracefulShutdown from 'fastify-graceful-shutdown'
-import { limit, onFastify, type Peer, settled } from './peer.js'
+import { type DrainingFastify, limit, onFastify, type Peer, settled } from './peer.js'
+
+const drainsFastify: DrainingFastify = async (app, terms) => {
+  await app.register(fastifyGracefulShutdown, { timeout: limit(terms) })
+  app.gracefulShutdown(() => settled(terms))
+}
 
 export const fastifyGracefulShutdownPeer: Peer = {
   name: 'fastify-graceful-shutdown',
@@ -7,8 +12,6 @@ export const fastifyGracefulShutdownPeer: Peer = {
   wired:
     '`app.register(fastifyGracefulShutdown, { timeout })`, the time being the grace period, and a handler of ' +
     '`app.gracefulShutdown()` that waits for load balancers before it closes Fastify.',
-  subjects: onFastify('fastify-graceful-shutdown', async (app, terms) => {
-    await app.register(fastifyGracefulShutdown, { timeout: limit(terms) })
-    app.gracefulShutdown(() => settled(terms))
-  }),
+  drainsFastify,
+  subjects: onFastify('fastify-graceful-shutdown', drainsFastify),
 }

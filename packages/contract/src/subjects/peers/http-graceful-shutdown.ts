@@ -1,5 +1,16 @@
 import gracefulShutdown from 'http-graceful-shutdown'
-import { all, limitAfterSettling, mortal, on, type Peer, settled } from './peer.js'
+import { all, type Draining, limitAfterSettling, mortal, on, type Peer, settled } from './peer.js'
+
+const drains: Draining = (server, application) => {
+  const shutdown = gracefulShutdown(server, {
+    timeout: limitAfterSettling(application.terms),
+    preShutdown: () => settled(application.terms),
+  })
+  return mortal(server, application, async (exit) => {
+    await shutdown()
+    exit(0)
+  })
+}
 
 export const httpGracefulShutdown: Peer = {
   name: 'http-graceful-shutdown',
@@ -8,14 +19,6 @@ export const httpGracefulShutdown: Peer = {
     '`gracefulShutdown(server, { timeout, preShutdown })`: `preShutdown`, where “all HTTP sockets are still available and ' +
     'untouched”, waits for load balancers, and the time is what is left of the grace period. Ended by the function that ' +
     'it returns.',
-  subjects: on('http-graceful-shutdown', all, (server, application) => {
-    const shutdown = gracefulShutdown(server, {
-      timeout: limitAfterSettling(application.terms),
-      preShutdown: () => settled(application.terms),
-    })
-    return mortal(server, application, async (exit) => {
-      await shutdown()
-      exit(0)
-    })
-  }),
+  drains,
+  subjects: on('http-graceful-shutdown', all, drains),
 }

@@ -1,5 +1,16 @@
 import { createHttpTerminator } from 'http-terminator'
-import { all, limit, mortal, on, type Peer } from './peer.js'
+import { all, type Draining, limit, mortal, on, type Peer } from './peer.js'
+
+const drains: Draining = (server, application) => {
+  const terminator = createHttpTerminator({
+    server: server as never,
+    gracefulTerminationTimeout: limit(application.terms),
+  })
+  return mortal(server, application, async (exit) => {
+    await terminator.terminate()
+    exit(0)
+  })
+}
 
 export const httpTerminator: Peer = {
   name: 'http-terminator',
@@ -7,14 +18,6 @@ export const httpTerminator: Peer = {
   wired:
     '`createHttpTerminator({ server, gracefulTerminationTimeout })`, the time being the grace period, and ' +
     '`await httpTerminator.terminate()`. It offers no wait for load balancers.',
-  subjects: on('http-terminator', all, (server, application) => {
-    const terminator = createHttpTerminator({
-      server: server as never,
-      gracefulTerminationTimeout: limit(application.terms),
-    })
-    return mortal(server, application, async (exit) => {
-      await terminator.terminate()
-      exit(0)
-    })
-  }),
+  drains,
+  subjects: on('http-terminator', all, drains),
 }

@@ -1,6 +1,29 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { all, limitAfterSettling, mortal, on, type Peer, sigterm } from './peer.js'
+import { all, type Draining, limitAfterSettling, mortal, on, type Peer, sigterm } from './peer.js'
+
+const drains: Draining = async (server, application) => {
+  // What it ships for `require` cannot be required.
+  const { createLightship } = await import('lightship')
+  const rest = limitAfterSettling(application.terms)
+  const ship = await createLightship({
+    shutdownDelay: application.terms.settle,
+    gracefulShutdownTimeout: rest,
+    shutdownHandlerTimeout: rest,
+  })
+  server.prependListener('request', (_request: unknown, response: ServerResponse) => {
+    const beacon = ship.createBeacon()
+    response.once('close', () => beacon.die())
+  })
+  ship.registerShutdownHandler(() => new Promise((resolve) => server.close(() => resolve())))
+  server.once('listening', () => ship.signalReady())
+  return mortal(server, application, async (exit) => {
+    sigterm(exit)
+    // It leaves the exit to Node, which waits for both servers.
+    await Promise.all([once(server, 'close'), once(ship.server, 'close')])
+    exit(0)
+  })
+}
 
 export const lightship: Peer = {
   name: 'lightship',
@@ -9,26 +32,6 @@ export const lightship: Peer = {
     '`createLightship({ shutdownDelay, gracefulShutdownTimeout, shutdownHandlerTimeout })`: the delay waits for load ' +
     'balancers, the times are what is left of the grace period. A beacon for each request, until its response has ' +
     'closed, and a shutdown handler that waits for `server.close()`.',
-  subjects: on('lightship', all, async (server, application) => {
-    // What it ships for `require` cannot be required.
-    const { createLightship } = await import('lightship')
-    const rest = limitAfterSettling(application.terms)
-    const ship = await createLightship({
-      shutdownDelay: application.terms.settle,
-      gracefulShutdownTimeout: rest,
-      shutdownHandlerTimeout: rest,
-    })
-    server.prependListener('request', (_request: unknown, response: ServerResponse) => {
-      const beacon = ship.createBeacon()
-      response.once('close', () => beacon.die())
-    })
-    ship.registerShutdownHandler(() => new Promise((resolve) => server.close(() => resolve())))
-    server.once('listening', () => ship.signalReady())
-    return mortal(server, application, async (exit) => {
-      sigterm(exit)
-      // It leaves the exit to Node, which waits for both servers.
-      await Promise.all([once(server, 'close'), once(ship.server, 'close')])
-      exit(0)
-    })
-  }),
+  drains,
+  subjects: on('lightship', all, drains),
 }

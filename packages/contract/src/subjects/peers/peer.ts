@@ -15,11 +15,20 @@ export interface Peer {
   readonly wired: string
   /** Servers that it is not run on, and why. */
   readonly leftOut?: string
+  /** Its wiring, for whoever brings servers of their own. */
+  readonly drains?: Draining
+  /** The same for Fastify. */
+  readonly drainsFastify?: DrainingFastify
   readonly subjects: readonly Subject[]
 }
 
 /** What the servers of all libraries have; the rest is for those that have it to themselves. */
 export const common: readonly Need[] = ['http1', 'http2', 'tls', 'plain', 'websocket']
+
+/** What a library does with a server. */
+export type Draining = (server: Server, application: Pick<Application, 'terms'>) => Running | Promise<Running>
+
+export type DrainingFastify = (app: FastifyInstance, terms: Terms) => unknown
 
 export type Exit = (code: number) => void
 
@@ -27,7 +36,7 @@ export type Exit = (code: number) => void
  * A server in a process of its own that is told to end, seen from within: its clients live there too, so nothing exits.
  * @param tell how the process is told. If this throws, or rejects, the process fails as Node's do.
  */
-export function mortal(server: Server, { terms }: Application, tell: (exit: Exit) => unknown): Running {
+export function mortal(server: Server, { terms }: Pick<Application, 'terms'>, tell: (exit: Exit) => unknown): Running {
   let exit: Exit = () => {}
   const over = new Promise<number>((resolve) => {
     exit = resolve
@@ -74,11 +83,7 @@ export const http1: readonly string[] = ['node:http', 'node:https']
 export const all: readonly string[] = [...http1, 'node:http2 (allowHTTP1)']
 
 /** The same drain on several of them. */
-export function on(
-  library: string,
-  names: readonly string[],
-  drain: (server: Server, application: Application) => Running | Promise<Running>,
-): Subject[] {
+export function on(library: string, names: readonly string[], drain: Draining): Subject[] {
   return Object.entries(servers)
     .filter(([name]) => names.includes(name))
     .map(([name, { has, create }]) => ({
@@ -94,7 +99,7 @@ export function on(
 }
 
 /** The same drain of Fastify, over HTTP/1 and over HTTP/2. */
-export function onFastify(library: string, drain: (app: FastifyInstance, terms: Terms) => unknown): Subject[] {
+export function onFastify(library: string, drain: DrainingFastify): Subject[] {
   return Object.entries(transports)
     .filter(([name]) => ['http', 'http2, allowHTTP1'].includes(name))
     .map(([name, { has, options }]) => ({

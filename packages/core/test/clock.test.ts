@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest'
+import { RoughClock } from '../src/clock.js'
+import { FakeClock } from './support.js'
+
+/** Counts its timers. */
+class CountingClock extends FakeClock {
+  timers = 0
+  override after(ms: number, fn: () => void): () => void {
+    this.timers++
+    return super.after(ms, fn)
+  }
+}
+
+describe('the time of requests while serving', () => {
+  test('is at most 100 ms old, however often requests come', () => {
+    const clock = new FakeClock()
+    const rough = new RoughClock(clock)
+    for (const pause of [0, 1, 30, 50, 99, 100, 101, 149, 200, 1000, 7, 60_000, 99, 2, 0]) {
+      clock.advance(pause)
+      const age = clock.now() - rough.now()
+      expect(age).toBeGreaterThanOrEqual(0)
+      expect(age).toBeLessThanOrEqual(100)
+    }
+  })
+
+  test('costs one timer for all requests of 100 ms, and none when there are none', () => {
+    const clock = new CountingClock()
+    const rough = new RoughClock(clock)
+    clock.advance(60_000)
+    expect(clock.timers).toBe(0)
+    for (let request = 0; request < 1000; request++) {
+      rough.now()
+      clock.advance(1)
+    }
+    expect(clock.timers).toBeLessThanOrEqual(11)
+    clock.advance(200)
+    const stopped = clock.timers
+    clock.advance(60_000)
+    expect(clock.timers).toBe(stopped)
+  })
+})

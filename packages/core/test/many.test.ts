@@ -1,0 +1,87 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Client, FakeClock, gate, type Pod, sayOk, serve, turns } from './support.js'
+
+/** More than are dealt with in three turns of the event loop. */
+const many = 700
+
+/** A server with connections that have each carried a request; also its own end of them. */
+async function crowd(options: object = {}, handler = sayOk): Promise<Pod & { clients: Client[]; sockets: Socket[] }> {
+  const pod = await serve(handler, { terminationGracePeriodSeconds: 30, closing: 5000, ...options })
+  const sockets: Socket[] = []
+  pod.server.on('connection', (socket) => sockets.push(socket))
+  const clients: Client[] = []
+  while (clients.length < many) {
+    const some = await Promise.all(Array.from({ length: 100 }, () => Client.open(pod.port)))
+    await Promise.all(some.map((client) => client.get('/').until(/ok$/)))
+    clients.push(...some)
+  }
+  return { ...pod, clients, sockets }
+}
+
+describe('a server with many connections', () => {
+  test('parts with all of them in order, and serves others in between', async () => {
+    const { drain, clients, sockets } = await crowd()
+    const ended = (): number => sockets.filter(({ writableEnded }) => writableEnded).length
+    const seen = new Set<number>()
+    let closed = false
+    const closing = drain.start().then((report) => {
+      closed = true
+      return report
+    })
+    while (!closed) {
+      seen.add(ended())
+      await turns(1)
+    }
+    expect((await closing).clean).toBe(true)
+    await Promise.all(clients.map((client) => client.end()))
+    expect(seen).toContain(0)
+    // Not all in one go.
+    expect([...seen].filter((count) => count > 0 && count < many).length).toBeGreaterThan(1)
+  })
+
+  test('counts and answers what arrives on those that the drain has not reached yet', async () => {
+    const turn = gate()
+    const { drain, clients } = await crowd({}, (request, response) => {
+      if (request.url === '/') response.end('ok')
+      else void turn.opened.then(() => response.end('whole'))
+    })
+    for (const client of clients) client.get('/late')
+    const closing = drain.start()
+    await expect.poll(() => drain.inFlight).toBe(many)
+    turn.open()
+    await Promise.all(clients.map((client) => client.until(/whole$/)))
+    expect(await closing).toMatchObject({ clean: true, forced: [], answered: many })
+    expect(drain.inFlight).toBe(0)
+  })
+
+  test('serves all of them as before when the drain is undone before it has reached them, and drains them the next time', async () => {
+    const clock = new FakeClock()
+    const { drain, clients } = await crowd({ clock })
+    void drain.prestop()
+    clock.advance(30_000)
+    expect(drain.state).toBe('serving')
+    await Promise.all(clients.map((client) => client.get('/').until(/ok.*keep-alive.*ok$/is)))
+    expect(drain.inFlight).toBe(0)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true })
+    await Promise.all(clients.map((client) => client.end()))
+  })
+
+  test('cuts all whose clients do not end their side of it', async () => {
+    const { drain, port, server } = await serve(sayOk, { terminationGracePeriodSeconds: 30, closing: 5000 })
+    const sockets: Socket[] = []
+    server.on('connection', (socket) => sockets.push(socket))
+    await Promise.all(
+      Array.from({ length: many }, async () => {
+        const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+        onTestFinished(() => void socket.destroy())
+        socket.write('GET / HTTP/1.1\r\nHost: pod\r\n\r\n')
+        await once(socket, 'data')
+      }),
+    )
+    expect(await drain.start()).toMatchObject({ clean: true, forced: [] })
+    expect(sockets).toHaveLength(many)
+    expect(sockets.filter(({ destroyed }) => !destroyed)).toEqual([])
+  })
+})
