@@ -161,7 +161,8 @@ export class Termination {
     this.#enter('draining')
     // Without the oldest request: to find it takes a look at every connection.
     const { inFlight } = this.#traffic
-    const open = { state: this.#state, elapsedMs: 0, budgetMs: budget, inFlight, oldest: null, tasks: tasks.names }
+    const { elapsed: elapsedMs, left: budgetMs } = this.#budget
+    const open = { state: this.#state, elapsedMs, budgetMs, inFlight, oldest: null, tasks: tasks.names }
     logger.info(`draining because of ${reason}: ${progressLine(open)}`)
     this.#began.abort()
     this.#announced = this.#parts.onDrain.runTogether(() => this.#budget?.left ?? 0)
