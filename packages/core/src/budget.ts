@@ -25,11 +25,6 @@ export class Budget {
     this.#deadline = this.begun + total
   }
 
-  /** When the process must be gone. */
-  get deadline(): number {
-    return this.#deadline
-  }
-
   /** When the wait for load balancers and requests ends, whatever is still open. */
   get cut(): number {
     return this.#deadline - this.#closing

@@ -29,7 +29,7 @@ export interface Carrier {
   look(look: Look): number
   /** Until when it is to be kept though it carries no request: one may be on its way. */
   heldUntil(quiet: number): number
-  /** Says good-bye if it carries no request, and none can be expected on it any more. */
+  /** It carries no request: says good-bye, if none can be expected on it any more. */
   endIdle(now: number): void
   destroy(): void
   /** What is in flight. @param begun when the closing began */

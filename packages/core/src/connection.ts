@@ -33,8 +33,6 @@ export class Connection implements Carrier {
   #parsed = 0
   #expectsMore = false
   #misled = false
-  /** Under TLS, the bytes that have arrived since the drain began; the socket itself counts them encrypted. */
-  #decrypted: number | undefined
   /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
   #bytesRead = 0
   #movedAt = 0
@@ -68,7 +66,7 @@ export class Connection implements Carrier {
 
   /** The response in flight is not to be counted after all. */
   exclude(response: ServerResponse): boolean {
-    if (this.response !== response || this.pending === 0) return false
+    if (this.response !== response) return false
     response.removeListener('close', closeResponse)
     this.pending--
     this.response = undefined
@@ -94,7 +92,6 @@ export class Connection implements Carrier {
 
   drain(now: number): void {
     this.#movedAt = now
-    if ('encrypted' in this.socket) this.#countDecrypted()
     this.#caughtUp()
     // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
     if (this.pending === 0 && this.#answered) this.since = now
@@ -138,7 +135,6 @@ export class Connection implements Carrier {
    * opened just now: its first request is.
    */
   endIdle(now: number): void {
-    if (this.pending > 0) return
     const unused = !this.#answered && this.socket.bytesRead === 0
     if (!this.#answered && !(unused && now - this.since >= freshFor)) return
     this.ended = true
@@ -168,25 +164,13 @@ export class Connection implements Carrier {
   #moreBehind(request: IncomingMessage): boolean {
     if (this.#misled || 'transfer-encoding' in request.headers) return false
     this.#parsed += sizeOf(request)
-    this.#expectsMore = this.#arrived > this.#parsed
+    this.#expectsMore = this.socket.bytesRead > this.#parsed // under TLS, too, these are the bytes of HTTP
     return this.#expectsMore
-  }
-
-  get #arrived(): number {
-    return this.#decrypted ?? this.socket.bytesRead
-  }
-
-  #countDecrypted(): void {
-    if (this.#decrypted !== undefined) return
-    this.#decrypted = 0
-    this.socket.prependListener('data', (chunk: Buffer) => {
-      this.#decrypted = (this.#decrypted ?? 0) + chunk.length
-    })
   }
 
   /** All that has arrived is parsed and answered. */
   #caughtUp(): void {
-    this.#parsed = this.#arrived
+    this.#parsed = this.socket.bytesRead
     if (this.#expectsMore) this.#misled = true // an unusual spelling of headers, and it will be used again
   }
 
@@ -207,9 +191,9 @@ export function connectionOf(socket: Socket): Connection | undefined {
   return (socket as KnownSocket)[kConnection]
 }
 
-/** The server that accepted the request's socket; undefined under `inject()` and the like, which have no socket. */
+/** The server that accepted the request's socket; undefined under `inject()` and the like, where none did. */
 export function serverOf(request: IncomingMessage): Server | undefined {
-  return (request.socket as KnownSocket | null)?.server
+  return (request.socket as KnownSocket).server
 }
 
 /** The bytes of a request as nearly every client writes it: `Name: value`, no other white space. */

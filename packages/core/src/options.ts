@@ -159,8 +159,8 @@ function graceSeconds(option: unknown): number {
   const environment = process.env.TERMINATION_GRACE_PERIOD_SECONDS
   if (option !== undefined) return seconds('`terminationGracePeriodSeconds`', option, option)
   if (environment === undefined) return 30
-  const value = environment.trim() === '' ? Number.NaN : Number(environment)
-  return seconds('the environment variable TERMINATION_GRACE_PERIOD_SECONDS', environment, value)
+  // What is empty is 0, and so refused.
+  return seconds('the environment variable TERMINATION_GRACE_PERIOD_SECONDS', environment, Number(environment))
 }
 
 function seconds(name: string, given: unknown, value: unknown): number {

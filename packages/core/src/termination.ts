@@ -136,9 +136,8 @@ export class Termination {
     return this.start({ reason: cause.signal, settle: cause.signal !== 'SIGINT' })
   }
 
-  /** Closes without waiting for anything, unless a drain is committed: that does so itself. */
+  /** Closes without waiting for anything. Not while a drain is committed: that does so itself. */
   async dispose(): Promise<void> {
-    if (this.committed || this.#state === 'closed') return
     this.#lookout.stop()
     this.#enter('closed')
     this.#releasePrestops()
@@ -171,12 +170,13 @@ export class Termination {
   #over(budget: Budget): void {
     this.#releasePrestops()
     // Not twice: what is called here may have called start() in turn.
-    if (!this.committed || this.#state !== 'draining') return
-    void this.#close(budget).catch((error) => {
+    if (!this.#commitment || this.#state !== 'draining') return
+    const { reason } = this.#commitment
+    void this.#close(budget, reason).catch((error) => {
       this.#error ??= error
       this.#options.logger.error(`closing failed: ${describe(error)}`)
       this.#enter('closed')
-      this.#end(this.#commitment?.reason ?? '', budget.elapsed, {
+      this.#end(reason, budget.elapsed, {
         forced: [],
         unfinishedTasks: [],
         hooks: [],
@@ -185,7 +185,7 @@ export class Termination {
     })
   }
 
-  async #close(budget: Budget): Promise<void> {
+  async #close(budget: Budget, reason: string): Promise<void> {
     this.#lookout.stop()
     this.#enter('closing')
     this.#lastCall.abort()
@@ -195,7 +195,7 @@ export class Termination {
     const closed = await close({ ...this.#parts, clock, budget, announced: this.#announced, outlived })
     closed.hooks = [...this.#parts.onDrain.results, ...closed.hooks]
     this.#enter('closed')
-    const report = this.#end(this.#commitment?.reason ?? '', settleMs, closed)
+    const report = this.#end(reason, settleMs, closed)
     this.#options.logger.report(report)
   }
 
@@ -207,7 +207,6 @@ export class Termination {
   }
 
   #resume(): void {
-    if (this.committed || this.#state !== 'draining') return
     this.#budget = undefined
     this.#traffic.resume()
     this.#began = controller()

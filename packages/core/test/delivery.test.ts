@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { sendQueue } from '../src/delivery.js'
-import { Child, Client } from './support.js'
 
 const header =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     '
@@ -53,43 +52,5 @@ describe('the send queue, as /proc/net shows it,', () => {
     expect(sendQueue(ipv4, [])).toBe(0)
     expect(sendQueue(header, [8080])).toBe(0)
     expect(sendQueue('', [8080])).toBe(0)
-  })
-})
-
-describe('a client that has stopped reading', () => {
-  /** A response that Node takes for sent, and the kernel still holds. */
-  async function stalled(options: object, host = '127.0.0.1'): Promise<{ child: Child; client: Client }> {
-    const child = await Child.start({ options, host })
-    const client = await Client.open(child.port)
-    client.socket.pause()
-    client.get('/large')
-    await child.line(/^large response closed/)
-    return { child, client }
-  }
-
-  test.each([
-    ['127.0.0.1'],
-    ['::'], // as most services listen; its clients over IPv4 are in the table of IPv6
-  ])('of a server on %s is waited for, and gets every byte before the process exits', async (host) => {
-    const { child, client } = await stalled({ terminationGracePeriodSeconds: 60 }, host)
-    child.signal('SIGTERM')
-    await child.line(/^close hooks/)
-    // Without the wait it would be gone by now: the hooks are the last step before it.
-    await child.line(/^tick 25$/)
-    expect(child.exited).toBe(false)
-    expect(child.lines).not.toContain('state closed')
-    client.socket.resume()
-    await client.end()
-    const body = client.received.slice(client.received.indexOf('\r\n\r\n') + 4)
-    expect(body).toHaveLength(1_000_000)
-    expect(await child.exit).toEqual([0, null])
-    expect(child.lines).toContainEqual(expect.stringMatching(/nothing forced$/))
-  })
-
-  test('and never reads again is given up at the deadline: the process exits with 1 and says how many bytes', async () => {
-    const { child } = await stalled({ terminationGracePeriodSeconds: 3, reserve: 1500 })
-    child.signal('SIGTERM')
-    expect(await child.exit).toEqual([1, null])
-    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .*; [1-9]\d* bytes not taken/))
   })
 })

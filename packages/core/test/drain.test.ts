@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Drain, type DrainReport, drainServer } from '../src/index.js'
 import {
   ask,
@@ -17,6 +17,7 @@ import {
   sayOk,
   serve,
   short,
+  turns,
 } from './support.js'
 
 async function start(options: object = {}): Promise<Pod & { clock: FakeClock; process: FakeProcess }> {
@@ -82,7 +83,7 @@ describe('the states', () => {
 
 describe('start()', () => {
   test('twice is one drain with one report', async () => {
-    const { drain, clock } = await start()
+    const { drain, clock, log } = await start()
     const reports: DrainReport[] = []
     drain.on('report', (report) => reports.push(report))
     const first = drain.start({ reason: 'first' })
@@ -93,6 +94,9 @@ describe('start()', () => {
     expect(await drain.start()).toBe(report)
     expect(report.reason).toBe('first')
     await expect.poll(() => reports).toEqual([report])
+    const lines = [...log.lines]
+    clock.advance(20_000)
+    expect(log.lines).toEqual(lines) // it is over: nobody looks any more
   })
 
   test('reports what happened', async () => {
@@ -110,6 +114,7 @@ describe('start()', () => {
       undeliveredBytes: 0,
       clean: true,
     })
+    expect(report).not.toHaveProperty('error')
     expect(report.settleMs).toBeGreaterThanOrEqual(short.settle.min)
     expect(report.durationMs).toBeGreaterThanOrEqual(report.settleMs)
     expect(log.matching(/^info podrain: drained in \d+\.\d s after a test; nothing forced$/)).toHaveLength(1)
@@ -161,8 +166,10 @@ describe('an error that nobody caught', () => {
   })
 
   test.each([undefined, null, 'text', 0])('may be %s, and the exit is not 0', async (error) => {
-    const { process, clock } = await start()
+    const { drain, process, clock } = await start()
     expect(await clock.through(process.crash(error))).toBe(false)
+    const reason = error ?? new Error('uncaught, without a reason')
+    expect(await drain.start()).toMatchObject({ error: reason, clean: false })
   })
 
   test('during a drain makes it unclean, and cuts nothing', async () => {
@@ -186,6 +193,14 @@ describe('an error that nobody caught', () => {
     expect(await clock.through(exit)).toBe(false)
     expect(await drain.start()).toMatchObject({ reason: 'SIGTERM', forced: [], error: new Error('boom') })
   })
+})
+
+test('SIGINT does not wait for load balancers', async () => {
+  const { drain, clock, process } = await start()
+  const exit = process.signal('SIGINT')
+  expect(drain.state).toBe('closing')
+  expect(await clock.through(exit)).toBe(true)
+  expect((await drain.start()).settleMs).toBe(0)
 })
 
 describe('dispose()', () => {
@@ -268,6 +283,35 @@ describe('dispose()', () => {
     expect(ran).toEqual(['pool', 'log'])
     expect(drain.state).toBe('closed')
     expect(process.listeners.size).toBe(0)
+  })
+
+  test('leaves a hook that hangs behind when the budget is over, and reports', async () => {
+    const { drain, clock } = await start()
+    const reported = gate()
+    const reports: DrainReport[] = []
+    drain.on('report', (report) => {
+      reports.push(report)
+      reported.open()
+    })
+    drain.onClose(() => new Promise(() => {}), { name: 'pool', timeout: 60_000 })
+    const disposed = drain.dispose()
+    await turns(3)
+    clock.advance(2900)
+    await disposed
+    await reported.opened
+    expect(reports).toEqual([
+      {
+        reason: 'dispose()',
+        durationMs: 0,
+        settleMs: 0,
+        answered: 0,
+        forced: [],
+        unfinishedTasks: [],
+        hooks: [{ name: 'pool', outcome: 'timed out', durationMs: 2900 }],
+        undeliveredBytes: 0,
+        clean: false,
+      },
+    ])
   })
 
   test('ends a tentative drain and lets its callers go', async () => {
@@ -392,6 +436,30 @@ describe('what the application does wrong does not break the end:', () => {
     void drain.prestop()
     clock.advance(10_000)
     expect(drain.state).toBe('closed')
+  })
+
+  test('a server that cannot be closed', async () => {
+    const { drain, server, clock, log, process } = await start()
+    server.closeAllConnections = () => {
+      throw new Error('not now')
+    }
+    onTestFinished(() => void Reflect.deleteProperty(server, 'closeAllConnections'))
+    expect(await clock.through(process.signal('SIGTERM'))).toBe(false)
+    expect(drain.state).toBe('closed')
+    const report = await drain.start()
+    expect(report).toEqual({
+      reason: 'SIGTERM',
+      durationMs: report.settleMs,
+      settleMs: expect.any(Number),
+      answered: 0,
+      forced: [],
+      unfinishedTasks: [],
+      hooks: [],
+      undeliveredBytes: 0,
+      error: new Error('not now'),
+      clean: false,
+    })
+    expect(log.matching(/^error podrain: closing failed: Error: not now/)).toHaveLength(1)
   })
 
   test('a logger that throws', async () => {

@@ -81,6 +81,20 @@ describe('onDrain hooks', () => {
   })
 })
 
+describe('onResume hooks', () => {
+  test('that hang are said in the log, and the pod serves', async () => {
+    const { drain, clock, log } = await start()
+    drain.onResume(hang, { name: 'registry', timeout: 60_000 })
+    void drain.prestop()
+    clock.advance(30_100)
+    expect(drain.state).toBe('serving')
+    await turns(3)
+    clock.advance(29_000)
+    await turns(3)
+    expect(log.matching(/^error podrain: onResume hook "registry" did not end within 29000 ms/)).toHaveLength(1)
+  })
+})
+
 describe('onClose hooks', () => {
   test('run after the listener is closed, the newest first, one after the other', async () => {
     const { drain, clock, server } = await start()

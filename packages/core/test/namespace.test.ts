@@ -81,7 +81,7 @@ function endpoint(address: string, port = 0): string {
 }
 
 const title = 'a slow client of a pod whose network goes when the process has exited'
-describe(obstacle ? `${title} (not possible here: ${obstacle}; delivery.test.ts stands in)` : title, () => {
+describe(obstacle ? `${title} (not possible here: ${obstacle}; undelivered.test.ts stands in)` : title, () => {
   beforeEach(({ skip }) => skip(obstacle !== undefined, obstacle))
   afterAll(() => {
     if (obstacle === undefined) Network.sweep()

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AskOptions, ask, Client, FakeClock, FakeProcess, gate, type Pod, serve, turns } from './support.js'
 
@@ -225,6 +226,7 @@ describe('/prestop alone', () => {
     await resumed.opened
     expect(drain.state).toBe('serving')
     expect((await ask(port, '/readyz')).status).toBe(200)
+    expect(log.matching(/^info podrain: draining because of the preStop hook: /)).toHaveLength(1)
     expect(drain.signal).not.toBe(signal)
     expect(drain.signal.aborted).toBe(false)
     expect(drain.lastCall).not.toBe(lastCall)
@@ -307,6 +309,24 @@ describe('SIGTERM', () => {
     expect(await clock.through(exit)).toBe(true)
     expect((await caller.reply).status).toBe(200)
     expect(ended - signalled).toBeLessThan(2000)
+  })
+
+  test('while /prestop is pending still lets a request end that needs a moment more', async () => {
+    const turn = gate()
+    const { drain, port, clock, process } = await start({}, turn)
+    const client = await Client.open(port)
+    client.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const caller = hook(port)
+    await expect.poll(() => drain.state).toBe('draining')
+    const exit = process.signal('SIGTERM')
+    await turns()
+    clock.advance(500)
+    await turns()
+    turn.open()
+    await client.until(/at last/)
+    expect(await clock.through(exit)).toBe(true)
+    await caller.reply
   })
 
   test('while /prestop is pending leaves open requests less than 2 s', async () => {
@@ -452,6 +472,16 @@ describe('drain.prestop()', () => {
     clock.advance(1100)
     await drain.prestop()
     expect(drain.committed).toBe(false)
+  })
+
+  test('leaves nothing on the signal of a caller that it has answered', async () => {
+    const { drain, clock } = await start()
+    const { signal } = new AbortController()
+    const call = drain.prestop({ gone: signal })
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    clock.advance(1100)
+    await call
+    expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
   test('returns at once when the drain is over', async () => {

@@ -57,6 +57,15 @@ describe('the wait for load balancers', () => {
     },
   )
 
+  test('is held up by a client that only mentions a probe', async () => {
+    const { drain, clock, port } = await draining()
+    clock.advance(900)
+    await ask(port, '/', { headers: { 'user-agent': 'curl/8 (like kube-probe/1.33)' } })
+    clock.advance(400)
+    expect(drain.state).toBe('draining')
+    expect(await clock.through(drain.start())).toMatchObject({ answered: 1 })
+  })
+
   test.each(['/readyz', '/livez', '/drainz'])('is not held up by requests for %s from anyone', async (path) => {
     const { drain, clock, port } = await draining()
     for (let count = 0; count < 3; count++) {
@@ -135,6 +144,23 @@ describe('a request in flight', () => {
     expect(drain.inFlight).toBe(0)
   })
 
+  test('is cut when half of the time for closing is over: the rest is for the hooks', async () => {
+    const { drain, clock, port } = await draining(() => {})
+    const client = await Client.open(port)
+    client.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    clock.advance(24_000)
+    await turns()
+    for (let step = 0; step < 24; step++) {
+      clock.advance(100)
+      await turns(3)
+    }
+    expect(client.closed).toBe(false)
+    clock.advance(110)
+    await client.end()
+    await clock.through(drain.start())
+  })
+
   test('whose body is still coming at the deadline is cut and named too', async () => {
     const { drain, clock, port } = await draining((request) => request.resume())
     const client = await Client.open(port)
@@ -203,6 +229,19 @@ describe('a task', () => {
     expect(drain.state).toBe('draining')
     second.open()
     expect((await clock.through(drain.start())).clean).toBe(true)
+  })
+
+  test('that ends soon after the last call is as good as any', async () => {
+    const mail = gate()
+    const { drain, clock } = await draining()
+    drain.waitUntil(mail.opened, { name: 'mail' })
+    clock.advance(24_000)
+    expect(drain.state).toBe('closing')
+    await turns()
+    clock.advance(1000)
+    await turns()
+    mail.open()
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, unfinishedTasks: [] })
   })
 
   test('that outlives the budget is named', async () => {

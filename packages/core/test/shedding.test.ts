@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Drain } from '../src/index.js'
 import { ask, Client, FakeClock, gate, sayOk, serve, turns } from './support.js'
 
 /** Times of a drain on a fake clock, which cost nothing. */
@@ -92,6 +95,27 @@ describe('while draining', () => {
     client.send(text)
     await client.end()
     expect(client.received).toMatch(/connection: close/i)
+  })
+
+  test.each([
+    ['settle.min is 0', 0, (drain: Drain) => drain.start()],
+    ['nobody waits for load balancers', 1000, (drain: Drain) => drain.start({ settle: false })],
+    ['that is known only later', 1000, (drain: Drain) => [drain.start(), drain.start({ settle: false })]],
+  ])('where %s, a response that is open says Connection: close at once', async (_name, min, begin) => {
+    const clock = new FakeClock()
+    const turn = gate()
+    const { drain, port } = await serve((_request, response) => void turn.opened.then(() => response.end('ok')), {
+      ...slow,
+      settle: { min, quiet: 500 },
+      clock,
+    })
+    const client = await Client.open(port)
+    client.get('/')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    begin(drain)
+    turn.open() // the clock stands still
+    await client.until(/connection: close/i)
+    await clock.through(drain.start())
   })
 
   test('the share of responses that say it grows with the time', async () => {
@@ -212,7 +236,15 @@ describe('when the time is up and requests still come', () => {
   /** A client that has connected just before. */
   async function late() {
     const clock = new FakeClock()
-    const pod = await serve(sayOk, { ...slow, settle: { min: 1000, quiet: 24_000 }, clock })
+    const turn = { reached: gate(), answer: gate() }
+    const pod = await serve(
+      (request, response) => {
+        if (request.url !== '/slow') return void response.end('ok')
+        turn.reached.open()
+        void turn.answer.opened.then(() => response.end('at last'))
+      },
+      { ...slow, settle: { min: 1000, quiet: 24_000 }, clock },
+    )
     const report = pod.drain.start()
     clock.advance(1000)
     await ask(pod.port)
@@ -221,7 +253,7 @@ describe('when the time is up and requests still come', () => {
     await ask(pod.port, '/livez') // the client has been accepted before
     clock.advance(100)
     await expect.poll(() => pod.server.listening).toBe(false)
-    return { clock, client, report }
+    return { clock, client, report, turn }
   }
 
   test('a client that has just connected, and whose request is on its way, is answered', async () => {
@@ -230,6 +262,35 @@ describe('when the time is up and requests still come', () => {
     await turns()
     await client.get('/').until(/connection: close[\s\S]*ok$/i)
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 2 })
+  })
+
+  test('its request may take longer than a good-bye', async () => {
+    const { client, clock, report, turn } = await late()
+    client.get('/slow')
+    await turn.reached.opened
+    for (let step = 0; step < 10; step++) {
+      clock.advance(100)
+      await turns(3)
+    }
+    turn.answer.open()
+    await client.until(/at last$/)
+    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+  })
+
+  test('a client that the kernel has accepted, and Node has not, is answered too', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, { ...slow, clock })
+    const report = drain.start()
+    clock.advance(990)
+    const socket = connect({ port, host: '127.0.0.1' })
+    onTestFinished(() => void socket.destroy())
+    socket.write('GET / HTTP/1.1\r\nHost: pod\r\n\r\n')
+    await new Promise<void>((resolve) => process.nextTick(resolve)) // by now it has asked the kernel
+    clock.advance(110)
+    expect(drain.state).toBe('closing')
+    const [answer] = await once(socket, 'data')
+    expect(String(answer)).toMatch(/^HTTP\/1.1 200/)
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
   })
 
   test('one that has connected and sends nothing is let go in order', async () => {
@@ -287,6 +348,47 @@ describe('an idle keep-alive connection', () => {
     clock.advance(101)
     expect(drain.state).not.toBe('draining')
     await clock.through(drain.start())
+  })
+
+  test('whose client does not close its side is not waited for longer than a good-bye takes', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, { ...slow, clock, keepAliveCap: 0 })
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    onTestFinished(() => void socket.destroy())
+    socket.write('GET / HTTP/1.1\r\nHost: pod\r\n\r\n')
+    await once(socket, 'data')
+    const ended = once(socket, 'end')
+    socket.resume()
+    const report = drain.start()
+    clock.advance(1100)
+    await turns()
+    for (let step = 0; step < 48; step++) {
+      clock.advance(10)
+      await turns(1)
+    }
+    expect(drain.state).toBe('closing')
+    await ended
+    for (let step = 0; step < 5; step++) {
+      clock.advance(10)
+      await turns(1)
+    }
+    const { durationMs, settleMs } = await report // the clock stands still
+    expect(durationMs - settleMs).toBeGreaterThanOrEqual(500)
+  })
+
+  test('that has gone is not waited for', async () => {
+    const clock = new FakeClock()
+    const { drain, port, server } = await serve(sayOk, { ...slow, clock, keepAliveCap: 0 })
+    const client = await Client.open(port)
+    await client.get('/').until(/\r\n\r\nok/)
+    client.abort()
+    const open = (): Promise<number> =>
+      new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))
+    await expect.poll(open).toBe(0)
+    const report = drain.start()
+    clock.advance(1000)
+    const { durationMs, settleMs } = await report // the clock stands still
+    expect(durationMs - settleMs).toBe(0)
   })
 
   test('is closed without a reset', async () => {

@@ -52,6 +52,12 @@ export class FakeClock implements Clock {
     this.#now = end
   }
 
+  /** The event loop is busy for `ms` milliseconds: what falls due meanwhile comes late, after it. */
+  stall(ms: number): void {
+    this.#now += ms
+    this.advance(0)
+  }
+
   /** Lets time pass, ten times as fast as the real one, until the promise is settled. */
   async through<T>(promise: Promise<T>): Promise<T> {
     let settled = false

@@ -1,0 +1,19 @@
+/** What mutation testing does without, for `stryker.config.mjs`, `vitest.mutation.mts` and the page that `mutation.mjs` writes. */
+
+/** Of packages/core/src: it takes several processes or threads to test them, and those run what is built. */
+export const leftOut = ['cluster.ts', 'link.ts', 'threads.ts', 'worker.ts']
+
+/** Of packages/core/test: most of what they test runs in processes of its own, which run what is built. */
+export const inProcesses = [
+  'cluster.test.ts',
+  'namespace.test.ts',
+  'podrain-prestop.test.ts',
+  'scenarios.test.ts',
+  'signals.test.ts',
+  'threads.test.ts',
+  'undelivered.test.ts',
+  'unruly.test.ts',
+]
+
+/** Of packages/core/test: a thousand random connections are too many for every change. */
+export const tooMuch = ['fuzz.test.ts']

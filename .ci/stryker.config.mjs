@@ -1,0 +1,23 @@
+import { leftOut } from './mutation-scope.mjs'
+
+/** Mutation testing of the core: see `.ci/mutation.mjs`, which runs it, and docs/mutation.md, which it writes. */
+export default {
+  plugins: ['@stryker-mutator/vitest-runner'],
+  testRunner: 'vitest',
+  vitest: { configFile: '.ci/vitest.mutation.mts', related: false },
+  mutate: ['packages/core/src/**/*.ts', ...leftOut.map((file) => `!packages/core/src/${file}`)],
+  coverageAnalysis: 'perTest',
+  // A timeout counts as killed, so it must not be the machine's fault.
+  timeoutMS: 20_000,
+  timeoutFactor: 2,
+  concurrency: 2,
+  ignorePatterns: ['.turbo', 'docs', 'examples', 'packages/*/dist', '!packages/core/dist', 'packages/core/bench'],
+  incremental: true,
+  incrementalFile: 'reports/mutation/incremental.json',
+  reporters: ['json', 'clear-text', 'progress-append-only'],
+  clearTextReporter: { allowColor: false, reportTests: false, allowEmojis: false },
+  jsonReporter: { fileName: 'reports/mutation/mutation.json' },
+  tempDirName: '.stryker-tmp',
+  // Stryker would rewrite it with the JavaScript API of TypeScript, which version 7 has not.
+  tsconfigFile: 'none',
+}

@@ -1,0 +1,146 @@
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { FakeClock, turns } from './support.js'
+
+// What the kernel says is made up here; undelivered.test.ts asks the real one.
+let kernel = async (_path: string): Promise<string[]> => []
+
+beforeEach(() => {
+  vi.resetModules()
+  vi.doMock('node:fs', async (load) => ({
+    ...(await load<object>()),
+    createReadStream: (path: string) =>
+      Readable.from(
+        (async function* () {
+          yield* await kernel(path)
+        })(),
+      ),
+  }))
+  onTestFinished(() => {
+    vi.doUnmock('node:fs')
+    vi.resetModules() // what was loaded with it
+  })
+})
+
+const ipv4: AddressInfo = { address: '0.0.0.0', family: 'IPv4', port: 8080 }
+const ipv6: AddressInfo = { address: '::', family: 'IPv6', port: 8080 }
+
+const table = (bytes: number): string =>
+  `  sl  local_address\n   0: 0100007F:1F90 0100007F:D2F4 01 ${bytes.toString(16).toUpperCase().padStart(8, '0')}:00000000 01:00000014\n`
+
+/** The kernel's tables say this; returns which were read. */
+function tables(say: (path: string) => string | undefined): string[] {
+  const read: string[] = []
+  kernel = async (path) => {
+    read.push(path)
+    const text = say(path)
+    if (text === undefined) throw new Error('no such file')
+    return [text]
+  }
+  return read
+}
+
+async function wait(addresses: AddressInfo[], left: () => number, clock = new FakeClock()) {
+  const { delivered } = await import('../src/delivery.js')
+  const wait = { bytes: undefined as number | undefined, clock, over: Promise.resolve(0) }
+  wait.over = delivered(clock, addresses, left).then((bytes) => {
+    wait.bytes = bytes
+    return bytes
+  })
+  await turns(6)
+  return wait
+}
+
+describe('before the exit', () => {
+  test('nothing is asked where nothing listened', async () => {
+    const read = tables(() => table(5))
+    expect((await wait([], () => 1000)).bytes).toBe(0)
+    expect(read).toEqual([])
+  })
+
+  test('the table of the family is asked, and each once', async () => {
+    const read = tables(() => table(0))
+    expect((await wait([ipv4, { ...ipv4, port: 8081 }], () => 1000)).bytes).toBe(0)
+    expect((await wait([ipv6], () => 1000)).bytes).toBe(0)
+    expect((await wait([ipv4, ipv6], () => 1000)).bytes).toBe(0)
+    expect(read).toEqual(['/proc/net/tcp', '/proc/net/tcp6', '/proc/net/tcp', '/proc/net/tcp6'])
+  })
+
+  test('the bytes of all tables are waited for, also where one of them is missing', async () => {
+    tables((path) => (path.endsWith('6') ? undefined : table(7)))
+    const { bytes, clock, over } = await wait([ipv4, ipv6], () => 0)
+    expect(bytes).toBe(7)
+    expect(await over).toBe(7)
+    tables((path) => table(path.endsWith('6') ? 30 : 7))
+    expect((await wait([ipv4, ipv6], () => 0, clock)).bytes).toBe(37)
+  })
+
+  test('a table that comes in pieces is counted whole, wherever it is cut', async () => {
+    const text = `${table(7)}${table(30)}`
+    for (let cut = 0; cut <= text.length; cut++) {
+      kernel = async () => [text.slice(0, cut), text.slice(cut)]
+      const course = await wait([ipv4], () => 0)
+      expect(await course.over, `cut at ${cut}`).toBe(37)
+    }
+  })
+
+  test('the kernel is asked again after 20 ms, until it holds nothing', async () => {
+    let held = 3
+    const read = tables(() => table(held))
+    const course = await wait([ipv4], () => 1000)
+    course.clock.advance(19)
+    await turns(6)
+    expect(read).toHaveLength(1)
+    course.clock.advance(1)
+    await turns(6)
+    expect(read).toHaveLength(2)
+    expect(course.bytes).toBeUndefined()
+    held = 0
+    course.clock.advance(20)
+    await turns(6)
+    expect(course.bytes).toBe(0)
+  })
+
+  test('a kernel that takes long to answer is asked rarely: it has to send, too', async () => {
+    const clock = new FakeClock()
+    const read = tables(() => {
+      clock.advance(10)
+      return table(1)
+    })
+    const course = await wait([ipv4], () => 1000, clock)
+    clock.advance(89)
+    await turns(6)
+    expect(read).toHaveLength(1)
+    clock.advance(1)
+    await turns(6)
+    expect(read).toHaveLength(2)
+    expect(course.bytes).toBeUndefined()
+  })
+
+  test('what it still holds when the time is over is said', async () => {
+    tables(() => table(12))
+    const clock = new FakeClock()
+    const end = clock.now() + 50
+    const course = await wait([ipv4], () => end - clock.now(), clock)
+    for (let step = 0; step < 5; step++) {
+      clock.advance(10)
+      await turns(6)
+    }
+    expect(course.bytes).toBe(12)
+  })
+
+  test.each([
+    ['a moment', 1000, 250],
+    ['what is left, where that is less,', 100, 100],
+  ])('%s is given to a kernel that does not say', async (_name, left, ms) => {
+    tables(() => undefined)
+    const course = await wait([ipv4], () => left)
+    course.clock.advance(ms - 1)
+    await turns(6)
+    expect(course.bytes).toBeUndefined()
+    course.clock.advance(1)
+    await turns(6)
+    expect(course.bytes).toBe(0)
+  })
+})

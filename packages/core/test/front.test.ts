@@ -1,0 +1,205 @@
+import { EventEmitter } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import { precede, standBefore } from '../src/front.js'
+
+/** A server on which something happens, and who was called for it. */
+class Scene extends EventEmitter {
+  readonly called: string[] = []
+  /** What listeners returned, and what they were given. */
+  readonly results: unknown[][] = []
+
+  /** A listener that says its name, and the same one each time. */
+  readonly named = (name: string) => (): void => void this.called.push(name)
+
+  /** Something happens. Returns who was called, in this order. */
+  happens(event = 'request', ...args: unknown[]): string[] {
+    this.called.length = 0
+    this.emit(event, ...args)
+    return [...this.called]
+  }
+}
+
+/** Changes of the listeners have been noticed. */
+const noticed = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+describe('a listener that precedes those of the application', () => {
+  test('is called first, whether they were there before it or come later', async () => {
+    const scene = new Scene()
+    scene.on('upgrade', scene.named('early'))
+    precede(scene, 'upgrade', scene.named('ours'))
+    expect(scene.happens('upgrade')).toEqual(['ours', 'early'])
+    scene.on('upgrade', scene.named('late'))
+    scene.prependListener('upgrade', scene.named('first'))
+    await noticed()
+    expect(scene.happens('upgrade')).toEqual(['ours', 'first', 'early', 'late'])
+  })
+
+  test('is there only as long as the application listens: alone it would change what Node does', async () => {
+    const scene = new Scene()
+    precede(scene, 'upgrade', scene.named('ours'))
+    expect(scene.listenerCount('upgrade')).toBe(0)
+    const theirs = scene.named('theirs')
+    scene.on('upgrade', theirs)
+    await noticed()
+    expect(scene.happens('upgrade')).toEqual(['ours', 'theirs'])
+    scene.off('upgrade', theirs)
+    await noticed()
+    expect(scene.listenerCount('upgrade')).toBe(0)
+  })
+
+  test('is called when a library has taken all listeners off and put its own there', async () => {
+    const scene = new Scene()
+    scene.on('upgrade', scene.named('theirs'))
+    precede(scene, 'upgrade', scene.named('ours'))
+    scene.removeAllListeners('upgrade')
+    scene.on('upgrade', scene.named('library'))
+    await noticed()
+    expect(scene.happens('upgrade')).toEqual(['ours', 'library'])
+  })
+
+  test('is called for its own event, and does not care for others', async () => {
+    const scene = new Scene()
+    scene.on('connect', scene.named('connect'))
+    precede(scene, 'upgrade', scene.named('ours'))
+    scene.on('connect', scene.named('connect'))
+    await noticed()
+    expect(scene.happens('connect')).toEqual(['connect', 'connect'])
+    expect(scene.listenerCount('upgrade')).toBe(0)
+  })
+
+  test('stays where it is while nothing changes: nobody is told of a change that is none', async () => {
+    const scene = new Scene()
+    const changes: string[] = []
+    scene.on('upgrade', scene.named('theirs'))
+    precede(scene, 'upgrade', scene.named('ours'))
+    await noticed()
+    for (const change of ['newListener', 'removeListener'])
+      scene.on(change, (event) => changes.push(`${change} ${event}`))
+    changes.length = 0
+    scene.on('upgrade', scene.named('more'))
+    await noticed()
+    expect(changes).toEqual(['newListener upgrade'])
+  })
+
+  test('is gone once it is undone, also when a change was just being noticed', async () => {
+    const scene = new Scene()
+    scene.on('upgrade', scene.named('theirs'))
+    const undo = precede(scene, 'upgrade', scene.named('ours'))
+    scene.on('upgrade', scene.named('late'))
+    undo()
+    await noticed()
+    expect(scene.happens('upgrade')).toEqual(['theirs', 'late'])
+    scene.on('upgrade', scene.named('later'))
+    await noticed()
+    expect(scene.happens('upgrade')).toEqual(['theirs', 'late', 'later'])
+    expect(scene.eventNames()).toEqual(['upgrade'])
+  })
+})
+
+describe('a listener that stands before those of the application', () => {
+  /** It answers what it is told to. */
+  const stand = (scene: Scene, name = 'ours'): (() => void) =>
+    standBefore(
+      scene,
+      'request',
+      (answers: boolean) => {
+        scene.called.push(name)
+        return answers
+      },
+      (...results) => scene.results.push(results),
+    )
+
+  test('keeps from them what it answers, and nothing else', async () => {
+    const scene = new Scene()
+    scene.on('request', scene.named('early'))
+    stand(scene)
+    scene.on('request', scene.named('late'))
+    await noticed()
+    expect(scene.happens('request', true)).toEqual(['ours'])
+    expect(scene.happens('request', false)).toEqual(['ours', 'early', 'late'])
+  })
+
+  test('calls them as the server does: with all it was given, and itself', async () => {
+    const scene = new Scene()
+    const seen: unknown[] = []
+    scene.on('request', function (this: unknown, ...args) {
+      seen.push(this, ...args)
+    })
+    stand(scene)
+    scene.happens('request', false, 'response')
+    expect(seen).toEqual([scene, false, 'response'])
+  })
+
+  test('learns what each of them returned, and for what', async () => {
+    const scene = new Scene()
+    scene.on('request', () => 'first')
+    scene.on('request', () => 'second')
+    stand(scene)
+    scene.happens('request', false, 'response')
+    scene.happens('request', true, 'response')
+    expect(scene.results).toEqual([
+      ['first', false, 'response'],
+      ['second', false, 'response'],
+    ])
+  })
+
+  test('calls one that was added for once only once', async () => {
+    const scene = new Scene()
+    scene.once('request', scene.named('once'))
+    scene.on('request', scene.named('always'))
+    stand(scene)
+    expect(scene.happens('request', false)).toEqual(['ours', 'once', 'always'])
+    expect(scene.happens('request', false)).toEqual(['ours', 'always'])
+  })
+
+  test('is not there as long as the application has none, as for a server that is not ready', async () => {
+    const scene = new Scene()
+    stand(scene)
+    expect(scene.listenerCount('request')).toBe(0)
+    scene.on('request', scene.named('theirs'))
+    await noticed()
+    expect(scene.listenerCount('request')).toBe(1)
+    expect(scene.happens('request', true)).toEqual(['ours'])
+  })
+
+  test('is followed by a library that takes it off and calls it itself, as socket.io does', async () => {
+    const scene = new Scene()
+    scene.on('request', scene.named('theirs'))
+    stand(scene)
+    const behind = scene.listeners('request').slice()
+    scene.removeAllListeners('request')
+    scene.on('request', (...args) => {
+      scene.called.push('library')
+      for (const listener of behind) listener.call(scene, ...args)
+    })
+    await noticed()
+    expect(scene.happens('request', true)).toEqual(['ours'])
+    expect(scene.happens('request', false)).toEqual(['ours', 'library', 'ours', 'theirs'])
+  })
+
+  test('keeps those that were there in front of the ones that come, and takes each in once', async () => {
+    const scene = new Scene()
+    scene.on('request', scene.named('a'))
+    stand(scene)
+    for (const name of ['b', 'c']) {
+      scene.on('request', scene.named(name))
+      await noticed()
+    }
+    expect(scene.listenerCount('request')).toBe(1)
+    expect(scene.happens('request', false)).toEqual(['ours', 'a', 'b', 'c'])
+  })
+
+  test('gives all back in their order once it is undone', async () => {
+    const scene = new Scene()
+    scene.on('request', scene.named('a'))
+    const undo = stand(scene)
+    scene.on('request', scene.named('b'))
+    await noticed()
+    undo()
+    expect(scene.happens('request', true)).toEqual(['a', 'b'])
+    scene.on('request', scene.named('c'))
+    await noticed()
+    expect(scene.happens('request', true)).toEqual(['a', 'b', 'c'])
+    expect(scene.eventNames()).toEqual(['request'])
+  })
+})

@@ -1,0 +1,430 @@
+import { once } from 'node:events'
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  createServer,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { type AdapterOptions, attach, type Drain, drainServer } from '../src/index.js'
+import { FakeClock, gate, turns } from './support.js'
+
+const slow = {
+  terminationGracePeriodSeconds: 30,
+  settle: { min: 1000, quiet: 500 },
+  closing: 5000,
+  reserve: 1000,
+  keepAliveCap: 2000,
+}
+
+type Listener = (request: Http2ServerRequest, response: Http2ServerResponse) => unknown
+
+interface Scene {
+  readonly clock: FakeClock
+  readonly drain: Drain
+  readonly server: Http2Server
+  /** A client with a session of its own. */
+  readonly session: () => Promise<ClientHttp2Session>
+}
+
+async function start(listener: Listener, options: AdapterOptions = {}): Promise<Scene> {
+  const clock = new FakeClock()
+  const server = createServer((request, response) => void listener(request, response))
+  const drain = drainServer(server, { ...slow, clock, signals: false, logger: false, ...options })
+  onTestFinished(() => drain.dispose())
+  const port = await listen(server)
+  return { clock, drain, server, session: () => open(port) }
+}
+
+async function listen(server: Http2Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+async function open(port: number): Promise<ClientHttp2Session> {
+  const session = connect(`http://127.0.0.1:${port}`)
+  session.on('error', () => {})
+  onTestFinished(() => session.destroy())
+  await once(session, 'remoteSettings')
+  return session
+}
+
+interface Answer {
+  readonly stream: ClientHttp2Stream
+  readonly body: Promise<string>
+}
+
+function ask(session: ClientHttp2Session, path: string, headers: Record<string, string> = {}, body?: string): Answer {
+  const stream = session.request({ ':path': path, ...headers }, { endStream: headers[':method'] !== 'POST' })
+  if (body !== undefined) stream.write(body)
+  stream.on('error', () => {})
+  stream.setEncoding('utf8')
+  let text = ''
+  stream.on('data', (chunk: string) => {
+    text += chunk
+  })
+  return { stream, body: new Promise((resolve) => stream.on('close', () => resolve(text))) }
+}
+
+/** The server has read what the client has sent until now. */
+async function read(session: ClientHttp2Session): Promise<void> {
+  await new Promise((resolve) => session.ping(resolve))
+  await turns(3)
+}
+
+/** Whether the client has been told to go. */
+function farewell(session: ClientHttp2Session): { told: boolean } {
+  const heard = { told: false }
+  session.on('goaway', () => {
+    heard.told = true
+  })
+  return heard
+}
+
+const soon = <T>(value: () => T): ReturnType<typeof expect.poll<T>> =>
+  expect.poll(value, { interval: 5, timeout: 5000 })
+
+const sayOk: Listener = (_request, response) => response.end('ok')
+
+describe('a request over HTTP/2', () => {
+  test('is in flight until it is answered, and each of several on one session counts', async () => {
+    const turn = gate()
+    const { drain, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
+    const client = await session()
+    const answers = [ask(client, '/a'), ask(client, '/b')]
+    await soon(() => drain.inFlight).toBe(2)
+    turn.open()
+    expect(await Promise.all(answers.map(({ body }) => body))).toEqual(['ok', 'ok'])
+    await soon(() => drain.inFlight).toBe(0)
+  })
+
+  test('counts no more when its client cancels it, or hangs up', async () => {
+    const { drain, session } = await start(() => {})
+    const client = await session()
+    const { stream } = ask(client, '/')
+    ask(client, '/')
+    ask(client, '/')
+    await soon(() => drain.inFlight).toBe(3)
+    stream.close()
+    await soon(() => drain.inFlight).toBe(2)
+    client.destroy()
+    await soon(() => drain.inFlight).toBe(0)
+  })
+
+  test('counts once, also where a library calls the listeners of its stream again', async () => {
+    const { drain, server, session } = await start(() => {})
+    let again = true
+    server.on('stream', (...args) => {
+      if (again) {
+        again = false
+        server.emit('stream', ...args)
+      }
+    })
+    await turns(1)
+    ask(await session(), '/')
+    await soon(() => drain.inFlight).toBe(1)
+    await turns()
+    expect(drain.inFlight).toBe(1)
+  })
+
+  test('in flight when the drain begins keeps it from ending, and is answered', async () => {
+    const turn = gate()
+    const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
+    const answer = ask(await session(), '/')
+    await soon(() => drain.inFlight).toBe(1)
+    const report = drain.start()
+    clock.advance(20_000)
+    expect(drain.state).toBe('draining')
+    turn.open()
+    expect(await answer.body).toBe('ok')
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, forced: [] })
+  })
+
+  test('that is answered makes the drain look at once, and does not wait for the next look', async () => {
+    const turn = gate()
+    const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
+    ask(await session(), '/')
+    await soon(() => drain.inFlight).toBe(1)
+    void drain.start()
+    clock.advance(5000)
+    turn.open()
+    await soon(() => drain.state).not.toBe('draining') // the clock stands still
+    await clock.through(drain.start())
+  })
+
+  test('that never ends is cut at the deadline and named, with its age and without its query string', async () => {
+    const { drain, clock, session } = await start(() => {})
+    const client = await session()
+    ask(client, '/poll?secret', { ':method': 'DELETE' })
+    await soon(() => drain.inFlight).toBe(1)
+    void drain.start()
+    clock.advance(4000)
+    expect(drain.status().oldest).toEqual({ method: 'DELETE', route: '/poll', ageMs: 4000 })
+    const closed = once(client, 'close')
+    clock.advance(19_900)
+    const report = await clock.through(drain.start())
+    expect(report).toMatchObject({ clean: false, forced: [{ method: 'DELETE', route: '/poll' }] })
+    await closed
+    expect(drain.inFlight).toBe(0)
+  })
+
+  test('of the oldest age is shown first, whatever session it came on', async () => {
+    const { drain, clock, session } = await start(() => {})
+    const [first, second] = [await session(), await session()]
+    ask(second, '/oldest')
+    await soon(() => drain.inFlight).toBe(1)
+    clock.advance(1000)
+    ask(first, '/newer')
+    await soon(() => drain.inFlight).toBe(2)
+    expect(drain.status().oldest).toMatchObject({ route: '/oldest', ageMs: 1000 })
+  })
+
+  test('for a control endpoint is none', async () => {
+    const turn = gate()
+    const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
+    const client = await session()
+    ask(client, '/')
+    await soon(() => drain.inFlight).toBe(1)
+    expect(JSON.parse(await ask(client, '/drainz').body)).toMatchObject({ inFlight: 1 })
+    void drain.start()
+    turn.open()
+    await soon(() => drain.inFlight).toBe(0)
+    for (let count = 0; count < 4; count++) {
+      clock.advance(240)
+      const prober = await session()
+      expect(JSON.parse(await ask(prober, '/livez').body)).toMatchObject({ state: 'draining' })
+    }
+    clock.advance(140)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(drain.start())).toMatchObject({ answered: 1 })
+  })
+
+  test('of a probe is waited for by nobody, whether it came before the drain or while it goes on', async () => {
+    const { drain, clock, session } = await start(() => {})
+    const before = await session()
+    ask(before, '/metrics', { 'user-agent': 'Prometheus/3.5.0' })
+    await soon(() => drain.inFlight).toBe(1)
+    const report = drain.start()
+    expect(drain.inFlight).toBe(0)
+    clock.advance(900)
+    const meanwhile = await session()
+    ask(meanwhile, '/metrics', { 'user-agent': 'Prometheus/3.5.0' })
+    await read(meanwhile)
+    expect(drain.inFlight).toBe(0)
+    clock.advance(2200)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 0 })
+  })
+
+  test('while draining begins the wait for quiet anew', async () => {
+    const { drain, clock, session } = await start(sayOk)
+    void drain.start()
+    clock.advance(900)
+    expect(await ask(await session(), '/').body).toBe('ok')
+    clock.advance(490)
+    expect(drain.state).toBe('draining')
+    clock.advance(110)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(drain.start())
+  })
+
+  test('that a middleware counts leads to its server, and is counted once', async () => {
+    const { drain, handle } = attach({ ...slow, signals: false, logger: false })
+    onTestFinished(() => drain.dispose())
+    const turn = gate()
+    const server = createServer(async (request, response) => {
+      if (handle(request as never, response as never)) return
+      await turn.opened
+      response.end('ok')
+    })
+    const client = await open(await listen(server))
+    const first = ask(client, '/')
+    await soon(() => drain.inFlight).toBe(1)
+    const second = ask(client, '/')
+    await soon(() => drain.inFlight).toBe(2)
+    turn.open()
+    expect(await Promise.all([first.body, second.body])).toEqual(['ok', 'ok'])
+    await soon(() => drain.inFlight).toBe(0)
+    expect(JSON.parse(await ask(client, '/drainz').body)).toMatchObject({ inFlight: 0 })
+  })
+})
+
+describe('a session', () => {
+  test('hears no good-bye while serving, and before its turn on the ramp has come', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    const { drain, clock, session } = await start(sayOk)
+    const client = await session()
+    const heard = farewell(client)
+    await ask(client, '/').body
+    void drain.prestop()
+    clock.advance(490)
+    await read(client)
+    expect(heard.told).toBe(false)
+    clock.advance(110)
+    await once(client, 'close')
+    expect(heard.told).toBe(true)
+  })
+
+  test('is told at the end of the ramp at the latest; its open streams finish and then it closes', async () => {
+    const turn = gate()
+    const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
+    const client = await session()
+    const heard = farewell(client)
+    const answer = ask(client, '/')
+    await soon(() => drain.inFlight).toBe(1)
+    void drain.prestop()
+    clock.advance(1100)
+    await soon(() => heard.told).toBe(true)
+    clock.advance(2000)
+    turn.open()
+    expect(await answer.body).toBe('ok')
+    await once(client, 'close')
+  })
+
+  test('that is new and unused is kept for its first request, until that is unlikely', async () => {
+    const { drain, clock, session } = await start(sayOk)
+    void drain.prestop()
+    clock.advance(1500)
+    const client = await session()
+    const heard = farewell(client)
+    clock.advance(1900)
+    await read(client)
+    expect(heard.told).toBe(false)
+    clock.advance(200)
+    await soon(() => heard.told).toBe(true)
+  })
+
+  test('that is new and unused holds the end for as long as it takes to be quiet', async () => {
+    const { drain, clock, session } = await start(sayOk)
+    void drain.start()
+    clock.advance(900)
+    const client = await session()
+    clock.advance(490)
+    expect(drain.state).toBe('draining')
+    clock.advance(120)
+    expect(drain.state).not.toBe('draining')
+    const heard = farewell(client)
+    await clock.through(drain.start())
+    await soon(() => heard.told).toBe(true)
+  })
+
+  test('that was used does not hold the end, and hears the good-bye before it', async () => {
+    const { drain, clock, session } = await start(sayOk, { settle: { min: 0, quiet: 500 } })
+    const client = await session()
+    const heard = farewell(client)
+    clock.advance(400)
+    await ask(client, '/').body
+    void drain.start()
+    clock.advance(510)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    await soon(() => heard.told).toBe(true)
+  })
+
+  test('of a drain that was disposed of is counted by the one that follows', async () => {
+    const { drain, server, session } = await start(sayOk)
+    const client = await session()
+    await ask(client, '/').body
+    await drain.dispose()
+    const next = drainServer(server, { signals: false, logger: false })
+    onTestFinished(() => next.dispose())
+    const { body } = ask(client, '/drainz')
+    expect(JSON.parse(await body)).toMatchObject({ inFlight: 0 })
+    expect(await ask(client, '/').body).toBe('ok')
+    await soon(() => [drain.inFlight, next.inFlight]).toEqual([0, 0])
+  })
+})
+
+describe('an upload over HTTP/2', () => {
+  const post = { ':method': 'POST' }
+  const whenRead: Listener = (request, response) => request.resume().on('end', () => response.end('ok'))
+
+  test('that stops in the middle does not hold the end, and is not forced', async () => {
+    const { drain, clock, session } = await start(whenRead)
+    const client = await session()
+    const upload = ask(client, '/upload', post, 'half')
+    await soon(() => drain.inFlight).toBe(1)
+    await read(client)
+    const report = drain.start()
+    clock.advance(1900)
+    expect(drain.state).toBe('draining')
+    clock.advance(300)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    await upload.body
+  })
+
+  test('that stops is told apart from one that trickles, though both are on one session', async () => {
+    const { drain, clock, session } = await start(whenRead)
+    const client = await session()
+    ask(client, '/stopped', post, 'half')
+    const trickling = ask(client, '/trickling', post, 'some')
+    await soon(() => drain.inFlight).toBe(2)
+    await read(client)
+    void drain.start()
+    for (let count = 0; count < 4; count++) {
+      clock.advance(1500)
+      trickling.stream.write('more')
+      await read(client)
+    }
+    expect(drain.state).toBe('draining')
+    trickling.stream.end()
+    expect(await trickling.body).toBe('ok')
+    clock.advance(600)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+  })
+
+  test('that trickles to the end is cut and named', async () => {
+    const { drain, clock, session } = await start(whenRead)
+    const client = await session()
+    const { stream } = ask(client, '/upload', post, 'some')
+    await soon(() => drain.inFlight).toBe(1)
+    void drain.start()
+    for (let second = 1; second < 24; second++) {
+      clock.advance(1000)
+      stream.write('more')
+      await read(client)
+    }
+    const sending = setInterval(() => stream.writable && stream.write('more'), 1)
+    const report = await clock.through(drain.start())
+    clearInterval(sending)
+    expect(report).toMatchObject({ clean: false, forced: [{ method: 'POST', route: '/upload' }] })
+  })
+
+  test('that waits here to be read is no fault of the client’s: it is waited for', async () => {
+    const turn = gate()
+    const { drain, clock, session } = await start(async (request, response) => {
+      await turn.opened
+      whenRead(request, response)
+    })
+    const client = await session()
+    const upload = ask(client, '/upload', post, 'x'.repeat(100_000))
+    await soon(() => drain.inFlight).toBe(1)
+    await read(client)
+    const report = drain.start()
+    clock.advance(10_000)
+    expect(drain.state).toBe('draining')
+    turn.open()
+    upload.stream.end()
+    expect(await upload.body).toBe('ok')
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
+  })
+
+  test('that is answered before it is whole is in flight until it ends', async () => {
+    const { drain, clock, session } = await start((_request, response) => response.writeHead(200).write('begun'))
+    const client = await session()
+    ask(client, '/upload', post, 'half')
+    await soon(() => drain.inFlight).toBe(1)
+    const report = drain.start()
+    clock.advance(23_900)
+    expect(drain.state).toBe('draining')
+    expect(await clock.through(report)).toMatchObject({ clean: false, forced: [{ route: '/upload' }] })
+  })
+})

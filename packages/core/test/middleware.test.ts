@@ -1,0 +1,161 @@
+import { once } from 'node:events'
+import { createServer, IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type AdapterOptions, type Attachment, attach, Drain } from '../src/index.js'
+import { ask, Client, FakeClock, FakeProcess, type Gate, gate, Log, listen, short, turns } from './support.js'
+
+interface Scene extends Attachment {
+  readonly port: number
+  readonly log: Log
+  readonly clock: FakeClock
+  readonly server: ReturnType<typeof createServer>
+  readonly turn: Gate
+}
+
+/** An application whose drain is a middleware: it knows no server. `/slow` is answered when it is told to be. */
+async function start(options: AdapterOptions = {}, mounts = 1): Promise<Scene> {
+  const log = new Log()
+  const clock = new FakeClock()
+  const turn = gate()
+  const middlewares = [...Array(mounts)].map(() => attach({ ...short, signals: false, logger: log, clock, ...options }))
+  const [first] = middlewares as [Attachment]
+  for (const { drain } of middlewares) onTestFinished(() => drain.dispose())
+  const server = createServer((request, response) => {
+    for (const { handle } of middlewares) if (handle(request, response)) return
+    if (request.url === '/slow') void turn.opened.then(() => response.end('at last'))
+    else response.end('ok')
+  })
+  return { ...first, server, port: await listen(server), log, clock, turn }
+}
+
+describe('a drain that knows no server', () => {
+  test('learns of it with the first request, counts that one and all that follow, and closes it', async () => {
+    const { drain, clock, port, server, turn } = await start()
+    expect(drain.listening).toBe(true) // whoever asks has reached one
+    const first = await Client.open(port)
+    first.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const second = await Client.open(port)
+    second.get('/slow')
+    await expect.poll(() => drain.inFlight).toBe(2)
+    expect(drain.status().oldest).toMatchObject({ route: '/slow' })
+    const report = drain.start()
+    clock.advance(1000)
+    expect(drain.state).toBe('draining')
+    turn.open()
+    await Promise.all([first, second].map((client) => client.until(/at last/)))
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 2, forced: [] })
+    expect(server.listening).toBe(false)
+    expect(drain.inFlight).toBe(0)
+  })
+
+  test('answers the control endpoints, the first request included, and does not count them', async () => {
+    const { drain, port } = await start()
+    expect((await ask(port, '/drainz')).json()).toMatchObject({ inFlight: 0 })
+    expect((await ask(port, '/readyz')).status).toBe(200)
+    expect((await ask(port)).body).toBe('ok')
+    await expect.poll(() => drain.inFlight).toBe(0)
+  })
+
+  test('is let go by a server that is closed, and learns of the next', async () => {
+    const { drain, port, server } = await start()
+    await ask(port)
+    server.close()
+    server.closeAllConnections()
+    if (server.listening) await once(server, 'close')
+    await turns()
+    const again = await listen(server)
+    expect(drain.listening).toBe(true)
+    expect((await ask(again)).body).toBe('ok')
+    const next = new Drain({ signals: false, logger: false })
+    expect(() => next.watch(server)).toThrow('already watched')
+    await next.dispose()
+  })
+
+  test('that was disposed of takes no server, and counts nothing', async () => {
+    const { drain, port, server, turn } = await start()
+    await drain.dispose()
+    const client = await Client.open(port)
+    client.get('/slow')
+    await turns()
+    expect(drain.inFlight).toBe(0)
+    turn.open()
+    await client.until(/at last/)
+    const next = new Drain({ signals: false, logger: false })
+    expect(() => next.watch(server)).not.toThrow()
+    await next.dispose()
+  })
+
+  test('keeps an idle connection for as long as its server promised', async () => {
+    const { drain, clock, port, server } = await start({ keepAliveCap: 1500, terminationGracePeriodSeconds: 10 })
+    server.keepAliveTimeout = 1000
+    const client = await Client.open(port)
+    await client.get('/').until(/ok$/)
+    await client.get('/').until(/ok.*ok$/s)
+    void drain.start()
+    clock.advance(990)
+    expect(drain.state).toBe('draining')
+    clock.advance(100)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(drain.start())
+  })
+
+  test('leaves a request alone whose response has been destroyed before it came here', async () => {
+    const { drain, handle, port } = await start()
+    await ask(port)
+    const other = createServer((request, response) => {
+      response.destroy()
+      handle(request, response)
+    })
+    const client = await Client.open(await listen(other))
+    client.get('/')
+    await client.end()
+    expect(drain.inFlight).toBe(0)
+  })
+
+  test('leaves a request alone that came on no server, as a test injects them', async () => {
+    const { drain, handle } = await start()
+    const request = Object.assign(new IncomingMessage(new Socket()), { method: 'GET', url: '/' })
+    expect(handle(request, new ServerResponse(request))).toBe(false)
+    expect(drain.inFlight).toBe(0)
+  })
+})
+
+test('mounted twice, the first does the work, and the second says so once', async () => {
+  const process = new FakeProcess()
+  const { drain, port, log, turn } = await start({ process, signals: ['SIGTERM'] }, 2)
+  const client = await Client.open(port)
+  client.get('/slow')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  expect((await ask(port)).body).toBe('ok')
+  expect(log.matching(/^error/)).toEqual([expect.stringContaining('already watched by another Drain')])
+  turn.open()
+  await client.until(/at last/)
+})
+
+test('a server that is given is watched before its first request, and one that is taken is refused without a trace', async () => {
+  const server = createServer()
+  const first = attach({ signals: false, logger: false }, { server })
+  onTestFinished(() => first.drain.dispose())
+  expect(first.drain.listening).toBe(false)
+  const process = new FakeProcess()
+  expect(() => attach({ process, logger: false }, { server })).toThrow('already watched by another Drain')
+  expect(process.listeners.size).toBe(0)
+  const shared = new Drain({ process, logger: false })
+  onTestFinished(() => shared.dispose())
+  expect(() => attach({ drain: shared }, { server })).toThrow('already watched by another Drain')
+  expect(shared.state).toBe('serving')
+})
+
+test('a drain that is passed on is used, and its framework is closed under its name', async () => {
+  const clock = new FakeClock()
+  const shared = new Drain({ ...short, signals: false, logger: false, clock })
+  const server = createServer()
+  const closed: string[] = []
+  const { drain } = attach({ drain: shared }, { server, close: () => closed.push('framework'), name: 'koa' })
+  expect(drain).toBe(shared)
+  await listen(server)
+  expect((await clock.through(drain.start())).hooks).toMatchObject([{ name: 'koa', outcome: 'ok' }])
+  expect(closed).toEqual(['framework'])
+})

@@ -1,0 +1,242 @@
+import { describe, expect, test } from 'vitest'
+import { type AdapterOptions, Drain } from '../src/index.js'
+import { Client, FakeClock, type Gate, gate, type Pod, serve, turns } from './support.js'
+
+const slow = {
+  terminationGracePeriodSeconds: 30,
+  settle: { min: 1000, quiet: 500 },
+  closing: 5000,
+  reserve: 1000,
+  keepAliveCap: 2000,
+}
+
+interface Scene extends Pod {
+  readonly clock: FakeClock
+  readonly client: Client
+  /** What lets the path be answered; other paths are answered at once. */
+  readonly turn: (path: string) => Gate
+}
+
+async function start(options: AdapterOptions = {}, headers: Record<string, string> = {}): Promise<Scene> {
+  const clock = new FakeClock()
+  const gates = new Map<string, Gate>()
+  const turn = (path: string): Gate => {
+    const made = gates.get(path) ?? gate()
+    gates.set(path, made)
+    return made
+  }
+  const pod = await serve(
+    (request, response) => {
+      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+      const answer = (): void => void response.end(`at ${request.url}`)
+      request.resume()
+      const held = gates.get(request.url ?? '')
+      if (held) void held.opened.then(answer)
+      else answer()
+    },
+    { ...slow, clock, ...options },
+  )
+  return { ...pod, clock, turn, client: await Client.open(pod.port) }
+}
+
+const get = (path: string, ...headers: string[]): string =>
+  `GET ${path} HTTP/1.1\r\nHost: pod\r\n${headers.map((header) => `${header}\r\n`).join('')}\r\n`
+const probe = 'User-Agent: kube-probe/1.33'
+
+const soon = (drain: Drain) => expect.poll(() => drain.inFlight, { interval: 2, timeout: 5000 })
+
+describe('while serving, pipelined requests', () => {
+  test('are shown by the newest that is open', async () => {
+    const { client, drain, turn } = await start()
+    const [a, b] = [turn('/a'), turn('/b')]
+    client.send(get('/a') + get('/b'))
+    await soon(drain).toBe(2)
+    expect(drain.status().oldest).toMatchObject({ route: '/b' })
+    a.open()
+    await client.until(/at \/a/)
+    await soon(drain).toBe(1)
+    expect(drain.status().oldest).toMatchObject({ route: '/b' })
+    b.open()
+    await client.until(/at \/b/)
+    await soon(drain).toBe(0)
+    expect(drain.status().oldest).toBeNull()
+  })
+
+  test('count though a control request came with them', async () => {
+    const { client, drain, turn } = await start()
+    turn('/slow')
+    client.send(get('/drainz') + get('/slow'))
+    await client.until(/"inFlight":0/)
+    await turns()
+    expect(drain.inFlight).toBe(1)
+    turn('/slow').open()
+    await client.until(/at \/slow/)
+    await soon(drain).toBe(0)
+  })
+})
+
+describe('while draining, a request in flight', () => {
+  test('is waited for though a probe came behind it', async () => {
+    const { client, drain, clock, turn } = await start()
+    turn('/slow')
+    client.send(get('/slow'))
+    await soon(drain).toBe(1)
+    void drain.start()
+    clock.advance(1000)
+    client.send(get('/readyz', probe) + get('/metrics', probe))
+    await turns()
+    clock.advance(4000)
+    expect(drain.inFlight).toBe(1)
+    expect(drain.status().oldest).toEqual({ method: 'GET', route: '/slow', ageMs: 5000 })
+    expect(drain.state).toBe('draining')
+    turn('/slow').open()
+    await client.until(/at \/slow/)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1, forced: [] })
+  })
+
+  test('is waited for though a control request and another came behind it', async () => {
+    const { client, drain, clock, turn } = await start()
+    turn('/slow')
+    client.send(get('/slow') + get('/drainz'))
+    await soon(drain).toBe(1)
+    await turns()
+    void drain.start()
+    clock.advance(1500)
+    client.send(get('/last'))
+    await soon(drain).toBe(2)
+    clock.advance(3000)
+    expect(drain.state).toBe('draining')
+    turn('/slow').open()
+    await client.until(/at \/slow[\s\S]*"inFlight"[\s\S]*connection: close[\s\S]*at \/last/i)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 2, forced: [] })
+  })
+
+  test('is waited for though an upload behind it has stopped', async () => {
+    const { client, drain, clock, turn } = await start()
+    turn('/slow')
+    turn('/upload')
+    client.send(`${get('/slow')}POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 100\r\n\r\nhalf`)
+    await soon(drain).toBe(2)
+    void drain.start()
+    clock.advance(10_000)
+    expect(drain.state).toBe('draining')
+    turn('/slow').open()
+    await client.until(/at \/slow/)
+    expect(await clock.through(drain.start())).toMatchObject({ answered: 1, forced: [] })
+  })
+})
+
+describe('while draining, pipelined requests are all answered', () => {
+  const answers = ({ received }: Client): string[] => received.match(/at \/[a-e]/g) ?? []
+
+  test('where the last one comes in two halves', async () => {
+    const { client, drain, clock, turn } = await start()
+    const [a, b] = [turn('/a'), turn('/b')]
+    void drain.prestop()
+    clock.advance(1000)
+    client.send(get('/a') + get('/b') + get('/c').slice(0, 10))
+    await soon(drain).toBe(2)
+    a.open()
+    await client.until(/at \/a/)
+    await soon(drain).toBe(1)
+    client.send(get('/c').slice(10) + get('/d'))
+    await soon(drain).toBe(3)
+    b.open()
+    await client.end()
+    expect(answers(client)).toEqual(['at /a', 'at /b', 'at /c', 'at /d'])
+  })
+
+  test('where the application keeps connections alive by a header of its own', async () => {
+    const { client, drain, clock, turn } = await start({}, { connection: 'keep-alive' })
+    const [a, b] = [turn('/a'), turn('/b')]
+    void drain.prestop()
+    clock.advance(1000)
+    client.send(get('/a'))
+    await soon(drain).toBe(1)
+    client.send(get('/b'))
+    await soon(drain).toBe(2)
+    a.open()
+    await client.until(/at \/a/)
+    await turns()
+    b.open()
+    await client.end()
+    expect(answers(client)).toEqual(['at /a', 'at /b'])
+  })
+
+  test('that come when the listener is closed, on a connection that is new', async () => {
+    const clock = new FakeClock()
+    const held = gate()
+    const { drain, server, port } = await serve(
+      (request, response) => {
+        if (request.url === '/held') void held.opened.then(() => response.end('at /b'))
+        else response.end('at /a')
+      },
+      { ...slow, clock, keepAliveCap: 0 },
+    )
+    const report = drain.start()
+    clock.advance(990)
+    const client = await Client.open(port)
+    await turns(3)
+    void drain.start({ settle: false })
+    await expect.poll(() => server.listening).toBe(false)
+    client.send(get('/first') + get('/held'))
+    await client.until(/at \/a/)
+    for (let step = 0; step < 70; step++) {
+      clock.advance(10)
+      await turns(1)
+    }
+    held.open()
+    await client.until(/at \/b/)
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 2 })
+  })
+})
+
+describe('while draining, the response of a handler that answers at once says Connection: close', () => {
+  test.each([
+    ['a GET', get('/')],
+    ['a POST with a length', 'POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\nbody'],
+    ['a POST in chunks', 'POST / HTTP/1.1\r\nHost: pod\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n'],
+  ])('to %s', async (_name, text) => {
+    const { client, drain, clock } = await start()
+    void drain.prestop()
+    clock.advance(1000)
+    await client.send(text).until(/connection: close/i)
+    await client.end()
+    expect(client.received).toMatch(/at \/$/)
+  })
+
+  test('to a probe', async () => {
+    const { client, drain } = await start()
+    void drain.prestop()
+    await client.send(get('/metrics', probe)).until(/connection: close[\s\S]*at \/metrics/i)
+    await client.end()
+  })
+})
+
+test('headers with more white space than usual do not keep a response that is given later from saying it', async () => {
+  const { client, drain, clock, turn } = await start()
+  turn('/late')
+  void drain.prestop()
+  clock.advance(1000)
+  client.send('GET /late HTTP/1.1\r\nHost:   pod   \r\nAccept:    */*\r\n\r\n')
+  await soon(drain).toBe(1)
+  turn('/late').open() // the clock stands still: nobody has looked since
+  await client.until(/connection: close[\s\S]*at \/late/i)
+  await client.end()
+})
+
+test('a request counts for the drain that watches its server now', async () => {
+  const { client, drain, server, turn } = await start()
+  await client.send(get('/a')).until(/at \/a/)
+  await drain.dispose()
+  const next = new Drain({ signals: false, logger: false })
+  next.watch(server)
+  turn('/slow')
+  client.send(get('/slow'))
+  await soon(next).toBe(1)
+  expect(drain.inFlight).toBe(0)
+  turn('/slow').open()
+  await client.until(/at \/slow/)
+  await soon(next).toBe(0)
+  await next.dispose()
+})

@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest'
+import type { DrainReport } from '../src/index.js'
+import { namedLogger } from '../src/log.js'
+import { reportOf } from '../src/report.js'
+import { Log } from './support.js'
+
+const course = {
+  reason: 'SIGTERM',
+  durationMs: 6000,
+  settleMs: 5000,
+  answered: 3,
+  forced: [],
+  unfinishedTasks: [],
+  hooks: [],
+  undeliveredBytes: 0,
+}
+const request = { method: 'GET', route: '/slow', ageMs: 1500 }
+
+/** What the log says of it. */
+function reportLine(report: DrainReport): string {
+  const log = new Log()
+  namedLogger(log).report(report)
+  expect(log.lines).toEqual([expect.stringMatching(report.clean ? /^info podrain: / : /^error podrain: /)])
+  return log.lines[0]?.replace(/^\w+ podrain: /, '') ?? ''
+}
+
+describe('the process may not exit with 0', () => {
+  test.each<[string, Partial<DrainReport>]>([
+    ['when a request was cut', { forced: [request] }],
+    ['when a task did not end', { unfinishedTasks: ['mail'] }],
+    ['when bytes were left', { undeliveredBytes: 1 }],
+    ['when a request was cut and a byte was left', { forced: [request], undeliveredBytes: 1 }],
+    ['when a request was cut and a task did not end', { forced: [request], unfinishedTasks: ['mail'] }],
+    ['when a hook failed', { hooks: [{ name: 'pool', outcome: 'failed', durationMs: 1 }] }],
+    [
+      'when one of the hooks hung',
+      {
+        hooks: [
+          { name: 'a', outcome: 'ok', durationMs: 1 },
+          { name: 'b', outcome: 'timed out', durationMs: 1 },
+        ],
+      },
+    ],
+  ])('%s', (_name, change) => {
+    expect(reportOf({ ...course, ...change }, undefined).clean).toBe(false)
+  })
+
+  test('when an error was uncaught, which the report has', () => {
+    const error = new Error('boom')
+    expect(reportOf(course, error)).toEqual({ ...course, error, clean: false })
+  })
+})
+
+describe('the line of a report', () => {
+  test('of a drain that lost nothing says so', () => {
+    expect(reportLine(reportOf(course, undefined))).toBe('drained in 6.0 s after SIGTERM; nothing forced')
+  })
+
+  test('names all that was lost', () => {
+    const report = reportOf(
+      {
+        ...course,
+        forced: [request],
+        unfinishedTasks: ['mail', 'thumbnails'],
+        hooks: [
+          { name: 'pool', outcome: 'ok', durationMs: 1 },
+          { name: 'cache', outcome: 'failed', durationMs: 1 },
+          { name: 'queue', outcome: 'timed out', durationMs: 1 },
+        ],
+        undeliveredBytes: 12,
+      },
+      new Error('boom'),
+    )
+    expect(reportLine(report)).toBe(
+      'drained in 6.0 s after SIGTERM; cut 1 in flight: GET /slow (1.5 s); left unfinished: mail, thumbnails; ' +
+        'hooks: cache failed, queue timed out; 12 bytes not taken by their clients; uncaught: boom',
+    )
+  })
+
+  test('names ten requests, and how many more there were', () => {
+    const line = (count: number): string =>
+      reportLine(reportOf({ ...course, forced: Array(count).fill(request) }, undefined))
+    expect(line(10)).toMatch(/cut 10 in flight: (GET \/slow \(1\.5 s\), ){9}GET \/slow \(1\.5 s\)$/)
+    expect(line(12)).toMatch(/cut 12 in flight: (GET \/slow \(1\.5 s\), ){10}and 2 more$/)
+  })
+
+  test.each([true, false])('is nothing in a log that is off, or broken (%s)', (off) => {
+    const broken = (): never => {
+      throw new Error('the worker has exited')
+    }
+    const logger = off ? (false as const) : { info: broken, warn: broken, error: broken }
+    expect(() => namedLogger(logger).report(reportOf(course, undefined))).not.toThrow()
+  })
+
+  test('shows an error that is none as it is', () => {
+    expect(reportLine(reportOf(course, { code: 5 }))).toMatch(/; uncaught: \{ code: 5 \}$/)
+  })
+})

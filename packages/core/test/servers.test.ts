@@ -1,0 +1,223 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { connect as connectTls } from 'node:tls'
+import { generate } from 'selfsigned'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { attach, Drain, drainServer } from '../src/index.js'
+import { ask, Client, FakeClock, gate, Log, listen, sayOk, serve, short, turns } from './support.js'
+
+const slow = {
+  terminationGracePeriodSeconds: 30,
+  settle: { min: 1000, quiet: 500 },
+  closing: 5000,
+  reserve: 1000,
+  keepAliveCap: 2000,
+}
+
+function watching(...servers: Server[]): { drain: Drain; log: Log; clock: FakeClock } {
+  const [log, clock] = [new Log(), new FakeClock()]
+  const drain = new Drain({ ...short, clock, signals: false, logger: log })
+  for (const server of servers) drain.watch(server)
+  onTestFinished(() => drain.dispose())
+  return { drain, log, clock }
+}
+
+describe('a drain', () => {
+  test('of several servers is ready as soon as one of them listens', async () => {
+    const [one, two] = [createServer(sayOk), createServer(sayOk)]
+    const { drain } = watching(one, two)
+    expect(drain.listening).toBe(false)
+    await listen(two)
+    expect(drain.listening).toBe(true)
+    two.close()
+    expect(drain.listening).toBe(false)
+  })
+
+  test('of a server that never listened ends like any other', async () => {
+    const { drain, clock } = watching(createServer())
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [], undeliveredBytes: 0 })
+  })
+
+  test('that is given a server which listens already says how the time is shared out', async () => {
+    const server = createServer(sayOk)
+    await listen(server)
+    const { log } = watching(server)
+    expect(log.matching(/grace period/)).toHaveLength(1)
+  })
+
+  test('lets a server go that it found by itself when that is closed, and keeps one that it was given', async () => {
+    const { drain, handle } = attach({ ...short, signals: false, logger: false })
+    onTestFinished(() => drain.dispose())
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      if (!handle(request, response)) response.end('ok')
+    }
+    const [found, given] = [createServer(answer), createServer(answer)]
+    drain.watch(given)
+    const other = new Drain({ signals: false, logger: false })
+    onTestFinished(() => other.dispose())
+    for (const server of [found, given]) {
+      await ask(await listen(server))
+      expect(() => other.watch(server)).toThrow('already watched')
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+    }
+    expect(() => other.watch(found)).not.toThrow()
+    expect(() => other.watch(given)).toThrow('already watched')
+  })
+})
+
+describe('a request with an Expect header that the application looks at itself', () => {
+  test.each([
+    ['checkContinue', '100-continue'],
+    ['checkExpectation', 'a miracle'],
+  ])('(%s) is in flight like any other', async (event, expectation) => {
+    const turn = gate()
+    const server = createServer(sayOk)
+    server.on(event, (_request, response) => void turn.opened.then(() => response.end('as expected')))
+    const { drain } = watching(server)
+    const client = await Client.open(await listen(server))
+    client.send(`POST / HTTP/1.1\r\nHost: pod\r\nExpect: ${expectation}\r\nContent-Length: 0\r\n\r\n`)
+    await expect.poll(() => drain.inFlight).toBe(1)
+    turn.open()
+    await client.until(/as expected/)
+    await expect.poll(() => drain.inFlight).toBe(0)
+  })
+})
+
+test.each([
+  ['an upgrade', 'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n'],
+  ['CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n'],
+])(
+  'a connection that was just given away by %s is no new one, whose request has to be waited for',
+  async (_name, text) => {
+    const clock = new FakeClock()
+    const { drain, server, port } = await serve(sayOk, { ...slow, clock })
+    for (const event of ['upgrade', 'connect']) {
+      server.on(event, (_request: IncomingMessage, socket: Duplex) => {
+        socket.on('error', () => {})
+        socket.write('HTTP/1.1 200 OK\r\n\r\nhello')
+      })
+    }
+    await turns(1)
+    void drain.start()
+    clock.advance(900)
+    const client = await Client.open(port)
+    await client.send(text).until(/hello$/)
+    clock.advance(100)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(drain.start())
+  },
+)
+
+test('a handler without a client is forgotten when its time is over, not later', async () => {
+  const clock = new FakeClock()
+  const reached = gate()
+  const server = createServer(() => {
+    reached.open()
+    return new Promise(() => {})
+  })
+  const drain = drainServer(server, { clock, signals: false, logger: false, hookTimeout: 5000 })
+  onTestFinished(() => drain.dispose())
+  const client = await Client.open(await listen(server))
+  client.get('/')
+  await reached.opened
+  client.abort()
+  await expect.poll(() => drain.status().tasks.length).toBe(1)
+  clock.advance(4999)
+  expect(drain.status().tasks).toHaveLength(1)
+  clock.advance(1)
+  expect(drain.status().tasks).toEqual([])
+})
+
+test('a task without a timeout is waited for as long as there is time', async () => {
+  const { drain } = await serve(sayOk)
+  drain.waitUntil(new Promise(() => {}), { name: 'mail' })
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(drain.status().tasks).toEqual(['mail'])
+})
+
+describe('the control port', () => {
+  async function scraped(metrics: () => string): Promise<{ control: number }> {
+    const { log } = await serve(sayOk, { controlPort: 0, metrics: { contentType: 'text/plain', metrics } })
+    await expect.poll(() => log.matching(/control endpoints on port/)).toHaveLength(1)
+    return { control: Number(/(\d+)$/.exec(log.matching(/control endpoints on port/)[0] ?? '')?.[1]) }
+  }
+
+  test('shows metrics at /metrics alone, and lets nobody keep them', async () => {
+    const { control } = await scraped(() => 'up 1\n')
+    expect(await ask(control, '/metrics')).toMatchObject({ body: 'up 1\n', headers: { 'cache-control': 'no-store' } })
+    expect(await ask(control, '/other')).toMatchObject({ status: 404, body: '', headers: { 'content-length': '0' } })
+  })
+
+  test('says 500 in an answer without a body where they cannot be had', async () => {
+    const { control } = await scraped(() => {
+      throw new Error('no registry')
+    })
+    expect(await ask(control, '/metrics')).toMatchObject({ status: 500, headers: { 'content-length': '0' } })
+  })
+})
+
+describe('onClose hooks', () => {
+  async function ran(
+    ...hooks: [name: string, after?: string | string[]][]
+  ): Promise<{ order: string[]; lines: string[] }> {
+    const clock = new FakeClock()
+    const { drain, log } = await serve(sayOk, { clock })
+    const order: string[] = []
+    for (const [name, after] of hooks) drain.onClose(() => order.push(name), after ? { name, after } : { name })
+    await clock.through(drain.start())
+    return { order, lines: log.matching(/^(?:warn|error)/) }
+  }
+
+  test('may name themselves, which changes nothing', async () => {
+    expect(await ran(['pool', 'pool'], ['cache'])).toEqual({ order: ['cache', 'pool'], lines: [] })
+  })
+
+  test('that name several which there are none of are said with all of them', async () => {
+    const { lines } = await ran(['pool', ['worker', 'queue']])
+    expect(lines).toEqual([expect.stringContaining('to run after "worker", "queue", which there is none of')])
+  })
+
+  test('may have no time at all, and names that are none are refused also within a list', async () => {
+    const clock = new FakeClock()
+    const { drain } = await serve(sayOk, { clock })
+    drain.onClose(() => {}, { name: 'pool', timeout: 0 })
+    expect(() => drain.onClose(() => {}, { name: 'cache', after: ['pool', 5 as never] })).toThrow(
+      'Expected `after` of hook "cache" to be the name of a hook, or a list of names',
+    )
+    await clock.through(drain.start())
+  })
+})
+
+test('a TLS handshake is waited for though clients before it have finished theirs and gone', async () => {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+    keyType: 'ec',
+  } as never)
+  const server = createHttpsServer({ key, cert }, sayOk)
+  const { drain, clock } = watching(server as unknown as Server)
+  const port = await listen(server as unknown as Server)
+  for (let count = 0; count < 2; count++) {
+    const secured = once(server, 'secureConnection')
+    const socket = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+    socket.on('error', () => {})
+    const [accepted] = (await secured) as [Duplex]
+    const closed = once(accepted, 'close')
+    socket.destroy()
+    await closed
+  }
+  void drain.start()
+  clock.advance(190)
+  const accepted = once(server, 'connection')
+  const silent = await Client.open(port)
+  await accepted
+  clock.advance(30) // two looks come: at 200 ms it would be over
+  expect(drain.state).toBe('draining')
+  clock.advance(80)
+  expect(drain.state).not.toBe('draining')
+  await clock.through(drain.start())
+  await silent.end()
+})

@@ -1,0 +1,99 @@
+import { describe, expect, test, vi } from 'vitest'
+import { systemClock, timedOut, until, within } from '../src/clock.js'
+import { gate } from './support.js'
+
+/** A clock whose timers are called by hand, and which remembers what they were asked. */
+function handClock() {
+  const timers: { ms: number; fn: () => void; hold: boolean | undefined; cancelled: boolean }[] = []
+  return {
+    timers,
+    now: () => 0,
+    after(ms: number, fn: () => void, hold?: boolean) {
+      const timer = { ms, fn, hold, cancelled: false }
+      timers.push(timer)
+      return () => {
+        timer.cancelled = true
+      }
+    },
+  }
+}
+
+describe('a timer of the process', () => {
+  test.each([
+    [undefined, false],
+    [false, false],
+    [true, true],
+  ])('told to hold it: %s, keeps it alive: %s', (hold, keeps) => {
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    const cancelled = vi.spyOn(globalThis, 'clearTimeout')
+    const cancel = systemClock.after(60_000, () => {}, hold)
+    const timer = timers.mock.results[0]?.value as NodeJS.Timeout
+    expect(timer.hasRef()).toBe(keeps)
+    cancel()
+    expect(cancelled).toHaveBeenCalledWith(timer)
+  })
+
+  test('calls once its time has come', async () => {
+    const called = gate()
+    const before = systemClock.now()
+    systemClock.after(20, () => called.open(), true)
+    await called.opened
+    expect(systemClock.now() - before).toBeGreaterThanOrEqual(19)
+  })
+})
+
+describe('a limit', () => {
+  test('keeps the process alive until it is over, and leaves no timer when the work ends before it', async () => {
+    const clock = handClock()
+    expect(await within(clock, 50, Promise.resolve('done'))).toBe('done')
+    expect(clock.timers).toMatchObject([{ ms: 50, hold: true, cancelled: true }])
+  })
+
+  test('leaves no timer when the work fails', async () => {
+    const clock = handClock()
+    await expect(within(clock, 50, Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(clock.timers).toMatchObject([{ cancelled: true }])
+  })
+
+  test('that is negative is none', async () => {
+    const clock = handClock()
+    const answer = within(clock, -5, new Promise(() => {}))
+    expect(clock.timers).toMatchObject([{ ms: 0 }])
+    clock.timers[0]?.fn()
+    expect(await answer).toBe(timedOut)
+  })
+})
+
+describe('a wait', () => {
+  test('ends when there is no time left, not a moment later', async () => {
+    const clock = handClock()
+    await until(
+      clock,
+      () => 10,
+      () => 0,
+      () => false,
+    )
+    expect(clock.timers).toEqual([])
+  })
+
+  test('asks again after a pause, or after what is left if that is less, and keeps the process alive meanwhile', async () => {
+    const clock = handClock()
+    let left = 15
+    const over = until(
+      clock,
+      () => 10,
+      () => left,
+      () => false,
+    )
+    for (const rest of [5, 0]) {
+      await expect.poll(() => clock.timers.length, { interval: 1 }).toBe(rest === 5 ? 1 : 2)
+      left = rest
+      clock.timers.at(-1)?.fn()
+    }
+    await over
+    expect(clock.timers).toMatchObject([
+      { ms: 10, hold: true },
+      { ms: 5, hold: true },
+    ])
+  })
+})

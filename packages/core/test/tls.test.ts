@@ -1,0 +1,239 @@
+import { once } from 'node:events'
+import { connect as connectHttp2, createSecureServer } from 'node:http2'
+import { createServer, type Server } from 'node:https'
+import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
+import { connect } from 'node:tls'
+import { generate } from 'selfsigned'
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { type AdapterOptions, type Drain, drainServer } from '../src/index.js'
+import { FakeClock, gate, turns } from './support.js'
+
+const slow = {
+  terminationGracePeriodSeconds: 30,
+  settle: { min: 1000, quiet: 500 },
+  closing: 5000,
+  reserve: 1000,
+  keepAliveCap: 2000,
+}
+
+let certificate: { key: string; cert: string }
+beforeAll(async () => {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+    keyType: 'ec',
+  } as never)
+  certificate = { key, cert }
+})
+
+interface Scene {
+  readonly clock: FakeClock
+  readonly drain: Drain
+  readonly port: number
+  readonly server: Server
+}
+
+type Kind = 'https' | 'http2'
+type Listener = (request: { url?: string | undefined }, response: { end(text: string): unknown }) => unknown
+
+/** A server with TLS, listening, that speaks HTTP/1 (both kinds do) and keeps idle connections itself. */
+async function start(kind: Kind, listener: Listener, options: AdapterOptions = {}): Promise<Scene> {
+  const clock = new FakeClock()
+  const answer = (request: { url?: string | undefined }, response: { end(text: string): unknown }): void =>
+    void listener(request, response)
+  const server = (
+    kind === 'https'
+      ? createServer(certificate, answer)
+      : createSecureServer({ ...certificate, allowHTTP1: true }, answer as never)
+  ) as Server
+  server.keepAliveTimeout = 600_000
+  const drain = drainServer(server, { ...slow, clock, signals: false, logger: false, ...options })
+  onTestFinished(() => drain.dispose())
+  server.listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  return { clock, drain, server, port: (server.address() as AddressInfo).port }
+}
+
+/** What a client has received, and whether the server has ended its connection. */
+class Heard {
+  text = ''
+  closed = false
+  readonly socket: Socket
+  readonly #closing: Promise<unknown>
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    socket.setEncoding('latin1')
+    socket.on('data', (text: string) => {
+      this.text += text
+    })
+    socket.on('error', () => {})
+    this.#closing = new Promise((resolve) =>
+      socket.on('close', () => {
+        this.closed = true
+        resolve(undefined)
+      }),
+    )
+    onTestFinished(() => void socket.destroy())
+  }
+
+  async until(pattern: RegExp): Promise<this> {
+    while (!pattern.test(this.text)) {
+      if (this.closed) throw new Error(`closed before ${pattern}: ${this.text}`)
+      await Promise.race([once(this.socket, 'data').catch(() => {}), this.#closing])
+    }
+    return this
+  }
+
+  async end(): Promise<void> {
+    await this.#closing
+  }
+}
+
+async function open(port: number): Promise<Heard> {
+  const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] })
+  const client = new Heard(socket)
+  await once(socket, 'secureConnect')
+  return client
+}
+
+/** A client that connects and does not begin its handshake. */
+async function openSilent(port: number, server: Server): Promise<Heard> {
+  const accepted = once(server, 'connection')
+  const client = new Heard(connectTcp({ port, host: '127.0.0.1' }))
+  await accepted
+  return client
+}
+
+const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: pod\r\n\r\n`
+const soon = <T>(value: () => T) => expect.poll(value, { interval: 2, timeout: 5000 })
+const sayOk: Listener = (_request, response) => response.end('ok')
+
+describe.each(['https', 'http2'] as const)('a client over TLS, of a server of node:%s,', (kind) => {
+  test('has its request counted, waited for and answered', async () => {
+    const turn = gate()
+    const { drain, clock, port } = await start(kind, (_request, response) =>
+      turn.opened.then(() => response.end('at last')),
+    )
+    const client = await open(port)
+    client.socket.write(get('/'))
+    await soon(() => drain.inFlight).toBe(1)
+    const report = drain.start()
+    clock.advance(10_000)
+    expect(drain.state).toBe('draining')
+    turn.open()
+    await client.until(/connection: close[\s\S]*at last/i)
+    await client.end()
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
+    expect(drain.inFlight).toBe(0)
+  })
+
+  test('is kept idle for as long as it was promised, and ended then', async () => {
+    const { drain, clock, port } = await start(kind, sayOk)
+    const client = await open(port)
+    client.socket.write(get('/'))
+    await client.until(/ok/)
+    clock.advance(5000)
+    void drain.start()
+    clock.advance(1990)
+    expect(drain.state).toBe('draining')
+    clock.advance(10)
+    expect(drain.state).not.toBe('draining')
+    await client.end() // the clock stands still
+    await clock.through(drain.start())
+  })
+
+  test('gets all its pipelined requests answered while draining, by a handler that answers at once', async () => {
+    const { drain, clock, port } = await start(kind, ({ url }, response) => response.end(`at ${url}`))
+    const used = await open(port)
+    used.socket.write(get('/first'))
+    await used.until(/at \/first/)
+    void drain.prestop()
+    const fresh = await open(port)
+    clock.advance(1000)
+    for (const client of [used, fresh]) {
+      client.socket.write(get('/a') + get('/b'))
+      await client.until(/at \/a[\s\S]*connection: close[\s\S]*at \/b/i)
+      await client.end()
+    }
+  })
+
+  test('hears Connection: close on each response while draining, also on the second of its connection', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.9)
+    const { drain, clock, port } = await start(kind, ({ url }, response) => response.end(`at ${url}`))
+    void drain.prestop()
+    const client = await open(port)
+    client.socket.write(get('/a'))
+    await client.until(/at \/a/)
+    clock.advance(1000)
+    client.socket.write(get('/b'))
+    await client.until(/connection: close[\s\S]*at \/b/i)
+    await client.end()
+  })
+
+  test('that does not begin its handshake does not hold the end longer than a new connection would', async () => {
+    const { drain, clock, port, server } = await start(kind, sayOk)
+    const report = drain.start()
+    clock.advance(900)
+    const client = await openSilent(port, server)
+    clock.advance(490)
+    expect(drain.state).toBe('draining')
+    clock.advance(110)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    await client.end()
+  })
+
+  test('that hung up in its handshake is not waited for', async () => {
+    const { drain, clock, port, server } = await start(kind, sayOk)
+    const report = drain.start()
+    clock.advance(900)
+    const accepted = once(server, 'connection')
+    const client = new Heard(connectTcp({ port, host: '127.0.0.1' }))
+    const [socket] = (await accepted) as [Socket]
+    client.socket.destroy()
+    await once(socket, 'close')
+    clock.advance(110)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(report)
+  })
+
+  test('that has finished its handshake and gone is not waited for, nor taken for one that has not', async () => {
+    const { drain, clock, port, server } = await start(kind, sayOk)
+    const report = drain.start()
+    clock.advance(700)
+    const secured = once(server, 'secureConnection')
+    const client = await open(port)
+    const [socket] = (await secured) as [Socket]
+    client.socket.destroy()
+    await once(socket, 'close')
+    await turns(3)
+    clock.advance(310)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(report)
+  })
+
+  test('that is there before the drain is released counts no more', async () => {
+    const { drain, server } = await start(kind, sayOk)
+    const events = ['connection', 'secureConnection', 'session', 'stream', 'upgrade', 'checkContinue', 'listening']
+    await drain.dispose()
+    const plain = (
+      kind === 'https' ? createServer(sayOk) : createSecureServer({ allowHTTP1: true }, sayOk as never)
+    ) as Server
+    expect(events.map((event) => server.listenerCount(event))).toEqual(
+      events.map((event) => plain.listenerCount(event)),
+    )
+  })
+})
+
+test('a session over TLS is one, not a connection of HTTP/1 too', async () => {
+  const { drain, clock, port } = await start('http2', sayOk, { settle: { min: 0, quiet: 0 } })
+  const client = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
+  onTestFinished(() => client.destroy())
+  const stream = client.request({ ':path': '/' })
+  stream.resume()
+  await once(stream, 'close')
+  const closed = once(client, 'close')
+  const report = drain.start()
+  await closed // the clock stands still
+  expect(await clock.through(report)).toMatchObject({ clean: true, answered: 0 })
+})

@@ -1,0 +1,160 @@
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { describe, expect, test, vi } from 'vitest'
+import type { AdapterOptions } from '../src/index.js'
+import { Client, FakeClock, type Pod, sayOk, serve, turns } from './support.js'
+
+const slow = {
+  terminationGracePeriodSeconds: 30,
+  settle: { min: 1000, quiet: 500 },
+  closing: 5000,
+  reserve: 1000,
+  keepAliveCap: 2000,
+}
+
+/** 1001, in a close frame. */
+const goingAway = '\x88\x02\x03\xe9'
+const told = new RegExp(goingAway)
+
+interface Scene extends Pod {
+  readonly clock: FakeClock
+  readonly sockets: Duplex[]
+}
+
+type Grant = (request: IncomingMessage, socket: Duplex) => void
+
+const grant: Grant = (request, socket) =>
+  void socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${request.headers.upgrade}\r\nConnection: Upgrade\r\n\r\n`,
+  )
+
+/** A server that grants upgrades and then lets the socket alone. */
+async function start(answer: Grant = grant, options: AdapterOptions = {}): Promise<Scene> {
+  const clock = new FakeClock()
+  const sockets: Duplex[] = []
+  const pod = await serve(sayOk, { ...slow, clock, ...options })
+  for (const event of ['upgrade', 'connect']) {
+    pod.server.on(event, (request: IncomingMessage, socket: Duplex) => {
+      sockets.push(socket)
+      socket.on('error', () => {})
+      socket.on('end', () => socket.end())
+      socket.resume()
+      answer(request, socket)
+    })
+  }
+  await turns(1)
+  return { ...pod, clock, sockets }
+}
+
+async function webSocket(port: number, name = 'websocket'): Promise<Client> {
+  const client = await Client.open(port)
+  await client.get('/chat', `Upgrade: ${name}`, 'Connection: Upgrade').until(/101 Switching.*\r\n\r\n/s)
+  return client
+}
+
+describe('a WebSocket', () => {
+  test.each(['websocket', 'WebSocket'])('(%s) is told 1001 when its turn on the ramp has come, once', async (name) => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5)
+    const { drain, clock, port } = await start()
+    const client = await webSocket(port, name)
+    expect(drain.inFlight).toBe(0)
+    void drain.prestop()
+    clock.advance(490)
+    await turns()
+    expect(client.received).not.toContain(goingAway)
+    clock.advance(10)
+    await client.until(told)
+    clock.advance(2000)
+    await turns()
+    expect(client.received.split(goingAway)).toHaveLength(2)
+    expect(client.closed).toBe(false)
+  })
+
+  test('that opens while draining is told when its turn has come, too', async () => {
+    const { drain, clock, port } = await start()
+    void drain.prestop()
+    clock.advance(1000)
+    const client = await webSocket(port)
+    clock.advance(100)
+    await client.until(told)
+  })
+
+  test('does not hold the end, is told before it, and is cut at it', async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.999)
+    const { drain, clock, port } = await start(grant, { settle: { min: 1000, quiet: 0 } })
+    const client = await webSocket(port)
+    const report = drain.start({ settle: false })
+    expect(drain.state).toBe('closing')
+    await client.until(told) // the clock stands still
+    expect(client.closed).toBe(false)
+    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    await client.end()
+  })
+
+  test('whose client closes it is not waited for', async () => {
+    const { drain, clock, port, sockets } = await start(grant, { settle: { min: 0, quiet: 0 } })
+    const client = await webSocket(port)
+    const [socket] = sockets
+    client.abort()
+    if (!socket?.closed) await once(socket as Duplex, 'close')
+    const { durationMs } = await drain.start() // the clock stands still
+    expect(durationMs).toBe(0)
+    expect(clock.now()).toBe(1_000_000)
+  })
+
+  test('that the application has ended gets no frame after its end', async () => {
+    const errors = vi.fn()
+    const { drain, clock, port } = await start((request, socket) => {
+      grant(request, socket)
+      socket.removeAllListeners('error').on('error', errors)
+      socket.end('bye')
+    })
+    const client = await Client.open(port)
+    client.socket.allowHalfOpen = true
+    await client.get('/chat', 'Upgrade: websocket', 'Connection: Upgrade').until(/bye/)
+    void drain.prestop()
+    clock.advance(1500)
+    await turns()
+    expect(client.received).not.toContain(goingAway)
+    expect(errors).not.toHaveBeenCalled()
+  })
+
+  test('that has not been granted yet gets no frame in front of the answer', async () => {
+    const { drain, clock, port, sockets } = await start(() => {})
+    const client = await Client.open(port)
+    client.get('/chat', 'Upgrade: websocket', 'Connection: Upgrade')
+    await expect.poll(() => sockets.length).toBe(1)
+    void drain.prestop()
+    clock.advance(1500)
+    sockets[0]?.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
+    await client.until(/\r\n\r\n$/)
+    expect(client.received).toMatch(/^HTTP/)
+    clock.advance(100)
+    await client.until(new RegExp(`\\r\\n\\r\\n${goingAway}$`))
+  })
+})
+
+describe('a connection that is no longer HTTP, and no WebSocket,', () => {
+  test.each([
+    ['after an upgrade', 'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n'],
+    ['after CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n'],
+  ])('%s is told nothing, does not hold the end, and is cut at it', async (_name, text) => {
+    const { drain, clock, port } = await start(
+      (_request, socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\nhello'),
+      { settle: { min: 0, quiet: 0 } },
+    )
+    const client = await Client.open(port)
+    await client.send(text).until(/hello$/)
+    expect(drain.inFlight).toBe(0)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    await client.end()
+    expect(client.received).toMatch(/hello$/)
+  })
+})
+
+test('an upgrade that the application does not listen for is a request like any other', async () => {
+  const { port } = await serve(sayOk)
+  const client = await Client.open(port)
+  await client.get('/', 'Upgrade: websocket', 'Connection: Upgrade').until(/\r\n\r\nok/)
+})
