@@ -1,0 +1,17 @@
+/** Sends requests when it is told to, in a process of its own. */
+import autocannon from 'autocannon'
+
+interface Order {
+  readonly port: number
+  readonly seconds: number
+  readonly connections: number
+}
+
+process.on('message', async ({ port, seconds, connections }: Order) => {
+  const result = await autocannon({ url: `http://127.0.0.1:${port}/`, connections, duration: seconds })
+  process.send?.({
+    requests: result.requests.total,
+    seconds: result.duration,
+    failed: result.errors + result.non2xx,
+  })
+})

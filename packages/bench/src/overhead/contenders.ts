@@ -1,0 +1,93 @@
+import { createServer, type Server } from 'node:http'
+import { peers } from '@podrain/contract/peers'
+import { drainServer } from '@podrain/core'
+import { drain as expressDrain } from '@podrain/express'
+import { gracefulShutdown } from '@podrain/fastify'
+import { drain as koaDrain } from '@podrain/koa'
+import express from 'express'
+import fastify from 'fastify'
+import Koa from 'koa'
+
+/** The server alone, and with us. */
+export const bare = 'bare'
+export const podrain = 'podrain'
+
+const body = { hello: 'world' }
+
+/** A Kubernetes pod's, as the peers are told. */
+const terms = { grace: 30_000, settle: 5000, keepAlive: 5000 }
+const options = { logger: false } as const
+
+interface Framework {
+  readonly name: string
+  /** Peers of this framework alone, beside those of any server. */
+  readonly own?: readonly string[]
+  /** An application with one route, and what the contender adds to it. */
+  create(contender: string): Server | Promise<Server>
+}
+
+const known: readonly Framework[] = [
+  {
+    name: 'node:http',
+    create(contender) {
+      const server = createServer((_request, response) => {
+        response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
+      })
+      if (contender === podrain) drainServer(server, options)
+      return server
+    },
+  },
+  {
+    name: 'Fastify',
+    own: peers.filter(({ drainsFastify }) => drainsFastify).map(({ name }) => name),
+    async create(contender) {
+      const app = fastify()
+      if (contender === podrain) await app.register(gracefulShutdown, options)
+      await peers.find(({ name }) => name === contender)?.drainsFastify?.(app, terms)
+      app.get('/', async () => body)
+      await app.ready()
+      return app.server
+    },
+  },
+  {
+    name: 'Express',
+    create(contender) {
+      const app = express()
+      if (contender === podrain) app.use(expressDrain(options))
+      app.get('/', (_request, response) => void response.json(body))
+      return createServer(app)
+    },
+  },
+  {
+    name: 'Koa',
+    create(contender) {
+      const app = new Koa()
+      if (contender === podrain) app.use(koaDrain(options))
+      app.use((context) => {
+        context.body = body
+      })
+      return createServer(app.callback())
+    },
+  },
+]
+
+export const frameworks: readonly string[] = known.map(({ name }) => name)
+
+/** Who stands in the path of a request, the bare server first. */
+export function contendersOf(framework: string): string[] {
+  const ofAny = peers.filter(({ drains }) => drains).map(({ name }) => name)
+  return [bare, podrain, ...ofAny, ...(find(framework).own ?? [])]
+}
+
+/** A server that is ready to listen. */
+export async function createContender(framework: string, contender: string): Promise<Server> {
+  const server = await find(framework).create(contender)
+  await peers.find(({ name }) => name === contender)?.drains?.(server, { terms })
+  return server
+}
+
+function find(framework: string): Framework {
+  const found = known.find(({ name }) => name === framework)
+  if (!found) throw new Error(`Expected one of ${frameworks.join(', ')}, got ${framework}`)
+  return found
+}

@@ -1,0 +1,60 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { Child, pin } from '../child.js'
+
+/** Connections, each with one request at a time. */
+export const connections = 32
+
+export interface Load {
+  readonly requests: number
+  readonly seconds: number
+}
+
+/** What sends requests, from a processor of its own. */
+export interface Generator {
+  readonly name: string
+  /** As many requests as are answered. @throws if one of them fails */
+  run(port: number, seconds: number): Promise<Load>
+  stop(): Promise<void>
+}
+
+/** wrk where it is installed, as it needs less of a processor than what it measures; else autocannon. */
+export function createGenerator(core: number): Generator {
+  try {
+    execFileSync('wrk', ['-v'], { stdio: 'ignore' })
+  } catch (error) {
+    // It exits with 1 when asked for its version.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return autocannon(core)
+  }
+  return wrk(core)
+}
+
+function wrk(core: number): Generator {
+  const [command = 'wrk', ...before] = [...pin(core), 'wrk']
+  return {
+    name: 'wrk',
+    async run(port, seconds) {
+      const args = ['-t1', `-c${connections}`, `-d${Math.ceil(seconds)}s`, `http://127.0.0.1:${port}/`]
+      const { stdout } = await promisify(execFile)(command, [...before, ...args])
+      if (/Socket errors|Non-2xx/.test(stdout)) throw new Error(`Requests failed:\n${stdout}`)
+      const [, requests, took] = stdout.match(/(\d+) requests in ([\d.]+)s/) ?? []
+      if (!requests || !took) throw new Error(`Not understood:\n${stdout}`)
+      return { requests: Number(requests), seconds: Number(took) }
+    },
+    stop: async () => {},
+  }
+}
+
+function autocannon(core: number): Generator {
+  const child = new Child(join(__dirname, 'autocannon.js'), [], pin(core))
+  return {
+    name: 'autocannon',
+    async run(port, seconds) {
+      const answer = await child.ask<Load & { failed: number }>({ port, seconds, connections })
+      if (answer.failed > 0) throw new Error(`${answer.failed} requests failed`)
+      return answer
+    },
+    stop: () => child.kill(),
+  }
+}

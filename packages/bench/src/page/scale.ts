@@ -1,0 +1,125 @@
+import { load } from '../results.js'
+import type { Run } from '../scale/measure.js'
+import type { Phase } from '../scale/server.js'
+import type { ScaleData } from '../scale.js'
+import { spread } from '../statistics.js'
+import { fixed, origin, picture, type Section, table } from './section.js'
+
+/** All drains of one size. */
+interface Group {
+  readonly idle: number
+  readonly busy: number
+  readonly runs: readonly Run[]
+}
+
+/** What the event loop's delay is to stay under, in milliseconds. */
+const target = 50
+
+export const scale: Section = (directories, charts) => {
+  const result = load<ScaleData>('scale', directories)
+  if (!result) return undefined
+  const { runs, bare, repeats, settle, keepAliveCap, answeredWithin, resolution, limit, wanted, notPinned } =
+    result.data
+  const groups = groupsOf(runs)
+  const all = runs.reduce((sum, { idle, busy }) => sum + idle + busy, 0)
+  const lost = runs.reduce((sum, { clients }) => sum + clients.lost + clients.reset, 0)
+  const tooFew =
+    limit < wanted
+      ? `\n- One process may have ${fixed(limit)} connections here, which bounds the last row. For ${fixed(wanted)} it needs as many open files:
+  \`ulimit -Hn ${wanted + 100}\`, or root that may raise it (CAP_SYS_RESOURCE).`
+      : ''
+  const text = `## A drain of many connections
+
+A server with idle keep-alive connections, and requests in flight beside them that are answered during the first ${answeredWithin} ms.
+The waits are short (\`settle: { min: ${settle.min}, quiet: ${settle.quiet} }\`, \`keepAliveCap: ${keepAliveCap}\`), as it is the work that is of interest.
+The delay of the event loop is what anybody else has to wait meanwhile, a probe or a request; ${target} ms is what it should
+stay under.
+
+${picture('scale-delay', 'Delay of the event loop during a drain')}
+
+${picture('scale-time', 'Milliseconds from closing to closed, by the number of connections')}
+
+${table(
+  [
+    'idle + in flight',
+    'settling: ms',
+    'CPU ms',
+    'delay p50 / p99 / max',
+    'closing: ms',
+    'CPU ms',
+    'delay p50 / p99 / max',
+  ],
+  groups.map(({ idle, busy, runs }) => [
+    `${fixed(idle)} + ${fixed(busy)}`,
+    ...phase(runs.map(({ drained }) => drained.settle)),
+    ...phase(runs.map(({ drained }) => drained.closing)),
+  ]),
+)}
+
+Of ${fixed(all)} connections ${fixed(lost)} lost a request or were reset.
+
+Memory, in bytes per connection, with nothing in flight:
+
+${table(
+  ['connections', 'heap, bare', 'heap, with podrain', 'whole process, bare', 'whole process, with podrain'],
+  bare.map(({ idle, heap, rss }) => {
+    const ours = runs.filter((run) => run.idle === idle && run.busy === 0).map(({ memory }) => memory)
+    const [ourHeap, ourRss] = [median(ours.map(({ heap }) => heap)), median(ours.map(({ rss }) => rss))]
+    return [idle, heap, ourHeap, rss, ourRss].map((value) => fixed(value))
+  }),
+)}
+
+- Medians of ${repeats} drains. The delay is looked at every ${resolution} ms, and that interval is taken off. p99 leaves out one look in a
+  hundred, so a single long stop shows in “max” alone.
+- Closing is mostly Node's work: to end a socket, to learn that the client has ended it too, to free its parser. podrain ends
+  200 connections in each turn of the event loop.
+- With few connections, memory is mostly what the process would have taken anyhow.
+- Each drain leaves its connections in TIME_WAIT for a minute, and the kernel's table of sockets, which is read at the end, is
+  longer for it: drains that come later take a little longer than in a pod, where one is alone.
+- Both ends are on one machine. ${notPinned ? `They share its processors (${notPinned}).` : 'The server has one processor, all clients another.'}${tooFew}
+
+${origin(result)}`
+  const delays = groups.flatMap(({ idle, busy, runs }) =>
+    (['p99', 'max'] as const).map((kind) => ({
+      x: idle + busy,
+      y: median(runs.map(({ drained }) => Math.max(drained.settle.delay[kind], drained.closing.delay[kind]))),
+      series: `${kind}, ${fixed(busy)} in flight`,
+    })),
+  )
+  const times = groups.flatMap(({ idle, busy, runs }) =>
+    (['ms', 'cpu'] as const).map((kind) => ({
+      x: idle + busy,
+      y: median(runs.map(({ drained }) => drained.closing[kind])),
+      series: `${kind === 'ms' ? 'time' : 'CPU'}, ${fixed(busy)} in flight`,
+    })),
+  )
+  return {
+    text,
+    pictures: {
+      'scale-delay': charts.growth(delays, { y: 'delay of the event loop, ms', target }),
+      'scale-time': charts.growth(times, { y: 'from closing to closed, ms' }),
+    },
+  }
+}
+
+function groupsOf(runs: readonly Run[]): Group[] {
+  const groups = new Map<string, { idle: number; busy: number; runs: Run[] }>()
+  for (const run of runs) {
+    const { idle, busy } = run
+    const group = groups.get(`${idle} ${busy}`) ?? { idle, busy, runs: [] }
+    group.runs.push(run)
+    groups.set(`${idle} ${busy}`, group)
+  }
+  return [...groups.values()]
+}
+
+function phase(phases: readonly Phase[]): string[] {
+  const delays = (['p50', 'p99', 'max'] as const).map((kind) =>
+    fixed(median(phases.map(({ delay }) => delay[kind])), 1),
+  )
+  return [fixed(median(phases.map(({ ms }) => ms))), fixed(median(phases.map(({ cpu }) => cpu))), delays.join(' / ')]
+}
+
+function median(values: readonly number[]): number {
+  return spread(values).median
+}

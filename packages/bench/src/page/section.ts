@@ -1,0 +1,43 @@
+import type { Directories, Result } from '../results.js'
+import type { Spread } from '../statistics.js'
+import type { Charts } from './charts.js'
+
+/** A part of the page; undefined if there is nothing to show yet. */
+export type Section = (directories: Directories, charts: Charts) => Drawn | undefined
+
+export interface Drawn {
+  readonly text: string
+  /** SVG by name, without the extension. */
+  readonly pictures: Readonly<Record<string, string>>
+}
+
+/** Where, when and with what it was measured. */
+export function origin({ date, command, machine, versions, seconds }: Result<unknown>): string {
+  const { cpu, cores, memoryGB, kernel, node } = machine
+  const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  return (
+    `Measured on ${date} in ${seconds} s by \`${command}\`: ${cpu}, ${cores} processors, ${memoryGB} GB, ${kernel}, ` +
+    `Node ${node}; ${packages.join(', ')}.`
+  )
+}
+
+/** A table whose columns are numbers from the second on. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [line(head), `|---|${'--:|'.repeat(head.length - 1)}`, ...rows.map(line)].join('\n')
+}
+
+export function picture(name: string, what: string): string {
+  return `![${what}](benchmarks/${name}.svg)`
+}
+
+/** A median with its quartiles. */
+export function shown({ median, low, high }: Spread, digits = 0): string {
+  return `${fixed(median, digits)} (${fixed(low, digits)}–${fixed(high, digits)})`
+}
+
+/** With a comma between thousands, and no minus before a zero. */
+export function fixed(value: number, digits = 0): string {
+  const text = value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+  return /^-[0.]+$/.test(text) ? text.slice(1) : text.replace('-', '−')
+}

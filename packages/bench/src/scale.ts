@@ -1,0 +1,56 @@
+/**
+ * A drain of many connections: how long it takes, and how long anything else has to wait for it meanwhile.
+ *
+ *     node scale.js [--repeats 3] [--most 50000] [--results <directory>] [--docs <directory>]
+ */
+import { pinning } from './child.js'
+import { options } from './options.js'
+import { writePage } from './page.js'
+import { keep } from './results.js'
+import { bareMemory, drainOf, mostConnections, type Run } from './scale/measure.js'
+import type { Memory } from './scale/server.js'
+import { answeredWithin, resolution, settle, terms } from './scale/terms.js'
+
+export interface ScaleData {
+  readonly repeats: number
+  readonly settle: typeof settle
+  readonly keepAliveCap: number
+  readonly answeredWithin: number
+  readonly resolution: number
+  readonly notPinned?: string | undefined
+  /** How many connections one process may have here, and how many were wanted. */
+  readonly limit: number
+  readonly wanted: number
+  readonly runs: readonly Run[]
+  /** What a connection takes without podrain, by how many there are. */
+  readonly bare: readonly (Memory & { readonly idle: number })[]
+}
+
+/** Of requests in flight. */
+const busiest = 2000
+
+async function main(): Promise<void> {
+  const { repeats, most, ...directories } = options({ repeats: 3, most: 50_000 })
+  const busy = Math.min(busiest, most)
+  const limit = mostConnections(most + busy)
+  const sizes = [...new Set([10, 1000, 10_000, most].map((size) => Math.min(size, most, limit - busy)))]
+  await keep('scale', directories, ['@podrain/core'], async (): Promise<ScaleData> => {
+    const runs: Run[] = []
+    const bare: (Memory & { idle: number })[] = []
+    for (const idle of sizes) {
+      bare.push({ idle, ...(await bareMemory(idle)) })
+      for (let repeat = 0; repeat < repeats; repeat++) {
+        for (const inFlight of [0, busy]) {
+          console.log(`${idle} idle, ${inFlight} in flight`)
+          runs.push(await drainOf({ idle, busy: inFlight }))
+        }
+      }
+    }
+    const { keepAliveCap } = terms
+    const facts = { repeats, settle, keepAliveCap, answeredWithin, resolution, notPinned: pinning }
+    return { ...facts, limit, wanted: most + busy, runs, bare }
+  })
+  await writePage(directories)
+}
+
+void main()

@@ -1,0 +1,91 @@
+/** Many clients of one server, in a process of their own. */
+import { connect, type Socket } from 'node:net'
+
+export interface Order {
+  readonly port: number
+  /** 127.0.0.x, as one address has too few ports for all connections to one server. */
+  readonly address: number
+  /** Connections that have been used once. */
+  readonly idle: number
+  /** Connections with a request that is not answered yet. */
+  readonly busy: number
+}
+
+/** What has become of them. */
+export interface Fate {
+  /** Requests that were answered in full, and those that were not. */
+  readonly answered: number
+  readonly lost: number
+  /** Connections that ended in order, that were reset, and that are still open. */
+  readonly ended: number
+  readonly reset: number
+  readonly open: number
+}
+
+/** So many are opened at a time. */
+const window = 250
+
+const fate = { answered: 0, lost: 0, ended: 0, reset: 0, open: 0 }
+
+/** The kernel would search long for a free one, as soon as many are not. */
+let port = 10_000
+
+function open(order: Order, path: string): Promise<Client> {
+  return new Promise((resolve, reject) => {
+    const where = { port: order.port, host: '127.0.0.1', localAddress: `127.0.0.${order.address}`, localPort: ++port }
+    const socket = connect(where)
+    socket.once('connect', () => resolve(new Client(socket, path)))
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') open(order, path).then(resolve, reject)
+      else reject(error)
+    })
+  })
+}
+
+class Client {
+  /** The first response. */
+  readonly answered: Promise<void>
+  #received = ''
+
+  constructor(socket: Socket, path: string) {
+    fate.open++
+    socket.setEncoding('latin1')
+    socket.removeAllListeners('error')
+    let failed = false
+    socket.on('error', () => {
+      failed = true
+    })
+    socket.on('close', () => {
+      fate.open--
+      if (failed) fate.reset++
+      else fate.ended++
+      if (this.#received === '') fate.lost++
+    })
+    this.answered = new Promise((resolve) => {
+      socket.on('data', (text: string) => {
+        this.#received += text
+        if (!this.#received.endsWith('\r\n\r\nok')) return
+        fate.answered++
+        resolve()
+      })
+    })
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: pod\r\n\r\n`)
+  }
+}
+
+async function openAll(order: Order): Promise<void> {
+  const idle = Array.from({ length: order.idle }, () => async () => (await open(order, '/')).answered)
+  const busy = Array.from({ length: order.busy }, () => async () => void (await open(order, '/held')))
+  const left = [...idle, ...busy]
+  const work = async (): Promise<void> => {
+    for (let next = left.pop(); next; next = left.pop()) await next()
+  }
+  await Promise.all(Array.from({ length: window }, work))
+}
+
+/** Answers when all are open; asked for nothing, says what has become of them. */
+process.on('message', async (order: Order | Record<string, never>) => {
+  if ('port' in order) await openAll(order as Order)
+  process.send?.(fate)
+})
+process.on('disconnect', () => process.exit())

@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Child, pin } from '../child.js'
+import type { Fate, Order } from './clients.js'
+import type { Drained, Memory, Question } from './server.js'
+
+export interface Size {
+  readonly idle: number
+  readonly busy: number
+}
+
+/** One drain. */
+export interface Run extends Size {
+  readonly drained: Drained
+  readonly clients: Fate
+  /** Bytes per connection. */
+  readonly memory: Memory
+  /** The sockets that the kernel knew when the drain began, those of earlier drains in TIME_WAIT among them. */
+  readonly sockets: number
+}
+
+/** Connections of one address and one process of clients. */
+const share = 12_500
+
+/** Files that a process has open beside its connections. */
+const spare = 100
+
+export async function drainOf({ idle, busy }: Size): Promise<Run> {
+  return withServer('podrain', { idle, busy }, async ({ server, clients, memory }) => {
+    const sockets = knownSockets()
+    const drained = await server.ask<Drained>('drain' satisfies Question)
+    const fates = await Promise.all(clients.map((client) => client.ask<Fate>({})))
+    const sum = (count: keyof Fate): number => fates.reduce((total, fate) => total + fate[count], 0)
+    const fate: Fate = {
+      answered: sum('answered'),
+      lost: sum('lost'),
+      ended: sum('ended'),
+      reset: sum('reset'),
+      open: sum('open'),
+    }
+    return { idle, busy, drained, clients: fate, memory, sockets }
+  })
+}
+
+/** What a connection takes where nobody drains. */
+export function bareMemory(idle: number): Promise<Memory> {
+  return withServer('bare', { idle, busy: 0 }, async ({ memory }) => memory)
+}
+
+interface Open {
+  readonly server: Child
+  readonly clients: readonly Child[]
+  /** Per connection. */
+  readonly memory: Memory
+}
+
+async function withServer<T>(contender: string, size: Size, act: (open: Open) => Promise<T>): Promise<T> {
+  const all = size.idle + size.busy
+  const start = (file: string, core: number, args: string[] = [], flags: string[] = []): Child =>
+    new Child(join(__dirname, file), args, [...openFiles(all + spare), ...pin(core)], flags)
+  const server = start('server.js', 0, [contender], ['--expose-gc'])
+  const clients: Child[] = []
+  try {
+    const port = await server.hear<number>()
+    const before = await server.ask<Memory>('memory' satisfies Question)
+    const orders: Order[] = []
+    for (let done = 0; done < all; done += share) {
+      const idle = Math.max(0, Math.min(share, size.idle - done))
+      const busy = Math.min(share, all - done) - idle
+      orders.push({ port, address: 2 + orders.length, idle, busy })
+      clients.push(start('clients.js', 1))
+    }
+    await Promise.all(orders.map((order, index) => clients[index]?.ask(order)))
+    const after = await server.ask<Memory>('memory' satisfies Question)
+    const memory = { rss: (after.rss - before.rss) / all, heap: (after.heap - before.heap) / all }
+    return await act({ server, clients, memory })
+  } finally {
+    await Promise.all([server, ...clients].map((child) => child.kill()))
+  }
+}
+
+/** What starts a process that may open as many files. */
+function openFiles(count: number): string[] {
+  return ['sh', '-c', `ulimit -n ${count} && exec "$@"`, 'sh']
+}
+
+/** As many of the connections wanted as the limit on open files lets one process have. */
+export function mostConnections(wanted: number): number {
+  const [command = '', ...args] = openFiles(wanted + spare)
+  try {
+    execFileSync(command, [...args, 'true'], { stdio: 'ignore' })
+    return wanted
+  } catch {
+    return Number(execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' })) - spare
+  }
+}
+
+function knownSockets(): number {
+  try {
+    const line = readFileSync('/proc/net/sockstat', 'utf8').match(/^TCP: inuse (\d+) orphan (\d+) tw (\d+)/m)
+    return (line ?? []).slice(1).reduce((sum, count) => sum + Number(count), 0)
+  } catch {
+    return Number.NaN
+  }
+}

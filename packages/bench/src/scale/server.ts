@@ -1,0 +1,94 @@
+/**
+ * A server whose connections are many, in a process of its own.
+ *
+ *     node --expose-gc server.js bare|podrain
+ */
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { type Drain, drainServer } from '@podrain/core'
+import { answeredWithin, resolution, settle, terms } from './terms.js'
+
+export interface Memory {
+  readonly rss: number
+  readonly heap: number
+}
+
+/** One stretch of a drain. Milliseconds; the delay is what came on top of the interval at which it is looked at. */
+export interface Phase {
+  readonly ms: number
+  readonly cpu: number
+  readonly delay: { readonly p50: number; readonly p99: number; readonly max: number }
+}
+
+export interface Drained {
+  /** From 'draining' to 'closing', and from there to 'closed'. */
+  readonly settle: Phase
+  readonly closing: Phase
+  readonly answered: number
+  readonly forced: number
+}
+
+export type Question = 'memory' | 'drain'
+
+const held = new Set<ServerResponse>()
+
+const server = createServer((request, response) => {
+  if (request.url === '/held') held.add(response)
+  else response.end('ok')
+})
+server.keepAliveTimeout = 0 // they stay until the drain
+const drain =
+  process.argv[2] === 'podrain' ? drainServer(server, { ...terms, settle, signals: false, logger: false }) : undefined
+
+/** After two full collections: the first one may leave what has a finalizer. */
+function memory(): Memory {
+  global.gc?.()
+  global.gc?.()
+  const { rss, heapUsed } = process.memoryUsage()
+  return { rss, heap: heapUsed }
+}
+
+async function drained(drain: Drain): Promise<Drained> {
+  const histogram = monitorEventLoopDelay({ resolution })
+  histogram.enable()
+  const settling = begin(histogram)
+  let closing = settling
+  let settled: Phase | undefined
+  drain.on('state', (state) => {
+    if (state !== 'closing') return
+    settled = settling()
+    closing = begin(histogram)
+  })
+  for (const response of held) setTimeout(() => response.end('ok'), Math.random() * answeredWithin)
+  const { answered, forced } = await drain.start()
+  const closed = closing()
+  return { settle: settled ?? closed, closing: closed, answered, forced: forced.length }
+}
+
+/** Begins to measure a phase. Returns what ends it. */
+function begin(histogram: IntervalHistogram): () => Phase {
+  histogram.reset()
+  const begun = performance.now()
+  const used = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(used)
+    const delay = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - resolution)
+    return {
+      ms: performance.now() - begun,
+      cpu: (user + system) / 1000,
+      delay: {
+        p50: delay(histogram.percentile(50)),
+        p99: delay(histogram.percentile(99)),
+        max: delay(histogram.max),
+      },
+    }
+  }
+}
+
+process.on('message', async (question: Question) => {
+  process.send?.(question === 'drain' && drain ? await drained(drain) : memory())
+})
+process.on('disconnect', () => process.exit())
+
+server.listen(0, '127.0.0.1', 4096, () => process.send?.((server.address() as AddressInfo).port))
