@@ -12,7 +12,7 @@ import type { Directories } from './results.js'
 /** In the order of the page; one that has no result yet is left out. */
 const sections: readonly Section[] = [rollout, request, overhead, scale]
 
-const introduction = `# What podrain costs
+const introduction = `# Benchmarks
 
 Made by the benches from what they measured, which is kept in
 [packages/bench/results](../packages/bench/results): figures from another machine, or another day, differ. Each section says
