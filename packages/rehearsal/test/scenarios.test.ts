@@ -265,8 +265,7 @@ describe.concurrent('over every protocol', () => {
     const { summary } = await protocols('exit', { preStop: undefined, clients: { webSocket: 4, sse: 4, http2: 4 } })
     const fixes = summary.diagnoses.map(({ kind, fix, example }) => `${example.client} ${kind}: ${fix}`)
     expect(fixes).toContainEqual(expect.stringMatching(/^sse exit: Before the exit, end event streams/))
-    for (const client of ['sse', 'webSocket', 'http2'] as const) {
-      expect(summary.lostByClient[client]).toBeGreaterThan(0)
-    }
+    // The other kinds lose only what is under way in that instant, which may be nothing: `clients.test.ts` has those.
+    expect(summary.lostByClient.sse).toBeGreaterThan(0)
   })
 })
