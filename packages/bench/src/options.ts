@@ -1,18 +1,22 @@
 import { parseArgs } from 'node:util'
-import { type Directories, here } from './results.js'
+import { here } from './results.js'
 
-/** What all benches take: numbers by name, and where to write to. */
-export function options<Name extends string>(
-  defaults: Readonly<Record<Name, number>>,
-): Record<Name, number> & Directories {
-  const names = Object.keys(defaults) as Name[]
+/** What all benches take: where to write to. */
+const directories = { results: here.results, docs: here.docs }
+
+/** Options of the command line by name, numbers where the default is one. */
+export function options<Defaults extends Record<string, number | string>>(
+  defaults: Defaults,
+): { [Name in keyof Defaults]: Defaults[Name] extends number ? number : string } & typeof directories {
+  const all: Record<string, number | string> = { ...directories, ...defaults }
   const { values } = parseArgs({
-    options: Object.fromEntries([...names, 'results', 'docs'].map((name) => [name, { type: 'string' as const }])),
+    options: Object.fromEntries(Object.keys(all).map((name) => [name, { type: 'string' as const }])),
   })
-  const numbers = names.map((name) => {
-    const value = Number(values[name] ?? defaults[name])
-    if (!(value > 0)) throw new RangeError(`Expected --${name} to be a number above 0, got ${values[name]}`)
+  const given = Object.entries(values).map(([name, text]) => {
+    if (typeof all[name] !== 'number') return [name, text]
+    const value = Number(text)
+    if (!(value > 0)) throw new RangeError(`Expected --${name} to be a number above 0, got ${text}`)
     return [name, value]
   })
-  return { ...here, ...values, ...Object.fromEntries(numbers) }
+  return { ...all, ...Object.fromEntries(given) }
 }

@@ -2,7 +2,8 @@
  * What podrain costs a server over loopback: requests per second and time of the processor per request, beside the server
  * alone and beside other shutdown libraries.
  *
- *     node overhead.js [--rounds 10] [--starts 2] [--seconds 1] [--results <directory>] [--docs <directory>]
+ *     node overhead.js [--rounds 10] [--starts 3] [--seconds 1] [--frameworks node:http,Fastify,Express,Koa]
+ *                      [--generator wrk|autocannon] [--results <directory>] [--docs <directory>]
  */
 
 import { pinning } from './child.js'
@@ -39,12 +40,13 @@ const packages = [
 ]
 
 async function main(): Promise<void> {
-  const { rounds, starts, seconds, ...directories } = options({ rounds: 10, starts: 2, seconds: 1 })
-  const generator = createGenerator(1)
+  const defaults = { rounds: 10, starts: 3, seconds: 1, frameworks: frameworks.join(), generator: '' }
+  const { rounds, starts, seconds, ...rest } = options(defaults)
+  const generator = createGenerator(rest.generator, 1)
   try {
-    await keep('overhead', directories, packages, async (): Promise<OverheadData> => {
+    await keep('overhead', rest, packages, async (): Promise<OverheadData> => {
       const races: Race[] = []
-      for (const framework of frameworks) {
+      for (const framework of rest.frameworks.split(',')) {
         console.log(framework)
         races.push(await race(framework, generator, 0, { rounds, starts, seconds }))
       }
@@ -53,7 +55,7 @@ async function main(): Promise<void> {
   } finally {
     await generator.stop()
   }
-  await writePage(directories)
+  await writePage(rest)
 }
 
 void main()

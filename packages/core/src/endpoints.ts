@@ -67,10 +67,14 @@ export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
   }
 
   const places = [...paths].map(([path, name]) => ({ path, name, initial: path.charCodeAt(1) }))
-  // Every request is asked for, so nearly all are turned away by one letter, and nothing is allocated.
+  // Every request comes by here, and nearly all are turned away by one letter. With an index, as the iterator of `for … of`
+  // makes this too long for V8 to inline.
   function find(url: string): keyof EndpointPaths | undefined {
     const initial = url.charCodeAt(1)
-    for (const place of places) if (place.initial === initial && leadsTo(url, place.path)) return place.name
+    for (let index = 0; index < places.length; index++) {
+      const place = places[index] as (typeof places)[number]
+      if (place.initial === initial && leadsTo(url, place.path)) return place.name
+    }
     return undefined
   }
 

@@ -56,13 +56,14 @@ export function standBefore(server: EventEmitter, event: string, first: First, l
 
 /**
  * What the listeners return goes back to the emitter, which looks at it under `captureRejections`. They get two arguments,
- * as 'request' has: a list of them would be allocated for every request.
+ * as 'request' has: a list of them would be allocated for every request. And with an index it is short enough for V8 to inline.
  */
 function dispatcher(first: First, behind: readonly Listener[], last: Last): Listener {
   return function (this: unknown, one: never, two: never) {
     if (first(one, two)) return undefined
     let result: unknown
-    for (const listener of behind) {
+    for (let index = 0; index < behind.length; index++) {
+      const listener = behind[index] as Listener
       const returned = listener.call(this, one, two)
       if (returned === undefined) continue
       last(returned, one, two)

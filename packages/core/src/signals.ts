@@ -58,6 +58,12 @@ const listeners = new Set<ExitListener>()
 let installed: { uninstall(): void } | undefined
 let ending = false
 
+/**
+ * Listens as long as we do, to every signal: between the removal of a signal's only listener and the addition of the next,
+ * which close-with-grace does at the first signal, a second one would end the process as if nobody listened.
+ */
+const stay = (): void => {}
+
 /** The process itself, through close-with-grace, installed once for all drains. */
 export const nodeProcess: ExitSource = {
   register(listener) {
@@ -96,12 +102,18 @@ function events(): Set<closeWithGrace.AllEvents> {
 
 function install(): void {
   if (ending) return
-  installed?.uninstall()
-  installed = undefined
   const wanted = events()
-  if (wanted.size === 0) return
+  for (const signal of supportedSignals) {
+    if (wanted.has(signal) && !process.listeners(signal).includes(stay)) process.on(signal, stay)
+  }
+  installed?.uninstall()
+  installed = wanted.size > 0 ? installFor(wanted) : undefined
+  for (const signal of supportedSignals) if (!wanted.has(signal)) process.off(signal, stay)
+}
+
+function installFor(wanted: ReadonlySet<closeWithGrace.AllEvents>): { uninstall(): void } {
   const all: closeWithGrace.AllEvents[] = [...supportedSignals, ...fatalErrors, 'beforeExit']
-  installed = closeWithGrace(
+  return closeWithGrace(
     {
       // Each drain has a deadline of its own, counted from the preStop hook on; and it reports, so nobody else has to.
       delay: false,
@@ -113,7 +125,10 @@ function install(): void {
       ending = true
       // All but the last, which close-with-grace has just installed, are somebody else's.
       if (signal !== undefined) {
-        const others = process.listeners(signal).slice(0, -1)
+        const others = process
+          .listeners(signal)
+          .slice(0, -1)
+          .filter((listener) => listener !== stay)
         for (const listener of [...listeners].slice(0, 1)) warnOfOthers(listener, signal as Signal, others)
       }
       holdBackSecond(wanted, signal !== undefined)

@@ -180,8 +180,8 @@ export class Traffic {
   /** A response has closed. */
   release(carrier: Connection, response: ServerResponse): void
   release(carrier: Session, stream: ServerHttp2Stream): void
-  release(carrier: Connection | Session, response: ServerResponse & ServerHttp2Stream): void {
-    this.#abandon(response)
+  release(carrier: Connection | Session, response: ServerResponse & ServerHttp2Stream & Handled): void {
+    if (response[kHandling] !== undefined) this.#abandon(response)
     if (!carrier.end(response)) return
     this.inFlight--
     if (!this.#ramp.active) return

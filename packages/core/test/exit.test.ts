@@ -113,15 +113,32 @@ describe('the process', () => {
 
   test('is listened to for the signals of the drains that are there, and for nothing else', async () => {
     const one = await register({ signals: ['SIGTERM'], errors: false })
-    expect(counts()).toEqual({ SIGTERM: 1 })
+    expect(counts()).toEqual({ SIGTERM: 2 })
     const two = await register({ signals: ['SIGHUP'] })
-    expect(counts()).toEqual({ SIGTERM: 1, SIGHUP: 1, uncaughtException: 1, unhandledRejection: 1 })
+    expect(counts()).toEqual({ SIGTERM: 2, SIGHUP: 2, uncaughtException: 1, unhandledRejection: 1 })
     one.leave()
-    expect(counts()).toEqual({ SIGHUP: 1, uncaughtException: 1, unhandledRejection: 1 })
+    expect(counts()).toEqual({ SIGHUP: 2, uncaughtException: 1, unhandledRejection: 1 })
     two.leave()
     expect(counts()).toEqual({})
     await register({ signals: [], errors: false })
     expect(counts()).toEqual({})
+  })
+
+  test('is never without a listener meanwhile, as the second of two signals would end it there and then', async () => {
+    const unheard: unknown[] = []
+    const watch = (event: unknown): void => {
+      if (event !== 'SIGHUP' && process.listenerCount(event as Event) === 0) unheard.push(event)
+    }
+    process.on('removeListener', watch)
+    onTestFinished(() => void process.off('removeListener', watch))
+    await register({ errors: false })
+    const two = await register({ signals: ['SIGTERM', 'SIGHUP'], errors: false })
+    two.leave()
+    happens('SIGTERM')
+    happens('SIGTERM')
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(unheard).toEqual([])
+    expect(exit).not.toHaveBeenCalled()
   })
 
   test('is let alone by a drain that leaves twice', async () => {

@@ -266,7 +266,7 @@ describe('good options', () => {
 
   test('SIGTERM and SIGINT, uncaught errors, and nothing else are taken by default', async () => {
     const drain = new Drain({ logger: false })
-    expect(installed().map((count, index) => count - (before[index] ?? 0))).toEqual([1, 1, 0, 1, 1, 0])
+    expect(installed().map((count, index) => count - (before[index] ?? 0))).toEqual([2, 2, 0, 1, 1, 0])
     await drain.dispose()
   })
 

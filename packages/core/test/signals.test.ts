@@ -231,7 +231,7 @@ describe('an error that nobody caught', () => {
 
   test('is left to the application with errors: false', async () => {
     const child = await Child.start({ options: { errors: false }, ownErrorHandler: true })
-    expect(child.lines).toContain('listeners 1 1')
+    expect(child.lines).toContain('listeners 2 1')
     const culprit = await Client.open(child.port)
     culprit.get('/throw')
     await child.line(/^the application saw boom/)
@@ -255,7 +255,7 @@ describe('several drains in one process', () => {
     const child = await Child.start({ servers: 2 })
     const [first, second] = (await child.line(/^listening/)).split(' ').slice(1).map(Number)
     if (first === undefined || second === undefined) throw new Error('expected two ports')
-    expect(child.lines).toContain('listeners 1 1')
+    expect(child.lines).toContain('listeners 2 1')
     const client = await hold(child, second)
     child.signal('SIGTERM')
     // The first has nothing to wait for and is done.

@@ -310,7 +310,7 @@ describe('app.close() by hand', () => {
     const before = count()
     for (let round = 0; round < 5; round++) {
       const apps = await Promise.all([1, 2, 3].map(() => serve({ logger: false })))
-      expect(process.listenerCount('SIGTERM')).toBe(before[0] === undefined ? 0 : before[0] + 1)
+      expect(process.listenerCount('SIGTERM')).toBe(before[0] === undefined ? 0 : before[0] + 2)
       await Promise.all(apps.map(({ app }) => app.close()))
     }
     expect(count()).toEqual(before)

@@ -19,15 +19,21 @@ export interface Generator {
   stop(): Promise<void>
 }
 
-/** wrk where it is installed, as it needs less of a processor than what it measures; else autocannon. */
-export function createGenerator(core: number): Generator {
+/** By name, or wrk where it is installed, as it needs less of a processor than what it measures; else autocannon. */
+export function createGenerator(name: string, core: number): Generator {
+  const found = name === '' ? (isInstalled('wrk') ? 'wrk' : 'autocannon') : name
+  if (found === 'wrk') return wrk(core)
+  if (found === 'autocannon') return autocannon(core)
+  throw new Error(`Expected --generator to be wrk or autocannon, got ${name}`)
+}
+
+function isInstalled(command: string): boolean {
   try {
-    execFileSync('wrk', ['-v'], { stdio: 'ignore' })
+    execFileSync(command, ['-v'], { stdio: 'ignore' })
+    return true
   } catch (error) {
-    // It exits with 1 when asked for its version.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return autocannon(core)
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT' // wrk says its version with an exit code of 1
   }
-  return wrk(core)
 }
 
 function wrk(core: number): Generator {

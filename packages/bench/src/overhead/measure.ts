@@ -69,7 +69,7 @@ class Server {
 
   /** The compiler learns from requests, not from time; but there is an end to patience. */
   async warmUp(generator: Generator, seconds: number): Promise<void> {
-    for (let slices = 0, requests = 0; requests < 15_000 && slices < 3; slices++) {
+    for (let slices = 0, requests = 0; requests < 15_000 * seconds && slices < 3; slices++) {
       requests += (await this.slice(generator, seconds)).requests
     }
   }

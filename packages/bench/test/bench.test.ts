@@ -1,0 +1,114 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { OverheadData } from '../src/overhead.js'
+import type { RequestData } from '../src/request.js'
+import type { ScaleData } from '../src/scale.js'
+import { spread } from '../src/statistics.js'
+
+/** Runs a bench, with little to do, and returns what it has kept and the page that it has made of it. */
+async function run<Data>(name: string, ...args: string[]): Promise<{ data: Data; page: string; pictures: string[] }> {
+  const directory = mkdtempSync(join(tmpdir(), 'podrain-bench-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const [results, docs] = [join(directory, 'results'), join(directory, 'docs')]
+  const command = [join(__dirname, `../dist/${name}.js`), ...args, '--results', results, '--docs', docs]
+  await promisify(execFile)(process.execPath, command)
+  const kept = JSON.parse(readFileSync(join(results, `${name}.json`), 'utf8'))
+  expect(kept).toMatchObject({
+    date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
+    machine: { cores: expect.any(Number), node: process.version },
+    versions: { '@podrain/core': expect.any(String) },
+  })
+  return {
+    data: kept.data,
+    page: readFileSync(join(docs, 'benchmarks.md'), 'utf8'),
+    pictures: readdirSync(join(docs, 'benchmarks')).map((file) => readFileSync(join(docs, 'benchmarks', file), 'utf8')),
+  }
+}
+
+const isSvg = expect.stringMatching(/^<svg .*xmlns="http:\/\/www.w3.org\/2000\/svg".*<\/svg>\n$/s)
+
+describe('bench:request', () => {
+  test('measures what is added to a request, and counts each in and out', async () => {
+    const { data, page, pictures } = await run<RequestData>(
+      'request',
+      '--starts',
+      '1',
+      '--rounds',
+      '2',
+      '--requests',
+      '50',
+    )
+    const names = Object.keys(data.time)
+    expect(names.filter((name) => name.startsWith('podrain'))).toHaveLength(3)
+    expect(Object.keys(data.bytes)).toEqual(names)
+    for (const name of names) {
+      expect(data.time[name]).toEqual([0, 1].map(() => [expect.any(Number), expect.any(Number)]))
+      expect(page).toContain(`| ${name} |`)
+    }
+    expect(pictures).toEqual([isSvg])
+  })
+})
+
+describe('bench:overhead', () => {
+  test('asks every contender in every round, and each of them answers', async () => {
+    const args = ['--rounds', '2', '--starts', '1', '--seconds', '0.1', '--generator', 'autocannon']
+    const { data, page, pictures } = await run<OverheadData>('overhead', ...args, '--frameworks', 'Koa,Fastify')
+    expect(data.races.map(({ framework }) => framework)).toEqual(['Koa', 'Fastify'])
+    for (const { framework, slices } of data.races) {
+      expect(Object.keys(slices)).toEqual([
+        'bare',
+        'podrain',
+        'stoppable',
+        '@godaddy/terminus',
+        'http-terminator',
+        'http-graceful-shutdown',
+        'lightship',
+        ...(framework === 'Fastify' ? ['close-with-grace', 'fastify-graceful-shutdown'] : []),
+      ])
+      for (const own of Object.values(slices)) {
+        expect(own).toHaveLength(2)
+        expect(Math.min(...own.map(({ requests }) => requests))).toBeGreaterThan(0)
+        expect(Math.min(...own.map(({ cpu }) => cpu))).toBeGreaterThan(0)
+      }
+    }
+    expect(page).toContain('### Koa\n\n|  | µs of CPU per request |')
+    expect(pictures).toEqual([isSvg, isSvg])
+  })
+})
+
+describe('bench:scale', () => {
+  test('drains connections with and without requests in flight, and loses none', async () => {
+    const { data, page, pictures } = await run<ScaleData>('scale', '--repeats', '1', '--most', '30')
+    const sizes = data.runs.map(({ idle, busy }) => [idle, busy])
+    expect(sizes).toEqual([
+      [10, 0],
+      [10, 30],
+      [30, 0],
+      [30, 30],
+    ])
+    for (const { idle, busy, drained, clients } of data.runs) {
+      expect(clients).toEqual({ answered: idle + busy, lost: 0, ended: idle + busy, reset: 0, open: 0 })
+      expect(drained).toMatchObject({ answered: busy, forced: 0 })
+      for (const phase of [drained.settle, drained.closing]) {
+        expect(phase).toMatchObject({ ms: expect.any(Number), cpu: expect.any(Number) })
+        expect(phase.delay.max).toBeGreaterThanOrEqual(phase.delay.p99)
+        expect(phase.delay.p99).toBeGreaterThanOrEqual(phase.delay.p50)
+      }
+    }
+    expect(page).toContain('| 30 + 30 |')
+    expect(pictures).toEqual([isSvg, isSvg])
+  })
+})
+
+describe('a spread', () => {
+  test('is the median, the quartiles, and where the true median lies in 95 of 100 cases', () => {
+    const upTo = (count: number) => Array.from({ length: count }, (_, index) => count - index)
+    expect(spread(upTo(5))).toEqual({ median: 3, low: 2, high: 4, confidence: undefined, count: 5 })
+    expect(spread(upTo(10))).toEqual({ median: 5.5, low: 3.25, high: 7.75, confidence: [2, 9], count: 10 })
+    expect(spread(upTo(3500)).confidence).toEqual([1692, 1809])
+  })
+})
