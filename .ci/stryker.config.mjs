@@ -11,7 +11,7 @@ export default {
   timeoutMS: 20_000,
   timeoutFactor: 2,
   concurrency: 2,
-  ignorePatterns: ['.turbo', 'docs', 'examples', 'packages/*/dist', '!packages/core/dist', 'packages/core/bench'],
+  ignorePatterns: ['.turbo', 'docs', 'examples', 'packages/*/dist', '!packages/core/dist'],
   incremental: true,
   incrementalFile: 'reports/mutation/incremental.json',
   reporters: ['json', 'clear-text', 'progress-append-only'],

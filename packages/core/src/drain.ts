@@ -51,7 +51,8 @@ export class Drain extends EventEmitter<DrainEvents> {
       clock,
       keepAliveCap,
       quiet: settle.quiet,
-      ramp: settle.min,
+      // Not all of `settle.min`, or the last who are led away would prolong the wait by `settle.quiet`.
+      ramp: Math.max(settle.min - settle.quiet, settle.min / 2),
       onIdle: look,
       onAbandoned: (...handler) => this.#tasks.abandoned.add(...handler),
       onListening: (server) => {

@@ -54,8 +54,8 @@ const kRequest: unique symbol = Symbol('podrain.request')
 interface Handled {
   /** What the handler returned. */
   [kHandling]?: Promise<unknown>
-  /** The same, where nobody else looks at it: what it rejects with is an unhandled rejection, and stays one. */
-  [kUnseen]?: Promise<unknown>
+  /** Nobody else looks at it: what it rejects with is an unhandled rejection, and stays one. */
+  [kUnseen]?: boolean
   /** The request, where it is not known of the response: on a stream. */
   [kRequest]?: { readonly method?: string | undefined; readonly url?: string | undefined }
 }
@@ -73,7 +73,7 @@ export class Traffic {
       this.#handshakeAt = this.#options.clock.now()
     },
     request: (request, response) => this.count(request, response),
-    handled: (response, handling, alone) => this.handling(response, handling, alone ? kUnseen : kHandling),
+    handled: (response, handling, alone) => this.handling(response, handling, alone),
     upgrade: (request, socket) => this.#upgrade(request, socket),
     session: (session) => {
       if (!sessionOf(session)) this.#open(session)
@@ -165,14 +165,12 @@ export class Traffic {
    * What the handler of a response has returned: kept on the response, and looked at if the client goes. Only a promise is:
    * what merely has a `then` may do its work in it, as queries of knex and mongoose do, and would do it once more for us.
    */
-  handling(
-    response: ServerResponse | Http2ServerResponse,
-    handling: unknown,
-    key: typeof kHandling | typeof kUnseen = kHandling,
-  ): void {
+  handling(response: ServerResponse | Http2ServerResponse, handling: unknown, unseen = false): void {
     if (!types.isPromise(handling)) return
     const carrier: (ServerResponse | ServerHttp2Stream) & Handled = 'stream' in response ? response.stream : response
-    carrier[key] = handling
+    if (carrier[kUnseen] && !unseen) return // that one ends with this one, or later
+    carrier[kHandling] = handling
+    carrier[kUnseen] = unseen
     if (carrier !== response) carrier[kRequest] = response.req
     if (carrier.closed) this.#abandon(carrier)
   }
@@ -181,7 +179,7 @@ export class Traffic {
   release(carrier: Connection, response: ServerResponse): void
   release(carrier: Session, stream: ServerHttp2Stream): void
   release(carrier: Connection | Session, response: ServerResponse & ServerHttp2Stream & Handled): void {
-    if (response[kHandling] !== undefined) this.#abandon(response)
+    if (response[kHandling]) this.#abandon(response)
     if (!carrier.end(response)) return
     this.inFlight--
     if (!this.#ramp.active) return
@@ -302,11 +300,11 @@ export class Traffic {
 
   /** A response has closed: whoever wrote it may still be at work, if nobody read it to its end. */
   #abandon(response: (ServerResponse | ServerHttp2Stream) & Handled): void {
-    const handling = response[kUnseen] ?? response[kHandling]
-    if (handling === undefined || ('aborted' in response ? !response.aborted : response.writableFinished)) return
+    const { [kHandling]: handling, [kUnseen]: unseen = false } = response
+    if (!handling || ('aborted' in response ? !response.aborted : response.writableFinished)) return
     const request = 'req' in response ? response.req : response[kRequest]
     const name = `${request?.method} ${routeOf({ url: request?.url })}`
-    this.#options.onAbandoned(handling, name, handling === response[kUnseen])
+    this.#options.onAbandoned(handling, name, unseen)
   }
 
   /** A request begins while draining. Returns when. */

@@ -263,7 +263,7 @@ describe('a session', () => {
     const heard = farewell(client)
     await ask(client, '/').body
     void drain.prestop()
-    clock.advance(490)
+    clock.advance(240)
     await read(client)
     expect(heard.told).toBe(false)
     clock.advance(110)

@@ -10,7 +10,7 @@ import { ask, Client, FakeClock, FakeProcess, gate, type Pod, serve, turns } fro
 
 const slow = {
   terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
+  settle: { min: 1000, quiet: 400 },
   closing: 5000,
   reserve: 1000,
   keepAliveCap: 2000,
@@ -58,8 +58,8 @@ async function read(session: ClientHttp2Session): Promise<void> {
 
 describe('at the very moment when its turn on the ramp has come', () => {
   test.each([
-    ['before it, a response that is open is kept alive', 490, /ok|at last/, false],
-    ['from it on, it says Connection: close', 500, /connection: close/i, true],
+    ['before it, a response that is open is kept alive', 290, /ok|at last/, false],
+    ['from it on, it says Connection: close', 300, /connection: close/i, true],
   ])('%s', async (_name, ms, pattern, closes) => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const { drain, clock, port, turn } = await start()
@@ -75,8 +75,8 @@ describe('at the very moment when its turn on the ramp has come', () => {
   })
 
   test.each([
-    [490, false],
-    [500, true],
+    [290, false],
+    [300, true],
   ])('after %i ms, a response that begins says it: %s', async (ms, closes) => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const { drain, clock, port } = await start()
@@ -94,7 +94,7 @@ describe('at the very moment when its turn on the ramp has come', () => {
     await once(stream, 'close')
     const told = once(client, 'goaway')
     void drain.prestop()
-    clock.advance(500)
+    clock.advance(300)
     await told
   })
 })

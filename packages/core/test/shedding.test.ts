@@ -127,11 +127,11 @@ describe('while draining', () => {
     }
     void drain.prestop()
     expect(await share()).toBe(0)
-    clock.advance(500)
+    clock.advance(250)
     const halfway = await share() // 50 ± 5 standard deviations
     expect(halfway).toBeGreaterThan(24)
     expect(halfway).toBeLessThan(76)
-    clock.advance(500)
+    clock.advance(250) // `quiet` before the wait may be over: nobody who is led away prolongs it
     expect(await share()).toBe(100)
   })
 

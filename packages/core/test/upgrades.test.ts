@@ -7,7 +7,7 @@ import { Client, FakeClock, type Pod, sayOk, serve, turns } from './support.js'
 
 const slow = {
   terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
+  settle: { min: 1000, quiet: 400 },
   closing: 5000,
   reserve: 1000,
   keepAliveCap: 2000,
@@ -60,7 +60,7 @@ describe('a WebSocket', () => {
     const client = await webSocket(port, name)
     expect(drain.inFlight).toBe(0)
     void drain.prestop()
-    clock.advance(490)
+    clock.advance(290)
     await turns()
     expect(client.received).not.toContain(goingAway)
     clock.advance(10)
