@@ -67,7 +67,7 @@ describe('bench:overhead', () => {
         'http-terminator',
         'http-graceful-shutdown',
         'lightship',
-        ...(framework === 'Fastify' ? ['close-with-grace', 'fastify-graceful-shutdown'] : []),
+        ...(framework === 'Fastify' ? ['bare, no plugin', 'close-with-grace', 'fastify-graceful-shutdown'] : []),
       ])
       for (const own of Object.values(slices)) {
         expect(own).toHaveLength(2)

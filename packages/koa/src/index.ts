@@ -32,10 +32,11 @@ export interface DrainMiddleware {
  */
 export function drain(options: AdapterOptions = {}): DrainMiddleware {
   const { drain, handle, watch } = attach(options)
-  async function drainMiddleware(context: KoaContext, next: () => Promise<unknown>): Promise<unknown> {
+  // Not async: that would be one more promise for every request.
+  function drainMiddleware(context: KoaContext, next: () => Promise<unknown>): Promise<unknown> {
     if (handle(context.req, context.res)) {
       context.respond = false // answered on the response itself
-      return undefined
+      return Promise.resolve()
     }
     const handling = next()
     drain.handling(context.res, handling)

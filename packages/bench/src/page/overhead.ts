@@ -58,6 +58,8 @@ ${races
   parentheses is where that median lies with 95 % confidence. An interval that holds 1 means: no difference was seen.
 - Who counts what is in flight: podrain, stoppable, @godaddy/terminus (with stoppable), http-graceful-shutdown, and lightship
   as it is wired here. The others keep a list of connections at most, and pay for that when one opens.
+- Fastify: every row but “bare, no plugin” has an empty plugin, as the first one that an application registers, whatever it does,
+  makes each request dearer on Node 20 (V8 runs \`process.nextTick\` slower afterwards).
 - Two processes of the same server differ, too, by their luck with memory and compiler: hence ${starts} starts of each.
 
 How: ${generator} with ${connections} connections and no pipelining, ${fixed(seconds, Number.isInteger(seconds) ? 0 : 1)} s at a time. All servers of a
