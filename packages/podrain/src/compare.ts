@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Rehearsal, renderPage, renderTable } from '@podrain/rehearsal'
+import { type Rehearsal, renderPage, renderTable, resultFormat } from '@podrain/rehearsal'
 import pc from 'picocolors'
 import { prepareFile, writeResult } from './files.js'
 import { UsageError } from './usage.js'
@@ -15,16 +15,11 @@ export async function runCompare(before: string, after: string, flags: CompareFl
   const [first, second] = [read(before), read(after)]
   const { html, color } = flags
   if (html !== undefined) prepareFile('--html', html)
-  const table = readable(() => {
-    const rows = [labelled(first, 'before'), labelled(second, 'after')]
-    return renderTable(rows, { colour: color && pc.isColorSupported })
-  })
+  const rows = [labelled(first, 'before'), labelled(second, 'after')]
+  const table = renderTable(rows, { colour: color && pc.isColorSupported })
   process.stdout.write(`${table}\n\nLost before: ${first.summary.lost}, after: ${second.summary.lost}.\n`)
   if (html !== undefined) {
-    await writeResult(
-      html,
-      readable(() => renderPage([first, second], { compare: true })),
-    )
+    await writeResult(html, renderPage([first, second], { compare: true }))
     process.stdout.write(`Page: ${html}\n`)
   }
   return second.summary.lost <= first.summary.lost ? 0 : 1
@@ -41,18 +36,14 @@ function read(file: string): Rehearsal {
   if (typeof result?.summary?.lost !== 'number' || !Array.isArray(result.events) || !Array.isArray(result.samples)) {
     throw new UsageError(`${file} is not what \`podrain rehearse --json FILE\` writes`)
   }
+  if (result.format !== resultFormat) {
+    throw new UsageError(
+      `${file} was written by another version of podrain: it has format ${result.format}, expected ${resultFormat}`,
+    )
+  }
   return result
 }
 
 function labelled(result: Rehearsal, when: string): Rehearsal {
   return { ...result, options: { ...result.options, labels: { ...result.options.labels, when } } }
-}
-
-/** Results have no version; one of another may lack what is drawn here. */
-function readable<T>(draw: () => T): T {
-  try {
-    return draw()
-  } catch (error) {
-    throw new UsageError(`One of the results is of another version of podrain: ${(error as Error).message}`)
-  }
 }

@@ -37,12 +37,12 @@ describe.concurrent('podrain compare', () => {
     expect((await podrain(['compare', bad, bad])).code).toBe(0)
   })
 
-  test('does not break over a result of another version', async () => {
+  test('says which file is of another version', async () => {
     const { good, html } = await results()
-    await writeFile(html, '{"summary":{"lost":0},"events":[],"samples":[]}')
+    await writeFile(html, '{"format":2,"summary":{"lost":0},"events":[],"samples":[]}')
     const { code, stderr } = await podrain(['compare', good, html])
     expect(code).toBe(2)
-    expect(stderr).toMatch(/^error: One of the results is of another version of podrain: /)
+    expect(stderr).toBe(`error: ${html} was written by another version of podrain: it has format 2, expected 1\n`)
   })
 
   test('says which file is no result', async () => {

@@ -33,7 +33,7 @@ export {
 } from './options.js'
 export { type PageOptions, renderPage } from './page.js'
 export { createProgress, type Progress, type ProgressOptions } from './progress.js'
-export { type Rehearsal, rehearse } from './rehearse.js'
+export { type Rehearsal, rehearse, resultFormat } from './rehearse.js'
 export { type Summary, summarise } from './summary.js'
 export { renderTable, type TableOptions } from './table.js'
 export { resolveOptions } from './validation.js'

@@ -12,8 +12,12 @@ import { Service } from './service.js'
 import { type Summary, summarise } from './summary.js'
 import { resolveOptions } from './validation.js'
 
+export const resultFormat = 1
+
 /** What came of a rehearsal; serialisable. */
 export interface Rehearsal {
+  /** Of the fields below and all that is in them: raised when one of them goes, or means something else. */
+  readonly format: typeof resultFormat
   readonly options: RehearsalPlan
   /** In the order of time. */
   readonly events: readonly RehearsalEvent[]
@@ -100,7 +104,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     enter('done')
     halt.signal.throwIfAborted()
     const explained = explain(events, plan)
-    return { options: plan, events: explained, samples, summary: summarise(explained, plan) }
+    return { format: resultFormat, options: plan, events: explained, samples, summary: summarise(explained, plan) }
   } finally {
     // How the last pods end is no part of the rehearsal.
     over = true

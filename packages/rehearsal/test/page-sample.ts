@@ -80,7 +80,7 @@ export function rollout({
     const answered = Object.fromEntries(serving.map((pod) => [pod, 3]))
     return { type: 'sample' as const, t, inFlight, requests: index * 3 * pods, lost: gone, answered, latency }
   })
-  return { options, events, samples, summary: summarise(events, options) }
+  return { format: 1, options, events, samples, summary: summarise(events, options) }
 }
 
 /** Tries to end the script, the style, an attribute and a line; to be run; and to turn the text around. */

@@ -78,5 +78,5 @@ export function sampleRehearsal(name = '<script>alert("name")</script>'): Rehear
     answered: { 'old-1': 1 },
     latency: { p50: 4, p99: 12.5, max: 20 },
   }))
-  return { options, events, samples, summary: summarise(events, options) }
+  return { format: 1, options, events, samples, summary: summarise(events, options) }
 }
