@@ -1,10 +1,13 @@
+import { lagBehind } from '@podrain/rehearsal'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { type CompareFlags, runCompare } from './compare.js'
 import { flagGroups } from './flags.js'
+import type { LintFlags } from './lint.js'
+import type { ManifestFlags } from './manifest.js'
 import { type RehearseFlags, runRehearse } from './rehearse.js'
 import { UsageError } from './usage.js'
-import { count } from './values.js'
+import { count, duration } from './values.js'
 
 const { version } = require('../package.json') as { version: string }
 
@@ -17,6 +20,20 @@ const examples = `Examples:
   podrain rehearse -- node server.js
   podrain rehearse --prestop /prestop --get /orders --stream /feed --html rehearsal.html -- node server.js
   podrain rehearse --behind aws-alb --grace 60s -- python3 -m http.server {port} --bind {host}`
+
+const lintExamples = `Examples:
+  podrain lint k8s/
+  kustomize build overlays/production | podrain lint - --fail-on warning
+  helm template chart/ | podrain lint - --behind aws-alb --longest-request 30s`
+
+const manifestExamples = `Examples:
+  podrain manifest --name orders --image registry/orders:1.4 --behind aws-alb --longest-request 30s > orders.yaml
+  podrain manifest --name orders --kind kustomize --hook exec > podrain.yaml`
+
+const lintExitCodes = `Exit codes:
+  0  nothing was found, or nothing as bad as --fail-on
+  1  something was
+  2  wrong usage, or a file is no YAML`
 
 /** Builds the command line. `command` is what came after \`--\`, `onDone` takes the exit code. */
 export function createProgram(command: readonly string[] | undefined, onDone: (code: number) => void): Command {
@@ -81,5 +98,74 @@ Durations have a unit: 500ms, 2s, 1m.`,
     .action(async (before: string, after: string, flags: CompareFlags) => {
       onDone(await runCompare(before, after, flags))
     })
+
+  program
+    .command('lint')
+    .summary('find in Kubernetes manifests what would make a deploy lose requests')
+    .description(
+      `Looks into Kubernetes manifests for what would make a deploy lose requests: times that do not fit, hooks that do not run, keys that are misspelt, rollouts that take the last pod.
+
+Takes files, directories and - for standard input: kustomize build . | podrain lint -. Objects of all files belong together, so give it the Service and the Deployment.`,
+    )
+    .argument('[paths...]', 'files, directories, or -')
+    .option('--fix', 'put right what is safe to, in the files; comments and order stay')
+    .addOption(
+      new Option('--format <name>', 'how findings are told')
+        .choices(['human', 'json', 'sarif', 'github'])
+        .default('human'),
+    )
+    .addOption(
+      new Option('--fail-on <severity>', 'exit with 1 from here on (default: error)').choices([
+        'error',
+        'warning',
+        'info',
+      ]),
+    )
+    .option('--config <file>', 'what is accepted, and why (default: podrain.yaml or .podrain.yaml, if there is one)')
+    .addOption(behindOption('what sends to the pods, if the files do not show it'))
+    .option('--longest-request <duration>', 'what has to fit into the grace period besides', duration)
+    .option('--against <url>', 'compare with the app that runs, by its /drainz: http://localhost:8080/drainz')
+    .option('--token <token>', 'that the app wants for /drainz; also PODRAIN_TOKEN')
+    .option('--resource <kind/name>', 'with --against: which one it is')
+    .option('--rules', 'list all rules')
+    .option('--no-color', 'no colours; also NO_COLOR=1')
+    .addHelpText('after', `\n${lintExamples}\n\n${lintExitCodes}`)
+    .action(async (paths: readonly string[], flags: LintFlags) => {
+      // Nothing else needs the schemas.
+      const { runLint } = await import('./lint.js')
+      onDone(await runLint(paths, flags, version))
+    })
+
+  program
+    .command('manifest')
+    .summary('write a Deployment, a Service and a PodDisruptionBudget that lose nothing')
+    .description(
+      'Prints a Deployment, a Service and a PodDisruptionBudget for an app with podrain, a kustomize patch or Helm values, with the arithmetic in comments. `podrain lint` finds nothing in it.',
+    )
+    .requiredOption('--name <name>', 'of the Deployment and its container')
+    .option('--image <image>', 'that it runs', 'app:1.0.0')
+    .option('--port <n>', 'that the app listens on (default: 8080)', count)
+    .addOption(behindOption('what sends to the pods (default: kube-proxy)'))
+    .option('--longest-request <duration>', 'how long the longest request takes (default: 10s)', duration)
+    .addOption(
+      new Option('--hook <kind>', 'how the kubelet tells the app (default: http; behind aws-nlb control-port)').choices(
+        ['http', 'exec', 'control-port'],
+      ),
+    )
+    .option('--control-port <n>', 'for --hook control-port (default: 9090)', count)
+    .option('--replicas <n>', 'pods (default: 3)', count)
+    .addOption(
+      new Option('--kind <kind>', 'what to write (default: kubernetes)').choices(['kubernetes', 'kustomize', 'helm']),
+    )
+    .addHelpText('after', `\n${manifestExamples}`)
+    .action(async (flags: ManifestFlags) => {
+      const { runManifest } = await import('./manifest.js')
+      onDone(runManifest(flags))
+    })
   return program
+}
+
+/** The same choice wherever somebody has to say it. */
+function behindOption(help: string): Option {
+  return new Option('--behind <preset>', help).choices(Object.keys(lagBehind))
 }

@@ -1,0 +1,65 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { Behind, DrainOptions } from '@podrain/core'
+
+interface Preset {
+  readonly settle: number
+  readonly idle?: number
+}
+
+interface Times {
+  readonly closing: number
+  readonly reserve: number
+}
+
+// The numbers are core's and stay there: what an app does, and what its manifest is told, must not differ.
+const load = createRequire(__filename)
+const core = <T>(file: string): T => load(join(dirname(load.resolve('@podrain/core')), file)) as T
+
+/** What stands in front of a pod: how long it needs to learn that the pod goes, in milliseconds. */
+export const presets: Readonly<Record<Behind, Preset>> = core<{ presets: Record<Behind, Preset> }>('presets.js').presets
+
+const { resolveOptions } = core<{ resolveOptions(options: DrainOptions): Times }>('options.js')
+
+/** What a podrain app keeps of its grace period for closing, and never uses; in milliseconds, by core's defaults. */
+export function keptBack(graceSeconds: number): Times {
+  // Nothing fits into less than 2 s, and core says so by throwing.
+  const terminationGracePeriodSeconds = Math.max(2, graceSeconds)
+  const { closing, reserve } = resolveOptions({ terminationGracePeriodSeconds, settle: { min: 0, quiet: 0 } })
+  return { closing, reserve }
+}
+
+/** `settle + longest request + closing + reserve`, in milliseconds and as it is written. */
+export interface Budget {
+  readonly settle: number
+  readonly request: number
+  readonly closing: number
+  readonly reserve: number
+  readonly total: number
+  readonly sum: string
+}
+
+/** The budget of a pod, if its grace period is so long. */
+export function budgetOf(graceSeconds: number, settle: number, request = 0): Budget {
+  const { closing, reserve } = keptBack(graceSeconds)
+  const total = settle + request + closing + reserve
+  const parts = [
+    `settle ${seconds(settle)}`,
+    ...(request > 0 ? [`longest request ${seconds(request)}`] : []),
+    `closing ${seconds(closing)}`,
+    `reserve ${seconds(reserve)}`,
+  ]
+  return { settle, request, closing, reserve, total, sum: `${parts.join(' + ')} = ${seconds(total)}` }
+}
+
+/** The shortest grace period, in whole seconds, into which it fits. */
+export function graceFor(settle: number, request = 0): number {
+  let grace = Math.max(2, Math.ceil((settle + request) / 1000))
+  while (budgetOf(grace, settle, request).total > grace * 1000) grace++
+  return grace
+}
+
+/** `1.5 s` */
+export function seconds(ms: number): string {
+  return `${Number((ms / 1000).toFixed(3))} s`
+}

@@ -1,0 +1,73 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import type { Source } from './source.js'
+
+/** A file that was not looked at, and why. */
+export interface Skipped {
+  readonly file: string
+  readonly why: string
+}
+
+const ending = /\.(ya?ml|json)$/i
+
+/** Of no manifest, and often large. */
+const foreign = new Set(['node_modules', '.git', '.terraform'])
+
+/**
+ * Reads files and directories, these with all that is in them; `-` is what comes from standard input. The sources of a Helm
+ * chart are no YAML: they are passed over, and told of.
+ * @throws the error of the file system if one that was named cannot be read
+ */
+export function readSources(paths: readonly string[]): { sources: Source[]; skipped: Skipped[] } {
+  const sources: Source[] = []
+  const skipped: Skipped[] = []
+  const seen = new Set<string>()
+  const read = (file: string) => {
+    if (seen.has(file)) return
+    seen.add(file)
+    const text = readFileSync(file === '-' ? 0 : file, 'utf8')
+    if (isTemplate(file, text)) {
+      skipped.push({ file, why: 'a Helm template; lint what comes of it: helm template … | podrain lint -' })
+    } else {
+      sources.push({ file: file === '-' ? '<stdin>' : file, text })
+    }
+  }
+  const walk = (directory: string) => {
+    const entries = readdirSync(directory, { withFileTypes: true }).sort((one, other) =>
+      one.name < other.name ? -1 : 1,
+    )
+    for (const entry of entries) {
+      const path = join(directory, entry.name)
+      if (entry.isDirectory()) {
+        if (!foreign.has(entry.name)) walk(path)
+      } else if (ending.test(entry.name) && !isOurs(entry.name) && isFile(path)) read(path)
+    }
+  }
+  for (const path of paths) {
+    if (path !== '-' && statSync(path).isDirectory()) walk(path)
+    else read(path)
+  }
+  return { sources, skipped }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
+/** Lockfiles and the like are JSON and YAML, too, and megabytes of it. */
+function isOurs(name: string): boolean {
+  return /^(package(-lock)?\.json|pnpm-lock\.yaml|tsconfig.*\.json|\.?podrain\.ya?ml)$/.test(name)
+}
+
+/** A template of Helm: by the chart it is in, or because it has `{{` where YAML has a value, and is none for it. */
+export function isTemplate(file: string, text: string): boolean {
+  if (!text.includes('{{')) return false
+  if (/^[ \t]*(- )?\{\{/m.test(text)) return true
+  let directory = dirname(file)
+  for (let up = 0; up < 4; up++, directory = dirname(directory)) {
+    if (/(^|[\\/])templates$/.test(directory) && existsSync(join(dirname(directory), 'Chart.yaml'))) return true
+  }
+  const documents = parseAllDocuments(text, { logLevel: 'silent' })
+  return Array.isArray(documents) && documents.some(({ errors }) => errors.length > 0)
+}

@@ -1,0 +1,52 @@
+import { codeFrameColumns } from '@babel/code-frame'
+import pc from 'picocolors'
+import type { Finding, Severity } from './finding.js'
+import type { LintResult } from './lint.js'
+import type { Source } from './source.js'
+
+export interface HumanOptions {
+  readonly colour: boolean
+}
+
+/** For people: each finding with its line, then how many there are. */
+export function renderHuman(result: LintResult, sources: readonly Source[], { colour }: HumanOptions): string {
+  const { bold, dim, red, yellow, cyan, green } = pc.createColors(colour)
+  const paint: Record<Severity, (text: string) => string> = { error: red, warning: yellow, info: cyan }
+  const texts = new Map(sources.map(({ file, text }) => [file, text]))
+  const blocks = result.findings.map((finding) => {
+    const { file, line, column, severity, rule, message, fix, resource } = finding
+    const where = bold(`${file}:${line}:${column}`)
+    const head = `${where} ${paint[severity](severity)} ${message} ${dim(`[${rule}]`)}`
+    const of = resource === undefined ? '' : dim(`  ${resource}\n`)
+    const advice =
+      fix === undefined ? '' : `\n  ${green('→')} ${fix}${finding.edits === undefined ? '' : dim(' (--fix)')}`
+    return `${head}\n${of}${frame(texts.get(file) ?? '', finding)}${advice}\n`
+  })
+  return [...blocks, summary(result, paint, green)].join('\n')
+}
+
+function frame(text: string, { line, column, endLine, endColumn }: Finding): string {
+  const end = endLine === line ? { end: { line, column: Math.max(endColumn, column + 1) } } : {}
+  const around = codeFrameColumns(text, { start: { line, column }, ...end }, { linesAbove: 1, linesBelow: 1 })
+  return around.replace(/^/gm, '  ')
+}
+
+function summary(
+  { findings, ignored, documents, pods }: LintResult,
+  paint: Record<Severity, (text: string) => string>,
+  green: (text: string) => string,
+): string {
+  const docs = plural(documents, 'document')
+  const silenced = ignored.length === 0 ? '' : `; ${ignored.length} ignored`
+  if (findings.length === 0 && pods === 0) return `There is no pod in ${docs}: nothing to look at.`
+  if (findings.length === 0) return green(`Nothing found in ${docs}${silenced}.`)
+  const counts = (['error', 'warning', 'info'] as const).flatMap((severity) => {
+    const count = findings.filter((each) => each.severity === severity).length
+    return count === 0 ? [] : [paint[severity](severity === 'info' ? `${count} info` : plural(count, severity))]
+  })
+  return `${counts.join(', ')} in ${docs}${silenced}.`
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${count === 1 ? word : `${word}s`}`
+}

@@ -1,0 +1,21 @@
+export { AgainstError, type AgainstOptions, lintAgainst } from './against.js'
+export { presets } from './budget.js'
+export { type Config, ConfigError, parseConfig } from './config.js'
+export { readSources, type Skipped } from './files.js'
+export { type Edit, type Finding, type Severity, severities } from './finding.js'
+export { renderGithub, renderJson, renderSarif } from './formats.js'
+export { type HumanOptions, renderHuman } from './human.js'
+export type { Ignore } from './ignores.js'
+export { type Fixed, fix, isAtLeast, type LintOptions, type LintResult, lint } from './lint.js'
+export {
+  type HookKind,
+  hookKinds,
+  type ManifestKind,
+  type ManifestOptions,
+  manifestKinds,
+  writeManifest,
+} from './manifest.js'
+export type { Details, Report, Rule } from './rule.js'
+export { type RuleGroup, ruleGroups, ruleIds, rules } from './rules/index.js'
+export type { Source, SyntaxProblem } from './source.js'
+export type { Balancer, Facts } from './world.js'

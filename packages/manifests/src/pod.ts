@@ -1,0 +1,193 @@
+import { presets } from './budget.js'
+import { Hook } from './hook.js'
+import type { Place } from './place.js'
+import { type Resource, textOf } from './resource.js'
+
+/** Where the pod stands in each kind of object that makes pods. */
+const templates: Readonly<Record<string, readonly string[]>> = {
+  Pod: [],
+  Deployment: ['spec', 'template'],
+  StatefulSet: ['spec', 'template'],
+  DaemonSet: ['spec', 'template'],
+  ReplicaSet: ['spec', 'template'],
+  ReplicationController: ['spec', 'template'],
+  Job: ['spec', 'template'],
+  CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
+  Rollout: ['spec', 'template'],
+  CloneSet: ['spec', 'template'],
+}
+
+/** Of which API group each is; other groups have kinds of the same names. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+  Rollout: ['argoproj.io'],
+  CloneSet: ['apps.kruise.io'],
+  StatefulSet: ['apps', 'apps.kruise.io'],
+  DaemonSet: ['apps', 'apps.kruise.io', 'extensions'],
+  Deployment: ['apps', 'extensions'],
+  ReplicaSet: ['apps', 'extensions'],
+  Job: ['batch'],
+  CronJob: ['batch'],
+}
+
+/** The way to the pod of such an object; undefined if it makes none. */
+export function templateOf(resource: Resource): readonly string[] | undefined {
+  const way = templates[resource.kind]
+  const known = groups[resource.kind]
+  if (way === undefined) return undefined
+  // A fragment may leave the version out.
+  if (resource.apiVersion === '') return way
+  return (known ?? ['']).includes(resource.group) ? way : undefined
+}
+
+/** A container of a pod. */
+export class Container {
+  readonly pod: Pod
+  readonly place: Place
+  /** Whether it stands among the initContainers. */
+  readonly init: boolean
+
+  constructor(pod: Pod, place: Place, init: boolean) {
+    this.pod = pod
+    this.place = place
+    this.init = init
+  }
+
+  get name(): string {
+    return this.place.get('name').text ?? '?'
+  }
+
+  get image(): string | undefined {
+    return this.place.get('image').text
+  }
+
+  /** A native sidecar: started before the others, ended after them. */
+  get isSidecar(): boolean {
+    return this.init && this.place.get('restartPolicy').text === 'Always'
+  }
+
+  get hook(): Hook | undefined {
+    const place = this.place.get('lifecycle', 'preStop')
+    return place.exists && place.value !== null ? new Hook(place) : undefined
+  }
+
+  /** Whether podrain is in the app, as far as the manifest tells. */
+  get isPodrain(): boolean {
+    return this.hook?.isPodrain === true || this.pod.annotation('podrain/container') === this.name
+  }
+
+  get ports(): readonly Place[] {
+    return this.place.get('ports').items
+  }
+
+  /** `command` and `args`, if the command is there: without it only the image knows what is started. */
+  get command(): readonly string[] | undefined {
+    const command = this.place.get('command').texts
+    return command.length === 0 ? undefined : [...command, ...this.place.get('args').texts]
+  }
+
+  /** The number of a port that is given by number or by name; undefined if this container has none of that name. */
+  portNumber(port: Place): number | undefined {
+    if (port.number !== undefined) return port.number
+    if (port.text === undefined) return undefined
+    if (/^\d+$/.test(port.text)) return Number(port.text)
+    return this.ports.find((each) => each.get('name').text === port.text)?.get('containerPort').number
+  }
+
+  /** A variable of its environment. */
+  env(name: string): Place | undefined {
+    return this.place.get('env').items.find((item) => item.get('name').text === name)
+  }
+}
+
+/** A pod, or what pods are made from. */
+export class Pod {
+  readonly resource: Resource
+  readonly template: Place
+  readonly spec: Place
+  readonly containers: readonly Container[]
+  readonly initContainers: readonly Container[]
+
+  constructor(resource: Resource, way: readonly string[]) {
+    this.resource = resource
+    this.template = resource.get(...way)
+    this.spec = this.template.get('spec')
+    this.containers = this.spec.get('containers').items.map((place) => new Container(this, place, false))
+    this.initContainers = this.spec.get('initContainers').items.map((place) => new Container(this, place, true))
+  }
+
+  get kind(): string {
+    return this.resource.kind
+  }
+
+  /** Containers that run as long as the pod does: with the native sidecars. */
+  get running(): readonly Container[] {
+    return [...this.containers, ...this.initContainers.filter(({ isSidecar }) => isSidecar)]
+  }
+
+  get gracePlace(): Place {
+    return this.spec.get('terminationGracePeriodSeconds')
+  }
+
+  /** `terminationGracePeriodSeconds`, or what Kubernetes takes if there is none. */
+  get grace(): number {
+    return this.gracePlace.number ?? 30
+  }
+
+  /** As messages say it. */
+  get graceText(): string {
+    return this.gracePlace.number === undefined
+      ? 'the grace period is 30 s (the default)'
+      : `\`terminationGracePeriodSeconds\` is ${this.grace}`
+  }
+
+  /** The annotation of the pod, else of the object that makes it. */
+  annotation(name: string): string | undefined {
+    return textOf(this.template.get('metadata', 'annotations', name)) ?? this.resource.annotation(name)
+  }
+
+  label(name: string): string | undefined {
+    return textOf(this.template.get('metadata', 'labels', name))
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.template.get('metadata', 'labels').entries.flatMap(([name, place]) => {
+        const text = textOf(this.template.get('metadata', 'labels', name)) ?? textOf(place)
+        return text === undefined ? [] : [[name, text]]
+      }),
+    )
+  }
+
+  get isJob(): boolean {
+    return this.kind === 'Job' || this.kind === 'CronJob'
+  }
+
+  get isPodrain(): boolean {
+    return this.containers.some(({ isPodrain }) => isPodrain)
+  }
+
+  get hostNetwork(): boolean {
+    return this.spec.get('hostNetwork').value === true
+  }
+
+  /** Whether it is all there, and not a patch of something that is not: every container says what it runs. */
+  get isWhole(): boolean {
+    return this.containers.length > 0 && this.containers.every(({ image }) => image !== undefined)
+  }
+
+  /** `replicas`, where the kind has them; what Kubernetes takes if it is not said. */
+  get replicas(): number | undefined {
+    if (this.isJob || this.kind === 'Pod' || this.kind === 'DaemonSet') return undefined
+    return this.resource.get('spec', 'replicas').number ?? 1
+  }
+
+  /** The object's own strategy, by kind. */
+  get strategy(): Place {
+    return this.resource.get('spec', this.kind === 'Deployment' ? 'strategy' : 'updateStrategy')
+  }
+}
+
+/** A preset that an annotation or a flag names. */
+export function isBehind(text: string | undefined): text is keyof typeof presets {
+  return text !== undefined && Object.hasOwn(presets, text)
+}

@@ -1,0 +1,67 @@
+import { isMap } from 'yaml'
+import { Place } from './place.js'
+import type { Manifest } from './source.js'
+
+/** One object of Kubernetes, wherever it stands: a document, or an item of a `List`. */
+export class Resource {
+  readonly place: Place
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+
+  constructor(place: Place) {
+    this.place = place
+    this.apiVersion = place.get('apiVersion').text ?? ''
+    this.kind = place.get('kind').text ?? ''
+    this.name = place.get('metadata', 'name').text ?? ''
+  }
+
+  get file(): string {
+    return this.place.manifest.source.file
+  }
+
+  /** As people say it: `Deployment/web`. */
+  get label(): string {
+    return `${this.kind}/${this.name || '?'}`
+  }
+
+  get namespace(): string | undefined {
+    return this.place.get('metadata', 'namespace').text
+  }
+
+  get group(): string {
+    return this.apiVersion.includes('/') ? (this.apiVersion.split('/')[0] ?? '') : ''
+  }
+
+  /** The text of an annotation; whoever forgot the quotes of `"true"` means the same. */
+  annotation(name: string): string | undefined {
+    return textOf(this.place.get('metadata', 'annotations', name))
+  }
+
+  /** Where something is further in. */
+  get(...names: readonly (string | number)[]): Place {
+    return this.place.get(...names)
+  }
+}
+
+/** A label or annotation as text. */
+export function textOf(place: Place): string | undefined {
+  const { value } = place
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : undefined
+}
+
+/** All objects of a manifest, those in Lists, too. A document without `kind` (values, a kustomization) is none. */
+export function resourcesOf(manifest: Manifest): Resource[] {
+  return manifest.documents.flatMap((document) => flatten(new Place(manifest, document, document.contents)))
+}
+
+function flatten(place: Place, depth = 0): Resource[] {
+  const kind = place.get('kind').text
+  if (!isMap(place.node) || kind === undefined) return []
+  if (kind.endsWith('List') && place.get('items').exists && depth < 5) {
+    return place.get('items').items.flatMap((item) => flatten(item, depth + 1))
+  }
+  return [new Resource(place)]
+}

@@ -1,0 +1,156 @@
+import type { Place } from '../place.js'
+import type { Pod } from '../pod.js'
+import type { Resource } from '../resource.js'
+import { each, eachPod, type Rule } from '../rule.js'
+import type { World } from '../world.js'
+
+/** Percentages of a PodDisruptionBudget are rounded up, both of them. */
+function amountOf(place: Place, pods: number): number | undefined {
+  if (place.number !== undefined) return place.number
+  const [, percent] = /^(\d+)%$/.exec(place.text ?? '') ?? []
+  return percent === undefined ? undefined : Math.ceil((Number(percent) * pods) / 100)
+}
+
+/** The pods that a budget is for, and how many there are; undefined where an autoscaler or nobody says. */
+function podsOf(budget: Resource, world: World): { pods: readonly Pod[]; count: number | undefined } {
+  const pods = world.selected(budget, budget.get('spec', 'selector'))
+  const [only] = pods
+  const isKnown = pods.length === 1 && only !== undefined && world.autoscalersOf(only).length === 0
+  return { pods, count: isKnown && only.resource.get('spec', 'replicas').exists ? only.replicas : undefined }
+}
+
+function shown(place: Place): string {
+  return `\`${place.name}\` ${place.value}`
+}
+
+const blocks: Rule = {
+  id: 'pdb-blocks',
+  severity: 'warning',
+  title: 'A PodDisruptionBudget that permits nothing',
+  why: 'A node with such a pod can never be drained: `kubectl drain` and node upgrades wait until somebody deletes the pod by hand or by force, and then it goes without the budget. Percentages are rounded up.',
+  check: each(['PodDisruptionBudget'], (budget, report, world) => {
+    const most = budget.get('spec', 'maxUnavailable')
+    const least = budget.get('spec', 'minAvailable')
+    const { count } = podsOf(budget, world)
+    if (most.value === 0 || most.text === '0' || most.text === '0%') {
+      report(most, `No pod may ever be evicted: ${shown(most)}`, { fix: 'maxUnavailable: 1' })
+    } else if (least.text === '100%') {
+      report(least, 'No pod may ever be evicted: all of them have to be there', {
+        fix: 'maxUnavailable: 1, in place of minAvailable',
+      })
+    } else if (count !== undefined && least.exists) {
+      const needed = amountOf(least, count)
+      if (needed === undefined || needed < count || count === 0) return
+      const sum =
+        least.number === undefined ? `${least.text} of ${count}, rounded up, is ${needed}` : `${needed} of ${count}`
+      report(least, `No pod may ever be evicted: ${shown(least)} needs ${sum} ${count === 1 ? 'pod' : 'pods'}`, {
+        fix:
+          count === 1
+            ? 'replicas: 2; or maxUnavailable: 1, if one moment without the pod is accepted'
+            : 'maxUnavailable: 1, in place of minAvailable',
+      })
+    }
+  }),
+}
+
+const permitsAll: Rule = {
+  id: 'pdb-permits-all',
+  severity: 'warning',
+  title: 'A PodDisruptionBudget that permits everything',
+  why: 'All pods may be evicted at the same time, as if there were no budget. Percentages are rounded up: 50 % of 1 is 1.',
+  check: each(['PodDisruptionBudget'], (budget, report, world) => {
+    const most = budget.get('spec', 'maxUnavailable')
+    const least = budget.get('spec', 'minAvailable')
+    const { count } = podsOf(budget, world)
+    if (least.value === 0 || least.text === '0' || least.text === '0%') {
+      report(least, `All pods may be evicted at once: ${shown(least)}`, {
+        fix: 'maxUnavailable: 1, in place of minAvailable',
+      })
+    } else if (most.text === '100%') {
+      report(most, 'All pods may be evicted at once', { fix: 'maxUnavailable: 1' })
+    } else if (count !== undefined && count > 1) {
+      const missing = amountOf(most, count)
+      if (missing === undefined || missing < count) return
+      const sum =
+        most.number === undefined ? `${most.text} of ${count}, rounded up, is ${missing}` : `${missing} of ${count}`
+      report(most, `All pods may be evicted at once: ${sum}`, { fix: 'maxUnavailable: 1' })
+    }
+  }),
+}
+
+const bothLimits: Rule = {
+  id: 'pdb-both-limits',
+  severity: 'error',
+  title: 'A PodDisruptionBudget with both limits, or with none',
+  why: '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses both. With neither, `minAvailable` is 1.',
+  check: each(['PodDisruptionBudget'], (budget, report) => {
+    const [most, least] = [budget.get('spec', 'maxUnavailable'), budget.get('spec', 'minAvailable')]
+    if (most.exists && least.exists && most.value !== null && least.value !== null) {
+      report(least, '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses it', {
+        fix: 'Keep `maxUnavailable`',
+      })
+    }
+  }),
+}
+
+const matchesNothing: Rule = {
+  id: 'pdb-matches-nothing',
+  severity: 'warning',
+  title: 'A PodDisruptionBudget whose selector selects no pod',
+  why: 'A budget selects pods by their labels, those of the template, not of the Deployment. One that selects none protects none, and nothing says so.',
+  check: each(['PodDisruptionBudget'], (budget, report, world) => {
+    const selector = budget.get('spec', 'selector')
+    if (selector.get('matchExpressions').exists || selector.get('matchLabels').entries.length === 0) return
+    if (podsOf(budget, world).pods.length > 0) return
+    // Its pods may be in other files; one of the same name, or with half the labels, is meant.
+    const meant = world.pods.find(
+      (pod) =>
+        pod.resource.name === budget.name ||
+        selector
+          .get('matchLabels')
+          .entries.some(([name, place]) => /name$|^app$/.test(name) && pod.labels[name] === place.text),
+    )
+    if (meant === undefined) return
+    const labels = Object.entries(meant.labels)
+      .map(([name, value]) => `${name}: ${value}`)
+      .join(', ')
+    report(
+      selector.get('matchLabels'),
+      `It selects no pod in these files: those of ${meant.resource.label} have ${labels || 'no labels'}`,
+      {
+        fix: `matchLabels: { ${labels} }, or those that do not change from one deploy to the next`,
+      },
+    )
+  }),
+}
+
+const noBudget: Rule = {
+  id: 'no-pdb',
+  severity: 'info',
+  title: 'Several pods behind a Service without a PodDisruptionBudget',
+  why: 'A rolling update does without, but when nodes are drained, all pods may be evicted at the same time.',
+  check: eachPod((pod, report, world) => {
+    if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) return
+    if ((pod.replicas ?? 0) < 2 || world.servicesOf(pod).length === 0) return
+    const budgets = [...world.kind('PodDisruptionBudget'), ...world.kind('PodUnavailableBudget')]
+    if (
+      budgets.some(
+        (budget) =>
+          budget.get('spec', 'selector', 'matchExpressions').exists ||
+          world.selected(budget, budget.get('spec', 'selector')).includes(pod),
+      )
+    )
+      return
+    // One that is meant for it and misses it is told by another rule.
+    if (budgets.some(({ name }) => name === pod.resource.name)) return
+    report(
+      pod.resource.get('metadata', 'name'),
+      `${pod.replicas} pods, and no PodDisruptionBudget in these files: they may all be evicted at once`,
+      {
+        fix: 'A PodDisruptionBudget with maxUnavailable: 1',
+      },
+    )
+  }),
+}
+
+export const disruptionRules: readonly Rule[] = [blocks, permitsAll, bothLimits, matchesNothing, noBudget]

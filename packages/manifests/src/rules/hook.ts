@@ -1,0 +1,453 @@
+import { distance } from 'fastest-levenshtein'
+import { replaceText } from '../edits.js'
+import type { Place } from '../place.js'
+import type { Container, Pod } from '../pod.js'
+import { eachContainer, eachPod, type Rule } from '../rule.js'
+import { programOf, scriptOf, shells } from '../shell.js'
+import { isIstio, isLinkerd, type World } from '../world.js'
+
+const noHook: Rule = {
+  id: 'no-hook',
+  severity: 'warning',
+  title: 'A container behind a Service without a preStop hook',
+  why: 'SIGTERM comes while kube-proxy and load balancers still send: they learn later than the pod that it goes (kube-proxy up to 1.2 s, an AWS NLB two minutes). An app that closes on SIGTERM refuses what comes in between. podrain waits after SIGTERM as well, so with it the hook is not needed but still good: it also works when SIGTERM does not reach node.',
+  check: eachPod((pod, report, world) => {
+    if (!pod.isWhole || pod.isJob || pod.isPodrain || pod.hostNetwork) return
+    for (const container of servedBy(pod, world)) {
+      if (container.hook !== undefined) continue
+      const { behind, settle } = world.balancerOf(pod)
+      report(
+        container.place,
+        `Container \`${container.name}\` gets requests and has no preStop hook: what is sent in the ${settle / 1000} s or so until ${behind} knows that the pod goes is refused, unless the app waits after SIGTERM`,
+        {
+          fix: `With podrain in the app: \`lifecycle: { preStop: { httpGet: { path: /prestop, port: ${portOf(container)} } } }\`; with any other app: \`lifecycle: { preStop: { sleep: { seconds: ${Math.max(1, settle / 1000)} } } }\``,
+        },
+      )
+    }
+  }),
+}
+
+/** The containers that a Service in the files leads to. */
+export function servedBy(pod: Pod, world: World): readonly Container[] {
+  const targets = world
+    .servicesOf(pod)
+    .flatMap((service) => service.get('spec', 'ports').items)
+    .map((port) => (port.get('targetPort').exists ? port.get('targetPort') : port.get('port')))
+  if (targets.length === 0) return []
+  const served = pod.containers.filter((container) => targets.some((target) => declares(container, target)))
+  // A port need not be declared: in a pod of one container it is that one's.
+  return served.length === 0 && pod.containers.length === 1 ? pod.containers : served
+}
+
+/** Whether a container lists a port that is given by name or number. */
+export function declares(container: Container, target: Place): boolean {
+  return container.ports.some(
+    (port) =>
+      (target.text !== undefined && port.get('name').text === target.text) ||
+      (target.number !== undefined && port.get('containerPort').number === target.number),
+  )
+}
+
+function portOf(container: Container): string | number {
+  const [first] = container.ports
+  return first?.get('name').text ?? first?.get('containerPort').number ?? 8080
+}
+
+const oneHandler: Rule = {
+  id: 'hook-handler',
+  severity: 'error',
+  title: 'A hook with no handler, with two, or with one that Kubernetes has not',
+  why: 'A hook is one of `exec`, `httpGet` and `sleep`. The API server refuses two, and a hook with none; `tcpSocket` is there for compatibility only and never runs.',
+  check: eachContainer(({ hook }, report) => {
+    if (hook === undefined) return
+    const { place, handlers } = hook
+    if (handlers.length > 1) {
+      report(place, `A hook is one of ${handlers.join(' and ')}, not all of them: the API server refuses it`, {
+        fix: 'Keep one of them. Wait and call in one `exec`, or let the app wait (`httpGet`)',
+      })
+    } else if (handlers.length === 0 && place.entries.length === 0) {
+      report(place, 'The hook says nothing to do: the API server refuses it', {
+        fix: 'Give it `httpGet`, `exec` or `sleep`',
+      })
+    } else if (hook.handler === 'tcpSocket') {
+      report(place.get('tcpSocket'), '`tcpSocket` is not supported in hooks: it is accepted, and fails when it runs', {
+        fix: 'Use `httpGet`, `exec` or `sleep`',
+      })
+    }
+  }),
+}
+
+const hookAtStart: Rule = {
+  id: 'hook-at-start',
+  severity: 'error',
+  title: 'The hook of the end under postStart',
+  why: '`postStart` runs when the container starts. `/prestop` there makes a pod unready that has just begun, and nothing runs at its end.',
+  check: eachContainer(({ place }, report) => {
+    const start = place.get('lifecycle', 'postStart')
+    const path = start.get('httpGet', 'path').text ?? ''
+    const command = start.get('exec', 'command').texts.join(' ')
+    if (!/\/prestop\/?$/.test(path) && !/podrain-prestop/.test(command)) return
+    report(start, '`postStart` runs at the start: the pod would drain as soon as it is there, and not at its end', {
+      fix: 'Write `preStop`',
+    })
+  }),
+}
+
+const hookPort: Rule = {
+  id: 'hook-port',
+  severity: 'error',
+  title: 'A hook on a port that no container has',
+  why: 'The kubelet looks a named port up in the container that has the hook, and nowhere else. It finds none, or nobody listens: FailedPreStopHook, and SIGTERM at once.',
+  check: eachContainer((container, report) => {
+    const { hook, pod } = container
+    if (hook?.handler !== 'httpGet' || !hook.port.exists) return
+    const { text, number } = hook.port
+    if (text !== undefined && !/^\d+$/.test(text)) {
+      if (declares(container, hook.port)) return
+      const elsewhere = pod.running.find((each) => declares(each, hook.port))
+      const of =
+        elsewhere === undefined ? '' : `; container \`${elsewhere.name}\` has, but the name is only looked up here`
+      report(hook.port, `Container \`${container.name}\` has no port named \`${text}\`${of}: the hook fails`, {
+        fix: elsewhere === undefined ? 'Name one of its ports so' : 'Write the number of the port',
+      })
+      return
+    }
+    // What is not listed may be listened on all the same; but a list that has others is meant to be whole.
+    const wanted = number ?? Number(text)
+    const all = pod.running.flatMap(({ ports }) => ports.map((port) => port.get('containerPort').number))
+    if (container.ports.length === 0 || all.includes(wanted)) return
+    report(hook.port, `The hook is on port ${wanted}, but the containers list ${[...new Set(all)].join(', ')}`, {
+      severity: 'warning',
+      fix: 'Use the port that serves it, or list that one (a `controlPort`, for instance) under `ports`',
+    })
+  }),
+}
+
+/** The other endpoints of podrain, and what else answers at once. */
+const answersAtOnce = /^\/(readyz|livez|drainz|healthz?|health\/(ready|live)|ready|live|ping|status|metrics)$/
+
+const hookPath: Rule = {
+  id: 'hook-path',
+  severity: 'error',
+  title: "A hook whose path is nearly podrain's, or one that does not wait",
+  why: 'The kubelet ignores the status of the answer: a 404 is a hook that has succeeded, at once. A misspelt path is the same as no hook, and nobody is told.',
+  check: eachContainer((container, report) => {
+    const { hook } = container
+    const path = hook?.plainPath
+    if (hook?.handler !== 'httpGet' || path === undefined || hook.isPodrain) return
+    const place = hook.place.get('httpGet', 'path')
+    const last = path.split('/').at(-1) ?? ''
+    if (last !== '' && distance(last.toLowerCase().replace(/[-_]/g, ''), 'prestop') <= 2) {
+      const meant = `${path.slice(0, path.length - last.length)}prestop`
+      // Others have hooks of such names; one who has podrain has `/prestop` unless `endpoints` says otherwise.
+      report(
+        place,
+        `The path is \`${path}\`; podrain's is \`${meant}\`. If nobody answers it, the hook is over at once and nobody is told`,
+        {
+          severity: 'warning',
+          fix: `Write \`${meant}\`, unless the app has an endpoint of that name (option \`endpoints.prestop\`)`,
+        },
+      )
+    } else if (answersAtOnce.test(path)) {
+      report(
+        place,
+        `\`${path}\` answers at once, so the hook waits for nothing: SIGTERM follows while requests are still sent`,
+        {
+          fix: 'With podrain: `path: /prestop`',
+          ...(container.pod.isPodrain || /z$/.test(path) ? { edits: replaceText(place, '/prestop') } : {}),
+        },
+      )
+    }
+  }),
+}
+
+const hookHostNetwork: Rule = {
+  id: 'hook-host-network',
+  severity: 'error',
+  title: 'An httpGet hook in a pod on the host network',
+  why: 'The kubelet asks the container runtime for the pod’s address, and a pod on the host network has none of its own: “failed to find networking container”, FailedPreStopHook, SIGTERM at once (kubernetes#134285). `host: 127.0.0.1` helps, but Pod Security “baseline” forbids `host` since 1.34.',
+  check: eachContainer(({ hook, pod }, report) => {
+    if (!pod.hostNetwork || hook?.handler !== 'httpGet') return
+    if (hook.place.get('httpGet', 'host').text) return
+    report(
+      hook.place,
+      'The pod is on the host network, where the kubelet finds no address for the hook: it fails, and SIGTERM follows at once',
+      {
+        fix: 'With podrain: `controlSocket: true` and `exec: { command: ["node", "node_modules/@podrain/core/dist/podrain-prestop.js"] }`; else `sleep`. SIGTERM alone drains as well',
+      },
+    )
+  }),
+}
+
+const hookHost: Rule = {
+  id: 'hook-host',
+  severity: 'error',
+  title: 'A hook with a host',
+  why: 'The kubelet sends the request from the node: `localhost` is the node there, not the pod. Without `host` it is the pod’s address, which is what is meant. Pod Security “baseline” forbids `host` since Kubernetes 1.34.',
+  check: eachContainer(({ hook, pod }, report) => {
+    const place = hook?.place.get('httpGet', 'host')
+    const host = place?.text
+    if (place === undefined || host === undefined || host === '' || pod.hostNetwork) return
+    const isLocal = /^(localhost|127\..*|::1|\[::1\]|0\.0\.0\.0)$/.test(host)
+    report(
+      place,
+      isLocal
+        ? `\`${host}\` is the node, not the pod: the kubelet sends the hook`
+        : `The hook goes to \`${host}\`, and not to this pod`,
+      {
+        severity: isLocal ? 'error' : 'warning',
+        fix: 'Remove `host`: it is the pod’s address then',
+      },
+    )
+  }),
+}
+
+const hookToken: Rule = {
+  id: 'hook-token',
+  severity: 'error',
+  title: 'A hook without the token that the app wants',
+  why: 'With `PODRAIN_TOKEN` in its environment podrain refuses every `/prestop` without `Authorization: Bearer <token>`. The kubelet takes the 404 for success: the hook is over at once.',
+  check: eachContainer((container, report) => {
+    const token = container.env('PODRAIN_TOKEN')
+    const { hook } = container
+    if (token === undefined || hook?.handler !== 'httpGet' || !hook.isPodrain) return
+    const header = hook.place
+      .get('httpGet', 'httpHeaders')
+      .items.find((each) => each.get('name').text?.toLowerCase() === 'authorization')
+    const sent = header?.get('value').text
+    if (header === undefined) {
+      report(
+        hook.place,
+        'The app has `PODRAIN_TOKEN`, but the hook sends no `Authorization`: it is refused, and over at once',
+        {
+          fix: 'httpHeaders: [{ name: Authorization, value: Bearer <token> }]; the kubelet does not fill in variables or Secrets there',
+        },
+      )
+    } else if (sent !== undefined && /\$\(|\$\{/.test(sent)) {
+      report(header, `The kubelet sends \`${sent}\` as it stands: it fills in no variables there`, {
+        fix: 'Write the token itself, filled in by whatever renders the manifest',
+      })
+    } else if (
+      token.get('value').text !== undefined &&
+      sent !== undefined &&
+      sent !== `Bearer ${token.get('value').text}`
+    ) {
+      report(header, 'The hook sends another token than `PODRAIN_TOKEN`: it is refused, and over at once', {
+        fix: 'Write `Bearer `, and the value of `PODRAIN_TOKEN`',
+      })
+    }
+  }),
+}
+
+/** Images that are known to have neither a shell nor tools. */
+const bare = /(^|[/-])(distroless|scratch)([/:@-]|$)|^cgr\.dev\/chainguard\/(?!.*-dev)/
+
+const tools = new Set([...shells, 'sleep', 'curl', 'wget', 'kill', 'pkill', 'nc', 'test', 'cat', 'touch', 'echo'])
+
+const hookNeedsTool: Rule = {
+  id: 'hook-needs-tool',
+  severity: 'error',
+  title: 'An exec hook that needs a shell or a tool which the image has not',
+  why: '`exec` runs a program of the image. A distroless image has no `sh`, no `sleep` and no `curl`: FailedPreStopHook, and SIGTERM at once.',
+  check: eachContainer(({ hook, image, name }, report) => {
+    if (hook?.handler !== 'exec' || image === undefined || !bare.test(image)) return
+    // Their debug images have a busybox.
+    if (/[:-]debug/.test(image)) return
+    const tool = hook.programs.find((program) => tools.has(program))
+    if (tool === undefined) return
+    report(
+      hook.place.get('exec', 'command'),
+      `The hook needs \`${tool}\`, which the image of \`${name}\` (${image}) has not: it fails, and SIGTERM follows at once`,
+      {
+        fix: 'Use `sleep: { seconds: … }`, which the kubelet does itself (Kubernetes 1.30), or `httpGet`',
+      },
+    )
+  }),
+}
+
+const hookNoShell: Rule = {
+  id: 'hook-no-shell',
+  severity: 'error',
+  title: 'An exec hook that is written for a shell, without one',
+  why: '`command` is a program and its arguments, and no shell reads it: `["sleep 10"]` looks for a program of that name, and `["sleep", "5", "&&", …]` gives `&&` to sleep. FailedPreStopHook, and SIGTERM at once.',
+  check: eachContainer(({ hook }, report) => {
+    if (hook?.handler !== 'exec') return
+    const { command } = hook
+    const place = hook.place.get('exec', 'command')
+    const [program = '', ...rest] = command
+    if (command.length === 1 && /\s/.test(program.trim())) {
+      const words = program.trim().split(/\s+/)
+      report(place, `There is no program named \`${program}\`: the words of a command are items of their own`, {
+        fix: shellish(program) ? `["sh", "-c", ${JSON.stringify(program)}]` : JSON.stringify(words),
+      })
+    } else if (scriptOf(command) === undefined && rest.some((word) => /^(&&|\|\||\||;|&|>|>>|2>&1)$/.test(word))) {
+      report(
+        place,
+        `No shell reads this command, so \`${programOf(program)}\` gets \`${rest.find((word) => /^\W+$|^2>&1$/.test(word))}\` as an argument`,
+        {
+          fix: `["sh", "-c", ${JSON.stringify(command.join(' '))}]`,
+        },
+      )
+    }
+  }),
+}
+
+function shellish(text: string): boolean {
+  return /[;&|<>$`]/.test(text)
+}
+
+const hookSignals: Rule = {
+  id: 'hook-signals',
+  severity: 'warning',
+  title: 'A hook that sends the signal itself',
+  why: 'The hook is there for the time *before* the signal. One that ends the server by hand ends it while load balancers still send, and when it returns at once (`nginx -s quit`, `kill -QUIT 1`) the kubelet’s SIGTERM is right behind it and makes a fast shutdown of the graceful one.',
+  check: eachContainer(({ hook }, report) => {
+    if (hook?.handler !== 'exec') return
+    const script = scriptOf(hook.command) ?? hook.command.join(' ')
+    const found =
+      /(?:^|[;&|\s(/])((?:kill|pkill|killall)\s+(?!-0\b)[^;&|]*|nginx\s+-s\s+\w+|apache(?:2)?ctl\s+(?:-k\s+)?(?:graceful-)?stop|pm2\s+(?:stop|kill|delete)[^;&|]*|supervisorctl\s+(?:stop|shutdown)[^;&|]*)/.exec(
+        script,
+      )
+    if (found === null) return
+    const before = script.slice(0, found.index)
+    const after = script.slice(found.index + found[0].length)
+    const sleepsBefore = /\bsleep\b/.test(before)
+    const waitsAfter = /\b(sleep|while|until|wait)\b/.test(after)
+    if (sleepsBefore && waitsAfter) return
+    const said = (found[1] ?? '').trim()
+    const why = [
+      ...(sleepsBefore ? [] : ['load balancers still send when it runs']),
+      ...(waitsAfter ? [] : ['the kubelet’s own signal follows as soon as it returns']),
+    ].join(', and ')
+    report(hook.place.get('exec', 'command'), `The hook runs \`${said}\`: ${why}`, {
+      severity: sleepsBefore ? 'info' : 'warning',
+      fix: 'Let the hook only wait (`sleep`), and leave the signal to the kubelet; which one it is says `STOPSIGNAL` of the image (nginx: SIGQUIT)',
+    })
+  }),
+}
+
+const hookReadOnly: Rule = {
+  id: 'hook-read-only',
+  severity: 'error',
+  title: 'podrain-prestop on a read-only file system',
+  why: 'The hook without network reaches the app over a socket that the app makes, `/tmp/podrain.sock` unless told otherwise. With `readOnlyRootFilesystem` and no volume there it cannot, and the hook finds nobody.',
+  check: eachContainer((container, report) => {
+    const { hook, place } = container
+    if (hook?.runsPodrain !== true || place.get('securityContext', 'readOnlyRootFilesystem').value !== true) return
+    const socket =
+      hook.command.find((word) => word.startsWith('/') && /\.sock/.test(word)) ??
+      container.env('PODRAIN_SOCKET')?.get('value').text ??
+      '/tmp/podrain.sock'
+    const mounts = place.get('volumeMounts').items.map((mount) => mount.get('mountPath').text?.replace(/\/$/, '') ?? '')
+    if (mounts.some((mount) => socket.startsWith(`${mount}/`))) return
+    report(
+      hook.place,
+      `The socket of the hook, ${socket}, cannot be made: the file system is read-only, and no volume is mounted there`,
+      {
+        fix: `Mount an \`emptyDir\` at ${socket.slice(0, socket.lastIndexOf('/')) || '/tmp'}`,
+      },
+    )
+  }),
+}
+
+const initLifecycle: Rule = {
+  id: 'init-lifecycle',
+  severity: 'error',
+  title: 'A hook or probe in an init container that is no sidecar',
+  why: 'An init container has ended long before the pod does. The API server refuses `lifecycle` and probes there, unless `restartPolicy: Always` makes it a sidecar.',
+  check: eachPod((pod, report) => {
+    for (const container of pod.initContainers) {
+      if (container.isSidecar) continue
+      const key = ['lifecycle', 'readinessProbe', 'livenessProbe', 'startupProbe'].find(
+        (name) => container.place.get(name).exists,
+      )
+      if (key === undefined) continue
+      report(
+        container.place.get(key),
+        `\`${container.name}\` is an init container without \`restartPolicy: Always\`: it may not have \`${key}\``,
+        {
+          fix: 'Add `restartPolicy: Always` if it is a sidecar (Kubernetes 1.29), or move it to the container that serves',
+        },
+      )
+    }
+  }),
+}
+
+const stopSignal: Rule = {
+  id: 'stop-signal',
+  severity: 'error',
+  title: 'A stop signal that cannot be caught, or that is refused',
+  why: '`lifecycle.stopSignal` (Kubernetes 1.33) replaces SIGTERM. SIGKILL and SIGSTOP reach no program, so there is no drain; and without `spec.os.name` the API server refuses the field.',
+  check: eachContainer(({ place, pod }, report) => {
+    const signal = place.get('lifecycle', 'stopSignal')
+    if (signal.text === undefined) return
+    if (signal.text === 'SIGKILL' || signal.text === 'SIGSTOP') {
+      report(signal, `No program can catch ${signal.text}: the app would be cut off without a drain`, {
+        fix: 'Write SIGTERM, or remove it',
+      })
+    } else if (pod.isWhole && !pod.spec.get('os', 'name').exists) {
+      report(signal, '`stopSignal` needs `spec.os.name`: the API server refuses it without', {
+        fix: 'Add `os: { name: linux }` to the pod’s spec',
+      })
+    }
+  }),
+}
+
+const hookMesh: Rule = {
+  id: 'hook-mesh',
+  severity: 'error',
+  title: 'An httpGet hook that the mesh turns away',
+  why: 'The kubelet speaks plain HTTP and has no certificate. Linkerd lets probes through by itself, but no hooks: a policy that wants to know the caller answers 403, which the kubelet takes for success. Istio sends the hook through its agent unless rewriting is off; then STRICT mTLS refuses it.',
+  check: eachContainer((container, report, world) => {
+    const { hook, pod } = container
+    if (hook?.handler !== 'httpGet') return
+    const policy = pod.annotation('config.linkerd.io/default-inbound-policy')
+    if (isLinkerd(pod) && policy !== undefined && /^(deny|all-authenticated|cluster-authenticated)$/.test(policy)) {
+      const port = container.portNumber(hook.port)
+      const skipped =
+        pod
+          .annotation('config.linkerd.io/skip-inbound-ports')
+          ?.split(',')
+          .map((each) => each.trim()) ?? []
+      if (port !== undefined && !skipped.includes(String(port))) {
+        report(
+          hook.place,
+          `Linkerd’s policy \`${policy}\` turns the kubelet away, which takes that for success: the hook is over at once`,
+          {
+            fix: `A \`controlPort\` in \`config.linkerd.io/skip-inbound-ports\`, or the hook without network (\`podrain-prestop\`)`,
+          },
+        )
+      }
+    }
+    const rewrite = pod.annotation('sidecar.istio.io/rewriteAppHTTPProbers')
+    if (isIstio(pod) && rewrite === 'false') {
+      const strict = world.kind('PeerAuthentication').some((each) => each.get('spec', 'mtls', 'mode').text === 'STRICT')
+      report(
+        hook.place,
+        'Istio does not rewrite the hook here (`rewriteAppHTTPProbers` is false), so it meets the proxy in plain HTTP and is refused under STRICT mTLS',
+        {
+          severity: strict ? 'error' : 'warning',
+          fix: 'Leave `rewriteAppHTTPProbers` on, or use the hook without network (`podrain-prestop`)',
+        },
+      )
+    }
+  }),
+}
+
+export const hookRules: readonly Rule[] = [
+  noHook,
+  oneHandler,
+  hookAtStart,
+  hookPort,
+  hookPath,
+  hookHostNetwork,
+  hookHost,
+  hookToken,
+  hookNeedsTool,
+  hookNoShell,
+  hookSignals,
+  hookReadOnly,
+  initLifecycle,
+  stopSignal,
+  hookMesh,
+]

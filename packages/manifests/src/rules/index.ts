@@ -1,0 +1,34 @@
+import type { Rule } from '../rule.js'
+import { disruptionRules } from './disruption.js'
+import { hookRules } from './hook.js'
+import { meshRules } from './mesh.js'
+import { probeRules } from './probe.js'
+import { processRules } from './process.js'
+import { rolloutRules } from './rollout.js'
+import { schemaRules } from './schema.js'
+import { timeRules } from './time.js'
+import { trafficRules } from './traffic.js'
+
+/** Rules that are about the same. */
+export interface RuleGroup {
+  readonly title: string
+  readonly rules: readonly Rule[]
+}
+
+/** All rules, in the order in which they are told. */
+export const ruleGroups: readonly RuleGroup[] = [
+  { title: 'The file', rules: schemaRules },
+  { title: 'The hook', rules: hookRules },
+  { title: 'Times', rules: timeRules },
+  { title: 'Probes', rules: probeRules },
+  { title: 'The first process', rules: processRules },
+  { title: 'Rollouts and replicas', rules: rolloutRules },
+  { title: 'Evictions', rules: disruptionRules },
+  { title: 'What sends to the pod', rules: trafficRules },
+  { title: 'Sidecars and meshes', rules: meshRules },
+]
+
+export const rules: readonly Rule[] = ruleGroups.flatMap((group) => group.rules)
+
+/** The names of all rules. */
+export const ruleIds: readonly string[] = rules.map(({ id }) => id)

@@ -1,0 +1,178 @@
+import { seconds } from '../budget.js'
+import type { Pod } from '../pod.js'
+import { eachPod, type Rule } from '../rule.js'
+import { scriptOf } from '../shell.js'
+import { isIstio, isLinkerd, type World } from '../world.js'
+
+/** Helpers that a container of the app talks through, by image or name. */
+const helpers =
+  /(cloud-?sql-?proxy|alloydb-auth-proxy|pgbouncer|envoy|haproxy|twemproxy|oauth2-proxy|vault-agent|daprd|consul-dataplane|nginx-proxy|kube-rbac-proxy)/
+
+const sidecarFirst: Rule = {
+  id: 'sidecar-ends-first',
+  severity: 'warning',
+  title: 'A sidecar that ends while the app still works',
+  why: 'All containers of a pod are ended at the same time: one without a hook gets SIGTERM at once, while the app waits in its own. What the app reaches through it (the database, the mesh) is gone for the requests that are still open. A native sidecar (an init container with `restartPolicy: Always`) is ended after the app.',
+  check: eachPod((pod, report) => {
+    if (pod.isJob) return
+    const waiting = pod.containers.find(
+      (container) => container.hook !== undefined && !helpers.test(container.image ?? ''),
+    )
+    if (waiting === undefined) return
+    for (const container of pod.containers) {
+      if (container === waiting || container.hook !== undefined) continue
+      const helper = helpers.exec(container.image ?? '') ?? helpers.exec(container.name)
+      if (helper === null) continue
+      // It waits by itself when it is told to.
+      const words = [...container.place.get('command').texts, ...container.place.get('args').texts].join(' ')
+      if (/--max-sigterm-delay|--term_timeout|-term_timeout|drain-time|--exit-zero-on-sigterm.*delay/.test(words))
+        continue
+      report(
+        container.place,
+        `\`${container.name}\` gets SIGTERM at once, while \`${waiting.name}\` is still in its hook and serves`,
+        {
+          fix: 'Make it a native sidecar: among the initContainers, with `restartPolicy: Always` (Kubernetes 1.29); or give it a hook as long as the app’s',
+        },
+      )
+    }
+  }),
+}
+
+const sidecarHook: Rule = {
+  id: 'sidecar-hook',
+  severity: 'warning',
+  title: 'A native sidecar whose hook ends it early',
+  why: 'SIGTERM of a native sidecar waits for the containers of the app, but its hook does not: all hooks run at the same time, when the pod begins to end. One that stops the sidecar stops it under the app.',
+  check: eachPod((pod, report) => {
+    for (const { isSidecar, hook, name } of pod.initContainers) {
+      if (!isSidecar || hook?.handler !== 'exec') continue
+      const script = scriptOf(hook.command) ?? hook.command.join(' ')
+      if (!/quitquitquit|\bkill\b|\bpkill\b|\bkillall\b|\/shutdown\b|-s\s+(quit|stop)/.test(script)) continue
+      report(
+        hook.place,
+        `The hook of \`${name}\` ends it when the pod begins to end; without one it is ended after the app`,
+        { fix: 'Remove the hook' },
+      )
+    }
+  }),
+}
+
+/** Settings of Istio’s proxy, from the annotation that holds YAML. */
+function proxyConfig(pod: Pod): string {
+  return pod.annotation('proxy.istio.io/config') ?? ''
+}
+
+/** Milliseconds that the pod serves after the first sign, as far as the files tell. */
+function serves(pod: Pod, world: World): number {
+  const hooks = pod.containers.map(({ hook }) => (hook?.seconds ?? 0) * 1000)
+  return Math.max(world.balancerOf(pod).settle + (world.facts.longestRequest ?? 0), ...hooks)
+}
+
+const istioFirst: Rule = {
+  id: 'istio-proxy-ends-first',
+  severity: 'warning',
+  title: 'An Istio proxy that ends before the app',
+  why: 'Istio’s proxy is told to end when the app is: it drains for `terminationDrainDuration` (5 s by default) and exits, with the requests that are open. `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` makes it wait for them; as a native sidecar it is ended after the app.',
+  check: eachPod((pod, report, world) => {
+    if (!isIstio(pod) || pod.isJob) return
+    const native =
+      pod.annotation('sidecar.istio.io/nativeSidecar') === 'true' ||
+      pod.initContainers.some(({ name, isSidecar }) => isSidecar && name === 'istio-proxy')
+    const config = proxyConfig(pod)
+    const [, text] = /terminationDrainDuration"?\s*:\s*"?(\d+)s/.exec(config) ?? []
+    const at = pod.template.get('metadata', 'annotations', 'proxy.istio.io/config')
+    const place = at.exists ? at : pod.template.get('metadata')
+    if (text !== undefined && Number(text) >= pod.grace) {
+      report(place, `The proxy drains for ${text} s, but ${pod.graceText}: it is killed in the middle`, {
+        fix: `terminationDrainDuration: ${Math.max(1, pod.grace - 5)}s, or a longer grace period`,
+      })
+      return
+    }
+    if (native || /EXIT_ON_ZERO_ACTIVE_CONNECTIONS"?\s*:\s*"?true/.test(config)) return
+    const needed = serves(pod, world)
+    if (Number(text ?? 5) * 1000 > needed) return
+    report(
+      place,
+      `The proxy exits ${text ?? '5'} s after SIGTERM${text === undefined ? ' (the default of `terminationDrainDuration`)' : ''}, but the app serves for ${seconds(needed)} and what is still open then`,
+      {
+        // Since 1.27 it is a native sidecar where the cluster can, unless the mesh says otherwise.
+        severity: text === undefined ? 'info' : 'warning',
+        fix: 'proxy.istio.io/config: \'{ "proxyMetadata": { "EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true" } }\', or sidecar.istio.io/nativeSidecar: "true"',
+      },
+    )
+  }),
+}
+
+const istioHold: Rule = {
+  id: 'istio-hold',
+  severity: 'info',
+  title: 'An app that may start before its Istio proxy',
+  why: 'Until the proxy is there the app reaches nothing: its first connections fail, and it may exit. `holdApplicationUntilProxyStarts` starts the proxy first.',
+  check: eachPod((pod, report) => {
+    if (!isIstio(pod)) return
+    const config = proxyConfig(pod)
+    const [, hold] = /holdApplicationUntilProxyStarts"?\s*:\s*"?(true|false)/.exec(config) ?? []
+    if (hold !== 'false') return
+    report(
+      pod.template.get('metadata', 'annotations', 'proxy.istio.io/config'),
+      '`holdApplicationUntilProxyStarts` is turned off: the app starts without a network',
+      {
+        fix: 'holdApplicationUntilProxyStarts: true',
+      },
+    )
+  }),
+}
+
+const linkerdFirst: Rule = {
+  id: 'linkerd-proxy-ends-first',
+  severity: 'warning',
+  title: 'A Linkerd proxy that ends before the app',
+  why: 'Linkerd’s proxy is signalled together with the app and takes no new connection from then on, neither in nor out, while the cluster still sends. It needs a wait of its own, or to be a native sidecar, which is ended after the app.',
+  check: eachPod((pod, report, world) => {
+    if (!isLinkerd(pod) || pod.isJob) return
+    const annotations = pod.template.get('metadata', 'annotations')
+    if (
+      [
+        'config.alpha.linkerd.io/proxy-enable-native-sidecar',
+        'config.beta.linkerd.io/proxy-enable-native-sidecar',
+        'config.linkerd.io/proxy-enable-native-sidecar',
+      ].some((name) => pod.annotation(name) === 'true')
+    )
+      return
+    if (pod.initContainers.some(({ name, isSidecar }) => isSidecar && name === 'linkerd-proxy')) return
+    const name = 'config.alpha.linkerd.io/proxy-wait-before-exit-seconds'
+    const text = pod.annotation(name)
+    const wait = text === undefined || !/^\d+$/.test(text) ? undefined : Number(text)
+    const needed = Math.ceil(serves(pod, world) / 1000)
+    const at = annotations.get(name)
+    const fix = `${name}: "${needed}", or config.alpha.linkerd.io/proxy-enable-native-sidecar: "true"`
+    if (wait !== undefined && wait >= pod.grace) {
+      report(at, `The proxy waits ${wait} s before it begins to end, but ${pod.graceText}`, {
+        fix: 'Less than the grace period',
+      })
+    } else if (wait === undefined || wait < needed) {
+      report(
+        at.exists ? at : annotations.exists ? annotations : pod.template.get('metadata'),
+        `The proxy takes no new connection ${wait === undefined ? 'as soon as the pod begins to end' : `after ${wait} s`}, but the app serves for ${needed} s`,
+        { fix },
+      )
+    }
+  }),
+}
+
+const linkerdAwait: Rule = {
+  id: 'linkerd-await',
+  severity: 'info',
+  title: 'An app that starts before its Linkerd proxy',
+  why: 'Until the proxy is there the app reaches nothing. `proxy-await` is on by default.',
+  check: eachPod((pod, report) => {
+    if (!isLinkerd(pod) || pod.annotation('config.linkerd.io/proxy-await') !== 'disabled') return
+    report(
+      pod.template.get('metadata', 'annotations', 'config.linkerd.io/proxy-await'),
+      '`proxy-await` is disabled: the app starts without a network',
+      { fix: 'Remove it' },
+    )
+  }),
+}
+
+export const meshRules: readonly Rule[] = [sidecarFirst, sidecarHook, istioFirst, istioHold, linkerdFirst, linkerdAwait]

@@ -1,0 +1,278 @@
+import { budgetOf, graceFor, keptBack, seconds } from '../budget.js'
+import { replaceText } from '../edits.js'
+import type { Container, Pod } from '../pod.js'
+import { eachContainer, eachPod, type Rule } from '../rule.js'
+import { servedBy } from './hook.js'
+
+const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
+
+/** Seconds between SIGTERM and SIGKILL that the kubelet gives after a hook that has used up everything. */
+const least = 2
+
+const hookOutlastsGrace: Rule = {
+  id: 'hook-outlasts-grace',
+  severity: 'error',
+  title: 'A hook that takes as long as the grace period',
+  why: 'The grace period begins with the hook, not with SIGTERM. When it is over, the kubelet gives SIGTERM, and SIGKILL 2 s later, whatever is still open. A `sleep` longer than the grace period is refused by the API server.',
+  check: eachContainer(({ hook, pod }, report) => {
+    const took = hook?.seconds
+    if (hook === undefined || took === undefined || pod.grace <= 0 || took < pod.grace) return
+    const { closing, reserve } = keptBack(pod.grace)
+    const needed = Math.ceil(took + (closing + reserve) / 1000)
+    report(
+      hook.place,
+      `The hook takes ${took} s, and ${pod.graceText}: ${pod.grace} − ${took} leaves nothing for the drain, only the ${least} s from SIGTERM to SIGKILL`,
+      { fix: `Raise \`terminationGracePeriodSeconds\` to ${needed} or more, or shorten the hook` },
+    )
+  }),
+}
+
+const hookLeavesLittle: Rule = {
+  id: 'hook-leaves-little',
+  severity: 'warning',
+  title: 'A hook after which too little of the grace period is left',
+  why: 'What is in flight when the hook ends, and closing pools and connections, has to fit into what is left. The default of podrain is 5 s for closing and 1 s in reserve, and the longest request on top if you say how long that is.',
+  check: eachContainer(({ hook, pod }, report, { facts }) => {
+    const took = hook?.seconds
+    if (hook === undefined || took === undefined || pod.isJob || took >= pod.grace) return
+    const { closing, reserve } = keptBack(pod.grace)
+    const request = facts.longestRequest ?? 0
+    const left = pod.grace - took
+    const needed = closing + reserve + request
+    if (left * 1000 >= needed) return
+    const { sum } = budgetOf(pod.grace, took * 1000, request)
+    report(
+      hook.place,
+      `${pod.grace} s of grace − ${took} s of hook leaves ${left} s, but ${sum.replace('settle', 'hook')}`,
+      { fix: `Raise \`terminationGracePeriodSeconds\` to ${graceFor(took * 1000, request)}` },
+    )
+  }),
+}
+
+const hookShorterThanSettle: Rule = {
+  id: 'hook-shorter-than-settle',
+  severity: 'warning',
+  title: 'A hook that ends before the load balancer knows',
+  why: 'A fixed sleep has to be as long as the load balancer needs to stop sending: 15 s for ingress-nginx, 30 s for an AWS ALB, 40 s for Google’s NEG, two minutes for an AWS NLB. What comes after it is refused.',
+  check: eachContainer((container, report, world) => {
+    const { hook, pod } = container
+    const took = hook?.seconds
+    if (hook === undefined || took === undefined || took >= pod.grace || pod.isPodrain) return
+    if (!servedBy(pod, world).includes(container)) return
+    const { behind, settle, because } = world.balancerOf(pod)
+    // A proxy in the same cluster learns as soon as kube-proxy does, or sooner; that one is told by its measured 1.2 s.
+    const needed = because === undefined || behind === 'envoy' ? 2 : settle / 1000
+    if (took >= needed) return
+    const grace = graceFor(needed * 1000)
+    report(
+      hook.place,
+      because === undefined || behind === 'envoy'
+        ? `The hook takes ${took} s, but kube-proxy may send for 1.2 s after the pod has been told`
+        : `The hook takes ${took} s, but ${behind} needs ${needed} s to stop sending: ${because}`,
+      {
+        fix: `Make it ${needed} s, with a grace period of ${grace} s or more; or let podrain wait as long as it has to`,
+      },
+    )
+  }),
+}
+
+const graceMissesSettle: Rule = {
+  id: 'grace-misses-settle',
+  severity: 'warning',
+  title: 'A grace period that is too short for what stands in front',
+  why: 'The pod has to serve until the load balancer has stopped sending, answer what is in flight, and close. With `behind` set to that load balancer, podrain refuses to start with such a grace period, and says the same sum.',
+  check: eachPod((pod, report, world) => {
+    if (pod.isJob || pod.kind === 'Pod' || pod.grace <= 0) return
+    const { behind, settle, because } = world.balancerOf(pod)
+    const request = world.facts.longestRequest ?? 0
+    if (because === undefined && !pod.isPodrain && request === 0) return
+    if (world.servicesOf(pod).length === 0 && because === undefined && !pod.isPodrain) return
+    if (hasSaidSo(pod)) return
+    const { sum, total } = budgetOf(pod.grace, settle, request)
+    if (total <= pod.grace * 1000) return
+    const grace = graceFor(settle, request)
+    report(
+      pod.gracePlace.exists ? pod.gracePlace : pod.spec,
+      `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${behind} is in front: ${because}`}`,
+      {
+        fix: `terminationGracePeriodSeconds: ${grace}${pod.isPodrain ? `, the same in \`${graceVariable}\`, and \`behind: '${behind}'\` in the app` : ''}`,
+      },
+    )
+  }),
+}
+
+/** Whether another rule tells already that the hook and the grace period do not fit. */
+function hasSaidSo(pod: Pod): boolean {
+  return pod.running.some(({ hook }) => hook?.seconds !== undefined && hook.seconds >= pod.grace)
+}
+
+const graceZero: Rule = {
+  id: 'grace-zero',
+  severity: 'error',
+  title: 'A grace period of nothing',
+  why: '`terminationGracePeriodSeconds: 0` is SIGKILL at once: no hook, no SIGTERM, and the pod’s name may be taken while it still runs. With 1 s there is no time for anything either.',
+  check: eachPod((pod, report) => {
+    const { number } = pod.gracePlace
+    if (number === undefined || number >= least) return
+    report(
+      pod.gracePlace,
+      number === 0
+        ? 'The pod is killed at once: no hook runs and no SIGTERM is heeded'
+        : `${number} s is no time for a drain: podrain keeps 1 s in reserve`,
+      {
+        severity: number <= 0 ? 'error' : 'warning',
+        fix: `Remove it (30 s), or take ${graceFor(5000)} or more`,
+      },
+    )
+  }),
+}
+
+const graceVariableDiffers: Rule = {
+  id: 'grace-variable',
+  severity: 'error',
+  title: `\`${graceVariable}\` is not what the pod's spec says`,
+  why: 'A pod cannot read its own grace period, so podrain is told by this variable. If it is told too much, SIGKILL comes in the middle of the drain; if too little, requests are cut that had time.',
+  check: eachContainer((container, report) => {
+    const { pod } = container
+    const place = container.env(graceVariable)?.get('value')
+    const text = place?.text
+    if (place === undefined || text === undefined || !/^\d+(\.\d+)?$/.test(text)) return
+    const told = Number(text)
+    if (told === pod.grace || (!pod.isWhole && pod.gracePlace.number === undefined)) return
+    report(
+      place,
+      told > pod.grace
+        ? `The app believes it has ${told} s, but ${pod.graceText}: SIGKILL comes ${told - pod.grace} s before it is done`
+        : `The app believes it has ${told} s, but ${pod.graceText}: it cuts requests ${pod.grace - told} s early`,
+      {
+        severity: told > pod.grace ? 'error' : 'warning',
+        fix: `value: "${pod.grace}"`,
+        // Of two values that differ, the pod's is what happens.
+        edits: told > pod.grace ? replaceText(place, String(pod.grace)) : undefined,
+      },
+    )
+  }),
+}
+
+const graceUntold: Rule = {
+  id: 'grace-untold',
+  severity: 'warning',
+  title: 'A grace period that the app is not told of',
+  why: 'podrain takes 30 s if nobody says otherwise, by the option `terminationGracePeriodSeconds` or this variable. With less in the pod’s spec it is killed in the middle of the drain; with more it leaves early.',
+  check: eachContainer((container, report) => {
+    const { pod } = container
+    if (!container.isPodrain || pod.grace === 30 || pod.grace <= 0) return
+    if (container.env(graceVariable) !== undefined || container.place.get('envFrom').items.length > 0) return
+    report(pod.gracePlace, `The app takes 30 s unless its option \`terminationGracePeriodSeconds\` says ${pod.grace}`, {
+      severity: pod.grace < 30 ? 'warning' : 'info',
+      fix: `env: [{ name: ${graceVariable}, value: "${pod.grace}" }]`,
+    })
+  }),
+}
+
+const probeGrace: Rule = {
+  id: 'probe-grace',
+  severity: 'error',
+  title: 'A grace period of a probe that leaves no time',
+  why: 'When the liveness or startup probe fails, its own `terminationGracePeriodSeconds` takes the place of the pod’s: the hook and the drain have to fit into that. A readiness probe may not have one.',
+  check: eachContainer((container, report) => {
+    const { pod, hook, place } = container
+    const readiness = place.get('readinessProbe', 'terminationGracePeriodSeconds')
+    if (readiness.exists) {
+      report(readiness, 'A readiness probe kills nothing, so it may have no grace period: the API server refuses it', {
+        fix: 'Move it to the livenessProbe, or remove it',
+      })
+    }
+    for (const name of ['livenessProbe', 'startupProbe']) {
+      const grace = place.get(name, 'terminationGracePeriodSeconds')
+      if (grace.number === undefined || grace.number >= pod.grace) continue
+      const took = hook?.seconds ?? 0
+      const { closing, reserve } = keptBack(grace.number)
+      // A startup probe kills what has never served.
+      if (name === 'startupProbe' || took * 1000 + closing + reserve <= grace.number * 1000) continue
+      report(
+        grace,
+        `After a failed liveness probe there are ${grace.number} s: hook ${took} s + closing ${seconds(closing)} + reserve ${seconds(reserve)} = ${seconds(took * 1000 + closing + reserve)}`,
+        { severity: 'warning', fix: 'Raise it, or remove it: then it is the pod’s' },
+      )
+    }
+  }),
+}
+
+const readinessSlow: Rule = {
+  id: 'readiness-slow',
+  severity: 'warning',
+  title: 'A readiness probe that is slower than the drain',
+  why: 'When the liveness probe kills a container, or a node shuts down, nothing but the readiness probe takes the pod out of the endpoints, and a load balancer with checks of its own asks the same path. It is noticed after `periodSeconds × failureThreshold`; by default 10 s × 3.',
+  check: eachContainer((container, report, world) => {
+    const { pod } = container
+    const probe = container.place.get('readinessProbe')
+    if (!probe.exists || !container.isPodrain || !pod.isWhole) return
+    const { period, failures } = timingOf(container)
+    const { settle, behind } = world.balancerOf(pod)
+    const noticed = period * failures
+    if (behind === 'none' || noticed * 1000 <= settle) return
+    const room = Math.max(1, settle / 1000)
+    report(
+      probe,
+      `${period} s × ${failures} ${failures === 1 ? 'failure' : 'failures'} = ${noticed} s until the pod is out of the endpoints, but the drain waits ${seconds(settle)} (${behind})`,
+      { fix: `periodSeconds: 1, failureThreshold: 1 (or any two whose product is at most ${room})` },
+    )
+  }),
+}
+
+/** Period and failures of the readiness probe, with the defaults of Kubernetes. */
+function timingOf({ place }: Container): { period: number; failures: number } {
+  const probe = place.get('readinessProbe')
+  return { period: probe.get('periodSeconds').number ?? 10, failures: probe.get('failureThreshold').number ?? 3 }
+}
+
+const progressDeadline: Rule = {
+  id: 'progress-deadline',
+  severity: 'error',
+  title: 'A rollout that is given up before a pod can be available',
+  why: 'A Deployment reports failure when no pod becomes available for `progressDeadlineSeconds`, and pipelines then roll back. It has to be longer than `minReadySeconds` (the API server refuses otherwise), and than the time a pod takes to become ready.',
+  check: eachPod((pod, report) => {
+    if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
+    const place = pod.resource.get('spec', 'progressDeadlineSeconds')
+    const deadline = place.number ?? 600
+    const settled = pod.resource.get('spec', 'minReadySeconds')
+    const ready = settled.number ?? 0
+    if (ready >= deadline) {
+      report(
+        place.exists ? place : settled,
+        `\`progressDeadlineSeconds\` is ${deadline}, and \`minReadySeconds\` ${ready}: no pod can be available in time`,
+        {
+          fix: `progressDeadlineSeconds: ${ready + 600}`,
+        },
+      )
+      return
+    }
+    const delays = pod.containers.map(
+      ({ place: container }) => container.get('readinessProbe', 'initialDelaySeconds').number ?? 0,
+    )
+    const delay = Math.max(0, ...delays)
+    if (delay + ready < deadline) return
+    report(
+      place.exists ? place : settled,
+      `A pod is available after ${delay} s (\`initialDelaySeconds\`) + ${ready} s (\`minReadySeconds\`) at the earliest, and given up after ${deadline} s`,
+      {
+        severity: 'warning',
+        fix: `progressDeadlineSeconds: ${delay + ready + 600}`,
+      },
+    )
+  }),
+}
+
+export const timeRules: readonly Rule[] = [
+  hookOutlastsGrace,
+  hookLeavesLittle,
+  hookShorterThanSettle,
+  graceMissesSettle,
+  graceZero,
+  graceVariableDiffers,
+  graceUntold,
+  probeGrace,
+  readinessSlow,
+  progressDeadline,
+]

@@ -1,0 +1,114 @@
+import { createRequire } from 'node:module'
+import type { Resource } from './resource.js'
+
+const requireHere = createRequire(__filename)
+
+/** What a validator of kubernetes-models complains about; it is ajv's. */
+export interface Complaint {
+  /** `/spec/replicas` */
+  readonly instancePath: string
+  readonly keyword: string
+  readonly params: Readonly<Record<string, unknown>>
+}
+
+/** What the schema has to say to an object. */
+export interface Examination {
+  readonly complaints: readonly Complaint[]
+  /** For each object in it, by its pointer: the keys that the schema knows. Maps, whose keys are free, are not here. */
+  readonly known: ReadonlyMap<string, ReadonlySet<string>>
+}
+
+type Validate = (value: unknown) => void
+
+const validators = new Map<string, Validate | undefined>()
+
+/** The packages that carry schemas, by what their paths begin with. Kruise publishes none. */
+function moduleOf({ apiVersion, kind }: Resource): string | undefined {
+  if (!/^[a-z0-9.-]+(\/[a-z0-9]+)?$/.test(apiVersion) || !/^[A-Za-z]+$/.test(kind)) return undefined
+  if (apiVersion.startsWith('argoproj.io/')) return `@kubernetes-models/argo-rollouts/${apiVersion}/${kind}`
+  return `kubernetes-models/${apiVersion}/${kind}`
+}
+
+/** The schema of such an object; undefined if no package carries it. Loaded when it is first wanted: there are hundreds. */
+export function schemaOf(resource: Resource): Validate | undefined {
+  const file = moduleOf(resource)
+  return file === undefined ? undefined : load(file, resource.kind)
+}
+
+/** The schema of what pods are made from, for kinds that have none of their own. */
+export function podTemplateSchema(): Validate | undefined {
+  return load('kubernetes-models/v1/PodTemplateSpec', 'PodTemplateSpec')
+}
+
+function load(file: string, kind: string): Validate | undefined {
+  if (!validators.has(file)) validators.set(file, tryToLoad(file, kind))
+  return validators.get(file)
+}
+
+function tryToLoad(file: string, kind: string): Validate | undefined {
+  let model: { prototype: { validate(): void } } | undefined
+  try {
+    model = (requireHere(file) as Record<string, typeof model>)[kind]
+  } catch (error) {
+    // The kind is not in the package, or the optional package is not installed.
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'MODULE_NOT_FOUND' || code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined
+    throw error
+  }
+  const validate = model?.prototype.validate
+  return validate === undefined ? undefined : (value) => validate.call(value)
+}
+
+/**
+ * Asks the schema. The published validators are compiled: they know their keys, but cannot be asked for them, and pass over
+ * keys that they do not know. So they are shown an object that notes what they look at: they look at each key they know.
+ */
+export function examine(validate: Validate, value: unknown): Examination {
+  const known = new Map<string, Set<string>>()
+  const free = new Set<string>()
+  try {
+    validate(noting(value, '', known, free))
+  } catch (error) {
+    const { errors } = error as { errors?: readonly Complaint[] }
+    if (!Array.isArray(errors)) throw error
+    for (const pointer of free) known.delete(pointer)
+    return { complaints: errors as readonly Complaint[], known }
+  }
+  for (const pointer of free) known.delete(pointer)
+  return { complaints: [], known }
+}
+
+function noting(value: unknown, pointer: string, known: Map<string, Set<string>>, free: Set<string>): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const isList = Array.isArray(value)
+  return new Proxy(value, {
+    get(target, key, receiver) {
+      const found: unknown = Reflect.get(target, key, receiver)
+      if (typeof key === 'symbol' || (isList && !/^\d+$/.test(key))) return found
+      if (!isList) {
+        const keys = known.get(pointer)
+        if (keys === undefined) known.set(pointer, new Set([key]))
+        else keys.add(key)
+        // Not what every object inherits: `constructor` is no key of a manifest.
+        if (!Object.hasOwn(target, key)) return undefined
+      }
+      return noting(found, `${pointer}/${escapePointer(key)}`, known, free)
+    },
+    ownKeys(target) {
+      if (!isList) free.add(pointer)
+      return Reflect.ownKeys(target)
+    },
+  })
+}
+
+export function escapePointer(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+/** The names in a pointer; those of list items are numbers. */
+export function namesIn(pointer: string): Array<string | number> {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((name) => (/^\d+$/.test(name) ? Number(name) : name.replaceAll('~1', '/').replaceAll('~0', '~')))
+}

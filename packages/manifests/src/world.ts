@@ -1,0 +1,227 @@
+import type { Behind } from '@podrain/core'
+import { presets } from './budget.js'
+import type { Place } from './place.js'
+import { isBehind, Pod, templateOf } from './pod.js'
+import { type Resource, textOf } from './resource.js'
+import type { Manifest } from './source.js'
+
+/** What the files cannot say, and who calls knows. */
+export interface Facts {
+  /** What sends to the pods; otherwise it is looked for in the files. */
+  readonly behind?: Behind
+  /** Milliseconds that the longest request takes. */
+  readonly longestRequest?: number
+}
+
+/** What sends to a pod, and what says so. */
+export interface Balancer {
+  readonly behind: Behind
+  /** Milliseconds it needs to learn that a pod goes. */
+  readonly settle: number
+  /** `Ingress/web (class alb)`; undefined if nothing says, and it is only the Service. */
+  readonly because?: string
+}
+
+/** All that is known: every object in the files, and how they hang together. */
+export class World {
+  readonly manifests: readonly Manifest[]
+  readonly resources: readonly Resource[]
+  readonly pods: readonly Pod[]
+  readonly facts: Facts
+  readonly #byKind = new Map<string, Resource[]>()
+  readonly #services = new Map<Pod, readonly Resource[]>()
+
+  constructor(manifests: readonly Manifest[], resources: readonly Resource[], facts: Facts = {}) {
+    this.manifests = manifests
+    this.resources = resources
+    this.facts = facts
+    this.pods = resources.flatMap((resource) => {
+      const way = templateOf(resource)
+      return way === undefined ? [] : [new Pod(resource, way)]
+    })
+    for (const resource of resources) {
+      const same = this.#byKind.get(resource.kind)
+      if (same === undefined) this.#byKind.set(resource.kind, [resource])
+      else same.push(resource)
+    }
+  }
+
+  kind(kind: string): readonly Resource[] {
+    return this.#byKind.get(kind) ?? []
+  }
+
+  /** The Services that send to a pod. */
+  servicesOf(pod: Pod): readonly Resource[] {
+    let services = this.#services.get(pod)
+    if (services === undefined) {
+      const { labels } = pod
+      services = this.kind('Service').filter(
+        (service) =>
+          service.apiVersion === 'v1' &&
+          sameNamespace(service, pod.resource) &&
+          selects(service.get('spec', 'selector'), labels),
+      )
+      this.#services.set(pod, services)
+    }
+    return services
+  }
+
+  /** The pods that a Service sends to. */
+  podsOf(service: Resource): readonly Pod[] {
+    return this.pods.filter((pod) => this.servicesOf(pod).includes(service))
+  }
+
+  /** The pods that a `LabelSelector` selects. */
+  selected(by: Resource, selector: Place): readonly Pod[] {
+    if (selector.get('matchExpressions').items.length > 0) return []
+    return this.pods.filter(
+      (pod) => sameNamespace(by, pod.resource) && selects(selector.get('matchLabels'), pod.labels),
+    )
+  }
+
+  /** The autoscalers of the object that makes the pod. */
+  autoscalersOf(pod: Pod): readonly Resource[] {
+    return [...this.kind('HorizontalPodAutoscaler'), ...this.kind('ScaledObject')].filter((scaler) => {
+      const target = scaler.get('spec', 'scaleTargetRef')
+      return (
+        sameNamespace(scaler, pod.resource) &&
+        target.get('name').text === pod.resource.name &&
+        (target.get('kind').text ?? 'Deployment') === pod.kind
+      )
+    })
+  }
+
+  /** The rules of Ingresses and routes that lead to a Service: where they say so, and for which paths. */
+  routesTo(service: Resource): readonly Route[] {
+    return [
+      ...this.kind('Ingress').flatMap((ingress) => routesOfIngress(ingress, service)),
+      ...this.kind('HTTPRoute').flatMap((route) => routesOfHttpRoute(route, service)),
+    ]
+  }
+
+  /** What sends to a pod: what the caller or an annotation says, else what the files show, the slowest to learn first. */
+  balancerOf(pod: Pod): Balancer {
+    const told = pod.annotation('podrain/behind') ?? this.facts.behind
+    if (isBehind(told)) return { behind: told, settle: presets[told].settle, because: `behind ${told}, as you say` }
+    const found = this.servicesOf(pod).flatMap((service) => [
+      ...balancersOfService(service),
+      ...this.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource)),
+    ])
+    if (isMeshed(pod)) found.push({ behind: 'envoy', because: 'a mesh' })
+    const [slowest] = found.sort((one, other) => presets[other.behind].settle - presets[one.behind].settle)
+    const { behind, because } = slowest ?? { behind: 'kube-proxy' as const, because: undefined }
+    return { behind, settle: presets[behind].settle, ...(because !== undefined && { because }) }
+  }
+}
+
+/** A way from outside to a Service. */
+export interface Route {
+  readonly resource: Resource
+  readonly place: Place
+  readonly path: string
+  readonly exact: boolean
+}
+
+function routesOfIngress(ingress: Resource, service: Resource): Route[] {
+  if (!sameNamespace(ingress, service)) return []
+  const named = (backend: Place) =>
+    (backend.get('service', 'name').text ?? backend.get('serviceName').text) === service.name
+  const routes = ingress
+    .get('spec', 'rules')
+    .items.flatMap((rule) => rule.get('http', 'paths').items)
+    .filter((each) => named(each.get('backend')))
+    .map((each) => ({
+      resource: ingress,
+      place: each,
+      path: each.get('path').text ?? '/',
+      exact: each.get('pathType').text === 'Exact',
+    }))
+  const fallback = ingress.get('spec', 'defaultBackend')
+  if (named(fallback)) routes.push({ resource: ingress, place: fallback, path: '/', exact: false })
+  return routes
+}
+
+function routesOfHttpRoute(route: Resource, service: Resource): Route[] {
+  return route.get('spec', 'rules').items.flatMap((rule) => {
+    const leads = rule
+      .get('backendRefs')
+      .items.some((ref) => ref.get('name').text === service.name && (ref.get('kind').text ?? 'Service') === 'Service')
+    if (!leads || !sameNamespace(route, service)) return []
+    const matches = rule.get('matches').items
+    if (matches.length === 0) return [{ resource: route, place: rule, path: '/', exact: false }]
+    return matches.map((match) => ({
+      resource: route,
+      place: match,
+      path: match.get('path', 'value').text ?? '/',
+      exact: match.get('path', 'type').text === 'Exact',
+    }))
+  })
+}
+
+type Found = { behind: Behind; because: string }
+
+function balancersOfService(service: Resource): Found[] {
+  const aws = 'service.beta.kubernetes.io/aws-load-balancer-type'
+  const type = service.annotation(aws)
+  const loadBalancerClass = service.get('spec', 'loadBalancerClass').text
+  const found: Found[] = []
+  if (type !== undefined && /^(nlb|nlb-ip|external)$/.test(type)) {
+    found.push({ behind: 'aws-nlb', because: `${service.label} (${aws}: ${type})` })
+  }
+  if (loadBalancerClass === 'service.k8s.aws/nlb') {
+    found.push({ behind: 'aws-nlb', because: `${service.label} (loadBalancerClass ${loadBalancerClass})` })
+  }
+  const neg = service.annotation('cloud.google.com/neg')
+  if (neg !== undefined && /"(ingress"\s*:\s*true|exposed_ports")/.test(neg)) {
+    found.push({ behind: 'gke-neg', because: `${service.label} (cloud.google.com/neg)` })
+  }
+  return found
+}
+
+/** The class of an Ingress, said in one way or the other. */
+export function classOf(ingress: Resource): string | undefined {
+  return ingress.get('spec', 'ingressClassName').text ?? ingress.annotation('kubernetes.io/ingress.class')
+}
+
+function balancersOfRoute(route: Resource): Found[] {
+  if (route.kind !== 'Ingress') return []
+  const name = classOf(route)
+  const because = `${route.label} (class ${name})`
+  if (name === 'alb') return [{ behind: 'aws-alb', because }]
+  if (name === undefined && annotated(route, 'alb.ingress.kubernetes.io/')) {
+    return [{ behind: 'aws-alb', because: `${route.label} (annotations of alb.ingress.kubernetes.io)` }]
+  }
+  if (name !== undefined && /^nginx(-|$)/.test(name)) return [{ behind: 'ingress-nginx', because }]
+  if (name !== undefined && /^(gce|gce-internal)$/.test(name)) return [{ behind: 'gke-neg', because }]
+  return []
+}
+
+/** Whether one of its annotations begins so. */
+export function annotated(resource: Resource, prefix: string): boolean {
+  return resource.get('metadata', 'annotations').entries.some(([name]) => name.startsWith(prefix))
+}
+
+/** Whether a mesh puts its proxy into the pod, as the manifest says. */
+export function isMeshed(pod: Pod): boolean {
+  return isIstio(pod) || isLinkerd(pod)
+}
+
+export function isIstio(pod: Pod): boolean {
+  const inject = pod.label('sidecar.istio.io/inject') ?? pod.annotation('sidecar.istio.io/inject')
+  return inject === 'true' || pod.running.some(({ name }) => name === 'istio-proxy')
+}
+
+export function isLinkerd(pod: Pod): boolean {
+  return pod.annotation('linkerd.io/inject') === 'enabled' || pod.running.some(({ name }) => name === 'linkerd-proxy')
+}
+
+/** Whether both may be in one namespace; what does not say goes wherever the other is. */
+export function sameNamespace(one: Resource, other: Resource): boolean {
+  return one.namespace === undefined || other.namespace === undefined || one.namespace === other.namespace
+}
+
+/** Whether a map of labels selects these. An empty one selects nothing, as in a Service. */
+function selects(selector: Place, labels: Readonly<Record<string, string>>): boolean {
+  const { entries } = selector
+  return entries.length > 0 && entries.every(([name, place]) => labels[name] === textOf(place))
+}

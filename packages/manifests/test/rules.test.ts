@@ -1,0 +1,82 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { fix, lint, ruleIds, rules } from '../src/index.js'
+import { exampleOf } from './examples.js'
+
+const look = (text: string) => lint([{ file: 'web.yaml', text }])
+
+describe('every rule', () => {
+  test('has an example, and every example a rule', () => {
+    const files = readdirSync(join(__dirname, 'manifests')).map((file) => file.replace(/\.yaml$/, ''))
+    expect(files.sort()).toEqual([...ruleIds].sort())
+  })
+
+  test('has a name of its own, and says what it finds and why', () => {
+    expect(new Set(ruleIds).size).toBe(ruleIds.length)
+    for (const { id, title, why } of rules) {
+      expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/)
+      expect(title).toMatch(/[^.]$/)
+      expect(why).toMatch(/\.\)?$/)
+    }
+  })
+})
+
+describe.each(rules.map((rule) => [rule.id, rule] as const))('%s', (id, { severity }) => {
+  const { fails, passes } = exampleOf(id)
+
+  test('finds its mistake, where it stands', () => {
+    const { findings, problems } = look(fails)
+    expect(problems).toEqual([])
+    const found = findings.filter(({ rule }) => rule === id)
+    expect(found, JSON.stringify(findings, undefined, 1)).not.toEqual([])
+    const lines = fails.split('\n')
+    for (const { line, column, message, fix } of found) {
+      expect(lines[line - 1]?.slice(column - 1)).toMatch(/^[^\s#]/)
+      expect(message).not.toMatch(/undefined|NaN|\[object/)
+      expect(fix ?? '').not.toMatch(/undefined|NaN|\[object/)
+    }
+  })
+
+  test('is as severe as it says', () => {
+    const ranks = ['error', 'warning', 'info']
+    const worst = Math.min(
+      ...look(fails)
+        .findings.filter(({ rule }) => rule === id)
+        .map((each) => ranks.indexOf(each.severity)),
+    )
+    expect(ranks[worst]).toBe(severity)
+  })
+
+  test('finds nothing once that is put right, nor does any other rule find an error', () => {
+    const { findings, problems } = look(passes)
+    expect(problems).toEqual([])
+    expect(findings.filter((each) => each.rule === id || each.severity === 'error')).toEqual([])
+  })
+})
+
+const mendable = ruleIds.filter((id) =>
+  look(exampleOf(id).fails).findings.some((each) => each.rule === id && each.edits),
+)
+
+describe('--fix', () => {
+  test('mends at least what is a matter of one word', () => {
+    expect(mendable).toEqual(
+      expect.arrayContaining([
+        'unknown-key',
+        'wrong-type',
+        'wrong-value',
+        'grace-variable',
+        'liveness-kills',
+        'probe-drains',
+      ]),
+    )
+  })
+
+  test.each(mendable)('%s is mended: the rule finds nothing more to edit', (id) => {
+    const { fails } = exampleOf(id)
+    const [fixed] = fix([{ file: 'web.yaml', text: fails }])
+    expect(fixed?.text).not.toBe(fails)
+    expect(look(fixed?.text ?? '').findings.filter((each) => each.rule === id)).toEqual([])
+  })
+})

@@ -1,0 +1,153 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  AgainstError,
+  type Config,
+  ConfigError,
+  fix,
+  isAtLeast,
+  type LintOptions,
+  type LintResult,
+  lint,
+  lintAgainst,
+  parseConfig,
+  readSources,
+  renderGithub,
+  renderHuman,
+  renderJson,
+  renderSarif,
+  ruleGroups,
+  type Severity,
+  type Source,
+} from '@podrain/manifests'
+import pc from 'picocolors'
+import { UsageError } from './usage.js'
+import { duration } from './values.js'
+
+/** Flags of `podrain lint`. */
+export interface LintFlags {
+  readonly fix?: true
+  readonly format: string
+  readonly failOn?: string
+  readonly config?: string
+  readonly behind?: string
+  readonly longestRequest?: number
+  readonly against?: string
+  readonly token?: string
+  readonly resource?: string
+  readonly rules?: true
+  readonly color: boolean
+}
+
+const usual = ['podrain.yaml', '.podrain.yaml', 'podrain.yml', '.podrain.yml']
+
+/** `podrain lint`. Resolves with the exit code: 0 when nothing as bad as `--fail-on` was found, 1 when something was, 2 when a file is no YAML. */
+export async function runLint(paths: readonly string[], flags: LintFlags, version: string): Promise<number> {
+  const colour = flags.color && pc.isColorSupported
+  if (flags.rules === true) {
+    process.stdout.write(listOfRules(colour))
+    return 0
+  }
+  if (paths.length === 0) {
+    throw new UsageError(
+      'No file. Name files or directories, or - for standard input:\n  podrain lint k8s/\n  kustomize build . | podrain lint -',
+    )
+  }
+  const config = readConfig(flags.config)
+  const options = optionsOf(config, flags)
+  const { sources, skipped } = read(paths)
+  for (const { file, why } of skipped) process.stderr.write(`skipped ${file}: ${why}\n`)
+  const now = flags.fix === true ? mend(sources, options) : sources
+  const result = await look(now, options, flags)
+  // The fixed text has stdout for itself.
+  const out = flags.fix === true && paths.includes('-') ? process.stderr : process.stdout
+  out.write(render(result, now, flags.format, colour, version))
+  for (const { file, line, column, message } of result.problems) {
+    process.stderr.write(`error: ${file}:${line}:${column}: ${message}\n`)
+  }
+  if (result.problems.length > 0) return 2
+  const threshold = (flags.failOn as Severity | undefined) ?? config.failOn ?? 'error'
+  return result.findings.some(({ severity }) => isAtLeast(severity, threshold)) ? 1 : 0
+}
+
+function readConfig(named: string | undefined): Config {
+  const file = named ?? usual.find((each) => existsSync(each))
+  if (file === undefined) return { ignore: [] }
+  try {
+    return parseConfig(readFileSync(file, 'utf8'), file, duration)
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UsageError(error.message)
+    throw new UsageError(`--config: ${(error as Error).message}`)
+  }
+}
+
+/** What is said on the command line comes before what the file says. */
+function optionsOf(config: Config, flags: LintFlags): LintOptions {
+  const behind = (flags.behind as LintOptions['behind']) ?? config.behind
+  const longestRequest = flags.longestRequest ?? config.longestRequest
+  return {
+    ignore: config.ignore,
+    ...(behind !== undefined && { behind }),
+    ...(longestRequest !== undefined && { longestRequest }),
+  }
+}
+
+function read(paths: readonly string[]): ReturnType<typeof readSources> {
+  try {
+    return readSources(paths)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+/** Writes what can be put right, and goes on with that. */
+function mend(sources: readonly Source[], options: LintOptions): Source[] {
+  return fix(sources, options).map(({ source, text }) => {
+    if (source.file === '<stdin>') process.stdout.write(text)
+    else if (text !== source.text) {
+      writeFileSync(source.file, text)
+      process.stderr.write(`fixed ${source.file}\n`)
+    }
+    return { file: source.file, text }
+  })
+}
+
+async function look(sources: readonly Source[], options: LintOptions, flags: LintFlags): Promise<LintResult> {
+  const { against: url, resource } = flags
+  if (url === undefined) return lint(sources, options)
+  const token = flags.token ?? process.env.PODRAIN_TOKEN
+  try {
+    return await lintAgainst(sources, {
+      ...options,
+      url,
+      ...(token !== undefined && { token }),
+      ...(resource !== undefined && { resource }),
+    })
+  } catch (error) {
+    if (error instanceof AgainstError) throw new UsageError(error.message)
+    throw error
+  }
+}
+
+function render(
+  result: LintResult,
+  sources: readonly Source[],
+  format: string,
+  colour: boolean,
+  version: string,
+): string {
+  if (format === 'json') return renderJson(result)
+  if (format === 'sarif') return renderSarif(result, version)
+  if (format === 'github') return renderGithub(result)
+  return `${renderHuman(result, sources, { colour })}\n`
+}
+
+function listOfRules(colour: boolean): string {
+  const { bold, dim } = pc.createColors(colour)
+  const width = Math.max(...ruleGroups.flatMap(({ rules }) => rules.map(({ id }) => id.length)))
+  return ruleGroups
+    .map(({ title, rules }) => {
+      const lines = rules.map((rule) => `  ${rule.id.padEnd(width)}  ${dim(rule.severity.padEnd(7))}  ${rule.title}\n`)
+      return `${bold(title)}\n${lines.join('')}`
+    })
+    .join('\n')
+}

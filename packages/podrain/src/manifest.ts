@@ -1,0 +1,25 @@
+import { type ManifestOptions, writeManifest } from '@podrain/manifests'
+import { UsageError } from './usage.js'
+
+/** Flags of `podrain manifest`; their names are those of the engine's options. */
+export type ManifestFlags = ManifestOptions
+
+/** `podrain manifest`. Resolves with the exit code. */
+export function runManifest(flags: ManifestFlags): number {
+  let manifest: string
+  try {
+    manifest = writeManifest(flags)
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(inFlags(error.message))
+    throw error
+  }
+  process.stdout.write(manifest)
+  return 0
+}
+
+/** `longestRequest` is `--longest-request` here. */
+function inFlags(message: string): string {
+  return message.replace(/`([a-z]+[a-zA-Z]*)`(?= to be| than|:)/g, (_, name: string) => {
+    return `\`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}\``
+  })
+}
