@@ -126,24 +126,27 @@ export interface Fixed {
   readonly text: string
 }
 
+/** Makes the edits of all findings that have some, once; undefined if there are none. */
+export function fixOnce(sources: readonly Source[], options: LintOptions = {}): Source[] | undefined {
+  const edits = new Map<string, Edit[]>()
+  for (const finding of lint(sources, options).findings) {
+    if (finding.edits !== undefined) edits.set(finding.file, [...(edits.get(finding.file) ?? []), ...finding.edits])
+  }
+  if (edits.size === 0) return undefined
+  return sources.map(({ file, text }) => ({ file, text: applyEdits(text, edits.get(file) ?? []) }))
+}
+
 /**
- * Makes the edits of all findings that have some, until none is left: one mistake can hide another. Comments, order and
- * whatever was not edited stay as they are.
+ * Makes edits until there is nothing more to edit: one mistake can hide another. Comments, order and whatever was not
+ * edited stay as they are.
  */
 export function fix(sources: readonly Source[], options: LintOptions = {}): Fixed[] {
-  let current = [...sources]
+  let current = sources
   // Each round mends something, so it ends; the limit is for two rules that would undo each other.
   for (let round = 0; round < 10; round++) {
-    const { findings } = lint(current, options)
-    const edits = new Map<string, Edit[]>()
-    for (const finding of findings) {
-      if (finding.edits !== undefined) edits.set(finding.file, [...(edits.get(finding.file) ?? []), ...finding.edits])
-    }
-    if (edits.size === 0) break
-    current = current.map((source) => ({
-      file: source.file,
-      text: applyEdits(source.text, edits.get(source.file) ?? []),
-    }))
+    const next = fixOnce(current, options)
+    if (next === undefined) break
+    current = next
   }
   return sources.map((source, index) => ({ source, text: current[index]?.text ?? source.text }))
 }

@@ -128,7 +128,8 @@ function totalOf(sum: string): number {
 }
 
 function text(value: string): string {
-  return stringify(value).trimEnd()
+  // To Kubernetes `y` and `on` are booleans.
+  return stringify(value, { version: '1.1' }).trimEnd()
 }
 
 /** What a container of podrain has, at the indentation of its `name`. */
@@ -196,28 +197,28 @@ function annotations({ behind }: Facts): string {
 }
 
 function deployment(facts: Facts): string {
-  const { name, image, replicas, grace } = facts
+  const { name, image, replicas, grace, behind } = facts
   const alone =
-    replicas === 1
+    replicas === 1 && behind !== 'none'
       ? "  # podrain-ignore single-replica: one was asked for; `readyzWhileDraining: 'pass'` keeps it reachable to its end\n"
       : ''
   return `apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: ${name}
+  name: ${text(name)}
 spec:
 ${alone}  replicas: ${replicas}
   selector:
     matchLabels:
-      app: ${name}
+      app: ${text(name)}
 ${strategy}${minReady(facts)}  template:
     metadata:
       labels:
-        app: ${name}
+        app: ${text(name)}
 ${annotations(facts)}    spec:
 ${graceComment(facts, '      ')}      terminationGracePeriodSeconds: ${grace}
       containers:
-        - name: ${name}
+        - name: ${text(name)}
           image: ${text(image)}
 ${indented(container(facts, { ports: 'named' }), '          ')}
 `
@@ -248,10 +249,10 @@ function service(facts: Facts): string {
   return `apiVersion: v1
 kind: Service
 metadata:
-  name: ${name}
+  name: ${text(name)}
 ${annotated}spec:
 ${behind === 'aws-nlb' ? '  type: LoadBalancer\n' : ''}  selector:
-    app: ${name}
+    app: ${text(name)}
   ports:
     - name: http
       port: 80
@@ -263,13 +264,13 @@ function budget({ name }: Facts): string {
   return `apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
-  name: ${name}
+  name: ${text(name)}
 spec:
   # One pod at a time when nodes are drained.
   maxUnavailable: 1
   selector:
     matchLabels:
-      app: ${name}
+      app: ${text(name)}
 `
 }
 
@@ -277,7 +278,7 @@ function backendConfig({ name, longestRequest, grace }: Facts): string {
   return `apiVersion: cloud.google.com/v1
 kind: BackendConfig
 metadata:
-  name: ${name}
+  name: ${text(name)}
 spec:
   connectionDraining:
     # By default 0: open connections would be cut as soon as the endpoint is taken out.
@@ -291,13 +292,13 @@ function patch(facts: Facts): string {
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: ${name}
+  name: ${text(name)}
 spec:
 ${strategy}${minReady(facts)}  template:
 ${facts.behind === 'kube-proxy' ? '' : `    metadata:\n${annotations(facts)}`}    spec:
 ${graceComment(facts, '      ')}      terminationGracePeriodSeconds: ${grace}
       containers:
-        - name: ${name}
+        - name: ${text(name)}
 ${indented(container(facts, { ports: 'numbers' }), '          ')}
 `
 }
@@ -307,7 +308,7 @@ function values(facts: Facts): string {
   const [, repository = image, tag] = /^(.*?)(?::([^/:@]+))?$/.exec(image) ?? []
   const slow = behind === 'aws-alb' || behind === 'aws-nlb'
   return `${heading(facts)}# The names are those that most charts use; see how yours calls them.
-nameOverride: ${name}
+nameOverride: ${text(name)}
 replicaCount: ${replicas}
 image:
   repository: ${text(repository)}

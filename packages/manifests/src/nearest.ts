@@ -8,7 +8,7 @@ export function nearest(written: string, known: Iterable<string>): string | unde
   const [best, next] = candidates
   if (best === undefined) return undefined
   // As many mistakes as people make in a word of that length; two names that are as near tell nothing.
-  const allowed = small.length < 4 ? 0 : small.length < 7 ? 1 : small.length < 12 ? 2 : 3
+  const allowed = small.length < 3 ? 0 : small.length < 5 ? 1 : small.length < 12 ? 2 : 3
   if (best.far <= allowed && best.far !== next?.far) return best.name
   // `Rolling`, `terminationGracePeriod`, `gracePeriodSeconds`
   const parts = candidates.filter(({ name }) => {

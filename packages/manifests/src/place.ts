@@ -140,10 +140,9 @@ function resolve(alias: unknown, document: Document.Parsed): unknown {
   }
 }
 
-/** The name of an entry, as JSON would have it. */
-export function keyOf(pair: Pair): string {
-  const { key } = pair
-  return String(isScalar(key) ? key.value : key)
+/** The name of an entry, as JSON would have it; a key that is a map or a list has none. */
+export function keyOf({ key }: Pair): string {
+  return isScalar(key) ? String(key.value) : '?'
 }
 
 function isMerge(pair: Pair): boolean {

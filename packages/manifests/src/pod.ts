@@ -178,7 +178,8 @@ export class Pod {
   /** `replicas`, where the kind has them; what Kubernetes takes if it is not said. */
   get replicas(): number | undefined {
     if (this.isJob || this.kind === 'Pod' || this.kind === 'DaemonSet') return undefined
-    return this.resource.get('spec', 'replicas').number ?? 1
+    const place = this.resource.get('spec', 'replicas')
+    return place.exists ? place.number : 1
   }
 
   /** The object's own strategy, by kind. */

@@ -61,7 +61,12 @@ function flatten(place: Place, depth = 0): Resource[] {
   const kind = place.get('kind').text
   if (!isMap(place.node) || kind === undefined) return []
   if (kind.endsWith('List') && place.get('items').exists && depth < 5) {
-    return place.get('items').items.flatMap((item) => flatten(item, depth + 1))
+    // Each is an object of its own: paths begin with it.
+    return place
+      .get('items')
+      .items.flatMap(({ manifest, document, node, shared }) =>
+        flatten(new Place(manifest, document, node, { shared }), depth + 1),
+      )
   }
   return [new Resource(place)]
 }

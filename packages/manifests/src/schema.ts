@@ -18,9 +18,12 @@ export interface Examination {
   readonly known: ReadonlyMap<string, ReadonlySet<string>>
 }
 
-type Validate = (value: unknown) => void
+/** What the package has for a kind of object: a class whose instances can say whether they are valid. */
+export interface Schema {
+  validate(): void
+}
 
-const validators = new Map<string, Validate | undefined>()
+const schemas = new Map<string, Schema | undefined>()
 
 /** The packages that carry schemas, by what their paths begin with. Kruise publishes none. */
 function moduleOf({ apiVersion, kind }: Resource): string | undefined {
@@ -30,23 +33,23 @@ function moduleOf({ apiVersion, kind }: Resource): string | undefined {
 }
 
 /** The schema of such an object; undefined if no package carries it. Loaded when it is first wanted: there are hundreds. */
-export function schemaOf(resource: Resource): Validate | undefined {
+export function schemaOf(resource: Resource): Schema | undefined {
   const file = moduleOf(resource)
   return file === undefined ? undefined : load(file, resource.kind)
 }
 
 /** The schema of what pods are made from, for kinds that have none of their own. */
-export function podTemplateSchema(): Validate | undefined {
+export function podTemplateSchema(): Schema | undefined {
   return load('kubernetes-models/v1/PodTemplateSpec', 'PodTemplateSpec')
 }
 
-function load(file: string, kind: string): Validate | undefined {
-  if (!validators.has(file)) validators.set(file, tryToLoad(file, kind))
-  return validators.get(file)
+function load(file: string, kind: string): Schema | undefined {
+  if (!schemas.has(file)) schemas.set(file, tryToLoad(file, kind))
+  return schemas.get(file)
 }
 
-function tryToLoad(file: string, kind: string): Validate | undefined {
-  let model: { prototype: { validate(): void } } | undefined
+function tryToLoad(file: string, kind: string): Schema | undefined {
+  let model: { prototype: Schema } | undefined
   try {
     model = (requireHere(file) as Record<string, typeof model>)[kind]
   } catch (error) {
@@ -55,19 +58,19 @@ function tryToLoad(file: string, kind: string): Validate | undefined {
     if (code === 'MODULE_NOT_FOUND' || code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined
     throw error
   }
-  const validate = model?.prototype.validate
-  return validate === undefined ? undefined : (value) => validate.call(value)
+  return model?.prototype
 }
 
 /**
  * Asks the schema. The published validators are compiled: they know their keys, but cannot be asked for them, and pass over
  * keys that they do not know. So they are shown an object that notes what they look at: they look at each key they know.
  */
-export function examine(validate: Validate, value: unknown): Examination {
+export function examine(schema: Schema, value: unknown): Examination {
   const known = new Map<string, Set<string>>()
   const free = new Set<string>()
   try {
-    validate(noting(value, '', known, free))
+    const instance: unknown = Object.assign(Object.create(schema), value)
+    schema.validate.call(noting(instance, '', known, free))
   } catch (error) {
     const { errors } = error as { errors?: readonly Complaint[] }
     if (!Array.isArray(errors)) throw error

@@ -18,6 +18,8 @@ export interface Balancer {
   readonly behind: Behind
   /** Milliseconds it needs to learn that a pod goes. */
   readonly settle: number
+  /** As messages call it. */
+  readonly name: string
   /** `Ingress/web (class alb)`; undefined if nothing says, and it is only the Service. */
   readonly because?: string
 }
@@ -66,6 +68,13 @@ export class World {
     return services
   }
 
+  /** Whether requests come to it by a Service; a headless one is often only for peers to find each other. */
+  exposureOf(pod: Pod): 'served' | 'headless' | 'none' {
+    const services = this.servicesOf(pod)
+    if (services.length === 0) return 'none'
+    return services.every((service) => service.get('spec', 'clusterIP').text === 'None') ? 'headless' : 'served'
+  }
+
   /** The pods that a Service sends to. */
   podsOf(service: Resource): readonly Pod[] {
     return this.pods.filter((pod) => this.servicesOf(pod).includes(service))
@@ -102,7 +111,8 @@ export class World {
   /** What sends to a pod: what the caller or an annotation says, else what the files show, the slowest to learn first. */
   balancerOf(pod: Pod): Balancer {
     const told = pod.annotation('podrain/behind') ?? this.facts.behind
-    if (isBehind(told)) return { behind: told, settle: presets[told].settle, because: `behind ${told}, as you say` }
+    if (isBehind(told))
+      return { behind: told, name: told, settle: presets[told].settle, because: `behind ${told}, as you say` }
     const found = this.servicesOf(pod).flatMap((service) => [
       ...balancersOfService(service),
       ...this.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource)),
@@ -110,7 +120,8 @@ export class World {
     if (isMeshed(pod)) found.push({ behind: 'envoy', because: 'a mesh' })
     const [slowest] = found.sort((one, other) => presets[other.behind].settle - presets[one.behind].settle)
     const { behind, because } = slowest ?? { behind: 'kube-proxy' as const, because: undefined }
-    return { behind, settle: presets[behind].settle, ...(because !== undefined && { because }) }
+    const name = because === 'a mesh' ? 'the mesh' : behind
+    return { behind, name, settle: presets[behind].settle, ...(because !== undefined && { because }) }
   }
 }
 

@@ -19,7 +19,7 @@ export function runManifest(flags: ManifestFlags): number {
 
 /** `longestRequest` is `--longest-request` here. */
 function inFlags(message: string): string {
-  return message.replace(/`([a-z]+[a-zA-Z]*)`(?= to be| than|:)/g, (_, name: string) => {
+  return message.replace(/`([a-z]+[a-zA-Z]*)`(?= to be|,)/g, (_, name: string) => {
     return `\`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}\``
   })
 }

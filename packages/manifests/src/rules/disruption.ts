@@ -131,7 +131,7 @@ const noBudget: Rule = {
   why: 'A rolling update does without, but when nodes are drained, all pods may be evicted at the same time.',
   check: eachPod((pod, report, world) => {
     if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) return
-    if ((pod.replicas ?? 0) < 2 || world.servicesOf(pod).length === 0) return
+    if ((pod.replicas ?? 0) < 2 || world.exposureOf(pod) !== 'served') return
     const budgets = [...world.kind('PodDisruptionBudget'), ...world.kind('PodUnavailableBudget')]
     if (
       budgets.some(

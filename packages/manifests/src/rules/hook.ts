@@ -15,11 +15,12 @@ const noHook: Rule = {
     if (!pod.isWhole || pod.isJob || pod.isPodrain || pod.hostNetwork) return
     for (const container of servedBy(pod, world)) {
       if (container.hook !== undefined) continue
-      const { behind, settle } = world.balancerOf(pod)
+      const { name, settle } = world.balancerOf(pod)
       report(
         container.place,
-        `Container \`${container.name}\` gets requests and has no preStop hook: what is sent in the ${settle / 1000} s or so until ${behind} knows that the pod goes is refused, unless the app waits after SIGTERM`,
+        `Container \`${container.name}\` gets requests and has no preStop hook: what is sent in the ${settle / 1000} s or so until ${name} knows that the pod goes is refused, unless the app waits after SIGTERM`,
         {
+          severity: world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
           fix: `With podrain in the app: \`lifecycle: { preStop: { httpGet: { path: /prestop, port: ${portOf(container)} } } }\`; with any other app: \`lifecycle: { preStop: { sleep: { seconds: ${Math.max(1, settle / 1000)} } } }\``,
         },
       )

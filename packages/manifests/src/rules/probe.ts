@@ -36,6 +36,7 @@ const noReadiness: Rule = {
         container.place,
         `Container \`${container.name}\` gets requests and has no readiness probe: it gets them before it listens`,
         {
+          severity: world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
           fix: `readinessProbe: { httpGet: { path: ${path}, port: … }, periodSeconds: 1, failureThreshold: 1 }`,
         },
       )

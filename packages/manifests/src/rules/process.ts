@@ -8,7 +8,7 @@ const packageManager: Rule = {
   severity: 'error',
   title: 'A package manager as the first process',
   why: 'SIGTERM goes to the first process of a container. npm, pnpm and yarn put a shell between themselves and node, which does not pass it on, or exit before their child: node never drains and is killed at the end, or in the middle.',
-  check: eachContainer(({ command, place, name }, report) => {
+  check: eachContainer(({ command, place, name, pod }, report) => {
     if (command === undefined) return
     const words = withoutInit(command)
     const script = scriptOf(command)
@@ -22,6 +22,8 @@ const packageManager: Rule = {
       place.get('command'),
       `Container \`${name}\` starts \`${last.trim()}\`: ${manager} gets SIGTERM, and node behind it does not, or not in time`,
       {
+        // A job has nothing to drain, but it is cut off.
+        severity: pod.isJob ? 'info' : 'error',
         fix: 'Start node itself: command: ["node", "server.js"]',
       },
     )
@@ -33,8 +35,8 @@ const shellFirst: Rule = {
   severity: 'warning',
   title: 'A shell as the first process',
   why: 'SIGTERM goes to the first process of a container. A shell waits for its child and ignores the signal meanwhile, so the app is killed when the grace period is over, without a drain. `exec` puts the app in the place of the shell. (Some shells do so by themselves with a single command; which one an image has, the manifest does not say.)',
-  check: eachContainer(({ command, place, name, hook }, report) => {
-    if (command === undefined) return
+  check: eachContainer(({ command, place, name, hook, pod }, report) => {
+    if (command === undefined || pod.isJob) return
     const words = withoutInit(command)
     const script = scriptOf(command)
     const at = place.get('command')

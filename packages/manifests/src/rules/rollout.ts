@@ -55,6 +55,8 @@ const takesLast: Rule = {
       ? `${place.value} of ${pods}, rounded down, is ${missing}`
       : `${missing} of ${pods}`
     report(place, `All pods may be missing while it rolls: ${sum} (${because})`, {
+      // Where nobody says how many, somebody may have scaled it.
+      severity: pod.resource.get('spec', 'replicas').exists || world.autoscalersOf(pod).length > 0 ? 'error' : 'info',
       fix: 'maxUnavailable: 0, maxSurge: 1',
     })
   }),
@@ -105,7 +107,7 @@ const singleReplica: Rule = {
   title: 'One pod behind a Service',
   why: 'A rolling update starts the new pod first, so a deploy loses nothing. A node that is drained, an eviction or a crash ends the only one there is. Kubernetes still sends to it while it ends, if it says that it is ready.',
   check: eachPod((pod, report, world) => {
-    if (pod.kind === 'StatefulSet' || !pod.isWhole || world.servicesOf(pod).length === 0) return
+    if (pod.kind === 'StatefulSet' || !pod.isWhole || world.exposureOf(pod) !== 'served') return
     if (world.autoscalersOf(pod).length > 0) return
     const place = pod.resource.get('spec', 'replicas')
     if (pod.replicas !== 1) return

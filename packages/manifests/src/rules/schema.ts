@@ -5,7 +5,7 @@ import { keyOf, type Place } from '../place.js'
 import { Pod, templateOf } from '../pod.js'
 import type { Resource } from '../resource.js'
 import type { Details, Rule } from '../rule.js'
-import { type Complaint, escapePointer, examine, namesIn, podTemplateSchema, schemaOf } from '../schema.js'
+import { type Complaint, escapePointer, examine, namesIn, podTemplateSchema, type Schema, schemaOf } from '../schema.js'
 import type { World } from '../world.js'
 
 /** Objects that have to do with how pods end. A mistake in a ConfigMap is somebody else's business. */
@@ -55,8 +55,6 @@ interface Located extends Problem {
   readonly pointer: string
 }
 
-type Schema = NonNullable<ReturnType<typeof schemaOf>>
-
 function problemsIn(root: Place, resource: Resource, schema: Schema, isCustom: boolean): Located[] {
   const { value } = root
   const { complaints, known } = examine(schema, value)
@@ -66,7 +64,14 @@ function problemsIn(root: Place, resource: Resource, schema: Schema, isCustom: b
     if (!isMap(place.node)) continue
     for (const pair of place.node.items) {
       const key = keyOf(pair)
-      if (keys.has(key) || key === '<<' || typeof pair.key === 'symbol' || key.startsWith('Symbol(')) continue
+      if (
+        keys.has(key) ||
+        key === '<<' ||
+        key.startsWith('$') ||
+        typeof pair.key === 'symbol' ||
+        key.startsWith('Symbol(')
+      )
+        continue
       // What kubectl and controllers write, and every object may have.
       if (pointer === '' && key === 'status') continue
       const unknown = unknownKey({ root, resource, schema, value, known, pointer, keys, key, isCustom })
@@ -95,7 +100,8 @@ function unknownKey(unknown: Unknown): Problem | undefined {
   const holder = root.get(...namesIn(pointer))
   const place = holder.get(key)
   const where = holder.path === '' ? `a ${resource.kind}` : `\`${holder.path}\``
-  const strict = 'The API server refuses it from kubectl, and drops it without a word from most other clients.'
+  const strict =
+    'kubectl is refused; from a client that does not ask for strict validation it is dropped without a word.'
   const meant = nearest(key, keys)
   if (meant !== undefined && !holder.get(meant).exists) {
     const message = `${where} has no key \`${key}\`; did you mean \`${meant}\`? ${strict}`
@@ -103,7 +109,7 @@ function unknownKey(unknown: Unknown): Problem | undefined {
       rule: 'unknown-key',
       place,
       message,
-      details: { fix: `Write \`${meant}\``, edits: renameKey(place, meant) },
+      details: { fix: `Write \`${meant}\``, edits: fits(unknown, meant) ? renameKey(place, meant) : undefined },
     }
   }
   const home = homeOf(unknown)
@@ -113,13 +119,24 @@ function unknownKey(unknown: Unknown): Problem | undefined {
   }
   // Their schemas are older than what runs: what they do not know may be new.
   if (isCustom) return undefined
-  const message = `${where} has no key \`${key}\` in Kubernetes ${version}. ${strict}`
+  const message = `${where} has no key \`${key}\` in Kubernetes ${version}: unless your cluster is newer, it is refused or dropped`
   return {
     rule: 'unknown-key',
     place,
     message,
     details: { fix: 'Remove it, if your cluster is not newer', severity: 'warning' },
   }
+}
+
+/** Whether the schema has nothing against the value under that key: `port: 80` is not `ports`. */
+function fits({ schema, value, pointer, key }: Unknown, meant: string): boolean {
+  const copy = structuredClone(value)
+  const holder = namesIn(pointer).reduce<unknown>((each, name) => (each as Record<string, unknown>)?.[name], copy)
+  if (typeof holder !== 'object' || holder === null) return false
+  const record = holder as Record<string, unknown>
+  record[meant] = record[key]
+  const at = `${pointer}/${escapePointer(meant)}`
+  return !examine(schema, copy).complaints.some(({ instancePath }) => instancePath === at)
 }
 
 /** Keys that so many objects have that where one belongs cannot be told. */
@@ -142,7 +159,10 @@ function homeOf(unknown: Unknown): { path: string; levels: string } | undefined 
   const { root, known, pointer, key } = unknown
   if (everywhere.has(key)) return undefined
   const homes = [...known].flatMap(([each, keys]) => (each !== pointer && keys.has(key) ? [each] : []))
-  const nearest = homes.sort((one, other) => far(pointer, one) - far(pointer, other))[0] ?? newHomeOf(unknown)
+  // Of two as near, the one further out: people write too far in more often than not far enough.
+  const nearest =
+    homes.sort((one, other) => levels(pointer, one) - levels(pointer, other) || levelOf(one) - levelOf(other))[0] ??
+    newHomeOf(unknown)
   if (nearest === undefined || far(pointer, nearest) > 5) return undefined
   const path = pathOf(root, nearest)
   return { path, levels: levelsBetween(pointer, nearest) }
@@ -184,6 +204,17 @@ function levelsBetween(from: string, to: string): string {
   }
   const levels = Math.abs(here - there)
   return `${levels} ${levels === 1 ? 'level' : 'levels'} ${there > here ? 'further in' : 'up'}`
+}
+
+/** Steps without those to items of lists. */
+function levels(one: string, other: string): number {
+  const shared = levelOf(
+    one
+      .split('/')
+      .slice(0, sharedSteps(one.split('/'), other.split('/')))
+      .join('/'),
+  )
+  return levelOf(one) - shared + (levelOf(other) - shared)
 }
 
 /** Depth without the numbers of items. */
@@ -286,7 +317,7 @@ const unknownKeyRule: Rule = {
   id: 'unknown-key',
   severity: 'error',
   title: 'A key that Kubernetes does not know, most often a misspelt one',
-  why: 'A hook under `prestop` is no hook. `kubectl` is told so by the API server; Helm, Argo CD and most controllers are not, and then the key is dropped and the deploy succeeds without it.',
+  why: 'A hook under `prestop` is no hook. From a client that asks for strict validation (kubectl since 1.27) the API server refuses it; for any other it drops the key, and the deploy succeeds without it.',
   check: of('unknown-key'),
 }
 
@@ -337,7 +368,7 @@ function doubles(place: Place, report: Parameters<Rule['check']>[1], depth = 0):
   const seen = new Map<string, Place>()
   for (const [name, entry] of place.entries) {
     const first = seen.get(name)
-    if (first !== undefined && name !== '<<' && !name.startsWith('Symbol(')) {
+    if (first !== undefined && name !== '<<' && name !== '?' && !name.startsWith('Symbol(')) {
       const { line } = first.manifest.at(first.range[0])
       report(entry, `\`${name}\` is there already, in line ${line}; only this one counts`, {
         fix: 'Merge the two, or remove one',

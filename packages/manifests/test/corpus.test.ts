@@ -1,0 +1,42 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { fix, lint } from '../src/index.js'
+
+const directory = join(__dirname, 'corpus')
+const files = readdirSync(directory).filter((file) => /\.(ya?ml|json)$/.test(file))
+const sources = files.map((file) => ({ file, text: readFileSync(join(directory, file), 'utf8') }))
+
+test('the corpus has manifests of many shapes', () => {
+  expect(files.length).toBeGreaterThanOrEqual(40)
+})
+
+// Every line was looked at: a finding that could not be defended before the author of the manifest was a mistake of ours.
+test('in manifests as people write them there is found what there is, and nothing else', async () => {
+  const lines = sources.flatMap((source) => {
+    const { findings, ignored, problems } = lint([source])
+    expect(problems).toEqual([])
+    return [
+      `${source.file}`,
+      ...findings.map(
+        ({ line, column, severity, rule, message }) => `  ${line}:${column} ${severity} ${rule}: ${message}`,
+      ),
+      ...ignored.map(({ line, rule }) => `  ${line} ignored ${rule}`),
+    ]
+  })
+  await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('corpus/findings.txt')
+})
+
+test('what is mended there stays mended, and the lines that were not touched are the same to the byte', () => {
+  for (const source of sources) {
+    const [fixed] = fix([source])
+    const text = fixed?.text ?? ''
+    expect(fix([{ file: source.file, text }])[0]?.text).toBe(text)
+    const [before, after] = [source.text.split('\n'), text.split('\n')]
+    expect(after.length).toBe(before.length)
+    const edited = new Set(lint([source]).findings.flatMap(({ edits, line }) => (edits === undefined ? [] : [line])))
+    before.forEach((line, index) => {
+      if (!edited.has(index + 1)) expect(after[index]).toBe(line)
+    })
+  }
+})

@@ -1,0 +1,35 @@
+import { structuredPatch } from 'diff'
+import { ruleGroups } from '../src/index.js'
+import { type Example, exampleOf } from './examples.js'
+
+/** From the manifest that fails to the one that passes, with a few lines around. */
+function changeIn({ fails, passes }: Example): string {
+  const { hunks } = structuredPatch('', '', fails, passes, '', '', { context: 4 })
+  return hunks.map(({ lines }) => `${lines.join('\n')}\n`).join('  …\n')
+}
+
+/** docs/lint.md: every rule with its reason, a manifest that it finds something in, and one it does not. */
+export function lintPage(): string {
+  const count = ruleGroups.reduce((sum, { rules }) => sum + rules.length, 0)
+  const contents = ruleGroups.map(
+    ({ title, rules }) => `| ${title} | ${rules.map(({ id }) => `[${id}](#${id})`).join(' ')} |`,
+  )
+  const sections = ruleGroups.map(({ title, rules }) => {
+    const entries = rules.map(({ id, severity, title, why }) => {
+      return `### ${id}\n\n**${title}** (${severity})\n\n${why}\n\n\`\`\`diff\n${changeIn(exampleOf(id))}\`\`\`\n`
+    })
+    return `## ${title}\n\n${entries.join('\n')}`
+  })
+  return `# What podrain lint finds
+
+${count} rules. Each severity is the worst a rule says: \`error\` is refused, or loses requests, or is killed; \`warning\` loses requests under
+conditions that are usual; \`info\` is worth knowing, and right or wrong by what no file says. How to use it, and to silence a rule with a
+reason: [podrain](../packages/podrain#lint). The lines taken away are what the rule finds, those put in are the same put right; both are held to
+that by a test, and stand whole in [the examples](../packages/manifests/test/manifests). Written by \`npx -y pnpm@10.34.9 docs:lint\`.
+
+| | |
+|---|---|
+${contents.join('\n')}
+
+${sections.join('\n')}`
+}

@@ -1,0 +1,237 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { drainServer } from '@podrain/core'
+import { lint, ruleIds } from '@podrain/manifests'
+import { describe, expect, test } from 'vitest'
+import { directory, podrain, start } from './support.js'
+
+const bad = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers:
+        - name: web # the app
+          image: web:1
+          command: ["npm", "start"]
+          lifecycle:
+            prestop: { sleep: { seconds: 5 } }
+`
+
+async function file(text: string, name = 'web.yaml'): Promise<string> {
+  const at = join(await directory(), name)
+  await writeFile(at, text)
+  return at
+}
+
+/** Runs it with a text on standard input. */
+function piped(args: readonly string[], text: string) {
+  const { child, done } = start(args)
+  child.stdin.end(text)
+  return done
+}
+
+describe.concurrent('podrain lint', () => {
+  test('tells what is wrong with file, line and column, and ends with 1', async () => {
+    const at = await file(bad)
+    const { code, stdout, stderr } = await podrain(['lint', at])
+    expect(stderr).toBe('')
+    expect(stdout).toContain(`${at}:13:11 error Container \`web\` starts \`npm start\``)
+    expect(stdout).toContain(`${at}:15:13 error`)
+    expect(stdout).toMatch(/2 errors in 1 document\.\n$/)
+    expect(code).toBe(1)
+  })
+
+  test('reads standard input', async () => {
+    const { code, stdout } = await piped(['lint', '-'], bad)
+    expect(stdout).toContain('<stdin>:13:11 error')
+    expect(code).toBe(1)
+  })
+
+  test('ends with 0 unless there is something as bad as --fail-on', async () => {
+    const at = await file(`${bad.replace('          command: ["npm", "start"]\n', '').replace('prestop', 'preStop')}---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { selector: { app: web }, ports: [{ port: 80 }] }
+`)
+    expect(await podrain(['lint', at])).toMatchObject({ code: 0 })
+    expect(await podrain(['lint', at, '--fail-on', 'warning'])).toMatchObject({ code: 1 })
+  })
+
+  test('--fix puts right what it may, and tells the rest', async () => {
+    const at = await file(bad)
+    const { code, stdout, stderr } = await podrain(['lint', at, '--fix'])
+    expect(stderr).toBe(`fixed ${at}\n`)
+    expect(await readFile(at, 'utf8')).toBe(bad.replace('prestop', 'preStop'))
+    expect(stdout).toContain('1 error in 1 document')
+    expect(code).toBe(1)
+  })
+
+  test('--fix of standard input writes the text to stdout, and what is left to stderr', async () => {
+    const { stdout, stderr } = await piped(['lint', '-', '--fix'], bad)
+    expect(stdout).toBe(bad.replace('prestop', 'preStop'))
+    expect(stderr).toContain('1 error in 1 document')
+  })
+
+  test('is heard by programs: JSON, SARIF, GitHub', async () => {
+    const at = await file(bad)
+    const runs = await Promise.all(
+      ['json', 'sarif', 'github'].map((format) => podrain(['lint', at, '--format', format])),
+    )
+    expect(runs.map(({ code }) => code)).toEqual([1, 1, 1])
+    const [json, sarif, github] = runs.map(({ stdout }) => stdout)
+    expect(JSON.parse(json ?? '').findings).toHaveLength(2)
+    expect(JSON.parse(sarif ?? '').runs[0].results).toHaveLength(2)
+    expect(github).toMatch(/^::error file=.*,line=13,/)
+  })
+
+  test('--rules lists every rule', async () => {
+    const { code, stdout } = await podrain(['lint', '--rules'])
+    expect(code).toBe(0)
+    for (const id of ruleIds) expect(stdout).toMatch(new RegExp(`^  ${id} `, 'm'))
+  })
+
+  test('a config file silences a rule with a reason', async () => {
+    const [at, config] = [
+      await file(bad),
+      await file('lint: { ignore: [{ rule: package-manager, reason: a wrapper }] }', 'podrain.yaml'),
+    ]
+    const { stdout } = await podrain(['lint', at, '--config', config])
+    expect(stdout).toContain('1 error in 1 document; 1 ignored.')
+  })
+
+  test.for<[what: string, args: (at: string) => string[], message: RegExp]>([
+    ['nothing to look at', () => ['lint'], /No file\..*podrain lint k8s\//s],
+    ['a file that is not there', () => ['lint', 'no-such.yaml'], /no-such\.yaml/],
+    ['a file that is no YAML', (at) => ['lint', at], /^error: .*broken\.yaml:\d+:\d+: /m],
+    ['a config with a mistake', (at) => ['lint', at, '--config', at], /broken\.yaml:\d+:\d+: /],
+    ['an unknown format', (at) => ['lint', at, '--format', 'xml'], /Allowed choices are human, json, sarif, github/],
+    ['a duration without unit', (at) => ['lint', at, '--longest-request', '30'], /It needs a unit: 30s or 30ms/],
+    [
+      'an app that is not there',
+      (at) => ['lint', at.replace('broken', 'right'), '--against', 'http://127.0.0.1:9/drainz'],
+      /--against: http:\/\/127\.0\.0\.1:9\/drainz: /,
+    ],
+  ])('%s ends with 2 and says so', async ([, args, message]) => {
+    const at = await file('a: [1\n', 'broken.yaml')
+    await writeFile(at.replace('broken', 'right'), bad)
+    const { code, stderr } = await podrain(args(at))
+    expect(stderr).toMatch(message)
+    expect(stderr).not.toMatch(/\bat .*:\d+:\d+\)/)
+    expect(code).toBe(2)
+  })
+})
+
+describe.concurrent('podrain lint --against', () => {
+  const manifest = (grace: number, path = '/prestop') => `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: ${grace}
+      containers:
+        - name: web
+          image: web:1
+          env: [{ name: TERMINATION_GRACE_PERIOD_SECONDS, value: "${grace}" }]
+          lifecycle: { preStop: { httpGet: { path: ${path}, port: 8080 } } }
+          readinessProbe: { httpGet: { path: /readyz, port: 8080 }, periodSeconds: 1, failureThreshold: 1 }
+          livenessProbe: { httpGet: { path: /alive, port: 8080 } }
+`
+
+  /** A running app with podrain that has told it a grace period. */
+  async function app<T>(terminationGracePeriodSeconds: number, use: (url: string) => Promise<T>): Promise<T> {
+    const server = http.createServer((_, response) => response.writeHead(404).end())
+    const drain = drainServer(server, { terminationGracePeriodSeconds, logger: false, signals: false })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    try {
+      return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}/drainz`)
+    } finally {
+      expect(drain.state).toBe('serving')
+      await drain.dispose()
+      server.close()
+      server.closeAllConnections()
+    }
+  }
+
+  test('finds an app that believes in another grace period, and a path that it has not; it drains nothing', async () => {
+    const at = await file(manifest(30))
+    const { code, stdout } = await app(60, (url) => podrain(['lint', at, '--against', url]))
+    expect(stdout).toContain(
+      'The app takes 59 s for its drain, but `terminationGracePeriodSeconds` is 30: it is killed before it is done [against]',
+    )
+    expect(stdout).toContain('The app has nothing at `/alive` (404): the livenessProbe fails [against]')
+    expect(code).toBe(1)
+  })
+
+  test('finds a hook that the app has elsewhere', async () => {
+    const at = await file(manifest(30, '/admin/prestop'))
+    const { stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
+    expect(stdout).toContain('The app has no hook at `/admin/prestop`: HEAD is answered with 404')
+    expect(stdout).not.toContain('The app takes')
+  })
+
+  test('finds nothing where both agree', async () => {
+    const at = await file(manifest(30).replace('/alive', '/livez'))
+    const { code, stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
+    expect(stdout).toBe('Nothing found in 1 document.\n')
+    expect(code).toBe(0)
+  })
+
+  test('asks which one it is', async () => {
+    const at = await file(`${manifest(30)}---\n${manifest(30).replaceAll('web', 'api')}`)
+    const { code, stderr } = await app(30, (url) => podrain(['lint', at, '--against', url]))
+    expect(stderr).toBe('error: --against: which of Deployment/web, Deployment/api is it? Say --resource\n')
+    expect(code).toBe(2)
+    const one = await app(30, (url) => podrain(['lint', at, '--against', url, '--resource', 'Deployment/api']))
+    expect(one.stdout.match(/\[against\]/g)).toHaveLength(1)
+  })
+})
+
+describe.concurrent('podrain manifest', () => {
+  test('writes what lint finds nothing in', async () => {
+    const { code, stdout } = await podrain([
+      'manifest',
+      '--name',
+      'orders',
+      '--behind',
+      'aws-alb',
+      '--longest-request',
+      '30s',
+      '--replicas',
+      '4',
+    ])
+    expect(code).toBe(0)
+    expect(stdout).toContain('terminationGracePeriodSeconds: 66')
+    expect(lint([{ file: 'orders.yaml', text: stdout }])).toMatchObject({ findings: [], problems: [], documents: 3 })
+  })
+
+  test.for<[args: string[], message: string]>([
+    [[], "required option '--name <name>' not specified"],
+    [['--name', 'A b'], 'Expected `--name` to be a name in lower case'],
+    [['--name', 'a', '--port', '0'], 'Expected `--port` to be a port from 1 to 65535, got `0`'],
+    [
+      ['--name', 'a', '--hook', 'control-port', '--control-port', '8080'],
+      'Expected `--control-port` to be another port than `--port`',
+    ],
+    [
+      ['--name', 'a', '--behind', 'aws-nlb', '--hook', 'http'],
+      'Expected `--hook` to be control-port or exec behind aws-nlb',
+    ],
+  ])('refuses %j in the words of the command line', async ([args, message]) => {
+    const { code, stdout, stderr } = await podrain(['manifest', ...args])
+    expect(stdout).toBe('')
+    expect(stderr).toContain(message)
+    expect(code).toBe(2)
+  })
+})
