@@ -73,6 +73,23 @@ describe('--fix', () => {
     )
   })
 
+  const container = (text: string) =>
+    `kind: Pod\napiVersion: v1\nspec:\n  containers:\n    - name: app\n      image: app:1\n      ${text}\n`
+
+  test.each([
+    ['a key under which its value would be wrong', 'port: 8080'],
+    [
+      'a path of which nobody knows whether the app has it',
+      'lifecycle: { preStop: { httpGet: { path: /healthz, port: 8080 } } }',
+    ],
+    ['a key that is there already', 'livenessProbe: {}\n      livenesProbe: {}'],
+    ['what an alias shares', 'env: [{ name: A, value: &a yes }, { name: B, value: *a }]'],
+  ])('leaves alone %s', (_, text) => {
+    const source = { file: 'x.yaml', text: container(text) }
+    expect(lint([source]).findings).not.toEqual([])
+    expect(fix([source])[0]?.text).toBe(source.text)
+  })
+
   test.each(mendable)('%s is mended: the rule finds nothing more to edit', (id) => {
     const { fails } = exampleOf(id)
     const [fixed] = fix([{ file: 'web.yaml', text: fails }])

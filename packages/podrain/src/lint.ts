@@ -56,6 +56,8 @@ export async function runLint(paths: readonly string[], flags: LintFlags, versio
   const options = optionsOf(config, flags)
   const { sources, skipped } = read(paths)
   for (const { file, why } of skipped) process.stderr.write(`skipped ${file}: ${why}\n`)
+  // A pipeline with a wrong path must not be green.
+  if (sources.length === 0) throw new UsageError(`There is no manifest in ${paths.join(' ')}`)
   const now = flags.fix === true ? mend(sources, options) : sources
   const result = await look(now, options, flags)
   // The fixed text has stdout for itself.

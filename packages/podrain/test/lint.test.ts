@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { drainServer } from '@podrain/core'
 import { lint, ruleIds } from '@podrain/manifests'
 import { describe, expect, test } from 'vitest'
-import { directory, podrain, start } from './support.js'
+import { directory, fixture, podrain, start } from './support.js'
 
 const bad = `apiVersion: apps/v1
 kind: Deployment
@@ -110,6 +110,7 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
   test.for<[what: string, args: (at: string) => string[], message: RegExp]>([
     ['nothing to look at', () => ['lint'], /No file\..*podrain lint k8s\//s],
     ['a file that is not there', () => ['lint', 'no-such.yaml'], /no-such\.yaml/],
+    ['a directory without a manifest', () => ['lint', fixture('')], /There is no manifest in .*fixtures/],
     ['a file that is no YAML', (at) => ['lint', at], /^error: .*broken\.yaml:\d+:\d+: /m],
     ['a config with a mistake', (at) => ['lint', at, '--config', at], /broken\.yaml:\d+:\d+: /],
     ['an unknown format', (at) => ['lint', at, '--format', 'xml'], /Allowed choices are human, json, sarif, github/],

@@ -155,7 +155,8 @@ const hookPath: Rule = {
         `\`${path}\` answers at once, so the hook waits for nothing: SIGTERM follows while requests are still sent`,
         {
           fix: 'With podrain: `path: /prestop`',
-          ...(container.pod.isPodrain || /z$/.test(path) ? { edits: replaceText(place, '/prestop') } : {}),
+          // Of another app nobody knows whether it has such a path.
+          edits: container.isPodrain ? replaceText(place, '/prestop') : undefined,
         },
       )
     }

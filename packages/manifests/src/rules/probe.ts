@@ -52,8 +52,9 @@ const probeDrains: Rule = {
   check: eachContainer(({ place }, report) => {
     for (const name of probes) {
       const probe = place.get(name)
-      if (pathOf(probe)?.endsWith('/prestop') !== true) continue
-      const path = name === 'livenessProbe' ? '/livez' : '/readyz'
+      const asked = pathOf(probe)
+      if (asked?.endsWith('/prestop') !== true) continue
+      const path = asked.replace(/prestop$/, name === 'livenessProbe' ? 'livez' : 'readyz')
       const at = probe.get('httpGet', 'path')
       report(at, `The ${name} asks \`${at.text}\`, which drains the pod each time`, {
         fix: `path: ${path}`,

@@ -190,8 +190,10 @@ const hostPortSurge: Rule = {
     if (counted === undefined) return
     const missing = amountOf(rolling.get('maxUnavailable'), '25%', counted.pods, Math.floor)
     if (missing !== 0) return
-    const port = pod.containers.flatMap(({ ports }) => ports).find((each) => each.get('hostPort').exists)
-    if (port === undefined && !pod.hostNetwork) return
+    const ports = pod.containers.flatMap((container) => container.ports)
+    const port = ports.find((each) => each.get('hostPort').exists)
+    // On the host network every port that is listed is one of the node.
+    if (port === undefined && (!pod.hostNetwork || ports.length === 0)) return
     report(
       port?.get('hostPort') ?? pod.spec.get('hostNetwork'),
       `A new pod needs a node where the port is free before an old one goes: \`maxUnavailable\` ${written(rolling.get('maxUnavailable'), '25%')} of ${counted.pods} is 0`,
