@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { ruleIds } from '../src/index.js'
 import { lintPage } from './lint-page.js'
 
 const file = join(__dirname, '..', '..', '..', 'docs', 'lint.md')
@@ -9,4 +10,9 @@ test('docs/lint.md tells of every rule as it is', () => {
   // `pnpm docs:lint` writes it.
   if (process.env.PODRAIN_WRITE === '1') writeFileSync(file, lintPage())
   expect(readFileSync(file, 'utf8')).toBe(lintPage())
+})
+
+test('the README counts the rules as they are', () => {
+  const readme = readFileSync(join(__dirname, '..', '..', '..', 'README.md'), 'utf8')
+  expect(readme).toContain(`${ruleIds.length} kinds of mistakes`)
 })

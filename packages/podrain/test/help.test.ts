@@ -17,6 +17,8 @@ describe.concurrent('the help', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^ {2}rehearse /m)
     expect(stdout).toMatch(/^ {2}compare /m)
+    expect(stdout).toMatch(/^ {2}lint /m)
+    expect(stdout).toMatch(/^ {2}manifest /m)
     expect(stdout).toContain('podrain rehearse -- node server.js')
   })
 
@@ -36,6 +38,13 @@ describe.concurrent('the help', () => {
     expect(text).toContain('Usage: podrain rehearse [options] -- command [args…]')
     expect(text.match(/podrain rehearse .*? -- /g)?.length).toBeGreaterThanOrEqual(3)
     for (const code of [0, 1, 2]) expect(asked.stdout).toMatch(new RegExp(`^  ${code}  `, 'm'))
+  })
+
+  test('of lint says how to begin, and what the exit codes mean', async () => {
+    const { code, stdout } = await podrain(['help', 'lint'])
+    expect(code).toBe(0)
+    expect(stdout).toContain('podrain lint k8s/')
+    for (const each of [0, 1, 2]) expect(stdout).toMatch(new RegExp(`^  ${each}  `, 'm'))
   })
 
   test('says the version', async () => {
