@@ -1,25 +1,12 @@
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import type { Behind, DrainOptions } from '@podrain/core'
+import { presets, resolveOptions } from '@podrain/core'
 
-interface Preset {
-  readonly settle: number
-  readonly idle?: number
-}
+// The numbers are core's and stay there: what an app does, and what its manifest is told, must not differ.
+export { presets }
 
 interface Times {
   readonly closing: number
   readonly reserve: number
 }
-
-// The numbers are core's and stay there: what an app does, and what its manifest is told, must not differ.
-const load = createRequire(__filename)
-const core = <T>(file: string): T => load(join(dirname(load.resolve('@podrain/core')), file)) as T
-
-/** What stands in front of a pod: how long it needs to learn that the pod goes, in milliseconds. */
-export const presets: Readonly<Record<Behind, Preset>> = core<{ presets: Record<Behind, Preset> }>('presets.js').presets
-
-const { resolveOptions } = core<{ resolveOptions(options: DrainOptions): Times }>('options.js')
 
 /** What a podrain app keeps of its grace period for closing, and never uses; in milliseconds, by core's defaults. */
 export function keptBack(graceSeconds: number): Times {
