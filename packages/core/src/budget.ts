@@ -8,31 +8,42 @@ import type { Clock } from './clock.js'
  */
 export class Budget {
   readonly #clock: Clock
-  readonly #closing: number
+  #closing: number
   /** When the drain began. */
   readonly begun: number
   #deadline: number
+  /** Less time than the pod has, for another reason than its grace period. */
+  #limit = Number.POSITIVE_INFINITY
+  #killed: number
+  #toldOfKill = false
 
   /**
    * @param total Milliseconds from the first sign to the deadline.
    * @param closing The last milliseconds of `total`, kept for closing the framework and the close hooks.
    * @param ago Milliseconds since the first sign.
+   * @param reserve Milliseconds from the deadline to SIGKILL.
    */
-  constructor(clock: Clock, total: number, closing: number, ago = 0) {
+  constructor(clock: Clock, total: number, closing: number, ago = 0, reserve = 0) {
     this.#clock = clock
     this.#closing = closing
     this.begun = clock.now() - ago
     this.#deadline = this.begun + total
+    this.#killed = this.#deadline + reserve
   }
 
   /** When the wait for load balancers and requests ends, whatever is still open. */
   get cut(): number {
-    return this.#deadline - this.#closing
+    return Math.min(this.#deadline, this.#limit) - this.#closing
+  }
+
+  /** When SIGKILL comes, as far as is known. */
+  get killed(): number {
+    return this.#killed
   }
 
   /** Milliseconds until the deadline, never negative. */
   get left(): number {
-    return Math.max(0, this.#deadline - this.#clock.now())
+    return Math.max(0, Math.min(this.#deadline, this.#limit) - this.#clock.now())
   }
 
   /** Milliseconds since the first sign. */
@@ -42,6 +53,19 @@ export class Budget {
 
   /** Less time is left than was thought. */
   shortenTo(ms: number): void {
-    this.#deadline = Math.min(this.#deadline, this.#clock.now() + ms)
+    this.#limit = Math.min(this.#limit, this.#clock.now() + ms)
+  }
+
+  /**
+   * SIGKILL comes in `ms`, says who knows. The first word of it counts, be it later or earlier than was thought; from then
+   * on it only comes nearer. A short time is shared out as options share out a short grace period.
+   */
+  killedIn(ms: number, reserve: number): void {
+    const killed = this.#clock.now() + ms
+    if (this.#toldOfKill && killed >= this.#killed) return
+    this.#toldOfKill = true
+    this.#killed = killed
+    this.#closing = Math.min(this.#closing, ms / 5)
+    this.#deadline = killed - Math.min(reserve, ms / 5)
   }
 }

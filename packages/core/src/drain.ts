@@ -2,17 +2,28 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
+import type { Clock } from './clock.js'
 import type { Handler } from './endpoints.js'
 import { describe, type Hook, type HookOptions, Hooks } from './hooks.js'
 import { budgetLine, type Logger, progressLine } from './log.js'
 import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { checkKeepAlive } from './presets.js'
 import type { DrainReport } from './report.js'
-import type { DrainEvents, DrainState, DrainStatus, PrestopOptions, Refusal, StartOptions } from './states.js'
+import type {
+  DrainEvents,
+  DrainState,
+  DrainStatus,
+  DrainTimes,
+  PrestopOptions,
+  Refusal,
+  SettleCondition,
+  StartOptions,
+  TerminatingOptions,
+} from './states.js'
 import { type TaskOptions, Tasks } from './tasks.js'
 import { Termination } from './termination.js'
 import { Traffic } from './traffic.js'
-import { duration } from './validate.js'
+import { duration, fail } from './validate.js'
 import { tellListening } from './worker.js'
 
 export interface WatchOptions {
@@ -116,6 +127,17 @@ export class Drain extends EventEmitter<DrainEvents> {
     return this.#options.logger
   }
 
+  /** Where it gets its time from. */
+  get clock(): Clock {
+    return this.#options.clock
+  }
+
+  /** How it shares out its time: its options, with the defaults. */
+  get times(): DrainTimes {
+    const { gracePeriod, reserve, closing, behind, settle } = this.#options
+    return { gracePeriod, reserve, closing, behind, settle: { ...settle } }
+  }
+
   /** Whether a server it watches accepts connections; true if it knows of none, as in a worker. */
   get listening(): boolean {
     return this.#traffic.servers.listening
@@ -216,6 +238,26 @@ export class Drain extends EventEmitter<DrainEvents> {
   prestop(options: PrestopOptions = {}): Promise<void> {
     if (options.ago !== undefined) duration('ago', options.ago)
     return this.#termination.prestop(options)
+  }
+
+  /**
+   * Says that the pod has been deleted, as the cluster knows it: drains tentatively, and with exactly the time that there is,
+   * more or less than `terminationGracePeriodSeconds` says. Said again, the time only gets shorter. A drain that goes on
+   * already gets the same time, counted from its own first sign.
+   */
+  terminating(options: TerminatingOptions): void {
+    duration('gracePeriod', options.gracePeriod)
+    if (options.ago !== undefined) duration('ago', options.ago)
+    this.#termination.terminating(options)
+  }
+
+  /**
+   * Adds somebody who knows whether load balancers have stopped sending. Of several, `false` outweighs `undefined`, and that `true`.
+   * @returns what takes it back
+   */
+  settledWhen(condition: SettleCondition): () => void {
+    if (typeof condition !== 'function') fail(TypeError, 'settledWhen() expected a function', condition)
+    return this.#termination.settledWhen(condition)
   }
 
   /** Drains and closes. Further calls join the first. It does not exit the process: that is for the signals. */

@@ -11,6 +11,8 @@ export interface EndpointPaths {
   prestop?: string | false
   /** What there is still to wait for, as JSON. @default '/drainz' */
   drainz?: string | false
+  /** Idle, or busy with requests or tasks? For controllers that choose which pod may go. @default false, try '/busyz' */
+  busyz?: string | false
 }
 
 export interface EndpointOptions {
@@ -40,11 +42,12 @@ export const endpointOptionNames: readonly (keyof EndpointOptions)[] = [
   'token',
 ]
 
-const endpointNames = ['readyz', 'livez', 'prestop', 'drainz'] as const
+const usualNames = ['readyz', 'livez', 'prestop', 'drainz'] as const
+const endpointNames = [...usualNames, 'busyz'] as const
 
 /** Where they are unless told otherwise. */
 export const defaultPaths: ReadonlyMap<string, keyof EndpointPaths> = new Map(
-  endpointNames.map((name) => [`/${name}`, name]),
+  usualNames.map((name) => [`/${name}`, name]),
 )
 
 /** Every option with its value, and the way from a path to its endpoint. */
@@ -73,7 +76,7 @@ export function resolveEndpoints(options: EndpointOptions): ResolvedEndpoints {
   }
   const paths = new Map<string, keyof EndpointPaths>()
   for (const name of endpointNames) {
-    const path = endpoints[name] ?? `/${name}`
+    const path = endpoints[name] ?? (name === 'busyz' ? false : `/${name}`)
     if (path === false) continue
     if (typeof path !== 'string' || !/^\/[^?#]*[^?#/]$/.test(path)) {
       fail(

@@ -64,6 +64,10 @@ export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
       })
     },
     drainz: (request, response) => send(request, response, 200, drain.status()),
+    busyz(request, response) {
+      const busy = drain.inFlight > 0 || drain.status().tasks.length > 0
+      send(request, response, busy ? 503 : 200, { busy })
+    },
   }
 
   const places = [...paths].map(([path, name]) => ({ path, name, initial: path.charCodeAt(1) }))

@@ -13,6 +13,16 @@ export type { DrainReport, OpenRequest } from './report.js'
 export type { MetricsSource } from './scrape.js'
 export { drainServer } from './server.js'
 export type { ExitCause, ExitListener, ExitSource, Signal } from './signals.js'
-export type { DrainEvents, DrainState, DrainStatus, PrestopOptions, Refusal, StartOptions } from './states.js'
+export type {
+  DrainEvents,
+  DrainState,
+  DrainStatus,
+  DrainTimes,
+  PrestopOptions,
+  Refusal,
+  SettleCondition,
+  StartOptions,
+  TerminatingOptions,
+} from './states.js'
 export type { TaskOptions } from './tasks.js'
 export { drainThread } from './threads.js'

@@ -11,6 +11,8 @@ export interface LookoutOptions {
   readonly options: ResolvedOptions
   readonly traffic: Traffic
   readonly tasks: Tasks
+  /** Whether load balancers have stopped sending, by those who know: see `Drain.settledWhen`. */
+  readonly endpoints: () => boolean | undefined
   /** Nothing is left to wait for, or no time to. May be called again while the drain is tentative. */
   readonly onOver: (budget: Budget) => void
   /** What is still open will soon be cut. */
@@ -48,9 +50,9 @@ export class Lookout {
   look(budget: Budget, commitment: Commitment | undefined): void {
     this.stop()
     const turn = this.#turn
-    const { clock, gracePeriod, progress } = this.#on.options
+    const { clock, progress } = this.#on.options
     const now = clock.now()
-    if (!commitment && now >= budget.begun + gracePeriod) {
+    if (!commitment && now >= budget.killed) {
       this.#on.onExpired()
       return
     }
@@ -76,6 +78,20 @@ export class Lookout {
     const { busy, heldUntil } = traffic.survey(now)
     if (busy > 0 || tasks.size > 0) return false
     if (!settle) return true
-    return now >= Math.max(budget.begun + options.settle.min, traffic.lastArrival + options.settle.quiet, heldUntil)
+    const { quiet } = options.settle
+    return now >= Math.max(budget.begun + this.#wait(), traffic.lastArrival + quiet, heldUntil)
+  }
+
+  /** Milliseconds that pass in any case. */
+  #wait(): number {
+    const { min, quiet, max } = this.#on.options.settle
+    switch (this.#on.endpoints()) {
+      case true:
+        return Math.min(min, quiet)
+      case false:
+        return max
+      case undefined:
+        return min
+    }
   }
 }

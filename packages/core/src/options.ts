@@ -3,6 +3,7 @@ import { workerName } from './link.js'
 import { type DrainLogger, type Logger, namedLogger, type ReportFormat } from './log.js'
 import { type Behind, presets } from './presets.js'
 import { type ExitSource, type Signal, supportedSignals } from './signals.js'
+import type { DrainTimes } from './states.js'
 import { boolean, duration, fail, knownKeys, method, plainObject } from './validate.js'
 import { processOfWorker } from './worker.js'
 
@@ -10,12 +11,17 @@ import { processOfWorker } from './worker.js'
  * arrived for `quiet`, and nothing is in flight. */
 export interface SettleOptions {
   /**
-   * Milliseconds that pass in any case. kube-proxy alone needs up to 1.2 s to learn of a change.
+   * Milliseconds that pass, unless something knows better (`settledWhen`). kube-proxy alone needs up to 1.2 s to learn of a change.
    * @default what `behind` needs, or 5000
    */
   min?: number
   /** Milliseconds without a new request. @default 1000 */
   quiet?: number
+  /**
+   * Milliseconds after which it is over although something knows that they still send, as `@podrain/kubernetes` does of
+   * EndpointSlices. Without such knowledge it means nothing. @default twice `min`
+   */
+  max?: number
 }
 
 /** Durations are milliseconds, except where Kubernetes itself names a field in seconds. */
@@ -61,7 +67,7 @@ export interface ResolvedOptions {
   readonly reserve: number
   readonly closing: number
   readonly behind: Behind
-  readonly settle: Required<SettleOptions>
+  readonly settle: DrainTimes['settle']
   readonly keepAliveCap: number
   readonly hookTimeout: number
   readonly signals: readonly Signal[]
@@ -115,15 +121,17 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     process = processOfWorker(),
   } = options
   plainObject('settle', settle)
-  knownKeys('option of `settle`', settle, ['min', 'quiet'])
+  knownKeys('option of `settle`', settle, ['min', 'quiet', 'max'])
   if (!Object.hasOwn(presets, behind)) {
     fail(RangeError, `Expected \`behind\` to be one of ${Object.keys(presets).join(', ')}`, behind)
   }
-  const { min = presets[behind].settle, quiet = 1000 } = settle
+  const { min = presets[behind].settle, quiet = 1000, max = 2 * min } = settle
   duration('reserve', reserve)
   duration('closing', closing)
   duration('settle.min', min)
   duration('settle.quiet', quiet)
+  duration('settle.max', max)
+  if (max < min) fail(RangeError, `Expected \`settle.max\` to be \`settle.min\` (${min}) or more milliseconds`, max)
   duration('keepAliveCap', keepAliveCap)
   duration('hookTimeout', hookTimeout)
   if (progress !== false) duration('progress', progress)
@@ -143,7 +151,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     reserve,
     closing,
     behind,
-    settle: { min, quiet },
+    settle: { min, quiet, max, own: settle.min !== undefined },
     keepAliveCap,
     hookTimeout,
     signals: signals === false ? [] : signals,

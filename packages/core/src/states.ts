@@ -1,3 +1,4 @@
+import type { Behind } from './presets.js'
 import type { DrainReport, OpenRequest } from './report.js'
 
 /**
@@ -47,6 +48,34 @@ export interface StartOptions {
   settle?: boolean
   /** Milliseconds in which it has to be closed, if that is less than is left of the budget. @default the budget */
   within?: number
+}
+
+export interface TerminatingOptions {
+  /** Milliseconds from the deletion of the pod to SIGKILL, as the cluster says: `deletionGracePeriodSeconds`. */
+  gracePeriod: number
+  /** Milliseconds since the deletion. @default 0 */
+  ago?: number
+}
+
+/**
+ * Whether load balancers have stopped sending: `true`, and `settle.min` is not waited for; `false`, and the wait goes on, up to
+ * `settle.max`; `undefined` where it is not known, and everything is as it would be without. Asked often: it has to know by itself.
+ */
+export type SettleCondition = () => boolean | undefined
+
+/** How a drain shares out its time, in milliseconds. */
+export interface DrainTimes {
+  readonly gracePeriod: number
+  readonly reserve: number
+  readonly closing: number
+  readonly behind: Behind
+  readonly settle: {
+    readonly min: number
+    readonly quiet: number
+    readonly max: number
+    /** Whether `min` was asked for, and is not what `behind` needs. */
+    readonly own: boolean
+  }
 }
 
 export interface PrestopOptions {

@@ -7,12 +7,15 @@ import { Lookout } from './lookout.js'
 import type { ResolvedOptions } from './options.js'
 import { type DrainReport, reportOf } from './report.js'
 import type { ExitCause } from './signals.js'
-import type { DrainState, PrestopOptions, StartOptions } from './states.js'
+import type { DrainState, PrestopOptions, SettleCondition, StartOptions, TerminatingOptions } from './states.js'
 import type { Tasks } from './tasks.js'
 import type { Traffic } from './traffic.js'
 
 /** SIGTERM while the hook is pending: the kubelet kills 2 s later (`minimumGracePeriodInSeconds`). */
 const lastMoment = 1500
+
+/** However short the grace period, the kubelet leaves so much between signal and SIGKILL (`minimumGracePeriodInSeconds`). */
+const leastGrace = 2000
 
 /** That the process will end, and how. */
 export type Commitment = Required<Pick<StartOptions, 'reason' | 'settle'>>
@@ -45,9 +48,12 @@ export class Termination {
   #budget: Budget | undefined
   #commitment: Commitment | undefined
   #error: unknown
+  /** What began the drain. */
+  #cause = ''
   #announced: Promise<unknown> = Promise.resolve()
   /** Those that wait until it has settled, and whether each is the hook. */
   readonly #prestops = new Map<() => void, boolean>()
+  readonly #conditions = new Set<SettleCondition>()
   /** Resolves when it is closed. */
   readonly report: Promise<DrainReport>
 
@@ -59,6 +65,7 @@ export class Termination {
       options: parts.options,
       traffic: parts.traffic,
       tasks: parts.tasks,
+      endpoints: () => this.#endpoints(),
       onOver: (budget) => this.#over(budget),
       onLastCall: () => this.#lastCall.abort(),
       onExpired: () => this.#resume(),
@@ -104,6 +111,25 @@ export class Termination {
       gone?.addEventListener('abort', leave)
       this.look()
     })
+  }
+
+  /** Drains tentatively, if it does not drain, with the time that there really is. */
+  terminating({ gracePeriod, ago = 0 }: TerminatingOptions): void {
+    const isFirst = this.#state === 'serving'
+    if (isFirst) this.#begin('the deletion of the pod', ago)
+    const budget = this.#budget
+    if (!budget || this.#state === 'closed') return
+    // A sign of it may have come before the word: the kubelet counts from there.
+    const since = Math.max(budget.elapsed, ago)
+    budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.reserve)
+    // Else the next look comes as soon as it would have.
+    if (isFirst || budget.cut <= this.#options.clock.now()) this.look()
+  }
+
+  /** @returns what takes the condition back */
+  settledWhen(condition: SettleCondition): () => void {
+    this.#conditions.add(condition)
+    return () => void this.#conditions.delete(condition)
   }
 
   /** Drains and closes. */
@@ -152,9 +178,9 @@ export class Termination {
   }
 
   #begin(reason: string, ago?: number): void {
-    const { clock, budget, closing, logger } = this.#options
+    const { clock, budget, closing, reserve, logger } = this.#options
     const { tasks } = this.#parts
-    this.#budget = new Budget(clock, budget, closing, ago)
+    this.#budget = new Budget(clock, budget, closing, ago, reserve)
     this.#lookout.begin()
     this.#traffic.drain()
     this.#enter('draining')
@@ -163,8 +189,26 @@ export class Termination {
     const { elapsed: elapsedMs, left: budgetMs } = this.#budget
     const open = { state: this.#state, elapsedMs, budgetMs, inFlight, oldest: null, tasks: tasks.names }
     logger.info(`draining because of ${reason}: ${progressLine(open)}`)
+    this.#cause = reason
     this.#began.abort()
     this.#announced = this.#parts.onDrain.runTogether(() => this.#budget?.left ?? 0)
+  }
+
+  /** One who knows of a sender outweighs those who know of none. */
+  #endpoints(): boolean | undefined {
+    let verdict: boolean | undefined = this.#conditions.size > 0 ? true : undefined
+    for (const condition of this.#conditions) {
+      let word: boolean | undefined
+      try {
+        word = condition()
+      } catch (error) {
+        this.#options.logger.error(`a condition of settledWhen() failed: ${describe(error)}`)
+        this.#conditions.delete(condition)
+      }
+      if (word === false) return false
+      verdict &&= word
+    }
+    return verdict
   }
 
   #over(budget: Budget): void {
@@ -213,7 +257,7 @@ export class Termination {
     this.#lastCall = controller()
     this.#enter('serving')
     this.#releasePrestops()
-    this.#options.logger.warn('no signal followed the preStop hook within the grace period: serving again')
+    this.#options.logger.warn(`no signal followed ${this.#cause} within the grace period: serving again`)
     void this.#parts.onResume.runTogether(() => this.#options.budget)
   }
 

@@ -284,6 +284,33 @@ describe('/readyz', () => {
   })
 })
 
+describe('/busyz, where it is asked for,', () => {
+  test('says whether the pod may be removed without losing work: 200 when idle, 503 with a request or a task', async () => {
+    const turn = gate()
+    const { drain, port } = await serve((_request, response) => void turn.opened.then(() => response.end('whole')), {
+      endpoints: { busyz: '/busyz' },
+    })
+    expect(await ask(port, '/busyz')).toMatchObject({ status: 200, body: '{"busy":false}\n' })
+    const client = await Client.open(port)
+    client.get('/')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    expect(await ask(port, '/busyz')).toMatchObject({ status: 503, body: '{"busy":true}\n' })
+    turn.open()
+    await client.until(/whole/)
+    await expect.poll(async () => (await ask(port, '/busyz')).status).toBe(200)
+    const task = gate()
+    drain.waitUntil(task.opened)
+    expect((await ask(port, '/busyz')).status).toBe(503)
+    task.open()
+    await expect.poll(async () => (await ask(port, '/busyz')).status).toBe(200)
+  })
+
+  test("is the application's own path otherwise", async () => {
+    const { port } = await start()
+    expect(await ask(port, '/busyz')).toMatchObject({ status: 404, body: 'no GET here' })
+  })
+})
+
 describe('while closing', () => {
   test('/livez, /readyz and /prestop are answered on a connection that is still open', async () => {
     const clock = new FakeClock()

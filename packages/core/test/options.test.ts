@@ -79,13 +79,14 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
     'Unknown option `keepalivecap`',
     'did you mean `keepAliveCap`?',
   ],
-  ['an unknown key of settle', { settle: { max: 1 } }, 'Unknown option of `settle` `max`', '`min`, `quiet`'],
+  ['an unknown key of settle', { settle: { most: 1 } }, 'Unknown option of `settle` `most`', '`min`, `quiet`, `max`'],
+  ['a settle.max below settle.min', { settle: { max: 1 } }, '`settle.max`', '`settle.min` (5000) or more', '`1`'],
   ['a key of settle in other letters', { settle: { Min: 1 } }, '`Min`', 'did you mean `min`?'],
   [
     'an unknown endpoint',
     { endpoints: { healthz: '/healthz' } },
     'Unknown endpoint `healthz`',
-    '`readyz`, `livez`, `prestop`, `drainz`',
+    '`readyz`, `livez`, `prestop`, `drainz`, `busyz`',
   ],
   [
     'times that do not fit',

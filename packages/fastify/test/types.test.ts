@@ -31,7 +31,7 @@ describe('the types', () => {
       // @ts-expect-error unknown endpoint
       () => fastify().register(gracefulShutdown, { endpoints: { ready: '/ready' } }),
       // @ts-expect-error unknown option of `settle`
-      () => fastify().register(gracefulShutdown, { settle: { max: 1 } }),
+      () => fastify().register(gracefulShutdown, { settle: { most: 1 } }),
     ]
     expectTypeOf(mistakes).toBeArray()
   })

@@ -36,7 +36,7 @@ describe('the types', () => {
       // @ts-expect-error unknown endpoint
       () => drain({ endpoints: { ready: '/ready' } }),
       // @ts-expect-error unknown option of `settle`
-      () => drain({ settle: { max: 1 } }),
+      () => drain({ settle: { most: 1 } }),
     ]
     expectTypeOf(mistakes).toBeArray()
   })

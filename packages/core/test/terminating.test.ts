@@ -1,0 +1,202 @@
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Drain, type DrainOptions } from '../src/index.js'
+import { ask, FakeClock, FakeProcess, Log, sayOk, serve } from './support.js'
+
+interface Pod {
+  readonly drain: Drain
+  readonly clock: FakeClock
+  readonly process: FakeProcess
+  readonly log: Log
+}
+
+function pod(options: DrainOptions = {}): Pod {
+  const [clock, process, log] = [new FakeClock(), new FakeProcess(), new Log()]
+  const drain = new Drain({ clock, process, logger: log, ...options })
+  onTestFinished(() => drain.dispose())
+  return { drain, clock, process, log }
+}
+
+/** Lets time pass until it is closing; says how long that took. */
+function untilClosing({ drain, clock }: Pod): number {
+  const begun = clock.now()
+  while (drain.state === 'draining' && clock.now() < begun + 200_000) clock.advance(10)
+  return clock.now() - begun
+}
+
+describe('a pod that is known to be deleted', () => {
+  test('drains tentatively, and ends only with a signal', async () => {
+    const one = pod()
+    one.drain.terminating({ gracePeriod: 30_000 })
+    expect(one.drain.state).toBe('draining')
+    expect(one.drain.committed).toBe(false)
+    expect(one.log.matching(/because of the deletion of the pod/)).toHaveLength(1)
+    one.clock.advance(20_000)
+    expect(one.drain.state).toBe('draining')
+    const exit = one.process.signal('SIGTERM')
+    expect(one.drain.state).toBe('closing')
+    expect(await one.clock.through(exit)).toBe(true)
+  })
+
+  test.each([
+    ['more time than the options say', 60_000, 60_000 - 1000, 60_000 - 1000 - 5000],
+    ['less', 20_000, 20_000 - 1000, 20_000 - 1000 - 4000],
+    ['very little, of which a fifth is for closing and as much in reserve', 4000, 3200, 2400],
+    ['none: what the kubelet leaves in any case', 0, 1600, 1200],
+  ])('has %s', async (_, gracePeriod, budgetMs, cut) => {
+    const one = pod()
+    one.drain.waitUntil(new Promise(() => {}))
+    one.drain.terminating({ gracePeriod })
+    expect(one.drain.status().budgetMs).toBe(budgetMs)
+    void one.process.signal('SIGTERM')
+    expect(untilClosing(one)).toBe(cut)
+    await one.clock.through(one.drain.start())
+  })
+
+  test('has as much less as has gone by since', () => {
+    const one = pod()
+    one.drain.terminating({ gracePeriod: 30_000, ago: 8000 })
+    expect(one.drain.status().budgetMs).toBe(30_000 - 8000 - 1000)
+  })
+
+  test('whose hook came first has the true time from then on', () => {
+    const one = pod()
+    void one.drain.prestop()
+    one.clock.advance(2000)
+    one.drain.terminating({ gracePeriod: 60_000 })
+    expect(one.drain.status().budgetMs).toBe(60_000 - 2000 - 1000)
+  })
+
+  test('never gets more time by what is said later, only less', () => {
+    const one = pod()
+    one.drain.terminating({ gracePeriod: 30_000 })
+    one.drain.terminating({ gracePeriod: 60_000 })
+    expect(one.drain.status().budgetMs).toBe(29_000)
+    one.drain.terminating({ gracePeriod: 10_000 })
+    expect(one.drain.status().budgetMs).toBe(9000)
+  })
+
+  test('whose hook outlasted the grace period still has no more than the last moment', async () => {
+    const one = pod()
+    one.drain.waitUntil(new Promise(() => {}))
+    void one.drain.prestop()
+    void one.process.signal('SIGTERM')
+    one.drain.terminating({ gracePeriod: 60_000 })
+    expect(one.drain.status().budgetMs).toBeLessThanOrEqual(1500)
+    await one.clock.through(one.drain.start())
+  })
+
+  test('and that nobody ends serves again when its true time is over, not sooner', () => {
+    const one = pod()
+    one.drain.terminating({ gracePeriod: 60_000 })
+    one.clock.advance(59_000)
+    expect(one.drain.state).toBe('draining')
+    one.clock.advance(1100)
+    expect(one.drain.state).toBe('serving')
+    expect(one.log.matching(/no signal followed the deletion of the pod within the grace period/)).toHaveLength(1)
+  })
+
+  test('the word does not change when it is looked at again', () => {
+    const one = pod({ settle: { min: 500, quiet: 0 }, keepAliveCap: 0 })
+    void one.process.signal('SIGTERM')
+    one.clock.advance(80)
+    one.drain.terminating({ gracePeriod: 30_000 })
+    one.clock.advance(420)
+    expect(one.drain.state).toBe('closing') // as without it
+  })
+
+  test('after the end it means nothing', async () => {
+    const one = pod()
+    await one.drain.dispose()
+    one.drain.terminating({ gracePeriod: 30_000 })
+    expect(one.drain.state).toBe('closed')
+  })
+
+  test.each([{ gracePeriod: -1 }, { gracePeriod: Number.NaN }, { gracePeriod: 1, ago: -1 }])(
+    '%j is refused',
+    (options) => {
+      expect(() => pod().drain.terminating(options)).toThrow(RangeError)
+    },
+  )
+})
+
+describe('the wait for load balancers, where somebody knows of them,', () => {
+  const options = { settle: { min: 5000, quiet: 1000 }, keepAliveCap: 0 }
+
+  test.each<[string, (boolean | undefined)[], number]>([
+    ['nothing', [], 5000],
+    ['that they have stopped', [true], 1000],
+    ['that they have not', [false], 10_000],
+    ['nothing at present', [undefined], 5000],
+    ['of several kinds, one of which has not', [true, undefined, false], 10_000],
+    ['of several kinds, one of which is not known', [true, undefined], 5000],
+  ])('%s', async (_, words, wait) => {
+    const one = pod(options)
+    for (const word of words) one.drain.settledWhen(() => word)
+    void one.process.signal('SIGTERM')
+    expect(untilClosing(one)).toBe(wait)
+    await one.clock.through(one.drain.start())
+  })
+
+  test('ends when they stop, and `quiet` is over: a request that comes late is answered, and waited for', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, {
+      ...options,
+      terminationGracePeriodSeconds: 30,
+      closing: 5000,
+      reserve: 1000,
+      clock,
+    })
+    let gone = false
+    drain.settledWhen(() => gone)
+    void drain.start()
+    clock.advance(6000)
+    expect((await ask(port)).body).toBe('ok')
+    gone = true
+    clock.advance(900)
+    expect(drain.state).toBe('draining')
+    clock.advance(200)
+    expect(drain.state).toBe('closing')
+    await clock.through(drain.start())
+  })
+
+  test('is over at `settle.max`, and with the time in any case', async () => {
+    for (const [max, wait] of [
+      [7000, 7000],
+      [60_000, 24_000],
+    ] as const) {
+      const one = pod({ settle: { ...options.settle, max } })
+      one.drain.settledWhen(() => false)
+      void one.process.signal('SIGTERM')
+      expect(untilClosing(one)).toBe(wait)
+      await one.clock.through(one.drain.start())
+    }
+  })
+
+  test('is as ever when the word is taken back, or whoever knew fails', async () => {
+    const one = pod(options)
+    one.drain.settledWhen(() => false)()
+    one.drain.settledWhen(() => {
+      throw new Error('no idea')
+    })
+    void one.process.signal('SIGTERM')
+    expect(untilClosing(one)).toBe(5000)
+    expect(one.log.matching(/a condition of settledWhen\(\) failed: Error: no idea/)).toHaveLength(1)
+    await one.clock.through(one.drain.start())
+  })
+
+  test('a condition that is none is refused', () => {
+    // @ts-expect-error a boolean
+    expect(() => pod().drain.settledWhen(true)).toThrow('settledWhen() expected a function, got `true`')
+  })
+})
+
+test('how a drain shares out its time can be seen, with the defaults', () => {
+  expect(pod({ behind: 'envoy' }).drain.times).toEqual({
+    gracePeriod: 30_000,
+    reserve: 1000,
+    closing: 5000,
+    behind: 'envoy',
+    settle: { min: 5000, quiet: 1000, max: 10_000, own: false },
+  })
+  expect(pod({ settle: { min: 3000 } }).drain.times.settle).toEqual({ min: 3000, quiet: 1000, max: 6000, own: true })
+})

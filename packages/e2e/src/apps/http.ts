@@ -1,0 +1,7 @@
+import { createServer } from 'node:http'
+import { drainServer } from '@podrain/core'
+import { follow, host, listener, options, port } from './pod.js'
+
+const server = createServer(listener)
+follow(drainServer(server, options))
+server.listen(port, host, () => console.log('listening', server.address()))

@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type {
+  CoreV1Api,
+  KubernetesObject,
+  KubernetesObjectApi,
+  V1Deployment,
+  V1Job,
+  V1Pod,
+} from '@kubernetes/client-node'
+import type { Manifest } from './schema.js'
+
+export interface Result {
+  readonly answered: number
+  readonly lost: Readonly<Record<string, number>>
+  readonly pods: number
+}
+
+/** The cluster that KUBECONFIG names, as far as a case needs it. */
+export class Cluster {
+  readonly #objects: KubernetesObjectApi
+  readonly #core: CoreV1Api
+  readonly #strategic: typeof import('@kubernetes/client-node').PatchStrategy.StrategicMergePatch
+
+  private constructor(client: typeof import('@kubernetes/client-node')) {
+    const config = new client.KubeConfig()
+    config.loadFromDefault()
+    this.#objects = client.KubernetesObjectApi.makeApiClient(config)
+    this.#core = config.makeApiClient(client.CoreV1Api)
+    this.#strategic = client.PatchStrategy.StrategicMergePatch
+  }
+
+  static async open(): Promise<Cluster> {
+    return new Cluster(await import('@kubernetes/client-node'))
+  }
+
+  async create(manifest: Manifest): Promise<void> {
+    await this.#objects.create(manifest as KubernetesObject)
+  }
+
+  async remove(namespace: string): Promise<void> {
+    await this.#core.deleteNamespace({ name: namespace, propagationPolicy: 'Foreground' })
+  }
+
+  /** All replicas are new, and ready, and the old ones are gone. */
+  async rolledOut(namespace: string, replicas: number, seconds: number): Promise<void> {
+    await this.until(`the pods of ${namespace}`, seconds, async () => {
+      const { status, metadata } = await this.#objects.read<V1Deployment>({
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'app', namespace },
+      })
+      const seen = (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 1)
+      if (!seen || status?.updatedReplicas !== replicas || status.availableReplicas !== replicas) return false
+      return (await this.pods(namespace)).length === replicas
+    })
+  }
+
+  async pods(namespace: string): Promise<V1Pod[]> {
+    return (await this.#core.listNamespacedPod({ namespace, labelSelector: 'app=podrain-e2e' })).items
+  }
+
+  /** What `kubectl rollout restart` does. */
+  async restart(namespace: string): Promise<void> {
+    const restartedAt = new Date().toISOString()
+    await this.#patchTemplate(namespace, {
+      metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': restartedAt } },
+    })
+  }
+
+  /** A change of the pods, as a deploy makes it. */
+  async update(namespace: string): Promise<void> {
+    const env = [{ name: 'VERSION', value: String(Date.now()) }]
+    await this.#patchTemplate(namespace, { spec: { containers: [{ name: 'app', env }] } })
+  }
+
+  /** What `kubectl drain` does to the pods of this case on one node, by the eviction API, which asks the PodDisruptionBudget. */
+  async drainNode(namespace: string): Promise<void> {
+    const [first] = await this.pods(namespace)
+    const node = first?.spec?.nodeName
+    if (node === undefined) throw new Error('the pods are on no node')
+    const alone = (await this.#core.listNode()).items.length === 1
+    // Where there is one node only, the evicted pods have to come back to it.
+    if (!alone) await this.#schedulable(node, false)
+    try {
+      const evicted = (await this.pods(namespace)).filter(({ spec }) => spec?.nodeName === node)
+      for (const { metadata } of evicted) {
+        const name = metadata?.name ?? ''
+        const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } }
+        await this.until(`the eviction of ${name}`, 180, async () => {
+          try {
+            await this.#core.createNamespacedPodEviction({ name, namespace, body })
+            return true
+          } catch (error) {
+            if ((error as { code?: number }).code === 429) return false // the budget is spent: later
+            throw error
+          }
+        })
+      }
+    } finally {
+      if (!alone) await this.#schedulable(node, true)
+    }
+  }
+
+  async deletePod(namespace: string, gracePeriodSeconds: number): Promise<void> {
+    const [first] = await this.pods(namespace)
+    await this.#core.deleteNamespacedPod({ name: first?.metadata?.name ?? '', namespace, gracePeriodSeconds })
+  }
+
+  /** Waits until a container has been restarted in its pod. */
+  async containerRestarted(namespace: string, seconds: number): Promise<void> {
+    await this.until('the restart of a container', seconds, async () =>
+      (await this.pods(namespace)).some(({ status }) =>
+        status?.containerStatuses?.some(({ restartCount, ready }) => restartCount > 0 && ready),
+      ),
+    )
+  }
+
+  async loading(namespace: string): Promise<void> {
+    await this.until('the load to begin', 120, async () => (await this.#log(namespace)).includes('loading'))
+  }
+
+  /** What the load has lost, when it is over. */
+  async result(namespace: string, seconds: number): Promise<Result> {
+    await this.until('the end of the load', seconds, async () => {
+      const { status } = await this.#objects.read<V1Job>({
+        apiVersion: 'batch/v1',
+        kind: 'Job',
+        metadata: { name: 'load', namespace },
+      })
+      return (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
+    })
+    const [, json] = /^result (.*)$/m.exec(await this.#log(namespace)) ?? []
+    if (json === undefined) throw new Error('the load has left no result')
+    return JSON.parse(json)
+  }
+
+  /** Hooks that failed, as events tell of them. */
+  async failedHooks(namespace: string): Promise<string[]> {
+    const { items } = await this.#core.listNamespacedEvent({ namespace, fieldSelector: 'reason=FailedPreStopHook' })
+    return items.map(({ message }) => message ?? '')
+  }
+
+  /** The logs of all pods of the case. */
+  async logs(namespace: string): Promise<string> {
+    const pods = await this.pods(namespace)
+    const logs = pods.map(({ metadata }) => this.#core.readNamespacedPodLog({ name: metadata?.name ?? '', namespace }))
+    return (await Promise.all(logs)).join('\n')
+  }
+
+  async until(what: string, seconds: number, done: () => Promise<boolean>): Promise<void> {
+    const end = performance.now() + seconds * 1000
+    while (!(await done())) {
+      if (performance.now() > end) throw new Error(`waited ${seconds} s in vain for ${what}`)
+      await sleep(500)
+    }
+  }
+
+  async #log(namespace: string): Promise<string> {
+    const { items } = await this.#core.listNamespacedPod({ namespace, labelSelector: 'app=podrain-e2e-load' })
+    const [pod] = items
+    const phase = pod?.status?.phase
+    if (!pod?.metadata?.name || phase === 'Pending' || phase === undefined) return ''
+    return this.#core.readNamespacedPodLog({ name: pod.metadata.name, namespace })
+  }
+
+  async #schedulable(node: string, schedulable: boolean): Promise<void> {
+    await this.#patch({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: node },
+      spec: { unschedulable: !schedulable },
+    })
+  }
+
+  async #patchTemplate(namespace: string, template: object): Promise<void> {
+    await this.#patch({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'app', namespace },
+      spec: { template },
+    })
+  }
+
+  async #patch(spec: KubernetesObject & { spec: object }): Promise<void> {
+    await this.#objects.patch(spec, undefined, undefined, undefined, undefined, this.#strategic)
+  }
+}

@@ -1,0 +1,1 @@
+export { type Manifest, problems } from './schema.js'

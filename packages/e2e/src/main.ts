@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { bundle } from './bundles.js'
+import { cases } from './cases.js'
+import { Cluster } from './cluster.js'
+import { dryRun } from './dry-run.js'
+import type { Settings } from './objects.js'
+import { run } from './run.js'
+
+const help = `Runs podrain on a real cluster, the one that KUBECONFIG names: rolling updates under load, and worse.
+
+  --dry-run        build every object of every case and hold it against the published schema; needs no cluster
+  --only TEXT      only cases whose name contains it
+  --image IMAGE    any image with Node 20.19 or newer (default: node:20-alpine)
+  --seconds N      how long the load of a case goes on (default: 90)
+
+It makes a namespace per case, podrain-e2e-…, and deletes it again. The account needs to create namespaces and what is in them,
+Roles included, to evict pods, and to cordon nodes for "node drain". Pods need to pull the image, nothing else.`
+
+const bundles = new Map<string, string>()
+function bundleOf(name: string): string {
+  const code = bundles.get(name) ?? bundle(name)
+  bundles.set(name, code)
+  return code
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      'dry-run': { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      image: { type: 'string', default: 'node:20-alpine' },
+      seconds: { type: 'string', default: '90' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const { image } = values
+  const settings = (namespace: string): Settings => ({ namespace, image, seconds: Number(values.seconds) })
+  if (values.help) return say(help)
+  if (values['dry-run']) {
+    const dry = dryRun(settings('podrain-e2e'), bundleOf)
+    for (const { name, kinds, problems } of dry)
+      say(`${problems.length === 0 ? 'ok' : 'not ok'}  ${name} (${kinds.join(', ')})`)
+    for (const { problems } of dry) for (const problem of problems) say(`        ${problem}`)
+    const bad = dry.filter(({ problems }) => problems.length > 0).length
+    say(`${dry.length} cases, of which ${bad} have objects that are not valid. Nothing was run.`)
+    return bad === 0 ? 0 : 1
+  }
+  const file = process.env.KUBECONFIG
+  if (!file) return say('Nothing was tested: KUBECONFIG names no cluster. --dry-run needs none, --help says more.')
+  if (!existsSync(file.split(':')[0] ?? '')) {
+    say(`Nothing was tested: KUBECONFIG is ${file}, and there is no such file.`)
+    return 1
+  }
+  const cluster = await Cluster.open()
+  const chosen = cases.filter(({ name }) => name.includes(values.only))
+  let failed = 0
+  for (const [n, each] of chosen.entries()) {
+    try {
+      const result = await run(cluster, each, settings(`podrain-e2e-${process.pid}-${n}`), bundleOf)
+      say(`ok      ${each.name}: 0 lost of ${result.answered}, answered by ${result.pods} pods`)
+    } catch (error) {
+      failed++
+      say(`not ok  ${each.name}: ${(error as Error).message}`)
+    }
+  }
+  say(`${chosen.length} cases, ${failed} failed`)
+  return failed === 0 && chosen.length > 0 ? 0 : 1
+}
+
+function say(line: string): number {
+  process.stdout.write(`${line}\n`)
+  return 0
+}
+
+void main().then((code) => {
+  process.exitCode = code
+})

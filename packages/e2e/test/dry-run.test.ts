@@ -1,0 +1,138 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { bundle, largest } from '../dist/bundles.js'
+import { cases, frameworks } from '../dist/cases.js'
+import { dryRun } from '../dist/dry-run.js'
+import { expectNothingLost } from '../dist/run.js'
+import { problems } from '../dist/schema.js'
+
+const main = join(__dirname, '..', 'dist', 'main.js')
+
+async function command(args: string[], kubeconfig?: string): Promise<{ code: number; output: string }> {
+  const { KUBECONFIG: _, ...env } = process.env
+  const given = kubeconfig === undefined ? env : { ...env, KUBECONFIG: kubeconfig }
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { env: given })
+    return { code: 0, output: stdout }
+  } catch (error) {
+    const { code, stdout } = error as { code: number; stdout: string }
+    return { code, output: stdout }
+  }
+}
+
+describe('without a cluster', () => {
+  test('it says that nothing was tested, and that is no failure', async () => {
+    expect(await command([])).toEqual({
+      code: 0,
+      output: expect.stringMatching(/^Nothing was tested: KUBECONFIG names no/),
+    })
+  })
+
+  test('a KUBECONFIG that is not there is one', async () => {
+    expect(await command([], '/nowhere/config')).toEqual({
+      code: 1,
+      output: expect.stringContaining('there is no such file'),
+    })
+  })
+
+  test('a dry run lists every case, and each of its objects is valid', async () => {
+    const { code, output } = await command(['--dry-run'])
+    for (const { name } of cases) expect(output).toContain(`ok  ${name} (Namespace, ConfigMap`)
+    expect(output).toContain(`${cases.length} cases, of which 0 have objects that are not valid. Nothing was run.`)
+    expect(code).toBe(0)
+  })
+})
+
+describe('the cases', () => {
+  test('are every framework with every kind of hook, and what else ends pods', () => {
+    expect(
+      cases.filter(({ happening, following }) => happening === 'rolling update' && following === 'no'),
+    ).toHaveLength(16)
+    const others = new Set(cases.map(({ happening, following }) => `${happening} ${following}`))
+    for (const other of ['rollout restart no', 'node drain no', 'liveness kill no', 'rolling update denied']) {
+      expect(others).toContain(other)
+    }
+    expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length)
+  })
+
+  test('fit into ConfigMaps, as they are now', () => {
+    for (const name of [...frameworks, 'load', 'podrain-prestop']) expect(bundle(name).length).toBeLessThan(largest)
+  })
+
+  test('that have an object with a mistake are found', () => {
+    const bad = dryRun({ namespace: 'Not A Name', image: 1 as never, seconds: 1 }, () => '')
+    expect(bad.every((each) => each.problems.length > 0)).toBe(true)
+  })
+
+  test.each([
+    [{ answered: 10, lost: { ECONNRESET: 2 }, pods: 3 }, [], 'lost 2 × ECONNRESET of 10'],
+    [{ answered: 0, lost: {}, pods: 0 }, [], 'nothing was asked for'],
+    [{ answered: 10, lost: {}, pods: 1 }, [], 'nothing happened under load'],
+    [{ answered: 10, lost: {}, pods: 3 }, ['PreStopHook failed'], 'hooks failed: PreStopHook failed'],
+  ])('that end with %j and %j fail', (result, hooks, message) => {
+    expect(() => expectNothingLost(result, hooks)).toThrow(message)
+  })
+})
+
+describe('the schemas', () => {
+  const pod = (container: object): ReturnType<typeof problems> =>
+    problems({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'a' },
+      spec: { containers: [{ name: 'a', ...container }] },
+    } as never)
+
+  test.each([
+    [{ image: 'node' }, []],
+    [{ ports: [{ containerPort: '80' }] }, [expect.stringContaining('containerPort must be integer')]],
+    [
+      { lifecycle: { preStop: { httpget: { path: '/prestop' } } } },
+      ['spec.containers.0.lifecycle.preStop.httpget is unknown'],
+    ],
+    [{ env: [{ name: 'A', value: 'b' }], resources: { limits: { memory: '1Gi' } } }, []],
+  ])('of a container with %j say %j', (container, found) => {
+    expect(pod(container)).toEqual(found)
+  })
+
+  test('there is none of say so', () => {
+    expect(problems({ apiVersion: 'example.com/v1', kind: 'Task', metadata: { name: 'a' } })).toBeUndefined()
+    expect(problems({ apiVersion: 'apps/v1', kind: 'Deploymnt', metadata: { name: 'a' } })).toEqual([
+      'apps/v1 has no kind Deploymnt',
+    ])
+  })
+})
+
+describe.each(frameworks)('the app with %s, as it is on the cluster,', (framework) => {
+  test('is asked by the load and drains on SIGTERM; nothing is lost', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
+    onTestFinished(() => rmSync(directory, { recursive: true }))
+    for (const name of [framework, 'load']) writeFileSync(join(directory, `${name}.js`), bundle(name))
+    const env = { ...process.env, PORT: '0', HOST: '127.0.0.1', HOSTNAME: 'pod-1' }
+    const app = spawn(process.execPath, [join(directory, `${framework}.js`)], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void app.kill('SIGKILL'))
+    const exit = once(app, 'exit')
+    let port: string | undefined
+    for await (const line of createInterface({ input: app.stdout })) {
+      port = /^listening .*port: (\d+)/.exec(line)?.[1]
+      if (port) break
+    }
+    const asked = { ...process.env, TARGET: `http://127.0.0.1:${port}`, SECONDS: '1', CLIENTS: '4', ONCE: '/die' }
+    const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env: asked })
+    const result = JSON.parse(/^result (.*)$/m.exec(stdout)?.[1] ?? '{}')
+    expect(result).toMatchObject({ lost: {}, pods: 1 })
+    expect(result.answered).toBeGreaterThan(10)
+    expect((await fetch(`http://127.0.0.1:${port}/alive`)).status).toBe(500)
+    app.kill('SIGTERM')
+    expect(await exit).toEqual([0, null])
+  })
+})

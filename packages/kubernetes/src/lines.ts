@@ -1,0 +1,38 @@
+/** Puts lines together from the pieces in which they come. What is longer than `longest` is an error: memory is bounded. */
+export class Lines {
+  readonly #longest: number
+  readonly #onLine: (line: string) => void
+  #rest: string[] = []
+  #length = 0
+
+  constructor(longest: number, onLine: (line: string) => void) {
+    this.#longest = longest
+    this.#onLine = onLine
+  }
+
+  /** @throws {Error} if a line is too long, and what `onLine` throws */
+  push(piece: string): void {
+    let from = 0
+    for (let end = piece.indexOf('\n'); end !== -1; end = piece.indexOf('\n', from)) {
+      this.#keep(piece.slice(from, end))
+      this.flush()
+      from = end + 1
+    }
+    this.#keep(piece.slice(from))
+  }
+
+  /** There will be no newline any more. */
+  flush(): void {
+    const line = this.#rest.join('')
+    this.#rest = []
+    this.#length = 0
+    if (line.trim() !== '') this.#onLine(line)
+  }
+
+  #keep(piece: string): void {
+    if (piece === '') return
+    this.#length += piece.length
+    if (this.#length > this.#longest) throw new Error(`a line of more than ${this.#longest} characters`)
+    this.#rest.push(piece)
+  }
+}

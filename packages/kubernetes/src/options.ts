@@ -1,0 +1,128 @@
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { inspect } from 'node:util'
+import type { DrainTimes } from '@podrain/core'
+import type { KubeConfigLike } from './config.js'
+
+export interface KubernetesOptions {
+  /** The pod's name. @default the environment variable POD_NAME, or the host name, which is the same unless it has `hostNetwork` */
+  pod?: string
+  /** Its namespace. @default the environment variable POD_NAMESPACE, or that of the service account */
+  namespace?: string
+  /** A `KubeConfig` of @kubernetes/client-node. @default the pod's service account; outside of a cluster nothing happens */
+  kubeConfig?: KubeConfigLike
+  /**
+   * Services whose EndpointSlices tell who still sends. `false` for none.
+   * @default all that list the pod; naming them keeps slices of other Services off the wire
+   */
+  services?: readonly string[] | false
+  /**
+   * Milliseconds from when no slice lists the pod as ready until that has reached whoever sends: the wait for load balancers
+   * may be over then, before `settle.min`. `false`: never before.
+   * @default 2000 behind kube-proxy without a `settle.min` of your own, else false: slices tell nothing of a load balancer
+   * outside of the cluster
+   */
+  settleAfter?: number | false
+  /** Whether to write annotations on the pod: how busy it is, and `pod-deletion-cost`. Needs `patch` on pods. @default false */
+  report?: boolean | ReportSettings
+}
+
+export interface ReportSettings {
+  /** Milliseconds between two reports, at least; only a change of magnitude is one. @default 30000 */
+  every?: number
+  /** Whether ReplicaSets are to remove idle pods first. @default true */
+  deletionCost?: boolean
+}
+
+export interface Settings {
+  readonly pod: string
+  readonly namespace: string
+  readonly kubeConfig: KubeConfigLike | undefined
+  readonly services: readonly string[] | false
+  readonly settleAfter: number | false
+  readonly report: Required<ReportSettings> | false
+}
+
+const names = ['pod', 'namespace', 'kubeConfig', 'services', 'settleAfter', 'report'] as const
+const directory = '/var/run/secrets/kubernetes.io/serviceaccount'
+
+/** kube-proxy has followed after 1.2 s, in the worst of the updates that were measured. */
+const kubeProxyNeeds = 2000
+
+/** As the API has it: more would end in the path of a request. */
+const dnsName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
+
+/**
+ * Every option with its value.
+ * @throws {TypeError | RangeError} for a bad one
+ */
+export function resolve(options: KubernetesOptions, times: DrainTimes): Settings {
+  if (typeof options !== 'object' || options === null) fail(TypeError, 'Expected the options to be an object', options)
+  for (const key of Object.keys(options)) {
+    if ((names as readonly string[]).includes(key)) continue
+    throw new TypeError(`Unknown option \`${key}\`: expected one of ${names.map((name) => `\`${name}\``).join(', ')}`)
+  }
+  const byPreset = times.behind === 'kube-proxy' && !times.settle.own
+  const {
+    pod = process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname(),
+    namespace = process.env.POD_NAMESPACE ?? ownNamespace(),
+    kubeConfig,
+    services = [],
+    settleAfter = byPreset ? kubeProxyNeeds : false,
+    report = false,
+  } = options
+  name('pod', pod)
+  name('namespace', namespace)
+  if (services !== false) {
+    if (!Array.isArray(services)) fail(TypeError, 'Expected `services` to be a list of names, or false', services)
+    for (const service of services) name('services', service)
+  }
+  if (settleAfter !== false) duration('settleAfter', settleAfter)
+  if (kubeConfig !== undefined && typeof kubeConfig?.applyToHTTPSOptions !== 'function') {
+    fail(TypeError, 'Expected `kubeConfig` to be a KubeConfig of @kubernetes/client-node', kubeConfig)
+  }
+  return { pod, namespace, kubeConfig, services, settleAfter, report: reportOf(report) }
+}
+
+function reportOf(report: boolean | ReportSettings): Settings['report'] {
+  if (report === false) return false
+  const given = report === true ? {} : report
+  if (typeof given !== 'object' || given === null) {
+    fail(TypeError, 'Expected `report` to be true, false or its settings', report)
+  }
+  for (const key of Object.keys(given)) {
+    if (key !== 'every' && key !== 'deletionCost') {
+      throw new TypeError(`Unknown option of \`report\` \`${key}\`: expected one of \`every\`, \`deletionCost\``)
+    }
+  }
+  const { every = 30_000, deletionCost = true } = given
+  duration('report.every', every)
+  // Each is a write to etcd, times the number of pods.
+  if (every < 5000) fail(RangeError, 'Expected `report.every` to be 5000 or more milliseconds', every)
+  if (typeof deletionCost !== 'boolean') {
+    fail(TypeError, 'Expected `report.deletionCost` to be true or false', deletionCost)
+  }
+  return { every, deletionCost }
+}
+
+function ownNamespace(): string {
+  try {
+    return readFileSync(`${directory}/namespace`, 'utf8').trim()
+  } catch {
+    return 'default'
+  }
+}
+
+function name(option: string, value: unknown): void {
+  if (typeof value === 'string' && value.length <= 253 && dnsName.test(value)) return
+  fail(TypeError, `Expected \`${option}\` to be a name as Kubernetes has them`, value)
+}
+
+function duration(option: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0 && value !== Number.POSITIVE_INFINITY) return
+  fail(RangeError, `Expected \`${option}\` to be 0 or more milliseconds`, value)
+}
+
+function fail(Kind: TypeErrorConstructor | RangeErrorConstructor, expectation: string, given: unknown): never {
+  throw new Kind(`${expectation}, got \`${inspect(given, { depth: 0 })}\``)
+}

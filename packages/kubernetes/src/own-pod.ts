@@ -1,0 +1,56 @@
+import type { Drain } from '@podrain/core'
+import type { KubernetesObject, WatchEvent } from './objects.js'
+
+/** Both times that are compared have whole seconds: what is less is nothing. */
+const grain = 1500
+
+/** The pod itself: that it is deleted, and how much time it has been given. */
+export class OwnPod {
+  readonly #drain: Drain
+  #uid: string | undefined
+  #grace: number | undefined
+
+  constructor(drain: Drain) {
+    this.#drain = drain
+  }
+
+  /** Undefined until the API has told it. */
+  get uid(): string | undefined {
+    return this.#uid
+  }
+
+  get deleted(): boolean {
+    return this.#grace !== undefined
+  }
+
+  /** @param now the server's time */
+  hear({ type, object }: WatchEvent, now: number | undefined): void {
+    if (type === 'DELETED') this.#removed(object)
+    else this.see(object, now)
+  }
+
+  see({ metadata }: KubernetesObject, now: number | undefined): void {
+    // A pod of a StatefulSet leaves its name to the next one.
+    this.#uid ??= metadata.uid
+    if (metadata.uid !== this.#uid) return
+    const { deletionTimestamp, deletionGracePeriodSeconds: seconds } = metadata
+    if (typeof deletionTimestamp !== 'string' || typeof seconds !== 'number' || !(seconds >= 0)) return
+    const grace = seconds * 1000
+    // The timestamp is when the time is up, not when it began.
+    const ago = now === undefined ? 0 : now - (Date.parse(deletionTimestamp) - grace)
+    // More than all of it cannot be: then two servers' clocks differ, and nothing is known.
+    this.#told(grace, ago > grain && ago < grace ? ago : 0)
+  }
+
+  /** Gone, and never told to go: somebody has forced it. The kubelet makes short work of it. */
+  #removed({ metadata }: KubernetesObject): void {
+    if (this.#uid !== undefined && metadata.uid === this.#uid && !this.deleted) this.#told(0, 0)
+  }
+
+  #told(gracePeriod: number, ago: number): void {
+    // A second deletion can only make it less.
+    if (this.#grace !== undefined && gracePeriod >= this.#grace) return
+    this.#grace = gracePeriod
+    this.#drain.terminating({ gracePeriod, ago })
+  }
+}

@@ -1,0 +1,25 @@
+/** What each of the things that this package does needs. The manifests in rbac.yaml and rbac-report.yaml say the same. */
+const rules = {
+  pod: { apiGroup: '""', resource: 'pods', verbs: 'list, watch' },
+  slices: { apiGroup: 'discovery.k8s.io', resource: 'endpointslices', verbs: 'list, watch' },
+  report: { apiGroup: '""', resource: 'pods', verbs: 'patch' },
+} as const
+
+export type Need = keyof typeof rules
+
+/** What goes on without the permission. */
+const without: Readonly<Record<Need, string>> = {
+  pod: 'a drain begins with the hook or the signal, and takes `terminationGracePeriodSeconds` for its time',
+  slices: 'a drain waits for load balancers as long as `settle.min` says',
+  report: 'nothing is reported on the pod',
+}
+
+/** The rule that is missing, ready to be added to a Role. */
+export function missingRule(need: Need, namespace: string): string {
+  const { apiGroup, resource, verbs } = rules[need]
+  return (
+    `kubernetes: not allowed to ${verbs} ${resource} in namespace ${namespace}, so ${without[need]}. ` +
+    `Add this to a Role of the pod's service account:\n` +
+    `rules:\n  - apiGroups: [${apiGroup}]\n    resources: [${resource}]\n    verbs: [${verbs}]`
+  )
+}

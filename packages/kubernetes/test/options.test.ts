@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Drain } from '@podrain/core'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { type KubernetesOptions, kubernetes } from '../src/index.js'
+import { missingRule } from '../src/rules.js'
+import { cluster, configFor, Log } from './support.js'
+
+function drain(log = new Log()): Drain {
+  const made = new Drain({ signals: false, logger: log })
+  onTestFinished(() => made.dispose())
+  return made
+}
+
+const documents = (file: string): ReturnType<typeof JSON.parse>[] =>
+  parseAllDocuments(readFileSync(join(__dirname, '..', file), 'utf8')).map((document) => document.toJS())
+
+describe('options', () => {
+  test.each<[string, object, string, string]>([
+    ['an unknown one', { Pod: 'a' }, 'Unknown option `Pod`', '`pod`, `namespace`'],
+    ['a pod that is no name', { pod: '../secrets' }, '`pod`', "'../secrets'"],
+    ['an empty namespace', { namespace: '' }, '`namespace`', "''"],
+    ['Services in one string', { services: 'web' }, '`services`', "'web'"],
+    ['a Service that is no name', { services: ['web)'] }, '`services`', "'web)'"],
+    ['a negative settleAfter', { settleAfter: -1 }, '`settleAfter`', '`-1`'],
+    [
+      'a kubeConfig that is a path',
+      { kubeConfig: '~/.kube/config' },
+      '`kubeConfig`',
+      'KubeConfig of @kubernetes/client-node',
+    ],
+    ['reports every second', { report: { every: 1000 } }, '`report.every`', '5000 or more'],
+    ['an unknown key of report', { report: { cost: true } }, 'Unknown option of `report` `cost`', '`deletionCost`'],
+  ])('%s is an error that names it', (_, options, ...parts) => {
+    for (const part of parts) expect(() => kubernetes(drain(), options as KubernetesOptions)).toThrow(part)
+  })
+
+  test('without a drain it says what is wanted', () => {
+    // @ts-expect-error no drain
+    expect(() => kubernetes({ listen() {} })).toThrow('Expected a Drain from @podrain/core')
+  })
+
+  test('outside of a cluster nothing happens, and one line says so', () => {
+    const log = new Log()
+    kubernetes(drain(log), { pod: 'web' }).stop()
+    expect(log.lines).toEqual([expect.stringMatching(/^info podrain: kubernetes: not in a cluster/)])
+  })
+
+  test('of the environment name pod and namespace', async () => {
+    const before = { ...process.env }
+    Object.assign(process.env, { POD_NAME: 'web-0', POD_NAMESPACE: 'shop' })
+    onTestFinished(() => {
+      process.env = before
+    })
+    const log = new Log()
+    kubernetes(drain(log), { kubeConfig: configFor(1) }).stop()
+    expect(log.lines[0]).toContain('following pod web-0 in namespace shop')
+  })
+
+  test('a pod that is not there is told of, with what to set', async () => {
+    const { log } = await cluster({ pod: 'the-node' })
+    await expect.poll(() => log.matching(/there is no the-node in namespace default: set POD_NAME/)).toHaveLength(1)
+  })
+})
+
+describe('permissions', () => {
+  test('that are missing are said once, as the rule to add, and everything else goes on', async () => {
+    const { api, log, drain, pass } = await cluster(
+      {},
+      {},
+      {
+        misbehave(_call, response) {
+          response.writeHead(403).end('{"kind":"Status","code":403,"message":"pods is forbidden"}')
+          return true
+        },
+      },
+    )
+    await expect.poll(() => api.calls.length).toBe(2)
+    await pass(600_000)
+    const lines = log.matching(/not allowed/)
+    expect(lines).toHaveLength(2)
+    expect(lines.join('\n')).toContain(
+      'rules:\n  - apiGroups: [discovery.k8s.io]\n    resources: [endpointslices]\n    verbs: [list, watch]',
+    )
+    // About once a minute: they may be granted.
+    expect(api.calls.length).toBeLessThan(50)
+    expect(drain.state).toBe('serving')
+  })
+
+  test('in the manifests are those that are asked for', () => {
+    const rules = [...documents('rbac.yaml'), ...documents('rbac-report.yaml')]
+      .filter(({ kind }) => kind === 'Role')
+      .flatMap((role) => role.rules)
+    for (const need of ['pod', 'slices', 'report'] as const) {
+      const [, yaml = ''] = missingRule(need, 'default').split('service account:\n')
+      const [wanted] = parseAllDocuments(yaml).map((document) => document.toJS().rules[0])
+      expect(rules).toContainEqual(wanted)
+    }
+    expect(rules).toHaveLength(3)
+  })
+})

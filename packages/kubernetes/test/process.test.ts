@@ -1,0 +1,125 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { KubeConfig } from '@kubernetes/client-node'
+import { Drain } from '@podrain/core'
+import { generate } from 'selfsigned'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { kubernetes } from '../src/index.js'
+import { ApiServer, FakeClock, FakeProcess, Log, recorded } from './support.js'
+
+/** An API in which nothing happens, but that is there. */
+async function quietApi(): Promise<ApiServer> {
+  const api = await ApiServer.start(new FakeClock(), { lines: { pods: [], endpointslices: [] } })
+  onTestFinished(() => api.stop())
+  return api
+}
+
+interface App {
+  readonly process: ChildProcess
+  readonly lines: string[]
+  readonly exit: Promise<[code: number | null, signal: string | null]>
+}
+
+function start(config: object): App {
+  const child = fork(join(__dirname, 'fixtures', 'app.mjs'), [JSON.stringify({ options: recorded, ...config })], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const lines: string[] = []
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) createInterface({ input: stream }).on('line', (line) => lines.push(line))
+  }
+  return { process: child, lines, exit: once(child, 'close') as App['exit'] }
+}
+
+describe('a process that follows its cluster', () => {
+  test('exits on SIGTERM while its watches are open, and closes them', async () => {
+    const api = await quietApi()
+    const app = start({ port: api.port })
+    await expect.poll(() => api.watching).toBe(2)
+    app.process.kill('SIGTERM')
+    expect(await app.exit).toEqual([0, null])
+    expect(app.lines).toContain('clean true')
+    await expect.poll(() => api.sockets.size).toBe(0)
+  })
+
+  test('exits on SIGTERM while the API does not answer at all', async () => {
+    const api = await quietApi()
+    api.misbehave = () => true
+    const app = start({ port: api.port })
+    await expect.poll(() => api.calls.length).toBe(2)
+    app.process.kill('SIGTERM')
+    expect(await app.exit).toEqual([0, null])
+    await expect.poll(() => api.sockets.size).toBe(0)
+  })
+
+  test('exits by itself when it has nothing else to do: a watch, a pause and a report keep no process', async () => {
+    const api = await quietApi()
+    const app = start({ port: api.port, serve: false, options: { ...recorded, report: true } })
+    expect(await app.exit).toEqual([0, null])
+    expect(app.lines.filter((line) => /following pod/.test(line))).toHaveLength(1)
+  })
+
+  test('has nothing left of it after stop()', async () => {
+    const api = await quietApi()
+    const app = start({ port: api.port })
+    await expect.poll(() => api.watching).toBe(2)
+    app.process.send('stop')
+    await expect.poll(() => app.lines).toContain('left 1 1') // the application's own
+    await expect.poll(() => api.sockets.size).toBe(0)
+    app.process.kill('SIGTERM')
+    expect(await app.exit).toEqual([0, null])
+  })
+
+  test('lives through an API that nobody listens at', async () => {
+    const api = await quietApi()
+    const { port } = api
+    api.stop()
+    const app = start({ port })
+    await expect.poll(() => app.lines.filter((line) => /ECONNREFUSED/.test(line)).length).toBe(2)
+    app.process.kill('SIGTERM')
+    expect(await app.exit).toEqual([0, null])
+  })
+})
+
+describe('the credentials of the pod', () => {
+  test('are those of its service account, over TLS, and a token that the kubelet has changed is used at once', async () => {
+    const { private: key, cert } = await generate([{ name: 'commonName', value: 'kubernetes' }], {
+      extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+    })
+    const clock = new FakeClock()
+    const api = await ApiServer.start(clock, { tls: { key, cert }, lines: { pods: [], endpointslices: [] } })
+    const directory = mkdtempSync(join(tmpdir(), 'podrain-'))
+    const account = join(directory, 'var', 'run', 'secrets', 'kubernetes.io', 'serviceaccount')
+    mkdirSync(account, { recursive: true })
+    writeFileSync(join(account, 'ca.crt'), cert)
+    writeFileSync(join(account, 'token'), 'the first\n')
+    const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env
+    process.env.KUBERNETES_SERVICE_HOST = '127.0.0.1'
+    process.env.KUBERNETES_SERVICE_PORT = String(api.port)
+    const kubeConfig = new KubeConfig()
+    kubeConfig.loadFromCluster(directory)
+    if (host === undefined) delete process.env.KUBERNETES_SERVICE_HOST
+    else process.env.KUBERNETES_SERVICE_HOST = host
+    if (port === undefined) delete process.env.KUBERNETES_SERVICE_PORT
+    else process.env.KUBERNETES_SERVICE_PORT = port
+    const drain = new Drain({ clock, process: new FakeProcess(), logger: new Log() })
+    const { stop } = kubernetes(drain, { ...recorded, kubeConfig })
+    onTestFinished(async () => {
+      stop()
+      await drain.dispose()
+      api.stop()
+      rmSync(directory, { recursive: true })
+    })
+    await expect.poll(() => api.watching).toBe(2)
+    expect(new Set(api.calls.map(({ authorization }) => authorization))).toEqual(new Set(['Bearer the first']))
+    writeFileSync(join(account, 'token'), 'the second\n')
+    clock.advance(5000)
+    api.endWatches()
+    await expect.poll(() => api.calls.at(-1)?.authorization).toBe('Bearer the second')
+  })
+})

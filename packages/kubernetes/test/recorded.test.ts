@@ -1,0 +1,205 @@
+import { describe, expect, test } from 'vitest'
+import { cluster, deletedAt, recordedLines, recording } from './support.js'
+
+/** The pod follows its cluster, and is about to be deleted. */
+async function following(...args: Parameters<typeof cluster>): ReturnType<typeof cluster> {
+  const pod = await cluster(...args)
+  await expect.poll(() => pod.api.watching).toBe(2)
+  await pod.pass(deletedAt - 20)
+  return pod
+}
+
+/** The hook comes 10 ms after the deletion; says when it was answered, in milliseconds since the deletion. */
+async function hookAnswered({ drain, api, pass }: Awaited<ReturnType<typeof cluster>>): Promise<number> {
+  await pass(30)
+  let answered: number | undefined
+  void drain.prestop().then(() => {
+    answered = api.elapsed - deletedAt
+  })
+  for (let passed = 0; passed < 40_000 && answered === undefined; passed += 20) await pass(20)
+  return answered ?? Number.POSITIVE_INFINITY
+}
+
+/** What happened, with the slices as they were. */
+const slicesThatStay = { lines: { ...recordedLines(), endpointslices: [] } }
+
+describe('what was recorded of a real cluster:', () => {
+  test('the pod drains when it is deleted, before any hook or signal, with the time it was really given', async () => {
+    const pod = await following({}, { terminationGracePeriodSeconds: 60 })
+    expect(pod.drain.state).toBe('serving')
+    await pod.pass(20)
+    await expect.poll(() => pod.drain.state).toBe('draining')
+    expect(pod.drain.committed).toBe(false)
+    expect(pod.drain.status().budgetMs).toBe(20_000 - 1000)
+    expect(pod.log.matching(/draining because of the deletion of the pod/)).toHaveLength(1)
+  })
+
+  test('without the hook or the signal it does not end', async () => {
+    const pod = await following()
+    await pod.pass(10_000)
+    expect(pod.drain.state).toBe('draining')
+  })
+
+  test('the hook is answered two seconds after the slice has let go of the pod, and not only after settle.min', async () => {
+    const letGo = 2053 - deletedAt
+    const answered = await hookAnswered(await following())
+    expect(answered).toBeGreaterThanOrEqual(letGo + 2000)
+    expect(answered).toBeLessThan(letGo + 2000 + 200)
+  })
+
+  test('not sooner than `quiet` asks, and not sooner than `settleAfter` says', async () => {
+    expect(await hookAnswered(await following({ settleAfter: 0 }))).toBeGreaterThanOrEqual(1000)
+    expect(await hookAnswered(await following({ settleAfter: 3000 }))).toBeGreaterThanOrEqual(3000)
+  })
+
+  test.each([
+    ['a settle.min of its own', {}, { settle: { min: 5000 } }],
+    ['a load balancer outside of the cluster', {}, { behind: 'envoy' }],
+    ['`settleAfter: false`', { settleAfter: false }, {}],
+    ['`services: false`', { services: false }, {}],
+  ] as const)('with %s the word of a slice is not enough to end the wait', async (_, options, drainOptions) => {
+    const pod = await cluster(options, drainOptions)
+    await expect.poll(() => pod.api.watching).toBe('services' in options ? 1 : 2)
+    await pod.pass(deletedAt - 20)
+    expect(await hookAnswered(pod)).toBeGreaterThanOrEqual(5000)
+  })
+
+  test('while the API says that a slice lists the pod, it waits on, up to `settle.max`', async () => {
+    const answered = await hookAnswered(await following({}, {}, slicesThatStay))
+    expect(answered).toBeGreaterThanOrEqual(10_000 - 20)
+    expect(answered).toBeLessThan(10_200)
+    const longer = await hookAnswered(await following({}, { settle: { max: 12_000 } }, slicesThatStay))
+    expect(longer).toBeGreaterThanOrEqual(12_000 - 20)
+  })
+
+  test('a watch that has gone dead looks the same, but does not delay it: nobody confirms what it said', async () => {
+    const pod = await following({}, {}, slicesThatStay)
+    pod.api.misbehave = (call) => call.verb === 'list' // and never answers
+    const answered = await hookAnswered(pod)
+    expect(answered).toBeGreaterThanOrEqual(5000 - 20)
+    expect(answered).toBeLessThan(5200)
+  })
+
+  test('a Service that publishes what is not ready lists the pod to the end, and does not hold it', async () => {
+    const lines = recordedLines()
+    for (const entry of lines.endpointslices) entry.line = entry.line.replace('"ready":false', '"ready":true')
+    const answered = await hookAnswered(await following({}, {}, { lines }))
+    expect(answered).toBeGreaterThanOrEqual(5000 - 20)
+    expect(answered).toBeLessThan(5200)
+  })
+
+  test('a deletion that shortens another leaves less time; the stream goes on', async () => {
+    const pod = await following({}, { terminationGracePeriodSeconds: 60 })
+    await pod.pass(20)
+    await expect.poll(() => pod.drain.state).toBe('draining')
+    await pod.pass(1000)
+    const [{ line = '' } = {}] = pod.api.lines.pods
+    pod.api.tell('pods', line.replace('"deletionGracePeriodSeconds":20', '"deletionGracePeriodSeconds":8'))
+    // Of a short time a fifth is kept for closing, and as much in reserve, as where the options say so.
+    await expect.poll(() => pod.drain.status().budgetMs).toBeLessThanOrEqual(7000 - 1000)
+  })
+
+  test('a pod that somebody removes by force is killed within two seconds, and uses what it has of them', async () => {
+    const pod = await following()
+    const [{ line = '' } = {}] = recordedLines().pods
+    pod.api.tell('pods', line.replace('"MODIFIED"', '"DELETED"').replace(/"deletion\w+":[^,]+,/g, ''))
+    await expect.poll(() => pod.drain.state).toBe('draining')
+    expect(pod.drain.status().budgetMs).toBe(1600)
+  })
+
+  test('another pod of that name, as a StatefulSet makes them, is none of its business', async () => {
+    const pod = await following()
+    const [{ line = '' } = {}] = recordedLines().pods
+    pod.api.tell('pods', line.replace('e906a495-84fd-489c-ac3c-83fe49728714', 'f906a495-84fd-489c-ac3c-83fe49728714'))
+    pod.api.tell(
+      'pods',
+      '{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"5957","name":"web-77cc4c8ffd-lrhwk"}}}',
+    )
+    await pod.pass(10)
+    expect(pod.drain.state).toBe('serving')
+  })
+
+  test('a line that has no end costs a little memory, not all of it', async () => {
+    const pod = await cluster(
+      {},
+      {},
+      {
+        misbehave(call, response) {
+          if (call.verb !== 'watch' || call.kind !== 'pods') return false
+          response.write(`{"type":"MODIFIED","object":"${'x'.repeat(5_000_000)}`)
+          return true
+        },
+      },
+    )
+    await expect.poll(() => pod.log.matching(/a line of more than \d+ characters/)).toHaveLength(1)
+    await pod.pass(3000)
+    await expect.poll(() => pod.drain.state).toBe('draining') // by the next list
+  })
+
+  test('a watch from a version that is too old lists again, and finds the deletion there', async () => {
+    const { body } = recording('watch-too-old')
+    const pod = await cluster(
+      {},
+      {},
+      {
+        misbehave(call, response) {
+          if (call.verb !== 'watch' || call.kind !== 'pods') return false
+          response.end(body)
+          return true
+        },
+      },
+    )
+    await expect.poll(() => pod.api.called('watch', 'pods').length).toBe(1)
+    await pod.pass(4000)
+    await expect.poll(() => pod.drain.state).toBe('draining')
+    expect(pod.api.called('list', 'pods').length).toBeGreaterThan(1)
+    // Found some seconds late: those are gone.
+    expect(pod.drain.status().budgetMs).toBeLessThanOrEqual(20_000 - 1000)
+    expect(pod.log.matching(/^(warn|error)/)).toEqual([])
+  })
+
+  test('with a token that is not valid any more it says so once, and goes on when there is another', async () => {
+    const { status, headers, body } = recording('unauthorized')
+    let valid = false
+    const pod = await cluster(
+      {},
+      {},
+      {
+        misbehave(_call, response) {
+          if (!valid) response.writeHead(status, headers).end(body)
+          return !valid
+        },
+      },
+    )
+    await expect.poll(() => pod.api.calls.length).toBe(2)
+    await pod.pass(1500)
+    await expect.poll(() => pod.api.calls.length).toBeGreaterThanOrEqual(4)
+    valid = true
+    await pod.pass(8000)
+    await expect.poll(() => pod.api.watching).toBe(2)
+    expect(pod.log.matching(/Unauthorized/)).toHaveLength(2) // of the pod, and of slices
+    expect(pod.log.matching(/works again/)).toHaveLength(2)
+  })
+
+  test('a watch that the API ends, as it does every few minutes, goes on where it was', async () => {
+    const pod = await cluster()
+    await expect.poll(() => pod.api.watching).toBe(2)
+    await pod.pass(1500)
+    pod.api.endWatches()
+    await expect.poll(() => pod.api.called('watch', 'pods').length).toBe(2)
+    expect(pod.api.called('list', 'pods')).toHaveLength(1)
+    await pod.pass(1000)
+    await expect.poll(() => pod.drain.state).toBe('draining')
+  })
+
+  test('what is sent: one list and one watch of one pod, and of slices that belong to a Service', async () => {
+    const { api } = await following({ services: ['web', 'web-admin'] })
+    const [list] = api.called('list', 'pods')
+    expect(list?.query.get('fieldSelector')).toBe('metadata.name=web-77cc4c8ffd-lrhwk')
+    const [watch] = api.called('watch', 'endpointslices')
+    expect(watch?.query.get('labelSelector')).toBe('kubernetes.io/service-name in (web,web-admin)')
+    expect(watch?.query.get('resourceVersion')).toBe('5956')
+    expect(watch?.query.get('allowWatchBookmarks')).toBe('true')
+    expect(api.calls).toHaveLength(4)
+  })
+})

@@ -1,0 +1,272 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import https from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { join } from 'node:path'
+import { type Clock, Drain, type DrainOptions } from '@podrain/core'
+import { onTestFinished } from 'vitest'
+import { FakeClock, FakeProcess, Log, turns } from '../../core/test/support.js'
+import { type KubeConfigLike, type KubernetesOptions, kubernetes } from '../src/index.js'
+
+export { FakeClock, FakeProcess, Log, turns }
+
+const recordings = join(__dirname, 'recordings')
+
+/** The pod that is deleted in the recordings, and its Service. */
+export const recorded = { pod: 'web-77cc4c8ffd-lrhwk', namespace: 'default' } as const
+/** When the recordings began, on the server's clock, and when that pod was deleted. */
+export const begun = Date.parse('2026-11-21T00:47:26Z')
+export const deletedAt = 2020
+
+export interface Recorded {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
+export function recording(name: string): Recorded {
+  const { status, headers, body } = JSON.parse(readFileSync(join(recordings, `${name}.json`), 'utf8'))
+  return { status, headers, body: typeof body === 'string' ? body : `${JSON.stringify(body)}\n` }
+}
+
+/** The lines of a watch, as they came, and when. */
+export function stream(name: string): { ms: number; line: string }[] {
+  const [, ...lines] = readFileSync(join(recordings, `${name}.jsonl`), 'utf8')
+    .trimEnd()
+    .split('\n')
+  return lines.map((line) => JSON.parse(line))
+}
+
+export type Kind = 'pods' | 'endpointslices'
+
+/** A request as the API sees it. */
+export interface Call {
+  readonly verb: 'list' | 'watch' | 'patch'
+  readonly kind: Kind
+  readonly query: URLSearchParams
+  readonly authorization: string | undefined
+  readonly type: string | undefined
+  readonly body: string
+}
+
+/** Answers a call in its own way, and says so. */
+export type Misbehaviour = (call: Call, response: ServerResponse, request: IncomingMessage) => boolean
+
+export type Lines = Record<Kind, { ms: number; line: string }[]>
+
+/** What was recorded, but for the end of the pod: that says, after its process has exited, that it has no time left. */
+export const recordedLines = (): Lines => ({
+  pods: stream('watch-pods').filter(({ line }) => !line.includes('"deletionGracePeriodSeconds":0')),
+  endpointslices: stream('watch-endpointslices'),
+})
+
+export interface ApiServerOptions {
+  tls?: https.ServerOptions
+  /** What happens, in place of what was recorded. */
+  lines?: Lines
+}
+
+/**
+ * An API server that lists what was recorded, and sends the lines of the watch when the clock says what the recording says. Lines
+ * are for who watches from an earlier version, so that a watch that is opened again goes on where it was.
+ */
+export class ApiServer {
+  readonly calls: Call[] = []
+  readonly sockets = new Set<Socket>()
+  readonly server: http.Server | https.Server
+  readonly clock: Clock
+  /** Asked before every answer. */
+  misbehave: Misbehaviour = () => false
+  /** What happens, and when. */
+  readonly lines: Lines
+  readonly #watchers = new Set<{ kind: Kind; from: number; write: (line: string) => void; end: () => void }>()
+  readonly #begun: number
+  #port = 0
+
+  private constructor(clock: Clock, { tls, lines = recordedLines() }: ApiServerOptions) {
+    this.clock = clock
+    this.#begun = clock.now()
+    this.lines = lines
+    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#answer(request, response)
+    this.server = tls ? https.createServer(tls, handle) : http.createServer(handle)
+    this.server.keepAliveTimeout = 0
+    this.server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+      this.sockets.add(socket)
+      socket.on('close', () => this.sockets.delete(socket))
+      socket.on('error', () => {})
+    })
+  }
+
+  static async start(clock: Clock, options: ApiServerOptions = {}): Promise<ApiServer> {
+    const api = new ApiServer(clock, options)
+    api.server.listen(0, '127.0.0.1')
+    await once(api.server, 'listening')
+    api.#port = (api.server.address() as AddressInfo).port
+    for (const kind of ['pods', 'endpointslices'] as const) {
+      for (const { ms } of api.lines[kind]) clock.after(ms, () => api.#send(kind, ms))
+    }
+    return api
+  }
+
+  stop(): void {
+    this.server.closeAllConnections()
+    this.server.close()
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get kubeConfig(): KubeConfigLike {
+    return configFor(this.#port)
+  }
+
+  /** Milliseconds since the recording began. */
+  get elapsed(): number {
+    return this.clock.now() - this.#begun
+  }
+
+  /** The time of the server, as its answers have it. */
+  get date(): string {
+    return new Date(begun + this.elapsed).toUTCString()
+  }
+
+  get watching(): number {
+    return this.#watchers.size
+  }
+
+  /** Sends a line to everybody who watches. */
+  tell(kind: Kind, line: string): void {
+    for (const watcher of this.#watchers) if (watcher.kind === kind) watcher.write(`${line}\n`)
+  }
+
+  /** Ends the watches, as the API does every few minutes. */
+  endWatches(): void {
+    for (const watcher of [...this.#watchers]) watcher.end()
+  }
+
+  called(verb: Call['verb'], kind: Kind): Call[] {
+    return this.calls.filter((call) => call.verb === verb && call.kind === kind)
+  }
+
+  /** A list as it would be now. */
+  list(kind: Kind): string {
+    const { body } = recording(kind === 'pods' ? 'list-pods' : 'list-endpointslices')
+    const list = JSON.parse(body)
+    const passed = this.lines[kind].filter(({ ms }) => ms <= this.elapsed)
+    for (const { line } of passed) {
+      const { type, object } = JSON.parse(line)
+      list.items = list.items.filter((item: typeof object) => item.metadata.name !== object.metadata.name)
+      if (type !== 'DELETED') list.items.push(object)
+      list.metadata.resourceVersion = object.metadata.resourceVersion
+    }
+    return `${JSON.stringify(list)}\n`
+  }
+
+  #send(kind: Kind, ms: number): void {
+    for (const { ms: at, line } of this.lines[kind]) if (at === ms) this.tell(kind, line)
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? '', 'http://api')
+    const kind = url.pathname.includes('/endpointslices') ? 'endpointslices' : 'pods'
+    let body = ''
+    for await (const piece of request) body += piece
+    const verb = request.method === 'PATCH' ? 'patch' : url.searchParams.get('watch') === 'true' ? 'watch' : 'list'
+    const { authorization, 'content-type': type } = request.headers
+    const call: Call = { verb, kind, query: url.searchParams, authorization, type, body }
+    this.calls.push(call)
+    response.setHeader('date', this.date)
+    response.setHeader('content-type', 'application/json')
+    response.on('error', () => {})
+    if (this.misbehave(call, response, request)) return
+    if (verb === 'watch') this.watch(call, response)
+    else if (verb === 'list') response.end(this.#selected(call))
+    else response.end('{}')
+  }
+
+  /** What the selectors leave of a list. */
+  #selected({ kind, query }: Call): string {
+    const list = JSON.parse(this.list(kind))
+    const [, name] = /^metadata\.name=(.*)$/.exec(query.get('fieldSelector') ?? '') ?? []
+    const [, services] = /^kubernetes\.io\/service-name in \((.*)\)$/.exec(query.get('labelSelector') ?? '') ?? []
+    list.items = list.items.filter(
+      ({ metadata }: { metadata: { name: string; labels?: Record<string, string> } }) =>
+        (name === undefined || metadata.name === name) &&
+        (services === undefined || services.split(',').includes(metadata.labels?.['kubernetes.io/service-name'] ?? '')),
+    )
+    return `${JSON.stringify(list)}\n`
+  }
+
+  /** Opens a watch: what has passed since the version that it is asked for comes at once. */
+  watch({ kind, query }: Call, response: ServerResponse): void {
+    response.flushHeaders()
+    const from = Number(query.get('resourceVersion'))
+    const [, name] = /^metadata\.name=(.*)$/.exec(query.get('fieldSelector') ?? '') ?? []
+    const watcher = {
+      kind,
+      from,
+      write: (line: string) => {
+        if (name !== undefined && line.startsWith('{"type"') && !line.includes(`"name":"${name}"`)) return
+        response.write(line)
+      },
+      end: () => response.end(),
+    }
+    for (const { ms, line } of this.lines[kind]) {
+      if (ms <= this.elapsed && Number(JSON.parse(line).object.metadata.resourceVersion) > from)
+        watcher.write(`${line}\n`)
+    }
+    this.#watchers.add(watcher)
+    response.on('close', () => this.#watchers.delete(watcher))
+  }
+}
+
+/** A kubeConfig for a server without TLS. */
+export function configFor(port: number): KubeConfigLike {
+  return {
+    getCurrentCluster: () => ({ server: `http://127.0.0.1:${port}` }),
+    getCurrentUser: () => ({}),
+    async applyToHTTPSOptions() {},
+  }
+}
+
+export interface Cluster {
+  readonly api: ApiServer
+  readonly clock: FakeClock
+  readonly process: FakeProcess
+  readonly drain: Drain
+  readonly log: Log
+  readonly stop: () => void
+  /** Lets time pass, in steps in which what goes over sockets arrives. */
+  pass(ms: number): Promise<void>
+}
+
+/** A pod that drains by a clock of its own, and follows a cluster in which it happens what was recorded. */
+export async function cluster(
+  options: KubernetesOptions = {},
+  drainOptions: DrainOptions = {},
+  { lines, misbehave }: { lines?: Lines; misbehave?: Misbehaviour } = {},
+): Promise<Cluster> {
+  const clock = new FakeClock()
+  const api = await ApiServer.start(clock, lines ? { lines } : {})
+  if (misbehave) api.misbehave = misbehave
+  const process = new FakeProcess()
+  const log = new Log()
+  const drain = new Drain({ clock, process, logger: log, keepAliveCap: 0, ...drainOptions })
+  const { stop } = kubernetes(drain, { ...recorded, kubeConfig: api.kubeConfig, ...options })
+  onTestFinished(async () => {
+    stop()
+    await drain.dispose()
+    api.stop()
+  })
+  return { api, clock, process, drain, log, stop, pass: (ms) => pass(clock, ms) }
+}
+
+/** Time passes in steps, and after each what goes over sockets has some turns of the event loop to arrive. */
+export async function pass(clock: FakeClock, ms: number, step = 100, turnsEach = 20): Promise<void> {
+  for (let left = ms; left > 0; left -= step) {
+    clock.advance(Math.min(step, left))
+    await turns(turnsEach)
+  }
+}
