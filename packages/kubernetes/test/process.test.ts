@@ -24,9 +24,10 @@ interface App {
   readonly exit: Promise<[code: number | null, signal: string | null]>
 }
 
-function start(config: object): App {
+function start(config: object, env: object = {}): App {
   const child = fork(join(__dirname, 'fixtures', 'app.mjs'), [JSON.stringify({ options: recorded, ...config })], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...env },
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   const lines: string[] = []
@@ -87,6 +88,16 @@ describe('a process that follows its cluster', () => {
 })
 
 describe('the credentials of the pod', () => {
+  test('that are not there, as with automountServiceAccountToken: false, are said, and the drain goes on without', async () => {
+    // What is read is /var/run/secrets, which is on no machine that is not a pod.
+    const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '443' }
+    const app = start({ inCluster: true }, env)
+    await expect.poll(() => app.lines.filter((line) => /ENOENT.*serviceaccount/.test(line)).length).toBe(2)
+    app.process.kill('SIGTERM')
+    expect(await app.exit).toEqual([0, null])
+    expect(app.lines).toContain('clean true')
+  })
+
   test('are those of its service account, over TLS, and a token that the kubelet has changed is used at once', async () => {
     const { private: key, cert } = await generate([{ name: 'commonName', value: 'kubernetes' }], {
       extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],

@@ -1,0 +1,58 @@
+// Keeps `status.activeTasks` of every Task (task-crd.yaml) equal to what its pods are working on, so that people, policies and other
+// controllers can wait for it. It asks the pods themselves, by /drainz: they need no permission.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CoreV1Api, CustomObjectsApi, KubeConfig, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
+
+const config = new KubeConfig()
+if (process.env.API) {
+  config.loadFromOptions({
+    clusters: [{ name: 'api', server: process.env.API, skipTLSVerify: true }],
+    users: [{ name: 'me' }],
+    contexts: [{ name: 'it', cluster: 'api', user: 'me' }],
+    currentContext: 'it',
+  })
+} else config.loadFromDefault()
+const core = config.makeApiClient(CoreV1Api)
+const custom = config.makeApiClient(CustomObjectsApi)
+const tasks = {
+  group: 'podrain.example.com',
+  version: 'v1',
+  namespace: process.env.POD_NAMESPACE ?? 'default',
+  plural: 'tasks',
+}
+const port = process.env.POD_PORT ?? '8080'
+
+/** How many tasks a pod is working on. One that does not answer may be working: its last count stands. */
+const known = new Map()
+async function activeIn({ metadata, status }) {
+  try {
+    const response = await fetch(`http://${status.podIP}:${port}/drainz`, { signal: AbortSignal.timeout(2000) })
+    known.set(metadata.uid, (await response.json()).tasks.length)
+  } catch (error) {
+    console.log(`${metadata.name}: ${error.message}`)
+  }
+  return known.get(metadata.uid) ?? 0
+}
+
+async function look() {
+  const { items } = await custom.listNamespacedCustomObject(tasks)
+  for (const task of items) {
+    const labelSelector = `podrain.example.com/task=${task.metadata.name}`
+    const pods = await core.listNamespacedPod({ namespace: tasks.namespace, labelSelector })
+    const counts = await Promise.all(pods.items.filter(({ status }) => status?.podIP).map(activeIn))
+    const activeTasks = counts.reduce((sum, count) => sum + count, 0)
+    if (task.status?.activeTasks === activeTasks) continue
+    await custom.patchNamespacedCustomObjectStatus(
+      { ...tasks, name: task.metadata.name, body: { status: { activeTasks } } },
+      setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+    )
+    console.log(`${task.metadata.name}: ${activeTasks} active`)
+  }
+}
+
+const stop = new AbortController()
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop.abort())
+while (!stop.signal.aborted) {
+  await look().catch((error) => console.log(`trying again: ${error.message}`))
+  await sleep(Number(process.env.EVERY ?? 5000), undefined, { signal: stop.signal }).catch(() => {})
+}
