@@ -96,7 +96,7 @@ describe('what was recorded of a real cluster:', () => {
     const [{ line = '' } = {}] = pod.api.lines.pods
     pod.api.tell('pods', line.replace('"deletionGracePeriodSeconds":20', '"deletionGracePeriodSeconds":8'))
     // Of a short time a fifth is kept for closing, and as much in reserve, as where the options say so.
-    await expect.poll(() => pod.drain.status().budgetMs).toBeLessThanOrEqual(7000 - 1000)
+    await pod.until(() => pod.drain.status().budgetMs <= 7000 - 1000)
   })
 
   test('a pod that somebody removes by force is killed within two seconds, and uses what it has of them', async () => {
@@ -132,8 +132,7 @@ describe('what was recorded of a real cluster:', () => {
       },
     )
     await expect.poll(() => pod.log.matching(/a line of more than \d+ characters/)).toHaveLength(1)
-    await pod.pass(3000)
-    await expect.poll(() => pod.drain.state).toBe('draining') // by the next list
+    await pod.until(() => pod.drain.state === 'draining') // by the next list
   })
 
   test('a watch from a version that is too old lists again, and finds the deletion there', async () => {
@@ -149,11 +148,9 @@ describe('what was recorded of a real cluster:', () => {
         },
       },
     )
-    await expect.poll(() => pod.api.called('watch', 'pods').length).toBe(1)
-    await pod.pass(4000)
-    await expect.poll(() => pod.drain.state).toBe('draining')
-    expect(pod.api.called('list', 'pods').length).toBeGreaterThan(1)
-    // Found some seconds late: those are gone.
+    await pod.until(() => pod.drain.state === 'draining')
+    const verbs = pod.api.calls.filter(({ kind }) => kind === 'pods').map(({ verb }) => verb)
+    expect(verbs.slice(0, 4)).toEqual(['list', 'watch', 'list', 'watch'])
     expect(pod.drain.status().budgetMs).toBeLessThanOrEqual(20_000 - 1000)
     expect(pod.log.matching(/^(warn|error)/)).toEqual([])
   })
@@ -172,11 +169,9 @@ describe('what was recorded of a real cluster:', () => {
       },
     )
     await expect.poll(() => pod.api.calls.length).toBe(2)
-    await pod.pass(1500)
-    await expect.poll(() => pod.api.calls.length).toBeGreaterThanOrEqual(4)
+    await pod.until(() => pod.api.calls.length >= 4)
     valid = true
-    await pod.pass(8000)
-    await expect.poll(() => pod.api.watching).toBe(2)
+    await pod.until(() => pod.api.watching === 2)
     expect(pod.log.matching(/Unauthorized/)).toHaveLength(2) // of the pod, and of slices
     expect(pod.log.matching(/works again/)).toHaveLength(2)
   })
@@ -188,8 +183,34 @@ describe('what was recorded of a real cluster:', () => {
     pod.api.endWatches()
     await expect.poll(() => pod.api.called('watch', 'pods').length).toBe(2)
     expect(pod.api.called('list', 'pods')).toHaveLength(1)
-    await pod.pass(1000)
-    await expect.poll(() => pod.drain.state).toBe('draining')
+    await pod.until(() => pod.drain.state === 'draining')
+  })
+
+  test('a watch that ends as soon as it begins is not opened again as soon', async () => {
+    const pod = await cluster(
+      {},
+      {},
+      {
+        lines: { pods: [], endpointslices: [] },
+        misbehave(call, response) {
+          if (call.verb === 'watch') response.end()
+          return call.verb === 'watch'
+        },
+      },
+    )
+    await pod.until(() => pod.api.calls.length >= 4)
+    await pod.pass(60_000)
+    expect(pod.api.calls.length).toBeLessThan(50)
+  })
+
+  test('a pod that is not ready for a moment, and not deleted, is waited for as without slices', async () => {
+    const [first] = recordedLines().endpointslices
+    const line = (first?.line ?? '').replace(
+      '"ready":false,"serving":true,"terminating":true',
+      '"ready":false,"serving":false,"terminating":false',
+    )
+    const pod = await following({}, {}, { lines: { pods: [], endpointslices: [{ ms: 1000, line }] } })
+    expect(await hookAnswered(pod)).toBeGreaterThanOrEqual(5000)
   })
 
   test('what is sent: one list and one watch of one pod, and of slices that belong to a Service', async () => {

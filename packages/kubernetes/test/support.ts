@@ -240,6 +240,8 @@ export interface Cluster {
   readonly stop: () => void
   /** Lets time pass, in steps in which what goes over sockets arrives. */
   pass(ms: number): Promise<void>
+  /** Lets time pass until it is so: what goes over sockets takes as long as it takes. */
+  until(so: () => boolean): Promise<void>
 }
 
 /** A pod that drains by a clock of its own, and follows a cluster in which it happens what was recorded. */
@@ -260,7 +262,13 @@ export async function cluster(
     await drain.dispose()
     api.stop()
   })
-  return { api, clock, process, drain, log, stop, pass: (ms) => pass(clock, ms) }
+  const until = async (so: () => boolean): Promise<void> => {
+    while (!so()) {
+      await pass(clock, 100)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  }
+  return { api, clock, process, drain, log, stop, pass: (ms) => pass(clock, ms), until }
 }
 
 /** Time passes in steps, and after each what goes over sockets has some turns of the event loop to arrive. */
