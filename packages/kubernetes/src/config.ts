@@ -10,7 +10,7 @@ export interface KubeConfigLike {
   applyToHTTPSOptions(options: any): Promise<void>
 }
 
-/** The service account of the pod. Loaded only now: the package takes half a second and some 50 MB. */
+/** The service account of the pod. Loaded only now: the package takes half a second and some 75 MB. */
 export async function inCluster(): Promise<KubeConfigLike> {
   const { KubeConfig } = await import('@kubernetes/client-node')
   const config = new KubeConfig()
