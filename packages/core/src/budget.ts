@@ -58,14 +58,16 @@ export class Budget {
 
   /**
    * SIGKILL comes in `ms`, says who knows. The first word of it counts, be it later or earlier than was thought; from then
-   * on it only comes nearer. A short time is shared out as options share out a short grace period.
+   * on it only comes nearer. A short time is shared out as options share out a short grace period: by the whole of it, not by what
+   * is left when the word comes, or a late word would put the cut off.
    */
   killedIn(ms: number, reserve: number): void {
     const killed = this.#clock.now() + ms
     if (this.#toldOfKill && killed >= this.#killed) return
     this.#toldOfKill = true
     this.#killed = killed
-    this.#closing = Math.min(this.#closing, ms / 5)
-    this.#deadline = killed - Math.min(reserve, ms / 5)
+    const share = (killed - this.begun) / 5
+    this.#closing = Math.min(this.#closing, share)
+    this.#deadline = killed - Math.min(reserve, share)
   }
 }

@@ -66,6 +66,16 @@ describe('a pod that is known to be deleted', () => {
     expect(one.drain.status().budgetMs).toBe(60_000 - 2000 - 1000)
   })
 
+  test('is cut when it would have been, though the word comes late: closing keeps its share', async () => {
+    const one = pod({ terminationGracePeriodSeconds: 15 })
+    one.drain.waitUntil(new Promise(() => {}))
+    void one.process.signal('SIGTERM')
+    one.clock.advance(10_000)
+    one.drain.terminating({ gracePeriod: 15_000, ago: 10_000 })
+    expect(untilClosing(one)).toBe(15_000 - 1000 - 3000 - 10_000)
+    await one.clock.through(one.drain.start())
+  })
+
   test('never gets more time by what is said later, only less', () => {
     const one = pod()
     one.drain.terminating({ gracePeriod: 30_000 })
