@@ -91,6 +91,11 @@ describe('with a control port', () => {
     expect(await ask(control, '/prestop')).toMatchObject({ status: 200 })
   })
 
+  test('it has no metrics unless some are given', async () => {
+    const { control } = await start({})
+    expect(await ask(control, '/metrics')).toMatchObject({ status: 404 })
+  })
+
   test('one that is in use is an error that names it, and the application goes on', async () => {
     const taken = createServer().listen(0)
     onTestFinished(() => void taken.close())
@@ -166,12 +171,14 @@ describe('with a control port', () => {
   })
 
   test('a drain that is over opens none', async () => {
-    const drain = new Drain({ signals: false, logger: false })
-    await drain.dispose()
     const log = new Log()
+    const drain = new Drain({ signals: false, logger: log })
+    await drain.dispose()
     attach({ drain, controlPort: 0 })
-    await new Promise((resolve) => setImmediate(resolve))
-    expect(log.lines).toEqual([])
+    const later = createServer().listen(0, '127.0.0.1') // as a listener of the drain would have come first
+    onTestFinished(() => void later.close())
+    await once(later, 'listening')
+    expect(log.matching(/control endpoints/)).toEqual([])
   })
 })
 

@@ -140,6 +140,7 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
     "such as '/readyz', or false",
   ],
   ['a path with a query', { endpoints: { livez: '/livez?x' } }, '`endpoints.livez`', "'/livez?x'", 'begins with /'],
+  ['a list of paths', { endpoints: { livez: ['/livez'] } }, '`endpoints.livez`', "'/livez'"],
   ['a path that ends in /', { endpoints: { prestop: '/stop/' } }, '`endpoints.prestop`', "'/stop/'"],
   ['an endpoint that is just true', { endpoints: { drainz: true } }, '`endpoints.drainz`', '`true`', 'or false'],
   [
