@@ -38,22 +38,20 @@ export function lintWith(sources: readonly Source[], options: LintOptions, rules
   const world = new World(manifests, resources, options)
   const comments = manifests.map(ignoresIn)
   const findings = comments.flatMap(({ mistakes }) => mistakes)
+  const inComments = comments.flatMap(({ ignores }) => ignores)
+  const ignores = [...inComments, ...(options.ignore ?? [])]
   const ignored: Finding[] = []
   const used = new Set<Ignore>()
   for (const rule of rules) {
     rule.check(world, (place, message, details = {}) => {
       const finding = findingOf(rule, place, message, details)
-      const ignore = [...comments.flatMap(({ ignores }) => ignores), ...(options.ignore ?? [])].find((each) =>
-        isIgnored(finding, each),
-      )
+      const ignore = ignores.find((each) => isIgnored(finding, each))
       if (ignore !== undefined) used.add(ignore)
       ;(ignore === undefined ? findings : ignored).push(finding)
     })
   }
-  for (const { ignores } of comments) {
-    for (const ignore of ignores) {
-      if (!used.has(ignore) && ignore.at !== undefined) findings.push(unused(ignore, ignore.at))
-    }
+  for (const ignore of inComments) {
+    if (!used.has(ignore) && ignore.at !== undefined) findings.push(unused(ignore, ignore.at))
   }
   return {
     findings: sorted(findings),
