@@ -2,7 +2,7 @@
  * What podrain costs a server over loopback: requests per second and time of the processor per request, beside the server
  * alone and beside other shutdown libraries.
  *
- *     node overhead.js [--rounds 10] [--starts 3] [--seconds 1] [--frameworks node:http,Fastify,Express,Koa]
+ *     node overhead.js [--rounds 10] [--starts 5] [--seconds 1] [--frameworks node:http,Fastify,Express,Koa]
  *                      [--generator wrk|autocannon] [--results <directory>] [--docs <directory>]
  */
 
@@ -40,20 +40,20 @@ const packages = [
 ]
 
 async function main(): Promise<void> {
-  const defaults = { rounds: 10, starts: 3, seconds: 1, frameworks: frameworks.join(), generator: '' }
+  const defaults = { rounds: 10, starts: 5, seconds: 1, frameworks: frameworks.join(), generator: '' }
   const { rounds, starts, seconds, ...rest } = options(defaults)
-  const generator = createGenerator(rest.generator, 1)
+  const generators = [createGenerator(rest.generator, 1), createGenerator(rest.generator, 1)] as const
   try {
     await keep('overhead', rest, packages, async (): Promise<OverheadData> => {
       const races: Race[] = []
       for (const framework of rest.frameworks.split(',')) {
         console.log(framework)
-        races.push(await race(framework, generator, 0, { rounds, starts, seconds }))
+        races.push(await race(framework, generators, 0, { rounds, starts, seconds }))
       }
-      return { generator: generator.name, connections, rounds, starts, seconds, notPinned: pinning, races }
+      return { generator: generators[0].name, connections, rounds, starts, seconds, notPinned: pinning, races }
     })
   } finally {
-    await generator.stop()
+    await Promise.all(generators.map((generator) => generator.stop()))
   }
   await writePage(rest)
 }

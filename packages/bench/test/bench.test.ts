@@ -58,24 +58,30 @@ describe('bench:overhead', () => {
     const args = ['--rounds', '2', '--starts', '1', '--seconds', '0.1', '--generator', 'autocannon']
     const { data, page, pictures } = await run<OverheadData>('overhead', ...args, '--frameworks', 'Koa,Fastify')
     expect(data.races.map(({ framework }) => framework)).toEqual(['Koa', 'Fastify'])
-    for (const { framework, slices } of data.races) {
-      expect(Object.keys(slices)).toEqual([
+    for (const { framework, slices, duels } of data.races) {
+      const all = [
         'bare',
+        'bare, again',
         'podrain',
+        ...(framework === 'Fastify' ? ['bare, no plugin', 'close-with-grace', 'fastify-graceful-shutdown'] : []),
         'stoppable',
         '@godaddy/terminus',
         'http-terminator',
         'http-graceful-shutdown',
         'lightship',
-        ...(framework === 'Fastify' ? ['bare, no plugin', 'close-with-grace', 'fastify-graceful-shutdown'] : []),
-      ])
+      ]
+      expect(Object.keys(slices)).toEqual(all)
+      expect(Object.keys(duels)).toEqual(all.slice(1))
+      for (const pair of Object.values(duels).flat()) {
+        expect(Math.min(pair.bare.requests, pair.own.requests)).toBeGreaterThan(0)
+      }
       for (const own of Object.values(slices)) {
         expect(own).toHaveLength(2)
         expect(Math.min(...own.map(({ requests }) => requests))).toBeGreaterThan(0)
         expect(Math.min(...own.map(({ cpu }) => cpu))).toBeGreaterThan(0)
       }
     }
-    expect(page).toContain('### Koa\n\n|  | µs of CPU per request |')
+    expect(page).toContain('### Koa\n\n|  | CPU per request, beside bare (95 %) |')
     expect(pictures).toEqual([isSvg, isSvg])
   })
 })

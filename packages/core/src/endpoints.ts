@@ -74,6 +74,7 @@ export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
   // Every request comes by here, and nearly all are turned away by one letter. With an index, as the iterator of `for … of`
   // makes this too long for V8 to inline.
   function find(url: string): keyof EndpointPaths | undefined {
+    if (url.length < 2) return undefined // to V8 it is dear to look behind the end of '/'
     const initial = url.charCodeAt(1)
     for (let index = 0; index < places.length; index++) {
       const place = places[index] as (typeof places)[number]

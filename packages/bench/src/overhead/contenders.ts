@@ -13,11 +13,17 @@ import Koa from 'koa'
 export const bare = 'bare'
 export const podrain = 'podrain'
 
+/** The same server once more: how far it is from the first is how far this measurement can be trusted. */
+export const twin = 'bare, again'
+
 /** A Fastify without a single plugin is faster than any that has one, for a reason in Node's `process.nextTick`. */
 const withoutPlugin = 'bare, no plugin'
 const emptyPlugin = fastifyPlugin(async () => {})
 
 const body = { hello: 'world' }
+
+/** The least that counts what is in flight, with nothing that a drain needs beside the number. */
+const byHand = 'a counter by hand'
 
 /** A Kubernetes pod's, as the peers are told. */
 const terms = { grace: 30_000, settle: 5000, keepAlive: 5000 }
@@ -34,11 +40,13 @@ interface Framework {
 const known: readonly Framework[] = [
   {
     name: 'node:http',
+    own: [byHand],
     create(contender) {
       const server = createServer((_request, response) => {
         response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
       })
       if (contender === podrain) drainServer(server, options)
+      if (contender === byHand) countByHand(server)
       return server
     },
   },
@@ -79,10 +87,22 @@ const known: readonly Framework[] = [
 
 export const frameworks: readonly string[] = known.map(({ name }) => name)
 
+function countByHand(server: Server): void {
+  let inFlight = 0
+  const closed = (): void => {
+    inFlight--
+  }
+  server.prependListener('request', (_request, response) => {
+    inFlight++
+    response.on('close', closed)
+  })
+  process.on('SIGUSR2', () => console.log(inFlight)) // or it would be counted in vain, and left out
+}
+
 /** Who stands in the path of a request, the bare server first. */
 export function contendersOf(framework: string): string[] {
   const ofAny = peers.filter(({ drains }) => drains).map(({ name }) => name)
-  return [bare, podrain, ...ofAny, ...(find(framework).own ?? [])]
+  return [bare, twin, podrain, ...(find(framework).own ?? []), ...ofAny]
 }
 
 /** A server that is ready to listen. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Child, pin } from '../child.js'
 import { shuffled } from '../statistics.js'
-import { contendersOf } from './contenders.js'
+import { bare, contendersOf } from './contenders.js'
 import type { Generator } from './load.js'
 
 /** What one contender did in one round. */
@@ -12,10 +12,19 @@ export interface Slice {
   readonly cpu: number
 }
 
-/** The contenders of one framework, each with its slices: those of one place were measured one after the other. */
+/** Two servers on one processor at the same time: whatever else the machine does, it does to both. */
+export interface Duel {
+  readonly bare: Slice
+  readonly own: Slice
+}
+
+/** The contenders of one framework. */
 export interface Race {
   readonly framework: string
+  /** Each alone: those of one place were measured one after the other. */
   readonly slices: Readonly<Record<string, readonly Slice[]>>
+  /** Each beside the bare server. */
+  readonly duels: Readonly<Record<string, readonly Duel[]>>
 }
 
 export interface Plan {
@@ -26,15 +35,16 @@ export interface Plan {
   readonly seconds: number
 }
 
-/** Each round asks every contender once, in an order that chance decides. */
+/** Each round asks every contender once alone and once beside the bare server, in an order that chance decides. */
 export async function race(
   framework: string,
-  generator: Generator,
+  [generator, another]: readonly [Generator, Generator],
   core: number,
   { rounds, starts, seconds }: Plan,
 ): Promise<Race> {
   const contenders = contendersOf(framework)
   const slices: Record<string, Slice[]> = Object.fromEntries(contenders.map((name) => [name, []]))
+  const duels: Record<string, Duel[]> = Object.fromEntries(contenders.slice(1).map((name) => [name, []]))
   for (let start = 0; start < starts; start++) {
     const servers: Server[] = []
     try {
@@ -42,13 +52,21 @@ export async function race(
       for (const server of shuffled(servers)) await server.warmUp(generator, seconds)
       const share = Math.round((rounds * (start + 1)) / starts) - Math.round((rounds * start) / starts)
       for (let round = 0; round < share; round++) {
-        for (const server of shuffled(servers)) slices[server.name]?.push(await server.slice(generator, seconds))
+        for (const server of shuffled(servers)) {
+          slices[server.name]?.push(await server.slice(generator, seconds))
+          if (server.name === bare) continue
+          const [first, own] = await Promise.all([
+            (servers[0] as Server).slice(another, seconds),
+            server.slice(generator, seconds),
+          ])
+          duels[server.name]?.push({ bare: first, own })
+        }
       }
     } finally {
       await Promise.all(servers.map((server) => server.stop()))
     }
   }
-  return { framework, slices }
+  return { framework, slices, duels }
 }
 
 class Server {

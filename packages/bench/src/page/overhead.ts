@@ -1,5 +1,5 @@
-import { bare, podrain } from '../overhead/contenders.js'
-import type { Race, Slice } from '../overhead/measure.js'
+import { bare, podrain, twin } from '../overhead/contenders.js'
+import type { Duel, Race, Slice } from '../overhead/measure.js'
 import type { OverheadData } from '../overhead.js'
 import { load } from '../results.js'
 import { type Spread, spread } from '../statistics.js'
@@ -12,8 +12,9 @@ export interface Standing {
   /** Per second, and of the processor in microseconds per request. */
   readonly requests: Spread
   readonly cpu: Spread
-  /** The same as shares of the bare server's in the same round. */
+  /** As a share of the bare server's in the same round, alone. */
   readonly requestsToBare: Spread
+  /** As a share of the bare server's at the same time, on the same processor. */
   readonly cpuToBare: Spread
 }
 
@@ -31,8 +32,9 @@ export const overhead: Section = (directories, charts) => {
   const text = `## A request, over loopback
 
 The same small answer from each framework: alone (“bare”), with podrain, and with other shutdown libraries, wired as in
-[peers](peers.md). Look at the processor's time per request first. Requests per second say the same where the server is what
-limits them, with more noise.
+[peers](peers.md). Look at the processor's time per request, beside the bare server, first: both run at the same time on one
+processor, so a noisy machine is as noisy to both. “${twin}” is the same server once more, and says how far that can be trusted.
+Requests per second of each alone say the same, as the server is what limits them, with several times the noise.
 
 ${picture('overhead-cpu', 'Time of the processor per request, as a share of the bare server’s')}
 
@@ -42,28 +44,36 @@ ${races
   .map(({ framework }) => {
     const own = standings.filter((one) => one.framework === framework)
     return `### ${framework}\n\n${table(
-      ['', 'µs of CPU per request', 'to bare (95 %)', 'requests/s', 'to bare (95 %)'],
+      [
+        '',
+        'CPU per request, beside bare (95 %)',
+        'requests/s, alone',
+        'to bare (95 %)',
+        'µs of CPU per request, alone',
+      ],
       own.map((one) => [
         one.name === podrain ? `**${podrain}**` : one.name,
-        shown(one.cpu, 1),
         one.name === bare ? '1' : share(one.cpuToBare),
         shown(one.requests),
         one.name === bare ? '1' : share(one.requestsToBare),
+        shown(one.cpu, 1),
       ]),
     )}`
   })
   .join('\n\n')}
 
-- “To bare” is the median of ${rounds} rounds, each contender's figure divided by the bare server's of the same round; in
-  parentheses is where that median lies with 95 % confidence. An interval that holds 1 means: no difference was seen.
+- Each share is the median of ${rounds} rounds; in parentheses is where that median lies with 95 % confidence. An interval that
+  holds 1 means: no difference was seen.
 - Who counts what is in flight: podrain, stoppable, @godaddy/terminus (with stoppable), http-graceful-shutdown, and lightship
   as it is wired here. The others keep a list of connections at most, and pay for that when one opens.
+- “a counter by hand” is a number and one listener for \`close\`: the least that counting can cost, and nothing that a drain
+  could work with.
 - Fastify: every row but “bare, no plugin” has an empty plugin, as the first one that an application registers, whatever it does,
   makes each request dearer on Node 20 (V8 runs \`process.nextTick\` slower afterwards).
 - Two processes of the same server differ, too, by their luck with memory and compiler: hence ${starts} starts of each.
 
 How: ${generator} with ${connections} connections and no pipelining, ${fixed(seconds, Number.isInteger(seconds) ? 0 : 1)} s at a time. All servers of a
-framework run, and chance decides who is asked next. ${pinned} ${origin(result)}`
+framework run, and chance decides who is asked next, alone and then beside the bare server. ${pinned} ${origin(result)}`
   const cpu = charts.shares(standings, ({ cpuToBare }) => cpuToBare, 'CPU per request, bare = 1 (less is better)')
   const requests = charts.shares(
     standings,
@@ -73,20 +83,18 @@ framework run, and chance decides who is asked next. ${pinned} ${origin(result)}
   return { text, pictures: { 'overhead-cpu': cpu, 'overhead-requests': requests } }
 }
 
-function standingsOf({ framework, slices }: Race): Standing[] {
+function standingsOf({ framework, slices, duels }: Race): Standing[] {
   const base = slices[bare] ?? []
-  return Object.entries(slices).map(([name, own]) => {
-    const toBare = (figure: (slice: Slice) => number): Spread =>
-      spread(own.flatMap((slice, round) => (base[round] ? [figure(slice) / figure(base[round])] : [])))
-    return {
-      framework,
-      name,
-      requests: spread(own.map(perSecond)),
-      cpu: spread(own.map(perRequest)),
-      requestsToBare: toBare(perSecond),
-      cpuToBare: toBare(perRequest),
-    }
-  })
+  return Object.entries(slices).map(([name, own]) => ({
+    framework,
+    name,
+    requests: spread(own.map(perSecond)),
+    cpu: spread(own.map(perRequest)),
+    requestsToBare: spread(
+      own.flatMap((slice, round) => (base[round] ? [perSecond(slice) / perSecond(base[round])] : [])),
+    ),
+    cpuToBare: spread((duels[name] ?? []).map((duel: Duel) => perRequest(duel.own) / perRequest(duel.bare))),
+  }))
 }
 
 function share({ median, confidence }: Spread): string {
