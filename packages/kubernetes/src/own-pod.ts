@@ -7,11 +7,13 @@ const grain = 1500
 /** The pod itself: that it is deleted, and how much time it has been given. */
 export class OwnPod {
   readonly #drain: Drain
+  readonly #name: string
   #uid: string | undefined
   #grace: number | undefined
 
-  constructor(drain: Drain) {
+  constructor(drain: Drain, name: string) {
     this.#drain = drain
+    this.#name = name
   }
 
   /** Undefined until the API has told it. */
@@ -30,6 +32,7 @@ export class OwnPod {
   }
 
   see({ metadata }: KubernetesObject, now: number | undefined): void {
+    if (metadata.name !== this.#name) return
     // A pod of a StatefulSet leaves its name to the next one.
     this.#uid ??= metadata.uid
     if (metadata.uid !== this.#uid) return
