@@ -1,13 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { bundle, largest } from '../dist/bundles.js'
-import { cases, frameworks } from '../dist/cases.js'
+import { cases, frameworks, hooks } from '../dist/cases.js'
 import { dryRun } from '../dist/dry-run.js'
 import { expectNothingLost } from '../dist/run.js'
 import { problems } from '../dist/schema.js'
@@ -59,6 +59,16 @@ describe('the cases', () => {
       expect(others).toContain(other)
     }
     expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length)
+  })
+
+  test('are listed in the docs, with what they need', () => {
+    const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'kubernetes.md'), 'utf8')
+    const [, table = ''] = /<!-- cases -->\n([^]*?)<!-- \/cases -->/.exec(page) ?? []
+    const [, , every = '', ...others] = table.trim().split('\n')
+    const caseOf = (row: string): string => row.split('|')[1]?.trim() ?? ''
+    for (const name of [...frameworks, ...hooks]) expect(every).toContain(`\`${name}\``)
+    const rest = cases.filter(({ happening, following }) => happening !== 'rolling update' || following !== 'no')
+    expect(others.map(caseOf).toSorted()).toEqual(rest.map(({ name }) => name).toSorted())
   })
 
   test('fit into ConfigMaps, as they are now', () => {

@@ -111,6 +111,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
         }
       },
       onEvent(event) {
+        if (event.type === 'BOOKMARK') return
         slices.hear(event)
         changed()
       },

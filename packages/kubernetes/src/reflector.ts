@@ -111,7 +111,6 @@ export class Reflector {
           const event = eventOf(line)
           if (event.type === 'ERROR') throw errorOf(event.object)
           this.#version = event.object.metadata.resourceVersion ?? this.#version
-          if (event.type === 'BOOKMARK') return
           // By our own monotonic clock since the server has told its time. It may still be another server's time than that of the
           // deletion; so it is asked only for what may be old.
           const open = clock.now() - opened

@@ -197,6 +197,32 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.drain.status().budgetMs).toBe(20_000 - 1000)
   })
 
+  test('a list of a clock that is fast takes no more time than since the pod was last known to be alive', async () => {
+    let fast = false
+    const pod = await following(
+      {},
+      {},
+      {
+        misbehave(call, response) {
+          if (fast)
+            response.setHeader('date', new Date(Date.parse(String(response.getHeader('date'))) + 15_000).toUTCString())
+          if (fast && call.verb === 'watch') response.end(recording('watch-too-old').body)
+          return fast && call.verb === 'watch'
+        },
+      },
+    )
+    pod.api.tell(
+      'pods',
+      '{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"5957","name":"web-77cc4c8ffd-lrhwk"}}}',
+    )
+    await turns(20)
+    fast = true
+    pod.api.endWatches()
+    await pod.until(() => pod.drain.state === 'draining')
+    const since = pod.api.elapsed - deletedAt + 20
+    expect(pod.drain.status().budgetMs).toBeGreaterThanOrEqual(20_000 - 1000 - since - 200)
+  })
+
   test('a failure whose answer never ends is given up like one that never comes', async () => {
     const pod = await cluster(
       {},
