@@ -13,7 +13,7 @@ export interface KubernetesOptions {
   kubeConfig?: KubeConfigLike
   /**
    * Services whose EndpointSlices tell who still sends. `false` for none.
-   * @default all that list the pod; naming them keeps slices of other Services off the wire
+   * @default all that list the pod; naming them keeps slices of other Services off the wire, and then nobody waits for those
    */
   services?: readonly string[] | false
   /**
