@@ -23,23 +23,26 @@ const tasks = {
 const port = process.env.POD_PORT ?? '8080'
 
 /** How many tasks a pod is working on. One that does not answer may be working: its last count stands. */
-const known = new Map()
+let known = new Map()
 async function activeIn({ metadata, status }) {
   try {
     const response = await fetch(`http://${status.podIP}:${port}/drainz`, { signal: AbortSignal.timeout(2000) })
-    known.set(metadata.uid, (await response.json()).tasks.length)
+    return (await response.json()).tasks.length
   } catch (error) {
     console.log(`${metadata.name}: ${error.message}`)
+    return known.get(metadata.uid) ?? 0
   }
-  return known.get(metadata.uid) ?? 0
 }
 
 async function look() {
   const { items } = await custom.listNamespacedCustomObject(tasks)
+  const counted = new Map()
   for (const task of items) {
     const labelSelector = `podrain.example.com/task=${task.metadata.name}`
     const pods = await core.listNamespacedPod({ namespace: tasks.namespace, labelSelector })
-    const counts = await Promise.all(pods.items.filter(({ status }) => status?.podIP).map(activeIn))
+    const listening = pods.items.filter(({ status }) => status?.podIP)
+    const counts = await Promise.all(listening.map(activeIn))
+    for (const [n, { metadata }] of listening.entries()) counted.set(metadata.uid, counts[n])
     const activeTasks = counts.reduce((sum, count) => sum + count, 0)
     if (task.status?.activeTasks === activeTasks) continue
     await custom.patchNamespacedCustomObjectStatus(
@@ -48,6 +51,7 @@ async function look() {
     )
     console.log(`${task.metadata.name}: ${activeTasks} active`)
   }
+  known = counted
 }
 
 const stop = new AbortController()

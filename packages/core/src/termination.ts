@@ -116,7 +116,8 @@ export class Termination {
   /** Drains tentatively, if it does not drain, with the time that there really is. */
   terminating({ gracePeriod, ago = 0 }: TerminatingOptions): void {
     const isFirst = this.#state === 'serving'
-    if (isFirst) this.#begin('the deletion of the pod', ago)
+    // Whoever sends may have learned of it only now: `ago` takes of the time, not of the wait for them.
+    if (isFirst) this.#begin('the deletion of the pod')
     const budget = this.#budget
     if (!budget || this.#state === 'closed') return
     // A sign of it may have come before the word: the kubelet counts from there.

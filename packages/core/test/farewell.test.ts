@@ -1,19 +1,13 @@
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import type { AdapterOptions } from '../src/index.js'
-import { Client, FakeClock, gate, type Pod, sayOk, serve, turns } from './support.js'
+import { Client, FakeClock, gate, type Pod, sayOk, serve, slow, turns } from './support.js'
 
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 0, quiet: 0 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 0,
-}
+const atOnce = { ...slow, settle: { min: 0, quiet: 0 } }
 
 async function start(options: AdapterOptions = {}): Promise<Pod & { clock: FakeClock }> {
   const clock = new FakeClock()
-  const pod = await serve(sayOk, { ...slow, clock, ...options })
+  const pod = await serve(sayOk, { ...atOnce, clock, ...options })
   pod.server.keepAliveTimeout = 600_000 // or Node ends connections itself
   return { ...pod, clock }
 }

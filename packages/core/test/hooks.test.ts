@@ -1,13 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { ask, FakeClock, FakeProcess, gate, type Pod, sayOk, serve, turns } from './support.js'
-
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 0,
-}
+import { ask, FakeClock, FakeProcess, gate, type Pod, sayOk, serve, slow, turns } from './support.js'
 
 async function start(options: object = {}): Promise<Pod & { clock: FakeClock; process: FakeProcess }> {
   const clock = new FakeClock()

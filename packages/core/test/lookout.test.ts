@@ -1,15 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Drain, type DrainOptions } from '../src/index.js'
-import { ask, Client, FakeClock, FakeProcess, gate, Log, type Pod, sayOk, serve, turns } from './support.js'
-
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 0,
-}
+import { ask, Client, FakeClock, FakeProcess, gate, Log, type Pod, sayOk, serve, slow, turns } from './support.js'
 
 async function start(options: object = {}): Promise<Pod & { clock: FakeClock }> {
   const clock = new FakeClock()

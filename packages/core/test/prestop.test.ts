@@ -1,14 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type AskOptions, ask, Client, FakeClock, FakeProcess, gate, type Pod, serve, turns } from './support.js'
-
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 0,
-}
+import { type AskOptions, ask, Client, FakeClock, FakeProcess, gate, type Pod, serve, slow, turns } from './support.js'
 
 /** A request for `/prestop` as the kubelet sends it, and whether it has been answered. */
 function hook(port: number, options: AskOptions = {}) {

@@ -1,14 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { AdapterOptions, DrainReport } from '../src/index.js'
-import { ask, Client, FakeClock, FakeProcess, gate, type Log, type Pod, sayOk, serve, turns } from './support.js'
-
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 0, // what idle connections are promised is not the subject here
-}
+import { ask, Client, FakeClock, FakeProcess, gate, type Log, type Pod, sayOk, serve, slow, turns } from './support.js'
 
 async function draining(handler = sayOk): Promise<Pod & { clock: FakeClock }> {
   const clock = new FakeClock()

@@ -24,6 +24,15 @@ export const short = {
   keepAliveCap: 200,
 } satisfies AdapterOptions
 
+/** The times of a drain by a clock that is moved by hand, with nothing that idle connections are promised. */
+export const slow = {
+  terminationGracePeriodSeconds: 30,
+  settle: { min: 1000, quiet: 500 },
+  closing: 5000,
+  reserve: 1000,
+  keepAliveCap: 0,
+} satisfies AdapterOptions
+
 /** Time that passes only when it is told to. What goes over sockets still takes real turns of the event loop. */
 export class FakeClock implements Clock {
   #now = 1_000_000

@@ -58,6 +58,14 @@ describe('a pod that is known to be deleted', () => {
     expect(one.drain.status().budgetMs).toBe(30_000 - 8000 - 1000)
   })
 
+  test('waits for load balancers from when it hears of it: they may have heard as late', async () => {
+    const one = pod({ settle: { min: 5000, quiet: 1000 } })
+    one.drain.terminating({ gracePeriod: 30_000, ago: 8000 })
+    void one.process.signal('SIGTERM')
+    expect(untilClosing(one)).toBe(5000)
+    await one.clock.through(one.drain.start())
+  })
+
   test('whose hook came first has the true time from then on', () => {
     const one = pod()
     void one.drain.prestop()

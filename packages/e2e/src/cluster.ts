@@ -15,8 +15,23 @@ export interface Result {
   readonly pods: number
 }
 
+/** What the API has answered, in a line. */
+export function explain(error: unknown): string {
+  const { code, body, message } = error as { code?: unknown; body?: unknown; message?: string }
+  if (typeof code !== 'number') return message ?? String(error)
+  try {
+    const said: unknown = (typeof body === 'string' ? JSON.parse(body) : body)?.message
+    if (typeof said === 'string') return `the API says ${code}: ${said}`
+  } catch {
+    // A proxy in front of it has answered.
+  }
+  return `the API says ${code}`
+}
+
 /** The cluster that KUBECONFIG names, as far as a case needs it. */
 export class Cluster {
+  /** What has been done to it and not yet undone, by what it is. */
+  readonly #undo = new Map<string, () => Promise<unknown>>()
   readonly #objects: KubernetesObjectApi
   readonly #core: CoreV1Api
   readonly #strategic: typeof import('@kubernetes/client-node').PatchStrategy.StrategicMergePatch
@@ -34,11 +49,28 @@ export class Cluster {
   }
 
   async create(manifest: Manifest): Promise<void> {
-    await this.#objects.create(manifest as KubernetesObject)
+    const { kind, metadata } = manifest
+    const name = `${kind} ${metadata.name}`
+    // Before it is there: somebody may press Ctrl-C in the meantime.
+    if (kind === 'Namespace') this.#undo.set(name, () => this.#core.deleteNamespace({ name: metadata.name }))
+    try {
+      await this.#objects.create(manifest as KubernetesObject)
+    } catch (error) {
+      this.#undo.delete(name)
+      throw new Error(`cannot create ${name}: ${explain(error)}`)
+    }
   }
 
-  async remove(namespace: string): Promise<void> {
-    await this.#core.deleteNamespace({ name: namespace, propagationPolicy: 'Foreground' })
+  /** Leaves the cluster as it was. @returns what could not be undone */
+  async restore(): Promise<string[]> {
+    const left: string[] = []
+    for (const [name, undo] of [...this.#undo].toReversed()) {
+      this.#undo.delete(name)
+      await undo().catch((error) => {
+        if ((error as { code?: number }).code !== 404) left.push(`${name} is left as it is: ${explain(error)}`)
+      })
+    }
+    return left
   }
 
   /** All replicas are new, and ready, and the old ones are gone. */
@@ -78,26 +110,29 @@ export class Cluster {
     const [first] = await this.pods(namespace)
     const node = first?.spec?.nodeName
     if (node === undefined) throw new Error('the pods are on no node')
-    const alone = (await this.#core.listNode()).items.length === 1
-    // Where there is one node only, the evicted pods have to come back to it.
-    if (!alone) await this.#schedulable(node, false)
-    try {
-      const evicted = (await this.pods(namespace)).filter(({ spec }) => spec?.nodeName === node)
-      for (const { metadata } of evicted) {
-        const name = metadata?.name ?? ''
-        const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } }
-        await this.until(`the eviction of ${name}`, 180, async () => {
-          try {
-            await this.#core.createNamespacedPodEviction({ name, namespace, body })
-            return true
-          } catch (error) {
-            if ((error as { code?: number }).code === 429) return false // the budget is spent: later
-            throw error
-          }
-        })
-      }
-    } finally {
-      if (!alone) await this.#schedulable(node, true)
+    const free = (await this.#core.listNode()).items.filter(
+      ({ spec }) => !spec?.unschedulable && !spec?.taints?.some(({ effect }) => effect !== 'PreferNoSchedule'),
+    )
+    // Where there is no other node for them, as beside a control plane, the evicted pods have to come back to this one.
+    if (free.length > 1 && free.some(({ metadata }) => metadata?.name === node)) {
+      this.#undo.set(`Node ${node}`, () => this.#schedulable(node, true))
+      await this.#schedulable(node, false)
+    }
+    const evicted = (await this.pods(namespace)).filter(({ spec }) => spec?.nodeName === node)
+    for (const { metadata } of evicted) {
+      const name = metadata?.name ?? ''
+      const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } }
+      await this.until(`the eviction of ${name}`, 180, async () => {
+        try {
+          await this.#core.createNamespacedPodEviction({ name, namespace, body })
+          return true
+        } catch (error) {
+          const { code } = error as { code?: number }
+          if (code === 429) return false // the budget is spent: later
+          if (code === 404) return true // gone meanwhile
+          throw error
+        }
+      })
     }
   }
 
@@ -119,16 +154,19 @@ export class Cluster {
     await this.until('the load to begin', 120, async () => (await this.#log(namespace)).includes('loading'))
   }
 
+  /** Whether the load is over. */
+  async loaded(namespace: string): Promise<boolean> {
+    const { status } = await this.#objects.read<V1Job>({
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'load', namespace },
+    })
+    return (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
+  }
+
   /** What the load has lost, when it is over. */
   async result(namespace: string, seconds: number): Promise<Result> {
-    await this.until('the end of the load', seconds, async () => {
-      const { status } = await this.#objects.read<V1Job>({
-        apiVersion: 'batch/v1',
-        kind: 'Job',
-        metadata: { name: 'load', namespace },
-      })
-      return (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
-    })
+    await this.until('the end of the load', seconds, () => this.loaded(namespace))
     const [, json] = /^result (.*)$/m.exec(await this.#log(namespace)) ?? []
     if (json === undefined) throw new Error('the load has left no result')
     return JSON.parse(json)
@@ -138,6 +176,12 @@ export class Cluster {
   async failedHooks(namespace: string): Promise<string[]> {
     const { items } = await this.#core.listNamespacedEvent({ namespace, fieldSelector: 'reason=FailedPreStopHook' })
     return items.map(({ message }) => message ?? '')
+  }
+
+  /** What Kubernetes has warned of, for whoever wants to know why a case has failed. */
+  async warnings(namespace: string): Promise<string[]> {
+    const { items } = await this.#core.listNamespacedEvent({ namespace, fieldSelector: 'type=Warning' })
+    return [...new Set(items.map(({ reason, message }) => `${reason}: ${message}`))].slice(0, 5)
   }
 
   /** The logs of all pods of the case. */

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
+import { delimiter } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle } from './bundles.js'
 import { cases } from './cases.js'
-import { Cluster } from './cluster.js'
+import { Cluster, explain } from './cluster.js'
 import { dryRun } from './dry-run.js'
 import type { Settings } from './objects.js'
 import { run } from './run.js'
@@ -14,8 +15,9 @@ const help = `Runs podrain on a real cluster, the one that KUBECONFIG names: rol
   --image IMAGE    any image with Node 20.19 or newer (default: node:20-alpine)
   --seconds N      how long the load of a case goes on (default: 90)
 
-It makes a namespace per case, podrain-e2e-…, and deletes it again. The account needs to create namespaces and what is in them,
-Roles included, to evict pods, and to cordon nodes for "node drain". Pods need to pull the image, nothing else.`
+It makes a namespace per case, podrain-e2e-…, and deletes it again, also on Ctrl-C. The account needs to create namespaces and what is in
+them, Roles included, to evict pods, and to list and cordon nodes for "node drain". Pods need to pull the image, nothing else; the hook
+"sleep" needs Kubernetes 1.30.`
 
 const bundles = new Map<string, string>()
 function bundleOf(name: string): string {
@@ -35,6 +37,8 @@ async function main(): Promise<number> {
     },
   })
   const { image } = values
+  if (!/^[1-9]\d*$/.test(values.seconds))
+    throw new Error(`Expected --seconds to be a whole number, got ${values.seconds}`)
   const settings = (namespace: string): Settings => ({ namespace, image, seconds: Number(values.seconds) })
   if (values.help) return say(help)
   if (values['dry-run']) {
@@ -48,24 +52,35 @@ async function main(): Promise<number> {
   }
   const file = process.env.KUBECONFIG
   if (!file) return say('Nothing was tested: KUBECONFIG names no cluster. --dry-run needs none, --help says more.')
-  if (!existsSync(file.split(':')[0] ?? '')) {
+  if (!file.split(delimiter).some((each) => existsSync(each))) {
     say(`Nothing was tested: KUBECONFIG is ${file}, and there is no such file.`)
     return 1
   }
-  const cluster = await Cluster.open()
   const chosen = cases.filter(({ name }) => name.includes(values.only))
+  if (chosen.length === 0) throw new Error(`no case has ${values.only} in its name: --dry-run lists them`)
+  const cluster = await Cluster.open()
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, async () => {
+      say(`${signal}: cleaning up`)
+      for (const left of await cluster.restore()) say(left)
+      process.exit(code)
+    })
+  }
   let failed = 0
   for (const [n, each] of chosen.entries()) {
     try {
-      const result = await run(cluster, each, settings(`podrain-e2e-${process.pid}-${n}`), bundleOf)
+      const result = await run(cluster, each, settings(`podrain-e2e-${process.pid}-${n}`), bundleOf, say)
       say(`ok      ${each.name}: 0 lost of ${result.answered}, answered by ${result.pods} pods`)
     } catch (error) {
       failed++
-      say(`not ok  ${each.name}: ${(error as Error).message}`)
+      say(`not ok  ${each.name}: ${explain(error)}`)
     }
   }
   say(`${chosen.length} cases, ${failed} failed`)
-  return failed === 0 && chosen.length > 0 ? 0 : 1
+  return failed === 0 ? 0 : 1
 }
 
 function say(line: string): number {
@@ -73,6 +88,12 @@ function say(line: string): number {
   return 0
 }
 
-void main().then((code) => {
-  process.exitCode = code
-})
+main().then(
+  (code) => {
+    process.exitCode = code
+  },
+  (error) => {
+    say(`Nothing was tested: ${explain(error)}`)
+    process.exitCode = 1
+  },
+)

@@ -21,6 +21,8 @@ export interface Settings {
 export const labels = { app: 'podrain-e2e' } as const
 export const graceSeconds = 30
 const socket = '/tmp/podrain.sock'
+/** Of the kubelet, which podrain does not see: it is told as much less. */
+const sleepSeconds = 5
 
 type Lifecycle = NonNullable<
   NonNullable<NonNullable<IDeployment['spec']>['template']['spec']>['containers'][number]['lifecycle']
@@ -29,7 +31,7 @@ type Lifecycle = NonNullable<
 const lifecycles: Readonly<Record<HookKind, Lifecycle | undefined>> = {
   httpGet: { preStop: { httpGet: { path: '/prestop', port: 'http' } } },
   exec: { preStop: { exec: { command: ['node', '/app/podrain-prestop.js', socket] } } },
-  sleep: { preStop: { sleep: { seconds: 5 } } },
+  sleep: { preStop: { sleep: { seconds: sleepSeconds } } },
   none: undefined,
 }
 
@@ -100,13 +102,17 @@ export function objectsOf(each: Case, settings: Settings, bundleOf: (name: strin
               securityContext,
               env: [
                 { name: 'PORT', value: '8080' },
-                { name: 'TERMINATION_GRACE_PERIOD_SECONDS', value: String(graceSeconds) },
+                {
+                  name: 'TERMINATION_GRACE_PERIOD_SECONDS',
+                  value: String(graceSeconds - (each.hook === 'sleep' ? sleepSeconds : 0)),
+                },
                 { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
                 { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
                 { name: 'FOLLOW', value: each.following === 'no' ? 'no' : 'yes' },
                 ...(each.hook === 'exec' ? [{ name: 'CONTROL_SOCKET', value: socket }] : []),
               ],
               ports: [{ name: 'http', containerPort: 8080 }],
+              startupProbe: { httpGet: { path: '/alive', port: 'http' }, periodSeconds: 1, failureThreshold: 60 },
               readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1, failureThreshold: 1 },
               livenessProbe: { httpGet: { path: '/alive', port: 'http' }, periodSeconds: 2, failureThreshold: 2 },
               ...(lifecycle ? { lifecycle } : {}),

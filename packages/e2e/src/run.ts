@@ -1,5 +1,5 @@
 import type { Case } from './cases.js'
-import type { Cluster, Result } from './cluster.js'
+import { type Cluster, explain, type Result } from './cluster.js'
 import { objectsOf, type Settings } from './objects.js'
 
 const replicas = 3
@@ -7,12 +7,17 @@ const replicas = 3
 /** The line that a pod without permission writes. */
 const missing = 'not allowed to list, watch'
 
-/** Runs a case in a namespace of its own, which goes with it. @throws {Error} that says what was not as it has to be */
+/**
+ * Runs a case in a namespace of its own, which goes with it.
+ * @param tell Called with what is left behind
+ * @throws {Error} that says what was not as it has to be, and of what Kubernetes has warned
+ */
 export async function run(
   cluster: Cluster,
   each: Case,
   settings: Settings,
   bundleOf: (name: string) => string,
+  tell: (line: string) => void,
 ): Promise<Result> {
   const { namespace, seconds } = settings
   const objects = objectsOf(each, settings, bundleOf)
@@ -28,12 +33,18 @@ export async function run(
     for (const object of load) await cluster.create(object)
     await cluster.loading(namespace)
     await happen(cluster, each, namespace)
+    if (await cluster.loaded(namespace)) {
+      throw new Error(`the load of ${seconds} s was over before it had happened: try a longer --seconds`)
+    }
     const result = await cluster.result(namespace, seconds + 60)
     await cluster.rolledOut(namespace, replicas, 180)
     expectNothingLost(result, await cluster.failedHooks(namespace))
     return result
+  } catch (error) {
+    const warnings = await cluster.warnings(namespace).catch(() => [])
+    throw new Error([explain(error), ...warnings].join('\n        '))
   } finally {
-    await cluster.remove(namespace).catch(() => {})
+    for (const left of await cluster.restore()) tell(left)
   }
 }
 

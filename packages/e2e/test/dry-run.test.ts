@@ -1,13 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { bundle, largest } from '../dist/bundles.js'
-import { cases, frameworks } from '../dist/cases.js'
+import { cases, frameworks, hooks } from '../dist/cases.js'
 import { dryRun } from '../dist/dry-run.js'
 import { expectNothingLost } from '../dist/run.js'
 import { problems } from '../dist/schema.js'
@@ -61,6 +61,16 @@ describe('the cases', () => {
     expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length)
   })
 
+  test('are listed in the docs, with what they need', () => {
+    const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'kubernetes.md'), 'utf8')
+    const [, table = ''] = /<!-- cases -->\n([\s\S]*?)<!-- \/cases -->/.exec(page) ?? []
+    const [, , every = '', ...others] = table.trim().split('\n')
+    const caseOf = (row: string): string => row.split('|')[1]?.trim() ?? ''
+    for (const name of [...frameworks, ...hooks]) expect(every).toContain(`\`${name}\``)
+    const rest = cases.filter(({ happening, following }) => happening !== 'rolling update' || following !== 'no')
+    expect(others.map(caseOf).toSorted()).toEqual(rest.map(({ name }) => name).toSorted())
+  })
+
   test('fit into ConfigMaps, as they are now', () => {
     for (const name of [...frameworks, 'load', 'podrain-prestop']) expect(bundle(name).length).toBeLessThan(largest)
   })
@@ -109,30 +119,53 @@ describe('the schemas', () => {
   })
 })
 
+interface App {
+  readonly directory: string
+  readonly port: string | undefined
+  readonly exit: Promise<unknown[]>
+  kill(signal: NodeJS.Signals): void
+}
+
+/** An app as it is on the cluster, from its bundle. */
+async function launch(framework: string, env: Record<string, string> = {}): Promise<App> {
+  const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  for (const name of [framework, 'load', 'podrain-prestop']) writeFileSync(join(directory, `${name}.js`), bundle(name))
+  const app = spawn(process.execPath, [join(directory, `${framework}.js`)], {
+    env: { ...process.env, PORT: '0', HOST: '127.0.0.1', HOSTNAME: 'pod-1', ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  onTestFinished(() => void app.kill('SIGKILL'))
+  const exit = once(app, 'exit')
+  let port: string | undefined
+  for await (const line of createInterface({ input: app.stdout })) {
+    port = /^listening .*port: (\d+)/.exec(line)?.[1]
+    if (port) break
+  }
+  return { directory, port, exit, kill: (signal) => void app.kill(signal) }
+}
+
 describe.each(frameworks)('the app with %s, as it is on the cluster,', (framework) => {
   test('is asked by the load and drains on SIGTERM; nothing is lost', async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
-    onTestFinished(() => rmSync(directory, { recursive: true }))
-    for (const name of [framework, 'load']) writeFileSync(join(directory, `${name}.js`), bundle(name))
-    const env = { ...process.env, PORT: '0', HOST: '127.0.0.1', HOSTNAME: 'pod-1' }
-    const app = spawn(process.execPath, [join(directory, `${framework}.js`)], {
-      env,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    onTestFinished(() => void app.kill('SIGKILL'))
-    const exit = once(app, 'exit')
-    let port: string | undefined
-    for await (const line of createInterface({ input: app.stdout })) {
-      port = /^listening .*port: (\d+)/.exec(line)?.[1]
-      if (port) break
-    }
+    const { directory, port, exit, kill } = await launch(framework)
     const asked = { ...process.env, TARGET: `http://127.0.0.1:${port}`, SECONDS: '1', CLIENTS: '4', ONCE: '/die' }
     const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env: asked })
     const result = JSON.parse(/^result (.*)$/m.exec(stdout)?.[1] ?? '{}')
     expect(result).toMatchObject({ lost: {}, pods: 1 })
     expect(result.answered).toBeGreaterThan(10)
     expect((await fetch(`http://127.0.0.1:${port}/alive`)).status).toBe(500)
-    app.kill('SIGTERM')
+    kill('SIGTERM')
     expect(await exit).toEqual([0, null])
   })
+})
+
+test('the hook of the cases with `exec` reaches the app through its socket, and says when it has settled', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'podrain-e2e-')), 'podrain.sock')
+  onTestFinished(() => rmSync(dirname(path), { recursive: true }))
+  const { directory, port, exit, kill } = await launch('http', { CONTROL_SOCKET: path })
+  const hook = promisify(execFile)(process.execPath, [join(directory, 'podrain-prestop.js'), path])
+  await expect.poll(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(503)
+  expect((await hook).stderr).toMatch(/^podrain-prestop: draining, 0 in flight/)
+  kill('SIGTERM')
+  expect(await exit).toEqual([0, null])
 })

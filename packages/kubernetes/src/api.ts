@@ -10,6 +10,8 @@ const patience = 10_000
 const longestAnswer = 32 * 2 ** 20
 /** Characters of one event. etcd takes objects of up to 1.5 MB. */
 const longestLine = 4 * 2 ** 20
+/** Seconds for which the API may ask to be left alone: what asks for more is none. */
+const longestRetryAfter = 600
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
@@ -43,7 +45,8 @@ export interface WatchListener {
 export class Api {
   readonly #config: KubeConfigLike
   readonly #clock: Clock
-  readonly #open = new Set<ClientRequest>()
+  /** What ends each request that goes on. */
+  readonly #open = new Set<(error: Error) => void>()
   #stopped = false
 
   constructor(config: KubeConfigLike, clock: Clock) {
@@ -84,7 +87,7 @@ export class Api {
   /** Ends everything that goes on, and begins nothing any more. */
   stop(): void {
     this.#stopped = true
-    for (const request of this.#open) request.destroy(new Stopped())
+    for (const fail of this.#open) fail(new Stopped())
   }
 
   async #send(
@@ -99,43 +102,54 @@ export class Api {
     /** Ends the request with what is done with its answer. */
     done<T>(use: () => Promise<T>): Promise<T>
   }> {
-    const { server, options } = await credentials(this.#config)
     if (this.#stopped) throw new Stopped()
-    const url = new URL(server.replace(/\/$/, '') + path)
-    for (const [name, value] of Object.entries(query))
-      if (value !== undefined) url.searchParams.set(name, String(value))
-    const request = (url.protocol === 'http:' ? http : https).request(url, {
-      ...options,
-      method,
-      headers: {
-        ...(options.headers as Record<string, string>),
-        accept: 'application/json',
-        'user-agent': 'podrain',
-        ...(body === undefined
-          ? {}
-          : { 'content-type': 'application/merge-patch+json', 'content-length': Buffer.byteLength(body) }),
-      },
+    let request: ClientRequest | undefined
+    let fail = (_error: Error): void => {}
+    const failed = new Promise<never>((_resolve, reject) => {
+      fail = (error) => {
+        reject(error)
+        request?.destroy(error)
+      }
     })
-    this.#open.add(request)
-    request.on('socket', (socket) => socket.unref().setKeepAlive(true, 15_000))
-    const giveUp = (): void => void request.destroy(new Error('it did not answer in time'))
-    const cancels = [this.#clock.after(Math.min(patience, limit), giveUp)]
+    failed.catch(() => {}) // also of one that failed when nobody waited for it
+    this.#open.add(fail)
+    const giveUp = (): void => fail(new Error('it did not answer in time'))
+    let cancel = this.#clock.after(Math.min(patience, limit), giveUp)
     const end = (): void => {
-      for (const cancel of cancels) cancel()
-      this.#open.delete(request)
-      request.destroy()
+      cancel()
+      this.#open.delete(fail)
+      request?.destroy()
     }
     try {
-      const response = await new Promise<IncomingMessage>((resolve, reject) => {
-        request.on('response', resolve)
-        request.on('error', reject)
-        request.end(body)
+      const { server, options } = await Promise.race([credentials(this.#config), failed])
+      if (this.#stopped) throw new Stopped()
+      const url = new URL(server.replace(/\/$/, '') + path)
+      for (const [name, value] of Object.entries(query))
+        if (value !== undefined) url.searchParams.set(name, String(value))
+      const sent = (url.protocol === 'http:' ? http : https).request(url, {
+        agent: false, // no socket is left in a pool
+        ...options,
+        method,
+        headers: {
+          ...(options.headers as Record<string, string>),
+          accept: 'application/json',
+          'user-agent': 'podrain',
+          ...(body === undefined
+            ? {}
+            : { 'content-type': 'application/merge-patch+json', 'content-length': Buffer.byteLength(body) }),
+        },
       })
-      cancels.pop()?.()
-      cancels.push(this.#clock.after(limit, giveUp))
+      request = sent
+      sent.on('socket', (socket) => socket.unref().setKeepAlive(true, 15_000))
+      sent.on('error', fail)
+      const answered = new Promise<IncomingMessage>((resolve) => void sent.on('response', resolve))
+      sent.end(body)
+      const response = await Promise.race([answered, failed])
       if (response.statusCode !== 200) throw await errorOf(response)
+      cancel()
+      cancel = this.#clock.after(limit, giveUp)
       return {
-        request,
+        request: sent,
         response,
         async done(use) {
           try {
@@ -188,11 +202,11 @@ async function errorOf(response: IncomingMessage): Promise<ApiError> {
   let message = `status ${status}`
   try {
     const said: unknown = JSON.parse(text).message
-    if (typeof said === 'string') message = `${status}: ${said}`
+    if (typeof said === 'string') message = `${status}: ${said.slice(0, 500)}`
   } catch {
     // A proxy in front of the API speaks for it.
   }
-  return new ApiError(status, message, seconds > 0 ? seconds * 1000 : 0)
+  return new ApiError(status, message, seconds > 0 ? Math.min(seconds, longestRetryAfter) * 1000 : 0)
 }
 
 function dateOf(response: IncomingMessage): number | undefined {

@@ -1,4 +1,5 @@
 import type { Drain } from '@podrain/core'
+import { ApiError } from './api.js'
 import type { OwnPod } from './own-pod.js'
 import type { Slices } from './slices.js'
 
@@ -22,6 +23,8 @@ export class Endpoints {
   #leftAt: number | undefined
   /** When it was asked, as late as it was answered, that a slice does. */
   #confirmedAt = Number.NEGATIVE_INFINITY
+  /** When the wait is over, whatever the API says. */
+  #end = 0
   #cancel: () => void = () => {}
   #stopped = false
 
@@ -32,16 +35,17 @@ export class Endpoints {
   /** Slices or pod have changed. */
   changed(): void {
     const { drain, pod, slices } = this.#on
-    const left = slices.known && !slices.has('ready') && !slices.has('published') && (pod.deleted || slices.terminating)
+    const listed = slices.has('ready') || slices.has('published')
+    const left = slices.known && !listed && !slices.headless && (pod.deleted || slices.terminating)
     if (!left) this.#leftAt = undefined
     else this.#leftAt ??= drain.clock.now()
   }
 
   /** A drain began. */
   begin(): void {
-    this.#cancel()
-    if (this.#stopped) return
-    this.#cancel = this.#on.drain.clock.after(askEvery, () => void this.#confirm())
+    const { clock, times } = this.#on.drain
+    this.#end = clock.now() + times.settle.max
+    this.#askIn(askEvery)
   }
 
   /**
@@ -61,16 +65,23 @@ export class Endpoints {
     this.#cancel()
   }
 
+  #askIn(ms: number): void {
+    this.#cancel()
+    if (!this.#stopped) this.#cancel = this.#on.drain.clock.after(ms, () => void this.#confirm())
+  }
+
   async #confirm(): Promise<void> {
     const { drain, slices, ask } = this.#on
-    if (this.#stopped || drain.state !== 'draining' || !slices.has('ready')) return
     const asked = drain.clock.now()
+    if (drain.state !== 'draining' || asked >= this.#end || !slices.has('ready')) return
+    let pause = askEvery
     try {
       await ask(askEvery)
       if (slices.has('ready')) this.#confirmedAt = asked
-    } catch {
+    } catch (error) {
       // Then nothing is known, and nothing waits for it.
+      if (error instanceof ApiError) pause = Math.max(pause, error.retryAfter)
     }
-    this.begin()
+    this.#askIn(pause)
   }
 }

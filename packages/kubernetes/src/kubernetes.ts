@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os'
 import type { Drain } from '@podrain/core'
 import { Api, ApiError } from './api.js'
 import { inCluster, type KubeConfigLike } from './config.js'
@@ -45,10 +46,9 @@ export function kubernetes(drain: Drain, options: KubernetesOptions = {}): Kuber
   if (settings.kubeConfig) {
     stops.push(follow(drain, settings, settings.kubeConfig))
   } else if (process.env.KUBERNETES_SERVICE_HOST) {
-    void inCluster().then(
-      (config) => stopped || stops.push(follow(drain, settings, config)),
-      (error) => drain.logger.error(`kubernetes: ${error.message}; the drain goes on without`),
-    )
+    void inCluster()
+      .then((config) => stopped || stops.push(follow(drain, settings, config)))
+      .catch((error) => drain.logger.error(`kubernetes: ${error.message}; the drain goes on without`))
   } else {
     drain.logger.info(
       'kubernetes: not in a cluster (KUBERNETES_SERVICE_HOST is not set), so there is nothing to follow',
@@ -63,7 +63,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
   const { clock, logger } = drain
   const api = new Api(config, clock)
   const complaints = new Complaints(drain, namespace)
-  const pod = new OwnPod(drain)
+  const pod = new OwnPod(drain, name)
   const stops = [() => api.stop()]
 
   let changed = (): void => {}
@@ -76,14 +76,12 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
       let found = pod.uid !== undefined
       return {
         page(items, now) {
-          complaints.works('pod')
           for (const item of items) pod.see(item, now)
-          found ||= items.length > 0
+          found ||= pod.uid !== undefined
           changed()
         },
         end() {
-          if (!found)
-            complaints.say('pod', `there is no ${name} in namespace ${namespace}: set POD_NAME and POD_NAMESPACE`)
+          if (!found) complaints.absent(name)
         },
       }
     },
@@ -91,11 +89,12 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
       pod.hear(event, now)
       changed()
     },
+    onSteady: () => complaints.works('pod'),
     onFailure: (error) => complaints.failed('pod', error),
   })
 
   if (services !== false) {
-    const slices = new Slices({ name, namespace, uid: () => pod.uid })
+    const slices = new Slices({ name, namespace, addresses: ownAddresses(), uid: () => pod.uid })
     const sliceReflector = new Reflector({
       api,
       clock,
@@ -104,10 +103,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
       onList() {
         const listing = slices.listing()
         return {
-          page(items) {
-            complaints.works('slices')
-            listing.page(items)
-          },
+          page: listing.page,
           end() {
             listing.end()
             changed()
@@ -115,9 +111,11 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
         }
       },
       onEvent(event) {
+        if (event.type === 'BOOKMARK') return
         slices.hear(event)
         changed()
       },
+      onSteady: () => complaints.works('slices'),
       onFailure: (error) => complaints.failed('slices', error),
     })
     const endpoints = new Endpoints({
@@ -154,7 +152,8 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
       drain,
       ...settings.report,
       async write(annotations) {
-        await api.patch(`/api/v1/namespaces/${namespace}/pods/${name}`, { metadata: { annotations } })
+        // With its uid: the next pod of a StatefulSet has the same name, and its own annotations.
+        await api.patch(`/api/v1/namespaces/${namespace}/pods/${name}`, { metadata: { uid: pod.uid, annotations } })
         complaints.works('report')
       },
       onFailure(error) {
@@ -173,6 +172,11 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
   }
 }
 
+function ownAddresses(): Set<string> {
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  return new Set(all.filter(({ internal }) => !internal).map(({ address }) => address))
+}
+
 function ofServices(names: readonly string[]): string {
   return names.length === 0 ? 'kubernetes.io/service-name' : `kubernetes.io/service-name in (${names.join(',')})`
 }
@@ -181,7 +185,8 @@ function ofServices(names: readonly string[]): string {
 class Complaints {
   readonly #drain: Drain
   readonly #namespace: string
-  readonly #said = new Map<Need, string>()
+  readonly #said = new Map<Need, Set<string>>()
+  #absent = false
 
   constructor(drain: Drain, namespace: string) {
     this.#drain = drain
@@ -197,16 +202,24 @@ class Complaints {
     // The API forgets old versions, and ends watches: that is its way.
     if (status === 410 || status === 0) return
     if (status === 403) this.#once(need, '403', missingRule(need, this.#namespace))
-    else this.say(need, `${error.message}; trying again, and draining without it meanwhile`)
+    else {
+      const what = `${error.message}; trying again, and draining without it meanwhile`
+      this.#once(need, 'other', `kubernetes: ${subjects[need]}: ${what}`)
+    }
   }
 
-  say(need: Need, what: string): void {
-    this.#once(need, 'other', `kubernetes: ${subjects[need]}: ${what}`)
+  /** There is no pod of that name. */
+  absent(name: string): void {
+    if (this.#absent) return
+    this.#absent = true
+    const where = `there is no ${name} in namespace ${this.#namespace}: set POD_NAME and POD_NAMESPACE`
+    this.#drain.logger.warn(`kubernetes: ${subjects.pod}: ${where}`)
   }
 
   #once(need: Need, kind: string, line: string): void {
-    if (this.#said.get(need) === kind) return
-    this.#said.set(need, kind)
+    const said = this.#said.get(need) ?? new Set()
+    if (said.has(kind)) return
+    this.#said.set(need, said.add(kind))
     this.#drain.logger.warn(line)
   }
 }

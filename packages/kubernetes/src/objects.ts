@@ -14,7 +14,12 @@ export interface KubernetesObject {
 }
 
 export interface Endpoint {
-  readonly conditions?: { readonly ready?: boolean | null; readonly terminating?: boolean | null } | null
+  readonly addresses?: readonly string[] | null
+  readonly conditions?: {
+    readonly ready?: boolean | null
+    readonly serving?: boolean | null
+    readonly terminating?: boolean | null
+  } | null
   readonly targetRef?: {
     readonly kind?: string
     readonly name?: string

@@ -5,7 +5,7 @@ import type { DrainTimes } from '@podrain/core'
 import type { KubeConfigLike } from './config.js'
 
 export interface KubernetesOptions {
-  /** The pod's name. @default the environment variable POD_NAME, or the host name, which is the same unless it has `hostNetwork` */
+  /** The pod's name. @default the environment variable POD_NAME, or the host name, which is the same unless it has `hostNetwork` or more than 63 letters */
   pod?: string
   /** Its namespace. @default the environment variable POD_NAMESPACE, or that of the service account */
   namespace?: string
@@ -13,7 +13,7 @@ export interface KubernetesOptions {
   kubeConfig?: KubeConfigLike
   /**
    * Services whose EndpointSlices tell who still sends. `false` for none.
-   * @default all that list the pod; naming them keeps slices of other Services off the wire
+   * @default all that list the pod; naming them keeps slices of other Services off the wire, and then nobody waits for those
    */
   services?: readonly string[] | false
   /**
@@ -79,7 +79,10 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
   }
   if (settleAfter !== false) duration('settleAfter', settleAfter)
   if (kubeConfig !== undefined && typeof kubeConfig?.applyToHTTPSOptions !== 'function') {
-    fail(TypeError, 'Expected `kubeConfig` to be a KubeConfig of @kubernetes/client-node', kubeConfig)
+    // Not what was given: that may be a file with a token in it.
+    throw new TypeError(
+      `Expected \`kubeConfig\` to be a KubeConfig of @kubernetes/client-node, got ${kubeConfig === null ? 'null' : `a value of type ${typeof kubeConfig}`}`,
+    )
   }
   return { pod, namespace, kubeConfig, services, settleAfter, report: reportOf(report) }
 }

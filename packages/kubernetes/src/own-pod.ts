@@ -7,11 +7,16 @@ const grain = 1500
 /** The pod itself: that it is deleted, and how much time it has been given. */
 export class OwnPod {
   readonly #drain: Drain
+  readonly #name: string
   #uid: string | undefined
   #grace: number | undefined
+  /** When it was last known not to be deleted; its process was started before it was. */
+  #aliveAt: number
 
-  constructor(drain: Drain) {
+  constructor(drain: Drain, name: string) {
     this.#drain = drain
+    this.#name = name
+    this.#aliveAt = drain.clock.now()
   }
 
   /** Undefined until the API has told it. */
@@ -25,21 +30,30 @@ export class OwnPod {
 
   /** @param now the server's time */
   hear({ type, object }: WatchEvent, now: number | undefined): void {
-    if (type === 'DELETED') this.#removed(object)
+    if (type === 'BOOKMARK')
+      this.#alive() // it has told all there was
+    else if (type === 'DELETED') this.#removed(object)
     else this.see(object, now)
   }
 
   see({ metadata }: KubernetesObject, now: number | undefined): void {
+    if (metadata.name !== this.#name) return
     // A pod of a StatefulSet leaves its name to the next one.
     this.#uid ??= metadata.uid
     if (metadata.uid !== this.#uid) return
     const { deletionTimestamp, deletionGracePeriodSeconds: seconds } = metadata
+    if (deletionTimestamp === undefined) this.#alive()
     if (typeof deletionTimestamp !== 'string' || typeof seconds !== 'number' || !(seconds >= 0)) return
     const grace = seconds * 1000
     // The timestamp is when the time is up, not when it began.
     const ago = now === undefined ? 0 : now - (Date.parse(deletionTimestamp) - grace)
     // More than all of it cannot be: then two servers' clocks differ, and nothing is known.
-    this.#told(grace, ago > grain && ago < grace ? ago : 0)
+    const known = ago > grain && ago < grace ? ago : 0
+    this.#told(grace, Math.min(known, this.#drain.clock.now() - this.#aliveAt))
+  }
+
+  #alive(): void {
+    if (!this.deleted) this.#aliveAt = this.#drain.clock.now()
   }
 
   /** Gone, and never told to go: somebody has forced it. The kubelet makes short work of it. */

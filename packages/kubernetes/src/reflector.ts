@@ -8,8 +8,10 @@ const watchSeconds = 300
 const page = 50
 /** The first pause after a failure, and the longest. Missing permissions are asked for as seldom as that, too. */
 const [shortest, longest] = [500, 60_000]
-/** A watch that has lived for so many milliseconds was a good one. */
+/** A watch that has been open for so many milliseconds is a good one. */
 const steady = 10_000
+/** Milliseconds in which a watch that is opened tells what has happened while there was none. */
+const catchesUp = 2000
 /** Failures after which it lists again, whatever they were: a restored API may not know of our version yet. */
 const patience = 3
 
@@ -25,7 +27,10 @@ export interface ReflectorOptions {
   readonly query: Query
   /** A list is asked for, and comes page by page; `end` says that it has come whole. `now` is the server's time. */
   readonly onList: () => Listing
+  /** `now` is the server's time, and undefined where that does not matter: what comes has just happened. */
   readonly onEvent: (event: WatchEvent, now: number | undefined) => void
+  /** A watch has been open for a while. */
+  readonly onSteady: () => void
   /** Called at every failure; it goes on by itself. */
   readonly onFailure: (error: Error) => void
 }
@@ -85,28 +90,35 @@ export class Reflector {
   }
 
   async #watch(version: string): Promise<void> {
-    const { api, clock, path, query } = this.#on
+    const { api, clock, path, query, onEvent, onSteady } = this.#on
     const timeoutSeconds = Math.round(watchSeconds * (1 + Math.random()))
     let date: number | undefined
-    let opened = clock.now()
+    let opened = Number.NaN
+    let cancel = (): void => {}
     const asked = { ...query, resourceVersion: version, allowWatchBookmarks: true, timeoutSeconds }
     try {
       await api.watch(path, asked, (timeoutSeconds + 10) * 1000, {
         onOpen: (now) => {
           date = now
           opened = clock.now()
+          cancel = clock.after(steady, () => {
+            this.#failures = 0
+            onSteady()
+          })
         },
         onLine: (line) => {
           if (this.#stopped) return
           const event = eventOf(line)
           if (event.type === 'ERROR') throw errorOf(event.object)
           this.#version = event.object.metadata.resourceVersion ?? this.#version
-          // By our own monotonic clock since the server has told its time: nobody's wall clock is compared with another's.
-          if (event.type !== 'BOOKMARK') this.#on.onEvent(event, date && date + clock.now() - opened)
+          // By our own monotonic clock since the server has told its time. It may still be another server's time than that of the
+          // deletion; so it is asked only for what may be old.
+          const open = clock.now() - opened
+          onEvent(event, date !== undefined && open < catchesUp ? date + open : undefined)
         },
       })
     } finally {
-      if (clock.now() - opened >= steady) this.#failures = 0
+      cancel()
     }
     // One that ends as soon as it began must not be opened again as soon.
     if (clock.now() - opened < 1000) throw new ApiError(0, 'the watch ended at once')

@@ -1,4 +1,4 @@
-import type { EndpointSlice, KubernetesObject, WatchEvent } from './objects.js'
+import type { Endpoint, EndpointSlice, KubernetesObject, WatchEvent } from './objects.js'
 
 /** What slices say of this pod is remembered of so many; no pod has as many Services. */
 const most = 1000
@@ -6,7 +6,10 @@ const most = 1000
 export type Listed =
   /** Whoever follows the slice sends to the pod. */
   | 'ready'
-  /** It is listed though it terminates: the Service publishes addresses that are not ready, and will to the end. */
+  /**
+   * It is listed though it terminates or is not ready: the Service publishes such addresses, and will to the end. Or its address is,
+   * by somebody who does not say that it is this pod's.
+   */
   | 'published'
   | 'not ready'
   | 'not listed'
@@ -14,6 +17,7 @@ export type Listed =
 export interface Whom {
   readonly name: string
   readonly namespace: string
+  readonly addresses: ReadonlySet<string>
   /** Undefined until it is known. */
   uid(): string | undefined
 }
@@ -21,6 +25,7 @@ export interface Whom {
 interface Entry {
   readonly listed: Listed
   readonly service: string | undefined
+  readonly headless: boolean
   readonly version: string | undefined
 }
 
@@ -43,6 +48,12 @@ export class Slices {
   /** Whether a slice has said that the pod terminates. That is never taken back. */
   get terminating(): boolean {
     return this.#terminating
+  }
+
+  /** Whether a Service that lists it, or has, is found by DNS: clients remember addresses for longer than slices say. */
+  get headless(): boolean {
+    for (const { headless } of this.#entries.values()) if (headless) return true
+    return false
   }
 
   /** The Services that list it, or have. */
@@ -93,24 +104,26 @@ export class Slices {
     if (older && entry && isOlder(version, entry.version)) return
     const listed = this.#find(slice)
     if (!entry && (listed === 'not listed' || this.#entries.size >= most)) return
-    this.#entries.set(name, { listed, service: labels?.['kubernetes.io/service-name'], version })
+    const headless = labels?.['service.kubernetes.io/headless'] !== undefined
+    this.#entries.set(name, { listed, service: labels?.['kubernetes.io/service-name'], headless, version })
   }
 
   #find({ endpoints }: EndpointSlice): Listed {
     let found = 'not listed' as Listed
     if (!Array.isArray(endpoints)) return found
-    const { name, namespace } = this.#whom
+    const { name, namespace, addresses } = this.#whom
     const uid = this.#whom.uid()
     for (const endpoint of endpoints) {
+      // What is not said means ready, serving, and not terminating.
+      const { ready, serving, terminating }: NonNullable<Endpoint['conditions']> = endpoint?.conditions ?? {}
       const target = endpoint?.targetRef
+      const byAddress = !target && endpoint?.addresses?.some?.((address: string) => addresses.has(address))
+      if (byAddress && ready !== false) found = 'published'
       if (target?.kind !== 'Pod' || target.name !== name || (target.namespace ?? namespace) !== namespace) continue
       if (uid !== undefined && target.uid !== undefined && target.uid !== uid) continue
-      // What is not said means ready, and not terminating.
-      const ready = endpoint.conditions?.ready !== false
-      const terminating = endpoint.conditions?.terminating === true
-      this.#terminating ||= terminating
-      if (ready && !terminating) return 'ready'
-      found = ready || found === 'published' ? 'published' : 'not ready'
+      this.#terminating ||= terminating === true
+      if (ready !== false && serving !== false && terminating !== true) return 'ready'
+      found = ready !== false || found === 'published' ? 'published' : 'not ready'
     }
     return found
   }

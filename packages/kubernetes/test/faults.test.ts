@@ -36,10 +36,16 @@ interface World {
   readonly tasks: readonly number[]
 }
 
-const world = (lag: fc.Arbitrary<number>): fc.Arbitrary<World> =>
+/**
+ * A list is read from a majority of etcd, so it is never old, and is believed. Where it is all the same, in a cache that somebody has put
+ * in front, the drain waits for a slice that has long let go, but never longer than `settle.max`.
+ */
+const honest = faultNames.filter((name) => name !== 'a list of what was there at the beginning')
+
+const world = (lag: fc.Arbitrary<number>, names: readonly Fault[]): fc.Arbitrary<World> =>
   fc
     .record({
-      faults: fc.array(fc.constantFrom(...faultNames), { minLength: 1, maxLength: 8 }),
+      faults: fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 8 }),
       configured: fc.integer({ min: 15, max: 40 }),
       shorter: fc.integer({ min: 0, max: 5 }),
       hook: fc.option(fc.integer({ min: 1, max: 1500 }), { nil: undefined }),
@@ -131,15 +137,14 @@ describe('an API that misbehaves', () => {
     // Slices follow within three seconds, so at `settle.min` there is nothing any more that it could rightly wait for.
     let sooner = 0
     await fc.assert(
-      fc.asyncProperty(world(fc.integer({ min: 5, max: 2900 })), async (course) => {
+      fc.asyncProperty(world(fc.integer({ min: 5, max: 2900 }), honest), async (course) => {
         const [bare, followed] = [await live(course, false), await live(course, true)]
         if (followed.settled < bare.settled) sooner++
         expect(followed.settled).toBeLessThanOrEqual(bare.settled)
-        // Two servers whose clocks differ that much leave a drain less time than it has.
-        if (course.faults.includes('a clock that is 15 s fast')) return
         if (course.grace === course.configured) {
           expect(followed.ended).toBeLessThanOrEqual(bare.ended)
-          expect(followed.clean).toBe(bare.clean)
+          // Of what a list tells late, two servers whose clocks differ take up to the time since the pod was last known to be alive.
+          if (!course.faults.includes('a clock that is 15 s fast')) expect(followed.clean).toBe(bare.clean)
         }
         // No sooner than two seconds after the slice has let go of it, or the whole of `settle.min`.
         expect(followed.settled).toBeGreaterThanOrEqual(Math.min(5000, course.lag + 2000))
@@ -150,11 +155,11 @@ describe('an API that misbehaves', () => {
     expect(sooner).toBeGreaterThan(runs / 10)
   })
 
-  test('lets a drain wait for a slice that follows late, but never longer than `settle.max`', {
+  test('lets a drain wait for a slice that follows late, or seems to, but never longer than `settle.max`', {
     timeout: 120_000,
   }, async () => {
     await fc.assert(
-      fc.asyncProperty(world(fc.integer({ min: 3000, max: 60_000 })), async (course) => {
+      fc.asyncProperty(world(fc.integer({ min: 5, max: 60_000 }), faultNames), async (course) => {
         const [bare, followed] = [await live(course, false), await live(course, true)]
         expect(followed.ended).toBeLessThanOrEqual(bare.ended + 5000)
       }),

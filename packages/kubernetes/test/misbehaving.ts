@@ -84,6 +84,10 @@ export const faults = {
       done = true
     })
   },
+  'a list of what was there at the beginning': () => (call, response) => {
+    if (call.verb === 'list') response.end(recording(call.kind === 'pods' ? 'list-pods' : 'list-endpointslices').body)
+    return call.verb === 'list'
+  },
   'a line that is no JSON': () => (_call, response) =>
     rewrite(response, (text, send) => send(`${text.slice(1, -2)}\n`)),
   'events it does not know': () => (_call, response) =>

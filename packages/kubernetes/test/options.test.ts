@@ -30,10 +30,23 @@ describe('options', () => {
       '`kubeConfig`',
       'KubeConfig of @kubernetes/client-node',
     ],
+    ['a kubeConfig that is a file', { kubeConfig: 'token: secret' }, '`kubeConfig`', 'a value of type string'],
     ['reports every second', { report: { every: 1000 } }, '`report.every`', '5000 or more'],
     ['an unknown key of report', { report: { cost: true } }, 'Unknown option of `report` `cost`', '`deletionCost`'],
   ])('%s is an error that names it', (_, options, ...parts) => {
     for (const part of parts) expect(() => kubernetes(drain(), options as KubernetesOptions)).toThrow(part)
+  })
+
+  test('a kubeConfig that is none is not shown: there may be a token in it', () => {
+    const kubeConfig = { users: [{ token: 'secret' }] }
+    let message = ''
+    try {
+      kubernetes(drain(), { kubeConfig } as never)
+    } catch (error) {
+      message = String(error)
+    }
+    expect(message).toContain('Expected `kubeConfig` to be')
+    expect(message).not.toContain('secret')
   })
 
   test('without a drain it says what is wanted', () => {
@@ -86,6 +99,23 @@ describe('permissions', () => {
     // About once a minute: they may be granted.
     expect(api.calls.length).toBeLessThan(50)
     expect(drain.state).toBe('serving')
+  })
+
+  test('to watch that are missing, where listing is allowed, are said once, too', async () => {
+    const { log, pass } = await cluster(
+      {},
+      {},
+      {
+        misbehave(call, response) {
+          if (call.verb === 'watch') response.writeHead(403).end('{"kind":"Status","code":403,"message":"forbidden"}')
+          return call.verb === 'watch'
+        },
+      },
+    )
+    await expect.poll(() => log.matching(/not allowed/)).toHaveLength(2)
+    await pass(600_000)
+    expect(log.matching(/not allowed/)).toHaveLength(2)
+    expect(log.matching(/works again/)).toEqual([])
   })
 
   test('in the manifests are those that are asked for', () => {

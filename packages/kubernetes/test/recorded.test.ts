@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { cluster, deletedAt, recordedLines, recording } from './support.js'
+import { cluster, configFor, deletedAt, recordedLines, recording, turns } from './support.js'
 
 /** The pod follows its cluster, and is about to be deleted. */
 async function following(...args: Parameters<typeof cluster>): ReturnType<typeof cluster> {
@@ -172,8 +172,124 @@ describe('what was recorded of a real cluster:', () => {
     await pod.until(() => pod.api.calls.length >= 4)
     valid = true
     await pod.until(() => pod.api.watching === 2)
+    await pod.pass(10_000) // for so long a watch has to be open
     expect(pod.log.matching(/Unauthorized/)).toHaveLength(2) // of the pod, and of slices
     expect(pod.log.matching(/works again/)).toHaveLength(2)
+  })
+
+  test.each([
+    ['fast', 15_000],
+    ['slow', -15_000],
+  ])('by a clock that is %s no time is lost: what a watch tells has just happened', async (_, ms) => {
+    const pod = await following(
+      {},
+      {},
+      {
+        misbehave(call, response) {
+          if (call.verb === 'watch')
+            response.setHeader('date', new Date(Date.parse(String(response.getHeader('date'))) + ms).toUTCString())
+          return false
+        },
+      },
+    )
+    await pod.pass(20)
+    await expect.poll(() => pod.drain.state).toBe('draining')
+    expect(pod.drain.status().budgetMs).toBe(20_000 - 1000)
+  })
+
+  test('a list of a clock that is fast takes no more time than since the pod was last known to be alive', async () => {
+    let fast = false
+    const pod = await following(
+      {},
+      {},
+      {
+        misbehave(call, response) {
+          if (fast)
+            response.setHeader('date', new Date(Date.parse(String(response.getHeader('date'))) + 15_000).toUTCString())
+          if (fast && call.verb === 'watch') response.end(recording('watch-too-old').body)
+          return fast && call.verb === 'watch'
+        },
+      },
+    )
+    pod.api.tell(
+      'pods',
+      '{"type":"BOOKMARK","object":{"kind":"Pod","metadata":{"resourceVersion":"5957","name":"web-77cc4c8ffd-lrhwk"}}}',
+    )
+    await turns(20)
+    fast = true
+    pod.api.endWatches()
+    await pod.until(() => pod.drain.state === 'draining')
+    const since = pod.api.elapsed - deletedAt + 20
+    expect(pod.drain.status().budgetMs).toBeGreaterThanOrEqual(20_000 - 1000 - since - 200)
+  })
+
+  test('a failure whose answer never ends is given up like one that never comes', async () => {
+    const pod = await cluster(
+      {},
+      {},
+      {
+        misbehave(call, response) {
+          if (call.verb === 'watch') response.writeHead(503).flushHeaders()
+          return call.verb === 'watch'
+        },
+      },
+    )
+    await expect.poll(() => pod.api.called('watch', 'pods').length).toBe(1)
+    await pod.pass(20_000)
+    await pod.until(() => pod.api.called('watch', 'pods').length > 1)
+    expect(pod.api.elapsed).toBeLessThan(60_000)
+  })
+
+  test('credentials that do not come are waited for as long as an answer, and asked for again', async () => {
+    const asked: (() => void)[] = []
+    const kubeConfig = {
+      ...configFor(1),
+      applyToHTTPSOptions: () => new Promise<void>((resolve) => void asked.push(resolve)),
+    }
+    const pod = await cluster({ kubeConfig })
+    await expect.poll(() => asked.length).toBe(2)
+    await pod.until(() => asked.length >= 4)
+    expect(pod.log.matching(/it did not answer in time/)).toHaveLength(2)
+    pod.stop()
+    for (const resolve of asked) resolve()
+    await turns(5)
+    expect(pod.api.calls).toEqual([])
+  })
+
+  test('a Service without an address of its own is found by DNS, which remembers for longer: the wait is as without slices', async () => {
+    const headless = (text: string): string =>
+      text.replace(
+        '"kubernetes.io/service-name":"web"',
+        '"kubernetes.io/service-name":"web","service.kubernetes.io/headless":""',
+      )
+    const lines = recordedLines()
+    for (const entry of lines.endpointslices) entry.line = headless(entry.line)
+    const answered = await hookAnswered(await following({}, {}, { lines }))
+    expect(answered).toBeGreaterThanOrEqual(5000 - 20)
+    expect(answered).toBeLessThan(5200)
+  })
+
+  test('an API that wants to be left alone is, while a slice still lists the pod', async () => {
+    const pod = await following({}, {}, slicesThatStay)
+    pod.api.misbehave = (call, response) => {
+      if (call.verb === 'list') response.writeHead(429, { 'retry-after': '4' }).end()
+      return call.verb === 'list'
+    }
+    const before = pod.api.called('list', 'endpointslices').length
+    const answered = await hookAnswered(pod)
+    expect(answered).toBeLessThan(5200)
+    expect(pod.api.called('list', 'endpointslices').length - before).toBeLessThanOrEqual(2)
+  })
+
+  test('nobody is asked any more when `settle.max` is over, however long the drain', async () => {
+    const pod = await following({}, { terminationGracePeriodSeconds: 60 }, slicesThatStay)
+    pod.drain.waitUntil(new Promise(() => {}))
+    void pod.drain.prestop()
+    await pod.pass(12_000)
+    const asked = pod.api.calls.length
+    await pod.pass(5000)
+    expect(pod.drain.state).toBe('draining')
+    expect(pod.api.calls.length).toBe(asked)
   })
 
   test('a watch that the API ends, as it does every few minutes, goes on where it was', async () => {

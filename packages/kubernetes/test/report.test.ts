@@ -13,6 +13,7 @@ async function reporting(misbehave?: Misbehaviour): Promise<Cluster> {
 const patches = ({ api }: Cluster): unknown[] => api.called('patch', 'pods').map(({ body }) => JSON.parse(body))
 const annotations = (inFlight: string, tasks: string, cost: string): object => ({
   metadata: {
+    uid: 'e906a495-84fd-489c-ac3c-83fe49728714',
     annotations: {
       'podrain/in-flight': inFlight,
       'podrain/tasks': tasks,
@@ -32,7 +33,7 @@ function addTasks({ drain }: Cluster, count: number): () => void {
 }
 
 describe('what is reported on the pod', () => {
-  test('is how busy it is, in orders of magnitude, by a merge patch of annotations and nothing else', async () => {
+  test('is how busy it is, in orders of magnitude, by a merge patch of annotations of this very pod and nothing else', async () => {
     const pod = await reporting()
     addTasks(pod, 37)
     await pod.pass(30_000)
@@ -91,6 +92,17 @@ describe('what is reported on the pod', () => {
     expect(patches(pod)).toHaveLength(1)
     await pod.pass(60_000)
     await expect.poll(() => patches(pod)).toHaveLength(2)
+  })
+
+  test('ends with the drain, in the middle of what it writes', async () => {
+    const pod = await reporting((call) => call.verb === 'patch') // and never answers
+    addTasks(pod, 1)
+    await pod.pass(30_000)
+    await expect.poll(() => patches(pod)).toHaveLength(1)
+    await pod.drain.dispose()
+    await expect.poll(() => pod.api.sockets.size).toBe(0)
+    await pod.pass(300_000)
+    expect(patches(pod)).toHaveLength(1)
   })
 
   test('is nothing unless it is asked for', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Slices } from '../src/slices.js'
 
-const whom = { name: 'web-1', namespace: 'default', uid: () => undefined }
+const whom = { name: 'web-1', namespace: 'default', addresses: new Set(['10.0.0.1']), uid: () => undefined }
 
 const slice = (resourceVersion: string, conditions?: object, name = 'web-a'): object => ({
   metadata: { name, resourceVersion, labels: { 'kubernetes.io/service-name': 'web' } },
@@ -20,6 +20,7 @@ describe('what slices say of a pod', () => {
     ['ready, where it is null', { ready: null, terminating: null }, 'ready'],
     ['not ready', { ready: false, serving: true, terminating: true }, 'not ready'],
     ['published though it terminates', { ready: true, terminating: true }, 'published'],
+    ['published though it is not ready', { ready: true, serving: false, terminating: false }, 'published'],
   ] as const)('is: %s', (_, conditions, listed) => {
     expect(seen(slice('1', conditions)).has(listed)).toBe(true)
   })
@@ -45,6 +46,20 @@ describe('what slices say of a pod', () => {
     expect(slices.known).toBe(true)
     slices.listing().end()
     expect(slices.known).toBe(false)
+  })
+
+  test('by its address alone, without its name, is that somebody may send to it', () => {
+    const slices = seen({
+      metadata: { name: 'by-hand', resourceVersion: '1' },
+      endpoints: [{ addresses: ['10.0.0.1'] }, { addresses: 'garbage' }, { addresses: [null] }],
+    })
+    expect(slices.has('published')).toBe(true)
+    expect(seen({ metadata: { name: 'b' }, endpoints: [{ addresses: ['10.0.0.2'] }] }).known).toBe(false)
+  })
+
+  test('of several families of addresses is that it is listed as long as one of them does', () => {
+    const slices = seen(slice('1', { ready: false, terminating: true }), slice('2', { ready: true }, 'web-ipv6'))
+    expect(slices.has('ready')).toBe(true)
   })
 
   test('of other pods is not remembered', () => {

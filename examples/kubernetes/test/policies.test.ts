@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { policyOf, type Review, refusal } from './policies.js'
+
+const examples = join(import.meta.dirname, '..')
+const people = 'kubernetes-admin'
+const replicaSets = 'system:serviceaccount:kube-system:replicaset-controller'
+
+describe('busy-policy.yaml', () => {
+  const policy = policyOf(join(examples, 'busy-policy.yaml'))
+  const labels = { 'podrain.example.com/protect': 'true' }
+
+  function deletion(username: string, metadata: object, resource = 'pods'): Review {
+    const oldObject = { metadata: { name: 'worker-1', labels, ...metadata } }
+    return { operation: 'DELETE', resource, oldObject, request: { userInfo: { username } } }
+  }
+  const tasks = (count: string): object => ({ annotations: { 'podrain/tasks': count } })
+
+  test.each([
+    ['by a person', people],
+    ['by a controller, in a rollout or when it scales down', replicaSets],
+  ])('a pod that is busy is not deleted %s, and the answer says why', (_, username) => {
+    expect(refusal(policy, deletion(username, tasks('10')))).toBe(
+      'pod worker-1 is working on tasks (podrain/tasks: 10)',
+    )
+  })
+
+  test.each<[string, string, object]>([
+    ['that is idle', people, tasks('0')],
+    ['that has annotations, but none of podrain', people, { annotations: { team: 'shop' } }],
+    ['without any annotation', people, {}],
+    ['that nobody has asked to protect', people, { ...tasks('1'), labels: {} }],
+    ['without a label', people, { ...tasks('1'), labels: undefined }],
+    ['that somebody lets go', people, { annotations: { 'podrain/tasks': '1', 'podrain.example.com/let-go': 'true' } }],
+    ['that is deleted already', people, { ...tasks('1'), deletionTimestamp: '2026-11-21T00:47:48Z' }],
+    ['that has ended, says the kubelet', 'system:node:node-1', tasks('1')],
+    ['on a lost node, by taint', 'system:serviceaccount:kube-system:taint-eviction-controller', tasks('1')],
+    ['on a lost node, by garbage collection', 'system:serviceaccount:kube-system:pod-garbage-collector', tasks('1')],
+  ])('a pod %s is deleted', (_, username, metadata) => {
+    expect(refusal(policy, deletion(username, metadata))).toBeUndefined()
+  })
+
+  test('an eviction is none of its business', () => {
+    expect(refusal(policy, deletion(people, tasks('1'), 'pods/eviction'))).toBeUndefined()
+  })
+})
+
+describe('the policy of task-crd.yaml', () => {
+  const policy = policyOf(join(examples, 'task-crd.yaml'))
+
+  test.each<[string, object, string | undefined]>([
+    ['that works', { status: { activeTasks: 2n } }, 'the Task is active'],
+    ['that has ended', { status: { activeTasks: 0n } }, undefined],
+    ['with a status that says nothing', { status: {} }, undefined],
+    ['that nobody has looked at yet', {}, undefined],
+  ])('on the deletion of a Task %s', (_, task, answer) => {
+    const oldObject = { metadata: { name: 'import' }, ...task }
+    const request = { userInfo: { username: people } }
+    expect(refusal(policy, { operation: 'DELETE', resource: 'tasks', oldObject, request })).toBe(answer)
+  })
+})
+
+describe('the policy of rbac-report.yaml', () => {
+  const policy = policyOf(join(examples, '..', '..', 'packages', 'kubernetes', 'rbac-report.yaml'))
+  const username = 'system:serviceaccount:shop:podrain'
+  const extra = { 'authentication.kubernetes.io/pod-name': ['web-1'] }
+  const before = { metadata: { name: 'web-1', labels: { app: 'web' }, annotations: { team: 'shop' } }, spec: { a: 1 } }
+
+  function update(metadata: object, request: object = {}, spec: object = before.spec): Review {
+    return {
+      operation: 'UPDATE',
+      resource: 'pods',
+      oldObject: before,
+      object: { metadata: { ...before.metadata, ...metadata }, spec } as Review['oldObject'],
+      request: { name: 'web-1', namespace: 'shop', userInfo: { username, extra }, ...request },
+    }
+  }
+  const busy = {
+    annotations: { team: 'shop', 'podrain/tasks': '1', 'controller.kubernetes.io/pod-deletion-cost': '100' },
+  }
+
+  test('a pod says how busy it is', () => {
+    expect(refusal(policy, update(busy))).toBeUndefined()
+  })
+
+  test.each<[string, Review, string]>([
+    ['on another pod', update(busy, { name: 'web-2' }), 'a pod may only write on itself'],
+    [
+      'with a token that says nothing of its pod',
+      update(busy, { userInfo: { username } }),
+      'could not be evaluated: No such key: extra',
+    ],
+    ['another image', update(busy, {}, { a: 2 }), 'a pod may only write its annotations'],
+    ['another label', update({ labels: { app: 'api' } }), 'a pod may only write its annotations'],
+    ['a finalizer', update({ finalizers: ['a.example.com/b'] }), 'a pod may only write its annotations'],
+    ['another owner', update({ ownerReferences: [{ name: 'a' }] }), 'a pod may only write its annotations'],
+    ['another annotation', update({ annotations: { team: 'api' } }), 'a pod may only write annotations of podrain'],
+    [
+      'without an annotation that was there',
+      update({ annotations: {} }),
+      'a pod may only write annotations of podrain',
+    ],
+    ['without any', update({ annotations: undefined }), 'a pod may only write annotations of podrain'],
+  ])('it does not write %s', (_, review, message) => {
+    expect(refusal(policy, review)).toContain(message)
+  })
+
+  test('nobody else is held to it', () => {
+    const admin = { userInfo: { username: people } }
+    expect(refusal(policy, update({ labels: {} }, admin, { a: 2 }))).toBeUndefined()
+  })
+})

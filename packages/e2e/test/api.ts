@@ -1,0 +1,151 @@
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  '/api/v1': {
+    Namespace: 'namespaces',
+    ConfigMap: 'configmaps',
+    ServiceAccount: 'serviceaccounts',
+    Service: 'services',
+    Node: 'nodes',
+  },
+  '/apis/apps/v1': { Deployment: 'deployments' },
+  '/apis/batch/v1': { Job: 'jobs' },
+  '/apis/policy/v1': { PodDisruptionBudget: 'poddisruptionbudgets' },
+  '/apis/rbac.authorization.k8s.io/v1': { Role: 'roles', RoleBinding: 'rolebindings' },
+}
+const clusterWide = ['Namespace', 'Node']
+
+/** As much of the API as a case uses, of a cluster in which everything happens at once. */
+export class Api {
+  /** As `METHOD path`. */
+  readonly calls: string[] = []
+  readonly namespaces = new Set<string>()
+  readonly tokens = new Set<string | undefined>()
+  readonly unschedulable = new Set<string>()
+  nodes: { name: string; taints?: object[] }[] = [{ name: 'node-1' }]
+  /** What the load has lost. */
+  lost: Record<string, number> = {}
+  /** The load is over as soon as it begins. */
+  hasty = false
+  /** A call that is refused. */
+  refused: RegExp | undefined
+  /** A call that is told later, as often as it says. */
+  later = { call: /^never/, times: 0 }
+  #generation = 0
+  #pods = ['app-1', 'app-2', 'app-3']
+  readonly #server = createServer(async (request, response) => {
+    let body = ''
+    for await (const piece of request) body += piece
+    this.#answer(request, response, body === '' ? {} : JSON.parse(body))
+  })
+
+  /** @param file Where the kubeconfig is written, with a plugin for the credentials */
+  async start(file: string): Promise<void> {
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+    const { port } = this.#server.address() as AddressInfo
+    const credential = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      status: { token: 'of-a-plugin' },
+    }
+    const print = `process.stdout.write(${JSON.stringify(JSON.stringify(credential))})`
+    const exec = { apiVersion: credential.apiVersion, command: process.execPath, args: ['-e', print] }
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } }],
+      users: [{ name: 'u', user: { exec } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    }
+    writeFileSync(file, JSON.stringify(config))
+  }
+
+  stop(): void {
+    this.#server.closeAllConnections()
+    this.#server.close()
+  }
+
+  #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    body: { metadata?: { name?: string }; spec?: { unschedulable?: boolean } },
+  ): unknown {
+    const { pathname, searchParams } = new URL(request.url ?? '', 'http://api')
+    const call = `${request.method} ${pathname}`
+    this.calls.push(call)
+    this.tokens.add(request.headers.authorization)
+    const say = (status: number, answer: object): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    }
+    const refuse = (status: number, message: string): void =>
+      say(status, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: status })
+    if (this.refused?.test(call)) return refuse(403, `${pathname} is forbidden`)
+    if (this.later.call.test(call) && this.later.times-- > 0)
+      return refuse(429, 'the disruption budget needs 2 healthy pods')
+    if (kinds[pathname]) {
+      const resources = Object.entries(kinds[pathname]).map(([kind, name]) => ({
+        kind,
+        name,
+        namespaced: !clusterWide.includes(kind),
+        verbs: [],
+      }))
+      return say(200, { kind: 'APIResourceList', groupVersion: 'v1', resources })
+    }
+    const last = pathname.split('/').at(-1) ?? ''
+    if (request.method === 'POST') {
+      if (last === 'namespaces') this.namespaces.add(body.metadata?.name ?? '')
+      if (last === 'eviction') this.#replace(pathname.split('/').at(-2))
+      return say(201, body)
+    }
+    if (request.method === 'DELETE') {
+      if (pathname.startsWith('/api/v1/namespaces/')) this.namespaces.delete(last)
+      return say(200, { kind: 'Status' })
+    }
+    if (request.method === 'PATCH') {
+      if (pathname.includes('/nodes/')) this.unschedulable[body.spec?.unschedulable ? 'add' : 'delete'](last)
+      else for (const name of [...this.#pods]) this.#replace(name)
+      return say(200, body)
+    }
+    if (last === 'log') {
+      const result = JSON.stringify({ answered: 1000, lost: this.lost, pods: 6 })
+      return void response.setHeader('content-type', 'text/plain').end(`loading\nresult ${result}\n`)
+    }
+    if (last === 'nodes')
+      return say(200, {
+        kind: 'NodeList',
+        items: this.nodes.map(({ name, taints }) => ({ metadata: { name }, spec: { taints } })),
+      })
+    if (last === 'events')
+      return say(200, { kind: 'EventList', items: this.#events(searchParams.get('fieldSelector')) })
+    if (last === 'pods') {
+      const names = searchParams.get('labelSelector') === 'app=podrain-e2e' ? this.#pods : ['load-1']
+      const items = names.map((name) => ({
+        metadata: { name },
+        spec: { nodeName: 'node-1', containers: [] },
+        status: { phase: 'Running' },
+      }))
+      return say(200, { kind: 'PodList', items })
+    }
+    // Nobody can tell when a load is over but by asking: the second time it is.
+    const asked = this.calls.filter((each) => each === call).length
+    if (pathname.includes('/jobs/'))
+      return say(200, { kind: 'Job', status: { succeeded: this.hasty || asked > 1 ? 1 : 0 } })
+    const status = { observedGeneration: this.#generation, updatedReplicas: 3, availableReplicas: 3 }
+    return say(200, { kind: 'Deployment', metadata: { generation: this.#generation }, status })
+  }
+
+  #replace(name: string | undefined): void {
+    this.#pods = this.#pods.map((each) => (each === name ? `${each}-${++this.#generation}` : each))
+  }
+
+  #events(selector: string | null): object[] {
+    return selector === 'type=Warning'
+      ? [{ reason: 'Unhealthy', message: 'Readiness probe failed', metadata: {}, involvedObject: {} }]
+      : []
+  }
+}
