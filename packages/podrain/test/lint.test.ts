@@ -169,7 +169,7 @@ spec:
     const at = await file(manifest(30))
     const { code, stdout } = await app(60, (url) => podrain(['lint', at, '--against', url]))
     expect(stdout).toContain(
-      'The app takes 59 s for its drain, but `terminationGracePeriodSeconds` is 30: it is killed before it is done [against]',
+      'The app believes it has 60 s, but `terminationGracePeriodSeconds` is 30: SIGKILL comes 30 s before it is done [against]',
     )
     expect(stdout).toContain('The app has nothing at `/alive` (404): the livenessProbe fails [against]')
     expect(code).toBe(1)
@@ -179,7 +179,7 @@ spec:
     const at = await file(manifest(30, '/admin/prestop'))
     const { stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
     expect(stdout).toContain('The app has no hook at `/admin/prestop`: HEAD is answered with 404')
-    expect(stdout).not.toContain('The app takes')
+    expect(stdout).not.toContain('The app believes')
   })
 
   test('finds nothing where both agree', async () => {
@@ -187,6 +187,46 @@ spec:
     const { code, stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
     expect(stdout).toBe('Nothing found in 1 document.\n')
     expect(code).toBe(0)
+  })
+
+  test('adds up what the app has, and knows what is in front by the files', async () => {
+    const alb = `${manifest(60)}---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: shop }
+spec: { ingressClassName: alb, defaultBackend: { service: { name: web, port: { number: 80 } } } }
+`
+    const at = await file(alb)
+    const { stdout } = await app(60, (url) => podrain(['lint', at, '--against', url, '--longest-request', '50s']))
+    expect(stdout).toContain(
+      "The app waits 5 s (behind 'kube-proxy'), but aws-alb needs 30 s to stop sending: Ingress/shop (class alb) [against]",
+    )
+    expect(stdout).toContain(
+      'settle 5 s + longest request 50 s + closing 5 s + reserve 1 s = 61 s, but `terminationGracePeriodSeconds` is 60 [against]',
+    )
+  })
+
+  test('leaves alone what is on another port than the control endpoints', async () => {
+    const at = await file(manifest(30).replace('/alive, port: 8080', '/alive, port: 3000'))
+    const { code, stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
+    expect(stdout).toBe('Nothing found in 1 document.\n')
+    expect(code).toBe(0)
+  })
+
+  test('is silenced by the config file like any rule', async () => {
+    const at = await file(manifest(30).replace('/alive', '/livez'))
+    const config = await file('lint: { ignore: [{ rule: against, reason: a canary with more time }] }', 'podrain.yaml')
+    const run = await app(60, (url) => podrain(['lint', at, '--against', url, '--config', config, '--format', 'json']))
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      findings: [],
+      ignored: [{ rule: 'against', reason: 'a canary with more time', by: 'caller' }],
+    })
+    expect(run.code).toBe(0)
   })
 
   test('asks which one it is', async () => {

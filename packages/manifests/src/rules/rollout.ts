@@ -55,11 +55,19 @@ const takesLast: Rule = {
       ? `${place.value} of ${pods}, rounded down, is ${missing}`
       : `${missing} of ${pods}`
     report(place, `All pods may be missing while it rolls: ${sum} (${because})`, {
-      // Where nobody says how many, somebody may have scaled it.
-      severity: pod.resource.get('spec', 'replicas').exists || world.autoscalersOf(pod).length > 0 ? 'error' : 'info',
+      // Where nobody says how many, somebody may have scaled it; and what nobody sends to may be away for a moment.
+      severity: isAsked(pod, world) && isSaid(pod, world) ? 'error' : 'info',
       fix: 'maxUnavailable: 0, maxSurge: 1',
     })
   }),
+}
+
+function isAsked(pod: Pod, world: World): boolean {
+  return pod.isPodrain || world.exposureOf(pod) !== 'none'
+}
+
+function isSaid(pod: Pod, world: World): boolean {
+  return pod.resource.get('spec', 'replicas').exists || world.autoscalersOf(pod).length > 0
 }
 
 const bothZero: Rule = {
@@ -86,7 +94,7 @@ const recreate: Rule = {
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text !== 'Recreate') return
     if (world.servicesOf(pod).length === 0) return
-    const claimed = pod.spec.get('volumes').items.some((volume) => volume.get('persistentVolumeClaim').exists)
+    const claimed = pod.claimsVolume
     report(
       pod.strategy.get('type'),
       'Every pod ends before a new one begins, so each deploy is an outage for as long as a pod takes to start',
@@ -108,7 +116,8 @@ const singleReplica: Rule = {
   why: 'A rolling update starts the new pod first, so a deploy loses nothing. A node that is drained, an eviction or a crash ends the only one there is. Kubernetes still sends to it while it ends, if it says that it is ready.',
   check: eachPod((pod, report, world) => {
     if (pod.kind === 'StatefulSet' || !pod.isWhole || world.exposureOf(pod) !== 'served') return
-    if (world.autoscalersOf(pod).length > 0) return
+    // A second database is no replica of the first.
+    if (world.autoscalersOf(pod).length > 0 || world.isDatabase(pod) || pod.claimsVolume) return
     const place = pod.resource.get('spec', 'replicas')
     if (pod.replicas !== 1) return
     report(
