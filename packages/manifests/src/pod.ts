@@ -106,6 +106,7 @@ export class Pod {
   readonly spec: Place
   readonly containers: readonly Container[]
   readonly initContainers: readonly Container[]
+  #labels: Readonly<Record<string, string>> | undefined
 
   constructor(resource: Resource, way: readonly string[]) {
     this.resource = resource
@@ -150,7 +151,8 @@ export class Pod {
   }
 
   get labels(): Readonly<Record<string, string>> {
-    return textsOf(this.template.get('metadata', 'labels'))
+    this.#labels ??= textsOf(this.template.get('metadata', 'labels'))
+    return this.#labels
   }
 
   get isJob(): boolean {

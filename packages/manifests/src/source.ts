@@ -35,37 +35,24 @@ export class Manifest {
 
   constructor(source: Source) {
     this.source = source
-    const documents = this.#parse(source.text)
-    if (documents === undefined) {
-      this.documents = []
-      this.problems = [{ file: source.file, line: 1, column: 1, message: 'Brackets in brackets, too deep to be read' }]
-      return
-    }
+    const parsed = parseAllDocuments(source.text, {
+      version: '1.1',
+      merge: true,
+      customTags: kubernetesTags,
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      // The parser stops there; a rule of ours tells of it and goes on.
+      uniqueKeys: false,
+      logLevel: 'silent',
+    })
+    // An empty text has no documents, but something that says so.
+    const documents = Array.isArray(parsed) ? (parsed as Document.Parsed[]) : []
     this.documents = documents.filter(({ errors }) => errors.length === 0)
     this.problems = documents.flatMap(({ errors }) =>
-      errors.slice(0, 1).map(({ pos, message }) => ({ file: source.file, ...this.at(pos[0]), message })),
+      errors
+        .slice(0, 1)
+        .map(({ pos, message }) => ({ file: source.file, ...this.at(pos[0]), message: inWords(message) })),
     )
-  }
-
-  #parse(text: string): Document.Parsed[] | undefined {
-    try {
-      const parsed = parseAllDocuments(text, {
-        version: '1.1',
-        merge: true,
-        customTags: kubernetesTags,
-        lineCounter: this.#lines,
-        prettyErrors: false,
-        // The parser stops there; a rule of ours tells of it and goes on.
-        uniqueKeys: false,
-        logLevel: 'silent',
-      })
-      // An empty text has no documents, but something that says so.
-      return Array.isArray(parsed) ? (parsed as Document.Parsed[]) : []
-    } catch (error) {
-      // The parser goes as deep as the stack.
-      if (error instanceof RangeError) return undefined
-      throw error
-    }
   }
 
   /** Line and column, both from 1. */
@@ -73,4 +60,9 @@ export class Manifest {
     const { line, col } = this.#lines.linePos(offset)
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
+}
+
+/** The parser goes as deep as its stack, and says so in its own way. */
+function inWords(message: string): string {
+  return message.startsWith('Maximum call stack') ? 'Brackets in brackets, too deep to be read' : message
 }

@@ -32,6 +32,7 @@ export class World {
   readonly facts: Facts
   readonly #byKind = new Map<string, Resource[]>()
   readonly #services = new Map<Pod, readonly Resource[]>()
+  readonly #selectors = new Map<Resource, Readonly<Record<string, string>>>()
 
   constructor(manifests: readonly Manifest[], resources: readonly Resource[], facts: Facts = {}) {
     this.manifests = manifests
@@ -56,16 +57,25 @@ export class World {
   servicesOf(pod: Pod): readonly Resource[] {
     let services = this.#services.get(pod)
     if (services === undefined) {
-      const { labels } = pod
       services = this.kind('Service').filter(
         (service) =>
           service.apiVersion === 'v1' &&
           sameNamespace(service, pod.resource) &&
-          selects(service.get('spec', 'selector'), labels),
+          selects(this.#selectorOf(service), pod.labels),
       )
       this.#services.set(pod, services)
     }
     return services
+  }
+
+  /** Asked by every pod. */
+  #selectorOf(service: Resource): Readonly<Record<string, string>> {
+    let selector = this.#selectors.get(service)
+    if (selector === undefined) {
+      selector = textsOf(service.get('spec', 'selector'))
+      this.#selectors.set(service, selector)
+    }
+    return selector
   }
 
   /** Whether requests come to it by a Service; a headless one is often only for peers to find each other. */
@@ -73,6 +83,11 @@ export class World {
     const services = this.servicesOf(pod).filter((service) => targetsOf(service).length > 0)
     if (services.length === 0) return 'none'
     return services.every((service) => service.get('spec', 'clusterIP').text === 'None') ? 'headless' : 'served'
+  }
+
+  /** Whether anybody sends requests to it, as far as the files tell. */
+  isAsked(pod: Pod): boolean {
+    return pod.isPodrain || this.exposureOf(pod) !== 'none'
   }
 
   /** Whether all that is sent to it is of a kind that keeps its connections, and has no requests to be led elsewhere. */
@@ -91,9 +106,8 @@ export class World {
   /** The pods that a `LabelSelector` selects. */
   selected(by: Resource, selector: Place): readonly Pod[] {
     if (selector.get('matchExpressions').items.length > 0) return []
-    return this.pods.filter(
-      (pod) => sameNamespace(by, pod.resource) && selects(selector.get('matchLabels'), pod.labels),
-    )
+    const labels = textsOf(selector.get('matchLabels'))
+    return this.pods.filter((pod) => sameNamespace(by, pod.resource) && selects(labels, pod.labels))
   }
 
   /** The autoscalers of the object that makes the pod. */
@@ -280,7 +294,7 @@ export function sameNamespace(one: Resource, other: Resource): boolean {
 }
 
 /** Whether a map of labels selects these. An empty one selects nothing, as in a Service. */
-function selects(selector: Place, labels: Readonly<Record<string, string>>): boolean {
-  const entries = Object.entries(textsOf(selector))
+function selects(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
+  const entries = Object.entries(selector)
   return entries.length > 0 && entries.every(([name, text]) => labels[name] === text)
 }

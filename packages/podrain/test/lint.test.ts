@@ -7,7 +7,8 @@ import { lint, ruleIds } from '@podrain/manifests'
 import { describe, expect, test } from 'vitest'
 import { directory, fixture, podrain, start } from './support.js'
 
-const bad = `apiVersion: apps/v1
+/** A Deployment; what its pod has besides. */
+const deployment = (pod: string) => `apiVersion: apps/v1
 kind: Deployment
 metadata: { name: web }
 spec:
@@ -16,13 +17,15 @@ spec:
   template:
     metadata: { labels: { app: web } }
     spec:
-      containers:
+${pod}`
+
+const bad = deployment(`      containers:
         - name: web # the app
           image: web:1
           command: ["npm", "start"]
           lifecycle:
             prestop: { sleep: { seconds: 5 } }
-`
+`)
 
 async function file(text: string, name = 'web.yaml'): Promise<string> {
   const at = join(await directory(), name)
@@ -131,16 +134,8 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
 })
 
 describe.concurrent('podrain lint --against', () => {
-  const manifest = (grace: number, path = '/prestop') => `apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 2
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      terminationGracePeriodSeconds: ${grace}
+  const manifest = (grace: number, path = '/prestop') =>
+    deployment(`      terminationGracePeriodSeconds: ${grace}
       containers:
         - name: web
           image: web:1
@@ -148,7 +143,7 @@ spec:
           lifecycle: { preStop: { httpGet: { path: ${path}, port: 8080 } } }
           readinessProbe: { httpGet: { path: /readyz, port: 8080 }, periodSeconds: 1, failureThreshold: 1 }
           livenessProbe: { httpGet: { path: /alive, port: 8080 } }
-`
+`)
 
   /** A running app with podrain that has told it a grace period. */
   async function app<T>(terminationGracePeriodSeconds: number, use: (url: string) => Promise<T>): Promise<T> {

@@ -84,7 +84,7 @@ const livenessKills: Rule = {
           edits: replaceText(at, path.replace(/readyz$/, 'livez')),
         },
       )
-    } else if (world.exposureOf(container.pod) !== 'none' && isSame(liveness, container.place.get('readinessProbe'))) {
+    } else if (world.isAsked(container.pod) && isSame(liveness, container.place.get('readinessProbe'))) {
       const readyName = /ready|readiness/i.test(path)
       report(
         at,

@@ -118,15 +118,14 @@ const graceZero: Rule = {
   check: eachPod((pod, report, world) => {
     const { number } = pod.gracePlace
     if (number === undefined || number >= least) return
-    // Agents of a node want to be gone at once, and nobody sends to them.
-    const isAsked = pod.isPodrain || world.exposureOf(pod) !== 'none'
     report(
       pod.gracePlace,
       number === 0
         ? 'The pod is killed at once: no hook runs and no SIGTERM is heeded'
         : `${number} s is no time for a drain: podrain keeps 1 s in reserve`,
       {
-        severity: !isAsked ? 'info' : number <= 0 ? 'error' : 'warning',
+        // Agents of a node want to be gone at once, and nobody sends to them.
+        severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
         fix: `Remove it (30 s), or take ${graceFor(5000)} or more`,
       },
     )
