@@ -1,4 +1,4 @@
-import { consult, escapePointer, type Kind, namesIn, packageOf, schemaOf } from './schema.js'
+import { consult, escapePointer, isInstalled, type Kind, namesIn, packageOf, schemaOf } from './schema.js'
 
 /**
  * Holds an object of the Kubernetes API against the published schema of its kind: what is wrong with it, and which keys
@@ -8,7 +8,8 @@ import { consult, escapePointer, type Kind, namesIn, packageOf, schemaOf } from 
 export function examine<Each extends Kind>(object: Each): string[] | undefined {
   const schema = schemaOf(object)
   if (schema === undefined) {
-    return packageOf(object) === undefined ? undefined : [`${object.apiVersion} has no kind ${object.kind}`]
+    const name = packageOf(object)
+    return name === undefined || !isInstalled(name) ? undefined : [`${object.apiVersion} has no kind ${object.kind}`]
   }
   const { complaints, known } = consult(schema, object)
   const wrong = complaints.map(({ instancePath, message }) => `${pathOf(instancePath)} ${message}`)

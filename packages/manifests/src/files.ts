@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, normalize } from 'node:path'
 import { isMap, parseAllDocuments, visit } from 'yaml'
 import type { Source } from './source.js'
 
@@ -23,7 +23,8 @@ export function readSources(paths: readonly string[]): { sources: Source[]; skip
   const sources: Source[] = []
   const skipped: Skipped[] = []
   const seen = new Set<string>()
-  const read = (path: string, wasNamed: boolean) => {
+  const read = (given: string, wasNamed: boolean) => {
+    const path = normalize(given)
     if (seen.has(path)) return
     seen.add(path)
     const text = readFileSync(path === '-' ? 0 : path, 'utf8')

@@ -43,6 +43,16 @@ export function packageOf({ apiVersion }: Kind): string | undefined {
   return packages.find(([, versions]) => versions.test(apiVersion))?.[0]
 }
 
+/** Two of them are optional. */
+export function isInstalled(name: string): boolean {
+  try {
+    requireHere.resolve(name)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** The schema of such an object; undefined if no package carries it. Loaded when it is first wanted: there are hundreds. */
 export function schemaOf(object: Kind): Schema | undefined {
   const name = packageOf(object)

@@ -213,11 +213,16 @@ function routesOfVirtualService(route: Resource, service: Resource): Route[] {
 /** Ports of what keeps its connections: MySQL, PostgreSQL, Redis, MongoDB, memcached, AMQP, Kafka, ZooKeeper, NATS, Cassandra, DNS. */
 const databases = new Set([3306, 5432, 6379, 27017, 11211, 5672, 9092, 2181, 4222, 9042, 53])
 
-/** Ports of the pods that a Service sends requests to. A scrape that fails is made again, and lost to nobody. */
+/** Whether a port, by its name, is there to be scraped: what fails there is asked again, and lost to nobody. */
+export function isScraped(port: Place): boolean {
+  return /metrics|prom(etheus)?\b|telemetry|monitor/.test(port.get('name').text ?? '')
+}
+
+/** Ports of the pods that a Service sends requests to. */
 export function targetsOf(service: Resource): readonly Place[] {
   return service
     .get('spec', 'ports')
-    .items.filter((port) => !/metrics|prom(etheus)?\b|telemetry|monitor/.test(port.get('name').text ?? ''))
+    .items.filter((port) => !isScraped(port))
     .map((port) => (port.get('targetPort').exists ? port.get('targetPort') : port.get('port')))
 }
 

@@ -181,11 +181,10 @@ describe('files', () => {
       'node_modules/x.yaml': 'kind: X',
       'package.json': '{ "kind": "package" }',
     })
-    expect(readSources([at]).sources.map(({ file }) => file.slice(at.length + 1))).toEqual([
-      'a.yaml',
-      'b.yml',
-      'deep/er/c.json',
-    ])
+    // Whoever names a file twice, or in two ways, means it once.
+    expect(
+      readSources([at, join(at, 'a.yaml'), `${at}/./b.yml`]).sources.map(({ file }) => file.slice(at.length + 1)),
+    ).toEqual(['a.yaml', 'b.yml', 'deep/er/c.json'])
   })
 
   test('templates of Helm are passed over, with a word', () => {

@@ -5,7 +5,7 @@ import type { Place } from '../place.js'
 import type { Container, Pod } from '../pod.js'
 import { eachContainer, eachPod, type Rule } from '../rule.js'
 import { programOf, scriptOf, shells } from '../shell.js'
-import { isIstio, isLinkerd, targetsOf, type World } from '../world.js'
+import { isIstio, isLinkerd, isScraped, targetsOf, type World } from '../world.js'
 
 const noHook: Rule = {
   id: 'no-hook',
@@ -53,7 +53,7 @@ export function declares(container: Container, target: Place): boolean {
 }
 
 function portOf(container: Container): string | number {
-  const [first] = container.ports
+  const first = container.ports.find((port) => !isScraped(port))
   return first?.get('name').text ?? first?.get('containerPort').number ?? 8080
 }
 
@@ -249,7 +249,7 @@ const hookToken: Rule = {
 }
 
 /** Images that are known to have neither a shell nor tools. */
-const bare = /(^|[/-])(distroless|scratch)([/:@-]|$)|^cgr\.dev\/chainguard\/(?!.*-dev)/
+const bare = /(^|[/-])distroless([/:@-]|$)|^cgr\.dev\/chainguard\/(?!bash|busybox|wolfi-base|.*-dev)/
 
 const tools = new Set([...shells, 'sleep', 'curl', 'wget', 'kill', 'pkill', 'nc', 'test', 'cat', 'touch', 'echo'])
 
