@@ -285,7 +285,9 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
 }
 
 function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
-  const expected = [...new Set(complaints.map(({ params }) => String(params.type)))].filter((type) => type !== 'null')
+  const expected = [...new Set(complaints.map(({ params }) => String(params.type)))]
+    .filter((type) => type !== 'null')
+    .map((type) => (type === 'array' ? 'list' : type))
   const { value } = place
   const isNumber = expected.includes('integer') || expected.includes('number')
   // To YAML `010` is 8.

@@ -124,7 +124,7 @@ const graceZero: Rule = {
         ? 'The pod is killed at once: no hook runs and no SIGTERM is heeded'
         : `${number} s is no time for a drain: podrain keeps 1 s in reserve`,
       {
-        // Agents of a node want to be gone at once, and nobody sends to them.
+        // The daemon of a node wants to be gone at once, and nobody sends to it.
         severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
         fix: `Remove it (30 s), or take ${graceFor(5000)} or more`,
       },
