@@ -63,7 +63,7 @@ export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
         send(request, response, 200, drain.status())
       })
     },
-    drainz: (request, response) => send(request, response, 200, drain.status()),
+    drainz: (request, response) => send(request, response, 200, { ...drain.status(), times: drain.times }),
     busyz(request, response) {
       const busy = drain.inFlight > 0 || drain.status().tasks.length > 0
       send(request, response, busy ? 503 : 200, { busy })

@@ -26,7 +26,7 @@ export interface Refusal {
   readonly why: string
 }
 
-/** What `/drainz` shows. */
+/** What `/drainz` shows, together with the times. */
 export interface DrainStatus {
   state: DrainState
   /** Whether the process will end. `/prestop` alone does not commit. */

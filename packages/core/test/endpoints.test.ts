@@ -12,7 +12,7 @@ const start = (options: object = {}): Promise<Pod> =>
 
 describe('the control endpoints', () => {
   test('say what they are asked as JSON that no cache keeps', async () => {
-    const { port } = await start()
+    const { port, drain } = await start()
     const answers = {
       '/readyz': { ready: true, state: 'serving', checks: {} },
       '/livez': { live: true, state: 'serving' },
@@ -30,6 +30,7 @@ describe('the control endpoints', () => {
       tasks: [],
       oldest: null,
       budgetMs: 2900,
+      times: drain.times,
     })
   })
 

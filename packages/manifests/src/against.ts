@@ -1,15 +1,13 @@
-import { keptBack, seconds } from './budget.js'
-import { type LintOptions, type LintResult, lintWith } from './lint.js'
-import type { Container, Pod } from './pod.js'
+import type { DrainTimes } from '@podrain/core'
+import { seconds, sumOf } from './budget.js'
+import { againstId } from './ignores.js'
+import { judge, type LintOptions, type LintResult, worldOf } from './lint.js'
+import type { Place } from './place.js'
+import type { Container } from './pod.js'
 import type { Report, Rule } from './rule.js'
 import { rules } from './rules/index.js'
 import type { Source } from './source.js'
-
-/** What an app says of itself at `/drainz`. */
-interface Status {
-  readonly state: string
-  readonly budgetMs: number
-}
+import type { World } from './world.js'
 
 /** The app cannot be compared with the manifest. */
 export class AgainstError extends Error {}
@@ -23,50 +21,55 @@ export interface AgainstOptions extends LintOptions {
   readonly resource?: string
 }
 
+/** What is found in comparison with the app; it needs an app, so it is not among the rules. */
+export const againstRule: Omit<Rule, 'check'> = {
+  id: againstId,
+  severity: 'error',
+  title: 'The manifest and the app that runs do not agree',
+  why: 'Most failures are a mismatch of two times in two files, and one of them is the app’s.',
+}
+
 /**
  * Compares the manifest with the app that runs. It asks `/drainz`, and by HEAD, which never drains, whether there is
  * something at the paths of hook and probes.
  * @throws AgainstError if there is no such app, or the files have no pod or several with podrain
  */
 export async function lintAgainst(sources: readonly Source[], options: AgainstOptions): Promise<LintResult> {
-  const { url, token, resource } = options
+  const { url, token } = options
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
-  const status = await drainz(url, headers)
-  let found: { container: Container; pod: Pod } | undefined
-  const pick: Rule['check'] = (world) => {
-    const all = world.pods.flatMap((pod) =>
-      pod.containers.filter(({ isPodrain }) => isPodrain).map((container) => ({ pod, container })),
-    )
-    const meant = resource === undefined ? all : all.filter(({ pod }) => pod.resource.label === resource)
-    const labels = [...new Set(all.map(({ pod }) => pod.resource.label))].join(', ')
-    if (meant.length === 0)
-      throw new AgainstError(
-        `--against: no container with a hook of podrain${resource === undefined ? '' : ` in ${resource}`} in these files${labels === '' ? '' : `; there is one in ${labels}`}`,
-      )
-    if (meant.length > 1) throw new AgainstError(`--against: which of ${labels} is it? Say --resource`)
-    found = meant[0]
+  const times = await timesOf(url, headers)
+  const world = worldOf(sources, options)
+  const containers = meant(world, options.resource)
+  const paths = new Set(containers.flatMap((each) => asked(each).map(({ path }) => path)))
+  const answers = await ask(url, paths, headers)
+  const check: Rule['check'] = (_, report) => {
+    for (const container of containers) {
+      compareTimes(container, times, world, report)
+      comparePaths(container, answers, report)
+      comparePort(container, url, report)
+    }
   }
-  lintWith(sources, options, [{ id: 'against', severity: 'error', title: '', why: '', check: pick }])
-  if (found === undefined) throw new AgainstError('--against: nothing to compare with')
-  const answers = await ask(url, pathsOf(found.container), headers)
-  const againstRule: Rule = {
-    id: 'against',
-    severity: 'error',
-    title: 'The manifest and the app that runs do not agree',
-    why: '',
-    check: (world, report) => {
-      const label = found?.pod.resource.label
-      for (const pod of world.pods) {
-        const container = pod.containers.find(({ isPodrain }) => isPodrain)
-        if (pod.resource.label === label && container !== undefined)
-          compare(container, { status, url, answers }, report)
-      }
-    },
-  }
-  return lintWith(sources, options, [...rules, againstRule])
+  return judge(world, options, [...rules, { ...againstRule, check }])
 }
 
-async function drainz(url: string, headers: Record<string, string>): Promise<Status> {
+/** The containers with podrain of one object; of two that are named the same (a base and what is made of it) those of both. */
+function meant(world: World, resource: string | undefined): readonly Container[] {
+  const all = world.pods.flatMap(({ containers }) => containers.find(({ isPodrain }) => isPodrain) ?? [])
+  const labelOf = ({ pod }: Container) => pod.resource.label
+  const labels = [...new Set(all.map(labelOf))]
+  const found = resource === undefined ? all : all.filter((each) => labelOf(each) === resource)
+  if (found.length === 0) {
+    throw new AgainstError(
+      `--against: no container with a hook of podrain${resource === undefined ? '' : ` in ${resource}`} in these files${labels.length === 0 ? '' : `; there is one in ${labels.join(', ')}`}`,
+    )
+  }
+  if (new Set(found.map(labelOf)).size > 1) {
+    throw new AgainstError(`--against: which of ${labels.join(', ')} is it? Say --resource`)
+  }
+  return found
+}
+
+async function timesOf(url: string, headers: Record<string, string>): Promise<DrainTimes> {
   let response: Response
   let body: unknown
   try {
@@ -76,111 +79,112 @@ async function drainz(url: string, headers: Record<string, string>): Promise<Sta
     const { cause, message } = error as Error & { cause?: Error }
     throw new AgainstError(`--against: ${url}: ${cause?.message ?? message}`)
   }
-  const { state, budgetMs } = (body ?? {}) as Partial<Status>
-  if (response.status !== 200 || typeof state !== 'string' || typeof budgetMs !== 'number') {
+  const { times } = (body ?? {}) as { times?: DrainTimes }
+  if (response.status !== 200 || typeof times?.gracePeriod !== 'number') {
     throw new AgainstError(
       `--against: ${url} is no /drainz of podrain (status ${response.status}). Does the app want a token (--token), or is it another path?`,
     )
   }
-  return { state, budgetMs }
+  return times
 }
 
 const probes = ['readinessProbe', 'livenessProbe', 'startupProbe'] as const
 
-/** Paths that the kubelet will ask, on the port that the app listens on. */
-function pathsOf(container: Container): string[] {
-  const { hook } = container
-  const places = [...(hook === undefined ? [] : [hook.place]), ...probes.map((name) => container.place.get(name))]
-  return [...new Set(places.flatMap((place) => place.get('httpGet', 'path').text ?? []))]
+/** Where the kubelet will ask: the hook, and what probes the same port. What is on another port, this URL does not show. */
+function asked(container: Container): Array<{ who: string; place: Place; path: string }> {
+  const { hook, place } = container
+  const portOf = (handler: Place) => container.portNumber(handler.get('httpGet', 'port'))
+  const port = hook?.handler === 'httpGet' ? portOf(hook.place) : undefined
+  const handlers = [
+    ...(hook === undefined ? [] : [{ who: 'hook', handler: hook.place }]),
+    ...probes.map((who) => ({ who, handler: place.get(who) })),
+  ]
+  return handlers.flatMap(({ who, handler }) => {
+    const at = handler.get('httpGet', 'path')
+    const isHere = port === undefined || portOf(handler) === port
+    return at.text === undefined || !isHere ? [] : [{ who, place: at, path: at.text }]
+  })
 }
 
-/** The status of each; undefined if there was no answer. */
+/** The status of each; none if there was no answer. */
 async function ask(
   url: string,
-  paths: readonly string[],
+  paths: ReadonlySet<string>,
   headers: Record<string, string>,
-): Promise<Map<string, number | undefined>> {
-  const answers = await Promise.all(
-    paths.map(async (path) => {
-      try {
-        const { status } = await fetch(new URL(path, url), {
-          method: 'HEAD',
-          headers,
-          redirect: 'manual',
-          signal: AbortSignal.timeout(10_000),
-        })
-        return [path, status] as const
-      } catch {
-        return [path, undefined] as const
-      }
+): Promise<ReadonlyMap<string, number>> {
+  const answers = new Map<string, number>()
+  await Promise.all(
+    [...paths].map(async (path) => {
+      const signal = AbortSignal.timeout(10_000)
+      const response = await fetch(new URL(path, url), { method: 'HEAD', headers, redirect: 'manual', signal }).catch(
+        () => undefined,
+      )
+      if (response !== undefined) answers.set(path, response.status)
     }),
   )
-  return new Map(answers)
+  return answers
 }
 
-interface Running {
-  readonly status: Status
-  readonly url: string
-  readonly answers: ReadonlyMap<string, number | undefined>
-}
-
-function compare(container: Container, { status, url, answers }: Running, report: Report): void {
-  const { pod, hook } = container
-  const grace = pod.grace * 1000
-  const { reserve } = keptBack(pod.grace)
+function compareTimes(container: Container, times: DrainTimes, world: World, report: Report): void {
+  const { pod } = container
   const at = pod.gracePlace.exists ? pod.gracePlace : pod.spec
-  // While it serves, that is the whole of it.
-  if (status.state !== 'serving') {
-    report(at, `The app is ${status.state}: what it has left of its grace period says nothing about the manifest`, {
-      severity: 'info',
-      fix: 'Ask one that serves',
-    })
-  } else if (status.budgetMs >= grace) {
+  const grace = pod.grace * 1000
+  const { gracePeriod, reserve, closing, settle } = times
+  if (gracePeriod > grace) {
     report(
       at,
-      `The app takes ${seconds(status.budgetMs)} for its drain, but ${pod.graceText}: it is killed before it is done`,
-      {
-        fix: `\`terminationGracePeriodSeconds\` in the app: ${pod.grace}, or in the manifest: ${Math.ceil((status.budgetMs + reserve) / 1000)}`,
-      },
+      `The app believes it has ${seconds(gracePeriod)}, but ${pod.graceText}: SIGKILL comes ${seconds(gracePeriod - grace)} before it is done`,
+      { fix: `\`terminationGracePeriodSeconds\` in the app: ${pod.grace}, or in the manifest: ${gracePeriod / 1000}` },
     )
-  } else if (status.budgetMs + reserve < grace) {
+  } else if (gracePeriod < grace) {
     report(
       at,
-      `The app takes ${seconds(status.budgetMs)} for its drain; with the usual reserve of ${seconds(reserve)} it could take ${seconds(grace - reserve)}, as ${pod.graceText}`,
-      {
-        severity: 'warning',
-        fix: `TERMINATION_GRACE_PERIOD_SECONDS: "${pod.grace}"`,
-      },
+      `The app believes it has ${seconds(gracePeriod)}, but ${pod.graceText}: it cuts requests ${seconds(grace - gracePeriod)} early`,
+      { severity: 'warning', fix: `TERMINATION_GRACE_PERIOD_SECONDS: "${pod.grace}"` },
     )
   }
-  const hookPath = hook?.place.get('httpGet', 'path')
-  const answer = hookPath?.text === undefined ? undefined : answers.get(hookPath.text)
-  // podrain says 405 to HEAD, which drains nobody.
-  if (hook !== undefined && hookPath?.text !== undefined && answer !== undefined && answer !== 405) {
+  const request = world.facts.longestRequest ?? 0
+  const { sum, total } = sumOf({ settle: settle.min, request, closing, reserve })
+  if (request > 0 && total > grace) {
+    report(at, `As the app shares it out: ${sum}, but ${pod.graceText}`, {
+      severity: 'warning',
+      fix: `terminationGracePeriodSeconds: ${Math.ceil(total / 1000)}, the same in the app`,
+    })
+  }
+  const { behind, because, settle: needed } = world.balancerOf(pod)
+  if (because !== undefined && settle.min < needed) {
     report(
-      hookPath,
-      `The app has no hook at \`${hookPath.text}\`: HEAD is answered with ${answer}, and podrain would say 405`,
-      {
+      container.place,
+      `The app waits ${seconds(settle.min)} (${settle.own ? '`settle.min`' : `behind '${times.behind}'`}), but ${behind} needs ${seconds(needed)} to stop sending: ${because}`,
+      { severity: 'warning', fix: `Options of podrain in the app: { behind: '${behind}' }` },
+    )
+  }
+}
+
+function comparePaths(container: Container, answers: ReadonlyMap<string, number>, report: Report): void {
+  for (const { who, place, path } of asked(container)) {
+    const status = answers.get(path)
+    if (status === undefined) continue
+    if (who !== 'hook') {
+      if (status !== 404) continue
+      report(place, `The app has nothing at \`${path}\` (404): the ${who} fails`, { fix: 'The path that the app has' })
+    } else if (status !== 405) {
+      // podrain says 405 to HEAD, which drains nobody.
+      report(place, `The app has no hook at \`${path}\`: HEAD is answered with ${status}, and podrain would say 405`, {
         fix: 'The path that the app’s option `endpoints.prestop` says, /prestop by default; or a token, or a control port',
-      },
-    )
+      })
+    }
   }
-  for (const name of probes) {
-    const path = container.place.get(name, 'httpGet', 'path')
-    const status = path.text === undefined ? undefined : answers.get(path.text)
-    if (status === undefined || status !== 404) continue
-    report(path, `The app has nothing at \`${path.text}\` (404): the ${name} fails`, {
-      fix: 'The path that the app has',
-    })
-  }
-  const port = Number(new URL(url).port || 80)
-  const listed = container.ports.map((each) => each.get('containerPort').number)
-  const isForwarded = /^(localhost|127\.|\[::1\])/.test(new URL(url).hostname)
-  if (!isForwarded && listed.length > 0 && !listed.includes(port)) {
-    report(
-      container.place.get('ports'),
-      `The app answers on port ${port}, and the container lists ${listed.join(', ')}`,
-      { severity: 'warning', fix: `containerPort: ${port}` },
-    )
-  }
+}
+
+function comparePort({ ports, place }: Container, url: string, report: Report): void {
+  const { hostname, port, protocol } = new URL(url)
+  const asked = Number(port || (protocol === 'https:' ? 443 : 80))
+  const listed = ports.map((each) => each.get('containerPort').number)
+  // Forwarded to this machine, it may have any port.
+  if (/^(localhost|127\.|\[::1\])/.test(hostname) || listed.length === 0 || listed.includes(asked)) return
+  report(place.get('ports'), `The app answers on port ${asked}, and the container lists ${listed.join(', ')}`, {
+    severity: 'warning',
+    fix: `containerPort: ${asked}`,
+  })
 }

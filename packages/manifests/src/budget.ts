@@ -16,19 +16,14 @@ export function keptBack(graceSeconds: number): Times {
   return { closing, reserve }
 }
 
-/** `settle + longest request + closing + reserve`, in milliseconds and as it is written. */
-export interface Budget {
-  readonly settle: number
-  readonly request: number
-  readonly closing: number
-  readonly reserve: number
+/** Parts of a budget and what they come to, in milliseconds and as it is written. */
+export interface Sum {
   readonly total: number
   readonly sum: string
 }
 
-/** The budget of a pod, if its grace period is so long. */
-export function budgetOf(graceSeconds: number, settle: number, request = 0): Budget {
-  const { closing, reserve } = keptBack(graceSeconds)
+/** `settle + longest request + closing + reserve` */
+export function sumOf({ settle, request, closing, reserve }: Times & { settle: number; request: number }): Sum {
   const total = settle + request + closing + reserve
   const parts = [
     `settle ${seconds(settle)}`,
@@ -36,7 +31,12 @@ export function budgetOf(graceSeconds: number, settle: number, request = 0): Bud
     `closing ${seconds(closing)}`,
     `reserve ${seconds(reserve)}`,
   ]
-  return { settle, request, closing, reserve, total, sum: `${parts.join(' + ')} = ${seconds(total)}` }
+  return { total, sum: `${parts.join(' + ')} = ${seconds(total)}` }
+}
+
+/** The budget of a pod, if its grace period is so long. */
+export function budgetOf(graceSeconds: number, settle: number, request = 0): Sum {
+  return sumOf({ settle, request, ...keptBack(graceSeconds) })
 }
 
 /** The shortest grace period, in whole seconds, into which it fits. */

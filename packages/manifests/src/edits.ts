@@ -1,4 +1,4 @@
-import { isScalar } from 'yaml'
+import { isCollection, isMap, isNode, isPair, isScalar, type Node } from 'yaml'
 import type { Edit } from './finding.js'
 import type { Place } from './place.js'
 
@@ -29,12 +29,77 @@ function inQuotesOf(node: unknown, text: string): string {
   return `${quote}${text}${quote}`
 }
 
-/** Makes the edits; of two that touch each other, only the first. */
-export function applyEdits(text: string, edits: readonly Edit[]): string {
+/**
+ * Takes an entry out of its map and puts it into another, with the comments above and behind it; undefined where that is
+ * more than moving whole lines: in braces, behind a dash, with anchors, or where nothing would be left.
+ */
+export function moveEntry(place: Place, home: Place): Edit[] | undefined {
+  const { key, parent } = place
+  const { text } = place.manifest.source
+  if (place.shared || home.shared || !key?.range || !isMap(parent?.node) || !isMap(home.node)) return undefined
+  if (parent.node.flow || home.node.flow || parent.node.items.length < 2) return undefined
+  const first = home.node.items[0]?.key
+  if (!isNode(first) || !first.range) return undefined
+
+  let start = lineStart(text, key.range[0])
+  const from = key.range[0] - start
+  const end = lineEnd(text, Math.max(key.range[1], endOf(place.node)))
+  // The comments above it, unless they begin the map: then they may be about all of it.
+  while (start > 0) {
+    const above = lineStart(text, start - 1)
+    if (!/^ *#/.test(text.slice(above, start)) || /^ */.exec(text.slice(above, start))?.[0].length !== from) break
+    start = above
+  }
+  const moved = text.slice(start, end)
+  if (text.slice(lineStart(text, key.range[0]), key.range[0]).trim() !== '' || /[&*]\w|\t/.test(moved)) return undefined
+
+  const to = first.range[0] - lineStart(text, first.range[0])
+  // Behind the line of its key, or the first entry behind a dash if that is one line.
+  const below = home.key?.range?.[1] ?? (isScalar(home.node.items[0]?.value) ? endOf(home.node.items[0]) : undefined)
+  if (below === undefined) return undefined
+  const at = lineEnd(text, below)
+  const isAbove = lineStart(text, first.range[0]) < at
+  if (isAbove !== (home.key === undefined) || text[at - 1] !== '\n') return undefined
+  const block = moved.endsWith('\n') ? moved : `${moved}\n`
+  const indented = block.replace(new RegExp(`^ {0,${from}}(?=.*\\S)`, 'gm'), ' '.repeat(to))
+  return [
+    { start, end, text: '' },
+    { start: at, end: at, text: indented },
+  ]
+}
+
+/** Where the last value in it ends. */
+function endOf(node: unknown): number {
+  if (isPair(node)) return Math.max(endOf(node.key), endOf(node.value))
+  if (!isNode(node) || !node.range) return 0
+  const isBlock = isCollection(node) && node.flow !== true && node.items.length > 0
+  return isBlock ? endOf(node.items.at(-1)) : (node as Node & { range: [number, number, number] }).range[1]
+}
+
+function lineStart(text: string, offset: number): number {
+  return text.lastIndexOf('\n', offset - 1) + 1
+}
+
+/** Where the next line begins; of what ends with its line, that is its end. */
+function lineEnd(text: string, offset: number): number {
+  if (text[offset - 1] === '\n') return offset
+  const end = text.indexOf('\n', offset)
+  return end === -1 ? text.length : end + 1
+}
+
+/** Makes the edits of each finding, all of them or none: none where they touch what was edited for another one. */
+export function applyEdits(text: string, findings: ReadonlyArray<readonly Edit[]>): string {
+  const made: Edit[] = []
+  for (const edits of findings) {
+    if (edits.every((edit) => made.every((other) => edit.start >= other.end || other.start >= edit.end))) {
+      made.push(...edits)
+    }
+  }
   let result = ''
   let position = 0
-  for (const { start, end, text: replacement } of [...edits].sort((one, other) => one.start - other.start)) {
-    if (start < position) continue
+  for (const { start, end, text: replacement } of made.sort(
+    (one, other) => one.start - other.start || one.end - other.end,
+  )) {
     result += text.slice(position, start) + replacement
     position = end
   }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { parseAllDocuments } from 'yaml'
+import { dirname, join, normalize } from 'node:path'
+import { isMap, parseAllDocuments, visit } from 'yaml'
 import type { Source } from './source.js'
 
 /** A file that was not looked at, and why. */
@@ -15,7 +15,7 @@ const ending = /\.(ya?ml|json)$/i
 const foreign = new Set(['node_modules', '.git', '.terraform'])
 
 /**
- * Reads files and directories, these with all that is in them; `-` is what comes from standard input. The sources of a Helm
+ * Reads files and directories, these with all manifests in them; `-` is what comes from standard input. The sources of a Helm
  * chart are no YAML: they are passed over, and told of.
  * @throws the error of the file system if one that was named cannot be read
  */
@@ -23,14 +23,18 @@ export function readSources(paths: readonly string[]): { sources: Source[]; skip
   const sources: Source[] = []
   const skipped: Skipped[] = []
   const seen = new Set<string>()
-  const read = (file: string) => {
-    if (seen.has(file)) return
-    seen.add(file)
-    const text = readFileSync(file === '-' ? 0 : file, 'utf8')
+  const read = (given: string, wasNamed: boolean) => {
+    const path = normalize(given)
+    if (seen.has(path)) return
+    seen.add(path)
+    const text = readFileSync(path === '-' ? 0 : path, 'utf8')
+    // Settings, values, lockfiles: YAML or JSON of many kinds, and none of it ours.
+    if (!wasNamed && !/\bkind["']?\s*:/.test(text)) return
+    const file = path === '-' ? '<stdin>' : path
     if (isTemplate(file, text)) {
       skipped.push({ file, why: 'a Helm template; lint what comes of it: helm template … | podrain lint -' })
     } else {
-      sources.push({ file: file === '-' ? '<stdin>' : file, text })
+      sources.push({ file, text })
     }
   }
   const walk = (directory: string) => {
@@ -41,12 +45,12 @@ export function readSources(paths: readonly string[]): { sources: Source[]; skip
       const path = join(directory, entry.name)
       if (entry.isDirectory()) {
         if (!foreign.has(entry.name)) walk(path)
-      } else if (ending.test(entry.name) && !isOurs(entry.name) && isFile(path)) read(path)
+      } else if (ending.test(entry.name) && !isOurs(entry.name) && isFile(path)) read(path, false)
     }
   }
   for (const path of paths) {
     if (path !== '-' && statSync(path).isDirectory()) walk(path)
-    else read(path)
+    else read(path, true)
   }
   return { sources, skipped }
 }
@@ -60,14 +64,24 @@ function isOurs(name: string): boolean {
   return /^(package(-lock)?\.json|pnpm-lock\.yaml|tsconfig.*\.json|\.?podrain\.ya?ml)$/.test(name)
 }
 
-/** A template of Helm: by the chart it is in, or because it has `{{` where YAML has a value, and is none for it. */
+/** A template of Helm: by the chart it is in, or because it has `{{` where YAML has a value. To YAML that is a map as a key. */
 export function isTemplate(file: string, text: string): boolean {
   if (!text.includes('{{')) return false
-  if (/^[ \t]*(- )?\{\{/m.test(text)) return true
   let directory = dirname(file)
   for (let up = 0; up < 4; up++, directory = dirname(directory)) {
     if (/(^|[\\/])templates$/.test(directory) && existsSync(join(dirname(directory), 'Chart.yaml'))) return true
   }
   const documents = parseAllDocuments(text, { logLevel: 'silent' })
-  return Array.isArray(documents) && documents.some(({ errors }) => errors.length > 0)
+  if (!Array.isArray(documents)) return false
+  let hasMapAsKey = false
+  for (const document of documents) {
+    visit(document, {
+      Pair(_, { key }) {
+        if (!isMap(key)) return undefined
+        hasMapAsKey = true
+        return visit.BREAK
+      },
+    })
+  }
+  return hasMapAsKey || documents.some(({ errors }) => errors.length > 0)
 }

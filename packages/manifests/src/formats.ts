@@ -1,6 +1,7 @@
 import type { Log, ReportingDescriptor, Result } from 'sarif'
+import { againstRule } from './against.js'
 import type { Finding, Severity } from './finding.js'
-import type { LintResult } from './lint.js'
+import type { Ignored, LintResult } from './lint.js'
 import { rules } from './rules/index.js'
 
 /** All of it, for programs. */
@@ -13,7 +14,7 @@ const levels: Readonly<Record<Severity, Result.level>> = { error: 'error', warni
 /** SARIF 2.1.0, for code scanning. What is ignored is in it as suppressed. */
 export function renderSarif({ findings, ignored, problems }: LintResult, version: string): string {
   const descriptors: ReportingDescriptor[] = [
-    ...rules.map(({ id, title, why, severity }) => ({
+    ...[...rules, againstRule].map(({ id, title, why, severity }) => ({
       id,
       shortDescription: { text: title },
       fullDescription: { text: why },
@@ -22,13 +23,16 @@ export function renderSarif({ findings, ignored, problems }: LintResult, version
     { id: 'podrain-ignore', shortDescription: { text: 'A comment that is to silence a rule, and does not' } },
     { id: 'yaml', shortDescription: { text: 'Something that is no YAML' } },
   ]
-  const result = (finding: Finding, suppressed: boolean): Result => ({
+  const result = (finding: Finding): Result => ({
     ruleId: finding.rule,
     ruleIndex: descriptors.findIndex(({ id }) => id === finding.rule),
     level: levels[finding.severity],
     message: { text: finding.fix === undefined ? finding.message : `${finding.message}. ${finding.fix}.` },
     locations: [locationOf(finding)],
-    ...(suppressed && { suppressions: [{ kind: 'inSource' as const }] }),
+  })
+  const suppressed = (finding: Ignored): Result => ({
+    ...result(finding),
+    suppressions: [{ kind: finding.by === 'comment' ? 'inSource' : 'external', justification: finding.reason }],
   })
   const log: Log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
@@ -44,8 +48,8 @@ export function renderSarif({ findings, ignored, problems }: LintResult, version
             message: { text: message },
             locations: [locationOf({ ...at, endLine: at.line, endColumn: at.column + 1 })],
           })),
-          ...findings.map((finding) => result(finding, false)),
-          ...ignored.map((finding) => result(finding, true)),
+          ...findings.map(result),
+          ...ignored.map(suppressed),
         ],
       },
     ],

@@ -13,7 +13,8 @@ export class Hook {
 
   constructor(place: Place) {
     this.place = place
-    this.handlers = handlers.filter((handler) => place.get(handler).exists)
+    // A patch takes one away with `null`.
+    this.handlers = handlers.filter((handler) => place.get(handler).exists && place.get(handler).value !== null)
   }
 
   get handler(): Handler | undefined {
@@ -43,6 +44,11 @@ export class Hook {
     if (this.handler === 'sleep') return this.place.get('sleep', 'seconds').number
     if (this.handler === 'exec') return sleepsOf(this.command)
     return undefined
+  }
+
+  /** Whether it does nothing else. */
+  get onlySleeps(): boolean {
+    return this.handler === 'sleep' || wordsOf(this.command).every((word) => programOf(word) === 'sleep')
   }
 
   /** Whether it is podrain that answers: `/prestop`, or the command of the hook without network. */

@@ -27,6 +27,8 @@ export function renderHuman(result: LintResult, sources: readonly Source[], { co
 
 function frame(text: string, { line, column, endLine, endColumn }: Finding): string {
   const end = endLine === line ? { end: { line, column: Math.max(endColumn, column + 1) } } : {}
+  // A manifest in one line, as some programs write it, would fill the screen.
+  if ((text.split('\n', line)[line - 1] ?? '').length > 300) return ''
   const around = codeFrameColumns(text, { start: { line, column }, ...end }, { linesAbove: 1, linesBelow: 1 })
   return around.replace(/^/gm, '  ')
 }

@@ -29,10 +29,15 @@ function isLike(text: string, pattern: string): boolean {
   return new RegExp(`^${parts.join('.*')}$`).test(text)
 }
 
+/** What is found in comparison with the app that runs; no rule of the files, but ignored like one. */
+export const againstId = 'against'
+
+const known = [...ruleIds, againstId]
+
 /** What is wrong with a rule's name, or undefined. */
 export function unknownRule(rule: string): string | undefined {
-  if (ruleIds.includes(rule)) return undefined
-  const meant = nearest(rule, ruleIds)
+  if (known.includes(rule)) return undefined
+  const meant = nearest(rule, known)
   return `There is no rule \`${rule}\`${meant === undefined ? '' : `; did you mean \`${meant}\`?`}`
 }
 

@@ -1,12 +1,13 @@
-export { AgainstError, type AgainstOptions, lintAgainst } from './against.js'
+export { AgainstError, type AgainstOptions, againstRule, lintAgainst } from './against.js'
 export { presets } from './budget.js'
 export { type Config, ConfigError, parseConfig } from './config.js'
+export { examine } from './examine.js'
 export { readSources, type Skipped } from './files.js'
 export { type Edit, type Finding, type Severity, severities } from './finding.js'
 export { renderGithub, renderJson, renderSarif } from './formats.js'
 export { type HumanOptions, renderHuman } from './human.js'
 export type { Ignore } from './ignores.js'
-export { type Fixed, fix, isAtLeast, type LintOptions, type LintResult, lint } from './lint.js'
+export { type Fixed, fix, type Ignored, isAtLeast, type LintOptions, type LintResult, lint } from './lint.js'
 export {
   type HookKind,
   hookKinds,

@@ -1,7 +1,7 @@
 import { applyEdits } from './edits.js'
 import type { Edit, Finding, Severity } from './finding.js'
 import { severities } from './finding.js'
-import { type Ignore, ignoresIn, isIgnored } from './ignores.js'
+import { againstId, type Ignore, ignoresIn, isIgnored } from './ignores.js'
 import type { Place } from './place.js'
 import { resourcesOf } from './resource.js'
 import type { Details, Rule } from './rule.js'
@@ -14,11 +14,18 @@ export interface LintOptions extends Facts {
   readonly ignore?: readonly Ignore[]
 }
 
+/** A finding that is accepted, and why. */
+export interface Ignored extends Finding {
+  readonly reason: string
+  /** Whether a comment in the file says so, or who called. */
+  readonly by: 'comment' | 'caller'
+}
+
 export interface LintResult {
   /** By file, line and column. */
   readonly findings: readonly Finding[]
   /** Accepted ones. */
-  readonly ignored: readonly Finding[]
+  readonly ignored: readonly Ignored[]
   /** What could not be read. */
   readonly problems: readonly SyntaxProblem[]
   readonly documents: number
@@ -28,30 +35,40 @@ export interface LintResult {
 
 /** Looks for all that would make a deploy lose requests. The texts belong together: Services are matched with pods across them. */
 export function lint(sources: readonly Source[], options: LintOptions = {}): LintResult {
-  return lintWith(sources, options, rules)
+  return judge(worldOf(sources, options), options, rules)
 }
 
-/** The same with other rules. */
-export function lintWith(sources: readonly Source[], options: LintOptions, rules: readonly Rule[]): LintResult {
+/** All objects of the texts, and how they hang together. */
+export function worldOf(sources: readonly Source[], facts: Facts): World {
   const manifests = sources.map((source) => new Manifest(source))
-  const resources = manifests.flatMap(resourcesOf)
-  const world = new World(manifests, resources, options)
+  return new World(manifests, manifests.flatMap(resourcesOf), facts)
+}
+
+/** What such rules find there. */
+export function judge(world: World, options: LintOptions, rules: readonly Rule[]): LintResult {
+  const { manifests } = world
   const comments = manifests.map(ignoresIn)
   const findings = comments.flatMap(({ mistakes }) => mistakes)
   const inComments = comments.flatMap(({ ignores }) => ignores)
   const ignores = [...inComments, ...(options.ignore ?? [])]
-  const ignored: Finding[] = []
+  const ignored: Ignored[] = []
   const used = new Set<Ignore>()
   for (const rule of rules) {
     rule.check(world, (place, message, details = {}) => {
       const finding = findingOf(rule, place, message, details)
       const ignore = ignores.find((each) => isIgnored(finding, each))
-      if (ignore !== undefined) used.add(ignore)
-      ;(ignore === undefined ? findings : ignored).push(finding)
+      if (ignore === undefined) {
+        findings.push(finding)
+      } else {
+        used.add(ignore)
+        ignored.push({ ...finding, reason: ignore.reason, by: ignore.at === undefined ? 'caller' : 'comment' })
+      }
     })
   }
   for (const ignore of inComments) {
-    if (!used.has(ignore) && ignore.at !== undefined) findings.push(unused(ignore, ignore.at))
+    // Of what is found in comparison with an app nothing is known where there is none.
+    if (used.has(ignore) || ignore.at === undefined || ignore.rule === againstId) continue
+    findings.push(unused(ignore, ignore.at))
   }
   return {
     findings: sorted(findings),
@@ -101,15 +118,16 @@ function ownerOf(place: Place): string | undefined {
   return kind === undefined ? undefined : `${kind}/${root.get('metadata', 'name').text ?? '?'}`
 }
 
-function sorted(findings: readonly Finding[]): Finding[] {
+function sorted<Each extends Finding>(findings: readonly Each[]): Each[] {
   const rank = ({ severity }: Finding) => severities.indexOf(severity)
+  const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0)
   return [...findings].sort(
     (one, other) =>
-      (one.file < other.file ? -1 : one.file > other.file ? 1 : 0) ||
+      compare(one.file, other.file) ||
       one.line - other.line ||
       one.column - other.column ||
       rank(one) - rank(other) ||
-      (one.rule < other.rule ? -1 : 1),
+      compare(one.rule, other.rule),
   )
 }
 
@@ -126,12 +144,17 @@ export interface Fixed {
 
 /** Makes the edits of all findings that have some, once; undefined if there are none. */
 export function fixOnce(sources: readonly Source[], options: LintOptions = {}): Source[] | undefined {
-  const edits = new Map<string, Edit[]>()
+  const edits = new Map<string, Array<readonly Edit[]>>()
   for (const finding of lint(sources, options).findings) {
-    if (finding.edits !== undefined) edits.set(finding.file, [...(edits.get(finding.file) ?? []), ...finding.edits])
+    if (finding.edits !== undefined) edits.set(finding.file, [...(edits.get(finding.file) ?? []), finding.edits])
   }
   if (edits.size === 0) return undefined
-  return sources.map(({ file, text }) => ({ file, text: applyEdits(text, edits.get(file) ?? []) }))
+  return sources.map((source) => {
+    const text = applyEdits(source.text, edits.get(source.file) ?? [])
+    const fixed = { file: source.file, text }
+    // What could be read before must be readable after.
+    return new Manifest(fixed).problems.length > new Manifest(source).problems.length ? source : fixed
+  })
 }
 
 /**

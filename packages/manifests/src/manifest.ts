@@ -31,7 +31,8 @@ export interface ManifestOptions {
 
 interface Facts extends Required<ManifestOptions> {
   readonly grace: number
-  /** How long the grace period has to be, as a sum. */
+  /** How long the grace period has to be: in milliseconds, and as a sum. */
+  readonly total: number
   readonly sum: string
 }
 
@@ -97,8 +98,8 @@ function factsOf(options: ManifestOptions): Facts {
   const { settle } = presets[behind]
   const needed = graceFor(settle, longestRequest)
   const grace = Math.max(30, needed)
-  const { sum } = budgetOf(grace, settle, longestRequest)
-  return { name, image, port, behind, longestRequest, hook, controlPort, replicas, kind, grace, sum }
+  const sum = budgetOf(grace, settle, longestRequest)
+  return { name, image, port, behind, longestRequest, hook, controlPort, replicas, kind, grace, ...sum }
 }
 
 /** What the app has to say, so that it means the same as the manifest. */
@@ -115,16 +116,12 @@ function heading(facts: Facts): string {
   return `# Written by podrain manifest. In the Dockerfile: CMD ["node", "server.js"].${inApp(facts)}\n`
 }
 
-function graceComment({ behind, grace, sum }: Facts, indent: string): string {
+function graceComment({ behind, grace, sum, total }: Facts, indent: string): string {
   const lines = [`${sum} (settle: ${behind})`]
-  if (grace * 1000 > totalOf(sum)) {
+  if (grace * 1000 > total) {
     lines.push(`${grace} s is the default of Kubernetes, and costs nothing: the pod leaves as soon as nothing is open`)
   }
   return lines.map((line) => `${indent}# ${line}\n`).join('')
-}
-
-function totalOf(sum: string): number {
-  return Number(/= ([\d.]+) s$/.exec(sum)?.[1]) * 1000
 }
 
 function text(value: string): string {
@@ -305,7 +302,8 @@ ${indented(container(facts, { ports: 'numbers' }), '          ')}
 
 function values(facts: Facts): string {
   const { name, image, replicas, grace, port, behind } = facts
-  const [, repository = image, tag] = /^(.*?)(?::([^/:@]+))?$/.exec(image) ?? []
+  // Of an image with a digest no tag is split off: charts call that in too many ways.
+  const [, repository = image, tag] = /^([^@]*?)(?::([^/:@]+))?$/.exec(image) ?? []
   const slow = behind === 'aws-alb' || behind === 'aws-nlb'
   return `${heading(facts)}# The names are those that most charts use; see how yours calls them.
 nameOverride: ${text(name)}

@@ -1,7 +1,7 @@
 import { presets } from './budget.js'
 import { Hook } from './hook.js'
 import type { Place } from './place.js'
-import { type Resource, textOf } from './resource.js'
+import { type Resource, textOf, textsOf } from './resource.js'
 
 /** Where the pod stands in each kind of object that makes pods. */
 const templates: Readonly<Record<string, readonly string[]>> = {
@@ -106,6 +106,7 @@ export class Pod {
   readonly spec: Place
   readonly containers: readonly Container[]
   readonly initContainers: readonly Container[]
+  #labels: Readonly<Record<string, string>> | undefined
 
   constructor(resource: Resource, way: readonly string[]) {
     this.resource = resource
@@ -150,12 +151,8 @@ export class Pod {
   }
 
   get labels(): Readonly<Record<string, string>> {
-    return Object.fromEntries(
-      this.template.get('metadata', 'labels').entries.flatMap(([name, place]) => {
-        const text = textOf(this.template.get('metadata', 'labels', name)) ?? textOf(place)
-        return text === undefined ? [] : [[name, text]]
-      }),
-    )
+    this.#labels ??= textsOf(this.template.get('metadata', 'labels'))
+    return this.#labels
   }
 
   get isJob(): boolean {
@@ -168,6 +165,11 @@ export class Pod {
 
   get hostNetwork(): boolean {
     return this.spec.get('hostNetwork').value === true
+  }
+
+  /** Whether it has a volume that may be there for one pod only. */
+  get claimsVolume(): boolean {
+    return this.spec.get('volumes').items.some((volume) => volume.get('persistentVolumeClaim').exists)
   }
 
   /** Whether it is all there, and not a patch of something that is not: every container says what it runs. */

@@ -52,6 +52,15 @@ export function textOf(place: Place): string | undefined {
     : undefined
 }
 
+/** Labels, with those that are merged in. */
+export function textsOf(place: Place): Readonly<Record<string, string>> {
+  const { value } = place
+  if (typeof value !== 'object' || value === null) return {}
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, each]) => (each === null ? [] : [[name, String(each)]])),
+  )
+}
+
 /** All objects of a manifest, those in Lists, too. A document without `kind` (values, a kustomization) is none. */
 export function resourcesOf(manifest: Manifest): Resource[] {
   return manifest.documents.flatMap((document) => flatten(new Place(manifest, document, document.contents)))

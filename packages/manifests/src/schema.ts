@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module'
-import type { Resource } from './resource.js'
 
 const requireHere = createRequire(__filename)
 
@@ -9,10 +8,11 @@ export interface Complaint {
   readonly instancePath: string
   readonly keyword: string
   readonly params: Readonly<Record<string, unknown>>
+  readonly message?: string
 }
 
 /** What the schema has to say to an object. */
-export interface Examination {
+export interface Answer {
   readonly complaints: readonly Complaint[]
   /** For each object in it, by its pointer: the keys that the schema knows. Maps, whose keys are free, are not here. */
   readonly known: ReadonlyMap<string, ReadonlySet<string>>
@@ -25,17 +25,39 @@ export interface Schema {
 
 const schemas = new Map<string, Schema | undefined>()
 
-/** The packages that carry schemas, by what their paths begin with. Kruise publishes none. */
-function moduleOf({ apiVersion, kind }: Resource): string | undefined {
-  if (!/^[a-z0-9.-]+(\/[a-z0-9]+)?$/.test(apiVersion) || !/^[A-Za-z]+$/.test(kind)) return undefined
-  if (apiVersion.startsWith('argoproj.io/')) return `@kubernetes-models/argo-rollouts/${apiVersion}/${kind}`
-  return `kubernetes-models/${apiVersion}/${kind}`
+/** The packages that carry schemas, and the versions of the API that are theirs. Kruise publishes none. */
+const packages = [
+  ['kubernetes-models', /^(v\d\w*|[a-z]+\/v\w+|[a-z.]+\.k8s\.io\/v\w+)$/],
+  ['@kubernetes-models/argo-rollouts', /^argoproj\.io\/v\w+$/],
+  ['@kubernetes-models/keda', /^keda\.sh\/v\w+$/],
+] as const
+
+/** Which kind of object it is. */
+export interface Kind {
+  readonly apiVersion: string
+  readonly kind: string
+}
+
+/** The package that would carry the schema of such an object. */
+export function packageOf({ apiVersion }: Kind): string | undefined {
+  return packages.find(([, versions]) => versions.test(apiVersion))?.[0]
+}
+
+/** Two of them are optional. */
+export function isInstalled(name: string): boolean {
+  try {
+    requireHere.resolve(name)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The schema of such an object; undefined if no package carries it. Loaded when it is first wanted: there are hundreds. */
-export function schemaOf(resource: Resource): Schema | undefined {
-  const file = moduleOf(resource)
-  return file === undefined ? undefined : load(file, resource.kind)
+export function schemaOf(object: Kind): Schema | undefined {
+  const name = packageOf(object)
+  const { apiVersion, kind } = object
+  return name === undefined || !/^[A-Za-z]+$/.test(kind) ? undefined : load(`${name}/${apiVersion}/${kind}`, kind)
 }
 
 /** The schema of what pods are made from, for kinds that have none of their own. */
@@ -65,7 +87,7 @@ function tryToLoad(file: string, kind: string): Schema | undefined {
  * Asks the schema. The published validators are compiled: they know their keys, but cannot be asked for them, and pass over
  * keys that they do not know. So they are shown an object that notes what they look at: they look at each key they know.
  */
-export function examine(schema: Schema, value: unknown): Examination {
+export function consult(schema: Schema, value: unknown): Answer {
   const known = new Map<string, Set<string>>()
   const free = new Set<string>()
   try {

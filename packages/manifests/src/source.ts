@@ -49,7 +49,9 @@ export class Manifest {
     const documents = Array.isArray(parsed) ? (parsed as Document.Parsed[]) : []
     this.documents = documents.filter(({ errors }) => errors.length === 0)
     this.problems = documents.flatMap(({ errors }) =>
-      errors.slice(0, 1).map(({ pos, message }) => ({ file: source.file, ...this.at(pos[0]), message })),
+      errors
+        .slice(0, 1)
+        .map(({ pos, message }) => ({ file: source.file, ...this.at(pos[0]), message: inWords(message) })),
     )
   }
 
@@ -58,4 +60,9 @@ export class Manifest {
     const { line, col } = this.#lines.linePos(offset)
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
+}
+
+/** The parser goes as deep as its stack, and says so in its own way. */
+function inWords(message: string): string {
+  return message.startsWith('Maximum call stack') ? 'Brackets in brackets, too deep to be read' : message
 }

@@ -2,7 +2,7 @@ import type { Behind } from '@podrain/core'
 import { presets } from './budget.js'
 import type { Place } from './place.js'
 import { isBehind, Pod, templateOf } from './pod.js'
-import { type Resource, textOf } from './resource.js'
+import { type Resource, textsOf } from './resource.js'
 import type { Manifest } from './source.js'
 
 /** What the files cannot say, and who calls knows. */
@@ -32,6 +32,7 @@ export class World {
   readonly facts: Facts
   readonly #byKind = new Map<string, Resource[]>()
   readonly #services = new Map<Pod, readonly Resource[]>()
+  readonly #selectors = new Map<Resource, Readonly<Record<string, string>>>()
 
   constructor(manifests: readonly Manifest[], resources: readonly Resource[], facts: Facts = {}) {
     this.manifests = manifests
@@ -56,23 +57,45 @@ export class World {
   servicesOf(pod: Pod): readonly Resource[] {
     let services = this.#services.get(pod)
     if (services === undefined) {
-      const { labels } = pod
       services = this.kind('Service').filter(
         (service) =>
           service.apiVersion === 'v1' &&
           sameNamespace(service, pod.resource) &&
-          selects(service.get('spec', 'selector'), labels),
+          selects(this.#selectorOf(service), pod.labels),
       )
       this.#services.set(pod, services)
     }
     return services
   }
 
+  /** Asked by every pod. */
+  #selectorOf(service: Resource): Readonly<Record<string, string>> {
+    let selector = this.#selectors.get(service)
+    if (selector === undefined) {
+      selector = textsOf(service.get('spec', 'selector'))
+      this.#selectors.set(service, selector)
+    }
+    return selector
+  }
+
   /** Whether requests come to it by a Service; a headless one is often only for peers to find each other. */
   exposureOf(pod: Pod): 'served' | 'headless' | 'none' {
-    const services = this.servicesOf(pod)
+    const services = this.servicesOf(pod).filter((service) => targetsOf(service).length > 0)
     if (services.length === 0) return 'none'
     return services.every((service) => service.get('spec', 'clusterIP').text === 'None') ? 'headless' : 'served'
+  }
+
+  /** Whether anybody sends requests to it, as far as the files tell. */
+  isAsked(pod: Pod): boolean {
+    return pod.isPodrain || this.exposureOf(pod) !== 'none'
+  }
+
+  /** Whether all that is sent to it is of a kind that keeps its connections, and has no requests to be led elsewhere. */
+  isDatabase(pod: Pod): boolean {
+    const numbers = this.servicesOf(pod)
+      .flatMap(targetsOf)
+      .map((target) => pod.containers.map((each) => each.portNumber(target)).find((number) => number !== undefined))
+    return numbers.length > 0 && numbers.every((number) => number !== undefined && databases.has(number))
   }
 
   /** The pods that a Service sends to. */
@@ -83,9 +106,8 @@ export class World {
   /** The pods that a `LabelSelector` selects. */
   selected(by: Resource, selector: Place): readonly Pod[] {
     if (selector.get('matchExpressions').items.length > 0) return []
-    return this.pods.filter(
-      (pod) => sameNamespace(by, pod.resource) && selects(selector.get('matchLabels'), pod.labels),
-    )
+    const labels = textsOf(selector.get('matchLabels'))
+    return this.pods.filter((pod) => sameNamespace(by, pod.resource) && selects(labels, pod.labels))
   }
 
   /** The autoscalers of the object that makes the pod. */
@@ -105,6 +127,7 @@ export class World {
     return [
       ...this.kind('Ingress').flatMap((ingress) => routesOfIngress(ingress, service)),
       ...this.kind('HTTPRoute').flatMap((route) => routesOfHttpRoute(route, service)),
+      ...this.kind('VirtualService').flatMap((route) => routesOfVirtualService(route, service)),
     ]
   }
 
@@ -115,7 +138,7 @@ export class World {
       return { behind: told, name: told, settle: presets[told].settle, because: `behind ${told}, as you say` }
     const found = this.servicesOf(pod).flatMap((service) => [
       ...balancersOfService(service),
-      ...this.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource)),
+      ...this.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource, this)),
     ])
     if (isMeshed(pod)) found.push({ behind: 'envoy', because: 'a mesh' })
     const [slowest] = found.sort((one, other) => presets[other.behind].settle - presets[one.behind].settle)
@@ -169,6 +192,40 @@ function routesOfHttpRoute(route: Resource, service: Resource): Route[] {
   })
 }
 
+function routesOfVirtualService(route: Resource, service: Resource): Route[] {
+  if (!route.apiVersion.startsWith('networking.istio.io/') || !sameNamespace(route, service)) return []
+  return route.get('spec', 'http').items.flatMap((rule) => {
+    // `reviews`, or `reviews.shop.svc.cluster.local`
+    const leads = rule
+      .get('route')
+      .items.some((each) => each.get('destination', 'host').text?.split('.')[0] === service.name)
+    if (!leads) return []
+    const matches = rule.get('match').items
+    if (matches.length === 0) return [{ resource: route, place: rule, path: '/', exact: false }]
+    return matches.map((match) => {
+      const exact = match.get('uri', 'exact').text
+      const path = exact ?? match.get('uri', 'prefix').text ?? match.get('uri', 'regex').text ?? '/'
+      return { resource: route, place: match, path, exact: exact !== undefined }
+    })
+  })
+}
+
+/** Ports of what keeps its connections: MySQL, PostgreSQL, Redis, MongoDB, memcached, AMQP, Kafka, ZooKeeper, NATS, Cassandra, DNS. */
+const databases = new Set([3306, 5432, 6379, 27017, 11211, 5672, 9092, 2181, 4222, 9042, 53])
+
+/** Whether a port, by its name, is there to be scraped: what fails there is asked again, and lost to nobody. */
+export function isScraped(port: Place): boolean {
+  return /metrics|prom(etheus)?\b|telemetry|monitor/.test(port.get('name').text ?? '')
+}
+
+/** Ports of the pods that a Service sends requests to. */
+export function targetsOf(service: Resource): readonly Place[] {
+  return service
+    .get('spec', 'ports')
+    .items.filter((port) => !isScraped(port))
+    .map((port) => (port.get('targetPort').exists ? port.get('targetPort') : port.get('port')))
+}
+
 type Found = { behind: Behind; because: string }
 
 function balancersOfService(service: Resource): Found[] {
@@ -194,8 +251,9 @@ export function classOf(ingress: Resource): string | undefined {
   return ingress.get('spec', 'ingressClassName').text ?? ingress.annotation('kubernetes.io/ingress.class')
 }
 
-function balancersOfRoute(route: Resource): Found[] {
-  if (route.kind !== 'Ingress') return []
+function balancersOfRoute(route: Resource, world: World): Found[] {
+  if (route.kind === 'VirtualService') return [{ behind: 'envoy', because: route.label }]
+  if (route.kind === 'HTTPRoute') return balancersOfGateways(route, world)
   const name = classOf(route)
   const because = `${route.label} (class ${name})`
   if (name === 'alb') return [{ behind: 'aws-alb', because }]
@@ -205,6 +263,15 @@ function balancersOfRoute(route: Resource): Found[] {
   if (name !== undefined && /^nginx(-|$)/.test(name)) return [{ behind: 'ingress-nginx', because }]
   if (name !== undefined && /^(gce|gce-internal)$/.test(name)) return [{ behind: 'gke-neg', because }]
   return []
+}
+
+function balancersOfGateways(route: Resource, world: World): Found[] {
+  const names = route.get('spec', 'parentRefs').items.map((ref) => ref.get('name').text)
+  return world.kind('Gateway').flatMap((gateway) => {
+    const name = gateway.get('spec', 'gatewayClassName').text ?? ''
+    if (!names.includes(gateway.name) || !name.startsWith('gke-l7-')) return []
+    return [{ behind: 'gke-neg' as const, because: `${gateway.label} (class ${name})` }]
+  })
 }
 
 /** Whether one of its annotations begins so. */
@@ -232,7 +299,7 @@ export function sameNamespace(one: Resource, other: Resource): boolean {
 }
 
 /** Whether a map of labels selects these. An empty one selects nothing, as in a Service. */
-function selects(selector: Place, labels: Readonly<Record<string, string>>): boolean {
-  const { entries } = selector
-  return entries.length > 0 && entries.every(([name, place]) => labels[name] === textOf(place))
+function selects(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
+  const entries = Object.entries(selector)
+  return entries.length > 0 && entries.every(([name, text]) => labels[name] === text)
 }

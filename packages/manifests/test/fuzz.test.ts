@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { fix, lint, renderGithub, renderHuman, renderJson, renderSarif, ruleIds } from '../src/index.js'
-import { fixOnce } from '../src/lint.js'
 import { exampleOf } from './examples.js'
+import { mended } from './fixing.js'
 
 const read = (directory: string) =>
   readdirSync(join(__dirname, directory)).map((file) => readFileSync(join(__dirname, directory, file), 'utf8'))
@@ -194,7 +194,7 @@ describe('--fix', () => {
   const marred = fc
     .tuple(
       fc.constantFrom(...texts),
-      fc.array(fc.tuple(fc.nat(), fc.constantFrom('comment', 'misspell', 'quote')), { maxLength: 6 }),
+      fc.array(fc.tuple(fc.nat(), fc.constantFrom('comment', 'misspell', 'quote', 'misplace')), { maxLength: 6 }),
     )
     .map(([text, changes]) => {
       const lines = text.split('\n')
@@ -203,46 +203,24 @@ describe('--fix', () => {
         const line = lines[index] ?? ''
         if (what === 'comment' && !/["'|>]/.test(line)) lines[index] = `${line} # kept ${at}`
         else if (what === 'misspell') lines[index] = line.replace(/([a-z])([a-z])(?=[a-z]{4,}:)/, '$2$1')
-        else lines[index] = line.replace(/: (\d+)$/, ': "$1"')
+        else if (what === 'quote') lines[index] = line.replace(/: (\d+)$/, ': "$1"')
+        else if (/^ *image: /.test(line)) {
+          lines.splice(index, 0, `${/^ */.exec(line)?.[0]}terminationGracePeriodSeconds: 60 # kept ${at}`)
+        }
       }
       return lines.join('\n')
     })
 
-  test('done twice is done once, and no line that was not edited differs in a byte', () => {
+  test('done twice is done once, no line is lost, and no comment', () => {
     fc.assert(
       fc.property(marred, (text: string) => {
-        const source = { file: 'x.yaml', text }
-        const once = fix([source])[0]?.text ?? ''
-        expect(fix([{ file: 'x.yaml', text: once }])[0]?.text).toBe(once)
-        const [before, after] = [text.split('\n'), once.split('\n')]
-        expect(after.length).toBe(before.length)
-        before.forEach((line, index) => {
-          const comment = /\s# .*$/.exec(line)?.[0] ?? ''
-          expect(after[index]?.endsWith(comment)).toBe(true)
-          // What was edited is a word: what is before and behind it is there still.
-          const now = after[index] ?? ''
-          expect(/^\s*/.exec(now)?.[0]).toBe(/^\s*/.exec(line)?.[0])
-        })
-        // No edit breaks what could be read.
-        if (lint([source]).problems.length === 0) expect(lint([{ file: 'x.yaml', text: once }]).problems).toEqual([])
+        const once = mended(text)
+        expect(fix([{ file: 'x.yaml', text }])[0]?.text).toBe(once)
+        expect(mended(once)).toBe(once)
+        const kept = (each: string) => each.match(/# kept \d+$/gm)?.sort() ?? []
+        expect(kept(once)).toEqual(kept(text))
       }),
       { numRuns: 500 },
-    )
-  })
-
-  test('touches only the lines of findings that it can mend', () => {
-    fc.assert(
-      fc.property(marred, (text: string) => {
-        const source = { file: 'x.yaml', text }
-        const mended = new Set(
-          lint([source]).findings.flatMap(({ edits, line }) => (edits === undefined ? [] : [line])),
-        )
-        const after = (fixOnce([source])?.[0]?.text ?? text).split('\n')
-        text.split('\n').forEach((line, index) => {
-          if (!mended.has(index + 1)) expect(after[index]).toBe(line)
-        })
-      }),
-      { numRuns: 200 },
     )
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ConfigError, lint, parseConfig } from '../src/index.js'
+import { ConfigError, lint, parseConfig, renderSarif } from '../src/index.js'
 
 const duration = (text: string) => Number.parseInt(text, 10) * 1000
 
@@ -22,14 +22,17 @@ ${extra.above ?? ''}      - name: web
         lifecycle: { preStop: { sleep: { seconds: 40 } } }
 `
 
-const rulesIn = (text: string) => lint([{ file: 'x.yaml', text }]).findings.map(({ rule }) => rule)
+const look = (text: string, options: object = {}) => lint([{ file: 'x.yaml', text }], options)
+const rulesIn = (text: string, options: object = {}) => look(text, options).findings.map(({ rule }) => rule)
 
 describe('a comment # podrain-ignore', () => {
   test('silences its rule on its own line', () => {
     expect(rulesIn(deployment())).toEqual(['package-manager', 'hook-outlasts-grace'])
     const text = deployment({ behind: ' # podrain-ignore package-manager: a wrapper that execs' })
     expect(rulesIn(text)).toEqual(['hook-outlasts-grace'])
-    expect(lint([{ file: 'x.yaml', text }]).ignored.map(({ rule }) => rule)).toEqual(['package-manager'])
+    expect(look(text).ignored).toMatchObject([
+      { rule: 'package-manager', reason: 'a wrapper that execs', by: 'comment' },
+    ])
   })
 
   test('above an item silences it in all of the item', () => {
@@ -56,7 +59,7 @@ describe('a comment # podrain-ignore', () => {
     ['a rule', '', 'It does not say which rule'],
     ['a rule that exists', 'package-manger: why', 'There is no rule `package-manger`; did you mean `package-manager`?'],
   ])('needs %s', ([, comment, message]) => {
-    const { findings } = lint([{ file: 'x.yaml', text: deployment({ behind: ` # podrain-ignore ${comment}` }) }])
+    const { findings } = look(deployment({ behind: ` # podrain-ignore ${comment}` }))
     expect(findings).toContainEqual(
       expect.objectContaining({ rule: 'podrain-ignore', severity: 'error', message, line: 14 }),
     )
@@ -64,10 +67,12 @@ describe('a comment # podrain-ignore', () => {
   })
 
   test('that silences nothing is told of', () => {
-    const { findings } = lint([
-      { file: 'x.yaml', text: deployment({ behind: ' # podrain-ignore no-pdb: there is one elsewhere' }) },
-    ])
+    const { findings } = look(deployment({ behind: ' # podrain-ignore no-pdb: there is one elsewhere' }))
     expect(findings).toContainEqual(expect.objectContaining({ rule: 'podrain-ignore', severity: 'info' }))
+    // What an app is compared with may be ignored where there is none.
+    expect(rulesIn(deployment({ behind: ' # podrain-ignore against: it is the canary' }))).not.toContain(
+      'podrain-ignore',
+    )
   })
 })
 
@@ -75,16 +80,27 @@ describe('podrain.yaml', () => {
   const parse = (text: string) => parseConfig(text, 'podrain.yaml', duration)
 
   test('silences a rule, everywhere or in some objects', () => {
-    const look = (resource?: string) => {
-      const { ignore } = parse(
-        `lint:\n  ignore:\n    - rule: package-manager\n      reason: a wrapper\n${resource ?? ''}`,
+    const rest = (resource = '') =>
+      rulesIn(
+        deployment(),
+        parse(`lint:\n  ignore:\n    - rule: package-manager\n      reason: a wrapper\n${resource}`),
       )
-      return lint([{ file: 'x.yaml', text: deployment() }], { ignore }).findings.map(({ rule }) => rule)
-    }
-    expect(look()).toEqual(['hook-outlasts-grace'])
-    expect(look('      resource: Deployment/web')).toEqual(['hook-outlasts-grace'])
-    expect(look('      resource: Deployment/w*')).toEqual(['hook-outlasts-grace'])
-    expect(look('      resource: Deployment/admin')).toContain('package-manager')
+    expect(rest()).toEqual(['hook-outlasts-grace'])
+    expect(rest('      resource: Deployment/web')).toEqual(['hook-outlasts-grace'])
+    expect(rest('      resource: Deployment/w*')).toEqual(['hook-outlasts-grace'])
+    expect(rest('      resource: Deployment/admin')).toContain('package-manager')
+  })
+
+  test('is told apart from comments in SARIF, with the reason', () => {
+    const text = deployment({ behind: ' # podrain-ignore package-manager: a wrapper' })
+    const ignore = [{ rule: 'hook-outlasts-grace', reason: 'nobody waits' }]
+    const [run] = JSON.parse(renderSarif(look(text, { ignore }), '1.0.0')).runs
+    expect(
+      run.results.map((each: { ruleId: string; suppressions: unknown }) => [each.ruleId, each.suppressions]),
+    ).toEqual([
+      ['package-manager', [{ kind: 'inSource', justification: 'a wrapper' }]],
+      ['hook-outlasts-grace', [{ kind: 'external', justification: 'nobody waits' }]],
+    ])
   })
 
   test('says what the files do not', () => {

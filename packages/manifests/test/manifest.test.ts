@@ -78,6 +78,12 @@ describe('a written manifest', () => {
     expect(service.spec.ports).toEqual([{ name: 'http', port: 80, targetPort: 'http' }])
   })
 
+  test('for Helm does not take a digest for a tag', () => {
+    const values = writeManifest({ ...base, image: 'registry:5000/orders@sha256:0123', kind: 'helm' })
+    expect(values).toContain('repository: registry:5000/orders@sha256:0123\n')
+    expect(values).not.toContain('tag:')
+  })
+
   test.for<[what: string, options: Partial<ManifestOptions>, message: RegExp]>([
     ['a name that Kubernetes refuses', { name: 'Orders_1' }, /`name` to be a name in lower case.*got `Orders_1`/],
     ['a port that is none', { port: 70_000 }, /`port` to be a port from 1 to 65535, got `70000`/],

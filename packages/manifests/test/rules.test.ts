@@ -64,6 +64,7 @@ describe('--fix', () => {
     expect(mendable).toEqual(
       expect.arrayContaining([
         'unknown-key',
+        'misplaced-key',
         'wrong-type',
         'wrong-value',
         'grace-variable',
@@ -83,11 +84,88 @@ describe('--fix', () => {
       'lifecycle: { preStop: { httpGet: { path: /healthz, port: 8080 } } }',
     ],
     ['a key that is there already', 'livenessProbe: {}\n      livenesProbe: {}'],
+    ['a number that YAML would read as another', 'livenessProbe: { periodSeconds: "010" }'],
     ['what an alias shares', 'env: [{ name: A, value: &a yes }, { name: B, value: *a }]'],
   ])('leaves alone %s', (_, text) => {
     const source = { file: 'x.yaml', text: container(text) }
     expect(lint([source]).findings).not.toEqual([])
     expect(fix([source])[0]?.text).toBe(source.text)
+  })
+
+  /** A Deployment with some lines in its spec, its pod and its container. */
+  const deployment = ({ spec = '', pod = '', container = '', more = '' }) => `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+${spec}  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+${pod}      containers:
+        # the app
+        - name: app # first
+          image: app:1
+${container}${more}`
+  const fixed = (text: string) => fix([{ file: 'x.yaml', text }])[0]?.text
+
+  test('takes a key to where it belongs, with the comments above and behind it', () => {
+    expect(
+      fixed(
+        deployment({
+          container: '          # exports take long\n          terminationGracePeriodSeconds: 60 # seconds\n',
+        }),
+      ),
+    ).toBe(deployment({ pod: '      # exports take long\n      terminationGracePeriodSeconds: 60 # seconds\n' }))
+    expect(fixed(deployment({ spec: '  terminationGracePeriodSeconds: 60\n' }))).toBe(
+      deployment({ pod: '      terminationGracePeriodSeconds: 60\n' }),
+    )
+  })
+
+  test('takes all that is under it along, and leaves it as it is written', () => {
+    const probe = (by: string) =>
+      [
+        'livenessProbe:',
+        '  exec:',
+        '    command:',
+        '      - sh',
+        '      - -c',
+        '      - |',
+        '        a',
+        '',
+        '        b',
+      ]
+        .map((line) => (line === '' ? '\n' : `${by}${line}\n`))
+        .join('')
+    const text = deployment({ pod: probe('      ') })
+    expect(fixed(text)).toBe(
+      text.replace(probe('      '), '').replace('name: app # first\n', `name: app # first\n${probe('          ')}`),
+    )
+  })
+
+  test.each([
+    [
+      'where there are two containers',
+      { pod: '      lifecycle: {}\n', more: '        - name: b\n          image: b:1\n' },
+    ],
+    ['what has an anchor', { container: '          terminationGracePeriodSeconds: &grace 60\n' }],
+    [
+      'what is there already',
+      { pod: '      terminationGracePeriodSeconds: 30\n', container: '          terminationGracePeriodSeconds: 60\n' },
+    ],
+    ['what would be wrong there, too', { container: '          terminationGracePeriodSeconds: long\n' }],
+  ])('does not move %s', (_, parts) => {
+    const text = deployment(parts)
+    expect(look(text).findings.map(({ rule }) => rule)).toContain('misplaced-key')
+    expect(fixed(text)).toBe(text)
+  })
+
+  test('believes no grace period that is only missing because of a mistake', () => {
+    const env = '          env: [{ name: TERMINATION_GRACE_PERIOD_SECONDS, value: "60" }]\n'
+    for (const pod of ['terminationGracePeriodSecond: 60', 'terminationGracePeriodSeconds: "60"']) {
+      expect(fixed(deployment({ pod: `      ${pod}\n`, container: env }))).toBe(
+        deployment({ pod: '      terminationGracePeriodSeconds: 60\n', container: env }),
+      )
+    }
   })
 
   test.each(mendable)('%s is mended: the rule finds nothing more to edit', (id) => {

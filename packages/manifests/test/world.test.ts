@@ -1,8 +1,10 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Ajv } from 'ajv'
+import addFormats from 'ajv-formats'
 import { describe, expect, test } from 'vitest'
-import { lint, readSources, renderGithub, renderHuman, renderSarif } from '../src/index.js'
+import { examine, lint, readSources, renderGithub, renderHuman, renderSarif } from '../src/index.js'
 
 const pod = (name: string, more = '') => `apiVersion: apps/v1
 kind: Deployment
@@ -66,6 +68,38 @@ describe('what belongs together', () => {
     expect(settle('nginx', 'gce')).toContain('gke-neg needs 40 s to stop sending: Ingress/gce (class gce)')
   })
 
+  test('a VirtualService and a Gateway of GKE show what is in front, and what leads to /prestop', () => {
+    const hook = (lifecycle: string) => `          lifecycle: { preStop: { ${lifecycle} } }\n`
+    const gateway = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec: { gatewayClassName: gke-l7-global-external-managed }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web }
+spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [{ name: web, port: 80 }] }] }
+`
+    const messages = (...texts: string[]) => found(...texts).map(({ rule, message }) => `${rule}: ${message}`)
+    expect(messages(pod('web', hook('sleep: { seconds: 10 }')), service('web'), gateway)).toContain(
+      'hook-shorter-than-settle: The hook takes 10 s, but gke-neg needs 40 s to stop sending: Gateway/edge (class gke-l7-global-external-managed)',
+    )
+    const virtual = (uri: string) =>
+      `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: edge }\nspec: { http: [{ match: [{ uri: ${uri} }], route: [{ destination: { host: web.shop.svc.cluster.local } }] }] }\n`
+    const exposed = (uri: string) =>
+      messages(pod('web', hook('httpGet: { path: /prestop, port: 80 }')), service('web'), virtual(uri)).filter((each) =>
+        each.startsWith('prestop-exposed'),
+      )
+    expect(exposed('{ prefix: / }')).toEqual([expect.stringContaining('VirtualService/edge leads `/`')])
+    expect(exposed('{ exact: /prestop }')).toEqual([expect.stringContaining('VirtualService/edge leads strangers to')])
+    expect(exposed('{ prefix: /orders }')).toEqual([])
+  })
+
+  test('is found by labels that are merged in', () => {
+    const merged = pod('web').replace('labels: { app: web }', 'labels: { <<: &all { app: web }, version: v1 }')
+    expect(found(merged, service('web')).map(({ rule }) => rule)).toContain('no-hook')
+  })
+
   test('what the caller says comes before what the files show', () => {
     const text = `${pod('web', '          lifecycle: { preStop: { sleep: { seconds: 20 } } }\n')}---\n${service('web')}`
     const look = (facts: object) => lint([{ file: 'x.yaml', text }], facts).findings.map(({ rule }) => rule)
@@ -92,6 +126,26 @@ describe('YAML as Kubernetes reads it', () => {
     expect(findings.map(({ rule }) => rule)).toEqual(['package-manager'])
   })
 
+  test('nothing is as good as left out', () => {
+    expect(found(pod('web', '          imagePullPolicy:\n          envFrom:\n'))).toEqual([])
+  })
+
+  test('a quantity that is none is told as one', () => {
+    expect(found(pod('web', '          resources: { limits: { memory: 128MB } }\n'))).toMatchObject([
+      {
+        rule: 'wrong-value',
+        message: expect.stringContaining('limits.memory` is no quantity, got the string "128MB"'),
+      },
+    ])
+  })
+
+  test('what is too deep to be read is told, too', () => {
+    const deep = `kind: Pod\nspec: ${'['.repeat(50_000)}`
+    expect(lint([{ file: 'x.yaml', text: deep }]).problems).toMatchObject([
+      { line: 2, message: expect.stringMatching(/too deep/) },
+    ])
+  })
+
   test('aliases without end are none of our business', () => {
     const bomb = [
       'a: &a [x, x, x, x, x, x, x, x, x]',
@@ -116,34 +170,38 @@ describe('files', () => {
     return at
   }
 
-  test('a directory is read with all that is in it, in order', () => {
+  test('a directory is read with all manifests in it, in order', () => {
     const at = directory({
-      'b.yml': 'b: 1',
-      'a.yaml': 'a: 1',
-      'deep/er/c.json': '{}',
-      'notes.md': '',
-      'node_modules/x.yaml': '',
-      'package.json': '{}',
+      'b.yml': 'kind: B',
+      'a.yaml': 'kind: A',
+      'deep/er/c.json': '{ "kind": "C" }',
+      'settings.json': '{ // not even JSON\n}',
+      'values.yaml': 'replicas: 2',
+      'notes.md': 'kind: note',
+      'node_modules/x.yaml': 'kind: X',
+      'package.json': '{ "kind": "package" }',
     })
-    expect(readSources([at]).sources.map(({ file }) => file.slice(at.length + 1))).toEqual([
-      'a.yaml',
-      'b.yml',
-      'deep/er/c.json',
-    ])
+    // Whoever names a file twice, or in two ways, means it once.
+    expect(
+      readSources([at, join(at, 'a.yaml'), `${at}/./b.yml`]).sources.map(({ file }) => file.slice(at.length + 1)),
+    ).toEqual(['a.yaml', 'b.yml', 'deep/er/c.json'])
   })
 
   test('templates of Helm are passed over, with a word', () => {
     const at = directory({
-      'chart/Chart.yaml': 'name: web',
+      'chart/Chart.yaml': 'name: web\nkind: chart',
+      'loose.yaml': 'kind: Deployment\nmetadata: { name: {{ .Release.Name }} }\n',
       'chart/templates/deployment.yaml': 'kind: Deployment\nmetadata:\n  name: {{ .Release.Name }}\n',
       'chart/templates/pdb.yaml': '{{- if .Values.pdb }}\nkind: PodDisruptionBudget\n{{- end }}\n',
-      'alerts.yaml': 'kind: ConfigMap\ndata:\n  text: "{{ .Labels.name }}"\n',
+      // What a program fills in later is text to YAML, also where a line begins with it.
+      'alerts.yaml': 'kind: ConfigMap\ndata:\n  text: "{{ .Labels.name }}"\n  more: |\n    {{ define "title" }}\n',
     })
     const { sources, skipped } = readSources([at])
     expect(sources.map(({ file }) => file.slice(at.length + 1))).toEqual(['alerts.yaml', 'chart/Chart.yaml'])
     expect(skipped.map(({ file }) => file.slice(at.length + 1))).toEqual([
       'chart/templates/deployment.yaml',
       'chart/templates/pdb.yaml',
+      'loose.yaml',
     ])
     expect(skipped[0]?.why).toContain('helm template')
   })
@@ -192,5 +250,51 @@ describe('told', () => {
       expect(physicalLocation.artifactLocation.uri).toBe('k8s/web.yaml')
       expect(physicalLocation.region.startLine).toBeGreaterThan(0)
     }
+  })
+
+  test('as SARIF that the published schema has nothing against', () => {
+    const ajv = new Ajv({ strict: false, unicodeRegExp: false })
+    addFormats(ajv)
+    const schema = require.resolve('schemastore/schemas/json/sarif-2.1.0.json')
+    const validate = ajv.compile(JSON.parse(readFileSync(schema, 'utf8')))
+    const text = sources[0]?.text ?? ''
+    const logs = ['web.yaml', './a b#c?.yaml', 'C:\\k8s\\<web>.yaml', '<stdin>'].map((file) =>
+      lint(
+        [
+          { file, text: `# podrain-ignore unknown-key: it is known here\n${text}` },
+          { file: `${file}2`, text: 'a: [' },
+        ],
+        { ignore: [{ rule: 'package-manager', reason: 'a wrapper' }] },
+      ),
+    )
+    for (const log of [...logs, result]) {
+      expect(log.problems.length + log.findings.length + log.ignored.length).toBeGreaterThan(0)
+      validate(JSON.parse(renderSarif(log, '1.2.3')))
+      expect(validate.errors).toBeNull()
+    }
+    // It would say so.
+    expect(validate({ version: '2.1.0', runs: [{ results: [] }] })).toBe(false)
+  })
+})
+
+describe('examine', () => {
+  const container = (more: object) =>
+    examine({ apiVersion: 'v1', kind: 'Pod', spec: { containers: [{ name: 'a', ...more }] } })
+
+  test('says what a published schema has against an object', () => {
+    expect(container({ image: 'a:1' })).toEqual([])
+    expect(container({ image: 1 })).toEqual(['spec.containers.0.image must be string'])
+    expect(container({ lifecycle: { prestop: {} } })).toEqual(['spec.containers.0.lifecycle.prestop is unknown'])
+    const scaled = {
+      apiVersion: 'keda.sh/v1alpha1',
+      kind: 'ScaledObject',
+      spec: { scaleTargetRef: { name: 'a' }, triggers: 1 },
+    }
+    expect(examine(scaled)).toEqual(['spec.triggers must be array'])
+  })
+
+  test('says when there is none', () => {
+    expect(examine({ apiVersion: 'example.com/v1', kind: 'Task' })).toBeUndefined()
+    expect(examine({ apiVersion: 'apps/v1', kind: 'Deploymnt' })).toEqual(['apps/v1 has no kind Deploymnt'])
   })
 })

@@ -7,7 +7,8 @@ import { lint, ruleIds } from '@podrain/manifests'
 import { describe, expect, test } from 'vitest'
 import { directory, fixture, podrain, start } from './support.js'
 
-const bad = `apiVersion: apps/v1
+/** A Deployment; what its pod has besides. */
+const deployment = (pod: string) => `apiVersion: apps/v1
 kind: Deployment
 metadata: { name: web }
 spec:
@@ -16,13 +17,15 @@ spec:
   template:
     metadata: { labels: { app: web } }
     spec:
-      containers:
+${pod}`
+
+const bad = deployment(`      containers:
         - name: web # the app
           image: web:1
           command: ["npm", "start"]
           lifecycle:
             prestop: { sleep: { seconds: 5 } }
-`
+`)
 
 async function file(text: string, name = 'web.yaml'): Promise<string> {
   const at = join(await directory(), name)
@@ -131,16 +134,8 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
 })
 
 describe.concurrent('podrain lint --against', () => {
-  const manifest = (grace: number, path = '/prestop') => `apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  replicas: 2
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      terminationGracePeriodSeconds: ${grace}
+  const manifest = (grace: number, path = '/prestop') =>
+    deployment(`      terminationGracePeriodSeconds: ${grace}
       containers:
         - name: web
           image: web:1
@@ -148,7 +143,7 @@ spec:
           lifecycle: { preStop: { httpGet: { path: ${path}, port: 8080 } } }
           readinessProbe: { httpGet: { path: /readyz, port: 8080 }, periodSeconds: 1, failureThreshold: 1 }
           livenessProbe: { httpGet: { path: /alive, port: 8080 } }
-`
+`)
 
   /** A running app with podrain that has told it a grace period. */
   async function app<T>(terminationGracePeriodSeconds: number, use: (url: string) => Promise<T>): Promise<T> {
@@ -169,7 +164,7 @@ spec:
     const at = await file(manifest(30))
     const { code, stdout } = await app(60, (url) => podrain(['lint', at, '--against', url]))
     expect(stdout).toContain(
-      'The app takes 59 s for its drain, but `terminationGracePeriodSeconds` is 30: it is killed before it is done [against]',
+      'The app believes it has 60 s, but `terminationGracePeriodSeconds` is 30: SIGKILL comes 30 s before it is done [against]',
     )
     expect(stdout).toContain('The app has nothing at `/alive` (404): the livenessProbe fails [against]')
     expect(code).toBe(1)
@@ -179,7 +174,7 @@ spec:
     const at = await file(manifest(30, '/admin/prestop'))
     const { stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
     expect(stdout).toContain('The app has no hook at `/admin/prestop`: HEAD is answered with 404')
-    expect(stdout).not.toContain('The app takes')
+    expect(stdout).not.toContain('The app believes')
   })
 
   test('finds nothing where both agree', async () => {
@@ -187,6 +182,46 @@ spec:
     const { code, stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
     expect(stdout).toBe('Nothing found in 1 document.\n')
     expect(code).toBe(0)
+  })
+
+  test('adds up what the app has, and knows what is in front by the files', async () => {
+    const alb = `${manifest(60)}---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: shop }
+spec: { ingressClassName: alb, defaultBackend: { service: { name: web, port: { number: 80 } } } }
+`
+    const at = await file(alb)
+    const { stdout } = await app(60, (url) => podrain(['lint', at, '--against', url, '--longest-request', '50s']))
+    expect(stdout).toContain(
+      "The app waits 5 s (behind 'kube-proxy'), but aws-alb needs 30 s to stop sending: Ingress/shop (class alb) [against]",
+    )
+    expect(stdout).toContain(
+      'settle 5 s + longest request 50 s + closing 5 s + reserve 1 s = 61 s, but `terminationGracePeriodSeconds` is 60 [against]',
+    )
+  })
+
+  test('leaves alone what is on another port than the control endpoints', async () => {
+    const at = await file(manifest(30).replace('/alive, port: 8080', '/alive, port: 3000'))
+    const { code, stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
+    expect(stdout).toBe('Nothing found in 1 document.\n')
+    expect(code).toBe(0)
+  })
+
+  test('is silenced by the config file like any rule', async () => {
+    const at = await file(manifest(30).replace('/alive', '/livez'))
+    const config = await file('lint: { ignore: [{ rule: against, reason: a canary with more time }] }', 'podrain.yaml')
+    const run = await app(60, (url) => podrain(['lint', at, '--against', url, '--config', config, '--format', 'json']))
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      findings: [],
+      ignored: [{ rule: 'against', reason: 'a canary with more time', by: 'caller' }],
+    })
+    expect(run.code).toBe(0)
   })
 
   test('asks which one it is', async () => {

@@ -79,6 +79,7 @@ export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoI
         tasks: ['mail'],
         oldest: { method: 'GET', route: '/slow', ageMs: expect.any(Number) },
         budgetMs: 2900,
+        times: { ...drain.times },
       })
       slow.answer()
       mail.open()

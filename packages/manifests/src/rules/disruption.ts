@@ -1,15 +1,9 @@
+import { amountOf } from '../amount.js'
 import type { Place } from '../place.js'
 import type { Pod } from '../pod.js'
 import type { Resource } from '../resource.js'
 import { each, eachPod, type Rule } from '../rule.js'
 import type { World } from '../world.js'
-
-/** Percentages of a PodDisruptionBudget are rounded up, both of them. */
-function amountOf(place: Place, pods: number): number | undefined {
-  if (place.number !== undefined) return place.number
-  const [, percent] = /^(\d+)%$/.exec(place.text ?? '') ?? []
-  return percent === undefined ? undefined : Math.ceil((Number(percent) * pods) / 100)
-}
 
 /** The pods that a budget is for, and how many there are; undefined where an autoscaler or nobody says. */
 function podsOf(budget: Resource, world: World): { pods: readonly Pod[]; count: number | undefined } {
@@ -39,7 +33,7 @@ const blocks: Rule = {
         fix: 'maxUnavailable: 1, in place of minAvailable',
       })
     } else if (count !== undefined && least.exists) {
-      const needed = amountOf(least, count)
+      const needed = amountOf(least.value, count, Math.ceil)
       if (needed === undefined || needed < count || count === 0) return
       const sum =
         least.number === undefined ? `${least.text} of ${count}, rounded up, is ${needed}` : `${needed} of ${count}`
@@ -69,7 +63,7 @@ const permitsAll: Rule = {
     } else if (most.text === '100%') {
       report(most, 'All pods may be evicted at once', { fix: 'maxUnavailable: 1' })
     } else if (count !== undefined && count > 1) {
-      const missing = amountOf(most, count)
+      const missing = amountOf(most.value, count, Math.ceil)
       if (missing === undefined || missing < count) return
       const sum =
         most.number === undefined ? `${most.text} of ${count}, rounded up, is ${missing}` : `${missing} of ${count}`
@@ -137,6 +131,8 @@ const noBudget: Rule = {
       budgets.some(
         (budget) =>
           budget.get('spec', 'selector', 'matchExpressions').exists ||
+          // An empty one selects every pod of its namespace.
+          budget.get('spec', 'selector', 'matchLabels').entries.length === 0 ||
           world.selected(budget, budget.get('spec', 'selector')).includes(pod),
       )
     )

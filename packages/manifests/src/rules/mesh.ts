@@ -90,7 +90,7 @@ const istioFirst: Rule = {
     }
     if (native || /EXIT_ON_ZERO_ACTIVE_CONNECTIONS"?\s*:\s*"?true/.test(config)) return
     const needed = serves(pod, world)
-    if (Number(text ?? 5) * 1000 > needed) return
+    if (Number(text ?? 5) * 1000 >= needed) return
     report(
       place,
       `The proxy exits ${text ?? '5'} s after SIGTERM${text === undefined ? ' (the default of `terminationDrainDuration`)' : ''}, but the app serves for ${seconds(needed)} and what is still open then`,

@@ -31,13 +31,14 @@ const noReadiness: Rule = {
     if (!pod.isWhole || pod.isJob) return
     for (const container of servedBy(pod, world)) {
       if (container.place.get('readinessProbe').exists) continue
-      const path = container.isPodrain ? '/readyz' : '/…'
       report(
         container.place,
         `Container \`${container.name}\` gets requests and has no readiness probe: it gets them before it listens`,
         {
           severity: world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
-          fix: `readinessProbe: { httpGet: { path: ${path}, port: … }, periodSeconds: 1, failureThreshold: 1 }`,
+          fix: container.isPodrain
+            ? 'readinessProbe: { httpGet: { path: /readyz, port: … }, periodSeconds: 1, failureThreshold: 1 }'
+            : 'A readinessProbe: `httpGet` of a path that says whether it can serve; `tcpSocket` or `exec` for what is no HTTP',
         },
       )
     }
@@ -69,7 +70,7 @@ const livenessKills: Rule = {
   severity: 'error',
   title: 'A liveness probe that a draining or overloaded pod fails',
   why: 'A draining pod is not ready, and says so. Where liveness asks the same, the container is killed for it: the kubelet stops probing liveness when a pod is deleted, but not when a drain begins in any other way, and a database that is away for a moment restarts every pod at once.',
-  check: eachContainer((container, report) => {
+  check: eachContainer((container, report, world) => {
     const liveness = container.place.get('livenessProbe')
     const path = pathOf(liveness)
     if (path === undefined) return
@@ -83,7 +84,7 @@ const livenessKills: Rule = {
           edits: replaceText(at, path.replace(/readyz$/, 'livez')),
         },
       )
-    } else if (isSame(liveness, container.place.get('readinessProbe'))) {
+    } else if (world.isAsked(container.pod) && isSame(liveness, container.place.get('readinessProbe'))) {
       const readyName = /ready|readiness/i.test(path)
       report(
         at,
@@ -123,6 +124,8 @@ const probePort: Rule = {
   title: 'A probe on a port name that the container has not',
   why: 'The kubelet finds no such port, so the probe fails: the pod never becomes ready, or is killed again and again.',
   check: eachContainer((container, report) => {
+    // The ports of a patch are elsewhere.
+    if (container.image === undefined) return
     for (const name of probes) {
       for (const handler of ['httpGet', 'tcpSocket']) {
         const port = container.place.get(name, handler, 'port')

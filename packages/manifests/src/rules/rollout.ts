@@ -1,15 +1,8 @@
+import { amountOf } from '../amount.js'
 import type { Place } from '../place.js'
 import type { Pod } from '../pod.js'
 import { each, eachPod, type Rule } from '../rule.js'
 import type { World } from '../world.js'
-
-/** A number, or a percentage of the pods, which is rounded up for what may be more and down for what may be missing. */
-function amountOf(place: Place, fallback: string, pods: number, round: (n: number) => number): number {
-  const value = place.value ?? fallback
-  if (typeof value === 'number') return value
-  const [, percent] = /^(\d+)%$/.exec(String(value)) ?? []
-  return percent === undefined ? Number.NaN : round((Number(percent) * pods) / 100)
-}
 
 /** As it is written, or the default. */
 function written(place: Place, fallback: string): string {
@@ -49,17 +42,21 @@ const takesLast: Rule = {
     const counted = podsOf(pod, world)
     if (!place.exists || counted === undefined || counted.pods < 1) return
     const { pods, because } = counted
-    const missing = amountOf(place, '25%', pods, Math.floor)
-    if (!(missing >= pods)) return
+    const missing = amountOf(place.value, pods, Math.floor)
+    if (missing === undefined || missing < pods) return
     const sum = String(place.value).endsWith('%')
       ? `${place.value} of ${pods}, rounded down, is ${missing}`
       : `${missing} of ${pods}`
     report(place, `All pods may be missing while it rolls: ${sum} (${because})`, {
-      // Where nobody says how many, somebody may have scaled it.
-      severity: pod.resource.get('spec', 'replicas').exists || world.autoscalersOf(pod).length > 0 ? 'error' : 'info',
+      // Where nobody says how many, somebody may have scaled it; and what nobody sends to may be away for a moment.
+      severity: world.isAsked(pod) && isSaid(pod, world) ? 'error' : 'info',
       fix: 'maxUnavailable: 0, maxSurge: 1',
     })
   }),
+}
+
+function isSaid(pod: Pod, world: World): boolean {
+  return pod.resource.get('spec', 'replicas').exists || world.autoscalersOf(pod).length > 0
 }
 
 const bothZero: Rule = {
@@ -86,7 +83,7 @@ const recreate: Rule = {
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text !== 'Recreate') return
     if (world.servicesOf(pod).length === 0) return
-    const claimed = pod.spec.get('volumes').items.some((volume) => volume.get('persistentVolumeClaim').exists)
+    const claimed = pod.claimsVolume
     report(
       pod.strategy.get('type'),
       'Every pod ends before a new one begins, so each deploy is an outage for as long as a pod takes to start',
@@ -108,7 +105,8 @@ const singleReplica: Rule = {
   why: 'A rolling update starts the new pod first, so a deploy loses nothing. A node that is drained, an eviction or a crash ends the only one there is. Kubernetes still sends to it while it ends, if it says that it is ready.',
   check: eachPod((pod, report, world) => {
     if (pod.kind === 'StatefulSet' || !pod.isWhole || world.exposureOf(pod) !== 'served') return
-    if (world.autoscalersOf(pod).length > 0) return
+    // A second database is no replica of the first.
+    if (world.autoscalersOf(pod).length > 0 || world.isDatabase(pod) || pod.claimsVolume) return
     const place = pod.resource.get('spec', 'replicas')
     if (pod.replicas !== 1) return
     report(
@@ -188,7 +186,7 @@ const hostPortSurge: Rule = {
     const counted = podsOf(pod, world)
     const rolling = pod.strategy.get('rollingUpdate')
     if (counted === undefined) return
-    const missing = amountOf(rolling.get('maxUnavailable'), '25%', counted.pods, Math.floor)
+    const missing = amountOf(rolling.get('maxUnavailable').value ?? '25%', counted.pods, Math.floor)
     if (missing !== 0) return
     const ports = pod.containers.flatMap((container) => container.ports)
     const port = ports.find((each) => each.get('hostPort').exists)

@@ -1,15 +1,18 @@
 import { isMap } from 'yaml'
-import { renameKey, replaceText, replaceValue } from '../edits.js'
+import { moveEntry, renameKey, replaceText, replaceValue } from '../edits.js'
 import { nearest } from '../nearest.js'
 import { keyOf, type Place } from '../place.js'
 import { Pod, templateOf } from '../pod.js'
 import type { Resource } from '../resource.js'
 import type { Details, Rule } from '../rule.js'
-import { type Complaint, escapePointer, examine, namesIn, podTemplateSchema, type Schema, schemaOf } from '../schema.js'
+import { type Complaint, consult, escapePointer, namesIn, podTemplateSchema, type Schema, schemaOf } from '../schema.js'
 import type { World } from '../world.js'
 
 /** Objects that have to do with how pods end. A mistake in a ConfigMap is somebody else's business. */
-const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler'])
+const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler', 'ScaledObject'])
+
+/** Of which the schema at hand may be older than what runs. */
+const custom = new Set(['Rollout', 'CloneSet', 'ScaledObject'])
 
 /** The Kubernetes whose schema it is. */
 const version = '1.33'
@@ -35,7 +38,7 @@ function problemsOf(resource: Resource): readonly Problem[] {
 function look(resource: Resource): readonly Problem[] {
   const way = templateOf(resource)
   if (way === undefined && !(concerned.has(resource.kind) && resource.apiVersion !== '')) return []
-  const isCustom = resource.kind === 'Rollout' || resource.kind === 'CloneSet'
+  const isCustom = custom.has(resource.kind)
   const schema = schemaOf(resource)
   const problems: Problem[] = []
   if (schema !== undefined) {
@@ -57,7 +60,7 @@ interface Located extends Problem {
 
 function problemsIn(root: Place, resource: Resource, schema: Schema, isCustom: boolean): Located[] {
   const { value } = root
-  const { complaints, known } = examine(schema, value)
+  const { complaints, known } = consult(schema, value)
   const problems: Located[] = []
   for (const [pointer, keys] of known) {
     const place = root.get(...namesIn(pointer))
@@ -115,7 +118,9 @@ function unknownKey(unknown: Unknown): Problem | undefined {
   const home = homeOf(unknown)
   if (home !== undefined) {
     const message = `${where} has no key \`${key}\`: it belongs under \`${home.path}\`, ${home.levels}. ${strict}`
-    return { rule: 'misplaced-key', place, message, details: { fix: `Move it to \`${home.path}\`` } }
+    const to = home.pointer === undefined ? undefined : root.get(...namesIn(home.pointer))
+    const edits = to !== undefined && fits(unknown, key, home.pointer) ? moveEntry(place, to) : undefined
+    return { rule: 'misplaced-key', place, message, details: { fix: `Move it to \`${home.path}\``, edits } }
   }
   // Their schemas are older than what runs: what they do not know may be new.
   if (isCustom) return undefined
@@ -128,15 +133,21 @@ function unknownKey(unknown: Unknown): Problem | undefined {
   }
 }
 
-/** Whether the schema has nothing against the value under that key: `port: 80` is not `ports`. */
-function fits({ schema, value, pointer, key }: Unknown, meant: string): boolean {
+/** Whether the schema has nothing against the value under that key, there or elsewhere: `port: 80` is not `ports`. */
+function fits({ schema, value, pointer, key }: Unknown, name: string, at: string = pointer): boolean {
   const copy = structuredClone(value)
-  const holder = namesIn(pointer).reduce<unknown>((each, name) => (each as Record<string, unknown>)?.[name], copy)
-  if (typeof holder !== 'object' || holder === null) return false
-  const record = holder as Record<string, unknown>
-  record[meant] = record[key]
-  const at = `${pointer}/${escapePointer(meant)}`
-  return !examine(schema, copy).complaints.some(({ instancePath }) => instancePath === at)
+  const [holder, home] = [itemAt(copy, pointer), itemAt(copy, at)]
+  if (holder === undefined || home === undefined || (at !== pointer && name in home)) return false
+  home[name] = holder[key]
+  const there = `${at}/${escapePointer(name)}`
+  return !consult(schema, copy).complaints.some(
+    ({ instancePath }) => instancePath === there || instancePath.startsWith(`${there}/`),
+  )
+}
+
+function itemAt(value: unknown, pointer: string): Record<string, unknown> | undefined {
+  const item = namesIn(pointer).reduce<unknown>((each, name) => (each as Record<string, unknown>)?.[name], value)
+  return typeof item === 'object' && item !== null ? (item as Record<string, unknown>) : undefined
 }
 
 /** Keys that so many objects have that where one belongs cannot be told. */
@@ -154,18 +165,31 @@ const everywhere = new Set([
   'host',
 ])
 
+interface Home {
+  readonly path: string
+  readonly levels: string
+  /** If it is there, and the only one of its kind: with two containers nobody knows which is meant. */
+  readonly pointer?: string
+}
+
 /** The nearest place where the schema knows a key. */
-function homeOf(unknown: Unknown): { path: string; levels: string } | undefined {
+function homeOf(unknown: Unknown): Home | undefined {
   const { root, known, pointer, key } = unknown
   if (everywhere.has(key)) return undefined
   const homes = [...known].flatMap(([each, keys]) => (each !== pointer && keys.has(key) ? [each] : []))
   // Of two as near, the one further out: people write too far in more often than not far enough.
-  const nearest =
-    homes.sort((one, other) => levels(pointer, one) - levels(pointer, other) || levelOf(one) - levelOf(other))[0] ??
-    newHomeOf(unknown)
+  const [found] = homes.sort(
+    (one, other) => levels(pointer, one) - levels(pointer, other) || levelOf(one) - levelOf(other),
+  )
+  const nearest = found ?? newHomeOf(unknown)
   if (nearest === undefined || far(pointer, nearest) > 5) return undefined
-  const path = pathOf(root, nearest)
-  return { path, levels: levelsBetween(pointer, nearest) }
+  const shape = (each: string) => each.replace(/\/\d+(?=\/|$)/g, '/#')
+  const isOnly = found !== undefined && homes.filter((each) => shape(each) === shape(found)).length === 1
+  return {
+    path: pathOf(root, nearest),
+    levels: levelsBetween(pointer, nearest),
+    ...(isOnly && { pointer: nearest }),
+  }
 }
 
 /** The same in what is not written yet: `preStop` in a container that has no `lifecycle`. */
@@ -173,11 +197,11 @@ function newHomeOf({ schema, value, pointer, keys, key }: Unknown): string | und
   for (const child of keys) {
     for (const shape of [{}, [{}]]) {
       const copy = structuredClone(value)
-      const holder = namesIn(pointer).reduce<unknown>((each, name) => (each as Record<string, unknown>)?.[name], copy)
-      if (typeof holder !== 'object' || holder === null || child in holder) break
-      ;(holder as Record<string, unknown>)[child] = shape
+      const holder = itemAt(copy, pointer)
+      if (holder === undefined || child in holder) break
+      holder[child] = shape
       const at = `${pointer}/${escapePointer(child)}`
-      const { known } = examine(schema, copy)
+      const { known } = consult(schema, copy)
       if (known.get(at)?.has(key)) return at
       if (known.get(`${at}/0`)?.has(key)) return `${at}/0`
     }
@@ -238,9 +262,11 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
   }
   for (const [pointer, all] of byPointer) {
     const place = root.get(...namesIn(pointer))
-    const values = all.filter(({ keyword }) => keyword === 'enum')
+    // Nothing is as good as left out, and the API server fills in the default.
+    const values = all.filter(({ keyword }) => keyword === 'enum' && place.value !== null)
     const types = all.filter(({ keyword }) => keyword === 'type')
-    if (types.length > 0) problems.push({ ...wrongType(place, types), pointer })
+    if (all.some(({ params }) => params.format === 'quantity')) problems.push({ ...noQuantity(place), pointer })
+    else if (types.length > 0) problems.push({ ...wrongType(place, types), pointer })
     else if (values.length > 0) problems.push({ ...wrongValue(place, values), pointer })
     for (const { keyword, params } of all) {
       // In a patch, the rest is somewhere else.
@@ -259,10 +285,13 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
 }
 
 function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
-  const expected = [...new Set(complaints.map(({ params }) => String(params.type)))].filter((type) => type !== 'null')
+  const expected = [...new Set(complaints.map(({ params }) => String(params.type)))]
+    .filter((type) => type !== 'null')
+    .map((type) => (type === 'array' ? 'list' : type))
   const { value } = place
   const isNumber = expected.includes('integer') || expected.includes('number')
-  const unquoted = isNumber && typeof value === 'string' && /^\d+$/.test(value)
+  // To YAML `010` is 8.
+  const unquoted = isNumber && typeof value === 'string' && /^(0|[1-9]\d*)$/.test(value)
   const wanted = expected.includes('string') && (typeof value === 'number' || typeof value === 'boolean')
   const source = place.manifest.source.text.slice(...(place.valueRange ?? [0, 0]))
   const edits = unquoted ? replaceValue(place, value) : wanted ? replaceValue(place, `"${source}"`) : undefined
@@ -275,6 +304,15 @@ function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
       ...(wanted && { fix: `In quotes: "${source}"` }),
       edits,
     },
+  }
+}
+
+function noQuantity(place: Place): Problem {
+  return {
+    rule: 'wrong-value',
+    place,
+    message: `\`${place.path}\` is no quantity, got ${shown(place.value, '')}`,
+    details: { fix: 'A number, with a suffix if need be: 500m, 2, 128Mi, 1.5G' },
   }
 }
 

@@ -17,12 +17,14 @@ const hookOutlastsGrace: Rule = {
   check: eachContainer(({ hook, pod }, report) => {
     const took = hook?.seconds
     if (hook === undefined || took === undefined || pod.grace <= 0 || took < pod.grace) return
-    const { closing, reserve } = keptBack(pod.grace)
-    const needed = Math.ceil(took + (closing + reserve) / 1000)
     report(
       hook.place,
       `The hook takes ${took} s, and ${pod.graceText}: ${pod.grace} − ${took} leaves nothing for the drain, only the ${least} s from SIGTERM to SIGKILL`,
-      { fix: `Raise \`terminationGracePeriodSeconds\` to ${needed} or more, or shorten the hook` },
+      {
+        // One that does something before it sleeps may have told the app to end: then it ends in the middle of the hook.
+        severity: hook.onlySleeps ? 'error' : 'warning',
+        fix: `Raise \`terminationGracePeriodSeconds\` to ${graceFor(took * 1000)} or more, or shorten the hook`,
+      },
     )
   }),
 }
@@ -85,8 +87,10 @@ const graceMissesSettle: Rule = {
     if (pod.isJob || pod.kind === 'Pod' || pod.grace <= 0) return
     const { behind, settle, because } = world.balancerOf(pod)
     const request = world.facts.longestRequest ?? 0
-    if (because === undefined && !pod.isPodrain && request === 0) return
     if (world.servicesOf(pod).length === 0 && because === undefined && !pod.isPodrain) return
+    // Of a fixed sleep another rule tells, and where nothing waits, no grace period is too short, but for a long request.
+    if (!pod.running.some(({ hook }) => hook !== undefined && hook.seconds === undefined) && request === 0) return
+    if (because === undefined && !pod.isPodrain && request === 0) return
     if (hasSaidSo(pod)) return
     const { sum, total } = budgetOf(pod.grace, settle, request)
     if (total <= pod.grace * 1000) return
@@ -111,7 +115,7 @@ const graceZero: Rule = {
   severity: 'error',
   title: 'A grace period of nothing',
   why: '`terminationGracePeriodSeconds: 0` is SIGKILL at once: no hook, no SIGTERM, and the pod’s name may be taken while it still runs. With 1 s there is no time for anything either.',
-  check: eachPod((pod, report) => {
+  check: eachPod((pod, report, world) => {
     const { number } = pod.gracePlace
     if (number === undefined || number >= least) return
     report(
@@ -120,7 +124,8 @@ const graceZero: Rule = {
         ? 'The pod is killed at once: no hook runs and no SIGTERM is heeded'
         : `${number} s is no time for a drain: podrain keeps 1 s in reserve`,
       {
-        severity: number <= 0 ? 'error' : 'warning',
+        // The daemon of a node wants to be gone at once, and nobody sends to it.
+        severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
         fix: `Remove it (30 s), or take ${graceFor(5000)} or more`,
       },
     )
@@ -147,8 +152,9 @@ const graceVariableDiffers: Rule = {
       {
         severity: told > pod.grace ? 'error' : 'warning',
         fix: `value: "${pod.grace}"`,
-        // Of two values that differ, the pod's is what happens.
-        edits: told > pod.grace ? replaceText(place, String(pod.grace)) : undefined,
+        // Of two values that differ, the pod's is what happens; but what is not said may only be misspelt.
+        edits:
+          told > pod.grace && pod.gracePlace.number !== undefined ? replaceText(place, String(pod.grace)) : undefined,
       },
     )
   }),
