@@ -37,15 +37,19 @@ async function main(): Promise<void> {
   await keep('scale', directories, ['@podrain/core'], async (): Promise<ScaleData> => {
     const runs: Run[] = []
     const bare: (Memory & { idle: number })[] = []
-    for (const idle of sizes) {
-      bare.push({ idle, ...(await bareMemory(idle)) })
+    const drainsOf = async (idle: number, inMemory: boolean): Promise<void> => {
       for (let repeat = 0; repeat < repeats; repeat++) {
         for (const inFlight of [0, busy]) {
-          console.log(`${idle} idle, ${inFlight} in flight`)
-          runs.push(await drainOf({ idle, busy: inFlight }))
+          console.log(`${idle} idle, ${inFlight} in flight${inMemory ? ', in memory' : ''}`)
+          runs.push(await drainOf({ idle, busy: inFlight, inMemory }))
         }
       }
     }
+    for (const idle of sizes) {
+      bare.push({ idle, ...(await bareMemory(idle)) })
+      await drainsOf(idle, false)
+    }
+    if (limit < most + busy) await drainsOf(most, true)
     const { keepAliveCap } = terms
     const facts = { repeats, settle, keepAliveCap, answeredWithin, resolution, notPinned: pinning }
     return { ...facts, limit, wanted: most + busy, runs, bare }

@@ -15,11 +15,12 @@ const ending = /\.(ya?ml|json)$/i
 const foreign = new Set(['node_modules', '.git', '.terraform'])
 
 /**
- * Reads files and directories, these with all manifests in them; `-` is what comes from standard input. The sources of a Helm
- * chart are no YAML: they are passed over, and told of.
+ * Reads files and directories, these with all manifests in them. The sources of a Helm chart are no YAML: they are passed over,
+ * and told of.
+ * @param stdin What the path `-` stands for
  * @throws the error of the file system if one that was named cannot be read
  */
-export function readSources(paths: readonly string[]): { sources: Source[]; skipped: Skipped[] } {
+export function readSources(paths: readonly string[], stdin = ''): { sources: Source[]; skipped: Skipped[] } {
   const sources: Source[] = []
   const skipped: Skipped[] = []
   const seen = new Set<string>()
@@ -27,7 +28,7 @@ export function readSources(paths: readonly string[]): { sources: Source[]; skip
     const path = normalize(given)
     if (seen.has(path)) return
     seen.add(path)
-    const text = readFileSync(path === '-' ? 0 : path, 'utf8')
+    const text = path === '-' ? stdin : readFileSync(path, 'utf8')
     // Settings, values, lockfiles: YAML or JSON of many kinds, and none of it ours.
     if (!wasNamed && !/\bkind["']?\s*:/.test(text)) return
     const file = path === '-' ? '<stdin>' : path

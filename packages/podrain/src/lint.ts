@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
 import {
   AgainstError,
   type Config,
@@ -54,7 +55,8 @@ export async function runLint(paths: readonly string[], flags: LintFlags, versio
   }
   const config = readConfig(flags.config)
   const options = optionsOf(config, flags)
-  const { sources, skipped } = read(paths)
+  // Not with `readFileSync(0)`, which fails with EAGAIN where a terminal or a pipe does not block.
+  const { sources, skipped } = read(paths, paths.includes('-') ? await text(process.stdin) : '')
   for (const { file, why } of skipped) process.stderr.write(`skipped ${file}: ${why}\n`)
   // A pipeline with a wrong path must not be green.
   if (sources.length === 0) throw new UsageError(`There is no manifest in ${paths.join(' ')}`)
@@ -93,9 +95,9 @@ function optionsOf(config: Config, flags: LintFlags): LintOptions {
   }
 }
 
-function read(paths: readonly string[]): ReturnType<typeof readSources> {
+function read(paths: readonly string[], stdin: string): ReturnType<typeof readSources> {
   try {
-    return readSources(paths)
+    return readSources(paths, stdin)
   } catch (error) {
     throw new UsageError((error as Error).message)
   }

@@ -9,6 +9,7 @@ import { fixed, origin, picture, type Section, table } from './section.js'
 interface Group {
   readonly idle: number
   readonly busy: number
+  readonly inMemory: boolean
   readonly runs: readonly Run[]
 }
 
@@ -25,8 +26,10 @@ export const scale: Section = (directories, charts) => {
   const lost = runs.reduce((sum, { clients }) => sum + clients.lost + clients.reset, 0)
   const tooFew =
     limit < wanted
-      ? `\n- One process may have ${fixed(limit)} connections here, which bounds the last row. For ${fixed(wanted)} it needs as many open files:
-  \`ulimit -Hn ${wanted + 100}\`, or root that may raise it (CAP_SYS_RESOURCE).`
+      ? `\n- One process may have ${fixed(limit)} connections here, which bounds the rows with a kernel: for ${fixed(wanted)} a process
+  needs as many open files (\`ulimit -Hn ${wanted + 100}\`, or root that may raise it, CAP_SYS_RESOURCE). The rows “in memory” have both ends
+  of every connection in the server's process, as \`stream.duplexPair()\`: no kernel takes part, and the work of the clients is in the
+  figures.`
       : ''
   const text = `## A drain of many connections
 
@@ -49,8 +52,8 @@ ${table(
     'CPU ms',
     'delay p50 / p99 / max',
   ],
-  groups.map(({ idle, busy, runs }) => [
-    `${fixed(idle)} + ${fixed(busy)}`,
+  groups.map(({ idle, busy, inMemory, runs }) => [
+    `${fixed(idle)} + ${fixed(busy)}${inMemory ? ', in memory' : ''}`,
     ...phase(runs.map(({ drained }) => drained.settle)),
     ...phase(runs.map(({ drained }) => drained.closing)),
   ]),
@@ -63,7 +66,7 @@ Memory, in bytes per connection, with nothing in flight:
 ${table(
   ['connections', 'heap, bare', 'heap, with podrain', 'whole process, bare', 'whole process, with podrain'],
   bare.map(({ idle, heap, rss }) => {
-    const ours = runs.filter((run) => run.idle === idle && run.busy === 0).map(({ memory }) => memory)
+    const ours = runs.filter((run) => run.idle === idle && run.busy === 0 && !run.inMemory).map(({ memory }) => memory)
     const [ourHeap, ourRss] = [median(ours.map(({ heap }) => heap)), median(ours.map(({ rss }) => rss))]
     return [idle, heap, ourHeap, rss, ourRss].map((value) => fixed(value))
   }),
@@ -79,14 +82,15 @@ ${table(
 - Both ends are on one machine. ${notPinned ? `They share its processors (${notPinned}).` : 'The server has one processor, all clients another.'}${tooFew}
 
 ${origin(result)}`
-  const delays = groups.flatMap(({ idle, busy, runs }) =>
+  const drawn = groups.filter(({ inMemory }) => !inMemory)
+  const delays = drawn.flatMap(({ idle, busy, runs }) =>
     (['p99', 'max'] as const).map((kind) => ({
       x: idle + busy,
       y: median(runs.map(({ drained }) => Math.max(drained.settle.delay[kind], drained.closing.delay[kind]))),
       series: `${kind}, ${fixed(busy)} in flight`,
     })),
   )
-  const times = groups.flatMap(({ idle, busy, runs }) =>
+  const times = drawn.flatMap(({ idle, busy, runs }) =>
     (['ms', 'cpu'] as const).map((kind) => ({
       x: idle + busy,
       y: median(runs.map(({ drained }) => drained.closing[kind])),
@@ -103,12 +107,13 @@ ${origin(result)}`
 }
 
 function groupsOf(runs: readonly Run[]): Group[] {
-  const groups = new Map<string, { idle: number; busy: number; runs: Run[] }>()
+  const groups = new Map<string, { idle: number; busy: number; inMemory: boolean; runs: Run[] }>()
   for (const run of runs) {
-    const { idle, busy } = run
-    const group = groups.get(`${idle} ${busy}`) ?? { idle, busy, runs: [] }
+    const { idle, busy, inMemory } = run
+    const key = `${idle} ${busy} ${inMemory}`
+    const group = groups.get(key) ?? { idle, busy, inMemory, runs: [] }
     group.runs.push(run)
-    groups.set(`${idle} ${busy}`, group)
+    groups.set(key, group)
   }
   return [...groups.values()]
 }

@@ -1,5 +1,6 @@
 /** Many clients of one server, in a process of their own. */
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
+import { Client, fate } from './client.js'
 
 export interface Order {
   readonly port: number
@@ -11,21 +12,8 @@ export interface Order {
   readonly busy: number
 }
 
-/** What has become of them. */
-export interface Fate {
-  /** Requests that were answered in full, and those that were not. */
-  readonly answered: number
-  readonly lost: number
-  /** Connections that ended in order, that were reset, and that are still open. */
-  readonly ended: number
-  readonly reset: number
-  readonly open: number
-}
-
 /** So many are opened at a time. */
 const window = 250
-
-const fate = { answered: 0, lost: 0, ended: 0, reset: 0, open: 0 }
 
 /** The kernel would search long for a free one, as soon as many are not. */
 let port = 10_000
@@ -34,43 +22,15 @@ function open(order: Order, path: string): Promise<Client> {
   return new Promise((resolve, reject) => {
     const where = { port: order.port, host: '127.0.0.1', localAddress: `127.0.0.${order.address}`, localPort: ++port }
     const socket = connect(where)
-    socket.once('connect', () => resolve(new Client(socket, path)))
+    socket.once('connect', () => {
+      socket.removeAllListeners('error')
+      resolve(new Client(socket, path))
+    })
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') open(order, path).then(resolve, reject)
       else reject(error)
     })
   })
-}
-
-class Client {
-  /** The first response. */
-  readonly answered: Promise<void>
-  #received = ''
-
-  constructor(socket: Socket, path: string) {
-    fate.open++
-    socket.setEncoding('latin1')
-    socket.removeAllListeners('error')
-    let failed = false
-    socket.on('error', () => {
-      failed = true
-    })
-    socket.on('close', () => {
-      fate.open--
-      if (failed) fate.reset++
-      else fate.ended++
-      if (this.#received === '') fate.lost++
-    })
-    this.answered = new Promise((resolve) => {
-      socket.on('data', (text: string) => {
-        this.#received += text
-        if (!this.#received.endsWith('\r\n\r\nok')) return
-        fate.answered++
-        resolve()
-      })
-    })
-    socket.write(`GET ${path} HTTP/1.1\r\nHost: pod\r\n\r\n`)
-  }
 }
 
 async function openAll(order: Order): Promise<void> {

@@ -2,12 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Child, pin } from '../child.js'
-import type { Fate, Order } from './clients.js'
+import type { Fate } from './client.js'
+import type { Order } from './clients.js'
 import type { Drained, Memory, Question } from './server.js'
 
 export interface Size {
   readonly idle: number
   readonly busy: number
+  /** Both ends are in the server's process, without the kernel: there are more than a process may have files. */
+  readonly inMemory: boolean
 }
 
 /** One drain. */
@@ -26,11 +29,13 @@ const share = 12_500
 /** Files that a process has open beside its connections. */
 const spare = 100
 
-export async function drainOf({ idle, busy }: Size): Promise<Run> {
-  return withServer('podrain', { idle, busy }, async ({ server, clients, memory }) => {
+export async function drainOf(size: Size): Promise<Run> {
+  return withServer('podrain', size, async ({ server, clients, memory }) => {
     const sockets = knownSockets()
     const drained = await server.ask<Drained>('drain' satisfies Question)
-    const fates = await Promise.all(clients.map((client) => client.ask<Fate>({})))
+    const fates = size.inMemory
+      ? [await server.ask<Fate>('fate' satisfies Question)]
+      : await Promise.all(clients.map((client) => client.ask<Fate>({})))
     const sum = (count: keyof Fate): number => fates.reduce((total, fate) => total + fate[count], 0)
     const fate: Fate = {
       answered: sum('answered'),
@@ -39,13 +44,13 @@ export async function drainOf({ idle, busy }: Size): Promise<Run> {
       reset: sum('reset'),
       open: sum('open'),
     }
-    return { idle, busy, drained, clients: fate, memory, sockets }
+    return { ...size, drained, clients: fate, memory, sockets }
   })
 }
 
 /** What a connection takes where nobody drains. */
 export function bareMemory(idle: number): Promise<Memory> {
-  return withServer('bare', { idle, busy: 0 }, async ({ memory }) => memory)
+  return withServer('bare', { idle, busy: 0, inMemory: false }, async ({ memory }) => memory)
 }
 
 interface Open {
@@ -58,20 +63,21 @@ interface Open {
 async function withServer<T>(contender: string, size: Size, act: (open: Open) => Promise<T>): Promise<T> {
   const all = size.idle + size.busy
   const start = (file: string, core: number, args: string[] = [], flags: string[] = []): Child =>
-    new Child(join(__dirname, file), args, [...openFiles(all + spare), ...pin(core)], flags)
+    new Child(join(__dirname, file), args, [...openFiles((size.inMemory ? 0 : all) + spare), ...pin(core)], flags)
   const server = start('server.js', 0, [contender], ['--expose-gc'])
   const clients: Child[] = []
   try {
     const port = await server.hear<number>()
     const before = await server.ask<Memory>('memory' satisfies Question)
     const orders: Order[] = []
-    for (let done = 0; done < all; done += share) {
+    for (let done = 0; done < all && !size.inMemory; done += share) {
       const idle = Math.max(0, Math.min(share, size.idle - done))
       const busy = Math.min(share, all - done) - idle
       orders.push({ port, address: 2 + orders.length, idle, busy })
       clients.push(start('clients.js', 1))
     }
     await Promise.all(orders.map((order, index) => clients[index]?.ask(order)))
+    if (size.inMemory) await server.ask({ idle: size.idle, busy: size.busy } satisfies Question)
     const after = await server.ask<Memory>('memory' satisfies Question)
     const memory = { rss: (after.rss - before.rss) / all, heap: (after.heap - before.heap) / all }
     return await act({ server, clients, memory })

@@ -6,7 +6,9 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { duplexPair } from 'node:stream'
 import { type Drain, drainServer } from '@podrain/core'
+import { Client, fate } from './client.js'
 import { answeredWithin, resolution, settle, terms } from './terms.js'
 
 export interface Memory {
@@ -29,7 +31,13 @@ export interface Drained {
   readonly forced: number
 }
 
-export type Question = 'memory' | 'drain'
+/** Connections with both ends here, which take no files: as many that are used once, and as many with a request. */
+export interface Pairs {
+  readonly idle: number
+  readonly busy: number
+}
+
+export type Question = 'memory' | 'drain' | 'fate' | Pairs
 
 const held = new Set<ServerResponse>()
 
@@ -86,8 +94,25 @@ function begin(histogram: IntervalHistogram): () => Phase {
   }
 }
 
+async function openPairs({ idle, busy }: Pairs): Promise<void> {
+  for (let done = 0; done < idle + busy; done++) {
+    const [ours, theirs] = duplexPair()
+    server.emit('connection', ours)
+    theirs.on('end', () => theirs.end())
+    const client = new Client(theirs, done < idle ? '/' : '/held')
+    if (done < idle) await client.answered
+  }
+}
+
+async function answer(question: Question): Promise<unknown> {
+  if (question === 'memory') return memory()
+  if (question === 'fate') return fate
+  if (question === 'drain') return drain && drained(drain)
+  return openPairs(question)
+}
+
 process.on('message', async (question: Question) => {
-  process.send?.(question === 'drain' && drain ? await drained(drain) : memory())
+  process.send?.((await answer(question)) ?? null)
 })
 process.on('disconnect', () => process.exit())
 
