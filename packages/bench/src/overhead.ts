@@ -2,7 +2,7 @@
  * What podrain costs a server over loopback: requests per second and time of the processor per request, beside the server
  * alone and beside other shutdown libraries.
  *
- *     node overhead.js [--rounds 10] [--starts 5] [--seconds 1] [--frameworks node:http,Fastify,Express,Koa]
+ *     node overhead.js [--rounds 15] [--starts 5] [--seconds 1] [--frameworks node:http,Fastify,Express,Koa]
  *                      [--generator wrk|autocannon] [--results <directory>] [--docs <directory>]
  */
 
@@ -40,7 +40,7 @@ const packages = [
 ]
 
 async function main(): Promise<void> {
-  const defaults = { rounds: 10, starts: 5, seconds: 1, frameworks: frameworks.join(), generator: '' }
+  const defaults = { rounds: 15, starts: 5, seconds: 1, frameworks: frameworks.join(), generator: '' }
   const { rounds, starts, seconds, ...rest } = options(defaults)
   const generators = [createGenerator(rest.generator, 1), createGenerator(rest.generator, 1)] as const
   try {

@@ -99,10 +99,10 @@ function countByHand(server: Server): void {
   process.on('SIGUSR2', () => console.log(inFlight)) // or it would be counted in vain, and left out
 }
 
-/** Who stands in the path of a request, the bare server first. */
+/** Who stands in the path of a request. */
 export function contendersOf(framework: string): string[] {
   const ofAny = peers.filter(({ drains }) => drains).map(({ name }) => name)
-  return [bare, twin, podrain, ...(find(framework).own ?? []), ...ofAny]
+  return [twin, podrain, ...(find(framework).own ?? []), ...ofAny]
 }
 
 /** A server that is ready to listen. */

@@ -4,7 +4,7 @@ import { shuffled } from '../statistics.js'
 import { bare, contendersOf } from './contenders.js'
 import type { Generator } from './load.js'
 
-/** What one contender did in one round. */
+/** What one server did meanwhile. */
 export interface Slice {
   readonly requests: number
   readonly seconds: number
@@ -18,78 +18,66 @@ export interface Duel {
   readonly own: Slice
 }
 
-/** The contenders of one framework. */
+/** The contenders of one framework, each beside a bare server of its own. */
 export interface Race {
   readonly framework: string
-  /** Each alone: those of one place were measured one after the other. */
-  readonly slices: Readonly<Record<string, readonly Slice[]>>
-  /** Each beside the bare server. */
   readonly duels: Readonly<Record<string, readonly Duel[]>>
 }
 
 export interface Plan {
+  /** Duels of each contender. */
   readonly rounds: number
-  /** How often all servers are started anew: no two processes are equally lucky with their memory and their compiler. */
+  /** How often both servers are started anew: no two processes are equally lucky with their memory and their compiler. */
   readonly starts: number
-  /** Of one slice. */
+  /** Of one duel. */
   readonly seconds: number
 }
 
-/** Each round asks every contender once alone and once beside the bare server, in an order that chance decides. */
+/** What has been asked more is faster: both servers of a duel are started, warmed up and asked together. */
 export async function race(
   framework: string,
-  [generator, another]: readonly [Generator, Generator],
+  generators: readonly [Generator, Generator],
   core: number,
   { rounds, starts, seconds }: Plan,
 ): Promise<Race> {
   const contenders = contendersOf(framework)
-  const slices: Record<string, Slice[]> = Object.fromEntries(contenders.map((name) => [name, []]))
-  const duels: Record<string, Duel[]> = Object.fromEntries(contenders.slice(1).map((name) => [name, []]))
+  const duels: Record<string, Duel[]> = Object.fromEntries(contenders.map((name) => [name, []]))
   for (let start = 0; start < starts; start++) {
-    const servers: Server[] = []
-    try {
-      for (const name of contenders) servers.push(await Server.start(framework, name, core))
-      for (const server of shuffled(servers)) await server.warmUp(generator, seconds)
-      const share = Math.round((rounds * (start + 1)) / starts) - Math.round((rounds * start) / starts)
-      for (let round = 0; round < share; round++) {
-        for (const server of shuffled(servers)) {
-          slices[server.name]?.push(await server.slice(generator, seconds))
-          if (server.name === bare) continue
-          const [first, own] = await Promise.all([
-            (servers[0] as Server).slice(another, seconds),
-            server.slice(generator, seconds),
-          ])
-          duels[server.name]?.push({ bare: first, own })
-        }
+    const share = Math.round((rounds * (start + 1)) / starts) - Math.round((rounds * start) / starts)
+    for (const name of shuffled(contenders)) {
+      const servers = [await Server.start(framework, bare, core), await Server.start(framework, name, core)] as const
+      const duel = async (): Promise<Duel> => {
+        const slices = servers.map((server, index) => server.slice(generators[index] as Generator, seconds))
+        const [first, own] = (await Promise.all(slices)) as [Slice, Slice]
+        return { bare: first, own }
       }
-    } finally {
-      await Promise.all(servers.map((server) => server.stop()))
+      try {
+        // The compiler learns from requests, not from time; but there is an end to patience.
+        for (let slices = 0, requests = 0; requests < 15_000 * seconds && slices < 3; slices++) {
+          const { own } = await duel()
+          requests += own.requests
+        }
+        for (let round = 0; round < share; round++) duels[name]?.push(await duel())
+      } finally {
+        await Promise.all(servers.map((server) => server.stop()))
+      }
     }
   }
-  return { framework, slices, duels }
+  return { framework, duels }
 }
 
 class Server {
-  readonly name: string
   readonly #child: Child
   readonly #port: number
 
-  private constructor(name: string, child: Child, port: number) {
-    this.name = name
+  private constructor(child: Child, port: number) {
     this.#child = child
     this.#port = port
   }
 
   static async start(framework: string, name: string, core: number): Promise<Server> {
     const child = new Child(join(__dirname, 'server.js'), [framework, name], pin(core))
-    return new Server(name, child, await child.hear<number>())
-  }
-
-  /** The compiler learns from requests, not from time; but there is an end to patience. */
-  async warmUp(generator: Generator, seconds: number): Promise<void> {
-    for (let slices = 0, requests = 0; requests < 15_000 * seconds && slices < 3; slices++) {
-      requests += (await this.slice(generator, seconds)).requests
-    }
+    return new Server(child, await child.hear<number>())
   }
 
   async slice(generator: Generator, seconds: number): Promise<Slice> {

@@ -61,8 +61,7 @@ export async function createCharts(): Promise<Charts> {
       }),
 
     shares(standings, of, label) {
-      const contenders = standings.filter(({ name }) => name !== 'bare')
-      const dots = contenders.map((one) => ({ ...one, ...of(one), ours: one.name === 'podrain' }))
+      const dots = standings.map((one) => ({ ...one, ...of(one), ours: one.name === 'podrain' }))
       return draw({
         height: 60 + dots.length * 22,
         marginLeft: 190,
