@@ -8,12 +8,14 @@ export class Resource {
   readonly apiVersion: string
   readonly kind: string
   readonly name: string
+  readonly namespace: string | undefined
 
   constructor(place: Place) {
     this.place = place
     this.apiVersion = place.get('apiVersion').text ?? ''
     this.kind = place.get('kind').text ?? ''
     this.name = place.get('metadata', 'name').text ?? ''
+    this.namespace = place.get('metadata', 'namespace').text
   }
 
   get file(): string {
@@ -23,10 +25,6 @@ export class Resource {
   /** As people say it: `Deployment/web`. */
   get label(): string {
     return `${this.kind}/${this.name || '?'}`
-  }
-
-  get namespace(): string | undefined {
-    return this.place.get('metadata', 'namespace').text
   }
 
   get group(): string {

@@ -32,6 +32,7 @@ export class World {
   readonly facts: Facts
   readonly #byKind = new Map<string, Resource[]>()
   readonly #services = new Map<Pod, readonly Resource[]>()
+  readonly #autoscalers = new Map<Pod, readonly Resource[]>()
   readonly #selectors = new Map<Resource, Readonly<Record<string, string>>>()
 
   constructor(manifests: readonly Manifest[], resources: readonly Resource[], facts: Facts = {}) {
@@ -112,14 +113,16 @@ export class World {
 
   /** The autoscalers of the object that makes the pod. */
   autoscalersOf(pod: Pod): readonly Resource[] {
-    return [...this.kind('HorizontalPodAutoscaler'), ...this.kind('ScaledObject')].filter((scaler) => {
-      const target = scaler.get('spec', 'scaleTargetRef')
-      return (
-        sameNamespace(scaler, pod.resource) &&
-        target.get('name').text === pod.resource.name &&
-        (target.get('kind').text ?? 'Deployment') === pod.kind
-      )
-    })
+    let scalers = this.#autoscalers.get(pod)
+    if (scalers === undefined) {
+      scalers = [...this.kind('HorizontalPodAutoscaler'), ...this.kind('ScaledObject')].filter((scaler) => {
+        if (!sameNamespace(scaler, pod.resource)) return false
+        const target = scaler.get('spec', 'scaleTargetRef')
+        return target.get('name').text === pod.resource.name && (target.get('kind').text ?? 'Deployment') === pod.kind
+      })
+      this.#autoscalers.set(pod, scalers)
+    }
+    return scalers
   }
 
   /** The rules of Ingresses and routes that lead to a Service: where they say so, and for which paths. */

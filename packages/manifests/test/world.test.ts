@@ -24,6 +24,16 @@ const service = (name: string, spec = '') =>
 const found = (...texts: string[]) => lint(texts.map((text, index) => ({ file: `${index}.yaml`, text }))).findings
 
 describe('what belongs together', () => {
+  // Not every autoscaler with every pod, and that for every autoscaler: a whole cluster in one file would take minutes.
+  test('is found among hundreds of apps, each with its own autoscaler', () => {
+    const names = Array.from({ length: 300 }, (_, index) => `web${index}`)
+    const scaler = (name: string) =>
+      `apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: { name: ${name} }\nspec: { scaleTargetRef: { kind: Deployment, name: ${name} }, minReplicas: 1, maxReplicas: 3 }\n`
+    const text = names.map((name) => [pod(name), service(name), scaler(name)].join('---\n')).join('---\n')
+    const least = found(text).filter(({ rule }) => rule === 'autoscaler-leaves-one')
+    expect(least.map(({ resource }) => resource)).toEqual(names.map((name) => `HorizontalPodAutoscaler/${name}`))
+  })
+
   test('is found across files', () => {
     expect(found(pod('web')).map(({ rule }) => rule)).toEqual([])
     expect(found(pod('web'), service('web')).map(({ rule, file }) => [rule, file])).toContainEqual([
