@@ -285,7 +285,7 @@ spec:
 
 function patch(facts: Facts): string {
   const { name, grace } = facts
-  return `${heading(facts)}# In kustomization.yaml: patches: [{ path: podrain.yaml }]
+  return `${heading(facts)}# In kustomization.yaml: patches: [{ path: podrain-patch.yaml }]
 apiVersion: apps/v1
 kind: Deployment
 metadata:

@@ -53,13 +53,21 @@ export async function runLint(paths: readonly string[], flags: LintFlags, versio
       'No file. Name files or directories, or - for standard input:\n  podrain lint k8s/\n  kustomize build . | podrain lint -',
     )
   }
+  for (const name of ['resource', 'token'] as const) {
+    if (flags[name] !== undefined && flags.against === undefined) {
+      throw new UsageError(`\`--${name}\` goes with \`--against URL\` only`)
+    }
+  }
   const config = readConfig(flags.config)
   const options = optionsOf(config, flags)
   // Not with `readFileSync(0)`, which fails with EAGAIN where a terminal or a pipe does not block.
   const { sources, skipped } = read(paths, paths.includes('-') ? await text(process.stdin) : '')
   for (const { file, why } of skipped) process.stderr.write(`skipped ${file}: ${why}\n`)
-  // A pipeline with a wrong path must not be green.
-  if (sources.length === 0) throw new UsageError(`There is no manifest in ${paths.join(' ')}`)
+  // A pipeline with a wrong path must not be green, nor one whose first command has failed.
+  if (!sources.some(hasContent)) {
+    const hint = paths.includes('-') && skipped.length === 0 ? ': did the command before the pipe fail?' : ''
+    throw new UsageError(`There is no manifest in ${paths.join(' ').replace(/^-$/, 'standard input')}${hint}`)
+  }
   const now = flags.fix === true ? mend(sources, options) : sources
   const result = await look(now, options, flags)
   // The fixed text has stdout for itself.
@@ -71,6 +79,11 @@ export async function runLint(paths: readonly string[], flags: LintFlags, versio
   if (result.problems.length > 0) return 2
   const threshold = (flags.failOn as Severity | undefined) ?? config.failOn ?? 'error'
   return result.findings.some(({ severity }) => isAtLeast(severity, threshold)) ? 1 : 0
+}
+
+/** Whether there is more in it than comments and the lines between documents. */
+function hasContent({ text }: Source): boolean {
+  return text.split('\n').some((line) => !/^\s*(#|$|---\s*(#|$))/.test(line))
 }
 
 function readConfig(named: string | undefined): Config {

@@ -6,6 +6,10 @@ export type ManifestFlags = ManifestOptions
 
 /** `podrain manifest`. Resolves with the exit code. */
 export function runManifest(flags: ManifestFlags): number {
+  const { controlPort, behind, hook = behind === 'aws-nlb' ? 'control-port' : 'http' } = flags
+  if (controlPort !== undefined && hook !== 'control-port') {
+    throw new UsageError('`--control-port` goes with `--hook control-port` only')
+  }
   let manifest: string
   try {
     manifest = writeManifest(flags)

@@ -28,12 +28,12 @@ const lintExamples = `Examples:
 
 const manifestExamples = `Examples:
   podrain manifest --name orders --image registry/orders:1.4 --behind aws-alb --longest-request 30s > orders.yaml
-  podrain manifest --name orders --kind kustomize --hook exec > podrain.yaml`
+  podrain manifest --name orders --kind kustomize --hook exec > podrain-patch.yaml`
 
 const lintExitCodes = `Exit codes:
   0  nothing was found, or nothing as bad as --fail-on
   1  something was
-  2  wrong usage, or a file is no YAML`
+  2  wrong usage, a file is no YAML, or there is no manifest`
 
 /** Builds the command line. `command` is what came after \`--\`, `onDone` takes the exit code. */
 export function createProgram(command: readonly string[] | undefined, onDone: (code: number) => void): Command {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { drainServer } from '@podrain/core'
 import { lint, ruleIds } from '@podrain/manifests'
 import { describe, expect, test } from 'vitest'
@@ -55,6 +55,34 @@ describe.concurrent('podrain lint', () => {
     const { code, stdout } = await piped(['lint', '-'], bad)
     expect(stdout).toContain('<stdin>:13:11 error')
     expect(code).toBe(1)
+  })
+
+  test('reads all of a standard input of megabytes that comes in pieces', async () => {
+    const line = `    ${'x'.repeat(200)}\n`
+    const large = `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: page }\ndata:\n  page: |\n${line.repeat(20_000)}`
+    const { child, done } = start(['lint', '-'])
+    child.stdin.write(large.slice(0, 1_000_000))
+    child.stdin.write(large.slice(1_000_000))
+    child.stdin.end(`---\n${bad}`)
+    const { code, stdout } = await done
+    expect(stdout).toContain('<stdin>:20019:11 error Container `web` starts `npm start`')
+    expect(stdout).toMatch(/2 errors in 2 documents\.\n$/)
+    expect(code).toBe(1)
+  })
+
+  test.each(['', '\n', '# rendered from nothing\n---\n'])(
+    'a standard input without a manifest (%j) is not green: the command before the pipe may have failed',
+    async (text) => {
+      const { code, stdout, stderr } = await piped(['lint', '-'], text)
+      expect(stdout).toBe('')
+      expect(stderr).toBe('error: There is no manifest in standard input: did the command before the pipe fail?\n')
+      expect(code).toBe(2)
+    },
+  )
+
+  test('an empty file beside others is passed over', async () => {
+    const [empty, at] = [await file(''), await file(bad.replace('npm', 'node').replace('prestop', 'preStop'))]
+    expect(await podrain(['lint', empty, at])).toMatchObject({ code: 0 })
   })
 
   test('ends with 0 unless there is something as bad as --fail-on', async () => {
@@ -114,6 +142,12 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
     ['nothing to look at', () => ['lint'], /No file\..*podrain lint k8s\//s],
     ['a file that is not there', () => ['lint', 'no-such.yaml'], /no-such\.yaml/],
     ['a directory without a manifest', () => ['lint', fixture('')], /There is no manifest in .*fixtures/],
+    [
+      'an object that is chosen for no comparison',
+      (at) => ['lint', at, '--resource', 'Deployment/web'],
+      /`--resource` goes with `--against URL` only/,
+    ],
+    ['an empty file', (at) => ['lint', at.replace('broken', 'empty')], /There is no manifest in .*empty\.yaml\n/],
     ['a file that is no YAML', (at) => ['lint', at], /^error: .*broken\.yaml:\d+:\d+: /m],
     ['a config with a mistake', (at) => ['lint', at, '--config', at], /broken\.yaml:\d+:\d+: /],
     ['an unknown format', (at) => ['lint', at, '--format', 'xml'], /Allowed choices are human, json, sarif, github/],
@@ -126,6 +160,7 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
   ])('%s ends with 2 and says so', async ([, args, message]) => {
     const at = await file('a: [1\n', 'broken.yaml')
     await writeFile(at.replace('broken', 'right'), bad)
+    await writeFile(at.replace('broken', 'empty'), '')
     const { code, stderr } = await podrain(args(at))
     expect(stderr).toMatch(message)
     expect(stderr).not.toMatch(/\bat .*:\d+:\d+\)/)
@@ -235,6 +270,16 @@ spec: { ingressClassName: alb, defaultBackend: { service: { name: web, port: { n
 })
 
 describe.concurrent('podrain manifest', () => {
+  test('writes a patch under a name that lint does not take for its settings', async () => {
+    const { stdout } = await podrain(['manifest', '--name', 'orders', '--kind', 'kustomize'])
+    const [, name = ''] = /path: (\S+) /.exec(stdout) ?? []
+    const at = await file(stdout, name)
+    expect(await podrain(['lint', dirname(at)])).toMatchObject({
+      code: 0,
+      stdout: 'Nothing found in 1 document.\n',
+    })
+  })
+
   test('writes what lint finds nothing in', async () => {
     const { code, stdout } = await podrain([
       'manifest',
@@ -260,6 +305,7 @@ describe.concurrent('podrain manifest', () => {
       ['--name', 'a', '--hook', 'control-port', '--control-port', '8080'],
       'Expected `--control-port` to be another port than `--port`',
     ],
+    [['--name', 'a', '--control-port', '9100'], '`--control-port` goes with `--hook control-port` only'],
     [
       ['--name', 'a', '--behind', 'aws-nlb', '--hook', 'http'],
       'Expected `--hook` to be control-port or exec behind aws-nlb',
