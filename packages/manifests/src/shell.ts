@@ -82,8 +82,10 @@ export function wordsOf(command: readonly string[]): string[] {
 /** Seconds of all `sleep`s of a command that has no branches; undefined if it sleeps for no known time. */
 export function sleepsOf(command: readonly string[]): number | undefined {
   const script = scriptOf(command)
-  if (script !== undefined && /\b(while|until|for|if|case|wait)\b|\$\(|`|\|\|/.test(script)) return undefined
   const commands = script === undefined ? [withoutInit(command).join(' ')] : commandsOf(script)
+  // Only where a command begins: `echo waiting for the load balancer` and comments are no loops.
+  if (commands.some((each) => /^[({!\s]*(while|until|for|if|case|wait)\b|\$\(|`/.test(each))) return undefined
+  if (script !== undefined && /\|\|/.test(script)) return undefined
   const sleeps = commands.flatMap((each) => {
     const [, amount = '', unit = 's'] =
       /^(?:exec\s+)?(?:\S*\/)?sleep\s+(\d+(?:\.\d+)?)([smh])?(?:\s|$)/.exec(each) ?? []

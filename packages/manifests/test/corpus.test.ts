@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { lint } from '../src/index.js'
+import { isAtLeast, lint, rules } from '../src/index.js'
+import { exampleOf } from './examples.js'
 import { mended } from './fixing.js'
 
 const directory = join(__dirname, 'corpus')
@@ -26,6 +27,14 @@ test('in manifests as people write them there is found what there is, and nothin
     ]
   })
   await expect(`${lines.join('\n')}\n`).toMatchFileSnapshot('corpus/findings.txt')
+})
+
+test('no rule says worse than the page says it does', () => {
+  const worst = new Map(rules.map(({ id, severity }) => [id, severity]))
+  const examples = rules.map(({ id }) => ({ file: id, text: exampleOf(id).fails }))
+  for (const { rule, severity } of [...sources, ...examples].flatMap((source) => lint([source]).findings)) {
+    expect(isAtLeast(worst.get(rule) ?? 'error', severity), `${rule} says ${severity}`).toBe(true)
+  }
 })
 
 test('what is mended there stays mended, and the lines that were not touched are the same to the byte', () => {

@@ -22,10 +22,10 @@ export function lintPage(): string {
   })
   return `# What podrain lint finds
 
-${count} rules. Each severity is the worst a rule says: \`error\` is refused, or loses requests, or is killed; \`warning\` loses requests under
-conditions that are usual; \`info\` is worth knowing, and right or wrong by what no file says. How to use it, and to silence a rule with a
-reason: [podrain](../packages/podrain#lint). The lines taken away are what the rule finds, those put in are the same put right; both are held to
-that by a test, and stand whole in [the examples](../packages/manifests/test/manifests). Written by \`npx -y pnpm@10.34.9 docs:lint\`.
+${count} rules. In brackets stands the worst severity that a rule reports: \`error\` is refused by Kubernetes, loses requests, or gets
+the app killed; \`warning\` loses requests under usual conditions; \`info\` may be right or wrong, by what no file says. How to use lint, and how
+to silence a rule with a reason: [podrain](../packages/podrain#lint). In each example the lines with \`-\` are what the rule finds, and those with
+\`+\` put it right; a test holds both to that, and they stand whole in [the examples](../packages/manifests/test/manifests). Written by \`npx -y pnpm@10.34.9 docs:lint\`.
 
 | | |
 |---|---|

@@ -59,6 +59,134 @@ const mendable = ruleIds.filter((id) =>
   look(exampleOf(id).fails).findings.some((each) => each.rule === id && each.edits),
 )
 
+/** A Deployment with some lines in its spec, its pod and its container. */
+const deployment = ({ spec = '', pod = '', container = '', more = '' }) => `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+${spec}  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+${pod}      containers:
+        # the app
+        - name: app # first
+          image: app:1
+${container}${more}`
+
+describe('what the API server refuses although its schema does not', () => {
+  const told = (text: string) => look(text).findings.map(({ line, severity, rule }) => `${line} ${severity} ${rule}`)
+  const service = (port: string) =>
+    `apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { selector: { app: other }, ports: [{ port: 80, targetPort: ${port} }] }\n`
+
+  test.each([
+    ['a probe', deployment({ container: '          livenessProbe: { tcpSocket: { port: "8080" } }\n' })],
+    [
+      'a hook',
+      deployment({ container: '          lifecycle: { preStop: { httpGet: { path: /x, port: "8080" } } }\n' }),
+    ],
+    ['a Service', service('"8080"')],
+    ['a rolling update', deployment({ spec: '  strategy: { rollingUpdate: { maxUnavailable: "8080" } }\n' })],
+  ])('a number in quotes where a name or a percentage may stand, in %s; --fix takes the quotes away', (_, text) => {
+    const [finding] = look(text).findings
+    expect(finding).toMatchObject({ rule: 'wrong-type', severity: 'error', fix: 'Without quotes: 8080' })
+    expect(fix([{ file: 'x.yaml', text }])[0]?.text).toBe(text.replace('"8080"', '8080'))
+  })
+
+  test.each([
+    ['names', service('http')],
+    ['percentages', deployment({ spec: '  strategy: { rollingUpdate: { maxUnavailable: "0%" } }\n' })],
+    ['variables of a template', service('"$(PORT)"')],
+  ])('%s may be in quotes', (_, text) => {
+    expect(told(text)).toEqual([])
+  })
+
+  test('a probe that asks in two ways, as after a merge; one that a patch takes away does not count', () => {
+    const probe = (other: string) =>
+      deployment({
+        container: `          livenessProbe: { httpGet: { path: /livez, port: 8080 }, tcpSocket: ${other} }\n`,
+      })
+    expect(told(probe('{ port: 8080 }'))).toEqual(['13 error wrong-value'])
+    expect(told(probe('null'))).toEqual([])
+  })
+
+  test('a liveness probe that would have to succeed twice', () => {
+    const probe = (name: string) =>
+      deployment({ container: `          ${name}: { tcpSocket: { port: 8080 }, successThreshold: 2 }\n` })
+    expect(told(probe('livenessProbe'))).toEqual(['13 error wrong-value'])
+    expect(told(probe('readinessProbe'))).toEqual([])
+  })
+
+  test('a sidecar whose restart policy is written small', () => {
+    const sidecar = (policy: string) =>
+      deployment({ pod: `      initContainers: [{ name: proxy, image: envoy:1, restartPolicy: ${policy} }]\n` })
+    expect(told(sidecar('always'))).toEqual(['9 error wrong-value'])
+    expect(fix([{ file: 'x.yaml', text: sidecar('always') }])[0]?.text).toBe(sidecar('Always'))
+  })
+
+  test('rollingUpdate beside Recreate', () => {
+    const strategy = (rolling: string) =>
+      deployment({ spec: `  strategy: { type: Recreate, rollingUpdate: ${rolling} }\n` })
+    expect(told(strategy('{ maxSurge: 1 }'))).toEqual(['5 error wrong-value'])
+    expect(told(strategy('null'))).toEqual([])
+  })
+
+  test('an autoscaler whose least is more than its most', () => {
+    const scaler = `apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: { name: web }\nspec:\n  scaleTargetRef: { kind: Deployment, name: web }\n  minReplicas: 5\n  maxReplicas: 3\n`
+    expect(told(scaler)).toEqual(['6 error wrong-value'])
+  })
+})
+
+describe('a budget without limits', () => {
+  const budget = (selector: string) =>
+    `apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: web }\nspec: { ${selector} }\n`
+
+  test('permits no eviction, and is told', () => {
+    expect(look(budget('selector: { matchLabels: { app: web } }')).findings).toMatchObject([
+      { rule: 'pdb-both-limits', severity: 'warning', fix: 'maxUnavailable: 1' },
+    ])
+  })
+
+  test('may be a patch', () => {
+    expect(look(budget('unhealthyPodEvictionPolicy: AlwaysAllow')).findings).toEqual([])
+  })
+})
+
+describe('a hook that sleeps', () => {
+  const hook = (script: string) =>
+    deployment({
+      container: `          lifecycle:\n            preStop:\n              exec:\n                command:\n                  - sh\n                  - -c\n                  - |\n${script.replace(/^/gm, '                    ')}\n`,
+    })
+  const rulesOf = (script: string) => look(hook(script)).findings.map(({ rule }) => rule)
+
+  test('is added up, whatever its comments and messages say', () => {
+    for (const said of ['# wait for the load balancer', 'echo "waiting for it, if need be"']) {
+      expect(rulesOf(`${said}\nsleep 20\nsleep 15`)).toEqual(['hook-outlasts-grace'])
+    }
+  })
+
+  test('takes nobody knows how long in a loop', () => {
+    expect(rulesOf('for each in 1 2 3; do sleep 40; done')).toEqual([])
+    expect(rulesOf('until ./done; do :; done; sleep 40')).toEqual([])
+  })
+})
+
+test('a grace period of 0 is told what is needed with what stands in front', () => {
+  const fixes = (behind: 'kube-proxy' | 'gke-neg') =>
+    lint([{ file: 'x.yaml', text: deployment({ pod: '      terminationGracePeriodSeconds: 0\n' }) }], { behind })
+      .findings.filter(({ rule }) => rule === 'grace-zero')
+      .map((each) => each.fix)
+  expect(fixes('kube-proxy')).toEqual(['Remove it (30 s), or take 8 or more'])
+  expect(fixes('gke-neg')).toEqual(['Take 46 or more'])
+})
+
+test('a command that is one string is told as a list', () => {
+  const told = (command: string) =>
+    look(deployment({ container: `          command: ${command}\n` })).findings.map((each) => each.fix)
+  expect(told('/entrypoint.sh')).toEqual(['As a list: ["/entrypoint.sh"]'])
+  expect(told('sleep 10 && ./end')).toEqual(['As a list: ["sh", "-c", "sleep 10 && ./end"]'])
+})
+
 describe('--fix', () => {
   test('mends at least what is a matter of one word', () => {
     expect(mendable).toEqual(
@@ -92,20 +220,6 @@ describe('--fix', () => {
     expect(fix([source])[0]?.text).toBe(source.text)
   })
 
-  /** A Deployment with some lines in its spec, its pod and its container. */
-  const deployment = ({ spec = '', pod = '', container = '', more = '' }) => `apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-${spec}  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-${pod}      containers:
-        # the app
-        - name: app # first
-          image: app:1
-${container}${more}`
   const fixed = (text: string) => fix([{ file: 'x.yaml', text }])[0]?.text
 
   test('takes a key to where it belongs, with the comments above and behind it', () => {

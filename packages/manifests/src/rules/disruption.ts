@@ -21,7 +21,7 @@ const blocks: Rule = {
   id: 'pdb-blocks',
   severity: 'warning',
   title: 'A PodDisruptionBudget that permits nothing',
-  why: 'A node with such a pod can never be drained: `kubectl drain` and node upgrades wait until somebody deletes the pod by hand or by force, and then it goes without the budget. Percentages are rounded up.',
+  why: 'A node with such a pod cannot be drained: `kubectl drain` and node upgrades wait, and in the end somebody deletes the pod by hand, past the budget. Percentages are rounded up: 90 % of 3 is 3.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
     const most = budget.get('spec', 'maxUnavailable')
     const least = budget.get('spec', 'minAvailable')
@@ -76,12 +76,18 @@ const bothLimits: Rule = {
   id: 'pdb-both-limits',
   severity: 'error',
   title: 'A PodDisruptionBudget with both limits, or with none',
-  why: '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses both. With neither, `minAvailable` is 1.',
+  why: '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses both together. It accepts a budget with neither, which then permits no eviction at all: a node with such a pod cannot be drained.',
   check: each(['PodDisruptionBudget'], (budget, report) => {
     const [most, least] = [budget.get('spec', 'maxUnavailable'), budget.get('spec', 'minAvailable')]
     if (most.exists && least.exists && most.value !== null && least.value !== null) {
       report(least, '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses it', {
         fix: 'Keep `maxUnavailable`',
+      })
+    } else if (!most.exists && !least.exists && budget.get('spec', 'selector').exists) {
+      // What has no selector is a patch, and the limit is elsewhere.
+      report(budget.get('spec'), 'It says neither `minAvailable` nor `maxUnavailable`, and so permits no eviction', {
+        severity: 'warning',
+        fix: 'maxUnavailable: 1',
       })
     }
   }),
@@ -91,7 +97,7 @@ const matchesNothing: Rule = {
   id: 'pdb-matches-nothing',
   severity: 'warning',
   title: 'A PodDisruptionBudget whose selector selects no pod',
-  why: 'A budget selects pods by their labels, those of the template, not of the Deployment. One that selects none protects none, and nothing says so.',
+  why: 'A budget selects pods by the labels of the pod template, not by those of the Deployment. One that selects none protects none, and nothing says so.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
     const selector = budget.get('spec', 'selector')
     if (selector.get('matchExpressions').exists || selector.get('matchLabels').entries.length === 0) return
@@ -122,7 +128,7 @@ const noBudget: Rule = {
   id: 'no-pdb',
   severity: 'info',
   title: 'Several pods behind a Service without a PodDisruptionBudget',
-  why: 'A rolling update does without, but when nodes are drained, all pods may be evicted at the same time.',
+  why: 'A rolling update does not look at budgets. But when nodes are drained and there is none, all pods may be evicted at the same time.',
   check: eachPod((pod, report, world) => {
     if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) return
     if ((pod.replicas ?? 0) < 2 || world.exposureOf(pod) !== 'served') return

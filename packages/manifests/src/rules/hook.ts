@@ -11,7 +11,7 @@ const noHook: Rule = {
   id: 'no-hook',
   severity: 'warning',
   title: 'A container behind a Service without a preStop hook',
-  why: 'SIGTERM comes while kube-proxy and load balancers still send: they learn later than the pod that it goes (kube-proxy up to 1.2 s, an AWS NLB two minutes). An app that closes on SIGTERM refuses what comes in between. podrain waits after SIGTERM as well, so with it the hook is not needed but still good: it also works when SIGTERM does not reach node.',
+  why: 'SIGTERM comes while kube-proxy and load balancers still send: they learn later than the pod that it ends (kube-proxy up to 1.2 s, an AWS NLB two minutes). An app that closes on SIGTERM refuses what comes in between. podrain waits after SIGTERM as well, so it can do without the hook; the hook helps where SIGTERM does not reach node.',
   check: eachPod((pod, report, world) => {
     if (!pod.isWhole || pod.isJob || pod.isPodrain || pod.hostNetwork || world.isDatabase(pod)) return
     for (const container of servedBy(pod, world)) {
@@ -60,8 +60,8 @@ function portOf(container: Container): string | number {
 const oneHandler: Rule = {
   id: 'hook-handler',
   severity: 'error',
-  title: 'A hook with no handler, with two, or with one that Kubernetes has not',
-  why: 'A hook is one of `exec`, `httpGet` and `sleep`. The API server refuses two, and a hook with none; `tcpSocket` is there for compatibility only and never runs.',
+  title: 'A hook with no handler, with two, or with one that Kubernetes does not run',
+  why: 'A hook is one of `exec`, `httpGet` and `sleep`. The API server refuses a hook with two of them or with none. It accepts `tcpSocket`, for compatibility only: that hook always fails, and SIGTERM follows at once.',
   check: eachContainer(({ hook }, report) => {
     if (hook === undefined) return
     const { place, handlers } = hook
@@ -84,8 +84,8 @@ const oneHandler: Rule = {
 const hookAtStart: Rule = {
   id: 'hook-at-start',
   severity: 'error',
-  title: 'The hook of the end under postStart',
-  why: '`postStart` runs when the container starts. `/prestop` there makes a pod unready that has just begun, and nothing runs at its end.',
+  title: 'The hook for the end stands under postStart',
+  why: '`postStart` runs when the container starts. `/prestop` there makes the pod unready as soon as it has started, and nothing runs when it ends.',
   check: eachContainer(({ place }, report) => {
     const start = place.get('lifecycle', 'postStart')
     const path = start.get('httpGet', 'path').text ?? ''
@@ -101,7 +101,7 @@ const hookPort: Rule = {
   id: 'hook-port',
   severity: 'error',
   title: 'A hook on a port that no container has',
-  why: 'The kubelet looks a named port up in the container that has the hook, and nowhere else. It finds none, or nobody listens: FailedPreStopHook, and SIGTERM at once.',
+  why: 'The kubelet looks a named port up in the container that has the hook, and nowhere else. If there is none, or nobody listens on the port, the hook fails (event FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer((container, report) => {
     const { hook, pod } = container
     // The ports of a patch are elsewhere.
@@ -138,7 +138,7 @@ const hookPath: Rule = {
   id: 'hook-path',
   severity: 'warning',
   title: "A hook whose path is nearly podrain's, or one that does not wait",
-  why: 'The kubelet ignores the status of the answer: a 404 is a hook that has succeeded, at once. A misspelt path is the same as no hook, and nobody is told.',
+  why: 'The kubelet ignores the status of the answer: with a 404 the hook has succeeded, at once. So a misspelt path is the same as no hook, and nobody is told.',
   check: eachContainer((container, report) => {
     const { hook } = container
     const path = hook?.plainPath
@@ -174,7 +174,7 @@ const hookHostNetwork: Rule = {
   id: 'hook-host-network',
   severity: 'error',
   title: 'An httpGet hook in a pod on the host network',
-  why: 'The kubelet asks the container runtime for the pod’s address, and a pod on the host network has none of its own: “failed to find networking container”, FailedPreStopHook, SIGTERM at once (kubernetes#134285). `host: 127.0.0.1` helps, but Pod Security “baseline” forbids `host` since 1.34.',
+  why: 'The kubelet asks the container runtime for the pod’s address, and a pod on the host network has none of its own: “failed to find networking container”, FailedPreStopHook, SIGTERM at once (kubernetes#134285). `host: 127.0.0.1` helps, but Pod Security “baseline” forbids `host` since Kubernetes 1.34. The hook without network needs the option `controlSocket: true` in the app.',
   check: eachContainer(({ hook, pod }, report) => {
     if (!pod.hostNetwork || hook?.handler !== 'httpGet') return
     if (hook.place.get('httpGet', 'host').text) return
@@ -192,7 +192,7 @@ const hookHost: Rule = {
   id: 'hook-host',
   severity: 'error',
   title: 'A hook with a host',
-  why: 'The kubelet sends the request from the node: `localhost` is the node there, not the pod. Without `host` it is the pod’s address, which is what is meant. Pod Security “baseline” forbids `host` since Kubernetes 1.34.',
+  why: 'The kubelet sends the request from the node, and there `localhost` is the node, not the pod. Without `host` the request goes to the pod, which is what is meant. Pod Security “baseline” forbids `host` since Kubernetes 1.34.',
   check: eachContainer(({ hook, pod }, report) => {
     const place = hook?.place.get('httpGet', 'host')
     const host = place?.text
@@ -256,8 +256,8 @@ const tools = new Set([...shells, 'sleep', 'curl', 'wget', 'kill', 'pkill', 'nc'
 const hookNeedsTool: Rule = {
   id: 'hook-needs-tool',
   severity: 'error',
-  title: 'An exec hook that needs a shell or a tool which the image has not',
-  why: '`exec` runs a program of the image. A distroless image has no `sh`, no `sleep` and no `curl`: FailedPreStopHook, and SIGTERM at once.',
+  title: 'An exec hook that needs a shell or a tool which the image does not have',
+  why: '`exec` runs a program of the image. A distroless image has no `sh`, no `sleep` and no `curl`: the hook fails (FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer(({ hook, image, name }, report) => {
     if (hook?.handler !== 'exec' || image === undefined || !bare.test(image)) return
     // Their debug images have a busybox.
@@ -278,7 +278,7 @@ const hookNoShell: Rule = {
   id: 'hook-no-shell',
   severity: 'error',
   title: 'An exec hook that is written for a shell, without one',
-  why: '`command` is a program and its arguments, and no shell reads it: `["sleep 10"]` looks for a program of that name, and `["sleep", "5", "&&", …]` gives `&&` to sleep. FailedPreStopHook, and SIGTERM at once.',
+  why: '`command` is a program and its arguments, and no shell reads it: `["sleep 10"]` looks for a program named `sleep 10`, and `["sleep", "5", "&&", …]` gives `&&` to sleep. The hook fails (FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer(({ hook }, report) => {
     if (hook?.handler !== 'exec') return
     const { command } = hook
@@ -309,7 +309,7 @@ const hookSignals: Rule = {
   id: 'hook-signals',
   severity: 'warning',
   title: 'A hook that sends the signal itself',
-  why: 'The hook is there for the time *before* the signal. One that ends the server by hand ends it while load balancers still send, and when it returns at once (`nginx -s quit`, `kill -QUIT 1`) the kubelet’s SIGTERM is right behind it and makes a fast shutdown of the graceful one.',
+  why: 'The hook is there for the time *before* the signal. A hook that ends the server itself does so while load balancers still send. And when it returns at once (`nginx -s quit`, `kill -QUIT 1`), the kubelet’s signal follows at once: if that is SIGTERM, nginx makes a fast shutdown of the graceful one. (`STOPSIGNAL` of the image says which it is; the official nginx images have SIGQUIT.)',
   check: eachContainer(({ hook, pod }, report, world) => {
     if (hook?.handler !== 'exec') return
     const script = scriptOf(hook.command) ?? hook.command.join(' ')
@@ -340,7 +340,7 @@ const hookReadOnly: Rule = {
   id: 'hook-read-only',
   severity: 'error',
   title: 'podrain-prestop on a read-only file system',
-  why: 'The hook without network reaches the app over a socket that the app makes, `/tmp/podrain.sock` unless told otherwise. With `readOnlyRootFilesystem` and no volume there it cannot, and the hook finds nobody.',
+  why: 'The hook without network reaches the app over a socket file that the app makes: `/tmp/podrain.sock` unless told otherwise. With `readOnlyRootFilesystem` and no volume there, the app cannot make it, and the hook fails.',
   check: eachContainer((container, report) => {
     const { hook, place } = container
     if (hook?.runsPodrain !== true || place.get('securityContext', 'readOnlyRootFilesystem').value !== true) return
@@ -363,7 +363,7 @@ const hookReadOnly: Rule = {
 const initLifecycle: Rule = {
   id: 'init-lifecycle',
   severity: 'error',
-  title: 'A hook or probe in an init container that is no sidecar',
+  title: 'A hook or probe in an init container that is not a sidecar',
   why: 'An init container has ended long before the pod does. The API server refuses `lifecycle` and probes there, unless `restartPolicy: Always` makes it a sidecar.',
   check: eachPod((pod, report) => {
     for (const container of pod.initContainers) {
@@ -388,7 +388,7 @@ const stopSignal: Rule = {
   id: 'stop-signal',
   severity: 'error',
   title: 'A stop signal that cannot be caught, or that is refused',
-  why: '`lifecycle.stopSignal` (Kubernetes 1.33) replaces SIGTERM. SIGKILL and SIGSTOP reach no program, so there is no drain; and without `spec.os.name` the API server refuses the field.',
+  why: '`lifecycle.stopSignal` (alpha since Kubernetes 1.33: without the feature gate ContainerStopSignals it is dropped) replaces SIGTERM. No program can catch SIGKILL or SIGSTOP, so there is no drain; podrain listens to SIGTERM and SIGINT unless its option `signals` says otherwise. Without `spec.os.name` the API server refuses the field.',
   check: eachContainer(({ place, pod }, report) => {
     const signal = place.get('lifecycle', 'stopSignal')
     if (signal.text === undefined) return
@@ -408,7 +408,7 @@ const hookMesh: Rule = {
   id: 'hook-mesh',
   severity: 'error',
   title: 'An httpGet hook that the mesh turns away',
-  why: 'The kubelet speaks plain HTTP and has no certificate. Linkerd lets probes through by itself, but no hooks: a policy that wants to know the caller answers 403, which the kubelet takes for success. Istio sends the hook through its agent unless rewriting is off; then STRICT mTLS refuses it.',
+  why: 'The kubelet speaks plain HTTP and has no certificate. Linkerd lets probes through by itself, but not hooks: a policy that wants to know the caller answers 403, which the kubelet takes for success. Istio leads the hook through its agent, unless `rewriteAppHTTPProbers` is false; then the hook fails under STRICT mTLS.',
   check: eachContainer((container, report, world) => {
     const { hook, pod } = container
     if (hook?.handler !== 'httpGet') return

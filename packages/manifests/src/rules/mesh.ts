@@ -12,7 +12,7 @@ const sidecarFirst: Rule = {
   id: 'sidecar-ends-first',
   severity: 'warning',
   title: 'A sidecar that ends while the app still works',
-  why: 'All containers of a pod are ended at the same time: one without a hook gets SIGTERM at once, while the app waits in its own. What the app reaches through it (the database, the mesh) is gone for the requests that are still open. A native sidecar (an init container with `restartPolicy: Always`) is ended after the app.',
+  why: 'All containers of a pod are ended at the same time: a sidecar without a hook gets SIGTERM at once, while the app is still in its own hook. What the app reaches through the sidecar (the database, the mesh) is gone while requests are still open. A native sidecar (an init container with `restartPolicy: Always`) is ended after the app.',
   check: eachPod((pod, report) => {
     if (pod.isJob) return
     const waiting = pod.containers.find(
@@ -42,7 +42,7 @@ const sidecarHook: Rule = {
   id: 'sidecar-hook',
   severity: 'warning',
   title: 'A native sidecar whose hook ends it early',
-  why: 'SIGTERM of a native sidecar waits for the containers of the app, but its hook does not: all hooks run at the same time, when the pod begins to end. One that stops the sidecar stops it under the app.',
+  why: 'A native sidecar gets SIGTERM after the containers of the app have ended. But its hook does not wait: all hooks run at the same time, when the pod begins to end. A hook that stops the sidecar stops it while the app still needs it.',
   check: eachPod((pod, report) => {
     for (const { isSidecar, hook, name } of pod.initContainers) {
       if (!isSidecar || hook?.handler !== 'exec') continue
@@ -72,7 +72,7 @@ const istioFirst: Rule = {
   id: 'istio-proxy-ends-first',
   severity: 'warning',
   title: 'An Istio proxy that ends before the app',
-  why: 'Istio’s proxy is told to end when the app is: it drains for `terminationDrainDuration` (5 s by default) and exits, with the requests that are open. `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` makes it wait for them; as a native sidecar it is ended after the app.',
+  why: 'Istio’s proxy is told to end when the pod begins to end: it drains for `terminationDrainDuration` (5 s by default), exits, and cuts the requests that are still open. `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` makes it wait for them; as a native sidecar it is ended after the app.',
   check: eachPod((pod, report, world) => {
     if (!isIstio(pod) || pod.isJob) return
     const native =
@@ -107,7 +107,7 @@ const istioHold: Rule = {
   id: 'istio-hold',
   severity: 'info',
   title: 'An app that may start before its Istio proxy',
-  why: 'Until the proxy is there the app reaches nothing: its first connections fail, and it may exit. `holdApplicationUntilProxyStarts` starts the proxy first.',
+  why: 'Until the proxy runs, the app reaches nothing: its first connections fail, and it may exit. `holdApplicationUntilProxyStarts` starts the proxy first.',
   check: eachPod((pod, report) => {
     if (!isIstio(pod)) return
     const config = proxyConfig(pod)
@@ -127,7 +127,7 @@ const linkerdFirst: Rule = {
   id: 'linkerd-proxy-ends-first',
   severity: 'warning',
   title: 'A Linkerd proxy that ends before the app',
-  why: 'Linkerd’s proxy is signalled together with the app and takes no new connection from then on, neither in nor out, while the cluster still sends. It needs a wait of its own, or to be a native sidecar, which is ended after the app.',
+  why: 'Linkerd’s proxy gets SIGTERM when the pod begins to end, and takes no new connection from then on, neither in nor out, while the cluster still sends. It needs a wait of its own, or to be a native sidecar, which is ended after the app.',
   check: eachPod((pod, report, world) => {
     if (!isLinkerd(pod) || pod.isJob) return
     const annotations = pod.template.get('metadata', 'annotations')
@@ -164,7 +164,7 @@ const linkerdAwait: Rule = {
   id: 'linkerd-await',
   severity: 'info',
   title: 'An app that starts before its Linkerd proxy',
-  why: 'Until the proxy is there the app reaches nothing. `proxy-await` is on by default.',
+  why: 'Until the proxy runs, the app reaches nothing. `proxy-await` is on by default: leave it so.',
   check: eachPod((pod, report) => {
     if (!isLinkerd(pod) || pod.annotation('config.linkerd.io/proxy-await') !== 'disabled') return
     report(

@@ -26,7 +26,7 @@ const noReadiness: Rule = {
   id: 'no-readiness',
   severity: 'warning',
   title: 'A container behind a Service without a readiness probe',
-  why: 'Without one a pod counts as ready as soon as its process has started: a rollout takes old pods away while new ones do not listen yet. And when a container is killed for its liveness, nothing takes the pod out of the endpoints.',
+  why: 'Without one a pod counts as ready as soon as its process has started: a rollout takes old pods away while new ones do not listen yet. And when a liveness probe kills a container, nothing takes the pod out of the endpoints while it drains.',
   check: eachPod((pod, report, world) => {
     if (!pod.isWhole || pod.isJob) return
     for (const container of servedBy(pod, world)) {
@@ -49,7 +49,7 @@ const probeDrains: Rule = {
   id: 'probe-drains',
   severity: 'error',
   title: 'A probe of the hook’s path',
-  why: 'A GET of `/prestop` drains: probed every few seconds, the pod is never ready.',
+  why: 'A GET of `/prestop` starts the drain: a pod that is probed there every few seconds is never ready.',
   check: eachContainer(({ place }, report) => {
     for (const name of probes) {
       const probe = place.get(name)
@@ -69,7 +69,7 @@ const livenessKills: Rule = {
   id: 'liveness-kills',
   severity: 'error',
   title: 'A liveness probe that a draining or overloaded pod fails',
-  why: 'A draining pod is not ready, and says so. Where liveness asks the same, the container is killed for it: the kubelet stops probing liveness when a pod is deleted, but not when a drain begins in any other way, and a database that is away for a moment restarts every pod at once.',
+  why: 'A draining pod is not ready, and says so. Where liveness asks the same path, the container is killed for it. (The kubelet stops liveness probes when a pod is deleted, but not when a drain begins in any other way.) And a database that is away for a moment restarts every pod at once.',
   check: eachContainer((container, report, world) => {
     const liveness = container.place.get('livenessProbe')
     const path = pathOf(liveness)
@@ -102,7 +102,7 @@ const livenessImpatient: Rule = {
   id: 'liveness-impatient',
   severity: 'warning',
   title: 'A liveness probe that one slow answer fails',
-  why: 'A pod that is busy, as the last ones are while others roll, answers late. With `failureThreshold: 1` one answer later than `timeoutSeconds` (1 s by default) ends it, with everything it was doing.',
+  why: 'A busy pod answers late, and during a rollout the remaining ones are busy. With `failureThreshold: 1` a single answer later than `timeoutSeconds` (1 s by default) ends the container, with everything it was doing.',
   check: eachContainer((container, report) => {
     const probe = container.place.get('livenessProbe')
     if (!probe.exists || probe.get('failureThreshold').number !== 1) return
@@ -121,7 +121,7 @@ const livenessImpatient: Rule = {
 const probePort: Rule = {
   id: 'probe-port',
   severity: 'error',
-  title: 'A probe on a port name that the container has not',
+  title: 'A probe on a port name that the container does not have',
   why: 'The kubelet finds no such port, so the probe fails: the pod never becomes ready, or is killed again and again.',
   check: eachContainer((container, report) => {
     // The ports of a patch are elsewhere.

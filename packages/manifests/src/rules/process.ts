@@ -7,7 +7,7 @@ const packageManager: Rule = {
   id: 'package-manager',
   severity: 'error',
   title: 'A package manager as the first process',
-  why: 'SIGTERM goes to the first process of a container. npm, pnpm and yarn put a shell between themselves and node, which does not pass it on, or exit before their child: node never drains and is killed at the end, or in the middle.',
+  why: 'SIGTERM goes to the first process of a container. npm, pnpm and yarn start node behind a shell that does not pass the signal on, or exit before node has: node never drains, or is killed in the middle of it.',
   check: eachContainer(({ command, place, name, pod }, report) => {
     if (command === undefined) return
     const words = withoutInit(command)
@@ -34,7 +34,7 @@ const shellFirst: Rule = {
   id: 'shell-first',
   severity: 'warning',
   title: 'A shell as the first process',
-  why: 'SIGTERM goes to the first process of a container. A shell waits for its child and ignores the signal meanwhile, so the app is killed when the grace period is over, without a drain. `exec` puts the app in the place of the shell. (Some shells do so by themselves with a single command; which one an image has, the manifest does not say.)',
+  why: 'SIGTERM goes to the first process of a container. A shell there ignores the signal while it waits for its child, so the app is killed when the grace period is over, without a drain. `exec` puts the app in the place of the shell. (Some shells do so by themselves if there is a single command; the manifest does not say which shell the image has.)',
   check: eachContainer(({ command, place, name, hook, pod }, report) => {
     if (command === undefined || pod.isJob) return
     const words = withoutInit(command)

@@ -29,7 +29,7 @@ const takesLast: Rule = {
   id: 'rollout-takes-last',
   severity: 'error',
   title: 'A rollout that may take the last ready pod',
-  why: 'While it rolls, `maxUnavailable` pods may be missing: a percentage of the replicas, rounded down. Where that is all of them, every pod may go before a new one is ready, however well each of them drains.',
+  why: 'During a rollout `maxUnavailable` pods may be missing (a percentage is of the replicas, and rounded down). Where that is all of them, every old pod may go before a new one is ready, however well each of them drains.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'CloneSet' && pod.kind !== 'Rollout') return
     const strategy =
@@ -79,7 +79,7 @@ const recreate: Rule = {
   id: 'rollout-recreate',
   severity: 'warning',
   title: 'All pods end before new ones begin',
-  why: '`Recreate` ends every pod, waits until they are gone, and only then starts new ones. No drain can help: there is nobody to send to.',
+  why: '`Recreate` ends every pod, waits until they are gone, and only then starts new ones. No drain can help: for that time there is no pod that could answer.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text !== 'Recreate') return
     if (world.servicesOf(pod).length === 0) return
@@ -102,7 +102,7 @@ const singleReplica: Rule = {
   id: 'single-replica',
   severity: 'warning',
   title: 'One pod behind a Service',
-  why: 'A rolling update starts the new pod first, so a deploy loses nothing. A node that is drained, an eviction or a crash ends the only one there is. Kubernetes still sends to it while it ends, if it says that it is ready.',
+  why: 'A rolling update starts the new pod first, so a deploy loses nothing. But a node drain, an eviction or a crash ends the only pod there is. While it ends, kube-proxy still sends to it if its readiness probe succeeds, and only then.',
   check: eachPod((pod, report, world) => {
     if (pod.kind === 'StatefulSet' || !pod.isWhole || world.exposureOf(pod) !== 'served') return
     // A second database is no replica of the first.
@@ -128,14 +128,6 @@ const scalerLeavesOne: Rule = {
   why: 'In quiet hours there is one pod, and whatever ends it ends the service. `minReplicas` is 1 if nothing is said.',
   check: each(['HorizontalPodAutoscaler'], (scaler, report, world) => {
     const least = scaler.get('spec', 'minReplicas')
-    const most = scaler.get('spec', 'maxReplicas').number
-    if (least.number !== undefined && most !== undefined && least.number > most) {
-      report(least, `\`minReplicas\` ${least.number} is more than \`maxReplicas\` ${most}: the API server refuses it`, {
-        severity: 'error',
-        fix: `maxReplicas: ${least.number} or more`,
-      })
-      return
-    }
     const pods = world.pods.filter((pod) => world.autoscalersOf(pod).includes(scaler))
     if ((least.number ?? 1) !== 1 || !pods.some((pod) => world.servicesOf(pod).length > 0)) return
     report(
@@ -152,7 +144,7 @@ const scalerAndReplicas: Rule = {
   id: 'autoscaler-and-replicas',
   severity: 'info',
   title: 'A number of replicas beside an autoscaler',
-  why: 'Every apply sets the number back, and the autoscaler has to raise it again: pods end and begin for nothing, at the busiest time.',
+  why: 'Every apply sets the number back to this one, and the autoscaler has to raise it again: pods are ended and started for nothing, at the busiest time.',
   check: eachPod((pod, report, world) => {
     const place = pod.resource.get('spec', 'replicas')
     const [scaler] = world.autoscalersOf(pod)
@@ -167,7 +159,7 @@ const onDelete: Rule = {
   id: 'rollout-on-delete',
   severity: 'info',
   title: 'Pods that are only replaced when somebody deletes them',
-  why: 'With `OnDelete` a deploy changes nothing until pods are deleted, by hand or with a node: then the new version meets the old one at a time nobody chose, and nothing paces the deletions.',
+  why: 'With `OnDelete` a deploy changes nothing until pods are deleted, by hand or with their node. So the new version comes at a time nobody chose, and nothing makes one deletion wait for the pod before it.',
   check: eachPod((pod, report) => {
     if (pod.kind !== 'StatefulSet' && pod.kind !== 'DaemonSet') return
     const type = pod.strategy.get('type')
@@ -179,8 +171,8 @@ const onDelete: Rule = {
 const hostPortSurge: Rule = {
   id: 'rollout-host-port',
   severity: 'warning',
-  title: 'A pod on a port of its node that has to be there twice',
-  why: 'Two pods cannot have the same port of one node. With `maxUnavailable: 0` the new pod comes first, and waits for a node that is free: where there is none, the rollout stands still.',
+  title: 'A rollout that needs the same port of a node twice',
+  why: 'Two pods cannot have the same port of one node. With `maxUnavailable: 0` the new pod has to start before an old one goes, so it needs a node where the port is free: if there is none, the rollout never ends.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text === 'Recreate') return
     const counted = podsOf(pod, world)
@@ -206,7 +198,7 @@ const minReady: Rule = {
   id: 'rollout-outruns-balancer',
   severity: 'info',
   title: 'A rollout that does not wait for the load balancer to know the new pods',
-  why: 'A pod that is ready counts as available at once (`minReadySeconds: 0`), and the next old one goes. A load balancer outside the cluster has not checked the new one yet: for a while it has neither (708 errors in 70 s in one report). Pod readiness gates solve it; so does `minReadySeconds`.',
+  why: 'A pod that is ready counts as available at once (`minReadySeconds: 0`), and the next old one goes. A load balancer outside the cluster has not checked the new one yet: for a while it has neither (708 errors in 70 s in one report). Pod readiness gates solve it; `minReadySeconds` does if it is longer than those checks take.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
     const { behind, because } = world.balancerOf(pod)
@@ -231,7 +223,7 @@ const inPlace: Rule = {
   id: 'kruise-in-place',
   severity: 'warning',
   title: 'An update in place that does not wait for the endpoints',
-  why: 'Kruise updates in place by restarting the container in its pod: the hook runs, but the pod is not deleted. Without `gracePeriodSeconds` the container is restarted as soon as the pod is marked not ready, which the load balancer learns later.',
+  why: 'Kruise updates in place by restarting the container in its pod: the hook runs, but the pod is not deleted. Without `gracePeriodSeconds` the container is restarted as soon as the pod is marked not ready, before the load balancer knows of it.',
   check: eachPod((pod, report) => {
     if (pod.kind !== 'CloneSet') return
     const type = pod.strategy.get('type')
@@ -251,8 +243,8 @@ const inPlace: Rule = {
 const argoScaleDown: Rule = {
   id: 'argo-scale-down',
   severity: 'warning',
-  title: 'Old pods of a Rollout that go before the load balancer has left them',
-  why: 'After the switch, Argo keeps the old pods for `scaleDownDelaySeconds` (30 s) without traffic: the cheapest drain there is. Set to less than the load balancer needs, they end while it still sends to them.',
+  title: 'Old pods of a Rollout that end before the load balancer has stopped sending to them',
+  why: 'After the switch, Argo keeps the old pods for `scaleDownDelaySeconds` (30 s by default) without traffic: the cheapest drain there is. If that is less than the load balancer needs, they end while it still sends to them. (In a canary, only with `trafficRouting`.)',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Rollout') return
     for (const strategy of ['blueGreen', 'canary']) {
@@ -298,7 +290,7 @@ const jobHook: Rule = {
   id: 'job-hook',
   severity: 'info',
   title: 'A hook in a pod that ends by itself',
-  why: 'A preStop hook runs when a pod is deleted or evicted, not when its program has ended. What has to be done at the end of a job belongs into the program.',
+  why: 'A preStop hook runs when a pod is deleted or evicted, not when its program has ended. What has to be done at the end of a job belongs in the program itself.',
   check: eachPod((pod, report) => {
     if (!pod.isJob) return
     for (const { hook } of pod.containers) {
@@ -316,7 +308,7 @@ const jobReplaced: Rule = {
   id: 'cronjob-replaces',
   severity: 'info',
   title: 'A CronJob that ends what still runs',
-  why: '`concurrencyPolicy: Replace` deletes a job that still runs when the next is due: it gets SIGTERM and its grace period, and nothing more.',
+  why: '`concurrencyPolicy: Replace` deletes a job that still runs when the next is due: its pod gets SIGTERM and its grace period, and nothing more.',
   check: each(['CronJob'], (job, report) => {
     const policy = job.get('spec', 'concurrencyPolicy')
     if (policy.text !== 'Replace') return

@@ -7,6 +7,7 @@ import type { Resource } from '../resource.js'
 import type { Details, Rule } from '../rule.js'
 import { type Complaint, consult, escapePointer, namesIn, podTemplateSchema, type Schema, schemaOf } from '../schema.js'
 import type { World } from '../world.js'
+import { refusedIn } from './refused.js'
 
 /** Objects that have to do with how pods end. A mistake in a ConfigMap is somebody else's business. */
 const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler', 'ScaledObject'])
@@ -17,7 +18,8 @@ const custom = new Set(['Rollout', 'CloneSet', 'ScaledObject'])
 /** The Kubernetes whose schema it is. */
 const version = '1.33'
 
-interface Problem {
+/** What is wrong with a value, and by which rule. */
+export interface Problem {
   readonly rule: 'unknown-key' | 'misplaced-key' | 'wrong-type' | 'wrong-value' | 'missing-key'
   readonly place: Place
   readonly message: string
@@ -51,7 +53,7 @@ function look(resource: Resource): readonly Problem[] {
     const place = resource.get(...way)
     if (isMap(place.node)) problems.push(...problemsIn(place, resource, template, false))
   }
-  return problems
+  return [...problems, ...refusedIn(resource)]
 }
 
 interface Located extends Problem {
@@ -302,9 +304,15 @@ function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
     details: {
       ...(unquoted && { fix: `Without quotes: ${value}` }),
       ...(wanted && { fix: `In quotes: "${source}"` }),
+      ...(place.name === 'command' && typeof value === 'string' && { fix: `As a list: ${asCommand(value)}` }),
       edits,
     },
   }
+}
+
+/** A program and its arguments; what has spaces or more was meant for a shell. */
+function asCommand(text: string): string {
+  return /[\s;&|<>$`]/.test(text) ? `["sh", "-c", ${JSON.stringify(text)}]` : JSON.stringify([text])
 }
 
 function noQuantity(place: Place): Problem {
@@ -355,7 +363,7 @@ const unknownKeyRule: Rule = {
   id: 'unknown-key',
   severity: 'error',
   title: 'A key that Kubernetes does not know, most often a misspelt one',
-  why: 'A hook under `prestop` is no hook. From a client that asks for strict validation (kubectl since 1.27) the API server refuses it; for any other it drops the key, and the deploy succeeds without it.',
+  why: 'A hook under `prestop` is no hook. The API server refuses it where the client asks for strict validation, as kubectl does by default. For any other client it drops the key, and the deploy succeeds without it.',
   check: of('unknown-key'),
 }
 
@@ -363,7 +371,7 @@ const misplacedKey: Rule = {
   id: 'misplaced-key',
   severity: 'error',
   title: 'A key that stands at the wrong level',
-  why: '`terminationGracePeriodSeconds` in a container, or `lifecycle` in the pod, is as good as not there: the pod gets 30 s and no hook. The schema says where the key belongs.',
+  why: '`terminationGracePeriodSeconds` in a container, or `lifecycle` in the pod’s spec, is refused or dropped, like any unknown key. Where it is dropped, the pod gets 30 s and no hook. The schema says where the key belongs.',
   check: of('misplaced-key'),
 }
 
@@ -371,15 +379,15 @@ const wrongTypeRule: Rule = {
   id: 'wrong-type',
   severity: 'error',
   title: 'A value of the wrong type',
-  why: 'The API server refuses it, in the middle of a deploy. Most often it is a number in quotes (`periodSeconds: "5"`), or a variable without them (`value: 8080`).',
+  why: 'The API server refuses it, in the middle of a deploy. Most often it is a number in quotes (`periodSeconds: "5"`, `port: "8080"`), or a variable without them (`value: 8080`).',
   check: of('wrong-type'),
 }
 
 const wrongValueRule: Rule = {
   id: 'wrong-value',
   severity: 'error',
-  title: 'A value that is none of those allowed',
-  why: 'The API server refuses it: `type: Rolling` is not `RollingUpdate`, and `scheme: https` is not `HTTPS`.',
+  title: 'A value that is not allowed, or not beside another',
+  why: 'The API server refuses it: `type: Rolling` is not `RollingUpdate`, `scheme: https` is not `HTTPS`, and `rollingUpdate` may not stand beside `type: Recreate`.',
   check: of('wrong-value'),
 }
 
@@ -387,7 +395,7 @@ const missingKey: Rule = {
   id: 'missing-key',
   severity: 'error',
   title: 'A key that has to be there',
-  why: 'The API server refuses the object. A patch is not complained about: the rest of it is somewhere else.',
+  why: 'The API server refuses the object. Nothing is reported for a patch, as the rest of it is somewhere else.',
   check: of('missing-key'),
 }
 
@@ -395,7 +403,7 @@ const duplicateKey: Rule = {
   id: 'duplicate-key',
   severity: 'error',
   title: 'The same key twice in a map',
-  why: 'The last one wins and the first is lost without a word: a second `lifecycle`, added at the end of a container, takes the hook away. Strict readers refuse the file.',
+  why: 'kubectl takes the last one and drops the first without a word: a second `lifecycle`, added at the end of a container, takes the hook away. Stricter readers, such as kustomize, refuse the file.',
   check(world, report) {
     for (const { place } of world.resources) doubles(place, report)
   },
@@ -442,7 +450,7 @@ const removedApi: Rule = {
   id: 'removed-api',
   severity: 'error',
   title: 'An API version that Kubernetes has removed',
-  why: 'The cluster does not know the object: the deploy fails, or a budget that was to protect the pods is not there.',
+  why: 'The cluster does not know the object: the deploy fails, or a budget that should protect the pods is not there.',
   check(world: World, report) {
     for (const { apiVersion, kind, place } of world.resources) {
       const [release, now] = removedIn[`${apiVersion} ${kind}`] ?? []

@@ -12,8 +12,8 @@ const least = 2
 const hookOutlastsGrace: Rule = {
   id: 'hook-outlasts-grace',
   severity: 'error',
-  title: 'A hook that takes as long as the grace period',
-  why: 'The grace period begins with the hook, not with SIGTERM. When it is over, the kubelet gives SIGTERM, and SIGKILL 2 s later, whatever is still open. A `sleep` longer than the grace period is refused by the API server.',
+  title: 'A hook that takes as long as the grace period, or longer',
+  why: 'The grace period begins with the hook, not with SIGTERM. When the grace period is over, the kubelet sends SIGTERM, and SIGKILL 2 s later, whatever is still open. The API server refuses a `sleep` that is longer than the grace period.',
   check: eachContainer(({ hook, pod }, report) => {
     const took = hook?.seconds
     if (hook === undefined || took === undefined || pod.grace <= 0 || took < pod.grace) return
@@ -33,7 +33,7 @@ const hookLeavesLittle: Rule = {
   id: 'hook-leaves-little',
   severity: 'warning',
   title: 'A hook after which too little of the grace period is left',
-  why: 'What is in flight when the hook ends, and closing pools and connections, has to fit into what is left. The default of podrain is 5 s for closing and 1 s in reserve, and the longest request on top if you say how long that is.',
+  why: 'After the hook, requests that are still open have to end, and pools and connections have to be closed. podrain keeps 5 s for closing and 1 s in reserve by default; the longest request comes on top, if you say how long it is (`--longest-request`).',
   check: eachContainer(({ hook, pod }, report, { facts }) => {
     const took = hook?.seconds
     if (hook === undefined || took === undefined || pod.isJob || took >= pod.grace) return
@@ -55,7 +55,7 @@ const hookShorterThanSettle: Rule = {
   id: 'hook-shorter-than-settle',
   severity: 'warning',
   title: 'A hook that ends before the load balancer knows',
-  why: 'A fixed sleep has to be as long as the load balancer needs to stop sending: 15 s for ingress-nginx, 30 s for an AWS ALB, 40 s for Google’s NEG, two minutes for an AWS NLB. What comes after it is refused.',
+  why: 'A fixed sleep has to be as long as the load balancer needs to stop sending: 15 s for ingress-nginx, 30 s for an AWS ALB, 40 s for Google’s NEG, two minutes for an AWS NLB. Requests that come after the hook has ended are refused.',
   check: eachContainer((container, report, world) => {
     const { hook, pod } = container
     const took = hook?.seconds
@@ -113,20 +113,21 @@ function hasSaidSo(pod: Pod): boolean {
 const graceZero: Rule = {
   id: 'grace-zero',
   severity: 'error',
-  title: 'A grace period of nothing',
-  why: '`terminationGracePeriodSeconds: 0` is SIGKILL at once: no hook, no SIGTERM, and the pod’s name may be taken while it still runs. With 1 s there is no time for anything either.',
+  title: 'A grace period of 0 or 1 s',
+  why: 'With `terminationGracePeriodSeconds: 0` the pod is gone from the API at once while it still runs, so its name may be taken again. The kubelet treats 0 as 1: the hook is given up after 1 s, and SIGKILL comes 2 s after SIGTERM. That is no time to drain, and 1 s is none either.',
   check: eachPod((pod, report, world) => {
     const { number } = pod.gracePlace
     if (number === undefined || number >= least) return
+    const { settle } = world.balancerOf(pod)
     report(
       pod.gracePlace,
       number === 0
-        ? 'The pod is killed at once: no hook runs and no SIGTERM is heeded'
+        ? 'The kubelet gives the hook 1 s at most, and SIGKILL comes 2 s after SIGTERM: no time to drain'
         : `${number} s is no time for a drain: podrain keeps 1 s in reserve`,
       {
         // The daemon of a node wants to be gone at once, and nobody sends to it.
         severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
-        fix: `Remove it (30 s), or take ${graceFor(5000)} or more`,
+        fix: `${graceFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceFor(settle)} or more`,
       },
     )
   }),
@@ -136,7 +137,7 @@ const graceVariableDiffers: Rule = {
   id: 'grace-variable',
   severity: 'error',
   title: `\`${graceVariable}\` is not what the pod's spec says`,
-  why: 'A pod cannot read its own grace period, so podrain is told by this variable. If it is told too much, SIGKILL comes in the middle of the drain; if too little, requests are cut that had time.',
+  why: 'A pod cannot read its own grace period, so podrain is told by this variable. If the variable says more than the spec, SIGKILL comes in the middle of the drain; if it says less, podrain cuts requests that had time left.',
   check: eachContainer((container, report) => {
     const { pod } = container
     const place = container.env(graceVariable)?.get('value')
@@ -164,7 +165,7 @@ const graceUntold: Rule = {
   id: 'grace-untold',
   severity: 'warning',
   title: 'A grace period that the app is not told of',
-  why: 'podrain takes 30 s if nobody says otherwise, by the option `terminationGracePeriodSeconds` or this variable. With less in the pod’s spec it is killed in the middle of the drain; with more it leaves early.',
+  why: 'podrain assumes 30 s unless its option `terminationGracePeriodSeconds` or the variable `TERMINATION_GRACE_PERIOD_SECONDS` says otherwise. If the pod’s spec says less, it is killed in the middle of the drain; if the spec says more, it cuts requests that had time left.',
   check: eachContainer((container, report) => {
     const { pod } = container
     if (!container.isPodrain || pod.grace === 30 || pod.grace <= 0) return
@@ -209,7 +210,7 @@ const readinessSlow: Rule = {
   id: 'readiness-slow',
   severity: 'warning',
   title: 'A readiness probe that is slower than the drain',
-  why: 'When the liveness probe kills a container, or a node shuts down, nothing but the readiness probe takes the pod out of the endpoints, and a load balancer with checks of its own asks the same path. It is noticed after `periodSeconds × failureThreshold`; by default 10 s × 3.',
+  why: 'When a liveness probe kills a container, the pod is not deleted, so only its readiness probe takes it out of the endpoints. That happens after `periodSeconds × failureThreshold`: 10 s × 3 by default, and the drain waits 5 s. (When a pod is deleted, it is out of the endpoints at once, whatever the probe says.)',
   check: eachContainer((container, report, world) => {
     const { pod } = container
     const probe = container.place.get('readinessProbe')
@@ -237,7 +238,7 @@ const progressDeadline: Rule = {
   id: 'progress-deadline',
   severity: 'error',
   title: 'A rollout that is given up before a pod can be available',
-  why: 'A Deployment reports failure when no pod becomes available for `progressDeadlineSeconds`, and pipelines then roll back. It has to be longer than `minReadySeconds` (the API server refuses otherwise), and than the time a pod takes to become ready.',
+  why: 'A Deployment reports failure when no pod becomes available for `progressDeadlineSeconds`, and pipelines then roll back. It has to be longer than `minReadySeconds` (or the API server refuses it), and longer than a pod takes to become ready and stay so.',
   check: eachPod((pod, report) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
     const place = pod.resource.get('spec', 'progressDeadlineSeconds')

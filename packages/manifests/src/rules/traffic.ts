@@ -37,7 +37,7 @@ const prestopExposed: Rule = {
   id: 'prestop-exposed',
   severity: 'warning',
   title: 'A `/prestop` that strangers can reach',
-  why: 'Who can call `/prestop` can make the pod unready for one grace period. podrain refuses callers that came through a proxy, by the headers that proxies add; a load balancer below HTTP adds none, and neither does a bare nginx. A route that leads to `/prestop` and nothing else was made for somebody who should not have it.',
+  why: 'Whoever can call `/prestop` can make the pod unready for one grace period. podrain refuses callers that came through a proxy, by the headers that proxies add; but a load balancer below HTTP adds none, and neither does a bare nginx. Nobody outside needs a route to `/prestop`: the kubelet calls the pod itself.',
   check: eachPod((pod, report, world) => {
     if (hasToken(pod)) return
     for (const service of world.servicesOf(pod)) {
@@ -81,7 +81,7 @@ const controlPortExposed: Rule = {
   id: 'control-port-exposed',
   severity: 'warning',
   title: 'A control port in a Service',
-  why: 'A `controlPort` is there so that nobody but the kubelet reaches `/prestop`. In a Service it is as open as the app.',
+  why: 'A `controlPort` is there so that nobody but the kubelet reaches `/prestop`. In a Service it can be reached like the app.',
   check: eachPod((pod, report, world) => {
     for (const service of world.servicesOf(pod)) {
       const ports = service.get('spec', 'ports').items
@@ -101,8 +101,8 @@ const controlPortExposed: Rule = {
 const targetPort: Rule = {
   id: 'service-port',
   severity: 'warning',
-  title: 'A Service that leads to a port name which no container has',
-  why: 'A named `targetPort` is looked up in the pod. Where no container has it, the pod is not among the endpoints of that port, and nothing is said.',
+  title: 'A Service that sends to a port name which no container has',
+  why: 'A named `targetPort` is looked up in the pod. If no container has a port of that name, the pod is not among the endpoints of that port, and nothing says so.',
   check: each(['Service'], (service, report, world) => {
     const pods = world.podsOf(service).filter(({ isWhole }) => isWhole)
     for (const port of service.get('spec', 'ports').items) {
@@ -128,7 +128,7 @@ const notReady: Rule = {
   id: 'publish-not-ready',
   severity: 'warning',
   title: 'A Service that sends to pods which are not ready',
-  why: 'With `publishNotReadyAddresses` every pod counts as ready, also while it ends: the endpoint stays `ready` until the pod is gone, so no drain is ever long enough. It is for peers that find each other through a headless Service.',
+  why: 'With `publishNotReadyAddresses` every pod counts as ready, also while it ends: it is sent to until it is gone, so no drain is ever long enough. It is meant for peers that find each other through a headless Service of their own.',
   check: each(['Service'], (service, report, world) => {
     const place = service.get('spec', 'publishNotReadyAddresses')
     if (place.value !== true || service.get('spec', 'clusterIP').text === 'None') return
@@ -143,7 +143,7 @@ const localPolicy: Rule = {
   id: 'local-traffic',
   severity: 'info',
   title: 'A Service that sends only to pods of the same node',
-  why: 'Where only the pods of a node are sent to, the last one of a node is on its own: while it ends, kube-proxy still sends to it, if it says that it is ready (KEP-1669). podrain says no by default.',
+  why: 'With `Local`, kube-proxy sends only to pods of its own node. While the last pod of a node ends, it still sends to it if the readiness probe succeeds (KEP-1669); with podrain that fails during a drain, unless `readyzWhileDraining` is `pass`.',
   check: each(['Service'], (service, report, world) => {
     const place = [service.get('spec', 'externalTrafficPolicy'), service.get('spec', 'internalTrafficPolicy')].find(
       ({ text }) => text === 'Local',
@@ -163,7 +163,7 @@ const daemonLocal: Rule = {
   id: 'daemonset-gap',
   severity: 'warning',
   title: 'A DaemonSet that leaves its node without a pod while it rolls',
-  why: 'A DaemonSet ends the pod of a node before it starts the new one, unless `maxSurge` says otherwise. Where traffic is only sent to pods of the same node, there is nobody in between.',
+  why: 'A DaemonSet ends the pod of a node before it starts the new one, unless `maxSurge` says otherwise. Where traffic is only sent to pods of the same node, nobody answers in between.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'DaemonSet' || pod.strategy.get('type').text === 'OnDelete') return
     // Two pods cannot have the same port of a node, so there is no other way.
@@ -192,7 +192,7 @@ const deregistration: Rule = {
   id: 'deregistration-delay',
   severity: 'warning',
   title: 'A deregistration delay that does not go with the grace period',
-  why: 'An AWS target that is taken out keeps its open requests for `deregistration_delay.timeout_seconds` (300 s by default), then the load balancer cuts them, also if the pod still works. Longer than the grace period it is of no use: the pod is gone.',
+  why: 'When an AWS target is taken out, an ALB leaves its open requests alone for `deregistration_delay.timeout_seconds` (300 s by default), then it cuts them, even if the pod still works. (An NLB cuts them only if told to.) A delay longer than the grace period is of no use: the pod is gone by then.',
   check: (world, report) => {
     for (const [kind, name] of [
       ['Ingress', 'alb.ingress.kubernetes.io/target-group-attributes'],
