@@ -99,7 +99,7 @@ export class Termination {
 
   /** Drains tentatively. Resolves when the wait is over, or when `gone` aborts. */
   async prestop({ gone, hook = true, ago }: PrestopOptions): Promise<void> {
-    if (this.#state === 'serving') this.#begin('the preStop hook', ago)
+    if (this.#state === 'serving') this.#begin('the preStop hook', { ago })
     if (this.#state !== 'draining' || gone?.aborted) return
     await new Promise<void>((resolve) => {
       const leave = (): void => {
@@ -115,16 +115,20 @@ export class Termination {
 
   /** Drains tentatively, if it does not drain, with the time that there really is. */
   terminating({ gracePeriod, ago = 0 }: TerminatingOptions): void {
-    const isFirst = this.#state === 'serving'
-    // Whoever sends may have learned of it only now: `ago` takes of the time, not of the wait for them.
-    if (isFirst) this.#begin('the deletion of the pod')
-    const budget = this.#budget
-    if (!budget || this.#state === 'closed') return
-    // A sign of it may have come before the word: the kubelet counts from there.
-    const since = Math.max(budget.elapsed, ago)
-    budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.reserve)
-    // Else the next look comes as soon as it would have.
-    if (isFirst || budget.cut <= this.#options.clock.now()) this.look()
+    const tell = (budget: Budget): void => {
+      // A sign of it may have come before the word: the kubelet counts from there.
+      const since = Math.max(budget.elapsed, ago)
+      budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.reserve)
+    }
+    if (this.#state === 'serving') {
+      // Whoever sends may have learned of it only now: `ago` takes of the time, not of the wait for them.
+      this.#begin('the deletion of the pod', { tell })
+      this.look()
+    } else if (this.#budget && this.#state !== 'closed') {
+      tell(this.#budget)
+      // Else the next look comes as soon as it would have.
+      if (this.#budget.cut <= this.#options.clock.now()) this.look()
+    }
   }
 
   /** @returns what takes the condition back */
@@ -178,10 +182,12 @@ export class Termination {
     this.#lookout.look(this.#budget, this.#commitment)
   }
 
-  #begin(reason: string, ago?: number): void {
+  /** @param how How long ago it began, and what else is known of its time. */
+  #begin(reason: string, { ago, tell }: { ago?: number | undefined; tell?: (budget: Budget) => void } = {}): void {
     const { clock, budget, closing, reserve, logger } = this.#options
     const { tasks } = this.#parts
     this.#budget = new Budget(clock, budget, closing, ago, reserve)
+    tell?.(this.#budget)
     this.#lookout.begin()
     this.#traffic.drain()
     this.#enter('draining')

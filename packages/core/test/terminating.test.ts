@@ -37,6 +37,12 @@ describe('a pod that is known to be deleted', () => {
     expect(await one.clock.through(exit)).toBe(true)
   })
 
+  test('says in its first line how much time there really is', () => {
+    const one = pod()
+    one.drain.terminating({ gracePeriod: 12_000, ago: 2000 })
+    expect(one.log.matching(/because of the deletion of the pod: .*, 9\.0 s of budget left/)).toHaveLength(1)
+  })
+
   test.each([
     ['more time than the options say', 60_000, 60_000 - 1000, 60_000 - 1000 - 5000],
     ['less', 20_000, 20_000 - 1000, 20_000 - 1000 - 4000],

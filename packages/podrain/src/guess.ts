@@ -3,6 +3,7 @@ import { UsageError } from './usage.js'
 
 /** Where podrain tells what it is doing. Its hook is beside it, but must not be asked for before its time. */
 const drainz = '/drainz'
+const readyz = '/readyz'
 
 /** Options in which nothing is missing any more, and what podrain says of those it filled in itself. */
 export interface Guess {
@@ -21,11 +22,13 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
   const asksRequests = options.requests === undefined
   if (!asksReady && !asksHook && !asksRequests) return { options, origin: {} }
 
-  const paths = [...(asksHook ? [drainz] : []), ...(asksRequests ? ['/'] : [])]
-  const { ready, answers } = await look(options, paths).catch((error: Error) => {
+  const paths = [...(asksReady ? [readyz] : []), ...(asksHook ? [drainz] : []), ...(asksRequests ? ['/'] : [])]
+  const { ready: found, answers } = await look(options, paths).catch((error: Error) => {
     throw error instanceof WrongPortError ? new UsageError(`${error.message}.\n${wrongPortHelp}`) : error
   })
   const podrain = isDrain(answers[drainz]?.body ?? '')
+  // Where everything is answered, podrain's own answer still says something.
+  const ready = found === '/' && isReadiness(answers[readyz]?.body ?? '') ? readyz : found
   const root = answers['/']?.status ?? 200
   if (root >= 500) {
     throw new UsageError(`GET / is answered with ${root} by your app. Name something it can answer: \`--get /path\``)
@@ -62,10 +65,20 @@ const wrongPortHelp = `Its port can be told by a variable of another name (\`--p
 If it is always the same, say which: \`--port N\`, and let the app listen on $HOST, or add \`--netns\` (Linux, root).`
 
 function isDrain(body: string): boolean {
+  const { state, inFlight } = fieldsOf(body)
+  return typeof state === 'string' && typeof inFlight === 'number'
+}
+
+function isReadiness(body: string): boolean {
+  const { state, ready } = fieldsOf(body)
+  return typeof state === 'string' && typeof ready === 'boolean'
+}
+
+/** Of an object in JSON; of anything else none. */
+function fieldsOf(body: string): Record<string, unknown> {
   try {
-    const { state, inFlight } = JSON.parse(body)
-    return typeof state === 'string' && typeof inFlight === 'number'
+    return { ...JSON.parse(body) }
   } catch {
-    return false
+    return {}
   }
 }

@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Rehearsal } from '@podrain/rehearsal'
 import { describe, expect, test } from 'vitest'
-import { app, directory, podrain, short } from './support.js'
+import { app, directory, fixture, podrain, short } from './support.js'
 
 const example = (name: string) => join(__dirname, '..', '..', '..', 'examples', name)
 
@@ -34,6 +34,13 @@ describe.concurrent('podrain rehearse', () => {
     const flags = ['--replicas', '1', '--warm-up', '200ms', '--ready-timeout', '5s', '--get', '/work']
     const { code, stdout } = await podrain(['rehearse', ...flags, '--', 'node', join(example('express'), 'server.js')])
     expect(stdout).toMatch(/hook +GET \/prestop; grace period 30 s \(podrain was found in the app; --prestop HOOK\)/)
+    expect(stdout).toMatch(/^Nothing lost/m)
+    expect(code).toBe(0)
+  })
+
+  test('finds podrain’s readiness in an app that answers every path', async () => {
+    const { code, stdout } = await podrain(['rehearse', ...short, '--', 'node', fixture('everywhere.mjs')])
+    expect(stdout).toMatch(/readiness +GET \/readyz every 0.1 s \(found in the app; --ready PATH\)/)
     expect(stdout).toMatch(/^Nothing lost/m)
     expect(code).toBe(0)
   })

@@ -6,6 +6,12 @@ import type { RehearsalPlan } from './options.js'
 /** What a Node app writes; in any other language, what it does. */
 const drain = '`app.use(drain())` of podrain'
 
+/** The same where it has to wait: without being told for whom, it waits as long as kube-proxy needs. */
+function drainBehind({ behind }: RehearsalPlan): string {
+  if (behind === null || behind === 'none' || behind === 'kube-proxy') return drain
+  return `\`app.use(drain({ behind: '${behind}' }))\` of podrain`
+}
+
 /** The one line that most probably would have saved a request. */
 export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
   switch (kind) {
@@ -55,7 +61,7 @@ function listen(life: Life | undefined, plan: RehearsalPlan): string {
     return `Raise terminationGracePeriodSeconds above ${seconds} s, which clients need to learn that the pod goes.`
   }
   if (preStop === null) {
-    return `Keep the listener open until clients know: ${drain} with lifecycle.preStop.httpGet.path: /prestop; elsewhere lifecycle.preStop.sleep.seconds: ${seconds}.`
+    return `Keep the listener open until clients know: ${drainBehind(plan)} with lifecycle.preStop.httpGet.path: /prestop; elsewhere lifecycle.preStop.sleep.seconds: ${seconds}.`
   }
   const { deafAt = Number.POSITIVE_INFINITY, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
   const during = life?.hookEndedAt !== undefined && Math.min(deafAt, exitAt) < life.hookEndedAt
@@ -66,7 +72,7 @@ function listen(life: Life | undefined, plan: RehearsalPlan): string {
   if ('sleepSeconds' in preStop) {
     return `Raise lifecycle.preStop.sleep.seconds from ${preStop.sleepSeconds} to ${seconds}: clients need that long to learn that the pod goes.`
   }
-  return `Answer ${preStop.httpGet.path} only when clients know that the pod goes, after ${seconds} s: ${drain} does.`
+  return `Answer ${preStop.httpGet.path} only when clients know that the pod goes, after ${seconds} s: ${drainBehind(plan)} does.`
 }
 
 function exit({ client }: LostEvent, life: Life | undefined): string {

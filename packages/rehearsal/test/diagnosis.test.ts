@@ -77,6 +77,20 @@ describe('refused', () => {
     expect(only(told, { preStop: { httpGet: { path: '/bye' } } }).fix).toMatch(/^Answer \/bye only when clients know/)
   })
 
+  test('behind a load balancer, because podrain was not told of it', () => {
+    const hook: Told[] = [
+      [1010, { type: 'hook-start', pod }],
+      [6010, { type: 'hook-end', pod, outcome: 'done' }],
+    ]
+    const told = [...begin, deleted, ...hook, sigterm(6020), lost(6050), exit(6060, 0), known(12_000)]
+    const { fix } = only(told, { preStop: { httpGet: { path: '/prestop' } }, behind: 'aws-alb' })
+    expect(fix).toContain("`app.use(drain({ behind: 'aws-alb' }))` of podrain does.")
+    expect(only(closing, { behind: 'gke-neg' }).fix).toContain(
+      "`app.use(drain({ behind: 'gke-neg' }))` of podrain with",
+    )
+    expect(only(closing, { behind: 'kube-proxy' }).fix).toContain('`app.use(drain())` of podrain with')
+  })
+
   test('because the listener closed inside the hook', () => {
     const hook: Told[] = [
       [1010, { type: 'hook-start', pod }],
