@@ -20,7 +20,7 @@ describe('podrain-prestop, the hook without network,', () => {
   }
 
   function hook(path: string): Promise<Ended> & { begun: Promise<unknown> } {
-    const child = execFile(process.execPath, [join(__dirname, '../dist/podrain-prestop.js'), path])
+    const child = execFile(process.execPath, [join(__dirname, '../bin/podrain-prestop.js'), path])
     onTestFinished(() => void child.kill('SIGKILL'))
     let said = ''
     child.stderr?.on('data', (text) => {

@@ -112,7 +112,8 @@ function read(paths: readonly string[], stdin: string): ReturnType<typeof readSo
   try {
     return readSources(paths, stdin)
   } catch (error) {
-    throw new UsageError((error as Error).message)
+    const { code, path, message } = error as NodeJS.ErrnoException
+    throw new UsageError(code === 'ENOENT' ? `There is no file or directory ${path}` : message)
   }
 }
 

@@ -140,7 +140,7 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
 
   test.for<[what: string, args: (at: string) => string[], message: RegExp]>([
     ['nothing to look at', () => ['lint'], /No file\..*podrain lint k8s\//s],
-    ['a file that is not there', () => ['lint', 'no-such.yaml'], /no-such\.yaml/],
+    ['a file that is not there', () => ['lint', 'no-such.yaml'], /There is no file or directory no-such\.yaml\n/],
     ['a directory without a manifest', () => ['lint', fixture('')], /There is no manifest in .*fixtures/],
     [
       'an object that is chosen for no comparison',
