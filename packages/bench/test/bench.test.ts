@@ -62,7 +62,7 @@ describe('bench:overhead', () => {
       expect(Object.keys(duels)).toEqual([
         'bare, again',
         'podrain',
-        ...(framework === 'Fastify' ? ['bare, no plugin', 'close-with-grace', 'fastify-graceful-shutdown'] : []),
+        ...(framework === 'Fastify' ? ['close-with-grace', 'fastify-graceful-shutdown'] : []),
         'stoppable',
         '@godaddy/terminus',
         'http-terminator',

@@ -6,7 +6,6 @@ import { gracefulShutdown } from '@podrain/fastify'
 import { drain as koaDrain } from '@podrain/koa'
 import express from 'express'
 import fastify from 'fastify'
-import fastifyPlugin from 'fastify-plugin'
 import Koa from 'koa'
 
 /** The server alone, and with us. */
@@ -15,10 +14,6 @@ export const podrain = 'podrain'
 
 /** The same server once more: how far it is from the first is how far this measurement can be trusted. */
 export const twin = 'bare, again'
-
-/** A Fastify without a single plugin is faster than any that has one, for a reason in Node's `process.nextTick`. */
-const withoutPlugin = 'bare, no plugin'
-const emptyPlugin = fastifyPlugin(async () => {})
 
 const body = { hello: 'world' }
 
@@ -52,10 +47,9 @@ const known: readonly Framework[] = [
   },
   {
     name: 'Fastify',
-    own: [withoutPlugin, ...peers.filter(({ drainsFastify }) => drainsFastify).map(({ name }) => name)],
+    own: peers.filter(({ drainsFastify }) => drainsFastify).map(({ name }) => name),
     async create(contender) {
       const app = fastify()
-      if (contender !== withoutPlugin) await app.register(emptyPlugin)
       if (contender === podrain) await app.register(gracefulShutdown, options)
       await peers.find(({ name }) => name === contender)?.drainsFastify?.(app, terms)
       app.get('/', async () => body)

@@ -59,8 +59,6 @@ ${races
   as it is wired here. The others keep a list of connections at most, and pay for that when one opens.
 - “a counter by hand” is a number and one listener for \`close\`: the least that counting can cost, and nothing that a drain
   could work with.
-- Fastify: every row but “bare, no plugin” has an empty plugin, as the first one that an application registers, whatever it does,
-  makes each request dearer on Node 20 (V8 runs \`process.nextTick\` slower afterwards).
 - Two processes of the same server differ, too, by their luck with memory and compiler: hence ${starts} starts of each.
 
 How: ${generator} with ${connections} connections and no pipelining, ${fixed(seconds, Number.isInteger(seconds) ? 0 : 1)} s at a time. Chance decides
