@@ -99,7 +99,7 @@ export class Termination {
 
   /** Drains tentatively. Resolves when the wait is over, or when `gone` aborts. */
   async prestop({ gone, hook = true, ago }: PrestopOptions): Promise<void> {
-    if (this.#state === 'serving') this.#begin('the preStop hook', { ago })
+    if (this.#state === 'serving') this.#begin('the preStop hook', this.#newBudget(ago))
     if (this.#state !== 'draining' || gone?.aborted) return
     await new Promise<void>((resolve) => {
       const leave = (): void => {
@@ -115,20 +115,16 @@ export class Termination {
 
   /** Drains tentatively, if it does not drain, with the time that there really is. */
   terminating({ gracePeriod, ago = 0 }: TerminatingOptions): void {
-    const tell = (budget: Budget): void => {
-      // A sign of it may have come before the word: the kubelet counts from there.
-      const since = Math.max(budget.elapsed, ago)
-      budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.reserve)
-    }
-    if (this.#state === 'serving') {
-      // Whoever sends may have learned of it only now: `ago` takes of the time, not of the wait for them.
-      this.#begin('the deletion of the pod', { tell })
-      this.look()
-    } else if (this.#budget && this.#state !== 'closed') {
-      tell(this.#budget)
-      // Else the next look comes as soon as it would have.
-      if (this.#budget.cut <= this.#options.clock.now()) this.look()
-    }
+    const isFirst = this.#state === 'serving'
+    // Whoever sends may have learned of it only now: `ago` takes of the time, not of the wait for them.
+    const budget = isFirst ? this.#newBudget() : this.#budget
+    if (!budget || this.#state === 'closed') return
+    // A sign of it may have come before the word: the kubelet counts from there.
+    const since = Math.max(budget.elapsed, ago)
+    budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.reserve)
+    if (isFirst) this.#begin('the deletion of the pod', budget)
+    // Else the next look comes as soon as it would have.
+    if (isFirst || budget.cut <= this.#options.clock.now()) this.look()
   }
 
   /** @returns what takes the condition back */
@@ -182,18 +178,22 @@ export class Termination {
     this.#lookout.look(this.#budget, this.#commitment)
   }
 
-  /** @param how How long ago it began, and what else is known of its time. */
-  #begin(reason: string, { ago, tell }: { ago?: number | undefined; tell?: (budget: Budget) => void } = {}): void {
-    const { clock, budget, closing, reserve, logger } = this.#options
+  /** @param ago Milliseconds since it began. */
+  #newBudget(ago?: number): Budget {
+    const { clock, budget, closing, reserve } = this.#options
+    return new Budget(clock, budget, closing, ago, reserve)
+  }
+
+  #begin(reason: string, budget: Budget = this.#newBudget()): void {
+    const { logger } = this.#options
     const { tasks } = this.#parts
-    this.#budget = new Budget(clock, budget, closing, ago, reserve)
-    tell?.(this.#budget)
+    this.#budget = budget
     this.#lookout.begin()
     this.#traffic.drain()
     this.#enter('draining')
     // Without the oldest request: to find it takes a look at every connection.
     const { inFlight } = this.#traffic
-    const { elapsed: elapsedMs, left: budgetMs } = this.#budget
+    const { elapsed: elapsedMs, left: budgetMs } = budget
     const open = { state: this.#state, elapsedMs, budgetMs, inFlight, oldest: null, tasks: tasks.names }
     logger.info(`draining because of ${reason}: ${progressLine(open)}`)
     this.#cause = reason

@@ -3,7 +3,7 @@ import { seconds, sumOf } from './budget.js'
 import { againstId } from './ignores.js'
 import { judge, type LintOptions, type LintResult, worldOf } from './lint.js'
 import type { Place } from './place.js'
-import type { Container } from './pod.js'
+import { type Container, probes } from './pod.js'
 import type { Report, Rule } from './rule.js'
 import { rules } from './rules/index.js'
 import type { Source } from './source.js'
@@ -87,8 +87,6 @@ async function timesOf(url: string, headers: Record<string, string>): Promise<Dr
   }
   return times
 }
-
-const probes = ['readinessProbe', 'livenessProbe', 'startupProbe'] as const
 
 /** Where the kubelet will ask: the hook, and what probes the same port. What is on another port, this URL does not show. */
 function asked(container: Container): Array<{ who: string; place: Place; path: string }> {

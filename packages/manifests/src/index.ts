@@ -14,6 +14,7 @@ export {
   type ManifestKind,
   type ManifestOptions,
   manifestKinds,
+  usualHook,
   writeManifest,
 } from './manifest.js'
 export type { Details, Report, Rule } from './rule.js'

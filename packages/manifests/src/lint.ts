@@ -150,8 +150,9 @@ export function fixOnce(sources: readonly Source[], options: LintOptions = {}): 
   }
   if (edits.size === 0) return undefined
   return sources.map((source) => {
-    const text = applyEdits(source.text, edits.get(source.file) ?? [])
-    const fixed = { file: source.file, text }
+    const own = edits.get(source.file)
+    if (own === undefined) return source
+    const fixed = { file: source.file, text: applyEdits(source.text, own) }
     // What could be read before must be readable after.
     return new Manifest(fixed).problems.length > new Manifest(source).problems.length ? source : fixed
   })

@@ -61,7 +61,7 @@ function factsOf(options: ManifestOptions): Facts {
     replicas = 3,
     kind = 'kubernetes',
   } = options
-  const { name, image, hook = behind === 'aws-nlb' ? 'control-port' : 'http' } = options
+  const { name, image, hook = usualHook(behind) } = options
   if (!/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
     throw new RangeError(
       `Expected \`name\` to be a name in lower case, such as web or order-service, of at most 63 characters, got \`${name}\``,
@@ -100,6 +100,11 @@ function factsOf(options: ManifestOptions): Facts {
   const grace = Math.max(30, needed)
   const sum = budgetOf(grace, settle, longestRequest)
   return { name, image, port, behind, longestRequest, hook, controlPort, replicas, kind, grace, ...sum }
+}
+
+/** Below HTTP anybody who reaches the load balancer would reach /prestop. */
+export function usualHook(behind?: Behind): HookKind {
+  return behind === 'aws-nlb' ? 'control-port' : 'http'
 }
 
 /** What the app has to say, so that it means the same as the manifest. */

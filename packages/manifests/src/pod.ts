@@ -3,6 +3,9 @@ import { Hook } from './hook.js'
 import type { Place } from './place.js'
 import { type Resource, textOf, textsOf } from './resource.js'
 
+/** The probes that a container may have. */
+export const probes = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const
+
 /** Where the pod stands in each kind of object that makes pods. */
 const templates: Readonly<Record<string, readonly string[]>> = {
   Pod: [],

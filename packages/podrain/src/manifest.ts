@@ -1,4 +1,4 @@
-import { type ManifestOptions, writeManifest } from '@podrain/manifests'
+import { type ManifestOptions, usualHook, writeManifest } from '@podrain/manifests'
 import { UsageError } from './usage.js'
 
 /** Flags of `podrain manifest`; their names are those of the engine's options. */
@@ -6,7 +6,7 @@ export type ManifestFlags = ManifestOptions
 
 /** `podrain manifest`. Resolves with the exit code. */
 export function runManifest(flags: ManifestFlags): number {
-  const { controlPort, behind, hook = behind === 'aws-nlb' ? 'control-port' : 'http' } = flags
+  const { controlPort, behind, hook = usualHook(behind) } = flags
   if (controlPort !== undefined && hook !== 'control-port') {
     throw new UsageError('`--control-port` goes with `--hook control-port` only')
   }

@@ -1,15 +1,12 @@
 import { load } from '../results.js'
-import type { Run } from '../scale/measure.js'
+import type { Run, Size } from '../scale/measure.js'
 import type { Phase } from '../scale/server.js'
 import type { ScaleData } from '../scale.js'
 import { spread } from '../statistics.js'
 import { fixed, origin, picture, type Section, table } from './section.js'
 
 /** All drains of one size. */
-interface Group {
-  readonly idle: number
-  readonly busy: number
-  readonly inMemory: boolean
+interface Group extends Size {
   readonly runs: readonly Run[]
 }
 
@@ -107,7 +104,7 @@ ${origin(result)}`
 }
 
 function groupsOf(runs: readonly Run[]): Group[] {
-  const groups = new Map<string, { idle: number; busy: number; inMemory: boolean; runs: Run[] }>()
+  const groups = new Map<string, Size & { runs: Run[] }>()
   for (const run of runs) {
     const { idle, busy, inMemory } = run
     const key = `${idle} ${busy} ${inMemory}`

@@ -1,9 +1,8 @@
 import { replaceText } from '../edits.js'
 import type { Place } from '../place.js'
+import { probes } from '../pod.js'
 import { eachContainer, eachPod, type Rule } from '../rule.js'
 import { declares, servedBy } from './hook.js'
-
-const probes = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const
 
 function pathOf(probe: Place): string | undefined {
   return probe

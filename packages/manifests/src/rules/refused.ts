@@ -1,6 +1,6 @@
 import { replaceText, replaceValue } from '../edits.js'
 import type { Place } from '../place.js'
-import { type Container, Pod, templateOf } from '../pod.js'
+import { type Container, Pod, probes, templateOf } from '../pod.js'
 import type { Resource } from '../resource.js'
 import type { Problem } from './schema.js'
 
@@ -36,8 +36,6 @@ function targetPortsIn(resource: Resource): Place[] {
   if (resource.kind !== 'Service') return []
   return resource.get('spec', 'ports').items.map((port) => port.get('targetPort'))
 }
-
-const probes = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const
 
 function portsIn({ place }: Container): Place[] {
   const handlers = [
