@@ -62,7 +62,7 @@ describe('bench:overhead', () => {
       expect(Object.keys(duels)).toEqual([
         'bare, again',
         'podrain',
-        ...(framework === 'Fastify' ? ['close-with-grace', 'fastify-graceful-shutdown'] : []),
+        ...(framework === 'Fastify' ? ['close-with-grace', 'fastify-graceful-shutdown'] : ['an empty middleware']),
         'stoppable',
         '@godaddy/terminus',
         'http-terminator',

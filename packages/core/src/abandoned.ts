@@ -1,4 +1,6 @@
+import type { Handling } from './carrier.js'
 import type { Clock } from './clock.js'
+import { routeOf } from './request.js'
 
 interface Handler {
   readonly name: string
@@ -23,17 +25,17 @@ export class Abandoned {
     this.#onEnd = onEnd
   }
 
-  /** @param unseen Nobody else looks at the promise: to look at it here must not hide what it rejects with. */
-  add(promise: Promise<unknown>, name: string, unseen: boolean): void {
+  add({ promise, unseen, request }: Handling): void {
     this.#forgetOld()
-    const handler = { name: `${name}, whose client has gone`, since: this.#clock.now() }
+    const name = `${request.method} ${routeOf(request)}, whose client has gone`
+    const handler = { name, since: this.#clock.now() }
     this.#handlers.add(handler)
     const end = (): void => {
       if (this.#handlers.delete(handler)) this.#onEnd()
     }
     promise.then(end, (error) => {
       end()
-      if (unseen) throw error
+      if (unseen) throw error // to have looked at it must not hide it
     })
   }
 

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
 import type { OpenRequest } from './report.js'
 
 /** A look at a draining server. */
@@ -13,6 +15,14 @@ export interface Look {
 export interface OpenOnCarrier extends OpenRequest {
   /** It is complete, is being answered, or was still being sent since the closing began. */
   readonly alive: boolean
+}
+
+/** What the handler of a request returned. */
+export interface Handling {
+  readonly promise: Promise<unknown>
+  /** Nobody else looks at it: what it rejects with is an unhandled rejection, and stays one. */
+  readonly unseen: boolean
+  readonly request: IncomingMessage | Http2ServerRequest
 }
 
 /** What requests come on: a connection (HTTP/1), a session (HTTP/2), or a tunnel, which a connection became by upgrade. */

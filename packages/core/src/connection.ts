@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Carrier, Look, OpenOnCarrier } from './carrier.js'
+import type { Carrier, Handling, Look, OpenOnCarrier } from './carrier.js'
 import { isProbe, routeOf } from './request.js'
 import type { Traffic } from './traffic.js'
 
@@ -23,6 +23,12 @@ export class Connection implements Carrier {
   pending = 0
   /** The newest response, while it is open. */
   response: ServerResponse | undefined
+  /** For all responses, so that a request costs no closure; 'close', not 'finish', as an aborted response never finishes. */
+  readonly #closeResponse: (this: ServerResponse) => void
+  /** What its handler returned. Not on the response: where Express has set its prototype, all that is not there is dear. */
+  #handling: Handling | undefined
+  /** The open ones before it, when the client pipelines. */
+  #earlier: Map<ServerResponse, Handling | undefined> | undefined
   since = 0 // a number from the start, or V8 allocates each that is written here
   ended = false
   /** Whether it has carried a response, and so was promised keep-alive. */
@@ -43,14 +49,25 @@ export class Connection implements Carrier {
     this.#promise = promise
     this.since = now
     ;(socket as KnownSocket)[kConnection] = this
-    socket.on('close', closeConnection)
+    // Node 20 and 22 never close the responses queued behind the first when a pipelining client hangs up, so the socket
+    // settles what is left.
+    socket.on('close', () => traffic.forget(this))
+    const connection = this
+    this.#closeResponse = function closeResponse() {
+      traffic.release(connection, this)
+    }
   }
 
   begin(response: ServerResponse): void {
+    if (this.response) {
+      this.#earlier ??= new Map()
+      this.#earlier.set(this.response, this.#handling)
+    }
     this.pending++
     this.response = response
+    this.#handling = undefined
     this.#shedding = false
-    response.on('close', closeResponse)
+    response.on('close', this.#closeResponse)
   }
 
   /** The newest request arrived while draining. */
@@ -67,18 +84,36 @@ export class Connection implements Carrier {
   /** The response in flight is not to be counted after all. */
   exclude(response: ServerResponse): boolean {
     if (this.response !== response) return false
-    response.removeListener('close', closeResponse)
+    response.removeListener('close', this.#closeResponse)
     this.pending--
     this.response = undefined
     return true
   }
 
+  /** Keeps what the handler returned until the response closes. Returns whether it is open, and counted. */
+  keep(response: ServerResponse, handling: Handling): boolean {
+    if (this.response === response) this.#handling = handling
+    else if (this.#earlier?.has(response)) this.#earlier.set(response, handling)
+    else return false
+    return true
+  }
+
+  /** What has been kept. */
+  handlingOf(response: ServerResponse): Handling | undefined {
+    return this.response === response ? this.#handling : this.#earlier?.get(response)
+  }
+
   /** The response has closed. Returns whether it was counted. */
   end(response: ServerResponse): boolean {
+    if (this.response === response) {
+      this.response = undefined
+      this.#handling = undefined // or it would keep the request in memory while the connection is idle
+    } else {
+      this.#earlier?.delete(response)
+    }
     if (this.pending === 0) return false
     this.pending--
     this.#answered = true
-    if (this.response === response) this.response = undefined
     return true
   }
 
@@ -154,7 +189,6 @@ export class Connection implements Carrier {
 
   clear(): void {
     this.pending = 0
-    this.response = undefined
   }
 
   /**
@@ -201,20 +235,6 @@ function sizeOf({ method = '', url = '', rawHeaders, headers }: IncomingMessage)
   const firstLine = method.length + url.length + '  HTTP/1.1\r\n'.length
   const fields = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0)
   return firstLine + fields + 2 + Number(headers['content-length'] ?? 0)
-}
-
-// Shared by all responses and sockets, so that a request costs no closure. 'close', not 'finish': an aborted response
-// never finishes.
-function closeResponse(this: ServerResponse): void {
-  const connection = connectionOf(this.req.socket)
-  connection?.traffic.release(connection, this)
-}
-
-// Node 20 and 22 never close the responses queued behind the first when a pipelining client hangs up, so the socket
-// settles what is left.
-function closeConnection(this: Socket): void {
-  const connection = connectionOf(this)
-  connection?.traffic.forget(connection)
 }
 
 function endUnlessBusy(connection: Connection): void {

@@ -65,7 +65,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       // Not all of `settle.min`, or the last who are led away would prolong the wait by `settle.quiet`.
       ramp: Math.max(settle.min - settle.quiet, settle.min / 2),
       onIdle: look,
-      onAbandoned: (...handler) => this.#tasks.abandoned.add(...handler),
+      onAbandoned: (handling) => this.#tasks.abandoned.add(handling),
       onListening: (server) => {
         if (!this.#introduced) logger.info(budgetLine(this.#options))
         this.#introduced = true
@@ -194,7 +194,7 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Says what a handler returned for a response, so that the drain can wait for a handler whose client has gone, for up to
-   * `hookTimeout`: it still uses what the `onClose` hooks close. Costs nothing but a field until a client goes.
+   * `hookTimeout`: it still uses what the `onClose` hooks close. Costs a small object until the response closes.
    */
   handling(response: ServerResponse | Http2ServerResponse, handling: unknown): void {
     this.#traffic.handling(response, handling)

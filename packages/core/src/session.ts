@@ -1,14 +1,15 @@
 import type { Http2Session, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import type { Carrier, Look, OpenOnCarrier } from './carrier.js'
+import type { Carrier, Handling, Look, OpenOnCarrier } from './carrier.js'
 import { isProbe, routeOf } from './request.js'
 import type { Traffic } from './traffic.js'
 
 const kSession: unique symbol = Symbol('podrain.session')
+const kHandling: unique symbol = Symbol('podrain.handling')
 
 interface Known {
   [kSession]?: Session
 }
-type KnownStream = ServerHttp2Stream & Known
+type KnownStream = ServerHttp2Stream & Known & { [kHandling]?: Handling }
 
 interface Opened {
   readonly headers: IncomingHttpHeaders
@@ -59,6 +60,17 @@ export class Session implements Carrier {
     this.#used = true
     this.since = now
     stream.on('close', closeStream)
+  }
+
+  /** Keeps what the handler returned until the stream closes. Returns whether it is open. */
+  keep(stream: KnownStream, handling: Handling): boolean {
+    stream[kHandling] = handling
+    return !stream.closed
+  }
+
+  /** What has been kept. */
+  handlingOf(stream: KnownStream): Handling | undefined {
+    return stream[kHandling]
   }
 
   /** The stream has closed, or is not to be counted after all. Returns whether it was counted. */

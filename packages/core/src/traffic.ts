@@ -8,13 +8,13 @@ import type {
 } from 'node:http2'
 import type { Server as AnyServer, Socket } from 'node:net'
 import { types } from 'node:util'
-import type { Carrier, OpenOnCarrier } from './carrier.js'
+import type { Carrier, Handling, OpenOnCarrier } from './carrier.js'
 import { type Clock, RoughClock, turn } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
 import type { Handler } from './endpoints.js'
 import { Ramp } from './ramp.js'
 import type { OpenRequest } from './report.js'
-import { isProbe, routeOf } from './request.js'
+import { isProbe } from './request.js'
 import { Servers } from './servers.js'
 import { Session, sessionOf } from './session.js'
 import { Tunnel } from './tunnel.js'
@@ -42,22 +42,9 @@ export interface TrafficOptions {
   /** Called, while draining, when a request ended and none is left in flight. */
   readonly onIdle: () => void
   /** Called when a client has gone before its response, and the handler may still run. */
-  readonly onAbandoned: (handling: Promise<unknown>, name: string, unseen: boolean) => void
+  readonly onAbandoned: (handling: Handling) => void
   /** Called when a server that it watches listens. */
   readonly onListening: (server: AnyServer) => void
-}
-
-const kHandling: unique symbol = Symbol('podrain.handling')
-const kUnseen: unique symbol = Symbol('podrain.unseen')
-const kRequest: unique symbol = Symbol('podrain.request')
-
-interface Handled {
-  /** What the handler returned. */
-  [kHandling]?: Promise<unknown>
-  /** Nobody else looks at it: what it rejects with is an unhandled rejection, and stays one. */
-  [kUnseen]?: boolean
-  /** The request, where it is not known of the response: on a stream. */
-  [kRequest]?: { readonly method?: string | undefined; readonly url?: string | undefined }
 }
 
 /** Counts the requests in flight on any number of servers, and leads their clients away while draining. */
@@ -81,6 +68,8 @@ export class Traffic {
     stream: (stream, headers) => this.#countStream(stream, headers),
   })
   readonly #carriers = new Set<Carrier>()
+  /** Where the newest request came: mostly the one that is asked about next, and then it need not be looked for. */
+  #newest: Connection | undefined
   /** Those that the drain has still to reach: served as before. */
   #unreached = new Set<Carrier>()
   readonly #ramp: Ramp
@@ -106,15 +95,13 @@ export class Traffic {
    * where they arrived; then it returns true.
    */
   track(request: IncomingMessage, response: ServerResponse, answer?: Handler): boolean {
-    const { stream, socket } = request as IncomingMessage & Partial<Http2ServerRequest>
-    const known = stream ? sessionOf(stream.session) : connectionOf(socket as Socket)
-    if (known?.traffic === this) return true
+    if (this.#carrierOf(request, response)?.traffic === this) return true
     const server = serverOf(request)
     if (!server || this.servers.released) return false
     this.servers.find(server, answer)
     // The client may have hung up while the application awaited something in front of us; then nothing is in flight.
     if (response.destroyed || request.socket.destroyed) return false
-    if (stream) this.#countStream(stream, request.headers)
+    if (isHttp2(request)) this.#countStream(request.stream, request.headers)
     else this.count(request, response)
     return false
   }
@@ -126,6 +113,7 @@ export class Traffic {
     // One that a drain disposed of has left behind is not ours.
     const connection = known?.traffic === this ? known : this.#connect(request.socket, serverOf(request))
     if (connection.response === response) return // a library has called our listener again
+    this.#newest = connection
     if (!this.#ramp.active || this.#unreached.has(connection)) {
       this.inFlight++
       connection.begin(response)
@@ -145,9 +133,8 @@ export class Traffic {
 
   /** A control endpoint answers this request, so it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
-    const { stream } = request as IncomingMessage & Partial<Http2ServerRequest>
-    if (stream) {
-      this.excludeStream(stream)
+    if (isHttp2(request)) {
+      this.excludeStream(request.stream)
       return
     }
     const connection = connectionOf(request.socket)
@@ -162,24 +149,26 @@ export class Traffic {
   }
 
   /**
-   * What the handler of a response has returned: kept on the response, and looked at if the client goes. Only a promise is:
-   * what merely has a `then` may do its work in it, as queries of knex and mongoose do, and would do it once more for us.
+   * What the handler of a response has returned: kept until the response closes, and looked at if the client went. Only a
+   * promise is: what merely has a `then` may do its work in it, as queries of knex and mongoose do, and would do it once more
+   * for us.
    */
-  handling(response: ServerResponse | Http2ServerResponse, handling: unknown, unseen = false): void {
-    if (!types.isPromise(handling)) return
-    const carrier: (ServerResponse | ServerHttp2Stream) & Handled = 'stream' in response ? response.stream : response
-    if (carrier[kUnseen] && !unseen) return // that one ends with this one, or later
-    carrier[kHandling] = handling
-    carrier[kUnseen] = unseen
-    if (carrier !== response) carrier[kRequest] = response.req
-    if (carrier.closed) this.#abandon(carrier)
+  handling(response: ServerResponse | Http2ServerResponse, promise: unknown, unseen = false): void {
+    if (!isPromise(promise)) return
+    const { req: request } = response
+    const open = (isHttp2(request) ? request.stream : response) as ServerResponse & ServerHttp2Stream
+    const carrier = this.#carrierOf(request, open)
+    if (carrier?.handlingOf(open)?.unseen && !unseen) return // that one ends with this one, or later
+    const handling = { promise, unseen, request }
+    if (!carrier?.keep(open, handling)) this.#abandon(open, handling)
   }
 
   /** A response has closed. */
   release(carrier: Connection, response: ServerResponse): void
   release(carrier: Session, stream: ServerHttp2Stream): void
-  release(carrier: Connection | Session, response: ServerResponse & ServerHttp2Stream & Handled): void {
-    if (response[kHandling]) this.#abandon(response)
+  release(carrier: Connection | Session, response: ServerResponse & ServerHttp2Stream): void {
+    const handling = carrier.handlingOf(response)
+    if (handling) this.#abandon(response, handling)
     if (!carrier.end(response)) return
     this.inFlight--
     if (!this.#ramp.active) return
@@ -195,6 +184,7 @@ export class Traffic {
     carrier.clear()
     this.#carriers.delete(carrier)
     this.#unreached.delete(carrier)
+    if (this.#newest === carrier) this.#newest = undefined
     if (pending > 0 && this.inFlight === 0 && this.#ramp.active) setImmediate(this.#options.onIdle)
   }
 
@@ -298,13 +288,16 @@ export class Traffic {
     }
   }
 
-  /** A response has closed: whoever wrote it may still be at work, if nobody read it to its end. */
-  #abandon(response: (ServerResponse | ServerHttp2Stream) & Handled): void {
-    const { [kHandling]: handling, [kUnseen]: unseen = false } = response
-    if (!handling || ('aborted' in response ? !response.aborted : response.writableFinished)) return
-    const request = 'req' in response ? response.req : response[kRequest]
-    const name = `${request?.method} ${routeOf({ url: request?.url })}`
-    this.#options.onAbandoned(handling, name, unseen)
+  /** Whoever writes a response that has closed may still be at work, if nobody read it to its end. */
+  #abandon(response: ServerResponse & ServerHttp2Stream, handling: Handling): void {
+    const gone = isHttp2(handling.request) ? response.aborted : response.closed && !response.writableFinished
+    if (gone) this.#options.onAbandoned(handling)
+  }
+
+  /** What a request came on, if a drain watches its server. */
+  #carrierOf(request: IncomingMessage | Http2ServerRequest, response: unknown): Connection | Session | undefined {
+    if (this.#newest?.response === response) return this.#newest
+    return isHttp2(request) ? sessionOf(request.stream.session) : connectionOf(request.socket)
   }
 
   /** A request begins while draining. Returns when. */
@@ -357,4 +350,14 @@ export class Traffic {
     if (this.#ramp.active) carrier.drain(this.#options.clock.now())
     return carrier
   }
+}
+
+/** By what every request has: Express makes it dear to look for what is not there. */
+function isHttp2(request: IncomingMessage | Http2ServerRequest): request is Http2ServerRequest {
+  return request.httpVersionMajor === 2
+}
+
+/** Also one of another realm, as under Jest. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return value instanceof Promise || types.isPromise(value)
 }

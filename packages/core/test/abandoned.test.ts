@@ -97,6 +97,23 @@ describe('a handler whose client has gone', () => {
     expect(await drain.start()).toMatchObject({ clean: true })
   })
 
+  test('and the one that was answered first, when the client pipelines', async () => {
+    const work = gate()
+    const both = gate()
+    const { drain, port } = await serve(async (request) => {
+      if (request.url === '/second') both.open()
+      await work.opened
+    })
+    const client = await Client.open(port)
+    client.send('GET /first HTTP/1.1\r\nHost: pod\r\n\r\nGET /second HTTP/1.1\r\nHost: pod\r\n\r\n')
+    await both.opened
+    await turns()
+    client.abort()
+    await expect.poll(() => drain.status().tasks).toContain('GET /first, whose client has gone')
+    work.open()
+    await expect.poll(() => drain.status().tasks).toEqual([])
+  })
+
   test('that has answered before, or has ended, is nothing to wait for', async () => {
     const work = gate()
     const { drain, port } = await serve(async (request, response) => {

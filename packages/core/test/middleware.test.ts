@@ -159,3 +159,49 @@ test('a drain that is passed on is used, and its framework is closed under its n
   expect((await clock.through(drain.start())).hooks).toMatchObject([{ name: 'koa', outcome: 'ok' }])
   expect(closed).toEqual(['framework'])
 })
+
+test('looks for nothing on requests and responses that is not there: where Express has set their prototypes, that is dear', async () => {
+  const { handle, drain } = attach({ ...short, signals: false, logger: false })
+  onTestFinished(() => drain.dispose())
+  const missed = new Set<string>()
+  /** What is asked of an object comes to its prototype when the object does not have it. */
+  function watched<Prototype extends object>(prototype: Prototype): Prototype {
+    const note = (name: string | symbol): void => {
+      if (!(name in prototype)) missed.add(String(name))
+    }
+    return new Proxy(prototype, {
+      get(target, name, receiver) {
+        note(name)
+        return Reflect.get(target, name, receiver)
+      },
+      has(target, name) {
+        note(name)
+        return Reflect.has(target, name)
+      },
+    })
+  }
+  const requests = watched(IncomingMessage.prototype)
+  const responses = watched(ServerResponse.prototype)
+  /** What is missed in an exchange after the first, which leads to the server. */
+  async function missing(middleware: typeof handle, handled: typeof drain.handling): Promise<string[]> {
+    const server = createServer((request, response) => {
+      Object.setPrototypeOf(request, requests)
+      Object.setPrototypeOf(response, responses)
+      if (middleware(request, response)) return
+      const handling = turns(1).then(() => void response.end('ok'))
+      handled(response, handling)
+    })
+    const client = await Client.open(await listen(server))
+    await client.get('/').until(/ok$/)
+    await turns()
+    missed.clear()
+    await client.get('/').until(/ok.*ok$/s)
+    await turns()
+    return [...missed].sort()
+  }
+  const nodes = await missing(
+    () => false,
+    () => {},
+  )
+  expect(await missing(handle, (response, handling) => drain.handling(response, handling))).toEqual(nodes)
+})

@@ -20,6 +20,9 @@ const body = { hello: 'world' }
 /** The least that counts what is in flight, with nothing that a drain needs beside the number. */
 const byHand = 'a counter by hand'
 
+/** What a framework itself takes for one more layer, whatever is in it. */
+const empty = 'an empty middleware'
+
 /** A Kubernetes pod's, as the peers are told. */
 const terms = { grace: 30_000, settle: 5000, keepAlive: 5000 }
 const options = { logger: false } as const
@@ -59,8 +62,10 @@ const known: readonly Framework[] = [
   },
   {
     name: 'Express',
+    own: [empty],
     create(contender) {
       const app = express()
+      if (contender === empty) app.use((_request, _response, next) => next())
       if (contender === podrain) app.use(expressDrain(options))
       app.get('/', (_request, response) => void response.json(body))
       return createServer(app)
@@ -68,8 +73,10 @@ const known: readonly Framework[] = [
   },
   {
     name: 'Koa',
+    own: [empty],
     create(contender) {
       const app = new Koa()
+      if (contender === empty) app.use((_context, next) => next())
       if (contender === podrain) app.use(koaDrain(options))
       app.use((context) => {
         context.body = body

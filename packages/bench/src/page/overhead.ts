@@ -58,7 +58,8 @@ ${races
 - Who counts what is in flight: podrain, stoppable, @godaddy/terminus (with stoppable), http-graceful-shutdown, and lightship
   as it is wired here. The others keep a list of connections at most, and pay for that when one opens.
 - “a counter by hand” is a number and one listener for \`close\`: the least that counting can cost, and nothing that a drain
-  could work with.
+  could work with. “an empty middleware” does nothing at all: what Express and Koa take for one layer more. Ours is one, so
+  that it needs no server handle; \`drainServer(server)\` of @podrain/core needs none of it.
 - Two processes of the same server differ, too, by their luck with memory and compiler: hence ${starts} starts of each.
 
 How: ${generator} with ${connections} connections and no pipelining, ${fixed(seconds, Number.isInteger(seconds) ? 0 : 1)} s at a time. Chance decides
