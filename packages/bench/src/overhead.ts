@@ -8,7 +8,7 @@
 
 import { pinning } from './child.js'
 import { options } from './options.js'
-import { frameworks } from './overhead/contenders.js'
+import { frameworks, packages } from './overhead/contenders.js'
 import { connections, createGenerator } from './overhead/load.js'
 import { type Race, race } from './overhead/measure.js'
 import { writePage } from './page.js'
@@ -24,20 +24,6 @@ export interface OverheadData {
   readonly notPinned?: string | undefined
   readonly races: readonly Race[]
 }
-
-const packages = [
-  '@podrain/core',
-  'express',
-  'fastify',
-  'koa',
-  'stoppable',
-  '@godaddy/terminus',
-  'http-terminator',
-  'http-graceful-shutdown',
-  'lightship',
-  'close-with-grace',
-  'fastify-graceful-shutdown',
-]
 
 async function main(): Promise<void> {
   const defaults = { rounds: 15, starts: 5, seconds: 1, frameworks: frameworks.join(), generator: '' }

@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createCharts } from './page/charts.js'
+import { instructions } from './page/instructions.js'
 import { overhead } from './page/overhead.js'
 import { request } from './page/request.js'
 import { rollout } from './page/rollout.js'
@@ -10,7 +11,7 @@ import type { Section } from './page/section.js'
 import type { Directories } from './results.js'
 
 /** In the order of the page; one that has no result yet is left out. */
-const sections: readonly Section[] = [rollout, request, overhead, scale]
+const sections: readonly Section[] = [rollout, request, instructions, overhead, scale]
 
 const introduction = `# Benchmarks
 

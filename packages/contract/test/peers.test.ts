@@ -4,8 +4,7 @@ import type { Result } from '../src/run.js'
 import { look } from '../src/score/look.js'
 import { page } from '../src/score/page.js'
 import { type Case, casesOf, outcome, reasonOf, type Verdict } from '../src/score/verdict.js'
-import { peers } from '../src/subjects/peers/index.js'
-import type { Peer } from '../src/subjects/peers/peer.js'
+import { type Peer, peers } from '../src/subjects/peers.js'
 
 const kept: Result = { outcome: 'kept' }
 const senseless: Result = { outcome: 'senseless', why: 'no TLS' }

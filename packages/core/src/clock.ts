@@ -58,6 +58,29 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
+/** Of many thousand connections, as many are dealt with in one turn: a few milliseconds of work. */
+const atOnce = 200
+
+/**
+ * Does something with each, in as many turns of the event loop as it takes, so that nobody's request waits for all of them.
+ * @param goesOn is asked before each turn but the first
+ */
+export async function inTurns<Item>(
+  items: Iterable<Item>,
+  act: (item: Item) => void,
+  goesOn: () => boolean = () => true,
+): Promise<void> {
+  let done = 0
+  for (const item of items) {
+    if (done > 0 && done % atOnce === 0) {
+      await turn()
+      if (!goesOn()) return
+    }
+    act(item)
+    done++
+  }
+}
+
 /** What `within` answers when the time ran out first. */
 export const timedOut: unique symbol = Symbol('timed out')
 

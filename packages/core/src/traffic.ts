@@ -9,7 +9,7 @@ import type {
 import type { Server as AnyServer, Socket } from 'node:net'
 import { types } from 'node:util'
 import type { Carrier, Handling, OpenOnCarrier } from './carrier.js'
-import { type Clock, RoughClock, turn } from './clock.js'
+import { type Clock, inTurns, RoughClock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
 import type { Handler } from './endpoints.js'
 import { Ramp } from './ramp.js'
@@ -18,12 +18,6 @@ import { isProbe } from './request.js'
 import { Servers } from './servers.js'
 import { Session, sessionOf } from './session.js'
 import { Tunnel } from './tunnel.js'
-
-/**
- * Of many thousand connections, as many are dealt with in one turn of the event loop: a few milliseconds of work, so that
- * nobody's request waits for all of them.
- */
-const atOnce = 200
 
 /** What a look at the connections of a draining server found. */
 export interface Survey {
@@ -237,12 +231,11 @@ export class Traffic {
   async endIdle(left: () => number): Promise<boolean> {
     const idle = [...this.#carriers].filter(({ pending, ended }) => pending === 0 && !ended)
     idle.sort((a, b) => a.since - b.since)
-    for (let done = 0; done < idle.length; done += atOnce) {
-      if (done > 0) await turn()
-      if (done > 0 && left() <= 0) break
-      const now = this.#options.clock.now()
-      for (const carrier of idle.slice(done, done + atOnce)) carrier.endIdle(now)
-    }
+    await inTurns(
+      idle,
+      (carrier) => carrier.endIdle(this.#options.clock.now()),
+      () => left() > 0,
+    )
     return idle.some(({ ended }) => ended)
   }
 
@@ -254,11 +247,7 @@ export class Traffic {
     const forced = this.#describe(begun)
       .filter(({ alive }) => alive)
       .map(({ alive: _, ...request }) => request)
-    const carriers = [...this.#carriers]
-    for (let done = 0; done < carriers.length; done += atOnce) {
-      if (done > 0) await turn()
-      for (const carrier of carriers.slice(done, done + atOnce)) carrier.destroy()
-    }
+    await inTurns([...this.#carriers], (carrier) => carrier.destroy())
     this.servers.closeAllConnections()
     return forced
   }
@@ -277,15 +266,12 @@ export class Traffic {
   }
 
   /** The drain has begun on these, too. */
-  async #reach(carriers: Set<Carrier>): Promise<void> {
-    let reached = 0
-    for (const carrier of carriers) {
-      if (reached > 0 && reached % atOnce === 0) await turn()
-      if (carriers !== this.#unreached) return // it has been undone meanwhile
+  #reach(carriers: Set<Carrier>): Promise<void> {
+    const reach = (carrier: Carrier): void => {
       carriers.delete(carrier)
       carrier.drain(this.#options.clock.now())
-      reached++
     }
+    return inTurns(carriers, reach, () => carriers === this.#unreached) // else it has been undone meanwhile
   }
 
   /** Whoever writes a response that has closed may still be at work, if nobody read it to its end. */

@@ -1,12 +1,9 @@
+/**
+ * What is measured. Everything is loaded where it is needed: a process that has loaded all of it has other code from its
+ * compiler than one that serves.
+ */
 import { createServer, type Server } from 'node:http'
-import { peers } from '@podrain/contract/peers'
-import { drainServer } from '@podrain/core'
-import { drain as expressDrain } from '@podrain/express'
-import { gracefulShutdown } from '@podrain/fastify'
-import { drain as koaDrain } from '@podrain/koa'
-import express from 'express'
-import fastify from 'fastify'
-import Koa from 'koa'
+import { libraries } from '@podrain/contract/libraries'
 
 /** The server alone, and with us. */
 export const bare = 'bare'
@@ -23,38 +20,45 @@ const byHand = 'a counter by hand'
 /** What a framework itself takes for one more layer, whatever is in it. */
 const empty = 'an empty middleware'
 
-/** A Kubernetes pod's, as the peers are told. */
+/** A Kubernetes pod's, as the libraries are told. */
 const terms = { grace: 30_000, settle: 5000, keepAlive: 5000 }
 const options = { logger: false } as const
 
 interface Framework {
   readonly name: string
-  /** Peers of this framework alone, beside those of any server. */
+  /** Contenders on this framework alone, beside those of any server. */
   readonly own?: readonly string[]
   /** An application with one route, and what the contender adds to it. */
-  create(contender: string): Server | Promise<Server>
+  create(contender: string): Promise<Server>
 }
 
 const known: readonly Framework[] = [
   {
     name: 'node:http',
     own: [byHand],
-    create(contender) {
+    async create(contender) {
       const server = createServer((_request, response) => {
         response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
       })
-      if (contender === podrain) drainServer(server, options)
+      if (contender === podrain) {
+        const { drainServer } = await import('@podrain/core')
+        drainServer(server, options)
+      }
       if (contender === byHand) countByHand(server)
       return server
     },
   },
   {
     name: 'Fastify',
-    own: peers.filter(({ drainsFastify }) => drainsFastify).map(({ name }) => name),
+    own: libraries.filter(({ drainsFastify }) => drainsFastify).map(({ name }) => name),
     async create(contender) {
+      const { fastify } = await import('fastify')
       const app = fastify()
-      if (contender === podrain) await app.register(gracefulShutdown, options)
-      await peers.find(({ name }) => name === contender)?.drainsFastify?.(app, terms)
+      if (contender === podrain) {
+        const { gracefulShutdown } = await import('@podrain/fastify')
+        await app.register(gracefulShutdown, options)
+      }
+      await libraries.find(({ name }) => name === contender)?.drainsFastify?.(app, terms)
       app.get('/', async () => body)
       await app.ready()
       return app.server
@@ -63,10 +67,14 @@ const known: readonly Framework[] = [
   {
     name: 'Express',
     own: [empty],
-    create(contender) {
+    async create(contender) {
+      const { default: express } = await import('express')
       const app = express()
       if (contender === empty) app.use((_request, _response, next) => next())
-      if (contender === podrain) app.use(expressDrain(options))
+      if (contender === podrain) {
+        const { drain } = await import('@podrain/express')
+        app.use(drain(options))
+      }
       app.get('/', (_request, response) => void response.json(body))
       return createServer(app)
     },
@@ -74,16 +82,29 @@ const known: readonly Framework[] = [
   {
     name: 'Koa',
     own: [empty],
-    create(contender) {
+    async create(contender) {
+      const { default: Koa } = await import('koa')
       const app = new Koa()
       if (contender === empty) app.use((_context, next) => next())
-      if (contender === podrain) app.use(koaDrain(options))
+      if (contender === podrain) {
+        const { drain } = await import('@podrain/koa')
+        app.use(drain(options))
+      }
       app.use((context) => {
         context.body = body
       })
       return createServer(app.callback())
     },
   },
+]
+
+/** Those whose versions matter. */
+export const packages: readonly string[] = [
+  '@podrain/core',
+  'express',
+  'fastify',
+  'koa',
+  ...new Set(libraries.flatMap((library) => library.packages).filter((name) => name !== 'fastify')),
 ]
 
 export const frameworks: readonly string[] = known.map(({ name }) => name)
@@ -102,14 +123,15 @@ function countByHand(server: Server): void {
 
 /** Who stands in the path of a request. */
 export function contendersOf(framework: string): string[] {
-  const ofAny = peers.filter(({ drains }) => drains).map(({ name }) => name)
+  // What is nothing but Node's own costs a request nothing.
+  const ofAny = libraries.filter(({ drains, packages }) => drains && packages.length > 0).map(({ name }) => name)
   return [twin, podrain, ...(find(framework).own ?? []), ...ofAny]
 }
 
 /** A server that is ready to listen. */
 export async function createContender(framework: string, contender: string): Promise<Server> {
   const server = await find(framework).create(contender)
-  await peers.find(({ name }) => name === contender)?.drains?.(server, { terms })
+  await libraries.find(({ name }) => name === contender)?.drains?.(server, { terms })
   return server
 }
 

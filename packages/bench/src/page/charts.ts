@@ -1,5 +1,4 @@
 import type { Spread } from '../statistics.js'
-import type { Standing } from './overhead.js'
 
 type Plot = typeof import('@observablehq/plot')
 
@@ -7,6 +6,12 @@ type Plot = typeof import('@observablehq/plot')
 export interface Bar extends Spread {
   readonly name: string
   readonly ours: boolean
+}
+
+/** What a contender on a framework takes, or does. */
+export interface Share extends Spread {
+  readonly framework: string
+  readonly name: string
 }
 
 export interface Point {
@@ -20,7 +25,7 @@ export interface Charts {
   /** What is added to a request, with quartiles. */
   added(bars: readonly Bar[]): string
   /** Shares of what the bare server does, with quartiles, by framework. */
-  shares(standings: readonly Standing[], of: (standing: Standing) => Spread, label: string): string
+  shares(shares: readonly Share[], label: string): string
   /** How something grows with the number of connections. */
   growth(points: readonly Point[], options: { y: string; target?: number }): string
 }
@@ -60,8 +65,8 @@ export async function createCharts(): Promise<Charts> {
         ],
       }),
 
-    shares(standings, of, label) {
-      const dots = standings.map((one) => ({ ...one, ...of(one), ours: one.name === 'podrain' }))
+    shares(shares, label) {
+      const dots = shares.map((one) => ({ ...one, ours: one.name === 'podrain' }))
       return draw({
         height: 60 + dots.length * 22,
         marginLeft: 190,

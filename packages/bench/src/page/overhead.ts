@@ -6,7 +6,7 @@ import { type Spread, spread } from '../statistics.js'
 import { fixed, origin, picture, type Section, shown, table } from './section.js'
 
 /** A contender on a framework. */
-export interface Standing {
+interface Standing {
   readonly framework: string
   readonly name: string
   /** Of the processor, in microseconds per request. */
@@ -64,10 +64,12 @@ ${races
 
 How: ${generator} with ${connections} connections and no pipelining, ${fixed(seconds, Number.isInteger(seconds) ? 0 : 1)} s at a time. Chance decides
 whose turn it is. ${pinned} ${origin(result)}`
-  const cpu = charts.shares(standings, ({ cpuToBare }) => cpuToBare, 'CPU per request, bare = 1 (less is better)')
+  const cpu = charts.shares(
+    standings.map(({ framework, name, cpuToBare }) => ({ framework, name, ...cpuToBare })),
+    'CPU per request, bare = 1 (less is better)',
+  )
   const requests = charts.shares(
-    standings,
-    ({ requestsToBare }) => requestsToBare,
+    standings.map(({ framework, name, requestsToBare }) => ({ framework, name, ...requestsToBare })),
     'requests per second, bare = 1 (more is better)',
   )
   return { text, pictures: { 'overhead-cpu': cpu, 'overhead-requests': requests } }

@@ -7,7 +7,7 @@
 import { Unaskable } from '../behaviour.js'
 import { type Result, run } from '../run.js'
 import type { Subject } from '../subject.js'
-import { peers } from '../subjects/peers/index.js'
+import { peers } from '../subjects/peers.js'
 import { casesOf, reasonOf } from './verdict.js'
 
 const { exit } = process

@@ -33,18 +33,3 @@ export function look({ subject, room, behaviour }: Case): Promise<Result> {
     })
   })
 }
-
-/** Does something with each, so many at a time. Resolves with the results in the order of the items. */
-export async function each<Item, Made>(
-  items: readonly Item[],
-  jobs: number,
-  act: (item: Item) => Promise<Made>,
-): Promise<Made[]> {
-  const made: Made[] = []
-  const rest = items.entries()
-  const work = async (): Promise<void> => {
-    for (const [index, item] of rest) made[index] = await act(item)
-  }
-  await Promise.all(Array.from({ length: jobs }, work))
-  return made
-}

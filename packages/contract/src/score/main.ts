@@ -6,8 +6,8 @@
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { peers } from '../subjects/peers/index.js'
-import { each, look } from './look.js'
+import { peers } from '../subjects/peers.js'
+import { look } from './look.js'
 import { page } from './page.js'
 import { type Case, casesOf, outcome, unaskable, type Verdict } from './verdict.js'
 
@@ -63,7 +63,8 @@ async function inRows<One extends Case>(
     row.open++
     rows.set(subject.name, row)
   }
-  return each(cases, jobs, async (one) => {
+  const { default: pMap } = await import('p-map')
+  const run = async (one: One): Promise<Verdict> => {
     const verdict = await act(one)
     const row = rows.get(one.subject.name)
     row?.verdicts.push(verdict)
@@ -73,7 +74,8 @@ async function inRows<One extends Case>(
       log(`${one.subject.name}: ${kept.length} of ${asked.length} kept`)
     }
     return verdict
-  })
+  }
+  return pMap(cases, run, { concurrency: jobs })
 }
 
 function plain({ subject, room, behaviour, result, again }: Verdict): object {

@@ -2,9 +2,10 @@ import { AssertionError } from 'node:assert'
 import { inspect } from 'node:util'
 import type { Behaviour, Room } from '../behaviour.js'
 import { rooms } from '../behaviours/index.js'
+import { killed } from '../libraries/library.js'
 import { type Result, senseless } from '../run.js'
 import type { Subject } from '../subject.js'
-import { killed, type Peer } from '../subjects/peers/peer.js'
+import type { Peer } from '../subjects/peers.js'
 
 /** A sentence of the contract, and a server to hold to it. */
 export interface Case {

@@ -1,7 +1,7 @@
-import { createTerminus } from '@godaddy/terminus'
-import { type Draining, http1, limitAfterSettling, mortal, on, type Peer, settled, sigterm } from './peer.js'
+import { type Draining, http1, type Library, limitAfterSettling, mortal, settled, sigterm } from './library.js'
 
-const drains: Draining = (server, application) => {
+const drains: Draining = async (server, application) => {
+  const { createTerminus } = await import('@godaddy/terminus')
   createTerminus(server, {
     healthChecks: { '/healthcheck': async () => {} },
     beforeShutdown: () => settled(application.terms),
@@ -11,13 +11,13 @@ const drains: Draining = (server, application) => {
   return mortal(server, application, sigterm)
 }
 
-export const terminus: Peer = {
+export const terminus: Library = {
   name: '@godaddy/terminus',
   packages: ['@godaddy/terminus', 'stoppable'],
   wired:
     '`createTerminus(server, { healthChecks, beforeShutdown, useExit0: true, timeout })`, as its README has it for ' +
     'Kubernetes: `beforeShutdown` waits for load balancers, and the time is what is left of the grace period.',
   leftOut: 'node:http2: it closes with stoppable.',
+  servers: http1,
   drains,
-  subjects: on('@godaddy/terminus', http1, drains),
 }

@@ -1,7 +1,7 @@
-import { createHttpTerminator } from 'http-terminator'
-import { all, type Draining, limit, mortal, on, type Peer } from './peer.js'
+import { all, type Draining, type Library, limit, mortal } from './library.js'
 
-const drains: Draining = (server, application) => {
+const drains: Draining = async (server, application) => {
+  const { createHttpTerminator } = await import('http-terminator')
   const terminator = createHttpTerminator({
     server: server as never,
     gracefulTerminationTimeout: limit(application.terms),
@@ -12,12 +12,12 @@ const drains: Draining = (server, application) => {
   })
 }
 
-export const httpTerminator: Peer = {
+export const httpTerminator: Library = {
   name: 'http-terminator',
   packages: ['http-terminator'],
   wired:
     '`createHttpTerminator({ server, gracefulTerminationTimeout })`, the time being the grace period, and ' +
     '`await httpTerminator.terminate()`. It offers no wait for load balancers.',
+  servers: all,
   drains,
-  subjects: on('http-terminator', all, drains),
 }

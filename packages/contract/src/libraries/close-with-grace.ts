@@ -1,18 +1,17 @@
-import closeWithGrace from 'close-with-grace'
-import { type DrainingFastify, limit, onFastify, type Peer } from './peer.js'
+import { type DrainingFastify, type Library, limit } from './library.js'
 
-const drainsFastify: DrainingFastify = (app, terms) => {
+const drainsFastify: DrainingFastify = async (app, terms) => {
+  const { default: closeWithGrace } = await import('close-with-grace')
   closeWithGrace({ delay: limit(terms) }, async () => {
     await app.close()
   })
 }
 
-export const closeWithGracePeer: Peer = {
+export const closeWithGrace: Library = {
   name: 'close-with-grace',
   packages: ['close-with-grace', 'fastify'],
   wired:
     '`closeWithGrace({ delay }, async () => { await app.close() })`, the delay being the grace period. Neither it nor ' +
     'Fastify offers a wait for load balancers.',
   drainsFastify,
-  subjects: onFastify('close-with-grace', drainsFastify),
 }

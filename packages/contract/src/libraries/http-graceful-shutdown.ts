@@ -1,7 +1,7 @@
-import gracefulShutdown from 'http-graceful-shutdown'
-import { all, type Draining, limitAfterSettling, mortal, on, type Peer, settled } from './peer.js'
+import { all, type Draining, type Library, limitAfterSettling, mortal, settled } from './library.js'
 
-const drains: Draining = (server, application) => {
+const drains: Draining = async (server, application) => {
+  const { default: gracefulShutdown } = await import('http-graceful-shutdown')
   const shutdown = gracefulShutdown(server, {
     timeout: limitAfterSettling(application.terms),
     preShutdown: () => settled(application.terms),
@@ -12,13 +12,13 @@ const drains: Draining = (server, application) => {
   })
 }
 
-export const httpGracefulShutdown: Peer = {
+export const httpGracefulShutdown: Library = {
   name: 'http-graceful-shutdown',
   packages: ['http-graceful-shutdown'],
   wired:
     '`gracefulShutdown(server, { timeout, preShutdown })`: `preShutdown`, where “all HTTP sockets are still available and ' +
     'untouched”, waits for load balancers, and the time is what is left of the grace period. Ended by the function that ' +
     'it returns.',
+  servers: all,
   drains,
-  subjects: on('http-graceful-shutdown', all, drains),
 }

@@ -1,9 +1,8 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { all, type Draining, limitAfterSettling, mortal, on, type Peer, sigterm } from './peer.js'
+import { all, type Draining, type Library, limitAfterSettling, mortal, sigterm } from './library.js'
 
 const drains: Draining = async (server, application) => {
-  // What it ships for `require` cannot be required.
   const { createLightship } = await import('lightship')
   const rest = limitAfterSettling(application.terms)
   const ship = await createLightship({
@@ -25,13 +24,13 @@ const drains: Draining = async (server, application) => {
   })
 }
 
-export const lightship: Peer = {
+export const lightship: Library = {
   name: 'lightship',
   packages: ['lightship'],
   wired:
     '`createLightship({ shutdownDelay, gracefulShutdownTimeout, shutdownHandlerTimeout })`: the delay waits for load ' +
     'balancers, the times are what is left of the grace period. A beacon for each request, until its response has ' +
     'closed, and a shutdown handler that waits for `server.close()`.',
+  servers: all,
   drains,
-  subjects: on('lightship', all, drains),
 }

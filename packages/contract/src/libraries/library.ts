@@ -1,12 +1,12 @@
 import type { Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import type { Need } from '../../behaviour.js'
-import type { Application, Running, Subject, Terms } from '../../subject.js'
-import { build, listenWith, transports } from '../fastify.js'
-import { serve, servers } from '../node.js'
+import type { Application, Running, Terms } from '../subject.js'
 
-/** Another way to end a server, with what the table says of it. */
-export interface Peer {
+/**
+ * Another way to end a server, and what the table says of it. It is loaded where it is used, so that a process has only
+ * what it is about.
+ */
+export interface Library {
   /** What its rows begin with. */
   readonly name: string
   /** The packages whose versions decide what it does. */
@@ -15,20 +15,18 @@ export interface Peer {
   readonly wired: string
   /** Servers that it is not run on, and why. */
   readonly leftOut?: string
-  /** Its wiring, for whoever brings servers of their own. */
+  /** The servers of Node that it is run on. */
+  readonly servers?: readonly string[]
+  /** What it does with them. */
   readonly drains?: Draining
-  /** The same for Fastify. */
+  /** The same with Fastify, for those that are made for it. */
   readonly drainsFastify?: DrainingFastify
-  readonly subjects: readonly Subject[]
 }
-
-/** What the servers of all libraries have; the rest is for those that have it to themselves. */
-export const common: readonly Need[] = ['http1', 'http2', 'tls', 'plain', 'websocket']
 
 /** What a library does with a server. */
 export type Draining = (server: Server, application: Pick<Application, 'terms'>) => Running | Promise<Running>
 
-export type DrainingFastify = (app: FastifyInstance, terms: Terms) => unknown
+export type DrainingFastify = (app: FastifyInstance, terms: Terms) => Promise<unknown>
 
 export type Exit = (code: number) => void
 
@@ -81,35 +79,3 @@ export function settled(terms: Terms): Promise<void> {
 /** The servers of Node that a library is run on. */
 export const http1: readonly string[] = ['node:http', 'node:https']
 export const all: readonly string[] = [...http1, 'node:http2 (allowHTTP1)']
-
-/** The same drain on several of them. */
-export function on(library: string, names: readonly string[], drain: Draining): Subject[] {
-  return Object.entries(servers)
-    .filter(([name]) => names.includes(name))
-    .map(([name, { has, create }]) => ({
-      name: `${library} on ${name}`,
-      has: [...has, 'websocket'],
-      start(application) {
-        // As Node's 5 s to a grace period of 30 s: connections that turn idle too late must be able to end in time.
-        const server = Object.assign(create(application), { keepAliveTimeout: 1000 })
-        serve(server, application)
-        return drain(server, application)
-      },
-    }))
-}
-
-/** The same drain of Fastify, over HTTP/1 and over HTTP/2. */
-export function onFastify(library: string, drain: DrainingFastify): Subject[] {
-  return Object.entries(transports)
-    .filter(([name]) => ['http', 'http2, allowHTTP1'].includes(name))
-    .map(([name, { has, options }]) => ({
-      name: `${library} on Fastify 5 (${name})`,
-      has: [...has, 'websocket'],
-      async start(application) {
-        const app = await build(application, options(application), async (app) => {
-          await drain(app, application.terms)
-        })
-        return { ...mortal(app.server, application, sigterm), listen: listenWith(app) }
-      },
-    }))
-}

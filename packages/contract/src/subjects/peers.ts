@@ -1,0 +1,84 @@
+import type { Need } from '../behaviour.js'
+import { libraries } from '../libraries/index.js'
+import { all, type Draining, type DrainingFastify, type Library, mortal, sigterm } from '../libraries/library.js'
+import { afterSleep, serverClose } from '../libraries/server-close.js'
+import type { Subject } from '../subject.js'
+import { build, fastifySubjects, listenWith, transports } from './fastify.js'
+import { nodeSubjects, serve, servers } from './node.js'
+
+/** A library, and the servers on which it is held to the contract. */
+export interface Peer extends Library {
+  readonly subjects: readonly Subject[]
+}
+
+/** What the servers of all libraries have; the rest is for those that have it to themselves. */
+const common: readonly Need[] = ['http1', 'http2', 'tls', 'plain', 'websocket']
+
+/** The transports of Fastify that a library is run on. */
+const overFastify: readonly string[] = ['http', 'http2, allowHTTP1']
+
+/** Asked nothing that the others are not asked: what it alone has is left to its own tests. */
+const podrain: Peer = {
+  name: 'podrain',
+  packages: ['@podrain/core', '@podrain/fastify', 'fastify'],
+  wired: '`drainServer(server, options)`, and `app.register(gracefulShutdown, options)` with Fastify.',
+  subjects: [
+    ...nodeSubjects.filter(({ name }) => all.includes(name)),
+    ...fastifySubjects.filter(({ name }) => overFastify.some((transport) => name.endsWith(`(${transport})`))),
+  ].map(({ name, has, start }) => ({
+    name: `podrain on ${name}`,
+    has: has.filter((ability) => common.includes(ability)),
+    start,
+  })),
+}
+
+/** Everything that is held to the contract for comparison, ours among it, in the order of the table. */
+export const peers: readonly Peer[] = [
+  podrain,
+  ...libraries.map((library) => ({ ...library, subjects: rows(library) })),
+]
+
+function rows(library: Library): Subject[] {
+  const { name, servers = [], drains, drainsFastify } = library
+  return [
+    ...(drains ? on(name, servers, drains) : []),
+    ...(library === serverClose ? on(`${name} after a sleep`, ['node:http'], afterSleep) : []),
+    ...(drainsFastify ? onFastify(name, drainsFastify) : []),
+  ]
+}
+
+/** The same drain on several of Node's servers. */
+function on(library: string, names: readonly string[], drain: Draining): Subject[] {
+  return names.map((name) => {
+    const found = servers[name]
+    if (!found) throw new Error(`Expected one of ${Object.keys(servers).join(', ')}, got ${name}`)
+    const { has, create } = found
+    const subject: Subject = {
+      name: `${library} on ${name}`,
+      has: [...has, 'websocket'],
+      start(application) {
+        // As Node's 5 s to a grace period of 30 s: connections that turn idle too late must be able to end in time.
+        const server = Object.assign(create(application), { keepAliveTimeout: 1000 })
+        serve(server, application)
+        return drain(server, application)
+      },
+    }
+    return subject
+  })
+}
+
+/** The same drain of Fastify, over HTTP/1 and over HTTP/2. */
+function onFastify(library: string, drain: DrainingFastify): Subject[] {
+  return Object.entries(transports)
+    .filter(([name]) => overFastify.includes(name))
+    .map(([name, { has, options }]) => ({
+      name: `${library} on Fastify 5 (${name})`,
+      has: [...has, 'websocket'],
+      async start(application) {
+        const app = await build(application, options(application), async (app) => {
+          await drain(app, application.terms)
+        })
+        return { ...mortal(app.server, application, sigterm), listen: listenWith(app) }
+      },
+    }))
+}
