@@ -1,9 +1,10 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { InstructionsData } from '../src/instructions.js'
 import type { OverheadData } from '../src/overhead.js'
 import type { RequestData } from '../src/request.js'
 import type { ScaleData } from '../src/scale.js'
@@ -53,6 +54,29 @@ describe('bench:request', () => {
   })
 })
 
+describe('bench:instructions', () => {
+  test('counts what servers execute for a request, and says how much of it is a contender’s', {
+    timeout: 180_000,
+  }, async ({ skip }) => {
+    skip(spawnSync('valgrind', ['--version']).status !== 0, 'there is no valgrind (Debian: apt-get install valgrind)')
+    const args = ['--connections', '1,2', '--requests', '20', '--frameworks', 'node:http', '--contenders', 'podrain']
+    const { data, page, pictures } = await run<InstructionsData>('instructions', ...args)
+    const isTwoNumbers = [expect.any(Number), expect.any(Number)]
+    expect(data.counts).toEqual({ 'node:http': { bare: isTwoNumbers, podrain: isTwoNumbers } })
+    const { bare = [], podrain = [] } = data.counts['node:http'] ?? {}
+    expect(Math.min(...bare, ...podrain)).toBeGreaterThan(1000)
+    expect(page).toContain('### node:http, in instructions')
+    expect(page).toMatch(/\| \*\*podrain\*\* \| [\d,]+ \| −?[\d,]+ \(−?[\d,]+–−?[\d,]+\) \| \d\.\d{3} \|/)
+    expect(pictures).toEqual([isSvg])
+  })
+
+  test('says what to install where nothing can count', async () => {
+    const command = [join(__dirname, '../dist/instructions.js')]
+    const env = { ...process.env, PATH: '/nowhere' }
+    await expect(promisify(execFile)(process.execPath, command, { env })).rejects.toThrow('apt-get install valgrind')
+  })
+})
+
 describe('bench:overhead', () => {
   test('asks every contender beside a bare server, and both answer', async () => {
     const args = ['--rounds', '2', '--starts', '1', '--seconds', '0.1', '--generator', 'autocannon']
@@ -62,7 +86,9 @@ describe('bench:overhead', () => {
       expect(Object.keys(duels)).toEqual([
         'bare, again',
         'podrain',
-        ...(framework === 'Fastify' ? ['close-with-grace', 'fastify-graceful-shutdown'] : ['an empty middleware']),
+        ...(framework === 'Fastify'
+          ? ['close-with-grace', 'fastify-graceful-shutdown']
+          : ['podrain, drainServer(server)', 'an empty middleware']),
         'stoppable',
         '@godaddy/terminus',
         'http-terminator',

@@ -8,12 +8,9 @@ import { Child } from '../child.js'
 export interface Plan {
   /** As many are asked for in the first process, and twice as many in the second. */
   readonly requests: number
-  /** What Node's chance begins with: the same chance for each contender. */
-  readonly seed: number
+  /** Each with one request at a time. */
+  readonly connections: number
 }
-
-/** Few, so that each has its keep-alive connection for long. */
-const connections = 8
 
 /** The version of valgrind. @throws if it is not installed */
 export function valgrind(): string {
@@ -29,21 +26,21 @@ export function valgrind(): string {
  * Instructions per request, outside the kernel. What it takes to start, to compile and to connect is in both processes, and
  * so not in their difference.
  */
-export async function count(framework: string, contender: string, { requests, seed }: Plan): Promise<number> {
-  const once = await whole(framework, contender, requests, seed)
-  const twice = await whole(framework, contender, 2 * requests, seed)
+export async function count(framework: string, contender: string, { requests, connections }: Plan): Promise<number> {
+  const once = await whole(framework, contender, { requests, connections })
+  const twice = await whole(framework, contender, { requests: 2 * requests, connections })
   return (twice - once) / requests
 }
 
 /** Instructions of a server's whole life. */
-async function whole(framework: string, contender: string, requests: number, seed: number): Promise<number> {
+async function whole(framework: string, contender: string, { requests, connections }: Plan): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-instructions-'))
   const file = join(directory, 'cachegrind.out')
   const log = join(directory, 'log')
   const counting = ['--tool=cachegrind', '--cache-sim=no', `--cachegrind-out-file=${file}`, `--log-file=${log}`]
   // The compiler writes over its code. One thread, and chances that are no chances: or no two processes are alike.
   const before = ['valgrind', ...counting, '--smc-check=all-non-file']
-  const flags = ['--single-threaded', `--random-seed=${seed}`, `--hash-seed=${seed}`]
+  const flags = ['--single-threaded', '--random-seed=1', '--hash-seed=1']
   const child = new Child(join(__dirname, '../overhead/server.js'), [framework, contender], before, flags)
   try {
     const url = `http://127.0.0.1:${await child.hear<number>()}/`

@@ -9,6 +9,9 @@ import { libraries } from '@podrain/contract/libraries'
 export const bare = 'bare'
 export const podrain = 'podrain'
 
+/** Without the layer that `app.use()` is: in front of the framework, as on any server. */
+export const onServer = 'podrain, drainServer(server)'
+
 /** The same server once more: how far it is from the first is how far this measurement can be trusted. */
 export const twin = 'bare, again'
 
@@ -40,10 +43,7 @@ const known: readonly Framework[] = [
       const server = createServer((_request, response) => {
         response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
       })
-      if (contender === podrain) {
-        const { drainServer } = await import('@podrain/core')
-        drainServer(server, options)
-      }
+      if (contender === podrain) await drainOn(server)
       if (contender === byHand) countByHand(server)
       return server
     },
@@ -66,7 +66,7 @@ const known: readonly Framework[] = [
   },
   {
     name: 'Express',
-    own: [empty],
+    own: [onServer, empty],
     async create(contender) {
       const { default: express } = await import('express')
       const app = express()
@@ -76,12 +76,14 @@ const known: readonly Framework[] = [
         app.use(drain(options))
       }
       app.get('/', (_request, response) => void response.json(body))
-      return createServer(app)
+      const server = createServer(app)
+      if (contender === onServer) await drainOn(server)
+      return server
     },
   },
   {
     name: 'Koa',
-    own: [empty],
+    own: [onServer, empty],
     async create(contender) {
       const { default: Koa } = await import('koa')
       const app = new Koa()
@@ -93,7 +95,9 @@ const known: readonly Framework[] = [
       app.use((context) => {
         context.body = body
       })
-      return createServer(app.callback())
+      const server = createServer(app.callback())
+      if (contender === onServer) await drainOn(server)
+      return server
     },
   },
 ]
@@ -108,6 +112,11 @@ export const packages: readonly string[] = [
 ]
 
 export const frameworks: readonly string[] = known.map(({ name }) => name)
+
+async function drainOn(server: Server): Promise<void> {
+  const { drainServer } = await import('@podrain/core')
+  drainServer(server, options)
+}
 
 function countByHand(server: Server): void {
   let inFlight = 0

@@ -66,10 +66,10 @@ export async function createCharts(): Promise<Charts> {
       }),
 
     shares(shares, label) {
-      const dots = shares.map((one) => ({ ...one, ours: one.name === 'podrain' }))
+      const dots = shares.map((one) => ({ ...one, ours: one.name.startsWith('podrain') }))
       return draw({
         height: 60 + dots.length * 22,
-        marginLeft: 190,
+        marginLeft: 200,
         marginRight: 80,
         x: { label, grid: true, nice: true },
         y: { domain: [...new Set(dots.map(({ name }) => name))], label: null, tickSize: 0 },
