@@ -343,7 +343,7 @@ function isHttp2(request: IncomingMessage | Http2ServerRequest): request is Http
   return request.httpVersionMajor === 2
 }
 
-/** Also one of another realm, as under Jest. */
+/** Also one of another realm, as under Jest: only the engine knows that, and asking it takes longer. */
 function isPromise(value: unknown): value is Promise<unknown> {
   return value instanceof Promise || types.isPromise(value)
 }

@@ -1,4 +1,5 @@
 export { AgainstError, type AgainstOptions, againstRule, lintAgainst } from './against.js'
+export type { Balancer } from './balancer.js'
 export { presets } from './budget.js'
 export { type Config, ConfigError, parseConfig } from './config.js'
 export { examine } from './examine.js'
@@ -20,4 +21,4 @@ export {
 export type { Details, Report, Rule } from './rule.js'
 export { type RuleGroup, ruleGroups, ruleIds, rules } from './rules/index.js'
 export type { Source, SyntaxProblem } from './source.js'
-export type { Balancer, Facts } from './world.js'
+export type { Facts } from './world.js'

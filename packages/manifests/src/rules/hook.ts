@@ -1,11 +1,12 @@
 import { distance } from 'fastest-levenshtein'
+import { isIstio, isLinkerd } from '../balancer.js'
 import { graceFor } from '../budget.js'
 import { replaceText } from '../edits.js'
 import type { Place } from '../place.js'
 import type { Container, Pod } from '../pod.js'
 import { eachContainer, eachPod, type Rule } from '../rule.js'
 import { programOf, scriptOf, shells } from '../shell.js'
-import { isIstio, isLinkerd, isScraped, targetsOf, type World } from '../world.js'
+import { isScraped, targetsOf, type World } from '../world.js'
 
 const noHook: Rule = {
   id: 'no-hook',

@@ -1,8 +1,9 @@
+import { isIstio, isLinkerd } from '../balancer.js'
 import { seconds } from '../budget.js'
 import type { Pod } from '../pod.js'
 import { eachPod, type Rule } from '../rule.js'
 import { scriptOf } from '../shell.js'
-import { isIstio, isLinkerd, type World } from '../world.js'
+import type { World } from '../world.js'
 
 /** Helpers that a container of the app talks through, by image or name. */
 const helpers =

@@ -2,8 +2,8 @@ import { seconds } from '../budget.js'
 import type { Place } from '../place.js'
 import type { Pod } from '../pod.js'
 import type { Resource } from '../resource.js'
+import type { Route } from '../routes.js'
 import { each, eachPod, type Rule } from '../rule.js'
-import type { Route } from '../world.js'
 import { declares } from './hook.js'
 
 /** Whether a path is led through by a rule for this one. */
