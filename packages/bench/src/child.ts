@@ -45,7 +45,7 @@ export class Child {
 
   /** Lets it end by itself: it is told that nobody asks any more. */
   async end(): Promise<void> {
-    this.#process.disconnect()
+    if (this.#process.connected) this.#process.disconnect()
     await this.#exit.catch(() => {})
   }
 

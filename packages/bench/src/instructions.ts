@@ -1,12 +1,15 @@
 /**
  * What podrain costs a server over loopback, in instructions of the processor: counted, not timed, so that a noisy machine
- * does not matter. Needs valgrind.
+ * matters little. Needs valgrind.
  *
  *     node instructions.js [--connections 1,4,8,32] [--requests 12000] [--frameworks node:http,Fastify,Express,Koa]
- *                          [--contenders podrain,…] [--jobs 2] [--results <directory>] [--docs <directory>]
+ *                          [--only <part of a contender's name>] [--jobs <one for each processor>]
+ *                          [--results <directory>] [--docs <directory>]
  */
-import { availableParallelism } from 'node:os'
-import { count, valgrind } from './instructions/measure.js'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { count, versionOfValgrind } from './instructions/measure.js'
 import { options } from './options.js'
 import { bare, contendersOf, frameworks, packages, twin } from './overhead/contenders.js'
 import { writePage } from './page.js'
@@ -23,32 +26,42 @@ export interface InstructionsData {
 }
 
 async function main(): Promise<void> {
-  const defaults = { requests: 12_000, connections: '1,4,8,32', frameworks: frameworks.join(), contenders: '' }
+  const defaults = { requests: 12_000, connections: '1,4,8,32', frameworks: frameworks.join(), only: '' }
   const { requests, jobs, ...rest } = options({ ...defaults, jobs: availableParallelism() })
   const connections = rest.connections.split(',').map(Number)
-  const wanted = rest.contenders.split(',')
-  const version = valgrind()
+  if (!connections.every((number) => Number.isInteger(number) && number > 0 && number <= requests)) {
+    throw new RangeError(`Expected --connections to be numbers from 1 to ${requests}, got ${rest.connections}`)
+  }
+  const valgrind = versionOfValgrind()
+  const directory = temporary()
   const { default: pMap } = await import('p-map')
   await keep('instructions', rest, packages, async (): Promise<InstructionsData> => {
     const counts: Record<string, Record<string, number[]>> = {}
     const runs = rest.frameworks.split(',').flatMap((framework) => {
-      const others = contendersOf(framework).filter((name) => name !== twin)
-      const contenders = [bare, ...others.filter((name) => rest.contenders === '' || wanted.includes(name))]
-      const own = Object.fromEntries(contenders.map((name) => [name, [] as number[]]))
+      const others = contendersOf(framework).filter((name) => name !== twin && name.includes(rest.only))
+      const own = Object.fromEntries([bare, ...others].map((name) => [name, [] as number[]]))
       counts[framework] = own
       return Object.entries(own).flatMap(([name, found]) =>
-        connections.map((connections, index) => ({ framework, name, connections, found, index })),
+        connections.map((number, index) => ({ framework, name, found, number, index })),
       )
     })
-    const run = async ({ framework, name, connections, found, index }: (typeof runs)[number]): Promise<void> => {
-      const each = await count(framework, name, { requests, connections })
-      console.log(`${framework}, ${name}, ${connections} connections: ${Math.round(each)} instructions per request`)
+    const run = async ({ framework, name, found, number, index }: (typeof runs)[number]): Promise<void> => {
+      const each = await count(framework, name, { requests, connections: number, directory })
+      console.log(`${framework}, ${name}, ${number} connections: ${Math.round(each)} instructions per request`)
       found[index] = each
     }
     await pMap(runs, run, { concurrency: jobs })
-    return { valgrind: version, requests, connections, counts }
+    return { valgrind, requests, connections, counts }
   })
   await writePage(rest)
+}
+
+/** A directory that is gone when this process is, however it ends. */
+function temporary(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'podrain-instructions-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+  return directory
 }
 
 void main()

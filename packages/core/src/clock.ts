@@ -63,7 +63,7 @@ const atOnce = 200
 
 /**
  * Does something with each, in as many turns of the event loop as it takes, so that nobody's request waits for all of them.
- * @param goesOn is asked before each turn but the first
+ * @param goesOn is asked at the beginning of each turn but the first
  */
 export async function inTurns<Item>(
   items: Iterable<Item>,

@@ -231,11 +231,11 @@ export class Traffic {
   async endIdle(left: () => number): Promise<boolean> {
     const idle = [...this.#carriers].filter(({ pending, ended }) => pending === 0 && !ended)
     idle.sort((a, b) => a.since - b.since)
-    await inTurns(
-      idle,
-      (carrier) => carrier.endIdle(this.#options.clock.now()),
-      () => left() > 0,
-    )
+    const end = (carrier: Carrier): void => {
+      // Before its turn came it may have been given a request.
+      if (carrier.pending === 0) carrier.endIdle(this.#options.clock.now())
+    }
+    await inTurns(idle, end, () => left() > 0)
     return idle.some(({ ended }) => ended)
   }
 

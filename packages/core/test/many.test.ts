@@ -68,6 +68,23 @@ describe('a server with many connections', () => {
     await Promise.all(clients.map((client) => client.end()))
   })
 
+  test('answers what arrives on those whose turn to be parted with has not come yet', async () => {
+    const turn = gate()
+    const { drain, clients, sockets } = await crowd({}, (request, response) => {
+      if (request.url === '/') response.end('ok')
+      else void turn.opened.then(() => response.end('whole'))
+    })
+    const last = clients.at(-1) as Client
+    const closing = drain.start()
+    while (!sockets.some(({ writableEnded }) => writableEnded)) await turns(1)
+    last.get('/late')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    await expect.poll(() => sockets.filter(({ writableEnded }) => writableEnded).length).toBe(many - 1)
+    turn.open()
+    await last.until(/whole$/)
+    expect(await closing).toMatchObject({ clean: true, forced: [] })
+  })
+
   test('cuts all whose clients do not end their side of it', async () => {
     const { drain, port, server } = await serve(sayOk, { terminationGracePeriodSeconds: 30, closing: 5000 })
     const sockets: Socket[] = []

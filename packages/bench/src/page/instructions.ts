@@ -21,9 +21,9 @@ export const instructions: Section = (directories, charts) => {
   const text = `## A request, in instructions
 
 The same small answer from each framework: alone (“bare”), with podrain, and with other shutdown libraries, wired as in
-[peers](peers.md). What the processor executes for it is counted, not timed: no clock can tell such differences from noise on
-a machine like this one. The kernel's part is not counted: it comes on top for all alike, so that of the whole time of the
-processor these shares are smaller still.
+[peers](peers.md). What the processor executes for it is counted, not timed: on a machine like this one a clock hardly tells
+such differences from noise. The kernel's part is not counted, and comes on top: what is added is a smaller part still of the
+processor's whole time.
 
 ${picture('instructions', 'Instructions per request, as a share of the bare server’s')}
 
@@ -45,17 +45,18 @@ ${Object.keys(counts)
 
 - Each server is asked over ${connections.join(', ')} connections, and compared with the bare server that is asked over as many.
   The compiler decides by what it happens to see first, and makes better or worse of the same code each time, the bare server's
-  too: hence the distance from the lowest to the highest. Some cost less than nothing for that reason alone, and a
-  difference smaller than that distance says nothing.
+  too: hence the distance from the lowest to the highest. A server may seem to cost less than nothing for that reason
+  alone, and a difference smaller than that distance says nothing.
 - Who counts what is in flight: podrain, stoppable, @godaddy/terminus (with stoppable), http-graceful-shutdown, and lightship
   as it is wired here. The others keep a list of connections at most, and pay for that when one opens.
 - “a counter by hand” is a number and one listener for \`close\`: the least that counting can cost, and nothing that a drain
   could work with. “an empty middleware” does nothing at all: what Express and Koa take for one layer more. Ours is one, so
-  that it needs no server handle; where you have the server, \`drainServer(server)\` of @podrain/core needs none.
+  that it needs no server handle; where you have it, \`drainServer(server)\` of @podrain/core needs no layer.
 
-How: each server has a process of its own that has loaded nothing else, and runs in ${valgrind} (cachegrind) on one thread.
+How: each server has a process of its own that has loaded no other library, and runs in ${valgrind} (cachegrind) on one thread.
 ${fixed(requests)} requests are sent in one process and ${fixed(2 * requests)} in another; the difference is what
-${fixed(requests)} take, without the start and the compiler's work. ${origin(result)}`
+${fixed(requests)} take, without the start and most of the compiler's work. What a timer does (Node's date once a second, podrain's time ten times)
+counts for more here than elsewhere, as everything is slower in valgrind. ${origin(result)}`
   const others = standings.filter(({ name }) => name !== bare)
   const drawn = charts.shares(
     others.map(({ framework, name, toBare }) => ({ framework, name, ...toBare })),

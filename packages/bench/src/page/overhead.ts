@@ -59,7 +59,7 @@ ${races
   as it is wired here. The others keep a list of connections at most, and pay for that when one opens.
 - “a counter by hand” is a number and one listener for \`close\`: the least that counting can cost, and nothing that a drain
   could work with. “an empty middleware” does nothing at all: what Express and Koa take for one layer more. Ours is one, so
-  that it needs no server handle; where you have the server, \`drainServer(server)\` of @podrain/core needs none.
+  that it needs no server handle; where you have it, \`drainServer(server)\` of @podrain/core needs no layer.
 - Two processes of the same server differ, too, by their luck with memory and compiler: hence ${starts} starts of each.
 
 How: ${generator} with ${connections} connections and no pipelining, ${fixed(seconds, Number.isInteger(seconds) ? 0 : 1)} s at a time. Chance decides

@@ -19,7 +19,7 @@ export interface Library {
   readonly servers?: readonly string[]
   /** What it does with them. */
   readonly drains?: Draining
-  /** The same with Fastify, for those that are made for it. */
+  /** What it does with Fastify, for those that are run on it. */
   readonly drainsFastify?: DrainingFastify
 }
 

@@ -39,9 +39,9 @@ export const peers: readonly Peer[] = [
 ]
 
 function rows(library: Library): Subject[] {
-  const { name, servers = [], drains, drainsFastify } = library
+  const { name, drains, drainsFastify } = library
   return [
-    ...(drains ? on(name, servers, drains) : []),
+    ...(drains ? on(name, library.servers ?? [], drains) : []),
     ...(library === serverClose ? on(`${name} after a sleep`, ['node:http'], afterSleep) : []),
     ...(drainsFastify ? onFastify(name, drainsFastify) : []),
   ]
