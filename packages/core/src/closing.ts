@@ -38,8 +38,7 @@ export async function close(parts: Closing): Promise<Closed> {
     const end = clock.now() + budget.left / 2
     return () => end - clock.now()
   }
-  // Right after Node has accepted all there is: the kernel resets what it still has to hand over.
-  await turn()
+  await acceptAll(traffic, half())
   traffic.servers.unlisten()
   await turn() // in which the servers say 'close'
   // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
@@ -60,6 +59,19 @@ export async function close(parts: Closing): Promise<Closed> {
   const hooks = [...closed, ...(await onClose.runNewestFirst(() => budget.left))]
   const undeliveredBytes = outlived ? 0 : await delivered(clock, addresses, () => budget.left)
   return { forced, unfinishedTasks, hooks, undeliveredBytes }
+}
+
+/**
+ * Until Node has accepted all there is: the kernel resets what it still has to hand over when nobody listens. Of each
+ * listener Node accepts one connection in a turn, and the first turn may be what is left of this one.
+ */
+async function acceptAll(traffic: Traffic, left: () => number): Promise<void> {
+  let before: number
+  do {
+    before = traffic.accepted
+    await turn()
+    await turn()
+  } while (traffic.accepted > before && left() > 0)
 }
 
 /** Ends every connection: those with a request once it is answered, the others at once. Returns what had to be cut. */

@@ -51,6 +51,7 @@ export class Traffic {
       if (!connectionOf(socket)) this.#connect(socket, server as Server)
     },
     handshake: () => {
+      this.accepted++
       this.#handshakeAt = this.#options.clock.now()
     },
     request: (request, response) => this.count(request, response),
@@ -77,6 +78,8 @@ export class Traffic {
   #handshakeAt = 0
   /** Requests answered since the drain began. */
   answered = 0
+  /** Connections until now, also those in a TLS handshake. */
+  accepted = 0
 
   constructor(options: TrafficOptions) {
     this.#options = options
@@ -332,6 +335,7 @@ export class Traffic {
   }
 
   #take<Kind extends Carrier>(carrier: Kind): Kind {
+    this.accepted++
     this.#carriers.add(carrier)
     if (this.#ramp.active) carrier.drain(this.#options.clock.now())
     return carrier

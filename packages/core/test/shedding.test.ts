@@ -293,6 +293,24 @@ describe('when the time is up and requests still come', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
   })
 
+  test('and so are all of a crowd that has connected at once, of which Node accepts one in a turn', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, { ...slow, clock })
+    const report = drain.start()
+    clock.advance(990)
+    const answers = Array.from({ length: 100 }, () => {
+      const socket = connect({ port, host: '127.0.0.1' })
+      onTestFinished(() => void socket.destroy())
+      socket.write('GET / HTTP/1.1\r\nHost: pod\r\n\r\n')
+      return once(socket, 'data')
+    })
+    await new Promise<void>((resolve) => process.nextTick(resolve)) // by now they have asked the kernel
+    clock.advance(110)
+    expect(drain.state).toBe('closing')
+    for (const [answer] of await Promise.all(answers)) expect(String(answer)).toMatch(/^HTTP\/1.1 200/)
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 100 })
+  })
+
   test('one that has connected and sends nothing is let go in order', async () => {
     const { client, clock, report } = await late()
     let reset = false
