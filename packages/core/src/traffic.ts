@@ -331,7 +331,9 @@ export class Traffic {
   #upgrade(request: IncomingMessage, socket: Socket): void {
     const connection = connectionOf(socket)
     if (connection) this.#carriers.delete(connection)
-    this.#take(new Tunnel(this, request, socket, this.#options.clock.now()))
+    const now = this.#options.clock.now()
+    if (this.#ramp.active) this.lastArrival = now
+    this.#take(new Tunnel(this, request, socket, now))
   }
 
   #take<Kind extends Carrier>(carrier: Kind): Kind {

@@ -8,7 +8,7 @@ const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9])
 
 /**
  * A connection that is no longer HTTP: a WebSocket, another protocol after `Upgrade`, or a CONNECT tunnel. Nothing is in
- * flight on it. A WebSocket is told to go away when its turn has come; the application's library then sees its client
+ * flight on it but the answer to that. A WebSocket is told to go away when its turn has come; the application's library then sees its client
  * close. What is still open when the process is about to exit is cut.
  */
 export class Tunnel implements Carrier {
@@ -17,7 +17,7 @@ export class Tunnel implements Carrier {
   readonly #socket: Socket
   readonly #shedAt: number = Math.random()
   readonly #isWebSocket: boolean
-  /** What had been written when the client asked for the upgrade: with more than that it has been granted. */
+  /** What had been written when the client asked for the upgrade: with more than that it has been answered. */
   readonly #written: number
   #told = false
 
@@ -35,9 +35,10 @@ export class Tunnel implements Carrier {
 
   drain(): void {}
 
-  look({ share }: Look): number {
+  /** Until it is answered, it is a request. Some applications leave an upgrade that they do not know without an answer. */
+  look({ now, share, patience }: Look): number {
     if (share >= this.#shedAt) this.#tell()
-    return 0
+    return this.#answered || now - this.since >= patience ? 0 : 1
   }
 
   heldUntil(): number {
@@ -60,8 +61,12 @@ export class Tunnel implements Carrier {
 
   /** Between two frames of the library: libraries write whole frames, and a control frame may stand between any two. */
   #tell(): void {
-    if (this.#told || !this.#isWebSocket || !this.#socket.writable || this.#socket.bytesWritten <= this.#written) return
+    if (this.#told || !this.#isWebSocket || !this.#socket.writable || !this.#answered) return
     this.#told = true
     this.#socket.write(goingAway)
+  }
+
+  get #answered(): boolean {
+    return this.#socket.bytesWritten > this.#written
   }
 }

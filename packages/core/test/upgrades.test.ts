@@ -135,6 +135,50 @@ describe('a WebSocket', () => {
   })
 })
 
+describe('an upgrade that is asked for while draining', () => {
+  const ask = 'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
+
+  /** A server that has been asked for an upgrade and has yet to answer. */
+  async function asked(answer: Grant = () => {}) {
+    const scene = await start(answer)
+    const report = scene.drain.start()
+    scene.clock.advance(900)
+    const client = await Client.open(scene.port)
+    client.send(ask)
+    await expect.poll(() => scene.sockets.length).toBe(1)
+    return { ...scene, report, client }
+  }
+
+  test('is waited for until it is answered, as a request is', async () => {
+    const { drain, clock, client, report, sockets } = await asked()
+    clock.advance(1900)
+    expect(drain.state).toBe('draining')
+    sockets[0]?.write('HTTP/1.1 101 Switching Protocols\r\n\r\n')
+    clock.advance(100)
+    expect(drain.state).not.toBe('draining')
+    await client.until(/101 Switching/)
+    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+  })
+
+  test('and that nobody ever answers does not hold the end longer than an idle connection', async () => {
+    const { drain, clock, report } = await asked()
+    clock.advance(1990)
+    expect(drain.state).toBe('draining')
+    clock.advance(110)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+  })
+
+  test('begins the wait for quiet anew: its client still comes here', async () => {
+    const { drain, clock, report } = await asked(grant)
+    clock.advance(390)
+    expect(drain.state).toBe('draining')
+    clock.advance(110)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(report)
+  })
+})
+
 describe('a connection that is no longer HTTP, and no WebSocket,', () => {
   test.each([
     ['after an upgrade', 'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n'],
