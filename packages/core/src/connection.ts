@@ -35,10 +35,13 @@ export class Connection implements Carrier {
   #answered = false
   /** Whether the newest response was told to say `Connection: close`. */
   #shedding = false
-  /** Where, in bytes, the requests end that were handed over while draining: each comes before the next is parsed. */
-  #parsed = 0
-  #expectsMore = false
-  #misled = false
+  /**
+   * Where, in bytes, the requests end that were handed over while draining: each comes before the next is parsed. Infinite
+   * where that is not known: behind a chunked body nothing is expected, behind what was not counted there may be more.
+   */
+  #parsed: number
+  /** The bytes that were there behind the last request when it was answered. */
+  #excess = 0
   /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
   #bytesRead = 0
   #movedAt = 0
@@ -48,6 +51,7 @@ export class Connection implements Carrier {
     this.socket = socket
     this.#promise = promise
     this.since = now
+    this.#parsed = socket.bytesRead > 0 ? Number.NEGATIVE_INFINITY : 0
     ;(socket as KnownSocket)[kConnection] = this
     // Node 20 and 22 never close the responses queued behind the first when a pipelining client hangs up, so the socket
     // settles what is left.
@@ -87,6 +91,7 @@ export class Connection implements Carrier {
     response.removeListener('close', this.#closeResponse)
     this.pending--
     this.response = undefined
+    this.#parsed = Number.NEGATIVE_INFINITY
     return true
   }
 
@@ -127,7 +132,8 @@ export class Connection implements Carrier {
 
   drain(now: number): void {
     this.#movedAt = now
-    this.#caughtUp()
+    // On one that is new, half a header may have come.
+    if (this.pending > 0 || this.#answered) this.#parsed = this.socket.bytesRead
     // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
     if (this.pending === 0 && this.#answered) this.since = now
     if (this.response && isProbe(this.response.req.headers)) this.traffic.exclude(this.response.req, this.response)
@@ -170,8 +176,7 @@ export class Connection implements Carrier {
    * opened just now: its first request is.
    */
   endIdle(now: number): void {
-    const unused = !this.#answered && this.socket.bytesRead === 0
-    if (!this.#answered && !(unused && now - this.since >= freshFor)) return
+    if (this.socket.bytesRead > this.#parsed || !(this.#answered || now - this.since >= freshFor)) return
     this.ended = true
     this.socket.end()
   }
@@ -196,16 +201,19 @@ export class Connection implements Carrier {
    * the connection, or the other is lost. Not known of chunked bodies.
    */
   #moreBehind(request: IncomingMessage): boolean {
-    if (this.#misled || 'transfer-encoding' in request.headers) return false
-    this.#parsed += sizeOf(request)
-    this.#expectsMore = this.socket.bytesRead > this.#parsed // under TLS, too, these are the bytes of HTTP
-    return this.#expectsMore
+    this.#parsed += 'transfer-encoding' in request.headers ? Number.POSITIVE_INFINITY : sizeOf(request)
+    const excess = this.socket.bytesRead - this.#parsed // under TLS, too, these are the bytes of HTTP
+    // As many bytes too many as with the request before it: an unusual spelling of headers, and it is used again.
+    if (this.pending === 1 && excess === 2 * this.#excess) return false
+    return excess > 0
   }
 
-  /** All that has arrived is parsed and answered. */
+  /** All that has arrived whole is answered. What is left is the beginning of the next request, or how headers are spelt. */
   #caughtUp(): void {
-    this.#parsed = this.socket.bytesRead
-    if (this.#expectsMore) this.#misled = true // an unusual spelling of headers, and it will be used again
+    const { bytesRead } = this.socket
+    if (!Number.isFinite(this.#parsed)) this.#parsed = bytesRead
+    else if (this.#excess > 0 && bytesRead - this.#parsed === 2 * this.#excess) this.#parsed += this.#excess
+    this.#excess = bytesRead - this.#parsed
   }
 
   /** A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent. */

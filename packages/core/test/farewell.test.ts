@@ -75,6 +75,24 @@ describe('when the server closes, a connection', () => {
     expect(await pod.clock.through(report)).toMatchObject({ clean: true })
   })
 
+  test('that was answered, and on which half of the next header has come, is kept for the other half, too', async () => {
+    const pod = await start({ settle: { min: 1000, quiet: 500 } })
+    const connection = once(pod.server, 'connection')
+    const client = await Client.open(pod.port)
+    const [socket] = await connection
+    await client.get('/').until(/ok$/)
+    const report = pod.drain.start()
+    const before = socket.bytesRead
+    client.send('GET / HTTP/1.1\r\nHost: p')
+    await expect.poll(() => socket.bytesRead, { interval: 2 }).toBeGreaterThan(before)
+    pod.clock.advance(1000)
+    await expect.poll(() => pod.server.listening).toBe(false)
+    await pass(pod.clock, 480)
+    expect(client.closed).toBe(false)
+    await client.send('od\r\n\r\n').until(/connection: close[\s\S]*ok$/i)
+    expect(await pod.clock.through(report)).toMatchObject({ clean: true, answered: 1 })
+  })
+
   test('on which an upload has stopped is not ended politely: its client would take that for an answer', async () => {
     const turn = gate()
     const pod = await start({ keepAliveCap: 100 })

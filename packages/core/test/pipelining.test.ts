@@ -1,6 +1,8 @@
-import { describe, expect, test } from 'vitest'
-import { type AdapterOptions, Drain } from '../src/index.js'
-import { Client, FakeClock, type Gate, gate, type Pod, serve, turns } from './support.js'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type AdapterOptions, Drain, drainServer } from '../src/index.js'
+import { Client, FakeClock, type Gate, gate, listen, type Pod, serve, turns } from './support.js'
 
 const slow = {
   terminationGracePeriodSeconds: 30,
@@ -161,6 +163,42 @@ describe('while draining, pipelined requests are all answered', () => {
     b.open()
     await client.end()
     expect(answers(client)).toEqual(['at /a', 'at /b'])
+  })
+
+  test('where the one in the middle comes in two halves, and each is answered at once', async () => {
+    const { client, drain, clock } = await start()
+    void drain.prestop()
+    clock.advance(1000)
+    await client.send(get('/a') + get('/b').slice(0, 10)).until(/at \/a/)
+    client.send(get('/b').slice(10) + get('/c'))
+    await client.end()
+    expect(answers(client)).toEqual(['at /a', 'at /b', 'at /c'])
+  })
+
+  test('where there are more of them than Node reads in one go', async () => {
+    const { client, drain, clock } = await start()
+    void drain.prestop()
+    clock.advance(1000)
+    const paths = Array.from({ length: 8000 }, (_, index) => `/${index}`)
+    client.send(paths.map((path) => get(path)).join(''))
+    await client.end()
+    expect(client.received.match(/at \/\d+/g)).toEqual(paths.map((path) => `at ${path}`))
+  })
+
+  test('on a connection that was there before the server was watched', async () => {
+    const clock = new FakeClock()
+    const server = createServer((request, response) => void response.end(`at ${request.url}`))
+    const accepted = once(server, 'connection')
+    const client = await Client.open(await listen(server))
+    await accepted
+    const drain = drainServer(server, { ...slow, clock, signals: false, logger: false })
+    onTestFinished(() => drain.dispose())
+    void drain.prestop()
+    clock.advance(1000)
+    await client.send(get('/a') + get('/b')).until(/at \/b/)
+    client.send(get('/c'))
+    await client.end()
+    expect(answers(client)).toEqual(['at /a', 'at /b', 'at /c'])
   })
 
   test('that come when the listener is closed, on a connection that is new', async () => {
