@@ -93,7 +93,9 @@ export class Session implements Carrier {
     // One that is new and not yet used would only be opened again.
     if (share >= this.#shedAt && (this.#used || now - this.since >= patience)) this.#goAway()
     let busy = 0
-    for (const [stream, opened] of this.#streams) if (!stalled(stream, opened, now, patience)) busy++
+    for (const [stream, opened] of this.#streams) {
+      if (!isTunnel(stream, opened) && !stalled(stream, opened, now, patience)) busy++
+    }
     return busy
   }
 
@@ -110,11 +112,11 @@ export class Session implements Carrier {
   }
 
   open(now: number, begun: number): OpenOnCarrier[] {
-    return [...this.#streams].map(([stream, { headers, movedAt, begun: since }]) => ({
-      method: String(headers[':method']),
-      route: routeOf({ url: headers[':path'] }),
-      ageMs: Math.round(now - since),
-      alive: !unfinished(stream) || movedAt > begun,
+    return [...this.#streams].map(([stream, opened]) => ({
+      method: String(opened.headers[':method']),
+      route: routeOf({ url: opened.headers[':path'] }),
+      ageMs: Math.round(now - opened.begun),
+      alive: !isTunnel(stream, opened) && (!unfinished(stream) || opened.movedAt > begun),
     }))
   }
 
@@ -131,6 +133,11 @@ export class Session implements Carrier {
 /** What is known of a session, if a drain watches its server. */
 export function sessionOf(session: Http2Session | undefined): Session | undefined {
   return (session as Known | undefined)?.[kSession]
+}
+
+/** CONNECT that was granted, as for a WebSocket (RFC 8441): no answer is awaited any more. */
+function isTunnel(stream: ServerHttp2Stream, { headers }: Opened): boolean {
+  return headers[':method'] === 'CONNECT' && stream.headersSent
 }
 
 /** Whether its request is still being sent, and not being answered yet. */

@@ -329,6 +329,7 @@ export class Traffic {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket): void {
+    if (isHttp2(request)) return // counted as a stream
     const connection = connectionOf(socket)
     if (connection) this.#carriers.delete(connection)
     const now = this.#options.clock.now()

@@ -341,6 +341,52 @@ describe('a session', () => {
   })
 })
 
+describe('a tunnel over HTTP/2', () => {
+  /** A WebSocket, by RFC 8441, which the server answers when it may. */
+  async function tunnel() {
+    const clock = new FakeClock()
+    const turn = gate()
+    const server = createServer({ settings: { enableConnectProtocol: true } })
+    server.on('connect', async (_request, response) => {
+      await turn.opened
+      response.writeHead(200).write('hello')
+    })
+    server.on('request', sayOk)
+    const drain = drainServer(server, { ...slow, clock, signals: false, logger: false })
+    onTestFinished(() => drain.dispose())
+    const client = await open(await listen(server))
+    const headers = { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':authority': 'pod' }
+    const stream = client.request({ ...headers, ':path': '/chat' }).on('error', () => {})
+    await soon(() => drain.inFlight).toBe(1)
+    return { clock, drain, turn, stream }
+  }
+
+  test('does not hold the end, and is cut at it', async () => {
+    const { clock, drain, turn, stream } = await tunnel()
+    turn.open()
+    await once(stream, 'data')
+    const closed = once(stream, 'close')
+    void drain.start()
+    clock.advance(1100)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    await closed
+    expect(drain.inFlight).toBe(0)
+  })
+
+  test('is waited for until it is answered, as a request is', async () => {
+    const { clock, drain, turn, stream } = await tunnel()
+    void drain.start()
+    clock.advance(1900)
+    expect(drain.state).toBe('draining')
+    turn.open()
+    await once(stream, 'data')
+    clock.advance(100)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+  })
+})
+
 describe('an upload over HTTP/2', () => {
   const post = { ':method': 'POST' }
   const whenRead: Listener = (request, response) => request.resume().on('end', () => response.end('ok'))
