@@ -35,6 +35,8 @@ export interface Carrier {
   readonly ended: boolean
   /** The drain begins. */
   drain(now: number): void
+  /** The drain is undone. */
+  resume(): void
   /** Leads the client away if its turn has come. Returns how many requests have to be waited for. */
   look(look: Look): number
   /** Until when it is to be kept though it carries no request: one may be on its way. */

@@ -79,9 +79,10 @@ export class Connection implements Carrier {
     this.since = now
     this.#bytesRead = -1
     this.#movedAt = now
-    const maybeMore = this.#moreBehind(request)
+    const behind = this.#behind(request)
     if (share < this.#shedAt) return
-    if (maybeMore) process.nextTick(shedUnlessMore, this)
+    if (behind === 'another request') process.nextTick(shedUnlessMore, this)
+    else if (behind === 'its body') request.once('end', () => shedUnlessMore(this))
     else this.shed()
   }
 
@@ -139,26 +140,38 @@ export class Connection implements Carrier {
     if (this.response && isProbe(this.response.req.headers)) this.traffic.exclude(this.response.req, this.response)
   }
 
+  /** While serving, nobody looks whether another request has come behind the open one. */
+  resume(): void {
+    this.unshed()
+  }
+
   look({ now, share, patience }: Look): number {
     if (this.pending === 0 || this.#stalled(now, patience)) return 0
-    if (share >= this.#shedAt) this.shed()
+    const request = this.response?.req
+    const sends = request && hasBody(request) && !request.complete
+    if (share >= this.#shedAt && !sends) this.shed()
     return this.pending
   }
 
   /**
    * Says `Connection: close` on the open response. Node writes the header itself when it is told not to keep the
    * connection; a framework never sees it. With pipelined requests only the newest may say so, as the rest would be lost.
+   * And only when the request is there whole: an upload may be refused by its beginning, and behind `close` Node closes the
+   * socket, so that the kernel resets a client that still sends, and the answer may be lost with that (RFC 9112 §9.6).
    * Where the header has left, its promise holds: the next response on the connection says it.
    */
   shed(): void {
-    if (!this.response || this.response.headersSent) return
+    // Or the client itself has asked for it.
+    if (!this.response?.shouldKeepAlive || this.response.headersSent) return
     this.response.shouldKeepAlive = false
     this.#shedding = true
   }
 
   /** Another request is already there behind the open one, so the open one must not close the connection. */
   unshed(): void {
-    if (this.#shedding && this.response && !this.response.headersSent) this.response.shouldKeepAlive = true
+    if (!this.#shedding || !this.response || this.response.headersSent) return
+    this.response.shouldKeepAlive = true
+    this.#shedding = false
   }
 
   /** No user is behind this connection: it need not be kept once it is answered. */
@@ -197,15 +210,19 @@ export class Connection implements Carrier {
   }
 
   /**
-   * Whether another request seems to have arrived behind this one: a client that pipelines. Then this one must not close
-   * the connection, or the other is lost. Not known of chunked bodies.
+   * What seems to be behind a header: the rest of its body, which has yet to come; another request, from a client that
+   * pipelines, so that this one must not close the connection, or the other is lost; or nothing. Of a chunked body only the
+   * beginning is seen.
    */
-  #moreBehind(request: IncomingMessage): boolean {
-    this.#parsed += 'transfer-encoding' in request.headers ? Number.POSITIVE_INFINITY : sizeOf(request)
-    const excess = this.socket.bytesRead - this.#parsed // under TLS, too, these are the bytes of HTTP
+  #behind(request: IncomingMessage): 'its body' | 'another request' | 'nothing' {
+    const chunked = 'transfer-encoding' in request.headers
+    const end = this.#parsed + sizeOf(request)
+    const excess = this.socket.bytesRead - end // under TLS, too, these are the bytes of HTTP
+    this.#parsed = chunked ? Number.POSITIVE_INFINITY : end
+    if (hasBody(request) && (chunked ? excess <= 0 : excess < 0)) return 'its body'
+    if (chunked || excess <= 0) return 'nothing'
     // As many bytes too many as with the request before it: an unusual spelling of headers, and it is used again.
-    if (this.pending === 1 && excess === 2 * this.#excess) return false
-    return excess > 0
+    return this.pending === 1 && excess === 2 * this.#excess ? 'nothing' : 'another request'
   }
 
   /** All that has arrived whole is answered. What is left is the beginning of the next request, or how headers are spelt. */
@@ -247,6 +264,10 @@ function sizeOf({ method = '', url = '', rawHeaders, headers }: IncomingMessage)
 
 function endUnlessBusy(connection: Connection): void {
   if (connection.pending === 0) connection.socket.end()
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0
 }
 
 /** In the next tick everything that arrived together with the open request has been parsed. */

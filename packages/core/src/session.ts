@@ -89,6 +89,8 @@ export class Session implements Carrier {
     }
   }
 
+  resume(): void {}
+
   look({ now, share, patience }: Look): number {
     // One that is new and not yet used would only be opened again.
     if (share >= this.#shedAt && (this.#used || now - this.since >= patience)) this.#goAway()

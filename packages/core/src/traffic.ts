@@ -204,6 +204,7 @@ export class Traffic {
   resume(): void {
     this.#ramp.stop()
     this.#unreached = new Set()
+    for (const carrier of this.#carriers) carrier.resume()
   }
 
   /** Looks at every connection: leads away those whose turn it is, and says what still has to be waited for. */

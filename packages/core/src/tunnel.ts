@@ -35,6 +35,8 @@ export class Tunnel implements Carrier {
 
   drain(): void {}
 
+  resume(): void {}
+
   /** Until it is answered, it is a request. Some applications leave an upgrade that they do not know without an answer. */
   look({ now, share, patience }: Look): number {
     if (share >= this.#shedAt) this.#tell()

@@ -118,6 +118,49 @@ describe('while draining', () => {
     await clock.through(drain.start())
   })
 
+  test('an upload that is refused by its header is read to its end, or its client would be reset while it sends', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(
+      ({ method }, response) => response.writeHead(method === 'POST' ? 401 : 200, { 'content-length': 2 }).end('ok'),
+      { ...slow, clock },
+    )
+    const client = connect({ port, host: '127.0.0.1' }).pause() // it reads what it has sent for when it has sent it
+    onTestFinished(() => void client.destroy())
+    await once(client, 'connect')
+    void drain.prestop()
+    clock.advance(1000)
+    const body = Buffer.alloc(20_000_000)
+    client.write(`POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: ${body.length}\r\n\r\n`)
+    await new Promise<void>((resolve, reject) => client.write(body, (error) => (error ? reject(error) : resolve())))
+    client.write('GET / HTTP/1.1\r\nHost: pod\r\n\r\n')
+    let received = ''
+    for await (const piece of client) received += piece
+    expect(received).toMatch(/^HTTP\/1.1 401[\s\S]*ok[\s\S]*200[\s\S]*connection: close[\s\S]*ok$/i)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 2 })
+  })
+
+  test('an upload that is answered when it is whole says it, also when the body comes in pieces', async () => {
+    const clock = new FakeClock()
+    const { drain, port, server } = await serve(
+      (request, response) => void request.resume().on('end', () => response.end('ok')),
+      { ...slow, clock },
+    )
+    void drain.prestop()
+    clock.advance(1000)
+    for (const [headers, first, second] of [
+      ['Content-Length: 10', 'first', 'other'],
+      ['Transfer-Encoding: chunked', '5\r\nfirst\r\n', '5\r\nother\r\n0\r\n\r\n'],
+    ]) {
+      const client = await Client.open(port)
+      const arrived = once(server, 'request')
+      client.send(`POST / HTTP/1.1\r\nHost: pod\r\n${headers}\r\n\r\n${first}`)
+      await arrived
+      await client.send(second as string).end()
+      expect(client.received).toMatch(/connection: close[\s\S]*ok/i)
+    }
+    await clock.through(drain.start())
+  })
+
   test('the share of responses that say it grows with the time', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(sayOk, { ...slow, clock })
@@ -218,6 +261,39 @@ describe('while draining', () => {
 })
 
 describe('after a drain that was undone', () => {
+  /** A client whose request was open when it was undone. */
+  async function undone(text: string) {
+    const clock = new FakeClock()
+    const turn = gate()
+    const { drain, port } = await serve(
+      ({ url }, response) => void turn.opened.then(() => response.writeHead(200, { 'content-length': 2 }).end(url)),
+      { ...slow, clock },
+    )
+    const client = await Client.open(port)
+    client.send(text)
+    await expect.poll(() => drain.inFlight).toBe(1)
+    void drain.prestop()
+    clock.advance(30_000)
+    expect(drain.state).toBe('serving')
+    return { client, drain, turn }
+  }
+
+  test('a request that was sent behind one that was open all the time is answered, too', async () => {
+    const { client, drain, turn } = await undone('GET /a HTTP/1.1\r\nHost: pod\r\n\r\n')
+    client.get('/b')
+    await expect.poll(() => drain.inFlight).toBe(2)
+    turn.open()
+    await client.until(/\/a[\s\S]*\/b$/)
+    expect(client.received).not.toMatch(/connection: close/i)
+  })
+
+  test('a client that wanted its connection closed has it closed', async () => {
+    const { client, turn } = await undone('GET /a HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n')
+    turn.open()
+    await client.end()
+    expect(client.received).toMatch(/connection: close[\s\S]*\/a$/i)
+  })
+
   test('responses do not say Connection: close any more', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(sayOk, { ...slow, clock })
