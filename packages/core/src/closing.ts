@@ -84,7 +84,7 @@ async function partWithClients(
   let patience = clock.now() + goodbye
   const gone = async (): Promise<boolean> => {
     if (await traffic.endIdle(limit)) patience = clock.now() + goodbye
-    return traffic.connections === 0 || (clock.now() >= patience && traffic.survey(clock.now()).busy === 0)
+    return !traffic.connected || (clock.now() >= patience && traffic.survey(clock.now()).busy === 0)
   }
   // Requests that are still there after the first wait are over their time.
   if (traffic.survey(clock.now()).busy === 0) await until(clock, () => pause, limit, gone)

@@ -256,9 +256,9 @@ export class Traffic {
     return forced
   }
 
-  /** Connections that are open, with or without a request. */
-  get connections(): number {
-    return this.#carriers.size
+  /** Whether connections are open, with or without a request, or are to be after their TLS handshake. */
+  get connected(): boolean {
+    return this.#carriers.size > 0 || this.servers.handshaking
   }
 
   #describe(begun: number): OpenOnCarrier[] {

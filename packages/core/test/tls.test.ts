@@ -212,6 +212,20 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     await clock.through(report)
   })
 
+  test('that is in its handshake when the time is up finishes it, and is answered', async () => {
+    const { drain, clock, port, server } = await start(kind, sayOk, { settle: { min: 0, quiet: 0 } })
+    const accepted = once(server, 'connection')
+    const socket = connectTcp({ port, host: '127.0.0.1' }).on('error', () => {})
+    await accepted
+    const report = drain.start({ settle: false })
+    await soon(() => server.listening).toBe(false)
+    await turns(3)
+    const client = new Heard(connect({ socket, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] }))
+    client.socket.write(get('/'))
+    await client.until(/connection: close[\s\S]*ok/i)
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
+  })
+
   test('that is there before the drain is released counts no more', async () => {
     const { drain, server } = await start(kind, sayOk)
     const events = ['connection', 'secureConnection', 'session', 'stream', 'upgrade', 'checkContinue', 'listening']
