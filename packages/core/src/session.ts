@@ -153,6 +153,7 @@ function unfinished(stream: ServerHttp2Stream): boolean {
  */
 function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, patience: number): boolean {
   if (!unfinished(stream)) return false
+  if (opened.headers.expect !== undefined && !stream.sentInfoHeaders?.length) return false // it waits for 100
   const window = stream.state.localWindowSize
   // Data that wait here to be read are no fault of the client's.
   if (window !== opened.window || stream.readableLength > 0) {

@@ -463,6 +463,27 @@ describe('an upload over HTTP/2', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
   })
 
+  test('whose client waits for 100 Continue is waited for until the application says it', async () => {
+    const turn = gate()
+    const { drain, clock, server, session } = await start(whenRead)
+    server.on('checkContinue', async (request, response) => {
+      await turn.opened
+      response.writeContinue()
+      server.emit('request', request, response)
+    })
+    await turns(1)
+    const client = await session()
+    const upload = ask(client, '/upload', { ...post, expect: '100-continue' })
+    upload.stream.on('continue', () => upload.stream.end('whole'))
+    await soon(() => drain.inFlight).toBe(1)
+    void drain.start()
+    clock.advance(10_000)
+    expect(drain.state).toBe('draining')
+    turn.open()
+    expect(await upload.body).toBe('ok')
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1 })
+  })
+
   test('that is answered before it is whole is in flight until it ends', async () => {
     const { drain, clock, session } = await start((_request, response) => response.writeHead(200).write('begun'))
     const client = await session()
