@@ -6,15 +6,7 @@ import { connect as connectTls } from 'node:tls'
 import { generate } from 'selfsigned'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { attach, Drain, drainServer } from '../src/index.js'
-import { ask, Client, FakeClock, gate, Log, listen, sayOk, serve, short, turns } from './support.js'
-
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 2000,
-}
+import { ask, Client, FakeClock, gate, Log, listen, sayOk, serve, short } from './support.js'
 
 function watching(...servers: Server[]): { drain: Drain; log: Log; clock: FakeClock } {
   const [log, clock] = [new Log(), new FakeClock()]
@@ -87,31 +79,6 @@ describe('a request with an Expect header that the application looks at itself',
     await expect.poll(() => drain.inFlight).toBe(0)
   })
 })
-
-test.each([
-  ['an upgrade', 'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n'],
-  ['CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n'],
-])(
-  'a connection that was just given away by %s is no new one, whose request has to be waited for',
-  async (_name, text) => {
-    const clock = new FakeClock()
-    const { drain, server, port } = await serve(sayOk, { ...slow, clock })
-    for (const event of ['upgrade', 'connect']) {
-      server.on(event, (_request: IncomingMessage, socket: Duplex) => {
-        socket.on('error', () => {})
-        socket.write('HTTP/1.1 200 OK\r\n\r\nhello')
-      })
-    }
-    await turns(1)
-    void drain.start()
-    clock.advance(900)
-    const client = await Client.open(port)
-    await client.send(text).until(/hello$/)
-    clock.advance(100)
-    expect(drain.state).not.toBe('draining')
-    await clock.through(drain.start())
-  },
-)
 
 test('a handler without a client is forgotten when its time is over, not later', async () => {
   const clock = new FakeClock()
