@@ -133,8 +133,8 @@ export class Connection implements Carrier {
 
   drain(now: number): void {
     this.#movedAt = now
-    // On one that is new, half a header may have come.
-    if (this.pending > 0 || this.#answered) this.#parsed = this.socket.bytesRead
+    if (this.pending > 0) this.#parsed = Number.POSITIVE_INFINITY
+    else if (this.#answered) this.#parsed = this.socket.bytesRead // on one that is new, half a header may have come
     // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
     if (this.pending === 0 && this.#answered) this.since = now
     if (this.response && isProbe(this.response.req.headers)) this.traffic.exclude(this.response.req, this.response)
@@ -228,8 +228,10 @@ export class Connection implements Carrier {
   /** All that has arrived whole is answered. What is left is the beginning of the next request, or how headers are spelt. */
   #caughtUp(): void {
     const { bytesRead } = this.socket
-    if (!Number.isFinite(this.#parsed)) this.#parsed = bytesRead
-    else if (this.#excess > 0 && bytesRead - this.#parsed === 2 * this.#excess) this.#parsed += this.#excess
+    const excess = bytesRead - this.#parsed
+    if (this.#excess > 0 && excess === 2 * this.#excess) this.#parsed += this.#excess
+    // The same is still there behind another request: the end of a body that was answered before it was whole.
+    else if (!Number.isFinite(excess) || excess === this.#excess) this.#parsed = bytesRead
     this.#excess = bytesRead - this.#parsed
   }
 

@@ -251,6 +251,32 @@ describe('while draining, the response of a handler that answers at once says Co
   })
 })
 
+test.each([
+  ['answered before it was whole', '/'],
+  ['in flight when the drain began', '/upload'],
+])(
+  'a body that was %s keeps later responses that are given at once from saying it no more than twice',
+  async (_name, path) => {
+    const { client, drain, clock, turn } = await start()
+    const upload = turn('/upload')
+    client.send(`POST ${path} HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\n`)
+    if (path === '/') await client.until(/at \/$/)
+    else await soon(drain).toBe(1)
+    void drain.prestop()
+    clock.advance(200)
+    client.send('body')
+    upload.open()
+    await client.until(/at \//)
+    clock.advance(800)
+    for (let count = 2; count <= 4 && !client.closed; count++) {
+      client.send(get('/'))
+      await Promise.race([client.end(), client.until(/at \//, count)])
+    }
+    await client.end()
+    expect(client.received).toMatch(/connection: close/i)
+  },
+)
+
 test('headers with more white space than usual do not keep a response that is given later from saying it', async () => {
   const { client, drain, clock, turn } = await start()
   turn('/late')
