@@ -19,6 +19,9 @@ import {
 
 const runs = Number(process.env.PODRAIN_FAULT_RUNS ?? 1000)
 
+/** Milliseconds that pass at once: what they set off happens at the end of them. */
+const step = 50
+
 /** What happens to a pod, and what its API does meanwhile. Times are milliseconds. */
 interface World {
   /** What the API does at each call, in turn, and again from the beginning. */
@@ -119,7 +122,7 @@ async function live(course: World, withPackage: boolean): Promise<Course> {
     })
     while (!report) {
       if (clock.now() > origin + 60_000) throw new Error(`still ${drain.state} a minute after the deletion`)
-      await pass(clock, 50, 50, 12) // the same for both: what is a promise takes turns
+      await pass(clock, step, step, 12) // the same for both: what is a promise takes turns
       // Closing looks at the kernel, which takes real time: the clock stands still for it.
       for (let tries = 0; drain.state === 'closing' && !report && tries < 50; tries++) await sleep(1)
     }
@@ -142,14 +145,21 @@ describe('an API that misbehaves', () => {
         if (followed.settled < bare.settled) sooner++
         expect(followed.settled).toBeLessThanOrEqual(bare.settled)
         if (course.grace === course.configured) {
-          expect(followed.ended).toBeLessThanOrEqual(bare.ended)
+          // Of two waits one after the other, each is seen to end up to a step late.
+          expect(followed.ended).toBeLessThanOrEqual(bare.ended + step)
           // Of what a list tells late, two servers whose clocks differ take up to the time since the pod was last known to be alive.
           if (!course.faults.includes('a clock that is 15 s fast')) expect(followed.clean).toBe(bare.clean)
         }
         // No sooner than two seconds after the slice has let go of it, or the whole of `settle.min`.
         expect(followed.settled).toBeGreaterThanOrEqual(Math.min(5000, course.lag + 2000))
       }),
-      { numRuns: runs },
+      {
+        numRuns: runs,
+        examples: [
+          // The cut comes earlier than without the package, and then there is a task to wait for.
+          [{ faults: ['none'], configured: 15, grace: 15, hook: undefined, signal: 130, lag: 5, tasks: [11_091] }],
+        ],
+      },
     )
     // Or it would only show that nothing ever came through.
     expect(sooner).toBeGreaterThan(runs / 10)
