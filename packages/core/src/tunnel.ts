@@ -8,8 +8,8 @@ const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9])
 
 /**
  * A connection that is no longer HTTP: a WebSocket, another protocol after `Upgrade`, or a CONNECT tunnel. Nothing is in
- * flight on it but the answer to that. A WebSocket is told to go away when its turn has come; the application's library then sees its client
- * close. What is still open when the process is about to exit is cut.
+ * flight on it but the answer to that. A WebSocket is told to go away when its turn has come; the application's library then
+ * sees its client close. What is still open when the process is about to exit is cut.
  */
 export class Tunnel implements Carrier {
   readonly pending = 0

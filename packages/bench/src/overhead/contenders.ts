@@ -10,7 +10,7 @@ export const bare = 'bare'
 export const podrain = 'podrain'
 
 /** Without the layer that `app.use()` is: in front of the framework, as on any server. */
-export const onServer = 'podrain, drainServer(server)'
+const onServer = 'podrain, drainServer(server)'
 
 /** The same server once more: how far it is from the first is how far this measurement can be trusted. */
 export const twin = 'bare, again'

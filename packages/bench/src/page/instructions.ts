@@ -2,7 +2,7 @@ import type { InstructionsData } from '../instructions.js'
 import { bare, podrain } from '../overhead/contenders.js'
 import { load } from '../results.js'
 import { type Spread, spread } from '../statistics.js'
-import { fixed, origin, picture, type Section, table } from './section.js'
+import { fixed, origin, picture, type Section, table, whoCounts } from './section.js'
 
 /** A contender on a framework, beside the bare server that was asked over as many connections. */
 interface Standing {
@@ -47,11 +47,7 @@ ${Object.keys(counts)
   The compiler decides by what it happens to see first, and makes better or worse of the same code each time, the bare server's
   too: hence the distance from the lowest to the highest. A server may seem to cost less than nothing for that reason
   alone, and a difference smaller than that distance says nothing.
-- Who counts what is in flight: podrain, stoppable, @godaddy/terminus (with stoppable), http-graceful-shutdown, and lightship
-  as it is wired here. The others keep a list of connections at most, and pay for that when one opens.
-- “a counter by hand” is a number and one listener for \`close\`: the least that counting can cost, and nothing that a drain
-  could work with. “an empty middleware” does nothing at all: what Express and Koa take for one layer more. Ours is one, so
-  that it needs no server handle; where you have it, \`drainServer(server)\` of @podrain/core needs no layer.
+${whoCounts}
 
 How: each server has a process of its own that has loaded no other library, and runs in ${valgrind} (cachegrind) on one thread.
 ${fixed(requests)} requests are sent in one process and ${fixed(2 * requests)} in another; the difference is what

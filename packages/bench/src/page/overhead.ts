@@ -3,7 +3,7 @@ import type { Race, Slice } from '../overhead/measure.js'
 import type { OverheadData } from '../overhead.js'
 import { load } from '../results.js'
 import { type Spread, spread } from '../statistics.js'
-import { fixed, origin, picture, type Section, shown, table } from './section.js'
+import { fixed, origin, picture, type Section, shown, table, whoCounts } from './section.js'
 
 /** A contender on a framework. */
 interface Standing {
@@ -55,11 +55,7 @@ ${races
 
 - Each share is the median of ${rounds} pairs; in parentheses is where that median lies with 95 % confidence. An interval that
   holds 1 means: no difference was seen.
-- Who counts what is in flight: podrain, stoppable, @godaddy/terminus (with stoppable), http-graceful-shutdown, and lightship
-  as it is wired here. The others keep a list of connections at most, and pay for that when one opens.
-- “a counter by hand” is a number and one listener for \`close\`: the least that counting can cost, and nothing that a drain
-  could work with. “an empty middleware” does nothing at all: what Express and Koa take for one layer more. Ours is one, so
-  that it needs no server handle; where you have it, \`drainServer(server)\` of @podrain/core needs no layer.
+${whoCounts}
 - Two processes of the same server differ, too, by their luck with memory and compiler: hence ${starts} starts of each.
 
 How: ${generator} with ${connections} connections and no pipelining, ${fixed(seconds, Number.isInteger(seconds) ? 0 : 1)} s at a time. Chance decides
