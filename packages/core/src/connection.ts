@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Carrier, Handling, Look, OpenOnCarrier } from './carrier.js'
+import { hasBody, Inbound } from './inbound.js'
 import { isProbe, routeOf } from './request.js'
 import type { Traffic } from './traffic.js'
 
@@ -8,6 +9,9 @@ const kConnection: unique symbol = Symbol('podrain.connection')
 
 /** Milliseconds in which the first request of a new connection has come. */
 const freshFor = 200
+
+/** Milliseconds after a response in which the next request of a busy client has come. */
+const busyFor = 50
 
 type KnownSocket = Socket & { [kConnection]?: Connection; readonly server?: Server }
 
@@ -35,13 +39,9 @@ export class Connection implements Carrier {
   #answered = false
   /** Whether the newest response was told to say `Connection: close`. */
   #shedding = false
-  /**
-   * Where, in bytes, the requests end that were handed over while draining: each comes before the next is parsed. Infinite
-   * where that is not known: behind a chunked body nothing is expected, behind what was not counted there may be more.
-   */
-  #parsed: number
-  /** The bytes that were there behind the last request when it was answered. */
-  #excess = 0
+  /** Whether the application has said `Connection: keep-alive` where we said `close`. */
+  #overruled = false
+  readonly #inbound: Inbound
   /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
   #bytesRead = 0
   #movedAt = 0
@@ -51,7 +51,7 @@ export class Connection implements Carrier {
     this.socket = socket
     this.#promise = promise
     this.since = now
-    this.#parsed = socket.bytesRead > 0 ? Number.NEGATIVE_INFINITY : 0
+    this.#inbound = new Inbound(socket)
     ;(socket as KnownSocket)[kConnection] = this
     // Node 20 and 22 never close the responses queued behind the first when a pipelining client hangs up, so the socket
     // settles what is left.
@@ -79,7 +79,7 @@ export class Connection implements Carrier {
     this.since = now
     this.#bytesRead = -1
     this.#movedAt = now
-    const behind = this.#behind(request)
+    const behind = this.#inbound.behind(request, this.pending === 1)
     if (share < this.#shedAt) return
     if (behind === 'another request') process.nextTick(shedUnlessMore, this)
     else if (behind === 'its body') request.once('end', () => shedUnlessMore(this))
@@ -92,7 +92,7 @@ export class Connection implements Carrier {
     response.removeListener('close', this.#closeResponse)
     this.pending--
     this.response = undefined
-    this.#parsed = Number.NEGATIVE_INFINITY
+    this.#inbound.expectAnything()
     return true
   }
 
@@ -126,15 +126,16 @@ export class Connection implements Carrier {
   /** A response closed while draining. */
   endDraining(response: ServerResponse, now: number): void {
     this.since = now
-    if (this.pending === 0) this.#caughtUp()
-    // The application itself said `Connection: keep-alive`, and Node lets that win: end the connection instead.
-    if (this.#shedding && response.shouldKeepAlive) setImmediate(endUnlessBusy, this)
+    if (this.pending > 0) return
+    this.#inbound.caughtUp()
+    // The application itself has written the header, and Node lets that win.
+    if (this.#shedding && response.shouldKeepAlive) this.#overruled = true
   }
 
   drain(now: number): void {
     this.#movedAt = now
-    if (this.pending > 0) this.#parsed = Number.POSITIVE_INFINITY
-    else if (this.#answered) this.#parsed = this.socket.bytesRead // on one that is new, half a header may have come
+    if (this.pending > 0) this.#inbound.expectNothing()
+    else if (this.#answered) this.#inbound.parsedAll() // on one that is new, half a header may have come
     // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
     if (this.pending === 0 && this.#answered) this.since = now
     if (this.response && isProbe(this.response.req.headers)) this.traffic.exclude(this.response.req, this.response)
@@ -142,10 +143,13 @@ export class Connection implements Carrier {
 
   /** While serving, nobody looks whether another request has come behind the open one. */
   resume(): void {
+    this.#overruled = false
     this.unshed()
   }
 
   look({ now, share, patience }: Look): number {
+    // The client has not been told, and may send at once: so not right behind the response.
+    if (this.#overruled && this.pending === 0 && now - this.since >= busyFor) this.endIdle(now)
     if (this.pending === 0 || this.#stalled(now, patience)) return 0
     const request = this.response?.req
     const sends = request && hasBody(request) && !request.complete
@@ -189,7 +193,7 @@ export class Connection implements Carrier {
    * opened just now: its first request is.
    */
   endIdle(now: number): void {
-    if (this.socket.bytesRead > this.#parsed || !(this.#answered || now - this.since >= freshFor)) return
+    if (this.ended || this.#inbound.begun || !(this.#answered || now - this.since >= freshFor)) return
     this.ended = true
     this.socket.end()
   }
@@ -207,32 +211,6 @@ export class Connection implements Carrier {
 
   clear(): void {
     this.pending = 0
-  }
-
-  /**
-   * What seems to be behind a header: the rest of its body, which has yet to come; another request, from a client that
-   * pipelines, so that this one must not close the connection, or the other is lost; or nothing. Of a chunked body only the
-   * beginning is seen.
-   */
-  #behind(request: IncomingMessage): 'its body' | 'another request' | 'nothing' {
-    const chunked = 'transfer-encoding' in request.headers
-    const end = this.#parsed + sizeOf(request)
-    const excess = this.socket.bytesRead - end // under TLS, too, these are the bytes of HTTP
-    this.#parsed = chunked ? Number.POSITIVE_INFINITY : end
-    if (hasBody(request) && (chunked ? excess <= 0 : excess < 0)) return 'its body'
-    if (chunked || excess <= 0) return 'nothing'
-    // As many bytes too many as with the request before it: an unusual spelling of headers, and it is used again.
-    return this.pending === 1 && excess === 2 * this.#excess ? 'nothing' : 'another request'
-  }
-
-  /** All that has arrived whole is answered. What is left is the beginning of the next request, or how headers are spelt. */
-  #caughtUp(): void {
-    const { bytesRead } = this.socket
-    const excess = bytesRead - this.#parsed
-    if (this.#excess > 0 && excess === 2 * this.#excess) this.#parsed += this.#excess
-    // The same is still there behind another request: the end of a body that was answered before it was whole.
-    else if (!Number.isFinite(excess) || excess === this.#excess) this.#parsed = bytesRead
-    this.#excess = bytesRead - this.#parsed
   }
 
   /** A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent. */
@@ -255,21 +233,6 @@ export function connectionOf(socket: Socket): Connection | undefined {
 /** The server that accepted the request's socket; undefined under `inject()` and the like, where none did. */
 export function serverOf(request: IncomingMessage): Server | undefined {
   return (request.socket as KnownSocket).server
-}
-
-/** The bytes of a request as nearly every client writes it: `Name: value`, no other white space. */
-function sizeOf({ method = '', url = '', rawHeaders, headers }: IncomingMessage): number {
-  const firstLine = method.length + url.length + '  HTTP/1.1\r\n'.length
-  const fields = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0)
-  return firstLine + fields + 2 + Number(headers['content-length'] ?? 0)
-}
-
-function endUnlessBusy(connection: Connection): void {
-  if (connection.pending === 0) connection.socket.end()
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0
 }
 
 /** In the next tick everything that arrived together with the open request has been parsed. */

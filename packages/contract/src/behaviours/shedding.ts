@@ -57,6 +57,14 @@ export const shedding = room('Leading clients away', ['http1'], {
       })
     },
 
+  'until then a client that sends at once is answered on it': async (stage) => {
+    await whileDraining(stage, async () => {
+      const wire = await stage.wire()
+      for (let count = 1; count <= 5; count++) await wire.get('/keep').until(/kept/, count)
+      wire.abort()
+    })
+  },
+
   'a kept connection whose header had left before the signal is ended, or told with the next response': async (
     stage,
   ) => {
