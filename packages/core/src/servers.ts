@@ -41,6 +41,7 @@ export class Servers {
   /** Connections to servers with TLS, from before their handshake on, and how many of them have finished it. */
   readonly #encrypted = new Set<Socket>()
   #secured = 0
+  #unlistened = false
   #released = false
 
   constructor(events: ServerEvents) {
@@ -85,7 +86,7 @@ export class Servers {
     if (!owner) {
       owners.set(server, this)
       this.#servers.set(server, this.#listenTo(server))
-      if (server.listening) this.#events.listening(server)
+      if (server.listening) this.#listens(server)
     }
     const known = this.#servers.get(server)
     if (answer && known) {
@@ -121,6 +122,7 @@ export class Servers {
    * takes for idle, and takes a response that is ended but not yet sent for idle (nodejs/node#60617).
    */
   unlisten(): void {
+    this.#unlistened = true
     for (const server of this.#all) if (server.listening) net.Server.prototype.close.call(server)
   }
 
@@ -134,6 +136,12 @@ export class Servers {
     return [...this.#servers.keys()]
   }
 
+  #listens(server: net.Server): void {
+    if (!this.#unlistened) this.#events.listening(server)
+    // The application was still starting when it was told to end. It may ask for the address now.
+    else setImmediate(() => this.unlisten())
+  }
+
   #release(server: net.Server): void {
     const known = this.#servers.get(server)
     owners.delete(server)
@@ -143,13 +151,13 @@ export class Servers {
   }
 
   #listenTo(server: net.Server): Watched {
-    const { listening, connection, request, upgrade, session, stream } = this.#events
+    const { connection, request, upgrade, session, stream } = this.#events
     const stops: (() => void)[] = []
     const on = (event: string, listener: (...args: never[]) => void): void => {
       server.on(event, listener as () => void)
       stops.push(() => server.removeListener(event, listener as () => void))
     }
-    on('listening', () => listening(server))
+    on('listening', () => this.#listens(server))
     const onConnection = (socket: Socket): void => connection(socket, server)
     const onlyHttp1 = server instanceof http.Server || server instanceof https.Server
     if (server instanceof tls.Server) {

@@ -1,5 +1,5 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -138,6 +138,21 @@ describe('start()', () => {
     expect(drain.listening).toBe(true)
     await clock.through(drain.start())
     expect([server.listening, second.listening]).toEqual([false, false])
+  })
+
+  test.each([
+    ['watched before', (drain: Drain, server: Server) => void drain.watch(server)],
+    ['watched then', () => {}],
+  ])('closes a server that begins to listen while it closes, %s', async (_when, watch) => {
+    const { drain, clock } = await start()
+    const second = createServer(sayOk)
+    watch(drain, second)
+    drain.onClose(async () => {
+      await listen(second) // which asks for the address
+      drain.watch(second)
+    })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true })
+    await expect.poll(() => second.listening).toBe(false)
   })
 })
 
