@@ -8,8 +8,9 @@ import type {
 } from 'node:http2'
 import type { Server as AnyServer, Socket } from 'node:net'
 import { types } from 'node:util'
-import type { Carrier, Handling, OpenOnCarrier } from './carrier.js'
-import { type Clock, inTurns, RoughClock } from './clock.js'
+import type { Carrier, Handling } from './carrier.js'
+import { Carriers } from './carriers.js'
+import { type Clock, RoughClock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
 import type { Handler } from './endpoints.js'
 import { Ramp } from './ramp.js'
@@ -62,11 +63,9 @@ export class Traffic {
     },
     stream: (stream, headers) => this.#countStream(stream, headers),
   })
-  readonly #carriers = new Set<Carrier>()
+  readonly #carriers: Carriers
   /** Where the newest request came: mostly the one that is asked about next, and then it need not be looked for. */
   #newest: Connection | undefined
-  /** Those that the drain has still to reach: served as before. */
-  #unreached = new Set<Carrier>()
   readonly #ramp: Ramp
   /** While serving, the time is only for the age of requests that take long. */
   readonly #roughClock: RoughClock
@@ -83,6 +82,7 @@ export class Traffic {
 
   constructor(options: TrafficOptions) {
     this.#options = options
+    this.#carriers = new Carriers(options.clock)
     this.#ramp = new Ramp(options.ramp)
     this.#roughClock = new RoughClock(options.clock)
   }
@@ -111,7 +111,7 @@ export class Traffic {
     const connection = known?.traffic === this ? known : this.#connect(request.socket, serverOf(request))
     if (connection.response === response) return // a library has called our listener again
     this.#newest = connection
-    if (!this.#ramp.active || this.#unreached.has(connection)) {
+    if (!this.#ramp.active || !this.#carriers.hasReached(connection)) {
       this.inFlight++
       connection.begin(response)
       connection.since = this.#roughClock.now() // as an argument it would be allocated
@@ -180,7 +180,6 @@ export class Traffic {
     this.inFlight -= pending
     carrier.clear()
     this.#carriers.delete(carrier)
-    this.#unreached.delete(carrier)
     if (this.#newest === carrier) this.#newest = undefined
     if (pending > 0 && this.inFlight === 0 && this.#ramp.active) setImmediate(this.#options.onIdle)
   }
@@ -191,8 +190,7 @@ export class Traffic {
     this.#ramp.begin(now)
     this.lastArrival = now
     this.answered = 0
-    this.#unreached = new Set(this.#carriers)
-    void this.#reach(this.#unreached)
+    this.#carriers.drain()
   }
 
   /** Leads all clients away at once: there is no time for a ramp. */
@@ -203,55 +201,36 @@ export class Traffic {
   /** Serves as before. */
   resume(): void {
     this.#ramp.stop()
-    this.#unreached = new Set()
-    for (const carrier of this.#carriers) carrier.resume()
+    this.#carriers.resume()
   }
 
   /** Looks at every connection: leads away those whose turn it is, and says what still has to be waited for. */
   survey(now: number): Survey {
     // A moment later it is known.
-    if (this.#unreached.size > 0) return { busy: this.inFlight, heldUntil: Number.POSITIVE_INFINITY }
+    if (!this.#carriers.reached) return { busy: this.inFlight, heldUntil: Number.POSITIVE_INFINITY }
     const { quiet, keepAliveCap } = this.#options
     const look = { now, share: this.#ramp.share(now), patience: keepAliveCap }
-    let busy = 0
-    let heldUntil = this.servers.handshaking ? this.#handshakeAt + quiet : Number.NEGATIVE_INFINITY
-    for (const carrier of this.#carriers) {
-      busy += carrier.look(look)
-      if (carrier.pending === 0) heldUntil = Math.max(heldUntil, carrier.heldUntil(quiet))
-    }
-    return { busy, heldUntil }
+    const { busy, heldUntil } = this.#carriers.look(look, quiet)
+    return { busy, heldUntil: this.servers.handshaking ? Math.max(heldUntil, this.#handshakeAt + quiet) : heldUntil }
   }
 
   /** What is in flight, the oldest first. */
   open(): OpenRequest[] {
-    return this.#describe(0).map(({ alive: _, ...request }) => request)
+    return this.inFlight === 0 ? [] : this.#carriers.open()
   }
 
   /**
-   * Says good-bye on every connection that carries no request, the longest idle first.
+   * Says good-bye on every connection that carries no request.
    * @param left Milliseconds that it may take.
    * @returns whether it was said to anybody
    */
-  async endIdle(left: () => number): Promise<boolean> {
-    const idle = [...this.#carriers].filter(({ pending, ended }) => pending === 0 && !ended)
-    idle.sort((a, b) => a.since - b.since)
-    const end = (carrier: Carrier): void => {
-      // Before its turn came it may have been given a request.
-      if (carrier.pending === 0) carrier.endIdle(this.#options.clock.now())
-    }
-    await inTurns(idle, end, () => left() > 0)
-    return idle.some(({ ended }) => ended)
+  endIdle(left: () => number): Promise<boolean> {
+    return this.#carriers.endIdle(left)
   }
 
-  /**
-   * Cuts what is left. Returns the requests that were cut: complete ones, those that are being answered, and those whose
-   * body was still coming since `begun`. A request that nobody goes on sending is only closed.
-   */
+  /** Cuts what is left. Returns the requests that were lost by that; `begun` is when the closing began. */
   async destroy(begun: number): Promise<OpenRequest[]> {
-    const forced = this.#describe(begun)
-      .filter(({ alive }) => alive)
-      .map(({ alive: _, ...request }) => request)
-    await inTurns([...this.#carriers], (carrier) => carrier.destroy())
+    const forced = await this.#carriers.destroy(begun)
     this.servers.closeAllConnections()
     return forced
   }
@@ -259,23 +238,6 @@ export class Traffic {
   /** Whether connections are open, with or without a request, or are to be after their TLS handshake. */
   get connected(): boolean {
     return this.#carriers.size > 0 || this.servers.handshaking
-  }
-
-  #describe(begun: number): OpenOnCarrier[] {
-    const now = this.#options.clock.now()
-    const open: OpenOnCarrier[] = []
-    if (this.inFlight === 0) return open
-    for (const carrier of this.#carriers) if (carrier.pending > 0) open.push(...carrier.open(now, begun))
-    return open.sort((a, b) => b.ageMs - a.ageMs)
-  }
-
-  /** The drain has begun on these, too. */
-  #reach(carriers: Set<Carrier>): Promise<void> {
-    const reach = (carrier: Carrier): void => {
-      carriers.delete(carrier)
-      carrier.drain(this.#options.clock.now())
-    }
-    return inTurns(carriers, reach, () => carriers === this.#unreached) // else it has been undone meanwhile
   }
 
   /** Whoever writes a response that has closed may still be at work, if nobody read it to its end. */
