@@ -11,11 +11,14 @@ export interface Clock {
   after(ms: number, fn: () => void, hold?: boolean): () => void
 }
 
+/** What a timer can wait, in milliseconds, some 25 days: Node takes more for 1. */
+export const longestTimer: number = 2 ** 31 - 1
+
 /** The monotonic clock of the process. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(ms, fn, hold = false) {
-    const timer = setTimeout(fn, ms)
+    const timer = setTimeout(fn, Math.min(ms, longestTimer))
     if (!hold) timer.unref()
     return () => clearTimeout(timer)
   },

@@ -17,8 +17,8 @@ export interface Closing {
   readonly tasks: Tasks
   readonly frameworks: Hooks
   readonly onClose: Hooks
-  /** Settles when the `onDrain` hooks have ended. */
-  readonly announced: Promise<unknown>
+  /** Settles when the `onDrain` hooks have ended. They may not have begun: a listener of the state may end the drain. */
+  readonly announced: () => Promise<unknown>
   /** Whether another process of the pod goes on, and will see to what the kernel holds. */
   readonly outlived: boolean
 }
@@ -54,7 +54,7 @@ export async function close(parts: Closing): Promise<Closed> {
   const [closed, forced] = await Promise.all([
     frameworks.runTogether(() => budget.left / 2),
     partWithClients(clock, traffic, half(), begun),
-    within(clock, budget.left / 2, announced),
+    within(clock, budget.left / 2, announced()),
   ])
   const hooks = [...closed, ...(await onClose.runNewestFirst(() => budget.left))]
   const undeliveredBytes = outlived ? 0 : await delivered(clock, addresses, () => budget.left)

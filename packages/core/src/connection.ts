@@ -81,9 +81,9 @@ export class Connection implements Carrier {
     this.#movedAt = now
     const behind = this.#inbound.behind(request, this.pending === 1)
     if (share < this.#shedAt) return
-    if (behind === 'another request') process.nextTick(shedUnlessMore, this)
-    else if (behind === 'its body') request.once('end', () => shedUnlessMore(this))
-    else this.shed()
+    if (behind === 'its body') request.once('end', () => shedUnlessMore(this))
+    if (behind === 'nothing') this.shed()
+    else process.nextTick(shedUnlessMore, this)
   }
 
   /** The response in flight is not to be counted after all. */
@@ -92,7 +92,7 @@ export class Connection implements Carrier {
     response.removeListener('close', this.#closeResponse)
     this.pending--
     this.response = undefined
-    this.#inbound.expectAnything()
+    this.#inbound.parsedAll()
     return true
   }
 
@@ -151,9 +151,7 @@ export class Connection implements Carrier {
     // The client has not been told, and may send at once: so not right behind the response.
     if (this.#overruled && this.pending === 0 && now - this.since >= busyFor) this.endIdle(now)
     if (this.pending === 0 || this.#stalled(now, patience)) return 0
-    const request = this.response?.req
-    const sends = request && hasBody(request) && !request.complete
-    if (share >= this.#shedAt && !sends) this.shed()
+    if (share >= this.#shedAt && !this.receiving) this.shed()
     return this.pending
   }
 
@@ -181,7 +179,14 @@ export class Connection implements Carrier {
   /** No user is behind this connection: it need not be kept once it is answered. */
   dismiss(response: ServerResponse): void {
     response.shouldKeepAlive = false
+    this.#inbound.expectAnything()
     if (this.pending === 0) this.since = Number.NEGATIVE_INFINITY
+  }
+
+  /** Whether the body of the newest request is still coming. */
+  get receiving(): boolean {
+    const request = this.response?.req
+    return request !== undefined && hasBody(request) && !request.complete
   }
 
   heldUntil(quiet: number): number {
@@ -203,10 +208,12 @@ export class Connection implements Carrier {
   }
 
   open(now: number, begun: number): OpenOnCarrier[] {
-    if (!this.response) return []
-    const { req, headersSent } = this.response
-    const alive = req.complete || headersSent || this.#movedAt > begun
-    return [{ method: req.method ?? '', route: routeOf(req), ageMs: Math.round(now - this.since), alive }]
+    const responses = [...(this.#earlier?.keys() ?? [])]
+    if (this.response) responses.push(this.response)
+    return responses.map(({ req, headersSent }) => {
+      const alive = req.complete || headersSent || this.#movedAt > begun
+      return { method: req.method ?? '', route: routeOf(req), ageMs: Math.round(now - this.since), alive }
+    })
   }
 
   clear(): void {
@@ -226,16 +233,16 @@ export class Connection implements Carrier {
 }
 
 /** The connection of a socket, if a drain watches its server. */
-export function connectionOf(socket: Socket): Connection | undefined {
-  return (socket as KnownSocket)[kConnection]
+export function connectionOf(socket: Socket | undefined): Connection | undefined {
+  return (socket as KnownSocket | undefined)?.[kConnection]
 }
 
 /** The server that accepted the request's socket; undefined under `inject()` and the like, where none did. */
 export function serverOf(request: IncomingMessage): Server | undefined {
-  return (request.socket as KnownSocket).server
+  return (request.socket as KnownSocket | undefined)?.server
 }
 
 /** In the next tick everything that arrived together with the open request has been parsed. */
 function shedUnlessMore(connection: Connection): void {
-  if (connection.pending === 1) connection.shed()
+  if (connection.pending === 1 && !connection.receiving) connection.shed()
 }

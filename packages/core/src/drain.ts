@@ -52,6 +52,7 @@ export class Drain extends EventEmitter<DrainEvents> {
   readonly #termination: Termination
   readonly #unregister: () => void
   #introduced = false
+  #disposing: Promise<void> | undefined
 
   constructor(options: DrainOptions = {}) {
     super()
@@ -271,10 +272,12 @@ export class Drain extends EventEmitter<DrainEvents> {
    * an application that is closed by hand. While a drain is committed it does nothing, as that does all this itself.
    */
   async dispose(): Promise<void> {
-    if (this.committed || this.state === 'closed') return
-    this.#unregister()
-    this.#traffic.servers.release() // before the hooks: from now on nothing is counted
-    await this.#termination.dispose()
+    if (!this.#disposing && !this.committed && this.state !== 'closed') {
+      this.#unregister()
+      this.#traffic.servers.release() // before the hooks: from now on nothing is counted
+      this.#disposing = this.#termination.dispose()
+    }
+    await this.#disposing
   }
 
   /** A listener that throws must not keep the process from ending, nor others (workers wait for them) from hearing of it. */

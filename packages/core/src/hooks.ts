@@ -128,10 +128,16 @@ export class Hooks {
     } catch (error) {
       result.outcome = 'failed'
       result.error = error
-      this.#logger.error(`${this.#kind} hook "${entry.name}" failed: ${describe(error)}`)
+      const hint =
+        codeOf(error) === 'ERR_SERVER_NOT_RUNNING' ? 'the drain has closed the server before; leave that out: ' : ''
+      this.#logger.error(`${this.#kind} hook "${entry.name}" failed: ${hint}${describe(error)}`)
     }
     result.durationMs = this.#clock.now() - begun
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }
 
 /** An error as a log line shows it. */

@@ -39,8 +39,8 @@ export class Inbound {
 
   /**
    * What seems to be behind a header: the rest of its body, which has yet to come; another request, from a client that
-   * pipelines, so that this one must not close the connection, or the other is lost; or nothing. Of a chunked body only the
-   * beginning is seen.
+   * pipelines, so that this one must not close the connection, or the other is lost; or nothing. Where a chunked body
+   * ends is not known.
    * @param alone whether no other request is open
    */
   behind(request: IncomingMessage, alone: boolean): 'its body' | 'another request' | 'nothing' {
@@ -48,8 +48,8 @@ export class Inbound {
     const end = this.#parsed + sizeOf(request)
     const excess = this.#socket.bytesRead - end // under TLS, too, these are the bytes of HTTP
     this.#parsed = chunked ? Number.POSITIVE_INFINITY : end
-    if (hasBody(request) && (chunked ? excess <= 0 : excess < 0)) return 'its body'
-    if (chunked || excess <= 0) return 'nothing'
+    if (chunked || (hasBody(request) && excess < 0)) return 'its body'
+    if (excess <= 0) return 'nothing'
     // As many bytes too many as with the request before it: an unusual spelling of headers, and it is used again.
     return alone && excess === 2 * this.#excess ? 'nothing' : 'another request'
   }

@@ -28,6 +28,7 @@ export class Lookout {
   readonly #on: LookoutOptions
   #spokeAt = 0
   #lookedAt = 0
+  #wasLate = false
   #turn = 0
   #cancel = (): void => {}
 
@@ -39,6 +40,7 @@ export class Lookout {
   begin(): void {
     this.#spokeAt = this.#on.options.clock.now()
     this.#lookedAt = this.#spokeAt
+    this.#wasLate = false
   }
 
   stop(): void {
@@ -58,8 +60,9 @@ export class Lookout {
     }
     const cut = now >= budget.cut
     if (cut) this.#on.onLastCall()
-    // The event loop has been busy: what clients sent meanwhile comes only after this timer.
-    const late = now > this.#lookedAt + 2 * lookEvery
+    // The event loop has been busy: what clients sent meanwhile comes only after this timer, and has come at the next.
+    const late = !this.#wasLate && now > this.#lookedAt + 2 * lookEvery
+    this.#wasLate = late
     this.#lookedAt = now
     if (cut || (this.#settled(now, budget, commitment?.settle ?? true) && !late)) this.#on.onOver(budget)
     // A listener of the application may have started, ended or disposed of the drain meanwhile.

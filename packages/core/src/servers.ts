@@ -41,6 +41,10 @@ export class Servers {
   /** Connections to servers with TLS, from before their handshake on, and how many of them have finished it. */
   readonly #encrypted = new Set<Socket>()
   #secured = 0
+  /** Where they have listened, by name: somebody else may close a server before its drain does. */
+  readonly #addresses = new Map<string, AddressInfo>()
+  /** Whether one is given connections that another server, which is not watched, has accepted. */
+  #handed = false
   #unlistened = false
   #released = false
 
@@ -51,14 +55,12 @@ export class Servers {
   /** Whether one accepts connections. Where none is known, whoever asks has reached one. */
   get listening(): boolean {
     if (this.#servers.size === 0) return !this.#released
-    return this.#all.some((server) => server.listening)
+    return this.#handed || this.#all.some((server) => server.listening)
   }
 
-  /** The TCP addresses that are listened on. */
+  /** The TCP addresses that have been listened on. */
   get addresses(): AddressInfo[] {
-    return this.#all
-      .map((server) => server.address())
-      .filter((address) => typeof address === 'object' && address !== null)
+    return [...this.#addresses.values()]
   }
 
   /** Whether a TLS handshake is going on. */
@@ -137,6 +139,8 @@ export class Servers {
   }
 
   #listens(server: net.Server): void {
+    const address = server.address()
+    if (typeof address === 'object' && address) this.#addresses.set(`${address.address} ${address.port}`, address)
     if (!this.#unlistened) this.#events.listening(server)
     // The application was still starting when it was told to end. It may ask for the address now.
     else setImmediate(() => this.unlisten())
@@ -157,7 +161,16 @@ export class Servers {
       server.on(event, listener as () => void)
       stops.push(() => server.removeListener(event, listener as () => void))
     }
-    on('listening', () => this.#listens(server))
+    let listened = server.listening
+    on('listening', () => {
+      listened = true
+      this.#listens(server)
+    })
+    const onFirst = (): void => {
+      if (!listened) this.#handed = true
+    }
+    server.once('connection', onFirst)
+    stops.push(() => server.removeListener('connection', onFirst))
     const onConnection = (socket: Socket): void => connection(socket, server)
     const onlyHttp1 = server instanceof http.Server || server instanceof https.Server
     if (server instanceof tls.Server) {

@@ -1,5 +1,5 @@
 import { Abandoned } from './abandoned.js'
-import type { Clock } from './clock.js'
+import { type Clock, longestTimer } from './clock.js'
 import { describe } from './hooks.js'
 import type { Logger } from './log.js'
 
@@ -9,9 +9,6 @@ export interface TaskOptions {
   /** Milliseconds after which it is not waited for any more, and the report names it. @default as long as the drain has time */
   timeout?: number
 }
-
-/** What a timer can wait, in milliseconds; longer is as good as for ever. */
-const longestTimer = 2 ** 31 - 1
 
 interface Task {
   readonly name: string
@@ -74,7 +71,8 @@ export class Tasks {
       this.#tasks.delete(task)
       if (!task.overdue) this.#leave()
     }
-    promise.then(end, (error) => {
+    // Not its own `then`, which may throw.
+    Promise.resolve(promise).then(end, (error) => {
       this.#logger.error(`task "${name}" failed: ${describe(error)}`)
       end()
     })

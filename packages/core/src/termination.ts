@@ -243,7 +243,7 @@ export class Termination {
     const settleMs = budget.elapsed
     const { clock, process } = this.#options
     const outlived = process.outlived ?? false
-    const closed = await close({ ...this.#parts, clock, budget, announced: this.#announced, outlived })
+    const closed = await close({ ...this.#parts, clock, budget, announced: () => this.#announced, outlived })
     closed.hooks = [...this.#parts.onDrain.results, ...closed.hooks]
     this.#enter('closed')
     const report = this.#end(reason, settleMs, closed)

@@ -42,6 +42,9 @@ export interface TrafficOptions {
   readonly onListening: (server: AnyServer) => void
 }
 
+/** Milliseconds that an upload may pause, however short idle connections are kept: a packet that was lost takes as long. */
+const leastPatience = 1000
+
 /** Counts the requests in flight on any number of servers, and leads their clients away while draining. */
 export class Traffic {
   readonly #options: TrafficOptions
@@ -98,7 +101,9 @@ export class Traffic {
     this.servers.find(server, answer)
     // The client may have hung up while the application awaited something in front of us; then nothing is in flight.
     if (response.destroyed || request.socket.destroyed) return false
-    if (isHttp2(request)) this.#countStream(request.stream, request.headers)
+    // A WebSocket, which express-ws leads through the middleware with a response of its own that nobody ends.
+    if (request.headers.upgrade !== undefined && !response.socket) this.#upgrade(request, request.socket, 0)
+    else if (isHttp2(request)) this.#countStream(request.stream, request.headers)
     else this.count(request, response)
     return false
   }
@@ -135,14 +140,14 @@ export class Traffic {
       return
     }
     const connection = connectionOf(request.socket)
-    if (!connection?.exclude(response)) return
+    if (connection?.traffic !== this || !connection.exclude(response)) return
     this.#leave(connection)
     if (this.#ramp.active) connection.dismiss(response)
   }
 
   excludeStream(stream: ServerHttp2Stream): void {
     const session = sessionOf(stream.session)
-    if (session?.end(stream)) this.#leave(session)
+    if (session?.traffic === this && session.end(stream)) this.#leave(session)
   }
 
   /**
@@ -153,6 +158,7 @@ export class Traffic {
   handling(response: ServerResponse | Http2ServerResponse, promise: unknown, unseen = false): void {
     if (!isPromise(promise)) return
     const { req: request } = response
+    if (!request) return // Fastify calls the handler of a WebSocket with other things
     const open = (isHttp2(request) ? request.stream : response) as ServerResponse & ServerHttp2Stream
     const carrier = this.#carrierOf(request, open)
     if (carrier?.handlingOf(open)?.unseen && !unseen) return // that one ends with this one, or later
@@ -209,7 +215,7 @@ export class Traffic {
     // A moment later it is known.
     if (!this.#carriers.reached) return { busy: this.inFlight, heldUntil: Number.POSITIVE_INFINITY }
     const { quiet, keepAliveCap } = this.#options
-    const look = { now, share: this.#ramp.share(now), patience: keepAliveCap }
+    const look = { now, share: this.#ramp.share(now), patience: Math.max(keepAliveCap, leastPatience) }
     const { busy, heldUntil } = this.#carriers.look(look, quiet)
     return { busy, heldUntil: this.servers.handshaking ? Math.max(heldUntil, this.#handshakeAt + quiet) : heldUntil }
   }
@@ -291,13 +297,13 @@ export class Traffic {
     return this.#take(new Session(this, session, this.#options.clock.now()))
   }
 
-  #upgrade(request: IncomingMessage, socket: Socket): void {
+  #upgrade(request: IncomingMessage, socket: Socket, written = socket.bytesWritten): void {
     if (isHttp2(request)) return // counted as a stream
-    const connection = connectionOf(socket)
-    if (connection) this.#carriers.delete(connection)
+    // Known from now on, if it was there before the server was watched: a library may ask about it once more.
+    this.#carriers.delete(connectionOf(socket) ?? this.#connect(socket, serverOf(request)))
     const now = this.#options.clock.now()
     if (this.#ramp.active) this.lastArrival = now
-    this.#take(new Tunnel(this, request, socket, now))
+    this.#take(new Tunnel(this, request, socket, now, written))
   }
 
   #take<Kind extends Carrier>(carrier: Kind): Kind {

@@ -17,15 +17,16 @@ export class Tunnel implements Carrier {
   readonly #socket: Socket
   readonly #shedAt: number = Math.random()
   readonly #isWebSocket: boolean
-  /** What had been written when the client asked for the upgrade: with more than that it has been answered. */
+  /** With more than that the client has been answered. */
   readonly #written: number
   #told = false
 
-  constructor(traffic: Traffic, request: IncomingMessage, socket: Socket, now: number) {
+  /** @param written What has been written to the socket before the answer to the upgrade. */
+  constructor(traffic: Traffic, request: IncomingMessage, socket: Socket, now: number, written: number) {
     this.#socket = socket
     this.since = now
     this.#isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
-    this.#written = socket.bytesWritten
+    this.#written = written
     socket.on('close', () => traffic.forget(this))
   }
 
@@ -61,9 +62,13 @@ export class Tunnel implements Carrier {
 
   clear(): void {}
 
-  /** Between two frames of the library: libraries write whole frames, and a control frame may stand between any two. */
+  /**
+   * Between two frames of the library: libraries write whole frames, and a control frame may stand between any two. What
+   * is piped into the socket, by a proxy, comes in pieces of any size.
+   */
   #tell(): void {
     if (this.#told || !this.#isWebSocket || !this.#socket.writable || !this.#answered) return
+    if (this.#socket.listenerCount('unpipe') > 0) return
     this.#told = true
     this.#socket.write(goingAway)
   }

@@ -230,6 +230,18 @@ describe('dispose()', () => {
     expect(listeners()).toEqual(before)
   })
 
+  test('called again ends when the first has', async () => {
+    const { drain } = await start()
+    const turn = gate()
+    let ended = 0
+    drain.onClose(() => turn.opened)
+    const both = [drain.dispose(), drain.dispose()].map((disposed) => disposed.then(() => ended++))
+    await turns(3)
+    expect(ended).toBe(0)
+    turn.open()
+    await Promise.all(both)
+  })
+
   test('of one drain leaves the signals of another in place', async () => {
     const before = listeners()
     const first = new Drain({ logger: false, signals: ['SIGHUP'], errors: false })
@@ -411,6 +423,20 @@ test('a logger keeps its own `this`', async () => {
   await clock.through(drain.start())
   expect(log.lines.every((line) => /^(info|warn|error) podrain: /.test(line))).toBe(true)
   expect(log.lines.length).toBeGreaterThanOrEqual(2)
+})
+
+test('where a listener of the state ends the wait, the onDrain hooks are waited for all the same', async () => {
+  const { drain, clock } = await start()
+  const turn = gate()
+  const closed = vi.fn()
+  drain.on('state', (state) => void (state === 'draining' && drain.start({ settle: false })))
+  drain.onDrain(() => turn.opened, { name: 'registry' })
+  drain.onClose(closed)
+  const report = drain.start()
+  await turns()
+  expect(closed).not.toHaveBeenCalled()
+  turn.open()
+  expect(await clock.through(report)).toMatchObject({ clean: true, hooks: [{ name: 'registry', outcome: 'ok' }, {}] })
 })
 
 describe('what the application does wrong does not break the end:', () => {

@@ -42,6 +42,16 @@ describe('when the server closes, a connection', () => {
     expect(await pod.clock.through(report)).toMatchObject({ clean: true })
   })
 
+  test('on which nothing but a probe has come hears the end at once', async () => {
+    const pod = await start()
+    const client = await Client.open(pod.port)
+    await client.get('/readyz').until(/ready/)
+    pod.clock.advance(1000)
+    const report = pod.drain.start()
+    await client.end() // the clock stands still
+    expect(await pod.clock.through(report)).toMatchObject({ clean: true })
+  })
+
   test('that has long been open and was never used hears the end at once', async () => {
     const pod = await start()
     const client = await accepted(pod)
@@ -95,7 +105,7 @@ describe('when the server closes, a connection', () => {
 
   test('on which an upload has stopped is not ended politely: its client would take that for an answer', async () => {
     const turn = gate()
-    const pod = await start({ keepAliveCap: 100 })
+    const pod = await start()
     pod.server.removeAllListeners('request')
     pod.server.on('request', (request, response) => {
       request.resume()
@@ -108,7 +118,7 @@ describe('when the server closes, a connection', () => {
     client.send('POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 100\r\n\r\nhalf')
     await expect.poll(() => pod.drain.inFlight, { interval: 2 }).toBe(1)
     const report = pod.drain.start()
-    pod.clock.advance(200)
+    pod.clock.advance(1100)
     await expect.poll(() => pod.server.listening).toBe(false)
     await pass(pod.clock, 450)
     expect(client.closed).toBe(false)

@@ -1,3 +1,4 @@
+import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
 import { ask, FakeClock, FakeProcess, gate, type Pod, sayOk, serve, slow, turns } from './support.js'
 
@@ -122,6 +123,15 @@ describe('onClose hooks', () => {
     ])
     expect(report.clean).toBe(false)
     expect(log.matching(/^error .*; hooks: cache failed, pool failed/)).toHaveLength(1)
+  })
+
+  test('that close the server, too, are told that it is closed', async () => {
+    const { drain, clock, server, log } = await start()
+    drain.onClose(() => promisify(server.close.bind(server))(), { name: 'server' })
+    expect(await clock.through(drain.start())).toMatchObject({ hooks: [{ name: 'server', outcome: 'failed' }] })
+    expect(
+      log.matching(/onClose hook "server" failed: the drain has closed the server before; leave that out: /),
+    ).toHaveLength(1)
   })
 
   test('that hang are left behind, each after its own time', async () => {

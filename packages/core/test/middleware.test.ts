@@ -101,6 +101,25 @@ describe('a drain that knows no server', () => {
     await clock.through(drain.start())
   })
 
+  test.each([
+    ['the first request', []],
+    ['a later one', ['/']],
+  ])('does not take a WebSocket for a request, where express-ws leads it through as %s', async (_which, before) => {
+    const { drain, handle, server, port, clock } = await start()
+    server.on('upgrade', (request, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+      handle(request, new ServerResponse(request))
+      socket.on('error', () => {}).resume()
+    })
+    const client = await Client.open(port) // before the server is known
+    for (const path of before) await ask(port, path)
+    await client.get('/chat', 'Upgrade: websocket', 'Connection: Upgrade').until(/101 Switching/)
+    await expect.poll(() => drain.inFlight).toBe(0)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    await client.end()
+    expect(client.received.split('\x88\x02\x03\xe9')).toHaveLength(2)
+  })
+
   test('leaves a request alone whose response has been destroyed before it came here', async () => {
     const { drain, handle, port } = await start()
     await ask(port)
@@ -112,6 +131,15 @@ describe('a drain that knows no server', () => {
     client.get('/')
     await client.end()
     expect(drain.inFlight).toBe(0)
+  })
+
+  test('leaves a response alone that belongs to no request, as a gateway for functions makes it', async () => {
+    const { drain } = await start()
+    const request = Object.assign(new IncomingMessage(new Socket()), { method: 'GET', url: '/' })
+    for (const req of [{ method: 'GET' }, undefined]) {
+      const response = Object.assign(new ServerResponse(request), { req }) as ServerResponse
+      expect(() => drain.handling(response, Promise.resolve())).not.toThrow()
+    }
   })
 
   test('leaves a request alone that came on no server, as a test injects them', async () => {

@@ -48,12 +48,12 @@ const probe = 'User-Agent: kube-probe/1.33'
 const soon = (drain: Drain) => expect.poll(() => drain.inFlight, { interval: 2, timeout: 5000 })
 
 describe('while serving, pipelined requests', () => {
-  test('are shown by the newest that is open', async () => {
+  test('are shown by the oldest that is open', async () => {
     const { client, drain, turn } = await start()
     const [a, b] = [turn('/a'), turn('/b')]
     client.send(get('/a') + get('/b'))
     await soon(drain).toBe(2)
-    expect(drain.status().oldest).toMatchObject({ route: '/b' })
+    expect(drain.status().oldest).toMatchObject({ route: '/a' })
     a.open()
     await client.until(/at \/a/)
     await soon(drain).toBe(1)
@@ -236,7 +236,6 @@ describe('while draining, the response of a handler that answers at once says Co
   test.each([
     ['a GET', get('/')],
     ['a POST with a length', 'POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\nbody'],
-    ['a POST in chunks', 'POST / HTTP/1.1\r\nHost: pod\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n'],
   ])('to %s', async (_name, text) => {
     const { client, drain, clock } = await start()
     void drain.prestop()
@@ -244,6 +243,17 @@ describe('while draining, the response of a handler that answers at once says Co
     await client.send(text).until(/connection: close/i)
     await client.end()
     expect(client.received).toMatch(/at \/$/)
+  })
+
+  test('to the request behind a POST in chunks, of which nobody knows yet whether it is whole', async () => {
+    const { client, drain, clock } = await start()
+    void drain.prestop()
+    clock.advance(1000)
+    client.send('POST / HTTP/1.1\r\nHost: pod\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n')
+    await client.until(/connection: keep-alive[\s\S]*at \/$/i)
+    await client.send(get('/')).until(/connection: close/i)
+    await client.end()
+    expect(client.received.match(/at \//g)).toHaveLength(2)
   })
 
   test('to a probe', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createNetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { generate } from 'selfsigned'
@@ -25,6 +26,29 @@ describe('a drain', () => {
     expect(drain.listening).toBe(true)
     two.close()
     expect(drain.listening).toBe(false)
+  })
+
+  test('of a server that is given its connections by another is ready when the first has come', async () => {
+    const server = createServer(sayOk)
+    const { drain } = watching(server)
+    const front = createNetServer((socket) => void server.emit('connection', socket))
+    const port = await listen(front)
+    expect(drain.listening).toBe(false)
+    await ask(port)
+    expect(drain.listening).toBe(true)
+  })
+
+  test('does not see the requests of another’s servers, whoever asks it to leave one out', async () => {
+    const [first, second] = [watching(), watching()]
+    const inFlight: number[][] = []
+    const server = createServer((request, response) => {
+      second.drain.exclude(request, response)
+      inFlight.push([first.drain.inFlight, second.drain.inFlight])
+      response.end('ok')
+    })
+    first.drain.watch(server)
+    await ask(await listen(server))
+    expect(inFlight).toEqual([[1, 0]])
   })
 
   test('of a server that never listened ends like any other', async () => {

@@ -22,6 +22,13 @@ describe('the wait for load balancers', () => {
     expect(server.listening).toBe(false)
   })
 
+  test('ends though each turn of the event loop takes longer than the time between two looks', async () => {
+    const { drain, clock } = await draining()
+    for (let count = 0; count < 6; count++) clock.stall(250)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(drain.start())
+  })
+
   test('begins anew with each request until it was quiet for settle.quiet', async () => {
     const { drain, clock, port } = await draining()
     for (let count = 0; count < 10; count++) {
@@ -249,6 +256,16 @@ describe('a task', () => {
     drain.waitUntil(Promise.reject(new Error('no such mailbox')), { name: 'mail' })
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, unfinishedTasks: [] })
     expect(log.matching(/^error podrain: task "mail" failed: Error: no such mailbox/)).toHaveLength(1)
+  })
+
+  test('whose `then` throws is one that fails', async () => {
+    const { drain, clock, log } = await draining()
+    const then = (): never => {
+      throw new Error('no reply')
+    }
+    drain.waitUntil({ then } as PromiseLike<unknown>, { name: 'mail' })
+    expect(await clock.through(drain.start())).toMatchObject({ unfinishedTasks: [] })
+    expect(log.matching(/^error .*task "mail" failed: Error: no reply/)).toHaveLength(1)
   })
 
   test('with a timeout of its own is let go when that is over, and named', async () => {

@@ -118,26 +118,37 @@ describe('while draining', () => {
     await clock.through(drain.start())
   })
 
-  test('an upload that is refused by its header is read to its end, or its client would be reset while it sends', async () => {
-    const clock = new FakeClock()
-    const { drain, port } = await serve(
-      ({ method }, response) => response.writeHead(method === 'POST' ? 401 : 200, { 'content-length': 2 }).end('ok'),
-      { ...slow, clock },
-    )
-    const client = connect({ port, host: '127.0.0.1' }).pause() // it reads what it has sent for when it has sent it
-    onTestFinished(() => void client.destroy())
-    await once(client, 'connect')
-    void drain.prestop()
-    clock.advance(1000)
-    const body = Buffer.alloc(20_000_000)
-    client.write(`POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: ${body.length}\r\n\r\n`)
-    await new Promise<void>((resolve, reject) => client.write(body, (error) => (error ? reject(error) : resolve())))
-    client.write('GET / HTTP/1.1\r\nHost: pod\r\n\r\n')
-    let received = ''
-    for await (const piece of client) received += piece
-    expect(received).toMatch(/^HTTP\/1.1 401[\s\S]*ok[\s\S]*200[\s\S]*connection: close[\s\S]*ok$/i)
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 2 })
-  })
+  test.each([
+    ['with a length', (size: number) => [`Content-Length: ${size}`, '', '']],
+    [
+      'in chunks',
+      (size: number) => ['Transfer-Encoding: chunked', `4\r\nhere\r\n${size.toString(16)}\r\n`, '\r\n0\r\n\r\n'],
+    ],
+  ])(
+    'an upload %s that is refused by its header is read to its end, or its client would be reset while it sends',
+    async (_how, framing) => {
+      const clock = new FakeClock()
+      const { drain, port } = await serve(
+        ({ method }, response) =>
+          setImmediate(() => response.writeHead(method === 'POST' ? 401 : 200, { 'content-length': 2 }).end('ok')),
+        { ...slow, clock },
+      )
+      const client = connect({ port, host: '127.0.0.1' }).pause() // it reads what it has sent for when it has sent it
+      onTestFinished(() => void client.destroy())
+      await once(client, 'connect')
+      void drain.prestop()
+      clock.advance(1000)
+      const body = Buffer.alloc(20_000_000)
+      const [header, before, after] = framing(body.length)
+      client.write(`POST / HTTP/1.1\r\nHost: pod\r\n${header}\r\n\r\n${before}`)
+      await new Promise<void>((resolve, reject) => client.write(body, (error) => (error ? reject(error) : resolve())))
+      client.write(`${after}GET / HTTP/1.1\r\nHost: pod\r\n\r\n`)
+      let received = ''
+      for await (const piece of client) received += piece
+      expect(received).toMatch(/^HTTP\/1.1 401[\s\S]*ok[\s\S]*200[\s\S]*connection: close[\s\S]*ok$/i)
+      expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 2 })
+    },
+  )
 
   test('an upload that is answered when it is whole says it, also when the body comes in pieces', async () => {
     const clock = new FakeClock()
@@ -558,12 +569,15 @@ describe('a connection without a complete request does not hold the end and is n
     expect(drain.inFlight).toBe(0)
   })
 
-  test('an upload that trickles is waited for and answered', async () => {
+  test.each([
+    [1500, 2000],
+    [900, 0], // however short idle connections are kept: a packet that was lost takes as long
+  ])('an upload that trickles, a byte every %s ms, is waited for and answered', async (pause, keepAliveCap) => {
     const clock = new FakeClock()
     const { drain, port } = await serve((request, response) => request.resume().on('end', () => response.end('ok')), {
       ...slow,
       clock,
-      keepAliveCap: 2000,
+      keepAliveCap,
     })
     const client = await Client.open(port)
     client.send('POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 5\r\n\r\n')
@@ -571,7 +585,7 @@ describe('a connection without a complete request does not hold the end and is n
     void drain.start()
     for (let count = 1; count <= 5; count++) {
       expect(drain.state).toBe('draining')
-      clock.advance(1500)
+      clock.advance(pause)
       client.send('x')
       // The answer to another client shows that the server has read this far.
       await ask(port, '/livez')

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, createServer, type IncomingHttpHeaders, type RequestListener, request, type Server } from 'node:http'
-import { type AddressInfo, connect as connectSocket, type Socket } from 'node:net'
+import { type AddressInfo, connect as connectSocket, type Server as NetServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
@@ -161,9 +161,9 @@ export async function serve(handler: RequestListener, options: AdapterOptions = 
   return { server, drain, port, log }
 }
 
-export async function listen(server: Server): Promise<number> {
+export async function listen(server: Server | NetServer): Promise<number> {
   onTestFinished(() => {
-    server.closeAllConnections()
+    if ('closeAllConnections' in server) server.closeAllConnections()
     server.close()
   })
   server.listen(0, '127.0.0.1')

@@ -33,6 +33,14 @@ describe('a timer of the process', () => {
     expect(cancelled).toHaveBeenCalledWith(timer)
   })
 
+  test('that is longer than Node can wait does not call at once', async () => {
+    const called = vi.fn()
+    const cancel = systemClock.after(2 ** 40, called)
+    await new Promise((resolve) => setTimeout(resolve, 5)) // timers call in their order, and Node would make 1 ms of it
+    expect(called).not.toHaveBeenCalled()
+    cancel()
+  })
+
   test('calls once its time has come', async () => {
     const called = gate()
     const before = systemClock.now()

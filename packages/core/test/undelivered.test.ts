@@ -3,8 +3,8 @@ import { Child, Client } from './support.js'
 
 describe('a client that has stopped reading', () => {
   /** A response that Node takes for sent, and the kernel still holds. */
-  async function stalled(options: object, host = '127.0.0.1'): Promise<{ child: Child; client: Client }> {
-    const child = await Child.start({ options, host })
+  async function stalled(options: object, more: object = {}): Promise<{ child: Child; client: Client }> {
+    const child = await Child.start({ options, ...more })
     const client = await Client.open(child.port)
     client.socket.pause()
     client.get('/large')
@@ -16,7 +16,7 @@ describe('a client that has stopped reading', () => {
     ['127.0.0.1'],
     ['::'], // as most services listen; its clients over IPv4 are in the table of IPv6
   ])('of a server on %s is waited for, and gets every byte before the process exits', async (host) => {
-    const { child, client } = await stalled({ terminationGracePeriodSeconds: 60 }, host)
+    const { child, client } = await stalled({ terminationGracePeriodSeconds: 60 }, { host })
     child.signal('SIGTERM')
     await child.line(/^close hooks/)
     // Without the wait it would be gone by now: the hooks are the last step before it.
@@ -31,10 +31,16 @@ describe('a client that has stopped reading', () => {
     expect(child.lines).toContainEqual(expect.stringMatching(/nothing forced$/))
   })
 
-  test('and never reads again is given up at the deadline: the process exits with 1 and says how many bytes', async () => {
-    const { child } = await stalled({ terminationGracePeriodSeconds: 3, reserve: 1500 })
-    child.signal('SIGTERM')
-    expect(await child.exit).toEqual([1, null])
-    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .*; [1-9]\d* bytes not taken/))
-  })
+  test.each([
+    ['', {}],
+    [', also where a listener of its own has closed the server', { closesItself: true }],
+  ])(
+    'and never reads again is given up at the deadline: the process exits with 1 and says how many bytes%s',
+    async (_, more) => {
+      const { child } = await stalled({ terminationGracePeriodSeconds: 3, reserve: 1500 }, more)
+      child.signal('SIGTERM')
+      expect(await child.exit).toEqual([1, null])
+      expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .*; [1-9]\d* bytes not taken/))
+    },
+  )
 })

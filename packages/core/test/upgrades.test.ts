@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { type Duplex, PassThrough } from 'node:stream'
 import { describe, expect, test, vi } from 'vitest'
 import type { AdapterOptions } from '../src/index.js'
 import { Client, FakeClock, type Pod, sayOk, serve, turns } from './support.js'
@@ -90,6 +90,25 @@ describe('a WebSocket', () => {
     expect(client.closed).toBe(false)
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
     await client.end()
+  })
+
+  test('whose frames a proxy pipes through gets no frame of ours: it would stand in the middle of another', async () => {
+    const source = new PassThrough()
+    const frame = '\x82\x04\x01\x02\x03\x04'
+    const { drain, clock, port } = await start((request, socket) => {
+      grant(request, socket)
+      source.pipe(socket)
+    })
+    const client = await webSocket(port)
+    source.write(Buffer.from([0x82, 4, 1, 2])) // half a frame
+    const report = drain.start()
+    clock.advance(900)
+    await turns()
+    source.write(Buffer.from([3, 4]))
+    await client.until(new RegExp(frame))
+    expect(await clock.through(report)).toMatchObject({ clean: true })
+    await client.end()
+    expect(client.received.endsWith(frame)).toBe(true)
   })
 
   test('whose client closes it is not waited for', async () => {

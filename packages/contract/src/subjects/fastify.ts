@@ -44,7 +44,8 @@ export async function build(
   }
   if (application.webSocket) {
     app.register(async (scope) => {
-      scope.get('/socket', { websocket: true }, (socket) => {
+      // Asynchronous: what such a handler returns is no answer, and must not be taken for one.
+      scope.get('/socket', { websocket: true }, async (socket) => {
         socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
       })
     })
