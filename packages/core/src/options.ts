@@ -40,7 +40,7 @@ export interface DrainOptions {
   behind?: Behind
   /** The wait for load balancers. */
   settle?: SettleOptions
-  /** The longest that an idle connection is kept because its client was promised keep-alive, and that an upload may stall. @default 5000 */
+  /** The longest that an idle connection is kept because its client was promised keep-alive, and that an upload may stall (1000 in any case). @default 5000 */
   keepAliveCap?: number
   /** Milliseconds for each hook that sets no timeout of its own. @default 5000 */
   hookTimeout?: number
