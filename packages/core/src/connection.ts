@@ -179,7 +179,6 @@ export class Connection implements Carrier {
   /** No user is behind this connection: it need not be kept once it is answered. */
   dismiss(response: ServerResponse): void {
     response.shouldKeepAlive = false
-    this.#inbound.expectAnything()
     if (this.pending === 0) this.since = Number.NEGATIVE_INFINITY
   }
 

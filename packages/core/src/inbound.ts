@@ -6,7 +6,7 @@ export class Inbound {
   readonly #socket: Socket
   /**
    * Where the last request ends, of those that were handed over while draining: each comes before the next is parsed.
-   * Infinite where that is not known: behind a chunked body nothing is expected, behind what was not counted there may be more.
+   * Infinite where that is not known: behind a chunked body nothing is expected, behind what came before it was watched there may be more.
    */
   #parsed: number
   /** The bytes that were there behind the last request when it was answered. */
@@ -30,11 +30,6 @@ export class Inbound {
   /** A request is open that nobody has measured: nothing is expected behind it. */
   expectNothing(): void {
     this.#parsed = Number.POSITIVE_INFINITY
-  }
-
-  /** A request was not counted: there may be more behind it. */
-  expectAnything(): void {
-    this.#parsed = Number.NEGATIVE_INFINITY
   }
 
   /**

@@ -40,7 +40,6 @@ export class Lookout {
   begin(): void {
     this.#spokeAt = this.#on.options.clock.now()
     this.#lookedAt = this.#spokeAt
-    this.#wasLate = false
   }
 
   stop(): void {

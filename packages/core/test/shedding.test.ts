@@ -97,6 +97,20 @@ describe('while draining', () => {
     expect(client.received).toMatch(/connection: close/i)
   })
 
+  test('and by none where there were some of them before its turn came', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, { ...slow, clock })
+    const client = await Client.open(port)
+    void drain.prestop()
+    const text = 'GET / HTTP/1.1\r\nHost:   pod   \r\nAccept:    */*\r\n\r\n'
+    for (let count = 1; count <= 4; count++) await client.send(text).until(/\r\n\r\nok/, count)
+    expect(client.received).not.toMatch(/connection: close/i)
+    clock.advance(1000)
+    client.send(text)
+    await client.end()
+    expect(client.received).toMatch(/connection: close\r\n[\s\S]*ok$/i)
+  })
+
   test.each([
     ['settle.min is 0', 0, (drain: Drain) => drain.start()],
     ['nobody waits for load balancers', 1000, (drain: Drain) => drain.start({ settle: false })],
