@@ -2,6 +2,14 @@ import type { Carrier, Look, OpenOnCarrier } from './carrier.js'
 import { type Clock, inTurns } from './clock.js'
 import type { OpenRequest } from './report.js'
 
+/** What a look at the connections of a draining server found. */
+export interface Survey {
+  /** Requests in flight, without those whose client stopped sending the body. */
+  readonly busy: number
+  /** Until when an idle connection has to be kept. */
+  readonly heldUntil: number
+}
+
 /** All that requests come on. There may be many thousand, so a drain deals with them a few at a time. */
 export class Carriers {
   readonly #clock: Clock
@@ -52,8 +60,8 @@ export class Carriers {
     for (const carrier of this.#all) carrier.resume()
   }
 
-  /** Leads away those whose turn it is. Returns how many requests have to be waited for, and until when idle ones have to be kept. */
-  look(look: Look, quiet: number): { busy: number; heldUntil: number } {
+  /** Leads away those whose turn it is, and says what has to be waited for. */
+  look(look: Look, quiet: number): Survey {
     let busy = 0
     let heldUntil = Number.NEGATIVE_INFINITY
     for (const carrier of this.#all) {

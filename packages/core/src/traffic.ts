@@ -9,7 +9,7 @@ import type {
 import type { Server as AnyServer, Socket } from 'node:net'
 import { types } from 'node:util'
 import type { Carrier, Handling } from './carrier.js'
-import { Carriers } from './carriers.js'
+import { Carriers, type Survey } from './carriers.js'
 import { type Clock, RoughClock } from './clock.js'
 import { Connection, connectionOf, serverOf } from './connection.js'
 import type { Handler } from './endpoints.js'
@@ -19,14 +19,6 @@ import { isProbe } from './request.js'
 import { Servers } from './servers.js'
 import { Session, sessionOf } from './session.js'
 import { Tunnel } from './tunnel.js'
-
-/** What a look at the connections of a draining server found. */
-export interface Survey {
-  /** Requests in flight, without those whose client stopped sending the body. */
-  readonly busy: number
-  /** Until when an idle connection has to be kept. */
-  readonly heldUntil: number
-}
 
 export interface TrafficOptions {
   readonly clock: Clock

@@ -133,18 +133,19 @@ describe('while draining', () => {
   })
 
   test.each([
-    ['with a length', (size: number) => [`Content-Length: ${size}`, '', '']],
+    ['with a length', (answer: () => void) => answer(), (size: number) => [`Content-Length: ${size}`, '', '']],
     [
       'in chunks',
+      (answer: () => void) => void setImmediate(answer),
       (size: number) => ['Transfer-Encoding: chunked', `4\r\nhere\r\n${size.toString(16)}\r\n`, '\r\n0\r\n\r\n'],
     ],
   ])(
     'an upload %s that is refused by its header is read to its end, or its client would be reset while it sends',
-    async (_how, framing) => {
+    async (_how, schedule, framing) => {
       const clock = new FakeClock()
       const { drain, port } = await serve(
         ({ method }, response) =>
-          setImmediate(() => response.writeHead(method === 'POST' ? 401 : 200, { 'content-length': 2 }).end('ok')),
+          schedule(() => response.writeHead(method === 'POST' ? 401 : 200, { 'content-length': 2 }).end('ok')),
         { ...slow, clock },
       )
       const client = connect({ port, host: '127.0.0.1' }).pause() // it reads what it has sent for when it has sent it
