@@ -1,11 +1,11 @@
 import type { Server } from 'node:net'
-import { defaultSocket, listenForControl, longestPath } from './control.js'
 import { Drain, type WatchOptions } from './drain.js'
-import { defaultPaths, type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoint-options.js'
-import { answerer, type Handler } from './endpoints.js'
+import { defaultSocket, listenForControl, longestPath } from './endpoints/control-listener.js'
+import { answerer, type Handler } from './endpoints/endpoints.js'
+import { type MetricsSource, scraper } from './endpoints/metrics.js'
+import { defaultPaths, type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoints/options.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
-import { type MetricsSource, scraper } from './scrape.js'
-import { fail, knownKeys, method, plainObject } from './validate.js'
+import { fail, knownKeys, method, plainObject } from './shared/validate.js'
 
 /** The options of every adapter: those of the drain and those of the control endpoints. */
 export interface AdapterOptions extends DrainOptions, EndpointOptions {

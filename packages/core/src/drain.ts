@@ -2,13 +2,13 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
-import type { Clock } from './clock.js'
-import type { Handler } from './endpoints.js'
-import { describe, type Hook, type HookOptions, Hooks } from './hooks.js'
-import { budgetLine, type Logger, progressLine } from './log.js'
+import type { Handler } from './endpoints/endpoints.js'
+import { Traffic } from './http/traffic.js'
 import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
 import { checkKeepAlive } from './presets.js'
-import type { DrainReport } from './report.js'
+import type { Clock } from './shared/clock.js'
+import { budgetLine, type Logger, progressLine } from './shared/log.js'
+import type { DrainReport } from './shared/report.js'
 import type {
   DrainEvents,
   DrainState,
@@ -19,12 +19,12 @@ import type {
   SettleCondition,
   StartOptions,
   TerminatingOptions,
-} from './states.js'
-import { type TaskOptions, Tasks } from './tasks.js'
-import { Termination } from './termination.js'
-import { Traffic } from './traffic.js'
-import { duration, fail } from './validate.js'
-import { tellListening } from './worker.js'
+} from './shared/states.js'
+import { duration, fail } from './shared/validate.js'
+import { Termination } from './termination/course.js'
+import { describe, type Hook, type HookOptions, Hooks } from './termination/hooks.js'
+import { type TaskOptions, Tasks } from './termination/tasks.js'
+import { tellListening } from './workers/worker.js'
 
 export interface WatchOptions {
   /** Closes the framework, after the last request. @default nothing: the server itself is closed in any case */

@@ -1,18 +1,16 @@
 export { type AdapterOptions, type Attachment, attach } from './adapter.js'
-export type { Check, CheckOutcome } from './checks.js'
-export type { Clock } from './clock.js'
-export { type ClusterOptions, drainCluster } from './cluster.js'
 export { Drain, type WatchOptions } from './drain.js'
-export type { EndpointOptions, EndpointPaths } from './endpoint-options.js'
-export { controlEndpoints, type Handler } from './endpoints.js'
-export type { Hook, HookOptions, HookResult } from './hooks.js'
-export type { Logger, ReportFormat } from './log.js'
+export { drainServer } from './drain-server.js'
+export type { Check, CheckOutcome } from './endpoints/checks.js'
+export { controlEndpoints, type Handler } from './endpoints/endpoints.js'
+export type { MetricsSource } from './endpoints/metrics.js'
+export type { EndpointOptions, EndpointPaths } from './endpoints/options.js'
 export { type DrainOptions, type ResolvedOptions, resolveOptions, type SettleOptions } from './options.js'
 export { type Behind, type Preset, presets } from './presets.js'
-export type { DrainReport, OpenRequest } from './report.js'
-export type { MetricsSource } from './scrape.js'
-export { drainServer } from './server.js'
-export type { ExitCause, ExitListener, ExitSource, Signal } from './signals.js'
+export type { ExitCause, ExitListener, ExitSource, Signal } from './process/exit.js'
+export type { Clock } from './shared/clock.js'
+export type { Logger, ReportFormat } from './shared/log.js'
+export type { DrainReport, OpenRequest } from './shared/report.js'
 export type {
   DrainEvents,
   DrainState,
@@ -23,6 +21,8 @@ export type {
   SettleCondition,
   StartOptions,
   TerminatingOptions,
-} from './states.js'
-export type { TaskOptions } from './tasks.js'
-export { drainThread } from './threads.js'
+} from './shared/states.js'
+export type { Hook, HookOptions, HookResult } from './termination/hooks.js'
+export type { TaskOptions } from './termination/tasks.js'
+export { type ClusterOptions, drainCluster } from './workers/cluster.js'
+export { drainThread } from './workers/threads.js'

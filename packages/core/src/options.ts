@@ -1,11 +1,11 @@
-import { type Clock, systemClock } from './clock.js'
-import { workerName } from './link.js'
-import { type DrainLogger, type Logger, namedLogger, type ReportFormat } from './log.js'
 import { type Behind, presets } from './presets.js'
-import { type ExitSource, type Signal, supportedSignals } from './signals.js'
-import type { DrainTimes } from './states.js'
-import { boolean, duration, fail, knownKeys, method, plainObject } from './validate.js'
-import { processOfWorker } from './worker.js'
+import { type ExitSource, type Signal, supportedSignals } from './process/exit.js'
+import { type Clock, systemClock } from './shared/clock.js'
+import { type DrainLogger, type Logger, namedLogger, type ReportFormat } from './shared/log.js'
+import type { DrainTimes } from './shared/states.js'
+import { boolean, duration, fail, knownKeys, method, plainObject } from './shared/validate.js'
+import { workerName } from './workers/link.js'
+import { processOfWorker } from './workers/worker.js'
 
 /** How long a drain waits for the load balancers to stop sending. It is over when `min` has passed, no request
  * arrived for `quiet`, and nothing is in flight. */

@@ -3,8 +3,8 @@
 // ends when the pod may be signalled. Whether it says 0 or not, the kubelet goes on with SIGTERM; what it prints to stderr
 // shows in the pod's events (FailedPreStopHook) when the code is not 0.
 import http from 'node:http'
-import { defaultSocket } from './control.js'
-import type { DrainStatus } from './states.js'
+import { defaultSocket } from './endpoints/control-listener.js'
+import type { DrainStatus } from './shared/states.js'
 
 /** Nothing is left to wait for. */
 const settled = 0

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { Checks } from '../src/checks.js'
-import { describe as textOf } from '../src/hooks.js'
+import { Checks } from '../src/endpoints/checks.js'
+import { describe as textOf } from '../src/termination/hooks.js'
 import { gate, Log } from './support.js'
 
 describe('a readiness check', () => {

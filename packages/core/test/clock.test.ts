@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { RoughClock } from '../src/clock.js'
+import { RoughClock } from '../src/shared/clock.js'
 import { FakeClock } from './support.js'
 
 /** Counts its timers. */

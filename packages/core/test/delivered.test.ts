@@ -42,7 +42,7 @@ function tables(say: (path: string) => string | undefined): string[] {
 }
 
 async function wait(addresses: AddressInfo[], left: () => number, clock = new FakeClock()) {
-  const { delivered } = await import('../src/delivery.js')
+  const { delivered } = await import('../src/termination/kernel-queues.js')
   const wait = { bytes: undefined as number | undefined, clock, over: Promise.resolve(0) }
   wait.over = delivered(clock, addresses, left).then((bytes) => {
     wait.bytes = bytes

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { sendQueue } from '../src/delivery.js'
+import { sendQueue } from '../src/termination/kernel-queues.js'
 
 const header =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     '

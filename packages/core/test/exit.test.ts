@@ -27,7 +27,7 @@ beforeEach(() => {
 })
 
 afterEach(() => {
-  vi.doUnmock('../src/first-process.js')
+  vi.doUnmock('../src/process/first-process.js')
   vi.resetModules()
   vi.useRealTimers()
 })
@@ -43,7 +43,7 @@ interface Drain {
 
 /** A drain that listens, in a process that has none yet or others. */
 async function register({ signals = ['SIGTERM', 'SIGINT'] as Signal[], errors = true } = {}): Promise<Drain> {
-  const { nodeProcess } = await import('../src/signals.js')
+  const { nodeProcess } = await import('../src/process/exit.js')
   let over = (_clean: boolean): void => {}
   const ended = new Promise<boolean>((resolve) => {
     over = resolve
@@ -276,7 +276,7 @@ describe('a first process that keeps signals to itself', () => {
   test('may be no concern of a listener that takes no warnings', async () => {
     firstProcess = 'process 1 of the container is npm'
     process.on('SIGTERM', function agent() {})
-    const { nodeProcess } = await import('../src/signals.js')
+    const { nodeProcess } = await import('../src/process/exit.js')
     const end = vi.fn(async () => true)
     nodeProcess.register({ signals: ['SIGTERM'], errors: false, end, again() {} })
     happens('SIGTERM')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { describeFirstProcess } from '../src/first-process.js'
+import { describeFirstProcess } from '../src/process/first-process.js'
 
 const commandLine = (...args: string[]): string => args.map((arg) => `${arg}\0`).join('')
 

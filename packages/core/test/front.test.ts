@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { precede, standBefore } from '../src/front.js'
+import { precede, standBefore } from '../src/http/intercept.js'
 
 /** A server on which something happens, and who was called for it. */
 class Scene extends EventEmitter {

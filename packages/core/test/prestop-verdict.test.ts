@@ -115,7 +115,7 @@ describe('podrain-prestop asks', () => {
   })
 
   test('at the path that `controlSocket: true` uses, unless told otherwise', async () => {
-    const { defaultSocket } = await import('../src/control.js')
+    const { defaultSocket } = await import('../src/endpoints/control-listener.js')
     expect(defaultSocket).toBe('/tmp/podrain.sock')
     const asked = vi.fn()
     vi.resetModules()

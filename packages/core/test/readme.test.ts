@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { endpointOptionNames, resolveEndpoints } from '../src/endpoint-options.js'
+import { endpointOptionNames, resolveEndpoints } from '../src/endpoints/options.js'
 import { drainOptionNames, resolveOptions } from '../src/options.js'
 
 /** Every option that an adapter takes, as the tables name them. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { DrainReport } from '../src/index.js'
-import { namedLogger } from '../src/log.js'
-import { reportOf } from '../src/report.js'
+import { namedLogger } from '../src/shared/log.js'
+import { reportOf } from '../src/shared/report.js'
 import { Log } from './support.js'
 
 const course = {

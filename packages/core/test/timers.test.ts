@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { systemClock, timedOut, until, within } from '../src/clock.js'
+import { systemClock, timedOut, until, within } from '../src/shared/clock.js'
 import { gate } from './support.js'
 
 /** A clock whose timers are called by hand, and which remembers what they were asked. */

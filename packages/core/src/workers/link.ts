@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads'
-import type { Listened } from './delivery.js'
-import type { Signal } from './signals.js'
+import type { Signal } from '../process/exit.js'
+import type { Listened } from '../termination/kernel-queues.js'
 
 /** What a worker tells its primary. */
 export type FromWorker =

@@ -1,6 +1,6 @@
 import type { Http2Session, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import type { Carrier, Handling, Look, OpenOnCarrier } from './carrier.js'
-import { isProbe, routeOf } from './request.js'
+import type { Carrier, Handling, Look, OpenOnCarrier } from './connection.js'
+import { isProbe, routeOf } from './probes.js'
 import type { Traffic } from './traffic.js'
 
 const kSession: unique symbol = Symbol('podrain.session')

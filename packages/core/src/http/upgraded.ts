@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Carrier, Look, OpenOnCarrier } from './carrier.js'
+import type { Carrier, Look, OpenOnCarrier } from './connection.js'
 import type { Traffic } from './traffic.js'
 
 /** A close frame, unmasked as a server sends it, with the code 1001: an endpoint is going away (RFC 6455 §5.5.1, §7.4.1). */

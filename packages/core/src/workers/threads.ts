@@ -1,8 +1,8 @@
 import { BroadcastChannel, type Worker as Thread } from 'node:worker_threads'
-import type { Drain } from './drain.js'
+import type { Drain } from '../drain.js'
+import type { Signal } from '../process/exit.js'
 import { type Addressed, channelName, type FromPrimary, type FromWorker, isAddressed } from './link.js'
 import { Primary, type Worker } from './primary.js'
-import type { Signal } from './signals.js'
 
 /** The threads that a drain leads, and how it speaks to them. */
 interface Threads {

@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Carrier, Handling, Look, OpenOnCarrier } from './carrier.js'
-import { hasBody, Inbound } from './inbound.js'
-import { isProbe, routeOf } from './request.js'
+import type { Carrier, Handling, Look, OpenOnCarrier } from './connection.js'
+import { hasBody, Inbound } from './http1-bytes.js'
+import { isProbe, routeOf } from './probes.js'
 import type { Traffic } from './traffic.js'
 
 const kConnection: unique symbol = Symbol('podrain.connection')

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js'
+import type { Clock } from '../shared/clock.js'
 
 /**
  * One stretch of time, counted from the first sign of termination, that everything in a drain shares.

@@ -1,6 +1,6 @@
-import type { Carrier, Look, OpenOnCarrier } from './carrier.js'
-import { type Clock, inTurns } from './clock.js'
-import type { OpenRequest } from './report.js'
+import { type Clock, inTurns } from '../shared/clock.js'
+import type { OpenRequest } from '../shared/report.js'
+import type { Carrier, Look, OpenOnCarrier } from './connection.js'
 
 /** What a look at the connections of a draining server found. */
 export interface Survey {

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
-import type { Drain } from './drain.js'
+import type { Drain } from '../drain.js'
+import type { Signal } from '../process/exit.js'
 import type { FromPrimary, FromWorker } from './link.js'
-import type { Signal } from './signals.js'
 
 /** A worker, as its primary sees it. */
 export interface Worker {

@@ -1,6 +1,6 @@
-import type { Handling } from './carrier.js'
-import type { Clock } from './clock.js'
-import { routeOf } from './request.js'
+import type { Clock } from '../shared/clock.js'
+import type { Handling } from './connection.js'
+import { routeOf } from './probes.js'
 
 interface Handler {
   readonly name: string

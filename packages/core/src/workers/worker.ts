@@ -1,8 +1,8 @@
 import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
-import type { Drain } from './drain.js'
+import type { Drain } from '../drain.js'
+import { type ExitListener, type ExitSource, nodeProcess } from '../process/exit.js'
 import { type FromPrimary, hasPrimary, linkToPrimary } from './link.js'
-import { type ExitListener, type ExitSource, nodeProcess } from './signals.js'
 
 /** The drains of this worker that have control endpoints. */
 const drains = new Set<Drain>()

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
-import { type Clock, timedOut, within } from './clock.js'
-import type { Logger } from './log.js'
-import { fail } from './validate.js'
+import { type Clock, timedOut, within } from '../shared/clock.js'
+import type { Logger } from '../shared/log.js'
+import { fail } from '../shared/validate.js'
 
 /** Work of the application at a turn of the drain. What it returns is awaited; what it throws is logged and reported. */
 export type Hook = () => unknown

@@ -1,15 +1,15 @@
 import { setMaxListeners } from 'node:events'
+import type { Traffic } from '../http/traffic.js'
+import type { ResolvedOptions } from '../options.js'
+import type { ExitCause } from '../process/exit.js'
+import { progressLine } from '../shared/log.js'
+import { type DrainReport, reportOf } from '../shared/report.js'
+import type { DrainState, PrestopOptions, SettleCondition, StartOptions, TerminatingOptions } from '../shared/states.js'
 import { Budget } from './budget.js'
 import { type Closed, close } from './closing.js'
 import { describe, type Hooks } from './hooks.js'
-import { progressLine } from './log.js'
-import { Lookout } from './lookout.js'
-import type { ResolvedOptions } from './options.js'
-import { type DrainReport, reportOf } from './report.js'
-import type { ExitCause } from './signals.js'
-import type { DrainState, PrestopOptions, SettleCondition, StartOptions, TerminatingOptions } from './states.js'
+import { Lookout } from './settle.js'
 import type { Tasks } from './tasks.js'
-import type { Traffic } from './traffic.js'
 
 /** SIGTERM while the hook is pending: the kubelet kills 2 s later (`minimumGracePeriodInSeconds`). */
 const lastMoment = 1500

@@ -1,7 +1,7 @@
 import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
-import type { Drain } from './drain.js'
+import type { Drain } from '../drain.js'
 import type { Handler } from './endpoints.js'
 
 /** Where the hook without network finds the process, unless told otherwise. */

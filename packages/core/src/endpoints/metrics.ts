@@ -1,7 +1,7 @@
+import { routeOf } from '../http/probes.js'
+import type { Logger } from '../shared/log.js'
+import { describe } from '../termination/hooks.js'
 import type { Handler } from './endpoints.js'
-import { describe } from './hooks.js'
-import type { Logger } from './log.js'
-import { routeOf } from './request.js'
 
 /** What `/metrics` shows. A `Registry` of prom-client is one, and so is its `register`. */
 export interface MetricsSource {

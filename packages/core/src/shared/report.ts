@@ -1,4 +1,4 @@
-import type { HookResult } from './hooks.js'
+import type { HookResult } from '../termination/hooks.js'
 
 /** A request that is in flight. */
 export interface OpenRequest {

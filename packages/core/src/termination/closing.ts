@@ -1,10 +1,10 @@
+import type { Traffic } from '../http/traffic.js'
+import { type Clock, turn, until, within } from '../shared/clock.js'
+import type { DrainReport, OpenRequest } from '../shared/report.js'
 import type { Budget } from './budget.js'
-import { type Clock, turn, until, within } from './clock.js'
-import { delivered } from './delivery.js'
 import type { Hooks } from './hooks.js'
-import type { DrainReport, OpenRequest } from './report.js'
+import { delivered } from './kernel-queues.js'
 import type { Tasks } from './tasks.js'
-import type { Traffic } from './traffic.js'
 
 /** Milliseconds a client gets to close its side after ours, and how often that is looked at. */
 const goodbye = 500

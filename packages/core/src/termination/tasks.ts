@@ -1,7 +1,7 @@
-import { Abandoned } from './abandoned.js'
-import { type Clock, longestTimer } from './clock.js'
+import { Abandoned } from '../http/handlers.js'
+import { type Clock, longestTimer } from '../shared/clock.js'
+import type { Logger } from '../shared/log.js'
 import { describe } from './hooks.js'
-import type { Logger } from './log.js'
 
 export interface TaskOptions {
   /** The name in the log and the report. @default 'task' */

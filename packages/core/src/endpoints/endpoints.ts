@@ -1,14 +1,9 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Drain } from '../drain.js'
+import { joinPrimary } from '../workers/worker.js'
 import { Admission } from './admission.js'
 import { Checks } from './checks.js'
-import type { Drain } from './drain.js'
-import {
-  type EndpointOptions,
-  type EndpointPaths,
-  type ResolvedEndpoints,
-  resolveEndpoints,
-} from './endpoint-options.js'
-import { joinPrimary } from './worker.js'
+import { type EndpointOptions, type EndpointPaths, type ResolvedEndpoints, resolveEndpoints } from './options.js'
 
 /** Answers the request and says so, or leaves it to the application. */
 export type Handler = (request: IncomingMessage, response: ServerResponse) => boolean

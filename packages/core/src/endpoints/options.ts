@@ -1,5 +1,5 @@
+import { duration, fail, knownKeys, plainObject } from '../shared/validate.js'
 import type { Check } from './checks.js'
-import { duration, fail, knownKeys, plainObject } from './validate.js'
 
 /** The path of each control endpoint; `false` turns one off. */
 export interface EndpointPaths {

@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import type { Logger } from './log.js'
-import { routeOf } from './request.js'
-import type { Refusal } from './states.js'
+import { routeOf } from '../http/probes.js'
+import type { Logger } from '../shared/log.js'
+import type { Refusal } from '../shared/states.js'
 
 /** The kubelet sends none of these. Most proxies add one; a bare nginx or HAProxy does not, and below HTTP none can. */
 const proxyHeaders = ['forwarded', 'via', 'x-real-ip']

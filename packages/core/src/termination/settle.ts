@@ -1,8 +1,8 @@
+import type { Traffic } from '../http/traffic.js'
+import type { ResolvedOptions } from '../options.js'
 import type { Budget } from './budget.js'
-import type { ResolvedOptions } from './options.js'
+import type { Commitment } from './course.js'
 import type { Tasks } from './tasks.js'
-import type { Commitment } from './termination.js'
-import type { Traffic } from './traffic.js'
 
 /** How often a draining server is looked at, in milliseconds: most of what it waits for sends no event. */
 const lookEvery = 100

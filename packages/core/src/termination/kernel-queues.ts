@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { type Clock, until, within } from './clock.js'
+import { type Clock, until, within } from '../shared/clock.js'
 
 /** Where there is no /proc, the kernel is given this many milliseconds to send what it holds. */
 const linger = 250

@@ -3,8 +3,8 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import https from 'node:https'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
-import type { Handler } from './endpoints.js'
-import { captures, precede, standBefore } from './front.js'
+import type { Handler } from '../endpoints/endpoints.js'
+import { captures, precede, standBefore } from './intercept.js'
 
 /** Which server is whose: a request must be counted once. */
 const owners = new WeakMap<net.Server, Servers>()

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import type { OpenRequest } from './report.js'
+import type { OpenRequest } from '../shared/report.js'
 
 /** A look at a draining server. */
 export interface Look {

@@ -1,13 +1,13 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster'
-import { type AdapterOptions, attach } from './adapter.js'
-import { systemClock } from './clock.js'
-import { delivered, type Listened } from './delivery.js'
-import { Drain } from './drain.js'
+import { type AdapterOptions, attach } from '../adapter.js'
+import { Drain } from '../drain.js'
+import { type DrainOptions, drainOptionNames } from '../options.js'
+import type { Signal } from '../process/exit.js'
+import { systemClock } from '../shared/clock.js'
+import { duration, plainObject } from '../shared/validate.js'
+import { delivered, type Listened } from '../termination/kernel-queues.js'
 import { type FromWorker, isOurs, primaryVariable } from './link.js'
-import { type DrainOptions, drainOptionNames } from './options.js'
 import { Primary, type Worker } from './primary.js'
-import type { Signal } from './signals.js'
-import { duration, plainObject } from './validate.js'
 
 /** What the workers have to say, as the requests are theirs. */
 const forWorkers = ['settle', 'behind', 'closing', 'keepAliveCap', 'checks', 'checkTimeout', 'drain'] as const
