@@ -1,7 +1,15 @@
 /** What mutation testing does without, for `stryker.config.mjs`, `vitest.mutation.mts` and the page that `mutation.mjs` writes. */
 
 /** Of packages/core/src: it takes several processes or threads to test them, and those run what is built. */
-export const leftOut = ['cluster.ts', 'link.ts', 'threads.ts', 'worker.ts']
+export const leftOut = [
+  'drain-cluster.ts',
+  'workers/cluster.ts',
+  'workers/environment.ts',
+  'workers/link.ts',
+  'workers/protocol.ts',
+  'workers/threads.ts',
+  'workers/worker.ts',
+]
 
 /** Of packages/core/test: most of what they test runs in processes of its own, which run what is built. */
 export const inProcesses = [

@@ -2,7 +2,7 @@
  * Changes the source of the core in one place at a time, runs the tests that reach the place, and says which changes no test
  * has noticed. Writes docs/mutation.md.
  *
- *     node .ci/mutation.mjs [--report] [options of Stryker, such as --force or --mutate packages/core/src/ramp.ts]
+ *     node .ci/mutation.mjs [--report] [options of Stryker, such as --force or --mutate packages/core/src/http/ramp.ts]
  *
  * Results are kept in reports/mutation, so that a run that follows a change does only what the change concerns; --force does
  * all of it again. With --mutate the page is not written, as it shows the whole. With --report nothing is run.
@@ -19,7 +19,13 @@ const source = 'packages/core/src'
 const testing = 'packages/core/test'
 const page = 'docs/mutation.md'
 /** Types, and what is exported: nothing in them runs. */
-const typesOnly = ['carrier.ts', 'index.ts', 'states.ts']
+const typesOnly = [
+  'endpoints/drain-view.ts',
+  'http/connection.ts',
+  'index.ts',
+  'shared/states.ts',
+  'workers/drain-view.ts',
+]
 const args = process.argv.slice(2).filter((arg) => arg !== '--report')
 
 if (!process.argv.includes('--report')) {
@@ -38,7 +44,9 @@ const whyOf = new Map(
   reasons.flatMap(({ why, equivalent, survivors }) => survivors.map((key) => [key, { why, equivalent }])),
 )
 
-const sources = readdirSync(source).filter((file) => ![...typesOnly, ...leftOut].includes(file))
+const sources = readdirSync(source, { recursive: true }).filter(
+  (file) => file.endsWith('.ts') && ![...typesOnly, ...leftOut].includes(file),
+)
 const tests = readdirSync(testing).filter(
   (file) => /\.test\.ts$/.test(file) && ![...inProcesses, ...tooMuch].includes(file),
 )

@@ -1,11 +1,14 @@
 import type { Server } from 'node:net'
 import { Drain, type WatchOptions } from './drain.js'
 import { defaultSocket, listenForControl, longestPath } from './endpoints/control-listener.js'
-import { answerer, type Handler } from './endpoints/endpoints.js'
+import type { Prestop } from './endpoints/drain-view.js'
+import { endpoints } from './endpoints/endpoints.js'
 import { type MetricsSource, scraper } from './endpoints/metrics.js'
 import { defaultPaths, type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoints/options.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
+import type { Answer } from './shared/request.js'
 import { fail, knownKeys, method, plainObject } from './shared/validate.js'
+import { environmentOfProcess } from './workers/environment.js'
 
 /** The options of every adapter: those of the drain and those of the control endpoints. */
 export interface AdapterOptions extends DrainOptions, EndpointOptions {
@@ -35,7 +38,7 @@ const ownOptionNames = ['drain', 'controlPort', 'metrics', 'controlSocket'] as c
 export interface Attachment {
   readonly drain: Drain
   /** Counts the request; answers it, and returns true, if it is for a control endpoint. */
-  readonly handle: Handler
+  readonly handle: Answer
   /**
    * Watches a server, and answers the control endpoints in front of everything the application does.
    * @throws {Error} if another drain watches the server
@@ -76,10 +79,10 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
   if (extra !== undefined) {
     throw new TypeError(`Option \`${extra}\` came together with \`drain\`: give it to the Drain that you pass`)
   }
-  const endpoints = resolveEndpoints(endpointOptions) // before the Drain, which takes the signals over
+  const resolved = resolveEndpoints(endpointOptions) // before the Drain, which takes the signals over
   const drain = shared ?? new Drain(drainOptions)
-  const answerControl = answerer(drain, endpoints)
-  const answer: Handler = controlPort === undefined ? answerControl : () => false
+  const answerControl = endpoints(drain, resolved, prestopOf(drain))
+  const answer: Answer = controlPort === undefined ? answerControl : () => false
   const watch: Attachment['watch'] = (server, options) => void drain.watch(server, { ...options, answer })
   if (server) {
     try {
@@ -91,13 +94,13 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
   }
   const releases: (() => void)[] = []
   if (controlPort !== undefined) {
-    const scrape: Handler = metrics === undefined ? () => false : scraper(metrics, drain.logger)
-    const onPort: Handler = (...exchange) => answerControl(...exchange) || scrape(...exchange)
+    const scrape: Answer = metrics === undefined ? () => false : scraper(metrics, drain.logger)
+    const onPort: Answer = (...exchange) => answerControl(...exchange) || scrape(...exchange)
     releases.push(listenForControl(drain, onPort, { port: controlPort }))
   }
   if (controlSocket !== false) {
     // Behind a file nobody needs a token, and the hook knows no other paths.
-    const handle = answerer(drain, { ...endpoints, paths: defaultPaths, tokens: [] })
+    const handle = endpoints(drain, { ...resolved, paths: defaultPaths, tokens: [] }, prestopOf(drain))
     releases.push(listenForControl(drain, handle, { path: controlSocket === true ? defaultSocket : controlSocket }))
   }
   let warned = false
@@ -120,6 +123,19 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
       return answer(request, response)
     },
   }
+}
+
+/**
+ * The control endpoints. A trailing slash and a query string are ignored; HEAD is answered like GET, but never drains.
+ * @throws {TypeError | RangeError} an option of the wrong type, a path without a leading `/`, two endpoints on one path
+ */
+export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): Answer {
+  return endpoints(drain, resolveEndpoints(options), prestopOf(drain))
+}
+
+/** What `/prestop` waits for: where there are other workers, all of them drain. */
+function prestopOf(drain: Drain): Prestop {
+  return environmentOfProcess().join(drain) ?? ((gone) => drain.prestop({ gone }))
 }
 
 function checkControl(port: unknown, socket: unknown): void {

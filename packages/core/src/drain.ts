@@ -2,13 +2,14 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
-import type { Handler } from './endpoints/endpoints.js'
 import { Traffic } from './http/traffic.js'
 import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
-import { checkKeepAlive } from './presets.js'
 import type { Clock } from './shared/clock.js'
-import { budgetLine, type Logger, progressLine } from './shared/log.js'
+import { describe } from './shared/errors.js'
+import type { Logger } from './shared/log.js'
+import { checkKeepAlive } from './shared/presets.js'
 import type { DrainReport } from './shared/report.js'
+import type { Answer } from './shared/request.js'
 import type {
   DrainEvents,
   DrainState,
@@ -21,10 +22,11 @@ import type {
   TerminatingOptions,
 } from './shared/states.js'
 import { duration, fail } from './shared/validate.js'
-import { Termination } from './termination/course.js'
-import { describe, type Hook, type HookOptions, Hooks } from './termination/hooks.js'
+import { Course } from './termination/course.js'
+import { type Hook, type HookOptions, Hooks } from './termination/hooks.js'
+import { budgetLine, progressLine } from './termination/sentences.js'
 import { type TaskOptions, Tasks } from './termination/tasks.js'
-import { tellListening } from './workers/worker.js'
+import { environmentOfProcess } from './workers/environment.js'
 
 export interface WatchOptions {
   /** Closes the framework, after the last request. @default nothing: the server itself is closed in any case */
@@ -32,7 +34,7 @@ export interface WatchOptions {
   /** The name of that in the log and the report. @default 'close' */
   name?: string
   /** Answers a request in front of all listeners of the application, and says so: see `controlEndpoints`. */
-  answer?: Handler
+  answer?: Answer
 }
 
 /**
@@ -49,7 +51,7 @@ export class Drain extends EventEmitter<DrainEvents> {
   readonly #onResume: Hooks
   readonly #onClose: Hooks
   readonly #frameworks: Hooks
-  readonly #termination: Termination
+  readonly #course: Course
   readonly #unregister: () => void
   #introduced = false
   #disposing: Promise<void> | undefined
@@ -58,7 +60,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     super()
     this.#options = resolveOptions(options)
     const { budget, clock, logger, hookTimeout, keepAliveCap, settle, signals, errors, behind } = this.#options
-    const look = (): void => this.#termination.look()
+    const look = (): void => this.#course.look()
     this.#traffic = new Traffic({
       clock,
       keepAliveCap,
@@ -71,7 +73,7 @@ export class Drain extends EventEmitter<DrainEvents> {
         if (!this.#introduced) logger.info(budgetLine(this.#options))
         this.#introduced = true
         checkKeepAlive(server, behind, logger)
-        tellListening(server)
+        environmentOfProcess().listening(server)
       },
     })
     this.#tasks = new Tasks(clock, logger, hookTimeout, look)
@@ -79,8 +81,13 @@ export class Drain extends EventEmitter<DrainEvents> {
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
     this.#onClose = new Hooks('onClose', clock, logger, hookTimeout)
     this.#frameworks = new Hooks('close', clock, logger, budget)
-    this.#termination = new Termination({
-      options: this.#options,
+    const { closing, reserve, progress, process } = this.#options
+    this.#course = new Course({
+      clock,
+      logger,
+      times: { budget, closing, reserve, settle },
+      progress,
+      outlived: process.outlived ?? false,
       traffic: this.#traffic,
       tasks: this.#tasks,
       onDrain: this.#onDrain,
@@ -89,20 +96,23 @@ export class Drain extends EventEmitter<DrainEvents> {
       frameworks: this.#frameworks,
       onState: (state, previous) => this.#tell('state', state, previous),
       onCommit: (how) => this.#tell('commit', how),
-      progress: () => this.#progress(),
+      progressLine: () => this.#progress(),
     })
     // Now, not at listen(): a signal while the application still starts must not kill it half-way.
-    this.#unregister = this.#options.process.register({
+    this.#unregister = process.register({
       signals,
       errors,
-      end: async (cause) => (await this.#termination.endFor(cause)).clean,
+      end: async (cause) => {
+        const report = 'error' in cause ? this.#course.uncaught(cause.error) : this.#course.signalled(cause.signal)
+        return (await report).clean
+      },
       again: (cause) => {
-        if ('error' in cause) void this.#termination.endFor(cause)
+        if ('error' in cause) void this.#course.uncaught(cause.error)
         else logger.error(`second ${cause.signal}, exiting now: ${this.#progress()}`)
       },
       warn: (message) => logger.warn(message),
     })
-    void this.#termination.report.then((report) => {
+    void this.#course.report.then((report) => {
       this.#unregister()
       this.#traffic.servers.release()
       this.#tell('report', report)
@@ -110,12 +120,12 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   get state(): DrainState {
-    return this.#termination.state
+    return this.#course.state
   }
 
   /** Whether the process will end. `/prestop` alone does not commit. */
   get committed(): boolean {
-    return this.#termination.committed
+    return this.#course.committed
   }
 
   /** Requests in flight: begun, and the response not yet sent and closed. */
@@ -146,12 +156,12 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /** Aborts when the drain begins: end event streams, answer long polls, take no new job. A new one after `resume`. */
   get signal(): AbortSignal {
-    return this.#termination.signal
+    return this.#course.signal
   }
 
   /** Aborts when what is still open will soon be cut: answer now, or hand the work back. */
   get lastCall(): AbortSignal {
-    return this.#termination.lastCall
+    return this.#course.lastCall
   }
 
   /** What there is to wait for. */
@@ -162,7 +172,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       inFlight: this.inFlight,
       tasks: this.#tasks.names,
       oldest: this.#traffic.open()[0] ?? null,
-      budgetMs: Math.round(this.#termination.budget?.left ?? this.#options.budget),
+      budgetMs: Math.round(this.#course.budget?.left ?? this.#options.budget),
     }
   }
 
@@ -184,7 +194,7 @@ export class Drain extends EventEmitter<DrainEvents> {
    * @param answer as in `WatchOptions`, for later requests
    * @returns whether the request was counted before, on its server
    */
-  track(request: IncomingMessage, response: ServerResponse, answer?: Handler): boolean {
+  track(request: IncomingMessage, response: ServerResponse, answer?: Answer): boolean {
     return this.#traffic.track(request, response, answer)
   }
 
@@ -238,7 +248,7 @@ export class Drain extends EventEmitter<DrainEvents> {
    */
   prestop(options: PrestopOptions = {}): Promise<void> {
     if (options.ago !== undefined) duration('ago', options.ago)
-    return this.#termination.prestop(options)
+    return this.#course.prestop(options)
   }
 
   /**
@@ -249,7 +259,7 @@ export class Drain extends EventEmitter<DrainEvents> {
   terminating(options: TerminatingOptions): void {
     duration('gracePeriod', options.gracePeriod)
     if (options.ago !== undefined) duration('ago', options.ago)
-    this.#termination.terminating(options)
+    this.#course.terminating(options)
   }
 
   /**
@@ -258,13 +268,13 @@ export class Drain extends EventEmitter<DrainEvents> {
    */
   settledWhen(condition: SettleCondition): () => void {
     if (typeof condition !== 'function') fail(TypeError, 'settledWhen() expected a function', condition)
-    return this.#termination.settledWhen(condition)
+    return this.#course.settledWhen(condition)
   }
 
   /** Drains and closes. Further calls join the first. It does not exit the process: that is for the signals. */
   start(options: StartOptions = {}): Promise<DrainReport> {
     if (options.within !== undefined) duration('within', options.within)
-    return this.#termination.start(options)
+    return this.#course.start(options)
   }
 
   /**
@@ -275,7 +285,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     if (!this.#disposing && !this.committed && this.state !== 'closed') {
       this.#unregister()
       this.#traffic.servers.release() // before the hooks: from now on nothing is counted
-      this.#disposing = this.#termination.dispose()
+      this.#disposing = this.#course.dispose()
     }
     await this.#disposing
   }
@@ -292,6 +302,6 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   #progress(): string {
-    return progressLine({ ...this.status(), elapsedMs: this.#termination.budget?.elapsed ?? 0 })
+    return progressLine({ ...this.status(), elapsedMs: this.#course.budget?.elapsed ?? 0 })
   }
 }

@@ -1,16 +1,17 @@
-export { type AdapterOptions, type Attachment, attach } from './adapter.js'
+export { type AdapterOptions, type Attachment, attach, controlEndpoints } from './adapter.js'
 export { Drain, type WatchOptions } from './drain.js'
+export { type ClusterOptions, drainCluster } from './drain-cluster.js'
 export { drainServer } from './drain-server.js'
 export type { Check, CheckOutcome } from './endpoints/checks.js'
-export { controlEndpoints, type Handler } from './endpoints/endpoints.js'
 export type { MetricsSource } from './endpoints/metrics.js'
 export type { EndpointOptions, EndpointPaths } from './endpoints/options.js'
 export { type DrainOptions, type ResolvedOptions, resolveOptions, type SettleOptions } from './options.js'
-export { type Behind, type Preset, presets } from './presets.js'
 export type { ExitCause, ExitListener, ExitSource, Signal } from './process/exit.js'
 export type { Clock } from './shared/clock.js'
 export type { Logger, ReportFormat } from './shared/log.js'
-export type { DrainReport, OpenRequest } from './shared/report.js'
+export { type Behind, type Preset, presets } from './shared/presets.js'
+export type { DrainReport, HookResult, OpenRequest } from './shared/report.js'
+export type { Answer } from './shared/request.js'
 export type {
   DrainEvents,
   DrainState,
@@ -22,7 +23,6 @@ export type {
   StartOptions,
   TerminatingOptions,
 } from './shared/states.js'
-export type { Hook, HookOptions, HookResult } from './termination/hooks.js'
+export type { Hook, HookOptions } from './termination/hooks.js'
 export type { TaskOptions } from './termination/tasks.js'
-export { type ClusterOptions, drainCluster } from './workers/cluster.js'
 export { drainThread } from './workers/threads.js'

@@ -1,11 +1,20 @@
-import { type Behind, presets } from './presets.js'
 import { type ExitSource, type Signal, supportedSignals } from './process/exit.js'
 import { type Clock, systemClock } from './shared/clock.js'
 import { type DrainLogger, type Logger, namedLogger, type ReportFormat } from './shared/log.js'
+import { type Behind, presets } from './shared/presets.js'
 import type { DrainTimes } from './shared/states.js'
+import {
+  closingShare,
+  defaultClosing,
+  defaultGraceSeconds,
+  defaultHookTimeout,
+  defaultKeepAliveCap,
+  defaultProgress,
+  defaultQuiet,
+  defaultReserve,
+} from './shared/timing.js'
 import { boolean, duration, fail, knownKeys, method, plainObject } from './shared/validate.js'
-import { workerName } from './workers/link.js'
-import { processOfWorker } from './workers/worker.js'
+import { environmentOfProcess } from './workers/environment.js'
 
 /** How long a drain waits for the load balancers to stop sending. It is over when `min` has passed, no request
  * arrived for `quiet`, and nothing is in flight. */
@@ -106,26 +115,26 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   knownKeys('option', options, drainOptionNames)
   const gracePeriod = graceSeconds(options.terminationGracePeriodSeconds) * 1000
   const {
-    reserve = 1000,
-    closing = Math.min(5000, gracePeriod / 5),
+    reserve = defaultReserve,
+    closing = Math.min(defaultClosing, gracePeriod * closingShare),
     behind = 'kube-proxy',
     settle = {},
-    keepAliveCap = 5000,
-    hookTimeout = 5000,
+    keepAliveCap = defaultKeepAliveCap,
+    hookTimeout = defaultHookTimeout,
     signals = ['SIGTERM', 'SIGINT'],
     errors = signals !== false,
-    progress = 5000,
+    progress = defaultProgress,
     logger = console,
     reportFormat = 'text',
     clock = systemClock,
-    process = processOfWorker(),
+    process = environmentOfProcess().exit,
   } = options
   plainObject('settle', settle)
   knownKeys('option of `settle`', settle, ['min', 'quiet', 'max'])
   if (!Object.hasOwn(presets, behind)) {
     fail(RangeError, `Expected \`behind\` to be one of ${Object.keys(presets).join(', ')}`, behind)
   }
-  const { min = presets[behind].settle, quiet = 1000, max = 2 * min } = settle
+  const { min = presets[behind].settle, quiet = defaultQuiet, max = 2 * min } = settle
   duration('reserve', reserve)
   duration('closing', closing)
   duration('settle.min', min)
@@ -157,7 +166,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     signals: signals === false ? [] : signals,
     errors,
     progress,
-    logger: namedLogger(logger, workerName(), reportFormat),
+    logger: namedLogger(logger, environmentOfProcess().name, reportFormat),
     clock,
     process,
   }
@@ -166,7 +175,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
 function graceSeconds(option: unknown): number {
   const environment = process.env.TERMINATION_GRACE_PERIOD_SECONDS
   if (option !== undefined) return seconds('`terminationGracePeriodSeconds`', option, option)
-  if (environment === undefined) return 30
+  if (environment === undefined) return defaultGraceSeconds
   // What is empty is 0, and so refused.
   return seconds('the environment variable TERMINATION_GRACE_PERIOD_SECONDS', environment, Number(environment))
 }

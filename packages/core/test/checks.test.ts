@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Checks } from '../src/endpoints/checks.js'
-import { describe as textOf } from '../src/termination/hooks.js'
+import { describe as textOf } from '../src/shared/errors.js'
 import { gate, Log } from './support.js'
 
 describe('a readiness check', () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { controlEndpoints, Drain, drainServer, type Refusal } from '../src/index.js'
-import { progressLine } from '../src/shared/log.js'
+import { progressLine } from '../src/termination/sentences.js'
 import { ask, FakeClock, FakeProcess, gate, Log, listen, sayOk, serve, short, turns } from './support.js'
 
 /** What is said of these options. */

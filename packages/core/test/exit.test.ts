@@ -23,7 +23,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   firstProcess = undefined
   vi.resetModules()
-  vi.doMock('../src/first-process.js', () => ({ warningOfFirstProcess: () => firstProcess }))
+  vi.doMock('../src/process/first-process.js', () => ({ warningOfFirstProcess: () => firstProcess }))
 })
 
 afterEach(() => {

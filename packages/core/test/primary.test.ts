@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Drain } from '../src/index.js'
-import type { FromPrimary } from '../src/workers/link.js'
 import { Primary, type Worker } from '../src/workers/primary.js'
+import type { FromPrimary } from '../src/workers/protocol.js'
 import { FakeClock, turns } from './support.js'
 
 // cluster.test.ts and threads.test.ts have real workers; here they are made up, so that each can do what it likes.

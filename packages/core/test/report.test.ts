@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { DrainReport } from '../src/index.js'
 import { namedLogger } from '../src/shared/log.js'
 import { reportOf } from '../src/shared/report.js'
+import { logReport } from '../src/termination/sentences.js'
 import { Log } from './support.js'
 
 const course = {
@@ -19,7 +20,7 @@ const request = { method: 'GET', route: '/slow', ageMs: 1500 }
 /** What the log says of it. */
 function reportLine(report: DrainReport): string {
   const log = new Log()
-  namedLogger(log).report(report)
+  logReport(namedLogger(log), report)
   expect(log.lines).toEqual([expect.stringMatching(report.clean ? /^info podrain: / : /^error podrain: /)])
   return log.lines[0]?.replace(/^\w+ podrain: /, '') ?? ''
 }
@@ -89,7 +90,7 @@ describe('the line of a report', () => {
       throw new Error('the worker has exited')
     }
     const logger = off ? (false as const) : { info: broken, warn: broken, error: broken }
-    expect(() => namedLogger(logger).report(reportOf(course, undefined))).not.toThrow()
+    expect(() => logReport(namedLogger(logger), reportOf(course, undefined))).not.toThrow()
   })
 
   test('shows an error that is none as it is', () => {

@@ -1,16 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
-import { routeOf } from '../http/probes.js'
 import type { Logger } from '../shared/log.js'
+import { routeOf } from '../shared/request.js'
 import type { Refusal } from '../shared/states.js'
+import { refusalInterval } from '../shared/timing.js'
 
 /** The kubelet sends none of these. Most proxies add one; a bare nginx or HAProxy does not, and below HTTP none can. */
 const proxyHeaders = ['forwarded', 'via', 'x-real-ip']
 const proxyPrefixes = ['x-forwarded-', 'x-envoy-']
-
-/** Milliseconds between two lines about refused callers of one endpoint: a crawler must not fill the log. */
-const quietly = 60_000
 
 /**
  * Who may start a drain. A GET that takes a pod out of service is a known class of attack (CVE-2024-40632), so a caller
@@ -53,7 +51,7 @@ export class Admission {
   #refuse(request: IncomingMessage, endpoint: Refusal['endpoint'], why: string): false {
     this.#onRefusal({ endpoint, why })
     const now = performance.now()
-    if (now - (this.#spokeAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= quietly) {
+    if (now - (this.#spokeAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= refusalInterval) {
       this.#spokeAt.set(endpoint, now)
       const from = request.socket.remoteAddress ?? 'an unknown address'
       this.#logger.warn(`refused ${request.method} ${routeOf(request)} from ${from}: ${why}`)

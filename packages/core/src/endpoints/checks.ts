@@ -1,6 +1,6 @@
 import { systemClock, timedOut, within } from '../shared/clock.js'
+import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
-import { describe } from '../termination/hooks.js'
 
 /** Throws or rejects when the application is not fit to serve. The signal aborts when the time is up. */
 export type Check = (signal: AbortSignal) => unknown

@@ -1,8 +1,8 @@
 import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
-import type { Drain } from '../drain.js'
-import type { Handler } from './endpoints.js'
+import type { Answer } from '../shared/request.js'
+import type { DrainView } from './drain-view.js'
 
 /** Where the hook without network finds the process, unless told otherwise. */
 export const defaultSocket = '/tmp/podrain.sock'
@@ -22,8 +22,8 @@ let count = 0
  * @returns the way to close it earlier
  */
 export function listenForControl(
-  drain: Drain,
-  answer: Handler,
+  drain: DrainView,
+  answer: Answer,
   where: { port: number } | { path: string },
 ): () => void {
   const server = http.createServer((request, response) => {

@@ -1,35 +1,26 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Drain } from '../drain.js'
-import { joinPrimary } from '../workers/worker.js'
+import type { Answer } from '../shared/request.js'
 import { Admission } from './admission.js'
 import { Checks } from './checks.js'
-import { type EndpointOptions, type EndpointPaths, type ResolvedEndpoints, resolveEndpoints } from './options.js'
+import type { DrainView, Prestop } from './drain-view.js'
+import type { EndpointPaths, ResolvedEndpoints } from './options.js'
 
-/** Answers the request and says so, or leaves it to the application. */
-export type Handler = (request: IncomingMessage, response: ServerResponse) => boolean
-
-type Answer = (request: IncomingMessage, response: ServerResponse) => void
+type Endpoint = (request: IncomingMessage, response: ServerResponse) => void
 
 /** As many callers of `/prestop` may wait; the kubelet needs one. Others are answered at once, with 503. */
 const maxWaiting = 8
 
 /**
  * The control endpoints. A trailing slash and a query string are ignored; HEAD is answered like GET, but never drains.
- * @throws {TypeError | RangeError} as `resolveEndpoints`
+ * @param prestop what `/prestop` waits for
  */
-export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): Handler {
-  return answerer(drain, resolveEndpoints(options))
-}
-
-/** The same with options that have been resolved. */
-export function answerer(drain: Drain, options: ResolvedEndpoints): Handler {
+export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop: Prestop): Answer {
   const { paths, checks, checkTimeout, readyzWhileDraining, tokens } = options
   const readiness = new Checks(checks, checkTimeout, drain.logger)
   const admission = new Admission(tokens, drain.logger, (refusal) => drain.refused(refusal))
-  const prestop = joinPrimary(drain) ?? ((gone: AbortSignal) => drain.prestop({ gone }))
   let waiting = 0
 
-  const answers: Record<keyof EndpointPaths, Answer> = {
+  const answers: Record<keyof EndpointPaths, Endpoint> = {
     readyz(request, response) {
       const { state } = drain
       if (!drain.listening) return send(request, response, 503, { ready: false, state, reason: 'not listening' })

@@ -1,7 +1,6 @@
-import { routeOf } from '../http/probes.js'
+import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
-import { describe } from '../termination/hooks.js'
-import type { Handler } from './endpoints.js'
+import { type Answer, routeOf } from '../shared/request.js'
 
 /** What `/metrics` shows. A `Registry` of prom-client is one, and so is its `register`. */
 export interface MetricsSource {
@@ -10,7 +9,7 @@ export interface MetricsSource {
 }
 
 /** Answers `GET /metrics`, on the control port: there it goes on when the application accepts nothing any more. */
-export function scraper(source: MetricsSource, logger: Logger): Handler {
+export function scraper(source: MetricsSource, logger: Logger): Answer {
   return (request, response) => {
     if (routeOf(request) !== '/metrics' || request.method !== 'GET') return false
     const scrape = async (): Promise<void> => {

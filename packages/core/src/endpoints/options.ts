@@ -1,3 +1,4 @@
+import { defaultCheckTimeout } from '../shared/timing.js'
 import { duration, fail, knownKeys, plainObject } from '../shared/validate.js'
 import type { Check } from './checks.js'
 
@@ -63,7 +64,7 @@ export interface ResolvedEndpoints
  * @throws {TypeError | RangeError} an option of the wrong type, a path without a leading `/`, two endpoints on one path
  */
 export function resolveEndpoints(options: EndpointOptions): ResolvedEndpoints {
-  const { endpoints = {}, checks = {}, checkTimeout = 800, readyzWhileDraining = 'fail' } = options
+  const { endpoints = {}, checks = {}, checkTimeout = defaultCheckTimeout, readyzWhileDraining = 'fail' } = options
   plainObject('endpoints', endpoints)
   knownKeys('endpoint', endpoints, endpointNames)
   plainObject('checks', checks)

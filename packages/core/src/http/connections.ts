@@ -1,8 +1,8 @@
 import { type Clock, inTurns } from '../shared/clock.js'
 import type { OpenRequest } from '../shared/report.js'
-import type { Carrier, Look, OpenOnCarrier } from './connection.js'
+import type { Connection, OpenOnConnection, Round } from './connection.js'
 
-/** What a look at the connections of a draining server found. */
+/** What a round over the connections of a draining server found. */
 export interface Survey {
   /** Requests in flight, without those whose client stopped sending the body. */
   readonly busy: number
@@ -10,12 +10,12 @@ export interface Survey {
   readonly heldUntil: number
 }
 
-/** All that requests come on. There may be many thousand, so a drain deals with them a few at a time. */
-export class Carriers {
+/** All connections of the watched servers. There may be many thousand, so a drain deals with them a few at a time. */
+export class Connections {
   readonly #clock: Clock
-  readonly #all = new Set<Carrier>()
-  /** Those that the drain has still to reach: served as before. */
-  #unreached = new Set<Carrier>()
+  readonly #all = new Set<Connection>()
+  /** Those that the drain has still to reach: they are served as before. */
+  #unreached = new Set<Connection>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -30,43 +30,46 @@ export class Carriers {
     return this.#unreached.size === 0
   }
 
-  hasReached(carrier: Carrier): boolean {
-    return !this.#unreached.has(carrier)
+  hasReached(connection: Connection): boolean {
+    return !this.#unreached.has(connection)
   }
 
-  add(carrier: Carrier): void {
-    this.#all.add(carrier)
+  add(connection: Connection): void {
+    this.#all.add(connection)
   }
 
-  delete(carrier: Carrier): void {
-    this.#all.delete(carrier)
-    this.#unreached.delete(carrier)
+  delete(connection: Connection): void {
+    this.#all.delete(connection)
+    this.#unreached.delete(connection)
   }
 
-  /** The drain begins. */
-  drain(): void {
-    const carriers = new Set(this.#all)
-    this.#unreached = carriers
-    const reach = (carrier: Carrier): void => {
-      carriers.delete(carrier)
-      carrier.drain(this.#clock.now())
+  /**
+   * The drain begins.
+   * @param reached is called for each connection, once it drains, with what it carries that is no traffic
+   */
+  drain(reached: (probes: ReturnType<Connection['drain']>) => void): void {
+    const connections = new Set(this.#all)
+    this.#unreached = connections
+    const reach = (connection: Connection): void => {
+      connections.delete(connection)
+      reached(connection.drain(this.#clock.now()))
     }
-    void inTurns(carriers, reach, () => carriers === this.#unreached) // else it has been undone meanwhile
+    void inTurns(connections, reach, () => connections === this.#unreached) // else it has been undone meanwhile
   }
 
   /** The drain is undone. */
   resume(): void {
     this.#unreached = new Set()
-    for (const carrier of this.#all) carrier.resume()
+    for (const connection of this.#all) connection.resume()
   }
 
   /** Leads away those whose turn it is, and says what has to be waited for. */
-  look(look: Look, quiet: number): Survey {
+  visit(round: Round, quiet: number): Survey {
     let busy = 0
     let heldUntil = Number.NEGATIVE_INFINITY
-    for (const carrier of this.#all) {
-      busy += carrier.look(look)
-      if (carrier.pending === 0) heldUntil = Math.max(heldUntil, carrier.heldUntil(quiet))
+    for (const connection of this.#all) {
+      busy += connection.visit(round)
+      if (connection.pending === 0) heldUntil = Math.max(heldUntil, connection.heldUntil(quiet))
     }
     return { busy, heldUntil }
   }
@@ -79,9 +82,9 @@ export class Carriers {
   async endIdle(left: () => number): Promise<boolean> {
     const idle = [...this.#all].filter(({ pending, ended }) => pending === 0 && !ended)
     idle.sort((a, b) => a.since - b.since)
-    const end = (carrier: Carrier): void => {
+    const end = (connection: Connection): void => {
       // Before its turn came it may have been given a request.
-      if (carrier.pending === 0) carrier.endIdle(this.#clock.now())
+      if (connection.pending === 0) connection.endIdle(this.#clock.now())
     }
     await inTurns(idle, end, () => left() > 0)
     return idle.some(({ ended }) => ended)
@@ -98,17 +101,17 @@ export class Carriers {
    */
   async destroy(begun: number): Promise<OpenRequest[]> {
     const forced = this.#open(begun).filter(({ alive }) => alive)
-    await inTurns([...this.#all], (carrier) => carrier.destroy())
+    await inTurns([...this.#all], (connection) => connection.destroy())
     return forced.map(asOpen)
   }
 
-  #open(begun: number): OpenOnCarrier[] {
+  #open(begun: number): OpenOnConnection[] {
     const now = this.#clock.now()
     const busy = [...this.#all].filter(({ pending }) => pending > 0)
-    return busy.flatMap((carrier) => carrier.open(now, begun)).sort((a, b) => b.ageMs - a.ageMs)
+    return busy.flatMap((connection) => connection.open(now, begun)).sort((a, b) => b.ageMs - a.ageMs)
   }
 }
 
-function asOpen({ alive: _, ...request }: OpenOnCarrier): OpenRequest {
+function asOpen({ alive: _, ...request }: OpenOnConnection): OpenRequest {
   return request
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../shared/clock.js'
+import { routeOf } from '../shared/request.js'
 import type { Handling } from './connection.js'
-import { routeOf } from './probes.js'
 
-interface Handler {
+interface AbandonedHandler {
   readonly name: string
   readonly since: number
 }
@@ -11,17 +11,17 @@ interface Handler {
  * Handlers that still run though their client has gone. Nothing is in flight any more, but they use what the `onClose` hooks
  * close. One that has not ended soon waits for something that never comes: it is not waited for, nor kept in memory.
  */
-export class Abandoned {
+export class AbandonedHandlers {
   readonly #clock: Clock
-  readonly #patience: number
+  readonly #limit: number
   readonly #onEnd: () => void
   /** The oldest first. */
-  readonly #handlers = new Set<Handler>()
+  readonly #handlers = new Set<AbandonedHandler>()
 
-  /** @param patience Milliseconds from when the client has gone */
-  constructor(clock: Clock, patience: number, onEnd: () => void) {
+  /** @param limit Milliseconds from when the client has gone */
+  constructor(clock: Clock, limit: number, onEnd: () => void) {
     this.#clock = clock
-    this.#patience = patience
+    this.#limit = limit
     this.#onEnd = onEnd
   }
 
@@ -50,9 +50,9 @@ export class Abandoned {
   }
 
   #forgetOld(): void {
-    const limit = this.#clock.now() - this.#patience
+    const oldest = this.#clock.now() - this.#limit
     for (const handler of this.#handlers) {
-      if (handler.since > limit) return
+      if (handler.since > oldest) return
       this.#handlers.delete(handler)
     }
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** What has come in on an HTTP/1 connection, in bytes, and how far it has been parsed: Node does not tell whether there is more. */
-export class Inbound {
+export class InboundBytes {
   readonly #socket: Socket
   /**
    * Where the last request ends, of those that were handed over while draining: each comes before the next is parsed.

@@ -1,23 +1,21 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Carrier, Handling, Look, OpenOnCarrier } from './connection.js'
-import { hasBody, Inbound } from './http1-bytes.js'
-import { isProbe, routeOf } from './probes.js'
-import type { Traffic } from './traffic.js'
+import { isProbe, routeOf } from '../shared/request.js'
+import { firstRequestTime } from '../shared/timing.js'
+import type { Connection, ConnectionOwner, Handling, OpenOnConnection, Round } from './connection.js'
+import { hasBody, InboundBytes } from './http1-bytes.js'
 
 const kConnection: unique symbol = Symbol('podrain.connection')
-
-/** Milliseconds in which the first request of a new connection has come. */
-const freshFor = 200
 
 /** Milliseconds after a response in which the next request of a busy client has come. */
 const busyFor = 50
 
-type KnownSocket = Socket & { [kConnection]?: Connection; readonly server?: Server }
+type Owner = ConnectionOwner<Http1Connection, ServerResponse>
+type KnownSocket = Socket & { [kConnection]?: Http1Connection; readonly server?: Server }
 
 /** What is known of one HTTP/1 connection. It lives as long as its socket; a request adds nothing to it but numbers. */
-export class Connection implements Carrier {
-  readonly traffic: Traffic
+export class Http1Connection implements Connection {
+  readonly owner: Owner
   readonly socket: Socket
   /** Milliseconds that an answer on this connection promises it may stay idle. */
   readonly #promise: number
@@ -41,24 +39,24 @@ export class Connection implements Carrier {
   #shedding = false
   /** Whether the application has said `Connection: keep-alive` where we said `close`. */
   #overruled = false
-  readonly #inbound: Inbound
+  readonly #inbound: InboundBytes
   /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
   #bytesRead = 0
   #movedAt = 0
 
-  constructor(traffic: Traffic, socket: Socket, promise: number, now: number) {
-    this.traffic = traffic
+  constructor(owner: Owner, socket: Socket, promise: number, now: number) {
+    this.owner = owner
     this.socket = socket
     this.#promise = promise
     this.since = now
-    this.#inbound = new Inbound(socket)
+    this.#inbound = new InboundBytes(socket)
     ;(socket as KnownSocket)[kConnection] = this
     // Node 20 and 22 never close the responses queued behind the first when a pipelining client hangs up, so the socket
     // settles what is left.
-    socket.on('close', () => traffic.forget(this))
+    socket.on('close', () => owner.forget(this))
     const connection = this
     this.#closeResponse = function closeResponse() {
-      traffic.release(connection, this)
+      owner.release(connection, this)
     }
   }
 
@@ -132,13 +130,13 @@ export class Connection implements Carrier {
     if (this.#shedding && response.shouldKeepAlive) this.#overruled = true
   }
 
-  drain(now: number): void {
+  drain(now: number): readonly ServerResponse[] {
     this.#movedAt = now
     if (this.pending > 0) this.#inbound.expectNothing()
     else if (this.#answered) this.#inbound.parsedAll() // on one that is new, half a header may have come
     // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
     if (this.pending === 0 && this.#answered) this.since = now
-    if (this.response && isProbe(this.response.req.headers)) this.traffic.exclude(this.response.req, this.response)
+    return this.response && isProbe(this.response.req.headers) ? [this.response] : []
   }
 
   /** While serving, nobody looks whether another request has come behind the open one. */
@@ -147,10 +145,10 @@ export class Connection implements Carrier {
     this.unshed()
   }
 
-  look({ now, share, patience }: Look): number {
+  visit({ now, share, uploadPause }: Round): number {
     // The client has not been told, and may send at once: so not right behind the response.
     if (this.#overruled && this.pending === 0 && now - this.since >= busyFor) this.endIdle(now)
-    if (this.pending === 0 || this.#stalled(now, patience)) return 0
+    if (this.pending === 0 || this.#stalled(now, uploadPause)) return 0
     if (share >= this.#shedAt && !this.receiving) this.shed()
     return this.pending
   }
@@ -197,7 +195,7 @@ export class Connection implements Carrier {
    * opened just now: its first request is.
    */
   endIdle(now: number): void {
-    if (this.ended || this.#inbound.begun || !(this.#answered || now - this.since >= freshFor)) return
+    if (this.ended || this.#inbound.begun || !(this.#answered || now - this.since >= firstRequestTime)) return
     this.ended = true
     this.socket.end()
   }
@@ -206,7 +204,7 @@ export class Connection implements Carrier {
     this.socket.destroy()
   }
 
-  open(now: number, begun: number): OpenOnCarrier[] {
+  open(now: number, begun: number): OpenOnConnection[] {
     const responses = [...(this.#earlier?.keys() ?? [])]
     if (this.response) responses.push(this.response)
     return responses.map(({ req, headersSent }) => {
@@ -220,19 +218,19 @@ export class Connection implements Carrier {
   }
 
   /** A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent. */
-  #stalled(now: number, patience: number): boolean {
+  #stalled(now: number, uploadPause: number): boolean {
     const request = this.response?.req
     if (this.pending !== 1 || !request || request.complete || this.response?.headersSent) return false
     if (this.#bytesRead !== this.socket.bytesRead || request.readableLength > 0) {
       this.#bytesRead = this.socket.bytesRead
       this.#movedAt = now
     }
-    return now - this.#movedAt >= patience
+    return now - this.#movedAt >= uploadPause
   }
 }
 
 /** The connection of a socket, if a drain watches its server. */
-export function connectionOf(socket: Socket | undefined): Connection | undefined {
+export function http1ConnectionOf(socket: Socket | undefined): Http1Connection | undefined {
   return (socket as KnownSocket | undefined)?.[kConnection]
 }
 
@@ -242,6 +240,6 @@ export function serverOf(request: IncomingMessage): Server | undefined {
 }
 
 /** In the next tick everything that arrived together with the open request has been parsed. */
-function shedUnlessMore(connection: Connection): void {
+function shedUnlessMore(connection: Http1Connection): void {
   if (connection.pending === 1 && !connection.receiving) connection.shed()
 }

@@ -1,13 +1,14 @@
 import type { Http2Session, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import type { Carrier, Handling, Look, OpenOnCarrier } from './connection.js'
-import { isProbe, routeOf } from './probes.js'
-import type { Traffic } from './traffic.js'
+import { isProbe, routeOf } from '../shared/request.js'
+import type { Connection, ConnectionOwner, Handling, OpenOnConnection, Round } from './connection.js'
 
 const kSession: unique symbol = Symbol('podrain.session')
 const kHandling: unique symbol = Symbol('podrain.handling')
 
+type Owner = ConnectionOwner<Http2Connection, ServerHttp2Stream>
+
 interface Known {
-  [kSession]?: Session
+  [kSession]?: Http2Connection
 }
 type KnownStream = ServerHttp2Stream & Known & { [kHandling]?: Handling }
 
@@ -25,8 +26,8 @@ interface Opened {
  * That section's gentler pair, a first GOAWAY that names no last stream, would lose requests: after any GOAWAY Node
  * ignores new streams without a word.
  */
-export class Session implements Carrier {
-  readonly traffic: Traffic
+export class Http2Connection implements Connection {
+  readonly owner: Owner
   readonly #session: ServerHttp2Session
   /** The share of the ramp, 0 to 1, from which on it is led away. */
   readonly #shedAt: number = Math.random()
@@ -34,8 +35,8 @@ export class Session implements Carrier {
   since: number
   #used = false
 
-  constructor(traffic: Traffic, session: ServerHttp2Session, now: number) {
-    this.traffic = traffic
+  constructor(owner: Owner, session: ServerHttp2Session, now: number) {
+    this.owner = owner
     this.#session = session
     this.since = now
     ;(session as Known)[kSession] = this
@@ -82,21 +83,19 @@ export class Session implements Carrier {
     this.since = now
   }
 
-  drain(now: number): void {
-    for (const [stream, opened] of [...this.#streams]) {
-      opened.movedAt = now
-      if (isProbe(opened.headers)) this.traffic.excludeStream(stream)
-    }
+  drain(now: number): readonly ServerHttp2Stream[] {
+    for (const opened of this.#streams.values()) opened.movedAt = now
+    return [...this.#streams].filter(([, { headers }]) => isProbe(headers)).map(([stream]) => stream)
   }
 
   resume(): void {}
 
-  look({ now, share, patience }: Look): number {
+  visit({ now, share, uploadPause }: Round): number {
     // One that is new and not yet used would only be opened again.
-    if (share >= this.#shedAt && (this.#used || now - this.since >= patience)) this.#goAway()
+    if (share >= this.#shedAt && (this.#used || now - this.since >= uploadPause)) this.#goAway()
     let busy = 0
     for (const [stream, opened] of this.#streams) {
-      if (!isTunnel(stream, opened) && !stalled(stream, opened, now, patience)) busy++
+      if (!isTunnel(stream, opened) && !stalled(stream, opened, now, uploadPause)) busy++
     }
     return busy
   }
@@ -113,7 +112,7 @@ export class Session implements Carrier {
     this.#session.destroy()
   }
 
-  open(now: number, begun: number): OpenOnCarrier[] {
+  open(now: number, begun: number): OpenOnConnection[] {
     return [...this.#streams].map(([stream, opened]) => ({
       method: String(opened.headers[':method']),
       route: routeOf({ url: opened.headers[':path'] }),
@@ -133,7 +132,7 @@ export class Session implements Carrier {
 }
 
 /** What is known of a session, if a drain watches its server. */
-export function sessionOf(session: Http2Session | undefined): Session | undefined {
+export function http2ConnectionOf(session: Http2Session | undefined): Http2Connection | undefined {
   return (session as Known | undefined)?.[kSession]
 }
 
@@ -151,7 +150,7 @@ function unfinished(stream: ServerHttp2Stream): boolean {
  * Whether its body stopped coming. The window of the stream tells: data take room in it, also data that the application
  * has read. The bytes of the session do not: they are other streams', pings, or the client's answer to our GOAWAY.
  */
-function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, patience: number): boolean {
+function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, uploadPause: number): boolean {
   if (!unfinished(stream)) return false
   if (opened.headers.expect !== undefined && !stream.sentInfoHeaders?.length) return false // it waits for 100
   const window = stream.state.localWindowSize
@@ -160,16 +159,16 @@ function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, patienc
     opened.window = window
     opened.movedAt = now
   }
-  return now - opened.movedAt >= patience
+  return now - opened.movedAt >= uploadPause
 }
 
 // Shared by all streams and sessions, as for HTTP/1. Node has parted the stream from its session when it closes.
 function closeStream(this: KnownStream): void {
   const session = this[kSession]
-  session?.traffic.release(session, this)
+  session?.owner.release(session, this)
 }
 
 function closeSession(this: Http2Session): void {
-  const session = sessionOf(this)
-  session?.traffic.forget(session)
+  const connection = http2ConnectionOf(this)
+  connection?.owner.forget(connection)
 }

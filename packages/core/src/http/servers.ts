@@ -3,8 +3,10 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import https from 'node:https'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
-import type { Handler } from '../endpoints/endpoints.js'
+import type { Clock } from '../shared/clock.js'
+import type { Answer } from '../shared/request.js'
 import { captures, precede, standBefore } from './intercept.js'
+import { TlsHandshakes } from './tls-handshakes.js'
 
 /** Which server is whose: a request must be counted once. */
 const owners = new WeakMap<net.Server, Servers>()
@@ -36,11 +38,10 @@ interface Watched {
 
 /** The servers that one drain watches. */
 export class Servers {
+  readonly #clock: Clock
   readonly #events: ServerEvents
   readonly #servers = new Map<net.Server, Watched>()
-  /** Connections to servers with TLS, from before their handshake on, and how many of them have finished it. */
-  readonly #encrypted = new Set<Socket>()
-  #secured = 0
+  readonly handshakes: TlsHandshakes = new TlsHandshakes()
   /** Where they have listened, by name: somebody else may close a server before its drain does. */
   readonly #addresses = new Map<string, AddressInfo>()
   /** Whether one is given connections that another server, which is not watched, has accepted. */
@@ -48,7 +49,8 @@ export class Servers {
   #unlistened = false
   #released = false
 
-  constructor(events: ServerEvents) {
+  constructor(clock: Clock, events: ServerEvents) {
+    this.#clock = clock
     this.#events = events
   }
 
@@ -63,11 +65,6 @@ export class Servers {
     return [...this.#addresses.values()]
   }
 
-  /** Whether a TLS handshake is going on. */
-  get handshaking(): boolean {
-    return this.#encrypted.size > this.#secured
-  }
-
   /** Whether it has let go of all servers and takes none any more. */
   get released(): boolean {
     return this.#released
@@ -77,7 +74,7 @@ export class Servers {
    * @param answer answers a request in front of the application, and says so
    * @throws {Error} if the server belongs to another drain
    */
-  watch(server: net.Server, answer?: Handler): void {
+  watch(server: net.Server, answer?: Answer): void {
     const owner = owners.get(server)
     if (owner && owner !== this) {
       throw new Error(
@@ -90,11 +87,11 @@ export class Servers {
       this.#servers.set(server, this.#listenTo(server))
       if (server.listening) this.#listens(server)
     }
-    const known = this.#servers.get(server)
-    if (answer && known) {
-      known.front()
+    const watched = this.#servers.get(server)
+    if (answer && watched) {
+      watched.front()
       const alone = !captures(server)
-      known.front = standBefore(
+      watched.front = standBefore(
         server,
         'request',
         (request: IncomingMessage, response: ServerResponse) => {
@@ -107,7 +104,7 @@ export class Servers {
   }
 
   /** Watches the server of a request, until it is closed: nobody told us to keep it. */
-  find(server: net.Server, answer?: Handler): void {
+  find(server: net.Server, answer?: Answer): void {
     const isNew = !owners.has(server)
     this.watch(server, answer)
     if (isNew) server.once('close', () => this.#release(server))
@@ -131,7 +128,7 @@ export class Servers {
   /** Cuts also the connections that were there before the server was watched, and unfinished TLS handshakes. */
   closeAllConnections(): void {
     for (const server of this.#all) (server as Partial<http.Server>).closeAllConnections?.()
-    for (const socket of this.#encrypted) socket.destroy()
+    this.handshakes.destroy()
   }
 
   get #all(): net.Server[] {
@@ -147,11 +144,11 @@ export class Servers {
   }
 
   #release(server: net.Server): void {
-    const known = this.#servers.get(server)
+    const watched = this.#servers.get(server)
     owners.delete(server)
     this.#servers.delete(server)
-    known?.front()
-    for (const stop of known?.stops ?? []) stop()
+    watched?.front()
+    for (const stop of watched?.stops ?? []) stop()
   }
 
   #listenTo(server: net.Server): Watched {
@@ -176,8 +173,7 @@ export class Servers {
     if (server instanceof tls.Server) {
       on('connection', this.#onHandshake)
       on('secureConnection', (socket: TLSSocket) => {
-        this.#secured++
-        socket.on('close', () => this.#secured--)
+        this.handshakes.end(socket)
         if (onlyHttp1 || socket.alpnProtocol !== 'h2') onConnection(socket)
       })
     } else if (onlyHttp1) {
@@ -194,8 +190,7 @@ export class Servers {
   }
 
   readonly #onHandshake = (socket: Socket): void => {
-    this.#encrypted.add(socket)
-    socket.on('close', () => this.#encrypted.delete(socket))
+    this.handshakes.begin(socket, this.#clock.now())
     this.#events.handshake()
   }
 }

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Carrier, Look, OpenOnCarrier } from './connection.js'
-import type { Traffic } from './traffic.js'
+import type { Connection, OpenOnConnection, Round } from './connection.js'
+
+/** It carries nothing that could be released: it only tells that it has closed. */
+type Owner = { forget(connection: Connection): void }
 
 /** A close frame, unmasked as a server sends it, with the code 1001: an endpoint is going away (RFC 6455 §5.5.1, §7.4.1). */
 const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9])
@@ -11,7 +13,7 @@ const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9])
  * flight on it but the answer to that. A WebSocket is told to go away when its turn has come; the application's library then
  * sees its client close. What is still open when the process is about to exit is cut.
  */
-export class Tunnel implements Carrier {
+export class UpgradedConnection implements Connection {
   readonly pending = 0
   readonly since: number
   readonly #socket: Socket
@@ -22,26 +24,28 @@ export class Tunnel implements Carrier {
   #told = false
 
   /** @param written What has been written to the socket before the answer to the upgrade. */
-  constructor(traffic: Traffic, request: IncomingMessage, socket: Socket, now: number, written: number) {
+  constructor(owner: Owner, request: IncomingMessage, socket: Socket, now: number, written: number) {
     this.#socket = socket
     this.since = now
     this.#isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
     this.#written = written
-    socket.on('close', () => traffic.forget(this))
+    socket.on('close', () => owner.forget(this))
   }
 
   get ended(): boolean {
     return this.#told
   }
 
-  drain(): void {}
+  drain(): readonly [] {
+    return []
+  }
 
   resume(): void {}
 
   /** Until it is answered, it is a request. Some applications leave an upgrade that they do not know without an answer. */
-  look({ now, share, patience }: Look): number {
+  visit({ now, share, uploadPause }: Round): number {
     if (share >= this.#shedAt) this.#tell()
-    return this.#answered || now - this.since >= patience ? 0 : 1
+    return this.#answered || now - this.since >= uploadPause ? 0 : 1
   }
 
   heldUntil(): number {
@@ -56,7 +60,7 @@ export class Tunnel implements Carrier {
     this.#socket.destroy()
   }
 
-  open(): OpenOnCarrier[] {
+  open(): OpenOnConnection[] {
     return []
   }
 

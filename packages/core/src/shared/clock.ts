@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { connectionsPerTurn, roughClockGrain } from './timing.js'
 
 /** Where a drain gets its time from. Replace it in tests; everything else in podrain reads only this. */
 export interface Clock {
@@ -23,9 +24,6 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer)
   },
 }
-
-/** Milliseconds that a rough time may be old. */
-const grain = 100
 
 /**
  * The time for what happens too often to look at a clock for it. A timer keeps it as new as that while it is asked, and
@@ -52,7 +50,7 @@ export class RoughClock {
     if (!this.#asked) return
     this.#asked = false
     this.#time = this.#clock.now()
-    this.#clock.after(grain, this.#look)
+    this.#clock.after(roughClockGrain, this.#look)
   }
 }
 
@@ -60,9 +58,6 @@ export class RoughClock {
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
-
-/** Of many thousand connections, as many are dealt with in one turn: a few milliseconds of work. */
-const atOnce = 200
 
 /**
  * Does something with each, in as many turns of the event loop as it takes, so that nobody's request waits for all of them.
@@ -75,7 +70,7 @@ export async function inTurns<Item>(
 ): Promise<void> {
   let done = 0
   for (const item of items) {
-    if (done > 0 && done % atOnce === 0) {
+    if (done > 0 && done % connectionsPerTurn === 0) {
       await turn()
       if (!goesOn()) return
     }

@@ -1,5 +1,3 @@
-import type { HookResult } from '../termination/hooks.js'
-
 /** A request that is in flight. */
 export interface OpenRequest {
   method: string
@@ -7,6 +5,14 @@ export interface OpenRequest {
   route: string
   /** Milliseconds since the request's header was complete. */
   ageMs: number
+}
+
+/** How one hook ended. */
+export interface HookResult {
+  name: string
+  outcome: 'ok' | 'failed' | 'timed out'
+  durationMs: number
+  error?: unknown
 }
 
 /** How a drain went, from the first sign of termination to the end. */

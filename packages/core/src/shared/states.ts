@@ -1,4 +1,4 @@
-import type { Behind } from '../presets.js'
+import type { Behind } from './presets.js'
 import type { DrainReport, OpenRequest } from './report.js'
 
 /**

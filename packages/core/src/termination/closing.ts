@@ -1,14 +1,11 @@
 import type { Traffic } from '../http/traffic.js'
 import { type Clock, turn, until, within } from '../shared/clock.js'
 import type { DrainReport, OpenRequest } from '../shared/report.js'
+import { closingInterval, farewellTime } from '../shared/timing.js'
 import type { Budget } from './budget.js'
 import type { Hooks } from './hooks.js'
 import { delivered } from './kernel-queues.js'
 import type { Tasks } from './tasks.js'
-
-/** Milliseconds a client gets to close its side after ours, and how often that is looked at. */
-const goodbye = 500
-const pause = 10
 
 export interface Closing {
   readonly clock: Clock
@@ -44,7 +41,7 @@ export async function close(parts: Closing): Promise<Closed> {
   // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
   await until(
     clock,
-    () => pause,
+    () => closingInterval,
     half(),
     () => traffic.survey(clock.now()).busy === 0 && tasks.size === 0,
   )
@@ -81,12 +78,12 @@ async function partWithClients(
   limit: () => number,
   begun: number,
 ): Promise<OpenRequest[]> {
-  let patience = clock.now() + goodbye
+  let waitUntil = clock.now() + farewellTime
   const gone = async (): Promise<boolean> => {
-    if (await traffic.endIdle(limit)) patience = clock.now() + goodbye
-    return !traffic.connected || (clock.now() >= patience && traffic.survey(clock.now()).busy === 0)
+    if (await traffic.endIdle(limit)) waitUntil = clock.now() + farewellTime
+    return !traffic.connected || (clock.now() >= waitUntil && traffic.survey(clock.now()).busy === 0)
   }
   // Requests that are still there after the first wait are over their time.
-  if (traffic.survey(clock.now()).busy === 0) await until(clock, () => pause, limit, gone)
+  if (traffic.survey(clock.now()).busy === 0) await until(clock, () => closingInterval, limit, gone)
   return traffic.destroy(begun)
 }

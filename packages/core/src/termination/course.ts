@@ -1,27 +1,36 @@
 import { setMaxListeners } from 'node:events'
 import type { Traffic } from '../http/traffic.js'
-import type { ResolvedOptions } from '../options.js'
-import type { ExitCause } from '../process/exit.js'
-import { progressLine } from '../shared/log.js'
+import type { Clock } from '../shared/clock.js'
+import { describe } from '../shared/errors.js'
+import type { DrainLogger } from '../shared/log.js'
 import { type DrainReport, reportOf } from '../shared/report.js'
 import type { DrainState, PrestopOptions, SettleCondition, StartOptions, TerminatingOptions } from '../shared/states.js'
+import { lastMoment, leastGrace } from '../shared/timing.js'
 import { Budget } from './budget.js'
 import { type Closed, close } from './closing.js'
-import { describe, type Hooks } from './hooks.js'
-import { Lookout } from './settle.js'
+import type { Hooks } from './hooks.js'
+import { logReport, progressLine } from './sentences.js'
+import { Settle } from './settle.js'
 import type { Tasks } from './tasks.js'
 
-/** SIGTERM while the hook is pending: the kubelet kills 2 s later (`minimumGracePeriodInSeconds`). */
-const lastMoment = 1500
-
-/** However short the grace period, the kubelet leaves so much between signal and SIGKILL (`minimumGracePeriodInSeconds`). */
-const leastGrace = 2000
-
 /** That the process will end, and how. */
-export type Commitment = Required<Pick<StartOptions, 'reason' | 'settle'>>
+type Commitment = Required<Pick<StartOptions, 'reason' | 'settle'>>
 
-export interface TerminationOptions {
-  readonly options: ResolvedOptions
+export interface CourseOptions {
+  readonly clock: Clock
+  readonly logger: DrainLogger
+  /** How the grace period is shared out, in milliseconds: see options.ts. */
+  readonly times: {
+    /** From the first sign to the deadline. */
+    readonly budget: number
+    readonly closing: number
+    readonly reserve: number
+    readonly settle: { readonly min: number; readonly quiet: number; readonly max: number }
+  }
+  /** Milliseconds between two progress lines. */
+  readonly progress: number | false
+  /** Whether another process of the pod goes on after this one, and will see to what the kernel holds. */
+  readonly outlived: boolean
   readonly traffic: Traffic
   readonly tasks: Tasks
   readonly onDrain: Hooks
@@ -32,15 +41,14 @@ export interface TerminationOptions {
   /** It is committed now. */
   readonly onCommit: (how: StartOptions) => void
   /** A line about what is still open. */
-  readonly progress: () => string
+  readonly progressLine: () => string
 }
 
 /** The course from serving to closed: which state it is, what ends it, how much time is left. */
-export class Termination {
-  readonly #parts: TerminationOptions
-  readonly #options: ResolvedOptions
+export class Course {
+  readonly #options: CourseOptions
   readonly #traffic: Traffic
-  readonly #lookout: Lookout
+  readonly #settle: Settle
   #finish: (report: DrainReport) => void = () => {}
   #state: DrainState = 'serving'
   #began = controller()
@@ -57,19 +65,20 @@ export class Termination {
   /** Resolves when it is closed. */
   readonly report: Promise<DrainReport>
 
-  constructor(parts: TerminationOptions) {
-    this.#parts = parts
-    this.#options = parts.options
-    this.#traffic = parts.traffic
-    this.#lookout = new Lookout({
-      options: parts.options,
-      traffic: parts.traffic,
-      tasks: parts.tasks,
+  constructor(options: CourseOptions) {
+    this.#options = options
+    this.#traffic = options.traffic
+    this.#settle = new Settle({
+      clock: options.clock,
+      clients: options.traffic,
+      tasks: options.tasks,
+      times: options.times.settle,
+      progress: options.progress,
       endpoints: () => this.#endpoints(),
       onOver: (budget) => this.#over(budget),
       onLastCall: () => this.#lastCall.abort(),
       onExpired: () => this.#resume(),
-      onProgress: () => parts.options.logger.info(parts.progress()),
+      onProgress: () => options.logger.info(options.progressLine()),
     })
     this.report = new Promise((resolve) => {
       this.#finish = resolve
@@ -121,7 +130,7 @@ export class Termination {
     if (!budget || this.#state === 'closed') return
     // A sign of it may have come before the word: the kubelet counts from there.
     const since = Math.max(budget.elapsed, ago)
-    budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.reserve)
+    budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.times.reserve)
     if (isFirst) this.#begin('the deletion of the pod', budget)
     // Else the next look comes as soon as it would have.
     if (isFirst || budget.cut <= this.#options.clock.now()) this.look()
@@ -138,7 +147,7 @@ export class Termination {
     const { reason = 'start()', settle = true, within } = how
     const isFirst = !this.committed
     this.#commitment ??= { reason, settle }
-    if (isFirst) this.#parts.onCommit(how)
+    if (isFirst) this.#options.onCommit(how)
     if (this.#state === 'serving') this.#begin(reason)
     if (within !== undefined) this.#budget?.shortenTo(within)
     if (!settle) {
@@ -149,46 +158,47 @@ export class Termination {
     return this.report
   }
 
-  /** The process is to end. */
-  endFor(cause: ExitCause): Promise<DrainReport> {
-    if ('error' in cause) {
-      this.#options.logger.error(`uncaught: ${describe(cause.error)}`)
-      this.#error ??= cause.error ?? new Error('uncaught, without a reason')
-      // While it drains already, load balancers are still learning of it: the wait goes on, for everybody else's sake.
-      return this.start({ reason: 'an uncaught error', settle: this.#state !== 'serving' })
-    }
+  /** A signal asks the process to end. */
+  signalled(signal: string): Promise<DrainReport> {
     // The kubelet signals when the hook has answered or when the grace period is spent, and the hook has not answered.
     const late = [...this.#prestops.values()].includes(true)
-    if (late) return this.start({ reason: cause.signal, settle: false, within: lastMoment })
-    return this.start({ reason: cause.signal, settle: cause.signal !== 'SIGINT' })
+    if (late) return this.start({ reason: signal, settle: false, within: lastMoment })
+    return this.start({ reason: signal, settle: signal !== 'SIGINT' })
+  }
+
+  /** An error that nobody caught asks the process to end. */
+  uncaught(error: unknown): Promise<DrainReport> {
+    this.#options.logger.error(`uncaught: ${describe(error)}`)
+    this.#error ??= error ?? new Error('uncaught, without a reason')
+    // While it drains already, load balancers are still learning of it: the wait goes on, for everybody else's sake.
+    return this.start({ reason: 'an uncaught error', settle: this.#state !== 'serving' })
   }
 
   /** Closes without waiting for anything. Not while a drain is committed: that does so itself. */
   async dispose(): Promise<void> {
-    this.#lookout.stop()
+    this.#settle.stop()
     this.#enter('closed')
     this.#releasePrestops()
-    const hooks = await this.#parts.onClose.runNewestFirst(() => this.#options.budget)
+    const hooks = await this.#options.onClose.runNewestFirst(() => this.#options.times.budget)
     this.#end('dispose()', 0, { forced: [], unfinishedTasks: [], hooks: [...hooks], undeliveredBytes: 0 })
   }
 
   /** Looks whether the wait is over, and again a little later if not. */
   look(): void {
     if (this.#state !== 'draining' || !this.#budget) return
-    this.#lookout.look(this.#budget, this.#commitment)
+    this.#settle.look(this.#budget, this.committed, this.#commitment?.settle ?? true)
   }
 
   /** @param ago Milliseconds since it began. */
   #newBudget(ago?: number): Budget {
-    const { clock, budget, closing, reserve } = this.#options
-    return new Budget(clock, budget, closing, ago, reserve)
+    const { budget, closing, reserve } = this.#options.times
+    return new Budget(this.#options.clock, budget, closing, ago, reserve)
   }
 
   #begin(reason: string, budget: Budget = this.#newBudget()): void {
-    const { logger } = this.#options
-    const { tasks } = this.#parts
+    const { logger, tasks } = this.#options
     this.#budget = budget
-    this.#lookout.begin()
+    this.#settle.begin()
     this.#traffic.drain()
     this.#enter('draining')
     // Without the oldest request: to find it takes a look at every connection.
@@ -198,7 +208,7 @@ export class Termination {
     logger.info(`draining because of ${reason}: ${progressLine(open)}`)
     this.#cause = reason
     this.#began.abort()
-    this.#announced = this.#parts.onDrain.runTogether(() => this.#budget?.left ?? 0)
+    this.#announced = this.#options.onDrain.runTogether(() => this.#budget?.left ?? 0)
   }
 
   /** One who knows of a sender outweighs those who know of none. */
@@ -237,17 +247,15 @@ export class Termination {
   }
 
   async #close(budget: Budget, reason: string): Promise<void> {
-    this.#lookout.stop()
+    this.#settle.stop()
     this.#enter('closing')
     this.#lastCall.abort()
     const settleMs = budget.elapsed
-    const { clock, process } = this.#options
-    const outlived = process.outlived ?? false
-    const closed = await close({ ...this.#parts, clock, budget, announced: () => this.#announced, outlived })
-    closed.hooks = [...this.#parts.onDrain.results, ...closed.hooks]
+    const closed = await close({ ...this.#options, budget, announced: () => this.#announced })
+    closed.hooks = [...this.#options.onDrain.results, ...closed.hooks]
     this.#enter('closed')
     const report = this.#end(reason, settleMs, closed)
-    this.#options.logger.report(report)
+    logReport(this.#options.logger, report)
   }
 
   #end(reason: string, settleMs: number, closed: Closed): DrainReport {
@@ -265,14 +273,14 @@ export class Termination {
     this.#enter('serving')
     this.#releasePrestops()
     this.#options.logger.warn(`no signal followed ${this.#cause} within the grace period: serving again`)
-    void this.#parts.onResume.runTogether(() => this.#options.budget)
+    void this.#options.onResume.runTogether(() => this.#options.times.budget)
   }
 
   /** The one place where the state changes. */
   #enter(state: DrainState): void {
     const previous = this.#state
     this.#state = state
-    this.#parts.onState(state, previous)
+    this.#options.onState(state, previous)
   }
 
   #releasePrestops(): void {

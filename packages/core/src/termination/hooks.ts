@@ -1,6 +1,7 @@
-import { inspect } from 'node:util'
 import { type Clock, timedOut, within } from '../shared/clock.js'
+import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
+import type { HookResult } from '../shared/report.js'
 import { fail } from '../shared/validate.js'
 
 /** Work of the application at a turn of the drain. What it returns is awaited; what it throws is logged and reported. */
@@ -16,14 +17,6 @@ export interface HookOptions {
    * where what was opened later uses what was opened before.
    */
   after?: string | readonly string[]
-}
-
-/** How one hook ended. */
-export interface HookResult {
-  name: string
-  outcome: 'ok' | 'failed' | 'timed out'
-  durationMs: number
-  error?: unknown
 }
 
 interface Entry {
@@ -138,9 +131,4 @@ export class Hooks {
 
 function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined
-}
-
-/** An error as a log line shows it. */
-export function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : inspect(error)
 }

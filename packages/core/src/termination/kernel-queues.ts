@@ -1,20 +1,12 @@
 import { createReadStream } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { type Clock, until, within } from '../shared/clock.js'
+import { linger, queueInterval, queueRest } from '../shared/timing.js'
 
-/** Where there is no /proc, the kernel is given this many milliseconds to send what it holds. */
-const linger = 250
-/** The kernel tells nobody when a queue runs empty, so it has to be asked: after so many milliseconds … */
-const pause = 20
-/**
- * … or, where that is longer, so many times what the last answer took. It searches the sockets of the whole node for those of
- * the pod, and the pod has its processor to send with.
- */
-const rest = 9
 /** LISTEN in the kernel's numbering (include/net/tcp_states.h) … */
-const listening = '0A'
+const listenState = '0A'
 /** … and FIN_WAIT1, LAST_ACK, CLOSING: our FIN is sent and not acknowledged. It counts as a byte, but is none of a response. */
-const finSent = ['04', '09', '0B']
+const finSentStates = ['04', '09', '0B']
 
 /** Where a server listened. */
 export type Listened = Pick<AddressInfo, 'port' | 'family'>
@@ -36,7 +28,7 @@ export async function delivered(clock: Clock, addresses: readonly Listened[], le
   let took = 0
   await until(
     clock,
-    () => Math.max(pause, rest * took),
+    () => Math.max(queueInterval, queueRest * took),
     left,
     async () => {
       const asked = clock.now()
@@ -81,10 +73,10 @@ export function sendQueue(table: string, ports: readonly number[]): number {
   const lines = new RegExp(`^ *\\d+: [\\dA-F]+:(?:${local}) [\\dA-F]+:[\\dA-F]+ ([\\dA-F]+) ([\\dA-F]+):`, 'gm')
   let bytes = 0
   for (const [, state = '', queue] of table.matchAll(lines)) {
-    if (state === listening) continue
+    if (state === listenState) continue
     const queued = Number.parseInt(queue ?? '', 16)
     // A client that has vanished never acknowledges it.
-    bytes += finSent.includes(state) ? Math.max(0, queued - 1) : queued
+    bytes += finSentStates.includes(state) ? Math.max(0, queued - 1) : queued
   }
   return bytes
 }

@@ -1,16 +1,24 @@
-import type { Traffic } from '../http/traffic.js'
-import type { ResolvedOptions } from '../options.js'
+import type { Clock } from '../shared/clock.js'
+import { lookAgainAfter, lookInterval } from '../shared/timing.js'
 import type { Budget } from './budget.js'
-import type { Commitment } from './course.js'
 import type { Tasks } from './tasks.js'
 
-/** How often a draining server is looked at, in milliseconds: most of what it waits for sends no event. */
-const lookEvery = 100
+/** What a wait for clients to leave asks of the connections. */
+export interface Clients {
+  /** When the newest request arrived since the drain began. */
+  readonly lastArrival: number
+  /** Leads away those whose turn it is, and says what still has to be waited for. */
+  survey(now: number): { readonly busy: number; readonly heldUntil: number }
+}
 
-export interface LookoutOptions {
-  readonly options: ResolvedOptions
-  readonly traffic: Traffic
+export interface SettleOptions {
+  readonly clock: Clock
+  readonly clients: Clients
   readonly tasks: Tasks
+  /** The wait for load balancers: see `SettleOptions` of the drain. */
+  readonly times: { readonly min: number; readonly quiet: number; readonly max: number }
+  /** Milliseconds between two progress lines. */
+  readonly progress: number | false
   /** Whether load balancers have stopped sending, by those who know: see `Drain.settledWhen`. */
   readonly endpoints: () => boolean | undefined
   /** Nothing is left to wait for, or no time to. May be called again while the drain is tentative. */
@@ -23,71 +31,80 @@ export interface LookoutOptions {
   readonly onProgress: () => void
 }
 
-/** Watches a draining server until clients have left and requests are answered. */
-export class Lookout {
-  readonly #on: LookoutOptions
+/**
+ * The wait until clients have left and requests are answered. It is over when `settle.min` has passed, no request came for
+ * `settle.quiet`, nothing is in flight, no task runs and no promise of keep-alive is open; or at the cut of the budget.
+ */
+export class Settle {
+  readonly #options: SettleOptions
   #spokeAt = 0
   #lookedAt = 0
   #wasLate = false
-  #turn = 0
+  /** Counts the looks, so that one which has been overtaken by another knows it. */
+  #looks = 0
   #cancel = (): void => {}
 
-  constructor(options: LookoutOptions) {
-    this.#on = options
+  constructor(options: SettleOptions) {
+    this.#options = options
   }
 
   /** A drain began: the first progress line comes one interval later. */
   begin(): void {
-    this.#spokeAt = this.#on.options.clock.now()
+    this.#spokeAt = this.#options.clock.now()
     this.#lookedAt = this.#spokeAt
   }
 
   stop(): void {
-    this.#turn++
+    this.#looks++
     this.#cancel()
   }
 
-  /** @param commitment Undefined while the drain is tentative. */
-  look(budget: Budget, commitment: Commitment | undefined): void {
+  /**
+   * Looks whether it is over, and again a little later if not.
+   * @param committed whether the process will end: a tentative drain does not keep it alive
+   * @param balancers whether load balancers are waited for
+   */
+  look(budget: Budget, committed: boolean, balancers: boolean): void {
     this.stop()
-    const turn = this.#turn
-    const { clock, progress } = this.#on.options
+    const look = this.#looks
+    const { clock, progress } = this.#options
     const now = clock.now()
-    if (!commitment && now >= budget.killed) {
-      this.#on.onExpired()
+    if (!committed && now >= budget.killed) {
+      this.#options.onExpired()
       return
     }
     const cut = now >= budget.cut
-    if (cut) this.#on.onLastCall()
+    if (cut) this.#options.onLastCall()
     // The event loop has been busy: what clients sent meanwhile comes only after this timer, and has come at the next.
-    const late = !this.#wasLate && now > this.#lookedAt + 2 * lookEvery
+    const late = !this.#wasLate && now > this.#lookedAt + 2 * lookInterval
     this.#wasLate = late
     this.#lookedAt = now
-    if (cut || (this.#settled(now, budget, commitment?.settle ?? true) && !late)) this.#on.onOver(budget)
+    if (cut || (this.#settled(now, budget, balancers) && !late)) this.#options.onOver(budget)
     // A listener of the application may have started, ended or disposed of the drain meanwhile.
-    if (turn !== this.#turn) return
+    if (look !== this.#looks) return
     if (progress !== false && now >= this.#spokeAt + progress) {
       this.#spokeAt = now
-      this.#on.onProgress()
+      this.#options.onProgress()
     }
-    // A tentative drain does not keep the process alive, a committed one does until it is over.
-    const next = late ? lookEvery / 5 : lookEvery
-    this.#cancel = clock.after(next, () => this.look(budget, commitment), commitment !== undefined)
+    this.#cancel = clock.after(
+      late ? lookAgainAfter : lookInterval,
+      () => this.look(budget, committed, balancers),
+      committed,
+    )
   }
 
-  #settled(now: number, budget: Budget, settle: boolean): boolean {
-    const { traffic, tasks, options } = this.#on
-    const { busy, heldUntil } = traffic.survey(now)
+  #settled(now: number, budget: Budget, balancers: boolean): boolean {
+    const { clients, tasks, times } = this.#options
+    const { busy, heldUntil } = clients.survey(now)
     if (busy > 0 || tasks.size > 0) return false
-    if (!settle) return true
-    const { quiet } = options.settle
-    return now >= Math.max(budget.begun + this.#wait(), traffic.lastArrival + quiet, heldUntil)
+    if (!balancers) return true
+    return now >= Math.max(budget.begun + this.#wait(), clients.lastArrival + times.quiet, heldUntil)
   }
 
   /** Milliseconds that pass in any case. */
   #wait(): number {
-    const { min, quiet, max } = this.#on.options.settle
-    switch (this.#on.endpoints()) {
+    const { min, quiet, max } = this.#options.times
+    switch (this.#options.endpoints()) {
       case true:
         return Math.min(min, quiet)
       case false:

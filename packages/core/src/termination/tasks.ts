@@ -1,7 +1,7 @@
-import { Abandoned } from '../http/handlers.js'
+import { AbandonedHandlers } from '../http/handlers.js'
 import { type Clock, longestTimer } from '../shared/clock.js'
+import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
-import { describe } from './hooks.js'
 
 export interface TaskOptions {
   /** The name in the log and the report. @default 'task' */
@@ -23,15 +23,15 @@ export class Tasks {
   readonly #onIdle: () => void
   readonly #tasks = new Set<Task>()
   /** Handlers without a client, which are waited for as tasks are. */
-  readonly abandoned: Abandoned
+  readonly abandoned: AbandonedHandlers
   #waitedFor = 0
 
-  /** @param patience Milliseconds that a handler is waited for after its client has gone */
-  constructor(clock: Clock, logger: Logger, patience: number, onIdle: () => void) {
+  /** @param handlerLimit Milliseconds that a handler is waited for after its client has gone */
+  constructor(clock: Clock, logger: Logger, handlerLimit: number, onIdle: () => void) {
     this.#clock = clock
     this.#logger = logger
     this.#onIdle = onIdle
-    this.abandoned = new Abandoned(clock, patience, onIdle)
+    this.abandoned = new AbandonedHandlers(clock, handlerLimit, onIdle)
   }
 
   /** How many there are to wait for. */

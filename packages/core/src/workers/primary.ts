@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import type { Drain } from '../drain.js'
 import type { Signal } from '../process/exit.js'
-import type { FromPrimary, FromWorker } from './link.js'
+import { workerShare } from '../shared/timing.js'
+import type { LeadingDrain } from './drain-view.js'
+import type { FromPrimary, FromWorker } from './protocol.js'
 
 /** A worker, as its primary sees it. */
 export interface Worker {
@@ -16,10 +17,8 @@ export interface Worker {
   readonly exited: Promise<number | string>
 }
 
-/** How much of a short time the workers get: they are to say what they cut before they are killed for being late. */
-const hurryAt = 3 / 4
-
-interface Known {
+/** What the primary remembers of a worker. */
+interface Member {
   readonly worker: Worker
   /** Whether it drains when it is told to; one without podrain does not. */
   joined: boolean
@@ -36,23 +35,23 @@ interface Known {
  * primary is what the kubelet is to a pod: first the hook, then the signal.
  */
 export class Primary {
-  readonly #drain: Drain
-  readonly #workers = new Map<Worker, Known>()
+  readonly #drain: LeadingDrain
+  readonly #workers = new Map<Worker, Member>()
   readonly #failures = new Set<string>()
   #begun = 0
 
-  constructor(drain: Drain) {
+  constructor(drain: LeadingDrain) {
     this.#drain = drain
     drain.on('commit', ({ reason, within }) => this.#signal(reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM', within))
     drain.on('state', (state) => {
       if (state !== 'draining') return
       this.#begun = performance.now()
-      for (const known of this.#workers.values()) this.#tell(known)
+      for (const member of this.#workers.values()) this.#tell(member)
     })
   }
 
   add(worker: Worker): void {
-    const known: Known = {
+    const member: Member = {
       worker,
       joined: false,
       signalled: false,
@@ -60,39 +59,39 @@ export class Primary {
       settle: () => {},
       callers: new Map(),
     }
-    this.#workers.set(worker, known)
+    this.#workers.set(worker, member)
     void worker.exited.then((code) => {
-      known.gone = true
-      known.settle()
-      for (const caller of known.callers.values()) caller.abort()
+      member.gone = true
+      member.settle()
+      for (const caller of member.callers.values()) caller.abort()
       this.#workers.delete(worker)
-      if (known.signalled && code !== 0) this.#failures.add(`${worker.name} exited with ${code}`)
+      if (member.signalled && code !== 0) this.#failures.add(`${worker.name} exited with ${code}`)
     })
   }
 
   /** A worker has said something. */
   hear(worker: Worker, message: FromWorker): void {
-    const known = this.#workers.get(worker)
-    if (!known) return
+    const member = this.#workers.get(worker)
+    if (!member) return
     switch (message.podrain) {
       case 'joined':
-        known.joined = true
-        if (this.#drain.state === 'draining') this.#tell(known)
+        member.joined = true
+        if (this.#drain.state === 'draining') this.#tell(member)
         break
       case 'prestop': {
         const caller = new AbortController()
-        known.callers.set(message.id, caller)
+        member.callers.set(message.id, caller)
         void this.#drain.prestop({ gone: caller.signal }).then(() => {
-          known.callers.delete(message.id)
-          if (!known.gone) worker.send({ podrain: 'answer', id: message.id })
+          member.callers.delete(message.id)
+          if (!member.gone) worker.send({ podrain: 'answer', id: message.id })
         })
         break
       }
       case 'gone':
-        known.callers.get(message.id)?.abort()
+        member.callers.get(message.id)?.abort()
         break
       case 'settled':
-        known.settle()
+        member.settle()
         break
     }
   }
@@ -115,26 +114,26 @@ export class Primary {
     if (this.#failures.size > 0) throw new Error([...this.#failures].join(', '))
   }
 
-  #tell(known: Known): void {
-    if (!known.joined || known.signalled) return
-    known.settle() // of an earlier drain
+  #tell(member: Member): void {
+    if (!member.joined || member.signalled) return
+    member.settle() // of an earlier drain
     this.#drain.waitUntil(
       new Promise<void>((resolve) => {
-        known.settle = resolve
+        member.settle = resolve
       }),
-      { name: known.worker.name },
+      { name: member.worker.name },
     )
-    known.worker.send({ podrain: 'prestop', ago: performance.now() - this.#begun })
+    member.worker.send({ podrain: 'prestop', ago: performance.now() - this.#begun })
   }
 
   #signal(signal: Signal, within?: number): void {
-    for (const known of this.#workers.values()) {
-      if (known.signalled) continue
-      known.signalled = true
-      known.settle() // now its exit is what counts
-      if (within !== undefined && known.joined) known.worker.send({ podrain: 'hurry', within: within * hurryAt })
-      known.worker.signal(signal)
-      this.#drain.waitUntil(known.worker.exited, { name: known.worker.name })
+    for (const member of this.#workers.values()) {
+      if (member.signalled) continue
+      member.signalled = true
+      member.settle() // now its exit is what counts
+      if (within !== undefined && member.joined) member.worker.send({ podrain: 'hurry', within: within * workerShare })
+      member.worker.signal(signal)
+      this.#drain.waitUntil(member.worker.exited, { name: member.worker.name })
     }
   }
 }

@@ -1,18 +1,18 @@
 import { BroadcastChannel, type Worker as Thread } from 'node:worker_threads'
-import type { Drain } from '../drain.js'
 import type { Signal } from '../process/exit.js'
-import { type Addressed, channelName, type FromPrimary, type FromWorker, isAddressed } from './link.js'
+import type { LeadingDrain } from './drain-view.js'
 import { Primary, type Worker } from './primary.js'
+import { type Addressed, channelName, type FromPrimary, type FromWorker, isAddressed } from './protocol.js'
 
 /** The threads that a drain leads, and how it speaks to them. */
 interface Threads {
   readonly primary: Primary
   readonly channel: BroadcastChannel
   /** Those who hear each thread, by its number. */
-  readonly known: Map<number, (message: FromWorker) => void>
+  readonly listeners: Map<number, (message: FromWorker) => void>
 }
 
-const led = new WeakMap<Drain, Threads>()
+const led = new WeakMap<LeadingDrain, Threads>()
 
 /**
  * Drains a thread of node:worker_threads together with a drain of the main thread: no signal reaches a thread, and
@@ -22,12 +22,12 @@ const led = new WeakMap<Drain, Threads>()
  * @example
  * drainThread(drain, new Worker('./server.js'))
  */
-export function drainThread(drain: Drain, thread: Thread): void {
+export function drainThread(drain: LeadingDrain, thread: Thread): void {
   const id = thread.threadId
   // It has ended, or was started too late and ends with the process: to end it now would have an application that starts
   // another on every exit do so without end.
   if (id === -1 || drain.committed) return
-  const { primary, channel, known } = threadsOf(drain)
+  const { primary, channel, listeners } = threadsOf(drain)
   const send = (message: FromPrimary): void =>
     channel.postMessage({ thread: id, message, toPrimary: false } satisfies Addressed)
   let ending: Signal | undefined
@@ -42,34 +42,34 @@ export function drainThread(drain: Drain, thread: Thread): void {
     // Not once() of node:events: it would take an 'error', which is the application's, for the end.
     exited: new Promise((resolve) => thread.once('exit', resolve)),
   }
-  known.set(id, (message) => {
+  listeners.set(id, (message) => {
     if (message.podrain !== 'here') return primary.hear(worker, message)
     // It was still starting, and has missed what was said.
     send({ podrain: 'led' })
     if (ending) worker.signal(ending)
   })
-  void worker.exited.then(() => known.delete(id))
+  void worker.exited.then(() => listeners.delete(id))
   primary.add(worker)
   send({ podrain: 'led' })
 }
 
-function threadsOf(drain: Drain): Threads {
+function threadsOf(drain: LeadingDrain): Threads {
   const there = led.get(drain)
   if (there) return there
   const primary = new Primary(drain)
-  const known: Threads['known'] = new Map()
+  const listeners: Threads['listeners'] = new Map()
   const channel = new BroadcastChannel(channelName)
   channel.unref()
   channel.onmessage = (event: unknown) => {
     const { data } = event as { data: unknown }
-    if (isAddressed(data) && data.toPrimary) known.get(data.thread)?.(data.message as FromWorker)
+    if (isAddressed(data) && data.toPrimary) listeners.get(data.thread)?.(data.message as FromWorker)
   }
   drain.onClose(() => primary.end(drain.status().budgetMs / 2), {
     name: 'threads',
     timeout: Number.POSITIVE_INFINITY,
   })
   drain.once('report', () => channel.close())
-  const threads = { primary, channel, known }
+  const threads = { primary, channel, listeners }
   led.set(drain, threads)
   return threads
 }

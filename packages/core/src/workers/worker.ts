@@ -1,11 +1,12 @@
 import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
-import type { Drain } from '../drain.js'
 import { type ExitListener, type ExitSource, nodeProcess } from '../process/exit.js'
-import { type FromPrimary, hasPrimary, linkToPrimary } from './link.js'
+import type { MemberDrain } from './drain-view.js'
+import { linkToPrimary } from './link.js'
+import type { FromPrimary } from './protocol.js'
 
 /** The drains of this worker that have control endpoints. */
-const drains = new Set<Drain>()
+const drains = new Set<MemberDrain>()
 /** Those that wait for the whole pod, by the number of their question. */
 const waiting = new Map<number, () => void>()
 const threadListeners = new Set<ExitListener>()
@@ -18,7 +19,7 @@ let led = isMainThread
  * In a worker, joins the drain with those of all other workers.
  * @returns What `/prestop` is to wait for there, which is all of them; undefined where there can be no primary.
  */
-export function joinPrimary(drain: Drain): ((gone: AbortSignal) => Promise<void>) | undefined {
+export function joinPrimary(drain: MemberDrain): ((gone: AbortSignal) => Promise<void>) | undefined {
   const link = linkToPrimary()
   if (!link) return undefined
   if (!drains.has(drain)) {
@@ -58,9 +59,8 @@ export function joinPrimary(drain: Drain): ((gone: AbortSignal) => Promise<void>
   }
 }
 
-/** In a worker, tells where it listens: a primary does not hear of a port of its own (`exclusive`, `reusePort`). */
+/** Tells the primary where a worker of node:cluster listens: a primary does not hear of a port of its own (`exclusive`, `reusePort`). */
 export function tellListening(server: Server): void {
-  if (!isMainThread) return
   const address = server.address()
   linkToPrimary()?.send({
     podrain: 'listening',
@@ -68,17 +68,8 @@ export function tellListening(server: Server): void {
   })
 }
 
-/** Where the end of a worker comes from, and how it exits. */
-export function processOfWorker(): ExitSource {
-  if (!isMainThread) return thread
-  return hasPrimary() ? clusterWorker : nodeProcess
-}
-
-/** A process like any other, to which the primary passes signals on. */
-const clusterWorker: ExitSource = { register: nodeProcess.register, outlived: true }
-
 /** No signal reaches a thread, so the main thread passes them on; to exit is to end the thread. */
-const thread: ExitSource = {
+export const threadExit: ExitSource = {
   register(listener) {
     threadListeners.add(listener)
     listen()

@@ -1,4 +1,7 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+
+/** Answers a request and returns true, or leaves it to the application and returns false. */
+export type Answer = (request: IncomingMessage, response: ServerResponse) => boolean
 
 /**
  * Those who look at a pod but are not its users, by the start of their User-Agent: the kubelet (readiness and liveness

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Server as AnyServer } from 'node:net'
-import { type Logger, seconds } from './shared/log.js'
+import { type Logger, seconds } from './log.js'
 
 /** What sends to the pod: how long it needs to learn that the pod goes, and how long it keeps an idle connection to it. */
 export interface Preset {

@@ -1,0 +1,232 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type {
+  Http2ServerRequest,
+  Http2ServerResponse,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from 'node:http2'
+import type { Socket } from 'node:net'
+import { types } from 'node:util'
+import { type Clock, RoughClock } from '../shared/clock.js'
+import { isProbe } from '../shared/request.js'
+import type { Connection, ConnectionOwner, Handling } from './connection.js'
+import type { Connections } from './connections.js'
+import { Http1Connection, http1ConnectionOf, serverOf } from './http1.js'
+import { Http2Connection, http2ConnectionOf } from './http2.js'
+import type { Ramp } from './ramp.js'
+import { UpgradedConnection } from './upgraded.js'
+
+export interface CounterOptions {
+  readonly clock: Clock
+  readonly ramp: Ramp
+  readonly connections: Connections
+  readonly keepAliveCap: number
+  /** Called, while draining, when a request ended and none is left in flight. */
+  readonly onIdle: () => void
+  /** Called when a client has gone before its response, and the handler may still run. */
+  readonly onAbandoned: (handling: Handling) => void
+}
+
+/**
+ * Counts the requests in flight: each begins when its header is complete and ends when its response has closed. Probes,
+ * scrapes and control requests are not counted.
+ */
+export class Counter
+  implements ConnectionOwner<Http1Connection, ServerResponse>, ConnectionOwner<Http2Connection, ServerHttp2Stream>
+{
+  readonly #options: CounterOptions
+  readonly #ramp: Ramp
+  readonly #connections: Connections
+  /** Where the newest request came: mostly the one that is asked about next, and then it need not be looked for. */
+  #newest: Http1Connection | undefined
+  /** While serving, the time of a request is only for the age of those that take long. */
+  readonly #roughClock: RoughClock
+  /** Requests in flight. */
+  inFlight = 0
+  /** When the newest request arrived since the drain began, and the one before it. */
+  lastArrival = 0
+  #arrivalBefore = 0
+  /** Requests answered since the drain began. */
+  answered = 0
+  /** Connections until now, also those in a TLS handshake. */
+  accepted = 0
+
+  constructor(options: CounterOptions) {
+    this.#options = options
+    this.#ramp = options.ramp
+    this.#connections = options.connections
+    this.#roughClock = new RoughClock(options.clock)
+  }
+
+  /** The whole cost of a request over HTTP/1: two numbers, a time, a pointer and one shared listener. */
+  count(request: IncomingMessage, response: ServerResponse): void {
+    if (request.httpVersionMajor !== 1) return // counted as a stream
+    const known = http1ConnectionOf(request.socket)
+    // One that a drain disposed of has left behind is not ours.
+    const connection = known?.owner === this ? known : this.connect(request.socket, serverOf(request))
+    if (connection.response === response) return // a library has called our listener again
+    this.#newest = connection
+    if (!this.#ramp.active || !this.#connections.hasReached(connection)) {
+      this.inFlight++
+      connection.begin(response)
+      connection.since = this.#roughClock.now() // as an argument it would be allocated
+      if (this.#ramp.active) this.lastArrival = this.#options.clock.now()
+      return
+    }
+    if (isProbe(request.headers)) {
+      connection.dismiss(response)
+      return
+    }
+    const now = this.#arrive()
+    if (connection.pending > 0) connection.unshed()
+    connection.begin(response)
+    connection.beginDraining(request, this.#ramp.share(now), now)
+  }
+
+  countStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    if (!stream.session) return
+    const known = http2ConnectionOf(stream.session)
+    const connection = known?.owner === this ? known : this.openSession(stream.session as ServerHttp2Session)
+    if (connection.has(stream)) return // a library has called our listener again
+    if (!this.#ramp.active) {
+      this.inFlight++
+      connection.begin(stream, headers, this.#roughClock.now())
+    } else if (!isProbe(headers)) {
+      connection.begin(stream, headers, this.#arrive())
+    }
+  }
+
+  /** A control endpoint answers this request, so it is not traffic. */
+  exclude(request: IncomingMessage, response: ServerResponse): void {
+    if (isHttp2(request)) {
+      this.excludeStream(request.stream)
+      return
+    }
+    const connection = http1ConnectionOf(request.socket)
+    if (connection?.owner !== this || !connection.exclude(response)) return
+    this.#leave(connection)
+    if (this.#ramp.active) connection.dismiss(response)
+  }
+
+  excludeStream(stream: ServerHttp2Stream): void {
+    const connection = http2ConnectionOf(stream.session)
+    if (connection?.owner === this && connection.end(stream)) this.#leave(connection)
+  }
+
+  /**
+   * What the handler of a response has returned: kept until the response closes, and looked at if the client went. Only a
+   * promise is: what merely has a `then` may do its work in it, as queries of knex and mongoose do, and would do it once more
+   * for us.
+   */
+  handling(response: ServerResponse | Http2ServerResponse, promise: unknown, unseen = false): void {
+    if (!isPromise(promise)) return
+    const { req: request } = response
+    if (!request) return // Fastify calls the handler of a WebSocket with other things
+    const open = (isHttp2(request) ? request.stream : response) as ServerResponse & ServerHttp2Stream
+    const connection = this.connectionOf(request, open)
+    if (connection?.handlingOf(open)?.unseen && !unseen) return // that one ends with this one, or later
+    const handling = { promise, unseen, request }
+    if (!connection?.keep(open, handling)) this.#abandon(open, handling)
+  }
+
+  /** A response has closed. */
+  release(connection: Http1Connection, response: ServerResponse): void
+  release(connection: Http2Connection, stream: ServerHttp2Stream): void
+  release(connection: Http1Connection | Http2Connection, response: ServerResponse & ServerHttp2Stream): void {
+    const handling = connection.handlingOf(response)
+    if (handling) this.#abandon(response, handling)
+    if (!connection.end(response)) return
+    this.inFlight--
+    if (!this.#ramp.active) return
+    connection.endDraining(response, this.#options.clock.now())
+    this.answered++
+    if (this.inFlight === 0) setImmediate(this.#options.onIdle) // at once would cut the last chunk off
+  }
+
+  /** A connection has closed. */
+  forget(connection: Connection): void {
+    const { pending } = connection
+    this.inFlight -= pending
+    connection.clear()
+    this.#connections.delete(connection)
+    if (this.#newest === connection) this.#newest = undefined
+    if (pending > 0 && this.inFlight === 0 && this.#ramp.active) setImmediate(this.#options.onIdle)
+  }
+
+  /** The drain begins. */
+  drain(now: number): void {
+    this.lastArrival = now
+    this.answered = 0
+  }
+
+  /** A new HTTP/1 connection. */
+  connect(socket: Socket, server: Server | undefined): Http1Connection {
+    const { keepAliveCap } = this.#options
+    // 0 turns the server's timeout off: it promised any time at all.
+    const promise = Math.min(server?.keepAliveTimeout || keepAliveCap, keepAliveCap)
+    return this.#take(new Http1Connection(this, socket, promise, this.#options.clock.now()))
+  }
+
+  /** A new HTTP/2 session. */
+  openSession(session: ServerHttp2Session): Http2Connection {
+    return this.#take(new Http2Connection(this, session, this.#options.clock.now()))
+  }
+
+  /** The connection of a request is given to the application: `Upgrade`, or CONNECT. */
+  upgrade(request: IncomingMessage, socket: Socket, written: number = socket.bytesWritten): void {
+    if (isHttp2(request)) return // counted as a stream
+    // Known from now on, if it was there before the server was watched: a library may ask about it once more.
+    this.#connections.delete(http1ConnectionOf(socket) ?? this.connect(socket, serverOf(request)))
+    const now = this.#options.clock.now()
+    if (this.#ramp.active) this.lastArrival = now
+    this.#take(new UpgradedConnection(this, request, socket, now, written))
+  }
+
+  /** What a request came on, if a drain watches its server. */
+  connectionOf(
+    request: IncomingMessage | Http2ServerRequest,
+    response: unknown,
+  ): Http1Connection | Http2Connection | undefined {
+    if (this.#newest?.response === response) return this.#newest
+    return isHttp2(request) ? http2ConnectionOf(request.stream.session) : http1ConnectionOf(request.socket)
+  }
+
+  /** Whoever writes a response that has closed may still be at work, if nobody read it to its end. */
+  #abandon(response: ServerResponse & ServerHttp2Stream, handling: Handling): void {
+    const gone = isHttp2(handling.request) ? response.aborted : response.closed && !response.writableFinished
+    if (gone) this.#options.onAbandoned(handling)
+  }
+
+  /** A request begins while draining. Returns when. */
+  #arrive(): number {
+    const now = this.#options.clock.now()
+    this.inFlight++
+    this.#arrivalBefore = this.lastArrival
+    this.lastArrival = now
+    return now
+  }
+
+  /** A request turns out to be no traffic. */
+  #leave(connection: Connection): void {
+    this.inFlight--
+    if (this.#ramp.active && this.lastArrival === connection.since) this.lastArrival = this.#arrivalBefore
+  }
+
+  #take<Kind extends Connection>(connection: Kind): Kind {
+    this.accepted++
+    this.#connections.add(connection)
+    if (this.#ramp.active) connection.drain(this.#options.clock.now())
+    return connection
+  }
+}
+
+/** By what every request has: Express makes it dear to look for what is not there. */
+export function isHttp2(request: IncomingMessage | Http2ServerRequest): request is Http2ServerRequest {
+  return request.httpVersionMajor === 2
+}
+
+/** Also one of another realm, as under Jest: only the engine knows that, and asking it takes longer. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return value instanceof Promise || types.isPromise(value)
+}

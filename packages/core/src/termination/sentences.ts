@@ -1,0 +1,74 @@
+import { messageOf } from '../shared/errors.js'
+import { type DrainLogger, seconds } from '../shared/log.js'
+import type { DrainReport, OpenRequest } from '../shared/report.js'
+
+/** How the grace period is shared out, in one line. */
+export function budgetLine(times: {
+  gracePeriod: number
+  reserve: number
+  closing: number
+  settle: { min: number }
+  behind: string
+}): string {
+  const { gracePeriod, reserve, closing, settle, behind } = times
+  return (
+    `of ${seconds(gracePeriod)} grace period, ${seconds(gracePeriod - reserve - closing)} for requests ` +
+    `(at least ${seconds(settle.min)} until ${behind} has stopped sending), ${seconds(closing)} for closing, ` +
+    `${seconds(reserve)} in reserve`
+  )
+}
+
+/** What is still open, in one line: the answer to "why is this pod still there?". */
+export function progressLine(status: {
+  state: string
+  elapsedMs: number
+  budgetMs: number
+  inFlight: number
+  oldest: OpenRequest | null
+  tasks: readonly string[]
+}): string {
+  const parts = [`${status.state} for ${seconds(status.elapsedMs)}`, `${status.inFlight} in flight`]
+  if (status.oldest) parts.push(`oldest ${list([status.oldest])}`)
+  if (status.tasks.length > 0) parts.push(`tasks: ${status.tasks.join(', ')}`)
+  parts.push(`${seconds(status.budgetMs)} of budget left`)
+  return parts.join(', ')
+}
+
+/** Writes the report: an error unless the drain was clean. */
+export function logReport(logger: DrainLogger, report: DrainReport): void {
+  logger.record(report.clean ? 'info' : 'error', reportLine(report), { drain: reportFields(report) })
+}
+
+/** The report in one line. */
+function reportLine(report: DrainReport): string {
+  const parts = [`drained in ${seconds(report.durationMs)} after ${report.reason}`]
+  if (report.forced.length > 0) parts.push(`cut ${report.forced.length} in flight: ${list(report.forced)}`)
+  if (report.unfinishedTasks.length > 0) parts.push(`left unfinished: ${report.unfinishedTasks.join(', ')}`)
+  const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')
+  if (failed.length > 0) parts.push(`hooks: ${failed.map((hook) => `${hook.name} ${hook.outcome}`).join(', ')}`)
+  if (report.undeliveredBytes > 0) parts.push(`${report.undeliveredBytes} bytes not taken by their clients`)
+  if (report.error !== undefined) parts.push(`uncaught: ${messageOf(report.error)}`)
+  if (report.clean) parts.push('nothing forced')
+  return parts.join('; ')
+}
+
+/** The report as JSON has it: errors in words, times in whole milliseconds. */
+function reportFields(report: DrainReport): object {
+  return {
+    ...report,
+    durationMs: Math.round(report.durationMs),
+    settleMs: Math.round(report.settleMs),
+    hooks: report.hooks.map(({ error, ...hook }) => ({
+      ...hook,
+      durationMs: Math.round(hook.durationMs),
+      ...(error === undefined ? {} : { error: messageOf(error) }),
+    })),
+    ...(report.error === undefined ? {} : { error: messageOf(report.error) }),
+  }
+}
+
+function list(requests: readonly OpenRequest[]): string {
+  const shown = requests.slice(0, 10).map((request) => `${request.method} ${request.route} (${seconds(request.ageMs)})`)
+  if (requests.length > shown.length) shown.push(`and ${requests.length - shown.length} more`)
+  return shown.join(', ')
+}
