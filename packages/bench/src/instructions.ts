@@ -9,21 +9,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { InstructionsData } from './instructions/data.js'
 import { count, versionOfValgrind } from './instructions/measure.js'
 import { options } from './options.js'
 import { bare, contendersOf, frameworks, packages, twin } from './overhead/contenders.js'
 import { writePage } from './page.js'
 import { keep } from './results.js'
-
-export interface InstructionsData {
-  readonly valgrind: string
-  /** Each count is of as many requests, after as many others. */
-  readonly requests: number
-  /** With so many connections each server was asked: the compiler makes something else of the same code each time. */
-  readonly connections: readonly number[]
-  /** Instructions per request by framework and contender, in the order of `connections`. The bare server is the first. */
-  readonly counts: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>
-}
 
 async function main(): Promise<void> {
   const defaults = { requests: 12_000, connections: '1,4,8,32', frameworks: frameworks.join(), only: '' }

@@ -9,21 +9,11 @@
 import { pinning } from './child.js'
 import { options } from './options.js'
 import { frameworks, packages } from './overhead/contenders.js'
+import type { OverheadData } from './overhead/data.js'
 import { connections, createGenerator } from './overhead/load.js'
 import { type Race, race } from './overhead/measure.js'
 import { writePage } from './page.js'
 import { keep } from './results.js'
-
-export interface OverheadData {
-  readonly generator: string
-  readonly connections: number
-  readonly rounds: number
-  readonly starts: number
-  readonly seconds: number
-  /** Why server and generator could not each be given a processor. */
-  readonly notPinned?: string | undefined
-  readonly races: readonly Race[]
-}
 
 async function main(): Promise<void> {
   const defaults = { rounds: 15, starts: 5, seconds: 1, frameworks: frameworks.join(), generator: '' }

@@ -7,22 +7,10 @@ import { join } from 'node:path'
 import { Child, pin } from './child.js'
 import { options } from './options.js'
 import { writePage } from './page.js'
+import type { Pairs, RequestData } from './request/data.js'
 import type { Pair } from './request/measure.js'
 import { bare, variantNames } from './request/variants.js'
 import { keep } from './results.js'
-
-/** The pairs of all processes, by variant. */
-export type Pairs = Readonly<Record<string, readonly Pair[]>>
-
-export interface RequestData {
-  readonly starts: number
-  readonly rounds: number
-  readonly requests: number
-  /** Nanoseconds of a request's whole life cycle. */
-  readonly time: Pairs
-  /** Bytes that are allocated from when the server has the request to when its response has closed. */
-  readonly bytes: Pairs
-}
 
 /** Room enough that nothing is collected while bytes are counted. */
 const roomy = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256']

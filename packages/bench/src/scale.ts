@@ -7,24 +7,10 @@ import { pinning } from './child.js'
 import { options } from './options.js'
 import { writePage } from './page.js'
 import { keep } from './results.js'
+import type { ScaleData } from './scale/data.js'
 import { bareMemory, drainOf, mostConnections, type Run } from './scale/measure.js'
 import type { Memory } from './scale/server.js'
 import { answeredWithin, resolution, settle, terms } from './scale/terms.js'
-
-export interface ScaleData {
-  readonly repeats: number
-  readonly settle: typeof settle
-  readonly keepAliveCap: number
-  readonly answeredWithin: number
-  readonly resolution: number
-  readonly notPinned?: string | undefined
-  /** How many connections one process may have here, and how many were wanted. */
-  readonly limit: number
-  readonly wanted: number
-  readonly runs: readonly Run[]
-  /** What a connection takes without podrain, by how many there are. */
-  readonly bare: readonly (Memory & { readonly idle: number })[]
-}
 
 /** Of requests in flight. */
 const busiest = 2000

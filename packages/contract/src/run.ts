@@ -1,4 +1,5 @@
-import { type Behaviour, needs } from './behaviour.js'
+import type { Behaviour } from './behaviour.js'
+import { needs } from './needs.js'
 import { Stage } from './stage.js'
 import type { Subject, Terms } from './subject.js'
 

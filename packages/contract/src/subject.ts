@@ -3,7 +3,7 @@ import type { Server } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Drain } from '@podrain/core'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
-import type { Need } from './behaviour.js'
+import type { Need } from './needs.js'
 
 /** What a handler answers with; nothing if it answers, or does not, on the response itself. */
 export type Reply = string | Buffer | Readable | { readonly status: number } | undefined

@@ -2,7 +2,7 @@ import type { Behind } from '@podrain/core'
 import { presets } from './budget.js'
 import { isBehind, type Pod } from './pod.js'
 import type { Resource } from './resource.js'
-import type { World } from './world.js'
+import type { Route } from './routes.js'
 
 /** What sends to a pod, and what says so. */
 export interface Balancer {
@@ -15,17 +15,25 @@ export interface Balancer {
   readonly because?: string
 }
 
+/** What has to be known of the files to find it; a `World` knows it. */
+export interface Surroundings {
+  readonly facts: { readonly behind?: Behind }
+  servicesOf(pod: Pod): readonly Resource[]
+  routesTo(service: Resource): readonly Route[]
+  kind(kind: string): readonly Resource[]
+}
+
 /** What sends to a pod: what the caller or an annotation says, else what the files show, the slowest to learn first. */
-export function balancerOf(pod: Pod, world: World): Balancer {
-  const told = pod.annotation('podrain/behind') ?? world.facts.behind
+export function balancerOf(pod: Pod, around: Surroundings): Balancer {
+  const told = pod.annotation('podrain/behind') ?? around.facts.behind
   if (isBehind(told)) {
     return { behind: told, name: told, settle: presets[told].settle, because: `behind ${told}, as you say` }
   }
-  const found = world
+  const found = around
     .servicesOf(pod)
     .flatMap((service) => [
       ...balancersOfService(service),
-      ...world.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource, world)),
+      ...around.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource, around)),
     ])
   if (isMeshed(pod)) found.push({ behind: 'envoy', because: 'a mesh' })
   const [slowest] = found.sort((one, other) => presets[other.behind].settle - presets[one.behind].settle)
@@ -63,9 +71,9 @@ export function classOf(ingress: Resource): string | undefined {
   return ingress.get('spec', 'ingressClassName').text ?? ingress.annotation('kubernetes.io/ingress.class')
 }
 
-function balancersOfRoute(route: Resource, world: World): Found[] {
+function balancersOfRoute(route: Resource, around: Surroundings): Found[] {
   if (route.kind === 'VirtualService') return [{ behind: 'envoy', because: route.label }]
-  if (route.kind === 'HTTPRoute') return balancersOfGateways(route, world)
+  if (route.kind === 'HTTPRoute') return balancersOfGateways(route, around)
   const name = classOf(route)
   const because = `${route.label} (class ${name})`
   if (name === 'alb') return [{ behind: 'aws-alb', because }]
@@ -77,9 +85,9 @@ function balancersOfRoute(route: Resource, world: World): Found[] {
   return []
 }
 
-function balancersOfGateways(route: Resource, world: World): Found[] {
+function balancersOfGateways(route: Resource, around: Surroundings): Found[] {
   const names = route.get('spec', 'parentRefs').items.map((ref) => ref.get('name').text)
-  return world.kind('Gateway').flatMap((gateway) => {
+  return around.kind('Gateway').flatMap((gateway) => {
     const name = gateway.get('spec', 'gatewayClassName').text ?? ''
     if (!names.includes(gateway.name) || !name.startsWith('gke-l7-')) return []
     return [{ behind: 'gke-neg' as const, because: `${gateway.label} (class ${name})` }]

@@ -1,14 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ask } from './asks.js'
+import type { ClientKind } from './client-kinds.js'
 import type { Clock } from './events.js'
 import type { Failure } from './exchange.js'
-import { HttpClient } from './http-client.js'
-import { Http2Client } from './http2-client.js'
-import type { ClientKind, ClientTimeouts } from './options.js'
+import type { ClientTimeouts } from './options.js'
 import type { Random } from './random.js'
 import type { Endpoint } from './service.js'
-import { SseClient } from './sse-client.js'
-import { WebSocketClient } from './web-socket-client.js'
 
 /** What a client needs to know, and whom it tells. */
 export interface ClientSpec {
@@ -43,14 +40,6 @@ export interface Loss extends Failure {
 export interface Client {
   /** Sends requests until `stop` is aborted, then waits for the open ones. Never rejects. */
   run(stop: AbortSignal): Promise<void>
-}
-
-/** Creates a client of the spec's kind. */
-export function createClient(spec: ClientSpec): Client {
-  if (spec.kind === 'webSocket') return new WebSocketClient(spec)
-  if (spec.kind === 'sse') return new SseClient(spec)
-  if (spec.kind === 'http2') return new Http2Client(spec)
-  return new HttpClient(spec)
 }
 
 /** A random time is drawn between these, in ms. */

@@ -1,4 +1,4 @@
-import type { ClientKind } from './options.js'
+import type { ClientKind } from './client-kinds.js'
 
 /** What a scenario does to the pods, as a phase. */
 export type Disruption = 'rolling update' | 'scaling down' | 'liveness kill' | 'node shutdown' | 'eviction' | 'crash'

@@ -1,4 +1,6 @@
-export type { Diagnosis, DiagnosisKind } from './diagnosis.js'
+export { type ClientCounts, type ClientKind, clientKinds } from './client-kinds.js'
+export type { DiagnosisKind } from './coroner.js'
+export type { Diagnosis } from './diagnosis.js'
 export type {
   Disruption,
   Happening,
@@ -14,10 +16,7 @@ export type {
 export { type Look, look, WrongPortError } from './look.js'
 export {
   type Behind,
-  type ClientCounts,
-  type ClientKind,
   type ClientTimeouts,
-  clientKinds,
   type EndpointLag,
   lagBehind,
   type PlannedRequest,

@@ -68,3 +68,8 @@ function enter(life: Life, event: RehearsalEvent, routed: boolean): void {
   } else if (event.type === 'lost' && event.cause === 'refused' && life.toldAt !== undefined)
     life.deafAt ??= event.sentAt
 }
+
+/** What was done to a container, as a noun. */
+export function nameOf(reason: Life['reason']): string {
+  return reason === 'liveness' ? 'liveness kill' : (reason ?? 'delete')
+}

@@ -1,9 +1,11 @@
 import { setMaxListeners } from 'node:events'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Ask, get } from './asks.js'
-import { createClient, type Loss } from './client.js'
+import type { Loss } from './client.js'
+import { type ClientKind, clientKinds } from './client-kinds.js'
+import { createClient } from './clients.js'
 import type { Clock, Latency, Recorder, Sample } from './events.js'
-import { type ClientKind, clientKinds, type RehearsalPlan } from './options.js'
+import type { RehearsalPlan } from './options.js'
 import { createRandom } from './random.js'
 import type { Endpoint } from './service.js'
 

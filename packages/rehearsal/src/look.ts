@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createAddresses } from './address.js'
+import { createAddresses } from './addresses.js'
 import { portsOfGroup } from './listening.js'
 import type { RehearsalOptions, RehearsalPlan } from './options.js'
 import { Pod } from './pod.js'

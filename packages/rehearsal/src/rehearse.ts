@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createAddresses } from './address.js'
+import { createAddresses } from './addresses.js'
 import { asksOf } from './asks.js'
 import { Cluster } from './cluster.js'
 import { explain } from './diagnosis.js'

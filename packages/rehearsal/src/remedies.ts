@@ -1,6 +1,6 @@
-import { type DiagnosisKind, nameOf } from './diagnosis.js'
+import type { DiagnosisKind } from './coroner.js'
 import type { LostEvent } from './events.js'
-import type { Life } from './lives.js'
+import { type Life, nameOf } from './lives.js'
 import type { RehearsalPlan } from './options.js'
 
 /** What a Node app writes; in any other language, what it does. */

@@ -1,6 +1,7 @@
+import { type ClientKind, clientKinds } from './client-kinds.js'
 import { type Diagnosis, diagnose } from './diagnosis.js'
 import type { LossCause, RehearsalEvent } from './events.js'
-import { type ClientKind, clientKinds, type RehearsalPlan } from './options.js'
+import type { RehearsalPlan } from './options.js'
 
 /** A rehearsal in numbers. Times in ms. */
 export interface Summary {

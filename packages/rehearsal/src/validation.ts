@@ -1,10 +1,9 @@
 import { basename } from 'node:path'
 import { planRequests } from './asks.js'
 import { flag, integer, number, oneOf, path, port, record, refuse, strings, text } from './checks.js'
+import { type ClientCounts, clientKinds } from './client-kinds.js'
 import {
   type Behind,
-  type ClientCounts,
-  clientKinds,
   type EndpointLag,
   lagBehind,
   type PreStop,

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createAddresses } from '../src/address.js'
+import { createAddresses } from '../src/addresses.js'
 import { type LiveEvent, type RehearsalOptions, rehearse } from '../src/index.js'
 
 const fixture = (name: string) => join(__dirname, 'fixtures', name)

@@ -3,9 +3,9 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Ask, get } from '../src/asks.js'
 import type { Loss } from '../src/client.js'
+import type { ClientKind } from '../src/client-kinds.js'
 import { createClock } from '../src/events.js'
 import { HttpClient } from '../src/http-client.js'
-import type { ClientKind } from '../src/options.js'
 
 const servers: Server[] = []
 const sockets: Socket[] = []

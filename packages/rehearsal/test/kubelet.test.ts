@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createAddresses } from '../src/address.js'
+import { createAddresses } from '../src/addresses.js'
 import type { Happening } from '../src/events.js'
 import { Kubelet } from '../src/kubelet.js'
 import type { PreStop } from '../src/options.js'

@@ -1,4 +1,4 @@
-import type { InstructionsData } from '../instructions.js'
+import type { InstructionsData } from '../instructions/data.js'
 import { bare, podrain } from '../overhead/contenders.js'
 import { load } from '../results.js'
 import { type Spread, spread } from '../statistics.js'

@@ -1,6 +1,6 @@
 import { podrain, twin } from '../overhead/contenders.js'
+import type { OverheadData } from '../overhead/data.js'
 import type { Race, Slice } from '../overhead/measure.js'
-import type { OverheadData } from '../overhead.js'
 import { load } from '../results.js'
 import { type Spread, spread } from '../statistics.js'
 import { fixed, origin, picture, type Section, shown, table, whoCounts } from './section.js'

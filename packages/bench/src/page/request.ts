@@ -1,5 +1,5 @@
+import type { RequestData } from '../request/data.js'
 import type { Pair } from '../request/measure.js'
-import type { RequestData } from '../request.js'
 import { load } from '../results.js'
 import { type Spread, spread } from '../statistics.js'
 import { fixed, origin, picture, type Section, shown, table } from './section.js'

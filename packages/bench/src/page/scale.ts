@@ -1,7 +1,7 @@
 import { load } from '../results.js'
+import type { ScaleData } from '../scale/data.js'
 import type { Run, Size } from '../scale/measure.js'
 import type { Phase } from '../scale/server.js'
-import type { ScaleData } from '../scale.js'
 import { spread } from '../statistics.js'
 import { fixed, origin, picture, type Section, table } from './section.js'
 

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
-import { type Need, room, type See } from '../behaviour.js'
+import { room, type See } from '../behaviour.js'
+import type { Need } from '../needs.js'
 import type { Stage } from '../stage.js'
 
 /** However a request ends, nothing of it is left in the count, before the signal and after it. */

@@ -1,7 +1,7 @@
 import websocket from '@fastify/websocket'
 import { type Drain, gracefulShutdown } from '@podrain/fastify'
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import type { Need } from '../behaviour.js'
+import type { Need } from '../needs.js'
 import type { Application, Subject } from '../subject.js'
 import { abilities, optionsOf, running } from './ours.js'
 

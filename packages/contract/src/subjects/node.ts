@@ -5,7 +5,7 @@ import type { Server } from 'node:net'
 import { Readable } from 'node:stream'
 import { drainServer } from '@podrain/core'
 import { WebSocketServer } from 'ws'
-import type { Need } from '../behaviour.js'
+import type { Need } from '../needs.js'
 import type { Application, Reply, Running, Subject } from '../subject.js'
 import { abilities, optionsOf, running } from './ours.js'
 

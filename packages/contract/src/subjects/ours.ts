@@ -1,6 +1,6 @@
 import type { Server } from 'node:net'
 import type { AdapterOptions, Drain } from '@podrain/core'
-import type { Need } from '../behaviour.js'
+import type { Need } from '../needs.js'
 import type { Application, Mount, Running } from '../subject.js'
 
 /** What every drain of ours has. */

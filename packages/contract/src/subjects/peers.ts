@@ -1,7 +1,7 @@
-import type { Need } from '../behaviour.js'
 import { libraries } from '../libraries/index.js'
 import { all, type Draining, type DrainingFastify, type Library, mortal, sigterm } from '../libraries/library.js'
 import { afterSleep, serverClose } from '../libraries/server-close.js'
+import type { Need } from '../needs.js'
 import type { Subject } from '../subject.js'
 import { build, fastifySubjects, listenWith, transports } from './fastify.js'
 import { nodeSubjects, serve, servers } from './node.js'

@@ -4,9 +4,10 @@ import { nearest } from '../nearest.js'
 import { keyOf, type Place } from '../place.js'
 import { Pod, templateOf } from '../pod.js'
 import type { Resource } from '../resource.js'
-import type { Details, Rule } from '../rule.js'
+import type { Rule } from '../rule.js'
 import { type Complaint, consult, escapePointer, namesIn, podTemplateSchema, type Schema, schemaOf } from '../schema.js'
 import type { World } from '../world.js'
+import type { Problem } from './problem.js'
 import { refusedIn } from './refused.js'
 
 /** Objects that have to do with how pods end. A mistake in a ConfigMap is somebody else's business. */
@@ -17,14 +18,6 @@ const custom = new Set(['Rollout', 'CloneSet', 'ScaledObject'])
 
 /** The Kubernetes whose schema it is. */
 const version = '1.33'
-
-/** What is wrong with a value, and by which rule. */
-export interface Problem {
-  readonly rule: 'unknown-key' | 'misplaced-key' | 'wrong-type' | 'wrong-value' | 'missing-key'
-  readonly place: Place
-  readonly message: string
-  readonly details: Details
-}
 
 const found = new WeakMap<Resource, readonly Problem[]>()
 

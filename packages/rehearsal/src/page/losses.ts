@@ -1,4 +1,4 @@
-import { Coroner } from '../diagnosis.js'
+import { Coroner } from '../coroner.js'
 import type { LostEvent } from '../events.js'
 import type { Rehearsal } from '../rehearse.js'
 import { remedyOf } from '../remedies.js'
