@@ -89,8 +89,10 @@ describe('bench:overhead', () => {
           ? ['close-with-grace', 'fastify-graceful-shutdown']
           : ['podrain, drainServer(server)', 'an empty middleware']),
         'stoppable',
+        'http-shutdown',
         '@godaddy/terminus',
         'http-terminator',
+        'lil-http-terminator',
         'http-graceful-shutdown',
         'lightship',
       ])

@@ -125,6 +125,26 @@ test('Every peer is asked the same of the same server as we are', () => {
   }
 })
 
+describe('Asked for some rows alone', () => {
+  const rows = (...only: string[]) => [...new Set(casesOf(peers, only).map(({ subject }) => subject.name))]
+
+  test('it takes those with any of the parts in their names, in the order of the table', () => {
+    expect(rows('http-shutdown', 'stoppable on node:https')).toEqual([
+      'stoppable on node:https',
+      'http-shutdown on node:http',
+      'http-shutdown on node:https',
+    ])
+    expect(rows('podrain on Fastify 5 (http2, allowHTTP1)')).toHaveLength(1)
+  })
+
+  test('it refuses a part that no row has, and one that no sentence has', () => {
+    expect(() => rows('stoppable', 'unstoppable')).toThrow(
+      /^Expected a part of one of these rows, got “unstoppable”:\npodrain on/,
+    )
+    expect(() => casesOf(peers, ['stoppable'], 'flies')).toThrow('one of these sentences, got “flies”')
+  })
+})
+
 function one(row: string, sentence: string): Case {
   const found = casesOf(peers).find(({ subject, behaviour }) => subject.name === row && behaviour.name === sentence)
   assert(found, `${row}: ${sentence}`)

@@ -44,7 +44,8 @@ export function fixed(value: number, digits = 0): string {
 
 /** What the names of the contenders mean, wherever a request over loopback is measured. */
 export const whoCounts = `- Who counts what is in flight: podrain, stoppable, @godaddy/terminus (with stoppable), http-graceful-shutdown, and lightship
-  as it is wired here. The others keep a list of connections at most, and pay for that when one opens.
+  as it is wired here. http-shutdown notes with each request whether its connection is idle. The others keep a list of connections
+  at most, and pay for that when one opens.
 - “a counter by hand” is a number and one listener for \`close\`: the least that counting can cost, and nothing that a drain
   could work with. “an empty middleware” does nothing at all: what Express and Koa take for one layer more. Ours is one, so
   that it needs no server handle; where you have it, \`drainServer(server)\` of @podrain/core needs no layer.`

@@ -9,7 +9,9 @@ import closeWithGrace from 'close-with-grace'
 import fastify, { type FastifyInstance } from 'fastify'
 import fastifyGracefulShutdown from 'fastify-graceful-shutdown'
 import httpGracefulShutdown from 'http-graceful-shutdown'
+import httpShutdown from 'http-shutdown'
 import { createHttpTerminator } from 'http-terminator'
+import LilHttpTerminator from 'lil-http-terminator'
 import stoppable from 'stoppable'
 import { echo, endEventStreams, handle, routes } from './application.js'
 
@@ -98,6 +100,23 @@ const others: readonly Contender[] = [
     },
   },
   {
+    name: 'lil-http-terminator',
+    packages: ['lil-http-terminator'],
+    advised:
+      '`await httpTerminator.terminate()` at SIGTERM, `gracefulTerminationTimeout` and `maxWaitTimeout` 24 s, after a ' +
+      'preStop sleep of 5 s.',
+    preStop: sleeps,
+    listen(host, port) {
+      const server = plain().listen(port, host)
+      const terminator = LilHttpTerminator({ server, gracefulTerminationTimeout: rest, maxWaitTimeout: rest })
+      process.on('SIGTERM', async () => {
+        endEventStreams()
+        await terminator.terminate()
+        process.exit(0)
+      })
+    },
+  },
+  {
     name: 'stoppable',
     packages: ['stoppable'],
     advised: '`stoppable(server, 24000)`, `server.stop()` at SIGTERM, after a preStop sleep of 5 s.',
@@ -107,6 +126,20 @@ const others: readonly Contender[] = [
       process.on('SIGTERM', () => {
         endEventStreams()
         server.stop((_error, gracefully) => process.exit(gracefully ? 0 : 1))
+      })
+    },
+  },
+  {
+    name: 'http-shutdown',
+    packages: ['http-shutdown'],
+    advised: '`server = httpShutdown(server)`, `server.shutdown()` at SIGTERM, after a preStop sleep of 5 s.',
+    preStop: sleeps,
+    listen(host, port) {
+      const server = httpShutdown(plain())
+      server.listen(port, host)
+      process.on('SIGTERM', () => {
+        endEventStreams()
+        server.shutdown(() => process.exit(0))
       })
     },
   },

@@ -1,9 +1,11 @@
 import { closeWithGrace } from './close-with-grace.js'
 import { fastifyGracefulShutdown } from './fastify-graceful-shutdown.js'
 import { httpGracefulShutdown } from './http-graceful-shutdown.js'
+import { httpShutdown } from './http-shutdown.js'
 import { httpTerminator } from './http-terminator.js'
 import type { Library } from './library.js'
 import { lightship } from './lightship.js'
+import { lilHttpTerminator } from './lil-http-terminator.js'
 import { serverClose } from './server-close.js'
 import { stoppable } from './stoppable.js'
 import { terminus } from './terminus.js'
@@ -12,8 +14,10 @@ import { terminus } from './terminus.js'
 export const libraries: readonly Library[] = [
   serverClose,
   stoppable,
+  httpShutdown,
   terminus,
   httpTerminator,
+  lilHttpTerminator,
   httpGracefulShutdown,
   lightship,
   closeWithGrace,

@@ -1,7 +1,7 @@
 /**
  * Holds every peer to the contract, and ourselves, and writes the score.
  *
- *     node main.js [--only <part of a row's name>] [--behaviour <part of a sentence>] [--jobs 4]
+ *     node main.js [--only <part of a row's name>]… [--behaviour <part of a sentence>] [--jobs 4]
  *                  [--write docs/peers.md] [--json <file>]
  */
 import { writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { type Case, casesOf, outcome, unaskable, type Verdict } from './verdict.
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true },
     behaviour: { type: 'string' },
     jobs: { type: 'string' },
     write: { type: 'string' },
@@ -41,8 +41,9 @@ async function main(): Promise<void> {
     node: process.version,
     date: new Date().toISOString().slice(0, 10),
     options: (['only', 'behaviour', 'jobs', 'write'] as const).flatMap((option) => {
-      const value = values[option]
-      return value === undefined ? [] : [`--${option}`, value.includes(' ') ? `"${value}"` : value]
+      return [values[option] ?? []]
+        .flat()
+        .flatMap((value) => [`--${option}`, value.includes(' ') ? `"${value}"` : value])
     }),
   })
   if (values.write) writeFileSync(values.write, text)

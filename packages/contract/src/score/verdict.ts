@@ -21,11 +21,23 @@ export interface Verdict extends Case {
   readonly again?: Result
 }
 
-/** Every behaviour with every row, in the order of the table. */
-export function casesOf(peers: readonly Peer[], part = '', sentence = ''): Case[] {
+/**
+ * Every behaviour with every row, in the order of the table.
+ * @param only parts of the names of rows, any of which will do
+ * @param sentence a part of a behaviour's name
+ * @throws {RangeError} if a part fits nothing: a score of nothing would look like one without a fault
+ */
+export function casesOf(peers: readonly Peer[], only: readonly string[] = [''], sentence = ''): Case[] {
+  const names = peers.flatMap(({ subjects }) => subjects.map(({ name }) => name))
+  for (const part of only) fits('row', names, part)
+  fits(
+    'sentence',
+    rooms.flatMap(({ behaviours }) => behaviours.map(({ name }) => name)),
+    sentence,
+  )
   return peers.flatMap((peer) =>
     peer.subjects
-      .filter(({ name }) => name.includes(part))
+      .filter(({ name }) => only.some((part) => name.includes(part)))
       .flatMap((subject) =>
         rooms.flatMap((room) =>
           room.behaviours
@@ -34,6 +46,11 @@ export function casesOf(peers: readonly Peer[], part = '', sentence = ''): Case[
         ),
       ),
   )
+}
+
+function fits(what: string, names: readonly string[], part: string): void {
+  if (names.some((name) => name.includes(part))) return
+  throw new RangeError(`Expected a part of one of these ${what}s, got “${part}”:\n${names.join('\n')}`)
 }
 
 /** The verdict that needs no run, if there is one. */

@@ -1,0 +1,19 @@
+/** It ships no types, and nobody else does: what its README says, as far as it is used here. */
+declare module 'lil-http-terminator' {
+  import type { Server } from 'node:net'
+
+  interface Options {
+    readonly server: Server
+    /** Milliseconds for connections with a request, until they are destroyed. @default 1000 */
+    readonly gracefulTerminationTimeout?: number
+    /** Milliseconds after which `terminate` resolves in any case. @default 30_000 */
+    readonly maxWaitTimeout?: number
+  }
+
+  interface Terminator {
+    /** Never rejects. */
+    terminate(): Promise<{ success: boolean; code: string; message: string; error?: Error }>
+  }
+
+  export default function HttpTerminator(options: Options): Terminator
+}
