@@ -24,7 +24,7 @@ import type {
 import { duration, fail } from './shared/validate.js'
 import { Course } from './termination/course.js'
 import { type Hook, type HookOptions, Hooks } from './termination/hooks.js'
-import { budgetLine, progressLine } from './termination/sentences.js'
+import { budgetLine, closedEarlyLine, progressLine } from './termination/sentences.js'
 import { type TaskOptions, Tasks } from './termination/tasks.js'
 import { environmentOfProcess } from './workers/environment.js'
 
@@ -69,6 +69,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       ramp: Math.max(settle.min - settle.quiet, settle.min / 2),
       onIdle: look,
       onAbandoned: (handling) => this.#tasks.abandoned.add(handling),
+      onClosedEarly: (_server, by) => logger.error(closedEarlyLine(by)),
       onListening: (server) => {
         if (!this.#introduced) logger.info(budgetLine(this.#options))
         this.#introduced = true
@@ -103,13 +104,16 @@ export class Drain extends EventEmitter<DrainEvents> {
       signals,
       errors,
       end: async (cause) => {
-        const report = 'error' in cause ? this.#course.uncaught(cause.error) : this.#course.signalled(cause.signal)
+        const report =
+          'error' in cause ? this.#course.uncaught(cause.error) : this.#course.signalled(cause.signal, cause.ago)
         return (await report).clean
       },
       again: (cause) => {
         if ('error' in cause) void this.#course.uncaught(cause.error)
-        else logger.error(`second ${cause.signal}, exiting now: ${this.#progress()}`)
+        else logger.alarm(`second ${cause.signal}, exiting now: ${this.#progress()}`)
       },
+      left: () => this.#course.budget?.left ?? 0,
+      info: (message) => logger.info(message),
       warn: (message) => logger.warn(message),
     })
     void this.#course.report.then((report) => {
@@ -274,6 +278,7 @@ export class Drain extends EventEmitter<DrainEvents> {
   /** Drains and closes. Further calls join the first. It does not exit the process: that is for the signals. */
   start(options: StartOptions = {}): Promise<DrainReport> {
     if (options.within !== undefined) duration('within', options.within)
+    if (options.ago !== undefined) duration('ago', options.ago)
     return this.#course.start(options)
   }
 
@@ -283,7 +288,7 @@ export class Drain extends EventEmitter<DrainEvents> {
    */
   async dispose(): Promise<void> {
     if (!this.#disposing && !this.committed && this.state !== 'closed') {
-      this.#unregister()
+      // A signal that comes while the hooks run waits for them: the process is let go when they are done.
       this.#traffic.servers.release() // before the hooks: from now on nothing is counted
       this.#disposing = this.#course.dispose()
     }

@@ -1,4 +1,5 @@
-import { type ExitSource, type Signal, supportedSignals } from './process/exit.js'
+import type { ExitSource } from './process/endings.js'
+import { type Signal, supportedSignals } from './process/signals.js'
 import { type Clock, systemClock } from './shared/clock.js'
 import { type DrainLogger, type Logger, namedLogger, type ReportFormat } from './shared/log.js'
 import { type Behind, presets } from './shared/presets.js'

@@ -332,6 +332,7 @@ describe('dispose()', () => {
         durationMs: 0,
         settleMs: 0,
         answered: 0,
+        closedEarly: [],
         forced: [],
         unfinishedTasks: [],
         hooks: [{ name: 'pool', outcome: 'timed out', durationMs: 2900 }],
@@ -377,6 +378,7 @@ describe('watching a server', () => {
     expect(() => drainServer(server, { process, logger: false })).toThrow(
       /already watched by another Drain.*register podrain once, or pass the first Drain with the option `drain`/,
     )
+    await turns()
     expect(process.listeners.size).toBe(0)
   })
 
@@ -493,6 +495,7 @@ describe('what the application does wrong does not break the end:', () => {
       durationMs: report.settleMs,
       settleMs: expect.any(Number),
       answered: 0,
+      closedEarly: [],
       forced: [],
       unfinishedTasks: [],
       hooks: [],

@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, type Mock, onTestFinished, test, vi } from 'vitest'
 import type { ExitListener, Signal } from '../src/index.js'
 
@@ -20,7 +21,8 @@ beforeEach(() => {
     }
   })
   exit = vi.spyOn(process, 'exit').mockImplementation((() => {}) as never)
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  forget()
   firstProcess = undefined
   vi.resetModules()
   vi.doMock('../src/process/first-process.js', () => ({ warningOfFirstProcess: () => firstProcess }))
@@ -28,13 +30,21 @@ beforeEach(() => {
 
 afterEach(() => {
   vi.doUnmock('../src/process/first-process.js')
+  forget()
   vi.resetModules()
   vi.useRealTimers()
 })
 
+/** The registry that all copies of the package share in one process. */
+function forget(): void {
+  delete (process as unknown as { [key: symbol]: unknown })[Symbol.for('podrain.process-end')]
+  delete (process as Partial<typeof process>).emit
+}
+
 interface Drain {
   readonly end: Mock<ExitListener['end']>
   readonly again: Mock<ExitListener['again']>
+  readonly info: Mock<(message: string) => void>
   readonly warn: Mock<(message: string) => void>
   /** The drain is over: whether it was clean. */
   over(clean: boolean): void
@@ -42,14 +52,19 @@ interface Drain {
 }
 
 /** A drain that listens, in a process that has none yet or others. */
-async function register({ signals = ['SIGTERM', 'SIGINT'] as Signal[], errors = true } = {}): Promise<Drain> {
+async function register({
+  signals = ['SIGTERM', 'SIGINT'] as Signal[],
+  errors = true,
+  left = 10_000,
+} = {}): Promise<Drain> {
   const { nodeProcess } = await import('../src/process/exit.js')
   let over = (_clean: boolean): void => {}
   const ended = new Promise<boolean>((resolve) => {
     over = resolve
   })
-  const drain = { end: vi.fn(() => ended), again: vi.fn(), warn: vi.fn() }
-  const leave = nodeProcess.register({ signals, errors, ...drain })
+  const drain = { end: vi.fn(() => ended), again: vi.fn(), info: vi.fn(), warn: vi.fn() }
+  const until = performance.now() + left
+  const leave = nodeProcess.register({ signals, errors, left: () => until - performance.now(), ...drain })
   return { ...drain, over, leave }
 }
 
@@ -188,14 +203,6 @@ describe('a second signal', () => {
       expect(one.end).toHaveBeenCalledOnce()
     },
   )
-
-  test('is waited for by a timer that does not keep the process alive', async () => {
-    vi.useRealTimers()
-    const timers = vi.spyOn(globalThis, 'setTimeout')
-    await register({ signals: ['SIGTERM'] })
-    happens('SIGTERM')
-    expect(timers.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([false])
-  })
 })
 
 describe('an error that nobody caught', () => {
@@ -241,24 +248,274 @@ describe('an error that nobody caught', () => {
 })
 
 describe('others who listen to a signal', () => {
-  test('are named by the first drain at the start, and again when the signal has come', async () => {
-    process.on('SIGTERM', function agent() {})
-    process.on('SIGTERM', (() => () => {})())
-    const [one, two] = [await register(), await register()]
-    const line = (names: string): string =>
-      `SIGTERM has other listeners (${names}): if one of them exits the process, it cuts the drain short`
-    expect(one.warn.mock.calls).toEqual([[line('agent, without a name')]])
-    process.on('SIGTERM', function late() {})
+  /** A listener of somebody else, and what it has heard. */
+  const other = (result?: unknown): Mock<(...args: unknown[]) => unknown> => vi.fn(() => result)
+
+  test.each(['before', 'after'])('are called when the drain is over, if they began to listen %s it', async (when) => {
+    const listener = other()
+    if (when === 'before') process.on('SIGTERM', listener)
+    const drain = await register()
+    if (when === 'after') process.prependListener('SIGTERM', listener)
     happens('SIGTERM')
-    expect(one.warn.mock.calls.slice(1)).toEqual([[line('agent, without a name, late')]])
-    expect(two.warn).not.toHaveBeenCalled()
+    await settled()
+    expect(listener).not.toHaveBeenCalled()
+    drain.over(true)
+    await settled()
+    expect(listener.mock.calls).toEqual([['SIGTERM']])
+    await vi.advanceTimersByTimeAsync(20)
+    expect(exit.mock.calls).toEqual([[0]])
   })
 
-  test('are not mentioned where there are none, or where they listen to another signal', async () => {
-    process.on('SIGHUP', function agent() {})
+  test('are not called by a drain that an error has begun', async () => {
+    const listener = other()
+    process.on('SIGTERM', listener)
+    const drain = await register()
+    happens('uncaughtException', new Error('boom'))
+    drain.over(false)
+    await settled()
+    expect(exit.mock.calls).toEqual([[1]])
+    expect(listener).not.toHaveBeenCalled()
+  })
+
+  test('are called once, also those who listen once', async () => {
+    const listener = other()
+    process.once('SIGTERM', listener)
     const drain = await register()
     happens('SIGTERM')
-    expect(drain.warn).not.toHaveBeenCalled()
+    happens('SIGTERM')
+    drain.over(true)
+    await settled()
+    expect(listener).toHaveBeenCalledOnce()
+    expect(process.listeners('SIGTERM')).not.toContain(listener)
+  })
+
+  test('may go before they are called', async () => {
+    const listener = other()
+    process.on('SIGTERM', listener)
+    const drain = await register()
+    happens('SIGTERM')
+    process.off('SIGTERM', listener)
+    drain.over(true)
+    await settled()
+    expect(listener).not.toHaveBeenCalled()
+  })
+
+  test('are waited for, if they return a promise, with what is left of the budget', async () => {
+    let over = (): void => {}
+    process.on(
+      'SIGTERM',
+      () =>
+        new Promise<void>((resolve) => {
+          over = resolve
+        }),
+    )
+    const drain = await register({ left: 20_000 })
+    happens('SIGTERM')
+    drain.over(true)
+    await vi.advanceTimersByTimeAsync(19_000)
+    expect(exit).not.toHaveBeenCalled()
+    over()
+    await vi.advanceTimersByTimeAsync(20)
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+
+  test('are not waited for any longer than the budget', async () => {
+    process.on('SIGTERM', () => new Promise(() => {}))
+    const drain = await register({ left: 20_000 })
+    happens('SIGTERM')
+    drain.over(true)
+    await vi.advanceTimersByTimeAsync(19_999)
+    expect(exit).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(1)
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+
+  test('are waited for while something goes on that they have begun, though they return nothing', async () => {
+    const server = createServer()
+    process.on('SIGTERM', () => void server.listen(0))
+    const drain = await register({ left: 20_000 })
+    happens('SIGTERM')
+    drain.over(true)
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(exit).not.toHaveBeenCalled()
+    server.close()
+    await settled()
+    await vi.advanceTimersByTimeAsync(20)
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+
+  test('are not waited for because of what was there before them', async () => {
+    const server = createServer().listen(0)
+    onTestFinished(() => void server.close())
+    process.on('SIGTERM', () => {})
+    const drain = await register({ left: 20_000 })
+    happens('SIGTERM')
+    drain.over(true)
+    await vi.advanceTimersByTimeAsync(20)
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+
+  test('are not waited for for ever, when what they have begun does not end', async () => {
+    const server = createServer()
+    onTestFinished(() => void server.close())
+    process.on('SIGTERM', () => void server.listen(0))
+    const drain = await register({ left: 20_000 })
+    happens('SIGTERM')
+    drain.over(true)
+    await vi.advanceTimersByTimeAsync(4900)
+    expect(exit).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(110)
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+
+  test.each(['throws', 'rejects'])('do not keep each other from being called when one %s', async (how) => {
+    const last = other()
+    process.on('SIGTERM', () => {
+      if (how === 'throws') throw new Error('no pool')
+      return Promise.reject(new Error('no pool'))
+    })
+    process.on('SIGTERM', last)
+    const drain = await register()
+    happens('SIGTERM')
+    drain.over(true)
+    await vi.advanceTimersByTimeAsync(20)
+    expect(last).toHaveBeenCalledOnce()
+    expect(drain.warn.mock.calls).toEqual([[expect.stringMatching(/^a listener of SIGTERM failed: Error: no pool/)]])
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+
+  test('may raise the signal again: that is no second one, but the next is', async () => {
+    process.on('SIGTERM', () => new Promise(() => {}))
+    const drain = await register({ left: 20_000 })
+    happens('SIGTERM')
+    drain.over(true)
+    await vi.advanceTimersByTimeAsync(1000)
+    happens('SIGTERM')
+    expect(exit).not.toHaveBeenCalled()
+    happens('SIGTERM')
+    expect(drain.again.mock.calls).toEqual([[{ signal: 'SIGTERM' }]])
+    expect(exit.mock.calls).toEqual([[1]])
+  })
+
+  test('are named in the log when they are called', async () => {
+    process.on('SIGTERM', function agent() {})
+    process.once('SIGTERM', (() => () => {})())
+    const [one, two] = [await register(), await register()]
+    happens('SIGTERM')
+    one.over(true)
+    two.over(true)
+    await settled()
+    expect(one.info.mock.calls).toEqual([['calling the other listeners of SIGTERM (agent, without a name)']])
+    expect(two.info).not.toHaveBeenCalled()
+  })
+
+  test('are called at once, as ever, when no drain listens any more', async () => {
+    const listener = other()
+    process.on('SIGTERM', listener)
+    const drain = await register()
+    drain.leave()
+    happens('SIGTERM')
+    expect(listener).toHaveBeenCalledOnce()
+  })
+
+  test('do not change the exit code of an unclean drain when they exit with 0', async () => {
+    process.on('SIGTERM', () => {})
+    const before = process.exitCode
+    onTestFinished(() => {
+      process.exitCode = before
+    })
+    const drain = await register()
+    happens('SIGTERM')
+    const exits = vi.spyOn(process, 'once')
+    drain.over(false)
+    await settled()
+    const [, listener] = exits.mock.calls.find(([event]) => event === 'exit') ?? []
+    process.exitCode = 0
+    listener?.(0)
+    expect(process.exitCode).toBe(1)
+  })
+})
+
+describe('a drain that is made when the end has begun', () => {
+  test('is ended, too, as if it had been there, and waited for', async () => {
+    const one = await register()
+    happens('SIGTERM')
+    await vi.advanceTimersByTimeAsync(700)
+    const late = await register()
+    await settled()
+    expect(late.end.mock.calls).toEqual([[{ signal: 'SIGTERM', ago: 700 }]])
+    one.over(true)
+    await settled()
+    expect(exit).not.toHaveBeenCalled()
+    late.over(true)
+    await settled()
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+
+  test('by another copy of the package is ended by the same end', async () => {
+    const one = await register()
+    vi.resetModules()
+    const two = await register()
+    happens('SIGTERM')
+    one.over(true)
+    await settled()
+    expect(exit).not.toHaveBeenCalled()
+    two.over(true)
+    await settled()
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+})
+
+describe('two copies of the package', () => {
+  test('that do not fit together are refused, with the way out', async () => {
+    ;(process as unknown as { [key: symbol]: unknown })[Symbol.for('podrain.process-end')] = { version: 2 }
+    await expect(register()).rejects.toThrow(/two copies of @podrain.core .*`npm ls @podrain.core`/)
+  })
+})
+
+describe('an unhandled rejection', () => {
+  test('that somebody else listens to is left to them', async () => {
+    const tracker = vi.fn()
+    process.on('unhandledRejection', tracker)
+    const drain = await register()
+    const error = new Error('forgotten await')
+    happens('unhandledRejection', error)
+    expect(tracker.mock.calls).toEqual([[error]])
+    expect(drain.end).not.toHaveBeenCalled()
+    happens('SIGTERM')
+    happens('unhandledRejection', error)
+    expect(tracker).toHaveBeenCalledTimes(2)
+    expect(drain.again).not.toHaveBeenCalled()
+  })
+
+  test.each(['--unhandled-rejections=warn', '--unhandled-rejections=none'])(
+    'is none of ours in a process that was started with %s',
+    async (flag) => {
+      vi.stubEnv('NODE_OPTIONS', flag)
+      onTestFinished(() => void vi.unstubAllEnvs())
+      await register()
+      expect(counts()).toEqual({ SIGTERM: 2, SIGINT: 2, uncaughtException: 1 })
+    },
+  )
+})
+
+describe('the same error again and again', () => {
+  test('is told once', async () => {
+    const drain = await register()
+    happens('SIGTERM')
+    const error = new Error('boom')
+    for (let count = 0; count < 5; count++) happens('uncaughtException', error)
+    expect(drain.again.mock.calls).toEqual([[{ error }]])
+  })
+
+  test('of the system is told once, wherever it comes from', async () => {
+    const drain = await register()
+    const broken = (stack: string): Error =>
+      Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write', stack })
+    happens('uncaughtException', broken('here'))
+    happens('uncaughtException', broken('there'))
+    expect(drain.end).toHaveBeenCalledOnce()
+    expect(drain.again).not.toHaveBeenCalled()
   })
 })
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AdapterOptions, attach, Drain, type DrainOptions, drainServer } from '../src/index.js'
-import { supportedSignals } from '../src/process/exit.js'
+import { supportedSignals } from '../src/process/signals.js'
 import { ask, Client, FakeClock, FakeProcess, gate, type Pod, serve, turns } from './support.js'
 
 const slow = {

@@ -10,6 +10,7 @@ const course = {
   durationMs: 6000,
   settleMs: 5000,
   answered: 3,
+  closedEarly: [],
   forced: [],
   unfinishedTasks: [],
   hooks: [],
@@ -28,6 +29,7 @@ function reportLine(report: DrainReport): string {
 describe('the process may not exit with 0', () => {
   test.each<[string, Partial<DrainReport>]>([
     ['when a request was cut', { forced: [request] }],
+    ['when a server was closed early', { closedEarly: ['server.js:7:3'] }],
     ['when a task did not end', { unfinishedTasks: ['mail'] }],
     ['when bytes were left', { undeliveredBytes: 1 }],
     ['when a request was cut and a byte was left', { forced: [request], undeliveredBytes: 1 }],

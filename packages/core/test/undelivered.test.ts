@@ -33,7 +33,7 @@ describe('a client that has stopped reading', () => {
 
   test.each([
     ['', {}],
-    [', also where a listener of its own has closed the server', { closesItself: true }],
+    [', also where the application itself has closed the server', { closesItself: true }],
   ])(
     'and never reads again is given up at the deadline: the process exits with 1 and says how many bytes%s',
     async (_, more) => {

@@ -5,6 +5,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
 import type { Clock } from '../shared/clock.js'
 import type { Answer } from '../shared/request.js'
+import { tellWhenClosed } from './early-close.js'
 import { captures, precede, standBefore } from './intercept.js'
 import { TlsHandshakes } from './tls-handshakes.js'
 
@@ -15,6 +16,8 @@ const owners = new WeakMap<net.Server, Servers>()
 export interface ServerEvents {
   /** It accepts connections now. */
   listening(server: net.Server): void
+  /** Somebody closed one that is still wanted. `by` is a place in the code. */
+  closedEarly(server: net.Server, by: string): void
   connection(socket: Socket, server: net.Server): void
   /** A TLS handshake is to begin. */
   handshake(): void
@@ -46,6 +49,9 @@ export class Servers {
   readonly #addresses = new Map<string, AddressInfo>()
   /** Whether one is given connections that another server, which is not watched, has accepted. */
   #handed = false
+  /** Those that are still wanted though they will be closed, and how to stop looking after each. */
+  readonly #guarded = new Map<net.Server, () => void>()
+  #guarding = false
   #unlistened = false
   #released = false
 
@@ -110,9 +116,28 @@ export class Servers {
     if (isNew) server.once('close', () => this.#release(server))
   }
 
+  /** The drain begins: each server is wanted until `unlisten()`, and nobody else is to close it. */
+  guard(): void {
+    this.#guarding = true
+    for (const server of this.#all) if (server.listening) this.#guard(server)
+  }
+
+  /** Nobody has to leave them open any more. */
+  unguard(): void {
+    this.#guarding = false
+    for (const stop of this.#guarded.values()) stop()
+    this.#guarded.clear()
+  }
+
+  /** Tells of those that were closed in another way than by `close()`. */
+  checkGuarded(): void {
+    for (const server of this.#guarded.keys()) if (!server.listening) this.#tellClosed(server, 'an unknown place')
+  }
+
   /** Lets go of every server, for good. */
   release(): void {
     this.#released = true
+    this.unguard()
     for (const server of this.#all) this.#release(server)
   }
 
@@ -121,6 +146,7 @@ export class Servers {
    * takes for idle, and takes a response that is ended but not yet sent for idle (nodejs/node#60617).
    */
   unlisten(): void {
+    this.unguard()
     this.#unlistened = true
     for (const server of this.#all) if (server.listening) net.Server.prototype.close.call(server)
   }
@@ -138,9 +164,23 @@ export class Servers {
   #listens(server: net.Server): void {
     const address = server.address()
     if (typeof address === 'object' && address) this.#addresses.set(`${address.address} ${address.port}`, address)
+    if (this.#guarding) this.#guard(server)
     if (!this.#unlistened) this.#events.listening(server)
     // The application was still starting when it was told to end. It may ask for the address now.
     else setImmediate(() => this.unlisten())
+  }
+
+  #guard(server: net.Server): void {
+    if (this.#guarded.has(server)) return
+    this.#guarded.set(
+      server,
+      tellWhenClosed(server, (by) => this.#tellClosed(server, by)),
+    )
+  }
+
+  #tellClosed(server: net.Server, by: string): void {
+    this.#guarded.get(server)?.()
+    if (this.#guarded.delete(server)) this.#events.closedEarly(server, by)
   }
 
   #release(server: net.Server): void {

@@ -23,6 +23,8 @@ export interface TrafficOptions {
   readonly onIdle: () => void
   /** Called when a client has gone before its response, and the handler may still run. */
   readonly onAbandoned: (handling: Handling) => void
+  /** Called when somebody closed a server that is still wanted. `by` is a place in the code. */
+  readonly onClosedEarly: (server: AnyServer, by: string) => void
   /** Called when a server that it watches listens. */
   readonly onListening: (server: AnyServer) => void
 }
@@ -34,10 +36,11 @@ export class Traffic {
   readonly #connections: Connections
   readonly #counter: Counter
   readonly #shedding: Shedding
+  #closedEarly: string[] = []
   /** The servers that the requests come from. */
   readonly servers: Servers
 
-  constructor({ clock, keepAliveCap, quiet, ramp, onIdle, onAbandoned, onListening }: TrafficOptions) {
+  constructor({ clock, keepAliveCap, quiet, ramp, onIdle, onAbandoned, onClosedEarly, onListening }: TrafficOptions) {
     this.#clock = clock
     this.#ramp = new Ramp(ramp)
     this.#connections = new Connections(clock)
@@ -46,6 +49,10 @@ export class Traffic {
     this.#counter = counter
     this.servers = new Servers(clock, {
       listening: onListening,
+      closedEarly: (server, by) => {
+        this.#closedEarly.push(by)
+        onClosedEarly(server, by)
+      },
       connection: (socket, server) => {
         if (!http1ConnectionOf(socket)) counter.connect(socket, server as Server)
       },
@@ -76,6 +83,11 @@ export class Traffic {
   /** Requests answered since the drain began. */
   get answered(): number {
     return this.#counter.answered
+  }
+
+  /** Who has closed a server while it was still wanted: places in the code. */
+  get closedEarly(): readonly string[] {
+    return this.#closedEarly
   }
 
   /** Connections until now, also those in a TLS handshake. */
@@ -124,6 +136,8 @@ export class Traffic {
   /** From now on clients are led away. */
   drain(): void {
     const now = this.#clock.now()
+    this.#closedEarly = []
+    this.servers.guard()
     this.#ramp.begin(now)
     this.#counter.drain(now)
     this.#connections.drain((probes) => {
@@ -141,12 +155,14 @@ export class Traffic {
 
   /** Serves as before. */
   resume(): void {
+    this.servers.unguard()
     this.#ramp.stop()
     this.#connections.resume()
   }
 
   /** Leads away those whose turn it is, and says what still has to be waited for. */
   survey(now: number): Survey {
+    this.servers.checkGuarded()
     return this.#shedding.survey(now, this.inFlight)
   }
 

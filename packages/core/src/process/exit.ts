@@ -1,180 +1,241 @@
 import closeWithGrace from 'close-with-grace'
+import { systemClock, until, within } from '../shared/clock.js'
+import { describe } from '../shared/errors.js'
+import { closingInterval, listenerTime, sameKeyPress } from '../shared/timing.js'
+import { follow } from './begun.js'
+import { Endings, type ExitCause, type ExitListener, type ExitSource } from './endings.js'
+import { comeFirst, othersOf, rebind } from './events.js'
 import { warningOfFirstProcess } from './first-process.js'
+import { type Signal, supportedSignals } from './signals.js'
 
-/** A signal that can be caught and that close-with-grace knows. */
-export type Signal = Extract<closeWithGrace.AllEvents, `SIG${string}`>
+type Event = closeWithGrace.AllEvents
+type Fatal = 'uncaughtException' | 'unhandledRejection'
 
-export const supportedSignals: readonly Signal[] = [
-  'SIGHUP',
-  'SIGINT',
-  'SIGQUIT',
-  'SIGILL',
-  'SIGTRAP',
-  'SIGABRT',
-  'SIGBUS',
-  'SIGFPE',
-  'SIGSEGV',
-  'SIGUSR2',
-  'SIGTERM',
-]
+const allEvents: readonly Event[] = [...supportedSignals, 'uncaughtException', 'unhandledRejection', 'beforeExit']
 
-const fatalErrors = ['uncaughtException', 'unhandledRejection'] as const
-
-/** Why the process is to end. */
-export type ExitCause = { readonly signal: Signal } | { readonly error: unknown }
-
-/** What a drain asks of its process. */
-export interface ExitListener {
-  readonly signals: readonly Signal[]
-  readonly errors: boolean
-  /** The first signal or fatal error. The process exits once this resolves: with 0 for `true`, else with 1. */
-  end(cause: ExitCause): Promise<boolean>
-  /** A further error while the end is under way, or the signal that now forces it. */
-  again(cause: ExitCause): void
-  /** Something about the process that may keep signals from the drain, or the drain from its end. */
-  warn?(message: string): void
-}
-
-/** Where signals and fatal errors come from, and how the process exits. Replace it in tests. */
-export interface ExitSource {
-  /** Returns the function that takes the listener away. */
-  register(listener: ExitListener): () => void
-  /**
-   * Whether another process of the pod goes on after this one, so that the kernel can still send what it holds.
-   * @default false
-   */
-  readonly outlived?: boolean
+/** A signal that has come: when, and what Node passed on. */
+interface Interrupt {
+  readonly name: Signal
+  readonly at: number
+  readonly args: readonly unknown[]
 }
 
 /**
- * A terminal sends Ctrl-C to the whole process group and npm and pnpm send it on, so one key press arrives twice
- * (npm/cli#5021, pnpm/pnpm#7374). A second signal within this many milliseconds is the same one.
- */
-const sameKeyPress = 500
-
-// One registry for the process: close-with-grace exits the process when its callback is done, so two installs would
-// cut each other short.
-const listeners = new Set<ExitListener>()
-let installed: { uninstall(): void } | undefined
-let ending = false
-
-/**
- * Listens as long as we do, to every signal: between the removal of a signal's only listener and the addition of the next,
- * which close-with-grace does at the first signal, a second one would end the process as if nobody listened.
+ * While a process has no listener for a signal, the operating system ends it on that signal. close-with-grace has such an
+ * instant at the first signal, and a process group sends the second one just then. This listener stays.
  */
 const stay = (): void => {}
 
-/** The process itself, through close-with-grace, installed once for all drains. */
-export const nodeProcess: ExitSource = {
-  register(listener) {
-    warn(listener)
-    listeners.add(listener)
-    install()
-    return () => {
-      if (listeners.delete(listener)) install()
+/**
+ * The end of this process, through close-with-grace. The order in which it goes:
+ *
+ * 1. The first signal, or the first fatal error, ends all drains. Nobody else who listens to the signal hears of it yet.
+ * 2. When all drains are over, the others are called. They have what is left of the budget.
+ * 3. The process exits: with 0 if all drains were clean, else with 1.
+ *
+ * A further signal within `sameKeyPress` is the same one; a later one exits at once, with 1. A further error is told.
+ */
+class ProcessEnd {
+  /** Of this interface: two copies of the package in one process have to agree on it. */
+  readonly version = 1
+  readonly #endings = new Endings()
+  /** The listeners of close-with-grace, by event. */
+  #ours = new Map<Event, unknown>()
+  #installed: { uninstall(): void } | undefined
+  #leavePlace: (() => void) | undefined
+  #signal: Interrupt | undefined
+  #ending = false
+  /** Whether the listeners of others are being called: one of them may raise the signal once more. */
+  #callingOthers = false
+  /** What has been told of errors, so that one which comes again and again is told once. */
+  readonly #told = new Set<string>()
+
+  register(listener: ExitListener): () => void {
+    if (this.#endings.listeners.size === 0 && listener.signals.length > 0) {
+      const first = warningOfFirstProcess()
+      if (first !== undefined) listener.warn?.(first)
     }
-  },
-}
-
-/** Only the first drain: the others would say the same. */
-function warn(listener: ExitListener): void {
-  if (listeners.size > 0 || listener.signals.length === 0) return
-  const first = warningOfFirstProcess()
-  if (first !== undefined) listener.warn?.(first)
-  for (const signal of listener.signals) warnOfOthers(listener, signal, process.listeners(signal))
-}
-
-/** APM agents and the like: not ours to remove. */
-function warnOfOthers(listener: ExitListener, signal: Signal, others: readonly { readonly name: string }[]): void {
-  if (others.length === 0) return
-  const names = others.map(({ name }) => name || 'without a name').join(', ')
-  listener.warn?.(`${signal} has other listeners (${names}): if one of them exits the process, it cuts the drain short`)
-}
-
-function events(): Set<closeWithGrace.AllEvents> {
-  const wanted = new Set<closeWithGrace.AllEvents>()
-  for (const listener of listeners) {
-    for (const signal of listener.signals) wanted.add(signal)
-    if (listener.errors) for (const event of fatalErrors) wanted.add(event)
+    const remove = this.#endings.add(listener)
+    this.#install()
+    return () => {
+      if (remove()) this.#install()
+    }
   }
-  return wanted
-}
 
-function install(): void {
-  if (ending) return
-  const wanted = events()
-  for (const signal of supportedSignals) {
-    if (wanted.has(signal) && !process.listeners(signal).includes(stay)) process.on(signal, stay)
-  }
-  installed?.uninstall()
-  installed = wanted.size > 0 ? installFor(wanted) : undefined
-  for (const signal of supportedSignals) if (!wanted.has(signal)) process.off(signal, stay)
-}
-
-function installFor(wanted: ReadonlySet<closeWithGrace.AllEvents>): { uninstall(): void } {
-  const all: closeWithGrace.AllEvents[] = [...supportedSignals, ...fatalErrors, 'beforeExit']
-  return closeWithGrace(
-    {
-      // Each drain has a deadline of its own, counted from the preStop hook on; and it reports, so nobody else has to.
-      delay: false,
-      logger: false,
-      skip: all.filter((event) => !wanted.has(event)),
-      onSecondSignal: (signal) => tellAgain({ signal }),
-    },
-    ({ signal, err }) => {
-      ending = true
-      // All but the last, which close-with-grace has just installed, are somebody else's.
-      if (signal !== undefined) {
-        const others = process
-          .listeners(signal)
-          .slice(0, -1)
-          .filter((listener) => listener !== stay)
-        for (const listener of [...listeners].slice(0, 1)) warnOfOthers(listener, signal as Signal, others)
+  /** Listens to what the drains that are there want, and to nothing else. Not once it is ending. */
+  #install(): void {
+    if (this.#ending) return
+    const wanted = this.#wanted()
+    this.#installed?.uninstall()
+    this.#installed = undefined
+    if (wanted.size === 0) {
+      this.#leavePlace?.()
+      this.#leavePlace = undefined
+    } else {
+      this.#leavePlace ??= comeFirst((event, args) => this.#happens(event as Event, args))
+      for (const signal of supportedSignals) {
+        if (!wanted.has(signal) || process.listeners(signal).includes(stay)) continue
+        rebind(signal)
+        process.on(signal, stay)
       }
-      holdBackSecond(wanted, signal !== undefined)
-      return endAll(signal !== undefined ? { signal: signal as Signal } : { error: err })
-    },
-  )
+      this.#installed = closeWithGrace(
+        {
+          // Each drain has a deadline of its own, counted from the preStop hook on; and it reports, so nobody else has to.
+          delay: false,
+          logger: false,
+          skip: allEvents.filter((event) => !wanted.has(event)),
+          onSecondSignal: (signal) => this.#endings.again({ signal: signal as Signal }),
+        },
+        ({ signal, err }) => this.#end(signal === undefined ? { error: err } : { signal: signal as Signal }),
+      )
+    }
+    this.#remember(wanted)
+    for (const signal of supportedSignals) if (!wanted.has(signal)) process.off(signal, stay)
+  }
+
+  #wanted(): Set<Event> {
+    const wanted = new Set<Event>()
+    for (const { signals, errors } of this.#endings.listeners) {
+      for (const signal of signals) wanted.add(signal)
+      if (errors) wanted.add('uncaughtException')
+      if (errors && !rejectionsAreAllowed()) wanted.add('unhandledRejection')
+    }
+    return wanted
+  }
+
+  /** close-with-grace has just added its listeners: each is the last of its event. */
+  #remember(wanted: Iterable<Event>): void {
+    this.#ours = new Map([...wanted].map((event) => [event, process.rawListeners(event as 'exit').at(-1)]))
+  }
+
+  get #own(): ReadonlySet<unknown> {
+    return new Set([...this.#ours.values(), stay])
+  }
+
+  /** Something happens to the process. Returns undefined for what nobody has registered for. */
+  #happens(event: Event, args: unknown[]): boolean | undefined {
+    if (!this.#ours.has(event)) return undefined
+    if (event === 'uncaughtException' || event === 'unhandledRejection') return this.#fails(event, args)
+    this.#interrupt(event as Signal, args)
+    return true
+  }
+
+  #interrupt(name: Signal, args: unknown[]): void {
+    if (this.#signal) {
+      if (performance.now() - this.#signal.at < sameKeyPress) return
+      if (this.#callingOthers) {
+        // Frameworks raise the signal again when they have cleaned up, so that the process ends by it. The next one is a person's.
+        this.#callingOthers = false
+        return
+      }
+      this.#toCloseWithGrace(name, args)
+      return
+    }
+    this.#signal = { name, at: performance.now(), args }
+    if (this.#ending) this.#endings.join(name)
+    else this.#toCloseWithGrace(name, args)
+  }
+
+  #fails(event: Fatal, args: unknown[]): boolean {
+    const [error] = args
+    const others = othersOf(event, this.#own)
+    // Whoever listens to rejections has arranged for them, as an error tracker does: without podrain the process would live.
+    const isArrangedFor = event === 'unhandledRejection' && others.length > 0
+    if (!this.#ending && !isArrangedFor) this.#toCloseWithGrace(event, args)
+    else if (!isArrangedFor && this.#isNew(error)) this.#endings.again({ error })
+    for (const other of others) other.apply(process, args)
+    return true
+  }
+
+  /** The first delivery ends all drains; the second exits at once. */
+  #toCloseWithGrace(event: Event, args: unknown[]): void {
+    ;(this.#ours.get(event) as (...args: unknown[]) => void)(...args)
+  }
+
+  /**
+   * Whether an error is worth a line. Behind `| head` nobody reads stdout any more, so each line about it fails as the one
+   * before did, and would be the next error, without end.
+   */
+  #isNew(error: unknown): boolean {
+    const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException
+    const text = syscall === undefined ? describe(error) : `${code} ${syscall}`
+    if (this.#told.has(text)) return false
+    this.#told.add(text)
+    return true
+  }
+
+  /** close-with-grace exits with 0 when this resolves, and with 1 when it rejects, or after an error. */
+  async #end(cause: ExitCause): Promise<void> {
+    this.#ending = true
+    if ('error' in cause) this.#isNew(cause.error)
+    this.#remember(this.#ours.keys()) // close-with-grace listens for the second event now
+    const clean = await this.#endings.end(cause)
+    if (this.#signal) await this.#callOthers(this.#signal, clean)
+    if (!clean) throw new Error('the drain was not clean')
+  }
+
+  /**
+   * Calls whoever else listens to the signal. What a listener returns is awaited. One that returns nothing may have begun
+   * something all the same, and that is waited for, too, for a while.
+   */
+  async #callOthers({ name, args }: Interrupt, clean: boolean): Promise<void> {
+    const others = othersOf(name, this.#own)
+    if (others.length === 0) return
+    // One of them may exit the process with 0.
+    process.once('exit', () => {
+      if (!clean) process.exitCode ||= 1
+    })
+    const names = others.map((other) => nameOf(other)).join(', ')
+    const { first } = this.#endings
+    first?.info?.(`calling the other listeners of ${name} (${names})`)
+    this.#callingOthers = true
+    const limit = performance.now() + this.#endings.left
+    const left = (): number => limit - performance.now()
+    const begun = follow(() => others.map(async (other) => other.apply(process, [...args])))
+    const outcomes = await within(systemClock, left(), Promise.allSettled(begun.result))
+    for (const outcome of Array.isArray(outcomes) ? outcomes : []) {
+      if (outcome.status === 'rejected') first?.warn?.(`a listener of ${name} failed: ${describe(outcome.reason)}`)
+    }
+    const patientUntil = performance.now() + listenerTime
+    await until(
+      systemClock,
+      () => closingInterval,
+      () => Math.min(left(), patientUntil - performance.now()),
+      () => !begun.active,
+    )
+    begun.release()
+  }
 }
 
-/** close-with-grace exits with 1 when this rejects. */
-async function endAll(cause: ExitCause): Promise<void> {
-  const clean = await Promise.all([...listeners].map((listener) => listener.end(cause)))
-  if (clean.includes(false)) throw new Error('the drain was not clean')
-}
-
-function tellAgain(cause: ExitCause): void {
-  for (const listener of listeners) listener.again(cause)
+function nameOf(listener: unknown): string {
+  const { name = '', listener: inner } = listener as { name?: string; listener?: { name?: string } }
+  return (inner?.name ?? name) || 'without a name'
 }
 
 /**
- * close-with-grace, which has just installed its listeners for a second event, exits at once on any. A second delivery
- * of the same Ctrl-C must not, nor the first signal after an error, and an error in one handler must not cut the
- * requests of all others.
+ * Whether the process was started with a mode in which an unhandled rejection does not end it: see `--unhandled-rejections` in
+ * Node's documentation of the command line.
  */
-function holdBackSecond(wanted: Iterable<closeWithGrace.AllEvents>, bySignal: boolean): void {
-  for (const event of wanted) {
-    const exitAtOnce = process.listeners(event as Signal).at(-1)
-    if (exitAtOnce === undefined) continue
-    process.removeListener(event, exitAtOnce)
-    if (event === 'uncaughtException' || event === 'unhandledRejection') {
-      process.on(event, (error: unknown) => tellAgain({ error }))
-    } else if (bySignal) {
-      armLater(event, exitAtOnce)
-    } else {
-      process.once(event, () => {
-        armLater(event, exitAtOnce)
-        for (const listener of listeners) void listener.end({ signal: event as Signal })
-      })
-    }
-  }
+function rejectionsAreAllowed(): boolean {
+  const flags = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
+  return /--unhandled-rejections[= ](?:warn|none)/.test(flags)
 }
 
-function armLater(event: closeWithGrace.AllEvents, exitAtOnce: NodeJS.SignalsListener): void {
-  const ignore = (): void => {}
-  process.on(event, ignore)
-  setTimeout(() => {
-    process.on(event, exitAtOnce)
-    process.removeListener(event, ignore)
-  }, sameKeyPress).unref()
+/** Two copies of the package meet here: npm keeps two minor versions apart, and a process has one end. */
+const key = Symbol.for('podrain.process-end')
+type Holder = { [key]?: ProcessEnd }
+
+/** The process itself, through close-with-grace, installed once for all drains of all copies of the package. */
+export const nodeProcess: ExitSource = {
+  register(listener) {
+    const holder = process as Holder
+    holder[key] ??= new ProcessEnd()
+    if (holder[key].version !== 1) {
+      throw new Error(
+        'There are two copies of @podrain/core in this process whose versions do not fit together: the first that is done ' +
+          'would end the other. Have one version of all @podrain packages (`npm ls @podrain/core` shows who asks for which)',
+      )
+    }
+    return holder[key].register(listener)
+  },
 }

@@ -8,10 +8,15 @@ export interface Logger {
 /** How the report is written: a sentence, or a line of JSON for a collector that reads such lines. */
 export type ReportFormat = 'text' | 'json'
 
-/** A logger that marks every line as podrain's, and can write a line with fields. */
+/** A logger that marks every line as podrain's. */
 export interface DrainLogger extends Logger {
+  /**
+   * An error that ends the process, or says why it exits with 1. Where the logger writes nothing it goes to stderr, as Node
+   * itself would have said it there.
+   */
+  alarm(message: string): void
   /** One line. To pino the fields go beside it, with `reportFormat: 'json'` the line is JSON that has both. */
-  record(level: 'info' | 'error', message: string, fields: object): void
+  record(level: 'info' | 'alarm', message: string, fields: object): void
 }
 
 /** What pino's loggers have and no other: they take fields before the message. */
@@ -21,14 +26,11 @@ interface Pino {
   error(fields: object, message: string): void
 }
 
-const silent: DrainLogger = { info() {}, warn() {}, error() {}, record() {} }
-
 /**
  * The logger to use for the option as given.
  * @param worker the name of this process or thread among others
  */
 export function namedLogger(logger: Logger | false, worker?: string, format: ReportFormat = 'text'): DrainLogger {
-  if (logger === false) return silent
   const name = worker === undefined ? 'podrain' : `podrain (${worker})`
   const attempt = (write: () => void): void => {
     try {
@@ -37,12 +39,20 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
       // A logger that is closed already must not keep the process from ending well.
     }
   }
-  const write = (level: keyof Logger) => (message: string) => attempt(() => logger[level](`${name}: ${message}`))
+  const isSilent = logger === false || writesNothing(logger)
+  const write = (level: keyof Logger) => (message: string) => {
+    if (logger !== false) attempt(() => logger[level](`${name}: ${message}`))
+  }
+  const toStderr = (message: string): void => attempt(() => void process.stderr.write(`${name}: ${message}\n`))
   return {
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    record(level, text, fields) {
+    alarm: isSilent ? toStderr : write('error'),
+    record(kind, text, fields) {
+      if (kind === 'alarm' && isSilent) toStderr(text)
+      if (logger === false) return
+      const level = kind === 'alarm' ? 'error' : 'info'
       const message = `${name}: ${text}`
       attempt(() => {
         if (isPino(logger)) logger[level](fields, message)
@@ -50,6 +60,14 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
       })
     },
   }
+}
+
+/**
+ * Whether the logger swallows all it is given. Fastify without the option `logger` has such a one, and so has pino at the level
+ * `silent`: one function that does nothing stands for each level. winston says it by a property.
+ */
+function writesNothing(logger: Logger): boolean {
+  return logger.error === logger.info || (logger as { silent?: unknown }).silent === true
 }
 
 function isPino(logger: unknown): logger is Pino {

@@ -25,6 +25,8 @@ export interface DrainReport {
   settleMs: number
   /** Requests that were answered while the drain went on. */
   answered: number
+  /** Who closed a server while it was still wanted: places in the code. Clients were refused from then on. */
+  closedEarly: string[]
   /** Requests that were still in flight at the deadline and were cut. */
   forced: OpenRequest[]
   /** Names of the tasks that had not ended at the deadline. */
@@ -35,15 +37,15 @@ export interface DrainReport {
   undeliveredBytes: number
   /** The uncaught error that began the drain or came during it. */
   error?: unknown
-  /** True if nothing was forced, no hook failed and no error was uncaught: the process may exit with 0. */
+  /** True if nothing was forced, nobody closed a server early, no hook failed and no error was uncaught: the process may exit with 0. */
   clean: boolean
 }
 
 /** The report of what happened, with the verdict. */
 export function reportOf(course: Omit<DrainReport, 'error' | 'clean'>, error: unknown): DrainReport {
-  const { forced, unfinishedTasks, hooks, undeliveredBytes } = course
+  const { closedEarly, forced, unfinishedTasks, hooks, undeliveredBytes } = course
   const clean =
-    forced.length + unfinishedTasks.length + undeliveredBytes === 0 &&
+    closedEarly.length + forced.length + unfinishedTasks.length + undeliveredBytes === 0 &&
     hooks.every((hook) => hook.outcome === 'ok') &&
     error === undefined
   return { ...course, ...(error === undefined ? {} : { error }), clean }

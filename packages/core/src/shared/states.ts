@@ -48,6 +48,8 @@ export interface StartOptions {
   settle?: boolean
   /** Milliseconds in which it has to be closed, if that is less than is left of the budget. @default the budget */
   within?: number
+  /** Milliseconds since the pod began to end, if that was before this drain was made: so much of the time is gone. @default 0 */
+  ago?: number
 }
 
 export interface TerminatingOptions {

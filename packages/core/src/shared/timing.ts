@@ -79,6 +79,11 @@ export const connectionsPerTurn = 200
  * (npm/cli#5021, pnpm/pnpm#7374). A second signal within this time is the same one.
  */
 export const sameKeyPress = 500
+/**
+ * A listener that somebody else has for the signal, and that returns no promise, is waited for this long at the most, while it
+ * keeps something alive that was not there before.
+ */
+export const listenerTime = 5000
 /** Two lines about refused callers of one endpoint are at least this far apart: a crawler must not fill the log. */
 export const refusalInterval = 60_000
 /**

@@ -149,6 +149,8 @@ export class Course {
     this.#commitment ??= { reason, settle }
     if (isFirst) this.#options.onCommit(how)
     if (this.#state === 'serving') this.#begin(reason)
+    // It takes of the time, not of the wait for load balancers: they may learn of this server only now.
+    if (isFirst && how.ago !== undefined) this.#budget?.shortenTo(this.#options.times.budget - how.ago)
     if (within !== undefined) this.#budget?.shortenTo(within)
     if (!settle) {
       this.#commitment.settle = false
@@ -158,17 +160,22 @@ export class Course {
     return this.report
   }
 
-  /** A signal asks the process to end. */
-  signalled(signal: string): Promise<DrainReport> {
+  /**
+   * A signal asks the process to end.
+   * @param ago Milliseconds since it came, for a drain that was made afterwards
+   */
+  signalled(signal: string, ago?: number): Promise<DrainReport> {
     // The kubelet signals when the hook has answered or when the grace period is spent, and the hook has not answered.
     const late = [...this.#prestops.values()].includes(true)
     if (late) return this.start({ reason: signal, settle: false, within: lastMoment })
-    return this.start({ reason: signal, settle: signal !== 'SIGINT' })
+    return this.start({ reason: signal, settle: signal !== 'SIGINT', ...(ago === undefined ? {} : { ago }) })
   }
 
   /** An error that nobody caught asks the process to end. */
   uncaught(error: unknown): Promise<DrainReport> {
-    this.#options.logger.error(`uncaught: ${describe(error)}`)
+    this.#options.logger.alarm(
+      `uncaught: ${describe(error)}\n(podrain drains and exits with 1 because of it; \`errors: false\` leaves such errors to the application)`,
+    )
     this.#error ??= error ?? new Error('uncaught, without a reason')
     // While it drains already, load balancers are still learning of it: the wait goes on, for everybody else's sake.
     return this.start({ reason: 'an uncaught error', settle: this.#state !== 'serving' })
@@ -235,7 +242,7 @@ export class Course {
     const { reason } = this.#commitment
     void this.#close(budget, reason).catch((error) => {
       this.#error ??= error
-      this.#options.logger.error(`closing failed: ${describe(error)}`)
+      this.#options.logger.alarm(`closing failed: ${describe(error)}`)
       this.#enter('closed')
       this.#end(reason, budget.elapsed, {
         forced: [],
@@ -260,7 +267,9 @@ export class Course {
 
   #end(reason: string, settleMs: number, closed: Closed): DrainReport {
     const durationMs = this.#budget?.elapsed ?? 0
-    const report = reportOf({ reason, durationMs, settleMs, answered: this.#traffic.answered, ...closed }, this.#error)
+    const { answered, closedEarly } = this.#traffic
+    const course = { reason, durationMs, settleMs, answered, closedEarly: [...closedEarly], ...closed }
+    const report = reportOf(course, this.#error)
     this.#finish(report)
     return report
   }

@@ -1,6 +1,6 @@
 import { type Clock, timedOut, within } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
-import type { Logger } from '../shared/log.js'
+import type { DrainLogger } from '../shared/log.js'
 import type { HookResult } from '../shared/report.js'
 import { fail } from '../shared/validate.js'
 
@@ -30,12 +30,12 @@ interface Entry {
 export class Hooks {
   readonly #kind: string
   readonly #clock: Clock
-  readonly #logger: Logger
+  readonly #logger: DrainLogger
   readonly #timeout: number
   readonly #entries: Entry[] = []
   #results: HookResult[] = []
 
-  constructor(kind: string, clock: Clock, logger: Logger, timeout: number) {
+  constructor(kind: string, clock: Clock, logger: DrainLogger, timeout: number) {
     this.#kind = kind
     this.#clock = clock
     this.#logger = logger
@@ -117,13 +117,13 @@ export class Hooks {
     try {
       const answer = await within(this.#clock, limit, (async () => entry.run())())
       if (answer !== timedOut) result.outcome = 'ok'
-      else this.#logger.error(`${this.#kind} hook "${entry.name}" did not end within ${Math.round(limit)} ms; going on`)
+      else this.#logger.alarm(`${this.#kind} hook "${entry.name}" did not end within ${Math.round(limit)} ms; going on`)
     } catch (error) {
       result.outcome = 'failed'
       result.error = error
       const hint =
         codeOf(error) === 'ERR_SERVER_NOT_RUNNING' ? 'the drain has closed the server before; leave that out: ' : ''
-      this.#logger.error(`${this.#kind} hook "${entry.name}" failed: ${hint}${describe(error)}`)
+      this.#logger.alarm(`${this.#kind} hook "${entry.name}" failed: ${hint}${describe(error)}`)
     }
     result.durationMs = this.#clock.now() - begun
   }

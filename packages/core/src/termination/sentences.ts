@@ -34,14 +34,24 @@ export function progressLine(status: {
   return parts.join(', ')
 }
 
+/** Somebody closed a server while it was still wanted: what follows, who it was, and the cure. */
+export function closedEarlyLine(by: string): string {
+  return (
+    `a server was closed while load balancers may still send to it: whoever connects from now on is refused. ` +
+    `It was closed at ${by}. Leave that out: podrain closes the server when the last request has been answered. What else is ` +
+    'done there belongs into `drain.onClose()`'
+  )
+}
+
 /** Writes the report: an error unless the drain was clean. */
 export function logReport(logger: DrainLogger, report: DrainReport): void {
-  logger.record(report.clean ? 'info' : 'error', reportLine(report), { drain: reportFields(report) })
+  logger.record(report.clean ? 'info' : 'alarm', reportLine(report), { drain: reportFields(report) })
 }
 
 /** The report in one line. */
 function reportLine(report: DrainReport): string {
   const parts = [`drained in ${seconds(report.durationMs)} after ${report.reason}`]
+  if (report.closedEarly.length > 0) parts.push(`a server was closed too early, at ${report.closedEarly.join(', ')}`)
   if (report.forced.length > 0) parts.push(`cut ${report.forced.length} in flight: ${list(report.forced)}`)
   if (report.unfinishedTasks.length > 0) parts.push(`left unfinished: ${report.unfinishedTasks.join(', ')}`)
   const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')

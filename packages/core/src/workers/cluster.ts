@@ -1,5 +1,5 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster'
-import type { Signal } from '../process/exit.js'
+import type { Signal } from '../process/signals.js'
 import { lastWords } from '../shared/timing.js'
 import type { LeadingDrain } from './drain-view.js'
 import { Primary, type Worker } from './primary.js'

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import { isMainThread, threadId } from 'node:worker_threads'
-import { type ExitSource, nodeProcess } from '../process/exit.js'
+import type { ExitSource } from '../process/endings.js'
+import { nodeProcess } from '../process/exit.js'
 import type { MemberDrain } from './drain-view.js'
 import { hasPrimary } from './link.js'
 import { joinPrimary, tellListening, threadExit } from './worker.js'

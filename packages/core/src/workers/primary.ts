@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { Signal } from '../process/exit.js'
+import type { Signal } from '../process/signals.js'
 import { workerShare } from '../shared/timing.js'
 import type { LeadingDrain } from './drain-view.js'
 import type { FromPrimary, FromWorker } from './protocol.js'

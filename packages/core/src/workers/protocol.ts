@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import type { Signal } from '../process/exit.js'
+import type { Signal } from '../process/signals.js'
 
 /** Where a server listens. */
 export type ListenAddress = Pick<AddressInfo, 'port' | 'family'>

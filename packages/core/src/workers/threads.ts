@@ -1,5 +1,5 @@
 import { BroadcastChannel, type Worker as Thread } from 'node:worker_threads'
-import type { Signal } from '../process/exit.js'
+import type { Signal } from '../process/signals.js'
 import type { LeadingDrain } from './drain-view.js'
 import { Primary, type Worker } from './primary.js'
 import { type Addressed, channelName, type FromPrimary, type FromWorker, isAddressed } from './protocol.js'

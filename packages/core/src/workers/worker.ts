@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
-import { type ExitListener, type ExitSource, nodeProcess } from '../process/exit.js'
+import type { ExitListener, ExitSource } from '../process/endings.js'
+import { nodeProcess } from '../process/exit.js'
 import type { MemberDrain } from './drain-view.js'
 import { linkToPrimary } from './link.js'
 import type { FromPrimary } from './protocol.js'

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest'
+import type { DrainReport } from '../src/index.js'
+import { ask, Child, Client, type Exit } from './support.js'
+
+/** What the child said, from a line on. */
+function after(child: Child, line: string): string[] {
+  const index = child.lines.indexOf(line)
+  expect(index, `a line "${line}"`).toBeGreaterThanOrEqual(0)
+  return child.lines.slice(index + 1)
+}
+
+async function reportOf(child: Child): Promise<DrainReport> {
+  return JSON.parse((await child.line(/^report /)).slice('report '.length))
+}
+
+describe('an application with a SIGTERM handler of its own, which', () => {
+  const ways: [way: string, exit: Exit, more: string[]][] = [
+    ['closes', [0, null], []],
+    ['closes and exits', [0, null], []],
+    ['exits', [0, null], []],
+    ['exits later', [0, null], ['own clean-up done']],
+    ['cleans up', [0, null], ['own clean-up done']],
+    ['re-raises', [0, null], ['own clean-up done']],
+    ['fails', [0, null], []],
+  ]
+  test.each(ways)('%s, answers everybody first; then the handler runs, once', async (own, exit, more) => {
+    const child = await Child.start({ own })
+    const held = await Client.open(child.port)
+    await held.get('/hold').until(/first half, /)
+    child.signal('SIGTERM')
+    await child.line(/^state draining/)
+    expect((await ask(child.port)).body).toBe('ok')
+    expect(child.lines).not.toContain('own handler')
+    child.tell('answer')
+    await held.end()
+    expect(held.received).toMatch(/first half, .*second half.*\r\n0\r\n\r\n$/s)
+    expect(await child.exit).toEqual(exit)
+    expect(after(child, 'state closed')).toEqual(expect.arrayContaining(['own handler', ...more]))
+    expect(child.lines.filter((line) => line === 'own handler')).toHaveLength(1)
+    expect(child.lines.filter((line) => /^podrain: second/.test(line))).toEqual([])
+    expect(await reportOf(child)).toMatchObject({ clean: true, closedEarly: [], forced: [] })
+    expect(child.lines).toContain('close hooks')
+  })
+
+  test('exits with 0, does not hide that the drain was not clean', async () => {
+    const options = { terminationGracePeriodSeconds: 3, reserve: 1500 }
+    const child = await Child.start({ own: 'exits', hang: 'hook', options })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+    expect(child.lines).toContain('own handler')
+  })
+})
+
+describe('a server that the application closes while the drain goes on', () => {
+  test('is said at once, with the place and the cure, and the report is not clean', async () => {
+    const child = await Child.start({ closesItself: true })
+    child.signal('SIGTERM')
+    const line = await child.line(/a server was closed while load balancers may still send to it/)
+    expect(line).toMatch(/It was closed at .*app\.mjs:\d+:\d+\)?\. Leave that out/)
+    expect(child.lines).not.toContain('state closing')
+    expect(await child.exit).toEqual([1, null])
+    expect(await reportOf(child)).toMatchObject({
+      clean: false,
+      closedEarly: [expect.stringMatching(/app\.mjs:\d+:\d+/)],
+    })
+    expect(child.lines).toContainEqual(expect.stringMatching(/; a server was closed too early, at .*app\.mjs/))
+  })
+})
+
+describe('what ends the process is said on stderr, though the logger writes nothing:', () => {
+  const options = { logger: false }
+  test.each([
+    ['an exception', '/throw', /^podrain: uncaught: Error: boom/],
+    ['a rejection', '/reject', /^podrain: uncaught: Error: boom/],
+  ])('%s', async (_what, path, line) => {
+    const child = await Child.start({ options })
+    const culprit = await Client.open(child.port)
+    culprit.get(path)
+    await child.line(line)
+    culprit.abort()
+    expect(await child.exit).toEqual([1, null])
+    expect(child.lines).toContainEqual(expect.stringMatching(/`errors: false` leaves such errors to the application/))
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .*; uncaught: boom/))
+  })
+
+  test('a second signal', async () => {
+    const child = await Child.start({ options })
+    const held = await Client.open(child.port)
+    await held.get('/hold').until(/first half, /)
+    child.signal('SIGTERM')
+    await child.line(/^some time later/)
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: second SIGTERM, exiting now/))
+  })
+
+  test('a hook that hangs', async () => {
+    const child = await Child.start({
+      hang: 'hook',
+      options: { ...options, terminationGracePeriodSeconds: 3, reserve: 1500 },
+    })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: onClose hook "pool" did not end within/))
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .*; hooks: pool timed out$/))
+  })
+
+  test('and a clean drain says nothing there', async () => {
+    const child = await Child.start({ options })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+    expect(child.lines.filter((line) => line.startsWith('podrain'))).toEqual([])
+  })
+})
+
+describe('a process whose log nobody reads any more', () => {
+  test.each([
+    ['stdout', 1],
+    ['stderr', 0],
+  ] as const)('(%s) drains and is gone; it says so once, where that can be read', async (stream, times) => {
+    const child = await Child.start({ chatters: stream })
+    child.process[stream]?.destroy() // as `head` goes after its lines
+    expect(await child.exit).toEqual([1, null])
+    expect(child.lines.filter((line) => /uncaught: Error: write EPIPE/.test(line))).toHaveLength(times)
+  })
+})
+
+describe('SIGTERM while an application is closed by hand', () => {
+  test('waits for its hooks, and exits with 0', async () => {
+    const child = await Child.start({ disposes: true })
+    await child.line(/^slow hook begins/)
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+    expect(child.lines).toContain('slow hook ends')
+  })
+})
