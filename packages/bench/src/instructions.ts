@@ -4,6 +4,7 @@
  *
  *     node instructions.js [--connections 1,4,8,32] [--requests 12000] [--frameworks node:http,Fastify,Express,Koa]
  *                          [--only <part of a contender's name>] [--jobs <one for each processor>]
+ *                          [--beside <another checkout of this repository, built: its podrain is a contender, too>]
  *                          [--results <directory>] [--docs <directory>]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -12,13 +13,15 @@ import { join } from 'node:path'
 import type { InstructionsData } from './instructions/data.js'
 import { count, versionOfValgrind } from './instructions/measure.js'
 import { options } from './options.js'
+import { compareWith } from './ours.js'
 import { bare, contendersOf, frameworks, packages, twin } from './overhead/contenders.js'
 import { writePage } from './page.js'
 import { keep } from './results.js'
 
 async function main(): Promise<void> {
-  const defaults = { requests: 12_000, connections: '1,4,8,32', frameworks: frameworks.join(), only: '' }
+  const defaults = { requests: 12_000, connections: '1,4,8,32', frameworks: frameworks.join(), only: '', beside: '' }
   const { requests, jobs, ...rest } = options({ ...defaults, jobs: availableParallelism() })
+  compareWith(rest.beside)
   const connections = rest.connections.split(',').map(Number)
   if (!connections.every((number) => Number.isInteger(number) && number > 0 && number <= requests)) {
     throw new RangeError(`Expected --connections to be numbers from 1 to ${requests}, got ${rest.connections}`)

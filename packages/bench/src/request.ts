@@ -2,10 +2,12 @@
  * What podrain adds to a request in this process, without a network: nanoseconds and bytes.
  *
  *     node request.js [--starts 5] [--rounds 100] [--requests 5000] [--results <directory>] [--docs <directory>]
+ *                     [--beside <another checkout of this repository, built: its podrain is measured, too>]
  */
 import { join } from 'node:path'
 import { Child, pin } from './child.js'
 import { options } from './options.js'
+import { compareWith } from './ours.js'
 import { writePage } from './page.js'
 import type { Pairs, RequestData } from './request/data.js'
 import type { Pair } from './request/measure.js'
@@ -16,9 +18,10 @@ import { keep } from './results.js'
 const roomy = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256']
 
 async function main(): Promise<void> {
-  const { starts, rounds, requests, ...directories } = options({ starts: 5, rounds: 100, requests: 5000 })
+  const { starts, rounds, requests, ...directories } = options({ starts: 5, rounds: 100, requests: 5000, beside: '' })
+  compareWith(directories.beside)
   const measure = async (what: string, starts: number, rounds: number, flags: readonly string[]): Promise<Pairs> => {
-    const names = variantNames.filter((name) => name !== bare)
+    const names = variantNames().filter((name) => name !== bare)
     const pairs: Record<string, Pair[]> = Object.fromEntries(names.map((name) => [name, []]))
     for (let start = 0; start < starts; start++) {
       for (const name of names) {

@@ -4,6 +4,7 @@
  */
 import { createServer, type Server } from 'node:http'
 import { libraries } from '@podrain/contract/libraries'
+import { besideName, hasBeside, ours } from '../ours.js'
 
 /** The server alone, and with us. */
 export const bare = 'bare'
@@ -43,7 +44,7 @@ const known: readonly Framework[] = [
       const server = createServer((_request, response) => {
         response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
       })
-      if (contender === podrain) await drainOn(server)
+      if (isOurs(contender)) drainOn(server, contender)
       if (contender === byHand) countByHand(server)
       return server
     },
@@ -54,10 +55,7 @@ const known: readonly Framework[] = [
     async create(contender) {
       const { fastify } = await import('fastify')
       const app = fastify()
-      if (contender === podrain) {
-        const { gracefulShutdown } = await import('@podrain/fastify')
-        await app.register(gracefulShutdown, options)
-      }
+      if (isOurs(contender)) await app.register(ours('fastify', contender === besideName).gracefulShutdown, options)
       await libraries.find(({ name }) => name === contender)?.drainsFastify?.(app, terms)
       app.get('/', async () => body)
       await app.ready()
@@ -71,13 +69,10 @@ const known: readonly Framework[] = [
       const { default: express } = await import('express')
       const app = express()
       if (contender === empty) app.use((_request, _response, next) => next())
-      if (contender === podrain) {
-        const { drain } = await import('@podrain/express')
-        app.use(drain(options))
-      }
+      if (isOurs(contender)) app.use(ours('express', contender === besideName).drain(options))
       app.get('/', (_request, response) => void response.json(body))
       const server = createServer(app)
-      if (contender === onServer) await drainOn(server)
+      if (contender === onServer) drainOn(server, contender)
       return server
     },
   },
@@ -88,15 +83,12 @@ const known: readonly Framework[] = [
       const { default: Koa } = await import('koa')
       const app = new Koa()
       if (contender === empty) app.use((_context, next) => next())
-      if (contender === podrain) {
-        const { drain } = await import('@podrain/koa')
-        app.use(drain(options))
-      }
+      if (isOurs(contender)) app.use(ours('koa', contender === besideName).drain(options))
       app.use((context) => {
         context.body = body
       })
       const server = createServer(app.callback())
-      if (contender === onServer) await drainOn(server)
+      if (contender === onServer) drainOn(server, contender)
       return server
     },
   },
@@ -113,9 +105,12 @@ export const packages: readonly string[] = [
 
 export const frameworks: readonly string[] = known.map(({ name }) => name)
 
-async function drainOn(server: Server): Promise<void> {
-  const { drainServer } = await import('@podrain/core')
-  drainServer(server, options)
+function isOurs(contender: string): boolean {
+  return contender === podrain || contender === besideName
+}
+
+function drainOn(server: Server, contender: string): void {
+  ours('core', contender === besideName).drainServer(server, options)
 }
 
 function countByHand(server: Server): void {
@@ -134,7 +129,7 @@ function countByHand(server: Server): void {
 export function contendersOf(framework: string): string[] {
   // What is nothing but Node's own costs a request nothing.
   const ofAny = libraries.filter(({ drains, packages }) => drains && packages.length > 0).map(({ name }) => name)
-  return [twin, podrain, ...(find(framework).own ?? []), ...ofAny]
+  return [twin, podrain, ...(hasBeside() ? [besideName] : []), ...(find(framework).own ?? []), ...ofAny]
 }
 
 /** A server that is ready to listen. */

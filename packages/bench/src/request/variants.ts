@@ -1,8 +1,8 @@
 import { createServer, IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
-import { Drain, drainServer } from '@podrain/core'
-import { drain as middleware } from '@podrain/express'
+import type { Drain } from '@podrain/core'
+import { besideName, hasBeside, ours as packageOf } from '../ours.js'
 
 /** A server with something in front of its application, without a network. */
 export interface Variant {
@@ -46,16 +46,7 @@ function serverWith(listener: RequestListener): { server: Server; socket: Socket
 /** What is measured: the bare life cycle of a response first, then what may be added to it. */
 const variants: Readonly<Record<string, (name: string) => Variant>> = {
   [bare]: (name) => plain(name, application),
-  'podrain: counting': (name) => ours(name, (server) => new Drain(quiet).watch(server)),
-  'podrain: counting and control endpoints': (name) => ours(name, (server) => drainServer(server, quiet)),
-  'podrain: the same as a middleware': (name) => {
-    const express = middleware(quiet)
-    return ours(
-      name,
-      () => express.drain,
-      (request, response) => express(request, response, application),
-    )
-  },
+  ...podrains('podrain', false),
   // What it is made of, or could be.
   'one shared listener for ‘close’': (name) =>
     plain(name, (_request, response) => void response.on('close', application)),
@@ -78,11 +69,40 @@ const variants: Readonly<Record<string, (name: string) => Variant>> = {
   },
 }
 
-export const variantNames: readonly string[] = Object.keys(variants)
+/** What podrain adds, in the three ways in which it is put in front of an application. */
+function podrains(prefix: string, beside: boolean): Record<string, (name: string) => Variant> {
+  return {
+    [`${prefix}: counting`]: (name) => {
+      const { Drain } = packageOf('core', beside)
+      return ours(name, (server) => new Drain(quiet).watch(server))
+    },
+    [`${prefix}: counting and control endpoints`]: (name) => {
+      const { drainServer } = packageOf('core', beside)
+      return ours(name, (server) => drainServer(server, quiet))
+    },
+    [`${prefix}: the same as a middleware`]: (name) => {
+      const express = packageOf('express', beside).drain(quiet)
+      return ours(
+        name,
+        () => express.drain,
+        (request, response) => express(request, response, application),
+      )
+    },
+  }
+}
+
+/** Those of another checkout only where there is one. */
+function all(): Readonly<Record<string, (name: string) => Variant>> {
+  return hasBeside() ? { ...variants, ...podrains(besideName, true) } : variants
+}
+
+export function variantNames(): readonly string[] {
+  return Object.keys(all())
+}
 
 export function createVariant(name: string): Variant {
-  const create = variants[name]
-  if (!create) throw new Error(`Expected one of ${variantNames.join(', ')}, got ${name}`)
+  const create = all()[name]
+  if (!create) throw new Error(`Expected one of ${variantNames().join(', ')}, got ${name}`)
   return create(name)
 }
 
