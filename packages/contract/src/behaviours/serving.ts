@@ -106,6 +106,17 @@ export const serving = room('While load balancers still send', [], {
     await assert.rejects(Wire.open(stage.address), { code: 'ECONNREFUSED' })
   },
 
+  'a server that the application closes while load balancers still send is no clean end: the exit code is not 0': [
+    'inFlight',
+    async (stage) => {
+      await stage.ask('/')
+      const end = stage.terminate()
+      stage.running.server.close()
+      await assert.rejects(Wire.open(stage.address), { code: 'ECONNREFUSED' })
+      assert.notEqual(await end, 0, 'the exit code')
+    },
+  ],
+
   'a server that never listened ends, and clean': [{ listening: false }, (stage) => stage.endsClean()],
 })
 
