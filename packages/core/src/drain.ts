@@ -288,7 +288,8 @@ export class Drain extends EventEmitter<DrainEvents> {
    */
   async dispose(): Promise<void> {
     if (!this.#disposing && !this.committed && this.state !== 'closed') {
-      // A signal that comes while the hooks run waits for them: the process is let go when they are done.
+      // Where hooks run, a signal that comes meanwhile waits for them: the process is let go when they are done.
+      if (this.#onClose.size === 0) this.#unregister()
       this.#traffic.servers.release() // before the hooks: from now on nothing is counted
       this.#disposing = this.#course.dispose()
     }

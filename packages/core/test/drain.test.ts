@@ -378,7 +378,6 @@ describe('watching a server', () => {
     expect(() => drainServer(server, { process, logger: false })).toThrow(
       /already watched by another Drain.*register podrain once, or pass the first Drain with the option `drain`/,
     )
-    await turns()
     expect(process.listeners.size).toBe(0)
   })
 

@@ -42,6 +42,10 @@ export class Hooks {
     this.#timeout = timeout
   }
 
+  get size(): number {
+    return this.#entries.length
+  }
+
   add(run: Hook, options: HookOptions): void {
     if (typeof run !== 'function') {
       throw new TypeError(`${this.#kind}() expected a function, got ${typeof run}`)
