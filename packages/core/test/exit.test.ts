@@ -21,7 +21,7 @@ beforeEach(() => {
     }
   })
   exit = vi.spyOn(process, 'exit').mockImplementation((() => {}) as never)
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] })
   forget()
   firstProcess = undefined
   vi.resetModules()
@@ -101,8 +101,21 @@ describe('the process', () => {
     expect(said).not.toHaveBeenCalled()
   })
 
-  test('has no limit of its own: each drain has', async () => {
-    const drain = await register()
+  test('is ended half a second after the deadline of its last drain, whatever hangs', async () => {
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    const one = await register({ left: 2000 })
+    await register({ left: 5000 })
+    happens('SIGTERM')
+    one.over(true)
+    await vi.advanceTimersByTimeAsync(5400)
+    expect(exit).not.toHaveBeenCalled()
+    await vi.advanceTimersByTimeAsync(300)
+    expect(exit.mock.calls[0]).toEqual([1])
+    expect(said.mock.calls[0]).toEqual(['podrain: a drain was not over at its deadline: exiting now\n'])
+  })
+
+  test('has no other limit: each drain has', async () => {
+    const drain = await register({ left: 7_200_000 })
     happens('SIGTERM')
     await vi.advanceTimersByTimeAsync(3_600_000)
     expect(exit).not.toHaveBeenCalled()

@@ -59,6 +59,12 @@ export class Endings {
     return left.length === 0 ? 0 : Math.min(...left)
   }
 
+  /** Whether the time of all is up. */
+  get late(): boolean {
+    const left = [...this.#ends.keys()].map((listener) => listener.left?.() ?? Number.POSITIVE_INFINITY)
+    return left.length > 0 && left.every((each) => each <= 0)
+  }
+
   /** Returns the function that takes it away, which says whether it was there. */
   add(listener: ExitListener): () => boolean {
     this.#listeners.add(listener)

@@ -1,7 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import { systemClock, until, within } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
-import { closingInterval, listenerTime, sameKeyPress } from '../shared/timing.js'
+import { closingInterval, listenerTime, lookInterval, overtime, sameKeyPress } from '../shared/timing.js'
 import { follow } from './begun.js'
 import { Endings, type ExitCause, type ExitListener, type ExitSource } from './endings.js'
 import { comeFirst, othersOf, rebind } from './events.js'
@@ -169,9 +169,24 @@ class ProcessEnd {
     this.#ending = true
     if ('error' in cause) this.#isNew(cause.error)
     this.#remember(this.#ours.keys()) // close-with-grace listens for the second event now
+    const stop = this.#watchDeadline()
     const clean = await this.#endings.end(cause)
+    stop()
     if (this.#signal) await this.#callOthers(this.#signal, clean)
     if (!clean) throw new Error('the drain was not clean')
+  }
+
+  /** Nothing may outlast the deadline, whatever fails: each drain sees to that, and this sees to the drains. */
+  #watchDeadline(): () => void {
+    let lateSince: number | undefined
+    const timer = setInterval(() => {
+      lateSince = this.#endings.late ? (lateSince ?? performance.now()) : undefined
+      if (lateSince === undefined || performance.now() < lateSince + overtime) return
+      process.stderr.write('podrain: a drain was not over at its deadline: exiting now\n')
+      process.exit(1)
+    }, lookInterval)
+    timer.unref()
+    return () => clearInterval(timer)
   }
 
   /**

@@ -79,6 +79,8 @@ export const connectionsPerTurn = 200
  * (npm/cli#5021, pnpm/pnpm#7374). A second signal within this time is the same one.
  */
 export const sameKeyPress = 500
+/** A process whose drains are not over this long after their deadline is ended: less than `reserve`. */
+export const overtime = 500
 /**
  * A listener that somebody else has for the signal, and that returns no promise, is waited for this long at the most, while it
  * keeps something alive that was not there before.
