@@ -31,6 +31,10 @@ export interface CourseOptions {
   readonly progress: number | false
   /** Whether another process of the pod goes on after this one, and will see to what the kernel holds. */
   readonly outlived: boolean
+  /** Resolves when the connections have come that another process has accepted for this one. */
+  readonly handOver: () => Promise<void>
+  /** Whether SIGINT asks for what SIGTERM does, and is no Ctrl-C of a person. */
+  readonly interruptIsTermination: () => boolean
   readonly traffic: Traffic
   readonly tasks: Tasks
   readonly onDrain: Hooks
@@ -163,7 +167,7 @@ export class Course {
     // The kubelet signals when the hook has answered or when the grace period is spent, and the hook has not answered.
     const late = [...this.#prestops.values()].includes(true)
     if (late) return this.start({ reason: signal, settle: false, within: lastMoment })
-    return this.start({ reason: signal, settle: signal !== 'SIGINT' })
+    return this.start({ reason: signal, settle: signal !== 'SIGINT' || this.#options.interruptIsTermination() })
   }
 
   /** An error that nobody caught asks the process to end. */

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
 import { type ExitListener, type ExitSource, nodeProcess } from '../process/exit.js'
+import { seconds } from '../shared/log.js'
 import type { MemberDrain } from './drain-view.js'
 import { linkToPrimary } from './link.js'
 import type { FromPrimary } from './protocol.js'
@@ -14,6 +15,10 @@ let asked = 0
 let listening = false
 /** Whether somebody drains all workers together. A process knows, a thread is told. */
 let led = isMainThread
+/** The pod's grace period, once the primary has said it. */
+let gracePeriod: number | undefined
+/** Those who wait for what the primary has accepted for this worker, by the number of their question. */
+const handingOver = new Map<number, () => void>()
 
 /**
  * In a worker, joins the drain with those of all other workers.
@@ -25,6 +30,10 @@ export function joinPrimary(drain: MemberDrain): ((gone: AbortSignal) => Promise
   if (!drains.has(drain)) {
     drains.add(drain)
     drain.once('report', () => drains.delete(drain))
+    drain.on('state', (state) => {
+      if (state === 'draining') heedGrace(drain)
+    })
+    if (gracePeriod !== undefined) sayGrace(drain, gracePeriod)
     listen()
     if (led) link.send({ podrain: 'joined' })
   }
@@ -68,6 +77,18 @@ export function tellListening(server: Server): void {
   })
 }
 
+/**
+ * Resolves when the connections have come that the primary had accepted for this worker by now: it resets them when nobody
+ * listens any more. It gives a worker the next one when that has taken the last, so there may be more: ask until none comes.
+ */
+export function handOver(): Promise<void> {
+  const id = ++asked
+  return new Promise((resolve) => {
+    handingOver.set(id, resolve)
+    linkToPrimary()?.send({ podrain: 'handOver', id })
+  })
+}
+
 /** No signal reaches a thread, so the main thread passes them on; to exit is to end the thread. */
 export const threadExit: ExitSource = {
   register(listener) {
@@ -100,6 +121,17 @@ function obey(message: FromPrimary): void {
         linkToPrimary()?.send({ podrain: 'settled' }),
       )
       break
+    case 'grace':
+      ;({ gracePeriod } = message)
+      for (const drain of drains) {
+        if (drain.state === 'draining') heedGrace(drain)
+        else sayGrace(drain, gracePeriod)
+      }
+      break
+    case 'handedOver':
+      handingOver.get(message.id)?.()
+      handingOver.delete(message.id)
+      break
     case 'answer':
       waiting.get(message.id)?.()
       break
@@ -112,4 +144,18 @@ function obey(message: FromPrimary): void {
       )
       break
   }
+}
+
+/** The drain has begun: from here on its time is the pod's. */
+function heedGrace(drain: MemberDrain): void {
+  if (gracePeriod !== undefined && gracePeriod !== drain.times.gracePeriod) drain.terminating({ gracePeriod })
+}
+
+/** The line at the start says what the worker's own options make of it. */
+function sayGrace(drain: MemberDrain, pod: number): void {
+  const own = drain.times.gracePeriod
+  if (own === pod) return
+  drain.logger.info(
+    `the primary has ${seconds(pod)} of grace period, this worker's options ${seconds(own)}: the primary's counts`,
+  )
 }
