@@ -21,7 +21,7 @@ async function start() {
 }
 
 test.each<[string, Record<string, string>]>([
-  ['pm2', { pm_id: '0' }],
+  ['pm2', { pm_id: '0', kill_timeout: '30000' }],
   ['Nomad', { NOMAD_ALLOC_ID: '6f0b' }],
   ['supervisord', { SUPERVISOR_ENABLED: '1' }],
   ['systemd', { SYSTEMD_EXEC_PID: String(process.pid) }],
@@ -34,6 +34,29 @@ test.each<[string, Record<string, string>]>([
   expect(drain.state).toBe('draining')
   expect(await clock.through(ended)).toBe(true)
   expect((await drain.start()).settleMs).toBeGreaterThanOrEqual(1000)
+})
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s of a pm2 that kills too early still runs the close hooks before that',
+  async (signal) => {
+    stub({ pm_id: '0' })
+    const { drain, clock, process } = await start()
+    const closed = vi.fn()
+    drain.onClose(closed)
+    const began = clock.now()
+    await clock.through(process.signal(signal))
+    expect(closed).toHaveBeenCalledOnce()
+    expect(clock.now() - began).toBeLessThan(1600)
+  },
+)
+
+test('pm2 with more patience than the pod has time changes nothing', async () => {
+  stub({ pm_id: '0', kill_timeout: '60000' })
+  const { drain, clock, process } = await start()
+  drain.waitUntil(new Promise(() => {}), { name: 'endless' })
+  const began = clock.now()
+  await clock.through(process.signal('SIGTERM'))
+  expect(clock.now() - began).toBeLessThan(30_000)
 })
 
 test.each<[string, Record<string, string>]>([

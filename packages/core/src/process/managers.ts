@@ -42,21 +42,29 @@ export function isOfPm2(): boolean {
   return env.pm_id !== undefined
 }
 
-/** pm2 kills so many milliseconds after SIGINT, unless `kill_timeout` is set. */
+/** pm2 kills so many milliseconds after its signal, unless `kill_timeout` is set. */
 const killTimeoutOfPm2 = 1600
 
 /**
- * Says that a process manager would kill this process in the middle of its drain. Only pm2 tells its processes how long
- * it waits: in a variable, if `kill_timeout` is set.
+ * Milliseconds after which a process manager kills what it has signalled; undefined where none is known to. Only pm2 tells its
+ * processes: by a variable, if `kill_timeout` is set (or PM2_KILL_TIMEOUT for all).
+ */
+export function killedAfter(): number | undefined {
+  if (!isOfPm2()) return undefined
+  const timeout = Number(env.kill_timeout ?? env.PM2_KILL_TIMEOUT ?? killTimeoutOfPm2)
+  return timeout > 0 ? timeout : killTimeoutOfPm2
+}
+
+/**
+ * Says that a process manager leaves this process less time than its pod has.
  *
  * @param budget milliseconds that the drain may take
  */
 export function warningOfManager(budget: number): string | undefined {
-  if (!isOfPm2()) return undefined
-  const timeout = Number(env.kill_timeout ?? env.PM2_KILL_TIMEOUT ?? killTimeoutOfPm2)
-  if (timeout >= budget) return undefined
+  const timeout = killedAfter()
+  if (timeout === undefined || timeout >= budget) return undefined
   return (
-    `pm2 kills this process ${timeout} ms after its signal, and a drain may take ${budget} ms: set kill_timeout to ${budget} ` +
+    `pm2 kills this process ${timeout} ms after its signal, and a drain may take ${budget} ms, so it would be cut short: set kill_timeout to ${budget} ` +
     'in pm2\'s ecosystem file, or start node itself, CMD ["node", "server.js"] in the Dockerfile'
   )
 }

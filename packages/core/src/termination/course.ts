@@ -35,6 +35,8 @@ export interface CourseOptions {
   readonly handOver: () => Promise<void>
   /** Whether SIGINT asks for what SIGTERM does, and is no Ctrl-C of a person. */
   readonly interruptIsTermination: () => boolean
+  /** Milliseconds from a signal to SIGKILL, where whoever signals has less patience than the pod has time. */
+  readonly killedAfter: () => number | undefined
   readonly traffic: Traffic
   readonly tasks: Tasks
   readonly onDrain: Hooks
@@ -167,7 +169,13 @@ export class Course {
     // The kubelet signals when the hook has answered or when the grace period is spent, and the hook has not answered.
     const late = [...this.#prestops.values()].includes(true)
     if (late) return this.start({ reason: signal, settle: false, within: lastMoment })
-    return this.start({ reason: signal, settle: signal !== 'SIGINT' || this.#options.interruptIsTermination() })
+    const report = this.start({ reason: signal, settle: signal !== 'SIGINT' || this.#options.interruptIsTermination() })
+    const { clock, times, killedAfter } = this.#options
+    const patience = killedAfter()
+    if (patience !== undefined && this.#budget && clock.now() + patience < this.#budget.killed) {
+      this.#budget.killedIn(patience, times.reserve)
+    }
+    return report
   }
 
   /** An error that nobody caught asks the process to end. */
