@@ -4,7 +4,13 @@ import { defaultSocket, listenForControl, longestPath } from './endpoints/contro
 import type { Prestop } from './endpoints/drain-view.js'
 import { endpoints } from './endpoints/endpoints.js'
 import { type MetricsSource, scraper } from './endpoints/metrics.js'
-import { defaultPaths, type EndpointOptions, endpointOptionNames, resolveEndpoints } from './endpoints/options.js'
+import {
+  defaultPaths,
+  type EndpointOptions,
+  type EndpointPaths,
+  endpointOptionNames,
+  resolveEndpoints,
+} from './endpoints/options.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
 import type { Answer } from './shared/request.js'
 import { fail, knownKeys, method, plainObject } from './shared/validate.js'
@@ -39,6 +45,8 @@ export interface Attachment {
   readonly drain: Drain
   /** Counts the request; answers it, and returns true, if it is for a control endpoint. */
   readonly handle: Answer
+  /** What is answered in front of the application, by its path; nothing where there is a control port. */
+  readonly paths: ReadonlyMap<string, keyof EndpointPaths>
   /**
    * Watches a server, and answers the control endpoints in front of everything the application does.
    * @throws {Error} if another drain watches the server
@@ -107,6 +115,7 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
   return {
     drain,
     watch,
+    paths: controlPort === undefined ? resolved.paths : new Map(),
     release() {
       for (const release of releases) release()
     },

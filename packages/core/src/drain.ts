@@ -4,6 +4,7 @@ import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
 import { Traffic } from './http/traffic.js'
 import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import { interruptIsTermination, killedAfter } from './process/managers.js'
 import type { Clock } from './shared/clock.js'
 import { describe } from './shared/errors.js'
 import type { Logger } from './shared/log.js'
@@ -89,6 +90,9 @@ export class Drain extends EventEmitter<DrainEvents> {
       times: { budget, closing, reserve, settle },
       progress,
       outlived: process.outlived ?? false,
+      handOver: () => environmentOfProcess().handOver(),
+      interruptIsTermination,
+      killedAfter,
       traffic: this.#traffic,
       tasks: this.#tasks,
       onDrain: this.#onDrain,
@@ -264,6 +268,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     duration('gracePeriod', options.gracePeriod)
     if (options.ago !== undefined) duration('ago', options.ago)
     this.#course.terminating(options)
+    this.#tell('terminating', options)
   }
 
   /**

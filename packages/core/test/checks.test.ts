@@ -1,7 +1,9 @@
-import { describe, expect, test } from 'vitest'
+import { performance } from 'node:perf_hooks'
+import { describe, expect, test, vi } from 'vitest'
 import { Checks } from '../src/endpoints/checks.js'
 import { describe as textOf } from '../src/shared/errors.js'
-import { gate, Log } from './support.js'
+import { overdueCheckRest } from '../src/shared/timing.js'
+import { gate, Log, turns } from './support.js'
 
 describe('a readiness check', () => {
   test('that is too slow is told to stop, and the log says how long it had', async () => {
@@ -15,6 +17,36 @@ describe('a readiness check', () => {
     expect(await checks.run()).toEqual({ db: 'timed out' })
     await stopped.opened
     expect(log.lines).toEqual(['warn readiness check "db" timed out after 20 ms'])
+  })
+
+  test('that hangs is begun once, however many probes come, and fails each at once', async () => {
+    let begun = 0
+    const hung = gate()
+    const db = (): unknown => {
+      begun++
+      return hung.opened
+    }
+    const checks = new Checks({ db, cache: () => {} }, 20, new Log())
+    for (let probe = 0; probe < 5; probe++) expect(await checks.run()).toEqual({ db: 'timed out', cache: 'ok' })
+    expect(begun).toBe(1)
+    hung.open()
+    await turns(3)
+    expect(await checks.run()).toEqual({ db: 'ok', cache: 'ok' })
+    expect(begun).toBe(2)
+  })
+
+  test('that hangs for ever is begun again after a rest: what it asks may be well long since', async () => {
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    let begun = 0
+    const checks = new Checks({ db: () => (++begun === 1 ? new Promise(() => {}) : 'well') }, 20, new Log())
+    expect(await checks.run()).toEqual({ db: 'timed out' })
+    now += overdueCheckRest - 1
+    expect(await checks.run()).toEqual({ db: 'timed out' })
+    now += 1
+    expect(await checks.run()).toEqual({ db: 'ok' })
+    expect(await checks.run()).toEqual({ db: 'ok' })
+    expect(begun).toBe(3)
   })
 
   test('that answers in time is not told to stop', async () => {

@@ -1,5 +1,8 @@
 import cluster from 'node:cluster'
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type ClusterOptions, type DrainReport, drainCluster } from '../src/index.js'
 import { ask, Child, Client, type Exit, type Reply } from './support.js'
 
@@ -250,7 +253,77 @@ describe('SIGTERM to the primary', () => {
   })
 })
 
+describe('connections that the primary has accepted, and not yet handed to a worker,', () => {
+  test.each([
+    ['SIGINT', 1],
+    ['SIGINT', 2],
+    ['SIGTERM', 1],
+  ] as const)('are answered after %s, however busy its workers were (%i of them)', async (signal, workers) => {
+    const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const busyWhile = join(folder, 'busy')
+    writeFileSync(busyWhile, '')
+    // No wait for load balancers in which they would be handed out anyway.
+    const child = await start({ workers, busyWhile, options: { settle: { min: 0, quiet: 0 } } })
+    const busy = Array.from({ length: workers }, () => ask(child.port, '/busy').then(({ body }) => body))
+    await says(child, /^busy/, workers)
+    const clients = await Promise.all(Array.from({ length: 20 }, () => Client.open(child.port)))
+    for (const client of clients) client.get('/', 'Connection: close')
+    child.signal(signal)
+    await child.line(/^primary draining/)
+    rmSync(busyWhile)
+    expect(await Promise.all(busy)).toEqual(busy.map(() => 'busy no more'))
+    await Promise.all(clients.map((client) => client.end()))
+    expect(clients.filter(({ received }) => /^HTTP\/1\.1 200 .*\d+$/s.test(received))).toHaveLength(20)
+    expect(await child.exit).toEqual([0, null])
+  })
+})
+
+describe('the grace period', () => {
+  const drainsWith = (left: string): RegExp =>
+    new RegExp(`^podrain \\(.*\\): draining because of SIGTERM: .* 1 in flight, ${left} s of budget left$`)
+
+  test.each([
+    [60, 2, '5[89]\\.\\d'],
+    [6, 60, '[345]\\.\\d'],
+  ])('of the primary counts: of %i s, for a worker with options that say %i s', async (primary, worker, left) => {
+    const child = await start({
+      workers: 1,
+      primaryOptions: { terminationGracePeriodSeconds: primary },
+      options: { terminationGracePeriodSeconds: worker },
+    })
+    const told = await child.line(/^podrain \(worker \d+\): the primary has/)
+    expect(told).toContain(
+      `has ${primary}.0 s of grace period, this worker's options ${worker}.0 s: the primary's counts`,
+    )
+    const [answer] = await holdEach(child, 1)
+    const exiting = terminate(child)
+    await child.line(drainsWith(left))
+    child.tell('answer')
+    expect(await answer).toBe('at last')
+    expect(await exiting).toEqual([0, null])
+  })
+})
+
 describe('a worker', () => {
+  test('whose primary does not drain says at its start what will become of it, and what to write', async () => {
+    const child = await start({ alone: true, workers: 1 })
+    expect(
+      count(child, /^podrain: this is a worker of node:cluster, and its primary does not drain: call drainCluster\(\)/),
+    ).toBe(1)
+  })
+
+  test.each([
+    ['whose primary drains', {}, {}],
+    ['that leaves signals to its application', { alone: true, options: { signals: false } }, {}],
+    ['of pm2, which signals each', { alone: true }, { pm_id: '0' }],
+  ])('%s says nothing of it', async (_, config, env) => {
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const child = await start({ workers: 1, ...config })
+    expect(count(child, /its primary does not drain/)).toBe(0)
+  })
+
   test('that is forked while the pod drains, drains with the others', async () => {
     const child = await start({ forksAgain: true })
     const [answer] = await holdEach(child, 1)

@@ -168,6 +168,14 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
   ['a control socket with a long path', { controlSocket: `/${'x'.repeat(90)}` }, '`controlSocket`', 'at most 90 bytes'],
   ['an abstract control socket', { controlSocket: '\0podrain' }, '`controlSocket`', 'the path of a unix socket'],
   ['a token that is no text', { token: 1234 }, '`token`', 'a string that is not empty'],
+  ['a token from a file, with its line break', { token: 'secret\n' }, '`token`', 'ends with a line break', '`.trim()`'],
+  ['a token after a blank', { token: ' secret' }, '`token`', 'begins or ends with white space'],
+  ['a token before a blank, among others', { token: ['old', 'new '] }, '`token`', 'begins or ends with white space'],
+  ['a token with a letter that is not ASCII', { token: 'gehéim' }, '`token`', 'not printable ASCII'],
+  ['a token with a byte order mark', { token: '\u{feff}secret' }, '`token`', 'white space'],
+  ['a token with a line break in it', { token: 'sec\nret' }, '`token`', 'not printable ASCII'],
+  ['a token with a control character', { token: 'sec\u{0}ret' }, '`token`', 'not printable ASCII'],
+  ['a token with its scheme', { token: 'Bearer secret' }, '`token`', 'leave that word out'],
   ['a check that is no function', { checks: { db: true } }, '`checks.db`', '`true`', 'to be a function'],
   ['readyzWhileDraining: true', { readyzWhileDraining: true }, '`readyzWhileDraining`', '`true`', "'fail' or 'pass'"],
   ['null for options', null, '`options`', '`null`', 'to be an object'],
@@ -198,6 +206,14 @@ describe('a bad option is refused before anything is installed, and the message 
     )
   })
 
+  test('PODRAIN_TOKEN with the line break of a file', () => {
+    vi.stubEnv('PODRAIN_TOKEN', 'hunter2\n')
+    expect(() => attach()).toThrow(
+      /^Expected the environment variable PODRAIN_TOKEN to be a token that a header can carry .*, got one that ends with a line break: /,
+    )
+    expect(installed()).toEqual(before)
+  })
+
   test.each(['settle', 'signals', 'logger', 'terminationGracePeriodSeconds'])(
     'drain together with %s',
     async (name) => {
@@ -220,7 +236,13 @@ describe('a bad option is refused before anything is installed, and the message 
   })
 
   test('a secret is in no message', () => {
-    for (const options of [{ token: ['hunter2', undefined] }, { token: ['hunter2', ''] }, { Token: 'hunter2' }]) {
+    for (const options of [
+      { token: ['hunter2', undefined] },
+      { token: ['hunter2', ''] },
+      { token: 'hunter2\n' },
+      { token: 'hunter2é' },
+      { Token: 'hunter2' },
+    ]) {
       expect(() => attach(options as AdapterOptions)).toThrow(
         expect.not.objectContaining({ message: expect.stringContaining('hunter2') }),
       )

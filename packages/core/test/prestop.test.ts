@@ -367,6 +367,25 @@ describe('who may drain', () => {
     'X-Real-IP',
     'X-Envoy-External-Address',
     'x-envoy-expected-rq-timeout-ms',
+    'X-Forwarded',
+    'X_Forwarded_For',
+    'X-Original-Forwarded-For',
+    'X-Client-IP',
+    'X-Cluster-Client-IP',
+    'True-Client-IP',
+    'X-Amzn-Trace-Id',
+    'X-Amz-Cf-Id',
+    'CloudFront-Viewer-Address',
+    'X-Cloud-Trace-Context',
+    'X-Appengine-User-IP',
+    'X-Azure-ClientIP',
+    'CF-Connecting-IP',
+    'CF-Ray',
+    'CDN-Loop',
+    'Fastly-Client-IP',
+    'Fly-Client-IP',
+    'X-Vercel-Id',
+    'X-NF-Client-Connection-IP',
   ])('a request with %s came through a proxy and gets what the application says', async (header) => {
     const { drain, port, log } = await start()
     for (const path of ['/prestop', '/drainz', '/prestop/?x=1']) {
@@ -387,11 +406,64 @@ describe('who may drain', () => {
   })
 
   test.each([
+    ['Origin', 'https://evil.example'],
+    ['Referer', 'http://localhost:3000/'],
+    ['Cookie', 'session=1'],
+    ['Sec-Fetch-Site', 'cross-site'],
+    ['Sec-Fetch-Mode', 'no-cors'],
+    ['Sec-Fetch-Dest', 'image'],
+    ['Sec-CH-UA', '"Chromium";v="140"'],
+    ['User-Agent', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36'],
+  ])('a request with %s came from a browser, which any page can have send it', async (header, value) => {
+    const { drain, port, log } = await start()
+    for (const path of ['/prestop', '/drainz']) {
+      expect(await ask(port, path, { headers: { [header]: value } })).toMatchObject({
+        status: 404,
+        body: 'no such page here',
+      })
+      const told = new RegExp(
+        `^warn podrain: refused GET ${path} .* from a browser \\(header ${header.toLowerCase()}\\)`,
+      )
+      expect(log.matching(told)).toHaveLength(1)
+    }
+    expect(drain.state).toBe('serving')
+  })
+
+  test.each<[string, Record<string, string>]>([
+    ['the kubelet', { 'user-agent': 'kube-lifecycle/1.34', accept: '*/*' }],
+    [
+      'the kubelet through a mesh',
+      { 'x-request-id': '4f6c', traceparent: '00-1-2-01', b3: '1-2-1', 'x-b3-traceid': '1', 'l5d-client-id': 'a' },
+    ],
+    [
+      'fetch() of Node in an exec hook',
+      { 'user-agent': 'node', 'accept-language': '*', 'sec-fetch-mode': 'cors', 'accept-encoding': 'gzip, deflate' },
+    ],
+    [
+      'PowerShell in an exec hook',
+      { 'user-agent': 'Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.20348.1' },
+    ],
+  ])('%s is let in', async (_, headers) => {
+    const { port } = await start()
+    expect((await ask(port, '/drainz', { headers })).status).toBe(200)
+  })
+
+  test.each(['bearer secret', 'BEARER secret', 'Bearer   secret'])(
+    'the right token is admitted as "%s"',
+    async (authorization) => {
+      const { port } = await start({ token: 'secret' })
+      expect((await ask(port, '/drainz', { headers: { authorization } })).status).toBe(200)
+    },
+  )
+
+  test.each([
     ['no token', undefined],
     ['a wrong token', 'Bearer wrong'],
     ['a token that only begins well', 'Bearer secre'],
     ['another scheme', 'Basic secret'],
     ['the bare token', 'secret'],
+    ['a scheme that runs into the token', 'Bearersecret'],
+    ['the scheme alone', 'Bearer '],
   ])('with a token set, %s gets what the application says', async (_name, authorization) => {
     const { drain, port, log } = await start({ token: 'secret' })
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization }

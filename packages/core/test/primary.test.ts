@@ -9,6 +9,8 @@ import { FakeClock, turns } from './support.js'
 class FakeWorker implements Worker {
   readonly name: string
   readonly sent: FromPrimary[] = []
+  /** The grace periods that it was told, in seconds. */
+  readonly graces: number[] = []
   readonly signals: string[] = []
   killed = 0
   exit: (code: number | string) => void = () => {}
@@ -21,7 +23,8 @@ class FakeWorker implements Worker {
   }
 
   send(message: FromPrimary): void {
-    this.sent.push(message)
+    if (message.podrain === 'grace') this.graces.push(message.gracePeriod / 1000)
+    else this.sent.push(message)
   }
 
   signal(signal: string): void {
@@ -117,6 +120,49 @@ describe('when the pod drains', () => {
       { podrain: 'prestop', ago: 0 },
     ])
     expect(drain.status().tasks).toEqual(['a'])
+  })
+})
+
+describe('the grace period of the pod', () => {
+  test('is told to each worker that drains, when it joins', () => {
+    const { primary, workers } = start('a', 'b', 'plain')
+    const [a, b, plain] = workers
+    for (const worker of [a, b]) primary.hear(worker, { podrain: 'joined' })
+    expect([a.graces, b.graces, plain.graces]).toEqual([[30], [30], []])
+  })
+
+  test('is told again when the cluster says what it really is, and to one that joins later', () => {
+    const { drain, primary, workers, pass } = start('a', 'b', 'plain')
+    const [a, b, plain] = workers
+    primary.hear(a, { podrain: 'joined' })
+    void drain.prestop()
+    pass(2000)
+    drain.terminating({ gracePeriod: 12_000, ago: 1000 })
+    expect(a.graces).toEqual([30, 12])
+    pass(1000)
+    primary.hear(b, { podrain: 'joined' })
+    expect(b.graces).toEqual([12])
+    expect(plain.graces).toEqual([])
+  })
+})
+
+describe('a worker that is about to stop listening', () => {
+  test('is answered once the primary has had the time to accept what there is', async () => {
+    const { primary, workers } = start('a')
+    const [a] = workers
+    primary.hear(a, { podrain: 'handOver', id: 3 })
+    expect(a.sent).toEqual([])
+    await turns(3)
+    expect(a.sent).toEqual([{ podrain: 'handedOver', id: 3 }])
+  })
+
+  test('and has exited since is answered nothing', async () => {
+    const { primary, workers } = start('a')
+    const [a] = workers
+    primary.hear(a, { podrain: 'handOver', id: 3 })
+    a.exit(0)
+    await turns(5)
+    expect(a.sent).toEqual([])
   })
 })
 

@@ -20,7 +20,7 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
   if (app.hasDecorator('drain')) {
     throw new Error('gracefulShutdown is registered twice: register it once, at the root, before your other plugins')
   }
-  const { drain, handle, release } = attach(options.drain ? options : { logger: app.log, ...options }, {
+  const { drain, handle, paths, release } = attach(options.drain ? options : { logger: app.log, ...options }, {
     server: app.server,
     close: () => app.close(),
     name: 'fastify.close()',
@@ -37,6 +37,16 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
       const handling = handler.call(this, request, reply)
       drain.handling(reply.raw, handling)
       return handling
+    }
+  })
+  app.addHook('onReady', async () => {
+    for (const [path, name] of paths) {
+      if (![path, `${path}/`].some((url) => app.hasRoute({ method: 'GET', url }))) continue
+      const instead = name === 'readyz' ? 'give what it checks to the option `checks`, or ' : ''
+      drain.logger.warn(
+        `this application has a route of its own for GET ${path}, which is never reached, as podrain answers there first: ` +
+          `${instead}turn that off or move it, \`endpoints: { ${name}: false }\``,
+      )
     }
   })
   // Closed by hand, as tests do: let go of the process. During a drain this does nothing.

@@ -53,6 +53,46 @@ describeControlEndpoints(serve, (app) => {
   app.get('/readyz/more', async () => 'mine too')
 })
 
+describe('a route of the application on a path that podrain answers', () => {
+  async function warnings(options: GracefulShutdownOptions, routes: Routes): Promise<string[]> {
+    const warn = vi.fn<(line: string) => void>()
+    await serve({ ...quick, logger: { info() {}, warn, error() {} }, ...options }, routes)
+    return warn.mock.calls.map(([line]) => line).filter((line) => line.includes('a route of its own'))
+  }
+  const own: Routes = (app) => {
+    app.get('/readyz', async () => 'mine')
+  }
+
+  test('is said at the start, with the options that let it be reached or take its place', async () => {
+    expect(await warnings({}, own)).toEqual([
+      expect.stringMatching(
+        /a route of its own for GET \/readyz, which is never reached, .* the option `checks`, or .*`endpoints: \{ readyz: false \}`$/,
+      ),
+    ])
+  })
+
+  test.each<[string, GracefulShutdownOptions, Routes]>([
+    ['that answers every method', {}, (app) => app.all('/livez', async () => 'mine')],
+    ['with a slash at its end', {}, (app) => app.get('/livez/', async () => 'mine')],
+    [
+      'in a plugin with a prefix',
+      { endpoints: { livez: '/internal/live' } },
+      (app) => app.register(async (part) => void part.get('/live', async () => 'mine'), { prefix: '/internal' }),
+    ],
+  ])('is said also of one %s', async (_, options, routes) => {
+    expect(await warnings(options, routes)).toEqual([expect.stringContaining('`endpoints: { livez: false }`')])
+  })
+
+  test.each<[string, GracefulShutdownOptions, Routes]>([
+    ['where that endpoint is off', { endpoints: { readyz: false } }, own],
+    ['where the endpoints have a port of their own', { controlPort: 0 }, own],
+    ['of another method', {}, (app) => app.post('/readyz', async () => 'mine')],
+    ['that only a wildcard matches', {}, (app) => app.get('/*', async () => 'mine')],
+  ])('is not said %s', async (_, options, routes) => {
+    expect(await warnings(options, routes)).toEqual([])
+  })
+})
+
 const routes: Routes = (app) => {
   app.get('/throws', () => {
     throw new Error('on purpose')

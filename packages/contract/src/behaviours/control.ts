@@ -106,6 +106,21 @@ export const control = room('Control endpoints', ['endpoints'], {
     await stage.endsClean()
   },
 
+  'a page in a browser cannot drain': async (stage) => {
+    const image = {
+      'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0',
+      referer: 'https://page.example/',
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'no-cors',
+      'sec-fetch-dest': 'image',
+    }
+    for (const [name, value] of Object.entries(image)) {
+      assert.equal((await stage.ask('/prestop', { headers: { [name]: value } })).status, 404, name)
+    }
+    assert.equal((await stage.ask('/readyz')).status, 200)
+    await stage.endsClean()
+  },
+
   'a kubelet and a scraper that go on asking do not hold the end': async (stage) => {
     const asked: Promise<unknown>[] = []
     const paths = ['/readyz', '/livez', '/']

@@ -6,13 +6,44 @@ import { routeOf } from '../shared/request.js'
 import type { Refusal } from '../shared/states.js'
 import { refusalInterval } from '../shared/timing.js'
 
-/** The kubelet sends none of these. Most proxies add one; a bare nginx or HAProxy does not, and below HTTP none can. */
-const proxyHeaders = ['forwarded', 'via', 'x-real-ip']
-const proxyPrefixes = ['x-forwarded-', 'x-envoy-']
+/**
+ * Headers that proxies, load balancers and CDNs add, with underscores as dashes. The kubelet sends none of them. A bare nginx or
+ * HAProxy adds none, and below HTTP none can be added. Request ids and traces (`x-request-id`, `traceparent`, `b3`) are not among
+ * them: meshes add those to what the kubelet sends, too.
+ *
+ * - RFC 7239 (`forwarded`), RFC 9110 §7.6.3 (`via`), RFC 8586 (`cdn-loop`); `x-forwarded-*` and what older proxies say for it:
+ *   `x-client-ip`, `x-cluster-client-ip` (Rackspace, Zeus), `client-ip` (Apache Traffic Server), `wl-proxy-client-ip` (WebLogic)
+ * - nginx and ingress-nginx: `x-real-ip`, `x-original-forwarded-for`, `x-original-uri`, `x-scheme`; HAProxy: `x-original-to`
+ *   (`option originalto`); Envoy: `x-envoy-*`; Varnish: `x-varnish`; Kong: `x-kong-request-id`
+ * - AWS: `x-amzn-trace-id`, `x-amzn-tls-*`, `x-amzn-oidc-*` (Application Load Balancer), `x-amz-cf-id`, `cloudfront-*` (CloudFront)
+ * - Google Cloud: `x-cloud-trace-context` (load balancer, Cloud Run), `x-goog-iap-*`, `x-goog-authenticated-*` (IAP), `x-appengine-*`
+ * - Azure: `x-azure-*` (Front Door), `x-appgw-*`, `x-original-host` (Application Gateway), `x-arr-*`, `disguised-host` (App Service)
+ * - Cloudflare: `cf-*`, `true-client-ip` (that is Akamai's, too); Akamai: `x-akamai-*`, `akamai-*`; Fastly: `fastly-*`;
+ *   Imperva: `incap-*`; Sucuri: `x-sucuri-*`; Alibaba Cloud: `ali-*`, `eagleeye-*`; bunny.net and ChinaNetCenter: `cdn-*`
+ * - Fly.io: `fly-*`; Vercel: `x-vercel-*`; Netlify: `x-nf-*`; Heroku and others that queue: `x-request-start`
+ */
+const proxyHeaders = new Set([
+  ...['forwarded', 'via', 'x-real-ip', 'x-scheme', 'x-varnish', 'x-kong-request-id', 'x-request-start'],
+  ...['client-ip', 'x-client-ip', 'x-cluster-client-ip', 'x-proxyuser-ip', 'proxy-client-ip', 'wl-proxy-client-ip'],
+  ...['forwarded-for', 'true-client-ip', 'x-cloud-trace-context', 'disguised-host'],
+])
+const proxyPrefixes = [
+  ...['x-forwarded', 'x-original-', 'x-envoy-'],
+  ...['x-amzn-', 'x-amz-cf-', 'cloudfront-', 'x-goog-iap-', 'x-goog-authenticated-', 'x-appengine-'],
+  ...['x-azure-', 'x-appgw-', 'x-arr-', 'cf-', 'cdn-', 'x-akamai-', 'akamai-', 'fastly-', 'incap-', 'x-sucuri-'],
+  ...['ali-', 'eagleeye-', 'fly-', 'x-vercel-', 'x-nf-'],
+]
+
+/**
+ * Headers that a browser adds by itself, besides all that begin with `sec-` (Fetch Standard, RFC 9110 §10.1.3, RFC 6265). A page
+ * anywhere can have the browser of somebody who reaches the pod (`kubectl port-forward`, a VPN) send a GET; it need not be able
+ * to read the answer.
+ */
+const browserHeaders = ['origin', 'referer', 'cookie']
 
 /**
  * Who may start a drain. A GET that takes a pod out of service is a known class of attack (CVE-2024-40632), so a caller
- * that came through a proxy is refused, and with a token every caller that does not have it.
+ * that came through a proxy or from a browser is refused, and with a token every caller that does not have it.
  */
 export class Admission {
   readonly #tokens: readonly Buffer[]
@@ -21,19 +52,22 @@ export class Admission {
   readonly #spokeAt = new Map<string, number>()
 
   constructor(tokens: readonly string[], logger: Logger, onRefusal: (refusal: Refusal) => void) {
-    this.#tokens = tokens.map((token) => digest(`Bearer ${token}`))
+    this.#tokens = tokens.map(digest)
     this.#logger = logger
     this.#onRefusal = onRefusal
   }
 
   /** Whether the caller may. A refusal is loud in the log: to the kubelet a refused hook looks like a successful one. */
   admits(request: IncomingMessage, endpoint: Refusal['endpoint']): boolean {
-    const header = Object.keys(request.headers).find(
-      (name) => proxyHeaders.includes(name) || proxyPrefixes.some((prefix) => name.startsWith(prefix)),
-    )
-    if (header !== undefined) {
+    const proxy = Object.keys(request.headers).find(isOfProxy)
+    if (proxy !== undefined) {
       const remedy = 'the kubelet calls the pod itself (lifecycle.preStop.httpGet); keep this path out of the Ingress'
-      return this.#refuse(request, endpoint, `it came through a proxy (header ${header}); ${remedy}`)
+      return this.#refuse(request, endpoint, `it came through a proxy (header ${proxy}); ${remedy}`)
+    }
+    const browser = Object.keys(request.headers).find((name) => isOfBrowser(name, request.headers[name]))
+    if (browser !== undefined) {
+      const remedy = 'any page could send it; ask with curl'
+      return this.#refuse(request, endpoint, `it came from a browser (header ${browser}); ${remedy}`)
     }
     if (this.#tokens.length > 0 && !this.#knows(request.headers.authorization ?? '')) {
       const remedy = 'the hook needs httpHeaders: [{ name: Authorization, value: Bearer <token> }]'
@@ -44,7 +78,8 @@ export class Admission {
 
   /** Digests are of one length, as a comparison in constant time wants; and no token is found sooner than another. */
   #knows(authorization: string): boolean {
-    const given = digest(authorization)
+    // The scheme has no case, and any number of spaces may follow it (RFC 9110 §11.1, §11.4).
+    const given = digest(/^bearer +(.*)$/i.exec(authorization)?.[1] ?? '')
     return this.#tokens.reduce((known, token) => timingSafeEqual(token, given) || known, false)
   }
 
@@ -62,4 +97,17 @@ export class Admission {
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
+}
+
+function isOfProxy(header: string): boolean {
+  const name = header.replaceAll('_', '-')
+  return proxyHeaders.has(name) || proxyPrefixes.some((prefix) => name.startsWith(prefix))
+}
+
+function isOfBrowser(name: string, value: unknown): boolean {
+  // Node's own fetch() sends this one of the family, and only this; a browser never sends it alone.
+  if (name === 'sec-fetch-mode' && value === 'cors') return false
+  // Where a page leaves out all that it can, this remains. PowerShell says the same of itself.
+  if (name === 'user-agent') return /^Mozilla\/(?!.*PowerShell\/)/.test(String(value))
+  return browserHeaders.includes(name) || name.startsWith('sec-')
 }

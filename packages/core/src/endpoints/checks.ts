@@ -1,6 +1,7 @@
 import { systemClock, timedOut, within } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
+import { overdueCheckRest } from '../shared/timing.js'
 
 /** Throws or rejects when the application is not fit to serve. The signal aborts when the time is up. */
 export type Check = (signal: AbortSignal) => unknown
@@ -13,6 +14,8 @@ export class Checks {
   readonly #timeout: number
   readonly #logger: Logger
   readonly #last = new Map<string, CheckOutcome>()
+  /** When the checks began that still go on after their time. */
+  readonly #overdue = new Map<string, number>()
   #running: Promise<Record<string, CheckOutcome>> | undefined
 
   constructor(checks: Readonly<Record<string, Check>>, timeout: number, logger: Logger) {
@@ -21,7 +24,10 @@ export class Checks {
     this.#logger = logger
   }
 
-  /** Runs all at once. A probe that comes while they run joins them, so that a slow database is not asked twice. */
+  /**
+   * Runs all at once. A probe that comes while they run joins them, so that a slow database is not asked twice. One that still
+   * goes on after its time is not begun anew by every probe either, or what hangs would pile up.
+   */
   run(): Promise<Record<string, CheckOutcome>> {
     this.#running ??= Promise.all(
       this.#checks.map(async ([name, check]) => [name, await this.#run(name, check)] as const),
@@ -34,14 +40,22 @@ export class Checks {
   }
 
   async #run(name: string, check: Check): Promise<CheckOutcome> {
+    const began = systemClock.now()
+    // What hangs may hang for ever, on a connection that is gone, so after a rest another one is tried beside it.
+    if (began - (this.#overdue.get(name) ?? Number.NEGATIVE_INFINITY) < overdueCheckRest) return 'timed out'
     const abort = new AbortController()
+    const running = (async () => check(abort.signal))()
     let outcome: CheckOutcome = 'ok'
     let why = ''
     try {
-      const answer = await within(systemClock, this.#timeout, (async () => check(abort.signal))())
-      if (answer === timedOut) {
+      if ((await within(systemClock, this.#timeout, running)) === timedOut) {
         outcome = 'timed out'
         why = ` after ${this.#timeout} ms`
+        this.#overdue.set(name, began)
+        const over = (): void => {
+          if (this.#overdue.get(name) === began) this.#overdue.delete(name)
+        }
+        running.then(over, over)
         abort.abort()
       }
     } catch (error) {

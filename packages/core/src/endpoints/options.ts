@@ -29,7 +29,8 @@ export interface EndpointOptions {
   readyzWhileDraining?: 'fail' | 'pass'
   /**
    * If set, `/prestop` and `/drainz` want `Authorization: Bearer <token>`, from the hook's `httpHeaders`. Of a list any will
-   * do, so that a token can be changed without a moment in which pods and manifest disagree.
+   * do, so that a token can be changed without a moment in which pods and manifest disagree. Printable ASCII, without blanks at
+   * its ends: no header carries anything else.
    * @default the environment variable PODRAIN_TOKEN, or none
    */
   token?: string | readonly string[]
@@ -99,8 +100,27 @@ function tokensOf(option: unknown): string[] {
   if (token === undefined) return []
   const tokens: unknown[] = Array.isArray(token) ? token : [token]
   // An empty one would be let in, by everybody who sends an empty one.
-  if (tokens.length > 0 && tokens.every((each) => typeof each === 'string' && each.trim() !== ''))
-    return tokens as string[]
-  // Without the value: it is a secret, and this ends in a log.
-  throw new TypeError(`Expected ${name} to be a string that is not empty, or a list of such (is the variable set?)`)
+  const given = tokens.filter((each) => typeof each === 'string' && each.trim() !== '') as string[]
+  // Neither error shows the value: it is a secret, and this ends in a log.
+  if (tokens.length === 0 || given.length < tokens.length) {
+    throw new TypeError(`Expected ${name} to be a string that is not empty, or a list of such (is the variable set?)`)
+  }
+  for (const each of given) {
+    const why = whyNoHeaderHas(each)
+    if (why === undefined) continue
+    throw new TypeError(
+      `Expected ${name} to be a token that a header can carry (Authorization: Bearer <token>), got one that ${why}`,
+    )
+  }
+  return given
+}
+
+/** Why no request can have this token: a hook with it would be refused, which looks like a success to the kubelet. */
+function whyNoHeaderHas(token: string): string | undefined {
+  if (/[\r\n]$/.test(token))
+    return 'ends with a line break: read from a file, it wants `.trim()`; in a Secret, `printf` in place of `echo`'
+  if (token.trim() !== token) return 'begins or ends with white space'
+  if (/^bearer\s/i.test(token)) return 'begins with `Bearer`: leave that word out'
+  if (/[^ -~]/.test(token)) return 'has a character that is not printable ASCII'
+  return undefined
 }

@@ -14,6 +14,8 @@ export interface DrainEvents {
   state: [state: DrainState, previous: DrainState]
   /** The process will end: what was passed to `start`, by the application or on a signal. Before the state changes. */
   commit: [how: Readonly<StartOptions>]
+  /** Somebody who knows has said how much time there is: what was passed to `terminating()`. */
+  terminating: [how: Readonly<TerminatingOptions>]
   /** A caller of `/prestop` or `/drainz` was refused. */
   refused: [refusal: Refusal]
   /** The drain is over. */

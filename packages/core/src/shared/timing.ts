@@ -36,6 +36,11 @@ export const defaultHookTimeout = 5000
 export const defaultProgress = 5000
 /** The default of `checkTimeout`: less than the 1 s that the kubelet gives a probe (`timeoutSeconds`). */
 export const defaultCheckTimeout = 800
+/**
+ * A readiness check that goes on after its time is given so long before another is begun beside it: by then drivers have given
+ * up a connection that does not answer (30 s is a common default), and of what hangs for ever only two pile up in a minute.
+ */
+export const overdueCheckRest = 30_000
 
 // The course of a termination.
 

@@ -18,6 +18,8 @@ export interface Closing {
   readonly announced: () => Promise<unknown>
   /** Whether another process of the pod goes on, and will see to what the kernel holds. */
   readonly outlived: boolean
+  /** Resolves when the connections have come that another process has accepted for this one. */
+  readonly handOver: () => Promise<void>
 }
 
 /** What the closing adds to the report. */
@@ -28,14 +30,14 @@ export type Closed = Pick<DrainReport, 'forced' | 'unfinishedTasks' | 'hooks' | 
  * step still needs some.
  */
 export async function close(parts: Closing): Promise<Closed> {
-  const { clock, budget, traffic, tasks, frameworks, onClose, announced, outlived } = parts
+  const { clock, budget, traffic, tasks, frameworks, onClose, announced, outlived, handOver } = parts
   const begun = clock.now()
   const { addresses } = traffic.servers
   const half = (): (() => number) => {
     const end = clock.now() + budget.left / 2
     return () => end - clock.now()
   }
-  await acceptAll(traffic, half())
+  await acceptAll(clock, traffic, handOver, half())
   traffic.servers.unlisten()
   await turn() // in which the servers say 'close'
   // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
@@ -59,13 +61,19 @@ export async function close(parts: Closing): Promise<Closed> {
 }
 
 /**
- * Until Node has accepted all there is: the kernel resets what it still has to hand over when nobody listens. Of each
- * listener Node accepts one connection in a turn, and the first turn may be what is left of this one.
+ * Until Node has accepted all there is: the kernel resets what it still has to hand over when nobody listens, and so does the
+ * primary of a cluster. Of each listener Node accepts one connection in a turn, and the first turn may be what is left of this one.
  */
-async function acceptAll(traffic: Traffic, left: () => number): Promise<void> {
+async function acceptAll(
+  clock: Clock,
+  traffic: Traffic,
+  handOver: () => Promise<void>,
+  left: () => number,
+): Promise<void> {
   let before: number
   do {
     before = traffic.accepted
+    await within(clock, left(), handOver())
     await turn()
     await turn()
   } while (traffic.accepted > before && left() > 0)

@@ -31,6 +31,12 @@ export interface CourseOptions {
   readonly progress: number | false
   /** Whether another process of the pod goes on after this one, and will see to what the kernel holds. */
   readonly outlived: boolean
+  /** Resolves when the connections have come that another process has accepted for this one. */
+  readonly handOver: () => Promise<void>
+  /** Whether SIGINT asks for what SIGTERM does, and is no Ctrl-C of a person. */
+  readonly interruptIsTermination: () => boolean
+  /** Milliseconds from a signal to SIGKILL, where whoever signals has less patience than the pod has time. */
+  readonly killedAfter: () => number | undefined
   readonly traffic: Traffic
   readonly tasks: Tasks
   readonly onDrain: Hooks
@@ -168,7 +174,14 @@ export class Course {
     // The kubelet signals when the hook has answered or when the grace period is spent, and the hook has not answered.
     const late = [...this.#prestops.values()].includes(true)
     if (late) return this.start({ reason: signal, settle: false, within: lastMoment })
-    return this.start({ reason: signal, settle: signal !== 'SIGINT', ...(ago === undefined ? {} : { ago }) })
+    const settle = signal !== 'SIGINT' || this.#options.interruptIsTermination()
+    const report = this.start({ reason: signal, settle, ...(ago === undefined ? {} : { ago }) })
+    const { clock, times, killedAfter } = this.#options
+    const patience = killedAfter()
+    if (patience !== undefined && this.#budget && clock.now() + patience < this.#budget.killed) {
+      this.#budget.killedIn(patience, times.reserve)
+    }
+    return report
   }
 
   /** An error that nobody caught asks the process to end. */

@@ -1,11 +1,23 @@
 import type { EventEmitter } from 'node:events'
+import type { Logger } from '../shared/log.js'
 import type { DrainReport } from '../shared/report.js'
-import type { DrainEvents, DrainState, DrainStatus, PrestopOptions, StartOptions } from '../shared/states.js'
+import type {
+  DrainEvents,
+  DrainState,
+  DrainStatus,
+  DrainTimes,
+  PrestopOptions,
+  StartOptions,
+  TerminatingOptions,
+} from '../shared/states.js'
 
 /** What can be drained together with others, as a worker sees its own drain. A `Drain` is one. */
 export interface MemberDrain extends Pick<EventEmitter<DrainEvents>, 'on' | 'once'> {
   readonly state: DrainState
+  readonly times: DrainTimes
+  readonly logger: Logger
   prestop(options: PrestopOptions): Promise<void>
+  terminating(options: TerminatingOptions): void
   start(options: StartOptions): Promise<DrainReport>
 }
 

@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks'
+import { interruptIsTermination } from '../process/managers.js'
 import type { Signal } from '../process/signals.js'
+import { turn } from '../shared/clock.js'
 import { workerShare } from '../shared/timing.js'
 import type { LeadingDrain } from './drain-view.js'
 import type { FromPrimary, FromWorker } from './protocol.js'
@@ -39,10 +41,18 @@ export class Primary {
   readonly #workers = new Map<Worker, Member>()
   readonly #failures = new Set<string>()
   #begun = 0
+  /** Whether the cluster has said what the grace period really is. */
+  #told = false
 
   constructor(drain: LeadingDrain) {
     this.#drain = drain
-    drain.on('commit', ({ reason, within }) => this.#signal(reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM', within))
+    drain.on('commit', ({ reason, within }) => {
+      this.#signal(reason === 'SIGINT' && !interruptIsTermination() ? 'SIGINT' : 'SIGTERM', within)
+    })
+    drain.on('terminating', () => {
+      this.#told = true
+      for (const member of this.#workers.values()) if (member.joined) this.#tellGrace(member)
+    })
     drain.on('state', (state) => {
       if (state !== 'draining') return
       this.#begun = performance.now()
@@ -76,6 +86,7 @@ export class Primary {
     switch (message.podrain) {
       case 'joined':
         member.joined = true
+        this.#tellGrace(member)
         if (this.#drain.state === 'draining') this.#tell(member)
         break
       case 'prestop': {
@@ -92,6 +103,9 @@ export class Primary {
         break
       case 'settled':
         member.settle()
+        break
+      case 'handOver':
+        void this.#handOver(member, message.id)
         break
     }
   }
@@ -112,6 +126,24 @@ export class Primary {
     await Promise.all([...this.#workers.keys()].map(({ exited }) => exited))
     clearTimeout(late)
     if (this.#failures.size > 0) throw new Error([...this.#failures].join(', '))
+  }
+
+  /** There is one grace period for the pod, and the primary ends with it: a worker must neither cut earlier nor plan for more. */
+  #tellGrace(member: Member): void {
+    const { gracePeriod, reserve } = this.#drain.times
+    const spent = performance.now() - this.#begun
+    const known = this.#told && this.#drain.state === 'draining'
+    member.worker.send({
+      podrain: 'grace',
+      gracePeriod: known ? spent + this.#drain.status().budgetMs + reserve : gracePeriod,
+    })
+  }
+
+  /** What the kernel has for the primary is accepted in a turn of the event loop, and handed out at once to a worker that is free. */
+  async #handOver(member: Member, id: number): Promise<void> {
+    await turn()
+    await turn()
+    if (!member.gone) member.worker.send({ podrain: 'handedOver', id })
   }
 
   #tell(member: Member): void {

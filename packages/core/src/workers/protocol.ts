@@ -18,6 +18,8 @@ export type FromWorker =
   | { readonly podrain: 'gone'; readonly id: number }
   /** It has drained as it was told to. */
   | { readonly podrain: 'settled' }
+  /** It is about to stop listening: what has been accepted for it may come now. */
+  | { readonly podrain: 'handOver'; readonly id: number }
 
 /** What a primary tells a worker. */
 export type FromPrimary =
@@ -25,10 +27,14 @@ export type FromPrimary =
   | { readonly podrain: 'led' }
   /** Drain, tentatively, and say when you are settled. The pod has begun so many milliseconds ago. */
   | { readonly podrain: 'prestop'; readonly ago: number }
+  /** The pod's grace period in milliseconds, counted from its first sign. It counts, whatever the worker's own option says. */
+  | { readonly podrain: 'grace'; readonly gracePeriod: number }
   /** All have drained: the answer to a worker's `prestop`. */
   | { readonly podrain: 'answer'; readonly id: number }
   /** The hook has not been answered in time: only so many milliseconds are left. A signal comes, too. */
   | { readonly podrain: 'hurry'; readonly within: number }
+  /** The answer to `handOver`. The connections that the primary had for this worker have come before it, on the same way. */
+  | { readonly podrain: 'handedOver'; readonly id: number }
   /** A signal, for a thread: the operating system delivers none to it. */
   | { readonly podrain: 'end'; readonly signal: Signal }
 

@@ -1,7 +1,8 @@
 import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
-import type { ExitListener, ExitSource } from '../process/endings.js'
+import { Endings, type ExitSource } from '../process/endings.js'
 import { nodeProcess } from '../process/exit.js'
+import { seconds } from '../shared/log.js'
 import type { MemberDrain } from './drain-view.js'
 import { linkToPrimary } from './link.js'
 import type { FromPrimary } from './protocol.js'
@@ -10,11 +11,16 @@ import type { FromPrimary } from './protocol.js'
 const drains = new Set<MemberDrain>()
 /** Those that wait for the whole pod, by the number of their question. */
 const waiting = new Map<number, () => void>()
-const threadListeners = new Set<ExitListener>()
+/** The drains of this thread, which end before it does. */
+const endings = new Endings()
 let asked = 0
 let listening = false
 /** Whether somebody drains all workers together. A process knows, a thread is told. */
 let led = isMainThread
+/** The pod's grace period, once the primary has said it. */
+let gracePeriod: number | undefined
+/** Those who wait for what the primary has accepted for this worker, by the number of their question. */
+const handingOver = new Map<number, () => void>()
 
 /**
  * In a worker, joins the drain with those of all other workers.
@@ -26,6 +32,10 @@ export function joinPrimary(drain: MemberDrain): ((gone: AbortSignal) => Promise
   if (!drains.has(drain)) {
     drains.add(drain)
     drain.once('report', () => drains.delete(drain))
+    drain.on('state', (state) => {
+      if (state === 'draining') heedGrace(drain)
+    })
+    if (gracePeriod !== undefined) sayGrace(drain, gracePeriod)
     listen()
     if (led) link.send({ podrain: 'joined' })
   }
@@ -69,14 +79,26 @@ export function tellListening(server: Server): void {
   })
 }
 
+/**
+ * Resolves when the connections have come that the primary had accepted for this worker by now: it resets them when nobody
+ * listens any more. It gives a worker the next one when that has taken the last, so there may be more: ask until none comes.
+ */
+export function handOver(): Promise<void> {
+  const id = ++asked
+  return new Promise((resolve) => {
+    handingOver.set(id, resolve)
+    linkToPrimary()?.send({ podrain: 'handOver', id })
+  })
+}
+
 /** No signal reaches a thread, so the main thread passes them on; to exit is to end the thread. */
 export const threadExit: ExitSource = {
   register(listener) {
-    threadListeners.add(listener)
+    const remove = endings.add(listener)
     listen()
     const unregister = nodeProcess.register({ ...listener, signals: [] })
     return () => {
-      threadListeners.delete(listener)
+      remove()
       unregister()
     }
   },
@@ -101,6 +123,17 @@ function obey(message: FromPrimary): void {
         linkToPrimary()?.send({ podrain: 'settled' }),
       )
       break
+    case 'grace':
+      ;({ gracePeriod } = message)
+      for (const drain of drains) {
+        if (drain.state === 'draining') heedGrace(drain)
+        else sayGrace(drain, gracePeriod)
+      }
+      break
+    case 'handedOver':
+      handingOver.get(message.id)?.()
+      handingOver.delete(message.id)
+      break
     case 'answer':
       waiting.get(message.id)?.()
       break
@@ -108,9 +141,21 @@ function obey(message: FromPrimary): void {
       for (const drain of drains) void drain.start({ reason: 'SIGTERM', settle: false, within: message.within })
       break
     case 'end':
-      void Promise.all([...threadListeners].map((listener) => listener.end({ signal: message.signal }))).then((clean) =>
-        process.exit(clean.includes(false) ? 1 : 0),
-      )
+      void endings.end({ signal: message.signal }).then((clean) => process.exit(clean ? 0 : 1))
       break
   }
+}
+
+/** The drain has begun: from here on its time is the pod's. */
+function heedGrace(drain: MemberDrain): void {
+  if (gracePeriod !== undefined && gracePeriod !== drain.times.gracePeriod) drain.terminating({ gracePeriod })
+}
+
+/** The line at the start says what the worker's own options make of it. */
+function sayGrace(drain: MemberDrain, pod: number): void {
+  const own = drain.times.gracePeriod
+  if (own === pod) return
+  drain.logger.info(
+    `the primary has ${seconds(pod)} of grace period, this worker's options ${seconds(own)}: the primary's counts`,
+  )
 }

@@ -1,0 +1,112 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { turnsIntoInterrupt } from '../src/process/managers.js'
+import { Child, FakeClock, FakeProcess, serve, slow, turns } from './support.js'
+
+function stub(env: Record<string, string>): void {
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+  onTestFinished(() => void vi.unstubAllEnvs())
+}
+
+const commandLine = (...args: string[]): string => args.map((arg) => `${arg}\0`).join('')
+
+async function start() {
+  const [clock, process] = [new FakeClock(), new FakeProcess()]
+  const pod = await serve((_request, response) => response.end('ok'), {
+    ...slow,
+    clock,
+    process,
+    signals: ['SIGTERM', 'SIGINT'],
+  })
+  return { ...pod, clock, process }
+}
+
+test.each<[string, Record<string, string>]>([
+  ['pm2', { pm_id: '0', kill_timeout: '30000' }],
+  ['Nomad', { NOMAD_ALLOC_ID: '6f0b' }],
+  ['supervisord', { SUPERVISOR_ENABLED: '1' }],
+  ['systemd', { SYSTEMD_EXEC_PID: String(process.pid) }],
+])('SIGINT of %s waits for load balancers, as SIGTERM does', async (_, env) => {
+  stub(env)
+  const { drain, clock, process } = await start()
+  const ended = process.signal('SIGINT')
+  await turns(3)
+  clock.advance(900)
+  expect(drain.state).toBe('draining')
+  expect(await clock.through(ended)).toBe(true)
+  expect((await drain.start()).settleMs).toBeGreaterThanOrEqual(1000)
+})
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s of a pm2 that kills too early still runs the close hooks before that',
+  async (signal) => {
+    stub({ pm_id: '0' })
+    const { drain, clock, process } = await start()
+    const closed = vi.fn()
+    drain.onClose(closed)
+    const began = clock.now()
+    await clock.through(process.signal(signal))
+    expect(closed).toHaveBeenCalledOnce()
+    expect(clock.now() - began).toBeLessThan(1600)
+  },
+)
+
+test('pm2 with more patience than the pod has time changes nothing', async () => {
+  stub({ pm_id: '0', kill_timeout: '60000' })
+  const { drain, clock, process } = await start()
+  drain.waitUntil(new Promise(() => {}), { name: 'endless' })
+  const began = clock.now()
+  await clock.through(process.signal('SIGTERM'))
+  expect(clock.now() - began).toBeLessThan(30_000)
+})
+
+test.each<[string, Record<string, string>]>([
+  ['of a person', {}],
+  ['in a shell that a service of systemd has started', { SYSTEMD_EXEC_PID: '1' }],
+])('SIGINT %s does not', async (_, env) => {
+  stub(env)
+  const { drain, clock, process } = await start()
+  expect(await clock.through(process.signal('SIGINT'))).toBe(true)
+  expect((await drain.start()).settleMs).toBeLessThan(1000)
+})
+
+test.each([
+  commandLine('node', '/usr/local/bin/pm2-runtime', 'start', 'app.js'),
+  commandLine('/usr/bin/node', '/app/node_modules/.bin/pm2', 'start', '--no-daemon', 'app.js'),
+  commandLine('pm2-docker', 'app.js'),
+  'PM2 v6.0.5: God Daemon (/root/.pm2)',
+  commandLine('/usr/bin/dumb-init', '--rewrite', '15:2', '--', 'node', 'server.js'),
+  commandLine('dumb-init', '-r', '15:2', 'node', 'server.js'),
+  commandLine('dumb-init', '--rewrite=15:2', 'node', 'server.js'),
+])('a first process that makes SIGINT of SIGTERM is known: %j', (line) => {
+  expect(turnsIntoInterrupt(line)).toBe(true)
+})
+
+test.each([
+  commandLine('node', 'server.js'),
+  commandLine('dumb-init', 'node', 'server.js'),
+  commandLine('dumb-init', '--rewrite', '15:3', 'node', 'server.js'),
+  commandLine('/sbin/init'),
+  commandLine('node', 'pm2.config.js'),
+  '',
+])('any other is not: %j', (line) => {
+  expect(turnsIntoInterrupt(line)).toBe(false)
+})
+
+test.each<[string, Record<string, string>, RegExp | undefined]>([
+  [
+    'says that it kills in the middle of a drain',
+    {},
+    /pm2 kills this process 1600 ms after its signal, and a drain may take 9000 ms/,
+  ],
+  [
+    'says so of a kill_timeout that is too short',
+    { kill_timeout: '5000' },
+    /pm2 kills this process 5000 ms after .* set kill_timeout to 9000 /,
+  ],
+  ['is content with one that is long enough', { kill_timeout: '9000' }, undefined],
+])('under pm2 an application %s', async (_, env, line) => {
+  stub({ pm_id: '0', ...env })
+  const child = await Child.start()
+  const warnings = child.lines.filter((each) => each.includes('pm2 kills'))
+  expect(warnings).toEqual(line ? [expect.stringMatching(line)] : [])
+})
