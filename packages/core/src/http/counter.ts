@@ -97,6 +97,12 @@ export class Counter
     }
   }
 
+  /** The application has pushed a stream: nobody asked for it, so load balancers may be quiet still. */
+  countPush(connection: Http2Connection, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    this.inFlight++
+    connection.begin(stream, headers, this.#roughClock.now())
+  }
+
   /** A control endpoint answers this request, so it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
     if (isHttp2(request)) {
