@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type {
   Http2ServerRequest,
   Http2ServerResponse,
+  Http2Session,
   IncomingHttpHeaders,
   ServerHttp2Session,
   ServerHttp2Stream,
@@ -26,6 +27,8 @@ export interface CounterOptions {
   readonly onIdle: () => void
   /** Called when a client has gone before its response, and the handler may still run. */
   readonly onAbandoned: (handling: Handling) => void
+  /** Called for a session that was there before its server was watched, when its next request comes. */
+  readonly onFound: (session: Http2Session) => void
 }
 
 /**
@@ -87,7 +90,7 @@ export class Counter
   countStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     if (!stream.session) return
     const known = http2ConnectionOf(stream.session)
-    const connection = known?.owner === this ? known : this.openSession(stream.session as ServerHttp2Session)
+    const connection = known?.owner === this ? known : this.#findSession(stream.session as ServerHttp2Session)
     if (connection.has(stream)) return // a library has called our listener again
     if (!this.#ramp.active) {
       this.inFlight++
@@ -217,6 +220,11 @@ export class Counter
   #leave(connection: Connection): void {
     this.inFlight--
     if (this.#ramp.active && this.lastArrival === connection.since) this.lastArrival = this.#arrivalBefore
+  }
+
+  #findSession(session: ServerHttp2Session): Http2Connection {
+    this.#options.onFound(session)
+    return this.openSession(session)
   }
 
   #take<Kind extends Connection>(connection: Kind): Kind {

@@ -72,6 +72,12 @@ export class Http1Connection implements Connection {
     response.on('close', this.#closeResponse)
   }
 
+  /** It was there before its server was watched, has carried responses, and is idle. */
+  answeredBefore(): void {
+    this.#answered = true
+    this.#inbound.parsedAll()
+  }
+
   /** The newest request arrived while draining. */
   beginDraining(request: IncomingMessage, share: number, now: number): void {
     this.since = now

@@ -1,10 +1,11 @@
-import http, { type IncomingMessage, type ServerResponse } from 'node:http'
+import type http from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
-import https from 'node:https'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
 import type { Clock } from '../shared/clock.js'
 import type { Answer } from '../shared/request.js'
+import { Earlier, type EarlierEvents, isHttp1 } from './earlier.js'
 import { captures, precede, standBefore } from './intercept.js'
 import { TlsHandshakes } from './tls-handshakes.js'
 
@@ -27,6 +28,8 @@ export interface ServerEvents {
   session(session: ServerHttp2Session): void
   /** A request over HTTP/2. */
   stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void
+  /** What was there before the server was watched. */
+  readonly earlier: EarlierEvents
 }
 
 interface Watched {
@@ -42,6 +45,7 @@ export class Servers {
   readonly #events: ServerEvents
   readonly #servers = new Map<net.Server, Watched>()
   readonly handshakes: TlsHandshakes = new TlsHandshakes()
+  readonly earlier: Earlier
   /** Where they have listened, by name: somebody else may close a server before its drain does. */
   readonly #addresses = new Map<string, AddressInfo>()
   /** Whether one is given connections that another server, which is not watched, has accepted. */
@@ -52,6 +56,7 @@ export class Servers {
   constructor(clock: Clock, events: ServerEvents) {
     this.#clock = clock
     this.#events = events
+    this.earlier = new Earlier(events.earlier)
   }
 
   /** Whether one accepts connections. Where none is known, whoever asks has reached one. */
@@ -75,6 +80,10 @@ export class Servers {
    * @throws {Error} if the server belongs to another drain
    */
   watch(server: net.Server, answer?: Answer): void {
+    this.#watch(server, answer, true)
+  }
+
+  #watch(server: net.Server, answer: Answer | undefined, counted: boolean): void {
     const owner = owners.get(server)
     if (owner && owner !== this) {
       throw new Error(
@@ -85,6 +94,7 @@ export class Servers {
     if (!owner) {
       owners.set(server, this)
       this.#servers.set(server, this.#listenTo(server))
+      this.earlier.watch(server, counted)
       if (server.listening) this.#listens(server)
     }
     const watched = this.#servers.get(server)
@@ -106,7 +116,8 @@ export class Servers {
   /** Watches the server of a request, until it is closed: nobody told us to keep it. */
   find(server: net.Server, answer?: Answer): void {
     const isNew = !owners.has(server)
-    this.watch(server, answer)
+    // A connection that is not known has carried no request: this is the first that the application has handed over.
+    this.#watch(server, answer, false)
     if (isNew) server.once('close', () => this.#release(server))
   }
 
@@ -122,12 +133,13 @@ export class Servers {
    */
   unlisten(): void {
     this.#unlistened = true
-    for (const server of this.#all) if (server.listening) net.Server.prototype.close.call(server)
+    for (const server of this.#all) if (server.listening) unlisten(server, this.earlier.sessions > 0)
   }
 
   /** Cuts also the connections that were there before the server was watched, and unfinished TLS handshakes. */
   closeAllConnections(): void {
     for (const server of this.#all) (server as Partial<http.Server>).closeAllConnections?.()
+    this.earlier.destroy()
     this.handshakes.destroy()
   }
 
@@ -147,6 +159,7 @@ export class Servers {
     const watched = this.#servers.get(server)
     owners.delete(server)
     this.#servers.delete(server)
+    this.earlier.release(server)
     watched?.front()
     for (const stop of watched?.stops ?? []) stop()
   }
@@ -169,11 +182,11 @@ export class Servers {
     server.once('connection', onFirst)
     stops.push(() => server.removeListener('connection', onFirst))
     const onConnection = (socket: Socket): void => connection(socket, server)
-    const onlyHttp1 = server instanceof http.Server || server instanceof https.Server
+    const onlyHttp1 = isHttp1(server)
     if (server instanceof tls.Server) {
       on('connection', this.#onHandshake)
       on('secureConnection', (socket: TLSSocket) => {
-        this.handshakes.end(socket)
+        if (!this.handshakes.end(socket)) this.earlier.foundSecured(socket, server)
         if (onlyHttp1 || socket.alpnProtocol !== 'h2') onConnection(socket)
       })
     } else if (onlyHttp1) {
@@ -192,5 +205,28 @@ export class Servers {
   readonly #onHandshake = (socket: Socket): void => {
     this.handshakes.begin(socket, this.#clock.now())
     this.#events.handshake()
+  }
+}
+
+/** @param sessions whether there are sessions of HTTP/2 that are not known */
+function unlisten(server: net.Server, sessions: boolean): void {
+  // Under Bun a server of HTTP is none of node:net, and has only its own `close()`.
+  if (!(server instanceof net.Server)) (server as net.Server).close()
+  else if (sessions && !isHttp1(server)) sayGoAway(server)
+  else net.Server.prototype.close.call(server)
+}
+
+/**
+ * From Node 24 on, `close()` of an HTTP/2 server says GOAWAY to all its sessions, known or not. With `allowHTTP1` it also
+ * closes idle connections of HTTP/1, which is for us to do: the instance has another method for that meanwhile.
+ */
+function sayGoAway(server: net.Server & { closeIdleConnections?: () => void }): void {
+  const own = Object.getOwnPropertyDescriptor(server, 'closeIdleConnections')
+  Object.defineProperty(server, 'closeIdleConnections', { configurable: true, value: () => {} })
+  try {
+    Object.getPrototypeOf(server).close.call(server)
+  } finally {
+    if (own) Object.defineProperty(server, 'closeIdleConnections', own)
+    else delete server.closeIdleConnections
   }
 }

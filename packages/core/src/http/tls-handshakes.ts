@@ -44,10 +44,12 @@ export class TlsHandshakes {
     })
   }
 
-  /** It has come to its end. One that began before the server was watched has no record, and ends no other's. */
-  end(socket: TLSSocket): void {
+  /** It has come to its end. Returns whether it has been seen to begin: one from before the watch ends no other's record. */
+  end(socket: TLSSocket): boolean {
     const ends = endsOf(socket)
-    this.#remove(ends, this.#going.get(ends)?.[0])
+    const handshake = this.#going.get(ends)?.[0]
+    this.#remove(ends, handshake)
+    return handshake !== undefined
   }
 
   /** Cuts them, and the connections that have come of them. */

@@ -25,6 +25,8 @@ export interface TrafficOptions {
   readonly onAbandoned: (handling: Handling) => void
   /** Called when a server that it watches listens. */
   readonly onListening: (server: AnyServer) => void
+  /** Called when a server had connections before it was watched that cannot be found, only counted. */
+  readonly onUnknown: (count: number, server: AnyServer) => void
 }
 
 /** All that comes over the wire, as the rest of a drain sees it: this file puts the parts of the folder together. */
@@ -37,12 +39,17 @@ export class Traffic {
   /** The servers that the requests come from. */
   readonly servers: Servers
 
-  constructor({ clock, keepAliveCap, quiet, ramp, onIdle, onAbandoned, onListening }: TrafficOptions) {
+  constructor({ clock, keepAliveCap, quiet, ramp, onIdle, onAbandoned, onListening, onUnknown }: TrafficOptions) {
     this.#clock = clock
     this.#ramp = new Ramp(ramp)
     this.#connections = new Connections(clock)
     const shared = { clock, keepAliveCap, ramp: this.#ramp, connections: this.#connections }
-    const counter = new Counter({ ...shared, onIdle, onAbandoned })
+    const counter = new Counter({
+      ...shared,
+      onIdle,
+      onAbandoned,
+      onFound: (session) => this.servers.earlier.foundSession(session),
+    })
     this.#counter = counter
     this.servers = new Servers(clock, {
       listening: onListening,
@@ -59,13 +66,21 @@ export class Traffic {
         if (!http2ConnectionOf(session)) counter.openSession(session)
       },
       stream: (stream, headers) => counter.countStream(stream, headers),
+      earlier: {
+        idle: (socket, server, answered) => {
+          const connection = counter.connect(socket, server as Server)
+          if (answered) connection.answeredBefore()
+        },
+        unknown: onUnknown,
+        knows: (socket) => http1ConnectionOf(socket)?.owner === counter,
+      },
     })
     this.#shedding = new Shedding({ ...shared, quiet, servers: this.servers })
   }
 
   /** Requests in flight. */
   get inFlight(): number {
-    return this.#counter.inFlight
+    return this.#counter.inFlight + this.servers.earlier.underWay
   }
 
   /** When the newest request arrived since the drain began. */
@@ -118,7 +133,7 @@ export class Traffic {
 
   /** What is in flight, the oldest first. */
   open(): OpenRequest[] {
-    return this.inFlight === 0 ? [] : this.#connections.open()
+    return this.#counter.inFlight === 0 ? [] : this.#connections.open()
   }
 
   /** From now on clients are led away. */
@@ -147,7 +162,7 @@ export class Traffic {
 
   /** Leads away those whose turn it is, and says what still has to be waited for. */
   survey(now: number): Survey {
-    return this.#shedding.survey(now, this.inFlight)
+    return this.#shedding.survey(now, this.#counter.inFlight)
   }
 
   /**

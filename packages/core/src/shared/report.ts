@@ -33,6 +33,10 @@ export interface DrainReport {
   hooks: HookResult[]
   /** Bytes of finished responses that the kernel still held at the deadline. */
   undeliveredBytes: number
+  /**
+   * Connections that were open before their server was watched, and were cut: nobody knows what they carried.
+   */
+  unknownConnections: number
   /** The uncaught error that began the drain or came during it. */
   error?: unknown
   /** True if nothing was forced, no hook failed and no error was uncaught: the process may exit with 0. */
@@ -41,9 +45,9 @@ export interface DrainReport {
 
 /** The report of what happened, with the verdict. */
 export function reportOf(course: Omit<DrainReport, 'error' | 'clean'>, error: unknown): DrainReport {
-  const { forced, unfinishedTasks, hooks, undeliveredBytes } = course
+  const { forced, unfinishedTasks, hooks, undeliveredBytes, unknownConnections } = course
   const clean =
-    forced.length + unfinishedTasks.length + undeliveredBytes === 0 &&
+    forced.length + unfinishedTasks.length + undeliveredBytes + unknownConnections === 0 &&
     hooks.every((hook) => hook.outcome === 'ok') &&
     error === undefined
   return { ...course, ...(error === undefined ? {} : { error }), clean }

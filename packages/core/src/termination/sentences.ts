@@ -34,6 +34,13 @@ export function progressLine(status: {
   return parts.join(', ')
 }
 
+/** Connections that nobody can say more about. */
+export function unknownConnections(count: number): string {
+  return count === 1
+    ? '1 connection that was open before watch()'
+    : `${count} connections that were open before watch()`
+}
+
 /** Writes the report: an error unless the drain was clean. */
 export function logReport(logger: DrainLogger, report: DrainReport): void {
   logger.record(report.clean ? 'info' : 'error', reportLine(report), { drain: reportFields(report) })
@@ -43,6 +50,7 @@ export function logReport(logger: DrainLogger, report: DrainReport): void {
 function reportLine(report: DrainReport): string {
   const parts = [`drained in ${seconds(report.durationMs)} after ${report.reason}`]
   if (report.forced.length > 0) parts.push(`cut ${report.forced.length} in flight: ${list(report.forced)}`)
+  if (report.unknownConnections > 0) parts.push(`cut ${unknownConnections(report.unknownConnections)}`)
   if (report.unfinishedTasks.length > 0) parts.push(`left unfinished: ${report.unfinishedTasks.join(', ')}`)
   const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')
   if (failed.length > 0) parts.push(`hooks: ${failed.map((hook) => `${hook.name} ${hook.outcome}`).join(', ')}`)
