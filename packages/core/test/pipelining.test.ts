@@ -198,10 +198,9 @@ describe('while draining, pipelined requests are all answered', () => {
     onTestFinished(() => drain.dispose())
     void drain.prestop()
     clock.advance(1000)
-    await client.send(get('/a') + get('/b')).until(/at \/b/)
-    client.send(get('/c'))
+    await client.send(get('/a') + get('/b')).until(/at \/a[\s\S]*connection: close[\s\S]*at \/b/i)
     await client.end()
-    expect(answers(client)).toEqual(['at /a', 'at /b', 'at /c'])
+    expect(answers(client)).toEqual(['at /a', 'at /b'])
   })
 
   test('that come when the listener is closed, on a connection that is new', async () => {
