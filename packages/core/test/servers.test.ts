@@ -60,6 +60,7 @@ describe('a drain', () => {
     const server = Object.assign(new EventEmitter(), {
       listening: true,
       address: () => null,
+      getConnections: (tell: (error: null, count: number) => void) => tell(null, 0),
       close() {
         server.listening = false
       },

@@ -51,9 +51,9 @@ export class Earlier {
     return this.#underWay.size
   }
 
-  /** Sessions of HTTP/2 that may carry a request, and that nobody can lead away. */
-  get sessions(): number {
-    return this.#count((server) => !isHttp1(server))
+  /** Connections that may carry a request which nobody sees: sessions of HTTP/2, and any under a runtime that shows none. */
+  get hidden(): number {
+    return this.#count((server) => !isHttp1(server) || !shows())
   }
 
   /** Connections that nobody knows anything about, or that still carry a request. */
@@ -72,7 +72,7 @@ export class Earlier {
       socket.on('close', () => this.#underWay.delete(socket))
     }
     if (sockets.length > 0) this.#findIdle()
-    if (counted && server.listening && server instanceof net.Server) this.#countOf(server, sockets)
+    if (counted && server.listening) this.#countOf(server, sockets)
   }
 
   /** A session that was not known has got a request. */
@@ -170,18 +170,23 @@ function open(all: Iterable<Found>): number {
 
 /**
  * The HTTP/1 connections of a server, all or the idle ones. Node has a list of them, and nothing public that shows it; but
- * it has two methods that destroy them. Called while sockets only note that they are to be destroyed, these show it. That
- * takes one call, in which nothing else runs.
+ * it has two methods that destroy them. Called while sockets only note that they are to be destroyed, these show it. The
+ * prototype is changed for that, as which instances there are is the question, and for one call, in which nothing else runs.
  */
 function socketsOf(server: net.Server, method: 'closeAllConnections' | 'closeIdleConnections'): Socket[] {
-  shown ??= isShown()
-  return shown ? noted(server, method) : []
+  return shows() ? noted(server, method) : []
 }
 
 let shown: boolean | undefined
 
-/** Whether this runtime destroys them that way: tried out on a server of our own, as otherwise it would cut connections. */
-function isShown(): boolean {
+/** Whether this runtime shows them so. Not so Bun, whose servers of HTTP are none of node:net. */
+function shows(): boolean {
+  shown ??= tryOut()
+  return shown
+}
+
+/** On a server of our own: where `destroy` is not what it calls, connections would be cut. */
+function tryOut(): boolean {
   const inherited = [net.Socket, tls.TLSSocket].every(({ prototype }) => !Object.hasOwn(prototype, 'destroy'))
   const server = http.createServer()
   if (!inherited || !(server instanceof net.Server)) return false

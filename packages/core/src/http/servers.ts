@@ -133,7 +133,7 @@ export class Servers {
    */
   unlisten(): void {
     this.#unlistened = true
-    for (const server of this.#all) if (server.listening) unlisten(server, this.earlier.sessions > 0)
+    for (const server of this.#all) if (server.listening) unlisten(server, this.earlier.hidden > 0)
   }
 
   /** Cuts also the connections that were there before the server was watched, and unfinished TLS handshakes. */
@@ -208,11 +208,11 @@ export class Servers {
   }
 }
 
-/** @param sessions whether there are sessions of HTTP/2 that are not known */
-function unlisten(server: net.Server, sessions: boolean): void {
+/** @param hidden whether there are connections that are not known, and may carry a request */
+function unlisten(server: net.Server, hidden: boolean): void {
   // Under Bun a server of HTTP is none of node:net, and has only its own `close()`.
   if (!(server instanceof net.Server)) (server as net.Server).close()
-  else if (sessions && !isHttp1(server)) sayGoAway(server)
+  else if (hidden && !isHttp1(server)) sayGoAway(server)
   else net.Server.prototype.close.call(server)
 }
 

@@ -47,11 +47,13 @@ export async function close(parts: Closing): Promise<Closed> {
   traffic.servers.unlisten()
   await turn() // in which the servers say 'close'
   // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
+  // And connections that are not known may carry requests: these get the time of requests.
+  const share = half()
   await until(
     clock,
     () => closingInterval,
-    half(),
-    () => traffic.survey(clock.now()).busy === 0 && tasks.size === 0 && earlier.sessions === 0,
+    () => (earlier.hidden > 0 ? Math.max(share(), budget.cut - clock.now()) : share()),
+    () => traffic.survey(clock.now()).busy === 0 && tasks.size === 0 && earlier.hidden === 0,
   )
   const unfinishedTasks = tasks.unfinished
   // The framework's own close waits for its connections, and some never end by themselves: both at the same time.
