@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { Reply, Route } from './subject.js'
 
@@ -78,6 +79,18 @@ export function routesOf(held: Held): Route[] {
     response.write('first ')
     held.arrived.open()
     void held.release.opened.then(() => response.end('last'))
+  })
+  // Over HTTP/2: answers at once, and pushes what ends when it is released.
+  raw('/pushes', (response) => {
+    const { stream } = response as unknown as Http2ServerResponse
+    stream.pushStream({ ':path': '/pushed' }, (error, pushed) => {
+      if (error) throw error
+      pushed.respond()
+      pushed.write('first ')
+      held.arrived.open()
+      void held.release.opened.then(() => pushed.end('last'))
+    })
+    response.end('page')
   })
   raw('/keep', (response) => {
     response.setHeader('connection', 'keep-alive')

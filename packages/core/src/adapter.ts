@@ -12,6 +12,7 @@ import {
   resolveEndpoints,
 } from './endpoints/options.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
+import type { Logger } from './shared/log.js'
 import type { Answer } from './shared/request.js'
 import { fail, knownKeys, method, plainObject } from './shared/validate.js'
 import { environmentOfProcess } from './workers/environment.js'
@@ -91,7 +92,21 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
   const drain = shared ?? new Drain(drainOptions)
   const answerControl = endpoints(drain, resolved, prestopOf(drain))
   const answer: Answer = controlPort === undefined ? answerControl : () => false
-  const watch: Attachment['watch'] = (server, options) => void drain.watch(server, { ...options, answer })
+  const servers = new Set<Server>()
+  const checkListeners = (server: Server): void => {
+    // A turn later: in the callback of `listen()` an application may add its listeners.
+    setImmediate(() => {
+      if (drain.state !== 'closed' && ![...servers].some(isAsked))
+        warnOfUnasked(server, resolved.paths.keys(), drain.logger)
+    })
+  }
+  const watch: Attachment['watch'] = (server, options) => {
+    drain.watch(server, { ...options, answer })
+    if (controlPort !== undefined || resolved.paths.size === 0 || servers.has(server)) return
+    servers.add(server)
+    if (server.listening) checkListeners(server)
+    else server.once('listening', () => checkListeners(server))
+  }
   if (server) {
     try {
       watch(server.server, server)
@@ -145,6 +160,21 @@ export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): A
 /** What `/prestop` waits for: where there are other workers, all of them drain. */
 function prestopOf(drain: Drain): Prestop {
   return environmentOfProcess().join(drain) ?? ((gone) => drain.prestop({ gone }))
+}
+
+/** Whether the server hands requests to anybody, and so to the control endpoints, which stand in front of them. */
+function isAsked(server: Server): boolean {
+  return server.listenerCount('request') > 0
+}
+
+/** Where nobody listens for requests, a hook gets no answer, or one of the application's, which the kubelet takes for success. */
+function warnOfUnasked(server: Server, paths: Iterable<string>, logger: Logger): void {
+  const address = server.address()
+  const name = typeof address === 'object' && address ? `The server on port ${address.port}` : 'The server'
+  logger.warn(
+    `${name} has no listener for "request" (one that serves HTTP/2 by "stream" has none), so the control endpoints are not ` +
+      `answered on it (${[...paths].join(', ')}): set \`controlPort\`, and point probes and hook there`,
+  )
 }
 
 function checkControl(port: unknown, socket: unknown): void {

@@ -25,7 +25,7 @@ import type {
 import { duration, fail } from './shared/validate.js'
 import { Course } from './termination/course.js'
 import { type Hook, type HookOptions, Hooks } from './termination/hooks.js'
-import { budgetLine, closedEarlyLine, progressLine } from './termination/sentences.js'
+import { budgetLine, closedEarlyLine, progressLine, unknownConnections } from './termination/sentences.js'
 import { type TaskOptions, Tasks } from './termination/tasks.js'
 import { environmentOfProcess } from './workers/environment.js'
 
@@ -71,6 +71,12 @@ export class Drain extends EventEmitter<DrainEvents> {
       onIdle: look,
       onAbandoned: (handling) => this.#tasks.abandoned.add(handling),
       onClosedEarly: (_server, by) => logger.error(closedEarlyLine(by)),
+      onUnknown: (count) => {
+        logger.warn(
+          `${unknownConnections(count)}: requests on such a connection are not counted until the next one comes, and its ` +
+            'client cannot be led away. Watch a server before it listens',
+        )
+      },
       onListening: (server) => {
         if (!this.#introduced) logger.info(budgetLine(this.#options))
         this.#introduced = true

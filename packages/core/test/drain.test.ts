@@ -112,6 +112,7 @@ describe('start()', () => {
       unfinishedTasks: [],
       hooks: [],
       undeliveredBytes: 0,
+      unknownConnections: 0,
       clean: true,
     })
     expect(report).not.toHaveProperty('error')
@@ -337,6 +338,7 @@ describe('dispose()', () => {
         unfinishedTasks: [],
         hooks: [{ name: 'pool', outcome: 'timed out', durationMs: 2900 }],
         undeliveredBytes: 0,
+        unknownConnections: 0,
         clean: false,
       },
     ])
@@ -499,6 +501,7 @@ describe('what the application does wrong does not break the end:', () => {
       unfinishedTasks: [],
       hooks: [],
       undeliveredBytes: 0,
+      unknownConnections: 0,
       error: new Error('not now'),
       clean: false,
     })

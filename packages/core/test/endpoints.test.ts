@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
-import { describe, expect, test } from 'vitest'
-import { controlEndpoints, Drain } from '../src/index.js'
-import { ask, Client, FakeClock, gate, listen, type Pod, serve, turns } from './support.js'
+import { createServer as createHttp2Server } from 'node:http2'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { attach, controlEndpoints, Drain, drainServer } from '../src/index.js'
+import { ask, Client, FakeClock, gate, Log, listen, type Pod, sayOk, serve, turns } from './support.js'
 
 /** An application that answers 404 with its own text to any path but `/`. */
 const start = (options: object = {}): Promise<Pod> =>
@@ -334,5 +335,62 @@ describe('while closing', () => {
     turn.open()
     await client.until(/whole/)
     expect((await clock.through(drain.start())).forced).toEqual([])
+  })
+})
+
+describe('a server that hands requests to nobody', () => {
+  const warnings = (log: Log): string[] => log.matching(/^warn .*no listener for "request"/)
+
+  test.each([
+    ['HTTP/2 by streams', () => createHttp2Server().on('stream', (stream) => void stream.respond())],
+    ['HTTP/1 without an application', () => createServer()],
+  ])('(%s) is warned of when it listens: its control endpoints are not answered', async (_name, create) => {
+    const log = new Log()
+    const server = create()
+    const drain = drainServer(server, { signals: false, logger: log })
+    onTestFinished(() => drain.dispose())
+    expect(warnings(log)).toEqual([])
+    const port = await listen(server)
+    await turns(2)
+    expect(warnings(log)).toHaveLength(1)
+    expect(warnings(log)[0]).toContain(`on port ${port} `)
+    expect(warnings(log)[0]).toMatch(/\/readyz, \/livez, \/prestop, \/drainz\): set `controlPort`/)
+  })
+
+  test('is warned of also where it listens before its drain is made', async () => {
+    const log = new Log()
+    const server = createServer()
+    await listen(server)
+    const drain = drainServer(server, { signals: false, logger: log })
+    onTestFinished(() => drain.dispose())
+    await turns(2)
+    expect(warnings(log)).toHaveLength(1)
+  })
+
+  test.each([
+    ['the endpoints have a port of their own', { controlPort: 0 }],
+    ['no endpoint is wanted', { endpoints: { readyz: false, livez: false, prestop: false, drainz: false } as const }],
+  ])('is not warned of where %s', async (_name, options) => {
+    const log = new Log()
+    const server = createServer()
+    const drain = drainServer(server, { signals: false, logger: log, ...options })
+    onTestFinished(() => drain.dispose())
+    await listen(server)
+    await turns(2)
+    expect(warnings(log)).toEqual([])
+  })
+
+  test('is not warned of where its application comes with listen(), or another server is asked', async () => {
+    const log = new Log()
+    const [server, streams] = [createServer(), createHttp2Server()]
+    const { drain, watch } = attach({ signals: false, logger: log })
+    onTestFinished(() => drain.dispose())
+    watch(server)
+    watch(streams)
+    server.once('listening', () => server.on('request', sayOk))
+    await listen(server)
+    await listen(streams)
+    await turns(2)
+    expect(warnings(log)).toEqual([])
   })
 })

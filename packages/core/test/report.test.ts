@@ -15,6 +15,7 @@ const course = {
   unfinishedTasks: [],
   hooks: [],
   undeliveredBytes: 0,
+  unknownConnections: 0,
 }
 const request = { method: 'GET', route: '/slow', ageMs: 1500 }
 
@@ -32,6 +33,7 @@ describe('the process may not exit with 0', () => {
     ['when a server was closed early', { closedEarly: ['server.js:7:3'] }],
     ['when a task did not end', { unfinishedTasks: ['mail'] }],
     ['when bytes were left', { undeliveredBytes: 1 }],
+    ['when connections from before the watch were cut', { unknownConnections: 1 }],
     ['when a request was cut and a byte was left', { forced: [request], undeliveredBytes: 1 }],
     ['when a request was cut and a task did not end', { forced: [request], unfinishedTasks: ['mail'] }],
     ['when a hook failed', { hooks: [{ name: 'pool', outcome: 'failed', durationMs: 1 }] }],
@@ -71,12 +73,13 @@ describe('the line of a report', () => {
           { name: 'queue', outcome: 'timed out', durationMs: 1 },
         ],
         undeliveredBytes: 12,
+        unknownConnections: 2,
       },
       new Error('boom'),
     )
     expect(reportLine(report)).toBe(
-      'drained in 6.0 s after SIGTERM; cut 1 in flight: GET /slow (1.5 s); left unfinished: mail, thumbnails; ' +
-        'hooks: cache failed, queue timed out; 12 bytes not taken by their clients; uncaught: boom',
+      'drained in 6.0 s after SIGTERM; cut 1 in flight: GET /slow (1.5 s); cut 2 connections that were open before watch(); ' +
+        'left unfinished: mail, thumbnails; hooks: cache failed, queue timed out; 12 bytes not taken by their clients; uncaught: boom',
     )
   })
 

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { createServer as createNetServer } from 'node:net'
@@ -54,6 +54,20 @@ describe('a drain', () => {
   test('of a server that never listened ends like any other', async () => {
     const { drain, clock } = watching(createServer())
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [], undeliveredBytes: 0 })
+  })
+
+  test('closes a server that is none of node:net, as under Bun, by its own close()', async () => {
+    const server = Object.assign(new EventEmitter(), {
+      listening: true,
+      address: () => null,
+      getConnections: (tell: (error: null, count: number) => void) => tell(null, 0),
+      close() {
+        server.listening = false
+      },
+    })
+    const { drain, clock } = watching(server as unknown as Server)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true })
+    expect(server.listening).toBe(false)
   })
 
   test('that is given a server which listens already says how the time is shared out', async () => {

@@ -2,10 +2,12 @@ import { once } from 'node:events'
 import { connect as connectHttp2, createSecureServer } from 'node:http2'
 import { createServer, type Server } from 'node:https'
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { generate } from 'selfsigned'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type AdapterOptions, type Drain, drainServer } from '../src/index.js'
+import { type AdapterOptions, Drain, drainServer } from '../src/index.js'
 import { FakeClock, gate, turns } from './support.js'
 
 const slow = {
@@ -51,6 +53,15 @@ async function start(kind: Kind, listener: Listener, options: AdapterOptions = {
   onTestFinished(() => void server.close())
   await once(server, 'listening')
   return { clock, drain, server, port: (server.address() as AddressInfo).port }
+}
+
+/** The same, not yet watched. */
+async function startLate(kind: Kind): Promise<Scene> {
+  const scene = await start(kind, sayOk)
+  await scene.drain.dispose()
+  const drain = new Drain({ ...slow, clock: scene.clock, signals: false, logger: false })
+  onTestFinished(() => drain.dispose())
+  return { ...scene, drain }
 }
 
 /** What a client has received, and whether the server has ended its connection. */
@@ -183,6 +194,45 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     await client.end()
   })
 
+  test('that does not begin its handshake does not hold the end longer, whatever health checks over TCP come beside it', async () => {
+    const { drain, clock, port, server } = await start(kind, sayOk)
+    const silent = await openSilent(port, server)
+    const report = drain.start()
+    for (const time of [400, 800]) {
+      clock.advance(400)
+      const accepted = once(server, 'connection')
+      const check = connectTcp({ port, host: '127.0.0.1' })
+      const [socket] = (await accepted) as [Socket]
+      const closed = once(socket, 'close')
+      check.destroy()
+      await closed
+      expect([time, drain.state]).toEqual([time, 'draining'])
+    }
+    clock.advance(210)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(report)
+    await silent.end()
+  })
+
+  test('that is in its handshake is waited for, also when others have finished one that began before the watch', async () => {
+    const { clock, drain, server, port } = await startLate(kind)
+    const before = await openSilent(port, server)
+    drain.watch(server)
+    const secured = once(server, 'secureConnection')
+    const encrypted = connect({ socket: before.socket, rejectUnauthorized: false })
+    await secured
+    const report = drain.start()
+    clock.advance(900)
+    const late = await openSilent(port, server)
+    clock.advance(300)
+    expect(drain.state).toBe('draining')
+    clock.advance(300)
+    expect(drain.state).not.toBe('draining')
+    await clock.through(report)
+    await late.end()
+    encrypted.destroy()
+  })
+
   test('that hung up in its handshake is not waited for', async () => {
     const { drain, clock, port, server } = await start(kind, sayOk)
     const report = drain.start()
@@ -250,4 +300,36 @@ test('a session over TLS is one, not a connection of HTTP/1 too', async () => {
   const report = drain.start()
   await closed // the clock stands still
   expect(await clock.through(report)).toMatchObject({ clean: true, answered: 0 })
+})
+
+test('clients of a unix socket, who have no addresses, are each waited for in their handshake', async () => {
+  const clock = new FakeClock()
+  const server = createServer(certificate, (_request, response) => void response.end('ok'))
+  const drain = drainServer(server, { ...slow, clock, signals: false, logger: false })
+  onTestFinished(() => drain.dispose())
+  const path = join(tmpdir(), `podrain-tls-${process.pid}.sock`)
+  server.listen(path)
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const accepted = once(server, 'connection')
+  const silent = new Heard(connectTcp({ path }))
+  await accepted
+  const report = drain.start()
+  clock.advance(900)
+  const secured = once(server, 'secureConnection')
+  const plain = connectTcp({ path })
+  const second = once(server, 'connection')
+  await second
+  const third = once(server, 'connection')
+  const unfinished = new Heard(connectTcp({ path }))
+  await third
+  const client = connect({ socket: plain, rejectUnauthorized: false })
+  onTestFinished(() => void client.destroy())
+  await secured
+  clock.advance(490)
+  expect(drain.state).toBe('draining')
+  clock.advance(2000)
+  await clock.through(report)
+  await silent.end()
+  await unfinished.end()
 })

@@ -101,6 +101,25 @@ export const http2 = room('HTTP/2', ['http2'], {
     assert.equal(await end, 0)
   },
 
+  'what is pushed is sent to its end, also when the response that it belongs to has ended before': async (stage) => {
+    const session = await stage.session()
+    const pushed = new Promise<string>((resolve) => {
+      session.on('stream', (stream) => {
+        let text = ''
+        stream.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk
+        })
+        stream.on('close', () => resolve(text))
+      })
+    })
+    assert.equal((await stage.ask('/pushes', { session })).body, 'page')
+    await stage.arrived
+    const end = stage.terminate()
+    setTimeout(() => stage.release(), 2 * stage.terms.settle)
+    assert.equal(await pushed, 'first last')
+    assert.equal(await end, 0)
+  },
+
   'a stream that never ends is cut at the deadline, and the exit code is not 0': [
     { terms: { grace: 2000 } },
     async (stage) => {

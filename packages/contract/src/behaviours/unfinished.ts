@@ -9,6 +9,23 @@ const halfHeader = 'GET / HTTP/1.1\r\nHost: pod\r\nX-Half: '
 /** What clients leave half done must not hold the process; what they go on with must not be cut. */
 export const unfinished = room('Connections without a whole request', [], {
   'one that never sent a byte does not hold the end': leaves((stage) => stage.bareWire(), ''),
+  'one that never begins its TLS handshake does not hold the end, whoever else connects beside it and leaves': [
+    'tls',
+    async (stage) => {
+      await stage.bareWire()
+      const checks = setInterval(() => {
+        void stage.bareWire().then(
+          (check) => check.abort(),
+          () => {}, // nobody listens any more
+        )
+      }, stage.terms.settle / 10)
+      try {
+        await stage.endsClean()
+      } finally {
+        clearInterval(checks)
+      }
+    },
+  ],
   'one that sent half a request line does not hold the end': ['http1', leaves((stage) => stage.wire(), 'GET /')],
   'one that sent a request line alone does not hold the end': [
     'http1',

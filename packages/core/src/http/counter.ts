@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type {
   Http2ServerRequest,
   Http2ServerResponse,
+  Http2Session,
   IncomingHttpHeaders,
   ServerHttp2Session,
   ServerHttp2Stream,
@@ -26,6 +27,8 @@ export interface CounterOptions {
   readonly onIdle: () => void
   /** Called when a client has gone before its response, and the handler may still run. */
   readonly onAbandoned: (handling: Handling) => void
+  /** Called for a connection that was there before its server was watched, when its next request comes. */
+  readonly onFound: (connection: Socket | Http2Session, server: Server | undefined) => void
 }
 
 /**
@@ -64,7 +67,7 @@ export class Counter
     if (request.httpVersionMajor !== 1) return // counted as a stream
     const known = http1ConnectionOf(request.socket)
     // One that a drain disposed of has left behind is not ours.
-    const connection = known?.owner === this ? known : this.connect(request.socket, serverOf(request))
+    const connection = known?.owner === this ? known : this.#find(request)
     if (connection.response === response) return // a library has called our listener again
     this.#newest = connection
     if (!this.#ramp.active || !this.#connections.hasReached(connection)) {
@@ -87,7 +90,7 @@ export class Counter
   countStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     if (!stream.session) return
     const known = http2ConnectionOf(stream.session)
-    const connection = known?.owner === this ? known : this.openSession(stream.session as ServerHttp2Session)
+    const connection = known?.owner === this ? known : this.#findSession(stream.session as ServerHttp2Session)
     if (connection.has(stream)) return // a library has called our listener again
     if (!this.#ramp.active) {
       this.inFlight++
@@ -95,6 +98,12 @@ export class Counter
     } else if (!isProbe(headers)) {
       connection.begin(stream, headers, this.#arrive())
     }
+  }
+
+  /** The application has pushed a stream: nobody asked for it, so load balancers may be quiet still. */
+  countPush(connection: Http2Connection, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    this.inFlight++
+    connection.begin(stream, headers, this.#roughClock.now())
   }
 
   /** A control endpoint answers this request, so it is not traffic. */
@@ -211,6 +220,17 @@ export class Counter
   #leave(connection: Connection): void {
     this.inFlight--
     if (this.#ramp.active && this.lastArrival === connection.since) this.lastArrival = this.#arrivalBefore
+  }
+
+  #find(request: IncomingMessage): Http1Connection {
+    const server = serverOf(request)
+    this.#options.onFound(request.socket, server)
+    return this.connect(request.socket, server)
+  }
+
+  #findSession(session: ServerHttp2Session): Http2Connection {
+    this.#options.onFound(session, undefined)
+    return this.openSession(session)
   }
 
   #take<Kind extends Connection>(connection: Kind): Kind {

@@ -1,11 +1,20 @@
-import type { Http2Session, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type {
+  Http2Session,
+  IncomingHttpHeaders,
+  OutgoingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from 'node:http2'
 import { isProbe, routeOf } from '../shared/request.js'
 import type { Connection, ConnectionOwner, Handling, OpenOnConnection, Round } from './connection.js'
 
 const kSession: unique symbol = Symbol('podrain.session')
 const kHandling: unique symbol = Symbol('podrain.handling')
 
-type Owner = ConnectionOwner<Http2Connection, ServerHttp2Stream>
+/** Who counts the streams: also those that the server opens itself. */
+interface Owner extends ConnectionOwner<Http2Connection, ServerHttp2Stream> {
+  countPush(connection: Http2Connection, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void
+}
 
 interface Known {
   [kSession]?: Http2Connection
@@ -60,6 +69,8 @@ export class Http2Connection implements Connection {
     this.#streams.set(stream, { headers, begun: now, window: undefined, movedAt: now })
     this.#used = true
     this.since = now
+    // Node has no event for a stream that the application pushes: only the call tells.
+    stream.pushStream = push
     stream.on('close', closeStream)
   }
 
@@ -160,6 +171,22 @@ function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, uploadP
     opened.movedAt = now
   }
   return now - opened.movedAt >= uploadPause
+}
+
+type PushCallback = (error: Error | null, pushed: ServerHttp2Stream, headers: OutgoingHttpHeaders) => void
+
+/** `pushStream` of a stream. A pushed response is in flight like any other, and may outlive the one that it belongs to. */
+function push(this: KnownStream, ...args: unknown[]): void {
+  const connection = this[kSession]
+  const callback = args.at(-1) as PushCallback | undefined
+  if (connection && typeof callback === 'function') {
+    const counted: PushCallback = (error, pushed, headers) => {
+      if (!error && !pushed.destroyed) connection.owner.countPush(connection, pushed, headers as IncomingHttpHeaders)
+      callback(error, pushed, headers)
+    }
+    args[args.length - 1] = counted
+  }
+  Object.getPrototypeOf(this).pushStream.apply(this, args)
 }
 
 // Shared by all streams and sessions, as for HTTP/1. Node has parted the stream from its session when it closes.

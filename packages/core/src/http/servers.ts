@@ -5,6 +5,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
 import type { Clock } from '../shared/clock.js'
 import type { Answer } from '../shared/request.js'
+import { EarlierConnections } from './earlier.js'
 import { tellWhenClosed } from './early-close.js'
 import { captures, precede, standBefore } from './intercept.js'
 import { TlsHandshakes } from './tls-handshakes.js'
@@ -30,6 +31,8 @@ export interface ServerEvents {
   session(session: ServerHttp2Session): void
   /** A request over HTTP/2. */
   stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void
+  /** It had connections before it was watched, of which nobody knows what they carry. */
+  unknown(count: number, server: net.Server): void
 }
 
 interface Watched {
@@ -45,6 +48,7 @@ export class Servers {
   readonly #events: ServerEvents
   readonly #servers = new Map<net.Server, Watched>()
   readonly handshakes: TlsHandshakes = new TlsHandshakes()
+  readonly earlier: EarlierConnections
   /** Where they have listened, by name: somebody else may close a server before its drain does. */
   readonly #addresses = new Map<string, AddressInfo>()
   /** Whether one is given connections that another server, which is not watched, has accepted. */
@@ -58,6 +62,7 @@ export class Servers {
   constructor(clock: Clock, events: ServerEvents) {
     this.#clock = clock
     this.#events = events
+    this.earlier = new EarlierConnections(events.unknown)
   }
 
   /** Whether one accepts connections. Where none is known, whoever asks has reached one. */
@@ -81,6 +86,10 @@ export class Servers {
    * @throws {Error} if the server belongs to another drain
    */
   watch(server: net.Server, answer?: Answer): void {
+    this.#watch(server, answer, true)
+  }
+
+  #watch(server: net.Server, answer: Answer | undefined, counted: boolean): void {
     const owner = owners.get(server)
     if (owner && owner !== this) {
       throw new Error(
@@ -91,6 +100,7 @@ export class Servers {
     if (!owner) {
       owners.set(server, this)
       this.#servers.set(server, this.#listenTo(server))
+      if (counted && server.listening) this.earlier.watch(server)
       if (server.listening) this.#listens(server)
     }
     const watched = this.#servers.get(server)
@@ -112,7 +122,8 @@ export class Servers {
   /** Watches the server of a request, until it is closed: nobody told us to keep it. */
   find(server: net.Server, answer?: Answer): void {
     const isNew = !owners.has(server)
-    this.watch(server, answer)
+    // A connection that is not known has carried no request: this is the first that the application has handed over.
+    this.#watch(server, answer, false)
     if (isNew) server.once('close', () => this.#release(server))
   }
 
@@ -148,7 +159,7 @@ export class Servers {
   unlisten(): void {
     this.unguard()
     this.#unlistened = true
-    for (const server of this.#all) if (server.listening) net.Server.prototype.close.call(server)
+    for (const server of this.#all) if (server.listening) unlisten(server)
   }
 
   /** Cuts also the connections that were there before the server was watched, and unfinished TLS handshakes. */
@@ -187,6 +198,7 @@ export class Servers {
     const watched = this.#servers.get(server)
     owners.delete(server)
     this.#servers.delete(server)
+    this.earlier.release(server)
     watched?.front()
     for (const stop of watched?.stops ?? []) stop()
   }
@@ -209,11 +221,11 @@ export class Servers {
     server.once('connection', onFirst)
     stops.push(() => server.removeListener('connection', onFirst))
     const onConnection = (socket: Socket): void => connection(socket, server)
-    const onlyHttp1 = server instanceof http.Server || server instanceof https.Server
+    const onlyHttp1 = isHttp1(server)
     if (server instanceof tls.Server) {
       on('connection', this.#onHandshake)
       on('secureConnection', (socket: TLSSocket) => {
-        this.handshakes.end(socket)
+        if (!this.handshakes.end(socket)) this.earlier.found(socket, server)
         if (onlyHttp1 || socket.alpnProtocol !== 'h2') onConnection(socket)
       })
     } else if (onlyHttp1) {
@@ -233,4 +245,14 @@ export class Servers {
     this.handshakes.begin(socket, this.#clock.now())
     this.#events.handshake()
   }
+}
+
+function unlisten(server: net.Server): void {
+  // Under Bun a server of HTTP is none of node:net, and has only its own `close()`.
+  if (server instanceof net.Server) net.Server.prototype.close.call(server)
+  else (server as net.Server).close()
+}
+
+function isHttp1(server: net.Server): boolean {
+  return server instanceof http.Server || server instanceof https.Server
 }

@@ -28,11 +28,13 @@ export class Shedding {
    */
   survey(now: number, inFlight: number): Survey {
     const { connections, ramp, servers, quiet, keepAliveCap } = this.#options
+    servers.earlier.look()
+    const { unknown } = servers.earlier
     // A moment later it is known.
-    if (!connections.reached) return { busy: inFlight, heldUntil: Number.POSITIVE_INFINITY }
+    if (!connections.reached) return { busy: inFlight + unknown, heldUntil: Number.POSITIVE_INFINITY }
     const round = { now, share: ramp.share(now), uploadPause: Math.max(keepAliveCap, leastUploadPause) }
     const { busy, heldUntil } = connections.visit(round, quiet)
-    return { busy, heldUntil: Math.max(heldUntil, servers.handshakes.heldUntil(quiet)) }
+    return { busy: busy + unknown, heldUntil: Math.max(heldUntil, servers.handshakes.heldUntil(quiet)) }
   }
 
   /**
@@ -53,6 +55,7 @@ export class Shedding {
 
   /** Whether connections are open, with or without a request, or are to be after their TLS handshake. */
   get connected(): boolean {
-    return this.#options.connections.size > 0 || this.#options.servers.handshakes.active
+    const { connections, servers } = this.#options
+    return connections.size > 0 || servers.handshakes.active
   }
 }

@@ -27,6 +27,8 @@ export interface TrafficOptions {
   readonly onClosedEarly: (server: AnyServer, by: string) => void
   /** Called when a server that it watches listens. */
   readonly onListening: (server: AnyServer) => void
+  /** Called when a server had connections before it was watched that cannot be found, only counted. */
+  readonly onUnknown: (count: number, server: AnyServer) => void
 }
 
 /** All that comes over the wire, as the rest of a drain sees it: this file puts the parts of the folder together. */
@@ -40,12 +42,18 @@ export class Traffic {
   /** The servers that the requests come from. */
   readonly servers: Servers
 
-  constructor({ clock, keepAliveCap, quiet, ramp, onIdle, onAbandoned, onClosedEarly, onListening }: TrafficOptions) {
+  constructor(options: TrafficOptions) {
+    const { clock, keepAliveCap, quiet, ramp, onIdle, onAbandoned, onClosedEarly, onListening, onUnknown } = options
     this.#clock = clock
     this.#ramp = new Ramp(ramp)
     this.#connections = new Connections(clock)
     const shared = { clock, keepAliveCap, ramp: this.#ramp, connections: this.#connections }
-    const counter = new Counter({ ...shared, onIdle, onAbandoned })
+    const counter = new Counter({
+      ...shared,
+      onIdle,
+      onAbandoned,
+      onFound: (connection, server) => this.servers.earlier.found(connection, server),
+    })
     this.#counter = counter
     this.servers = new Servers(clock, {
       listening: onListening,
@@ -66,6 +74,7 @@ export class Traffic {
         if (!http2ConnectionOf(session)) counter.openSession(session)
       },
       stream: (stream, headers) => counter.countStream(stream, headers),
+      unknown: onUnknown,
     })
     this.#shedding = new Shedding({ ...shared, quiet, servers: this.servers })
   }

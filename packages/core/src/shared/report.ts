@@ -35,6 +35,10 @@ export interface DrainReport {
   hooks: HookResult[]
   /** Bytes of finished responses that the kernel still held at the deadline. */
   undeliveredBytes: number
+  /**
+   * Connections that were open before their server was watched, and were cut: nobody knows what they carried.
+   */
+  unknownConnections: number
   /** The uncaught error that began the drain or came during it. */
   error?: unknown
   /** True if nothing was forced, nobody closed a server early, no hook failed and no error was uncaught: the process may exit with 0. */
@@ -43,10 +47,8 @@ export interface DrainReport {
 
 /** The report of what happened, with the verdict. */
 export function reportOf(course: Omit<DrainReport, 'error' | 'clean'>, error: unknown): DrainReport {
-  const { closedEarly, forced, unfinishedTasks, hooks, undeliveredBytes } = course
-  const clean =
-    closedEarly.length + forced.length + unfinishedTasks.length + undeliveredBytes === 0 &&
-    hooks.every((hook) => hook.outcome === 'ok') &&
-    error === undefined
+  const { closedEarly, forced, unfinishedTasks, hooks, undeliveredBytes, unknownConnections } = course
+  const lost = closedEarly.length + forced.length + unfinishedTasks.length + undeliveredBytes + unknownConnections
+  const clean = lost === 0 && hooks.every((hook) => hook.outcome === 'ok') && error === undefined
   return { ...course, ...(error === undefined ? {} : { error }), clean }
 }

@@ -1,14 +1,17 @@
 import type { Traffic } from '../http/traffic.js'
 import { type Clock, turn, until, within } from '../shared/clock.js'
+import type { DrainLogger } from '../shared/log.js'
 import type { DrainReport, OpenRequest } from '../shared/report.js'
 import { closingInterval, farewellTime } from '../shared/timing.js'
 import type { Budget } from './budget.js'
 import type { Hooks } from './hooks.js'
 import { delivered } from './kernel-queues.js'
+import { unknownConnections } from './sentences.js'
 import type { Tasks } from './tasks.js'
 
 export interface Closing {
   readonly clock: Clock
+  readonly logger: DrainLogger
   readonly budget: Budget
   readonly traffic: Traffic
   readonly tasks: Tasks
@@ -23,14 +26,17 @@ export interface Closing {
 }
 
 /** What the closing adds to the report. */
-export type Closed = Pick<DrainReport, 'forced' | 'unfinishedTasks' | 'hooks' | 'undeliveredBytes'>
+export type Closed = Pick<
+  DrainReport,
+  'forced' | 'unfinishedTasks' | 'hooks' | 'undeliveredBytes' | 'unknownConnections'
+>
 
 /**
  * The way from a drained server to the exit. Each step gets what is left of the budget, and half of it where a later
  * step still needs some.
  */
 export async function close(parts: Closing): Promise<Closed> {
-  const { clock, budget, traffic, tasks, frameworks, onClose, announced, outlived, handOver } = parts
+  const { clock, logger, budget, traffic, tasks, frameworks, onClose, announced, outlived, handOver } = parts
   const begun = clock.now()
   const { addresses } = traffic.servers
   const half = (): (() => number) => {
@@ -38,6 +44,8 @@ export async function close(parts: Closing): Promise<Closed> {
     return () => end - clock.now()
   }
   await acceptAll(clock, traffic, handOver, half())
+  const { earlier } = traffic.servers
+  if (earlier.unknown > 0) logger.warn(`closing with ${unknownConnections(earlier.unknown)}`)
   traffic.servers.unlisten()
   await turn() // in which the servers say 'close'
   // Normally there is nothing to wait for. At the deadline, or after a signal that came too late, there is.
@@ -50,14 +58,14 @@ export async function close(parts: Closing): Promise<Closed> {
   const unfinishedTasks = tasks.unfinished
   // The framework's own close waits for its connections, and some never end by themselves: both at the same time.
   // And an onDrain hook may still use what an onClose hook closes.
-  const [closed, forced] = await Promise.all([
+  const [closed, { forced, cut }] = await Promise.all([
     frameworks.runTogether(() => budget.left / 2),
     partWithClients(clock, traffic, half(), begun),
     within(clock, budget.left / 2, announced()),
   ])
   const hooks = [...closed, ...(await onClose.runNewestFirst(() => budget.left))]
   const undeliveredBytes = outlived ? 0 : await delivered(clock, addresses, () => budget.left)
-  return { forced, unfinishedTasks, hooks, undeliveredBytes }
+  return { forced, unfinishedTasks, hooks, undeliveredBytes, unknownConnections: cut }
 }
 
 /**
@@ -85,13 +93,15 @@ async function partWithClients(
   traffic: Traffic,
   limit: () => number,
   begun: number,
-): Promise<OpenRequest[]> {
+): Promise<{ forced: OpenRequest[]; cut: number }> {
   let waitUntil = clock.now() + farewellTime
   const gone = async (): Promise<boolean> => {
     if (await traffic.endIdle(limit)) waitUntil = clock.now() + farewellTime
-    return !traffic.connected || (clock.now() >= waitUntil && traffic.survey(clock.now()).busy === 0)
+    const { busy } = traffic.survey(clock.now())
+    return !traffic.connected || (clock.now() >= waitUntil && busy === 0)
   }
   // Requests that are still there after the first wait are over their time.
   if (traffic.survey(clock.now()).busy === 0) await until(clock, () => closingInterval, limit, gone)
-  return traffic.destroy(begun)
+  const cut = traffic.servers.earlier.unknown
+  return { forced: await traffic.destroy(begun), cut }
 }

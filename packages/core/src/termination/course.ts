@@ -200,7 +200,13 @@ export class Course {
     this.#enter('closed')
     this.#releasePrestops()
     const hooks = await this.#options.onClose.runNewestFirst(() => this.#options.times.budget)
-    this.#end('dispose()', 0, { forced: [], unfinishedTasks: [], hooks: [...hooks], undeliveredBytes: 0 })
+    this.#end('dispose()', 0, {
+      forced: [],
+      unfinishedTasks: [],
+      hooks: [...hooks],
+      undeliveredBytes: 0,
+      unknownConnections: 0,
+    })
   }
 
   /** Looks whether the wait is over, and again a little later if not. */
@@ -262,6 +268,7 @@ export class Course {
         unfinishedTasks: [],
         hooks: [],
         undeliveredBytes: 0,
+        unknownConnections: 0,
       })
     })
   }

@@ -43,6 +43,13 @@ export function closedEarlyLine(by: string): string {
   )
 }
 
+/** Connections that nobody can say more about. */
+export function unknownConnections(count: number): string {
+  return count === 1
+    ? '1 connection that was open before watch()'
+    : `${count} connections that were open before watch()`
+}
+
 /** Writes the report: an error unless the drain was clean. */
 export function logReport(logger: DrainLogger, report: DrainReport): void {
   logger.record(report.clean ? 'info' : 'alarm', reportLine(report), { drain: reportFields(report) })
@@ -53,6 +60,7 @@ function reportLine(report: DrainReport): string {
   const parts = [`drained in ${seconds(report.durationMs)} after ${report.reason}`]
   if (report.closedEarly.length > 0) parts.push(`a server was closed too early, at ${report.closedEarly.join(', ')}`)
   if (report.forced.length > 0) parts.push(`cut ${report.forced.length} in flight: ${list(report.forced)}`)
+  if (report.unknownConnections > 0) parts.push(`cut ${unknownConnections(report.unknownConnections)}`)
   if (report.unfinishedTasks.length > 0) parts.push(`left unfinished: ${report.unfinishedTasks.join(', ')}`)
   const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')
   if (failed.length > 0) parts.push(`hooks: ${failed.map((hook) => `${hook.name} ${hook.outcome}`).join(', ')}`)
