@@ -10,6 +10,9 @@ import { refusalInterval } from '../shared/timing.js'
 const proxyHeaders = ['forwarded', 'via', 'x-real-ip']
 const proxyPrefixes = ['x-forwarded-', 'x-envoy-']
 
+/** Who was refused by one attachment. Another on the same server, which asks for no token, must not let them in. */
+const refused = new WeakSet<IncomingMessage>()
+
 /**
  * Who may start a drain. A GET that takes a pod out of service is a known class of attack (CVE-2024-40632), so a caller
  * that came through a proxy is refused, and with a token every caller that does not have it.
@@ -35,7 +38,8 @@ export class Admission {
       const remedy = 'the kubelet calls the pod itself (lifecycle.preStop.httpGet); keep this path out of the Ingress'
       return this.#refuse(request, endpoint, `it came through a proxy (header ${header}); ${remedy}`)
     }
-    if (this.#tokens.length > 0 && !this.#knows(request.headers.authorization ?? '')) {
+    if (this.#tokens.length === 0) return !refused.has(request)
+    if (!this.#knows(request.headers.authorization ?? '')) {
       const remedy = 'the hook needs httpHeaders: [{ name: Authorization, value: Bearer <token> }]'
       return this.#refuse(request, endpoint, `its \`Authorization: Bearer\` is not the \`token\`; ${remedy}`)
     }
@@ -49,6 +53,7 @@ export class Admission {
   }
 
   #refuse(request: IncomingMessage, endpoint: Refusal['endpoint'], why: string): false {
+    refused.add(request)
     this.#onRefusal({ endpoint, why })
     const now = performance.now()
     if (now - (this.#spokeAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= refusalInterval) {
