@@ -64,6 +64,13 @@ export function routesOf(held: Held): Route[] {
     await held.release.opened
     return 'held'
   })
+  // As a router does that is mounted under a path, and takes it off.
+  get('/mounted/held', async (request) => {
+    request.url = '/held'
+    held.arrived.open()
+    await held.release.opened
+    return 'held'
+  })
   get('/big', () => body)
   get('/piped', () => Readable.from(Array.from({ length: 20 }, () => body.subarray(0, big / 20))))
   get('/parts', () => Readable.from(['one', 'two', 'three']))

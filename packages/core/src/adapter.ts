@@ -59,11 +59,12 @@ export interface Attachment {
 
 /**
  * What every adapter is built on.
- * @param server The server to watch, where it is known from the start, and how to close its framework.
+ * @param server The server to watch, where it is known from the start, and how to close its framework. `false` where none will be
+ * found either, as in the primary of a cluster.
  * @throws {TypeError | RangeError} as `Drain` and `controlEndpoints`; also when options of a drain come with a drain
  * @throws {Error} if another drain watches the server
  */
-export function attach(options: AdapterOptions = {}, server?: { server: Server } & WatchOptions): Attachment {
+export function attach(options: AdapterOptions = {}, server?: ({ server: Server } & WatchOptions) | false): Attachment {
   plainObject('options', options)
   const { drain: shared, controlPort, metrics, controlSocket = false, ...rest } = options
   knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, ...ownOptionNames])
@@ -115,6 +116,11 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
       throw error
     }
   }
+  if (server === undefined) {
+    drain.on('state', (state) => {
+      if (state === 'closing' && !drain.knowsServer) drain.logger.info(noServer)
+    })
+  }
   const releases: (() => void)[] = []
   if (controlPort !== undefined) {
     const scrape: Answer = metrics === undefined ? () => false : scraper(metrics, drain.logger)
@@ -137,7 +143,7 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
     handle(request, response) {
       try {
         // A middleware may be mounted under a path; what is given a server is not, and has declined the request there.
-        if (drain.track(request, response, server && answer) && server) return false
+        if (drain.track(request, response, server ? answer : undefined) && server) return false
       } catch (error) {
         // Mounted twice. The first one does all the work, so users lose nothing; whoever reads the log learns of it.
         if (!warned) drain.logger.error((error as Error).message)
@@ -156,6 +162,11 @@ export function attach(options: AdapterOptions = {}, server?: { server: Server }
 export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): Answer {
   return endpoints(drain, resolveEndpoints(options), prestopOf(drain))
 }
+
+/** A middleware learns of its server from the first request. Nobody may have sent one, as when a pod ends while it starts. */
+const noServer =
+  'no request has reached the middleware, so it knows no server to close: the exit cuts whoever is connected ' +
+  '(give it the server, `watch(server)`, and it knows it from the start)'
 
 /** What `/prestop` waits for: where there are other workers, all of them drain. */
 function prestopOf(drain: Drain): Prestop {

@@ -53,7 +53,10 @@ export function drainCluster(options: ClusterOptions = {}): Drain {
   })
   const workers = new ClusterWorkers(drain)
   try {
-    attach({ ...Object.fromEntries(entries.filter((entry) => !isForDrain(entry))), drain, checks: workers.checks })
+    attach(
+      { ...Object.fromEntries(entries.filter((entry) => !isForDrain(entry))), drain, checks: workers.checks },
+      false,
+    )
   } catch (error) {
     void drain.dispose()
     throw error

@@ -69,7 +69,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       // Not all of `settle.min`, or the last who are led away would prolong the wait by `settle.quiet`.
       ramp: Math.max(settle.min - settle.quiet, settle.min / 2),
       onIdle: look,
-      onAbandoned: (handling) => this.#tasks.abandoned.add(handling),
+      onAbandoned: (handling, url) => this.#tasks.abandoned.add(handling, url),
       onClosedEarly: (_server, by) => logger.error(closedEarlyLine(by)),
       onUnknown: (count) => {
         logger.warn(
@@ -166,6 +166,11 @@ export class Drain extends EventEmitter<DrainEvents> {
   /** Whether a server it watches accepts connections; true if it knows of none, as in a worker. */
   get listening(): boolean {
     return this.#traffic.servers.listening
+  }
+
+  /** Whether it has had a server to watch: it was given one, or a request has led to one. */
+  get knowsServer(): boolean {
+    return this.#traffic.servers.known
   }
 
   /** Aborts when the drain begins: end event streams, answer long polls, take no new job. A new one after `resume`. */

@@ -174,19 +174,111 @@ describe('a listener that stands before those of the application', () => {
     })
     await noticed()
     expect(scene.happens('request', true)).toEqual(['ours'])
-    expect(scene.happens('request', false)).toEqual(['ours', 'library', 'ours', 'theirs'])
+    expect(scene.happens('request', false)).toEqual(['ours', 'library', 'theirs'])
   })
 
-  test('keeps those that were there in front of the ones that come, and takes each in once', async () => {
+  test('leaves them where they are: the application finds, counts and orders them as if it were not there', async () => {
     const scene = new Scene()
-    scene.on('request', scene.named('a'))
+    const [a, b, c] = ['a', 'b', 'c'].map(scene.named) as [() => void, () => void, () => void]
+    scene.on('request', b)
     stand(scene)
-    for (const name of ['b', 'c']) {
-      scene.on('request', scene.named(name))
+    scene.on('request', c)
+    scene.prependListener('request', a)
+    for (const _ of ['at once', 'and later']) {
+      expect(scene.listeners('request')).toEqual([a, b, c])
+      expect(scene.listenerCount('request')).toBe(3)
+      expect(scene.happens('request', false)).toEqual(['ours', 'a', 'b', 'c'])
+      expect(scene.happens('request', true)).toEqual(['ours'])
       await noticed()
     }
-    expect(scene.listenerCount('request')).toBe(1)
-    expect(scene.happens('request', false)).toEqual(['ours', 'a', 'b', 'c'])
+  })
+
+  test.each([
+    ['at once', async () => {}],
+    ['later', noticed],
+  ])('does not keep one that is taken off %s', async (_when, wait) => {
+    const scene = new Scene()
+    const [old, current] = [scene.named('old'), scene.named('new')]
+    scene.on('request', old)
+    stand(scene)
+    await wait()
+    const removed: unknown[] = []
+    scene.on('removeListener', (_event, listener) => removed.push(listener))
+    scene.off('request', old)
+    expect(removed).toEqual([old])
+    scene.on('request', current)
+    expect(scene.happens('request', false)).toEqual(['ours', 'new'])
+    await wait()
+    scene.off('request', current)
+    expect(scene.listenerCount('request')).toBe(0)
+    expect(scene.happens('request', true)).toEqual([])
+  })
+
+  test('stays when every listener of every event is taken off', async () => {
+    const scene = new Scene()
+    scene.on('request', scene.named('theirs'))
+    stand(scene)
+    scene.removeAllListeners()
+    scene.on('request', scene.named('next'))
+    expect(scene.happens('request', true)).toEqual(['ours'])
+    expect(scene.happens('request', false)).toEqual(['ours', 'next'])
+  })
+
+  test('of several, those that came earlier are asked first, and each can be taken away', async () => {
+    const scene = new Scene()
+    scene.on('request', scene.named('theirs'))
+    const undo = stand(scene, 'first')
+    const undoSecond = stand(scene, 'second')
+    expect(scene.happens('request', false)).toEqual(['first', 'second', 'theirs'])
+    expect(scene.happens('request', true)).toEqual(['first'])
+    undo()
+    expect(scene.happens('request', true)).toEqual(['second'])
+    undoSecond()
+    expect(scene.happens('request', true)).toEqual(['theirs'])
+    expect(Object.getOwnPropertyNames(scene)).not.toContain('emit')
+  })
+
+  test('is in front of whoever traces what the server emits, before it or after it, on the server or for all', async () => {
+    class Server extends Scene {}
+    const scene = new Server()
+    scene.on('request', scene.named('theirs'))
+    const trace = (target: EventEmitter, name: string): void => {
+      const { emit } = target
+      target.emit = function (this: EventEmitter, event, ...args) {
+        if (event === 'request') scene.called.push(name)
+        return emit.call(this, event, ...args)
+      }
+    }
+    trace(scene, 'early')
+    const undo = stand(scene)
+    trace(scene, 'late')
+    trace(Server.prototype, 'all')
+    expect(scene.happens('request', false)).toEqual(['late', 'ours', 'early', 'theirs'])
+    undo()
+    expect(scene.happens('request', true)).toEqual(['late', 'early', 'theirs'])
+
+    const untouched = new Server()
+    untouched.on('request', scene.named('theirs'))
+    scene.called.length = 0
+    const leave = stand(untouched)
+    untouched.emit('request', false)
+    expect([scene.called, untouched.called]).toEqual([['all', 'theirs'], ['ours']])
+    leave()
+    expect(untouched.emit).toBe(Server.prototype.emit)
+  })
+
+  test('passes other events on as they are', async () => {
+    const scene = new Scene()
+    const seen: unknown[][] = []
+    scene.on('request', () => {})
+    scene.on('other', (...args) => seen.push(args))
+    stand(scene)
+    expect(scene.emit('other')).toBe(true)
+    scene.emit('other', 1, 2)
+    scene.emit('other', 1, 2, 3)
+    expect(seen).toEqual([[], [1, 2], [1, 2, 3]])
+    expect(scene.emit('nobody')).toBe(false)
+    expect(() => scene.emit('error', new Error('on purpose'))).toThrow('on purpose')
   })
 
   test('gives all back in their order once it is undone', async () => {
@@ -201,5 +293,6 @@ describe('a listener that stands before those of the application', () => {
     await noticed()
     expect(scene.happens('request', true)).toEqual(['a', 'b', 'c'])
     expect(scene.eventNames()).toEqual(['request'])
+    expect(scene.rawListeners('request')).toEqual(scene.listeners('request'))
   })
 })

@@ -150,6 +150,54 @@ describe('a drain that knows no server', () => {
   })
 })
 
+describe('a signal that comes before the first request', () => {
+  async function ended(make: (given: AdapterOptions) => unknown): Promise<string[]> {
+    const [log, clock, process] = [new Log(), new FakeClock(), new FakeProcess()]
+    await make({ ...short, logger: log, clock, process })
+    expect(await clock.through(process.signal('SIGTERM'))).toBe(true)
+    return log.matching(/no request has reached the middleware/)
+  }
+
+  test('says that the middleware knows no server, and how it would know one', async () => {
+    expect(await ended((options) => attach(options))).toEqual([expect.stringMatching(/^info .*`watch\(server\)`/)])
+  })
+
+  test.each([
+    [
+      'the middleware was given its server',
+      async (options: AdapterOptions) => {
+        const server = createServer()
+        attach(options).watch(server)
+        await listen(server)
+      },
+    ],
+    ['the server was there from the start', (options: AdapterOptions) => attach(options, { server: createServer() })],
+    [
+      'a request has led to it',
+      async (options: AdapterOptions) => {
+        const { handle } = attach(options)
+        const server = createServer((request, response) => void (handle(request, response) || response.end()))
+        await ask(await listen(server))
+      },
+    ],
+    [
+      'a request had led to it, and it has been closed',
+      async (options: AdapterOptions) => {
+        const { handle } = attach(options)
+        const server = createServer((request, response) => void (handle(request, response) || response.end()))
+        await ask(await listen(server))
+        const closed = once(server, 'close')
+        server.close()
+        server.closeAllConnections()
+        await closed
+      },
+    ],
+    ['there is none, as for a queue worker', ({ token: _, ...options }: AdapterOptions) => new Drain(options)],
+  ])('says nothing of that where %s', async (_, make) => {
+    expect(await ended(make)).toEqual([])
+  })
+})
+
 test('mounted twice, the first does the work, and the second says so once', async () => {
   const process = new FakeProcess()
   const { drain, port, log, turn } = await start({ process, signals: ['SIGTERM'] }, 2)

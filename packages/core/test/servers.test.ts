@@ -1,13 +1,18 @@
 import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttp2Server, createSecureServer } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
 import { createServer as createNetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { generate } from 'selfsigned'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { attach, Drain, drainServer } from '../src/index.js'
 import { ask, Client, FakeClock, gate, Log, listen, sayOk, serve, short } from './support.js'
+
+setFlagsFromString('--expose-gc')
 
 function watching(...servers: Server[]): { drain: Drain; log: Log; clock: FakeClock } {
   const [log, clock] = [new Log(), new FakeClock()]
@@ -225,4 +230,85 @@ test('a TLS handshake is waited for though clients before it have finished their
   expect(drain.state).not.toBe('draining')
   await clock.through(drain.start())
   await silent.end()
+})
+
+describe('a server that was drained in a process that goes on', () => {
+  const collect = runInNewContext('gc') as () => void
+  const kinds: [string, () => Server][] = [
+    ['node:http', () => createServer(sayOk)],
+    ['node:https', () => createHttpsServer(tls(), sayOk)],
+    ['node:http2', () => createHttp2Server(sayOk as never) as unknown as Server],
+    [
+      'node:http2 (allowHTTP1)',
+      () => createSecureServer({ ...tls(), allowHTTP1: true }, sayOk as never) as unknown as Server,
+    ],
+  ]
+
+  /** It has been used and drained, and nobody here holds it any more. */
+  async function drained(create: () => Server): Promise<WeakRef<Server>> {
+    const server = create()
+    const drain = drainServer(server, { ...short, settle: { min: 0, quiet: 0 }, signals: false, logger: false })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const closed = once(server, 'close')
+    await drain.start({ settle: false })
+    await closed
+    return new WeakRef(server)
+  }
+
+  test.each(kinds)('does not stay in memory (%s)', async (_, create) => {
+    const reference = await drained(create)
+    await expect
+      .poll(
+        () => {
+          collect()
+          return reference.deref() === undefined
+        },
+        { timeout: 10_000 },
+      )
+      .toBe(true)
+  })
+
+  test.each(kinds)('has said once that it is closed, and has the methods that it had (%s)', async (_, create) => {
+    const server = create()
+    const before = Object.getOwnPropertyNames(server)
+    const own = Object.getOwnPropertyDescriptors(server)
+    let closed = 0
+    server.on('close', () => closed++)
+    const drain = drainServer(server, { ...short, settle: { min: 0, quiet: 0 }, signals: false, logger: false })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    await drain.start({ settle: false })
+    await expect.poll(() => closed).toBe(1)
+    for (const name of ['emit', 'close', 'closeIdleConnections']) {
+      expect(Object.getOwnPropertyDescriptor(server, name)).toEqual((own as Record<string, unknown>)[name])
+    }
+    expect(before).not.toContain('emit')
+  })
+
+  test('has kept the answer that was not yet sent whole when it stopped listening', async () => {
+    const server = createServer((_request, response) => void response.end(Buffer.alloc(8_000_000, 'x')))
+    const drain = drainServer(server, { ...short, signals: false, logger: false })
+    const client = await Client.open(await listen(server))
+    client.socket.pause()
+    const arrived = once(server, 'request')
+    client.get('/')
+    await arrived
+    const report = drain.start({ settle: false })
+    await expect.poll(() => server.listening).toBe(false)
+    client.socket.resume()
+    expect(await report).toMatchObject({ clean: true, forced: [] })
+    await client.end()
+    expect(client.received.length).toBeGreaterThan(8_000_000)
+  })
+})
+
+let files: { key: string; cert: string } | undefined
+function tls(): { key: string; cert: string } {
+  if (!files) throw new Error('made before the tests')
+  return files
+}
+beforeAll(async () => {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }])
+  files = { key, cert }
 })

@@ -312,3 +312,22 @@ describe('what never ends is left behind: the process exits with 1 before SIGKIL
     expect(await reportOf(child)).toMatchObject({ forced: [{ route: '/hold' }] })
   })
 })
+
+describe('SIGTERM with a middleware alone', () => {
+  async function ended(requests: number): Promise<string[]> {
+    const child = new Child({}, 'middleware.mjs')
+    await child.listening()
+    for (let sent = 0; sent < requests; sent++) await ask(child.port)
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+    return child.lines.filter((line) => line.includes('knows no server'))
+  }
+
+  test('before the first request says that no server is known, and how it would be', async () => {
+    expect(await ended(0)).toEqual([expect.stringMatching(/^podrain: no request has reached .*`watch\(server\)`/)])
+  })
+
+  test('says nothing of it after a request', async () => {
+    expect(await ended(1)).toEqual([])
+  })
+})

@@ -126,6 +126,25 @@ describe.each([
     })
   })
 
+  test('a request below a mounted router is named by its whole path, and without its query', async () => {
+    const turns = { first: slowRequest(), later: slowRequest() }
+    const { drain, url } = await serve(quick, (app) => {
+      const [api, users] = [express.Router(), express.Router()]
+      for (const [name, turn] of Object.entries(turns)) {
+        users.get(`/${name}`, (_request, response) => void turn.wait().then(() => response.end()))
+      }
+      app.use('/api', api.use('/users', users))
+    })
+    for (const [name, turn] of Object.entries(turns)) {
+      const answered = send(`${url}/api/users/${name}?secret=1`)
+      await turn.arrived
+      expect(drain.status().oldest).toMatchObject({ route: `/api/users/${name}` })
+      turn.answer()
+      await answered
+      await expectNoneInFlight(drain)
+    }
+  })
+
   test('app.use(drain), without the call, says on the first request what to write instead', async () => {
     const app = express()
     app.use(drain as never)

@@ -73,6 +73,32 @@ describe.each([
       expect(drain.state).toBe('serving')
     })
 
+    test('a request below a mounted application is named by its whole path, and without its query', async () => {
+      const turns = { first: slowRequest(), later: slowRequest() }
+      const app = new Koa()
+      const middleware = drain(quick)
+      onTestFinished(() => middleware.drain.dispose())
+      app.use(middleware)
+      // As koa-mount does.
+      app.use(async (context, next) => {
+        context.path = context.path.slice('/api'.length)
+        await next()
+      })
+      app.use(async (context) => {
+        await turns[context.path.slice(1) as keyof typeof turns].wait()
+        context.body = 'slow'
+      })
+      const url = await urlOf(app.listen(0, '127.0.0.1'))
+      for (const [name, turn] of Object.entries(turns)) {
+        const answered = send(`${url}/api/${name}?secret=1`)
+        await turn.arrived
+        expect(middleware.drain.status().oldest).toMatchObject({ route: `/api/${name}` })
+        turn.answer()
+        await answered
+        await expectNoneInFlight(middleware.drain)
+      }
+    })
+
     test('a body parser after it works as before', async () => {
       const { url } = await serve(quick, {
         '/echo': async (context) => say(await buffer(context.req))(context),

@@ -80,6 +80,15 @@ export const control = room('Control endpoints', ['endpoints'], {
     await stage.endsClean()
   },
 
+  '/drainz names a request as its client did, whatever the application makes of its URL': async (stage) => {
+    const answer = stage.ask('/mounted/held?secret=1')
+    await stage.arrived
+    assert.equal(JSON.parse((await stage.ask('/drainz')).body).oldest.route, '/mounted/held')
+    stage.release()
+    await answer
+    await stage.endsClean()
+  },
+
   'a query, a slash at the end and HEAD make no difference': async (stage) => {
     for (const path of ['/readyz?verbose=1', '/readyz/', '/readyz/?a=b']) {
       assert.equal((await stage.ask(path)).status, 200, path)

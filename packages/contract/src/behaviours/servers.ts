@@ -103,6 +103,29 @@ export const servers = room('Servers and drains', ['watch'], {
     },
   ],
 
+  // As a development server does when a file has changed.
+  'a listener that the application replaces is called no more, and the one in its place is waited for': async (
+    stage,
+  ) => {
+    const { server } = stage.running
+    for (const listener of server.listeners('request') as (() => void)[]) server.off('request', listener)
+    let answer = (): void => {}
+    const reached = new Promise<void>((resolve) => {
+      server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
+        answer = () => response.end('replaced')
+        resolve()
+      })
+    })
+    const asked = stage.ask('/')
+    await reached
+    assert.equal(stage.inFlight, 1)
+    const end = stage.terminate()
+    answer()
+    assert.equal((await asked).body, 'replaced')
+    assert.equal(stage.seen('/'), 0)
+    assert.equal(await end, 0)
+  },
+
   // As socket.io does.
   'a library that takes all listeners off, and calls them itself, takes nothing away': async (stage) => {
     const { server } = stage.running

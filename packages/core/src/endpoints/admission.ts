@@ -41,6 +41,9 @@ const proxyPrefixes = [
  */
 const browserHeaders = ['origin', 'referer', 'cookie']
 
+/** Who was refused by one attachment. Another on the same server, which asks for no token, must not let them in. */
+const refused = new WeakSet<IncomingMessage>()
+
 /**
  * Who may start a drain. A GET that takes a pod out of service is a known class of attack (CVE-2024-40632), so a caller
  * that came through a proxy or from a browser is refused, and with a token every caller that does not have it.
@@ -69,7 +72,8 @@ export class Admission {
       const remedy = 'any page could send it; ask with curl'
       return this.#refuse(request, endpoint, `it came from a browser (header ${browser}); ${remedy}`)
     }
-    if (this.#tokens.length > 0 && !this.#knows(request.headers.authorization ?? '')) {
+    if (this.#tokens.length === 0) return !refused.has(request)
+    if (!this.#knows(request.headers.authorization ?? '')) {
       const remedy = 'the hook needs httpHeaders: [{ name: Authorization, value: Bearer <token> }]'
       return this.#refuse(request, endpoint, `its \`Authorization: Bearer\` is not the \`token\`; ${remedy}`)
     }
@@ -84,6 +88,7 @@ export class Admission {
   }
 
   #refuse(request: IncomingMessage, endpoint: Refusal['endpoint'], why: string): false {
+    refused.add(request)
     this.#onRefusal({ endpoint, why })
     const now = performance.now()
     if (now - (this.#spokeAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= refusalInterval) {

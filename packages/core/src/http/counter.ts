@@ -8,6 +8,7 @@ import type {
   ServerHttp2Stream,
 } from 'node:http2'
 import type { Socket } from 'node:net'
+import { Stream } from 'node:stream'
 import { types } from 'node:util'
 import { type Clock, RoughClock } from '../shared/clock.js'
 import { isProbe } from '../shared/request.js'
@@ -26,7 +27,7 @@ export interface CounterOptions {
   /** Called, while draining, when a request ended and none is left in flight. */
   readonly onIdle: () => void
   /** Called when a client has gone before its response, and the handler may still run. */
-  readonly onAbandoned: (handling: Handling) => void
+  readonly onAbandoned: (handling: Handling, url: string | undefined) => void
   /** Called for a connection that was there before its server was watched, when its next request comes. */
   readonly onFound: (connection: Socket | Http2Session, server: Server | undefined) => void
 }
@@ -67,7 +68,8 @@ export class Counter
     if (request.httpVersionMajor !== 1) return // counted as a stream
     const known = http1ConnectionOf(request.socket)
     // One that a drain disposed of has left behind is not ours.
-    const connection = known?.owner === this ? known : this.#find(request)
+    const connection = known?.owner === this ? known : this.#adopt(request)
+    if (connection === undefined) return
     if (connection.response === response) return // a library has called our listener again
     this.#newest = connection
     if (!this.#ramp.active || !this.#connections.hasReached(connection)) {
@@ -136,7 +138,7 @@ export class Counter
     const connection = this.connectionOf(request, open)
     if (connection?.handlingOf(open)?.unseen && !unseen) return // that one ends with this one, or later
     const handling = { promise, unseen, request }
-    if (!connection?.keep(open, handling)) this.#abandon(open, handling)
+    if (!connection?.keep(open, handling)) this.#abandon(open, handling, undefined)
   }
 
   /** A response has closed. */
@@ -144,7 +146,7 @@ export class Counter
   release(connection: Http2Connection, stream: ServerHttp2Stream): void
   release(connection: Http1Connection | Http2Connection, response: ServerResponse & ServerHttp2Stream): void {
     const handling = connection.handlingOf(response)
-    if (handling) this.#abandon(response, handling)
+    if (handling) this.#abandon(response, handling, connection.urlOf(response))
     if (!connection.end(response)) return
     this.inFlight--
     if (!this.#ramp.active) return
@@ -183,13 +185,14 @@ export class Counter
   }
 
   /** The connection of a request is given to the application: `Upgrade`, or CONNECT. */
-  upgrade(request: IncomingMessage, socket: Socket, written: number = socket.bytesWritten): void {
+  upgrade(request: IncomingMessage, socket: Socket, written?: number): void {
     if (isHttp2(request)) return // counted as a stream
+    if (!serverOf(request) && !(socket instanceof Stream)) return // as requests that came on no connection
     // Known from now on, if it was there before the server was watched: a library may ask about it once more.
     this.#connections.delete(http1ConnectionOf(socket) ?? this.connect(socket, serverOf(request)))
     const now = this.#options.clock.now()
     if (this.#ramp.active) this.lastArrival = now
-    this.#take(new UpgradedConnection(this, request, socket, now, written))
+    this.#take(new UpgradedConnection(this, request, socket, now, written ?? socket.bytesWritten))
   }
 
   /** What a request came on, if a drain watches its server. */
@@ -201,10 +204,22 @@ export class Counter
     return isHttp2(request) ? http2ConnectionOf(request.stream.session) : http1ConnectionOf(request.socket)
   }
 
+  /**
+   * The connection of a request that nobody told us of: it was there before its server was watched. Undefined if no server
+   * accepted it, as when a test, a warm-up or a bridge to functions dispatches a request by hand. What stands there in the
+   * place of a socket can do nothing of what a socket can, and the response may never say that it has closed.
+   */
+  #adopt(request: IncomingMessage): Http1Connection | undefined {
+    const server = serverOf(request)
+    if (!server) return undefined
+    this.#options.onFound(request.socket, server)
+    return this.connect(request.socket, server)
+  }
+
   /** Whoever writes a response that has closed may still be at work, if nobody read it to its end. */
-  #abandon(response: ServerResponse & ServerHttp2Stream, handling: Handling): void {
+  #abandon(response: ServerResponse & ServerHttp2Stream, handling: Handling, url: string | undefined): void {
     const gone = isHttp2(handling.request) ? response.aborted : response.closed && !response.writableFinished
-    if (gone) this.#options.onAbandoned(handling)
+    if (gone) this.#options.onAbandoned(handling, url)
   }
 
   /** A request begins while draining. Returns when. */
@@ -220,12 +235,6 @@ export class Counter
   #leave(connection: Connection): void {
     this.inFlight--
     if (this.#ramp.active && this.lastArrival === connection.since) this.lastArrival = this.#arrivalBefore
-  }
-
-  #find(request: IncomingMessage): Http1Connection {
-    const server = serverOf(request)
-    this.#options.onFound(request.socket, server)
-    return this.connect(request.socket, server)
   }
 
   #findSession(session: ServerHttp2Session): Http2Connection {

@@ -25,9 +25,10 @@ export class AbandonedHandlers {
     this.#onEnd = onEnd
   }
 
-  add({ promise, unseen, request }: Handling): void {
+  /** @param url What was asked for, where that is known: the application may have changed the request since. */
+  add({ promise, unseen, request }: Handling, url?: string): void {
     this.#forgetOld()
-    const name = `${request.method} ${routeOf(request)}, whose client has gone`
+    const name = `${request.method} ${routeOf(url === undefined ? request : { url })}, whose client has gone`
     const handler = { name, since: this.#clock.now() }
     this.#handlers.add(handler)
     const end = (): void => {

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Received } from './received.js'
 
 /** What has come in on an HTTP/1 connection, in bytes, and how far it has been parsed: Node does not tell whether there is more. */
 export class InboundBytes {
-  readonly #socket: Socket
+  readonly #received: Received
   /**
    * Where the last request ends, of those that were handed over while draining: each comes before the next is parsed.
    * Infinite where that is not known: behind a chunked body nothing is expected, behind what came before it was watched there may be more.
@@ -12,19 +12,33 @@ export class InboundBytes {
   /** The bytes that were there behind the last request when it was answered. */
   #excess = 0
 
-  constructor(socket: Socket) {
-    this.#socket = socket
-    this.#parsed = socket.bytesRead > 0 ? Number.NEGATIVE_INFINITY : 0
+  constructor(received: Received) {
+    this.#received = received
+    this.#parsed = received.bytesRead > 0 ? Number.NEGATIVE_INFINITY : 0
   }
 
   /** Whether the beginning of a request is there. */
   get begun(): boolean {
-    return this.#socket.bytesRead > this.#parsed
+    return this.#received.bytesRead > this.#parsed
   }
 
   /** All that has come has been parsed. */
   parsedAll(): void {
-    this.#parsed = this.#socket.bytesRead
+    this.#parsed = this.#received.bytesRead
+  }
+
+  /**
+   * A request is open when the drain begins. Those before it have not been measured, as that is not done while serving.
+   * @param first whether there were none
+   */
+  adopt(request: IncomingMessage, first: boolean): void {
+    if (first) {
+      this.behind(request, true)
+    } else if (request.complete) {
+      this.parsedAll() // what comes from now on is behind it
+    } else {
+      this.expectNothing()
+    }
   }
 
   /** A request is open that nobody has measured: nothing is expected behind it. */
@@ -41,7 +55,7 @@ export class InboundBytes {
   behind(request: IncomingMessage, alone: boolean): 'its body' | 'another request' | 'nothing' {
     const chunked = 'transfer-encoding' in request.headers
     const end = this.#parsed + sizeOf(request)
-    const excess = this.#socket.bytesRead - end // under TLS, too, these are the bytes of HTTP
+    const excess = this.#received.bytesRead - end // under TLS, too, these are the bytes of HTTP
     this.#parsed = chunked ? Number.POSITIVE_INFINITY : end
     if (chunked || (hasBody(request) && excess < 0)) return 'its body'
     if (excess <= 0) return 'nothing'
@@ -51,7 +65,7 @@ export class InboundBytes {
 
   /** All that has arrived whole is answered. What is left is the beginning of the next request, or how headers are spelt. */
   caughtUp(): void {
-    const { bytesRead } = this.#socket
+    const { bytesRead } = this.#received
     const excess = bytesRead - this.#parsed
     if (this.#excess > 0 && excess === 2 * this.#excess) this.#parsed += this.#excess
     // The same is still there behind another request: the end of a body that was answered before it was whole.

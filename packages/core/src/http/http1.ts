@@ -4,6 +4,7 @@ import { isProbe, routeOf } from '../shared/request.js'
 import { firstRequestTime } from '../shared/timing.js'
 import type { Connection, ConnectionOwner, Handling, OpenOnConnection, Round } from './connection.js'
 import { hasBody, InboundBytes } from './http1-bytes.js'
+import { type Received, receivedBy } from './received.js'
 
 const kConnection: unique symbol = Symbol('podrain.connection')
 
@@ -12,6 +13,12 @@ const busyFor = 50
 
 type Owner = ConnectionOwner<Http1Connection, ServerResponse>
 type KnownSocket = Socket & { [kConnection]?: Http1Connection; readonly server?: Server }
+
+/** A request that others have come behind. */
+interface Earlier {
+  readonly url: string | undefined
+  readonly handling: Handling | undefined
+}
 
 /** What is known of one HTTP/1 connection. It lives as long as its socket; a request adds nothing to it but numbers. */
 export class Http1Connection implements Connection {
@@ -29,8 +36,10 @@ export class Http1Connection implements Connection {
   readonly #closeResponse: (this: ServerResponse) => void
   /** What its handler returned. Not on the response: where Express has set its prototype, all that is not there is dear. */
   #handling: Handling | undefined
+  /** What the newest request asked for: the application may write over that of the request. */
+  url: string | undefined = ''
   /** The open ones before it, when the client pipelines. */
-  #earlier: Map<ServerResponse, Handling | undefined> | undefined
+  #earlier: Map<ServerResponse, Earlier> | undefined
   since = 0 // a number from the start, or V8 allocates each that is written here
   ended = false
   /** Whether it has carried a response, and so was promised keep-alive. */
@@ -39,6 +48,7 @@ export class Http1Connection implements Connection {
   #shedding = false
   /** Whether the application has said `Connection: keep-alive` where we said `close`. */
   #overruled = false
+  readonly #received: Received
   readonly #inbound: InboundBytes
   /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
   #bytesRead = 0
@@ -49,7 +59,8 @@ export class Http1Connection implements Connection {
     this.socket = socket
     this.#promise = promise
     this.since = now
-    this.#inbound = new InboundBytes(socket)
+    this.#received = receivedBy(socket)
+    this.#inbound = new InboundBytes(this.#received)
     ;(socket as KnownSocket)[kConnection] = this
     // Node 20 and 22 never close the responses queued behind the first when a pipelining client hangs up, so the socket
     // settles what is left.
@@ -63,10 +74,11 @@ export class Http1Connection implements Connection {
   begin(response: ServerResponse): void {
     if (this.response) {
       this.#earlier ??= new Map()
-      this.#earlier.set(this.response, this.#handling)
+      this.#earlier.set(this.response, { url: this.url, handling: this.#handling })
     }
     this.pending++
     this.response = response
+    this.url = response.req.url
     this.#handling = undefined
     this.#shedding = false
     response.on('close', this.#closeResponse)
@@ -97,14 +109,19 @@ export class Http1Connection implements Connection {
   /** Keeps what the handler returned until the response closes. Returns whether it is open, and counted. */
   keep(response: ServerResponse, handling: Handling): boolean {
     if (this.response === response) this.#handling = handling
-    else if (this.#earlier?.has(response)) this.#earlier.set(response, handling)
+    else if (this.#earlier?.has(response)) this.#earlier.set(response, { url: this.urlOf(response), handling })
     else return false
     return true
   }
 
   /** What has been kept. */
   handlingOf(response: ServerResponse): Handling | undefined {
-    return this.response === response ? this.#handling : this.#earlier?.get(response)
+    return this.response === response ? this.#handling : this.#earlier?.get(response)?.handling
+  }
+
+  /** What the request of an open response asked for. */
+  urlOf(response: ServerResponse): string | undefined {
+    return this.response === response ? this.url : this.#earlier?.get(response)?.url
   }
 
   /** The response has closed. Returns whether it was counted. */
@@ -132,8 +149,12 @@ export class Http1Connection implements Connection {
 
   drain(now: number): readonly ServerResponse[] {
     this.#movedAt = now
-    if (this.pending > 0) this.#inbound.expectNothing()
-    else if (this.#answered) this.#inbound.parsedAll() // on one that is new, half a header may have come
+    if (this.pending > 0) {
+      if (this.response) this.#inbound.adopt(this.response.req, this.pending === 1 && !this.#answered)
+      else this.#inbound.expectNothing()
+    } else if (this.#answered) {
+      this.#inbound.parsedAll() // on one that is new, half a header may have come
+    }
     // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
     if (this.pending === 0 && this.#answered) this.since = now
     return this.response && isProbe(this.response.req.headers) ? [this.response] : []
@@ -207,9 +228,15 @@ export class Http1Connection implements Connection {
   open(now: number, begun: number): OpenOnConnection[] {
     const responses = [...(this.#earlier?.keys() ?? [])]
     if (this.response) responses.push(this.response)
-    return responses.map(({ req, headersSent }) => {
+    return responses.map((response) => {
+      const { req, headersSent } = response
       const alive = req.complete || headersSent || this.#movedAt > begun
-      return { method: req.method ?? '', route: routeOf(req), ageMs: Math.round(now - this.since), alive }
+      return {
+        method: req.method ?? '',
+        route: routeOf({ url: this.urlOf(response) }),
+        ageMs: Math.round(now - this.since),
+        alive,
+      }
     })
   }
 
@@ -221,8 +248,8 @@ export class Http1Connection implements Connection {
   #stalled(now: number, uploadPause: number): boolean {
     const request = this.response?.req
     if (this.pending !== 1 || !request || request.complete || this.response?.headersSent) return false
-    if (this.#bytesRead !== this.socket.bytesRead || request.readableLength > 0) {
-      this.#bytesRead = this.socket.bytesRead
+    if (this.#bytesRead !== this.#received.bytesRead || request.readableLength > 0) {
+      this.#bytesRead = this.#received.bytesRead
       this.#movedAt = now
     }
     return now - this.#movedAt >= uploadPause

@@ -23,6 +23,8 @@ type KnownStream = ServerHttp2Stream & Known & { [kHandling]?: Handling }
 
 interface Opened {
   readonly headers: IncomingHttpHeaders
+  /** What was asked for: the application may write over that of the headers. */
+  readonly path: string | undefined
   readonly begun: number
   /** For a body that may have stalled: the room left in the stream's window when last seen, and when that last changed. */
   window: number | undefined
@@ -66,7 +68,7 @@ export class Http2Connection implements Connection {
 
   begin(stream: KnownStream, headers: IncomingHttpHeaders, now: number): void {
     stream[kSession] = this
-    this.#streams.set(stream, { headers, begun: now, window: undefined, movedAt: now })
+    this.#streams.set(stream, { headers, path: headers[':path'], begun: now, window: undefined, movedAt: now })
     this.#used = true
     this.since = now
     // Node has no event for a stream that the application pushes: only the call tells.
@@ -83,6 +85,11 @@ export class Http2Connection implements Connection {
   /** What has been kept. */
   handlingOf(stream: KnownStream): Handling | undefined {
     return stream[kHandling]
+  }
+
+  /** What the request of an open stream asked for. */
+  urlOf(stream: ServerHttp2Stream): string | undefined {
+    return this.#streams.get(stream)?.path
   }
 
   /** The stream has closed, or is not to be counted after all. Returns whether it was counted. */
@@ -126,7 +133,7 @@ export class Http2Connection implements Connection {
   open(now: number, begun: number): OpenOnConnection[] {
     return [...this.#streams].map(([stream, opened]) => ({
       method: String(opened.headers[':method']),
-      route: routeOf({ url: opened.headers[':path'] }),
+      route: routeOf({ url: opened.path }),
       ageMs: Math.round(now - opened.begun),
       alive: !isTunnel(stream, opened) && (!unfinished(stream) || opened.movedAt > begun),
     }))

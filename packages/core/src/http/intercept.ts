@@ -2,75 +2,136 @@ import type { EventEmitter } from 'node:events'
 
 // biome-ignore lint/suspicious/noExplicitAny: of any event
 type Listener = (...args: any[]) => unknown
+/** It is given two arguments of an event: nobody here needs more. */
+type First = (one: never, two: never) => boolean
+type Last = (result: unknown, one: never, two: never) => void
+
+/** What comes first, by event. */
+interface Place {
+  readonly firsts: Map<string | symbol, First[]>
+  leave(): void
+}
+
+const places = new WeakMap<EventEmitter, Place>()
 
 /**
- * Calls a listener before those of the application, and only beside them: ours alone would change what Node does (an
- * 'upgrade' that nobody listens for is answered like any request). Libraries that rearrange the listeners of a server, as
- * socket.io does, do not get rid of it; they may call it twice for one event.
+ * Calls a function before the listeners of the application, and only where there are any: without, Node does something of
+ * its own (an 'upgrade' that nobody listens for is answered like any request).
  *
  * @returns the way to undo it
  */
-export function precede(server: EventEmitter, event: string, listener: Listener): () => void {
-  const stop = onChange(server, event, () => {
-    const [first, ...others] = server.rawListeners(event)
-    if (first === listener && others.length > 0) return
-    server.removeListener(event, listener)
-    if (server.listenerCount(event) > 0) server.prependListener(event, listener)
+export function precede(server: EventEmitter, event: string, first: (one: never, two: never) => unknown): () => void {
+  return stand(server, event, (one, two) => {
+    first(one, two)
+    return false
   })
-  return () => {
-    stop()
-    server.removeListener(event, listener)
-  }
 }
 
-type First = (...args: never[]) => boolean
-type Last = (result: unknown, ...args: never[]) => void
-
 /**
- * Puts a listener in the place of the application's, which are called unless it returns true.
- * @param last gets what each of them returns
+ * Puts a function in front of the listeners of the application, which are called unless it returns true. Of several, those
+ * that came earlier are asked first, and the first that returns true is the last that is asked.
+ *
+ * @param last Gets what a listener returns, unless that is undefined. Not seen is what one returns that was added with
+ * `once`, or that a library calls in the place of the server, as socket.io does.
  * @returns the way to undo it
  */
 export function standBefore(server: EventEmitter, event: string, first: First, last: Last): () => void {
-  let behind: Listener[] = []
-  let dispatch = dispatcher(first, behind, last)
-  const stop = onChange(server, event, () => {
-    const listeners = server.rawListeners(event) as Listener[]
-    const others = listeners.filter((listener) => listener !== dispatch)
-    if (others.length === 0) return
-    if (behind.length > 0 && !listeners.includes(dispatch)) {
-      // Somebody took it off to call it himself. What is behind it stays there, or the two would call each other.
-      behind = []
-      dispatch = dispatcher(first, behind, last)
-    }
-    behind.push(...others)
-    for (const listener of others) server.removeListener(event, listener)
-    if (!listeners.includes(dispatch)) server.on(event, dispatch)
-  })
+  const leave = stand(server, event, first)
+  const stop = observe(server, event, last)
   return () => {
+    leave()
     stop()
-    server.removeListener(event, dispatch)
-    for (const listener of behind) server.on(event, listener)
+  }
+}
+
+function stand(server: EventEmitter, event: string, first: First): () => void {
+  const place = places.get(server) ?? take(server)
+  const { firsts } = place
+  firsts.set(event, [...(firsts.get(event) ?? []), first])
+  return () => {
+    const others = (firsts.get(event) ?? []).filter((other) => other !== first)
+    if (others.length > 0) firsts.set(event, others)
+    else firsts.delete(event)
+    if (firsts.size === 0) place.leave()
   }
 }
 
 /**
- * What the listeners return goes back to the emitter, which looks at it under `captureRejections`. They get two arguments,
- * as 'request' has: a list of them would be allocated for every request. And with an index it is short enough for V8 to inline.
+ * Takes the place of `emit`, on this server alone. No listener can be in front of others for good, as any may be put before
+ * it, and none can keep an event from the others. So what the server's listeners are is the application's affair: it adds,
+ * finds, replaces and removes them as if nobody were here.
  */
-function dispatcher(first: First, behind: readonly Listener[], last: Last): Listener {
-  return function (this: unknown, one: never, two: never) {
-    if (first(one, two)) return undefined
-    let result: unknown
-    for (let index = 0; index < behind.length; index++) {
-      const listener = behind[index] as Listener
-      const returned = listener.call(this, one, two)
-      if (returned === undefined) continue
-      last(returned, one, two)
-      result = result === undefined ? returned : Promise.all([result, returned])
+function take(server: EventEmitter): Place {
+  const own = Object.getOwnPropertyDescriptor(server, 'emit')
+  // Looked up at each event where it is inherited: tracing replaces it on the prototype, and may begin later than we do.
+  const behind: EventEmitter = own ? { emit: own.value } : Object.getPrototypeOf(server)
+  const firsts: Place['firsts'] = new Map()
+  // Every request comes by here. So there is no list of the arguments, and an index, which V8 takes in where it is called.
+  function emit(event: string | symbol, one: never, two: never): boolean {
+    const before = firsts.get(event)
+    if (before !== undefined && server.listenerCount(event) > 0) {
+      for (let index = 0; index < before.length; index++) {
+        if ((before[index] as First)(one, two)) return true
+      }
     }
-    return result
+    // biome-ignore-start lint/complexity/noArguments: listeners see how many there are, and a list would be allocated
+    if (arguments.length === 3) return behind.emit.call(server, event, one, two)
+    return behind.emit.apply(server, arguments as never)
+    // biome-ignore-end lint/complexity/noArguments: listeners see how many there are, and a list would be allocated
   }
+  const place: Place = {
+    firsts,
+    leave() {
+      places.delete(server)
+      // Somebody may have taken the place of ours in turn. Then it stays, and does nothing.
+      if (server.emit !== emit) return
+      if (own) Object.defineProperty(server, 'emit', own)
+      else Reflect.deleteProperty(server, 'emit')
+    },
+  }
+  places.set(server, place)
+  Object.defineProperty(server, 'emit', { value: emit, configurable: true, writable: true, enumerable: false })
+  return place
+}
+
+type Observer = Listener & { readonly listener: Listener }
+
+/**
+ * Looks at what the listeners of an event return. Each is wrapped as Node itself wraps one that is added with `once`: `off`
+ * and `listeners` take the `listener` of a function for the function. What it returns goes back to the emitter, which looks
+ * at it under `captureRejections`.
+ *
+ * @returns the way to undo it
+ */
+function observe(server: EventEmitter, event: string, last: Last): () => void {
+  const observers = new WeakSet<Listener>()
+  const observer = (listener: Listener): Observer => {
+    const observing = function (this: unknown, one: never, two: never): unknown {
+      const result = listener.call(this, one, two)
+      if (result !== undefined) last(result, one, two)
+      return result
+    }
+    observers.add(observing)
+    return Object.assign(observing, { listener })
+  }
+  const isPlain = (listener: Listener): boolean => !('listener' in listener)
+  const stop = onChange(server, event, () => {
+    const listeners = server.rawListeners(event) as Listener[]
+    if (listeners.some(isPlain)) {
+      replace(server, event, (listener) => (isPlain(listener) ? observer(listener) : listener))
+    }
+  })
+  return () => {
+    stop()
+    replace(server, event, (listener) => (observers.has(listener) ? (listener as Observer).listener : listener))
+  }
+}
+
+/** Puts something in the place of each listener. */
+function replace(server: EventEmitter, event: string, by: (listener: Listener) => Listener): void {
+  const listeners = server.rawListeners(event) as Listener[]
+  server.removeAllListeners(event)
+  for (const listener of listeners) server.on(event, by(listener))
 }
 
 /** Whether the emitter looks after what its listeners reject with, as `captureRejections` says. */

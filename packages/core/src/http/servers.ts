@@ -1,7 +1,8 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http'
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import https from 'node:https'
-import net, { type AddressInfo, type Socket } from 'node:net'
+import type net from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
 import type { Clock } from '../shared/clock.js'
 import type { Answer } from '../shared/request.js'
@@ -9,6 +10,7 @@ import { EarlierConnections } from './earlier.js'
 import { tellWhenClosed } from './early-close.js'
 import { captures, precede, standBefore } from './intercept.js'
 import { TlsHandshakes } from './tls-handshakes.js'
+import { unlisten } from './unlisten.js'
 
 /** Which server is whose: a request must be counted once. */
 const owners = new WeakMap<net.Server, Servers>()
@@ -38,8 +40,10 @@ export interface ServerEvents {
 interface Watched {
   /** The ways to stop listening to it. */
   readonly stops: readonly (() => void)[]
-  /** Takes the listener for requests away. */
+  /** Takes away what is in front of the listeners for requests. */
   front: () => void
+  /** Who may answer a request there, those that came earlier first: each has its own paths, and lets in whom it knows. */
+  readonly answers: Answer[]
 }
 
 /** The servers that one drain watches. */
@@ -58,6 +62,8 @@ export class Servers {
   #guarding = false
   #unlistened = false
   #released = false
+  /** Whether it has ever had a server. */
+  known = false
 
   constructor(clock: Clock, events: ServerEvents) {
     this.#clock = clock
@@ -97,6 +103,7 @@ export class Servers {
           'register podrain once, or pass the first Drain with the option `drain`',
       )
     }
+    this.known = true
     if (!owner) {
       owners.set(server, this)
       this.#servers.set(server, this.#listenTo(server))
@@ -104,19 +111,24 @@ export class Servers {
       if (server.listening) this.#listens(server)
     }
     const watched = this.#servers.get(server)
-    if (answer && watched) {
-      watched.front()
-      const alone = !captures(server)
-      watched.front = standBefore(
-        server,
-        'request',
-        (request: IncomingMessage, response: ServerResponse) => {
-          this.#events.request(request, response)
-          return answer(request, response)
-        },
-        (result, _request: IncomingMessage, response: ServerResponse) => this.#events.handled(response, result, alone),
-      )
-    }
+    if (!answer || !watched || watched.answers.includes(answer)) return
+    const { answers } = watched
+    answers.push(answer)
+    if (answers.length > 1) return
+    watched.front()
+    const alone = !captures(server)
+    watched.front = standBefore(
+      server,
+      'request',
+      (request: IncomingMessage, response: ServerResponse) => {
+        this.#events.request(request, response)
+        for (let index = 0; index < answers.length; index++) {
+          if ((answers[index] as Answer)(request, response)) return true
+        }
+        return false
+      },
+      (result, _request: IncomingMessage, response: ServerResponse) => this.#events.handled(response, result, alone),
+    )
   }
 
   /** Watches the server of a request, until it is closed: nobody told us to keep it. */
@@ -152,10 +164,7 @@ export class Servers {
     for (const server of this.#all) this.#release(server)
   }
 
-  /**
-   * Accepts no more connections. Not with `http.Server.close()`, which from Node 19 on also closes connections that it
-   * takes for idle, and takes a response that is ended but not yet sent for idle (nodejs/node#60617).
-   */
+  /** Accepts no more connections. */
   unlisten(): void {
     this.unguard()
     this.#unlistened = true
@@ -238,19 +247,13 @@ export class Servers {
     // With an `Expect` header, and a listener for it, a request is no 'request'.
     for (const event of ['checkContinue', 'checkExpectation']) stops.push(precede(server, event, request))
     for (const event of ['upgrade', 'connect']) stops.push(precede(server, event, upgrade))
-    return { stops, front: precede(server, 'request', request) }
+    return { stops, front: precede(server, 'request', request), answers: [] }
   }
 
   readonly #onHandshake = (socket: Socket): void => {
     this.handshakes.begin(socket, this.#clock.now())
     this.#events.handshake()
   }
-}
-
-function unlisten(server: net.Server): void {
-  // Under Bun a server of HTTP is none of node:net, and has only its own `close()`.
-  if (server instanceof net.Server) net.Server.prototype.close.call(server)
-  else (server as net.Server).close()
 }
 
 function isHttp1(server: net.Server): boolean {

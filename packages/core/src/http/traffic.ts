@@ -3,7 +3,7 @@ import type { Http2ServerResponse } from 'node:http2'
 import type { Server as AnyServer } from 'node:net'
 import type { Clock } from '../shared/clock.js'
 import type { OpenRequest } from '../shared/report.js'
-import type { Answer } from '../shared/request.js'
+import { type Answer, originalUrlOf } from '../shared/request.js'
 import type { Handling } from './connection.js'
 import { Connections, type Survey } from './connections.js'
 import { Counter, isHttp2 } from './counter.js'
@@ -22,7 +22,7 @@ export interface TrafficOptions {
   /** Called, while draining, when a request ended and none is left in flight. */
   readonly onIdle: () => void
   /** Called when a client has gone before its response, and the handler may still run. */
-  readonly onAbandoned: (handling: Handling) => void
+  readonly onAbandoned: (handling: Handling, url: string | undefined) => void
   /** Called when somebody closed a server that is still wanted. `by` is a place in the code. */
   readonly onClosedEarly: (server: AnyServer, by: string) => void
   /** Called when a server that it watches listens. */
@@ -124,6 +124,9 @@ export class Traffic {
     if (request.headers.upgrade !== undefined && !response.socket) this.#counter.upgrade(request, request.socket, 0)
     else if (isHttp2(request)) this.#counter.countStream(request.stream, request.headers)
     else this.#counter.count(request, response)
+    // The application has had it before us, so a router may have cut its own path off.
+    const connection = http1ConnectionOf(request.socket)
+    if (connection?.response === response) connection.url = originalUrlOf(request)
     return false
   }
 

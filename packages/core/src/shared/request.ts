@@ -14,8 +14,20 @@ export function isProbe(headers: IncomingHttpHeaders): boolean {
   return probes.test(headers['user-agent'] ?? '')
 }
 
-/** The path without the query string. */
-export function routeOf({ url = '' }: { url?: string | undefined }): string {
+/** What a request says that it asks for. */
+export interface Asked {
+  readonly url?: string | undefined
+  readonly originalUrl?: unknown
+}
+
+/** What a client asked for. Routers cut the path that they are mounted under off `url`, and keep the whole beside it. */
+export function originalUrlOf({ url = '', originalUrl }: Asked): string {
+  return typeof originalUrl === 'string' ? originalUrl : url
+}
+
+/** The path that a client asked for, without the query string. Only for those who ask: `originalUrl` is dear to look for. */
+export function routeOf(request: Asked): string {
+  const url = originalUrlOf(request)
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
 }

@@ -1,0 +1,174 @@
+import { createServer, type RequestListener } from 'node:http'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { attach, Drain, drainServer } from '../src/index.js'
+import { ask, Client, FakeClock, FakeProcess, gate, Log, listen, sayOk, serve, slow } from './support.js'
+
+const say =
+  (text: string): RequestListener =>
+  (_request, response) =>
+    void response.end(text)
+
+describe('the listeners of a watched server', () => {
+  test.each([
+    [
+      'with control endpoints',
+      (server: ReturnType<typeof createServer>) => drainServer(server, { process: new FakeProcess(), logger: false }),
+    ],
+    [
+      'that is only watched',
+      (server: ReturnType<typeof createServer>) =>
+        new Drain({ process: new FakeProcess(), logger: false }).watch(server),
+    ],
+  ])('%s can be replaced while it runs, as development servers do', async (_, watch) => {
+    const old = say('old')
+    const server = createServer(old)
+    const drain = watch(server)
+    onTestFinished(() => drain.dispose())
+    const port = await listen(server)
+    expect((await ask(port)).body).toBe('old')
+    expect(server.listeners('request')).toEqual([old])
+    server.off('request', old)
+    server.on('request', say('new'))
+    expect((await ask(port)).body).toBe('new')
+    server.removeAllListeners('request').on('request', say('newer'))
+    expect((await ask(port)).body).toBe('newer')
+    await expect.poll(() => drain.inFlight).toBe(0)
+  })
+
+  test('are counted from when they listen: until then nobody answers, not even the endpoints', async () => {
+    const server = createServer()
+    const drain = drainServer(server, { process: new FakeProcess(), logger: false })
+    onTestFinished(() => drain.dispose())
+    const port = await listen(server)
+    const early = await Client.open(port)
+    const arrived = new Promise<void>((resolve) => {
+      const { emit } = server
+      server.emit = (event: string, ...args: unknown[]) => {
+        if (event === 'request') resolve()
+        return (emit as (...all: unknown[]) => boolean).call(server, event, ...args)
+      }
+    })
+    early.get('/readyz')
+    await arrived
+    expect(drain.inFlight).toBe(0)
+    server.on('request', sayOk)
+    expect((await ask(port, '/readyz')).status).toBe(200)
+    expect(early.received).toBe('')
+  })
+})
+
+describe('two attachments to one server and one drain', () => {
+  const shared = (): Drain => {
+    const drain = new Drain({ ...slow, clock: new FakeClock(), process: new FakeProcess(), logger: new Log() })
+    onTestFinished(() => drain.dispose())
+    return drain
+  }
+
+  test('both answer on paths of their own, and the application the rest', async () => {
+    const drain = shared()
+    const server = createServer(sayOk)
+    drainServer(server, { drain })
+    drainServer(server, { drain, endpoints: { readyz: '/health', livez: '/alive' } })
+    const port = await listen(server)
+    for (const path of ['/readyz', '/livez', '/health', '/alive']) {
+      expect((await ask(port, path)).headers['content-type'], path).toBe('application/json')
+    }
+    expect((await ask(port)).body).toBe('ok')
+    await expect.poll(() => drain.inFlight).toBe(0)
+  })
+
+  test.each([
+    ['the first', 'one'],
+    ['the second', 'two'],
+  ])('let whoever knows the token of %s drain', async (_which, token) => {
+    const drain = shared()
+    const server = createServer(sayOk)
+    for (const known of ['one', 'two']) drainServer(server, { drain, token: known })
+    const port = await listen(server)
+    expect((await ask(port, '/drainz')).body).toBe('ok')
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await ask(port, '/drainz', { headers })).json()).toMatchObject({ state: 'serving' })
+  })
+
+  test.each([
+    ['the first', [{ token: 'secret' }, {}]],
+    ['a middleware behind it', [{ token: 'secret' }]],
+  ])('do not let a stranger drain because only %s asks for a token', async (_, given) => {
+    const drain = shared()
+    const behind = attach({ drain })
+    const server = createServer((request, response) => {
+      if (!behind.handle(request, response)) response.end('ok')
+    })
+    for (const options of given) drainServer(server, { drain, ...options })
+    const port = await listen(server)
+    expect((await ask(port, '/prestop')).body).toBe('ok')
+    expect((await ask(port, '/readyz')).status).toBe(200)
+    expect(drain.state).toBe('serving')
+  })
+
+  test('that are made again and again, as for each request, are no more than one', async () => {
+    const drain = shared()
+    const { handle } = attach({ drain })
+    let asked = 0
+    const server = createServer((request, response) => {
+      asked++
+      if (!handle(request, response)) response.end('ok')
+    })
+    const port = await listen(server)
+    for (let round = 0; round < 3; round++) expect((await ask(port)).body).toBe('ok')
+    expect(asked).toBe(3)
+    await expect.poll(() => drain.inFlight).toBe(0)
+  })
+})
+
+describe('the name of a request in the log and the report', () => {
+  test('is what its client asked for, also where the application takes a prefix off, and where clients pipeline', async () => {
+    const turn = gate()
+    const { drain, port } = await serve((request, response) => {
+      request.url = request.url?.slice('/api'.length)
+      void turn.opened.then(() => response.end(`at ${request.url}`))
+    })
+    const client = await Client.open(port)
+    client.get('/api/one?secret').get('/api/two?secret')
+    await expect.poll(() => drain.inFlight).toBe(2)
+    expect(drain.status().oldest).toMatchObject({ route: '/api/one' })
+    turn.open()
+    await client.until(/at \/one\?secret[\s\S]*at \/two\?secret/)
+    client.get('/api/three?secret')
+    await client.until(/at \/three/)
+    await expect.poll(() => drain.inFlight).toBe(0)
+  })
+
+  test('is that also when its handler works on without a client', async () => {
+    const [reached, turn] = [gate(), gate()]
+    const { drain, port } = await serve(async (request) => {
+      request.url = '/order'
+      reached.open()
+      await turn.opened
+    })
+    const client = await Client.open(port)
+    client.get('/api/order?secret')
+    await reached.opened
+    client.abort()
+    await expect.poll(() => drain.status().tasks).toEqual(['GET /api/order, whose client has gone'])
+    turn.open()
+    await expect.poll(() => drain.status().tasks).toEqual([])
+  })
+
+  test('is that for the first request of a middleware that is mounted under a path', async () => {
+    const { drain, handle } = attach({ ...slow, process: new FakeProcess(), logger: false })
+    onTestFinished(() => drain.dispose())
+    const [reached, turn] = [gate(), gate()]
+    const server = createServer((request, response) => {
+      Object.assign(request, { originalUrl: request.url, url: '/slow' }) // as Express and connect do
+      handle(request, response)
+      reached.open()
+      void turn.opened.then(() => response.end())
+    })
+    const answered = ask(await listen(server), '/api/slow?secret')
+    await reached.opened
+    expect(drain.status().oldest).toMatchObject({ route: '/api/slow' })
+    turn.open()
+    await answered
+  })
+})
