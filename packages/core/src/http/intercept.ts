@@ -31,7 +31,7 @@ type Last = (result: unknown, ...args: never[]) => void
  * @param last gets what each of them returns
  * @returns the way to undo it
  */
-export function standBefore(server: EventEmitter, event: string, first: First, last: Last): () => void {
+export function standBefore(server: EventEmitter, event: string, first: First, last: Last = () => {}): () => void {
   let behind: Listener[] = []
   let dispatch = dispatcher(first, behind, last)
   const stop = onChange(server, event, () => {
@@ -56,15 +56,16 @@ export function standBefore(server: EventEmitter, event: string, first: First, l
 
 /**
  * What the listeners return goes back to the emitter, which looks at it under `captureRejections`. They get two arguments,
- * as 'request' has: a list of them would be allocated for every request. And with an index it is short enough for V8 to inline.
+ * as 'request' has, or three, as 'upgrade': a list of them would be allocated for every request. And with an index it is short
+ * enough for V8 to inline.
  */
 function dispatcher(first: First, behind: readonly Listener[], last: Last): Listener {
-  return function (this: unknown, one: never, two: never) {
+  return function (this: unknown, one: never, two: never, three?: never) {
     if (first(one, two)) return undefined
     let result: unknown
     for (let index = 0; index < behind.length; index++) {
       const listener = behind[index] as Listener
-      const returned = listener.call(this, one, two)
+      const returned = three === undefined ? listener.call(this, one, two) : listener.call(this, one, two, three)
       if (returned === undefined) continue
       last(returned, one, two)
       result = result === undefined ? returned : Promise.all([result, returned])
