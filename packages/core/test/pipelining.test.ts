@@ -327,7 +327,7 @@ describe('while draining, an upgrade behind a request that is still open', () =>
     turn('/slow')
     client.send(get('/slow') + upgrade)
     await upgraded.opened
-    client.abort()
+    client.socket.resetAndDestroy()
     await soon(drain).toBe(0)
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
   })
