@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Drain, drainServer } from '../src/index.js'
 import { Client, FakeClock, gate, listen, slow, turns } from './support.js'
 
@@ -158,23 +158,31 @@ describe('behind a response that has said close', () => {
     await clock.through(drain.start())
   })
 
-  test('that the application itself has said, a request is not begun either', async () => {
-    const turn = gate()
-    const { drain, clock, port, begun } = await start((_request, response) => {
-      response.setHeader('Connection', 'close').write('begun')
-      void turn.opened.then(() => response.end(' whole'))
-    })
-    const client = await open(port)
-    await client.get('/first').until(/begun/)
-    await holdOpen(drain)
-    client.get('/second')
-    await turns()
-    turn.open()
-    await client.until(/whole/)
-    await once(client.socket, 'end')
-    expect(begun).toEqual(['GET /first'])
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1 })
-  })
+  test.each([
+    ['setHeader', (response: ServerResponse) => response.setHeader('Connection', 'close')],
+    ['writeHead', (response: ServerResponse) => response.writeHead(200, { Connection: 'close' })],
+    ['writeHead with a list', (response: ServerResponse) => response.writeHead(200, ['Connection', 'close'])],
+  ])(
+    'that the application itself has said by %s, before its turn, a request is not begun either',
+    async (_how, say) => {
+      vi.spyOn(Math, 'random').mockReturnValue(2) // its turn does not come
+      const turn = gate()
+      const { drain, clock, port, begun } = await start((_request, response) => {
+        say(response).write('begun')
+        void turn.opened.then(() => response.end(' whole'))
+      })
+      const client = await open(port)
+      await holdOpen(drain)
+      await client.get('/first').until(/begun/)
+      client.get('/second')
+      await turns()
+      turn.open()
+      await client.until(/whole/)
+      await once(client.socket, 'end')
+      expect(begun).toEqual(['GET /first'])
+      expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1 })
+    },
+  )
 })
 
 /** The drain begins, and waits for a task. */

@@ -5,7 +5,7 @@ import { farewellTime, firstRequestTime } from '../shared/timing.js'
 import type { Connection, ConnectionOwner, Handling, OpenOnConnection, Round } from './connection.js'
 import { awaitsContinue, hasContinued } from './continue.js'
 import { hasBody, InboundBytes } from './http1-bytes.js'
-import { saidClose, sayClose } from './say-close.js'
+import { hearClose, saidClose, sayClose } from './say-close.js'
 
 const kConnection: unique symbol = Symbol('podrain.connection')
 
@@ -103,6 +103,7 @@ export class Http1Connection implements Connection {
     this.#bytesRead = -1
     this.#movedAt = now
     this.#behind = this.#inbound.behind(request, this.pending === 1)
+    if (this.response) hearClose(this.response)
     if (share < this.#shedAt) return
     if (this.#behind === 'its body') request.once('end', () => shedUnlessMore(this))
     if (this.#behind === 'nothing') this.shed()
@@ -172,6 +173,7 @@ export class Http1Connection implements Connection {
   drain(now: number): readonly ServerResponse[] {
     this.#movedAt = now
     this.#bytesRead = -1
+    if (this.response && !this.response.headersSent) hearClose(this.response)
     if (this.pending > 0) this.#inbound.expectNothing()
     else if (this.#answered) this.#inbound.parsedAll() // on one that is new, half a header may have come
     // When its last response closed is not known, as serving does not look at the clock for it: now is safe.

@@ -8,6 +8,7 @@ type Given = Record<string, OutgoingHttpHeader> | OutgoingHttpHeader[] | Field[]
 const writers = ['writeHead', 'writeHeader'] as const
 /** What the application says about the connection is left alone where it closes it, or gives it to another protocol. */
 const leaves = /(?:^|\W)(?:close|upgrade)(?:$|\W)/i
+const closes = /(?:^|\W)close(?:$|\W)/i
 
 /**
  * Makes a response say `Connection: close`, in whichever way the application writes its headers. That Node is told not to
@@ -19,10 +20,22 @@ const leaves = /(?:^|\W)(?:close|upgrade)(?:$|\W)/i
  */
 export function sayClose(response: ServerResponse): () => void {
   const { shouldKeepAlive } = response
-  const undo = writers.map((name) => overrule(response, name))
+  const restore = hearClose(response)
   response.shouldKeepAlive = false
   return () => {
     response.shouldKeepAlive = shouldKeepAlive
+    restore()
+  }
+}
+
+/**
+ * Lets a response be as the application writes it, and notes whether it says `Connection: close`: where that is given to
+ * `writeHead`, nothing public tells.
+ * @returns what undoes it
+ */
+export function hearClose(response: ServerResponse): () => void {
+  const undo = writers.map((name) => putInFront(response, name))
+  return () => {
     for (const restore of undo) restore()
   }
 }
@@ -30,19 +43,24 @@ export function sayClose(response: ServerResponse): () => void {
 /** Whether its header has left and said that the connection will be closed behind it. */
 export function saidClose(response: ServerResponse): boolean {
   if (!response.headersSent) return false
-  return !response.shouldKeepAlive || /(?:^|\W)close(?:$|\W)/i.test(`${response.getHeader('connection')}`)
+  return !response.shouldKeepAlive || closes.test(`${response.getHeader('connection')}`)
 }
 
-function overrule(response: ServerResponse, name: (typeof writers)[number]): () => void {
+function putInFront(response: ServerResponse, name: (typeof writers)[number]): () => void {
   const writable = response as unknown as Record<string, WriteHead | undefined>
   const theirs = writable[name]
   if (!theirs) return () => {}
   const wasOwn = Object.hasOwn(response, name)
   const ours: WriteHead = function (...args) {
-    // It has been undone while somebody else already called us in front of theirs.
-    if (this.shouldKeepAlive || this.headersSent) return theirs.apply(this, args)
-    const closing = closingArguments(this, args)
-    return guarded(this, () => theirs.apply(this, closing))
+    if (this.headersSent) return theirs.apply(this, args)
+    if (!this.shouldKeepAlive) {
+      const closing = closingArguments(this, args)
+      return guarded(this, () => theirs.apply(this, closing))
+    }
+    const { said } = connectionIn(this, args)
+    const result = theirs.apply(this, args)
+    if (closes.test(said)) this.shouldKeepAlive = false
+    return result
   }
   writable[name] = ours
   return () => {
@@ -54,10 +72,7 @@ function overrule(response: ServerResponse, name: (typeof writers)[number]): () 
 
 /** The arguments of `writeHead`, and what has been set before, with `Connection: close`. */
 function closingArguments(response: ServerResponse, args: unknown[]): unknown[] {
-  const index = args.findIndex((arg, position) => position > 0 && typeof arg === 'object' && arg !== null)
-  const given = index === -1 ? [] : fieldsOf(args[index] as Given)
-  const own = given.filter(([name]) => named(name, 'connection')).map(([, value]) => value)
-  const said = own.length > 0 ? own.join(', ') : `${response.getHeader('connection') ?? ''}`
+  const { index, given, said } = connectionIn(response, args)
   if (leaves.test(said)) return args
   response.removeHeader('keep-alive')
   const connection: Field = ['Connection', closeAnd(said)]
@@ -67,6 +82,14 @@ function closingArguments(response: ServerResponse, args: unknown[]): unknown[] 
   }
   const rest = given.filter(([name]) => !named(name, 'connection') && !named(name, 'keep-alive'))
   return args.with(index, inFormOf(args[index] as Given, [...rest, connection]))
+}
+
+/** Which of the arguments are headers, what they are, and what the response will say about the connection. */
+function connectionIn(response: ServerResponse, args: unknown[]): { index: number; given: Field[]; said: string } {
+  const index = args.findIndex((arg, position) => position > 0 && typeof arg === 'object' && arg !== null)
+  const given = index === -1 ? [] : fieldsOf(args[index] as Given)
+  const own = given.filter(([name]) => named(name, 'connection')).map(([, value]) => value)
+  return { index, given, said: own.length > 0 ? own.join(', ') : `${response.getHeader('connection') ?? ''}` }
 }
 
 /** The other names that it lists stay: they are of headers that are not to be forwarded. */
