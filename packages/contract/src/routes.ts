@@ -103,6 +103,11 @@ export function routesOf(held: Held): Route[] {
     response.setHeader('connection', 'keep-alive')
     response.end('kept')
   })
+  raw('/keep-head', (response) => void response.writeHead(200, { Connection: 'keep-alive' }).end('kept'))
+  raw('/keep-list', (response) => {
+    const headers = ['Set-Cookie', 'a=1', 'Connection', 'keep-alive', 'Set-Cookie', 'b=2']
+    response.writeHead(200, headers).end('kept')
+  })
   raw('/silent', () => held.arrived.open())
   raw('/late', (response) => {
     held.arrived.open()

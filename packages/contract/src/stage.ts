@@ -147,6 +147,11 @@ export class Stage extends Clients {
     return [...this.#sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, 0)
   }
 
+  /** What the server has read on the connections that are open. */
+  get bytesRead(): number {
+    return [...this.#sockets].reduce((sum, { bytesRead }) => sum + bytesRead, 0)
+  }
+
   /** The server listens somewhere else by now. */
   moved(): void {
     this.address = addressOf(this.running.server)

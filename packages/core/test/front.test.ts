@@ -128,6 +128,9 @@ describe('a listener that stands before those of the application', () => {
     stand(scene)
     scene.happens('request', false, 'response')
     expect(seen).toEqual([scene, false, 'response'])
+    seen.length = 0
+    scene.happens('request', false, 'socket', 'head') // as for an upgrade
+    expect(seen).toEqual([scene, false, 'socket', 'head'])
   })
 
   test('learns what each of them returned, and for what', async () => {

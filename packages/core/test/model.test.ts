@@ -174,7 +174,7 @@ class World {
   }
 
   #arrive(): void {
-    const request = new IncomingMessage(new Socket())
+    const request = new IncomingMessage(Object.assign(new Socket(), { server: this.#server }))
     Object.assign(request, { method: 'GET', url: '/', httpVersionMajor: 1, complete: true })
     const response = new ServerResponse(request)
     if (this.#drain.state === 'serving' || this.#drain.state === 'draining') this.#requests.push(response)

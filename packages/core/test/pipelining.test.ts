@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type AdapterOptions, Drain, drainServer } from '../src/index.js'
 import { Client, FakeClock, type Gate, gate, listen, type Pod, serve, turns } from './support.js'
@@ -44,6 +45,8 @@ async function start(options: AdapterOptions = {}, headers: Record<string, strin
 const get = (path: string, ...headers: string[]): string =>
   `GET ${path} HTTP/1.1\r\nHost: pod\r\n${headers.map((header) => `${header}\r\n`).join('')}\r\n`
 const probe = 'User-Agent: kube-probe/1.33'
+/** 1001, in a close frame. */
+const goingAway = '\x88\x02\x03\xe9'
 
 const soon = (drain: Drain) => expect.poll(() => drain.inFlight, { interval: 2, timeout: 5000 })
 
@@ -162,8 +165,6 @@ describe('while draining, pipelined requests are all answered', () => {
     await turns()
     b.open()
     await client.until(/at \/b/)
-    await soon(drain).toBe(0)
-    clock.advance(200)
     await client.end()
     expect(answers(client)).toEqual(['at /a', 'at /b'])
   })
@@ -229,6 +230,106 @@ describe('while draining, pipelined requests are all answered', () => {
     held.open()
     await client.until(/at \/b/)
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 2 })
+  })
+})
+
+describe('while draining, probes and requests of users on one connection', () => {
+  const control = get('/readyz')
+  const scrape = get('/metrics', probe)
+  const answers = ({ received }: Client): string[] => received.match(/at \/[a-e]|"state"|not ready|at \/metrics/g) ?? []
+
+  test.each([
+    ['a user behind a control request', control + get('/a'), ['/a']],
+    ['a user behind a probe', scrape + get('/a'), ['/a']],
+    ['users behind both', control + scrape + get('/a') + get('/b'), ['/a', '/b']],
+    ['a user in front and one behind', get('/a') + scrape + get('/b'), ['/a', '/b']],
+    ['a user in front of a probe', get('/a') + scrape, ['/a']],
+    ['users between them', scrape + get('/a') + control + get('/b') + scrape, ['/a', '/b']],
+    ['an upload behind a probe', `${scrape}POST /a HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\nbody`, ['/a']],
+  ])('are all answered: %s', async (_name, text, paths) => {
+    for (const held of [false, true]) {
+      const { client, drain, clock, turn } = await start()
+      const turns = held ? ['/a', '/b', '/metrics'].map(turn) : []
+      void drain.prestop()
+      clock.advance(1000)
+      client.send(text)
+      if (held) await soon(drain).toBe(paths.length)
+      clock.advance(200)
+      for (const turn of turns) turn.open()
+      await client.until(/HTTP\/1.1 /, text.match(/HTTP\/1.1/g)?.length)
+      await client.until(new RegExp(`at ${paths.at(-1)}`))
+      expect(answers(client).filter((answer) => /^at \/[a-e]/.test(answer))).toEqual(paths.map((path) => `at ${path}`))
+      expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: paths.length })
+    }
+  })
+
+  test('are all answered: a user that comes while a probe waits for its answer', async () => {
+    const { client, drain, clock, turn } = await start()
+    turn('/metrics')
+    void drain.prestop()
+    clock.advance(1000)
+    client.send(scrape)
+    await turns()
+    client.send(get('/a'))
+    await soon(drain).toBe(1)
+    turn('/metrics').open()
+    await client.until(/at \/metrics[\s\S]*at \/a/)
+    await client.end()
+  })
+})
+
+describe('while draining, an upgrade behind a request that is still open', () => {
+  const upgrade = get('/ws', 'Upgrade: websocket', 'Connection: Upgrade')
+  const granted = 'HTTP/1.1 101 Switching Protocols\r\n\r\n'
+
+  test.each([
+    ['before the drain', true],
+    ['while draining', false],
+  ])('that came %s does not cut it, and begins when it is answered', async (_when, early) => {
+    const { client, drain, clock, turn, server } = await start()
+    const upgraded = gate()
+    let socket: Duplex | undefined
+    server.on('upgrade', (_request, given: Duplex) => {
+      socket = given.on('error', () => {})
+      upgraded.open()
+    })
+    await turns(1)
+    turn('/slow')
+    if (!early) void drain.start()
+    if (!early) clock.advance(900)
+    client.send(get('/slow') + upgrade)
+    await upgraded.opened
+    void drain.start()
+    clock.advance(20_000)
+    await turns()
+    expect(drain.inFlight).toBe(1)
+    expect(drain.state).toBe('draining')
+    turn('/slow').open()
+    await client.until(/at \/slow/)
+    await soon(drain).toBe(0)
+    clock.advance(100)
+    await turns()
+    expect(client.received).toMatch(/at \/slow$/) // and no frame, as nothing was granted yet
+    socket?.write(granted)
+    clock.advance(100)
+    await client.until(new RegExp(`101 Switching Protocols\\r\\n\\r\\n${goingAway}$`))
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [], answered: 1 })
+  })
+
+  test('and whose client hangs up meanwhile leaves nothing behind', async () => {
+    const { client, drain, clock, turn, server } = await start()
+    const upgraded = gate()
+    server.on('upgrade', (_request, given: Duplex) => {
+      given.on('error', () => {}).resume()
+      upgraded.open()
+    })
+    await turns(1)
+    turn('/slow')
+    client.send(get('/slow') + upgrade)
+    await upgraded.opened
+    client.socket.resetAndDestroy()
+    await soon(drain).toBe(0)
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
   })
 })
 

@@ -222,58 +222,6 @@ describe('while draining', () => {
     expect(client.received).toMatch(/ok$/)
   })
 
-  describe('where the application writes Connection: keep-alive, as http-proxy does', () => {
-    /** A client that was answered before the drain. */
-    async function kept() {
-      const clock = new FakeClock()
-      const { drain, port, server } = await serve(
-        (_request, response) => response.writeHead(200, { connection: 'keep-alive', 'content-length': 2 }).end('ok'),
-        { ...slow, clock },
-      )
-      server.keepAliveTimeout = 600_000 // or Node ends it
-      const client = await Client.open(port)
-      await client.get('/').until(/ok/)
-      expect(client.closed).toBe(false)
-      return { clock, drain, client }
-    }
-
-    test('a client that sends at once is answered, each time', async () => {
-      const { clock, drain, client } = await kept()
-      void drain.prestop()
-      clock.advance(1000)
-      for (let count = 2; count <= 50; count++) {
-        // In the very turn in which the answer came.
-        await client.get('/').until(/ok/, count)
-        clock.advance(30)
-      }
-      expect(client.closed).toBe(false)
-    })
-
-    test('a client that pauses has its connection ended, long before the promised time', async () => {
-      const { clock, drain, client } = await kept()
-      void drain.prestop()
-      clock.advance(1000)
-      await client.get('/').until(/ok/, 2)
-      await expect.poll(() => drain.inFlight).toBe(0)
-      clock.advance(200)
-      await client.end()
-      expect(client.received.match(/\r\n\r\nok/g)).toHaveLength(2)
-    })
-
-    test('a client that was answered before a drain was undone is kept as long as promised in the next one', async () => {
-      const { clock, drain, client } = await kept()
-      void drain.prestop()
-      clock.advance(29_980)
-      await client.get('/').until(/ok/, 2)
-      await expect.poll(() => drain.inFlight).toBe(0)
-      clock.advance(120)
-      expect(drain.state).toBe('serving')
-      void drain.prestop()
-      clock.advance(1000)
-      await client.get('/').until(/ok/, 3)
-    })
-  })
-
   test('a request sent before the answer to the one in front of it is answered too', async () => {
     const clock = new FakeClock()
     const turn = gate()

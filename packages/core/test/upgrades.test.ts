@@ -111,6 +111,59 @@ describe('a WebSocket', () => {
     expect(client.received.endsWith(frame)).toBe(true)
   })
 
+  describe('whose frames are forwarded as they come, without a pipe,', () => {
+    const payload = 'x'.repeat(300)
+    const frame = `\x82\x7e\x01\x2c${payload}`
+
+    /** A WebSocket on which so much of a frame has been sent when its turn comes. */
+    async function forwarded(length: number) {
+      const scene = await start()
+      const client = await webSocket(scene.port)
+      const [socket] = scene.sockets
+      const send = (text: string): void => void socket?.write(text, 'latin1')
+      send(frame.slice(0, length))
+      void scene.drain.prestop()
+      scene.clock.advance(1500)
+      await turns()
+      return { ...scene, client, send }
+    }
+
+    test.each([1, 2, 3, 4, 100, 303])('gets no frame of ours in the middle of one, after %i bytes', async (length) => {
+      const { client, send, clock } = await forwarded(length)
+      for (const byte of frame.slice(length, -1)) send(byte)
+      clock.advance(500)
+      await turns()
+      expect(client.received).not.toContain(goingAway)
+      send(frame.slice(-1))
+      await client.until(told)
+      expect(client.received.endsWith(`\r\n\r\n${frame}${goingAway}`)).toBe(true)
+    })
+  })
+
+  test('that was refused, or has said good-bye itself, gets no frame', async () => {
+    for (const text of [
+      'HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno',
+      `HTTP/1.1 101 Yes\r\n\r\n\x88\x00`,
+    ]) {
+      const { drain, clock, port } = await start((_request, socket) => void socket.write(text, 'latin1'))
+      const client = await Client.open(port)
+      await client.get('/chat', 'Upgrade: websocket', 'Connection: Upgrade').until(/no$|Yes\r\n\r\n..$/s)
+      void drain.prestop()
+      clock.advance(1500)
+      await turns()
+      expect(client.received).not.toContain(goingAway)
+    }
+  })
+
+  test('has its socket to itself again once it was told', async () => {
+    const { drain, clock, port, sockets } = await start()
+    const client = await webSocket(port)
+    void drain.prestop()
+    clock.advance(1500)
+    await client.until(told)
+    expect(Object.hasOwn(sockets[0] as Duplex, 'write')).toBe(false)
+  })
+
   test('whose client closes it is not waited for', async () => {
     const { drain, clock, port, sockets } = await start(grant, { settle: { min: 0, quiet: 0 } })
     const client = await webSocket(port)

@@ -36,6 +36,15 @@ export const idle = room('Idle keep-alive connections', ['http1'], {
     assert.notEqual(wire.broken, 'ECONNRESET')
   },
 
+  'a request that crosses the good-bye is not begun, and not waited for': async (stage) => {
+    const wire = await stage.idleWire()
+    wire.socket.allowHalfOpen = true
+    wire.socket.on('end', () => wire.post('/upload', 4, 'body'))
+    await stage.endsClean()
+    assert.equal(stage.seen('/upload'), 0, 'begun')
+    wire.abort()
+  },
+
   'five hundred do not hold the end': [
     'plain',
     async (stage) => {

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert'
 import { room, type See, Unaskable } from '../behaviour.js'
-import type { Stage } from '../stage.js'
+import { eventually, type Stage } from '../stage.js'
 import { Wire } from '../wire.js'
 
 /** Clients learn that they have to leave, with an answer and not with a loss. */
@@ -47,23 +47,9 @@ export const shedding = room('Leading clients away', ['http1'], {
     })
   },
 
-  'a connection with “Connection: keep-alive” of the application’s own is ended after the response all the same':
-    async (stage) => {
-      await whileDraining(stage, async () => {
-        const wire = (await stage.wire()).get('/keep')
-        await wire.gone()
-        assert.match(wire.received, /kept/)
-        assert.equal(wire.broken, undefined)
-      })
-    },
-
-  'until then a client that sends at once is answered on it': async (stage) => {
-    await whileDraining(stage, async () => {
-      const wire = await stage.wire()
-      for (let count = 1; count <= 5; count++) await wire.get('/keep').until(/kept/, count)
-      wire.abort()
-    })
-  },
+  'a response with “Connection: keep-alive” of the application’s own says it': says('/keep'),
+  'a response whose head the application writes at once, with “Connection: keep-alive”, says it': says('/keep-head'),
+  'a response with a list of headers of the application’s own says it': says('/keep-list'),
 
   'a kept connection whose header had left before the signal is ended, or told with the next response': async (
     stage,
@@ -130,6 +116,25 @@ export const pipelining = room('Pipelined requests', ['http1'], {
     })
   },
 
+  'behind a response that has said “Connection: close” are not begun, nor waited for': async (stage) => {
+    const letGo = await stage.hold()
+    const end = stage.terminate()
+    await settled(stage)
+    await listening(stage)
+    const wire = (await stage.wire()).get('/begun')
+    await wire.until(/first /)
+    assert.match(wire.head, /connection: close/)
+    wire.post('/upload', 4, 'body')
+    wire.get('/')
+    await arrivedAll(stage, wire)
+    await letGo()
+    await wire.gone()
+    assert.equal(await end, 0)
+    assert.match(wire.received, /last\r\n0\r\n\r\n$/)
+    assert.equal(stage.seen('/upload'), 0, 'begun')
+    assert.equal(stage.seen('/'), 0, 'begun')
+  },
+
   'behind an upload are answered while it drains': async (stage) => {
     await whileDraining(stage, async () => {
       const wire = (await stage.wire()).post('/upload', 4, 'bodyGET / HTTP/1.1\r\nHost: pod\r\n\r\n')
@@ -145,6 +150,15 @@ function says(path: string, method = 'GET'): See {
     whileDraining(stage, async () => {
       assert.equal((await stage.ask(path, { method })).headers.connection, 'close')
     })
+}
+
+/** The server has read what the client has sent. */
+async function arrivedAll(stage: Stage, wire: Wire): Promise<void> {
+  const { bytesWritten } = wire.socket
+  await eventually(
+    () => stage.bytesRead >= bytesWritten,
+    () => `${stage.bytesRead} of ${bytesWritten} bytes were read`,
+  )
 }
 
 /** Load balancers have had their time. */

@@ -14,6 +14,7 @@ import { type Clock, RoughClock } from '../shared/clock.js'
 import { isProbe } from '../shared/request.js'
 import type { Connection, ConnectionOwner, Handling } from './connection.js'
 import type { Connections } from './connections.js'
+import { awaitContinue } from './continue.js'
 import { Http1Connection, http1ConnectionOf, serverOf } from './http1.js'
 import { Http2Connection, http2ConnectionOf } from './http2.js'
 import type { Ramp } from './ramp.js'
@@ -63,30 +64,33 @@ export class Counter
     this.#roughClock = new RoughClock(options.clock)
   }
 
-  /** The whole cost of a request over HTTP/1: two numbers, a time, a pointer and one shared listener. */
-  count(request: IncomingMessage, response: ServerResponse): void {
-    if (request.httpVersionMajor !== 1) return // counted as a stream
+  /**
+   * The whole cost of a request over HTTP/1: two numbers, a time, a pointer and one shared listener.
+   * @returns whether the request may begin: false if it can no longer be answered
+   */
+  count(request: IncomingMessage, response: ServerResponse): boolean {
+    if (request.httpVersionMajor !== 1) return true // counted as a stream
     const known = http1ConnectionOf(request.socket)
     // One that a drain disposed of has left behind is not ours.
     const connection = known?.owner === this ? known : this.#adopt(request)
-    if (connection === undefined) return
-    if (connection.response === response) return // a library has called our listener again
+    if (connection === undefined) return true
+    if (connection.response === response) return true // a library has called our listener again
     this.#newest = connection
     if (!this.#ramp.active || !this.#connections.hasReached(connection)) {
       this.inFlight++
       connection.begin(response)
       connection.since = this.#roughClock.now() // as an argument it would be allocated
       if (this.#ramp.active) this.lastArrival = this.#options.clock.now()
-      return
+      return true
     }
-    if (isProbe(request.headers)) {
-      connection.dismiss(response)
-      return
-    }
-    const now = this.#arrive()
-    if (connection.pending > 0) connection.unshed()
-    connection.begin(response)
-    connection.beginDraining(request, this.#ramp.share(now), now)
+    return this.#countDraining(connection, request, response)
+  }
+
+  /** As `count`, a request whose client sends its body only after `100 Continue`, which the application has yet to write. */
+  countExpecting(request: IncomingMessage, response: ServerResponse): boolean {
+    if (!this.count(request, response)) return false
+    if (!isHttp2(request)) awaitContinue(response)
+    return true
   }
 
   countStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
@@ -184,15 +188,29 @@ export class Counter
     return this.#take(new Http2Connection(this, session, this.#options.clock.now()))
   }
 
-  /** The connection of a request is given to the application: `Upgrade`, or CONNECT. */
-  upgrade(request: IncomingMessage, socket: Socket, written?: number): void {
-    if (isHttp2(request)) return // counted as a stream
-    if (!serverOf(request) && !(socket instanceof Stream)) return // as requests that came on no connection
+  /**
+   * The connection of a request is given to the application: `Upgrade`, or CONNECT.
+   * @param granted whether it has been answered already
+   * @returns whether that may be: false if it can no longer be answered
+   */
+  upgrade(request: IncomingMessage, socket: Socket, granted = false): boolean {
+    if (isHttp2(request)) return true // counted as a stream
+    if (!serverOf(request) && !(socket instanceof Stream)) return true // as requests that came on no connection
     // Known from now on, if it was there before the server was watched: a library may ask about it once more.
-    this.#connections.delete(http1ConnectionOf(socket) ?? this.connect(socket, serverOf(request)))
-    const now = this.#options.clock.now()
-    if (this.#ramp.active) this.lastArrival = now
-    this.#take(new UpgradedConnection(this, request, socket, now, written ?? socket.bytesWritten))
+    const connection = http1ConnectionOf(socket) ?? this.connect(socket, serverOf(request))
+    if (this.#ramp.active && !connection.answerable) {
+      connection.turnAway(socket)
+      return false
+    }
+    if (this.#ramp.active) this.lastArrival = this.#options.clock.now()
+    // Behind a request that is still open its turn comes when that is answered.
+    connection.yieldTo(() => {
+      this.#connections.delete(connection)
+      if (socket.destroyed) return
+      const now = this.#options.clock.now()
+      this.#take(new UpgradedConnection(this, request, socket, now, granted ? 0 : socket.bytesWritten))
+    })
+    return true
   }
 
   /** What a request came on, if a drain watches its server. */
@@ -220,6 +238,23 @@ export class Counter
   #abandon(response: ServerResponse & ServerHttp2Stream, handling: Handling, url: string | undefined): void {
     const gone = isHttp2(handling.request) ? response.aborted : response.closed && !response.writableFinished
     if (gone) this.#options.onAbandoned(handling, url)
+  }
+
+  #countDraining(connection: Http1Connection, request: IncomingMessage, response: ServerResponse): boolean {
+    if (connection.dismissed === response) return true // called again
+    if (!connection.answerable) {
+      connection.turnAway(request)
+      return false
+    }
+    connection.unshed()
+    if (isProbe(request.headers)) {
+      connection.pass(request, response)
+      return true
+    }
+    const now = this.#arrive()
+    connection.begin(response)
+    connection.beginDraining(request, this.#ramp.share(now), now)
+    return true
   }
 
   /** A request begins while draining. Returns when. */

@@ -5,7 +5,7 @@ import type { Received } from './received.js'
 export class InboundBytes {
   readonly #received: Received
   /**
-   * Where the last request ends, of those that were handed over while draining: each comes before the next is parsed.
+   * Where the last request ends, of those that came while draining, probes too: each comes before the next is parsed.
    * Infinite where that is not known: behind a chunked body nothing is expected, behind what came before it was watched there may be more.
    */
   #parsed: number

@@ -1,17 +1,17 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { isProbe, routeOf } from '../shared/request.js'
-import { firstRequestTime } from '../shared/timing.js'
+import { farewellTime, firstRequestTime } from '../shared/timing.js'
 import type { Connection, ConnectionOwner, Handling, OpenOnConnection, Round } from './connection.js'
+import { awaitsContinue, hasContinued } from './continue.js'
 import { hasBody, InboundBytes } from './http1-bytes.js'
 import { type Received, receivedBy } from './received.js'
+import { hearClose, saidClose, sayClose } from './say-close.js'
 
 const kConnection: unique symbol = Symbol('podrain.connection')
 
-/** Milliseconds after a response in which the next request of a busy client has come. */
-const busyFor = 50
-
 type Owner = ConnectionOwner<Http1Connection, ServerResponse>
+type Behind = ReturnType<InboundBytes['behind']>
 type KnownSocket = Socket & { [kConnection]?: Http1Connection; readonly server?: Server }
 
 /** A request that others have come behind. */
@@ -30,7 +30,7 @@ export class Http1Connection implements Connection {
   readonly #shedAt: number = Math.random()
   /** More than one when the client pipelines. */
   pending = 0
-  /** The newest response, while it is open. */
+  /** The newest response, while it is open and counted, and nothing else has come behind its request. */
   response: ServerResponse | undefined
   /** For all responses, so that a request costs no closure; 'close', not 'finish', as an aborted response never finishes. */
   readonly #closeResponse: (this: ServerResponse) => void
@@ -41,14 +41,16 @@ export class Http1Connection implements Connection {
   /** The open ones before it, when the client pipelines. */
   #earlier: Map<ServerResponse, Earlier> | undefined
   since = 0 // a number from the start, or V8 allocates each that is written here
-  ended = false
   /** Whether it has carried a response, and so was promised keep-alive. */
   #answered = false
-  /** Whether the newest response was told to say `Connection: close`. */
-  #shedding = false
-  /** Whether the application has said `Connection: keep-alive` where we said `close`. */
-  #overruled = false
   readonly #received: Received
+  /** The response that was told to say `Connection: close`, and what undoes it. */
+  #closing: ServerResponse | undefined
+  #unclose: (() => void) | undefined
+  /** The newest response that answers no user, while draining. */
+  dismissed: ServerResponse | undefined
+  /** What seemed to be behind the newest request; undefined if it came while serving. */
+  #behind: Behind | undefined
   readonly #inbound: InboundBytes
   /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
   #bytesRead = 0
@@ -72,16 +74,39 @@ export class Http1Connection implements Connection {
   }
 
   begin(response: ServerResponse): void {
-    if (this.response) {
-      this.#earlier ??= new Map()
-      this.#earlier.set(this.response, { url: this.url, handling: this.#handling })
-    }
+    if (this.response) this.#setAside()
     this.pending++
     this.response = response
     this.url = response.req.url
     this.#handling = undefined
-    this.#shedding = false
+    this.#behind = undefined
     response.on('close', this.#closeResponse)
+  }
+
+  /**
+   * Whether another request can be answered: not once the connection has been ended, or a response has said that it will
+   * be. Its client knows then that the request was not begun, and may send it again (RFC 9112 §9.6).
+   */
+  get answerable(): boolean {
+    if (this.ended) return false
+    const { response } = this
+    return !(response && saidClose(response)) && !(this.#closing && saidClose(this.#closing))
+  }
+
+  /**
+   * A request came that can no longer be answered. What its client still sends is read, or the kernel would reset the
+   * connection, and an answer that is on its way could be lost with that. So the connection is half-closed behind the answer
+   * in front of it, and the client gets a moment to close its side; Node would destroy it at once.
+   * @param source the request, or the socket where Node has given that up for an upgrade
+   */
+  turnAway(source: IncomingMessage | Socket): void {
+    const { socket } = this
+    source.resume()
+    if (source === socket) socket.on('error', () => {}) // nobody else listens now
+    socket.destroySoon = () => {
+      socket.end()
+      setTimeout(() => socket.destroy(), farewellTime).unref()
+    }
   }
 
   /** The newest request arrived while draining. */
@@ -89,11 +114,19 @@ export class Http1Connection implements Connection {
     this.since = now
     this.#bytesRead = -1
     this.#movedAt = now
-    const behind = this.#inbound.behind(request, this.pending === 1)
+    this.#behind = this.#inbound.behind(request, this.pending === 1)
+    if (this.response) hearClose(this.response)
     if (share < this.#shedAt) return
-    if (behind === 'its body') request.once('end', () => shedUnlessMore(this))
-    if (behind === 'nothing') this.shed()
+    if (this.#behind === 'its body') request.once('end', () => shedUnlessMore(this))
+    if (this.#behind === 'nothing') this.shed()
     else process.nextTick(shedUnlessMore, this)
+  }
+
+  /** A request arrived while draining that no user has sent. */
+  pass(request: IncomingMessage, response: ServerResponse): void {
+    this.#setAside()
+    this.#behind = this.#inbound.behind(request, this.pending === 0)
+    this.dismiss(response)
   }
 
   /** The response in flight is not to be counted after all. */
@@ -102,8 +135,17 @@ export class Http1Connection implements Connection {
     response.removeListener('close', this.#closeResponse)
     this.pending--
     this.response = undefined
-    this.#inbound.parsedAll()
+    if (this.#behind === undefined) this.#inbound.parsedAll()
     return true
+  }
+
+  /** Something has come behind the open responses that must not be lost. Calls back when they have closed, or now. */
+  yieldTo(next: () => void): void {
+    this.unshed()
+    this.#setAside()
+    const last = [...(this.#earlier?.keys() ?? [])].at(-1)
+    if (last) last.once('close', next)
+    else next()
   }
 
   /** Keeps what the handler returned until the response closes. Returns whether it is open, and counted. */
@@ -141,14 +183,14 @@ export class Http1Connection implements Connection {
   /** A response closed while draining. */
   endDraining(response: ServerResponse, now: number): void {
     this.since = now
-    if (this.pending > 0) return
-    this.#inbound.caughtUp()
-    // The application itself has written the header, and Node lets that win.
-    if (this.#shedding && response.shouldKeepAlive) this.#overruled = true
+    if (this.#closing === response) this.#closing = undefined // or it would be kept in memory
+    if (this.pending === 0) this.#inbound.caughtUp()
   }
 
   drain(now: number): readonly ServerResponse[] {
     this.#movedAt = now
+    this.#bytesRead = -1
+    if (this.response && !this.response.headersSent) hearClose(this.response)
     if (this.pending > 0) {
       if (this.response) this.#inbound.adopt(this.response.req, this.pending === 1 && !this.#answered)
       else this.#inbound.expectNothing()
@@ -162,42 +204,36 @@ export class Http1Connection implements Connection {
 
   /** While serving, nobody looks whether another request has come behind the open one. */
   resume(): void {
-    this.#overruled = false
     this.unshed()
   }
 
   visit({ now, share, uploadPause }: Round): number {
-    // The client has not been told, and may send at once: so not right behind the response.
-    if (this.#overruled && this.pending === 0 && now - this.since >= busyFor) this.endIdle(now)
     if (this.pending === 0 || this.#stalled(now, uploadPause)) return 0
     if (share >= this.#shedAt && !this.receiving) this.shed()
     return this.pending
   }
 
   /**
-   * Says `Connection: close` on the open response. Node writes the header itself when it is told not to keep the
-   * connection; a framework never sees it. With pipelined requests only the newest may say so, as the rest would be lost.
-   * And only when the request is there whole: an upload may be refused by its beginning, and behind `close` Node closes the
+   * Says `Connection: close` on the open response. With pipelined requests only the newest may say so, as the rest would be
+   * lost. And only when the request is there whole: an upload may be refused by its beginning, and behind `close` Node closes the
    * socket, so that the kernel resets a client that still sends, and the answer may be lost with that (RFC 9112 §9.6).
    * Where the header has left, its promise holds: the next response on the connection says it.
    */
   shed(): void {
-    // Or the client itself has asked for it.
-    if (!this.response?.shouldKeepAlive || this.response.headersSent) return
-    this.response.shouldKeepAlive = false
-    this.#shedding = true
+    if (this.response) this.#close(this.response)
   }
 
   /** Another request is already there behind the open one, so the open one must not close the connection. */
   unshed(): void {
-    if (!this.#shedding || !this.response || this.response.headersSent) return
-    this.response.shouldKeepAlive = true
-    this.#shedding = false
+    if (!this.#closing || this.#closing.headersSent) return
+    this.#unclose?.()
+    this.#closing = undefined
   }
 
-  /** No user is behind this connection: it need not be kept once it is answered. */
+  /** No user waits for this response: the connection need not be kept once it is answered, unless more has come on it. */
   dismiss(response: ServerResponse): void {
-    response.shouldKeepAlive = false
+    this.dismissed = response
+    if (this.#behind === undefined || this.#behind === 'nothing') this.#close(response)
     if (this.pending === 0) this.since = Number.NEGATIVE_INFINITY
   }
 
@@ -207,7 +243,13 @@ export class Http1Connection implements Connection {
     return request !== undefined && hasBody(request) && !request.complete
   }
 
+  /** Whether this side of it is closed: by us, or behind a response that said so. */
+  get ended(): boolean {
+    return this.socket.writableEnded
+  }
+
   heldUntil(quiet: number): number {
+    if (this.ended) return Number.NEGATIVE_INFINITY
     return this.since + (this.#answered ? this.#promise : quiet)
   }
 
@@ -217,7 +259,6 @@ export class Http1Connection implements Connection {
    */
   endIdle(now: number): void {
     if (this.ended || this.#inbound.begun || !(this.#answered || now - this.since >= firstRequestTime)) return
-    this.ended = true
     this.socket.end()
   }
 
@@ -230,7 +271,7 @@ export class Http1Connection implements Connection {
     if (this.response) responses.push(this.response)
     return responses.map((response) => {
       const { req, headersSent } = response
-      const alive = req.complete || headersSent || this.#movedAt > begun
+      const alive = req.complete || headersSent || awaitsContinue(response) || this.#movedAt > begun
       return {
         method: req.method ?? '',
         route: routeOf({ url: this.urlOf(response) }),
@@ -244,11 +285,32 @@ export class Http1Connection implements Connection {
     this.pending = 0
   }
 
-  /** A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent. */
+  #close(response: ServerResponse): void {
+    if (response.headersSent || this.#closing === response) return
+    this.#closing = response
+    this.#unclose = sayClose(response)
+  }
+
+  /** The newest response is not the last any more. */
+  #setAside(): void {
+    if (!this.response) return
+    this.#earlier ??= new Map()
+    this.#earlier.set(this.response, { url: this.url, handling: this.#handling })
+    this.response = undefined
+    this.#handling = undefined
+  }
+
+  /**
+   * A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent, or has yet to ask
+   * for it.
+   */
   #stalled(now: number, uploadPause: number): boolean {
-    const request = this.response?.req
-    if (this.pending !== 1 || !request || request.complete || this.response?.headersSent) return false
-    if (this.#bytesRead !== this.#received.bytesRead || request.readableLength > 0) {
+    const { response } = this
+    const request = response?.req
+    if (this.pending !== 1 || !request || request.complete || response.headersSent) return false
+    // Whoever sends a body does not wait to be told to.
+    if (this.#bytesRead >= 0 && this.#bytesRead !== this.#received.bytesRead) hasContinued(response)
+    if (this.#bytesRead !== this.#received.bytesRead || request.readableLength > 0 || awaitsContinue(response)) {
       this.#bytesRead = this.#received.bytesRead
       this.#movedAt = now
     }

@@ -35,9 +35,9 @@ export function precede(server: EventEmitter, event: string, first: (one: never,
  * `once`, or that a library calls in the place of the server, as socket.io does.
  * @returns the way to undo it
  */
-export function standBefore(server: EventEmitter, event: string, first: First, last: Last): () => void {
+export function standBefore(server: EventEmitter, event: string, first: First, last?: Last): () => void {
   const leave = stand(server, event, first)
-  const stop = observe(server, event, last)
+  const stop = last ? observe(server, event, last) : () => {}
   return () => {
     leave()
     stop()
@@ -106,8 +106,8 @@ type Observer = Listener & { readonly listener: Listener }
 function observe(server: EventEmitter, event: string, last: Last): () => void {
   const observers = new WeakSet<Listener>()
   const observer = (listener: Listener): Observer => {
-    const observing = function (this: unknown, one: never, two: never): unknown {
-      const result = listener.call(this, one, two)
+    const observing = function (this: unknown, one: never, two: never, three?: never): unknown {
+      const result = three === undefined ? listener.call(this, one, two) : listener.call(this, one, two, three)
       if (result !== undefined) last(result, one, two)
       return result
     }

@@ -24,12 +24,14 @@ export interface ServerEvents {
   connection(socket: Socket, server: net.Server): void
   /** A TLS handshake is to begin. */
   handshake(): void
-  /** A request over HTTP/1. */
-  request(request: IncomingMessage, response: ServerResponse): void
+  /** A request over HTTP/1. Returns whether the application is to get it. */
+  request(request: IncomingMessage, response: ServerResponse): boolean
+  /** One that has an `Expect` header, and a listener of the application's for that. Returns the same. */
+  expecting(request: IncomingMessage, response: ServerResponse): boolean
   /** What a listener of the application returned for a request. `alone`: nobody else looks at it. */
   handled(response: ServerResponse, result: unknown, alone: boolean): void
-  /** The connection is given to the application: `Upgrade` or CONNECT. */
-  upgrade(request: IncomingMessage, socket: Socket): void
+  /** The connection is given to the application: `Upgrade` or CONNECT. Returns whether it is to get it. */
+  upgrade(request: IncomingMessage, socket: Socket): boolean
   session(session: ServerHttp2Session): void
   /** A request over HTTP/2. */
   stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void
@@ -110,25 +112,8 @@ export class Servers {
       if (counted && server.listening) this.earlier.watch(server)
       if (server.listening) this.#listens(server)
     }
-    const watched = this.#servers.get(server)
-    if (!answer || !watched || watched.answers.includes(answer)) return
-    const { answers } = watched
-    answers.push(answer)
-    if (answers.length > 1) return
-    watched.front()
-    const alone = !captures(server)
-    watched.front = standBefore(
-      server,
-      'request',
-      (request: IncomingMessage, response: ServerResponse) => {
-        this.#events.request(request, response)
-        for (let index = 0; index < answers.length; index++) {
-          if ((answers[index] as Answer)(request, response)) return true
-        }
-        return false
-      },
-      (result, _request: IncomingMessage, response: ServerResponse) => this.#events.handled(response, result, alone),
-    )
+    const answers = this.#servers.get(server)?.answers
+    if (answer && answers && !answers.includes(answer)) answers.push(answer)
   }
 
   /** Watches the server of a request, until it is closed: nobody told us to keep it. */
@@ -213,7 +198,7 @@ export class Servers {
   }
 
   #listenTo(server: net.Server): Watched {
-    const { connection, request, upgrade, session, stream } = this.#events
+    const { connection, expecting, upgrade, session, stream } = this.#events
     const stops: (() => void)[] = []
     const on = (event: string, listener: (...args: never[]) => void): void => {
       server.on(event, listener as () => void)
@@ -245,9 +230,32 @@ export class Servers {
       stops.push(precede(server, 'stream', stream))
     }
     // With an `Expect` header, and a listener for it, a request is no 'request'.
-    for (const event of ['checkContinue', 'checkExpectation']) stops.push(precede(server, event, request))
-    for (const event of ['upgrade', 'connect']) stops.push(precede(server, event, upgrade))
-    return { stops, front: precede(server, 'request', request), answers: [] }
+    const begin = (event: string, begins: (request: never, other: never) => boolean): void => {
+      stops.push(standBefore(server, event, (request: never, other: never) => !begins(request, other)))
+    }
+    for (const event of ['checkContinue', 'checkExpectation']) begin(event, expecting)
+    for (const event of ['upgrade', 'connect']) begin(event, upgrade)
+    const answers: Answer[] = []
+    return { stops, front: this.#standBefore(server, answers), answers }
+  }
+
+  /** Counts requests in front of the application, and keeps from it those that are answered here, or cannot be any more. */
+  #standBefore(server: net.Server, answers: readonly Answer[]): () => void {
+    const { request: begins, handled } = this.#events
+    const alone = !captures(server)
+    return standBefore(
+      server,
+      'request',
+      (request: IncomingMessage, response: ServerResponse) => {
+        if (!begins(request, response)) return true
+        // With an index: the iterator of `for … of` makes this too long for V8 to inline.
+        for (let index = 0; index < answers.length; index++) {
+          if ((answers[index] as Answer)(request, response)) return true
+        }
+        return false
+      },
+      (result, _request: IncomingMessage, response: ServerResponse) => handled(response, result, alone),
+    )
   }
 
   readonly #onHandshake = (socket: Socket): void => {

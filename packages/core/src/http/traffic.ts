@@ -69,6 +69,7 @@ export class Traffic {
       },
       request: (request, response) => counter.count(request, response),
       handled: (response, handling, alone) => counter.handling(response, handling, alone),
+      expecting: (request, response) => counter.countExpecting(request, response),
       upgrade: (request, socket) => counter.upgrade(request, socket),
       session: (session) => {
         if (!http2ConnectionOf(session)) counter.openSession(session)
@@ -121,7 +122,7 @@ export class Traffic {
     // The client may have hung up while the application awaited something in front of us; then nothing is in flight.
     if (response.destroyed || request.socket.destroyed) return false
     // A WebSocket, which express-ws leads through the middleware with a response of its own that nobody ends.
-    if (request.headers.upgrade !== undefined && !response.socket) this.#counter.upgrade(request, request.socket, 0)
+    if (request.headers.upgrade !== undefined && !response.socket) this.#counter.upgrade(request, request.socket, true)
     else if (isHttp2(request)) this.#counter.countStream(request.stream, request.headers)
     else this.#counter.count(request, response)
     // The application has had it before us, so a router may have cut its own path off.
