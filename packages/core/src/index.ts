@@ -9,6 +9,7 @@ export { type DrainOptions, type ResolvedOptions, resolveOptions, type SettleOpt
 export type { ExitCause, ExitListener, ExitSource, Signal } from './process/exit.js'
 export type { Clock } from './shared/clock.js'
 export type { Logger, ReportFormat } from './shared/log.js'
+export type { Platform } from './shared/platform.js'
 export { type Behind, type Preset, presets } from './shared/presets.js'
 export type { DrainReport, HookResult, OpenRequest } from './shared/report.js'
 export type { Answer } from './shared/request.js'

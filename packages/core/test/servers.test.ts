@@ -5,7 +5,7 @@ import { createServer as createNetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { generate } from 'selfsigned'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { attach, Drain, drainServer } from '../src/index.js'
 import { ask, Client, FakeClock, gate, Log, listen, sayOk, serve, short } from './support.js'
 
@@ -57,6 +57,8 @@ describe('a drain', () => {
   })
 
   test('that is given a server which listens already says how the time is shared out', async () => {
+    vi.stubEnv('NODE_ENV', 'production')
+    onTestFinished(() => void vi.unstubAllEnvs())
     const server = createServer(sayOk)
     await listen(server)
     const { log } = watching(server)

@@ -9,13 +9,17 @@ import type {
 import type { Socket } from 'node:net'
 import { types } from 'node:util'
 import { type Clock, RoughClock } from '../shared/clock.js'
-import { isProbe } from '../shared/request.js'
+import type { LastRequest } from '../shared/report.js'
+import { isProbe, routeOf } from '../shared/request.js'
 import type { Connection, ConnectionOwner, Handling } from './connection.js'
 import type { Connections } from './connections.js'
 import { Http1Connection, http1ConnectionOf, serverOf } from './http1.js'
 import { Http2Connection, http2ConnectionOf } from './http2.js'
 import type { Ramp } from './ramp.js'
 import { UpgradedConnection } from './upgraded.js'
+
+/** Characters of a User-Agent that the log shows. */
+const longestAgent = 80
 
 export interface CounterOptions {
   readonly clock: Clock
@@ -47,6 +51,9 @@ export class Counter
   /** When the newest request arrived since the drain began, and the one before it. */
   lastArrival = 0
   #arrivalBefore = 0
+  /** What the newest request since the drain began was, and the one before it. */
+  lastRequest: LastRequest | undefined
+  #requestBefore: LastRequest | undefined
   /** Requests answered since the drain began. */
   answered = 0
   /** Connections until now, also those in a TLS handshake. */
@@ -71,7 +78,10 @@ export class Counter
       this.inFlight++
       connection.begin(response)
       connection.since = this.#roughClock.now() // as an argument it would be allocated
-      if (this.#ramp.active) this.lastArrival = this.#options.clock.now()
+      if (this.#ramp.active) {
+        this.lastArrival = this.#options.clock.now()
+        this.#note(request.method, request.url, request.headers)
+      }
       return
     }
     if (isProbe(request.headers)) {
@@ -79,6 +89,7 @@ export class Counter
       return
     }
     const now = this.#arrive()
+    this.#note(request.method, request.url, request.headers)
     if (connection.pending > 0) connection.unshed()
     connection.begin(response)
     connection.beginDraining(request, this.#ramp.share(now), now)
@@ -94,6 +105,7 @@ export class Counter
       connection.begin(stream, headers, this.#roughClock.now())
     } else if (!isProbe(headers)) {
       connection.begin(stream, headers, this.#arrive())
+      this.#note(headers[':method'], headers[':path'], headers)
     }
   }
 
@@ -157,6 +169,8 @@ export class Counter
   /** The drain begins. */
   drain(now: number): void {
     this.lastArrival = now
+    this.lastRequest = undefined
+    this.#requestBefore = undefined
     this.answered = 0
   }
 
@@ -179,7 +193,10 @@ export class Counter
     // Known from now on, if it was there before the server was watched: a library may ask about it once more.
     this.#connections.delete(http1ConnectionOf(socket) ?? this.connect(socket, serverOf(request)))
     const now = this.#options.clock.now()
-    if (this.#ramp.active) this.lastArrival = now
+    if (this.#ramp.active) {
+      this.lastArrival = now
+      this.#note(request.method, request.url, request.headers)
+    }
     this.#take(new UpgradedConnection(this, request, socket, now, written))
   }
 
@@ -207,10 +224,18 @@ export class Counter
     return now
   }
 
+  /** While draining, the log says who still sends. Only words: to keep the request would keep all that hangs on it. */
+  #note(method = '', url: string | undefined, headers: IncomingHttpHeaders): void {
+    this.#requestBefore = this.lastRequest
+    this.lastRequest = { method, route: routeOf({ url }), agent: headers['user-agent']?.slice(0, longestAgent) }
+  }
+
   /** A request turns out to be no traffic. */
   #leave(connection: Connection): void {
     this.inFlight--
-    if (this.#ramp.active && this.lastArrival === connection.since) this.lastArrival = this.#arrivalBefore
+    if (!this.#ramp.active || this.lastArrival !== connection.since) return
+    this.lastArrival = this.#arrivalBefore
+    this.lastRequest = this.#requestBefore
   }
 
   #take<Kind extends Connection>(connection: Kind): Kind {

@@ -29,10 +29,10 @@ export class Shedding {
   survey(now: number, inFlight: number): Survey {
     const { connections, ramp, servers, quiet, keepAliveCap } = this.#options
     // A moment later it is known.
-    if (!connections.reached) return { busy: inFlight, heldUntil: Number.POSITIVE_INFINITY }
+    if (!connections.reached) return { busy: inFlight, heldUntil: Number.POSITIVE_INFINITY, held: 0 }
     const round = { now, share: ramp.share(now), uploadPause: Math.max(keepAliveCap, leastUploadPause) }
-    const { busy, heldUntil } = connections.visit(round, quiet)
-    return { busy, heldUntil: Math.max(heldUntil, servers.handshakes.heldUntil(quiet)) }
+    const { busy, heldUntil, held } = connections.visit(round, quiet)
+    return { busy, held, heldUntil: Math.max(heldUntil, servers.handshakes.heldUntil(quiet)) }
   }
 
   /**

@@ -30,9 +30,10 @@ const silent: DrainLogger = { info() {}, warn() {}, error() {}, record() {} }
 export function namedLogger(logger: Logger | false, worker?: string, format: ReportFormat = 'text'): DrainLogger {
   if (logger === false) return silent
   const name = worker === undefined ? 'podrain' : `podrain (${worker})`
-  const attempt = (write: () => void): void => {
+  const attempt = (write: () => unknown): void => {
     try {
-      write()
+      const written = write()
+      if (written instanceof Promise) written.catch(() => {}) // or its rejection would end the process
     } catch {
       // A logger that is closed already must not keep the process from ending well.
     }
@@ -44,10 +45,11 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
     error: write('error'),
     record(level, text, fields) {
       const message = `${name}: ${text}`
-      attempt(() => {
-        if (isPino(logger)) logger[level](fields, message)
-        else logger[level](format === 'json' ? JSON.stringify({ message, ...fields }) : message)
-      })
+      attempt(() =>
+        isPino(logger)
+          ? logger[level](fields, message)
+          : logger[level](format === 'json' ? JSON.stringify({ message, ...fields }) : message),
+      )
     },
   }
 }
