@@ -63,6 +63,8 @@ async function serve(
 }
 
 const short = { TERMINATION_GRACE_PERIOD_SECONDS: '10' }
+/** As a pod has it: load balancers are waited for. */
+const inCluster = { KUBERNETES_SERVICE_HOST: '10.96.0.1' }
 
 describe('worker.js', () => {
   test('is busy as long as it works, and on SIGTERM ends its jobs first', async () => {
@@ -104,7 +106,7 @@ describe('registry.js', () => {
 
   test('is found while it serves, and not any more as soon as it drains, while it still answers', async () => {
     const { url, services, calls } = await registry()
-    const web = start('registry.js', { ...short, REGISTRY: url, HOSTNAME: 'web-1' })
+    const web = start('registry.js', { ...short, ...inCluster, REGISTRY: url, HOSTNAME: 'web-1' })
     const [, port] = await web.line(/^listening .*port: (\d+)/)
     expect(services.get('web-1')).toMatchObject({ Name: 'web', Port: Number(port) })
     web.process.kill('SIGTERM')
@@ -116,7 +118,12 @@ describe('registry.js', () => {
 
   test('comes back when nobody ends the pod after all', async () => {
     const { url, services, calls } = await registry()
-    const web = start('registry.js', { TERMINATION_GRACE_PERIOD_SECONDS: '8', REGISTRY: url, HOSTNAME: 'web-1' })
+    const web = start('registry.js', {
+      ...inCluster,
+      TERMINATION_GRACE_PERIOD_SECONDS: '8',
+      REGISTRY: url,
+      HOSTNAME: 'web-1',
+    })
     const [, port] = await web.line(/^listening .*port: (\d+)/)
     await (await fetch(`http://127.0.0.1:${port}/prestop`)).text()
     expect(services.size).toBe(0)

@@ -61,6 +61,6 @@ export function drainCluster(options: ClusterOptions = {}): Drain {
     void drain.dispose()
     throw error
   }
-  workers.follow((addresses, left) => delivered(systemClock, addresses, left))
+  workers.follow((addresses, left) => delivered(systemClock, addresses, left, (message) => drain.logger.warn(message)))
   return drain
 }

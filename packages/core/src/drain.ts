@@ -25,7 +25,7 @@ import type {
 import { duration, fail } from './shared/validate.js'
 import { Course } from './termination/course.js'
 import { type Hook, type HookOptions, Hooks } from './termination/hooks.js'
-import { budgetLine, closedEarlyLine, progressLine, unknownConnections } from './termination/sentences.js'
+import { closedEarlyLine, introduction, progressLine, unknownConnections } from './termination/sentences.js'
 import { type TaskOptions, Tasks } from './termination/tasks.js'
 import { environmentOfProcess } from './workers/environment.js'
 
@@ -59,6 +59,7 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   constructor(options: DrainOptions = {}) {
     super()
+    this.setMaxListeners(0) // each attachment listens to it, and there may be any number
     this.#options = resolveOptions(options)
     const { budget, clock, logger, hookTimeout, keepAliveCap, settle, signals, errors, behind } = this.#options
     const look = (): void => this.#course.look()
@@ -78,8 +79,9 @@ export class Drain extends EventEmitter<DrainEvents> {
         )
       },
       onListening: (server) => {
-        if (!this.#introduced) logger.info(budgetLine(this.#options))
+        const line = this.#introduced ? undefined : introduction(this.#options)
         this.#introduced = true
+        if (line !== undefined) logger.info(line)
         checkKeepAlive(server, behind, logger)
         environmentOfProcess().listening(server)
       },
@@ -89,11 +91,12 @@ export class Drain extends EventEmitter<DrainEvents> {
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
     this.#onClose = new Hooks('onClose', clock, logger, hookTimeout)
     this.#frameworks = new Hooks('close', clock, logger, budget)
-    const { closing, reserve, progress, process } = this.#options
+    const { closing, reserve, progress, process, balancers } = this.#options
     this.#course = new Course({
       clock,
       logger,
       times: { budget, closing, reserve, settle },
+      balancers,
       progress,
       outlived: process.outlived ?? false,
       handOver: () => environmentOfProcess().handOver(),
@@ -159,8 +162,8 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /** How it shares out its time: its options, with the defaults. */
   get times(): DrainTimes {
-    const { gracePeriod, reserve, closing, behind, settle } = this.#options
-    return { gracePeriod, reserve, closing, behind, settle: { ...settle } }
+    const { gracePeriod, reserve, closing, behind, settle, balancers } = this.#options
+    return { gracePeriod, reserve, closing, behind, ...(balancers ? {} : { balancers }), settle: { ...settle } }
   }
 
   /** Whether a server it watches accepts connections; true if it knows of none, as in a worker. */
@@ -324,6 +327,10 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   #progress(): string {
-    return progressLine({ ...this.status(), elapsedMs: this.#course.budget?.elapsed ?? 0 })
+    return progressLine({
+      ...this.status(),
+      elapsedMs: this.#course.budget?.elapsed ?? 0,
+      waits: this.#course.waits,
+    })
   }
 }

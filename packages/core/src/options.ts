@@ -1,7 +1,8 @@
 import type { ExitSource } from './process/endings.js'
 import { type Signal, supportedSignals } from './process/signals.js'
-import { type Clock, systemClock } from './shared/clock.js'
+import { type Clock, lasting, systemClock } from './shared/clock.js'
 import { type DrainLogger, type Logger, namedLogger, type ReportFormat } from './shared/log.js'
+import { type Platform, platformOf, platforms } from './shared/platform.js'
 import { type Behind, presets } from './shared/presets.js'
 import type { DrainTimes } from './shared/states.js'
 import {
@@ -22,10 +23,10 @@ import { environmentOfProcess } from './workers/environment.js'
 export interface SettleOptions {
   /**
    * Milliseconds that pass, unless something knows better (`settledWhen`). kube-proxy alone needs up to 1.2 s to learn of a change.
-   * @default what `behind` needs, or 5000
+   * @default what `behind` needs, or 5000; 0 where `platform` is 'none' and neither `behind` nor `settle` is given
    */
   min?: number
-  /** Milliseconds without a new request. @default 1000 */
+  /** Milliseconds without a new request. @default 1000; 0 where `platform` is 'none' and neither `behind` nor `settle` is given */
   quiet?: number
   /**
    * Milliseconds after which it is over although something knows that they still send, as `@podrain/kubernetes` does of
@@ -44,13 +45,19 @@ export interface DrainOptions {
   terminationGracePeriodSeconds?: number
   /** The last milliseconds of the grace period, never used: the process has to exit before SIGKILL. @default 1000 */
   reserve?: number
-  /** Milliseconds of the budget kept for closing the framework and the `onClose` hooks. @default 5000, or a fifth of a shorter grace period */
+  /** The last milliseconds of the budget: for closing the framework and the `onClose` hooks, and for requests as far as those do not need it. @default 5000, or a fifth of a shorter grace period */
   closing?: number
   /** What sends to the pod. It sets `settle.min`, and is compared with the server's `keepAliveTimeout`. @default 'kube-proxy' */
   behind?: Behind
   /** The wait for load balancers. */
   settle?: SettleOptions
-  /** The longest that an idle connection is kept because its client was promised keep-alive, and that an upload may stall (1000 in any case). @default 5000 */
+  /**
+   * 'kubernetes' where something in front has to learn that this process goes, on Kubernetes or elsewhere. With 'none' there is
+   * nothing to wait for: no load balancers and no idle connections, unless `behind` or `settle` is given.
+   * @default 'kubernetes' if a variable is set that a platform sets, as KUBERNETES_SERVICE_HOST; else 'none'
+   */
+  platform?: Platform
+  /** The longest that an idle connection is kept because its client was promised keep-alive, and that an upload may stall (1000 in any case). @default 5000; 0 where there is nothing to wait for (see `platform`) */
   keepAliveCap?: number
   /** Milliseconds for each hook that sets no timeout of its own. @default 5000 */
   hookTimeout?: number
@@ -78,6 +85,8 @@ export interface ResolvedOptions {
   readonly closing: number
   readonly behind: Behind
   readonly settle: DrainTimes['settle']
+  /** Whether something may stand in front that has to learn that the process goes. */
+  readonly balancers: boolean
   readonly keepAliveCap: number
   readonly hookTimeout: number
   readonly signals: readonly Signal[]
@@ -95,6 +104,7 @@ export const drainOptionNames: readonly (keyof DrainOptions)[] = [
   'closing',
   'behind',
   'settle',
+  'platform',
   'keepAliveCap',
   'hookTimeout',
   'signals',
@@ -114,13 +124,14 @@ export const drainOptionNames: readonly (keyof DrainOptions)[] = [
 export function resolveOptions(options: DrainOptions): ResolvedOptions {
   plainObject('options', options)
   knownKeys('option', options, drainOptionNames)
+  const environment = globalThis.process.env
   const gracePeriod = graceSeconds(options.terminationGracePeriodSeconds) * 1000
   const {
     reserve = defaultReserve,
     closing = Math.min(defaultClosing, gracePeriod * closingShare),
     behind = 'kube-proxy',
     settle = {},
-    keepAliveCap = defaultKeepAliveCap,
+    platform = platformOf(environment),
     hookTimeout = defaultHookTimeout,
     signals = ['SIGTERM', 'SIGINT'],
     errors = signals !== false,
@@ -135,7 +146,13 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   if (!Object.hasOwn(presets, behind)) {
     fail(RangeError, `Expected \`behind\` to be one of ${Object.keys(presets).join(', ')}`, behind)
   }
-  const { min = presets[behind].settle, quiet = defaultQuiet, max = 2 * min } = settle
+  if (!platforms.includes(platform)) {
+    fail(TypeError, "Expected `platform` to be 'kubernetes' or 'none'", platform)
+  }
+  const balancers = platform !== 'none' || options.behind !== undefined || options.settle !== undefined
+  const usual = balancers ? { min: presets[behind].settle, quiet: defaultQuiet } : { min: 0, quiet: 0 }
+  const { min = usual.min, quiet = usual.quiet, max = 2 * min } = settle
+  const { keepAliveCap = balancers ? defaultKeepAliveCap : 0 } = options
   duration('reserve', reserve)
   duration('closing', closing)
   duration('settle.min', min)
@@ -154,7 +171,18 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   method('process', process, 'register')
   if (signals !== false) checkSignals(signals)
   const byPreset = settle.min === undefined && options.behind !== undefined
-  checkFit({ gracePeriod, reserve, closing, min, quiet }, byPreset ? ` (for \`behind: '${behind}'\`)` : '')
+  const misfit = misfitOf(
+    { gracePeriod, reserve, closing, min, quiet },
+    byPreset ? ` (for \`behind: '${behind}'\`)` : '',
+  )
+  const named = namedLogger(logger, environmentOfProcess().name, reportFormat)
+  if (misfit !== undefined) {
+    const isGuess =
+      options.terminationGracePeriodSeconds === undefined && environment.TERMINATION_GRACE_PERIOD_SECONDS === undefined
+    // The manifest sets the variable, and nobody kills this process on time.
+    if (platform !== 'none' || !isGuess) throw new RangeError(misfit)
+    named.warn(`this would be refused in a cluster: ${misfit}`)
+  }
   return {
     budget: gracePeriod - reserve,
     gracePeriod,
@@ -162,13 +190,14 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     closing,
     behind,
     settle: { min, quiet, max, own: settle.min !== undefined },
+    balancers,
     keepAliveCap,
     hookTimeout,
     signals: signals === false ? [] : signals,
     errors,
     progress,
-    logger: namedLogger(logger, environmentOfProcess().name, reportFormat),
-    clock,
+    logger: named,
+    clock: clock === systemClock ? clock : lasting(clock),
     process,
   }
 }
@@ -195,20 +224,23 @@ function checkSignals(signals: unknown): void {
   }
 }
 
-/** @param why where `settle.min` comes from, if not from the options */
-function checkFit(
+/**
+ * What is wrong with times that do not fit into the grace period.
+ * @param why where `settle.min` comes from, if not from the options
+ */
+function misfitOf(
   times: { gracePeriod: number; reserve: number; closing: number; min: number; quiet: number },
   why: string,
-): void {
+): string | undefined {
   const { gracePeriod, reserve, closing } = times
   const [name, wait] = times.min >= times.quiet ? ['settle.min', times.min] : ['settle.quiet', times.quiet]
   const needed = wait + closing + reserve
-  if (needed <= gracePeriod) return
+  if (needed <= gracePeriod) return undefined
   const room = gracePeriod - closing - reserve
   const lower = room > 0 ? `lower \`${name}\` to at most ${room}` : 'lower `closing` and `reserve`'
-  throw new RangeError(
+  return (
     `\`${name}\` ${wait}${name === 'settle.min' ? why : ''} + \`closing\` ${closing} + \`reserve\` ${reserve} = ${needed} ms, ` +
-      `but \`terminationGracePeriodSeconds\` ${gracePeriod / 1000} gives ${gracePeriod} ms: ` +
-      `${lower}, or raise \`terminationGracePeriodSeconds\` (here and in the pod's spec) to at least ${Math.ceil(needed / 1000)}`,
+    `but \`terminationGracePeriodSeconds\` ${gracePeriod / 1000} gives ${gracePeriod} ms: ` +
+    `${lower}, or raise \`terminationGracePeriodSeconds\` (here and in the pod's spec) to at least ${Math.ceil(needed / 1000)}`
   )
 }

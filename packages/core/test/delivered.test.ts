@@ -144,3 +144,85 @@ describe('before the exit', () => {
     expect(course.bytes).toBe(0)
   })
 })
+
+describe('where another process has the same port', () => {
+  const here: AddressInfo = { address: '127.0.0.1', family: 'IPv4', port: 8080 }
+  /** A line of the table: 127.0.0.1 unless told otherwise, and a socket that belongs to no process any more. */
+  const line = ({ local = '0100007F', remote = 'D2F4', state = '04', bytes = 9, inode = 0, uid = 0 }): string =>
+    `   0: ${local}:1F90 0100007F:${remote} ${state} ${bytes.toString(16).toUpperCase().padStart(8, '0')}:00000000 00:00000000 00000000 ${uid} 0 ${inode} 1\n`
+  /** Nobody in this process has it. */
+  const inode = 2 ** 40
+  const listener = (local: string): string => line({ local, remote: '0000', state: '0A', bytes: 3, inode })
+
+  async function waitFor(text: string, addresses = [here]) {
+    tables(() => text)
+    return wait(addresses, () => 100_000)
+  }
+
+  test.each([
+    ['on another address of this machine', line({ local: '0200007F' })],
+    ['on the same address, and the socket is its', line({ inode, state: '01' })],
+  ])('%s, nothing of it is waited for', async (_where, text) => {
+    expect((await waitFor(text)).bytes).toBe(0)
+  })
+
+  test('on an address of its own, and we listen on all of them, nothing of it is waited for', async () => {
+    expect((await waitFor(listener('0200007F') + line({ local: '0200007F' }), [ipv4])).bytes).toBe(0)
+  })
+
+  test('what belongs to nobody is waited for where nobody else listens there', async () => {
+    const text = listener('0200007F') + line({})
+    expect((await waitFor(text)).bytes).toBeUndefined()
+    expect((await waitFor(text, [ipv4])).bytes).toBeUndefined()
+  })
+
+  test.each([
+    ['the same address', '0100007F'],
+    ['all addresses', '00000000'],
+  ])(
+    'what belongs to nobody is given a moment where somebody listens on %s, and that is said',
+    async (_where, local) => {
+      tables(() => listener(local) + line({}))
+      const { delivered } = await import('../src/termination/kernel-queues.js')
+      const [clock, said] = [new FakeClock(), [] as string[]]
+      const begun = clock.now()
+      expect(
+        await clock.through(
+          delivered(
+            clock,
+            [here],
+            () => 100_000,
+            (message) => said.push(message),
+          ),
+        ),
+      ).toBe(0)
+      expect(clock.now() - begun).toBeLessThan(5000)
+      expect(said).toEqual([
+        expect.stringContaining('another process listens on the same port, so it cannot be told whose'),
+      ])
+    },
+  )
+
+  test('what appears later is not ours, as ours are all closed', async () => {
+    let text = line({})
+    tables(() => listener('0100007F') + text)
+    const course = await wait([here], () => 100_000)
+    expect(course.bytes).toBeUndefined()
+    text = line({ remote: 'D2F6' })
+    course.clock.advance(20)
+    await turns(6)
+    expect(course.bytes).toBe(0)
+  })
+
+  test('a kernel that shows no queues is given a moment, as one that says nothing', async () => {
+    const { default: os } = await import('node:os')
+    vi.spyOn(os, 'version').mockReturnValue('#1 SMP Sun Jan 10 15:06:54 PST 2016')
+    const course = await waitFor(line({ bytes: 0 }))
+    course.clock.advance(249)
+    await turns(6)
+    expect(course.bytes).toBeUndefined()
+    course.clock.advance(1)
+    await turns(6)
+    expect(course.bytes).toBe(0)
+  })
+})

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { sendQueue } from '../src/termination/kernel-queues.js'
+import { localAddressOf, queuesOf } from '../src/termination/socket-table.js'
+
+/** The bytes that the table has for connections to these ports, or to one address. */
+function sendQueue(table: string, ports: readonly number[], address?: string): number {
+  const wanted = new Map(ports.map((port) => [port, [localAddressOf(address)]]))
+  return queuesOf(table, wanted).reduce((sum, { listens, bytes }) => sum + (listens ? 0 : bytes), 0)
+}
 
 const header =
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     '
@@ -53,4 +59,33 @@ describe('the send queue, as /proc/net shows it,', () => {
     expect(sendQueue(header, [8080])).toBe(0)
     expect(sendQueue('', [8080])).toBe(0)
   })
+
+  test.each([
+    ['0.0.0.0', 0x100],
+    ['127.0.0.1', 0x100],
+    ['127.0.0.2', 0],
+    ['::ffff:127.0.0.1', 0x100],
+  ])('is that of a server on %s: %d', (address, bytes) => {
+    expect(sendQueue(ipv4, [8080], address)).toBe(bytes)
+  })
+
+  test.each([
+    ['::', 0x27ac40],
+    ['127.0.0.1', 0x27ac40],
+    ['::1', 0],
+  ])('over IPv6 is that of a server on %s: %d', (address, bytes) => {
+    expect(sendQueue(ipv6, [8080], address)).toBe(bytes)
+  })
+})
+
+test.each([
+  ['::1', '00000000000000000000000001000000'],
+  ['fe80::1%eth0', '000080FE000000000000000001000000'],
+  ['2001:db8::ff00:42:8329', 'B80D01200000000000FF000029834200'],
+  ['::', '*'],
+  ['0.0.0.0', '*'],
+  ['10.64.0.2', '0200400A'],
+  [undefined, '*'],
+])('the table writes the address %s as %s', (address, written) => {
+  expect(localAddressOf(address)).toBe(written)
 })

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { controlEndpoints, Drain, drainServer, type Refusal } from '../src/index.js'
 import { progressLine } from '../src/termination/sentences.js'
-import { ask, FakeClock, FakeProcess, gate, Log, listen, sayOk, serve, short, turns } from './support.js'
+import { ask, FakeClock, FakeProcess, gate, Log, listen, runsIn, sayOk, serve, short, turns } from './support.js'
 
 /** What is said of these options. */
 function said(options: unknown): string {
@@ -20,6 +20,11 @@ function said(options: unknown): string {
 }
 
 describe('what does not fit into the grace period is said', () => {
+  beforeEach(() => {
+    runsIn('a cluster')
+    onTestFinished(() => void vi.unstubAllEnvs())
+  })
+
   test('with the longer of the two waits, the first where they are equal', () => {
     expect(said({ settle: { min: 25_000, quiet: 25_000 } })).toMatch(/^`settle\.min` 25000 \+/)
     expect(said({ settle: { min: 25_000, quiet: 25_001 } })).toMatch(/^`settle\.quiet` 25001 \+/)

@@ -2,6 +2,7 @@ import { createServer, IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type AdapterOptions, attach, Drain, drainServer } from '../src/index.js'
+import { runsIn } from './support.js'
 
 const events = ['SIGTERM', 'SIGINT', 'SIGHUP', 'uncaughtException', 'unhandledRejection', 'beforeExit']
 const installed = (): number[] => events.map((event) => process.listenerCount(event))
@@ -9,6 +10,7 @@ const installed = (): number[] => events.map((event) => process.listenerCount(ev
 let before: number[]
 beforeEach(() => {
   vi.stubEnv('TERMINATION_GRACE_PERIOD_SECONDS', undefined)
+  runsIn('a cluster')
   before = installed()
 })
 afterEach(() => {
@@ -116,6 +118,8 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
     'lower `closing` and `reserve`',
     'to at least 3',
   ],
+  ['an unknown platform', { platform: 'aws' }, '`platform`', "'kubernetes' or 'none'", "'aws'"],
+  ['a platform that is no text', { platform: true }, '`platform`', "'kubernetes' or 'none'", '`true`'],
   ['SIGKILL', { signals: ['SIGTERM', 'SIGKILL'] }, '`signals`', "'SIGKILL'", 'no process can catch it', 'SIGTERM'],
   ['SIGSTOP', { signals: ['SIGSTOP'] }, '`signals`', "'SIGSTOP'", 'no process can catch it'],
   ['an unknown signal', { signals: ['SIGTREM'] }, '`signals`', "'SIGTREM'", 'among SIGHUP, SIGINT'],
@@ -267,6 +271,7 @@ describe('good options', () => {
     ['fractions of a second', { terminationGracePeriodSeconds: 7.5 }],
     ['a signal list', { signals: ['SIGTERM', 'SIGHUP', 'SIGUSR2'] }],
     ['no progress', { progress: false }],
+    ['no platform', { platform: 'none' }],
     ['a console-like logger', { logger: silent }],
     ['an endpoint turned off and its path used by another', { endpoints: { readyz: false, livez: '/readyz' } }],
   ])('%s', async (_name, options) => {

@@ -2,9 +2,15 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createServer as createServer2 } from 'node:http2'
 import type { Server } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type DrainOptions, drainServer } from '../src/index.js'
-import { Log } from './support.js'
+import { Log, runsIn } from './support.js'
+
+beforeEach(() => {
+  runsIn('a cluster')
+  vi.stubEnv('NODE_ENV', 'production')
+})
+afterEach(() => void vi.unstubAllEnvs())
 
 /** A server that listens, and what its drain said of it. */
 async function listening(options: DrainOptions, server: Server = createServer()): Promise<Log> {
@@ -41,7 +47,7 @@ describe('when it begins to listen, it prints how the grace period is shared out
   test('once, for any number of servers', async () => {
     const log = new Log()
     const [one, two] = [createServer(), createServer()]
-    const drain = drainServer(one, { signals: false, logger: log }).watch(two)
+    const drain = drainServer(one, { signals: false, logger: log, terminationGracePeriodSeconds: 31 }).watch(two)
     onTestFinished(() => drain.dispose())
     for (const server of [one, two]) {
       server.listen(0, '127.0.0.1')
@@ -49,6 +55,16 @@ describe('when it begins to listen, it prints how the grace period is shared out
       await once(server, 'listening')
     }
     expect(log.matching(/grace period/)).toHaveLength(1)
+  })
+
+  test('once, for any number of applications with the same times', async () => {
+    const logs = await Promise.all([32, 32, 33].map((seconds) => listening({ terminationGracePeriodSeconds: seconds })))
+    expect(logs.map((log) => log.matching(/grace period/).length)).toEqual([1, 0, 1])
+  })
+
+  test('never in a test of the application, where NODE_ENV says so', async () => {
+    vi.stubEnv('NODE_ENV', 'test')
+    expect((await listening({ terminationGracePeriodSeconds: 34 })).lines).toEqual([])
   })
 })
 

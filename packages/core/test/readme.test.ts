@@ -31,7 +31,7 @@ describe.each(['README.md', ...['fastify', 'express', 'koa'].map((name) => `pack
     })
 
     test('have the numbers that are used', () => {
-      const { settle, ...resolved } = resolveOptions({ terminationGracePeriodSeconds: 30 })
+      const { settle, ...resolved } = resolveOptions({ terminationGracePeriodSeconds: 30, platform: 'kubernetes' })
       const { checkTimeout } = resolveEndpoints({})
       const used = { ...resolved, 'settle.min': settle.min, 'settle.quiet': settle.quiet, checkTimeout }
       const told = rowsOf(page).flatMap(({ names: [name = '', second], fallback }) =>

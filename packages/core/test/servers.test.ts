@@ -8,7 +8,7 @@ import { connect as connectTls } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { generate } from 'selfsigned'
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { attach, Drain, drainServer } from '../src/index.js'
 import { ask, Client, FakeClock, gate, Log, listen, sayOk, serve, short } from './support.js'
 
@@ -76,6 +76,8 @@ describe('a drain', () => {
   })
 
   test('that is given a server which listens already says how the time is shared out', async () => {
+    vi.stubEnv('NODE_ENV', 'production')
+    onTestFinished(() => void vi.unstubAllEnvs())
     const server = createServer(sayOk)
     await listen(server)
     const { log } = watching(server)

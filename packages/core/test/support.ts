@@ -4,7 +4,7 @@ import { Agent, createServer, type IncomingHttpHeaders, type RequestListener, re
 import { type AddressInfo, connect as connectSocket, type Server as NetServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import {
   type AdapterOptions,
   type Clock,
@@ -14,6 +14,7 @@ import {
   type ExitSource,
   type Signal,
 } from '../src/index.js'
+import { platformVariables } from '../src/shared/platform.js'
 
 /** Times that keep a drain on the real clock short. */
 export const short = {
@@ -80,6 +81,12 @@ export class FakeClock implements Clock {
     }
     return promise
   }
+}
+
+/** From now on the process runs on a platform, or on none, as far as its environment says. Undo it with `vi.unstubAllEnvs()`. */
+export function runsIn(place: 'a cluster' | 'no cluster'): void {
+  for (const name of platformVariables) vi.stubEnv(name, undefined)
+  if (place === 'a cluster') vi.stubEnv('KUBERNETES_SERVICE_HOST', '10.96.0.1')
 }
 
 /** Several turns of the event loop, in which nothing is expected to happen. */
@@ -231,8 +238,8 @@ export class Client {
     onTestFinished(() => void socket.destroy())
   }
 
-  static async open(port: number): Promise<Client> {
-    const socket = connectSocket(port, '127.0.0.1')
+  static async open(port: number, host = '127.0.0.1'): Promise<Client> {
+    const socket = connectSocket(port, host)
     const client = new Client(socket)
     await once(socket, 'connect')
     return client

@@ -44,3 +44,17 @@ describe('a client that has stopped reading', () => {
     },
   )
 })
+
+test('a client of another process with the same port, on another address, is not waited for', async () => {
+  const child = await Child.start({ options: { terminationGracePeriodSeconds: 60 } })
+  const other = new Child({ host: '127.0.0.2', port: child.port })
+  await other.listening()
+  const client = await Client.open(child.port, '127.0.0.2')
+  client.socket.pause()
+  client.get('/large')
+  await other.line(/^large response closed/)
+  child.signal('SIGTERM')
+  expect(await child.exit).toEqual([0, null])
+  expect(child.lines).toContainEqual(expect.stringMatching(/nothing forced$/))
+  expect(client.closed).toBe(false)
+})

@@ -258,6 +258,32 @@ describe('the whole way', () => {
     await expect(send(`${url}/`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
+  test.each([
+    ['as it is', {}],
+    ['with forceCloseConnections', { forceCloseConnections: true }],
+  ])('what preClose ends when time is up is answered to its last byte: Fastify %s', async (_what, server) => {
+    const rest = 'x'.repeat(3_000_000)
+    const written = gate()
+    const { url, drain } = await serve(
+      { ...quick, closing: 1000 },
+      (app) => {
+        let stream: NodeJS.WritableStream | undefined
+        app.get('/events', (_request, reply) => {
+          stream = reply.hijack().raw
+          stream.write('first')
+          written.open()
+        })
+        app.addHook('preClose', async () => void stream?.end(rest))
+      },
+      server,
+    )
+    const answered = send(`${url}/events`)
+    await written.opened
+    const report = await drain.start({ settle: false, within: 2000 })
+    expect((await answered).body).toHaveLength('first'.length + rest.length)
+    expect(report).toMatchObject({ clean: true, forced: [] })
+  })
+
   test('an idle keep-alive client does not hold the drain for the 72 s that Fastify promised it', async () => {
     const { server, drain } = await serve({ ...quick, keepAliveCap: 300 })
     expect(server.keepAliveTimeout).toBe(72_000)

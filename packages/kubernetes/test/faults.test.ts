@@ -86,6 +86,7 @@ async function live(course: World, withPackage: boolean): Promise<Course> {
   const origin = clock.now() + deletedAt
   const exit = new FakeProcess()
   const drain = new Drain({
+    platform: 'kubernetes',
     clock,
     process: exit,
     logger: new Log(),

@@ -8,7 +8,7 @@ import { missingRule } from '../src/rules.js'
 import { cluster, configFor, Log } from './support.js'
 
 function drain(log = new Log()): Drain {
-  const made = new Drain({ signals: false, logger: log })
+  const made = new Drain({ platform: 'kubernetes', signals: false, logger: log })
   onTestFinished(() => made.dispose())
   return made
 }

@@ -118,7 +118,7 @@ describe('the credentials of the pod', () => {
     else process.env.KUBERNETES_SERVICE_HOST = host
     if (port === undefined) delete process.env.KUBERNETES_SERVICE_PORT
     else process.env.KUBERNETES_SERVICE_PORT = port
-    const drain = new Drain({ clock, process: new FakeProcess(), logger: new Log() })
+    const drain = new Drain({ platform: 'kubernetes', clock, process: new FakeProcess(), logger: new Log() })
     const { stop } = kubernetes(drain, { ...recorded, kubeConfig })
     onTestFinished(async () => {
       stop()

@@ -255,7 +255,7 @@ export async function cluster(
   if (misbehave) api.misbehave = misbehave
   const process = new FakeProcess()
   const log = new Log()
-  const drain = new Drain({ clock, process, logger: log, keepAliveCap: 0, ...drainOptions })
+  const drain = new Drain({ clock, process, logger: log, keepAliveCap: 0, platform: 'kubernetes', ...drainOptions })
   const { stop } = kubernetes(drain, { ...recorded, kubeConfig: api.kubeConfig, ...options })
   onTestFinished(async () => {
     stop()

@@ -141,6 +141,7 @@ function compareTimes(container: Container, times: DrainTimes, world: World, rep
       { severity: 'warning', fix: `TERMINATION_GRACE_PERIOD_SECONDS: "${pod.grace}"` },
     )
   }
+  if (times.balancers === false) return // it runs outside of a cluster, and would wait in one
   const request = world.facts.longestRequest ?? 0
   const { sum, total } = sumOf({ settle: settle.min, request, closing, reserve })
   if (request > 0 && total > grace) {

@@ -183,7 +183,12 @@ describe.concurrent('podrain lint --against', () => {
   /** A running app with podrain that has told it a grace period. */
   async function app<T>(terminationGracePeriodSeconds: number, use: (url: string) => Promise<T>): Promise<T> {
     const server = http.createServer((_, response) => response.writeHead(404).end())
-    const drain = drainServer(server, { terminationGracePeriodSeconds, logger: false, signals: false })
+    const drain = drainServer(server, {
+      platform: 'kubernetes',
+      terminationGracePeriodSeconds,
+      logger: false,
+      signals: false,
+    })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     try {
       return await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}/drainz`)

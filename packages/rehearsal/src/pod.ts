@@ -21,6 +21,17 @@ export interface PodExit {
   readonly error?: string
 }
 
+/**
+ * What the kubelet tells every container of the API server: programs know by it that they run in a cluster. Nobody answers
+ * there, as there is none.
+ */
+const apiServer = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '1' }
+
+/** Our environment, without the cluster that we may run in ourselves: no pod of ours is one of its pods. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KUBERNETES_')))
+}
+
 const keptLines = 50
 const keptColumns = 500
 const drainLimit = 500
@@ -51,7 +62,8 @@ export class Pod {
     this.#child = spawn(command, args, {
       cwd: spec.cwd,
       env: {
-        ...process.env,
+        ...ownEnvironment(),
+        ...apiServer,
         ...spec.env,
         ...address.env,
         [spec.portEnv]: String(address.port),

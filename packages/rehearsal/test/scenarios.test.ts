@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type Happening, type Rehearsal, type RehearsalOptions, rehearse, type Scenario } from '../src/index.js'
 
 /** Three pods that drain during their hook; endpoints are late enough to tell before from after. */
@@ -114,8 +114,13 @@ describe.concurrent('scenario', () => {
     expect(new Set(result.summary.diagnoses.map(({ kind }) => kind))).toEqual(new Set(['crash']))
   })
 
-  test('overrun: SIGTERM comes into the hook, with two seconds left, while the app believes in its own grace', async () => {
-    const args = ['-c', `[ "$TERMINATION_GRACE_PERIOD_SECONDS" = 5 ] && exec "$0" "$1"`, process.execPath]
+  test('overrun: SIGTERM comes into the hook, with two seconds left, while the app believes in its own grace', async ({
+    onTestFinished,
+  }) => {
+    const told = '[ "$TERMINATION_GRACE_PERIOD_SECONDS" = 5 ] && [ "$KUBERNETES_SERVICE_HOST" = 127.0.0.1 ]'
+    const args = ['-c', `${told} && [ -z "$KUBERNETES_PORT" ] && exec "$0" "$1"`, process.execPath]
+    vi.stubEnv('KUBERNETES_PORT', 'tcp://10.96.0.1:443') // of a cluster that the rehearsal itself runs in
+    onTestFinished(() => void vi.unstubAllEnvs())
     const server = join(__dirname, 'fixtures/server.mjs')
     const result = await run('overrun', { command: 'sh', args: [...args, server], env: { HOOK_MS: '60000' } })
     for (const pod of ['old-1', 'old-2', 'old-3']) {

@@ -19,7 +19,11 @@ export function describeMistakes(
       ['an unknown endpoint', { endpoints: { ready: '/r' } }, 'Unknown endpoint `ready`'],
       ['a path without a slash', { endpoints: { readyz: 'readyz' } }, 'to be a path that begins with /'],
       ['two endpoints on one path', { endpoints: { readyz: '/up', livez: '/up' } }, 'a path of its own'],
-      ['times that do not fit', { settle: { min: 40_000 } }, 'but `terminationGracePeriodSeconds` 30 gives 30000 ms'],
+      [
+        'times that do not fit',
+        { platform: 'kubernetes', settle: { min: 40_000 } },
+        'but `terminationGracePeriodSeconds` 30 gives 30000 ms',
+      ],
       ['a drain of another kind', { drain: {} }, 'Expected `drain` to be a Drain from @podrain/core'],
       [
         'options of a drain together with a drain',

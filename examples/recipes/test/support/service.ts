@@ -27,7 +27,8 @@ export class Service {
     this.process = spawn(process.execPath, [file], {
       cwd: recipes,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...inherited, HOST: '127.0.0.1', PORT: '0', ...env },
+      // As a pod has it: load balancers are waited for.
+      env: { ...inherited, KUBERNETES_SERVICE_HOST: '10.96.0.1', HOST: '127.0.0.1', PORT: '0', ...env },
     })
     for (const stream of [this.process.stdout, this.process.stderr]) {
       if (!stream) throw new Error('the service has no output')

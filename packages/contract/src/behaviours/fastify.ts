@@ -38,6 +38,20 @@ export const fastify = room('Fastify', ['fastify'], {
     [{ fastify: () => ({ options: { return503OnClosing } }) }, answersWhileDraining],
   ]),
 
+  'a request that only a preClose hook ends is answered whole, when the last time begins': [
+    {
+      terms: { grace: 2000 },
+      fastify: ({ release }) => ({ after: (app) => app.addHook('preClose', async () => release.open()) }),
+    },
+    async (stage) => {
+      const answer = stage.ask('/held')
+      await stage.arrived
+      const end = stage.terminate()
+      assert.equal((await answer).body, 'held')
+      assert.equal(await end, 0)
+    },
+  ],
+
   'preClose hooks run after the last request, then onClose hooks, and then those of the drain': [
     {
       fastify: ({ notes }) => ({

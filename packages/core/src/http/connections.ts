@@ -8,6 +8,8 @@ export interface Survey {
   readonly busy: number
   /** Until when an idle connection has to be kept. */
   readonly heldUntil: number
+  /** Idle connections that have to be kept. */
+  readonly held: number
 }
 
 /** All connections of the watched servers. There may be many thousand, so a drain deals with them a few at a time. */
@@ -54,7 +56,8 @@ export class Connections {
       connections.delete(connection)
       reached(connection.drain(this.#clock.now()))
     }
-    void inTurns(connections, reach, () => connections === this.#unreached) // else it has been undone meanwhile
+    const goesOn = (): boolean => connections === this.#unreached // else it has been undone meanwhile
+    inTurns(connections, reach, goesOn).catch(() => {}) // the next look at that connection fails, too, and is heard
   }
 
   /** The drain is undone. */
@@ -66,12 +69,16 @@ export class Connections {
   /** Leads away those whose turn it is, and says what has to be waited for. */
   visit(round: Round, quiet: number): Survey {
     let busy = 0
+    let held = 0
     let heldUntil = Number.NEGATIVE_INFINITY
     for (const connection of this.#all) {
       busy += connection.visit(round)
-      if (connection.pending === 0) heldUntil = Math.max(heldUntil, connection.heldUntil(quiet))
+      if (connection.pending > 0) continue
+      const until = connection.heldUntil(quiet)
+      heldUntil = Math.max(heldUntil, until)
+      if (until > round.now) held++
     }
-    return { busy, heldUntil }
+    return { busy, heldUntil, held }
   }
 
   /**

@@ -11,7 +11,8 @@ import type { Socket } from 'node:net'
 import { Stream } from 'node:stream'
 import { types } from 'node:util'
 import { type Clock, RoughClock } from '../shared/clock.js'
-import { isProbe } from '../shared/request.js'
+import type { LastRequest } from '../shared/report.js'
+import { isProbe, routeOf } from '../shared/request.js'
 import type { Connection, ConnectionOwner, Handling } from './connection.js'
 import type { Connections } from './connections.js'
 import { awaitContinue } from './continue.js'
@@ -19,6 +20,9 @@ import { Http1Connection, http1ConnectionOf, serverOf } from './http1.js'
 import { Http2Connection, http2ConnectionOf } from './http2.js'
 import type { Ramp } from './ramp.js'
 import { UpgradedConnection } from './upgraded.js'
+
+/** Characters of a User-Agent that the log shows. */
+const longestAgent = 80
 
 export interface CounterOptions {
   readonly clock: Clock
@@ -52,6 +56,9 @@ export class Counter
   /** When the newest request arrived since the drain began, and the one before it. */
   lastArrival = 0
   #arrivalBefore = 0
+  /** What the newest request since the drain began was, and the one before it. */
+  lastRequest: LastRequest | undefined
+  #requestBefore: LastRequest | undefined
   /** Requests answered since the drain began. */
   answered = 0
   /** Connections until now, also those in a TLS handshake. */
@@ -80,7 +87,10 @@ export class Counter
       this.inFlight++
       connection.begin(response)
       connection.since = this.#roughClock.now() // as an argument it would be allocated
-      if (this.#ramp.active) this.lastArrival = this.#options.clock.now()
+      if (this.#ramp.active) {
+        this.lastArrival = this.#options.clock.now()
+        this.#note(request.method, request.url, request.headers)
+      }
       return true
     }
     return this.#countDraining(connection, request, response)
@@ -103,6 +113,7 @@ export class Counter
       connection.begin(stream, headers, this.#roughClock.now())
     } else if (!isProbe(headers)) {
       connection.begin(stream, headers, this.#arrive())
+      this.#note(headers[':method'], headers[':path'], headers)
     }
   }
 
@@ -172,6 +183,8 @@ export class Counter
   /** The drain begins. */
   drain(now: number): void {
     this.lastArrival = now
+    this.lastRequest = undefined
+    this.#requestBefore = undefined
     this.answered = 0
   }
 
@@ -202,7 +215,10 @@ export class Counter
       connection.turnAway(socket)
       return false
     }
-    if (this.#ramp.active) this.lastArrival = this.#options.clock.now()
+    if (this.#ramp.active) {
+      this.lastArrival = this.#options.clock.now()
+      this.#note(request.method, request.url, request.headers)
+    }
     // Behind a request that is still open its turn comes when that is answered.
     connection.yieldTo(() => {
       this.#connections.delete(connection)
@@ -252,6 +268,7 @@ export class Counter
       return true
     }
     const now = this.#arrive()
+    this.#note(request.method, request.url, request.headers)
     connection.begin(response)
     connection.beginDraining(request, this.#ramp.share(now), now)
     return true
@@ -266,10 +283,18 @@ export class Counter
     return now
   }
 
+  /** While draining, the log says who still sends. Only words: to keep the request would keep all that hangs on it. */
+  #note(method = '', url: string | undefined, headers: IncomingHttpHeaders): void {
+    this.#requestBefore = this.lastRequest
+    this.lastRequest = { method, route: routeOf({ url }), agent: headers['user-agent']?.slice(0, longestAgent) }
+  }
+
   /** A request turns out to be no traffic. */
   #leave(connection: Connection): void {
     this.inFlight--
-    if (this.#ramp.active && this.lastArrival === connection.since) this.lastArrival = this.#arrivalBefore
+    if (!this.#ramp.active || this.lastArrival !== connection.since) return
+    this.lastArrival = this.#arrivalBefore
+    this.lastRequest = this.#requestBefore
   }
 
   #findSession(session: ServerHttp2Session): Http2Connection {

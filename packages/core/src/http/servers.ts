@@ -63,6 +63,8 @@ export class Servers {
   readonly #guarded = new Map<net.Server, () => void>()
   #guarding = false
   #unlistened = false
+  /** What takes back what `keepConnections` has changed. */
+  readonly #keeping: (() => void)[] = []
   #released = false
   /** Whether it has ever had a server. */
   known = false
@@ -156,10 +158,32 @@ export class Servers {
     for (const server of this.#all) if (server.listening) unlisten(server)
   }
 
+  /**
+   * Until all are cut, keeps whoever else closes a server from closing its connections: from Node 19 on `close()` cuts also a
+   * response that is ended but not yet sent. On the instance, as there is no other way in.
+   */
+  keepConnections(): void {
+    for (const server of this.#all) {
+      for (const name of ['closeIdleConnections', 'closeAllConnections'] as const) {
+        if (typeof (server as Partial<http.Server>)[name] !== 'function') continue
+        const own = Object.getOwnPropertyDescriptor(server, name)
+        Object.defineProperty(server, name, { configurable: true, writable: true, value: () => {} })
+        this.#keeping.push(() => {
+          if (own) Object.defineProperty(server, name, own)
+          else Reflect.deleteProperty(server, name)
+        })
+      }
+    }
+  }
+
   /** Cuts also the connections that were there before the server was watched, and unfinished TLS handshakes. */
   closeAllConnections(): void {
-    for (const server of this.#all) (server as Partial<http.Server>).closeAllConnections?.()
-    this.handshakes.destroy()
+    for (const undo of this.#keeping.splice(0)) undo()
+    try {
+      for (const server of this.#all) (server as Partial<http.Server>).closeAllConnections?.()
+    } finally {
+      this.handshakes.destroy()
+    }
   }
 
   get #all(): net.Server[] {

@@ -31,10 +31,10 @@ export class Shedding {
     servers.earlier.look()
     const { unknown } = servers.earlier
     // A moment later it is known.
-    if (!connections.reached) return { busy: inFlight + unknown, heldUntil: Number.POSITIVE_INFINITY }
+    if (!connections.reached) return { busy: inFlight + unknown, heldUntil: Number.POSITIVE_INFINITY, held: 0 }
     const round = { now, share: ramp.share(now), uploadPause: Math.max(keepAliveCap, leastUploadPause) }
-    const { busy, heldUntil } = connections.visit(round, quiet)
-    return { busy: busy + unknown, heldUntil: Math.max(heldUntil, servers.handshakes.heldUntil(quiet)) }
+    const { busy, heldUntil, held } = connections.visit(round, quiet)
+    return { busy: busy + unknown, held, heldUntil: Math.max(heldUntil, servers.handshakes.heldUntil(quiet)) }
   }
 
   /**

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Server as AnyServer } from 'node:net'
 import type { Clock } from '../shared/clock.js'
-import type { OpenRequest } from '../shared/report.js'
+import type { LastRequest, OpenRequest } from '../shared/report.js'
 import { type Answer, originalUrlOf } from '../shared/request.js'
 import type { Handling } from './connection.js'
 import { Connections, type Survey } from './connections.js'
@@ -88,6 +88,11 @@ export class Traffic {
   /** When the newest request arrived since the drain began. */
   get lastArrival(): number {
     return this.#counter.lastArrival
+  }
+
+  /** What that request was; undefined if none has arrived since. */
+  get lastRequest(): LastRequest | undefined {
+    return this.#counter.lastRequest
   }
 
   /** Requests answered since the drain began. */

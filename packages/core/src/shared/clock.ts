@@ -25,6 +25,47 @@ export const systemClock: Clock = {
   },
 }
 
+/** What a drain needs in any case: a clock that fails is left behind, and time goes on by that of the process. */
+export function lasting(clock: Clock): Clock {
+  let time = 0
+  let failedAt: number | undefined
+  const now = (): number => {
+    if (failedAt === undefined) {
+      try {
+        const asked = clock.now()
+        if (Number.isFinite(asked)) {
+          time = asked
+          return time
+        }
+      } catch {
+        // From now on it is not asked any more.
+      }
+      failedAt = systemClock.now()
+    }
+    return time + systemClock.now() - failedAt
+  }
+  return {
+    now,
+    after(ms, fn, hold) {
+      if (failedAt !== undefined) return systemClock.after(ms, fn, hold)
+      try {
+        const cancel = clock.after(ms, fn, hold)
+        return () => {
+          try {
+            cancel()
+          } catch {
+            // What it calls all the same finds nothing to do.
+          }
+        }
+      } catch {
+        now()
+        failedAt ??= systemClock.now()
+        return systemClock.after(ms, fn, hold)
+      }
+    },
+  }
+}
+
 /**
  * The time for what happens too often to look at a clock for it. A timer keeps it as new as that while it is asked, and
  * none runs when it is not.
@@ -61,6 +102,7 @@ export function turn(): Promise<void> {
 
 /**
  * Does something with each, in as many turns of the event loop as it takes, so that nobody's request waits for all of them.
+ * What fails with one of them is done with the others all the same, and is thrown after the last.
  * @param goesOn is asked at the beginning of each turn but the first
  */
 export async function inTurns<Item>(
@@ -69,24 +111,38 @@ export async function inTurns<Item>(
   goesOn: () => boolean = () => true,
 ): Promise<void> {
   let done = 0
+  const failures: unknown[] = []
   for (const item of items) {
     if (done > 0 && done % connectionsPerTurn === 0) {
       await turn()
-      if (!goesOn()) return
+      if (!goesOn()) break
     }
-    act(item)
+    try {
+      act(item)
+    } catch (error) {
+      failures.push(error)
+    }
     done++
   }
+  if (failures.length > 0) throw failures[0]
 }
 
 /** What `within` answers when the time ran out first. */
 export const timedOut: unique symbol = Symbol('timed out')
 
-/** The promise's value, or `timedOut` once `ms` milliseconds have passed. The process stays alive meanwhile. */
-export async function within<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | typeof timedOut> {
+/**
+ * The promise's value, or `timedOut` once `ms` milliseconds have passed.
+ * @param hold whether the process stays alive meanwhile
+ */
+export async function within<T>(
+  clock: Clock,
+  ms: number,
+  promise: Promise<T>,
+  hold = true,
+): Promise<T | typeof timedOut> {
   let cancel = () => {}
   const limit = new Promise<typeof timedOut>((resolve) => {
-    cancel = clock.after(Math.max(0, ms), () => resolve(timedOut), true)
+    cancel = clock.after(Math.max(0, ms), () => resolve(timedOut), hold)
   })
   try {
     return await Promise.race([promise, limit])

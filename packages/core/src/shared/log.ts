@@ -32,9 +32,10 @@ interface Pino {
  */
 export function namedLogger(logger: Logger | false, worker?: string, format: ReportFormat = 'text'): DrainLogger {
   const name = worker === undefined ? 'podrain' : `podrain (${worker})`
-  const attempt = (write: () => void): void => {
+  const attempt = (write: () => unknown): void => {
     try {
-      write()
+      const written = write()
+      if (written instanceof Promise) written.catch(() => {}) // or its rejection would end the process
     } catch {
       // A logger that is closed already must not keep the process from ending well.
     }
@@ -54,10 +55,11 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
       if (logger === false) return
       const level = kind === 'alarm' ? 'error' : 'info'
       const message = `${name}: ${text}`
-      attempt(() => {
-        if (isPino(logger)) logger[level](fields, message)
-        else logger[level](format === 'json' ? JSON.stringify({ message, ...fields }) : message)
-      })
+      attempt(() =>
+        isPino(logger)
+          ? logger[level](fields, message)
+          : logger[level](format === 'json' ? JSON.stringify({ message, ...fields }) : message),
+      )
     },
   }
 }

@@ -7,6 +7,14 @@ export interface OpenRequest {
   ageMs: number
 }
 
+/** A request that has arrived: what it asked for, and who sent it. */
+export interface LastRequest {
+  readonly method: string
+  readonly route: string
+  /** Its User-Agent, if it names one. */
+  readonly agent: string | undefined
+}
+
 /** How one hook ended. */
 export interface HookResult {
   name: string

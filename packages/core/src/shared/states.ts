@@ -73,6 +73,8 @@ export interface DrainTimes {
   readonly reserve: number
   readonly closing: number
   readonly behind: Behind
+  /** Only outside of a cluster, where `settle` says nothing about what the application does in one. */
+  readonly balancers?: false
   readonly settle: {
     readonly min: number
     readonly quiet: number

@@ -13,6 +13,9 @@
  *
  *     settle.min + closing + reserve <= terminationGracePeriodSeconds    (checked in options.ts)
  *
+ * `closing` belongs to the requests, too, as far as nothing after them claims it: what the hooks may take by their timeouts,
+ * a half at most, and `lastShare`.
+ *
  * A SIGTERM that comes while the preStop hook is pending means that the grace period is spent: then `lastMoment` is the whole
  * budget, and the kubelet kills `leastGrace` after the signal.
  */
@@ -53,18 +56,26 @@ export const lastMoment = 1500
 export const leastGrace = 2000
 /** A draining server is looked at this often: most of what a drain waits for is the absence of an event. */
 export const lookInterval = 100
-/** The next look after one that the event loop delayed: what clients sent meanwhile has been read by then. */
+/**
+ * The next look after one that the event loop delayed: what clients sent meanwhile has been read by then. And after any, where
+ * load balancers are not waited for: then only the last requests keep it.
+ */
 export const lookAgainAfter = 20
 /** While closing, what is awaited is looked at this often. */
 export const closingInterval = 10
 /** A client gets so long to close its side of a connection after ours. */
 export const farewellTime = 500
+/** What requests leave of the last time in any case, as a share of it, up to `farewellTime`: to cut connections and to report. */
+export const lastShare: number = 1 / 20
 /** The kernel tells nobody when a send queue runs empty, so it is asked this often … */
 export const queueInterval = 20
 /** … or, where that is longer, at this multiple of what the last answer took: a node has many sockets, and a pod little CPU. */
 export const queueRest = 9
 /** Where there is no /proc, the kernel is given this long to send what it holds. */
 export const linger = 250
+
+/** Bytes that may be those of another process on the same port are given this long. */
+export const sharedQueueTime = 2000
 
 // Connections.
 
@@ -74,6 +85,8 @@ export const firstRequestTime = 200
 export const leastUploadPause = 1000
 /** The time that a request is stamped with while serving is at most this old. */
 export const roughClockGrain = 100
+/** Connections that the kernel may have to hand over when a server stops listening (a count): Node's default for `listen()` is 511. */
+export const acceptBacklog = 512
 /** Connections dealt with in one turn of the event loop (a count): a few milliseconds of work. */
 export const connectionsPerTurn = 200
 
@@ -84,8 +97,8 @@ export const connectionsPerTurn = 200
  * (npm/cli#5021, pnpm/pnpm#7374). A second signal within this time is the same one.
  */
 export const sameKeyPress = 500
-/** A process whose drains are not over this long after their deadline is ended: less than `reserve`. */
-export const overtime = 500
+/** A process whose drains are not over this long after their deadline is ended: less than `reserve`, and more than a drain takes of it. */
+export const overtime = 750
 /**
  * A listener that somebody else has for the signal, and that returns no promise, is waited for this long at the most, while it
  * keeps something alive that was not there before.

@@ -1,13 +1,13 @@
 import { setMaxListeners } from 'node:events'
 import type { Traffic } from '../http/traffic.js'
-import type { Clock } from '../shared/clock.js'
+import { type Clock, within } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
 import type { DrainLogger } from '../shared/log.js'
 import { type DrainReport, reportOf } from '../shared/report.js'
 import type { DrainState, PrestopOptions, SettleCondition, StartOptions, TerminatingOptions } from '../shared/states.js'
-import { lastMoment, leastGrace } from '../shared/timing.js'
+import { lastMoment, leastGrace, lookInterval } from '../shared/timing.js'
 import { Budget } from './budget.js'
-import { type Closed, close } from './closing.js'
+import { type Closed, close, nothingClosed, stopListening } from './closing.js'
 import type { Hooks } from './hooks.js'
 import { logReport, progressLine } from './sentences.js'
 import { Settle } from './settle.js'
@@ -27,6 +27,8 @@ export interface CourseOptions {
     readonly reserve: number
     readonly settle: { readonly min: number; readonly quiet: number; readonly max: number }
   }
+  /** Whether something may stand in front that has to learn that the process goes. */
+  readonly balancers: boolean
   /** Milliseconds between two progress lines. */
   readonly progress: number | false
   /** Whether another process of the pod goes on after this one, and will see to what the kernel holds. */
@@ -64,7 +66,16 @@ export class Course {
   #error: unknown
   /** What began the drain. */
   #cause = ''
-  #announced: Promise<unknown> = Promise.resolve()
+  /** Settles when the onDrain and onResume hooks that have begun have ended, one kind after the other; undefined if all have. */
+  #announced: Promise<unknown> | undefined
+  /** Since when load balancers are not waited for. */
+  #hurried: number | undefined
+  /** When it was last looked whether all requests in flight have come since then. */
+  #askedAt = Number.NEGATIVE_INFINITY
+  /** Whether the listeners are closed, or are just being closed. */
+  #refusing = false
+  /** The steps that have failed. */
+  readonly #failed = new Set<string>()
   /** Those that wait until it has settled, and whether each is the hook. */
   readonly #prestops = new Map<() => void, boolean>()
   readonly #conditions = new Set<SettleCondition>()
@@ -83,8 +94,10 @@ export class Course {
       endpoints: () => this.#endpoints(),
       onOver: (budget) => this.#over(budget),
       onLastCall: () => this.#lastCall.abort(),
+      onHurried: () => this.#refuse(),
       onExpired: () => this.#resume(),
       onProgress: () => options.logger.info(options.progressLine()),
+      onFailure: this.#fail,
     })
     this.report = new Promise((resolve) => {
       this.#finish = resolve
@@ -150,7 +163,8 @@ export class Course {
 
   /** Drains and closes. */
   start(how: StartOptions): Promise<DrainReport> {
-    const { reason = 'start()', settle = true, within } = how
+    const { reason = 'start()', within } = how
+    const settle = (how.settle ?? true) && this.#options.balancers
     const isFirst = !this.committed
     this.#commitment ??= { reason, settle }
     if (isFirst) this.#options.onCommit(how)
@@ -160,6 +174,7 @@ export class Course {
     if (within !== undefined) this.#budget?.shortenTo(within)
     if (!settle) {
       this.#commitment.settle = false
+      this.#hurried ??= this.#options.clock.now()
       this.#traffic.hurry()
     }
     this.look()
@@ -200,19 +215,23 @@ export class Course {
     this.#enter('closed')
     this.#releasePrestops()
     const hooks = await this.#options.onClose.runNewestFirst(() => this.#options.times.budget)
-    this.#end('dispose()', 0, {
-      forced: [],
-      unfinishedTasks: [],
-      hooks: [...hooks],
-      undeliveredBytes: 0,
-      unknownConnections: 0,
-    })
+    this.#end('dispose()', 0, { ...nothingClosed(), hooks: [...hooks] })
   }
 
   /** Looks whether the wait is over, and again a little later if not. */
   look(): void {
     if (this.#state !== 'draining' || !this.#budget) return
-    this.#settle.look(this.#budget, this.committed, this.#commitment?.settle ?? true)
+    this.#settle.look(this.#budget, this.committed, this.#balancers)
+  }
+
+  /** What is waited for beside requests and tasks, in words. */
+  get waits(): string[] {
+    if (this.#state !== 'draining' || !this.#budget) return []
+    return this.#settle.waits(this.#budget, this.committed, this.#balancers)
+  }
+
+  get #balancers(): boolean {
+    return this.#commitment?.settle ?? this.#options.balancers
   }
 
   /** @param ago Milliseconds since it began. */
@@ -234,7 +253,45 @@ export class Course {
     logger.info(`draining because of ${reason}: ${progressLine(open)}`)
     this.#cause = reason
     this.#began.abort()
-    this.#announced = this.#options.onDrain.runTogether(() => this.#budget?.left ?? 0)
+    const { onDrain, onResume } = this.#options
+    this.#announce(onDrain, onResume, () => this.#budget?.left ?? 0)
+  }
+
+  /** Runs hooks that undo what others have done: after those, or the slower of two would have the last word. */
+  #announce(hooks: Hooks, others: Hooks, left: () => number): void {
+    const before = this.#announced
+    const after = before || others.running ? Promise.resolve(before).then(() => others.ended(left)) : undefined
+    const announced = hooks.runTogether(left, { after })
+    this.#announced = announced
+    void announced.then(() => {
+      if (this.#announced === announced) this.#announced = undefined
+    })
+  }
+
+  /**
+   * Load balancers are not waited for, so whoever still comes must not prolong it: no connection is accepted any more once
+   * nothing is in flight that was there before. Until then, to serve the others costs no time.
+   */
+  #refuse(): void {
+    const { clock, traffic } = this.#options
+    if (this.#refusing || this.#hurried === undefined) return
+    const now = clock.now()
+    // To look at every request takes a while, and is in vain as long as nobody new has come.
+    if (now < this.#askedAt + lookInterval) return
+    if (traffic.inFlight > 0 && traffic.lastArrival < this.#hurried) return
+    this.#askedAt = now
+    const [oldest] = traffic.open()
+    if (oldest && oldest.ageMs + 1 >= now - this.#hurried) return
+    this.#refusing = true
+    stopListening(this.#options, () => this.#budget?.left ?? 0).catch((error) => this.#fail('to stop listening', error))
+  }
+
+  /** A step of the drain has failed: the others go on, and the report is not clean. */
+  readonly #fail = (step: string, error: unknown): void => {
+    this.#error ??= error ?? new Error(`failed ${step}`)
+    if (this.#failed.has(step)) return
+    this.#failed.add(step)
+    this.#options.logger.alarm(`failed ${step}: ${describe(error)}`)
   }
 
   /** One who knows of a sender outweighs those who know of none. */
@@ -259,30 +316,32 @@ export class Course {
     // Not twice: what is called here may have called start() in turn.
     if (!this.#commitment || this.#state !== 'draining') return
     const { reason } = this.#commitment
-    void this.#close(budget, reason).catch((error) => {
-      this.#error ??= error
-      this.#options.logger.alarm(`closing failed: ${describe(error)}`)
-      this.#enter('closed')
-      this.#end(reason, budget.elapsed, {
-        forced: [],
-        unfinishedTasks: [],
-        hooks: [],
-        undeliveredBytes: 0,
-        unknownConnections: 0,
-      })
-    })
+    void this.#close(budget, reason)
   }
 
+  /** Never rejects, and ends at the deadline whatever hangs. */
   async #close(budget: Budget, reason: string): Promise<void> {
     this.#settle.stop()
     this.#enter('closing')
     this.#lastCall.abort()
+    const { clock, logger, onDrain, times } = this.#options
     const settleMs = budget.elapsed
-    const closed = await close({ ...this.#options, budget, announced: () => this.#announced })
-    closed.hooks = [...this.#options.onDrain.results, ...closed.hooks]
+    const closed = nothingClosed()
+    const closing = close(
+      {
+        ...this.#options,
+        budget,
+        announced: async () => this.#announced,
+        onFailure: this.#fail,
+        onRemark: (message) => logger.warn(message),
+      },
+      closed,
+    ).catch((error) => this.#fail('to close', error))
+    // Each step keeps to the deadline by itself. This is for one that does not.
+    await within(clock, budget.left + times.reserve / 2, closing)
     this.#enter('closed')
-    const report = this.#end(reason, settleMs, closed)
-    logReport(this.#options.logger, report)
+    const report = this.#end(reason, settleMs, { ...closed, hooks: [...onDrain.results, ...closed.hooks] })
+    logReport(logger, report)
   }
 
   #end(reason: string, settleMs: number, closed: Closed): DrainReport {
@@ -296,13 +355,18 @@ export class Course {
 
   #resume(): void {
     this.#budget = undefined
-    this.#traffic.resume()
+    try {
+      this.#traffic.resume()
+    } catch (error) {
+      this.#fail('to serve as before', error)
+    }
     this.#began = controller()
     this.#lastCall = controller()
     this.#enter('serving')
     this.#releasePrestops()
     this.#options.logger.warn(`no signal followed ${this.#cause} within the grace period: serving again`)
-    void this.#options.onResume.runTogether(() => this.#options.times.budget)
+    const { onDrain, onResume, times } = this.#options
+    this.#announce(onResume, onDrain, () => times.budget)
   }
 
   /** The one place where the state changes. */

@@ -34,6 +34,8 @@ export class Hooks {
   readonly #timeout: number
   readonly #entries: Entry[] = []
   #results: HookResult[] = []
+  /** What has been begun and not ended, in time or not, with how long it may take. */
+  readonly #running = new Map<Promise<unknown>, number>()
 
   constructor(kind: string, clock: Clock, logger: DrainLogger, timeout: number) {
     this.#kind = kind
@@ -68,18 +70,65 @@ export class Hooks {
     this.#entries.push({ run, name, timeout, after: names })
   }
 
-  /** All at once: for hooks that announce something and do not build on one another. */
-  async runTogether(left: () => number): Promise<readonly HookResult[]> {
-    this.#results = []
-    await Promise.all(this.#entries.map((entry) => this.#run(entry, left)))
+  /** Milliseconds that they may take, one after the other. */
+  get claim(): number {
+    return claimOf(this.#entries)
+  }
+
+  /**
+   * All at once: for hooks that announce something and do not build on one another. They do not keep the process alive: whoever
+   * waits for them does.
+   * @param left Milliseconds that they may take.
+   * @param after They do not begin before this has settled; it never rejects.
+   * @param measured Their time begins when this has settled; it never rejects. They may have ended by then.
+   */
+  async runTogether(
+    left: () => number,
+    { after, measured }: { after?: Promise<unknown> | undefined; measured?: Promise<unknown> } = {},
+  ): Promise<readonly HookResult[]> {
+    const entered = this.#enter(this.#entries)
+    if (after) await after
+    await Promise.all(entered.map(([entry, result]) => this.#run(entry, result, left, false, measured)))
+    return entered.map(([, result]) => result)
+  }
+
+  /** Whether one has begun and not ended, though it may not be waited for any more. */
+  get running(): boolean {
+    return this.#running.size > 0
+  }
+
+  /**
+   * Waits for hooks that were left behind: for each as long, once more, as it may take.
+   * @param left Milliseconds that it may take at most.
+   */
+  async ended(left: () => number): Promise<void> {
+    const wait = (work: Promise<unknown>, timeout: number): Promise<unknown> =>
+      within(this.#clock, Math.min(timeout, left()), work, false).catch(() => {})
+    await Promise.all([...this.#running].map(([work, timeout]) => wait(work, timeout)))
+  }
+
+  /**
+   * One after the other, the newest first: what was opened last may need what was opened before it. Where the time is not
+   * enough for all, one that hangs leaves their share to those after it.
+   * @param left Milliseconds that all of them may take.
+   */
+  async runNewestFirst(left: () => number): Promise<readonly HookResult[]> {
+    const entered = this.#enter(this.#inOrder())
+    for (const [index, [entry, result]] of entered.entries()) {
+      const later = entered.slice(index + 1).map(([other]) => other)
+      await this.#run(entry, result, () => shareOf(left(), claimOf(later), later.length), true)
+    }
     return this.#results
   }
 
-  /** One after the other, the newest first: what was opened last may need what was opened before it. */
-  async runNewestFirst(left: () => number): Promise<readonly HookResult[]> {
-    this.#results = []
-    for (const entry of this.#inOrder()) await this.#run(entry, left)
-    return this.#results
+  /** Until a hook has ended, it counts as one that did not. */
+  #enter(entries: readonly Entry[]): [Entry, HookResult][] {
+    const entered = entries.map((entry): [Entry, HookResult] => [
+      entry,
+      { name: entry.name, outcome: 'timed out', durationMs: 0 },
+    ])
+    this.#results = entered.map(([, result]) => result)
+    return entered
   }
 
   /** The newest first, but each after those it names. A name that nobody has, and a circle, are said and passed over. */
@@ -113,13 +162,23 @@ export class Hooks {
   }
 
   /** Never rejects: one failure must not keep the others from running. */
-  async #run(entry: Entry, left: () => number): Promise<void> {
+  async #run(
+    entry: Entry,
+    result: HookResult,
+    left: () => number,
+    hold: boolean,
+    measured?: Promise<unknown>,
+  ): Promise<void> {
     const begun = this.#clock.now()
-    const limit = Math.min(entry.timeout, left())
-    const result: HookResult = { name: entry.name, outcome: 'timed out', durationMs: 0 }
-    this.#results.push(result)
+    let limit = 0
     try {
-      const answer = await within(this.#clock, limit, (async () => entry.run())())
+      const work = (async () => entry.run())()
+      this.#running.set(work, entry.timeout)
+      const end = (): void => void this.#running.delete(work)
+      work.then(end, end)
+      if (measured) await Promise.race([work, measured])
+      limit = Math.min(entry.timeout, left())
+      const answer = await within(this.#clock, limit, work, hold)
       if (answer !== timedOut) result.outcome = 'ok'
       else this.#logger.alarm(`${this.#kind} hook "${entry.name}" did not end within ${Math.round(limit)} ms; going on`)
     } catch (error) {
@@ -131,6 +190,20 @@ export class Hooks {
     }
     result.durationMs = this.#clock.now() - begun
   }
+}
+
+function claimOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { timeout }) => sum + timeout, 0)
+}
+
+/**
+ * What the next step may take of the time that is left: what those after it do not claim, and where they claim too much, as
+ * much as each of them.
+ * @param claim Milliseconds that those after it claim together.
+ * @param later How many they are.
+ */
+export function shareOf(left: number, claim: number, later: number): number {
+  return Math.max(left - claim, left / (later + 1))
 }
 
 function codeOf(error: unknown): unknown {

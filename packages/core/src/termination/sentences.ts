@@ -2,15 +2,35 @@ import { messageOf } from '../shared/errors.js'
 import { type DrainLogger, seconds } from '../shared/log.js'
 import type { DrainReport, OpenRequest } from '../shared/report.js'
 
-/** How the grace period is shared out, in one line. */
-export function budgetLine(times: {
+interface Times {
   gracePeriod: number
   reserve: number
   closing: number
   settle: { min: number }
   behind: string
-}): string {
-  const { gracePeriod, reserve, closing, settle, behind } = times
+  balancers: boolean
+}
+
+/** What has been said in this process. */
+const said = new Set<string>()
+
+/** What a drain says of its times when its first server listens; undefined where that has been said, or is in the way. */
+export function introduction(times: Times): string | undefined {
+  const line = budgetLine(times)
+  if (process.env.NODE_ENV === 'test' || said.has(line)) return undefined
+  said.add(line)
+  return line
+}
+
+/** How the grace period is shared out, in one line. */
+export function budgetLine(times: Times): string {
+  const { gracePeriod, reserve, closing, settle, behind, balancers } = times
+  if (!balancers) {
+    return (
+      'outside of a cluster there is nothing to wait for: a signal closes as soon as requests in flight are answered; ' +
+      "set `behind` to what stands in front, or `platform: 'kubernetes'`, to have the wait all the same"
+    )
+  }
   return (
     `of ${seconds(gracePeriod)} grace period, ${seconds(gracePeriod - reserve - closing)} for requests ` +
     `(at least ${seconds(settle.min)} until ${behind} has stopped sending), ${seconds(closing)} for closing, ` +
@@ -26,10 +46,12 @@ export function progressLine(status: {
   inFlight: number
   oldest: OpenRequest | null
   tasks: readonly string[]
+  waits?: readonly string[]
 }): string {
   const parts = [`${status.state} for ${seconds(status.elapsedMs)}`, `${status.inFlight} in flight`]
   if (status.oldest) parts.push(`oldest ${list([status.oldest])}`)
   if (status.tasks.length > 0) parts.push(`tasks: ${status.tasks.join(', ')}`)
+  if (status.waits && status.waits.length > 0) parts.push(`waiting for ${status.waits.join(' and ')}`)
   parts.push(`${seconds(status.budgetMs)} of budget left`)
   return parts.join(', ')
 }

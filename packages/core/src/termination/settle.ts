@@ -1,4 +1,6 @@
 import type { Clock } from '../shared/clock.js'
+import { seconds } from '../shared/log.js'
+import type { LastRequest } from '../shared/report.js'
 import { lookAgainAfter, lookInterval } from '../shared/timing.js'
 import type { Budget } from './budget.js'
 import type { Tasks } from './tasks.js'
@@ -7,8 +9,12 @@ import type { Tasks } from './tasks.js'
 export interface Clients {
   /** When the newest request arrived since the drain began. */
   readonly lastArrival: number
-  /** Leads away those whose turn it is, and says what still has to be waited for. */
-  survey(now: number): { readonly busy: number; readonly heldUntil: number }
+  /** What that request asked for, and who sent it; undefined if none has arrived. */
+  readonly lastRequest: LastRequest | undefined
+  /** Requests in flight. */
+  readonly inFlight: number
+  /** Leads away those whose turn it is, and says what still has to be waited for. `held` are the idle connections among it. */
+  survey(now: number): { readonly busy: number; readonly heldUntil: number; readonly held: number }
 }
 
 export interface SettleOptions {
@@ -25,10 +31,14 @@ export interface SettleOptions {
   readonly onOver: (budget: Budget) => void
   /** What is still open will soon be cut. */
   readonly onLastCall: () => void
+  /** It is not over, and load balancers are not waited for. */
+  readonly onHurried: () => void
   /** The grace period has passed and no signal came. */
   readonly onExpired: () => void
   /** Time for a line that says what is still open. */
   readonly onProgress: () => void
+  /** A look has failed. */
+  readonly onFailure: (step: string, error: unknown) => void
 }
 
 /**
@@ -80,25 +90,72 @@ export class Settle {
     this.#wasLate = late
     this.#lookedAt = now
     if (cut || (this.#settled(now, budget, balancers) && !late)) this.#options.onOver(budget)
+    else if (committed && !balancers) this.#attempt('to see who still comes', this.#options.onHurried)
     // A listener of the application may have started, ended or disposed of the drain meanwhile.
     if (look !== this.#looks) return
     if (progress !== false && now >= this.#spokeAt + progress) {
       this.#spokeAt = now
-      this.#options.onProgress()
+      this.#attempt('to say what is still open', this.#options.onProgress)
     }
     this.#cancel = clock.after(
-      late ? lookAgainAfter : lookInterval,
+      late || (committed && !balancers) ? lookAgainAfter : lookInterval,
       () => this.look(budget, committed, balancers),
       committed,
     )
   }
 
+  /** What is waited for beside requests and tasks, in words. */
+  waits(budget: Budget, committed: boolean, balancers: boolean): string[] {
+    const { clock, clients, tasks, times } = this.#options
+    const now = clock.now()
+    const { busy, heldUntil, held } = this.#survey(now)
+    const waits: string[] = []
+    if (balancers) {
+      const forBalancers = budget.begun + this.#wait() - now
+      const known = this.#options.endpoints() === false ? ', which still have this pod' : ''
+      if (forBalancers > 0) waits.push(`load balancers${known}, ${seconds(forBalancers)} more`)
+      const idle = held > 0 ? `${held} idle connection${held === 1 ? '' : 's'}, kept` : 'TLS handshakes,'
+      if (heldUntil > now) waits.push(`${idle} for ${seconds(heldUntil - now)} more${held > 0 ? ' as promised' : ''}`)
+      const { lastArrival, lastRequest } = clients
+      if (lastRequest && lastArrival + times.quiet > now) {
+        const { method, route, agent } = lastRequest
+        waits.push(
+          `${seconds(times.quiet)} without a request: the last came ${seconds(now - lastArrival)} ago, ` +
+            `${method} ${route}, ${agent === undefined ? 'without an agent' : `agent ${agent}`}`,
+        )
+      }
+    }
+    if (waits.length === 0 && busy === 0 && tasks.size === 0 && !committed) {
+      waits.push(`the signal; without one it serves again in ${seconds(budget.killed - now)}`)
+    }
+    return waits
+  }
+
   #settled(now: number, budget: Budget, balancers: boolean): boolean {
     const { clients, tasks, times } = this.#options
-    const { busy, heldUntil } = clients.survey(now)
+    const { busy, heldUntil } = this.#survey(now)
     if (busy > 0 || tasks.size > 0) return false
     if (!balancers) return true
     return now >= Math.max(budget.begun + this.#wait(), clients.lastArrival + times.quiet, heldUntil)
+  }
+
+  /** One connection that cannot be looked at must not keep the drain from its end. */
+  #survey(now: number): ReturnType<Clients['survey']> {
+    const { clients, onFailure } = this.#options
+    try {
+      return clients.survey(now)
+    } catch (error) {
+      onFailure('to look at connections', error)
+      return { busy: clients.inFlight, heldUntil: Number.NEGATIVE_INFINITY, held: 0 }
+    }
+  }
+
+  #attempt(step: string, act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#options.onFailure(step, error)
+    }
   }
 
   /** Milliseconds that pass in any case. */

@@ -1,0 +1,26 @@
+/**
+ * Where the process runs: `kubernetes` stands for every platform that sends to it until it has learned that the process goes;
+ * `none` for a laptop or a test, where nobody sends who would have to learn it.
+ */
+export type Platform = 'kubernetes' | 'none'
+
+export const platforms: readonly Platform[] = ['kubernetes', 'none']
+
+/** The variables that platforms set in every container, and where they say so. One that is missing here: option `platform`. */
+export const platformVariables: readonly string[] = [
+  'KUBERNETES_SERVICE_HOST', // kubernetes.io/docs/concepts/services-networking/service/#environment-variables, also without service links
+  'ECS_CONTAINER_METADATA_URI_V4', // docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
+  'ECS_CONTAINER_METADATA_URI', // the same, version 3
+  'K_SERVICE', // Cloud Run and Knative: cloud.google.com/run/docs/container-contract#env-vars
+  'NOMAD_ALLOC_ID', // developer.hashicorp.com/nomad/docs/reference/runtime-environment-settings
+  'FLY_APP_NAME', // fly.io/docs/machines/runtime-environment/
+  'RENDER', // render.com/docs/environment-variables
+  'DYNO', // Heroku: devcenter.heroku.com/articles/dynos#local-environment-variables
+  'CONTAINER_APP_NAME', // Azure Container Apps: learn.microsoft.com/azure/container-apps/environment-variables
+  'WEBSITE_INSTANCE_ID', // Azure App Service: learn.microsoft.com/azure/app-service/reference-app-settings
+]
+
+/** What the environment says. A variable that is empty counts as not set. */
+export function platformOf(environment: Readonly<Record<string, string | undefined>>): Platform {
+  return platformVariables.some((name) => environment[name]) ? 'kubernetes' : 'none'
+}

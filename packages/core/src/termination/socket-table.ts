@@ -1,0 +1,87 @@
+import net from 'node:net'
+
+/** LISTEN in the kernel's numbering (include/net/tcp_states.h) … */
+const listenState = '0A'
+/** … and FIN_WAIT1, LAST_ACK, CLOSING: our FIN is sent and not acknowledged. It counts as a byte, but is none of a response. */
+const finSentStates = ['04', '09', '0B']
+
+/** A line of the table. */
+export interface Queue {
+  /** The local address as the table has it, or `*` for all addresses of this machine. */
+  readonly local: string
+  readonly port: number
+  /** Both ends. */
+  readonly connection: string
+  readonly listens: boolean
+  /** Bytes of responses that the client has not taken. */
+  readonly bytes: number
+  /** 0 where the socket belongs to no process any more. */
+  readonly inode: number
+  /** Whether it may be another process's. */
+  readonly shared?: boolean
+}
+
+/**
+ * The sockets that are bound to the addresses, in the format of proc_net_tcp(5):
+ * `sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …`, numbers hexadecimal up to `retrnsmt`.
+ * @param wanted for each port the local addresses, as `localAddressOf` writes them
+ */
+export function queuesOf(table: string, wanted: ReadonlyMap<number, readonly string[]>): Queue[] {
+  const ports = [...wanted.keys()].map((port) => port.toString(16).toUpperCase().padStart(4, '0')).join('|')
+  const lines = new RegExp(
+    `^ *\\d+: ([\\dA-F]+):(${ports}) ([\\dA-F]+:[\\dA-F]+) ([\\dA-F]+) ([\\dA-F]+):[^ \\n]+(?: +[^ \\n]+ +[^ \\n]+ +(\\d+) +\\d+ +(\\d+))?`,
+    'gm',
+  )
+  const self = process.getuid?.()
+  const queues: Queue[] = []
+  for (const [, hex = '', hexPort = '', remote = '', state = '', queue = '', uid = '0', inode = '0'] of table.matchAll(
+    lines,
+  )) {
+    const [port, listens] = [Number.parseInt(hexPort, 16), state === listenState]
+    const local = isWildcard(hex) ? '*' : shortened(hex)
+    const addresses = wanted.get(port) ?? []
+    if (!addresses.includes('*') && !addresses.includes(local) && !(listens && local === '*')) continue
+    // What belongs to no process belongs to root for older kernels. The workers of a root process may be other users.
+    if (!listens && Number(uid) !== 0 && self && Number(uid) !== self) continue
+    const queued = Number.parseInt(queue, 16)
+    // A client that has vanished never acknowledges it.
+    const bytes = finSentStates.includes(state) ? Math.max(0, queued - 1) : queued
+    queues.push({ local, port, connection: `${hex}:${port} ${remote}`, listens, bytes, inode: Number(inode) })
+  }
+  return queues
+}
+
+/** An address as the table has it: 32 bits at a time, each in the order of bytes that the machine has. IPv4 in IPv6 is IPv4. */
+export function localAddressOf(address: string | undefined): string {
+  if (address === undefined) return '*'
+  const bytes = net.isIPv4(address) ? address.split('.').map(Number) : bytesOf6(address)
+  if (!bytes) return '*'
+  const words = Array.from({ length: bytes.length / 4 }, (_, word) => bytes.slice(4 * word, 4 * word + 4))
+  const isLittle = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
+  const hex = words
+    .flatMap((word) => (isLittle ? word.toReversed() : word))
+    .map((byte) => byte.toString(16).toUpperCase().padStart(2, '0'))
+    .join('')
+  return isWildcard(hex) ? '*' : shortened(hex)
+}
+
+function isWildcard(hex: string): boolean {
+  return /^0+$/.test(hex)
+}
+
+/** `::ffff:10.0.0.1` is `10.0.0.1`. */
+function shortened(hex: string): string {
+  return /^0{16}(?:FFFF0000|0000FFFF)/.test(hex) ? hex.slice(24) : hex
+}
+
+function bytesOf6(address: string): number[] | undefined {
+  const [plain = ''] = address.split('%') // the zone of a link-local address
+  if (!net.isIPv6(plain)) return undefined
+  // The URL parser knows all ways to write it, and has one.
+  const host = new URL(`http://[${plain}]/`).hostname.slice(1, -1)
+  const [head = '', tail] = host.split('::')
+  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'))
+  const [before, after] = [groups(head), groups(tail ?? '')]
+  const all = [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after]
+  return all.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255])
+}
