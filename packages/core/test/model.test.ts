@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Drain, type DrainState, drainServer } from '../src/index.js'
-import { FakeClock, FakeProcess, type Gate, gate } from './support.js'
+import { FakeClock, FakeProcess, type Gate, gate, Log } from './support.js'
 
 /** So many courses are tried; `PODRAIN_COURSES=100000` tries more. */
 const courses = Number(process.env.PODRAIN_COURSES ?? 1000)
@@ -83,7 +83,7 @@ class World {
       signals: ['SIGTERM', 'SIGINT'],
       clock: this.#clock,
       process: this.#process,
-      logger: false,
+      logger: new Log(),
     })
     this.#drain.on('state', (state, previous) => this.#enter(state, previous))
     this.#drain.on('report', () => this.#reports++)
