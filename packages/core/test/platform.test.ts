@@ -126,7 +126,7 @@ describe('outside of a cluster', () => {
 
 describe('inside', () => {
   test.each(platformVariables)('as %s says, load balancers are waited for', (name) => {
-    vi.stubEnv(name, 'set')
+    vi.stubEnv(name, '30')
     expect(settleOf({})).toEqual({ min: 5000, quiet: 1000 })
     expect(settleOf({ platform: 'none' })).toEqual({ min: 0, quiet: 0 })
   })

@@ -17,6 +17,7 @@ export const platformVariables: readonly string[] = [
   'RENDER', // render.com/docs/environment-variables
   'DYNO', // Heroku: devcenter.heroku.com/articles/dynos#local-environment-variables
   'CONTAINER_APP_NAME', // Azure Container Apps: learn.microsoft.com/azure/container-apps/environment-variables
+  'TERMINATION_GRACE_PERIOD_SECONDS', // podrain's own: who sets it has written it into a manifest
   'WEBSITE_INSTANCE_ID', // Azure App Service: learn.microsoft.com/azure/app-service/reference-app-settings
 ]
 
