@@ -173,7 +173,7 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /** Whether it has had a server to watch: it was given one, or a request has led to one. */
   get knowsServer(): boolean {
-    return this.#traffic.servers.known
+    return this.#traffic.servers.everWatched
   }
 
   /** Aborts when the drain begins: end event streams, answer long polls, take no new job. A new one after `resume`. */

@@ -82,7 +82,7 @@ export const sharedQueueTime = 2000
 /** The first request of a connection that was opened just now has come by then. */
 export const firstRequestTime = 200
 /** An upload may pause this long, however short idle connections are kept: a packet that was lost takes as long to come again. */
-export const leastUploadPause = 1000
+export const minUploadTimeout = 1000
 /** The time that a request is stamped with while serving is at most this old. */
 export const roughClockGrain = 100
 /** Connections that the kernel may have to hand over when a server stops listening (a count): Node's default for `listen()` is 511. */

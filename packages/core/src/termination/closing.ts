@@ -139,7 +139,7 @@ async function partWithClients(
     if (await isBusy()) return false // until then probes are answered on connections of theirs
     waitUntil ??= clock.now() + farewellTime
     await attempt('to say good-bye to idle connections', async () => {
-      if (await traffic.endIdle(limit)) waitUntil = clock.now() + farewellTime
+      if (await traffic.closeIdle(limit)) waitUntil = clock.now() + farewellTime
     })
     // A request may have come meanwhile.
     return !traffic.connected || (clock.now() >= waitUntil && !(await isBusy()))
