@@ -62,14 +62,14 @@ export class Drain extends EventEmitter<DrainEvents> {
     this.setMaxListeners(0) // each attachment listens to it, and there may be any number
     this.#options = resolveOptions(options)
     const { budget, clock, logger, hookTimeout, keepAliveCap, settle, signals, errors, behind } = this.#options
-    const look = (): void => this.#course.look()
+    const check = (): void => this.#course.check()
     this.#traffic = new Traffic({
       clock,
       keepAliveCap,
       quiet: settle.quiet,
       // Not all of `settle.min`, or the last who are led away would prolong the wait by `settle.quiet`.
       ramp: Math.max(settle.min - settle.quiet, settle.min / 2),
-      onIdle: look,
+      onIdle: check,
       onAbandoned: (handling, url) => this.#tasks.abandoned.add(handling, url),
       onClosedEarly: (_server, by) => logger.error(closedEarlyLine(by)),
       onUnknown: (count) => {
@@ -86,7 +86,7 @@ export class Drain extends EventEmitter<DrainEvents> {
         environmentOfProcess().listening(server)
       },
     })
-    this.#tasks = new Tasks(clock, logger, hookTimeout, look)
+    this.#tasks = new Tasks(clock, logger, hookTimeout, check)
     this.#onDrain = new Hooks('onDrain', clock, logger, hookTimeout)
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
     this.#onClose = new Hooks('onClose', clock, logger, hookTimeout)

@@ -1,7 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import { systemClock, until, within } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
-import { closingInterval, listenerTime, lookInterval, overtime, sameKeyPress } from '../shared/timing.js'
+import { checkInterval, closingInterval, listenerTime, overtime, sameKeyPress } from '../shared/timing.js'
 import { follow } from './begun.js'
 import { Endings, type ExitCause, type ExitListener, type ExitSource } from './endings.js'
 import { comeFirst, othersOf, rebind } from './events.js'
@@ -184,7 +184,7 @@ class ProcessEnd {
       if (lateSince === undefined || performance.now() < lateSince + overtime) return
       process.stderr.write('podrain: a drain was not over at its deadline: exiting now\n')
       process.exit(1)
-    }, lookInterval)
+    }, checkInterval)
     timer.unref()
     return () => clearInterval(timer)
   }

@@ -5,7 +5,7 @@
  *     first sign (preStop or signal)                                                              SIGKILL
  *     ├──────── settle ────────┬──── requests in flight ────┬─────────── closing ───────────┬─ reserve ─┤
  *     │ settle.min             │ looked at every            │ listener closed                │           │
- *     │ settle.quiet           │ `lookInterval`             │ good-bye to idle connections   │           │
+ *     │ settle.quiet           │ `checkInterval`             │ idle connections are closed     │           │
  *     │ ramp = min - quiet     │                            │ framework, onClose hooks       │           │
  *     │                        │                            │ kernel queues                  │           │
  *     └────────────────────────┴──────────────────────── the budget ────────────────────────┘           │
@@ -55,12 +55,12 @@ export const lastMoment = 1500
 /** However short the grace period, the kubelet leaves so much between signal and SIGKILL (`minimumGracePeriodInSeconds`). */
 export const leastGrace = 2000
 /** A draining server is looked at this often: most of what a drain waits for is the absence of an event. */
-export const lookInterval = 100
+export const checkInterval = 100
 /**
  * The next look after one that the event loop delayed: what clients sent meanwhile has been read by then. And after any, where
  * load balancers are not waited for: then only the last requests keep it.
  */
-export const lookAgainAfter = 20
+export const recheckDelay = 20
 /** While closing, what is awaited is looked at this often. */
 export const closingInterval = 10
 /** A client gets so long to close its side of a connection after ours. */
