@@ -1,4 +1,4 @@
-import type { ExitSource } from './process/endings.js'
+import type { ExitSource } from './process/exit-listeners.js'
 import { type Signal, supportedSignals } from './process/signals.js'
 import { type Clock, lasting, systemClock } from './shared/clock.js'
 import { type DrainLogger, type Logger, namedLogger, type ReportFormat } from './shared/log.js'

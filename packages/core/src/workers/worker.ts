@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
-import { Endings, type ExitSource } from '../process/endings.js'
 import { nodeProcess } from '../process/exit.js'
+import { ExitListeners, type ExitSource } from '../process/exit-listeners.js'
 import { seconds } from '../shared/log.js'
 import type { MemberDrain } from './drain-view.js'
 import { linkToPrimary } from './link.js'
@@ -12,7 +12,7 @@ const drains = new Set<MemberDrain>()
 /** Those that wait for the whole pod, by the number of their question. */
 const waiting = new Map<number, () => void>()
 /** The drains of this thread, which end before it does. */
-const endings = new Endings()
+const exitListeners = new ExitListeners()
 let asked = 0
 let listening = false
 /** Whether somebody drains all workers together. A process knows, a thread is told. */
@@ -94,7 +94,7 @@ export function handOver(): Promise<void> {
 /** No signal reaches a thread, so the main thread passes them on; to exit is to end the thread. */
 export const threadExit: ExitSource = {
   register(listener) {
-    const remove = endings.add(listener)
+    const remove = exitListeners.add(listener)
     listen()
     const unregister = nodeProcess.register({ ...listener, signals: [] })
     return () => {
@@ -141,7 +141,7 @@ function obey(message: FromPrimary): void {
       for (const drain of drains) void drain.start({ reason: 'SIGTERM', settle: false, within: message.within })
       break
     case 'end':
-      void endings.end({ signal: message.signal }).then((clean) => process.exit(clean ? 0 : 1))
+      void exitListeners.end({ signal: message.signal }).then((clean) => process.exit(clean ? 0 : 1))
       break
   }
 }
