@@ -7,7 +7,7 @@ import tls, { type TLSSocket } from 'node:tls'
 import type { Clock } from '../shared/clock.js'
 import type { Answer } from '../shared/request.js'
 import { EarlierConnections } from './earlier.js'
-import { reportClose } from './early-close.js'
+import { CloseGuard } from './early-close.js'
 import { callBefore, captures, intercept } from './intercept.js'
 import { TlsHandshakes } from './tls-handshakes.js'
 import { unlisten } from './unlisten.js'
@@ -68,9 +68,7 @@ export class Servers {
   readonly #addresses = new Map<string, AddressInfo>()
   /** Whether a watched server gets connections that another, unwatched server has accepted. */
   #handed = false
-  /** While draining: the servers that only podrain may close, each with the function that ends the guard. */
-  readonly #guarded = new Map<net.Server, () => void>()
-  #guarding = false
+  readonly #guard: CloseGuard
   #unlistened = false
   /** Functions that undo `keepConnections`. */
   readonly #keeping: (() => void)[] = []
@@ -82,6 +80,7 @@ export class Servers {
     this.#clock = clock
     this.#events = events
     this.earlier = new EarlierConnections(events.unknown)
+    this.#guard = new CloseGuard(events.closedEarly)
   }
 
   /** Whether a server accepts connections. Without a server this is true: whoever asks has reached one. */
@@ -140,20 +139,17 @@ export class Servers {
 
   /** Begins to guard every server: until `unlisten()` only podrain may close it. */
   guard(): void {
-    this.#guarding = true
-    for (const server of this.#all) if (server.listening) this.#guard(server)
+    this.#guard.begin(this.#all)
   }
 
   /** Ends the guard. */
   unguard(): void {
-    this.#guarding = false
-    for (const stop of this.#guarded.values()) stop()
-    this.#guarded.clear()
+    this.#guard.end()
   }
 
   /** Reports guarded servers that stopped accepting in another way than by `close()`. */
   checkGuarded(): void {
-    for (const server of this.#guarded.keys()) if (!server.listening) this.#reportClosed(server, 'an unknown place')
+    this.#guard.check()
   }
 
   /** Releases all servers for good. */
@@ -206,24 +202,11 @@ export class Servers {
   #listens(server: net.Server): void {
     const address = server.address()
     if (typeof address === 'object' && address) this.#addresses.set(`${address.address} ${address.port}`, address)
-    if (this.#guarding) this.#guard(server)
+    this.#guard.add(server)
     if (!this.#unlistened) this.#events.listening(server)
     // The application was still starting when the drain closed. It may read the address in its callback of `listen()`
     // first.
     else setImmediate(() => this.unlisten())
-  }
-
-  #guard(server: net.Server): void {
-    if (this.#guarded.has(server)) return
-    this.#guarded.set(
-      server,
-      reportClose(server, (by) => this.#reportClosed(server, by)),
-    )
-  }
-
-  #reportClosed(server: net.Server, by: string): void {
-    this.#guarded.get(server)?.()
-    if (this.#guarded.delete(server)) this.#events.closedEarly(server, by)
   }
 
   #release(server: net.Server): void {
