@@ -6,6 +6,7 @@ import { overdueCheckRest } from '../shared/timing.js'
 /** A condition for being ready: throws or rejects if the application cannot serve. The signal aborts at the timeout. */
 export type Check = (signal: AbortSignal) => unknown
 
+/** The outcome of a readiness check, as `/readyz` shows it. */
 export type CheckOutcome = 'ok' | 'failed' | 'timed out'
 
 /** The application's readiness checks. */

@@ -19,7 +19,9 @@ export interface EndpointPaths {
   busyz?: string | false
 }
 
+/** The options of the control endpoints. */
 export interface EndpointOptions {
+  /** The paths. @default `/readyz`, `/livez`, `/prestop` and `/drainz` */
   endpoints?: EndpointPaths
   /** Conditions for being ready, by name. A condition that throws or rejects is not met. @default none */
   checks?: Readonly<Record<string, Check>>

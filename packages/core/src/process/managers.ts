@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { pm2KillTimeout } from '../shared/timing.js'
 
 /** A process manager that ends processes with SIGINT, and the public sign by which its processes recognise it. */
 interface Manager {
@@ -44,17 +45,14 @@ export function isOfPm2(): boolean {
   return env.pm_id !== undefined
 }
 
-/** The default of pm2's `kill_timeout`, in milliseconds. */
-const killTimeoutOfPm2 = 1600
-
 /**
  * Milliseconds from a process manager's signal to its SIGKILL; undefined if not known. Only pm2 tells its processes, by
  * a variable, if `kill_timeout` (or PM2_KILL_TIMEOUT for all) is set.
  */
 export function killedAfter(): number | undefined {
   if (!isOfPm2()) return undefined
-  const timeout = Number(env.kill_timeout ?? env.PM2_KILL_TIMEOUT ?? killTimeoutOfPm2)
-  return timeout > 0 ? timeout : killTimeoutOfPm2
+  const timeout = Number(env.kill_timeout ?? env.PM2_KILL_TIMEOUT ?? pm2KillTimeout)
+  return timeout > 0 ? timeout : pm2KillTimeout
 }
 
 /**

@@ -9,6 +9,7 @@ import type { DrainReport, OpenRequest } from './report.js'
  */
 export type DrainState = 'serving' | 'draining' | 'closing' | 'closed'
 
+/** The events of a `Drain`, with the arguments of their listeners. */
 export interface DrainEvents {
   /** The state has changed. */
   state: [state: DrainState, previous: DrainState]
@@ -25,6 +26,7 @@ export interface DrainEvents {
   report: [report: DrainReport]
 }
 
+/** A caller of a control endpoint that was refused. */
 export interface Refusal {
   readonly endpoint: 'prestop' | 'drainz'
   /** The reason in words: it came through a proxy or from a browser, or without the token. */
@@ -46,6 +48,7 @@ export interface DrainStatus {
   budgetMs: number
 }
 
+/** How `Drain.start()` commits a drain. Durations are milliseconds. */
 export interface StartOptions {
   /** The cause, for the log and the report. @default 'start()' */
   reason?: string
@@ -60,6 +63,7 @@ export interface StartOptions {
   ago?: number
 }
 
+/** What the cluster says about the deletion of the pod, for `Drain.terminating()`. */
 export interface TerminatingOptions {
   /** Milliseconds from the deletion of the pod to SIGKILL: `deletionGracePeriodSeconds`, times 1000. */
   gracePeriod: number
@@ -92,6 +96,7 @@ export interface DrainTimes {
   }
 }
 
+/** Who calls `Drain.prestop()`. */
 export interface PrestopOptions {
   /** Aborts when the caller does not wait any longer. The drain goes on. */
   gone?: AbortSignal

@@ -11,7 +11,7 @@
  *     └────────────────────────┴─────────────────────── the budget ─────────────────────────┘           │
  *                                                          cut                          deadline     killed
  *
- *     settle.min + closing + reserve <= terminationGracePeriodSeconds    (checked in options.ts)
+ *     settle.min + closing + reserve <= terminationGracePeriodSeconds    (checked in resolve-options.ts)
  *
  * Requests may go on during `closing`, except for what later steps claim: the timeouts of the hooks (at most half of
  * it), and `lastShare`.
@@ -26,7 +26,7 @@
 export const defaultGraceSeconds = 30
 /** The default of `reserve`. */
 export const defaultReserve = 1000
-/** The default of `closing`, and the share of the grace period that it takes at most. */
+/** The default of `closing`, and the share of the grace period that it takes at most; `Budget.killedIn` shares out alike. */
 export const defaultClosing = 5000
 export const closingShare: number = 1 / 5
 /** The default of `settle.quiet`. */
@@ -116,6 +116,8 @@ export const overtime = 750
  * The longest time that the work of another listener of the signal is waited for, if the listener returned no promise.
  */
 export const listenerTime = 5000
+/** The default of pm2's `kill_timeout`: the time from its signal to SIGKILL. */
+export const pm2KillTimeout = 1600
 /** The shortest time between two log lines about refused callers of an endpoint. A crawler must not fill the log. */
 export const refusalInterval = 60_000
 /**

@@ -1,4 +1,5 @@
 import type { Clock } from '../shared/clock.js'
+import { closingShare } from '../shared/timing.js'
 
 /**
  * The time that all steps of a drain share, counted from the first sign of termination.
@@ -66,7 +67,7 @@ export class Budget {
     if (this.#killTimeGiven && killed >= this.#killed) return
     this.#killTimeGiven = true
     this.#killed = killed
-    const share = (killed - this.begun) / 5
+    const share = (killed - this.begun) * closingShare
     this.#closing = Math.min(this.#closing, share)
     this.#deadline = killed - Math.min(reserve, share)
   }

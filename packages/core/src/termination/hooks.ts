@@ -9,6 +9,7 @@ import { fail } from '../shared/validate.js'
  */
 export type Hook = () => unknown
 
+/** The options of a hook. */
 export interface HookOptions {
   /** The name in the log and the report. @default the function's own name, or the kind and a number (`onClose 1`) */
   name?: string

@@ -25,7 +25,7 @@ export function introduction(times: Times): string | undefined {
 }
 
 /** How the grace period is shared out, in one line. */
-export function budgetLine(times: Times): string {
+function budgetLine(times: Times): string {
   const { gracePeriod, reserve, closing, settle, behind, balancers } = times
   if (!balancers) {
     return (

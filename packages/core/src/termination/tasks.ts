@@ -3,6 +3,7 @@ import { type Clock, longestTimer } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 
+/** The options of `Drain.waitUntil()`. */
 export interface TaskOptions {
   /** The name in the log and the report. @default 'task' */
   name?: string
