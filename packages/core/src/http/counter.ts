@@ -28,6 +28,7 @@ export interface CounterOptions {
   readonly clock: Clock
   readonly ramp: Ramp
   readonly connections: Connections
+  /** Milliseconds that an idle connection is kept at most. */
   readonly keepAliveCap: number
   /** Called while draining, when the last request in flight has ended. */
   readonly onIdle: () => void

@@ -4,25 +4,18 @@ import type { Server as AnyServer } from 'node:net'
 import type { Clock } from '../shared/clock.js'
 import type { LastRequest, OpenRequest } from '../shared/report.js'
 import { type Answer, originalUrlOf } from '../shared/request.js'
-import type { HandlerRun } from './connection.js'
 import { Connections, type Survey } from './connections.js'
-import { Counter, isHttp2 } from './counter.js'
+import { Counter, type CounterOptions, isHttp2 } from './counter.js'
 import { http1ConnectionOf, serverOf } from './http1.js'
 import { http2ConnectionOf } from './http2.js'
 import { Ramp } from './ramp.js'
 import { Servers } from './servers.js'
 import { Shedding } from './shedding.js'
 
-export interface TrafficOptions {
-  readonly clock: Clock
-  readonly keepAliveCap: number
+export interface TrafficOptions extends Pick<CounterOptions, 'clock' | 'keepAliveCap' | 'onIdle' | 'onAbandoned'> {
   readonly quiet: number
   /** Milliseconds over which the share of responses with `Connection: close` rises to all. */
   readonly ramp: number
-  /** Called while draining, when the last request in flight has ended. */
-  readonly onIdle: () => void
-  /** Called when a client disconnected before its response was complete. The handler may still run. */
-  readonly onAbandoned: (handling: HandlerRun, url: string | undefined) => void
   /**
    * Called when somebody else closed a server while load balancers may still send to it. `by` is a place in the code.
    */
