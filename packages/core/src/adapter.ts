@@ -17,51 +17,57 @@ import type { Answer } from './shared/request.js'
 import { fail, knownKeys, method, plainObject } from './shared/validate.js'
 import { environmentOfProcess } from './workers/environment.js'
 
-/** The options of every adapter: those of the drain and those of the control endpoints. */
+/** The options of every adapter: those of the drain, those of the control endpoints, and these. */
 export interface AdapterOptions extends DrainOptions, EndpointOptions {
-  /** A drain to share with another application or a queue worker, in place of one of its own. */
+  /**
+   * A drain to share with another application or a queue worker. Its options must not be given then. @default a drain
+   * of its own
+   */
   drain?: Drain
   /**
-   * A TCP port of their own for the control endpoints, in plain HTTP, answered to the very end; the application's port then
-   * has none of them. Point probes and hook there.
-   * @default none: they are on the application's port
+   * A TCP port for the control endpoints, in plain HTTP. It answers until the drain is closed. The application's port
+   * then has no control endpoints, so point probes and hook to this port.
+   * @default none: the control endpoints are on the application's port
    */
   controlPort?: number
   /**
-   * What `/metrics` shows on the control port, as prom-client's `register`; to the very end, so that a scrape sees the drain.
+   * The source of `/metrics` on the control port, such as prom-client's `register`. It answers until the drain is
+   * closed, so that a scrape sees the drain. Requires `controlPort`.
    * @default none
    */
   metrics?: MetricsSource
   /**
-   * A unix socket for the hook without network, `podrain-prestop`: the path, or `true` for /tmp/podrain.sock. Whoever may
-   * write to the file may drain; that is the user of this process.
-   * @default none
+   * A unix socket for `podrain-prestop`, the hook without network: its path, or `true` for /tmp/podrain.sock. Any
+   * process that may write to the file may drain, which is the user of this process.
+   * @default false
    */
   controlSocket?: string | boolean
 }
 
 const ownOptionNames = ['drain', 'controlPort', 'metrics', 'controlSocket'] as const
 
+/** What an adapter gets from `attach()`. */
 export interface Attachment {
   readonly drain: Drain
-  /** Counts the request; answers it, and returns true, if it is for a control endpoint. */
+  /** Counts the request. If it is a control request, answers it and returns true. */
   readonly handle: Answer
-  /** What is answered in front of the application, by its path; nothing where there is a control port. */
+  /** The control endpoints that are answered in front of the application, by path. Empty if there is a control port. */
   readonly paths: ReadonlyMap<string, keyof EndpointPaths>
   /**
-   * Watches a server, and answers the control endpoints in front of everything the application does.
+   * Watches a server, and answers the control endpoints in front of the application's listeners.
    * @throws {Error} if another drain watches the server
    */
   watch(server: Server, options?: WatchOptions): void
-  /** Closes the control port and socket, which otherwise goes on until the drain is closed. */
+  /** Closes the control port and socket. Otherwise they are closed with the drain. */
   release(): void
 }
 
 /**
- * What every adapter is built on.
- * @param server The server to watch, where it is known from the start, and how to close its framework. `false` where none will be
- * found either, as in the primary of a cluster.
- * @throws {TypeError | RangeError} as `Drain` and `controlEndpoints`; also when options of a drain come with a drain
+ * Creates a drain with its control endpoints. Every adapter is built on it.
+ * @param server The server to watch, and how to close its framework. undefined if requests will lead to the server.
+ * `false` if there will be none, as in the primary of a cluster.
+ * @throws {TypeError | RangeError} as `Drain` and `controlEndpoints`, and if options of a drain are given together with
+ * `drain`
  * @throws {Error} if another drain watches the server
  */
 export function attach(options: AdapterOptions = {}, server?: ({ server: Server } & WatchOptions) | false): Attachment {
@@ -74,7 +80,7 @@ export function attach(options: AdapterOptions = {}, server?: ({ server: Server 
     throw new TypeError('Option `metrics` is for the control port: set `controlPort`, or serve them in the application')
   }
   if ('token' in rest && rest.token === undefined) {
-    // A variable that is not set must not open the door.
+    // If the variable for the token is not set, the endpoints must not be open to everybody.
     throw new TypeError(
       'Expected `token` to be a string, got `undefined` (is the variable set?): for none, leave it out',
     )
@@ -89,16 +95,16 @@ export function attach(options: AdapterOptions = {}, server?: ({ server: Server 
   if (extra !== undefined) {
     throw new TypeError(`Option \`${extra}\` came together with \`drain\`: give it to the Drain that you pass`)
   }
-  const resolved = resolveEndpoints(endpointOptions) // before the Drain, which takes the signals over
+  const resolved = resolveEndpoints(endpointOptions) // before the Drain, which registers for signals
   const drain = shared ?? new Drain(drainOptions)
   const answerControl = endpoints(drain, resolved, prestopOf(drain))
   const answer: Answer = controlPort === undefined ? answerControl : () => false
   const servers = new Set<Server>()
   const checkListeners = (server: Server): void => {
-    // A turn later: in the callback of `listen()` an application may add its listeners.
+    // Asynchronously, because the application may add its listeners in the callback of `listen()`.
     setImmediate(() => {
-      if (drain.state !== 'closed' && ![...servers].some(isAsked))
-        warnOfUnasked(server, resolved.paths.keys(), drain.logger)
+      if (drain.state !== 'closed' && ![...servers].some(hasRequestListener))
+        warnOfNoListener(server, resolved.paths.keys(), drain.logger)
     })
   }
   const watch: Attachment['watch'] = (server, options) => {
@@ -112,7 +118,7 @@ export function attach(options: AdapterOptions = {}, server?: ({ server: Server 
     try {
       watch(server.server, server)
     } catch (error) {
-      if (!shared) void drain.dispose() // or it would keep the signals
+      if (!shared) void drain.dispose() // otherwise it would stay registered for signals
       throw error
     }
   }
@@ -128,7 +134,7 @@ export function attach(options: AdapterOptions = {}, server?: ({ server: Server 
     releases.push(listenForControl(drain, onPort, { port: controlPort }))
   }
   if (controlSocket !== false) {
-    // Behind a file nobody needs a token, and the hook knows no other paths.
+    // File permissions replace the token, and `podrain-prestop` asks for the default path.
     const handle = endpoints(drain, { ...resolved, paths: defaultPaths, tokens: [] }, prestopOf(drain))
     releases.push(listenForControl(drain, handle, { path: controlSocket === true ? defaultSocket : controlSocket }))
   }
@@ -142,10 +148,11 @@ export function attach(options: AdapterOptions = {}, server?: ({ server: Server 
     },
     handle(request, response) {
       try {
-        // A middleware may be mounted under a path; what is given a server is not, and has declined the request there.
+        // If a server was given, its control requests were answered before. A middleware may be mounted under a path,
+        // and gets the control requests of that path here.
         if (drain.track(request, response, server ? answer : undefined) && server) return false
       } catch (error) {
-        // Mounted twice. The first one does all the work, so users lose nothing; whoever reads the log learns of it.
+        // The middleware is mounted twice. The first one does the work, so no request is lost, and the log tells.
         if (!warned) drain.logger.error((error as Error).message)
         warned = true
         return false
@@ -156,30 +163,37 @@ export function attach(options: AdapterOptions = {}, server?: ({ server: Server 
 }
 
 /**
- * The control endpoints. A trailing slash and a query string are ignored; HEAD is answered like GET, but never drains.
- * @throws {TypeError | RangeError} an option of the wrong type, a path without a leading `/`, two endpoints on one path
+ * Returns a function that answers the control endpoints of a drain. A trailing slash and a query string are ignored.
+ * HEAD is answered like GET, but never drains.
+ * @throws {TypeError | RangeError} if an option has the wrong type, a path does not begin with `/`, or two endpoints
+ * have the same path
  */
 export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): Answer {
   return endpoints(drain, resolveEndpoints(options), prestopOf(drain))
 }
 
-/** A middleware learns of its server from the first request. Nobody may have sent one, as when a pod ends while it starts. */
+/**
+ * A middleware finds its server by the first request. There may be none, for example if the pod ends while it starts.
+ */
 const noServer =
   'no request has reached the middleware, so it knows no server to close: the exit cuts whoever is connected ' +
   '(give it the server, `watch(server)`, and it knows it from the start)'
 
-/** What `/prestop` waits for: where there are other workers, all of them drain. */
+/** What `/prestop` waits for. If there are other workers, all of them drain. */
 function prestopOf(drain: Drain): Prestop {
   return environmentOfProcess().join(drain) ?? ((gone) => drain.prestop({ gone }))
 }
 
-/** Whether the server hands requests to anybody, and so to the control endpoints, which stand in front of them. */
-function isAsked(server: Server): boolean {
+/** Whether the server has listeners for requests. Only in front of those the control endpoints are answered. */
+function hasRequestListener(server: Server): boolean {
   return server.listenerCount('request') > 0
 }
 
-/** Where nobody listens for requests, a hook gets no answer, or one of the application's, which the kubelet takes for success. */
-function warnOfUnasked(server: Server, paths: Iterable<string>, logger: Logger): void {
+/**
+ * Warns of a server without listeners for requests. Its control endpoints do not answer. The kubelet takes any response
+ * of the application to the hook for a success.
+ */
+function warnOfNoListener(server: Server, paths: Iterable<string>, logger: Logger): void {
   const address = server.address()
   const name = typeof address === 'object' && address ? `The server on port ${address.port}` : 'The server'
   logger.warn(

@@ -9,16 +9,16 @@ import { delivered } from './termination/kernel-queues.js'
 import { ClusterWorkers } from './workers/cluster.js'
 import { primaryVariable } from './workers/protocol.js'
 
-/** What the workers have to say, as the requests are theirs. */
+/** Options that belong to the workers, because the workers serve the requests. */
 const forWorkers = ['settle', 'behind', 'closing', 'keepAliveCap', 'checks', 'checkTimeout', 'drain'] as const
 
-/** For the primary of a cluster. The wait for load balancers and requests is an option of its workers. */
+/** The options for the primary of a cluster: those of an adapter, without those that belong to the workers. */
 export type ClusterOptions = Omit<AdapterOptions, (typeof forWorkers)[number]>
 
 /**
- * Drains a cluster of node:cluster as one: whichever worker the preStop hook reaches, all drain, and it is answered when all
- * have settled; a signal is passed on to all; the process exits after the last of them. The workers use podrain as they would
- * alone. Call it in the primary, before the first `cluster.fork()`.
+ * Drains the workers of node:cluster as one. If the preStop hook reaches any worker, all of them drain, and the hook is
+ * answered when all have settled. A signal is passed on to all workers. The process exits after the last worker. The
+ * workers use podrain as they would alone. Call it in the primary, before the first `cluster.fork()`.
  *
  * @example
  * if (cluster.isPrimary) {
@@ -27,9 +27,9 @@ export type ClusterOptions = Omit<AdapterOptions, (typeof forWorkers)[number]>
  *   cluster.on('exit', () => drain.state === 'serving' && cluster.fork())
  * }
  *
- * @returns The drain of the primary. Its `onClose` hooks run when the last worker has gone.
- * @throws {Error} in a worker, after the first fork, and the second time
- * @throws {TypeError | RangeError} for a bad option
+ * @returns The drain of the primary. Its `onClose` hooks run after the exit of the last worker.
+ * @throws {Error} in a worker, after the first fork, and at the second call
+ * @throws {TypeError | RangeError} for a wrong option
  */
 export function drainCluster(options: ClusterOptions = {}): Drain {
   plainObject('options', options)

@@ -3,8 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
 import { Traffic } from './http/traffic.js'
-import { type DrainOptions, type ResolvedOptions, resolveOptions } from './options.js'
+import type { DrainOptions, ResolvedOptions } from './options.js'
 import { interruptIsTermination, killedAfter } from './process/managers.js'
+import { resolveOptions } from './resolve-options.js'
 import type { Clock } from './shared/clock.js'
 import { describe } from './shared/errors.js'
 import type { Logger } from './shared/log.js'
@@ -29,20 +30,28 @@ import { closedEarlyLine, introduction, progressLine, unknownConnections } from 
 import { type TaskOptions, Tasks } from './termination/tasks.js'
 import { environmentOfProcess } from './workers/environment.js'
 
+/** How a watched server is closed, and what answers in front of its application. */
 export interface WatchOptions {
-  /** Closes the framework, after the last request. @default nothing: the server itself is closed in any case */
+  /**
+   * Closes the framework. Called when the closing begins; its timeout counts from the moment when all connections are
+   * closed. @default nothing: podrain itself closes the server in any case
+   */
   close?: Hook
-  /** The name of that in the log and the report. @default 'close' */
+  /** The name of `close` in the log and the report. @default 'close' */
   name?: string
-  /** Answers a request in front of all listeners of the application, and says so: see `controlEndpoints`. */
+  /** Answers control requests in front of all listeners of the application. See `controlEndpoints`. @default none */
   answer?: Answer
 }
 
 /**
- * The whole way from the first sign of termination to the end. One object for any number of servers.
+ * A drain: the way from the first sign of termination to the exit, for any number of servers.
  *
- * @throws {TypeError | RangeError} from the constructor, when an option is unknown, of the wrong type, out of range, or
- * does not fit into the grace period.
+ * Events: see `DrainEvents`. A listener that throws is logged, and the drain goes on.
+ *
+ * @throws {TypeError | RangeError} from the constructor, if an option is unknown, has the wrong type, is out of range,
+ * or does not fit into the grace period
+ * @throws {Error} from the constructor, if another copy of the package with an incompatible version has registered with
+ * the process
  */
 export class Drain extends EventEmitter<DrainEvents> {
   readonly #options: ResolvedOptions
@@ -59,23 +68,24 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   constructor(options: DrainOptions = {}) {
     super()
-    this.setMaxListeners(0) // each attachment listens to it, and there may be any number
+    this.setMaxListeners(0) // each attachment adds a listener, and there may be any number
     this.#options = resolveOptions(options)
     const { budget, clock, logger, hookTimeout, keepAliveCap, settle, signals, errors, behind } = this.#options
-    const look = (): void => this.#course.look()
+    const check = (): void => this.#course.check()
     this.#traffic = new Traffic({
       clock,
       keepAliveCap,
       quiet: settle.quiet,
-      // Not all of `settle.min`, or the last who are led away would prolong the wait by `settle.quiet`.
+      // Shorter than `settle.min`: the requests of the last clients that are shed would otherwise prolong the wait by
+      // `settle.quiet`.
       ramp: Math.max(settle.min - settle.quiet, settle.min / 2),
-      onIdle: look,
+      onIdle: check,
       onAbandoned: (handling, url) => this.#tasks.abandoned.add(handling, url),
       onClosedEarly: (_server, by) => logger.error(closedEarlyLine(by)),
       onUnknown: (count) => {
         logger.warn(
           `${unknownConnections(count)}: requests on such a connection are not counted until the next one comes, and its ` +
-            'client cannot be led away. Watch a server before it listens',
+            'client cannot be told to leave. Watch a server before it listens',
         )
       },
       onListening: (server) => {
@@ -86,7 +96,7 @@ export class Drain extends EventEmitter<DrainEvents> {
         environmentOfProcess().listening(server)
       },
     })
-    this.#tasks = new Tasks(clock, logger, hookTimeout, look)
+    this.#tasks = new Tasks(clock, logger, hookTimeout, check)
     this.#onDrain = new Hooks('onDrain', clock, logger, hookTimeout)
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
     this.#onClose = new Hooks('onClose', clock, logger, hookTimeout)
@@ -108,11 +118,11 @@ export class Drain extends EventEmitter<DrainEvents> {
       onResume: this.#onResume,
       onClose: this.#onClose,
       frameworks: this.#frameworks,
-      onState: (state, previous) => this.#tell('state', state, previous),
-      onCommit: (how) => this.#tell('commit', how),
+      onState: (state, previous) => this.#emitSafely('state', state, previous),
+      onCommit: (how) => this.#emitSafely('commit', how),
       progressLine: () => this.#progress(),
     })
-    // Now, not at listen(): a signal while the application still starts must not kill it half-way.
+    // Here and not at listen(): a signal must not kill an application that is still starting.
     this.#unregister = process.register({
       signals,
       errors,
@@ -132,61 +142,68 @@ export class Drain extends EventEmitter<DrainEvents> {
     void this.#course.report.then((report) => {
       this.#unregister()
       this.#traffic.servers.release()
-      this.#tell('report', report)
+      this.#emitSafely('report', report)
     })
   }
 
+  /** The state of the drain. Each change emits 'state'. */
   get state(): DrainState {
     return this.#course.state
   }
 
-  /** Whether the process will end. `/prestop` alone does not commit. */
+  /** Whether the process will end. `/prestop` alone does not commit the drain. */
   get committed(): boolean {
     return this.#course.committed
   }
 
-  /** Requests in flight: begun, and the response not yet sent and closed. */
+  /** Number of requests in flight: begun, and the response not yet flushed and closed. */
   get inFlight(): number {
     return this.#traffic.inFlight
   }
 
-  /** Where it writes its lines. */
+  /** Where the drain logs. */
   get logger(): Logger {
     return this.#options.logger
   }
 
-  /** Where it gets its time from. */
+  /** The source of time of the drain. */
   get clock(): Clock {
     return this.#options.clock
   }
 
-  /** How it shares out its time: its options, with the defaults. */
+  /** How the drain shares out the grace period, in milliseconds: its options with the defaults. */
   get times(): DrainTimes {
     const { gracePeriod, reserve, closing, behind, settle, balancers } = this.#options
     return { gracePeriod, reserve, closing, behind, ...(balancers ? {} : { balancers }), settle: { ...settle } }
   }
 
-  /** Whether a server it watches accepts connections; true if it knows of none, as in a worker. */
+  /** Whether a watched server accepts connections. True until the first server is found; false after the drain. */
   get listening(): boolean {
     return this.#traffic.servers.listening
   }
 
-  /** Whether it has had a server to watch: it was given one, or a request has led to one. */
+  /** Whether a server was ever watched: it was passed to `watch()`, or found by a request. */
   get knowsServer(): boolean {
-    return this.#traffic.servers.known
+    return this.#traffic.servers.everWatched
   }
 
-  /** Aborts when the drain begins: end event streams, answer long polls, take no new job. A new one after `resume`. */
+  /**
+   * Aborts when the drain begins: end event streams, answer long polls, take no new jobs. After a resume it is a new
+   * signal.
+   */
   get signal(): AbortSignal {
     return this.#course.signal
   }
 
-  /** Aborts when what is still open will soon be cut: answer now, or hand the work back. */
+  /**
+   * Aborts when what is still open will soon be cut: answer now, or hand the work back. After a resume it is a new
+   * signal.
+   */
   get lastCall(): AbortSignal {
     return this.#course.lastCall
   }
 
-  /** What there is to wait for. */
+  /** What is waited for, and how much time is left. */
   status(): DrainStatus {
     return {
       state: this.state,
@@ -199,8 +216,8 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Watches a server of `node:http`, `node:https` or `node:http2`: counts its requests from now on, also those that no
-   * middleware sees, and closes it at the end.
+   * Watches a server of `node:http`, `node:https` or `node:http2`. All its requests are counted from now on, and it is
+   * closed at the end. Further calls for the same server add `close` and `answer`.
    * @throws {Error} if another Drain watches the server
    */
   watch(server: Server, options: WatchOptions = {}): this {
@@ -211,62 +228,82 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Counts a request, for a middleware that has no server at hand. The first one leads to the server, which is watched
-   * from then on; for later ones this does nothing.
-   * @param answer as in `WatchOptions`, for later requests
-   * @returns whether the request was counted before, on its server
+   * Counts a request, for a middleware without a server handle. The first call finds the server of the request, which
+   * is watched from then on. For later requests of that server it does nothing.
+   * @param answer As in `WatchOptions`, for later requests.
+   * @returns Whether the request was counted before, on its server.
    */
   track(request: IncomingMessage, response: ServerResponse, answer?: Answer): boolean {
     return this.#traffic.track(request, response, answer)
   }
 
-  /** The request is none of a user's: a control endpoint, a scrape. It is not counted, and traffic may be quiet still. */
+  /**
+   * Stops counting a request that is not a user's, such as a control request or a scrape. It does not show that traffic
+   * still comes.
+   */
   exclude(request: IncomingMessage, response: ServerResponse): void {
     this.#traffic.exclude(request, response)
   }
 
   /**
-   * Says what a handler returned for a response, so that the drain can wait for a handler whose client has gone, for up to
-   * `hookTimeout`: it still uses what the `onClose` hooks close. Costs a small object until the response closes.
+   * Passes on what a handler returned for a response. If it is a promise and the client disconnects, the drain waits
+   * for the promise, up to `hookTimeout`, because the handler still uses what the `onClose` hooks close. It costs a
+   * small object until the response closes.
    */
   handling(response: ServerResponse | Http2ServerResponse, handling: unknown): void {
     this.#traffic.handling(response, handling)
   }
 
-  /** A control endpoint has refused a caller. */
+  /** Emits 'refused': a control endpoint has refused a caller. */
   refused(refusal: Refusal): void {
-    this.#tell('refused', refusal)
+    this.#emitSafely('refused', refusal)
   }
 
-  /** Background work that must end before the process may. A rejection is logged. */
+  /**
+   * Adds background work that must finish before the process may exit. A rejection is logged.
+   * @throws {TypeError} if it is not a promise
+   * @throws {RangeError} if the timeout is negative or not a number
+   */
   waitUntil(promise: PromiseLike<unknown>, options: TaskOptions = {}): void {
     this.#tasks.add(promise, options)
   }
 
-  /** Runs when the drain begins: leave a registry, pause a consumer. All at the same time. */
+  /**
+   * Adds a hook that runs when the drain begins: leave a registry, pause a consumer. These hooks run at the same time.
+   * @throws {TypeError | RangeError} if the hook is not a function, or an option is wrong
+   */
   onDrain(hook: Hook, options: HookOptions = {}): this {
     this.#onDrain.add(hook, options)
     return this
   }
 
-  /** Runs when a tentative drain is undone: the way back from each `onDrain`. */
+  /**
+   * Adds a hook that runs when a tentative drain is undone. It should undo an `onDrain` hook. These hooks run at the
+   * same time.
+   * @throws {TypeError | RangeError} as `onDrain`
+   */
   onResume(hook: Hook, options: HookOptions = {}): this {
     this.#onResume.add(hook, options)
     return this
   }
 
-  /** Runs after the last request: pools, clients. One after the other, the newest first, so flush logs in the oldest. */
+  /**
+   * Adds a hook that runs after the last request: close pools and clients. These hooks run one after the other, the
+   * newest first. So flush logs in the first one that you add.
+   * @throws {TypeError | RangeError} as `onDrain`
+   */
   onClose(hook: Hook, options: HookOptions = {}): this {
     this.#onClose.add(hook, options)
     return this
   }
 
   /**
-   * What `/prestop` does: drains, but neither closes nor exits. Any number of callers join the same drain. If no signal
-   * has followed once the grace period is over, nobody is terminating this pod, and it serves again.
+   * Drains tentatively, as `/prestop` does: neither closes nor exits. Any number of callers join the same drain. If no
+   * signal has followed when the grace period is over, nothing is terminating this pod, and it serves again.
    *
-   * @returns A promise that resolves once load balancers have stopped sending and all requests are answered, or when
+   * @returns A promise that resolves when load balancers have stopped sending and all requests are answered, or when
    * the rest of the budget is needed for closing.
+   * @throws {TypeError | RangeError} if `ago` is no duration
    */
   prestop(options: PrestopOptions = {}): Promise<void> {
     if (options.ago !== undefined) duration('ago', options.ago)
@@ -274,27 +311,34 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Says that the pod has been deleted, as the cluster knows it: drains tentatively, and with exactly the time that there is,
-   * more or less than `terminationGracePeriodSeconds` says. Said again, the time only gets shorter. A drain that goes on
-   * already gets the same time, counted from its own first sign.
+   * Says that the pod was deleted, with the time that the cluster gives it. Drains tentatively, with exactly that time,
+   * even if `terminationGracePeriodSeconds` says more or less. A drain that has begun gets the same time, counted from
+   * its own first sign. Further calls can only shorten the time.
+   * @throws {TypeError | RangeError} if `gracePeriod` or `ago` is no duration
    */
   terminating(options: TerminatingOptions): void {
     duration('gracePeriod', options.gracePeriod)
     if (options.ago !== undefined) duration('ago', options.ago)
     this.#course.terminating(options)
-    this.#tell('terminating', options)
+    this.#emitSafely('terminating', options)
   }
 
   /**
-   * Adds somebody who knows whether load balancers have stopped sending. Of several, `false` outweighs `undefined`, and that `true`.
-   * @returns what takes it back
+   * Adds a condition that knows whether load balancers have stopped sending. Of several, `false` outweighs `undefined`,
+   * and that outweighs `true`.
+   * @returns The function that removes the condition.
+   * @throws {TypeError} if it is not a function
    */
   settledWhen(condition: SettleCondition): () => void {
     if (typeof condition !== 'function') fail(TypeError, 'settledWhen() expected a function', condition)
     return this.#course.settledWhen(condition)
   }
 
-  /** Drains and closes. Further calls join the first. It does not exit the process: that is for the signals. */
+  /**
+   * Commits the drain: drains and closes. Further calls join the first. It does not exit the process; signals do.
+   * @returns A promise of the report. It never rejects.
+   * @throws {TypeError | RangeError} if `within` or `ago` is no duration
+   */
   start(options: StartOptions = {}): Promise<DrainReport> {
     if (options.within !== undefined) duration('within', options.within)
     if (options.ago !== undefined) duration('ago', options.ago)
@@ -302,21 +346,24 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Lets go of the process and the servers and runs the `onClose` hooks, without waiting for anything: for tests, and for
-   * an application that is closed by hand. While a drain is committed it does nothing, as that does all this itself.
+   * Releases the process and the servers and runs the `onClose` hooks, without waiting for anything. For tests, and for
+   * an application that is closed by hand. For a committed drain it does nothing, because that closes by itself.
    */
   async dispose(): Promise<void> {
     if (!this.#disposing && !this.committed && this.state !== 'closed') {
-      // Where hooks run, a signal that comes meanwhile waits for them: the process is let go when they are done.
+      // If there are hooks, a signal that arrives meanwhile must wait for them, so the process is released afterwards.
       if (this.#onClose.size === 0) this.#unregister()
-      this.#traffic.servers.release() // before the hooks: from now on nothing is counted
+      this.#traffic.servers.release() // before the hooks: nothing is counted from now on
       this.#disposing = this.#course.dispose()
     }
     await this.#disposing
   }
 
-  /** A listener that throws must not keep the process from ending, nor others (workers wait for them) from hearing of it. */
-  #tell<Name extends keyof DrainEvents>(name: Name, ...args: DrainEvents[Name]): void {
+  /**
+   * Emits an event. A listener that throws must keep neither the process from ending, nor other listeners from being
+   * called.
+   */
+  #emitSafely<Name extends keyof DrainEvents>(name: Name, ...args: DrainEvents[Name]): void {
     for (const listener of (this as EventEmitter).rawListeners(name)) {
       try {
         listener.apply(this, args)

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-// The preStop hook without network, for `exec`: no shell, no curl. It asks the process over its `controlSocket` to drain and
-// ends when the pod may be signalled. Whether it says 0 or not, the kubelet goes on with SIGTERM; what it prints to stderr
-// shows in the pod's events (FailedPreStopHook) when the code is not 0.
+// The preStop hook without network, for `exec`: it needs neither shell nor curl. It asks the process over its
+// `controlSocket` to drain, and exits when the pod may be signalled. The kubelet goes on with SIGTERM whatever the exit
+// code is. If the code is not 0, its stderr appears in the pod's events (FailedPreStopHook).
 import http from 'node:http'
 import { defaultSocket } from './endpoints/control-listener.js'
 import type { DrainStatus } from './shared/states.js'
 
-/** Nothing is left to wait for. */
+/** Exit code: nothing is left to wait for. */
 const settled = 0
-/** The time ran out first: what is still open will be cut. */
+/** Exit code: the time was over before, and what is still open will be cut. */
 const unsettled = 1
-/** Nobody was there to drain. */
+/** Exit code: no process answered. */
 const unreachable = 2
 
 const [socketPath = process.env.PODRAIN_SOCKET ?? defaultSocket] = process.argv.slice(2)
@@ -26,7 +26,8 @@ const request = http.get({ socketPath, path: '/prestop', agent: false }, async (
     for await (const chunk of response.setEncoding('utf8')) body += chunk
     const { state, inFlight, tasks } = JSON.parse(body) as DrainStatus
     const open = [`${inFlight} in flight`, ...(tasks.length > 0 ? [`tasks: ${tasks.join(', ')}`] : [])].join(', ')
-    // Not 200: too many callers wait already. Serving: nobody meant it, and the drain was undone.
+    // A status other than 200 means that too many callers wait. `serving` means that no signal came and the drain was
+    // undone.
     const isSettled = response.statusCode === 200 && state !== 'serving' && inFlight + tasks.length === 0
     end(isSettled ? settled : unsettled, `${state}, ${open}`)
   } catch (error) {

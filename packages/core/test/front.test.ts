@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { precede, standBefore } from '../src/http/intercept.js'
+import { callBefore, intercept } from '../src/http/intercept.js'
 
 /** A server on which something happens, and who was called for it. */
 class Scene extends EventEmitter {
@@ -26,7 +26,7 @@ describe('a listener that precedes those of the application', () => {
   test('is called first, whether they were there before it or come later', async () => {
     const scene = new Scene()
     scene.on('upgrade', scene.named('early'))
-    precede(scene, 'upgrade', scene.named('ours'))
+    callBefore(scene, 'upgrade', scene.named('ours'))
     expect(scene.happens('upgrade')).toEqual(['ours', 'early'])
     scene.on('upgrade', scene.named('late'))
     scene.prependListener('upgrade', scene.named('first'))
@@ -36,7 +36,7 @@ describe('a listener that precedes those of the application', () => {
 
   test('is there only as long as the application listens: alone it would change what Node does', async () => {
     const scene = new Scene()
-    precede(scene, 'upgrade', scene.named('ours'))
+    callBefore(scene, 'upgrade', scene.named('ours'))
     expect(scene.listenerCount('upgrade')).toBe(0)
     const theirs = scene.named('theirs')
     scene.on('upgrade', theirs)
@@ -50,7 +50,7 @@ describe('a listener that precedes those of the application', () => {
   test('is called when a library has taken all listeners off and put its own there', async () => {
     const scene = new Scene()
     scene.on('upgrade', scene.named('theirs'))
-    precede(scene, 'upgrade', scene.named('ours'))
+    callBefore(scene, 'upgrade', scene.named('ours'))
     scene.removeAllListeners('upgrade')
     scene.on('upgrade', scene.named('library'))
     await noticed()
@@ -60,7 +60,7 @@ describe('a listener that precedes those of the application', () => {
   test('is called for its own event, and does not care for others', async () => {
     const scene = new Scene()
     scene.on('connect', scene.named('connect'))
-    precede(scene, 'upgrade', scene.named('ours'))
+    callBefore(scene, 'upgrade', scene.named('ours'))
     scene.on('connect', scene.named('connect'))
     await noticed()
     expect(scene.happens('connect')).toEqual(['connect', 'connect'])
@@ -71,7 +71,7 @@ describe('a listener that precedes those of the application', () => {
     const scene = new Scene()
     const changes: string[] = []
     scene.on('upgrade', scene.named('theirs'))
-    precede(scene, 'upgrade', scene.named('ours'))
+    callBefore(scene, 'upgrade', scene.named('ours'))
     await noticed()
     for (const change of ['newListener', 'removeListener'])
       scene.on(change, (event) => changes.push(`${change} ${event}`))
@@ -84,7 +84,7 @@ describe('a listener that precedes those of the application', () => {
   test('is gone once it is undone, also when a change was just being noticed', async () => {
     const scene = new Scene()
     scene.on('upgrade', scene.named('theirs'))
-    const undo = precede(scene, 'upgrade', scene.named('ours'))
+    const undo = callBefore(scene, 'upgrade', scene.named('ours'))
     scene.on('upgrade', scene.named('late'))
     undo()
     await noticed()
@@ -99,7 +99,7 @@ describe('a listener that precedes those of the application', () => {
 describe('a listener that stands before those of the application', () => {
   /** It answers what it is told to. */
   const stand = (scene: Scene, name = 'ours'): (() => void) =>
-    standBefore(
+    intercept(
       scene,
       'request',
       (answers: boolean) => {

@@ -1,12 +1,12 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Drain } from '../src/index.js'
-import { Primary, type Worker } from '../src/workers/primary.js'
+import { Primary, type WorkerHandle } from '../src/workers/primary.js'
 import type { FromPrimary } from '../src/workers/protocol.js'
 import { FakeClock, turns } from './support.js'
 
 // cluster.test.ts and threads.test.ts have real workers; here they are made up, so that each can do what it likes.
 
-class FakeWorker implements Worker {
+class FakeWorker implements WorkerHandle {
   readonly name: string
   readonly sent: FromPrimary[] = []
   /** The grace periods that it was told, in seconds. */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { endpointOptionNames, resolveEndpoints } from '../src/endpoints/options.js'
-import { drainOptionNames, resolveOptions } from '../src/options.js'
+import { drainOptionNames } from '../src/options.js'
+import { resolveOptions } from '../src/resolve-options.js'
 
 /** Every option that an adapter takes, as the tables name them. */
 const options = [

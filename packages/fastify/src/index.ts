@@ -9,6 +9,7 @@ declare module 'fastify' {
   }
 }
 
+/** The options of the plugin: those of every adapter. The default of `logger` is `app.log`. */
 export type GracefulShutdownOptions = AdapterOptions
 
 const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options) => {
@@ -26,7 +27,8 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
     name: 'fastify.close()',
   })
   app.decorate('drain', drain)
-  // The hook also sees the second server that listen({ host: 'localhost' }) opens, and inject().
+  // Unlike a watched server, the hook also sees the second server that listen({ host: 'localhost' }) opens, and
+  // inject().
   app.addHook('onRequest', function podrainOnRequest(request, reply, done) {
     if (handle(request.raw, reply.raw)) reply.hijack()
     else done()
@@ -49,7 +51,7 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
       )
     }
   })
-  // Closed by hand, as tests do: let go of the process. During a drain this does nothing.
+  // If the application is closed by hand, as in tests, release the process. During a committed drain this does nothing.
   app.addHook('onClose', async () => {
     if (!options.drain) await drain.dispose()
     else if (!drain.committed) release()
@@ -62,8 +64,8 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
  * @example
  * await app.register(gracefulShutdown)
  *
- * @throws {TypeError | RangeError} for a bad option
- * @throws {Error} when registered twice
+ * @throws {TypeError | RangeError} for a wrong option
+ * @throws {Error} if it is registered twice
  */
 export const gracefulShutdown: FastifyPluginAsync<GracefulShutdownOptions> = fastifyPlugin(plugin, {
   fastify: '5.x',

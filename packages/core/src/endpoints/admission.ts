@@ -7,19 +7,24 @@ import type { Refusal } from '../shared/states.js'
 import { refusalInterval } from '../shared/timing.js'
 
 /**
- * Headers that proxies, load balancers and CDNs add, with underscores as dashes. The kubelet sends none of them. A bare nginx or
- * HAProxy adds none, and below HTTP none can be added. Request ids and traces (`x-request-id`, `traceparent`, `b3`) are not among
- * them: meshes add those to what the kubelet sends, too.
+ * Names of headers that proxies, load balancers and CDNs add, with dashes in place of underscores. The kubelet sends
+ * none of them. A plain nginx or HAProxy adds none, and a load balancer of TCP cannot. Request ids and traces
+ * (`x-request-id`, `traceparent`, `b3`) are not in the list, because service meshes also add them to what the kubelet
+ * sends.
  *
- * - RFC 7239 (`forwarded`), RFC 9110 §7.6.3 (`via`), RFC 8586 (`cdn-loop`); `x-forwarded-*` and what older proxies say for it:
- *   `x-client-ip`, `x-cluster-client-ip` (Rackspace, Zeus), `client-ip` (Apache Traffic Server), `wl-proxy-client-ip` (WebLogic)
- * - nginx and ingress-nginx: `x-real-ip`, `x-original-forwarded-for`, `x-original-uri`, `x-scheme`; HAProxy: `x-original-to`
- *   (`option originalto`); Envoy: `x-envoy-*`; Varnish: `x-varnish`; Kong: `x-kong-request-id`
- * - AWS: `x-amzn-trace-id`, `x-amzn-tls-*`, `x-amzn-oidc-*` (Application Load Balancer), `x-amz-cf-id`, `cloudfront-*` (CloudFront)
- * - Google Cloud: `x-cloud-trace-context` (load balancer, Cloud Run), `x-goog-iap-*`, `x-goog-authenticated-*` (IAP), `x-appengine-*`
- * - Azure: `x-azure-*` (Front Door), `x-appgw-*`, `x-original-host` (Application Gateway), `x-arr-*`, `disguised-host` (App Service)
- * - Cloudflare: `cf-*`, `true-client-ip` (that is Akamai's, too); Akamai: `x-akamai-*`, `akamai-*`; Fastly: `fastly-*`;
- *   Imperva: `incap-*`; Sucuri: `x-sucuri-*`; Alibaba Cloud: `ali-*`, `eagleeye-*`; bunny.net and ChinaNetCenter: `cdn-*`
+ * - RFC 7239 (`forwarded`), RFC 9110 §7.6.3 (`via`), RFC 8586 (`cdn-loop`); `x-forwarded-*` and its older forms:
+ *   `x-client-ip`, `x-cluster-client-ip` (Rackspace, Zeus), `client-ip` (Apache Traffic Server), `wl-proxy-client-ip`
+ *   (WebLogic)
+ * - nginx and ingress-nginx: `x-real-ip`, `x-original-forwarded-for`, `x-original-uri`, `x-scheme`; HAProxy:
+ *   `x-original-to` (`option originalto`); Envoy: `x-envoy-*`; Varnish: `x-varnish`; Kong: `x-kong-request-id`
+ * - AWS: `x-amzn-trace-id`, `x-amzn-tls-*`, `x-amzn-oidc-*` (Application Load Balancer), `x-amz-cf-id`, `cloudfront-*`
+ *   (CloudFront)
+ * - Google Cloud: `x-cloud-trace-context` (load balancer, Cloud Run), `x-goog-iap-*`, `x-goog-authenticated-*` (IAP),
+ *   `x-appengine-*`
+ * - Azure: `x-azure-*` (Front Door), `x-appgw-*`, `x-original-host` (Application Gateway), `x-arr-*`, `disguised-host`
+ *   (App Service)
+ * - Cloudflare: `cf-*`, `true-client-ip` (also Akamai); Akamai: `x-akamai-*`, `akamai-*`; Fastly: `fastly-*`; Imperva:
+ *   `incap-*`; Sucuri: `x-sucuri-*`; Alibaba Cloud: `ali-*`, `eagleeye-*`; bunny.net and ChinaNetCenter: `cdn-*`
  * - Fly.io: `fly-*`; Vercel: `x-vercel-*`; Netlify: `x-nf-*`; Heroku and others that queue: `x-request-start`
  */
 const proxyHeaders = new Set([
@@ -35,24 +40,26 @@ const proxyPrefixes = [
 ]
 
 /**
- * Headers that a browser adds by itself, besides all that begin with `sec-` (Fetch Standard, RFC 9110 §10.1.3, RFC 6265). A page
- * anywhere can have the browser of somebody who reaches the pod (`kubectl port-forward`, a VPN) send a GET; it need not be able
- * to read the answer.
+ * Headers that a browser adds by itself, besides all that begin with `sec-` (Fetch Standard, RFC 9110 §10.1.3, RFC
+ * 6265). Any web page can make a browser that reaches the pod (`kubectl port-forward`, a VPN) send a GET, even if the
+ * page cannot read the response.
  */
 const browserHeaders = ['origin', 'referer', 'cookie']
 
-/** Who was refused by one attachment. Another on the same server, which asks for no token, must not let them in. */
+/**
+ * Requests that an attachment has refused. Another attachment on the same server, without a token, must not admit them.
+ */
 const refused = new WeakSet<IncomingMessage>()
 
 /**
- * Who may start a drain. A GET that takes a pod out of service is a known class of attack (CVE-2024-40632), so a caller
- * that came through a proxy or from a browser is refused, and with a token every caller that does not have it.
+ * Decides who may start a drain. A GET that takes a pod out of service is a known class of attack (CVE-2024-40632). So
+ * callers that came through a proxy or from a browser are refused, and with tokens all callers without one.
  */
 export class Admission {
   readonly #tokens: readonly Buffer[]
   readonly #logger: Logger
   readonly #onRefusal: (refusal: Refusal) => void
-  readonly #spokeAt = new Map<string, number>()
+  readonly #loggedAt = new Map<string, number>()
 
   constructor(tokens: readonly string[], logger: Logger, onRefusal: (refusal: Refusal) => void) {
     this.#tokens = tokens.map(digest)
@@ -60,7 +67,10 @@ export class Admission {
     this.#onRefusal = onRefusal
   }
 
-  /** Whether the caller may. A refusal is loud in the log: to the kubelet a refused hook looks like a successful one. */
+  /**
+   * Whether the caller is admitted. A refusal is logged, because to the kubelet a refused hook looks like a successful
+   * one.
+   */
   admits(request: IncomingMessage, endpoint: Refusal['endpoint']): boolean {
     const proxy = Object.keys(request.headers).find(isOfProxy)
     if (proxy !== undefined) {
@@ -73,26 +83,29 @@ export class Admission {
       return this.#refuse(request, endpoint, `it came from a browser (header ${browser}); ${remedy}`)
     }
     if (this.#tokens.length === 0) return !refused.has(request)
-    if (!this.#knows(request.headers.authorization ?? '')) {
+    if (!this.#hasToken(request.headers.authorization ?? '')) {
       const remedy = 'the hook needs httpHeaders: [{ name: Authorization, value: Bearer <token> }]'
       return this.#refuse(request, endpoint, `its \`Authorization: Bearer\` is not the \`token\`; ${remedy}`)
     }
     return true
   }
 
-  /** Digests are of one length, as a comparison in constant time wants; and no token is found sooner than another. */
-  #knows(authorization: string): boolean {
-    // The scheme has no case, and any number of spaces may follow it (RFC 9110 §11.1, §11.4).
+  /**
+   * Whether the credentials have one of the tokens. Digests have the same length, which a comparison in constant time
+   * needs. All tokens are compared, so that the time does not tell which one matched.
+   */
+  #hasToken(authorization: string): boolean {
+    // The scheme is case-insensitive, and any number of spaces may follow it (RFC 9110 §11.1, §11.4).
     const given = digest(/^bearer +(.*)$/i.exec(authorization)?.[1] ?? '')
-    return this.#tokens.reduce((known, token) => timingSafeEqual(token, given) || known, false)
+    return this.#tokens.reduce((matched, token) => timingSafeEqual(token, given) || matched, false)
   }
 
   #refuse(request: IncomingMessage, endpoint: Refusal['endpoint'], why: string): false {
     refused.add(request)
     this.#onRefusal({ endpoint, why })
     const now = performance.now()
-    if (now - (this.#spokeAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= refusalInterval) {
-      this.#spokeAt.set(endpoint, now)
+    if (now - (this.#loggedAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= refusalInterval) {
+      this.#loggedAt.set(endpoint, now)
       const from = request.socket.remoteAddress ?? 'an unknown address'
       this.#logger.warn(`refused ${request.method} ${routeOf(request)} from ${from}: ${why}`)
     }
@@ -110,9 +123,9 @@ function isOfProxy(header: string): boolean {
 }
 
 function isOfBrowser(name: string, value: unknown): boolean {
-  // Node's own fetch() sends this one of the family, and only this; a browser never sends it alone.
+  // Node's own fetch() sends this header, and no other of the family. A browser never sends it alone.
   if (name === 'sec-fetch-mode' && value === 'cors') return false
-  // Where a page leaves out all that it can, this remains. PowerShell says the same of itself.
+  // A page can suppress the other headers, but not this one. PowerShell sends it, too.
   if (name === 'user-agent') return /^Mozilla\/(?!.*PowerShell\/)/.test(String(value))
   return browserHeaders.includes(name) || name.startsWith('sec-')
 }

@@ -3,18 +3,19 @@ import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 import { overdueCheckRest } from '../shared/timing.js'
 
-/** Throws or rejects when the application is not fit to serve. The signal aborts when the time is up. */
+/** A condition for being ready: throws or rejects if the application cannot serve. The signal aborts at the timeout. */
 export type Check = (signal: AbortSignal) => unknown
 
+/** The outcome of a readiness check, as `/readyz` shows it. */
 export type CheckOutcome = 'ok' | 'failed' | 'timed out'
 
-/** The application's own conditions for being ready. */
+/** The application's readiness checks. */
 export class Checks {
   readonly #checks: [name: string, check: Check][]
   readonly #timeout: number
   readonly #logger: Logger
   readonly #last = new Map<string, CheckOutcome>()
-  /** When the checks began that still go on after their time. */
+  /** Checks that have timed out and not finished, with the time when they began. */
   readonly #overdue = new Map<string, number>()
   #running: Promise<Record<string, CheckOutcome>> | undefined
 
@@ -25,8 +26,9 @@ export class Checks {
   }
 
   /**
-   * Runs all at once. A probe that comes while they run joins them, so that a slow database is not asked twice. One that still
-   * goes on after its time is not begun anew by every probe either, or what hangs would pile up.
+   * Runs all checks at the same time. A probe that arrives meanwhile gets the same result, so that a slow database is
+   * not queried twice. A check that has timed out is not begun again by every probe, because hanging checks would pile
+   * up.
    */
   run(): Promise<Record<string, CheckOutcome>> {
     this.#running ??= Promise.all(
@@ -41,7 +43,7 @@ export class Checks {
 
   async #run(name: string, check: Check): Promise<CheckOutcome> {
     const began = systemClock.now()
-    // What hangs may hang for ever, on a connection that is gone, so after a rest another one is tried beside it.
+    // The check may hang for ever on a dead connection, so after `overdueCheckRest` another one is tried.
     if (began - (this.#overdue.get(name) ?? Number.NEGATIVE_INFINITY) < overdueCheckRest) return 'timed out'
     const abort = new AbortController()
     const running = (async () => check(abort.signal))()
@@ -62,7 +64,7 @@ export class Checks {
       outcome = 'failed'
       why = `: ${describe(error)}`
     }
-    // A probe comes every second: say it once. The caller learns no details, they may hold secrets.
+    // Probes come every second, so only a change is logged. The caller gets no details, which may contain secrets.
     const before = this.#last.get(name) ?? 'ok'
     this.#last.set(name, outcome)
     if (outcome !== 'ok' && before === 'ok') this.#logger.warn(`readiness check "${name}" ${outcome}${why}`)

@@ -4,22 +4,22 @@ import net, { type AddressInfo } from 'node:net'
 import type { Answer } from '../shared/request.js'
 import type { DrainView } from './drain-view.js'
 
-/** Where the hook without network finds the process, unless told otherwise. */
+/** The default path of the unix socket, for `podrain-prestop`. */
 export const defaultSocket = '/tmp/podrain.sock'
 
-/** Bytes that a path may have: 107 on Linux, less what is added until the socket is ready. */
+/** The maximum length of a path in bytes. Linux allows 107, and a suffix is added until the socket is ready. */
 export const longestPath = 90
 
-/** The sockets that drains of this process have. */
-const taken = new Set<string>()
+/** The paths of the sockets that drains of this process listen on. */
+const ownPaths = new Set<string>()
 let count = 0
 
 /**
- * Answers the control endpoints on a plain HTTP listener of their own, from now until the drain is closed: also while the
- * application speaks TLS, is not listening yet, or does not accept any more. It keeps no process alive. What goes wrong is
- * logged: an application must not fail for it.
+ * Answers the control endpoints on a plain HTTP server of their own, until the drain is closed. It answers even if the
+ * application uses TLS, does not listen yet, or accepts no more connections. It does not keep the process alive. Errors
+ * are logged, as the application must not fail because of it.
  *
- * @returns the way to close it earlier
+ * @returns The function that closes it earlier.
  */
 export function listenForControl(
   drain: DrainView,
@@ -30,21 +30,21 @@ export function listenForControl(
     if (!answer(request, response)) response.writeHead(404, { 'content-length': 0 }).end()
   })
   server.on('connection', (socket) => socket.unref())
-  const complain = (error: Error): void => {
+  const logError = (error: Error): void => {
     const place = 'path' in where ? `\`controlSocket\` ${where.path}` : `\`controlPort\` ${where.port}`
     drain.logger.error(`cannot listen on ${place}, so no hook and no probe is answered there: ${error.message}`)
   }
-  server.on('error', complain)
-  let forget = (): void => {}
+  server.on('error', logError)
+  let removeFile = (): void => {}
   const close = (): void => {
-    forget()
+    removeFile()
     server.close()
     server.closeAllConnections()
   }
   if (drain.state === 'closed') return close
   drain.once('report', close)
   if ('path' in where) {
-    forget = listenOn(server, where.path, complain, (path) => drain.logger.info(`control endpoints on ${path}`))
+    removeFile = listenOn(server, where.path, logError, (path) => drain.logger.info(`control endpoints on ${path}`))
   } else {
     server.listen(where.port, () => {
       drain.logger.info(`control endpoints on port ${(server.address() as AddressInfo).port}`)
@@ -58,22 +58,22 @@ export function listenForControl(
 }
 
 /**
- * Listens on a unix socket for its owner alone. It is made beside the path and moved there, so that nobody finds it with
- * other permissions, and the file that a killed process left behind is replaced.
+ * Listens on a unix socket that only the owner of the process may use. The socket is created beside the path and
+ * renamed, so that it never has other permissions at the path. A file that a killed process left behind is replaced.
  *
- * @returns what removes the file, if it is still ours
+ * @returns The function that removes the file, if it is still the same one.
  */
 function listenOn(
   server: http.Server,
   path: string,
-  complain: (error: Error) => void,
-  listening: (path: string) => void,
+  logError: (error: Error) => void,
+  onListening: (path: string) => void,
 ): () => void {
-  if (taken.has(path)) {
-    complain(new Error('another drain of this process listens there'))
+  if (ownPaths.has(path)) {
+    logError(new Error('another drain of this process listens there'))
     return () => {}
   }
-  taken.add(path)
+  ownPaths.add(path)
   const beside = `${path}.${process.pid.toString(36)}${(count++).toString(36)}`
   let inode: number | undefined
   server.listen(beside, () => {
@@ -83,26 +83,29 @@ function listenOn(
         chmodSync(beside, 0o600)
         renameSync(beside, path)
         inode = lstatSync(path).ino
-        listening(path)
+        onListening(path)
       },
       (error) => {
         server.close()
-        complain(error)
+        logError(error)
       },
     )
   })
   server.unref()
   return () => {
-    taken.delete(path)
+    ownPaths.delete(path)
     try {
       if (inode !== undefined && lstatSync(path).ino === inode) unlinkSync(path)
     } catch {
-      // Somebody has removed it.
+      // The file was removed by somebody else.
     }
   }
 }
 
-/** Whether there is nothing at the path, or a socket behind which nobody listens. Anything else is somebody's. */
+/**
+ * Calls `yes` if nothing is at the path, or a socket that nobody listens on. Otherwise calls `no`, because the file
+ * belongs to somebody else.
+ */
 function ifFree(path: string, yes: () => void, no: (error: Error) => void): void {
   const attempt = (): void => {
     try {

@@ -3,7 +3,7 @@ import type { Logger } from '../shared/log.js'
 import type { DrainReport } from '../shared/report.js'
 import type { DrainState, DrainStatus, DrainTimes, Refusal } from '../shared/states.js'
 
-/** What the control endpoints read of a drain, and ask of it. A `Drain` is one. */
+/** The part of a `Drain` that the control endpoints use. */
 export interface DrainView {
   readonly state: DrainState
   /** Whether a server accepts connections. */
@@ -12,13 +12,13 @@ export interface DrainView {
   readonly times: DrainTimes
   readonly logger: Logger
   status(): DrainStatus
-  /** The request is a control request, and so no traffic. */
+  /** Stops counting a control request: it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void
-  /** A caller was refused. */
+  /** Reports that a caller was refused. */
   refused(refusal: Refusal): void
   once(event: 'report', listener: (report: DrainReport) => void): unknown
   off(event: 'report', listener: (report: DrainReport) => void): unknown
 }
 
-/** Drains tentatively, and resolves when it has settled or `gone` aborts. */
+/** Drains tentatively. Resolves when the wait is over or when `gone` aborts. */
 export type Prestop = (gone: AbortSignal) => Promise<void>

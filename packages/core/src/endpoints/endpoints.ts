@@ -7,12 +7,13 @@ import type { EndpointPaths, ResolvedEndpoints } from './options.js'
 
 type Endpoint = (request: IncomingMessage, response: ServerResponse) => void
 
-/** As many callers of `/prestop` may wait; the kubelet needs one. Others are answered at once, with 503. */
+/** The number of callers of `/prestop` that may wait. The kubelet needs one. Further callers get 503 at once. */
 const maxWaiting = 8
 
 /**
- * The control endpoints. A trailing slash and a query string are ignored; HEAD is answered like GET, but never drains.
- * @param prestop what `/prestop` waits for
+ * Answers the control endpoints. A trailing slash and a query string are ignored. HEAD is answered like GET, but never
+ * drains.
+ * @param prestop What `/prestop` waits for.
  */
 export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop: Prestop): Answer {
   const { paths, checks, checkTimeout, readyzWhileDraining, tokens } = options
@@ -29,7 +30,7 @@ export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop:
       }
       void readiness.run().then((checks) => {
         const passed = Object.values(checks).every((outcome) => outcome === 'ok')
-        // Checks take their time, and a drain may have begun meanwhile.
+        // A drain may have begun while the checks ran.
         const began = drain.state !== state && readyzWhileDraining === 'fail'
         const ready = passed && !began
         const why = ready ? {} : { reason: began ? drain.state : 'checks' }
@@ -38,7 +39,7 @@ export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop:
     },
     livez: (request, response) => send(request, response, 200, { live: true, state: drain.state }),
     prestop(request, response) {
-      response.shouldKeepAlive = false // or the kubelet keeps the socket open and idle
+      response.shouldKeepAlive = false // otherwise the kubelet keeps the idle socket open
       if (request.method === 'HEAD') return send(request, response, 405, {}, { allow: 'GET' })
       if (waiting >= maxWaiting) return send(request, response, 503, drain.status())
       waiting++
@@ -57,10 +58,10 @@ export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop:
   }
 
   const places = [...paths].map(([path, name]) => ({ path, name, initial: path.charCodeAt(1) }))
-  // Every request comes by here, and nearly all are turned away by one letter. With an index, as the iterator of `for … of`
-  // makes this too long for V8 to inline.
+  // Every request is looked up here, and nearly all are ruled out by one letter. The loop is by index: with the
+  // iterator of `for … of` the function is too long for V8 to inline.
   function find(url: string): keyof EndpointPaths | undefined {
-    if (url.length < 2) return undefined // to V8 it is dear to look behind the end of '/'
+    if (url.length < 2) return undefined // reading beyond the end of '/' is slow in V8
     const initial = url.charCodeAt(1)
     for (let index = 0; index < places.length; index++) {
       const place = places[index] as (typeof places)[number]
@@ -72,7 +73,7 @@ export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop:
   return function controlEndpoint(request, response) {
     const name = find(request.url ?? '')
     if (name === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false
-    // A refused caller gets what the application says to any path it does not know.
+    // A refused caller gets the application's response for an unknown path.
     if ((name === 'prestop' || name === 'drainz') && !admission.admits(request, name)) return false
     drain.exclude(request, response)
     answers[name](request, response)
@@ -80,7 +81,7 @@ export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop:
   }
 }
 
-/** Whether it is the path, and behind that at most a slash and a query string. */
+/** Whether the URL is the path, with at most a slash and a query string behind it. */
 function leadsTo(url: string, path: string): boolean {
   if (!url.startsWith(path)) return false
   const end = url[path.length] === '/' ? path.length + 1 : path.length
@@ -94,7 +95,7 @@ function send(
   body: object,
   headers: OutgoingHttpHeaders = {},
 ): void {
-  if (response.destroyed || response.headersSent) return // the caller has hung up
+  if (response.destroyed || response.headersSent) return // the caller has disconnected
   const json = `${JSON.stringify(body)}\n`
   response.writeHead(status, {
     'content-type': 'application/json',

@@ -2,19 +2,19 @@ import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 import { type Answer, routeOf } from '../shared/request.js'
 
-/** What `/metrics` shows. A `Registry` of prom-client is one, and so is its `register`. */
+/** The source of `/metrics`. A `Registry` of prom-client is one, and so is its `register`. */
 export interface MetricsSource {
   readonly contentType: string
   metrics(): string | Promise<string>
 }
 
-/** Answers `GET /metrics`, on the control port: there it goes on when the application accepts nothing any more. */
+/** Answers `GET /metrics` on the control port, which goes on when the application accepts no more connections. */
 export function scraper(source: MetricsSource, logger: Logger): Answer {
   return (request, response) => {
     if (routeOf(request) !== '/metrics' || request.method !== 'GET') return false
     const scrape = async (): Promise<void> => {
       const text = await source.metrics()
-      // Not writeHead(): if end() refuses the text, it is too late for another status.
+      // Not writeHead(): if end() rejects the text, it would be too late for another status.
       response.setHeader('content-type', source.contentType)
       response.setHeader('cache-control', 'no-store')
       response.end(text)

@@ -2,35 +2,43 @@ import { defaultCheckTimeout } from '../shared/timing.js'
 import { duration, fail, knownKeys, plainObject } from '../shared/validate.js'
 import type { Check } from './checks.js'
 
-/** The path of each control endpoint; `false` turns one off. */
+/** The path of each control endpoint. `false` turns an endpoint off. */
 export interface EndpointPaths {
-  /** Ready to get traffic? @default '/readyz' */
+  /** Is the pod ready to get traffic? Responds with 200 or 503. @default '/readyz' */
   readyz?: string | false
-  /** Alive? Never fails because of a drain. @default '/livez' */
+  /** Is the process alive? Always responds with 200. @default '/livez' */
   livez?: string | false
-  /** For `lifecycle.preStop.httpGet`: answers when the pod may be signalled. @default '/prestop' */
+  /** For `lifecycle.preStop.httpGet`. Responds when the pod may be signalled. @default '/prestop' */
   prestop?: string | false
-  /** What there is still to wait for, as JSON. @default '/drainz' */
+  /** The status of the drain as JSON (`DrainStatus`), with its times (`DrainTimes`). @default '/drainz' */
   drainz?: string | false
-  /** Idle, or busy with requests or tasks? For controllers that choose which pod may go. @default false, try '/busyz' */
+  /**
+   * Is the pod idle (200), or busy with requests or tasks (503)? For controllers that choose which pod to remove.
+   * @default false; '/busyz' is the usual path
+   */
   busyz?: string | false
 }
 
+/** The options of the control endpoints. */
 export interface EndpointOptions {
+  /** The paths. @default `/readyz`, `/livez`, `/prestop` and `/drainz` */
   endpoints?: EndpointPaths
-  /** Conditions for being ready, by name. Each throws or rejects when it is not met. */
+  /** Conditions for being ready, by name. A condition that throws or rejects is not met. @default none */
   checks?: Readonly<Record<string, Check>>
-  /** Milliseconds for each check. Shorter than the probe's `timeoutSeconds`, or the kubelet never sees which failed. @default 800 */
+  /**
+   * Milliseconds for each check. Must be shorter than the probe's `timeoutSeconds`, or the kubelet never sees which
+   * check failed. @default 800
+   */
   checkTimeout?: number
   /**
-   * What `/readyz` says while draining. `'pass'` for a single replica, `externalTrafficPolicy: Local` or sticky sessions:
-   * Kubernetes sends to a terminating pod that is ready if there is no other (KEP-1669). @default 'fail'
+   * What `/readyz` responds while draining. Use `'pass'` for a single replica, `externalTrafficPolicy: Local` or sticky
+   * sessions: Kubernetes sends to a ready, terminating pod if there is no other pod (KEP-1669). @default 'fail'
    */
   readyzWhileDraining?: 'fail' | 'pass'
   /**
-   * If set, `/prestop` and `/drainz` want `Authorization: Bearer <token>`, from the hook's `httpHeaders`. Of a list any will
-   * do, so that a token can be changed without a moment in which pods and manifest disagree. Printable ASCII, without blanks at
-   * its ends: no header carries anything else.
+   * If set, `/prestop` and `/drainz` require `Authorization: Bearer <token>`, which the hook sends by `httpHeaders`.
+   * Several tokens are for a change of the token: pods and manifest need not change at the same moment. A token is
+   * printable ASCII without white space at its ends, because a header can carry nothing else.
    * @default the environment variable PODRAIN_TOKEN, or none
    */
   token?: string | readonly string[]
@@ -47,22 +55,23 @@ export const endpointOptionNames: readonly (keyof EndpointOptions)[] = [
 const usualNames = ['readyz', 'livez', 'prestop', 'drainz'] as const
 const endpointNames = [...usualNames, 'busyz'] as const
 
-/** Where they are unless told otherwise. */
+/** The default paths, without those that are turned off by default. */
 export const defaultPaths: ReadonlyMap<string, keyof EndpointPaths> = new Map(
   usualNames.map((name) => [`/${name}`, name]),
 )
 
-/** Every option with its value, and the way from a path to its endpoint. */
+/** All options with their defaults, and the endpoints by path. */
 export interface ResolvedEndpoints
   extends Required<Pick<EndpointOptions, 'checks' | 'checkTimeout' | 'readyzWhileDraining'>> {
   readonly paths: ReadonlyMap<string, keyof EndpointPaths>
-  /** Empty if none is wanted. */
+  /** Empty if no token is required. */
   readonly tokens: readonly string[]
 }
 
 /**
  * Fills in the defaults and checks the options.
- * @throws {TypeError | RangeError} an option of the wrong type, a path without a leading `/`, two endpoints on one path
+ * @throws {TypeError | RangeError} if an option has the wrong type, a path does not begin with `/`, or two endpoints
+ * have the same path
  */
 export function resolveEndpoints(options: EndpointOptions): ResolvedEndpoints {
   const { endpoints = {}, checks = {}, checkTimeout = defaultCheckTimeout, readyzWhileDraining = 'fail' } = options
@@ -99,9 +108,9 @@ function tokensOf(option: unknown): string[] {
     option === undefined ? ['the environment variable PODRAIN_TOKEN', process.env.PODRAIN_TOKEN] : ['`token`', option]
   if (token === undefined) return []
   const tokens: unknown[] = Array.isArray(token) ? token : [token]
-  // An empty one would be let in, by everybody who sends an empty one.
+  // An empty token would admit every caller that sends an empty one.
   const given = tokens.filter((each) => typeof each === 'string' && each.trim() !== '') as string[]
-  // Neither error shows the value: it is a secret, and this ends in a log.
+  // The errors do not show the value. It is a secret, and the error ends in a log.
   if (tokens.length === 0 || given.length < tokens.length) {
     throw new TypeError(`Expected ${name} to be a string that is not empty, or a list of such (is the variable set?)`)
   }
@@ -115,7 +124,10 @@ function tokensOf(option: unknown): string[] {
   return given
 }
 
-/** Why no request can have this token: a hook with it would be refused, which looks like a success to the kubelet. */
+/**
+ * Why no request can carry this token; undefined if one can. A hook with it would be refused, which looks like a
+ * success to the kubelet.
+ */
 function whyNoHeaderHas(token: string): string | undefined {
   if (/[\r\n]$/.test(token))
     return 'ends with a line break: read from a file, it wants `.trim()`; in a Secret, `printf` in place of `echo`'

@@ -2,58 +2,66 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, ServerHttp2Stream } from 'node:http2'
 import type { OpenRequest } from '../shared/report.js'
 
-/** One round of looking at all connections of a draining server. */
+/** One pass over all connections of a draining server. */
 export interface Round {
   readonly now: number
-  /** How far the ramp has risen, 0 to 1. */
+  /** How far the ramp has risen, from 0 to 1. */
   readonly share: number
   /** Milliseconds without a byte after which an upload counts as stalled. */
-  readonly uploadPause: number
+  readonly uploadTimeout: number
 }
 
 /** A request in flight, and whether cutting it would lose something. */
 export interface OpenOnConnection extends OpenRequest {
-  /** The request is complete, is being answered, or was still being sent since the closing began. */
+  /** Whether the request is complete, is being answered, or was still being sent after the closing began. */
   readonly alive: boolean
 }
 
-/** What the application's handler of a request returned. */
-export interface Handling {
+/** One run of an application's request handler. */
+export interface HandlerRun {
   readonly promise: Promise<unknown>
-  /** Nobody else looks at the promise: what it rejects with is an unhandled rejection, and stays one. */
+  /** Whether only podrain sees the promise. Its rejection must then still become an unhandled rejection. */
   readonly unseen: boolean
   readonly request: IncomingMessage | Http2ServerRequest
 }
 
 /**
- * What requests come on: an HTTP/1 connection (http1.ts), an HTTP/2 session (http2.ts), or a connection that was upgraded and
- * is no longer HTTP (upgraded.ts).
+ * A connection that carries requests. There are three kinds: an HTTP/1 connection (http1.ts), an HTTP/2 session
+ * (http2.ts), and a connection that was upgraded and is no longer HTTP (upgraded.ts).
  */
 export interface Connection {
-  /** Requests begun and not yet closed. */
+  /** Number of requests that have begun and whose response has not closed. */
   readonly pending: number
-  /** When it was opened, its newest request began, or, while draining, its last response closed. */
+  /** When the connection was opened or its newest request began. While draining also: when its last response closed. */
   readonly since: number
-  /** Whether good-bye has been said on it. */
-  readonly ended: boolean
-  /** The drain begins. Returns the responses or streams in flight that answer probes, and so are no traffic. */
+  /** Whether the farewell was sent: a FIN (HTTP/1), GOAWAY (HTTP/2) or a close frame (WebSocket). */
+  readonly farewellSent: boolean
+  /**
+   * Called when the drain begins. Returns the open responses or streams that answer probes, which do not count as
+   * traffic.
+   */
   drain(now: number): readonly (ServerResponse | ServerHttp2Stream)[]
-  /** The drain is undone. */
+  /** Called when the drain is undone. */
   resume(): void
-  /** Leads the client away if its turn has come. Returns how many requests have to be waited for. */
+  /**
+   * Sheds the client if the ramp has reached this connection. Returns the number of requests that must be waited for.
+   */
   visit(round: Round): number
-  /** Until when it is to be kept though it carries no request: one may be on its way. */
+  /** Until when this idle connection must stay open, because a request may be on its way. */
   heldUntil(quiet: number): number
-  /** It carries no request: says good-bye, if none can be expected on it any more. */
-  endIdle(now: number): void
+  /** Sends the farewell on this idle connection, unless a request may still be on its way. */
+  closeIdle(now: number): void
   destroy(): void
-  /** What is in flight. @param begun when the closing began */
+  /**
+   * The requests in flight.
+   * @param begun When the closing began.
+   */
   open(now: number, begun: number): OpenOnConnection[]
-  /** It is gone, and whatever it still carried with it. */
+  /** Called when the connection has closed: drops the requests that it still carried. */
   clear(): void
 }
 
-/** Who counts the requests of a connection, as the connection tells it what happens. */
+/** Counts the requests of a connection. The connection calls these methods. */
 export interface ConnectionOwner<Kind extends Connection, Exchange> {
   /** A response (HTTP/1) or stream (HTTP/2) has closed. */
   release(connection: Kind, exchange: Exchange): void

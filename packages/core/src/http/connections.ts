@@ -2,21 +2,21 @@ import { type Clock, inTurns } from '../shared/clock.js'
 import type { OpenRequest } from '../shared/report.js'
 import type { Connection, OpenOnConnection, Round } from './connection.js'
 
-/** What a round over the connections of a draining server found. */
+/** The result of one pass over the connections of a draining server. */
 export interface Survey {
-  /** Requests in flight, without those whose client stopped sending the body. */
+  /** Number of requests in flight, without stalled uploads. */
   readonly busy: number
-  /** Until when an idle connection has to be kept. */
+  /** Until when at least one idle connection must stay open. */
   readonly heldUntil: number
-  /** Idle connections that have to be kept. */
+  /** Number of idle connections that must stay open. */
   readonly held: number
 }
 
-/** All connections of the watched servers. There may be many thousand, so a drain deals with them a few at a time. */
+/** All connections of the watched servers. There may be many thousands, so a drain handles them in batches. */
 export class Connections {
   readonly #clock: Clock
   readonly #all = new Set<Connection>()
-  /** Those that the drain has still to reach: they are served as before. */
+  /** Connections that the beginning drain has not reached yet. They are served as before. */
   #unreached = new Set<Connection>()
 
   constructor(clock: Clock) {
@@ -27,7 +27,7 @@ export class Connections {
     return this.#all.size
   }
 
-  /** Whether the drain has reached all of them. */
+  /** Whether the drain has reached all connections. */
   get reached(): boolean {
     return this.#unreached.size === 0
   }
@@ -46,8 +46,8 @@ export class Connections {
   }
 
   /**
-   * The drain begins.
-   * @param reached is called for each connection, once it drains, with what it carries that is no traffic
+   * Begins the drain on every connection.
+   * @param reached Called for each connection once it drains, with its open responses to probes.
    */
   drain(reached: (probes: ReturnType<Connection['drain']>) => void): void {
     const connections = new Set(this.#all)
@@ -56,17 +56,18 @@ export class Connections {
       connections.delete(connection)
       reached(connection.drain(this.#clock.now()))
     }
-    const goesOn = (): boolean => connections === this.#unreached // else it has been undone meanwhile
-    inTurns(connections, reach, goesOn).catch(() => {}) // the next look at that connection fails, too, and is heard
+    const goesOn = (): boolean => connections === this.#unreached // otherwise the drain has been undone
+    // the next pass over that connection fails, too, and is reported
+    inTurns(connections, reach, goesOn).catch(() => {})
   }
 
-  /** The drain is undone. */
+  /** Undoes the drain. */
   resume(): void {
     this.#unreached = new Set()
     for (const connection of this.#all) connection.resume()
   }
 
-  /** Leads away those whose turn it is, and says what has to be waited for. */
+  /** Sheds the clients that the ramp has reached. Returns what must be waited for. */
   visit(round: Round, quiet: number): Survey {
     let busy = 0
     let held = 0
@@ -82,29 +83,29 @@ export class Connections {
   }
 
   /**
-   * Says good-bye on each that carries no request, the longest idle first.
-   * @param left Milliseconds that it may take.
-   * @returns whether it was said to anybody
+   * Sends the farewell on every idle connection, the longest idle first.
+   * @param left Milliseconds that are left for it.
+   * @returns Whether a farewell was sent to any client.
    */
-  async endIdle(left: () => number): Promise<boolean> {
-    const idle = [...this.#all].filter(({ pending, ended }) => pending === 0 && !ended)
+  async closeIdle(left: () => number): Promise<boolean> {
+    const idle = [...this.#all].filter(({ pending, farewellSent }) => pending === 0 && !farewellSent)
     idle.sort((a, b) => a.since - b.since)
     const end = (connection: Connection): void => {
-      // Before its turn came it may have been given a request.
-      if (connection.pending === 0) connection.endIdle(this.#clock.now())
+      // A request may have begun since the list was made.
+      if (connection.pending === 0) connection.closeIdle(this.#clock.now())
     }
     await inTurns(idle, end, () => left() > 0)
-    return idle.some(({ ended }) => ended)
+    return idle.some(({ farewellSent }) => farewellSent)
   }
 
-  /** What is in flight, the oldest first. */
+  /** The requests in flight, the oldest first. */
   open(): OpenRequest[] {
     return this.#open(0).map(asOpen)
   }
 
   /**
-   * Cuts what is left. Returns the requests that were cut: complete ones, those that are being answered, and those whose
-   * body was still coming since `begun`. A request that nobody goes on sending is only closed.
+   * Closes all connections by force. Returns the requests that this cut: complete requests, requests that are being
+   * answered, and uploads that sent bytes after `begun`. A stalled upload is closed but not returned.
    */
   async destroy(begun: number): Promise<OpenRequest[]> {
     const forced = this.#open(begun).filter(({ alive }) => alive)

@@ -1,28 +1,28 @@
 import type { ServerResponse } from 'node:http'
 
-/** Responses whose clients send the body of their request only once they are told to, which they have not been yet. */
+/** Responses whose client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1). */
 const awaiting = new WeakSet<ServerResponse>()
 
 /**
- * A request has come with an `Expect` header, and the application decides. Nothing public tells when it has: so the
- * response gets a `writeContinue` of ours, which takes itself away.
+ * Notes that the client of a response waits for `100 Continue`. Node has no public event for `writeContinue()`, so this
+ * replaces the method on the response. The replacement removes itself at the first call.
  */
 export function awaitContinue(response: ServerResponse): void {
   awaiting.add(response)
   response.writeContinue = writeContinue
 }
 
-/** The client sends. */
+/** Notes that the client has begun to send the body. */
 export function hasContinued(response: ServerResponse): void {
   awaiting.delete(response)
 }
 
-/** Whether the client still waits to be told to send. */
+/** Whether the client still waits for `100 Continue`. */
 export function awaitsContinue(response: ServerResponse): boolean {
   return awaiting.has(response)
 }
 
-/** Shared by all, so that it costs no closure. */
+/** One function for all responses, so that a request allocates no closure. */
 function writeContinue(this: ServerResponse, ...args: []): void {
   awaiting.delete(this)
   delete (this as Partial<ServerResponse>).writeContinue

@@ -13,7 +13,7 @@ import { types } from 'node:util'
 import { type Clock, RoughClock } from '../shared/clock.js'
 import type { LastRequest } from '../shared/report.js'
 import { isProbe, routeOf } from '../shared/request.js'
-import type { Connection, ConnectionOwner, Handling } from './connection.js'
+import type { Connection, ConnectionOwner, HandlerRun } from './connection.js'
 import type { Connections } from './connections.js'
 import { awaitContinue } from './continue.js'
 import { Http1Connection, http1ConnectionOf, serverOf } from './http1.js'
@@ -21,25 +21,26 @@ import { Http2Connection, http2ConnectionOf } from './http2.js'
 import type { Ramp } from './ramp.js'
 import { UpgradedConnection } from './upgraded.js'
 
-/** Characters of a User-Agent that the log shows. */
+/** Maximum length of a User-Agent in the log, in characters. */
 const longestAgent = 80
 
 export interface CounterOptions {
   readonly clock: Clock
   readonly ramp: Ramp
   readonly connections: Connections
+  /** Milliseconds that an idle connection is kept at most. */
   readonly keepAliveCap: number
-  /** Called, while draining, when a request ended and none is left in flight. */
+  /** Called while draining, when the last request in flight has ended. */
   readonly onIdle: () => void
-  /** Called when a client has gone before its response, and the handler may still run. */
-  readonly onAbandoned: (handling: Handling, url: string | undefined) => void
-  /** Called for a connection that was there before its server was watched, when its next request comes. */
+  /** Called when a client disconnected before its response was complete. The handler may still run. */
+  readonly onAbandoned: (handling: HandlerRun, url: string | undefined) => void
+  /** Called when a request arrives on a connection that was open before its server was watched. */
   readonly onFound: (connection: Socket | Http2Session, server: Server | undefined) => void
 }
 
 /**
- * Counts the requests in flight: each begins when its header is complete and ends when its response has closed. Probes,
- * scrapes and control requests are not counted.
+ * Counts the requests in flight. A request begins when its header is complete and ends when its response has closed.
+ * Probes, scrapes and control requests are not counted.
  */
 export class Counter
   implements ConnectionOwner<Http1Connection, ServerResponse>, ConnectionOwner<Http2Connection, ServerHttp2Stream>
@@ -47,21 +48,24 @@ export class Counter
   readonly #options: CounterOptions
   readonly #ramp: Ramp
   readonly #connections: Connections
-  /** Where the newest request came: mostly the one that is asked about next, and then it need not be looked for. */
+  /** The connection of the newest request. Lookups mostly ask for this one. */
   #newest: Http1Connection | undefined
-  /** While serving, the time of a request is only for the age of those that take long. */
+  /**
+   * The clock for requests that arrive while serving. Only the age of slow requests needs their time, so it may be
+   * rough.
+   */
   readonly #roughClock: RoughClock
-  /** Requests in flight. */
+  /** Number of requests in flight. */
   inFlight = 0
-  /** When the newest request arrived since the drain began, and the one before it. */
+  /** When the newest request since the beginning of the drain arrived. */
   lastArrival = 0
   #arrivalBefore = 0
-  /** What the newest request since the drain began was, and the one before it. */
+  /** The newest request since the beginning of the drain. */
   lastRequest: LastRequest | undefined
   #requestBefore: LastRequest | undefined
-  /** Requests answered since the drain began. */
+  /** Number of requests answered since the drain began. */
   answered = 0
-  /** Connections until now, also those in a TLS handshake. */
+  /** Number of connections accepted so far, including those in a TLS handshake. */
   accepted = 0
 
   constructor(options: CounterOptions) {
@@ -72,21 +76,22 @@ export class Counter
   }
 
   /**
-   * The whole cost of a request over HTTP/1: two numbers, a time, a pointer and one shared listener.
-   * @returns whether the request may begin: false if it can no longer be answered
+   * Counts a request over HTTP/1. This is the hot path: it costs two numbers, a time, a pointer and one shared
+   * listener.
+   * @returns Whether the request may begin. It must not if it can no longer be answered.
    */
   count(request: IncomingMessage, response: ServerResponse): boolean {
     if (request.httpVersionMajor !== 1) return true // counted as a stream
-    const known = http1ConnectionOf(request.socket)
-    // One that a drain disposed of has left behind is not ours.
-    const connection = known?.owner === this ? known : this.#adopt(request)
+    const existing = http1ConnectionOf(request.socket)
+    // A connection of a disposed drain is not ours.
+    const connection = existing?.owner === this ? existing : this.#adopt(request)
     if (connection === undefined) return true
-    if (connection.response === response) return true // a library has called our listener again
+    if (connection.response === response) return true // a library has called our listener a second time
     this.#newest = connection
     if (!this.#ramp.active || !this.#connections.hasReached(connection)) {
       this.inFlight++
       connection.begin(response)
-      connection.since = this.#roughClock.now() // as an argument it would be allocated
+      connection.since = this.#roughClock.now() // V8 would allocate the number if it were an argument
       if (this.#ramp.active) {
         this.lastArrival = this.#options.clock.now()
         this.#note(request.method, request.url, request.headers)
@@ -96,7 +101,10 @@ export class Counter
     return this.#countDraining(connection, request, response)
   }
 
-  /** As `count`, a request whose client sends its body only after `100 Continue`, which the application has yet to write. */
+  /**
+   * Counts a request with an `Expect` header. Its client sends the body only after `100 Continue`, which the
+   * application writes. Returns the same as `count`.
+   */
   countExpecting(request: IncomingMessage, response: ServerResponse): boolean {
     if (!this.count(request, response)) return false
     if (!isHttp2(request)) awaitContinue(response)
@@ -105,9 +113,9 @@ export class Counter
 
   countStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     if (!stream.session) return
-    const known = http2ConnectionOf(stream.session)
-    const connection = known?.owner === this ? known : this.#findSession(stream.session as ServerHttp2Session)
-    if (connection.has(stream)) return // a library has called our listener again
+    const existing = http2ConnectionOf(stream.session)
+    const connection = existing?.owner === this ? existing : this.#findSession(stream.session as ServerHttp2Session)
+    if (connection.has(stream)) return // a library has called our listener a second time
     if (!this.#ramp.active) {
       this.inFlight++
       connection.begin(stream, headers, this.#roughClock.now())
@@ -117,13 +125,15 @@ export class Counter
     }
   }
 
-  /** The application has pushed a stream: nobody asked for it, so load balancers may be quiet still. */
+  /**
+   * Counts a stream that the application pushes. No client asked for it, so it does not show that traffic still comes.
+   */
   countPush(connection: Http2Connection, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     this.inFlight++
     connection.begin(stream, headers, this.#roughClock.now())
   }
 
-  /** A control endpoint answers this request, so it is not traffic. */
+  /** Stops counting a request that a control endpoint answers: it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
     if (isHttp2(request)) {
       this.excludeStream(request.stream)
@@ -137,40 +147,40 @@ export class Counter
 
   excludeStream(stream: ServerHttp2Stream): void {
     const connection = http2ConnectionOf(stream.session)
-    if (connection?.owner === this && connection.end(stream)) this.#leave(connection)
+    if (connection?.owner === this && connection.finish(stream)) this.#leave(connection)
   }
 
   /**
-   * What the handler of a response has returned: kept until the response closes, and looked at if the client went. Only a
-   * promise is: what merely has a `then` may do its work in it, as queries of knex and mongoose do, and would do it once more
-   * for us.
+   * Keeps what the handler of a response returned until the response closes. It is needed if the client disconnects
+   * first. Only native promises are kept: calling `then` on a lazy thenable, such as a query of knex or mongoose, would
+   * run the query again.
    */
   handling(response: ServerResponse | Http2ServerResponse, promise: unknown, unseen = false): void {
     if (!isPromise(promise)) return
     const { req: request } = response
-    if (!request) return // Fastify calls the handler of a WebSocket with other things
+    if (!request) return // Fastify calls the handler of a WebSocket with a socket in place of the response
     const open = (isHttp2(request) ? request.stream : response) as ServerResponse & ServerHttp2Stream
     const connection = this.connectionOf(request, open)
-    if (connection?.handlingOf(open)?.unseen && !unseen) return // that one ends with this one, or later
+    if (connection?.handlingOf(open)?.unseen && !unseen) return // the promise that is kept ends with this one, or later
     const handling = { promise, unseen, request }
     if (!connection?.keep(open, handling)) this.#abandon(open, handling, undefined)
   }
 
-  /** A response has closed. */
+  /** Called when a response has closed. */
   release(connection: Http1Connection, response: ServerResponse): void
   release(connection: Http2Connection, stream: ServerHttp2Stream): void
   release(connection: Http1Connection | Http2Connection, response: ServerResponse & ServerHttp2Stream): void {
     const handling = connection.handlingOf(response)
     if (handling) this.#abandon(response, handling, connection.urlOf(response))
-    if (!connection.end(response)) return
+    if (!connection.finish(response)) return
     this.inFlight--
     if (!this.#ramp.active) return
-    connection.endDraining(response, this.#options.clock.now())
+    connection.finishDraining(response, this.#options.clock.now())
     this.answered++
-    if (this.inFlight === 0) setImmediate(this.#options.onIdle) // at once would cut the last chunk off
+    if (this.inFlight === 0) setImmediate(this.#options.onIdle) // calling it synchronously would cut off the last chunk
   }
 
-  /** A connection has closed. */
+  /** Called when a connection has closed. */
   forget(connection: Connection): void {
     const { pending } = connection
     this.inFlight -= pending
@@ -180,7 +190,7 @@ export class Counter
     if (pending > 0 && this.inFlight === 0 && this.#ramp.active) setImmediate(this.#options.onIdle)
   }
 
-  /** The drain begins. */
+  /** Called when the drain begins. */
   drain(now: number): void {
     this.lastArrival = now
     this.lastRequest = undefined
@@ -188,28 +198,28 @@ export class Counter
     this.answered = 0
   }
 
-  /** A new HTTP/1 connection. */
+  /** Adds a new HTTP/1 connection. */
   connect(socket: Socket, server: Server | undefined): Http1Connection {
     const { keepAliveCap } = this.#options
-    // 0 turns the server's timeout off: it promised any time at all.
-    const promise = Math.min(server?.keepAliveTimeout || keepAliveCap, keepAliveCap)
-    return this.#take(new Http1Connection(this, socket, promise, this.#options.clock.now()))
+    // A timeout of 0 is none: the server keeps idle connections for ever.
+    const keepAlive = Math.min(server?.keepAliveTimeout || keepAliveCap, keepAliveCap)
+    return this.#take(new Http1Connection(this, socket, keepAlive, this.#options.clock.now()))
   }
 
-  /** A new HTTP/2 session. */
+  /** Adds a new HTTP/2 session. */
   openSession(session: ServerHttp2Session): Http2Connection {
     return this.#take(new Http2Connection(this, session, this.#options.clock.now()))
   }
 
   /**
-   * The connection of a request is given to the application: `Upgrade`, or CONNECT.
-   * @param granted whether it has been answered already
-   * @returns whether that may be: false if it can no longer be answered
+   * Hands the connection of a request over to the application, for `Upgrade` or CONNECT.
+   * @param granted Whether the application has answered the upgrade already.
+   * @returns Whether the hand-over may take place. It must not if the upgrade can no longer be answered.
    */
   upgrade(request: IncomingMessage, socket: Socket, granted = false): boolean {
     if (isHttp2(request)) return true // counted as a stream
-    if (!serverOf(request) && !(socket instanceof Stream)) return true // as requests that came on no connection
-    // Known from now on, if it was there before the server was watched: a library may ask about it once more.
+    if (!serverOf(request) && !(socket instanceof Stream)) return true // no server accepted this request: see `#adopt`
+    // If the connection was open before its server was watched, add it now: a library may call this a second time.
     const connection = http1ConnectionOf(socket) ?? this.connect(socket, serverOf(request))
     if (this.#ramp.active && !connection.answerable) {
       connection.turnAway(socket)
@@ -219,7 +229,7 @@ export class Counter
       this.lastArrival = this.#options.clock.now()
       this.#note(request.method, request.url, request.headers)
     }
-    // Behind a request that is still open its turn comes when that is answered.
+    // The upgrade begins when the requests before it on this connection have been answered.
     connection.yieldTo(() => {
       this.#connections.delete(connection)
       if (socket.destroyed) return
@@ -229,7 +239,7 @@ export class Counter
     return true
   }
 
-  /** What a request came on, if a drain watches its server. */
+  /** The connection that carries a request, if a drain watches its server. */
   connectionOf(
     request: IncomingMessage | Http2ServerRequest,
     response: unknown,
@@ -239,9 +249,10 @@ export class Counter
   }
 
   /**
-   * The connection of a request that nobody told us of: it was there before its server was watched. Undefined if no server
-   * accepted it, as when a test, a warm-up or a bridge to functions dispatches a request by hand. What stands there in the
-   * place of a socket can do nothing of what a socket can, and the response may never say that it has closed.
+   * Adds the connection of a request if that connection was open before its server was watched.
+   * @returns undefined if no server accepted the connection, as when a test or a bridge to serverless functions
+   * dispatches the request. The stand-in for the socket then lacks the methods of a socket, and the response may never
+   * close.
    */
   #adopt(request: IncomingMessage): Http1Connection | undefined {
     const server = serverOf(request)
@@ -250,14 +261,14 @@ export class Counter
     return this.connect(request.socket, server)
   }
 
-  /** Whoever writes a response that has closed may still be at work, if nobody read it to its end. */
-  #abandon(response: ServerResponse & ServerHttp2Stream, handling: Handling, url: string | undefined): void {
+  /** Reports a handler that may still run, because its client disconnected before the response was complete. */
+  #abandon(response: ServerResponse & ServerHttp2Stream, handling: HandlerRun, url: string | undefined): void {
     const gone = isHttp2(handling.request) ? response.aborted : response.closed && !response.writableFinished
     if (gone) this.#options.onAbandoned(handling, url)
   }
 
   #countDraining(connection: Http1Connection, request: IncomingMessage, response: ServerResponse): boolean {
-    if (connection.dismissed === response) return true // called again
+    if (connection.dismissed === response) return true // a library has called our listener a second time
     if (!connection.answerable) {
       connection.turnAway(request)
       return false
@@ -274,7 +285,7 @@ export class Counter
     return true
   }
 
-  /** A request begins while draining. Returns when. */
+  /** Counts a request that begins while draining. Returns its time. */
   #arrive(): number {
     const now = this.#options.clock.now()
     this.inFlight++
@@ -283,13 +294,16 @@ export class Counter
     return now
   }
 
-  /** While draining, the log says who still sends. Only words: to keep the request would keep all that hangs on it. */
+  /**
+   * Notes the newest request, so that the log can name who still sends. It copies strings, because keeping the request
+   * itself would keep its socket and body in memory.
+   */
   #note(method = '', url: string | undefined, headers: IncomingHttpHeaders): void {
     this.#requestBefore = this.lastRequest
     this.lastRequest = { method, route: routeOf({ url }), agent: headers['user-agent']?.slice(0, longestAgent) }
   }
 
-  /** A request turns out to be no traffic. */
+  /** Stops counting a request that turns out not to be traffic. */
   #leave(connection: Connection): void {
     this.inFlight--
     if (!this.#ramp.active || this.lastArrival !== connection.since) return
@@ -310,12 +324,12 @@ export class Counter
   }
 }
 
-/** By what every request has: Express makes it dear to look for what is not there. */
+/** Reads a property that every request has: under Express, looking up a property that is missing is slow. */
 export function isHttp2(request: IncomingMessage | Http2ServerRequest): request is Http2ServerRequest {
   return request.httpVersionMajor === 2
 }
 
-/** Also one of another realm, as under Jest: only the engine knows that, and asking it takes longer. */
+/** Also recognises promises of another realm, as under Jest. That check is slower, so it comes second. */
 function isPromise(value: unknown): value is Promise<unknown> {
   return value instanceof Promise || types.isPromise(value)
 }

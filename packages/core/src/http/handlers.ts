@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.js'
 import { routeOf } from '../shared/request.js'
-import type { Handling } from './connection.js'
+import type { HandlerRun } from './connection.js'
 
 interface AbandonedHandler {
   readonly name: string
@@ -8,35 +8,36 @@ interface AbandonedHandler {
 }
 
 /**
- * Handlers that still run though their client has gone. Nothing is in flight any more, but they use what the `onClose` hooks
- * close. One that has not ended soon waits for something that never comes: it is not waited for, nor kept in memory.
+ * Request handlers that still run although their client has disconnected. They are not in flight any more, but they use
+ * what the `onClose` hooks close, so a drain waits for them. After the timeout a handler is taken to hang: it is
+ * neither waited for nor kept in memory.
  */
 export class AbandonedHandlers {
   readonly #clock: Clock
-  readonly #limit: number
-  readonly #onEnd: () => void
-  /** The oldest first. */
+  readonly #timeout: number
+  readonly #onFinished: () => void
+  /** In the order of their age, the oldest first. */
   readonly #handlers = new Set<AbandonedHandler>()
 
-  /** @param limit Milliseconds from when the client has gone */
-  constructor(clock: Clock, limit: number, onEnd: () => void) {
+  /** @param timeout Milliseconds that a handler is waited for after its client has disconnected. */
+  constructor(clock: Clock, timeout: number, onFinished: () => void) {
     this.#clock = clock
-    this.#limit = limit
-    this.#onEnd = onEnd
+    this.#timeout = timeout
+    this.#onFinished = onFinished
   }
 
-  /** @param url What was asked for, where that is known: the application may have changed the request since. */
-  add({ promise, unseen, request }: Handling, url?: string): void {
+  /** @param url What the client asked for, if known. The application may have changed `request.url` since. */
+  add({ promise, unseen, request }: HandlerRun, url?: string): void {
     this.#forgetOld()
     const name = `${request.method} ${routeOf(url === undefined ? request : { url })}, whose client has gone`
     const handler = { name, since: this.#clock.now() }
     this.#handlers.add(handler)
-    const end = (): void => {
-      if (this.#handlers.delete(handler)) this.#onEnd()
+    const finish = (): void => {
+      if (this.#handlers.delete(handler)) this.#onFinished()
     }
-    promise.then(end, (error) => {
-      end()
-      if (unseen) throw error // to have looked at it must not hide it
+    promise.then(finish, (error) => {
+      finish()
+      if (unseen) throw error // our listener must not hide an unhandled rejection
     })
   }
 
@@ -51,7 +52,7 @@ export class AbandonedHandlers {
   }
 
   #forgetOld(): void {
-    const oldest = this.#clock.now() - this.#limit
+    const oldest = this.#clock.now() - this.#timeout
     for (const handler of this.#handlers) {
       if (handler.since > oldest) return
       this.#handlers.delete(handler)

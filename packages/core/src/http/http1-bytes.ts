@@ -1,15 +1,19 @@
 import type { IncomingMessage } from 'node:http'
 import type { Received } from './received.js'
 
-/** What has come in on an HTTP/1 connection, in bytes, and how far it has been parsed: Node does not tell whether there is more. */
+/**
+ * Compares the bytes that an HTTP/1 connection has received with the bytes of the requests that were parsed from it.
+ * Node does not say whether more has arrived behind a request.
+ */
 export class InboundBytes {
   readonly #received: Received
   /**
-   * Where the last request ends, of those that came while draining, probes too: each comes before the next is parsed.
-   * Infinite where that is not known: behind a chunked body nothing is expected, behind what came before it was watched there may be more.
+   * Where the newest request of this drain ends, in bytes received; probes count, too. Infinity after a chunked body,
+   * whose end is not known: nothing is expected behind it. -Infinity on a connection with unknown earlier bytes: more
+   * may be there.
    */
   #parsed: number
-  /** The bytes that were there behind the last request when it was answered. */
+  /** Number of bytes that were there behind the last request when it was answered. */
   #excess = 0
 
   constructor(received: Received) {
@@ -17,58 +21,63 @@ export class InboundBytes {
     this.#parsed = received.bytesRead > 0 ? Number.NEGATIVE_INFINITY : 0
   }
 
-  /** Whether the beginning of a request is there. */
+  /** Whether the beginning of a request has arrived. */
   get begun(): boolean {
     return this.#received.bytesRead > this.#parsed
   }
 
-  /** All that has come has been parsed. */
+  /** Takes all bytes received so far as parsed. */
   parsedAll(): void {
     this.#parsed = this.#received.bytesRead
   }
 
   /**
-   * A request is open when the drain begins. Those before it have not been measured, as that is not done while serving.
-   * @param first whether there were none
+   * Takes over a request that is open when the drain begins. Requests before it were not measured, because serving does
+   * not measure.
+   * @param first Whether it is the first request of the connection.
    */
   adopt(request: IncomingMessage, first: boolean): void {
     if (first) {
       this.behind(request, true)
     } else if (request.complete) {
-      this.parsedAll() // what comes from now on is behind it
+      this.parsedAll() // whatever arrives from now on is behind it
     } else {
       this.expectNothing()
     }
   }
 
-  /** A request is open that nobody has measured: nothing is expected behind it. */
+  /** Takes nothing to be behind the open request, as nothing measured it. */
   expectNothing(): void {
     this.#parsed = Number.POSITIVE_INFINITY
   }
 
   /**
-   * What seems to be behind a header: the rest of its body, which has yet to come; another request, from a client that
-   * pipelines, so that this one must not close the connection, or the other is lost; or nothing. Where a chunked body
-   * ends is not known.
-   * @param alone whether no other request is open
+   * Says what seems to come behind the header of a request:
+   * - 'its body': the rest of the body has not arrived. A chunked body counts as this, as its end is not known.
+   * - 'another request': the client pipelines. This request must not close the connection, or the next one is lost.
+   * - 'nothing'.
+   * @param alone Whether no other request is open on the connection.
    */
   behind(request: IncomingMessage, alone: boolean): 'its body' | 'another request' | 'nothing' {
     const chunked = 'transfer-encoding' in request.headers
     const end = this.#parsed + sizeOf(request)
-    const excess = this.#received.bytesRead - end // under TLS, too, these are the bytes of HTTP
+    const excess = this.#received.bytesRead - end // under TLS, too, `bytesRead` counts decrypted bytes
     this.#parsed = chunked ? Number.POSITIVE_INFINITY : end
     if (chunked || (hasBody(request) && excess < 0)) return 'its body'
     if (excess <= 0) return 'nothing'
-    // As many bytes too many as with the request before it: an unusual spelling of headers, and it is used again.
+    // The excess is the same as with the request before: this client spells headers unusually, and does so each time.
     return alone && excess === 2 * this.#excess ? 'nothing' : 'another request'
   }
 
-  /** All that has arrived whole is answered. What is left is the beginning of the next request, or how headers are spelt. */
+  /**
+   * Called when all requests that arrived completely are answered. Any remaining bytes are the beginning of the next
+   * request, or come from an unusual spelling of headers.
+   */
   caughtUp(): void {
     const { bytesRead } = this.#received
     const excess = bytesRead - this.#parsed
     if (this.#excess > 0 && excess === 2 * this.#excess) this.#parsed += this.#excess
-    // The same is still there behind another request: the end of a body that was answered before it was whole.
+    // The excess did not grow with another request: it is the end of a body that was answered before it was complete.
     else if (!Number.isFinite(excess) || excess === this.#excess) this.#parsed = bytesRead
     this.#excess = bytesRead - this.#parsed
   }
@@ -78,7 +87,9 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** The bytes of a request as nearly every client writes it: `Name: value`, no other white space. */
+/**
+ * The size of a request in bytes, if its headers are spelt `Name: value` without other white space, as nearly all are.
+ */
 function sizeOf({ method = '', url = '', rawHeaders, headers }: IncomingMessage): number {
   const firstLine = method.length + url.length + '  HTTP/1.1\r\n'.length
   const fields = rawHeaders.reduce((sum, text) => sum + text.length + 2, 0)

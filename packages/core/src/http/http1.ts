@@ -2,70 +2,76 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { isProbe, routeOf } from '../shared/request.js'
 import { farewellTime, firstRequestTime } from '../shared/timing.js'
-import type { Connection, ConnectionOwner, Handling, OpenOnConnection, Round } from './connection.js'
+import type { Connection, ConnectionOwner, HandlerRun, OpenOnConnection, Round } from './connection.js'
 import { awaitsContinue, hasContinued } from './continue.js'
 import { hasBody, InboundBytes } from './http1-bytes.js'
 import { type Received, receivedBy } from './received.js'
-import { hearClose, saidClose, sayClose } from './say-close.js'
+import { noteClose, saidClose, sayClose } from './say-close.js'
 
 const kConnection: unique symbol = Symbol('podrain.connection')
 
 type Owner = ConnectionOwner<Http1Connection, ServerResponse>
 type Behind = ReturnType<InboundBytes['behind']>
-type KnownSocket = Socket & { [kConnection]?: Http1Connection; readonly server?: Server }
+type TaggedSocket = Socket & { [kConnection]?: Http1Connection; readonly server?: Server }
 
-/** A request that others have come behind. */
+/** What is kept of a request behind which the client has pipelined another. */
 interface Earlier {
   readonly url: string | undefined
-  readonly handling: Handling | undefined
+  readonly handling: HandlerRun | undefined
 }
 
-/** What is known of one HTTP/1 connection. It lives as long as its socket; a request adds nothing to it but numbers. */
+/** The record of one HTTP/1 connection. It lives as long as its socket. A request allocates nothing in it. */
 export class Http1Connection implements Connection {
   readonly owner: Owner
   readonly socket: Socket
-  /** Milliseconds that an answer on this connection promises it may stay idle. */
-  readonly #promise: number
-  /** The share of the ramp, 0 to 1, from which on its responses say `Connection: close`. */
+  /** Milliseconds that the client was promised for an idle connection (keep-alive), up to the cap. */
+  readonly #keepAlive: number
+  /** The share of the ramp, from 0 to 1, at which responses on this connection begin to say `Connection: close`. */
   readonly #shedAt: number = Math.random()
-  /** More than one when the client pipelines. */
+  /** More than 1 if the client pipelines. */
   pending = 0
-  /** The newest response, while it is open and counted, and nothing else has come behind its request. */
+  /** The newest response, while it is open, counted, and the last one on this connection. */
   response: ServerResponse | undefined
-  /** For all responses, so that a request costs no closure; 'close', not 'finish', as an aborted response never finishes. */
+  /**
+   * One listener for all responses of the connection, so that a request allocates no closure. It listens to 'close',
+   * because a response that is aborted never emits 'finish'.
+   */
   readonly #closeResponse: (this: ServerResponse) => void
-  /** What its handler returned. Not on the response: where Express has set its prototype, all that is not there is dear. */
-  #handling: Handling | undefined
-  /** What the newest request asked for: the application may write over that of the request. */
+  /**
+   * The handler run of the newest response. It is not a property of the response: under Express, which replaces its
+   * prototype, looking up a missing property is slow.
+   */
+  #handling: HandlerRun | undefined
+  /** The URL of the newest request. The application may overwrite `request.url`. */
   url: string | undefined = ''
-  /** The open ones before it, when the client pipelines. */
+  /** The open responses before the newest one, if the client pipelines. */
   #earlier: Map<ServerResponse, Earlier> | undefined
-  since = 0 // a number from the start, or V8 allocates each that is written here
-  /** Whether it has carried a response, and so was promised keep-alive. */
+  since = 0 // initialised with a number, or V8 would allocate on each write
+  /** Whether the connection has carried a response, and its client so was promised keep-alive. */
   #answered = false
   readonly #received: Received
-  /** The response that was told to say `Connection: close`, and what undoes it. */
+  /** The response that was made to say `Connection: close`, and the function that undoes it. */
   #closing: ServerResponse | undefined
   #unclose: (() => void) | undefined
-  /** The newest response that answers no user, while draining. */
+  /** While draining, the newest response to a probe or control request. */
   dismissed: ServerResponse | undefined
-  /** What seemed to be behind the newest request; undefined if it came while serving. */
+  /** What seemed to come behind the newest request; undefined if that request arrived while serving. */
   #behind: Behind | undefined
   readonly #inbound: InboundBytes
-  /** For a body that may have stalled: the bytes seen so far, and when there were last more. */
+  /** To tell a stalled upload: the number of bytes received at the last pass, and when that number last changed. */
   #bytesRead = 0
   #movedAt = 0
 
-  constructor(owner: Owner, socket: Socket, promise: number, now: number) {
+  constructor(owner: Owner, socket: Socket, keepAlive: number, now: number) {
     this.owner = owner
     this.socket = socket
-    this.#promise = promise
+    this.#keepAlive = keepAlive
     this.since = now
     this.#received = receivedBy(socket)
     this.#inbound = new InboundBytes(this.#received)
-    ;(socket as KnownSocket)[kConnection] = this
-    // Node 20 and 22 never close the responses queued behind the first when a pipelining client hangs up, so the socket
-    // settles what is left.
+    ;(socket as TaggedSocket)[kConnection] = this
+    // Node 20 and 22 never close the responses queued behind the first one when a pipelining client disconnects. So the
+    // 'close' of the socket ends them all.
     socket.on('close', () => owner.forget(this))
     const connection = this
     this.#closeResponse = function closeResponse() {
@@ -84,52 +90,54 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * Whether another request can be answered: not once the connection has been ended, or a response has said that it will
-   * be. Its client knows then that the request was not begun, and may send it again (RFC 9112 §9.6).
+   * Whether another request on this connection can be answered. It cannot after a FIN or after a response with
+   * `Connection: close`. The client of such a request knows that it was not processed and may send it again (RFC 9112
+   * §9.6).
    */
   get answerable(): boolean {
-    if (this.ended) return false
+    if (this.farewellSent) return false
     const { response } = this
     return !(response && saidClose(response)) && !(this.#closing && saidClose(this.#closing))
   }
 
   /**
-   * A request came that can no longer be answered. What its client still sends is read, or the kernel would reset the
-   * connection, and an answer that is on its way could be lost with that. So the connection is half-closed behind the answer
-   * in front of it, and the client gets a moment to close its side; Node would destroy it at once.
-   * @param source the request, or the socket where Node has given that up for an upgrade
+   * Refuses a request that can no longer be answered. Node would destroy the connection at once. But while the client
+   * still sends, the kernel then resets the connection, and the response before this request may be lost. So the rest
+   * of the request is read and discarded, the connection is half-closed behind that response, and the client gets
+   * `farewellTime` to close its side.
+   * @param source The request, or the socket if Node has released it for an upgrade.
    */
   turnAway(source: IncomingMessage | Socket): void {
     const { socket } = this
     source.resume()
-    if (source === socket) socket.on('error', () => {}) // nobody else listens now
+    if (source === socket) socket.on('error', () => {}) // nothing else listens for errors now
     socket.destroySoon = () => {
       socket.end()
       setTimeout(() => socket.destroy(), farewellTime).unref()
     }
   }
 
-  /** The newest request arrived while draining. */
+  /** Called when the newest request arrived while draining. */
   beginDraining(request: IncomingMessage, share: number, now: number): void {
     this.since = now
     this.#bytesRead = -1
     this.#movedAt = now
     this.#behind = this.#inbound.behind(request, this.pending === 1)
-    if (this.response) hearClose(this.response)
+    if (this.response) noteClose(this.response)
     if (share < this.#shedAt) return
     if (this.#behind === 'its body') request.once('end', () => shedUnlessMore(this))
     if (this.#behind === 'nothing') this.shed()
     else process.nextTick(shedUnlessMore, this)
   }
 
-  /** A request arrived while draining that no user has sent. */
+  /** Called when a probe arrived while draining. */
   pass(request: IncomingMessage, response: ServerResponse): void {
     this.#setAside()
     this.#behind = this.#inbound.behind(request, this.pending === 0)
     this.dismiss(response)
   }
 
-  /** The response in flight is not to be counted after all. */
+  /** Stops counting the response in flight. Returns whether it was counted. */
   exclude(response: ServerResponse): boolean {
     if (this.response !== response) return false
     response.removeListener('close', this.#closeResponse)
@@ -139,7 +147,10 @@ export class Http1Connection implements Connection {
     return true
   }
 
-  /** Something has come behind the open responses that must not be lost. Calls back when they have closed, or now. */
+  /**
+   * Protects what has arrived behind the open responses: they will not close the connection. Calls `next` when they
+   * have closed.
+   */
   yieldTo(next: () => void): void {
     this.unshed()
     this.#setAside()
@@ -148,29 +159,29 @@ export class Http1Connection implements Connection {
     else next()
   }
 
-  /** Keeps what the handler returned until the response closes. Returns whether it is open, and counted. */
-  keep(response: ServerResponse, handling: Handling): boolean {
+  /** Keeps a handler run until its response closes. Returns whether the response is open and counted. */
+  keep(response: ServerResponse, handling: HandlerRun): boolean {
     if (this.response === response) this.#handling = handling
     else if (this.#earlier?.has(response)) this.#earlier.set(response, { url: this.urlOf(response), handling })
     else return false
     return true
   }
 
-  /** What has been kept. */
-  handlingOf(response: ServerResponse): Handling | undefined {
+  /** The handler run that was kept for a response. */
+  handlingOf(response: ServerResponse): HandlerRun | undefined {
     return this.response === response ? this.#handling : this.#earlier?.get(response)?.handling
   }
 
-  /** What the request of an open response asked for. */
+  /** The URL that the request of an open response asked for. */
   urlOf(response: ServerResponse): string | undefined {
     return this.response === response ? this.url : this.#earlier?.get(response)?.url
   }
 
-  /** The response has closed. Returns whether it was counted. */
-  end(response: ServerResponse): boolean {
+  /** Called when a response has closed. Returns whether it was counted. */
+  finish(response: ServerResponse): boolean {
     if (this.response === response) {
       this.response = undefined
-      this.#handling = undefined // or it would keep the request in memory while the connection is idle
+      this.#handling = undefined // it would keep the request in memory while the connection is idle
     } else {
       this.#earlier?.delete(response)
     }
@@ -180,85 +191,91 @@ export class Http1Connection implements Connection {
     return true
   }
 
-  /** A response closed while draining. */
-  endDraining(response: ServerResponse, now: number): void {
+  /** Called when a response has closed while draining, after `finish`. */
+  finishDraining(response: ServerResponse, now: number): void {
     this.since = now
-    if (this.#closing === response) this.#closing = undefined // or it would be kept in memory
+    if (this.#closing === response) this.#closing = undefined // it would be kept in memory
     if (this.pending === 0) this.#inbound.caughtUp()
   }
 
   drain(now: number): readonly ServerResponse[] {
     this.#movedAt = now
     this.#bytesRead = -1
-    if (this.response && !this.response.headersSent) hearClose(this.response)
+    if (this.response && !this.response.headersSent) noteClose(this.response)
     if (this.pending > 0) {
       if (this.response) this.#inbound.adopt(this.response.req, this.pending === 1 && !this.#answered)
       else this.#inbound.expectNothing()
     } else if (this.#answered) {
-      this.#inbound.parsedAll() // on one that is new, half a header may have come
+      this.#inbound.parsedAll() // not on a new connection: half a header may have arrived
     }
-    // When its last response closed is not known, as serving does not look at the clock for it: now is safe.
+    // Serving does not record when the last response closed. The present time is a safe upper bound.
     if (this.pending === 0 && this.#answered) this.since = now
     return this.response && isProbe(this.response.req.headers) ? [this.response] : []
   }
 
-  /** While serving, nobody looks whether another request has come behind the open one. */
+  /**
+   * `Connection: close` is taken back: while serving nothing checks whether another request has arrived behind the open
+   * one.
+   */
   resume(): void {
     this.unshed()
   }
 
-  visit({ now, share, uploadPause }: Round): number {
-    if (this.pending === 0 || this.#stalled(now, uploadPause)) return 0
+  visit({ now, share, uploadTimeout }: Round): number {
+    if (this.pending === 0 || this.#stalled(now, uploadTimeout)) return 0
     if (share >= this.#shedAt && !this.receiving) this.shed()
     return this.pending
   }
 
   /**
-   * Says `Connection: close` on the open response. With pipelined requests only the newest may say so, as the rest would be
-   * lost. And only when the request is there whole: an upload may be refused by its beginning, and behind `close` Node closes the
-   * socket, so that the kernel resets a client that still sends, and the answer may be lost with that (RFC 9112 §9.6).
-   * Where the header has left, its promise holds: the next response on the connection says it.
+   * Says `Connection: close` on the newest open response, under two conditions. It is the last of pipelined responses,
+   * as Node discards the requests behind it. Its request is complete: Node closes the socket behind the response, so
+   * the kernel would reset a client that still sends, and the response may be lost (RFC 9112 §9.6). If the header of
+   * the response was sent before, the next response says it.
    */
   shed(): void {
     if (this.response) this.#close(this.response)
   }
 
-  /** Another request is already there behind the open one, so the open one must not close the connection. */
+  /** Takes `Connection: close` back, because another request has arrived behind the open one. */
   unshed(): void {
     if (!this.#closing || this.#closing.headersSent) return
     this.#unclose?.()
     this.#closing = undefined
   }
 
-  /** No user waits for this response: the connection need not be kept once it is answered, unless more has come on it. */
+  /**
+   * Marks a response to a probe or control request. Its connection need not stay open afterwards, unless more has
+   * arrived on it.
+   */
   dismiss(response: ServerResponse): void {
     this.dismissed = response
     if (this.#behind === undefined || this.#behind === 'nothing') this.#close(response)
     if (this.pending === 0) this.since = Number.NEGATIVE_INFINITY
   }
 
-  /** Whether the body of the newest request is still coming. */
+  /** Whether the body of the newest request is still arriving. */
   get receiving(): boolean {
     const request = this.response?.req
     return request !== undefined && hasBody(request) && !request.complete
   }
 
-  /** Whether this side of it is closed: by us, or behind a response that said so. */
-  get ended(): boolean {
+  /** Whether our side of the socket has ended: by `closeIdle`, or behind a response with `Connection: close`. */
+  get farewellSent(): boolean {
     return this.socket.writableEnded
   }
 
   heldUntil(quiet: number): number {
-    if (this.ended) return Number.NEGATIVE_INFINITY
-    return this.since + (this.#answered ? this.#promise : quiet)
+    if (this.farewellSent) return Number.NEGATIVE_INFINITY
+    return this.since + (this.#answered ? this.#keepAlive : quiet)
   }
 
   /**
-   * Not a connection that has sent something else than a request: half a header may be on its way. And not one that was
-   * opened just now: its first request is.
+   * Closes the connection unless a request may be on its way: half a header has arrived, or the connection is so new
+   * that its first request is still to come.
    */
-  endIdle(now: number): void {
-    if (this.ended || this.#inbound.begun || !(this.#answered || now - this.since >= firstRequestTime)) return
+  closeIdle(now: number): void {
+    if (this.farewellSent || this.#inbound.begun || !(this.#answered || now - this.since >= firstRequestTime)) return
     this.socket.end()
   }
 
@@ -291,7 +308,7 @@ export class Http1Connection implements Connection {
     this.#unclose = sayClose(response)
   }
 
-  /** The newest response is not the last any more. */
+  /** Moves the newest response to the earlier ones. */
   #setAside(): void {
     if (!this.response) return
     this.#earlier ??= new Map()
@@ -301,34 +318,34 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * A request whose body stopped coming, through no fault of ours: nobody reads slower than it is sent, or has yet to ask
-   * for it.
+   * Whether the client has stopped sending the body of its request. It has not if the application has not read what
+   * arrived, or the client waits for `100 Continue`.
    */
-  #stalled(now: number, uploadPause: number): boolean {
+  #stalled(now: number, uploadTimeout: number): boolean {
     const { response } = this
     const request = response?.req
     if (this.pending !== 1 || !request || request.complete || response.headersSent) return false
-    // Whoever sends a body does not wait to be told to.
+    // A client that sends its body does not wait for `100 Continue` any more.
     if (this.#bytesRead >= 0 && this.#bytesRead !== this.#received.bytesRead) hasContinued(response)
     if (this.#bytesRead !== this.#received.bytesRead || request.readableLength > 0 || awaitsContinue(response)) {
       this.#bytesRead = this.#received.bytesRead
       this.#movedAt = now
     }
-    return now - this.#movedAt >= uploadPause
+    return now - this.#movedAt >= uploadTimeout
   }
 }
 
-/** The connection of a socket, if a drain watches its server. */
+/** The record of a socket's connection, if a drain watches its server. */
 export function http1ConnectionOf(socket: Socket | undefined): Http1Connection | undefined {
-  return (socket as KnownSocket | undefined)?.[kConnection]
+  return (socket as TaggedSocket | undefined)?.[kConnection]
 }
 
-/** The server that accepted the request's socket; undefined under `inject()` and the like, where none did. */
+/** The server that accepted the socket of a request; undefined if none did, as under `inject()`. */
 export function serverOf(request: IncomingMessage): Server | undefined {
-  return (request.socket as KnownSocket | undefined)?.server
+  return (request.socket as TaggedSocket | undefined)?.server
 }
 
-/** In the next tick everything that arrived together with the open request has been parsed. */
+/** Sheds in the next tick: by then everything that arrived together with the open request has been parsed. */
 function shedUnlessMore(connection: Http1Connection): void {
   if (connection.pending === 1 && !connection.receiving) connection.shed()
 }

@@ -6,41 +6,44 @@ import type {
   ServerHttp2Stream,
 } from 'node:http2'
 import { isProbe, routeOf } from '../shared/request.js'
-import type { Connection, ConnectionOwner, Handling, OpenOnConnection, Round } from './connection.js'
+import type { Connection, ConnectionOwner, HandlerRun, OpenOnConnection, Round } from './connection.js'
 
 const kSession: unique symbol = Symbol('podrain.session')
 const kHandling: unique symbol = Symbol('podrain.handling')
 
-/** Who counts the streams: also those that the server opens itself. */
+/** Counts the streams of a session, including those that the server pushes. */
 interface Owner extends ConnectionOwner<Http2Connection, ServerHttp2Stream> {
   countPush(connection: Http2Connection, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void
 }
 
-interface Known {
+interface Tagged {
   [kSession]?: Http2Connection
 }
-type KnownStream = ServerHttp2Stream & Known & { [kHandling]?: Handling }
+type TaggedStream = ServerHttp2Stream & Tagged & { [kHandling]?: HandlerRun }
 
 interface Opened {
   readonly headers: IncomingHttpHeaders
-  /** What was asked for: the application may write over that of the headers. */
+  /** The path of the request. The application may overwrite that of the headers. */
   readonly path: string | undefined
   readonly begun: number
-  /** For a body that may have stalled: the room left in the stream's window when last seen, and when that last changed. */
+  /**
+   * To tell a stalled upload: the room left in the stream's flow-control window at the last pass, and when it last
+   * changed.
+   */
   window: number | undefined
   movedAt: number
 }
 
 /**
- * What is known of one HTTP/2 session. To lead its client away it sends GOAWAY with the last stream it has seen: open
- * streams finish, and what the client has sent meanwhile it knows to be unprocessed and safe to send again (RFC 9113 §6.8).
- * That section's gentler pair, a first GOAWAY that names no last stream, would lose requests: after any GOAWAY Node
- * ignores new streams without a word.
+ * The record of one HTTP/2 session. To shed its client it sends GOAWAY with the last stream it has seen. Open streams
+ * finish; the client knows that later streams were not processed and may send them again (RFC 9113 §6.8). That section
+ * also describes a gentler pair of GOAWAYs, of which the first names no last stream. It would lose requests here,
+ * because Node ignores new streams after any GOAWAY.
  */
 export class Http2Connection implements Connection {
   readonly owner: Owner
   readonly #session: ServerHttp2Session
-  /** The share of the ramp, 0 to 1, from which on it is led away. */
+  /** The share of the ramp, from 0 to 1, at which this session sends GOAWAY. */
   readonly #shedAt: number = Math.random()
   readonly #streams = new Map<ServerHttp2Stream, Opened>()
   since: number
@@ -50,7 +53,7 @@ export class Http2Connection implements Connection {
     this.owner = owner
     this.#session = session
     this.since = now
-    ;(session as Known)[kSession] = this
+    ;(session as Tagged)[kSession] = this
     session.on('close', closeSession)
   }
 
@@ -58,7 +61,7 @@ export class Http2Connection implements Connection {
     return this.#streams.size
   }
 
-  get ended(): boolean {
+  get farewellSent(): boolean {
     return this.#session.closed
   }
 
@@ -66,38 +69,38 @@ export class Http2Connection implements Connection {
     return this.#streams.has(stream)
   }
 
-  begin(stream: KnownStream, headers: IncomingHttpHeaders, now: number): void {
+  begin(stream: TaggedStream, headers: IncomingHttpHeaders, now: number): void {
     stream[kSession] = this
     this.#streams.set(stream, { headers, path: headers[':path'], begun: now, window: undefined, movedAt: now })
     this.#used = true
     this.since = now
-    // Node has no event for a stream that the application pushes: only the call tells.
+    // Node has no event for a stream that the application pushes, so the method is replaced.
     stream.pushStream = push
     stream.on('close', closeStream)
   }
 
-  /** Keeps what the handler returned until the stream closes. Returns whether it is open. */
-  keep(stream: KnownStream, handling: Handling): boolean {
+  /** Keeps a handler run until its stream closes. Returns whether the stream is open. */
+  keep(stream: TaggedStream, handling: HandlerRun): boolean {
     stream[kHandling] = handling
     return !stream.closed
   }
 
-  /** What has been kept. */
-  handlingOf(stream: KnownStream): Handling | undefined {
+  /** The handler run that was kept for a stream. */
+  handlingOf(stream: TaggedStream): HandlerRun | undefined {
     return stream[kHandling]
   }
 
-  /** What the request of an open stream asked for. */
+  /** The path that the request of an open stream asked for. */
   urlOf(stream: ServerHttp2Stream): string | undefined {
     return this.#streams.get(stream)?.path
   }
 
-  /** The stream has closed, or is not to be counted after all. Returns whether it was counted. */
-  end(stream: ServerHttp2Stream): boolean {
+  /** Called when a stream has closed or must not be counted. Returns whether it was counted. */
+  finish(stream: ServerHttp2Stream): boolean {
     return this.#streams.delete(stream)
   }
 
-  endDraining(_stream: ServerHttp2Stream, now: number): void {
+  finishDraining(_stream: ServerHttp2Stream, now: number): void {
     this.since = now
   }
 
@@ -108,12 +111,12 @@ export class Http2Connection implements Connection {
 
   resume(): void {}
 
-  visit({ now, share, uploadPause }: Round): number {
-    // One that is new and not yet used would only be opened again.
-    if (share >= this.#shedAt && (this.#used || now - this.since >= uploadPause)) this.#goAway()
+  visit({ now, share, uploadTimeout }: Round): number {
+    // The client of a new, unused session would only open another one.
+    if (share >= this.#shedAt && (this.#used || now - this.since >= uploadTimeout)) this.#goAway()
     let busy = 0
     for (const [stream, opened] of this.#streams) {
-      if (!isTunnel(stream, opened) && !stalled(stream, opened, now, uploadPause)) busy++
+      if (!isTunnel(stream, opened) && !stalled(stream, opened, now, uploadTimeout)) busy++
     }
     return busy
   }
@@ -122,7 +125,7 @@ export class Http2Connection implements Connection {
     return this.#used ? Number.NEGATIVE_INFINITY : this.since + quiet
   }
 
-  endIdle(): void {
+  closeIdle(): void {
     this.#goAway()
   }
 
@@ -143,47 +146,53 @@ export class Http2Connection implements Connection {
     this.#streams.clear()
   }
 
-  /** Open streams finish, then it ends by itself. */
+  /** Sends GOAWAY. Open streams finish, then the session closes. */
   #goAway(): void {
     if (!this.#session.closed) this.#session.close()
   }
 }
 
-/** What is known of a session, if a drain watches its server. */
+/** The record of a session, if a drain watches its server. */
 export function http2ConnectionOf(session: Http2Session | undefined): Http2Connection | undefined {
-  return (session as Known | undefined)?.[kSession]
+  return (session as Tagged | undefined)?.[kSession]
 }
 
-/** CONNECT that was granted, as for a WebSocket (RFC 8441): no answer is awaited any more. */
+/**
+ * Whether the stream is a CONNECT tunnel that was granted, as for a WebSocket (RFC 8441). Its response has been sent.
+ */
 function isTunnel(stream: ServerHttp2Stream, { headers }: Opened): boolean {
   return headers[':method'] === 'CONNECT' && stream.headersSent
 }
 
-/** Whether its request is still being sent, and not being answered yet. */
+/** Whether the request is still being sent and its response has not begun. */
 function unfinished(stream: ServerHttp2Stream): boolean {
   return stream.state.remoteClose === 0 && !stream.headersSent
 }
 
 /**
- * Whether its body stopped coming. The window of the stream tells: data take room in it, also data that the application
- * has read. The bytes of the session do not: they are other streams', pings, or the client's answer to our GOAWAY.
+ * Whether the client has stopped sending the body. The stream's flow-control window tells: received data take room in
+ * it, read or not. The bytes of the session do not tell, as they include other streams, pings and replies to GOAWAY.
  */
-function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, uploadPause: number): boolean {
+function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, uploadTimeout: number): boolean {
   if (!unfinished(stream)) return false
-  if (opened.headers.expect !== undefined && !stream.sentInfoHeaders?.length) return false // it waits for 100
+  // the client waits for `100 Continue`
+  if (opened.headers.expect !== undefined && !stream.sentInfoHeaders?.length) return false
   const window = stream.state.localWindowSize
-  // Data that wait here to be read are no fault of the client's.
+  // While the application has not read what arrived, the client is not to blame.
   if (window !== opened.window || stream.readableLength > 0) {
     opened.window = window
     opened.movedAt = now
   }
-  return now - opened.movedAt >= uploadPause
+  return now - opened.movedAt >= uploadTimeout
 }
 
 type PushCallback = (error: Error | null, pushed: ServerHttp2Stream, headers: OutgoingHttpHeaders) => void
 
-/** `pushStream` of a stream. A pushed response is in flight like any other, and may outlive the one that it belongs to. */
-function push(this: KnownStream, ...args: unknown[]): void {
+/**
+ * Replaces `pushStream` of a stream. A pushed response is in flight like any other and may outlive the stream that it
+ * belongs to.
+ */
+function push(this: TaggedStream, ...args: unknown[]): void {
   const connection = this[kSession]
   const callback = args.at(-1) as PushCallback | undefined
   if (connection && typeof callback === 'function') {
@@ -196,8 +205,9 @@ function push(this: KnownStream, ...args: unknown[]): void {
   Object.getPrototypeOf(this).pushStream.apply(this, args)
 }
 
-// Shared by all streams and sessions, as for HTTP/1. Node has parted the stream from its session when it closes.
-function closeStream(this: KnownStream): void {
+// One listener for all streams and one for all sessions. At a stream's 'close' Node has cleared `stream.session`, so
+// the record is a property of the stream.
+function closeStream(this: TaggedStream): void {
   const session = this[kSession]
   session?.owner.release(session, this)
 }

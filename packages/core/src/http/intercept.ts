@@ -2,41 +2,45 @@ import type { EventEmitter } from 'node:events'
 
 // biome-ignore lint/suspicious/noExplicitAny: of any event
 type Listener = (...args: any[]) => unknown
-/** It is given two arguments of an event: nobody here needs more. */
-type First = (one: never, two: never) => boolean
+/** Gets the first two arguments of an event. No event here has more that matter. */
+type Interceptor = (one: never, two: never) => boolean
 type Last = (result: unknown, one: never, two: never) => void
 
-/** What comes first, by event. */
+/** The interceptors of one emitter, by event. */
 interface Place {
-  readonly firsts: Map<string | symbol, First[]>
+  readonly interceptors: Map<string | symbol, Interceptor[]>
   leave(): void
 }
 
 const places = new WeakMap<EventEmitter, Place>()
 
 /**
- * Calls a function before the listeners of the application, and only where there are any: without, Node does something of
- * its own (an 'upgrade' that nobody listens for is answered like any request).
+ * Calls a function before the application's listeners of an event. It is called only if there are such listeners, as
+ * Node has a default for some events: it answers an 'upgrade' without listeners like any other request.
  *
- * @returns the way to undo it
+ * @returns The function that undoes it.
  */
-export function precede(server: EventEmitter, event: string, first: (one: never, two: never) => unknown): () => void {
-  return stand(server, event, (one, two) => {
-    first(one, two)
+export function callBefore(
+  server: EventEmitter,
+  event: string,
+  interceptor: (one: never, two: never) => unknown,
+): () => void {
+  return addInterceptor(server, event, (one, two) => {
+    interceptor(one, two)
     return false
   })
 }
 
 /**
- * Puts a function in front of the listeners of the application, which are called unless it returns true. Of several, those
- * that came earlier are asked first, and the first that returns true is the last that is asked.
+ * Puts an interceptor in front of the application's listeners of an event. They are called unless it returns true.
+ * Several interceptors are called in the order they were added, until one returns true.
  *
- * @param last Gets what a listener returns, unless that is undefined. Not seen is what one returns that was added with
- * `once`, or that a library calls in the place of the server, as socket.io does.
- * @returns the way to undo it
+ * @param last Gets what a listener returned, unless that is undefined. It misses listeners that were added with `once`,
+ * and those that a library calls itself, as socket.io does.
+ * @returns The function that undoes it.
  */
-export function standBefore(server: EventEmitter, event: string, first: First, last?: Last): () => void {
-  const leave = stand(server, event, first)
+export function intercept(server: EventEmitter, event: string, interceptor: Interceptor, last?: Last): () => void {
+  const leave = addInterceptor(server, event, interceptor)
   const stop = last ? observe(server, event, last) : () => {}
   return () => {
     leave()
@@ -44,34 +48,35 @@ export function standBefore(server: EventEmitter, event: string, first: First, l
   }
 }
 
-function stand(server: EventEmitter, event: string, first: First): () => void {
-  const place = places.get(server) ?? take(server)
-  const { firsts } = place
-  firsts.set(event, [...(firsts.get(event) ?? []), first])
+function addInterceptor(server: EventEmitter, event: string, interceptor: Interceptor): () => void {
+  const place = places.get(server) ?? replaceEmit(server)
+  const { interceptors } = place
+  interceptors.set(event, [...(interceptors.get(event) ?? []), interceptor])
   return () => {
-    const others = (firsts.get(event) ?? []).filter((other) => other !== first)
-    if (others.length > 0) firsts.set(event, others)
-    else firsts.delete(event)
-    if (firsts.size === 0) place.leave()
+    const others = (interceptors.get(event) ?? []).filter((other) => other !== interceptor)
+    if (others.length > 0) interceptors.set(event, others)
+    else interceptors.delete(event)
+    if (interceptors.size === 0) place.leave()
   }
 }
 
 /**
- * Takes the place of `emit`, on this server alone. No listener can be in front of others for good, as any may be put before
- * it, and none can keep an event from the others. So what the server's listeners are is the application's affair: it adds,
- * finds, replaces and removes them as if nobody were here.
+ * Replaces the method `emit` of one emitter. A listener of ours would not do: the application can prepend another one,
+ * and a listener cannot stop the event. This way the application adds, finds, replaces and removes its listeners as
+ * ever.
  */
-function take(server: EventEmitter): Place {
+function replaceEmit(server: EventEmitter): Place {
   const own = Object.getOwnPropertyDescriptor(server, 'emit')
-  // Looked up at each event where it is inherited: tracing replaces it on the prototype, and may begin later than we do.
+  // An inherited `emit` is wasRead up at each event: tracing libraries replace it on the prototype, perhaps later.
   const behind: EventEmitter = own ? { emit: own.value } : Object.getPrototypeOf(server)
-  const firsts: Place['firsts'] = new Map()
-  // Every request comes by here. So there is no list of the arguments, and an index, which V8 takes in where it is called.
+  const interceptors: Place['interceptors'] = new Map()
+  // This is the hot path of every request. It allocates no list of arguments, and loops by index so that V8 can inline
+  // it.
   function emit(event: string | symbol, one: never, two: never): boolean {
-    const before = firsts.get(event)
+    const before = interceptors.get(event)
     if (before !== undefined && server.listenerCount(event) > 0) {
       for (let index = 0; index < before.length; index++) {
-        if ((before[index] as First)(one, two)) return true
+        if ((before[index] as Interceptor)(one, two)) return true
       }
     }
     // biome-ignore-start lint/complexity/noArguments: listeners see how many there are, and a list would be allocated
@@ -80,10 +85,10 @@ function take(server: EventEmitter): Place {
     // biome-ignore-end lint/complexity/noArguments: listeners see how many there are, and a list would be allocated
   }
   const place: Place = {
-    firsts,
+    interceptors,
     leave() {
       places.delete(server)
-      // Somebody may have taken the place of ours in turn. Then it stays, and does nothing.
+      // Another library has replaced our `emit` since. Ours then stays and does nothing.
       if (server.emit !== emit) return
       if (own) Object.defineProperty(server, 'emit', own)
       else Reflect.deleteProperty(server, 'emit')
@@ -97,11 +102,11 @@ function take(server: EventEmitter): Place {
 type Observer = Listener & { readonly listener: Listener }
 
 /**
- * Looks at what the listeners of an event return. Each is wrapped as Node itself wraps one that is added with `once`: `off`
- * and `listeners` take the `listener` of a function for the function. What it returns goes back to the emitter, which looks
- * at it under `captureRejections`.
+ * Observes what the listeners of an event return. Each listener is wrapped as Node wraps one that is added with `once`:
+ * `off` and `listeners` recognise the original by the property `listener`. The result is passed on to the emitter,
+ * which needs it for `captureRejections`.
  *
- * @returns the way to undo it
+ * @returns The function that undoes it.
  */
 function observe(server: EventEmitter, event: string, last: Last): () => void {
   const observers = new WeakSet<Listener>()
@@ -127,38 +132,41 @@ function observe(server: EventEmitter, event: string, last: Last): () => void {
   }
 }
 
-/** Puts something in the place of each listener. */
+/** Replaces each listener of an event. */
 function replace(server: EventEmitter, event: string, by: (listener: Listener) => Listener): void {
   const listeners = server.rawListeners(event) as Listener[]
   server.removeAllListeners(event)
   for (const listener of listeners) server.on(event, by(listener))
 }
 
-/** Whether the emitter looks after what its listeners reject with, as `captureRejections` says. */
+/**
+ * Whether the emitter handles rejections of its listeners (`captureRejections`). Node has no public property for it, so
+ * this emits a private event and sees whether the emitter reads the `then` of the result.
+ */
 export function captures(server: EventEmitter): boolean {
   const event = Symbol('podrain.captures')
-  let looked = false
+  let wasRead = false
   server.once(event, () => ({
     // biome-ignore lint/suspicious/noThenProperty: that is what it would look at
     get then() {
-      looked = true
+      wasRead = true
       return undefined
     },
   }))
   server.emit(event)
-  return looked
+  return wasRead
 }
 
-/** Calls `settle` now, and soon after the listeners of the event have changed. */
-function onChange(server: EventEmitter, event: string, settle: () => void): () => void {
+/** Calls `update` now, and in a microtask after each change to the listeners of the event. */
+function onChange(server: EventEmitter, event: string, update: () => void): () => void {
   let stopped = false
-  const settleUnlessStopped = (): void => {
-    if (!stopped) settle()
+  const updateUnlessStopped = (): void => {
+    if (!stopped) update()
   }
   const changed = (name: string | symbol): void => {
-    if (name === event) queueMicrotask(settleUnlessStopped)
+    if (name === event) queueMicrotask(updateUnlessStopped)
   }
-  settle()
+  update()
   server.on('newListener', changed)
   server.on('removeListener', changed)
   return () => {

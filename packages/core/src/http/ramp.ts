@@ -1,17 +1,17 @@
 /**
- * The share of responses that tell their client to leave, rising from 0 to 1 while the drain settles. A client that is
- * led away before the endpoints have changed would only come back.
+ * The share of clients that are shed, rising from 0 to 1 at the beginning of the drain. A client that is shed before
+ * the endpoints have changed would only come back to this pod.
  */
 export class Ramp {
   #length: number
   #begun: number | undefined
 
-  /** @param length Milliseconds from the beginning of the drain until every response says it. */
+  /** @param length Milliseconds from the beginning of the drain until every response sheds its client. */
   constructor(length: number) {
     this.#length = length
   }
 
-  /** Whether it has begun: the server is draining. */
+  /** Whether the ramp has begun, which means that the server drains. */
   get active(): boolean {
     return this.#begun !== undefined
   }
@@ -20,7 +20,7 @@ export class Ramp {
     this.#begun = now
   }
 
-  /** There is no time for a ramp: all at once. */
+  /** Sheds all clients at once, because there is no time for a ramp. */
   hurry(): void {
     this.#length = 0
   }
@@ -29,7 +29,7 @@ export class Ramp {
     this.#begun = undefined
   }
 
-  /** 0 while serving, up to 1. */
+  /** The share, from 0 (also while serving) to 1. */
   share(now: number): number {
     if (this.#begun === undefined) return 0
     const elapsed = now - this.#begun

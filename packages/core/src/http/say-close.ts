@@ -4,23 +4,26 @@ type WriteHead = (this: ServerResponse, ...args: unknown[]) => ServerResponse
 type Field = [name: string, value: OutgoingHttpHeader]
 type Given = Record<string, OutgoingHttpHeader> | OutgoingHttpHeader[] | Field[]
 
-/** The names under which a response writes its header. Node calls the first also where the application calls neither. */
+/** The methods that write the header of a response. Node calls the first itself if the application calls neither. */
 const writers = ['writeHead', 'writeHeader'] as const
-/** What the application says about the connection is left alone where it closes it, or gives it to another protocol. */
+/**
+ * A `Connection` header with one of these options is left as it is: the application closes the connection or upgrades
+ * it.
+ */
 const leaves = /(?:^|\W)(?:close|upgrade)(?:$|\W)/i
 const closes = /(?:^|\W)close(?:$|\W)/i
 
 /**
- * Makes a response say `Connection: close`, in whichever way the application writes its headers. That Node is told not to
- * keep the connection is not enough: a `Connection` header of the application's own wins over it, as of a gateway that copies
- * the headers of its upstream, and where the application has removed the header Node writes none. No public event comes
- * before the header is written, so the response itself gets a `writeHead` of ours, in front of the one it has.
+ * Makes a response say `Connection: close`, however the application writes its headers. `shouldKeepAlive = false` alone
+ * is not enough: a `Connection` header of the application overrides it, for example in a gateway that copies the
+ * headers of its upstream, and if the application has removed the header, Node writes none. Node has no public event
+ * before the header is written, so `writeHead` of this response is replaced.
  *
- * @returns what undoes it, as long as the header has not been sent
+ * @returns The function that undoes it, until the header has been sent.
  */
 export function sayClose(response: ServerResponse): () => void {
   const { shouldKeepAlive } = response
-  const restore = hearClose(response)
+  const restore = noteClose(response)
   response.shouldKeepAlive = false
   return () => {
     response.shouldKeepAlive = shouldKeepAlive
@@ -29,18 +32,18 @@ export function sayClose(response: ServerResponse): () => void {
 }
 
 /**
- * Lets a response be as the application writes it, and notes whether it says `Connection: close`: where that is given to
- * `writeHead`, nothing public tells.
- * @returns what undoes it
+ * Notes whether the application itself says `Connection: close` on a response. If the header is an argument of
+ * `writeHead`, Node has no public property for it, so the method is replaced.
+ * @returns The function that undoes it.
  */
-export function hearClose(response: ServerResponse): () => void {
+export function noteClose(response: ServerResponse): () => void {
   const undo = writers.map((name) => putInFront(response, name))
   return () => {
     for (const restore of undo) restore()
   }
 }
 
-/** Whether its header has left and said that the connection will be closed behind it. */
+/** Whether the header was sent and said that the connection will be closed. */
 export function saidClose(response: ServerResponse): boolean {
   if (!response.headersSent) return false
   return !response.shouldKeepAlive || closes.test(`${response.getHeader('connection')}`)
@@ -70,7 +73,7 @@ function putInFront(response: ServerResponse, name: (typeof writers)[number]): (
   }
 }
 
-/** The arguments of `writeHead`, and what has been set before, with `Connection: close`. */
+/** The arguments for `writeHead` with `Connection: close` added. A header that was set before is adapted, too. */
 function closingArguments(response: ServerResponse, args: unknown[]): unknown[] {
   const { index, given, said } = connectionIn(response, args)
   if (leaves.test(said)) return args
@@ -84,7 +87,7 @@ function closingArguments(response: ServerResponse, args: unknown[]): unknown[] 
   return args.with(index, inFormOf(args[index] as Given, [...rest, connection]))
 }
 
-/** Which of the arguments are headers, what they are, and what the response will say about the connection. */
+/** Finds which argument of `writeHead` has the headers, what they are, and the value of `Connection`. */
 function connectionIn(response: ServerResponse, args: unknown[]): { index: number; given: Field[]; said: string } {
   const index = args.findIndex((arg, position) => position > 0 && typeof arg === 'object' && arg !== null)
   const given = index === -1 ? [] : fieldsOf(args[index] as Given)
@@ -92,15 +95,18 @@ function connectionIn(response: ServerResponse, args: unknown[]): { index: numbe
   return { index, given, said: own.length > 0 ? own.join(', ') : `${response.getHeader('connection') ?? ''}` }
 }
 
-/** The other names that it lists stay: they are of headers that are not to be forwarded. */
+/**
+ * Adds `close` and removes `keep-alive`. Other options stay: they name headers that a proxy must not forward (RFC 9110
+ * §7.6.1).
+ */
 function closeAnd(said: string): string {
   const names = said.split(',').map((name) => name.trim())
   return ['close', ...names.filter((name) => name !== '' && !named(name, 'keep-alive'))].join(', ')
 }
 
 /**
- * Writes the header, while nobody takes `close` back: whoever waits for the moment before it is written (on-headers) may have
- * begun to before we did, and is called behind us.
+ * Writes the header, and meanwhile ignores changes that take `close` back. A library such as on-headers changes headers
+ * at this moment, after our own `writeHead`, if it replaced the method before us.
  */
 function guarded(response: ServerResponse, write: () => ServerResponse): ServerResponse {
   const keeps = (name: unknown, value: unknown): boolean =>
@@ -133,7 +139,10 @@ function fieldsOf(headers: Given): Field[] {
   return flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1]] as Field] : []))
 }
 
-/** As the application has given them: only a list may say the same name twice. */
+/**
+ * The headers in the form that the application used: an object, a flat list or a list of pairs. Only lists can repeat a
+ * name.
+ */
 function inFormOf(headers: Given, fields: readonly Field[]): Given {
   if (!Array.isArray(headers)) return Object.fromEntries(fields)
   return Array.isArray(headers[0]) ? [...fields] : fields.flat()

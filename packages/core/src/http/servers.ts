@@ -7,44 +7,51 @@ import tls, { type TLSSocket } from 'node:tls'
 import type { Clock } from '../shared/clock.js'
 import type { Answer } from '../shared/request.js'
 import { EarlierConnections } from './earlier.js'
-import { tellWhenClosed } from './early-close.js'
-import { captures, precede, standBefore } from './intercept.js'
+import { CloseGuard } from './early-close.js'
+import { callBefore, captures, intercept } from './intercept.js'
 import { TlsHandshakes } from './tls-handshakes.js'
 import { unlisten } from './unlisten.js'
 
-/** Which server is whose: a request must be counted once. */
+/** The `Servers` that watches each server. One server must have only one, or its requests would be counted twice. */
 const owners = new WeakMap<net.Server, Servers>()
 
-/** What happens on a server. */
+/** The events of the watched servers. */
 export interface ServerEvents {
-  /** It accepts connections now. */
+  /** A server accepts connections now. */
   listening(server: net.Server): void
-  /** Somebody closed one that is still wanted. `by` is a place in the code. */
+  /** Somebody else closed a server while load balancers may still send to it. `by` is a place in the code. */
   closedEarly(server: net.Server, by: string): void
   connection(socket: Socket, server: net.Server): void
-  /** A TLS handshake is to begin. */
+  /** A TLS handshake begins. */
   handshake(): void
-  /** A request over HTTP/1. Returns whether the application is to get it. */
+  /** A request over HTTP/1. Returns whether the application gets it. */
   request(request: IncomingMessage, response: ServerResponse): boolean
-  /** One that has an `Expect` header, and a listener of the application's for that. Returns the same. */
+  /**
+   * A request with an `Expect` header for which the application has a listener. Returns whether the application gets
+   * it.
+   */
   expecting(request: IncomingMessage, response: ServerResponse): boolean
-  /** What a listener of the application returned for a request. `alone`: nobody else looks at it. */
+  /** A listener of the application returned a value for a request. `alone`: nothing else handles its rejection. */
   handled(response: ServerResponse, result: unknown, alone: boolean): void
-  /** The connection is given to the application: `Upgrade` or CONNECT. Returns whether it is to get it. */
+  /**
+   * `Upgrade` or CONNECT: the connection is handed over to the application. Returns whether the application gets it.
+   */
   upgrade(request: IncomingMessage, socket: Socket): boolean
   session(session: ServerHttp2Session): void
   /** A request over HTTP/2. */
   stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void
-  /** It had connections before it was watched, of which nobody knows what they carry. */
+  /** A server had open connections before it was watched. */
   unknown(count: number, server: net.Server): void
 }
 
 interface Watched {
-  /** The ways to stop listening to it. */
+  /** Functions that remove the listeners. */
   readonly stops: readonly (() => void)[]
-  /** Takes away what is in front of the listeners for requests. */
+  /** Removes the interceptor of 'request'. */
   front: () => void
-  /** Who may answer a request there, those that came earlier first: each has its own paths, and lets in whom it knows. */
+  /**
+   * The control endpoints of each attachment, in the order they were attached. Each has its own paths and admission.
+   */
   readonly answers: Answer[]
 }
 
@@ -55,45 +62,46 @@ export class Servers {
   readonly #servers = new Map<net.Server, Watched>()
   readonly handshakes: TlsHandshakes = new TlsHandshakes()
   readonly earlier: EarlierConnections
-  /** Where they have listened, by name: somebody else may close a server before its drain does. */
+  /**
+   * The addresses that were listened on. They are kept, because somebody else may close a server before its drain does.
+   */
   readonly #addresses = new Map<string, AddressInfo>()
-  /** Whether one is given connections that another server, which is not watched, has accepted. */
+  /** Whether a watched server gets connections that another, unwatched server has accepted. */
   #handed = false
-  /** Those that are still wanted though they will be closed, and how to stop looking after each. */
-  readonly #guarded = new Map<net.Server, () => void>()
-  #guarding = false
+  readonly #guard: CloseGuard
   #unlistened = false
-  /** What takes back what `keepConnections` has changed. */
+  /** Functions that undo `keepConnections`. */
   readonly #keeping: (() => void)[] = []
   #released = false
-  /** Whether it has ever had a server. */
-  known = false
+  /** Whether a server was ever watched. */
+  everWatched = false
 
   constructor(clock: Clock, events: ServerEvents) {
     this.#clock = clock
     this.#events = events
     this.earlier = new EarlierConnections(events.unknown)
+    this.#guard = new CloseGuard(events.closedEarly)
   }
 
-  /** Whether one accepts connections. Where none is known, whoever asks has reached one. */
+  /** Whether a server accepts connections. Without a server this is true: whoever asks has reached one. */
   get listening(): boolean {
     if (this.#servers.size === 0) return !this.#released
     return this.#handed || this.#all.some((server) => server.listening)
   }
 
-  /** The TCP addresses that have been listened on. */
+  /** The TCP addresses that were listened on. */
   get addresses(): AddressInfo[] {
     return [...this.#addresses.values()]
   }
 
-  /** Whether it has let go of all servers and takes none any more. */
+  /** Whether all servers were released for good. */
   get released(): boolean {
     return this.#released
   }
 
   /**
-   * @param answer answers a request in front of the application, and says so
-   * @throws {Error} if the server belongs to another drain
+   * @param answer Answers control requests in front of the application, and returns whether it did.
+   * @throws {Error} if another drain watches the server
    */
   watch(server: net.Server, answer?: Answer): void {
     this.#watch(server, answer, true)
@@ -107,7 +115,7 @@ export class Servers {
           'register podrain once, or pass the first Drain with the option `drain`',
       )
     }
-    this.known = true
+    this.everWatched = true
     if (!owner) {
       owners.set(server, this)
       this.#servers.set(server, this.#listenTo(server))
@@ -118,40 +126,40 @@ export class Servers {
     if (answer && answers && !answers.includes(answer)) answers.push(answer)
   }
 
-  /** Watches the server of a request, until it is closed: nobody told us to keep it. */
+  /**
+   * Watches the server that a request arrived on. It is released when it closes, because the application did not pass
+   * it itself.
+   */
   find(server: net.Server, answer?: Answer): void {
     const isNew = !owners.has(server)
-    // A connection that is not known has carried no request: this is the first that the application has handed over.
+    // Earlier connections need no count: the request that led here is the first one that reached the application.
     this.#watch(server, answer, false)
     if (isNew) server.once('close', () => this.#release(server))
   }
 
-  /** The drain begins: each server is wanted until `unlisten()`, and nobody else is to close it. */
+  /** Begins to guard every server: until `unlisten()` only podrain may close it. */
   guard(): void {
-    this.#guarding = true
-    for (const server of this.#all) if (server.listening) this.#guard(server)
+    this.#guard.begin(this.#all)
   }
 
-  /** Nobody has to leave them open any more. */
+  /** Ends the guard. */
   unguard(): void {
-    this.#guarding = false
-    for (const stop of this.#guarded.values()) stop()
-    this.#guarded.clear()
+    this.#guard.end()
   }
 
-  /** Tells of those that were closed in another way than by `close()`. */
+  /** Reports guarded servers that stopped accepting in another way than by `close()`. */
   checkGuarded(): void {
-    for (const server of this.#guarded.keys()) if (!server.listening) this.#tellClosed(server, 'an unknown place')
+    this.#guard.check()
   }
 
-  /** Lets go of every server, for good. */
+  /** Releases all servers for good. */
   release(): void {
     this.#released = true
     this.unguard()
     for (const server of this.#all) this.#release(server)
   }
 
-  /** Accepts no more connections. */
+  /** Stops accepting connections. */
   unlisten(): void {
     this.unguard()
     this.#unlistened = true
@@ -159,8 +167,9 @@ export class Servers {
   }
 
   /**
-   * Until all are cut, keeps whoever else closes a server from closing its connections: from Node 19 on `close()` cuts also a
-   * response that is ended but not yet sent. On the instance, as there is no other way in.
+   * Until `closeAllConnections`, keeps a framework that closes a server from closing its connections. From Node 19 on,
+   * `close()` also cuts responses that are ended but not flushed. Only replacing the methods on the server prevents
+   * that.
    */
   keepConnections(): void {
     for (const server of this.#all) {
@@ -176,7 +185,7 @@ export class Servers {
     }
   }
 
-  /** Cuts also the connections that were there before the server was watched, and unfinished TLS handshakes. */
+  /** Closes all connections by force, including earlier ones and unfinished TLS handshakes. */
   closeAllConnections(): void {
     for (const undo of this.#keeping.splice(0)) undo()
     try {
@@ -193,23 +202,11 @@ export class Servers {
   #listens(server: net.Server): void {
     const address = server.address()
     if (typeof address === 'object' && address) this.#addresses.set(`${address.address} ${address.port}`, address)
-    if (this.#guarding) this.#guard(server)
+    this.#guard.add(server)
     if (!this.#unlistened) this.#events.listening(server)
-    // The application was still starting when it was told to end. It may ask for the address now.
+    // The application was still starting when the drain closed. It may read the address in its callback of `listen()`
+    // first.
     else setImmediate(() => this.unlisten())
-  }
-
-  #guard(server: net.Server): void {
-    if (this.#guarded.has(server)) return
-    this.#guarded.set(
-      server,
-      tellWhenClosed(server, (by) => this.#tellClosed(server, by)),
-    )
-  }
-
-  #tellClosed(server: net.Server, by: string): void {
-    this.#guarded.get(server)?.()
-    if (this.#guarded.delete(server)) this.#events.closedEarly(server, by)
   }
 
   #release(server: net.Server): void {
@@ -243,7 +240,7 @@ export class Servers {
     if (server instanceof tls.Server) {
       on('connection', this.#onHandshake)
       on('secureConnection', (socket: TLSSocket) => {
-        if (!this.handshakes.end(socket)) this.earlier.found(socket, server)
+        if (!this.handshakes.finish(socket)) this.earlier.found(socket, server)
         if (onlyHttp1 || socket.alpnProtocol !== 'h2') onConnection(socket)
       })
     } else if (onlyHttp1) {
@@ -251,28 +248,31 @@ export class Servers {
     }
     if (!onlyHttp1) {
       on('session', session)
-      stops.push(precede(server, 'stream', stream))
+      stops.push(callBefore(server, 'stream', stream))
     }
-    // With an `Expect` header, and a listener for it, a request is no 'request'.
+    // Node emits these in place of 'request' if there is an `Expect` header and a listener for it.
     const begin = (event: string, begins: (request: never, other: never) => boolean): void => {
-      stops.push(standBefore(server, event, (request: never, other: never) => !begins(request, other)))
+      stops.push(intercept(server, event, (request: never, other: never) => !begins(request, other)))
     }
     for (const event of ['checkContinue', 'checkExpectation']) begin(event, expecting)
     for (const event of ['upgrade', 'connect']) begin(event, upgrade)
     const answers: Answer[] = []
-    return { stops, front: this.#standBefore(server, answers), answers }
+    return { stops, front: this.#intercept(server, answers), answers }
   }
 
-  /** Counts requests in front of the application, and keeps from it those that are answered here, or cannot be any more. */
-  #standBefore(server: net.Server, answers: readonly Answer[]): () => void {
+  /**
+   * Counts requests in front of the application. Keeps from it the control requests, and requests that can no longer be
+   * answered.
+   */
+  #intercept(server: net.Server, answers: readonly Answer[]): () => void {
     const { request: begins, handled } = this.#events
     const alone = !captures(server)
-    return standBefore(
+    return intercept(
       server,
       'request',
       (request: IncomingMessage, response: ServerResponse) => {
         if (!begins(request, response)) return true
-        // With an index: the iterator of `for … of` makes this too long for V8 to inline.
+        // By index: with the iterator of `for … of` the function is too long for V8 to inline.
         for (let index = 0; index < answers.length; index++) {
           if ((answers[index] as Answer)(request, response)) return true
         }

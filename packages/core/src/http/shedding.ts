@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.js'
 import type { OpenRequest } from '../shared/report.js'
-import { leastUploadPause } from '../shared/timing.js'
+import { minUploadTimeout } from '../shared/timing.js'
 import type { Connections, Survey } from './connections.js'
 import type { Ramp } from './ramp.js'
 import type { Servers } from './servers.js'
@@ -14,7 +14,7 @@ export interface SheddingOptions {
   readonly quiet: number
 }
 
-/** Leads the clients of a draining server away: all of them in time, and none in the middle of a request. */
+/** Sheds the clients of a draining server: all of them in time, and none in the middle of a request. */
 export class Shedding {
   readonly #options: SheddingOptions
 
@@ -23,37 +23,41 @@ export class Shedding {
   }
 
   /**
-   * Looks at every connection: leads away those whose turn it is, and says what still has to be waited for.
-   * @param inFlight the requests in flight, for the moment in which the drain has not yet reached all connections
+   * Makes one pass over all connections. Sheds the clients that the ramp has reached, and returns what must be waited
+   * for.
+   * @param inFlight Number of requests in flight, used until the drain has reached all connections.
    */
   survey(now: number, inFlight: number): Survey {
     const { connections, ramp, servers, quiet, keepAliveCap } = this.#options
-    servers.earlier.look()
+    servers.earlier.recount()
     const { unknown } = servers.earlier
-    // A moment later it is known.
+    // The drain has not reached all connections yet. It will at the next pass.
     if (!connections.reached) return { busy: inFlight + unknown, heldUntil: Number.POSITIVE_INFINITY, held: 0 }
-    const round = { now, share: ramp.share(now), uploadPause: Math.max(keepAliveCap, leastUploadPause) }
+    const round = { now, share: ramp.share(now), uploadTimeout: Math.max(keepAliveCap, minUploadTimeout) }
     const { busy, heldUntil, held } = connections.visit(round, quiet)
     return { busy: busy + unknown, held, heldUntil: Math.max(heldUntil, servers.handshakes.heldUntil(quiet)) }
   }
 
   /**
-   * Says good-bye on every connection that carries no request.
-   * @param left Milliseconds that it may take.
-   * @returns whether it was said to anybody
+   * Sends the farewell on every idle connection.
+   * @param left Milliseconds that are left for it.
+   * @returns Whether a farewell was sent to any client.
    */
-  endIdle(left: () => number): Promise<boolean> {
-    return this.#options.connections.endIdle(left)
+  closeIdle(left: () => number): Promise<boolean> {
+    return this.#options.connections.closeIdle(left)
   }
 
-  /** Cuts what is left. Returns the requests that were lost by that; `begun` is when the closing began. */
+  /**
+   * Closes all connections by force. Returns the requests that this cut.
+   * @param begun When the closing began.
+   */
   async destroy(begun: number): Promise<OpenRequest[]> {
     const forced = await this.#options.connections.destroy(begun)
     this.#options.servers.closeAllConnections()
     return forced
   }
 
-  /** Whether connections are open, with or without a request, or are to be after their TLS handshake. */
+  /** Whether any connection is open, idle or not, or in its TLS handshake. */
   get connected(): boolean {
     const { connections, servers } = this.#options
     return connections.size > 0 || servers.handshakes.active

@@ -1,28 +1,28 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 
-/** A connection to a server with TLS, from before its handshake on. */
+/** A TLS handshake on a connection. */
 interface Handshake {
   readonly socket: Socket
   readonly begun: number
 }
 
-/** The TLS handshakes that go on: there is a client behind each, though there is no request yet. */
+/** The TLS handshakes in progress. Behind each is a client that has not sent its request yet. */
 export class TlsHandshakes {
-  /** The connections, until they close. */
+  /** All connections of TLS servers, until they close. */
   readonly #connections = new Set<Socket>()
   /**
-   * Those whose handshake goes on, by the addresses of their two ends: Node does not tell which connection an encrypted
-   * socket came of. Without addresses, as over a unix socket, several share a place, the oldest first.
+   * The handshakes in progress, by the addresses of both ends: Node does not say which connection an encrypted socket
+   * belongs to. Connections without addresses, as over a unix socket, share one entry, the oldest first.
    */
   readonly #going = new Map<string, Handshake[]>()
 
-  /** Whether a handshake is going on. */
+  /** Whether a handshake is in progress. */
   get active(): boolean {
     return this.#going.size > 0
   }
 
-  /** Until when one of them is waited for: each as long as the first request of a new connection. */
+  /** Until when a handshake is waited for: each as long as the first request of a new connection. */
   heldUntil(quiet: number): number {
     let newest = Number.NEGATIVE_INFINITY
     for (const handshakes of this.#going.values()) {
@@ -33,37 +33,40 @@ export class TlsHandshakes {
 
   begin(socket: Socket, now: number): void {
     const handshake = { socket, begun: now }
-    const ends = endsOf(socket)
-    const others = this.#going.get(ends)
+    const addresses = addressesOf(socket)
+    const others = this.#going.get(addresses)
     if (others) others.push(handshake)
-    else this.#going.set(ends, [handshake])
+    else this.#going.set(addresses, [handshake])
     this.#connections.add(socket)
     socket.on('close', () => {
       this.#connections.delete(socket)
-      this.#remove(ends, handshake)
+      this.#remove(addresses, handshake)
     })
   }
 
-  /** It has come to its end. Returns whether it has been seen to begin: one from before the watch ends no other's record. */
-  end(socket: TLSSocket): boolean {
-    const ends = endsOf(socket)
-    const handshake = this.#going.get(ends)?.[0]
-    this.#remove(ends, handshake)
+  /**
+   * Called when a handshake has ended. Returns whether its beginning was seen. A handshake that began before the server
+   * was watched must not remove the entry of another one.
+   */
+  finish(socket: TLSSocket): boolean {
+    const addresses = addressesOf(socket)
+    const handshake = this.#going.get(addresses)?.[0]
+    this.#remove(addresses, handshake)
     return handshake !== undefined
   }
 
-  /** Cuts them, and the connections that have come of them. */
+  /** Closes all connections by force, including those whose handshake has ended. */
   destroy(): void {
     for (const socket of this.#connections) socket.destroy()
   }
 
-  #remove(ends: string, handshake: Handshake | undefined): void {
-    const left = this.#going.get(ends)?.filter((other) => other !== handshake)
-    if (left?.length) this.#going.set(ends, left)
-    else this.#going.delete(ends)
+  #remove(addresses: string, handshake: Handshake | undefined): void {
+    const left = this.#going.get(addresses)?.filter((other) => other !== handshake)
+    if (left?.length) this.#going.set(addresses, left)
+    else this.#going.delete(addresses)
   }
 }
 
-function endsOf({ remoteAddress, remotePort, localPort }: Socket): string {
+function addressesOf({ remoteAddress, remotePort, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localPort}`
 }

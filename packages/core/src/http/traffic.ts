@@ -4,34 +4,29 @@ import type { Server as AnyServer } from 'node:net'
 import type { Clock } from '../shared/clock.js'
 import type { LastRequest, OpenRequest } from '../shared/report.js'
 import { type Answer, originalUrlOf } from '../shared/request.js'
-import type { Handling } from './connection.js'
 import { Connections, type Survey } from './connections.js'
-import { Counter, isHttp2 } from './counter.js'
+import { Counter, type CounterOptions, isHttp2 } from './counter.js'
 import { http1ConnectionOf, serverOf } from './http1.js'
 import { http2ConnectionOf } from './http2.js'
 import { Ramp } from './ramp.js'
 import { Servers } from './servers.js'
 import { Shedding } from './shedding.js'
 
-export interface TrafficOptions {
-  readonly clock: Clock
-  readonly keepAliveCap: number
+export interface TrafficOptions extends Pick<CounterOptions, 'clock' | 'keepAliveCap' | 'onIdle' | 'onAbandoned'> {
   readonly quiet: number
-  /** Milliseconds over which responses begin to say `Connection: close`. */
+  /** Milliseconds over which the share of responses with `Connection: close` rises to all. */
   readonly ramp: number
-  /** Called, while draining, when a request ended and none is left in flight. */
-  readonly onIdle: () => void
-  /** Called when a client has gone before its response, and the handler may still run. */
-  readonly onAbandoned: (handling: Handling, url: string | undefined) => void
-  /** Called when somebody closed a server that is still wanted. `by` is a place in the code. */
+  /**
+   * Called when somebody else closed a server while load balancers may still send to it. `by` is a place in the code.
+   */
   readonly onClosedEarly: (server: AnyServer, by: string) => void
-  /** Called when a server that it watches listens. */
+  /** Called when a watched server begins to accept connections. */
   readonly onListening: (server: AnyServer) => void
-  /** Called when a server had connections before it was watched that cannot be found, only counted. */
+  /** Called when a server had open connections before it was watched. Node counts them but does not list them. */
   readonly onUnknown: (count: number, server: AnyServer) => void
 }
 
-/** All that comes over the wire, as the rest of a drain sees it: this file puts the parts of the folder together. */
+/** The public surface of this folder: puts its parts together. The rest of a drain uses only this class. */
 export class Traffic {
   readonly #clock: Clock
   readonly #ramp: Ramp
@@ -39,7 +34,7 @@ export class Traffic {
   readonly #counter: Counter
   readonly #shedding: Shedding
   #closedEarly: string[] = []
-  /** The servers that the requests come from. */
+  /** The watched servers. */
   readonly servers: Servers
 
   constructor(options: TrafficOptions) {
@@ -80,78 +75,80 @@ export class Traffic {
     this.#shedding = new Shedding({ ...shared, quiet, servers: this.servers })
   }
 
-  /** Requests in flight. */
+  /** Number of requests in flight. */
   get inFlight(): number {
     return this.#counter.inFlight
   }
 
-  /** When the newest request arrived since the drain began. */
+  /** When the newest request since the beginning of the drain arrived. */
   get lastArrival(): number {
     return this.#counter.lastArrival
   }
 
-  /** What that request was; undefined if none has arrived since. */
+  /** The newest request since the beginning of the drain; undefined if none has arrived. */
   get lastRequest(): LastRequest | undefined {
     return this.#counter.lastRequest
   }
 
-  /** Requests answered since the drain began. */
+  /** Number of requests answered since the drain began. */
   get answered(): number {
     return this.#counter.answered
   }
 
-  /** Who has closed a server while it was still wanted: places in the code. */
+  /** The places in the code that closed a server while load balancers may still send to it. */
   get closedEarly(): readonly string[] {
     return this.#closedEarly
   }
 
-  /** Connections until now, also those in a TLS handshake. */
+  /** Number of connections accepted so far, including those in a TLS handshake. */
   get accepted(): number {
     return this.#counter.accepted
   }
 
-  /** Whether connections are open, with or without a request, or are to be after their TLS handshake. */
+  /** Whether any connection is open, idle or not, or in its TLS handshake. */
   get connected(): boolean {
     return this.#shedding.connected
   }
 
   /**
-   * For a middleware without a server handle: the first request leads to the server. Later requests have been counted
-   * where they arrived; then it returns true.
+   * For a middleware without a server handle: the first request leads to the server, which counts later requests
+   * itself.
+   * @returns Whether the request was counted on its server before.
    */
   track(request: IncomingMessage, response: ServerResponse, answer?: Answer): boolean {
     if (this.#counter.connectionOf(request, response)?.owner === this.#counter) return true
     const server = serverOf(request)
     if (!server || this.servers.released) return false
     this.servers.find(server, answer)
-    // The client may have hung up while the application awaited something in front of us; then nothing is in flight.
+    // If the client has disconnected while the application awaited something before this middleware, nothing is in
+    // flight.
     if (response.destroyed || request.socket.destroyed) return false
-    // A WebSocket, which express-ws leads through the middleware with a response of its own that nobody ends.
+    // express-ws runs a WebSocket through the middleware, with a response of its own that never ends.
     if (request.headers.upgrade !== undefined && !response.socket) this.#counter.upgrade(request, request.socket, true)
     else if (isHttp2(request)) this.#counter.countStream(request.stream, request.headers)
     else this.#counter.count(request, response)
-    // The application has had it before us, so a router may have cut its own path off.
+    // A router before this middleware may have removed its own path from `request.url`.
     const connection = http1ConnectionOf(request.socket)
     if (connection?.response === response) connection.url = originalUrlOf(request)
     return false
   }
 
-  /** A control endpoint answers this request, so it is not traffic. */
+  /** Stops counting a request that a control endpoint answers: it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
     this.#counter.exclude(request, response)
   }
 
-  /** What the handler of a response has returned: it may go on when its client has gone. */
+  /** Keeps what the handler of a response returned. The handler may still run when its client has disconnected. */
   handling(response: ServerResponse | Http2ServerResponse, promise: unknown): void {
     this.#counter.handling(response, promise)
   }
 
-  /** What is in flight, the oldest first. */
+  /** The requests in flight, the oldest first. */
   open(): OpenRequest[] {
     return this.inFlight === 0 ? [] : this.#connections.open()
   }
 
-  /** From now on clients are led away. */
+  /** Begins to drain: clients are shed from now on. */
   drain(): void {
     const now = this.#clock.now()
     this.#closedEarly = []
@@ -166,34 +163,40 @@ export class Traffic {
     })
   }
 
-  /** Leads all clients away at once: there is no time for a ramp. */
+  /** Sheds all clients at once, because there is no time for a ramp. */
   hurry(): void {
     this.#ramp.hurry()
   }
 
-  /** Serves as before. */
+  /** Undoes the drain. */
   resume(): void {
     this.servers.unguard()
     this.#ramp.stop()
     this.#connections.resume()
   }
 
-  /** Leads away those whose turn it is, and says what still has to be waited for. */
+  /**
+   * Makes one pass over all connections. Sheds the clients that the ramp has reached, and returns what must be waited
+   * for.
+   */
   survey(now: number): Survey {
     this.servers.checkGuarded()
     return this.#shedding.survey(now, this.inFlight)
   }
 
   /**
-   * Says good-bye on every connection that carries no request.
-   * @param left Milliseconds that it may take.
-   * @returns whether it was said to anybody
+   * Sends the farewell on every idle connection.
+   * @param left Milliseconds that are left for it.
+   * @returns Whether a farewell was sent to any client.
    */
-  endIdle(left: () => number): Promise<boolean> {
-    return this.#shedding.endIdle(left)
+  closeIdle(left: () => number): Promise<boolean> {
+    return this.#shedding.closeIdle(left)
   }
 
-  /** Cuts what is left. Returns the requests that were lost by that; `begun` is when the closing began. */
+  /**
+   * Closes all connections by force. Returns the requests that this cut.
+   * @param begun When the closing began.
+   */
   destroy(begun: number): Promise<OpenRequest[]> {
     return this.#shedding.destroy(begun)
   }

@@ -2,14 +2,15 @@ import http from 'node:http'
 import net from 'node:net'
 
 /**
- * Makes a server accept no more connections, as the `close()` of `net` does. That of `http` also stops the timer by which Node
- * looks for slow clients, and which keeps the server in memory as long as the process lives. But it closes connections that it
- * takes for idle, and takes a response that is ended but not yet sent for idle (nodejs/node#60617). It does that with the
- * server's own `closeIdleConnections()`, which for this moment does nothing. Servers of `http2` have the timer, too, where they
- * speak HTTP/1; their own `close()` would end sessions.
+ * Stops accepting connections on a server.
+ *
+ * It calls `close()` of `http.Server`, which also stops the timer that checks for slow clients; that timer would keep
+ * the server in memory. But that `close()` also closes idle connections, and takes a response that is ended but not
+ * flushed as idle (nodejs/node#60617). So `closeIdleConnections()` of this server does nothing during the call. HTTP/2
+ * servers that also speak HTTP/1 have the timer, too; their own `close()` would end sessions.
  */
 export function unlisten(server: net.Server): void {
-  // Under Bun a server of HTTP is none of node:net, and has only its own `close()`.
+  // Under Bun an HTTP server is not a `net.Server` and has only its own `close()`.
   if (!(server instanceof net.Server)) {
     ;(server as net.Server).close()
     return

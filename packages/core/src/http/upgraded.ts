@@ -4,33 +4,34 @@ import { types } from 'node:util'
 import type { Connection, OpenOnConnection, Round } from './connection.js'
 import { WebSocketFrames } from './web-socket-frames.js'
 
-/** It carries nothing that could be released: it only tells that it has closed. */
+/** The owner needs only to know that the connection has closed: an upgraded connection carries no counted requests. */
 type Owner = { forget(connection: Connection): void }
 
-/** A close frame, unmasked as a server sends it, with the code 1001: an endpoint is going away (RFC 6455 §5.5.1, §7.4.1). */
+/** A close frame with code 1001 (going away), unmasked because a server sends it (RFC 6455 §5.5.1, §7.4.1). */
 const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9])
 
 /**
- * A connection that is no longer HTTP: a WebSocket, another protocol after `Upgrade`, or a CONNECT tunnel. Nothing is in
- * flight on it but the answer to that. A WebSocket is told to go away when its turn has come; the application's library then
- * sees its client close. What is still open when the process is about to exit is cut.
+ * A connection that is no longer HTTP: a WebSocket, another protocol after `Upgrade`, or a CONNECT tunnel. Only its
+ * upgrade counts as a request in flight. When the ramp reaches a WebSocket, a close frame is sent on it. The
+ * application's WebSocket library then sees the client close. Connections that are still open when the process exits
+ * are closed by force.
  */
 export class UpgradedConnection implements Connection {
   readonly pending = 0
   readonly since: number
   readonly #socket: Socket
   readonly #shedAt: number = Math.random()
-  /** What the application writes, if it is a WebSocket. */
+  /** Follows the frames that the application writes; undefined if it is not a WebSocket. */
   readonly #frames: WebSocketFrames | undefined
-  /** With more than that the client has been answered. */
+  /** Number of bytes written before the response to the upgrade. If more were written, it has been answered. */
   readonly #written: number
-  /** Its turn has come: it is told between two frames. */
-  #due = false
-  #told = false
-  /** Stops seeing what the application writes. */
+  /** Whether the ramp has reached this connection: the close frame is sent at the next boundary between two frames. */
+  #closeDue = false
+  #closeSent = false
+  /** Stops following what the application writes. */
   #unfollow = (): void => {}
 
-  /** @param written What has been written to the socket before the answer to the upgrade. */
+  /** @param written Number of bytes written to the socket before the response to the upgrade. */
   constructor(owner: Owner, request: IncomingMessage, socket: Socket, now: number, written: number) {
     this.#socket = socket
     this.since = now
@@ -42,8 +43,8 @@ export class UpgradedConnection implements Connection {
     socket.on('close', () => owner.forget(this))
   }
 
-  get ended(): boolean {
-    return this.#told
+  get farewellSent(): boolean {
+    return this.#closeSent
   }
 
   drain(): readonly [] {
@@ -51,21 +52,24 @@ export class UpgradedConnection implements Connection {
   }
 
   resume(): void {
-    this.#due = false
+    this.#closeDue = false
   }
 
-  /** Until it is answered, it is a request. Some applications leave an upgrade that they do not know without an answer. */
-  visit({ now, share, uploadPause }: Round): number {
-    if (share >= this.#shedAt) this.#tell()
-    return this.#answered || now - this.since >= uploadPause ? 0 : 1
+  /**
+   * The upgrade counts as a request until it is answered. Some applications never answer an upgrade they do not
+   * support, so it counts only up to `uploadTimeout`.
+   */
+  visit({ now, share, uploadTimeout }: Round): number {
+    if (share >= this.#shedAt) this.#sendClose()
+    return this.#answered || now - this.since >= uploadTimeout ? 0 : 1
   }
 
   heldUntil(): number {
     return Number.NEGATIVE_INFINITY
   }
 
-  endIdle(): void {
-    this.#tell()
+  closeIdle(): void {
+    this.#sendClose()
   }
 
   destroy(): void {
@@ -79,34 +83,35 @@ export class UpgradedConnection implements Connection {
   clear(): void {}
 
   /**
-   * Between two frames: a control frame may stand between any two. Libraries write whole ones; who forwards what another
-   * server sends may be in the middle of one, and goes on later. What is piped into the socket is the other server's to end.
+   * Sends the close frame, if the last frame of the application is complete: a control frame may stand between any two.
+   * Libraries write complete frames, but a proxy may be in the middle of one. A socket that another server is piped
+   * into is left to that server.
    */
-  #tell(): void {
-    if (this.#told || !this.#frames || !this.#socket.writable || !this.#answered) return
+  #sendClose(): void {
+    if (this.#closeSent || !this.#frames || !this.#socket.writable || !this.#answered) return
     if (this.#socket.listenerCount('unpipe') > 0) return
-    this.#due = true
+    this.#closeDue = true
     if (!this.#frames.open) return
-    this.#told = true
+    this.#closeSent = true
     this.#unfollow()
     this.#socket.write(goingAway)
   }
 
   /**
-   * Sees what the application writes. Nothing public tells where its frames end, so the socket gets a `write` of ours in front
-   * of the one it has, until its client has been told.
-   * @returns what takes it away
+   * Follows what the application writes, until the close frame is sent. Node has no public way to see that, so `write`
+   * of this socket is replaced.
+   * @returns The function that restores the method.
    */
   #follow(frames: WebSocketFrames): () => void {
     const socket = this.#socket
     const { write } = socket as { write: (...args: unknown[]) => boolean }
     const wasOwn = Object.hasOwn(socket, 'write')
     const ours = (...args: unknown[]): boolean => {
-      if (this.#told) return write.apply(socket, args)
+      if (this.#closeSent) return write.apply(socket, args)
       const [chunk, encoding] = args
       frames.add(types.isUint8Array(chunk) ? chunk : bytesOf(chunk, encoding))
       const more = write.apply(socket, args)
-      if (this.#due) this.#tell()
+      if (this.#closeDue) this.#sendClose()
       return more
     }
     socket.write = ours as Socket['write']
@@ -122,7 +127,7 @@ export class UpgradedConnection implements Connection {
   }
 }
 
-/** What a socket writes for a string, or for a view of another kind. */
+/** The bytes that a socket writes for a string or for any kind of view. */
 function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
   if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as never) : 'utf8')
   return ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : Buffer.alloc(0)

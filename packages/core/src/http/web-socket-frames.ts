@@ -1,27 +1,28 @@
-/** What has been written last on a WebSocket. */
+/** The part of the stream in which the last byte written lies. */
 type Place = 'handshake' | 'length' | 'payload' | 'boundary' | 'unknown'
 
 const close = 8
 
 /**
- * Follows what a server writes on a connection that may become a WebSocket: the answer to the handshake, then frames
- * (RFC 6455 §5.2), in pieces of any size. So it is known when a frame of ours may stand between two others.
+ * Follows the bytes that a server writes on a connection that may become a WebSocket: the response to the handshake,
+ * then frames (RFC 6455 §5.2). The bytes may come in chunks of any size. It tells whether another frame may be written
+ * between two frames.
  */
 export class WebSocketFrames {
   #place: Place
-  /** The answer to the handshake, until it is whole. */
+  /** The response to the handshake, until it is complete. */
   #head = ''
-  /** The bytes of the length that are still to come, and the payload that they announce. */
+  /** Number of bytes of the extended length that are still to come; -1 before the 7-bit length. */
   #lengthBytes = 0
   #payload = 0
   #closed = false
 
-  /** @param granted whether the answer to the handshake has been written */
+  /** @param granted Whether the response to the handshake has been written. */
   constructor(granted: boolean) {
     this.#place = granted ? 'boundary' : 'handshake'
   }
 
-  /** Whether another frame may be written now: all are whole, and none has said that it was the last. */
+  /** Whether another frame may be written now: the last one is complete and was not a close frame. */
   get open(): boolean {
     return this.#place === 'boundary' && !this.#closed
   }
@@ -40,29 +41,29 @@ export class WebSocketFrames {
     }
   }
 
-  /** Returns where it ends, and frames begin. */
+  /** Follows the response to the handshake. Returns the offset at which the frames begin. */
   #answer(bytes: Uint8Array): number {
     const before = this.#head.length
     this.#head += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
     const end = this.#head.indexOf('\r\n\r\n')
     if (end === -1) return bytes.length
-    // Anything else than 101 is a refusal: it stays HTTP.
+    // Any other status than 101 refuses the upgrade, and the connection stays HTTP.
     this.#place = /^HTTP\/1\.\d 101\b/.test(this.#head) ? 'boundary' : 'unknown'
     this.#head = ''
     return end + 4 - before
   }
 
-  /** A byte of what stands before the payload. */
+  /** Follows one byte of a frame's header. */
   #header(byte: number): void {
     if (this.#place === 'boundary') {
       if ((byte & 0x0f) === close) this.#closed = true
-      this.#lengthBytes = -1 // the next byte says how many
+      this.#lengthBytes = -1 // the next byte has the 7-bit length
       this.#place = 'length'
     } else if (this.#lengthBytes === -1) {
       this.#lengthBytes = byte === 126 ? 2 : byte === 127 ? 8 : 0
       this.#payload = this.#lengthBytes > 0 ? 0 : byte
       if (byte > 127)
-        this.#place = 'unknown' // a server does not mask: these are no frames
+        this.#place = 'unknown' // the mask bit is set, but a server does not mask: these are not frames
       else if (this.#lengthBytes === 0) this.#announced()
     } else {
       this.#payload = this.#payload * 256 + byte

@@ -1,23 +1,23 @@
 import { createHook, executionAsyncId } from 'node:async_hooks'
 
-/** What is no work in progress, but only a step between two others. */
+/** Types of asynchronous resources that are not work in progress, only steps between two others. */
 const steps: ReadonlySet<string> = new Set(['PROMISE', 'TickObject', 'Microtask'])
 
-/** The work that a function has begun, whether or not it says so by a promise. */
+/** The asynchronous work that a function has begun, returned as a promise or not. */
 export interface Begun<Result> {
   readonly result: Result
-  /** Whether something of it is still going on: a timer, a socket, a file. */
+  /** Whether any of the work is in progress: a timer, a socket, a file. */
   readonly active: boolean
-  /** Stops looking. */
+  /** Stops following. */
   release(): void
 }
 
 /**
- * Calls a function and follows what it begins, and what that begins in turn, by Node's `async_hooks`. They make everything
- * asynchronous slower while they run, so this is for a process that is about to exit.
+ * Calls a function and follows the asynchronous work that it begins, directly or indirectly, with Node's `async_hooks`.
+ * They slow down everything asynchronous, so this is only for a process that is about to exit.
  */
 export function follow<Result>(act: () => Result): Begun<Result> {
-  /** All that descends from it, and what of that is still there. */
+  /** The ids of all resources that descend from the call, and of those that still exist. */
   const family = new Set<number>()
   const alive = new Set<number>()
   const root = executionAsyncId()

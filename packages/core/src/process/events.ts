@@ -2,14 +2,14 @@ type Emit = (event: string | symbol, ...args: unknown[]) => boolean
 type Listener = (...args: unknown[]) => unknown
 
 /**
- * Puts a function in the place of `process.emit`: what happens to the process comes to it first, whoever else listens and
- * whenever they began to. The listeners stay where they are, so `off()` and `listeners()` of others work as ever.
+ * Replaces `process.emit`, so that podrain sees each event before all listeners, whenever those were added. The
+ * listeners stay where they are: `off()` and `listeners()` work as ever.
  *
- * Nothing public does the same: an emitter calls all its listeners, and one that is taken off to be called later is not found
- * by whoever wants to remove it. signal-exit, which half of npm depends on, takes the same place.
+ * Node has no public way: an emitter calls all its listeners, and a listener that was removed to be called later cannot
+ * be found by `off()`. signal-exit, which half of npm depends on, replaces the same method.
  *
- * @param first returns whether somebody listened, or undefined for what is none of its business
- * @returns the way to undo it
+ * @param first Returns whether the event had listeners; undefined for an event that podrain does not handle.
+ * @returns The function that undoes it.
  */
 export function comeFirst(first: (event: string | symbol, args: unknown[]) => boolean | undefined): () => void {
   let active = true
@@ -20,7 +20,7 @@ export function comeFirst(first: (event: string | symbol, args: unknown[]) => bo
   }
   process.emit = instead as typeof process.emit
   return () => {
-    active = false // somebody may have taken our place in turn, and calls us
+    active = false // another library may have replaced the method since, and call this one
     if (process.emit !== (instead as typeof process.emit)) return
     if (wasOwn) process.emit = emit as typeof process.emit
     else delete (process as Partial<typeof process>).emit
@@ -28,8 +28,9 @@ export function comeFirst(first: (event: string | symbol, args: unknown[]) => bo
 }
 
 /**
- * Node binds the `process.emit` that is there when the first listener of a signal is added. Those that were there before us
- * are added anew, so that it binds ours. For that instant, when the process starts, the signal has its default effect.
+ * Adds the listeners of a signal anew. Node binds the `process.emit` that exists when the first listener of a signal is
+ * added, so earlier listeners would keep the original bound. For an instant, at the start of the process, the signal
+ * has its default effect.
  */
 export function rebind(signal: NodeJS.Signals): void {
   const listeners = process.rawListeners(signal) as NodeJS.SignalsListener[]
@@ -37,7 +38,7 @@ export function rebind(signal: NodeJS.Signals): void {
   for (const listener of listeners) process.on(signal, listener)
 }
 
-/** The listeners of an event but those. */
+/** The listeners of an event, except the given ones. */
 export function othersOf(event: string, ours: ReadonlySet<unknown>): Listener[] {
   return (process.rawListeners(event as 'exit') as Listener[]).filter((listener) => !ours.has(listener))
 }

@@ -1,10 +1,10 @@
 import closeWithGrace from 'close-with-grace'
 import { systemClock, until, within } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
-import { closingInterval, listenerTime, lookInterval, overtime, sameKeyPress } from '../shared/timing.js'
+import { checkInterval, closingInterval, listenerTime, overtime, sameKeyPress } from '../shared/timing.js'
 import { follow } from './begun.js'
-import { Endings, type ExitCause, type ExitListener, type ExitSource } from './endings.js'
 import { comeFirst, othersOf, rebind } from './events.js'
+import { type ExitCause, type ExitListener, ExitListeners, type ExitSource } from './exit-listeners.js'
 import { warningOfFirstProcess } from './first-process.js'
 import { type Signal, supportedSignals } from './signals.js'
 
@@ -13,7 +13,7 @@ type Fatal = 'uncaughtException' | 'unhandledRejection'
 
 const allEvents: readonly Event[] = [...supportedSignals, 'uncaughtException', 'unhandledRejection', 'beforeExit']
 
-/** A signal that has come: when, and what Node passed on. */
+/** A signal that has arrived: when, and the arguments of its event. */
 interface Interrupt {
   readonly name: Signal
   readonly at: number
@@ -21,48 +21,51 @@ interface Interrupt {
 }
 
 /**
- * While a process has no listener for a signal, the operating system ends it on that signal. close-with-grace has such an
- * instant at the first signal, and a process group sends the second one just then. This listener stays.
+ * A listener that stays. Without any listener, the operating system ends the process on the signal. close-with-grace is
+ * without one for an instant at the first signal, and a process group sends the second signal just then.
  */
 const stay = (): void => {}
 
 /**
- * The end of this process, through close-with-grace. The order in which it goes:
+ * The exit of this process, through close-with-grace:
  *
- * 1. The first signal, or the first fatal error, ends all drains. Nobody else who listens to the signal hears of it yet.
- * 2. When all drains are over, the others are called. They have what is left of the budget.
- * 3. The process exits: with 0 if all drains were clean, else with 1.
+ * 1. The first signal or fatal error ends all drains. Other listeners of the signal are not called yet.
+ * 2. When all drains have ended, the other listeners are called. They have what is left of the budget.
+ * 3. The process exits: with 0 if all drains were clean, otherwise with 1.
  *
- * A further signal within `sameKeyPress` is the same one; a later one exits at once, with 1. A further error is told.
+ * A second signal within `sameKeyPress` counts as the same one. A later one exits at once, with 1. A further error is
+ * logged.
  */
 class ProcessEnd {
-  /** Of this interface: two copies of the package in one process have to agree on it. */
+  /** The version of this interface. Two copies of the package in one process must agree on it. */
   readonly version = 1
-  readonly #endings = new Endings()
+  readonly #listeners = new ExitListeners()
   /** The listeners of close-with-grace, by event. */
   #ours = new Map<Event, unknown>()
   #installed: { uninstall(): void } | undefined
   #leavePlace: (() => void) | undefined
   #signal: Interrupt | undefined
   #ending = false
-  /** Whether the listeners of others are being called: one of them may raise the signal once more. */
+  /** Whether the other listeners are being called. One of them may raise the signal again. */
   #callingOthers = false
-  /** What has been told of errors, so that one which comes again and again is told once. */
-  readonly #told = new Set<string>()
+  /** The errors that were logged, so that an error that repeats is logged once. */
+  readonly #loggedErrors = new Set<string>()
 
   register(listener: ExitListener): () => void {
-    if (this.#endings.listeners.size === 0 && listener.signals.length > 0) {
+    if (this.#listeners.all.size === 0 && listener.signals.length > 0) {
       const first = warningOfFirstProcess()
       if (first !== undefined) listener.warn?.(first)
     }
-    const remove = this.#endings.add(listener)
+    const remove = this.#listeners.add(listener)
     this.#install()
     return () => {
       if (remove()) this.#install()
     }
   }
 
-  /** Listens to what the drains that are there want, and to nothing else. Not once it is ending. */
+  /**
+   * Listens to the events that the registered drains want, and to no others. Does nothing once the process is ending.
+   */
   #install(): void {
     if (this.#ending) return
     const wanted = this.#wanted()
@@ -80,11 +83,11 @@ class ProcessEnd {
       }
       this.#installed = closeWithGrace(
         {
-          // Each drain has a deadline of its own, counted from the preStop hook on; and it reports, so nobody else has to.
+          // Each drain has its own deadline, counted from the preStop hook, and writes its own report.
           delay: false,
           logger: false,
           skip: allEvents.filter((event) => !wanted.has(event)),
-          onSecondSignal: (signal) => this.#endings.again({ signal: signal as Signal }),
+          onSecondSignal: (signal) => this.#listeners.again({ signal: signal as Signal }),
         },
         ({ signal, err }) => this.#end(signal === undefined ? { error: err } : { signal: signal as Signal }),
       )
@@ -95,7 +98,7 @@ class ProcessEnd {
 
   #wanted(): Set<Event> {
     const wanted = new Set<Event>()
-    for (const { signals, errors } of this.#endings.listeners) {
+    for (const { signals, errors } of this.#listeners.all) {
       for (const signal of signals) wanted.add(signal)
       if (errors) wanted.add('uncaughtException')
       if (errors && !rejectionsAreAllowed()) wanted.add('unhandledRejection')
@@ -103,7 +106,7 @@ class ProcessEnd {
     return wanted
   }
 
-  /** close-with-grace has just added its listeners: each is the last of its event. */
+  /** Remembers the listeners that close-with-grace has just added: each is the last one of its event. */
   #remember(wanted: Iterable<Event>): void {
     this.#ours = new Map([...wanted].map((event) => [event, process.rawListeners(event as 'exit').at(-1)]))
   }
@@ -112,7 +115,7 @@ class ProcessEnd {
     return new Set([...this.#ours.values(), stay])
   }
 
-  /** Something happens to the process. Returns undefined for what nobody has registered for. */
+  /** Called for each event of the process. Returns undefined for events that no drain wants. */
   #happens(event: Event, args: unknown[]): boolean | undefined {
     if (!this.#ours.has(event)) return undefined
     if (event === 'uncaughtException' || event === 'unhandledRejection') return this.#fails(event, args)
@@ -124,7 +127,8 @@ class ProcessEnd {
     if (this.#signal) {
       if (performance.now() - this.#signal.at < sameKeyPress) return
       if (this.#callingOthers) {
-        // Frameworks raise the signal again when they have cleaned up, so that the process ends by it. The next one is a person's.
+        // Frameworks raise the signal again after their cleanup, to end the process by it. The next signal is from a
+        // person.
         this.#callingOthers = false
         return
       }
@@ -132,90 +136,94 @@ class ProcessEnd {
       return
     }
     this.#signal = { name, at: performance.now(), args }
-    if (this.#ending) this.#endings.join(name)
+    if (this.#ending) this.#listeners.join(name)
     else this.#toCloseWithGrace(name, args)
   }
 
   #fails(event: Fatal, args: unknown[]): boolean {
     const [error] = args
     const others = othersOf(event, this.#own)
-    // Whoever listens to rejections has arranged for them, as an error tracker does: without podrain the process would live.
+    // An application that listens for rejections, as an error tracker does, has arranged for them: without podrain the
+    // process would go on.
     const isArrangedFor = event === 'unhandledRejection' && others.length > 0
     if (!this.#ending && !isArrangedFor) this.#toCloseWithGrace(event, args)
-    else if (!isArrangedFor && this.#isNew(error)) this.#endings.again({ error })
+    else if (!isArrangedFor && this.#isNew(error)) this.#listeners.again({ error })
     for (const other of others) other.apply(process, args)
     return true
   }
 
-  /** The first delivery ends all drains; the second exits at once. */
+  /** The first event that is passed on ends all drains; the second one exits at once. */
   #toCloseWithGrace(event: Event, args: unknown[]): void {
     ;(this.#ours.get(event) as (...args: unknown[]) => void)(...args)
   }
 
   /**
-   * Whether an error is worth a line. Behind `| head` nobody reads stdout any more, so each line about it fails as the one
-   * before did, and would be the next error, without end.
+   * Whether an error was not logged before. If the reader of stdout has gone, as behind `| head`, each log line fails
+   * and causes the next error, without end.
    */
   #isNew(error: unknown): boolean {
     const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException
     const text = syscall === undefined ? describe(error) : `${code} ${syscall}`
-    if (this.#told.has(text)) return false
-    this.#told.add(text)
+    if (this.#loggedErrors.has(text)) return false
+    this.#loggedErrors.add(text)
     return true
   }
 
-  /** close-with-grace exits with 0 when this resolves, and with 1 when it rejects, or after an error. */
+  /** close-with-grace exits with 0 if this resolves, and with 1 if it rejects or after an error. */
   async #end(cause: ExitCause): Promise<void> {
     this.#ending = true
     if ('error' in cause) this.#isNew(cause.error)
-    this.#remember(this.#ours.keys()) // close-with-grace listens for the second event now
+    this.#remember(this.#ours.keys()) // close-with-grace has added its listener for a second signal
     const stop = this.#watchDeadline()
-    const clean = await this.#endings.end(cause)
+    const clean = await this.#listeners.end(cause)
     stop()
     if (this.#signal) await this.#callOthers(this.#signal, clean)
     if (!clean) throw new Error('the drain was not clean')
   }
 
-  /** Nothing may outlast the deadline, whatever fails: each drain sees to that, and this sees to the drains. */
+  /**
+   * Exits `overtime` after the last deadline, even if a drain hangs. Each drain keeps to its deadline itself; this is
+   * for one that does not.
+   */
   #watchDeadline(): () => void {
     let lateSince: number | undefined
     const timer = setInterval(() => {
-      lateSince = this.#endings.late ? (lateSince ?? performance.now()) : undefined
+      lateSince = this.#listeners.late ? (lateSince ?? performance.now()) : undefined
       if (lateSince === undefined || performance.now() < lateSince + overtime) return
       process.stderr.write('podrain: a drain was not over at its deadline: exiting now\n')
       process.exit(1)
-    }, lookInterval)
+    }, checkInterval)
     timer.unref()
     return () => clearInterval(timer)
   }
 
   /**
-   * Calls whoever else listens to the signal. What a listener returns is awaited. One that returns nothing may have begun
-   * something all the same, and that is waited for, too, for a while.
+   * Calls the other listeners of the signal and awaits what they return. A listener that returns no promise may have
+   * begun asynchronous work, which is waited for up to `listenerTime`.
    */
   async #callOthers({ name, args }: Interrupt, clean: boolean): Promise<void> {
     const others = othersOf(name, this.#own)
     if (others.length === 0) return
-    // One of them may exit the process with 0.
+    // One of the listeners may exit the process with 0.
     process.once('exit', () => {
       if (!clean) process.exitCode ||= 1
     })
     const names = others.map((other) => nameOf(other)).join(', ')
-    const { first } = this.#endings
+    const { first } = this.#listeners
     first?.info?.(`calling the other listeners of ${name} (${names})`)
     this.#callingOthers = true
-    const limit = performance.now() + this.#endings.left
-    const left = (): number => limit - performance.now()
+    const deadline = performance.now() + this.#listeners.left
+    const left = (): number => deadline - performance.now()
     const begun = follow(() => others.map(async (other) => other.apply(process, [...args])))
     const outcomes = await within(systemClock, left(), Promise.allSettled(begun.result))
     for (const outcome of Array.isArray(outcomes) ? outcomes : []) {
       if (outcome.status === 'rejected') first?.warn?.(`a listener of ${name} failed: ${describe(outcome.reason)}`)
     }
-    const patientUntil = performance.now() + listenerTime
+    const waitUntil = performance.now() + listenerTime
     await until(
       systemClock,
       () => closingInterval,
-      () => Math.min(left(), patientUntil - performance.now()),
+      () => Math.min(left(), waitUntil - performance.now()),
       () => !begun.active,
     )
     begun.release()
@@ -228,19 +236,19 @@ function nameOf(listener: unknown): string {
 }
 
 /**
- * Whether the process was started with a mode in which an unhandled rejection does not end it: see `--unhandled-rejections` in
- * Node's documentation of the command line.
+ * Whether the process was started in a mode in which an unhandled rejection does not end it (`--unhandled-rejections`
+ * in Node's documentation of command-line options).
  */
 function rejectionsAreAllowed(): boolean {
   const flags = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
   return /--unhandled-rejections[= ](?:warn|none)/.test(flags)
 }
 
-/** Two copies of the package meet here: npm keeps two minor versions apart, and a process has one end. */
+/** Shared by all copies of the package: npm may install two minor versions, but a process has one exit. */
 const key = Symbol.for('podrain.process-end')
 type Holder = { [key]?: ProcessEnd }
 
-/** The process itself, through close-with-grace, installed once for all drains of all copies of the package. */
+/** The process itself, through close-with-grace. It is installed once for all drains of all copies of the package. */
 export const nodeProcess: ExitSource = {
   register(listener) {
     const holder = process as Holder

@@ -5,15 +5,16 @@ const shells = ['sh', 'bash', 'dash', 'ash', 'zsh', 'busybox']
 const managers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'yarnpkg', 'corepack']
 
 /**
- * Says what is wrong with the first process of the container, to which the kubelet sends its signals, if that is not this
- * one and is known not to pass them on reliably: a shell waits for its child and ignores SIGTERM meanwhile, and package
- * managers put a shell in between or exit before their child.
+ * Warns of a first process of the container that does not pass signals on reliably. The kubelet signals that process. A
+ * shell ignores SIGTERM while it waits for its child; package managers put a shell in between or exit before their
+ * child.
  *
- * @param commandLine what /proc/1/cmdline holds: arguments, each followed by a NUL
+ * @param commandLine The content of /proc/1/cmdline: arguments, each followed by a NUL.
+ * @returns undefined if the first process is not known to do so.
  */
 export function describeFirstProcess(commandLine: string): string | undefined {
   const [command = '', script = ''] = commandLine.split('\0')
-  // npm rewrites its command line: `npm start`, without a NUL.
+  // npm rewrites its command line to `npm start`, without a NUL.
   const name = nameOf(command.split(' ')[0] ?? '')
   const isNode = name === 'node' || name === 'nodejs'
   const culprit = [isNode ? nameOf(script) : name].find((found) => shells.includes(found) || managers.includes(found))
@@ -24,17 +25,17 @@ export function describeFirstProcess(commandLine: string): string | undefined {
   )
 }
 
-/** The same of the container this process runs in. */
+/** The same warning, for the container that this process runs in. */
 export function warningOfFirstProcess(): string | undefined {
   if (process.pid === 1) return undefined
   try {
     return describeFirstProcess(readFileSync('/proc/1/cmdline', 'utf8'))
   } catch {
-    return undefined // no /proc, or not ours to read
+    return undefined // no /proc, or not permitted to read it
   }
 }
 
-/** `/usr/bin/npm`, `npm-cli.js`, `pnpm.cjs`, `-sh` (a login shell). */
+/** The command in `/usr/bin/npm`, `npm-cli.js`, `pnpm.cjs` or `-sh` (a login shell). */
 function nameOf(file: string): string {
   return path
     .basename(file)

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { pm2KillTimeout } from '../shared/timing.js'
 
-/** What ends processes with SIGINT, and by what public sign a process knows that it is theirs. */
+/** A process manager that ends processes with SIGINT, and the public sign by which its processes recognise it. */
 interface Manager {
   readonly name: string
   isHere(): boolean
@@ -10,13 +11,14 @@ interface Manager {
 const { env } = process
 
 /**
- * - pm2 turns SIGTERM into SIGINT, `pm2-runtime` as process 1 of a container, too (`PM2_KILL_SIGNAL` changes it). It sets
- *   `pm_id` for each of its processes.
- * - Nomad sends SIGINT unless `kill_signal` says otherwise, and sets `NOMAD_ALLOC_ID`.
- * - supervisord sends what `stopsignal` says, keeps its processes away from the terminal, and sets `SUPERVISOR_ENABLED`.
- * - systemd sends what `KillSignal` says, and sets `SYSTEMD_EXEC_PID` to the id of the process that it has started itself.
- * - A container runtime sends to process 1 what `STOPSIGNAL` of the image says, and nobody has a keyboard in a pod without a terminal.
- * - `dumb-init --rewrite 15:2` makes SIGINT of SIGTERM.
+ * - pm2 turns SIGTERM into SIGINT, also as `pm2-runtime` in process 1 of a container (`PM2_KILL_SIGNAL` changes it). It
+ *   sets `pm_id` for each of its processes.
+ * - Nomad sends SIGINT unless `kill_signal` is set, and sets `NOMAD_ALLOC_ID`.
+ * - supervisord sends `stopsignal`, detaches its processes from the terminal, and sets `SUPERVISOR_ENABLED`.
+ * - systemd sends `KillSignal`, and sets `SYSTEMD_EXEC_PID` to the id of the process that it has started.
+ * - A container runtime sends `STOPSIGNAL` of the image to process 1. In a pod without a terminal nobody presses
+ *   Ctrl-C.
+ * - `dumb-init --rewrite 15:2` turns SIGTERM into SIGINT.
  */
 const managers: readonly Manager[] = [
   { name: 'pm2', isHere: isOfPm2 },
@@ -30,35 +32,34 @@ const managers: readonly Manager[] = [
   { name: 'the first process', isHere: () => turnsIntoInterrupt(firstCommandLine()) },
 ]
 
-/**
- * Whether SIGINT is an order to end, as SIGTERM is, and no Ctrl-C of a person: then load balancers still send, and are waited for.
- */
+/** Whether SIGINT means the same as SIGTERM, and is not a Ctrl-C. Load balancers then still send and are waited for. */
 export function interruptIsTermination(): boolean {
   return managers.some((manager) => manager.isHere())
 }
 
-/** Whether pm2 has started this process, perhaps as a worker of node:cluster: it signals each of them itself, and waits. */
+/**
+ * Whether pm2 has started this process, perhaps as a worker of node:cluster. pm2 signals each worker itself, and waits
+ * for it.
+ */
 export function isOfPm2(): boolean {
   return env.pm_id !== undefined
 }
 
-/** pm2 kills so many milliseconds after its signal, unless `kill_timeout` is set. */
-const killTimeoutOfPm2 = 1600
-
 /**
- * Milliseconds after which a process manager kills what it has signalled; undefined where none is known to. Only pm2 tells its
- * processes: by a variable, if `kill_timeout` is set (or PM2_KILL_TIMEOUT for all).
+ * Milliseconds from a process manager's signal to its SIGKILL; undefined if not known. Only pm2 tells its processes, by
+ * a variable, if `kill_timeout` (or PM2_KILL_TIMEOUT for all) is set.
  */
 export function killedAfter(): number | undefined {
   if (!isOfPm2()) return undefined
-  const timeout = Number(env.kill_timeout ?? env.PM2_KILL_TIMEOUT ?? killTimeoutOfPm2)
-  return timeout > 0 ? timeout : killTimeoutOfPm2
+  const timeout = Number(env.kill_timeout ?? env.PM2_KILL_TIMEOUT ?? pm2KillTimeout)
+  return timeout > 0 ? timeout : pm2KillTimeout
 }
 
 /**
- * Says that a process manager leaves this process less time than its pod has.
+ * Warns of a process manager that leaves this process less time than a drain may take.
  *
- * @param budget milliseconds that the drain may take
+ * @param budget Milliseconds that a drain may take.
+ * @returns undefined if there is none.
  */
 export function warningOfManager(budget: number): string | undefined {
   const timeout = killedAfter()
@@ -70,15 +71,15 @@ export function warningOfManager(budget: number): string | undefined {
 }
 
 /**
- * Whether the first process of the container makes SIGINT of SIGTERM.
+ * Whether the first process of the container turns SIGTERM into SIGINT.
  *
- * @param commandLine what /proc/1/cmdline holds: arguments, each followed by a NUL
+ * @param commandLine The content of /proc/1/cmdline: arguments, each followed by a NUL.
  */
 export function turnsIntoInterrupt(commandLine: string): boolean {
   const [command = '', ...args] = commandLine.split('\0')
   const name = path.basename(command)
   if (name === 'dumb-init') return /(^| )(-r|--rewrite)[ =]?(15|SIGTERM):(2|SIGINT)( |$)/.test(args.join(' '))
-  // Started by its name, by node with its script, or with the title that its daemon gives itself.
+  // pm2 is started by its name, or by node with its script, or has the title that its daemon sets.
   const isPm2 = (file: string): boolean => /^pm2(-runtime|-docker)?$/.test(path.basename(file))
   return isPm2(name) || (name === 'node' && isPm2(args[0] ?? '')) || command.startsWith('PM2 v')
 }
@@ -87,6 +88,6 @@ function firstCommandLine(): string {
   try {
     return readFileSync('/proc/1/cmdline', 'utf8')
   } catch {
-    return '' // no /proc, or not ours to read
+    return '' // no /proc, or not permitted to read it
   }
 }

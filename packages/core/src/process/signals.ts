@@ -1,6 +1,6 @@
 import type closeWithGrace from 'close-with-grace'
 
-/** A signal that can be caught and that close-with-grace knows. */
+/** A signal that a process can catch and that close-with-grace supports. */
 export type Signal = Extract<closeWithGrace.AllEvents, `SIG${string}`>
 
 export const supportedSignals: readonly Signal[] = [

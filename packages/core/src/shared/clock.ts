@@ -1,18 +1,21 @@
 import { performance } from 'node:perf_hooks'
 import { connectionsPerTurn, roughClockGrain } from './timing.js'
 
-/** Where a drain gets its time from. Replace it in tests; everything else in podrain reads only this. */
+/**
+ * The source of time of a drain. Tests replace it. Readiness checks, the log of refusals, the primary of a cluster and the
+ * exit of the process use the system clock instead.
+ */
 export interface Clock {
-  /** Milliseconds on a clock that never jumps: the wall clock may be set while a pod terminates. */
+  /** Milliseconds on a monotonic clock. The wall clock will not do, as it may be set while a pod terminates. */
   now(): number
   /**
    * Calls `fn` once, `ms` milliseconds from now, and returns the function that cancels it.
-   * `hold` says whether the timer keeps the process alive until then (default `false`).
+   * `hold` says whether the timer keeps the process alive until then. The default is false.
    */
   after(ms: number, fn: () => void, hold?: boolean): () => void
 }
 
-/** What a timer can wait, in milliseconds, some 25 days: Node takes more for 1. */
+/** The longest time that a timer of Node can wait, in milliseconds (some 25 days). It takes longer times for 1 ms. */
 export const longestTimer: number = 2 ** 31 - 1
 
 /** The monotonic clock of the process. */
@@ -25,20 +28,23 @@ export const systemClock: Clock = {
   },
 }
 
-/** What a drain needs in any case: a clock that fails is left behind, and time goes on by that of the process. */
+/**
+ * Wraps a clock that may throw or return no number. After the first failure the clock of the process takes over,
+ * because a drain must end in any case.
+ */
 export function lasting(clock: Clock): Clock {
   let time = 0
   let failedAt: number | undefined
   const now = (): number => {
     if (failedAt === undefined) {
       try {
-        const asked = clock.now()
-        if (Number.isFinite(asked)) {
-          time = asked
+        const read = clock.now()
+        if (Number.isFinite(read)) {
+          time = read
           return time
         }
       } catch {
-        // From now on it is not asked any more.
+        // Falls through to the clock of the process.
       }
       failedAt = systemClock.now()
     }
@@ -54,7 +60,7 @@ export function lasting(clock: Clock): Clock {
           try {
             cancel()
           } catch {
-            // What it calls all the same finds nothing to do.
+            // If `fn` is called all the same, it finds nothing to do.
           }
         }
       } catch {
@@ -67,13 +73,13 @@ export function lasting(clock: Clock): Clock {
 }
 
 /**
- * The time for what happens too often to look at a clock for it. A timer keeps it as new as that while it is asked, and
- * none runs when it is not.
+ * A clock for events that are too frequent to read the real one. A timer refreshes it every `roughClockGrain`
+ * milliseconds. The timer stops when nobody reads the clock.
  */
 export class RoughClock {
   readonly #clock: Clock
   #time = 0
-  #asked = false
+  #wasRead = false
   #running = false
 
   constructor(clock: Clock) {
@@ -81,29 +87,29 @@ export class RoughClock {
   }
 
   now(): number {
-    this.#asked = true
-    if (!this.#running) this.#look()
+    this.#wasRead = true
+    if (!this.#running) this.#refresh()
     return this.#time
   }
 
-  readonly #look = (): void => {
-    this.#running = this.#asked
-    if (!this.#asked) return
-    this.#asked = false
+  readonly #refresh = (): void => {
+    this.#running = this.#wasRead
+    if (!this.#wasRead) return
+    this.#wasRead = false
     this.#time = this.#clock.now()
-    this.#clock.after(roughClockGrain, this.#look)
+    this.#clock.after(roughClockGrain, this.#refresh)
   }
 }
 
-/** Node has looked at its sockets once more. */
+/** Resolves in the next turn of the event loop, after Node has polled its sockets. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
 /**
- * Does something with each, in as many turns of the event loop as it takes, so that nobody's request waits for all of them.
- * What fails with one of them is done with the others all the same, and is thrown after the last.
- * @param goesOn is asked at the beginning of each turn but the first
+ * Calls `act` for each item, `connectionsPerTurn` of them per turn of the event loop, so that requests are served in
+ * between. If some calls throw, the others take place all the same, and the first error is thrown at the end.
+ * @param goesOn Called at the beginning of each turn but the first. If it returns false, the rest is left out.
  */
 export async function inTurns<Item>(
   items: Iterable<Item>,
@@ -127,12 +133,12 @@ export async function inTurns<Item>(
   if (failures.length > 0) throw failures[0]
 }
 
-/** What `within` answers when the time ran out first. */
+/** What `within` returns if the time ran out first. */
 export const timedOut: unique symbol = Symbol('timed out')
 
 /**
- * The promise's value, or `timedOut` once `ms` milliseconds have passed.
- * @param hold whether the process stays alive meanwhile
+ * The value of the promise, or `timedOut` once `ms` milliseconds have passed.
+ * @param hold Whether the timer keeps the process alive.
  */
 export async function within<T>(
   clock: Clock,
@@ -141,24 +147,24 @@ export async function within<T>(
   hold = true,
 ): Promise<T | typeof timedOut> {
   let cancel = () => {}
-  const limit = new Promise<typeof timedOut>((resolve) => {
+  const timeout = new Promise<typeof timedOut>((resolve) => {
     cancel = clock.after(Math.max(0, ms), () => resolve(timedOut), hold)
   })
   try {
-    return await Promise.race([promise, limit])
+    return await Promise.race([promise, timeout])
   } finally {
     cancel()
   }
 }
 
-/** Waits until `done`, but no longer than `limit()` milliseconds, asking again after `pause()` milliseconds each time. */
+/** Calls `done` every `interval()` milliseconds until it returns true, or until `left()` is 0 or less. */
 export async function until(
   clock: Clock,
-  pause: () => number,
-  limit: () => number,
+  interval: () => number,
+  left: () => number,
   done: () => boolean | Promise<boolean>,
 ): Promise<void> {
-  while (!(await done()) && limit() > 0) {
-    await new Promise<void>((resolve) => clock.after(Math.min(pause(), limit()), resolve, true))
+  while (!(await done()) && left() > 0) {
+    await new Promise<void>((resolve) => clock.after(Math.min(interval(), left()), resolve, true))
   }
 }

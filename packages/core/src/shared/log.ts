@@ -1,25 +1,28 @@
-/** Where a drain writes. Any of console, pino and winston fits. */
+/** Where a drain writes its lines. console, pino and winston fit. */
 export interface Logger {
   info(message: string): void
   warn(message: string): void
   error(message: string): void
 }
 
-/** How the report is written: a sentence, or a line of JSON for a collector that reads such lines. */
+/** How the report is written: as a sentence, or as a line of JSON for collectors of logs. */
 export type ReportFormat = 'text' | 'json'
 
-/** A logger that marks every line as podrain's. */
+/** A logger that prefixes each line with podrain's name. */
 export interface DrainLogger extends Logger {
   /**
-   * An error that ends the process, or says why it exits with 1. Where the logger writes nothing it goes to stderr, as Node
-   * itself would have said it there.
+   * Logs an error that ends the process, or the reason why it exits with 1. If the logger writes nothing, the line goes
+   * to stderr, where Node itself would have written it.
    */
   alarm(message: string): void
-  /** One line. To pino the fields go beside it, with `reportFormat: 'json'` the line is JSON that has both. */
+  /**
+   * Logs one line with fields. pino gets the fields as an object. With `reportFormat: 'json'` the line is JSON that
+   * contains both.
+   */
   record(level: 'info' | 'alarm', message: string, fields: object): void
 }
 
-/** What pino's loggers have and no other: they take fields before the message. */
+/** The methods that tell a logger of pino from others: it takes fields before the message. */
 interface Pino {
   bindings(): object
   info(fields: object, message: string): void
@@ -27,17 +30,17 @@ interface Pino {
 }
 
 /**
- * The logger to use for the option as given.
- * @param worker the name of this process or thread among others
+ * The logger to use for the option `logger`.
+ * @param worker The name of this process or thread in log lines, if there are several.
  */
 export function namedLogger(logger: Logger | false, worker?: string, format: ReportFormat = 'text'): DrainLogger {
   const name = worker === undefined ? 'podrain' : `podrain (${worker})`
   const attempt = (write: () => unknown): void => {
     try {
       const written = write()
-      if (written instanceof Promise) written.catch(() => {}) // or its rejection would end the process
+      if (written instanceof Promise) written.catch(() => {}) // otherwise its rejection would end the process
     } catch {
-      // A logger that is closed already must not keep the process from ending well.
+      // A logger that throws, for example because it is closed, must not keep the process from ending well.
     }
   }
   const isSilent = logger === false || writesNothing(logger)
@@ -65,8 +68,8 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
 }
 
 /**
- * Whether the logger swallows all it is given. Fastify without the option `logger` has such a one, and so has pino at the level
- * `silent`: one function that does nothing stands for each level. winston says it by a property.
+ * Whether the logger writes nothing. Fastify without the option `logger`, and pino at the level `silent`, use one empty
+ * function for all levels. winston has a property.
  */
 function writesNothing(logger: Logger): boolean {
   return logger.error === logger.info || (logger as { silent?: unknown }).silent === true
@@ -76,7 +79,7 @@ function isPino(logger: unknown): logger is Pino {
   return typeof (logger as Partial<Pino>).bindings === 'function'
 }
 
-/** A duration as log lines show it. */
+/** A duration in seconds, for log lines. */
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`
 }

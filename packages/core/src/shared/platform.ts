@@ -1,12 +1,15 @@
 /**
- * Where the process runs: `kubernetes` stands for every platform that sends to it until it has learned that the process goes;
- * `none` for a laptop or a test, where nobody sends who would have to learn it.
+ * Where the process runs. `kubernetes` is any platform that goes on sending requests until it has learned that the
+ * process ends. `none` is a laptop or a test, where nothing has to learn it.
  */
 export type Platform = 'kubernetes' | 'none'
 
 export const platforms: readonly Platform[] = ['kubernetes', 'none']
 
-/** The variables that platforms set in every container, and where they say so. One that is missing here: option `platform`. */
+/**
+ * The environment variables that platforms set in every container, with the source. For a platform that is missing
+ * here, set the option `platform`.
+ */
 export const platformVariables: readonly string[] = [
   'KUBERNETES_SERVICE_HOST', // kubernetes.io/docs/concepts/services-networking/service/#environment-variables, also without service links
   'ECS_CONTAINER_METADATA_URI_V4', // docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
@@ -21,7 +24,7 @@ export const platformVariables: readonly string[] = [
   'WEBSITE_INSTANCE_ID', // Azure App Service: learn.microsoft.com/azure/app-service/reference-app-settings
 ]
 
-/** What the environment says. A variable that is empty counts as not set. */
+/** The platform that the environment shows. An empty variable counts as not set. */
 export function platformOf(environment: Readonly<Record<string, string | undefined>>): Platform {
   return platformVariables.some((name) => environment[name]) ? 'kubernetes' : 'none'
 }

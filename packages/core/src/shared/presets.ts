@@ -2,24 +2,28 @@ import type { Server } from 'node:http'
 import type { Server as AnyServer } from 'node:net'
 import { type Logger, seconds } from './log.js'
 
-/** What sends to the pod: how long it needs to learn that the pod goes, and how long it keeps an idle connection to it. */
+/** What podrain assumes of a kind of load balancer. */
 export interface Preset {
-  /** The default of `settle.min`, in milliseconds. */
+  /** The default of `settle.min`: milliseconds that the load balancer needs to learn that the pod ends. */
   readonly settle: number
-  /** Milliseconds after which it closes an idle connection; undefined if it keeps none of its own. */
+  /** Milliseconds after which the load balancer closes an idle connection; undefined if it keeps none. */
   readonly idle?: number
 }
 
-/** What stands in front of the pod. */
+/** What sends requests to the pod. */
 export type Behind = 'none' | 'kube-proxy' | 'ingress-nginx' | 'envoy' | 'gke-neg' | 'aws-alb' | 'aws-nlb'
 
 /**
- * - `none`: nothing that has to learn, as for a queue worker.
- * - `kube-proxy`: syncs at most once a second after the EndpointSlice has changed, and keeps no connection.
+ * The assumptions for each kind, with the facts behind them:
+ *
+ * - `none`: nothing has to learn that the pod ends, as for a queue worker.
+ * - `kube-proxy`: syncs at most once a second after the EndpointSlice has changed, and keeps no connections.
  * - `ingress-nginx`: syncs about every 3.3 s and its workers every second; `upstream-keepalive-timeout` is 60 s.
- * - `envoy` (Istio, Envoy Gateway, Contour): pushed within seconds; the upstream `idle_timeout` is 1 h.
- * - `gke-neg`: Google's cure for 502s of container-native load balancing is to wait 40 s; it keeps connections for 600 s.
- * - `aws-alb`: target deregistration takes up to half a minute to be seen everywhere; the idle timeout is 60 s.
+ * - `envoy` (Istio, Envoy Gateway, Contour): is pushed the change within seconds; the upstream `idle_timeout` is 1 h.
+ * - `gke-neg`: Google recommends to wait 40 s against 502s of container-native load balancing; keeps connections for
+ *   600 s.
+ * - `aws-alb`: the deregistration of a target takes up to half a minute to be seen everywhere; the idle timeout is 60
+ *   s.
  * - `aws-nlb`: keeps sending for two minutes (aws-load-balancer-controller#2366); the idle timeout of TCP is 350 s.
  */
 export const presets: Readonly<Record<Behind, Preset>> = {
@@ -33,13 +37,13 @@ export const presets: Readonly<Record<Behind, Preset>> = {
 }
 
 /**
- * Warns of a server that closes idle connections before the load balancer does: sooner or later a request meets the
- * closing, and its client gets a 502, drain or no drain.
+ * Warns of a server that closes idle connections before the load balancer does. Sooner or later a request crosses the
+ * closing, and its client gets a 502, with or without a drain.
  */
 export function checkKeepAlive(server: AnyServer, behind: Behind, logger: Logger): void {
   const { idle } = presets[behind]
   const { keepAliveTimeout } = server as Partial<Server>
-  // 0 is no timeout at all; HTTP/2 has none.
+  // A timeout of 0 is none. HTTP/2 servers have no such property.
   if (idle === undefined || !keepAliveTimeout || keepAliveTimeout > idle) return
   logger.warn(
     `\`keepAliveTimeout\` of the server is ${seconds(keepAliveTimeout)}, but ${behind} keeps idle connections for ` +

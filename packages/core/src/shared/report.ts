@@ -1,21 +1,21 @@
 /** A request that is in flight. */
 export interface OpenRequest {
   method: string
-  /** The path as it was asked for, without the query string: a query may hold a secret. */
+  /** The path that the client asked for, without the query string, which may contain a secret. */
   route: string
-  /** Milliseconds since the request's header was complete. */
+  /** Milliseconds since the header of the request was complete. */
   ageMs: number
 }
 
-/** A request that has arrived: what it asked for, and who sent it. */
+/** The newest request: what it asked for, and which client sent it. */
 export interface LastRequest {
   readonly method: string
   readonly route: string
-  /** Its User-Agent, if it names one. */
+  /** The User-Agent; undefined if the request has none. */
   readonly agent: string | undefined
 }
 
-/** How one hook ended. */
+/** The outcome of one hook. `durationMs` is in milliseconds, `error` is what the hook threw. */
 export interface HookResult {
   name: string
   outcome: 'ok' | 'failed' | 'timed out'
@@ -23,37 +23,45 @@ export interface HookResult {
   error?: unknown
 }
 
-/** How a drain went, from the first sign of termination to the end. */
+/** The report of a drain, from the first sign of termination to the end. */
 export interface DrainReport {
-  /** What began or committed it: `SIGTERM`, `uncaughtException`, or what was passed to `start`. */
+  /**
+   * What committed the drain: a signal such as `SIGTERM`, `an uncaught error`, `dispose()`, or the `reason` of
+   * `start()`.
+   */
   reason: string
   /** Milliseconds from the first sign (the preStop hook or the signal) to the end. */
   durationMs: number
-  /** Milliseconds of it before the listener was closed. */
+  /** Milliseconds from the first sign until the closing began. */
   settleMs: number
-  /** Requests that were answered while the drain went on. */
+  /** Number of requests that were answered during the drain. */
   answered: number
-  /** Who closed a server while it was still wanted: places in the code. Clients were refused from then on. */
+  /**
+   * The places in the code that closed a server while load balancers may still send to it. From then on clients were
+   * refused.
+   */
   closedEarly: string[]
-  /** Requests that were still in flight at the deadline and were cut. */
+  /** Requests that were in flight at the deadline and were cut. */
   forced: OpenRequest[]
-  /** Names of the tasks that had not ended at the deadline. */
+  /** Names of the tasks that had not finished at the deadline. */
   unfinishedTasks: string[]
-  /** How each hook ended, in the order they ran. */
+  /** The outcome of each hook, in the order they ran. */
   hooks: HookResult[]
-  /** Bytes of finished responses that the kernel still held at the deadline. */
+  /** Number of bytes of finished responses that the kernel still held at the deadline. */
   undeliveredBytes: number
   /**
-   * Connections that were open before their server was watched, and were cut: nobody knows what they carried.
+   * Number of connections that were open before their server was watched and were cut. What they carried is not known.
    */
   unknownConnections: number
-  /** The uncaught error that began the drain or came during it. */
+  /** The error that committed the drain or came during it: an uncaught one, or that of a failed step. */
   error?: unknown
-  /** True if nothing was forced, nobody closed a server early, no hook failed and no error was uncaught: the process may exit with 0. */
+  /**
+   * Whether the process may exit with 0: nothing in the report was lost or cut, no hook failed, and there was no error.
+   */
   clean: boolean
 }
 
-/** The report of what happened, with the verdict. */
+/** Completes the report with `clean`. */
 export function reportOf(course: Omit<DrainReport, 'error' | 'clean'>, error: unknown): DrainReport {
   const { closedEarly, forced, unfinishedTasks, hooks, undeliveredBytes, unknownConnections } = course
   const lost = closedEarly.length + forced.length + unfinishedTasks.length + undeliveredBytes + unknownConnections

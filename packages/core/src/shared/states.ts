@@ -3,95 +3,111 @@ import type { DrainReport, OpenRequest } from './report.js'
 
 /**
  * - `serving`: ready.
- * - `draining`: not ready; still accepts and serves, and leads clients away.
- * - `closing`: accepts no more; the framework and the close hooks run.
- * - `closed`: done.
+ * - `draining`: not ready. The server accepts connections, serves requests, and sheds clients.
+ * - `closing`: the server accepts no more connections. The framework and the `onClose` hooks run.
+ * - `closed`: the drain is over.
  */
 export type DrainState = 'serving' | 'draining' | 'closing' | 'closed'
 
+/** The events of a `Drain`, with the arguments of their listeners. */
 export interface DrainEvents {
-  /** The state changed: the new one, the old one. */
+  /** The state has changed. */
   state: [state: DrainState, previous: DrainState]
-  /** The process will end: what was passed to `start`, by the application or on a signal. Before the state changes. */
+  /**
+   * The drain is committed: the process will end. `how` is what was passed to `start()`, by the application or on a
+   * signal. Emitted before the state changes.
+   */
   commit: [how: Readonly<StartOptions>]
-  /** Somebody who knows has said how much time there is: what was passed to `terminating()`. */
+  /** The cluster has said how much time there is. `how` is what was passed to `terminating()`. */
   terminating: [how: Readonly<TerminatingOptions>]
   /** A caller of `/prestop` or `/drainz` was refused. */
   refused: [refusal: Refusal]
-  /** The drain is over. */
+  /** The drain is over: `closed`. */
   report: [report: DrainReport]
 }
 
+/** A caller of a control endpoint that was refused. */
 export interface Refusal {
   readonly endpoint: 'prestop' | 'drainz'
-  /** Came through a proxy, or without the token. */
+  /** The reason in words: it came through a proxy or from a browser, or without the token. */
   readonly why: string
 }
 
-/** What `/drainz` shows, together with the times. */
+/** The status of a drain. `/drainz` shows it together with `DrainTimes`. */
 export interface DrainStatus {
   state: DrainState
   /** Whether the process will end. `/prestop` alone does not commit. */
   committed: boolean
-  /** Requests in flight, without probes and control requests. */
+  /** Number of requests in flight, without probes and control requests. */
   inFlight: number
-  /** Names of the tasks that have not ended. */
+  /** Names of the tasks that have not finished. */
   tasks: string[]
-  /** The request that has been in flight longest. */
+  /** The oldest request in flight; null if there is none. */
   oldest: OpenRequest | null
-  /** Milliseconds until the process must be gone; the whole budget while serving. */
+  /** Milliseconds until the deadline of the budget. While serving: the whole budget. */
   budgetMs: number
 }
 
+/** How `Drain.start()` commits a drain. Durations are milliseconds. */
 export interface StartOptions {
-  /** What the report and the log call the cause. @default 'start()' */
+  /** The cause, for the log and the report. @default 'start()' */
   reason?: string
-  /** Whether to wait for the load balancers; requests in flight and tasks are waited for in any case. @default true */
+  /** Whether to wait for load balancers. Requests in flight and tasks are waited for in any case. @default true */
   settle?: boolean
-  /** Milliseconds in which it has to be closed, if that is less than is left of the budget. @default the budget */
+  /** Milliseconds until the drain must be closed, if the budget leaves more. @default what the budget leaves */
   within?: number
-  /** Milliseconds since the pod began to end, if that was before this drain was made: so much of the time is gone. @default 0 */
+  /**
+   * Milliseconds since the pod began to terminate, if that was before this drain was created. They are taken off the
+   * budget. @default 0
+   */
   ago?: number
 }
 
+/** What the cluster says about the deletion of the pod, for `Drain.terminating()`. */
 export interface TerminatingOptions {
-  /** Milliseconds from the deletion of the pod to SIGKILL, as the cluster says: `deletionGracePeriodSeconds`. */
+  /** Milliseconds from the deletion of the pod to SIGKILL: `deletionGracePeriodSeconds`, times 1000. */
   gracePeriod: number
   /** Milliseconds since the deletion. @default 0 */
   ago?: number
 }
 
 /**
- * Whether load balancers have stopped sending: `true`, and `settle.min` is not waited for; `false`, and the wait goes on, up to
- * `settle.max`; `undefined` where it is not known, and everything is as it would be without. Asked often: it has to know by itself.
+ * Whether load balancers have stopped sending. It is called at every check, so it must return at once.
+ * - `true`: `settle.min` is not waited for.
+ * - `false`: the wait goes on, up to `settle.max`.
+ * - `undefined`: not known. The wait is as without the condition.
  */
 export type SettleCondition = () => boolean | undefined
 
-/** How a drain shares out its time, in milliseconds. */
+/** How a drain shares out the grace period. Times are in milliseconds. */
 export interface DrainTimes {
   readonly gracePeriod: number
   readonly reserve: number
   readonly closing: number
   readonly behind: Behind
-  /** Only outside of a cluster, where `settle` says nothing about what the application does in one. */
+  /** `false` if nothing has to learn that the process ends, which `platform: 'none'` means. Missing otherwise. */
   readonly balancers?: false
   readonly settle: {
     readonly min: number
     readonly quiet: number
     readonly max: number
-    /** Whether `min` was asked for, and is not what `behind` needs. */
+    /** Whether the option `settle.min` was set, in place of the preset of `behind`. */
     readonly own: boolean
   }
 }
 
+/** Who calls `Drain.prestop()`. */
 export interface PrestopOptions {
-  /** Aborts when the caller does not wait any longer. That changes nothing for the drain. */
+  /** Aborts when the caller does not wait any longer. The drain goes on. */
   gone?: AbortSignal
   /**
-   * Whether it is the hook of the kubelet, which signals before its answer only when the grace period is spent.
+   * Whether the caller is the kubelet's hook. A signal before its answer then means that the grace period is spent.
    * @default true
    */
   hook?: boolean
-  /** Milliseconds since the pod began to drain, if that was without this process: so much of the time is gone. @default 0 */
+  /**
+   * Milliseconds since the pod began to drain, if that was without this process. They are taken off the budget.
+   * @default 0
+   */
   ago?: number
 }

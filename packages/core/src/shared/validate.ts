@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 
-/** Throws an error that names what was expected and what was given. */
+/** Throws an error that says what was expected and what was given. */
 export function fail(Kind: TypeErrorConstructor | RangeErrorConstructor, expectation: string, given: unknown): never {
   throw new Kind(`${expectation}, got \`${inspect(given, { depth: 0 })}\``)
 }
@@ -23,8 +23,7 @@ export function method(name: string, value: unknown, key: string): void {
 }
 
 /**
- * Options are an object of their own. A request here means that the factory itself was mounted, the classic mistake
- * `app.use(drain)`.
+ * Checks that a value is an object of options. If it is a request, the factory itself was mounted: `app.use(drain)`.
  */
 export function plainObject(name: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -37,14 +36,14 @@ export function plainObject(name: string, value: unknown): asserts value is obje
   }
 }
 
-export function knownKeys(kind: string, value: object, known: readonly string[]): void {
+export function knownKeys(kind: string, value: object, allowed: readonly string[]): void {
   for (const key of Object.keys(value)) {
-    if (known.includes(key)) continue
-    const twin = known.find((name) => name.toLowerCase() === key.toLowerCase())
+    if (allowed.includes(key)) continue
+    const twin = allowed.find((name) => name.toLowerCase() === key.toLowerCase())
     const remedy = twin
       ? `did you mean \`${twin}\`?`
-      : `expected one of ${known.map((name) => `\`${name}\``).join(', ')}`
-    // Without the value: it may be a secret under a name that is misspelt.
+      : `expected one of ${allowed.map((name) => `\`${name}\``).join(', ')}`
+    // Without the value, which may be a secret under a misspelt name.
     throw new TypeError(`Unknown ${kind} \`${key}\`: ${remedy}`)
   }
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../shared/clock.js'
+import { closingShare } from '../shared/timing.js'
 
 /**
- * One stretch of time, counted from the first sign of termination, that everything in a drain shares.
+ * The time that all steps of a drain share, counted from the first sign of termination.
  *
  *     first sign ──────────── settle, requests ────────────┤ closing ├ reserve ┤ SIGKILL
  *                                                          cut       deadline
@@ -12,10 +13,10 @@ export class Budget {
   /** When the drain began. */
   readonly begun: number
   #deadline: number
-  /** Less time than the pod has, for another reason than its grace period. */
-  #limit = Number.POSITIVE_INFINITY
+  /** An earlier deadline than the grace period gives, set by `shortenTo`. */
+  #shortened = Number.POSITIVE_INFINITY
   #killed: number
-  #toldOfKill = false
+  #killTimeGiven = false
 
   /**
    * @param total Milliseconds from the first sign to the deadline.
@@ -33,7 +34,7 @@ export class Budget {
 
   /** When the wait for load balancers and requests ends, whatever is still open. */
   get cut(): number {
-    return Math.min(this.#deadline, this.#limit) - this.#closing
+    return Math.min(this.#deadline, this.#shortened) - this.#closing
   }
 
   /** When SIGKILL comes, as far as is known. */
@@ -43,7 +44,7 @@ export class Budget {
 
   /** Milliseconds until the deadline, never negative. */
   get left(): number {
-    return Math.max(0, Math.min(this.#deadline, this.#limit) - this.#clock.now())
+    return Math.max(0, Math.min(this.#deadline, this.#shortened) - this.#clock.now())
   }
 
   /** Milliseconds since the first sign. */
@@ -51,22 +52,22 @@ export class Budget {
     return this.#clock.now() - this.begun
   }
 
-  /** Less time is left than was thought. */
+  /** Moves the deadline to `ms` from now, if that is earlier. */
   shortenTo(ms: number): void {
-    this.#limit = Math.min(this.#limit, this.#clock.now() + ms)
+    this.#shortened = Math.min(this.#shortened, this.#clock.now() + ms)
   }
 
   /**
-   * SIGKILL comes in `ms`, says who knows. The first word of it counts, be it later or earlier than was thought; from then
-   * on it only comes nearer. A short time is shared out as options share out a short grace period: by the whole of it, not by what
-   * is left when the word comes, or a late word would put the cut off.
+   * Sets the time of SIGKILL to `ms` from now, on the word of the cluster or a process manager. The first call counts
+   * in both directions; later calls can only make it earlier. A short time is shared out like a short grace period in
+   * options.ts: by the whole time since the first sign, because a share of the rest would move the cut later.
    */
   killedIn(ms: number, reserve: number): void {
     const killed = this.#clock.now() + ms
-    if (this.#toldOfKill && killed >= this.#killed) return
-    this.#toldOfKill = true
+    if (this.#killTimeGiven && killed >= this.#killed) return
+    this.#killTimeGiven = true
     this.#killed = killed
-    const share = (killed - this.begun) / 5
+    const share = (killed - this.begun) * closingShare
     this.#closing = Math.min(this.#closing, share)
     this.#deadline = killed - Math.min(reserve, share)
   }

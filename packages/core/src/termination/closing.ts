@@ -15,37 +15,40 @@ export interface Closing {
   readonly tasks: Tasks
   readonly frameworks: Hooks
   readonly onClose: Hooks
-  /** Settles when the `onDrain` hooks have ended. They may not have begun: a listener of the state may end the drain. */
+  /**
+   * Resolves when the `onDrain` hooks have finished. They may not have begun: a listener of 'state' may close the drain
+   * first.
+   */
   readonly announced: () => Promise<unknown>
-  /** Whether another process of the pod goes on, and will see to what the kernel holds. */
+  /** Whether another process of the pod outlives this one, and waits for what the kernel holds. */
   readonly outlived: boolean
-  /** Resolves when the connections have come that another process has accepted for this one. */
+  /** Resolves when this process has received the connections that another process accepted for it. */
   readonly handOver: () => Promise<void>
-  /** A step has failed. */
+  /** Called when a step has failed. */
   readonly onFailure: (step: string, error: unknown) => void
-  /** Something that the report has no word for. */
+  /** Called with a line for the log about something that the report does not contain. */
   readonly onRemark: (message: string) => void
 }
 
-/** Does a step, and says it if that fails. */
+/** Runs a step and reports its failure. */
 type Attempt = (step: string, act: () => unknown) => Promise<void>
 
-/** What the closing adds to the report. */
+/** The part of the report that the closing fills in. */
 export type Closed = Pick<
   DrainReport,
   'forced' | 'unfinishedTasks' | 'hooks' | 'undeliveredBytes' | 'unknownConnections'
 >
 
-/** What a closing that has not begun has to say. */
+/** The part of the report before the closing has begun. */
 export function nothingClosed(): Closed {
   return { forced: [], unfinishedTasks: [], hooks: [], undeliveredBytes: 0, unknownConnections: 0 }
 }
 
 /**
- * The way from a drained server to the exit. Requests get all the time that is left, but for what those steps may need that
- * there are after them. A step that fails is said and keeps no other from its turn.
+ * Takes a drained server to the exit. Requests get all the time that is left, except what later steps may need. A step
+ * that fails is reported, and the next step runs all the same.
  *
- * @param closed is filled in on the way: whoever cannot wait for the end finds what is known by then.
+ * @param closed Filled in step by step, so that it is of use if the time runs out first.
  */
 export async function close(parts: Closing, closed: Closed): Promise<void> {
   const { clock, budget, traffic, frameworks, onClose, announced, outlived, onFailure, onRemark } = parts
@@ -57,18 +60,19 @@ export async function close(parts: Closing, closed: Closed): Promise<void> {
     }
   }
   const forRequests = timer(clock, timeForRequests(parts))
-  // Where no hook comes after it.
+  // The last step before the report leaves `lastShare`; with `onClose` hooks to come, half of the time stays for those.
   const rest = (): number => (onClose.claim > 0 ? budget.left / 2 : budget.left * (1 - lastShare))
 
   const { unknown } = traffic.servers.earlier
   if (unknown > 0) onRemark(`closing with ${unknownConnections(unknown)}`)
   await attempt('to stop listening', () => stopListening(parts, forRequests))
   await attempt('to keep connections from the framework', () => traffic.servers.keepConnections())
-  const parted = partWithClients(parts, forRequests, attempt, closed)
-  // From now on, as what it does first may be what ends the last requests. It goes on to wait for its connections, and some
-  // never end by themselves: so its time is measured from when all have ended.
-  const frameworksClosed = frameworks.runTogether(rest, { measured: parted })
-  await parted
+  const connectionsClosed = closeConnections(parts, forRequests, attempt, closed)
+  // The frameworks begin to close now, because that may be what ends the last requests. A framework also waits for its
+  // connections, some of which never end by themselves. So its timeout counts from the moment when all connections have
+  // been closed.
+  const frameworksClosed = frameworks.runTogether(rest, { measured: connectionsClosed })
+  await connectionsClosed
   // An onDrain hook may still use what an onClose hook closes.
   await attempt('to wait for hooks', () => Promise.all([frameworksClosed, within(clock, rest(), announced())]))
   closed.hooks.push(...frameworks.results)
@@ -84,11 +88,11 @@ export async function close(parts: Closing, closed: Closed): Promise<void> {
 }
 
 /**
- * Accepts no more connections. First all that there are, as the kernel resets what it still has to hand over when nobody
- * listens, and so does the primary of a cluster. Of each listener Node accepts one connection in a turn, and the first turn may
- * be what is left of this one. Where they never stop coming, those that were there have been accepted after so many as the
- * kernel keeps.
- * @param left Milliseconds that it may take.
+ * Stops accepting connections, after all that wait have been accepted. When a server stops listening, the kernel resets
+ * the connections that still wait, and so does the primary of a cluster. In each turn of the event loop Node accepts
+ * one connection per listener, and the first turn may be the rest of this one, hence two turns. If new connections
+ * never stop, `acceptBacklog` ends the loop: the kernel queues no more than that.
+ * @param left Milliseconds that are left for it.
  */
 export async function stopListening(
   { clock, traffic, handOver }: Pick<Closing, 'clock' | 'traffic' | 'handOver'>,
@@ -103,26 +107,29 @@ export async function stopListening(
     await turn()
   } while (traffic.accepted > before && traffic.accepted < end && left() > 0)
   traffic.servers.unlisten()
-  await turn() // in which the servers say 'close'
+  await turn() // the servers emit 'close' in this turn
 }
 
-/** Milliseconds, of those that are left, until what is then in flight is cut. */
+/** Milliseconds from now until the requests then in flight are cut. */
 function timeForRequests({ budget, frameworks, onClose }: Closing): number {
   const { left } = budget
   const claim = onClose.claim + frameworks.claim + Math.min(left * lastShare, farewellTime)
   return shareOf(left, claim, 1)
 }
 
-/** Milliseconds until so many have passed. */
+/** Returns a function that gives the milliseconds left of `ms`. */
 function timer(clock: Clock, ms: number): () => number {
   const end = clock.now() + ms
   return () => end - clock.now()
 }
 
-/** Ends every connection: those with a request once it is answered, the others at once. What is left at the limit is cut. */
-async function partWithClients(
+/**
+ * Ends every connection: an idle one at once, a busy one when its requests have been answered. What is left in the end
+ * is cut.
+ */
+async function closeConnections(
   { clock, traffic, tasks }: Closing,
-  limit: () => number,
+  left: () => number,
   attempt: Attempt,
   closed: Closed,
 ): Promise<void> {
@@ -130,21 +137,21 @@ async function partWithClients(
   let waitUntil: number | undefined
   const isBusy = async (): Promise<boolean> => {
     let { inFlight: busy } = traffic
-    await attempt('to look at connections', () => {
+    await attempt('to check connections', () => {
       busy = traffic.survey(clock.now()).busy
     })
     return busy > 0 || tasks.size > 0
   }
   const gone = async (): Promise<boolean> => {
-    if (await isBusy()) return false // until then probes are answered on connections of theirs
+    if (await isBusy()) return false // probes are answered on idle connections until then
     waitUntil ??= clock.now() + farewellTime
-    await attempt('to say good-bye to idle connections', async () => {
-      if (await traffic.endIdle(limit)) waitUntil = clock.now() + farewellTime
+    await attempt('to close idle connections', async () => {
+      if (await traffic.closeIdle(left)) waitUntil = clock.now() + farewellTime
     })
-    // A request may have come meanwhile.
+    // A request may have arrived in the meantime.
     return !traffic.connected || (clock.now() >= waitUntil && !(await isBusy()))
   }
-  await attempt('to part with clients', () => until(clock, () => closingInterval, limit, gone))
+  await attempt('to close connections', () => until(clock, () => closingInterval, left, gone))
   await attempt('to name unfinished tasks', () => {
     closed.unfinishedTasks = tasks.unfinished
   })

@@ -5,21 +5,23 @@ import { describe } from '../shared/errors.js'
 import type { DrainLogger } from '../shared/log.js'
 import { type DrainReport, reportOf } from '../shared/report.js'
 import type { DrainState, PrestopOptions, SettleCondition, StartOptions, TerminatingOptions } from '../shared/states.js'
-import { lastMoment, leastGrace, lookInterval } from '../shared/timing.js'
+import { lastMoment, leastGrace } from '../shared/timing.js'
 import { Budget } from './budget.js'
 import { type Closed, close, nothingClosed, stopListening } from './closing.js'
+import { SettleConditions } from './conditions.js'
+import { EarlyStop } from './early-stop.js'
 import type { Hooks } from './hooks.js'
 import { logReport, progressLine } from './sentences.js'
-import { Settle } from './settle.js'
+import { SettleWait } from './settle.js'
 import type { Tasks } from './tasks.js'
 
-/** That the process will end, and how. */
+/** Set once the process will end: why, and whether load balancers are waited for. */
 type Commitment = Required<Pick<StartOptions, 'reason' | 'settle'>>
 
 export interface CourseOptions {
   readonly clock: Clock
   readonly logger: DrainLogger
-  /** How the grace period is shared out, in milliseconds: see options.ts. */
+  /** How the grace period is shared out, in milliseconds (see options.ts). */
   readonly times: {
     /** From the first sign to the deadline. */
     readonly budget: number
@@ -27,17 +29,19 @@ export interface CourseOptions {
     readonly reserve: number
     readonly settle: { readonly min: number; readonly quiet: number; readonly max: number }
   }
-  /** Whether something may stand in front that has to learn that the process goes. */
+  /** Whether load balancers may have to learn that this process ends. */
   readonly balancers: boolean
   /** Milliseconds between two progress lines. */
   readonly progress: number | false
-  /** Whether another process of the pod goes on after this one, and will see to what the kernel holds. */
+  /** Whether another process of the pod outlives this one, and waits for what the kernel holds. */
   readonly outlived: boolean
-  /** Resolves when the connections have come that another process has accepted for this one. */
+  /** Resolves when this process has received the connections that another process accepted for it. */
   readonly handOver: () => Promise<void>
-  /** Whether SIGINT asks for what SIGTERM does, and is no Ctrl-C of a person. */
+  /** Whether SIGINT means the same as SIGTERM, and is not a Ctrl-C. */
   readonly interruptIsTermination: () => boolean
-  /** Milliseconds from a signal to SIGKILL, where whoever signals has less patience than the pod has time. */
+  /**
+   * Milliseconds from a signal to SIGKILL, if a process manager gives less than the pod has; undefined if none does.
+   */
   readonly killedAfter: () => number | undefined
   readonly traffic: Traffic
   readonly tasks: Tasks
@@ -46,17 +50,19 @@ export interface CourseOptions {
   readonly onClose: Hooks
   readonly frameworks: Hooks
   readonly onState: (state: DrainState, previous: DrainState) => void
-  /** It is committed now. */
+  /** Called when the drain is committed. */
   readonly onCommit: (how: StartOptions) => void
-  /** A line about what is still open. */
+  /** Returns a line about what is still open. */
   readonly progressLine: () => string
 }
 
-/** The course from serving to closed: which state it is, what ends it, how much time is left. */
+/** The state machine of a drain, from serving to closed: the state, what leads to the next one, and the budget. */
 export class Course {
   readonly #options: CourseOptions
   readonly #traffic: Traffic
-  readonly #settle: Settle
+  readonly #settle: SettleWait
+  readonly #conditions: SettleConditions
+  readonly #earlyStop: EarlyStop
   #finish: (report: DrainReport) => void = () => {}
   #state: DrainState = 'serving'
   #began = controller()
@@ -64,39 +70,42 @@ export class Course {
   #budget: Budget | undefined
   #commitment: Commitment | undefined
   #error: unknown
-  /** What began the drain. */
+  /** What began the drain, for the log. */
   #cause = ''
-  /** Settles when the onDrain and onResume hooks that have begun have ended, one kind after the other; undefined if all have. */
+  /** Resolves when the onDrain and onResume hooks that were started have finished; undefined if none run. */
   #announced: Promise<unknown> | undefined
-  /** Since when load balancers are not waited for. */
-  #hurried: number | undefined
-  /** When it was last looked whether all requests in flight have come since then. */
-  #askedAt = Number.NEGATIVE_INFINITY
-  /** Whether the listeners are closed, or are just being closed. */
-  #refusing = false
-  /** The steps that have failed. */
+  /** The steps that have failed, so that each is logged once. */
   readonly #failed = new Set<string>()
-  /** Those that wait until it has settled, and whether each is the hook. */
+  /** The pending calls of `prestop()`, and whether each is the kubelet's hook. */
   readonly #prestops = new Map<() => void, boolean>()
-  readonly #conditions = new Set<SettleCondition>()
-  /** Resolves when it is closed. */
+  /** Resolves when the state is `closed`. */
   readonly report: Promise<DrainReport>
 
   constructor(options: CourseOptions) {
     this.#options = options
     this.#traffic = options.traffic
-    this.#settle = new Settle({
-      clock: options.clock,
-      clients: options.traffic,
-      tasks: options.tasks,
+    const { clock, traffic, tasks, logger } = options
+    this.#conditions = new SettleConditions(logger)
+    this.#earlyStop = new EarlyStop({
+      clock,
+      traffic,
+      stop: () => {
+        const left = (): number => this.#budget?.left ?? 0
+        stopListening(options, left).catch((error) => this.#fail('to stop listening', error))
+      },
+    })
+    this.#settle = new SettleWait({
+      clock,
+      clients: traffic,
+      tasks,
       times: options.times.settle,
       progress: options.progress,
-      endpoints: () => this.#endpoints(),
+      endpoints: () => this.#conditions.verdict(),
       onOver: (budget) => this.#over(budget),
       onLastCall: () => this.#lastCall.abort(),
-      onHurried: () => this.#refuse(),
+      onHurried: () => this.#earlyStop.check(),
       onExpired: () => this.#resume(),
-      onProgress: () => options.logger.info(options.progressLine()),
+      onProgress: () => logger.info(options.progressLine()),
       onFailure: this.#fail,
     })
     this.report = new Promise((resolve) => {
@@ -125,7 +134,7 @@ export class Course {
     return this.#budget
   }
 
-  /** Drains tentatively. Resolves when the wait is over, or when `gone` aborts. */
+  /** Drains tentatively. Resolves when the wait is over or when `gone` aborts. */
   async prestop({ gone, hook = true, ago }: PrestopOptions): Promise<void> {
     if (this.#state === 'serving') this.#begin('the preStop hook', this.#newBudget(ago))
     if (this.#state !== 'draining' || gone?.aborted) return
@@ -137,28 +146,28 @@ export class Course {
       }
       this.#prestops.set(leave, hook)
       gone?.addEventListener('abort', leave)
-      this.look()
+      this.check()
     })
   }
 
-  /** Drains tentatively, if it does not drain, with the time that there really is. */
+  /** Drains tentatively, unless it drains already, with the time that the cluster gives. */
   terminating({ gracePeriod, ago = 0 }: TerminatingOptions): void {
     const isFirst = this.#state === 'serving'
-    // Whoever sends may have learned of it only now: `ago` takes of the time, not of the wait for them.
+    // `ago` shortens the time but not the wait for load balancers, because those may have learned of the deletion only
+    // now.
     const budget = isFirst ? this.#newBudget() : this.#budget
     if (!budget || this.#state === 'closed') return
-    // A sign of it may have come before the word: the kubelet counts from there.
+    // The kubelet counts from the first sign, which may have come before this call.
     const since = Math.max(budget.elapsed, ago)
     budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.times.reserve)
     if (isFirst) this.#begin('the deletion of the pod', budget)
-    // Else the next look comes as soon as it would have.
-    if (isFirst || budget.cut <= this.#options.clock.now()) this.look()
+    // Otherwise the next check comes soon enough.
+    if (isFirst || budget.cut <= this.#options.clock.now()) this.check()
   }
 
-  /** @returns what takes the condition back */
+  /** @returns The function that removes the condition. */
   settledWhen(condition: SettleCondition): () => void {
-    this.#conditions.add(condition)
-    return () => void this.#conditions.delete(condition)
+    return this.#conditions.add(condition)
   }
 
   /** Drains and closes. */
@@ -169,47 +178,48 @@ export class Course {
     this.#commitment ??= { reason, settle }
     if (isFirst) this.#options.onCommit(how)
     if (this.#state === 'serving') this.#begin(reason)
-    // It takes of the time, not of the wait for load balancers: they may learn of this server only now.
+    // `ago` shortens the time but not the wait for load balancers, because those may learn of this server only now.
     if (isFirst && how.ago !== undefined) this.#budget?.shortenTo(this.#options.times.budget - how.ago)
     if (within !== undefined) this.#budget?.shortenTo(within)
     if (!settle) {
       this.#commitment.settle = false
-      this.#hurried ??= this.#options.clock.now()
+      this.#earlyStop.begin()
       this.#traffic.hurry()
     }
-    this.look()
+    this.check()
     return this.report
   }
 
   /**
-   * A signal asks the process to end.
-   * @param ago Milliseconds since it came, for a drain that was made afterwards
+   * Commits the drain because of a signal.
+   * @param ago Milliseconds since the signal, for a drain that was created later.
    */
   signalled(signal: string, ago?: number): Promise<DrainReport> {
-    // The kubelet signals when the hook has answered or when the grace period is spent, and the hook has not answered.
+    // The kubelet signals when its hook was answered or when the grace period is spent. This hook was not answered.
     const late = [...this.#prestops.values()].includes(true)
     if (late) return this.start({ reason: signal, settle: false, within: lastMoment })
     const settle = signal !== 'SIGINT' || this.#options.interruptIsTermination()
     const report = this.start({ reason: signal, settle, ...(ago === undefined ? {} : { ago }) })
     const { clock, times, killedAfter } = this.#options
-    const patience = killedAfter()
-    if (patience !== undefined && this.#budget && clock.now() + patience < this.#budget.killed) {
-      this.#budget.killedIn(patience, times.reserve)
+    const ms = killedAfter()
+    if (ms !== undefined && this.#budget && clock.now() + ms < this.#budget.killed) {
+      this.#budget.killedIn(ms, times.reserve)
     }
     return report
   }
 
-  /** An error that nobody caught asks the process to end. */
+  /** Commits the drain because of an error that nobody caught. */
   uncaught(error: unknown): Promise<DrainReport> {
     this.#options.logger.alarm(
       `uncaught: ${describe(error)}\n(podrain drains and exits with 1 because of it; \`errors: false\` leaves such errors to the application)`,
     )
     this.#error ??= error ?? new Error('uncaught, without a reason')
-    // While it drains already, load balancers are still learning of it: the wait goes on, for everybody else's sake.
+    // If the drain has begun, load balancers are still learning of it: the wait goes on for the sake of all other
+    // requests.
     return this.start({ reason: 'an uncaught error', settle: this.#state !== 'serving' })
   }
 
-  /** Closes without waiting for anything. Not while a drain is committed: that does so itself. */
+  /** Closes without waiting for anything. Not for a committed drain, which closes by itself. */
   async dispose(): Promise<void> {
     this.#settle.stop()
     this.#enter('closed')
@@ -218,13 +228,13 @@ export class Course {
     this.#end('dispose()', 0, { ...nothingClosed(), hooks: [...hooks] })
   }
 
-  /** Looks whether the wait is over, and again a little later if not. */
-  look(): void {
+  /** Checks whether the wait is over. If not, the next check is scheduled. */
+  check(): void {
     if (this.#state !== 'draining' || !this.#budget) return
-    this.#settle.look(this.#budget, this.committed, this.#balancers)
+    this.#settle.check(this.#budget, this.committed, this.#balancers)
   }
 
-  /** What is waited for beside requests and tasks, in words. */
+  /** What is waited for besides requests and tasks, in words. */
   get waits(): string[] {
     if (this.#state !== 'draining' || !this.#budget) return []
     return this.#settle.waits(this.#budget, this.committed, this.#balancers)
@@ -234,7 +244,7 @@ export class Course {
     return this.#commitment?.settle ?? this.#options.balancers
   }
 
-  /** @param ago Milliseconds since it began. */
+  /** @param ago Milliseconds since the first sign. */
   #newBudget(ago?: number): Budget {
     const { budget, closing, reserve } = this.#options.times
     return new Budget(this.#options.clock, budget, closing, ago, reserve)
@@ -246,7 +256,7 @@ export class Course {
     this.#settle.begin()
     this.#traffic.drain()
     this.#enter('draining')
-    // Without the oldest request: to find it takes a look at every connection.
+    // Without `oldest`: finding it takes a pass over all connections.
     const { inFlight } = this.#traffic
     const { elapsed: elapsedMs, left: budgetMs } = budget
     const open = { state: this.#state, elapsedMs, budgetMs, inFlight, oldest: null, tasks: tasks.names }
@@ -257,10 +267,12 @@ export class Course {
     this.#announce(onDrain, onResume, () => this.#budget?.left ?? 0)
   }
 
-  /** Runs hooks that undo what others have done: after those, or the slower of two would have the last word. */
+  /**
+   * Runs onDrain or onResume hooks after the hooks that they undo. Otherwise the slower kind would have the last word.
+   */
   #announce(hooks: Hooks, others: Hooks, left: () => number): void {
     const before = this.#announced
-    const after = before || others.running ? Promise.resolve(before).then(() => others.ended(left)) : undefined
+    const after = before || others.running ? Promise.resolve(before).then(() => others.whenFinished(left)) : undefined
     const announced = hooks.runTogether(left, { after })
     this.#announced = announced
     void announced.then(() => {
@@ -268,25 +280,7 @@ export class Course {
     })
   }
 
-  /**
-   * Load balancers are not waited for, so whoever still comes must not prolong it: no connection is accepted any more once
-   * nothing is in flight that was there before. Until then, to serve the others costs no time.
-   */
-  #refuse(): void {
-    const { clock, traffic } = this.#options
-    if (this.#refusing || this.#hurried === undefined) return
-    const now = clock.now()
-    // To look at every request takes a while, and is in vain as long as nobody new has come.
-    if (now < this.#askedAt + lookInterval) return
-    if (traffic.inFlight > 0 && traffic.lastArrival < this.#hurried) return
-    this.#askedAt = now
-    const [oldest] = traffic.open()
-    if (oldest && oldest.ageMs + 1 >= now - this.#hurried) return
-    this.#refusing = true
-    stopListening(this.#options, () => this.#budget?.left ?? 0).catch((error) => this.#fail('to stop listening', error))
-  }
-
-  /** A step of the drain has failed: the others go on, and the report is not clean. */
+  /** Reports the failure of a step. The other steps go on, and the report is not clean. */
   readonly #fail = (step: string, error: unknown): void => {
     this.#error ??= error ?? new Error(`failed ${step}`)
     if (this.#failed.has(step)) return
@@ -294,32 +288,15 @@ export class Course {
     this.#options.logger.alarm(`failed ${step}: ${describe(error)}`)
   }
 
-  /** One who knows of a sender outweighs those who know of none. */
-  #endpoints(): boolean | undefined {
-    let verdict: boolean | undefined = this.#conditions.size > 0 ? true : undefined
-    for (const condition of this.#conditions) {
-      let word: boolean | undefined
-      try {
-        word = condition()
-      } catch (error) {
-        this.#options.logger.error(`a condition of settledWhen() failed: ${describe(error)}`)
-        this.#conditions.delete(condition)
-      }
-      if (word === false) return false
-      verdict &&= word
-    }
-    return verdict
-  }
-
   #over(budget: Budget): void {
     this.#releasePrestops()
-    // Not twice: what is called here may have called start() in turn.
+    // A listener called just now may have called start(), which has closed the drain.
     if (!this.#commitment || this.#state !== 'draining') return
     const { reason } = this.#commitment
     void this.#close(budget, reason)
   }
 
-  /** Never rejects, and ends at the deadline whatever hangs. */
+  /** Never rejects, and ends at the deadline even if a step hangs. */
   async #close(budget: Budget, reason: string): Promise<void> {
     this.#settle.stop()
     this.#enter('closing')
@@ -337,7 +314,7 @@ export class Course {
       },
       closed,
     ).catch((error) => this.#fail('to close', error))
-    // Each step keeps to the deadline by itself. This is for one that does not.
+    // Each step keeps to the deadline itself. This is for a step that does not.
     await within(clock, budget.left + times.reserve / 2, closing)
     this.#enter('closed')
     const report = this.#end(reason, settleMs, { ...closed, hooks: [...onDrain.results, ...closed.hooks] })
@@ -369,7 +346,7 @@ export class Course {
     this.#announce(onResume, onDrain, () => times.budget)
   }
 
-  /** The one place where the state changes. */
+  /** Changes the state. Nothing else does. */
   #enter(state: DrainState): void {
     const previous = this.#state
     this.#state = state
@@ -381,7 +358,7 @@ export class Course {
   }
 }
 
-/** Any number of streams and jobs may listen to one drain. */
+/** A controller without a limit of listeners, because any number of streams and jobs may listen. */
 function controller(): AbortController {
   const abort = new AbortController()
   setMaxListeners(0, abort.signal)

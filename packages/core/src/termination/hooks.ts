@@ -4,17 +4,23 @@ import type { DrainLogger } from '../shared/log.js'
 import type { HookResult } from '../shared/report.js'
 import { fail } from '../shared/validate.js'
 
-/** Work of the application at a turn of the drain. What it returns is awaited; what it throws is logged and reported. */
+/**
+ * Work of the application at a stage of the drain. What it returns is awaited. What it throws is logged and reported.
+ */
 export type Hook = () => unknown
 
+/** The options of a hook. */
 export interface HookOptions {
-  /** The name in the log and the report. @default the function's own name, or `onClose 1` and so on */
+  /** The name in the log and the report. @default the function's own name, or the kind and a number (`onClose 1`) */
   name?: string
-  /** Milliseconds after which the hook counts as failed and the drain goes on without it. @default the drain's `hookTimeout` */
+  /**
+   * Milliseconds after which the hook counts as failed and the drain goes on without it. @default the drain's
+   * `hookTimeout`
+   */
   timeout?: number
   /**
-   * Names of `onClose` hooks that must have ended before this one runs. Without it the newest runs first, which is right
-   * where what was opened later uses what was opened before.
+   * Names of `onClose` hooks that must have finished before this one runs. @default none: the newest runs first, which
+   * is right if resources that were opened later use those that were opened earlier
    */
   after?: string | readonly string[]
 }
@@ -34,7 +40,7 @@ export class Hooks {
   readonly #timeout: number
   readonly #entries: Entry[] = []
   #results: HookResult[] = []
-  /** What has been begun and not ended, in time or not, with how long it may take. */
+  /** The hooks that were started and have not finished, timed out or not, each with its timeout. */
   readonly #running = new Map<Promise<unknown>, number>()
 
   constructor(kind: string, clock: Clock, logger: DrainLogger, timeout: number) {
@@ -70,17 +76,16 @@ export class Hooks {
     this.#entries.push({ run, name, timeout, after: names })
   }
 
-  /** Milliseconds that they may take, one after the other. */
+  /** Milliseconds that all of them may take, one after the other. */
   get claim(): number {
     return claimOf(this.#entries)
   }
 
   /**
-   * All at once: for hooks that announce something and do not build on one another. They do not keep the process alive: whoever
-   * waits for them does.
+   * Runs all at the same time, for hooks that do not depend on one another. Their timers do not keep the process alive.
    * @param left Milliseconds that they may take.
-   * @param after They do not begin before this has settled; it never rejects.
-   * @param measured Their time begins when this has settled; it never rejects. They may have ended by then.
+   * @param after They begin when this has resolved. It must not reject.
+   * @param measured Their time begins when this has resolved, if they have not finished by then. It must not reject.
    */
   async runTogether(
     left: () => number,
@@ -92,24 +97,24 @@ export class Hooks {
     return entered.map(([, result]) => result)
   }
 
-  /** Whether one has begun and not ended, though it may not be waited for any more. */
+  /** Whether a hook was started and has not finished. It may have timed out. */
   get running(): boolean {
     return this.#running.size > 0
   }
 
   /**
-   * Waits for hooks that were left behind: for each as long, once more, as it may take.
-   * @param left Milliseconds that it may take at most.
+   * Waits for hooks that have timed out, each for its timeout once more.
+   * @param left Milliseconds that it may take.
    */
-  async ended(left: () => number): Promise<void> {
+  async whenFinished(left: () => number): Promise<void> {
     const wait = (work: Promise<unknown>, timeout: number): Promise<unknown> =>
       within(this.#clock, Math.min(timeout, left()), work, false).catch(() => {})
     await Promise.all([...this.#running].map(([work, timeout]) => wait(work, timeout)))
   }
 
   /**
-   * One after the other, the newest first: what was opened last may need what was opened before it. Where the time is not
-   * enough for all, one that hangs leaves their share to those after it.
+   * Runs one after the other, the newest first, because resources that were opened later may need those that were
+   * opened earlier. If the time is not enough for all, a hook that hangs leaves the others their share.
    * @param left Milliseconds that all of them may take.
    */
   async runNewestFirst(left: () => number): Promise<readonly HookResult[]> {
@@ -121,7 +126,7 @@ export class Hooks {
     return this.#results
   }
 
-  /** Until a hook has ended, it counts as one that did not. */
+  /** Creates the results. Each is `timed out` until its hook has finished. */
   #enter(entries: readonly Entry[]): [Entry, HookResult][] {
     const entered = entries.map((entry): [Entry, HookResult] => [
       entry,
@@ -131,7 +136,10 @@ export class Hooks {
     return entered
   }
 
-  /** The newest first, but each after those it names. A name that nobody has, and a circle, are said and passed over. */
+  /**
+   * The newest first, but each after the hooks that it names. A cycle and a name that does not exist are logged and
+   * ignored.
+   */
   #inOrder(): Entry[] {
     const waiting = this.#entries.toReversed()
     const ordered: Entry[] = []
@@ -156,12 +164,12 @@ export class Hooks {
     return ordered
   }
 
-  /** How the hooks of the last run ended; those that have not are `timed out`. */
+  /** The results of the last run. Hooks that have not finished are `timed out`. */
   get results(): readonly HookResult[] {
     return this.#results
   }
 
-  /** Never rejects: one failure must not keep the others from running. */
+  /** Never rejects, because one failure must not keep the other hooks from running. */
   async #run(
     entry: Entry,
     result: HookResult,
@@ -170,17 +178,18 @@ export class Hooks {
     measured?: Promise<unknown>,
   ): Promise<void> {
     const begun = this.#clock.now()
-    let limit = 0
+    let timeout = 0
     try {
       const work = (async () => entry.run())()
       this.#running.set(work, entry.timeout)
       const end = (): void => void this.#running.delete(work)
       work.then(end, end)
       if (measured) await Promise.race([work, measured])
-      limit = Math.min(entry.timeout, left())
-      const answer = await within(this.#clock, limit, work, hold)
-      if (answer !== timedOut) result.outcome = 'ok'
-      else this.#logger.alarm(`${this.#kind} hook "${entry.name}" did not end within ${Math.round(limit)} ms; going on`)
+      timeout = Math.min(entry.timeout, left())
+      const outcome = await within(this.#clock, timeout, work, hold)
+      if (outcome !== timedOut) result.outcome = 'ok'
+      else
+        this.#logger.alarm(`${this.#kind} hook "${entry.name}" did not end within ${Math.round(timeout)} ms; going on`)
     } catch (error) {
       result.outcome = 'failed'
       result.error = error
@@ -197,10 +206,9 @@ function claimOf(entries: readonly Entry[]): number {
 }
 
 /**
- * What the next step may take of the time that is left: what those after it do not claim, and where they claim too much, as
- * much as each of them.
- * @param claim Milliseconds that those after it claim together.
- * @param later How many they are.
+ * Milliseconds that the next step may take: what the later steps do not claim. If they claim too much, an equal share.
+ * @param claim Milliseconds that the later steps claim together.
+ * @param later Number of later steps.
  */
 export function shareOf(left: number, claim: number, later: number): number {
   return Math.max(left - claim, left / (later + 1))

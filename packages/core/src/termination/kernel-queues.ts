@@ -4,32 +4,32 @@ import { type Clock, until, within } from '../shared/clock.js'
 import { linger, queueInterval, queueRest, sharedQueueTime } from '../shared/timing.js'
 import { localAddressOf, type Queue, queuesOf } from './socket-table.js'
 
-/** Where a server listened; without the address where only the port is known. */
+/** An address that a server listened on. Without `address` only the port is known. */
 export interface Listened {
   readonly port: number
   readonly family: string
   readonly address?: string
 }
 
-/** What the kernel says: the queues of connections, and who listens. */
-interface Look {
+/** What the kernel's tables say at one moment. */
+interface Snapshot {
   readonly queues: readonly Queue[]
-  /** The local addresses of other processes that listen on one of our ports. */
+  /** The local addresses on which other processes listen on one of our ports. */
   readonly others: readonly string[]
 }
 
 /**
  * Waits until the kernel holds no more bytes of ours for any client.
  *
- * Node reports a response as closed once the kernel has taken its bytes, up to megabytes of them. On a host the kernel
- * goes on sending after the process has exited; in a pod the container runtime takes the network interface away with the
- * last process, and the client waits for bytes that never come. Sockets that Node has already closed still show in
- * /proc/net/tcp, but belong to no process there: they are known by the address that they were accepted on.
+ * Node reports a response as closed when the kernel has taken its bytes, which may be megabytes. On a host the kernel
+ * goes on sending after the process has exited. In a pod the container runtime removes the network interface with the
+ * last process, and the client waits for bytes that never come. Sockets that Node has closed still appear in
+ * /proc/net/tcp, but belong to no process there. They are recognised by the address that they were accepted on.
  *
- * @param listened Where the servers listened.
- * @param left Milliseconds that may be waited, asked again each time.
- * @param remark is told what is not waited for.
- * @returns The bytes of ours that were still not taken when the time ran out.
+ * @param listened The addresses that the servers listened on.
+ * @param left Milliseconds that may be waited. It is called again before each wait.
+ * @param remark Called with a line for the log about bytes that are not waited for.
+ * @returns The number of our bytes that clients had not taken when the time ran out.
  */
 export async function delivered(
   clock: Clock,
@@ -39,11 +39,11 @@ export async function delivered(
 ): Promise<number> {
   if (listened.length === 0) return 0
   const begun = clock.now()
-  /** The connections of the first look: ours are all closed, so one that comes later is somebody else's. */
+  /** The connections at the first check. All of ours are closed by then, so a later one belongs to another process. */
   let ours: Set<string> | undefined
   let queued: readonly Queue[] | undefined
   let took = 0
-  /** How much is held, and how much of it may be another process's. */
+  /** Number of bytes held, and of those that may belong to another process. */
   const held = (): { all: number; shared: number } => {
     const of = (queues: readonly Queue[]): number => queues.reduce((sum, { bytes }) => sum + bytes, 0)
     return { all: of(queued ?? []), shared: of(queued?.filter(({ shared }) => shared) ?? []) }
@@ -54,10 +54,11 @@ export async function delivered(
     left,
     async () => {
       const asked = clock.now()
-      const look = isSilent() ? undefined : await lookAt(listened)
+      const snapshot = isSilent() ? undefined : await takeSnapshot(listened)
       took = clock.now() - asked
-      const known = ours
-      queued = look && oursOf(look).filter(({ shared, connection }) => !shared || (known?.has(connection) ?? true))
+      const first = ours
+      queued =
+        snapshot && oursOf(snapshot).filter(({ shared, connection }) => !shared || (first?.has(connection) ?? true))
       ours ??= queued && new Set(queued.map(({ connection }) => connection))
       const { all, shared } = held()
       return all === 0 || (all === shared && clock.now() - begun >= sharedQueueTime)
@@ -78,10 +79,10 @@ export async function delivered(
 }
 
 /**
- * The queues that are ours, as far as can be told. One that belongs to a process is ours if it is this process; one that
- * belongs to none has been closed by this process or by another that listens on the same address.
+ * The queues that may be ours. A socket with a process is ours if that is this process. A socket without one was closed
+ * by this process, or by another process that listens on the same address.
  */
-function oursOf({ queues, others }: Look): Queue[] {
+function oursOf({ queues, others }: Snapshot): Queue[] {
   if (queues.length === 0) return []
   const own = queues.some(({ inode }) => inode !== 0) ? ownInodes() : undefined
   return queues
@@ -92,7 +93,7 @@ function oursOf({ queues, others }: Look): Queue[] {
     })
 }
 
-/** The sockets of this process; undefined where that cannot be known. */
+/** The inodes of this process's sockets; undefined if they cannot be read. */
 function ownInodes(): Set<number> | undefined {
   try {
     const inodes = new Set<number>()
@@ -101,7 +102,7 @@ function ownInodes(): Set<number> | undefined {
         const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1]
         if (inode !== undefined) inodes.add(Number(inode))
       } catch {
-        // It has been closed just now: the list itself is one of them.
+        // The descriptor was closed since it was listed. That of the listing itself always is.
       }
     }
     return inodes
@@ -110,17 +111,20 @@ function ownInodes(): Set<number> | undefined {
   }
 }
 
-/** gVisor, as on GKE Sandbox and Cloud Run, has the table, but every queue in it is 0. It always calls itself this. */
+/**
+ * Whether this is gVisor (GKE Sandbox, Cloud Run). It has the table, but all its queues are 0. It reports a constant
+ * version.
+ */
 function isSilent(): boolean {
   return os.version() === '#1 SMP Sun Jan 10 15:06:54 PST 2016' || os.release().endsWith('-gvisor')
 }
 
-async function lookAt(listened: readonly Listened[]): Promise<Look | undefined> {
+async function takeSnapshot(listened: readonly Listened[]): Promise<Snapshot | undefined> {
   const wanted = new Map<number, string[]>()
   for (const { port, address } of listened) {
     wanted.set(port, [...(wanted.get(port) ?? []), localAddressOf(address)])
   }
-  // A socket for IPv6 has its IPv4 clients in the table of IPv6, too.
+  // IPv4 clients of an IPv6 socket appear in the table of IPv6.
   const paths = new Set(listened.map(({ family }) => (family === 'IPv4' ? '/proc/net/tcp' : '/proc/net/tcp6')))
   const tables = await Promise.all([...paths].map((path) => read(path, wanted).catch(() => undefined)))
   if (tables.every((queues) => queues === undefined)) return undefined
@@ -128,14 +132,14 @@ async function lookAt(listened: readonly Listened[]): Promise<Look | undefined> 
   const listening = lines.filter(({ listens }) => listens)
   const own = listening.length > 0 ? ownInodes() : undefined
   const foreign = listening.filter(({ inode }) => !own?.has(inode)).map(({ local }) => local)
-  // Whoever listens on an address of its own gets its clients, though we listen on all.
+  // A process that listens on a specific address gets its clients, even if ours listens on all addresses.
   const isTaken = (local: string, port: number): boolean =>
     foreign.includes(local) && !(wanted.get(port) ?? []).includes(local)
   const queues = lines.filter(({ listens, bytes, local, port }) => !listens && bytes > 0 && !isTaken(local, port))
   return { queues, others: foreign }
 }
 
-/** Piece by piece, as the table has a line for every socket of the node. */
+/** Reads the table in chunks, because it has a line for every socket of the node. */
 async function read(path: string, wanted: ReadonlyMap<number, readonly string[]>): Promise<Queue[]> {
   const queues: Queue[] = []
   let rest = ''

@@ -11,10 +11,12 @@ interface Times {
   balancers: boolean
 }
 
-/** What has been said in this process. */
+/** The lines that were logged before in this process. */
 const said = new Set<string>()
 
-/** What a drain says of its times when its first server listens; undefined where that has been said, or is in the way. */
+/**
+ * The line about times that a drain logs when its first server listens. Undefined if it was logged before, or in tests.
+ */
 export function introduction(times: Times): string | undefined {
   const line = budgetLine(times)
   if (process.env.NODE_ENV === 'test' || said.has(line)) return undefined
@@ -23,7 +25,7 @@ export function introduction(times: Times): string | undefined {
 }
 
 /** How the grace period is shared out, in one line. */
-export function budgetLine(times: Times): string {
+function budgetLine(times: Times): string {
   const { gracePeriod, reserve, closing, settle, behind, balancers } = times
   if (!balancers) {
     return (
@@ -38,7 +40,7 @@ export function budgetLine(times: Times): string {
   )
 }
 
-/** What is still open, in one line: the answer to "why is this pod still there?". */
+/** What is still open, in one line. It tells why the pod still exists. */
 export function progressLine(status: {
   state: string
   elapsedMs: number
@@ -56,7 +58,7 @@ export function progressLine(status: {
   return parts.join(', ')
 }
 
-/** Somebody closed a server while it was still wanted: what follows, who it was, and the cure. */
+/** For a server that somebody else closed too early: the effect, the place in the code, and the remedy. */
 export function closedEarlyLine(by: string): string {
   return (
     `a server was closed while load balancers may still send to it: whoever connects from now on is refused. ` +
@@ -65,14 +67,14 @@ export function closedEarlyLine(by: string): string {
   )
 }
 
-/** Connections that nobody can say more about. */
+/** Connections that were open before their server was watched, in words. */
 export function unknownConnections(count: number): string {
   return count === 1
     ? '1 connection that was open before watch()'
     : `${count} connections that were open before watch()`
 }
 
-/** Writes the report: an error unless the drain was clean. */
+/** Logs the report, as an error unless the drain was clean. */
 export function logReport(logger: DrainLogger, report: DrainReport): void {
   logger.record(report.clean ? 'info' : 'alarm', reportLine(report), { drain: reportFields(report) })
 }
@@ -92,7 +94,7 @@ function reportLine(report: DrainReport): string {
   return parts.join('; ')
 }
 
-/** The report as JSON has it: errors in words, times in whole milliseconds. */
+/** The report for JSON: errors as messages, times in whole milliseconds. */
 function reportFields(report: DrainReport): object {
   return {
     ...report,

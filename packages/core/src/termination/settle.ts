@@ -1,19 +1,22 @@
 import type { Clock } from '../shared/clock.js'
 import { seconds } from '../shared/log.js'
 import type { LastRequest } from '../shared/report.js'
-import { lookAgainAfter, lookInterval } from '../shared/timing.js'
+import { checkInterval, recheckDelay } from '../shared/timing.js'
 import type { Budget } from './budget.js'
 import type { Tasks } from './tasks.js'
 
-/** What a wait for clients to leave asks of the connections. */
+/** What the wait needs to know about connections. */
 export interface Clients {
-  /** When the newest request arrived since the drain began. */
+  /** When the newest request since the beginning of the drain arrived. */
   readonly lastArrival: number
-  /** What that request asked for, and who sent it; undefined if none has arrived. */
+  /** The newest request since the beginning of the drain; undefined if none has arrived. */
   readonly lastRequest: LastRequest | undefined
-  /** Requests in flight. */
+  /** Number of requests in flight. */
   readonly inFlight: number
-  /** Leads away those whose turn it is, and says what still has to be waited for. `held` are the idle connections among it. */
+  /**
+   * Sheds the clients that the ramp has reached, and returns what must be waited for: `busy` requests, and `held` idle
+   * connections until `heldUntil`.
+   */
   survey(now: number): { readonly busy: number; readonly heldUntil: number; readonly held: number }
 }
 
@@ -21,62 +24,63 @@ export interface SettleOptions {
   readonly clock: Clock
   readonly clients: Clients
   readonly tasks: Tasks
-  /** The wait for load balancers: see `SettleOptions` of the drain. */
+  /** The wait for load balancers (`SettleOptions` in options.ts). */
   readonly times: { readonly min: number; readonly quiet: number; readonly max: number }
   /** Milliseconds between two progress lines. */
   readonly progress: number | false
-  /** Whether load balancers have stopped sending, by those who know: see `Drain.settledWhen`. */
+  /** Whether load balancers have stopped sending (`Drain.settledWhen`). */
   readonly endpoints: () => boolean | undefined
-  /** Nothing is left to wait for, or no time to. May be called again while the drain is tentative. */
+  /** Called when nothing is left to wait for, or no time to wait. May be called again while the drain is tentative. */
   readonly onOver: (budget: Budget) => void
-  /** What is still open will soon be cut. */
+  /** Called when what is still open will soon be cut. */
   readonly onLastCall: () => void
-  /** It is not over, and load balancers are not waited for. */
+  /** Called at each check while the wait is not over and does not include load balancers. */
   readonly onHurried: () => void
-  /** The grace period has passed and no signal came. */
+  /** Called when the grace period of a tentative drain has passed without a signal. */
   readonly onExpired: () => void
-  /** Time for a line that says what is still open. */
+  /** Called when a progress line is due. */
   readonly onProgress: () => void
-  /** A look has failed. */
+  /** Called when a step of the check has failed. */
   readonly onFailure: (step: string, error: unknown) => void
 }
 
 /**
- * The wait until clients have left and requests are answered. It is over when `settle.min` has passed, no request came for
- * `settle.quiet`, nothing is in flight, no task runs and no promise of keep-alive is open; or at the cut of the budget.
+ * The wait until clients have left and requests are answered. It is over when `settle.min` has passed, no request
+ * arrived for `settle.quiet`, no request is in flight, no task runs and no idle connection must stay open. At the cut
+ * of the budget it is over in any case.
  */
-export class Settle {
+export class SettleWait {
   readonly #options: SettleOptions
-  #spokeAt = 0
-  #lookedAt = 0
+  #progressAt = 0
+  #checkedAt = 0
   #wasLate = false
-  /** Counts the looks, so that one which has been overtaken by another knows it. */
-  #looks = 0
+  /** Number of checks so far. A check that finds it changed was overtaken by another check. */
+  #checks = 0
   #cancel = (): void => {}
 
   constructor(options: SettleOptions) {
     this.#options = options
   }
 
-  /** A drain began: the first progress line comes one interval later. */
+  /** Called when a drain begins. The first progress line comes one interval later. */
   begin(): void {
-    this.#spokeAt = this.#options.clock.now()
-    this.#lookedAt = this.#spokeAt
+    this.#progressAt = this.#options.clock.now()
+    this.#checkedAt = this.#progressAt
   }
 
   stop(): void {
-    this.#looks++
+    this.#checks++
     this.#cancel()
   }
 
   /**
-   * Looks whether it is over, and again a little later if not.
-   * @param committed whether the process will end: a tentative drain does not keep it alive
-   * @param balancers whether load balancers are waited for
+   * Checks whether the wait is over. If not, the next check is scheduled.
+   * @param committed Whether the process will end. A tentative drain does not keep it alive.
+   * @param balancers Whether load balancers are waited for.
    */
-  look(budget: Budget, committed: boolean, balancers: boolean): void {
+  check(budget: Budget, committed: boolean, balancers: boolean): void {
     this.stop()
-    const look = this.#looks
+    const check = this.#checks
     const { clock, progress } = this.#options
     const now = clock.now()
     if (!committed && now >= budget.killed) {
@@ -85,26 +89,27 @@ export class Settle {
     }
     const cut = now >= budget.cut
     if (cut) this.#options.onLastCall()
-    // The event loop has been busy: what clients sent meanwhile comes only after this timer, and has come at the next.
-    const late = !this.#wasLate && now > this.#lookedAt + 2 * lookInterval
+    // The event loop was blocked. What clients sent meanwhile is read only after this timer, so the wait is over at the
+    // next check at the earliest.
+    const late = !this.#wasLate && now > this.#checkedAt + 2 * checkInterval
     this.#wasLate = late
-    this.#lookedAt = now
+    this.#checkedAt = now
     if (cut || (this.#settled(now, budget, balancers) && !late)) this.#options.onOver(budget)
-    else if (committed && !balancers) this.#attempt('to see who still comes', this.#options.onHurried)
-    // A listener of the application may have started, ended or disposed of the drain meanwhile.
-    if (look !== this.#looks) return
-    if (progress !== false && now >= this.#spokeAt + progress) {
-      this.#spokeAt = now
+    else if (committed && !balancers) this.#attempt('to check for new requests', this.#options.onHurried)
+    // A listener of the application may have committed or disposed of the drain, which checked again.
+    if (check !== this.#checks) return
+    if (progress !== false && now >= this.#progressAt + progress) {
+      this.#progressAt = now
       this.#attempt('to say what is still open', this.#options.onProgress)
     }
     this.#cancel = clock.after(
-      late || (committed && !balancers) ? lookAgainAfter : lookInterval,
-      () => this.look(budget, committed, balancers),
+      late || (committed && !balancers) ? recheckDelay : checkInterval,
+      () => this.check(budget, committed, balancers),
       committed,
     )
   }
 
-  /** What is waited for beside requests and tasks, in words. */
+  /** What is waited for besides requests and tasks, in words. */
   waits(budget: Budget, committed: boolean, balancers: boolean): string[] {
     const { clock, clients, tasks, times } = this.#options
     const now = clock.now()
@@ -112,8 +117,8 @@ export class Settle {
     const waits: string[] = []
     if (balancers) {
       const forBalancers = budget.begun + this.#wait() - now
-      const known = this.#options.endpoints() === false ? ', which still have this pod' : ''
-      if (forBalancers > 0) waits.push(`load balancers${known}, ${seconds(forBalancers)} more`)
+      const evidence = this.#options.endpoints() === false ? ', which still have this pod' : ''
+      if (forBalancers > 0) waits.push(`load balancers${evidence}, ${seconds(forBalancers)} more`)
       const idle = held > 0 ? `${held} idle connection${held === 1 ? '' : 's'}, kept` : 'TLS handshakes,'
       if (heldUntil > now) waits.push(`${idle} for ${seconds(heldUntil - now)} more${held > 0 ? ' as promised' : ''}`)
       const { lastArrival, lastRequest } = clients
@@ -139,13 +144,13 @@ export class Settle {
     return now >= Math.max(budget.begun + this.#wait(), clients.lastArrival + times.quiet, heldUntil)
   }
 
-  /** One connection that cannot be looked at must not keep the drain from its end. */
+  /** A connection that throws must not keep the drain from its end. */
   #survey(now: number): ReturnType<Clients['survey']> {
     const { clients, onFailure } = this.#options
     try {
       return clients.survey(now)
     } catch (error) {
-      onFailure('to look at connections', error)
+      onFailure('to check connections', error)
       return { busy: clients.inFlight, heldUntil: Number.NEGATIVE_INFINITY, held: 0 }
     }
   }
@@ -158,7 +163,7 @@ export class Settle {
     }
   }
 
-  /** Milliseconds that pass in any case. */
+  /** Milliseconds that load balancers are waited for in any case. */
   #wait(): number {
     const { min, quiet, max } = this.#options.times
     switch (this.#options.endpoints()) {

@@ -1,30 +1,31 @@
 import net from 'node:net'
 
-/** LISTEN in the kernel's numbering (include/net/tcp_states.h) … */
+/** LISTEN in the kernel's numbering (include/net/tcp_states.h). */
 const listenState = '0A'
-/** … and FIN_WAIT1, LAST_ACK, CLOSING: our FIN is sent and not acknowledged. It counts as a byte, but is none of a response. */
+/** FIN_WAIT1, LAST_ACK and CLOSING: our FIN was sent and not acknowledged. It counts as one byte in the queue. */
 const finSentStates = ['04', '09', '0B']
 
-/** A line of the table. */
+/** One line of the table. */
 export interface Queue {
-  /** The local address as the table has it, or `*` for all addresses of this machine. */
+  /** The local address as the table writes it, or `*` for all addresses of this machine. */
   readonly local: string
   readonly port: number
-  /** Both ends. */
+  /** The addresses of both ends. */
   readonly connection: string
   readonly listens: boolean
-  /** Bytes of responses that the client has not taken. */
+  /** Number of bytes that the client has not taken. */
   readonly bytes: number
-  /** 0 where the socket belongs to no process any more. */
+  /** 0 if the socket belongs to no process any more. */
   readonly inode: number
-  /** Whether it may be another process's. */
+  /** Whether it may belong to another process. */
   readonly shared?: boolean
 }
 
 /**
- * The sockets that are bound to the addresses, in the format of proc_net_tcp(5):
- * `sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …`, numbers hexadecimal up to `retrnsmt`.
- * @param wanted for each port the local addresses, as `localAddressOf` writes them
+ * Finds the sockets that are bound to our addresses. The format is that of proc_net_tcp(5): `sl local_address
+ * rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …`, with hexadecimal numbers up to
+ * `retrnsmt`.
+ * @param wanted The local addresses by port, as `localAddressOf` writes them.
  */
 export function queuesOf(table: string, wanted: ReadonlyMap<number, readonly string[]>): Queue[] {
   const ports = [...wanted.keys()].map((port) => port.toString(16).toUpperCase().padStart(4, '0')).join('|')
@@ -41,17 +42,21 @@ export function queuesOf(table: string, wanted: ReadonlyMap<number, readonly str
     const local = isWildcard(hex) ? '*' : shortened(hex)
     const addresses = wanted.get(port) ?? []
     if (!addresses.includes('*') && !addresses.includes(local) && !(listens && local === '*')) continue
-    // What belongs to no process belongs to root for older kernels. The workers of a root process may be other users.
+    // Older kernels report root as the owner of a socket without a process. If this process is root, its workers may be
+    // other users.
     if (!listens && Number(uid) !== 0 && self && Number(uid) !== self) continue
     const queued = Number.parseInt(queue, 16)
-    // A client that has vanished never acknowledges it.
+    // Without the FIN: a client that has vanished never acknowledges it.
     const bytes = finSentStates.includes(state) ? Math.max(0, queued - 1) : queued
     queues.push({ local, port, connection: `${hex}:${port} ${remote}`, listens, bytes, inode: Number(inode) })
   }
   return queues
 }
 
-/** An address as the table has it: 32 bits at a time, each in the order of bytes that the machine has. IPv4 in IPv6 is IPv4. */
+/**
+ * An address as the table writes it: in words of 32 bits, each in the byte order of the machine. IPv4-mapped IPv6
+ * becomes IPv4.
+ */
 export function localAddressOf(address: string | undefined): string {
   if (address === undefined) return '*'
   const bytes = net.isIPv4(address) ? address.split('.').map(Number) : bytesOf6(address)
@@ -69,15 +74,15 @@ function isWildcard(hex: string): boolean {
   return /^0+$/.test(hex)
 }
 
-/** `::ffff:10.0.0.1` is `10.0.0.1`. */
+/** Shortens an IPv4-mapped address: `::ffff:10.0.0.1` becomes `10.0.0.1`. */
 function shortened(hex: string): string {
   return /^0{16}(?:FFFF0000|0000FFFF)/.test(hex) ? hex.slice(24) : hex
 }
 
 function bytesOf6(address: string): number[] | undefined {
-  const [plain = ''] = address.split('%') // the zone of a link-local address
+  const [plain = ''] = address.split('%') // without the zone of a link-local address
   if (!net.isIPv6(plain)) return undefined
-  // The URL parser knows all ways to write it, and has one.
+  // The URL parser reads every spelling of an address and writes one.
   const host = new URL(`http://[${plain}]/`).hostname.slice(1, -1)
   const [head = '', tail] = host.split('::')
   const groups = (text: string): string[] => (text === '' ? [] : text.split(':'))

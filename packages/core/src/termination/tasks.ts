@@ -3,43 +3,47 @@ import { type Clock, longestTimer } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 
+/** The options of `Drain.waitUntil()`. */
 export interface TaskOptions {
   /** The name in the log and the report. @default 'task' */
   name?: string
-  /** Milliseconds after which it is not waited for any more, and the report names it. @default as long as the drain has time */
+  /**
+   * Milliseconds after which the task is not waited for any more. The report then names it. @default as long as the
+   * drain has time
+   */
   timeout?: number
 }
 
 interface Task {
   readonly name: string
-  /** It has had its time, and is not waited for any more. */
+  /** Whether its timeout has passed. It is not waited for any more. */
   overdue: boolean
 }
 
-/** Background work that must end before the process may. */
+/** Background work that must finish before the process may exit. */
 export class Tasks {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #onIdle: () => void
   readonly #tasks = new Set<Task>()
-  /** Handlers without a client, which are waited for as tasks are. */
+  /** Handlers whose client has disconnected. They are waited for like tasks. */
   readonly abandoned: AbandonedHandlers
   #waitedFor = 0
 
-  /** @param handlerLimit Milliseconds that a handler is waited for after its client has gone */
-  constructor(clock: Clock, logger: Logger, handlerLimit: number, onIdle: () => void) {
+  /** @param handlerTimeout Milliseconds that a handler is waited for after its client has disconnected. */
+  constructor(clock: Clock, logger: Logger, handlerTimeout: number, onIdle: () => void) {
     this.#clock = clock
     this.#logger = logger
     this.#onIdle = onIdle
-    this.abandoned = new AbandonedHandlers(clock, handlerLimit, onIdle)
+    this.abandoned = new AbandonedHandlers(clock, handlerTimeout, onIdle)
   }
 
-  /** How many there are to wait for. */
+  /** Number of tasks and handlers that are waited for. */
   get size(): number {
     return this.#waitedFor + this.abandoned.size
   }
 
-  /** Names of what is waited for. */
+  /** Names of the tasks and handlers that are waited for. */
   get names(): string[] {
     return [...this.#tasks]
       .filter(({ overdue }) => !overdue)
@@ -47,7 +51,7 @@ export class Tasks {
       .concat(this.abandoned.names)
   }
 
-  /** Names of what has not ended, waited for or not. */
+  /** Names of all tasks and handlers that have not finished, including those that are overdue. */
   get unfinished(): string[] {
     return [...this.#tasks].map(({ name }) => name).concat(this.abandoned.names)
   }
@@ -66,15 +70,15 @@ export class Tasks {
       timeout === undefined || timeout > longestTimer
         ? undefined
         : this.#clock.after(timeout, () => this.#expire(task, timeout))
-    const end = (): void => {
+    const finish = (): void => {
       cancel?.()
       this.#tasks.delete(task)
       if (!task.overdue) this.#leave()
     }
-    // Not its own `then`, which may throw.
-    Promise.resolve(promise).then(end, (error) => {
+    // The promise's own `then` may throw synchronously.
+    Promise.resolve(promise).then(finish, (error) => {
       this.#logger.error(`task "${name}" failed: ${describe(error)}`)
-      end()
+      finish()
     })
   }
 

@@ -1,37 +1,39 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster'
 import type { Signal } from '../process/signals.js'
 import { lastWords } from '../shared/timing.js'
-import type { LeadingDrain } from './drain-view.js'
-import { Primary, type Worker } from './primary.js'
+import type { PrimaryDrain } from './drain-view.js'
+import { Primary, type WorkerHandle } from './primary.js'
 import { type FromWorker, isOurs, type ListenAddress, primaryVariable } from './protocol.js'
 
-/** Waits until the kernel holds nothing more for clients of these addresses; returns the bytes that were left. */
+/**
+ * Waits until the kernel holds nothing more for clients of these addresses. Returns the number of bytes that were left.
+ */
 export type Delivered = (addresses: readonly ListenAddress[], left: () => number) => Promise<number>
 
-/** The workers of node:cluster, in their primary. */
+/** The workers of node:cluster, as their primary sees them. */
 export class ClusterWorkers {
-  readonly #drain: LeadingDrain
+  readonly #drain: PrimaryDrain
   readonly #primary: Primary
-  readonly #members = new Map<ClusterWorker, Worker>()
+  readonly #handles = new Map<ClusterWorker, WorkerHandle>()
   readonly #listening = new Set<ClusterWorker>()
-  /** Those that were forked too late, stopped before they could begin. */
+  /** Workers that were forked after the drain was committed. They are stopped (SIGSTOP) before they begin. */
   readonly #stopped = new Set<ClusterWorker>()
-  /** Where any of them has listened, each address once however many workers come and go. */
+  /** The addresses that any worker has listened on. Each is kept once, however many workers come and go. */
   readonly #addresses = new Map<string, ListenAddress>()
 
-  /** For the primary's `/readyz`. */
+  /** Checks for the primary's `/readyz`. */
   readonly checks = {
     workers: (): void => {
       if (this.#listening.size === 0) throw new Error('no worker listens')
     },
   }
 
-  constructor(drain: LeadingDrain) {
+  constructor(drain: PrimaryDrain) {
     this.#drain = drain
     this.#primary = new Primary(drain)
   }
 
-  /** From now on every worker that is forked is drained together with the others. */
+  /** From now on every new worker is drained together with the others. */
   follow(delivered: Delivered): void {
     process.env[primaryVariable] = String(process.pid)
     const listeners = { fork: this.#fork, message: this.#message, listening: this.#listen, exit: this.#exit }
@@ -56,42 +58,44 @@ export class ClusterWorkers {
 
   readonly #fork = (worker: ClusterWorker): void => {
     if (this.#drain.committed) {
-      // It would serve nobody, and if it were ended an application that forks again on every exit would do so without end.
+      // A late worker would serve nobody. It is not ended, because an application that forks on every exit would then
+      // fork without end.
       worker.process.kill('SIGSTOP')
       this.#stopped.add(worker)
       return
     }
-    if (worker.process.pid === undefined) return // it could not be started, and will not exit
+    if (worker.process.pid === undefined) return // the worker could not be started, and will not exit
     let ending: Signal | undefined
-    const member: Worker = {
+    const handle: WorkerHandle = {
       name: `worker ${worker.process.pid}`,
       send(message) {
         if (worker.isConnected()) worker.send(message, () => {})
       },
       signal(signal) {
         ending = signal
-        worker.exitedAfterDisconnect = true // "it was meant to": do not fork another one
+        // tells the application that the exit is intended, so that it forks no other worker
+        worker.exitedAfterDisconnect = true
         worker.process.kill(signal)
       },
       kill: () => void worker.process.kill('SIGKILL'),
-      // Not once() of node:events: it would take an 'error', which is the application's, for the end.
+      // Not once() of node:events: that rejects on 'error', which is the application's event and no exit.
       exited: new Promise((resolve) => {
         worker.once('exit', (code, signal) => {
-          const cutNothing = signal === ending && !this.#listening.has(worker) // it was still starting
+          const cutNothing = signal === ending && !this.#listening.has(worker) // the worker was still starting
           resolve(cutNothing ? 0 : (code ?? signal))
         })
       }),
     }
-    this.#members.set(worker, member)
-    this.#primary.add(member)
+    this.#handles.set(worker, handle)
+    this.#primary.add(handle)
   }
 
   readonly #message = (worker: ClusterWorker, message: unknown): void => {
-    const member = this.#members.get(worker)
-    if (!member || !isOurs(message)) return
+    const handle = this.#handles.get(worker)
+    if (!handle || !isOurs(message)) return
     const said = message as FromWorker
     if (said.podrain === 'listening') this.#listens(worker, said.address)
-    else this.#primary.hear(member, said)
+    else this.#primary.hear(handle, said)
   }
 
   readonly #listen = (worker: ClusterWorker, { addressType, port }: { addressType: unknown; port: number }): void => {
@@ -109,6 +113,6 @@ export class ClusterWorkers {
 
   readonly #exit = (worker: ClusterWorker): void => {
     this.#listening.delete(worker)
-    this.#members.delete(worker)
+    this.#handles.delete(worker)
   }
 }

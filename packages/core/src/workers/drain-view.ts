@@ -11,8 +11,8 @@ import type {
   TerminatingOptions,
 } from '../shared/states.js'
 
-/** What can be drained together with others, as a worker sees its own drain. A `Drain` is one. */
-export interface MemberDrain extends Pick<EventEmitter<DrainEvents>, 'on' | 'once'> {
+/** The part of a `Drain` that is used in a worker. */
+export interface WorkerDrain extends Pick<EventEmitter<DrainEvents>, 'on' | 'once'> {
   readonly state: DrainState
   readonly times: DrainTimes
   readonly logger: Logger
@@ -21,8 +21,8 @@ export interface MemberDrain extends Pick<EventEmitter<DrainEvents>, 'on' | 'onc
   start(options: StartOptions): Promise<DrainReport>
 }
 
-/** What leads the others: the drain of a primary, or of a main thread. A `Drain` is one. */
-export interface LeadingDrain extends MemberDrain {
+/** The part of a `Drain` that is used in a primary, or in a main thread with worker threads. */
+export interface PrimaryDrain extends WorkerDrain {
   readonly committed: boolean
   status(): DrainStatus
   waitUntil(promise: PromiseLike<unknown>, options: { name: string }): void

@@ -1,24 +1,24 @@
 import cluster from 'node:cluster'
 import type { Server } from 'node:net'
 import { isMainThread, threadId } from 'node:worker_threads'
-import type { ExitSource } from '../process/endings.js'
 import { nodeProcess } from '../process/exit.js'
+import type { ExitSource } from '../process/exit-listeners.js'
 import { isOfPm2, warningOfManager } from '../process/managers.js'
-import type { MemberDrain } from './drain-view.js'
+import type { WorkerDrain } from './drain-view.js'
+import { handOver, joinPrimary, tellListening, threadExit } from './in-worker.js'
 import { hasPrimary } from './link.js'
-import { handOver, joinPrimary, tellListening, threadExit } from './worker.js'
 
-/** What a drain has to know of where it runs: in a process of its own, in a worker of node:cluster, or in a thread. */
+/** What depends on where a drain runs: in a process of its own, in a worker of node:cluster, or in a worker thread. */
 export interface Environment {
-  /** What log lines call this worker; undefined where there are no others. */
+  /** The name of this worker in log lines; undefined if there is only one process. */
   readonly name: string | undefined
-  /** Where its end comes from. */
+  /** The source of signals and fatal errors. */
   readonly exit: ExitSource
-  /** What `/prestop` waits for where all workers drain together; undefined where the drain is alone. */
-  join(drain: MemberDrain): ((gone: AbortSignal) => Promise<void>) | undefined
-  /** A server of the drain listens. */
+  /** Returns what `/prestop` waits for if all workers drain together; undefined if the drain is alone. */
+  join(drain: WorkerDrain): ((gone: AbortSignal) => Promise<void>) | undefined
+  /** Called when a server of the drain has begun to listen. */
   listening(server: Server): void
-  /** Resolves when the connections have come that another process has accepted for this one. */
+  /** Resolves when this process has received the connections that another process accepted for it. */
   handOver(): Promise<void>
 }
 
@@ -29,7 +29,7 @@ const alone: Environment = {
   name: undefined,
   exit: {
     register(listener) {
-      // A process manager that forks workers signals each of them, and waits.
+      // pm2 signals each worker that it has forked, and waits for it.
       if (cluster.isWorker && !isOfPm2() && listener.signals.length > 0 && !warnedOfPrimary) {
         warnedOfPrimary = true
         listener.warn?.(
@@ -53,7 +53,7 @@ const alone: Environment = {
   handOver: () => Promise.resolve(),
 }
 
-/** Where this code runs. */
+/** The environment that this code runs in. */
 export function environmentOfProcess(): Environment {
   if (!isMainThread) {
     const { listening, handOver } = alone
@@ -62,7 +62,8 @@ export function environmentOfProcess(): Environment {
   if (!hasPrimary()) return alone
   return {
     name: `worker ${process.pid}`,
-    // A process like any other, to which the primary passes signals on. What the kernel holds is the primary's to wait for.
+    // A worker is a process like any other, and its primary passes signals on. The primary waits for what the kernel
+    // holds.
     exit: { register: nodeProcess.register, outlived: true },
     join: joinPrimary,
     listening: tellListening,

@@ -10,15 +10,18 @@ import {
   primaryVariable,
 } from './protocol.js'
 
-/** Worker to primary and back: a process of node:cluster by IPC, a thread by a channel that all threads hear. */
+/**
+ * The connection between a worker and its primary: IPC for a process of node:cluster, a channel that all threads share
+ * for a worker thread.
+ */
 export interface Link {
   send(message: FromWorker): void
   listen(listener: (message: FromPrimary) => void): void
 }
 
 /**
- * Whether this process is a worker of a cluster whose primary drains it, and goes on when this process is gone. Another child
- * that the primary has forked is none.
+ * Whether this process is a worker of a primary that drains and outlives it. Other children of the primary inherit the
+ * variable but are not workers.
  */
 export function hasPrimary(): boolean {
   return isMainThread && cluster.isWorker && process.env[primaryVariable] === String(process.ppid)
@@ -26,7 +29,7 @@ export function hasPrimary(): boolean {
 
 let link: Link | undefined
 
-/** The way to the primary, if this is a worker. */
+/** The link to the primary; undefined outside of workers. */
 export function linkToPrimary(): Link | undefined {
   link ??= isMainThread ? (hasPrimary() ? processLink() : undefined) : threadLink()
   return link
@@ -35,7 +38,7 @@ export function linkToPrimary(): Link | undefined {
 function processLink(): Link {
   return {
     send(message) {
-      // A primary that has gone hears nothing; node:cluster ends this process then.
+      // If the primary has exited, the message is lost, and node:cluster ends this process.
       process.send?.(message, undefined, undefined, () => {})
     },
     listen(listener) {

@@ -3,117 +3,120 @@ import { interruptIsTermination } from '../process/managers.js'
 import type { Signal } from '../process/signals.js'
 import { turn } from '../shared/clock.js'
 import { workerShare } from '../shared/timing.js'
-import type { LeadingDrain } from './drain-view.js'
+import type { PrimaryDrain } from './drain-view.js'
 import type { FromPrimary, FromWorker } from './protocol.js'
 
-/** A worker, as its primary sees it. */
-export interface Worker {
-  /** What the log calls it. */
+/** The primary's handle of a worker: a process of node:cluster, or a worker thread. */
+export interface WorkerHandle {
+  /** The name in log lines. */
   readonly name: string
   send(message: FromPrimary): void
-  /** Tells it to end. */
+  /** Asks the worker to end. */
   signal(signal: Signal): void
-  /** Ends it at once. */
+  /** Ends the worker by force. */
   kill(): void
-  /** Resolves with its exit code; a signal that killed it is no clean exit. Never rejects. */
+  /** Resolves with the exit code, or the name of the signal that killed the worker. Never rejects. */
   readonly exited: Promise<number | string>
 }
 
-/** What the primary remembers of a worker. */
-interface Member {
-  readonly worker: Worker
-  /** Whether it drains when it is told to; one without podrain does not. */
+/** What the primary keeps of a worker. */
+interface WorkerRecord {
+  readonly worker: WorkerHandle
+  /** Whether the worker has joined: it uses podrain and drains on request. */
   joined: boolean
   signalled: boolean
   gone: boolean
-  /** Called when it is settled, or gone. */
-  settle: () => void
-  /** Aborts when the caller of its `/prestop` has gone, by the number of the question. */
+  /** Resolves the wait for this worker, when it has settled or exited. */
+  resolveSettled: () => void
+  /**
+   * Callers of the worker's `/prestop`, by the number of their message. Each controller aborts when the caller has
+   * gone.
+   */
   readonly callers: Map<number, AbortController>
 }
 
 /**
- * Drains workers together: what one of them is asked for, all do, and it is answered when all have done it. To its workers a
- * primary is what the kubelet is to a pod: first the hook, then the signal.
+ * Drains workers together: a request to drain that reaches one of them drains all, and is answered when all have
+ * settled. To its workers a primary is what the kubelet is to a pod: it sends the hook first, then the signal.
  */
 export class Primary {
-  readonly #drain: LeadingDrain
-  readonly #workers = new Map<Worker, Member>()
+  readonly #drain: PrimaryDrain
+  readonly #workers = new Map<WorkerHandle, WorkerRecord>()
   readonly #failures = new Set<string>()
   #begun = 0
   /** Whether the cluster has said what the grace period really is. */
-  #told = false
+  #hasClusterGrace = false
 
-  constructor(drain: LeadingDrain) {
+  constructor(drain: PrimaryDrain) {
     this.#drain = drain
     drain.on('commit', ({ reason, within }) => {
       this.#signal(reason === 'SIGINT' && !interruptIsTermination() ? 'SIGINT' : 'SIGTERM', within)
     })
     drain.on('terminating', () => {
-      this.#told = true
-      for (const member of this.#workers.values()) if (member.joined) this.#tellGrace(member)
+      this.#hasClusterGrace = true
+      for (const record of this.#workers.values()) if (record.joined) this.#sendGrace(record)
     })
     drain.on('state', (state) => {
       if (state !== 'draining') return
       this.#begun = performance.now()
-      for (const member of this.#workers.values()) this.#tell(member)
+      for (const record of this.#workers.values()) this.#sendPrestop(record)
     })
   }
 
-  add(worker: Worker): void {
-    const member: Member = {
+  add(worker: WorkerHandle): void {
+    const record: WorkerRecord = {
       worker,
       joined: false,
       signalled: false,
       gone: false,
-      settle: () => {},
+      resolveSettled: () => {},
       callers: new Map(),
     }
-    this.#workers.set(worker, member)
+    this.#workers.set(worker, record)
     void worker.exited.then((code) => {
-      member.gone = true
-      member.settle()
-      for (const caller of member.callers.values()) caller.abort()
+      record.gone = true
+      record.resolveSettled()
+      for (const caller of record.callers.values()) caller.abort()
       this.#workers.delete(worker)
-      if (member.signalled && code !== 0) this.#failures.add(`${worker.name} exited with ${code}`)
+      if (record.signalled && code !== 0) this.#failures.add(`${worker.name} exited with ${code}`)
     })
   }
 
-  /** A worker has said something. */
-  hear(worker: Worker, message: FromWorker): void {
-    const member = this.#workers.get(worker)
-    if (!member) return
+  /** Handles a message of a worker. */
+  hear(worker: WorkerHandle, message: FromWorker): void {
+    const record = this.#workers.get(worker)
+    if (!record) return
     switch (message.podrain) {
       case 'joined':
-        member.joined = true
-        this.#tellGrace(member)
-        if (this.#drain.state === 'draining') this.#tell(member)
+        record.joined = true
+        this.#sendGrace(record)
+        if (this.#drain.state === 'draining') this.#sendPrestop(record)
         break
       case 'prestop': {
         const caller = new AbortController()
-        member.callers.set(message.id, caller)
+        record.callers.set(message.id, caller)
         void this.#drain.prestop({ gone: caller.signal }).then(() => {
-          member.callers.delete(message.id)
-          if (!member.gone) worker.send({ podrain: 'answer', id: message.id })
+          record.callers.delete(message.id)
+          if (!record.gone) worker.send({ podrain: 'answer', id: message.id })
         })
         break
       }
       case 'gone':
-        member.callers.get(message.id)?.abort()
+        record.callers.get(message.id)?.abort()
         break
       case 'settled':
-        member.settle()
+        record.resolveSettled()
         break
       case 'handOver':
-        void this.#handOver(member, message.id)
+        void this.#handOver(record, message.id)
         break
     }
   }
 
   /**
-   * Ends whoever has not ended, and waits for all.
-   * @param left Milliseconds that may be waited for it; who is there then is killed.
-   * @throws {Error} if one had to be killed or did not exit with 0
+   * Signals all workers that were not signalled, and waits for their exit.
+   * @param left Milliseconds that it may take. Workers that remain are then killed.
+   * @throws {Error} if a worker had to be killed or did not exit with 0
    */
   async end(left: number): Promise<void> {
     this.#signal('SIGTERM')
@@ -128,44 +131,50 @@ export class Primary {
     if (this.#failures.size > 0) throw new Error([...this.#failures].join(', '))
   }
 
-  /** There is one grace period for the pod, and the primary ends with it: a worker must neither cut earlier nor plan for more. */
-  #tellGrace(member: Member): void {
+  /**
+   * Sends the grace period to a worker. There is one grace period for the pod, and the primary exits at its end, so a
+   * worker must not use its own.
+   */
+  #sendGrace(record: WorkerRecord): void {
     const { gracePeriod, reserve } = this.#drain.times
     const spent = performance.now() - this.#begun
-    const known = this.#told && this.#drain.state === 'draining'
-    member.worker.send({
+    const useCluster = this.#hasClusterGrace && this.#drain.state === 'draining'
+    record.worker.send({
       podrain: 'grace',
-      gracePeriod: known ? spent + this.#drain.status().budgetMs + reserve : gracePeriod,
+      gracePeriod: useCluster ? spent + this.#drain.status().budgetMs + reserve : gracePeriod,
     })
   }
 
-  /** What the kernel has for the primary is accepted in a turn of the event loop, and handed out at once to a worker that is free. */
-  async #handOver(member: Member, id: number): Promise<void> {
+  /**
+   * Replies when all connections that waited in the kernel have been passed on. The primary accepts a connection in one
+   * turn of the event loop, and passes it to a free worker at once.
+   */
+  async #handOver(record: WorkerRecord, id: number): Promise<void> {
     await turn()
     await turn()
-    if (!member.gone) member.worker.send({ podrain: 'handedOver', id })
+    if (!record.gone) record.worker.send({ podrain: 'handedOver', id })
   }
 
-  #tell(member: Member): void {
-    if (!member.joined || member.signalled) return
-    member.settle() // of an earlier drain
+  #sendPrestop(record: WorkerRecord): void {
+    if (!record.joined || record.signalled) return
+    record.resolveSettled() // an earlier drain may still wait
     this.#drain.waitUntil(
       new Promise<void>((resolve) => {
-        member.settle = resolve
+        record.resolveSettled = resolve
       }),
-      { name: member.worker.name },
+      { name: record.worker.name },
     )
-    member.worker.send({ podrain: 'prestop', ago: performance.now() - this.#begun })
+    record.worker.send({ podrain: 'prestop', ago: performance.now() - this.#begun })
   }
 
   #signal(signal: Signal, within?: number): void {
-    for (const member of this.#workers.values()) {
-      if (member.signalled) continue
-      member.signalled = true
-      member.settle() // now its exit is what counts
-      if (within !== undefined && member.joined) member.worker.send({ podrain: 'hurry', within: within * workerShare })
-      member.worker.signal(signal)
-      this.#drain.waitUntil(member.worker.exited, { name: member.worker.name })
+    for (const record of this.#workers.values()) {
+      if (record.signalled) continue
+      record.signalled = true
+      record.resolveSettled() // from now on its exit is waited for
+      if (within !== undefined && record.joined) record.worker.send({ podrain: 'hurry', within: within * workerShare })
+      record.worker.signal(signal)
+      this.#drain.waitUntil(record.worker.exited, { name: record.worker.name })
     }
   }
 }

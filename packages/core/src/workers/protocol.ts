@@ -1,62 +1,62 @@
 import type { AddressInfo } from 'node:net'
 import type { Signal } from '../process/signals.js'
 
-/** Where a server listens. */
+/** An address that a server listens on. */
 export type ListenAddress = Pick<AddressInfo, 'port' | 'family'>
 
-/** What a worker tells its primary. */
+/** The messages from a worker to its primary. */
 export type FromWorker =
-  /** A thread has begun to listen: it has heard nothing before. */
+  /** A thread has begun to listen for messages. Earlier messages have not reached it. */
   | { readonly podrain: 'here' }
-  /** One of its servers listens; without an address on no port. */
+  /** A server of the worker listens. Without an address it is not a TCP port. */
   | { readonly podrain: 'listening'; readonly address: ListenAddress | undefined }
-  /** It drains when it is told to. */
+  /** The worker drains on request. */
   | { readonly podrain: 'joined' }
-  /** Somebody waits on its `/prestop`: the whole pod is to drain. */
+  /** A caller waits on the worker's `/prestop`: the whole pod must drain. */
   | { readonly podrain: 'prestop'; readonly id: number }
-  /** And does not wait any longer. */
+  /** The caller with this number does not wait any longer. */
   | { readonly podrain: 'gone'; readonly id: number }
-  /** It has drained as it was told to. */
+  /** The worker has drained on request. */
   | { readonly podrain: 'settled' }
-  /** It is about to stop listening: what has been accepted for it may come now. */
+  /** The worker is about to stop listening, and asks for the connections that were accepted for it. */
   | { readonly podrain: 'handOver'; readonly id: number }
 
-/** What a primary tells a worker. */
+/** The messages from a primary to a worker. */
 export type FromPrimary =
-  /** Somebody leads: a thread cannot know otherwise. */
+  /** The worker has a primary. A thread cannot know it otherwise. */
   | { readonly podrain: 'led' }
-  /** Drain, tentatively, and say when you are settled. The pod has begun so many milliseconds ago. */
+  /** Drain tentatively, and report when settled. The drain of the pod began `ago` milliseconds ago. */
   | { readonly podrain: 'prestop'; readonly ago: number }
-  /** The pod's grace period in milliseconds, counted from its first sign. It counts, whatever the worker's own option says. */
+  /** The grace period of the pod in milliseconds, from its first sign. It overrides the worker's own option. */
   | { readonly podrain: 'grace'; readonly gracePeriod: number }
-  /** All have drained: the answer to a worker's `prestop`. */
+  /** All workers have settled: the reply to `prestop`. */
   | { readonly podrain: 'answer'; readonly id: number }
-  /** The hook has not been answered in time: only so many milliseconds are left. A signal comes, too. */
+  /** The hook was not answered in time: only `within` milliseconds are left. A signal follows. */
   | { readonly podrain: 'hurry'; readonly within: number }
-  /** The answer to `handOver`. The connections that the primary had for this worker have come before it, on the same way. */
+  /** The reply to `handOver`. The connections for this worker have been sent before it, on the same channel. */
   | { readonly podrain: 'handedOver'; readonly id: number }
-  /** A signal, for a thread: the operating system delivers none to it. */
+  /** A signal for a thread. The operating system delivers none to threads. */
   | { readonly podrain: 'end'; readonly signal: Signal }
 
-/** On the channel of the threads, who it is from or for. */
+/** A message on the channel that all threads share, with its sender or receiver. */
 export interface Addressed {
   readonly thread: number
   readonly message: FromWorker | FromPrimary
   readonly toPrimary: boolean
 }
 
-/** The name of that channel. */
+/** The name of the channel. */
 export const channelName = 'podrain'
 
-/** Whether what came on that channel is ours: anybody may have one of that name. */
+/** Whether data on the channel is a message of podrain. Other code may use a channel of the same name. */
 export function isAddressed(data: unknown): data is Addressed {
   return typeof data === 'object' && data !== null && 'thread' in data && 'message' in data && isOurs(data.message)
 }
 
-/** Whether a message is one of ours: applications send their own on the same line. */
+/** Whether a message is one of podrain. Applications send their own messages over the same IPC channel. */
 export function isOurs(message: unknown): boolean {
   return typeof message === 'object' && message !== null && 'podrain' in message
 }
 
-/** Set by the primary, with its process id: whoever has another parent has only inherited it. */
+/** Set by the primary to its process id. A process with another parent has only inherited it. */
 export const primaryVariable = 'PODRAIN_PRIMARY'

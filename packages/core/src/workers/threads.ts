@@ -1,37 +1,38 @@
 import { BroadcastChannel, type Worker as Thread } from 'node:worker_threads'
 import type { Signal } from '../process/signals.js'
-import type { LeadingDrain } from './drain-view.js'
-import { Primary, type Worker } from './primary.js'
+import type { PrimaryDrain } from './drain-view.js'
+import { Primary, type WorkerHandle } from './primary.js'
 import { type Addressed, channelName, type FromPrimary, type FromWorker, isAddressed } from './protocol.js'
 
-/** The threads that a drain leads, and how it speaks to them. */
+/** The threads of one drain, and the channel to them. */
 interface Threads {
   readonly primary: Primary
   readonly channel: BroadcastChannel
-  /** Those who hear each thread, by its number. */
+  /** The message handlers, by thread id. */
   readonly listeners: Map<number, (message: FromWorker) => void>
 }
 
-const led = new WeakMap<LeadingDrain, Threads>()
+const threadsByDrain = new WeakMap<PrimaryDrain, Threads>()
 
 /**
- * Drains a thread of node:worker_threads together with a drain of the main thread: no signal reaches a thread, and
- * `process.exit()` ends all of them. For threads that serve requests, with podrain as they would use it alone. Threads that only
- * compute need nothing of this: wait for their work (`waitUntil`), and terminate them in `onClose`.
+ * Drains a thread of node:worker_threads together with a drain of the main thread. A thread gets no signals, and
+ * `process.exit()` ends all threads. It is for threads that serve requests and use podrain as they would alone. Threads
+ * that only compute do not need it: pass their work to `waitUntil`, and terminate them in `onClose`. A thread that has
+ * ended, or that was started after the drain was committed, is ignored.
  *
  * @example
  * drainThread(drain, new Worker('./server.js'))
  */
-export function drainThread(drain: LeadingDrain, thread: Thread): void {
+export function drainThread(drain: PrimaryDrain, thread: Thread): void {
   const id = thread.threadId
-  // It has ended, or was started too late and ends with the process: to end it now would have an application that starts
-  // another on every exit do so without end.
+  // A late thread ends with the process. It is not ended here, because an application that starts another one on every
+  // exit would do so without end.
   if (id === -1 || drain.committed) return
   const { primary, channel, listeners } = threadsOf(drain)
   const send = (message: FromPrimary): void =>
     channel.postMessage({ thread: id, message, toPrimary: false } satisfies Addressed)
   let ending: Signal | undefined
-  const worker: Worker = {
+  const worker: WorkerHandle = {
     name: `thread ${id}`,
     send,
     signal(signal) {
@@ -39,12 +40,12 @@ export function drainThread(drain: LeadingDrain, thread: Thread): void {
       send({ podrain: 'end', signal })
     },
     kill: () => void thread.terminate(),
-    // Not once() of node:events: it would take an 'error', which is the application's, for the end.
+    // Not once() of node:events: that rejects on 'error', which is the application's event and no exit.
     exited: new Promise((resolve) => thread.once('exit', resolve)),
   }
   listeners.set(id, (message) => {
     if (message.podrain !== 'here') return primary.hear(worker, message)
-    // It was still starting, and has missed what was said.
+    // The thread was still starting and has missed the earlier messages.
     send({ podrain: 'led' })
     if (ending) worker.signal(ending)
   })
@@ -53,8 +54,8 @@ export function drainThread(drain: LeadingDrain, thread: Thread): void {
   send({ podrain: 'led' })
 }
 
-function threadsOf(drain: LeadingDrain): Threads {
-  const there = led.get(drain)
+function threadsOf(drain: PrimaryDrain): Threads {
+  const there = threadsByDrain.get(drain)
   if (there) return there
   const primary = new Primary(drain)
   const listeners: Threads['listeners'] = new Map()
@@ -70,6 +71,6 @@ function threadsOf(drain: LeadingDrain): Threads {
   })
   drain.once('report', () => channel.close())
   const threads = { primary, channel, listeners }
-  led.set(drain, threads)
+  threadsByDrain.set(drain, threads)
   return threads
 }

@@ -1,0 +1,171 @@
+import type { Server } from 'node:net'
+import { isMainThread } from 'node:worker_threads'
+import { nodeProcess } from '../process/exit.js'
+import { ExitListeners, type ExitSource } from '../process/exit-listeners.js'
+import { seconds } from '../shared/log.js'
+import type { WorkerDrain } from './drain-view.js'
+import { linkToPrimary } from './link.js'
+import type { FromPrimary } from './protocol.js'
+
+/** The drains of this worker that have control endpoints. */
+const drains = new Set<WorkerDrain>()
+/** Callers of `/prestop` that wait for the whole pod, by the number of their message. */
+const prestopCallers = new Map<number, () => void>()
+/** The drains of this thread, which must end before the thread does. */
+const exitListeners = new ExitListeners()
+let messageCount = 0
+let subscribed = false
+/**
+ * Whether a primary drains all workers together. A process knows it from the start; a thread learns it by a message.
+ */
+let primaryDrains = isMainThread
+/** The pod's grace period in milliseconds, once the primary has sent it. */
+let gracePeriod: number | undefined
+/** Drains that wait for connections that the primary accepted for this worker, by the number of their message. */
+const handOverCallers = new Map<number, () => void>()
+
+/**
+ * Joins a drain of this worker with those of all other workers.
+ * @returns The function that `/prestop` waits for: it resolves when all have settled. undefined if there can be no
+ * primary.
+ */
+export function joinPrimary(drain: WorkerDrain): ((gone: AbortSignal) => Promise<void>) | undefined {
+  const link = linkToPrimary()
+  if (!link) return undefined
+  if (!drains.has(drain)) {
+    drains.add(drain)
+    drain.once('report', () => drains.delete(drain))
+    drain.on('state', (state) => {
+      if (state === 'draining') applyGrace(drain)
+    })
+    if (gracePeriod !== undefined) logGrace(drain, gracePeriod)
+    subscribe()
+    if (primaryDrains) link.send({ podrain: 'joined' })
+  }
+  const leaves = new Set<() => void>()
+  // One listener for all callers, because Node warns of more than ten.
+  drain.on('state', () => {
+    for (const leave of [...leaves]) leave()
+  })
+  return async (gone) => {
+    // This drain begins at once, because the next probe may arrive here.
+    const settled = drain.prestop({ gone })
+    if (!primaryDrains) return settled
+    const id = ++messageCount
+    const allSettled = new Promise<void>((resolve) => {
+      const leave = (): void => {
+        prestopCallers.delete(id)
+        leaves.delete(leave)
+        gone.removeEventListener('abort', hangUp)
+        resolve()
+      }
+      const hangUp = (): void => {
+        link.send({ podrain: 'gone', id })
+        leave()
+      }
+      if (drain.state !== 'draining') return resolve()
+      prestopCallers.set(id, leave)
+      leaves.add(leave)
+      gone.addEventListener('abort', hangUp)
+      link.send({ podrain: 'prestop', id })
+    })
+    await Promise.all([settled, allSettled])
+  }
+}
+
+/**
+ * Tells the primary where this worker listens. Node does not tell it of a port that the worker opens itself
+ * (`exclusive`, `reusePort`).
+ */
+export function tellListening(server: Server): void {
+  const address = server.address()
+  linkToPrimary()?.send({
+    podrain: 'listening',
+    address: typeof address === 'object' ? (address ?? undefined) : undefined,
+  })
+}
+
+/**
+ * Resolves when this worker has received the connections that the primary had accepted for it. Otherwise the primary
+ * would reset them when nobody listens any more. The primary passes on one connection at a time, so it must be asked
+ * until no more come.
+ */
+export function handOver(): Promise<void> {
+  const id = ++messageCount
+  return new Promise((resolve) => {
+    handOverCallers.set(id, resolve)
+    linkToPrimary()?.send({ podrain: 'handOver', id })
+  })
+}
+
+/**
+ * The source of signals for a thread. The main thread passes them on, because a thread gets none. The exit ends the
+ * thread.
+ */
+export const threadExit: ExitSource = {
+  register(listener) {
+    const remove = exitListeners.add(listener)
+    subscribe()
+    const unregister = nodeProcess.register({ ...listener, signals: [] })
+    return () => {
+      remove()
+      unregister()
+    }
+  },
+}
+
+function subscribe(): void {
+  if (subscribed) return
+  subscribed = true
+  const link = linkToPrimary()
+  link?.listen(handle)
+  if (!primaryDrains) link?.send({ podrain: 'here' })
+}
+
+function handle(message: FromPrimary): void {
+  switch (message.podrain) {
+    case 'led':
+      if (!primaryDrains && drains.size > 0) linkToPrimary()?.send({ podrain: 'joined' })
+      primaryDrains = true
+      break
+    case 'prestop':
+      void Promise.all([...drains].map((drain) => drain.prestop({ hook: false, ago: message.ago }))).then(() =>
+        linkToPrimary()?.send({ podrain: 'settled' }),
+      )
+      break
+    case 'grace':
+      ;({ gracePeriod } = message)
+      for (const drain of drains) {
+        if (drain.state === 'draining') applyGrace(drain)
+        else logGrace(drain, gracePeriod)
+      }
+      break
+    case 'handedOver':
+      handOverCallers.get(message.id)?.()
+      handOverCallers.delete(message.id)
+      break
+    case 'answer':
+      prestopCallers.get(message.id)?.()
+      break
+    case 'hurry':
+      for (const drain of drains) void drain.start({ reason: 'SIGTERM', settle: false, within: message.within })
+      break
+    case 'end':
+      void exitListeners.end({ signal: message.signal }).then((clean) => process.exit(clean ? 0 : 1))
+      break
+  }
+}
+
+/** Applies the pod's grace period to a drain that has begun. */
+function applyGrace(drain: WorkerDrain): void {
+  if (gracePeriod !== undefined && gracePeriod !== drain.times.gracePeriod) drain.terminating({ gracePeriod })
+}
+
+/** Logs that the primary's grace period overrides that of the worker's options. */
+function logGrace(drain: WorkerDrain, pod: number): void {
+  const own = drain.times.gracePeriod
+  if (own === pod) return
+  drain.logger.info(
+    `the primary has ${seconds(pod)} of grace period, this worker's options ${seconds(own)}: the primary's counts`,
+  )
+}
