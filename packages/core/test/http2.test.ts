@@ -401,13 +401,14 @@ describe('a session', () => {
 
 describe('a tunnel over HTTP/2', () => {
   /** A WebSocket, by RFC 8441, which the server answers when it may. */
-  async function tunnel() {
+  async function tunnel(status = 200, rest?: Promise<void>) {
     const clock = new FakeClock()
     const turn = gate()
     const server = createServer({ settings: { enableConnectProtocol: true } })
     server.on('connect', async (_request, response) => {
       await turn.opened
-      response.writeHead(200).write('hello')
+      response.writeHead(status).write('hello')
+      await rest?.then(() => response.end(' and good-bye'))
     })
     server.on('request', sayOk)
     const drain = drainServer(server, { ...slow, clock, signals: false, logger: false })
@@ -430,6 +431,24 @@ describe('a tunnel over HTTP/2', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
     await closed
     expect(drain.inFlight).toBe(0)
+  })
+
+  test('that is refused is answered whole, as a request is', async () => {
+    const rest = gate()
+    const { clock, drain, turn, stream } = await tunnel(403, rest.opened)
+    let body = ''
+    stream.setEncoding('utf8').on('data', (text) => {
+      body += text
+    })
+    turn.open()
+    await soon(() => body).toBe('hello')
+    const report = drain.start()
+    clock.advance(5000)
+    expect(drain.state).toBe('draining')
+    rest.open()
+    stream.end()
+    await soon(() => body).toBe('hello and good-bye')
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, forced: [] })
   })
 
   test('is waited for until it is answered, as a request is', async () => {

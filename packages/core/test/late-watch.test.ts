@@ -285,6 +285,20 @@ describe('a session of HTTP/2 that was open before its server was watched', () =
     await goaway
   })
 
+  test('is known for its own server, where there are two', async () => {
+    const [one, two] = [await start('http2', sayOk), await start('http2', sayOk)]
+    const [first, second] = [await open(one), await open(two)]
+    await Promise.all([answer(first), answer(second)])
+    const drain = await one.watch()
+    drain.watch(two.server)
+    await turns(2)
+    await answer(second)
+    const closed = once(first, 'close')
+    first.close()
+    await closed
+    expect(await over(drain, one.clock)).toMatchObject({ clean: true, unknownConnections: 0 })
+  })
+
   test('is not counted once it is gone', async () => {
     const scene = await start('http2', sayOk)
     const session = await open(scene)

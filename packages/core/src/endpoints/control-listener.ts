@@ -74,6 +74,7 @@ function listenOn(
     return () => {}
   }
   ownPaths.add(path)
+  server.once('error', () => ownPaths.delete(path))
   const beside = `${path}.${process.pid.toString(36)}${(count++).toString(36)}`
   let inode: number | undefined
   server.listen(beside, () => {
@@ -86,6 +87,7 @@ function listenOn(
         onListening(path)
       },
       (error) => {
+        ownPaths.delete(path)
         server.close()
         logError(error)
       },

@@ -312,7 +312,7 @@ export class Counter
   }
 
   #findSession(session: ServerHttp2Session): Http2Connection {
-    this.#options.onFound(session, undefined)
+    this.#options.onFound(session, serverOf(session))
     return this.openSession(session)
   }
 

@@ -48,9 +48,7 @@ export class EarlierConnections {
 
   /** Notes an earlier connection: a request has arrived on it, or its TLS handshake has ended. */
   found(connection: EarlierConnection, server: net.Server | undefined): void {
-    if (this.#late.size === 0) return
-    const [only] = this.#late.values()
-    const late = server ? this.#late.get(server) : only
+    const late = server && this.#late.get(server)
     if (late) keep(late.found, connection)
   }
 

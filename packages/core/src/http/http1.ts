@@ -340,8 +340,8 @@ export function http1ConnectionOf(socket: Socket | undefined): Http1Connection |
   return (socket as TaggedSocket | undefined)?.[kConnection]
 }
 
-/** The server that accepted the socket of a request; undefined if none did, as under `inject()`. */
-export function serverOf(request: IncomingMessage): Server | undefined {
+/** The server that accepted the socket of a request or session; undefined if none did, as under `inject()`. */
+export function serverOf(request: { readonly socket?: Socket | undefined }): Server | undefined {
   return (request.socket as TaggedSocket | undefined)?.server
 }
 

@@ -161,7 +161,9 @@ export function http2ConnectionOf(session: Http2Session | undefined): Http2Conne
  * Whether the stream is a CONNECT tunnel that was granted, as for a WebSocket (RFC 8441). Its response has been sent.
  */
 function isTunnel(stream: ServerHttp2Stream, { headers }: Opened): boolean {
-  return headers[':method'] === 'CONNECT' && stream.headersSent
+  if (headers[':method'] !== 'CONNECT' || !stream.headersSent) return false
+  const status = Number(stream.sentHeaders?.[':status'])
+  return status >= 200 && status < 300 // any other is a response like those of other methods
 }
 
 /** Whether the request is still being sent and its response has not begun. */

@@ -120,7 +120,8 @@ export class SettleWait {
       const evidence = this.#options.endpoints() === false ? ', which still have this pod' : ''
       if (forBalancers > 0) waits.push(`load balancers${evidence}, ${seconds(forBalancers)} more`)
       const idle = held > 0 ? `${held} idle connection${held === 1 ? '' : 's'}, kept` : 'TLS handshakes,'
-      if (heldUntil > now) waits.push(`${idle} for ${seconds(heldUntil - now)} more${held > 0 ? ' as promised' : ''}`)
+      if (heldUntil > now && heldUntil !== Number.POSITIVE_INFINITY)
+        waits.push(`${idle} for ${seconds(heldUntil - now)} more${held > 0 ? ' as promised' : ''}`)
       const { lastArrival, lastRequest } = clients
       if (lastRequest && lastArrival + times.quiet > now) {
         const { method, route, agent } = lastRequest
