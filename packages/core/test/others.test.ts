@@ -22,6 +22,12 @@ describe('an application with a SIGTERM handler of its own, which', () => {
     ['cleans up', [0, null], ['own clean-up done']],
     ['re-raises', [0, null], ['own clean-up done']],
     ['fails', [0, null], []],
+    ['closes, and exits with 1 if that fails', [0, null], ['own clean-up done']],
+    ['waits for the signal', [0, null], ['own clean-up done']],
+    ['iterates over signals', [0, null], ['own clean-up done']],
+    ['aborts what waits', [0, null], ['own clean-up done']],
+    ['re-raises, as another does', [0, null], ['own clean-up done']],
+    ['sets a timer for the worst', [0, null], []],
   ]
   test.each(ways)('%s, answers everybody first; then the handler runs, once', async (own, exit, more) => {
     const child = await Child.start({ own })
@@ -40,6 +46,14 @@ describe('an application with a SIGTERM handler of its own, which', () => {
     expect(child.lines.filter((line) => /^podrain: second/.test(line))).toEqual([])
     expect(await reportOf(child)).toMatchObject({ clean: true, closedEarly: [], forced: [] })
     expect(child.lines).toContain('close hooks')
+  })
+
+  test('sends the signal by hand, without its name, is drained as on any other', async () => {
+    const child = await Child.start({ own: 'cleans up' })
+    child.tell('emit')
+    expect(await child.exit).toEqual([0, null])
+    expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', clean: true })
+    expect(child.lines).toContain('own clean-up done')
   })
 
   test('exits with 0, does not hide that the drain was not clean', async () => {

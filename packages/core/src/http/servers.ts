@@ -10,7 +10,7 @@ import { EarlierConnections } from './earlier.js'
 import { tellWhenClosed } from './early-close.js'
 import { captures, precede, standBefore } from './intercept.js'
 import { TlsHandshakes } from './tls-handshakes.js'
-import { unlisten } from './unlisten.js'
+import { mayBeClosedAgain, unlisten } from './unlisten.js'
 
 /** Which server is whose: a request must be counted once. */
 const owners = new WeakMap<net.Server, Servers>()
@@ -148,7 +148,10 @@ export class Servers {
   release(): void {
     this.#released = true
     this.unguard()
-    for (const server of this.#all) this.#release(server)
+    for (const server of this.#all) {
+      this.#release(server)
+      if (this.#unlistened && !server.listening) mayBeClosedAgain(server)
+    }
   }
 
   /** Accepts no more connections. */

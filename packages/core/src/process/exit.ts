@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace'
-import { systemClock, until, within } from '../shared/clock.js'
+import { systemClock, until } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
 import { closingInterval, listenerTime, lookInterval, overtime, sameKeyPress } from '../shared/timing.js'
 import { follow } from './begun.js'
@@ -45,8 +45,8 @@ class ProcessEnd {
   #leavePlace: (() => void) | undefined
   #signal: Interrupt | undefined
   #ending = false
-  /** Whether the listeners of others are being called: one of them may raise the signal once more. */
-  #callingOthers = false
+  /** How many listeners of others have been called that may raise the signal once more. */
+  #mayRaise = 0
   /** What has been told of errors, so that one which comes again and again is told once. */
   readonly #told = new Set<string>()
 
@@ -123,17 +123,18 @@ class ProcessEnd {
   #interrupt(name: Signal, args: unknown[]): void {
     if (this.#signal) {
       if (performance.now() - this.#signal.at < sameKeyPress) return
-      if (this.#callingOthers) {
-        // Frameworks raise the signal again when they have cleaned up, so that the process ends by it. The next one is a person's.
-        this.#callingOthers = false
+      if (this.#mayRaise > 0) {
+        // Frameworks raise the signal again when they have cleaned up, so that the process ends by it: each once. The next is a person's.
+        this.#mayRaise--
         return
       }
-      this.#toCloseWithGrace(name, args)
+      this.#toCloseWithGrace(name, [name])
       return
     }
-    this.#signal = { name, at: performance.now(), args }
+    // By hand, `process.emit('SIGTERM')`, it comes without its name.
+    this.#signal = { name, at: performance.now(), args: args.length > 0 ? args : [name] }
     if (this.#ending) this.#endings.join(name)
-    else this.#toCloseWithGrace(name, args)
+    else this.#toCloseWithGrace(name, this.#signal.args)
   }
 
   #fails(event: Fatal, args: unknown[]): boolean {
@@ -148,7 +149,7 @@ class ProcessEnd {
   }
 
   /** The first delivery ends all drains; the second exits at once. */
-  #toCloseWithGrace(event: Event, args: unknown[]): void {
+  #toCloseWithGrace(event: Event, args: readonly unknown[]): void {
     ;(this.#ours.get(event) as (...args: unknown[]) => void)(...args)
   }
 
@@ -203,20 +204,26 @@ class ProcessEnd {
     const names = others.map((other) => nameOf(other)).join(', ')
     const { first } = this.#endings
     first?.info?.(`calling the other listeners of ${name} (${names})`)
-    this.#callingOthers = true
+    this.#mayRaise = others.length
     const limit = performance.now() + this.#endings.left
-    const left = (): number => limit - performance.now()
-    const begun = follow(() => others.map(async (other) => other.apply(process, [...args])))
-    const outcomes = await within(systemClock, left(), Promise.allSettled(begun.result))
-    for (const outcome of Array.isArray(outcomes) ? outcomes : []) {
-      if (outcome.status === 'rejected') first?.warn?.(`a listener of ${name} failed: ${describe(outcome.reason)}`)
+    let open = others.length
+    let patientUntil = Number.POSITIVE_INFINITY
+    const call = async (other: (typeof others)[number]): Promise<void> => {
+      try {
+        await other.apply(process, [...args])
+      } catch (error) {
+        first?.warn?.(`a listener of ${name} failed: ${describe(error)}`)
+      }
+      open--
+      if (open === 0) patientUntil = performance.now() + listenerTime
     }
-    const patientUntil = performance.now() + listenerTime
+    const begun = await follow(() => others.forEach((other) => void call(other)))
+    // Asked from turns of its own, or what waits here would count as begun by them.
     await until(
       systemClock,
       () => closingInterval,
-      () => Math.min(left(), patientUntil - performance.now()),
-      () => !begun.active,
+      () => Math.min(limit, patientUntil) - performance.now(),
+      () => open === 0 && !begun.active,
     )
     begun.release()
   }
