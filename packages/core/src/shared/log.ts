@@ -1,3 +1,5 @@
+import { writesNothing } from './silent.js'
+
 /** Where a drain writes. Any of console, pino and winston fits. */
 export interface Logger {
   info(message: string): void
@@ -40,7 +42,7 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
       // A logger that is closed already must not keep the process from ending well.
     }
   }
-  const isSilent = logger === false || writesNothing(logger)
+  const isSilent = (): boolean => logger === false || writesNothing(logger)
   const write = (level: keyof Logger) => (message: string) => {
     if (logger !== false) attempt(() => logger[level](`${name}: ${message}`))
   }
@@ -49,9 +51,9 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    alarm: isSilent ? toStderr : write('error'),
+    alarm: (message) => (isSilent() ? toStderr : write('error'))(message),
     record(kind, text, fields) {
-      if (kind === 'alarm' && isSilent) toStderr(text)
+      if (kind === 'alarm' && isSilent()) toStderr(text)
       if (logger === false) return
       const level = kind === 'alarm' ? 'error' : 'info'
       const message = `${name}: ${text}`
@@ -62,14 +64,6 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
       )
     },
   }
-}
-
-/**
- * Whether the logger swallows all it is given. Fastify without the option `logger` has such a one, and so has pino at the level
- * `silent`: one function that does nothing stands for each level. winston says it by a property.
- */
-function writesNothing(logger: Logger): boolean {
-  return logger.error === logger.info || (logger as { silent?: unknown }).silent === true
 }
 
 function isPino(logger: unknown): logger is Pino {
