@@ -125,6 +125,11 @@ export class Drain extends EventEmitter<DrainEvents> {
         if ('error' in cause) void this.#course.uncaught(cause.error)
         else logger.alarm(`second ${cause.signal}, exiting now: ${this.#progress()}`)
       },
+      cut: () => {
+        if (this.state === 'closed') return false
+        logger.alarm(`something called process.exit() before the drain was over: ${this.#progress()}`)
+        return this.inFlight > 0 || this.#tasks.size > 0
+      },
       left: () => this.#course.budget?.left ?? 0,
       info: (message) => logger.info(message),
       warn: (message) => logger.warn(message),

@@ -65,6 +65,34 @@ describe('an application with a SIGTERM handler of its own, which', () => {
   })
 })
 
+describe('an application that exits in the middle of the drain', () => {
+  test('is told that it cut a request, and not with 0', async () => {
+    const child = await Child.start({ exits: 'in onDrain' })
+    const held = await Client.open(child.port)
+    await held.get('/hold').until(/first half, /)
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+    const line = /^podrain: something called process\.exit\(\) before the drain was over: draining for .*, 1 in flight/
+    expect(child.lines).toContainEqual(expect.stringMatching(line))
+  })
+
+  test('is told, though its logger writes nothing', async () => {
+    const child = await Child.start({ exits: 'in onClose', options: { logger: false } })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+    const line = /^podrain: something called process\.exit\(\) before the drain was over: closing for .*, 0 in flight/
+    expect(child.lines).toContainEqual(expect.stringMatching(line))
+  })
+
+  test('may say the code and leave the exit to podrain', async () => {
+    const child = await Child.start({ exits: 'with a code' })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([7, null])
+    expect(await reportOf(child)).toMatchObject({ clean: true })
+    expect(child.lines.filter((line) => /process\.exit/.test(line))).toEqual([])
+  })
+})
+
 describe('a server that the application closes while the drain goes on', () => {
   test('is said at once, with the place and the cure, and the report is not clean', async () => {
     const child = await Child.start({ closesItself: true })
@@ -106,6 +134,7 @@ describe('what ends the process is said on stderr, though the logger writes noth
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([1, null])
     expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: second SIGTERM, exiting now/))
+    expect(child.lines.filter((line) => /process\.exit/.test(line))).toEqual([])
   })
 
   test('a hook that hangs', async () => {

@@ -17,6 +17,8 @@ export interface ExitListener {
   end(cause: ExitCause): Promise<boolean>
   /** A further error while the end is under way, or the signal that now forces it. */
   again(cause: ExitCause): void
+  /** Somebody else exits the process. Returns whether that cuts something. @default it cuts nothing */
+  cut?(): boolean
   /** Milliseconds that are left until the process has to be gone. @default none */
   left?(): number
   /** Something about the process that whoever reads the log should know. */
@@ -93,6 +95,11 @@ export class Endings {
   /** An error comes when the end has begun, or the signal that forces it. */
   again(cause: ExitCause): void {
     for (const listener of this.#listeners) listener.again(cause)
+  }
+
+  /** Somebody exits the process before all have ended. Returns whether that cuts something. */
+  cutShort(): boolean {
+    return [...this.#listeners].map((listener) => listener.cut?.() ?? false).includes(true)
   }
 
   #endLate(listener: ExitListener): void {

@@ -47,6 +47,8 @@ class ProcessEnd {
   #ending = false
   /** How many listeners of others have been called that may raise the signal once more. */
   #mayRaise = 0
+  /** Stops waiting for somebody else to exit the process. */
+  #ignoreExit = (): void => {}
   /** What has been told of errors, so that one which comes again and again is told once. */
   readonly #told = new Set<string>()
 
@@ -84,7 +86,10 @@ class ProcessEnd {
           delay: false,
           logger: false,
           skip: allEvents.filter((event) => !wanted.has(event)),
-          onSecondSignal: (signal) => this.#endings.again({ signal: signal as Signal }),
+          onSecondSignal: (signal) => {
+            this.#ignoreExit()
+            this.#endings.again({ signal: signal as Signal })
+          },
         },
         ({ signal, err }) => this.#end(signal === undefined ? { error: err } : { signal: signal as Signal }),
       )
@@ -171,10 +176,23 @@ class ProcessEnd {
     if ('error' in cause) this.#isNew(cause.error)
     this.#remember(this.#ours.keys()) // close-with-grace listens for the second event now
     const stop = this.#watchDeadline()
+    this.#watchExit()
     const clean = await this.#endings.end(cause)
     stop()
+    this.#ignoreExit()
     if (this.#signal) await this.#callOthers(this.#signal, clean)
     if (!clean) throw new Error('the drain was not clean')
+    // The application has said how it ends, as a hook that failed may.
+    if (process.exitCode) process.exit()
+  }
+
+  /** Who exits the process while it drains cuts the drains short: that is said, and is not clean if it cuts requests. */
+  #watchExit(): void {
+    const onExit = (): void => {
+      if (this.#endings.cutShort()) process.exitCode ||= 1
+    }
+    process.once('exit', onExit)
+    this.#ignoreExit = () => process.off('exit', onExit)
   }
 
   /** Nothing may outlast the deadline, whatever fails: each drain sees to that, and this sees to the drains. */
@@ -183,6 +201,7 @@ class ProcessEnd {
     const timer = setInterval(() => {
       lateSince = this.#endings.late ? (lateSince ?? performance.now()) : undefined
       if (lateSince === undefined || performance.now() < lateSince + overtime) return
+      this.#ignoreExit()
       process.stderr.write('podrain: a drain was not over at its deadline: exiting now\n')
       process.exit(1)
     }, lookInterval)
