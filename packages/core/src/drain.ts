@@ -55,6 +55,8 @@ export class Drain extends EventEmitter<DrainEvents> {
   readonly #course: Course
   readonly #unregister: () => void
   #introduced = false
+  /** Whether the process exits when it is over. */
+  #exits = false
   #disposing: Promise<void> | undefined
 
   constructor(options: DrainOptions = {}) {
@@ -117,6 +119,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       signals,
       errors,
       end: async (cause) => {
+        this.#exits = true
         const report =
           'error' in cause ? this.#course.uncaught(cause.error) : this.#course.signalled(cause.signal, cause.ago)
         return (await report).clean
@@ -136,7 +139,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     })
     void this.#course.report.then((report) => {
       this.#unregister()
-      this.#traffic.servers.release()
+      this.#traffic.servers.release(this.#exits)
       this.#tell('report', report)
     })
   }

@@ -94,19 +94,22 @@ describe('an application that exits in the middle of the drain', () => {
 })
 
 describe('a server that the application closes while the drain goes on', () => {
-  test('is said at once, with the place and the cure, and the report is not clean', async () => {
-    const child = await Child.start({ closesItself: true })
-    child.signal('SIGTERM')
-    const line = await child.line(/a server was closed while load balancers may still send to it/)
-    expect(line).toMatch(/It was closed at .*app\.mjs:\d+:\d+\)?\. Leave that out/)
-    expect(child.lines).not.toContain('state closing')
-    expect(await child.exit).toEqual([1, null])
-    expect(await reportOf(child)).toMatchObject({
-      clean: false,
-      closedEarly: [expect.stringMatching(/app\.mjs:\d+:\d+/)],
-    })
-    expect(child.lines).toContainEqual(expect.stringMatching(/; a server was closed too early, at .*app\.mjs/))
-  })
+  test.each([true, 'by a promise'])(
+    'is said at once, with the place and the cure, and the report is not clean (%s)',
+    async (closesItself) => {
+      const child = await Child.start({ closesItself })
+      child.signal('SIGTERM')
+      const line = await child.line(/a server was closed while load balancers may still send to it/)
+      expect(line).toMatch(/It was closed at .*app\.mjs:\d+:\d+\)?\. Leave that out/)
+      expect(child.lines).not.toContain('state closing')
+      expect(await child.exit).toEqual([1, null])
+      expect(await reportOf(child)).toMatchObject({
+        clean: false,
+        closedEarly: [expect.stringMatching(/app\.mjs:\d+:\d+/)],
+      })
+      expect(child.lines).toContainEqual(expect.stringMatching(/; a server was closed too early, at .*app\.mjs/))
+    },
+  )
 })
 
 describe('what ends the process is said on stderr, though the logger writes nothing:', () => {
@@ -165,6 +168,12 @@ describe('a process whose log nobody reads any more', () => {
     child.process[stream]?.destroy() // as `head` goes after its lines
     expect(await child.exit).toEqual([1, null])
     expect(child.lines.filter((line) => /uncaught: Error: write EPIPE/.test(line))).toHaveLength(times)
+  })
+
+  test('is gone, too, where the application logs every error itself', async () => {
+    const child = await Child.start({ chatters: 'stdout', ownErrorHandler: true })
+    child.process.stdout?.destroy()
+    expect(await child.exit).toEqual([1, null])
   })
 })
 

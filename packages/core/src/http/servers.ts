@@ -144,13 +144,16 @@ export class Servers {
     for (const server of this.#guarded.keys()) if (!server.listening) this.#tellClosed(server, 'an unknown place')
   }
 
-  /** Lets go of every server, for good. */
-  release(): void {
+  /**
+   * Lets go of every server, for good.
+   * @param exits whether the process is about to exit, and others are still to clean up
+   */
+  release(exits = false): void {
     this.#released = true
     this.unguard()
     for (const server of this.#all) {
       this.#release(server)
-      if (this.#unlistened && !server.listening) mayBeClosedAgain(server)
+      if (exits && !server.listening) mayBeClosedAgain(server)
     }
   }
 

@@ -26,22 +26,15 @@ export function unlisten(server: net.Server): void {
 
 /**
  * Lets a server that is closed be closed once more without an error, as by a listener of the signal that the application has had
- * for years: `server.close((error) => process.exit(error ? 1 : 0))`. On the instance, as `close` of Node always says it; until
- * the server listens again.
+ * for years: `server.close((error) => process.exit(error ? 1 : 0))`. On the instance, as the `close` of Node always says it, and
+ * for a process that is about to exit, so nothing has to undo it.
  */
 export function mayBeClosedAgain(server: net.Server): void {
-  const own = Object.getOwnPropertyDescriptor(server, 'close')
   const { close } = server
-  const instead: typeof close = function (this: net.Server, callback) {
+  server.close = function (this: net.Server, callback) {
     if (typeof callback !== 'function') return close.call(this)
     return close.call(this, (error) =>
       callback((error as NodeJS.ErrnoException | undefined)?.code === 'ERR_SERVER_NOT_RUNNING' ? undefined : error),
     )
-  }
-  Object.defineProperty(server, 'close', { value: instead, configurable: true, writable: true })
-  server.once('listening', () => {
-    if (server.close !== instead) return // somebody has put their own in its place, which calls ours
-    if (own) Object.defineProperty(server, 'close', own)
-    else Reflect.deleteProperty(server, 'close')
-  })
+  } as typeof close
 }

@@ -147,8 +147,14 @@ class ProcessEnd {
     const others = othersOf(event, this.#own)
     // Whoever listens to rejections has arranged for them, as an error tracker does: without podrain the process would live.
     const isArrangedFor = event === 'unhandledRejection' && others.length > 0
-    if (!this.#ending && !isArrangedFor) this.#toCloseWithGrace(event, args)
-    else if (!isArrangedFor && this.#isNew(error)) this.#endings.again({ error })
+    if (!this.#ending && !isArrangedFor) {
+      this.#toCloseWithGrace(event, args)
+    } else if (!isArrangedFor) {
+      const isNew = this.#isNew(error)
+      if (isNew) this.#endings.again({ error })
+      // They would log it where it cannot be written, and that would be the next, without end.
+      else if ((error as NodeJS.ErrnoException | null)?.syscall === 'write') return true
+    }
     for (const other of others) other.apply(process, args)
     return true
   }
