@@ -143,6 +143,22 @@ test('somebody who began to wait for the headers before the drain does not set i
   expect(client.received).toMatch(/\r\nconnection: close[\s\S]*ok/i)
 })
 
+test('an upload that began before the drain hears it, though it is answered at the moment it is whole', async () => {
+  const clock = new FakeClock()
+  const { drain, port, server } = await serve(
+    (request, response) => request.resume().on('end', () => response.end('ok')),
+    { ...slow, keepAliveCap: 5000, clock },
+  )
+  server.keepAliveTimeout = 600_000
+  const client = await Client.open(port)
+  client.send('POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\nab')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  void drain.prestop()
+  clock.advance(1100)
+  await client.send('cd').end()
+  expect(client.received).toMatch(/\r\nconnection: close[\s\S]*ok/i)
+})
+
 test('all other headers are as the application has written them', async () => {
   const { drain, clock, client } = await start((response) =>
     response

@@ -47,6 +47,8 @@ export class Http1Connection implements Connection {
   /** The response that was told to say `Connection: close`, and what undoes it. */
   #closing: ServerResponse | undefined
   #unclose: (() => void) | undefined
+  /** The request after whose body its response is told so. */
+  #expected: IncomingMessage | undefined
   /** The newest response that answers no user, while draining. */
   dismissed: ServerResponse | undefined
   /** What seemed to be behind the newest request; undefined if it came while serving. */
@@ -204,12 +206,16 @@ export class Http1Connection implements Connection {
 
   /** While serving, nobody looks whether another request has come behind the open one. */
   resume(): void {
+    this.#expected = undefined
     this.unshed()
   }
 
   visit({ now, share, uploadPause }: Round): number {
     if (this.pending === 0 || this.#stalled(now, uploadPause)) return 0
-    if (share >= this.#shedAt && !this.receiving) this.shed()
+    if (share >= this.#shedAt) {
+      if (this.receiving) this.#shedWhenReceived()
+      else this.shed()
+    }
     return this.pending
   }
 
@@ -283,12 +289,25 @@ export class Http1Connection implements Connection {
 
   clear(): void {
     this.pending = 0
+    this.#expected = undefined
   }
 
   #close(response: ServerResponse): void {
     if (response.headersSent || this.#closing === response) return
     this.#closing = response
     this.#unclose = sayClose(response)
+  }
+
+  /** An upload that began while serving is often answered when its end is there, and then it is too late to look. */
+  #shedWhenReceived(): void {
+    const request = this.response?.req
+    if (!request || this.#expected === request) return
+    this.#expected = request
+    request.prependOnceListener('end', () => {
+      if (this.#expected !== request) return // the drain has been undone
+      this.#expected = undefined
+      if (this.response?.req === request) shedUnlessMore(this)
+    })
   }
 
   /** The newest response is not the last any more. */
