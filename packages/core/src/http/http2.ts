@@ -143,9 +143,11 @@ export class Http2Connection implements Connection {
     this.#streams.clear()
   }
 
-  /** Open streams finish, then it ends by itself. */
+  /** Open streams finish, then it ends by itself. But one that is pushed must have begun to be answered: behind GOAWAY it cannot. */
   #goAway(): void {
-    if (!this.#session.closed) this.#session.close()
+    if (this.#session.closed) return
+    for (const stream of this.#streams.keys()) if (isPushed(stream) && !stream.headersSent) return
+    this.#session.close()
   }
 }
 
@@ -157,6 +159,11 @@ export function http2ConnectionOf(session: Http2Session | undefined): Http2Conne
 /** CONNECT that was granted, as for a WebSocket (RFC 8441): no answer is awaited any more. */
 function isTunnel(stream: ServerHttp2Stream, { headers }: Opened): boolean {
   return headers[':method'] === 'CONNECT' && stream.headersSent
+}
+
+/** The streams of a server have even numbers (RFC 9113 §5.1.1). */
+function isPushed({ id = 1 }: ServerHttp2Stream): boolean {
+  return id % 2 === 0
 }
 
 /** Whether its request is still being sent, and not being answered yet. */
