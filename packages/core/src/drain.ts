@@ -64,6 +64,8 @@ export class Drain extends EventEmitter<DrainEvents> {
   readonly #course: Course
   readonly #unregister: () => void
   #introduced = false
+  /** Whether the process exits when it is over. */
+  #exits = false
   #disposing: Promise<void> | undefined
 
   constructor(options: DrainOptions = {}) {
@@ -127,6 +129,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       signals,
       errors,
       end: async (cause) => {
+        this.#exits = true
         const report =
           'error' in cause ? this.#course.uncaught(cause.error) : this.#course.signalled(cause.signal, cause.ago)
         return (await report).clean
@@ -135,13 +138,18 @@ export class Drain extends EventEmitter<DrainEvents> {
         if ('error' in cause) void this.#course.uncaught(cause.error)
         else logger.alarm(`second ${cause.signal}, exiting now: ${this.#progress()}`)
       },
+      cut: () => {
+        if (this.state === 'closed') return false
+        logger.alarm(`something called process.exit() before the drain was over: ${this.#progress()}`)
+        return this.inFlight > 0 || this.#tasks.size > 0
+      },
       left: () => this.#course.budget?.left ?? 0,
       info: (message) => logger.info(message),
       warn: (message) => logger.warn(message),
     })
     void this.#course.report.then((report) => {
       this.#unregister()
-      this.#traffic.servers.release()
+      this.#traffic.servers.release(this.#exits)
       this.#emitSafely('report', report)
     })
   }

@@ -5,6 +5,15 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { follow } from '../src/process/begun.js'
 import { gate, turns } from './support.js'
 
+/** Asked from turns of the test's own: what waits in those of the function is taken for its work. */
+async function ends(begun: { readonly active: boolean }, opened: Promise<unknown>): Promise<void> {
+  let isDone = false
+  void opened.then(() => {
+    isDone = true
+  })
+  await expect.poll(() => isDone && !begun.active).toBe(true)
+}
+
 describe('what a function has begun', () => {
   test.each([
     ['a timer', (done: () => void) => void setTimeout(done, 5)],
@@ -13,16 +22,14 @@ describe('what a function has begun', () => {
     ['a file', (done: () => void) => void readFile(__filename).then(done)],
   ])('goes on until it has ended: %s', async (_what, act) => {
     const { opened, open } = gate()
-    const begun = follow(() => act(open))
+    const begun = await follow(() => act(open))
     onTestFinished(() => begun.release())
-    await Promise.resolve()
     expect(begun.active).toBe(true)
-    await opened
-    await expect.poll(() => begun.active).toBe(false)
+    await ends(begun, opened)
   })
 
   test('is nothing where it only computes', async () => {
-    const begun = follow(() => 1 + 1)
+    const begun = await follow(() => 1 + 1)
     onTestFinished(() => begun.release())
     expect(begun).toMatchObject({ result: 2, active: false })
     await turns()
@@ -32,7 +39,7 @@ describe('what a function has begun', () => {
   test('is nothing of what others have begun, before or meanwhile', async () => {
     const before = createServer().listen(0)
     await once(before, 'listening')
-    const begun = follow(() => {})
+    const begun = await follow(() => {})
     const meanwhile = createServer().listen(0)
     onTestFinished(() => {
       begun.release()
@@ -43,11 +50,38 @@ describe('what a function has begun', () => {
     expect(begun.active).toBe(false)
   })
 
-  test('goes no further than an error of the function, which is passed on', () => {
-    expect(() =>
-      follow(() => {
-        throw new Error('no pool')
-      }),
-    ).toThrow('no pool')
+  test('goes no further than an error of the function, which is passed on', async () => {
+    const begun = follow(() => {
+      throw new Error('no pool')
+    })
+    await expect(begun).rejects.toThrow('no pool')
+  })
+
+  test.each([
+    ['a promise', (settle: (value?: unknown) => void) => settle()],
+    ['a promise, later', (settle: (value?: unknown) => void) => void setTimeout(settle, 5)],
+  ])('is what has waited for it, too: for %s', async (_what, act) => {
+    const { opened, open } = gate()
+    const asked = gate()
+    const work = (async () => {
+      await asked.opened
+      await turns()
+      await readFile(__filename)
+    })()
+    // Who waits for that work goes on as well, when all that it did has ended.
+    void work.then(() => setTimeout(open, 5))
+    const begun = await follow(() => act(asked.open))
+    onTestFinished(() => begun.release())
+    expect(begun.active).toBe(true)
+    await ends(begun, opened)
+  })
+
+  test('is nothing that would let a process end', async () => {
+    const begun = await follow(() => setTimeout(() => {}, 60_000).unref())
+    onTestFinished(() => begun.release())
+    expect(begun.active).toBe(false)
+    begun.result.ref()
+    expect(begun.active).toBe(true)
+    clearTimeout(begun.result)
   })
 })

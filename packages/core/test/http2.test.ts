@@ -133,46 +133,52 @@ describe('a request over HTTP/2', () => {
     expect(drain.inFlight).toBe(1)
   })
 
-  test.each(['a raw stream', 'a response'])(
-    'is answered whole, with what %s pushes for it and ends later',
-    async (by) => {
-      const turn = gate()
-      const { drain, clock, session } = await start((_request, response) => {
-        const finish = (pushed: { write(text: string): void; end(text: string): void }): void => {
-          pushed.write('first, ')
-          void turn.opened.then(() => pushed.end('last'))
-        }
-        if (by === 'a response') response.createPushResponse({ ':path': '/style' }, (_error, pushed) => finish(pushed))
-        else {
-          response.stream.pushStream({ ':path': '/style' }, (_error, pushed) => {
-            pushed.respond()
-            finish(pushed)
-          })
-        }
-        response.end('page')
-      })
-      const client = await session()
-      const pushed = new Promise<string>((resolve) => {
-        client.on('stream', (stream) => {
-          let text = ''
-          stream.setEncoding('utf8').on('data', (chunk: string) => {
-            text += chunk
-          })
-          stream.on('close', () => resolve(text))
+  test.each([
+    ['a raw stream', 'ends'],
+    ['a response', 'ends'],
+    ['a raw stream', 'begins'],
+    ['a response', 'begins'],
+  ])('is answered whole, with what %s pushes for it and %s later', async (by, later) => {
+    const turn = gate()
+    const { drain, clock, session } = await start((_request, response) => {
+      const finish = async (pushed: { write(text: string): void; end(text: string): void }): Promise<void> => {
+        if (later === 'begins') await turn.opened
+        pushed.write('first, ')
+        await turn.opened
+        pushed.end('last')
+      }
+      if (by === 'a response')
+        response.createPushResponse({ ':path': '/style' }, (_error, pushed) => void finish(pushed))
+      else {
+        response.stream.pushStream({ ':path': '/style' }, (_error, pushed) => {
+          void finish(pushed)
         })
+      }
+      response.end('page')
+    })
+    const client = await session()
+    const pushed = new Promise<string>((resolve) => {
+      client.on('stream', (stream) => {
+        let text = ''
+        stream.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk
+        })
+        stream.on('close', () => resolve(text))
       })
-      expect(await ask(client, '/page').body).toBe('page')
-      await read(client)
-      expect(drain.status()).toMatchObject({ inFlight: 1, oldest: { method: 'GET', route: '/style' } })
-      const report = drain.start()
-      clock.advance(10_000)
-      expect(drain.state).toBe('draining')
-      turn.open()
-      expect(await pushed).toBe('first, last')
-      expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
-      expect(drain.inFlight).toBe(0)
-    },
-  )
+    })
+    expect(await ask(client, '/page').body).toBe('page')
+    await read(client)
+    expect(drain.status()).toMatchObject({ inFlight: 1, oldest: { method: 'GET', route: '/style' } })
+    const report = drain.start()
+    clock.advance(10_000)
+    expect(drain.state).toBe('draining')
+    await read(client)
+    await turns()
+    turn.open()
+    expect(await pushed).toBe('first, last')
+    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(drain.inFlight).toBe(0)
+  })
 
   test('is not counted for a push that the client does not want', async () => {
     const refused = gate()

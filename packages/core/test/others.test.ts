@@ -22,6 +22,12 @@ describe('an application with a SIGTERM handler of its own, which', () => {
     ['cleans up', [0, null], ['own clean-up done']],
     ['re-raises', [0, null], ['own clean-up done']],
     ['fails', [0, null], []],
+    ['closes, and exits with 1 if that fails', [0, null], ['own clean-up done']],
+    ['waits for the signal', [0, null], ['own clean-up done']],
+    ['iterates over signals', [0, null], ['own clean-up done']],
+    ['aborts what waits', [0, null], ['own clean-up done']],
+    ['re-raises, as another does', [0, null], ['own clean-up done']],
+    ['sets a timer for the worst', [0, null], []],
   ]
   test.each(ways)('%s, answers everybody first; then the handler runs, once', async (own, exit, more) => {
     const child = await Child.start({ own })
@@ -42,6 +48,14 @@ describe('an application with a SIGTERM handler of its own, which', () => {
     expect(child.lines).toContain('close hooks')
   })
 
+  test('sends the signal by hand, without its name, is drained as on any other', async () => {
+    const child = await Child.start({ own: 'cleans up' })
+    child.tell('emit')
+    expect(await child.exit).toEqual([0, null])
+    expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', clean: true })
+    expect(child.lines).toContain('own clean-up done')
+  })
+
   test('exits with 0, does not hide that the drain was not clean', async () => {
     const options = { terminationGracePeriodSeconds: 3, reserve: 1500 }
     const child = await Child.start({ own: 'exits', hang: 'hook', options })
@@ -51,20 +65,51 @@ describe('an application with a SIGTERM handler of its own, which', () => {
   })
 })
 
-describe('a server that the application closes while the drain goes on', () => {
-  test('is said at once, with the place and the cure, and the report is not clean', async () => {
-    const child = await Child.start({ closesItself: true })
+describe('an application that exits in the middle of the drain', () => {
+  test('is told that it cut a request, and not with 0', async () => {
+    const child = await Child.start({ exits: 'in onDrain' })
+    const held = await Client.open(child.port)
+    await held.get('/hold').until(/first half, /)
     child.signal('SIGTERM')
-    const line = await child.line(/a server was closed while load balancers may still send to it/)
-    expect(line).toMatch(/It was closed at .*app\.mjs:\d+:\d+\)?\. Leave that out/)
-    expect(child.lines).not.toContain('state closing')
     expect(await child.exit).toEqual([1, null])
-    expect(await reportOf(child)).toMatchObject({
-      clean: false,
-      closedEarly: [expect.stringMatching(/app\.mjs:\d+:\d+/)],
-    })
-    expect(child.lines).toContainEqual(expect.stringMatching(/; a server was closed too early, at .*app\.mjs/))
+    const line = /^podrain: something called process\.exit\(\) before the drain was over: draining for .*, 1 in flight/
+    expect(child.lines).toContainEqual(expect.stringMatching(line))
   })
+
+  test('is told, though its logger writes nothing', async () => {
+    const child = await Child.start({ exits: 'in onClose', options: { logger: false } })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+    const line = /^podrain: something called process\.exit\(\) before the drain was over: closing for .*, 0 in flight/
+    expect(child.lines).toContainEqual(expect.stringMatching(line))
+  })
+
+  test('may say the code and leave the exit to podrain', async () => {
+    const child = await Child.start({ exits: 'with a code' })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([7, null])
+    expect(await reportOf(child)).toMatchObject({ clean: true })
+    expect(child.lines.filter((line) => /process\.exit/.test(line))).toEqual([])
+  })
+})
+
+describe('a server that the application closes while the drain goes on', () => {
+  test.each([true, 'by a promise'])(
+    'is said at once, with the place and the cure, and the report is not clean (%s)',
+    async (closesItself) => {
+      const child = await Child.start({ closesItself })
+      child.signal('SIGTERM')
+      const line = await child.line(/a server was closed while load balancers may still send to it/)
+      expect(line).toMatch(/It was closed at .*app\.mjs:\d+:\d+\)?\. Leave that out/)
+      expect(child.lines).not.toContain('state closing')
+      expect(await child.exit).toEqual([1, null])
+      expect(await reportOf(child)).toMatchObject({
+        clean: false,
+        closedEarly: [expect.stringMatching(/app\.mjs:\d+:\d+/)],
+      })
+      expect(child.lines).toContainEqual(expect.stringMatching(/; a server was closed too early, at .*app\.mjs/))
+    },
+  )
 })
 
 describe('what ends the process is said on stderr, though the logger writes nothing:', () => {
@@ -92,6 +137,7 @@ describe('what ends the process is said on stderr, though the logger writes noth
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([1, null])
     expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: second SIGTERM, exiting now/))
+    expect(child.lines.filter((line) => /process\.exit/.test(line))).toEqual([])
   })
 
   test('a hook that hangs', async () => {
@@ -122,6 +168,12 @@ describe('a process whose log nobody reads any more', () => {
     child.process[stream]?.destroy() // as `head` goes after its lines
     expect(await child.exit).toEqual([1, null])
     expect(child.lines.filter((line) => /uncaught: Error: write EPIPE/.test(line))).toHaveLength(times)
+  })
+
+  test('is gone, too, where the application logs every error itself', async () => {
+    const child = await Child.start({ chatters: 'stdout', ownErrorHandler: true })
+    child.process.stdout?.destroy()
+    expect(await child.exit).toEqual([1, null])
   })
 })
 

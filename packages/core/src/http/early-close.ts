@@ -79,6 +79,7 @@ function callerIn(stack: string): string {
     .split('\n')
     .slice(1)
     .map((line) => line.trim().replace(/^at /, ''))
-    .filter((place) => !/\bnode:/.test(place) && !place.includes(ownFiles))
+    // `new Promise (<anonymous>)` is the engine's.
+    .filter((place) => !/\bnode:|<anonymous>\)$/.test(place) && !place.includes(ownFiles))
   return places.find((place) => !place.includes('node_modules')) ?? places[0] ?? 'an unknown place'
 }

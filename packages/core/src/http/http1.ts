@@ -53,6 +53,8 @@ export class Http1Connection implements Connection {
   /** The response that was made to say `Connection: close`, and the function that undoes it. */
   #closing: ServerResponse | undefined
   #unclose: (() => void) | undefined
+  /** The upload whose response is shed when its body has been received. */
+  #expected: IncomingMessage | undefined
   /** While draining, the newest response to a probe or control request. */
   dismissed: ServerResponse | undefined
   /** What seemed to come behind the newest request; undefined if that request arrived while serving. */
@@ -218,12 +220,16 @@ export class Http1Connection implements Connection {
    * one.
    */
   resume(): void {
+    this.#expected = undefined
     this.unshed()
   }
 
   visit({ now, share, uploadTimeout }: Round): number {
     if (this.pending === 0 || this.#stalled(now, uploadTimeout)) return 0
-    if (share >= this.#shedAt && !this.receiving) this.shed()
+    if (share >= this.#shedAt) {
+      if (this.receiving) this.#shedWhenReceived()
+      else this.shed()
+    }
     return this.pending
   }
 
@@ -300,12 +306,25 @@ export class Http1Connection implements Connection {
 
   clear(): void {
     this.pending = 0
+    this.#expected = undefined
   }
 
   #close(response: ServerResponse): void {
     if (response.headersSent || this.#closing === response) return
     this.#closing = response
     this.#unclose = sayClose(response)
+  }
+
+  /** Sheds the response to an upload when its body has been received: it is often sent right then, before the next visit. */
+  #shedWhenReceived(): void {
+    const request = this.response?.req
+    if (!request || this.#expected === request) return
+    this.#expected = request
+    request.prependOnceListener('end', () => {
+      if (this.#expected !== request) return // the drain has been undone
+      this.#expected = undefined
+      if (this.response?.req === request) shedUnlessMore(this)
+    })
   }
 
   /** Moves the newest response to the earlier ones. */

@@ -146,9 +146,14 @@ export class Http2Connection implements Connection {
     this.#streams.clear()
   }
 
-  /** Sends GOAWAY. Open streams finish, then the session closes. */
+  /**
+   * Sends GOAWAY. Open streams finish, then the session closes. Not while a pushed stream has yet to send its header:
+   * behind GOAWAY Node does not send it.
+   */
   #goAway(): void {
-    if (!this.#session.closed) this.#session.close()
+    if (this.#session.closed) return
+    for (const stream of this.#streams.keys()) if (isPushed(stream) && !stream.headersSent) return
+    this.#session.close()
   }
 }
 
@@ -164,6 +169,11 @@ function isTunnel(stream: ServerHttp2Stream, { headers }: Opened): boolean {
   if (headers[':method'] !== 'CONNECT' || !stream.headersSent) return false
   const status = Number(stream.sentHeaders?.[':status'])
   return status >= 200 && status < 300 // any other is a response like those of other methods
+}
+
+/** Whether the server opened the stream: its streams have even numbers (RFC 9113 §5.1.1). */
+function isPushed({ id = 1 }: ServerHttp2Stream): boolean {
+  return id % 2 === 0
 }
 
 /** Whether the request is still being sent and its response has not begun. */

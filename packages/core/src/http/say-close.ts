@@ -6,11 +6,7 @@ type Given = Record<string, OutgoingHttpHeader> | OutgoingHttpHeader[] | Field[]
 
 /** The methods that write the header of a response. Node calls the first itself if the application calls neither. */
 const writers = ['writeHead', 'writeHeader'] as const
-/**
- * A `Connection` header with one of these options is left as it is: the application closes the connection or upgrades
- * it.
- */
-const leaves = /(?:^|\W)(?:close|upgrade)(?:$|\W)/i
+/** A `Connection` header that closes the connection, as Node itself reads it. */
 const closes = /(?:^|\W)close(?:$|\W)/i
 
 /**
@@ -23,7 +19,7 @@ const closes = /(?:^|\W)close(?:$|\W)/i
  */
 export function sayClose(response: ServerResponse): () => void {
   const { shouldKeepAlive } = response
-  const restore = noteClose(response)
+  const restore = putInFront(response, true)
   response.shouldKeepAlive = false
   return () => {
     response.shouldKeepAlive = shouldKeepAlive
@@ -37,10 +33,7 @@ export function sayClose(response: ServerResponse): () => void {
  * @returns The function that undoes it.
  */
 export function noteClose(response: ServerResponse): () => void {
-  const undo = writers.map((name) => putInFront(response, name))
-  return () => {
-    for (const restore of undo) restore()
-  }
+  return putInFront(response, false)
 }
 
 /** Whether the header was sent and said that the connection will be closed. */
@@ -49,14 +42,24 @@ export function saidClose(response: ServerResponse): boolean {
   return !response.shouldKeepAlive || closes.test(`${response.getHeader('connection')}`)
 }
 
-function putInFront(response: ServerResponse, name: (typeof writers)[number]): () => void {
+/** @param isLast whether it has to say `Connection: close`, whatever the application makes of it */
+function putInFront(response: ServerResponse, isLast: boolean): () => void {
+  const undo = writers.map((name) => putInFrontOf(response, name, isLast))
+  return () => {
+    for (const restore of undo) restore()
+  }
+}
+
+function putInFrontOf(response: ServerResponse, name: (typeof writers)[number], isLast: boolean): () => void {
   const writable = response as unknown as Record<string, WriteHead | undefined>
   const theirs = writable[name]
   if (!theirs) return () => {}
   const wasOwn = Object.hasOwn(response, name)
   const ours: WriteHead = function (...args) {
-    if (this.headersSent) return theirs.apply(this, args)
-    if (!this.shouldKeepAlive) {
+    // With 101 the connection is given to another protocol. With any other status `Upgrade` only offers one.
+    if (this.headersSent || args[0] === 101) return theirs.apply(this, args)
+    if (isLast || !this.shouldKeepAlive) {
+      this.shouldKeepAlive = false
       const closing = closingArguments(this, args)
       return guarded(this, () => theirs.apply(this, closing))
     }
@@ -67,16 +70,19 @@ function putInFront(response: ServerResponse, name: (typeof writers)[number]): (
   }
   writable[name] = ours
   return () => {
-    if (writable[name] !== ours) return
-    if (wasOwn) writable[name] = theirs
-    else delete writable[name]
+    if (writable[name] === ours) {
+      if (wasOwn) writable[name] = theirs
+      else delete writable[name]
+    } else {
+      isLast = false // somebody has put their own in its place, which calls ours
+    }
   }
 }
 
 /** The arguments for `writeHead` with `Connection: close` added. A header that was set before is adapted, too. */
 function closingArguments(response: ServerResponse, args: unknown[]): unknown[] {
   const { index, given, said } = connectionIn(response, args)
-  if (leaves.test(said)) return args
+  if (closes.test(said)) return args
   response.removeHeader('keep-alive')
   const connection: Field = ['Connection', closeAnd(said)]
   if (index === -1) {
@@ -110,7 +116,7 @@ function closeAnd(said: string): string {
  */
 function guarded(response: ServerResponse, write: () => ServerResponse): ServerResponse {
   const keeps = (name: unknown, value: unknown): boolean =>
-    named(name, 'keep-alive') || (named(name, 'connection') && !leaves.test(`${value}`))
+    named(name, 'keep-alive') || (named(name, 'connection') && !closes.test(`${value}`))
   const setters = ['setHeader', 'appendHeader'] as const
   const undo = setters.map((setter) => {
     const theirs = response[setter] as (...field: unknown[]) => ServerResponse

@@ -10,7 +10,7 @@ import { EarlierConnections } from './earlier.js'
 import { CloseGuard } from './early-close.js'
 import { callBefore, captures, intercept } from './intercept.js'
 import { TlsHandshakes } from './tls-handshakes.js'
-import { unlisten } from './unlisten.js'
+import { mayBeClosedAgain, unlisten } from './unlisten.js'
 
 /** The `Servers` that watches each server. One server must have only one, or its requests would be counted twice. */
 const owners = new WeakMap<net.Server, Servers>()
@@ -152,11 +152,17 @@ export class Servers {
     this.#guard.check()
   }
 
-  /** Releases all servers for good. */
-  release(): void {
+  /**
+   * Releases all servers for good.
+   * @param exits whether the process is about to exit, and listeners of others are still to clean up
+   */
+  release(exits = false): void {
     this.#released = true
     this.unguard()
-    for (const server of this.#all) this.#release(server)
+    for (const server of this.#all) {
+      this.#release(server)
+      if (exits && !server.listening) mayBeClosedAgain(server)
+    }
   }
 
   /** Stops accepting connections. */

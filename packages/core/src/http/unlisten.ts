@@ -24,3 +24,18 @@ export function unlisten(server: net.Server): void {
     else Reflect.deleteProperty(server, 'closeIdleConnections')
   }
 }
+
+/**
+ * Lets a server that is closed be closed once more without an error, as by a listener of the signal that the application has had
+ * for years: `server.close((error) => process.exit(error ? 1 : 0))`. On the instance, as the `close` of Node always says it, and
+ * for a process that is about to exit, so nothing has to undo it.
+ */
+export function mayBeClosedAgain(server: net.Server): void {
+  const { close } = server
+  server.close = function (this: net.Server, callback) {
+    if (typeof callback !== 'function') return close.call(this)
+    return close.call(this, (error) =>
+      callback((error as NodeJS.ErrnoException | undefined)?.code === 'ERR_SERVER_NOT_RUNNING' ? undefined : error),
+    )
+  } as typeof close
+}

@@ -17,6 +17,8 @@ export interface ExitListener {
   end(cause: ExitCause): Promise<boolean>
   /** Called with a further error during the drain, or with the signal that now forces the exit. */
   again(cause: ExitCause): void
+  /** Called when something else exits the process. Returns whether that cuts something. @default it cuts nothing */
+  cut?(): boolean
   /** Milliseconds until the process must have exited. @default no deadline */
   left?(): number
   /** Called with a line for the log about the process. */
@@ -98,6 +100,11 @@ export class ExitListeners {
   /** Passes on a further error, or the signal that forces the exit. */
   again(cause: ExitCause): void {
     for (const listener of this.#listeners) listener.again(cause)
+  }
+
+  /** Something else exits the process before all have ended. Returns whether that cuts something. */
+  cutShort(): boolean {
+    return [...this.#listeners].map((listener) => listener.cut?.() ?? false).includes(true)
   }
 
   #endLate(listener: ExitListener): void {

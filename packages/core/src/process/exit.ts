@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace'
-import { systemClock, until, within } from '../shared/clock.js'
+import { systemClock, until } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
 import { checkInterval, closingInterval, listenerTime, overtime, sameKeyPress } from '../shared/timing.js'
 import { follow } from './begun.js'
@@ -46,8 +46,10 @@ class ProcessEnd {
   #leavePlace: (() => void) | undefined
   #signal: Interrupt | undefined
   #ending = false
-  /** Whether the other listeners are being called. One of them may raise the signal again. */
-  #callingOthers = false
+  /** How many listeners of others have been called that may each raise the signal again. */
+  #mayRaise = 0
+  /** Ends the watch for somebody else who exits the process. */
+  #ignoreExit = (): void => {}
   /** The errors that were logged, so that an error that repeats is logged once. */
   readonly #loggedErrors = new Set<string>()
 
@@ -87,7 +89,10 @@ class ProcessEnd {
           delay: false,
           logger: false,
           skip: allEvents.filter((event) => !wanted.has(event)),
-          onSecondSignal: (signal) => this.#listeners.again({ signal: signal as Signal }),
+          onSecondSignal: (signal) => {
+            this.#ignoreExit()
+            this.#listeners.again({ signal: signal as Signal })
+          },
         },
         ({ signal, err }) => this.#end(signal === undefined ? { error: err } : { signal: signal as Signal }),
       )
@@ -126,18 +131,19 @@ class ProcessEnd {
   #interrupt(name: Signal, args: unknown[]): void {
     if (this.#signal) {
       if (performance.now() - this.#signal.at < sameKeyPress) return
-      if (this.#callingOthers) {
-        // Frameworks raise the signal again after their cleanup, to end the process by it. The next signal is from a
-        // person.
-        this.#callingOthers = false
+      if (this.#mayRaise > 0) {
+        // Frameworks raise the signal again after their cleanup, to end the process by it: each once. A further signal is
+        // from a person.
+        this.#mayRaise--
         return
       }
-      this.#toCloseWithGrace(name, args)
+      this.#toCloseWithGrace(name, [name])
       return
     }
-    this.#signal = { name, at: performance.now(), args }
+    // `process.emit('SIGTERM')` by hand passes no name.
+    this.#signal = { name, at: performance.now(), args: args.length > 0 ? args : [name] }
     if (this.#ending) this.#listeners.join(name)
-    else this.#toCloseWithGrace(name, args)
+    else this.#toCloseWithGrace(name, this.#signal.args)
   }
 
   #fails(event: Fatal, args: unknown[]): boolean {
@@ -146,14 +152,20 @@ class ProcessEnd {
     // An application that listens for rejections, as an error tracker does, has arranged for them: without podrain the
     // process would go on.
     const isArrangedFor = event === 'unhandledRejection' && others.length > 0
-    if (!this.#ending && !isArrangedFor) this.#toCloseWithGrace(event, args)
-    else if (!isArrangedFor && this.#isNew(error)) this.#listeners.again({ error })
+    if (!this.#ending && !isArrangedFor) {
+      this.#toCloseWithGrace(event, args)
+    } else if (!isArrangedFor) {
+      const isNew = this.#isNew(error)
+      if (isNew) this.#listeners.again({ error })
+      // Their log line about it would fail in the same way, and that would be the next error, without end.
+      else if ((error as NodeJS.ErrnoException | null)?.syscall === 'write') return true
+    }
     for (const other of others) other.apply(process, args)
     return true
   }
 
   /** The first event that is passed on ends all drains; the second one exits at once. */
-  #toCloseWithGrace(event: Event, args: unknown[]): void {
+  #toCloseWithGrace(event: Event, args: readonly unknown[]): void {
     ;(this.#ours.get(event) as (...args: unknown[]) => void)(...args)
   }
 
@@ -175,10 +187,23 @@ class ProcessEnd {
     if ('error' in cause) this.#isNew(cause.error)
     this.#remember(this.#ours.keys()) // close-with-grace has added its listener for a second signal
     const stop = this.#watchDeadline()
+    this.#watchExit()
     const clean = await this.#listeners.end(cause)
     stop()
+    this.#ignoreExit()
     if (this.#signal) await this.#callOthers(this.#signal, clean)
     if (!clean) throw new Error('the drain was not clean')
+    // The application has said how it ends, as a hook that failed may.
+    if (process.exitCode) process.exit()
+  }
+
+  /** Who exits the process while it drains cuts the drains short: that is said, and is not clean if it cuts requests. */
+  #watchExit(): void {
+    const onExit = (): void => {
+      if (this.#listeners.cutShort()) process.exitCode ||= 1
+    }
+    process.once('exit', onExit)
+    this.#ignoreExit = () => process.off('exit', onExit)
   }
 
   /**
@@ -190,6 +215,7 @@ class ProcessEnd {
     const timer = setInterval(() => {
       lateSince = this.#listeners.late ? (lateSince ?? performance.now()) : undefined
       if (lateSince === undefined || performance.now() < lateSince + overtime) return
+      this.#ignoreExit()
       process.stderr.write('podrain: a drain was not over at its deadline: exiting now\n')
       process.exit(1)
     }, checkInterval)
@@ -211,20 +237,26 @@ class ProcessEnd {
     const names = others.map((other) => nameOf(other)).join(', ')
     const { first } = this.#listeners
     first?.info?.(`calling the other listeners of ${name} (${names})`)
-    this.#callingOthers = true
+    this.#mayRaise = others.length
     const deadline = performance.now() + this.#listeners.left
-    const left = (): number => deadline - performance.now()
-    const begun = follow(() => others.map(async (other) => other.apply(process, [...args])))
-    const outcomes = await within(systemClock, left(), Promise.allSettled(begun.result))
-    for (const outcome of Array.isArray(outcomes) ? outcomes : []) {
-      if (outcome.status === 'rejected') first?.warn?.(`a listener of ${name} failed: ${describe(outcome.reason)}`)
+    let open = others.length
+    let waitUntil = Number.POSITIVE_INFINITY
+    const call = async (other: (typeof others)[number]): Promise<void> => {
+      try {
+        await other.apply(process, [...args])
+      } catch (error) {
+        first?.warn?.(`a listener of ${name} failed: ${describe(error)}`)
+      }
+      open--
+      if (open === 0) waitUntil = performance.now() + listenerTime
     }
-    const waitUntil = performance.now() + listenerTime
+    const begun = await follow(() => others.forEach((other) => void call(other)))
+    // Asked from turns of its own, or what waits here would count as begun by them.
     await until(
       systemClock,
       () => closingInterval,
-      () => Math.min(left(), waitUntil - performance.now()),
-      () => !begun.active,
+      () => Math.min(deadline, waitUntil) - performance.now(),
+      () => open === 0 && !begun.active,
     )
     begun.release()
   }

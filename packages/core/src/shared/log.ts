@@ -1,3 +1,5 @@
+import { writesNothing } from './silent.js'
+
 /** Where a drain writes its lines. console, pino and winston fit. */
 export interface Logger {
   info(message: string): void
@@ -43,7 +45,7 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
       // A logger that throws, for example because it is closed, must not keep the process from ending well.
     }
   }
-  const isSilent = logger === false || writesNothing(logger)
+  const isSilent = (): boolean => logger === false || writesNothing(logger)
   const write = (level: keyof Logger) => (message: string) => {
     if (logger !== false) attempt(() => logger[level](`${name}: ${message}`))
   }
@@ -52,9 +54,9 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    alarm: isSilent ? toStderr : write('error'),
+    alarm: (message) => (isSilent() ? toStderr : write('error'))(message),
     record(kind, text, fields) {
-      if (kind === 'alarm' && isSilent) toStderr(text)
+      if (kind === 'alarm' && isSilent()) toStderr(text)
       if (logger === false) return
       const level = kind === 'alarm' ? 'error' : 'info'
       const message = `${name}: ${text}`
@@ -65,14 +67,6 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
       )
     },
   }
-}
-
-/**
- * Whether the logger writes nothing. Fastify without the option `logger`, and pino at the level `silent`, use one empty
- * function for all levels. winston has a property.
- */
-function writesNothing(logger: Logger): boolean {
-  return logger.error === logger.info || (logger as { silent?: unknown }).silent === true
 }
 
 function isPino(logger: unknown): logger is Pino {

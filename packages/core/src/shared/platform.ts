@@ -19,6 +19,11 @@ export const platformVariables: readonly string[] = [
   'FLY_APP_NAME', // fly.io/docs/machines/runtime-environment/
   'RENDER', // render.com/docs/environment-variables
   'DYNO', // Heroku: devcenter.heroku.com/articles/dynos#local-environment-variables
+  'GAE_SERVICE', // App Engine: cloud.google.com/appengine/docs/standard/nodejs/runtime#environment_variables
+  'VCAP_APPLICATION', // Cloud Foundry: docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html
+  'MESOS_TASK_ID', // Mesos and Marathon: mesosphere.github.io/marathon/docs/task-environment-vars.html
+  'RAILWAY_PROJECT_ID', // docs.railway.com/reference/variables
+  'KOYEB_APP_NAME', // koyeb.com/docs/build-and-deploy/environment-variables
   'CONTAINER_APP_NAME', // Azure Container Apps: learn.microsoft.com/azure/container-apps/environment-variables
   'TERMINATION_GRACE_PERIOD_SECONDS', // podrain's own: who sets it has written it into a manifest
   'WEBSITE_INSTANCE_ID', // Azure App Service: learn.microsoft.com/azure/app-service/reference-app-settings
