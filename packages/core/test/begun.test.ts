@@ -5,13 +5,26 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { follow } from '../src/process/begun.js'
 import { gate, turns } from './support.js'
 
-/** Asked from turns of the test's own: what waits in those of the function is taken for its work. */
-async function ends(begun: { readonly active: boolean }, opened: Promise<unknown>): Promise<void> {
+/**
+ * Waits by a timer that was there before the function is called. What is begun in a turn of the function's, as a timer of the
+ * test's would be, is taken for its work.
+ */
+function waiting(): (isSo: () => boolean) => Promise<void> {
+  const open = new Map<() => boolean, () => void>()
+  const timer = setInterval(() => {
+    for (const [isSo, resolve] of open) if (isSo() && open.delete(isSo)) resolve()
+  }, 2)
+  onTestFinished(() => clearInterval(timer))
+  return (isSo) => new Promise((resolve) => open.set(isSo, resolve))
+}
+
+/** Whether the promise has resolved. */
+function resolution(opened: Promise<unknown>): () => boolean {
   let isDone = false
   void opened.then(() => {
     isDone = true
   })
-  await expect.poll(() => isDone && !begun.active).toBe(true)
+  return () => isDone
 }
 
 describe('what a function has begun', () => {
@@ -21,11 +34,13 @@ describe('what a function has begun', () => {
     ['one timer after another', (done: () => void) => void setTimeout(() => setTimeout(done, 5), 5)],
     ['a file', (done: () => void) => void readFile(__filename).then(done)],
   ])('goes on until it has ended: %s', async (_what, act) => {
+    const until = waiting()
     const { opened, open } = gate()
+    const isDone = resolution(opened)
     const begun = await follow(() => act(open))
     onTestFinished(() => begun.release())
     expect(begun.active).toBe(true)
-    await ends(begun, opened)
+    await until(() => isDone() && !begun.active)
   })
 
   test('is nothing where it only computes', async () => {
@@ -61,7 +76,9 @@ describe('what a function has begun', () => {
     ['a promise', (settle: (value?: unknown) => void) => settle()],
     ['a promise, later', (settle: (value?: unknown) => void) => void setTimeout(settle, 5)],
   ])('is what has waited for it, too: for %s', async (_what, act) => {
+    const until = waiting()
     const { opened, open } = gate()
+    const isDone = resolution(opened)
     const asked = gate()
     const work = (async () => {
       await asked.opened
@@ -73,7 +90,7 @@ describe('what a function has begun', () => {
     const begun = await follow(() => act(asked.open))
     onTestFinished(() => begun.release())
     expect(begun.active).toBe(true)
-    await ends(begun, opened)
+    await until(() => isDone() && !begun.active)
   })
 
   test('is nothing that would let a process end', async () => {

@@ -9,6 +9,7 @@ const steps: ReadonlySet<string> = new Set([
   'PROMISE',
   'TickObject',
   'Microtask',
+  'FILEHANDLE',
   'HTTPINCOMINGMESSAGE',
   'HTTPCLIENTREQUEST',
 ])
