@@ -9,6 +9,8 @@ type Last = (result: unknown, one: never, two: never) => void
 /** The interceptors of one emitter, by event. */
 interface Place {
   readonly interceptors: Map<string | symbol, Interceptor[]>
+  /** The interceptors have changed. */
+  changed(): void
   leave(): void
 }
 
@@ -52,10 +54,12 @@ function addInterceptor(server: EventEmitter, event: string, interceptor: Interc
   const place = places.get(server) ?? replaceEmit(server)
   const { interceptors } = place
   interceptors.set(event, [...(interceptors.get(event) ?? []), interceptor])
+  place.changed()
   return () => {
     const others = (interceptors.get(event) ?? []).filter((other) => other !== interceptor)
     if (others.length > 0) interceptors.set(event, others)
     else interceptors.delete(event)
+    place.changed()
     if (interceptors.size === 0) place.leave()
   }
 }
@@ -67,13 +71,15 @@ function addInterceptor(server: EventEmitter, event: string, interceptor: Interc
  */
 function replaceEmit(server: EventEmitter): Place {
   const own = Object.getOwnPropertyDescriptor(server, 'emit')
-  // An inherited `emit` is wasRead up at each event: tracing libraries replace it on the prototype, perhaps later.
+  // An inherited `emit` is looked up at each event: tracing libraries replace it on the prototype, perhaps later.
   const behind: EventEmitter = own ? { emit: own.value } : Object.getPrototypeOf(server)
   const interceptors: Place['interceptors'] = new Map()
+  /** Those of 'request', which then need not be looked up. */
+  let forRequests: readonly Interceptor[] | undefined
   // This is the hot path of every request. It allocates no list of arguments, and loops by index so that V8 can inline
   // it.
   function emit(event: string | symbol, one: never, two: never): boolean {
-    const before = interceptors.get(event)
+    const before = event === 'request' ? forRequests : interceptors.get(event)
     if (before !== undefined && server.listenerCount(event) > 0) {
       for (let index = 0; index < before.length; index++) {
         if ((before[index] as Interceptor)(one, two)) return true
@@ -86,6 +92,9 @@ function replaceEmit(server: EventEmitter): Place {
   }
   const place: Place = {
     interceptors,
+    changed() {
+      forRequests = interceptors.get('request')
+    },
     leave() {
       places.delete(server)
       // Another library has replaced our `emit` since. Ours then stays and does nothing.
