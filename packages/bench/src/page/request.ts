@@ -28,8 +28,6 @@ ${picture('request', 'Nanoseconds added to a request')}
 
 - The floor is the shared listener: to learn that a response has closed, somebody has to listen, and Node has to call.
 - The time is looked up every 100 ms for all requests together, so \`performance.now()\` is not among the costs.
-- With \`app.use(drain())\` alone, and in the first row, the server has two listeners, and Node copies a list of two before it
-  calls them. Whether that is seen in the bytes depends on what the compiler makes of it.
 - Bytes are counted from when the server has the request. What all requests share may show in them as a fraction.
 
 How: each row has processes of its own, ${starts} of them, with ${rounds} rounds of ${fixed(requests)} requests beside as many bare ones.
