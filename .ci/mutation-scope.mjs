@@ -8,7 +8,7 @@ export const leftOut = [
   'workers/link.ts',
   'workers/protocol.ts',
   'workers/threads.ts',
-  'workers/worker.ts',
+  'workers/in-worker.ts',
 ]
 
 /** Of packages/core/test: most of what they test runs in processes of its own, which run what is built. */
