@@ -27,11 +27,15 @@ export function describeFirstProcess(commandLine: string): string | undefined {
 
 /** The same warning, for the container that this process runs in. */
 export function warningOfFirstProcess(): string | undefined {
-  if (process.pid === 1) return undefined
+  return process.pid === 1 ? undefined : describeFirstProcess(firstCommandLine())
+}
+
+/** What /proc/1/cmdline holds: arguments, each followed by a NUL. Empty if it cannot be read. */
+export function firstCommandLine(): string {
   try {
-    return describeFirstProcess(readFileSync('/proc/1/cmdline', 'utf8'))
+    return readFileSync('/proc/1/cmdline', 'utf8')
   } catch {
-    return undefined // no /proc, or not permitted to read it
+    return '' // no /proc, or not permitted to read it
   }
 }
 

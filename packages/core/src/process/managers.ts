@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { pm2KillTimeout } from '../shared/timing.js'
+import { firstCommandLine } from './first-process.js'
 
 /** A process manager that ends processes with SIGINT, and the public sign by which its processes recognise it. */
 interface Manager {
@@ -82,12 +82,4 @@ export function turnsIntoInterrupt(commandLine: string): boolean {
   // pm2 is started by its name, or by node with its script, or has the title that its daemon sets.
   const isPm2 = (file: string): boolean => /^pm2(-runtime|-docker)?$/.test(path.basename(file))
   return isPm2(name) || (name === 'node' && isPm2(args[0] ?? '')) || command.startsWith('PM2 v')
-}
-
-function firstCommandLine(): string {
-  try {
-    return readFileSync('/proc/1/cmdline', 'utf8')
-  } catch {
-    return '' // no /proc, or not permitted to read it
-  }
 }
