@@ -15,6 +15,7 @@ export const leftOut = [
 export const inProcesses = [
   'cluster.test.ts',
   'namespace.test.ts',
+  'others.test.ts',
   'podrain-prestop.test.ts',
   'scenarios.test.ts',
   'signals.test.ts',

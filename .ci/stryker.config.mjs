@@ -10,7 +10,8 @@ export default {
   // A timeout counts as killed, so it must not be the machine's fault.
   timeoutMS: 20_000,
   timeoutFactor: 2,
-  concurrency: 2,
+  // More than there are processors: most tests wait most of their time.
+  concurrency: 4,
   ignorePatterns: ['.turbo', 'docs', 'examples', 'packages/*/dist', '!packages/core/dist'],
   incremental: true,
   incrementalFile: 'reports/mutation/incremental.json',
