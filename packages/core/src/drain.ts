@@ -83,7 +83,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       ramp: Math.max(settle.min - settle.quiet, settle.min / 2),
       onIdle: check,
       onAbandoned: (handling, url) => this.#tasks.abandoned.add(handling, url),
-      onClosedEarly: (_server, by) => logger.error(closedEarlyLine(by)),
+      onClosedEarly: (close) => logger.error(closedEarlyLine(close)),
       onUnknown: (count) => {
         logger.warn(
           `${unknownConnections(count)}: requests on such a connection are not counted until the next one comes, and its ` +

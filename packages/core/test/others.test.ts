@@ -100,14 +100,14 @@ describe('a server that the application closes while the drain goes on', () => {
       const child = await Child.start({ closesItself })
       child.signal('SIGTERM')
       const line = await child.line(/a server was closed while load balancers may still send to it/)
-      expect(line).toMatch(/It was closed at .*app\.mjs:\d+:\d+\)?\. Leave that out/)
+      expect(line).toMatch(/`close\(\)` was called at .*app\.mjs:\d+:\d+\)?\. Leave that out/)
       expect(child.lines).not.toContain('state closing')
       expect(await child.exit).toEqual([1, null])
       expect(await reportOf(child)).toMatchObject({
         clean: false,
         closedEarly: [expect.stringMatching(/app\.mjs:\d+:\d+/)],
       })
-      expect(child.lines).toContainEqual(expect.stringMatching(/; a server was closed too early, at .*app\.mjs/))
+      expect(child.lines).toContainEqual(expect.stringMatching(/; closed too early at .*app\.mjs/))
     },
   )
 })
@@ -125,7 +125,7 @@ describe('what ends the process is said on stderr, though the logger writes noth
     culprit.abort()
     expect(await child.exit).toEqual([1, null])
     expect(child.lines).toContainEqual(expect.stringMatching(/`errors: false` leaves such errors to the application/))
-    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .*; uncaught: boom/))
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .*; error: boom/))
   })
 
   test('a second signal', async () => {

@@ -79,7 +79,7 @@ describe('the line of a report', () => {
     )
     expect(reportLine(report)).toBe(
       'drained in 6.0 s after SIGTERM; cut 1 in flight: GET /slow (1.5 s); cut 2 connections that were open before watch(); ' +
-        'left unfinished: mail, thumbnails; hooks: cache failed, queue timed out; 12 bytes not taken by their clients; uncaught: boom',
+        'left unfinished: mail, thumbnails; hooks: cache failed, queue timed out; 12 bytes not taken by their clients; error: boom',
     )
   })
 
@@ -99,6 +99,6 @@ describe('the line of a report', () => {
   })
 
   test('shows an error that is none as it is', () => {
-    expect(reportLine(reportOf(course, { code: 5 }))).toMatch(/; uncaught: \{ code: 5 \}$/)
+    expect(reportLine(reportOf(course, { code: 5 }))).toMatch(/; error: \{ code: 5 \}$/)
   })
 })

@@ -52,6 +52,8 @@ export interface Connection {
   /** Sends the farewell on this idle connection, unless a request may still be on its way. */
   closeIdle(now: number): void
   destroy(): void
+  /** Whether the connection has been closed by force, or has ended. */
+  readonly destroyed: boolean
   /**
    * The requests in flight.
    * @param begun When the closing began.

@@ -113,10 +113,21 @@ export class Connections {
     return forced.map(asOpen)
   }
 
+  /** Calls a function that may close connections. Returns the requests that it cut. */
+  cutBy(act: () => void): OpenRequest[] {
+    const now = this.#clock.now()
+    const before = this.#busy.map((connection) => ({ connection, open: connection.open(now, now) }))
+    act()
+    return before.flatMap(({ connection, open }) => (connection.destroyed ? open.map(asOpen) : []))
+  }
+
   #open(begun: number): OpenOnConnection[] {
     const now = this.#clock.now()
-    const busy = [...this.#all].filter(({ pending }) => pending > 0)
-    return busy.flatMap((connection) => connection.open(now, begun)).sort((a, b) => b.ageMs - a.ageMs)
+    return this.#busy.flatMap((connection) => connection.open(now, begun)).sort((a, b) => b.ageMs - a.ageMs)
+  }
+
+  get #busy(): Connection[] {
+    return [...this.#all].filter(({ pending }) => pending > 0)
   }
 }
 

@@ -3,18 +3,35 @@ import type net from 'node:net'
 /** The directory of podrain's own files, which are skipped when a caller is looked for. */
 const ownFiles = __dirname.replace(/[\\/]http$/, '')
 
+/** The methods of a server that take it, or connections of it, from its clients. */
+const methods = ['close', 'closeAllConnections', 'closeIdleConnections'] as const
+
+/** A call that closed a server, or connections of it, while load balancers may still send to it. */
+export interface EarlyClose {
+  readonly method: (typeof methods)[number]
+  /** The place of the call, as a line of a stack trace. */
+  readonly by: string
+}
+
+/** Called for an early close. It must call `act`, which runs the method itself. */
+export type OnEarlyClose = (server: net.Server, close: EarlyClose, act: () => void) => void
+
 /**
- * While a drain goes on, load balancers may still send to its servers, and only podrain may close them. The guard reports
- * a server that somebody else closes.
+ * While a drain goes on, load balancers may still send to its servers, and only podrain may close them or their
+ * connections. The guard reports who else does. It does not prevent it.
+ *
+ * Node has no public event for it: 'close' is emitted only when the last connection has ended, and does not name the
+ * caller. So these methods of this one server are replaced while it drains.
  */
 export class CloseGuard {
-  readonly #onClosed: (server: net.Server, by: string) => void
+  readonly #onClosed: OnEarlyClose
   /** The guarded servers, each with the function that restores it. */
   readonly #guarded = new Map<net.Server, () => void>()
+  /** Guarded servers that no longer accept connections. */
+  readonly #stopped = new Set<net.Server>()
   #active = false
 
-  /** @param onClosed Called once for a server that was closed. `by` is a place in the code. */
-  constructor(onClosed: (server: net.Server, by: string) => void) {
+  constructor(onClosed: OnEarlyClose) {
     this.#onClosed = onClosed
   }
 
@@ -25,51 +42,75 @@ export class CloseGuard {
 
   /** Guards one more server, if the guard has begun. */
   add(server: net.Server): void {
-    if (!this.#active || this.#guarded.has(server)) return
-    this.#guarded.set(
-      server,
-      reportClose(server, (by) => this.#report(server, by)),
-    )
+    if (!this.#active) return
+    this.#stopped.delete(server) // it may have been closed and listen again
+    if (this.#guarded.has(server)) return
+    this.#guarded.set(server, guard(server, this.#report))
   }
 
   /** Reports servers that stopped accepting in another way than by `close()`. */
   check(): void {
-    for (const server of this.#guarded.keys()) if (!server.listening) this.#report(server, 'an unknown place')
+    for (const server of this.#guarded.keys()) {
+      if (!server.listening) this.#report(server, { method: 'close', by: 'an unknown place' }, () => {})
+    }
   }
 
   end(): void {
     this.#active = false
     for (const restore of this.#guarded.values()) restore()
     this.#guarded.clear()
+    this.#stopped.clear()
   }
 
-  #report(server: net.Server, by: string): void {
-    this.#guarded.get(server)?.()
-    if (this.#guarded.delete(server)) this.#onClosed(server, by)
+  readonly #report: OnEarlyClose = (server, close, act) => {
+    if (close.method === 'close' && this.#stopped.has(server)) return act()
+    if (close.method === 'close') this.#stopped.add(server)
+    this.#onClosed(server, close, act)
   }
 }
 
 /**
- * Reports a call of `server.close()` by anybody but podrain. From that call on, clients that connect are refused.
- *
- * Node has no public event for it: 'close' is emitted only when the last connection has ended, and does not name the
- * caller. So the `close` method of this one server is replaced while it drains.
- *
- * @param report Gets the place of the call, as a line of a stack trace.
- * @returns The function that restores the method.
+ * Reports the calls of these methods of a server by anybody but podrain.
+ * @returns The function that restores the methods.
  */
-function reportClose(server: net.Server, report: (by: string) => void): () => void {
-  const wasOwn = Object.hasOwn(server, 'close')
-  const close = server.close
-  const instead: typeof close = function (this: net.Server, ...args) {
-    if (server.listening) report(callerIn(new Error('closed').stack ?? ''))
-    return close.apply(this, args)
-  }
-  server.close = instead
+function guard(server: net.Server, report: OnEarlyClose): () => void {
+  let reporting = false // `close()` calls the other methods itself
+  const restores = methods.map((method) =>
+    wrap(server, method, (act) => {
+      if (reporting) return act()
+      reporting = true
+      try {
+        report(server, { method, by: callerIn(new Error(method).stack ?? '') }, act)
+      } finally {
+        reporting = false
+      }
+    }),
+  )
   return () => {
-    if (server.close !== instead) return // another library has replaced the method since, and calls this one
-    if (wasOwn) server.close = close
-    else delete (server as Partial<net.Server>).close
+    for (const restore of restores) restore()
+  }
+}
+
+/**
+ * Replaces a method of an object by a function that gets the original to call. Returns the function that restores it.
+ */
+function wrap(object: object, name: string, call: (act: () => void) => void): () => void {
+  const target = object as Record<string, unknown>
+  const original = target[name]
+  if (typeof original !== 'function') return () => {} // most servers of HTTP/2 have only `close()`
+  const own = Object.getOwnPropertyDescriptor(object, name)
+  const instead = function (this: unknown, ...args: unknown[]): unknown {
+    let result: unknown
+    call(() => {
+      result = original.apply(this, args)
+    })
+    return result
+  }
+  target[name] = instead
+  return () => {
+    if (target[name] !== instead) return // another library has replaced the method since, and calls this one
+    if (own) Object.defineProperty(object, name, own)
+    else delete target[name]
   }
 }
 

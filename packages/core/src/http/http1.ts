@@ -289,6 +289,10 @@ export class Http1Connection implements Connection {
     this.socket.destroy()
   }
 
+  get destroyed(): boolean {
+    return this.socket.destroyed
+  }
+
   open(now: number, begun: number): OpenOnConnection[] {
     const responses = [...(this.#earlier?.keys() ?? [])]
     if (this.response) responses.push(this.response)

@@ -133,6 +133,10 @@ export class Http2Connection implements Connection {
     this.#session.destroy()
   }
 
+  get destroyed(): boolean {
+    return this.#session.destroyed
+  }
+
   open(now: number, begun: number): OpenOnConnection[] {
     return [...this.#streams].map(([stream, opened]) => ({
       method: String(opened.headers[':method']),

@@ -7,7 +7,7 @@ import tls, { type TLSSocket } from 'node:tls'
 import type { Clock } from '../shared/clock.js'
 import type { Answer } from '../shared/request.js'
 import { EarlierConnections } from './earlier.js'
-import { CloseGuard } from './early-close.js'
+import { CloseGuard, type OnEarlyClose } from './early-close.js'
 import { callBefore, captures, intercept } from './intercept.js'
 import { TlsHandshakes } from './tls-handshakes.js'
 import { mayBeClosedAgain, unlisten } from './unlisten.js'
@@ -19,8 +19,8 @@ const owners = new WeakMap<net.Server, Servers>()
 export interface ServerEvents {
   /** A server accepts connections now. */
   listening(server: net.Server): void
-  /** Somebody else closed a server while load balancers may still send to it. `by` is a place in the code. */
-  closedEarly(server: net.Server, by: string): void
+  /** Somebody else closes a server, or connections of it, while load balancers may still send to it. */
+  closedEarly: OnEarlyClose
   connection(socket: Socket, server: net.Server): void
   /** A TLS handshake begins. */
   handshake(): void
@@ -137,7 +137,7 @@ export class Servers {
     if (isNew) server.once('close', () => this.#release(server))
   }
 
-  /** Begins to guard every server: until `unlisten()` only podrain may close it. */
+  /** Begins to guard every server: until `unlisten()` only podrain may close it or its connections. */
   guard(): void {
     this.#guard.begin(this.#all)
   }

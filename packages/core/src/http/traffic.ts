@@ -6,6 +6,7 @@ import type { LastRequest, OpenRequest } from '../shared/report.js'
 import { type Answer, originalUrlOf } from '../shared/request.js'
 import { Connections, type Survey } from './connections.js'
 import { Counter, type CounterOptions, isHttp2 } from './counter.js'
+import type { EarlyClose } from './early-close.js'
 import { http1ConnectionOf, serverOf } from './http1.js'
 import { http2ConnectionOf } from './http2.js'
 import { Ramp } from './ramp.js'
@@ -16,10 +17,8 @@ export interface TrafficOptions extends Pick<CounterOptions, 'clock' | 'keepAliv
   readonly quiet: number
   /** Milliseconds over which the share of responses with `Connection: close` rises to all. */
   readonly ramp: number
-  /**
-   * Called when somebody else closed a server while load balancers may still send to it. `by` is a place in the code.
-   */
-  readonly onClosedEarly: (server: AnyServer, by: string) => void
+  /** Called when somebody else closed a server, or connections of it, while load balancers may still send to it. */
+  readonly onClosedEarly: (close: EarlyClose) => void
   /** Called when a watched server begins to accept connections. */
   readonly onListening: (server: AnyServer) => void
   /** Called when a server had open connections before it was watched. Node counts them but does not list them. */
@@ -33,7 +32,8 @@ export class Traffic {
   readonly #connections: Connections
   readonly #counter: Counter
   readonly #shedding: Shedding
-  #closedEarly: string[] = []
+  readonly #closedEarly = new Set<string>()
+  #cutEarly: OpenRequest[] = []
   /** The watched servers. */
   readonly servers: Servers
 
@@ -52,9 +52,10 @@ export class Traffic {
     this.#counter = counter
     this.servers = new Servers(clock, {
       listening: onListening,
-      closedEarly: (server, by) => {
-        this.#closedEarly.push(by)
-        onClosedEarly(server, by)
+      closedEarly: (_server, close, act) => {
+        this.#closedEarly.add(close.by)
+        onClosedEarly(close)
+        this.#cutEarly.push(...this.#connections.cutBy(act))
       },
       connection: (socket, server) => {
         if (!http1ConnectionOf(socket)) counter.connect(socket, server as Server)
@@ -95,9 +96,9 @@ export class Traffic {
     return this.#counter.answered
   }
 
-  /** The places in the code that closed a server while load balancers may still send to it. */
+  /** The places in the code that closed a server, or connections of it, while load balancers may still send to it. */
   get closedEarly(): readonly string[] {
-    return this.#closedEarly
+    return [...this.#closedEarly]
   }
 
   /** Number of connections accepted so far, including those in a TLS handshake. */
@@ -151,7 +152,8 @@ export class Traffic {
   /** Begins to drain: clients are shed from now on. */
   drain(): void {
     const now = this.#clock.now()
-    this.#closedEarly = []
+    this.#closedEarly.clear()
+    this.#cutEarly = []
     this.servers.guard()
     this.#ramp.begin(now)
     this.#counter.drain(now)
@@ -194,10 +196,10 @@ export class Traffic {
   }
 
   /**
-   * Closes all connections by force. Returns the requests that this cut.
+   * Closes all connections by force. Returns the requests that this cut, and those that somebody else has cut before.
    * @param begun When the closing began.
    */
-  destroy(begun: number): Promise<OpenRequest[]> {
-    return this.#shedding.destroy(begun)
+  async destroy(begun: number): Promise<OpenRequest[]> {
+    return [...this.#cutEarly, ...(await this.#shedding.destroy(begun))]
   }
 }

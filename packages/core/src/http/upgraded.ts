@@ -76,6 +76,10 @@ export class UpgradedConnection implements Connection {
     this.#socket.destroy()
   }
 
+  get destroyed(): boolean {
+    return this.#socket.destroyed
+  }
+
   open(): OpenOnConnection[] {
     return []
   }

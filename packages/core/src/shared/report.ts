@@ -37,11 +37,11 @@ export interface DrainReport {
   /** Number of requests that were answered during the drain. */
   answered: number
   /**
-   * The places in the code that closed a server while load balancers may still send to it. From then on clients were
-   * refused.
+   * The places in the code that closed a server, or connections of it, while load balancers may still send to it. From
+   * then on clients may have been refused, or their requests cut.
    */
   closedEarly: string[]
-  /** Requests that were in flight at the deadline and were cut. */
+  /** Requests in flight that were cut: at the deadline, or by what `closedEarly` names. */
   forced: OpenRequest[]
   /** Names of the tasks that had not finished at the deadline. */
   unfinishedTasks: string[]

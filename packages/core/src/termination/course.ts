@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Traffic } from '../http/traffic.js'
 import { type Clock, within } from '../shared/clock.js'
-import { describe } from '../shared/errors.js'
+import { describe, messageOf } from '../shared/errors.js'
 import type { DrainLogger } from '../shared/log.js'
 import { type DrainReport, reportOf } from '../shared/report.js'
 import type { DrainState, PrestopOptions, SettleCondition, StartOptions, TerminatingOptions } from '../shared/states.js'
@@ -282,7 +282,7 @@ export class Course {
 
   /** Reports the failure of a step. The other steps go on, and the report is not clean. */
   readonly #fail = (step: string, error: unknown): void => {
-    this.#error ??= error ?? new Error(`failed ${step}`)
+    this.#error ??= new Error(`failed ${step}: ${messageOf(error)}`, { cause: error })
     if (this.#failed.has(step)) return
     this.#failed.add(step)
     this.#options.logger.alarm(`failed ${step}: ${describe(error)}`)

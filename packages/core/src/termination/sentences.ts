@@ -1,3 +1,4 @@
+import type { EarlyClose } from '../http/early-close.js'
 import { messageOf } from '../shared/errors.js'
 import { type DrainLogger, seconds } from '../shared/log.js'
 import type { DrainReport, OpenRequest } from '../shared/report.js'
@@ -58,12 +59,31 @@ export function progressLine(status: {
   return parts.join(', ')
 }
 
+/** What each method does to clients if it is called too early, and what podrain does itself. */
+const earlyCloses: Record<EarlyClose['method'], { what: string; effect: string; ours: string }> = {
+  close: {
+    what: 'a server was closed',
+    effect: 'whoever connects from now on is refused',
+    ours: 'podrain closes the server when the last request has been answered',
+  },
+  closeAllConnections: {
+    what: 'all connections of a server were closed',
+    effect: 'requests in flight on them were cut',
+    ours: 'podrain closes each connection when its last request has been answered',
+  },
+  closeIdleConnections: {
+    what: 'the idle connections of a server were closed',
+    effect: 'a request that was on its way on one of them was lost',
+    ours: 'podrain closes each connection when its client has learned of it',
+  },
+}
+
 /** For a server that somebody else closed too early: the effect, the place in the code, and the remedy. */
-export function closedEarlyLine(by: string): string {
+export function closedEarlyLine({ method, by }: EarlyClose): string {
+  const { what, effect, ours } = earlyCloses[method]
   return (
-    `a server was closed while load balancers may still send to it: whoever connects from now on is refused. ` +
-    `It was closed at ${by}. Leave that out: podrain closes the server when the last request has been answered. What else is ` +
-    'done there belongs into `drain.onClose()`'
+    `${what} while load balancers may still send to it: ${effect}. \`${method}()\` was called at ${by}. ` +
+    `Leave that out: ${ours}. What else is done there belongs into \`drain.onClose()\``
   )
 }
 
@@ -82,14 +102,14 @@ export function logReport(logger: DrainLogger, report: DrainReport): void {
 /** The report in one line. */
 function reportLine(report: DrainReport): string {
   const parts = [`drained in ${seconds(report.durationMs)} after ${report.reason}`]
-  if (report.closedEarly.length > 0) parts.push(`a server was closed too early, at ${report.closedEarly.join(', ')}`)
+  if (report.closedEarly.length > 0) parts.push(`closed too early at ${report.closedEarly.join(', ')}`)
   if (report.forced.length > 0) parts.push(`cut ${report.forced.length} in flight: ${list(report.forced)}`)
   if (report.unknownConnections > 0) parts.push(`cut ${unknownConnections(report.unknownConnections)}`)
   if (report.unfinishedTasks.length > 0) parts.push(`left unfinished: ${report.unfinishedTasks.join(', ')}`)
   const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')
   if (failed.length > 0) parts.push(`hooks: ${failed.map((hook) => `${hook.name} ${hook.outcome}`).join(', ')}`)
   if (report.undeliveredBytes > 0) parts.push(`${report.undeliveredBytes} bytes not taken by their clients`)
-  if (report.error !== undefined) parts.push(`uncaught: ${messageOf(report.error)}`)
+  if (report.error !== undefined) parts.push(`error: ${messageOf(report.error)}`)
   if (report.clean) parts.push('nothing forced')
   return parts.join('; ')
 }

@@ -1,0 +1,136 @@
+import { createServer } from 'node:http'
+import { createServer as createHttp2Server } from 'node:http2'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Drain } from '../src/index.js'
+import { Client, FakeClock, gate, Log, serve, slow, turns } from './support.js'
+
+/** A draining server with one request in flight and one idle connection. */
+async function draining() {
+  const held = gate()
+  const pod = await serve(async (request, response) => {
+    if (request.url === '/held') await held.opened
+    response.end('ok')
+  })
+  const busy = await Client.open(pod.port)
+  const idle = await Client.open(pod.port)
+  await idle.get('/').until(/ok$/)
+  busy.get('/held')
+  await expect.poll(() => pod.drain.inFlight).toBe(1)
+  const report = pod.drain.start()
+  onTestFinished(() => held.open())
+  return { ...pod, report, busy, idle, held }
+}
+
+describe('an application that closes all connections while the drain goes on', () => {
+  test('is named at once, with the cure, and the requests that it cut are in the report', async () => {
+    const { server, report, busy, idle, held, log } = await draining()
+    server.closeAllConnections()
+    await Promise.all([busy.end(), idle.end()])
+    held.open()
+    expect(log.matching(/^error .*all connections of a server were closed while load balancers may still/)).toEqual([
+      expect.stringMatching(
+        /requests in flight on them were cut\. `closeAllConnections\(\)` was called at .*early-close\.test\.ts:\d+:\d+\)?\. Leave that out/,
+      ),
+    ])
+    expect(await report).toMatchObject({
+      clean: false,
+      closedEarly: [expect.stringMatching(/early-close\.test\.ts/)],
+      forced: [{ method: 'GET', route: '/held' }],
+    })
+    expect(log.matching(/; closed too early at .*early-close\.test\.ts.*; cut 1 in flight: GET \/held/)).toHaveLength(1)
+  })
+
+  test('again and again is reported with all that it cut', async () => {
+    const { server, port, report, drain, held } = await draining()
+    const closeAll = (): void => server.closeAllConnections()
+    closeAll()
+    const later = await Client.open(port)
+    await expect.poll(() => drain.inFlight).toBe(0)
+    later.get('/held')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    closeAll()
+    held.open()
+    const { closedEarly, forced } = await report
+    expect(forced.map(({ route }) => route)).toEqual(['/held', '/held'])
+    expect(closedEarly).toHaveLength(1)
+  })
+
+  test('has nothing cut where every request had been answered, but the report is not clean', async () => {
+    const { server, report, busy, held } = await draining()
+    held.open()
+    await busy.until(/ok$/)
+    server.closeAllConnections()
+    expect(await report).toMatchObject({ clean: false, forced: [] })
+  })
+})
+
+test('an application that closes idle connections while the drain goes on is named: a request may have been on its way', async () => {
+  const { server, report, busy, idle, held, log } = await draining()
+  server.closeIdleConnections()
+  await idle.end()
+  expect(busy.closed).toBe(false)
+  held.open()
+  await busy.until(/ok$/)
+  expect(log.matching(/^error .*on its way on one of them was lost\. `closeIdleConnections\(\)`/)).toHaveLength(1)
+  expect(await report).toMatchObject({ clean: false, forced: [], closedEarly: [expect.stringMatching(/early-close/)] })
+})
+
+describe('an application that closes its server while the drain goes on', () => {
+  test('is named once, though it closes it twice and Node closes idle connections with it', async () => {
+    const { server, report, held, log } = await draining()
+    const closed = new Promise<Error | undefined>((resolve) => {
+      expect(server.close()).toBe(server)
+      server.close((error) => resolve(error))
+    })
+    expect(log.matching(/^error .*a server was closed while.*`close\(\)` was called at/)).toHaveLength(1)
+    held.open()
+    expect(await closed).toMatchObject({ code: 'ERR_SERVER_NOT_RUNNING' })
+    expect(await report).toMatchObject({ clean: false, closedEarly: [expect.stringMatching(/early-close/)] })
+    expect(log.matching(/called at/)).toHaveLength(1)
+  })
+
+  test('is named again if it listens again, and closes it again', async () => {
+    const { server, report, held, log } = await draining()
+    for (let time = 0; time < 2; time++) {
+      server.close()
+      server.listen(0, '127.0.0.1')
+      await expect.poll(() => server.listening).toBe(true)
+    }
+    held.open()
+    await report
+    expect(log.matching(/called at/)).toHaveLength(2)
+  })
+})
+
+test('a server has its own methods back when the drain is over, or undone', async () => {
+  const clock = new FakeClock()
+  const server = createServer()
+  const own = (): string[] => Object.getOwnPropertyNames(server).filter((name) => name.startsWith('close'))
+  const drain = new Drain({ ...slow, clock, signals: false, logger: new Log() }).watch(server)
+  onTestFinished(() => drain.dispose())
+  server.listen(0, '127.0.0.1')
+  await expect.poll(() => server.listening).toBe(true)
+  const replaced = server.closeAllConnections
+  server.closeAllConnections = replaced
+  void drain.prestop()
+  expect(own()).toEqual(expect.arrayContaining(['close', 'closeAllConnections', 'closeIdleConnections']))
+  clock.advance(31_000)
+  await turns()
+  expect(drain.state).toBe('serving')
+  expect(own()).toEqual(['closeAllConnections'])
+  expect(server.closeAllConnections).toBe(replaced)
+  await clock.through(drain.start())
+  expect(own()).toEqual(['closeAllConnections'])
+})
+
+test('a server of HTTP/2, which can only be closed, is guarded as far as it goes', async () => {
+  const server = createHttp2Server()
+  const log = new Log()
+  const drain = new Drain({ ...slow, clock: new FakeClock(), signals: false, logger: log }).watch(server)
+  onTestFinished(() => drain.dispose())
+  server.listen(0, '127.0.0.1')
+  await expect.poll(() => server.listening).toBe(true)
+  void drain.prestop()
+  server.close()
+  expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
+})
