@@ -19,10 +19,34 @@ export const inProcesses = [
   'podrain-prestop.test.ts',
   'scenarios.test.ts',
   'signals.test.ts',
-  'threads.test.ts',
   'undelivered.test.ts',
   'unruly.test.ts',
 ]
 
 /** Of packages/core/test: a thousand random connections are too many for every change. */
 export const tooMuch = ['fuzz.test.ts']
+
+/**
+ * Of packages/core/test: what takes more than a second, the slowest last. Most changes are noticed by a quicker test, and the first
+ * that fails ends the run.
+ */
+export const slowest = [
+  'terminating.test.ts',
+  'early-close.test.ts',
+  'pipelining.test.ts',
+  'shedding.test.ts',
+  'unanswerable.test.ts',
+  'control.test.ts',
+  'hooks.test.ts',
+  'closing.test.ts',
+  'drain.test.ts',
+  'http2.test.ts',
+  'servers.test.ts',
+  'abandoned.test.ts',
+  'many.test.ts',
+  'lookout.test.ts',
+  'managers.test.ts',
+  'settle.test.ts',
+  'expectations.test.ts',
+  'late-watch.test.ts',
+]

@@ -1,5 +1,15 @@
+import { basename } from 'node:path'
 import { defineConfig } from 'vitest/config'
-import { inProcesses, tooMuch } from './mutation-scope.mjs'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+import { inProcesses, slowest, tooMuch } from './mutation-scope.mjs'
+
+/** Vitest itself begins with the slowest. */
+class SlowestLast extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => slowest.indexOf(basename(moduleId))
+    return files.toSorted((a, b) => place(a) - place(b))
+  }
+}
 
 /** The tests of the core that load its source themselves, and so see what Stryker has changed in it. */
 export default defineConfig({
@@ -9,6 +19,7 @@ export default defineConfig({
     setupFiles: ['.ci/mutation-setup.mts'],
     // Half of the work: a worker of its own for each file costs more than most tests.
     isolate: false,
+    sequence: { sequencer: SlowestLast },
     env: { PODRAIN_COURSES: '30' },
     // What a change makes wait for ever is found out soon.
     testTimeout: 10_000,

@@ -503,7 +503,7 @@ describe('what the application does wrong does not break the end:', () => {
       hooks: [{ name: 'pool', outcome: 'ok', durationMs: expect.any(Number) }],
       undeliveredBytes: 0,
       unknownConnections: 0,
-      error: new Error('not now'),
+      error: new Error('failed to cut connections: not now', { cause: new Error('not now') }),
       clean: false,
     })
     expect(log.matching(/^error podrain: failed to cut connections: Error: not now/)).toHaveLength(1)

@@ -15,11 +15,11 @@ import { attach, Drain, type DrainReport } from '../src/index.js'
 import { ask, FakeClock, gate, Log, turns } from './support.js'
 
 const times = {
-  terminationGracePeriodSeconds: 30,
+  terminationGracePeriodSeconds: 12,
   settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 3000,
+  closing: 2000,
+  reserve: 500,
+  keepAliveCap: 2000,
 }
 
 let certificate: { key: string; cert: string }
@@ -142,7 +142,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
     const drain = await scene.watch()
     expect(log.matching(/^warn .*1 connection that was open before watch\(\): .*before it listens/)).toHaveLength(1)
     const report = drain.start()
-    clock.advance(10_000)
+    clock.advance(6000)
     expect(drain.state).toBe('draining')
     turn.open()
     await client.until(/at last$/)
@@ -167,7 +167,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
     const { clock } = scene
     const drain = await scene.watch()
     const report = drain.start()
-    clock.advance(10_000)
+    clock.advance(6000)
     await turns()
     expect(drain.state).toBe('draining')
     client.socket.end() // as Node itself does after `keepAliveTimeout`
@@ -206,7 +206,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
     const { clock } = scene
     const drain = await scene.watch()
     const report = drain.start()
-    clock.advance(10_000)
+    clock.advance(6000)
     await turns()
     expect(drain.state).toBe('draining')
     client.socket.resume()
@@ -250,7 +250,7 @@ describe('a session of HTTP/2 that was open before its server was watched', () =
     const drain = await scene.watch()
     expect(log.matching(/^warn .*1 connection that was open before watch\(\): .*before it listens/)).toHaveLength(1)
     const report = drain.start()
-    for (let second = 0; second < 20; second++) {
+    for (let second = 0; second < 8; second++) {
       clock.advance(1000)
       await turns(2)
     }

@@ -53,7 +53,10 @@ export interface DrainReport {
    * Number of connections that were open before their server was watched and were cut. What they carried is not known.
    */
   unknownConnections: number
-  /** The error that committed the drain or came during it: an uncaught one, or that of a failed step. */
+  /**
+   * The error that committed the drain or came during it: an uncaught one, or one that names the step that failed, with
+   * what was thrown as its `cause`.
+   */
   error?: unknown
   /**
    * Whether the process may exit with 0: nothing in the report was lost or cut, no hook failed, and there was no error.
