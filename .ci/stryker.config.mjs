@@ -11,7 +11,7 @@ export default {
   timeoutMS: 20_000,
   timeoutFactor: 2,
   // More than there are processors: most tests wait most of their time.
-  concurrency: 4,
+  concurrency: 5,
   ignorePatterns: ['.turbo', 'docs', 'examples', 'packages/*/dist', '!packages/core/dist'],
   incremental: true,
   incrementalFile: 'reports/mutation/incremental.json',

@@ -381,6 +381,7 @@ describe('threads', () => {
     expect(await Promise.all(answers)).toEqual(['at last', 'at last'])
     expect(await exiting).toEqual([0, null])
     expect(count(child, /^thread gone 0/)).toBe(2)
+    expect(count(child, /this is a worker thread/)).toBe(0)
     expect(count(child, /^podrain \(thread \d+\): drained in .* after SIGTERM; nothing forced$/)).toBe(2)
   })
 
@@ -398,6 +399,12 @@ describe('threads', () => {
     child.tell('answer')
     expect((await answer).body).toBe('at last')
     expect((await hooked).status).toBe(200)
+    expect(await terminate(child)).toEqual([0, null])
+  })
+
+  test('that get no signals from the main thread say what is missing, once each', async () => {
+    const [child] = await startThreads({ alone: true })
+    await says(child, /^podrain \(thread \d+\): this is a worker thread, .* call drainThread\(drain, thread\)/, 2)
     expect(await terminate(child)).toEqual([0, null])
   })
 

@@ -116,6 +116,8 @@ export const overtime = 750
  * The longest time that the work of another listener of the signal is waited for, if the listener returned no promise.
  */
 export const listenerTime = 5000
+/** The main thread has answered a thread by then, if it passes signals on. */
+export const leadTime = 2000
 /** The default of pm2's `kill_timeout`: the time from its signal to SIGKILL. */
 export const pm2KillTimeout = 1600
 /** The shortest time between two log lines about refused callers of an endpoint. A crawler must not fill the log. */

@@ -1,8 +1,9 @@
 import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
 import { nodeProcess } from '../process/exit.js'
-import { ExitListeners, type ExitSource } from '../process/exit-listeners.js'
+import { type ExitListener, ExitListeners, type ExitSource } from '../process/exit-listeners.js'
 import { seconds } from '../shared/log.js'
+import { leadTime } from '../shared/timing.js'
 import type { WorkerDrain } from './drain-view.js'
 import { linkToPrimary } from './link.js'
 import type { FromPrimary } from './protocol.js'
@@ -106,12 +107,30 @@ export const threadExit: ExitSource = {
   register(listener) {
     const remove = exitListeners.add(listener)
     subscribe()
+    if (listener.signals.length > 0) warnUnlessLed(listener)
     const unregister = nodeProcess.register({ ...listener, signals: [] })
     return () => {
       remove()
       unregister()
     }
   },
+}
+
+let awaited = false
+
+/** Warns of a thread whose main thread passes no signals on. Vitest and Jest run tests in threads, which need none. */
+function warnUnlessLed({ warn }: ExitListener): void {
+  if (awaited || process.env.NODE_ENV === 'test') return
+  awaited = true
+  const check = (): void => {
+    if (primaryDrains) return
+    warn?.(
+      'this is a worker thread, which gets no signals, and its main thread passes none on: call drainThread(drain, thread) in ' +
+        'the main thread when it has started this one. Otherwise SIGTERM ends the process at once, and what this thread serves ' +
+        'with it, without a drain',
+    )
+  }
+  setTimeout(check, leadTime).unref()
 }
 
 function subscribe(): void {
