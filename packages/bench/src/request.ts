@@ -9,7 +9,7 @@ import { Child, pin } from './child.js'
 import { options } from './options.js'
 import { compareWith } from './ours.js'
 import { writePage } from './page.js'
-import type { Pairs, RequestData } from './request/data.js'
+import { added, alone, type Pairs, type RequestData } from './request/data.js'
 import type { Pair } from './request/measure.js'
 import { bare, variantNames } from './request/variants.js'
 import { keep } from './results.js'
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   await keep('request', directories, ['@podrain/core', '@podrain/express'], async (): Promise<RequestData> => {
     const time = await measure('time', starts, rounds, [])
     const bytes = await measure('bytes', 1, Math.ceil(rounds / 10), roomy)
-    return { starts, rounds, requests, time, bytes }
+    return { starts, rounds, requests, alone: alone(time), time: added(time), bytes: added(bytes) }
   })
   await writePage(directories)
 }

@@ -1,27 +1,19 @@
 import type { RequestData } from '../request/data.js'
-import type { Pair } from '../request/measure.js'
 import { load } from '../results.js'
-import { type Spread, spread } from '../statistics.js'
 import { fixed, origin, picture, type Section, shown, table } from './section.js'
 
 export const request: Section = (directories, charts) => {
   const result = load<RequestData>('request', directories)
   if (!result) return undefined
-  const { time, bytes, starts, rounds, requests } = result.data
-  const rows = Object.entries(time).map(([name, pairs]) => ({
-    name,
-    time: added(pairs),
-    bytes: added(bytes[name] ?? []),
-  }))
-  const alone = Object.values(time).flatMap((pairs) => pairs.flatMap(([bare]) => bare ?? []))
+  const { alone, time, bytes, starts, rounds, requests } = result.data
   const text = `## A request, in process
 
 What is added to a request's life cycle in Node, from the construction of its response to ‘close’, which alone takes
-${shown(spread(alone))} ns here. No network and no handler: this is podrain's own work and nothing else.
+${shown(alone)} ns here. No network and no handler: this is podrain's own work and nothing else.
 
 ${table(
   ['added to a request', 'ns: median (quartiles)', 'bytes: median (quartiles)'],
-  rows.map(({ name, time, bytes }) => [name, shown(time), shown(bytes)]),
+  Object.entries(time).map(([name, spread]) => [name, shown(spread), bytes[name] ? shown(bytes[name]) : '']),
 )}
 
 ${picture('request', 'Nanoseconds added to a request')}
@@ -33,11 +25,6 @@ ${picture('request', 'Nanoseconds added to a request')}
 How: each row has processes of its own, ${starts} of them, with ${rounds} rounds of ${fixed(requests)} requests beside as many bare ones.
 Nanoseconds depend on the processor, on what else it does, and on what the compiler makes of the same code in another
 process; bytes do not. ${origin(result)}`
-  const bars = rows.map(({ name, time }) => ({ name, ...time, ours: name.startsWith('podrain') }))
+  const bars = Object.entries(time).map(([name, spread]) => ({ name, ...spread, ours: name.startsWith('podrain') }))
   return { text, pictures: { request: charts.added(bars) } }
-}
-
-/** Round by round; without those in which something was collected. */
-function added(pairs: readonly Pair[]): Spread {
-  return spread(pairs.flatMap(([bare, variant]) => (bare === null || variant === null ? [] : [variant - bare])))
 }

@@ -21,7 +21,7 @@ export const platformVariables: readonly string[] = [
   'DYNO', // Heroku: devcenter.heroku.com/articles/dynos#local-environment-variables
   'GAE_SERVICE', // App Engine: cloud.google.com/appengine/docs/standard/nodejs/runtime#environment_variables
   'VCAP_APPLICATION', // Cloud Foundry: docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html
-  'MESOS_TASK_ID', // Mesos and Marathon: mesosphere.github.io/marathon/docs/task-environment-vars.html
+  'MARATHON_APP_ID', // Marathon: mesosphere.github.io/marathon/docs/task-environment-vars.html
   'RAILWAY_PROJECT_ID', // docs.railway.com/reference/variables
   'KOYEB_APP_NAME', // koyeb.com/docs/build-and-deploy/environment-variables
   'CONTAINER_APP_NAME', // Azure Container Apps: learn.microsoft.com/azure/container-apps/environment-variables
