@@ -2,68 +2,93 @@
  * Changes the source of the core in one place at a time, runs the tests that reach the place, and says which changes no test
  * has noticed. Writes docs/mutation.md.
  *
- *     node .ci/mutation.mjs [--report] [options of Stryker, such as --force or --mutate packages/core/src/http/ramp.ts]
+ *     node .ci/mutation.mjs [--shares 1,2 (all)]     tries these sixteenths of all changes; each takes about half an hour
+ *     node .ci/mutation.mjs --mutate packages/core/src/http/ramp.ts[:12-20]     all changes of a file; keeps nothing
+ *     node .ci/mutation.mjs --report                 runs nothing, and writes the page
  *
- * Results are kept in reports/mutation, so that a run that follows a change does only what the change concerns; --force does
- * all of it again. With --mutate the page is not written, as it shows the whole. With --report nothing is run.
+ * What a share has shown is kept in .ci/mutation-results.json with its commit, until that share is run again.
  *
- * Fails if the score is below 90 %, if a survivor has no reason in .ci/mutation-survivors.json, or if anything has no result.
- * It prints the survivors as they are to be put there.
+ * Fails if the score is below 90 %, or if a survivor has no reason in .ci/mutation-survivors.json. It prints the survivors as
+ * they are to be put there.
  */
-import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import { inProcesses, leftOut, tooMuch } from './mutation-scope.mjs'
+import { shares } from './mutation-shares.mjs'
 
 const wanted = 90
 const source = 'packages/core/src'
 const testing = 'packages/core/test'
 const page = 'docs/mutation.md'
-/** Types, and what is exported: nothing in them runs. */
-const typesOnly = [
-  'endpoints/drain-view.ts',
-  'http/connection.ts',
-  'index.ts',
-  'shared/states.ts',
-  'workers/drain-view.ts',
-]
-const args = process.argv.slice(2).filter((arg) => arg !== '--report')
+const kept = '.ci/mutation-results.json'
 
-if (!process.argv.includes('--report')) {
-  const { status } = spawnSync('node_modules/.bin/stryker', ['run', '.ci/stryker.config.mjs', ...args], {
-    stdio: 'inherit',
-  })
-  if (status !== 0) process.exit(status ?? 1)
-  if (args.includes('--mutate')) process.exit(0)
+const { values } = parseArgs({
+  options: {
+    shares: { type: 'string', default: Array.from({ length: shares }, (_, index) => index + 1).join() },
+    mutate: { type: 'string' },
+    report: { type: 'boolean', default: false },
+  },
+})
+const asked = values.shares.split(',').map(Number)
+if (!asked.every((share) => Number.isInteger(share) && share >= 1 && share <= shares)) {
+  throw new Error(`--shares takes numbers from 1 to ${shares}, such as 1,2, not ${values.shares}`)
 }
 
-/** Every change that was tried, by file. */
-const { files, testFiles } = JSON.parse(readFileSync('reports/mutation/mutation.json', 'utf8'))
+/** The results of the shares that were run, by share. */
+const results = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
+
+if (values.mutate !== undefined) process.exit(stryker({}, '--mutate', values.mutate))
+if (!values.report) {
+  for (const share of asked) {
+    const status = stryker({ PODRAIN_SHARES: JSON.stringify([share]) })
+    if (status !== 0) process.exit(status)
+    results[share] = resultOf(JSON.parse(readFileSync('reports/mutation/mutation.json', 'utf8')))
+    writeFileSync(kept, `${JSON.stringify(results, undefined, 2)}\n`)
+  }
+}
+
+function stryker(env, ...args) {
+  const options = { stdio: 'inherit', env: { ...process.env, ...env } }
+  return spawnSync('node_modules/.bin/stryker', ['run', '.ci/stryker.config.mjs', ...args], options).status ?? 1
+}
+
+/** What is kept of a run. */
+function resultOf({ files, testFiles }) {
+  const tests = readdirSync(testing).filter(
+    (file) => /\.test\.ts$/.test(file) && ![...inProcesses, ...tooMuch].includes(file),
+  )
+  // Stryker does not mind a test file that cannot be loaded: then nothing in it notices anything.
+  const silent = tests.filter((file) => !(testFiles[`${testing}/${file}`]?.tests.length > 0))
+  if (silent.length > 0) throw new Error(`these tests took no part: ${silent.join(', ')}`)
+  return {
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version,
+    testFiles: tests.length,
+    tests: Object.values(testFiles).reduce((sum, { tests }) => sum + tests.length, 0),
+    files: Object.entries(files)
+      .map(([path, { source: text, mutants }]) => rowOf(path.slice(source.length + 1), text.split('\n'), mutants))
+      .filter(({ killed, timeout, survived, broken }) => killed + timeout + survived + broken > 0),
+  }
+}
+
+const runs = Object.entries(results)
+/** All files, each with what all shares have shown of it. */
+const found = runs.flatMap(([, { files }]) => files)
+const rows = [...new Set(found.map(({ file }) => file))]
+  .map((file) => {
+    const same = found.filter((row) => row.file === file)
+    return { ...sum(file, same), survivors: same.flatMap(({ survivors }) => survivors) }
+  })
+  .sort((a, b) => a.file.localeCompare(b.file))
+const all = sum(runs.length === shares ? 'the whole core' : `${runs.length} of ${shares} shares`, rows)
+const survivors = rows.flatMap(({ survivors }) => survivors)
 /** Why a change that no test notices is none, or is accepted. A survivor is known by its line and the change, not its number. */
 const reasons = JSON.parse(readFileSync('.ci/mutation-survivors.json', 'utf8'))
 const whyOf = new Map(
   reasons.flatMap(({ why, equivalent, survivors }) => survivors.map((key) => [key, { why, equivalent }])),
 )
-
-const sources = readdirSync(source, { recursive: true }).filter(
-  (file) => file.endsWith('.ts') && ![...typesOnly, ...leftOut].includes(file),
-)
-const tests = readdirSync(testing).filter(
-  (file) => /\.test\.ts$/.test(file) && ![...inProcesses, ...tooMuch].includes(file),
-)
-// Stryker does not mind a test file that cannot be loaded: then nothing in it notices anything.
-const silent = tests.filter((file) => !(testFiles[`${testing}/${file}`]?.tests.length > 0))
-const missing = sources.filter((file) => !(`${source}/${file}` in files))
-const changed = sources.filter((file) => {
-  const result = files[`${source}/${file}`]
-  return result && result.source !== readFileSync(`${source}/${file}`, 'utf8')
-})
-const isWhole = silent.length + missing.length + changed.length === 0
-
-const rows = Object.entries(files)
-  .map(([path, { source: text, mutants }]) => rowOf(path.slice(source.length + 1), text.split('\n'), mutants))
-  .sort((a, b) => a.file.localeCompare(b.file))
-const all = sum(isWhole ? 'the whole core' : 'all of these', rows)
-const survivors = rows.flatMap(({ survivors }) => survivors)
 const unexplained = survivors.filter((key) => !whyOf.has(key))
 
 function rowOf(file, lines, mutants) {
@@ -77,7 +102,7 @@ function rowOf(file, lines, mutants) {
     killed: count('Killed'),
     timeout: count('Timeout'),
     survived: count('Survived', 'NoCoverage'),
-    broken: count('RuntimeError', 'CompileError'),
+    broken: count('RuntimeError'), // CompileError: of another share
     survivors,
   }
 }
@@ -122,21 +147,17 @@ function listOf(equivalent) {
 
 const code = (key) => `- \`${key.replaceAll('`', 'ˋ')}\``
 
-/** What the results lack. */
-function gaps() {
-  const list = (names) => names.map((name) => `\`${name}\``).join(', ')
-  return [
-    missing.length > 0 && `No results yet for ${list(missing)}.`,
-    changed.length > 0 && `Changed since they were run: ${list(changed)}.`,
-    silent.length > 0 && `Tests that took no part yet: ${list(silent)}.`,
-  ]
-    .filter(Boolean)
-    .join('\n')
+/** Where the score of all changes lies with 95 % confidence, if these are a random sample (Wilson). */
+function intervalOf({ killed, timeout, survived }) {
+  const n = killed + timeout + survived
+  const [p, z] = [(killed + timeout) / n, 1.96]
+  const centre = (p + z ** 2 / (2 * n)) / (1 + z ** 2 / n)
+  const half = (z * Math.sqrt((p * (1 - p)) / n + z ** 2 / (4 * n ** 2))) / (1 + z ** 2 / n)
+  return [centre - half, centre + half].map((share) => `${(100 * share).toFixed(1)} %`).join(' to ')
 }
 
 function text() {
   const { version } = JSON.parse(readFileSync('node_modules/@stryker-mutator/core/package.json', 'utf8'))
-  const countOfTests = Object.values(testFiles).reduce((sum, { tests }) => sum + tests.length, 0)
   const list = (names) => names.map((name) => `\`${name}\``).join(', ')
   const equivalent = survivors.filter((key) => whyOf.get(key)?.equivalent).length
   const row = (each) => [
@@ -144,15 +165,33 @@ function text() {
     ...[each.killed, each.timeout, each.survived, each.broken].map(String),
     `${scoreOf(each).toFixed(1)} %`,
   ]
+  const isWhole = runs.length === shares
   return `# Mutation testing
 
 A test suite is as good as what it notices. \`npx -y pnpm@10.34.9 test:mutation\` changes the source of \`@podrain/core\` in one
 place at a time (a comparison, a condition, a text, a block), runs the tests that reach the place, and counts the changes
 that no test noticed. It fails below ${wanted} %, and for a survivor without a reason below.
 
-${isWhole ? '' : `**The results are not whole, so this is not the score of the core.** ${gaps()}\n`}
-Written on ${new Date().toISOString().slice(0, 10)} by that command, with Node ${process.version}: ${all.killed + all.timeout + all.survived} changes, ${survivors.length} of which
-survived. Of those ${equivalent} cannot be noticed by anybody; they count against the score all the same.
+**${scoreOf(all).toFixed(1)} % of ${all.killed + all.timeout + all.survived} changes are noticed.** ${survivors.length} survived. Of those ${equivalent} cannot be noticed by anybody; they count
+against the score all the same.
+
+All changes together take many hours. So a hash divides them into ${shares} shares, each a random sample, and each can be run
+alone (\`test:mutation --shares 1,2\`). ${isWhole ? 'All shares were run.' : `${runs.length} of ${shares} were run so far: with 95 % confidence the score of all changes is ${intervalOf(all)}.`}
+
+${table(
+  ['share', 'date', 'commit', 'Node', 'changes', 'noticed'],
+  runs.map(([share, { date, commit, node, files }]) => {
+    const total = sum('', files)
+    return [
+      share,
+      date,
+      commit,
+      node,
+      String(total.killed + total.timeout + total.survived),
+      `${scoreOf(total).toFixed(1)} %`,
+    ]
+  }),
+)}
 
 ## Scores
 
@@ -166,11 +205,11 @@ test runner itself; it does not count.
 - Stryker ${version} with vitest; version 10 needs Node 22. Every kind of change, on every line.
 - Also constants that are read when a module is loaded (\`ignoreStatic\` is off; with it they would not count at all). One that
   keeps everything from loading survives by Stryker's reckoning, as no test has failed then.
-- Only tests that load the source in their own process see a change: ${tests.length - silent.length} files with ${countOfTests} tests. Child processes run
+- Only tests that load the source in their own process see a change: ${runs.at(-1)?.[1].testFiles ?? 0} files with ${runs.at(-1)?.[1].tests ?? 0} tests. Child processes run
   what is built, so ${list(inProcesses)} take no part, nor does the contract of all servers and frameworks;
   what only they hold survives here. ${list(tooMuch)} is left out, as it takes long, and ${'`model.test.ts`'} tries 30 courses.
 - Left out for that reason: ${list(leftOut)}. They are what processes and threads
-  say to one another. ${list(typesOnly)} hold nothing that runs.
+  say to one another.
 - Signals, the exit of the process and ${'`podrain-prestop`'} are played in the process of the tests: ${'`exit.test.ts`'}, ${'`prestop-verdict.test.ts`'}.
 - TypeScript 7 has no checker that Stryker could ask, so changes that do not compile are tried like any other.
 
@@ -185,13 +224,11 @@ ${listOf(false) || 'None.'}
 `
 }
 
-const stale = [...whyOf.keys()].filter((key) => !survivors.includes(key))
-if (stale.length > 0) console.log(`reasons for what did not survive:\n${stale.map((key) => `  ${key}`).join('\n')}`)
 if (unexplained.length > 0) console.log(`survivors without a reason:\n${JSON.stringify(unexplained, undefined, 2)}`)
 const score = scoreOf(all)
 console.log(
-  `${score.toFixed(2)} % of ${all.killed + all.timeout + all.survived} changes noticed, ${unexplained.length} survivors without a reason`,
+  `${score.toFixed(2)} % of ${all.killed + all.timeout + all.survived} changes noticed, in ${runs.length} of ${shares} shares; ` +
+    `${unexplained.length} survivors without a reason`,
 )
-if (!isWhole) console.log(gaps())
 writeFileSync(page, text())
-if (!isWhole || score < wanted || unexplained.length > 0) process.exit(1)
+if (score < wanted || unexplained.length > 0) process.exit(1)

@@ -1,8 +1,11 @@
 import { leftOut } from './mutation-scope.mjs'
+import { wanted } from './mutation-shares.mjs'
 
 /** Mutation testing of the core: see `.ci/mutation.mjs`, which runs it, and docs/mutation.md, which it writes. */
 export default {
-  plugins: ['@stryker-mutator/vitest-runner'],
+  plugins: ['@stryker-mutator/vitest-runner', new URL('mutation-shares.mjs', import.meta.url).href],
+  // Some shares of all changes, or, with `--mutate`, all of a few.
+  checkers: wanted ? ['shares'] : [],
   testRunner: 'vitest',
   vitest: { configFile: '.ci/vitest.mutation.mts', related: false },
   mutate: ['packages/core/src/**/*.ts', ...leftOut.map((file) => `!packages/core/src/${file}`)],
@@ -13,8 +16,6 @@ export default {
   // More than there are processors: most tests wait most of their time.
   concurrency: 5,
   ignorePatterns: ['.turbo', 'docs', 'examples', 'packages/*/dist', '!packages/core/dist'],
-  incremental: true,
-  incrementalFile: 'reports/mutation/incremental.json',
   reporters: ['json', 'clear-text', 'progress-append-only'],
   clearTextReporter: { allowColor: false, reportTests: false, allowEmojis: false },
   jsonReporter: { fileName: 'reports/mutation/mutation.json' },

@@ -28,10 +28,10 @@ export default defineConfig({
     sequence: { sequencer: QuickestToFail },
     env: { PODRAIN_COURSES: '30' },
     // What a change makes wait for ever is found out soon.
-    testTimeout: 10_000,
-    hookTimeout: 10_000,
+    testTimeout: 6_000,
+    hookTimeout: 6_000,
     restoreMocks: true,
     // Looking every 50 ms would be most of what a test takes.
-    expect: { poll: { interval: 2, timeout: 5_000 } },
+    expect: { poll: { interval: 2, timeout: 4_000 } },
   },
 })

@@ -103,7 +103,9 @@ describe.each([
 
   test('and that nobody ever answers is cut, and named', async () => {
     const { clock, drain } = await start(() => {}, { early })
-    const report = await clock.through(drain.start())
+    const ended = drain.start()
+    clock.advance(20_000)
+    const report = await clock.through(ended)
     expect(report.clean).toBe(false)
     expect(report.forced).toMatchObject([{ method: 'POST', route: '/upload' }])
   })

@@ -7,12 +7,11 @@ import {
   createSecureServer,
 } from 'node:http2'
 import { createServer as createHttpsServer } from 'node:https'
-import { type AddressInfo, connect as connectTcp, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect as connectTcp, type Server } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { generate } from 'selfsigned'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { attach, Drain, type DrainReport } from '../src/index.js'
-import { ask, FakeClock, gate, Log, turns } from './support.js'
+import { ask, Client, certificate, FakeClock, gate, Log, turns } from './support.js'
 
 const times = {
   terminationGracePeriodSeconds: 12,
@@ -22,12 +21,9 @@ const times = {
   keepAliveCap: 2000,
 }
 
-let certificate: { key: string; cert: string }
+let tls: Awaited<ReturnType<typeof certificate>>
 beforeAll(async () => {
-  const { private: key, cert } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-    keyType: 'ec',
-  } as never)
-  certificate = { key, cert }
+  tls = await certificate()
 })
 
 type Listener = (
@@ -42,11 +38,11 @@ function create(kind: Kind, listener: Listener): Server {
     case 'http':
       return createServer(answer)
     case 'https':
-      return createHttpsServer(certificate, answer)
+      return createHttpsServer(tls, answer)
     case 'http2':
       return createHttp2Server(answer as never)
     default:
-      return createSecureServer({ ...certificate, allowHTTP1: true }, answer as never)
+      return createSecureServer({ ...tls, allowHTTP1: true }, answer as never)
   }
 }
 
@@ -76,46 +72,12 @@ async function start(kind: Kind, listener: Listener): Promise<Scene> {
   return { server, port: (server.address() as AddressInfo).port, clock, log, watch }
 }
 
-class Client {
-  readonly socket: Socket
-  received = ''
-  closed = false
-
-  private constructor(socket: Socket) {
-    this.socket = socket
-    socket.setEncoding('latin1')
-    socket.on('data', (text: string) => {
-      this.received += text
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      this.closed = true
-    })
-    onTestFinished(() => void socket.destroy())
-  }
-
-  static async open({ port, server }: Scene, kind: Kind): Promise<Client> {
-    const known = once(server, kind === 'http' ? 'connection' : 'secureConnection')
-    const where = { port, host: '127.0.0.1' }
-    const socket = kind === 'http' ? connectTcp(where) : connectTls({ ...where, rejectUnauthorized: false })
-    const client = new Client(socket)
-    await known
-    return client
-  }
-
-  get(path: string): this {
-    this.socket.write(`GET ${path} HTTP/1.1\r\nHost: pod\r\n\r\n`)
-    return this
-  }
-
-  async until(pattern: RegExp): Promise<this> {
-    await expect.poll(() => this.received, { interval: 2, timeout: 5000 }).toMatch(pattern)
-    return this
-  }
-
-  async end(): Promise<void> {
-    if (!this.closed) await once(this.socket, 'close')
-  }
+async function connect({ port, server }: Scene, kind: Kind): Promise<Client> {
+  const known = once(server, kind === 'http' ? 'connection' : 'secureConnection')
+  const where = { port, host: '127.0.0.1' }
+  const client = Client.on(kind === 'http' ? connectTcp(where) : connectTls({ ...where, rejectUnauthorized: false }))
+  await known
+  return client
 }
 
 const soon = <T>(value: () => T): ReturnType<typeof expect.poll<T>> =>
@@ -124,7 +86,9 @@ const sayOk: Listener = (_request, response) => response.end('ok')
 
 /** Lets time pass until the drain is over. */
 function over(drain: Drain, clock: FakeClock): Promise<DrainReport> {
-  return clock.through(drain.start())
+  const report = drain.start()
+  clock.advance(8000)
+  return clock.through(report)
 }
 
 const kinds: Kind[] = ['http', 'https', 'http2 with allowHTTP1']
@@ -136,7 +100,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
       reached.open()
       return turn.opened.then(() => response.end('at last'))
     })
-    const client = (await Client.open(scene, kind)).get('/')
+    const client = (await connect(scene, kind)).get('/')
     await reached.opened
     const { clock, log } = scene
     const drain = await scene.watch()
@@ -153,7 +117,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
   test('and has a request that never ends is cut, and said to be', async () => {
     const reached = gate()
     const scene = await start(kind, () => reached.open())
-    const client = (await Client.open(scene, kind)).get('/')
+    const client = (await connect(scene, kind)).get('/')
     await reached.opened
     const report = await over(await scene.watch(), scene.clock)
     expect(report).toMatchObject({ clean: false, unknownConnections: 1 })
@@ -163,7 +127,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
 
   test('and is idle is held until it has gone, as nobody knows that it is', async () => {
     const scene = await start(kind, sayOk)
-    const client = await (await Client.open(scene, kind)).get('/').until(/ok$/)
+    const client = await (await connect(scene, kind)).get('/').until(/ok$/)
     const { clock } = scene
     const drain = await scene.watch()
     const report = drain.start()
@@ -176,7 +140,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
 
   test('is like any other from its next request on', async () => {
     const scene = await start(kind, sayOk)
-    const clients = [await Client.open(scene, kind), await Client.open(scene, kind)]
+    const clients = [await connect(scene, kind), await connect(scene, kind)]
     const [used, silent] = clients as [Client, Client]
     await used.get('/').until(/ok$/)
     const { clock, log } = scene
@@ -199,7 +163,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
       response.end('x'.repeat(size))
       reached.open()
     })
-    const client = await Client.open(scene, kind)
+    const client = await connect(scene, kind)
     client.socket.pause()
     client.get('/')
     await reached.opened
@@ -338,7 +302,7 @@ test('connections from before the first request, which leads a middleware to the
   const scene = await start('http', (request, response) => {
     if (!handle(request as IncomingMessage, response as ServerResponse)) response.end('ok')
   })
-  const silent = await Client.open(scene, 'http')
+  const silent = await connect(scene, 'http')
   await ask(scene.port)
   expect(drain.inFlight).toBe(0)
   const report = drain.start()

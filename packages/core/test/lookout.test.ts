@@ -230,6 +230,7 @@ describe('a second signal', () => {
     expect(log.matching(/^error/)).toEqual([
       'error podrain: second SIGINT, exiting now: draining for 1.2 s, 0 in flight, tasks: mail, 27.8 s of budget left',
     ])
+    clock.advance(20_000)
     expect(await clock.through(exit)).toBe(false)
   })
 

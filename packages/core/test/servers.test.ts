@@ -7,10 +7,9 @@ import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { generate } from 'selfsigned'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { attach, Drain, drainServer } from '../src/index.js'
-import { ask, Client, FakeClock, gate, Log, listen, sayOk, serve, short } from './support.js'
+import { ask, Client, certificate, FakeClock, gate, Log, listen, sayOk, serve, short } from './support.js'
 
 setFlagsFromString('--expose-gc')
 
@@ -206,10 +205,7 @@ describe('onClose hooks', () => {
 })
 
 test('a TLS handshake is waited for though clients before it have finished theirs and gone', async () => {
-  const { private: key, cert } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-    keyType: 'ec',
-  } as never)
-  const server = createHttpsServer({ key, cert }, sayOk)
+  const server = createHttpsServer(tls, sayOk)
   const { drain, clock } = watching(server as unknown as Server)
   const port = await listen(server as unknown as Server)
   for (let count = 0; count < 2; count++) {
@@ -238,11 +234,11 @@ describe('a server that was drained in a process that goes on', () => {
   const collect = runInNewContext('gc') as () => void
   const kinds: [string, () => Server][] = [
     ['node:http', () => createServer(sayOk)],
-    ['node:https', () => createHttpsServer(tls(), sayOk)],
+    ['node:https', () => createHttpsServer(tls, sayOk)],
     ['node:http2', () => createHttp2Server(sayOk as never) as unknown as Server],
     [
       'node:http2 (allowHTTP1)',
-      () => createSecureServer({ ...tls(), allowHTTP1: true }, sayOk as never) as unknown as Server,
+      () => createSecureServer({ ...tls, allowHTTP1: true }, sayOk as never) as unknown as Server,
     ],
   ]
 
@@ -305,12 +301,7 @@ describe('a server that was drained in a process that goes on', () => {
   })
 })
 
-let files: { key: string; cert: string } | undefined
-function tls(): { key: string; cert: string } {
-  if (!files) throw new Error('made before the tests')
-  return files
-}
+let tls: Awaited<ReturnType<typeof certificate>>
 beforeAll(async () => {
-  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }])
-  files = { key, cert }
+  tls = await certificate()
 })

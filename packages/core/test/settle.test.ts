@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import type { AdapterOptions, DrainReport } from '../src/index.js'
 import { ask, Client, FakeClock, FakeProcess, gate, type Log, type Pod, sayOk, serve, slow, turns } from './support.js'
@@ -162,12 +163,18 @@ describe('a request in flight', () => {
   })
 
   test('whose body is still coming at the deadline is cut and named too', async () => {
-    const { drain, clock, port } = await draining((request) => request.resume())
+    const received = new EventEmitter()
+    const { drain, clock, port } = await draining((request) => request.on('data', () => received.emit('more')))
     const client = await Client.open(port)
     client.send('POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 1000000\r\n\r\n')
     await expect.poll(() => drain.inFlight).toBe(1)
     const sending = setInterval(() => client.send('some more'), 1)
-    const report = await clock.through(drain.start())
+    const ended = drain.start()
+    for (let passed = 0; passed < 20_000; passed += 500) {
+      clock.advance(500)
+      await once(received, 'more')
+    }
+    const report = await clock.through(ended)
     clearInterval(sending)
     expect(report).toMatchObject({ clean: false, forced: [{ method: 'POST', route: '/upload' }] })
     client.abort()

@@ -4,6 +4,7 @@ import { Agent, createServer, type IncomingHttpHeaders, type RequestListener, re
 import { type AddressInfo, connect as connectSocket, type Server as NetServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { generate } from 'selfsigned'
 import { onTestFinished, vi } from 'vitest'
 import {
   type AdapterOptions,
@@ -213,6 +214,16 @@ export async function ask(
   }
 }
 
+let generated: Promise<{ key: string; cert: string }> | undefined
+
+/** The key and the certificate of this machine, for servers with TLS. */
+export function certificate(): Promise<{ key: string; cert: string }> {
+  generated ??= generate([{ name: 'commonName', value: '127.0.0.1' }], { keyType: 'ec' } as never).then(
+    ({ private: key, cert }) => ({ key, cert }),
+  )
+  return generated
+}
+
 /** A client that writes what it likes on its socket. */
 export class Client {
   readonly socket: Socket
@@ -243,6 +254,11 @@ export class Client {
     const client = new Client(socket)
     await once(socket, 'connect')
     return client
+  }
+
+  /** A client on a socket of any kind. */
+  static on(socket: Socket): Client {
+    return new Client(socket)
   }
 
   send(text: string): this {

@@ -5,10 +5,9 @@ import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { generate } from 'selfsigned'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AdapterOptions, Drain, drainServer } from '../src/index.js'
-import { FakeClock, gate, turns } from './support.js'
+import { certificate, FakeClock, gate, turns } from './support.js'
 
 const slow = {
   terminationGracePeriodSeconds: 30,
@@ -18,12 +17,9 @@ const slow = {
   keepAliveCap: 2000,
 }
 
-let certificate: { key: string; cert: string }
+let tls: Awaited<ReturnType<typeof certificate>>
 beforeAll(async () => {
-  const { private: key, cert } = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-    keyType: 'ec',
-  } as never)
-  certificate = { key, cert }
+  tls = await certificate()
 })
 
 interface Scene {
@@ -42,9 +38,7 @@ async function start(kind: Kind, listener: Listener, options: AdapterOptions = {
   const answer = (request: { url?: string | undefined }, response: { end(text: string): unknown }): void =>
     void listener(request, response)
   const server = (
-    kind === 'https'
-      ? createServer(certificate, answer)
-      : createSecureServer({ ...certificate, allowHTTP1: true }, answer as never)
+    kind === 'https' ? createServer(tls, answer) : createSecureServer({ ...tls, allowHTTP1: true }, answer as never)
   ) as Server
   server.keepAliveTimeout = 600_000
   const drain = drainServer(server, { ...slow, clock, signals: false, logger: false, ...options })
@@ -304,7 +298,7 @@ test('a session over TLS is one, not a connection of HTTP/1 too', async () => {
 
 test('clients of a unix socket, who have no addresses, are each waited for in their handshake', async () => {
   const clock = new FakeClock()
-  const server = createServer(certificate, (_request, response) => void response.end('ok'))
+  const server = createServer(tls, (_request, response) => void response.end('ok'))
   const drain = drainServer(server, { ...slow, clock, signals: false, logger: false })
   onTestFinished(() => drain.dispose())
   const path = join(tmpdir(), `podrain-tls-${process.pid}.sock`)
