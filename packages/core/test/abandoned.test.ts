@@ -193,3 +193,66 @@ test('a listener that rejects is answered with 500 under captureRejections, as w
   await expect.poll(() => drain.status().tasks).toEqual([])
   await turns()
 })
+
+describe('a promise that is passed on by hand', () => {
+  async function gone() {
+    const exchanges: [IncomingMessage, ServerResponse][] = []
+    const pod = await serve((...exchange) => void exchanges.push(exchange))
+    return { ...pod, exchanges }
+  }
+
+  test('when its client has gone already is waited for', async () => {
+    const { drain, port, exchanges } = await gone()
+    const work = gate()
+    const client = await Client.open(port)
+    client.get('/order')
+    await expect.poll(() => exchanges).toHaveLength(1)
+    client.abort()
+    await expect.poll(() => drain.inFlight).toBe(0)
+    const [, response] = exchanges[0] as [IncomingMessage, ServerResponse]
+    drain.handling(response, work.opened)
+    expect(drain.status().tasks).toEqual([expect.stringContaining('whose client has gone')])
+    work.open()
+    await expect.poll(() => drain.status().tasks).toEqual([])
+  })
+
+  test('for the first of two pipelined requests is named by the path of that one', async () => {
+    const { drain, port, exchanges } = await gone()
+    const work = gate()
+    const client = await Client.open(port)
+    client.get('/first').get('/second')
+    await expect.poll(() => exchanges).toHaveLength(2)
+    const [, response] = exchanges[0] as [IncomingMessage, ServerResponse]
+    drain.handling(response, work.opened)
+    client.abort()
+    await expect.poll(() => drain.status().tasks).toEqual(['GET /first, whose client has gone'])
+    work.open()
+    await expect.poll(() => drain.status().tasks).toEqual([])
+  })
+
+  test('is nothing to wait for while its client is there', async () => {
+    const { drain, port, exchanges } = await gone()
+    const client = await Client.open(port)
+    client.get('/order')
+    await expect.poll(() => exchanges).toHaveLength(1)
+    const [, response] = exchanges[0] as [IncomingMessage, ServerResponse]
+    drain.handling(response, new Promise(() => {}))
+    expect(drain.status().tasks).toEqual([])
+    response.end('ok')
+    await client.until(/ok$/)
+  })
+})
+
+test('a handler of a listener that was added when the server was watched is waited for like any other', async () => {
+  const work = gate()
+  const { drain, port, server } = await serve(() => {})
+  server.on('request', () => work.opened)
+  await turns()
+  const client = await Client.open(port)
+  client.get('/order')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  client.abort()
+  await expect.poll(() => drain.status().tasks).toEqual(['GET /order, whose client has gone'])
+  work.open()
+  await expect.poll(() => drain.status().tasks).toEqual([])
+})

@@ -464,3 +464,21 @@ describe('the progress line says what is waited for:', () => {
     expect(waits(log)).toBe('the signal; without one it serves again in 28.0 s')
   })
 })
+
+test.each([
+  [{}, /^error podrain: failed to keep connections from the framework: TypeError/],
+  [{ settle: false }, /^error podrain: failed to stop listening: TypeError/],
+])(
+  'a server whose methods cannot be replaced is drained all the same, and what failed is said (%o)',
+  async (how, line) => {
+    const clock = new FakeClock()
+    const { drain, server, port, log } = await serve(sayOk, { ...slow, clock })
+    Object.defineProperty(server, 'closeIdleConnections', { value: server.closeIdleConnections.bind(server) })
+    const client = await Client.open(port)
+    await client.get('/').until(/ok$/)
+    const report = await clock.through(drain.start(how))
+    expect(log.matching(line)).toHaveLength(1)
+    expect(report).toMatchObject({ clean: false, error: { message: expect.stringMatching(/^failed to /) } })
+    server.close()
+  },
+)

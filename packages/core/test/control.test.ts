@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, get, type IncomingMessage } from 'node:http'
 import { createSecureServer } from 'node:http2'
 import net from 'node:net'
@@ -275,4 +275,23 @@ describe('with a control socket', () => {
     await drain.start()
     expect(readdirSync(dirname(path))).toEqual([])
   })
+})
+
+test.each([
+  ['in the application', {}, ['/readyz', '/livez', '/prestop', '/drainz']],
+  ['on a control port', { controlPort: 0 }, []],
+])('an adapter for a framework knows which paths are answered %s', (_where, options, paths) => {
+  const { drain, paths: known } = attach({ signals: false, logger: false, ...options })
+  onTestFinished(() => drain.dispose())
+  expect([...known.keys()].sort()).toEqual(paths.sort())
+})
+
+test('a control socket whose folder was missing can be opened by the next drain, when the folder is there', async () => {
+  const folder = join(dirname(socketPath()), 'later')
+  const controlSocket = join(folder, 'podrain.sock')
+  const first = await serve(sayOk, { controlSocket })
+  await expect.poll(() => first.log.matching(/cannot listen on `controlSocket`.*(EACCES|ENOENT)/)).toHaveLength(1)
+  mkdirSync(folder)
+  const second = await serve(sayOk, { controlSocket })
+  await expect.poll(() => second.log.matching(/control endpoints on .*podrain\.sock/)).toHaveLength(1)
 })

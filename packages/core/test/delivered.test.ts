@@ -226,3 +226,38 @@ describe('where another process has the same port', () => {
     expect(course.bytes).toBe(0)
   })
 })
+
+describe('what the kernel holds for a process that has the port alone', () => {
+  const here: AddressInfo = { address: '127.0.0.1', family: 'IPv4', port: 8080 }
+  const line = (local: string, uid: number, inode: number): string =>
+    `   0: ${local}:1F90 0100007F:D2F4 01 00000009:00000000 00:00000000 00000000 ${uid} 0 ${inode} 1\n`
+
+  async function waitFor(text: string) {
+    tables(() => text)
+    return wait([here], () => 100_000)
+  }
+
+  test('is waited for though the socket is open yet', async () => {
+    const { createServer } = await import('node:net')
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void server.close())
+    const { readdirSync, readlinkSync } = await import('node:fs')
+    const inodes = readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1] ?? []
+      } catch {
+        return []
+      }
+    })
+    expect((await waitFor(line('0100007F', 0, Number(inodes[0])))).bytes).toBeUndefined()
+    expect((await waitFor(line('0100007F', 0, 2 ** 40))).bytes).toBe(0)
+  })
+
+  test('is that of its own user', async () => {
+    vi.spyOn(process, 'getuid').mockReturnValue(1000)
+    expect((await waitFor(line('0100007F', 1000, 0))).bytes).toBeUndefined()
+    expect((await waitFor(line('0100007F', 1001, 0))).bytes).toBe(0)
+    expect((await waitFor(line('0100007F', 0, 0))).bytes).toBeUndefined() // as older kernels write it
+  })
+})

@@ -552,3 +552,13 @@ test('a drain that follows a disposed one on the same server counts connections 
   client.abort()
   await next.dispose()
 })
+
+test.each([{ within: -1 }, { ago: -1 }, { within: Number.NaN }, { ago: Number.NaN }])(
+  'start(%o) is refused, and nothing is lost',
+  async (how) => {
+    const { drain } = await start()
+    const [name] = Object.keys(how)
+    expect(() => drain.start(how)).toThrow(`Expected \`${name}\` to be`)
+    expect(drain.state).toBe('serving')
+  },
+)

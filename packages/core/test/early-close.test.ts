@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
+import { Server } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Drain } from '../src/index.js'
 import { Client, FakeClock, gate, Log, serve, slow, turns } from './support.js'
@@ -133,4 +134,12 @@ test('a server of HTTP/2, which can only be closed, is guarded as far as it goes
   void drain.prestop()
   server.close()
   expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
+})
+
+test('a server that was closed in a way that nobody sees is reported, too, without the place', async () => {
+  const { server, report, held, log } = await draining()
+  Server.prototype.close.call(server)
+  await expect.poll(() => log.matching(/`close\(\)` was called at an unknown place\. Leave/)).toHaveLength(1)
+  held.open()
+  expect(await report).toMatchObject({ clean: false, closedEarly: ['an unknown place'] })
 })

@@ -318,3 +318,15 @@ test('a server without connections is watched without a word, though it listens 
   expect(await over(drain, clock)).toMatchObject({ clean: true, unknownConnections: 0 })
   expect(log.matching(/before watch/)).toEqual([])
 })
+
+test('connections that come when the server is watched are none of the earlier ones', async () => {
+  const scene = await start('http', sayOk)
+  const earlier = await connect(scene, 'http')
+  await earlier.get('/').until(/ok$/)
+  const drain = await scene.watch()
+  const later = await connect(scene, 'http')
+  await turns()
+  expect(await over(drain, scene.clock)).toMatchObject({ clean: false, unknownConnections: 1 })
+  expect(scene.log.matching(/2 connections/)).toEqual([])
+  later.abort()
+})

@@ -1,4 +1,5 @@
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, IncomingMessage, type RequestListener, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { attach, Drain, drainServer } from '../src/index.js'
 import { ask, Client, FakeClock, FakeProcess, gate, Log, listen, sayOk, serve, slow } from './support.js'
@@ -171,4 +172,33 @@ describe('the name of a request in the log and the report', () => {
     turn.open()
     await answered
   })
+})
+
+test('a probe that a library emits a second time, while the server drains, is no user’s request', async () => {
+  const clock = new FakeClock()
+  const { drain, server, port } = await serve(() => {}, { ...slow, clock })
+  const seen = new Set<object>()
+  server.removeAllListeners('request')
+  server.on('request', (request, response) => {
+    if (seen.has(request)) return void response.end('ok')
+    seen.add(request)
+    server.emit('request', request, response)
+  })
+  const report = drain.start()
+  const client = await Client.open(port)
+  client.get('/healthz', 'User-Agent: kube-probe/1.35')
+  await client.until(/connection: close[\s\S]*ok$/i)
+  await client.end()
+  expect(await clock.through(report)).toMatchObject({ clean: true, answered: 0 })
+})
+
+test('a request that no server accepted, as of a test or a bridge, is answered by the control endpoints of an adapter', () => {
+  const server = createServer()
+  const { drain, handle } = attach({ signals: false, logger: false }, { server })
+  onTestFinished(() => drain.dispose())
+  const request = Object.assign(new IncomingMessage(new Socket()), { method: 'GET', url: '/livez' })
+  const response = new ServerResponse(request)
+  expect(drain.track(request, response)).toBe(false)
+  expect(handle(request, response)).toBe(true)
+  expect(response.statusCode).toBe(200)
 })

@@ -242,3 +242,21 @@ describe('a second signal', () => {
     await drain.dispose()
   })
 })
+
+test('a second signal while the drain closes says what is open, and no longer what was waited for', async () => {
+  const [log, process, clock] = [new Log(), new FakeProcess(), new FakeClock()]
+  const drain = new Drain({ ...slow, process, clock, logger: log })
+  drain.onClose(() => new Promise(() => {}), { name: 'pool' })
+  const [listener] = process.listeners
+  if (!listener) throw new Error('it does not listen')
+  const exit = listener.end({ signal: 'SIGTERM' })
+  for (let passed = 0; drain.state !== 'closing' && passed < 2000; passed += 100) {
+    clock.advance(100)
+    await turns(1)
+  }
+  listener.again({ signal: 'SIGTERM' })
+  expect(log.matching(/^error .*second SIGTERM/)).toEqual([
+    expect.stringMatching(/exiting now: closing for \d\.\d s, 0 in flight, \d+\.\d s of budget left$/),
+  ])
+  await clock.through(exit)
+})

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { turnsIntoInterrupt } from '../src/process/managers.js'
+import { interruptIsTermination, turnsIntoInterrupt, warningOfManager } from '../src/process/managers.js'
 import { Child, FakeClock, FakeProcess, serve, slow, turns } from './support.js'
 
 function stub(env: Record<string, string>): void {
@@ -112,4 +112,17 @@ test.each<[string, Record<string, string>, RegExp | undefined]>([
   const child = await Child.start()
   const warnings = child.lines.filter((each) => each.includes('pm2 kills'))
   expect(warnings).toEqual(line ? [expect.stringMatching(line)] : [])
+})
+
+test('a process that is not the first of its container takes SIGINT for Ctrl-C, also in a pod', () => {
+  stub({ KUBERNETES_SERVICE_HOST: '10.96.0.1' })
+  expect(interruptIsTermination()).toBe(false)
+})
+
+test.each([
+  ['without pm2', {}],
+  ['under a pm2 that gives just the time that a drain may take', { pm_id: '0', kill_timeout: '9000' }],
+])('nothing is said of pm2 %s', (_where, env) => {
+  stub(env)
+  expect(warningOfManager(9000)).toBeUndefined()
 })

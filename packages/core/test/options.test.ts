@@ -82,6 +82,7 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
     'did you mean `keepAliveCap`?',
   ],
   ['an unknown key of settle', { settle: { most: 1 } }, 'Unknown option of `settle` `most`', '`min`, `quiet`, `max`'],
+  ['a settle.max that is no time', { settle: { max: -1 } }, '`settle.max`', '0 or more', '`-1`'],
   ['a settle.max below settle.min', { settle: { max: 1 } }, '`settle.max`', '`settle.min` (5000) or more', '`1`'],
   ['a key of settle in other letters', { settle: { Min: 1 } }, '`Min`', 'did you mean `min`?'],
   [

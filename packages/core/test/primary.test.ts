@@ -299,3 +299,11 @@ describe('the end of the workers', () => {
     expect(timers).toHaveBeenCalledOnce()
   })
 })
+
+test('a worker that joins while the pod drains gets the grace period of the options, as the cluster has said nothing', () => {
+  const { drain, primary, workers, pass } = start('a')
+  void drain.prestop()
+  pass(4000)
+  primary.hear(workers[0], { podrain: 'joined' })
+  expect(workers[0].graces).toEqual([30])
+})

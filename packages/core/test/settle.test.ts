@@ -418,3 +418,23 @@ test('status shows what there is to wait for', async () => {
     budgetMs: 25_000,
   })
 })
+
+describe('what a drain says it waits for', () => {
+  test('is not the signal, as long as anything else is', async () => {
+    const { drain, port, clock, log } = await (async () => {
+      const clock = new FakeClock()
+      return { ...(await serve(() => {}, { ...slow, clock, progress: 2000 })), clock }
+    })()
+    const client = await Client.open(port)
+    client.get('/hold')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    void drain.prestop()
+    clock.advance(2100)
+    expect(log.matching(/1 in flight, oldest GET \/hold/)).toHaveLength(1)
+    expect(log.matching(/waiting for the signal/)).toEqual([])
+    client.abort()
+    await expect.poll(() => drain.inFlight).toBe(0)
+    clock.advance(2100)
+    expect(log.matching(/waiting for the signal; without one it serves again in \d/)).toHaveLength(1)
+  })
+})

@@ -73,3 +73,8 @@ test.each([
 ])('a logger that writes is not taken for silent: %s', (_name, logger) => {
   expect(writesNothing(logger)).toBe(false)
 })
+
+test('a function that does something in one expression is taken for what it is, however tightly it is written', () => {
+  const tight = Function('lines', 'return (m)=>lines.push(m)&&undefined')([])
+  expect(writesNothing({ info: write, error: tight })).toBe(false)
+})

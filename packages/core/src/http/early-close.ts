@@ -106,7 +106,11 @@ function wrap(object: object, name: string, call: (act: () => void) => void): ()
     })
     return result
   }
-  target[name] = instead
+  try {
+    target[name] = instead
+  } catch {
+    return () => {} // the application has frozen it
+  }
   return () => {
     if (target[name] !== instead) return // another library has replaced the method since, and calls this one
     if (own) Object.defineProperty(object, name, own)
