@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { RoughClock } from '../src/shared/clock.js'
+import { lasting, RoughClock } from '../src/shared/clock.js'
 import { FakeClock } from './support.js'
 
 /** Counts its timers. */
@@ -37,5 +37,17 @@ describe('the time of requests while serving', () => {
     const stopped = clock.timers
     clock.advance(60_000)
     expect(clock.timers).toBe(stopped)
+  })
+})
+
+describe('a clock that stops telling the time', () => {
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, undefined])('(%s) is replaced by that of the process', (read) => {
+    let time: unknown = 1000
+    const clock = lasting({ now: () => time as number, after: () => () => {} })
+    expect(clock.now()).toBe(1000)
+    time = read
+    expect(clock.now()).toBeGreaterThanOrEqual(1000)
+    time = 5000
+    expect(clock.now()).toBeLessThan(5000)
   })
 })

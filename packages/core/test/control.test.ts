@@ -295,3 +295,14 @@ test('a control socket whose folder was missing can be opened by the next drain,
   const second = await serve(sayOk, { controlSocket })
   await expect.poll(() => second.log.matching(/control endpoints on .*podrain\.sock/)).toHaveLength(1)
 })
+
+test('a second drain with the same control socket says who listens there, and takes nothing away', async () => {
+  const controlSocket = socketPath()
+  const first = await serve(sayOk, { controlSocket })
+  await expect.poll(() => first.log.matching(/control endpoints on .*podrain\.sock/)).toHaveLength(1)
+  const { log } = await serve(sayOk, { controlSocket })
+  expect(log.matching(/cannot listen on `controlSocket`.*: another drain of this process listens there$/)).toHaveLength(
+    1,
+  )
+  expect(existsSync(controlSocket)).toBe(true)
+})

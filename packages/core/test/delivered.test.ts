@@ -261,3 +261,13 @@ describe('what the kernel holds for a process that has the port alone', () => {
     expect((await waitFor(line('0100007F', 0, 0))).bytes).toBeUndefined() // as older kernels write it
   })
 })
+
+test('bytes that can only be ours are waited for as long as there is time', async () => {
+  tables(() => table(9))
+  const course = await wait([ipv4], () => 100_000)
+  for (let passed = 0; passed < 5000; passed += 20) {
+    course.clock.advance(20)
+    await turns(2)
+  }
+  expect(course.bytes).toBeUndefined()
+})

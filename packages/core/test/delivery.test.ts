@@ -86,6 +86,7 @@ test.each([
   ['0.0.0.0', '*'],
   ['10.64.0.2', '0200400A'],
   [undefined, '*'],
+  ['no address', '*'],
 ])('the table writes the address %s as %s', (address, written) => {
   expect(localAddressOf(address)).toBe(written)
 })

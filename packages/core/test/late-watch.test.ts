@@ -330,3 +330,14 @@ test('connections that come when the server is watched are none of the earlier o
   expect(scene.log.matching(/2 connections/)).toEqual([])
   later.abort()
 })
+
+test('a server that was watched late has just its own listeners when its drain lets go of it', async () => {
+  const scene = await start('http', sayOk)
+  await connect(scene, 'http')
+  const counts = (): object =>
+    Object.fromEntries(scene.server.eventNames().map((event) => [event, scene.server.listenerCount(event)]))
+  const before = counts()
+  const drain = await scene.watch()
+  await drain.dispose()
+  expect(counts()).toEqual(before)
+})

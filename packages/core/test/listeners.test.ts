@@ -2,7 +2,7 @@ import { createServer, IncomingMessage, type RequestListener, ServerResponse } f
 import { Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { attach, Drain, drainServer } from '../src/index.js'
-import { ask, Client, FakeClock, FakeProcess, gate, Log, listen, sayOk, serve, slow } from './support.js'
+import { ask, Client, FakeClock, FakeProcess, gate, Log, listen, sayOk, serve, slow, turns } from './support.js'
 
 const say =
   (text: string): RequestListener =>
@@ -201,4 +201,14 @@ test('a request that no server accepted, as of a test or a bridge, is answered b
   expect(drain.track(request, response)).toBe(false)
   expect(handle(request, response)).toBe(true)
   expect(response.statusCode).toBe(200)
+})
+
+test('a listener that is added right before the drain lets go of its server stays as it is', async () => {
+  const server = createServer()
+  const drain = drainServer(server, { process: new FakeProcess(), logger: false })
+  const late = say('late')
+  server.on('request', late)
+  await drain.dispose()
+  await turns()
+  expect(server.rawListeners('request')).toEqual([late])
 })

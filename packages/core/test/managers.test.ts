@@ -1,5 +1,5 @@
-import { expect, onTestFinished, test, vi } from 'vitest'
-import { interruptIsTermination, turnsIntoInterrupt, warningOfManager } from '../src/process/managers.js'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { interruptIsTermination, killedAfter, turnsIntoInterrupt, warningOfManager } from '../src/process/managers.js'
 import { Child, FakeClock, FakeProcess, serve, slow, turns } from './support.js'
 
 function stub(env: Record<string, string>): void {
@@ -125,4 +125,58 @@ test.each([
 ])('nothing is said of pm2 %s', (_where, env) => {
   stub(env)
   expect(warningOfManager(9000)).toBeUndefined()
+})
+
+describe('SIGINT to process 1 of a pod', () => {
+  function first({ terminal }: { terminal: boolean }): void {
+    const { stdin } = process
+    const [pid, isTTY] = [
+      Object.getOwnPropertyDescriptor(process, 'pid'),
+      Object.getOwnPropertyDescriptor(stdin, 'isTTY'),
+    ]
+    Object.defineProperty(process, 'pid', { value: 1, configurable: true })
+    Object.defineProperty(stdin, 'isTTY', { value: terminal, configurable: true })
+    onTestFinished(() => {
+      if (pid) Object.defineProperty(process, 'pid', pid)
+      if (isTTY) Object.defineProperty(stdin, 'isTTY', isTTY)
+      else Reflect.deleteProperty(stdin, 'isTTY')
+    })
+  }
+
+  test.each([
+    ['is the container runtime’s', { KUBERNETES_SERVICE_HOST: '10.96.0.1' }, false, true],
+    ['is a person’s, if that one has a terminal', { KUBERNETES_SERVICE_HOST: '10.96.0.1' }, true, false],
+    ['is a person’s outside of a pod', {}, false, false],
+  ])('%s', (_name, env, terminal, expected) => {
+    stub(env)
+    first({ terminal })
+    expect(interruptIsTermination()).toBe(expected)
+  })
+})
+
+test.each<[Record<string, string>, number | undefined]>([
+  [{}, undefined],
+  [{ pm_id: '0' }, 1600],
+  [{ pm_id: '0', kill_timeout: '5000' }, 5000],
+  [{ pm_id: '0', PM2_KILL_TIMEOUT: '7000' }, 7000],
+  [{ pm_id: '0', kill_timeout: '5000', PM2_KILL_TIMEOUT: '7000' }, 5000],
+  [{ pm_id: '0', kill_timeout: '0' }, 1600],
+  [{ pm_id: '0', kill_timeout: 'soon' }, 1600],
+])('with %o a process is killed %s ms after the signal of pm2', (env, ms) => {
+  stub(env)
+  expect(killedAfter()).toBe(ms)
+})
+
+test.each([
+  [['dumb-init', '-r', '15:2'].join('\0'), true],
+  [commandLine('dumb-init', '--rewrite=SIGTERM:SIGINT', '--', 'node'), true],
+  [commandLine('dumb-init', '--rewrite', '15:20', 'node'), false],
+  [commandLine('dumb-init', 'node', 'x-r', '15:2'), false],
+  [commandLine('/usr/bin/lpm2'), false],
+  [commandLine('sh', 'pm2'), false],
+  [commandLine('node', '/usr/bin/pm2-runtime'), true],
+  [commandLine('node', 'server.js'), false],
+  [commandLine('PM2 v5.3.0: God Daemon (/root/.pm2)'), true],
+])('the first process %j turns SIGTERM into SIGINT: %s', (line, expected) => {
+  expect(turnsIntoInterrupt(line)).toBe(expected)
 })

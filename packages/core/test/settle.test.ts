@@ -438,3 +438,16 @@ describe('what a drain says it waits for', () => {
     expect(log.matching(/waiting for the signal; without one it serves again in \d/)).toHaveLength(1)
   })
 })
+
+test('a drain that waits for no load balancers says what is in flight, and nothing of load balancers', async () => {
+  const clock = new FakeClock()
+  const { drain, port, log } = await serve(() => {}, { ...slow, clock, progress: 2000 })
+  const client = await Client.open(port)
+  client.get('/hold')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  const report = drain.start({ settle: false })
+  clock.advance(2100)
+  expect(log.matching(/1 in flight, oldest GET \/hold \(\d\.\d s\), \d+\.\d s of budget left/)).toHaveLength(1)
+  client.abort()
+  await clock.through(report)
+})
