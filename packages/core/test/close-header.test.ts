@@ -300,3 +300,27 @@ test('a drain does not wait for busy clients longer than it waits for load balan
   for (const received of await told) expect(received).toMatch(/connection: close[\s\S]*ok$/i)
   expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
 })
+
+test('a response has its own methods back when its header has been written', async () => {
+  const clock = new FakeClock()
+  const answer = gate()
+  const own: string[][] = []
+  const { drain, port } = await serve(
+    async (_request, response) => {
+      await answer.opened
+      response.setHeader('Connection', 'keep-alive').write('o')
+      own.push(Object.keys(response).filter((name) => ['setHeader', 'appendHeader'].includes(name)))
+      response.end('k')
+    },
+    { ...slow, clock },
+  )
+  const client = await Client.open(port)
+  client.get('/')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  const report = drain.start()
+  clock.advance(1000)
+  answer.open()
+  await client.until(/connection: close/i)
+  expect(own).toEqual([[]])
+  expect(await clock.through(report)).toMatchObject({ clean: true })
+})

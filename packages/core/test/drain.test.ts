@@ -562,3 +562,15 @@ test.each([{ within: -1 }, { ago: -1 }, { within: Number.NaN }, { ago: Number.Na
     expect(drain.state).toBe('serving')
   },
 )
+
+test('the process learns how much time a drain has left', async () => {
+  const { drain, clock, process } = await start()
+  const [listener] = process.listeners
+  expect(listener?.left?.()).toBe(0)
+  const report = drain.start()
+  const before = listener?.left?.() ?? 0
+  expect(before).toBeGreaterThan(0)
+  clock.advance(100)
+  expect(listener?.left?.()).toBe(before - 100)
+  await clock.through(report)
+})

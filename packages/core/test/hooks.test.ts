@@ -298,3 +298,25 @@ describe('onClose hooks with `after`', () => {
     expect(() => drain.onDrain(() => {}, { after: 'pool' })).toThrow('`after` is for onClose hooks')
   })
 })
+
+test('a return waits for a leave that has taken too long and still runs: it would have the last word otherwise', async () => {
+  const clock = new FakeClock()
+  const { drain } = await serve(sayOk, { ...slow, clock, hookTimeout: 1000 })
+  const left = gate()
+  const order: string[] = []
+  drain.onDrain(async () => {
+    await left.opened
+    order.push('left')
+  })
+  drain.onResume(() => void order.push('returned'))
+  void drain.prestop()
+  clock.advance(29_900)
+  await turns()
+  clock.advance(200)
+  await turns()
+  expect(drain.state).toBe('serving')
+  expect(order).toEqual([])
+  left.open()
+  await turns()
+  expect(order).toEqual(['left', 'returned'])
+})

@@ -180,3 +180,10 @@ test.each([
 ])('the first process %j turns SIGTERM into SIGINT: %s', (line, expected) => {
   expect(turnsIntoInterrupt(line)).toBe(expected)
 })
+
+test('a pm2 that gives too little time is named with both times and the remedy', () => {
+  stub({ pm_id: '0', kill_timeout: '3000' })
+  expect(warningOfManager(9000)).toMatch(
+    /^pm2 kills this process 3000 ms after its signal, and a drain may take 9000 ms, so .*: set kill_timeout to 9000 in pm2's ecosystem file/,
+  )
+})

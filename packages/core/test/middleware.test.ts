@@ -283,12 +283,15 @@ test('looks for nothing on requests and responses that is not there: where Expre
 })
 
 test('a first request that offers another protocol, which nobody takes up, is a request like any other', async () => {
-  const { drain, port, clock } = await start()
+  const { drain, port, clock, turn } = await start()
   const client = await Client.open(port)
   await client
     .get('/', 'Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAAP__')
     .until(/ok$/)
   await expect.poll(() => drain.inFlight).toBe(0)
-  await client.get('/').until(/ok[\s\S]*ok$/)
+  client.get('/slow')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  turn.open()
+  await client.until(/ok[\s\S]*at last$/)
   expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
 })

@@ -84,7 +84,7 @@ export class ExitListeners {
   async end(cause: ExitCause): Promise<boolean> {
     this.#cause = cause
     this.#begunAt = performance.now()
-    for (const listener of this.#listeners) this.#results.set(listener, listener.end(cause))
+    for (const listener of [...this.#listeners]) this.#results.set(listener, listener.end(cause))
     for (;;) {
       const results = [...this.#results.values()]
       const clean = await Promise.all(results)

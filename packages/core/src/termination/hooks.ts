@@ -90,11 +90,10 @@ export class Hooks {
   async runTogether(
     left: () => number,
     { after, measured }: { after?: Promise<unknown> | undefined; measured?: Promise<unknown> } = {},
-  ): Promise<readonly HookResult[]> {
+  ): Promise<void> {
     const entered = this.#enter(this.#entries)
     if (after) await after
     await Promise.all(entered.map(([entry, result]) => this.#run(entry, result, left, false, measured)))
-    return entered.map(([, result]) => result)
   }
 
   /** Whether a hook was started and has not finished. It may have timed out. */

@@ -21,6 +21,17 @@ export interface Queue {
   readonly shared?: boolean
 }
 
+/** What is read of a line, as it stands there. Some kernels write the last two columns shorter or not at all. */
+interface Columns {
+  readonly hex: string
+  readonly hexPort: string
+  readonly remote: string
+  readonly state: string
+  readonly queue: string
+  readonly uid?: string
+  readonly inode?: string
+}
+
 /**
  * Finds the sockets that are bound to our addresses. The format is that of proc_net_tcp(5): `sl local_address
  * rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode …`, with hexadecimal numbers up to
@@ -30,14 +41,13 @@ export interface Queue {
 export function queuesOf(table: string, wanted: ReadonlyMap<number, readonly string[]>): Queue[] {
   const ports = [...wanted.keys()].map((port) => port.toString(16).toUpperCase().padStart(4, '0')).join('|')
   const lines = new RegExp(
-    `^ *\\d+: ([\\dA-F]+):(${ports}) ([\\dA-F]+:[\\dA-F]+) ([\\dA-F]+) ([\\dA-F]+):[^ \\n]+(?: +[^ \\n]+ +[^ \\n]+ +(\\d+) +\\d+ +(\\d+))?`,
+    `^ *\\d+: (?<hex>[\\dA-F]+):(?<hexPort>${ports}) (?<remote>[\\dA-F]+:[\\dA-F]+) (?<state>[\\dA-F]+) (?<queue>[\\dA-F]+):[^ \\n]+(?: +[^ \\n]+ +[^ \\n]+ +(?<uid>\\d+) +\\d+ +(?<inode>\\d+))?`,
     'gm',
   )
   const self = process.getuid?.()
   const queues: Queue[] = []
-  for (const [, hex = '', hexPort = '', remote = '', state = '', queue = '', uid = '0', inode = '0'] of table.matchAll(
-    lines,
-  )) {
+  for (const { groups } of table.matchAll(lines)) {
+    const { hex, hexPort, remote, state, queue, uid = '0', inode = '0' } = groups as unknown as Columns
     const [port, listens] = [Number.parseInt(hexPort, 16), state === listenState]
     const local = isWildcard(hex) ? '*' : shortened(hex)
     const addresses = wanted.get(port) ?? []
