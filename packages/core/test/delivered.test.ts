@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { FakeClock, turns } from './support.js'
@@ -227,47 +228,66 @@ describe('where another process has the same port', () => {
   })
 })
 
-describe('what the kernel holds for a process that has the port alone', () => {
+/** The inode of a socket of this process. */
+async function ownInode(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`)) ?? []
+      if (inode !== undefined) return Number(inode)
+    } catch {
+      // The descriptor was closed since it was listed.
+    }
+  }
+  throw new Error('this process has no socket')
+}
+
+describe('bytes that can only be ours are waited for as long as there is time:', () => {
   const here: AddressInfo = { address: '127.0.0.1', family: 'IPv4', port: 8080 }
-  const line = (local: string, uid: number, inode: number): string =>
-    `   0: ${local}:1F90 0100007F:D2F4 01 00000009:00000000 00:00000000 00000000 ${uid} 0 ${inode} 1\n`
+  const line = (local: string, state: string, uid: number, inode: number): string =>
+    `   0: ${local}:1F90 0100007F:D2F4 ${state} 00000009:00000000 00:00000000 00000000 ${uid} 0 ${inode} 1\n`
+  const foreign = 2 ** 40
 
-  async function waitFor(text: string) {
-    tables(() => text)
-    return wait([here], () => 100_000)
-  }
-
-  test('is waited for though the socket is open yet', async () => {
-    const { createServer } = await import('node:net')
-    const server = createServer()
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    onTestFinished(() => void server.close())
-    const { readdirSync, readlinkSync } = await import('node:fs')
-    const inodes = readdirSync('/proc/self/fd').flatMap((fd) => {
-      try {
-        return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1] ?? []
-      } catch {
-        return []
-      }
-    })
-    expect((await waitFor(line('0100007F', 0, Number(inodes[0])))).bytes).toBeUndefined()
-    expect((await waitFor(line('0100007F', 0, 2 ** 40))).bytes).toBe(0)
+  test.each<[string, (own: number) => string]>([
+    ['of a socket that is closed', () => line('0100007F', '04', 0, 0)],
+    ['of a socket that is open yet', (own) => line('0100007F', '01', 0, own)],
+    [
+      'of a socket that is open yet, though another process listens on the same address',
+      (own) => line('0100007F', '0A', 0, foreign) + line('0100007F', '01', 0, own),
+    ],
+    [
+      'of a socket that is closed, though another process listens on another address',
+      () => line('0200007F', '0A', 0, foreign) + line('0100007F', '04', 0, 0),
+    ],
+    [
+      'of a socket that is closed, where we listen ourselves',
+      (own) => line('0100007F', '0A', 0, own) + line('0100007F', '04', 0, 0),
+    ],
+  ])('%s', async (_what, text) => {
+    const own = await ownInode()
+    tables(() => text(own))
+    const course = await wait([here], () => 100_000)
+    for (let passed = 0; passed < 5000; passed += 20) {
+      course.clock.advance(20)
+      await turns(2)
+    }
+    expect(course.bytes).toBeUndefined()
+    tables(() => '')
+    await course.clock.through(course.over)
+    expect(course.bytes).toBe(0)
   })
 
-  test('is that of its own user', async () => {
+  test('but none of another user, whose process has closed it', async () => {
     vi.spyOn(process, 'getuid').mockReturnValue(1000)
-    expect((await waitFor(line('0100007F', 1000, 0))).bytes).toBeUndefined()
-    expect((await waitFor(line('0100007F', 1001, 0))).bytes).toBe(0)
-    expect((await waitFor(line('0100007F', 0, 0))).bytes).toBeUndefined() // as older kernels write it
+    for (const [uid, bytes] of [
+      [1000, undefined],
+      [1001, 0],
+      [0, undefined], // as older kernels write it
+    ] as const) {
+      tables(() => line('0100007F', '04', uid, 0))
+      expect((await wait([here], () => 100_000)).bytes).toBe(bytes)
+    }
   })
-})
-
-test('bytes that can only be ours are waited for as long as there is time', async () => {
-  tables(() => table(9))
-  const course = await wait([ipv4], () => 100_000)
-  for (let passed = 0; passed < 5000; passed += 20) {
-    course.clock.advance(20)
-    await turns(2)
-  }
-  expect(course.bytes).toBeUndefined()
 })

@@ -1,0 +1,109 @@
+import { expect, test, vi } from 'vitest'
+import type { Traffic } from '../src/http/traffic.js'
+import { namedLogger } from '../src/shared/log.js'
+import { Budget } from '../src/termination/budget.js'
+import { close, nothingClosed } from '../src/termination/closing.js'
+import { Hooks } from '../src/termination/hooks.js'
+import { Tasks } from '../src/termination/tasks.js'
+import { FakeClock } from './support.js'
+
+const boom = new Error('boom')
+const fails = (): never => {
+  throw boom
+}
+
+/** The closing of a server that has nothing open. Each step says that it ran. */
+function closing() {
+  const clock = new FakeClock()
+  const ran: string[] = []
+  const step = (name: string, result?: unknown) =>
+    vi.fn(() => {
+      ran.push(name)
+      return result
+    })
+  const servers = {
+    unlisten: step('stops listening'),
+    keepConnections: step('keeps connections'),
+    closeAllConnections: step('closes all connections'),
+    earlier: { unknown: 0 },
+    addresses: [],
+  }
+  const traffic = {
+    servers,
+    accepted: 0,
+    inFlight: 0,
+    connected: false,
+    survey: vi.fn(() => ({ busy: 0, held: 0, heldUntil: 0 })),
+    closeIdle: vi.fn(async () => step('closes idle connections', false)()),
+    destroy: vi.fn(async () => step('cuts', [])()),
+  }
+  const logger = namedLogger(false)
+  const frameworks = new Hooks('close', clock, logger, 1000)
+  frameworks.add(step('closes the framework'), {})
+  const onClose = new Hooks('onClose', clock, logger, 1000)
+  onClose.add(step('closes the pool'), {})
+  const parts = {
+    clock,
+    budget: new Budget(clock, 29_000, 5000, 0, 1000),
+    traffic: traffic as unknown as Traffic,
+    tasks: new Tasks(clock, logger, 1000, () => {}),
+    frameworks,
+    onClose,
+    announced: () => Promise.resolve() as Promise<unknown>,
+    outlived: false,
+    handOver: () => Promise.resolve(),
+    onFailure: vi.fn(),
+    onRemark: vi.fn(),
+  }
+  return { clock, ran, traffic, servers, parts }
+}
+
+type Scene = ReturnType<typeof closing>
+
+const steps = [
+  'stops listening',
+  'keeps connections',
+  'closes the framework',
+  'closes idle connections',
+  'cuts',
+  'closes all connections',
+  'closes the pool',
+]
+
+test('the steps of the closing run in their order', async () => {
+  const { clock, ran, parts } = closing()
+  await clock.through(close(parts, nothingClosed()))
+  expect(ran).toEqual(steps)
+  expect(parts.onFailure).not.toHaveBeenCalled()
+})
+
+test.each<[string, string | undefined, (scene: Scene) => void]>([
+  ['to stop listening', 'stops listening', ({ servers }) => servers.unlisten.mockImplementation(fails)],
+  [
+    'to keep connections from the framework',
+    'keeps connections',
+    (s) => s.servers.keepConnections.mockImplementation(fails),
+  ],
+  ['to check connections', undefined, ({ traffic }) => traffic.survey.mockImplementation(fails)],
+  ['to close idle connections', 'closes idle connections', ({ traffic }) => traffic.closeIdle.mockRejectedValue(boom)],
+  ['to name unfinished tasks', undefined, (s) => Object.defineProperty(s.parts.tasks, 'unfinished', { get: fails })],
+  ['to cut connections', 'cuts', ({ traffic }) => traffic.destroy.mockRejectedValue(boom)],
+  ['to wait for hooks', undefined, ({ parts }) => Object.assign(parts, { announced: () => Promise.reject(boom) })],
+  [
+    'to run the onClose hooks',
+    'closes the pool',
+    ({ parts }) => Object.assign(parts.onClose, { runNewestFirst: fails }),
+  ],
+  [
+    'to wait for what the kernel holds',
+    undefined,
+    (s) => Object.defineProperty(s.servers, 'addresses', { get: fails }),
+  ],
+])('a closing that fails %s says so, and every other step runs', async (label, own, breaks) => {
+  const scene = closing()
+  breaks(scene)
+  await scene.clock.through(close(scene.parts, nothingClosed()))
+  expect(scene.parts.onFailure).toHaveBeenCalledWith(label, boom)
+  expect(new Set(scene.parts.onFailure.mock.calls.map(([step]) => step))).toEqual(new Set([label]))
+  expect([...new Set(scene.ran)].sort()).toEqual(steps.filter((step) => step !== own).sort())
+})
