@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import { once } from 'node:events'
 import http, { createServer } from 'node:http'
-import { createServer as createHttp2Server } from 'node:http2'
+import { connect, createServer as createHttp2Server } from 'node:http2'
 import type { Server } from 'node:net'
 import { BroadcastChannel, Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -18,7 +18,7 @@ import {
   isWatched,
   threadWithDrain,
 } from '../src/index.js'
-import { ask, Client, gate, Log, listen, sayOk, short } from './support.js'
+import { ask, Client, FakeProcess, gate, Log, listen, sayOk, short } from './support.js'
 
 const options = { ...short, signals: false, logger: false } as const
 
@@ -137,11 +137,44 @@ describe('a server that is watched with `yields`', () => {
     expect(yields).not.toHaveBeenCalled()
   })
 
-  test('goes over with HTTP/2, too', async () => {
-    const { server, yields } = lent(createHttp2Server())
+  test.each(['yields', 'a middleware'])(
+    'or that a request has led to, may be closed once more by a listener of the signal (%s)',
+    async (way) => {
+      const source = new FakeProcess()
+      const { drain, handle } = attach({ ...short, logger: false, process: source })
+      const server = createServer((request, response) => {
+        if (!handle(request, response)) response.end('ok')
+      })
+      if (way === 'yields') drain.watch(server, { yields: () => {} })
+      await ask(await listen(server))
+      expect(await source.signal('SIGTERM')).toBe(true)
+      const failed = await new Promise((resolve) => server.close(resolve))
+      expect(failed).toBeUndefined()
+    },
+  )
+
+  test('goes over with HTTP/2, too, and with the streams of its sessions', async () => {
+    const answer = gate()
+    const { server, drain, yields } = lent(
+      createHttp2Server(async (request, response) => {
+        if (request.url === '/slow') await answer.opened
+        response.end(request.url)
+      }),
+    )
+    const session = connect(`http://127.0.0.1:${await listen(server)}`)
+    onTestFinished(() => session.destroy())
+    const slow = session.request({ ':path': '/slow' }).setEncoding('utf8')
+    await expect.poll(() => drain.inFlight).toBe(1)
     const own = drainServer(server, options)
     expect(yields).toHaveBeenCalledOnce()
-    await own.dispose()
+    await once(session.request({ ':path': '/' }).resume(), 'end')
+    expect([drain.inFlight, own.inFlight]).toEqual([0, 1])
+    const report = own.start()
+    await expect.poll(() => own.state).toBe('draining')
+    answer.open()
+    expect(await once(slow, 'data')).toEqual(['/slow'])
+    expect(await report).toMatchObject({ clean: true, forced: [] })
+    expect(own.inFlight).toBe(0)
   })
 })
 
