@@ -41,6 +41,7 @@ describe.concurrent.each([
       body: 'ok',
     })
     expect(await terminateWithRequest(app)).toEqual(answered)
+    expect(app.output).not.toContain('Watch a server before it listens')
     expect(
       app.lines.filter((line) => /draining because/.test(line)),
       app.output,
