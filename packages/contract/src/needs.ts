@@ -11,6 +11,7 @@ export const needs = {
   signal: 'no signal for handlers',
   endpoints: 'no control endpoints',
   watch: 'takes no server',
+  beforehand: 'has no drain before its server listens',
   handlers: 'does not learn when a handler ends',
   websocket: 'WebSockets are not part of it',
   fastify: 'about Fastify alone',

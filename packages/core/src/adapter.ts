@@ -9,9 +9,11 @@ import {
   type EndpointOptions,
   type EndpointPaths,
   endpointOptionNames,
+  type ResolvedEndpoints,
   resolveEndpoints,
 } from './endpoints/options.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
+import { resolveOptions } from './resolve-options.js'
 import type { Logger } from './shared/log.js'
 import type { Answer } from './shared/request.js'
 import { fail, knownKeys, method, plainObject } from './shared/validate.js'
@@ -44,6 +46,15 @@ export interface AdapterOptions extends DrainOptions, EndpointOptions {
   controlSocket?: string | boolean
 }
 
+interface Resolved {
+  readonly shared: Drain | undefined
+  readonly controlPort: number | undefined
+  readonly metrics: MetricsSource | undefined
+  readonly controlSocket: string | boolean
+  readonly drainOptions: DrainOptions
+  readonly resolved: ResolvedEndpoints
+}
+
 const ownOptionNames = ['drain', 'controlPort', 'metrics', 'controlSocket'] as const
 
 /** What an adapter gets from `attach()`. */
@@ -71,31 +82,7 @@ export interface Attachment {
  * @throws {Error} if another drain watches the server
  */
 export function attach(options: AdapterOptions = {}, server?: ({ server: Server } & WatchOptions) | false): Attachment {
-  plainObject('options', options)
-  const { drain: shared, controlPort, metrics, controlSocket = false, ...rest } = options
-  knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, ...ownOptionNames])
-  checkControl(controlPort, controlSocket)
-  if (metrics !== undefined) method('metrics', metrics, 'metrics')
-  if (metrics !== undefined && controlPort === undefined) {
-    throw new TypeError('Option `metrics` is for the control port: set `controlPort`, or serve them in the application')
-  }
-  if ('token' in rest && rest.token === undefined) {
-    // If the variable for the token is not set, the endpoints must not be open to everybody.
-    throw new TypeError(
-      'Expected `token` to be a string, got `undefined` (is the variable set?): for none, leave it out',
-    )
-  }
-  const [drainOptions, endpointOptions] = split(rest)
-  if (shared !== undefined && !(shared instanceof Drain)) {
-    throw new TypeError(
-      'Expected `drain` to be a Drain from @podrain/core (are there two copies of it in node_modules?)',
-    )
-  }
-  const [extra] = shared ? Object.keys(drainOptions) : []
-  if (extra !== undefined) {
-    throw new TypeError(`Option \`${extra}\` came together with \`drain\`: give it to the Drain that you pass`)
-  }
-  const resolved = resolveEndpoints(endpointOptions) // before the Drain, which registers for signals
+  const { shared, controlPort, metrics, controlSocket, drainOptions, resolved } = resolve(options)
   const drain = shared ?? new Drain(drainOptions)
   const answerControl = endpoints(drain, resolved, prestopOf(drain))
   const answer: Answer = controlPort === undefined ? answerControl : () => false
@@ -107,8 +94,13 @@ export function attach(options: AdapterOptions = {}, server?: ({ server: Server 
         warnOfNoListener(server, resolved.paths.keys(), drain.logger)
     })
   }
-  const watch: Attachment['watch'] = (server, options) => {
-    drain.watch(server, { ...options, answer })
+  const watch: Attachment['watch'] = (server, options = {}) => {
+    const { yields } = options
+    const gone = (): void => {
+      servers.delete(server)
+      yields?.()
+    }
+    drain.watch(server, { ...options, answer, ...(yields && { yields: gone }) })
     if (controlPort !== undefined || resolved.paths.size === 0 || servers.has(server)) return
     servers.add(server)
     if (server.listening) checkListeners(server)
@@ -163,6 +155,14 @@ export function attach(options: AdapterOptions = {}, server?: ({ server: Server 
 }
 
 /**
+ * Checks options as every adapter does, and creates nothing.
+ * @throws {TypeError | RangeError} as every adapter
+ */
+export function checkOptions(options: AdapterOptions): void {
+  resolveOptions({ logger: false, ...resolve(options).drainOptions })
+}
+
+/**
  * Returns a function that answers the control endpoints of a drain. A trailing slash and a query string are ignored.
  * HEAD is answered like GET, but never drains.
  * @throws {TypeError | RangeError} if an option has the wrong type, a path does not begin with `/`, or two endpoints
@@ -200,6 +200,35 @@ function warnOfNoListener(server: Server, paths: Iterable<string>, logger: Logge
     `${name} has no listener for "request" (one that serves HTTP/2 by "stream" has none), so the control endpoints are not ` +
       `answered on it (${[...paths].join(', ')}): set \`controlPort\`, and point probes and hook there`,
   )
+}
+
+/** Checks the options, except for those of a drain, which the drain checks. */
+function resolve(options: AdapterOptions): Resolved {
+  plainObject('options', options)
+  const { drain: shared, controlPort, metrics, controlSocket = false, ...rest } = options
+  knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, ...ownOptionNames])
+  checkControl(controlPort, controlSocket)
+  if (metrics !== undefined) method('metrics', metrics, 'metrics')
+  if (metrics !== undefined && controlPort === undefined) {
+    throw new TypeError('Option `metrics` is for the control port: set `controlPort`, or serve them in the application')
+  }
+  if ('token' in rest && rest.token === undefined) {
+    // If the variable for the token is not set, the endpoints must not be open to everybody.
+    throw new TypeError(
+      'Expected `token` to be a string, got `undefined` (is the variable set?): for none, leave it out',
+    )
+  }
+  const [drainOptions, endpointOptions] = split(rest)
+  if (shared !== undefined && !(shared instanceof Drain)) {
+    throw new TypeError(
+      'Expected `drain` to be a Drain from @podrain/core (are there two copies of it in node_modules?)',
+    )
+  }
+  const [extra] = shared ? Object.keys(drainOptions) : []
+  if (extra !== undefined) {
+    throw new TypeError(`Option \`${extra}\` came together with \`drain\`: give it to the Drain that you pass`)
+  }
+  return { shared, controlPort, metrics, controlSocket, drainOptions, resolved: resolveEndpoints(endpointOptions) }
 }
 
 function checkControl(port: unknown, socket: unknown): void {

@@ -1,8 +1,9 @@
 import cluster from 'node:cluster'
-import { type AdapterOptions, attach } from './adapter.js'
+import { type AdapterOptions, type Attachment, attach } from './adapter.js'
 import { Drain } from './drain.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
 import { systemClock } from './shared/clock.js'
+import { ofProcess } from './shared/of-process.js'
 import { defaultReserve, primaryCutShare, primaryExitShare } from './shared/timing.js'
 import { duration, plainObject } from './shared/validate.js'
 import { delivered } from './termination/kernel-queues.js'
@@ -34,13 +35,43 @@ export type ClusterOptions = Omit<AdapterOptions, (typeof forWorkers)[number]>
 export function drainCluster(options: ClusterOptions = {}): Drain {
   plainObject('options', options)
   if (!cluster.isPrimary) throw new Error('drainCluster() is for the primary: a worker uses podrain as it would alone')
-  if (process.env[primaryVariable] === String(process.pid)) throw new Error('drainCluster() was called twice')
+  if (hasDrain() && !lead.giveUp) throw new Error('drainCluster() was called twice')
   if (Object.keys(cluster.workers ?? {}).length > 0) {
     throw new Error('Call drainCluster() before the first cluster.fork(): a worker has to know of it when it starts')
   }
   for (const name of forWorkers) {
     if (name in options) throw new TypeError(`Option \`${name}\` is for the workers: the requests are theirs`)
   }
+  lead.giveUp?.()
+  return drainWorkers(options).drain
+}
+
+/**
+ * As `drainCluster()`, for a preload: leaves out options that belong to the workers, does nothing if the application has
+ * called `drainCluster()`, and gives way when it calls that later.
+ * @throws {TypeError | RangeError} for a wrong option
+ */
+export function drainClusterUnlessDrained(options: AdapterOptions): void {
+  if (!cluster.isPrimary || hasDrain()) return
+  const isOfPrimary = ([name]: [string, unknown]): boolean => !(forWorkers as readonly string[]).includes(name)
+  const { drain, release } = drainWorkers(Object.fromEntries(Object.entries(options).filter(isOfPrimary)))
+  lead.giveUp = () => {
+    lead.giveUp = undefined
+    release()
+    void drain.dispose()
+  }
+}
+
+/** How the preload's drain of the workers gives way. undefined if there is none. */
+const lead = ofProcess<{ giveUp: (() => void) | undefined }>('cluster', () => ({ giveUp: undefined }))
+
+/** Whether a drain of this process drains the workers. */
+function hasDrain(): boolean {
+  return process.env[primaryVariable] === String(process.pid)
+}
+
+/** Returns the drain, and the function that lets go of the workers and of the control port at once. */
+function drainWorkers(options: ClusterOptions): { drain: Drain; release(): void } {
   const { reserve = defaultReserve } = options
   duration('reserve', reserve)
   const isForDrain = ([name]: [string, unknown]): boolean => (drainOptionNames as readonly string[]).includes(name)
@@ -52,8 +83,9 @@ export function drainCluster(options: ClusterOptions = {}): Drain {
     settle: { min: 0, quiet: 0 },
   })
   const workers = new ClusterWorkers(drain)
+  let attachment: Attachment
   try {
-    attach(
+    attachment = attach(
       { ...Object.fromEntries(entries.filter((entry) => !isForDrain(entry))), drain, checks: workers.checks },
       false,
     )
@@ -61,6 +93,12 @@ export function drainCluster(options: ClusterOptions = {}): Drain {
     void drain.dispose()
     throw error
   }
-  workers.follow((addresses, left) => delivered(systemClock, addresses, left, (message) => drain.logger.warn(message)))
-  return drain
+  const stop = workers.follow((addresses, left) =>
+    delivered(systemClock, addresses, left, (message) => drain.logger.warn(message)),
+  )
+  const release = (): void => {
+    stop()
+    attachment.release()
+  }
+  return { drain, release }
 }

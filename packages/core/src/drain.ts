@@ -41,6 +41,13 @@ export interface WatchOptions {
   name?: string
   /** Answers control requests in front of all listeners of the application. See `controlEndpoints`. @default none */
   answer?: Answer
+  /**
+   * For servers that belong to somebody else, as those that `@podrain/auto` finds: the server is given up when another
+   * drain watches it, or when it has closed, and then this function is called. Requests in flight are then waited for
+   * by the other drain, as those of any server that is watched late. @default none: while this drain watches the
+   * server, another one cannot
+   */
+  yields?: () => void
 }
 
 /**
@@ -229,8 +236,8 @@ export class Drain extends EventEmitter<DrainEvents> {
    * @throws {Error} if another Drain watches the server
    */
   watch(server: Server, options: WatchOptions = {}): this {
-    const { close, name = 'close', answer } = options
-    this.#traffic.servers.watch(server, answer)
+    const { close, name = 'close', answer, yields } = options
+    this.#traffic.servers.watch(server, answer, yields)
     if (close) this.#frameworks.add(close, { name })
     return this
   }

@@ -76,6 +76,7 @@ export const servers = room('Servers and drains', ['watch'], {
   },
 
   'one that begins to listen after the signal ends all the same': [
+    'beforehand',
     { listening: false },
     async (stage) => {
       const { drain } = stage.running

@@ -4,7 +4,7 @@ import type { Need } from '../needs.js'
 import type { Application, Mount, Running } from '../subject.js'
 
 /** What every drain of ours has. */
-export const abilities: readonly Need[] = ['inFlight', 'signal', 'endpoints', 'watch', 'websocket']
+export const abilities: readonly Need[] = ['inFlight', 'signal', 'endpoints', 'watch', 'beforehand', 'websocket']
 
 /** What answers the kubelet before a middleware behind it can: there the middleware is given the server. */
 export const answersItself: readonly Mount[] = ['behind an authentication', 'behind a redirect']

@@ -4,6 +4,17 @@ import net, { type AddressInfo } from 'node:net'
 import type { Answer } from '../shared/request.js'
 import type { DrainView } from './drain-view.js'
 
+/**
+ * Marks the servers of control ports and sockets. They are podrain's own, and no drain of another copy of the package
+ * must watch them.
+ */
+const controlMark: unique symbol = Symbol.for('podrain.control') as never
+
+/** Whether a server is the control port or control socket of a drain, of this or of another copy of the package. */
+export function isControlServer(server: net.Server): boolean {
+  return controlMark in server
+}
+
 /** The default path of the unix socket, for `podrain-prestop`. */
 export const defaultSocket = '/tmp/podrain.sock'
 
@@ -29,6 +40,7 @@ export function listenForControl(
   const server = http.createServer((request, response) => {
     if (!answer(request, response)) response.writeHead(404, { 'content-length': 0 }).end()
   })
+  Object.defineProperty(server, controlMark, { value: true })
   server.on('connection', (socket) => socket.unref())
   const logError = (error: Error): void => {
     const place = 'path' in where ? `\`controlSocket\` ${where.path}` : `\`controlPort\` ${where.port}`

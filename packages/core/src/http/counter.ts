@@ -313,7 +313,15 @@ export class Counter
 
   #findSession(session: ServerHttp2Session): Http2Connection {
     this.#options.onFound(session, serverOf(session))
-    return this.openSession(session)
+    const before = http2ConnectionOf(session)
+    const connection = this.openSession(session)
+    // Another drain has watched the server until now: from here on its streams are counted here.
+    for (const [stream, headers] of before?.streams ?? []) {
+      this.inFlight++
+      connection.begin(stream, headers, this.#roughClock.now())
+    }
+    before?.owner.forget(before)
+    return connection
   }
 
   #take<Kind extends Connection>(connection: Kind): Kind {

@@ -70,13 +70,20 @@ export class Http2Connection implements Connection {
   }
 
   begin(stream: TaggedStream, headers: IncomingHttpHeaders, now: number): void {
+    const isNew = stream[kSession] === undefined // otherwise another drain has counted it before
     stream[kSession] = this
     this.#streams.set(stream, { headers, path: headers[':path'], begun: now, window: undefined, movedAt: now })
     this.#used = true
     this.since = now
+    if (!isNew) return
     // Node has no event for a stream that the application pushes, so the method is replaced.
     stream.pushStream = push
     stream.on('close', closeStream)
+  }
+
+  /** The open streams, with the headers of their requests. */
+  get streams(): [ServerHttp2Stream, IncomingHttpHeaders][] {
+    return [...this.#streams].map(([stream, { headers }]) => [stream, headers])
   }
 
   /** Keeps a handler run until its stream closes. Returns whether the stream is open. */

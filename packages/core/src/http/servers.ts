@@ -9,11 +9,9 @@ import type { Answer } from '../shared/request.js'
 import { EarlierConnections } from './earlier.js'
 import { CloseGuard, type OnEarlyClose } from './early-close.js'
 import { callBefore, captures, intercept } from './intercept.js'
+import { type Owner, owners } from './owners.js'
 import { TlsHandshakes } from './tls-handshakes.js'
 import { mayBeClosedAgain, unlisten } from './unlisten.js'
-
-/** The `Servers` that watches each server. One server must have only one, or its requests would be counted twice. */
-const owners = new WeakMap<net.Server, Servers>()
 
 /** The events of the watched servers. */
 export interface ServerEvents {
@@ -56,10 +54,12 @@ interface Watched {
 }
 
 /** The servers that one drain watches. */
-export class Servers {
+export class Servers implements Owner {
   readonly #clock: Clock
   readonly #events: ServerEvents
   readonly #servers = new Map<net.Server, Watched>()
+  /** The servers that are given up for another drain, and whom to tell. */
+  readonly #yields = new Map<net.Server, () => void>()
   readonly handshakes: TlsHandshakes = new TlsHandshakes()
   readonly earlier: EarlierConnections
   /**
@@ -101,25 +101,30 @@ export class Servers {
 
   /**
    * @param answer Answers control requests in front of the application, and returns whether it did.
-   * @throws {Error} if another drain watches the server
+   * @param yields As in `WatchOptions`.
+   * @throws {Error} if another drain watches the server, and does not give it up
    */
-  watch(server: net.Server, answer?: Answer): void {
+  watch(server: net.Server, answer?: Answer, yields?: () => void): void {
     this.#watch(server, answer, true)
+    if (!yields || this.#yields.has(server)) return
+    this.#yields.set(server, yields)
+    this.#afterClose(server, () => this.giveUp(server))
   }
 
   #watch(server: net.Server, answer: Answer | undefined, counted: boolean): void {
     const owner = owners.get(server)
-    if (owner && owner !== this) {
+    if (owner && owner !== this && !owner.giveUp(server)) {
       throw new Error(
         'This server is already watched by another Drain, so its requests would be counted twice: ' +
           'register podrain once, or pass the first Drain with the option `drain`',
       )
     }
     this.everWatched = true
-    if (!owner) {
+    if (owner !== this) {
       owners.set(server, this)
       this.#servers.set(server, this.#listenTo(server))
-      if (counted && server.listening) this.earlier.watch(server)
+      // Requests that the last owner has counted are among the earlier connections.
+      if ((counted || owner) && server.listening) this.earlier.watch(server)
       if (server.listening) this.#listens(server)
     }
     const answers = this.#servers.get(server)?.answers
@@ -131,10 +136,19 @@ export class Servers {
    * it itself.
    */
   find(server: net.Server, answer?: Answer): void {
-    const isNew = !owners.has(server)
+    const isNew = owners.get(server) !== this
     // Earlier connections need no count: the request that led here is the first one that reached the application.
     this.#watch(server, answer, false)
-    if (isNew) server.once('close', () => this.#release(server))
+    if (isNew) this.#afterClose(server, () => this.#release(server))
+  }
+
+  /** Releases a server that has closed, or that another drain is about to watch. Only for one that was watched so. */
+  giveUp(server: net.Server): boolean {
+    const yields = this.#yields.get(server)
+    if (!yields) return false
+    this.#release(server)
+    yields()
+    return true
   }
 
   /** Begins to guard every server: until `unlisten()` only podrain may close it or its connections. */
@@ -215,10 +229,19 @@ export class Servers {
     else setImmediate(() => this.unlisten())
   }
 
+  /** What this drain closes itself is released with it. */
+  #afterClose(server: net.Server, release: () => void): void {
+    server.once('close', () => {
+      if (!this.#unlistened) release()
+    })
+  }
+
   #release(server: net.Server): void {
     const watched = this.#servers.get(server)
-    owners.delete(server)
+    // The server may have got another owner since, which a listener of 'close' must not undo.
+    if (owners.get(server) === this) owners.delete(server)
     this.#servers.delete(server)
+    this.#yields.delete(server)
     this.earlier.release(server)
     watched?.front()
     for (const stop of watched?.stops ?? []) stop()

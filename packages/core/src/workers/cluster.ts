@@ -33,8 +33,11 @@ export class ClusterWorkers {
     this.#primary = new Primary(drain)
   }
 
-  /** From now on every new worker is drained together with the others. */
-  follow(delivered: Delivered): void {
+  /**
+   * From now on every new worker is drained together with the others.
+   * @returns The function that ends it. Otherwise it ends with the drain.
+   */
+  follow(delivered: Delivered): () => void {
     process.env[primaryVariable] = String(process.pid)
     const listeners = { fork: this.#fork, message: this.#message, listening: this.#listen, exit: this.#exit }
     for (const [event, listener] of Object.entries(listeners)) cluster.on(event, listener)
@@ -48,12 +51,17 @@ export class ClusterWorkers {
       { name: 'workers', timeout: Number.POSITIVE_INFINITY },
     )
     process.on('exit', this.#killStopped)
-    this.#drain.once('report', () => {
+    let ended = false
+    const end = (): void => {
+      if (ended) return
+      ended = true
       this.#killStopped()
       process.off('exit', this.#killStopped)
       delete process.env[primaryVariable]
       for (const [event, listener] of Object.entries(listeners)) cluster.off(event, listener)
-    })
+    }
+    this.#drain.once('report', end)
+    return end
   }
 
   readonly #fork = (worker: ClusterWorker): void => {

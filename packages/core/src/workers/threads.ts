@@ -1,5 +1,6 @@
 import { BroadcastChannel, type Worker as Thread } from 'node:worker_threads'
 import type { Signal } from '../process/signals.js'
+import { ofProcess } from '../shared/of-process.js'
 import type { PrimaryDrain } from './drain-view.js'
 import { Primary, type WorkerHandle } from './primary.js'
 import { type Addressed, channelName, type FromPrimary, type FromWorker, isAddressed } from './protocol.js'
@@ -10,6 +11,22 @@ interface Threads {
   readonly channel: BroadcastChannel
   /** The message handlers, by thread id. */
   readonly listeners: Map<number, (message: FromWorker) => void>
+}
+
+/** The threads that a drain of any copy of the package drains. */
+const led = ofProcess<WeakSet<Thread>>('threads', () => new WeakSet())
+
+/** Whether a drain drains the thread. */
+export function isDrained(thread: Thread): boolean {
+  return led.has(thread)
+}
+
+/**
+ * The id of the thread that says, by a message on the channel `podrain`, that it has created a drain. undefined for any
+ * other message.
+ */
+export function threadWithDrain(message: unknown): number | undefined {
+  return isAddressed(message) && message.toPrimary && message.message.podrain === 'here' ? message.thread : undefined
 }
 
 const threadsByDrain = new WeakMap<PrimaryDrain, Threads>()
@@ -28,6 +45,7 @@ export function drainThread(drain: PrimaryDrain, thread: Thread): void {
   // A late thread ends with the process. It is not ended here, because an application that starts another one on every
   // exit would do so without end.
   if (id === -1 || drain.committed) return
+  led.add(thread)
   const { primary, channel, listeners } = threadsOf(drain)
   const send = (message: FromPrimary): void =>
     channel.postMessage({ thread: id, message, toPrimary: false } satisfies Addressed)
