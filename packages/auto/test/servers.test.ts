@@ -150,12 +150,19 @@ describe.concurrent('beside other preloads', () => {
     expect(app.lines).toEqual(expect.arrayContaining(['traced listen', 'traced /held']))
   })
 
-  test('the `tsx` command, whose own process stays as it is', async () => {
+  test('the `tsx` command, which kills an application that does not report the signal soon', async () => {
     const app = new App([join(folder, 'node_modules', 'tsx', 'dist', 'cli.mjs'), fixture('app.ts')], {
       NODE_OPTIONS: '--import @podrain/auto',
     })
     await app.listening()
     expect(await ask(app.port, '/readyz')).toMatchObject({ status: 200 })
-    expect(app.lines.filter((line) => /^podrain/.test(line))).toHaveLength(1)
+    expect(app.lines.filter((line) => /^podrain/.test(line))).toHaveLength(1) // of one of the two processes
+    const asked = ask(app.port, '/held')
+    await app.line(/^held$/)
+    app.process.kill('SIGTERM')
+    await app.line(/^podrain.*: draining because of SIGTERM/)
+    process.kill(Number(await (await ask(app.port, '/pid')).body), 'SIGUSR2') // tsx passes no messages on
+    expect(await asked).toEqual({ status: 200, body: 'answered' })
+    expect(await app.exit).toEqual([0, null])
   })
 })

@@ -281,6 +281,28 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
+  test('and have hidden themselves, as those of tsx, are called at once, and not again', async () => {
+    const [hidden, usual] = [other(), other()]
+    process.on('SIGTERM', usual)
+    process.prependListener('SIGTERM', hidden)
+    const { listeners } = process
+    process.listeners = ((event: 'exit') =>
+      (listeners as (event: string) => unknown[])
+        .call(process, event)
+        .filter((listener) => listener !== hidden)) as unknown as typeof process.listeners
+    onTestFinished(() => void Reflect.deleteProperty(process, 'listeners'))
+    const drain = await register()
+    happens('SIGTERM')
+    expect(hidden.mock.calls).toEqual([['SIGTERM']])
+    expect(drain.end).toHaveBeenCalledOnce()
+    await settled()
+    expect(usual).not.toHaveBeenCalled()
+    drain.over(true)
+    await settled()
+    expect(usual.mock.calls).toEqual([['SIGTERM']])
+    expect(hidden).toHaveBeenCalledOnce()
+  })
+
   test('are not called by a drain that an error has begun', async () => {
     const listener = other()
     process.on('SIGTERM', listener)

@@ -42,3 +42,15 @@ export function rebind(signal: NodeJS.Signals): void {
 export function othersOf(event: string, ours: ReadonlySet<unknown>): Listener[] {
   return (process.rawListeners(event as 'exit') as Listener[]).filter((listener) => !ours.has(listener))
 }
+
+/**
+ * The listeners that were hidden from `process.listeners()`. They belong to what has started the process and not to the
+ * application, and have to be called at once: tsx reports by one that the process has received the signal, and kills the
+ * process if that takes more than 30 ms.
+ */
+export function hiddenOf(event: string): Listener[] {
+  const shown = new Set<unknown>(process.listeners(event as 'exit'))
+  return (process.rawListeners(event as 'exit') as Listener[]).filter(
+    (listener) => !shown.has(listener) && !shown.has((listener as { listener?: unknown }).listener),
+  )
+}

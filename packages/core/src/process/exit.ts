@@ -3,7 +3,7 @@ import { systemClock, until } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
 import { checkInterval, closingInterval, listenerTime, overtime, sameKeyPress } from '../shared/timing.js'
 import { follow } from './begun.js'
-import { comeFirst, othersOf, rebind } from './events.js'
+import { comeFirst, hiddenOf, othersOf, rebind } from './events.js'
 import { type ExitCause, type ExitListener, ExitListeners, type ExitSource } from './exit-listeners.js'
 import { warningOfFirstProcess } from './first-process.js'
 import { type Signal, supportedSignals } from './signals.js'
@@ -29,7 +29,8 @@ const stay = (): void => {}
 /**
  * The exit of this process, through close-with-grace:
  *
- * 1. The first signal or fatal error ends all drains. Other listeners of the signal are not called yet.
+ * 1. The first signal or fatal error ends all drains. Other listeners of the signal are not called yet, except for
+ *    hidden ones (`hiddenOf`).
  * 2. When all drains have ended, the other listeners are called. They have what is left of the budget.
  * 3. The process exits: with 0 if all drains were clean, otherwise with 1.
  *
@@ -144,6 +145,7 @@ class ProcessEnd {
     this.#signal = { name, at: performance.now(), args: args.length > 0 ? args : [name] }
     if (this.#ending) this.#listeners.join(name)
     else this.#toCloseWithGrace(name, this.#signal.args)
+    for (const hidden of hiddenOf(name)) hidden.apply(process, [...this.#signal.args])
   }
 
   #fails(event: Fatal, args: unknown[]): boolean {
@@ -228,7 +230,7 @@ class ProcessEnd {
    * begun asynchronous work, which is waited for up to `listenerTime`.
    */
   async #callOthers({ name, args }: Interrupt, clean: boolean): Promise<void> {
-    const others = othersOf(name, this.#own)
+    const others = othersOf(name, new Set([...this.#own, ...hiddenOf(name)]))
     if (others.length === 0) return
     // One of the listeners may exit the process with 0.
     process.once('exit', () => {
