@@ -35,6 +35,11 @@ if (!asked.every((share) => Number.isInteger(share) && share >= 1 && share <= sh
   throw new Error(`--shares takes numbers from 1 to ${shares}, such as 1,2, not ${values.shares}`)
 }
 
+/** The test files there are now. */
+const tests = readdirSync(testing).filter(
+  (file) => /\.test\.ts$/.test(file) && ![...inProcesses, ...tooMuch].includes(file),
+)
+const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
 /** The results of the shares that were run, by share. */
 const results = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
 
@@ -55,14 +60,11 @@ function stryker(env, ...args) {
 
 /** What is kept of a run. */
 function resultOf({ files, testFiles }) {
-  const tests = readdirSync(testing).filter(
-    (file) => /\.test\.ts$/.test(file) && ![...inProcesses, ...tooMuch].includes(file),
-  )
   // Stryker does not mind a test file that cannot be loaded: then nothing in it notices anything.
   const silent = tests.filter((file) => !(testFiles[`${testing}/${file}`]?.tests.length > 0))
   if (silent.length > 0) throw new Error(`these tests took no part: ${silent.join(', ')}`)
   return {
-    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
+    commit,
     date: new Date().toISOString().slice(0, 10),
     node: process.version,
     testFiles: tests.length,

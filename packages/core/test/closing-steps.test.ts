@@ -107,3 +107,14 @@ test.each<[string, string | undefined, (scene: Scene) => void]>([
   expect(new Set(scene.parts.onFailure.mock.calls.map(([step]) => step))).toEqual(new Set([label]))
   expect([...new Set(scene.ran)].sort()).toEqual(steps.filter((step) => step !== own).sort())
 })
+
+test('a framework that hangs has nearly all of the time that is left, where no onClose hook comes after it', async () => {
+  const { clock, parts } = closing()
+  const none = new Hooks('onClose', clock, namedLogger(false), 1000)
+  const hangs = new Hooks('close', clock, namedLogger(false), 60_000)
+  hangs.add(() => new Promise(() => {}), { name: 'framework' })
+  const { left } = parts.budget
+  await clock.through(close({ ...parts, frameworks: hangs, onClose: none }, nothingClosed()))
+  expect(parts.budget.left).toBeGreaterThan(0)
+  expect(parts.budget.left).toBeLessThan(left / 10)
+})

@@ -281,6 +281,26 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
+  test('hear its name, though somebody emits it by hand without one', async () => {
+    const listener = other()
+    process.on('SIGTERM', listener)
+    const drain = await register()
+    ;(process.emit as (event: string) => boolean)('SIGTERM')
+    drain.over(true)
+    await settled()
+    expect(listener.mock.calls).toEqual([['SIGTERM']])
+  })
+
+  test('and listen to uncaught exceptions hear of them at once, and the drain begins all the same', async () => {
+    const listener = other()
+    process.on('uncaughtException', listener)
+    const drain = await register()
+    const error = new Error('boom')
+    happens('uncaughtException', error)
+    expect(listener).toHaveBeenCalledOnce()
+    expect(drain.end).toHaveBeenCalledWith({ error })
+  })
+
   test('and have hidden themselves, as those of tsx, are called at once, and not again', async () => {
     const [hidden, usual] = [other(), other()]
     process.on('SIGTERM', usual)

@@ -212,3 +212,19 @@ test('a listener that is added right before the drain lets go of its server stay
   await turns()
   expect(server.rawListeners('request')).toEqual([late])
 })
+
+test('a method `emit` that a library has put on the server before is there again when the drain lets go of it', async () => {
+  const server = createServer(sayOk)
+  const heard: string[] = []
+  const theirs: typeof server.emit = function (this: typeof server, event: string, ...args: unknown[]) {
+    heard.push(event)
+    return Reflect.apply(Object.getPrototypeOf(server).emit, this, [event, ...args])
+  }
+  server.emit = theirs
+  const drain = drainServer(server, { process: new FakeProcess(), logger: false })
+  expect(server.emit).not.toBe(theirs)
+  expect((await ask(await listen(server))).body).toBe('ok')
+  expect(heard).toContain('request')
+  await drain.dispose()
+  expect(server.emit).toBe(theirs)
+})

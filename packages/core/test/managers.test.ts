@@ -44,6 +44,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
     const { drain, clock, process } = await start(true)
     const closed = vi.fn()
     drain.onClose(closed)
+    drain.waitUntil(new Promise(() => {}), { name: 'endless' })
     const began = clock.now()
     await clock.through(process.signal(signal))
     expect(closed).toHaveBeenCalledOnce()

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { DrainReport } from '../src/index.js'
 import { namedLogger } from '../src/shared/log.js'
 import { reportOf } from '../src/shared/report.js'
@@ -101,4 +101,13 @@ describe('the line of a report', () => {
   test('shows an error that is none as it is', () => {
     expect(reportLine(reportOf(course, { code: 5 }))).toMatch(/; error: \{ code: 5 \}$/)
   })
+})
+
+test('a line that is no alarm is not written to stderr for a logger that writes nothing', () => {
+  const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  const silent = namedLogger(false)
+  silent.record('info', 'drained', {})
+  expect(written).not.toHaveBeenCalled()
+  silent.record('alarm', 'drained', {})
+  expect(written.mock.calls).toEqual([['podrain: drained\n']])
 })

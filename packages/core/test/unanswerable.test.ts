@@ -194,3 +194,37 @@ async function holdOpen(drain: Drain): Promise<void> {
   expect(drain.state).toBe('draining')
   setTimeout(turn.open, 0)
 }
+
+describe('behind a response that was begun before the drain', () => {
+  test.each<[string, boolean, (response: ServerResponse) => ServerResponse]>([
+    ['setHeader, when the drain goes on', false, (response) => response.setHeader('Connection', 'close')],
+    ['writeHead, when the drain goes on', false, (response) => response.writeHead(200, { Connection: 'close' })],
+    ['setHeader, before the drain', true, (response) => response.setHeader('Connection', 'close')],
+  ])('and says close by %s, a request is not begun either', async (_how, before, say) => {
+    vi.spyOn(Math, 'random').mockReturnValue(2) // its turn does not come
+    const [turn, end] = [gate(), gate()]
+    const { drain, clock, port, begun } = await start((_request, response) => {
+      const write = (): void => {
+        say(response).write('begun')
+        void end.opened.then(() => response.end(' whole'))
+      }
+      if (before) write()
+      else void turn.opened.then(write)
+    })
+    const client = await open(port)
+    client.get('/first')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    if (before) await client.until(/begun/)
+    const report = drain.start()
+    await turns()
+    turn.open()
+    await client.until(/begun/)
+    client.get('/second')
+    await turns()
+    end.open()
+    await client.until(/whole/)
+    await once(client.socket, 'end')
+    expect(begun).toEqual(['GET /first'])
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
+  })
+})
