@@ -574,3 +574,26 @@ test('the process learns how much time a drain has left', async () => {
   expect(listener?.left?.()).toBe(before - 100)
   await clock.through(report)
 })
+
+test('the process learns whether an exit in the middle of a drain would cut anything', async () => {
+  const { drain, clock, process, log } = await start()
+  const [listener] = process.listeners
+  expect(listener?.cut?.()).toBe(false)
+  const turn = gate()
+  drain.waitUntil(turn.opened, { name: 'mail' })
+  expect(listener?.cut?.()).toBe(true)
+  expect(
+    log.matching(/^error .*something called process\.exit\(\) before the drain was over: .*tasks: mail/),
+  ).toHaveLength(1)
+  turn.open()
+  await clock.through(drain.start())
+  expect(listener?.cut?.()).toBe(false)
+  expect(log.matching(/process\.exit/)).toHaveLength(2)
+})
+
+test('a drain shows the clock that it goes by', async () => {
+  const { drain, clock } = await start()
+  expect(drain.clock.now()).toBe(clock.now())
+  clock.advance(5)
+  expect(drain.clock.now()).toBe(clock.now())
+})
