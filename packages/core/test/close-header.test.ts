@@ -324,3 +324,34 @@ test('a response has its own methods back when its header has been written', asy
   expect(own).toEqual([[]])
   expect(await clock.through(report)).toMatchObject({ clean: true })
 })
+
+test.each<[string, Write, string]>([
+  [
+    'names headers for one hop only, keeps those names',
+    (response) => response.setHeader('Connection', 'keep-alive, X-Hop').setHeader('X-Hop', '1').end('ok'),
+    'Connection: close, X-Hop',
+  ],
+  [
+    'names them in writeHead, keeps those names',
+    (response) => response.writeHead(200, { Connection: 'X-Hop', 'X-Hop': '1' }).end('ok'),
+    'Connection: close, X-Hop',
+  ],
+  [
+    'has other headers in a list of pairs, keeps those',
+    (response) => {
+      const pairs = [
+        ['X-Other', 'one'],
+        ['Connection', 'keep-alive'],
+      ]
+      response.writeHead(200, pairs as never).end('ok')
+    },
+    'X-Other: one',
+  ],
+])('while draining, a response that %s', async (_what, write, line) => {
+  const { drain, clock, client } = await start(write)
+  void drain.prestop()
+  clock.advance(1000)
+  await client.get('/').end()
+  expect(client.received.split('\r\n')).toContain(line)
+  expect(client.received).toMatch(/^connection: close/im)
+})

@@ -143,3 +143,13 @@ test('a server that was closed in a way that nobody sees is reported, too, witho
   held.open()
   expect(await report).toMatchObject({ clean: false, closedEarly: ['an unknown place'] })
 })
+
+test('an application that closes its server and then all connections is named for both, with what that cut', async () => {
+  const { server, report, held, log } = await draining()
+  server.close()
+  server.closeAllConnections()
+  held.open()
+  expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
+  expect(log.matching(/`closeAllConnections\(\)` was called at/)).toHaveLength(1)
+  expect(await report).toMatchObject({ clean: false, forced: [{ route: '/held' }] })
+})

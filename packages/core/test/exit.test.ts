@@ -103,6 +103,29 @@ describe('the process', () => {
     expect(said).not.toHaveBeenCalled()
   })
 
+  test.each([
+    [true, 1],
+    [false, undefined],
+  ])(
+    'that somebody else ends in the middle of a drain exits with 1 if that cuts something (%s)',
+    async (cuts, code) => {
+      const before = process.listeners('exit')
+      onTestFinished(() => {
+        process.exitCode = undefined
+      })
+      const { nodeProcess } = await import('../src/process/exit.js')
+      const cut = vi.fn(() => cuts)
+      const end = (): Promise<boolean> => new Promise(() => {})
+      onTestFinished(nodeProcess.register({ signals: ['SIGTERM'], errors: true, end, again() {}, cut }))
+      happens('SIGTERM')
+      const [onExit] = process.listeners('exit').filter((listener) => !before.includes(listener))
+      expect(cut).not.toHaveBeenCalled()
+      onExit?.(0)
+      expect(cut).toHaveBeenCalledOnce()
+      expect(process.exitCode).toBe(code)
+    },
+  )
+
   test('is ended soon after the deadline of its last drain, whatever hangs', async () => {
     const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     const one = await register({ left: 2000 })

@@ -228,3 +228,14 @@ test('a method `emit` that a library has put on the server before is there again
   await drain.dispose()
   expect(server.emit).toBe(theirs)
 })
+
+test('a listener that is added to a watched server is seen from then on, and is still the one that was added', async () => {
+  const server = createServer()
+  const drain = drainServer(server, { process: new FakeProcess(), logger: false })
+  onTestFinished(() => drain.dispose())
+  const late = say('late')
+  server.on('request', late)
+  await turns()
+  expect(server.listeners('request')).toEqual([late])
+  expect(server.rawListeners('request')).not.toContain(late)
+})

@@ -111,3 +111,10 @@ test('a line that is no alarm is not written to stderr for a logger that writes 
   silent.record('alarm', 'drained', {})
   expect(written.mock.calls).toEqual([['podrain: drained\n']])
 })
+
+test('the fields of a drain without an error have none', () => {
+  const record = vi.fn()
+  logReport({ info() {}, warn() {}, error() {}, alarm() {}, record }, reportOf(course, undefined))
+  const [[, , fields]] = record.mock.calls as [[string, string, { drain: object }]]
+  expect(Object.keys(fields.drain)).not.toContain('error')
+})

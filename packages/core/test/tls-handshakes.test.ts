@@ -37,3 +37,15 @@ test('a cut reaches all that are open, in their handshake or behind it', () => {
   handshakes.destroy()
   expect([slow, quick, gone].map(({ destroy }) => vi.mocked(destroy).mock.calls.length)).toEqual([1, 1, 0])
 })
+
+test('clients of a unix socket, who have no addresses, are each waited for', () => {
+  const handshakes = new TlsHandshakes()
+  const nobody = (): Socket & TLSSocket => Object.assign(new EventEmitter(), { destroy: vi.fn() }) as never
+  for (const begun of [1000, 2000, 3000]) handshakes.begin(nobody(), begun)
+  expect(handshakes.finish(nobody())).toBe(true)
+  expect(handshakes.heldUntil(100)).toBe(3100)
+  handshakes.finish(nobody())
+  expect(handshakes.active).toBe(true)
+  handshakes.finish(nobody())
+  expect(handshakes.active).toBe(false)
+})
