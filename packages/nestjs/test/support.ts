@@ -57,7 +57,7 @@ export async function open(
   return response.setEncoding('utf8')
 }
 
-export async function textOf(stream: IncomingMessage): Promise<string> {
+async function textOf(stream: IncomingMessage): Promise<string> {
   let text = ''
   for await (const chunk of stream) text += chunk
   return text
