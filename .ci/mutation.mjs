@@ -2,7 +2,7 @@
  * Changes the source of the core in one place at a time, runs the tests that reach the place, and says which changes no test
  * has noticed. Writes docs/mutation.md.
  *
- *     node .ci/mutation.mjs [--shares 1,2 (all)]     tries these sixteenths of all changes; each takes about half an hour
+ *     node .ci/mutation.mjs [--shares 1,2 (all)]     tries these sixteenths of all changes; each takes about a quarter of an hour
  *     node .ci/mutation.mjs --mutate packages/core/src/http/ramp.ts[:12-20]     all changes of a file; keeps nothing
  *     node .ci/mutation.mjs --report                 runs nothing, and writes the page
  *

@@ -1,6 +1,7 @@
 import closeWithGrace from 'close-with-grace'
 import { systemClock, until } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
+import { ofProcess } from '../shared/of-process.js'
 import { checkInterval, closingInterval, listenerTime, overtime, sameKeyPress } from '../shared/timing.js'
 import { follow } from './begun.js'
 import { comeFirst, hiddenOf, othersOf, rebind } from './events.js'
@@ -278,21 +279,16 @@ function rejectionsAreAllowed(): boolean {
   return /--unhandled-rejections[= ](?:warn|none)/.test(flags)
 }
 
-/** Shared by all copies of the package: npm may install two minor versions, but a process has one exit. */
-const key = Symbol.for('podrain.process-end')
-type Holder = { [key]?: ProcessEnd }
-
 /** The process itself, through close-with-grace. It is installed once for all drains of all copies of the package. */
 export const nodeProcess: ExitSource = {
   register(listener) {
-    const holder = process as Holder
-    holder[key] ??= new ProcessEnd()
-    if (holder[key].version !== 1) {
+    const end = ofProcess('process-end', () => new ProcessEnd())
+    if (end.version !== 1) {
       throw new Error(
         'There are two copies of @podrain/core in this process whose versions do not fit together: the first that is done ' +
           'would end the other. Have one version of all @podrain packages (`npm ls @podrain/core` shows who asks for which)',
       )
     }
-    return holder[key].register(listener)
+    return end.register(listener)
   },
 }
