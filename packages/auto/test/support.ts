@@ -5,10 +5,10 @@ import { request as requestHttp } from 'node:http'
 import { connect } from 'node:http2'
 import { request as requestHttps } from 'node:https'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { transformSync } from 'esbuild'
 import { afterAll } from 'vitest'
 import { platformVariables } from '../../core/src/shared/platform.js'
+import { type Exit, RunningProcess } from '../../core/test/running-process.js'
 
 /** The folder of the package: here its own name leads to it, as to any package that is installed. */
 export const folder = join(__dirname, '..')
@@ -43,34 +43,12 @@ afterAll(() => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-export type Exit = [code: number | null, signal: NodeJS.Signals | null]
-
 /** A process of its own. */
-export class App {
-  readonly lines: string[] = []
-  readonly process: ChildProcess
-  /** The exit code and the signal, once all output has been read. */
-  readonly exit: Promise<Exit>
-  port = 0
-  #exited = false
-  readonly #waiting = new Set<() => void>()
-
+export class App extends RunningProcess {
   /** @param args what follows `node` */
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     const stdio = ['ignore', 'pipe', 'pipe', 'ipc'] as const
-    this.process = spawn(process.execPath, args, { cwd: folder, env: environment(env), stdio: [...stdio] })
-    for (const stream of [this.process.stdout, this.process.stderr]) {
-      if (!stream) throw new Error('the process has no output')
-      createInterface({ input: stream }).on('line', (line) => {
-        this.lines.push(line)
-        this.#stir()
-      })
-    }
-    this.exit = once(this.process, 'close').then((exit) => {
-      this.#exited = true
-      this.#stir()
-      return exit as Exit
-    })
+    super(spawn(process.execPath, args, { cwd: folder, env: environment(env), stdio: [...stdio] }))
     running.add(this.process)
   }
 
@@ -79,29 +57,6 @@ export class App {
     const app = new App([...preload, ...args], env)
     await app.listening()
     return app
-  }
-
-  async listening(): Promise<void> {
-    this.port = Number((await this.line(/^listening \d+/)).split(' ')[1])
-  }
-
-  /** Waits for a line of output, or for so many. */
-  async line(pattern: RegExp, times = 1): Promise<string> {
-    for (;;) {
-      const found = this.lines.filter((line) => pattern.test(line))
-      if (found.length >= times) return found.at(-1) as string
-      if (this.#exited) throw new Error(`exited without ${pattern}; it said:\n${this.lines.join('\n')}`)
-      await new Promise<void>((resolve) => this.#waiting.add(resolve))
-    }
-  }
-
-  get output(): string {
-    return this.lines.join('\n')
-  }
-
-  #stir(): void {
-    for (const resolve of this.#waiting) resolve()
-    this.#waiting.clear()
   }
 }
 

@@ -1,9 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { Agent, createServer, type IncomingHttpHeaders, type RequestListener, request, type Server } from 'node:http'
 import { type AddressInfo, connect as connectSocket, type Server as NetServer, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { generate } from 'selfsigned'
 import { onTestFinished, vi } from 'vitest'
 import {
@@ -16,6 +15,7 @@ import {
   type Signal,
 } from '../src/index.js'
 import { platformVariables } from '../src/shared/platform.js'
+import { RunningProcess } from './running-process.js'
 
 /** Times that keep a drain on the real clock short. */
 export const short = {
@@ -289,40 +289,22 @@ export class Client {
   }
 }
 
-export type Exit = [code: number | null, signal: NodeJS.Signals | null]
+export type { Exit } from './running-process.js'
 
 /** A process of its own that uses the built package. */
-export class Child {
-  readonly lines: string[] = []
-  readonly process: ChildProcess
-  /** The exit code and the signal, once all output has been read. */
-  readonly exit: Promise<Exit>
-  port = 0
-  #exited = false
-  #wake = gate()
-
+export class Child extends RunningProcess {
   /** @param command what starts it, in front of node */
   constructor(config: object, fixture = 'app.mjs', command: readonly string[] = []) {
     const { TERMINATION_GRACE_PERIOD_SECONDS: _, ...env } = process.env
     const [execPath, ...execArgv] = [...command, process.execPath]
-    this.process = fork(join(__dirname, 'fixtures', fixture), [JSON.stringify(config)], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      execPath,
-      execArgv,
-      env,
-    })
-    for (const stream of [this.process.stdout, this.process.stderr]) {
-      if (!stream) throw new Error('the child has no output')
-      createInterface({ input: stream }).on('line', (line) => {
-        this.lines.push(line)
-        this.#stir()
-      })
-    }
-    this.exit = once(this.process, 'close').then((exit) => {
-      this.#exited = true
-      this.#stir()
-      return exit as Exit
-    })
+    super(
+      fork(join(__dirname, 'fixtures', fixture), [JSON.stringify(config)], {
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        execPath,
+        execArgv,
+        env,
+      }),
+    )
     onTestFinished(() => void this.process.kill('SIGKILL'))
   }
 
@@ -331,36 +313,5 @@ export class Child {
     const child = new Child(config)
     await child.listening()
     return child
-  }
-
-  async listening(): Promise<void> {
-    this.port = Number((await this.line(/^listening \d+/)).split(' ')[1])
-  }
-
-  get exited(): boolean {
-    return this.#exited
-  }
-
-  /** Waits for a line of output. */
-  async line(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const found = this.lines.find((line) => pattern.test(line))
-      if (found !== undefined) return found
-      if (this.#exited) throw new Error(`exited without ${pattern}; it said:\n${this.lines.join('\n')}`)
-      await this.#wake.opened
-    }
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.process.kill(signal)
-  }
-
-  tell(message: string): void {
-    this.process.send(message)
-  }
-
-  #stir(): void {
-    this.#wake.open()
-    this.#wake = gate()
   }
 }

@@ -4,7 +4,8 @@ import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
 
-import { App, type Exit, type Reply } from '../../auto/test/support.js'
+import { App, type Reply } from '../../auto/test/support.js'
+import type { Exit } from '../../core/test/running-process.js'
 
 const folder = join(__dirname, '..')
 const compiled = join(folder, 'node_modules', '.cache', 'podrain-fixtures')

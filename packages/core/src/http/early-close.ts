@@ -1,4 +1,5 @@
 import type net from 'node:net'
+import { type Method, replaceMethod } from '../shared/replace.js'
 
 /** The directory of podrain's own files, which are skipped when a caller is looked for. */
 const ownFiles = __dirname.replace(/[\\/]http$/, '')
@@ -75,46 +76,32 @@ export class CloseGuard {
  */
 function guard(server: net.Server, report: OnEarlyClose): () => void {
   let reporting = false // `close()` calls the other methods itself
-  const restores = methods.map((method) =>
-    wrap(server, method, (act) => {
-      if (reporting) return act()
-      reporting = true
-      try {
-        report(server, { method, by: callerIn(new Error(method).stack ?? '') }, act)
-      } finally {
-        reporting = false
+  const restores: (() => void)[] = []
+  for (const method of methods) {
+    if (!(method in server)) continue // most servers of HTTP/2 have only `close()`
+    const by =
+      (original: Method) =>
+      (...args: unknown[]) => {
+        if (reporting) return original(...args)
+        reporting = true
+        let result: unknown
+        try {
+          report(server, { method, by: callerIn(new Error(method).stack ?? '') }, () => {
+            result = original(...args)
+          })
+        } finally {
+          reporting = false
+        }
+        return result
       }
-    }),
-  )
+    try {
+      restores.push(replaceMethod(server, method, by))
+    } catch {
+      // The application has frozen it, so nobody can report a call of it.
+    }
+  }
   return () => {
     for (const restore of restores) restore()
-  }
-}
-
-/**
- * Replaces a method of an object by a function that gets the original to call. Returns the function that restores it.
- */
-function wrap(object: object, name: string, call: (act: () => void) => void): () => void {
-  const target = object as Record<string, unknown>
-  const original = target[name]
-  if (typeof original !== 'function') return () => {} // most servers of HTTP/2 have only `close()`
-  const own = Object.getOwnPropertyDescriptor(object, name)
-  const instead = function (this: unknown, ...args: unknown[]): unknown {
-    let result: unknown
-    call(() => {
-      result = original.apply(this, args)
-    })
-    return result
-  }
-  try {
-    target[name] = instead
-  } catch {
-    return () => {} // the application has frozen it
-  }
-  return () => {
-    if (target[name] !== instead) return // another library has replaced the method since, and calls this one
-    if (own) Object.defineProperty(object, name, own)
-    else delete target[name]
   }
 }
 

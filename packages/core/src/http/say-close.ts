@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
+import { replaceMethod } from '../shared/replace.js'
 
-type WriteHead = (this: ServerResponse, ...args: unknown[]) => ServerResponse
 type Field = [name: string, value: OutgoingHttpHeader]
 type Given = Record<string, OutgoingHttpHeader> | OutgoingHttpHeader[] | Field[]
 
@@ -44,39 +44,26 @@ export function saidClose(response: ServerResponse): boolean {
 
 /** @param isLast whether it has to say `Connection: close`, whatever the application makes of it */
 function putInFront(response: ServerResponse, isLast: boolean): () => void {
-  const undo = writers.map((name) => putInFrontOf(response, name, isLast))
+  const undo = writers.filter((name) => name in response).map((name) => putInFrontOf(response, name, isLast))
   return () => {
     for (const restore of undo) restore()
   }
 }
 
 function putInFrontOf(response: ServerResponse, name: (typeof writers)[number], isLast: boolean): () => void {
-  const writable = response as unknown as Record<string, WriteHead | undefined>
-  const theirs = writable[name]
-  if (!theirs) return () => {}
-  const wasOwn = Object.hasOwn(response, name)
-  const ours: WriteHead = function (...args) {
+  return replaceMethod(response, name, (theirs) => (...args) => {
     // With 101 the connection is given to another protocol. With any other status `Upgrade` only offers one.
-    if (this.headersSent || args[0] === 101) return theirs.apply(this, args)
-    if (isLast || !this.shouldKeepAlive) {
-      this.shouldKeepAlive = false
-      const closing = closingArguments(this, args)
-      return guarded(this, () => theirs.apply(this, closing))
+    if (response.headersSent || args[0] === 101) return theirs(...args)
+    if (isLast || !response.shouldKeepAlive) {
+      response.shouldKeepAlive = false
+      const closing = closingArguments(response, args)
+      return guarded(response, () => theirs(...closing))
     }
-    const { said } = connectionIn(this, args)
-    const result = theirs.apply(this, args)
-    if (closes.test(said)) this.shouldKeepAlive = false
+    const { said } = connectionIn(response, args)
+    const result = theirs(...args)
+    if (closes.test(said)) response.shouldKeepAlive = false
     return result
-  }
-  writable[name] = ours
-  return () => {
-    if (writable[name] === ours) {
-      if (wasOwn) writable[name] = theirs
-      else delete writable[name]
-    } else {
-      isLast = false // somebody has put their own in its place, which calls ours
-    }
-  }
+  })
 }
 
 /** The arguments for `writeHead` with `Connection: close` added. A header that was set before is adapted, too. */
@@ -114,19 +101,18 @@ function closeAnd(said: string): string {
  * Writes the header, and meanwhile ignores changes that take `close` back. A library such as on-headers changes headers
  * at this moment, after our own `writeHead`, if it replaced the method before us.
  */
-function guarded(response: ServerResponse, write: () => ServerResponse): ServerResponse {
-  const keeps = (name: unknown, value: unknown): boolean =>
+function guarded(response: ServerResponse, write: () => unknown): unknown {
+  const keeps = ([name, value]: unknown[]): boolean =>
     named(name, 'keep-alive') || (named(name, 'connection') && !closes.test(`${value}`))
-  const setters = ['setHeader', 'appendHeader'] as const
-  const undo = setters.map((setter) => {
-    const theirs = response[setter] as (...field: unknown[]) => ServerResponse
-    const own = Object.getOwnPropertyDescriptor(response, setter)
-    response[setter] = (...field: unknown[]) => (keeps(...(field as Field)) ? response : theirs.apply(response, field))
-    return () => {
-      if (own) Object.defineProperty(response, setter, own)
-      else delete (response as Partial<ServerResponse>)[setter]
-    }
-  })
+  const undo = ['setHeader', 'appendHeader'].map((setter) =>
+    replaceMethod(
+      response,
+      setter,
+      (theirs) =>
+        (...field) =>
+          keeps(field) ? response : theirs(...field),
+    ),
+  )
   try {
     return write()
   } finally {

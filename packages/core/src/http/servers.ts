@@ -5,6 +5,7 @@ import type net from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import tls, { type TLSSocket } from 'node:tls'
 import type { Clock } from '../shared/clock.js'
+import { replaceMethod } from '../shared/replace.js'
 import type { Answer } from '../shared/request.js'
 import { EarlierConnections } from './earlier.js'
 import { CloseGuard, type OnEarlyClose } from './early-close.js'
@@ -194,13 +195,7 @@ export class Servers implements Owner {
   keepConnections(): void {
     for (const server of this.#all) {
       for (const name of ['closeIdleConnections', 'closeAllConnections'] as const) {
-        if (typeof (server as Partial<http.Server>)[name] !== 'function') continue
-        const own = Object.getOwnPropertyDescriptor(server, name)
-        Object.defineProperty(server, name, { configurable: true, writable: true, value: () => {} })
-        this.#keeping.push(() => {
-          if (own) Object.defineProperty(server, name, own)
-          else Reflect.deleteProperty(server, name)
-        })
+        if (name in server) this.#keeping.push(replaceMethod(server, name, () => () => {}))
       }
     }
   }

@@ -1,5 +1,6 @@
 import http from 'node:http'
 import net from 'node:net'
+import { replaceMethod } from '../shared/replace.js'
 
 /**
  * Stops accepting connections on a server.
@@ -15,13 +16,11 @@ export function unlisten(server: net.Server): void {
     ;(server as net.Server).close()
     return
   }
-  const own = Object.getOwnPropertyDescriptor(server, 'closeIdleConnections')
-  Object.defineProperty(server, 'closeIdleConnections', { value: () => {}, configurable: true })
+  const restore = replaceMethod(server, 'closeIdleConnections', () => () => {})
   try {
     http.Server.prototype.close.call(server)
   } finally {
-    if (own) Object.defineProperty(server, 'closeIdleConnections', own)
-    else Reflect.deleteProperty(server, 'closeIdleConnections')
+    restore()
   }
 }
 
@@ -31,11 +30,10 @@ export function unlisten(server: net.Server): void {
  * for a process that is about to exit, so nothing has to undo it.
  */
 export function mayBeClosedAgain(server: net.Server): void {
-  const { close } = server
-  server.close = function (this: net.Server, callback) {
-    if (typeof callback !== 'function') return close.call(this)
-    return close.call(this, (error) =>
-      callback((error as NodeJS.ErrnoException | undefined)?.code === 'ERR_SERVER_NOT_RUNNING' ? undefined : error),
+  replaceMethod(server, 'close', (close) => (callback) => {
+    if (typeof callback !== 'function') return close()
+    return close((error?: NodeJS.ErrnoException) =>
+      callback(error?.code === 'ERR_SERVER_NOT_RUNNING' ? undefined : error),
     )
-  } as typeof close
+  })
 }

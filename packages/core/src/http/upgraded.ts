@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { types } from 'node:util'
+import { replaceMethod } from '../shared/replace.js'
 import type { Connection, OpenOnConnection, Round } from './connection.js'
 import { WebSocketFrames } from './web-socket-frames.js'
 
@@ -108,22 +109,14 @@ export class UpgradedConnection implements Connection {
    */
   #follow(frames: WebSocketFrames): () => void {
     const socket = this.#socket
-    const { write } = socket as { write: (...args: unknown[]) => boolean }
-    const wasOwn = Object.hasOwn(socket, 'write')
-    const ours = (...args: unknown[]): boolean => {
-      if (this.#closeSent) return write.apply(socket, args)
+    return replaceMethod(socket, 'write', (write) => (...args) => {
+      if (this.#closeSent) return write(...args)
       const [chunk, encoding] = args
       frames.add(types.isUint8Array(chunk) ? chunk : bytesOf(chunk, encoding))
-      const more = write.apply(socket, args)
+      const more = write(...args)
       if (this.#closeDue) this.#sendClose()
       return more
-    }
-    socket.write = ours as Socket['write']
-    return () => {
-      if (socket.write !== ours) return
-      if (wasOwn) socket.write = write as Socket['write']
-      else delete (socket as Partial<Socket>).write
-    }
+    })
   }
 
   get #answered(): boolean {

@@ -1,4 +1,5 @@
-type Emit = (event: string | symbol, ...args: unknown[]) => boolean
+import { replaceMethod } from '../shared/replace.js'
+
 type Listener = (...args: unknown[]) => unknown
 
 /**
@@ -12,19 +13,9 @@ type Listener = (...args: unknown[]) => unknown
  * @returns The function that undoes it.
  */
 export function comeFirst(first: (event: string | symbol, args: unknown[]) => boolean | undefined): () => void {
-  let active = true
-  const wasOwn = Object.hasOwn(process, 'emit')
-  const emit = process.emit as Emit
-  const instead: Emit = function (this: unknown, event, ...args) {
-    return (active ? first(event, args) : undefined) ?? emit.call(process, event, ...args)
-  }
-  process.emit = instead as typeof process.emit
-  return () => {
-    active = false // another library may have replaced the method since, and call this one
-    if (process.emit !== (instead as typeof process.emit)) return
-    if (wasOwn) process.emit = emit as typeof process.emit
-    else delete (process as Partial<typeof process>).emit
-  }
+  return replaceMethod(process, 'emit', (emit) => (event, ...args) => {
+    return first(event as string | symbol, args) ?? emit(event, ...args)
+  })
 }
 
 /**
