@@ -39,7 +39,6 @@ if (!asked.every((share) => Number.isInteger(share) && share >= 1 && share <= sh
 const tests = readdirSync(testing).filter(
   (file) => /\.test\.ts$/.test(file) && ![...inProcesses, ...tooMuch].includes(file),
 )
-const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()
 /** The results of the shares that were run, by share. */
 const results = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
 
@@ -64,7 +63,7 @@ function resultOf({ files, testFiles }) {
   const silent = tests.filter((file) => !(testFiles[`${testing}/${file}`]?.tests.length > 0))
   if (silent.length > 0) throw new Error(`these tests took no part: ${silent.join(', ')}`)
   return {
-    commit,
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim(),
     date: new Date().toISOString().slice(0, 10),
     node: process.version,
     testFiles: tests.length,

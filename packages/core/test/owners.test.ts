@@ -18,7 +18,7 @@ import {
   isWatched,
   threadWithDrain,
 } from '../src/index.js'
-import { ask, Client, FakeProcess, gate, Log, listen, sayOk, short } from './support.js'
+import { ask, Client, FakeClock, FakeProcess, gate, Log, listen, sayOk, short, slow } from './support.js'
 
 const options = { ...short, signals: false, logger: false } as const
 
@@ -55,6 +55,21 @@ describe('a server that is watched with `yields`', () => {
     expect((await ask(port, '/readyz')).status).toBe(503)
     await Promise.all([drain.dispose(), own.start()])
     expect(server.listening).toBe(false)
+  })
+
+  test('is closed by the drain that gets it, which the first drain does not report as an early close', async () => {
+    const clock = new FakeClock()
+    const log = new Log()
+    const server = createServer(sayOk)
+    const drain = new Drain({ ...slow, clock, signals: false, logger: log })
+    drain.watch(server, { yields: () => {} })
+    const client = await Client.open(await listen(server))
+    await client.get('/').until(/ok$/)
+    const report = drain.start()
+    await drainServer(server, options).start({ settle: false })
+    expect(server.listening).toBe(false)
+    expect(await clock.through(report)).toMatchObject({ closedEarly: [] })
+    expect(log.matching(/^(error|warn)/)).toEqual([])
   })
 
   test('leaves a request in flight to the drain that gets it', async () => {

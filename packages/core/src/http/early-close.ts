@@ -49,6 +49,12 @@ export class CloseGuard {
     this.#guarded.set(server, guard(server, this.#report))
   }
 
+  /** Forgets a server that somebody else drains from now on. */
+  forget(server: net.Server): void {
+    this.#guarded.get(server)?.()
+    this.#guarded.delete(server)
+  }
+
   /** Reports servers that stopped accepting in another way than by `close()`. */
   check(): void {
     for (const server of this.#guarded.keys()) {

@@ -147,6 +147,7 @@ export class Servers implements Owner {
   giveUp(server: net.Server): boolean {
     const yields = this.#yields.get(server)
     if (!yields) return false
+    if (server.listening) this.#guard.forget(server)
     this.#release(server)
     yields()
     return true
