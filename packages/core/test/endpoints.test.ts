@@ -380,6 +380,15 @@ describe('a server that hands requests to nobody', () => {
     expect(warnings(log)).toEqual([])
   })
 
+  test('is not warned of where its drain is over when it listens', async () => {
+    const log = new Log()
+    const server = createServer()
+    await drainServer(server, { signals: false, logger: log }).dispose()
+    await listen(server)
+    await turns(2)
+    expect(warnings(log)).toEqual([])
+  })
+
   test('is not warned of where its application comes with listen(), or another server is asked', async () => {
     const log = new Log()
     const [server, streams] = [createServer(), createHttp2Server()]
@@ -387,6 +396,7 @@ describe('a server that hands requests to nobody', () => {
     onTestFinished(() => drain.dispose())
     watch(server)
     watch(streams)
+    await turns(2) // nobody is warned of a server that does not listen yet
     server.once('listening', () => server.on('request', sayOk))
     await listen(server)
     await listen(streams)

@@ -298,6 +298,16 @@ describe('a request over HTTP/2', () => {
     await clock.through(drain.start())
   })
 
+  test('adds no listener to its session, however many there are', async () => {
+    const { server, session } = await start(sayOk)
+    const opened = once(server, 'session')
+    const client = await session()
+    const [ours] = await opened
+    const before = ours.listenerCount('close')
+    for (let count = 0; count < 3; count++) await ask(client, '/').body
+    expect(ours.listenerCount('close')).toBe(before)
+  })
+
   test('that a middleware counts leads to its server, and is counted once', async () => {
     const { drain, handle } = attach({ ...slow, signals: false, logger: false })
     onTestFinished(() => drain.dispose())
@@ -317,6 +327,16 @@ describe('a request over HTTP/2', () => {
     await soon(() => drain.inFlight).toBe(0)
     expect(JSON.parse(await ask(client, '/drainz').body)).toMatchObject({ inFlight: 0 })
   })
+})
+
+test('a framework that closes its server finds no methods that the server did not have', async () => {
+  const names = ['closeAllConnections', 'closeIdleConnections']
+  const { drain, clock, server } = await start(sayOk)
+  const before = names.filter((name) => name in server)
+  const found: string[] = []
+  drain.watch(server, { close: () => void found.push(...names.filter((name) => name in server)) })
+  await clock.through(drain.start())
+  expect(found).toEqual(before)
 })
 
 describe('a session', () => {

@@ -41,6 +41,14 @@ describe('a server with many connections', () => {
     expect([...seen].filter((count) => count > 0 && count < many).length).toBeGreaterThan(1)
   })
 
+  test('parts with all of them in order also where nobody is waited for', async () => {
+    const { drain, clients, sockets } = await crowd({ keepAliveCap: 0, settle: { min: 0, quiet: 0 } })
+    const inOrder = sockets.map((socket) => once(socket, 'close').then(() => socket.writableEnded))
+    expect(await drain.start({ settle: false })).toMatchObject({ clean: true, forced: [] })
+    await Promise.all(clients.map((client) => client.end()))
+    expect((await Promise.all(inOrder)).filter((ended) => !ended)).toEqual([])
+  })
+
   test('counts and answers what arrives on those that the drain has not reached yet', async () => {
     const turn = gate()
     const { drain, clients } = await crowd({}, (request, response) => {

@@ -253,13 +253,17 @@ describe('an upgrade that is asked for while draining', () => {
 
 describe('a connection that is no longer HTTP, and no WebSocket,', () => {
   test.each([
-    ['after an upgrade', 'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n'],
-    ['after CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n'],
-  ])('%s is told nothing, does not hold the end, and is cut at it', async (_name, text) => {
-    const { drain, clock, port } = await start(
-      (_request, socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\nhello'),
-      { settle: { min: 0, quiet: 0 } },
-    )
+    [
+      'after an upgrade',
+      'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n',
+      // as far as the last byte of a frame, if it were a WebSocket
+      'HTTP/1.1 101 Switching Protocols\r\n\r\n\x82\x05hello',
+    ],
+    ['after CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\nhello'],
+  ])('%s is told nothing, does not hold the end, and is cut at it', async (_name, text, answer) => {
+    const { drain, clock, port } = await start((_request, socket) => void socket.write(answer, 'latin1'), {
+      settle: { min: 0, quiet: 0 },
+    })
     const client = await Client.open(port)
     await client.send(text).until(/hello$/)
     expect(drain.inFlight).toBe(0)
