@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { drainServer } from '../src/index.js'
 import {
@@ -86,6 +87,20 @@ describe('a handler whose client has gone', () => {
       clock.advance(5001)
       expect(drain.status().tasks).toEqual([])
     }
+  })
+
+  test('and returned a promise of another realm, as under Jest, is waited for as well', async () => {
+    const { resolve, promise } = runInNewContext(
+      'let resolve; const promise = new Promise((it) => { resolve = it }); ({ resolve, promise })',
+    ) as { resolve(): void; promise: Promise<void> }
+    const { drain, port } = await serve(() => promise as never)
+    const client = await Client.open(port)
+    client.get('/order')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    client.abort()
+    await expect.poll(() => drain.status().tasks).toEqual(['GET /order, whose client has gone'])
+    resolve()
+    await expect.poll(() => drain.status().tasks).toEqual([])
   })
 
   test('over HTTP/2 is waited for as well', async () => {

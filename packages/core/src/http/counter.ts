@@ -225,10 +225,8 @@ export class Counter
       connection.turnAway(socket)
       return false
     }
-    if (this.#ramp.active) {
-      this.lastArrival = this.#options.clock.now()
-      this.#note(request.method, request.url, request.headers)
-    }
+    this.lastArrival = this.#options.clock.now()
+    this.#note(request.method, request.url, request.headers)
     // The upgrade begins when the requests before it on this connection have been answered.
     connection.yieldTo(() => {
       this.#connections.delete(connection)
@@ -310,7 +308,7 @@ export class Counter
   /** Stops counting a request that turns out not to be traffic. */
   #leave(connection: Connection): void {
     this.inFlight--
-    if (!this.#ramp.active || this.lastArrival !== connection.since) return
+    if (this.lastArrival !== connection.since) return
     this.lastArrival = this.#arrivalBefore
     this.lastRequest = this.#requestBefore
   }
