@@ -1,6 +1,10 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
+import { createRequire } from 'node:module'
 import { Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Drain } from '../src/index.js'
 import { Client, FakeClock, gate, Log, serve, slow, turns } from './support.js'
@@ -101,6 +105,18 @@ describe('an application that closes its server while the drain goes on', () => 
     await report
     expect(log.matching(/called at/)).toHaveLength(2)
   })
+})
+
+test('an application that closes all connections by way of a library is named itself, at the place that calls it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'node_modules', 'closer', 'index.js')
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, 'module.exports = (server) => server.closeAllConnections()')
+  const { server, report, held } = await draining()
+  createRequire(file)(file)(server)
+  held.open()
+  expect(await report).toMatchObject({ closedEarly: [expect.stringMatching(/early-close\.test\.ts/)] })
 })
 
 test('a server has its own methods back when the drain is over, or undone', async () => {

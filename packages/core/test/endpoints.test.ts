@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { attach, controlEndpoints, Drain, drainServer } from '../src/index.js'
 import { ask, Client, FakeClock, gate, Log, listen, type Pod, sayOk, serve, turns } from './support.js'
@@ -365,6 +369,20 @@ describe('a server that hands requests to nobody', () => {
     onTestFinished(() => drain.dispose())
     await turns(2)
     expect(warnings(log)).toHaveLength(1)
+  })
+
+  test('is warned of without a port where it listens on a unix socket', async () => {
+    const log = new Log()
+    const server = createServer()
+    const drain = drainServer(server, { signals: false, logger: log })
+    onTestFinished(() => drain.dispose())
+    const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    server.listen(join(folder, 'http.sock'))
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    await turns(2)
+    expect(warnings(log)).toEqual([expect.stringMatching(/^warn podrain: The server has no listener for "request"/)])
   })
 
   test.each([

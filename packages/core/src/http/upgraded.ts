@@ -111,7 +111,6 @@ export class UpgradedConnection implements Connection {
     const { write } = socket as { write: (...args: unknown[]) => boolean }
     const wasOwn = Object.hasOwn(socket, 'write')
     const ours = (...args: unknown[]): boolean => {
-      if (this.#closeSent) return write.apply(socket, args)
       const [chunk, encoding] = args
       frames.add(types.isUint8Array(chunk) ? chunk : bytesOf(chunk, encoding))
       const more = write.apply(socket, args)
