@@ -29,12 +29,15 @@ async function draining() {
 describe('an application that closes all connections while the drain goes on', () => {
   test('is named at once, with the cure, and the requests that it cut are in the report', async () => {
     const { server, report, busy, idle, held, log } = await draining()
-    server.closeAllConnections()
+    function closeAll(): void {
+      server.closeAllConnections()
+    }
+    closeAll()
     await Promise.all([busy.end(), idle.end()])
     held.open()
     expect(log.matching(/^error .*all connections of a server were closed while load balancers may still/)).toEqual([
       expect.stringMatching(
-        /requests in flight on them were cut\. `closeAllConnections\(\)` was called at (?!at ).*early-close\.test\.ts:\d+:\d+\)?\. Leave that out/,
+        /requests in flight on them were cut\. `closeAllConnections\(\)` was called at closeAll \(.*early-close\.test\.ts:\d+:\d+\)\. Leave that out/,
       ),
     ])
     expect(await report).toMatchObject({
@@ -170,6 +173,30 @@ test('a server that was closed in a way that nobody sees is reported, too, witho
   await expect.poll(() => log.matching(/`close\(\)` was called at an unknown place\. Leave/)).toHaveLength(1)
   held.open()
   expect(await report).toMatchObject({ clean: false, closedEarly: ['an unknown place'] })
+})
+
+test('an application that closes all connections and then its server is named for both', async () => {
+  const { server, report, held, log } = await draining()
+  server.closeAllConnections()
+  server.close()
+  held.open()
+  expect(log.matching(/`closeAllConnections\(\)` was called at/)).toHaveLength(1)
+  expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
+  expect(await report).toMatchObject({ clean: false, forced: [{ route: '/held' }] }) // once
+})
+
+test.each([
+  ['by a library alone', ['closer/index.js'], /closer/],
+  ['where nothing says where that was', [], /^an unknown place$/],
+])('all connections are closed %s, and the report says what is known of the place', async (_, files, place) => {
+  const { server, report, held } = await draining()
+  const { prepareStackTrace } = Error
+  Error.prepareStackTrace = (error) =>
+    [`${error}`, ...files.map((file) => `    at close (/app/node_modules/${file}:1:1)`)].join('\n')
+  server.closeAllConnections()
+  Error.prepareStackTrace = prepareStackTrace
+  held.open()
+  expect(await report).toMatchObject({ closedEarly: [expect.stringMatching(place)] })
 })
 
 test('an application that closes its server and then all connections is named for both, with what that cut', async () => {
