@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Drain } from '../src/index.js'
-import { Client, FakeClock, gate, Log, serve, slow, turns } from './support.js'
+import { ask, Client, FakeClock, gate, Log, sayOk, serve, slow, turns } from './support.js'
 
 /** A draining server with one request in flight and one idle connection. */
 async function draining() {
@@ -153,6 +153,17 @@ test('a method that a library has put on the server while the drain goes on stay
   clock.advance(31_000)
   expect(drain.state).toBe('serving')
   expect(server.close).toBe(theirs)
+})
+
+test('a server whose methods cannot be replaced is not guarded, and serves again when the drain is undone', async () => {
+  const clock = new FakeClock()
+  const { server, drain, port, log } = await serve(sayOk, { ...slow, clock })
+  Object.defineProperty(server, 'closeAllConnections', { value: server.closeAllConnections, configurable: true })
+  void drain.prestop()
+  clock.advance(31_000)
+  expect(drain.state).toBe('serving')
+  expect((await ask(port)).body).toBe('ok')
+  expect(log.matching(/^error/)).toEqual([])
 })
 
 test('a server of HTTP/2, which can only be closed, is guarded as far as it goes', async () => {
