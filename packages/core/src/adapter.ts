@@ -121,8 +121,8 @@ export function attach(options: AdapterOptions = {}, server?: ({ server: Server 
   }
   const releases: (() => void)[] = []
   if (controlPort !== undefined) {
-    const scrape: Answer = metrics === undefined ? () => false : scraper(metrics, drain.logger)
-    const onPort: Answer = (...exchange) => answerControl(...exchange) || scrape(...exchange)
+    const scrape = metrics && scraper(metrics, drain.logger)
+    const onPort: Answer = scrape ? (...exchange) => answerControl(...exchange) || scrape(...exchange) : answerControl
     releases.push(listenForControl(drain, onPort, { port: controlPort }))
   }
   if (controlSocket !== false) {

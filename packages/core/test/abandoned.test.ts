@@ -2,9 +2,22 @@ import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { drainServer } from '../src/index.js'
-import { ask, Client, FakeClock, FakeProcess, gate, listen, type Pod, serve, short, turns } from './support.js'
+import {
+  ask,
+  Client,
+  FakeClock,
+  FakeProcess,
+  gate,
+  listen,
+  type Pod,
+  serve,
+  short,
+  turns,
+  uncaught,
+} from './support.js'
 
 /** A handler that works on after its client has gone. */
 async function abandoned(options = {}, fails = false): Promise<{ pod: Pod; work: ReturnType<typeof gate> }> {
@@ -74,6 +87,20 @@ describe('a handler whose client has gone', () => {
       clock.advance(5001)
       expect(drain.status().tasks).toEqual([])
     }
+  })
+
+  test('and returned a promise of another realm, as under Jest, is waited for as well', async () => {
+    const { resolve, promise } = runInNewContext(
+      'let resolve; const promise = new Promise((it) => { resolve = it }); ({ resolve, promise })',
+    ) as { resolve(): void; promise: Promise<void> }
+    const { drain, port } = await serve(() => promise as never)
+    const client = await Client.open(port)
+    client.get('/order')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    client.abort()
+    await expect.poll(() => drain.status().tasks).toEqual(['GET /order, whose client has gone'])
+    resolve()
+    await expect.poll(() => drain.status().tasks).toEqual([])
   })
 
   test('over HTTP/2 is waited for as well', async () => {
@@ -155,17 +182,11 @@ describe('a handler whose client has gone', () => {
   })
 
   test('and that fails is an unhandled rejection, as without a drain', async () => {
-    const before = process.listeners('unhandledRejection')
-    process.removeAllListeners('unhandledRejection')
-    onTestFinished(() => {
-      process.removeAllListeners('unhandledRejection')
-      for (const listener of before) process.on('unhandledRejection', listener)
-    })
+    const unhandled = uncaught('unhandledRejection')
     const { pod, work } = await abandoned({}, true)
     expect(pod.drain.status().tasks).toHaveLength(1)
-    const unhandled = once(process, 'unhandledRejection')
     work.open()
-    expect(await unhandled).toMatchObject([{ message: 'on purpose' }, expect.any(Promise)])
+    await expect.poll(() => unhandled).toMatchObject([{ message: 'on purpose' }])
     expect(pod.drain.status().tasks).toEqual([])
     expect(pod.log.matching(/^(warn|error)/)).toEqual([])
   })
@@ -230,6 +251,50 @@ describe('a promise that is passed on by hand', () => {
     await expect.poll(() => drain.status().tasks).toEqual([])
   })
 
+  test('and that fails is the business of whoever has made it, and no unhandled rejection', async () => {
+    const { drain, port, exchanges } = await gone()
+    const unhandled = uncaught('unhandledRejection')
+    const turn = gate()
+    const work = turn.opened.then(() => {
+      throw new Error('on purpose')
+    })
+    work.catch(() => {}) // as a framework does, which answers with 500
+    const client = await Client.open(port)
+    client.get('/order')
+    await expect.poll(() => exchanges).toHaveLength(1)
+    const [, response] = exchanges[0] as [IncomingMessage, ServerResponse]
+    drain.handling(response, work)
+    client.abort()
+    await expect.poll(() => drain.status().tasks).toHaveLength(1)
+    turn.open()
+    await expect.poll(() => drain.status().tasks).toEqual([])
+    await turns()
+    expect(unhandled).toEqual([])
+  })
+
+  test.each([
+    ['before the listener returns', 0],
+    ['when the listener has returned', 1],
+  ])('%s is not all that is waited for: the listener may work on after it', async (_when, wait) => {
+    const [reached, early, late] = [gate(), gate(), gate()]
+    const { drain, port } = await serve(async (_request, response) => {
+      if (wait > 0) await turns(wait)
+      drain.handling(response, early.opened)
+      reached.open()
+      await late.opened
+    })
+    const client = await Client.open(port)
+    client.get('/order')
+    await reached.opened
+    client.abort()
+    await expect.poll(() => drain.status().tasks).toHaveLength(1)
+    early.open()
+    await turns()
+    expect(drain.status().tasks).toHaveLength(1)
+    late.open()
+    await expect.poll(() => drain.status().tasks).toEqual([])
+  })
+
   test('is nothing to wait for while its client is there', async () => {
     const { drain, port, exchanges } = await gone()
     const client = await Client.open(port)
@@ -246,9 +311,10 @@ describe('a promise that is passed on by hand', () => {
 test('a handler of a listener that was added when the server was watched is waited for like any other', async () => {
   const work = gate()
   const { drain, port, server } = await serve(() => {})
-  server.on('request', () => work.opened)
-  await turns()
   const client = await Client.open(port)
+  await turns()
+  server.on('request', () => work.opened) // the only change to the listeners of the server from here on
+  await turns()
   client.get('/order')
   await expect.poll(() => drain.inFlight).toBe(1)
   client.abort()

@@ -170,6 +170,17 @@ describe('with a control port', () => {
     expect(await ask(control, '/livez')).toMatchObject({ status: 200 })
   })
 
+  test('it is closed with its attachment, and the drain goes on', async () => {
+    const log = new Log()
+    const { drain, release } = attach({ controlPort: 0, signals: false, logger: log })
+    onTestFinished(() => drain.dispose())
+    const control = await controlPort(log)
+    expect(await ask(control, '/readyz')).toMatchObject({ status: 200 })
+    release()
+    await expect(ask(control, '/readyz')).rejects.toThrow('ECONNREFUSED')
+    expect(drain.state).toBe('serving')
+  })
+
   test('a drain that is over opens none', async () => {
     const log = new Log()
     const drain = new Drain({ signals: false, logger: log })

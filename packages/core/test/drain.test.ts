@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -372,6 +373,41 @@ describe('watching a server', () => {
     turn.open()
     await client.until(/ok/)
     await expect.poll(() => drain.inFlight).toBe(0)
+  })
+
+  test('tells a middleware that its requests are counted already', async () => {
+    const counted: boolean[] = []
+    const { drain, port } = await serve((request, response) => {
+      counted.push(drain.track(request, response))
+      response.end('ok')
+    })
+    await ask(port)
+    expect(counted).toEqual([true])
+  })
+
+  test('that a request of it leads to later changes nothing: it is watched until the drain is over', async () => {
+    const drain = new Drain({ signals: false, logger: new Log() })
+    onTestFinished(() => drain.dispose())
+    const turn = gate()
+    const reached = gate()
+    const server = createServer(async (request, response) => {
+      reached.open()
+      await turn.opened
+      drain.track(request, response)
+      response.end('ok')
+    })
+    const port = await listen(server)
+    const answered = ask(port)
+    await reached.opened
+    drain.watch(server)
+    turn.open()
+    await answered
+    const closed = once(server, 'close')
+    server.close()
+    await closed
+    const other = new Drain({ signals: false, logger: false })
+    onTestFinished(() => other.dispose())
+    expect(() => other.watch(server)).toThrow('already watched')
   })
 
   test('with two drains is refused with the way out', async () => {

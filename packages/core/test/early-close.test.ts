@@ -1,9 +1,13 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
+import { createRequire } from 'node:module'
 import { Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Drain } from '../src/index.js'
-import { Client, FakeClock, gate, Log, serve, slow, turns } from './support.js'
+import { ask, Client, FakeClock, gate, Log, sayOk, serve, slow, turns } from './support.js'
 
 /** A draining server with one request in flight and one idle connection. */
 async function draining() {
@@ -25,12 +29,15 @@ async function draining() {
 describe('an application that closes all connections while the drain goes on', () => {
   test('is named at once, with the cure, and the requests that it cut are in the report', async () => {
     const { server, report, busy, idle, held, log } = await draining()
-    server.closeAllConnections()
+    function closeAll(): void {
+      server.closeAllConnections()
+    }
+    closeAll()
     await Promise.all([busy.end(), idle.end()])
     held.open()
     expect(log.matching(/^error .*all connections of a server were closed while load balancers may still/)).toEqual([
       expect.stringMatching(
-        /requests in flight on them were cut\. `closeAllConnections\(\)` was called at .*early-close\.test\.ts:\d+:\d+\)?\. Leave that out/,
+        /requests in flight on them were cut\. `closeAllConnections\(\)` was called at closeAll \(.*early-close\.test\.ts:\d+:\d+\)\. Leave that out/,
       ),
     ])
     expect(await report).toMatchObject({
@@ -103,6 +110,18 @@ describe('an application that closes its server while the drain goes on', () => 
   })
 })
 
+test('an application that closes all connections by way of a library is named itself, at the place that calls it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'node_modules', 'closer', 'index.js')
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, 'module.exports = (server) => server.closeAllConnections()')
+  const { server, report, held } = await draining()
+  createRequire(file)(file)(server)
+  held.open()
+  expect(await report).toMatchObject({ closedEarly: [expect.stringMatching(/early-close\.test\.ts/)] })
+})
+
 test('a server has its own methods back when the drain is over, or undone', async () => {
   const clock = new FakeClock()
   const server = createServer()
@@ -124,6 +143,29 @@ test('a server has its own methods back when the drain is over, or undone', asyn
   expect(own()).toEqual(['closeAllConnections'])
 })
 
+test('a method that a library has put on the server while the drain goes on stays there when it is over', async () => {
+  const clock = new FakeClock()
+  const { server, drain } = await serve(() => {}, { ...slow, clock })
+  void drain.prestop()
+  const { close } = server
+  const theirs: typeof close = (callback) => close.call(server, callback)
+  server.close = theirs
+  clock.advance(31_000)
+  expect(drain.state).toBe('serving')
+  expect(server.close).toBe(theirs)
+})
+
+test('a server whose methods cannot be replaced is not guarded, and serves again when the drain is undone', async () => {
+  const clock = new FakeClock()
+  const { server, drain, port, log } = await serve(sayOk, { ...slow, clock })
+  Object.defineProperty(server, 'closeAllConnections', { value: server.closeAllConnections, configurable: true })
+  void drain.prestop()
+  clock.advance(31_000)
+  expect(drain.state).toBe('serving')
+  expect((await ask(port)).body).toBe('ok')
+  expect(log.matching(/^error/)).toEqual([])
+})
+
 test('a server of HTTP/2, which can only be closed, is guarded as far as it goes', async () => {
   const server = createHttp2Server()
   const log = new Log()
@@ -142,6 +184,30 @@ test('a server that was closed in a way that nobody sees is reported, too, witho
   await expect.poll(() => log.matching(/`close\(\)` was called at an unknown place\. Leave/)).toHaveLength(1)
   held.open()
   expect(await report).toMatchObject({ clean: false, closedEarly: ['an unknown place'] })
+})
+
+test('an application that closes all connections and then its server is named for both', async () => {
+  const { server, report, held, log } = await draining()
+  server.closeAllConnections()
+  server.close()
+  held.open()
+  expect(log.matching(/`closeAllConnections\(\)` was called at/)).toHaveLength(1)
+  expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
+  expect(await report).toMatchObject({ clean: false, forced: [{ route: '/held' }] }) // once
+})
+
+test.each([
+  ['by a library alone', ['closer/index.js'], /closer/],
+  ['where nothing says where that was', [], /^an unknown place$/],
+])('all connections are closed %s, and the report says what is known of the place', async (_, files, place) => {
+  const { server, report, held } = await draining()
+  const { prepareStackTrace } = Error
+  Error.prepareStackTrace = (error) =>
+    [`${error}`, ...files.map((file) => `    at close (/app/node_modules/${file}:1:1)`)].join('\n')
+  server.closeAllConnections()
+  Error.prepareStackTrace = prepareStackTrace
+  held.open()
+  expect(await report).toMatchObject({ closedEarly: [expect.stringMatching(place)] })
 })
 
 test('an application that closes its server and then all connections is named for both, with what that cut', async () => {

@@ -1,5 +1,9 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { attach, controlEndpoints, Drain, drainServer } from '../src/index.js'
 import { ask, Client, FakeClock, gate, Log, listen, type Pod, sayOk, serve, turns } from './support.js'
@@ -367,6 +371,20 @@ describe('a server that hands requests to nobody', () => {
     expect(warnings(log)).toHaveLength(1)
   })
 
+  test('is warned of without a port where it listens on a unix socket', async () => {
+    const log = new Log()
+    const server = createServer()
+    const drain = drainServer(server, { signals: false, logger: log })
+    onTestFinished(() => drain.dispose())
+    const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    server.listen(join(folder, 'http.sock'))
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+    await turns(2)
+    expect(warnings(log)).toEqual([expect.stringMatching(/^warn podrain: The server has no listener for "request"/)])
+  })
+
   test.each([
     ['the endpoints have a port of their own', { controlPort: 0 }],
     ['no endpoint is wanted', { endpoints: { readyz: false, livez: false, prestop: false, drainz: false } as const }],
@@ -380,6 +398,15 @@ describe('a server that hands requests to nobody', () => {
     expect(warnings(log)).toEqual([])
   })
 
+  test('is not warned of where its drain is over when it listens', async () => {
+    const log = new Log()
+    const server = createServer()
+    await drainServer(server, { signals: false, logger: log }).dispose()
+    await listen(server)
+    await turns(2)
+    expect(warnings(log)).toEqual([])
+  })
+
   test('is not warned of where its application comes with listen(), or another server is asked', async () => {
     const log = new Log()
     const [server, streams] = [createServer(), createHttp2Server()]
@@ -387,6 +414,7 @@ describe('a server that hands requests to nobody', () => {
     onTestFinished(() => drain.dispose())
     watch(server)
     watch(streams)
+    await turns(2) // nobody is warned of a server that does not listen yet
     server.once('listening', () => server.on('request', sayOk))
     await listen(server)
     await listen(streams)

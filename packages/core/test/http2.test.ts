@@ -10,8 +10,8 @@ import {
 } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type AdapterOptions, attach, type Drain, drainServer } from '../src/index.js'
-import { FakeClock, gate, turns } from './support.js'
+import { type AdapterOptions, attach, Drain, drainServer } from '../src/index.js'
+import { FakeClock, gate, Log, turns } from './support.js'
 
 const slow = {
   terminationGracePeriodSeconds: 30,
@@ -298,6 +298,16 @@ describe('a request over HTTP/2', () => {
     await clock.through(drain.start())
   })
 
+  test('adds no listener to its session, however many there are', async () => {
+    const { server, session } = await start(sayOk)
+    const opened = once(server, 'session')
+    const client = await session()
+    const [ours] = await opened
+    const before = ours.listenerCount('close')
+    for (let count = 0; count < 3; count++) await ask(client, '/').body
+    expect(ours.listenerCount('close')).toBe(before)
+  })
+
   test('that a middleware counts leads to its server, and is counted once', async () => {
     const { drain, handle } = attach({ ...slow, signals: false, logger: false })
     onTestFinished(() => drain.dispose())
@@ -317,6 +327,59 @@ describe('a request over HTTP/2', () => {
     await soon(() => drain.inFlight).toBe(0)
     expect(JSON.parse(await ask(client, '/drainz').body)).toMatchObject({ inFlight: 0 })
   })
+})
+
+test('a request is left out by the drain of its server alone, and without one nothing is', async () => {
+  const other = new Drain({ signals: false, logger: false })
+  onTestFinished(() => other.dispose())
+  const inFlight: number[][] = []
+  const listener: Listener = (request, response) => {
+    other.exclude(request as never, response as never)
+    inFlight.push([drain.inFlight, other.inFlight])
+    response.end('ok')
+  }
+  const { drain, session } = await start(listener)
+  expect(await ask(await session(), '/').body).toBe('ok')
+  const unwatched = createServer(listener as never)
+  expect(await ask(await open(await listen(unwatched)), '/').body).toBe('ok')
+  expect(inFlight).toEqual([
+    [1, 0],
+    [0, 0],
+  ])
+})
+
+test('HEAD is answered by the control endpoints without an error on its stream', async () => {
+  const { server, session } = await start(sayOk)
+  const errors: Error[] = []
+  server.on('stream', (stream) => void stream.on('error', (error) => errors.push(error)))
+  const { stream } = ask(await session(), '/readyz', { ':method': 'HEAD' })
+  const [headers] = await once(stream, 'response')
+  expect(headers).toMatchObject({ ':status': 200, 'content-type': 'application/json' })
+  await once(stream, 'close')
+  await turns()
+  expect(errors).toEqual([])
+})
+
+test('who still sends is said by method and path', async () => {
+  const log = new Log()
+  const { drain, clock, session } = await start(sayOk, { logger: log, progress: 100 })
+  const client = await session()
+  void drain.start()
+  clock.advance(50)
+  expect(await ask(client, '/orders?secret', { ':method': 'DELETE', 'user-agent': 'shop/1' }).body).toBe('ok')
+  clock.advance(150)
+  expect(log.matching(/draining for .*DELETE \/orders, agent shop\/1/)).toHaveLength(1)
+  await clock.through(drain.start())
+})
+
+test('a framework that closes its server finds no methods that the server did not have', async () => {
+  const names = ['closeAllConnections', 'closeIdleConnections']
+  const { drain, clock, server } = await start(sayOk)
+  const before = names.filter((name) => name in server)
+  const found: string[] = []
+  drain.watch(server, { close: () => void found.push(...names.filter((name) => name in server)) })
+  await clock.through(drain.start())
+  expect(found).toEqual(before)
 })
 
 describe('a session', () => {
@@ -439,9 +502,9 @@ describe('a tunnel over HTTP/2', () => {
     expect(drain.inFlight).toBe(0)
   })
 
-  test('that is refused is answered whole, as a request is', async () => {
+  test.each([300, 403])('that is refused with %i is answered whole, as a request is', async (status) => {
     const rest = gate()
-    const { clock, drain, turn, stream } = await tunnel(403, rest.opened)
+    const { clock, drain, turn, stream } = await tunnel(status, rest.opened)
     let body = ''
     stream.setEncoding('utf8').on('data', (text) => {
       body += text

@@ -180,6 +180,20 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
   })
 })
 
+test('a server that listens, but has no connections yet, is looked at no more often than one that is watched in time', async () => {
+  const drain = new Drain({ ...times, clock: new FakeClock(), logger: false, signals: false })
+  onTestFinished(() => drain.dispose())
+  const [early, late] = [createServer(), createServer()]
+  drain.watch(early)
+  for (const server of [early, late]) {
+    server.listen(0, '127.0.0.1')
+    onTestFinished(() => void server.close())
+    await once(server, 'listening')
+  }
+  drain.watch(late)
+  await soon(() => late.listenerCount('connection')).toBe(early.listenerCount('connection'))
+})
+
 describe('a session of HTTP/2 that was open before its server was watched', () => {
   async function open({ port }: Scene): Promise<ClientHttp2Session> {
     const session = connectHttp2(`http://127.0.0.1:${port}`)

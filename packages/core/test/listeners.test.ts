@@ -174,6 +174,16 @@ describe('the name of a request in the log and the report', () => {
   })
 })
 
+test('a request that a library emits a second time is counted once, and reaches the application each time', async () => {
+  let times = 0
+  const { drain, server, port } = await serve((request, response) => {
+    if (++times === 1) server.emit('request', request, response)
+    else response.end(`in flight: ${drain.inFlight}`)
+  })
+  expect((await ask(port)).body).toBe('in flight: 1')
+  await expect.poll(() => drain.inFlight).toBe(0)
+})
+
 test('a probe that a library emits a second time, while the server drains, is no user’s request', async () => {
   const clock = new FakeClock()
   const { drain, server, port } = await serve(() => {}, { ...slow, clock })

@@ -41,6 +41,21 @@ describe('a server with many connections', () => {
     expect([...seen].filter((count) => count > 0 && count < many).length).toBeGreaterThan(1)
   })
 
+  test('says Connection: close on no response of those that it has not reached yet: more may have been sent behind it', async () => {
+    const turn = gate()
+    const { drain, port } = await crowd({}, async (request, response) => {
+      if (request.url === '/held') await turn.opened
+      response.end('ok')
+    })
+    const last = await Client.open(port)
+    last.get('/held')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const report = drain.start({ settle: false })
+    turn.open()
+    await last.until(/connection: keep-alive[\s\S]*ok$/i)
+    expect(await report).toMatchObject({ clean: true, answered: 1 })
+  })
+
   test('counts and answers what arrives on those that the drain has not reached yet', async () => {
     const turn = gate()
     const { drain, clients } = await crowd({}, (request, response) => {

@@ -198,6 +198,47 @@ describe('a signal that comes before the first request', () => {
   })
 })
 
+describe('a middleware that is mounted under a path', () => {
+  /** An application that takes the path off, as Express does. */
+  async function mounted({ handle }: Attachment, server = createServer()): Promise<number> {
+    server.on('request', (request, response) => {
+      const isBelow = request.url?.startsWith('/api/')
+      if (isBelow) request.url = request.url?.slice('/api'.length)
+      if (!isBelow || !handle(request, response)) response.end('mine')
+    })
+    return listen(server)
+  }
+  const made = (given?: { server: ReturnType<typeof createServer> }): Attachment => {
+    const attachment = attach({ ...short, signals: false, logger: false }, given)
+    onTestFinished(() => attachment.drain.dispose())
+    return attachment
+  }
+
+  test('has its control endpoints there, and nowhere else', async () => {
+    const port = await mounted(made())
+    for (let count = 0; count < 2; count++) {
+      expect((await ask(port, '/api/livez')).json()).toMatchObject({ live: true })
+      expect((await ask(port, '/livez')).body).toBe('mine')
+      expect((await ask(port, '/api/')).body).toBe('mine')
+    }
+  })
+
+  test('has them in front of the application, and nowhere else, if it was given its server', async () => {
+    const server = createServer()
+    const port = await mounted(made({ server }), server)
+    for (let count = 0; count < 2; count++) {
+      expect((await ask(port, '/livez')).json()).toMatchObject({ live: true })
+      expect((await ask(port, '/api/livez')).body).toBe('mine')
+    }
+  })
+
+  test('has them in front of the application on every server that requests lead to, if it was given one', async () => {
+    const port = await mounted(made({ server: createServer() }))
+    expect((await ask(port, '/api/')).body).toBe('mine')
+    expect((await ask(port, '/livez')).json()).toMatchObject({ live: true })
+  })
+})
+
 test('mounted twice, the first does the work, and the second says so once', async () => {
   const process = new FakeProcess()
   const { drain, port, log, turn } = await start({ process, signals: ['SIGTERM'] }, 2)

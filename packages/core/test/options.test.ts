@@ -168,6 +168,7 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
   ['an empty token among others', { token: ['secret', ''] }, '`token`', 'not empty, or a list of such'],
   ['an empty list of tokens', { token: [] }, '`token`', 'or a list of such'],
   ['a control port out of range', { controlPort: 65_536 }, '`controlPort`', '`65536`', '0 to 65535'],
+  ['a control port below 0', { controlPort: -1 }, '`controlPort`', '`-1`', '0 to 65535'],
   ['a control port as text', { controlPort: '9090' }, '`controlPort`', "'9090'"],
   ['an empty control socket', { controlSocket: '' }, '`controlSocket`', "''", 'the path of a unix socket'],
   ['a control socket with a long path', { controlSocket: `/${'x'.repeat(90)}` }, '`controlSocket`', 'at most 90 bytes'],

@@ -227,6 +227,7 @@ test('checkOptions() says and touches nothing', () => {
   const warned = vi.spyOn(console, 'warn')
   const before = process.listenerCount('SIGTERM')
   checkOptions({ platform: 'none', settle: { min: 40_000 } })
+  checkOptions({ controlPort: 0, controlSocket: `/${'x'.repeat(89)}` }) // the longest path there may be
   expect(warned).not.toHaveBeenCalled()
   expect(process.listenerCount('SIGTERM')).toBe(before)
 })

@@ -443,7 +443,7 @@ describe('who may drain', () => {
         body: 'no such page here',
       })
       const told = new RegExp(
-        `^warn podrain: refused GET ${path} .* from a browser \\(header ${header.toLowerCase()}\\)`,
+        `^warn podrain: refused GET ${path} .* from a browser \\(header ${header.toLowerCase()}\\); any page could send it; ask with curl$`,
       )
       expect(log.matching(told)).toHaveLength(1)
     }

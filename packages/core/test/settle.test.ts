@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import type { AdapterOptions, DrainReport } from '../src/index.js'
 import { ask, Client, FakeClock, FakeProcess, gate, type Log, type Pod, sayOk, serve, slow, turns } from './support.js'
@@ -56,6 +57,29 @@ describe('the wait for load balancers', () => {
       expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 0 })
     },
   )
+
+  test('is not cut short by a request that turns out late to be no traffic, when another has come since', async () => {
+    const exchanges: [IncomingMessage, ServerResponse][] = []
+    const { drain, clock, port } = await draining((request, response) => {
+      if (request.url === '/scrape') exchanges.push([request, response])
+      else response.end('ok')
+    })
+    clock.advance(300)
+    const scraper = await Client.open(port)
+    scraper.get('/scrape')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    clock.advance(600)
+    await ask(port)
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const [exchange] = exchanges as [[IncomingMessage, ServerResponse]]
+    drain.exclude(...exchange)
+    clock.advance(490) // 1390 ms: from the newest request on it was not quiet for long enough yet
+    expect(drain.state).toBe('draining')
+    clock.advance(110)
+    expect(drain.state).not.toBe('draining')
+    exchange[1].end()
+    await clock.through(drain.start())
+  })
 
   test('is held up by a client that only mentions a probe', async () => {
     const { drain, clock, port } = await draining()

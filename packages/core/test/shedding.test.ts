@@ -111,6 +111,18 @@ describe('while draining', () => {
     expect(client.received).toMatch(/connection: close\r\n[\s\S]*ok$/i)
   })
 
+  test('nor does that keep a probe behind such a request from saying it', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(sayOk, { ...slow, clock })
+    const client = await Client.open(port)
+    void drain.prestop()
+    await client.send('GET / HTTP/1.1\r\nHost:   pod   \r\n\r\n').until(/\r\n\r\nok/)
+    await expect.poll(() => drain.inFlight).toBe(0)
+    client.send('GET / HTTP/1.1\r\nHost:   pod   \r\nUser-Agent: kube-probe/1.35\r\n\r\n')
+    await client.until(/connection: close[\s\S]*ok$/i)
+    await client.end()
+  })
+
   test.each([
     ['settle.min is 0', 0, (drain: Drain) => drain.start()],
     ['nobody waits for load balancers', 1000, (drain: Drain) => drain.start({ settle: false })],
@@ -293,6 +305,22 @@ describe('after a drain that was undone', () => {
     await expect.poll(() => drain.inFlight).toBe(2)
     turn.open()
     await client.until(/\/a[\s\S]*\/b$/)
+    expect(client.received).not.toMatch(/connection: close/i)
+  })
+
+  test('a client whose upload was still coming keeps its connection', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve((request, response) => request.resume().on('end', () => response.end('ok')), {
+      ...slow,
+      clock,
+    })
+    const client = await Client.open(port)
+    client.send('POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\nab')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    void drain.prestop()
+    clock.advance(30_000)
+    expect(drain.state).toBe('serving')
+    await client.send('cd').until(/\r\n\r\nok$/)
     expect(client.received).not.toMatch(/connection: close/i)
   })
 

@@ -145,6 +145,25 @@ describe('a request that no connection has brought', () => {
     expect(closed).toEqual(['pool'])
   })
 
+  test('but an upgrade, with a stream for a socket, is waited for until its client has gone', async () => {
+    const server = createServer().on('upgrade', () => {})
+    const clock = new FakeClock()
+    const times = { ...slow, settle: { min: 0, quiet: 0 }, keepAliveCap: 2000 }
+    const drain = drainServer(server, { ...times, clock, process: new FakeProcess(), logger: false })
+    onTestFinished(() => drain.dispose())
+    const [, socket] = pair()
+    const request = Object.assign(new IncomingMessage(socket as Socket), { method: 'GET', httpVersionMajor: 1 })
+    server.emit('upgrade', request, socket, Buffer.alloc(0))
+    const report = drain.start()
+    clock.advance(100)
+    expect(drain.state).toBe('draining')
+    socket.destroy()
+    await once(socket, 'close')
+    clock.advance(100)
+    expect(drain.state).not.toBe('draining')
+    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+  })
+
   test.each(fakes.slice(0, 2))('nor an upgrade, with %s for a socket', async (_, fake) => {
     const server = createServer()
     let upgrades = 0

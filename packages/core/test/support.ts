@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process'
-import { once } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import { Agent, createServer, type IncomingHttpHeaders, type RequestListener, request, type Server } from 'node:http'
 import { type AddressInfo, connect as connectSocket, type Server as NetServer, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -93,6 +93,20 @@ export function runsIn(place: 'a cluster' | 'no cluster'): void {
 /** Several turns of the event loop, in which nothing is expected to happen. */
 export async function turns(count = 20): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** The errors that nobody caught from now on, which are kept from the test runner. */
+export function uncaught(event: 'unhandledRejection' | 'uncaughtException'): unknown[] {
+  const emitter: EventEmitter = process
+  const errors: unknown[] = []
+  const before = emitter.rawListeners(event) as (() => void)[]
+  emitter.removeAllListeners(event)
+  emitter.on(event, (error) => errors.push(error))
+  onTestFinished(() => {
+    emitter.removeAllListeners(event)
+    for (const listener of before) emitter.on(event, listener)
+  })
+  return errors
 }
 
 /** A promise that is resolved by hand. */

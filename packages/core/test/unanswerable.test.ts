@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Drain, drainServer } from '../src/index.js'
-import { Client, FakeClock, gate, listen, slow, turns } from './support.js'
+import { Client, FakeClock, gate, listen, slow, turns, uncaught } from './support.js'
 
 const times = { ...slow, settle: { min: 0, quiet: 0 } }
 
@@ -140,6 +140,40 @@ describe('behind a response that has said close', () => {
     expect(errors).toEqual([])
     client.end()
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1 })
+  })
+
+  test('a client that resets its connection after an upgrade breaks nothing', async () => {
+    const errors = uncaught('uncaughtException')
+    const { drain, clock, port, server } = await start((_request, response) => void response.write('begun'))
+    const closed = new Promise((resolve) => server.on('connection', (socket) => socket.on('close', resolve)))
+    const client = await open(port)
+    await holdOpen(drain)
+    await client.get('/first').until(/begun/)
+    client.send(crossing['a WebSocket'] as string)
+    await turns()
+    client.socket.resetAndDestroy()
+    await closed
+    await turns()
+    expect(errors).toEqual([])
+    await clock.through(drain.start())
+  })
+
+  test('to a probe, which is no traffic, a request is not begun either', async () => {
+    const turn = gate()
+    const { drain, clock, port, begun } = await start((_request, response) => {
+      response.write('begun')
+      void turn.opened.then(() => response.end(' whole'))
+    })
+    const client = await open(port)
+    await holdOpen(drain)
+    await client.get('/metrics', 'User-Agent: kube-probe/1.35').until(/connection: close[\s\S]*begun/i)
+    client.get('/second')
+    await turns()
+    turn.open()
+    await client.until(/whole/)
+    await once(client.socket, 'end')
+    expect(begun).toEqual(['GET /metrics'])
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 0 })
   })
 
   test('the connection is closed, though its client goes on sending', async () => {

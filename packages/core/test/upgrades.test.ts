@@ -87,6 +87,7 @@ describe('a WebSocket', () => {
     const report = drain.start({ settle: false })
     expect(drain.state).toBe('closing')
     await client.until(told) // the clock stands still
+    await turns()
     expect(client.closed).toBe(false)
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
     await client.end()
@@ -137,6 +138,76 @@ describe('a WebSocket', () => {
       send(frame.slice(-1))
       await client.until(told)
       expect(client.received.endsWith(`\r\n\r\n${frame}${goingAway}`)).toBe(true)
+    })
+
+    test('gets none when that is complete, if the drain has been undone', async () => {
+      const { client, send, clock, drain } = await forwarded(100)
+      clock.advance(30_000)
+      expect(drain.state).toBe('serving')
+      send(frame.slice(100))
+      await client.until(new RegExp(`${payload}$`))
+      send('\x82\x04next')
+      await client.until(/next$/)
+      expect(client.received).not.toContain(goingAway)
+    })
+  })
+
+  describe('whose method `write` a library has replaced', () => {
+    /** What libraries that measure traffic do. Theirs takes any kind of view, as Node 22 does. */
+    function replaceWrite(socket: Duplex): Duplex['write'] {
+      const { write } = socket as { write: (chunk: Uint8Array | string) => boolean }
+      const theirs = (chunk: Uint8Array | DataView | string): boolean =>
+        write.call(
+          socket,
+          typeof chunk === 'string' ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength),
+        )
+      socket.write = theirs as Duplex['write']
+      return socket.write
+    }
+
+    test('before, gets theirs back once it was told', async () => {
+      const { drain, clock, port, server, sockets } = await start()
+      let theirs: unknown
+      server.on('connection', (socket) => {
+        theirs = replaceWrite(socket)
+      })
+      const client = await webSocket(port)
+      void drain.prestop()
+      clock.advance(1500)
+      await client.until(told)
+      expect(sockets[0]?.write).toBe(theirs)
+      sockets[0]?.write('still there')
+      await client.until(/still there$/)
+    })
+
+    test('since, keeps theirs when it was told', async () => {
+      let theirs: unknown
+      const { drain, clock, port, sockets } = await start((request, socket) => {
+        grant(request, socket)
+        theirs = replaceWrite(socket)
+      })
+      const client = await webSocket(port)
+      void drain.prestop()
+      clock.advance(1500)
+      await client.until(told)
+      expect(sockets[0]?.write).toBe(theirs)
+      sockets[0]?.write('still there')
+      await client.until(/still there$/)
+    })
+
+    test('gets no frame of ours in the middle of one that is written in other views', async () => {
+      const { drain, clock, port, server, sockets } = await start()
+      server.on('connection', replaceWrite)
+      const client = await webSocket(port)
+      const view = (...bytes: number[]): DataView => new DataView(Uint8Array.from([0, ...bytes]).buffer, 1)
+      sockets[0]?.write(view(0x82, 4, 1, 2))
+      void drain.prestop()
+      clock.advance(1500)
+      await turns()
+      expect(client.received).not.toContain(goingAway)
+      sockets[0]?.write(view(3, 4))
+      await client.until(told)
+      expect(client.received.endsWith(`\x82\x04\x01\x02\x03\x04${goingAway}`)).toBe(true)
     })
   })
 
@@ -236,7 +307,7 @@ describe('an upgrade that is asked for while draining', () => {
     const { drain, clock, report } = await asked()
     clock.advance(1990)
     expect(drain.state).toBe('draining')
-    clock.advance(110)
+    clock.advance(10)
     expect(drain.state).not.toBe('draining')
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
@@ -253,13 +324,17 @@ describe('an upgrade that is asked for while draining', () => {
 
 describe('a connection that is no longer HTTP, and no WebSocket,', () => {
   test.each([
-    ['after an upgrade', 'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n'],
-    ['after CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n'],
-  ])('%s is told nothing, does not hold the end, and is cut at it', async (_name, text) => {
-    const { drain, clock, port } = await start(
-      (_request, socket) => void socket.write('HTTP/1.1 200 OK\r\n\r\nhello'),
-      { settle: { min: 0, quiet: 0 } },
-    )
+    [
+      'after an upgrade',
+      'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n',
+      // as far as the last byte of a frame, if it were a WebSocket
+      'HTTP/1.1 101 Switching Protocols\r\n\r\n\x82\x05hello',
+    ],
+    ['after CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\nhello'],
+  ])('%s is told nothing, does not hold the end, and is cut at it', async (_name, text, answer) => {
+    const { drain, clock, port } = await start((_request, socket) => void socket.write(answer, 'latin1'), {
+      settle: { min: 0, quiet: 0 },
+    })
     const client = await Client.open(port)
     await client.send(text).until(/hello$/)
     expect(drain.inFlight).toBe(0)

@@ -41,6 +41,16 @@ test('wherever what a server writes is cut, another frame may stand exactly betw
   )
 })
 
+test('in the middle of a frame none may stand, also where that began in one piece with the end of the handshake', () => {
+  const seen = new WebSocketFrames(false)
+  const text = frame(1, 5)
+  seen.add(head.subarray(0, 10))
+  seen.add(Buffer.concat([head.subarray(10), text.subarray(0, 4)]))
+  expect(seen.open).toBe(false)
+  seen.add(text.subarray(4))
+  expect(seen.open).toBe(true)
+})
+
 test('behind a close frame none may stand, nor in what no server sends', () => {
   for (const bytes of [frame(8, 2), Buffer.from([0x82, 0x81, 1, 2, 3, 4, 5])]) {
     const seen = new WebSocketFrames(true)

@@ -116,7 +116,9 @@ export class Connections {
   /** Calls a function that may close connections. Returns the requests that it cut. */
   cutBy(act: () => void): OpenRequest[] {
     const now = this.#clock.now()
-    const before = this.#busy.map((connection) => ({ connection, open: connection.open(now, now) }))
+    const before = this.#busy
+      .filter(({ destroyed }) => !destroyed) // otherwise an earlier call has cut them
+      .map((connection) => ({ connection, open: connection.open(now, now) }))
     act()
     return before.flatMap(({ connection, open }) => (connection.destroyed ? open.map(asOpen) : []))
   }

@@ -107,7 +107,7 @@ export class Counter
    */
   countExpecting(request: IncomingMessage, response: ServerResponse): boolean {
     if (!this.count(request, response)) return false
-    if (!isHttp2(request)) awaitContinue(response)
+    awaitContinue(response)
     return true
   }
 
@@ -163,7 +163,7 @@ export class Counter
     const connection = this.connectionOf(request, open)
     if (connection?.handlingOf(open)?.unseen && !unseen) return // the promise that is kept ends with this one, or later
     const handling = { promise, unseen, request }
-    if (!connection?.keep(open, handling)) this.#abandon(open, handling, undefined)
+    if (!this.#abandon(open, handling, undefined)) connection?.keep(open, handling)
   }
 
   /** Called when a response has closed. */
@@ -225,10 +225,8 @@ export class Counter
       connection.turnAway(socket)
       return false
     }
-    if (this.#ramp.active) {
-      this.lastArrival = this.#options.clock.now()
-      this.#note(request.method, request.url, request.headers)
-    }
+    this.lastArrival = this.#options.clock.now()
+    this.#note(request.method, request.url, request.headers)
     // The upgrade begins when the requests before it on this connection have been answered.
     connection.yieldTo(() => {
       this.#connections.delete(connection)
@@ -261,10 +259,14 @@ export class Counter
     return this.connect(request.socket, server)
   }
 
-  /** Reports a handler that may still run, because its client disconnected before the response was complete. */
-  #abandon(response: ServerResponse & ServerHttp2Stream, handling: HandlerRun, url: string | undefined): void {
+  /**
+   * Reports a handler that may still run, if its client disconnected before the response was complete. Returns whether
+   * it did.
+   */
+  #abandon(response: ServerResponse & ServerHttp2Stream, handling: HandlerRun, url: string | undefined): boolean {
     const gone = isHttp2(handling.request) ? response.aborted : response.closed && !response.writableFinished
     if (gone) this.#options.onAbandoned(handling, url)
+    return gone
   }
 
   #countDraining(connection: Http1Connection, request: IncomingMessage, response: ServerResponse): boolean {
@@ -306,7 +308,7 @@ export class Counter
   /** Stops counting a request that turns out not to be traffic. */
   #leave(connection: Connection): void {
     this.inFlight--
-    if (!this.#ramp.active || this.lastArrival !== connection.since) return
+    if (this.lastArrival !== connection.since) return
     this.lastArrival = this.#arrivalBefore
     this.lastRequest = this.#requestBefore
   }

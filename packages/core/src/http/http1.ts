@@ -161,12 +161,10 @@ export class Http1Connection implements Connection {
     else next()
   }
 
-  /** Keeps a handler run until its response closes. Returns whether the response is open and counted. */
-  keep(response: ServerResponse, handling: HandlerRun): boolean {
+  /** Keeps a handler run until its response closes, if the response is open and counted. */
+  keep(response: ServerResponse, handling: HandlerRun): void {
     if (this.response === response) this.#handling = handling
     else if (this.#earlier?.has(response)) this.#earlier.set(response, { url: this.urlOf(response), handling })
-    else return false
-    return true
   }
 
   /** The handler run that was kept for a response. */
@@ -327,7 +325,7 @@ export class Http1Connection implements Connection {
     request.prependOnceListener('end', () => {
       if (this.#expected !== request) return // the drain has been undone
       this.#expected = undefined
-      if (this.response?.req === request) shedUnlessMore(this)
+      shedUnlessMore(this)
     })
   }
 

@@ -82,7 +82,7 @@ function closingArguments(response: ServerResponse, args: unknown[]): unknown[] 
 
 /** Finds which argument of `writeHead` has the headers, what they are, and the value of `Connection`. */
 function connectionIn(response: ServerResponse, args: unknown[]): { index: number; given: Field[]; said: string } {
-  const index = args.findIndex((arg, position) => position > 0 && typeof arg === 'object' && arg !== null)
+  const index = args.findIndex((arg) => typeof arg === 'object' && arg !== null)
   const given = index === -1 ? [] : fieldsOf(args[index] as Given)
   const own = given.filter(([name]) => named(name, 'connection')).map(([, value]) => value)
   return { index, given, said: own.length > 0 ? own.join(', ') : `${response.getHeader('connection') ?? ''}` }

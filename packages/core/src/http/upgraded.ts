@@ -110,7 +110,6 @@ export class UpgradedConnection implements Connection {
   #follow(frames: WebSocketFrames): () => void {
     const socket = this.#socket
     return replaceMethod(socket, 'write', (write) => (...args) => {
-      if (this.#closeSent) return write(...args)
       const [chunk, encoding] = args
       frames.add(types.isUint8Array(chunk) ? chunk : bytesOf(chunk, encoding))
       const more = write(...args)
@@ -126,6 +125,7 @@ export class UpgradedConnection implements Connection {
 
 /** The bytes that a socket writes for a string or for any kind of view. */
 function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
-  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as never) : 'utf8')
+  if (typeof chunk === 'string')
+    return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as never) : undefined)
   return ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : Buffer.alloc(0)
 }
