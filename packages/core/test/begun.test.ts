@@ -51,6 +51,16 @@ describe('what a function has begun', () => {
     expect(begun.active).toBe(false)
   })
 
+  test('is nothing that is over by then, nor what is only kept', async () => {
+    const begun = await follow(() => {
+      process.nextTick(() => {})
+      queueMicrotask(() => {})
+      void Promise.resolve().then(() => {})
+    })
+    onTestFinished(() => begun.release())
+    expect(begun.active).toBe(false)
+  })
+
   test('is nothing of what others have begun, before or meanwhile', async () => {
     const before = createServer().listen(0)
     await once(before, 'listening')

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { lasting, RoughClock } from '../src/shared/clock.js'
-import { FakeClock } from './support.js'
+import { inTurns, lasting, RoughClock } from '../src/shared/clock.js'
+import { FakeClock, turns } from './support.js'
 
 /** Counts its timers. */
 class CountingClock extends FakeClock {
@@ -49,5 +49,44 @@ describe('a clock that stops telling the time', () => {
     expect(clock.now()).toBeGreaterThanOrEqual(1000)
     time = 5000
     expect(clock.now()).toBeLessThan(5000)
+  })
+})
+
+describe('what is done with very many connections', () => {
+  const connections = Array.from({ length: 450 }, (_, number) => number)
+
+  test('is done with 200 of them in a row, and then everybody else has a turn', async () => {
+    const [done, seen] = [[] as number[], [] as number[]]
+    let over = false
+    const all = inTurns(connections, (each) => done.push(each)).then(() => {
+      over = true
+    })
+    while (!over) {
+      seen.push(done.length)
+      await turns(1)
+    }
+    await all
+    expect(seen).toEqual([200, 400])
+    expect(done).toEqual(connections)
+  })
+
+  test('stops between two portions when there is no time for more', async () => {
+    const done: number[] = []
+    await inTurns(
+      connections,
+      (each) => done.push(each),
+      () => done.length < 400,
+    )
+    expect(done).toEqual(connections.slice(0, 400))
+  })
+
+  test('is done with all, though it fails with some, and the first failure is known', async () => {
+    const done: number[] = []
+    const all = inTurns(connections, (each) => {
+      if (each % 100 === 7) throw new Error(`odd ${each}`)
+      done.push(each)
+    })
+    await expect(all).rejects.toThrow('odd 7')
+    expect(done).toHaveLength(445)
   })
 })

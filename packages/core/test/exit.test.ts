@@ -13,7 +13,7 @@ let firstProcess: string | undefined
 
 beforeEach(() => {
   // The test runner has listeners of its own.
-  const own = events.map((event) => [event, process.rawListeners(event as 'SIGTERM')] as const)
+  const own = [...events, 'exit'].map((event) => [event, process.rawListeners(event as 'SIGTERM')] as const)
   for (const event of events) process.removeAllListeners(event)
   onTestFinished(() => {
     for (const [event, listeners] of own) {
@@ -125,6 +125,30 @@ describe('the process', () => {
       expect(process.exitCode).toBe(code)
     },
   )
+
+  test('that somebody else ends after a drain cuts nothing of that drain', async () => {
+    const before = process.listeners('exit')
+    process.on('SIGTERM', () => new Promise(() => {}))
+    const { nodeProcess } = await import('../src/process/exit.js')
+    const cut = vi.fn(() => true)
+    onTestFinished(nodeProcess.register({ signals: ['SIGTERM'], errors: true, end: async () => true, again() {}, cut }))
+    happens('SIGTERM')
+    await settled()
+    for (const listener of process.listeners('exit')) if (!before.includes(listener)) listener(0)
+    expect(cut).not.toHaveBeenCalled()
+  })
+
+  test('exits with the code that the application has set meanwhile', async () => {
+    onTestFinished(() => {
+      process.exitCode = undefined
+    })
+    const drain = await register()
+    happens('SIGTERM')
+    process.exitCode = 7
+    drain.over(true)
+    await settled()
+    expect(exit.mock.calls[0]?.[0] ?? process.exitCode).toBe(7)
+  })
 
   test('is ended soon after the deadline of its last drain, whatever hangs', async () => {
     const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
@@ -499,6 +523,15 @@ describe('others who listen to a signal', () => {
     expect(two.info).not.toHaveBeenCalled()
   })
 
+  test('are not spoken of where there are none', async () => {
+    const drain = await register()
+    happens('SIGTERM')
+    drain.over(true)
+    await settled()
+    expect(exit.mock.calls).toEqual([[0]])
+    expect(drain.info).not.toHaveBeenCalled()
+  })
+
   test('are called at once, as ever, when no drain listens any more', async () => {
     const listener = other()
     process.on('SIGTERM', listener)
@@ -508,21 +541,23 @@ describe('others who listen to a signal', () => {
     expect(listener).toHaveBeenCalledOnce()
   })
 
-  test('do not change the exit code of an unclean drain when they exit with 0', async () => {
+  test.each([
+    ['leave a clean drain its exit code', true, 0],
+    ['do not change the exit code of an unclean drain', false, 1],
+  ])('%s when they exit with 0', async (_name, clean, code) => {
     process.on('SIGTERM', () => {})
-    const before = process.exitCode
     onTestFinished(() => {
-      process.exitCode = before
+      process.exitCode = undefined
     })
     const drain = await register()
     happens('SIGTERM')
     const exits = vi.spyOn(process, 'once')
-    drain.over(false)
+    drain.over(clean)
     await settled()
     const [, listener] = exits.mock.calls.find(([event]) => event === 'exit') ?? []
     process.exitCode = 0
     listener?.(0)
-    expect(process.exitCode).toBe(1)
+    expect(process.exitCode).toBe(code)
   })
 })
 

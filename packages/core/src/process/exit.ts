@@ -237,7 +237,7 @@ class ProcessEnd {
     process.once('exit', () => {
       if (!clean) process.exitCode ||= 1
     })
-    const names = others.map((other) => nameOf(other)).join(', ')
+    const names = others.map(nameOf).join(', ')
     const { first } = this.#listeners
     first?.info?.(`calling the other listeners of ${name} (${names})`)
     this.#mayRaise = others.length
@@ -265,9 +265,9 @@ class ProcessEnd {
   }
 }
 
-function nameOf(listener: unknown): string {
-  const { name = '', listener: inner } = listener as { name?: string; listener?: { name?: string } }
-  return (inner?.name ?? name) || 'without a name'
+/** The name of a listener. One that was added by `once()` is in a wrapper. */
+function nameOf({ name, listener }: { readonly name: string; readonly listener?: { readonly name: string } }): string {
+  return (listener?.name ?? name) || 'without a name'
 }
 
 /**

@@ -45,7 +45,7 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
       // A logger that throws, for example because it is closed, must not keep the process from ending well.
     }
   }
-  const isSilent = (): boolean => logger === false || writesNothing(logger)
+  const isSilent = (): boolean => writesNothing(logger || {})
   const write = (level: keyof Logger) => (message: string) => {
     if (logger !== false) attempt(() => logger[level](`${name}: ${message}`))
   }
