@@ -69,8 +69,13 @@ async function register({
   return { ...drain, over, leave }
 }
 
-function happens(event: Event, what: unknown = event): void {
-  process.emit(event as 'SIGTERM', what as 'SIGTERM')
+function emit(event: Event, ...args: unknown[]): boolean {
+  return (process.emit as (...args: unknown[]) => boolean).call(process, event, ...args)
+}
+
+/** Returns whether anybody listens, as far as Node is told. */
+function happens(event: Event, what: unknown = event): boolean {
+  return emit(event, what)
 }
 
 /** What was begun has been done: others who listen are called in a turn of their own. */
@@ -218,6 +223,17 @@ describe('the process', () => {
     expect(exit).not.toHaveBeenCalled()
   })
 
+  test('is not ended by Node for a signal or an error that a drain has begun to deal with', async () => {
+    await register()
+    const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' })
+    expect(happens('SIGTERM')).toBe(true)
+    expect(happens('SIGTERM')).toBe(true)
+    expect(happens('uncaughtException', new Error('boom'))).toBe(true)
+    expect(happens('uncaughtException', broken)).toBe(true)
+    expect(happens('uncaughtException', broken)).toBe(true)
+    expect(happens('SIGHUP')).toBe(false)
+  })
+
   test('is let alone by a drain that leaves twice', async () => {
     const one = await register()
     await register()
@@ -328,11 +344,21 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
+  test('hear its name and its number, as Node says them', async () => {
+    const listener = other()
+    process.on('SIGTERM', listener)
+    const drain = await register()
+    emit('SIGTERM', 'SIGTERM', 15)
+    drain.over(true)
+    await settled()
+    expect(listener.mock.calls).toEqual([['SIGTERM', 15]])
+  })
+
   test('hear its name, though somebody emits it by hand without one', async () => {
     const listener = other()
     process.on('SIGTERM', listener)
     const drain = await register()
-    ;(process.emit as (event: string) => boolean)('SIGTERM')
+    emit('SIGTERM')
     drain.over(true)
     await settled()
     expect(listener.mock.calls).toEqual([['SIGTERM']])
@@ -413,6 +439,21 @@ describe('others who listen to a signal', () => {
           over = resolve
         }),
     )
+    const drain = await register({ left: 20_000 })
+    happens('SIGTERM')
+    drain.over(true)
+    await settled()
+    await vi.advanceTimersByTimeAsync(19_000)
+    expect(exit).not.toHaveBeenCalled()
+    over()
+    await vi.advanceTimersByTimeAsync(20)
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+
+  test('are waited for, each of them, however early another one has ended', async () => {
+    let over = (): void => {}
+    process.on('SIGTERM', () => {})
+    process.on('SIGTERM', () => new Promise<void>((resolve) => (over = resolve)))
     const drain = await register({ left: 20_000 })
     happens('SIGTERM')
     drain.over(true)
@@ -622,6 +663,19 @@ describe('an unhandled rejection', () => {
       expect(counts()).toEqual({ SIGTERM: 2, SIGINT: 2, uncaughtException: 1 })
     },
   )
+
+  test.each([['--unhandled-rejections=none'], ['--unhandled-rejections', 'warn']])(
+    'is none of ours in a process whose arguments say so: %s %s',
+    async (...args) => {
+      const own = process.execArgv
+      process.execArgv = ['--enable-source-maps', ...args]
+      onTestFinished(() => {
+        process.execArgv = own
+      })
+      await register()
+      expect(counts()).toEqual({ SIGTERM: 2, SIGINT: 2, uncaughtException: 1 })
+    },
+  )
 })
 
 describe('the same error again and again', () => {
@@ -631,6 +685,33 @@ describe('the same error again and again', () => {
     const error = new Error('boom')
     for (let count = 0; count < 5; count++) happens('uncaughtException', error)
     expect(drain.again.mock.calls).toEqual([[{ error }]])
+  })
+
+  test('is none that only the same system call has failed with', async () => {
+    const drain = await register()
+    happens('SIGTERM')
+    const errors = ['EPIPE', 'ECONNRESET'].map((code) => Object.assign(new Error(code), { code, syscall: 'write' }))
+    for (const error of errors) happens('uncaughtException', error)
+    expect(drain.again.mock.calls).toEqual(errors.map((error) => [{ error }]))
+  })
+
+  test('is told to others who listen each time, unless it is that of a log line: theirs would be the next', async () => {
+    const tracker = vi.fn()
+    process.on('uncaughtException', tracker)
+    await register()
+    happens('SIGTERM')
+    const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' })
+    for (const error of [null, null, new Error('boom'), new Error('boom'), broken, broken]) {
+      happens('uncaughtException', error)
+    }
+    expect(tracker).toHaveBeenCalledTimes(5)
+  })
+
+  test('may be one that says nothing, after a signal', async () => {
+    const drain = await register()
+    happens('SIGTERM')
+    emit('unhandledRejection', undefined)
+    expect(drain.again.mock.calls).toEqual([[{ error: undefined }]])
   })
 
   test('of the system is told once, wherever it comes from', async () => {
@@ -657,10 +738,12 @@ describe('a first process that keeps signals to itself', () => {
 
   test('may be no concern of a listener that takes no warnings', async () => {
     firstProcess = 'process 1 of the container is npm'
-    process.on('SIGTERM', function agent() {})
+    process.on('SIGTERM', function agent() {
+      throw new Error('no pool')
+    })
     const { nodeProcess } = await import('../src/process/exit.js')
     const end = vi.fn(async () => true)
-    nodeProcess.register({ signals: ['SIGTERM'], errors: false, end, again() {} })
+    nodeProcess.register({ signals: ['SIGTERM'], errors: false, end, again() {}, left: () => 10_000 })
     happens('SIGTERM')
     await settled()
     await vi.advanceTimersByTimeAsync(20)

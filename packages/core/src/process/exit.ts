@@ -189,10 +189,9 @@ class ProcessEnd {
     this.#ending = true
     if ('error' in cause) this.#isNew(cause.error)
     this.#remember(this.#ours.keys()) // close-with-grace has added its listener for a second signal
-    const stop = this.#watchDeadline()
+    this.#watchDeadline()
     this.#watchExit()
     const clean = await this.#listeners.end(cause)
-    stop()
     this.#ignoreExit()
     if (this.#signal) await this.#callOthers(this.#signal, clean)
     if (!clean) throw new Error('the drain was not clean')
@@ -213,17 +212,15 @@ class ProcessEnd {
    * Exits `overtime` after the last deadline, even if a drain hangs. Each drain keeps to its deadline itself; this is
    * for one that does not.
    */
-  #watchDeadline(): () => void {
+  #watchDeadline(): void {
     let lateSince: number | undefined
-    const timer = setInterval(() => {
+    setInterval(() => {
       lateSince = this.#listeners.late ? (lateSince ?? performance.now()) : undefined
       if (lateSince === undefined || performance.now() < lateSince + overtime) return
       this.#ignoreExit()
       process.stderr.write('podrain: a drain was not over at its deadline: exiting now\n')
       process.exit(1)
-    }, checkInterval)
-    timer.unref()
-    return () => clearInterval(timer)
+    }, checkInterval).unref()
   }
 
   /**
@@ -275,7 +272,7 @@ function nameOf({ name, listener }: { readonly name: string; readonly listener?:
  * in Node's documentation of command-line options).
  */
 function rejectionsAreAllowed(): boolean {
-  const flags = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
+  const flags = [...process.execArgv, process.env.NODE_OPTIONS].join(' ')
   return /--unhandled-rejections[= ](?:warn|none)/.test(flags)
 }
 
