@@ -3,6 +3,7 @@
 // `controlSocket` to drain, and exits when the pod may be signalled. The kubelet goes on with SIGTERM whatever the exit
 // code is. If the code is not 0, its stderr appears in the pod's events (FailedPreStopHook).
 import http from 'node:http'
+import { json } from 'node:stream/consumers'
 import { defaultSocket } from './endpoints/control-listener.js'
 import type { DrainStatus } from './shared/states.js'
 
@@ -21,10 +22,8 @@ function end(code: number, message: string): void {
 }
 
 const request = http.get({ socketPath, path: '/prestop', agent: false }, async (response) => {
-  let body = ''
   try {
-    for await (const chunk of response.setEncoding('utf8')) body += chunk
-    const { state, inFlight, tasks } = JSON.parse(body) as DrainStatus
+    const { state, inFlight, tasks } = (await json(response)) as DrainStatus
     const open = [`${inFlight} in flight`, ...(tasks.length > 0 ? [`tasks: ${tasks.join(', ')}`] : [])].join(', ')
     // A status other than 200 means that too many callers wait. `serving` means that no signal came and the drain was
     // undone.

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { open as openFile, readFile } from 'node:fs/promises'
+import { Agent, createServer as createHttpServer, get } from 'node:http'
 import { createServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { follow } from '../src/process/begun.js'
-import { gate, turns } from './support.js'
+import { gate, listen, turns } from './support.js'
 
 /**
  * Waits by a timer that was there before the function is called. What is begun in a turn of the function's, as a timer of the
@@ -48,6 +49,34 @@ describe('what a function has begun', () => {
     onTestFinished(() => begun.release())
     expect(begun).toMatchObject({ result: 2, active: false })
     await turns()
+    expect(begun.active).toBe(false)
+  })
+
+  test('is nothing that is only kept: a file that is open, a connection for the next request', async () => {
+    const server = createHttpServer((_request, response) => void response.end('ok'))
+    const port = await listen(server)
+    const agent = new Agent({ keepAlive: true })
+    onTestFinished(() => agent.destroy())
+    const begun = await follow(async () => {
+      const [response] = await once(get({ port, host: '127.0.0.1', agent }), 'response')
+      await once(response.resume(), 'close')
+      return openFile(__filename)
+    })
+    onTestFinished(() => begun.release())
+    const file = await begun.result
+    onTestFinished(() => file.close())
+    await turns(5)
+    expect(Object.values(agent.freeSockets)).toHaveLength(1)
+    expect(begun.active).toBe(false)
+  })
+
+  test('is nothing that is over by then', async () => {
+    const begun = await follow(() => {
+      process.nextTick(() => {})
+      queueMicrotask(() => {})
+      void Promise.resolve().then(() => {})
+    })
+    onTestFinished(() => begun.release())
     expect(begun.active).toBe(false)
   })
 

@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest'
-import { lasting, RoughClock } from '../src/shared/clock.js'
-import { FakeClock } from './support.js'
+import { describe, expect, test, vi } from 'vitest'
+import { inTurns, lasting, RoughClock, systemClock } from '../src/shared/clock.js'
+import { FakeClock, turns } from './support.js'
 
 /** Counts its timers. */
 class CountingClock extends FakeClock {
@@ -49,5 +49,104 @@ describe('a clock that stops telling the time', () => {
     expect(clock.now()).toBeGreaterThanOrEqual(1000)
     time = 5000
     expect(clock.now()).toBeLessThan(5000)
+  })
+
+  /** A clock of somebody else, as a drain uses it, and that of the process, which both are set by hand. */
+  function clocks() {
+    const time = { process: 50_000, given: 1000 }
+    vi.spyOn(performance, 'now').mockImplementation(() => time.process)
+    const given = {
+      now: vi.fn(() => time.given),
+      after: vi.fn((_ms: number, _fn: () => void, _hold?: boolean) => vi.fn()),
+    }
+    const timers = vi.spyOn(systemClock, 'after').mockReturnValue(() => {})
+    return { time, given, timers, clock: lasting(given) }
+  }
+  const fails = (): never => {
+    throw new Error('odd')
+  }
+
+  test('goes on from there, as fast as that of the process', () => {
+    const { time, given, clock } = clocks()
+    expect(clock.now()).toBe(1000)
+    given.now.mockImplementation(fails)
+    expect(clock.now()).toBe(1000)
+    time.process += 70
+    expect(clock.now()).toBe(1070)
+  })
+
+  test('sets no timers any more: those are of the process from then on', () => {
+    const { given, timers, clock } = clocks()
+    const fn = (): void => {}
+    clock.after(5, fn, true)
+    expect(given.after.mock.calls).toEqual([[5, fn, true]])
+    expect(timers).not.toHaveBeenCalled()
+    given.now.mockImplementation(fails)
+    clock.now()
+    clock.after(6, fn, true)
+    expect(given.after).toHaveBeenCalledOnce()
+    expect(timers.mock.calls).toEqual([[6, fn, true]])
+  })
+
+  test('or fails to set a timer is not asked for the time any more either', () => {
+    const { time, given, timers, clock } = clocks()
+    const fn = (): void => {}
+    given.after.mockImplementation(fails)
+    time.given = 2000
+    clock.after(5, fn, true)
+    expect(timers.mock.calls).toEqual([[5, fn, true]])
+    time.given = 9000
+    time.process += 30
+    expect(clock.now()).toBe(2030)
+  })
+
+  test('or fails to cancel a timer fails nobody', () => {
+    const { given, clock } = clocks()
+    const cancel = vi.fn()
+    given.after.mockReturnValue(cancel)
+    clock.after(5, () => {})()
+    expect(cancel).toHaveBeenCalledOnce()
+    cancel.mockImplementation(fails)
+    clock.after(5, () => {})()
+    expect(cancel).toHaveBeenCalledTimes(2)
+  })
+})
+
+describe('what is done with very many connections', () => {
+  const connections = Array.from({ length: 450 }, (_, number) => number)
+
+  test('is done with 200 of them in a row, and then everybody else has a turn', async () => {
+    const [done, seen] = [[] as number[], [] as number[]]
+    let over = false
+    const all = inTurns(connections, (each) => done.push(each)).then(() => {
+      over = true
+    })
+    while (!over) {
+      seen.push(done.length)
+      await turns(1)
+    }
+    await all
+    expect(seen).toEqual([200, 400])
+    expect(done).toEqual(connections)
+  })
+
+  test('stops between two portions when there is no time for more', async () => {
+    const done: number[] = []
+    await inTurns(
+      connections,
+      (each) => done.push(each),
+      () => done.length < 400,
+    )
+    expect(done).toEqual(connections.slice(0, 400))
+  })
+
+  test('is done with all, though it fails with some, and the first failure is known', async () => {
+    const done: number[] = []
+    const all = inTurns(connections, (each) => {
+      if (each % 100 === 7) throw new Error(`odd ${each}`)
+      done.push(each)
+    })
+    await expect(all).rejects.toThrow('odd 7')
+    expect(done).toHaveLength(445)
   })
 })

@@ -2,10 +2,10 @@ import { expect, test, vi } from 'vitest'
 import type { Traffic } from '../src/http/traffic.js'
 import { namedLogger } from '../src/shared/log.js'
 import { Budget } from '../src/termination/budget.js'
-import { close, nothingClosed } from '../src/termination/closing.js'
+import { close, nothingClosed, stopListening } from '../src/termination/closing.js'
 import { Hooks } from '../src/termination/hooks.js'
 import { Tasks } from '../src/termination/tasks.js'
-import { FakeClock } from './support.js'
+import { FakeClock, gate } from './support.js'
 
 const boom = new Error('boom')
 const fails = (): never => {
@@ -86,6 +86,11 @@ test.each<[string, string | undefined, (scene: Scene) => void]>([
   ],
   ['to check connections', undefined, ({ traffic }) => traffic.survey.mockImplementation(fails)],
   ['to close idle connections', 'closes idle connections', ({ traffic }) => traffic.closeIdle.mockRejectedValue(boom)],
+  [
+    'to close connections',
+    'closes idle connections',
+    ({ traffic }) => Object.defineProperty(traffic, 'inFlight', { get: fails }),
+  ],
   ['to name unfinished tasks', undefined, (s) => Object.defineProperty(s.parts.tasks, 'unfinished', { get: fails })],
   ['to cut connections', 'cuts', ({ traffic }) => traffic.destroy.mockRejectedValue(boom)],
   ['to wait for hooks', undefined, ({ parts }) => Object.assign(parts, { announced: () => Promise.reject(boom) })],
@@ -117,4 +122,52 @@ test('a framework that hangs has nearly all of the time that is left, where no o
   await clock.through(close({ ...parts, frameworks: hangs, onClose: none }, nothingClosed()))
   expect(parts.budget.left).toBeGreaterThan(0)
   expect(parts.budget.left).toBeLessThan(left / 10)
+})
+
+test('the timeout of a framework counts from when the connections have been closed, as it waits for those, too', async () => {
+  const { clock, traffic, parts } = closing()
+  const begun = clock.now()
+  traffic.survey.mockImplementation(() => ({ busy: clock.now() < begun + 3000 ? 1 : 0, held: 0, heldUntil: 0 }))
+  const cut = gate()
+  traffic.destroy.mockImplementation(async () => cut.open())
+  const closes = new Hooks('close', clock, namedLogger(false), 1000)
+  closes.add(() => cut.opened.then(() => new Promise<void>((resolve) => clock.after(500, resolve))), {})
+  const closed = nothingClosed()
+  await clock.through(close({ ...parts, frameworks: closes }, closed))
+  expect(clock.now() - begun).toBeGreaterThanOrEqual(3500)
+  expect(closed.hooks).toMatchObject([{ name: 'close 1', outcome: 'ok' }, { outcome: 'ok' }])
+})
+
+test('a server to which clients connect without end stops listening when there is no time left, or when the kernel keeps no more', async () => {
+  const { clock, servers } = closing()
+  let accepted = 0
+  const traffic = {
+    servers,
+    get accepted() {
+      return accepted++
+    },
+  } as unknown as Traffic
+  const rounds = async (left: number): Promise<number> => {
+    const handOver = vi.fn(() => Promise.resolve())
+    await stopListening({ clock, traffic, handOver }, () => left)
+    return handOver.mock.calls.length
+  }
+  expect(await rounds(0)).toBe(1)
+  expect(servers.unlisten).toHaveBeenCalledOnce()
+  expect(await rounds(1000)).toBeGreaterThan(100)
+  expect(servers.unlisten).toHaveBeenCalledTimes(2)
+})
+
+test('clients have half a second to close their side, counted from when the last of them was told', async () => {
+  const { clock, traffic, parts } = closing()
+  const begun = clock.now()
+  const told = [begun, begun + 200]
+  Object.assign(traffic, { connected: true })
+  traffic.closeIdle.mockImplementation(async () => told.includes(clock.now()))
+  let cut = 0
+  traffic.destroy.mockImplementation(async () => {
+    cut = clock.now() - begun
+  })
+  await clock.through(close(parts, nothingClosed()))
+  expect(cut).toBe(700)
 })

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Traffic } from '../src/http/traffic.js'
 import { type AdapterOptions, Drain, drainServer } from '../src/index.js'
@@ -298,6 +299,36 @@ describe('a drain without load balancers', () => {
   })
 })
 
+test('a drain without load balancers accepts all who wait to be accepted when it stops listening', async () => {
+  const clock = new FakeClock()
+  const [old, late] = [gate(), gate()]
+  const { drain, server, port } = await serve(
+    ({ url }, response) => {
+      const turn = url === '/old' ? old : url === '/late' ? late : undefined
+      if (turn) void turn.opened.then(() => response.end('ok'))
+      else response.end('ok')
+    },
+    { ...slow, clock },
+  )
+  const [first, second] = [await Client.open(port), await Client.open(port)]
+  first.get('/old')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  const report = drain.start({ settle: false })
+  clock.advance(100)
+  second.get('/late')
+  await expect.poll(() => drain.inFlight).toBe(2)
+  old.open()
+  await first.until(/ok$/)
+  const waiting = Array.from({ length: 20 }, () => Client.on(connect(port, '127.0.0.1')).get('/'))
+  await new Promise(process.nextTick) // the kernel has them now, and Node accepts one in a turn
+  clock.advance(200)
+  expect(drain.state).toBe('draining')
+  while (server.listening) await turns(1)
+  await Promise.all(waiting.map((client) => client.until(/ok$/)))
+  late.open()
+  expect(await clock.through(report)).toMatchObject({ clean: true, forced: [], answered: 22 })
+})
+
 describe('hooks that undo one another', () => {
   test('have their order: who leaves again after a return is not overtaken by the return', async () => {
     const clock = new FakeClock()
@@ -446,6 +477,29 @@ describe('the progress line says what is waited for:', () => {
     expect(waits(log)).toBe('1 idle connection, kept for 3.5 s more as promised')
   })
 
+  test('idle connections, until the time that they were promised is over', async () => {
+    const { clock, log, drain, port, start } = await draining({ keepAliveCap: 5000 })
+    const client = await Client.open(port)
+    await client.get('/').until(/ok$/)
+    await turns()
+    drain.waitUntil(hang())
+    start()
+    clock.advance(4900)
+    expect(waits(log)).toBe('1 idle connection, kept for 0.1 s more as promised')
+    clock.advance(100)
+    expect(log.matching(/draining for 5\.0 s, .*tasks: task, 24\.0 s of budget left/)).toHaveLength(1)
+  })
+
+  test('load balancers and idle connections', async () => {
+    const { clock, log, port, start } = await draining({ keepAliveCap: 5000 })
+    const client = await Client.open(port)
+    await client.get('/').until(/ok$/)
+    await turns()
+    start()
+    clock.advance(200)
+    expect(waits(log)).toBe('load balancers, 0.8 s more and 1 idle connection, kept for 4.8 s more as promised')
+  })
+
   test('who still sends', async () => {
     const { clock, log, port, start } = await draining({ settle: { min: 100, quiet: 300 } })
     start()
@@ -462,6 +516,40 @@ describe('the progress line says what is waited for:', () => {
     start()
     clock.advance(2000)
     expect(waits(log)).toBe('the signal; without one it serves again in 28.0 s')
+  })
+})
+
+test('a drain that is closing says what is still open, and that it waits for nobody any more', async () => {
+  const clock = new FakeClock()
+  const process = new FakeProcess()
+  const { drain, port, log } = await serve(() => {}, { ...slow, clock, process, signals: ['SIGTERM'] })
+  const report = drain.start()
+  clock.advance(23_900)
+  const client = await Client.open(port)
+  client.get('/late')
+  await expect.poll(() => drain.inFlight).toBe(1)
+  clock.advance(100)
+  expect(drain.state).toBe('closing')
+  for (const { again } of process.listeners) again({ signal: 'SIGTERM' })
+  expect(log.matching(/second SIGTERM/)).toEqual([
+    'error podrain: second SIGTERM, exiting now: closing for 24.0 s, 1 in flight, oldest GET /late (0.1 s), 5.0 s of budget left',
+  ])
+  await clock.through(report)
+})
+
+test('a drain that cannot say what is still open ends all the same, and says that', async () => {
+  const clock = new FakeClock()
+  const { drain, log } = await serve(sayOk, { ...slow, clock, progress: 200 })
+  const report = drain.start()
+  const broken = vi.spyOn(Traffic.prototype, 'open').mockImplementation(() => {
+    throw new Error('odd')
+  })
+  clock.advance(600)
+  broken.mockRestore()
+  expect(log.matching(/^error podrain: failed to say what is still open: Error: odd/)).toHaveLength(1)
+  expect(await clock.through(report)).toMatchObject({
+    clean: false,
+    error: { message: 'failed to say what is still open: odd' },
   })
 })
 

@@ -6,11 +6,18 @@ import { FakeClock, turns } from './support.js'
 
 // What the kernel says is made up here; undelivered.test.ts asks the real one.
 let kernel = async (_path: string): Promise<string[]> => []
+/** Whether the process may see its own sockets. */
+let sees: boolean
 
 beforeEach(() => {
   vi.resetModules()
+  sees = true
   vi.doMock('node:fs', async (load) => ({
     ...(await load<object>()),
+    readdirSync(path: string) {
+      if (!sees) throw new Error('EACCES: permission denied')
+      return readdirSync(path)
+    },
     createReadStream: (path: string) =>
       Readable.from(
         (async function* () {
@@ -165,6 +172,11 @@ describe('where another process has the same port', () => {
     ['on the same address, and the socket is its', line({ inode, state: '01' })],
   ])('%s, nothing of it is waited for', async (_where, text) => {
     expect((await waitFor(text)).bytes).toBe(0)
+  })
+
+  test('is not known, as the process may not see its own sockets, all on the same port is waited for', async () => {
+    sees = false
+    expect((await waitFor(line({ inode, state: '01' }))).bytes).toBeUndefined()
   })
 
   test('on an address of its own, and we listen on all of them, nothing of it is waited for', async () => {

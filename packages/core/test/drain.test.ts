@@ -345,6 +345,13 @@ describe('dispose()', () => {
     ])
   })
 
+  test('has the last word: a start that comes after it has the report of that, whatever time it is given', async () => {
+    const { drain } = await start()
+    await drain.dispose()
+    expect(await drain.start({ within: 100, ago: 50 })).toMatchObject({ reason: 'dispose()', clean: true })
+    expect(drain.state).toBe('closed')
+  })
+
   test('ends a tentative drain and lets its callers go', async () => {
     const { drain } = await start()
     const call = drain.prestop()

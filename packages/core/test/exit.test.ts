@@ -13,7 +13,7 @@ let firstProcess: string | undefined
 
 beforeEach(() => {
   // The test runner has listeners of its own.
-  const own = events.map((event) => [event, process.rawListeners(event as 'SIGTERM')] as const)
+  const own = [...events, 'exit'].map((event) => [event, process.rawListeners(event as 'SIGTERM')] as const)
   for (const event of events) process.removeAllListeners(event)
   onTestFinished(() => {
     for (const [event, listeners] of own) {
@@ -69,8 +69,13 @@ async function register({
   return { ...drain, over, leave }
 }
 
-function happens(event: Event, what: unknown = event): void {
-  process.emit(event as 'SIGTERM', what as 'SIGTERM')
+function emit(event: Event, ...args: unknown[]): boolean {
+  return (process.emit as (...args: unknown[]) => boolean).call(process, event, ...args)
+}
+
+/** Returns whether anybody listens, as far as Node is told. */
+function happens(event: Event, what: unknown = event): boolean {
+  return emit(event, what)
 }
 
 /** What was begun has been done: others who listen are called in a turn of their own. */
@@ -125,6 +130,30 @@ describe('the process', () => {
       expect(process.exitCode).toBe(code)
     },
   )
+
+  test('that somebody else ends after a drain cuts nothing of that drain', async () => {
+    const before = process.listeners('exit')
+    process.on('SIGTERM', () => new Promise(() => {}))
+    const { nodeProcess } = await import('../src/process/exit.js')
+    const cut = vi.fn(() => true)
+    onTestFinished(nodeProcess.register({ signals: ['SIGTERM'], errors: true, end: async () => true, again() {}, cut }))
+    happens('SIGTERM')
+    await settled()
+    for (const listener of process.listeners('exit')) if (!before.includes(listener)) listener(0)
+    expect(cut).not.toHaveBeenCalled()
+  })
+
+  test('exits with the code that the application has set meanwhile', async () => {
+    onTestFinished(() => {
+      process.exitCode = undefined
+    })
+    const drain = await register()
+    happens('SIGTERM')
+    process.exitCode = 7
+    drain.over(true)
+    await settled()
+    expect(exit.mock.calls[0]?.[0] ?? process.exitCode).toBe(7)
+  })
 
   test('is ended soon after the deadline of its last drain, whatever hangs', async () => {
     const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
@@ -192,6 +221,17 @@ describe('the process', () => {
     await vi.advanceTimersByTimeAsync(1000)
     expect(unheard).toEqual([])
     expect(exit).not.toHaveBeenCalled()
+  })
+
+  test('is not ended by Node for a signal or an error that a drain has begun to deal with', async () => {
+    await register()
+    const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' })
+    expect(happens('SIGTERM')).toBe(true)
+    expect(happens('SIGTERM')).toBe(true)
+    expect(happens('uncaughtException', new Error('boom'))).toBe(true)
+    expect(happens('uncaughtException', broken)).toBe(true)
+    expect(happens('uncaughtException', broken)).toBe(true)
+    expect(happens('SIGHUP')).toBe(false)
   })
 
   test('is let alone by a drain that leaves twice', async () => {
@@ -304,11 +344,21 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
+  test('hear its name and its number, as Node says them', async () => {
+    const listener = other()
+    process.on('SIGTERM', listener)
+    const drain = await register()
+    emit('SIGTERM', 'SIGTERM', 15)
+    drain.over(true)
+    await settled()
+    expect(listener.mock.calls).toEqual([['SIGTERM', 15]])
+  })
+
   test('hear its name, though somebody emits it by hand without one', async () => {
     const listener = other()
     process.on('SIGTERM', listener)
     const drain = await register()
-    ;(process.emit as (event: string) => boolean)('SIGTERM')
+    emit('SIGTERM')
     drain.over(true)
     await settled()
     expect(listener.mock.calls).toEqual([['SIGTERM']])
@@ -389,6 +439,21 @@ describe('others who listen to a signal', () => {
           over = resolve
         }),
     )
+    const drain = await register({ left: 20_000 })
+    happens('SIGTERM')
+    drain.over(true)
+    await settled()
+    await vi.advanceTimersByTimeAsync(19_000)
+    expect(exit).not.toHaveBeenCalled()
+    over()
+    await vi.advanceTimersByTimeAsync(20)
+    expect(exit.mock.calls).toEqual([[0]])
+  })
+
+  test('are waited for, each of them, however early another one has ended', async () => {
+    let over = (): void => {}
+    process.on('SIGTERM', () => {})
+    process.on('SIGTERM', () => new Promise<void>((resolve) => (over = resolve)))
     const drain = await register({ left: 20_000 })
     happens('SIGTERM')
     drain.over(true)
@@ -499,6 +564,15 @@ describe('others who listen to a signal', () => {
     expect(two.info).not.toHaveBeenCalled()
   })
 
+  test('are not spoken of where there are none', async () => {
+    const drain = await register()
+    happens('SIGTERM')
+    drain.over(true)
+    await settled()
+    expect(exit.mock.calls).toEqual([[0]])
+    expect(drain.info).not.toHaveBeenCalled()
+  })
+
   test('are called at once, as ever, when no drain listens any more', async () => {
     const listener = other()
     process.on('SIGTERM', listener)
@@ -508,21 +582,23 @@ describe('others who listen to a signal', () => {
     expect(listener).toHaveBeenCalledOnce()
   })
 
-  test('do not change the exit code of an unclean drain when they exit with 0', async () => {
+  test.each([
+    ['leave a clean drain its exit code', true, 0],
+    ['do not change the exit code of an unclean drain', false, 1],
+  ])('%s when they exit with 0', async (_name, clean, code) => {
     process.on('SIGTERM', () => {})
-    const before = process.exitCode
     onTestFinished(() => {
-      process.exitCode = before
+      process.exitCode = undefined
     })
     const drain = await register()
     happens('SIGTERM')
     const exits = vi.spyOn(process, 'once')
-    drain.over(false)
+    drain.over(clean)
     await settled()
     const [, listener] = exits.mock.calls.find(([event]) => event === 'exit') ?? []
     process.exitCode = 0
     listener?.(0)
-    expect(process.exitCode).toBe(1)
+    expect(process.exitCode).toBe(code)
   })
 })
 
@@ -587,6 +663,19 @@ describe('an unhandled rejection', () => {
       expect(counts()).toEqual({ SIGTERM: 2, SIGINT: 2, uncaughtException: 1 })
     },
   )
+
+  test.each([['--unhandled-rejections=none'], ['--unhandled-rejections', 'warn']])(
+    'is none of ours in a process whose arguments say so: %s %s',
+    async (...args) => {
+      const own = process.execArgv
+      process.execArgv = ['--enable-source-maps', ...args]
+      onTestFinished(() => {
+        process.execArgv = own
+      })
+      await register()
+      expect(counts()).toEqual({ SIGTERM: 2, SIGINT: 2, uncaughtException: 1 })
+    },
+  )
 })
 
 describe('the same error again and again', () => {
@@ -596,6 +685,33 @@ describe('the same error again and again', () => {
     const error = new Error('boom')
     for (let count = 0; count < 5; count++) happens('uncaughtException', error)
     expect(drain.again.mock.calls).toEqual([[{ error }]])
+  })
+
+  test('is none that only the same system call has failed with', async () => {
+    const drain = await register()
+    happens('SIGTERM')
+    const errors = ['EPIPE', 'ECONNRESET'].map((code) => Object.assign(new Error(code), { code, syscall: 'write' }))
+    for (const error of errors) happens('uncaughtException', error)
+    expect(drain.again.mock.calls).toEqual(errors.map((error) => [{ error }]))
+  })
+
+  test('is told to others who listen each time, unless it is that of a log line: theirs would be the next', async () => {
+    const tracker = vi.fn()
+    process.on('uncaughtException', tracker)
+    await register()
+    happens('SIGTERM')
+    const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' })
+    for (const error of [null, null, new Error('boom'), new Error('boom'), broken, broken]) {
+      happens('uncaughtException', error)
+    }
+    expect(tracker).toHaveBeenCalledTimes(5)
+  })
+
+  test('may be one that says nothing, after a signal', async () => {
+    const drain = await register()
+    happens('SIGTERM')
+    emit('unhandledRejection', undefined)
+    expect(drain.again.mock.calls).toEqual([[{ error: undefined }]])
   })
 
   test('of the system is told once, wherever it comes from', async () => {
@@ -622,10 +738,12 @@ describe('a first process that keeps signals to itself', () => {
 
   test('may be no concern of a listener that takes no warnings', async () => {
     firstProcess = 'process 1 of the container is npm'
-    process.on('SIGTERM', function agent() {})
+    process.on('SIGTERM', function agent() {
+      throw new Error('no pool')
+    })
     const { nodeProcess } = await import('../src/process/exit.js')
     const end = vi.fn(async () => true)
-    nodeProcess.register({ signals: ['SIGTERM'], errors: false, end, again() {} })
+    nodeProcess.register({ signals: ['SIGTERM'], errors: false, end, again() {}, left: () => 10_000 })
     happens('SIGTERM')
     await settled()
     await vi.advanceTimersByTimeAsync(20)

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { describeFirstProcess } from '../src/process/first-process.js'
 
 const commandLine = (...args: string[]): string => args.map((arg) => `${arg}\0`).join('')
@@ -15,6 +15,7 @@ describe('the first process of a container', () => {
     ['yarn', commandLine('node', '/opt/yarn/bin/yarn.js', 'start')],
     ['npx', commandLine('node', '/usr/local/bin/npx', 'tsx', 'server.ts')],
     ['sh', commandLine('/bin/sh', '-c', 'node server.js')],
+    ['npm', commandLine('nodejs', '/usr/share/npm/bin/npm-cli.js', 'start')],
     ['bash', commandLine('bash', './start.sh')],
     ['sh', commandLine('-sh')],
     ['busybox', commandLine('/bin/busybox', 'sh')],
@@ -37,5 +38,39 @@ describe('the first process of a container', () => {
     '',
   ])('that passes signals on, or is none of our business, is not: %j', (line) => {
     expect(describeFirstProcess(line)).toBeUndefined()
+  })
+})
+
+describe('a process', () => {
+  /** What /proc/1/cmdline says; undefined if nobody may read it. */
+  let first: string | undefined
+  const pid = Object.getOwnPropertyDescriptor(process, 'pid') as PropertyDescriptor
+
+  beforeEach(() => {
+    vi.resetModules()
+    vi.doMock('node:fs', async (load) => ({
+      ...(await load<object>()),
+      readFileSync(path: string, encoding: string) {
+        if (path !== '/proc/1/cmdline' || encoding !== 'utf8' || first === undefined) throw new Error(`ENOENT: ${path}`)
+        return first
+      },
+    }))
+    onTestFinished(() => {
+      vi.doUnmock('node:fs')
+      vi.resetModules()
+      Object.defineProperty(process, 'pid', pid)
+    })
+  })
+
+  test.each([
+    ['is warned of npm in front of it', 7, commandLine('npm start'), expect.stringMatching(/^process 1 .* is npm,/)],
+    ['is not warned of itself', 1, commandLine('sh'), undefined],
+    ['is not warned of an init', 7, commandLine('/sbin/tini', '--', 'node', 'server.js'), undefined],
+    ['is not warned where nobody can tell', 7, undefined, undefined],
+  ])('%s', async (_what, number, line, warning) => {
+    first = line
+    Object.defineProperty(process, 'pid', { ...pid, value: number })
+    const { warningOfFirstProcess } = await import('../src/process/first-process.js')
+    expect(warningOfFirstProcess()).toEqual(warning)
   })
 })

@@ -115,6 +115,10 @@ describe('a server that closes idle connections before the load balancer does', 
     ])
   })
 
+  test('is warned of also where both close them at the same time', async () => {
+    expect((await listening(alb, keeping(60_000))).matching(/^warn/)).toHaveLength(1)
+  })
+
   test.each([
     ['keeps them longer', keeping(65_000)],
     ['keeps them for ever', keeping(0)],

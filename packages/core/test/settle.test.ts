@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { AdapterOptions, DrainReport } from '../src/index.js'
 import { ask, Client, FakeClock, FakeProcess, gate, type Log, type Pod, sayOk, serve, slow, turns } from './support.js'
 
@@ -329,8 +329,10 @@ describe('a task', () => {
 
   test('with a timeout longer than any timer is waited for', async () => {
     const { drain } = await serve(sayOk)
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
     drain.waitUntil(new Promise(() => {}), { name: 'mail', timeout: Number.POSITIVE_INFINITY })
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    vi.advanceTimersByTime(2 ** 31)
     expect(drain.status().tasks).toEqual(['mail'])
   })
 
@@ -382,7 +384,7 @@ describe('the log', () => {
 describe('the report', () => {
   async function ended(options: AdapterOptions): Promise<{ log: Log; report: DrainReport }> {
     const { drain, log } = await serve(sayOk, options)
-    drain.onClose(() => Promise.reject(new Error('gone away')), { name: 'pool' })
+    drain.onClose(() => Promise.reject(new Error('gone away')), { name: 'pool' }).onClose(() => {}, { name: 'cache' })
     return { log, report: await drain.start({ reason: 'a test' }) }
   }
 
@@ -401,7 +403,10 @@ describe('the report', () => {
         ...report,
         durationMs: Math.round(report.durationMs),
         settleMs: Math.round(report.settleMs),
-        hooks: [{ name: 'pool', outcome: 'failed', durationMs: expect.any(Number), error: 'gone away' }],
+        hooks: [
+          { name: 'cache', outcome: 'ok', durationMs: expect.any(Number) },
+          { name: 'pool', outcome: 'failed', durationMs: expect.any(Number), error: 'gone away' },
+        ],
       },
     })
   })

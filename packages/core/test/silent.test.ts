@@ -74,7 +74,10 @@ test.each([
   expect(writesNothing(logger)).toBe(false)
 })
 
-test('a function that does something in one expression is taken for what it is, however tightly it is written', () => {
-  const tight = Function('lines', 'return (m)=>lines.push(m)&&undefined')([])
-  expect(writesNothing({ info: write, error: tight })).toBe(false)
-})
+test.each(['(m)=>lines.push(m)&&undefined', 'm=>void 0!==m&&lines.push(m)', '({})=>lines.push(1)'])(
+  'a function that does something in one expression is taken for what it is, however tightly it is written: %s',
+  (text) => {
+    const tight = Function('lines', `return ${text}`)([])
+    expect(writesNothing({ info: write, error: tight })).toBe(false)
+  },
+)

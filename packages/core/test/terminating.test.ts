@@ -119,6 +119,16 @@ describe('a pod that is known to be deleted', () => {
     expect(one.log.matching(/no signal followed the deletion of the pod within the grace period/)).toHaveLength(1)
   })
 
+  test('whose time is over by what is said has its requests cut at once', async () => {
+    const one = pod()
+    one.drain.waitUntil(new Promise(() => {}))
+    void one.process.signal('SIGTERM')
+    one.clock.advance(10_030)
+    one.drain.terminating({ gracePeriod: 12_000 })
+    expect(one.drain.state).toBe('closing')
+    await one.clock.through(one.drain.start())
+  })
+
   test('the word does not change when it is looked at again', () => {
     const one = pod({ settle: { min: 500, quiet: 0 }, keepAliveCap: 0 })
     void one.process.signal('SIGTERM')
@@ -133,6 +143,11 @@ describe('a pod that is known to be deleted', () => {
     await one.drain.dispose()
     one.drain.terminating({ gracePeriod: 30_000 })
     expect(one.drain.state).toBe('closed')
+    const other = pod()
+    await other.clock.through(other.process.signal('SIGTERM'))
+    const status = other.drain.status()
+    other.drain.terminating({ gracePeriod: 5000 })
+    expect(other.drain.status()).toEqual(status)
   })
 
   test.each([{ gracePeriod: -1 }, { gracePeriod: Number.NaN }, { gracePeriod: 1, ago: -1 }])(

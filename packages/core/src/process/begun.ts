@@ -5,14 +5,7 @@ import { types } from 'node:util'
  * Types of asynchronous resources that are not work in progress: steps between two others, and objects that end only when
  * they are collected.
  */
-const steps: ReadonlySet<string> = new Set([
-  'PROMISE',
-  'TickObject',
-  'Microtask',
-  'FILEHANDLE',
-  'HTTPINCOMINGMESSAGE',
-  'HTTPCLIENTREQUEST',
-])
+const steps: ReadonlySet<string> = new Set(['PROMISE', 'TickObject', 'FILEHANDLE'])
 
 /** The asynchronous work that a function has begun, returned as a promise or not. */
 export interface Begun<Result> {

@@ -189,10 +189,9 @@ class ProcessEnd {
     this.#ending = true
     if ('error' in cause) this.#isNew(cause.error)
     this.#remember(this.#ours.keys()) // close-with-grace has added its listener for a second signal
-    const stop = this.#watchDeadline()
+    this.#watchDeadline()
     this.#watchExit()
     const clean = await this.#listeners.end(cause)
-    stop()
     this.#ignoreExit()
     if (this.#signal) await this.#callOthers(this.#signal, clean)
     if (!clean) throw new Error('the drain was not clean')
@@ -213,17 +212,15 @@ class ProcessEnd {
    * Exits `overtime` after the last deadline, even if a drain hangs. Each drain keeps to its deadline itself; this is
    * for one that does not.
    */
-  #watchDeadline(): () => void {
+  #watchDeadline(): void {
     let lateSince: number | undefined
-    const timer = setInterval(() => {
+    setInterval(() => {
       lateSince = this.#listeners.late ? (lateSince ?? performance.now()) : undefined
       if (lateSince === undefined || performance.now() < lateSince + overtime) return
       this.#ignoreExit()
       process.stderr.write('podrain: a drain was not over at its deadline: exiting now\n')
       process.exit(1)
-    }, checkInterval)
-    timer.unref()
-    return () => clearInterval(timer)
+    }, checkInterval).unref()
   }
 
   /**
@@ -237,7 +234,7 @@ class ProcessEnd {
     process.once('exit', () => {
       if (!clean) process.exitCode ||= 1
     })
-    const names = others.map((other) => nameOf(other)).join(', ')
+    const names = others.map(nameOf).join(', ')
     const { first } = this.#listeners
     first?.info?.(`calling the other listeners of ${name} (${names})`)
     this.#mayRaise = others.length
@@ -265,9 +262,9 @@ class ProcessEnd {
   }
 }
 
-function nameOf(listener: unknown): string {
-  const { name = '', listener: inner } = listener as { name?: string; listener?: { name?: string } }
-  return (inner?.name ?? name) || 'without a name'
+/** The name of a listener. One that was added by `once()` is in a wrapper. */
+function nameOf({ name, listener }: { readonly name: string; readonly listener?: { readonly name: string } }): string {
+  return (listener?.name ?? name) || 'without a name'
 }
 
 /**
@@ -275,7 +272,7 @@ function nameOf(listener: unknown): string {
  * in Node's documentation of command-line options).
  */
 function rejectionsAreAllowed(): boolean {
-  const flags = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
+  const flags = [...process.execArgv, process.env.NODE_OPTIONS].join(' ')
   return /--unhandled-rejections[= ](?:warn|none)/.test(flags)
 }
 

@@ -31,11 +31,16 @@ interface Pino {
   error(fields: object, message: string): void
 }
 
+const nothing = (): void => {}
+/** What `logger: false` stands for. */
+const silent: Logger = { info: nothing, warn: nothing, error: nothing }
+
 /**
  * The logger to use for the option `logger`.
  * @param worker The name of this process or thread in log lines, if there are several.
  */
-export function namedLogger(logger: Logger | false, worker?: string, format: ReportFormat = 'text'): DrainLogger {
+export function namedLogger(option: Logger | false, worker?: string, format: ReportFormat = 'text'): DrainLogger {
+  const logger = option || silent
   const name = worker === undefined ? 'podrain' : `podrain (${worker})`
   const attempt = (write: () => unknown): void => {
     try {
@@ -45,19 +50,15 @@ export function namedLogger(logger: Logger | false, worker?: string, format: Rep
       // A logger that throws, for example because it is closed, must not keep the process from ending well.
     }
   }
-  const isSilent = (): boolean => logger === false || writesNothing(logger)
-  const write = (level: keyof Logger) => (message: string) => {
-    if (logger !== false) attempt(() => logger[level](`${name}: ${message}`))
-  }
+  const write = (level: keyof Logger) => (message: string) => attempt(() => logger[level](`${name}: ${message}`))
   const toStderr = (message: string): void => attempt(() => void process.stderr.write(`${name}: ${message}\n`))
   return {
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    alarm: (message) => (isSilent() ? toStderr : write('error'))(message),
+    alarm: (message) => (writesNothing(logger) ? toStderr : write('error'))(message),
     record(kind, text, fields) {
-      if (kind === 'alarm' && isSilent()) toStderr(text)
-      if (logger === false) return
+      if (kind === 'alarm' && writesNothing(logger)) toStderr(text)
       const level = kind === 'alarm' ? 'error' : 'info'
       const message = `${name}: ${text}`
       attempt(() =>

@@ -103,7 +103,7 @@ export class Course {
       endpoints: () => this.#conditions.verdict(),
       onOver: (budget) => this.#over(budget),
       onLastCall: () => this.#lastCall.abort(),
-      onHurried: () => this.#earlyStop.check(),
+      onChecked: () => this.#earlyStop.check(),
       onExpired: () => this.#resume(),
       onProgress: () => logger.info(options.progressLine()),
       onFailure: this.#fail,

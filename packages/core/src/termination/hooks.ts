@@ -85,7 +85,8 @@ export class Hooks {
    * Runs all at the same time, for hooks that do not depend on one another. Their timers do not keep the process alive.
    * @param left Milliseconds that they may take.
    * @param after They begin when this has resolved. It must not reject.
-   * @param measured Their time begins when this has resolved, if they have not finished by then. It must not reject.
+   * @param measured Their time begins when this has resolved, if they have not finished by then. It must not reject. Without
+   * it their time begins at once.
    */
   async runTogether(
     left: () => number,
@@ -183,7 +184,7 @@ export class Hooks {
       this.#running.set(work, entry.timeout)
       const end = (): void => void this.#running.delete(work)
       work.then(end, end)
-      if (measured) await Promise.race([work, measured])
+      await Promise.race([work, measured])
       timeout = Math.min(entry.timeout, left())
       const outcome = await within(this.#clock, timeout, work, hold)
       if (outcome !== timedOut) result.outcome = 'ok'

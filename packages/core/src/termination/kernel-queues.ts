@@ -95,8 +95,8 @@ function oursOf({ queues, others }: Snapshot): Queue[] {
 
 /** The inodes of this process's sockets; undefined if they cannot be read. */
 function ownInodes(): Set<number> | undefined {
+  const inodes = new Set<number>()
   try {
-    const inodes = new Set<number>()
     for (const name of readdirSync('/proc/self/fd')) {
       try {
         const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1]
@@ -105,10 +105,10 @@ function ownInodes(): Set<number> | undefined {
         // The descriptor was closed since it was listed. That of the listing itself always is.
       }
     }
-    return inodes
   } catch {
     return undefined
   }
+  return inodes
 }
 
 /**
@@ -126,21 +126,22 @@ async function takeSnapshot(listened: readonly Listened[]): Promise<Snapshot | u
   }
   // IPv4 clients of an IPv6 socket appear in the table of IPv6.
   const paths = new Set(listened.map(({ family }) => (family === 'IPv4' ? '/proc/net/tcp' : '/proc/net/tcp6')))
-  const tables = await Promise.all([...paths].map((path) => read(path, wanted).catch(() => undefined)))
-  if (tables.every((queues) => queues === undefined)) return undefined
-  const lines = tables.flatMap((queues) => queues ?? [])
+  const read = await Promise.all([...paths].map((path) => queuesIn(path, wanted).catch(() => undefined)))
+  const tables = read.filter((queues) => queues !== undefined)
+  if (tables.length === 0) return undefined
+  const lines = tables.flat()
   const listening = lines.filter(({ listens }) => listens)
   const own = listening.length > 0 ? ownInodes() : undefined
   const foreign = listening.filter(({ inode }) => !own?.has(inode)).map(({ local }) => local)
   // A process that listens on a specific address gets its clients, even if ours listens on all addresses.
   const isTaken = (local: string, port: number): boolean =>
-    foreign.includes(local) && !(wanted.get(port) ?? []).includes(local)
+    foreign.includes(local) && !wanted.get(port)?.includes(local)
   const queues = lines.filter(({ listens, bytes, local, port }) => !listens && bytes > 0 && !isTaken(local, port))
   return { queues, others: foreign }
 }
 
 /** Reads the table in chunks, because it has a line for every socket of the node. */
-async function read(path: string, wanted: ReadonlyMap<number, readonly string[]>): Promise<Queue[]> {
+async function queuesIn(path: string, wanted: ReadonlyMap<number, readonly string[]>): Promise<Queue[]> {
   const queues: Queue[] = []
   let rest = ''
   for await (const piece of createReadStream(path, 'latin1')) {

@@ -34,8 +34,8 @@ export interface SettleOptions {
   readonly onOver: (budget: Budget) => void
   /** Called when what is still open will soon be cut. */
   readonly onLastCall: () => void
-  /** Called at each check while the wait is not over and does not include load balancers. */
-  readonly onHurried: () => void
+  /** Called at each check while the wait is not over. */
+  readonly onChecked: () => void
   /** Called when the grace period of a tentative drain has passed without a signal. */
   readonly onExpired: () => void
   /** Called when a progress line is due. */
@@ -95,7 +95,7 @@ export class SettleWait {
     this.#wasLate = late
     this.#checkedAt = now
     if (cut || (this.#settled(now, budget, balancers) && !late)) this.#options.onOver(budget)
-    else if (committed && !balancers) this.#attempt('to check for new requests', this.#options.onHurried)
+    else this.#attempt('to check for new requests', this.#options.onChecked)
     // A listener of the application may have committed or disposed of the drain, which checked again.
     if (check !== this.#checks) return
     if (progress !== false && now >= this.#progressAt + progress) {

@@ -47,7 +47,7 @@ export function queuesOf(table: string, wanted: ReadonlyMap<number, readonly str
   const self = process.getuid?.()
   const queues: Queue[] = []
   for (const { groups } of table.matchAll(lines)) {
-    const { hex, hexPort, remote, state, queue, uid = '0', inode = '0' } = groups as unknown as Columns
+    const { hex, hexPort, remote, state, queue, uid = 0, inode = 0 } = groups as unknown as Columns
     const [port, listens] = [Number.parseInt(hexPort, 16), state === listenState]
     const local = isWildcard(hex) ? '*' : shortened(hex)
     const addresses = wanted.get(port) ?? []
