@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
-import { type AdapterOptions, type Attachment, attach } from './adapter.js'
+import { type Attachment, attach } from './adapter.js'
+import type { AdapterOptions } from './adapter-options.js'
 import { Drain } from './drain.js'
 import { type DrainOptions, drainOptionNames } from './options.js'
 import { systemClock } from './shared/clock.js'

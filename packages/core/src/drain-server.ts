@@ -1,5 +1,6 @@
 import type { Server } from 'node:net'
-import { type AdapterOptions, attach } from './adapter.js'
+import { attach } from './adapter.js'
+import type { AdapterOptions } from './adapter-options.js'
 import type { Drain } from './drain.js'
 
 /**

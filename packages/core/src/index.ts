@@ -1,4 +1,5 @@
-export { type AdapterOptions, type Attachment, attach, checkOptions, controlEndpoints } from './adapter.js'
+export { type Attachment, attach, controlEndpoints } from './adapter.js'
+export { type AdapterOptions, checkOptions } from './adapter-options.js'
 export { Drain, type WatchOptions } from './drain.js'
 export { type ClusterOptions, drainCluster, drainClusterUnlessDrained } from './drain-cluster.js'
 export { drainServer } from './drain-server.js'
