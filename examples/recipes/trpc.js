@@ -41,6 +41,7 @@ const sockets = applyWSSHandler({ wss: new WebSocketServer({ server }), router, 
 /** @type {NodeJS.Timeout | undefined} */
 let leading
 drain.onDrain(() => {
+  sockets.broadcastReconnectNotification()
   // Again and again: load balancers may send some of them here once more.
   leading = setInterval(sockets.broadcastReconnectNotification, 1000)
 })

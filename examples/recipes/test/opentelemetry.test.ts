@@ -12,6 +12,8 @@ describe.concurrent('a service that is traced by OpenTelemetry', () => {
       UPSTREAM_URL: upstream.url,
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      // Nothing but the end makes it export.
+      OTEL_BSP_SCHEDULE_DELAY: '600000',
       OTEL_METRICS_EXPORTER: 'none',
       OTEL_LOGS_EXPORTER: 'none',
     })

@@ -76,4 +76,18 @@ describe.concurrent('a service with tRPC', () => {
       expect([...new Set(ids)]).toEqual(Array.from({ length: Math.max(...ids) }, (_, n) => n + 1))
     },
   )
+
+  test('asks clients over WebSockets to come back before it ends their connections', async (context) => {
+    const { expect } = context
+    const { service } = await serve(context)
+    const socket = new WebSocket(`ws://127.0.0.1:${service.port}`)
+    const heard: unknown[] = []
+    socket.on('message', (data) => heard.push(JSON.parse(String(data))))
+    const closed = new Promise<unknown>((resolve) => socket.on('close', resolve))
+    await new Promise((resolve) => socket.on('open', resolve))
+    service.signal('SIGTERM')
+    expect(await closed).toBe(1001)
+    expect(heard[0]).toEqual({ id: null, method: 'reconnect' })
+    expect(await service.exit).toEqual([0, null])
+  })
 })
