@@ -58,7 +58,7 @@ test.concurrent('a service with h3 waits for what it does after the response', a
 
 test.concurrent('a service with h3 says so when what it does after the response does not end', async (context) => {
   const { expect } = context
-  const { service, upstream } = await serve(context, 'h3.js', { TERMINATION_GRACE_PERIOD_SECONDS: '6' })
+  const { service, upstream } = await serve(context, 'h3.js', { TERMINATION_GRACE_PERIOD_SECONDS: '8' })
   expect((await service.ask('/prices/slow/orders', 'POST', {})).status).toBe(200)
   await expect.poll(upstream.held).toBe(1)
   service.signal('SIGINT')
