@@ -10,16 +10,17 @@ const shown = new Map(
   page
     .split(/^## /m)
     .slice(1)
-    .map((section) => {
-      const [, file = ''] = /\]\(\.\.\/examples\/recipes\/(\w+\.js)\)/.exec(section) ?? []
+    .flatMap((section) => {
+      const [, file] = /\]\(\.\.\/examples\/recipes\/([\w.]+\.c?js)\)/.exec(section) ?? []
+      if (file === undefined) return [] // two lines that need no file
       const blocks = [...section.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code = '']) => code)
-      return [file, blocks.flatMap((code) => code.split('// …\n'))]
+      return [[file, blocks.flatMap((code) => code.split('// …\n'))] as const]
     }),
 )
 
 describe('the page of recipes', () => {
   test('has a section for every one', () => {
-    const files = readdirSync(recipes).filter((name) => name.endsWith('.js'))
+    const files = readdirSync(recipes).filter((name) => /\.c?js$/.test(name))
     expect([...shown.keys()].toSorted()).toEqual(files)
   })
 

@@ -86,6 +86,29 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     expect(connection?.lastBack()).toContain(goaway)
   })
 
+  test('answers the calls of clients that ping their connection, if they may try again', async (context) => {
+    const { expect } = context
+    const { service, relay, callPort } = await serve(context)
+    const retryPolicy = { maxAttempts: 5, initialBackoff: '0.1s', maxBackoff: '1s', backoffMultiplier: 2 }
+    const methodConfig = { name: [{}], retryPolicy: { ...retryPolicy, retryableStatusCodes: ['UNAVAILABLE'] } }
+    const client = new shop.Offers(`127.0.0.1:${callPort}`, insecure, {
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.keepalive_time_ms': 2000,
+      'grpc.service_config': JSON.stringify({ loadBalancingConfig: [], methodConfig: [methodConfig] }),
+    })
+    context.onTestFinished(() => client.close())
+    const slow = relay.hold(/slow/)
+    const call = promisify(client.get.bind(client))({ sku: 'slow' })
+    await expect.poll(slow.count).toBe(1)
+    service.signal('SIGTERM')
+    // grpc-js drops its connection at the first ping after GOAWAY, and the call begins anew on another one.
+    await expect.poll(slow.count).toBeGreaterThan(1)
+    slow.release()
+    expect(await call).toEqual({ sku: 'slow', price: 2 })
+    expect(await service.exit).toEqual([0, null])
+    expect(service.lines.join('\n')).toMatch(/nothing forced/)
+  })
+
   test('leads clients that always have calls in progress to another one, and loses none', async (context) => {
     const { expect } = context
     const leaving = await serve(context, { TERMINATION_GRACE_PERIOD_SECONDS: '15' })

@@ -22,9 +22,9 @@ export class Service {
   #exited = false
   readonly #news = new EventEmitter().setMaxListeners(0)
 
-  private constructor(file: string, env: Record<string, string>) {
+  private constructor(command: readonly string[], env: Record<string, string>) {
     const { TERMINATION_GRACE_PERIOD_SECONDS: _, ...inherited } = process.env
-    this.process = spawn(process.execPath, [file], {
+    this.process = spawn(process.execPath, command, {
       cwd: recipes,
       stdio: ['ignore', 'pipe', 'pipe'],
       // As a pod has it: load balancers are waited for.
@@ -45,8 +45,12 @@ export class Service {
   }
 
   /** Starts it, and waits until it listens. */
-  static async start({ onTestFinished }: TestContext, file: string, env: Record<string, string>): Promise<Service> {
-    const service = new Service(file, env)
+  static async start(
+    { onTestFinished }: TestContext,
+    command: string | readonly string[],
+    env: Record<string, string>,
+  ): Promise<Service> {
+    const service = new Service([command].flat(), env)
     onTestFinished(() => void service.process.kill('SIGKILL'))
     // What Fastify logs, and what the others do.
     service.port = await service.portIn(/(?:Server listening at http:\/\/127\.0\.0\.1:|^listening .*port: )(\d+)/)

@@ -1,0 +1,13 @@
+// pm2-runtime start --no-auto-exit pm2.config.cjs
+module.exports = {
+  apps: [
+    {
+      name: 'shop',
+      script: 'hono.js',
+      exec_mode: 'cluster',
+      instances: 2,
+      // The grace period less a second. pm2 kills after 1.6 s by default.
+      kill_timeout: 29_000,
+    },
+  ],
+}

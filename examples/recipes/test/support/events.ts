@@ -1,0 +1,12 @@
+/** The body of an event stream, as far as it has come, and whether it has ended. */
+export async function stream(url: string): Promise<{ readonly text: () => string; readonly end: Promise<string> }> {
+  const { body } = await fetch(url, { headers: { accept: 'text/event-stream' } })
+  if (!body) throw new Error(`no body from ${url}`)
+  let text = ''
+  async function read(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+    const decoder = new TextDecoder()
+    for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true })
+    return text
+  }
+  return { text: () => text, end: read(body) }
+}

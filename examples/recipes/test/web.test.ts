@@ -1,0 +1,67 @@
+import { describe, type TestContext, test } from 'vitest'
+import { stream } from './support/events.js'
+import { Service } from './support/service.js'
+import { Upstream } from './support/upstream.js'
+
+async function serve(context: TestContext, file: string, env: Record<string, string> = {}) {
+  const upstream = await Upstream.start(context)
+  return { service: await Service.start(context, file, { UPSTREAM_URL: upstream.url, ...env }), upstream }
+}
+
+describe.concurrent.each([
+  { name: 'Hono', file: 'hono.js' },
+  { name: 'h3', file: 'h3.js' },
+])('a service with $name', ({ file }) => {
+  test('answers requests in progress at SIGTERM and later ones, and ends event streams at once', async (context) => {
+    const { expect } = context
+    const { service, upstream } = await serve(context, file)
+    const slow = service.ask('/prices/slow')
+    const events = await stream(`http://127.0.0.1:${service.port}/prices/bolt/stream`)
+    await expect.poll(events.text).toMatch(/data: {"price":2}\n\n/)
+    await expect.poll(upstream.held).toBe(1)
+    service.signal('SIGTERM')
+    await service.line(/draining because of SIGTERM: .*2 in flight/)
+    await events.end
+    expect(await service.ask('/prices/bolt')).toEqual({ status: 200, body: '{"price":2}' })
+    expect((await service.status()).inFlight).toBe(1)
+    upstream.release()
+    expect(await slow).toEqual({ status: 200, body: '{"price":2}' })
+    expect(await service.exit).toEqual([0, null])
+    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
+    expect(service.lines.filter((line) => /warn|error|early/i.test(line))).toEqual([])
+  })
+
+  test('ends an event stream that is opened while it drains, too', async (context) => {
+    const { expect } = context
+    const { service } = await serve(context, file)
+    service.signal('SIGTERM')
+    await service.line(/draining because of SIGTERM/)
+    const events = await stream(`http://127.0.0.1:${service.port}/prices/bolt/stream`)
+    await events.end
+    expect(await service.exit).toEqual([0, null])
+    expect(service.lines.join('\n')).toMatch(/nothing forced/)
+  })
+})
+
+test.concurrent('a service with h3 waits for what it does after the response', async (context) => {
+  const { expect } = context
+  const { service, upstream } = await serve(context, 'h3.js')
+  expect((await service.ask('/prices/slow/orders', 'POST', {})).status).toBe(200)
+  await expect.poll(upstream.held).toBe(1)
+  service.signal('SIGINT')
+  // It is closed, and still waits.
+  await expect.poll(async () => (await service.ask('/prices/bolt')).status).toBe(0)
+  upstream.release()
+  expect(await service.exit).toEqual([0, null])
+  expect(service.lines).toContain('ordered')
+})
+
+test.concurrent('a service with h3 says so when what it does after the response does not end', async (context) => {
+  const { expect } = context
+  const { service, upstream } = await serve(context, 'h3.js', { TERMINATION_GRACE_PERIOD_SECONDS: '8' })
+  expect((await service.ask('/prices/slow/orders', 'POST', {})).status).toBe(200)
+  await expect.poll(upstream.held).toBe(1)
+  service.signal('SIGINT')
+  expect(await service.exit).toEqual([1, null])
+  expect(service.lines.join('\n')).toMatch(/h3 timed out/)
+})
