@@ -45,8 +45,8 @@ export async function delivered(
   let took = 0
   /** Number of bytes held, and of those that may belong to another process. */
   const held = (): { all: number; shared: number } => {
-    const of = (queues: readonly Queue[]): number => queues.reduce((sum, { bytes }) => sum + bytes, 0)
-    return { all: of(queued ?? []), shared: of(queued?.filter(({ shared }) => shared) ?? []) }
+    const of = (queues: readonly Queue[] = []): number => queues.reduce((sum, { bytes }) => sum + bytes, 0)
+    return { all: of(queued), shared: of(queued?.filter(({ shared }) => shared)) }
   }
   await until(
     clock,
@@ -99,8 +99,8 @@ function ownInodes(): Set<number> | undefined {
   try {
     for (const name of readdirSync('/proc/self/fd')) {
       try {
-        const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1]
-        if (inode !== undefined) inodes.add(Number(inode))
+        // What is no socket adds NaN, which is no inode.
+        inodes.add(Number(/^socket:\[(\d+)/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1]))
       } catch {
         // The descriptor was closed since it was listed. That of the listing itself always is.
       }
