@@ -77,7 +77,7 @@ describe('bench:instructions', () => {
 })
 
 describe('bench:overhead', () => {
-  test('asks every contender beside a bare server, and both answer', async () => {
+  test('asks every contender beside a bare server, and both answer', { timeout: 180_000 }, async () => {
     const args = ['--rounds', '2', '--starts', '1', '--seconds', '0.1', '--generator', 'autocannon']
     const { data, page, pictures } = await run<OverheadData>('overhead', ...args, '--frameworks', 'Koa,Fastify')
     expect(data.races.map(({ framework }) => framework)).toEqual(['Koa', 'Fastify'])
@@ -95,6 +95,7 @@ describe('bench:overhead', () => {
         'lil-http-terminator',
         'http-graceful-shutdown',
         'lightship',
+        '@gquittet/graceful-server',
       ])
       for (const all of Object.values(duels)) {
         expect(all).toHaveLength(2)

@@ -24,6 +24,8 @@ export interface Contender {
   readonly advised: string
   /** The hook of its manifest. Those that cannot wait for load balancers themselves get a sleep. */
   readonly preStop?: PreStop
+  /** What its readiness probe asks for. @default '/readyz' */
+  readonly ready?: string
   /** Whether it is run with clients of HTTP/2 alone, or of everything else. */
   readonly http2?: boolean
   listen(host: string, port: number): unknown
@@ -200,6 +202,21 @@ const others: readonly Contender[] = [
     },
   },
   {
+    name: '@gquittet/graceful-server',
+    packages: ['@gquittet/graceful-server'],
+    advised:
+      '`GracefulServer(server, { kubernetes: true, timeout: 29000 })`, `readinessProbe` of `/ready`; no hook. It serves on ' +
+      'for the whole time, and then destroys every connection.',
+    ready: '/ready',
+    async listen(host, port) {
+      const { default: GracefulServer } = await import('@gquittet/graceful-server')
+      const server = plain()
+      const graceful = GracefulServer(server, { kubernetes: true, timeout: whole })
+      graceful.on(GracefulServer.SHUTTING_DOWN, () => sleep(delay).then(endEventStreams))
+      server.listen(port, host, () => graceful.setReady())
+    },
+  },
+  {
     name: 'close-with-grace + Fastify',
     packages: ['close-with-grace', 'fastify'],
     advised: '`closeWithGrace({ delay: 24000 }, () => app.close())`, after a preStop sleep of 5 s.',
@@ -226,6 +243,25 @@ const others: readonly Contender[] = [
           })
         })
       }),
+  },
+  {
+    name: 'nestjs-graceful-shutdown',
+    packages: ['nestjs-graceful-shutdown', 'http-terminator', '@nestjs/core'],
+    advised:
+      '`GracefulShutdownModule.forRoot({ gracefulShutdownTimeout: 24000 })`, `setupGracefulShutdown({ app })`, after a ' +
+      'preStop sleep of 5 s.',
+    preStop: sleeps,
+    async listen(host, port) {
+      const { NestFactory } = await import('@nestjs/core')
+      const { GracefulShutdownModule, setupGracefulShutdown } = await import('nestjs-graceful-shutdown')
+      const imports = [GracefulShutdownModule.forRoot({ gracefulShutdownTimeout: rest })]
+      const app = await NestFactory.create({ module: class Root {}, imports }, { bodyParser: false, logger: false })
+      app.use(handle)
+      echo(app.getHttpServer())
+      process.once('SIGTERM', endEventStreams)
+      setupGracefulShutdown({ app })
+      await app.listen(port, host)
+    },
   },
   {
     name: 'server.close(), HTTP/2',

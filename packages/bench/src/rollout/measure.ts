@@ -65,7 +65,8 @@ export async function rollOver(
   return result
 }
 
-function optionsOf({ name, preStop, http2 = false }: Contender, seed: number, signal?: AbortSignal): RehearsalOptions {
+function optionsOf(contender: Contender, seed: number, signal?: AbortSignal): RehearsalOptions {
+  const { name, preStop, http2 = false, ready = '/readyz' } = contender
   return {
     name,
     command: process.execPath,
@@ -74,7 +75,7 @@ function optionsOf({ name, preStop, http2 = false }: Contender, seed: number, si
     terminationGracePeriodSeconds: 30,
     preStop,
     // The kubelet speaks no HTTP/2: it looks whether the port is open.
-    readinessProbe: { path: http2 ? null : '/readyz' },
+    readinessProbe: { path: http2 ? null : ready },
     requests: http2 ? { http2: '/work' } : requests,
     clients,
     netns,

@@ -1,4 +1,6 @@
+import { syncBuiltinESMExports } from 'node:module'
 import type { Server } from 'node:net'
+import type { DynamicModule, INestApplication } from '@nestjs/common'
 import type { FastifyInstance } from 'fastify'
 import type { Application, Running, Terms } from '../subject.js'
 
@@ -21,12 +23,21 @@ export interface Library {
   readonly drains?: Draining
   /** What it does with Fastify, for those that are run on it. */
   readonly drainsFastify?: DrainingFastify
+  /** What it does with NestJS, for those that are run on it. */
+  readonly drainsNest?: DrainingNest
 }
 
 /** What a library does with a server. */
 export type Draining = (server: Server, application: Pick<Application, 'terms'>) => Running | Promise<Running>
 
 export type DrainingFastify = (app: FastifyInstance, terms: Terms) => Promise<unknown>
+
+export type DrainingNest = (terms: Terms) => Promise<{
+  /** The modules that the root module imports. */
+  readonly imports: DynamicModule[]
+  /** What the application does before it listens. */
+  readonly setUp: (app: INestApplication) => void
+}>
 
 export type Exit = (code: number) => void
 
@@ -41,6 +52,8 @@ export function mortal(server: Server, { terms }: Pick<Application, 'terms'>, te
   })
   // Whatever a library does after its exit, the first one counts.
   process.exit = ((code?: number) => exit(code ?? 0)) as never
+  // Also for those that import it by its name.
+  syncBuiltinESMExports()
   return {
     server,
     terminate: async () => {

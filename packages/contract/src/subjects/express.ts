@@ -14,7 +14,7 @@ import { abilities, answersItself, optionsOf, running } from './ours.js'
 const versions: Record<string, typeof express5> = { 'Express 4': express4, 'Express 5': express5 }
 
 /** The routes of the application, in Express. */
-function route(app: Express, { routes }: Application): void {
+export function route(app: Express, { routes }: Application): void {
   for (const { method, path, handle } of routes) {
     app[method === 'GET' ? 'get' : 'post'](path, (request, response, next) => {
       try {

@@ -4,6 +4,7 @@ import { afterSleep, serverClose } from '../libraries/server-close.js'
 import type { Need } from '../needs.js'
 import type { Subject } from '../subject.js'
 import { build, fastifySubjects, listenWith, transports } from './fastify.js'
+import { nestSubject, peerOnNest } from './nest.js'
 import { nodeSubjects, serve, servers } from './node.js'
 
 /** A library, and the servers on which it is held to the contract. */
@@ -20,11 +21,14 @@ const overFastify: readonly string[] = ['http', 'http2, allowHTTP1']
 /** Asked nothing that the others are not asked: what it alone has is left to its own tests. */
 const podrain: Peer = {
   name: 'podrain',
-  packages: ['@podrain/core', '@podrain/fastify', 'fastify'],
-  wired: '`drainServer(server, options)`, and `app.register(gracefulShutdown, options)` with Fastify.',
+  packages: ['@podrain/core', '@podrain/fastify', 'fastify', '@podrain/nestjs', '@nestjs/core'],
+  wired:
+    '`drainServer(server, options)`, `app.register(gracefulShutdown, options)` with Fastify, and ' +
+    '`PodrainModule.forRoot(options)` with NestJS.',
   subjects: [
     ...nodeSubjects.filter(({ name }) => all.includes(name)),
     ...fastifySubjects.filter(({ name }) => overFastify.some((transport) => name.endsWith(`(${transport})`))),
+    nestSubject,
   ].map(({ name, has, start }) => ({
     name: `podrain on ${name}`,
     has: has.filter((ability) => common.includes(ability)),
@@ -39,11 +43,12 @@ export const peers: readonly Peer[] = [
 ]
 
 function rows(library: Library): Subject[] {
-  const { name, drains, drainsFastify } = library
+  const { name, drains, drainsFastify, drainsNest } = library
   return [
     ...(drains ? on(name, library.servers ?? [], drains) : []),
     ...(library === serverClose ? on(`${name} after a sleep`, ['node:http'], afterSleep) : []),
     ...(drainsFastify ? onFastify(name, drainsFastify) : []),
+    ...(drainsNest ? [peerOnNest(name, drainsNest)] : []),
   ]
 }
 
