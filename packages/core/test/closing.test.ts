@@ -468,7 +468,14 @@ describe('the progress line says what is waited for:', () => {
   })
 
   test('idle connections', async () => {
-    const { clock, log, port, start } = await draining({ keepAliveCap: 5000 })
+    const { clock, log, port, start, server, drain } = await draining({ keepAliveCap: 5000 })
+    const busy = await Client.open(port)
+    await busy.get('/').until(/ok$/) // from now on it would be promised to be kept, too, if it were idle
+    server.removeAllListeners('request').on('request', (request, response) => {
+      if (request.url !== '/held') sayOk(request, response)
+    })
+    busy.get('/held')
+    await expect.poll(() => drain.inFlight).toBe(1)
     const client = await Client.open(port)
     await client.get('/').until(/ok$/)
     await turns()

@@ -116,7 +116,7 @@ export class Connections {
   /** Calls a function that may close connections. Returns the requests that it cut. */
   cutBy(act: () => void): OpenRequest[] {
     const now = this.#clock.now()
-    const before = this.#busy
+    const before = [...this.#all]
       .filter(({ destroyed }) => !destroyed) // otherwise an earlier call has cut them
       .map((connection) => ({ connection, open: connection.open(now, now) }))
     act()
@@ -125,11 +125,7 @@ export class Connections {
 
   #open(begun: number): OpenOnConnection[] {
     const now = this.#clock.now()
-    return this.#busy.flatMap((connection) => connection.open(now, begun)).sort((a, b) => b.ageMs - a.ageMs)
-  }
-
-  get #busy(): Connection[] {
-    return [...this.#all].filter(({ pending }) => pending > 0)
+    return [...this.#all].flatMap((connection) => connection.open(now, begun)).sort((a, b) => b.ageMs - a.ageMs)
   }
 }
 
