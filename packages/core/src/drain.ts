@@ -9,6 +9,7 @@ import { resolveOptions } from './resolve-options.js'
 import type { Clock } from './shared/clock.js'
 import { describe } from './shared/errors.js'
 import type { Logger } from './shared/log.js'
+import { platforms } from './shared/platform.js'
 import { checkKeepAlive } from './shared/presets.js'
 import type { DrainReport } from './shared/report.js'
 import type { Answer } from './shared/request.js'
@@ -110,7 +111,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
     this.#onClose = new Hooks('onClose', clock, logger, hookTimeout)
     this.#frameworks = new Hooks('close', clock, logger, budget)
-    const { closing, reserve, progress, process, balancers } = this.#options
+    const { closing, reserve, progress, process, balancers, platform } = this.#options
     this.#course = new Course({
       clock,
       logger,
@@ -119,7 +120,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       progress,
       outlived: process.outlived ?? false,
       handOver: () => environmentOfProcess().handOver(),
-      interruptIsTermination,
+      interruptIsTermination: () => interruptIsTermination(platform),
       killedAfter,
       traffic: this.#traffic,
       tasks: this.#tasks,
@@ -135,6 +136,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     this.#unregister = process.register({
       signals,
       errors,
+      repeats: platforms[platform].repeats === true ? ['SIGTERM'] : [],
       end: async (cause) => {
         this.#exits = true
         const report =

@@ -14,13 +14,12 @@ export interface SettleOptions {
   /**
    * Milliseconds from the first sign that are waited in any case, unless a condition of `Drain.settledWhen` replaces
    * it. kube-proxy alone needs up to 1.2 s to learn of a change.
-   * @default what `behind` needs (5000 for 'kube-proxy'); 0 if `platform` is 'none' and neither `behind` nor `settle`
-   * is given
+   * @default what `behind` needs (5000 for 'kube-proxy'), or half of the shorter grace period of a `platform` other than
+   * Kubernetes; 0 if nothing is waited for
    */
   min?: number
   /**
-   * Milliseconds without a new request. @default 1000; 0 if `platform` is 'none' and neither `behind` nor `settle` is
-   * given
+   * Milliseconds without a new request. @default 1000; 0 if nothing is waited for
    */
   quiet?: number
   /**
@@ -34,13 +33,14 @@ export interface SettleOptions {
 /** The options of a drain. Durations are milliseconds, except for the field that Kubernetes itself names in seconds. */
 export interface DrainOptions {
   /**
-   * The pod's `terminationGracePeriodSeconds`, in seconds. A pod cannot read it from the cluster.
-   * @default the environment variable TERMINATION_GRACE_PERIOD_SECONDS, or 30 (the default of Kubernetes)
+   * The pod's `terminationGracePeriodSeconds`, in seconds. A pod cannot read it from the cluster. On another platform the
+   * seconds from the signal to SIGKILL.
+   * @default the environment variable TERMINATION_GRACE_PERIOD_SECONDS, or what `platform` gives (30 in Kubernetes)
    */
   terminationGracePeriodSeconds?: number
   /**
    * Milliseconds at the end of the grace period that are never used, because the process must exit before SIGKILL.
-   * @default 1000
+   * @default 1000, or a fifth of the shorter grace period of a `platform` other than Kubernetes
    */
   reserve?: number
   /**
@@ -56,16 +56,17 @@ export interface DrainOptions {
   /** The wait for load balancers. */
   settle?: SettleOptions
   /**
-   * Whether something has to learn that this process ends. With 'none' nothing is waited for but requests and tasks:
-   * neither load balancers nor idle connections, unless `behind` or `settle` is given.
-   * @default 'kubernetes' if an environment variable of a platform is set, such as KUBERNETES_SERVICE_HOST; otherwise
-   * 'none'
+   * Where this process runs (`shared/platform.ts`). It gives the default grace period, says whether SIGINT ends the
+   * process as SIGTERM does ('nomad', 'fly'), and whether something has to learn that the process ends. With 'none',
+   * 'docker' and 'systemd' nothing has to: nothing is waited for but requests and tasks, neither load balancers nor idle
+   * connections, unless `behind` or `settle` is given.
+   * @default the platform whose environment variable is set, such as KUBERNETES_SERVICE_HOST; otherwise 'none'
    */
   platform?: Platform
   /**
    * Milliseconds that an idle connection is kept at most, because its client was promised keep-alive. Also the time
-   * after which an upload without progress counts as stalled, which is 1000 at least. @default 5000; 0 if `platform` is
-   * 'none' and neither `behind` nor `settle` is given
+   * after which an upload without progress counts as stalled, which is 1000 at least. @default 5000; 0 if no
+   * load balancer is waited for
    */
   keepAliveCap?: number
   /** Milliseconds for each hook without a timeout of its own. @default 5000 */
@@ -103,6 +104,9 @@ export interface ResolvedOptions {
   readonly gracePeriod: number
   readonly reserve: number
   readonly closing: number
+  readonly platform: Platform
+  /** Whether `gracePeriod` is the default of the platform, because nothing else says it. */
+  readonly assumed: boolean
   readonly behind: Behind
   readonly settle: DrainTimes['settle']
   /** Whether load balancers may have to learn that the process ends. */

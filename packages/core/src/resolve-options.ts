@@ -2,7 +2,7 @@ import { type DrainOptions, drainOptionNames, type ResolvedOptions } from './opt
 import { supportedSignals } from './process/signals.js'
 import { lasting, systemClock } from './shared/clock.js'
 import { namedLogger } from './shared/log.js'
-import { platformOf, platforms } from './shared/platform.js'
+import { graceVariable, type Platform, platformOf, platforms } from './shared/platform.js'
 import { presets } from './shared/presets.js'
 import {
   closingShare,
@@ -13,6 +13,7 @@ import {
   defaultProgress,
   defaultQuiet,
   defaultReserve,
+  settleShare,
 } from './shared/timing.js'
 import { boolean, duration, fail, knownKeys, method, plainObject } from './shared/validate.js'
 import { environmentOfProcess } from './workers/environment.js'
@@ -26,13 +27,21 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   plainObject('options', options)
   knownKeys('option', options, drainOptionNames)
   const environment = globalThis.process.env
-  const gracePeriod = graceSeconds(options.terminationGracePeriodSeconds) * 1000
+  const { platform = platformOf(environment) } = options
+  if (!Object.hasOwn(platforms, platform)) {
+    fail(TypeError, `Expected \`platform\` to be one of ${Object.keys(platforms).join(', ')}`, platform)
+  }
+  const { sends, graceSeconds: usualGrace } = platforms[platform]
+  const toldGrace = graceSeconds(options.terminationGracePeriodSeconds, platform)
+  const gracePeriod = (toldGrace ?? usualGrace ?? defaultGraceSeconds) * 1000
+  /** A default, or less where the grace period of a platform is short. In a pod that is an error. */
+  const atMost = (usual: number, share: number): number =>
+    isPod(platform) ? usual : Math.min(usual, gracePeriod * share)
   const {
-    reserve = defaultReserve,
+    reserve = atMost(defaultReserve, closingShare),
     closing = Math.min(defaultClosing, gracePeriod * closingShare),
     behind = 'kube-proxy',
     settle = {},
-    platform = platformOf(environment),
     hookTimeout = defaultHookTimeout,
     signals = ['SIGTERM', 'SIGINT'],
     errors = signals !== false,
@@ -47,11 +56,10 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   if (!Object.hasOwn(presets, behind)) {
     fail(RangeError, `Expected \`behind\` to be one of ${Object.keys(presets).join(', ')}`, behind)
   }
-  if (!platforms.includes(platform)) {
-    fail(TypeError, "Expected `platform` to be 'kubernetes' or 'none'", platform)
-  }
-  const balancers = platform !== 'none' || options.behind !== undefined || options.settle !== undefined
-  const usual = balancers ? { min: presets[behind].settle, quiet: defaultQuiet } : { min: 0, quiet: 0 }
+  const balancers = sends || options.behind !== undefined || options.settle !== undefined
+  const needed = presets[behind].settle
+  const usualMin = options.behind === undefined ? atMost(needed, settleShare) : needed
+  const usual = balancers ? { min: usualMin, quiet: atMost(defaultQuiet, settleShare) } : { min: 0, quiet: 0 }
   const { min = usual.min, quiet = usual.quiet, max = 2 * min } = settle
   const { keepAliveCap = balancers ? defaultKeepAliveCap : 0 } = options
   duration('reserve', reserve)
@@ -72,16 +80,16 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   method('process', process, 'register')
   if (signals !== false) checkSignals(signals)
   const byPreset = settle.min === undefined && options.behind !== undefined
+  const assumed = toldGrace === undefined && !isPod(platform) && usualGrace !== undefined
   const misfit = misfitOf(
     { gracePeriod, reserve, closing, min, quiet },
     byPreset ? ` (for \`behind: '${behind}'\`)` : '',
+    { platform, assumed },
   )
   const named = namedLogger(logger, environmentOfProcess().name, reportFormat)
   if (misfit !== undefined) {
-    const isGuess =
-      options.terminationGracePeriodSeconds === undefined && environment.TERMINATION_GRACE_PERIOD_SECONDS === undefined
     // Outside of a cluster the grace period is a guess, and nothing kills this process when it is over.
-    if (platform !== 'none' || !isGuess) throw new RangeError(misfit)
+    if (platform !== 'none' || toldGrace !== undefined) throw new RangeError(misfit)
     named.warn(`this would be refused in a cluster: ${misfit}`)
   }
   return {
@@ -89,6 +97,8 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     gracePeriod,
     reserve,
     closing,
+    platform,
+    assumed,
     behind,
     settle: { min, quiet, max, own: settle.min !== undefined },
     balancers,
@@ -103,12 +113,18 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   }
 }
 
-function graceSeconds(option: unknown): number {
-  const environment = process.env.TERMINATION_GRACE_PERIOD_SECONDS
+/** The grace period that was told: by the option, else by the environment. undefined if by neither. */
+function graceSeconds(option: unknown, platform: Platform): number | undefined {
+  const environment = process.env[graceVariable]
   if (option !== undefined) return seconds('`terminationGracePeriodSeconds`', option, option)
-  if (environment === undefined) return defaultGraceSeconds
   // An empty variable gives 0, which is refused.
-  return seconds('the environment variable TERMINATION_GRACE_PERIOD_SECONDS', environment, Number(environment))
+  if (environment !== undefined) {
+    return seconds(`the environment variable ${graceVariable}`, environment, Number(environment))
+  }
+  // What the platform's own variable says is the platform's affair: what is no time is no reason not to start.
+  const { graceVariable: own } = platforms[platform]
+  const told = own === undefined ? 0 : Number(process.env[own])
+  return told > 0 && told !== Number.POSITIVE_INFINITY ? told : undefined
 }
 
 function seconds(name: string, given: unknown, value: unknown): number {
@@ -128,10 +144,12 @@ function checkSignals(signals: unknown): void {
 /**
  * The error message for times that do not fit into the grace period; undefined if they fit.
  * @param why The source of `settle.min`, if it is not the option.
+ * @param where The platform, and whether the grace period is that platform's default.
  */
 function misfitOf(
   times: { gracePeriod: number; reserve: number; closing: number; min: number; quiet: number },
   why: string,
+  where: { platform: Platform; assumed: boolean },
 ): string | undefined {
   const { gracePeriod, reserve, closing } = times
   const [name, wait] = times.min >= times.quiet ? ['settle.min', times.min] : ['settle.quiet', times.quiet]
@@ -139,9 +157,19 @@ function misfitOf(
   if (needed <= gracePeriod) return undefined
   const room = gracePeriod - closing - reserve
   const lower = room > 0 ? `lower \`${name}\` to at most ${room}` : 'lower `closing` and `reserve`'
+  const { platform, assumed } = where
+  const { setting } = platforms[platform]
+  const there = isPod(platform) ? "in the pod's spec" : setting && `as \`${setting}\``
+  const least = Math.ceil(needed / 1000)
+  const raise = there ? `, or raise \`terminationGracePeriodSeconds\` (here and ${there}) to at least ${least}` : ''
   return (
     `\`${name}\` ${wait}${name === 'settle.min' ? why : ''} + \`closing\` ${closing} + \`reserve\` ${reserve} = ${needed} ms, ` +
-    `but \`terminationGracePeriodSeconds\` ${gracePeriod / 1000} gives ${gracePeriod} ms: ` +
-    `${lower}, or raise \`terminationGracePeriodSeconds\` (here and in the pod's spec) to at least ${Math.ceil(needed / 1000)}`
+    `but \`terminationGracePeriodSeconds\` ${gracePeriod / 1000}${assumed ? ` (the default of ${platform})` : ''} ` +
+    `gives ${gracePeriod} ms: ${lower}${raise}`
   )
+}
+
+/** Whether the grace period is that of a pod, or will be: `none` is a laptop on the way there. */
+function isPod(platform: Platform): boolean {
+  return platform === 'kubernetes' || platform === 'none'
 }

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { Agent, createServer, get } from 'node:http'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AdapterOptions, Drain, type DrainOptions, drainServer } from '../src/index.js'
-import { platformVariables } from '../src/shared/platform.js'
+import { type Platform, platformOf, platforms } from '../src/shared/platform.js'
 import { ask, Child, Client, FakeClock, FakeProcess, gate, Log, listen, runsIn, sayOk } from './support.js'
 
 beforeEach(() => {
@@ -124,17 +126,208 @@ describe('outside of a cluster', () => {
   })
 })
 
-describe('inside', () => {
-  test.each(platformVariables)('as %s says, load balancers are waited for', (name) => {
-    vi.stubEnv(name, '30')
-    expect(settleOf({})).toEqual({ min: 5000, quiet: 1000 })
-    expect(settleOf({ platform: 'none' })).toEqual({ min: 0, quiet: 0 })
+describe('the environment', () => {
+  const variables = (Object.entries(platforms) as Array<[Platform, (typeof platforms)[Platform]]>)
+    .filter(([name]) => name !== 'systemd')
+    .flatMap(([name, { variables }]) => variables.map((variable) => [variable, name] as const))
+
+  test.each(variables)('that has %s shows %s', (variable, platform) => {
+    expect(platformOf({ [variable]: '30' })).toBe(platform)
   })
 
-  test('a variable that is empty says nothing', () => {
-    vi.stubEnv('KUBERNETES_SERVICE_HOST', '')
-    expect(settleOf({})).toEqual({ min: 0, quiet: 0 })
+  test.each<[string, Record<string, string>, Platform]>([
+    ['nothing', {}, 'none'],
+    ['a variable that is empty', { KUBERNETES_SERVICE_HOST: '' }, 'none'],
+    ['the grace period alone', { TERMINATION_GRACE_PERIOD_SECONDS: '30' }, 'kubernetes'],
+    ['the grace period, and a platform', { TERMINATION_GRACE_PERIOD_SECONDS: '30', NOMAD_ALLOC_ID: '6f0b' }, 'nomad'],
+    ['Knative, which is on Kubernetes', { K_SERVICE: 'shop', KUBERNETES_SERVICE_HOST: '10.96.0.1' }, 'kubernetes'],
+    ['a service of systemd', { SYSTEMD_EXEC_PID: '42', INVOCATION_ID: '0af3' }, 'systemd'],
+    ['a process below one', { SYSTEMD_EXEC_PID: '41', INVOCATION_ID: '0af3' }, 'none'],
+    ['a terminal of a desktop', { INVOCATION_ID: '0af3' }, 'none'],
+  ])('that has %s shows what one expects', (_what, environment, platform) => {
+    expect(platformOf(environment, 42)).toBe(platform)
   })
+
+  test('gives way to the option', () => {
+    vi.stubEnv('KUBERNETES_SERVICE_HOST', '10.96.0.1')
+    expect(settleOf({ platform: 'none' })).toEqual({ min: 0, quiet: 0 })
+  })
+})
+
+/** How the grace period is shared out, in milliseconds, and whether something is waited for. */
+function timesOf(options: DrainOptions) {
+  const drain = new Drain({ signals: false, logger: false, ...options })
+  void drain.dispose()
+  const { gracePeriod, reserve, closing, settle, balancers = true } = drain.times
+  return { gracePeriod, reserve, closing, min: settle.min, balancers }
+}
+
+describe('the grace period', () => {
+  test.each<[Platform, number, { reserve: number; closing: number; min: number }]>([
+    ['kubernetes', 30_000, { reserve: 1000, closing: 5000, min: 5000 }],
+    ['ecs', 30_000, { reserve: 1000, closing: 5000, min: 5000 }],
+    ['cloud-run', 10_000, { reserve: 1000, closing: 2000, min: 5000 }],
+    ['cloud-foundry', 10_000, { reserve: 1000, closing: 2000, min: 5000 }],
+    ['nomad', 5000, { reserve: 1000, closing: 1000, min: 2500 }],
+    ['fly', 5000, { reserve: 1000, closing: 1000, min: 2500 }],
+    ['heroku', 30_000, { reserve: 1000, closing: 5000, min: 5000 }],
+    ['koyeb', 30_000, { reserve: 1000, closing: 5000, min: 5000 }],
+  ])('of %s is %i ms, and is shared out so that all steps fit', (platform, gracePeriod, shares) => {
+    expect(timesOf({ platform })).toEqual({ gracePeriod, ...shares, balancers: true })
+  })
+
+  test.each(Object.keys(platforms) as Platform[])('of 1 s is shared out on %s, or refused in a pod', (platform) => {
+    const options: DrainOptions = { platform, terminationGracePeriodSeconds: 1 }
+    if (platform === 'kubernetes' || platform === 'none') {
+      expect(() => timesOf({ ...options, settle: { quiet: 0 } })).toThrow(RangeError)
+    } else {
+      const { reserve, closing, min } = timesOf(options)
+      expect(reserve + closing + min).toBeLessThan(1000)
+    }
+  })
+
+  test('is what the option says, else the variable for all platforms, else that of the platform, else its default', () => {
+    const graceOf = (options: DrainOptions = {}): number => timesOf({ platform: 'railway', ...options }).gracePeriod
+    expect(graceOf()).toBe(30_000)
+    vi.stubEnv('RAILWAY_DEPLOYMENT_DRAINING_SECONDS', '20')
+    expect(graceOf()).toBe(20_000)
+    vi.stubEnv('TERMINATION_GRACE_PERIOD_SECONDS', '40')
+    expect(graceOf()).toBe(40_000)
+    expect(graceOf({ terminationGracePeriodSeconds: 50 })).toBe(50_000)
+  })
+
+  test.each(['0', '', 'soon', 'Infinity'])('is the default if the variable of the platform is %j', (text) => {
+    vi.stubEnv('WEBSITES_CONTAINER_STOP_TIME_LIMIT', text)
+    expect(timesOf({ platform: 'azure-app-service' }).gracePeriod).toBe(5000)
+  })
+
+  test.each<[DrainOptions, string]>([
+    [
+      { platform: 'nomad', behind: 'aws-alb' },
+      "`settle.min` 30000 (for `behind: 'aws-alb'`) + `closing` 1000 + `reserve` 1000 = 32000 ms, but " +
+        '`terminationGracePeriodSeconds` 5 (the default of nomad) gives 5000 ms: lower `settle.min` to at most 3000, or ' +
+        'raise `terminationGracePeriodSeconds` (here and as `kill_timeout`) to at least 32',
+    ],
+    [
+      { platform: 'cloud-run', settle: { min: 8000 } },
+      '`settle.min` 8000 + `closing` 2000 + `reserve` 1000 = 11000 ms, but `terminationGracePeriodSeconds` 10 (the default ' +
+        'of cloud-run) gives 10000 ms: lower `settle.min` to at most 7000',
+    ],
+    [
+      { platform: 'docker', terminationGracePeriodSeconds: 20, behind: 'aws-alb' },
+      "`settle.min` 30000 (for `behind: 'aws-alb'`) + `closing` 4000 + `reserve` 1000 = 35000 ms, but " +
+        '`terminationGracePeriodSeconds` 20 gives 20000 ms: lower `settle.min` to at most 15000, or raise ' +
+        '`terminationGracePeriodSeconds` (here and as `stop_grace_period`) to at least 35',
+    ],
+  ])('that is too short for %o is refused, with the setting of the platform', (options, message) => {
+    expect(() => new Drain({ signals: false, logger: false, ...options })).toThrow(new RangeError(message))
+  })
+
+  test.each<[Platform, RegExp]>([
+    ['kubernetes', /^info podrain: of 30\.0 s grace period, 24\.0 s for requests/],
+    [
+      'fly',
+      /^info podrain: of 5\.0 s grace period \(the default of fly; if `kill_timeout` gives another, set TERMINATION_GRACE_PERIOD_SECONDS to it\), 3\.0 s for requests \(at least 2\.5 s/,
+    ],
+    ['cloud-run', /^info podrain: of 10\.0 s grace period \(the default of cloud-run\), 7\.0 s for requests/],
+    ['systemd', /^info podrain: with systemd alone there is nothing to wait for: .*`behind`/],
+  ])('on %s is said when a server begins to listen, with where it is from', async (platform, line) => {
+    vi.stubEnv('NODE_ENV', 'development')
+    const { log } = await serve({ platform })
+    expect(log.lines).toEqual([expect.stringMatching(line)])
+  })
+})
+
+describe.each<[Platform, number]>([
+  ['docker', 10_000],
+  ['systemd', 90_000],
+])('with %s alone', (platform, gracePeriod) => {
+  test('SIGTERM closes at once, as nothing is known to send after it', async () => {
+    const { process, drain, clock } = await serve({ platform })
+    const exit = process.signal('SIGTERM')
+    expect(drain.state).toBe('closing')
+    expect(await clock.through(exit)).toBe(true)
+    expect(drain.times).toMatchObject({ gracePeriod, balancers: false })
+  })
+
+  test('the balancer that `behind` names is waited for', () => {
+    const { min, balancers } = timesOf({ platform, behind: 'kube-proxy' })
+    expect({ min, balancers }).toEqual({ min: 5000, balancers: true })
+  })
+})
+
+describe.each<[string, Record<string, string>]>([
+  ['Nomad', { NOMAD_ALLOC_ID: '6f0b' }],
+  ['Fly', { FLY_APP_NAME: 'shop' }],
+])('on %s', (_name, environment) => {
+  beforeEach(() => {
+    for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+  })
+
+  test('a client that goes on sending after SIGINT loses nothing', async () => {
+    // More than the default, so that a slow machine has time to send.
+    const child = new Child({ byDefault: true, options: { terminationGracePeriodSeconds: 20, keepAliveCap: 0 } })
+    await child.listening()
+    child.signal('SIGINT')
+    await child.line(/draining because of SIGINT/)
+    for (let sent = 0; sent < 10; sent++) expect(await ask(child.port)).toMatchObject({ status: 200, body: 'ok' })
+    expect(await child.exit).toEqual([0, null])
+    const report = JSON.parse((await child.line(/^report /)).slice('report '.length))
+    expect(report).toMatchObject({ clean: true, answered: 10 })
+    expect(report.settleMs).toBeGreaterThanOrEqual(5000)
+  })
+
+  test('a second SIGINT some time later ends it at once', async () => {
+    const child = await Child.start()
+    const held = ask(child.port, '/hold').catch(() => {})
+    await child.line(/^held/)
+    child.signal('SIGINT')
+    await child.line(/^some time later/)
+    child.signal('SIGINT')
+    expect(await child.exit).toEqual([1, null])
+    await held
+  })
+})
+
+test('Ctrl-C of somebody who has a terminal on Fly waits for nobody', async () => {
+  vi.stubEnv('FLY_APP_NAME', 'shop')
+  const before = Object.getOwnPropertyDescriptor(process.stdin, 'isTTY')
+  Object.defineProperty(process.stdin, 'isTTY', { value: true, configurable: true })
+  onTestFinished(() => {
+    if (before) Object.defineProperty(process.stdin, 'isTTY', before)
+    else Reflect.deleteProperty(process.stdin, 'isTTY')
+  })
+  const { process: fake, drain } = await serve()
+  void fake.signal('SIGINT')
+  expect(drain.state).toBe('closing')
+})
+
+test('Heroku may send SIGTERM more than once: the requests in flight are answered all the same', async () => {
+  vi.stubEnv('DYNO', 'web.1')
+  const child = await Child.start()
+  const held = ask(child.port, '/hold')
+  await child.line(/^held/)
+  child.signal('SIGTERM')
+  await child.line(/^some time later/)
+  child.signal('SIGTERM')
+  child.tell('answer')
+  expect((await held).body).toBe('first half, second half')
+  expect(await child.exit).toEqual([0, null])
+})
+
+test('the table in docs/platforms.md is that of the source', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/platforms.md'), 'utf8')
+  const code = (text: string): string => `\`${text}\``
+  const rows = Object.entries(platforms).flatMap(
+    ([name, { variables, graceSeconds, setting, signal, sends, source }]) => {
+      if (name === 'none') return []
+      const found = variables.length === 0 ? 'not found' : variables.map(code).join(', ')
+      const grace = graceSeconds === undefined ? '30 s, not known' : `${graceSeconds} s`
+      const cells = [found, grace, setting ? code(setting) : '–', signal, sends ? 'yes' : 'no']
+      return [`| [${code(name)}](${source}) | ${cells.join(' | ')} |`]
+    },
+  )
+  expect(page.split('\n').filter((line) => line.startsWith('| [`'))).toEqual(rows)
 })
 
 test('a process that is restarted at each change of a file goes at once, also with a client that keeps its connection', async () => {

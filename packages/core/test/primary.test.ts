@@ -233,6 +233,13 @@ describe('when the pod ends', () => {
     expect(drain.status().tasks).toEqual([])
   })
 
+  test('because of a SIGINT that waits for load balancers, as on Fly, each worker gets SIGTERM', () => {
+    const { drain, workers } = start('a')
+    void drain.start({ reason: 'SIGINT', settle: true })
+    expect(workers[0].signals).toEqual(['SIGTERM'])
+    workers[0].exit(0)
+  })
+
   test('in a hurry, those that drain get three quarters of what is left, before the signal', async () => {
     const { drain, primary, workers } = start('a', 'plain')
     const [a, plain] = workers

@@ -10,6 +10,8 @@ export type ExitCause = ({ readonly signal: Signal } | { readonly error: unknown
 export interface ExitListener {
   readonly signals: readonly Signal[]
   readonly errors: boolean
+  /** Signals that may come more than once, so that the second one forces nothing. @default none */
+  readonly repeats?: readonly Signal[]
   /**
    * Called with the first signal or fatal error, and with the first signal after an error. The process exits once the
    * promise has resolved: with 0 for `true`, otherwise with 1.

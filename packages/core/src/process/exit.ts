@@ -133,6 +133,7 @@ class ProcessEnd {
   #interrupt(name: Signal, args: unknown[]): void {
     if (this.#signal) {
       if (performance.now() - this.#signal.at < sameKeyPress) return
+      if ([...this.#listeners.all].some(({ repeats = [] }) => repeats.includes(name))) return
       if (this.#mayRaise > 0) {
         // Frameworks raise the signal again after their cleanup, to end the process by it: each once. A further signal is
         // from a person.

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { type Platform, platformOf, platforms } from '../shared/platform.js'
 import { pm2KillTimeout } from '../shared/timing.js'
 import { firstCommandLine } from './first-process.js'
 
@@ -13,7 +14,6 @@ const { env } = process
 /**
  * - pm2 turns SIGTERM into SIGINT, also as `pm2-runtime` in process 1 of a container (`PM2_KILL_SIGNAL` changes it). It
  *   sets `pm_id` for each of its processes.
- * - Nomad sends SIGINT unless `kill_signal` is set, and sets `NOMAD_ALLOC_ID`.
  * - supervisord sends `stopsignal`, detaches its processes from the terminal, and sets `SUPERVISOR_ENABLED`.
  * - systemd sends `KillSignal`, and sets `SYSTEMD_EXEC_PID` to the id of the process that it has started.
  * - A container runtime sends `STOPSIGNAL` of the image to process 1. In a pod without a terminal nobody presses
@@ -22,7 +22,6 @@ const { env } = process
  */
 const managers: readonly Manager[] = [
   { name: 'pm2', isHere: isOfPm2 },
-  { name: 'Nomad', isHere: () => env.NOMAD_ALLOC_ID !== undefined },
   { name: 'supervisord', isHere: () => env.SUPERVISOR_ENABLED !== undefined },
   { name: 'systemd', isHere: () => env.SYSTEMD_EXEC_PID === String(process.pid) },
   {
@@ -32,8 +31,12 @@ const managers: readonly Manager[] = [
   { name: 'the first process', isHere: () => turnsIntoInterrupt(firstCommandLine()) },
 ]
 
-/** Whether SIGINT means the same as SIGTERM, and is not a Ctrl-C. Load balancers then still send and are waited for. */
-export function interruptIsTermination(): boolean {
+/**
+ * Whether SIGINT means the same as SIGTERM, and is not a Ctrl-C. Load balancers then still send and are waited for.
+ * Whoever has a terminal on a platform that ends with SIGINT, as `fly ssh console` gives one, presses Ctrl-C.
+ */
+export function interruptIsTermination(platform: Platform = platformOf(env)): boolean {
+  if (platforms[platform].signal === 'SIGINT' && !process.stdin.isTTY) return true
   return managers.some((manager) => manager.isHere())
 }
 

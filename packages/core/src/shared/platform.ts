@@ -1,35 +1,210 @@
 /**
- * Where the process runs. `kubernetes` is any platform that goes on sending requests until it has learned that the
- * process ends. `none` is a laptop or a test, where nothing has to learn it.
+ * Where the process runs. `none` is a laptop or a test, where nothing has to learn that the process ends. `kubernetes`
+ * is also right for a platform that is missing here and gives 30 s.
  */
-export type Platform = 'kubernetes' | 'none'
+export type Platform =
+  | 'kubernetes'
+  | 'ecs'
+  | 'cloud-run'
+  | 'app-engine'
+  | 'azure-container-apps'
+  | 'azure-app-service'
+  | 'nomad'
+  | 'fly'
+  | 'render'
+  | 'railway'
+  | 'koyeb'
+  | 'heroku'
+  | 'cloud-foundry'
+  | 'marathon'
+  | 'docker'
+  | 'systemd'
+  | 'none'
 
-export const platforms: readonly Platform[] = ['kubernetes', 'none']
+/** What podrain assumes of a platform. */
+export interface PlatformFacts {
+  /** Environment variables that the platform sets in each process; one of them is enough to find it. */
+  readonly variables: readonly string[]
+  /** Seconds from the signal to SIGKILL by default; undefined if they are not known. */
+  readonly graceSeconds?: number
+  /** The setting that changes these seconds; undefined if nothing does. */
+  readonly setting?: string
+  /** An environment variable in which the process finds that setting, in seconds. */
+  readonly graceVariable?: string
+  /** The signal that ends the process by default. */
+  readonly signal: 'SIGTERM' | 'SIGINT'
+  /** Whether that signal may come more than once. */
+  readonly repeats?: true
+  /** Whether requests may be sent to the process after the signal, as far as is known. */
+  readonly sends: boolean
+  /** Where the platform says so. */
+  readonly source: string
+}
 
 /**
- * The environment variables that platforms set in every container, with the source. For a platform that is missing
- * here, set the option `platform`.
+ * The platforms. If the environment shows several, the first one counts.
+ *
+ * - Of App Engine, Koyeb and Marathon no page with the time to SIGKILL could be read. They have the default of
+ *   `terminationGracePeriodSeconds`.
+ * - Railway gives 0 s by default, which no drain can use. So its time is only known if the variable is set.
+ * - Cloud Run says that it mostly signals instances without traffic, and ECS that a service takes a task from its load
+ *   balancer first. Neither says that it is always so, and to wait costs little. So requests may follow the signal.
+ * - Nomad sends SIGTERM to the containers of Docker, and SIGINT to everything else.
+ * - Docker sets no variable. The file /.dockerenv is also in containers of other platforms, of CI and of developers, and
+ *   nothing in a container shows the time that `docker stop` gives. So it has to be named.
+ * - A service of systemd is known by its own process id, as other variables of systemd (INVOCATION_ID) are also in the
+ *   terminals of a desktop.
+ * - In front of `docker` and `systemd` there may be a load balancer, but neither of them tells it anything before the
+ *   signal or after it. What a balancer needs, only `behind` or `settle` can say.
  */
+export const platforms: Readonly<Record<Platform, PlatformFacts>> = {
+  kubernetes: {
+    // kubernetes.io/docs/concepts/services-networking/service/#environment-variables, also without service links
+    variables: ['KUBERNETES_SERVICE_HOST'],
+    graceSeconds: 30,
+    setting: 'terminationGracePeriodSeconds',
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination',
+  },
+  ecs: {
+    // docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html, and version 3
+    variables: ['ECS_CONTAINER_METADATA_URI_V4', 'ECS_CONTAINER_METADATA_URI'],
+    graceSeconds: 30, // 120 at most on Fargate
+    setting: 'stopTimeout',
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html',
+  },
+  'cloud-run': {
+    // cloud.google.com/run/docs/container-contract#env-vars, also Knative's, which is on Kubernetes
+    variables: ['K_SERVICE'],
+    graceSeconds: 10,
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://cloud.google.com/blog/topics/developers-practitioners/graceful-shutdowns-cloud-run-deep-dive',
+  },
+  'app-engine': {
+    // cloud.google.com/appengine/docs/standard/nodejs/runtime#environment_variables
+    variables: ['GAE_SERVICE'],
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://cloud.google.com/appengine/docs/standard/how-instances-are-managed',
+  },
+  'azure-container-apps': {
+    variables: ['CONTAINER_APP_NAME'], // learn.microsoft.com/azure/container-apps/environment-variables
+    graceSeconds: 30,
+    setting: 'terminationGracePeriodSeconds',
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://learn.microsoft.com/azure/container-apps/application-lifecycle-management',
+  },
+  'azure-app-service': {
+    variables: ['WEBSITE_INSTANCE_ID'],
+    graceSeconds: 5, // 120 at most
+    setting: 'WEBSITES_CONTAINER_STOP_TIME_LIMIT',
+    graceVariable: 'WEBSITES_CONTAINER_STOP_TIME_LIMIT',
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://learn.microsoft.com/azure/app-service/reference-app-settings',
+  },
+  nomad: {
+    variables: ['NOMAD_ALLOC_ID'], // developer.hashicorp.com/nomad/docs/reference/runtime-environment-settings
+    graceSeconds: 5,
+    setting: 'kill_timeout',
+    signal: 'SIGINT',
+    sends: true,
+    source: 'https://developer.hashicorp.com/nomad/docs/job-specification/task',
+  },
+  fly: {
+    variables: ['FLY_APP_NAME'], // fly.io/docs/machines/runtime-environment/
+    graceSeconds: 5, // 300 at most
+    setting: 'kill_timeout',
+    signal: 'SIGINT',
+    sends: true,
+    source: 'https://fly.io/docs/reference/configuration/',
+  },
+  render: {
+    variables: ['RENDER'], // render.com/docs/environment-variables
+    graceSeconds: 30, // 300 at most
+    setting: 'maxShutdownDelaySeconds',
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://render.com/docs/deploys',
+  },
+  railway: {
+    variables: ['RAILWAY_PROJECT_ID'], // docs.railway.com/reference/variables
+    setting: 'RAILWAY_DEPLOYMENT_DRAINING_SECONDS',
+    graceVariable: 'RAILWAY_DEPLOYMENT_DRAINING_SECONDS',
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://docs.railway.com/deployments/deployment-teardown',
+  },
+  koyeb: {
+    variables: ['KOYEB_APP_NAME'],
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://www.koyeb.com/docs/build-and-deploy/environment-variables',
+  },
+  heroku: {
+    variables: ['DYNO'], // devcenter.heroku.com/articles/dynos#local-environment-variables
+    graceSeconds: 30,
+    signal: 'SIGTERM',
+    repeats: true,
+    sends: true,
+    source: 'https://devcenter.heroku.com/articles/dyno-shutdown-behavior',
+  },
+  'cloud-foundry': {
+    variables: ['VCAP_APPLICATION'], // docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html
+    graceSeconds: 10,
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://docs.cloudfoundry.org/devguide/deploy-apps/app-lifecycle.html',
+  },
+  marathon: {
+    variables: ['MARATHON_APP_ID'],
+    signal: 'SIGTERM',
+    sends: true,
+    source: 'https://mesosphere.github.io/marathon/docs/task-environment-vars.html',
+  },
+  docker: {
+    variables: [],
+    graceSeconds: 10,
+    setting: 'stop_grace_period',
+    signal: 'SIGTERM',
+    sends: false,
+    source: 'https://docs.docker.com/reference/cli/docker/container/stop/',
+  },
+  systemd: {
+    variables: ['SYSTEMD_EXEC_PID'], // if it is this process
+    graceSeconds: 90,
+    setting: 'TimeoutStopSec',
+    signal: 'SIGTERM',
+    sends: false,
+    source: 'https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html',
+  },
+  none: { variables: [], signal: 'SIGTERM', sends: false, source: '' },
+}
+
+/** podrain's own variable. Whoever sets it has written it into a manifest, so it shows a platform, though not which. */
+export const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
+
+/** All environment variables that this file is about. */
 export const platformVariables: readonly string[] = [
-  'KUBERNETES_SERVICE_HOST', // kubernetes.io/docs/concepts/services-networking/service/#environment-variables, also without service links
-  'ECS_CONTAINER_METADATA_URI_V4', // docs.aws.amazon.com/AmazonECS/latest/developerguide/task-metadata-endpoint-v4.html
-  'ECS_CONTAINER_METADATA_URI', // the same, version 3
-  'K_SERVICE', // Cloud Run and Knative: cloud.google.com/run/docs/container-contract#env-vars
-  'NOMAD_ALLOC_ID', // developer.hashicorp.com/nomad/docs/reference/runtime-environment-settings
-  'FLY_APP_NAME', // fly.io/docs/machines/runtime-environment/
-  'RENDER', // render.com/docs/environment-variables
-  'DYNO', // Heroku: devcenter.heroku.com/articles/dynos#local-environment-variables
-  'GAE_SERVICE', // App Engine: cloud.google.com/appengine/docs/standard/nodejs/runtime#environment_variables
-  'VCAP_APPLICATION', // Cloud Foundry: docs.cloudfoundry.org/devguide/deploy-apps/environment-variable.html
-  'MARATHON_APP_ID', // Marathon: mesosphere.github.io/marathon/docs/task-environment-vars.html
-  'RAILWAY_PROJECT_ID', // docs.railway.com/reference/variables
-  'KOYEB_APP_NAME', // koyeb.com/docs/build-and-deploy/environment-variables
-  'CONTAINER_APP_NAME', // Azure Container Apps: learn.microsoft.com/azure/container-apps/environment-variables
-  'TERMINATION_GRACE_PERIOD_SECONDS', // podrain's own: who sets it has written it into a manifest
-  'WEBSITE_INSTANCE_ID', // Azure App Service: learn.microsoft.com/azure/app-service/reference-app-settings
+  ...new Set([
+    ...Object.values(platforms).flatMap(({ variables, graceVariable = [] }) => variables.concat(graceVariable)),
+    graceVariable,
+  ]),
 ]
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 /** The platform that the environment shows. An empty variable counts as not set. */
-export function platformOf(environment: Readonly<Record<string, string | undefined>>): Platform {
-  return platformVariables.some((name) => environment[name]) ? 'kubernetes' : 'none'
+export function platformOf(environment: Environment, pid: number = process.pid): Platform {
+  const names = Object.keys(platforms) as Platform[]
+  const found = names.find((name) => {
+    const values = platforms[name].variables.map((variable) => environment[variable])
+    return name === 'systemd' ? values.includes(String(pid)) : values.some(Boolean)
+  })
+  return found ?? (environment[graceVariable] ? 'kubernetes' : 'none')
 }

@@ -29,6 +29,11 @@ export const defaultReserve = 1000
 /** The default of `closing`, and the share of the grace period that it takes at most; `Budget.killedIn` shares out alike. */
 export const defaultClosing = 5000
 export const closingShare: number = 1 / 5
+/**
+ * The share of the grace period that the default of `settle.min` takes at most, on platforms other than Kubernetes. Some
+ * give 5 s or 10 s. There `closingShare` also limits the default of `reserve`.
+ */
+export const settleShare: number = 1 / 2
 /** The default of `settle.quiet`. */
 export const defaultQuiet = 1000
 /** The default of `keepAliveCap`. It is the default `keepAliveTimeout` of Node's servers. */

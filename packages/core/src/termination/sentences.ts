@@ -1,6 +1,7 @@
 import type { EarlyClose } from '../http/early-close.js'
 import { messageOf } from '../shared/errors.js'
 import { type DrainLogger, seconds } from '../shared/log.js'
+import { graceVariable, type Platform, platforms } from '../shared/platform.js'
 import type { DrainReport, OpenRequest } from '../shared/report.js'
 
 interface Times {
@@ -8,6 +9,8 @@ interface Times {
   reserve: number
   closing: number
   settle: { min: number }
+  platform: Platform
+  assumed: boolean
   behind: string
   balancers: boolean
 }
@@ -27,15 +30,18 @@ export function introduction(times: Times): string | undefined {
 
 /** How the grace period is shared out, in one line. */
 function budgetLine(times: Times): string {
-  const { gracePeriod, reserve, closing, settle, behind, balancers } = times
+  const { gracePeriod, reserve, closing, settle, platform, assumed, behind, balancers } = times
   if (!balancers) {
+    const where = platform === 'none' ? 'outside of a cluster' : `with ${platform} alone`
     return (
-      'outside of a cluster there is nothing to wait for: a signal closes as soon as requests in flight are answered; ' +
+      `${where} there is nothing to wait for: a signal closes as soon as requests in flight are answered; ` +
       "set `behind` to what stands in front, or `platform: 'kubernetes'`, to have the wait all the same"
     )
   }
+  const { setting } = platforms[platform]
+  const remedy = setting === undefined ? '' : `; if \`${setting}\` gives another, set ${graceVariable} to it`
   return (
-    `of ${seconds(gracePeriod)} grace period, ${seconds(gracePeriod - reserve - closing)} for requests ` +
+    `of ${seconds(gracePeriod)} grace period${assumed ? ` (the default of ${platform}${remedy})` : ''}, ${seconds(gracePeriod - reserve - closing)} for requests ` +
     `(at least ${seconds(settle.min)} until ${behind} has stopped sending), ${seconds(closing)} for closing, ` +
     `${seconds(reserve)} in reserve`
   )

@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks'
-import { interruptIsTermination } from '../process/managers.js'
 import type { Signal } from '../process/signals.js'
 import { turn } from '../shared/clock.js'
 import { workerShare } from '../shared/timing.js'
@@ -49,8 +48,9 @@ export class Primary {
 
   constructor(drain: PrimaryDrain) {
     this.#drain = drain
-    drain.on('commit', ({ reason, within }) => {
-      this.#signal(reason === 'SIGINT' && !interruptIsTermination() ? 'SIGINT' : 'SIGTERM', within)
+    drain.on('commit', ({ reason, settle, within }) => {
+      // A SIGINT that waits for load balancers is no Ctrl-C: workers know it by SIGTERM.
+      this.#signal(reason === 'SIGINT' && settle !== true ? 'SIGINT' : 'SIGTERM', within)
     })
     drain.on('terminating', () => {
       this.#hasClusterGrace = true
