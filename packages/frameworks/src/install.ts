@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { promisify } from 'node:util'
+import { promisify, stripVTControlCharacters } from 'node:util'
 import type { NamedFixture } from './fixture.js'
 
 const run = promisify(execFile)
@@ -84,8 +84,12 @@ function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(rest).filter(([name]) => !/^(npm|pnpm)_(?!config_registry)/i.test(name)))
 }
 
-/** The end of an output, without a place of this machine. */
+/** The end of an output, without a place of this machine, colours, and the stack. */
 export function lastLines(output: string, directory = ''): string {
-  const lines = [directory, cache, root].reduce((text, place) => (place ? text.replaceAll(place, '.') : text), output)
-  return lines.trim().split('\n').slice(-8).join('\n')
+  const text = [directory, cache, root].reduce((text, place) => (place ? text.replaceAll(place, '.') : text), output)
+  const lines = stripVTControlCharacters(text).split('\n')
+  return lines
+    .filter((line) => !/^\s*(at .*)?$/.test(line))
+    .slice(-10)
+    .join('\n')
 }

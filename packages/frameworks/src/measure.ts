@@ -75,8 +75,9 @@ export async function measure(fixture: Fixture, variant: Variant, setting: Setti
       requests: [{ path: '/', ...fixture.request }],
       readinessProbe: { ...probe, path: podrains ? '/readyz' : readyOf(fixture) },
       preStop: setting.hook ? preStop : undefined,
-      startupTimeout: 30_000,
-      timeout: 90_000,
+      // Some compile at the start.
+      startupTimeout: 120_000,
+      timeout: 240_000,
       signal: setting.signal,
     })
     const old = logsIn(logs).filter(({ pod }) => pod.startsWith('old-'))
@@ -91,8 +92,10 @@ export async function measure(fixture: Fixture, variant: Variant, setting: Setti
     }
   } catch (error) {
     setting.signal?.throwIfAborted()
-    const said = logsIn(logs).find(({ text }) => text !== '')?.text ?? ''
-    return { failed: lastLines(`${(error as Error).message}\n${said}`, setting.directory) }
+    // The rehearsal names the pod, and knows nothing of what it wrote: that went into its log.
+    const message = (error as Error).message.replace(/ It wrote nothing\.$/, '')
+    const said = logsIn(logs).find(({ pod }) => message.includes(pod))?.text ?? ''
+    return { failed: lastLines(`${said}\n${message}`, setting.directory) }
   } finally {
     rmSync(logs, { recursive: true })
   }
