@@ -15,8 +15,6 @@ export interface Fixture {
     readonly headers?: Readonly<Record<string, string>>
     readonly body?: string
   }
-  /** @default 'http' */
-  readonly client?: 'http' | 'socket.io-websocket' | 'socket.io-polling'
   /** The framework's means for an application to clean up, whose hook writes the line `own hook ran`. */
   readonly cleanUp?: string
   /** The readiness probe where there is no podrain; null for a connection. @default the path of a GET request, else null */
@@ -37,6 +35,11 @@ export interface Variant {
   readonly podrain?: 'none' | 'one line' | 'two lines'
   /** Instead of the fixture's. */
   readonly cleanUp?: string
+  /**
+   * Clients of socket.io instead, by this transport, with the fixture's socket.io-client: they ask `question` with a text and
+   * want an acknowledgement. The fixture's `request` is answered, too.
+   */
+  readonly socketIo?: 'websocket' | 'polling'
 }
 
 export interface NamedFixture extends Fixture {

@@ -20,9 +20,9 @@ interface Manifest {
 /** podrain's packages as a registry would have them: the file of each, by name. */
 export type Tarballs = ReadonlyMap<string, string>
 
-/** Packs those packages of podrain that the fixtures ask for, as `*`, and core, which all of them need. */
+/** Packs the packages of podrain that the fixtures need. */
 export async function pack(fixtures: readonly NamedFixture[]): Promise<Tarballs> {
-  const names = new Set(['@podrain/core', ...fixtures.flatMap((fixture) => ours(manifestOf(fixture.source)))])
+  const names = new Set(fixtures.flatMap((fixture) => ours(manifestOf(fixture.source))))
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const into = join(cache, 'tarballs')
   rmSync(into, { recursive: true, force: true })
@@ -44,7 +44,7 @@ export async function pack(fixtures: readonly NamedFixture[]): Promise<Tarballs>
 export async function install({ id, source }: NamedFixture, tarballs: Tarballs): Promise<string> {
   const directory = join(cache, id)
   const manifest = manifestOf(source)
-  const packages = ours(manifest).length > 0 ? ['@podrain/core', ...ours(manifest)] : []
+  const packages = ours(manifest)
   const files = packages.map((name) => [name, `file:${tarballs.get(name)}`])
   const dependencies = { ...manifest.dependencies, ...Object.fromEntries(files) }
   const stamp = createHash('sha256').update(process.version).update(JSON.stringify(manifest))
@@ -74,8 +74,10 @@ function manifestOf(directory: string): Manifest {
   return JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
 }
 
+/** Those that it depends on, as `*`, and what takes no line of code. */
 function ours({ dependencies = {} }: Manifest): string[] {
-  return Object.keys(dependencies).filter((name) => name.startsWith('@podrain/'))
+  const named = Object.keys(dependencies).filter((name) => name.startsWith('@podrain/'))
+  return [...new Set(['@podrain/core', '@podrain/auto', ...named])]
 }
 
 /** Without what the package manager that runs us says to its own children. */

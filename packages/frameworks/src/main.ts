@@ -1,7 +1,7 @@
 /**
  * What a rolling update loses with each web framework by itself, and with podrain. Writes docs/frameworks.md.
  *
- *     pnpm frameworks [--only <part of the id, the name or a variant's name>] [--jobs 1]
+ *     pnpm frameworks [--only <part of an id or a name, or else of variants' names>] [--jobs 1]
  *                     [--quick: a short rehearsal that is told and not kept]
  *                     [--write: nothing is measured, the page is written from what was kept]
  */
@@ -37,11 +37,14 @@ async function main(): Promise<void> {
 
 async function measureAll(fixtures: readonly NamedFixture[], concurrency: number, signal: AbortSignal): Promise<void> {
   const isChosen = (text: string): boolean => text.toLowerCase().includes(values.only.toLowerCase())
-  const chosen = fixtures.flatMap((fixture) => {
-    const whole = isChosen(fixture.id) || isChosen(fixture.name)
-    const variants = fixture.variants.filter(({ name }) => whole || isChosen(name))
-    return variants.length > 0 ? [{ fixture, variants }] : []
-  })
+  const whole = fixtures.filter(({ id, name }) => isChosen(id) || isChosen(name))
+  const parts = fixtures.map((fixture) => ({
+    fixture,
+    variants: whole.length > 0 ? [] : fixture.variants.filter(({ name }) => isChosen(name)),
+  }))
+  const chosen = [...whole.map((fixture) => ({ fixture, variants: fixture.variants })), ...parts].filter(
+    ({ variants }) => variants.length > 0,
+  )
   if (chosen.length === 0) throw new RangeError(`No fixture's id, name or variant contains --only ${values.only}`)
   const tarballs = await pack(chosen.map(({ fixture }) => fixture))
   const { default: pMap } = await import('p-map')

@@ -4,6 +4,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { type PreStop, type RehearsalOptions, rehearse } from '@podrain/rehearsal'
 import type { Fixture, Variant } from './fixture.js'
 import { lastLines } from './install.js'
+import { SocketIoLoad } from './socket-io.js'
 
 /** What a rolling update came to. */
 export interface Outcome {
@@ -56,16 +57,16 @@ export interface Setting {
 
 /** Rolls one variant over, under load. Rejects only if the signal is aborted. */
 export async function measure(fixture: Fixture, variant: Variant, setting: Setting): Promise<Outcome | Failed> {
-  const { client = 'http' } = fixture
-  if (client !== 'http') return { failed: `not measured: no client of ${client} has been built` }
   const seconds = setting.quick ? 1 : 5
   const podrains = variant.podrain !== undefined
   const preStop: PreStop = podrains ? { httpGet: { path: '/prestop' } } : { sleepSeconds: seconds }
   const hook = !setting.hook ? 'none' : podrains ? 'httpGet /prestop' : `sleep ${seconds}`
+  const load = variant.socketIo && new SocketIoLoad(setting.directory, variant.socketIo)
   const logs = mkdtempSync(join(tmpdir(), 'podrain-frameworks-logs-'))
   try {
     const { summary } = await rehearse({
       ...(setting.quick ? quick : usual),
+      ...(load && { clients: { keepAlive: 1, newConnection: 0, slowKeepAlive: 0 } }),
       name: variant.name,
       // All that a pod writes is kept: whether its own hook ran is told at its very end.
       command: 'sh',
@@ -79,13 +80,14 @@ export async function measure(fixture: Fixture, variant: Variant, setting: Setti
       startupTimeout: 120_000,
       timeout: 240_000,
       signal: setting.signal,
+      onEvent: (event) => load?.heed(event),
     })
     const old = logsIn(logs).filter(({ pod }) => pod.startsWith('old-'))
     return {
       hook,
-      requests: summary.requests,
-      lost: summary.lost,
-      lostByCause: summary.lostByCause,
+      requests: (load ?? summary).requests,
+      lost: (load ?? summary).lost,
+      lostByCause: (load ?? summary).lostByCause,
       exits: summary.exits,
       cleanedUp: old.filter(({ text }) => text.includes(mark)).length,
       goneAfterMs: summary.oldPodsGoneAfterMs.max,
@@ -97,6 +99,7 @@ export async function measure(fixture: Fixture, variant: Variant, setting: Setti
     const said = logsIn(logs).find(({ pod }) => message.includes(pod))?.text ?? ''
     return { failed: lastLines(`${said}\n${message}`, setting.directory) }
   } finally {
+    load?.end()
     rmSync(logs, { recursive: true })
   }
 }

@@ -109,12 +109,4 @@ describe.concurrent('a short rehearsal', () => {
     expect(outcome).toHaveProperty('failed', expect.stringMatching(/Cannot find module/))
     expect(JSON.stringify(outcome)).not.toContain(source)
   })
-
-  test('of clients that are not built says so', async () => {
-    const socketIo: NamedFixture = { ...fixture('express'), client: 'socket.io-polling' }
-    const [variant] = socketIo.variants
-    if (!variant) throw new Error('The fixture has no variant')
-    const outcome = await measure(socketIo, variant, { directory: socketIo.source, hook: false, quick: true })
-    expect(outcome).toEqual({ failed: 'not measured: no client of socket.io-polling has been built' })
-  })
 })
