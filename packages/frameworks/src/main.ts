@@ -31,8 +31,11 @@ async function main(): Promise<void> {
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const fixtures = await loadFixtures()
-  if (!values.write) await measureAll(fixtures, concurrency, stop.signal)
-  if (!values.quick) writeFileSync(join(root, 'docs', 'frameworks.md'), page(fixtures, loadResults(fixtures)))
+  try {
+    if (!values.write) await measureAll(fixtures, concurrency, stop.signal)
+  } finally {
+    writeFileSync(join(root, 'docs', 'frameworks.md'), page(fixtures, loadResults(fixtures)))
+  }
 }
 
 async function measureAll(fixtures: readonly NamedFixture[], concurrency: number, signal: AbortSignal): Promise<void> {

@@ -61,9 +61,10 @@ export async function measure(fixture: Fixture, variant: Variant, setting: Setti
   const podrains = variant.podrain !== undefined
   const preStop: PreStop = podrains ? { httpGet: { path: '/prestop' } } : { sleepSeconds: seconds }
   const hook = !setting.hook ? 'none' : podrains ? 'httpGet /prestop' : `sleep ${seconds}`
-  const load = variant.socketIo && new SocketIoLoad(setting.directory, variant.socketIo)
+  let load: SocketIoLoad | undefined
   const logs = mkdtempSync(join(tmpdir(), 'podrain-frameworks-logs-'))
   try {
+    if (variant.socketIo) load = new SocketIoLoad(setting.directory, variant.socketIo)
     const { summary } = await rehearse({
       ...(setting.quick ? quick : usual),
       ...(load && { clients: { keepAlive: 1, newConnection: 0, slowKeepAlive: 0 } }),

@@ -12,7 +12,7 @@ export interface Row {
   /** Of the framework. */
   readonly version: string
   readonly node: string
-  /** Of this repository. */
+  /** The last one that changed a package of podrain that an application has. */
   readonly commit: string
   readonly date: string
   /** SIGTERM alone. */
@@ -55,12 +55,14 @@ function fileOf({ id }: NamedFixture): string {
   return join(directory, `${id}.json`)
 }
 
+const applied = ['auto', 'core', 'express', 'fastify', 'koa', 'nestjs'].map((name) => `packages/${name}/src`)
+
 /** What decides about a measurement that is made now. */
 export function circumstances(fixture: NamedFixture, place: string): Pick<Row, 'version' | 'node' | 'commit' | 'date'> {
   return {
     version: versionOf(fixture.package, place),
     node: process.version,
-    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim(),
+    commit: execFileSync('git', ['log', '-1', '--format=%h', '--', ...applied], { cwd: root, encoding: 'utf8' }).trim(),
     date: new Date().toISOString().slice(0, 10),
   }
 }
