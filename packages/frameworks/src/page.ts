@@ -1,0 +1,108 @@
+import type { NamedFixture, Variant } from './fixture.js'
+import type { Failed, Outcome } from './measure.js'
+import type { Results, Row } from './results.js'
+
+const introduction = `# Web frameworks, and what they do at SIGTERM
+
+Made by \`pnpm frameworks\` from [what it measured](../packages/frameworks/results). Each
+[application](../packages/frameworks/fixtures) is the smallest that the framework's own guide begins with, installed from npm. It
+answers a request after 100 ms and has no line for SIGTERM, except where the name of the row says so.
+
+The [rehearsal](../packages/rehearsal) replaces two pods of it at once by two new ones, under load, with a grace period of 30 s, and
+endpoints that change as late as behind kube-proxy: 0.1 to 1.2 s. This is done twice:
+
+- **SIGTERM alone**: there is no preStop hook.
+- **With a hook**: \`preStop: { sleep: { seconds: 5 } }\`; with podrain it is \`httpGet: { path: /prestop }\`.
+
+“Exit” is how the old pods ended: \`SIGTERM\` means that nobody listened to the signal. Here that ends the process; as process 1 of a
+container the same process does not hear it and is killed when the grace period is over. “Own hook” says whether the application's
+clean-up ran, which it gives to the framework's own means: “–” where the framework has none. A single rolling update is one throw of the dice: whether what loses little
+loses anything differs from run to run.`
+
+const head = `| application | SIGTERM alone: lost | exit | own hook | with a hook: lost | exit | own hook |
+|---|--:|---|---|--:|---|---|`
+
+/** docs/frameworks.md */
+export function page(fixtures: readonly NamedFixture[], results: Results): string {
+  const rows = fixtures.flatMap((fixture) => rowsOf(fixture, results.get(fixture.id) ?? []))
+  const notes = fixtures.flatMap(({ name, note }) => (note === undefined ? [] : [`- ${name}: ${note}`]))
+  const measured = fixtures.flatMap((fixture) => circumstances(fixture, results.get(fixture.id) ?? []))
+  const failures = fixtures.flatMap((fixture) => failuresOf(fixture, results.get(fixture.id) ?? []))
+  const parts = [introduction, total(fixtures, results), [head, ...rows].join('\n')]
+  if (notes.length > 0) parts.push('## Notes', notes.join('\n'))
+  if (failures.length > 0) parts.push('## What could not be measured', failures.join('\n\n'))
+  parts.push('## When, and with what', measured.join('\n'))
+  return `${parts.join('\n\n')}\n`
+}
+
+function rowsOf(fixture: NamedFixture, rows: readonly Row[]): string[] {
+  return fixture.variants.map((variant, index) => {
+    const row = rows.find((each) => each.variant === variant.name)
+    const name = index === 0 ? `**${fixture.name}**${versions(rows)}: ${variant.name}` : `· ${variant.name}`
+    const cells = row
+      ? [row.alone, row.hooked].flatMap((outcome) => cellsOf(variant.cleanUp ?? fixture.cleanUp, outcome))
+      : ['not yet measured']
+    return `| ${[name + code(variant), ...cells, ...Array(Math.max(0, 6 - cells.length)).fill('')].join(' | ')} |`
+  })
+}
+
+/** How much code podrain takes. */
+function code({ podrain }: Variant): string {
+  if (podrain === undefined) return ''
+  return podrain === 'none' ? ' — podrain, no line of code' : ` — podrain, ${podrain}`
+}
+
+function versions(rows: readonly Row[]): string {
+  const all = [...new Set(rows.map(({ version }) => version))]
+  return all.length === 0 ? '' : ` ${all.join(', ')}`
+}
+
+function cellsOf(cleanUp: string | undefined, outcome: Outcome | Failed): string[] {
+  if ('failed' in outcome) return ['see below', '', '']
+  const { lost, requests, exits, cleanedUp } = outcome
+  const pods = Object.values(exits).reduce((sum, count) => sum + count, 0)
+  const ran = cleanedUp === pods ? 'ran' : cleanedUp === 0 ? 'did not run' : `ran in ${cleanedUp} of ${pods}`
+  return [
+    `${lost === 0 ? '0' : `**${lost}**`} of ${requests}`,
+    Object.keys(exits)
+      .map((how) => how.replace(/^exit /, ''))
+      .join(', '),
+    cleanUp === undefined ? '–' : ran,
+  ]
+}
+
+/** What rows with podrain lost, all together, and what the others did. */
+function total(fixtures: readonly NamedFixture[], results: Results): string {
+  const sum = (podrain: boolean, which: 'alone' | 'hooked'): string => {
+    const outcomes = fixtures.flatMap(({ id, variants }) =>
+      (results.get(id) ?? []).flatMap((row) => {
+        const isOne = (variants.find(({ name }) => name === row.variant)?.podrain !== undefined) === podrain
+        return isOne && 'lost' in row[which] ? [row[which]] : []
+      }),
+    )
+    const [lost, requests] = outcomes.reduce(([l, r], outcome) => [l + outcome.lost, r + outcome.requests], [0, 0])
+    return `${lost} of ${requests} (${outcomes.filter((outcome) => outcome.lost > 0).length} of ${outcomes.length} rows)`
+  }
+  return `| all together | SIGTERM alone: lost | with a hook: lost |
+|---|--:|--:|
+| without podrain | ${sum(false, 'alone')} | ${sum(false, 'hooked')} |
+| with podrain | ${sum(true, 'alone')} | ${sum(true, 'hooked')} |`
+}
+
+function circumstances(fixture: NamedFixture, rows: readonly Row[]): string[] {
+  const what = rows.map(
+    ({ version, node, date, commit }) =>
+      `${fixture.package ?? 'Node'} ${version}${fixture.package ? ` on Node ${node.slice(1)}` : ''}, ${date}, podrain at ${commit}`,
+  )
+  return [...new Set(what)].map((one) => {
+    const some = rows.filter((_row, index) => what[index] === one).map(({ variant }) => variant)
+    return `- ${fixture.name}${some.length === rows.length ? '' : ` (${some.join('; ')})`}: ${one}`
+  })
+}
+
+function failuresOf({ name }: NamedFixture, rows: readonly Row[]): string[] {
+  return rows.flatMap(({ variant, alone, hooked }) => {
+    const reasons = [alone, hooked].flatMap((outcome) => ('failed' in outcome ? [outcome.failed] : []))
+    return [...new Set(reasons)].map((reason) => `${name}: ${variant}\n\n\`\`\`\n${reason}\n\`\`\``)
+  })
+}

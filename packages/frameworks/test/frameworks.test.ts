@@ -1,0 +1,112 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { loadFixtures, type NamedFixture } from '../src/fixture.js'
+import { measure } from '../src/measure.js'
+import { page } from '../src/page.js'
+import { loadResults } from '../src/results.js'
+
+let fixtures: readonly NamedFixture[]
+beforeAll(async () => {
+  fixtures = await loadFixtures()
+})
+
+function fixture(id: string): NamedFixture {
+  const found = fixtures.find((each) => each.id === id)
+  if (!found) throw new Error(`There is no fixture ${id}`)
+  return found
+}
+
+describe('every fixture', () => {
+  test('is private and names exact versions, but of podrain, which is packed from here', () => {
+    for (const { id, source } of fixtures) {
+      const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
+      expect(manifest.private, id).toBe(true)
+      const versions = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })
+      for (const [name, version] of versions) {
+        const exact = name.startsWith('@podrain/') ? /^\*$/ : /^(npm:.+@)?\d+\.\d+\.\d+(-[\w.]+)?$/
+        expect(version, `${id}: ${name}`).toMatch(exact)
+      }
+    }
+  })
+
+  test('tells the version of a package that it depends on', () => {
+    for (const { id, source, package: name } of fixtures) {
+      if (name === undefined) continue
+      const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
+      expect({ ...manifest.dependencies, ...manifest.devDependencies }, id).toHaveProperty([name])
+    }
+  })
+
+  test('is measured by itself and with podrain, under names that differ', () => {
+    for (const { id, variants } of fixtures) {
+      expect(variants.filter(({ podrain }) => podrain === undefined).length, id).toBeGreaterThan(0)
+      expect(variants.filter(({ podrain }) => podrain !== undefined).length, id).toBeGreaterThan(0)
+      expect(new Set(variants.map(({ name }) => name)).size, id).toBe(variants.length)
+    }
+  })
+
+  test('leaves alone the variables that the kubelet sets', () => {
+    for (const { id, variants } of fixtures) {
+      for (const { env = {} } of variants) {
+        expect(
+          Object.keys(env).filter((name) => /^(PORT|HOST|POD_NAME|KUBERNETES_.*)$/.test(name)),
+          id,
+        ).toEqual([])
+      }
+    }
+  })
+})
+
+test('docs/frameworks.md says what was measured', () => {
+  const file = join(__dirname, '../../../docs/frameworks.md')
+  const text = page(fixtures, loadResults(fixtures))
+  // So does `pnpm frameworks --write`.
+  if (process.env.PODRAIN_WRITE === '1') writeFileSync(file, text)
+  expect(readFileSync(file, 'utf8')).toBe(text)
+})
+
+test('every result is of a fixture', () => {
+  const files = readdirSync(join(__dirname, '../results')).map((file) => file.replace(/\.json$/, ''))
+  expect(files.filter((id) => !fixtures.some((each) => each.id === id))).toEqual([])
+})
+
+// Their frameworks are in the workspace, so they run where they are.
+describe.concurrent('a short rehearsal', () => {
+  const roll = (id: string, index: number, hook: boolean) => {
+    const { source, variants } = fixture(id)
+    const variant = variants.at(index)
+    if (!variant) throw new Error(`The fixture ${id} has no variant ${index}`)
+    return measure(fixture(id), variant, { directory: source, hook, quick: true })
+  }
+
+  test('of Express by itself loses requests, and nobody hears SIGTERM', async () => {
+    const outcome = await roll('express', 0, false)
+    expect(outcome).toMatchObject({ hook: 'none', exits: { SIGTERM: 1 }, cleanedUp: 0 })
+    expect(outcome).toHaveProperty(
+      'lost',
+      expect.toSatisfy((lost: number) => lost > 0),
+    )
+  })
+
+  test('of Express with one line loses none, and its clean-up runs', async () => {
+    const outcome = await roll('express', -1, true)
+    expect(outcome).toMatchObject({ hook: 'httpGet /prestop', lost: 0, exits: { 'exit 0': 1 }, cleanedUp: 1 })
+  })
+
+  test('of node:http with no line loses none, and the listener that it has runs', async () => {
+    const outcome = await roll('node-http', 2, false)
+    expect(outcome).toMatchObject({ hook: 'none', lost: 0, exits: { 'exit 0': 1 }, cleanedUp: 1 })
+  })
+
+  test('of a command that does not start says why, and not where', async () => {
+    const { source } = fixture('express')
+    const outcome = await measure(
+      fixture('express'),
+      { name: 'missing', command: ['node', './missing.js'] },
+      { directory: source, hook: false, quick: true },
+    )
+    expect(outcome).toHaveProperty('failed', expect.stringMatching(/Cannot find module/))
+    expect(JSON.stringify(outcome)).not.toContain(source)
+  })
+})
