@@ -4,12 +4,11 @@ import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
 import { Traffic } from './http/traffic.js'
 import type { DrainOptions, ResolvedOptions } from './options.js'
-import { interruptIsTermination, killedAfter } from './process/managers.js'
+import { interruptIsTermination, killedAfter, repeatedSignals } from './process/managers.js'
 import { resolveOptions } from './resolve-options.js'
 import type { Clock } from './shared/clock.js'
 import { describe } from './shared/errors.js'
 import type { Logger } from './shared/log.js'
-import { platforms } from './shared/platform.js'
 import { checkKeepAlive } from './shared/presets.js'
 import type { DrainReport } from './shared/report.js'
 import type { Answer } from './shared/request.js'
@@ -136,7 +135,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     this.#unregister = process.register({
       signals,
       errors,
-      repeats: platforms[platform].repeats === true ? ['SIGTERM'] : [],
+      repeats: repeatedSignals(platform),
       end: async (cause) => {
         this.#exits = true
         const report =

@@ -302,8 +302,11 @@ test('Ctrl-C of somebody who has a terminal on Fly waits for nobody', async () =
   expect(drain.state).toBe('closing')
 })
 
-test('Heroku may send SIGTERM more than once: the requests in flight are answered all the same', async () => {
-  vi.stubEnv('DYNO', 'web.1')
+test.each([
+  ['Heroku', 'DYNO'],
+  ['pm2-runtime', 'pm_id'],
+])('%s may send SIGTERM more than once: the requests in flight are answered all the same', async (_, variable) => {
+  vi.stubEnv(variable, '1')
   const child = await Child.start()
   const held = ask(child.port, '/hold')
   await child.line(/^held/)

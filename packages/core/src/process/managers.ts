@@ -2,6 +2,7 @@ import path from 'node:path'
 import { type Platform, platformOf, platforms } from '../shared/platform.js'
 import { pm2KillTimeout } from '../shared/timing.js'
 import { firstCommandLine } from './first-process.js'
+import type { Signal } from './signals.js'
 
 /** A process manager that ends processes with SIGINT, and the public sign by which its processes recognise it. */
 interface Manager {
@@ -38,6 +39,15 @@ const managers: readonly Manager[] = [
 export function interruptIsTermination(platform: Platform = platformOf(env)): boolean {
   if (platforms[platform].signal === 'SIGINT' && !process.stdin.isTTY) return true
   return managers.some((manager) => manager.isHere())
+}
+
+/**
+ * The signals that may come more than once though nobody is impatient. `pm2-runtime` signals its processes again some
+ * seconds later, as by then it counts none of them as online (its flag `--auto-exit`).
+ */
+export function repeatedSignals(platform: Platform): readonly Signal[] {
+  if (isOfPm2()) return ['SIGTERM', 'SIGINT']
+  return platforms[platform].repeats ? ['SIGTERM'] : []
 }
 
 /**
