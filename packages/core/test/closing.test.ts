@@ -1,10 +1,24 @@
 import { EventEmitter, once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Traffic } from '../src/http/traffic.js'
 import { type AdapterOptions, Drain, drainServer } from '../src/index.js'
-import { ask, Client, FakeClock, FakeProcess, gate, type Log, type Pod, sayOk, serve, slow, turns } from './support.js'
+import {
+  ask,
+  Client,
+  FakeClock,
+  FakeProcess,
+  gate,
+  type Log,
+  type Pod,
+  sayOk,
+  serve,
+  short,
+  slow,
+  turns,
+} from './support.js'
 
 const hang = (): Promise<never> => new Promise(() => {})
 
@@ -558,6 +572,18 @@ test('a drain that cannot say what is still open ends all the same, and says tha
     clean: false,
     error: { message: 'failed to say what is still open: odd' },
   })
+})
+
+test('an onClose hook that ends more than the server may close that once more, and nothing is an error', async () => {
+  const { drain, server } = await serve(sayOk, { ...short, signals: false })
+  const { close } = server
+  drain.onClose(async () => {
+    await promisify(server.close).call(server)
+    server.close()
+  })
+  expect(await drain.start({ settle: false })).toMatchObject({ clean: true, hooks: [{ outcome: 'ok' }] })
+  expect(server.close, 'the server has its own method again').toBe(close)
+  await expect(promisify(server.close).call(server)).rejects.toThrow('Server is not running')
 })
 
 test.each([

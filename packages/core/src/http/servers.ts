@@ -73,6 +73,8 @@ export class Servers implements Owner {
   #unlistened = false
   /** Functions that undo `keepConnections`. */
   readonly #keeping: (() => void)[] = []
+  /** Functions that undo `mayBeClosedAgain`. */
+  readonly #closable: (() => void)[] = []
   #released = false
   /** Whether a server was ever watched. */
   everWatched = false
@@ -179,13 +181,18 @@ export class Servers implements Owner {
       this.#release(server)
       if (exits && !server.listening) mayBeClosedAgain(server)
     }
+    if (!exits) for (const undo of this.#closable) undo()
   }
 
   /** Stops accepting connections. */
   unlisten(): void {
     this.unguard()
     this.#unlistened = true
-    for (const server of this.#all) if (server.listening) unlisten(server)
+    for (const server of this.#all) {
+      if (!server.listening) continue
+      unlisten(server)
+      this.#closable.push(mayBeClosedAgain(server))
+    }
   }
 
   /**

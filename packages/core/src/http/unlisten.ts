@@ -25,12 +25,13 @@ export function unlisten(server: net.Server): void {
 }
 
 /**
- * Lets a server that is closed be closed once more without an error, as by a listener of the signal that the application has had
- * for years: `server.close((error) => process.exit(error ? 1 : 0))`. On the instance, as the `close` of Node always says it, and
- * for a process that is about to exit, so nothing has to undo it.
+ * Lets a server that is closed be closed once more without an error. The application may do so in a listener of the signal that
+ * it has had for years, `server.close((error) => process.exit(error ? 1 : 0))`, or in a hook that ends more than the server,
+ * such as `app.teardown()` of Feathers. The `close` of Node always says the error, so the one of this server is replaced.
+ * @returns The function that restores it.
  */
-export function mayBeClosedAgain(server: net.Server): void {
-  replaceMethod(server, 'close', (close) => (callback) => {
+export function mayBeClosedAgain(server: net.Server): () => void {
+  return replaceMethod(server, 'close', (close) => (callback) => {
     if (typeof callback !== 'function') return close()
     return close((error?: NodeJS.ErrnoException) =>
       callback(error?.code === 'ERR_SERVER_NOT_RUNNING' ? undefined : error),
