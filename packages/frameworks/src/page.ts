@@ -14,10 +14,11 @@ endpoints that change as late as behind kube-proxy: 0.1 to 1.2 s. This is done t
 - **SIGTERM alone**: there is no preStop hook.
 - **With a hook**: \`preStop: { sleep: { seconds: 5 } }\`; with podrain it is \`httpGet: { path: /prestop }\`.
 
-“Exit” is how the old pods ended: \`SIGTERM\` means that nobody listened to the signal. Here that ends the process; as process 1 of a
-container the same process does not hear it and is killed when the grace period is over. “Own hook” says whether the application's
-clean-up ran, which it gives to the framework's own means: “–” where the framework has none. A single rolling update is one throw of the dice: whether what loses little
-loses anything differs from run to run.`
+“Exit” is how the old pods ended. \`SIGTERM\` means that the signal ended the process: nobody listened to it, or the listener raised it
+again. As process 1 of a container the same process is not ended by it, and is killed when the grace period is over. “Own hook” says
+whether the application's clean-up ran, by the framework's own means, or those of podrain where the framework has none: “–” where there
+is no clean-up. Each number is of one rolling update, a throw of the dice: whether what loses little loses anything differs from run to
+run. Clients do not try again.`
 
 const head = `| application | SIGTERM alone: lost | exit | own hook | with a hook: lost | exit | own hook |
 |---|--:|---|---|--:|---|---|`
