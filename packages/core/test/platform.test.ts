@@ -289,6 +289,16 @@ describe.each<[string, Record<string, string>]>([
   })
 })
 
+test.each<[Platform, string]>([
+  ['fly', 'draining'],
+  ['ecs', 'closing'],
+])('SIGINT where the option says %s leaves the server %s', async (platform, state) => {
+  const { process, drain, clock } = await serve({ platform })
+  const exit = process.signal('SIGINT')
+  expect(drain.state).toBe(state)
+  expect(await clock.through(exit)).toBe(true)
+})
+
 test('Ctrl-C of somebody who has a terminal on Fly waits for nobody', async () => {
   vi.stubEnv('FLY_APP_NAME', 'shop')
   const before = Object.getOwnPropertyDescriptor(process.stdin, 'isTTY')

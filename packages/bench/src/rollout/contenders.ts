@@ -205,14 +205,14 @@ const others: readonly Contender[] = [
     name: '@gquittet/graceful-server',
     packages: ['@gquittet/graceful-server'],
     advised:
-      '`GracefulServer(server, { kubernetes: true, timeout: 29000 })`, `readinessProbe` of `/ready`; no hook. It serves on ' +
-      'for the whole time, and then destroys every connection.',
+      '`GracefulServer(server, { kubernetes: true, timeout: 5000 })`, `readinessProbe` of `/ready`; no hook. It serves on ' +
+      'for 5 s, and then destroys every connection.',
     ready: '/ready',
     async listen(host, port) {
       const { default: GracefulServer } = await import('@gquittet/graceful-server')
       const server = plain()
-      const graceful = GracefulServer(server, { kubernetes: true, timeout: whole })
-      graceful.on(GracefulServer.SHUTTING_DOWN, () => sleep(delay).then(endEventStreams))
+      const graceful = GracefulServer(server, { kubernetes: true, timeout: delay })
+      graceful.on(GracefulServer.SHUTTING_DOWN, endEventStreams)
       server.listen(port, host, () => graceful.setReady())
     },
   },

@@ -1,8 +1,8 @@
-import { type Draining, http1, type Library, limit, mortal } from './library.js'
+import { type Draining, http1, type Library, mortal } from './library.js'
 
 const drains: Draining = async (server, application) => {
   const { default: GracefulServer } = await import('@gquittet/graceful-server')
-  const graceful = GracefulServer(server as never, { kubernetes: true, timeout: limit(application.terms) })
+  const graceful = GracefulServer(server as never, { kubernetes: true, timeout: application.terms.settle })
   server.once('listening', () => graceful.setReady())
   // It exits itself, with 0; at a signal with the number of the signal.
   return mortal(server, application, () => graceful.stop())
@@ -12,9 +12,9 @@ export const gracefulServer: Library = {
   name: '@gquittet/graceful-server',
   packages: ['@gquittet/graceful-server'],
   wired:
-    '`GracefulServer(server, { kubernetes: true, timeout })` and `setReady()` when it listens. It serves on for the whole ' +
-    'time and then destroys every connection, so the time is the grace period. Ended by `stop()`, because at SIGTERM it ' +
-    'exits with 15.',
+    '`GracefulServer(server, { kubernetes: true, timeout })` and `setReady()` when it listens. The time, “to wait before ' +
+    'shutting down the server”, waits for load balancers: with the whole grace period it keeps fewer sentences. Ended by ' +
+    '`stop()`, because at SIGTERM it exits with 15.',
   leftOut: 'node:http2: its documentation takes an `http.Server`.',
   servers: http1,
   drains,
