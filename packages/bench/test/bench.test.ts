@@ -78,7 +78,7 @@ describe('bench:instructions', () => {
 
 describe('bench:overhead', () => {
   test('asks every contender beside a bare server, and both answer', { timeout: 180_000 }, async () => {
-    const args = ['--rounds', '2', '--starts', '1', '--seconds', '0.1', '--generator', 'autocannon']
+    const args = ['--rounds', '1', '--starts', '1', '--seconds', '0.4', '--generator', 'autocannon']
     const { data, page, pictures } = await run<OverheadData>('overhead', ...args, '--frameworks', 'Koa,Fastify')
     expect(data.races.map(({ framework }) => framework)).toEqual(['Koa', 'Fastify'])
     for (const { framework, duels } of data.races) {
@@ -98,7 +98,7 @@ describe('bench:overhead', () => {
         '@gquittet/graceful-server',
       ])
       for (const all of Object.values(duels)) {
-        expect(all).toHaveLength(2)
+        expect(all).toHaveLength(1)
         for (const { requests, cpu } of all.flatMap(({ bare, own }) => [bare, own])) {
           expect(Math.min(requests, cpu)).toBeGreaterThan(0)
         }
