@@ -291,6 +291,18 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
+    test('because it answered a ping less than a second ago, is told a second after its turn has come', async () => {
+      const { drain, clock, client, says, untold, write } = await draining()
+      void drain.prestop()
+      clock.advance(4200)
+      write(ping)
+      await says(pong)
+      clock.advance(1700)
+      await untold()
+      clock.advance(100)
+      await client.until(told)
+    })
+
     test('because it answered a ping more than a second ago, is told when its turn has come', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()

@@ -70,7 +70,8 @@ export class UpgradedConnection implements Connection {
   /**
    * Tells the client to leave if the ramp has reached it, unless it has just spoken and waits for an answer. That is
    * limited, because not everything has an answer, as the answer to a ping: of an application that pings its clients, or
-   * only listens to them, most would otherwise leave together at the end of the ramp.
+   * only listens to them, most would otherwise leave together at the end of the ramp. The limit counts from when the ramp
+   * reached the connection, so that those that were pinged together leave one by one, too.
    *
    * The upgrade counts as a request until it is answered. Some applications never answer an upgrade they do not
    * support, so it counts only up to `uploadTimeout`.
@@ -81,8 +82,8 @@ export class UpgradedConnection implements Connection {
     this.#read = bytesRead
     if (share >= this.#shedAt) {
       this.#reachedAt ??= now
-      const since = Math.min(this.#readAt, this.#reachedAt)
-      this.#sendClose(share < 1 && bytesRead > this.#readAtWrite && now - since < answerTime)
+      const recent = this.#reachedAt - this.#readAt < answerTime && now - this.#reachedAt < answerTime
+      this.#sendClose(share < 1 && recent && bytesRead > this.#readAtWrite)
     }
     return this.#answered || now - this.since >= uploadTimeout ? 0 : 1
   }
