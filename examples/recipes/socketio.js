@@ -6,12 +6,18 @@ import { Server } from 'socket.io'
 const prices = process.env.UPSTREAM_URL ?? 'http://prices'
 const server = http.createServer()
 const drain = drainServer(server)
-const io = new Server(server)
+const io = new Server(server, {
+  // A new session is refused while the pod drains. Its client keeps what it sends until it is connected, and tries again
+  // by itself. socket.io does not ask this for the polls and the upgrade of a session that exists.
+  allowRequest: (_request, callback) => callback(null, !drain.signal.aborted),
+})
 
 io.on('connection', (socket) => {
   let unanswered = 0
-  // Not disconnect(): a client takes that for a decision and stays away. From a closed transport it comes back by itself.
-  const close = () => socket.conn.close()
+  const leave = () => {
+    // Not disconnect(): a client takes that for a decision and stays away. From a closed transport it comes back by itself.
+    if (drain.signal.aborted && unanswered === 0) socket.conn.close()
+  }
 
   // Every message passes here before its handler. What will be acknowledged keeps the connection until it is.
   socket.use((message, next) => {
@@ -20,15 +26,15 @@ io.on('connection', (socket) => {
       unanswered++
       message[message.length - 1] = (/** @type {unknown[]} */ ...answer) => {
         acknowledge(...answer)
-        if (--unanswered === 0 && drain.signal.aborted) close()
+        unanswered--
+        leave()
       }
     }
     next()
   })
 
-  const listener = addAbortListener(drain.signal, () => {
-    if (unanswered === 0) close()
-  })
+  // The best moment is right behind an acknowledgement: a message that crosses the close is lost. Who is silent leaves later.
+  const listener = addAbortListener(drain.signal, () => setTimeout(leave, 1000))
   socket.on('disconnect', () => listener[Symbol.dispose]())
 
   socket.on('price', async (sku, acknowledge) => {

@@ -7,9 +7,10 @@ import { Upstream } from './support/upstream.js'
 const transports = { WebSocket: ['websocket'], 'long polling': ['polling'], 'long polling, then WebSocket': undefined }
 
 describe.concurrent('a service with socket.io', () => {
-  async function serve(context: TestContext) {
+  async function serve(context: TestContext, ...flags: string[]) {
     const upstream = await Upstream.start(context)
-    return { service: await Service.start(context, 'socketio.js', { UPSTREAM_URL: upstream.url }), upstream }
+    const service = await Service.start(context, [...flags, 'socketio.js'], { UPSTREAM_URL: upstream.url })
+    return { service, upstream }
   }
 
   function clientOf({ onTestFinished }: TestContext, port: number, transports?: string[], options = {}): Socket {
@@ -39,6 +40,53 @@ describe.concurrent('a service with socket.io', () => {
       expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
     },
   )
+
+  test('loses no message of clients that come back to it until the balancer has heard of the change, over any transport', async (context) => {
+    const { expect } = context
+    // With this podrain reaches its WebSockets at nine tenths of the ramp, long after the recipe has closed them.
+    const { service: leaving, upstream } = await serve(context, '--import=data:text/javascript,Math.random=()=>0.9')
+    const { service: staying } = await serve(context)
+    const balancer = await Relay.open(context, { port: leaving.port })
+    /** The pause between an answer and the next message. It is longer than the close that may follow the answer takes. */
+    const think = async () => {
+      for (let trip = 0; trip < 5; trip++) await fetch(`http://127.0.0.1:${balancer.port}/readyz`).catch(() => {})
+    }
+    const lost: unknown[] = []
+    let over = false
+    context.onTestFinished(() => {
+      over = true
+    })
+    const clients = Object.values(transports).flatMap((ways) =>
+      [1, 2, 3].map(() => {
+        const client = clientOf(context, balancer.port, ways, { reconnectionDelay: 20, reconnectionDelayMax: 50 })
+        const own = { client, answered: 0, attempts: 0 }
+        client.io.on('reconnect_attempt', () => own.attempts++)
+        return own
+      }),
+    )
+    const load = clients.map(async (own, number) => {
+      for (let sku = 'slow'; !over; sku = `${number}.${own.answered}`) {
+        await own.client.emitWithAck('price', sku).then(
+          () => own.answered++,
+          (error) => lost.push(error),
+        )
+        await think()
+      }
+    })
+    await expect.poll(upstream.held).toBe(clients.length)
+    leaving.signal('SIGTERM')
+    await leaving.line(/draining because of SIGTERM/)
+    upstream.release()
+    await expect.poll(() => clients.every(({ attempts }) => attempts >= 5)).toBe(true)
+    balancer.target = { port: staying.port }
+    const before = clients.map(({ answered }) => answered)
+    await expect.poll(() => clients.every(({ answered }, number) => answered > Number(before[number]) + 3)).toBe(true)
+    over = true
+    await Promise.all(load)
+    expect(lost).toEqual([])
+    expect(await leaving.exit).toEqual([0, null])
+    expect(leaving.lines.join('\n')).toMatch(/nothing forced/)
+  })
 
   test('leads clients of every transport to another one, and has every message acknowledged', async (context) => {
     const { expect } = context

@@ -211,6 +211,177 @@ describe('a WebSocket', () => {
     })
   })
 
+  describe('whose client has spoken last', () => {
+    const question = '\x81\x83\0\0\0\0why'
+    const answer = '\x81\x07because'
+
+    /** A server whose ramp takes ten seconds, and reaches this connection when that share of it has passed. */
+    async function draining(shedAt = 0.5) {
+      vi.spyOn(Math, 'random').mockReturnValue(shedAt)
+      const scene = await start(grant, { settle: { min: 10_400, quiet: 400 } })
+      const client = await webSocket(scene.port)
+      const [socket] = scene.sockets as [Duplex]
+      return {
+        ...scene,
+        client,
+        /** What the application writes. */
+        write: (text: string): void => void socket.write(text, 'latin1'),
+        /** What the client says, once the server has read it. */
+        says: async (text: string): Promise<void> => {
+          const read = once(socket, 'data')
+          client.send(text)
+          await read
+        },
+        async untold(): Promise<void> {
+          await turns()
+          expect(client.received).not.toContain(goingAway)
+        },
+      }
+    }
+
+    test('is told behind the answer', async () => {
+      const { drain, clock, client, says, untold, write } = await draining()
+      void drain.prestop()
+      clock.advance(4800)
+      await says(question)
+      clock.advance(900)
+      await untold()
+      write(answer)
+      await client.until(told)
+      expect(client.received.endsWith(`\r\n\r\n${answer}${goingAway}`)).toBe(true)
+    })
+
+    test('is told behind the end of the answer, if that comes in pieces', async () => {
+      const { drain, clock, client, says, untold, write } = await draining()
+      void drain.prestop()
+      clock.advance(4900)
+      await says(question)
+      clock.advance(200)
+      write(answer.slice(0, 4))
+      clock.advance(3000)
+      await untold()
+      write(answer.slice(4))
+      await client.until(told)
+      expect(client.received.endsWith(`\r\n\r\n${answer}${goingAway}`)).toBe(true)
+    })
+
+    test('is told at once when its turn has come, if the answer was before that', async () => {
+      const { drain, clock, client, says, untold, write } = await draining()
+      void drain.prestop()
+      clock.advance(4700)
+      await says(question)
+      clock.advance(100)
+      write(answer)
+      clock.advance(100)
+      await untold()
+      clock.advance(100)
+      await client.until(told)
+    })
+
+    const [ping, pong] = ['\x89\x00', '\x8a\x80\0\0\0\0']
+
+    test('because it answered a ping before the drain, is told when its turn has come', async () => {
+      const { drain, clock, client, says, untold, write } = await draining(0.05)
+      write(ping)
+      await says(pong)
+      void drain.prestop()
+      clock.advance(400)
+      await untold()
+      clock.advance(100)
+      await client.until(told)
+    })
+
+    test('because it answered a ping less than a second ago, is told a second after its turn has come', async () => {
+      const { drain, clock, client, says, untold, write } = await draining()
+      void drain.prestop()
+      clock.advance(4200)
+      write(ping)
+      await says(pong)
+      clock.advance(1700)
+      await untold()
+      clock.advance(100)
+      await client.until(told)
+    })
+
+    test('because it answered a ping more than a second ago, is told when its turn has come', async () => {
+      const { drain, clock, client, says, untold, write } = await draining()
+      void drain.prestop()
+      clock.advance(3800)
+      write(ping)
+      await says(pong)
+      clock.advance(1100)
+      await untold()
+      clock.advance(100)
+      await client.until(told)
+    })
+
+    test('and is never answered, is told a second later', async () => {
+      const { drain, clock, client, says, untold } = await draining()
+      void drain.prestop()
+      clock.advance(4900)
+      await says(question)
+      clock.advance(1000)
+      await untold()
+      clock.advance(100)
+      await client.until(told)
+    })
+
+    test('and goes on speaking, is told a second after its turn has come', async () => {
+      const { drain, clock, client, says, untold } = await draining()
+      void drain.prestop()
+      clock.advance(4600)
+      for (let at = 4600; at < 5900; at += 100) {
+        await says(question)
+        clock.advance(100)
+      }
+      await untold()
+      await says(question)
+      clock.advance(100)
+      await client.until(told)
+    })
+
+    test('is told at the end of the ramp, answered or not', async () => {
+      const { drain, clock, client, says, untold } = await draining(0.95)
+      void drain.prestop()
+      clock.advance(9400)
+      await says(question)
+      clock.advance(500)
+      await untold()
+      clock.advance(100)
+      await client.until(told)
+    })
+
+    test('is told when the drain does not wait, answered or not', async () => {
+      const { drain, clock, client, says } = await draining()
+      await says(question)
+      const report = drain.start({ settle: false })
+      await client.until(told) // the clock stands still
+      await clock.through(report)
+    })
+
+    test('is not told behind the answer, if the drain has been undone', async () => {
+      const { drain, clock, client, says, untold, write } = await draining()
+      void drain.prestop()
+      clock.advance(4900)
+      await says(question)
+      clock.advance(200)
+      await untold()
+      clock.stall(30_000)
+      expect(drain.state).toBe('serving')
+      write(answer)
+      await client.until(/because$/)
+      await untold()
+
+      void drain.prestop()
+      clock.advance(4900)
+      await says(question)
+      clock.advance(200)
+      await untold()
+      write(answer)
+      await client.until(told)
+    })
+  })
+
   test('that was refused, or has said good-bye itself, gets no frame', async () => {
     for (const text of [
       'HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno',

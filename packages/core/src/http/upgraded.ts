@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { types } from 'node:util'
 import { replaceMethod } from '../shared/replace.js'
+import { answerTime } from '../shared/timing.js'
 import type { Connection, OpenOnConnection, Round } from './connection.js'
 import { WebSocketFrames } from './web-socket-frames.js'
 
@@ -13,9 +14,9 @@ const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9])
 
 /**
  * A connection that is no longer HTTP: a WebSocket, another protocol after `Upgrade`, or a CONNECT tunnel. Only its
- * upgrade counts as a request in flight. When the ramp reaches a WebSocket, a close frame is sent on it. The
- * application's WebSocket library then sees the client close. Connections that are still open when the process exits
- * are closed by force.
+ * upgrade counts as a request in flight. When the ramp reaches a WebSocket, a close frame is sent on it, behind the
+ * answer to what its client has just said. The application's WebSocket library then sees the client close. Connections
+ * that are still open when the process exits are closed by force.
  */
 export class UpgradedConnection implements Connection {
   readonly pending = 0
@@ -26,7 +27,14 @@ export class UpgradedConnection implements Connection {
   readonly #frames: WebSocketFrames | undefined
   /** Number of bytes written before the response to the upgrade. If more were written, it has been answered. */
   readonly #written: number
-  /** Whether the ramp has reached this connection: the close frame is sent at the next boundary between two frames. */
+  /** Number of bytes that the client had sent when the application wrote last. If it has sent more, it spoke last. */
+  #readAtWrite = 0
+  /** Number of bytes that the client had sent at the last visit, and when a visit saw more of them than the one before. */
+  #read = 0
+  #readAt: number = Number.NEGATIVE_INFINITY
+  /** When the ramp reached this connection. */
+  #reachedAt: number | undefined
+  /** Whether the close frame is due, and follows the frame that the application completes next. */
   #closeDue = false
   #closeSent = false
   /** Stops following what the application writes. */
@@ -49,19 +57,34 @@ export class UpgradedConnection implements Connection {
   }
 
   drain(): readonly [] {
+    // Nobody knows when the client sent these: it may have been long ago.
+    this.#read = this.#socket.bytesRead
     return []
   }
 
   resume(): void {
     this.#closeDue = false
+    this.#reachedAt = undefined
   }
 
   /**
+   * Tells the client to leave if the ramp has reached it, unless it has just spoken and waits for an answer. That is
+   * limited, because not everything has an answer, as the answer to a ping: of an application that pings its clients, or
+   * only listens to them, most would otherwise leave together at the end of the ramp. The limit counts from when the ramp
+   * reached the connection, so that those that were pinged together leave one by one, too.
+   *
    * The upgrade counts as a request until it is answered. Some applications never answer an upgrade they do not
    * support, so it counts only up to `uploadTimeout`.
    */
   visit({ now, share, uploadTimeout }: Round): number {
-    if (share >= this.#shedAt) this.#sendClose()
+    const { bytesRead } = this.#socket
+    if (bytesRead > this.#read) this.#readAt = now
+    this.#read = bytesRead
+    if (share >= this.#shedAt) {
+      this.#reachedAt ??= now
+      const recent = this.#reachedAt - this.#readAt < answerTime && now - this.#reachedAt < answerTime
+      this.#sendClose(share < 1 && recent && bytesRead > this.#readAtWrite)
+    }
     return this.#answered || now - this.since >= uploadTimeout ? 0 : 1
   }
 
@@ -70,7 +93,7 @@ export class UpgradedConnection implements Connection {
   }
 
   closeIdle(): void {
-    this.#sendClose()
+    this.#sendClose(false)
   }
 
   destroy(): void {
@@ -91,12 +114,13 @@ export class UpgradedConnection implements Connection {
    * Sends the close frame, if the last frame of the application is complete: a control frame may stand between any two.
    * Libraries write complete frames, but a proxy may be in the middle of one. A socket that another server is piped
    * into is left to that server.
+   * @param asked Whether the client waits for an answer. The close frame then waits for the application's next frame.
    */
-  #sendClose(): void {
+  #sendClose(asked: boolean): void {
     if (this.#closeSent || !this.#frames || !this.#socket.writable || !this.#answered) return
     if (this.#socket.listenerCount('unpipe') > 0) return
     this.#closeDue = true
-    if (!this.#frames.open) return
+    if (asked || !this.#frames.open) return
     this.#closeSent = true
     this.#unfollow()
     this.#socket.write(goingAway)
@@ -112,8 +136,9 @@ export class UpgradedConnection implements Connection {
     return replaceMethod(socket, 'write', (write) => (...args) => {
       const [chunk, encoding] = args
       frames.add(types.isUint8Array(chunk) ? chunk : bytesOf(chunk, encoding))
+      this.#readAtWrite = socket.bytesRead
       const more = write(...args)
-      if (this.#closeDue) this.#sendClose()
+      if (this.#closeDue) this.#sendClose(false)
       return more
     })
   }

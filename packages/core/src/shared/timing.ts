@@ -100,6 +100,8 @@ export const firstRequestTime = 200
 export const minUploadTimeout = 1000
 /** The greatest error of the rough clock, which stamps requests while serving. */
 export const roughClockGrain = 100
+/** How long a WebSocket that is about to be closed waits for the application's answer to what its client has just said. */
+export const answerTime = 1000
 /** The number of connections that wait in the kernel at most. Node's default for `listen()` is 511. */
 export const acceptBacklog = 512
 /** The number of connections that one turn of the event loop handles. It takes a few milliseconds. */
