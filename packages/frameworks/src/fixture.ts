@@ -32,7 +32,7 @@ export interface Variant {
   readonly command: readonly [string, ...string[]]
   readonly env?: Readonly<Record<string, string>>
   /** How much code podrain takes. Left out where there is no podrain. */
-  readonly podrain?: 'none' | 'one line' | 'two lines'
+  readonly podrain?: 'none' | 'one line' | 'two lines' | 'a recipe'
   /** Instead of the fixture's. */
   readonly cleanUp?: string
   /**

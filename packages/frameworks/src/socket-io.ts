@@ -17,8 +17,9 @@ const clients = 12
 
 /**
  * Clients of socket.io, beside the rehearsal's own: it tells them by its events where pods are, and when to begin and end.
- * Each asks a `question`, one at a time, and waits for the acknowledgement. Lost is a question whose connection ended, or
- * could not be made, before that. An end while nothing was asked loses nothing: the client connects again.
+ * Each asks a `question`, one at a time, and waits for the acknowledgement. Lost is a question whose connection ended before
+ * that. A connection that ends while nothing was asked, or cannot be made, loses nothing: a client of socket.io keeps what it
+ * is to send, and connects again by itself.
  */
 export class SocketIoLoad {
   readonly lostByCause: Record<string, number> = {}
@@ -62,7 +63,6 @@ export class SocketIoLoad {
         socket.once('connect', () => resolve(false))
         socket.once('connect_error', () => resolve(true))
       })
-      if (refused) this.#count('refused')
       const ended = new Promise<string>((resolve) => socket.once('disconnect', (reason) => resolve(String(reason))))
       while (socket.connected && !this.#over) {
         const answered = new Promise<undefined>((resolve) => socket.emit('question', 'why?', () => resolve(undefined)))
