@@ -71,6 +71,36 @@ describe('a server with many connections', () => {
     expect(drain.inFlight).toBe(0)
   })
 
+  test('waits for a request in flight on one that the drain has not reached yet', async () => {
+    const clock = new FakeClock()
+    const { drain, clients } = await crowd({ clock }, (request, response) => {
+      if (request.url === '/') response.end('ok')
+    })
+    const last = clients.at(-1) as Client
+    last.get('/held')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const report = drain.start({ settle: false })
+    expect(drain.state).toBe('draining')
+    last.abort()
+    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+  })
+
+  test('waits for quiet from a request on, and names it, that came on one that the drain has not reached yet', async () => {
+    const clock = new FakeClock()
+    const options = { clock, settle: { min: 0, quiet: 500 }, keepAliveCap: 0, progress: 600 }
+    const { drain, clients, log } = await crowd(options)
+    const last = clients.at(-1) as Client
+    last.get('/late')
+    const report = drain.start()
+    clock.advance(300)
+    await last.until(/ok.*ok$/s)
+    await turns()
+    clock.advance(300)
+    expect(drain.state).toBe('draining')
+    expect(log.matching(/the last came 0.3 s ago, GET \/late/)).toHaveLength(1)
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
+  })
+
   test('serves all of them as before when the drain is undone before it has reached them, and drains them the next time', async () => {
     const clock = new FakeClock()
     const { drain, clients } = await crowd({ clock })

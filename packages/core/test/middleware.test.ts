@@ -133,6 +133,23 @@ describe('a drain that knows no server', () => {
     expect(drain.inFlight).toBe(0)
   })
 
+  test('keeps a control request from the application also where its client has hung up', async () => {
+    const { drain, handle } = attach({ ...short, signals: false, logger: false }, { server: createServer() })
+    onTestFinished(() => drain.dispose())
+    const results: boolean[] = []
+    const gone = gate()
+    const other = createServer((request, response) => {
+      response.destroy()
+      results.push(handle(request, response))
+      gone.open()
+    })
+    const client = await Client.open(await listen(other))
+    client.get('/livez')
+    await gone.opened
+    expect(results).toEqual([true])
+    expect(drain.inFlight).toBe(0)
+  })
+
   test('leaves a response alone that belongs to no request, as a gateway for functions makes it', async () => {
     const { drain } = await start()
     const request = Object.assign(new IncomingMessage(new Socket()), { method: 'GET', url: '/' })

@@ -1,8 +1,21 @@
 import { EventEmitter, once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { AdapterOptions, DrainReport } from '../src/index.js'
-import { ask, Client, FakeClock, FakeProcess, gate, type Log, type Pod, sayOk, serve, slow, turns } from './support.js'
+import {
+  ask,
+  Client,
+  FakeClock,
+  FakeProcess,
+  gate,
+  type Log,
+  listen,
+  type Pod,
+  sayOk,
+  serve,
+  slow,
+  turns,
+} from './support.js'
 
 async function draining(handler = sayOk): Promise<Pod & { clock: FakeClock }> {
   const clock = new FakeClock()
@@ -184,6 +197,21 @@ describe('a request in flight', () => {
     clock.advance(110)
     await client.end()
     await clock.through(drain.start())
+  })
+
+  test('is cut that much earlier by a process that hears late of its signal', async () => {
+    const clock = new FakeClock()
+    const { drain, port } = await serve(() => {}, { ...slow, clock })
+    const client = await Client.open(port)
+    client.get('/hangs')
+    await expect.poll(() => drain.inFlight).toBe(1)
+    const report = drain.start({ ago: 10_000 })
+    expect(drain.status().budgetMs).toBe(19_000)
+    clock.advance(13_900)
+    expect(drain.state).toBe('draining')
+    clock.advance(100)
+    expect(drain.state).toBe('closing')
+    expect(await clock.through(report)).toMatchObject({ clean: false, forced: [{ route: '/hangs' }] })
   })
 
   test('whose body is still coming at the deadline is cut and named too', async () => {
@@ -466,6 +494,30 @@ describe('what a drain says it waits for', () => {
     clock.advance(2100)
     expect(log.matching(/waiting for the signal; without one it serves again in \d/)).toHaveLength(1)
   })
+})
+
+test.each([
+  ['ends at this moment', 1000],
+  ['has ended before', 1050],
+])('an idle connection whose promise %s is not said to be kept, one that is kept is', async (_when, ms) => {
+  const clock = new FakeClock()
+  const { drain, port, server, log } = await serve(sayOk, {
+    ...slow,
+    settle: { min: 0, quiet: 0 },
+    clock,
+    keepAliveCap: 2000,
+    progress: ms,
+  })
+  const other = createServer(sayOk)
+  drain.watch(other)
+  server.keepAliveTimeout = 1000
+  other.keepAliveTimeout = 2000
+  for (const each of [port, await listen(other)]) await (await Client.open(each)).get('/').until(/ok$/)
+  await expect.poll(() => drain.inFlight).toBe(0)
+  const report = drain.start()
+  clock.stall(ms)
+  expect(log.matching(/idle connection/)).toEqual([expect.stringMatching(/waiting for 1 idle connection, kept for \d\.\d s/)])
+  await clock.through(report)
 })
 
 test('a drain that waits for no load balancers says what is in flight, and nothing of load balancers', async () => {
