@@ -202,8 +202,9 @@ test.each([
 ])('all connections are closed %s, and the report says what is known of the place', async (_, files, place) => {
   const { server, report, held } = await draining()
   const { prepareStackTrace } = Error
+  const ours = ['@podrain/core/early-close.js', '@podrain/core/replace.js']
   Error.prepareStackTrace = (error) =>
-    [`${error}`, ...files.map((file) => `    at close (/app/node_modules/${file}:1:1)`)].join('\n')
+    [`${error}`, ...[...ours, ...files].map((file) => `    at close (/app/node_modules/${file}:1:1)`)].join('\n')
   server.closeAllConnections()
   Error.prepareStackTrace = prepareStackTrace
   held.open()

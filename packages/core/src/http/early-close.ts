@@ -1,9 +1,6 @@
 import type net from 'node:net'
 import { type Method, replaceMethod } from '../shared/replace.js'
 
-/** The directory of podrain's own files, which are skipped when a caller is looked for. */
-const ownFiles = __dirname.replace(/[\\/]http$/, '')
-
 /** The methods of a server that take it, or connections of it, from its clients. */
 const methods = ['close', 'closeAllConnections', 'closeIdleConnections'] as const
 
@@ -111,13 +108,16 @@ function guard(server: net.Server, report: OnEarlyClose): () => void {
   }
 }
 
-/** The innermost place in the application's code, or else in a library. */
+/**
+ * The innermost place in the application's code, or else in a library. podrain's own two places, this guard and
+ * `replaceMethod`, are known by their number: in a bundle everything has the same file.
+ */
 function callerIn(stack: string): string {
   const places = stack
     .split('\n')
-    .slice(1)
+    .slice(3) // the first line is the message
     .map((line) => line.trim().replace(/^at /, ''))
     // `new Promise (<anonymous>)` is the engine's.
-    .filter((place) => !/\bnode:|<anonymous>\)$/.test(place) && !place.includes(ownFiles))
+    .filter((place) => !/\bnode:|<anonymous>\)$/.test(place))
   return places.find((place) => !place.includes('node_modules')) ?? places[0] ?? 'an unknown place'
 }

@@ -1,0 +1,2 @@
+import '@podrain/auto'
+import './auto.mjs'

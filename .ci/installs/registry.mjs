@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+
+/**
+ * A registry on loopback that has podrain's packages and nothing else, so that package managers resolve them by name and
+ * range, as they will from npm. `packed` is a list of { manifest, file }.
+ */
+export async function openRegistry(packed) {
+  const server = createServer(({ url, headers }, response) => {
+    const path = decodeURIComponent(url.slice(1))
+    const one = packed.find(({ manifest }) => path === manifest.name || path === `${manifest.name}.tgz`)
+    if (!one) return response.writeHead(404).end('{}')
+    const tarball = readFileSync(one.file)
+    if (path.endsWith('.tgz')) return response.end(tarball)
+    const { name, version } = one.manifest
+    const dist = {
+      tarball: `http://${headers.host}/${name}.tgz`,
+      integrity: `sha512-${createHash('sha512').update(tarball).digest('base64')}`,
+      shasum: createHash('sha1').update(tarball).digest('hex'),
+    }
+    response.setHeader('content-type', 'application/json').end(
+      JSON.stringify({
+        name,
+        'dist-tags': { latest: version },
+        versions: { [version]: { ...one.manifest, dist } },
+        // Long ago, for package managers that take nothing that is new.
+        time: { [version]: '2020-01-01T00:00:00.000Z' },
+      }),
+    )
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${server.address().port}/`,
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}

@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+const deadline = 120_000
+
+/**
+ * Starts it, asks `/readyz`, and sends SIGTERM with a request in flight. Resolves with the complaint, or undefined where the
+ * request was answered and the exit code is 0.
+ */
+export async function tryServer(command, args, { cwd, env = {} }) {
+  // As in a cluster whose load balancers are quick.
+  const cluster = {
+    KUBERNETES_SERVICE_HOST: '127.0.0.1',
+    TERMINATION_GRACE_PERIOD_SECONDS: '10',
+    NODE_ENV: 'production',
+  }
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...cluster, ...env }, detached: true })
+  const lines = []
+  const waiting = new Set()
+  const heed = () => {
+    for (const each of waiting) each()
+  }
+  const line = (pattern) =>
+    new Promise((resolve, reject) => {
+      const look = () => {
+        const found = lines.map((text) => pattern.exec(text)).find(Boolean)
+        if (!found && !over) return
+        waiting.delete(look)
+        if (found) resolve(found)
+        else reject(new Error(`it ended without the line ${pattern}`))
+      }
+      waiting.add(look)
+      look()
+    })
+  let over = false
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (text) => {
+      lines.push(text)
+      heed()
+    })
+  }
+  child.stdin.on('error', () => {})
+  const exit = once(child, 'close').then(([code, signal]) => {
+    over = true
+    heed()
+    return code ?? signal
+  })
+  exit.catch(() => {})
+  const end = () => {
+    try {
+      process.kill(-child.pid, 'SIGKILL')
+    } catch {}
+  }
+  const late = setTimeout(end, deadline)
+  try {
+    const [, port] = await line(/^listening (\d+)/)
+    const at = (path) => fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } })
+    const ready = await at('/readyz')
+    if (ready.status !== 200) throw new Error(`/readyz says ${ready.status}`)
+    const answer = at('/held').then(async (response) => `${response.status} ${await response.text()}`)
+    answer.catch(() => {})
+    await line(/^held/)
+    child.kill('SIGTERM')
+    // It drains as soon as it is not ready any more.
+    while (!over && (await at('/readyz')).status !== 503);
+    child.stdin.write('\n')
+    const text = await answer
+    if (text !== '200 answered') throw new Error(`the request in flight got ${text}`)
+    const code = await exit
+    if (code !== 0) throw new Error(`exit ${code}`)
+  } catch (error) {
+    return `${error.message}\n${lines.slice(-12).join('\n')}`
+  } finally {
+    clearTimeout(late)
+    end()
+  }
+}

@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { describe, expect, onTestFinished, test } from 'vitest'
+
+const application = `
+import { createServer } from 'node:http'
+import { drainServer } from '../src/index.js'
+
+const server = createServer((request, response) => response.end('ok'))
+const drain = drainServer(server, { settle: { min: 50, quiet: 50 } })
+function closesTooEarly() {
+  server.close()
+}
+server.listen(0, '127.0.0.1', () => {
+  const report = drain.start()
+  if (process.env.CLOSES) closesTooEarly()
+  report.then(({ clean }) => console.log('clean: ' + clean))
+})
+`
+
+/** What the application writes, as one file that has podrain in it. */
+async function bundled(format: 'esm' | 'cjs', env: Record<string, string> = {}): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'podrain-bundled-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const outfile = join(directory, format === 'esm' ? 'server.mjs' : 'server.cjs')
+  // As bundles of CommonJS packages need it in ESM.
+  const js =
+    format === 'esm'
+      ? `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)`
+      : ''
+  await build({
+    stdin: { contents: application, resolveDir: __dirname },
+    ...{ bundle: true, platform: 'node', format, outfile, banner: { js } },
+  })
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [outfile], { env: { ...process.env, ...env } })
+  return `${stdout}${stderr}`
+}
+
+describe.each(['esm', 'cjs'] as const)('an application that is bundled with podrain into one file (%s)', (format) => {
+  test('is drained', async () => {
+    expect(await bundled(format)).toContain('clean: true')
+  })
+
+  test('is named with the place where it closes its server too early', async () => {
+    expect(await bundled(format, { CLOSES: '1' })).toMatch(
+      /`close\(\)` was called at closesTooEarly \(.*server\.[mc]js:\d+:\d+\)/,
+    )
+  })
+})
