@@ -516,7 +516,9 @@ test.each([
   await expect.poll(() => drain.inFlight).toBe(0)
   const report = drain.start()
   clock.stall(ms)
-  expect(log.matching(/idle connection/)).toEqual([expect.stringMatching(/waiting for 1 idle connection, kept for \d\.\d s/)])
+  expect(log.matching(/idle connection/)).toEqual([
+    expect.stringMatching(/waiting for 1 idle connection, kept for \d\.\d s/),
+  ])
   await clock.through(report)
 })
 
