@@ -60,6 +60,11 @@ const ways: Record<string, Write> = {
     const { writeHead, writeHeader = writeHead } = response as ServerResponse & { writeHeader?: typeof writeHead }
     writeHeader.call(response, 200, { connection: 'keep-alive' }).end('ok')
   },
+  'writeHead with null for its headers': (response) =>
+    response
+      .setHeader('Connection', 'keep-alive')
+      .writeHead(200, null as never)
+      .end('ok'),
   'a list of other names': (response) => response.setHeader('Connection', 'keep-alive, X-Hop').end('ok'),
   'a name of another header alone': (response) => response.setHeader('Connection', 'X-Hop').end('ok'),
   'setHeader, with the protocols that its upstream offers': (response) =>
@@ -299,6 +304,24 @@ test('a drain does not wait for busy clients longer than it waits for load balan
   clock.advance(1000)
   for (const received of await told) expect(received).toMatch(/connection: close[\s\S]*ok$/i)
   expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+})
+
+test('a header that comes too late is an error for the application, as it is while serving', async () => {
+  const errors: unknown[] = []
+  const { drain, clock, client } = await start((response) => {
+    response.write('o')
+    try {
+      response.setHeader('Connection', 'keep-alive')
+    } catch (error) {
+      errors.push(error)
+    }
+    response.end('k')
+  })
+  void drain.prestop()
+  clock.advance(1000)
+  await client.get('/').end()
+  expect(client.received).toMatch(/connection: close/i)
+  expect(errors).toMatchObject([{ code: 'ERR_HTTP_HEADERS_SENT' }])
 })
 
 test('a response has its own methods back when its header has been written', async () => {

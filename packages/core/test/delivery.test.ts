@@ -78,6 +78,15 @@ describe('the send queue, as /proc/net shows it,', () => {
   })
 })
 
+test('a process that listens on another address of the port is none of ours, one that listens on all is found', () => {
+  const listener = (address: string) =>
+    `${header}\n   0: ${address}:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 20405 1`
+  const found = (address: string) => queuesOf(listener(address), new Map([[8080, [localAddressOf('127.0.0.1')]]]))
+  expect(found('0100007F')).toMatchObject([{ listens: true, inode: 20405 }])
+  expect(found('00000000')).toMatchObject([{ listens: true, local: '*' }])
+  expect(found('0200400A')).toEqual([])
+})
+
 test.each([
   ['::1', '00000000000000000000000001000000'],
   ['fe80::1%eth0', '000080FE000000000000000001000000'],

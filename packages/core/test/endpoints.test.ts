@@ -100,6 +100,11 @@ describe('the control endpoints', () => {
     expect(drain.state).toBe('draining')
   })
 
+  test('are found at a path of one letter', async () => {
+    const { port } = await start({ endpoints: { livez: '/l' } })
+    expect((await ask(port, '/l')).json()).toMatchObject({ live: true })
+  })
+
   test.each(['readyz', 'livez', 'prestop', 'drainz'])('%s can be turned off', async (name) => {
     const { port, drain } = await start({ endpoints: { [name]: false } })
     expect(await ask(port, `/${name}`)).toMatchObject({ status: 404, body: 'no GET here' })

@@ -119,6 +119,13 @@ describe('a listener that stands before those of the application', () => {
     expect(scene.happens('request', false)).toEqual(['ours', 'early', 'late'])
   })
 
+  test('has taken what it answers: whoever emits it, as a bridge does, is not told that nobody listens', () => {
+    const scene = new Scene()
+    scene.on('request', scene.named('theirs'))
+    stand(scene)
+    expect(scene.emit('request', true)).toBe(true)
+  })
+
   test('calls them as the server does: with all it was given, and itself', async () => {
     const scene = new Scene()
     const seen: unknown[] = []
@@ -136,6 +143,7 @@ describe('a listener that stands before those of the application', () => {
   test('learns what each of them returned, and for what', async () => {
     const scene = new Scene()
     scene.on('request', () => 'first')
+    scene.on('request', () => undefined) // nothing to learn
     scene.on('request', () => 'second')
     stand(scene)
     scene.happens('request', false, 'response')

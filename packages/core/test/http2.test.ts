@@ -197,6 +197,23 @@ describe('a request over HTTP/2', () => {
     await soon(() => drain.inFlight).toBe(0)
   })
 
+  test('is answered, and counts no more, though a push for it fails, which the application is told', async () => {
+    const failure = new Error('no more streams')
+    const told: unknown[] = []
+    const { drain, session } = await start((_request, { stream }) => {
+      const pushStream = vi.spyOn(Object.getPrototypeOf(stream), 'pushStream')
+      pushStream.mockImplementationOnce((_headers: unknown, callback: unknown) =>
+        (callback as (error: Error) => void)(failure),
+      )
+      stream.pushStream({ ':path': '/style' }, (error) => told.push(error))
+      pushStream.mockRestore()
+      stream.end('page')
+    })
+    expect(await ask(await session(), '/page').body).toBe('page')
+    expect(told).toEqual([failure])
+    await soon(() => drain.inFlight).toBe(0)
+  })
+
   test('in flight when the drain begins keeps it from ending, and is answered', async () => {
     const turn = gate()
     const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))

@@ -223,6 +223,24 @@ test.each<[object, string]>([
   expect(() => checkOptions(options)).toThrow(message)
 })
 
+test('a server that closes stays with the drain that has taken it over from a middleware', async () => {
+  const first = attach(options)
+  const server = createServer((request, response) => {
+    if (!first.handle(request, response)) response.end('ok')
+  })
+  await ask(await listen(server)) // leads the middleware to its server
+  await first.drain.dispose()
+  const second = new Drain(options).watch(server)
+  onTestFinished(() => second.dispose())
+  const closed = once(server, 'close')
+  server.close()
+  server.closeAllConnections()
+  await closed
+  const third = new Drain(options)
+  onTestFinished(() => third.dispose())
+  expect(() => third.watch(server)).toThrow('already watched by another Drain')
+})
+
 test('checkOptions() says and touches nothing', () => {
   const warned = vi.spyOn(console, 'warn')
   const before = process.listenerCount('SIGTERM')

@@ -361,6 +361,24 @@ describe('while draining, the response of a handler that answers at once says Co
     expect(client.received).toMatch(/at \/$/)
   })
 
+  test('to the request behind an upload that began before the drain, and was not the first on its connection', async () => {
+    const { client, drain, clock, server, turn } = await start()
+    await client.send(get('/')).until(/at \/$/)
+    turn('/upload')
+    const whole = gate()
+    server.once('request', (request) => request.on('end', whole.open))
+    client.send('POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 8\r\n\r\nhalf')
+    await soon(drain).toBe(1)
+    void drain.prestop() // the clock stands still
+    client.send('half')
+    await whole.opened
+    turn('/upload').open()
+    await client.until(/connection: keep-alive[\s\S]*at \/upload$/i)
+    clock.advance(1000)
+    await client.send(get('/next')).until(/connection: close[\s\S]*at \/next$/i)
+    await client.end()
+  })
+
   test('to the request behind a POST in chunks, of which nobody knows yet whether it is whole', async () => {
     const { client, drain, clock } = await start()
     void drain.prestop()
@@ -405,6 +423,23 @@ test.each([
     expect(client.received).toMatch(/connection: close/i)
   },
 )
+
+test('pipelined requests are all answered on a connection whose earlier request had more white space than usual', async () => {
+  const { client, drain, clock, turn } = await start()
+  void drain.prestop()
+  clock.advance(1000)
+  const spaces = ' '.repeat(20)
+  await client.send(get('/', `Accept:${spaces} */*`)).until(/connection: keep-alive[\s\S]*at \/$/i)
+  turn('/a')
+  const next = get('/c')
+  client.send(`${get('/a')}${get('/b')}${next.slice(0, spaces.length)}`)
+  await soon(drain).toBe(2)
+  await turns()
+  client.send(next.slice(spaces.length))
+  await soon(drain).toBe(3)
+  turn('/a').open()
+  await client.until(/at \/a[\s\S]*at \/b[\s\S]*at \/c$/)
+})
 
 test('headers with more white space than usual do not keep a response that is given later from saying it', async () => {
   const { client, drain, clock, turn } = await start()

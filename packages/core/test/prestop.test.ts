@@ -417,7 +417,7 @@ describe('who may drain', () => {
     }
     expect(drain.state).toBe('serving')
     // Once for each endpoint: a poll of /drainz must not hide that the hook is refused.
-    for (const path of ['/prestop', '/drainz']) {
+    for (const path of ['/drainz', '/prestop']) {
       const refusals = log.matching(new RegExp(`^warn podrain: refused GET ${path} from .*127\\.0\\.0\\.1: `))
       expect(refusals).toHaveLength(1)
       expect(refusals[0]).toContain(`header ${header.toLowerCase()}`)
@@ -484,6 +484,8 @@ describe('who may drain', () => {
     ['another scheme', 'Basic secret'],
     ['the bare token', 'secret'],
     ['a scheme that runs into the token', 'Bearersecret'],
+    ['a scheme that only ends well', 'Forbearer secret'],
+    ['the right words behind another scheme', 'Basic Bearer secret'],
     ['the scheme alone', 'Bearer '],
   ])('with a token set, %s gets what the application says', async (_name, authorization) => {
     const { drain, port, log } = await start({ token: 'secret' })

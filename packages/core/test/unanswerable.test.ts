@@ -176,6 +176,28 @@ describe('behind a response that has said close', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 0 })
   })
 
+  test('a request is not begun by the next drain either, when the first was undone meanwhile', async () => {
+    const turn = gate()
+    const { drain, clock, port, begun } = await start((_request, response) => {
+      response.writeHead(200, { 'X-Other': 'one' }).write('begun')
+      void turn.opened.then(() => response.end(' whole'))
+    })
+    const client = await open(port)
+    void drain.prestop()
+    await client.get('/first').until(/connection: close[\s\S]*begun/i)
+    clock.advance(30_000)
+    expect(drain.state).toBe('serving')
+    await holdOpen(drain)
+    client.get('/second')
+    await turns()
+    expect(drain.inFlight).toBe(1)
+    turn.open()
+    await client.until(/whole/)
+    await once(client.socket, 'end')
+    expect(begun).toEqual(['GET /first'])
+    await clock.through(drain.start())
+  })
+
   test('the connection is closed, though its client goes on sending', async () => {
     const { drain, clock, port } = await start((_request, response) => {
       response.write('begun')
