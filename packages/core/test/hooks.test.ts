@@ -126,15 +126,6 @@ describe('onClose hooks', () => {
     expect(log.matching(/^error .*; hooks: cache failed, pool failed/)).toHaveLength(1)
   })
 
-  test('that close the server, too, are told that it is closed', async () => {
-    const { drain, clock, server, log } = await start()
-    drain.onClose(() => promisify(server.close.bind(server))(), { name: 'server' })
-    expect(await clock.through(drain.start())).toMatchObject({ hooks: [{ name: 'server', outcome: 'failed' }] })
-    expect(
-      log.matching(/onClose hook "server" failed: the drain has closed the server before; leave that out: /),
-    ).toHaveLength(1)
-  })
-
   test('that hang are left behind, each after its own time', async () => {
     const { drain, clock } = await start({ hookTimeout: 700 })
     const ran = vi.fn()

@@ -193,9 +193,7 @@ export class Hooks {
     } catch (error) {
       result.outcome = 'failed'
       result.error = error
-      const hint =
-        codeOf(error) === 'ERR_SERVER_NOT_RUNNING' ? 'the drain has closed the server before; leave that out: ' : ''
-      this.#logger.alarm(`${this.#kind} hook "${entry.name}" failed: ${hint}${describe(error)}`)
+      this.#logger.alarm(`${this.#kind} hook "${entry.name}" failed: ${describe(error)}`)
     }
     result.durationMs = this.#clock.now() - begun
   }
@@ -212,8 +210,4 @@ function claimOf(entries: readonly Entry[]): number {
  */
 export function shareOf(left: number, claim: number, later: number): number {
   return Math.max(left - claim, left / (later + 1))
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined
 }
