@@ -1,4 +1,3 @@
-import { promisify } from 'node:util'
 import { describe, expect, test, vi } from 'vitest'
 import { ask, FakeClock, FakeProcess, gate, type Pod, sayOk, serve, slow, turns } from './support.js'
 
