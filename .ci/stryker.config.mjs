@@ -15,7 +15,7 @@ export default {
   timeoutFactor: 2,
   // More than there are processors: most tests wait most of their time.
   concurrency: 5,
-  ignorePatterns: ['.turbo', 'docs', 'examples', 'packages/*/dist', '!packages/core/dist'],
+  ignorePatterns: ['.turbo', 'examples', 'packages/*/dist', '!packages/core/dist'],
   reporters: ['json', 'clear-text', 'progress-append-only'],
   clearTextReporter: { allowColor: false, reportTests: false, allowEmojis: false },
   jsonReporter: { fileName: 'reports/mutation/mutation.json' },

@@ -46,6 +46,14 @@ describe('every fixture', () => {
     }
   })
 
+  test('of socket.io has the recipe as it is in the examples', () => {
+    const of = (file: string): string | undefined =>
+      /const io = new Server.*?(?=\n {2}socket\.on\('(?:price|question)')/s.exec(readFileSync(file, 'utf8'))?.[0]
+    const example = of(join(__dirname, '../../../examples/recipes/socketio.js'))
+    expect(example).toContain('allowRequest')
+    expect(of(join(fixture('socket.io').source, 'recipe.js'))).toBe(example)
+  })
+
   test('leaves alone the variables that the kubelet sets', () => {
     for (const { id, variants } of fixtures) {
       for (const { env = {} } of variants) {
