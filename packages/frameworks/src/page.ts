@@ -4,7 +4,7 @@ import type { Results, Row } from './results.js'
 
 const introduction = `# Web frameworks, and what they do at SIGTERM
 
-Made by \`pnpm frameworks\` from [what it measured](../packages/frameworks/results). Each
+Made by \`npx -y pnpm@10.34.9 frameworks\` from [what it measured](../packages/frameworks/results). Each
 [application](../packages/frameworks/fixtures) is the smallest that the framework's own guide begins with, installed from npm. It
 answers a request after 100 ms and has no line for SIGTERM, except where the name of the row says so.
 
