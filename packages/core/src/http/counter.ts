@@ -163,7 +163,7 @@ export class Counter
     const connection = this.connectionOf(request, open)
     if (connection?.handlingOf(open)?.unseen && !unseen) return // the promise that is kept ends with this one, or later
     const handling = { promise, unseen, request }
-    if (!this.#abandon(open, handling, undefined)) connection?.keep(open, handling)
+    if (!connection?.keep(open, handling)) this.#abandon(open, handling, undefined)
   }
 
   /** Called when a response has closed. */
@@ -225,8 +225,10 @@ export class Counter
       connection.turnAway(socket)
       return false
     }
-    this.lastArrival = this.#options.clock.now()
-    this.#note(request.method, request.url, request.headers)
+    if (this.#ramp.active) {
+      this.lastArrival = this.#options.clock.now()
+      this.#note(request.method, request.url, request.headers)
+    }
     // The upgrade begins when the requests before it on this connection have been answered.
     connection.yieldTo(() => {
       this.#connections.delete(connection)
@@ -259,14 +261,10 @@ export class Counter
     return this.connect(request.socket, server)
   }
 
-  /**
-   * Reports a handler that may still run, if its client disconnected before the response was complete. Returns whether
-   * it did.
-   */
-  #abandon(response: ServerResponse & ServerHttp2Stream, handling: HandlerRun, url: string | undefined): boolean {
+  /** Reports a handler that may still run, because its client disconnected before the response was complete. */
+  #abandon(response: ServerResponse & ServerHttp2Stream, handling: HandlerRun, url: string | undefined): void {
     const gone = isHttp2(handling.request) ? response.aborted : response.closed && !response.writableFinished
     if (gone) this.#options.onAbandoned(handling, url)
-    return gone
   }
 
   #countDraining(connection: Http1Connection, request: IncomingMessage, response: ServerResponse): boolean {

@@ -161,10 +161,12 @@ export class Http1Connection implements Connection {
     else next()
   }
 
-  /** Keeps a handler run until its response closes, if the response is open and counted. */
-  keep(response: ServerResponse, handling: HandlerRun): void {
+  /** Keeps a handler run until its response closes. Returns whether the response is open and counted. */
+  keep(response: ServerResponse, handling: HandlerRun): boolean {
     if (this.response === response) this.#handling = handling
     else if (this.#earlier?.has(response)) this.#earlier.set(response, { url: this.urlOf(response), handling })
+    else return false
+    return true
   }
 
   /** The handler run that was kept for a response. */

@@ -86,9 +86,10 @@ export class Http2Connection implements Connection {
     return [...this.#streams].map(([stream, { headers }]) => [stream, headers])
   }
 
-  /** Keeps a handler run until its stream closes. */
-  keep(stream: TaggedStream, handling: HandlerRun): void {
+  /** Keeps a handler run until its stream closes. Returns whether the stream is open. */
+  keep(stream: TaggedStream, handling: HandlerRun): boolean {
     stream[kHandling] = handling
+    return !stream.closed
   }
 
   /** The handler run that was kept for a stream. */

@@ -73,8 +73,8 @@ export class Servers implements Owner {
   #unlistened = false
   /** Functions that undo `keepConnections`. */
   readonly #keeping: (() => void)[] = []
-  /** Functions that undo `mayBeClosedAgain`. */
-  readonly #closable: (() => void)[] = []
+  /** Closed servers that may be closed again, each with the function that undoes it. */
+  readonly #closable = new Map<net.Server, () => void>()
   #released = false
   /** Whether a server was ever watched. */
   everWatched = false
@@ -179,9 +179,9 @@ export class Servers implements Owner {
     this.unguard()
     for (const server of this.#all) {
       this.#release(server)
-      if (exits && !server.listening) mayBeClosedAgain(server)
+      if (exits && !server.listening) this.#letCloseAgain(server)
     }
-    if (!exits) for (const undo of this.#closable) undo()
+    if (!exits) for (const undo of this.#closable.values()) undo()
   }
 
   /** Stops accepting connections. */
@@ -191,8 +191,12 @@ export class Servers implements Owner {
     for (const server of this.#all) {
       if (!server.listening) continue
       unlisten(server)
-      this.#closable.push(mayBeClosedAgain(server))
+      this.#letCloseAgain(server)
     }
+  }
+
+  #letCloseAgain(server: net.Server): void {
+    if (!this.#closable.has(server)) this.#closable.set(server, mayBeClosedAgain(server))
   }
 
   /**

@@ -99,8 +99,8 @@ function ownInodes(): Set<number> | undefined {
   try {
     for (const name of readdirSync('/proc/self/fd')) {
       try {
-        // What is no socket adds NaN, which is no inode.
-        inodes.add(Number(/^socket:\[(\d+)/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1]))
+        const inode = /^socket:\[(\d+)/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1]
+        if (inode !== undefined) inodes.add(Number(inode))
       } catch {
         // The descriptor was closed since it was listed. That of the listing itself always is.
       }
