@@ -1,30 +1,22 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, type TestContext, test } from 'vitest'
+import { listen } from './support/listen.js'
 import { obstacle, redisServer } from './support/redis.js'
 import { Relay } from './support/relay.js'
 import { Service } from './support/service.js'
 
 /** Where webhooks are delivered to. Those to /slow are answered when it is told to. */
-async function receiver({ onTestFinished }: TestContext): Promise<{ url: string; got: string[]; answer(): void }> {
+async function receiver(context: TestContext): Promise<{ url: string; got: string[]; answer(): void }> {
   const got: string[] = []
   const waiting: (() => void)[] = []
-  const server = createServer((request, response) => {
+  const { url } = await listen(context, (request, response) => {
     got.push(request.url ?? '')
     if (request.url === '/slow') waiting.push(() => response.end())
     else response.end()
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
   })
-  const { port } = server.address() as AddressInfo
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
     got,
     answer() {
       for (const answer of waiting.splice(0)) answer()

@@ -1,20 +1,13 @@
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, type TestContext, test } from 'vitest'
+import { listen } from './support/listen.js'
 import { Relay } from './support/relay.js'
 import { Service } from './support/service.js'
 
 describe.concurrent('a service that asks another one through undici', () => {
   /** With an upstream that does not answer what is held. */
   async function serve(context: TestContext, env: Record<string, string> = {}) {
-    const upstream: Server = createServer((_request, response) => response.end('{"price":2}')).listen(0, '127.0.0.1')
-    await once(upstream, 'listening')
-    context.onTestFinished(() => {
-      upstream.closeAllConnections()
-      upstream.close()
-    })
-    const relay = await Relay.open(context, { port: (upstream.address() as AddressInfo).port })
+    const { port } = await listen(context, (_request, response) => response.end('{"price":2}'))
+    const relay = await Relay.open(context, { port })
     const own = { UPSTREAM_URL: `http://127.0.0.1:${relay.port}` }
     return { service: await Service.start(context, 'undici.js', { ...own, ...env }), relay }
   }

@@ -1,8 +1,6 @@
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import type { TestContext } from 'vitest'
+import { listen } from './listen.js'
 
 interface Exported {
   resourceSpans: {
@@ -15,28 +13,20 @@ export class Collector {
   /** The paths of the requests whose spans have come, spans of servers only. */
   readonly paths: string[] = []
   url = ''
-  readonly #server: Server
 
-  private constructor() {
-    this.#server = createServer(async (request, response) => {
+  private constructor() {}
+
+  static async start(context: TestContext): Promise<Collector> {
+    const collector = new Collector()
+    const { url } = await listen(context, async (request, response) => {
       const { resourceSpans } = (await json(request)) as Exported
       for (const { kind, attributes } of resourceSpans.flatMap((r) => r.scopeSpans).flatMap((s) => s.spans)) {
         const path = attributes.find(({ key }) => key === 'http.target' || key === 'url.path')?.value.stringValue
-        if (kind === 2 && path !== undefined) this.paths.push(path)
+        if (kind === 2 && path !== undefined) collector.paths.push(path)
       }
       response.setHeader('content-type', 'application/json').end('{}')
     })
-  }
-
-  static async start({ onTestFinished }: TestContext): Promise<Collector> {
-    const collector = new Collector()
-    const server = collector.#server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    onTestFinished(() => {
-      server.closeAllConnections()
-      server.close()
-    })
-    collector.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    collector.url = url
     return collector
   }
 }

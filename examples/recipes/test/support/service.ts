@@ -1,9 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { EventEmitter, once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { inspect } from 'node:util'
 import type { TestContext } from 'vitest'
+import { RunningProcess } from '../../../../packages/core/test/running-process.js'
 
 const recipes = join(import.meta.dirname, '..', '..')
 
@@ -13,35 +12,17 @@ export interface Answer {
 }
 
 /** A recipe as it is, in a process of its own. */
-export class Service {
-  readonly lines: string[] = []
-  readonly process: ChildProcess
-  /** The exit code and the signal, once all output has been read. */
-  readonly exit: Promise<[code: number | null, signal: NodeJS.Signals | null]>
-  port = 0
-  #exited = false
-  readonly #news = new EventEmitter().setMaxListeners(0)
-
+export class Service extends RunningProcess {
   private constructor(command: readonly string[], env: Record<string, string>) {
     const { TERMINATION_GRACE_PERIOD_SECONDS: _, ...inherited } = process.env
-    this.process = spawn(process.execPath, command, {
-      cwd: recipes,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // As a pod has it: load balancers are waited for.
-      env: { ...inherited, KUBERNETES_SERVICE_HOST: '10.96.0.1', HOST: '127.0.0.1', PORT: '0', ...env },
-    })
-    for (const stream of [this.process.stdout, this.process.stderr]) {
-      if (!stream) throw new Error('the service has no output')
-      createInterface({ input: stream }).on('line', (line) => {
-        this.lines.push(line)
-        this.#news.emit('some')
-      })
-    }
-    this.exit = once(this.process, 'close').then((exit) => {
-      this.#exited = true
-      this.#news.emit('some')
-      return exit as [number | null, NodeJS.Signals | null]
-    })
+    super(
+      spawn(process.execPath, command, {
+        cwd: recipes,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // As a pod has it: load balancers are waited for.
+        env: { ...inherited, KUBERNETES_SERVICE_HOST: '10.96.0.1', HOST: '127.0.0.1', PORT: '0', ...env },
+      }),
+    )
   }
 
   /** Starts it, and waits until it listens. */
@@ -61,16 +42,6 @@ export class Service {
     return Number(pattern.exec(await this.line(pattern))?.[1])
   }
 
-  /** Waits for a line of output. */
-  async line(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const found = this.lines.find((line) => pattern.test(line))
-      if (found !== undefined) return found
-      if (this.#exited) throw new Error(`exited without ${pattern}; it said:\n${this.lines.join('\n')}`)
-      await once(this.#news, 'some')
-    }
-  }
-
   /** What it answers; with the status 0, why it did not. */
   async ask(path: string, method = 'GET', json?: unknown): Promise<Answer> {
     const sent =
@@ -86,9 +57,5 @@ export class Service {
   /** What `/drainz` says. */
   async status(): Promise<{ state: string; inFlight: number; tasks: string[] }> {
     return JSON.parse((await this.ask('/drainz')).body)
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.process.kill(signal)
   }
 }
