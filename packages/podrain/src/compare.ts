@@ -10,19 +10,41 @@ export interface CompareFlags {
   readonly color: boolean
 }
 
-/** `podrain compare`. Resolves with the exit code: 0 when the second lost no more than the first, else 1. */
+/** `podrain compare`. Resolves with the exit code: 0 when the second lost no greater share than the first, else 1. */
 export async function runCompare(before: string, after: string, flags: CompareFlags): Promise<number> {
   const [first, second] = [read(before), read(after)]
   const { html, color } = flags
   if (html !== undefined) prepareFile('--html', html)
   const rows = [labelled(first, 'before'), labelled(second, 'after')]
   const table = renderTable(rows, { colour: color && pc.isColorSupported })
-  process.stdout.write(`${table}\n\nLost before: ${first.summary.lost}, after: ${second.summary.lost}.\n`)
+  process.stdout.write(`${table}\n\nLost before: ${lossesOf(first)}, after: ${lossesOf(second)}.\n`)
+  const other = differences(first, second)
+  if (other.length > 0) process.stdout.write(`Not the same was rehearsed: ${other.join(', ')} differ. Compare the shares.\n`)
   if (html !== undefined) {
     await writeResult(html, renderPage([first, second], { compare: true }))
     process.stdout.write(`Page: ${html}\n`)
   }
-  return second.summary.lost <= first.summary.lost ? 0 : 1
+  return shareOf(second) <= shareOf(first) ? 0 : 1
+}
+
+function shareOf({ summary: { lost, requests } }: Rehearsal): number {
+  return lost / Math.max(1, requests)
+}
+
+function lossesOf(result: Rehearsal): string {
+  const { lost, requests } = result.summary
+  return `${lost} of ${requests} (${(100 * shareOf(result)).toFixed(2)} %)`
+}
+
+/** What an app may change between two rehearsals, and what may be called otherwise. */
+const own = ['name', 'labels', 'app', 'command', 'args', 'cwd', 'envNames', 'seed', 'preStop', 'portEnv', 'port']
+
+/** The options of which the two are not equal, and that make the numbers another matter. */
+function differences(one: Rehearsal, other: Rehearsal): string[] {
+  return Object.entries(one.options).flatMap(([name, value]) => {
+    const { [name]: second } = other.options as unknown as Record<string, unknown>
+    return own.includes(name) || JSON.stringify(value) === JSON.stringify(second) ? [] : [name]
+  })
 }
 
 /** Reads what `podrain rehearse --json` wrote. */

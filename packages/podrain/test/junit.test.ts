@@ -25,14 +25,14 @@ function sample(): Rehearsal {
 
 describe('the JUnit file', () => {
   test('is what readers of JUnit XML expect, whatever the app says', async () => {
-    expect(await errorsIn(renderJUnit(sample(), 0))).toEqual([])
-    expect(await errorsIn(renderJUnit(sample(), 1000))).toEqual([])
+    expect(await errorsIn(renderJUnit([sample()], 0))).toEqual([])
+    expect(await errorsIn(renderJUnit([sample()], 1000))).toEqual([])
     expect(await errorsIn(renderJUnitError(nasty, new Error(`The app ended.\n${nasty}`)))).toEqual([])
   })
 
   test('has a test case for each kind of client, failed if any of its requests was lost', () => {
     const result = sample()
-    const xml = renderJUnit(result, 0)
+    const xml = renderJUnit([result], 0)
     const cases = [...xml.matchAll(/<testcase [^>]*name="(\w+) clients lose nothing"/g)].map(([, kind]) => kind)
     const asked = Object.entries(result.summary.requestsByClient).filter(([, count]) => count > 0)
     expect(cases).toEqual(asked.map(([kind]) => kind))
@@ -45,7 +45,7 @@ describe('the JUnit file', () => {
   })
 
   test('has no failure, but still the losses, when they were allowed', () => {
-    const xml = renderJUnit(sample(), 1000)
+    const xml = renderJUnit([sample()], 1000)
     expect(xml).toContain('<testsuites tests="5" failures="0" errors="0" skipped="0">')
     expect(xml).toContain('<system-out>')
   })

@@ -1,27 +1,30 @@
-export { type ClientCounts, type ClientKind, clientKinds } from './client-kinds.js'
-export type { DiagnosisKind } from './coroner.js'
-export type { Diagnosis } from './diagnosis.js'
+export { type Behind, presets } from '@podrain/core'
+export { type ClientCounts, type ClientKind, clientKinds, kinds, pathNames } from './load/kinds.js'
+export type { DiagnosisKind } from './result/coroner.js'
+export type { Diagnosis } from './result/diagnosis.js'
 export type {
   Disruption,
   Happening,
   KillReason,
-  Latency,
   LiveEvent,
-  LossCause,
   LostEvent,
   Phase,
   RehearsalEvent,
-  Sample,
-} from './events.js'
-export { type Look, look, WrongPortError } from './look.js'
+} from './timeline/events.js'
+export type { ClientTimeouts } from './load/client.js'
+export { type Kind } from './load/kind.js'
+export type { LossCause } from './load/outcome.js'
+export type { Latency, Sample } from './load/sample.js'
+export { type Look, look, WrongAddressError } from './look.js'
 export {
-  type Behind,
-  type ClientTimeouts,
+  type AppFacts,
   type EndpointLag,
-  lagBehind,
+  type Framework,
+  type HttpGet,
+  frameworks,
   type PlannedRequest,
   type PreStop,
-  type ReadinessProbe,
+  type Probe,
   type RehearsalOptions,
   type RehearsalPlan,
   type RequestPaths,
@@ -29,10 +32,14 @@ export {
   type RequestSpec,
   type Scenario,
   scenarioNames,
-} from './options.js'
-export { type PageOptions, renderPage } from './page.js'
-export { createProgress, type Progress, type ProgressOptions } from './progress.js'
-export { type Rehearsal, rehearse, resultFormat } from './rehearse.js'
-export { type Summary, summarise } from './summary.js'
-export { renderTable, type TableOptions } from './table.js'
-export { resolveOptions } from './validation.js'
+} from './plan/options.js'
+export { type PageOptions, renderPage } from './show/page.js'
+export { createProgress, type Progress, type ProgressOptions } from './show/progress.js'
+export { rehearse } from './rehearse.js'
+export { conclude, type Rehearsal, resultFormat } from './result/rehearsal.js'
+export type { Silence } from './result/silence.js'
+export type { Summary } from './result/summary.js'
+export type { Verdict } from './result/verdict.js'
+export { renderTable, type TableOptions } from './show/table.js'
+export { verdictOfAll, verdictSentence } from './show/verdict.js'
+export { resolveOptions } from './plan/resolve.js'

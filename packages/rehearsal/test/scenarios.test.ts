@@ -147,6 +147,27 @@ describe.concurrent('the reason is found for an app that', () => {
     return summary.diagnoses.map(({ kind, cause, why, fix }) => ({ kind, cause, why, fix }))
   }
 
+  test('a process that fails on its way out, with the error it wrote', async () => {
+    const diagnoses = await diagnose('fail')
+    expect(diagnoses[0]).toMatchObject({ kind: 'failed', background: false })
+    expect(diagnoses[0]?.why).toMatch(/failed \(exit 1\)/)
+    expect(diagnoses[0]?.fix).toContain('It wrote: Error: Cannot use a pool after calling end on the pool.')
+  })
+
+  test('a hook whose path the app does not have, which the kubelet does not mind', async () => {
+    const preStop = { httpGet: { path: '/prestpo?status=404' } }
+    const [first] = await diagnose('no-hook', { preStop })
+    expect(first?.fix).toMatch(/^The preStop hook GET \/prestpo\?status=404 was answered 404 at once/)
+  })
+
+  test('nothing of the drain in what failed just as often before', async () => {
+    const clients = { keepAlive: 6, newConnection: 0, slowKeepAlive: 0 }
+    const result = await run('scale-down', { env: { BEHAVIOUR: 'flaky', HOOK_MS: '400' }, clients, warmUp: 1000 })
+    expect(result.summary).toMatchObject({ lost: 0, verdict: 'clean', lostByCause: {} })
+    expect(result.summary.background).toBeGreaterThan(20)
+    expect(result.summary.diagnoses.every(({ background }) => background)).toBe(true)
+  })
+
   test('exits at once', async () => {
     expect(await diagnose('exit-on-sigterm')).toContainEqual({
       kind: 'listener closed',

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createProgress, type LiveEvent, renderTable } from '../src/index.js'
 import { noRequests, sampleRehearsal } from './sample.js'
 
@@ -28,6 +28,11 @@ test('a table has a row for each result and a column for each label', () => {
   `)
 })
 
+test('a table that is wider than the terminal is a list', () => {
+  const text = renderTable([sampleRehearsal('first')], { colour: false, columns: 80 })
+  expect(text.slice(0, text.indexOf('\n\n'))).toMatchInlineSnapshot()
+})
+
 test('a table is coloured when asked to be', () => {
   expect(renderTable([sampleRehearsal()], { colour: true })).toContain('\u001b[31m6\u001b[39m')
 })
@@ -47,7 +52,9 @@ const live: LiveEvent[] = [
   { t: 3900, type: 'phase', phase: 'done' },
 ]
 
-function show(isTTY: boolean): string {
+function show(isTTY: boolean, term = 'xterm'): string {
+  vi.stubEnv('TERM', term)
+  onTestFinished(() => void vi.unstubAllEnvs())
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 120 })
   const progress = createProgress({ stream })
   const [first, second] = [progress.follow('first'), progress.follow('second')]
@@ -79,4 +86,8 @@ test('without a terminal, progress is at most one line a second for each rehears
 test('in a terminal, progress is one bar for each rehearsal', () => {
   const text = show(true)
   for (const name of ['first', 'second']) expect(text).toMatch(new RegExp(`${name} .*done · 90 requests · 2 lost`))
+})
+
+test('in a terminal that cannot draw, progress is lines', () => {
+  expect(show(true, 'dumb')).toBe(show(false))
 })

@@ -1,0 +1,191 @@
+import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
+import { type Life, livesOf, nameOf } from '../timeline/lives.js'
+import type { RehearsalPlan } from '../plan/options.js'
+
+/** What a loss came from. */
+export type DiagnosisKind =
+  /** Nobody listened any more, and whoever picks a pod did not know yet. */
+  | 'listener closed'
+  /** The server closed a kept connection when a request had been sent over it. */
+  | 'kept connection closed'
+  /** The process ended by itself with the request in flight. */
+  | 'exit'
+  /** SIGKILL at the end of the grace period. */
+  | 'killed'
+  /** The process died without anybody having told it to. */
+  | 'crash'
+  /** The process was told to end, and failed on the way: an exit code or a signal of its own. */
+  | 'failed'
+  /** A status that is no success, from a pod that still got requests. */
+  | 'refused by the app'
+  /** There was no endpoint at all. */
+  | 'no endpoint'
+  /** A pod that was ready by its probe did not serve. */
+  | 'not ready'
+  /** The kernel still held bytes when the pod's network went with its process. */
+  | 'network gone'
+  /** A response, stream or WebSocket was ended by a process that lived on. */
+  | 'cut by the app'
+  /** The client gave up waiting for a process that lived on. */
+  | 'no answer'
+  /** Nothing had been done to a pod yet, or not to this one. */
+  | 'not the scenario'
+
+/** What is known of one loss. */
+export interface Finding {
+  readonly kind: DiagnosisKind
+  readonly why: string
+  readonly life: Life | undefined
+}
+
+/** A socket's end may be seen a moment before that of its process. */
+const sameMoment = 250
+
+/** Finds out what a request died of. */
+export class Coroner {
+  readonly #lives = new Map<string, Life[]>()
+  readonly #plan: RehearsalPlan
+  readonly #begunAt: number
+
+  constructor(events: readonly RehearsalEvent[], plan: RehearsalPlan) {
+    this.#plan = plan
+    for (const life of livesOf(events)) this.#lives.set(life.pod, [...(this.#lives.get(life.pod) ?? []), life])
+    const begun = events.find((event) => event.type === 'pod-deleted' || event.type === 'container-killed')
+    this.#begunAt = begun?.t ?? Number.POSITIVE_INFINITY
+  }
+
+  examine(loss: LostEvent): Finding {
+    if (loss.pod === null) return this.#noEndpoint(loss)
+    const life = this.#lifeOf(loss.pod, loss.t)
+    if (life?.toldAt === undefined || loss.t < life.toldAt) return this.#undisturbed(loss, life)
+    const { exitAt = Number.POSITIVE_INFINITY } = life
+    const unreachable = loss.cause === 'refused' || (loss.cause === 'timeout' && loss.sentAt >= exitAt)
+    if (unreachable) return refused(loss, life)
+    // A status is an answer, however soon the process ended after it.
+    const answered = loss.cause.startsWith('status')
+    if (loss.t >= exitAt - sameMoment && !answered) return this.#cut(loss, life)
+    return alive(loss, life)
+  }
+
+  /** The container that the loss was suffered by. One that was restarted and not ready yet suffers for the one before. */
+  #lifeOf(pod: string, t: number): Life | undefined {
+    const lives = this.#lives.get(pod) ?? []
+    return lives.findLast((life, index) => life.startedAt <= t && (index === 0 || (life.readyAt ?? Infinity) <= t))
+  }
+
+  #noEndpoint({ t }: LostEvent): Finding {
+    const leaving = [...this.#lives.values()].flat().find((life) => isLeaving(life, t))
+    if (leaving === undefined) {
+      return { kind: 'no endpoint', life: undefined, why: 'No pod was known to clients at that moment.' }
+    }
+    const { pod, unreadyAt } = leaving
+    const still =
+      unreadyAt !== undefined && unreadyAt <= t
+        ? `${pod} was still there, but said that it was not ready`
+        : `${pod} was on its way out, and whatever replaces it not known yet`
+    return { kind: 'no endpoint', life: leaving, why: `No pod was known to clients at that moment: ${still}.` }
+  }
+
+  #undisturbed(loss: LostEvent, life: Life | undefined): Finding {
+    const { pod, cause, message, reused, sentAt, t } = loss
+    if (life !== undefined && !life.old) {
+      const since = life.readyAt === undefined ? '' : ` for ${ms(t - life.readyAt)}`
+      const why = `${pod} had been ready by its probe${since}, but did not serve: ${cause} (${message}).`
+      return { kind: 'not ready', life, why }
+    }
+    if (cause === 'reset' && reused) {
+      const why = `${pod} closed a kept connection ${ms(t - sentAt)} after the request was sent over it. Nobody had told it to end.`
+      return { kind: 'kept connection closed', life, why }
+    }
+    const when = t < this.#begunAt ? 'before anything was done to a pod' : 'while nobody did anything to this pod'
+    return { kind: 'not the scenario', life, why: `${pod} lost it ${when}: ${cause} (${message}).` }
+  }
+
+  /** The connection ended with the process, or did not end at all because its network went. */
+  #cut(loss: LostEvent, life: Life): Finding {
+    const { exitAt = 0, sigkillAt, exit, reason } = life
+    const { pod, sentAt, t } = loss
+    const inFlight = `${ms(Math.max(0, Math.min(t, exitAt) - sentAt))} after the request was sent`
+    if (this.#plan.netns && t > exitAt + sameMoment) {
+      const why = `${pod} had ended (${exit}) when the kernel still held bytes of the response; they went with its network.`
+      return { kind: 'network gone', life, why }
+    }
+    if (reason === 'crash') return { kind: 'crash', life, why: `${pod} died without warning, ${inFlight}.` }
+    if (sigkillAt !== undefined && t >= sigkillAt - sameMoment) {
+      return { kind: 'killed', life, why: `SIGKILL ended ${pod} ${since(life, sigkillAt)}, ${inFlight}.` }
+    }
+    if (life.failed) return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
+    return { kind: 'exit', life, why: `${pod} ended (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
+  }
+}
+
+/** Nobody accepts connections. */
+function refused(loss: LostEvent, life: Life): Finding {
+  const { pod, t } = loss
+  const { exitAt = Number.POSITIVE_INFINITY, deafAt = t, exit, knownAt, reason } = life
+  const closedAt = Math.min(deafAt, exitAt)
+  const early =
+    knownAt === undefined
+      ? 'and clients were never told'
+      : knownAt > closedAt
+        ? `${ms(knownAt - closedAt)} before the last client knew that it goes`
+        : 'as a client that could have known came'
+  if (reason === 'crash') return { kind: 'crash', life, why: `${pod} had died without warning, ${early}.` }
+  const isGone = exitAt <= closedAt + sameMoment
+  if (isGone && life.failed) {
+    return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, closedAt)}, ${early}.` }
+  }
+  const what = isGone ? `was gone (${exit})` : 'stopped listening'
+  return { kind: 'listener closed', life, why: `${pod} ${what} ${since(life, closedAt)}, ${early}.` }
+}
+
+/** The process lived on. */
+function alive(loss: LostEvent, life: Life): Finding {
+  const { pod, cause, reused, sentAt, t } = loss
+  const { deafAt, knownAt } = life
+  const when = since(life, t)
+  if (cause.startsWith('status')) {
+    const still = reused
+      ? 'on a connection it had kept'
+      : knownAt === undefined || sentAt < knownAt
+        ? 'while new connections still went to it'
+        : 'on a connection from before clients knew'
+    return { kind: 'refused by the app', life, why: `${pod} answered ${cause.slice(7)} ${when}, ${still}.` }
+  }
+  if (cause === 'timeout') {
+    return { kind: 'no answer', life, why: `${pod} did not answer in time (${loss.message}); it was sent ${when}.` }
+  }
+  if (cause === 'reset' && reused) {
+    return {
+      kind: 'kept connection closed',
+      life,
+      why: `${pod} closed a kept connection ${when}, ${ms(t - sentAt)} after the request was sent over it.`,
+    }
+  }
+  if (cause === 'reset' && deafAt !== undefined && Math.abs(deafAt - t) < sameMoment) {
+    return {
+      kind: 'listener closed',
+      life,
+      why: `${pod} closed its listener ${when}, the connection still in its queue.`,
+    }
+  }
+  return { kind: 'cut by the app', life, why: `${pod} ended the connection ${when}: ${loss.message}.` }
+}
+
+/** Whether a pod is being ended at that moment. */
+function isLeaving({ toldAt, exitAt = Number.POSITIVE_INFINITY }: Life, t: number): boolean {
+  return toldAt !== undefined && toldAt <= t && t <= exitAt
+}
+
+/** How long after what a pod was last told. */
+function since({ toldAt = 0, hookAt, hookEndedAt, sigtermAt, reason }: Life, t: number): string {
+  if (sigtermAt !== undefined && t >= sigtermAt) return `${ms(t - sigtermAt)} after SIGTERM`
+  if (hookEndedAt !== undefined && t >= hookEndedAt) return `${ms(t - hookEndedAt)} after its preStop hook`
+  if (hookAt !== undefined && t >= hookAt) return `${ms(t - hookAt)} into its preStop hook`
+  return `${ms(t - toldAt)} after ${reason === 'deleted' ? 'its deletion' : `the ${nameOf(reason)}`}`
+}
+
+/** A duration as a person reads it. */
+function ms(duration: number): string {
+  return duration < 1000 ? `${Math.round(duration)} ms` : `${(duration / 1000).toFixed(1)} s`
+}
