@@ -1,7 +1,7 @@
 import type { Behind } from '@podrain/core'
 import { balancerOf } from './balancer.js'
-import { Container, type Pod, probes } from './pod.js'
 import type { Place } from './place.js'
+import type { Container, Pod, probes } from './pod.js'
 import { resourcesOf, textOf } from './resource.js'
 import { Manifest, type Source } from './source.js'
 import { World } from './world.js'
@@ -46,7 +46,11 @@ export interface Workload {
   readonly readinessProbe: WorkloadProbe | undefined
   readonly livenessProbe: WorkloadProbe | undefined
   readonly startupProbe: WorkloadProbe | undefined
-  readonly preStop: { readonly httpGet: WorkloadRequest } | { readonly exec: readonly string[] } | { readonly sleep: number } | undefined
+  readonly preStop:
+    | { readonly httpGet: WorkloadRequest }
+    | { readonly exec: readonly string[] }
+    | { readonly sleep: number }
+    | undefined
   /** What sends to it, if the files show it. */
   readonly behind: Behind
   /** What it says besides, and a machine without a cluster cannot play; each as a clause. */
@@ -78,9 +82,9 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
   if (others.length > 0) notPlayed.push(`other containers of the pod (${others.map(({ name }) => name).join(', ')})`)
   if (container.place.get('resources', 'limits', 'cpu').exists) notPlayed.push('the CPU limit')
   if (container.place.get('lifecycle', 'postStart').exists) notPlayed.push('the postStart hook')
-  const [readinessProbe, livenessProbe, startupProbe] = (['readinessProbe', 'livenessProbe', 'startupProbe'] as const).map(
-    (name: (typeof probes)[number]) => probeOf(container, name, notPlayed),
-  )
+  const [readinessProbe, livenessProbe, startupProbe] = (
+    ['readinessProbe', 'livenessProbe', 'startupProbe'] as const
+  ).map((name: (typeof probes)[number]) => probeOf(container, name, notPlayed))
   return {
     label: pod.resource.label,
     kind: pod.kind,
@@ -140,7 +144,10 @@ function budgetsOf(pod: Pod, notPlayed: string[]): Pick<Workload, 'maxSurge' | '
   if (pod.kind === 'StatefulSet' || pod.kind === 'DaemonSet') {
     const place = pod.strategy.get('rollingUpdate', 'maxUnavailable')
     notPlayed.push(`the order of a ${pod.kind}: played as a Deployment that replaces pod by pod`)
-    return { maxSurge: pod.kind === 'DaemonSet' ? shareOf(pod.strategy.get('rollingUpdate', 'maxSurge'), 0) : 0, maxUnavailable: shareOf(place, 1) }
+    return {
+      maxSurge: pod.kind === 'DaemonSet' ? shareOf(pod.strategy.get('rollingUpdate', 'maxSurge'), 0) : 0,
+      maxUnavailable: shareOf(place, 1),
+    }
   }
   if (pod.strategy.get('type').text === 'Recreate') {
     notPlayed.push('the pause of `strategy.type: Recreate`, in which there is no pod at all')
@@ -171,7 +178,8 @@ function probeOf(container: Container, name: (typeof probes)[number], notPlayed:
     successThreshold: positive('successThreshold', 1),
     failureThreshold: positive('failureThreshold', 3),
   }
-  if (place.get('httpGet').exists) return { httpGet: requestOf(place.get('httpGet'), container, name, notPlayed), ...times }
+  if (place.get('httpGet').exists)
+    return { httpGet: requestOf(place.get('httpGet'), container, name, notPlayed), ...times }
   if (place.get('exec').exists) return { exec: place.get('exec', 'command').texts, ...times }
   if (place.get('grpc').exists) notPlayed.push(`the gRPC ${name}: a connection is enough here`)
   const port = place.get('grpc').exists ? place.get('grpc', 'port') : place.get('tcpSocket', 'port')
@@ -180,7 +188,8 @@ function probeOf(container: Container, name: (typeof probes)[number], notPlayed:
 
 function hookOf(container: Container, notPlayed: string[]): Workload['preStop'] {
   const { hook } = container
-  if (hook?.handler === 'httpGet') return { httpGet: requestOf(hook.place.get('httpGet'), container, 'preStop hook', notPlayed) }
+  if (hook?.handler === 'httpGet')
+    return { httpGet: requestOf(hook.place.get('httpGet'), container, 'preStop hook', notPlayed) }
   if (hook?.handler === 'exec') return { exec: hook.command }
   if (hook?.handler === 'sleep') return { sleep: hook.seconds ?? 0 }
   if (hook !== undefined) notPlayed.push('the preStop hook, which is no request, command or sleep')

@@ -3,7 +3,20 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { Framework } from '@podrain/rehearsal'
 
 /** Commands that run a Node app. */
-const runners = ['node', 'npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'tsx', 'ts-node', 'nest', 'fastify', 'next', 'pm2-runtime']
+const runners = [
+  'node',
+  'npm',
+  'npx',
+  'pnpm',
+  'pnpx',
+  'yarn',
+  'tsx',
+  'ts-node',
+  'nest',
+  'fastify',
+  'next',
+  'pm2-runtime',
+]
 
 /** The frameworks by the package that an app imports, those first that stand on others. */
 const packages: ReadonlyArray<readonly [name: string, framework: Framework]> = [

@@ -19,7 +19,8 @@ export async function runCompare(before: string, after: string, flags: CompareFl
   const table = renderTable(rows, { colour: color && pc.isColorSupported })
   process.stdout.write(`${table}\n\nLost before: ${lossesOf(first)}, after: ${lossesOf(second)}.\n`)
   const other = differences(first, second)
-  if (other.length > 0) process.stdout.write(`Not the same was rehearsed: ${other.join(', ')} differ. Compare the shares.\n`)
+  if (other.length > 0)
+    process.stdout.write(`Not the same was rehearsed: ${other.join(', ')} differ. Compare the shares.\n`)
   if (html !== undefined) {
     await writeResult(html, renderPage([first, second], { compare: true }))
     process.stdout.write(`Page: ${html}\n`)

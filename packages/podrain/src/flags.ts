@@ -1,6 +1,19 @@
-import { clientKinds, kinds,  pathNames, presets, type RehearsalOptions, scenarioNames } from '@podrain/rehearsal'
+import { clientKinds, kinds, pathNames, presets, type RehearsalOptions, scenarioNames } from '@podrain/rehearsal'
 import { Option } from 'commander'
-import { clientNames, clients, duration, header, hook, lag, number, pods, probe, seconds, text, variable } from './values.js'
+import {
+  clientNames,
+  clients,
+  duration,
+  header,
+  hook,
+  lag,
+  number,
+  pods,
+  probe,
+  seconds,
+  text,
+  variable,
+} from './values.js'
 
 /** What the flags set of the engine's options. */
 export type FlagOptions = Partial<RehearsalOptions>
@@ -37,10 +50,18 @@ function toggle(flags: string, sets: string, help: string): Flag {
 /** A flag for each path that a kind of client asks for. */
 const paths: readonly Flag[] = pathNames.map((name) => {
   const kind = Object.values(kinds).find(({ path }) => path === name)
-  return flag(`--${name.toLowerCase()} <path>`, `requests.${name}`, text, kind?.help ?? '', name === 'get' ? '/' : undefined)
+  return flag(
+    `--${name.toLowerCase()} <path>`,
+    `requests.${name}`,
+    text,
+    kind?.help ?? '',
+    name === 'get' ? '/' : undefined,
+  )
 })
 
-const usualClients = clientKinds.map((kind, index) => `${clientNames[index]}=${kinds[kind].count}`).join()
+const usualClients = clientKinds
+  .flatMap((kind, index) => (kinds[kind].path === 'get' ? [`${clientNames[index]}=${kinds[kind].count}`] : []))
+  .join()
 
 /** Every flag that is one of the engine's options, in the order of the help. Defaults are told here, and kept there. */
 export const flagGroups: readonly FlagGroup[] = [
@@ -115,7 +136,7 @@ export const flagGroups: readonly FlagGroup[] = [
         'clients',
         clients,
         `how many of each kind: ${clientNames.join(', ')}`,
-        usualClients,
+        `${usualClients}, 2 or 4 of each other that has a path`,
       ),
       flag('--rate <n>', 'rate', number, 'requests a second of keep-alive and new-connection', 'as the clients please'),
       toggle('--open-loop', 'openLoop', 'with --rate: requests begin when it is time, however long others take'),

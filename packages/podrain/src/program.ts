@@ -67,12 +67,15 @@ Durations have a unit: 500ms, 2s, 1m.`,
   }
   rehearse
     .addOption(
-      new Option('--manifest <path>', 'file or directory with its Deployment; flags win over it').helpGroup('Its manifest:'),
-    )
-    .addOption(
-      new Option('--container <name>', 'which one of it, if there are several: app, Deployment/web or Deployment/web/app').helpGroup(
+      new Option('--manifest <path>', 'file or directory with its Deployment; flags win over it').helpGroup(
         'Its manifest:',
       ),
+    )
+    .addOption(
+      new Option(
+        '--container <name>',
+        'which one of it, if there are several: app, Deployment/web or Deployment/web/app',
+      ).helpGroup('Its manifest:'),
     )
     .addOption(
       new Option('--requests <file>', 'YAML with what to ask instead of --get')

@@ -93,15 +93,23 @@ function exitCodeOf(results: readonly Rehearsal[], allowed: number): number {
 }
 
 /** What is to be rehearsed: what the manifest says, and over it what was given on the command line. */
-function readOptions(command: readonly string[], flags: RehearseFlags, manifest: FromManifest | undefined): RehearsalOptions {
+function readOptions(
+  command: readonly string[],
+  flags: RehearseFlags,
+  manifest: FromManifest | undefined,
+): RehearsalOptions {
   const given = optionsOf(flags)
   const [program = manifest?.options.command, ...args] = command
   if (program === undefined) {
-    const where = manifest === undefined ? 'No command' : 'No command, and the manifest has none: only the image knows it'
+    const where =
+      manifest === undefined ? 'No command' : 'No command, and the manifest has none: only the image knows it'
     throw new UsageError(`${where}. What starts your app comes after \`--\`:\n  podrain rehearse -- node server.js`)
   }
   const mix = flags.requests === undefined ? undefined : readRequests(flags.requests)
-  const options = merged({ name: nameOf(command) }, manifest?.options ?? {}, given, withHookPath(given))
+  const { behind, ...said } = manifest?.options ?? {}
+  // Numbers on the command line win over what the manifest's objects are known for.
+  const sender = given.endpointLag === undefined && behind !== undefined ? { behind } : {}
+  const options = merged({ name: nameOf(command) }, said, sender, given, withHookPath(given))
   const all: RehearsalOptions = {
     ...options,
     ...(mix !== undefined && { requests: { ...given.requests, mix } }),
@@ -172,7 +180,11 @@ async function carryOutOne(options: RehearsalOptions, flags: RehearseFlags): Pro
 }
 
 /** Writes each file by itself: that one cannot be written takes nothing from the others, and nothing from the verdict. */
-async function writeResults(results: readonly Rehearsal[], flags: RehearseFlags, say: (text: string) => void): Promise<void> {
+async function writeResults(
+  results: readonly Rehearsal[],
+  flags: RehearseFlags,
+  say: (text: string) => void,
+): Promise<void> {
   const files = [
     { label: 'Page', file: flags.html, render: () => renderPage(results) },
     { label: 'Data', file: flags.json, render: () => JSON.stringify(results.length === 1 ? results[0] : results) },

@@ -79,7 +79,9 @@ export function hook(text: string): PreStop | undefined {
   if (text.startsWith('sleep:')) return { sleepSeconds: seconds(text.slice('sleep:'.length)) }
   const httpGet = address(text)
   if (httpGet === undefined) {
-    throw new InvalidArgumentError('It takes a path such as /prestop or :9000/prestop, exec:COMMAND, sleep:5s, or none.')
+    throw new InvalidArgumentError(
+      'It takes a path such as /prestop or :9000/prestop, exec:COMMAND, sleep:5s, or none.',
+    )
   }
   return { httpGet }
 }

@@ -53,7 +53,8 @@ function choose(workloads: readonly Workload[], path: string, wanted: string | u
   const [first, ...more] = found
   if (first !== undefined && more.length === 0) return first
   const list = workloads.map(({ label, container }) => `  --container ${label}/${container}`).join('\n')
-  if (workloads.length === 0) throw new UsageError(`--manifest: there is no Deployment, or anything like it, in ${path}`)
+  if (workloads.length === 0)
+    throw new UsageError(`--manifest: there is no Deployment, or anything like it, in ${path}`)
   const what = first === undefined ? `no container ${wanted}` : 'more than one container'
   throw new UsageError(`--manifest: there is ${what} in ${path}. Say which:\n${list}`)
 }

@@ -1,11 +1,12 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { RehearsalOptions, RehearsalPlan } from './plan/options.js'
+import { resolveOptions } from './plan/resolve.js'
 import { createAddresses } from './pods/addresses.js'
 import { type Listener, listenersOfGroup, written } from './pods/listening.js'
-import type { RehearsalOptions, RehearsalPlan } from './plan/options.js'
 import { Pod } from './pods/pod.js'
 import { protocolOf } from './pods/protocol.js'
-import { resolveOptions } from './plan/resolve.js'
+import { directory } from './shared/checks.js'
 
 /** What one pod of an app showed of itself. */
 export interface Look {
@@ -50,6 +51,7 @@ const elsewhereFor = 1000
  */
 export async function look(options: RehearsalOptions, paths: readonly string[] = []): Promise<Look> {
   const plan = resolveOptions(options)
+  directory('cwd', plan.cwd)
   const { signal, env = {} } = options
   signal?.throwIfAborted()
   const addresses = await createAddresses(plan)

@@ -9,6 +9,7 @@ import { asksOf } from './plan/requests.js'
 import { resolveSecrets, shown } from './plan/resolve.js'
 import { createAddresses } from './pods/addresses.js'
 import { conclude, type Rehearsal } from './result/rehearsal.js'
+import { directory } from './shared/checks.js'
 import { Halt } from './shared/halt.js'
 import { HeldUp } from './shared/held-up.js'
 import { createRandom } from './shared/random.js'
@@ -28,6 +29,7 @@ import { Journal } from './timeline/journal.js'
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const secrets = resolveSecrets(options)
   const plan = shown(secrets)
+  directory('cwd', plan.cwd)
   const { onEvent, signal, env = {} } = options
   signal?.throwIfAborted()
   const halt = new Halt()
@@ -53,7 +55,11 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const scenario = scenarios[plan.scenario]
   const enter = (phase: Phase) => record({ type: 'phase', phase })
   const timer = setTimeout(() => halt.cut(`The rehearsal was not over after ${plan.timeout} ms`), plan.timeout)
-  const onAbort = () => halt.cut(`The rehearsal was aborted: ${(signal?.reason as Error | undefined)?.message ?? signal?.reason}`, signal?.reason)
+  const onAbort = () =>
+    halt.cut(
+      `The rehearsal was aborted: ${(signal?.reason as Error | undefined)?.message ?? signal?.reason}`,
+      signal?.reason,
+    )
   signal?.addEventListener('abort', onAbort, { once: true })
   // It may have come while the addresses were made.
   if (signal?.aborted === true) onAbort()
@@ -65,6 +71,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     await load.start()
     heldUp.start()
     await halt.pause(plan.warmUp)
+    await load.refresh()
     refuseHopelessLoad(load, journal.events)
   }
 

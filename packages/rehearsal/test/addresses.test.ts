@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createAddresses } from '../src/pods/addresses.js'
 import { type LiveEvent, type RehearsalOptions, rehearse, resolveOptions } from '../src/index.js'
+import { createAddresses } from '../src/pods/addresses.js'
 
 const fixture = (name: string) => join(__dirname, 'fixtures', name)
 const planOf = (options: Partial<RehearsalOptions>) => resolveOptions({ command: 'node', readinessProbe, ...options })

@@ -35,15 +35,21 @@ describe.concurrent('a rolling update', () => {
 
   test('sends to a pod without a readiness probe before it listens, and says that it needs one', async () => {
     const slow = `setTimeout(() => import('${join(__dirname, 'fixtures/server.mjs')}'), 600)`
-    const { summary } = await run({ args: ['-e', slow], readinessProbe: null })
+    const { summary } = await run({ args: ['-e', slow], readinessProbe: null, coolDown: 1000 })
     expect(summary.lost).toBeGreaterThan(0)
     expect(summary.diagnoses).toContainEqual(
-      expect.objectContaining({ kind: 'not ready', fix: expect.stringMatching(/^Give the container a readinessProbe/) }),
+      expect.objectContaining({
+        kind: 'not ready',
+        fix: expect.stringMatching(/^Give the container a readinessProbe/),
+      }),
     )
   })
 })
 
 describe.concurrent('probes', () => {
+  /** Liveness probes do not begin before the app listens. */
+  const startupProbe = { path: null, periodSeconds: 0.1, failureThreshold: 1000, timeoutSeconds: 5 }
+
   test('begin after initialDelaySeconds, and pass after successThreshold', async () => {
     const result = await run({
       readinessProbe: { periodSeconds: 0.2, timeoutSeconds: 5, initialDelaySeconds: 0.5, successThreshold: 3 },
@@ -55,8 +61,7 @@ describe.concurrent('probes', () => {
 
   test('of readiness begin when the startup probe has passed', async () => {
     const command = ['sh', '-c', 'sleep 0.5']
-    const startupProbe = { exec: command, periodSeconds: 0.1, timeoutSeconds: 5 }
-    const result = await run({ startupProbe })
+    const result = await run({ startupProbe: { exec: command, periodSeconds: 0.1, timeoutSeconds: 5 } })
     expect(at(result, 'pod-ready', 'new-1') - at(result, 'pod-start', 'new-1')).toBeGreaterThan(495)
     expect(result.summary.lost).toBe(0)
   })
@@ -64,13 +69,13 @@ describe.concurrent('probes', () => {
   test('of liveness do not restart a container whose pod is being deleted', async () => {
     // It is alive until it drains, as its readiness says.
     const livenessProbe = { path: '/readyz', periodSeconds: 0.1, failureThreshold: 1, timeoutSeconds: 5 }
-    const result = await run({ livenessProbe, env: { HOOK_MS: '600' } })
+    const result = await run({ startupProbe, livenessProbe, env: { HOOK_MS: '600' } })
     expect(result.events.filter(({ type }) => type === 'container-killed')).toEqual([])
   })
 
   test('of liveness restart a container that fails them while nobody deletes its pod', async () => {
     const livenessProbe = { path: '/alive', periodSeconds: 0.1, failureThreshold: 1, timeoutSeconds: 5 }
-    const result = await run({ livenessProbe, env: { BEHAVIOUR: 'ill' }, warmUp: 2500 })
+    const result = await run({ startupProbe, livenessProbe, env: { BEHAVIOUR: 'ill' }, warmUp: 2500 })
     const kills = result.events.filter((event) => event.type === 'container-killed')
     expect(kills[0]).toMatchObject({ pod: 'old-1', reason: 'liveness' })
     expect(kills.every((kill) => kill.type === 'container-killed' && kill.pod === 'old-1')).toBe(true)

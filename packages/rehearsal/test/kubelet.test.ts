@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createAddresses } from '../src/pods/addresses.js'
-import type { Happening } from '../src/timeline/events.js'
 import { Kubelet } from '../src/cluster/kubelet/kubelet.js'
 import type { PreStop } from '../src/plan/options.js'
 import { resolveOptions } from '../src/plan/resolve.js'
+import { createAddresses } from '../src/pods/addresses.js'
 import { Pod } from '../src/pods/pod.js'
+import type { Happening } from '../src/timeline/events.js'
 
 const { readinessProbe } = resolveOptions({
   command: 'node',

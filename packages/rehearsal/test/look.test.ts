@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { look, type RehearsalOptions, rehearse, WrongAddressError } from '../src/index.js'
 import { sendProbe } from '../src/cluster/kubelet/probe.js'
+import { look, type RehearsalOptions, rehearse, WrongAddressError } from '../src/index.js'
 
 const fixture = (name: string) => join(__dirname, 'fixtures', name)
 
@@ -57,7 +57,9 @@ describe.concurrent('a first look at an app', () => {
   test('says that it speaks TLS', async () => {
     const alert = 'socket.once("data", () => socket.end(Buffer.from([21, 3, 3, 0, 2, 2, 70])))'
     const script = `require('node:net').createServer((socket) => ${alert}).listen(process.env.PORT, process.env.HOST)`
-    await expect(look({ command: process.execPath, args: ['-e', script] })).rejects.toThrow('The app speaks TLS on port')
+    await expect(look({ command: process.execPath, args: ['-e', script] })).rejects.toThrow(
+      'The app speaks TLS on port',
+    )
   })
 
   test('says that it speaks only HTTP/2', async () => {
@@ -101,7 +103,13 @@ describe('a readiness probe without a path', () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
-    const times = { initialDelaySeconds: 0, periodSeconds: 1, successThreshold: 1, failureThreshold: 1, timeoutSeconds: 5 }
+    const times = {
+      initialDelaySeconds: 0,
+      periodSeconds: 1,
+      successThreshold: 1,
+      failureThreshold: 1,
+      timeoutSeconds: 5,
+    }
     const probe = { path: null, ...times }
     const pod = { host: '127.0.0.1', port, exec: () => expect.fail('there is no command') }
     expect(await sendProbe(pod, probe)).toEqual({

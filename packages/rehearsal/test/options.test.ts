@@ -89,10 +89,13 @@ test.each([
   [4, '100%', '50%', 4, 2],
   [10, 0, '5%', 0, 1],
   [10, '0%', '25%', 0, 2],
-])('of %i pods, %s above and %s fewer are %i and %i, as Kubernetes rounds', (replicas, surge, fewer, maxSurge, maxUnavailable) => {
-  const options = { maxSurge: surge, maxUnavailable: fewer } as Partial<RehearsalOptions>
-  expect(resolveOptions({ command: 'a', replicas, ...options })).toMatchObject({ maxSurge, maxUnavailable })
-})
+])(
+  'of %i pods, %s above and %s fewer are %i and %i, as Kubernetes rounds',
+  (replicas, surge, fewer, maxSurge, maxUnavailable) => {
+    const options = { maxSurge: surge, maxUnavailable: fewer } as Partial<RehearsalOptions>
+    expect(resolveOptions({ command: 'a', replicas, ...options })).toMatchObject({ maxSurge, maxUnavailable })
+  },
+)
 
 test('a container without a readiness probe has none', () => {
   expect(resolveOptions({ command: 'a', readinessProbe: null }).readinessProbe).toBeNull()
@@ -127,14 +130,26 @@ test.each<[Record<string, unknown>, string]>([
   ],
   [{ preStop: { httpGet: { path: '/a', host: 'b' } } }, 'Unknown option `host` in `preStop.httpGet`'],
   [{ preStop: { httpGet: { path: '/a', port: 0 } } }, 'Expected `preStop.httpGet.port` to be a whole number from 1'],
-  [{ preStop: { exec: {} } }, 'Expected `preStop.exec.command` to be a program and its arguments, as an array of strings'],
-  [{ preStop: { tcpSocket: {} } }, 'Unknown option `tcpSocket` in `preStop`; expected one of httpGet, exec, sleepSeconds'],
+  [
+    { preStop: { exec: {} } },
+    'Expected `preStop.exec.command` to be a program and its arguments, as an array of strings',
+  ],
+  [
+    { preStop: { tcpSocket: {} } },
+    'Unknown option `tcpSocket` in `preStop`; expected one of httpGet, exec, sleepSeconds',
+  ],
   [{ preStop: {} }, 'Expected `preStop` to be one of { httpGet }, { exec } and { sleepSeconds }, got `{}`'],
   [{ livenessProbe: {} }, 'Expected `livenessProbe.path` to be a path that begins with /'],
-  [{ startupProbe: { path: '/', successThreshold: 2 } }, 'Expected `startupProbe.successThreshold` to be 1, as Kubernetes has it'],
+  [
+    { startupProbe: { path: '/', successThreshold: 2 } },
+    'Expected `startupProbe.successThreshold` to be 1, as Kubernetes has it',
+  ],
   [{ app: { framework: 'rails' } }, 'Expected `app.framework` to be one of express, fastify, koa, nestjs, node'],
   [{ cwd: '/no/such/directory' }, 'Expected `cwd` to be a directory that is there, got `"/no/such/directory"`'],
-  [{ rate: 5, clients: { keepAlive: 0, newConnection: 0 } }, 'Expected `rate` to be left out when there are no clients that it paces'],
+  [
+    { rate: 5, clients: { keepAlive: 0, newConnection: 0 } },
+    'Expected `rate` to be left out when there are no clients that it paces',
+  ],
   [{ preStop: { sleepSeconds: -1 } }, 'Expected `preStop.sleepSeconds` to be a number of s from 0 to 3600, got `-1`'],
   [
     { endpointLag: { min: 5, median: 4, max: 6 } },

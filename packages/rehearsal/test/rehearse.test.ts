@@ -233,7 +233,9 @@ describe.concurrent('a rehearsal that cannot go on', () => {
   })
 
   test('ends when it has sent as many requests as it may', async () => {
-    expect((await fail({ maxRequests: 20 })).message).toBe('The rehearsal was not over after 20 requests')
+    expect((await fail({ maxRequests: 20, warmUp: 60_000 })).message).toBe(
+      'The rehearsal was not over after 20 requests',
+    )
   })
 
   test('ends when its time is over', async () => {
@@ -259,7 +261,12 @@ test('what the pods write is kept in files, and its end is in the result', async
   expect(readdirSync(logs).sort()).toEqual(['new-1.log', 'new-2.log', 'old-1.log', 'old-2.log'])
   expect(readFileSync(join(logs, 'old-1.log'), 'utf8')).toBe('I am old-1\nbye\n')
   const output = events.filter((event) => event.type === 'pod-output')
-  expect(output).toContainEqual({ t: expect.any(Number), type: 'pod-output', pod: 'old-2', lines: ['I am old-2', 'bye'] })
+  expect(output).toContainEqual({
+    t: expect.any(Number),
+    type: 'pod-output',
+    pod: 'old-2',
+    lines: ['I am old-2', 'bye'],
+  })
 })
 
 describe('a rehearsal that is cut short after the scenario has begun says what is known by then', () => {

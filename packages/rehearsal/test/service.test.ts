@@ -1,7 +1,7 @@
 import { presets } from '@podrain/core'
 import { expect, test } from 'vitest'
-import { createRandom } from '../src/shared/random.js'
 import { drawLag, Service } from '../src/cluster/service.js'
+import { createRandom } from '../src/shared/random.js'
 
 const pod = (name: string) => ({ name, host: '127.0.0.1', port: 1 })
 const ready = { serving: true, terminating: false }
@@ -80,9 +80,12 @@ test('delays follow the quantiles: half of them below the median, none outside',
   }
 })
 
-test.each(Object.entries(presets))('the lag behind %s is in order, and over when an app has settled', (_, { lag, settle }) => {
-  expect([...lag, settle]).toEqual([...lag, settle].sort((a, b) => a - b))
-})
+test.each(Object.entries(presets))(
+  'the lag behind %s is in order, and over when an app has settled',
+  (_, { lag, settle }) => {
+    expect([...lag, settle]).toEqual([...lag, settle].sort((a, b) => a - b))
+  },
+)
 
 test('changes that are still on their way can be waited for', async () => {
   const seen: string[] = []

@@ -26,7 +26,14 @@ interface Story {
 }
 
 /** 1,000 requests before the scenario, and so many since. */
-function tell({ requests = 5000, losses = 0, heldUpMs = 20, loadHeldUpMs = 30, incomplete, samples = [] }: Story): Rehearsal {
+function tell({
+  requests = 5000,
+  losses = 0,
+  heldUpMs = 20,
+  loadHeldUpMs = 30,
+  incomplete,
+  samples = [],
+}: Story): Rehearsal {
   const happenings: Array<[number, Happening]> = [
     [0, { type: 'pod-start', pod: 'old-1', old: true, host: '127.0.0.1', port: 1 }],
     [2000, { type: 'scenario-begin', requests: counts(1000) }],
@@ -57,7 +64,9 @@ describe('the verdict is', () => {
     for (const losses of [0, 3]) {
       const result = tell({ heldUpMs: 1600, losses })
       expect(result.summary.verdict).toBe('not trustworthy')
-      expect(verdictSentence(result)).toMatch(/^Not trustworthy\. This machine was too busy: the kubelet could do nothing for 1600 ms/)
+      expect(verdictSentence(result)).toMatch(
+        /^Not trustworthy\. This machine was too busy: the kubelet could do nothing for 1600 ms/,
+      )
     }
   })
 
@@ -77,7 +86,9 @@ describe('the verdict is', () => {
 })
 
 test('a clean verdict of few requests says how many could be lost unseen', () => {
-  expect(verdictSentence(tell({ requests: 4 }))).toMatch(/Only 4 requests were sent meanwhile, .*up to 75 % of all could be lost/)
+  expect(verdictSentence(tell({ requests: 4 }))).toMatch(
+    /Only 4 requests were sent meanwhile, .*up to 75 % of all could be lost/,
+  )
   expect(verdictSentence(tell({ requests: 300 }))).not.toContain('Only')
 })
 
@@ -87,7 +98,9 @@ test('several rehearsals say what share is lost at most, by the rule of three', 
     'Nothing lost in 3 rehearsals: all 18000 requests were answered. With a confidence of 95 %, fewer than 1 in 5000 are lost.',
   )
   expect(verdictOfAll([...results, tell({ losses: 2 })])).toBe('2 of 24000 requests lost, in 1 of 4 rehearsals.')
-  expect(verdictOfAll([...results, tell({ heldUpMs: 2000 })])).toContain('1 of them were cut short or are not trustworthy.')
+  expect(verdictOfAll([...results, tell({ heldUpMs: 2000 })])).toContain(
+    '1 of them were cut short or are not trustworthy.',
+  )
 })
 
 describe('the time without any answer', () => {
@@ -110,7 +123,10 @@ describe('the time without any answer', () => {
   })
 
   test('is none when it was as long before anything was done to the pods', () => {
-    expect(tell({ samples: samplesOf('11---1---1---111---11---11') }).summary.silence).toEqual({ longestMs: 0, totalMs: 0 })
+    expect(tell({ samples: samplesOf('11---1---1---111---11---11') }).summary.silence).toEqual({
+      longestMs: 0,
+      totalMs: 0,
+    })
   })
 
   test('is none when nobody waits', () => {

@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Address, Addresses } from '../pods/address.js'
 import type { Endpoint } from '../load/endpoint.js'
+import type { Probe, RehearsalPlan } from '../plan/options.js'
+import type { Address, Addresses } from '../pods/address.js'
+import { Pod } from '../pods/pod.js'
 import type { Recorder } from '../timeline/events.js'
 import { type ContainerListener, Kubelet, type Termination } from './kubelet/kubelet.js'
-import type { Probe, RehearsalPlan } from '../plan/options.js'
-import { Pod } from '../pods/pod.js'
 import type { Service } from './service.js'
 
 /** One pod of the Deployment. Its container may be restarted; the pod, its name and its address stay. */
@@ -281,7 +281,8 @@ export class Cluster {
       clearTimeout(timer)
       this.#record({ type: 'pod-exit', pod: pod.name, code, signal })
       void pod.written.then(() => {
-        if (pod.output.length > 0) this.#record({ type: 'pod-output', pod: pod.name, lines: pod.output.slice(-toldLines) })
+        if (pod.output.length > 0)
+          this.#record({ type: 'pod-output', pod: pod.name, lines: pod.output.slice(-toldLines) })
       })
       if (this.#closed) return
       if (replica.state === 'running') {

@@ -1,5 +1,5 @@
-import { type Cluster, isAvailable } from './cluster.js'
 import type { RehearsalPlan } from '../plan/options.js'
+import { type Cluster, isAvailable } from './cluster.js'
 
 /**
  * Replaces every old pod as the Deployment controller does. Resolves when the last old process is gone and all new pods

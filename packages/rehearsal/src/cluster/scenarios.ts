@@ -1,6 +1,6 @@
-import { type Cluster, isReady, type Replica } from './cluster.js'
-import type { Disruption } from '../timeline/events.js'
 import type { RehearsalPlan, Scenario } from '../plan/options.js'
+import type { Disruption } from '../timeline/events.js'
+import { type Cluster, isReady, type Replica } from './cluster.js'
 import { rollingUpdate } from './rolling-update.js'
 
 /** Something that happens to pods, written in what can be done to a {@link Cluster}. */

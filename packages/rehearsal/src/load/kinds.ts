@@ -57,6 +57,6 @@ export const pathNames: readonly PathName[] = [...new Set(clientKinds.map((kind)
 export type PathName = Kinds[ClientKind]['path']
 
 /** A value for each kind. */
-export function eachKind<Value>(valueOf: (kind: ClientKind) => Value): Record<ClientKind, Value> {
-  return Object.fromEntries(clientKinds.map((kind) => [kind, valueOf(kind)])) as Record<ClientKind, Value>
+export function eachKind<Value>(of: (kind: ClientKind) => Value): Record<ClientKind, Value> {
+  return Object.fromEntries(clientKinds.map((kind) => [kind, of(kind)])) as Record<ClientKind, Value>
 }

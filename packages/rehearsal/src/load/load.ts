@@ -92,8 +92,13 @@ export class Load {
   /** Starts every client. Resolves when all of them have begun. */
   async start(): Promise<void> {
     await Promise.all(this.#threads.map(({ ready }) => ready))
-    this.#tell({ type: 'start' })
+    await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'start' })))
     this.#sampler = setInterval(() => this.#sample(), sampleEvery)
+  }
+
+  /** Learns where every client stands now: otherwise that is known as it was up to 100 ms ago. */
+  async refresh(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'tell' })))
   }
 
   /** The client kinds of which every request so far was lost: nothing a scenario could have done. */
@@ -155,6 +160,7 @@ export class Load {
 class Thread {
   readonly #worker: Worker
   #ticks: Tick[] = []
+  readonly #asked: Array<() => void> = []
   /** Where it stood when it last said so. */
   last: Tick | undefined
   /** Resolves when it waits for its start. */
@@ -175,6 +181,7 @@ class Thread {
         if (message.type === 'lost') listener.onLost(message.client, message.loss, message.t)
         else if (message.type === 'exhausted') listener.onExhausted()
         else if (message.type === 'ended') resolve()
+        else if (message.type === 'told') this.#asked.shift()?.()
         else if (message.type === 'tick') {
           this.last = message.tick
           this.heldUpMs = message.heldUpMs
@@ -186,6 +193,14 @@ class Thread {
 
   tell(message: ToThread): void {
     this.#worker.postMessage(message)
+  }
+
+  /** Resolves when the thread has done it. */
+  ask(message: ToThread): Promise<void> {
+    return new Promise((resolve) => {
+      this.#asked.push(resolve)
+      this.tell(message)
+    })
   }
 
   /** The ticks that came since this was last called. */
@@ -213,7 +228,13 @@ function crowdsOf({ clients, rate, maxRequests, ...common }: LoadPlan): CrowdPla
   }
   let first = 100
   return dealt.map((counts) => {
-    const crowd = { ...common, clients: counts, rate: rate === null ? undefined : rate / paced, first, limit: Math.ceil(maxRequests / threads) }
+    const crowd = {
+      ...common,
+      clients: counts,
+      rate: rate === null ? undefined : rate / paced,
+      first,
+      limit: Math.ceil(maxRequests / threads),
+    }
     first += total(counts) + 1
     return crowd
   })

@@ -9,7 +9,10 @@ export type ToThread =
   | { readonly type: 'route'; readonly endpoints: readonly Endpoint[] }
   /** The pod is gone with its network. */
   | { readonly type: 'gone'; readonly pod: string }
+  /** Start the clients, and say `told`. */
   | { readonly type: 'start' }
+  /** Say where the clients stand, and then `told`. */
+  | { readonly type: 'tell' }
   | { readonly type: 'end' }
 
 /** What a thread says to the load. */
@@ -19,6 +22,8 @@ export type FromThread =
   | { readonly type: 'lost'; readonly client: ClientKind; readonly loss: Loss; readonly t: number }
   /** `heldUpMs`: the longest time the thread could do nothing, so far. */
   | { readonly type: 'tick'; readonly tick: Tick; readonly heldUpMs: number }
+  /** What was asked for has been said. */
+  | { readonly type: 'told' }
   | { readonly type: 'exhausted' }
   /** Every request has its outcome. */
   | { readonly type: 'ended' }

@@ -39,7 +39,11 @@ async function end(): Promise<void> {
 parentPort?.on('message', (message: ToThread) => {
   if (message.type === 'route') crowd.route(message.endpoints)
   else if (message.type === 'gone') crowd.lose(message.pod)
-  else if (message.type === 'start') start()
-  else void end()
+  else if (message.type === 'end') void end()
+  else {
+    if (message.type === 'start') start()
+    else tick()
+    tell({ type: 'told' })
+  }
 })
 tell({ type: 'ready' })

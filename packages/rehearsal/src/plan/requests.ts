@@ -15,7 +15,14 @@ export function asksOf(requests: RehearsalOptions['requests'] = { get: '/' }): R
 }
 
 function askOf({ method = 'GET', path, headers, body, weight = 1, status }: RequestSpec): Ask {
-  return { method, path, headers: { ...headers }, body, weight, status: status === undefined ? undefined : [status].flat() }
+  return {
+    method,
+    path,
+    headers: { ...headers },
+    body,
+    weight,
+    status: status === undefined ? undefined : [status].flat(),
+  }
 }
 
 /** Checks `requests`, and says what may be shown of it. */

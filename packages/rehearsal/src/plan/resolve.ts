@@ -1,8 +1,7 @@
 import { basename } from 'node:path'
 import { type Behind, presets } from '@podrain/core'
-import { planRequests } from './requests.js'
-import { directory, flag, integer, number, oneOf, path, port, record, refuse, strings, text } from '../shared/checks.js'
 import { type ClientCounts, clientKinds, eachKind, kinds } from '../load/kinds.js'
+import { flag, integer, number, oneOf, path, port, record, refuse, strings, text } from '../shared/checks.js'
 import {
   type AppFacts,
   type EndpointLag,
@@ -16,6 +15,7 @@ import {
   type Scenario,
   scenarioNames,
 } from './options.js'
+import { planRequests } from './requests.js'
 
 const known = [
   ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'logs'],
@@ -77,7 +77,7 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     app: appOf(options.app),
     command,
     args: [...args],
-    cwd: directory('cwd', options.cwd ?? process.cwd()),
+    cwd: text('cwd', options.cwd ?? process.cwd()),
     envNames: Object.keys(env),
     portEnv: portEnvOf(options.portEnv),
     port: options.port === undefined ? null : port('port', options.port),
@@ -176,7 +176,8 @@ function readinessOf(value: Partial<Probe> = {}): Probe {
 function probeUnlessMissing(option: string, value: Partial<Probe> | undefined): Probe | null {
   if (value === undefined) return null
   const probe = probeOf(option, value)
-  if (probe.successThreshold !== 1) refuse(`${option}.successThreshold`, '1, as Kubernetes has it', probe.successThreshold)
+  if (probe.successThreshold !== 1)
+    refuse(`${option}.successThreshold`, '1, as Kubernetes has it', probe.successThreshold)
   return probe
 }
 

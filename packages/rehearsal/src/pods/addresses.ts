@@ -1,10 +1,13 @@
 import { createServer } from 'node:net'
-import type { Address, Addresses } from './address.js'
 import type { RehearsalPlan } from '../plan/options.js'
+import type { Address, Addresses } from './address.js'
 import { PodNetwork } from './network.js'
 
 /** The parts of a plan that say where pods listen. */
-export type AddressPlan = Pick<RehearsalPlan, 'port' | 'netns' | 'preStop' | 'readinessProbe' | 'livenessProbe' | 'startupProbe'>
+export type AddressPlan = Pick<
+  RehearsalPlan,
+  'port' | 'netns' | 'preStop' | 'readinessProbe' | 'livenessProbe' | 'startupProbe'
+>
 
 /** Chooses how pods are told apart: by port, or, where a port is fixed, by address. */
 export async function createAddresses(plan: AddressPlan): Promise<Addresses> {

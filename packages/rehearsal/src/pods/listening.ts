@@ -52,7 +52,9 @@ function listenerOf(local: string): Listener {
 
 /** As URLs write it: the shortest way. */
 function ipv6(bytes: readonly number[]): string {
-  const words = bytes.flatMap((byte, index) => (index % 2 === 0 ? [(byte * 256 + (bytes[index + 1] ?? 0)).toString(16)] : []))
+  const words = bytes.flatMap((byte, index) =>
+    index % 2 === 0 ? [(byte * 256 + (bytes[index + 1] ?? 0)).toString(16)] : [],
+  )
   return new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1)
 }
 

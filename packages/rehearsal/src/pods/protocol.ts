@@ -16,7 +16,10 @@ export function protocolOf(host: string, port: number, timeout: number): Promise
       resolve(protocol)
       socket.destroy()
     }
-    socket.once('timeout', () => settle()).once('error', () => settle()).once('close', () => settle())
+    socket
+      .once('timeout', () => settle())
+      .once('error', () => settle())
+      .once('close', () => settle())
     socket.once('data', (bytes) => {
       if (bytes[0] === alert) settle('TLS')
       else if (bytes[0] === 0 && bytes[3] === settings) settle('HTTP/2 without TLS')

@@ -5,8 +5,7 @@ import type { Framework, RehearsalPlan } from '../plan/options.js'
 const lines: Readonly<Record<Framework, (options: string) => string>> = {
   express: (options) => `\`app.use(drain(${options}))\` of @podrain/express`,
   koa: (options) => `\`app.use(drain(${options}))\` of @podrain/koa`,
-  fastify: (options) =>
-    `\`app.register(gracefulShutdown${options === '' ? '' : `, ${options}`})\` of @podrain/fastify`,
+  fastify: (options) => `\`app.register(gracefulShutdown${options === '' ? '' : `, ${options}`})\` of @podrain/fastify`,
   nestjs: (options) => `\`PodrainModule.forRoot(${options})\` of @podrain/nestjs`,
   node: (options) => `\`drainServer(server${options === '' ? '' : `, ${options}`})\` of @podrain/core`,
 }

@@ -32,12 +32,13 @@ export function backgroundOf(
   if (begin?.type !== 'scenario-begin' || end?.type !== 'load-end') return background
   const groups = new Map<string, Group>()
   for (const [loss, { kind }] of findings) {
-    if (loss.sentAt < begin.t) background.add(loss)
+    const isBefore = loss.t < begin.t
+    if (isBefore) background.add(loss)
     else if (ofAnEnd.includes(kind)) continue
     const key = [loss.client, loss.method, loss.path, loss.cause].join(' ')
     const group = groups.get(key) ?? { before: [], since: [] }
     groups.set(key, group)
-    group[loss.sentAt < begin.t ? 'before' : 'since'].push(loss)
+    group[isBefore ? 'before' : 'since'].push(loss)
   }
   for (const { before, since } of groups.values()) {
     const [first] = before

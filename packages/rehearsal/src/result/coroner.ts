@@ -1,6 +1,6 @@
+import type { RehearsalPlan } from '../plan/options.js'
 import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
 import { type Life, livesOf, nameOf } from '../timeline/lives.js'
-import type { RehearsalPlan } from '../plan/options.js'
 
 /** What a loss came from. */
 export type DiagnosisKind =
@@ -38,20 +38,27 @@ export interface Finding {
   readonly life: Life | undefined
 }
 
-/** A socket's end may be seen a moment before that of its process. */
-const sameMoment = 250
+/**
+ * A client may see the end of a connection before the kubelet hears that the process has ended: by so many ms, and by as long
+ * as the kubelet could do nothing.
+ */
+const moment = 250
 
 /** Finds out what a request died of. */
 export class Coroner {
   readonly #lives = new Map<string, Life[]>()
   readonly #plan: RehearsalPlan
   readonly #begunAt: number
+  /** What happens so close together is one thing. */
+  readonly #moment: number
 
   constructor(events: readonly RehearsalEvent[], plan: RehearsalPlan) {
     this.#plan = plan
     for (const life of livesOf(events)) this.#lives.set(life.pod, [...(this.#lives.get(life.pod) ?? []), life])
     const begun = events.find((event) => event.type === 'pod-deleted' || event.type === 'container-killed')
     this.#begunAt = begun?.t ?? Number.POSITIVE_INFINITY
+    const end = events.find((event) => event.type === 'load-end')
+    this.#moment = moment + (end?.type === 'load-end' ? end.heldUpMs : 0)
   }
 
   examine(loss: LostEvent): Finding {
@@ -60,11 +67,11 @@ export class Coroner {
     if (life?.toldAt === undefined || loss.t < life.toldAt) return this.#undisturbed(loss, life)
     const { exitAt = Number.POSITIVE_INFINITY } = life
     const unreachable = loss.cause === 'refused' || (loss.cause === 'timeout' && loss.sentAt >= exitAt)
-    if (unreachable) return refused(loss, life)
+    if (unreachable) return refused(loss, life, this.#moment)
     // A status is an answer, however soon the process ended after it.
     const answered = loss.cause.startsWith('status')
-    if (loss.t >= exitAt - sameMoment && !answered) return this.#cut(loss, life)
-    return alive(loss, life)
+    if (loss.t >= exitAt - this.#moment && !answered) return this.#cut(loss, life)
+    return alive(loss, life, this.#moment)
   }
 
   /** The container that the loss was suffered by. One that was restarted and not ready yet suffers for the one before. */
@@ -106,21 +113,22 @@ export class Coroner {
     const { exitAt = 0, sigkillAt, exit, reason } = life
     const { pod, sentAt, t } = loss
     const inFlight = `${ms(Math.max(0, Math.min(t, exitAt) - sentAt))} after the request was sent`
-    if (this.#plan.netns && t > exitAt + sameMoment) {
+    if (this.#plan.netns && t > exitAt + this.#moment) {
       const why = `${pod} had ended (${exit}) when the kernel still held bytes of the response; they went with its network.`
       return { kind: 'network gone', life, why }
     }
     if (reason === 'crash') return { kind: 'crash', life, why: `${pod} died without warning, ${inFlight}.` }
-    if (sigkillAt !== undefined && t >= sigkillAt - sameMoment) {
+    if (sigkillAt !== undefined && t >= sigkillAt - this.#moment) {
       return { kind: 'killed', life, why: `SIGKILL ended ${pod} ${since(life, sigkillAt)}, ${inFlight}.` }
     }
-    if (life.failed) return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
+    if (life.failed)
+      return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
     return { kind: 'exit', life, why: `${pod} ended (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
   }
 }
 
 /** Nobody accepts connections. */
-function refused(loss: LostEvent, life: Life): Finding {
+function refused(loss: LostEvent, life: Life, sameMoment: number): Finding {
   const { pod, t } = loss
   const { exitAt = Number.POSITIVE_INFINITY, deafAt = t, exit, knownAt, reason } = life
   const closedAt = Math.min(deafAt, exitAt)
@@ -140,7 +148,7 @@ function refused(loss: LostEvent, life: Life): Finding {
 }
 
 /** The process lived on. */
-function alive(loss: LostEvent, life: Life): Finding {
+function alive(loss: LostEvent, life: Life, sameMoment: number): Finding {
   const { pod, cause, reused, sentAt, t } = loss
   const { deafAt, knownAt } = life
   const when = since(life, t)

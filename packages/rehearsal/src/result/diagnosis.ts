@@ -43,11 +43,9 @@ export function diagnose(events: readonly RehearsalEvent[], plan: RehearsalPlan)
     keys.set(loss, key)
     const diagnosis = found.get(key)
     if (diagnosis !== undefined) diagnosis.count++
-    else found.set(key, { kind, cause: loss.cause, count: 1, background: known, why, fix, example: loss })
+    else found.set(key, { kind, cause: loss.cause, count: 1, background: known, why, fix, example: plain(loss) })
   }
-  const sorted = [...found].sort(
-    ([, a], [, b]) => Number(a.background) - Number(b.background) || b.count - a.count,
-  )
+  const sorted = [...found].sort(([, a], [, b]) => Number(a.background) - Number(b.background) || b.count - a.count)
   const numbers = new Map(sorted.map(([key], index) => [key, index]))
   return {
     diagnoses: sorted.map(([, diagnosis]) => diagnosis),
@@ -57,4 +55,9 @@ export function diagnose(events: readonly RehearsalEvent[], plan: RehearsalPlan)
       return { ...event, why: finding.why, diagnosis: numbers.get(keys.get(event) ?? '') ?? 0 }
     }),
   }
+}
+
+/** As the client saw it. */
+function plain({ why, diagnosis, ...loss }: LostEvent): LostEvent {
+  return loss
 }

@@ -73,7 +73,9 @@ function listen(life: Life | undefined, plan: RehearsalPlan): string {
   const line = byPodrain(plan)
   if (preStop === null) {
     const ours =
-      line === undefined ? '' : `Keep the listener open until clients know: ${line} with lifecycle.preStop.httpGet.path: /prestop. `
+      line === undefined
+        ? ''
+        : `Keep the listener open until clients know: ${line} with lifecycle.preStop.httpGet.path: /prestop. `
     const sleep = `${line === undefined ? 'Keep the listener open until clients know' : 'Without it'}: lifecycle.preStop.sleep.seconds: ${seconds}.`
     return `${ours}${sleep}${withGrace(seconds, plan)}`
   }
@@ -166,7 +168,10 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: RehearsalPlan
   )
 }
 
-function reach(life: Life | undefined, { replicas, maxUnavailable, scenario, endpointLag, app }: RehearsalPlan): string {
+function reach(
+  life: Life | undefined,
+  { replicas, maxUnavailable, scenario, endpointLag, app }: RehearsalPlan,
+): string {
   if (life?.unreadyAt !== undefined && life.reason === 'deleted') {
     const option = app.podrain ? " (`readyzWhileDraining: 'pass'`)" : ''
     return `With no other pod known, go on passing the readiness probe while draining${option}.`
@@ -188,8 +193,5 @@ function cut({ client, cause }: LostEvent, plan: RehearsalPlan): string {
   if (isPodrainIn(plan)) {
     return 'podrain cuts no response before its time is over, so something else does: look for `closeAllConnections()` in what handles SIGTERM.'
   }
-  return orPodrain(
-    'Let responses finish before their connections are closed (`closeAllConnections()` cuts them)',
-    plan,
-  )
+  return orPodrain('Let responses finish before their connections are closed (`closeAllConnections()` cuts them)', plan)
 }

@@ -1,3 +1,4 @@
+import type { Rehearsal } from '../result/rehearsal.js'
 import { loadAssets } from './page/assets.js'
 import { comparison } from './page/compare.js'
 import { disruptionOf } from './page/disruption.js'
@@ -6,7 +7,6 @@ import { html, type Markup, raw } from './page/html.js'
 import { overview } from './page/overview.js'
 import { run } from './page/run.js'
 import { prose } from './page/words.js'
-import type { Rehearsal } from '../result/rehearsal.js'
 
 /** Options of {@link renderPage}. */
 export interface PageOptions {

@@ -32,8 +32,16 @@ export function renderTable(results: readonly Rehearsal[], options: TableOptions
     `${(summary.oldPodsGoneAfterMs.max / 1000).toFixed(1)} s`,
     counts(summary.exits),
   ])
-  const table = drawn(head.map((text) => bold(text)), rows, head.map((name) => numbers.includes(name)))
-  const width = Math.max(...stripVTControlCharacters(table).split('\n').map((line) => line.length))
+  const table = drawn(
+    head.map((text) => bold(text)),
+    rows,
+    head.map((name) => numbers.includes(name)),
+  )
+  const width = Math.max(
+    ...stripVTControlCharacters(table)
+      .split('\n')
+      .map((line) => line.length),
+  )
   const lines = [width <= columns ? table : listed(head, rows, bold)]
   for (const result of results) {
     const { diagnoses } = result.summary
@@ -68,11 +76,7 @@ function drawn(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, ri
 }
 
 /** The same, a line for each cell that says something. */
-function listed(
-  head: readonly string[],
-  rows: ReadonlyArray<readonly Cell[]>,
-  bold: (text: string) => string,
-): string {
+function listed(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, bold: (text: string) => string): string {
   const width = Math.max(...head.map((name) => name.length))
   const record = (row: readonly Cell[]) =>
     row.flatMap((cell, index) => {

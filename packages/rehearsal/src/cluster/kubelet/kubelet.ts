@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { KillReason, Recorder } from '../../timeline/events.js'
-import { kubeletGet } from './request.js'
 import type { PreStop, Probe } from '../../plan/options.js'
 import type { Pod } from '../../pods/pod.js'
+import type { KillReason, Recorder } from '../../timeline/events.js'
 import { Prober } from './prober.js'
+import { kubeletGet } from './request.js'
 
 /** What the kubelet is told about a pod. */
 export interface KubeletOptions {

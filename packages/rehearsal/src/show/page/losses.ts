@@ -1,5 +1,5 @@
-import type { LostEvent } from '../../timeline/events.js'
 import type { Rehearsal } from '../../result/rehearsal.js'
+import type { LostEvent } from '../../timeline/events.js'
 import type { LossKind } from './drawing.js'
 
 /** Losses of one kind, in the order of time. */

@@ -65,7 +65,8 @@ function verdict(result: Rehearsal): Markup {
 /** What a reader has to know before the number is believed. */
 function remarks(result: Rehearsal): Markup | null {
   const { verdict, background } = result.summary
-  if (verdict !== 'not trustworthy' && result.incomplete === null && background === 0 && verdict !== 'clean') return null
+  if (verdict !== 'not trustworthy' && result.incomplete === null && background === 0 && verdict !== 'clean')
+    return null
   return html`<p class="remark">${prose(verdictSentence(result))}</p>`
 }
 

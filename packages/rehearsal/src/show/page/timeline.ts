@@ -1,5 +1,5 @@
-import type { KillReason, RehearsalEvent } from '../../timeline/events.js'
 import type { Rehearsal } from '../../result/rehearsal.js'
+import type { KillReason, RehearsalEvent } from '../../timeline/events.js'
 import type { Moment, PodState, Stretch } from './drawing.js'
 
 /** What a pod was doing. */
