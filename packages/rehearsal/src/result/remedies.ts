@@ -145,7 +145,11 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Re
 }
 
 function fail(life: Life | undefined, plan: RehearsalPlan): string {
-  const error = life?.output?.find((line) => /error|exception|panic|traceback/i.test(line))
+  const { output = [] } = life ?? {}
+  // The error itself, rather than the line of code that Node shows above it.
+  const error =
+    output.find((line) => /^[\w.]*(?:error|exception|panic)\b/i.test(line)) ??
+    output.find((line) => /error|exception|panic|traceback/i.test(line))
   const wrote = error === undefined ? '' : ` It wrote: ${error.trim()}.`
   const place = isPodrainIn(plan) ? ' (with podrain, in `onClose`)' : ''
   return `The process fails on its way out (${life?.exit ?? ''}).${wrote} Close pools and clients only after the last request has been answered${place}.`

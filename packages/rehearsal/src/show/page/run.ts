@@ -25,11 +25,11 @@ export interface RunOptions {
 export function run(result: Rehearsal, { index, heading, group, beside = false }: RunOptions): Markup {
   const id = `run-${index}`
   const drawing = timeline(result, id, group)
-  const why = diagnoses(result)
+  const why = [remarks(result), diagnoses(result)]
   return html`<section class="run" aria-labelledby="${id}">
 <h2 id="${id}"><bdi>${heading}</bdi> ${labels(result)}</h2>
 ${verdict(result)}
-${beside ? [drawing, why] : [why, drawing]}
+${beside ? [drawing, ...why] : [...why, drawing]}
 ${facts(result)}
 <div>
 ${result.summary.lost === 0 ? null : fold('Every lost request', lossesTable(result))}
@@ -56,10 +56,10 @@ export function labels({ options }: Rehearsal): Markup[] {
 function verdict(result: Rehearsal): Markup {
   const { lost, requests } = result.summary
   if (lost === 0) {
-    return html`<p class="verdict"><strong>0 lost</strong> <span>of ${count(requests)} requests</span></p>${remarks(result)}`
+    return html`<p class="verdict"><strong>0 lost</strong> <span>of ${count(requests)} requests</span></p>`
   }
   return html`<p class="verdict lost"><strong>${count(lost)} lost</strong>
-<span>of ${count(requests)} requests (${share(lost, requests)}), ${whenAndWhere(result)}.</span></p>${remarks(result)}`
+<span>of ${count(requests)} requests (${share(lost, requests)}), ${whenAndWhere(result)}.</span></p>`
 }
 
 /** What a reader has to know before the number is believed. */
@@ -67,7 +67,7 @@ function remarks(result: Rehearsal): Markup | null {
   const { verdict, background } = result.summary
   if (verdict !== 'not trustworthy' && result.incomplete === null && background === 0 && verdict !== 'clean')
     return null
-  return html`<p class="remark">${prose(verdictSentence(result))}</p>`
+  return html`<p class="lead">${prose(verdictSentence(result))}</p>`
 }
 
 /** A reader has the patience for so many reasons. */
