@@ -5,6 +5,9 @@ import type { FromManifest } from './workload-options.js'
 /** One thing that will be rehearsed: what it is called, what it is, and where podrain has that from. */
 export type PlanLine = readonly [label: string, fact: string, origin?: string | undefined]
 
+const pidOne =
+  'PID 1: here SIGTERM ends a program without a handler, and npm and sh, at once (needs Linux, unshare, and root or user namespaces)'
+
 /** Says what is going to be rehearsed. */
 export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manifest?: FromManifest): PlanLine[] {
   return [
@@ -15,6 +18,7 @@ export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manif
     ['hook', `${hook(plan)}; grace period ${plan.terminationGracePeriodSeconds} s`, origin.hook],
     ['requests', requests(plan.requests), origin.requests],
     ['endpoints', endpoints(plan)],
+    ...(plan.pidNamespace ? [] : [['not played', pidOne] as const]),
     ...(manifest?.notPlayed ?? []).map((what) => ['not played', what] as const),
   ]
 }

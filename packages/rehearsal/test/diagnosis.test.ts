@@ -324,6 +324,30 @@ test('npm and scripts are told to start the app itself, and not to handle a sign
   )
 })
 
+describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered to PID 1', () => {
+  const told = (deafProgram: string) => [
+    ...begin,
+    deleted,
+    sigterm(1030),
+    [31_000, { type: 'sigkill', pod, deafProgram }] as Told,
+    lost(31_001, { cause: 'reset', sentAt: 30_990 }),
+    exit(31_002, null, 'SIGKILL'),
+  ]
+
+  test('is told to the app as a handler that is missing', () => {
+    const { kind, fix } = only(told('node'), { app: { framework: 'fastify' } })
+    expect(kind).toBe('killed')
+    expect(fix).toMatch(/^Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1: .* of @podrain\/fastify does\.$/)
+  })
+
+  test('is told to a script as the app that it does not replace', () => {
+    const { fix } = only(told('dash'), { command: './entry.sh', app: { framework: 'fastify' } })
+    expect(fix).toBe(
+      'Start the app itself, as `node server.js`, or with `exec` in a script: dash is PID 1 and does not pass SIGTERM on, so that the app never hears of it.',
+    )
+  })
+})
+
 describe.each(Object.keys(presets) as Array<keyof typeof presets>)('advice for an app behind %s', (behind) => {
   const hook: Told[] = [
     [1010, { type: 'hook-start', pod }],

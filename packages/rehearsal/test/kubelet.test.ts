@@ -7,7 +7,7 @@ import type { PreStop } from '../src/plan/options.js'
 import { resolveOptions } from '../src/plan/resolve.js'
 import { Pod } from '../src/pods/pod.js'
 
-const { readinessProbe } = resolveOptions({
+const { readinessProbe, pidNamespace } = resolveOptions({
   command: 'node',
   readinessProbe: { periodSeconds: 0.2, timeoutSeconds: 5 },
 })
@@ -29,6 +29,7 @@ async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/
     cwd: __dirname,
     env,
     portEnv: 'PORT',
+    pidNamespace,
     terminationGracePeriodSeconds: grace,
     logs: null,
   }

@@ -31,6 +31,7 @@ export type ClusterPlan = Pick<
   | 'cwd'
   | 'portEnv'
   | 'netns'
+  | 'pidNamespace'
   | 'logs'
   | 'replicas'
   | 'terminationGracePeriodSeconds'

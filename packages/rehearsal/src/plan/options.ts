@@ -148,6 +148,12 @@ export interface RehearsalOptions {
    * delivered by then is lost. Needs Linux, root and `ip` (iproute2). @default false
    */
   netns?: boolean | undefined
+  /**
+   * Whether each pod is PID 1 of a PID namespace of its own, as in a container. The kernel delivers no SIGTERM to it if it has
+   * no handler, and all that it has started ends with it. Needs Linux, `unshare` (util-linux), and root or user namespaces.
+   * @default true where that can be had
+   */
+  pidNamespace?: boolean | undefined
   /** A directory for all that the pods write, a file for each; files of an earlier rehearsal are replaced. @default undefined: none */
   logs?: string | undefined
   /** Pods of the Deployment, 1 to 200; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
@@ -250,6 +256,7 @@ export interface RehearsalPlan {
   readonly portEnv: string
   readonly port: number | null
   readonly netns: boolean
+  readonly pidNamespace: boolean
   readonly logs: string | null
   readonly replicas: number
   readonly maxSurge: number

@@ -114,8 +114,15 @@ function keep({ t }: LostEvent, life: Life | undefined, plan: RehearsalPlan): st
   )
 }
 
-/** What ends on SIGTERM by itself, and takes the app with it. */
-const launchers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'sh', 'bash', 'dash']
+/** What starts an app and does not pass SIGTERM on: it ends of it by itself, or, as PID 1, not at all. */
+const launchers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'sh', 'ash', 'bash', 'busybox', 'dash']
+
+/** What starts the app, if the command is not the app itself. */
+function launcherOf(program: string): string | undefined {
+  return launchers.find((name) => program === name || program.endsWith(`/${name}`))
+}
+
+const startItself = 'Start the app itself, as `node server.js`, or with `exec` in a script'
 
 function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
   const { toldAt = 0, exitAt = t } = life ?? {}
@@ -123,9 +130,9 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Re
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
   if (isLate && t - sentAt >= 1000) return graceAdvice(settleSeconds(plan), t - sentAt, plan)
   if (life?.exit === 'SIGTERM') {
-    const launcher = launchers.find((name) => plan.command === name || plan.command.endsWith(`/${name}`))
+    const launcher = launcherOf(plan.command)
     if (launcher !== undefined) {
-      return `Start the app itself, as \`node server.js\`, or with \`exec\` in a script: ${launcher} ends on SIGTERM, and the container with it, before the app has.`
+      return `${startItself}: ${launcher} ends on SIGTERM, and the container with it, before the app has.`
     }
     return orPodrain('Handle SIGTERM, since without a handler the process ends at once', plan)
   }
@@ -158,6 +165,13 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: RehearsalPlan
   if (life?.hookOutcome === 'cut') {
     const { terminationGracePeriodSeconds: grace } = plan
     return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${Math.ceil((grace * 1.5) / 5) * 5}.`
+  }
+  const launcher = launcherOf(life?.deafProgram ?? plan.command)
+  if (launcher !== undefined && plan.pidNamespace) {
+    return `${startItself}: ${launcher} is PID 1 and does not pass SIGTERM on, so that the app never hears of it.`
+  }
+  if (life?.deafProgram !== undefined) {
+    return orPodrain('Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1', plan)
   }
   if (sentAt < sigtermAt) return graceAdvice(settleSeconds(plan), sigkillAt - sentAt, plan)
   return orPodrain(

@@ -58,7 +58,8 @@ export type Happening =
   | { readonly type: 'hook-failed'; readonly pod: string; readonly message: string }
   /** SIGTERM was sent; SIGKILL follows after `graceSeconds`. */
   | { readonly type: 'sigterm'; readonly pod: string; readonly graceSeconds: number }
-  | { readonly type: 'sigkill'; readonly pod: string }
+  /** SIGKILL was sent. `deafProgram`: what PID 1 was, if it had no handler for SIGTERM, so that the kernel had not delivered it. */
+  | { readonly type: 'sigkill'; readonly pod: string; readonly deafProgram?: string }
   /** The pod's process is gone. */
   | { readonly type: 'pod-exit'; readonly pod: string; readonly code: number | null; readonly signal: string | null }
   /** The last lines that the pod's process wrote, soon after its end; not told when it wrote nothing. */

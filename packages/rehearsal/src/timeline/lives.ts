@@ -18,6 +18,8 @@ export interface Life {
   hookStatus?: number
   sigtermAt?: number
   sigkillAt?: number
+  /** What PID 1 was that SIGTERM could not reach: it had no handler. */
+  deafProgram?: string
   exitAt?: number
   /** `exit 0`, `SIGTERM` … */
   exit?: string
@@ -72,8 +74,10 @@ function enter(life: Life, event: RehearsalEvent, routed: boolean): void {
     life.hookOutcome = event.outcome
     if (event.status !== undefined) life.hookStatus = event.status
   } else if (event.type === 'sigterm') life.sigtermAt = t
-  else if (event.type === 'sigkill') life.sigkillAt = t
-  else if (event.type === 'pod-exit') {
+  else if (event.type === 'sigkill') {
+    life.sigkillAt = t
+    if (event.deafProgram !== undefined) life.deafProgram = event.deafProgram
+  } else if (event.type === 'pod-exit') {
     life.exitAt = t
     life.exit = event.signal ?? `exit ${event.code}`
     life.failed = isFailure(event.code, event.signal)
