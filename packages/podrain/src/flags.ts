@@ -104,6 +104,7 @@ export const flagGroups: readonly FlagGroup[] = [
         'kube-proxy',
       ),
       flag('--endpoint-lag <min,median,max>', 'endpointLag', lag, 'instead: how late it learns that a pod goes'),
+      flag('--nodes <n>', 'nodes', number, 'nodes that clients are on; each learns it in its own time', '1'),
       flag(
         '--start-delay <duration>',
         'startDelay',

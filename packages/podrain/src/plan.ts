@@ -57,8 +57,9 @@ function requests({ mix, get, post, webSocket, ...others }: RequestPlan): string
   return [...asked.slice(0, 6), ...(asked.length > 6 ? [`${asked.length - 6} more`] : [])].join(', ')
 }
 
-function endpoints({ behind, endpointLag: { min, max } }: RehearsalPlan): string {
-  const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late`
+function endpoints({ behind, endpointLag: { min, max }, nodes }: RehearsalPlan): string {
+  const where = nodes === 1 ? '' : ` on each of ${nodes} nodes`
+  const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late${where}`
   return behind === null || behind === 'none' ? late : `${late}, as behind ${behind}`
 }
 

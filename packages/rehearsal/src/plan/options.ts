@@ -184,6 +184,8 @@ export interface RehearsalOptions {
   behind?: Behind | undefined
   /** Instead of `behind`: the numbers themselves. */
   endpointLag?: EndpointLag | undefined
+  /** Nodes that the clients are spread over; each learns of a change in its own time. 1 to 50. @default 1 */
+  nodes?: number | undefined
   /** Paths, or a mix of requests for the first three kinds of client. @default { get: '/' } */
   requests?: RequestPaths | readonly RequestSpec[] | undefined
   /** Counts not given keep their default. A kind without a path has no clients. */
@@ -270,6 +272,7 @@ export interface RehearsalPlan {
   /** null when `endpointLag` was given as numbers. */
   readonly behind: Behind | null
   readonly endpointLag: Readonly<EndpointLag>
+  readonly nodes: number
   readonly requests: RequestPlan
   readonly clients: Readonly<ClientCounts>
   readonly rate: number | null

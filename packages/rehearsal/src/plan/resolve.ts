@@ -22,7 +22,7 @@ const known = [
   ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'pidNamespace', 'logs'],
   ...['replicas', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'terminationGracePeriodSeconds', 'readinessProbe'],
   ...['livenessProbe', 'startupProbe', 'preStop', 'behind'],
-  ...['endpointLag', 'requests', 'clients', 'rate', 'openLoop', 'timeouts', 'warmUp', 'coolDown', 'startDelay'],
+  ...['endpointLag', 'nodes', 'requests', 'clients', 'rate', 'openLoop', 'timeouts', 'warmUp', 'coolDown', 'startDelay'],
   ...['startupTimeout', 'timeout', 'maxRequests', 'seed', 'signal', 'onEvent'],
 ]
 
@@ -98,6 +98,7 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     startupProbe: probeUnlessMissing('startupProbe', options.startupProbe),
     preStop: hookOf(options.preStop, scenario),
     ...lagOf(options),
+    nodes: integer('nodes', options.nodes ?? 1, 1, 50),
     requests,
     clients,
     rate: rateOf(options.rate, clients),

@@ -1,4 +1,5 @@
 import type { KillReason, RehearsalEvent } from './events.js'
+import { Routes } from './routes.js'
 
 /** What is known of one container from its start to its end. Times are those of the events. */
 export interface Life {
@@ -27,7 +28,7 @@ export interface Life {
   failed?: boolean
   /** The last lines it wrote. */
   output?: readonly string[]
-  /** When new connections no longer went to it; undefined if they did until the end. */
+  /** When new connections no longer went to it, from any node; undefined if they did until the end. */
   knownAt?: number
   /** When a client first found that nobody listens. */
   deafAt?: number
@@ -37,14 +38,15 @@ export interface Life {
 export function livesOf(events: readonly RehearsalEvent[]): Life[] {
   const lives: Life[] = []
   const current = new Map<string, Life>()
-  let routed = new Set<string>()
+  const routes = new Routes()
+  let routed: ReadonlySet<string> = new Set()
   for (const event of events) {
     if (event.type === 'pod-start') {
       const life: Life = { pod: event.pod, old: event.old, startedAt: event.t }
       lives.push(life)
       current.set(event.pod, life)
     } else if (event.type === 'endpoints') {
-      routed = new Set(event.pods)
+      routed = routes.heed(event)
       for (const life of lives) {
         if (life.toldAt !== undefined && !routed.has(life.pod)) life.knownAt ??= event.t
       }
