@@ -1,13 +1,13 @@
 /**
  * Ends rehearsals of an app that starts a helper in a session of its own, at random moments and in every rude way, and looks for
  * what is left: processes, network namespaces and links, cgroups, temporary files. It needs Linux; with root, half of the rehearsals
- * have a network namespace for each pod.
+ * have a network namespace for each pod, and with cgroup v2 all a CPU limit.
  *
  *     node .ci/rehearsal-kills.mjs [--times 50] [--seed 1]
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,6 +18,8 @@ const { values } = parseArgs({
 })
 const times = Number(values.times)
 const isRoot = process.getuid() === 0
+const cgroups = '/sys/fs/cgroup/cgroup.controllers'
+const hasCpu = isRoot && existsSync(cgroups) && readFileSync(cgroups, 'utf8').includes('cpu ')
 /** How long a rehearsal with these flags takes, about; it is ended before that. */
 const length = 6000
 /** How long what is left may take to go: a shell does it that outlives the rehearsal. */
@@ -91,7 +93,7 @@ async function run(number) {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-kills-'))
   const mark = `PODRAIN_KILLS=${process.pid}-${number}.`
   const files = way === 'full disk' ? ['--html', '/dev/full', '--json', '/dev/full'] : []
-  const own = [...flags, ...(netns ? ['--netns'] : []), ...files]
+  const own = [...flags, ...(netns ? ['--netns'] : []), ...(hasCpu ? ['--cpus', '1'] : []), ...files]
   const podrain = spawn(
     process.execPath,
     ['packages/podrain/bin/podrain.js', 'rehearse', ...own, '--', process.execPath, '.ci/rehearsal-kills/app.mjs'],

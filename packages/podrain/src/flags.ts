@@ -71,6 +71,7 @@ export const flagGroups: readonly FlagGroup[] = [
       flag('--max-surge <n>', 'maxSurge', pods, 'pods above that while rolling, or a percentage', '25%'),
       flag('--max-unavailable <n>', 'maxUnavailable', pods, 'pods that may be missing while rolling', '25%'),
       flag('--min-ready <duration>', 'minReadySeconds', seconds, 'how long a new pod is ready before it counts', '0s'),
+      flag('--cpus <n>', 'cpus', number, 'CPU limit of the container, such as 0.5; Linux, root, cgroup v2'),
       flag('--grace <duration>', 'terminationGracePeriodSeconds', seconds, 'terminationGracePeriodSeconds', '30s'),
       flag(
         '--prestop <hook>',

@@ -154,6 +154,11 @@ export interface RehearsalOptions {
    * @default true where that can be had
    */
   pidNamespace?: boolean | undefined
+  /**
+   * What the processes of a pod get of this machine's processors, as `resources.limits.cpu` says it: 0.5 is half of one.
+   * Needs Linux, root and cgroup v2. @default undefined: all there is
+   */
+  cpus?: number | undefined
   /** A directory for all that the pods write, a file for each; files of an earlier rehearsal are replaced. @default undefined: none */
   logs?: string | undefined
   /** Pods of the Deployment, 1 to 200; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
@@ -259,6 +264,7 @@ export interface RehearsalPlan {
   readonly port: number | null
   readonly netns: boolean
   readonly pidNamespace: boolean
+  readonly cpus: number | null
   readonly logs: string | null
   readonly replicas: number
   readonly maxSurge: number

@@ -19,7 +19,7 @@ import {
 } from './options.js'
 
 const known = [
-  ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'pidNamespace', 'logs'],
+  ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'pidNamespace', 'cpus', 'logs'],
   ...['replicas', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'terminationGracePeriodSeconds', 'readinessProbe'],
   ...['livenessProbe', 'startupProbe', 'preStop', 'behind'],
   ...['endpointLag', 'nodes', 'requests', 'clients', 'rate', 'openLoop', 'timeouts', 'warmUp', 'coolDown', 'startDelay'],
@@ -84,6 +84,7 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     port: options.port === undefined ? null : port('port', options.port),
     netns: flag('netns', options.netns ?? false),
     pidNamespace: pidNamespaceOf(options.pidNamespace),
+    cpus: options.cpus === undefined ? null : number('cpus', options.cpus, 0.01, 1024, 'processors'),
     logs: options.logs === undefined ? null : text('logs', options.logs),
     ...budgetsOf(options, scenario),
     terminationGracePeriodSeconds: integer(
