@@ -59,7 +59,11 @@ export const flagGroups: readonly FlagGroup[] = [
       flag('--port-env <NAME>', 'portEnv', text, 'variable that tells the app its port', 'PORT'),
       flag('--port <n>', 'port', number, 'port of every pod, if the app cannot be told; it must listen on $HOST then'),
       toggle('--netns', 'netns', 'a network namespace for each pod, as in a cluster; Linux, root'),
-      off('--no-pid-namespace', 'pidNamespace', 'pods are not PID 1, as they are in a cluster, and here where it can be'),
+      off(
+        '--no-pid-namespace',
+        'pidNamespace',
+        'pods are not PID 1, as they are in a cluster, and here where it can be',
+      ),
       flag('--logs <dir>', 'logs', text, 'keep what the pods write, a file for each'),
       flag('--startup <duration>', 'startupTimeout', duration, 'how long a pod may take to become ready', '30s'),
     ],

@@ -33,7 +33,14 @@ async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/
     terminationGracePeriodSeconds: grace,
     logs: null,
   }
-  const addresses = await createAddresses({ port: null, netns: false, cpus: null, preStop, readinessProbe, ...noOthers })
+  const addresses = await createAddresses({
+    port: null,
+    netns: false,
+    cpus: null,
+    preStop,
+    readinessProbe,
+    ...noOthers,
+  })
   const address = await addresses.next()
   const pod = new Pod('old-1', true, spec, address)
   await new Promise<void>((resolve) => {

@@ -197,7 +197,11 @@ describe.concurrent('the reason is found for an app that', () => {
   })
 
   test('has no handler', async () => {
-    const diagnoses = await diagnose('none', { pidNamespace: false, env: { WORK_MS: '400' }, clients: { newConnection: 0 } })
+    const diagnoses = await diagnose('none', {
+      pidNamespace: false,
+      env: { WORK_MS: '400' },
+      clients: { newConnection: 0 },
+    })
     expect(diagnoses).toContainEqual(
       expect.objectContaining({ kind: 'exit', fix: expect.stringContaining('Handle SIGTERM') }),
     )

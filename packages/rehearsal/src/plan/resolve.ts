@@ -19,10 +19,11 @@ import {
 } from './options.js'
 
 const known = [
-  ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'pidNamespace', 'cpus', 'logs'],
+  ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'logs'],
+  ...['pidNamespace', 'cpus', 'nodes'],
   ...['replicas', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'terminationGracePeriodSeconds', 'readinessProbe'],
   ...['livenessProbe', 'startupProbe', 'preStop', 'behind'],
-  ...['endpointLag', 'nodes', 'requests', 'clients', 'rate', 'openLoop', 'timeouts', 'warmUp', 'coolDown', 'startDelay'],
+  ...['endpointLag', 'requests', 'clients', 'rate', 'openLoop', 'timeouts', 'warmUp', 'coolDown', 'startDelay'],
   ...['startupTimeout', 'timeout', 'maxRequests', 'seed', 'signal', 'onEvent'],
 ]
 

@@ -5,7 +5,10 @@ import { limitCpu } from './cpu-limit.js'
 import { PodNetwork } from './network.js'
 
 /** The parts of a plan that say where pods listen. */
-export type AddressPlan = Pick<RehearsalPlan, 'port' | 'netns' | 'cpus' | 'preStop' | 'readinessProbe' | 'livenessProbe' | 'startupProbe'>
+export type AddressPlan = Pick<
+  RehearsalPlan,
+  'port' | 'netns' | 'cpus' | 'preStop' | 'readinessProbe' | 'livenessProbe' | 'startupProbe'
+>
 
 /** Where pods listen, and what of the machine they get there. */
 export async function createAddresses(plan: AddressPlan): Promise<Addresses> {
