@@ -80,7 +80,7 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
   if (unknown.length > 0) notPlayed.push(`variables from elsewhere (${unknown.join(', ')}): give them with --env`)
   const others = [...pod.containers, ...pod.initContainers].filter(({ name }) => name !== container.name)
   if (others.length > 0) notPlayed.push(`other containers of the pod (${others.map(({ name }) => name).join(', ')})`)
-  if (container.place.get('resources', 'limits', 'cpu').exists) notPlayed.push('the CPU limit')
+  if (container.place.get('resources', 'limits', 'cpu').exists) notPlayed.push('the CPU limit: give it with --cpus')
   if (container.place.get('lifecycle', 'postStart').exists) notPlayed.push('the postStart hook')
   const [readinessProbe, livenessProbe, startupProbe] = (
     ['readinessProbe', 'livenessProbe', 'startupProbe'] as const

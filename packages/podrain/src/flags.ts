@@ -47,6 +47,12 @@ function toggle(flags: string, sets: string, help: string): Flag {
   return { option: new Option(flags, help).preset([{ text: 'true', value: true }]), sets }
 }
 
+/** A flag that turns off what is on. */
+function off(flags: string, sets: string, help: string): Flag {
+  // Without a default of ours, commander would say `true` for it.
+  return { option: new Option(flags, help).preset([{ text: 'false', value: false }]).default([]), sets }
+}
+
 /** A flag for each path that a kind of client asks for. */
 const paths: readonly Flag[] = pathNames.map((name) => {
   const kind = Object.values(kinds).find(({ path }) => path === name)
@@ -74,6 +80,11 @@ export const flagGroups: readonly FlagGroup[] = [
       flag('--port-env <NAME>', 'portEnv', text, 'variable that tells the app its port', 'PORT'),
       flag('--port <n>', 'port', number, 'port of every pod, if the app cannot be told; it must listen on $HOST then'),
       toggle('--netns', 'netns', 'a network namespace for each pod, as in a cluster; Linux, root'),
+      off(
+        '--no-pid-namespace',
+        'pidNamespace',
+        'pods are not PID 1, as they are in a cluster, and here where it can be',
+      ),
       flag('--logs <dir>', 'logs', text, 'keep what the pods write, a file for each'),
       flag('--startup <duration>', 'startupTimeout', duration, 'how long a pod may take to become ready', '30s'),
     ],
@@ -85,6 +96,7 @@ export const flagGroups: readonly FlagGroup[] = [
       flag('--max-surge <n>', 'maxSurge', pods, 'pods above that while rolling, or a percentage', '25%'),
       flag('--max-unavailable <n>', 'maxUnavailable', pods, 'pods that may be missing while rolling', '25%'),
       flag('--min-ready <duration>', 'minReadySeconds', seconds, 'how long a new pod is ready before it counts', '0s'),
+      flag('--cpus <n>', 'cpus', number, 'CPU limit of the container, such as 0.5; Linux, root, cgroup v2'),
       flag('--grace <duration>', 'terminationGracePeriodSeconds', seconds, 'terminationGracePeriodSeconds', '30s'),
       flag(
         '--prestop <hook>',
@@ -118,6 +130,7 @@ export const flagGroups: readonly FlagGroup[] = [
         'kube-proxy',
       ),
       flag('--endpoint-lag <min,median,max>', 'endpointLag', lag, 'instead: how late it learns that a pod goes'),
+      flag('--nodes <n>', 'nodes', number, 'nodes that clients are on; each learns it in its own time', '1'),
       flag(
         '--start-delay <duration>',
         'startDelay',

@@ -5,6 +5,9 @@ import type { FromManifest } from './workload-options.js'
 /** One thing that will be rehearsed: what it is called, what it is, and where podrain has that from. */
 export type PlanLine = readonly [label: string, fact: string, origin?: string | undefined]
 
+const pidOne =
+  'PID 1: here SIGTERM ends a program without a handler, and npm and sh, at once (needs Linux, unshare, and root or user namespaces)'
+
 /** Says what is going to be rehearsed. */
 export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manifest?: FromManifest): PlanLine[] {
   return [
@@ -15,6 +18,7 @@ export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manif
     ['hook', `${hook(plan)}; grace period ${plan.terminationGracePeriodSeconds} s`, origin.hook],
     ['requests', requests(plan.requests), origin.requests],
     ['endpoints', endpoints(plan)],
+    ...(plan.pidNamespace ? [] : [['not played', pidOne] as const]),
     ...(manifest?.notPlayed ?? []).map((what) => ['not played', what] as const),
   ]
 }
@@ -53,8 +57,9 @@ function requests({ mix, get, post, webSocket, ...others }: RequestPlan): string
   return [...asked.slice(0, 6), ...(asked.length > 6 ? [`${asked.length - 6} more`] : [])].join(', ')
 }
 
-function endpoints({ behind, endpointLag: { min, max } }: RehearsalPlan): string {
-  const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late`
+function endpoints({ behind, endpointLag: { min, max }, nodes }: RehearsalPlan): string {
+  const where = nodes === 1 ? '' : ` on each of ${nodes} nodes`
+  const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late${where}`
   return behind === null || behind === 'none' ? late : `${late}, as behind ${behind}`
 }
 

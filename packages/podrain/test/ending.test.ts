@@ -9,15 +9,16 @@ import { app, fixture, short, start } from './support.js'
 /** Long enough to be in the middle of it. */
 const long = [...short, '--replicas', '2', '--warm-up', '60s', '--ready', '/readyz', '--prestop', 'none', '--get', '/']
 
-const pidsIn = (directory: string) => readdirSync(directory).map(Number)
+/** The pods by the titles that they have written down. */
+const pidsIn = (directory: string) => readdirSync(directory)
 
 /** Whether the process is there; one that is dead and only not buried yet is not. */
-function isAlive(pid: number): boolean {
-  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
-  return state !== '' && !state.startsWith('Z')
+function isAlive(title: string): boolean {
+  const { stdout } = spawnSync('ps', ['-eo', 'stat=,args='], { encoding: 'utf8' })
+  return stdout.split('\n').some((line) => line.includes(title) && !line.startsWith('Z'))
 }
 
-async function whenGone(pids: readonly number[]): Promise<void> {
+async function whenGone(pids: readonly string[]): Promise<void> {
   while (pids.some(isAlive)) await sleep(20)
 }
 

@@ -46,10 +46,15 @@ describe.concurrent('podrain rehearse', () => {
     expect(code).toBe(0)
   })
 
+  test('says that pods are not PID 1 where they are not', async () => {
+    const { stdout } = await podrain(['rehearse', '--no-pid-namespace', ...short, ...app])
+    expect(stdout).toMatch(/^not played +PID 1: /m)
+  })
+
   test('of a program that takes its port as an argument fills it in', async ({ skip }) => {
     skip(spawnSync('python3', ['--version']).status !== 0, 'needs python3')
     const command = ['python3', '-m', 'http.server', '{port}', '--bind', '{host}']
-    const { code, stdout } = await podrain(['rehearse', ...short, '--', ...command])
+    const { code, stdout } = await podrain(['rehearse', ...short, '--grace', '1s', '--', ...command])
     expect(stdout).toMatch(/readiness +GET \/ every/)
     expect(stdout).toMatch(/^\d+ of \d+ requests lost\b.*\.$/m)
     expect(code).toBe(1)

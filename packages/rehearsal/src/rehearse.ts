@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Cluster } from './cluster/cluster.js'
+import { Nodes } from './cluster/nodes.js'
 import { scenarios } from './cluster/scenarios.js'
-import { Service } from './cluster/service.js'
 import { Load } from './load/load.js'
 import type { RehearsalOptions } from './plan/options.js'
 import { asksOf } from './plan/requests.js'
@@ -12,7 +12,6 @@ import { conclude, type Rehearsal } from './result/rehearsal.js'
 import { directory } from './shared/checks.js'
 import { Halt } from './shared/halt.js'
 import { HeldUp } from './shared/held-up.js'
-import { createRandom } from './shared/random.js'
 import type { LiveEvent, Phase, RehearsalEvent } from './timeline/events.js'
 import { Journal } from './timeline/journal.js'
 
@@ -37,10 +36,11 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const { record, clock } = journal
   if (plan.logs !== null) await prepareLogs(plan.logs)
   const addresses = await createAddresses(plan)
-  const service = new Service(plan.endpointLag, createRandom(plan.seed, 0), {
-    onRoutes: (endpoints) => {
-      record({ type: 'endpoints', pods: endpoints.map(({ name }) => name) })
-      load.route(endpoints)
+  const service = new Nodes(plan.nodes, plan.endpointLag, plan.seed, {
+    onRoutes: (endpoints, node) => {
+      const pods = endpoints.map(({ name }) => name)
+      record({ type: 'endpoints', pods, ...(plan.nodes === 1 ? {} : { node: node + 1 }) })
+      load.route(endpoints, node)
     },
     onGone: ({ name }) => load.lose(name),
   })

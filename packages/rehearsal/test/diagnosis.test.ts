@@ -65,6 +65,24 @@ describe('refused', () => {
     )
   })
 
+  test('before the client on the last of several nodes knew', () => {
+    const there: Told[] = [1, 2].map((node): Told => [100, { type: 'endpoints', pods: [pod, 'old-2'], node }])
+    const learnt = (t: number, node: number): Told => [t, { type: 'endpoints', pods: ['old-2'], node }]
+    const told = [
+      ...begin.slice(0, -1),
+      ...there,
+      deleted,
+      learnt(1020, 1),
+      sigterm(1030),
+      lost(1040),
+      exit(1400, 0),
+      learnt(3040, 2),
+    ]
+    expect(only(told).why).toBe(
+      'old-1 stopped listening 10 ms after SIGTERM, 2.0 s before the last client knew that it goes.',
+    )
+  })
+
   test('because the process was gone', () => {
     const { why } = only([...begin, deleted, sigterm(1030), exit(1031, 0), lost(1050), known(2040)])
     expect(why).toBe('old-1 was gone (exit 0) 1 ms after SIGTERM, 1.0 s before the last client knew that it goes.')
@@ -336,6 +354,48 @@ test('npm and scripts are told to start the app itself, and not to handle a sign
   expect(only(told, { command: 'npm', args: ['start'], app: { framework: 'express' } }).fix).toMatch(
     /^Start the app itself, .*: npm ends on SIGTERM/,
   )
+})
+
+describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered to PID 1', () => {
+  const told = (deafProgram: string) => [
+    ...begin,
+    deleted,
+    sigterm(1030),
+    [31_000, { type: 'sigkill', pod, deafProgram }] as Told,
+    lost(31_001, { cause: 'reset', sentAt: 30_990 }),
+    exit(31_002, null, 'SIGKILL'),
+  ]
+
+  test('is told to the app as a handler that is missing', () => {
+    const { kind, fix } = only(told('node'), { app: { framework: 'fastify' } })
+    expect(kind).toBe('killed')
+    expect(fix).toMatch(
+      /^Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1: .* of @podrain\/fastify does\.$/,
+    )
+  })
+
+  test('is told to a script as the app that it does not replace', () => {
+    const { fix } = only(told('dash'), { command: './entry.sh', app: { framework: 'fastify' } })
+    expect(fix).toBe(
+      'Start the app itself, as `node server.js`, or with `exec` in a script: dash is PID 1 and does not pass SIGTERM on, so that the app never hears of it.',
+    )
+  })
+})
+
+test('npm that ends with 1 before its app has ended is told to be left out', () => {
+  const told = [
+    ...begin,
+    deleted,
+    sigterm(1030),
+    lost(1580, { cause: 'reset', sentAt: 1560 }),
+    exit(1581, 1),
+    lost(1600),
+    known(2040),
+  ]
+  const fixes = new Set(examine(told, { command: '/usr/bin/npm', args: ['start'] }).map(({ fix }) => fix))
+  expect([...fixes]).toEqual([
+    'Start the app itself, as `node server.js`, or with `exec` in a script: npm ends on SIGTERM, and the container with it, before the app has.',
+  ])
 })
 
 describe.each(Object.keys(presets) as Array<keyof typeof presets>)('advice for an app behind %s', (behind) => {

@@ -7,7 +7,7 @@ import { createAddresses } from '../src/pods/addresses.js'
 import { Pod } from '../src/pods/pod.js'
 import type { Happening } from '../src/timeline/events.js'
 
-const { readinessProbe } = resolveOptions({
+const { readinessProbe, pidNamespace } = resolveOptions({
   command: 'node',
   readinessProbe: { periodSeconds: 0.2, timeoutSeconds: 5 },
 })
@@ -29,10 +29,18 @@ async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/
     cwd: __dirname,
     env,
     portEnv: 'PORT',
+    pidNamespace,
     terminationGracePeriodSeconds: grace,
     logs: null,
   }
-  const addresses = await createAddresses({ port: null, netns: false, preStop, readinessProbe, ...noOthers })
+  const addresses = await createAddresses({
+    port: null,
+    netns: false,
+    cpus: null,
+    preStop,
+    readinessProbe,
+    ...noOthers,
+  })
   const address = await addresses.next()
   const pod = new Pod('old-1', true, spec, address)
   await new Promise<void>((resolve) => {

@@ -134,7 +134,9 @@ describe.concurrent('a rolling update', () => {
 
   test('ends what a pod started together with its first process, as a container does', async () => {
     const args = ['-c', `"${process.execPath}" "${fixture('server.mjs')}"; true`]
-    const { summary, events } = await rehearse(options({ command: 'sh', args, env: { BEHAVIOUR: 'ignore-sigterm' } }))
+    const { summary, events } = await rehearse(
+      options({ command: 'sh', args, env: { BEHAVIOUR: 'ignore-sigterm' }, pidNamespace: false }),
+    )
     expect(summary.exits).toEqual({ SIGTERM: 2 }) // the shell's: it passes no signal on
     await Promise.all(portsOf(events).map(whenRefused))
   })

@@ -90,6 +90,15 @@ describe.concurrent('scenario', () => {
     expect(result.events.filter((event) => event.type === 'pod-start' && !event.old)).toHaveLength(1)
   })
 
+  test('on several nodes, clients of each go on using a pod until theirs knows', async () => {
+    const endpointLag = { min: 10, median: 600, max: 1200 }
+    const result = await run('scale-down', { nodes: 4, endpointLag, env: { HOOK_MS: '1400' } })
+    const told = storyOf(result).flatMap((event) => (event.type === 'endpoints' ? [event] : []))
+    expect(new Set(told.map(({ node }) => node))).toEqual(new Set([1, 2, 3, 4]))
+    for (const node of [1, 2, 3, 4]) expect(told.findLast((event) => event.node === node)?.pods).toHaveLength(1)
+    expect(result.summary.lost).toBe(0)
+  })
+
   test('single-replica: the old pod serves until the new one is known, though it ends', async () => {
     const result = await run('single-replica')
     expect(result.options.replicas).toBe(1)
@@ -188,7 +197,11 @@ describe.concurrent('the reason is found for an app that', () => {
   })
 
   test('has no handler', async () => {
-    const diagnoses = await diagnose('none', { env: { WORK_MS: '400' }, clients: { newConnection: 0 } })
+    const diagnoses = await diagnose('none', {
+      pidNamespace: false,
+      env: { WORK_MS: '400' },
+      clients: { newConnection: 0 },
+    })
     expect(diagnoses).toContainEqual(
       expect.objectContaining({ kind: 'exit', fix: expect.stringContaining('Handle SIGTERM') }),
     )

@@ -1,5 +1,6 @@
 import { presets } from '@podrain/core'
 import { expect, test } from 'vitest'
+import { Nodes } from '../src/cluster/nodes.js'
 import { drawLag, Service } from '../src/cluster/service.js'
 import { createRandom } from '../src/shared/random.js'
 
@@ -15,7 +16,6 @@ function createService(onRoutes: (pods: string[]) => void = () => {}) {
       routes = endpoints.map(({ name }) => name)
       onRoutes(routes)
     },
-    onGone: () => {},
   })
   return { service, routes: () => routes }
 }
@@ -106,4 +106,22 @@ test('the same seed makes the same choices, another stream of it others', () => 
   expect(draw(1, 0)).toEqual(draw(1, 0))
   expect(draw(1, 0)).not.toEqual(draw(1, 1))
   expect(draw(1, 0)).not.toEqual(draw(2, 0))
+})
+
+test('each node learns of a change in its own time, and of a pod that is gone at once', async () => {
+  const times: number[] = []
+  const gone: string[] = []
+  const nodes = new Nodes(5, { min: 1, median: 200, max: 400 }, 1, {
+    onRoutes: (_, node) => {
+      times[node] = performance.now()
+    },
+    onGone: ({ name }) => gone.push(name),
+  })
+  nodes.update(pod('a'), ready)
+  nodes.gone(pod('a'))
+  expect(gone).toEqual(['a'])
+  await nodes.settled()
+  expect(times.filter((time) => time > 0)).toHaveLength(5)
+  // Five draws from 400 ms are not within 20 of each other, with this seed.
+  expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(20)
 })

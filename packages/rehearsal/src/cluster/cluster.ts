@@ -6,7 +6,7 @@ import type { Address, Addresses } from '../pods/address.js'
 import { Pod } from '../pods/pod.js'
 import type { Recorder } from '../timeline/events.js'
 import { type ContainerListener, Kubelet, type Termination } from './kubelet/kubelet.js'
-import type { Service } from './service.js'
+import type { Nodes } from './nodes.js'
 
 /** One pod of the Deployment. Its container may be restarted; the pod, its name and its address stay. */
 export interface Replica {
@@ -31,6 +31,7 @@ export type ClusterPlan = Pick<
   | 'cwd'
   | 'portEnv'
   | 'netns'
+  | 'pidNamespace'
   | 'logs'
   | 'replicas'
   | 'terminationGracePeriodSeconds'
@@ -64,7 +65,7 @@ export class Cluster {
   readonly #plan: ClusterPlan
   readonly #env: Readonly<Record<string, string>>
   readonly #addresses: Addresses
-  readonly #service: Service
+  readonly #service: Nodes
   readonly #record: Recorder
   readonly #fail: (error: Error) => void
   readonly #pods: Replica[] = []
@@ -80,7 +81,7 @@ export class Cluster {
     plan: ClusterPlan,
     env: Readonly<Record<string, string>>,
     addresses: Addresses,
-    service: Service,
+    service: Nodes,
     record: Recorder,
     fail: (error: Error) => void,
   ) {

@@ -19,13 +19,10 @@ export function drawLag({ min, median, max }: EndpointLag, random: Random): numb
 export interface ServiceListener {
   /** New connections go to these from now on; to none when there is no endpoint, and they are refused. */
   onRoutes(endpoints: readonly Endpoint[]): void
-  /** The pod is gone with its network, which is not late: the address does not answer from now on. */
-  onGone(endpoint: Endpoint): void
 }
 
 /**
- * The Service as clients see it: it learns of every change late, and in order.
- * One instance stands for kube-proxy on the clients' node.
+ * The Service as the clients of one node see it: kube-proxy there learns of every change late, and in order.
  */
 export class Service {
   readonly #lag: EndpointLag
@@ -66,11 +63,6 @@ export class Service {
     const before = this.#routes
     this.#routes = this.#routable()
     if (namesOf(before).join() !== namesOf(this.#routes).join()) this.#listener.onRoutes(this.#routes)
-  }
-
-  /** The pod's process is gone, and its address with it. */
-  gone(endpoint: Endpoint): void {
-    this.#listener.onGone(endpoint)
   }
 
   /** Resolves when the clients know everything there is to know so far. */

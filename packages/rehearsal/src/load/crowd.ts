@@ -18,6 +18,8 @@ export interface CrowdPlan {
   /** Whether requests of paced kinds begin when it is time for them, however long others take. */
   readonly openLoop: boolean
   readonly timeouts: Readonly<ClientTimeouts>
+  /** Nodes that the clients are dealt to, one after the other. @default 1 */
+  readonly nodes?: number
   readonly seed: number
   /** Numbers the random sequences of this crowd, so that no two clients draw the same. */
   readonly first: number
@@ -59,7 +61,8 @@ export class Crowd {
   readonly #requests = eachKind(() => 0)
   readonly #lost = eachKind(() => 0)
   readonly #endpoints = new Map<string, Endpoint>()
-  #candidates: readonly Endpoint[] = []
+  /** Where new connections go, for each node. */
+  readonly #candidates: Array<readonly Endpoint[]> = []
   #answers: Record<string, number> = {}
   #times: number[] = []
   #sent = 0
@@ -75,9 +78,9 @@ export class Crowd {
     setMaxListeners(0, this.#stop.signal)
   }
 
-  /** New connections go to these from now on. */
-  route(endpoints: readonly Endpoint[]): void {
-    this.#candidates = endpoints.map((endpoint) => {
+  /** New connections of the clients on a node go to these from now on. */
+  route(endpoints: readonly Endpoint[], node: number): void {
+    this.#candidates[node] = endpoints.map((endpoint) => {
       const known = this.#endpoints.get(endpoint.name) ?? { ...endpoint }
       this.#endpoints.set(endpoint.name, known)
       return known
@@ -103,18 +106,23 @@ export class Crowd {
   }
 
   #create(kind: ClientKind): Client {
-    const { asks, rate, timeouts, seed, first } = this.#plan
+    const { asks, rate, timeouts, nodes = 1, seed, first } = this.#plan
+    const node = this.#created++ % nodes
     return kinds[kind].create({
       asks: asks[kind],
       timeouts,
-      random: createRandom(seed, first + ++this.#created),
+      random: createRandom(seed, first + this.#created),
       rate: kinds[kind].paced ? rate : undefined,
-      pick: () => this.#candidates[Math.floor(this.#pickRandom() * this.#candidates.length)],
+      pick: () => this.#pick(this.#candidates[node] ?? []),
       clock: this.#clock,
       onSent: () => this.#sentOne(kind),
       onAnswered: (pod, ms) => this.#answered(kind, pod, ms),
       onLost: (loss) => this.#loss(kind, loss),
     })
+  }
+
+  #pick(candidates: readonly Endpoint[]): Endpoint | undefined {
+    return candidates[Math.floor(this.#pickRandom() * candidates.length)]
   }
 
   /**

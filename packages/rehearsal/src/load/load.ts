@@ -22,6 +22,8 @@ export interface LoadPlan {
   /** Whether those begin when it is time for them, however long others take. */
   readonly openLoop: boolean
   readonly timeouts: Readonly<ClientTimeouts>
+  /** Nodes that the clients are dealt to; each routes by itself. @default 1 */
+  readonly nodes?: number
   readonly seed: number
   /** Requests after which no more are sent. */
   readonly maxRequests: number
@@ -79,9 +81,9 @@ export class Load {
     )
   }
 
-  /** New connections go to these from now on. */
-  route(endpoints: readonly Endpoint[]): void {
-    this.#tell({ type: 'route', endpoints })
+  /** New connections of the clients on a node, counted from 0, go to these from now on. */
+  route(endpoints: readonly Endpoint[], node: number = 0): void {
+    this.#tell({ type: 'route', endpoints, node })
   }
 
   /** The pod is gone with its network. */

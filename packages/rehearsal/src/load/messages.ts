@@ -5,8 +5,8 @@ import type { Loss } from './outcome.js'
 
 /** What the load says to a thread of its. */
 export type ToThread =
-  /** New connections go to these from now on. */
-  | { readonly type: 'route'; readonly endpoints: readonly Endpoint[] }
+  /** New connections of the clients on a node go to these from now on. */
+  | { readonly type: 'route'; readonly endpoints: readonly Endpoint[]; readonly node: number }
   /** The pod is gone with its network. */
   | { readonly type: 'gone'; readonly pod: string }
   /** Start the clients, and say `told`. */

@@ -37,7 +37,7 @@ async function end(): Promise<void> {
 }
 
 parentPort?.on('message', (message: ToThread) => {
-  if (message.type === 'route') crowd.route(message.endpoints)
+  if (message.type === 'route') crowd.route(message.endpoints, message.node)
   else if (message.type === 'gone') crowd.lose(message.pod)
   else if (message.type === 'end') void end()
   else {

@@ -148,6 +148,17 @@ export interface RehearsalOptions {
    * delivered by then is lost. Needs Linux, root and `ip` (iproute2). @default false
    */
   netns?: boolean | undefined
+  /**
+   * Whether each pod is PID 1 of a PID namespace of its own, as in a container. The kernel delivers no SIGTERM to it if it has
+   * no handler, and all that it has started ends with it. Needs Linux, `unshare` (util-linux), and root or user namespaces.
+   * @default true where that can be had
+   */
+  pidNamespace?: boolean | undefined
+  /**
+   * What the processes of a pod get of this machine's processors, as `resources.limits.cpu` says it: 0.5 is half of one.
+   * Needs Linux, root and cgroup v2. @default undefined: all there is
+   */
+  cpus?: number | undefined
   /** A directory for all that the pods write, a file for each; files of an earlier rehearsal are replaced. @default undefined: none */
   logs?: string | undefined
   /** Pods of the Deployment, 1 to 200; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
@@ -178,6 +189,8 @@ export interface RehearsalOptions {
   behind?: Behind | undefined
   /** Instead of `behind`: the numbers themselves. */
   endpointLag?: EndpointLag | undefined
+  /** Nodes that the clients are spread over; each learns of a change in its own time. 1 to 50. @default 1 */
+  nodes?: number | undefined
   /** Paths, or a mix of requests for the first three kinds of client. @default { get: '/' } */
   requests?: RequestPaths | readonly RequestSpec[] | undefined
   /** Counts not given keep their default. A kind without a path has no clients. */
@@ -250,6 +263,8 @@ export interface RehearsalPlan {
   readonly portEnv: string
   readonly port: number | null
   readonly netns: boolean
+  readonly pidNamespace: boolean
+  readonly cpus: number | null
   readonly logs: string | null
   readonly replicas: number
   readonly maxSurge: number
@@ -263,6 +278,7 @@ export interface RehearsalPlan {
   /** null when `endpointLag` was given as numbers. */
   readonly behind: Behind | null
   readonly endpointLag: Readonly<EndpointLag>
+  readonly nodes: number
   readonly requests: RequestPlan
   readonly clients: Readonly<ClientCounts>
   readonly rate: number | null

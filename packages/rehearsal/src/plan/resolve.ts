@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { type Behind, presets } from '@podrain/core'
 import { type ClientCounts, clientKinds, eachKind, kinds } from '../load/kinds.js'
 import { flag, integer, number, oneOf, path, port, record, refuse, strings, text } from '../shared/checks.js'
+import { pidNamespaces } from '../shared/pid-namespaces.js'
 import {
   type AppFacts,
   type EndpointLag,
@@ -19,6 +20,7 @@ import { planRequests } from './requests.js'
 
 const known = [
   ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'logs'],
+  ...['pidNamespace', 'cpus', 'nodes'],
   ...['replicas', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'terminationGracePeriodSeconds', 'readinessProbe'],
   ...['livenessProbe', 'startupProbe', 'preStop', 'behind'],
   ...['endpointLag', 'requests', 'clients', 'rate', 'openLoop', 'timeouts', 'warmUp', 'coolDown', 'startDelay'],
@@ -82,6 +84,8 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     portEnv: portEnvOf(options.portEnv),
     port: options.port === undefined ? null : port('port', options.port),
     netns: flag('netns', options.netns ?? false),
+    pidNamespace: pidNamespaceOf(options.pidNamespace),
+    cpus: options.cpus === undefined ? null : number('cpus', options.cpus, 0.01, 1024, 'processors'),
     logs: options.logs === undefined ? null : text('logs', options.logs),
     ...budgetsOf(options, scenario),
     terminationGracePeriodSeconds: integer(
@@ -96,6 +100,7 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     startupProbe: probeUnlessMissing('startupProbe', options.startupProbe),
     preStop: hookOf(options.preStop, scenario),
     ...lagOf(options),
+    nodes: integer('nodes', options.nodes ?? 1, 1, 50),
     requests,
     clients,
     rate: rateOf(options.rate, clients),
@@ -112,6 +117,15 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     maxRequests: integer('maxRequests', options.maxRequests ?? 200_000, 1, 10_000_000),
     seed: integer('seed', options.seed ?? 1, 0, 0xffffffff),
   }
+}
+
+function pidNamespaceOf(value: boolean | undefined): boolean {
+  const namespaces = pidNamespaces()
+  if (value === undefined) return !('obstacle' in namespaces)
+  if (flag('pidNamespace', value) && 'obstacle' in namespaces) {
+    refuse('pidNamespace', `false on this machine (${namespaces.obstacle})`, value)
+  }
+  return value
 }
 
 function appOf(app: Partial<AppFacts> = {}): AppFacts {

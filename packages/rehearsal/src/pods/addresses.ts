@@ -1,16 +1,29 @@
 import { createServer } from 'node:net'
 import type { RehearsalPlan } from '../plan/options.js'
 import type { Address, Addresses } from './address.js'
+import { limitCpu } from './cpu-limit.js'
 import { PodNetwork } from './network.js'
 
 /** The parts of a plan that say where pods listen. */
 export type AddressPlan = Pick<
   RehearsalPlan,
-  'port' | 'netns' | 'preStop' | 'readinessProbe' | 'livenessProbe' | 'startupProbe'
+  'port' | 'netns' | 'cpus' | 'preStop' | 'readinessProbe' | 'livenessProbe' | 'startupProbe'
 >
 
-/** Chooses how pods are told apart: by port, or, where a port is fixed, by address. */
+/** Where pods listen, and what of the machine they get there. */
 export async function createAddresses(plan: AddressPlan): Promise<Addresses> {
+  const addresses = await chooseAddresses(plan)
+  if (plan.cpus === null) return addresses
+  try {
+    return await limitCpu(addresses, plan.cpus)
+  } catch (error) {
+    await addresses.close()
+    throw error
+  }
+}
+
+/** Chooses how pods are told apart: by port, or, where a port is fixed, by address. */
+async function chooseAddresses(plan: AddressPlan): Promise<Addresses> {
   const { port, preStop, readinessProbe, livenessProbe, startupProbe } = plan
   if (plan.netns) return PodNetwork.create(port ?? 8080)
   const hookPort = preStop !== null && 'httpGet' in preStop ? preStop.httpGet.port : undefined

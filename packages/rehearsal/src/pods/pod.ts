@@ -3,6 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Address } from './address.js'
+import { deafProgramOf, firstProcessOf, nsenterWords, unshareWords } from './container.js'
 import { guard, killGroup, release } from './reaper.js'
 
 /** What a pod runs. */
@@ -14,6 +15,8 @@ export interface PodSpec {
   /** The variable that tells it its port. */
   readonly portEnv: string
   readonly terminationGracePeriodSeconds: number
+  /** Whether it is PID 1 of a namespace of its own, as in a container. */
+  readonly pidNamespace: boolean
   /** A directory for all that pods write, a file each; null: only the last lines are kept. */
   readonly logs: string | null
 }
@@ -36,6 +39,10 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KUBERNETES_')))
 }
 
+/** When PID 1 was killed, unshare before 2.39 complains that it cannot end in the same way, and exits with 1. */
+const sigkilled: PodExit = { code: null, signal: 'SIGKILL' }
+const complaint = /^unshare: .*\n/m
+
 const keptLines = 50
 const keptColumns = 500
 const drainLimit = 500
@@ -52,11 +59,14 @@ export class Pod {
   readonly written: Promise<void>
   readonly #child: ChildProcess
   readonly #address: Address
+  /** What makes it PID 1; empty where it is none. */
+  readonly #unshare: readonly string[]
   readonly #cwd: string
   readonly #env: NodeJS.ProcessEnv
   readonly #gone = new AbortController()
   readonly #lines: string[] = []
   #log: WriteStream | undefined
+  #killed = false
 
   /** Starts the process. */
   constructor(name: string, old: boolean, spec: PodSpec, address: Address) {
@@ -76,7 +86,8 @@ export class Pod {
       POD_NAME: name,
       TERMINATION_GRACE_PERIOD_SECONDS: String(spec.terminationGracePeriodSeconds),
     }
-    this.#child = this.#spawn([spec.command, ...spec.args])
+    this.#unshare = spec.pidNamespace ? unshareWords(spec.command, this.#env.PATH, spec.cwd) : []
+    this.#child = this.#spawn([spec.command, ...spec.args], this.#unshare)
     const { pid, stdout, stderr } = this.#child
     if (spec.logs !== null) this.#log = openLog(spec.logs, name)
     if (stdout !== null) this.#capture(stdout)
@@ -103,7 +114,7 @@ export class Pod {
           stderr?.destroy()
         }, drainLimit)
       }
-      this.#child.once('exit', (code, signal) => end({ code, signal }))
+      this.#child.once('exit', (code, signal) => end(this.#killed && code === 1 ? sigkilled : { code, signal }))
       this.#child.on('error', (error) => {
         // 'error' is also emitted when a signal could not be sent; then an 'exit' is still to come.
         if (pid === undefined) end({ code: null, signal: null, error: error.message })
@@ -116,9 +127,21 @@ export class Pod {
     return this.#gone.signal
   }
 
-  /** The pod's process, which leads the group; undefined when it could not be started. */
+  /** The process that leads the pod's group; undefined when it could not be started. */
   get pid(): number | undefined {
     return this.#child.pid
+  }
+
+  /** The program that SIGTERM cannot reach, because it is PID 1 and has no handler; to be asked after a SIGTERM. */
+  get deafProgram(): string | undefined {
+    const first = this.#firstProcess
+    return first === undefined ? undefined : deafProgramOf(first)
+  }
+
+  /** PID 1 by its number here; undefined where there is none. */
+  get #firstProcess(): number | undefined {
+    if (this.#unshare.length === 0 || this.pid === undefined || this.gone.aborted) return undefined
+    return firstProcessOf(this.pid)
   }
 
   /** The last lines the pod wrote, stdout and stderr together. */
@@ -132,7 +155,9 @@ export class Pod {
    * @throws Error when it cannot be started, does not end with exit code 0, or is not done in time; with its last output.
    */
   async exec(command: readonly string[], timeout?: number): Promise<void> {
-    const child = this.#spawn(command)
+    const first = this.#firstProcess
+    if (first === undefined && this.#unshare.length > 0) throw new Error('the container is not running')
+    const child = this.#spawn(command, first === undefined ? [] : nsenterWords(first))
     const { pid, stdout, stderr } = child
     let output = ''
     for (const stream of [stdout, stderr]) {
@@ -161,10 +186,10 @@ export class Pod {
     }
   }
 
-  /** Starts a command where the container is. In it, `{port}` and `{host}` stand for the pod's own. */
-  #spawn(words: readonly string[]): ChildProcess {
+  /** Starts a command where the container is, after what comes `before` it. In it, `{port}` and `{host}` stand for the pod's own. */
+  #spawn(words: readonly string[], before: readonly string[]): ChildProcess {
     const own = words.map((word) => word.replaceAll('{port}', String(this.port)).replaceAll('{host}', this.host))
-    const [command = '', ...args] = [...this.#address.command, ...own]
+    const [command = '', ...args] = [...this.#address.command, ...before, ...own]
     const child = spawn(command, args, {
       cwd: this.#cwd,
       env: this.#env,
@@ -179,12 +204,17 @@ export class Pod {
 
   /** Sends a signal to the pod's first process, as the container runtime does. */
   signal(signal: 'SIGTERM' | 'SIGKILL'): void {
-    if (!this.gone.aborted) this.#child.kill(signal)
+    if (this.gone.aborted) return
+    const first = this.#firstProcess
+    if (signal === 'SIGKILL') this.#killed = true
+    if (first !== undefined) send(first, signal)
+    else this.#child.kill(signal)
   }
 
   #capture(stream: Readable): void {
     let rest = ''
-    stream.setEncoding('utf8').on('data', (text: string) => {
+    stream.setEncoding('utf8').on('data', (data: string) => {
+      const text = this.#killed ? data.replace(complaint, '') : data
       this.#log?.write(text)
       const lines = (rest + text).split('\n')
       rest = (lines.pop() ?? '').slice(0, keptColumns)
@@ -200,6 +230,13 @@ export class Pod {
     this.#lines.push(line.slice(0, keptColumns))
     if (this.#lines.length > keptLines) this.#lines.shift()
   }
+}
+
+/** A process that has ended meanwhile needs no signal. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {}
 }
 
 /** A restarted container goes on in the file of its pod. A log that cannot be written is no reason to end a rehearsal. */

@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 
-/** Process groups, and links with the network namespace of the same name, that must not outlive this process. */
+/** Process groups, directories of cgroups, and links with the network namespace of the same name, that must not outlive this process. */
 const groups = new Set<number>()
+const directories = new Set<string>()
 const networks = new Set<string>()
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
  * Does what is left to do when this process could not do it itself, because of SIGKILL: a shell whose input ends with us.
- * It reads what there is to remove (`+`) and what is gone already (`-`), a process group by number, a network by name.
+ * It reads what there is to remove (`+`) and what is gone already (`-`), a process group by number, a cgroup by path, a network by name.
  */
 const keeperProgram = `
 trap '' INT TERM HUP
@@ -26,6 +27,7 @@ for one in $all; do
 done
 for one in $all; do
   case $one in
+    /*) echo 1 >"$one/cgroup.kill"; for try in 1 2 3 4 5 6 7 8 9 10; do rmdir "$one" && break; [ -d "$one" ] || break; sleep 0.2; done ;;
     *[!0-9]*) ip link delete "$one"; ip netns delete "$one" ;;
   esac
 done
@@ -87,8 +89,27 @@ export function releaseNetwork(name: string): void {
   disarm()
 }
 
+/** Sees to it that the cgroup does not outlive this process and the processes in it. */
+export function guardDirectory(directory: string): void {
+  arm()
+  directories.add(directory)
+  tell('+', directory)
+}
+
+/** Forgets a cgroup that is gone. */
+export function releaseDirectory(directory: string): void {
+  directories.delete(directory)
+  tell('-', directory)
+  disarm()
+}
+
+/** How much there is that must not be left. */
+function guarded(): number {
+  return groups.size + directories.size + networks.size
+}
+
 function arm(): void {
-  if (groups.size + networks.size > 0) return
+  if (guarded() > 0) return
   process.on('exit', reap)
   for (const signal of signals) process.on(signal, reapAndDie)
   if (process.platform === 'win32') return
@@ -102,7 +123,7 @@ function arm(): void {
 }
 
 function disarm(): void {
-  if (groups.size + networks.size > 0) return
+  if (guarded() > 0) return
   process.removeListener('exit', reap)
   for (const signal of signals) process.removeListener(signal, reapAndDie)
   keeper?.stdin?.end()

@@ -6,6 +6,8 @@ import type { DiagnosisKind } from './coroner.js'
 
 /** The one line that most probably would have saved a request. */
 export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
+  const manager = endedManager(kind, life, plan)
+  if (manager !== undefined) return ended(manager)
   switch (kind) {
     case 'listener closed':
       return listen(life, plan)
@@ -116,8 +118,27 @@ function keep({ t }: LostEvent, life: Life | undefined, plan: RehearsalPlan): st
   )
 }
 
-/** What ends on SIGTERM by itself, and takes the app with it. */
-const launchers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'sh', 'bash', 'dash']
+/** They start an app through a shell, to which alone they pass SIGTERM on, and end with it. */
+const managers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn']
+/** They pass SIGTERM to nobody: as PID 1 they ignore it, elsewhere they end at once. */
+const shells = ['sh', 'ash', 'bash', 'busybox', 'dash']
+
+function nameIn(names: readonly string[], program: string): string | undefined {
+  return names.find((name) => program === name || program.endsWith(`/${name}`))
+}
+
+const startItself = 'Start the app itself, as `node server.js`, or with `exec` in a script'
+
+function ended(launcher: string): string {
+  return `${startItself}: ${launcher} ends on SIGTERM, and the container with it, before the app has.`
+}
+
+/** The package manager that ended before its app had, if that is why nobody was there. */
+function endedManager(kind: DiagnosisKind, life: Life | undefined, plan: RehearsalPlan): string | undefined {
+  const { deafAt = 0, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
+  const byItsEnd = kind === 'exit' || kind === 'failed' || (kind === 'listener closed' && deafAt >= exitAt)
+  return byItsEnd ? nameIn(managers, plan.command) : undefined
+}
 
 function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
   const { toldAt = 0, exitAt = t } = life ?? {}
@@ -125,10 +146,8 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Re
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
   if (isLate && t - sentAt >= 1000) return graceAdvice(settleSeconds(plan), t - sentAt, plan)
   if (life?.exit === 'SIGTERM') {
-    const launcher = launchers.find((name) => plan.command === name || plan.command.endsWith(`/${name}`))
-    if (launcher !== undefined) {
-      return `Start the app itself, as \`node server.js\`, or with \`exec\` in a script: ${launcher} ends on SIGTERM, and the container with it, before the app has.`
-    }
+    const shell = nameIn(shells, plan.command)
+    if (shell !== undefined) return ended(shell)
     return orPodrain('Handle SIGTERM, since without a handler the process ends at once', plan)
   }
   if (client === 'webSocket') {
@@ -164,6 +183,12 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: RehearsalPlan
   if (life?.hookOutcome === 'cut') {
     const { terminationGracePeriodSeconds: grace } = plan
     return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${Math.ceil((grace * 1.5) / 5) * 5}.`
+  }
+  if (life?.deafProgram !== undefined) {
+    const shell = nameIn(shells, life.deafProgram)
+    return shell === undefined
+      ? orPodrain('Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1', plan)
+      : `${startItself}: ${shell} is PID 1 and does not pass SIGTERM on, so that the app never hears of it.`
   }
   if (sentAt < sigtermAt) return graceAdvice(settleSeconds(plan), sigkillAt - sentAt, plan)
   return orPodrain(

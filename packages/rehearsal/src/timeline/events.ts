@@ -58,13 +58,14 @@ export type Happening =
   | { readonly type: 'hook-failed'; readonly pod: string; readonly message: string }
   /** SIGTERM was sent; SIGKILL follows after `graceSeconds`. */
   | { readonly type: 'sigterm'; readonly pod: string; readonly graceSeconds: number }
-  | { readonly type: 'sigkill'; readonly pod: string }
+  /** SIGKILL was sent. `deafProgram`: what PID 1 was, if it had no handler for SIGTERM, so that the kernel had not delivered it. */
+  | { readonly type: 'sigkill'; readonly pod: string; readonly deafProgram?: string }
   /** The pod's process is gone. */
   | { readonly type: 'pod-exit'; readonly pod: string; readonly code: number | null; readonly signal: string | null }
   /** The last lines that the pod's process wrote, soon after its end; not told when it wrote nothing. */
   | { readonly type: 'pod-output'; readonly pod: string; readonly lines: readonly string[] }
-  /** New connections go to these pods from now on. */
-  | { readonly type: 'endpoints'; readonly pods: readonly string[] }
+  /** New connections go to these pods from now on: those of the clients on `node`, from 1, where there is more than one. */
+  | { readonly type: 'endpoints'; readonly pods: readonly string[]; readonly node?: number }
   | LostHappening
   /**
    * The load has ended and every request has its outcome: how many there were of each kind, lost ones included.

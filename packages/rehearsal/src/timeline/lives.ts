@@ -1,4 +1,5 @@
 import type { KillReason, RehearsalEvent } from './events.js'
+import { Routes } from './routes.js'
 
 /** What is known of one container from its start to its end. Times are those of the events. */
 export interface Life {
@@ -18,6 +19,8 @@ export interface Life {
   hookStatus?: number
   sigtermAt?: number
   sigkillAt?: number
+  /** What PID 1 was that SIGTERM could not reach: it had no handler. */
+  deafProgram?: string
   exitAt?: number
   /** `exit 0`, `SIGTERM` … */
   exit?: string
@@ -25,7 +28,7 @@ export interface Life {
   failed?: boolean
   /** The last lines it wrote. */
   output?: readonly string[]
-  /** When new connections no longer went to it; undefined if they did until the end. */
+  /** When new connections no longer went to it, from any node; undefined if they did until the end. */
   knownAt?: number
   /** When a client first found that nobody listens. */
   deafAt?: number
@@ -35,14 +38,15 @@ export interface Life {
 export function livesOf(events: readonly RehearsalEvent[]): Life[] {
   const lives: Life[] = []
   const current = new Map<string, Life>()
-  let routed = new Set<string>()
+  const routes = new Routes()
+  let routed: ReadonlySet<string> = new Set()
   for (const event of events) {
     if (event.type === 'pod-start') {
       const life: Life = { pod: event.pod, old: event.old, startedAt: event.t }
       lives.push(life)
       current.set(event.pod, life)
     } else if (event.type === 'endpoints') {
-      routed = new Set(event.pods)
+      routed = routes.heed(event)
       for (const life of lives) {
         if (life.toldAt !== undefined && !routed.has(life.pod)) life.knownAt ??= event.t
       }
@@ -72,8 +76,10 @@ function enter(life: Life, event: RehearsalEvent, routed: boolean): void {
     life.hookOutcome = event.outcome
     if (event.status !== undefined) life.hookStatus = event.status
   } else if (event.type === 'sigterm') life.sigtermAt = t
-  else if (event.type === 'sigkill') life.sigkillAt = t
-  else if (event.type === 'pod-exit') {
+  else if (event.type === 'sigkill') {
+    life.sigkillAt = t
+    if (event.deafProgram !== undefined) life.deafProgram = event.deafProgram
+  } else if (event.type === 'pod-exit') {
     life.exitAt = t
     life.exit = event.signal ?? `exit ${event.code}`
     life.failed = isFailure(event.code, event.signal)

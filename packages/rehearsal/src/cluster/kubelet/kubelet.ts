@@ -138,7 +138,8 @@ export class Kubelet {
       await this.#pause(left * 1000)
     }
     if (!pod.gone.aborted) {
-      this.#record({ type: 'sigkill', pod: pod.name })
+      const { deafProgram } = pod
+      this.#record({ type: 'sigkill', pod: pod.name, ...(deafProgram === undefined ? {} : { deafProgram }) })
       pod.signal('SIGKILL')
     }
     await pod.exited

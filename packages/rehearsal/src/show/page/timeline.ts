@@ -1,5 +1,6 @@
 import type { Rehearsal } from '../../result/rehearsal.js'
 import type { KillReason, RehearsalEvent } from '../../timeline/events.js'
+import { Routes } from '../../timeline/routes.js'
 import type { Moment, PodState, Stretch } from './drawing.js'
 
 /** What a pod was doing. */
@@ -38,9 +39,11 @@ const reasons: Readonly<Record<KillReason, string>> = {
 /** The courses of all pods, old ones first. */
 export function coursesOf({ events, summary }: Rehearsal): Course[] {
   const pods = new Map<string, CourseBuilder>()
+  const routes = new Routes()
   for (const event of events) {
     if (event.type === 'endpoints') {
-      for (const [pod, course] of pods) course.know(event.t, event.pods.includes(pod))
+      const routed = routes.heed(event)
+      for (const [pod, course] of pods) course.know(event.t, routed.has(pod))
     } else if ('pod' in event && event.pod !== null) {
       const course = pods.get(event.pod) ?? new CourseBuilder(event.pod)
       pods.set(event.pod, course)
