@@ -1,4 +1,4 @@
-import { clientKinds, kinds,  pathNames, presets, type RehearsalOptions, scenarioNames } from '@podrain/rehearsal'
+import { clientKinds, kinds,  pathNames, presets, type RehearsalOptions, scenarioNames, throughNames } from '@podrain/rehearsal'
 import { Option } from 'commander'
 import { clientNames, clients, duration, header, hook, lag, number, pods, probe, seconds, text, variable } from './values.js'
 
@@ -97,6 +97,14 @@ export const flagGroups: readonly FlagGroup[] = [
         'kube-proxy',
       ),
       flag('--endpoint-lag <min,median,max>', 'endpointLag', lag, 'instead: how late it learns that a pod goes'),
+      flag(
+        '--through <program>',
+        'through',
+        text,
+        `what stands between clients and pods: ${throughNames.join(', ')} (proxy is podrain's own)`,
+      ),
+      flag('--hop-keep-alive <n>', 'hop.keepAlive', number, 'with --through: connections to pods that it keeps', '64'),
+      flag('--hop-retries <n>', 'hop.retries', number, 'with --through: how often it sends a request again', '0'),
       flag(
         '--start-delay <duration>',
         'startDelay',

@@ -20,6 +20,7 @@ export {
   type AppFacts,
   type EndpointLag,
   type Framework,
+  type HopOptions,
   type HttpGet,
   frameworks,
   type PlannedRequest,
@@ -32,6 +33,8 @@ export {
   type RequestSpec,
   type Scenario,
   scenarioNames,
+  type Through,
+  throughNames,
 } from './plan/options.js'
 export { type PageOptions, renderPage } from './show/page.js'
 export { createProgress, type Progress, type ProgressOptions } from './show/progress.js'
@@ -39,6 +42,7 @@ export { rehearse } from './rehearse.js'
 export { conclude, type Rehearsal, resultFormat } from './result/rehearsal.js'
 export type { Silence } from './result/silence.js'
 export type { Summary } from './result/summary.js'
+export type { Upstream, UpstreamEnd } from './timeline/upstream.js'
 export type { Verdict } from './result/verdict.js'
 export { renderTable, type TableOptions } from './show/table.js'
 export { verdictOfAll, verdictSentence } from './show/verdict.js'

@@ -15,13 +15,14 @@ import {
   type RequestPlan,
   type Scenario,
   scenarioNames,
+  throughNames,
 } from './options.js'
 
 const known = [
   ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'logs'],
   ...['replicas', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'terminationGracePeriodSeconds', 'readinessProbe'],
   ...['livenessProbe', 'startupProbe', 'preStop', 'behind'],
-  ...['endpointLag', 'requests', 'clients', 'rate', 'openLoop', 'timeouts', 'warmUp', 'coolDown', 'startDelay'],
+  ...['endpointLag', 'through', 'hop', 'requests', 'clients', 'rate', 'openLoop', 'timeouts', 'warmUp', 'coolDown', 'startDelay'],
   ...['startupTimeout', 'timeout', 'maxRequests', 'seed', 'signal', 'onEvent'],
 ]
 
@@ -96,6 +97,7 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     startupProbe: probeUnlessMissing('startupProbe', options.startupProbe),
     preStop: hookOf(options.preStop, scenario),
     ...lagOf(options),
+    ...throughOf(options, requests),
     requests,
     clients,
     rate: rateOf(options.rate, clients),
@@ -245,6 +247,26 @@ function lagOf({ behind, endpointLag }: RehearsalOptions): Pick<RehearsalPlan, '
   number('endpointLag.median', median, min, 600_000, 'ms')
   number('endpointLag.max', max, median, 600_000, 'ms')
   return { behind: null, endpointLag: { min, median, max } }
+}
+
+function throughOf(
+  { through, hop }: RehearsalOptions,
+  requests: RequestPlan,
+): Pick<RehearsalPlan, 'through' | 'hop'> {
+  if (through === undefined && hop !== undefined) {
+    refuse('hop', 'left out when nothing stands between clients and pods (`through`)', hop)
+  }
+  const { keepAlive = 64, retries = 0 } = record('hop', hop ?? {}, ['keepAlive', 'retries'])
+  if (through !== undefined && requests.http2 !== null) {
+    refuse('requests.http2', 'left out with `through`: what stands between speaks HTTP/1.1 to the pods', requests.http2)
+  }
+  return {
+    through: through === undefined ? null : oneOf('through', through, throughNames),
+    hop: {
+      keepAlive: integer('hop.keepAlive', keepAlive, 0, 10_000),
+      retries: integer('hop.retries', retries, 0, 10),
+    },
+  }
 }
 
 function rateOf(rate: number | undefined, clients: ClientCounts): number | null {
