@@ -57,18 +57,19 @@ const lossesOf = ({ events }: Rehearsal) => events.filter((event): event is Lost
 const noAnswer =
   /^(?:The proxy|nginx|haproxy|caddy) (?:answered 50[234]|ended the connection without an answer|ended the connection in the middle of an answer), as old-\d /
 
-describe.each(['proxy', 'nginx', 'haproxy', 'caddy'] as const)('through %s', (through) => {
+describe.concurrent.each(['proxy', 'nginx', 'haproxy', 'caddy'] as const)('through %s', (through) => {
   test('a pod that drains loses nothing, and each pod has its share of the answers', async (context) => {
     need(through, context)
     const preStop = { httpGet: { path: '/prestop' } }
     const result = await rehearse(options(through, { env: { HOOK_MS: '1000' }, preStop }))
     expect(lossesOf(result)).toEqual([])
-    const answered: Record<string, number> = {}
+    const answered = { new: 0, old: 0 }
     for (const sample of result.samples) {
-      for (const [pod, count] of Object.entries(sample.answered)) answered[pod] = (answered[pod] ?? 0) + count
+      for (const [pod, count] of Object.entries(sample.answered)) answered[pod.slice(0, 3) as 'new' | 'old'] += count
     }
-    expect(Object.keys(answered).sort()).toEqual(['new-1', 'new-2', 'old-1', 'old-2'])
-    expect(Object.values(answered).reduce((sum, count) => sum + count)).toBe(result.summary.requests)
+    // A proxy that has connections enough to one pod may never meet the other.
+    expect(answered.new * answered.old).toBeGreaterThan(0)
+    expect(answered.new + answered.old).toBe(result.summary.requests)
   })
 
   test('a pod that exits on SIGTERM loses what clients see as 502, and the pod is told', async (context) => {
@@ -94,7 +95,9 @@ describe.each(['proxy', 'nginx', 'haproxy', 'caddy'] as const)('through %s', (th
     const requests = { webSocket: '/socket', sse: '/events' }
     const preStop = { httpGet: { path: '/prestop' } }
     const args = [fixture('protocols.mjs')]
-    const result = await rehearse(options(through, { args, clients, requests, preStop }))
+    // Else streams would go to old pods over kept connections, after those have said farewell.
+    const hop = { keepAlive: 0 }
+    const result = await rehearse(options(through, { args, clients, requests, preStop, hop }))
     expect(lossesOf(result)).toEqual([])
     expect(result.summary.requestsByClient.webSocket).toBeGreaterThan(2)
     expect(result.summary.requestsByClient.sse).toBeGreaterThan(1)
@@ -122,10 +125,9 @@ test('what a pod answers itself is told as its own answer', async () => {
   const clients = { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 }
   const result = await rehearse(options('proxy', { env: { BEHAVIOUR: 'refuse' }, requests, clients }))
   expect(result.summary.lost).toBeGreaterThan(0)
-  for (const { kind, cause, why } of result.summary.diagnoses) {
-    expect([kind, cause]).toEqual(['refused by the app', 'status 503'])
-    expect(why).toMatch(/^old-\d answered 503 /)
-  }
+  const [{ kind, cause, why } = expect.fail()] = result.summary.diagnoses
+  expect([kind, cause]).toEqual(['refused by the app', 'status 503'])
+  expect(why).toMatch(/^old-\d answered 503 /)
 })
 
 test('a program that is not installed is named, with where it is to be had and what needs none', async (context) => {
@@ -325,7 +327,7 @@ describe('the relay', () => {
     const socket = client()
     socket.write('POST / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n')
     await once(socket, 'data')
-    socket.end('body')
+    socket.write('body')
     expect(await endOf(socket)).toBe('end')
     expect(seen[0]).toMatchObject({ pod: 'old-1', end: 'answered', status: 503 })
   })
@@ -349,13 +351,14 @@ describe('who lost a request behind a hop', () => {
     ...more,
   })
 
-  test('is the pod whose connection ended nearest to it, once for each end', () => {
+  test('is the pod that got it, of those whose connections ended while the client waited, once for each end', () => {
     const witness = new Witness()
-    witness.note(sighting('old-1', { sentAt: 1002, endedAt: 1011 }))
-    witness.note(sighting('old-2', { sentAt: 1300, endedAt: 1340 }))
-    expect(witness.identify(loss({ sentAt: 1299 }), 1341)?.pod).toBe('old-2')
-    expect(witness.identify(loss({ sentAt: 1000 }), 1012)?.pod).toBe('old-1')
-    expect(witness.identify(loss({ sentAt: 1000 }), 1012)).toBeUndefined()
+    witness.note(sighting('old-1', { sentAt: 1301, endedAt: 1311 }))
+    witness.note(sighting('old-2', { sentAt: 1303, endedAt: 1309 }))
+    expect(witness.identify(loss({ sentAt: 1300 }), 1305)).toBeUndefined()
+    expect(witness.identify(loss({ sentAt: 1302 }), 1312)?.pod).toBe('old-2')
+    expect(witness.identify(loss({ sentAt: 1300 }), 1312)?.pod).toBe('old-1')
+    expect(witness.identify(loss({ sentAt: 1300 }), 1312)).toBeUndefined()
   })
 
   test('is nobody whose connection ended before the request, after an answer, or with another status', () => {
@@ -368,11 +371,11 @@ describe('who lost a request behind a hop', () => {
     expect(witness.identify(loss({ cause: 'status 503' }), 1012)?.status).toBe(503)
   })
 
-  test('with retries, is the pod of the last attempt', () => {
+  test('is the pod that answered with this status, rather than one that did not answer', () => {
     const witness = new Witness()
-    witness.note(sighting('old-1', { sentAt: 1001, endedAt: 1002 }))
-    witness.note(sighting('old-2', { sentAt: 1002, endedAt: 1003 }))
-    expect(witness.identify(loss(), 1004)?.pod).toBe('old-2')
+    witness.note(sighting('old-1'))
+    witness.note(sighting('old-2', { sentAt: 1005, end: 'answered', status: 503 }))
+    expect(witness.identify(loss({ cause: 'status 503' }), 1012)?.pod).toBe('old-2')
   })
 
   test('answers are shared out as the pods have given them, and none is lost', () => {

@@ -30,23 +30,18 @@ export class Witness {
   }
 
   /**
-   * Which end of a connection a request was lost by: one that fits, of those the one that fits best in time. Each end costs one
-   * request, so it is not found again.
+   * What a request was lost by. It was seen after the client had sent it, and ended before the client heard; of those that fit, it is
+   * the one that was sent first. It costs one request only, so it is not found again.
    */
   identify(loss: Loss, t: number): Sighting | undefined {
-    let best: Sighting | undefined
-    let least = Number.POSITIVE_INFINITY
-    for (const seen of this.#seen) {
-      const distance = Math.abs(t - seen.endedAt)
-      if (distance > near || seen.sentAt < loss.sentAt - rounding || !canBe(seen, loss)) continue
-      const score = distance + seen.sentAt - loss.sentAt
-      // With retries, the last attempt counts.
-      if (score > least) continue
-      least = score
-      best = seen
-    }
-    if (best !== undefined) this.#seen.splice(this.#seen.indexOf(best), 1)
-    return best
+    const fitting = this.#seen.filter((seen) => isWithin(seen, loss, t) && canBe(seen, loss))
+    const answers = fitting.filter(({ end }) => end === 'answered')
+    // What a pod has answered itself no hop has made up.
+    const [first, ...others] = answers.length > 0 ? answers : fitting
+    if (first === undefined) return undefined
+    const found = others.reduce((earlier, seen) => (seen.sentAt < earlier.sentAt ? seen : earlier), first)
+    this.#seen.splice(this.#seen.indexOf(found), 1)
+    return found
   }
 
   /** The load knows how many requests were answered, and the relay by whom. */
@@ -68,6 +63,13 @@ export class Witness {
     this.#owed -= given
     return { ...sample, answered }
   }
+}
+
+/** Whether it happened while the client waited. */
+function isWithin({ end, sentAt, endedAt }: Sighting, loss: Loss, t: number): boolean {
+  // A hop that gives a request up may tell its client before it leaves the pod.
+  const latest = end === 'given up' ? t + near : t + rounding
+  return sentAt >= loss.sentAt - rounding && endedAt <= latest && endedAt >= t - near
 }
 
 /** Whether a client can have met this. */
