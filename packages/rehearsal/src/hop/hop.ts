@@ -95,7 +95,8 @@ export class Hop implements Way {
 
   lost(client: ClientKind, loss: Loss, t: number): void {
     this.#pending.push([client, loss, t])
-    setTimeout(() => this.#writeDown(), hearsay)
+    // Also when this thread was busy: what has arrived until then is heard before.
+    setTimeout(() => setImmediate(() => this.#writeDown()), hearsay)
   }
 
   sample(sample: Sample): void {

@@ -4,8 +4,8 @@ import type { Sighting } from './relay/messages.js'
 
 /** A client hears of an end within this many ms, also on a machine that is busy. */
 const near = 2000
-/** How much later than it was a time may be told, in ms: clocks are read to a tenth. */
-const rounding = 1
+/** How far apart the same moment may be told, in ms: clocks are read to a tenth. */
+const rounding = 0.2
 /** What a hop answers itself. */
 const ownAnswers = ['status 502', 'status 503', 'status 504']
 
