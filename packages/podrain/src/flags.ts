@@ -1,4 +1,12 @@
-import { clientKinds, kinds, pathNames, presets, type RehearsalOptions, scenarioNames } from '@podrain/rehearsal'
+import {
+  clientKinds,
+  kinds,
+  pathNames,
+  presets,
+  type RehearsalOptions,
+  scenarioNames,
+  throughNames,
+} from '@podrain/rehearsal'
 import { Option } from 'commander'
 import {
   clientNames,
@@ -131,6 +139,14 @@ export const flagGroups: readonly FlagGroup[] = [
       ),
       flag('--endpoint-lag <min,median,max>', 'endpointLag', lag, 'instead: how late it learns that a pod goes'),
       flag('--nodes <n>', 'nodes', number, 'nodes that clients are on; each learns it in its own time', '1'),
+      flag(
+        '--through <program>',
+        'through',
+        text,
+        `what stands between clients and pods: ${throughNames.join(', ')} (proxy is podrain's own)`,
+      ),
+      flag('--hop-keep-alive <n>', 'hop.keepAlive', number, 'with --through: connections to pods that it keeps', '64'),
+      flag('--hop-retries <n>', 'hop.retries', number, 'with --through: how often it sends a request again', '0'),
       flag(
         '--start-delay <duration>',
         'startDelay',

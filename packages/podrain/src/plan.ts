@@ -17,6 +17,7 @@ export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manif
     ['readiness', probe(plan.readinessProbe), origin.ready],
     ['hook', `${hook(plan)}; grace period ${plan.terminationGracePeriodSeconds} s`, origin.hook],
     ['requests', requests(plan.requests), origin.requests],
+    ...(plan.through === null ? [] : [['through', through(plan)] as const]),
     ['endpoints', endpoints(plan)],
     ...(plan.pidNamespace ? [] : [['not played', pidOne] as const]),
     ...(manifest?.notPlayed ?? []).map((what) => ['not played', what] as const),
@@ -55,6 +56,12 @@ function requests({ mix, get, post, webSocket, ...others }: RequestPlan): string
     ...(webSocket === null ? [] : [`WebSocket ${webSocket}`]),
   ]
   return [...asked.slice(0, 6), ...(asked.length > 6 ? [`${asked.length - 6} more`] : [])].join(', ')
+}
+
+function through({ through, hop: { keepAlive, retries } }: RehearsalPlan): string {
+  const kept = keepAlive === 0 ? 'no kept connections' : `${keepAlive} kept connections`
+  const again = retries === 0 ? 'no retries' : `${retries} ${retries === 1 ? 'retry' : 'retries'}`
+  return `${through === 'proxy' ? "podrain's own proxy" : through}, ${kept}, ${again}`
 }
 
 function endpoints({ behind, endpointLag: { min, max }, nodes }: RehearsalPlan): string {

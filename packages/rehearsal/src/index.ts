@@ -10,6 +10,7 @@ export {
   type EndpointLag,
   type Framework,
   frameworks,
+  type HopOptions,
   type HttpGet,
   type PlannedRequest,
   type PreStop,
@@ -21,6 +22,8 @@ export {
   type RequestSpec,
   type Scenario,
   scenarioNames,
+  type Through,
+  throughNames,
 } from './plan/options.js'
 export { resolveOptions } from './plan/resolve.js'
 export { rehearse } from './rehearse.js'
@@ -43,3 +46,4 @@ export type {
   Phase,
   RehearsalEvent,
 } from './timeline/events.js'
+export type { Upstream, UpstreamEnd } from './timeline/upstream.js'

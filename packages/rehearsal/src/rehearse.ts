@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { Cluster } from './cluster/cluster.js'
 import { Nodes } from './cluster/nodes.js'
 import { scenarios } from './cluster/scenarios.js'
+import { Direct } from './hop/direct.js'
+import { Hop } from './hop/hop.js'
+import type { Way } from './hop/way.js'
 import { Load } from './load/load.js'
 import type { RehearsalOptions } from './plan/options.js'
 import { asksOf } from './plan/requests.js'
@@ -36,18 +39,21 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const { record, clock } = journal
   if (plan.logs !== null) await prepareLogs(plan.logs)
   const addresses = await createAddresses(plan)
+  const { through } = plan
+  const way: Way =
+    through === null ? new Direct(journal, () => load) : new Hop({ ...plan, through }, journal, () => load, halt.fail)
   const service = new Nodes(plan.nodes, plan.endpointLag, plan.seed, {
     onRoutes: (endpoints, node) => {
       const pods = endpoints.map(({ name }) => name)
       record({ type: 'endpoints', pods, ...(plan.nodes === 1 ? {} : { node: node + 1 }) })
-      load.route(endpoints, node)
+      way.route(endpoints, node)
     },
-    onGone: ({ name }) => load.lose(name),
+    onGone: ({ name }) => way.lose(name),
   })
   const cluster = new Cluster(secrets, env, addresses, service, record, halt.fail)
   const load = new Load({ ...plan, asks: asksOf(options.requests), startedAt: journal.startedAt }, clock, {
-    onLost: (client, loss, t) => record({ type: 'lost', client, ...loss }, t),
-    onSample: journal.sample,
+    onLost: (client, loss, t) => way.lost(client, loss, t),
+    onSample: (sample) => way.sample(sample),
     onExhausted: () => halt.cut(`The rehearsal was not over after ${plan.maxRequests} requests`),
     onError: halt.fail,
   })
@@ -66,12 +72,14 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
 
   async function prepare(): Promise<void> {
     enter('starting pods')
+    await way.start()
     await cluster.start()
     enter('warming up')
     await load.start()
     heldUp.start()
     await halt.pause(plan.warmUp)
     await load.refresh()
+    way.settle()
     refuseHopelessLoad(load, journal.events)
   }
 
@@ -87,6 +95,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   }
 
   function end(): void {
+    way.settle()
     const { requests, heldUpMs: loadHeldUpMs } = load.outcome
     record({ type: 'load-end', requests, heldUpMs: heldUp.longest, loadHeldUpMs })
     enter('done')
@@ -105,7 +114,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     clearTimeout(timer)
     signal?.removeEventListener('abort', onAbort)
     service.close()
-    await Promise.all([load.close(), cluster.close()])
+    await Promise.all([load.close(), cluster.close(), way.close()])
     await addresses.close()
   }
 }

@@ -107,6 +107,23 @@ export type Framework = 'express' | 'fastify' | 'koa' | 'nestjs' | 'node'
 /** Every framework that podrain has a line of code for. */
 export const frameworks: readonly Framework[] = ['express', 'fastify', 'koa', 'nestjs', 'node']
 
+/** What can stand between clients and pods: a program of this machine, or `proxy`, a small one of our own. */
+export type Through = 'nginx' | 'haproxy' | 'envoy' | 'traefik' | 'caddy' | 'proxy'
+
+/** Everything that can stand between clients and pods. */
+export const throughNames: readonly Through[] = ['nginx', 'haproxy', 'envoy', 'traefik', 'caddy', 'proxy']
+
+/** How what stands between clients and pods treats the pods. */
+export interface HopOptions {
+  /** Connections to pods that it keeps for later requests; 0: each request has its own. @default 64 */
+  keepAlive: number
+  /**
+   * How often it sends a request again whose connection to a pod ended before any byte of an answer. Only requests that may be
+   * repeated, such as GET. @default 0
+   */
+  retries: number
+}
+
 /** What is known of the app. It changes nothing but the advice on losses. */
 export interface AppFacts {
   /** null: no Node app, or nobody knows. @default null */
@@ -191,6 +208,13 @@ export interface RehearsalOptions {
   endpointLag?: EndpointLag | undefined
   /** Nodes that the clients are spread over; each learns of a change in its own time. 1 to 50. @default 1 */
   nodes?: number | undefined
+  /**
+   * What stands between clients and pods, with connections of its own: `nginx`, `haproxy`, `envoy`, `traefik` or `caddy`, where it is
+   * installed, or `proxy`, which needs nothing. @default undefined: nothing, clients connect to pods
+   */
+  through?: Through | undefined
+  /** How that treats the pods. @default { keepAlive: 64, retries: 0 } */
+  hop?: Partial<HopOptions> | undefined
   /** Paths, or a mix of requests for the first three kinds of client. @default { get: '/' } */
   requests?: RequestPaths | readonly RequestSpec[] | undefined
   /** Counts not given keep their default. A kind without a path has no clients. */
@@ -279,6 +303,9 @@ export interface RehearsalPlan {
   readonly behind: Behind | null
   readonly endpointLag: Readonly<EndpointLag>
   readonly nodes: number
+  /** null when clients connect to pods. */
+  readonly through: Through | null
+  readonly hop: Readonly<HopOptions>
   readonly requests: RequestPlan
   readonly clients: Readonly<ClientCounts>
   readonly rate: number | null

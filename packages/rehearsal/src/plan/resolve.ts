@@ -15,6 +15,7 @@ import {
   type RequestPlan,
   type Scenario,
   scenarioNames,
+  throughNames,
 } from './options.js'
 import { planRequests } from './requests.js'
 
@@ -23,7 +24,19 @@ const known = [
   ...['pidNamespace', 'cpus', 'nodes'],
   ...['replicas', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'terminationGracePeriodSeconds', 'readinessProbe'],
   ...['livenessProbe', 'startupProbe', 'preStop', 'behind'],
-  ...['endpointLag', 'requests', 'clients', 'rate', 'openLoop', 'timeouts', 'warmUp', 'coolDown', 'startDelay'],
+  ...[
+    'endpointLag',
+    'through',
+    'hop',
+    'requests',
+    'clients',
+    'rate',
+    'openLoop',
+    'timeouts',
+    'warmUp',
+    'coolDown',
+    'startDelay',
+  ],
   ...['startupTimeout', 'timeout', 'maxRequests', 'seed', 'signal', 'onEvent'],
 ]
 
@@ -100,7 +113,8 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     startupProbe: probeUnlessMissing('startupProbe', options.startupProbe),
     preStop: hookOf(options.preStop, scenario),
     ...lagOf(options),
-    nodes: integer('nodes', options.nodes ?? 1, 1, 50),
+    nodes: nodesOf(options),
+    ...throughOf(options, requests),
     requests,
     clients,
     rate: rateOf(options.rate, clients),
@@ -260,6 +274,31 @@ function lagOf({ behind, endpointLag }: RehearsalOptions): Pick<RehearsalPlan, '
   number('endpointLag.median', median, min, 600_000, 'ms')
   number('endpointLag.max', max, median, 600_000, 'ms')
   return { behind: null, endpointLag: { min, median, max } }
+}
+
+function throughOf({ through, hop }: RehearsalOptions, requests: RequestPlan): Pick<RehearsalPlan, 'through' | 'hop'> {
+  if (through === undefined && hop !== undefined) {
+    refuse('hop', 'left out when nothing stands between clients and pods (`through`)', hop)
+  }
+  const { keepAlive = 64, retries = 0 } = record('hop', hop ?? {}, ['keepAlive', 'retries'])
+  if (through !== undefined && requests.http2 !== null) {
+    refuse('requests.http2', 'left out with `through`: what stands between speaks HTTP/1.1 to the pods', requests.http2)
+  }
+  return {
+    through: through === undefined ? null : oneOf('through', through, throughNames),
+    hop: {
+      keepAlive: integer('hop.keepAlive', keepAlive, 0, 10_000),
+      retries: integer('hop.retries', retries, 0, 10),
+    },
+  }
+}
+
+function nodesOf({ nodes = 1, through }: RehearsalOptions): number {
+  integer('nodes', nodes, 1, 50)
+  if (nodes > 1 && through !== undefined) {
+    refuse('nodes', '1 with `through`: all clients go through the one hop, and that is what learns of changes', nodes)
+  }
+  return nodes
 }
 
 function rateOf(rate: number | undefined, clients: ClientCounts): number | null {

@@ -1,6 +1,7 @@
 import type { RehearsalPlan } from '../plan/options.js'
 import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
 import { type Life, livesOf, nameOf } from '../timeline/lives.js'
+import { suffered } from '../timeline/upstream.js'
 
 /** What a loss came from. */
 export type DiagnosisKind =
@@ -61,7 +62,20 @@ export class Coroner {
     this.#moment = moment + (end?.type === 'load-end' ? end.heldUpMs : 0)
   }
 
+  /** Behind a hop it is examined as the hop suffered it: that is how it would have been lost without one. */
   examine(loss: LostEvent): Finding {
+    const { through } = this.#plan
+    if (through === null || loss.upstream?.end === 'answered') return this.#examine(suffered(loss))
+    const hop = through === 'proxy' ? 'The proxy' : through
+    if (loss.upstream === undefined) {
+      const why = `${hop} ${told(loss)}, and no connection of its to a pod had ended just then.`
+      return { kind: 'not the scenario', life: undefined, why }
+    }
+    const { kind, life, why } = this.#examine(suffered(loss))
+    return { kind, life, why: `${hop} ${told(loss)}, as ${why.replace(/^No pod/, 'no pod')}` }
+  }
+
+  #examine(loss: LostEvent): Finding {
     if (loss.pod === null) return this.#noEndpoint(loss)
     const life = this.#lifeOf(loss.pod, loss.t)
     if (life?.toldAt === undefined || loss.t < life.toldAt) return this.#undisturbed(loss, life)
@@ -125,6 +139,14 @@ export class Coroner {
       return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
     return { kind: 'exit', life, why: `${pod} ended (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
   }
+}
+
+/** What a hop did to a client. */
+function told({ cause, client }: LostEvent): string {
+  if (cause.startsWith('status')) return `answered ${cause.slice(7)}`
+  if (cause === 'timeout') return 'did not answer in time'
+  if (cause === 'truncated') return 'ended the connection in the middle of an answer'
+  return `ended the ${client === 'webSocket' ? 'WebSocket' : 'connection without an answer'}`
 }
 
 /** Nobody accepts connections. */

@@ -1,6 +1,7 @@
 import type { LossCause } from '../load/outcome.js'
 import type { RehearsalPlan } from '../plan/options.js'
 import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
+import { suffered } from '../timeline/upstream.js'
 import { backgroundOf } from './baseline.js'
 import { Coroner, type DiagnosisKind, type Finding } from './coroner.js'
 import { remedyOf, remedyOfBackground } from './remedies.js'
@@ -38,7 +39,7 @@ export function diagnose(events: readonly RehearsalEvent[], plan: RehearsalPlan)
   const keys = new Map<LostEvent, string>()
   for (const [loss, { kind, why, life }] of findings) {
     const known = background.has(loss)
-    const fix = known ? remedyOfBackground(loss) : remedyOf(kind, loss, life, plan)
+    const fix = known ? remedyOfBackground(loss) : remedyOf(kind, suffered(loss), life, plan)
     const key = [known, kind, loss.cause, fix].join()
     keys.set(loss, key)
     const diagnosis = found.get(key)

@@ -21,7 +21,7 @@ const limits = [
   'Without `netns`, bytes that the kernel still holds when a process exits are delivered. In a cluster the pod’s network goes with the pod, and they are lost.',
   'Without `netns`, the address of a pod that is gone is played: a connection to it hangs for 3 s, as on a bridge that nobody answers on.',
   'A pod’s first process is not PID 1 here: an app that ignores SIGTERM only because it is PID 1 ends at once.',
-  'One Service and nothing in between: no ingress or load balancer of its own mind, no sidecar, TLS, HTTP/3 or DNS, and one view of the endpoints for all clients.',
+  'One Service, and in front of it nothing or one proxy (`through`), which stands for an ingress: no cloud load balancer, no sidecar, TLS, HTTP/3 or DNS, and one view of the endpoints for all clients.',
   'One machine: no image pulls, no scheduling, no CPU limits, and the load competes with the pods for the same cores.',
   'Why a request was lost, and what mends it, is inferred from what happened when. What the app meant to do cannot be seen.',
 ]

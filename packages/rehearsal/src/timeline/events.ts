@@ -1,6 +1,7 @@
 import type { ClientKind } from '../load/kinds.js'
 import type { Loss } from '../load/outcome.js'
 import type { Sample } from '../load/sample.js'
+import type { Upstream } from './upstream.js'
 
 /** What a scenario does to the pods, as a phase. */
 export type Disruption = 'rolling update' | 'scaling down' | 'liveness kill' | 'node shutdown' | 'eviction' | 'crash'
@@ -15,6 +16,8 @@ export type KillReason = 'liveness' | 'node shutdown' | 'eviction' | 'crash'
 export interface LostHappening extends Loss {
   readonly type: 'lost'
   readonly client: ClientKind
+  /** What was seen between what stands before the pods and the pod; not known where nothing stands there. */
+  readonly upstream?: Upstream
   /** What happened to it, in the terms of the timeline. Known once the rehearsal is over, so not to `onEvent`. */
   readonly why?: string
   /** The number of its diagnosis in the summary, from 0. Known once the rehearsal is over. */

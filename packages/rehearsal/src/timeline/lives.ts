@@ -1,5 +1,6 @@
 import type { KillReason, RehearsalEvent } from './events.js'
 import { Routes } from './routes.js'
+import { suffered } from './upstream.js'
 
 /** What is known of one container from its start to its end. Times are those of the events. */
 export interface Life {
@@ -56,7 +57,7 @@ export function livesOf(events: readonly RehearsalEvent[]): Life[] {
         event.type === 'pod-output'
           ? lives.findLast(({ pod, exitAt }) => pod === event.pod && exitAt !== undefined)
           : current.get(event.pod)
-      if (life !== undefined) enter(life, event, routed.has(event.pod))
+      if (life !== undefined) enter(life, event.type === 'lost' ? suffered(event) : event, routed.has(event.pod))
     }
   }
   return lives
