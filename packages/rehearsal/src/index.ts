@@ -1,18 +1,7 @@
 export { type Behind, presets } from '@podrain/core'
-export { type ClientCounts, type ClientKind, clientKinds, kinds, pathNames } from './load/kinds.js'
-export type { DiagnosisKind } from './result/coroner.js'
-export type { Diagnosis } from './result/diagnosis.js'
-export type {
-  Disruption,
-  Happening,
-  KillReason,
-  LiveEvent,
-  LostEvent,
-  Phase,
-  RehearsalEvent,
-} from './timeline/events.js'
 export type { ClientTimeouts } from './load/client.js'
-export { type Kind } from './load/kind.js'
+export type { Kind } from './load/kind.js'
+export { type ClientCounts, type ClientKind, clientKinds, kinds, pathNames } from './load/kinds.js'
 export type { LossCause } from './load/outcome.js'
 export type { Latency, Sample } from './load/sample.js'
 export { type Look, look, WrongAddressError } from './look.js'
@@ -20,8 +9,9 @@ export {
   type AppFacts,
   type EndpointLag,
   type Framework,
-  type HttpGet,
   frameworks,
+  type HttpGet,
+  type KnownOptions,
   type PlannedRequest,
   type PreStop,
   type Probe,
@@ -32,14 +22,27 @@ export {
   type RequestSpec,
   type Scenario,
   scenarioNames,
+  unknowable,
 } from './plan/options.js'
-export { type PageOptions, renderPage } from './show/page.js'
-export { createProgress, type Progress, type ProgressOptions } from './show/progress.js'
+export { resolveOptions } from './plan/resolve.js'
 export { rehearse } from './rehearse.js'
+export type { DiagnosisKind } from './result/coroner.js'
+export type { Diagnosis } from './result/diagnosis.js'
 export { conclude, type Rehearsal, resultFormat } from './result/rehearsal.js'
 export type { Silence } from './result/silence.js'
 export type { Summary } from './result/summary.js'
 export type { Verdict } from './result/verdict.js'
+export { type PageOptions, renderPage } from './show/page.js'
+export { createProgress, type Progress, type ProgressOptions } from './show/progress.js'
 export { renderTable, type TableOptions } from './show/table.js'
 export { verdictOfAll, verdictSentence } from './show/verdict.js'
-export { resolveOptions } from './plan/resolve.js'
+export type {
+  Disruption,
+  Happening,
+  KillReason,
+  LiveEvent,
+  LostEvent,
+  MoreLostHappening,
+  Phase,
+  RehearsalEvent,
+} from './timeline/events.js'

@@ -53,7 +53,11 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const scenario = scenarios[plan.scenario]
   const enter = (phase: Phase) => record({ type: 'phase', phase })
   const timer = setTimeout(() => halt.cut(`The rehearsal was not over after ${plan.timeout} ms`), plan.timeout)
-  const onAbort = () => halt.cut(`The rehearsal was aborted: ${(signal?.reason as Error | undefined)?.message ?? signal?.reason}`, signal?.reason)
+  const onAbort = () =>
+    halt.cut(
+      `The rehearsal was aborted: ${(signal?.reason as Error | undefined)?.message ?? signal?.reason}`,
+      signal?.reason,
+    )
   signal?.addEventListener('abort', onAbort, { once: true })
   // It may have come while the addresses were made.
   if (signal?.aborted === true) onAbort()
@@ -119,13 +123,14 @@ function follow(event: LiveEvent, onEvent: RehearsalOptions['onEvent'], halt: Ha
 }
 
 /** A path that fails before any pod was deleted would only bury the losses of the scenario. */
-function refuseHopelessLoad(load: Load, events: readonly RehearsalEvent[]): void {
+function refuseHopelessLoad(load: Load, events: Iterable<RehearsalEvent>): void {
   const [kind] = load.hopeless
   if (kind === undefined) return
-  const loss = events.find((event) => event.type === 'lost' && event.client === kind)
-  if (loss?.type !== 'lost') return
-  const { method, path, cause, message } = loss
-  throw new Error(
-    `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
-  )
+  for (const event of events) {
+    if (event.type !== 'lost' || event.client !== kind) continue
+    const { method, path, cause, message } = event
+    throw new Error(
+      `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
+    )
+  }
 }

@@ -8,13 +8,13 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { plain } from '../src/load/ask.js'
 import type { ClientSpec } from '../src/load/client.js'
 import type { Endpoint } from '../src/load/endpoint.js'
-import { type ClientKind, kinds } from '../src/load/kinds.js'
-import type { Loss } from '../src/load/outcome.js'
-import { createClock } from '../src/shared/clock.js'
 import type { HttpClient } from '../src/load/http-client.js'
 import { Http2Client } from '../src/load/kinds/http2.js'
 import { SseClient } from '../src/load/kinds/sse.js'
 import { WebSocketClient } from '../src/load/kinds/web-socket.js'
+import { type ClientKind, kinds } from '../src/load/kinds.js'
+import type { Loss } from '../src/load/outcome.js'
+import { createClock } from '../src/shared/clock.js'
 
 const closers: Array<() => void> = []
 afterEach(() => {
@@ -51,7 +51,14 @@ function tell(
   }
   /** For kinds that speak plain HTTP/1.1. */
   const http = () => kinds[kind].create(spec) as HttpClient
-  return { spec, http, losses, counts, picks: () => picked, causes: () => losses.map(({ cause, pod }) => `${pod} ${cause}`) }
+  return {
+    spec,
+    http,
+    losses,
+    counts,
+    picks: () => picked,
+    causes: () => losses.map(({ cause, pod }) => `${pod} ${cause}`),
+  }
 }
 
 /** A port on which nobody listens. */
@@ -62,6 +69,28 @@ async function nobody(): Promise<Endpoint> {
   await once(server, 'close')
   return endpoint
 }
+
+describe('a client of a Service, which knows its pods only by what they say,', () => {
+  test('tells by whom it was answered, and who had the kept connection on which it lost one', async () => {
+    let asked = 0
+    const server = http.createServer((request, response) => {
+      response.setHeader('x-pod', 'app-1')
+      if (++asked < 3) response.end('done')
+      else request.socket.destroy()
+    })
+    const answered: string[] = []
+    const service = await listen(server, 'app')
+    const more = { podHeader: 'x-pod', onAnswered: (pod: string) => answered.push(pod) }
+    const { http: client, causes } = tell('keepAlive', '/', [service], more)
+    const kept = client()
+    for (let index = 0; index < 3; index++) await kept.request()
+    // On a connection of its own nobody has said who he is.
+    await kept.request()
+    kept.close()
+    expect(answered).toEqual(['app-1', 'app-1'])
+    expect(causes()).toEqual(['app-1 reset', 'app reset'])
+  })
+})
 
 describe('a WebSocket client', () => {
   /** A server that does `act` with every connection, and with every message of it. */
@@ -345,7 +374,13 @@ describe('a mix of requests', () => {
       response.writeHead(request.headers.authorization === 'secret' && body === '{}' ? 201 : 500).end()
     })
     closers.push(() => server.closeAllConnections())
-    const post = { ...plain('/orders'), method: 'POST', headers: { Authorization: 'secret' }, body: '{}', status: [201] }
+    const post = {
+      ...plain('/orders'),
+      method: 'POST',
+      headers: { Authorization: 'secret' },
+      body: '{}',
+      status: [201],
+    }
     const asks = [{ ...plain('/often'), weight: 8 }, plain('/rarely'), { ...post, weight: 3 }]
     const { http: create, counts, losses } = tell('keepAlive', '/', [await listen(server)], { asks })
     const client = create()

@@ -18,6 +18,8 @@ export interface CrowdPlan {
   /** Whether requests of paced kinds begin when it is time for them, however long others take. */
   readonly openLoop: boolean
   readonly timeouts: Readonly<ClientTimeouts>
+  /** The header, in small letters, by which a pod says its name; undefined where each endpoint is one pod. */
+  readonly podHeader?: string | undefined
   readonly seed: number
   /** Numbers the random sequences of this crowd, so that no two clients draw the same. */
   readonly first: number
@@ -103,13 +105,14 @@ export class Crowd {
   }
 
   #create(kind: ClientKind): Client {
-    const { asks, rate, timeouts, seed, first } = this.#plan
+    const { asks, rate, timeouts, podHeader, seed, first } = this.#plan
     return kinds[kind].create({
       asks: asks[kind],
       timeouts,
       random: createRandom(seed, first + ++this.#created),
       rate: kinds[kind].paced ? rate : undefined,
       pick: () => this.#candidates[Math.floor(this.#pickRandom() * this.#candidates.length)],
+      podHeader,
       clock: this.#clock,
       onSent: () => this.#sentOne(kind),
       onAnswered: (pod, ms) => this.#answered(kind, pod, ms),

@@ -1,8 +1,7 @@
 import { basename } from 'node:path'
 import { type Behind, presets } from '@podrain/core'
-import { planRequests } from './requests.js'
-import { directory, flag, integer, number, oneOf, path, port, record, refuse, strings, text } from '../shared/checks.js'
 import { type ClientCounts, clientKinds, eachKind, kinds } from '../load/kinds.js'
+import { directory, flag, integer, number, oneOf, path, port, record, refuse, strings, text } from '../shared/checks.js'
 import {
   type AppFacts,
   type EndpointLag,
@@ -16,6 +15,7 @@ import {
   type Scenario,
   scenarioNames,
 } from './options.js'
+import { planRequests } from './requests.js'
 
 const known = [
   ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'logs'],
@@ -72,6 +72,7 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
   const clients = countsOf(options, requests)
   return {
     name: text('name', options.name ?? basename(command)),
+    cluster: null,
     scenario,
     labels: { ...labels },
     app: appOf(options.app),
@@ -176,7 +177,8 @@ function readinessOf(value: Partial<Probe> = {}): Probe {
 function probeUnlessMissing(option: string, value: Partial<Probe> | undefined): Probe | null {
   if (value === undefined) return null
   const probe = probeOf(option, value)
-  if (probe.successThreshold !== 1) refuse(`${option}.successThreshold`, '1, as Kubernetes has it', probe.successThreshold)
+  if (probe.successThreshold !== 1)
+    refuse(`${option}.successThreshold`, '1, as Kubernetes has it', probe.successThreshold)
   return probe
 }
 
@@ -268,7 +270,7 @@ function countsOf(options: RehearsalOptions, requests: RequestPlan): ClientCount
   record('clients', clients, clientKinds)
   const counts = eachKind((kind) => {
     const { path, count: usual } = kinds[kind]
-    const count = integer(`clients.${kind}`, clients[kind] ?? usual, 0, 500)
+    const count = integer(`clients.${kind}`, clients[kind] ?? usual, 0, 5000)
     const asks = requests[path] !== null || (path === 'get' && requests.mix !== null)
     return asks ? count : 0
   })

@@ -1,6 +1,6 @@
+import type { KnownOptions } from '../plan/options.js'
 import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
 import { type Life, livesOf, nameOf } from '../timeline/lives.js'
-import type { RehearsalPlan } from '../plan/options.js'
 
 /** What a loss came from. */
 export type DiagnosisKind =
@@ -28,6 +28,8 @@ export type DiagnosisKind =
   | 'cut by the app'
   /** The client gave up waiting for a process that lived on. */
   | 'no answer'
+  /** Nobody can tell which pod it was: a Service chose one, and that gave no answer. */
+  | 'unknown pod'
   /** Nothing had been done to a pod yet, or not to this one. */
   | 'not the scenario'
 
@@ -44,27 +46,28 @@ const sameMoment = 250
 /** Finds out what a request died of. */
 export class Coroner {
   readonly #lives = new Map<string, Life[]>()
-  readonly #plan: RehearsalPlan
+  readonly #plan: KnownOptions
   readonly #begunAt: number
 
-  constructor(events: readonly RehearsalEvent[], plan: RehearsalPlan) {
+  constructor(events: Iterable<RehearsalEvent>, plan: KnownOptions) {
     this.#plan = plan
     for (const life of livesOf(events)) this.#lives.set(life.pod, [...(this.#lives.get(life.pod) ?? []), life])
-    const begun = events.find((event) => event.type === 'pod-deleted' || event.type === 'container-killed')
-    this.#begunAt = begun?.t ?? Number.POSITIVE_INFINITY
+    this.#begunAt = beginOf(events)
   }
 
   examine(loss: LostEvent): Finding {
     if (loss.pod === null) return this.#noEndpoint(loss)
+    if (this.#plan.cluster !== null && !this.#lives.has(loss.pod)) return this.#unknownPod(loss)
     const life = this.#lifeOf(loss.pod, loss.t)
     if (life?.toldAt === undefined || loss.t < life.toldAt) return this.#undisturbed(loss, life)
     const { exitAt = Number.POSITIVE_INFINITY } = life
     const unreachable = loss.cause === 'refused' || (loss.cause === 'timeout' && loss.sentAt >= exitAt)
-    if (unreachable) return refused(loss, life)
+    const isTold = this.#plan.cluster === null
+    if (unreachable) return refused(loss, life, isTold)
     // A status is an answer, however soon the process ended after it.
     const answered = loss.cause.startsWith('status')
     if (loss.t >= exitAt - sameMoment && !answered) return this.#cut(loss, life)
-    return alive(loss, life)
+    return alive(loss, life, isTold)
   }
 
   /** The container that the loss was suffered by. One that was restarted and not ready yet suffers for the one before. */
@@ -84,6 +87,14 @@ export class Coroner {
         ? `${pod} was still there, but said that it was not ready`
         : `${pod} was on its way out, and whatever replaces it not known yet`
     return { kind: 'no endpoint', life: leaving, why: `No pod was known to clients at that moment: ${still}.` }
+  }
+
+  #unknownPod({ pod, cause, message, t }: LostEvent): Finding {
+    const leaving = [...this.#lives.values()].flat().filter((life) => isLeaving(life, t))
+    const names = leaving.map((life) => `${life.pod} had been told to end ${ms(t - (life.toldAt ?? t))} before`)
+    const meanwhile = names.length === 0 ? 'No pod was being ended then' : names.join(', ')
+    const why = `Which pod of ${pod} lost it, nobody can tell: ${cause} (${message}). ${meanwhile}.`
+    return { kind: 'unknown pod', life: leaving[0], why }
   }
 
   #undisturbed(loss: LostEvent, life: Life | undefined): Finding {
@@ -114,19 +125,28 @@ export class Coroner {
     if (sigkillAt !== undefined && t >= sigkillAt - sameMoment) {
       return { kind: 'killed', life, why: `SIGKILL ended ${pod} ${since(life, sigkillAt)}, ${inFlight}.` }
     }
-    if (life.failed) return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
+    if (life.failed)
+      return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
     return { kind: 'exit', life, why: `${pod} ended (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
   }
 }
 
-/** Nobody accepts connections. */
-function refused(loss: LostEvent, life: Life): Finding {
+/** When something was first done to a pod. */
+function beginOf(events: Iterable<RehearsalEvent>): number {
+  for (const { type, t } of events) if (type === 'pod-deleted' || type === 'container-killed') return t
+  return Number.POSITIVE_INFINITY
+}
+
+/** Nobody accepts connections. `isTold`: whether the events tell when clients knew, as those of a cluster do not. */
+function refused(loss: LostEvent, life: Life, isTold: boolean): Finding {
   const { pod, t } = loss
   const { exitAt = Number.POSITIVE_INFINITY, deafAt = t, exit, knownAt, reason } = life
   const closedAt = Math.min(deafAt, exitAt)
   const early =
     knownAt === undefined
-      ? 'and clients were never told'
+      ? isTold
+        ? 'and clients were never told'
+        : 'and when clients knew is unknown'
       : knownAt > closedAt
         ? `${ms(knownAt - closedAt)} before the last client knew that it goes`
         : 'as a client that could have known came'
@@ -140,16 +160,18 @@ function refused(loss: LostEvent, life: Life): Finding {
 }
 
 /** The process lived on. */
-function alive(loss: LostEvent, life: Life): Finding {
+function alive(loss: LostEvent, life: Life, isTold: boolean): Finding {
   const { pod, cause, reused, sentAt, t } = loss
   const { deafAt, knownAt } = life
   const when = since(life, t)
   if (cause.startsWith('status')) {
     const still = reused
       ? 'on a connection it had kept'
-      : knownAt === undefined || sentAt < knownAt
-        ? 'while new connections still went to it'
-        : 'on a connection from before clients knew'
+      : !isTold
+        ? 'on a new connection'
+        : knownAt === undefined || sentAt < knownAt
+          ? 'while new connections still went to it'
+          : 'on a connection from before clients knew'
     return { kind: 'refused by the app', life, why: `${pod} answered ${cause.slice(7)} ${when}, ${still}.` }
   }
   if (cause === 'timeout') {

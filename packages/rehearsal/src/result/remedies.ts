@@ -1,11 +1,11 @@
-import type { RehearsalPlan } from '../plan/options.js'
+import type { KnownOptions } from '../plan/options.js'
 import type { LostEvent } from '../timeline/events.js'
 import { type Life, nameOf } from '../timeline/lives.js'
-import { byPodrain, graceAdvice, isPodrainIn, orPodrain, settleSeconds, withGrace } from './advice.js'
+import { byPodrain, graceAdvice, isPodrainIn, latest, orPodrain, settleSeconds, withGrace } from './advice.js'
 import type { DiagnosisKind } from './coroner.js'
 
 /** The one line that most probably would have saved a request. */
-export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
+export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   switch (kind) {
     case 'listener closed':
       return listen(life, plan)
@@ -38,6 +38,8 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
       return cut(loss, plan)
     case 'no answer':
       return 'Keep the event loop free, and answer until the exit; or raise the client’s timeout.'
+    case 'unknown pod':
+      return 'Rehearse the same with `podrain rehearse`, where every pod is known: it says why, and what mends it.'
     case 'not the scenario':
       return `Find out why ${loss.method} ${loss.path} fails without any pod being ended.`
   }
@@ -48,7 +50,7 @@ export function remedyOfBackground({ method, path, cause }: LostEvent): string {
   return `Not the drain: ${method} ${path} fails like this (${cause}) while nothing is done to the pods. Give \`status\` if it is a success, or find out why.`
 }
 
-function listen(life: Life | undefined, plan: RehearsalPlan): string {
+function listen(life: Life | undefined, plan: KnownOptions): string {
   const seconds = settleSeconds(plan)
   const { preStop } = plan
   const { deafAt = Number.POSITIVE_INFINITY, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
@@ -73,7 +75,9 @@ function listen(life: Life | undefined, plan: RehearsalPlan): string {
   const line = byPodrain(plan)
   if (preStop === null) {
     const ours =
-      line === undefined ? '' : `Keep the listener open until clients know: ${line} with lifecycle.preStop.httpGet.path: /prestop. `
+      line === undefined
+        ? ''
+        : `Keep the listener open until clients know: ${line} with lifecycle.preStop.httpGet.path: /prestop. `
     const sleep = `${line === undefined ? 'Keep the listener open until clients know' : 'Without it'}: lifecycle.preStop.sleep.seconds: ${seconds}.`
     return `${ours}${sleep}${withGrace(seconds, plan)}`
   }
@@ -88,7 +92,7 @@ function listen(life: Life | undefined, plan: RehearsalPlan): string {
 }
 
 /** The hook was answered, but not by what waits. The kubelet does not look at the status. */
-function hook({ hookStatus }: Life, seconds: number, plan: RehearsalPlan): string {
+function hook({ hookStatus }: Life, seconds: number, plan: KnownOptions): string {
   const { preStop } = plan
   const where = preStop !== null && 'httpGet' in preStop ? preStop.httpGet.path : ''
   const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet did not mind`
@@ -101,7 +105,7 @@ function hook({ hookStatus }: Life, seconds: number, plan: RehearsalPlan): strin
   return `${answered}: put right its path and port; ${right}.`
 }
 
-function keep({ t }: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
+function keep({ t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   if (life?.toldAt === undefined || t < life.toldAt) {
     return 'Keep idle connections longer than clients do: raise `server.keepAliveTimeout` above the client’s or load balancer’s own.'
   }
@@ -117,7 +121,7 @@ function keep({ t }: LostEvent, life: Life | undefined, plan: RehearsalPlan): st
 /** What ends on SIGTERM by itself, and takes the app with it. */
 const launchers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'sh', 'bash', 'dash']
 
-function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
+function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   const { toldAt = 0, exitAt = t } = life ?? {}
   // What ends so late ends because its time is over.
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
@@ -142,14 +146,14 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Re
   )
 }
 
-function fail(life: Life | undefined, plan: RehearsalPlan): string {
+function fail(life: Life | undefined, plan: KnownOptions): string {
   const error = life?.output?.find((line) => /error|exception|panic|traceback/i.test(line))
   const wrote = error === undefined ? '' : ` It wrote: ${error.trim()}.`
   const place = isPodrainIn(plan) ? ' (with podrain, in `onClose`)' : ''
   return `The process fails on its way out (${life?.exit ?? ''}).${wrote} Close pools and clients only after the last request has been answered${place}.`
 }
 
-function kill({ sentAt }: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
+function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   if (plan.scenario === 'overrun') {
     return 'SIGTERM in the middle of the hook leaves 2 s: close at once then, and finish what is in flight.'
   }
@@ -166,7 +170,8 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: RehearsalPlan
   )
 }
 
-function reach(life: Life | undefined, { replicas, maxUnavailable, scenario, endpointLag, app }: RehearsalPlan): string {
+function reach(life: Life | undefined, plan: KnownOptions): string {
+  const { replicas, maxUnavailable, scenario, app } = plan
   if (life?.unreadyAt !== undefined && life.reason === 'deleted') {
     const option = app.podrain ? " (`readyzWhileDraining: 'pass'`)" : ''
     return `With no other pod known, go on passing the readiness probe while draining${option}.`
@@ -175,10 +180,10 @@ function reach(life: Life | undefined, { replicas, maxUnavailable, scenario, end
   if (maxUnavailable > 0) {
     return 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'
   }
-  return `Set minReadySeconds: ${Math.ceil(endpointLag.max / 1000) + 1}, so that clients know a new pod before an old one goes.`
+  return `Set minReadySeconds: ${Math.ceil(latest(plan) / 1000) + 1}, so that clients know a new pod before an old one goes.`
 }
 
-function cut({ client, cause }: LostEvent, plan: RehearsalPlan): string {
+function cut({ client, cause }: LostEvent, plan: KnownOptions): string {
   if (client === 'webSocket') {
     return cause === 'closed 1006'
       ? 'Close WebSockets with code 1001 instead of destroying their sockets.'
@@ -188,8 +193,5 @@ function cut({ client, cause }: LostEvent, plan: RehearsalPlan): string {
   if (isPodrainIn(plan)) {
     return 'podrain cuts no response before its time is over, so something else does: look for `closeAllConnections()` in what handles SIGTERM.'
   }
-  return orPodrain(
-    'Let responses finish before their connections are closed (`closeAllConnections()` cuts them)',
-    plan,
-  )
+  return orPodrain('Let responses finish before their connections are closed (`closeAllConnections()` cuts them)', plan)
 }

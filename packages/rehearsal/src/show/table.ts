@@ -1,7 +1,9 @@
 import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
 import pc from 'picocolors'
+import type { KnownOptions } from '../plan/options.js'
 import type { Rehearsal } from '../result/rehearsal.js'
+import type { Summary } from '../result/summary.js'
 
 /** Options of {@link renderTable}. */
 export interface TableOptions {
@@ -29,11 +31,19 @@ export function renderTable(results: readonly Rehearsal[], options: TableOptions
     String(summary.requests),
     summary.lost === 0 ? green('0') : red(String(summary.lost)),
     counts(summary.lostByCause),
-    `${(summary.oldPodsGoneAfterMs.max / 1000).toFixed(1)} s`,
-    counts(summary.exits),
+    isEndKnown(options, summary) ? `${(summary.oldPodsGoneAfterMs.max / 1000).toFixed(1)} s` : unknown,
+    isEndKnown(options, summary) ? counts(summary.exits) : unknown,
   ])
-  const table = drawn(head.map((text) => bold(text)), rows, head.map((name) => numbers.includes(name)))
-  const width = Math.max(...stripVTControlCharacters(table).split('\n').map((line) => line.length))
+  const table = drawn(
+    head.map((text) => bold(text)),
+    rows,
+    head.map((name) => numbers.includes(name)),
+  )
+  const width = Math.max(
+    ...stripVTControlCharacters(table)
+      .split('\n')
+      .map((line) => line.length),
+  )
   const lines = [width <= columns ? table : listed(head, rows, bold)]
   for (const result of results) {
     const { diagnoses } = result.summary
@@ -68,11 +78,7 @@ function drawn(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, ri
 }
 
 /** The same, a line for each cell that says something. */
-function listed(
-  head: readonly string[],
-  rows: ReadonlyArray<readonly Cell[]>,
-  bold: (text: string) => string,
-): string {
+function listed(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, bold: (text: string) => string): string {
   const width = Math.max(...head.map((name) => name.length))
   const record = (row: readonly Cell[]) =>
     row.flatMap((cell, index) => {
@@ -80,6 +86,14 @@ function listed(
       return text === '' ? [] : [`${bold((head[index] ?? '').padEnd(width))}  ${text}`]
     })
   return rows.map((row) => record(row).join('\n')).join('\n\n')
+}
+
+/** What is said of what nobody could know. */
+export const unknown = 'unknown'
+
+/** Whether it is known how the pods ended: on a cluster, somebody may not have been allowed to watch them. */
+export function isEndKnown({ cluster }: KnownOptions, { oldPodsGoneAfterMs }: Summary): boolean {
+  return cluster === null || Object.keys(oldPodsGoneAfterMs.each).length > 0
 }
 
 /** Every label of any result, in the order they appear. */

@@ -32,7 +32,7 @@ export interface Life {
 }
 
 /** Tells the events container by container, in the order they were started. */
-export function livesOf(events: readonly RehearsalEvent[]): Life[] {
+export function livesOf(events: Iterable<RehearsalEvent>): Life[] {
   const lives: Life[] = []
   const current = new Map<string, Life>()
   let routed = new Set<string>()
@@ -78,8 +78,7 @@ function enter(life: Life, event: RehearsalEvent, routed: boolean): void {
     life.exit = event.signal ?? `exit ${event.code}`
     life.failed = isFailure(event.code, event.signal)
   } else if (event.type === 'pod-output') life.output = event.lines
-  else if (event.type === 'lost' && event.cause === 'refused' && life.toldAt !== undefined)
-    life.deafAt ??= event.sentAt
+  else if (event.type === 'lost' && event.cause === 'refused' && life.toldAt !== undefined) life.deafAt ??= event.sentAt
 }
 
 /** What was done to a container, as a noun. */

@@ -18,8 +18,8 @@ export function loadAssets(): Assets {
 }
 
 function readAssets(): Assets {
-  // From src as from dist, the package is two directories up.
-  const read = (name: string) => readFileSync(join(__dirname, '..', '..', 'dist', 'page', name), 'utf8').trim()
+  // From src as from dist, the package is three directories up.
+  const read = (name: string) => readFileSync(join(__dirname, '..', '..', '..', 'dist', 'page', name), 'utf8').trim()
   const script = read('browser.js')
   const style = read('style.css')
   const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`

@@ -1,5 +1,5 @@
-import type { Disruption } from '../../timeline/events.js'
 import type { Rehearsal } from '../../result/rehearsal.js'
+import type { Disruption } from '../../timeline/events.js'
 import type { Stretch } from './drawing.js'
 
 /** What was done to the pods, when, in ms of the rehearsal's own clock, and the word for it: `update` of `the update`. */
@@ -16,6 +16,7 @@ const nouns: Readonly<Record<Disruption, string>> = {
   'liveness kill': 'liveness kill',
   'node shutdown': 'node shutdown',
   eviction: 'eviction',
+  deletion: 'deletion',
   crash: 'crash',
 }
 
