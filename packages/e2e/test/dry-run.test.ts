@@ -1,6 +1,8 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -187,6 +189,32 @@ describe.each(frameworks)('the app with %s, as it is on the cluster,', (framewor
     kill('SIGTERM')
     expect(await exit).toEqual([0, null])
   })
+})
+
+test('the load says of every request that it was lost, and by whom if somebody has said his name, in a log of bounded size', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  writeFileSync(join(directory, 'load.js'), bundle('load'))
+  const server = createServer((_, response) => response.writeHead(503, { 'x-pod': 'pod-1' }).end())
+  onTestFinished(() => void server.close())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const env = { ...process.env, TARGET: `http://127.0.0.1:${port}`, SECONDS: '2', CLIENTS: '{"keepAlive":40}' }
+  const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env, maxBuffer: 1e8 })
+  expect(stdout.length).toBeLessThan(largest)
+  const { events, samples } = read(stdout)
+  const losses = events
+    .map((event) => (event.type === 'more-lost' ? event.like : event))
+    .filter(({ type }) => type === 'lost')
+  for (const loss of losses) expect(loss).toMatchObject({ pod: 'pod-1', cause: 'status 503' })
+  const counts = events.map((event) => {
+    if (event.type === 'more-lost') return event.counts.reduce((sum, [, count]) => sum + count, 0)
+    return event.type === 'lost' ? 1 : 0
+  })
+  const last = samples.at(-1)
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(last?.requests)
+  expect(last?.lost).toBe(last?.requests)
 })
 
 test('the hook of the cases with `exec` reaches the app through its socket, and says when it has settled', async () => {

@@ -15,8 +15,8 @@ const counts: Readonly<ClientCounts> = { ...clients, ...JSON.parse(process.env.C
 
 /** However long it goes on, so many samples at most. */
 const sampleEvery = Math.max(100, seconds)
-/** For the log: losses in full, and how the others are counted. */
-const losses = new Abridgement(1000, 1000)
+/** For the log: so many losses in full, the others counted in a hundred slots. */
+const losses = new Abridgement(1000, Math.max(1000, seconds * 10))
 
 async function main(): Promise<void> {
   const startedAt = Date.now()
