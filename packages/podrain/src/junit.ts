@@ -19,7 +19,7 @@ function addSuite(report: ReturnType<typeof builder.newBuilder>, result: Rehears
     .testSuite()
     .name(`${suiteName}: ${options.name}`)
     .time(Math.round(summary.durationMs) / 1000)
-    .property('scenario', options.scenario)
+    .property('scenario', options.scenario ?? 'unknown')
     .property('seed', String(summary.seed))
     .property('requests', String(summary.requests))
     .property('lost', String(summary.lost))
@@ -34,7 +34,8 @@ function addSuite(report: ReturnType<typeof builder.newBuilder>, result: Rehears
       event.type === 'lost' && event.client === kind && counts(event) ? [event] : [],
     )
     if (losses.length === 0) continue
-    const more = losses.length - shownLosses
+    const lost = summary.lostByClient[kind]
+    const more = lost - Math.min(losses.length, shownLosses)
     const details = [
       ...losses.slice(0, shownLosses).map(line),
       ...(more > 0 ? [`… and ${more} more`] : []),
@@ -42,7 +43,7 @@ function addSuite(report: ReturnType<typeof builder.newBuilder>, result: Rehears
     ].join('\n')
     // What is allowed is no failure, as it is none for the exit code.
     if (summary.lost <= allowed) testCase.standardOutput(clean(details))
-    else testCase.failure(`${losses.length} of ${requests} requests lost`, 'LostRequests').stacktrace(clean(details))
+    else testCase.failure(`${lost} of ${requests} requests lost`, 'LostRequests').stacktrace(clean(details))
   }
   const trust = suite.testCase().className(`podrain.${options.scenario}`).name('the verdict can be trusted')
   const against = [...summary.doubts, ...(result.incomplete === null ? [] : [result.incomplete])]

@@ -12,6 +12,7 @@ export {
   frameworks,
   type HopOptions,
   type HttpGet,
+  type KnownOptions,
   type PlannedRequest,
   type PreStop,
   type Probe,
@@ -24,6 +25,7 @@ export {
   scenarioNames,
   type Through,
   throughNames,
+  unknowable,
 } from './plan/options.js'
 export { resolveOptions } from './plan/resolve.js'
 export { rehearse } from './rehearse.js'
@@ -43,6 +45,7 @@ export type {
   KillReason,
   LiveEvent,
   LostEvent,
+  MoreLostHappening,
   Phase,
   RehearsalEvent,
 } from './timeline/events.js'

@@ -135,13 +135,14 @@ function follow(event: LiveEvent, onEvent: RehearsalOptions['onEvent'], halt: Ha
 }
 
 /** A path that fails before any pod was deleted would only bury the losses of the scenario. */
-function refuseHopelessLoad(load: Load, events: readonly RehearsalEvent[]): void {
+function refuseHopelessLoad(load: Load, events: Iterable<RehearsalEvent>): void {
   const [kind] = load.hopeless
   if (kind === undefined) return
-  const loss = events.find((event) => event.type === 'lost' && event.client === kind)
-  if (loss?.type !== 'lost') return
-  const { method, path, cause, message } = loss
-  throw new Error(
-    `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
-  )
+  for (const event of events) {
+    if (event.type !== 'lost' || event.client !== kind) continue
+    const { method, path, cause, message } = event
+    throw new Error(
+      `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
+    )
+  }
 }

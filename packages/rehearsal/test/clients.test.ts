@@ -70,6 +70,28 @@ async function nobody(): Promise<Endpoint> {
   return endpoint
 }
 
+describe('a client of a Service, which knows its pods only by what they say,', () => {
+  test('tells by whom it was answered, and who had the kept connection on which it lost one', async () => {
+    let asked = 0
+    const server = http.createServer((request, response) => {
+      response.setHeader('x-pod', 'app-1')
+      if (++asked < 3) response.end('done')
+      else request.socket.destroy()
+    })
+    const answered: string[] = []
+    const service = await listen(server, 'app')
+    const more = { podHeader: 'x-pod', onAnswered: (pod: string) => answered.push(pod) }
+    const { http: client, causes } = tell('keepAlive', '/', [service], more)
+    const kept = client()
+    for (let index = 0; index < 3; index++) await kept.request()
+    // On a connection of its own nobody has said who he is.
+    await kept.request()
+    kept.close()
+    expect(answered).toEqual(['app-1', 'app-1'])
+    expect(causes()).toEqual(['app-1 reset', 'app reset'])
+  })
+})
+
 describe('a WebSocket client', () => {
   /** A server that does `act` with every connection, and with every message of it. */
   async function pod(act: (socket: WebSocket, message: string | undefined) => void, name = 'old-1'): Promise<Endpoint> {

@@ -160,7 +160,7 @@ test.each<[Record<string, unknown>, string]>([
     'Expected `requests` to be at least one path that has clients, or nothing would be asked, got `{}`',
   ],
   [{ requests: { get: '/a b' } }, 'Expected `requests.get` to be a path that begins with / and holds no spaces'],
-  [{ clients: { keepAlive: 501 } }, 'Expected `clients.keepAlive` to be a whole number from 0 to 500, got `501`'],
+  [{ clients: { keepAlive: 5001 } }, 'Expected `clients.keepAlive` to be a whole number from 0 to 5000, got `5001`'],
   [{ timeouts: { total: 0 } }, 'Expected `timeouts.total` to be a number of ms from 1 to 3600000, got `0`'],
   [
     { scenario: 'rolout' },

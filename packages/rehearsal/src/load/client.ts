@@ -24,6 +24,8 @@ export interface ClientSpec {
   readonly rate?: number | undefined
   /** Chooses the pod of a new connection. */
   readonly pick: () => Endpoint | undefined
+  /** The header, in small letters, by which a pod says its name, where an endpoint is not one pod. */
+  readonly podHeader?: string | undefined
   readonly onSent: () => void
   /** Called with the pod that answered, and how many ms the whole exchange took. */
   readonly onAnswered: (pod: string, ms: number) => void

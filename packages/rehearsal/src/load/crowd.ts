@@ -20,6 +20,8 @@ export interface CrowdPlan {
   readonly timeouts: Readonly<ClientTimeouts>
   /** Nodes that the clients are dealt to, one after the other. @default 1 */
   readonly nodes?: number
+  /** The header, in small letters, by which a pod says its name; undefined where each endpoint is one pod. */
+  readonly podHeader?: string | undefined
   readonly seed: number
   /** Numbers the random sequences of this crowd, so that no two clients draw the same. */
   readonly first: number
@@ -79,7 +81,7 @@ export class Crowd {
   }
 
   /** New connections of the clients on a node go to these from now on. */
-  route(endpoints: readonly Endpoint[], node: number): void {
+  route(endpoints: readonly Endpoint[], node: number = 0): void {
     this.#candidates[node] = endpoints.map((endpoint) => {
       const known = this.#endpoints.get(endpoint.name) ?? { ...endpoint }
       this.#endpoints.set(endpoint.name, known)
@@ -106,7 +108,7 @@ export class Crowd {
   }
 
   #create(kind: ClientKind): Client {
-    const { asks, rate, timeouts, nodes = 1, seed, first } = this.#plan
+    const { asks, rate, timeouts, nodes = 1, podHeader, seed, first } = this.#plan
     const node = this.#created++ % nodes
     return kinds[kind].create({
       asks: asks[kind],
@@ -114,6 +116,7 @@ export class Crowd {
       random: createRandom(seed, first + this.#created),
       rate: kinds[kind].paced ? rate : undefined,
       pick: () => this.#pick(this.#candidates[node] ?? []),
+      podHeader,
       clock: this.#clock,
       onSent: () => this.#sentOne(kind),
       onAnswered: (pod, ms) => this.#answered(kind, pod, ms),

@@ -1,4 +1,4 @@
-import http from 'node:http'
+import http, { type IncomingHttpHeaders } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientAgent } from './agent.js'
 import { type Ask, isSuccess } from './ask.js'
@@ -17,6 +17,8 @@ export interface ExchangeSpec {
   readonly upload?: boolean | undefined
   /** How fast to read the response, in bytes per ms. */
   readonly readRate?: number | undefined
+  /** Called when the status has come. */
+  readonly onHeaders?: ((headers: IncomingHttpHeaders) => void) | undefined
 }
 
 const chunk = Buffer.alloc(4096, 'x')
@@ -28,7 +30,7 @@ const uploadHeaders = { 'Content-Type': 'text/plain', 'Content-Length': chunk.le
 
 /** Sends one request. Resolves with undefined when its whole body arrived with a status that is fine; never rejects. */
 export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
-  const { endpoint, ask, agent, timeouts, upload = false, readRate } = spec
+  const { endpoint, ask, agent, timeouts, upload = false, readRate, onHeaders } = spec
   return new Promise((resolve) => {
     let status = 0
     let complete = false
@@ -69,6 +71,7 @@ export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
     request.once('response', (response) => {
       status = response.statusCode ?? 0
       agent?.heed(response.headers['keep-alive'])
+      onHeaders?.(response.headers)
       if (readRate === undefined) response.resume()
       else readSlowly(response, readRate)
       let end = ''

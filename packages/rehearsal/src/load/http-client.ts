@@ -1,8 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ClientAgent } from './agent.js'
 import type { Ask } from './ask.js'
 import { type Client, type ClientSpec, draw, type Range, unreachable } from './client.js'
-import type { Endpoint } from './endpoint.js'
+import { answering, type Endpoint } from './endpoint.js'
 import { exchange } from './exchange.js'
 import { noEndpoint } from './outcome.js'
 
@@ -51,22 +52,26 @@ export class HttpClient implements Client {
 
   /** Sends one request and waits for its outcome. Never rejects. */
   async request(): Promise<void> {
-    const { timeouts, clock, pick, onSent, onAnswered, onLost } = this.#spec
+    const { timeouts, clock, pick, podHeader, onSent, onAnswered, onLost } = this.#spec
     const { upload, readRate } = this.#manners
     const reused = this.#agent?.reusable === true
     if (!reused) this.#endpoint = pick()
     const endpoint = this.#endpoint
     const ask = this.#draw()
     const sentAt = clock()
+    const onHeaders = (headers: IncomingHttpHeaders) => {
+      this.#endpoint = answering(this.#endpoint, headers, podHeader)
+    }
     onSent()
     const failure =
       endpoint === undefined
         ? noEndpoint
         : endpoint.unreachable && !reused
           ? await unreachable(timeouts)
-          : await exchange({ endpoint, ask, agent: this.#agent, timeouts, upload, readRate })
-    if (failure === undefined) onAnswered(endpoint?.name ?? '', clock() - sentAt)
-    else onLost({ ...failure, pod: endpoint?.name ?? null, method: ask.method, path: ask.path, sentAt, reused })
+          : await exchange({ endpoint, ask, agent: this.#agent, timeouts, upload, readRate, onHeaders })
+    const pod = this.#endpoint?.name
+    if (failure === undefined) onAnswered(pod ?? '', clock() - sentAt)
+    else onLost({ ...failure, pod: pod ?? null, method: ask.method, path: ask.path, sentAt, reused })
   }
 
   /** With a rate, requests begin at its interval, give or take a half; without one, they follow each other's end. */

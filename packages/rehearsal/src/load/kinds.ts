@@ -48,7 +48,7 @@ export type ClientKind = keyof Kinds
 
 export const clientKinds: readonly ClientKind[] = Object.keys(kinds) as ClientKind[]
 
-/** How many clients of each kind send requests at once. Whole numbers, 0 to 500. */
+/** How many clients of each kind send requests at once. Whole numbers, 0 to 5000. */
 export type ClientCounts = { -readonly [kind in ClientKind]: number }
 
 /** The fields of `requests` that say what one kind of client asks for, in the order of the table. */

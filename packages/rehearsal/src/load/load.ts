@@ -10,7 +10,7 @@ import type { Endpoint } from './endpoint.js'
 import { type ClientCounts, type ClientKind, clientKinds, eachKind, kinds } from './kinds.js'
 import type { FromThread, ToThread } from './messages.js'
 import type { Loss } from './outcome.js'
-import { latencyOf, type Sample } from './sample.js'
+import { type Sample, sampleOf, total, totalsOf } from './sample.js'
 
 /** What the clients do, all together. */
 export interface LoadPlan {
@@ -105,7 +105,7 @@ export class Load {
 
   /** The client kinds of which every request so far was lost: nothing a scenario could have done. */
   get hopeless(): ClientKind[] {
-    const { requests, lost } = this.#totals()
+    const { requests, lost } = totalsOf(this.#crowds)
     return clientKinds.filter((kind) => requests[kind] > 1 && lost[kind] === requests[kind])
   }
 
@@ -119,7 +119,10 @@ export class Load {
 
   /** What came of it so far. */
   get outcome(): LoadOutcome {
-    return { requests: this.#totals().requests, heldUpMs: Math.max(...this.#threads.map(({ heldUpMs }) => heldUpMs)) }
+    return {
+      requests: totalsOf(this.#crowds).requests,
+      heldUpMs: Math.max(...this.#threads.map(({ heldUpMs }) => heldUpMs)),
+    }
   }
 
   /** Ends every client here and now. */
@@ -132,29 +135,13 @@ export class Load {
     for (const thread of this.#threads) thread.tell(message)
   }
 
-  #totals(): Pick<Tick, 'inFlight' | 'requests' | 'lost'> {
-    const sumOf = (name: 'inFlight' | 'requests' | 'lost') =>
-      eachKind((kind) => this.#threads.reduce((sum, { last }) => sum + (last?.[name][kind] ?? 0), 0))
-    return { inFlight: sumOf('inFlight'), requests: sumOf('requests'), lost: sumOf('lost') }
+  get #crowds(): readonly (Tick | undefined)[] {
+    return this.#threads.map(({ last }) => last)
   }
 
   #sample(): void {
-    const { inFlight, requests, lost } = this.#totals()
-    const answered: Record<string, number> = {}
-    const times: number[] = []
-    for (const tick of this.#threads.flatMap((thread) => thread.take())) {
-      for (const [pod, count] of Object.entries(tick.answered)) answered[pod] = (answered[pod] ?? 0) + count
-      for (const time of tick.times) times.push(time)
-    }
-    this.#listener.onSample({
-      type: 'sample',
-      t: this.#clock(),
-      inFlight,
-      requests: total(requests),
-      lost: total(lost),
-      answered,
-      latency: latencyOf(times),
-    })
+    const ticks = this.#threads.flatMap((thread) => thread.take())
+    this.#listener.onSample(sampleOf(this.#clock(), this.#crowds, ticks))
   }
 }
 
@@ -240,8 +227,4 @@ function crowdsOf({ clients, rate, maxRequests, ...common }: LoadPlan): CrowdPla
     first += total(counts) + 1
     return crowd
   })
-}
-
-function total(counts: Readonly<Record<ClientKind, number>>): number {
-  return clientKinds.reduce((sum, kind) => sum + counts[kind], 0)
 }

@@ -1,4 +1,5 @@
-import type { ClientKind } from './kinds.js'
+import type { Tick } from './crowd.js'
+import { type ClientKind, clientKinds, eachKind } from './kinds.js'
 
 /** The state of the load at one moment, taken about every 100 ms. */
 export interface Sample {
@@ -23,8 +24,32 @@ export interface Latency {
   readonly max: number
 }
 
+/** The sum of what crowds have counted, each by where it stands. */
+export function totalsOf(crowds: readonly (Tick | undefined)[]): Pick<Tick, 'inFlight' | 'requests' | 'lost'> {
+  const sumOf = (name: 'inFlight' | 'requests' | 'lost') =>
+    eachKind((kind) => crowds.reduce((sum, tick) => sum + (tick?.[name][kind] ?? 0), 0))
+  return { inFlight: sumOf('inFlight'), requests: sumOf('requests'), lost: sumOf('lost') }
+}
+
+/** Puts together where each crowd stands, and all that they have told since the sample before. */
+export function sampleOf(t: number, crowds: readonly (Tick | undefined)[], ticks: readonly Tick[]): Sample {
+  const { inFlight, requests, lost } = totalsOf(crowds)
+  const answered: Record<string, number> = {}
+  const times: number[] = []
+  for (const tick of ticks) {
+    for (const [pod, count] of Object.entries(tick.answered)) answered[pod] = (answered[pod] ?? 0) + count
+    for (const time of tick.times) times.push(time)
+  }
+  const latency = latencyOf(times)
+  return { type: 'sample', t, inFlight, requests: total(requests), lost: total(lost), answered, latency }
+}
+
+export function total(counts: Readonly<Record<ClientKind, number>>): number {
+  return clientKinds.reduce((sum, kind) => sum + counts[kind], 0)
+}
+
 /** The quantiles of these times, which are sorted in place. */
-export function latencyOf(times: number[]): Latency | null {
+function latencyOf(times: number[]): Latency | null {
   if (times.length === 0) return null
   times.sort((a, b) => a - b)
   // The smallest time that so many of them did not exceed.

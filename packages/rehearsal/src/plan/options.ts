@@ -254,6 +254,27 @@ export interface RehearsalOptions {
   onEvent?: ((event: LiveEvent) => void) | undefined
 }
 
+/** What a run on a cluster cannot know. */
+export const unknowable = [
+  'scenario',
+  'cwd',
+  'endpointLag',
+  'startDelay',
+  'startupTimeout',
+  'timeout',
+  'maxRequests',
+] as const
+
+type Unknowable = (typeof unknowable)[number]
+
+/** The options as far as they are known: all of a rehearsal's; of a run on a cluster, some are null. */
+export type KnownOptions = Omit<RehearsalPlan, Unknowable | 'cluster'> & {
+  /** What it was run on, such as `Kubernetes v1.35.0`; null: rehearsed on this machine. */
+  readonly cluster: string | null
+} & {
+  readonly [name in Unknowable]: RehearsalPlan[name] | null
+}
+
 /** One request of the mix, every field with its value; `status` null means any 2xx. */
 export interface PlannedRequest {
   readonly method: string
@@ -277,6 +298,8 @@ export type RequestPlan = { readonly [path in PathName]: string | null } & {
  */
 export interface RehearsalPlan {
   readonly name: string
+  /** A rehearsal is run on none. */
+  readonly cluster: null
   readonly scenario: Scenario
   readonly labels: Readonly<Record<string, string>>
   readonly app: Readonly<AppFacts>

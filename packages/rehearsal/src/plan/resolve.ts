@@ -87,6 +87,7 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
   const clients = countsOf(options, requests)
   return {
     name: text('name', options.name ?? basename(command)),
+    cluster: null,
     scenario,
     labels: { ...labels },
     app: appOf(options.app),
@@ -322,7 +323,7 @@ function countsOf(options: RehearsalOptions, requests: RequestPlan): ClientCount
   record('clients', clients, clientKinds)
   const counts = eachKind((kind) => {
     const { path, count: usual } = kinds[kind]
-    const count = integer(`clients.${kind}`, clients[kind] ?? usual, 0, 500)
+    const count = integer(`clients.${kind}`, clients[kind] ?? usual, 0, 5000)
     const asks = requests[path] !== null || (path === 'get' && requests.mix !== null)
     return asks ? count : 0
   })

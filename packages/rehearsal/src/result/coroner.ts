@@ -1,4 +1,4 @@
-import type { RehearsalPlan } from '../plan/options.js'
+import type { KnownOptions } from '../plan/options.js'
 import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
 import { type Life, livesOf, nameOf } from '../timeline/lives.js'
 import { suffered } from '../timeline/upstream.js'
@@ -29,6 +29,8 @@ export type DiagnosisKind =
   | 'cut by the app'
   /** The client gave up waiting for a process that lived on. */
   | 'no answer'
+  /** Nobody can tell which pod it was: a Service chose one, and that gave no answer. */
+  | 'unknown pod'
   /** Nothing had been done to a pod yet, or not to this one. */
   | 'not the scenario'
 
@@ -43,23 +45,21 @@ export interface Finding {
  * A client may see the end of a connection before the kubelet hears that the process has ended: by so many ms, and by as long
  * as the kubelet could do nothing.
  */
-const moment = 250
+const usualMoment = 250
 
 /** Finds out what a request died of. */
 export class Coroner {
   readonly #lives = new Map<string, Life[]>()
-  readonly #plan: RehearsalPlan
+  readonly #plan: KnownOptions
   readonly #begunAt: number
   /** What happens so close together is one thing. */
   readonly #moment: number
 
-  constructor(events: readonly RehearsalEvent[], plan: RehearsalPlan) {
+  constructor(events: Iterable<RehearsalEvent>, plan: KnownOptions) {
     this.#plan = plan
     for (const life of livesOf(events)) this.#lives.set(life.pod, [...(this.#lives.get(life.pod) ?? []), life])
-    const begun = events.find((event) => event.type === 'pod-deleted' || event.type === 'container-killed')
-    this.#begunAt = begun?.t ?? Number.POSITIVE_INFINITY
-    const end = events.find((event) => event.type === 'load-end')
-    this.#moment = moment + (end?.type === 'load-end' ? end.heldUpMs : 0)
+    this.#begunAt = beginOf(events)
+    this.#moment = usualMoment + heldUpOf(events)
   }
 
   /** Behind a hop it is examined as the hop suffered it: that is how it would have been lost without one. */
@@ -77,15 +77,17 @@ export class Coroner {
 
   #examine(loss: LostEvent): Finding {
     if (loss.pod === null) return this.#noEndpoint(loss)
+    if (this.#plan.cluster !== null && !this.#lives.has(loss.pod)) return this.#unknownPod(loss)
     const life = this.#lifeOf(loss.pod, loss.t)
     if (life?.toldAt === undefined || loss.t < life.toldAt) return this.#undisturbed(loss, life)
     const { exitAt = Number.POSITIVE_INFINITY } = life
     const unreachable = loss.cause === 'refused' || (loss.cause === 'timeout' && loss.sentAt >= exitAt)
-    if (unreachable) return refused(loss, life, this.#moment)
+    const isTold = this.#plan.cluster === null
+    if (unreachable) return refused(loss, life, isTold, this.#moment)
     // A status is an answer, however soon the process ended after it.
     const answered = loss.cause.startsWith('status')
     if (loss.t >= exitAt - this.#moment && !answered) return this.#cut(loss, life)
-    return alive(loss, life, this.#moment)
+    return alive(loss, life, isTold, this.#moment)
   }
 
   /** The container that the loss was suffered by. One that was restarted and not ready yet suffers for the one before. */
@@ -105,6 +107,14 @@ export class Coroner {
         ? `${pod} was still there, but said that it was not ready`
         : `${pod} was on its way out, and whatever replaces it not known yet`
     return { kind: 'no endpoint', life: leaving, why: `No pod was known to clients at that moment: ${still}.` }
+  }
+
+  #unknownPod({ pod, cause, message, t }: LostEvent): Finding {
+    const leaving = [...this.#lives.values()].flat().filter((life) => isLeaving(life, t))
+    const names = leaving.map((life) => `${life.pod} had been told to end ${ms(t - (life.toldAt ?? t))} before`)
+    const meanwhile = names.length === 0 ? 'No pod was being ended then' : names.join(', ')
+    const why = `Which pod of ${pod} lost it, nobody can tell: ${cause} (${message}). ${meanwhile}.`
+    return { kind: 'unknown pod', life: leaving[0], why }
   }
 
   #undisturbed(loss: LostEvent, life: Life | undefined): Finding {
@@ -149,19 +159,36 @@ function told({ cause, client }: LostEvent): string {
   return `ended the ${client === 'webSocket' ? 'WebSocket' : 'connection without an answer'}`
 }
 
-/** Nobody accepts connections. */
-function refused(loss: LostEvent, life: Life, sameMoment: number): Finding {
+/** When something was first done to a pod. */
+function beginOf(events: Iterable<RehearsalEvent>): number {
+  for (const { type, t } of events) if (type === 'pod-deleted' || type === 'container-killed') return t
+  return Number.POSITIVE_INFINITY
+}
+
+/** How long the kubelet could do nothing, in ms. */
+function heldUpOf(events: Iterable<RehearsalEvent>): number {
+  for (const event of events) if (event.type === 'load-end') return event.heldUpMs ?? 0
+  return 0
+}
+
+/**
+ * Nobody accepts connections. `isTold`: whether the events tell when clients knew, as those of a cluster do not. What happens
+ * within `moment` ms is one thing.
+ */
+function refused(loss: LostEvent, life: Life, isTold: boolean, moment: number): Finding {
   const { pod, t } = loss
   const { exitAt = Number.POSITIVE_INFINITY, deafAt = t, exit, knownAt, reason } = life
   const closedAt = Math.min(deafAt, exitAt)
   const early =
     knownAt === undefined
-      ? 'and clients were never told'
+      ? isTold
+        ? 'and clients were never told'
+        : 'and when clients knew is unknown'
       : knownAt > closedAt
         ? `${ms(knownAt - closedAt)} before the last client knew that it goes`
         : 'as a client that could have known came'
   if (reason === 'crash') return { kind: 'crash', life, why: `${pod} had died without warning, ${early}.` }
-  const isGone = exitAt <= closedAt + sameMoment
+  const isGone = exitAt <= closedAt + moment
   if (isGone && life.failed) {
     return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, closedAt)}, ${early}.` }
   }
@@ -170,16 +197,18 @@ function refused(loss: LostEvent, life: Life, sameMoment: number): Finding {
 }
 
 /** The process lived on. */
-function alive(loss: LostEvent, life: Life, sameMoment: number): Finding {
+function alive(loss: LostEvent, life: Life, isTold: boolean, moment: number): Finding {
   const { pod, cause, reused, sentAt, t } = loss
   const { deafAt, knownAt } = life
   const when = since(life, t)
   if (cause.startsWith('status')) {
     const still = reused
       ? 'on a connection it had kept'
-      : knownAt === undefined || sentAt < knownAt
-        ? 'while new connections still went to it'
-        : 'on a connection from before clients knew'
+      : !isTold
+        ? 'on a new connection'
+        : knownAt === undefined || sentAt < knownAt
+          ? 'while new connections still went to it'
+          : 'on a connection from before clients knew'
     return { kind: 'refused by the app', life, why: `${pod} answered ${cause.slice(7)} ${when}, ${still}.` }
   }
   if (cause === 'timeout') {
@@ -192,7 +221,7 @@ function alive(loss: LostEvent, life: Life, sameMoment: number): Finding {
       why: `${pod} closed a kept connection ${when}, ${ms(t - sentAt)} after the request was sent over it.`,
     }
   }
-  if (cause === 'reset' && deafAt !== undefined && Math.abs(deafAt - t) < sameMoment) {
+  if (cause === 'reset' && deafAt !== undefined && Math.abs(deafAt - t) < moment) {
     return {
       kind: 'listener closed',
       life,

@@ -1,9 +1,10 @@
 import type { LossCause } from '../load/outcome.js'
-import type { RehearsalPlan } from '../plan/options.js'
+import type { KnownOptions } from '../plan/options.js'
 import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
+import { Abridgement, lossesIn } from '../timeline/losses.js'
 import { suffered } from '../timeline/upstream.js'
-import { backgroundOf } from './baseline.js'
-import { Coroner, type DiagnosisKind, type Finding } from './coroner.js'
+import { Baseline } from './baseline.js'
+import { Coroner, type DiagnosisKind } from './coroner.js'
 import { remedyOf, remedyOfBackground } from './remedies.js'
 
 /** Losses that have the same reason, and what would have saved them. */
@@ -22,43 +23,66 @@ export interface Diagnosis {
   readonly example: LostEvent
 }
 
-/** The events, of which each loss has its `why` and the number of its diagnosis. */
+/** The events, of which each loss has its `why` and the number of its diagnosis; of very many that are alike, most are only counted. */
 export interface Diagnosed {
   readonly events: readonly RehearsalEvent[]
   /** The most frequent first, and last what was lost before the scenario, too. */
   readonly diagnoses: readonly Diagnosis[]
 }
 
-/** Finds out why each request was lost. */
-export function diagnose(events: readonly RehearsalEvent[], plan: RehearsalPlan): Diagnosed {
+/** Finds out why each request was lost. Goes through the events several times, so that it needs to keep none of the losses. */
+export function diagnose(events: Iterable<RehearsalEvent>, plan: KnownOptions): Diagnosed {
   const coroner = new Coroner(events, plan)
-  const findings = new Map<LostEvent, Finding>()
-  for (const event of events) if (event.type === 'lost') findings.set(event, coroner.examine(event))
-  const background = backgroundOf(events, findings)
-  const found = new Map<string, Diagnosis & { count: number }>()
-  const keys = new Map<LostEvent, string>()
-  for (const [loss, { kind, why, life }] of findings) {
-    const known = background.has(loss)
-    const fix = known ? remedyOfBackground(loss) : remedyOf(kind, suffered(loss), life, plan)
-    const key = [known, kind, loss.cause, fix].join()
-    keys.set(loss, key)
-    const diagnosis = found.get(key)
-    if (diagnosis !== undefined) diagnosis.count++
-    else found.set(key, { kind, cause: loss.cause, count: 1, background: known, why, fix, example: plain(loss) })
+  const baseline = new Baseline(events)
+  for (const [loss, count] of lossesIn(events)) baseline.count(loss, coroner.examine(loss), count)
+  const found = new Map<string, Diagnosis & { count: number; readonly number: number }>()
+  const losses = new Abridgement()
+  for (const [loss, all, inFull] of lossesIn(events)) {
+    const finding = coroner.examine(loss)
+    const known = baseline.share(loss, finding, all)
+    for (const [background, count] of [
+      [true, known],
+      [false, all - known],
+    ] as const) {
+      if (count === 0) continue
+      const { kind, why, life } = finding
+      const fix = background ? remedyOfBackground(loss) : remedyOf(kind, suffered(loss), life, plan)
+      const key = [background, kind, loss.cause, fix].join()
+      const example = bare(loss)
+      const diagnosis = found.get(key) ?? {
+        kind,
+        cause: loss.cause,
+        count: 0,
+        background,
+        why,
+        fix,
+        example,
+        number: found.size,
+      }
+      found.set(key, diagnosis)
+      diagnosis.count += count
+      losses.add({ ...example, why, diagnosis: diagnosis.number }, count, inFull)
+    }
   }
-  const sorted = [...found].sort(([, a], [, b]) => Number(a.background) - Number(b.background) || b.count - a.count)
-  const numbers = new Map(sorted.map(([key], index) => [key, index]))
+  const sorted = [...found.values()].sort((a, b) => Number(a.background) - Number(b.background) || b.count - a.count)
+  const places = new Map(sorted.map(({ number }, place) => [number, place]))
+  const placed = (loss: LostEvent): LostEvent => ({ ...loss, diagnosis: places.get(loss.diagnosis ?? 0) ?? 0 })
+  const others = Array.from(notLost(events))
+  const told = losses.events.map((event) => {
+    if (event.type === 'lost') return placed(event)
+    return event.type === 'more-lost' ? { ...event, like: placed(event.like) } : event
+  })
   return {
-    diagnoses: sorted.map(([, diagnosis]) => diagnosis),
-    events: events.map((event) => {
-      const finding = event.type === 'lost' ? findings.get(event) : undefined
-      if (event.type !== 'lost' || finding === undefined) return event
-      return { ...event, why: finding.why, diagnosis: numbers.get(keys.get(event) ?? '') ?? 0 }
-    }),
+    diagnoses: sorted.map(({ number, ...diagnosis }) => diagnosis),
+    events: [...others, ...told].sort((a, b) => a.t - b.t),
   }
 }
 
-/** As the client saw it. */
-function plain({ why, diagnosis, ...loss }: LostEvent): LostEvent {
+/** Without what was found out before. */
+function bare({ why, diagnosis, ...loss }: LostEvent): LostEvent {
   return loss
+}
+
+function* notLost(events: Iterable<RehearsalEvent>): Generator<RehearsalEvent> {
+  for (const event of events) if (event.type !== 'lost' && event.type !== 'more-lost') yield event
 }

@@ -1,11 +1,11 @@
-import type { RehearsalPlan } from '../plan/options.js'
+import type { KnownOptions } from '../plan/options.js'
 import type { LostEvent } from '../timeline/events.js'
 import { type Life, nameOf } from '../timeline/lives.js'
-import { byPodrain, graceAdvice, isPodrainIn, orPodrain, settleSeconds, withGrace } from './advice.js'
+import { byPodrain, graceAdvice, isPodrainIn, latest, orPodrain, settleSeconds, withGrace } from './advice.js'
 import type { DiagnosisKind } from './coroner.js'
 
 /** The one line that most probably would have saved a request. */
-export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
+export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   const manager = endedManager(kind, life, plan)
   if (manager !== undefined) return ended(manager)
   switch (kind) {
@@ -40,6 +40,8 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
       return cut(loss, plan)
     case 'no answer':
       return 'Keep the event loop free, and answer until the exit; or raise the client’s timeout.'
+    case 'unknown pod':
+      return 'Rehearse the same with `podrain rehearse`, where every pod is known: it says why, and what mends it.'
     case 'not the scenario':
       return `Find out why ${loss.method} ${loss.path} fails without any pod being ended.`
   }
@@ -50,7 +52,7 @@ export function remedyOfBackground({ method, path, cause }: LostEvent): string {
   return `Not the drain: ${method} ${path} fails like this (${cause}) while nothing is done to the pods. Give \`status\` if it is a success, or find out why.`
 }
 
-function listen(life: Life | undefined, plan: RehearsalPlan): string {
+function listen(life: Life | undefined, plan: KnownOptions): string {
   const seconds = settleSeconds(plan)
   const { preStop } = plan
   const { deafAt = Number.POSITIVE_INFINITY, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
@@ -92,7 +94,7 @@ function listen(life: Life | undefined, plan: RehearsalPlan): string {
 }
 
 /** The hook was answered, but not by what waits. The kubelet does not look at the status. */
-function hook({ hookStatus }: Life, seconds: number, plan: RehearsalPlan): string {
+function hook({ hookStatus }: Life, seconds: number, plan: KnownOptions): string {
   const { preStop } = plan
   const where = preStop !== null && 'httpGet' in preStop ? preStop.httpGet.path : ''
   const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet did not mind`
@@ -105,7 +107,7 @@ function hook({ hookStatus }: Life, seconds: number, plan: RehearsalPlan): strin
   return `${answered}: put right its path and port; ${right}.`
 }
 
-function keep({ t }: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
+function keep({ t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   if (life?.toldAt === undefined || t < life.toldAt) {
     return 'Keep idle connections longer than clients do: raise `server.keepAliveTimeout` above the client’s or load balancer’s own.'
   }
@@ -134,13 +136,13 @@ function ended(launcher: string): string {
 }
 
 /** The package manager that ended before its app had, if that is why nobody was there. */
-function endedManager(kind: DiagnosisKind, life: Life | undefined, plan: RehearsalPlan): string | undefined {
+function endedManager(kind: DiagnosisKind, life: Life | undefined, plan: KnownOptions): string | undefined {
   const { deafAt = 0, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
   const byItsEnd = kind === 'exit' || kind === 'failed' || (kind === 'listener closed' && deafAt >= exitAt)
   return byItsEnd ? nameIn(managers, plan.command) : undefined
 }
 
-function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
+function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   const { toldAt = 0, exitAt = t } = life ?? {}
   // What ends so late ends because its time is over.
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
@@ -163,7 +165,7 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Re
   )
 }
 
-function fail(life: Life | undefined, plan: RehearsalPlan): string {
+function fail(life: Life | undefined, plan: KnownOptions): string {
   const { output = [] } = life ?? {}
   // The error itself, rather than the line of code that Node shows above it.
   const error =
@@ -174,7 +176,7 @@ function fail(life: Life | undefined, plan: RehearsalPlan): string {
   return `The process fails on its way out (${life?.exit ?? ''}).${wrote} Close pools and clients only after the last request has been answered${place}.`
 }
 
-function kill({ sentAt }: LostEvent, life: Life | undefined, plan: RehearsalPlan): string {
+function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   if (plan.scenario === 'overrun') {
     return 'SIGTERM in the middle of the hook leaves 2 s: close at once then, and finish what is in flight.'
   }
@@ -197,10 +199,8 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: RehearsalPlan
   )
 }
 
-function reach(
-  life: Life | undefined,
-  { replicas, maxUnavailable, scenario, endpointLag, app }: RehearsalPlan,
-): string {
+function reach(life: Life | undefined, plan: KnownOptions): string {
+  const { replicas, maxUnavailable, scenario, app } = plan
   if (life?.unreadyAt !== undefined && life.reason === 'deleted') {
     const option = app.podrain ? " (`readyzWhileDraining: 'pass'`)" : ''
     return `With no other pod known, go on passing the readiness probe while draining${option}.`
@@ -209,10 +209,10 @@ function reach(
   if (maxUnavailable > 0) {
     return 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'
   }
-  return `Set minReadySeconds: ${Math.ceil(endpointLag.max / 1000) + 1}, so that clients know a new pod before an old one goes.`
+  return `Set minReadySeconds: ${Math.ceil(latest(plan) / 1000) + 1}, so that clients know a new pod before an old one goes.`
 }
 
-function cut({ client, cause }: LostEvent, plan: RehearsalPlan): string {
+function cut({ client, cause }: LostEvent, plan: KnownOptions): string {
   if (client === 'webSocket') {
     return cause === 'closed 1006'
       ? 'Close WebSockets with code 1001 instead of destroying their sockets.'

@@ -1,7 +1,9 @@
 import { type ClientKind, clientKinds, eachKind } from '../load/kinds.js'
 import type { LossCause } from '../load/outcome.js'
 import type { Sample } from '../load/sample.js'
-import type { RehearsalPlan } from '../plan/options.js'
+import type { KnownOptions } from '../plan/options.js'
+import type { LostEvent } from '../timeline/events.js'
+import { countOf } from '../timeline/losses.js'
 import type { Diagnosed, Diagnosis } from './diagnosis.js'
 import { type Silence, silenceOf } from './silence.js'
 import { doubtsOf, type Verdict, verdictOf } from './verdict.js'
@@ -36,8 +38,8 @@ export interface Summary {
   /** FailedPreStopHook events. */
   readonly hookFailures: number
   readonly durationMs: number
-  /** The longest time that this process, which plays the kubelet and the Service, could do nothing. */
-  readonly heldUpMs: number
+  /** The longest time that this process, which plays the kubelet and the Service, could do nothing; null on a cluster. */
+  readonly heldUpMs: number | null
   /** The longest time that the clients could do nothing. */
   readonly loadHeldUpMs: number
   readonly seed: number
@@ -47,7 +49,7 @@ export interface Summary {
 export function summarise(
   { events, diagnoses }: Diagnosed,
   samples: readonly Sample[],
-  plan: RehearsalPlan,
+  plan: KnownOptions,
   incomplete: string | null,
 ): Summary {
   let requestsByClient = eachKind(() => 0)
@@ -61,8 +63,16 @@ export function summarise(
   let begunAt = Number.POSITIVE_INFINITY
   let killed = 0
   let hookFailures = 0
-  let heldUpMs = 0
+  let heldUpMs: number | null = 0
   let loadHeldUpMs = 0
+  const lose = ({ client, cause, diagnosis }: LostEvent, count: number) => {
+    if (diagnoses[diagnosis ?? 0]?.background === true) {
+      background += count
+      return
+    }
+    lostByClient[client] += count
+    causes.set(cause, (causes.get(cause) ?? 0) + count)
+  }
   for (const event of events) {
     if (event.type === 'load-end') {
       requestsByClient = { ...event.requests }
@@ -74,11 +84,9 @@ export function summarise(
     } else if (event.type === 'pod-deleted' || event.type === 'container-killed') deletedAt.set(event.pod, event.t)
     else if (event.type === 'sigkill') killed++
     else if (event.type === 'hook-failed') hookFailures++
-    else if (event.type === 'lost' && diagnoses[event.diagnosis ?? 0]?.background === true) background++
-    else if (event.type === 'lost') {
-      lostByClient[event.client]++
-      causes.set(event.cause, (causes.get(event.cause) ?? 0) + 1)
-    } else if (event.type === 'pod-exit') {
+    else if (event.type === 'lost') lose(event, 1)
+    else if (event.type === 'more-lost') lose(event.like, countOf(event))
+    else if (event.type === 'pod-exit') {
       const deleted = deletedAt.get(event.pod)
       if (deleted === undefined) continue
       each[event.pod] = Math.round(event.t - deleted)

@@ -1,4 +1,4 @@
-import type { RehearsalPlan } from '../plan/options.js'
+import type { KnownOptions } from '../plan/options.js'
 import type { RehearsalEvent } from '../timeline/events.js'
 
 /**
@@ -12,13 +12,13 @@ import type { RehearsalEvent } from '../timeline/events.js'
 export type Verdict = 'clean' | 'lost' | 'not trustworthy' | 'cut short'
 
 /** Why nobody should trust what a rehearsal has shown; empty when there is nothing against it. */
-export function doubtsOf(events: readonly RehearsalEvent[], plan: RehearsalPlan): string[] {
+export function doubtsOf(events: readonly RehearsalEvent[], plan: KnownOptions): string[] {
   const end = events.find((event) => event.type === 'load-end')
   if (end?.type !== 'load-end') return []
   const probe = (plan.readinessProbe?.timeoutSeconds ?? 1) * 1000
   const { connect } = plan.timeouts
   const doubts: string[] = []
-  if (end.heldUpMs >= probe) {
+  if (end.heldUpMs !== null && end.heldUpMs >= probe) {
     doubts.push(
       `This machine was too busy: the kubelet could do nothing for ${end.heldUpMs} ms, and a readiness probe fails after ${probe} ms. Rehearse with fewer clients, or a \`rate\`.`,
     )

@@ -17,13 +17,20 @@ export interface PageOptions {
 }
 
 /** What a page must say about itself, so that nobody takes it for more than it is. */
-const limits = [
+const limitsOfRehearsals = [
   'Without `netns`, bytes that the kernel still holds when a process exits are delivered. In a cluster the pod’s network goes with the pod, and they are lost.',
   'Without `netns`, the address of a pod that is gone is played: a connection to it hangs for 3 s, as on a bridge that nobody answers on.',
   'A pod’s first process is not PID 1 here: an app that ignores SIGTERM only because it is PID 1 ends at once.',
   'One Service, and in front of it nothing or one proxy (`through`), which stands for an ingress: no cloud load balancer, no sidecar, TLS, HTTP/3 or DNS, and one view of the endpoints for all clients.',
   'One machine: no image pulls, no scheduling, no CPU limits, and the load competes with the pods for the same cores.',
   'Why a request was lost, and what mends it, is inferred from what happened when. What the app meant to do cannot be seen.',
+]
+
+/** The same, of what ran on a cluster. */
+const limitsOfClusters = [
+  'On a cluster, when something happened to a pod is when the API’s watch told of it, by the clock of who watched; clients tell by the clock of their node.',
+  'On a cluster, clients are known only by the answers they get: a request that nobody answered was sent to the Service, and to which pod it went nobody can tell.',
+  'On a cluster, when clients knew of a change, and what a kubelet asked and did, is not in the API.',
 ]
 
 /**
@@ -50,13 +57,21 @@ export function renderPage(results: readonly Rehearsal[], options: PageOptions =
 ${compare ? compared(results) : listed(results)}
 <section class="limits" aria-labelledby="limits">
 <h2 id="limits">What this cannot show</h2>
-<ul>${limits.map((limit) => html`<li>${prose(limit)}</li>`)}</ul>
+<ul>${limitsOf(results).map((limit) => html`<li>${prose(limit)}</li>`)}</ul>
 </section>
 </main>
 <script>${raw(script)}</script>
 </body>
 </html>
 `.toString()
+}
+
+function limitsOf(results: readonly Rehearsal[]): readonly string[] {
+  const isOnCluster = ({ options }: Rehearsal) => options.cluster !== null
+  return [
+    ...(results.every(isOnCluster) ? [] : limitsOfRehearsals),
+    ...(results.some(isOnCluster) ? limitsOfClusters : []),
+  ]
 }
 
 function titleOf(results: readonly Rehearsal[]): string {

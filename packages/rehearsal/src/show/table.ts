@@ -1,7 +1,9 @@
 import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
 import pc from 'picocolors'
+import type { KnownOptions } from '../plan/options.js'
 import type { Rehearsal } from '../result/rehearsal.js'
+import type { Summary } from '../result/summary.js'
 
 /** Options of {@link renderTable}. */
 export interface TableOptions {
@@ -29,8 +31,8 @@ export function renderTable(results: readonly Rehearsal[], options: TableOptions
     String(summary.requests),
     summary.lost === 0 ? green('0') : red(String(summary.lost)),
     counts(summary.lostByCause),
-    `${(summary.oldPodsGoneAfterMs.max / 1000).toFixed(1)} s`,
-    counts(summary.exits),
+    isEndKnown(options, summary) ? `${(summary.oldPodsGoneAfterMs.max / 1000).toFixed(1)} s` : unknown,
+    isEndKnown(options, summary) ? counts(summary.exits) : unknown,
   ])
   const table = drawn(
     head.map((text) => bold(text)),
@@ -84,6 +86,14 @@ function listed(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, b
       return text === '' ? [] : [`${bold((head[index] ?? '').padEnd(width))}  ${text}`]
     })
   return rows.map((row) => record(row).join('\n')).join('\n\n')
+}
+
+/** What is said of what nobody could know. */
+export const unknown = 'unknown'
+
+/** Whether it is known how the pods ended: on a cluster, somebody may not have been allowed to watch them. */
+export function isEndKnown({ cluster }: KnownOptions, { oldPodsGoneAfterMs }: Summary): boolean {
+  return cluster === null || Object.keys(oldPodsGoneAfterMs.each).length > 0
 }
 
 /** Every label of any result, in the order they appear. */

@@ -4,7 +4,14 @@ import type { Sample } from '../load/sample.js'
 import type { Upstream } from './upstream.js'
 
 /** What a scenario does to the pods, as a phase. */
-export type Disruption = 'rolling update' | 'scaling down' | 'liveness kill' | 'node shutdown' | 'eviction' | 'crash'
+export type Disruption =
+  | 'rolling update'
+  | 'scaling down'
+  | 'liveness kill'
+  | 'node shutdown'
+  | 'eviction'
+  | 'deletion'
+  | 'crash'
 
 /** Where a rehearsal stands. */
 export type Phase = 'starting pods' | 'warming up' | Disruption | 'cooling down' | 'done'
@@ -22,6 +29,16 @@ export interface LostHappening extends Loss {
   readonly why?: string
   /** The number of its diagnosis in the summary, from 0. Known once the rehearsal is over. */
   readonly diagnosis?: number
+}
+
+/**
+ * Losses that are only counted, because there are so many like them that are told in full: of one client, pod, request, cause
+ * and diagnosis. `counts`: how many there were in the tenth of a second that begins at `t`. `like` is the first of them.
+ */
+export interface MoreLostHappening {
+  readonly type: 'more-lost'
+  readonly like: LostEvent
+  readonly counts: readonly (readonly [t: number, count: number])[]
 }
 
 /** What happened, without the time. */
@@ -70,14 +87,16 @@ export type Happening =
   /** New connections go to these pods from now on: those of the clients on `node`, from 1, where there is more than one. */
   | { readonly type: 'endpoints'; readonly pods: readonly string[]; readonly node?: number }
   | LostHappening
+  | MoreLostHappening
   /**
    * The load has ended and every request has its outcome: how many there were of each kind, lost ones included.
-   * `heldUpMs` is the longest time that kubelet and Service could do nothing, `loadHeldUpMs` that of the clients.
+   * `heldUpMs` is the longest time that kubelet and Service could do nothing, null where they are not ours; `loadHeldUpMs` that of
+   * the clients.
    */
   | {
       readonly type: 'load-end'
       readonly requests: Readonly<Record<ClientKind, number>>
-      readonly heldUpMs: number
+      readonly heldUpMs: number | null
       readonly loadHeldUpMs: number
     }
 

@@ -36,7 +36,7 @@ export interface Life {
 }
 
 /** Tells the events container by container, in the order they were started. */
-export function livesOf(events: readonly RehearsalEvent[]): Life[] {
+export function livesOf(events: Iterable<RehearsalEvent>): Life[] {
   const lives: Life[] = []
   const current = new Map<string, Life>()
   const routes = new Routes()

@@ -2,7 +2,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isSuccess } from '../ask.js'
 import { type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
-import type { Endpoint } from '../endpoint.js'
+import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
 import { causeOf, type Failure, noEndpoint } from '../outcome.js'
@@ -18,7 +18,7 @@ type Outcome = Failure | 'answered' | 'again'
 
 interface Connection {
   readonly session: ClientHttp2Session
-  readonly endpoint: Endpoint
+  endpoint: Endpoint
   served: boolean
   /** Why it failed. */
   error: NodeJS.ErrnoException | undefined
@@ -70,6 +70,7 @@ export class Http2Client implements Client {
         const connection = this.#connect(endpoint)
         reused = connection.served
         outcome = await this.#send(connection)
+        endpoint = connection.endpoint
       }
     }
     if (outcome === 'answered') return onAnswered(endpoint?.name ?? '', clock() - sentAt)
@@ -96,7 +97,7 @@ export class Http2Client implements Client {
   }
 
   #send(connection: Connection): Promise<Outcome> {
-    const { asks, timeouts } = this.#spec
+    const { asks, timeouts, podHeader } = this.#spec
     const [ask] = asks
     return new Promise((resolve) => {
       const { session } = connection
@@ -127,6 +128,7 @@ export class Http2Client implements Client {
       if (session.connecting) session.once('connect', connected)
       stream.on('response', (received) => {
         status = received[':status'] ?? 0
+        connection.endpoint = answering(connection.endpoint, received, podHeader)
       })
       stream.on('error', (error) => {
         failed = error

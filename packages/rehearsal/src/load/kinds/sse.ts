@@ -1,7 +1,7 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
-import type { Endpoint } from '../endpoint.js'
+import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
 import { causeOf, type Failure, noEndpoint } from '../outcome.js'
@@ -16,6 +16,7 @@ const pause: Range = [5, 25]
  */
 export class SseClient implements Client {
   readonly #spec: ClientSpec
+  #endpoint: Endpoint | undefined
 
   constructor(spec: ClientSpec) {
     this.#spec = spec
@@ -29,23 +30,24 @@ export class SseClient implements Client {
     }
   }
 
-  /** Reads one stream to its end, or until `stop` is aborted. Never rejects. */
   /** Each stream is a connection of its own. */
   close(): void {}
 
+  /** Reads one stream to its end, or until `stop` is aborted. Never rejects. */
   async request(stop: AbortSignal): Promise<void> {
     const { asks, clock, pick, onSent, onAnswered, onLost } = this.#spec
     const path = asks[0]?.path ?? ''
-    const endpoint = pick()
+    this.#endpoint = pick()
     const sentAt = clock()
     onSent()
-    const failure = endpoint === undefined ? noEndpoint : await this.#read(endpoint, path, stop)
-    if (failure === undefined) onAnswered(endpoint?.name ?? '', clock() - sentAt)
-    else onLost({ ...failure, pod: endpoint?.name ?? null, method: 'GET', path, sentAt, reused: false })
+    const failure = this.#endpoint === undefined ? noEndpoint : await this.#read(this.#endpoint, path, stop)
+    const pod = this.#endpoint?.name
+    if (failure === undefined) onAnswered(pod ?? '', clock() - sentAt)
+    else onLost({ ...failure, pod: pod ?? null, method: 'GET', path, sentAt, reused: false })
   }
 
   #read({ host, port, unreachable: gone }: Endpoint, path: string, stop: AbortSignal): Promise<Failure | undefined> {
-    const { timeouts } = this.#spec
+    const { timeouts, podHeader } = this.#spec
     if (gone) return unreachable(timeouts)
     return new Promise((resolve) => {
       let status = 0
@@ -69,6 +71,7 @@ export class SseClient implements Client {
       })
       request.once('response', (response) => {
         clearTimeout(timer)
+        this.#endpoint = answering(this.#endpoint, response.headers, podHeader)
         status = response.statusCode ?? 0
         if (status !== 200) return settle({ cause: `status ${status}`, message: response.statusMessage ?? '' })
         response.setEncoding('utf8').on('data', (text: string) => {

@@ -1,7 +1,8 @@
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import WebSocket from 'ws'
 import { type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
-import type { Endpoint } from '../endpoint.js'
+import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
 import { causeOf, type Failure, type LossCause, noEndpoint } from '../outcome.js'
@@ -103,7 +104,7 @@ export class WebSocketClient implements Client {
 
   /** Opens the connection. Resolves with why not. */
   #connect(): Promise<Failure | undefined> {
-    const { asks, timeouts, pick } = this.#spec
+    const { asks, timeouts, pick, podHeader } = this.#spec
     this.#endpoint = pick()
     if (this.#endpoint === undefined) return Promise.resolve(noEndpoint)
     const { host, port, unreachable: gone } = this.#endpoint
@@ -114,7 +115,12 @@ export class WebSocketClient implements Client {
         headers: commonHeaders,
         perMessageDeflate: false,
       })
+      const heed = ({ headers }: IncomingMessage) => {
+        this.#endpoint = answering(this.#endpoint, headers, podHeader)
+      }
+      socket.once('upgrade', heed)
       socket.once('unexpected-response', (request, response) => {
+        heed(response)
         resolve({ cause: `status ${response.statusCode ?? 0}`, message: response.statusMessage ?? '' })
         request.destroy()
       })

@@ -1,5 +1,5 @@
 import type { Rehearsal } from '../../result/rehearsal.js'
-import { counts } from '../table.js'
+import { counts, isEndKnown, unknown } from '../table.js'
 import { count, seconds } from './format.js'
 import { type Fragment, html, type Markup } from './html.js'
 import { table } from './tables.js'
@@ -23,11 +23,18 @@ ${differences(before, after)}</div>
 
 const rows: ReadonlyArray<[string, (result: Rehearsal) => Fragment]> = [
   ['name', ({ options }) => options.name],
+  ['where', ({ options }) => options.cluster ?? 'rehearsed'],
   ['requests', ({ summary }) => count(summary.requests)],
   ['lost', ({ summary }) => `${count(summary.lost)} (${share(summary.lost, summary.requests)})`],
   ['how they were lost', ({ summary }) => counts(summary.lostByCause).join(', ') || '–'],
-  ['old pods gone after, at most', ({ summary }) => seconds(summary.oldPodsGoneAfterMs.max)],
-  ['exits of old pods', ({ summary }) => counts(summary.exits).join(', ') || '–'],
+  [
+    'old pods gone after, at most',
+    ({ options, summary }) => (isEndKnown(options, summary) ? seconds(summary.oldPodsGoneAfterMs.max) : unknown),
+  ],
+  [
+    'exits of old pods',
+    ({ options, summary }) => (isEndKnown(options, summary) ? counts(summary.exits).join(', ') || '–' : unknown),
+  ],
   ['hook failures', ({ summary }) => count(summary.hookFailures)],
   ['slowest answer meanwhile', (result) => milliseconds(slowest(result).during)],
 ]
@@ -35,7 +42,9 @@ const rows: ReadonlyArray<[string, (result: Rehearsal) => Fragment]> = [
 function differences(before: Rehearsal, after: Rehearsal): Markup {
   const was = new Map([...Object.entries(before.options.labels), ...shownOptions(before.options)])
   const is = new Map([...Object.entries(after.options.labels), ...shownOptions(after.options)])
-  const changed = [...new Set([...was.keys(), ...is.keys()])].filter((name) => was.get(name) !== is.get(name))
+  const changed = [...new Set([...was.keys(), ...is.keys()])].filter(
+    (name) => was.get(name) !== is.get(name) && was.get(name) !== unknown && is.get(name) !== unknown,
+  )
   if (changed.length === 0) return html`<p class="quiet">Both ran with the same options.</p>`
   const code = (value: string | undefined) => (value === undefined ? '–' : html`<code>${value}</code>`)
   return table(

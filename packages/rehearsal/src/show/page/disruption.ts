@@ -16,6 +16,7 @@ const nouns: Readonly<Record<Disruption, string>> = {
   'liveness kill': 'liveness kill',
   'node shutdown': 'node shutdown',
   eviction: 'eviction',
+  deletion: 'deletion',
   crash: 'crash',
 }
 

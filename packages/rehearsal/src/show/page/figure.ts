@@ -6,7 +6,9 @@ import { groupLosses, type LossGroup, lostOn } from './losses.js'
 import { type Course, coursesOf, nowhere } from './timeline.js'
 
 /** Losses that are alike and this close, in ms, are one entry: no drawing could tell them apart. */
-const slot = 5
+const closest = 5
+/** A page has room for so many entries. Where there are more, what is further apart is one, too. */
+const mostEntries = 25_000
 /** A page has room for so many reasons, one by one. */
 const mostWhys = 2000
 
@@ -21,8 +23,7 @@ export function figureOf(result: Rehearsal): Figure {
   const lanes = coursesOf(result).map((course) => laneOf(course, groups, intervals, since))
   const lostNowhere = lostOn(null, groups)
   if (lostNowhere > 0) lanes.push({ ...emptyLane, lost: lostNowhere })
-  const whys = new Map<string, number>()
-  const losses = groups.flatMap((group, index) => entriesOf(group, index, since, whys)).sort(([a], [b]) => a - b)
+  const { losses, whys } = lossesOf(groups, since)
   // How long the first pods took to start has nothing to do with the update.
   const begin = phases.find(({ phase }) => phase !== 'starting pods')?.t ?? 0
   return {
@@ -42,7 +43,7 @@ export function figureOf(result: Rehearsal): Figure {
       ...kind,
     })),
     losses,
-    whys: [...whys.keys()],
+    whys,
     load: seriesOf(intervals, since),
   }
 }
@@ -80,21 +81,33 @@ function laneOf(course: Course, groups: readonly LossGroup[], intervals: readonl
   }
 }
 
+/** The losses in the order of time, as closely as there is room for. */
+function lossesOf(groups: readonly LossGroup[], since: Since): Pick<Figure, 'losses' | 'whys'> {
+  for (let slot = closest; ; slot *= 2) {
+    const whys = new Map<string, number>()
+    const losses = groups.flatMap((group, index) => entriesOf(group, index, slot, since, whys))
+    // Each kind has one entry at least, however far apart.
+    if (losses.length > Math.max(mostEntries, groups.length)) continue
+    return { losses: losses.sort(([a], [b]) => a - b), whys: [...whys.keys()] }
+  }
+}
+
 function entriesOf(
   { losses }: LossGroup,
   kind: number,
+  slot: number,
   since: Since,
   whys: Map<string, number>,
 ): Array<[number, number, number, number]> {
   const entries: Array<[number, number, number, number]> = []
-  for (const { t, why } of losses) {
+  for (const { t, why, count } of losses) {
     const last = entries.at(-1)
     if (last !== undefined && since(t) - last[0] < slot) {
-      last[2]++
+      last[2] += count
       continue
     }
     if (!whys.has(why) && whys.size < mostWhys) whys.set(why, whys.size)
-    entries.push([since(t), kind, 1, whys.get(why) ?? -1])
+    entries.push([since(t), kind, count, whys.get(why) ?? -1])
   }
   return entries
 }

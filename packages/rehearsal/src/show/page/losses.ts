@@ -1,11 +1,14 @@
 import type { Rehearsal } from '../../result/rehearsal.js'
 import type { LostEvent } from '../../timeline/events.js'
+import { lossesIn } from '../../timeline/losses.js'
 import type { LossKind } from './drawing.js'
 
 /** Losses of one kind, in the order of time. */
 export interface LossGroup {
   readonly kind: LossKind & { readonly pod: string | null }
-  readonly losses: ReadonlyArray<{ readonly t: number; readonly why: string }>
+  readonly losses: ReadonlyArray<{ readonly t: number; readonly why: string; readonly count: number }>
+  /** How many they are. */
+  readonly count: number
 }
 
 /** Above this, what differs from loss to loss is left out: a page with a kind for each loss would help nobody. */
@@ -21,9 +24,11 @@ export function groupLosses(result: Rehearsal): readonly LossGroup[] {
 }
 
 function sort({ events, summary }: Rehearsal): LossGroup[] {
-  const groups = new Map<string, { kind: LossGroup['kind']; losses: Array<{ t: number; why: string }> }>()
-  for (const event of events) {
-    if (event.type !== 'lost') continue
+  const groups = new Map<
+    string,
+    { kind: LossGroup['kind']; losses: Array<LossGroup['losses'][number]>; count: number }
+  >()
+  for (const [event, count] of lossesIn(events)) {
     const diagnosis = summary.diagnoses[event.diagnosis ?? 0]
     if (diagnosis === undefined || diagnosis.background) continue
     let kind = kindOf(event, diagnosis.fix)
@@ -32,9 +37,10 @@ function sort({ events, summary }: Rehearsal): LossGroup[] {
       kind = { ...kind, request: 'various requests', message: '' }
       key = JSON.stringify(kind)
     }
-    const group = groups.get(key) ?? { kind, losses: [] }
+    const group = groups.get(key) ?? { kind, losses: [], count: 0 }
     groups.set(key, group)
-    group.losses.push({ t: timeOf(event), why: event.why ?? diagnosis.why })
+    group.losses.push({ t: timeOf(event), why: event.why ?? diagnosis.why, count })
+    group.count += count
   }
   for (const { losses } of groups.values()) losses.sort((a, b) => a.t - b.t)
   return [...groups.values()]
@@ -51,5 +57,5 @@ function kindOf({ pod, cause, client, method, path, message }: LostEvent, fix: s
 
 /** Requests lost on a pod, or with `null` for want of one. */
 export function lostOn(pod: string | null, groups: readonly LossGroup[]): number {
-  return groups.reduce((sum, { kind, losses }) => sum + (kind.pod === pod ? losses.length : 0), 0)
+  return groups.reduce((sum, { kind, count }) => sum + (kind.pod === pod ? count : 0), 0)
 }

@@ -1,5 +1,5 @@
 import type { Rehearsal } from '../../result/rehearsal.js'
-import { counts, labelNames } from '../table.js'
+import { counts, isEndKnown, labelNames, unknown } from '../table.js'
 import { count, seconds } from './format.js'
 import { html, type Markup } from './html.js'
 import { table } from './tables.js'
@@ -13,8 +13,8 @@ export function overview(results: readonly Rehearsal[]): Markup {
     count(summary.requests),
     summary.lost === 0 ? '0' : html`<span class="lost">${count(summary.lost)}</span>`,
     counts(summary.lostByCause).join(', '),
-    seconds(summary.oldPodsGoneAfterMs.max),
-    counts(summary.exits).join(', '),
+    isEndKnown(options, summary) ? seconds(summary.oldPodsGoneAfterMs.max) : unknown,
+    isEndKnown(options, summary) ? counts(summary.exits).join(', ') : unknown,
   ])
   const columns = [
     { name: 'name' },

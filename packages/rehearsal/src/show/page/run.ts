@@ -1,6 +1,6 @@
 import type { Diagnosis } from '../../result/diagnosis.js'
 import type { Rehearsal } from '../../result/rehearsal.js'
-import { counts } from '../table.js'
+import { counts, isEndKnown, unknown } from '../table.js'
 import { verdictSentence } from '../verdict.js'
 import { disruptionOf } from './disruption.js'
 import { type Figure, podStates } from './drawing.js'
@@ -105,17 +105,18 @@ ${lanes.some(({ stale }) => stale.length > 0) ? entry('stale', 'still, though it
 }
 
 function facts(result: Rehearsal): Markup {
-  const { summary } = result
+  const { options, summary } = result
+  const isKnown = isEndKnown(options, summary)
   const { before, during } = slowest(result)
   const fact = (name: string, value: Fragment) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`
   return html`<dl class="facts">
-${fact('old pods gone after, at most', seconds(summary.oldPodsGoneAfterMs.max))}
-${fact('exits of old pods', counts(summary.exits).join(', ') || '–')}
+${fact('old pods gone after, at most', isKnown ? seconds(summary.oldPodsGoneAfterMs.max) : unknown)}
+${fact('exits of old pods', isKnown ? counts(summary.exits).join(', ') || '–' : unknown)}
 ${fact('hook failures', summary.hookFailures)}
 ${fact(`slowest answer, before and during the ${disruptionOf(result).noun}`, `${milliseconds(before)}, ${milliseconds(during)}`)}
 ${fact('duration', seconds(summary.durationMs))}
 ${fact('without any answer, at most', seconds(summary.silence.longestMs))}
-${fact('kubelet and clients held up, at most', `${milliseconds(summary.heldUpMs)}, ${milliseconds(summary.loadHeldUpMs)}`)}
+${fact('kubelet and clients held up, at most', `${summary.heldUpMs === null ? unknown : milliseconds(summary.heldUpMs)}, ${milliseconds(summary.loadHeldUpMs)}`)}
 </dl>`
 }
 

@@ -33,9 +33,9 @@ export function lossesTable(result: Rehearsal): Markup {
   const most = 200
   const rows = groups
     .slice(0, most)
-    .map(({ kind, losses }) => [
+    .map(({ kind, losses, count: lost }) => [
       kind.pod ?? nowhere,
-      html`<span class="lost">${count(losses.length)}</span>`,
+      html`<span class="lost">${count(lost)}</span>`,
       kind.cause,
       kind.client,
       kind.request,
@@ -45,7 +45,7 @@ export function lossesTable(result: Rehearsal): Markup {
     ])
   const more = groups.slice(most)
   if (more.length > 0) {
-    const left = more.reduce((sum, { losses }) => sum + losses.length, 0)
+    const left = more.reduce((sum, { count }) => sum + count, 0)
     rows.push(['others', html`<span class="lost">${count(left)}</span>`, '', '', '', '', '', 'of other kinds'])
   }
   const columns = ['pod', 'lost', 'how', 'client', 'request', 'first', 'last', 'why, for example'].map((name) =>

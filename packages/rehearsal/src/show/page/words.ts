@@ -1,6 +1,7 @@
 import { basename, isAbsolute } from 'node:path'
-import type { RehearsalPlan } from '../../plan/options.js'
+import { type KnownOptions, unknowable } from '../../plan/options.js'
 import type { Rehearsal } from '../../result/rehearsal.js'
+import { unknown } from '../table.js'
 import { disruptionOf } from './disruption.js'
 import { count, seconds, shorten } from './format.js'
 import { type Fragment, html, type Markup } from './html.js'
@@ -54,11 +55,16 @@ export function milliseconds(ms: number | null): string {
 }
 
 /** A page is shown to others: where things lie on this machine is none of their business. */
-export function shownOptions(options: RehearsalPlan): Array<[string, string]> {
+export function shownOptions(options: KnownOptions): Array<[string, string]> {
   const command = [options.command, ...options.args].map((word) => (isAbsolute(word) ? basename(word) : word)).join(' ')
   const elsewhere = ['name', 'labels', 'command', 'args', 'cwd']
   const others = Object.entries(options).filter(([name]) => !elsewhere.includes(name))
-  return [['command', command], ...others.map(([name, value]): [string, string] => [name, shown(value)])]
+  const isUnknown = (name: string, value: unknown) =>
+    value === null && options.cluster !== null && (unknowable as readonly string[]).includes(name)
+  return [
+    ['command', command],
+    ...others.map(([name, value]): [string, string] => [name, isUnknown(name, value) ? unknown : shown(value)]),
+  ]
 }
 
 function shown(value: unknown): string {
