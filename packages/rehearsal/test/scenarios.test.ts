@@ -107,7 +107,13 @@ describe.concurrent('scenario', () => {
   })
 
   test('single-replica: with maxUnavailable 1, there is a time without any endpoint', async () => {
-    const { summary } = await run('single-replica', { maxSurge: 0, maxUnavailable: 1, startDelay: 500 })
+    const { summary } = await run('single-replica', {
+      maxSurge: 0,
+      maxUnavailable: 1,
+      startDelay: 500,
+      // Its probe fails, and the endpoint goes, long before the process does.
+      env: { HOOK_MS: '2000' },
+    })
     expect(summary.diagnoses).toContainEqual(
       expect.objectContaining({ kind: 'no endpoint', fix: expect.stringContaining('maxUnavailable: 0') }),
     )

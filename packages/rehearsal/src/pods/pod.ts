@@ -41,10 +41,12 @@ function ownEnvironment(): NodeJS.ProcessEnv {
 
 /** When PID 1 was killed, unshare before 2.39 complains that it cannot end in the same way, and exits with 1. */
 const sigkilled: PodExit = { code: null, signal: 'SIGKILL' }
-const complaint = /^unshare: .*\n/m
+const complaint = /^unshare: /
 
 const keptLines = 50
 const keptColumns = 500
+/** What is longer without an end of a line is ended here. */
+const longestLine = 65_536
 const drainLimit = 500
 
 /** A child process that plays the one container of a pod. */
@@ -213,12 +215,13 @@ export class Pod {
 
   #capture(stream: Readable): void {
     let rest = ''
-    stream.setEncoding('utf8').on('data', (data: string) => {
-      const text = this.#killed ? data.replace(complaint, '') : data
-      this.#log?.write(text)
+    stream.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n')
-      rest = (lines.pop() ?? '').slice(0, keptColumns)
+      rest = lines.pop() ?? ''
       for (const line of lines) this.#keep(line)
+      if (rest.length <= longestLine) return
+      this.#keep(rest)
+      rest = ''
     })
     stream.on('end', () => {
       if (rest !== '') this.#keep(rest)
@@ -227,6 +230,8 @@ export class Pod {
   }
 
   #keep(line: string): void {
+    if (this.#killed && complaint.test(line)) return
+    this.#log?.write(`${line}\n`)
     this.#lines.push(line.slice(0, keptColumns))
     if (this.#lines.length > keptLines) this.#lines.shift()
   }

@@ -199,16 +199,18 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions)
   )
 }
 
+const oneByOne = 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'
+
 function reach(life: Life | undefined, plan: KnownOptions): string {
   const { replicas, maxUnavailable, scenario, app } = plan
+  // All pods at once may be missing: whatever they do, there is nobody else.
+  if (maxUnavailable >= replicas) return oneByOne
   if (life?.unreadyAt !== undefined && life.reason === 'deleted') {
     const option = app.podrain ? " (`readyzWhileDraining: 'pass'`)" : ''
     return `With no other pod known, go on passing the readiness probe while draining${option}.`
   }
   if (replicas === 1 && scenario !== 'rollout' && scenario !== 'single-replica') return 'Run 2 replicas or more.'
-  if (maxUnavailable > 0) {
-    return 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'
-  }
+  if (maxUnavailable > 0) return oneByOne
   return `Set minReadySeconds: ${Math.ceil(latest(plan) / 1000) + 1}, so that clients know a new pod before an old one goes.`
 }
 

@@ -16,16 +16,15 @@ export function doubtsOf(events: readonly RehearsalEvent[], plan: KnownOptions):
   const end = events.find((event) => event.type === 'load-end')
   if (end?.type !== 'load-end') return []
   const probe = (plan.readinessProbe?.timeoutSeconds ?? 1) * 1000
-  const { connect } = plan.timeouts
   const doubts: string[] = []
   if (end.heldUpMs !== null && end.heldUpMs >= probe) {
     doubts.push(
       `This machine was too busy: the kubelet could do nothing for ${end.heldUpMs} ms, and a readiness probe fails after ${probe} ms. Rehearse with fewer clients, or a \`rate\`.`,
     )
   }
-  if (end.loadHeldUpMs >= connect) {
+  if (end.loadHeldUpMs >= probe) {
     doubts.push(
-      `This machine was too busy: the clients could do nothing for ${end.loadHeldUpMs} ms, and give a connection up after ${connect} ms. Rehearse with fewer clients, or a \`rate\`.`,
+      `This machine was too busy: the clients could do nothing for ${end.loadHeldUpMs} ms, and learned so much later where not to go. Rehearse with fewer clients, or a \`rate\`.`,
     )
   }
   return doubts

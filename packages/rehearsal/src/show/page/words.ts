@@ -57,7 +57,7 @@ export function milliseconds(ms: number | null): string {
 /** A page is shown to others: where things lie on this machine is none of their business. */
 export function shownOptions(options: KnownOptions): Array<[string, string]> {
   const command = [options.command, ...options.args].map((word) => (isAbsolute(word) ? basename(word) : word)).join(' ')
-  const elsewhere = ['name', 'labels', 'command', 'args', 'cwd']
+  const elsewhere = ['name', 'labels', 'command', 'args', 'cwd', 'logs']
   const others = Object.entries(options).filter(([name]) => !elsewhere.includes(name))
   const isUnknown = (name: string, value: unknown) =>
     value === null && options.cluster !== null && (unknowable as readonly string[]).includes(name)
