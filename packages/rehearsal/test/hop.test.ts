@@ -168,7 +168,7 @@ async function whenRefused(port: number): Promise<void> {
   }
 }
 
-describe.each(['proxy', 'nginx', 'haproxy'] as const)(
+describe.each(['proxy', 'nginx', 'haproxy', 'caddy'] as const)(
   '%s before a pod that resets each first connection',
   (through) => {
     const open: Array<{ close(): unknown }> = []
