@@ -20,6 +20,7 @@ const exitCodes = `Exit codes:
 const examples = `Examples:
   podrain rehearse -- node server.js
   podrain rehearse --prestop /prestop --get /orders --stream /feed --html rehearsal.html -- node server.js
+  podrain rehearse --through nginx --get /orders -- node server.js
   podrain rehearse --behind aws-alb --grace 60s -- python3 -m http.server {port} --bind {host}`
 
 const lintExamples = `Examples:

@@ -168,7 +168,7 @@ async function whenRefused(port: number): Promise<void> {
   }
 }
 
-describe.each(['proxy', 'nginx', 'haproxy'] as const)(
+describe.each(['proxy', 'nginx', 'haproxy', 'caddy'] as const)(
   '%s before a pod that resets each first connection',
   (through) => {
     const open: Array<{ close(): unknown }> = []
@@ -358,14 +358,23 @@ describe('who lost a request behind a hop', () => {
     expect(witness.identify(loss({ sentAt: 1300 }), 1312)).toBeUndefined()
   })
 
-  test('is nobody whose connection ended before the request, after an answer, or with another status', () => {
+  test('is nobody whose connection ended before the request, and who answered with another status', () => {
     const witness = new Witness()
     witness.note(sighting('old-1', { sentAt: 900 }))
-    witness.note(sighting('old-1', { end: 'cut' }))
     witness.note(sighting('old-1', { end: 'answered', status: 503 }))
     expect(witness.identify(loss(), 1012)).toBeUndefined()
+    witness.note(sighting('old-1', { end: 'cut' }))
     expect(witness.identify(loss({ cause: 'truncated' }), 1012)?.end).toBe('cut')
     expect(witness.identify(loss({ cause: 'status 503' }), 1012)?.status).toBe(503)
+  })
+
+  test('is the pod that had closed a kept connection when the request was sent over it', () => {
+    const witness = new Witness()
+    witness.note(sighting('old-1', { end: 'cut', sentAt: 0, endedAt: -10 }))
+    expect(witness.identify(loss(), 1012)).toBeUndefined()
+    witness.note(sighting('old-2', { end: 'cut', sentAt: 500, endedAt: 998 }))
+    const met = { pod: 'old-2', end: 'unanswered', reused: true, sentAt: 1000, endedAt: 1000 }
+    expect(witness.identify(loss(), 1012)).toEqual(met)
   })
 
   test('is the pod that answered with this status, rather than one that did not answer', () => {

@@ -6,6 +6,8 @@ import type { Sighting } from './relay/messages.js'
 const near = 2000
 /** How far apart the same moment may be told, in ms: clocks are read to a tenth. */
 const rounding = 0.2
+/** So long a hop may not have heard of the end of a connection that nothing was under way on, in ms. */
+const deaf = 1000
 /** What a hop answers itself. */
 const ownAnswers = ['status 502', 'status 503', 'status 504']
 
@@ -38,8 +40,23 @@ export class Witness {
     const answers = fitting.filter(({ end }) => end === 'answered')
     // What a pod has answered itself no hop has made up.
     const [first, ...others] = answers.length > 0 ? answers : fitting
-    if (first === undefined) return undefined
+    if (first === undefined) return this.#met(loss, t)
     const found = others.reduce((earlier, seen) => (seen.sentAt < earlier.sentAt ? seen : earlier), first)
+    return this.#take(found)
+  }
+
+  /** A kept connection that a pod had closed when the hop sent the request over it, and had not heard of that. */
+  #met(loss: Loss, t: number): Sighting | undefined {
+    if (!canBe({ end: 'unanswered' }, loss)) return undefined
+    const met = this.#seen.findLast(
+      ({ end, endedAt }) => end === 'cut' && endedAt >= loss.sentAt - deaf && endedAt <= t,
+    )
+    if (met === undefined) return undefined
+    const { endedAt } = this.#take(met)
+    return { ...met, end: 'unanswered', reused: true, sentAt: loss.sentAt, endedAt: Math.max(endedAt, loss.sentAt) }
+  }
+
+  #take(found: Sighting): Sighting {
     this.#seen.splice(this.#seen.indexOf(found), 1)
     return found
   }
@@ -73,7 +90,7 @@ function isWithin({ end, sentAt, endedAt }: Sighting, loss: Loss, t: number): bo
 }
 
 /** Whether a client can have met this. */
-function canBe({ end, status }: Sighting, { cause }: Loss): boolean {
+function canBe({ end, status }: Pick<Sighting, 'end' | 'status'>, { cause }: Loss): boolean {
   if (end === 'answered') return cause === `status ${status}`
   if (cause.startsWith('status')) return end !== 'cut' && ownAnswers.includes(cause)
   return cause === 'truncated' ? end === 'cut' || end === 'unanswered' : true
