@@ -23,10 +23,7 @@ const server = createServer(async (request, response) => {
 })
 
 const apps = {
-  // The kernel delivers no signal to PID 1 that it has no handler for.
-  'pid-1': () => process.on('SIGTERM', () => {}),
-  // An init as PID 1 passes it on, and its default is to end.
-  'under-init': () => {},
+  bare: () => {},
   close: () => process.on('SIGTERM', () => server.close(() => process.exit(0))),
   // What careful libraries do: go on for 5 s, lead clients away, and exit when Node says that all is sent.
   careful: () =>

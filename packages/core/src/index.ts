@@ -1,5 +1,6 @@
 export { type Attachment, attach, controlEndpoints } from './adapter.js'
 export { type AdapterOptions, checkOptions } from './adapter-options.js'
+export { graceFor, type KeptBack, keptBack } from './budget.js'
 export { Drain, type WatchOptions } from './drain.js'
 export { type ClusterOptions, drainCluster, drainClusterUnlessDrained } from './drain-cluster.js'
 export { drainServer } from './drain-server.js'

@@ -15,6 +15,7 @@ export function bundle(name: string): string {
     format: 'cjs',
     minify: true,
     legalComments: 'none',
+    alias: { 'iconv-lite': join(__dirname, 'apps', 'no-encodings.js') },
     // The app brings its own way to the API; all of client-node would not fit.
     external: ['@kubernetes/client-node'],
     write: false,

@@ -6,14 +6,20 @@ import type {
   V1Deployment,
   V1Job,
   V1Pod,
+  VersionApi,
+  Watch,
 } from '@kubernetes/client-node'
+import { type Report, read } from './report.js'
 import type { Manifest } from './schema.js'
 
-export interface Result {
-  readonly answered: number
-  readonly lost: Readonly<Record<string, number>>
-  readonly pods: number
+/** A preStop hook that failed, and when: milliseconds since 1970. */
+export interface FailedHook {
+  readonly t: number
+  readonly pod: string
+  readonly message: string
 }
+
+const pods = 'app=podrain-e2e'
 
 /** What the API has answered, in a line. */
 export function explain(error: unknown): string {
@@ -34,6 +40,8 @@ export class Cluster {
   readonly #undo = new Map<string, () => Promise<unknown>>()
   readonly #objects: KubernetesObjectApi
   readonly #core: CoreV1Api
+  readonly #version: VersionApi
+  readonly #watch: Watch
   readonly #strategic: typeof import('@kubernetes/client-node').PatchStrategy.StrategicMergePatch
 
   private constructor(client: typeof import('@kubernetes/client-node')) {
@@ -41,6 +49,8 @@ export class Cluster {
     config.loadFromDefault()
     this.#objects = client.KubernetesObjectApi.makeApiClient(config)
     this.#core = config.makeApiClient(client.CoreV1Api)
+    this.#version = config.makeApiClient(client.VersionApi)
+    this.#watch = new client.Watch(config)
     this.#strategic = client.PatchStrategy.StrategicMergePatch
   }
 
@@ -88,7 +98,7 @@ export class Cluster {
   }
 
   async pods(namespace: string): Promise<V1Pod[]> {
-    return (await this.#core.listNamespacedPod({ namespace, labelSelector: 'app=podrain-e2e' })).items
+    return (await this.#core.listNamespacedPod({ namespace, labelSelector: pods })).items
   }
 
   /** What `kubectl rollout restart` does. */
@@ -164,18 +174,35 @@ export class Cluster {
     return (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
   }
 
-  /** What the load has lost, when it is over. */
-  async result(namespace: string, seconds: number): Promise<Result> {
+  /** What came of the load, when it is over. */
+  async report(namespace: string, seconds: number): Promise<Report> {
     await this.until('the end of the load', seconds, () => this.loaded(namespace))
-    const [, json] = /^result (.*)$/m.exec(await this.#log(namespace)) ?? []
-    if (json === undefined) throw new Error('the load has left no result')
-    return JSON.parse(json)
+    return read(await this.#log(namespace))
+  }
+
+  /** Tells of every change of the pods of a case, from now on. @returns what ends it */
+  async watch(namespace: string, tell: (type: string, pod: V1Pod) => void): Promise<() => void> {
+    const { items, metadata } = await this.#core.listNamespacedPod({ namespace, labelSelector: pods })
+    for (const pod of items) tell('ADDED', pod)
+    const query = { labelSelector: pods, resourceVersion: metadata?.resourceVersion ?? '' }
+    // A watch that ends early is not begun again: what it has not told is unknown.
+    const controller = await this.#watch.watch(`/api/v1/namespaces/${namespace}/pods`, query, tell, () => {})
+    return () => controller.abort()
+  }
+
+  /** Such as `Kubernetes v1.35.0`. */
+  async version(): Promise<string> {
+    return `Kubernetes ${(await this.#version.getCode()).gitVersion}`
   }
 
   /** Hooks that failed, as events tell of them. */
-  async failedHooks(namespace: string): Promise<string[]> {
+  async failedHooks(namespace: string): Promise<FailedHook[]> {
     const { items } = await this.#core.listNamespacedEvent({ namespace, fieldSelector: 'reason=FailedPreStopHook' })
-    return items.map(({ message }) => message ?? '')
+    return items.map(({ message, involvedObject, firstTimestamp, lastTimestamp, eventTime }) => ({
+      t: new Date(firstTimestamp ?? lastTimestamp ?? eventTime ?? Date.now()).getTime(),
+      pod: involvedObject.name ?? '',
+      message: message ?? '',
+    }))
   }
 
   /** What Kubernetes has warned of, for whoever wants to know why a case has failed. */

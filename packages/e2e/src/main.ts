@@ -1,18 +1,19 @@
-import { existsSync } from 'node:fs'
-import { delimiter } from 'node:path'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle } from './bundles.js'
 import { cases } from './cases.js'
 import { Cluster, explain } from './cluster.js'
 import { dryRun } from './dry-run.js'
 import type { Settings } from './objects.js'
-import { run } from './run.js'
+import { answeringPods, run } from './run.js'
 
 const help = `Runs podrain on a real cluster, the one that KUBECONFIG names: rolling updates under load, and worse.
 
   --dry-run        build every object of every case and hold it against the published schema; needs no cluster
   --only TEXT      only cases whose name contains it
   --image IMAGE    any image with Node 20.19 or newer (default: node:20-alpine)
+  --json DIR       write what came of each case to a file there, for podrain compare
   --seconds N      how long the load of a case goes on (default: 90)
 
 It makes a namespace per case, podrain-e2e-…, and deletes it again, also on Ctrl-C. The account needs to create namespaces and what is in
@@ -33,6 +34,7 @@ async function main(): Promise<number> {
       only: { type: 'string', default: '' },
       image: { type: 'string', default: 'node:20-alpine' },
       seconds: { type: 'string', default: '90' },
+      json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -58,6 +60,8 @@ async function main(): Promise<number> {
   }
   const chosen = cases.filter(({ name }) => name.includes(values.only))
   if (chosen.length === 0) throw new Error(`no case has ${values.only} in its name: --dry-run lists them`)
+  const { json } = values
+  if (json !== undefined) mkdirSync(json, { recursive: true })
   const cluster = await Cluster.open()
   for (const [signal, code] of [
     ['SIGINT', 130],
@@ -72,8 +76,11 @@ async function main(): Promise<number> {
   let failed = 0
   for (const [n, each] of chosen.entries()) {
     try {
-      const result = await run(cluster, each, settings(`podrain-e2e-${process.pid}-${n}`), bundleOf, say)
-      say(`ok      ${each.name}: 0 lost of ${result.answered}, answered by ${result.pods} pods`)
+      const own = settings(`podrain-e2e-${process.pid}-${n}`)
+      const result = await run(cluster, each, own, bundleOf, say, (known) => {
+        if (json !== undefined) writeFileSync(join(json, fileOf(each.name)), JSON.stringify(known))
+      })
+      say(`ok      ${each.name}: 0 lost of ${result.summary.requests}, answered by ${answeringPods(result)} pods`)
     } catch (error) {
       failed++
       say(`not ok  ${each.name}: ${explain(error)}`)
@@ -81,6 +88,11 @@ async function main(): Promise<number> {
   }
   say(`${chosen.length} cases, ${failed} failed`)
   return failed === 0 ? 0 : 1
+}
+
+/** `http, httpGet: node drain` is `http-httpGet-node-drain.json`. */
+function fileOf(name: string): string {
+  return `${name.replace(/[^a-z]+/gi, '-')}.json`
 }
 
 function say(line: string): number {

@@ -20,9 +20,16 @@ export interface Settings {
 
 export const labels = { app: 'podrain-e2e' } as const
 export const graceSeconds = 30
-const socket = '/tmp/podrain.sock'
+export const replicas = 3
+export const socket = '/tmp/podrain.sock'
 /** Of the kubelet, which podrain does not see: it is told as much less. */
-const sleepSeconds = 5
+export const sleepSeconds = 5
+/** What the kubelet asks for. */
+export const probes = {
+  startup: { path: '/alive', periodSeconds: 1, failureThreshold: 60 },
+  readiness: { path: '/readyz', periodSeconds: 1, failureThreshold: 1 },
+  liveness: { path: '/alive', periodSeconds: 2, failureThreshold: 2 },
+} as const
 
 type Lifecycle = NonNullable<
   NonNullable<NonNullable<IDeployment['spec']>['template']['spec']>['containers'][number]['lifecycle']
@@ -42,6 +49,10 @@ const securityContext = {
   allowPrivilegeEscalation: false,
   capabilities: { drop: ['ALL'] },
   seccompProfile: { type: 'RuntimeDefault' as const },
+}
+
+function probe({ path, ...times }: (typeof probes)[keyof typeof probes]): object {
+  return { httpGet: { path, port: 'http' }, ...times }
 }
 
 /** All that a case needs on a cluster, in the order in which it is made. */
@@ -85,7 +96,7 @@ export function objectsOf(each: Case, settings: Settings, bundleOf: (name: strin
     kind: 'Deployment',
     metadata: metadata('app'),
     spec: {
-      replicas: 3,
+      replicas,
       selector: { matchLabels: labels },
       strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
@@ -112,9 +123,9 @@ export function objectsOf(each: Case, settings: Settings, bundleOf: (name: strin
                 ...(each.hook === 'exec' ? [{ name: 'CONTROL_SOCKET', value: socket }] : []),
               ],
               ports: [{ name: 'http', containerPort: 8080 }],
-              startupProbe: { httpGet: { path: '/alive', port: 'http' }, periodSeconds: 1, failureThreshold: 60 },
-              readinessProbe: { httpGet: { path: '/readyz', port: 'http' }, periodSeconds: 1, failureThreshold: 1 },
-              livenessProbe: { httpGet: { path: '/alive', port: 'http' }, periodSeconds: 2, failureThreshold: 2 },
+              startupProbe: probe(probes.startup),
+              readinessProbe: probe(probes.readiness),
+              livenessProbe: probe(probes.liveness),
               ...(lifecycle ? { lifecycle } : {}),
               volumeMounts: [{ name: 'app', mountPath: '/app' }],
             },

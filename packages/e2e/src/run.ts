@@ -1,8 +1,9 @@
+import type { Rehearsal } from '@podrain/rehearsal'
 import type { Case } from './cases.js'
-import { type Cluster, explain, type Result } from './cluster.js'
-import { objectsOf, type Settings } from './objects.js'
-
-const replicas = 3
+import { type Cluster, explain } from './cluster.js'
+import { objectsOf, replicas, type Settings } from './objects.js'
+import { resultOf } from './result.js'
+import { PodWatch } from './watch.js'
 
 /** The line that a pod without permission writes. */
 const missing = 'not allowed to list, watch'
@@ -10,6 +11,7 @@ const missing = 'not allowed to list, watch'
 /**
  * Runs a case in a namespace of its own, which goes with it.
  * @param tell Called with what is left behind
+ * @param keep Called with what came of the load, also if that is not as it has to be
  * @throws {Error} that says what was not as it has to be, and of what Kubernetes has warned
  */
 export async function run(
@@ -18,10 +20,13 @@ export async function run(
   settings: Settings,
   bundleOf: (name: string) => string,
   tell: (line: string) => void,
-): Promise<Result> {
+  keep: (result: Rehearsal) => void = () => {},
+): Promise<Rehearsal> {
   const { namespace, seconds } = settings
   const objects = objectsOf(each, settings, bundleOf)
   const load = objects.filter(({ kind }) => kind === 'Job')
+  const watch = new PodWatch()
+  let stopWatching = (): void => {}
   try {
     for (const object of objects) if (object.kind !== 'Job') await cluster.create(object)
     await cluster.rolledOut(namespace, replicas, 180)
@@ -30,20 +35,29 @@ export async function run(
         (await cluster.logs(namespace)).includes(missing),
       )
     }
+    stopWatching = await cluster.watch(namespace, watch.tell)
     for (const object of load) await cluster.create(object)
     await cluster.loading(namespace)
+    const begunAt = Date.now()
+    watch.begun = true
     await happen(cluster, each, namespace)
+    const overAt = Date.now()
     if (await cluster.loaded(namespace)) {
       throw new Error(`the load of ${seconds} s was over before it had happened: try a longer --seconds`)
     }
-    const result = await cluster.result(namespace, seconds + 60)
+    const report = await cluster.report(namespace, seconds + 60)
     await cluster.rolledOut(namespace, replicas, 180)
-    expectNothingLost(result, await cluster.failedHooks(namespace))
+    const hooks = await cluster.failedHooks(namespace)
+    const pods = [...watch.events, ...hooks.map((hook) => ({ ...hook, type: 'hook-failed' as const }))]
+    const result = resultOf(each, { cluster: await cluster.version(), report, pods, begunAt, overAt })
+    keep(result)
+    expectNothingLost(result)
     return result
   } catch (error) {
     const warnings = await cluster.warnings(namespace).catch(() => [])
     throw new Error([explain(error), ...warnings].join('\n        '))
   } finally {
+    stopWatching()
     for (const left of await cluster.restore()) tell(left)
   }
 }
@@ -65,10 +79,21 @@ async function happen(cluster: Cluster, { happening }: Case, namespace: string):
   }
 }
 
-export function expectNothingLost({ answered, lost, pods }: Result, failedHooks: readonly string[]): void {
-  const losses = Object.entries(lost).map(([why, count]) => `${count} × ${why}`)
-  if (losses.length > 0) throw new Error(`lost ${losses.join(', ')} of ${answered}`)
-  if (answered === 0) throw new Error('nothing was asked for')
+export function expectNothingLost(result: Rehearsal): void {
+  const { summary, events } = result
+  const { lost, lostByCause, requests, background } = summary
+  const losses = Object.entries(lostByCause).map(([why, count]) => `${count} × ${why}`)
+  if (lost > 0) throw new Error(`lost ${losses.join(', ')} of ${requests}`)
+  if (background > 0) throw new Error(`lost ${background} of ${requests} before anything had happened, or as before`)
+  if (summary.verdict === 'not trustworthy') throw new Error(summary.doubts.join(' '))
+  if (requests === 0) throw new Error('nothing was asked for')
+  const pods = answeringPods(result)
   if (pods < 2) throw new Error(`all was answered by ${pods} pod: nothing happened under load`)
-  if (failedHooks.length > 0) throw new Error(`hooks failed: ${failedHooks.join('; ')}`)
+  const hooks = events.flatMap((event) => (event.type === 'hook-failed' ? [event.message] : []))
+  if (hooks.length > 0) throw new Error(`hooks failed: ${hooks.join('; ')}`)
+}
+
+/** How many pods have answered. */
+export function answeringPods({ samples }: Rehearsal): number {
+  return new Set(samples.flatMap(({ answered }) => Object.keys(answered))).size
 }

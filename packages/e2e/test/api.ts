@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { clientKinds, type LossCause, type RehearsalEvent } from '@podrain/rehearsal'
+import { write } from '../dist/report.js'
 
 const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '/api/v1': {
@@ -27,7 +29,9 @@ export class Api {
   readonly unschedulable = new Set<string>()
   nodes: { name: string; taints?: object[] }[] = [{ name: 'node-1' }]
   /** What the load has lost. */
-  lost: Record<string, number> = {}
+  lost: Partial<Record<LossCause, number>> = {}
+  /** How the containers of pods end that are replaced. */
+  exitCode = 0
   /** The load is over as soon as it begins. */
   hasty = false
   /** A call that is refused. */
@@ -35,7 +39,9 @@ export class Api {
   /** A call that is told later, as often as it says. */
   later = { call: /^never/, times: 0 }
   #generation = 0
+  #loadedAt = 0
   #pods = ['app-1', 'app-2', 'app-3']
+  readonly #watchers = new Set<ServerResponse>()
   readonly #server = createServer(async (request, response) => {
     let body = ''
     for await (const piece of request) body += piece
@@ -98,6 +104,7 @@ export class Api {
     }
     const last = pathname.split('/').at(-1) ?? ''
     if (request.method === 'POST') {
+      if (last === 'jobs') this.#loadedAt = Date.now()
       if (last === 'namespaces') this.namespaces.add(body.metadata?.name ?? '')
       if (last === 'eviction') this.#replace(pathname.split('/').at(-2))
       return say(201, body)
@@ -112,9 +119,9 @@ export class Api {
       return say(200, body)
     }
     if (last === 'log') {
-      const result = JSON.stringify({ answered: 1000, lost: this.lost, pods: 6 })
-      return void response.setHeader('content-type', 'text/plain').end(`loading\nresult ${result}\n`)
+      return void response.setHeader('content-type', 'text/plain').end(`loading\n${this.#report()}`)
     }
+    if (last === 'version') return say(200, { gitVersion: 'v1.35.0' })
     if (last === 'nodes')
       return say(200, {
         kind: 'NodeList',
@@ -123,13 +130,16 @@ export class Api {
     if (last === 'events')
       return say(200, { kind: 'EventList', items: this.#events(searchParams.get('fieldSelector')) })
     if (last === 'pods') {
+      if (searchParams.get('watch') === 'true') {
+        response.writeHead(200).flushHeaders()
+        return this.#watchers.add(response)
+      }
       const names = searchParams.get('labelSelector') === 'app=podrain-e2e' ? this.#pods : ['load-1']
-      const items = names.map((name) => ({
-        metadata: { name },
-        spec: { nodeName: 'node-1', containers: [] },
-        status: { phase: 'Running' },
-      }))
-      return say(200, { kind: 'PodList', items })
+      return say(200, {
+        kind: 'PodList',
+        metadata: { resourceVersion: '1' },
+        items: names.map((name) => running(name)),
+      })
     }
     // Nobody can tell when a load is over but by asking: the second time it is.
     const asked = this.calls.filter((each) => each === call).length
@@ -140,12 +150,66 @@ export class Api {
   }
 
   #replace(name: string | undefined): void {
-    this.#pods = this.#pods.map((each) => (each === name ? `${each}-${++this.#generation}` : each))
+    if (name === undefined || !this.#pods.includes(name)) return
+    const other = `${name}-${++this.#generation}`
+    this.#pods = this.#pods.map((each) => (each === name ? other : each))
+    const { exitCode } = this
+    this.#tell('ADDED', running(other))
+    this.#tell('MODIFIED', running(name, { deletionTimestamp: new Date().toISOString() }))
+    this.#tell('MODIFIED', running(name, { deletionTimestamp: new Date().toISOString() }, { terminated: { exitCode } }))
+    this.#tell('DELETED', running(name, { deletionTimestamp: new Date().toISOString() }, { terminated: { exitCode } }))
+  }
+
+  #tell(type: string, object: object): void {
+    for (const watcher of this.#watchers) watcher.write(`${JSON.stringify({ type, object })}\n`)
+  }
+
+  /** What the load has said: a thousand requests, answered by each pod that there was. */
+  #report(): string {
+    const now = Date.now() - this.#loadedAt
+    const requests = Object.fromEntries(clientKinds.map((kind) => [kind, kind === 'keepAlive' ? 1000 : 0])) as never
+    const losses = Object.entries(this.lost).flatMap(([cause, count = 0]) => Array.from({ length: count }, () => cause))
+    const events: RehearsalEvent[] = losses.map((cause) => ({
+      t: now,
+      type: 'lost',
+      client: 'keepAlive',
+      pod: 'app',
+      method: 'GET',
+      path: '/work',
+      cause: cause as LossCause,
+      message: '',
+      sentAt: now,
+      reused: false,
+    }))
+    events.push({ t: now, type: 'load-end', requests, heldUpMs: null, loadHeldUpMs: 3 })
+    const answered = Object.fromEntries([1, 2, 3, 4, 5, 6].map((pod) => [`app-${pod}`, 1]))
+    const lost = losses.length
+    return write({
+      startedAt: this.#loadedAt,
+      events,
+      samples: [{ type: 'sample', t: now, inFlight: requests, requests: 1000, lost, answered, latency: null }],
+      requests: [{ type: 'requests', t: 0, requests: { ...(requests as object), keepAlive: 0 } as never }],
+    })
   }
 
   #events(selector: string | null): object[] {
     return selector === 'type=Warning'
       ? [{ reason: 'Unhealthy', message: 'Readiness probe failed', metadata: {}, involvedObject: {} }]
       : []
+  }
+}
+
+/** A pod whose container does, or has come to, what `state` says. */
+function running(name: string, metadata: object = {}, state: object = { running: {} }): object {
+  const ready = 'running' in state && !('deletionTimestamp' in metadata)
+  return {
+    metadata: { name, ...metadata },
+    spec: { nodeName: 'node-1', containers: [] },
+    status: {
+      phase: 'Running',
+      podIP: '10.0.0.1',
+      conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }],
+      containerStatuses: [{ name: 'app', restartCount: 0, state }],
+    },
   }
 }

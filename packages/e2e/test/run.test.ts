@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Rehearsal, renderPage } from '@podrain/rehearsal'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Api } from './api.js'
 
 interface Run {
   readonly api: Api
+  /** What came of the case, as it was written to a file. */
+  result(file: string): Rehearsal
   readonly end: Promise<{ code: number | null; output: string }>
   kill(signal: NodeJS.Signals): void
 }
@@ -19,9 +22,13 @@ async function start(only: string, prepare: (api: Api) => void = () => {}): Prom
   prepare(api)
   const config = join(directory, 'config')
   await api.start(config)
-  const child = spawn(process.execPath, [join(__dirname, '..', 'dist', 'main.js'), '--only', only], {
-    env: { ...process.env, KUBECONFIG: config },
-  })
+  const child = spawn(
+    process.execPath,
+    [join(__dirname, '..', 'dist', 'main.js'), '--only', only, '--json', directory],
+    {
+      env: { ...process.env, KUBECONFIG: config },
+    },
+  )
   onTestFinished(() => {
     child.kill('SIGKILL')
     api.stop()
@@ -34,7 +41,8 @@ async function start(only: string, prepare: (api: Api) => void = () => {}): Prom
     })
   }
   const end = once(child, 'close').then(([code]) => ({ code, output }))
-  return { api, end, kill: (signal) => void child.kill(signal) }
+  const result = (file: string): Rehearsal => JSON.parse(readFileSync(join(directory, file), 'utf8'))
+  return { api, result, end, kill: (signal) => void child.kill(signal) }
 }
 
 const rollout = 'http, httpGet: rolling update, following its cluster without'
@@ -53,14 +61,33 @@ describe('a case', () => {
 
   test('in which something is lost is not, with what Kubernetes has warned of; its namespace goes all the same', async () => {
     const { api, end } = await start('fastify, exec', (cluster) => {
-      cluster.lost = { ECONNRESET: 2 }
+      cluster.lost = { reset: 2 }
     })
     const { code, output } = await end
     expect(code).toBe(1)
     expect(output).toMatch(
-      /^not ok {2}fastify, exec: rolling update: lost 2 × ECONNRESET of 1000\n +Unhealthy: Readiness probe failed\n/,
+      /^not ok {2}fastify, exec: rolling update: lost 2 × reset of 1000\n +Unhealthy: Readiness probe failed\n/,
     )
     expect(api.namespaces).toEqual(new Set())
+  })
+
+  test('is written as a rehearsal would be, with what happened to the pods, and null for what is unknown', async () => {
+    const { result, end } = await start('fastify, exec: rolling update', (cluster) => {
+      cluster.lost = { reset: 2 }
+      cluster.exitCode = 137
+    })
+    await end
+    const known = result('fastify-exec-rolling-update.json')
+    expect(known).toMatchObject({
+      format: 2,
+      incomplete: null,
+      options: { cluster: 'Kubernetes v1.35.0', scenario: 'rollout', endpointLag: null, replicas: 3, port: 8080 },
+      summary: { requests: 1000, lost: 2, heldUpMs: null, loadHeldUpMs: 3, killed: 3, exits: { SIGKILL: 3 } },
+    })
+    expect(Object.keys(known.summary.oldPodsGoneAfterMs.each)).toEqual(['app-1', 'app-2', 'app-3'])
+    expect(known.summary.diagnoses).toMatchObject([{ kind: 'unknown pod', count: 2, cause: 'reset' }])
+    expect(known.events.map(({ t }) => t)).toEqual(known.events.map(({ t }) => t).toSorted((a, b) => a - b))
+    expect(renderPage([known])).toContain('unknown')
   })
 
   test('whose load was over too soon proves nothing, and says so', async () => {

@@ -21,4 +21,5 @@ export {
 export type { Details, Report, Rule } from './rule.js'
 export { type RuleGroup, ruleGroups, ruleIds, rules } from './rules/index.js'
 export type { Source, SyntaxProblem } from './source.js'
+export { type Workload, type WorkloadProbe, type WorkloadRequest, workloadsOf } from './workload.js'
 export type { Facts } from './world.js'

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Rehearsal, renderPage, renderTable, resultFormat } from '@podrain/rehearsal'
+import { type Rehearsal, renderPage, renderTable, resultFormat, unknowable } from '@podrain/rehearsal'
 import pc from 'picocolors'
 import { prepareFile, writeResult } from './files.js'
 import { UsageError } from './usage.js'
@@ -10,22 +10,67 @@ export interface CompareFlags {
   readonly color: boolean
 }
 
-/** `podrain compare`. Resolves with the exit code: 0 when the second lost no more than the first, else 1. */
+/** `podrain compare`. Resolves with the exit code: 0 when the second lost no greater share than the first, else 1. */
 export async function runCompare(before: string, after: string, flags: CompareFlags): Promise<number> {
   const [first, second] = [read(before), read(after)]
   const { html, color } = flags
   if (html !== undefined) prepareFile('--html', html)
   const rows = [labelled(first, 'before'), labelled(second, 'after')]
   const table = renderTable(rows, { colour: color && pc.isColorSupported })
-  process.stdout.write(`${table}\n\nLost before: ${first.summary.lost}, after: ${second.summary.lost}.\n`)
+  process.stdout.write(`${table}\n\nLost before: ${lossesOf(first)}, after: ${lossesOf(second)}.\n`)
+  const other = differences(first, second)
+  const unknown = [first, second].map(unknownOf).find((names) => names.length > 0)
+  if (unknown !== undefined)
+    process.stdout.write(`What ran on a cluster cannot know: ${unknown.join(', ')}. They were not compared.\n`)
+  if (other.length > 0)
+    process.stdout.write(`Not the same was rehearsed: ${other.join(', ')} differ. Compare the shares.\n`)
   if (html !== undefined) {
     await writeResult(html, renderPage([first, second], { compare: true }))
     process.stdout.write(`Page: ${html}\n`)
   }
-  return second.summary.lost <= first.summary.lost ? 0 : 1
+  return shareOf(second) <= shareOf(first) ? 0 : 1
 }
 
-/** Reads what `podrain rehearse --json` wrote. */
+function shareOf({ summary: { lost, requests } }: Rehearsal): number {
+  return lost / Math.max(1, requests)
+}
+
+function lossesOf(result: Rehearsal): string {
+  const { lost, requests } = result.summary
+  return `${lost} of ${requests} (${(100 * shareOf(result)).toFixed(2)} %)`
+}
+
+/** What an app may change between two rehearsals, and what may be called otherwise. */
+const own = [
+  'name',
+  'cluster',
+  'labels',
+  'app',
+  'command',
+  'args',
+  'cwd',
+  'envNames',
+  'seed',
+  'preStop',
+  'portEnv',
+  'port',
+]
+
+/** The options of which the two are not equal, and that make the numbers another matter. */
+function differences(one: Rehearsal, other: Rehearsal): string[] {
+  return Object.entries(one.options).flatMap(([name, value]) => {
+    const { [name]: second } = other.options as unknown as Record<string, unknown>
+    const isUnknown = [one, other].some((result) => unknownOf(result).includes(name))
+    return own.includes(name) || isUnknown || JSON.stringify(value) === JSON.stringify(second) ? [] : [name]
+  })
+}
+
+/** Options that are unknown since it ran on a cluster. */
+function unknownOf({ options }: Rehearsal): string[] {
+  return options.cluster === null ? [] : unknowable.filter((name) => options[name] === null)
+}
+
+/** Reads what `podrain rehearse --json` wrote, or the suite that runs on clusters. */
 function read(file: string): Rehearsal {
   let result: Rehearsal
   try {

@@ -19,7 +19,9 @@ export function prepareFile(flag: string, file: string): void {
   }
 }
 
-/** Writes a result and says where: `Page      rehearsal.html`. */
+/** Writes a result to a file, or with `-` to stdout. */
 export async function writeResult(file: string, content: string): Promise<void> {
-  await writeFile(file, content.endsWith('\n') ? content : `${content}\n`)
+  const text = content.endsWith('\n') ? content : `${content}\n`
+  if (file === '-') process.stdout.write(text)
+  else await writeFile(file, text)
 }

@@ -1,6 +1,27 @@
-import { lagBehind, type RehearsalOptions, scenarioNames } from '@podrain/rehearsal'
+import {
+  clientKinds,
+  kinds,
+  pathNames,
+  presets,
+  type RehearsalOptions,
+  scenarioNames,
+  throughNames,
+} from '@podrain/rehearsal'
 import { Option } from 'commander'
-import { clientNames, clients, duration, hook, lag, number, probe, seconds, text, variable } from './values.js'
+import {
+  clientNames,
+  clients,
+  duration,
+  header,
+  hook,
+  lag,
+  number,
+  pods,
+  probe,
+  seconds,
+  text,
+  variable,
+} from './values.js'
 
 /** What the flags set of the engine's options. */
 export type FlagOptions = Partial<RehearsalOptions>
@@ -34,6 +55,28 @@ function toggle(flags: string, sets: string, help: string): Flag {
   return { option: new Option(flags, help).preset([{ text: 'true', value: true }]), sets }
 }
 
+/** A flag that turns off what is on. */
+function off(flags: string, sets: string, help: string): Flag {
+  // Without a default of ours, commander would say `true` for it.
+  return { option: new Option(flags, help).preset([{ text: 'false', value: false }]).default([]), sets }
+}
+
+/** A flag for each path that a kind of client asks for. */
+const paths: readonly Flag[] = pathNames.map((name) => {
+  const kind = Object.values(kinds).find(({ path }) => path === name)
+  return flag(
+    `--${name.toLowerCase()} <path>`,
+    `requests.${name}`,
+    text,
+    kind?.help ?? '',
+    name === 'get' ? '/' : undefined,
+  )
+})
+
+const usualClients = clientKinds
+  .flatMap((kind, index) => (kinds[kind].path === 'get' ? [`${clientNames[index]}=${kinds[kind].count}`] : []))
+  .join()
+
 /** Every flag that is one of the engine's options, in the order of the help. Defaults are told here, and kept there. */
 export const flagGroups: readonly FlagGroup[] = [
   {
@@ -45,6 +88,12 @@ export const flagGroups: readonly FlagGroup[] = [
       flag('--port-env <NAME>', 'portEnv', text, 'variable that tells the app its port', 'PORT'),
       flag('--port <n>', 'port', number, 'port of every pod, if the app cannot be told; it must listen on $HOST then'),
       toggle('--netns', 'netns', 'a network namespace for each pod, as in a cluster; Linux, root'),
+      off(
+        '--no-pid-namespace',
+        'pidNamespace',
+        'pods are not PID 1, as they are in a cluster, and here where it can be',
+      ),
+      flag('--logs <dir>', 'logs', text, 'keep what the pods write, a file for each'),
       flag('--startup <duration>', 'startupTimeout', duration, 'how long a pod may take to become ready', '30s'),
     ],
   },
@@ -52,16 +101,19 @@ export const flagGroups: readonly FlagGroup[] = [
     heading: 'Its manifest:',
     flags: [
       flag('--replicas <n>', 'replicas', number, 'pods', '3'),
-      flag('--max-surge <n>', 'maxSurge', number, 'pods above that while rolling', '1'),
-      flag('--max-unavailable <n>', 'maxUnavailable', number, 'pods that may be missing while rolling', '0'),
+      flag('--max-surge <n>', 'maxSurge', pods, 'pods above that while rolling, or a percentage', '25%'),
+      flag('--max-unavailable <n>', 'maxUnavailable', pods, 'pods that may be missing while rolling', '25%'),
+      flag('--min-ready <duration>', 'minReadySeconds', seconds, 'how long a new pod is ready before it counts', '0s'),
+      flag('--cpus <n>', 'cpus', number, 'CPU limit of the container, such as 0.5; Linux, root, cgroup v2'),
       flag('--grace <duration>', 'terminationGracePeriodSeconds', seconds, 'terminationGracePeriodSeconds', '30s'),
       flag(
         '--prestop <hook>',
         'preStop',
         hook,
-        'preStop hook: path to GET, sleep:5s, or none',
+        'preStop hook: path to GET, exec:COMMAND, sleep:5s, or none',
         '/prestop if the app has podrain, else none',
       ),
+      flag('--prestop-header <name:value>', 'preStop.httpGet.httpHeaders', header, 'sent with the hook'),
       flag(
         '--ready <path>',
         'readinessProbe',
@@ -82,10 +134,19 @@ export const flagGroups: readonly FlagGroup[] = [
         '--behind <preset>',
         'behind',
         text,
-        `what sends to the pods: ${Object.keys(lagBehind).join(', ')}`,
+        `what sends to the pods: ${Object.keys(presets).join(', ')}`,
         'kube-proxy',
       ),
       flag('--endpoint-lag <min,median,max>', 'endpointLag', lag, 'instead: how late it learns that a pod goes'),
+      flag('--nodes <n>', 'nodes', number, 'nodes that clients are on; each learns it in its own time', '1'),
+      flag(
+        '--through <program>',
+        'through',
+        text,
+        `what stands between clients and pods: ${throughNames.join(', ')} (proxy is podrain's own)`,
+      ),
+      flag('--hop-keep-alive <n>', 'hop.keepAlive', number, 'with --through: connections to pods that it keeps', '64'),
+      flag('--hop-retries <n>', 'hop.retries', number, 'with --through: how often it sends a request again', '0'),
       flag(
         '--start-delay <duration>',
         'startDelay',
@@ -98,21 +159,16 @@ export const flagGroups: readonly FlagGroup[] = [
   {
     heading: 'What is asked of it:',
     flags: [
-      flag('--get <path>', 'requests.get', text, 'GET by kept, new and rarely used connections', '/'),
-      flag('--stream <path>', 'requests.stream', text, 'GET of a response that takes its time'),
-      flag('--post <path>', 'requests.post', text, 'POST of 16 KiB of text, in chunks'),
-      flag('--download <path>', 'requests.download', text, 'GET of some megabytes, by slow readers'),
-      flag('--websocket <path>', 'requests.webSocket', text, 'WebSocket that echoes'),
-      flag('--sse <path>', 'requests.sse', text, 'event stream'),
-      flag('--http2 <path>', 'requests.http2', text, 'GET over cleartext HTTP/2'),
+      ...paths,
       flag(
         '--clients <kind=n,…>',
         'clients',
         clients,
         `how many of each kind: ${clientNames.join(', ')}`,
-        'keep-alive=8,new-connection=4,slow-keep-alive=4, 2 or 4 of each other that has a path',
+        `${usualClients}, 2 or 4 of each other that has a path`,
       ),
       flag('--rate <n>', 'rate', number, 'requests a second of keep-alive and new-connection', 'as the clients please'),
+      toggle('--open-loop', 'openLoop', 'with --rate: requests begin when it is time, however long others take'),
       flag('--warm-up <duration>', 'warmUp', duration, 'load before it happens', '2s'),
       flag('--cool-down <duration>', 'coolDown', duration, 'load after the last old pod', '1s'),
       flag('--connect-timeout <duration>', 'timeouts.connect', duration, 'when a client gives a connection up', '5s'),
@@ -133,12 +189,31 @@ export type GivenFlags = Readonly<Record<string, unknown>>
 export function optionsOf(given: GivenFlags): FlagOptions {
   const options: Record<string, unknown> = {}
   for (const { flag, value } of eachGiven(given)) {
-    const [name = '', field] = flag.sets.split('.')
-    const before = options[name]
-    const now = field === undefined ? value : { [field]: value }
-    options[name] = isRecord(before) && isRecord(now) ? { ...before, ...now } : now
+    const now = flag.sets.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value)
+    merge(options, now as Record<string, unknown>)
   }
   return options
+}
+
+/** Options of several origins, of which the later win. What is no record is taken whole, and so is a hook. */
+export function merged(...origins: readonly FlagOptions[]): FlagOptions {
+  const options: Record<string, unknown> = {}
+  for (const origin of origins) {
+    for (const [name, value] of Object.entries(origin)) {
+      const before = options[name]
+      options[name] = name !== 'preStop' && isRecord(before) && isRecord(value) ? { ...before, ...value } : value
+    }
+  }
+  return options
+}
+
+/** Puts what one flag says into what others have said. */
+function merge(into: Record<string, unknown>, more: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(more)) {
+    const before = into[name]
+    if (isRecord(before) && isRecord(value)) merge(before, value)
+    else into[name] = value
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
-import { look, type RehearsalOptions, WrongPortError } from '@podrain/rehearsal'
+import { look, type Probe, type RehearsalOptions, WrongAddressError } from '@podrain/rehearsal'
+import { frameworkOf } from './app-facts.js'
 import { UsageError } from './usage.js'
 
 /** Where podrain tells what it is doing. Its hook is beside it, but must not be asked for before its time. */
@@ -17,18 +18,22 @@ export interface Guess {
  * @throws UsageError when the app cannot be reached or asked, and the engine's errors.
  */
 export async function guess(options: RehearsalOptions): Promise<Guess> {
-  const asksReady = options.readinessProbe?.path === undefined
+  const asksReady = options.readinessProbe !== null && !asksFor(options.readinessProbe)
   const asksHook = !('preStop' in options)
   const asksRequests = options.requests === undefined
-  if (!asksReady && !asksHook && !asksRequests) return { options, origin: {} }
+  const { command, args = [], cwd = process.cwd() } = options
+  const framework = frameworkOf(command, args, cwd)
+  if (!asksReady && !asksHook && !asksRequests) return { options: { ...options, app: { framework } }, origin: {} }
 
-  const paths = [...(asksReady ? [readyz] : []), ...(asksHook ? [drainz] : []), ...(asksRequests ? ['/'] : [])]
+  const paths = [readyz, drainz, ...(asksRequests ? ['/'] : [])]
   const { ready: found, answers } = await look(options, paths).catch((error: Error) => {
-    throw error instanceof WrongPortError ? new UsageError(`${error.message}.\n${wrongPortHelp}`) : error
+    if (!(error instanceof WrongAddressError)) throw error
+    throw new UsageError(`${error.message}.\n${error.isHost ? wrongHostHelp : wrongPortHelp}`)
   })
   const podrain = isDrain(answers[drainz]?.body ?? '')
+  const isReady = isReadiness(answers[readyz]?.body ?? '')
   // Where everything is answered, podrain's own answer still says something.
-  const ready = found === '/' && isReadiness(answers[readyz]?.body ?? '') ? readyz : found
+  const ready = found === '/' && isReady ? readyz : found
   const root = answers['/']?.status ?? 200
   if (root >= 500) {
     throw new UsageError(`GET / is answered with ${root} by your app. Name something it can answer: \`--get /path\``)
@@ -37,6 +42,8 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
   return {
     options: {
       ...options,
+      // With a token, only /readyz tells that podrain is there.
+      app: { framework, podrain: podrain || isReady },
       ...(asksReady && { readinessProbe: { ...options.readinessProbe, path: ready } }),
       ...(asksHook && podrain && { preStop: { httpGet: { path: '/prestop' } } }),
       // Any answer is as good as another to see whether it comes; but it has to be the one that is usual here.
@@ -59,6 +66,14 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
     },
   }
 }
+
+/** Whether it is said what a probe does. */
+function asksFor(probe: Partial<Probe> | undefined): boolean {
+  return probe?.path !== undefined || probe?.exec !== undefined
+}
+
+const wrongHostHelp = `A pod is asked at its own address. Let the app listen on $HOST, or on every address:
+  server.listen(process.env.PORT, process.env.HOST)`
 
 const wrongPortHelp = `Its port can be told by a variable of another name (\`--port-env NAME\`), or in the command:
   podrain rehearse -- node server.js --port {port}

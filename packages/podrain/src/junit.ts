@@ -6,27 +6,36 @@ import { renderVerdict } from './report.js'
 const suiteName = 'podrain rehearse'
 const shownLosses = 20
 
-/** A result as JUnit XML: one test case for each kind of client that sent something. */
-export function renderJUnit(result: Rehearsal, allowed: number): string {
-  const { options, events, summary } = result
+/** Results as JUnit XML: a suite for each, with one test case for each kind of client that sent something. */
+export function renderJUnit(results: readonly Rehearsal[], allowed: number): string {
   const report = builder.newBuilder()
+  for (const result of results) addSuite(report, result, allowed)
+  return report.build()
+}
+
+function addSuite(report: ReturnType<typeof builder.newBuilder>, result: Rehearsal, allowed: number): void {
+  const { options, events, summary } = result
   const suite = report
     .testSuite()
     .name(`${suiteName}: ${options.name}`)
     .time(Math.round(summary.durationMs) / 1000)
-    .property('scenario', options.scenario)
+    .property('scenario', options.scenario ?? 'unknown')
     .property('seed', String(summary.seed))
     .property('requests', String(summary.requests))
     .property('lost', String(summary.lost))
     .property('allowed', String(allowed))
-    .property('verdict', renderVerdict(result, allowed, false))
+    .property('verdict', renderVerdict([result], allowed, false))
   for (const kind of clientKinds) {
     const requests = summary.requestsByClient[kind]
     if (requests === 0) continue
     const testCase = suite.testCase().className(`podrain.${options.scenario}`).name(`${kind} clients lose nothing`)
-    const losses = events.flatMap((event) => (event.type === 'lost' && event.client === kind ? [event] : []))
+    const counts = (event: LostEvent) => summary.diagnoses[event.diagnosis ?? 0]?.background !== true
+    const losses = events.flatMap((event) =>
+      event.type === 'lost' && event.client === kind && counts(event) ? [event] : [],
+    )
     if (losses.length === 0) continue
-    const more = losses.length - shownLosses
+    const lost = summary.lostByClient[kind]
+    const more = lost - Math.min(losses.length, shownLosses)
     const details = [
       ...losses.slice(0, shownLosses).map(line),
       ...(more > 0 ? [`… and ${more} more`] : []),
@@ -34,9 +43,11 @@ export function renderJUnit(result: Rehearsal, allowed: number): string {
     ].join('\n')
     // What is allowed is no failure, as it is none for the exit code.
     if (summary.lost <= allowed) testCase.standardOutput(clean(details))
-    else testCase.failure(`${losses.length} of ${requests} requests lost`, 'LostRequests').stacktrace(clean(details))
+    else testCase.failure(`${lost} of ${requests} requests lost`, 'LostRequests').stacktrace(clean(details))
   }
-  return report.build()
+  const trust = suite.testCase().className(`podrain.${options.scenario}`).name('the verdict can be trusted')
+  const against = [...summary.doubts, ...(result.incomplete === null ? [] : [result.incomplete])]
+  if (against.length > 0) trust.error(clean(against.join('\n')), summary.verdict)
 }
 
 /** A rehearsal that could not take place, so that CI shows why. */

@@ -1,29 +1,47 @@
-import type { ReadinessProbe, RehearsalPlan, RequestPlan } from '@podrain/rehearsal'
+import type { Probe, RehearsalPlan, RequestPlan } from '@podrain/rehearsal'
 import type { Guess } from './guess.js'
+import type { FromManifest } from './workload-options.js'
 
 /** One thing that will be rehearsed: what it is called, what it is, and where podrain has that from. */
 export type PlanLine = readonly [label: string, fact: string, origin?: string | undefined]
 
+const pidOne =
+  'PID 1: here SIGTERM ends a program without a handler, and npm and sh, at once (needs Linux, unshare, and root or user namespaces)'
+
 /** Says what is going to be rehearsed. */
-export function describePlan(plan: RehearsalPlan, origin: Guess['origin']): PlanLine[] {
+export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manifest?: FromManifest): PlanLine[] {
   return [
+    ...(manifest === undefined ? [] : [['manifest', manifest.origin] as const]),
     ['app', [plan.command, ...plan.args].join(' ')],
-    ['scenario', `${plan.scenario}, ${plan.replicas} ${plan.replicas === 1 ? 'pod' : 'pods'}`],
+    ['scenario', scenario(plan)],
     ['readiness', probe(plan.readinessProbe), origin.ready],
     ['hook', `${hook(plan)}; grace period ${plan.terminationGracePeriodSeconds} s`, origin.hook],
     ['requests', requests(plan.requests), origin.requests],
+    ...(plan.through === null ? [] : [['through', through(plan)] as const]),
     ['endpoints', endpoints(plan)],
+    ...(plan.pidNamespace ? [] : [['not played', pidOne] as const]),
+    ...(manifest?.notPlayed ?? []).map((what) => ['not played', what] as const),
   ]
 }
 
-function probe({ path, port, periodSeconds }: Readonly<ReadinessProbe>): string {
-  const what = path === null ? 'a connection' : `GET ${path}`
+function scenario({ scenario, replicas, maxSurge, maxUnavailable, minReadySeconds }: RehearsalPlan): string {
+  const pods = `${replicas} ${replicas === 1 ? 'pod' : 'pods'}`
+  const ready = minReadySeconds === 0 ? '' : `, available after ${minReadySeconds} s`
+  const budgets = scenario === 'rollout' ? `; ${maxSurge} more and ${maxUnavailable} fewer while rolling${ready}` : ''
+  return `${scenario}, ${pods}${budgets}`
+}
+
+function probe(given: Readonly<Probe> | null): string {
+  if (given === null) return 'no probe: ready as soon as it is started'
+  const { path, port, exec, periodSeconds } = given
+  const what = exec !== undefined ? `\`${exec.join(' ')}\`` : path === null ? 'a connection' : `GET ${path}`
   return `${what}${at(port)} every ${periodSeconds} s`
 }
 
 function hook({ preStop }: RehearsalPlan): string {
   if (preStop === null) return 'none'
   if ('sleepSeconds' in preStop) return `sleep ${preStop.sleepSeconds} s`
+  if ('exec' in preStop) return `\`${preStop.exec.command.join(' ')}\``
   return `GET ${preStop.httpGet.path}${at(preStop.httpGet.port)}`
 }
 
@@ -40,8 +58,15 @@ function requests({ mix, get, post, webSocket, ...others }: RequestPlan): string
   return [...asked.slice(0, 6), ...(asked.length > 6 ? [`${asked.length - 6} more`] : [])].join(', ')
 }
 
-function endpoints({ behind, endpointLag: { min, max } }: RehearsalPlan): string {
-  const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late`
+function through({ through, hop: { keepAlive, retries } }: RehearsalPlan): string {
+  const kept = keepAlive === 0 ? 'no kept connections' : `${keepAlive} kept connections`
+  const again = retries === 0 ? 'no retries' : `${retries} ${retries === 1 ? 'retry' : 'retries'}`
+  return `${through === 'proxy' ? "podrain's own proxy" : through}, ${kept}, ${again}`
+}
+
+function endpoints({ behind, endpointLag: { min, max }, nodes }: RehearsalPlan): string {
+  const where = nodes === 1 ? '' : ` on each of ${nodes} nodes`
+  const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late${where}`
   return behind === null || behind === 'none' ? late : `${late}, as behind ${behind}`
 }
 

@@ -1,4 +1,4 @@
-import { lagBehind } from '@podrain/rehearsal'
+import { presets } from '@podrain/rehearsal'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { type CompareFlags, runCompare } from './compare.js'
@@ -7,18 +7,20 @@ import type { LintFlags } from './lint.js'
 import type { ManifestFlags } from './manifest.js'
 import { type RehearseFlags, runRehearse } from './rehearse.js'
 import { UsageError } from './usage.js'
-import { count, duration } from './values.js'
+import { count, duration, positive } from './values.js'
 
 const { version } = require('../package.json') as { version: string }
 
 const exitCodes = `Exit codes:
   0  nothing was lost, or no more than --allow-lost
   1  requests were lost
-  2  there was no rehearsal: wrong usage, or the app did not start (with its last output)`
+  2  there was no rehearsal: wrong usage, or the app did not start (with its last output)
+  3  it cannot be known: the rehearsal was cut short, or this machine was too busy for a verdict`
 
 const examples = `Examples:
   podrain rehearse -- node server.js
   podrain rehearse --prestop /prestop --get /orders --stream /feed --html rehearsal.html -- node server.js
+  podrain rehearse --through nginx --get /orders -- node server.js
   podrain rehearse --behind aws-alb --grace 60s -- python3 -m http.server {port} --bind {host}`
 
 const lintExamples = `Examples:
@@ -66,15 +68,27 @@ Durations have a unit: 500ms, 2s, 1m.`,
   }
   rehearse
     .addOption(
+      new Option('--manifest <path>', 'file or directory with its Deployment; flags win over it').helpGroup(
+        'Its manifest:',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--container <name>',
+        'which one of it, if there are several: app, Deployment/web or Deployment/web/app',
+      ).helpGroup('Its manifest:'),
+    )
+    .addOption(
       new Option('--requests <file>', 'YAML with what to ask instead of --get')
         .conflicts('get')
         .helpGroup('What is asked of it:'),
     )
     .optionsGroup('Result:')
     .option('--allow-lost <n>', 'lost requests that are still a success', count, 0)
-    .option('--json <file>', 'all of the result; - is stdout')
-    .option('--html <file>', 'a page with the timeline of every pod')
-    .option('--junit <file>', 'JUnit XML for CI')
+    .option('--repeat <n>', 'rehearse so often, each time with the next seed', positive, 1)
+    .option('--json <file>', 'all of the result, or a list of them with --repeat; - is stdout')
+    .option('--html <file>', 'a page with the timeline of every pod; - is stdout')
+    .option('--junit <file>', 'JUnit XML for CI; - is stdout')
     .option('-q, --quiet', 'say only how many were lost')
     .option('--no-color', 'no colours; also NO_COLOR=1')
     .addHelpText('after', `\n${examples}\n\n${exitCodes}`)
@@ -167,5 +181,5 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
 
 /** The same choice wherever somebody has to say it. */
 function behindOption(help: string): Option {
-  return new Option('--behind <preset>', help).choices(Object.keys(lagBehind))
+  return new Option('--behind <preset>', help).choices(Object.keys(presets))
 }

@@ -11,18 +11,22 @@ import {
 import pc from 'picocolors'
 import { Ended, Ending } from './ending.js'
 import { prepareFile, writeResult } from './files.js'
-import { type GivenFlags, inFlags, optionsOf } from './flags.js'
+import { type GivenFlags, inFlags, merged, optionsOf } from './flags.js'
 import { guess } from './guess.js'
 import { renderJUnit, renderJUnitError } from './junit.js'
 import { describePlan } from './plan.js'
 import { renderPlan, renderReport, renderVerdict } from './report.js'
 import { readRequests } from './requests-file.js'
 import { UsageError } from './usage.js'
+import { type FromManifest, readManifest } from './workload-options.js'
 
 /** Flags that are the command line's own. */
 export interface RehearseFlags extends GivenFlags {
   readonly requests?: string
+  readonly manifest?: string
+  readonly container?: string
   readonly allowLost: number
+  readonly repeat: number
   readonly json?: string
   readonly html?: string
   readonly junit?: string
@@ -30,30 +34,36 @@ export interface RehearseFlags extends GivenFlags {
   readonly color: boolean
 }
 
-/** `podrain rehearse`. Resolves with the exit code: 0 when no more was lost than allowed, else 1. */
+/**
+ * `podrain rehearse`. Resolves with the exit code: 0 when no more was lost than allowed, 1 when more was, 3 when it cannot be known.
+ * @throws {Ended} once the results are written, when a signal has cut it short.
+ */
 export async function runRehearse(command: readonly string[], flags: RehearseFlags): Promise<number> {
-  const options = readOptions(command, flags)
-  for (const name of ['json', 'html', 'junit'] as const) {
-    const file = flags[name]
-    if (file !== undefined && file !== '-') prepareFile(`--${name}`, file)
-  }
-  // With the data on stdout, everything for people goes to stderr.
-  const out = flags.json === '-' ? process.stderr : process.stdout
+  const manifest = flags.manifest === undefined ? undefined : readManifest(flags.manifest, flags.container)
+  const options = readOptions(command, flags, manifest)
+  const out = prepareFiles(flags) ? process.stderr : process.stdout
   const say = (text: string) => {
     if (flags.quiet !== true) out.write(`${text}\n`)
   }
   const colour = flags.color && pc.isColorSupported
   const ending = new Ending()
+  let results: readonly Rehearsal[] = []
   try {
-    const result = await carryOut({ ...options, signal: ending.signal }, flags, colour, say)
+    results = await carryOut({ ...options, signal: ending.signal }, manifest, flags, colour, say)
     // No answer to nothing is no success.
-    if (result.summary.requests === 0) throw new UsageError('Nothing was asked of the app: `--clients`, `--rate`?')
-    say(`\n${renderReport(result, flags.allowLost, colour)}\n`)
-    if (flags.quiet === true) out.write(`${renderVerdict(result, flags.allowLost, colour)}\n`)
-    await writeResults(result, flags, say)
-    return result.summary.lost <= flags.allowLost ? 0 : 1
+    if (results.some(({ summary }) => summary.requests === 0)) {
+      throw new UsageError('Nothing was asked of the app: `--clients`, `--rate`?')
+    }
+    say(`\n${renderReport(results, flags.allowLost, colour)}\n`)
+    if (flags.quiet === true) out.write(`${renderVerdict(results, flags.allowLost, colour)}\n`)
+    await writeResults(results, flags, say)
+    ending.signal.throwIfAborted()
+    return exitCodeOf(results, flags.allowLost)
   } catch (error) {
-    if (error instanceof Ended) throw error
+    if (error instanceof Ended) {
+      if (results.length === 0) say('Nothing is known: it was ended before anything was done to the pods.')
+      throw error
+    }
     const inOurWords = new UsageError(inFlags((error as Error).message, flags))
     if (flags.junit !== undefined) await writeResult(flags.junit, renderJUnitError(options.name ?? '', inOurWords))
     throw inOurWords
@@ -62,22 +72,58 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
   }
 }
 
-function readOptions(command: readonly string[], flags: RehearseFlags): RehearsalOptions {
-  const [program, ...args] = command
-  if (program === undefined) {
-    throw new UsageError('No command. What starts your app comes after `--`:\n  podrain rehearse -- node server.js')
+/** Sees to it that every file can be written. Returns whether one of them is stdout: then all else for people goes to stderr. */
+function prepareFiles(flags: RehearseFlags): boolean {
+  const given = (['json', 'html', 'junit'] as const).flatMap((name) => {
+    const file = flags[name]
+    return file === undefined ? [] : [{ flag: `--${name}`, file }]
+  })
+  const toStdout = given.filter(({ file }) => file === '-')
+  if (toStdout.length > 1) {
+    throw new UsageError(`${toStdout.map(({ flag }) => `\`${flag}\``).join(' and ')} cannot both be written to stdout`)
   }
+  for (const { flag, file } of given) if (file !== '-') prepareFile(flag, file)
+  return toStdout.length > 0
+}
+
+function exitCodeOf(results: readonly Rehearsal[], allowed: number): number {
+  if (results.some(({ summary }) => summary.verdict !== 'not trustworthy' && summary.lost > allowed)) return 1
+  const isKnown = ({ incomplete, summary }: Rehearsal) => incomplete === null && summary.verdict !== 'not trustworthy'
+  return results.every(isKnown) ? 0 : 3
+}
+
+/** What is to be rehearsed: what the manifest says, and over it what was given on the command line. */
+function readOptions(
+  command: readonly string[],
+  flags: RehearseFlags,
+  manifest: FromManifest | undefined,
+): RehearsalOptions {
   const given = optionsOf(flags)
+  const [program = manifest?.options.command, ...args] = command
+  if (program === undefined) {
+    const where =
+      manifest === undefined ? 'No command' : 'No command, and the manifest has none: only the image knows it'
+    throw new UsageError(`${where}. What starts your app comes after \`--\`:\n  podrain rehearse -- node server.js`)
+  }
   const mix = flags.requests === undefined ? undefined : readRequests(flags.requests)
-  const options: RehearsalOptions = {
-    name: nameOf(command),
-    ...given,
+  const { behind, ...said } = manifest?.options ?? {}
+  // Numbers on the command line win over what the manifest's objects are known for.
+  const sender = given.endpointLag === undefined && behind !== undefined ? { behind } : {}
+  const options = merged({ name: nameOf(command) }, said, sender, given, withHookPath(given))
+  const all: RehearsalOptions = {
+    ...options,
     ...(mix !== undefined && { requests: { ...given.requests, mix } }),
     command: program,
-    args,
+    args: command.length > 0 ? args : (manifest?.options.args ?? []),
   }
-  planOf(options, flags)
-  return options
+  planOf(all, flags)
+  return all
+}
+
+/** A header for the hook and no path means podrain's own hook. */
+function withHookPath({ preStop }: Partial<RehearsalOptions>): Partial<RehearsalOptions> {
+  if (preStop === undefined || !('httpGet' in preStop) || preStop.httpGet.path !== undefined) return {}
+  return { preStop: { httpGet: { ...preStop.httpGet, path: '/prestop' } } }
 }
 
 /** @throws UsageError in the words of the command line. */
@@ -97,38 +143,60 @@ function nameOf(command: readonly string[]): string {
 
 async function carryOut(
   given: RehearsalOptions,
+  manifest: FromManifest | undefined,
   flags: RehearseFlags,
   colour: boolean,
   say: (text: string) => void,
-): Promise<Rehearsal> {
+): Promise<readonly Rehearsal[]> {
   const { options, origin } = await guess(given)
   const plan = planOf(options, flags)
-  say(`${renderPlan(describePlan(plan, origin), colour)}\n`)
+  say(`${renderPlan(describePlan(plan, origin, manifest), colour)}\n`)
+  const results: Rehearsal[] = []
+  for (let run = 0; run < flags.repeat; run++) {
+    const result = await carryOutOne(repeated(options, plan, run, flags.repeat), flags)
+    results.push(result)
+    // What was cut short by a limit or a signal is not begun again.
+    if (result.incomplete !== null) break
+  }
+  return results
+}
+
+/** Each run draws its own random choices. */
+function repeated(options: RehearsalOptions, { seed }: RehearsalPlan, run: number, of: number): RehearsalOptions {
+  return of === 1 ? options : { ...options, seed: seed + run, labels: { ...options.labels, seed: String(seed + run) } }
+}
+
+async function carryOutOne(options: RehearsalOptions, flags: RehearseFlags): Promise<Rehearsal> {
   if (flags.quiet === true) return await rehearse(options)
   const progress = createProgress({ stream: process.stderr })
   // Also when a second Ctrl-C ends the process here and now: the cursor must come back.
   process.once('exit', progress.stop)
   try {
-    return await rehearse({ ...options, onEvent: progress.follow(plan.name) })
+    return await rehearse({ ...options, onEvent: progress.follow(options.name ?? '') })
   } finally {
     process.removeListener('exit', progress.stop)
     progress.stop()
   }
 }
 
-async function writeResults(result: Rehearsal, flags: RehearseFlags, say: (text: string) => void): Promise<void> {
-  const { html, json, junit } = flags
-  if (html !== undefined) {
-    await writeResult(html, renderPage([result]))
-    say(`Page: ${html}`)
-  }
-  if (json === '-') process.stdout.write(`${JSON.stringify(result)}\n`)
-  else if (json !== undefined) {
-    await writeResult(json, JSON.stringify(result))
-    say(`Data: ${json}`)
-  }
-  if (junit !== undefined) {
-    await writeResult(junit, renderJUnit(result, flags.allowLost))
-    say(`JUnit: ${junit}`)
+/** Writes each file by itself: that one cannot be written takes nothing from the others, and nothing from the verdict. */
+async function writeResults(
+  results: readonly Rehearsal[],
+  flags: RehearseFlags,
+  say: (text: string) => void,
+): Promise<void> {
+  const files = [
+    { label: 'Page', file: flags.html, render: () => renderPage(results) },
+    { label: 'Data', file: flags.json, render: () => JSON.stringify(results.length === 1 ? results[0] : results) },
+    { label: 'JUnit', file: flags.junit, render: () => renderJUnit(results, flags.allowLost) },
+  ]
+  for (const { label, file, render } of files) {
+    if (file === undefined) continue
+    try {
+      await writeResult(file, render())
+      if (file !== '-') say(`${label}: ${file}`)
+    } catch (error) {
+      process.stderr.write(`error: ${label} was not written: ${(error as Error).message}\n`)
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { type Rehearsal, renderTable } from '@podrain/rehearsal'
+import { type Rehearsal, renderTable, verdictOfAll } from '@podrain/rehearsal'
 import pc from 'picocolors'
 import type { PlanLine } from './plan.js'
 
@@ -14,19 +14,15 @@ export function renderPlan(lines: readonly PlanLine[], colour: boolean): string 
 }
 
 /** Table, reasons, and last, where a terminal leaves the eye, the verdict. */
-export function renderReport(result: Rehearsal, allowed: number, colour: boolean): string {
-  return `${renderTable([result], { colour })}\n\n${renderVerdict(result, allowed, colour)}`
+export function renderReport(results: readonly Rehearsal[], allowed: number, colour: boolean): string {
+  return `${renderTable(results, { colour })}\n\n${renderVerdict(results, allowed, colour)}`
 }
 
-/** The whole of it in one line. */
-export function renderVerdict(
-  { summary: { lost, requests, killed } }: Rehearsal,
-  allowed: number,
-  colour: boolean,
-): string {
+/** The whole of it, in the colour of its verdict. */
+export function renderVerdict(results: readonly Rehearsal[], allowed: number, colour: boolean): string {
   const { green, red, yellow } = pc.createColors(colour)
-  const deaths = killed === 0 ? '' : `; ${killed} ${killed === 1 ? 'pod' : 'pods'} had to be killed`
-  if (lost === 0) return green(`Nothing lost: all ${requests} requests were answered${deaths}.`)
-  const verdict = `${lost} of ${requests} requests lost${deaths}`
-  return lost <= allowed ? yellow(`${verdict}; ${allowed} are allowed.`) : red(`${verdict}.`)
+  const isBad = results.some(({ summary }) => summary.lost > allowed)
+  const isClean = results.every(({ summary }) => summary.verdict === 'clean')
+  const paint = isBad ? red : isClean ? green : yellow
+  return paint(verdictOfAll(results, allowed))
 }

@@ -1,4 +1,4 @@
-import { type ClientKind, clientKinds, type PreStop, type ReadinessProbe } from '@podrain/rehearsal'
+import { type ClientKind, clientKinds, type PreStop, type Probe } from '@podrain/rehearsal'
 import { InvalidArgumentError } from 'commander'
 import ms, { type StringValue } from 'ms'
 
@@ -27,6 +27,12 @@ export function count(text: string): number {
   return Number(text)
 }
 
+/** A whole number from 1. */
+export function positive(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.')
+  return Number(text)
+}
+
 /** Anything; the engine knows better what is wrong with a path or a name. */
 export function text(text: string): string {
   return text
@@ -47,20 +53,35 @@ function address(text: string): { path: string; port?: number } | undefined {
 }
 
 /** The readiness probe: `/readyz`, `:9000/readyz`, or `tcp`, which only connects. */
-export function probe(text: string): Partial<ReadinessProbe> {
+export function probe(text: string): Partial<Probe> {
   if (text === 'tcp') return { path: null }
   const found = address(text)
   if (found === undefined) throw new InvalidArgumentError('It takes a path such as /readyz or :9000/readyz, or tcp.')
   return found
 }
 
-/** The hook: `/prestop`, `:9000/prestop`, `sleep:5s`, or `none`. */
+/** A number of pods, or a percentage of them; whether it makes sense is for the engine to say. */
+export function pods(text: string): number | string {
+  return text.endsWith('%') ? text : number(text)
+}
+
+/** `Authorization: Bearer secret` */
+export function header(text: string): Record<string, string> {
+  const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(text) ?? []
+  if (name === undefined || value === undefined) throw new InvalidArgumentError('It takes `Name: value`.')
+  return { [name]: value }
+}
+
+/** The hook: `/prestop`, `:9000/prestop`, `exec:./bye.sh`, `sleep:5s`, or `none`. */
 export function hook(text: string): PreStop | undefined {
   if (text === 'none') return undefined
+  if (text.startsWith('exec:')) return { exec: { command: ['sh', '-c', text.slice('exec:'.length)] } }
   if (text.startsWith('sleep:')) return { sleepSeconds: seconds(text.slice('sleep:'.length)) }
   const httpGet = address(text)
   if (httpGet === undefined) {
-    throw new InvalidArgumentError('It takes a path such as /prestop or :9000/prestop, or sleep:5s, or none.')
+    throw new InvalidArgumentError(
+      'It takes a path such as /prestop or :9000/prestop, exec:COMMAND, sleep:5s, or none.',
+    )
   }
   return { httpGet }
 }

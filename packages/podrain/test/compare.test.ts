@@ -25,10 +25,48 @@ describe.concurrent('podrain compare', () => {
     const { code, stdout, stderr } = await podrain(['compare', bad, good, '--html', html])
     expect(stderr).toBe('')
     expect(code).toBe(0)
-    expect(stdout).toContain(`Lost before: ${lost}, after: 0.\nPage: ${html}\n`)
+    expect(stdout).toMatch(/Lost before: 6 of 172 \(3\.49 %\), after: 0 of 172 \(0\.00 %\)\.\nPage: /)
+    expect(lost).toBe(6)
     expect(stdout).toMatch(/│ before +│/)
     expect(stdout).toMatch(/│ after +│/)
     expect(await readFile(html, 'utf8')).toContain('Before and after')
+  })
+
+  test('puts what ran on a cluster beside a rehearsal, and says what nobody could know of it', async () => {
+    const { bad, good, html } = await results()
+    const rehearsed = JSON.parse(await readFile(bad, 'utf8'))
+    const unknown = {
+      scenario: null,
+      cwd: null,
+      endpointLag: null,
+      startDelay: null,
+      startupTimeout: null,
+      timeout: null,
+      maxRequests: null,
+    }
+    // Nobody was allowed to watch the pods.
+    const events = rehearsed.events.filter(
+      ({ type }: { type: string }) => !/^(?:pod|hook|sig|container|endpoints)/.test(type),
+    )
+    const summary = { ...rehearsed.summary, heldUpMs: null, oldPodsGoneAfterMs: { max: 0, each: {} }, exits: {} }
+    const cluster = {
+      ...rehearsed,
+      events,
+      summary,
+      options: { ...rehearsed.options, ...unknown, cluster: 'Kubernetes v1.35.0' },
+    }
+    await writeFile(good, JSON.stringify(cluster))
+    const { code, stdout, stderr } = await podrain(['compare', good, bad, '--html', html])
+    expect(stderr).toBe('')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/│ before │.*│ +unknown │ unknown +│/)
+    expect(stdout).toContain(
+      `What ran on a cluster cannot know: ${Object.keys(unknown).join(', ')}. They were not compared.`,
+    )
+    expect(stdout).not.toContain('Not the same was rehearsed')
+    const page = await readFile(html, 'utf8')
+    expect(page).toContain('<td class="number">Kubernetes v1.35.0</td><td class="number">rehearsed</td>')
+    expect(page).toContain('<dd>unknown, 34 ms</dd>')
   })
 
   test('exits with 1 when it has become worse', async () => {
@@ -39,10 +77,10 @@ describe.concurrent('podrain compare', () => {
 
   test('says which file is of another version', async () => {
     const { good, html } = await results()
-    await writeFile(html, '{"format":2,"summary":{"lost":0},"events":[],"samples":[]}')
+    await writeFile(html, '{"format":1,"summary":{"lost":0},"events":[],"samples":[]}')
     const { code, stderr } = await podrain(['compare', good, html])
     expect(code).toBe(2)
-    expect(stderr).toBe(`error: ${html} was written by another version of podrain: it has format 2, expected 1\n`)
+    expect(stderr).toBe(`error: ${html} was written by another version of podrain: it has format 1, expected 2\n`)
   })
 
   test('says which file is no result', async () => {

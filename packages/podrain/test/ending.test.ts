@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,15 +9,16 @@ import { app, fixture, short, start } from './support.js'
 /** Long enough to be in the middle of it. */
 const long = [...short, '--replicas', '2', '--warm-up', '60s', '--ready', '/readyz', '--prestop', 'none', '--get', '/']
 
-const pidsIn = (directory: string) => readdirSync(directory).map(Number)
+/** The pods by the titles that they have written down. */
+const pidsIn = (directory: string) => readdirSync(directory)
 
 /** Whether the process is there; one that is dead and only not buried yet is not. */
-function isAlive(pid: number): boolean {
-  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
-  return state !== '' && !state.startsWith('Z')
+function isAlive(title: string): boolean {
+  const { stdout } = spawnSync('ps', ['-eo', 'stat=,args='], { encoding: 'utf8' })
+  return stdout.split('\n').some((line) => line.includes(title) && !line.startsWith('Z'))
 }
 
-async function whenGone(pids: readonly number[]): Promise<void> {
+async function whenGone(pids: readonly string[]): Promise<void> {
   while (pids.some(isAlive)) await sleep(20)
 }
 
@@ -39,6 +40,20 @@ describe.concurrent('a rehearsal that is ended', () => {
       expect(pods.filter(isAlive)).toEqual([])
     },
   )
+
+  test('after the scenario has begun says what is known, writes it, and dies of it', async () => {
+    const json = join(mkdtempSync(join(tmpdir(), 'podrain-')), 'result.json')
+    const flags = ['--warm-up', '500ms', '--prestop', 'sleep:60s', '--grace', '90s', '--json', json]
+    const { child, done, said } = start(['rehearse', ...short, ...flags, '--get', '/', ...app])
+    await said('rolling update')
+    child.kill('SIGINT')
+    const { signal, stdout } = await done
+    expect(signal).toBe('SIGINT')
+    expect(stdout).toContain('Cut short: The rehearsal was aborted: Ended by SIGINT. Nothing lost: of ')
+    const { incomplete, summary } = JSON.parse(readFileSync(json, 'utf8'))
+    expect(incomplete).toBe('The rehearsal was aborted: Ended by SIGINT')
+    expect(summary.verdict).toBe('cut short')
+  })
 
   test('by an impatient double Ctrl-C leaves no pod either', async () => {
     const { child, done, said, pids } = rehearsal()
@@ -78,7 +93,8 @@ describe.concurrent('a rehearsal that is ended', () => {
     const { child, done } = start(['rehearse', ...app], { PIDS: pids, ANSWERS: '{"/readyz":503}' })
     while (pidsIn(pids).length === 0) await sleep(20)
     child.kill('SIGINT')
-    expect(await done).toMatchObject({ signal: 'SIGINT', stdout: '', stderr: '' })
+    const nothing = 'Nothing is known: it was ended before anything was done to the pods.\n'
+    expect(await done).toMatchObject({ signal: 'SIGINT', stdout: nothing, stderr: '' })
     expect(pidsIn(pids).filter(isAlive)).toEqual([])
   })
 })

@@ -58,7 +58,9 @@ function toldDefault(text: string): string | undefined {
 }
 
 describe('a flag', () => {
-  const plan = resolveOptions({ command: 'node', requests: { get: '/' } })
+  // Some flags go with a proxy only.
+  const base = { command: 'node', requests: { get: '/' }, through: 'proxy' } as const
+  const plan = resolveOptions(base)
   const told = flags.flatMap(({ option, sets }) => {
     const text = toldDefault(option.description)
     return text === undefined || text === 'here' ? [] : [{ option, sets, text }]
@@ -68,7 +70,9 @@ describe('a flag', () => {
     const given = { [option.attributeName()]: option.parseArg?.(text, undefined) }
     const options = optionsOf(given) as Record<string, unknown>
     const at = (root: unknown) => sets.split('.').reduce((value, key) => (value as Record<string, unknown>)[key], root)
-    expect(at(options)).toEqual(at(plan))
+    // A percentage of pods is a number in the plan.
+    const resolved = resolveOptions({ ...base, ...options })
+    expect(at(resolved)).toEqual(at(plan))
   })
 
   test('has a default in the help if the engine has one', () => {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Rehearsal } from '@podrain/rehearsal'
+import { conclude, type Rehearsal, type RehearsalEvent } from '@podrain/rehearsal'
 import { describe, expect, test } from 'vitest'
 import { validateXML } from 'xmllint-wasm'
 import { sampleRehearsal } from '../../rehearsal/test/sample.js'
@@ -24,15 +24,33 @@ function sample(): Rehearsal {
 }
 
 describe('the JUnit file', () => {
+  test('counts losses that the result only counts', () => {
+    const result = sampleRehearsal()
+    const loss = result.events.find((event) => event.type === 'lost' && event.client === 'post')
+    if (loss?.type !== 'lost') throw new Error('the sample has no such loss')
+    const more: RehearsalEvent = {
+      t: 4300,
+      type: 'more-lost',
+      like: loss,
+      counts: [
+        [4300, 30],
+        [4500, 9],
+      ],
+    }
+    const xml = renderJUnit([conclude(result.options, [...result.events, more], result.samples)], 0)
+    expect(xml).toContain('message="40 of 9 requests lost"')
+    expect(xml).toContain('… and 39 more')
+  })
+
   test('is what readers of JUnit XML expect, whatever the app says', async () => {
-    expect(await errorsIn(renderJUnit(sample(), 0))).toEqual([])
-    expect(await errorsIn(renderJUnit(sample(), 1000))).toEqual([])
+    expect(await errorsIn(renderJUnit([sample()], 0))).toEqual([])
+    expect(await errorsIn(renderJUnit([sample()], 1000))).toEqual([])
     expect(await errorsIn(renderJUnitError(nasty, new Error(`The app ended.\n${nasty}`)))).toEqual([])
   })
 
   test('has a test case for each kind of client, failed if any of its requests was lost', () => {
     const result = sample()
-    const xml = renderJUnit(result, 0)
+    const xml = renderJUnit([result], 0)
     const cases = [...xml.matchAll(/<testcase [^>]*name="(\w+) clients lose nothing"/g)].map(([, kind]) => kind)
     const asked = Object.entries(result.summary.requestsByClient).filter(([, count]) => count > 0)
     expect(cases).toEqual(asked.map(([kind]) => kind))
@@ -45,8 +63,8 @@ describe('the JUnit file', () => {
   })
 
   test('has no failure, but still the losses, when they were allowed', () => {
-    const xml = renderJUnit(sample(), 1000)
-    expect(xml).toContain('<testsuites tests="5" failures="0" errors="0" skipped="0">')
+    const xml = renderJUnit([sample()], 1000)
+    expect(xml).toContain('<testsuites tests="6" failures="0" errors="0" skipped="0">')
     expect(xml).toContain('<system-out>')
   })
 

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Rehearsal } from '@podrain/rehearsal'
@@ -14,19 +15,19 @@ describe.concurrent('podrain rehearse', () => {
     expect(stdout).toMatch(/readiness +GET \/readyz every 0.1 s \(found in the app; --ready PATH\)/)
     expect(stdout).toMatch(/hook +none; grace period 30 s \(add --prestop HOOK when your manifest has one\)/)
     expect(stdout).toMatch(/\d+ × refused/)
-    expect(stdout).toMatch(/^\d+ of \d+ requests lost\.$/m)
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost\b.*\.$/m)
     expect(stderr).toMatch(/^node app.mjs: rolling update, \d+ requests, 0 lost$/m)
   })
 
   test('of an app that ends when nobody asks any more exits with 0', async () => {
     const { code, stdout } = await podrain(['rehearse', ...short, ...app], { ENDING: 'when nobody asks any more' })
-    expect(stdout).toMatch(/^Nothing lost: all \d+ requests were answered\.$/m)
+    expect(stdout).toMatch(/^Nothing lost: all \d+ requests were answered\b/m)
     expect(code).toBe(0)
   })
 
   test('exits with 0 when no more was lost than allowed', async () => {
     const { code, stdout } = await podrain(['rehearse', '--allow-lost', '100000', ...short, ...app])
-    expect(stdout).toMatch(/^\d+ of \d+ requests lost; 100000 are allowed\.$/m)
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost\b.*; 100000 are allowed\.$/m)
     expect(code).toBe(0)
   })
 
@@ -45,12 +46,17 @@ describe.concurrent('podrain rehearse', () => {
     expect(code).toBe(0)
   })
 
+  test('says that pods are not PID 1 where they are not', async () => {
+    const { stdout } = await podrain(['rehearse', '--no-pid-namespace', ...short, ...app])
+    expect(stdout).toMatch(/^not played +PID 1: /m)
+  })
+
   test('of a program that takes its port as an argument fills it in', async ({ skip }) => {
     skip(spawnSync('python3', ['--version']).status !== 0, 'needs python3')
     const command = ['python3', '-m', 'http.server', '{port}', '--bind', '{host}']
-    const { code, stdout } = await podrain(['rehearse', ...short, '--', ...command])
+    const { code, stdout } = await podrain(['rehearse', ...short, '--grace', '1s', '--', ...command])
     expect(stdout).toMatch(/readiness +GET \/ every/)
-    expect(stdout).toMatch(/^\d+ of \d+ requests lost\.$/m)
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost\b.*\.$/m)
     expect(code).toBe(1)
   })
 
@@ -76,6 +82,62 @@ describe.concurrent('podrain rehearse', () => {
     const env = { ENDING: 'when nobody asks any more', ANSWERS: '{"/":404,"/readyz":404}' }
     const { code, stdout } = await podrain(['rehearse', ...short, ...app], env)
     expect(stdout).toMatch(/readiness +a connection every 0.1 s \(the app has no path for it; --ready PATH\)/)
+    expect(code).toBe(0)
+  })
+
+  test('takes from a manifest what it says, and lets flags win', async () => {
+    const file = join(await directory(), 'app.yaml')
+    await writeFile(
+      file,
+      `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 45
+      containers:
+        - name: app
+          image: web
+          ports: [{ containerPort: 8080 }]
+          env:
+            - { name: ENDING, value: when nobody asks any more }
+            - { name: PASSWORD, valueFrom: { secretKeyRef: { name: db, key: password } } }
+          lifecycle: { preStop: { exec: { command: [sleep, "0.2"] } } }
+          readinessProbe: { httpGet: { path: /readyz, port: 8080 } }
+`,
+    )
+    const { code, stdout } = await podrain(['rehearse', '--manifest', file, ...short, ...app])
+    expect(stdout).toMatch(/^manifest +Deployment\/web in .*app\.yaml, container app$/m)
+    expect(stdout).toMatch(/^hook +`sleep 0\.2`; grace period 45 s$/m)
+    expect(stdout).toMatch(/^readiness +GET \/readyz every 0\.1 s$/m)
+    expect(stdout).toMatch(/^not played +variables from elsewhere \(PASSWORD\): give them with --env$/m)
+    expect(stdout).toMatch(/^Nothing lost/m)
+    expect(code).toBe(0)
+  })
+
+  test('sends the token that the hook wants', async () => {
+    const env = { PODRAIN_TOKEN: 'secret' }
+    const flags = [
+      '--replicas',
+      '1',
+      '--warm-up',
+      '200ms',
+      '--ready-timeout',
+      '5s',
+      '--get',
+      '/work',
+      '--ready',
+      '/readyz',
+    ]
+    const header = ['--prestop-header', 'Authorization: Bearer secret']
+    const command = ['--', 'node', join(example('express'), 'server.js')]
+    const { code, stdout } = await podrain(['rehearse', ...flags, ...header, ...command], env)
+    expect(stdout).toMatch(/^hook +GET \/prestop; grace period 30 s$/m)
+    expect(stdout).toMatch(/^Nothing lost/m)
     expect(code).toBe(0)
   })
 
@@ -142,7 +204,7 @@ describe.concurrent('the result', () => {
     expect(code).toBe(1)
     expect(stdout).toContain(`Page: ${file('a.html')}\nData: ${file('a.json')}\n`)
     const result: Rehearsal = JSON.parse(await readFile(file('a.json'), 'utf8'))
-    expect(stdout).toContain(`${result.summary.lost} of ${result.summary.requests} requests lost.`)
+    expect(stdout).toContain(`${result.summary.lost} of ${result.summary.requests} requests lost`)
     expect(result.options.name).toBe('a <name> & "more"')
     const page = await readFile(file('a.html'), 'utf8')
     expect(page).toMatch(/^<!doctype html>/)
@@ -153,12 +215,46 @@ describe.concurrent('the result', () => {
     const { stdout, stderr } = await podrain(['rehearse', '--json', '-', ...short, ...app])
     const result: Rehearsal = JSON.parse(stdout)
     expect(result.summary.lost).toBeGreaterThan(0)
-    expect(stderr).toContain(`${result.summary.lost} of ${result.summary.requests} requests lost.`)
+    expect(stderr).toContain(`${result.summary.lost} of ${result.summary.requests} requests lost`)
+  })
+
+  test('is written to every file that can be written, and the exit code is that of the verdict', async ({ skip }) => {
+    skip(!existsSync('/dev/full'), 'needs /dev/full')
+    const file = join(await directory(), 'a.json')
+    const flags = ['--html', '/dev/full', '--json', file]
+    const { code, stderr } = await podrain(['rehearse', ...flags, ...short, ...app])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^error: Page was not written: ENOSPC/m)
+    expect(JSON.parse(await readFile(file, 'utf8')).summary.lost).toBeGreaterThan(0)
+  })
+
+  test('can be a page on stdout, but not two things at once', async () => {
+    const { stdout } = await podrain(['rehearse', '--html', '-', ...short, ...app])
+    expect(stdout).toMatch(/^<!doctype html>/)
+    const { code, stderr } = await podrain(['rehearse', '--html', '-', '--json', '-', ...short, ...app])
+    expect(code).toBe(2)
+    expect(stderr).toBe('error: `--json` and `--html` cannot both be written to stdout\n')
+  })
+
+  test('of several rehearsals is a list, each with its seed', async () => {
+    const file = join(await directory(), 'a.json')
+    const { code, stdout } = await podrain(['rehearse', '--repeat', '2', '--json', file, ...short, ...app])
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost, in 2 of 2 rehearsals\.$/m)
+    const results: Rehearsal[] = JSON.parse(await readFile(file, 'utf8'))
+    expect(results.map(({ options }) => options.seed)).toEqual([1, 2])
+  })
+
+  test('of a time limit that came in the middle says so, and exits with 3 when nothing was lost until then', async () => {
+    const flags = ['--timeout', '4s', '--prestop', 'sleep:60s', '--grace', '90s']
+    const { code, stdout } = await podrain(['rehearse', ...flags, ...short, ...app])
+    expect(stdout).toContain('Cut short: The rehearsal was not over after 4000 ms. Nothing lost: of ')
+    expect(code).toBe(3)
   })
 
   test('is one line with --quiet', async () => {
     const { code, stdout, stderr } = await podrain(['rehearse', '-q', ...short, ...app])
-    expect(stdout).toMatch(/^\d+ of \d+ requests lost\.\n$/)
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost\b.*\.\n$/)
     expect(stderr).toBe('')
     expect(code).toBe(1)
   })

@@ -29,7 +29,7 @@ describe.concurrent('wrong usage ends with 2 and one message that helps:', () =>
     [
       'too few pods',
       ['rehearse', '--replicas', '0', ...command],
-      'Expected `--replicas` to be a whole number from 1 to 50, got `0`',
+      'Expected `--replicas` to be a whole number from 1 to 200, got `0`',
     ],
     [
       'a time as it was typed',
@@ -38,7 +38,7 @@ describe.concurrent('wrong usage ends with 2 and one message that helps:', () =>
     ],
     [
       'two flags that exclude each other',
-      ['rehearse', '--max-surge', '0', ...command],
+      ['rehearse', '--max-surge', '0', '--max-unavailable', '0', ...command],
       /`--max-unavailable` to be above 0 when `--max-surge` is 0/,
     ],
     [
@@ -60,7 +60,7 @@ describe.concurrent('wrong usage ends with 2 and one message that helps:', () =>
     [
       'a hook that is no path',
       ['rehearse', '--prestop', 'prestop', ...command],
-      'such as /prestop or :9000/prestop, or sleep:5s, or none',
+      'such as /prestop or :9000/prestop, exec:COMMAND, sleep:5s, or none',
     ],
     [
       'a hook that outlasts nothing',

@@ -1,6 +1,6 @@
 import { axisBottom } from 'd3-axis'
 import type { Selection } from 'd3-selection'
-import type { Stretch } from '../src/page/drawing.js'
+import type { Stretch } from '../src/show/page/drawing.js'
 import type { Layout } from './layout.js'
 
 export type Group = Selection<SVGGElement, unknown, null, undefined>

@@ -1,4 +1,4 @@
-import type { Figure } from '../src/page/drawing.js'
+import type { Figure } from '../src/show/page/drawing.js'
 import type { Layout } from './layout.js'
 
 /** Losses on one lane that are too close to be told apart at this zoom. */

@@ -1,5 +1,5 @@
 import { select } from 'd3-selection'
-import type { Figure, Stretch } from '../src/page/drawing.js'
+import type { Figure, Stretch } from '../src/show/page/drawing.js'
 import { drawLanes, placeLanes, tellLane } from './lanes.js'
 import { type Layout, layOut } from './layout.js'
 import { drawMarks, type Mark, tellLosses } from './marks.js'

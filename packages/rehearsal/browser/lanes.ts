@@ -1,6 +1,6 @@
 import { area, curveStepBefore } from 'd3-shape'
-import type { Figure, Lane } from '../src/page/drawing.js'
-import { count, seconds, shorten } from '../src/page/format.js'
+import type { Figure, Lane } from '../src/show/page/drawing.js'
+import { count, seconds, shorten } from '../src/show/page/format.js'
 import { drawGrid, drawTimeAxis, drawUpdate, type Group } from './axis.js'
 import { binValues, mean, type Point } from './bins.js'
 import { type Layout, laneHeights } from './layout.js'

@@ -1,4 +1,4 @@
-import type { Figure } from '../src/page/drawing.js'
+import type { Figure } from '../src/show/page/drawing.js'
 import { TimelineView } from './figure.js'
 import { extentOf } from './series.js'
 import { Tip } from './tip.js'

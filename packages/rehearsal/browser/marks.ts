@@ -1,5 +1,5 @@
-import type { Figure } from '../src/page/drawing.js'
-import { count, seconds } from '../src/page/format.js'
+import type { Figure } from '../src/show/page/drawing.js'
+import { count, seconds } from '../src/show/page/format.js'
 import type { Group } from './axis.js'
 import { type Bin, binLosses } from './bins.js'
 import { placeLanes, whenOf } from './lanes.js'

@@ -1,4 +1,4 @@
-import type { Figure, Stretch } from '../src/page/drawing.js'
+import type { Figure, Stretch } from '../src/show/page/drawing.js'
 import type { Viewport } from './viewport.js'
 
 /** Buttons for what one would otherwise drag or press a key for. */

@@ -1,4 +1,4 @@
-import type { Stretch } from '../src/page/drawing.js'
+import type { Stretch } from '../src/show/page/drawing.js'
 
 /** The stretch of time that is shown; figures that are compared share one. */
 export class Viewport {

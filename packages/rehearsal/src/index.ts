@@ -1,27 +1,21 @@
-export { type ClientCounts, type ClientKind, clientKinds } from './client-kinds.js'
-export type { DiagnosisKind } from './coroner.js'
-export type { Diagnosis } from './diagnosis.js'
-export type {
-  Disruption,
-  Happening,
-  KillReason,
-  Latency,
-  LiveEvent,
-  LossCause,
-  LostEvent,
-  Phase,
-  RehearsalEvent,
-  Sample,
-} from './events.js'
-export { type Look, look, WrongPortError } from './look.js'
+export { type Behind, presets } from '@podrain/core'
+export type { ClientTimeouts } from './load/client.js'
+export type { Kind } from './load/kind.js'
+export { type ClientCounts, type ClientKind, clientKinds, kinds, pathNames } from './load/kinds.js'
+export type { LossCause } from './load/outcome.js'
+export type { Latency, Sample } from './load/sample.js'
+export { type Look, look, WrongAddressError } from './look.js'
 export {
-  type Behind,
-  type ClientTimeouts,
+  type AppFacts,
   type EndpointLag,
-  lagBehind,
+  type Framework,
+  frameworks,
+  type HopOptions,
+  type HttpGet,
+  type KnownOptions,
   type PlannedRequest,
   type PreStop,
-  type ReadinessProbe,
+  type Probe,
   type RehearsalOptions,
   type RehearsalPlan,
   type RequestPaths,
@@ -29,10 +23,30 @@ export {
   type RequestSpec,
   type Scenario,
   scenarioNames,
-} from './options.js'
-export { type PageOptions, renderPage } from './page.js'
-export { createProgress, type Progress, type ProgressOptions } from './progress.js'
-export { type Rehearsal, rehearse, resultFormat } from './rehearse.js'
-export { type Summary, summarise } from './summary.js'
-export { renderTable, type TableOptions } from './table.js'
-export { resolveOptions } from './validation.js'
+  type Through,
+  throughNames,
+  unknowable,
+} from './plan/options.js'
+export { resolveOptions } from './plan/resolve.js'
+export { rehearse } from './rehearse.js'
+export type { DiagnosisKind } from './result/coroner.js'
+export type { Diagnosis } from './result/diagnosis.js'
+export { conclude, type Rehearsal, resultFormat } from './result/rehearsal.js'
+export type { Silence } from './result/silence.js'
+export type { Summary } from './result/summary.js'
+export type { Verdict } from './result/verdict.js'
+export { type PageOptions, renderPage } from './show/page.js'
+export { createProgress, type Progress, type ProgressOptions } from './show/progress.js'
+export { renderTable, type TableOptions } from './show/table.js'
+export { verdictOfAll, verdictSentence } from './show/verdict.js'
+export type {
+  Disruption,
+  Happening,
+  KillReason,
+  LiveEvent,
+  LostEvent,
+  MoreLostHappening,
+  Phase,
+  RehearsalEvent,
+} from './timeline/events.js'
+export type { Upstream, UpstreamEnd } from './timeline/upstream.js'

@@ -1,10 +1,12 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createAddresses } from './addresses.js'
-import { portsOfGroup } from './listening.js'
-import type { RehearsalOptions, RehearsalPlan } from './options.js'
-import { Pod } from './pod.js'
-import { resolveOptions } from './validation.js'
+import type { RehearsalOptions, RehearsalPlan } from './plan/options.js'
+import { resolveOptions } from './plan/resolve.js'
+import { createAddresses } from './pods/addresses.js'
+import { type Listener, listenersOfGroup, written } from './pods/listening.js'
+import { Pod } from './pods/pod.js'
+import { protocolOf } from './pods/protocol.js'
+import { directory } from './shared/checks.js'
 
 /** What one pod of an app showed of itself. */
 export interface Look {
@@ -15,14 +17,22 @@ export interface Look {
 }
 
 /** The app listens, but not where it was told to. */
-export class WrongPortError extends Error {
-  override readonly name = 'WrongPortError'
+export class WrongAddressError extends Error {
+  override readonly name = 'WrongAddressError'
   /** Where it listens instead. */
-  readonly ports: readonly number[]
+  readonly listeners: readonly Listener[]
+  /** Whether only the address is another one, and the port is right. */
+  readonly isHost: boolean
 
-  constructor(expected: string, ports: readonly number[]) {
-    super(`The app listens on port ${ports.join(' and ')}, and not on ${expected}`)
-    this.ports = ports
+  constructor(pod: Pod, portEnv: string, listeners: readonly Listener[]) {
+    const isHost = listeners.some(({ port }) => port === pod.port)
+    super(
+      isHost
+        ? `The app listens on ${listeners.map(written).join(' and ')}, and not on $HOST, which was ${pod.host}`
+        : `The app listens on port ${listeners.map(({ port }) => port).join(' and ')}, and not on $${portEnv}, which was ${pod.port}`,
+    )
+    this.listeners = listeners
+    this.isHost = isHost
   }
 }
 
@@ -36,11 +46,12 @@ const elsewhereFor = 1000
 
 /**
  * Starts one pod, looks where it says that it is ready and what it answers to `paths`, and kills it.
- * @throws Error when it ends by itself or does not become ready (with its last output), {@link WrongPortError}, or
+ * @throws Error when it ends by itself or does not become ready (with its last output), {@link WrongAddressError}, or
  * `signal.reason`.
  */
 export async function look(options: RehearsalOptions, paths: readonly string[] = []): Promise<Look> {
   const plan = resolveOptions(options)
+  directory('cwd', plan.cwd)
   const { signal, env = {} } = options
   signal?.throwIfAborted()
   const addresses = await createAddresses(plan)
@@ -68,13 +79,13 @@ async function lookAt(
 ): Promise<Look> {
   const over = AbortSignal.timeout(plan.startupTimeout)
   const stop = AbortSignal.any([pod.gone, over, ...(signal === undefined ? [] : [signal])])
-  const given = readinessProbe?.path
+  const given = readinessProbe === null ? null : readinessProbe?.path
   const probes = given === undefined ? usualReadiness : given === null ? [] : [given]
   let last = 'no connection was accepted'
   try {
     await accepted(pod, plan, stop)
     for (;;) {
-      const found = await ask(pod, { paths, probes, port: plan.readinessProbe.port }, stop)
+      const found = await ask(pod, { paths, probes, port: plan.readinessProbe?.port }, stop)
       if (found.waitsFor === undefined) return found.look
       last = found.waitsFor
       await sleep(pollEvery, undefined, { signal: stop })
@@ -99,11 +110,11 @@ async function accepted(pod: Pod, plan: RehearsalPlan, stop: AbortSignal): Promi
   let elsewhereSince: number | undefined
   while (!(await accepts(pod))) {
     await sleep(pollEvery, undefined, { signal: stop })
-    const ports = pod.pid === undefined ? [] : await portsOfGroup(pod.pid)
-    if (ports.length === 0 || ports.includes(pod.port)) elsewhereSince = undefined
+    const listeners = pod.pid === undefined ? [] : await listenersOfGroup(pod.pid)
+    if (listeners.length === 0) elsewhereSince = undefined
     else elsewhereSince ??= performance.now()
     if (elsewhereSince !== undefined && performance.now() - elsewhereSince > elsewhereFor) {
-      throw new WrongPortError(`$${plan.portEnv}, which was ${pod.port}`, ports)
+      throw new WrongAddressError(pod, plan.portEnv, listeners)
     }
   }
 }
@@ -136,7 +147,10 @@ async function ask(
   const answers: Record<string, { status: number; body: string }> = {}
   for (const path of paths) {
     const { status, body, error } = await get(host, own, path, stop)
-    if (error !== undefined) return { waitsFor: `GET ${path} ${error}` }
+    if (error !== undefined) {
+      await refuseOtherProtocols(host, own)
+      return { waitsFor: `GET ${path} ${error}` }
+    }
     answers[path] = { status, body }
   }
   const guessing = probes === usualReadiness
@@ -147,10 +161,26 @@ async function ask(
   for (const path of probes) {
     const { status, error } = await get(host, port, path, stop)
     if (isGood(status)) return { look: { ready: path, answers } }
+    if (status === 0) await refuseOtherProtocols(host, port)
     // It is there, or it has to be, because it was given.
     if (status === 0 || status >= 500 || !guessing) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
   }
   return { look: { ready: null, answers } }
+}
+
+/** Clients and probes speak plain HTTP/1.1; no waiting makes a server speak it. */
+async function refuseOtherProtocols(host: string, port: number): Promise<void> {
+  const protocol = await protocolOf(host, port, answerTimeout)
+  if (protocol === 'TLS') {
+    throw new Error(
+      `The app speaks TLS on port ${port}, and is asked in plain HTTP. Let it speak plain HTTP for the rehearsal, as behind a balancer that ends TLS`,
+    )
+  }
+  if (protocol === 'HTTP/2 without TLS') {
+    throw new Error(
+      `The app speaks only HTTP/2 on port ${port}, and a kubelet probes in HTTP/1.1. Give \`readinessProbe\` without a path (a connection is enough then), and \`requests.http2\``,
+    )
+  }
 }
 
 /** As for a probe: a redirect is an answer, too. */
@@ -174,7 +204,9 @@ async function get(
     return { status: response.status, body: await response.text() }
   } catch (error) {
     stop.throwIfAborted()
-    return { status: 0, body: '', error: `failed: ${(error as Error).message}` }
+    // What `fetch` says itself is only that it failed.
+    const { message, cause } = error as Error
+    return { status: 0, body: '', error: `failed: ${cause instanceof Error ? cause.message : message}` }
   }
 }
 

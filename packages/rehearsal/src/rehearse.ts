@@ -1,131 +1,148 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { createAddresses } from './addresses.js'
-import { asksOf } from './asks.js'
-import { Cluster } from './cluster.js'
-import { explain } from './diagnosis.js'
-import { createClock, type Happening, type LiveEvent, type Phase, type RehearsalEvent, type Sample } from './events.js'
-import { Load } from './load.js'
-import type { RehearsalOptions, RehearsalPlan } from './options.js'
-import { createRandom } from './random.js'
-import { scenarios } from './scenarios.js'
-import { Service } from './service.js'
-import { type Summary, summarise } from './summary.js'
-import { resolveOptions } from './validation.js'
-
-export const resultFormat = 1
-
-/** What came of a rehearsal; serialisable. */
-export interface Rehearsal {
-  /** Of the fields below and all that is in them: raised when one of them goes, or means something else. */
-  readonly format: typeof resultFormat
-  readonly options: RehearsalPlan
-  /** In the order of time. */
-  readonly events: readonly RehearsalEvent[]
-  /** The load about every 100 ms. */
-  readonly samples: readonly Sample[]
-  readonly summary: Summary
-}
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Cluster } from './cluster/cluster.js'
+import { Nodes } from './cluster/nodes.js'
+import { scenarios } from './cluster/scenarios.js'
+import { Direct } from './hop/direct.js'
+import { Hop } from './hop/hop.js'
+import type { Way } from './hop/way.js'
+import { Load } from './load/load.js'
+import type { RehearsalOptions } from './plan/options.js'
+import { asksOf } from './plan/requests.js'
+import { resolveSecrets, shown } from './plan/resolve.js'
+import { createAddresses } from './pods/addresses.js'
+import { conclude, type Rehearsal } from './result/rehearsal.js'
+import { directory } from './shared/checks.js'
+import { Halt } from './shared/halt.js'
+import { HeldUp } from './shared/held-up.js'
+import type { LiveEvent, Phase, RehearsalEvent } from './timeline/events.js'
+import { Journal } from './timeline/journal.js'
 
 /**
  * Runs the command as the pods of a Deployment, puts load on them, does to them what the scenario says and reports which
  * requests were lost. Everything happens on this machine; no process is left when the promise settles.
+ *
+ * When `timeout` or `maxRequests` is used up, or `signal` is aborted, the result is what was known then, and `incomplete`
+ * says so; but before the scenario has begun there is nothing to know.
  * @throws TypeError or RangeError for an option that makes no sense.
  * @throws Error when a pod does not start, ends by itself or does not become ready (with its last output), when a kind
- * of request fails every time before the scenario has begun, when `timeout` or `maxRequests` is used up, or `signal.reason`.
+ * of request fails every time before the scenario has begun, or when it had to end before that.
  */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
-  const plan = resolveOptions(options)
+  const secrets = resolveSecrets(options)
+  const plan = shown(secrets)
+  directory('cwd', plan.cwd)
   const { onEvent, signal, env = {} } = options
   signal?.throwIfAborted()
-  const clock = createClock()
-  const events: RehearsalEvent[] = []
-  const samples: Sample[] = []
-  const halt = new AbortController()
-  const tell = (event: LiveEvent) => {
-    try {
-      onEvent?.(event)
-    } catch (error) {
-      halt.abort(error)
-    }
-  }
-  let over = false
-  const record = (happening: Happening) => {
-    if (over) return
-    const event = { t: clock(), ...happening }
-    events.push(event)
-    tell(event)
-  }
-  const onSample = (sample: Sample) => {
-    if (over) return
-    samples.push(sample)
-    tell(sample)
-  }
-
-  const service = new Service(plan.endpointLag, createRandom(plan.seed, 0), createRandom(plan.seed, 1), record)
+  const halt = new Halt()
+  const journal = new Journal((event) => follow(event, onEvent, halt))
+  const { record, clock } = journal
+  if (plan.logs !== null) await prepareLogs(plan.logs)
   const addresses = await createAddresses(plan)
-  const cluster = new Cluster(plan, env, addresses, service, record, (error) => halt.abort(error))
+  const { through } = plan
+  const way: Way =
+    through === null ? new Direct(journal, () => load) : new Hop({ ...plan, through }, journal, () => load, halt.fail)
+  const service = new Nodes(plan.nodes, plan.endpointLag, plan.seed, {
+    onRoutes: (endpoints, node) => {
+      const pods = endpoints.map(({ name }) => name)
+      record({ type: 'endpoints', pods, ...(plan.nodes === 1 ? {} : { node: node + 1 }) })
+      way.route(endpoints, node)
+    },
+    onGone: ({ name }) => way.lose(name),
+  })
+  const cluster = new Cluster(secrets, env, addresses, service, record, halt.fail)
+  const load = new Load({ ...plan, asks: asksOf(options.requests), startedAt: journal.startedAt }, clock, {
+    onLost: (client, loss, t) => way.lost(client, loss, t),
+    onSample: (sample) => way.sample(sample),
+    onExhausted: () => halt.cut(`The rehearsal was not over after ${plan.maxRequests} requests`),
+    onError: halt.fail,
+  })
+  const heldUp = new HeldUp()
   const scenario = scenarios[plan.scenario]
-  const load = new Load(plan, asksOf(options.requests), () => service.pick(), {
-    record,
-    onSample,
-    clock,
-    onExhausted: () => halt.abort(new Error(`The rehearsal was not over after ${plan.maxRequests} requests`)),
-  })
-  const halted = new Promise<never>((_, reject) => {
-    halt.signal.addEventListener('abort', () => reject(halt.signal.reason), { once: true })
-  })
-  halted.catch(() => {})
-  const orHalt = <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, halted])
-  const pause = (ms: number) => sleep(ms, undefined, { signal: halt.signal })
   const enter = (phase: Phase) => record({ type: 'phase', phase })
-
-  const relay = () => halt.abort(signal?.reason)
-  signal?.addEventListener('abort', relay, { once: true })
+  const timer = setTimeout(() => halt.cut(`The rehearsal was not over after ${plan.timeout} ms`), plan.timeout)
+  const onAbort = () =>
+    halt.cut(
+      `The rehearsal was aborted: ${(signal?.reason as Error | undefined)?.message ?? signal?.reason}`,
+      signal?.reason,
+    )
+  signal?.addEventListener('abort', onAbort, { once: true })
   // It may have come while the addresses were made.
-  if (signal?.aborted === true) relay()
-  const timer = setTimeout(
-    () => halt.abort(new Error(`The rehearsal was not over after ${plan.timeout} ms`)),
-    plan.timeout,
-  )
-  try {
+  if (signal?.aborted === true) onAbort()
+
+  async function prepare(): Promise<void> {
     enter('starting pods')
-    await orHalt(cluster.start())
+    await way.start()
+    await cluster.start()
     enter('warming up')
-    load.start()
-    await orHalt(pause(plan.warmUp))
-    refuseHopelessLoad(load, events)
+    await load.start()
+    heldUp.start()
+    await halt.pause(plan.warmUp)
+    await load.refresh()
+    way.settle()
+    refuseHopelessLoad(load, journal.events)
+  }
+
+  async function carryOut(): Promise<void> {
+    record({ type: 'scenario-begin', requests: load.outcome.requests })
     enter(scenario.phase)
     cluster.noticeFromNowOn()
-    await orHalt(scenario.run(cluster, plan))
+    await scenario.run(cluster, plan)
     enter('cooling down')
-    await orHalt(service.settled())
-    await orHalt(pause(plan.coolDown))
-    await orHalt(load.end())
+    await service.settled()
+    await halt.pause(plan.coolDown)
+    await load.end()
+  }
+
+  function end(): void {
+    way.settle()
+    const { requests, heldUpMs: loadHeldUpMs } = load.outcome
+    record({ type: 'load-end', requests, heldUpMs: heldUp.longest, loadHeldUpMs })
     enter('done')
-    halt.signal.throwIfAborted()
-    const explained = explain(events, plan)
-    return { format: resultFormat, options: plan, events: explained, samples, summary: summarise(explained, plan) }
+  }
+
+  try {
+    await halt.orElse(prepare())
+    const incomplete = await halt.orCut(carryOut())
+    end()
+    halt.throwIfFailed()
+    return conclude(plan, journal.events, journal.samples, incomplete)
   } finally {
     // How the last pods end is no part of the rehearsal.
-    over = true
+    journal.close()
+    heldUp.stop()
     clearTimeout(timer)
-    signal?.removeEventListener('abort', relay)
+    signal?.removeEventListener('abort', onAbort)
     service.close()
-    const loadClosed = load.close()
-    await cluster.close()
-    await loadClosed
+    await Promise.all([load.close(), cluster.close(), way.close()])
     await addresses.close()
   }
 }
 
+/** Makes the directory, and removes the logs of an earlier rehearsal from it. */
+async function prepareLogs(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  const old = (await readdir(directory)).filter((name) => /^(?:old|new)-\d+\.log$/.test(name))
+  await Promise.all(old.map((name) => rm(join(directory, name))))
+}
+
+function follow(event: LiveEvent, onEvent: RehearsalOptions['onEvent'], halt: Halt): void {
+  try {
+    onEvent?.(event)
+  } catch (error) {
+    halt.fail(error)
+  }
+}
+
 /** A path that fails before any pod was deleted would only bury the losses of the scenario. */
-function refuseHopelessLoad(load: Load, events: readonly RehearsalEvent[]): void {
+function refuseHopelessLoad(load: Load, events: Iterable<RehearsalEvent>): void {
   const [kind] = load.hopeless
   if (kind === undefined) return
-  const loss = events.find((event) => event.type === 'lost' && event.client === kind)
-  if (loss?.type !== 'lost') return
-  const { method, path, cause, message } = loss
-  throw new Error(
-    `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
-  )
+  for (const event of events) {
+    if (event.type !== 'lost' || event.client !== kind) continue
+    const { method, path, cause, message } = event
+    throw new Error(
+      `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
+    )
+  }
 }

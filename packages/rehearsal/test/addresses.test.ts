@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { createAddresses } from '../src/addresses.js'
-import { type LiveEvent, type RehearsalOptions, rehearse } from '../src/index.js'
+import { type LiveEvent, type RehearsalOptions, rehearse, resolveOptions } from '../src/index.js'
+import { createAddresses } from '../src/pods/addresses.js'
 
 const fixture = (name: string) => join(__dirname, 'fixtures', name)
+const planOf = (options: Partial<RehearsalOptions>) => resolveOptions({ command: 'node', readinessProbe, ...options })
 const readinessProbe = { path: '/readyz', periodSeconds: 0.1, failureThreshold: 1, timeoutSeconds: 5 }
 
 /** A rehearsal in which nothing is lost, or it says what. */
@@ -74,7 +75,7 @@ describe('ports', () => {
 
   test('two pods never get the same, and one that is taken is passed over', async ({ skip }) => {
     skip(obstacle !== undefined, obstacle)
-    const addresses = await createAddresses({ port: await freePort(), netns: false, preStop: null, readinessProbe })
+    const addresses = await createAddresses(planOf({ port: await freePort() }))
     const drawn = await Promise.all(Array.from({ length: 20 }, () => addresses.next()))
     expect(new Set(drawn.map(({ host }) => host)).size).toBe(20)
     await Promise.all(drawn.map((address) => address.release()))
@@ -152,7 +153,7 @@ describe('with netns', () => {
       spawnSync('ip', ['netns', 'delete', name])
     })
     expect(leftovers(pid)).toHaveLength(2)
-    const addresses = await createAddresses({ port: null, netns: true, preStop: null, readinessProbe })
+    const addresses = await createAddresses(planOf({ netns: true }))
     expect(leftovers(pid)).toEqual([])
     await addresses.close()
   })

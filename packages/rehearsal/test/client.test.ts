@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Ask, get } from '../src/asks.js'
-import type { Loss } from '../src/client.js'
-import type { ClientKind } from '../src/client-kinds.js'
-import { createClock } from '../src/events.js'
-import { HttpClient } from '../src/http-client.js'
+import { type Ask, plain } from '../src/load/ask.js'
+import type { HttpClient } from '../src/load/http-client.js'
+import { type ClientKind, kinds } from '../src/load/kinds.js'
+import type { Loss } from '../src/load/outcome.js'
+import { createClock } from '../src/shared/clock.js'
 
 const servers: Server[] = []
 const sockets: Socket[] = []
@@ -42,13 +42,12 @@ function createClient(
   kind: ClientKind,
   port: number | undefined,
   total = 30_000,
-  asks: readonly Ask[] = [get('/work')],
+  asks: readonly Ask[] = [plain('/work')],
 ) {
   const losses: Loss[] = []
   let answered = 0
-  const client = new HttpClient({
-    kind,
-    asks: kind === 'post' ? asks.map((ask) => ({ ...ask, method: 'POST' })) : asks,
+  const client = kinds[kind].create({
+    asks: asks.map((ask) => ({ ...ask, method: kinds[kind].method })),
     timeouts: { connect: 5000, total },
     random: Math.random,
     clock: createClock(),
@@ -56,7 +55,7 @@ function createClient(
     onSent: () => {},
     onAnswered: () => answered++,
     onLost: (loss) => losses.push(loss),
-  })
+  }) as HttpClient
   return { client, losses, answered: () => answered }
 }
 

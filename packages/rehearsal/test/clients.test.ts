@@ -5,16 +5,16 @@ import net, { type AddressInfo, type Server, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { get } from '../src/asks.js'
-import type { ClientSpec, Loss } from '../src/client.js'
-import type { ClientKind } from '../src/client-kinds.js'
-import { createClient } from '../src/clients.js'
-import { createClock } from '../src/events.js'
-import { HttpClient } from '../src/http-client.js'
-import { Http2Client } from '../src/http2-client.js'
-import type { Endpoint } from '../src/service.js'
-import { SseClient } from '../src/sse-client.js'
-import { WebSocketClient } from '../src/web-socket-client.js'
+import { plain } from '../src/load/ask.js'
+import type { ClientSpec } from '../src/load/client.js'
+import type { Endpoint } from '../src/load/endpoint.js'
+import type { HttpClient } from '../src/load/http-client.js'
+import { Http2Client } from '../src/load/kinds/http2.js'
+import { SseClient } from '../src/load/kinds/sse.js'
+import { WebSocketClient } from '../src/load/kinds/web-socket.js'
+import { type ClientKind, kinds } from '../src/load/kinds.js'
+import type { Loss } from '../src/load/outcome.js'
+import { createClock } from '../src/shared/clock.js'
 
 const closers: Array<() => void> = []
 afterEach(() => {
@@ -39,8 +39,7 @@ function tell(
   const counts = { sent: 0, answered: 0 }
   let picked = 0
   const spec: ClientSpec = {
-    kind,
-    asks: [get(path)],
+    asks: [plain(path, kinds[kind].method)],
     timeouts: { connect: 5000, total: 10_000 },
     random: Math.random,
     clock: createClock(),
@@ -50,7 +49,16 @@ function tell(
     onLost: (loss) => losses.push(loss),
     ...more,
   }
-  return { spec, losses, counts, picks: () => picked, causes: () => losses.map(({ cause, pod }) => `${pod} ${cause}`) }
+  /** For kinds that speak plain HTTP/1.1. */
+  const http = () => kinds[kind].create(spec) as HttpClient
+  return {
+    spec,
+    http,
+    losses,
+    counts,
+    picks: () => picked,
+    causes: () => losses.map(({ cause, pod }) => `${pod} ${cause}`),
+  }
 }
 
 /** A port on which nobody listens. */
@@ -61,6 +69,28 @@ async function nobody(): Promise<Endpoint> {
   await once(server, 'close')
   return endpoint
 }
+
+describe('a client of a Service, which knows its pods only by what they say,', () => {
+  test('tells by whom it was answered, and who had the kept connection on which it lost one', async () => {
+    let asked = 0
+    const server = http.createServer((request, response) => {
+      response.setHeader('x-pod', 'app-1')
+      if (++asked < 3) response.end('done')
+      else request.socket.destroy()
+    })
+    const answered: string[] = []
+    const service = await listen(server, 'app')
+    const more = { podHeader: 'x-pod', onAnswered: (pod: string) => answered.push(pod) }
+    const { http: client, causes } = tell('keepAlive', '/', [service], more)
+    const kept = client()
+    for (let index = 0; index < 3; index++) await kept.request()
+    // On a connection of its own nobody has said who he is.
+    await kept.request()
+    kept.close()
+    expect(answered).toEqual(['app-1', 'app-1'])
+    expect(causes()).toEqual(['app-1 reset', 'app reset'])
+  })
+})
 
 describe('a WebSocket client', () => {
   /** A server that does `act` with every connection, and with every message of it. */
@@ -324,9 +354,9 @@ describe('a slow reader', () => {
     const body = Buffer.alloc(1_000_000, 'x')
     const server = http.createServer((_, response) => response.end(body))
     closers.push(() => server.closeAllConnections())
-    const { spec, counts } = tell('slowReader', '/download', [await listen(server)])
+    const { http: client, counts } = tell('slowReader', '/download', [await listen(server)])
     const began = performance.now()
-    await new HttpClient(spec).request()
+    await client().request()
     expect(counts.answered).toBe(1)
     expect(performance.now() - began).toBeGreaterThan(150) // 1 MB at 5 MB/s, less the last piece
   })
@@ -344,10 +374,16 @@ describe('a mix of requests', () => {
       response.writeHead(request.headers.authorization === 'secret' && body === '{}' ? 201 : 500).end()
     })
     closers.push(() => server.closeAllConnections())
-    const post = { ...get('/orders'), method: 'POST', headers: { Authorization: 'secret' }, body: '{}', status: [201] }
-    const asks = [{ ...get('/often'), weight: 8 }, get('/rarely'), { ...post, weight: 3 }]
-    const { spec, counts, losses } = tell('keepAlive', '/', [await listen(server)], { asks })
-    const client = new HttpClient(spec)
+    const post = {
+      ...plain('/orders'),
+      method: 'POST',
+      headers: { Authorization: 'secret' },
+      body: '{}',
+      status: [201],
+    }
+    const asks = [{ ...plain('/often'), weight: 8 }, plain('/rarely'), { ...post, weight: 3 }]
+    const { http: create, counts, losses } = tell('keepAlive', '/', [await listen(server)], { asks })
+    const client = create()
     for (let time = 0; time < 240; time++) await client.request()
     expect([counts.answered, losses]).toEqual([240, []])
     expect(seen['GET /often']).toBeGreaterThan(seen['POST /orders'] ?? 0)
@@ -358,9 +394,9 @@ describe('a mix of requests', () => {
   test('takes another 2xx than the one that was asked for as a loss', async () => {
     const server = http.createServer((_, response) => response.end())
     closers.push(() => server.closeAllConnections())
-    const asks = [{ ...get('/'), status: [204, 404] }]
-    const { spec, causes } = tell('newConnection', '/', [await listen(server)], { asks })
-    await new HttpClient(spec).request()
+    const asks = [{ ...plain('/'), status: [204, 404] }]
+    const { http: client, causes } = tell('newConnection', '/', [await listen(server)], { asks })
+    await client().request()
     expect(causes()).toEqual(['old-1 status 200'])
   })
 })
@@ -377,20 +413,20 @@ test('a kept connection stays with its pod, whatever the Service says of it sinc
       return listen(server, name)
     }),
   )
-  const kept = new HttpClient(tell('keepAlive', '/', pods).spec)
-  const anew = new HttpClient(tell('newConnection', '/', pods).spec)
+  const kept = tell('keepAlive', '/', pods).http()
+  const anew = tell('newConnection', '/', pods).http()
   for (const client of [kept, kept, anew, anew]) await client.request()
   expect(names).toEqual(['old-1', 'old-1', 'old-1', 'new-1'])
 })
 
 describe('a pod that is gone with its network', () => {
-  const kinds: ClientKind[] = ['newConnection', 'webSocket', 'sse', 'http2']
-  test.each(kinds)('does not even refuse a %s client, which waits', async (kind) => {
+  const connecting: ClientKind[] = ['newConnection', 'webSocket', 'sse', 'http2']
+  test.each(connecting)('does not even refuse a %s client, which waits', async (kind) => {
     const endpoint: Endpoint = { ...(await nobody()), unreachable: true }
     const { spec, losses, picks } = tell(kind, '/', [endpoint], { timeouts: { connect: 200, total: 500 } })
     const stop = new AbortController()
     const began = performance.now()
-    const running = createClient(spec).run(stop.signal)
+    const running = kinds[kind].create(spec).run(stop.signal)
     await expect.poll(() => losses[0], { timeout: 5000 }).toMatchObject({ cause: 'timeout', pod: 'gone' })
     expect(performance.now() - began).toBeGreaterThan(190)
     stop.abort()
@@ -399,8 +435,8 @@ describe('a pod that is gone with its network', () => {
   })
 
   test('is unreachable after the kernel has asked for it three times', async () => {
-    const { spec, losses } = tell('keepAlive', '/', [{ ...(await nobody()), unreachable: true }])
-    await new HttpClient(spec).request()
+    const { http: client, losses } = tell('keepAlive', '/', [{ ...(await nobody()), unreachable: true }])
+    await client().request()
     expect(losses).toMatchObject([{ cause: 'refused', message: 'the address is unreachable: the pod is gone' }])
   })
 })
@@ -408,9 +444,9 @@ describe('a pod that is gone with its network', () => {
 test('a rate is kept to, whatever the answers take', async () => {
   const server = http.createServer((_, response) => setTimeout(() => response.end(), 10))
   closers.push(() => server.closeAllConnections())
-  const { spec, counts } = tell('keepAlive', '/', [await listen(server)], { rate: 20 })
+  const { http: client, counts } = tell('keepAlive', '/', [await listen(server)], { rate: 20 })
   const stop = new AbortController()
-  const running = new HttpClient(spec).run(stop.signal)
+  const running = client().run(stop.signal)
   await expect.poll(() => counts.answered, { timeout: 10_000 }).toBeGreaterThan(5)
   const { answered } = counts
   const began = performance.now()

@@ -1,8 +1,11 @@
+import { graceFor, presets, resolveOptions as resolveDrain } from '@podrain/core'
 import { describe, expect, test } from 'vitest'
-import { type Diagnosis, diagnose, explain } from '../src/diagnosis.js'
-import type { Happening, LostHappening, RehearsalEvent } from '../src/events.js'
-import type { RehearsalOptions } from '../src/options.js'
-import { resolveOptions } from '../src/validation.js'
+import { eachKind } from '../src/load/kinds.js'
+import type { LossCause } from '../src/load/outcome.js'
+import type { RehearsalOptions } from '../src/plan/options.js'
+import { resolveOptions } from '../src/plan/resolve.js'
+import { type Diagnosis, diagnose } from '../src/result/diagnosis.js'
+import type { Happening, LostHappening, RehearsalEvent } from '../src/timeline/events.js'
 
 type Told = readonly [t: number, happening: Happening]
 
@@ -40,7 +43,7 @@ const lost = (t: number, more: Partial<LostHappening> = {}): Told => [
 
 function examine(told: readonly Told[], options: Partial<RehearsalOptions> = {}): Diagnosis[] {
   const events: RehearsalEvent[] = told.map(([t, happening]) => ({ t, ...happening }))
-  return diagnose(events, resolveOptions({ command: 'node', ...options }))
+  return [...diagnose(events, resolveOptions({ command: 'node', ...options })).diagnoses]
 }
 
 function only(told: readonly Told[], options: Partial<RehearsalOptions> = {}): Diagnosis {
@@ -56,7 +59,28 @@ describe('refused', () => {
     const { kind, count, why, fix } = only(closing)
     expect([kind, count]).toEqual(['listener closed', 2])
     expect(why).toBe('old-1 stopped listening 10 ms after SIGTERM, 1.0 s before the last client knew that it goes.')
-    expect(fix).toContain('lifecycle.preStop.httpGet.path: /prestop; elsewhere lifecycle.preStop.sleep.seconds: 5')
+    expect(fix).toBe('Keep the listener open until clients know: lifecycle.preStop.sleep.seconds: 5.')
+    expect(only(closing, { app: { framework: 'koa' } }).fix).toBe(
+      'Keep the listener open until clients know: `app.use(drain())` of @podrain/koa with lifecycle.preStop.httpGet.path: /prestop. Without it: lifecycle.preStop.sleep.seconds: 5.',
+    )
+  })
+
+  test('before the client on the last of several nodes knew', () => {
+    const there: Told[] = [1, 2].map((node): Told => [100, { type: 'endpoints', pods: [pod, 'old-2'], node }])
+    const learnt = (t: number, node: number): Told => [t, { type: 'endpoints', pods: ['old-2'], node }]
+    const told = [
+      ...begin.slice(0, -1),
+      ...there,
+      deleted,
+      learnt(1020, 1),
+      sigterm(1030),
+      lost(1040),
+      exit(1400, 0),
+      learnt(3040, 2),
+    ]
+    expect(only(told).why).toBe(
+      'old-1 stopped listening 10 ms after SIGTERM, 2.0 s before the last client knew that it goes.',
+    )
   })
 
   test('because the process was gone', () => {
@@ -72,7 +96,7 @@ describe('refused', () => {
     const told = [...begin, deleted, ...hook, sigterm(2030), lost(2050), exit(2060, 0), known(12_000)]
     const { fix } = only(told, { preStop: { sleepSeconds: 1 }, behind: 'gke-neg' })
     expect(fix).toBe(
-      'Raise lifecycle.preStop.sleep.seconds from 1 to 45: clients need that long to learn that the pod goes.',
+      `Raise lifecycle.preStop.sleep.seconds from 1 to 40: clients need that long to learn that the pod goes. Raise terminationGracePeriodSeconds from 30 to ${graceFor(40_000)} for it.`,
     )
     expect(only(told, { preStop: { httpGet: { path: '/bye' } } }).fix).toMatch(/^Answer \/bye only when clients know/)
   })
@@ -83,12 +107,33 @@ describe('refused', () => {
       [6010, { type: 'hook-end', pod, outcome: 'done' }],
     ]
     const told = [...begin, deleted, ...hook, sigterm(6020), lost(6050), exit(6060, 0), known(12_000)]
-    const { fix } = only(told, { preStop: { httpGet: { path: '/prestop' } }, behind: 'aws-alb' })
-    expect(fix).toContain("`app.use(drain({ behind: 'aws-alb' }))` of podrain does.")
-    expect(only(closing, { behind: 'gke-neg' }).fix).toContain(
-      "`app.use(drain({ behind: 'gke-neg' }))` of podrain with",
+    const hooked = { preStop: { httpGet: { path: '/prestop' } }, behind: 'aws-alb' } as const
+    const { fix } = only(told, { ...hooked, app: { framework: 'express' } })
+    expect(fix).toContain("after 30 s. `app.use(drain({ behind: 'aws-alb' }))` of @podrain/express does.")
+    expect(only(closing, { behind: 'gke-neg', app: { framework: 'fastify' } }).fix).toContain(
+      "`app.register(gracefulShutdown, { behind: 'gke-neg' })` of @podrain/fastify with",
     )
-    expect(only(closing, { behind: 'kube-proxy' }).fix).toContain('`app.use(drain())` of podrain with')
+    expect(only(told, { ...hooked, app: { framework: 'express', podrain: true } }).fix).toMatch(
+      /^podrain has to know for whom it waits: `behind: 'aws-alb'`/,
+    )
+  })
+
+  test('because the hook asked for a path that the app does not have', () => {
+    const hook: Told[] = [
+      [1010, { type: 'hook-start', pod }],
+      [1013, { type: 'hook-end', pod, outcome: 'done', status: 404 }],
+    ]
+    const told = [...begin, deleted, ...hook, sigterm(1030), lost(1050), exit(1060, 0), known(2040)]
+    const preStop = { httpGet: { path: '/prestpo' } }
+    const { fix } = only(told, { preStop, app: { framework: 'koa', podrain: true } })
+    expect(fix).toMatch(
+      /^The preStop hook GET \/prestpo was answered 404 at once, and the kubelet did not mind: put right/,
+    )
+    expect(fix).toContain('podrain waits at /prestop')
+    const refused = told.map(
+      ([t, happening]): Told => [t, happening.type === 'hook-end' ? { ...happening, status: 401 } : happening],
+    )
+    expect(only(refused, { preStop }).fix).toContain('lifecycle.preStop.httpGet.httpHeaders')
   })
 
   test('because the listener closed inside the hook', () => {
@@ -140,7 +185,9 @@ describe('cut', () => {
     const { kind, why, fix } = only([...begin, deleted, sigterm(1030), sigkill, cut, exit(31_002, null, 'SIGKILL')])
     expect(kind).toBe('killed')
     expect(why).toBe('SIGKILL ended old-1 30.0 s after SIGTERM, 30.1 s after the request was sent.')
-    expect(fix).toBe('Raise terminationGracePeriodSeconds from 30 to 45, or above the longest request.')
+    expect(fix).toBe(
+      `Raise terminationGracePeriodSeconds from 30 to ${graceFor(5000, 46_000)}: 5 s until clients know, and requests that were not done after 30.1 s, have to fit in.`,
+    )
   })
 
   test('by SIGKILL in a request that came long after SIGTERM: the app does not heed it', () => {
@@ -269,8 +316,156 @@ test('the most frequent reason comes first, and every loss has its own words', (
     '1 refused by the app',
   ])
   const events: RehearsalEvent[] = told.map(([t, happening]) => ({ t, ...happening }))
-  const explained = explain(events, resolveOptions({ command: 'node' }))
-  const whys = explained.flatMap((event) => (event.type === 'lost' ? [event.why] : []))
-  expect(whys).toHaveLength(3)
-  expect(whys.every((why) => why?.startsWith('old-1 '))).toBe(true)
+  const { events: explained } = diagnose(events, resolveOptions({ command: 'node' }))
+  const losses = explained.flatMap((event) => (event.type === 'lost' ? [event] : []))
+  expect(losses.map(({ diagnosis }) => diagnosis)).toEqual([1, 0, 0])
+  expect(losses.every(({ why }) => why?.startsWith('old-1 '))).toBe(true)
+})
+
+describe('a process that fails on its way out', () => {
+  const output: Told = [
+    1062,
+    { type: 'pod-output', pod, lines: ['Error: Cannot use a pool after calling end', '    at x'] },
+  ]
+
+  test('is told with what it wrote, and not as one that ended too soon', () => {
+    const told = [...begin, deleted, sigterm(1030), lost(1059, { cause: 'reset' }), exit(1060, 1), output, known(2040)]
+    const { kind, why, fix } = only(told)
+    expect(kind).toBe('failed')
+    expect(why).toBe('old-1 failed (exit 1) 30 ms after SIGTERM, 0 ms after the request was sent.')
+    expect(fix).toContain('It wrote: Error: Cannot use a pool after calling end.')
+  })
+
+  test('is not one that exits with 143, as shells and npm do after SIGTERM', () => {
+    const told = [...begin, deleted, sigterm(1030), lost(1059, { cause: 'reset' }), exit(1060, 143), known(2040)]
+    expect(only(told).kind).toBe('exit')
+  })
+})
+
+test('npm and scripts are told to start the app itself, and not to handle a signal that they never pass on', () => {
+  const told = [
+    ...begin,
+    deleted,
+    sigterm(1030),
+    lost(1035, { cause: 'reset' }),
+    exit(1036, null, 'SIGTERM'),
+    known(2040),
+  ]
+  expect(only(told, { command: 'npm', args: ['start'], app: { framework: 'express' } }).fix).toMatch(
+    /^Start the app itself, .*: npm ends on SIGTERM/,
+  )
+})
+
+describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered to PID 1', () => {
+  const told = (deafProgram: string) => [
+    ...begin,
+    deleted,
+    sigterm(1030),
+    [31_000, { type: 'sigkill', pod, deafProgram }] as Told,
+    lost(31_001, { cause: 'reset', sentAt: 30_990 }),
+    exit(31_002, null, 'SIGKILL'),
+  ]
+
+  test('is told to the app as a handler that is missing', () => {
+    const { kind, fix } = only(told('node'), { app: { framework: 'fastify' } })
+    expect(kind).toBe('killed')
+    expect(fix).toMatch(
+      /^Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1: .* of @podrain\/fastify does\.$/,
+    )
+  })
+
+  test('is told to a script as the app that it does not replace', () => {
+    const { fix } = only(told('dash'), { command: './entry.sh', app: { framework: 'fastify' } })
+    expect(fix).toBe(
+      'Start the app itself, as `node server.js`, or with `exec` in a script: dash is PID 1 and does not pass SIGTERM on, so that the app never hears of it.',
+    )
+  })
+})
+
+test('npm that ends with 1 before its app has ended is told to be left out', () => {
+  const told = [
+    ...begin,
+    deleted,
+    sigterm(1030),
+    lost(1580, { cause: 'reset', sentAt: 1560 }),
+    exit(1581, 1),
+    lost(1600),
+    known(2040),
+  ]
+  const fixes = new Set(examine(told, { command: '/usr/bin/npm', args: ['start'] }).map(({ fix }) => fix))
+  expect([...fixes]).toEqual([
+    'Start the app itself, as `node server.js`, or with `exec` in a script: npm ends on SIGTERM, and the container with it, before the app has.',
+  ])
+})
+
+describe.each(Object.keys(presets) as Array<keyof typeof presets>)('advice for an app behind %s', (behind) => {
+  const hook: Told[] = [
+    [1010, { type: 'hook-start', pod }],
+    [2010, { type: 'hook-end', pod, outcome: 'done' }],
+  ]
+  const closing = [...begin, deleted, sigterm(1030), lost(1040), exit(1400, 0), known(2040)]
+  const afterHook = [...begin, deleted, ...hook, sigterm(2030), lost(2050), exit(2060, 0), known(12_000)]
+  const sigkill: Told = [31_000, { type: 'sigkill', pod }]
+  const long = lost(31_001, { cause: 'truncated', sentAt: 900 })
+  const killed = [...begin, deleted, sigterm(1030), sigkill, long, exit(31_002, null, 'SIGKILL')]
+  const apps = [{ framework: null }, { framework: 'express' }, { framework: 'node', podrain: true }] as const
+
+  test.each([
+    ['without a hook', closing, {}],
+    ['with a hook that sleeps', afterHook, { preStop: { sleepSeconds: 1 } }],
+    ['with a hook that waits', afterHook, { preStop: { httpGet: { path: '/prestop' } } }],
+    ['with a request that is too long', killed, {}],
+  ] as const)('%s fits into the grace period that it names, by the sums of core', (_, told, options) => {
+    for (const app of apps) {
+      const { fix } = only(told, { ...options, behind, app })
+      const grace = Number(/terminationGracePeriodSeconds from \d+ to (\d+)/.exec(fix)?.[1] ?? 30)
+      const sleep = Number(/sleep\.seconds(?:: | from \d+ to )(\d+)/.exec(fix)?.[1] ?? 0)
+      // The sleep, and 2 s that the kubelet leaves in any case, fit in.
+      expect(sleep + 2).toBeLessThanOrEqual(grace)
+      if (fix.includes('behind: ')) {
+        expect(() => resolveDrain({ behind, terminationGracePeriodSeconds: grace })).not.toThrow()
+      }
+      // Who has podrain already, and who has no framework that it fits, is not told to bring it in.
+      if (app.framework !== 'express') expect(fix).not.toContain('of @podrain/')
+    }
+  })
+})
+
+describe('what was lost before anything was done to the pods', () => {
+  const counts = (keepAlive: number) => eachKind((kind) => (kind === 'keepAlive' ? keepAlive : 0))
+  const flaky = (count: number, from: number, cause: LossCause = 'status 429') =>
+    Array.from({ length: count }, (_, index) => lost(from + index, { cause }))
+  /** 100 requests before, 1,000 after. */
+  const around = (before: readonly Told[], since: readonly Told[]): Told[] => [
+    ...begin,
+    ...before,
+    [900, { type: 'scenario-begin', requests: counts(100) }],
+    deleted,
+    sigterm(1030),
+    ...since,
+    exit(5000, 0),
+    [6000, { type: 'load-end', requests: counts(1100), heldUpMs: 0, loadHeldUpMs: 0 }],
+  ]
+
+  test('is not blamed on the drain when it goes on as before', () => {
+    const [diagnosis, ...more] = examine(around(flaky(30, 200), flaky(310, 1100))).filter(
+      ({ background }) => !background,
+    )
+    expect([diagnosis, more]).toEqual([undefined, []])
+  })
+
+  test('leaves the excess to the drain when there is more of it since', () => {
+    const diagnoses = examine(around(flaky(30, 200), flaky(800, 1100)))
+    expect(diagnoses.filter(({ background }) => !background).map(({ count }) => count)).toEqual([500])
+    expect(diagnoses.reduce((sum, { count }) => sum + count, 0)).toBe(830)
+  })
+
+  test('excuses no loss of another kind, and none that only the end of a pod explains', () => {
+    const since = [...flaky(5, 1100, 'status 503'), ...flaky(5, 5010, 'refused')]
+    const diagnoses = examine(around([...flaky(1, 200), ...flaky(1, 300, 'refused')], since))
+    expect(diagnoses.filter(({ background }) => !background).map(({ kind, count }) => `${count} ${kind}`)).toEqual([
+      '5 refused by the app',
+      '5 listener closed',
+    ])
+  })
 })

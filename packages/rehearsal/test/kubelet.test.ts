@@ -1,12 +1,17 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { createAddresses } from '../src/addresses.js'
-import type { Happening } from '../src/events.js'
-import { Kubelet } from '../src/kubelet.js'
-import type { PreStop } from '../src/options.js'
-import { Pod } from '../src/pod.js'
+import { Kubelet } from '../src/cluster/kubelet/kubelet.js'
+import type { PreStop } from '../src/plan/options.js'
+import { resolveOptions } from '../src/plan/resolve.js'
+import { createAddresses } from '../src/pods/addresses.js'
+import { Pod } from '../src/pods/pod.js'
+import type { Happening } from '../src/timeline/events.js'
 
-const readinessProbe = { path: '/readyz', periodSeconds: 0.2, failureThreshold: 1, timeoutSeconds: 5 }
+const { readinessProbe, pidNamespace } = resolveOptions({
+  command: 'node',
+  readinessProbe: { periodSeconds: 0.2, timeoutSeconds: 5 },
+})
+const noOthers = { livenessProbe: null, startupProbe: null }
 
 interface Case {
   readonly env?: Record<string, string>
@@ -24,9 +29,18 @@ async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/
     cwd: __dirname,
     env,
     portEnv: 'PORT',
+    pidNamespace,
     terminationGracePeriodSeconds: grace,
+    logs: null,
   }
-  const addresses = await createAddresses({ port: null, netns: false, preStop, readinessProbe })
+  const addresses = await createAddresses({
+    port: null,
+    netns: false,
+    cpus: null,
+    preStop,
+    readinessProbe,
+    ...noOthers,
+  })
   const address = await addresses.next()
   const pod = new Pod('old-1', true, spec, address)
   await new Promise<void>((resolve) => {
@@ -35,10 +49,13 @@ async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/
     }
     const kubelet = new Kubelet(
       pod,
-      { terminationGracePeriodSeconds: grace, readinessProbe, preStop },
+      { terminationGracePeriodSeconds: grace, readinessProbe, ...noOthers, preStop },
       record,
-      (ready) => {
-        if (ready) void kubelet.terminate().then(resolve)
+      {
+        onReadiness: (ready) => {
+          if (ready) void kubelet.terminate().then(resolve)
+        },
+        onUnhealthy: () => {},
       },
     )
     void kubelet.probe()
@@ -61,6 +78,42 @@ async function deletePod({ env = {}, grace = 30, preStop = { httpGet: { path: '/
 const answered = ['pod-deleted', 'hook-start', 'hook-end', 'sigterm']
 
 describe.concurrent('a deleted pod', () => {
+  test('gets its hook with the headers that the manifest gives it', async () => {
+    const preStop = { httpGet: { path: '/prestop', httpHeaders: { 'x-token': 'secret' } } }
+    const { story, output } = await deletePod({ preStop })
+    expect(story).toEqual(answered)
+    expect(output).toContain('token secret')
+  })
+
+  test('is told what its hook was answered', async () => {
+    const { happenings } = await deletePod({ env: { HOOK: '404' } })
+    expect(happenings).toContainEqual(expect.objectContaining({ type: 'hook-end', outcome: 'done', status: 404 }))
+  })
+
+  test('runs a command as its hook in its own environment, and gets SIGTERM when it has ended', async () => {
+    const command = ['sh', '-c', '[ "$POD_NAME" = old-1 ] && [ "{port}" = "$PORT" ] && sleep 0.3']
+    const { story, happenings, between } = await deletePod({ preStop: { exec: { command } } })
+    expect(story).toEqual(answered)
+    expect(happenings).toContainEqual(expect.objectContaining({ type: 'hook-end', outcome: 'done' }))
+    expect(between('hook-start', 'sigterm')).toBeGreaterThan(295)
+  })
+
+  test('is told of a command that fails, with what it wrote', async () => {
+    const command = ['sh', '-c', 'echo no such queue >&2; exit 7']
+    const { story, happenings } = await deletePod({ preStop: { exec: { command } } })
+    expect(story).toEqual(['pod-deleted', 'hook-start', 'hook-failed', 'hook-end', 'sigterm'])
+    expect(happenings).toContainEqual(
+      expect.objectContaining({ type: 'hook-failed', message: 'exit code 7: no such queue' }),
+    )
+  })
+
+  test('is not waited for beyond its grace period by a command, and takes the command with it', async () => {
+    const command = ['sh', '-c', 'sleep 60']
+    const { story, exit } = await deletePod({ grace: 1, preStop: { exec: { command } } })
+    expect(story.slice(0, 3)).toEqual(['pod-deleted', 'hook-start', 'hook-end'])
+    expect(exit).toBe(0)
+  })
+
   test('gets SIGTERM when its hook has answered', async () => {
     const { story, exit, between, output } = await deletePod({})
     expect(story).toEqual(answered)

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { look, type RehearsalOptions, rehearse, WrongPortError } from '../src/index.js'
-import { sendProbe } from '../src/probe.js'
+import { sendProbe } from '../src/cluster/kubelet/probe.js'
+import { look, type RehearsalOptions, rehearse, WrongAddressError } from '../src/index.js'
 
 const fixture = (name: string) => join(__dirname, 'fixtures', name)
 
@@ -41,9 +41,32 @@ describe.concurrent('a first look at an app', () => {
 
   test.runIf(process.platform === 'linux')('says where it listens instead', async () => {
     const error = await look(app('response.end()', '0, env.HOST')).catch((error) => error)
-    expect(error).toBeInstanceOf(WrongPortError)
-    expect(error.ports).toHaveLength(1)
+    expect(error).toBeInstanceOf(WrongAddressError)
+    expect(error.listeners).toHaveLength(1)
+    expect(error.isHost).toBe(false)
     expect(error.message).toMatch(/^The app listens on port \d+, and not on \$PORT, which was \d+$/)
+  })
+
+  test.runIf(process.platform === 'linux')('says that it listens on another address', async () => {
+    const error = await look(app('response.end()', "env.PORT, '::1'")).catch((error) => error)
+    expect(error).toBeInstanceOf(WrongAddressError)
+    expect(error.isHost).toBe(true)
+    expect(error.message).toMatch(/^The app listens on \[::1\]:\d+, and not on \$HOST, which was 127\.0\.0\.1$/)
+  })
+
+  test('says that it speaks TLS', async () => {
+    const alert = 'socket.once("data", () => socket.end(Buffer.from([21, 3, 3, 0, 2, 2, 70])))'
+    const script = `require('node:net').createServer((socket) => ${alert}).listen(process.env.PORT, process.env.HOST)`
+    await expect(look({ command: process.execPath, args: ['-e', script] })).rejects.toThrow(
+      'The app speaks TLS on port',
+    )
+  })
+
+  test('says that it speaks only HTTP/2', async () => {
+    const script = `require('node:http2').createServer().listen(process.env.PORT, process.env.HOST)`
+    await expect(look({ command: process.execPath, args: ['-e', script] })).rejects.toThrow(
+      'The app speaks only HTTP/2 on port',
+    )
   })
 
   test('ends with the signal, and leaves no process', async () => {
@@ -80,14 +103,22 @@ describe('a readiness probe without a path', () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
-    const probe = { path: null, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 5 }
-    expect(await sendProbe({ host: '127.0.0.1', port }, probe)).toEqual({
+    const times = {
+      initialDelaySeconds: 0,
+      periodSeconds: 1,
+      successThreshold: 1,
+      failureThreshold: 1,
+      timeoutSeconds: 5,
+    }
+    const probe = { path: null, ...times }
+    const pod = { host: '127.0.0.1', port, exec: () => expect.fail('there is no command') }
+    expect(await sendProbe(pod, probe)).toEqual({
       ok: true,
       found: `connecting to port ${port} worked`,
     })
     server.close()
     await once(server, 'close')
-    const refused = await sendProbe({ host: '127.0.0.1', port }, probe)
+    const refused = await sendProbe(pod, probe)
     expect(refused.ok).toBe(false)
     expect(refused.found).toMatch(/^connecting to port \d+ failed: connect ECONNREFUSED/)
   })

@@ -70,6 +70,37 @@ test('values of headers and bodies stay out of the result', () => {
   expect(JSON.stringify(requests)).not.toContain('hush')
 })
 
+test('values of headers of hooks and probes stay out of the result', () => {
+  const httpHeaders = { Authorization: 'hush' }
+  const plan = resolveOptions({
+    command: 'a',
+    preStop: { httpGet: { path: '/prestop', httpHeaders } },
+    readinessProbe: { httpHeaders },
+    livenessProbe: { path: '/', httpHeaders },
+  })
+  expect(JSON.stringify(plan)).not.toContain('hush')
+  expect(plan.preStop).toEqual({ httpGet: { path: '/prestop', httpHeaders: { Authorization: '…' } } })
+})
+
+test.each([
+  [10, '25%', '25%', 3, 2],
+  [3, '25%', '25%', 1, 0],
+  [1, '25%', '25%', 1, 0],
+  [4, '100%', '50%', 4, 2],
+  [10, 0, '5%', 0, 1],
+  [10, '0%', '25%', 0, 2],
+])(
+  'of %i pods, %s above and %s fewer are %i and %i, as Kubernetes rounds',
+  (replicas, surge, fewer, maxSurge, maxUnavailable) => {
+    const options = { maxSurge: surge, maxUnavailable: fewer } as Partial<RehearsalOptions>
+    expect(resolveOptions({ command: 'a', replicas, ...options })).toMatchObject({ maxSurge, maxUnavailable })
+  },
+)
+
+test('a container without a readiness probe has none', () => {
+  expect(resolveOptions({ command: 'a', readinessProbe: null }).readinessProbe).toBeNull()
+})
+
 test('values of the environment stay out of the result', () => {
   const plan = resolveOptions({ command: 'a', env: { TOKEN: 'hush' } })
   expect(plan.envNames).toEqual(['TOKEN'])
@@ -80,9 +111,12 @@ test.each<[Record<string, unknown>, string]>([
   [{ command: '' }, 'Expected `command` to be a string that is not empty, got `""`'],
   [{ command: undefined }, 'Expected `command` to be a string that is not empty, got `undefined`'],
   [{ replica: 3 }, 'Unknown option `replica`; expected one of name,'],
-  [{ replicas: 0 }, 'Expected `replicas` to be a whole number from 1 to 50, got `0`'],
-  [{ replicas: '3' }, 'Expected `replicas` to be a whole number from 1 to 50, got `"3"`'],
-  [{ maxSurge: 0 }, 'Expected `maxUnavailable` to be above 0 when `maxSurge` is 0'],
+  [{ replicas: 0 }, 'Expected `replicas` to be a whole number from 1 to 200, got `0`'],
+  [{ replicas: '3' }, 'Expected `replicas` to be a whole number from 1 to 200, got `"3"`'],
+  [{ maxSurge: 0, maxUnavailable: 0 }, 'Expected `maxUnavailable` to be above 0 when `maxSurge` is 0'],
+  [{ maxSurge: '0%', maxUnavailable: 0 }, 'Expected `maxUnavailable` to be above 0 when `maxSurge` is 0'],
+  [{ maxSurge: '25' }, 'Expected `maxSurge` to be a whole number, or a percentage from 0% to 100%, got `"25"`'],
+  [{ maxUnavailable: '101%' }, 'Expected `maxUnavailable` to be a whole number, or a percentage'],
   [{ args: 'server.js' }, 'Expected `args` to be an array of strings, got `"server.js"`'],
   [{ env: { A: 1 } }, 'Expected `env.A` to be a string, got `1`'],
   [
@@ -92,12 +126,30 @@ test.each<[Record<string, unknown>, string]>([
   [{ readinessProbe: { path: 'readyz' } }, 'Expected `readinessProbe.path` to be a path that begins with /'],
   [
     { readinessProbe: { period: 1 } },
-    'Unknown option `period` in `readinessProbe`; expected one of path, port, periodSeconds',
+    'Unknown option `period` in `readinessProbe`; expected one of path, port, httpHeaders, exec,',
   ],
   [{ preStop: { httpGet: { path: '/a', host: 'b' } } }, 'Unknown option `host` in `preStop.httpGet`'],
   [{ preStop: { httpGet: { path: '/a', port: 0 } } }, 'Expected `preStop.httpGet.port` to be a whole number from 1'],
-  [{ preStop: { exec: {} } }, 'Unknown option `exec` in `preStop`; expected one of httpGet, sleepSeconds'],
-  [{ preStop: {} }, 'Expected `preStop` to be either { httpGet } or { sleepSeconds }, got `{}`'],
+  [
+    { preStop: { exec: {} } },
+    'Expected `preStop.exec.command` to be a program and its arguments, as an array of strings',
+  ],
+  [
+    { preStop: { tcpSocket: {} } },
+    'Unknown option `tcpSocket` in `preStop`; expected one of httpGet, exec, sleepSeconds',
+  ],
+  [{ preStop: {} }, 'Expected `preStop` to be one of { httpGet }, { exec } and { sleepSeconds }, got `{}`'],
+  [{ livenessProbe: {} }, 'Expected `livenessProbe.path` to be a path that begins with /'],
+  [
+    { startupProbe: { path: '/', successThreshold: 2 } },
+    'Expected `startupProbe.successThreshold` to be 1, as Kubernetes has it',
+  ],
+  [{ app: { framework: 'rails' } }, 'Expected `app.framework` to be one of express, fastify, koa, nestjs, node'],
+  [{ cwd: '/no/such/directory' }, 'Expected `cwd` to be a directory that is there, got `"/no/such/directory"`'],
+  [
+    { rate: 5, clients: { keepAlive: 0, newConnection: 0 } },
+    'Expected `rate` to be left out when there are no clients that it paces',
+  ],
   [{ preStop: { sleepSeconds: -1 } }, 'Expected `preStop.sleepSeconds` to be a number of s from 0 to 3600, got `-1`'],
   [
     { endpointLag: { min: 5, median: 4, max: 6 } },
@@ -108,7 +160,7 @@ test.each<[Record<string, unknown>, string]>([
     'Expected `requests` to be at least one path that has clients, or nothing would be asked, got `{}`',
   ],
   [{ requests: { get: '/a b' } }, 'Expected `requests.get` to be a path that begins with / and holds no spaces'],
-  [{ clients: { keepAlive: 501 } }, 'Expected `clients.keepAlive` to be a whole number from 0 to 500, got `501`'],
+  [{ clients: { keepAlive: 5001 } }, 'Expected `clients.keepAlive` to be a whole number from 0 to 5000, got `5001`'],
   [{ timeouts: { total: 0 } }, 'Expected `timeouts.total` to be a number of ms from 1 to 3600000, got `0`'],
   [
     { scenario: 'rolout' },
@@ -127,6 +179,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ port: 0 }, 'Expected `port` to be a whole number from 1 to 65535, got `0`'],
   [{ readinessProbe: { port: '80' } }, 'Expected `readinessProbe.port` to be a whole number from 1 to 65535'],
   [{ netns: 'yes' }, 'Expected `netns` to be true or false, got `"yes"`'],
+  [{ openLoop: true }, 'Expected `openLoop` to be false without a `rate`'],
   [{ rate: 0 }, 'Expected `rate` to be a number of requests per second from 0.1 to 100000, got `0`'],
   [{ startDelay: -1 }, 'Expected `startDelay` to be a number of ms from 0 to 600000, got `-1`'],
   [{ requests: [] }, 'Expected `requests` to be a list of requests that is not empty, got `[]`'],

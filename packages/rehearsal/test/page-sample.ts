@@ -1,4 +1,4 @@
-import { type ClientKind, type Happening, type Rehearsal, resolveOptions, summarise } from '../src/index.js'
+import { type ClientKind, conclude, type Happening, type Rehearsal, resolveOptions } from '../src/index.js'
 import { noRequests } from './sample.js'
 
 /** How a rehearsal made by hand differs from another. */
@@ -67,7 +67,15 @@ export function rollout({
       return [t, { type: 'lost', client, pod: `old-${number}`, cause, message, ...request }]
     }),
     [goes(pods) + 500, { type: 'phase', phase: 'cooling down' }],
-    [end, { type: 'load-end', requests: { ...noRequests, keepAlive: 9000, newConnection: 1000 }, heldUpMs: 3 }],
+    [
+      end,
+      {
+        type: 'load-end',
+        requests: { ...noRequests, keepAlive: 9000, newConnection: 1000 },
+        heldUpMs: 3,
+        loadHeldUpMs: 4,
+      },
+    ],
     [end, { type: 'phase', phase: 'done' }],
   ]
   const events = happenings.sort(([a], [b]) => a - b).map(([t, happening]) => ({ t, ...happening }))
@@ -80,7 +88,7 @@ export function rollout({
     const answered = Object.fromEntries(serving.map((pod) => [pod, 3]))
     return { type: 'sample' as const, t, inFlight, requests: index * 3 * pods, lost: gone, answered, latency }
   })
-  return { format: 1, options, events, samples, summary: summarise(events, options) }
+  return conclude(options, events, samples)
 }
 
 /** Tries to end the script, the style, an attribute and a line; to be run; and to turn the text around. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { parseHTML } from 'linkedom'
 import { expect, test } from 'vitest'
 import { renderPage } from '../src/index.js'
-import type { Figure } from '../src/page/drawing.js'
+import type { Figure } from '../src/show/page/drawing.js'
 import { hostile, rollout } from './page-sample.js'
 import { sampleRehearsal } from './sample.js'
 

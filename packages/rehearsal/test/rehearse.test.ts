@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type LiveEvent, type Rehearsal, type RehearsalOptions, rehearse, summarise } from '../src/index.js'
+import { conclude, type LiveEvent, type Rehearsal, type RehearsalOptions, rehearse } from '../src/index.js'
 
 const fixture = (name: string) => join(__dirname, 'fixtures', name)
 
@@ -102,10 +104,14 @@ describe.concurrent('a rolling update', () => {
     expect(summary.exits).toEqual({ 'exit 0': 2 })
     expect(Object.keys(summary.oldPodsGoneAfterMs.each).sort()).toEqual(['old-1', 'old-2'])
     expect(losses.every((loss) => loss.type === 'lost' && loss.pod?.startsWith('old-'))).toBe(true)
-    const told = events.map((event) => (event.type === 'lost' ? { ...event, why: undefined } : event))
-    expect(live.filter(({ type }) => type !== 'sample')).toEqual(told)
+    const told = events.map((event) =>
+      event.type === 'lost' ? { ...event, why: undefined, diagnosis: undefined } : event,
+    )
+    // What the threads of the load tell arrives a little late.
+    const inOrder = live.filter(({ type }) => type !== 'sample').toSorted((a, b) => a.t - b.t)
+    expect(inOrder).toEqual(told)
     expect(JSON.parse(JSON.stringify(result))).toEqual(result)
-    expect(summarise(events, result.options)).toEqual(summary)
+    expect(conclude(result.options, events, result.samples)).toEqual(result)
   })
 
   test('of an app that drains loses nothing, streams and uploads included', async () => {
@@ -128,7 +134,9 @@ describe.concurrent('a rolling update', () => {
 
   test('ends what a pod started together with its first process, as a container does', async () => {
     const args = ['-c', `"${process.execPath}" "${fixture('server.mjs')}"; true`]
-    const { summary, events } = await rehearse(options({ command: 'sh', args, env: { BEHAVIOUR: 'ignore-sigterm' } }))
+    const { summary, events } = await rehearse(
+      options({ command: 'sh', args, env: { BEHAVIOUR: 'ignore-sigterm' }, pidNamespace: false }),
+    )
     expect(summary.exits).toEqual({ SIGTERM: 2 }) // the shell's: it passes no signal on
     await Promise.all(portsOf(events).map(whenRefused))
   })
@@ -205,15 +213,13 @@ describe.concurrent('a rehearsal that cannot go on', () => {
     )
   })
 
-  test('rejects with the reason of its signal', async () => {
+  test('rejects with the reason of its signal while the pods start', async () => {
     const controller = new AbortController()
     const reason = new Error('enough')
     const onEvent = (event: LiveEvent) => {
-      if (event.type === 'hook-start') controller.abort(reason)
+      if (event.type === 'pod-start') controller.abort(reason)
     }
-    const preStop = { httpGet: { path: '/prestop' } }
-    const error = await fail({ signal: controller.signal, onEvent, preStop, env: { HOOK_MS: '60000' } })
-    expect(error).toBe(reason)
+    expect(await fail({ signal: controller.signal, onEvent })).toBe(reason)
   })
 
   test('does not begin when its signal is aborted already', async () => {
@@ -229,11 +235,67 @@ describe.concurrent('a rehearsal that cannot go on', () => {
   })
 
   test('ends when it has sent as many requests as it may', async () => {
-    expect((await fail({ maxRequests: 20 })).message).toBe('The rehearsal was not over after 20 requests')
+    expect((await fail({ maxRequests: 20, warmUp: 60_000 })).message).toBe(
+      'The rehearsal was not over after 20 requests',
+    )
   })
 
   test('ends when its time is over', async () => {
     expect((await fail({ timeout: 400, warmUp: 5000 })).message).toBe('The rehearsal was not over after 400 ms')
+  })
+})
+
+test('in an open loop, an outage loses as many requests as came, and in a closed one as many as waited', async () => {
+  const clients = { keepAlive: 0, newConnection: 2, slowKeepAlive: 0, streaming: 0, post: 0 }
+  const outage = { env: { BEHAVIOUR: 'hang' }, clients, rate: 40, requests: { get: '/work' }, timeouts: { total: 800 } }
+  const lostIn = async (openLoop: boolean) => (await rehearse(options({ ...outage, openLoop }))).summary.lost
+  const [open, closed] = [await lostIn(true), await lostIn(false)]
+  expect(closed).toBeGreaterThan(0)
+  expect(open).toBeGreaterThan(2 * closed)
+})
+
+test('what the pods write is kept in files, and its end is in the result', async () => {
+  const logs = mkdtempSync(join(tmpdir(), 'podrain-logs-'))
+  writeFileSync(join(logs, 'old-9.log'), 'of an earlier one')
+  const script = `console.log('I am', process.env.POD_NAME); process.on('SIGTERM', () => { console.error('bye'); process.exit(0) })
+    require('node:http').createServer((request, response) => response.end()).listen(process.env.PORT, process.env.HOST)`
+  const { events } = await rehearse(options({ args: ['-e', script], logs, requests: { get: '/' } }))
+  expect(readdirSync(logs).sort()).toEqual(['new-1.log', 'new-2.log', 'old-1.log', 'old-2.log'])
+  expect(readFileSync(join(logs, 'old-1.log'), 'utf8')).toBe('I am old-1\nbye\n')
+  const output = events.filter((event) => event.type === 'pod-output')
+  expect(output).toContainEqual({
+    t: expect.any(Number),
+    type: 'pod-output',
+    pod: 'old-2',
+    lines: ['I am old-2', 'bye'],
+  })
+})
+
+describe('a rehearsal that is cut short after the scenario has begun says what is known by then', () => {
+  const hook = { preStop: { httpGet: { path: '/prestop' } }, env: { HOOK_MS: '60000' } }
+
+  test('by its signal', async () => {
+    const controller = new AbortController()
+    const onEvent = (event: LiveEvent) => {
+      if (event.type === 'hook-start') controller.abort(new Error('enough'))
+    }
+    const { incomplete, events, summary } = await rehearse(options({ ...hook, signal: controller.signal, onEvent }))
+    expect(incomplete).toBe('The rehearsal was aborted: enough')
+    expect(events.some(({ type }) => type === 'hook-start')).toBe(true)
+    expect(summary.requests).toBeGreaterThan(0)
+  })
+
+  test('by its time', async () => {
+    const { incomplete } = await rehearse(options({ ...hook, timeout: 6000 }))
+    expect(incomplete).toBe('The rehearsal was not over after 6000 ms')
+  })
+
+  test('by the number of requests, of which no more are sent', async () => {
+    const clients = { keepAlive: 0, newConnection: 0, slowKeepAlive: 0, streaming: 0, post: 1 }
+    // A post takes 200 ms, so that none of the 10 is left for the warm-up.
+    const { incomplete, summary } = await rehearse(options({ ...hook, clients, warmUp: 500, maxRequests: 10 }))
+    expect(incomplete).toBe('The rehearsal was not over after 10 requests')
+    expect(summary.requests).toBeLessThanOrEqual(10)
   })
 })
 

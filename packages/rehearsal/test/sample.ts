@@ -1,17 +1,8 @@
-import { type ClientKind, type Happening, type Rehearsal, resolveOptions, summarise } from '../src/index.js'
+import { type ClientKind, conclude, type Happening, type Rehearsal, resolveOptions } from '../src/index.js'
+import { eachKind } from '../src/load/kinds.js'
 
 /** No request of any kind. */
-export const noRequests: Readonly<Record<ClientKind, number>> = {
-  keepAlive: 0,
-  newConnection: 0,
-  slowKeepAlive: 0,
-  streaming: 0,
-  post: 0,
-  slowReader: 0,
-  webSocket: 0,
-  sse: 0,
-  http2: 0,
-}
+export const noRequests: Readonly<Record<ClientKind, number>> = eachKind(() => 0)
 
 /** A result made by hand: two pods, one loss of each cause, and names that try to break out of the page. */
 export function sampleRehearsal(name = '<script>alert("name")</script>'): Rehearsal {
@@ -63,6 +54,7 @@ export function sampleRehearsal(name = '<script>alert("name")</script>'): Rehear
         type: 'load-end',
         requests: { ...noRequests, keepAlive: 101, newConnection: 52, slowKeepAlive: 3, streaming: 7, post: 9 },
         heldUpMs: 12,
+        loadHeldUpMs: 34,
       },
     ],
     [5001, { type: 'phase', phase: 'done' }],
@@ -78,5 +70,5 @@ export function sampleRehearsal(name = '<script>alert("name")</script>'): Rehear
     answered: { 'old-1': 1 },
     latency: { p50: 4, p99: 12.5, max: 20 },
   }))
-  return { format: 1, options, events, samples, summary: summarise(events, options) }
+  return conclude(options, events, samples)
 }

@@ -90,6 +90,15 @@ describe.concurrent('scenario', () => {
     expect(result.events.filter((event) => event.type === 'pod-start' && !event.old)).toHaveLength(1)
   })
 
+  test('on several nodes, clients of each go on using a pod until theirs knows', async () => {
+    const endpointLag = { min: 10, median: 600, max: 1200 }
+    const result = await run('scale-down', { nodes: 4, endpointLag, env: { HOOK_MS: '1400' } })
+    const told = storyOf(result).flatMap((event) => (event.type === 'endpoints' ? [event] : []))
+    expect(new Set(told.map(({ node }) => node))).toEqual(new Set([1, 2, 3, 4]))
+    for (const node of [1, 2, 3, 4]) expect(told.findLast((event) => event.node === node)?.pods).toHaveLength(1)
+    expect(result.summary.lost).toBe(0)
+  })
+
   test('single-replica: the old pod serves until the new one is known, though it ends', async () => {
     const result = await run('single-replica')
     expect(result.options.replicas).toBe(1)
@@ -98,7 +107,13 @@ describe.concurrent('scenario', () => {
   })
 
   test('single-replica: with maxUnavailable 1, there is a time without any endpoint', async () => {
-    const { summary } = await run('single-replica', { maxSurge: 0, maxUnavailable: 1, startDelay: 500 })
+    const { summary } = await run('single-replica', {
+      maxSurge: 0,
+      maxUnavailable: 1,
+      startDelay: 500,
+      // Its probe fails, and the endpoint goes, long before the process does.
+      env: { HOOK_MS: '2000' },
+    })
     expect(summary.diagnoses).toContainEqual(
       expect.objectContaining({ kind: 'no endpoint', fix: expect.stringContaining('maxUnavailable: 0') }),
     )
@@ -147,6 +162,27 @@ describe.concurrent('the reason is found for an app that', () => {
     return summary.diagnoses.map(({ kind, cause, why, fix }) => ({ kind, cause, why, fix }))
   }
 
+  test('a process that fails on its way out, with the error it wrote', async () => {
+    const diagnoses = await diagnose('fail')
+    expect(diagnoses[0]).toMatchObject({ kind: 'failed' })
+    expect(diagnoses[0]?.why).toMatch(/failed \(exit 1\)/)
+    expect(diagnoses[0]?.fix).toContain('It wrote: Error: Cannot use a pool after calling end on the pool.')
+  })
+
+  test('a hook whose path the app does not have, which the kubelet does not mind', async () => {
+    const preStop = { httpGet: { path: '/prestpo?status=404' } }
+    const [first] = await diagnose('no-hook', { preStop })
+    expect(first?.fix).toMatch(/^The preStop hook GET \/prestpo\?status=404 was answered 404 at once/)
+  })
+
+  test('nothing of the drain in what failed just as often before', async () => {
+    const clients = { keepAlive: 6, newConnection: 0, slowKeepAlive: 0 }
+    const result = await run('scale-down', { env: { BEHAVIOUR: 'flaky', HOOK_MS: '400' }, clients, warmUp: 1000 })
+    expect(result.summary).toMatchObject({ lost: 0, verdict: 'clean', lostByCause: {} })
+    expect(result.summary.background).toBeGreaterThan(20)
+    expect(result.summary.diagnoses.every(({ background }) => background)).toBe(true)
+  })
+
   test('exits at once', async () => {
     expect(await diagnose('exit-on-sigterm')).toContainEqual({
       kind: 'listener closed',
@@ -167,7 +203,11 @@ describe.concurrent('the reason is found for an app that', () => {
   })
 
   test('has no handler', async () => {
-    const diagnoses = await diagnose('none', { env: { WORK_MS: '400' }, clients: { newConnection: 0 } })
+    const diagnoses = await diagnose('none', {
+      pidNamespace: false,
+      env: { WORK_MS: '400' },
+      clients: { newConnection: 0 },
+    })
     expect(diagnoses).toContainEqual(
       expect.objectContaining({ kind: 'exit', fix: expect.stringContaining('Handle SIGTERM') }),
     )
@@ -218,7 +258,9 @@ describe.concurrent('the reason is found for an app that', () => {
   })
 
   test('does not heed SIGTERM', async () => {
-    const diagnoses = await diagnose('ignore-sigterm', { terminationGracePeriodSeconds: 2, env: { WORK_MS: '100' } })
+    // So many clients keep their connection, and a request is on it nearly all the time.
+    const more = { env: { WORK_MS: '400' }, clients: { keepAlive: 6, newConnection: 0 } }
+    const diagnoses = await diagnose('ignore-sigterm', { terminationGracePeriodSeconds: 2, ...more })
     expect(diagnoses).toContainEqual({
       kind: 'killed',
       cause: 'reset',
@@ -233,7 +275,9 @@ describe.concurrent('the reason is found for an app that', () => {
     expect(diagnoses).toContainEqual(
       expect.objectContaining({
         kind: 'killed',
-        fix: 'Raise terminationGracePeriodSeconds from 2 to 5, or above the longest request.',
+        fix: expect.stringMatching(
+          /^Raise terminationGracePeriodSeconds from 2 to \d+: 5 s until clients know, and requests/,
+        ),
       }),
     )
   })

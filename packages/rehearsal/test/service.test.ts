@@ -1,15 +1,23 @@
+import { presets } from '@podrain/core'
 import { expect, test } from 'vitest'
-import type { Happening } from '../src/events.js'
-import { lagBehind } from '../src/options.js'
-import { createRandom } from '../src/random.js'
-import { drawLag, Service } from '../src/service.js'
+import { Nodes } from '../src/cluster/nodes.js'
+import { drawLag, Service } from '../src/cluster/service.js'
+import { createRandom } from '../src/shared/random.js'
 
 const pod = (name: string) => ({ name, host: '127.0.0.1', port: 1 })
 const ready = { serving: true, terminating: false }
 const lag = { min: 1, median: 20, max: 60 }
 
-function createService(record: (happening: Happening) => void = () => {}) {
-  return new Service(lag, createRandom(1, 0), createRandom(1, 1), record)
+/** A Service, and where new connections go to, as its listener was last told. */
+function createService(onRoutes: (pods: string[]) => void = () => {}) {
+  let routes: string[] = []
+  const service = new Service(lag, createRandom(1, 0), {
+    onRoutes: (endpoints) => {
+      routes = endpoints.map(({ name }) => name)
+      onRoutes(routes)
+    },
+  })
+  return { service, routes: () => routes }
 }
 
 test('clients learn of changes late, in the order they happened', async () => {
@@ -17,13 +25,12 @@ test('clients learn of changes late, in the order they happened', async () => {
   const names = Array.from({ length: 20 }, (_, index) => `p${index}`)
   const began = performance.now()
   await new Promise<void>((resolve) => {
-    const service = createService((happening) => {
-      if (happening.type !== 'endpoints') return
-      seen.push([...happening.pods])
-      if (happening.pods.length === names.length) resolve()
+    const { service, routes } = createService((pods) => {
+      seen.push(pods)
+      if (pods.length === names.length) resolve()
     })
     for (const name of names) service.update(pod(name), ready)
-    expect(service.pick()).toBeUndefined()
+    expect(routes()).toEqual([])
   })
   expect(performance.now() - began).toBeGreaterThanOrEqual(lag.min)
   expect(seen).toEqual(names.map((_, index) => names.slice(0, index + 1)))
@@ -32,29 +39,28 @@ test('clients learn of changes late, in the order they happened', async () => {
 test('a terminating pod still gets new connections until the clients have heard of it', async () => {
   const [a, b] = [pod('a'), pod('b')]
   await new Promise<void>((resolve) => {
-    const service = createService((happening) => {
-      if (happening.type === 'endpoints' && happening.pods.join() === 'b') resolve()
+    const { service, routes } = createService((pods) => {
+      if (pods.join() === 'b') resolve()
     })
     service.apply(a, ready)
     service.apply(b, ready)
     service.update(a, { serving: true, terminating: true })
-    const picked = new Set(Array.from({ length: 50 }, () => service.pick()?.name))
-    expect(picked).toEqual(new Set(['a', 'b']))
+    expect(routes()).toEqual(['a', 'b'])
   })
 })
 
 test('with no ready pod left, connections go to those that terminate but still serve, then nowhere', () => {
-  const service = createService()
+  const { service, routes } = createService()
   const [a, b] = [pod('a'), pod('b')]
   service.apply(a, { serving: true, terminating: true })
   service.apply(b, { serving: false, terminating: true })
-  expect(service.pick()).toBe(a)
+  expect(routes()).toEqual(['a'])
   service.apply(a, { serving: false, terminating: true })
-  expect(service.pick()).toBeUndefined()
+  expect(routes()).toEqual([])
   service.apply(b, ready)
-  expect(service.pick()).toBe(b)
+  expect(routes()).toEqual(['b'])
   service.apply(b, null)
-  expect(service.pick()).toBeUndefined()
+  expect(routes()).toEqual([])
 })
 
 test('delays follow the quantiles: half of them below the median, none outside', () => {
@@ -74,15 +80,16 @@ test('delays follow the quantiles: half of them below the median, none outside',
   }
 })
 
-test.each(Object.entries(lagBehind))('the lag behind %s is in order', (_, { min, median, max }) => {
-  expect([min, median, max]).toEqual([min, median, max].sort((a, b) => a - b))
-})
+test.each(Object.entries(presets))(
+  'the lag behind %s is in order, and over when an app has settled',
+  (_, { lag, settle }) => {
+    expect([...lag, settle]).toEqual([...lag, settle].sort((a, b) => a - b))
+  },
+)
 
 test('changes that are still on their way can be waited for', async () => {
   const seen: string[] = []
-  const service = createService((happening) => {
-    if (happening.type === 'endpoints') seen.push(happening.pods.join())
-  })
+  const { service } = createService((pods) => seen.push(pods.join()))
   await service.settled()
   expect(seen).toEqual([])
   service.update(pod('a'), ready)
@@ -99,4 +106,22 @@ test('the same seed makes the same choices, another stream of it others', () => 
   expect(draw(1, 0)).toEqual(draw(1, 0))
   expect(draw(1, 0)).not.toEqual(draw(1, 1))
   expect(draw(1, 0)).not.toEqual(draw(2, 0))
+})
+
+test('each node learns of a change in its own time, and of a pod that is gone at once', async () => {
+  const times: number[] = []
+  const gone: string[] = []
+  const nodes = new Nodes(5, { min: 1, median: 200, max: 400 }, 1, {
+    onRoutes: (_, node) => {
+      times[node] = performance.now()
+    },
+    onGone: ({ name }) => gone.push(name),
+  })
+  nodes.update(pod('a'), ready)
+  nodes.gone(pod('a'))
+  expect(gone).toEqual(['a'])
+  await nodes.settled()
+  expect(times.filter((time) => time > 0)).toHaveLength(5)
+  // Five draws from 400 ms are not within 20 of each other, with this seed.
+  expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(20)
 })

@@ -1,30 +1,44 @@
 import { PassThrough } from 'node:stream'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createProgress, type LiveEvent, renderTable } from '../src/index.js'
 import { noRequests, sampleRehearsal } from './sample.js'
 
 test('a table has a row for each result and a column for each label', () => {
   expect(`\n${renderTable([sampleRehearsal('first')], { colour: false })}\n`).toMatchInlineSnapshot(`
     "
-    ┌───────┬─────────────┬─────────┬──────────┬──────┬────────────────────┬─────────────────────┬────────────┐
-    │ name  │ framework   │ podrain │ requests │ lost │ how they were lost │ old pods gone after │ exits      │
-    ├───────┼─────────────┼─────────┼──────────┼──────┼────────────────────┼─────────────────────┼────────────┤
-    │ first │ <b>bold</b> │ no      │      172 │    6 │ 3 × refused        │               1.0 s │ 1 × exit 0 │
-    │       │             │         │          │      │ 1 × reset          │                     │            │
-    │       │             │         │          │      │ 1 × truncated      │                     │            │
-    │       │             │         │          │      │ 1 × status 503     │                     │            │
-    └───────┴─────────────┴─────────┴──────────┴──────┴────────────────────┴─────────────────────┴────────────┘
+    ┌───────┬─────────────┬─────────┬──────────┬──────┬────────────────┬─────────────────┬────────────┐
+    │ name  │ framework   │ podrain │ requests │ lost │ how            │ pods gone after │ exits      │
+    ├───────┼─────────────┼─────────┼──────────┼──────┼────────────────┼─────────────────┼────────────┤
+    │ first │ <b>bold</b> │ no      │      172 │    6 │ 3 × refused    │           1.0 s │ 1 × exit 0 │
+    │       │             │         │          │      │ 1 × reset      │                 │            │
+    │       │             │         │          │      │ 1 × truncated  │                 │            │
+    │       │             │         │          │      │ 1 × status 503 │                 │            │
+    └───────┴─────────────┴─────────┴──────────┴──────┴────────────────┴─────────────────┴────────────┘
 
     first <b>bold</b> no  2 × refused  old-1 was gone (exit 0) 80 ms after SIGTERM, as a client that could have known came.
-      → The preStop hook failed: make it answer after 5 s, and keep the listener open meanwhile.
+      → The preStop hook failed: is its port right? Make it answer after 5 s, and keep the listener open meanwhile.
 
     first <b>bold</b> no  1 × reset  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
-      → Exit only when nothing is in flight: \`server.close(() => process.exit())\`, or \`app.use(drain())\` of podrain.
+      → Exit only when nothing is in flight, and lead clients away before: say \`Connection: close\` with every response after SIGTERM.
 
     first <b>bold</b> no  1 × truncated  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
-      → Exit only when nothing is in flight: \`server.close(() => process.exit())\`, or \`app.use(drain())\` of podrain.
+      → Exit only when nothing is in flight, and lead clients away before: say \`Connection: close\` with every response after SIGTERM.
       and 2 more, for other reasons
     "
+  `)
+})
+
+test('a table that is wider than the terminal is a list', () => {
+  const text = renderTable([sampleRehearsal('first')], { colour: false, columns: 80 })
+  expect(text.slice(0, text.indexOf('\n\n'))).toMatchInlineSnapshot(`
+    "name             first
+    framework        <b>bold</b>
+    podrain          no
+    requests         172
+    lost             6
+    how              3 × refused, 1 × reset, 1 × truncated, 1 × status 503
+    pods gone after  1.0 s
+    exits            1 × exit 0"
   `)
 })
 
@@ -47,7 +61,9 @@ const live: LiveEvent[] = [
   { t: 3900, type: 'phase', phase: 'done' },
 ]
 
-function show(isTTY: boolean): string {
+function show(isTTY: boolean, term = 'xterm'): string {
+  vi.stubEnv('TERM', term)
+  onTestFinished(() => void vi.unstubAllEnvs())
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 120 })
   const progress = createProgress({ stream })
   const [first, second] = [progress.follow('first'), progress.follow('second')]
@@ -79,4 +95,8 @@ test('without a terminal, progress is at most one line a second for each rehears
 test('in a terminal, progress is one bar for each rehearsal', () => {
   const text = show(true)
   for (const name of ['first', 'second']) expect(text).toMatch(new RegExp(`${name} .*done · 90 requests · 2 lost`))
+})
+
+test('in a terminal that cannot draw, progress is lines', () => {
+  expect(show(true, 'dumb')).toBe(show(false))
 })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { kubeletGet } from '../src/kubelet-request.js'
+import { kubeletGet } from '../src/cluster/kubelet/request.js'
 
 interface Visit {
   readonly socket: Socket

@@ -116,7 +116,7 @@ function add(so: RolloutResult, { summary }: Rehearsal): RolloutResult {
     lostByCause: sum(so.lostByCause, summary.lostByCause),
     goneAfterMs: Math.max(so.goneAfterMs, summary.oldPodsGoneAfterMs.max),
     exits: sum(so.exits, summary.exits),
-    heldUpMs: Math.max(so.heldUpMs, summary.heldUpMs),
+    heldUpMs: Math.max(so.heldUpMs, summary.heldUpMs ?? 0),
   }
 }
 

@@ -8,13 +8,16 @@ export interface Preset {
   readonly settle: number
   /** Milliseconds after which the load balancer closes an idle connection; undefined if it keeps none. */
   readonly idle?: number
+  /** How many milliseconds after a change it sends elsewhere: the soonest, half of the time, the latest. Never above `settle`. */
+  readonly lag: readonly [min: number, median: number, max: number]
 }
 
 /** What sends requests to the pod. */
 export type Behind = 'none' | 'kube-proxy' | 'ingress-nginx' | 'envoy' | 'gke-neg' | 'aws-alb' | 'aws-nlb'
 
 /**
- * The assumptions for each kind, with the facts behind them:
+ * The assumptions for each kind, with the facts behind them. Only the lag of `kube-proxy` is measured, on a real cluster in
+ * iptables mode, during a rolling update; the others are what projects and their users report, rounded:
  *
  * - `none`: nothing has to learn that the pod ends, as for a queue worker.
  * - `kube-proxy`: syncs at most once a second after the EndpointSlice has changed, and keeps no connections.
@@ -22,18 +25,18 @@ export type Behind = 'none' | 'kube-proxy' | 'ingress-nginx' | 'envoy' | 'gke-ne
  * - `envoy` (Istio, Envoy Gateway, Contour): is pushed the change within seconds; the upstream `idle_timeout` is 1 h.
  * - `gke-neg`: Google recommends to wait 40 s against 502s of container-native load balancing; keeps connections for
  *   600 s.
- * - `aws-alb`: the deregistration of a target takes up to half a minute to be seen everywhere; the idle timeout is 60
- *   s.
+ * - `aws-alb`: the deregistration of a target takes up to half a minute to be seen everywhere: 5 s of waiting were too short for
+ *   its users, 25 s were enough; the idle timeout is 60 s.
  * - `aws-nlb`: keeps sending for two minutes (aws-load-balancer-controller#2366); the idle timeout of TCP is 350 s.
  */
 export const presets: Readonly<Record<Behind, Preset>> = {
-  none: { settle: 0 },
-  'kube-proxy': { settle: 5000 },
-  'ingress-nginx': { settle: 15_000, idle: 60_000 },
-  envoy: { settle: 5000, idle: 3_600_000 },
-  'gke-neg': { settle: 40_000, idle: 600_000 },
-  'aws-alb': { settle: 30_000, idle: 60_000 },
-  'aws-nlb': { settle: 120_000, idle: 350_000 },
+  none: { settle: 0, lag: [0, 0, 0] },
+  'kube-proxy': { settle: 5000, lag: [126, 1074, 1196] },
+  'ingress-nginx': { settle: 15_000, idle: 60_000, lag: [200, 2200, 4500] },
+  envoy: { settle: 5000, idle: 3_600_000, lag: [100, 500, 3000] },
+  'gke-neg': { settle: 40_000, idle: 600_000, lag: [2000, 10_000, 30_000] },
+  'aws-alb': { settle: 30_000, idle: 60_000, lag: [2000, 10_000, 25_000] },
+  'aws-nlb': { settle: 120_000, idle: 350_000, lag: [30_000, 90_000, 120_000] },
 }
 
 /**

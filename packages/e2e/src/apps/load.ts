@@ -1,60 +1,74 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClientCounts, Sample } from '@podrain/rehearsal'
+import { clients, podHeader, requests } from '../asked.js'
+import { Abridgement, Crowd, createClock, eachKind, HeldUp, kinds, machineTime, plain, sampleOf } from '../crowd.js'
+import { type RequestsSoFar, write } from '../report.js'
 
-// Asks the Service for as long as it is told, with connections that are kept and with new ones, and says what was lost. Nothing is
-// tried again: that a client hides a loss is no merit of the server.
+// Asks the Service for as long as it is told, with the clients of the rehearsal, and says what became of it.
 
-const url = process.env.TARGET ?? 'http://app'
+const target = new URL(process.env.TARGET ?? 'http://app')
 const seconds = Number(process.env.SECONDS ?? 60)
-const clients = Number(process.env.CLIENTS ?? 10)
-/** What is asked for once, in the middle: `/die` fails the liveness probe of whichever pod gets it. */
+/** What is asked for once, early: `/die` fails the liveness probe of whichever pod gets it. */
 const once = process.env.ONCE
+const counts: Readonly<ClientCounts> = { ...clients, ...JSON.parse(process.env.CLIENTS ?? '{}') }
 
-const lost: Record<string, number> = {}
-let answered = 0
-const pods = new Set<string>()
-
-function ask(path: string, agent: http.Agent | false): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (loss?: string): void => {
-      if (loss === undefined) answered++
-      else lost[loss] = (lost[loss] ?? 0) + 1
-      resolve()
-    }
-    const request = http.get(url + path, { agent, timeout: 15_000 }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (piece) => {
-        body += piece
-      })
-      response.on('end', () => {
-        pods.add(body.trim())
-        end(response.statusCode === 200 ? undefined : `status ${response.statusCode}`)
-      })
-      response.on('error', () => end('truncated'))
-    })
-    request.on('timeout', () => request.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })))
-    request.on('error', (error: NodeJS.ErrnoException) => end(error.code ?? error.message))
-  })
-}
-
-async function client(agent: http.Agent | false, until: number): Promise<void> {
-  while (performance.now() < until) {
-    await ask('/work', agent)
-    await sleep(5 + Math.random() * 20)
-  }
-}
+/** However long it goes on, so many samples at most. */
+const sampleEvery = Math.max(100, seconds)
+/** For the log: so many losses in full, the others counted in a hundred slots. */
+const losses = new Abridgement(1000, Math.max(1000, seconds * 10))
 
 async function main(): Promise<void> {
-  const until = performance.now() + seconds * 1000
-  console.log('loading')
-  const all = Array.from({ length: clients }, (_, n) =>
-    client(n % 2 === 0 ? new http.Agent({ keepAlive: true, maxSockets: 1 }) : false, until),
+  const startedAt = Date.now()
+  const machineStart = machineTime()
+  const clock = createClock(machineStart)
+  const crowd = new Crowd(
+    {
+      clients: counts,
+      asks: eachKind((kind) => {
+        const { path, method } = kinds[kind]
+        return path === 'http2' ? [] : [plain(requests[path], method)]
+      }),
+      rate: undefined,
+      openLoop: false,
+      timeouts: { connect: 5000, total: 30_000 },
+      podHeader,
+      seed: 1,
+      first: 0,
+      limit: Number.POSITIVE_INFINITY,
+      startedAt: machineStart,
+    },
+    { onLost: (client, loss, t) => losses.add({ t, type: 'lost', client, ...loss }), onExhausted() {} },
   )
-  if (once) void sleep(seconds * 200).then(() => ask(once, false))
-  await Promise.all(all)
-  console.log(`result ${JSON.stringify({ answered, lost, pods: pods.size })}`)
-  process.exit(0)
+  const samples: Sample[] = []
+  const soFar: RequestsSoFar[] = []
+  const sample = (): void => {
+    const tick = crowd.tick()
+    samples.push(sampleOf(clock(), [tick], [tick]))
+    soFar.push({ type: 'requests', t: clock(), requests: tick.requests })
+  }
+  const heldUp = new HeldUp()
+  heldUp.start()
+  crowd.route([{ name: target.hostname, host: target.hostname, port: Number(target.port || 80) }])
+  crowd.start()
+  const sampler = setInterval(sample, sampleEvery)
+  console.log('loading')
+  if (once) void sleep(seconds * 200).then(() => http.get(new URL(once, target), { agent: false }, (it) => it.resume()))
+  await sleep(seconds * 1000)
+  await crowd.end()
+  clearInterval(sampler)
+  sample()
+  const end = {
+    t: clock(),
+    type: 'load-end' as const,
+    requests: crowd.tick().requests,
+    heldUpMs: null,
+    loadHeldUpMs: heldUp.longest,
+  }
+  heldUp.stop()
+  const everySecond = soFar.filter((_, index) => index % Math.ceil(1000 / sampleEvery) === 0)
+  const text = write({ startedAt, events: [...losses.events, end], samples, requests: everySecond })
+  process.stdout.write(text, () => process.exit(0))
 }
 
 void main()

@@ -1,12 +1,19 @@
 import { readFileSync } from 'node:fs'
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import { Readable } from 'node:stream'
+import { finished, pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdapterOptions, Drain } from '@podrain/core'
 import { type KubeConfigLike, kubernetes } from '@podrain/kubernetes'
+import { WebSocketServer } from 'ws'
+import { podHeader, requests } from '../asked.js'
 
 /** Milliseconds that a request takes. */
 const work = 20
+/** What a slow reader takes a second for. */
+const download = Buffer.alloc(5_000_000, 'x')
 const account = '/var/run/secrets/kubernetes.io/serviceaccount'
+const name = process.env.HOSTNAME ?? 'here'
 let alive = true
 
 export const port: number = Number(process.env.PORT ?? 8080)
@@ -14,18 +21,57 @@ export const host: string = process.env.HOST ?? '0.0.0.0'
 
 export const options: AdapterOptions = process.env.CONTROL_SOCKET ? { controlSocket: process.env.CONTROL_SOCKET } : {}
 
-/** What every framework serves. */
-export async function answer(path: string): Promise<{ status: number; body: string }> {
-  if (path === '/alive') return { status: alive ? 200 : 500, body: 'alive\n' }
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Buffer | Readable
+}
+
+/** What every framework serves, but for WebSockets. */
+export async function answer(request: IncomingMessage): Promise<Answer> {
+  const path = request.url
+  const say = (body: Answer['body'], status = 200, type = 'text/plain'): Answer => ({
+    status,
+    headers: { 'content-type': type, [podHeader]: name },
+    body,
+  })
+  if (path === '/alive') return say('alive\n', alive ? 200 : 500)
   if (path === '/die') alive = false
+  if (path === requests.stream) return say(Readable.from(pieces('a piece\n', 20, 50)))
+  if (path === requests.sse) return say(Readable.from(pieces('data: an event\n\n', 20, 100)), 200, 'text/event-stream')
+  if (path === requests.download) return say(download, 200, 'application/octet-stream')
+  // Fastify has read it already.
+  if (path === requests.post && !request.readableEnded) {
+    request.resume()
+    await finished(request, { writable: false }).catch(() => {})
+  }
   await sleep(work)
-  return { status: 200, body: `${process.env.HOSTNAME ?? 'here'}\n` }
+  return say(`${name}\n`)
+}
+
+async function* pieces(piece: string, count: number, ms: number): AsyncGenerator<string> {
+  for (let n = 0; n < count; n++) {
+    await sleep(ms)
+    yield piece
+  }
 }
 
 export const listener: RequestListener = (request, response) => {
-  void answer(request.url ?? '/').then(({ status, body }) => {
-    response.statusCode = status
+  void answer(request).then(({ status, headers, body }) => {
+    response.writeHead(status, { ...headers })
+    // A client that goes takes only its own request with it.
+    if (body instanceof Readable) return pipeline(body, response).catch(() => {})
     response.end(body)
+  })
+}
+
+/** Sends every message of a WebSocket back. That the client has to go, podrain tells it. */
+export function echo(server: Server): void {
+  const sockets = new WebSocketServer({ server, path: requests.webSocket })
+  sockets.on('headers', (headers) => headers.push(`${podHeader}: ${name}`))
+  sockets.on('connection', (socket) => {
+    socket.on('error', () => {})
+    socket.on('message', (data) => socket.send(String(data)))
   })
 }
 

@@ -1,0 +1,3 @@
+#!/bin/sh
+# The usual entrypoint, without exec.
+node server.mjs

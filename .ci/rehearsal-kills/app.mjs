@@ -1,0 +1,7 @@
+// Starts a helper in a session of its own, as pm2 and browsers do, and serves until SIGTERM.
+import { spawn } from 'node:child_process'
+import { createServer } from 'node:http'
+
+spawn('sleep', ['777'], { detached: true, stdio: 'ignore' }).unref()
+process.on('SIGTERM', () => process.exit(0))
+createServer((_, response) => response.end('done')).listen(Number(process.env.PORT), process.env.HOST)

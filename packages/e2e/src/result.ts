@@ -1,0 +1,120 @@
+import {
+  conclude,
+  type Disruption,
+  type KnownOptions,
+  type Phase,
+  type PreStop,
+  type Rehearsal,
+  type RehearsalEvent,
+  resolveOptions,
+  type Scenario,
+} from '@podrain/rehearsal'
+import { clients, requests } from './asked.js'
+import type { Case, Framework, Happening, HookKind } from './cases.js'
+import { graceSeconds, probes, replicas, sleepSeconds, socket } from './objects.js'
+import type { Report } from './report.js'
+
+/** When a case was begun and over: milliseconds since 1970. */
+export interface Course {
+  readonly begunAt: number
+  readonly overAt: number
+}
+
+/** What is known of a case when it is over. */
+export interface Known extends Course {
+  /** The version of the cluster. */
+  readonly cluster: string
+  readonly report: Report
+  /** What was seen of the pods; `t` in milliseconds since 1970. */
+  readonly pods: readonly RehearsalEvent[]
+}
+
+/** How a rehearsal calls what happens: null where none of its scenarios is like it. */
+const scenarios: Readonly<Record<Happening, Scenario | null>> = {
+  'rolling update': 'rollout',
+  'rollout restart': 'rollout',
+  'node drain': null,
+  'liveness kill': 'liveness-kill',
+  'deletion with a short grace period': null,
+}
+
+const phases: Readonly<Record<Happening, Disruption>> = {
+  'rolling update': 'rolling update',
+  'rollout restart': 'rolling update',
+  'node drain': 'eviction',
+  'liveness kill': 'liveness kill',
+  'deletion with a short grace period': 'deletion',
+}
+
+const hooks: Readonly<Record<HookKind, PreStop | undefined>> = {
+  httpGet: { httpGet: { path: '/prestop' } },
+  exec: { exec: { command: ['node', '/app/podrain-prestop.js', socket] } },
+  sleep: { sleepSeconds },
+  none: undefined,
+}
+
+const names: Readonly<Record<Framework, NonNullable<KnownOptions['app']['framework']>>> = {
+  http: 'node',
+  fastify: 'fastify',
+  express: 'express',
+  koa: 'koa',
+}
+
+/** What was asked of a case, in the words of a rehearsal; null is what a cluster keeps to itself. */
+export function optionsOf({ name, framework, hook, happening, following }: Case, cluster: string): KnownOptions {
+  const plan = resolveOptions({
+    name,
+    labels: { framework, hook, happening, following },
+    app: { framework: names[framework], podrain: true },
+    command: 'node',
+    args: ['server.js'],
+    port: 8080,
+    // Each pod has a network of its own, which goes with it.
+    netns: true,
+    replicas,
+    maxSurge: 1,
+    maxUnavailable: 0,
+    terminationGracePeriodSeconds: graceSeconds,
+    readinessProbe: probes.readiness,
+    livenessProbe: probes.liveness,
+    startupProbe: probes.startup,
+    preStop: hooks[hook],
+    requests,
+    clients,
+  })
+  const scenario = scenarios[happening]
+  const unknown = {
+    cwd: null,
+    endpointLag: null,
+    startDelay: null,
+    startupTimeout: null,
+    timeout: null,
+    maxRequests: null,
+  }
+  return { ...plan, ...unknown, cluster, scenario }
+}
+
+/** A case as the result of a rehearsal, on the clock of the load. */
+export function resultOf(each: Case, { cluster, report, pods, begunAt, overAt }: Known): Rehearsal {
+  const { startedAt, events, samples, requests: soFar } = report
+  const since = (time: number): number => Math.max(0, time - startedAt)
+  const begin = since(begunAt)
+  const asked = soFar.findLast(({ t }) => t <= begin) ?? soFar[0]
+  const end = Math.max(...events.map(({ t }) => t), since(overAt))
+  const phase = (t: number, name: Phase): RehearsalEvent => ({ t, type: 'phase', phase: name })
+  const all: RehearsalEvent[] = [
+    // What happened to a pod before the load began, happened before its clock did.
+    ...pods.map((event) => ({ ...event, t: since(event.t) })),
+    phase(0, 'warming up'),
+    ...(asked === undefined ? [] : [{ t: begin, type: 'scenario-begin' as const, requests: asked.requests }]),
+    phase(begin, phases[each.happening]),
+    phase(since(overAt), 'cooling down'),
+    ...events,
+    phase(end, 'done'),
+  ]
+  return conclude(
+    optionsOf(each, cluster),
+    all.toSorted((a, b) => a.t - b.t),
+    samples,
+  )
+}

@@ -1,0 +1,70 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { Framework } from '@podrain/rehearsal'
+
+/** Commands that run a Node app. */
+const runners = [
+  'node',
+  'npm',
+  'npx',
+  'pnpm',
+  'pnpx',
+  'yarn',
+  'tsx',
+  'ts-node',
+  'nest',
+  'fastify',
+  'next',
+  'pm2-runtime',
+]
+
+/** The frameworks by the package that an app imports, those first that stand on others. */
+const packages: ReadonlyArray<readonly [name: string, framework: Framework]> = [
+  ['@nestjs/core', 'nestjs'],
+  ['fastify', 'fastify'],
+  ['express', 'express'],
+  ['koa', 'koa'],
+]
+
+/**
+ * What an app is written with, as far as its command, its first file and its package.json tell; null for what is no Node
+ * app. It is a guess, and advice is all that depends on it.
+ */
+export function frameworkOf(command: string, args: readonly string[], cwd: string): Framework | null {
+  if (!runners.includes(basename(command))) return null
+  const file = args.map((arg) => resolve(cwd, arg)).find(isFile)
+  const text = file === undefined ? '' : read(file)
+  const imported = packages.find(([name]) => new RegExp(`(?:from|require\\(|import)\\s*['"]${name}['"]`).test(text))
+  if (imported !== undefined) return imported[1]
+  const named = packages.filter(([name]) => name in dependenciesOf(file === undefined ? cwd : dirname(file)))
+  // Nest brings Express or Fastify; of two others nobody knows which it is.
+  const [first, ...more] = named
+  return first !== undefined && (more.length === 0 || first[1] === 'nestjs') ? first[1] : 'node'
+}
+
+/** The dependencies of the package that a directory belongs to. */
+function dependenciesOf(directory: string): Record<string, unknown> {
+  for (let at = directory; ; at = dirname(at)) {
+    const file = join(at, 'package.json')
+    if (existsSync(file)) {
+      try {
+        return { ...JSON.parse(read(file)).dependencies }
+      } catch {
+        return {}
+      }
+    }
+    if (at === dirname(at)) return {}
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}

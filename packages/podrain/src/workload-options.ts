@@ -1,0 +1,93 @@
+import { readSources, type Workload, type WorkloadProbe, type WorkloadRequest, workloadsOf } from '@podrain/manifests'
+import type { Probe, RehearsalOptions } from '@podrain/rehearsal'
+import { UsageError } from './usage.js'
+
+/** What a manifest says, in the engine's options, and what of it cannot be played. */
+export interface FromManifest {
+  readonly options: Partial<RehearsalOptions>
+  /** `Deployment/web in k8s/web.yaml, container app` */
+  readonly origin: string
+  readonly notPlayed: readonly string[]
+}
+
+/**
+ * Reads a manifest for `podrain rehearse`.
+ * @param wanted The container, by its name or as `Deployment/web` or `Deployment/web/app`
+ * @throws UsageError when it cannot be read, or does not say which container is meant.
+ */
+export function readManifest(path: string, wanted: string | undefined): FromManifest {
+  const workload = choose(read(path), path, wanted)
+  const { label, file, container, command, notPlayed } = workload
+  const [program, ...args] = command ?? []
+  const own = portEnvOf(workload)
+  const options: Partial<RehearsalOptions> = {
+    name: label,
+    ...(program !== undefined && { command: program, args }),
+    env: environmentOf(workload, own),
+    ...(own !== undefined && { portEnv: own }),
+    replicas: workload.replicas,
+    maxSurge: workload.maxSurge as number,
+    maxUnavailable: workload.maxUnavailable as number,
+    minReadySeconds: workload.minReadySeconds,
+    terminationGracePeriodSeconds: workload.grace,
+    behind: workload.behind,
+    preStop: hookOf(workload),
+    readinessProbe: workload.readinessProbe === undefined ? null : probeOf(workload.readinessProbe, workload),
+    ...(workload.livenessProbe && { livenessProbe: probeOf(workload.livenessProbe, workload) }),
+    ...(workload.startupProbe && { startupProbe: probeOf(workload.startupProbe, workload) }),
+  }
+  return { options, origin: `${label} in ${file}, container ${container}`, notPlayed }
+}
+
+function read(path: string): readonly Workload[] {
+  try {
+    return workloadsOf(readSources([path]).sources)
+  } catch (error) {
+    throw new UsageError(`--manifest: ${(error as Error).message}`)
+  }
+}
+
+function choose(workloads: readonly Workload[], path: string, wanted: string | undefined): Workload {
+  const namesOf = ({ label, container }: Workload) => [container, label, `${label}/${container}`]
+  const found = wanted === undefined ? workloads : workloads.filter((workload) => namesOf(workload).includes(wanted))
+  const [first, ...more] = found
+  if (first !== undefined && more.length === 0) return first
+  const list = workloads.map(({ label, container }) => `  --container ${label}/${container}`).join('\n')
+  if (workloads.length === 0)
+    throw new UsageError(`--manifest: there is no Deployment, or anything like it, in ${path}`)
+  const what = first === undefined ? `no container ${wanted}` : 'more than one container'
+  throw new UsageError(`--manifest: there is ${what} in ${path}. Say which:\n${list}`)
+}
+
+/** The variable that tells the app its port: the one that has the container's port as its value. */
+function portEnvOf({ env, port }: Workload): string | undefined {
+  return port === undefined ? undefined : Object.keys(env).find((name) => env[name] === String(port))
+}
+
+/** The port is another here for each pod. */
+function environmentOf({ env }: Workload, portEnv: string | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name !== portEnv))
+}
+
+/** The pod's own port, wherever it is, is left to the rehearsal; a second one stays what it is. */
+function portOf(port: number | undefined, workload: Workload): { port?: number } {
+  return port === undefined || port === workload.port ? {} : { port }
+}
+
+function requestOf({ path, port, headers }: WorkloadRequest, workload: Workload) {
+  return { path, ...portOf(port, workload), ...(Object.keys(headers).length > 0 && { httpHeaders: headers }) }
+}
+
+function probeOf({ httpGet, tcp, exec, ...times }: WorkloadProbe, workload: Workload): Partial<Probe> {
+  if (exec !== undefined) return { exec, ...times }
+  if (httpGet !== undefined) return { ...requestOf(httpGet, workload), ...times }
+  return { path: null, ...portOf(tcp?.port, workload), ...times }
+}
+
+function hookOf(workload: Workload): RehearsalOptions['preStop'] {
+  const { preStop } = workload
+  if (preStop === undefined) return undefined
+  if ('sleep' in preStop) return { sleepSeconds: preStop.sleep }
+  if ('exec' in preStop) return { exec: { command: preStop.exec } }
+  return { httpGet: requestOf(preStop.httpGet, workload) }
+}

@@ -1,0 +1,125 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { readManifest } from '../src/workload-options.js'
+
+/** A file with these objects. */
+function manifest(text: string): string {
+  const file = join(mkdtempSync(join(tmpdir(), 'podrain-manifest-')), 'app.yaml')
+  writeFileSync(file, text)
+  return file
+}
+
+const deployment = (spec: string, container: string) => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+${spec}
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 45
+      containers:
+        - name: app
+          image: web
+          ports: [{ name: http, containerPort: 8080 }, { name: admin, containerPort: 9090 }]
+${container}
+`
+
+describe('what a manifest says', () => {
+  test('is the hook with its headers, the probes with all their fields, and the grace period', () => {
+    const { options } = readManifest(
+      manifest(
+        deployment(
+          '  replicas: 10\n  minReadySeconds: 7',
+          `          lifecycle:
+            preStop: { httpGet: { path: /prestop, port: admin, httpHeaders: [{ name: Authorization, value: Bearer secret }] } }
+          readinessProbe: { httpGet: { path: /readyz, port: http }, initialDelaySeconds: 3, successThreshold: 2 }
+          livenessProbe: { exec: { command: [cat, /tmp/alive] }, failureThreshold: 4 }
+          startupProbe: { tcpSocket: { port: http }, periodSeconds: 2 }`,
+        ),
+      ),
+      undefined,
+    )
+    expect(options).toMatchObject({
+      replicas: 10,
+      maxSurge: '25%',
+      maxUnavailable: '25%',
+      minReadySeconds: 7,
+      terminationGracePeriodSeconds: 45,
+      preStop: { httpGet: { path: '/prestop', port: 9090, httpHeaders: { Authorization: 'Bearer secret' } } },
+      livenessProbe: { exec: ['cat', '/tmp/alive'], failureThreshold: 4, periodSeconds: 10 },
+      startupProbe: { path: null, periodSeconds: 2, failureThreshold: 3 },
+    })
+    // Its port is the app's own, which is another for each pod here.
+    expect(options.readinessProbe).toEqual({
+      path: '/readyz',
+      initialDelaySeconds: 3,
+      periodSeconds: 10,
+      timeoutSeconds: 1,
+      successThreshold: 2,
+      failureThreshold: 3,
+    })
+  })
+
+  test('is its command, its environment, and the variable that tells the port', () => {
+    const { options, notPlayed } = readManifest(
+      manifest(
+        deployment(
+          '',
+          `          command: [node, server.js]
+          args: [--verbose]
+          env:
+            - { name: HTTP_PORT, value: "8080" }
+            - { name: MODE, value: live }
+            - { name: TITLE, value: $(MODE) mode }
+            - { name: PASSWORD, valueFrom: { secretKeyRef: { name: db, key: password } } }`,
+        ),
+      ),
+      undefined,
+    )
+    expect(options).toMatchObject({ command: 'node', args: ['server.js', '--verbose'], portEnv: 'HTTP_PORT' })
+    expect(options.env).toEqual({ MODE: 'live', TITLE: 'live mode' })
+    expect(notPlayed).toEqual(['variables from elsewhere (PASSWORD): give them with --env'])
+  })
+
+  test('is that there is no hook and no probe, when it has none', () => {
+    const { options } = readManifest(manifest(deployment('', '')), undefined)
+    expect('preStop' in options).toBe(true)
+    expect(options.preStop).toBeUndefined()
+    expect(options.readinessProbe).toBeNull()
+  })
+
+  test('is played as what comes closest, and said, where it is no Deployment', () => {
+    const set = deployment('', '').replace('kind: Deployment', 'kind: StatefulSet')
+    const { options, notPlayed } = readManifest(manifest(set), undefined)
+    expect(options).toMatchObject({ maxSurge: 0, maxUnavailable: 1 })
+    expect(notPlayed.join()).toContain('the order of a StatefulSet')
+  })
+})
+
+describe('which container is meant', () => {
+  const two = manifest(`${deployment('', '')}---${deployment('', '').replace('name: web }', 'name: api }')}`)
+
+  test('has to be said when there are several, and the message names them', () => {
+    expect(() => readManifest(two, undefined)).toThrow(
+      /more than one container in .*\n {2}--container Deployment\/web\/app\n {2}--container Deployment\/api\/app$/,
+    )
+  })
+
+  test('can be said by the object, or by object and container', () => {
+    expect(readManifest(two, 'Deployment/api').options.name).toBe('Deployment/api')
+    expect(readManifest(two, 'Deployment/web/app').options.name).toBe('Deployment/web')
+  })
+
+  test('is an error with the names there are when it is not there', () => {
+    expect(() => readManifest(two, 'nobody')).toThrow(/no container nobody in .*\n {2}--container Deployment\/web\/app/)
+  })
+
+  test('is an error that names line and column when the file is no YAML', () => {
+    expect(() => readManifest(manifest('kind: [Deployment\n'), undefined)).toThrow(/app\.yaml:\d+:\d+: /)
+  })
+})

@@ -1,0 +1,132 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Endpoint } from '../load/endpoint.js'
+import type { ClientKind } from '../load/kinds.js'
+import type { Loss } from '../load/outcome.js'
+import type { Sample } from '../load/sample.js'
+import type { RehearsalPlan, Through } from '../plan/options.js'
+import type { Address } from '../pods/address.js'
+import { createAddresses } from '../pods/addresses.js'
+import type { Journal } from '../timeline/journal.js'
+import type { Front, FrontPlan } from './front.js'
+import { startProgram } from './program.js'
+import { programs } from './programs.js'
+import { startProxy } from './proxy/proxy.js'
+import type { FromRelay, RelayPlan, ToRelay } from './relay/messages.js'
+import type { Clients, Way } from './way.js'
+import { Witness } from './witness.js'
+
+/** The parts of a plan that say what stands between clients and pods. */
+export type HopPlan = Pick<RehearsalPlan, 'hop' | 'seed'> & { readonly through: Through }
+
+/** From src as from dist, the package is two directories up; a thread runs only what is built. */
+const relayProgram = join(__dirname, '..', '..', 'dist', 'hop', 'relay', 'thread.js')
+
+/** Where a program listens does not depend on how pods are told apart. */
+const anyAddress = {
+  port: null,
+  netns: false,
+  cpus: null,
+  preStop: null,
+  readinessProbe: null,
+  livenessProbe: null,
+  startupProbe: null,
+}
+
+/** What the relay has seen may arrive a moment after what it led to, in ms. */
+const hearsay = 100
+
+/** A proxy stands between clients and pods, with connections of its own to them. */
+export class Hop implements Way {
+  readonly #plan: HopPlan
+  readonly #journal: Journal
+  readonly #clients: () => Clients
+  readonly #fail: (error: Error) => void
+  readonly #relay: Worker
+  readonly #listening: Promise<unknown[]>
+  readonly #witness = new Witness()
+  /** Losses that are not written down yet: the oldest first. */
+  readonly #pending: Array<readonly [client: ClientKind, loss: Loss, t: number]> = []
+  #started: Promise<void> = Promise.resolve()
+  #address: Address | undefined
+  #front: Front | undefined
+
+  /** `fail` is called when it cannot go on. */
+  constructor(plan: HopPlan, journal: Journal, clients: () => Clients, fail: (error: Error) => void) {
+    this.#plan = plan
+    this.#journal = journal
+    this.#clients = clients
+    this.#fail = fail
+    const workerData: RelayPlan = { seed: plan.seed, startedAt: journal.startedAt }
+    this.#relay = new Worker(relayProgram, { workerData })
+    this.#relay.on('error', fail)
+    this.#listening = once(this.#relay, 'message')
+    // Who waits for it hears of the error, too.
+    this.#listening.catch(() => {})
+    this.#relay.on('message', (message: FromRelay) => {
+      if (message.type === 'seen') this.#witness.note(message.seen)
+      else if (message.type === 'answered') this.#witness.count(message.answered)
+    })
+  }
+
+  start(): Promise<void> {
+    this.#started = this.#start()
+    return this.#started
+  }
+
+  async #start(): Promise<void> {
+    const [{ port }] = (await this.#listening) as [Extract<FromRelay, { type: 'listening' }>]
+    const { through: name, hop } = this.#plan
+    this.#address = await (await createAddresses(anyAddress)).next()
+    const listen = { host: this.#address.host, port: this.#address.port }
+    const plan: FrontPlan = { listen, upstream: { host: '127.0.0.1', port }, ...hop }
+    this.#front =
+      name === 'proxy' ? await startProxy(plan, this.#fail) : await startProgram(name, programs[name], plan, this.#fail)
+    this.#clients().route([{ name, ...listen }])
+  }
+
+  route(endpoints: readonly Endpoint[]): void {
+    this.#tell({ type: 'route', endpoints })
+  }
+
+  lose(pod: string): void {
+    this.#tell({ type: 'gone', pod })
+  }
+
+  lost(client: ClientKind, loss: Loss, t: number): void {
+    this.#pending.push([client, loss, t])
+    // Also when this thread was busy: what has arrived until then is heard before.
+    setTimeout(() => setImmediate(() => this.#writeDown()), hearsay)
+  }
+
+  sample(sample: Sample): void {
+    this.#journal.sample(this.#witness.credit(sample))
+  }
+
+  settle(): void {
+    while (this.#pending.length > 0) this.#writeDown()
+  }
+
+  async close(): Promise<void> {
+    // It may still be starting.
+    await this.#started.catch(() => {})
+    await Promise.all([this.#front?.close(), this.#address?.release(), this.#relay.terminate()])
+  }
+
+  #tell(message: ToRelay): void {
+    this.#relay.postMessage(message)
+  }
+
+  /** Writes the oldest loss down, with the pod that had a part in it. */
+  #writeDown(): void {
+    const [client, loss, t] = this.#pending.shift() ?? []
+    if (client === undefined || loss === undefined || t === undefined) return
+    const { through } = this.#plan
+    const seen = this.#witness.identify(loss, t)
+    const message = seen?.end === 'answered' ? loss.message : `${through}: ${loss.message}`
+    const { pod, status, ...upstream } = seen ?? { pod: null }
+    const told = { type: 'lost', client, ...loss, pod, message } as const
+    this.#journal.record('end' in upstream ? { ...told, upstream } : told, t)
+  }
+}

@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { guard, killGroup, release } from '../pods/reaper.js'
+import { type Front, type FrontPlan, type Place, startTimeout } from './front.js'
+
+/** A program that can stand between clients and pods. It is run as it is, with a configuration of ours. */
+export interface Program {
+  /** Where it is to be had. */
+  readonly from: string
+  /** Says what it is started with. The directory is its own, and there until it ends. */
+  configure(plan: FrontPlan, directory: string): Configuration
+}
+
+export interface Configuration {
+  readonly args: readonly string[]
+  /** Files of the directory, by their names. */
+  readonly files: Readonly<Record<string, string>>
+}
+
+/** Debian has servers where a user's PATH does not lead. */
+const moreDirectories = ['/usr/local/sbin', '/usr/sbin', '/sbin']
+const pollEvery = 20
+const keptLines = 20
+
+/**
+ * Starts a program. `fail` is called when it ends by itself later.
+ * @throws Error when it is not installed, ends, or accepts no connection in time.
+ */
+export async function startProgram(
+  name: string,
+  program: Program,
+  plan: FrontPlan,
+  fail: (error: Error) => void,
+): Promise<Front> {
+  await sweep()
+  const directory = await mkdtemp(join(tmpdir(), `podrain-${name}-${process.pid.toString(36)}-`))
+  const { args, files } = program.configure(plan, directory)
+  await Promise.all(Object.entries(files).map(([file, text]) => writeFile(join(directory, file), text)))
+  const running = new Running(name, program, args, directory)
+  try {
+    await running.accepts(plan.listen)
+  } catch (error) {
+    await running.close()
+    throw error
+  }
+  void running.ended.then((error) => {
+    if (!running.closing) fail(error)
+  })
+  return running
+}
+
+class Running implements Front {
+  readonly #child: ChildProcess
+  readonly #directory: string
+  readonly #lines: string[] = []
+  /** Resolves with how it ended. */
+  readonly ended: Promise<Error>
+  closing = false
+
+  constructor(name: string, { from }: Program, args: readonly string[], directory: string) {
+    this.#directory = directory
+    this.#child = spawn(name, args, {
+      cwd: directory,
+      env: {
+        PATH: [process.env.PATH, ...moreDirectories].join(':'),
+        HOME: directory,
+        XDG_CONFIG_HOME: directory,
+        XDG_DATA_HOME: directory,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+    })
+    const { pid, stdout, stderr } = this.#child
+    if (pid !== undefined) guard(pid)
+    for (const stream of [stdout, stderr]) if (stream !== null) this.#keep(stream)
+    this.ended = new Promise((resolve) => {
+      this.#child.once('error', (error: NodeJS.ErrnoException) => {
+        const what =
+          error.code === 'ENOENT' ? `${name} is not installed (${from})` : `${name} did not start: ${error.message}`
+        if (pid === undefined)
+          resolve(new Error(`\`through\`: ${what}. Install it, or say \`proxy\`, which needs nothing`))
+      })
+      // What it wrote last comes before 'close'.
+      this.#child.once('close', (code, signal) => {
+        if (pid === undefined) return
+        killGroup(pid)
+        release(pid)
+        const output = this.#lines.length === 0 ? ' It wrote nothing.' : ` Its last output:\n${this.#lines.join('\n')}`
+        resolve(new Error(`\`through\`: ${name} ended by itself with ${signal ?? `code ${code}`}.${output}`))
+      })
+    })
+  }
+
+  /** Resolves when it accepts connections. */
+  async accepts(place: Place): Promise<void> {
+    let over: Error | undefined
+    void this.ended.then((error) => {
+      over = error
+    })
+    for (const begun = performance.now(); ; await sleep(pollEvery)) {
+      const accepted = await isOpen(place)
+      if (over !== undefined) throw over
+      if (accepted) return
+      if (performance.now() - begun > startTimeout) {
+        throw new Error(`\`through\`: it accepted no connection within ${startTimeout} ms`)
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closing = true
+    if (this.#child.pid !== undefined) killGroup(this.#child.pid)
+    await this.ended
+    await rm(this.#directory, { recursive: true, force: true }).catch(() => {})
+  }
+
+  #keep(stream: Readable): void {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      this.#lines.push(...text.split('\n').filter((line) => line !== ''))
+      this.#lines.splice(0, this.#lines.length - keptLines)
+    })
+  }
+}
+
+function isOpen({ host, port }: Place): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host)
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+}
+
+/** Removes the directories of rehearsals that were killed and could not. */
+async function sweep(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const [, pid = ''] = /^podrain-(?:nginx|haproxy|envoy|traefik|caddy)-([0-9a-z]+)-\w{6}$/.exec(name) ?? []
+    if (pid !== '' && !isAlive(Number.parseInt(pid, 36)))
+      await rm(join(tmpdir(), name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,19 @@
+/** Runs the proxy of our own, in a thread of its own. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { FrontPlan } from '../front.js'
+import { Forwarder } from './forward.js'
+import { tunnel } from './tunnel.js'
+
+/** How long a connection of a client is kept, in ms: as nginx does. */
+const keepAliveTimeout = 75_000
+
+const plan = workerData as FrontPlan
+const forwarder = new Forwarder(plan)
+const server = createServer({ keepAliveTimeout, requestTimeout: 0, noDelay: true }, (request, response) => {
+  forwarder.forward(request, response)
+})
+server.on('upgrade', (request, socket, head) => tunnel(plan.upstream, request, socket, head))
+server.listen({ ...plan.listen, backlog: 4096 })
+void once(server, 'listening').then(() => parentPort?.postMessage('listening'))

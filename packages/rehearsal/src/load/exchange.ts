@@ -1,0 +1,110 @@
+import http, { type IncomingHttpHeaders } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ClientAgent } from './agent.js'
+import { type Ask, isSuccess } from './ask.js'
+import type { ClientTimeouts } from './client.js'
+import type { Endpoint } from './endpoint.js'
+import { causeOf, type Failure, type LossCause } from './outcome.js'
+
+/** One request of a client. */
+export interface ExchangeSpec {
+  readonly endpoint: Endpoint
+  readonly ask: Ask
+  /** The client's kept connection; undefined for a connection of its own. */
+  readonly agent: ClientAgent | undefined
+  readonly timeouts: Readonly<ClientTimeouts>
+  /** Whether to send a body of 16 KiB, slowly, instead of the request's own. */
+  readonly upload?: boolean | undefined
+  /** How fast to read the response, in bytes per ms. */
+  readonly readRate?: number | undefined
+  /** Called when the status has come. */
+  readonly onHeaders?: ((headers: IncomingHttpHeaders) => void) | undefined
+}
+
+const chunk = Buffer.alloc(4096, 'x')
+const chunks = 4
+const chunkPause = 50
+
+export const commonHeaders: Readonly<Record<string, string>> = { Host: 'localhost', 'User-Agent': 'podrain-rehearsal' }
+const uploadHeaders = { 'Content-Type': 'text/plain', 'Content-Length': chunk.length * chunks }
+
+/** Sends one request. Resolves with undefined when its whole body arrived with a status that is fine; never rejects. */
+export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
+  const { endpoint, ask, agent, timeouts, upload = false, readRate, onHeaders } = spec
+  return new Promise((resolve) => {
+    let status = 0
+    let complete = false
+    let settled = false
+    let timer: NodeJS.Timeout | undefined
+
+    const request = http.request({
+      host: endpoint.host,
+      port: endpoint.port,
+      path: ask.path,
+      method: ask.method,
+      agent: agent ?? false,
+      headers: { ...commonHeaders, ...(upload ? uploadHeaders : {}), ...ask.headers },
+    })
+    const settle = (failure?: Failure) => {
+      if (settled) return
+      settled = true
+      clearTimeout(timer)
+      resolve(failure)
+      // An exchange that is complete keeps its connection, whatever its status.
+      if (failure !== undefined && !(complete && request.writableFinished)) request.destroy()
+    }
+    const lose = (cause: LossCause, message: string) => settle({ cause, message })
+    const limit = (ms: number, what: string) => {
+      clearTimeout(timer)
+      if (!settled) timer = setTimeout(() => lose('timeout', `${what} within ${ms} ms`), ms)
+    }
+
+    request.once('socket', (socket) => {
+      if (!socket.connecting) return limit(timeouts.total, 'not answered')
+      limit(timeouts.connect, 'not connected')
+      socket.once('connect', () => limit(timeouts.total, 'not answered'))
+    })
+    // Once there is a status, the response's 'close' says more than an error does.
+    request.on('error', (error) => {
+      if (status === 0) lose(causeOf(error), error.message)
+    })
+    request.once('response', (response) => {
+      status = response.statusCode ?? 0
+      agent?.heed(response.headers['keep-alive'])
+      onHeaders?.(response.headers)
+      if (readRate === undefined) response.resume()
+      else readSlowly(response, readRate)
+      let end = ''
+      response.on('error', (error: NodeJS.ErrnoException) => {
+        end = ` (${error.code})`
+      })
+      response.once('close', () => {
+        complete = response.complete
+        if (!isSuccess(ask, status)) lose(`status ${status}`, response.statusMessage ?? '')
+        else if (!complete) lose('truncated', `the connection ended before the body did${end}`)
+        // An answer that came early: the request is still being sent, and the connection is not free until it is.
+        else if (!request.writableFinished) request.once('finish', () => settle()).once('close', () => settle())
+        else settle()
+      })
+    })
+    if (upload) void sendSlowly(request)
+    else request.end(ask.body)
+  })
+}
+
+/** Sends the body in chunks with pauses in between, as over a slow line. */
+async function sendSlowly(request: http.ClientRequest): Promise<void> {
+  for (let sent = 0; sent < chunks && !request.destroyed; sent++) {
+    request.write(chunk)
+    await sleep(chunkPause)
+  }
+  request.end()
+}
+
+/** Takes a breath after each piece, as long as it would have taken over a slow line. */
+function readSlowly(response: http.IncomingMessage, bytesPerMs: number): void {
+  response.on('data', (piece: Buffer) => {
+    response.pause()
+    setTimeout(() => response.resume(), piece.length / bytesPerMs)
+  })
+}

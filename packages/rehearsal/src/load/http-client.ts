@@ -1,0 +1,93 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ClientAgent } from './agent.js'
+import type { Ask } from './ask.js'
+import { type Client, type ClientSpec, draw, type Range, unreachable } from './client.js'
+import { answering, type Endpoint } from './endpoint.js'
+import { exchange } from './exchange.js'
+import { noEndpoint } from './outcome.js'
+
+/** How one kind of client behaves. */
+export interface Manners {
+  /** Whether it keeps its connection for the next request. */
+  readonly keeps: boolean
+  /** Its pause between two requests. */
+  readonly pause: Range
+  /** Whether it sends a body of 16 KiB, slowly, instead of the request's own. */
+  readonly upload?: boolean
+  /** How fast it reads responses, in bytes per ms; undefined: as fast as they come. */
+  readonly readRate?: number
+}
+
+/** Pause between two requests of a busy client, in ms. */
+export const usualPause: Range = [5, 25]
+
+/** Sends one HTTP/1.1 request after the other. */
+export class HttpClient implements Client {
+  readonly #spec: ClientSpec
+  readonly #manners: Manners
+  readonly #agent: ClientAgent | undefined
+  #endpoint: Endpoint | undefined
+
+  constructor(spec: ClientSpec, manners: Manners) {
+    this.#spec = spec
+    this.#manners = manners
+    this.#agent = manners.keeps ? new ClientAgent() : undefined
+  }
+
+  async run(stop: AbortSignal): Promise<void> {
+    let begun = performance.now()
+    for (;;) {
+      await sleep(this.#pause(begun), undefined, { signal: stop }).catch(() => {})
+      if (stop.aborted) break
+      begun = performance.now()
+      await this.request()
+    }
+    this.close()
+  }
+
+  close(): void {
+    this.#agent?.destroy()
+  }
+
+  /** Sends one request and waits for its outcome. Never rejects. */
+  async request(): Promise<void> {
+    const { timeouts, clock, pick, podHeader, onSent, onAnswered, onLost } = this.#spec
+    const { upload, readRate } = this.#manners
+    const reused = this.#agent?.reusable === true
+    if (!reused) this.#endpoint = pick()
+    const endpoint = this.#endpoint
+    const ask = this.#draw()
+    const sentAt = clock()
+    const onHeaders = (headers: IncomingHttpHeaders) => {
+      this.#endpoint = answering(this.#endpoint, headers, podHeader)
+    }
+    onSent()
+    const failure =
+      endpoint === undefined
+        ? noEndpoint
+        : endpoint.unreachable && !reused
+          ? await unreachable(timeouts)
+          : await exchange({ endpoint, ask, agent: this.#agent, timeouts, upload, readRate, onHeaders })
+    const pod = this.#endpoint?.name
+    if (failure === undefined) onAnswered(pod ?? '', clock() - sentAt)
+    else onLost({ ...failure, pod: pod ?? null, method: ask.method, path: ask.path, sentAt, reused })
+  }
+
+  /** With a rate, requests begin at its interval, give or take a half; without one, they follow each other's end. */
+  #pause(begun: number): number {
+    const { random, rate } = this.#spec
+    if (rate !== undefined) return Math.max(0, (1000 / rate) * (0.5 + random()) - (performance.now() - begun))
+    return draw(this.#manners.pause, random)
+  }
+
+  #draw(): Ask {
+    const { asks, random } = this.#spec
+    let left = asks.length === 1 ? 0 : random() * asks.reduce((sum, { weight }) => sum + weight, 0)
+    for (const ask of asks) {
+      left -= ask.weight
+      if (left < 0) return ask
+    }
+    return asks[asks.length - 1] as Ask
+  }
+}

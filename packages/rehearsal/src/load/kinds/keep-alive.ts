@@ -1,0 +1,12 @@
+import { HttpClient, usualPause } from '../http-client.js'
+import type { Kind } from '../kind.js'
+
+export const keepAlive: Kind<'get'> = {
+  path: 'get',
+  help: 'GET by kept, new and rarely used connections',
+  count: 8,
+  method: 'GET',
+  paced: true,
+  timed: true,
+  create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause }),
+}

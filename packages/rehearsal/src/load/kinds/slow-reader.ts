@@ -1,0 +1,15 @@
+import { HttpClient, usualPause } from '../http-client.js'
+import type { Kind } from '../kind.js'
+
+/** Bytes per ms that it reads: a good mobile line. */
+const readRate = 5000
+
+export const slowReader: Kind<'download'> = {
+  path: 'download',
+  help: 'GET of some megabytes, by slow readers',
+  count: 2,
+  method: 'GET',
+  paced: false,
+  timed: false,
+  create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause, readRate }),
+}

@@ -1,0 +1,101 @@
+import http from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
+import { answering, type Endpoint } from '../endpoint.js'
+import { commonHeaders } from '../exchange.js'
+import type { Kind } from '../kind.js'
+import { causeOf, type Failure, noEndpoint } from '../outcome.js'
+
+/** Pause before a connection, in ms. A browser waits longer, and would see less. */
+const pause: Range = [5, 25]
+
+/**
+ * Reads an event stream until the server ends it, and connects again, as a careful `EventSource` does; each connection is
+ * a request. Answered is a stream that the server ended as HTTP ends a body, after a whole event, or that was intact when
+ * the load ended. Lost is one that could not be opened with 200, or was cut.
+ */
+export class SseClient implements Client {
+  readonly #spec: ClientSpec
+  #endpoint: Endpoint | undefined
+
+  constructor(spec: ClientSpec) {
+    this.#spec = spec
+  }
+
+  async run(stop: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleep(draw(pause, this.#spec.random), undefined, { signal: stop }).catch(() => {})
+      if (stop.aborted) break
+      await this.request(stop)
+    }
+  }
+
+  /** Each stream is a connection of its own. */
+  close(): void {}
+
+  /** Reads one stream to its end, or until `stop` is aborted. Never rejects. */
+  async request(stop: AbortSignal): Promise<void> {
+    const { asks, clock, pick, onSent, onAnswered, onLost } = this.#spec
+    const path = asks[0]?.path ?? ''
+    this.#endpoint = pick()
+    const sentAt = clock()
+    onSent()
+    const failure = this.#endpoint === undefined ? noEndpoint : await this.#read(this.#endpoint, path, stop)
+    const pod = this.#endpoint?.name
+    if (failure === undefined) onAnswered(pod ?? '', clock() - sentAt)
+    else onLost({ ...failure, pod: pod ?? null, method: 'GET', path, sentAt, reused: false })
+  }
+
+  #read({ host, port, unreachable: gone }: Endpoint, path: string, stop: AbortSignal): Promise<Failure | undefined> {
+    const { timeouts, podHeader } = this.#spec
+    if (gone) return unreachable(timeouts)
+    return new Promise((resolve) => {
+      let status = 0
+      /** The end of what has come so far: an event is over with an empty line. */
+      let tail = '\n\n'
+      const headers = { ...commonHeaders, Accept: 'text/event-stream' }
+      const request = http.request({ host, port, path, headers, agent: false })
+      const leave = () => settle()
+      const settle = (failure?: Failure) => {
+        clearTimeout(timer)
+        stop.removeEventListener('abort', leave)
+        resolve(failure)
+        request.destroy()
+      }
+      // A stream may be silent for as long as it likes, but not before its status.
+      const limit = timeouts.connect
+      const timer = setTimeout(() => settle({ cause: 'timeout', message: `no answer within ${limit} ms` }), limit)
+      stop.addEventListener('abort', leave, { once: true })
+      request.on('error', (error) => {
+        if (status === 0) settle({ cause: causeOf(error), message: error.message })
+      })
+      request.once('response', (response) => {
+        clearTimeout(timer)
+        this.#endpoint = answering(this.#endpoint, response.headers, podHeader)
+        status = response.statusCode ?? 0
+        if (status !== 200) return settle({ cause: `status ${status}`, message: response.statusMessage ?? '' })
+        response.setEncoding('utf8').on('data', (text: string) => {
+          tail = (tail + text.replaceAll('\r', '')).slice(-2)
+        })
+        response.on('error', () => {})
+        response.once('close', () => {
+          if (!response.complete) settle({ cause: 'truncated', message: 'the connection ended before the stream did' })
+          else if (tail !== '\n\n')
+            settle({ cause: 'truncated', message: 'the stream ended in the middle of an event' })
+          else settle()
+        })
+      })
+      request.end()
+    })
+  }
+}
+
+export const sse: Kind<'sse'> = {
+  path: 'sse',
+  help: 'event stream',
+  count: 2,
+  method: 'GET',
+  paced: false,
+  timed: false,
+  create: (spec) => new SseClient(spec),
+}

@@ -1,0 +1,71 @@
+import { type Ask, plain } from '../load/ask.js'
+import { type ClientKind, eachKind, kinds, pathNames } from '../load/kinds.js'
+import { integer, number, path, record, refuse, strings, text } from '../shared/checks.js'
+import type { PlannedRequest, RehearsalOptions, RequestPaths, RequestPlan, RequestSpec } from './options.js'
+
+/** What each kind of client asks for; nothing where it has no path. */
+export function asksOf(requests: RehearsalOptions['requests'] = { get: '/' }): Record<ClientKind, readonly Ask[]> {
+  const paths = pathsOf(requests)
+  return eachKind((kind) => {
+    const { path: name, method } = kinds[kind]
+    const path = paths[name]
+    if (path !== undefined) return [plain(path, method)]
+    return name === 'get' ? (paths.mix ?? []).map(askOf) : []
+  })
+}
+
+function askOf({ method = 'GET', path, headers, body, weight = 1, status }: RequestSpec): Ask {
+  return {
+    method,
+    path,
+    headers: { ...headers },
+    body,
+    weight,
+    status: status === undefined ? undefined : [status].flat(),
+  }
+}
+
+/** Checks `requests`, and says what may be shown of it. */
+export function planRequests(requests: RehearsalOptions['requests'] = { get: '/' }): RequestPlan {
+  const paths = record('requests', pathsOf(requests), [...pathNames, 'mix'])
+  if (paths.get !== undefined && paths.mix !== undefined) {
+    refuse('requests', 'either with `get` or with `mix`, which is asked for instead', requests)
+  }
+  if (paths.mix !== undefined) checkMix(Array.isArray(requests) ? 'requests' : 'requests.mix', paths.mix)
+  const planned = pathNames.map((name) => {
+    const value = paths[name]
+    return [name, value === undefined ? null : path(`requests.${name}`, value)]
+  })
+  return { ...Object.fromEntries(planned), mix: paths.mix === undefined ? null : paths.mix.map(askOf).map(shown) }
+}
+
+/** A list is a mix and nothing else. */
+function pathsOf(requests: RequestPaths | readonly RequestSpec[]): RequestPaths {
+  return Array.isArray(requests) ? { mix: requests } : (requests as RequestPaths)
+}
+
+function checkMix(option: string, mix: readonly RequestSpec[]): void {
+  if (!Array.isArray(mix) || mix.length === 0) refuse(option, 'a list of requests that is not empty', mix)
+  for (const [index, spec] of mix.entries()) {
+    const at = `${option}[${index}]`
+    record(at, spec, ['method', 'path', 'headers', 'body', 'weight', 'status'])
+    path(`${at}.path`, spec.path)
+    const method = spec.method ?? 'GET'
+    if (!/^[A-Z]+$/.test(text(`${at}.method`, method)) || method === 'CONNECT') {
+      refuse(`${at}.method`, 'a method in capitals, such as POST, but not CONNECT', method)
+    }
+    strings(`${at}.headers`, spec.headers ?? {})
+    if (spec.body !== undefined && typeof spec.body !== 'string') refuse(`${at}.body`, 'a string', spec.body)
+    if (spec.body !== undefined && (method === 'GET' || method === 'HEAD')) {
+      refuse(`${at}.body`, `left out of a ${method}: give a \`method\` that has one`, spec.body)
+    }
+    number(`${at}.weight`, spec.weight ?? 1, 0.001, 1_000_000, 'shares')
+    for (const status of [spec.status ?? 200].flat()) integer(`${at}.status`, status, 200, 599)
+  }
+}
+
+/** Values of headers and bodies may be secrets. */
+function shown({ method, path, headers, body, weight, status }: Ask): PlannedRequest {
+  const bodyBytes = body === undefined ? 0 : Buffer.byteLength(body)
+  return { method, path, headerNames: Object.keys(headers), bodyBytes, weight, status: status ?? null }
+}

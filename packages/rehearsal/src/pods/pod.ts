@@ -1,0 +1,252 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream, type WriteStream } from 'node:fs'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { Address } from './address.js'
+import { deafProgramOf, firstProcessOf, nsenterWords, unshareWords } from './container.js'
+import { guard, killGroup, release } from './reaper.js'
+
+/** What a pod runs. */
+export interface PodSpec {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  /** The variable that tells it its port. */
+  readonly portEnv: string
+  readonly terminationGracePeriodSeconds: number
+  /** Whether it is PID 1 of a namespace of its own, as in a container. */
+  readonly pidNamespace: boolean
+  /** A directory for all that pods write, a file each; null: only the last lines are kept. */
+  readonly logs: string | null
+}
+
+/** How a pod's process ended; `error` when it could not be started at all. */
+export interface PodExit {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly error?: string
+}
+
+/**
+ * What the kubelet tells every container of the API server: programs know by it that they run in a cluster. Nobody answers
+ * there, as there is none.
+ */
+const apiServer = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '1' }
+
+/** Our environment, without the cluster that we may run in ourselves: no pod of ours is one of its pods. */
+function ownEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KUBERNETES_')))
+}
+
+/** When PID 1 was killed, unshare before 2.39 complains that it cannot end in the same way, and exits with 1. */
+const sigkilled: PodExit = { code: null, signal: 'SIGKILL' }
+const complaint = /^unshare: /
+
+const keptLines = 50
+const keptColumns = 500
+/** What is longer without an end of a line is ended here. */
+const longestLine = 65_536
+const drainLimit = 500
+
+/** A child process that plays the one container of a pod. */
+export class Pod {
+  readonly name: string
+  readonly old: boolean
+  readonly host: string
+  readonly port: number
+  /** Resolves when the process is gone; never rejects. */
+  readonly exited: Promise<PodExit>
+  /** Resolves when all that the pod wrote has been read, soon after it exited; never rejects. */
+  readonly written: Promise<void>
+  readonly #child: ChildProcess
+  readonly #address: Address
+  /** What makes it PID 1; empty where it is none. */
+  readonly #unshare: readonly string[]
+  readonly #cwd: string
+  readonly #env: NodeJS.ProcessEnv
+  readonly #gone = new AbortController()
+  readonly #lines: string[] = []
+  #log: WriteStream | undefined
+  #killed = false
+
+  /** Starts the process. */
+  constructor(name: string, old: boolean, spec: PodSpec, address: Address) {
+    this.name = name
+    this.old = old
+    this.host = address.host
+    this.port = address.port
+    this.#address = address
+    this.#cwd = spec.cwd
+    this.#env = {
+      ...ownEnvironment(),
+      ...apiServer,
+      ...spec.env,
+      ...address.env,
+      [spec.portEnv]: String(address.port),
+      HOST: address.host,
+      POD_NAME: name,
+      TERMINATION_GRACE_PERIOD_SECONDS: String(spec.terminationGracePeriodSeconds),
+    }
+    this.#unshare = spec.pidNamespace ? unshareWords(spec.command, this.#env.PATH, spec.cwd) : []
+    this.#child = this.#spawn([spec.command, ...spec.args], this.#unshare)
+    const { pid, stdout, stderr } = this.#child
+    if (spec.logs !== null) this.#log = openLog(spec.logs, name)
+    if (stdout !== null) this.#capture(stdout)
+    if (stderr !== null) this.#capture(stderr)
+    let drain: NodeJS.Timeout | undefined
+    this.written = new Promise((resolve) => {
+      this.#child.once('close', () => {
+        clearTimeout(drain)
+        if (this.#log === undefined) resolve()
+        else this.#log.end(resolve)
+      })
+    })
+    this.exited = new Promise((resolve) => {
+      const end = (exit: PodExit) => {
+        if (pid !== undefined) {
+          killGroup(pid)
+          release(pid)
+        }
+        this.#gone.abort()
+        resolve(exit)
+        // A process that left the group may hold the pipes open; it must not hold us.
+        drain = setTimeout(() => {
+          stdout?.destroy()
+          stderr?.destroy()
+        }, drainLimit)
+      }
+      this.#child.once('exit', (code, signal) => end(this.#killed && code === 1 ? sigkilled : { code, signal }))
+      this.#child.on('error', (error) => {
+        // 'error' is also emitted when a signal could not be sent; then an 'exit' is still to come.
+        if (pid === undefined) end({ code: null, signal: null, error: error.message })
+      })
+    })
+  }
+
+  /** Aborted when the process is gone: whoever waits for something of this pod stops waiting. */
+  get gone(): AbortSignal {
+    return this.#gone.signal
+  }
+
+  /** The process that leads the pod's group; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** The program that SIGTERM cannot reach, because it is PID 1 and has no handler; to be asked after a SIGTERM. */
+  get deafProgram(): string | undefined {
+    const first = this.#firstProcess
+    return first === undefined ? undefined : deafProgramOf(first)
+  }
+
+  /** PID 1 by its number here; undefined where there is none. */
+  get #firstProcess(): number | undefined {
+    if (this.#unshare.length === 0 || this.pid === undefined || this.gone.aborted) return undefined
+    return firstProcessOf(this.pid)
+  }
+
+  /** The last lines the pod wrote, stdout and stderr together. */
+  get output(): readonly string[] {
+    return this.#lines
+  }
+
+  /**
+   * Runs a command in the container, as the kubelet does for an `exec` hook or probe: with its environment, its network and
+   * its working directory. Ends with the pod, or after `timeout` ms.
+   * @throws Error when it cannot be started, does not end with exit code 0, or is not done in time; with its last output.
+   */
+  async exec(command: readonly string[], timeout?: number): Promise<void> {
+    const first = this.#firstProcess
+    if (first === undefined && this.#unshare.length > 0) throw new Error('the container is not running')
+    const child = this.#spawn(command, first === undefined ? [] : nsenterWords(first))
+    const { pid, stdout, stderr } = child
+    let output = ''
+    for (const stream of [stdout, stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        output = (output + text).slice(-keptColumns)
+      })
+    }
+    const end = new AbortController()
+    const stop = AbortSignal.any([this.gone, end.signal])
+    const timer = timeout === undefined ? undefined : setTimeout(() => end.abort(), timeout)
+    stop.addEventListener('abort', () => pid !== undefined && killGroup(pid), { once: true })
+    try {
+      const { code, signal } = await new Promise<PodExit>((resolve, reject) => {
+        child.once('error', reject)
+        child.once('exit', (code, signal) => resolve({ code, signal }))
+      })
+      if (code === 0) return
+      const how = end.signal.aborted ? `not done within ${timeout} ms` : (signal ?? `exit code ${code}`)
+      throw new Error(`${how}${output.trim() === '' ? '' : `: ${output.trim()}`}`)
+    } finally {
+      clearTimeout(timer)
+      if (pid !== undefined) {
+        killGroup(pid)
+        release(pid)
+      }
+    }
+  }
+
+  /** Starts a command where the container is, after what comes `before` it. In it, `{port}` and `{host}` stand for the pod's own. */
+  #spawn(words: readonly string[], before: readonly string[]): ChildProcess {
+    const own = words.map((word) => word.replaceAll('{port}', String(this.port)).replaceAll('{host}', this.host))
+    const [command = '', ...args] = [...this.#address.command, ...before, ...own]
+    const child = spawn(command, args, {
+      cwd: this.#cwd,
+      env: this.#env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own stands for the container: signals go to the first process alone, as to PID 1,
+      // and when that one is gone the rest of the group goes with it.
+      detached: process.platform !== 'win32',
+    })
+    if (child.pid !== undefined) guard(child.pid)
+    return child
+  }
+
+  /** Sends a signal to the pod's first process, as the container runtime does. */
+  signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+    if (this.gone.aborted) return
+    const first = this.#firstProcess
+    if (signal === 'SIGKILL') this.#killed = true
+    if (first !== undefined) send(first, signal)
+    else this.#child.kill(signal)
+  }
+
+  #capture(stream: Readable): void {
+    let rest = ''
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) this.#keep(line)
+      if (rest.length <= longestLine) return
+      this.#keep(rest)
+      rest = ''
+    })
+    stream.on('end', () => {
+      if (rest !== '') this.#keep(rest)
+    })
+    stream.on('error', () => {})
+  }
+
+  #keep(line: string): void {
+    if (this.#killed && complaint.test(line)) return
+    this.#log?.write(`${line}\n`)
+    this.#lines.push(line.slice(0, keptColumns))
+    if (this.#lines.length > keptLines) this.#lines.shift()
+  }
+}
+
+/** A process that has ended meanwhile needs no signal. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {}
+}
+
+/** A restarted container goes on in the file of its pod. A log that cannot be written is no reason to end a rehearsal. */
+function openLog(directory: string, name: string): WriteStream {
+  const log = createWriteStream(join(directory, `${name}.log`), { flags: 'a' })
+  log.on('error', () => {})
+  return log
+}

@@ -1,0 +1,30 @@
+import { connect } from 'node:net'
+
+/** What a server speaks, by its first bytes to somebody who speaks HTTP/1.1. */
+export type Protocol = 'HTTP/1.1' | 'TLS' | 'HTTP/2 without TLS' | 'something else'
+
+/** A record of the type alert, which TLS answers to what is no handshake (RFC 8446, 5.1). */
+const alert = 0x15
+/** The type of a SETTINGS frame, with which each side of HTTP/2 begins (RFC 9113, 3.4 and 6.5). */
+const settings = 0x04
+
+/** Asks a server what it speaks. Resolves with undefined when it says nothing within `timeout` ms. */
+export function protocolOf(host: string, port: number, timeout: number): Promise<Protocol | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout })
+    const settle = (protocol?: Protocol) => {
+      resolve(protocol)
+      socket.destroy()
+    }
+    socket
+      .once('timeout', () => settle())
+      .once('error', () => settle())
+      .once('close', () => settle())
+    socket.once('data', (bytes) => {
+      if (bytes[0] === alert) settle('TLS')
+      else if (bytes[0] === 0 && bytes[3] === settings) settle('HTTP/2 without TLS')
+      else settle(bytes.toString('latin1').startsWith('HTTP/1.') ? 'HTTP/1.1' : 'something else')
+    })
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+  })
+}

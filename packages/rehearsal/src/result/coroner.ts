@@ -1,0 +1,250 @@
+import type { KnownOptions } from '../plan/options.js'
+import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
+import { type Life, livesOf, nameOf } from '../timeline/lives.js'
+import { suffered } from '../timeline/upstream.js'
+
+/** What a loss came from. */
+export type DiagnosisKind =
+  /** Nobody listened any more, and whoever picks a pod did not know yet. */
+  | 'listener closed'
+  /** The server closed a kept connection when a request had been sent over it. */
+  | 'kept connection closed'
+  /** The process ended by itself with the request in flight. */
+  | 'exit'
+  /** SIGKILL at the end of the grace period. */
+  | 'killed'
+  /** The process died without anybody having told it to. */
+  | 'crash'
+  /** The process was told to end, and failed on the way: an exit code or a signal of its own. */
+  | 'failed'
+  /** A status that is no success, from a pod that still got requests. */
+  | 'refused by the app'
+  /** There was no endpoint at all. */
+  | 'no endpoint'
+  /** A pod that was ready by its probe did not serve. */
+  | 'not ready'
+  /** The kernel still held bytes when the pod's network went with its process. */
+  | 'network gone'
+  /** A response, stream or WebSocket was ended by a process that lived on. */
+  | 'cut by the app'
+  /** The client gave up waiting for a process that lived on. */
+  | 'no answer'
+  /** Nobody can tell which pod it was: a Service chose one, and that gave no answer. */
+  | 'unknown pod'
+  /** Nothing had been done to a pod yet, or not to this one. */
+  | 'not the scenario'
+
+/** What is known of one loss. */
+export interface Finding {
+  readonly kind: DiagnosisKind
+  readonly why: string
+  readonly life: Life | undefined
+}
+
+/**
+ * A client may see the end of a connection before the kubelet hears that the process has ended: by so many ms, and by as long
+ * as the kubelet could do nothing.
+ */
+const usualMoment = 250
+
+/** Finds out what a request died of. */
+export class Coroner {
+  readonly #lives = new Map<string, Life[]>()
+  readonly #plan: KnownOptions
+  readonly #begunAt: number
+  /** What happens so close together is one thing. */
+  readonly #moment: number
+
+  constructor(events: Iterable<RehearsalEvent>, plan: KnownOptions) {
+    this.#plan = plan
+    for (const life of livesOf(events)) this.#lives.set(life.pod, [...(this.#lives.get(life.pod) ?? []), life])
+    this.#begunAt = beginOf(events)
+    this.#moment = usualMoment + heldUpOf(events)
+  }
+
+  /** Behind a hop it is examined as the hop suffered it: that is how it would have been lost without one. */
+  examine(loss: LostEvent): Finding {
+    const { through } = this.#plan
+    if (through === null || loss.upstream?.end === 'answered') return this.#examine(suffered(loss))
+    const hop = through === 'proxy' ? 'The proxy' : through
+    if (loss.upstream === undefined) {
+      const why = `${hop} ${told(loss)}, and no connection of its to a pod had ended just then.`
+      return { kind: 'not the scenario', life: undefined, why }
+    }
+    const { kind, life, why } = this.#examine(suffered(loss))
+    return { kind, life, why: `${hop} ${told(loss)}, as ${why.replace(/^No pod/, 'no pod')}` }
+  }
+
+  #examine(loss: LostEvent): Finding {
+    if (loss.pod === null) return this.#noEndpoint(loss)
+    if (this.#plan.cluster !== null && !this.#lives.has(loss.pod)) return this.#unknownPod(loss)
+    const life = this.#lifeOf(loss.pod, loss.t)
+    if (life?.toldAt === undefined || loss.t < life.toldAt) return this.#undisturbed(loss, life)
+    const { exitAt = Number.POSITIVE_INFINITY } = life
+    const unreachable = loss.cause === 'refused' || (loss.cause === 'timeout' && loss.sentAt >= exitAt)
+    const isTold = this.#plan.cluster === null
+    if (unreachable) return refused(loss, life, isTold, this.#moment)
+    // A status is an answer, however soon the process ended after it.
+    const answered = loss.cause.startsWith('status')
+    if (loss.t >= exitAt - this.#moment && !answered) return this.#cut(loss, life)
+    return alive(loss, life, isTold, this.#moment)
+  }
+
+  /** The container that the loss was suffered by. One that was restarted and not ready yet suffers for the one before. */
+  #lifeOf(pod: string, t: number): Life | undefined {
+    const lives = this.#lives.get(pod) ?? []
+    return lives.findLast((life, index) => life.startedAt <= t && (index === 0 || (life.readyAt ?? Infinity) <= t))
+  }
+
+  #noEndpoint({ t }: LostEvent): Finding {
+    const leaving = [...this.#lives.values()].flat().find((life) => isLeaving(life, t))
+    if (leaving === undefined) {
+      return { kind: 'no endpoint', life: undefined, why: 'No pod was known to clients at that moment.' }
+    }
+    const { pod, unreadyAt } = leaving
+    const still =
+      unreadyAt !== undefined && unreadyAt <= t
+        ? `${pod} was still there, but said that it was not ready`
+        : `${pod} was on its way out, and whatever replaces it not known yet`
+    return { kind: 'no endpoint', life: leaving, why: `No pod was known to clients at that moment: ${still}.` }
+  }
+
+  #unknownPod({ pod, cause, message, t }: LostEvent): Finding {
+    const leaving = [...this.#lives.values()].flat().filter((life) => isLeaving(life, t))
+    const names = leaving.map((life) => `${life.pod} had been told to end ${ms(t - (life.toldAt ?? t))} before`)
+    const meanwhile = names.length === 0 ? 'No pod was being ended then' : names.join(', ')
+    const why = `Which pod of ${pod} lost it, nobody can tell: ${cause} (${message}). ${meanwhile}.`
+    return { kind: 'unknown pod', life: leaving[0], why }
+  }
+
+  #undisturbed(loss: LostEvent, life: Life | undefined): Finding {
+    const { pod, cause, message, reused, sentAt, t } = loss
+    if (life !== undefined && !life.old) {
+      const since = life.readyAt === undefined ? '' : ` for ${ms(t - life.readyAt)}`
+      const why = `${pod} had been ready by its probe${since}, but did not serve: ${cause} (${message}).`
+      return { kind: 'not ready', life, why }
+    }
+    if (cause === 'reset' && reused) {
+      const why = `${pod} closed a kept connection ${ms(t - sentAt)} after the request was sent over it. Nobody had told it to end.`
+      return { kind: 'kept connection closed', life, why }
+    }
+    const when = t < this.#begunAt ? 'before anything was done to a pod' : 'while nobody did anything to this pod'
+    return { kind: 'not the scenario', life, why: `${pod} lost it ${when}: ${cause} (${message}).` }
+  }
+
+  /** The connection ended with the process, or did not end at all because its network went. */
+  #cut(loss: LostEvent, life: Life): Finding {
+    const { exitAt = 0, sigkillAt, exit, reason } = life
+    const { pod, sentAt, t } = loss
+    const inFlight = `${ms(Math.max(0, Math.min(t, exitAt) - sentAt))} after the request was sent`
+    if (this.#plan.netns && t > exitAt + this.#moment) {
+      const why = `${pod} had ended (${exit}) when the kernel still held bytes of the response; they went with its network.`
+      return { kind: 'network gone', life, why }
+    }
+    if (reason === 'crash') return { kind: 'crash', life, why: `${pod} died without warning, ${inFlight}.` }
+    if (sigkillAt !== undefined && t >= sigkillAt - this.#moment) {
+      return { kind: 'killed', life, why: `SIGKILL ended ${pod} ${since(life, sigkillAt)}, ${inFlight}.` }
+    }
+    if (life.failed)
+      return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
+    return { kind: 'exit', life, why: `${pod} ended (${exit}) ${since(life, exitAt)}, ${inFlight}.` }
+  }
+}
+
+/** What a hop did to a client. */
+function told({ cause, client }: LostEvent): string {
+  if (cause.startsWith('status')) return `answered ${cause.slice(7)}`
+  if (cause === 'timeout') return 'did not answer in time'
+  if (cause === 'truncated') return 'ended the connection in the middle of an answer'
+  return `ended the ${client === 'webSocket' ? 'WebSocket' : 'connection without an answer'}`
+}
+
+/** When something was first done to a pod. */
+function beginOf(events: Iterable<RehearsalEvent>): number {
+  for (const { type, t } of events) if (type === 'pod-deleted' || type === 'container-killed') return t
+  return Number.POSITIVE_INFINITY
+}
+
+/** How long the kubelet could do nothing, in ms. */
+function heldUpOf(events: Iterable<RehearsalEvent>): number {
+  for (const event of events) if (event.type === 'load-end') return event.heldUpMs ?? 0
+  return 0
+}
+
+/**
+ * Nobody accepts connections. `isTold`: whether the events tell when clients knew, as those of a cluster do not. What happens
+ * within `moment` ms is one thing.
+ */
+function refused(loss: LostEvent, life: Life, isTold: boolean, moment: number): Finding {
+  const { pod, t } = loss
+  const { exitAt = Number.POSITIVE_INFINITY, deafAt = t, exit, knownAt, reason } = life
+  const closedAt = Math.min(deafAt, exitAt)
+  const early =
+    knownAt === undefined
+      ? isTold
+        ? 'and clients were never told'
+        : 'and when clients knew is unknown'
+      : knownAt > closedAt
+        ? `${ms(knownAt - closedAt)} before the last client knew that it goes`
+        : 'as a client that could have known came'
+  if (reason === 'crash') return { kind: 'crash', life, why: `${pod} had died without warning, ${early}.` }
+  const isGone = exitAt <= closedAt + moment
+  if (isGone && life.failed) {
+    return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, closedAt)}, ${early}.` }
+  }
+  const what = isGone ? `was gone (${exit})` : 'stopped listening'
+  return { kind: 'listener closed', life, why: `${pod} ${what} ${since(life, closedAt)}, ${early}.` }
+}
+
+/** The process lived on. */
+function alive(loss: LostEvent, life: Life, isTold: boolean, moment: number): Finding {
+  const { pod, cause, reused, sentAt, t } = loss
+  const { deafAt, knownAt } = life
+  const when = since(life, t)
+  if (cause.startsWith('status')) {
+    const still = reused
+      ? 'on a connection it had kept'
+      : !isTold
+        ? 'on a new connection'
+        : knownAt === undefined || sentAt < knownAt
+          ? 'while new connections still went to it'
+          : 'on a connection from before clients knew'
+    return { kind: 'refused by the app', life, why: `${pod} answered ${cause.slice(7)} ${when}, ${still}.` }
+  }
+  if (cause === 'timeout') {
+    return { kind: 'no answer', life, why: `${pod} did not answer in time (${loss.message}); it was sent ${when}.` }
+  }
+  if (cause === 'reset' && reused) {
+    return {
+      kind: 'kept connection closed',
+      life,
+      why: `${pod} closed a kept connection ${when}, ${ms(t - sentAt)} after the request was sent over it.`,
+    }
+  }
+  if (cause === 'reset' && deafAt !== undefined && Math.abs(deafAt - t) < moment) {
+    return {
+      kind: 'listener closed',
+      life,
+      why: `${pod} closed its listener ${when}, the connection still in its queue.`,
+    }
+  }
+  return { kind: 'cut by the app', life, why: `${pod} ended the connection ${when}: ${loss.message}.` }
+}
+
+/** Whether a pod is being ended at that moment. */
+function isLeaving({ toldAt, exitAt = Number.POSITIVE_INFINITY }: Life, t: number): boolean {
+  return toldAt !== undefined && toldAt <= t && t <= exitAt
+}
+
+/** How long after what a pod was last told. */
+function since({ toldAt = 0, hookAt, hookEndedAt, sigtermAt, reason }: Life, t: number): string {
+  if (sigtermAt !== undefined && t >= sigtermAt) return `${ms(t - sigtermAt)} after SIGTERM`
+  if (hookEndedAt !== undefined && t >= hookEndedAt) return `${ms(t - hookEndedAt)} after its preStop hook`
+  if (hookAt !== undefined && t >= hookAt) return `${ms(t - hookAt)} into its preStop hook`
+  return `${ms(t - toldAt)} after ${reason === 'deleted' ? 'its deletion' : `the ${nameOf(reason)}`}`
+}
+
+/** A duration as a person reads it. */
+function ms(duration: number): string {
+  return duration < 1000 ? `${Math.round(duration)} ms` : `${(duration / 1000).toFixed(1)} s`
+}

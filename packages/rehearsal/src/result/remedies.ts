@@ -1,0 +1,228 @@
+import type { KnownOptions } from '../plan/options.js'
+import type { LostEvent } from '../timeline/events.js'
+import { type Life, nameOf } from '../timeline/lives.js'
+import { byPodrain, graceAdvice, isPodrainIn, latest, orPodrain, settleSeconds, withGrace } from './advice.js'
+import type { DiagnosisKind } from './coroner.js'
+
+/** The one line that most probably would have saved a request. */
+export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: KnownOptions): string {
+  const manager = endedManager(kind, life, plan)
+  if (manager !== undefined) return ended(manager)
+  switch (kind) {
+    case 'listener closed':
+      return listen(life, plan)
+    case 'kept connection closed':
+      return keep(loss, life, plan)
+    case 'exit':
+      return exit(loss, life, plan)
+    case 'failed':
+      return fail(life, plan)
+    case 'killed':
+      return kill(loss, life, plan)
+    case 'crash':
+      return plan.replicas === 1
+        ? 'Nothing in the app helps against a crash: run 2 replicas or more, and let clients retry what is safe to repeat.'
+        : 'Nothing in the app helps against a crash: let clients retry what is safe to repeat.'
+    case 'refused by the app':
+      return orPodrain('Answer every request until the process exits, and let only the readiness probe fail', plan)
+    case 'no endpoint':
+      return reach(life, plan)
+    case 'not ready':
+      return plan.readinessProbe === null
+        ? 'Give the container a readinessProbe: without one, requests come as soon as its process has been started.'
+        : `Let ${plan.readinessProbe.path ?? 'the readiness probe'} fail until the app can serve what clients ask for.`
+    case 'network gone':
+      return orPodrain(
+        'Before the exit, wait until the kernel has sent what it holds (tx_queue in /proc/net/tcp), or some seconds',
+        plan,
+      )
+    case 'cut by the app':
+      return cut(loss, plan)
+    case 'no answer':
+      return 'Keep the event loop free, and answer until the exit; or raise the client’s timeout.'
+    case 'unknown pod':
+      return 'Rehearse the same with `podrain rehearse`, where every pod is known: it says why, and what mends it.'
+    case 'not the scenario':
+      return `Find out why ${loss.method} ${loss.path} fails without any pod being ended.`
+  }
+}
+
+/** Why a loss is nobody's that ended a pod. */
+export function remedyOfBackground({ method, path, cause }: LostEvent): string {
+  return `Not the drain: ${method} ${path} fails like this (${cause}) while nothing is done to the pods. Give \`status\` if it is a success, or find out why.`
+}
+
+function listen(life: Life | undefined, plan: KnownOptions): string {
+  const seconds = settleSeconds(plan)
+  const { preStop } = plan
+  const { deafAt = Number.POSITIVE_INFINITY, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
+  if (life?.reason !== undefined && life.reason !== 'deleted') {
+    return orPodrain(
+      `No endpoint changes in time for this (${nameOf(life.reason)}): keep the listener open after SIGTERM, until the exit`,
+      plan,
+    )
+  }
+  if (life?.sigkillAt !== undefined && life.sigkillAt <= deafAt) return graceAdvice(seconds, 0, plan)
+  if (life?.hookOutcome === 'done' && (life.hookStatus ?? 0) >= 400) return hook(life, seconds, plan)
+  const during = life?.hookEndedAt !== undefined && Math.min(deafAt, exitAt) < life.hookEndedAt
+  if (during) return 'Go on listening during the preStop hook: close the listener after it, on SIGTERM.'
+  if (life?.hookOutcome === 'failed') {
+    return `The preStop hook failed: is its port right? Make it answer after ${seconds} s, and keep the listener open meanwhile.`
+  }
+  if (isPodrainIn(plan)) {
+    return plan.behind === null || plan.behind === 'none' || plan.behind === 'kube-proxy'
+      ? 'podrain keeps the listener open, so something else closes it: the log of the pod says what was closed early, and where.'
+      : `podrain has to know for whom it waits: \`behind: '${plan.behind}'\`.${withGrace(seconds, plan)}`
+  }
+  const line = byPodrain(plan)
+  if (preStop === null) {
+    const ours =
+      line === undefined
+        ? ''
+        : `Keep the listener open until clients know: ${line} with lifecycle.preStop.httpGet.path: /prestop. `
+    const sleep = `${line === undefined ? 'Keep the listener open until clients know' : 'Without it'}: lifecycle.preStop.sleep.seconds: ${seconds}.`
+    return `${ours}${sleep}${withGrace(seconds, plan)}`
+  }
+  if ('sleepSeconds' in preStop) {
+    return `Raise lifecycle.preStop.sleep.seconds from ${preStop.sleepSeconds} to ${seconds}: clients need that long to learn that the pod goes.${withGrace(seconds, plan)}`
+  }
+  const does = line === undefined ? '' : ` ${line} does.`
+  if ('exec' in preStop) {
+    return `Let the hook \`${preStop.exec.command.join(' ')}\` end only when clients know that the pod goes, after ${seconds} s.${withGrace(seconds, plan)}`
+  }
+  return `Answer ${preStop.httpGet.path} only when clients know that the pod goes, after ${seconds} s.${does}${withGrace(seconds, plan)}`
+}
+
+/** The hook was answered, but not by what waits. The kubelet does not look at the status. */
+function hook({ hookStatus }: Life, seconds: number, plan: KnownOptions): string {
+  const { preStop } = plan
+  const where = preStop !== null && 'httpGet' in preStop ? preStop.httpGet.path : ''
+  const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet did not mind`
+  if (hookStatus === 401 || hookStatus === 403) {
+    return `${answered}: send what the app asks for with lifecycle.preStop.httpGet.httpHeaders, such as Authorization: Bearer and its token.`
+  }
+  const right = isPodrainIn(plan)
+    ? 'podrain waits at /prestop, unless its option `paths` says another, and on its `controlPort` if it has one'
+    : `it has to be one that is answered after ${seconds} s`
+  return `${answered}: put right its path and port; ${right}.`
+}
+
+function keep({ t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
+  if (life?.toldAt === undefined || t < life.toldAt) {
+    return 'Keep idle connections longer than clients do: raise `server.keepAliveTimeout` above the client’s or load balancer’s own.'
+  }
+  if (isPodrainIn(plan)) {
+    return 'podrain closes no connection under its client, so something else does: look for `closeAllConnections()`, `closeIdleConnections()` and `socket.destroy()` in what handles SIGTERM.'
+  }
+  return orPodrain(
+    'Close no connection under its client: finish the response, say `Connection: close` with it, then close',
+    plan,
+  )
+}
+
+/** They start an app through a shell, to which alone they pass SIGTERM on, and end with it. */
+const managers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn']
+/** They pass SIGTERM to nobody: as PID 1 they ignore it, elsewhere they end at once. */
+const shells = ['sh', 'ash', 'bash', 'busybox', 'dash']
+
+function nameIn(names: readonly string[], program: string): string | undefined {
+  return names.find((name) => program === name || program.endsWith(`/${name}`))
+}
+
+const startItself = 'Start the app itself, as `node server.js`, or with `exec` in a script'
+
+function ended(launcher: string): string {
+  return `${startItself}: ${launcher} ends on SIGTERM, and the container with it, before the app has.`
+}
+
+/** The package manager that ended before its app had, if that is why nobody was there. */
+function endedManager(kind: DiagnosisKind, life: Life | undefined, plan: KnownOptions): string | undefined {
+  const { deafAt = 0, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
+  const byItsEnd = kind === 'exit' || kind === 'failed' || (kind === 'listener closed' && deafAt >= exitAt)
+  return byItsEnd ? nameIn(managers, plan.command) : undefined
+}
+
+function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
+  const { toldAt = 0, exitAt = t } = life ?? {}
+  // What ends so late ends because its time is over.
+  const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
+  if (isLate && t - sentAt >= 1000) return graceAdvice(settleSeconds(plan), t - sentAt, plan)
+  if (life?.exit === 'SIGTERM') {
+    const shell = nameIn(shells, plan.command)
+    if (shell !== undefined) return ended(shell)
+    return orPodrain('Handle SIGTERM, since without a handler the process ends at once', plan)
+  }
+  if (client === 'webSocket') {
+    return 'Before the exit, close WebSockets with code 1001, so that clients come back elsewhere.'
+  }
+  if (client === 'sse') return 'Before the exit, end event streams, so that clients come back elsewhere.'
+  if (isPodrainIn(plan)) {
+    return 'podrain lets the process end only when nothing is in flight, so something else calls `process.exit()`: the log of the pod says what.'
+  }
+  return orPodrain(
+    'Exit only when nothing is in flight, and lead clients away before: say `Connection: close` with every response after SIGTERM',
+    plan,
+  )
+}
+
+function fail(life: Life | undefined, plan: KnownOptions): string {
+  const { output = [] } = life ?? {}
+  // The error itself, rather than the line of code that Node shows above it.
+  const error =
+    output.find((line) => /^[\w.]*(?:error|exception|panic)\b/i.test(line)) ??
+    output.find((line) => /error|exception|panic|traceback/i.test(line))
+  const wrote = error === undefined ? '' : ` It wrote: ${error.trim()}.`
+  const place = isPodrainIn(plan) ? ' (with podrain, in `onClose`)' : ''
+  return `The process fails on its way out (${life?.exit ?? ''}).${wrote} Close pools and clients only after the last request has been answered${place}.`
+}
+
+function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
+  if (plan.scenario === 'overrun') {
+    return 'SIGTERM in the middle of the hook leaves 2 s: close at once then, and finish what is in flight.'
+  }
+  if (life?.reason === 'eviction') return 'An eviction leaves 2 s after SIGTERM: close at once when it comes early.'
+  const { sigkillAt = sentAt, sigtermAt = Number.POSITIVE_INFINITY } = life ?? {}
+  if (life?.hookOutcome === 'cut') {
+    const { terminationGracePeriodSeconds: grace } = plan
+    return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${Math.ceil((grace * 1.5) / 5) * 5}.`
+  }
+  if (life?.deafProgram !== undefined) {
+    const shell = nameIn(shells, life.deafProgram)
+    return shell === undefined
+      ? orPodrain('Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1', plan)
+      : `${startItself}: ${shell} is PID 1 and does not pass SIGTERM on, so that the app never hears of it.`
+  }
+  if (sentAt < sigtermAt) return graceAdvice(settleSeconds(plan), sigkillAt - sentAt, plan)
+  return orPodrain(
+    'Heed SIGTERM: say `Connection: close` with every response, and exit when nothing is in flight',
+    plan,
+  )
+}
+
+const oneByOne = 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'
+
+function reach(life: Life | undefined, plan: KnownOptions): string {
+  const { replicas, maxUnavailable, scenario, app } = plan
+  // All pods at once may be missing: whatever they do, there is nobody else.
+  if (maxUnavailable >= replicas) return oneByOne
+  if (life?.unreadyAt !== undefined && life.reason === 'deleted') {
+    const option = app.podrain ? " (`readyzWhileDraining: 'pass'`)" : ''
+    return `With no other pod known, go on passing the readiness probe while draining${option}.`
+  }
+  if (replicas === 1 && scenario !== 'rollout' && scenario !== 'single-replica') return 'Run 2 replicas or more.'
+  if (maxUnavailable > 0) return oneByOne
+  return `Set minReadySeconds: ${Math.ceil(latest(plan) / 1000) + 1}, so that clients know a new pod before an old one goes.`
+}
+
+function cut({ client, cause }: LostEvent, plan: KnownOptions): string {
+  if (client === 'webSocket') {
+    return cause === 'closed 1006'
+      ? 'Close WebSockets with code 1001 instead of destroying their sockets.'
+      : 'Close WebSockets with code 1001 (going away), which tells clients to come back elsewhere.'
+  }
+  if (client === 'sse') return 'End event streams after a whole event, instead of destroying their sockets.'
+  if (isPodrainIn(plan)) {
+    return 'podrain cuts no response before its time is over, so something else does: look for `closeAllConnections()` in what handles SIGTERM.'
+  }
+  return orPodrain('Let responses finish before their connections are closed (`closeAllConnections()` cuts them)', plan)
+}

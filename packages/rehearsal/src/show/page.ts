@@ -1,0 +1,103 @@
+import type { Rehearsal } from '../result/rehearsal.js'
+import { loadAssets } from './page/assets.js'
+import { comparison } from './page/compare.js'
+import { disruptionOf } from './page/disruption.js'
+import { count } from './page/format.js'
+import { html, type Markup, raw } from './page/html.js'
+import { overview } from './page/overview.js'
+import { run } from './page/run.js'
+import { prose } from './page/words.js'
+
+/** Options of {@link renderPage}. */
+export interface PageOptions {
+  /** @default 'Rolling update rehearsal', or what else was rehearsed; 'Before and after' */
+  readonly title?: string | undefined
+  /** Whether the results are two, before and after a change, to be drawn beside each other. @default false */
+  readonly compare?: boolean | undefined
+}
+
+/** What a page must say about itself, so that nobody takes it for more than it is. */
+const limitsOfRehearsals = [
+  'Without `netns`, bytes that the kernel still holds when a process exits are delivered. In a cluster the pod’s network goes with the pod, and they are lost.',
+  'Without `netns`, the address of a pod that is gone is played: a connection to it hangs for 3 s, as on a bridge that nobody answers on.',
+  'A pod’s first process is not PID 1 here: an app that ignores SIGTERM only because it is PID 1 ends at once.',
+  'One Service, and in front of it nothing or one proxy (`through`), which stands for an ingress: no cloud load balancer, no sidecar, TLS, HTTP/3 or DNS, and one view of the endpoints for all clients.',
+  'One machine: no image pulls, no scheduling, no CPU limits, and the load competes with the pods for the same cores.',
+  'Why a request was lost, and what mends it, is inferred from what happened when. What the app meant to do cannot be seen.',
+]
+
+/** The same, of what ran on a cluster. */
+const limitsOfClusters = [
+  'On a cluster, when something happened to a pod is when the API’s watch told of it, by the clock of who watched; clients tell by the clock of their node.',
+  'On a cluster, clients are known only by the answers they get: a request that nobody answered was sent to the Service, and to which pod it went nobody can tell.',
+  'On a cluster, when clients knew of a change, and what a kubelet asked and did, is not in the API.',
+]
+
+/**
+ * Draws results as one HTML file that needs nothing else: it asks for nothing, and lets no script run but its own.
+ * @throws TypeError when `compare` is set and the results are not two.
+ */
+export function renderPage(results: readonly Rehearsal[], options: PageOptions = {}): string {
+  const { compare = false } = options
+  const { title = compare ? 'Before and after' : titleOf(results) } = options
+  const { script, style, policy } = loadAssets()
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+<style>${raw(style)}</style>
+</head>
+<body>
+<main class="${compare ? 'wide' : results.length > 1 ? 'several' : 'one'}">
+<h1>${title}</h1>
+${compare ? compared(results) : listed(results)}
+<section class="limits" aria-labelledby="limits">
+<h2 id="limits">What this cannot show</h2>
+<ul>${limitsOf(results).map((limit) => html`<li>${prose(limit)}</li>`)}</ul>
+</section>
+</main>
+<script>${raw(script)}</script>
+</body>
+</html>
+`.toString()
+}
+
+function limitsOf(results: readonly Rehearsal[]): readonly string[] {
+  const isOnCluster = ({ options }: Rehearsal) => options.cluster !== null
+  return [
+    ...(results.every(isOnCluster) ? [] : limitsOfRehearsals),
+    ...(results.some(isOnCluster) ? limitsOfClusters : []),
+  ]
+}
+
+function titleOf(results: readonly Rehearsal[]): string {
+  const [name = 'rehearsal', ...others] = new Set(results.map((result) => disruptionOf(result).name))
+  return others.length > 0 ? 'Rehearsals' : `${name[0]?.toUpperCase()}${name.slice(1)} rehearsal`
+}
+
+function listed(results: readonly Rehearsal[]): Markup {
+  const lost = results.reduce((sum, { summary }) => sum + summary.lost, 0)
+  const requests = results.reduce((sum, { summary }) => sum + summary.requests, 0)
+  const several = html`<p class="lead">${count(lost)} of ${count(requests)} requests were lost in ${results.length} runs.</p>
+${overview(results)}`
+  const runs = results.map((result, index) =>
+    run(result, { index, heading: result.options.name, group: String(index) }),
+  )
+  return html`${results.length > 1 ? several : null}${runs}`
+}
+
+function compared(results: readonly Rehearsal[]): Markup {
+  const [before, after] = results
+  if (before === undefined || after === undefined || results.length > 2) {
+    throw new TypeError(`Expected two results to \`compare\`, before and after, got ${results.length}`)
+  }
+  return html`${comparison(before, after)}
+<div class="pair">
+${run(before, { index: 0, heading: `Before: ${before.options.name}`, group: 'pair', beside: true })}
+${run(after, { index: 1, heading: `After: ${after.options.name}`, group: 'pair', beside: true })}
+</div>`
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** The page's own script and style, and the policy that lets nothing else run. */
+export interface Assets {
+  readonly script: string
+  readonly style: string
+  readonly policy: string
+}
+
+let assets: Assets | undefined
+
+/** Reads what `browser/bundle.mjs` has made at build time, once. */
+export function loadAssets(): Assets {
+  assets ??= readAssets()
+  return assets
+}
+
+function readAssets(): Assets {
+  // From src as from dist, the package is three directories up.
+  const read = (name: string) => readFileSync(join(__dirname, '..', '..', '..', 'dist', 'page', name), 'utf8').trim()
+  const script = read('browser.js')
+  const style = read('style.css')
+  const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+  return {
+    script,
+    style,
+    policy: `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'`,
+  }
+}

@@ -1,0 +1,73 @@
+import type { Sample } from '../../load/sample.js'
+import type { Rehearsal } from '../../result/rehearsal.js'
+import type { LoadSeries } from './drawing.js'
+
+/** The load from one sample to the next, or to one of the next. */
+export interface Interval {
+  readonly from: number
+  readonly to: number
+  /** Requests answered, by pod. */
+  readonly answered: Readonly<Record<string, number>>
+  readonly lost: number
+  readonly p50: number | null
+  readonly p99: number | null
+  readonly max: number | null
+  /** Requests on their way at the end of it. */
+  readonly inFlight: number
+}
+
+/** Joins the samples to at most `most` intervals, so that a page stays small however long the rehearsal was. */
+export function intervalsOf({ samples, events }: Rehearsal, most = 1000): Interval[] {
+  const size = Math.max(1, Math.ceil(samples.length / most))
+  const intervals: Interval[] = []
+  const begin = events.find((event) => event.type === 'phase' && event.phase === 'warming up')
+  let from = begin?.t ?? 0
+  let lostBefore = 0
+  for (let index = 0; index < samples.length; index += size) {
+    const joined = samples.slice(index, index + size)
+    const last = joined.at(-1)
+    if (last === undefined || last.t <= from) continue
+    intervals.push({ from, to: last.t, ...join(joined), lost: last.lost - lostBefore, inFlight: total(last.inFlight) })
+    from = last.t
+    lostBefore = last.lost
+  }
+  return intervals
+}
+
+/** Intervals as the lines of a drawing; `since` turns a time of the rehearsal into one of the drawing. */
+export function seriesOf(intervals: readonly Interval[], since: (t: number) => number): LoadSeries {
+  return {
+    t: intervals.map(({ to }) => since(to)),
+    answered: intervals.map((interval) => perSecond(total(interval.answered), interval)),
+    lost: intervals.map((interval) => perSecond(interval.lost, interval)),
+    p50: intervals.map(({ p50 }) => p50),
+    p99: intervals.map(({ p99 }) => p99),
+    inFlight: intervals.map(({ inFlight }) => inFlight),
+  }
+}
+
+/** A count within an interval as a rate; a whole number, since more digits would only pretend. */
+export function perSecond(count: number, { from, to }: Interval): number {
+  return Math.round((count * 1000) / (to - from))
+}
+
+export function total(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}
+
+function join(samples: readonly Sample[]): Pick<Interval, 'answered' | 'p50' | 'p99' | 'max'> {
+  const answered: Record<string, number> = {}
+  for (const sample of samples) {
+    for (const [pod, count] of Object.entries(sample.answered)) answered[pod] = (answered[pod] ?? 0) + count
+  }
+  const latencies = samples.flatMap(({ latency }) => latency ?? [])
+  if (latencies.length === 0) return { answered, p50: null, p99: null, max: null }
+  const medians = latencies.map(({ p50 }) => p50).sort((a, b) => a - b)
+  return {
+    answered,
+    // Of several samples: near the truth for the median, and never too low for the slow ones.
+    p50: medians[Math.floor(medians.length / 2)] ?? null,
+    p99: Math.max(...latencies.map(({ p99 }) => p99)),
+    max: Math.max(...latencies.map(({ max }) => max)),
+  }
+}

@@ -1,0 +1,61 @@
+import type { Rehearsal } from '../../result/rehearsal.js'
+import type { LostEvent } from '../../timeline/events.js'
+import { lossesIn } from '../../timeline/losses.js'
+import type { LossKind } from './drawing.js'
+
+/** Losses of one kind, in the order of time. */
+export interface LossGroup {
+  readonly kind: LossKind & { readonly pod: string | null }
+  readonly losses: ReadonlyArray<{ readonly t: number; readonly why: string; readonly count: number }>
+  /** How many they are. */
+  readonly count: number
+}
+
+/** Above this, what differs from loss to loss is left out: a page with a kind for each loss would help nobody. */
+const mostKinds = 1000
+
+const known = new WeakMap<Rehearsal, readonly LossGroup[]>()
+
+/** Sorts the losses by kind, those that began first first. Each result is sorted once. */
+export function groupLosses(result: Rehearsal): readonly LossGroup[] {
+  const groups = known.get(result) ?? sort(result)
+  known.set(result, groups)
+  return groups
+}
+
+function sort({ events, summary }: Rehearsal): LossGroup[] {
+  const groups = new Map<
+    string,
+    { kind: LossGroup['kind']; losses: Array<LossGroup['losses'][number]>; count: number }
+  >()
+  for (const [event, count] of lossesIn(events)) {
+    const diagnosis = summary.diagnoses[event.diagnosis ?? 0]
+    if (diagnosis === undefined || diagnosis.background) continue
+    let kind = kindOf(event, diagnosis.fix)
+    let key = JSON.stringify(kind)
+    if (groups.size >= mostKinds && !groups.has(key)) {
+      kind = { ...kind, request: 'various requests', message: '' }
+      key = JSON.stringify(kind)
+    }
+    const group = groups.get(key) ?? { kind, losses: [], count: 0 }
+    groups.set(key, group)
+    group.losses.push({ t: timeOf(event), why: event.why ?? diagnosis.why, count })
+    group.count += count
+  }
+  for (const { losses } of groups.values()) losses.sort((a, b) => a.t - b.t)
+  return [...groups.values()]
+}
+
+/** A client that got no connection or no answer gives up long after: it was lost when it was sent. */
+function timeOf({ cause, sentAt, t }: LostEvent): number {
+  return cause === 'refused' || cause === 'timeout' ? sentAt : t
+}
+
+function kindOf({ pod, cause, client, method, path, message }: LostEvent, fix: string): LossGroup['kind'] {
+  return { pod, cause, client, request: `${method} ${path}`, message, fix }
+}
+
+/** Requests lost on a pod, or with `null` for want of one. */
+export function lostOn(pod: string | null, groups: readonly LossGroup[]): number {
+  return groups.reduce((sum, { kind, count }) => sum + (kind.pod === pod ? count : 0), 0)
+}

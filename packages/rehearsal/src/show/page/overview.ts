@@ -1,0 +1,29 @@
+import type { Rehearsal } from '../../result/rehearsal.js'
+import { counts, isEndKnown, labelNames, unknown } from '../table.js'
+import { count, seconds } from './format.js'
+import { html, type Markup } from './html.js'
+import { table } from './tables.js'
+
+/** A row for each result, which leads to it. */
+export function overview(results: readonly Rehearsal[]): Markup {
+  const labels = labelNames(results)
+  const rows = results.map(({ options, summary }, index) => [
+    html`<a href="#run-${index}">${options.name}</a>`,
+    ...labels.map((label) => options.labels[label] ?? ''),
+    count(summary.requests),
+    summary.lost === 0 ? '0' : html`<span class="lost">${count(summary.lost)}</span>`,
+    counts(summary.lostByCause).join(', '),
+    isEndKnown(options, summary) ? seconds(summary.oldPodsGoneAfterMs.max) : unknown,
+    isEndKnown(options, summary) ? counts(summary.exits).join(', ') : unknown,
+  ])
+  const columns = [
+    { name: 'name' },
+    ...labels.map((name) => ({ name })),
+    { name: 'requests', number: true },
+    { name: 'lost', number: true },
+    { name: 'how they were lost' },
+    { name: 'old pods gone after', number: true },
+    { name: 'exits' },
+  ]
+  return html`<section aria-label="Overview">${table('All runs', columns, rows)}</section>`
+}

@@ -1,0 +1,77 @@
+import { basename, isAbsolute } from 'node:path'
+import { type KnownOptions, unknowable } from '../../plan/options.js'
+import type { Rehearsal } from '../../result/rehearsal.js'
+import { unknown } from '../table.js'
+import { disruptionOf } from './disruption.js'
+import { count, seconds, shorten } from './format.js'
+import { type Fragment, html, type Markup } from './html.js'
+import { intervalsOf } from './load-series.js'
+import { groupLosses, lostOn } from './losses.js'
+import { nowhere } from './timeline.js'
+
+/** When and where requests were lost, as the end of a sentence. */
+export function whenAndWhere(result: Rehearsal): Markup {
+  const groups = groupLosses(result)
+  const times = groups.flatMap(({ losses }) => [losses[0]?.t ?? 0, losses.at(-1)?.t ?? 0])
+  const update = disruptionOf(result)
+  const first = Math.min(...times) - update.from
+  const last = Math.max(...times) - update.from
+  const when = seconds(first) === seconds(last) ? seconds(first) : `${seconds(first)} to ${seconds(last)}`
+  const pods = [...new Set(groups.map(({ kind }) => kind.pod))]
+    .map((pod) => ({ pod: pod ?? nowhere, lost: lostOn(pod, groups) }))
+    .sort((a, b) => b.lost - a.lost)
+  const shown: Fragment[] = pods
+    .slice(0, pods.length > 5 ? 4 : 5)
+    .map(({ pod, lost }) => html`<span class="nowrap">${shorten(pod, 40)} (${count(lost)})</span>`)
+  if (pods.length > shown.length) shown.push(`${pods.length - shown.length} more`)
+  return html`${when} after the ${update.noun} began, on ${listed(shown)}`
+}
+
+/** A share as a percentage, which is never 0 % of something or 100 % of almost everything. */
+export function share(part: number, whole: number): string {
+  if (part === 0 || whole === 0) return '0 %'
+  const percent = (100 * part) / whole
+  if (percent < 0.1) return '< 0.1 %'
+  return percent > 99.9 && part < whole ? '> 99.9 %' : `${percent.toFixed(percent < 10 ? 1 : 0)} %`
+}
+
+/** `a, b and c`. */
+function listed(words: readonly Fragment[]): Fragment[] {
+  return words.map((word, index) => [index === 0 ? '' : index === words.length - 1 ? ' and ' : ', ', word])
+}
+
+/** The slowest answer before and during what was done to the pods, in ms; null where nothing was measured. */
+export function slowest(result: Rehearsal): { readonly before: number | null; readonly during: number | null } {
+  const update = disruptionOf(result)
+  const worst = (from: number, to: number) =>
+    intervalsOf(result)
+      .filter((interval) => interval.to > from && interval.to <= to)
+      .reduce<number | null>((most, { max }) => (max === null ? most : Math.max(most ?? 0, max)), null)
+  return { before: worst(0, update.from), during: worst(update.from, update.to) }
+}
+
+export function milliseconds(ms: number | null): string {
+  return ms === null ? '–' : `${count(Math.round(ms))} ms`
+}
+
+/** A page is shown to others: where things lie on this machine is none of their business. */
+export function shownOptions(options: KnownOptions): Array<[string, string]> {
+  const command = [options.command, ...options.args].map((word) => (isAbsolute(word) ? basename(word) : word)).join(' ')
+  const elsewhere = ['name', 'labels', 'command', 'args', 'cwd', 'logs']
+  const others = Object.entries(options).filter(([name]) => !elsewhere.includes(name))
+  const isUnknown = (name: string, value: unknown) =>
+    value === null && options.cluster !== null && (unknowable as readonly string[]).includes(name)
+  return [
+    ['command', command],
+    ...others.map(([name, value]): [string, string] => [name, isUnknown(name, value) ? unknown : shown(value)]),
+  ]
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
+}
+
+/** A sentence in which `` `this` `` is code. */
+export function prose(text: string): Fragment[] {
+  return text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))
+}

@@ -1,0 +1,107 @@
+import { stripVTControlCharacters } from 'node:util'
+import Table from 'cli-table3'
+import pc from 'picocolors'
+import type { KnownOptions } from '../plan/options.js'
+import type { Rehearsal } from '../result/rehearsal.js'
+import type { Summary } from '../result/summary.js'
+
+/** Options of {@link renderTable}. */
+export interface TableOptions {
+  /** Whether to colour what was lost. @default whether the terminal can */
+  readonly colour?: boolean | undefined
+  /** How wide it may be, in characters. @default as wide as the terminal; where there is none, as wide as it gets */
+  readonly columns?: number | undefined
+}
+
+/** How many diagnoses of one result are shown; the most frequent come first. */
+const shownDiagnoses = 3
+
+/**
+ * Draws results as a table for the terminal, one row each; their `labels` become columns. Where that is too wide, each
+ * result is a list. Below it, why requests were lost.
+ */
+export function renderTable(results: readonly Rehearsal[], options: TableOptions = {}): string {
+  const { colour = pc.isColorSupported, columns = process.stdout.columns ?? Number.POSITIVE_INFINITY } = options
+  const { bold, dim, green, red } = pc.createColors(colour)
+  const labels = labelNames(results)
+  const head = ['name', ...labels, 'requests', 'lost', 'how', 'pods gone after', 'exits']
+  const rows = results.map(({ options, summary }) => [
+    options.name,
+    ...labels.map((label) => options.labels[label] ?? ''),
+    String(summary.requests),
+    summary.lost === 0 ? green('0') : red(String(summary.lost)),
+    counts(summary.lostByCause),
+    isEndKnown(options, summary) ? `${(summary.oldPodsGoneAfterMs.max / 1000).toFixed(1)} s` : unknown,
+    isEndKnown(options, summary) ? counts(summary.exits) : unknown,
+  ])
+  const table = drawn(
+    head.map((text) => bold(text)),
+    rows,
+    head.map((name) => numbers.includes(name)),
+  )
+  const width = Math.max(
+    ...stripVTControlCharacters(table)
+      .split('\n')
+      .map((line) => line.length),
+  )
+  const lines = [width <= columns ? table : listed(head, rows, bold)]
+  for (const result of results) {
+    const { diagnoses } = result.summary
+    const name = labels.reduce(
+      (name, label) => `${name} ${result.options.labels[label] ?? ''}`.trimEnd(),
+      result.options.name,
+    )
+    for (const { background, count, cause, why, fix } of diagnoses.slice(0, shownDiagnoses)) {
+      const what = background ? dim(`${count} × ${cause}, as before`) : red(`${count} × ${cause}`)
+      lines.push('', `${bold(name)}  ${what}  ${why}`, `  ${green('→')} ${fix}`)
+    }
+    const more = diagnoses.slice(shownDiagnoses).reduce((sum, { count }) => sum + count, 0)
+    if (more > 0) lines.push(dim(`  and ${more} more, for other reasons`))
+  }
+  return lines.join('\n')
+}
+
+/** Columns that stand on the right. */
+const numbers = ['requests', 'lost', 'pods gone after']
+
+/** What a cell says; in a table, each of several things is on a line of its own. */
+type Cell = string | readonly string[]
+
+function drawn(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, right: readonly boolean[]): string {
+  const table = new Table({
+    head: [...head],
+    style: { head: [], border: [] },
+    colAligns: right.map((isRight) => (isRight ? 'right' : 'left')),
+  })
+  for (const row of rows) table.push(row.map((cell) => [cell].flat().join('\n')))
+  return table.toString()
+}
+
+/** The same, a line for each cell that says something. */
+function listed(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, bold: (text: string) => string): string {
+  const width = Math.max(...head.map((name) => name.length))
+  const record = (row: readonly Cell[]) =>
+    row.flatMap((cell, index) => {
+      const text = [cell].flat().join(', ')
+      return text === '' ? [] : [`${bold((head[index] ?? '').padEnd(width))}  ${text}`]
+    })
+  return rows.map((row) => record(row).join('\n')).join('\n\n')
+}
+
+/** What is said of what nobody could know. */
+export const unknown = 'unknown'
+
+/** Whether it is known how the pods ended: on a cluster, somebody may not have been allowed to watch them. */
+export function isEndKnown({ cluster }: KnownOptions, { oldPodsGoneAfterMs }: Summary): boolean {
+  return cluster === null || Object.keys(oldPodsGoneAfterMs.each).length > 0
+}
+
+/** Every label of any result, in the order they appear. */
+export function labelNames(results: readonly Rehearsal[]): string[] {
+  return [...new Set(results.flatMap(({ options }) => Object.keys(options.labels)))]
+}
+
+/** `{ refused: 3 }` as `['3 × refused']`. */
+export function counts(record: Readonly<Record<string, number | undefined>>): string[] {
+  return Object.entries(record).map(([what, count]) => `${count} × ${what}`)
+}

@@ -1,0 +1,59 @@
+import type { Rehearsal } from '../result/rehearsal.js'
+
+/** With fewer requests than that, one in a hundred could be lost and nobody would see it. */
+const enough = 300
+
+/** The whole of a result in a few sentences. `allowed`: how many lost requests are still a success. */
+export function verdictSentence(result: Rehearsal, allowed = 0): string {
+  const { verdict, doubts, lost } = result.summary
+  const sentences = [
+    ...(verdict === 'not trustworthy' ? ['Not trustworthy.', ...doubts] : []),
+    ...(result.incomplete === null ? [] : [`Cut short: ${result.incomplete}.`]),
+    `${lossesOf(result)}${lost > 0 && lost <= allowed ? `; ${allowed} are allowed` : ''}.`,
+    ...(lost === 0 ? fewOf(result) : []),
+    ...backgroundOf(result),
+  ]
+  return sentences.join(' ')
+}
+
+/** The whole of several results of the same, with other random choices. */
+export function verdictOfAll(results: readonly Rehearsal[], allowed = 0): string {
+  const [only, ...more] = results
+  if (only !== undefined && more.length === 0) return verdictSentence(only, allowed)
+  const sum = (of: (result: Rehearsal) => number) => results.reduce((total, result) => total + of(result), 0)
+  const lost = sum(({ summary }) => summary.lost)
+  const requests = sum(({ summary }) => summary.requests)
+  const since = sum(({ summary }) => summary.requestsSince)
+  const bad = results.filter(({ summary }) => summary.lost > allowed).length
+  const unknown = results.filter(({ incomplete, summary }) => incomplete !== null || summary.doubts.length > 0).length
+  const sentences = [
+    lost === 0
+      ? `Nothing lost in ${results.length} rehearsals: all ${requests} requests were answered. With a confidence of 95 %, fewer than 1 in ${Math.max(1, Math.floor(since / 3))} are lost.`
+      : `${lost} of ${requests} requests lost, in ${bad} of ${results.length} rehearsals${allowed > 0 ? ` more than the ${allowed} that are allowed` : ''}.`,
+    ...(unknown === 0 ? [] : [`${unknown} of them were cut short or are not trustworthy.`]),
+  ]
+  return sentences.join(' ')
+}
+
+function lossesOf({ incomplete, summary: { lost, requests, killed, silence } }: Rehearsal): string {
+  const deaths = killed === 0 ? '' : `; ${killed} ${killed === 1 ? 'pod' : 'pods'} had to be killed`
+  const silent =
+    silence.longestMs === 0 ? '' : `; nobody got an answer for ${(silence.longestMs / 1000).toFixed(1)} s at a time`
+  if (lost > 0) return `${lost} of ${requests} requests lost${silent}${deaths}`
+  const all = incomplete === null ? `all ${requests} requests were answered` : `of ${requests} requests until then`
+  return `Nothing lost: ${all}${silent}${deaths}`
+}
+
+/** When nothing is lost of n requests, the share that is lost is below 3/n, with a confidence of 95 % (rule of three). */
+function fewOf({ summary: { requestsSince } }: Rehearsal): string[] {
+  if (requestsSince >= enough) return []
+  const share = requestsSince <= 3 ? 'any share' : `up to ${Math.ceil(300 / requestsSince)} %`
+  return [
+    `Only ${requestsSince} requests were sent meanwhile, which is too few to know: ${share} of all could be lost, and none of these.`,
+  ]
+}
+
+function backgroundOf({ summary: { background } }: Rehearsal): string[] {
+  if (background === 0) return []
+  return [`${background} more failed as they did before anything was done to the pods: that is not the drain.`]
+}

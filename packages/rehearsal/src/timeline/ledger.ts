@@ -1,0 +1,40 @@
+import type { LostEvent, LostHappening } from './events.js'
+
+/**
+ * Every loss of a rehearsal, in little memory: what many have in common is kept once, and of each only when it was sent, when
+ * it was lost, and what it is like. Why it was lost can be told only in the end, so none may be left out before.
+ */
+export class LossLedger implements Iterable<LostEvent> {
+  readonly #likes: LostHappening[] = []
+  readonly #known = new Map<string, number>()
+  readonly #t: number[] = []
+  readonly #sentAt: number[] = []
+  readonly #like: number[] = []
+  /** The losses by their time, while none has come since. */
+  #order: readonly number[] = []
+
+  add(loss: LostHappening, t: number): void {
+    const { sentAt, ...common } = loss
+    const key = JSON.stringify(common)
+    const like = this.#known.get(key) ?? this.#likes.push(loss) - 1
+    this.#known.set(key, like)
+    this.#t.push(t)
+    this.#sentAt.push(sentAt)
+    this.#like.push(like)
+  }
+
+  /** In the order of time, as far as is known by now. */
+  *[Symbol.iterator](): Generator<LostEvent> {
+    for (const index of this.#inOrder()) {
+      const like = this.#likes[this.#like[index] ?? 0]
+      if (like !== undefined) yield { ...like, t: this.#t[index] ?? 0, sentAt: this.#sentAt[index] ?? 0 }
+    }
+  }
+
+  #inOrder(): readonly number[] {
+    if (this.#order.length === this.#t.length) return this.#order
+    const at = (index: number) => this.#t[index] ?? 0
+    this.#order = [...this.#t.keys()].sort((a, b) => at(a) - at(b))
+    return this.#order
+  }
+}

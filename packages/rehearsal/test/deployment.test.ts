@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type Rehearsal, type RehearsalOptions, rehearse } from '../src/index.js'
+
+function run(more: Partial<RehearsalOptions>): Promise<Rehearsal> {
+  return rehearse({
+    command: process.execPath,
+    args: [join(__dirname, 'fixtures/server.mjs')],
+    replicas: 2,
+    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
+    preStop: { httpGet: { path: '/prestop' } },
+    endpointLag: { min: 10, median: 20, max: 30 },
+    requests: { get: '/work' },
+    clients: { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 },
+    startDelay: 0,
+    warmUp: 200,
+    coolDown: 100,
+    ...more,
+  })
+}
+
+/** When something happened to a pod for the first time. */
+function at({ events }: Rehearsal, type: string, pod: string): number {
+  return events.find((event) => event.type === type && 'pod' in event && event.pod === pod)?.t ?? Number.NaN
+}
+
+describe.concurrent('a rolling update', () => {
+  test('deletes no old pod before a new one has been ready for minReadySeconds', async () => {
+    const result = await run({ minReadySeconds: 1, maxSurge: 1, maxUnavailable: 0 })
+    const [first, second] = ['new-1', 'new-2'].map((pod) => at(result, 'pod-ready', pod))
+    const deletions = result.events.flatMap(({ t, type }) => (type === 'pod-deleted' ? [t] : []))
+    expect((deletions[0] ?? 0) - (first ?? 0)).toBeGreaterThan(995)
+    expect((deletions[1] ?? 0) - (second ?? 0)).toBeGreaterThan(995)
+  })
+
+  test('sends to a pod without a readiness probe before it listens, and says that it needs one', async () => {
+    const slow = `setTimeout(() => import('${join(__dirname, 'fixtures/server.mjs')}'), 600)`
+    const { summary } = await run({ args: ['-e', slow], readinessProbe: null, coolDown: 1000 })
+    expect(summary.lost).toBeGreaterThan(0)
+    expect(summary.diagnoses).toContainEqual(
+      expect.objectContaining({
+        kind: 'not ready',
+        fix: expect.stringMatching(/^Give the container a readinessProbe/),
+      }),
+    )
+  })
+})
+
+describe.concurrent('probes', () => {
+  /** Liveness probes do not begin before the app listens. */
+  const startupProbe = { path: null, periodSeconds: 0.1, failureThreshold: 1000, timeoutSeconds: 5 }
+
+  test('begin after initialDelaySeconds, and pass after successThreshold', async () => {
+    const result = await run({
+      readinessProbe: { periodSeconds: 0.2, timeoutSeconds: 5, initialDelaySeconds: 0.5, successThreshold: 3 },
+    })
+    for (const pod of ['old-1', 'new-1']) {
+      expect(at(result, 'pod-ready', pod) - at(result, 'pod-start', pod)).toBeGreaterThan(890)
+    }
+  })
+
+  test('of readiness begin when the startup probe has passed', async () => {
+    const command = ['sh', '-c', 'sleep 0.5']
+    const result = await run({ startupProbe: { exec: command, periodSeconds: 0.1, timeoutSeconds: 5 } })
+    expect(at(result, 'pod-ready', 'new-1') - at(result, 'pod-start', 'new-1')).toBeGreaterThan(495)
+    expect(result.summary.lost).toBe(0)
+  })
+
+  test('of liveness do not restart a container whose pod is being deleted', async () => {
+    // It is alive until it drains, as its readiness says.
+    const livenessProbe = { path: '/readyz', periodSeconds: 0.1, failureThreshold: 1, timeoutSeconds: 5 }
+    const result = await run({ startupProbe, livenessProbe, env: { HOOK_MS: '600' } })
+    expect(result.events.filter(({ type }) => type === 'container-killed')).toEqual([])
+  })
+
+  test('of liveness restart a container that fails them while nobody deletes its pod', async () => {
+    const livenessProbe = { path: '/alive', periodSeconds: 0.1, failureThreshold: 1, timeoutSeconds: 5 }
+    const result = await run({ startupProbe, livenessProbe, env: { BEHAVIOUR: 'ill' }, warmUp: 2500 })
+    const kills = result.events.filter((event) => event.type === 'container-killed')
+    expect(kills[0]).toMatchObject({ pod: 'old-1', reason: 'liveness' })
+    expect(kills.every((kill) => kill.type === 'container-killed' && kill.pod === 'old-1')).toBe(true)
+    const starts = result.events.filter((event) => event.type === 'pod-start' && event.pod === 'old-1')
+    expect(starts.length).toBeGreaterThan(1)
+  })
+})
