@@ -90,7 +90,7 @@ describe.concurrent('a short rehearsal', () => {
 
   test('of Express by itself loses requests, and nobody hears SIGTERM', async () => {
     const outcome = await roll('express', 0, false)
-    expect(outcome).toMatchObject({ hook: 'none', exits: { SIGTERM: 1 }, cleanedUp: 0 })
+    expect(outcome).toMatchObject({ hook: 'none', exits: { SIGKILL: 1 }, cleanedUp: 0 })
     expect(outcome).toHaveProperty(
       'lost',
       expect.toSatisfy((lost: number) => lost > 0),

@@ -22,15 +22,19 @@ import { noRequests } from './sample.js'
 
 const fixture = (name: string) => join(__dirname, 'fixtures', name)
 
+function isInstalled(program: Through): boolean {
+  const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`
+  return spawnSync(program, ['-v'], { env: { PATH } }).error === undefined
+}
+
 /** Skips what needs a program that is not here. */
 function need(through: Through, { skip }: TestContext): void {
   if (through === 'proxy') return
-  const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`
-  skip(
-    spawnSync(through, ['-v'], { env: { PATH } }).error !== undefined,
-    `there is no ${through} (${programs[through].from})`,
-  )
+  skip(!isInstalled(through), `there is no ${through} (${programs[through].from})`)
 }
+
+/** Caddy is tried where somebody has it; the others belong to a machine that runs the tests. */
+const hops = ['proxy', 'nginx', 'haproxy', ...(isInstalled('caddy') ? (['caddy'] as const) : [])] as const
 
 function options(through: Through, more: Partial<RehearsalOptions> = {}): RehearsalOptions {
   return {
@@ -57,7 +61,7 @@ const lossesOf = ({ events }: Rehearsal) => events.filter((event): event is Lost
 const noAnswer =
   /^(?:The proxy|nginx|haproxy|caddy) (?:answered 50[234]|ended the connection without an answer|ended the connection in the middle of an answer), as old-\d /
 
-describe.concurrent.each(['proxy', 'nginx', 'haproxy', 'caddy'] as const)('through %s', (through) => {
+describe.concurrent.each(hops)('through %s', (through) => {
   test('a pod that drains loses nothing, and each pod has its share of the answers', async (context) => {
     need(through, context)
     const preStop = { httpGet: { path: '/prestop' } }
@@ -105,21 +109,21 @@ describe.concurrent.each(['proxy', 'nginx', 'haproxy', 'caddy'] as const)('throu
     expect(result.summary.requestsByClient.sse).toBeGreaterThan(1)
   })
 
-  test.skipIf(through === 'caddy')(
-    'a kept connection that a pod closes under a request is told as that',
-    async (context) => {
-      need(through, context)
-      const requests = { get: '/work' }
-      const clients = { keepAlive: 3, newConnection: 1, slowKeepAlive: 0 }
-      const result = await rehearse(options(through, { env: { BEHAVIOUR: 'drop' }, requests, clients }))
-      const kept = result.summary.diagnoses.find(({ kind }) => kind === 'kept connection closed')
-      expect(kept?.why).toMatch(noAnswer)
-      expect(kept?.why).toMatch(
-        /, as old-\d closed a kept connection \d+ ms after SIGTERM, \d+ ms after the request was sent over it\.$/,
-      )
-      expect(kept?.fix).toMatch(/^Close no connection under its client/)
-    },
-  )
+  // Go asks again by itself when a kept connection had ended.
+  if (through === 'caddy') return
+
+  test('a kept connection that a pod closes under a request is told as that', async (context) => {
+    need(through, context)
+    const requests = { get: '/work' }
+    const clients = { keepAlive: 3, newConnection: 1, slowKeepAlive: 0 }
+    const result = await rehearse(options(through, { env: { BEHAVIOUR: 'drop' }, requests, clients }))
+    const kept = result.summary.diagnoses.find(({ kind }) => kind === 'kept connection closed')
+    expect(kept?.why).toMatch(noAnswer)
+    expect(kept?.why).toMatch(
+      /, as old-\d closed a kept connection \d+ ms after SIGTERM, \d+ ms after the request was sent over it\.$/,
+    )
+    expect(kept?.fix).toMatch(/^Close no connection under its client/)
+  })
 })
 
 test('what a pod answers itself is told as its own answer', async () => {
