@@ -88,6 +88,7 @@ describe('a case', () => {
     expect(known.summary.diagnoses).toMatchObject([{ kind: 'unknown pod', count: 2, cause: 'reset' }])
     expect(known.events.map(({ t }) => t)).toEqual(known.events.map(({ t }) => t).toSorted((a, b) => a - b))
     expect(renderPage([known])).toContain('unknown')
+    expect(renderPage([known, known], { compare: true })).toContain('Kubernetes v1.35.0')
   })
 
   test('whose load was over too soon proves nothing, and says so', async () => {
