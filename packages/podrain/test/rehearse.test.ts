@@ -46,8 +46,11 @@ describe.concurrent('podrain rehearse', () => {
     expect(code).toBe(0)
   })
 
-  test('says that pods are not PID 1 where they are not', async () => {
-    const { stdout } = await podrain(['rehearse', '--no-pid-namespace', ...short, ...app])
+  test.for([
+    ['because they should not be', ['--no-pid-namespace'], {}],
+    ['because there is no unshare', [], { PATH: '/nowhere' }],
+  ] as const)('says that pods are not PID 1, %s', async ([, flags, env]) => {
+    const { stdout } = await podrain(['rehearse', ...flags, ...short, ...app], env)
     expect(stdout).toMatch(/^not played +PID 1: /m)
   })
 
