@@ -143,6 +143,20 @@ test('a server has its own methods back when the drain is over, or undone', asyn
   expect(own()).toEqual(['closeAllConnections'])
 })
 
+test('a server that cannot close its connections one by one cannot while the drain goes on either', async () => {
+  const clock = new FakeClock()
+  const server = createHttp2Server()
+  const methods = ['close', 'closeAllConnections', 'closeIdleConnections'].filter((name) => name in server)
+  const drain = new Drain({ ...slow, clock, signals: false, logger: new Log() }).watch(server)
+  onTestFinished(() => drain.dispose())
+  server.listen(0, '127.0.0.1')
+  await expect.poll(() => server.listening).toBe(true)
+  void drain.prestop()
+  const now = ['close', 'closeAllConnections', 'closeIdleConnections'].filter((name) => name in server)
+  expect(now).toEqual(methods)
+  await clock.through(drain.start())
+})
+
 test('a method that a library has put on the server while the drain goes on stays there when it is over', async () => {
   const clock = new FakeClock()
   const { server, drain } = await serve(() => {}, { ...slow, clock })

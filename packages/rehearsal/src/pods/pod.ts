@@ -170,7 +170,10 @@ export class Pod {
     const end = new AbortController()
     const stop = AbortSignal.any([this.gone, end.signal])
     const timer = timeout === undefined ? undefined : setTimeout(() => end.abort(), timeout)
-    stop.addEventListener('abort', () => pid !== undefined && killGroup(pid), { once: true })
+    const kill = () => {
+      if (pid !== undefined) killGroup(pid)
+    }
+    stop.addEventListener('abort', kill, { once: true })
     try {
       const { code, signal } = await new Promise<PodExit>((resolve, reject) => {
         child.once('error', reject)
@@ -181,10 +184,10 @@ export class Pod {
       throw new Error(`${how}${output.trim() === '' ? '' : `: ${output.trim()}`}`)
     } finally {
       clearTimeout(timer)
-      if (pid !== undefined) {
-        killGroup(pid)
-        release(pid)
-      }
+      // From here on its number may be another process's.
+      stop.removeEventListener('abort', kill)
+      kill()
+      if (pid !== undefined) release(pid)
     }
   }
 
