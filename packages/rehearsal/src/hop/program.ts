@@ -114,7 +114,9 @@ class Running implements Front {
 
   async close(): Promise<void> {
     this.closing = true
-    if (this.#child.pid !== undefined) killGroup(this.#child.pid)
+    const { pid, exitCode, signalCode } = this.#child
+    // When it has ended by itself, its number may be another process's.
+    if (pid !== undefined && exitCode === null && signalCode === null) killGroup(pid)
     await this.ended
     await rm(this.#directory, { recursive: true, force: true }).catch(() => {})
   }
