@@ -1,11 +1,10 @@
-import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RehearsalOptions, RehearsalPlan } from './plan/options.js'
 import { resolveOptions } from './plan/resolve.js'
 import { createAddresses } from './pods/addresses.js'
 import { type Listener, listenersOfGroup, written } from './pods/listening.js'
 import { Pod } from './pods/pod.js'
-import { protocolOf } from './pods/protocol.js'
+import { accepts, protocolOf } from './pods/protocol.js'
 import { directory } from './shared/checks.js'
 
 /** What one pod of an app showed of itself. */
@@ -117,17 +116,6 @@ async function accepted(pod: Pod, plan: RehearsalPlan, stop: AbortSignal): Promi
       throw new WrongAddressError(pod, plan.portEnv, listeners)
     }
   }
-}
-
-function accepts({ host, port }: Pod): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, host)
-    socket.once('error', () => resolve(false))
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-  })
 }
 
 /** What is to be found out. */

@@ -18,6 +18,7 @@ import { resolveOptions } from '../src/plan/resolve.js'
 import { diagnose } from '../src/result/diagnosis.js'
 import { machineTime } from '../src/shared/clock.js'
 import type { Happening } from '../src/timeline/events.js'
+import { whenRefused } from './refused.js'
 import { noRequests } from './sample.js'
 
 const fixture = (name: string) => join(__dirname, 'fixtures', name)
@@ -163,66 +164,49 @@ test.for(['nginx', 'haproxy'] as const)('no %s survives a program that is killed
   await Promise.all(ports.map(whenRefused))
 })
 
-async function whenRefused(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1').resume()
-    const code = await new Promise<string | undefined>((resolve) => {
-      let reason: string | undefined
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        reason = error.code
-      })
-      socket.on('close', () => resolve(reason))
-    })
-    if (code === 'ECONNREFUSED') return
-  }
-}
+describe.each(hops)('%s before a pod that resets each first connection', (through) => {
+  const open: Array<{ close(): unknown }> = []
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((each) => each.close()))
+  })
 
-describe.each(['proxy', 'nginx', 'haproxy', 'caddy'] as const)(
-  '%s before a pod that resets each first connection',
-  (through) => {
-    const open: Array<{ close(): unknown }> = []
-    afterEach(async () => {
-      await Promise.all(open.splice(0).map((each) => each.close()))
-    })
-
-    /** Returns how it answers. */
-    async function before(retries: number): Promise<(method: string) => Promise<number>> {
-      let connections = 0
-      const pod = createServer((socket) => {
-        socket.on('error', () => {})
-        const first = connections++ === 0
-        socket.once('data', () => {
-          if (first) socket.resetAndDestroy()
-          else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok')
-        })
+  /** Returns how it answers. */
+  async function before(retries: number): Promise<(method: string) => Promise<number>> {
+    let connections = 0
+    const pod = createServer((socket) => {
+      socket.on('error', () => {})
+      const first = connections++ === 0
+      socket.once('data', () => {
+        if (first) socket.resetAndDestroy()
+        else socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok')
       })
-      const upstream = { host: '127.0.0.1', port: await listen(pod) }
-      const listenAt = { host: '127.0.0.1', port: await freePort() }
-      open.push(pod)
-      const front = await start(through, { listen: listenAt, upstream, keepAlive: 8, retries })
-      open.push(front)
-      return async (method) => {
-        connections = 0
-        const body = method === 'POST' ? 'x' : null
-        const response = await fetch(`http://127.0.0.1:${listenAt.port}/`, { method, body })
-        await response.arrayBuffer()
-        return response.status
-      }
+    })
+    const upstream = { host: '127.0.0.1', port: await listen(pod) }
+    const listenAt = { host: '127.0.0.1', port: await freePort() }
+    open.push(pod)
+    const front = await start(through, { listen: listenAt, upstream, keepAlive: 8, retries })
+    open.push(front)
+    return async (method) => {
+      connections = 0
+      const body = method === 'POST' ? 'x' : null
+      const response = await fetch(`http://127.0.0.1:${listenAt.port}/`, { method, body })
+      await response.arrayBuffer()
+      return response.status
     }
+  }
 
-    test('answers 502 where it is not to try again', async (context) => {
-      need(through, context)
-      const ask = await before(0)
-      expect(await ask('GET')).toBe(502)
-    })
+  test('answers 502 where it is not to try again', async (context) => {
+    need(through, context)
+    const ask = await before(0)
+    expect(await ask('GET')).toBe(502)
+  })
 
-    test('tries again where it is to, but only what may be repeated', async (context) => {
-      need(through, context)
-      const ask = await before(1)
-      expect([await ask('GET'), await ask('POST')]).toEqual([200, 502])
-    })
-  },
-)
+  test('tries again where it is to, but only what may be repeated', async (context) => {
+    need(through, context)
+    const ask = await before(1)
+    expect([await ask('GET'), await ask('POST')]).toEqual([200, 502])
+  })
+})
 
 function start(through: Through, plan: FrontPlan): Promise<Front> {
   const fail = (error: Error) => expect.fail(error.message)

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { conclude, type LiveEvent, type Rehearsal, type RehearsalOptions, rehearse } from '../src/index.js'
+import { whenRefused } from './refused.js'
 
 const fixture = (name: string) => join(__dirname, 'fixtures', name)
 
@@ -32,21 +32,6 @@ const sum = (counts: Readonly<Record<string, number | undefined>>) =>
 
 const portsOf = (events: readonly LiveEvent[]) =>
   events.flatMap((event) => (event.type === 'pod-start' ? event.port : []))
-
-/** Resolves when nobody listens on the port; a process being killed may accept once more, and then ends that connection. */
-async function whenRefused(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1').resume()
-    const code = await new Promise<string | undefined>((resolve) => {
-      let reason: string | undefined
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        reason = error.code
-      })
-      socket.on('close', () => resolve(reason))
-    })
-    if (code === 'ECONNREFUSED') return
-  }
-}
 
 /** Walks through the events with the Deployment's own arithmetic and returns its extremes. */
 function budgetsOf({ events }: Rehearsal) {

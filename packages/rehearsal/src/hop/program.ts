@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { accepts } from '../pods/protocol.js'
 import { guard, killGroup, release } from '../pods/reaper.js'
 import { type Front, type FrontPlan, type Place, startTimeout } from './front.js'
 
@@ -103,7 +103,7 @@ class Running implements Front {
       over = error
     })
     for (const begun = performance.now(); ; await sleep(pollEvery)) {
-      const accepted = await isOpen(place)
+      const accepted = await accepts(place)
       if (over !== undefined) throw over
       if (accepted) return
       if (performance.now() - begun > startTimeout) {
@@ -127,17 +127,6 @@ class Running implements Front {
       this.#lines.splice(0, this.#lines.length - keptLines)
     })
   }
-}
-
-function isOpen({ host, port }: Place): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, host)
-    socket.once('error', () => resolve(false))
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-  })
 }
 
 /** Removes the directories of rehearsals that were killed and could not. */

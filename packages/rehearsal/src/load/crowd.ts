@@ -4,7 +4,7 @@ import { type Clock, createClock } from '../shared/clock.js'
 import { createRandom, type Random } from '../shared/random.js'
 import type { Ask } from './ask.js'
 import type { Client, ClientTimeouts } from './client.js'
-import type { Endpoint } from './endpoint.js'
+import { type Endpoint, KnownEndpoints } from './endpoint.js'
 import { type ClientCounts, type ClientKind, clientKinds, eachKind, kinds } from './kinds.js'
 import type { Loss } from './outcome.js'
 
@@ -62,7 +62,7 @@ export class Crowd {
   readonly #inFlight = eachKind(() => 0)
   readonly #requests = eachKind(() => 0)
   readonly #lost = eachKind(() => 0)
-  readonly #endpoints = new Map<string, Endpoint>()
+  readonly #known = new KnownEndpoints()
   /** Where new connections go, for each node. */
   readonly #candidates: Array<readonly Endpoint[]> = []
   #answers: Record<string, number> = {}
@@ -82,17 +82,12 @@ export class Crowd {
 
   /** New connections of the clients on a node go to these from now on. */
   route(endpoints: readonly Endpoint[], node: number = 0): void {
-    this.#candidates[node] = endpoints.map((endpoint) => {
-      const known = this.#endpoints.get(endpoint.name) ?? { ...endpoint }
-      this.#endpoints.set(endpoint.name, known)
-      return known
-    })
+    this.#candidates[node] = this.#known.adopt(endpoints)
   }
 
   /** The pod is gone with its network. */
   lose(pod: string): void {
-    const endpoint = this.#endpoints.get(pod)
-    if (endpoint !== undefined) endpoint.unreachable = true
+    this.#known.lose(pod)
   }
 
   /** Starts every client. */

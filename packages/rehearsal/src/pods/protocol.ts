@@ -28,3 +28,15 @@ export function protocolOf(host: string, port: number, timeout: number): Promise
     socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
   })
 }
+
+/** Whether somebody accepts a connection there. */
+export function accepts({ host, port }: { readonly host: string; readonly port: number }): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host)
+    socket.once('error', () => resolve(false))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+}

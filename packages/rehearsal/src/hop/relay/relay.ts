@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import type { Endpoint } from '../../load/endpoint.js'
+import { type Endpoint, KnownEndpoints } from '../../load/endpoint.js'
 import { type Clock, createClock } from '../../shared/clock.js'
 import { createRandom, type Random } from '../../shared/random.js'
 import { Connection } from './connection.js'
@@ -15,7 +15,7 @@ export class Relay {
   readonly #random: Random
   readonly #tell: (seen: Sighting) => void
   readonly #server: Server
-  readonly #endpoints = new Map<string, Endpoint>()
+  readonly #known = new KnownEndpoints()
   #routes: readonly Endpoint[] = []
   #answers: Record<string, number> = {}
 
@@ -38,17 +38,12 @@ export class Relay {
 
   /** New connections go to these from now on. */
   route(endpoints: readonly Endpoint[]): void {
-    this.#routes = endpoints.map((endpoint) => {
-      const known = this.#endpoints.get(endpoint.name) ?? { ...endpoint }
-      this.#endpoints.set(endpoint.name, known)
-      return known
-    })
+    this.#routes = this.#known.adopt(endpoints)
   }
 
   /** The pod is gone with its network. */
   lose(pod: string): void {
-    const endpoint = this.#endpoints.get(pod)
-    if (endpoint !== undefined) endpoint.unreachable = true
+    this.#known.lose(pod)
   }
 
   /** Takes the answers that began since this was last called, for each pod. */
