@@ -58,7 +58,12 @@ export function orPodrain(what: string, plan: KnownOptions): string {
 export function withGrace(settle: number, plan: KnownOptions): string {
   const grace = graceFor(settle * 1000)
   if (grace <= plan.terminationGracePeriodSeconds) return ''
-  return ` Raise terminationGracePeriodSeconds from ${plan.terminationGracePeriodSeconds} to ${grace} for it.`
+  // podrain shares out the grace period, and can learn of it only from its environment.
+  const told =
+    isPodrainIn(plan) || byPodrain(plan) !== undefined
+      ? ', and set the variable TERMINATION_GRACE_PERIOD_SECONDS to the same'
+      : ''
+  return ` Raise terminationGracePeriodSeconds from ${plan.terminationGracePeriodSeconds} to ${grace} for it${told}.`
 }
 
 /** The grace period for so many seconds of settling, and a request that was not done after `request` ms. */
