@@ -161,10 +161,11 @@ for (const row of rows.filter(({ app }) => app.includes(values.only))) {
     return `${range(row.real[kind])} / ${same ? lost : `**${lost}**`}`
   })
   if (Math.abs(late) > 0.2) differences++
-  const time =
+  const seconds =
     realGone === undefined
       ? `– / ${gone.toFixed(1)} s`
       : `${realGone} / ${gone.toFixed(1)} s (${late < 0 ? '−' : '+'}${Math.abs(late * 100).toFixed(0)} %)`
+  const time = Math.abs(late) > 0.2 ? `**${seconds}**` : seconds
   const why = results.flatMap(({ summary }) => summary.diagnoses).sort((a, b) => b.count - a.count)[0]?.why ?? ''
   lines.push(`| ${row.app} | ${cells.join(' | ')} | ${time} | ${why} |`)
   console.log(
@@ -186,7 +187,7 @@ if (values.write && values.only === '') {
 \`npx -y pnpm@10.34.9 faithful\` rehearses what was measured on a real Kubernetes, and writes this page: on the left of each cell
 what the cluster lost, on the right what the rehearsal lost on a machine with ${cpus().length} cores and Node ${process.version}
 (${new Date().toISOString().slice(0, 10)}). Counts depend on the moment, so the comparison is who loses and who does not, and how long it
-takes until every old pod is gone (within 20 %). ${differences === 0 ? 'They agree.' : `**${differences} differences**, in bold where a count is wrong.`}
+takes until every old pod is gone (within 20 %). ${differences === 0 ? 'They agree.' : `**${differences} ${differences === 1 ? 'difference' : 'differences'}**, in bold.`}
 
 3 replicas, one rolling restart, 10 keep-alive clients (a request every 5–25 ms) and 10 that open a connection for each
 request, 20 ms of work, no retries; grace period 30 s. The cluster: one node, Kubernetes 1.26 with the grace-period order
