@@ -366,6 +366,12 @@ describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered
     exit(31_002, null, 'SIGKILL'),
   ]
 
+  test('is no handler that is missing where the app had stopped listening, and its handler had run once', () => {
+    const heard = [...told('node').slice(0, -3), lost(1100), ...told('node').slice(-3)]
+    const fixes = examine(heard).flatMap(({ kind, fix }) => (kind === 'killed' ? [fix] : []))
+    expect(fixes).toEqual([expect.stringMatching(/^Heed SIGTERM/)])
+  })
+
   test('is told to the app as a handler that is missing', () => {
     const { kind, fix } = only(told('node'), { app: { framework: 'fastify' } })
     expect(kind).toBe('killed')

@@ -186,7 +186,7 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions)
     const { terminationGracePeriodSeconds: grace } = plan
     return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${Math.ceil((grace * 1.5) / 5) * 5}.`
   }
-  if (life?.deafProgram !== undefined) {
+  if (life?.deafProgram !== undefined && !hasHeard(life) && !isPodrainIn(plan)) {
     const shell = nameIn(shells, life.deafProgram)
     return shell === undefined
       ? orPodrain('Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1', plan)
@@ -197,6 +197,11 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions)
     'Heed SIGTERM: say `Connection: close` with every response, and exit when nothing is in flight',
     plan,
   )
+}
+
+/** Whether the app did something after SIGTERM. A handler that runs once is gone by the end, and looks like none. */
+function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, deafAt = 0, unreadyAt = 0 }: Life): boolean {
+  return deafAt >= sigtermAt || unreadyAt >= sigtermAt
 }
 
 const oneByOne = 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'
