@@ -15,7 +15,7 @@ import { conclude, type Rehearsal } from './result/rehearsal.js'
 import { directory } from './shared/checks.js'
 import { Halt } from './shared/halt.js'
 import { HeldUp } from './shared/held-up.js'
-import type { LiveEvent, Phase, RehearsalEvent } from './timeline/events.js'
+import type { LiveEvent, Phase } from './timeline/events.js'
 import { Journal } from './timeline/journal.js'
 
 /**
@@ -80,7 +80,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     await halt.pause(plan.warmUp)
     await load.refresh()
     way.settle()
-    refuseHopelessLoad(load, journal.events)
+    refuseHopelessLoad(load, journal)
   }
 
   async function carryOut(): Promise<void> {
@@ -135,10 +135,10 @@ function follow(event: LiveEvent, onEvent: RehearsalOptions['onEvent'], halt: Ha
 }
 
 /** A path that fails before any pod was deleted would only bury the losses of the scenario. */
-function refuseHopelessLoad(load: Load, events: Iterable<RehearsalEvent>): void {
+function refuseHopelessLoad(load: Load, journal: Journal): void {
   const [kind] = load.hopeless
   if (kind === undefined) return
-  for (const event of events) {
+  for (const event of journal.events) {
     if (event.type !== 'lost' || event.client !== kind) continue
     const { method, path, cause, message } = event
     throw new Error(

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Endpoint } from '../load/endpoint.js'
 import type { ClientKind } from '../load/kinds.js'
 import type { Loss } from '../load/outcome.js'
@@ -8,6 +6,7 @@ import type { Sample } from '../load/sample.js'
 import type { RehearsalPlan, Through } from '../plan/options.js'
 import type { Address } from '../pods/address.js'
 import { createAddresses } from '../pods/addresses.js'
+import { startThread } from '../shared/thread.js'
 import type { Journal } from '../timeline/journal.js'
 import type { Front, FrontPlan } from './front.js'
 import { startProgram } from './program.js'
@@ -19,9 +18,6 @@ import { Witness } from './witness.js'
 
 /** The parts of a plan that say what stands between clients and pods. */
 export type HopPlan = Pick<RehearsalPlan, 'hop' | 'seed'> & { readonly through: Through }
-
-/** From src as from dist, the package is two directories up; a thread runs only what is built. */
-const relayProgram = join(__dirname, '..', '..', 'dist', 'hop', 'relay', 'thread.js')
 
 /** Where a program listens does not depend on how pods are told apart. */
 const anyAddress = {
@@ -44,7 +40,7 @@ export class Hop implements Way {
   readonly #clients: () => Clients
   readonly #fail: (error: Error) => void
   readonly #relay: Worker
-  readonly #listening: Promise<unknown[]>
+  readonly #listening: Promise<unknown>
   readonly #witness = new Witness()
   /** Losses that are not written down yet: the oldest first. */
   readonly #pending: Array<readonly [client: ClientKind, loss: Loss, t: number]> = []
@@ -59,11 +55,9 @@ export class Hop implements Way {
     this.#clients = clients
     this.#fail = fail
     const workerData: RelayPlan = { seed: plan.seed, startedAt: journal.startedAt }
-    this.#relay = new Worker(relayProgram, { workerData })
-    this.#relay.on('error', fail)
-    this.#listening = once(this.#relay, 'message')
-    // Who waits for it hears of the error, too.
-    this.#listening.catch(() => {})
+    const { worker, ready } = startThread('hop/relay/thread.js', workerData, fail)
+    this.#relay = worker
+    this.#listening = ready
     this.#relay.on('message', (message: FromRelay) => {
       if (message.type === 'seen') this.#witness.note(message.seen)
       else if (message.type === 'answered') this.#witness.count(message.answered)
@@ -76,7 +70,7 @@ export class Hop implements Way {
   }
 
   async #start(): Promise<void> {
-    const [{ port }] = (await this.#listening) as [Extract<FromRelay, { type: 'listening' }>]
+    const { port } = (await this.#listening) as Extract<FromRelay, { type: 'listening' }>
     const { through: name, hop } = this.#plan
     this.#address = await (await createAddresses(anyAddress)).next()
     const listen = { host: this.#address.host, port: this.#address.port }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../shared/clock.js'
 import type { Random } from '../shared/random.js'
 import type { Ask } from './ask.js'
-import type { Endpoint } from './endpoint.js'
+import { type Endpoint, neighbourTimeout } from './endpoint.js'
 import type { Failure, Loss } from './outcome.js'
 
 /** Limits, in ms, after which a client gives a request up. */
@@ -50,8 +50,18 @@ export function draw([shortest, longest]: Range, random: Random): number {
   return shortest + (longest - shortest) * random()
 }
 
-/** How long a kernel asks for an address that nobody has any more: three times, a second each. */
-const neighbourTimeout = 3000
+/** Sends one request after the other until `stop` is aborted, with a pause of so many ms before each. */
+export async function askAgainAndAgain(
+  stop: AbortSignal,
+  pause: () => number,
+  request: () => Promise<void>,
+): Promise<void> {
+  for (;;) {
+    await sleep(pause(), undefined, { signal: stop }).catch(() => {})
+    if (stop.aborted) return
+    await request()
+  }
+}
 
 /**
  * Plays what a client meets at the address of a pod that is gone. On loopback the kernel would refuse the connection, and

@@ -9,6 +9,9 @@ export interface Endpoint {
   unreachable?: boolean
 }
 
+/** How long a kernel asks for an address that nobody has any more, in ms: three times, a second each. */
+export const neighbourTimeout = 3000
+
 /** The endpoints that somebody has heard of: those of one name are one, so that all who know it learn that it is gone. */
 export class KnownEndpoints {
   readonly #byName = new Map<string, Endpoint>()

@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ClientAgent } from './agent.js'
 import type { Ask } from './ask.js'
-import { type Client, type ClientSpec, draw, type Range, unreachable } from './client.js'
+import { askAgainAndAgain, type Client, type ClientSpec, draw, type Range, unreachable } from './client.js'
 import { answering, type Endpoint } from './endpoint.js'
 import { exchange } from './exchange.js'
 import { noEndpoint } from './outcome.js'
@@ -37,12 +36,14 @@ export class HttpClient implements Client {
 
   async run(stop: AbortSignal): Promise<void> {
     let begun = performance.now()
-    for (;;) {
-      await sleep(this.#pause(begun), undefined, { signal: stop }).catch(() => {})
-      if (stop.aborted) break
-      begun = performance.now()
-      await this.request()
-    }
+    await askAgainAndAgain(
+      stop,
+      () => this.#pause(begun),
+      () => {
+        begun = performance.now()
+        return this.request()
+      },
+    )
     this.close()
   }
 

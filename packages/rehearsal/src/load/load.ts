@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Clock } from '../shared/clock.js'
+import { startThread } from '../shared/thread.js'
 import type { Ask } from './ask.js'
 import type { ClientTimeouts } from './client.js'
 import type { CrowdPlan, Tick } from './crowd.js'
@@ -35,7 +34,7 @@ export interface LoadPlan {
 export interface LoadListener {
   onLost(client: ClientKind, loss: Loss, t: number): void
   onSample(sample: Sample): void
-  /** Called when the plan's `maxRequests` have been sent. */
+  /** Called when the plan's `maxRequests` have been sent; each thread may say so. */
   onExhausted(): void
   /** Called when a thread has failed, which only a fault of its own can make it do. */
   onError(error: Error): void
@@ -52,8 +51,6 @@ export interface LoadOutcome {
 /** So many clients keep a thread of their own busy. */
 const clientsPerThread = 250
 const sampleEvery = 100
-/** From src as from dist, the package is two directories up; a thread runs only what is built. */
-const program = join(__dirname, '..', '..', 'dist', 'load', 'thread.js')
 
 /**
  * All clients together, in threads beside the caller's: who plays the kubelet must not be held up by those who ask, or its
@@ -64,21 +61,11 @@ export class Load {
   readonly #clock: Clock
   readonly #threads: readonly Thread[]
   #sampler: NodeJS.Timeout | undefined
-  #exhausted = false
 
   constructor(plan: LoadPlan, clock: Clock, listener: LoadListener) {
     this.#clock = clock
     this.#listener = listener
-    this.#threads = crowdsOf(plan).map(
-      (crowd) =>
-        new Thread(crowd, {
-          ...listener,
-          onExhausted: () => {
-            if (!this.#exhausted) listener.onExhausted()
-            this.#exhausted = true
-          },
-        }),
-    )
+    this.#threads = crowdsOf(plan).map((crowd) => new Thread(crowd, listener))
   }
 
   /** New connections of the clients on a node, counted from 0, go to these from now on. */
@@ -160,11 +147,9 @@ class Thread {
   heldUpMs = 0
 
   constructor(crowd: CrowdPlan, listener: Pick<LoadListener, 'onLost' | 'onExhausted' | 'onError'>) {
-    this.#worker = new Worker(program, { workerData: crowd })
-    this.#worker.on('error', (error) => listener.onError(error))
-    this.ready = once(this.#worker, 'message')
-    // Who waits for it hears of the error, too.
-    this.ready.catch(() => {})
+    const { worker, ready } = startThread('load/thread.js', crowd, (error) => listener.onError(error))
+    this.#worker = worker
+    this.ready = ready
     this.ended = new Promise((resolve) => {
       this.#worker.on('message', (message: FromThread) => {
         if (message.type === 'lost') listener.onLost(message.client, message.loss, message.t)

@@ -24,19 +24,8 @@ const known = [
   ...['pidNamespace', 'cpus', 'nodes'],
   ...['replicas', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'terminationGracePeriodSeconds', 'readinessProbe'],
   ...['livenessProbe', 'startupProbe', 'preStop', 'behind'],
-  ...[
-    'endpointLag',
-    'through',
-    'hop',
-    'requests',
-    'clients',
-    'rate',
-    'openLoop',
-    'timeouts',
-    'warmUp',
-    'coolDown',
-    'startDelay',
-  ],
+  ...['endpointLag', 'through', 'hop', 'requests', 'clients', 'rate', 'openLoop', 'timeouts'],
+  ...['warmUp', 'coolDown', 'startDelay'],
   ...['startupTimeout', 'timeout', 'maxRequests', 'seed', 'signal', 'onEvent'],
 ]
 

@@ -1,6 +1,6 @@
-import { type ClientKind, clientKinds, eachKind } from '../load/kinds.js'
+import { type ClientKind, eachKind } from '../load/kinds.js'
 import type { LossCause } from '../load/outcome.js'
-import type { Sample } from '../load/sample.js'
+import { type Sample, total } from '../load/sample.js'
 import type { KnownOptions } from '../plan/options.js'
 import type { LostEvent } from '../timeline/events.js'
 import { countOf } from '../timeline/losses.js'
@@ -96,7 +96,7 @@ export function summarise(
   }
   const requests = total(requestsByClient)
   const lost = total(lostByClient)
-  const doubts = doubtsOf(events, plan)
+  const doubts = doubtsOf({ heldUpMs, loadHeldUpMs }, plan)
   return {
     verdict: verdictOf(lost, doubts, incomplete),
     doubts,
@@ -118,8 +118,4 @@ export function summarise(
     loadHeldUpMs,
     seed: plan.seed,
   }
-}
-
-function total(counts: Readonly<Record<ClientKind, number>>): number {
-  return clientKinds.reduce((sum, kind) => sum + counts[kind], 0)
 }

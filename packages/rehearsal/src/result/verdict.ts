@@ -1,5 +1,4 @@
 import type { KnownOptions } from '../plan/options.js'
-import type { RehearsalEvent } from '../timeline/events.js'
 
 /**
  * What a rehearsal has shown:
@@ -11,20 +10,24 @@ import type { RehearsalEvent } from '../timeline/events.js'
  */
 export type Verdict = 'clean' | 'lost' | 'not trustworthy' | 'cut short'
 
+/** How long those who play the cluster could do nothing at most, in ms; null where nobody can know. */
+interface HeldUp {
+  readonly heldUpMs: number | null
+  readonly loadHeldUpMs: number
+}
+
 /** Why nobody should trust what a rehearsal has shown; empty when there is nothing against it. */
-export function doubtsOf(events: readonly RehearsalEvent[], plan: KnownOptions): string[] {
-  const end = events.find((event) => event.type === 'load-end')
-  if (end?.type !== 'load-end') return []
+export function doubtsOf({ heldUpMs, loadHeldUpMs }: HeldUp, plan: KnownOptions): string[] {
   const probe = (plan.readinessProbe?.timeoutSeconds ?? 1) * 1000
   const doubts: string[] = []
-  if (end.heldUpMs !== null && end.heldUpMs >= probe) {
+  if (heldUpMs !== null && heldUpMs >= probe) {
     doubts.push(
-      `This machine was too busy: the kubelet could do nothing for ${end.heldUpMs} ms, and a readiness probe fails after ${probe} ms. Rehearse with fewer clients, or a \`rate\`.`,
+      `This machine was too busy: the kubelet could do nothing for ${heldUpMs} ms, and a readiness probe fails after ${probe} ms. Rehearse with fewer clients, or a \`rate\`.`,
     )
   }
-  if (end.loadHeldUpMs >= probe) {
+  if (loadHeldUpMs >= probe) {
     doubts.push(
-      `This machine was too busy: the clients could do nothing for ${end.loadHeldUpMs} ms, and learned so much later where not to go. Rehearse with fewer clients, or a \`rate\`.`,
+      `This machine was too busy: the clients could do nothing for ${loadHeldUpMs} ms, and learned so much later where not to go. Rehearse with fewer clients, or a \`rate\`.`,
     )
   }
   return doubts

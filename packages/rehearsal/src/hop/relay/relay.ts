@@ -1,13 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { type Endpoint, KnownEndpoints } from '../../load/endpoint.js'
+import { type Endpoint, KnownEndpoints, neighbourTimeout } from '../../load/endpoint.js'
 import { type Clock, createClock } from '../../shared/clock.js'
 import { createRandom, type Random } from '../../shared/random.js'
 import { Connection } from './connection.js'
 import type { RelayPlan, Sighting } from './messages.js'
-
-/** How long a kernel asks for an address that nobody has any more, in ms: three times, a second each. */
-const neighbourTimeout = 3000
 
 /** Stands for the Service's own address: each new connection goes to a pod, and stays with it. */
 export class Relay {

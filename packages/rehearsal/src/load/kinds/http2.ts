@@ -1,7 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isSuccess } from '../ask.js'
-import { type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
+import { askAgainAndAgain, type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
 import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
@@ -38,20 +37,13 @@ export class Http2Client implements Client {
   }
 
   async run(stop: AbortSignal): Promise<void> {
-    await Promise.all(Array.from({ length: threads }, () => this.#thread(stop)))
+    const pauseOf = () => draw(pause, this.#spec.random)
+    await Promise.all(Array.from({ length: threads }, () => askAgainAndAgain(stop, pauseOf, () => this.request())))
     this.close()
   }
 
   close(): void {
     this.#connection?.session.close()
-  }
-
-  async #thread(stop: AbortSignal): Promise<void> {
-    for (;;) {
-      await sleep(draw(pause, this.#spec.random), undefined, { signal: stop }).catch(() => {})
-      if (stop.aborted) break
-      await this.request()
-    }
   }
 
   /** Sends one request and waits for its outcome. Never rejects. */

@@ -1,6 +1,5 @@
 import http from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
+import { askAgainAndAgain, type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
 import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
@@ -23,11 +22,11 @@ export class SseClient implements Client {
   }
 
   async run(stop: AbortSignal): Promise<void> {
-    for (;;) {
-      await sleep(draw(pause, this.#spec.random), undefined, { signal: stop }).catch(() => {})
-      if (stop.aborted) break
-      await this.request(stop)
-    }
+    await askAgainAndAgain(
+      stop,
+      () => draw(pause, this.#spec.random),
+      () => this.request(stop),
+    )
   }
 
   /** Each stream is a connection of its own. */

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
 import WebSocket from 'ws'
-import { type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
+import { askAgainAndAgain, type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
 import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
@@ -42,11 +41,11 @@ export class WebSocketClient implements Client {
   }
 
   async run(stop: AbortSignal): Promise<void> {
-    for (;;) {
-      await sleep(draw(pause, this.#spec.random), undefined, { signal: stop }).catch(() => {})
-      if (stop.aborted) break
-      await this.request()
-    }
+    await askAgainAndAgain(
+      stop,
+      () => draw(pause, this.#spec.random),
+      () => this.request(),
+    )
     this.close()
   }
 
