@@ -13,9 +13,18 @@ beforeAll(async () => {
   env = { TLS: JSON.stringify({ key, cert }) }
 })
 
-/** The path of an application in a format. */
+const written = new Map<string, string>()
+
+/** The path of an application in a format. It is written once: a process that reads it meanwhile would find half of it, or nothing. */
 function inFormat(name: string, format: string): string {
   if (format === 'ESM') return fixture(`${name}.mjs`)
+  const key = `${name} ${format}`
+  const file = written.get(key) ?? write(name, format)
+  written.set(key, file)
+  return file
+}
+
+function write(name: string, format: string): string {
   const out = scratch(`podrain-${name}-${format}`)
   const file = join(out, `${name}.cjs`)
   if (format === 'bundled') {
