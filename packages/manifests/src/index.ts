@@ -1,14 +1,20 @@
-export { AgainstError, type AgainstOptions, againstRule, lintAgainst } from './against.js'
-export type { Balancer } from './balancer.js'
-export { presets } from './budget.js'
-export { type Config, ConfigError, parseConfig } from './config.js'
-export { examine } from './examine.js'
-export { readSources, type Skipped } from './files.js'
-export { type Edit, type Finding, type Severity, severities } from './finding.js'
-export { renderGithub, renderJson, renderSarif } from './formats.js'
-export { type HumanOptions, renderHuman } from './human.js'
-export type { Ignore } from './ignores.js'
-export { type Fixed, fix, type Ignored, isAtLeast, type LintOptions, type LintResult, lint } from './lint.js'
+export { AgainstError, type AgainstOptions, againstRule, lintAgainst } from './lint/against.js'
+export { type Config, ConfigError, parseConfig } from './lint/config.js'
+export type { Ignore } from './lint/ignores.js'
+export { type Fixed, fix, type Ignored, isAtLeast, type LintOptions, type LintResult, lint } from './lint/lint.js'
+export { examine } from './objects/examine.js'
+export { type Finding, type Severity, severities } from './rules/finding.js'
+export { type RuleGroup, ruleGroups, ruleIds, rules } from './rules/index.js'
+export type { Details, Report, Rule } from './rules/rule.js'
+export { presets } from './shared/budget.js'
+export { renderGithub, renderJson, renderSarif } from './show/formats.js'
+export { type HumanOptions, renderHuman } from './show/human.js'
+export type { Edit } from './text/edits.js'
+export { readSources, type Skipped } from './text/files.js'
+export type { Source, SyntaxProblem } from './text/source.js'
+export type { Balancer } from './world/balancer.js'
+export { type Workload, type WorkloadProbe, type WorkloadRequest, workloadsOf } from './world/workload.js'
+export type { Facts } from './world/world.js'
 export {
   type HookKind,
   hookKinds,
@@ -17,9 +23,4 @@ export {
   manifestKinds,
   usualHook,
   writeManifest,
-} from './manifest.js'
-export type { Details, Report, Rule } from './rule.js'
-export { type RuleGroup, ruleGroups, ruleIds, rules } from './rules/index.js'
-export type { Source, SyntaxProblem } from './source.js'
-export { type Workload, type WorkloadProbe, type WorkloadRequest, workloadsOf } from './workload.js'
-export type { Facts } from './world.js'
+} from './write/manifest.js'

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { lint } from '../src/index.js'
-import { fixOnce } from '../src/lint.js'
+import { fixOnce } from '../src/lint/lint.js'
 
 /**
  * Mends a text step by step, and looks at each: no line differs but those of findings that can be mended, and where lines

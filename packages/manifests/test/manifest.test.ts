@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { graceFor, presets } from '../src/budget.js'
 import { hookKinds, lint, type ManifestOptions, manifestKinds, writeManifest } from '../src/index.js'
+import { graceFor, presets } from '../src/shared/budget.js'
 
 const base = { name: 'orders', image: 'orders:1.4' }
 const behinds = Object.keys(presets) as Array<keyof typeof presets>

@@ -1,9 +1,9 @@
-import { amountOf } from '../amount.js'
-import type { Place } from '../place.js'
-import type { Pod } from '../pod.js'
-import type { Resource } from '../resource.js'
-import { each, eachPod, type Rule } from '../rule.js'
-import type { World } from '../world.js'
+import type { Pod } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import { amountOf } from '../shared/amount.js'
+import type { Place } from '../text/place.js'
+import type { World } from '../world/world.js'
+import { each, eachPod, type Rule } from './rule.js'
 
 /** The pods that a budget is for, and how many there are; undefined where an autoscaler or nobody says. */
 function podsOf(budget: Resource, world: World): { pods: readonly Pod[]; count: number | undefined } {

@@ -1,12 +1,12 @@
 import { distance } from 'fastest-levenshtein'
-import { isIstio, isLinkerd } from '../balancer.js'
-import { graceFor } from '../budget.js'
-import { replaceText } from '../edits.js'
-import type { Place } from '../place.js'
-import type { Container, Pod } from '../pod.js'
-import { eachContainer, eachPod, type Rule } from '../rule.js'
-import { programOf, scriptOf, shells } from '../shell.js'
-import { isScraped, targetsOf, type World } from '../world.js'
+import type { Container, Pod } from '../objects/pod.js'
+import { programOf, scriptOf, shells } from '../objects/shell.js'
+import { graceFor } from '../shared/budget.js'
+import { replaceText } from '../text/edits.js'
+import type { Place } from '../text/place.js'
+import { isIstio, isLinkerd } from '../world/balancer.js'
+import { isScraped, targetsOf, type World } from '../world/world.js'
+import { eachContainer, eachPod, type Rule } from './rule.js'
 
 const noHook: Rule = {
   id: 'no-hook',

@@ -1,9 +1,9 @@
-import { isIstio, isLinkerd } from '../balancer.js'
-import { seconds } from '../budget.js'
-import type { Pod } from '../pod.js'
-import { eachPod, type Rule } from '../rule.js'
-import { scriptOf } from '../shell.js'
-import type { World } from '../world.js'
+import type { Pod } from '../objects/pod.js'
+import { scriptOf } from '../objects/shell.js'
+import { seconds } from '../shared/budget.js'
+import { isIstio, isLinkerd } from '../world/balancer.js'
+import type { World } from '../world/world.js'
+import { eachPod, type Rule } from './rule.js'
 
 /** Helpers that a container of the app talks through, by image or name. */
 const helpers =

@@ -1,8 +1,8 @@
-import { replaceText } from '../edits.js'
-import type { Place } from '../place.js'
-import { probes } from '../pod.js'
-import { eachContainer, eachPod, type Rule } from '../rule.js'
+import { probes } from '../objects/pod.js'
+import { replaceText } from '../text/edits.js'
+import type { Place } from '../text/place.js'
 import { declares, servedBy } from './hook.js'
+import { eachContainer, eachPod, type Rule } from './rule.js'
 
 function pathOf(probe: Place): string | undefined {
   return probe

@@ -1,5 +1,5 @@
-import { eachContainer, type Rule } from '../rule.js'
-import { commandsOf, programOf, scriptOf, shells, withoutInit } from '../shell.js'
+import { commandsOf, programOf, scriptOf, shells, withoutInit } from '../objects/shell.js'
+import { eachContainer, type Rule } from './rule.js'
 
 const managers = new Set(['npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'yarnpkg', 'corepack', 'bunx'])
 

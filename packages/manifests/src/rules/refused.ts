@@ -1,7 +1,7 @@
-import { replaceText, replaceValue } from '../edits.js'
-import type { Place } from '../place.js'
-import { type Container, Pod, probes, templateOf } from '../pod.js'
-import type { Resource } from '../resource.js'
+import { type Container, Pod, probes, templateOf } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import { replaceText, replaceValue } from '../text/edits.js'
+import type { Place } from '../text/place.js'
 import type { Problem } from './problem.js'
 
 /** What the API server refuses although the schema has nothing against it: numbers in quotes, and values that exclude each other. */

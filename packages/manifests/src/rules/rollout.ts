@@ -1,8 +1,8 @@
-import { amountOf } from '../amount.js'
-import type { Place } from '../place.js'
-import type { Pod } from '../pod.js'
-import { each, eachPod, type Rule } from '../rule.js'
-import type { World } from '../world.js'
+import type { Pod } from '../objects/pod.js'
+import { amountOf } from '../shared/amount.js'
+import type { Place } from '../text/place.js'
+import type { World } from '../world/world.js'
+import { each, eachPod, type Rule } from './rule.js'
 
 /** As it is written, or the default. */
 function written(place: Place, fallback: string): string {

@@ -1,14 +1,22 @@
 import { isMap } from 'yaml'
-import { moveEntry, renameKey, replaceText, replaceValue } from '../edits.js'
-import { nearest } from '../nearest.js'
-import { keyOf, type Place } from '../place.js'
-import { Pod, templateOf } from '../pod.js'
-import type { Resource } from '../resource.js'
-import type { Rule } from '../rule.js'
-import { type Complaint, consult, escapePointer, namesIn, podTemplateSchema, type Schema, schemaOf } from '../schema.js'
-import type { World } from '../world.js'
+import { Pod, templateOf } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import {
+  type Complaint,
+  consult,
+  escapePointer,
+  namesIn,
+  podTemplateSchema,
+  type Schema,
+  schemaOf,
+} from '../objects/schema.js'
+import { nearest } from '../shared/nearest.js'
+import { moveEntry, renameKey, replaceText, replaceValue } from '../text/edits.js'
+import { keyOf, type Place } from '../text/place.js'
+import type { World } from '../world/world.js'
 import type { Problem } from './problem.js'
 import { refusedIn } from './refused.js'
+import type { Rule } from './rule.js'
 
 /** Objects that have to do with how pods end. A mistake in a ConfigMap is somebody else's business. */
 const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler', 'ScaledObject'])

@@ -1,8 +1,8 @@
-import { budgetOf, graceFor, keptBack, seconds } from '../budget.js'
-import { replaceText } from '../edits.js'
-import type { Container, Pod } from '../pod.js'
-import { eachContainer, eachPod, type Rule } from '../rule.js'
+import type { Container, Pod } from '../objects/pod.js'
+import { budgetOf, graceFor, keptBack, seconds } from '../shared/budget.js'
+import { replaceText } from '../text/edits.js'
 import { servedBy } from './hook.js'
+import { eachContainer, eachPod, type Rule } from './rule.js'
 
 const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
 

@@ -1,10 +1,10 @@
-import { seconds } from '../budget.js'
-import type { Place } from '../place.js'
-import type { Pod } from '../pod.js'
-import type { Resource } from '../resource.js'
-import type { Route } from '../routes.js'
-import { each, eachPod, type Rule } from '../rule.js'
+import type { Pod } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import { seconds } from '../shared/budget.js'
+import type { Place } from '../text/place.js'
+import type { Route } from '../world/routes.js'
 import { declares } from './hook.js'
+import { each, eachPod, type Rule } from './rule.js'
 
 /** Whether a path is led through by a rule for this one. */
 function leads({ path, exact }: Route, wanted: string): boolean {

@@ -1,9 +1,9 @@
 import type { Behind } from '@podrain/core'
+import type { Container, Pod, probes } from '../objects/pod.js'
+import { resourcesOf, textOf } from '../objects/resource.js'
+import type { Place } from '../text/place.js'
+import { Manifest, type Source } from '../text/source.js'
 import { balancerOf } from './balancer.js'
-import type { Place } from './place.js'
-import type { Container, Pod, probes } from './pod.js'
-import { resourcesOf, textOf } from './resource.js'
-import { Manifest, type Source } from './source.js'
 import { World } from './world.js'
 
 /** A request of the kubelet, as the manifest has it. A port is a number: names are looked up. */

@@ -1,4 +1,4 @@
-import type { Place } from './place.js'
+import type { Place } from '../text/place.js'
 import { programOf, sleepsOf, wordsOf } from './shell.js'
 
 export type Handler = 'exec' | 'httpGet' | 'tcpSocket' | 'sleep'

@@ -1,8 +1,8 @@
 import { codeFrameColumns } from '@babel/code-frame'
 import pc from 'picocolors'
-import type { Finding, Severity } from './finding.js'
-import type { LintResult } from './lint.js'
-import type { Source } from './source.js'
+import type { LintResult } from '../lint/lint.js'
+import type { Finding, Severity } from '../rules/finding.js'
+import type { Source } from '../text/source.js'
 
 export interface HumanOptions {
   readonly colour: boolean

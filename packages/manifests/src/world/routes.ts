@@ -1,5 +1,5 @@
-import type { Place } from './place.js'
-import { type Resource, sameNamespace } from './resource.js'
+import { type Resource, sameNamespace } from '../objects/resource.js'
+import type { Place } from '../text/place.js'
 
 /** A way from outside to a Service. */
 export interface Route {

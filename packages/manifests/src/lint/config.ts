@@ -1,11 +1,11 @@
 import type { Behind } from '@podrain/core'
 import { isMap, isSeq, LineCounter, parseDocument } from 'yaml'
-import { presets } from './budget.js'
-import { type Severity, severities } from './finding.js'
+import { type Severity, severities } from '../rules/finding.js'
+import { presets } from '../shared/budget.js'
+import { nearest } from '../shared/nearest.js'
+import { Place } from '../text/place.js'
+import { Manifest } from '../text/source.js'
 import { type Ignore, unknownRule } from './ignores.js'
-import { nearest } from './nearest.js'
-import { Place } from './place.js'
-import { Manifest } from './source.js'
 
 /** What `podrain.yaml` says. */
 export interface Config {

@@ -1,10 +1,10 @@
 import type { Behind } from '@podrain/core'
+import { Pod, templateOf } from '../objects/pod.js'
+import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
+import type { Place } from '../text/place.js'
+import type { Manifest } from '../text/source.js'
 import { type Balancer, balancerOf } from './balancer.js'
-import type { Place } from './place.js'
-import { Pod, templateOf } from './pod.js'
-import { type Resource, sameNamespace, textsOf } from './resource.js'
 import { type Route, routesTo } from './routes.js'
-import type { Manifest } from './source.js'
 
 /** What the files cannot say, and who calls knows. */
 export interface Facts {

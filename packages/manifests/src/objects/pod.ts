@@ -1,6 +1,6 @@
-import { presets } from './budget.js'
+import { presets } from '../shared/budget.js'
+import type { Place } from '../text/place.js'
 import { Hook } from './hook.js'
-import type { Place } from './place.js'
 import { type Resource, textOf, textsOf } from './resource.js'
 
 /** The probes that a container may have. */

@@ -1,8 +1,8 @@
 import type { Log, ReportingDescriptor, Result } from 'sarif'
-import { againstRule } from './against.js'
-import type { Finding, Severity } from './finding.js'
-import type { Ignored, LintResult } from './lint.js'
-import { rules } from './rules/index.js'
+import { againstRule } from '../lint/against.js'
+import type { Ignored, LintResult } from '../lint/lint.js'
+import type { Finding, Severity } from '../rules/finding.js'
+import { rules } from '../rules/index.js'
 
 /** All of it, for programs. */
 export function renderJson({ findings, ignored, problems, documents, pods }: LintResult): string {

@@ -1,3 +1,5 @@
+import type { Edit } from '../text/edits.js'
+
 /**
  * - `error`: it will be refused, or requests will be lost, or the pod killed.
  * - `warning`: requests will be lost under conditions that are usual.
@@ -7,13 +9,6 @@ export type Severity = 'error' | 'warning' | 'info'
 
 /** From the worst on. */
 export const severities: readonly Severity[] = ['error', 'warning', 'info']
-
-/** Replaces what stands between two offsets of the text. */
-export interface Edit {
-  readonly start: number
-  readonly end: number
-  readonly text: string
-}
 
 /** What a rule found. Lines and columns are counted from 1. */
 export interface Finding {

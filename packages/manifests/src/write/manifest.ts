@@ -1,6 +1,6 @@
 import type { Behind } from '@podrain/core'
 import { stringify } from 'yaml'
-import { budgetOf, graceFor, presets } from './budget.js'
+import { budgetOf, graceFor, presets } from '../shared/budget.js'
 
 export type HookKind = 'http' | 'exec' | 'control-port'
 export type ManifestKind = 'kubernetes' | 'kustomize' | 'helm'

@@ -1,8 +1,9 @@
-import type { Edit, Severity } from './finding.js'
-import type { Place } from './place.js'
-import type { Container, Pod } from './pod.js'
-import type { Resource } from './resource.js'
-import type { World } from './world.js'
+import type { Container, Pod } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import type { Edit } from '../text/edits.js'
+import type { Place } from '../text/place.js'
+import type { World } from '../world/world.js'
+import type { Severity } from './finding.js'
 
 /** What more is to be said of a finding than what is wrong. */
 export interface Details {

@@ -1,13 +1,13 @@
-import { applyEdits } from './edits.js'
-import type { Edit, Finding, Severity } from './finding.js'
-import { severities } from './finding.js'
+import { resourcesOf } from '../objects/resource.js'
+import type { Finding, Severity } from '../rules/finding.js'
+import { severities } from '../rules/finding.js'
+import { rules } from '../rules/index.js'
+import type { Details, Rule } from '../rules/rule.js'
+import { applyEdits, type Edit } from '../text/edits.js'
+import type { Place } from '../text/place.js'
+import { Manifest, type Source, type SyntaxProblem } from '../text/source.js'
+import { type Facts, World } from '../world/world.js'
 import { againstId, type Ignore, ignoresIn, isIgnored } from './ignores.js'
-import type { Place } from './place.js'
-import { resourcesOf } from './resource.js'
-import type { Details, Rule } from './rule.js'
-import { rules } from './rules/index.js'
-import { Manifest, type Source, type SyntaxProblem } from './source.js'
-import { type Facts, World } from './world.js'
 
 export interface LintOptions extends Facts {
   /** Findings that are known and accepted, each with its reason. */

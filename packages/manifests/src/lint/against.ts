@@ -1,13 +1,13 @@
 import type { DrainTimes } from '@podrain/core'
-import { seconds, sumOf } from './budget.js'
+import { type Container, probes } from '../objects/pod.js'
+import { rules } from '../rules/index.js'
+import type { Report, Rule } from '../rules/rule.js'
+import { seconds, sumOf } from '../shared/budget.js'
+import type { Place } from '../text/place.js'
+import type { Source } from '../text/source.js'
+import type { World } from '../world/world.js'
 import { againstId } from './ignores.js'
 import { judge, type LintOptions, type LintResult, worldOf } from './lint.js'
-import type { Place } from './place.js'
-import { type Container, probes } from './pod.js'
-import type { Report, Rule } from './rule.js'
-import { rules } from './rules/index.js'
-import type { Source } from './source.js'
-import type { World } from './world.js'
 
 /** The app cannot be compared with the manifest. */
 export class AgainstError extends Error {}

@@ -1,7 +1,7 @@
-import type { Finding } from './finding.js'
-import { nearest } from './nearest.js'
-import { ruleIds } from './rules/index.js'
-import type { Manifest } from './source.js'
+import type { Finding } from '../rules/finding.js'
+import { ruleIds } from '../rules/index.js'
+import { nearest } from '../shared/nearest.js'
+import type { Manifest } from '../text/source.js'
 
 /** A finding that is known and accepted. */
 export interface Ignore {

@@ -1,6 +1,6 @@
 import { isMap } from 'yaml'
-import { Place } from './place.js'
-import type { Manifest } from './source.js'
+import { Place } from '../text/place.js'
+import type { Manifest } from '../text/source.js'
 
 /** One object of Kubernetes, wherever it stands: a document, or an item of a `List`. */
 export class Resource {

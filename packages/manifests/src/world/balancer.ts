@@ -1,7 +1,7 @@
 import type { Behind } from '@podrain/core'
-import { presets } from './budget.js'
-import { isBehind, type Pod } from './pod.js'
-import type { Resource } from './resource.js'
+import { isBehind, type Pod } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import { presets } from '../shared/budget.js'
 import type { Route } from './routes.js'
 
 /** What sends to a pod, and what says so. */

@@ -1,6 +1,12 @@
 import { isCollection, isMap, isNode, isPair, isScalar, type Node } from 'yaml'
-import type { Edit } from './finding.js'
 import type { Place } from './place.js'
+
+/** Replaces what stands between two offsets of the text. */
+export interface Edit {
+  readonly start: number
+  readonly end: number
+  readonly text: string
+}
 
 /** Writes another value in place of a scalar; undefined where that is not safe. */
 export function replaceValue(place: Place, text: string): Edit[] | undefined {
