@@ -1,5 +1,6 @@
 import type { DrainTimes } from '@podrain/core'
-import { type Container, probes } from '../objects/pod.js'
+import { type Container, type Pod, probes } from '../objects/pod.js'
+import { read } from '../read/reading.js'
 import { rules } from '../rules/index.js'
 import type { Report, Rule } from '../rules/rule.js'
 import { seconds, sumOf } from '../shared/budget.js'
@@ -7,7 +8,7 @@ import type { Place } from '../text/place.js'
 import type { Source } from '../text/source.js'
 import type { World } from '../world/world.js'
 import { againstId } from './ignores.js'
-import { judge, type LintOptions, type LintResult, worldOf } from './lint.js'
+import { judge, type LintOptions, type LintResult } from './lint.js'
 
 /** The app cannot be compared with the manifest. */
 export class AgainstError extends Error {}
@@ -38,23 +39,26 @@ export async function lintAgainst(sources: readonly Source[], options: AgainstOp
   const { url, token } = options
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const times = await timesOf(url, headers)
-  const world = worldOf(sources, options)
-  const containers = meant(world, options.resource)
+  const reading = read(sources, options)
+  const containers = meant(
+    reading.worlds.flatMap(({ pods }) => pods),
+    options.resource,
+  )
   const paths = new Set(containers.flatMap((each) => asked(each).map(({ path }) => path)))
   const answers = await ask(url, paths, headers)
-  const check: Rule['check'] = (_, report) => {
-    for (const container of containers) {
+  const check: Rule['check'] = (world, report) => {
+    for (const container of containers.filter(({ pod }) => world.pods.includes(pod))) {
       compareTimes(container, times, world, report)
       comparePaths(container, answers, report)
       comparePort(container, url, report)
     }
   }
-  return judge(world, options, [...rules, { ...againstRule, check }])
+  return judge(reading, options, [...rules, { ...againstRule, check }])
 }
 
 /** The containers with podrain of one object; of two that are named the same (a base and what is made of it) those of both. */
-function meant(world: World, resource: string | undefined): readonly Container[] {
-  const all = world.pods.flatMap(({ containers }) => containers.find(({ isPodrain }) => isPodrain) ?? [])
+function meant(pods: readonly Pod[], resource: string | undefined): readonly Container[] {
+  const all = pods.flatMap(({ containers }) => containers.find(({ isPodrain }) => isPodrain) ?? [])
   const labelOf = ({ pod }: Container) => pod.resource.label
   const labels = [...new Set(all.map(labelOf))]
   const found = resource === undefined ? all : all.filter((each) => labelOf(each) === resource)

@@ -45,7 +45,7 @@ export function parseConfig(text: string, file: string, duration: (text: string)
   const manifest = new Manifest({ file, text })
   const [document] = manifest.documents
   if (document === undefined || document.contents === null) return { ignore: [] }
-  const root = new Place(manifest, document, document.contents)
+  const root = new Place({ manifest, document, shared: false }, document.contents)
   const refuse = (place: Place, what: string): never => {
     const { line, column } = manifest.at(place.range[0])
     throw new ConfigError(`${file}:${line}:${column}: ${what}`)

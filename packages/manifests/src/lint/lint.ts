@@ -1,12 +1,12 @@
-import { resourcesOf } from '../objects/resource.js'
+import { type Reading, read } from '../read/reading.js'
 import type { Finding, Severity } from '../rules/finding.js'
 import { severities } from '../rules/finding.js'
 import { rules } from '../rules/index.js'
 import type { Details, Rule } from '../rules/rule.js'
 import { applyEdits, type Edit } from '../text/edits.js'
-import type { Place } from '../text/place.js'
+import { manifestsIn, type Place } from '../text/place.js'
 import { Manifest, type Source, type SyntaxProblem } from '../text/source.js'
-import { type Facts, World } from '../world/world.js'
+import type { Facts, World } from '../world/world.js'
 import { againstId, type Ignore, ignoresIn, isIgnored } from './ignores.js'
 
 export interface LintOptions extends Facts {
@@ -35,35 +35,26 @@ export interface LintResult {
 
 /** Looks for all that would make a deploy lose requests. The texts belong together: Services are matched with pods across them. */
 export function lint(sources: readonly Source[], options: LintOptions = {}): LintResult {
-  return judge(worldOf(sources, options), options, rules)
-}
-
-/** All objects of the texts, and how they hang together. */
-export function worldOf(sources: readonly Source[], facts: Facts): World {
-  const manifests = sources.map((source) => new Manifest(source))
-  return new World(manifests, manifests.flatMap(resourcesOf), facts)
+  return judge(read(sources, options), options, rules)
 }
 
 /** What such rules find there. */
-export function judge(world: World, options: LintOptions, rules: readonly Rule[]): LintResult {
-  const { manifests } = world
+export function judge(reading: Reading, options: LintOptions, rules: readonly Rule[]): LintResult {
+  const { manifests, worlds } = reading
   const comments = manifests.map(ignoresIn)
   const findings = comments.flatMap(({ mistakes }) => mistakes)
   const inComments = comments.flatMap(({ ignores }) => ignores)
   const ignores = [...inComments, ...(options.ignore ?? [])]
   const ignored: Ignored[] = []
   const used = new Set<Ignore>()
-  for (const rule of rules) {
-    rule.check(world, (place, message, details = {}) => {
-      const finding = findingOf(rule, place, message, details)
-      const ignore = ignores.find((each) => isIgnored(finding, each))
-      if (ignore === undefined) {
-        findings.push(finding)
-      } else {
-        used.add(ignore)
-        ignored.push({ ...finding, reason: ignore.reason, by: ignore.at === undefined ? 'caller' : 'comment' })
-      }
-    })
+  for (const finding of findingsIn(reading, rules)) {
+    const ignore = ignores.find((each) => isIgnored(finding, each))
+    if (ignore === undefined) {
+      findings.push(finding)
+    } else {
+      used.add(ignore)
+      ignored.push({ ...finding, reason: ignore.reason, by: ignore.at === undefined ? 'caller' : 'comment' })
+    }
   }
   for (const ignore of inComments) {
     // Of what is found in comparison with an app nothing is known where there is none.
@@ -75,8 +66,32 @@ export function judge(world: World, options: LintOptions, rules: readonly Rule[]
     ignored: sorted(ignored),
     problems: manifests.flatMap(({ problems }) => problems),
     documents: manifests.reduce((sum, { documents }) => sum + documents.length, 0),
-    pods: world.pods.length,
+    pods: new Set(worlds.flatMap(({ pods }) => pods.map(({ resource }) => resource.place.node))).size,
   }
+}
+
+/** Each finding once, though a base is part of several worlds; one that is not in all of them says in which it is. */
+function findingsIn({ worlds, worldsWith }: Reading, rules: readonly Rule[]): Finding[] {
+  const found = new Map<string, { finding: Finding; worlds: World[] }>()
+  for (const world of worlds) {
+    for (const rule of rules) {
+      rule.check(world, (place, message, details = {}) => {
+        if (!isNamed(place)) return
+        const finding = findingOf(rule, place, message, details)
+        const { file, line, column } = finding
+        const same = `${file}:${line}:${column} ${rule.id} ${message}`
+        const known = found.get(same)
+        if (known === undefined) found.set(same, { finding, worlds: [world] })
+        else if (!known.worlds.includes(world)) known.worlds.push(world)
+      })
+    }
+  }
+  return [...found.values()].map(({ finding, worlds }) => {
+    if (worlds.length >= worldsWith(finding.file)) return finding
+    // What is right in another build must not be edited for this one.
+    const { edits, ...rest } = finding
+    return { ...rest, builds: worlds.flatMap(({ name }) => (name === undefined ? [] : [name])) }
+  })
 }
 
 function unused(ignore: Ignore, at: NonNullable<Ignore['at']>): Finding {
@@ -110,10 +125,21 @@ function findingOf(rule: Rule, place: Place, message: string, details: Details):
   }
 }
 
+/** Whether it is in an object that comes, in whole or in part, from a text that is not there for the others only. */
+function isNamed(place: Place): boolean {
+  return (
+    place.manifest.source.context !== true ||
+    [...manifestsIn(rootOf(place))].some(({ source }) => source.context !== true)
+  )
+}
+
+function rootOf(place: Place): Place {
+  return place.parent === undefined ? place : rootOf(place.parent)
+}
+
 /** The label of the object that a place is in. */
 function ownerOf(place: Place): string | undefined {
-  let root = place
-  while (root.parent !== undefined) root = root.parent
+  const root = rootOf(place)
   const kind = root.get('kind').text
   return kind === undefined ? undefined : `${kind}/${root.get('metadata', 'name').text ?? '?'}`
 }
@@ -146,7 +172,8 @@ export interface Fixed {
 export function fixOnce(sources: readonly Source[], options: LintOptions = {}): Source[] | undefined {
   const edits = new Map<string, Array<readonly Edit[]>>()
   for (const finding of lint(sources, options).findings) {
-    if (finding.edits !== undefined) edits.set(finding.file, [...(edits.get(finding.file) ?? []), finding.edits])
+    const file = finding.edits?.[0]?.file
+    if (finding.edits !== undefined && file !== undefined) edits.set(file, [...(edits.get(file) ?? []), finding.edits])
   }
   if (edits.size === 0) return undefined
   return sources.map((source) => {

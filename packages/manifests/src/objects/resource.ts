@@ -61,19 +61,17 @@ export function textsOf(place: Place): Readonly<Record<string, string>> {
 
 /** All objects of a manifest, those in Lists, too. A document without `kind` (values, a kustomization) is none. */
 export function resourcesOf(manifest: Manifest): Resource[] {
-  return manifest.documents.flatMap((document) => flatten(new Place(manifest, document, document.contents)))
+  return manifest.documents.flatMap((document) =>
+    flatten(new Place({ manifest, document, shared: false }, document.contents)),
+  )
 }
 
-function flatten(place: Place, depth = 0): Resource[] {
+export function flatten(place: Place, depth = 0): Resource[] {
   const kind = place.get('kind').text
   if (!isMap(place.node) || kind === undefined) return []
   if (kind.endsWith('List') && place.get('items').exists && depth < 5) {
     // Each is an object of its own: paths begin with it.
-    return place
-      .get('items')
-      .items.flatMap(({ manifest, document, node, shared }) =>
-        flatten(new Place(manifest, document, node, { shared }), depth + 1),
-      )
+    return place.get('items').items.flatMap(({ origin, node }) => flatten(new Place(origin, node), depth + 1))
   }
   return [new Resource(place)]
 }

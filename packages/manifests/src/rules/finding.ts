@@ -24,6 +24,8 @@ export interface Finding {
   readonly resource?: string
   /** Where in the resource: `spec.template.spec.containers[0]`. */
   readonly path?: string
+  /** Of a file that several kustomizations build from, and not all with this outcome: those that do. */
+  readonly builds?: readonly string[]
   /** What is wrong, with the arithmetic. */
   readonly message: string
   /** What to write instead. */

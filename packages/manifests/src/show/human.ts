@@ -14,10 +14,11 @@ export function renderHuman(result: LintResult, sources: readonly Source[], { co
   const paint: Record<Severity, (text: string) => string> = { error: red, warning: yellow, info: cyan }
   const texts = new Map(sources.map(({ file, text }) => [file, text]))
   const blocks = result.findings.map((finding) => {
-    const { file, line, column, severity, rule, message, fix, resource } = finding
+    const { file, line, column, severity, rule, message, fix, resource, builds } = finding
     const where = bold(`${file}:${line}:${column}`)
     const head = `${where} ${paint[severity](severity)} ${message} ${dim(`[${rule}]`)}`
-    const of = resource === undefined ? '' : dim(`  ${resource}\n`)
+    const of =
+      resource === undefined ? '' : dim(`  ${resource}${builds === undefined ? '' : ` in ${builds.join(', ')}`}\n`)
     const advice =
       fix === undefined ? '' : `\n  ${green('→')} ${fix}${finding.edits === undefined ? '' : dim(' (--fix)')}`
     return `${head}\n${of}${frame(texts.get(file) ?? '', finding)}${advice}\n`

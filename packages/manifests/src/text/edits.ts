@@ -3,6 +3,7 @@ import type { Place } from './place.js'
 
 /** Replaces what stands between two offsets of the text. */
 export interface Edit {
+  readonly file: string
   readonly start: number
   readonly end: number
   readonly text: string
@@ -14,7 +15,7 @@ export function replaceValue(place: Place, text: string): Edit[] | undefined {
   if (place.shared || range === undefined || !isScalar(place.node) || place.node.anchor !== undefined) return undefined
   // A block scalar's range ends on the next line.
   if (place.node.type === 'BLOCK_FOLDED' || place.node.type === 'BLOCK_LITERAL') return undefined
-  return [{ start: range[0], end: range[1], text }]
+  return [{ file: fileOf(place), start: range[0], end: range[1], text }]
 }
 
 /** Writes another string in place of a string, in the quotes it had. */
@@ -26,7 +27,11 @@ export function replaceText(place: Place, text: string): Edit[] | undefined {
 export function renameKey(place: Place, name: string): Edit[] | undefined {
   const { key } = place
   if (place.shared || !isScalar(key) || !key.range) return undefined
-  return [{ start: key.range[0], end: key.range[1], text: inQuotesOf(key, name) }]
+  return [{ file: fileOf(place), start: key.range[0], end: key.range[1], text: inQuotesOf(key, name) }]
+}
+
+function fileOf(place: Place): string {
+  return place.manifest.source.file
 }
 
 function inQuotesOf(node: unknown, text: string): string {
@@ -41,8 +46,16 @@ function inQuotesOf(node: unknown, text: string): string {
  */
 export function moveEntry(place: Place, home: Place): Edit[] | undefined {
   const { key, parent } = place
-  const { text } = place.manifest.source
-  if (place.shared || home.shared || !key?.range || !isMap(parent?.node) || !isMap(home.node)) return undefined
+  const { file, text } = place.manifest.source
+  if (
+    place.shared ||
+    home.shared ||
+    place.manifest !== home.manifest ||
+    !key?.range ||
+    !isMap(parent?.node) ||
+    !isMap(home.node)
+  )
+    return undefined
   if (parent.node.flow || home.node.flow || parent.node.items.length < 2) return undefined
   const first = home.node.items[0]?.key
   if (!isNode(first) || !first.range) return undefined
@@ -69,8 +82,8 @@ export function moveEntry(place: Place, home: Place): Edit[] | undefined {
   const block = moved.endsWith('\n') ? moved : `${moved}\n`
   const indented = block.replace(new RegExp(`^ {0,${from}}(?=.*\\S)`, 'gm'), ' '.repeat(to))
   return [
-    { start, end, text: '' },
-    { start: at, end: at, text: indented },
+    { file, start, end, text: '' },
+    { file, start: at, end: at, text: indented },
   ]
 }
 

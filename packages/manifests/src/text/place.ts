@@ -1,38 +1,73 @@
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, type Node, type Pair, type YAMLMap } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  type YAMLMap,
+} from 'yaml'
 import type { Manifest } from './source.js'
 
 type Name = string | number
+
+/** The text that a node stands in. One object may be put together from several: a base, and what is patched into it. */
+export interface Origin {
+  readonly manifest: Manifest
+  readonly document: Document.Parsed
+  /** Whether other places have it as well: it came by an alias or a merge, or from a text within a text. */
+  readonly shared: boolean
+}
+
+/** Of entries and items that stand in another text than what holds them. */
+const origins = new WeakMap<object, Origin>()
+
+/** Says that an entry of a map or an item of a list, with all that is in it, stands in another text than its holder. */
+export function setOrigin<Part extends Pair | Node>(part: Part, origin: Origin): Part {
+  origins.set(part, origin)
+  return part
+}
+
+export function originOf(part: object): Origin | undefined {
+  return origins.get(part)
+}
 
 /**
  * A value of a document and where it stands. One that is not there has a place, too: that of the nearest thing that
  * should have held it. Aliases and merges are looked through.
  */
 export class Place {
-  readonly manifest: Manifest
-  readonly document: Document.Parsed
+  readonly origin: Origin
   readonly parent: Place | undefined
   readonly name: Name | undefined
   /** The value, if it is there. */
   readonly node: Node | undefined
   /** The key that it stands behind. */
   readonly key: Node | undefined
-  /** Whether it came by an alias or a merge: other places have it as well, so it must not be edited. */
-  readonly shared: boolean
-
-  constructor(
-    manifest: Manifest,
-    document: Document.Parsed,
-    node: unknown,
-    from: { parent?: Place; name?: Name; key?: unknown; shared?: boolean } = {},
-  ) {
-    this.manifest = manifest
-    this.document = document
+  constructor(origin: Origin, node: unknown, from: { parent?: Place; name?: Name; key?: unknown } = {}) {
     this.parent = from.parent
     this.name = from.name
     this.key = isNode(from.key) ? from.key : undefined
-    const resolved = isAlias(node) ? resolve(node, document) : node
-    this.shared = from.shared === true || isAlias(node)
+    const resolved = isAlias(node) ? resolve(node, origin.document) : node
+    this.origin = isAlias(node) && !origin.shared ? { ...origin, shared: true } : origin
     this.node = isNode(resolved) ? resolved : undefined
+  }
+
+  /** The text it stands in, or the nearest thing that should have held it. */
+  get manifest(): Manifest {
+    return this.origin.manifest
+  }
+
+  get document(): Document.Parsed {
+    return this.origin.document
+  }
+
+  /** Whether other places have it as well, so that it must not be edited. */
+  get shared(): boolean {
+    return this.origin.shared
   }
 
   /** Whether there is such a value, be it `null`. */
@@ -48,18 +83,20 @@ export class Place {
   }
 
   #child(name: Name): Place {
-    const found = isMap(this.node)
-      ? findPair(this.node, String(name), this.document)
-      : isSeq(this.node) && typeof name === 'number'
-        ? { value: this.node.items[name] }
-        : undefined
-    if (found === undefined) return new Place(this.manifest, this.document, undefined, { parent: this, name })
-    const { value, key, merged } = found as { value: unknown; key?: unknown; merged?: boolean }
-    return new Place(this.manifest, this.document, value, {
+    if (isSeq(this.node) && typeof name === 'number') return this.#within(this.node.items[name], { name })
+    const found = isMap(this.node) ? findPair(this.node, String(name), this.document) : undefined
+    if (found === undefined) return this.#within(undefined, { name })
+    return this.#within(found.pair.value, { name, pair: found.pair, merged: found.merged })
+  }
+
+  #within(node: unknown, { name, pair, merged = false }: { name: Name; pair?: Pair; merged?: boolean }): Place {
+    const part = pair ?? node
+    const own = typeof part === 'object' && part !== null ? originOf(part) : undefined
+    const origin = own ?? this.origin
+    return new Place(merged && !origin.shared ? { ...origin, shared: true } : origin, node, {
       parent: this,
       name,
-      key,
-      shared: this.shared || merged === true,
+      key: pair?.key,
     })
   }
 
@@ -71,11 +108,7 @@ export class Place {
   /** The entries of a map, in order; none if it is no map. Merged ones are not among them. */
   get entries(): Array<readonly [name: string, place: Place]> {
     if (!isMap(this.node)) return []
-    return this.node.items.map((pair) => {
-      const name = keyOf(pair)
-      const { manifest, document, shared } = this
-      return [name, new Place(manifest, document, pair.value, { parent: this, name, key: pair.key, shared })]
-    })
+    return this.node.items.map((pair) => [keyOf(pair), this.#within(pair.value, { name: keyOf(pair), pair })])
   }
 
   /** As plain JavaScript. */
@@ -116,7 +149,7 @@ export class Place {
 
   /** Offsets of what to show: the key, or an item's first entry; of what should have held it if it is not there. */
   get range(): readonly [start: number, end: number] {
-    const node = this.key ?? (isMap(this.node) ? ((this.node.items[0]?.key as Node | null) ?? this.node) : this.node)
+    const node = this.key ?? (isMap(this.node) ? (firstKeyOf(this.node, this.origin) ?? this.node) : this.node)
     if (node?.range) return [node.range[0], node.range[1]]
     return this.parent?.range ?? [0, 0]
   }
@@ -125,6 +158,27 @@ export class Place {
   get valueRange(): readonly [start: number, end: number] | undefined {
     return this.node?.range ? [this.node.range[0], this.node.range[1]] : undefined
   }
+}
+
+/** The first key of a map that stands in the same text as the map. */
+function firstKeyOf(map: YAMLMap, origin: Origin): Node | undefined {
+  const key = map.items.find((pair) => (originOf(pair)?.manifest ?? origin.manifest) === origin.manifest)?.key
+  return isNode(key) ? key : undefined
+}
+
+/** All texts that an object was put together from. */
+export function manifestsIn(place: Place): ReadonlySet<Manifest> {
+  const found = new Set([place.manifest])
+  const look = (node: unknown) => {
+    if (!isMap(node) && !isSeq(node)) return
+    for (const part of node.items as ReadonlyArray<Pair | Node>) {
+      const origin = originOf(part)
+      if (origin !== undefined) found.add(origin.manifest)
+      look(isPair(part) ? part.value : part)
+    }
+  }
+  look(place.node)
+  return found
 }
 
 /** What Kubernetes gets is JSON, which knows numbers, but no bigints. */
@@ -145,7 +199,7 @@ export function keyOf({ key }: Pair): string {
   return isScalar(key) ? String(key.value) : '?'
 }
 
-function isMerge(pair: Pair): boolean {
+export function isMerge(pair: Pair): boolean {
   const value: unknown = isScalar(pair.key) ? pair.key.value : pair.key
   return value === '<<' || (typeof value === 'symbol' && value.description === '<<')
 }
@@ -155,10 +209,10 @@ function findPair(
   name: string,
   document: Document.Parsed,
   depth = 0,
-): { value: unknown; key?: unknown; merged?: boolean } | undefined {
+): { pair: Pair; merged: boolean } | undefined {
   // The last one wins, as it does in the cluster.
   const own = map.items.findLast((pair) => !isMerge(pair) && keyOf(pair) === name)
-  if (own !== undefined) return { value: own.value, key: own.key }
+  if (own !== undefined) return { pair: own, merged: false }
   if (depth > 8) return undefined
   for (const pair of map.items) {
     if (!isMerge(pair)) continue
@@ -166,7 +220,7 @@ function findPair(
     for (const each of isSeq(merged) ? merged.items : [merged]) {
       const source = resolve(each, document)
       const found = isMap(source) ? findPair(source, name, document, depth + 1) : undefined
-      if (found !== undefined) return { ...found, merged: true }
+      if (found !== undefined) return { pair: found.pair, merged: true }
     }
   }
   return undefined

@@ -4,6 +4,8 @@ import { type Document, LineCounter, parseAllDocuments, type Tags } from 'yaml'
 export interface Source {
   readonly file: string
   readonly text: string
+  /** Whether it was read only to understand the others. What is found in it counts only where another text is part of the object. */
+  readonly context?: boolean
 }
 
 /** Something that is no YAML. */
@@ -26,15 +28,23 @@ function kubernetesTags(tags: Tags): Tags {
   })
 }
 
+/** Where in its file a text begins: the line, from 1, and how far its lines are indented. */
+interface Beginning {
+  readonly line: number
+  readonly column: number
+}
+
 /** The documents of a text; what is no YAML is in `problems`, and everything else is there. */
 export class Manifest {
   readonly source: Source
   readonly documents: readonly Document.Parsed[]
   readonly problems: readonly SyntaxProblem[]
   readonly #lines = new LineCounter()
+  readonly #begins: Beginning
 
-  constructor(source: Source) {
+  constructor(source: Source, begins: Beginning = { line: 1, column: 0 }) {
     this.source = source
+    this.#begins = begins
     const parsed = parseAllDocuments(source.text, {
       version: '1.1',
       merge: true,
@@ -58,7 +68,7 @@ export class Manifest {
   /** Line and column, both from 1. */
   at(offset: number): { line: number; column: number } {
     const { line, col } = this.#lines.linePos(offset)
-    return { line: Math.max(1, line), column: Math.max(1, col) }
+    return { line: Math.max(1, line) + this.#begins.line - 1, column: Math.max(1, col) + this.#begins.column }
   }
 }
 

@@ -2,7 +2,6 @@ import type { Behind } from '@podrain/core'
 import { Pod, templateOf } from '../objects/pod.js'
 import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
-import type { Manifest } from '../text/source.js'
 import { type Balancer, balancerOf } from './balancer.js'
 import { type Route, routesTo } from './routes.js'
 
@@ -14,18 +13,26 @@ export interface Facts {
   readonly longestRequest?: number
 }
 
-/** All that is known: every object in the files, and how they hang together. */
+/** All that is in one cluster, as far as the files tell: every object, and how they hang together. */
 export class World {
-  readonly manifests: readonly Manifest[]
   readonly resources: readonly Resource[]
   readonly pods: readonly Pod[]
   readonly facts: Facts
+  /** What it comes from, where the files hold several: `overlays/prod`. */
+  readonly name: string | undefined
+  /** Whether there is nothing in it that could not be followed: only then something is known not to be there. */
+  readonly isComplete: boolean
   readonly #byKind = new Map<string, Resource[]>()
 
-  constructor(manifests: readonly Manifest[], resources: readonly Resource[], facts: Facts = {}) {
-    this.manifests = manifests
+  constructor(
+    resources: readonly Resource[],
+    facts: Facts = {},
+    { name, isComplete = true }: { readonly name?: string | undefined; readonly isComplete?: boolean } = {},
+  ) {
     this.resources = resources
     this.facts = facts
+    this.name = name
+    this.isComplete = isComplete
     this.pods = resources.flatMap((resource) => {
       const way = templateOf(resource)
       return way === undefined ? [] : [new Pod(resource, way)]

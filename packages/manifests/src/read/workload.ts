@@ -1,10 +1,11 @@
 import type { Behind } from '@podrain/core'
 import type { Container, Pod, probes } from '../objects/pod.js'
-import { resourcesOf, textOf } from '../objects/resource.js'
+import { textOf } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
-import { Manifest, type Source } from '../text/source.js'
-import { balancerOf } from './balancer.js'
-import { World } from './world.js'
+import type { Source } from '../text/source.js'
+import { balancerOf } from '../world/balancer.js'
+import type { World } from '../world/world.js'
+import { read } from './reading.js'
 
 /** A request of the kubelet, as the manifest has it. A port is a number: names are looked up. */
 export interface WorkloadRequest {
@@ -65,13 +66,14 @@ const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'Rollout', 'ReplicaSet'
  * @throws Error for a file that is no YAML, with line and column.
  */
 export function workloadsOf(sources: readonly Source[]): Workload[] {
-  const manifests = sources.map((source) => new Manifest(source))
+  const { manifests, worlds } = read(sources)
   const [problem] = manifests.flatMap(({ problems }) => problems)
   if (problem !== undefined) throw new Error(`${problem.file}:${problem.line}:${problem.column}: ${problem.message}`)
-  const world = new World(manifests, manifests.flatMap(resourcesOf))
-  return world.pods
-    .filter(({ kind }) => kinds.includes(kind))
-    .flatMap((pod) => pod.containers.map((container) => workloadOf(pod, container, world)))
+  return worlds.flatMap((world) =>
+    world.pods
+      .filter(({ kind }) => kinds.includes(kind))
+      .flatMap((pod) => pod.containers.map((container) => workloadOf(pod, container, world))),
+  )
 }
 
 function workloadOf(pod: Pod, container: Container, world: World): Workload {

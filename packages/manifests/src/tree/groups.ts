@@ -1,0 +1,106 @@
+import { posix } from 'node:path'
+import { templateOf } from '../objects/pod.js'
+import { type Resource, resourcesOf } from '../objects/resource.js'
+import type { Place } from '../text/place.js'
+import type { Manifest } from '../text/source.js'
+import { build, type Files } from './build.js'
+import { type Kustomization, kustomizationOf, slashed } from './kustomization.js'
+
+/** Objects that are in one cluster at the same time. */
+export interface Group {
+  /** What they come from, where there is more than one possibility: `overlays/prod`. */
+  readonly name: string | undefined
+  readonly resources: readonly Resource[]
+  readonly files: ReadonlySet<string>
+  /** What of it is not known; each in words. */
+  readonly beyond: ReadonlyArray<{ readonly place: Place; readonly what: string }>
+}
+
+/**
+ * What belongs together. What a kustomization builds is one group, and a base of it, a component and a patch are none for
+ * themselves. Everything else is one, unless directories or files have the same object: then they are alternatives.
+ */
+export function groupsOf(manifests: readonly Manifest[]): Group[] {
+  const byFile = new Map(manifests.map((manifest) => [posix.normalize(slashed(manifest.source.file)), manifest]))
+  const kustomizations = new Map<string, Kustomization>()
+  for (const manifest of manifests) {
+    const kustomization = kustomizationOf(manifest)
+    if (kustomization !== undefined) kustomizations.set(kustomization.directory, kustomization)
+  }
+  const files: Files = { manifest: (file) => byFile.get(file), kustomization: (path) => kustomizations.get(path) }
+  const all = [...kustomizations.values()]
+  const parts = new Set(
+    all.flatMap(({ resources, components, otherFiles }) => [...resources, ...components, ...otherFiles]),
+  )
+  const roots = all.filter(({ directory }) => !parts.has(directory))
+  const builds = roots.map((root) => ({ name: root.directory, ...build(root, files) }))
+  const loose = [...byFile].filter(([file, manifest]) => !parts.has(file) && kustomizationOf(manifest) === undefined)
+  return [...builds, ...alternativesAmong(loose.map(([file, manifest]) => ({ file, manifest })))]
+}
+
+interface Loose {
+  readonly file: string
+  readonly manifest: Manifest
+}
+
+/** Kinds of which one cluster has only one of a name, and that say how pods end or what sends to them. */
+const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler'])
+
+function alternativesAmong(loose: readonly Loose[]): Group[] {
+  if (loose.length === 0) return []
+  const resources = new Map(loose.map(({ file, manifest }) => [file, resourcesOf(manifest)]))
+  const holders = new Map<string, Set<string>>()
+  for (const [file, objects] of resources) {
+    for (const object of objects) {
+      if (templateOf(object) === undefined && !concerned.has(object.kind)) continue
+      const id = `${object.group}/${object.kind} ${object.namespace ?? ''}/${object.name}`
+      holders.set(id, (holders.get(id) ?? new Set()).add(file))
+    }
+  }
+  const alternatives = new Set<string>()
+  for (const files of holders.values()) {
+    if (files.size < 2) continue
+    const directories = new Set([...files].map((file) => posix.dirname(file)))
+    // Of one directory each file is one, of several each directory.
+    for (const each of directories.size === 1 ? files : directories) alternatives.add(each)
+  }
+  const unitOf = (file: string) => nearestOf(file, alternatives)
+  const units = new Map<string | undefined, Loose[]>()
+  for (const each of loose) {
+    const unit = unitOf(each.file)
+    const members = units.get(unit)
+    if (members === undefined) units.set(unit, [each])
+    else members.push(each)
+  }
+  const common = units.get(undefined) ?? []
+  const group = (name: string | undefined, members: readonly Loose[]): Group => ({
+    name,
+    resources: members.flatMap(({ file }) => resources.get(file) ?? []),
+    files: new Set(members.map(({ file }) => file)),
+    beyond: [],
+  })
+  if (units.size === (units.has(undefined) ? 1 : 0)) return [group(undefined, common)]
+  const named = [...units].flatMap(([unit, members]) => {
+    if (unit === undefined) return []
+    // What stands beside an alternative, or above it, goes with each.
+    const above = posix.dirname(unit)
+    const beside = common.filter(({ file }) => above === '.' || file.startsWith(`${above}/`) || isAbove(file, unit))
+    return [group(unit, [...beside, ...members])]
+  })
+  const taken = new Set(named.flatMap(({ files }) => [...files]))
+  const rest = common.filter(({ file }) => !taken.has(file))
+  return rest.length === 0 ? named : [...named, group(undefined, rest)]
+}
+
+/** The file itself or the nearest directory above it that is one of these. */
+function nearestOf(file: string, units: ReadonlySet<string>): string | undefined {
+  for (let path = file; ; path = posix.dirname(path)) {
+    if (units.has(path)) return path
+    if (path === '.' || path === '/') return undefined
+  }
+}
+
+function isAbove(file: string, unit: string): boolean {
+  const directory = posix.dirname(file)
+  return directory === '.' || unit.startsWith(`${directory}/`)
+}
