@@ -130,6 +130,7 @@ async function ask(
 function compareTimes(container: Container, times: DrainTimes, world: World, report: Report): void {
   const { pod } = container
   const at = pod.gracePlace.exists ? pod.gracePlace : pod.spec
+  if (pod.grace === undefined) return
   const grace = pod.grace * 1000
   const { gracePeriod, reserve, closing, settle } = times
   if (gracePeriod > grace) {

@@ -46,6 +46,11 @@ export class Hook {
     return undefined
   }
 
+  /** Where it says how long it takes. */
+  get secondsPlace(): Place {
+    return this.handler === 'sleep' ? this.place.get('sleep', 'seconds') : this.place.get('exec', 'command')
+  }
+
   /** Whether it does nothing else. */
   get onlySleeps(): boolean {
     return this.handler === 'sleep' || wordsOf(this.command).every((word) => programOf(word) === 'sleep')

@@ -132,9 +132,10 @@ export class Pod {
     return this.spec.get('terminationGracePeriodSeconds')
   }
 
-  /** `terminationGracePeriodSeconds`, or what Kubernetes takes if there is none. */
-  get grace(): number {
-    return this.gracePlace.number ?? 30
+  /** `terminationGracePeriodSeconds`, or what Kubernetes takes if there is none; undefined where the files do not tell. */
+  get grace(): number | undefined {
+    if (this.gracePlace.exists) return this.gracePlace.number
+    return this.isWhole ? 30 : undefined
   }
 
   /** As messages say it. */
@@ -175,16 +176,25 @@ export class Pod {
     return this.spec.get('volumes').items.some((volume) => volume.get('persistentVolumeClaim').exists)
   }
 
-  /** Whether it is all there, and not a patch of something that is not: every container says what it runs. */
+  /**
+   * Whether it is all there, and not a patch of something that is not: every container says what it runs, and what has to find its
+   * pods again by their labels has some. What is not there in a patch is not the default.
+   */
   get isWhole(): boolean {
-    return this.containers.length > 0 && this.containers.every(({ image }) => image !== undefined)
+    const { containers } = this
+    const isFound = this.#isLabelled || !['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(this.kind)
+    return isFound && containers.length > 0 && containers.every(({ image }) => image !== undefined)
+  }
+
+  get #isLabelled(): boolean {
+    return this.resource.get('spec', 'selector').exists || Object.keys(this.labels).length > 0
   }
 
   /** `replicas`, where the kind has them; what Kubernetes takes if it is not said. */
   get replicas(): number | undefined {
     if (this.isJob || this.kind === 'Pod' || this.kind === 'DaemonSet') return undefined
     const place = this.resource.get('spec', 'replicas')
-    return place.exists ? place.number : 1
+    return place.exists ? place.number : this.isWhole ? 1 : undefined
   }
 
   /** The object's own strategy, by kind. */

@@ -98,7 +98,7 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
     replicas: pod.replicas ?? 1,
     ...budgetsOf(pod, notPlayed),
     minReadySeconds: pod.resource.get('spec', 'minReadySeconds').number ?? 0,
-    grace: pod.grace,
+    grace: pod.grace ?? 30,
     readinessProbe,
     livenessProbe,
     startupProbe,

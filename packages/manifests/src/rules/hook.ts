@@ -28,7 +28,7 @@ const noHook: Rule = {
         {
           // What has an identity of its own is rarely behind a load balancer, and knows how to end.
           severity: pod.kind === 'StatefulSet' || world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
-          fix: `With podrain in the app: \`lifecycle: { preStop: { httpGet: { path: /prestop, port: ${portOf(container)} } } }\`; with any other app: \`lifecycle: { preStop: { sleep: { seconds: ${wait} } } }\`${grace > pod.grace ? `, and \`terminationGracePeriodSeconds: ${grace}\`` : ''}`,
+          fix: `With podrain in the app: \`lifecycle: { preStop: { httpGet: { path: /prestop, port: ${portOf(container)} } } }\`; with any other app: \`lifecycle: { preStop: { sleep: { seconds: ${wait} } } }\`${grace > (pod.grace ?? Infinity) ? `, and \`terminationGracePeriodSeconds: ${grace}\`` : ''}`,
         },
       )
     }

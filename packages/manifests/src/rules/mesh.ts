@@ -83,7 +83,7 @@ const istioFirst: Rule = {
     const [, text] = /terminationDrainDuration"?\s*:\s*"?(\d+)s/.exec(config) ?? []
     const at = pod.template.get('metadata', 'annotations', 'proxy.istio.io/config')
     const place = at.exists ? at : pod.template.get('metadata')
-    if (text !== undefined && Number(text) >= pod.grace) {
+    if (text !== undefined && pod.grace !== undefined && Number(text) >= pod.grace) {
       report(place, `The proxy drains for ${text} s, but ${pod.graceText}: it is killed in the middle`, {
         fix: `terminationDrainDuration: ${Math.max(1, pod.grace - 5)}s, or a longer grace period`,
       })
@@ -147,7 +147,7 @@ const linkerdFirst: Rule = {
     const needed = Math.ceil(serves(pod, world) / 1000)
     const at = annotations.get(name)
     const fix = `${name}: "${needed}", or config.alpha.linkerd.io/proxy-enable-native-sidecar: "true"`
-    if (wait !== undefined && wait >= pod.grace) {
+    if (wait !== undefined && pod.grace !== undefined && wait >= pod.grace) {
       report(at, `The proxy waits ${wait} s before it begins to end, but ${pod.graceText}`, {
         fix: 'Less than the grace period',
       })

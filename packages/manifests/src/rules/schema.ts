@@ -265,6 +265,7 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
   }
   for (const [pointer, all] of byPointer) {
     const place = root.get(...namesIn(pointer))
+    if (isFilledIn(place)) continue
     // Nothing is as good as left out, and the API server fills in the default.
     const values = all.filter(({ keyword }) => keyword === 'enum' && place.value !== null)
     const types = all.filter(({ keyword }) => keyword === 'type')
@@ -285,6 +286,11 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
     }
   }
   return problems
+}
+
+/** Whether envsubst, Flux or a pipeline puts the value in before Kubernetes sees it: `${REPLICAS:=2}`. */
+function isFilledIn(place: Place): boolean {
+  return place.text?.includes('${') === true
 }
 
 function wrongType(place: Place, complaints: readonly Complaint[]): Problem {

@@ -16,10 +16,11 @@ const hookOutlastsGrace: Rule = {
   why: 'The grace period begins with the hook, not with SIGTERM. When the grace period is over, the kubelet sends SIGTERM, and SIGKILL 2 s later, whatever is still open. The API server refuses a `sleep` that is longer than the grace period.',
   check: eachContainer(({ hook, pod }, report) => {
     const took = hook?.seconds
-    if (hook === undefined || took === undefined || pod.grace <= 0 || took < pod.grace) return
+    const { grace = 0 } = pod
+    if (hook === undefined || took === undefined || grace <= 0 || took < grace) return
     report(
-      hook.place,
-      `The hook takes ${took} s, and ${pod.graceText}: ${pod.grace} − ${took} leaves nothing for the drain, only the ${least} s from SIGTERM to SIGKILL`,
+      hook.secondsPlace,
+      `The hook takes ${took} s, and ${pod.graceText}: ${grace} − ${took} leaves nothing for the drain, only the ${least} s from SIGTERM to SIGKILL`,
       {
         // One that does something before it sleeps may have told the app to end: then it ends in the middle of the hook.
         severity: hook.onlySleeps ? 'error' : 'warning',
@@ -36,16 +37,17 @@ const hookLeavesLittle: Rule = {
   why: 'After the hook, requests that are still open have to end, and pools and connections have to be closed. podrain keeps 5 s for closing and 1 s in reserve by default; the longest request comes on top, if you say how long it is (`--longest-request`).',
   check: eachContainer(({ hook, pod }, report, { facts }) => {
     const took = hook?.seconds
-    if (hook === undefined || took === undefined || pod.isJob || took >= pod.grace) return
-    const { closing, reserve } = keptBack(pod.grace)
+    const { grace = 0 } = pod
+    if (hook === undefined || took === undefined || pod.isJob || took >= grace) return
+    const { closing, reserve } = keptBack(grace)
     const request = facts.longestRequest ?? 0
-    const left = pod.grace - took
+    const left = grace - took
     const needed = closing + reserve + request
     if (left * 1000 >= needed) return
-    const { sum } = budgetOf(pod.grace, took * 1000, request)
+    const { sum } = budgetOf(grace, took * 1000, request)
     report(
-      hook.place,
-      `${pod.grace} s of grace − ${took} s of hook leaves ${left} s, but ${sum.replace('settle', 'hook')}`,
+      hook.secondsPlace,
+      `${grace} s of grace − ${took} s of hook leaves ${left} s, but ${sum.replace('settle', 'hook')}`,
       { fix: `Raise \`terminationGracePeriodSeconds\` to ${graceFor(took * 1000, request)}` },
     )
   }),
@@ -59,7 +61,7 @@ const hookShorterThanSettle: Rule = {
   check: eachContainer((container, report, world) => {
     const { hook, pod } = container
     const took = hook?.seconds
-    if (hook === undefined || took === undefined || took >= pod.grace || pod.isPodrain) return
+    if (hook === undefined || took === undefined || took >= (pod.grace ?? 0) || pod.isPodrain) return
     if (!servedBy(pod, world).includes(container)) return
     const { behind, settle, because } = world.balancerOf(pod)
     // A proxy in the same cluster learns as soon as kube-proxy does, or sooner; that one is told by its measured 1.2 s.
@@ -67,7 +69,7 @@ const hookShorterThanSettle: Rule = {
     if (took >= needed) return
     const grace = graceFor(needed * 1000)
     report(
-      hook.place,
+      hook.secondsPlace,
       because === undefined || behind === 'envoy'
         ? `The hook takes ${took} s, but kube-proxy may send for 1.2 s after the pod has been told`
         : `The hook takes ${took} s, but ${behind} needs ${needed} s to stop sending: ${because}`,
@@ -84,7 +86,8 @@ const graceMissesSettle: Rule = {
   title: 'A grace period that is too short for what stands in front',
   why: 'The pod has to serve until the load balancer has stopped sending, answer what is in flight, and close. With `behind` set to that load balancer, podrain refuses to start with such a grace period, and says the same sum.',
   check: eachPod((pod, report, world) => {
-    if (pod.isJob || pod.kind === 'Pod' || pod.grace <= 0) return
+    const { grace: given = 0 } = pod
+    if (pod.isJob || pod.kind === 'Pod' || given <= 0) return
     const { behind, settle, because } = world.balancerOf(pod)
     const request = world.facts.longestRequest ?? 0
     if (world.servicesOf(pod).length === 0 && because === undefined && !pod.isPodrain) return
@@ -92,8 +95,8 @@ const graceMissesSettle: Rule = {
     if (!pod.running.some(({ hook }) => hook !== undefined && hook.seconds === undefined) && request === 0) return
     if (because === undefined && !pod.isPodrain && request === 0) return
     if (hasSaidSo(pod)) return
-    const { sum, total } = budgetOf(pod.grace, settle, request)
-    if (total <= pod.grace * 1000) return
+    const { sum, total } = budgetOf(given, settle, request)
+    if (total <= given * 1000) return
     const grace = graceFor(settle, request)
     report(
       pod.gracePlace.exists ? pod.gracePlace : pod.spec,
@@ -107,7 +110,7 @@ const graceMissesSettle: Rule = {
 
 /** Whether another rule tells already that the hook and the grace period do not fit. */
 function hasSaidSo(pod: Pod): boolean {
-  return pod.running.some(({ hook }) => hook?.seconds !== undefined && hook.seconds >= pod.grace)
+  return pod.running.some(({ hook }) => hook?.seconds !== undefined && hook.seconds >= (pod.grace ?? Infinity))
 }
 
 const graceZero: Rule = {
@@ -144,18 +147,18 @@ const graceVariableDiffers: Rule = {
     const text = place?.text
     if (place === undefined || text === undefined || !/^\d+(\.\d+)?$/.test(text)) return
     const told = Number(text)
-    if (told === pod.grace || (!pod.isWhole && pod.gracePlace.number === undefined)) return
+    const { grace } = pod
+    if (grace === undefined || told === grace) return
     report(
       place,
-      told > pod.grace
-        ? `The app believes it has ${told} s, but ${pod.graceText}: SIGKILL comes ${told - pod.grace} s before it is done`
-        : `The app believes it has ${told} s, but ${pod.graceText}: it cuts requests ${pod.grace - told} s early`,
+      told > grace
+        ? `The app believes it has ${told} s, but ${pod.graceText}: SIGKILL comes ${told - grace} s before it is done`
+        : `The app believes it has ${told} s, but ${pod.graceText}: it cuts requests ${grace - told} s early`,
       {
-        severity: told > pod.grace ? 'error' : 'warning',
-        fix: `value: "${pod.grace}"`,
+        severity: told > grace ? 'error' : 'warning',
+        fix: `value: "${grace}"`,
         // Of two values that differ, the pod's is what happens; but what is not said may only be misspelt.
-        edits:
-          told > pod.grace && pod.gracePlace.number !== undefined ? replaceText(place, String(pod.grace)) : undefined,
+        edits: told > grace && pod.gracePlace.number !== undefined ? replaceText(place, String(grace)) : undefined,
       },
     )
   }),
@@ -168,10 +171,11 @@ const graceUntold: Rule = {
   why: 'podrain assumes 30 s unless its option `terminationGracePeriodSeconds` or the variable `TERMINATION_GRACE_PERIOD_SECONDS` says otherwise. If the pod’s spec says less, it is killed in the middle of the drain; if the spec says more, it cuts requests that had time left.',
   check: eachContainer((container, report) => {
     const { pod } = container
-    if (!container.isPodrain || pod.grace === 30 || pod.grace <= 0) return
+    const { grace = 0 } = pod
+    if (!container.isPodrain || grace === 30 || grace <= 0) return
     if (container.env(graceVariable) !== undefined || container.place.get('envFrom').items.length > 0) return
-    report(pod.gracePlace, `The app takes 30 s unless its option \`terminationGracePeriodSeconds\` says ${pod.grace}`, {
-      severity: pod.grace < 30 ? 'warning' : 'info',
+    report(pod.gracePlace, `The app takes 30 s unless its option \`terminationGracePeriodSeconds\` says ${grace}`, {
+      severity: grace < 30 ? 'warning' : 'info',
       fix: `env: [{ name: ${graceVariable}, value: "${pod.grace}" }]`,
     })
   }),
@@ -192,7 +196,7 @@ const probeGrace: Rule = {
     }
     for (const name of ['livenessProbe', 'startupProbe']) {
       const grace = place.get(name, 'terminationGracePeriodSeconds')
-      if (grace.number === undefined || grace.number >= pod.grace) continue
+      if (grace.number === undefined || grace.number >= (pod.grace ?? 0)) continue
       const took = hook?.seconds ?? 0
       const { closing, reserve } = keptBack(grace.number)
       // A startup probe kills what has never served.

@@ -222,7 +222,7 @@ const deregistration: Rule = {
           )
           continue
         }
-        const short = pods.find((pod) => pod.grace < delay)
+        const short = pods.find((pod) => pod.grace !== undefined && pod.grace < delay)
         if (short === undefined) continue
         report(
           place,

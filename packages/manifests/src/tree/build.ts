@@ -234,14 +234,14 @@ function labelWaysOf(draft: Draft, { selectors, templates }: Labels): string[][]
   if (templates) {
     const way = templateWays.find((each) => partAt(part, each) !== undefined)
     if (way !== undefined && isBuiltIn(draft)) ways.push([...way, 'metadata', 'labels'])
+    if (kind === 'CronJob') ways.push(['spec', 'jobTemplate', 'metadata', 'labels'])
   }
   if (!selectors) return ways
   if (kind === 'Service' || kind === 'ReplicationController') ways.push(['spec', 'selector'])
   const matchLabels = ['spec', 'selector', 'matchLabels']
   if (['Deployment', 'ReplicaSet', 'DaemonSet', 'StatefulSet'].includes(kind)) ways.push(matchLabels)
   else if (kind === 'PodDisruptionBudget' && partAt(part, matchLabels) !== undefined) ways.push(matchLabels)
-  // A Service without a selector has its endpoints from somebody else.
-  return kind === 'Service' && partAt(part, ['spec', 'selector']) === undefined ? ways.slice(0, -1) : ways
+  return ways
 }
 
 function labelled(drafts: readonly Draft[], all: readonly Labels[]): readonly Draft[] {

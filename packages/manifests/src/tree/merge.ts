@@ -61,27 +61,22 @@ function mergeEntry(old: Pair, pair: Pair, from: Origin, patchFrom: Origin, byKe
   return isSame ? old : pair
 }
 
+/** What the patch names comes first, in its order. */
 function mergeItems(base: Part, patch: Part, keys: readonly string[]): Part {
-  let items = itemsOf(base)
-  const added: Part[] = []
+  const patched: Part[] = []
+  let rest = itemsOf(base)
   for (const item of itemsOf(patch)) {
     const directive = textAt(item, '$patch')
     const name = nameOf(item, keys)
-    if (directive === 'replace' && name === undefined) {
-      items = []
-      continue
-    }
-    const index = items.findIndex((each) => name !== undefined && nameOf(each, keys) === name)
-    const old = items[index]
-    if (old === undefined) {
-      if (directive !== 'delete') added.push(item)
-      continue
-    }
-    const merged = merge(old, item, true)
-    items = merged === undefined ? items.toSpliced(index, 1) : items.with(index, merged)
+    const index = rest.findIndex((each) => name !== undefined && nameOf(each, keys) === name)
+    const old = rest[index]
+    const isEmpty = name === undefined && directive !== undefined
+    const merged = old === undefined ? item : merge(old, item, true)
+    if (isEmpty && directive === 'replace') rest = []
+    if (old !== undefined) rest = rest.toSpliced(index, 1)
+    if (!isEmpty && merged !== undefined && directive !== 'delete') patched.push(merged)
   }
-  // kustomize puts what is new in front: an init container of a patch runs first.
-  return { node: listOf([...added, ...items]), origin: base.origin }
+  return { node: listOf([...patched, ...rest]), origin: base.origin }
 }
 
 /** What makes an item the same as another one: its key, and of a port the protocol as well. */
