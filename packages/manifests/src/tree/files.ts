@@ -29,10 +29,10 @@ export function readSources(paths: readonly string[], stdin = ''): { sources: So
   const read = (given: string, wasNamed: boolean, context = false) => {
     const path = normalize(given)
     if (seen.has(path)) return
-    seen.add(path)
     const text = path === '-' ? stdin : readFileSync(path, 'utf8')
-    // Settings, values, lockfiles: YAML or JSON of many kinds, and none of it ours.
+    // Settings, values, lockfiles: YAML or JSON of many kinds, and none of it ours, unless a kustomization needs it.
     if (!wasNamed && !isKustomization(path) && !/\bkind["']?\s*:/.test(text)) return
+    seen.add(path)
     const file = path === '-' ? '<stdin>' : path
     if (isTemplate(file, text)) {
       skipped.push({ file, why: 'a Helm template; lint what comes of it: helm template … | podrain lint -' })
