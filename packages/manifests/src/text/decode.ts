@@ -6,10 +6,12 @@ import { CST, Composer, type Document, isScalar, Lexer, Parser, type Scalar, typ
  */
 export function decode(text: string): Document.Parsed[] {
   const lined = withLineBreaks(text)
-  const documents = documentsOf(lined, beginningsOf(lined))
+  const documents = documentsOf(lined, marksIn(lined))
   if (!documents.some(isBroken)) return documents
   const { text: joined, joints } = joinLines(lined)
-  const again = documentsOf(joined, [...beginningsOf(joined), ...jsonAfterJson(joined)])
+  const more = jsonAfterJson(joined)
+  if (joints.length + more.length === 0) return documents
+  const again = documentsOf(joined, [...marksIn(joined), ...more])
   if (again.filter(isBroken).length >= documents.filter(isBroken).length) return documents
   for (const document of again) resolveAnew(document, joints, lined)
   return again
@@ -24,28 +26,32 @@ function withLineBreaks(text: string): string {
   return text.replace(/\r(?!\n)|[\u0085\u2028\u2029]/g, '\n')
 }
 
-/** Where a text begins, and where a file was put behind another one, with its byte order mark. */
-function beginningsOf(text: string): number[] {
-  const marked = text.includes('\uFEFF', 1) ? [...text.matchAll(/^---[^\n]*\n(?=\uFEFF)/gm)] : []
-  return [0, ...marked.map((match) => match.index + match[0].length)]
+/** Between two texts in one: where the first ends, and the second begins. */
+type Border = readonly [end: number, start: number]
+
+/** Where a file was put behind another one, with its byte order mark. */
+function marksIn(text: string): Border[] {
+  if (!text.includes('\uFEFF', 1)) return []
+  return [...text.matchAll(/^---[^\n]*\n(?=\uFEFF)/gm)].map(({ 0: line, index }) => [index, index + line.length])
 }
 
 /** Where one JSON text follows another, as programs write them. */
-function jsonAfterJson(text: string): number[] {
+function jsonAfterJson(text: string): Border[] {
   if (!/^\uFEFF?\s*\{/.test(text)) return []
-  const starts: number[] = []
+  const borders: Border[] = []
   let depth = 0
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}](\s*(?=\{))?/gs)) {
+  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/gs)) {
     if (/^[[{]/.test(token)) depth++
-    else if (!token.startsWith('"') && --depth === 0 && /\s$|}$/.test(token) && text[index + token.length] === '{') {
-      starts.push(index + token.length)
-    }
+    if (!/^[\]}]/.test(token) || --depth > 0) continue
+    const [between = ''] = /^\s*(?=\{)/.exec(text.slice(index + 1)) ?? []
+    if (text[index + 1 + between.length] === '{') borders.push([index + 1, index + 1 + between.length])
   }
-  return starts
+  return borders
 }
 
-function documentsOf(text: string, beginnings: readonly number[]): Document.Parsed[] {
-  return beginnings.flatMap((start, index) => {
+function documentsOf(text: string, borders: readonly Border[]): Document.Parsed[] {
+  const starts = [0, ...borders.map(([, start]) => start)]
+  return starts.flatMap((start, index) => {
     const parser = new Parser()
     parser.offset = start
     const composer = new Composer({
@@ -57,7 +63,7 @@ function documentsOf(text: string, beginnings: readonly number[]): Document.Pars
       uniqueKeys: false,
       logLevel: 'silent',
     })
-    const documents = [...composer.compose(parser.parse(text.slice(start, beginnings[index + 1])))]
+    const documents = [...composer.compose(parser.parse(text.slice(start, borders[index]?.[0])))]
     for (const document of documents) document.errors = document.errors.filter(({ message }) => !isAllowed(message))
     return documents
   })
@@ -103,9 +109,15 @@ function joinLines(text: string): { text: string; joints: Joint[] } {
   let from = 0
   for (;;) {
     const torn = firstTorn(current, from)
-    const end = torn === undefined ? undefined : endOf(current, torn.start)
-    if (torn === undefined || end === undefined) return { text: current, joints }
+    if (torn === undefined) return { text: current, joints }
+    const limit = nextBorder(current, torn.start)
+    const end = endOf(current, torn.start, limit)
     const inside = current.slice(torn.start, end)
+    if (end === undefined || !inside.includes('\n')) {
+      // It is torn for another reason, and so is what comes behind it in this document.
+      from = limit
+      continue
+    }
     // A comment would swallow what comes behind it.
     const line = inside.replace(tokens, (token) => (token.startsWith('#') ? ' '.repeat(token.length) : token))
     current = `${current.slice(0, torn.start)}${line.replace(/[\r\n]/g, ' ')}${current.slice(end)}`
@@ -134,11 +146,15 @@ function firstTorn(text: string, from: number): { start: number; line: number } 
   return undefined
 }
 
-/** Behind the quote or bracket that closes what is open there; undefined if the document ends before. */
-function endOf(text: string, start: number): number | undefined {
+/** Where the document ends that is there. */
+function nextBorder(text: string, offset: number): number {
   const border = /^(---|\.\.\.)(\s|$)/gm
-  border.lastIndex = start
-  const limit = border.exec(text)?.index ?? text.length
+  border.lastIndex = offset
+  return border.exec(text)?.index ?? text.length
+}
+
+/** Behind the quote or bracket that closes what is open there; undefined if the document ends before. */
+function endOf(text: string, start: number, limit: number): number | undefined {
   let depth = 0
   for (const { 0: token, index } of text.slice(start, limit).matchAll(tokens)) {
     if (/^[[{]/.test(token)) depth++

@@ -1,5 +1,5 @@
 import type { Behind } from '@podrain/core'
-import { Pod, templateOf } from '../objects/pod.js'
+import { type Pod, podsOf } from '../objects/pod.js'
 import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
 import { type Balancer, balancerOf } from './balancer.js'
@@ -33,10 +33,7 @@ export class World {
     this.facts = facts
     this.name = name
     this.isComplete = isComplete
-    this.pods = resources.flatMap((resource) => {
-      const way = templateOf(resource)
-      return way === undefined ? [] : [new Pod(resource, way)]
-    })
+    this.pods = resources.flatMap(podsOf)
     for (const resource of resources) {
       const same = this.#byKind.get(resource.kind)
       if (same === undefined) this.#byKind.set(resource.kind, [resource])
