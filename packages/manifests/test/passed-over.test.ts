@@ -37,7 +37,7 @@ const pod = (indent: string) =>
         image: web:1
         command: [npm, start]
         lifecycle: { preStop: { sleep: { seconds: 25 } } }
-`.replace(/^/gm, indent)
+`.replace(/^(?=.)/gm, indent)
 
 const deployment = `apiVersion: apps/v1
 kind: Deployment
@@ -133,8 +133,8 @@ END`)
     const root = directory(chart)
     const result = look(root)
     expect(told(result)).toEqual([
-      'shop/charts/db/templates/db.yaml:12 package-manager',
-      'shop/charts/db/templates/db.yaml:13 hook-outlasts-grace',
+      'shop/charts/db/templates/db.yaml:15 package-manager',
+      'shop/charts/db/templates/db.yaml:16 hook-outlasts-grace',
       'shop/templates/web.yaml:15 package-manager',
       'shop/templates/web.yaml:16 unknown-key',
     ])
@@ -248,7 +248,7 @@ describe('passed over with a word is', () => {
   })
 
   test('a file in a directory that is no YAML, and was not to be an object', () => {
-    const settings = '{\n  // Which one\n  "kind": "launch",\n}\n'
+    const settings = '{\n  "group": { "kind": "build" } // the one: "kind"\n  , "b": {}\n}\n'
     const result = look(directory({ '.vscode/launch.json': settings, 'web.yaml': deployment }))
     expect(result.problems).toEqual([])
     expect(passed(result)).toEqual([expect.stringMatching(/^\.vscode\/launch\.json:\d a file that is no YAML$/)])
