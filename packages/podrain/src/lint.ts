@@ -11,6 +11,7 @@ import {
   type LintResult,
   lint,
   lintAgainst,
+  minorOf,
   parseConfig,
   readSources,
   renderGithub,
@@ -33,6 +34,7 @@ export interface LintFlags {
   readonly config?: string
   readonly behind?: string
   readonly longestRequest?: number
+  readonly kubernetes?: string
   readonly against?: string
   readonly token?: string
   readonly resource?: string
@@ -105,10 +107,15 @@ function readConfig(named: string | undefined): Config {
 function optionsOf(config: Config, flags: LintFlags): LintOptions {
   const behind = (flags.behind as LintOptions['behind']) ?? config.behind
   const longestRequest = flags.longestRequest ?? config.longestRequest
+  const kubernetes = flags.kubernetes === undefined ? config.kubernetes : minorOf(flags.kubernetes)
+  if (flags.kubernetes !== undefined && kubernetes === undefined) {
+    throw new UsageError(`Expected \`--kubernetes\` to be a version such as 1.29, got \`${flags.kubernetes}\``)
+  }
   return {
     ignore: config.ignore,
     ...(behind !== undefined && { behind }),
     ...(longestRequest !== undefined && { longestRequest }),
+    ...(kubernetes !== undefined && { kubernetes }),
   }
 }
 

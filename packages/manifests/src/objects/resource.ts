@@ -9,9 +9,12 @@ export class Resource {
   readonly kind: string
   readonly name: string
   readonly namespace: string | undefined
+  /** As it stands in the file, where this is what it was meant to be: with what stands at the wrong level at the right one. */
+  readonly written: Resource | undefined
 
-  constructor(place: Place) {
+  constructor(place: Place, written?: Resource) {
     this.place = place
+    this.written = written
     this.apiVersion = place.get('apiVersion').text ?? ''
     this.kind = place.get('kind').text ?? ''
     this.name = place.get('metadata', 'name').text ?? ''

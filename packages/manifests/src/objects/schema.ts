@@ -24,6 +24,9 @@ export interface Schema {
   validate(): void
 }
 
+/** The Kubernetes of these schemas. Source: https://github.com/tommy351/kubernetes-models-ts, first-party/kubernetes-models/CHANGELOG.md */
+export const newest = '1.36'
+
 const schemas = new Map<string, Schema | undefined>()
 
 /** The packages that carry schemas, and the versions of the API that are theirs. Kruise publishes none. */

@@ -4,6 +4,7 @@ import { Manifest, type Source } from '../text/source.js'
 import { type Group, groupsOf } from '../tree/groups.js'
 import { slashed } from '../tree/kustomization.js'
 import { type Facts, World } from '../world/world.js'
+import { asMeant } from './as-meant.js'
 import { passedOverIn } from './passed-over.js'
 
 /** Texts, and what comes of them. */
@@ -33,7 +34,7 @@ export function read(sources: readonly Source[], facts: Facts = {}): Reading {
   return {
     manifests,
     worlds: groups.map((group) => {
-      return new World(group.resources, facts, { name: group.name, isComplete: isComplete(group) })
+      return new World(group.resources.map(asMeant), facts, { name: group.name, isComplete: isComplete(group) })
     }),
     worldsWith: (file) => counts.get(file) ?? 0,
     passedOver: passedOverIn(manifests, groups),

@@ -11,6 +11,8 @@ export interface Facts {
   readonly behind?: Behind
   /** Milliseconds that the longest request takes. */
   readonly longestRequest?: number
+  /** The Kubernetes of the cluster: `1.29`. Without it, the newest that there are schemas of. */
+  readonly kubernetes?: string
 }
 
 /** All that is in one cluster, as far as the files tell: every object, and how they hang together. */
