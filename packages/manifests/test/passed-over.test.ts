@@ -2,7 +2,16 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { fix, type LintResult, lint, readSources, renderGithub, renderHuman, renderJson, renderSarif } from '../src/index.js'
+import {
+  fix,
+  type LintResult,
+  lint,
+  readSources,
+  renderGithub,
+  renderHuman,
+  renderJson,
+  renderSarif,
+} from '../src/index.js'
 
 /** A directory with such files in it. */
 function directory(files: Readonly<Record<string, string>>): string {
@@ -144,7 +153,9 @@ END`)
   })
 
   test('asked for the charts it depends on, where they are missing', () => {
-    withHelm(`echo 'Error: An error occurred while checking for chart dependencies. You may need to run \`helm dependency build\` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: redis' >&2; exit 1`)
+    withHelm(
+      `echo 'Error: An error occurred while checking for chart dependencies. You may need to run \`helm dependency build\` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: redis' >&2; exit 1`,
+    )
     const root = directory(chart)
     expect(look(root).passedOver).toEqual([
       {
@@ -180,10 +191,15 @@ END`)
 })
 
 describe('a pod is judged in an object of a kind that is not known', () => {
-  const inKind = (head: string, spec: string) => look(directory({ 'web.yaml': `${head}\nmetadata: { name: web }\n${spec}` }))
+  const inKind = (head: string, spec: string) =>
+    look(directory({ 'web.yaml': `${head}\nmetadata: { name: web }\n${spec}` }))
 
   test.each([
-    ['an OpenShift DeploymentConfig', 'apiVersion: apps.openshift.io/v1\nkind: DeploymentConfig', `spec:\n${pod('  ')}`],
+    [
+      'an OpenShift DeploymentConfig',
+      'apiVersion: apps.openshift.io/v1\nkind: DeploymentConfig',
+      `spec:\n${pod('  ')}`,
+    ],
     ['a Knative Service', 'apiVersion: serving.knative.dev/v1\nkind: Service', `spec:\n${pod('  ')}`],
     ['a game server', 'apiVersion: agones.dev/v1\nkind: Fleet', `spec:\n  template:\n    spec:\n${pod('      ')}`],
     [
@@ -191,7 +207,11 @@ describe('a pod is judged in an object of a kind that is not known', () => {
       'apiVersion: example.com/v1\nkind: App',
       'spec:\n  pod:\n    terminationGracePeriodSeconds: 10\n    containers:\n      - { name: a, image: a, command: [npm, start], lifecycle: { preStop: { sleep: { seconds: 25 } } } }\n',
     ],
-    ['one of several', 'apiVersion: ray.io/v1\nkind: RayCluster', `spec:\n  groups:\n    - {}\n    - name: two\n${pod('      ')}`],
+    [
+      'one of several',
+      'apiVersion: ray.io/v1\nkind: RayCluster',
+      `spec:\n  groups:\n    - {}\n    - name: two\n${pod('      ')}`,
+    ],
   ])('%s', (_, head, spec) => {
     const result = inKind(head, spec)
     expect(result.findings.map(({ rule }) => rule)).toEqual(['package-manager', 'hook-outlasts-grace'])
@@ -199,19 +219,34 @@ describe('a pod is judged in an object of a kind that is not known', () => {
   })
 
   test('but by nothing that its controller may add: no grace period, no number of replicas, no hook', () => {
-    const text = pod('  ').replace('    terminationGracePeriodSeconds: 10\n', '').replace('[npm, start]', '[node, a.js]')
-    expect(inKind('apiVersion: serving.knative.dev/v1\nkind: Service', `spec:\n${text.replace('25', '45')}`).findings).toEqual([])
+    const text = pod('  ')
+      .replace('    terminationGracePeriodSeconds: 10\n', '')
+      .replace('[npm, start]', '[node, a.js]')
+    expect(
+      inKind('apiVersion: serving.knative.dev/v1\nkind: Service', `spec:\n${text.replace('25', '45')}`).findings,
+    ).toEqual([])
   })
 
   test('with a key that it may know better than we do, and so never as an error', () => {
     const text = pod('  ').replace('preStop', 'prestop').replace('command: [npm, start]', 'tty: "yes"')
     const { findings } = inKind('apiVersion: apps.example.com/v1\nkind: App', `spec:\n${text}`)
-    expect(findings.map(({ rule, severity }) => `${severity} ${rule}`)).toEqual(['warning wrong-type', 'warning unknown-key'])
+    expect(findings.map(({ rule, severity }) => `${severity} ${rule}`)).toEqual([
+      'warning wrong-type',
+      'warning unknown-key',
+    ])
   })
 
   test.each([
-    ['a policy', 'apiVersion: kyverno.io/v1\nkind: ClusterPolicy', `spec:\n  rules:\n    - validate:\n        pattern:\n          spec:\n${pod('            ')}`],
-    ['the schema of a custom resource', 'apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition', 'spec:\n  versions:\n    - schema: { properties: { containers: { items: {} } } }\n'],
+    [
+      'a policy',
+      'apiVersion: kyverno.io/v1\nkind: ClusterPolicy',
+      `spec:\n  rules:\n    - validate:\n        pattern:\n          spec:\n${pod('            ')}`,
+    ],
+    [
+      'the schema of a custom resource',
+      'apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition',
+      'spec:\n  versions:\n    - schema: { properties: { containers: { items: {} } } }\n',
+    ],
   ])('and not in %s', (_, head, spec) => {
     expect(inKind(head, spec)).toMatchObject({ findings: [], pods: 0 })
   })
@@ -222,11 +257,15 @@ kind: Template
 metadata: { name: web }
 parameters: [{ name: REPLICAS, value: "2" }]
 objects:
-  -
-${deployment.replace('spec:', 'spec:\n  replicas: ${{REPLICAS}}').replace('seconds: 25', 'seconds: ${WAIT}').replace(/^/gm, '    ').trimEnd()}
-`
+  - apiVersion: apps/v1
+    kind: Deployment
+    metadata: { name: web }
+    spec:
+      replicas: \${{REPLICAS}}
+      selector: { matchLabels: { app: web } }
+${pod('      ').replace('seconds: 25', 'seconds: "\${WAIT}"')}`
     const result = look(directory({ 'web.yaml': template }))
-    expect(told(result)).toEqual(['web.yaml:20 package-manager'])
+    expect(told(result)).toEqual(['web.yaml:19 package-manager'])
     expect(result.findings[0]?.resource).toBe('Deployment/web')
   })
 })
@@ -268,7 +307,10 @@ describe('passed over with a word is', () => {
         'saw/pods-assert.yaml': expectation,
       }),
     )
-    expect(told(result)).toEqual(['kuttl/00-install.yaml:13 package-manager', 'kuttl/00-install.yaml:14 hook-outlasts-grace'])
+    expect(told(result)).toEqual([
+      'kuttl/00-install.yaml:13 package-manager',
+      'kuttl/00-install.yaml:14 hook-outlasts-grace',
+    ])
     expect(result.passedOver.map(({ file }) => file)).toEqual([
       'kuttl/00-assert.yaml',
       'kuttl/01-errors.yaml',
@@ -290,8 +332,13 @@ describe('what was passed over is told', () => {
       'passed over flux.yaml:1 HelmRelease/shop: what its chart makes is in no file: helm template … | podrain lint -\n\n' +
         'There is no pod in 1 document; 1 thing passed over: nothing was judged.',
     )
-    const both = [...sources, { file: 'web.yaml', text: deployment.replace('[npm, start]', '[node, a.js]').replace('25', '2') }]
-    expect(renderHuman(lint(both), both, { colour: false })).toContain('Nothing found in 2 documents; 1 thing passed over.')
+    const both = [
+      ...sources,
+      { file: 'web.yaml', text: deployment.replace('[npm, start]', '[node, a.js]').replace('25', '2') },
+    ]
+    expect(renderHuman(lint(both), both, { colour: false })).toContain(
+      'Nothing found in 2 documents; 1 thing passed over.',
+    )
   })
 
   test('to programs', () => {
@@ -302,6 +349,8 @@ describe('what was passed over is told', () => {
       message: { text: expect.stringContaining('Passed over: HelmRelease/shop') },
       locations: [{ physicalLocation: { artifactLocation: { uri: 'flux.yaml' }, region: { startLine: 1 } } }],
     })
-    expect(renderGithub(result)).toMatch(/^::notice file=flux\.yaml,line=1,title=podrain passed over::HelmRelease\/shop: /)
+    expect(renderGithub(result)).toMatch(
+      /^::notice file=flux\.yaml,line=1,title=podrain passed over::HelmRelease\/shop: /,
+    )
   })
 })

@@ -4,8 +4,8 @@ import { severities } from '../rules/finding.js'
 import { rules } from '../rules/index.js'
 import type { Details, Rule } from '../rules/rule.js'
 import { applyEdits, type Edit } from '../text/edits.js'
-import { manifestsIn, type Place } from '../text/place.js'
 import type { PassedOver } from '../text/passed-over.js'
+import { manifestsIn, type Place } from '../text/place.js'
 import { Manifest, type Source, type SyntaxProblem } from '../text/source.js'
 import type { Facts, World } from '../world/world.js'
 import { againstId, type Ignore, ignoresIn, isIgnored } from './ignores.js'
@@ -151,7 +151,9 @@ function ownerOf(place: Place): string | undefined {
 }
 
 function byPlace(all: readonly PassedOver[]): PassedOver[] {
-  return [...all].sort((one, other) => (one.file === other.file ? one.line - other.line : one.file < other.file ? -1 : 1))
+  return [...all].sort((one, other) =>
+    one.file === other.file ? one.line - other.line : one.file < other.file ? -1 : 1,
+  )
 }
 
 function sorted<Each extends Finding>(findings: readonly Each[]): Each[] {

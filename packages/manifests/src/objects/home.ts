@@ -151,4 +151,3 @@ function pathOf(root: Place, pointer: string): string {
   )
   return inside === '' ? 'the top' : inside
 }
-

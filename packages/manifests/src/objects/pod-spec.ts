@@ -34,7 +34,5 @@ function hasContainers(map: YAMLMap): boolean {
 }
 
 function isContainer(node: unknown): boolean {
-  return (
-    isMap(node) && node.items.some((pair) => /^(name|image)$/.test(keyOf(pair)) && isScalar(pair.value))
-  )
+  return isMap(node) && node.items.some((pair) => /^(name|image)$/.test(keyOf(pair)) && isScalar(pair.value))
 }

@@ -7,9 +7,11 @@ import type { Group } from '../tree/groups.js'
 const bringers: Readonly<Record<string, string>> = {
   'helm.toolkit.fluxcd.io HelmRelease': 'what its chart makes is in no file: helm template … | podrain lint -',
   'helm.cattle.io HelmChart': 'what its chart makes is in no file: helm template … | podrain lint -',
-  'argoproj.io Application': 'what it deploys was looked at only if it is among the files: argocd app manifests … | podrain lint -',
+  'argoproj.io Application':
+    'what it deploys was looked at only if it is among the files: argocd app manifests … | podrain lint -',
   'argoproj.io ApplicationSet': 'what it deploys was looked at only if it is among the files',
-  'kustomize.toolkit.fluxcd.io Kustomization': 'what it deploys was looked at only if it is among the files: flux build kustomization …',
+  'kustomize.toolkit.fluxcd.io Kustomization':
+    'what it deploys was looked at only if it is among the files: flux build kustomization …',
 }
 
 /** All that was not judged in these texts. */

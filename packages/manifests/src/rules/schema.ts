@@ -28,7 +28,9 @@ function look(resource: Resource, kubernetes: string | undefined): readonly Prob
   const inspected = inspectionsOf(resource).flatMap((inspection) => problemsIn(inspection, resource, kubernetes))
   // What stands at the wrong level, and is judged as if it stood at the right one.
   const misplaced =
-    resource.written === undefined ? [] : look(resource.written, kubernetes).filter(({ rule }) => rule === 'misplaced-key')
+    resource.written === undefined
+      ? []
+      : look(resource.written, kubernetes).filter(({ rule }) => rule === 'misplaced-key')
   return [...misplaced, ...inspected, ...refusedIn(resource), ...tooNewIn(resource, kubernetes)]
 }
 
@@ -109,9 +111,11 @@ function misspelt(
   }
   // Their schemas are older than what runs: what they do not know may be new.
   if (mayBeNewer) return undefined
-  if (kubernetes !== undefined || settled.test(pointer)) {
-    const message = `${where} has no key \`${key}\`${kubernetes === undefined ? '' : ` in Kubernetes ${kubernetes}`}: there are ${[...keys].sort().join(', ')}. ${strict}`
-    return { rule: 'unknown-key', place, message, details: { fix: 'Remove it, or write one of these' } }
+  const isOfThatVersion = kubernetes !== undefined && !isOlder(newest, kubernetes)
+  if (isOfThatVersion || settled.test(pointer)) {
+    const message = `${where} has no key \`${key}\`${isOfThatVersion ? ` in Kubernetes ${kubernetes}` : ''}: ${strict}`
+    const choice = keys.size > 12 ? '' : `, or write one of ${[...keys].sort().join(', ')}`
+    return { rule: 'unknown-key', place, message, details: { fix: `Remove it${choice}` } }
   }
   const message = `${where} has no key \`${key}\` in Kubernetes ${newest}: unless your cluster is newer, it is refused or dropped`
   return {
@@ -333,7 +337,9 @@ const removedApi: Rule = {
         const message = `${apiVersion} has no ${kind} any more from Kubernetes ${release} on; it will be ${now}`
         report(place.get('apiVersion'), message, { fix, severity: 'info' })
       } else {
-        report(place.get('apiVersion'), `${apiVersion} has no ${kind} since Kubernetes ${release}; it is ${now} now`, { fix })
+        report(place.get('apiVersion'), `${apiVersion} has no ${kind} since Kubernetes ${release}; it is ${now} now`, {
+          fix,
+        })
       }
     }
   },

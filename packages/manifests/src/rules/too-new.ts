@@ -164,7 +164,12 @@ function probesIn(resource: Resource): Place[] {
 }
 
 /** A field at a way, of objects of a kind, and perhaps of another one. */
-function ofKind(kind: string, way: readonly string[], other?: string, otherWay: readonly string[] = []): Field['places'] {
+function ofKind(
+  kind: string,
+  way: readonly string[],
+  other?: string,
+  otherWay: readonly string[] = [],
+): Field['places'] {
   return (resource) => {
     if (resource.kind === kind) return [resource.get(...way)]
     return resource.kind === other ? [resource.get(...otherWay)] : []

@@ -1,4 +1,15 @@
-import { CST, Composer, type Document, isScalar, Lexer, Parser, type Scalar, type ScalarTag, type Tags, visit } from 'yaml'
+import {
+  Composer,
+  CST,
+  type Document,
+  isScalar,
+  Lexer,
+  Parser,
+  type Scalar,
+  type ScalarTag,
+  type Tags,
+  visit,
+} from 'yaml'
 
 /**
  * The documents of a text, as kubectl's decoder reads them (sigs.k8s.io/yaml, which is go-yaml). What only the YAML library refuses is

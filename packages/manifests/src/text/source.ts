@@ -55,12 +55,17 @@ export class Manifest {
       if (template !== undefined) {
         const { line } = this.at(document.contents?.range?.[0] ?? document.range[0])
         // A file is most often one from its beginning to its end, and its documents are no documents.
-        if (!templates.has(template)) templates.set(template, { file: source.file, line, what: template, why: untilRendered })
+        if (!templates.has(template))
+          templates.set(template, { file: source.file, line, what: template, why: untilRendered })
       } else if (error === undefined) {
         documents.push(document)
       } else {
         const [offset] = error.pos
-        problems.push({ file: source.file, ...this.at(offset), message: this.#explained(offset, inWords(error.message)) })
+        problems.push({
+          file: source.file,
+          ...this.at(offset),
+          message: this.#explained(offset, inWords(error.message)),
+        })
       }
     }
     this.documents = documents
@@ -84,7 +89,8 @@ export class Manifest {
   }
 }
 
-const untilRendered = 'it is no YAML until it is rendered: lint what comes of it, as in helm template … | podrain lint -'
+const untilRendered =
+  'it is no YAML until it is rendered: lint what comes of it, as in helm template … | podrain lint -'
 
 /** Where the line behind that offset ends, and the next begins; -1 if it is the last. */
 function nextLine(text: string, offset: number): number {

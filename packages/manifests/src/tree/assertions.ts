@@ -44,5 +44,7 @@ function filesExpectedBy(manifest: Manifest): string[] {
     const inner = [...place.entries.map(([, entry]) => entry), ...place.items]
     return [...own, ...inner.flatMap((each) => look(each, depth + 1))]
   }
-  return rootsOf(manifest).flatMap((root) => look(root)).map((file) => posix.join(directoryOf(manifest), file))
+  return rootsOf(manifest)
+    .flatMap((root) => look(root))
+    .map((file) => posix.join(directoryOf(manifest), file))
 }

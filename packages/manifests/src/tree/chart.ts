@@ -22,7 +22,12 @@ export function chartOf(file: string): string | undefined {
 
 /** What `helm template` makes of a chart with its own values, by template; or why nothing. */
 export function render(chart: string): Source[] | PassedOver {
-  const passedOver = (why: string): PassedOver => ({ file: join(chart, 'Chart.yaml'), line: 1, what: 'a Helm chart', why })
+  const passedOver = (why: string): PassedOver => ({
+    file: join(chart, 'Chart.yaml'),
+    line: 1,
+    what: 'a Helm chart',
+    why,
+  })
   const { error, status, stdout, stderr } = spawnSync('helm', ['template', 'podrain', chart], {
     encoding: 'utf8',
     timeout: limit,
@@ -39,7 +44,9 @@ export function render(chart: string): Source[] | PassedOver {
   }
   if (error !== undefined || status !== 0) {
     const [said = ''] = stderr.split('\n').filter((line) => /^Error/.test(line))
-    return passedOver(`helm template ended with ${error === undefined ? `code ${status}` : error.message}. ${said}`.trim())
+    return passedOver(
+      `helm template ended with ${error === undefined ? `code ${status}` : error.message}. ${said}`.trim(),
+    )
   }
   return sourcesIn(stdout, chart)
 }

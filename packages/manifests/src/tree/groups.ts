@@ -37,12 +37,19 @@ export function groupsOf(manifests: readonly Manifest[]): Group[] {
   const roots = all.filter(({ directory }) => !parts.has(directory))
   const builds = roots.map((root) => ({ name: root.directory, ...build(root, files) }))
   const loose = [...byFile]
-    .filter(([file, manifest]) => !parts.has(file) && kustomizationOf(manifest) === undefined && !assertions.has(manifest))
+    .filter(
+      ([file, manifest]) => !parts.has(file) && kustomizationOf(manifest) === undefined && !assertions.has(manifest),
+    )
     .map(([file, manifest]) => ({ file, chart: manifest.source.chart, resources: resourcesOf(manifest) }))
   const charts = [...new Set(loose.flatMap(({ chart }) => chart ?? []))]
   return [
     ...builds,
-    ...charts.map((name) => groupOf(name, loose.filter(({ chart }) => chart === name))),
+    ...charts.map((name) =>
+      groupOf(
+        name,
+        loose.filter(({ chart }) => chart === name),
+      ),
+    ),
     ...alternativesAmong(loose.filter(({ chart }) => chart === undefined)),
   ]
 }
