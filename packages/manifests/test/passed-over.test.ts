@@ -148,7 +148,12 @@ END`)
       'shop/templates/web.yaml:16 unknown-key',
     ])
     expect(passed(result)).toEqual([])
+    // Their lines are none of the template.
     const { sources } = readSources([root])
+    expect(result.documents).toBe(2)
+    expect(renderHuman(result, sources, { colour: false })).toContain('web.yaml:15:11 as rendered error')
+    expect(renderGithub(result)).toMatch(/^::error file=\S+,title=podrain package-manager::/)
+    expect(renderSarif(result, '1.0.0')).not.toContain('region')
     expect(fix(sources).every(({ source, text }) => source.text === text)).toBe(true)
   })
 
@@ -263,7 +268,7 @@ objects:
     spec:
       replicas: \${{REPLICAS}}
       selector: { matchLabels: { app: web } }
-${pod('      ').replace('seconds: 25', 'seconds: "\${WAIT}"')}`
+${pod('      ').replace('seconds: 25', `seconds: "\${WAIT}"`)}`
     const result = look(directory({ 'web.yaml': template }))
     expect(told(result)).toEqual(['web.yaml:19 package-manager'])
     expect(result.findings[0]?.resource).toBe('Deployment/web')

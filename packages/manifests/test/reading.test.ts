@@ -112,29 +112,23 @@ describe('a character of another keyboard', () => {
   })
 })
 
-/** A Deployment with something to mend, and a description that only kubectl reads. */
-const manifest = `apiVersion: apps/v1
-kind: Deployment
+/** A pod with something to mend, and a description that only kubectl reads. */
+const manifest = `apiVersion: v1
+kind: Pod
 metadata:
   name: web
   annotations:
     text: 'Äpfel
     und Birnen'
 spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec:
-      containers:
-        - name: web
-          image: web:1
-          lifecycle: { prestop: { sleep: { seconds: 5 } } }
+  containers:
+    - { name: web, image: web:1, lifecycle: { prestop: { sleep: { seconds: 5 } } } }
 `
 
 describe('a mistake behind what only kubectl reads', () => {
   test('is found in its line, and mended there', () => {
     const sources = [{ file: 'web.yaml', text: manifest }]
-    expect(lint(sources).findings).toEqual([expect.objectContaining({ rule: 'unknown-key', line: 16, column: 24 })])
+    expect(lint(sources).findings).toEqual([expect.objectContaining({ rule: 'unknown-key', line: 10, column: 47 })])
     expect(fix(sources)[0]?.text).toBe(manifest.replace('prestop', 'preStop'))
   })
 
@@ -146,7 +140,7 @@ describe('a mistake behind what only kubectl reads', () => {
       writeFileSync(file, bytes ?? '')
       const { sources } = readSources([file])
       expect(sources).toEqual([{ file, text: `\uFEFF${manifest}`, encoding }])
-      expect(lint(sources).findings).toEqual([expect.objectContaining({ rule: 'unknown-key', line: 16 })])
+      expect(lint(sources).findings).toEqual([expect.objectContaining({ rule: 'unknown-key', line: 10 })])
       const [fixed] = fix(sources)
       expect(bytesOf(fixed?.text ?? '', fixed?.source.encoding)).toEqual(
         bytesOf(`\uFEFF${manifest.replace('prestop', 'preStop')}`, encoding),
@@ -158,7 +152,7 @@ describe('a mistake behind what only kubectl reads', () => {
     const file = join(mkdtempSync(join(tmpdir(), 'podrain-lint-')), 'web.yaml')
     writeFileSync(file, Buffer.from(manifest, 'latin1'))
     const { sources } = readSources([file])
-    expect(lint(sources).findings).toEqual([expect.objectContaining({ rule: 'unknown-key', line: 16 })])
+    expect(lint(sources).findings).toEqual([expect.objectContaining({ rule: 'unknown-key', line: 10 })])
     expect(bytesOf(fix(sources)[0]?.text ?? '', sources[0]?.encoding)).toBeUndefined()
     expect(readFileSync(file)).toEqual(Buffer.from(manifest, 'latin1'))
   })

@@ -183,7 +183,7 @@ spec:
       'ScaledObject',
       '{ scaleTargetRef: { name: web }, triggers: [{ type: cron, metadata: {}, activation: 1 }], minReplicas: "2" }',
     )
-    expect(told(rollout + '---\n' + scaled).filter((line) => line.startsWith('error'))).toEqual([])
+    expect(told(`${rollout}---\n${scaled}`).filter((line) => line.startsWith('error'))).toEqual([])
   })
 })
 

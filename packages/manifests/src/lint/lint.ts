@@ -125,6 +125,7 @@ function findingOf(rule: Rule, place: Place, message: string, details: Details):
     endColumn: to.column,
     ...(resource !== undefined && { resource }),
     ...(place.path !== '' && { path: place.path }),
+    ...(manifest.source.chart !== undefined && { chart: manifest.source.chart }),
     message,
     ...(details.fix !== undefined && { fix: details.fix }),
     ...(details.edits !== undefined && !place.shared && { edits: details.edits }),

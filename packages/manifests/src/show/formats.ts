@@ -68,7 +68,7 @@ export function renderSarif({ findings, ignored, problems, passedOver }: LintRes
 }
 
 type At = Pick<Finding, 'file' | 'line' | 'column' | 'endLine' | 'endColumn'> &
-  Partial<Pick<Finding, 'resource' | 'path'>>
+  Partial<Pick<Finding, 'resource' | 'path' | 'chart'>>
 
 function locationOf({
   file,
@@ -78,11 +78,13 @@ function locationOf({
   endColumn,
   resource,
   path,
+  chart,
 }: At): NonNullable<Result['locations']>[number] {
   return {
     physicalLocation: {
       artifactLocation: { uri: uriOf(file) },
-      region: { startLine: line, startColumn: column, endLine, endColumn },
+      // What was rendered has lines that the template does not have.
+      ...(chart === undefined && { region: { startLine: line, startColumn: column, endLine, endColumn } }),
     },
     ...(resource !== undefined && {
       logicalLocations: [{ fullyQualifiedName: path === undefined ? resource : `${resource}:${path}` }],
@@ -106,10 +108,14 @@ export function renderGithub({ findings, problems, passedOver }: LintResult): st
     ...passedOver.map(({ file, line, what, why }) =>
       command('notice', { file, line, title: 'podrain passed over' }, `${what}: ${why}`),
     ),
-    ...findings.map(({ severity, file, line, column, endLine, endColumn, rule, message, fix }) =>
+    ...findings.map(({ severity, file, line, column, endLine, endColumn, rule, message, fix, chart }) =>
       command(
         commands[severity],
-        { file, line, endLine, col: column, ...(endLine === line && { endColumn }), title: `podrain ${rule}` },
+        {
+          file,
+          ...(chart === undefined && { line, endLine, col: column, ...(endLine === line && { endColumn }) }),
+          title: `podrain ${rule}`,
+        },
         fix === undefined ? message : `${message}\n→ ${fix}`,
       ),
     ),

@@ -14,8 +14,8 @@ export function renderHuman(result: LintResult, sources: readonly Source[], { co
   const paint: Record<Severity, (text: string) => string> = { error: red, warning: yellow, info: cyan }
   const texts = new Map(sources.map(({ file, text }) => [file, text]))
   const blocks = result.findings.map((finding) => {
-    const { file, line, column, severity, rule, message, fix, resource, builds } = finding
-    const where = bold(`${file}:${line}:${column}`)
+    const { file, line, column, severity, rule, message, fix, resource, builds, chart } = finding
+    const where = `${bold(`${file}:${line}:${column}`)}${chart === undefined ? '' : dim(' as rendered')}`
     const head = `${where} ${paint[severity](severity)} ${message} ${dim(`[${rule}]`)}`
     const of =
       resource === undefined ? '' : dim(`  ${resource}${builds === undefined ? '' : ` in ${builds.join(', ')}`}\n`)

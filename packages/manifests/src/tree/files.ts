@@ -35,6 +35,8 @@ export function readSources(paths: readonly string[], stdin = ''): { sources: So
     else passedOver.push(other)
   }
   const readChart = (directory: string) => {
+    if (seen.has(normalize(directory))) return
+    seen.add(normalize(directory))
     const rendered = render(directory)
     if (Array.isArray(rendered)) sources.push(...rendered)
     else passedOver.push(rendered)
@@ -45,8 +47,8 @@ export function readSources(paths: readonly string[], stdin = ''): { sources: So
       for (const file of files) if (isFile(file)) read(file, true, source.context)
     }
   }
-  const walk = (directory: string, chart?: string) => {
-    const isOfChart = chart === undefined && isChart(directory)
+  const walk = (directory: string, isInChart = false) => {
+    const isOfChart = !isInChart && isChart(directory)
     if (isOfChart) readChart(directory)
     const entries = readdirSync(directory, { withFileTypes: true }).sort((one, other) =>
       one.name < other.name ? -1 : 1,
@@ -56,8 +58,11 @@ export function readSources(paths: readonly string[], stdin = ''): { sources: So
       if (entry.isDirectory()) {
         // What helm makes of them is there, or why it is not.
         const isRendered = isOfChart && (entry.name === 'templates' || entry.name === 'charts')
-        if (!foreign.has(entry.name) && !isRendered) walk(path, isOfChart ? directory : chart)
-      } else if (isKustomization(path) || (ending.test(entry.name) && !isOurs(entry.name) && isFile(path))) {
+        if (!foreign.has(entry.name) && !isRendered) walk(path, isInChart || isOfChart)
+      } else if (
+        isKustomization(path) ||
+        (ending.test(entry.name) && !isForeign(entry.name, isOfChart) && isFile(path))
+      ) {
         read(path, false)
       }
     }
@@ -86,8 +91,9 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }
 
-/** Lockfiles and the like are JSON and YAML, too, and megabytes of it. */
-function isOurs(name: string): boolean {
+/** Lockfiles and the like are JSON and YAML, too, and megabytes of it; and the values of a chart may have any key. */
+function isForeign(name: string, isOfChart: boolean): boolean {
+  if (isOfChart && /^(Chart|requirements|values.*)\.(ya?ml|json)$/.test(name)) return true
   return /^(package(-lock)?\.json|pnpm-lock\.yaml|tsconfig.*\.json|\.?podrain\.ya?ml)$/.test(name)
 }
 
