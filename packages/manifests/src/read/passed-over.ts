@@ -1,3 +1,4 @@
+import type { Resource } from '../objects/resource.js'
 import type { PassedOver } from '../text/passed-over.js'
 import type { Manifest } from '../text/source.js'
 import { assertionsAmong } from '../tree/assertions.js'
@@ -12,6 +13,11 @@ const bringers: Readonly<Record<string, string>> = {
   'argoproj.io ApplicationSet': 'what it deploys was looked at only if it is among the files',
   'kustomize.toolkit.fluxcd.io Kustomization':
     'what it deploys was looked at only if it is among the files: flux build kustomization …',
+}
+
+/** Whether there are objects that it brings, and that are in no file. */
+export function bringsMore({ group, kind }: Resource): boolean {
+  return bringers[`${group} ${kind}`] !== undefined
 }
 
 /** All that was not judged in these texts. */

@@ -5,7 +5,7 @@ import { type Group, groupsOf } from '../tree/groups.js'
 import { slashed } from '../tree/kustomization.js'
 import { type Facts, World } from '../world/world.js'
 import { asMeant } from './as-meant.js'
-import { passedOverIn } from './passed-over.js'
+import { bringsMore, passedOverIn } from './passed-over.js'
 
 /** Texts, and what comes of them. */
 export interface Reading {
@@ -29,8 +29,10 @@ export function read(sources: readonly Source[], facts: Facts = {}): Reading {
       problems.length + passedOver.length > 0 ? posix.normalize(slashed(source.file)) : [],
     ),
   )
-  const isComplete = ({ beyond, files }: Group) =>
-    beyond.length === 0 && ![...files].some((file) => unread.has(posix.normalize(slashed(file))))
+  const isComplete = ({ beyond, files, resources }: Group) =>
+    beyond.length === 0 &&
+    !resources.some(bringsMore) &&
+    ![...files].some((file) => unread.has(posix.normalize(slashed(file))))
   return {
     manifests,
     worlds: groups.map((group) => {

@@ -135,9 +135,10 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
   for (const [pointer, all] of byPointer) {
     const place = root.get(...namesIn(pointer))
     if (isFilledIn(place)) continue
-    // Nothing is as good as left out, and the API server fills in the default.
-    const values = all.filter(({ keyword }) => keyword === 'enum' && place.value !== null)
-    const types = all.filter(({ keyword }) => keyword === 'type')
+    // Nothing is as good as left out: the API server fills in the default, or an empty text in a map of texts.
+    const isThere = place.value !== null
+    const values = all.filter(({ keyword }) => keyword === 'enum' && isThere)
+    const types = all.filter(({ keyword }) => keyword === 'type' && isThere)
     if (all.some(({ params }) => params.format === 'quantity')) problems.push({ ...noQuantity(place), pointer })
     else if (types.length > 0) problems.push({ ...wrongType(place, types), pointer })
     else if (values.length > 0) problems.push({ ...wrongValue(place, values), pointer })
@@ -239,7 +240,7 @@ const unknownKeyRule: Rule = {
   id: 'unknown-key',
   severity: 'error',
   title: 'A key that Kubernetes does not know, most often a misspelt one',
-  why: 'A hook under `prestop` is no hook. The API server refuses it where the client asks for strict validation, as kubectl does by default. For any other client it drops the key, and the deploy succeeds without it.',
+  why: 'A hook under `prestop` is no hook. The API server refuses it where the client asks for strict validation, as kubectl does by default. For any other client it drops the key, and the deploy succeeds without it. Given the version of the cluster (`--kubernetes 1.28`), it also tells of keys that came later, such as a hook’s `sleep` (1.29).',
   check: of('unknown-key'),
 }
 
@@ -326,7 +327,7 @@ const removedApi: Rule = {
   id: 'removed-api',
   severity: 'error',
   title: 'An API version that Kubernetes has removed',
-  why: 'The cluster does not know the object: the deploy fails, or a budget that should protect the pods is not there.',
+  why: 'The cluster does not know the object: the deploy fails, or a budget that should protect the pods is not there. For an older cluster (`--kubernetes 1.24`) it is only told that it will be so.',
   check({ resources, facts: { kubernetes } }: World, report) {
     for (const { apiVersion, kind, place } of resources) {
       const [release, now] = removedIn[`${apiVersion} ${kind}`] ?? []

@@ -1,15 +1,4 @@
-import {
-  Composer,
-  CST,
-  type Document,
-  isScalar,
-  Lexer,
-  Parser,
-  type Scalar,
-  type ScalarTag,
-  type Tags,
-  visit,
-} from 'yaml'
+import { Composer, CST, type Document, Lexer, Parser, type Scalar, type ScalarTag, type Tags, visit } from 'yaml'
 
 /**
  * The documents of a text, as kubectl's decoder reads them (sigs.k8s.io/yaml, which is go-yaml). What only the YAML library refuses is
@@ -24,7 +13,7 @@ export function decode(text: string): Document.Parsed[] {
   if (joints.length + more.length === 0) return documents
   const again = documentsOf(joined, [...marksIn(joined), ...more])
   if (again.filter(isBroken).length >= documents.filter(isBroken).length) return documents
-  for (const document of again) resolveAnew(document, joints, lined)
+  resolveAnew(again, joints, lined)
   return again
 }
 
@@ -51,7 +40,7 @@ function jsonAfterJson(text: string): Border[] {
   if (!/^\uFEFF?\s*\{/.test(text)) return []
   const borders: Border[] = []
   let depth = 0
-  for (const { 0: token, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[[{]|[\]}]/gs)) {
+  for (const { 0: token, index } of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[{]|[\]}]/gs)) {
     if (/^[[{]/.test(token)) depth++
     if (!/^[\]}]/.test(token) || --depth > 0) continue
     const [between = ''] = /^\s*(?=\{)/.exec(text.slice(index + 1)) ?? []
@@ -116,45 +105,55 @@ type Joint = readonly [start: number, end: number]
  */
 function joinLines(text: string): { text: string; joints: Joint[] } {
   const joints: Joint[] = []
-  let current = text
-  let from = 0
-  for (;;) {
-    const torn = firstTorn(current, from)
-    if (torn === undefined) return { text: current, joints }
-    const limit = nextBorder(current, torn.start)
-    const end = endOf(current, torn.start, limit)
-    const inside = current.slice(torn.start, end)
-    if (end === undefined || !inside.includes('\n')) {
+  let [from, limit] = [0, 0]
+  for (let start = firstTorn(text, from); start !== undefined; start = firstTorn(text, from)) {
+    if (start >= limit) limit = nextBorder(text, start)
+    const end = endOf(text, start, limit)
+    if (end !== undefined && text.slice(start, end).includes('\n')) {
+      joints.push([start, end])
+      from = lineBehind(text, end)
+    } else {
       // It is torn for another reason, and so is what comes behind it in this document.
       from = limit
-      continue
     }
-    // A comment would swallow what comes behind it.
-    const line = inside.replace(tokens, (token) => (token.startsWith('#') ? ' '.repeat(token.length) : token))
-    current = `${current.slice(0, torn.start)}${line.replace(/[\r\n]/g, ' ')}${current.slice(end)}`
-    joints.push([torn.start, end])
-    from = torn.line
   }
+  const lines = joints.map(([start, end]) => {
+    // A comment would swallow what comes behind it.
+    const inside = text.slice(start, end).replace(tokens, (token) => (token.startsWith('#') ? blank(token) : token))
+    return inside.replace(/[\r\n]/g, ' ')
+  })
+  const between = [0, ...joints.map(([, end]) => end)].map((end, index) => text.slice(end, joints[index]?.[0]))
+  return { text: between.map((each, index) => `${each}${lines[index] ?? ''}`).join(''), joints }
+}
+
+function blank(text: string): string {
+  return ' '.repeat(text.length)
 }
 
 /** Strings, comments and brackets, as they may stand in brackets. A quote in the midst of a word is none. */
-const tokens = /(?<=[[{,:\s]|^)(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|#[^\r\n]*)|[[\]{}]/gs
+const tokens = /(?<=[[{,:\s]|^)(?:"[^"\\]*(?:\\.[^"\\]*)*"|'[^']*(?:''[^']*)*'|#[^\r\n]*)|[[\]{}]/gs
 
-/** The first scalar or collection that the lexer gives up, and the line to go on from: one that is in no brackets. */
-function firstTorn(text: string, from: number): { start: number; line: number } | undefined {
-  let [offset, depth, line, outermost, isContent] = [from, 0, from, from, false]
+/** The first scalar or collection that the lexer gives up, from a line on that is in no brackets. */
+function firstTorn(text: string, from: number): number | undefined {
+  let [offset, depth, outermost, isContent] = [from, 0, from, false]
   for (const token of new Lexer().lex(text.slice(from))) {
     const type = CST.tokenType(token)
-    const isTorn = !isContent && /^["']/.test(token) && !/^("([^"\\]|\\.)*"|'([^']|'')*')$/s.test(token)
-    if (type === 'flow-error-end' || isTorn) return { start: depth > 0 ? outermost : offset, line }
+    if (type === 'flow-error-end' || (!isContent && isOpen(token))) return depth > 0 ? outermost : offset
     isContent = type === 'scalar'
     if (isContent || type === 'doc-mode') continue
     if (type === 'flow-map-start' || type === 'flow-seq-start') outermost = depth++ === 0 ? offset : outermost
     if (type === 'flow-map-end' || type === 'flow-seq-end') depth--
     offset += token.length
-    if (type === 'newline' && depth === 0) line = offset
   }
   return undefined
+}
+
+/** Whether it begins with a quote that nothing closes. */
+function isOpen(token: string): boolean {
+  if (token.startsWith("'")) return token.split("'").length % 2 === 0
+  if (!token.startsWith('"')) return false
+  const [before = ''] = /\\*"$/.exec(token.slice(1)) ?? []
+  return before.length % 2 === 0
 }
 
 /** Where the document ends that is there. */
@@ -162,6 +161,11 @@ function nextBorder(text: string, offset: number): number {
   const border = /^(---|\.\.\.)(\s|$)/gm
   border.lastIndex = offset
   return border.exec(text)?.index ?? text.length
+}
+
+function lineBehind(text: string, offset: number): number {
+  const end = text.indexOf('\n', offset)
+  return end === -1 ? text.length : end + 1
 }
 
 /** Behind the quote or bracket that closes what is open there; undefined if the document ends before. */
@@ -175,17 +179,24 @@ function endOf(text: string, start: number, limit: number): number | undefined {
   return undefined
 }
 
-/** What a scalar says of which lines were joined: each line break counts as it was. */
-function resolveAnew(document: Document.Parsed, joints: readonly Joint[], text: string): void {
-  const types = { PLAIN: 'scalar', QUOTE_SINGLE: 'single-quoted-scalar', QUOTE_DOUBLE: 'double-quoted-scalar' } as const
-  visit(document, {
-    Scalar(_, node) {
-      const type = types[(node as Scalar).type as keyof typeof types]
-      if (!isScalar(node) || !node.range || type === undefined) return
-      const [offset, end] = node.range
-      if (!joints.some((joint) => joint[0] <= offset && end <= joint[1])) return
-      const source = text.slice(offset, end)
-      if (source.includes('\n')) node.value = CST.resolveAsScalar({ type, offset, indent: 0, source }, false).value
-    },
-  })
+const flowScalars = {
+  PLAIN: 'scalar',
+  QUOTE_SINGLE: 'single-quoted-scalar',
+  QUOTE_DOUBLE: 'double-quoted-scalar',
+} as const
+
+/** What the scalars say of which lines were joined: each line break counts as it was. */
+function resolveAnew(documents: readonly Document.Parsed[], joints: readonly Joint[], text: string): void {
+  // Both are in the order of the text.
+  let next = 0
+  const Scalar = (_: unknown, node: Scalar) => {
+    const type = flowScalars[node.type as keyof typeof flowScalars]
+    if (!node.range || type === undefined) return
+    const [offset, end] = node.range
+    while (next < joints.length && (joints[next]?.[1] ?? 0) <= offset) next++
+    if (end <= (joints[next]?.[0] ?? end)) return
+    const source = text.slice(offset, end)
+    if (source.includes('\n')) node.value = CST.resolveAsScalar({ type, offset, indent: 0, source }, false).value
+  }
+  for (const document of documents) visit(document, { Scalar })
 }
