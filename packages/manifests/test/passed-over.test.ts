@@ -96,8 +96,8 @@ spec:
   })
 
   test('no template because it has one in a string: a mistake elsewhere is told', () => {
-    const result = look(directory({ 'web.yaml': 'apiVersion: v1\nkind: ConfigMap\na: "{{ .x }}"\n\n\nb: [c\n' }))
-    expect(result.problems).toEqual([expect.objectContaining({ line: 7 })])
+    const result = look(directory({ 'web.yaml': 'apiVersion: v1\nkind: ConfigMap\na: "{{ .x }}"\nb: [c\n' }))
+    expect(result.problems).toEqual([expect.objectContaining({ line: 5 })])
     expect(passed(result)).toEqual([])
   })
 

@@ -46,10 +46,10 @@ export function inspectionsOf(resource: Resource): readonly Inspection[] {
 }
 
 function inspect(resource: Resource): Inspection[] {
-  const ways = templatesOf(resource)
-  if (ways.length === 0 && !(concerned.has(resource.kind) && resource.apiVersion !== '')) return []
+  const isKnown = templateOf(resource) !== undefined
   const isCustom = custom.has(resource.kind)
-  const schema = schemaOf(resource)
+  const schema =
+    isKnown || (concerned.has(resource.kind) && resource.apiVersion !== '') ? schemaOf(resource) : undefined
   const inspections: Inspection[] = []
   if (schema !== undefined) {
     const whole = hold(resource.place, schema, isCustom)
@@ -63,8 +63,7 @@ function inspect(resource: Resource): Inspection[] {
   // A fragment says no version, and a custom resource knows an old pod, if any: the pod is looked at for itself.
   const template = podTemplateSchema()
   if (template === undefined || (schema !== undefined && !isCustom)) return inspections
-  const isKnown = templateOf(resource) !== undefined
-  for (const way of ways) {
+  for (const way of templatesOf(resource)) {
     const place = resource.get(...way)
     // What stands in no template has fields of its own beside the pod's.
     if (isMap(place.node) && (isKnown || place.get('spec').exists)) inspections.push(hold(place, template, !isKnown))

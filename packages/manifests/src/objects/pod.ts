@@ -182,7 +182,8 @@ export class Pod {
   /** Whether it ends by itself. */
   get isJob(): boolean {
     if (this.isOfKnownKind) return this.kind === 'Job' || this.kind === 'CronJob'
-    return ['Never', 'OnFailure'].includes(this.spec.get('restartPolicy').text ?? '') || /job|task|run/i.test(this.kind)
+    const isOnce = ['Never', 'OnFailure'].includes(this.spec.get('restartPolicy').text ?? '')
+    return isOnce || /job|task|run|workflow|pipeline|backup|test/i.test(`${this.kind} ${this.template.path}`)
   }
 
   get isPodrain(): boolean {

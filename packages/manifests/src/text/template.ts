@@ -19,13 +19,14 @@ const languages: ReadonlyArray<readonly [what: string, marks: RegExp]> = [
 export function templateIn(document: Document.Parsed, text: string): string | undefined {
   const [error] = document.errors
   if (error === undefined) return hasMapAsKey(document) ? (languageIn(text) ?? languages[1]?.[0]) : undefined
-  // A mistake elsewhere in what has such strings is a mistake; a line that is nothing but an instruction is no YAML ever.
+  // A mistake beside strings with such marks is a mistake; a line that is nothing but an instruction is no YAML ever.
   const before = text.lastIndexOf('\n', text.lastIndexOf('\n', error.pos[0] - 1) - 1) + 1
   const end = text.indexOf('\n', error.pos[0])
   const [start, stop] = document.range
   const lines = text.slice(start, stop).split('\n')
   const instruction = lines.find((line) => /^\s*(-\s*)?(\{\{|\{%|<%|\[\[-?\s|%\{)/.test(line))
-  return languageIn(text.slice(before, end === -1 ? text.length : end)) ?? languageIn(instruction ?? '')
+  const near = text.slice(before, end === -1 ? text.length : end).replace(/"[^"\n]*"|'[^'\n]*'/g, "''")
+  return languageIn(near) ?? languageIn(instruction ?? '')
 }
 
 function languageIn(text: string): string | undefined {

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { templateOf } from '../objects/pod.js'
+import { templatesOf } from '../objects/pod.js'
 import { type Resource, resourcesOf } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
 import type { Manifest } from '../text/source.js'
@@ -77,7 +77,7 @@ function alternativesAmong(loose: readonly Loose[]): Group[] {
   const holders = new Map<string, Set<string>>()
   for (const { file, resources } of loose) {
     for (const object of resources) {
-      if (templateOf(object) === undefined && !concerned.has(object.kind)) continue
+      if (templatesOf(object).length === 0 && !concerned.has(object.kind)) continue
       const id = `${object.group}/${object.kind} ${object.namespace ?? ''}/${object.name}`
       holders.set(id, (holders.get(id) ?? new Set()).add(file))
     }
