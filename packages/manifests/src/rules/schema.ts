@@ -50,7 +50,13 @@ function problemsIn(inspection: Inspection, resource: Resource, kubernetes: stri
     ...complaintsIn(root, complaints, isWhole),
   ]
   if (!mayBeNewer) return problems
-  return problems.map((problem) => ({ ...problem, details: { ...problem.details, severity: 'warning' } }))
+  // What had to be there may have become a choice.
+  return problems.map((problem) => {
+    return {
+      ...problem,
+      details: { ...problem.details, severity: problem.rule === 'missing-key' ? 'info' : 'warning' },
+    }
+  })
 }
 
 interface AtHome {
@@ -104,13 +110,15 @@ function misspelt(
   const place = root.get(...namesIn(pointer), key)
   const where = whereIs(unknown, resource)
   const meant = meantBy(unknown)
+  const isFit = meant !== undefined && fits(unknown, meant)
+  // Their schemas are older than what runs: what they do not know may be new.
+  if (mayBeNewer && !isFit) return undefined
   if (meant !== undefined) {
-    const message = `${where} has no key \`${key}\`; did you mean \`${meant}\`? ${strict}`
-    const edits = fits(unknown, meant) ? renameKey(place, meant) : undefined
+    const outcome = mayBeNewer ? `Unless the cluster knows a newer ${resource.kind}, it is refused or dropped` : strict
+    const message = `${where} has no key \`${key}\`; did you mean \`${meant}\`? ${outcome}`
+    const edits = isFit ? renameKey(place, meant) : undefined
     return { rule: 'unknown-key', place, message, details: { fix: `Write \`${meant}\``, edits } }
   }
-  // Their schemas are older than what runs: what they do not know may be new.
-  if (mayBeNewer) return undefined
   const isOfThatVersion = kubernetes !== undefined && !isOlder(newest, kubernetes)
   if (isOfThatVersion || settled.test(pointer)) {
     const message = `${where} has no key \`${key}\`${isOfThatVersion ? ` in Kubernetes ${kubernetes}` : ''}: ${strict}`
