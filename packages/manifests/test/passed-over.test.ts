@@ -78,8 +78,8 @@ spec:
   })
 
   test.each([
-    ['a Go template, as of Helm', 'name: {{ .Values.name }}'],
-    ['a Go template, as of Helm', '{{- if .Values.on }}\n  name: web\n  {{- end }}'],
+    ['a template with `{{ }}`, as of Helm', 'name: {{ .Values.name }}'],
+    ['a template with `{{ }}`, as of Helm', '{{- if .Values.on }}\n  name: web\n  {{- end }}'],
     ['a Jinja template', '{% if on %}\n  name: web\n  {% endif %}'],
     ['a Jinja template', 'name: {{ name | default("web") }}'],
     ['an ERB template', '<% if on %>\n  name: web\n  <% end %>'],
@@ -227,6 +227,7 @@ describe('a pod is judged in an object of a kind that is not known', () => {
     const text = pod('  ')
       .replace('    terminationGracePeriodSeconds: 10\n', '')
       .replace('[npm, start]', '[node, a.js]')
+      .replace('    containers:', '    timeoutSeconds: 60\n    containers:')
     expect(
       inKind('apiVersion: serving.knative.dev/v1\nkind: Service', `spec:\n${text.replace('25', '45')}`).findings,
     ).toEqual([])

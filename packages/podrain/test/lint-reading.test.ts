@@ -60,7 +60,7 @@ describe.concurrent('podrain lint is not silent about what it passes over', () =
     const { code, stderr, stdout } = await podrain(['lint', at])
     expect(stderr).toBe('')
     expect(stdout).toContain(`passed over ${join(at, '.vscode/tasks.json')}:`)
-    expect(stdout).toContain(`passed over ${join(at, 'service.yaml')}:1 a Go template, as of Helm: `)
+    expect(stdout).toContain(`passed over ${join(at, 'service.yaml')}:1 a template with \`{{ }}\`, as of Helm: `)
     expect(stdout).toMatch(/Nothing found in 1 document; 2 things passed over\.\n$/)
     expect(code).toBe(0)
   })

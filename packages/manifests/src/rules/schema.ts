@@ -40,9 +40,12 @@ interface Located extends Problem {
 
 function problemsIn(inspection: Inspection, resource: Resource, kubernetes: string | undefined): Located[] {
   const { root, complaints, unknown, mayBeNewer } = inspection
-  const isWhole = podsOf(resource).every((pod) => pod.isWhole)
+  const pods = podsOf(resource)
+  const isWhole = pods.every((pod) => pod.isWhole)
+  // Beside the pod's keys, a kind that is not known may have its own, such as `timeoutSeconds` of Knative.
+  const hasOwn = pods.some((pod) => !pod.isOfKnownKind)
   const problems = [
-    ...byHome(unknown).flatMap(({ key, home, others }): Located[] => {
+    ...byHome(unknown, hasOwn).flatMap(({ key, home, others }): Located[] => {
       const problem =
         home === undefined ? misspelt(key, resource, mayBeNewer, kubernetes) : misplaced(key, home, others, resource)
       return problem === undefined ? [] : [{ ...problem, pointer: `${key.pointer}/${escapePointer(key.key)}` }]
@@ -68,8 +71,8 @@ interface AtHome {
 }
 
 /** Keys that are not known, with where they belong; all that is missing one holder in common is one mistake. */
-function byHome(unknown: readonly UnknownKey[]): AtHome[] {
-  const all = unknown.map((key) => ({ key, home: meantBy(key) === undefined ? homeOf(key) : undefined }))
+function byHome(unknown: readonly UnknownKey[], hasOwn: boolean): AtHome[] {
+  const all = unknown.map((key) => ({ key, home: hasOwn || meantBy(key) !== undefined ? undefined : homeOf(key) }))
   return all.flatMap(({ key, home }, index): AtHome[] => {
     if (home === undefined || home.exists) return [{ key, home, others: [] }]
     const same = all.filter((each) => each.key.pointer === key.pointer && each.home?.path === home.path)
@@ -166,9 +169,9 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
   return problems
 }
 
-/** Whether envsubst, Flux, a template or a pipeline puts the value in before Kubernetes sees it: `${REPLICAS:=2}`, `{{ replicas }}`. */
+/** Whether somebody or something puts the value in before Kubernetes sees it: `${REPLICAS:=2}`, `{{ replicas }}`, `<your port>`. */
 function isFilledIn(place: Place): boolean {
-  return /\$\{|\{\{|<%|%\{|\[\[ /.test(place.text ?? '')
+  return /\$\{|\{\{|<%|%\{|\[\[ |^<[^<>]+>$/.test(place.text ?? '')
 }
 
 function wrongType(place: Place, complaints: readonly Complaint[]): Problem {

@@ -1,9 +1,12 @@
 import { type Document, isMap, visit } from 'yaml'
 
+/** Of Go, and so of Helm; of Mustache and others as well. */
+const doubleBraces = 'a template with `{{ }}`, as of Helm'
+
 /** What is put in before there is YAML: the language, as messages say it, and how it is recognised. */
 const languages: ReadonlyArray<readonly [what: string, marks: RegExp]> = [
   ['a Jinja template', /\{%.*?%\}|\{#.*?#\}|\{\{[^}$]*\|\s*(default\(|b64encode|to_nice|int\b|lower\b)/],
-  ['a Go template, as of Helm', /\{\{.*?\}\}|\{\{-?\s*$/],
+  [doubleBraces, /\{\{.*?\}\}|\{\{-?\s*$/],
   ['an ERB template', /<%.*?%>/],
   ['a Go template in `[[ ]]`', /\[\[-?\s.*?\]\]/],
   ['a template of Terraform', /%\{.*?\}/],
@@ -18,7 +21,7 @@ const languages: ReadonlyArray<readonly [what: string, marks: RegExp]> = [
  */
 export function templateIn(document: Document.Parsed, text: string): string | undefined {
   const [error] = document.errors
-  if (error === undefined) return hasMapAsKey(document) ? (languageIn(text) ?? languages[1]?.[0]) : undefined
+  if (error === undefined) return hasMapAsKey(document) ? (languageIn(text) ?? doubleBraces) : undefined
   // A mistake beside strings with such marks is a mistake; a line that is nothing but an instruction is no YAML ever.
   const before = text.lastIndexOf('\n', text.lastIndexOf('\n', error.pos[0] - 1) - 1) + 1
   const end = text.indexOf('\n', error.pos[0])
