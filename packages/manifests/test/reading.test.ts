@@ -112,6 +112,14 @@ describe('a character of another keyboard', () => {
   })
 })
 
+test('a key that is none, as its colon is of another keyboard, is told so', () => {
+  const text =
+    'apiVersion: v1\nkind: Pod\nmetadata:\n  labels:\n    app： web\nspec: { containers: [{ name: a, image: a }] }\n'
+  expect(lint([{ file: 'web.yaml', text }]).findings).toEqual([
+    expect.objectContaining({ rule: 'wrong-type', line: 4, fix: '`：` (U+FF1A) is a letter to YAML: write `:`' }),
+  ])
+})
+
 /** A pod with something to mend, and a description that only kubectl reads. */
 const manifest = `apiVersion: v1
 kind: Pod

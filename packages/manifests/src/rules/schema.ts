@@ -6,6 +6,7 @@ import { type Complaint, escapePointer, namesIn, newest } from '../objects/schem
 import { nearest } from '../shared/nearest.js'
 import { isOlder } from '../shared/version.js'
 import { moveEntry, renameKey, replaceText, replaceValue } from '../text/edits.js'
+import { lookalikeIn } from '../text/lookalikes.js'
 import type { Place } from '../text/place.js'
 import type { World } from '../world/world.js'
 import type { Problem } from './problem.js'
@@ -184,12 +185,14 @@ function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
   const unquoted = isNumber && typeof value === 'string' && /^(0|[1-9]\d*)$/.test(value)
   const wanted = expected.includes('string') && (typeof value === 'number' || typeof value === 'boolean')
   const source = place.manifest.source.text.slice(...(place.valueRange ?? [0, 0]))
+  const lookalike = typeof value === 'string' ? lookalikeIn(value) : undefined
   const edits = unquoted ? replaceValue(place, value) : wanted ? replaceValue(place, `"${source}"`) : undefined
   return {
     rule: 'wrong-type',
     place,
     message: `\`${place.path}\` has to be ${withArticle(expected.join(' or '))}, got ${shown(value, source)}`,
     details: {
+      ...(lookalike !== undefined && { fix: lookalike }),
       ...(unquoted && { fix: `Without quotes: ${value}` }),
       ...(wanted && { fix: `In quotes: "${source}"` }),
       ...(place.name === 'command' && typeof value === 'string' && { fix: `As a list: ${asCommand(value)}` }),

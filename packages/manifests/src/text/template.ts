@@ -21,13 +21,13 @@ const languages: ReadonlyArray<readonly [what: string, marks: RegExp]> = [
  */
 export function templateIn(document: Document.Parsed, text: string): string | undefined {
   const [error] = document.errors
-  if (error === undefined) return hasMapAsKey(document) ? (languageIn(text) ?? doubleBraces) : undefined
+  const [start, stop] = document.range
+  const own = text.slice(start, stop)
+  if (error === undefined) return hasMapAsKey(document) ? (languageIn(own) ?? doubleBraces) : undefined
   // A mistake beside strings with such marks is a mistake; a line that is nothing but an instruction is no YAML ever.
   const before = text.lastIndexOf('\n', text.lastIndexOf('\n', error.pos[0] - 1) - 1) + 1
   const end = text.indexOf('\n', error.pos[0])
-  const [start, stop] = document.range
-  const lines = text.slice(start, stop).split('\n')
-  const instruction = lines.find((line) => /^\s*(-\s*)?(\{\{|\{%|<%|\[\[-?\s|%\{)/.test(line))
+  const instruction = own.split('\n').find((line) => /^\s*(-\s*)?(\{\{|\{%|<%|\[\[-?\s|%\{)/.test(line))
   const near = text.slice(before, end === -1 ? text.length : end).replace(/"[^"\n]*"|'[^'\n]*'/g, "''")
   return languageIn(near) ?? languageIn(instruction ?? '')
 }
