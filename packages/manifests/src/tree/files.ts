@@ -25,10 +25,10 @@ export function readSources(paths: readonly string[], stdin = ''): { sources: So
   const read = (given: string, wasNamed: boolean, context = false) => {
     const path = normalize(given)
     if (seen.has(path)) return
-    seen.add(path)
     const content = path === '-' ? { text: stdin } : textIn(readFileSync(path))
-    // Settings, values, lockfiles: YAML or JSON of many kinds, and none of it ours.
+    // Settings, values, lockfiles: YAML or JSON of many kinds, and none of it ours, unless a kustomization needs it.
     if (!wasNamed && !isKustomization(path) && !/\bkind["']?\s*[:：]/.test(content.text)) return
+    seen.add(path)
     const source: Source = { file: path === '-' ? '<stdin>' : path, ...content, ...(context && { context }) }
     const other = wasNamed ? templateOfChart(source) : (templateOfChart(source) ?? noObject(source))
     if (other === undefined) sources.push(source)
