@@ -18,7 +18,7 @@ function look(text: string): void {
   renderHuman(result, sources, { colour: true })
   renderGithub(result)
   for (const json of [renderJson(result), renderSarif(result, '1.0.0')]) JSON.parse(json)
-  const lines = text.split('\n').length
+  const lines = text.split(/\r\n?|\n/).length
   for (const { line, column, message } of result.findings) {
     expect(line).toBeLessThanOrEqual(lines)
     expect(column).toBeGreaterThan(0)

@@ -215,10 +215,10 @@ spec:
 })
 
 test('what is fetched from elsewhere is told of, as there may be more than is known', () => {
-  const { beyond, worlds } = read(
+  const { passedOver, worlds } = read(
     tree({ 'prod/kustomization.yaml': 'resources: [../base, "github.com/shop/base?ref=v1"]\n' }),
   )
-  expect(beyond.map(({ what }) => what)).toEqual(['github.com/shop/base?ref=v1, which is fetched from elsewhere'])
+  expect(passedOver.map(({ what }) => what)).toEqual(['github.com/shop/base?ref=v1, which is fetched from elsewhere'])
   expect(worlds.map(({ isComplete }) => isComplete)).toEqual([false])
 })
 

@@ -196,25 +196,6 @@ describe('files', () => {
       readSources([at, join(at, 'a.yaml'), `${at}/./b.yml`]).sources.map(({ file }) => file.slice(at.length + 1)),
     ).toEqual(['a.yaml', 'b.yml', 'deep/er/c.json'])
   })
-
-  test('templates of Helm are passed over, with a word', () => {
-    const at = directory({
-      'chart/Chart.yaml': 'name: web\nkind: chart',
-      'loose.yaml': 'kind: Deployment\nmetadata: { name: {{ .Release.Name }} }\n',
-      'chart/templates/deployment.yaml': 'kind: Deployment\nmetadata:\n  name: {{ .Release.Name }}\n',
-      'chart/templates/pdb.yaml': '{{- if .Values.pdb }}\nkind: PodDisruptionBudget\n{{- end }}\n',
-      // What a program fills in later is text to YAML, also where a line begins with it.
-      'alerts.yaml': 'kind: ConfigMap\ndata:\n  text: "{{ .Labels.name }}"\n  more: |\n    {{ define "title" }}\n',
-    })
-    const { sources, skipped } = readSources([at])
-    expect(sources.map(({ file }) => file.slice(at.length + 1))).toEqual(['alerts.yaml', 'chart/Chart.yaml'])
-    expect(skipped.map(({ file }) => file.slice(at.length + 1))).toEqual([
-      'chart/templates/deployment.yaml',
-      'chart/templates/pdb.yaml',
-      'loose.yaml',
-    ])
-    expect(skipped[0]?.why).toContain('helm template')
-  })
 })
 
 describe('told', () => {

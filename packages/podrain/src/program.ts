@@ -35,7 +35,7 @@ const manifestExamples = `Examples:
 const lintExitCodes = `Exit codes:
   0  nothing was found, or nothing as bad as --fail-on
   1  something was
-  2  wrong usage, a file is no YAML, or there is no manifest`
+  2  wrong usage, a file is no YAML, or nothing could be judged`
 
 /** Builds the command line. `command` is what came after \`--\`, `onDone` takes the exit code. */
 export function createProgram(command: readonly string[] | undefined, onDone: (code: number) => void): Command {
@@ -138,6 +138,7 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .option('--config <file>', 'what is accepted, and why (default: podrain.yaml or .podrain.yaml, if there is one)')
     .addOption(behindOption('what sends to the pods, if the files do not show it'))
     .option('--longest-request <duration>', 'what has to fit into the grace period besides', duration)
+    .option('--kubernetes <version>', 'the Kubernetes of the cluster, such as 1.29 (default: the newest known)')
     .option('--against <url>', 'compare with the app that runs, by its /drainz: http://localhost:8080/drainz')
     .option('--token <token>', 'that the app wants for /drainz; also PODRAIN_TOKEN')
     .option('--resource <kind/name>', 'with --against: which one it is')

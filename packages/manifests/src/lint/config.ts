@@ -3,6 +3,7 @@ import { isMap, isSeq, LineCounter, parseDocument } from 'yaml'
 import { type Severity, severities } from '../rules/finding.js'
 import { presets } from '../shared/budget.js'
 import { nearest } from '../shared/nearest.js'
+import { minorOf } from '../shared/version.js'
 import { Place } from '../text/place.js'
 import { Manifest } from '../text/source.js'
 import { type Ignore, unknownRule } from './ignores.js'
@@ -14,12 +15,14 @@ export interface Config {
   readonly behind?: Behind
   /** Milliseconds. */
   readonly longestRequest?: number
+  /** `1.29` */
+  readonly kubernetes?: string
 }
 
 /** A mistake in it, with file, line and column. */
 export class ConfigError extends Error {}
 
-const keys = ['ignore', 'failOn', 'behind', 'longestRequest']
+const keys = ['ignore', 'failOn', 'behind', 'longestRequest', 'kubernetes']
 const ignoreKeys = ['rule', 'resource', 'reason']
 
 /**
@@ -29,6 +32,7 @@ const ignoreKeys = ['rule', 'resource', 'reason']
  *       failOn: warning
  *       behind: aws-alb
  *       longestRequest: 30s
+ *       kubernetes: "1.29"
  *       ignore:
  *         - { rule: single-replica, resource: Deployment/admin, reason: two people use it }
  *
@@ -83,6 +87,12 @@ export function parseConfig(text: string, file: string, duration: (text: string)
       refuse(request, `\`longestRequest\`: ${(error as Error).message}`)
     }
   }
+  const version = lint.get('kubernetes')
+  const kubernetes = version.text === undefined ? undefined : minorOf(version.text)
+  if (version.exists && kubernetes === undefined) {
+    // Without quotes 1.30 is 1.3.
+    refuse(version, `Expected \`kubernetes\` to be a version in quotes such as "1.29", got \`${version.value}\``)
+  }
   const ignore = lint.get('ignore')
   if (ignore.exists && !isSeq(ignore.node))
     refuse(ignore, 'Expected `ignore` to be a list of { rule, resource, reason }')
@@ -111,5 +121,6 @@ export function parseConfig(text: string, file: string, duration: (text: string)
     ...(failOn.exists && { failOn: failOn.text as Severity }),
     ...(behind.exists && { behind: behind.text as Behind }),
     ...(longestRequest !== undefined && { longestRequest }),
+    ...(kubernetes !== undefined && { kubernetes }),
   }
 }

@@ -52,7 +52,7 @@ export function ignoresIn(manifest: Manifest): { ignores: Ignore[]; mistakes: Fi
   const ignores: Ignore[] = []
   const mistakes: Finding[] = []
   if (!text.includes('podrain-ignore')) return { ignores, mistakes }
-  const lines = text.split(/\r?\n/)
+  const lines = text.split(/\r\n?|\n/)
   lines.forEach((line, index) => {
     const [, before, rule = '', reason = ''] = directive.exec(line) ?? []
     if (before === undefined) return

@@ -4,6 +4,7 @@ import { severities } from '../rules/finding.js'
 import { rules } from '../rules/index.js'
 import type { Details, Rule } from '../rules/rule.js'
 import { applyEdits, type Edit } from '../text/edits.js'
+import type { PassedOver } from '../text/passed-over.js'
 import { manifestsIn, type Place } from '../text/place.js'
 import { Manifest, type Source, type SyntaxProblem } from '../text/source.js'
 import type { Facts, World } from '../world/world.js'
@@ -12,6 +13,8 @@ import { againstId, type Ignore, ignoresIn, isIgnored } from './ignores.js'
 export interface LintOptions extends Facts {
   /** Findings that are known and accepted, each with its reason. */
   readonly ignore?: readonly Ignore[]
+  /** What `readSources` passed over: the result tells of it, too. */
+  readonly passedOver?: readonly PassedOver[]
 }
 
 /** A finding that is accepted, and why. */
@@ -28,6 +31,8 @@ export interface LintResult {
   readonly ignored: readonly Ignored[]
   /** What could not be read. */
   readonly problems: readonly SyntaxProblem[]
+  /** What was not judged: templates, charts, what comes from elsewhere. Where there is something, "nothing found" says less. */
+  readonly passedOver: readonly PassedOver[]
   readonly documents: number
   /** Pods, and what pods are made from; without one there was nothing to look at. */
   readonly pods: number
@@ -65,6 +70,7 @@ export function judge(reading: Reading, options: LintOptions, rules: readonly Ru
     findings: sorted(findings),
     ignored: sorted(ignored),
     problems: manifests.flatMap(({ problems }) => problems),
+    passedOver: byPlace([...(options.passedOver ?? []), ...reading.passedOver]),
     documents: manifests.reduce((sum, { documents }) => sum + documents.length, 0),
     pods: new Set(worlds.flatMap(({ pods }) => pods.map(({ resource }) => resource.place.node))).size,
   }
@@ -119,6 +125,7 @@ function findingOf(rule: Rule, place: Place, message: string, details: Details):
     endColumn: to.column,
     ...(resource !== undefined && { resource }),
     ...(place.path !== '' && { path: place.path }),
+    ...(manifest.source.chart !== undefined && { chart: manifest.source.chart }),
     message,
     ...(details.fix !== undefined && { fix: details.fix }),
     ...(details.edits !== undefined && !place.shared && { edits: details.edits }),
@@ -142,6 +149,12 @@ function ownerOf(place: Place): string | undefined {
   const root = rootOf(place)
   const kind = root.get('kind').text
   return kind === undefined ? undefined : `${kind}/${root.get('metadata', 'name').text ?? '?'}`
+}
+
+function byPlace(all: readonly PassedOver[]): PassedOver[] {
+  return [...all].sort((one, other) =>
+    one.file === other.file ? one.line - other.line : one.file < other.file ? -1 : 1,
+  )
 }
 
 function sorted<Each extends Finding>(findings: readonly Each[]): Each[] {
@@ -179,7 +192,7 @@ export function fixOnce(sources: readonly Source[], options: LintOptions = {}): 
   return sources.map((source) => {
     const own = edits.get(source.file)
     if (own === undefined) return source
-    const fixed = { file: source.file, text: applyEdits(source.text, own) }
+    const fixed = { ...source, text: applyEdits(source.text, own) }
     // What could be read before must be readable after.
     return new Manifest(fixed).problems.length > new Manifest(source).problems.length ? source : fixed
   })

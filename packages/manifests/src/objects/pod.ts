@@ -1,6 +1,7 @@
 import { presets } from '../shared/budget.js'
 import type { Place } from '../text/place.js'
 import { Hook } from './hook.js'
+import { podSpecsIn } from './pod-spec.js'
 import { type Resource, textOf, textsOf } from './resource.js'
 
 /** The probes that a container may have. */
@@ -18,11 +19,13 @@ const templates: Readonly<Record<string, readonly string[]>> = {
   CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
   Rollout: ['spec', 'template'],
   CloneSet: ['spec', 'template'],
+  DeploymentConfig: ['spec', 'template'],
 }
 
 /** Of which API group each is; other groups have kinds of the same names. */
 const groups: Readonly<Record<string, readonly string[]>> = {
   Rollout: ['argoproj.io'],
+  DeploymentConfig: ['apps.openshift.io', ''],
   CloneSet: ['apps.kruise.io'],
   StatefulSet: ['apps', 'apps.kruise.io'],
   DaemonSet: ['apps', 'apps.kruise.io', 'extensions'],
@@ -40,6 +43,19 @@ export function templateOf(resource: Resource): readonly string[] | undefined {
   // A fragment may leave the version out.
   if (resource.apiVersion === '') return way
   return (known ?? ['']).includes(resource.group) ? way : undefined
+}
+
+/** The ways to the pods of any object: of one whose kind is not known, to whatever has containers. */
+export function templatesOf(resource: Resource): ReadonlyArray<readonly (string | number)[]> {
+  const known = templateOf(resource)
+  if (known !== undefined) return [known]
+  // Beside `metadata` and `kind` a pod's spec is often called so, too; then the holder is the template.
+  return podSpecsIn(resource).map((way) => (way.length > 1 && way.at(-1) === 'spec' ? way.slice(0, -1) : way))
+}
+
+/** Every pod of an object. */
+export function podsOf(resource: Resource): Pod[] {
+  return templatesOf(resource).map((way) => new Pod(resource, way))
 }
 
 /** A container of a pod. */
@@ -109,12 +125,16 @@ export class Pod {
   readonly spec: Place
   readonly containers: readonly Container[]
   readonly initContainers: readonly Container[]
+  /** Whether it is known how that kind of object makes pods, and replaces them. */
+  readonly isOfKnownKind: boolean
   #labels: Readonly<Record<string, string>> | undefined
 
-  constructor(resource: Resource, way: readonly string[]) {
+  constructor(resource: Resource, way: readonly (string | number)[]) {
     this.resource = resource
+    this.isOfKnownKind = templateOf(resource) !== undefined
     this.template = resource.get(...way)
-    this.spec = this.template.get('spec')
+    const spec = this.template.get('spec')
+    this.spec = this.isOfKnownKind || spec.get('containers').exists ? spec : this.template
     this.containers = this.spec.get('containers').items.map((place) => new Container(this, place, false))
     this.initContainers = this.spec.get('initContainers').items.map((place) => new Container(this, place, true))
   }
@@ -159,8 +179,11 @@ export class Pod {
     return this.#labels
   }
 
+  /** Whether it ends by itself. */
   get isJob(): boolean {
-    return this.kind === 'Job' || this.kind === 'CronJob'
+    if (this.isOfKnownKind) return this.kind === 'Job' || this.kind === 'CronJob'
+    const isOnce = ['Never', 'OnFailure'].includes(this.spec.get('restartPolicy').text ?? '')
+    return isOnce || /job|task|run|workflow|pipeline|backup|test/i.test(`${this.kind} ${this.template.path}`)
   }
 
   get isPodrain(): boolean {
@@ -178,9 +201,11 @@ export class Pod {
 
   /**
    * Whether it is all there, and not a patch of something that is not: every container says what it runs, and what has to find its
-   * pods again by their labels has some. What is not there in a patch is not the default.
+   * pods again by their labels has some. What is not there in a patch is not the default. To a pod of a kind that is not known, whoever
+   * makes it may add anything.
    */
   get isWhole(): boolean {
+    if (!this.isOfKnownKind) return false
     const { containers } = this
     const isFound = this.#isLabelled || !['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(this.kind)
     return isFound && containers.length > 0 && containers.every(({ image }) => image !== undefined)
@@ -192,7 +217,7 @@ export class Pod {
 
   /** `replicas`, where the kind has them; what Kubernetes takes if it is not said. */
   get replicas(): number | undefined {
-    if (this.isJob || this.kind === 'Pod' || this.kind === 'DaemonSet') return undefined
+    if (!this.isOfKnownKind || this.isJob || this.kind === 'Pod' || this.kind === 'DaemonSet') return undefined
     const place = this.resource.get('spec', 'replicas')
     return place.exists ? place.number : this.isWhole ? 1 : undefined
   }

@@ -9,9 +9,12 @@ export class Resource {
   readonly kind: string
   readonly name: string
   readonly namespace: string | undefined
+  /** As it stands in the file, where this is what it was meant to be: with what stands at the wrong level at the right one. */
+  readonly written: Resource | undefined
 
-  constructor(place: Place) {
+  constructor(place: Place, written?: Resource) {
     this.place = place
+    this.written = written
     this.apiVersion = place.get('apiVersion').text ?? ''
     this.kind = place.get('kind').text ?? ''
     this.name = place.get('metadata', 'name').text ?? ''
@@ -62,18 +65,28 @@ export function textsOf(place: Place): Readonly<Record<string, string>> {
 /** All objects of a manifest, those in Lists, too. A document without `kind` (values, a kustomization) is none. */
 export function resourcesOf(manifest: Manifest): Resource[] {
   return manifest.documents.flatMap((document) =>
-    flatten(new Place({ manifest, document, shared: false }, document.contents)),
+    // What was rendered stands in no file that could be edited.
+    flatten(new Place({ manifest, document, shared: manifest.source.chart !== undefined }, document.contents)),
   )
 }
 
 export function flatten(place: Place, depth = 0): Resource[] {
   const kind = place.get('kind').text
   if (!isMap(place.node) || kind === undefined) return []
-  if (kind.endsWith('List') && place.get('items').exists && depth < 5) {
+  const within = contentsOf(kind, place)
+  if (within.exists && depth < 5) {
     // Each is an object of its own: paths begin with it.
-    return place.get('items').items.flatMap(({ origin, node }) => flatten(new Place(origin, node), depth + 1))
+    return within.items.flatMap(({ origin, node }) => flatten(new Place(origin, node), depth + 1))
   }
   return [new Resource(place)]
+}
+
+/** Where an object has others in it: a list, a template of OpenShift, or what Open Cluster Management brings to a cluster. */
+function contentsOf(kind: string, place: Place): Place {
+  const version = place.get('apiVersion').text ?? ''
+  if (kind === 'Template' && /^(template\.openshift\.io\/)?v1$/.test(version)) return place.get('objects')
+  if (kind === 'ManifestWork') return place.get('spec', 'workload', 'manifests')
+  return place.get(kind.endsWith('List') ? 'items' : '')
 }
 
 /** Whether both may be in one namespace; what does not say goes wherever the other is. */

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 
 const requireHere = createRequire(__filename)
 
@@ -23,6 +24,9 @@ export interface Schema {
   validate(): void
 }
 
+/** The Kubernetes of these schemas. Source: https://github.com/tommy351/kubernetes-models-ts, first-party/kubernetes-models/CHANGELOG.md */
+export const newest = '1.36'
+
 const schemas = new Map<string, Schema | undefined>()
 
 /** The packages that carry schemas, and the versions of the API that are theirs. Kruise publishes none. */
@@ -46,7 +50,7 @@ export function packageOf({ apiVersion }: Kind): string | undefined {
 /** Two of them are optional. */
 export function isInstalled(name: string): boolean {
   try {
-    requireHere.resolve(name)
+    requireHere.resolve(`${name}/package.json`)
     return true
   } catch {
     return false
@@ -57,27 +61,29 @@ export function isInstalled(name: string): boolean {
 export function schemaOf(object: Kind): Schema | undefined {
   const name = packageOf(object)
   const { apiVersion, kind } = object
-  return name === undefined || !/^[A-Za-z]+$/.test(kind) ? undefined : load(`${name}/${apiVersion}/${kind}`, kind)
+  return name === undefined || !/^[A-Za-z]+$/.test(kind) ? undefined : load(name, `${apiVersion}/${kind}`, kind)
 }
 
 /** The schema of what pods are made from, for kinds that have none of their own. */
 export function podTemplateSchema(): Schema | undefined {
-  return load('kubernetes-models/v1/PodTemplateSpec', 'PodTemplateSpec')
+  return load('kubernetes-models', 'v1/PodTemplateSpec', 'PodTemplateSpec')
 }
 
-function load(file: string, kind: string): Schema | undefined {
-  if (!schemas.has(file)) schemas.set(file, tryToLoad(file, kind))
-  return schemas.get(file)
+function load(name: string, path: string, kind: string): Schema | undefined {
+  const key = `${name}/${path}`
+  if (!schemas.has(key)) schemas.set(key, tryToLoad(name, path, kind))
+  return schemas.get(key)
 }
 
-function tryToLoad(file: string, kind: string): Schema | undefined {
+function tryToLoad(name: string, path: string, kind: string): Schema | undefined {
   let model: { prototype: Schema } | undefined
   try {
+    // An ES module, which may be required since Node 20.19, but not by its name: the package gives that to `import` only.
+    const file = join(dirname(requireHere.resolve(`${name}/package.json`)), `${path}.js`)
     model = (requireHere(file) as Record<string, typeof model>)[kind]
   } catch (error) {
     // The kind is not in the package, or the optional package is not installed.
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'MODULE_NOT_FOUND' || code === 'ERR_PACKAGE_PATH_NOT_EXPORTED') return undefined
+    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined
     throw error
   }
   return model?.prototype

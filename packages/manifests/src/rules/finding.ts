@@ -26,6 +26,8 @@ export interface Finding {
   readonly path?: string
   /** Of a file that several kustomizations build from, and not all with this outcome: those that do. */
   readonly builds?: readonly string[]
+  /** Of a template: the chart. Then the lines are those of what Helm made of it. */
+  readonly chart?: string
   /** What is wrong, with the arithmetic. */
   readonly message: string
   /** What to write instead. */

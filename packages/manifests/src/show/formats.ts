@@ -5,14 +5,14 @@ import type { Finding, Severity } from '../rules/finding.js'
 import { rules } from '../rules/index.js'
 
 /** All of it, for programs. */
-export function renderJson({ findings, ignored, problems, documents, pods }: LintResult): string {
-  return `${JSON.stringify({ documents, pods, findings, ignored, problems }, undefined, 2)}\n`
+export function renderJson({ findings, ignored, problems, passedOver, documents, pods }: LintResult): string {
+  return `${JSON.stringify({ documents, pods, findings, ignored, problems, passedOver }, undefined, 2)}\n`
 }
 
 const levels: Readonly<Record<Severity, Result.level>> = { error: 'error', warning: 'warning', info: 'note' }
 
 /** SARIF 2.1.0, for code scanning. What is ignored is in it as suppressed. */
-export function renderSarif({ findings, ignored, problems }: LintResult, version: string): string {
+export function renderSarif({ findings, ignored, problems, passedOver }: LintResult, version: string): string {
   const descriptors: ReportingDescriptor[] = [
     ...[...rules, againstRule].map(({ id, title, why, severity }) => ({
       id,
@@ -40,6 +40,16 @@ export function renderSarif({ findings, ignored, problems }: LintResult, version
     runs: [
       {
         tool: { driver: { name: 'podrain lint', semanticVersion: version, rules: descriptors } },
+        invocations: [
+          {
+            executionSuccessful: problems.length === 0,
+            toolExecutionNotifications: passedOver.map(({ file, line, what, why }) => ({
+              level: 'note' as const,
+              message: { text: `Passed over: ${what}. ${why}.` },
+              locations: [locationOf({ file, line, column: 1, endLine: line, endColumn: 1 })],
+            })),
+          },
+        ],
         results: [
           ...problems.map(({ message, ...at }) => ({
             ruleId: 'yaml',
@@ -58,7 +68,7 @@ export function renderSarif({ findings, ignored, problems }: LintResult, version
 }
 
 type At = Pick<Finding, 'file' | 'line' | 'column' | 'endLine' | 'endColumn'> &
-  Partial<Pick<Finding, 'resource' | 'path'>>
+  Partial<Pick<Finding, 'resource' | 'path' | 'chart'>>
 
 function locationOf({
   file,
@@ -68,11 +78,13 @@ function locationOf({
   endColumn,
   resource,
   path,
+  chart,
 }: At): NonNullable<Result['locations']>[number] {
   return {
     physicalLocation: {
       artifactLocation: { uri: uriOf(file) },
-      region: { startLine: line, startColumn: column, endLine, endColumn },
+      // What was rendered has lines that the template does not have.
+      ...(chart === undefined && { region: { startLine: line, startColumn: column, endLine, endColumn } }),
     },
     ...(resource !== undefined && {
       logicalLocations: [{ fullyQualifiedName: path === undefined ? resource : `${resource}:${path}` }],
@@ -88,15 +100,22 @@ function uriOf(file: string): string {
 const commands: Readonly<Record<Severity, string>> = { error: 'error', warning: 'warning', info: 'notice' }
 
 /** Commands of GitHub Actions, which show as annotations of the lines. */
-export function renderGithub({ findings, problems }: LintResult): string {
+export function renderGithub({ findings, problems, passedOver }: LintResult): string {
   const lines = [
     ...problems.map(({ file, line, column, message }) =>
       command('error', { file, line, col: column, title: 'yaml' }, message),
     ),
-    ...findings.map(({ severity, file, line, column, endLine, endColumn, rule, message, fix }) =>
+    ...passedOver.map(({ file, line, what, why }) =>
+      command('notice', { file, line, title: 'podrain passed over' }, `${what}: ${why}`),
+    ),
+    ...findings.map(({ severity, file, line, column, endLine, endColumn, rule, message, fix, chart }) =>
       command(
         commands[severity],
-        { file, line, endLine, col: column, ...(endLine === line && { endColumn }), title: `podrain ${rule}` },
+        {
+          file,
+          ...(chart === undefined && { line, endLine, col: column, ...(endLine === line && { endColumn }) }),
+          title: `podrain ${rule}`,
+        },
         fix === undefined ? message : `${message}\n→ ${fix}`,
       ),
     ),

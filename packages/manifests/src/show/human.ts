@@ -14,8 +14,8 @@ export function renderHuman(result: LintResult, sources: readonly Source[], { co
   const paint: Record<Severity, (text: string) => string> = { error: red, warning: yellow, info: cyan }
   const texts = new Map(sources.map(({ file, text }) => [file, text]))
   const blocks = result.findings.map((finding) => {
-    const { file, line, column, severity, rule, message, fix, resource, builds } = finding
-    const where = bold(`${file}:${line}:${column}`)
+    const { file, line, column, severity, rule, message, fix, resource, builds, chart } = finding
+    const where = `${bold(`${file}:${line}:${column}`)}${chart === undefined ? '' : dim(' as rendered')}`
     const head = `${where} ${paint[severity](severity)} ${message} ${dim(`[${rule}]`)}`
     const of =
       resource === undefined ? '' : dim(`  ${resource}${builds === undefined ? '' : ` in ${builds.join(', ')}`}\n`)
@@ -23,8 +23,18 @@ export function renderHuman(result: LintResult, sources: readonly Source[], { co
       fix === undefined ? '' : `\n  ${green('→')} ${fix}${finding.edits === undefined ? '' : dim(' (--fix)')}`
     return `${head}\n${of}${frame(texts.get(file) ?? '', finding)}${advice}\n`
   })
-  return [...blocks, summary(result, paint, green)].join('\n')
+  const { passedOver } = result
+  const shown = passedOver.slice(0, mostPassedOver).map(({ file, line, what, why }) => {
+    return `${dim(`passed over ${file}:${line}`)} ${what}: ${dim(why)}\n`
+  })
+  const more = passedOver.length - shown.length
+  const rest = more === 0 ? [] : [dim(`passed over ${more} more; --format json names all\n`)]
+  const silent = shown.length === 0 ? [] : [[...shown, ...rest].join('')]
+  return [...blocks, ...silent, summary(result, paint, green)].join('\n')
 }
+
+/** As many as fill no screen. */
+const mostPassedOver = 20
 
 function frame(text: string, { line, column, endLine, endColumn }: Finding): string {
   const end = endLine === line ? { end: { line, column: Math.max(endColumn, column + 1) } } : {}
@@ -35,12 +45,17 @@ function frame(text: string, { line, column, endLine, endColumn }: Finding): str
 }
 
 function summary(
-  { findings, ignored, documents, pods }: LintResult,
+  { findings, ignored, passedOver, documents, pods }: LintResult,
   paint: Record<Severity, (text: string) => string>,
   green: (text: string) => string,
 ): string {
   const docs = plural(documents, 'document')
-  const silenced = ignored.length === 0 ? '' : `; ${ignored.length} ignored`
+  const silenced = `${ignored.length === 0 ? '' : `; ${ignored.length} ignored`}${
+    passedOver.length === 0 ? '' : `; ${plural(passedOver.length, 'thing')} passed over`
+  }`
+  if (findings.length === 0 && pods === 0 && passedOver.length > 0) {
+    return `There is no pod in ${docs}${silenced}: nothing was judged.`
+  }
   if (findings.length === 0 && pods === 0) return `There is no pod in ${docs}: nothing to look at.`
   if (findings.length === 0) return green(`Nothing found in ${docs}${silenced}.`)
   const counts = (['error', 'warning', 'info'] as const).flatMap((severity) => {

@@ -70,7 +70,8 @@ export function moveEntry(place: Place, home: Place): Edit[] | undefined {
     start = above
   }
   const moved = text.slice(start, end)
-  if (text.slice(lineStart(text, key.range[0]), key.range[0]).trim() !== '' || /[&*]\w|\t/.test(moved)) return undefined
+  if (text.slice(lineStart(text, key.range[0]), key.range[0]).trim() !== '' || /[&*]\w|\t|\r(?!\n)/.test(moved))
+    return undefined
 
   const to = first.range[0] - lineStart(text, first.range[0])
   // Behind the line of its key, or the first entry behind a dash if that is one line.

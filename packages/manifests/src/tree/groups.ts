@@ -1,8 +1,9 @@
 import { posix } from 'node:path'
-import { templateOf } from '../objects/pod.js'
+import { templatesOf } from '../objects/pod.js'
 import { type Resource, resourcesOf } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
 import type { Manifest } from '../text/source.js'
+import { assertionsAmong } from './assertions.js'
 import { build, type Files } from './build.js'
 import { type Kustomization, kustomizationOf, slashed } from './kustomization.js'
 
@@ -32,15 +33,40 @@ export function groupsOf(manifests: readonly Manifest[]): Group[] {
   const parts = new Set(
     all.flatMap(({ resources, components, otherFiles }) => [...resources, ...components, ...otherFiles]),
   )
+  const assertions = assertionsAmong(manifests)
   const roots = all.filter(({ directory }) => !parts.has(directory))
   const builds = roots.map((root) => ({ name: root.directory, ...build(root, files) }))
-  const loose = [...byFile].filter(([file, manifest]) => !parts.has(file) && kustomizationOf(manifest) === undefined)
-  return [...builds, ...alternativesAmong(loose.map(([file, manifest]) => ({ file, manifest })))]
+  const loose = [...byFile]
+    .filter(
+      ([file, manifest]) => !parts.has(file) && kustomizationOf(manifest) === undefined && !assertions.has(manifest),
+    )
+    .map(([file, manifest]) => ({ file, chart: manifest.source.chart, resources: resourcesOf(manifest) }))
+  const charts = [...new Set(loose.flatMap(({ chart }) => chart ?? []))]
+  return [
+    ...builds,
+    ...charts.map((name) =>
+      groupOf(
+        name,
+        loose.filter(({ chart }) => chart === name),
+      ),
+    ),
+    ...alternativesAmong(loose.filter(({ chart }) => chart === undefined)),
+  ]
+}
+
+function groupOf(name: string | undefined, members: readonly Loose[]): Group {
+  return {
+    name,
+    resources: members.flatMap(({ resources }) => resources),
+    files: new Set(members.map(({ file }) => file)),
+    beyond: [],
+  }
 }
 
 interface Loose {
   readonly file: string
-  readonly manifest: Manifest
+  readonly chart: string | undefined
+  readonly resources: readonly Resource[]
 }
 
 /** Kinds of which one cluster has only one of a name, and that say how pods end or what sends to them. */
@@ -48,11 +74,10 @@ const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'Horizon
 
 function alternativesAmong(loose: readonly Loose[]): Group[] {
   if (loose.length === 0) return []
-  const resources = new Map(loose.map(({ file, manifest }) => [file, resourcesOf(manifest)]))
   const holders = new Map<string, Set<string>>()
-  for (const [file, objects] of resources) {
-    for (const object of objects) {
-      if (templateOf(object) === undefined && !concerned.has(object.kind)) continue
+  for (const { file, resources } of loose) {
+    for (const object of resources) {
+      if (templatesOf(object).length === 0 && !concerned.has(object.kind)) continue
       const id = `${object.group}/${object.kind} ${object.namespace ?? ''}/${object.name}`
       holders.set(id, (holders.get(id) ?? new Set()).add(file))
     }
@@ -73,23 +98,17 @@ function alternativesAmong(loose: readonly Loose[]): Group[] {
     else members.push(each)
   }
   const common = units.get(undefined) ?? []
-  const group = (name: string | undefined, members: readonly Loose[]): Group => ({
-    name,
-    resources: members.flatMap(({ file }) => resources.get(file) ?? []),
-    files: new Set(members.map(({ file }) => file)),
-    beyond: [],
-  })
-  if (units.size === (units.has(undefined) ? 1 : 0)) return [group(undefined, common)]
+  if (units.size === (units.has(undefined) ? 1 : 0)) return [groupOf(undefined, common)]
   const named = [...units].flatMap(([unit, members]) => {
     if (unit === undefined) return []
     // What stands beside an alternative, or above it, goes with each.
     const above = posix.dirname(unit)
     const beside = common.filter(({ file }) => above === '.' || file.startsWith(`${above}/`) || isAbove(file, unit))
-    return [group(unit, [...beside, ...members])]
+    return [groupOf(unit, [...beside, ...members])]
   })
   const taken = new Set(named.flatMap(({ files }) => [...files]))
   const rest = common.filter(({ file }) => !taken.has(file))
-  return rest.length === 0 ? named : [...named, group(undefined, rest)]
+  return rest.length === 0 ? named : [...named, groupOf(undefined, rest)]
 }
 
 /** The file itself or the nearest directory above it that is one of these. */

@@ -1,5 +1,5 @@
 import type { Behind } from '@podrain/core'
-import { Pod, templateOf } from '../objects/pod.js'
+import { type Pod, podsOf } from '../objects/pod.js'
 import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
 import { type Balancer, balancerOf } from './balancer.js'
@@ -11,6 +11,8 @@ export interface Facts {
   readonly behind?: Behind
   /** Milliseconds that the longest request takes. */
   readonly longestRequest?: number
+  /** The Kubernetes of the cluster: `1.29`. Without it, the newest that there are schemas of. */
+  readonly kubernetes?: string
 }
 
 /** All that is in one cluster, as far as the files tell: every object, and how they hang together. */
@@ -33,10 +35,7 @@ export class World {
     this.facts = facts
     this.name = name
     this.isComplete = isComplete
-    this.pods = resources.flatMap((resource) => {
-      const way = templateOf(resource)
-      return way === undefined ? [] : [new Pod(resource, way)]
-    })
+    this.pods = resources.flatMap(podsOf)
     for (const resource of resources) {
       const same = this.#byKind.get(resource.kind)
       if (same === undefined) this.#byKind.set(resource.kind, [resource])
