@@ -222,6 +222,18 @@ test('what is fetched from elsewhere is told of, as there may be more than is kn
   expect(worlds.map(({ isComplete }) => isComplete)).toEqual([false])
 })
 
+test('what a generator puts into a ConfigMap is no manifest, be it a shell script', () => {
+  const at = mkdtempSync(join(tmpdir(), 'podrain-'))
+  writeFileSync(
+    join(at, 'kustomization.yaml'),
+    'configMapGenerator: [{ name: scripts, files: [backup.sh, all=values.yaml] }]\n',
+  )
+  writeFileSync(join(at, 'backup.sh'), '#!/bin/sh\nset -e\nCODE=${CODE:-0}\n  [ "$CODE" = 0 ]\n')
+  writeFileSync(join(at, 'values.yaml'), 'kind: Deployment\nspec: { replicas: "2" }\n')
+  const { findings, problems, passedOver } = lint(readSources([at]).sources)
+  expect([findings, problems, passedOver]).toEqual([[], [], []])
+})
+
 test('with a file that is named comes what the kustomization beside it makes of it, and only that is told', () => {
   const at = mkdtempSync(join(tmpdir(), 'podrain-'))
   const files = tree({

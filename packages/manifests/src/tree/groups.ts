@@ -31,7 +31,12 @@ export function groupsOf(manifests: readonly Manifest[]): Group[] {
   const files: Files = { manifest: (file) => byFile.get(file), kustomization: (path) => kustomizations.get(path) }
   const all = [...kustomizations.values()]
   const parts = new Set(
-    all.flatMap(({ resources, components, otherFiles }) => [...resources, ...components, ...otherFiles]),
+    all.flatMap(({ resources, components, patchFiles, otherFiles }) => [
+      ...resources,
+      ...components,
+      ...patchFiles,
+      ...otherFiles,
+    ]),
   )
   const assertions = assertionsAmong(manifests)
   const roots = all.filter(({ directory }) => !parts.has(directory))

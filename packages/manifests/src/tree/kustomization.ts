@@ -86,7 +86,12 @@ export class Kustomization {
     ]
   }
 
-  /** Files that are part of something else, and no objects for themselves. */
+  /** Files of patches. */
+  get patchFiles(): string[] {
+    return [...this.patches, ...this.latePatches].flatMap(({ file }) => (file === undefined ? [] : [file]))
+  }
+
+  /** Files that become part of something else, and are no objects for themselves. They may be anything: a shell script, too. */
   get otherFiles(): string[] {
     const generated = ['configMapGenerator', 'secretGenerator'].flatMap((name) =>
       this.place
@@ -96,14 +101,10 @@ export class Kustomization {
           ...item.get('envs').texts,
         ]),
     )
-    const paths = generated.map((path) => this.#resolve(path))
-    const patches = [...this.patches, ...this.latePatches].flatMap(({ file }) => (file === undefined ? [] : [file]))
     const schemas = this.place.get('openapi', 'path').text
     return [
-      ...patches,
-      ...paths,
+      ...[...generated, ...(schemas === undefined ? [] : [schemas])].map((path) => this.#resolve(path)),
       ...['crds', 'configurations', 'generators', 'transformers', 'validators'].flatMap((name) => this.#paths(name)),
-      ...(schemas === undefined ? [] : [this.#resolve(schemas)]),
     ]
   }
 
@@ -166,9 +167,9 @@ export function kustomizationOf(manifest: Manifest): Kustomization | undefined {
     : undefined
 }
 
-/** Every file and directory that the kustomization in a text needs; none if it is none. */
+/** Every file and directory of which objects are built by the kustomization in a text; none if it is none. */
 export function neededBy(source: Source): string[] {
   const kustomization = isKustomization(source.file) ? kustomizationOf(new Manifest(source)) : undefined
   if (kustomization === undefined) return []
-  return [...kustomization.resources, ...kustomization.components, ...kustomization.otherFiles]
+  return [...kustomization.resources, ...kustomization.components, ...kustomization.patchFiles]
 }
