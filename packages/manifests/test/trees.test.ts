@@ -228,7 +228,7 @@ test('what a generator puts into a ConfigMap is no manifest, be it a shell scrip
     join(at, 'kustomization.yaml'),
     'configMapGenerator: [{ name: scripts, files: [backup.sh, all=values.yaml] }]\n',
   )
-  writeFileSync(join(at, 'backup.sh'), '#!/bin/sh\nset -e\nCODE=${CODE:-0}\n  [ "$CODE" = 0 ]\n')
+  writeFileSync(join(at, 'backup.sh'), '#!/bin/sh\nset -e\nCODE="$1"\n  [ "$CODE" = 0 ]\n')
   writeFileSync(join(at, 'values.yaml'), 'kind: Deployment\nspec: { replicas: "2" }\n')
   const { findings, problems, passedOver } = lint(readSources([at]).sources)
   expect([findings, problems, passedOver]).toEqual([[], [], []])
