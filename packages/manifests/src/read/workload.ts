@@ -3,7 +3,6 @@ import type { Container, Pod, probes } from '../objects/pod.js'
 import { textOf } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
 import type { Source } from '../text/source.js'
-import { balancerOf } from '../world/balancer.js'
 import type { World } from '../world/world.js'
 import { read } from './reading.js'
 
@@ -103,7 +102,7 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
     livenessProbe,
     startupProbe,
     preStop: hookOf(container, notPlayed),
-    behind: balancerOf(pod, world).behind,
+    behind: world.balancerOf(pod).behind,
     notPlayed,
   }
 }

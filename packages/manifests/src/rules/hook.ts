@@ -17,10 +17,11 @@ const noHook: Rule = {
     if (!pod.isWhole || pod.isJob || pod.isPodrain || pod.hostNetwork || world.isDatabase(pod)) return
     for (const container of servedBy(pod, world)) {
       if (container.hook !== undefined) continue
-      const { name, settle, because } = world.balancerOf(pod)
+      const balancer = world.balancerOf(pod)
+      const { name, settle } = balancer
       const wait = Math.max(1, settle / 1000)
       // kube-proxy is told by its measured 1.2 s; the preset is that with a margin.
-      const until = because === undefined ? 'second or so' : `${wait} s or so`
+      const until = balancer.behind === 'kube-proxy' ? 'second or so' : `${wait} s or so`
       const grace = graceFor(settle)
       report(
         container.place,
@@ -249,10 +250,31 @@ const hookToken: Rule = {
   }),
 }
 
-/** Images that are known to have neither a shell nor tools. */
-const bare = /(^|[/-])distroless([/:@-]|$)|^cgr\.dev\/chainguard\/(?!bash|busybox|wolfi-base|.*-dev)/
+/** Images that have neither a shell nor tools. */
+const bare = /^gcr\.io\/distroless\//
 
-const tools = new Set([...shells, 'sleep', 'curl', 'wget', 'kill', 'pkill', 'nc', 'test', 'cat', 'touch', 'echo'])
+/** Images that have none either, if they are what they are called: `app:1.2-distroless`, `app:scratch`. */
+const saysBare = /distroless|(^|[-_:/.])scratch([-_:@.]|$)|^cgr\.dev\/chainguard\/(?!bash|busybox|wolfi-base)/
+
+const tools = new Set([
+  ...[
+    ...shells,
+    'sleep',
+    'timeout',
+    'curl',
+    'wget',
+    'kill',
+    'pkill',
+    'killall',
+    'nc',
+    'test',
+    '[',
+    'cat',
+    'touch',
+    'echo',
+  ],
+  ...['rm', 'ls', 'date', 'env'],
+])
 
 const hookNeedsTool: Rule = {
   id: 'hook-needs-tool',
@@ -260,15 +282,18 @@ const hookNeedsTool: Rule = {
   title: 'An exec hook that needs a shell or a tool which the image does not have',
   why: '`exec` runs a program of the image. A distroless image has no `sh`, no `sleep` and no `curl`: the hook fails (FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer(({ hook, image, name }, report) => {
-    if (hook?.handler !== 'exec' || image === undefined || !bare.test(image)) return
-    // Their debug images have a busybox.
-    if (/[:-]debug/.test(image)) return
+    if (hook?.handler !== 'exec' || image === undefined || !(bare.test(image) || saysBare.test(image))) return
+    // Their debug images have a busybox, and their images for building have a shell.
+    if (/[:-](debug|dev)\b/.test(image)) return
     const tool = hook.programs.find((program) => tools.has(program))
     if (tool === undefined) return
     report(
       hook.place.get('exec', 'command'),
-      `The hook needs \`${tool}\`, which the image of \`${name}\` (${image}) has not: it fails, and SIGTERM follows at once`,
+      bare.test(image)
+        ? `The hook needs \`${tool}\`, which the image of \`${name}\` (${image}) has not: it fails, and SIGTERM follows at once`
+        : `The hook needs \`${tool}\`, and by its name the image of \`${name}\` (${image}) has no such thing: then it fails, and SIGTERM follows at once`,
       {
+        severity: bare.test(image) ? 'error' : 'warning',
         fix: 'Use `sleep: { seconds: … }`, which the kubelet does itself (Kubernetes 1.30), or `httpGet`',
       },
     )
@@ -313,27 +338,34 @@ const hookSignals: Rule = {
   why: 'The hook is there for the time *before* the signal. A hook that ends the server itself does so while load balancers still send. And when it returns at once (`nginx -s quit`, `kill -QUIT 1`), the kubelet’s signal follows at once: if that is SIGTERM, nginx makes a fast shutdown of the graceful one. (`STOPSIGNAL` of the image says which it is; the official nginx images have SIGQUIT.)',
   check: eachContainer(({ hook, pod }, report, world) => {
     if (hook?.handler !== 'exec') return
-    const script = scriptOf(hook.command) ?? hook.command.join(' ')
-    const found =
-      /(?:^|[;&|\s(/])((?:kill|pkill|killall)\s+(?!-0\b)[^;&|]*|nginx\s+-s\s+(?:quit|stop)|apache(?:2)?ctl\s+(?:-k\s+)?(?:graceful-)?stop|pm2\s+(?:stop|kill|delete)[^;&|]*|supervisorctl\s+(?:stop|shutdown)[^;&|]*)/.exec(
-        script,
-      )
-    if (found === null) return
-    const before = script.slice(0, found.index)
-    const after = script.slice(found.index + found[0].length)
-    const sleepsBefore = /\bsleep\b/.test(before)
-    const waitsAfter = /\b(sleep|while|until|wait)\b/.test(after)
-    if (sleepsBefore && waitsAfter) return
-    const said = (found[1] ?? '').trim()
+    const { quit } = hook
+    if (quit === undefined || (quit.waitsBefore && quit.waitsAfter)) return
     const why = [
-      ...(sleepsBefore ? [] : ['load balancers still send when it runs']),
-      ...(waitsAfter ? [] : ['the kubelet’s own signal follows as soon as it returns']),
+      ...(quit.waitsBefore ? [] : ['load balancers still send when it runs']),
+      ...(quit.waitsAfter ? [] : ['the kubelet’s own signal follows as soon as it returns']),
     ].join(', and ')
-    report(hook.place.get('exec', 'command'), `The hook runs \`${said}\`: ${why}`, {
+    report(hook.place.get('exec', 'command'), `The hook runs \`${quit.text}\`: ${why}`, {
       // A database may have to be told, and has no load balancer in front.
-      severity: sleepsBefore || (pod.kind === 'StatefulSet' && world.exposureOf(pod) !== 'served') ? 'info' : 'warning',
+      severity:
+        quit.waitsBefore || (pod.kind === 'StatefulSet' && world.exposureOf(pod) !== 'served') ? 'info' : 'warning',
       fix: 'Let the hook only wait (`sleep`), and leave the signal to the kubelet; which one it is says `STOPSIGNAL` of the image (nginx: SIGQUIT)',
     })
+  }),
+}
+
+const hookBackground: Rule = {
+  id: 'hook-background',
+  severity: 'warning',
+  title: 'A hook that leaves in the background what it should wait for',
+  why: 'With `&` the shell goes on, and a hook is over when its shell is: SIGTERM follows while `sleep 15 &` still sleeps. containerd happens to wait until nothing holds the output of the hook any more (`drain_exec_sync_io_timeout` is 0 s), other runtimes do not. `wait` makes it certain.',
+  check: eachContainer(({ hook }, report) => {
+    const [left] = hook?.script?.left ?? []
+    if (hook === undefined || left === undefined) return
+    report(
+      hook.place.get('exec', 'command'),
+      `\`${left}\` runs in the background, and nothing waits for it: the shell of the hook ends at once`,
+      { fix: 'Remove the `&`, or end the script with `wait`' },
+    )
   }),
 }
 
@@ -390,7 +422,7 @@ const stopSignal: Rule = {
   severity: 'error',
   title: 'A stop signal that cannot be caught, or that is refused',
   why: '`lifecycle.stopSignal` (alpha since Kubernetes 1.33: without the feature gate ContainerStopSignals it is dropped) replaces SIGTERM. No program can catch SIGKILL or SIGSTOP, so there is no drain; podrain listens to SIGTERM and SIGINT unless its option `signals` says otherwise. Without `spec.os.name` the API server refuses the field.',
-  check: eachContainer(({ place, pod }, report) => {
+  check: eachContainer(({ place, pod, isPodrain }, report) => {
     const signal = place.get('lifecycle', 'stopSignal')
     if (signal.text === undefined) return
     if (signal.text === 'SIGKILL' || signal.text === 'SIGSTOP') {
@@ -400,6 +432,11 @@ const stopSignal: Rule = {
     } else if (pod.isWhole && !pod.spec.get('os', 'name').exists) {
       report(signal, '`stopSignal` needs `spec.os.name`: the API server refuses it without', {
         fix: 'Add `os: { name: linux }` to the pod’s spec',
+      })
+    } else if (isPodrain && signal.text !== 'SIGTERM' && signal.text !== 'SIGINT') {
+      report(signal, `podrain listens to SIGTERM and SIGINT, and this container gets ${signal.text}`, {
+        severity: 'warning',
+        fix: `Write SIGTERM, or the option \`signals: ['${signal.text}']\` in the app`,
       })
     }
   }),
@@ -458,6 +495,7 @@ export const hookRules: readonly Rule[] = [
   hookNeedsTool,
   hookNoShell,
   hookSignals,
+  hookBackground,
   hookReadOnly,
   initLifecycle,
   stopSignal,

@@ -1,5 +1,4 @@
 import type { Pod } from '../objects/pod.js'
-import { scriptOf } from '../objects/shell.js'
 import { seconds } from '../shared/budget.js'
 import { isIstio, isLinkerd } from '../world/balancer.js'
 import type { World } from '../world/world.js'
@@ -21,7 +20,10 @@ const sidecarFirst: Rule = {
     )
     if (waiting === undefined) return
     for (const container of pod.containers) {
-      if (container === waiting || container.hook !== undefined) continue
+      if (container === waiting) continue
+      const quit = container.hook?.quit
+      // A hook of its own keeps it, unless that hook ends it.
+      if (container.hook !== undefined && (quit === undefined || quit.waitsBefore)) continue
       const helper = helpers.exec(container.image ?? '') ?? helpers.exec(container.name)
       if (helper === null) continue
       // It waits by itself when it is told to.
@@ -29,8 +31,10 @@ const sidecarFirst: Rule = {
       if (/--max-sigterm-delay|--term_timeout|-term_timeout|drain-time|--exit-zero-on-sigterm.*delay/.test(words))
         continue
       report(
-        container.place,
-        `\`${container.name}\` gets SIGTERM at once, while \`${waiting.name}\` is still in its hook and serves`,
+        container.hook?.place ?? container.place,
+        quit !== undefined
+          ? `The hook of \`${container.name}\` ends it at once (\`${quit.text}\`), while \`${waiting.name}\` is still in its hook and serves`
+          : `\`${container.name}\` gets SIGTERM at once, while \`${waiting.name}\` is still in its hook and serves`,
         {
           fix: 'Make it a native sidecar: among the initContainers, with `restartPolicy: Always` (Kubernetes 1.29); or give it a hook as long as the app’s',
         },
@@ -46,12 +50,10 @@ const sidecarHook: Rule = {
   why: 'A native sidecar gets SIGTERM after the containers of the app have ended. But its hook does not wait: all hooks run at the same time, when the pod begins to end. A hook that stops the sidecar stops it while the app still needs it.',
   check: eachPod((pod, report) => {
     for (const { isSidecar, hook, name } of pod.initContainers) {
-      if (!isSidecar || hook?.handler !== 'exec') continue
-      const script = scriptOf(hook.command) ?? hook.command.join(' ')
-      if (!/quitquitquit|\bkill\b|\bpkill\b|\bkillall\b|\/shutdown\b|-s\s+(quit|stop)/.test(script)) continue
+      if (!isSidecar || hook?.quit === undefined) continue
       report(
         hook.place,
-        `The hook of \`${name}\` ends it when the pod begins to end; without one it is ended after the app`,
+        `The hook of \`${name}\` ends it when the pod begins to end (\`${hook.quit.text}\`); without one it is ended after the app`,
         { fix: 'Remove the hook' },
       )
     }
@@ -63,9 +65,10 @@ function proxyConfig(pod: Pod): string {
   return pod.annotation('proxy.istio.io/config') ?? ''
 }
 
-/** Milliseconds that the pod serves after the first sign, as far as the files tell. */
+/** Milliseconds that the pod serves after the first sign, as far as the files tell; a worker serves nobody. */
 function serves(pod: Pod, world: World): number {
   const hooks = pod.containers.map(({ hook }) => (hook?.seconds ?? 0) * 1000)
+  if (!world.isAsked(pod)) return Math.max(0, ...hooks)
   return Math.max(world.balancerOf(pod).settle + (world.facts.longestRequest ?? 0), ...hooks)
 }
 
@@ -151,7 +154,7 @@ const linkerdFirst: Rule = {
       report(at, `The proxy waits ${wait} s before it begins to end, but ${pod.graceText}`, {
         fix: 'Less than the grace period',
       })
-    } else if (wait === undefined || wait < needed) {
+    } else if ((wait ?? 0) < needed) {
       report(
         at.exists ? at : annotations.exists ? annotations : pod.template.get('metadata'),
         `The proxy takes no new connection ${wait === undefined ? 'as soon as the pod begins to end' : `after ${wait} s`}, but the app serves for ${needed} s`,

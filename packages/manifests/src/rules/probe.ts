@@ -1,4 +1,4 @@
-import { probes } from '../objects/pod.js'
+import { type Container, probes } from '../objects/pod.js'
 import { replaceText } from '../text/edits.js'
 import type { Place } from '../text/place.js'
 import { declares, servedBy } from './hook.js'
@@ -11,12 +11,17 @@ function pathOf(probe: Place): string | undefined {
     .replace(/(.)\/$/, '$1')
 }
 
-/** Whether two probes ask the same: path and port. */
+function queryOf(probe: Place): string {
+  return /\?[^#]*/.exec(probe.get('httpGet', 'path').text ?? '')?.[0] ?? ''
+}
+
+/** Whether two probes ask the same: path, with what stands behind `?`, and port. */
 function isSame(one: Place, other: Place): boolean {
-  const path = pathOf(one)
+  const [path, query] = [pathOf(one), queryOf(one)]
   return (
     path !== undefined &&
     path === pathOf(other) &&
+    query === queryOf(other) &&
     String(one.get('httpGet', 'port').value) === String(other.get('httpGet', 'port').value)
   )
 }
@@ -120,14 +125,21 @@ const livenessImpatient: Rule = {
 const probePort: Rule = {
   id: 'probe-port',
   severity: 'error',
-  title: 'A probe on a port name that the container does not have',
-  why: 'The kubelet finds no such port, so the probe fails: the pod never becomes ready, or is killed again and again.',
+  title: 'A probe on a port that the container does not have',
+  why: 'The kubelet finds no port of that name, so the probe fails: the pod never becomes ready, or is killed again and again. A number need not be listed to be probed; but where a container lists others, it is most often one that was changed in one place only.',
   check: eachContainer((container, report) => {
     // The ports of a patch are elsewhere.
     if (container.image === undefined) return
     for (const name of probes) {
-      for (const handler of ['httpGet', 'tcpSocket']) {
+      for (const handler of ['httpGet', 'tcpSocket', 'grpc']) {
         const port = container.place.get(name, handler, 'port')
+        if (port.number !== undefined && isStray(port.number, container)) {
+          report(
+            port,
+            `The ${name} asks port ${port.number}, and no container lists it: there are ${namesOf(container.pod.running.flatMap(({ ports }) => ports))}`,
+            { severity: 'warning', fix: 'The port that answers; or list this one under `ports`, if it does' },
+          )
+        }
         if (port.text === undefined || /^\d+$/.test(port.text) || declares(container, port)) continue
         report(port, `Container \`${container.name}\` has no port named \`${port.text}\`: the ${name} fails`, {
           fix:
@@ -138,6 +150,15 @@ const probePort: Rule = {
       }
     }
   }),
+}
+
+/** What is not listed may be listened on all the same; but where every container lists its ports, a list is meant to be whole. */
+function isStray(port: number, { pod }: Container): boolean {
+  const lists = pod.running.map(({ ports }) => ports.map((each) => each.get('containerPort').value))
+  return (
+    lists.every((list) => list.length > 0 && list.every((each) => typeof each === 'number')) &&
+    !lists.flat().includes(port)
+  )
 }
 
 function namesOf(ports: readonly Place[]): string {

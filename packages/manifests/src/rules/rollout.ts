@@ -2,27 +2,11 @@ import type { Pod } from '../objects/pod.js'
 import { amountOf } from '../shared/amount.js'
 import type { Place } from '../text/place.js'
 import type { World } from '../world/world.js'
-import { each, eachPod, type Rule } from './rule.js'
+import { each, eachPod, listed, type Rule } from './rule.js'
 
 /** As it is written, or the default. */
 function written(place: Place, fallback: string): string {
   return place.exists ? String(place.value) : `${fallback} (the default)`
-}
-
-/** The lowest number of pods there is while nothing rolls, if the files say so. */
-function podsOf(pod: Pod, world: World): { pods: number; because: string } | undefined {
-  const [scaler] = world.autoscalersOf(pod)
-  if (scaler !== undefined) {
-    const least = scaler.get('spec', scaler.kind === 'ScaledObject' ? 'minReplicaCount' : 'minReplicas').number
-    const pods = least ?? (scaler.kind === 'ScaledObject' ? 0 : 1)
-    return { pods, because: `${scaler.label} goes down to ${pods}` }
-  }
-  const { replicas } = pod
-  if (replicas === undefined) return undefined
-  return {
-    pods: replicas,
-    because: pod.resource.get('spec', 'replicas').exists ? `replicas ${replicas}` : 'replicas 1 (the default)',
-  }
 }
 
 const takesLast: Rule = {
@@ -39,7 +23,9 @@ const takesLast: Rule = {
           ? pod.strategy
           : pod.resource.get('spec', 'strategy', 'canary')
     const place = strategy.get('maxUnavailable')
-    const counted = podsOf(pod, world)
+    const counted = world.leastOf(pod)
+    // Where there must not be two at a time, the old one has to go first.
+    if (world.isAlone(pod)) return
     if (!place.exists || counted === undefined || counted.pods < 1) return
     const { pods, because } = counted
     const missing = amountOf(place.value, pods, Math.floor)
@@ -82,18 +68,39 @@ const recreate: Rule = {
   why: '`Recreate` ends every pod, waits until they are gone, and only then starts new ones. No drain can help: for that time there is no pod that could answer.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text !== 'Recreate') return
-    if (world.servicesOf(pod).length === 0) return
-    const claimed = pod.claimsVolume
+    // What only scrapes it asks again.
+    if (world.exposureOf(pod) === 'none') return
+    const alone = world.isAlone(pod)
     report(
       pod.strategy.get('type'),
       'Every pod ends before a new one begins, so each deploy is an outage for as long as a pod takes to start',
       {
         // A volume that only one pod may hold leaves no choice.
-        severity: claimed ? 'info' : 'warning',
-        fix: claimed
-          ? 'A volume that several pods may mount (ReadWriteMany), then RollingUpdate'
+        severity: alone ? 'info' : 'warning',
+        fix: alone
+          ? 'Nothing, if only one may run at a time; else a second one that takes over, or a volume that several may mount'
           : 'type: RollingUpdate, with maxUnavailable: 0 and maxSurge: 1',
       },
+    )
+  }),
+}
+
+const sharesVolume: Rule = {
+  id: 'rollout-shares-volume',
+  severity: 'warning',
+  title: 'A rollout that runs two pods with a volume for one',
+  why: 'A rolling update starts the new pod before the old one has ended. A `ReadWriteOnce` volume is for one node: on another one the new pod waits for it, and the rollout hangs; on the same node both write to it at once, which no database survives. `Recreate` ends the old pod first.',
+  check: eachPod((pod, report, world) => {
+    if (pod.kind !== 'Deployment' || !pod.isWhole || pod.strategy.get('type').text === 'Recreate') return
+    const claims = world.claimsOf(pod)
+    const isDatabase = world.isDatabase(pod)
+    if (!claims.includes('single') && !(isDatabase && claims.includes('unknown'))) return
+    const surge = pod.strategy.get('rollingUpdate', 'maxSurge')
+    if (amountOf(surge.value ?? '25%', pod.replicas ?? 1, Math.ceil) === 0) return
+    report(
+      surge.exists ? surge : pod.strategy.exists ? pod.strategy : pod.resource.get('spec'),
+      `The new pod starts while the old one still has the volume (\`maxSurge\` is ${written(surge, '25%')})`,
+      { fix: 'strategy: { type: Recreate }; or a StatefulSet' },
     )
   }),
 }
@@ -106,7 +113,7 @@ const singleReplica: Rule = {
   check: eachPod((pod, report, world) => {
     if (pod.kind === 'StatefulSet' || !pod.isWhole || world.exposureOf(pod) !== 'served') return
     // A second database is no replica of the first.
-    if (world.autoscalersOf(pod).length > 0 || world.isDatabase(pod) || pod.claimsVolume) return
+    if (world.autoscalersOf(pod).length > 0 || world.isAlone(pod)) return
     const place = pod.resource.get('spec', 'replicas')
     if (pod.replicas !== 1) return
     report(
@@ -129,12 +136,41 @@ const scalerLeavesOne: Rule = {
   check: each(['HorizontalPodAutoscaler'], (scaler, report, world) => {
     const least = scaler.get('spec', 'minReplicas')
     const pods = world.pods.filter((pod) => world.autoscalersOf(pod).includes(scaler))
-    if ((least.number ?? 1) !== 1 || !pods.some((pod) => world.servicesOf(pod).length > 0)) return
+    if ((least.exists ? least.number : 1) !== 1 || !pods.some((pod) => world.exposureOf(pod) === 'served')) return
     report(
       least.exists ? least : scaler.get('spec'),
       `It goes down to 1 pod${least.exists ? '' : ' (the default)'}: when that one is evicted, there is none`,
       {
         fix: 'minReplicas: 2',
+      },
+    )
+  }),
+}
+
+const scalerLeavesNone: Rule = {
+  id: 'autoscaler-leaves-none',
+  severity: 'warning',
+  title: 'An autoscaler that goes down to no pod behind a Service',
+  why: 'While there is no pod, every request is refused: neither a Service nor KEDA holds requests back until one has started. (KEDA’s HTTP add-on does, for what goes through its interceptor.) `minReplicaCount` of a ScaledObject is 0 if nothing is said.',
+  check: eachPod((pod, report, world) => {
+    const [scaler] = world.autoscalersOf(pod)
+    if (scaler === undefined || world.leastOf(pod)?.pods !== 0 || world.exposureOf(pod) !== 'served') return
+    // The interceptor of the add-on asks for pods in this way.
+    if (
+      scaler.get('spec', 'triggers').items.some((trigger) => trigger.get('type').text?.startsWith('external') === true)
+    )
+      return
+    const [service] = world.servicesOf(pod)
+    const names = ['idleReplicaCount', 'minReplicaCount', 'minReplicas']
+    const at = names.map((name) => scaler.get('spec', name)).find((place) => place.exists)
+    report(
+      at ?? scaler.get('spec'),
+      `${scaler.label} goes down to 0 pods${at === undefined ? ' (the default)' : ''}: whoever asks ${service?.label} then is refused`,
+      {
+        fix:
+          scaler.kind === 'ScaledObject'
+            ? 'minReplicaCount: 1, or 2 for evictions'
+            : 'minReplicas: 1, or 2 for evictions',
       },
     )
   }),
@@ -175,9 +211,9 @@ const hostPortSurge: Rule = {
   why: 'Two pods cannot have the same port of one node. With `maxUnavailable: 0` the new pod has to start before an old one goes, so it needs a node where the port is free: if there is none, the rollout never ends.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text === 'Recreate') return
-    const counted = podsOf(pod, world)
+    const counted = world.leastOf(pod)
     const rolling = pod.strategy.get('rollingUpdate')
-    if (counted === undefined) return
+    if (counted === undefined || world.isAlone(pod)) return
     const missing = amountOf(rolling.get('maxUnavailable').value ?? '25%', counted.pods, Math.floor)
     if (missing !== 0) return
     const ports = pod.containers.flatMap((container) => container.ports)
@@ -198,20 +234,21 @@ const minReady: Rule = {
   id: 'rollout-outruns-balancer',
   severity: 'info',
   title: 'A rollout that does not wait for the load balancer to know the new pods',
-  why: 'A pod that is ready counts as available at once (`minReadySeconds: 0`), and the next old one goes. A load balancer outside the cluster has not checked the new one yet: for a while it has neither (708 errors in 70 s in one report). Pod readiness gates solve it; `minReadySeconds` does if it is longer than those checks take.',
+  why: 'A pod that is ready counts as available at once (`minReadySeconds: 0`), and the next old one goes. A load balancer outside the cluster has not checked the new one yet: for a while it has neither (708 errors in 70 s in one report). Pod readiness gates solve it; `minReadySeconds` does if it is longer than those checks take. (With `target-type: instance`, the default, the load balancer checks nodes, and this does not happen.)',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
-    const { behind, because } = world.balancerOf(pod)
-    if (behind !== 'aws-alb' && behind !== 'aws-nlb') return
+    const slow = world.balancersOf(pod).find(({ name }) => name === 'aws-alb' || name === 'aws-nlb')
+    if (slow === undefined || !pod.isWhole || world.isAlone(pod)) return
     if ((pod.resource.get('spec', 'minReadySeconds').number ?? 0) > 0) return
     if (pod.spec.get('readinessGates').items.length > 0) return
-    const gated = world
-      .kind('Namespace')
-      .some((each) => each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled')
+    const gated = world.kind('Namespace').some((each) => {
+      const isItsOwn = pod.resource.namespace === undefined || pod.resource.namespace === each.name
+      return isItsOwn && each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled'
+    })
     if (gated) return
     report(
       pod.resource.get('spec'),
-      `A new pod counts as available before ${behind} sends to it (${because}), and the next old one goes`,
+      `A new pod counts as available before ${slow.name} sends to it (${slow.because}), and the next old one goes`,
       {
         fix: 'Label the namespace `elbv2.k8s.aws/pod-readiness-gate-inject: enabled`, or set minReadySeconds: 30',
       },
@@ -249,17 +286,43 @@ const argoScaleDown: Rule = {
     if (pod.kind !== 'Rollout') return
     for (const strategy of ['blueGreen', 'canary']) {
       const place = pod.resource.get('spec', 'strategy', strategy, 'scaleDownDelaySeconds')
-      const { settle, behind, because } = world.balancerOf(pod)
+      const { settle, name, because } = world.balancerOf(pod)
       if (place.number === undefined || place.number * 1000 >= settle) continue
       report(
         place,
-        `The old pods go after ${place.number} s, but ${behind} needs ${settle / 1000} s${because === undefined ? '' : `: ${because}`}`,
+        `The old pods go after ${place.number} s, but ${name} needs ${settle / 1000} s${because === undefined ? '' : `: ${because}`}`,
         {
           fix: `scaleDownDelaySeconds: ${Math.max(30, settle / 1000)}`,
         },
       )
     }
   }),
+}
+
+const noSpread: Rule = {
+  id: 'no-spread',
+  severity: 'info',
+  title: 'Pods that nothing keeps apart',
+  why: 'Nothing says that they must not all be on one node, and then its end is the end of the service. The scheduler prefers to spread the pods of a Service, but does not have to. (Told once for all of them.)',
+  check: (world, report) => {
+    const together = world.pods.filter((pod) => {
+      if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) return false
+      if ((world.leastOf(pod)?.pods ?? 0) < 2 || world.exposureOf(pod) !== 'served') return false
+      return (
+        pod.spec.get('topologySpreadConstraints').items.length === 0 &&
+        !pod.spec.get('affinity', 'podAntiAffinity').exists
+      )
+    })
+    const [first] = together
+    if (first === undefined) return
+    report(
+      first.spec,
+      `Nothing keeps the pods of ${listed(together.map(({ resource }) => resource.label))} on several nodes`,
+      {
+        fix: 'topologySpreadConstraints: [{ maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: … }]',
+      },
+    )
+  },
 }
 
 const restartPolicy: Rule = {
@@ -304,6 +367,22 @@ const jobHook: Rule = {
   }),
 }
 
+const jobOverlaps: Rule = {
+  id: 'job-overlaps',
+  severity: 'info',
+  title: 'A job whose next pod starts while the one before it still ends',
+  why: 'When a pod of a job is deleted or evicted, a new one is started as soon as the old one begins to end, so for its grace period there are two. `podReplacementPolicy: Failed` (stable since Kubernetes 1.34) waits. (With a `podFailurePolicy` it is the default.)',
+  check: eachPod((pod, report) => {
+    const { number } = pod.gracePlace
+    if (!pod.isJob || !pod.isWhole || number === undefined || number <= 30) return
+    const spec = pod.kind === 'Job' ? pod.resource.get('spec') : pod.resource.get('spec', 'jobTemplate', 'spec')
+    if (spec.get('podReplacementPolicy').exists || spec.get('podFailurePolicy').exists) return
+    report(pod.gracePlace, `For up to ${number} s two pods of the job run at the same time when one is evicted`, {
+      fix: 'podReplacementPolicy: Failed, if they must not',
+    })
+  }),
+}
+
 const jobReplaced: Rule = {
   id: 'cronjob-replaces',
   severity: 'info',
@@ -322,8 +401,11 @@ export const rolloutRules: readonly Rule[] = [
   takesLast,
   bothZero,
   recreate,
+  sharesVolume,
   singleReplica,
+  noSpread,
   scalerLeavesOne,
+  scalerLeavesNone,
   scalerAndReplicas,
   onDelete,
   hostPortSurge,
@@ -332,5 +414,6 @@ export const rolloutRules: readonly Rule[] = [
   argoScaleDown,
   restartPolicy,
   jobHook,
+  jobOverlaps,
   jobReplaced,
 ]

@@ -53,3 +53,9 @@ export function each(
     for (const kind of kinds) for (const resource of world.kind(kind)) check(resource, report, world)
   }
 }
+
+/** `a, b and 3 others` */
+export function listed(names: readonly string[]): string {
+  const shown = names.length > 4 ? [...names.slice(0, 3), `${names.length - 3} others`] : names
+  return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`
+}

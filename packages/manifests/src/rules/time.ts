@@ -1,6 +1,7 @@
 import type { Container, Pod } from '../objects/pod.js'
 import { budgetOf, graceFor, keptBack, seconds } from '../shared/budget.js'
 import { replaceText } from '../text/edits.js'
+import { isQuick } from '../world/balancer.js'
 import { servedBy } from './hook.js'
 import { eachContainer, eachPod, type Rule } from './rule.js'
 
@@ -63,16 +64,17 @@ const hookShorterThanSettle: Rule = {
     const took = hook?.seconds
     if (hook === undefined || took === undefined || took >= (pod.grace ?? 0) || pod.isPodrain) return
     if (!servedBy(pod, world).includes(container)) return
-    const { behind, settle, because } = world.balancerOf(pod)
+    const balancer = world.balancerOf(pod)
+    const { name, settle, because } = balancer
     // A proxy in the same cluster learns as soon as kube-proxy does, or sooner; that one is told by its measured 1.2 s.
-    const needed = because === undefined || behind === 'envoy' ? 2 : settle / 1000
+    const needed = isQuick(balancer) ? 2 : settle / 1000
     if (took >= needed) return
     const grace = graceFor(needed * 1000)
     report(
       hook.secondsPlace,
-      because === undefined || behind === 'envoy'
+      isQuick(balancer)
         ? `The hook takes ${took} s, but kube-proxy may send for 1.2 s after the pod has been told`
-        : `The hook takes ${took} s, but ${behind} needs ${needed} s to stop sending: ${because}`,
+        : `The hook takes ${took} s, but ${name} needs ${needed} s to stop sending: ${because}`,
       {
         fix: `Make it ${needed} s, with a grace period of ${grace} s or more; or let podrain wait as long as it has to`,
       },
@@ -88,9 +90,9 @@ const graceMissesSettle: Rule = {
   check: eachPod((pod, report, world) => {
     const { grace: given = 0 } = pod
     if (pod.isJob || pod.kind === 'Pod' || given <= 0) return
-    const { behind, settle, because } = world.balancerOf(pod)
+    const { behind, name, settle, because } = world.balancerOf(pod)
     const request = world.facts.longestRequest ?? 0
-    if (world.servicesOf(pod).length === 0 && because === undefined && !pod.isPodrain) return
+    if (!world.isAsked(pod)) return
     // Of a fixed sleep another rule tells, and where nothing waits, no grace period is too short, but for a long request.
     if (!pod.running.some(({ hook }) => hook !== undefined && hook.seconds === undefined) && request === 0) return
     if (because === undefined && !pod.isPodrain && request === 0) return
@@ -100,7 +102,7 @@ const graceMissesSettle: Rule = {
     const grace = graceFor(settle, request)
     report(
       pod.gracePlace.exists ? pod.gracePlace : pod.spec,
-      `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${behind} is in front: ${because}`}`,
+      `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} is in front: ${because}`}`,
       {
         fix: `terminationGracePeriodSeconds: ${grace}${pod.isPodrain ? `, the same in \`${graceVariable}\`, and \`behind: '${behind}'\` in the app` : ''}`,
       },
@@ -124,9 +126,11 @@ const graceZero: Rule = {
     const { settle } = world.balancerOf(pod)
     report(
       pod.gracePlace,
-      number === 0
-        ? 'The kubelet gives the hook 1 s at most, and SIGKILL comes 2 s after SIGTERM: no time to drain'
-        : `${number} s is no time for a drain: podrain keeps 1 s in reserve`,
+      number === 0 && !pod.running.some(({ hook }) => hook !== undefined)
+        ? 'SIGKILL comes 2 s after SIGTERM, and the pod is gone from the API at once: no time to drain'
+        : number === 0
+          ? 'The kubelet gives the hook 1 s at most, and SIGKILL comes 2 s after SIGTERM: no time to drain'
+          : `${number} s is no time for a drain: podrain keeps 1 s in reserve`,
       {
         // The daemon of a node wants to be gone at once, and nobody sends to it.
         severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
@@ -220,13 +224,13 @@ const readinessSlow: Rule = {
     const probe = container.place.get('readinessProbe')
     if (!probe.exists || !container.isPodrain || !pod.isWhole) return
     const { period, failures } = timingOf(container)
-    const { settle, behind } = world.balancerOf(pod)
+    const { settle, behind, name } = world.balancerOf(pod)
     const noticed = period * failures
     if (behind === 'none' || noticed * 1000 <= settle) return
     const room = Math.max(1, settle / 1000)
     report(
       probe,
-      `${period} s × ${failures} ${failures === 1 ? 'failure' : 'failures'} = ${noticed} s until the pod is out of the endpoints, but the drain waits ${seconds(settle)} (${behind})`,
+      `${period} s × ${failures} ${failures === 1 ? 'failure' : 'failures'} = ${noticed} s until the pod is out of the endpoints, but the drain waits ${seconds(settle)} (${name})`,
       { fix: `periodSeconds: 1, failureThreshold: 1 (or any two whose product is at most ${room})` },
     )
   }),

@@ -1,0 +1,182 @@
+import { distance } from 'fastest-levenshtein'
+import type { Pod } from '../objects/pod.js'
+import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
+import { isSelected } from '../objects/selector.js'
+import { replaceText } from '../text/edits.js'
+import type { Place } from '../text/place.js'
+import { backendsOf, gatewayRoutes } from '../world/routes.js'
+import type { World } from '../world/world.js'
+import { each, eachPod, type Rule } from './rule.js'
+
+const selectorMismatch: Rule = {
+  id: 'selector-mismatch',
+  severity: 'error',
+  title: 'A selector that does not select the pods of its own template',
+  why: 'A Deployment, StatefulSet, DaemonSet or ReplicaSet finds its pods by `spec.selector`. The API server refuses one whose template has other labels: “selector does not match template labels”.',
+  check: eachPod((pod, report) => {
+    if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(pod.kind) || !pod.isWhole) return
+    if (pod.resource.group === 'extensions') return
+    const selector = pod.resource.get('spec', 'selector')
+    const { labels } = pod
+    if (!selector.exists || isUnknown(selector, pod) || isSelected(selector, labels)) return
+    report(
+      selector,
+      `The selector is ${shown(textsOf(selector.get('matchLabels')))}, and the template has ${shown(labels)}: the API server refuses it`,
+      { fix: 'The same labels in `spec.template.metadata.labels`' },
+    )
+  }),
+}
+
+/** Whether something is still to be filled in. */
+function isUnknown(selector: Place, pod: Pod): boolean {
+  return JSON.stringify([selector.value, pod.labels]).includes('${')
+}
+
+function shown(labels: Readonly<Record<string, string>>): string {
+  const texts = Object.entries(labels).map(([name, value]) => `${name}: ${value}`)
+  return texts.length === 0 ? 'no labels' : `\`${texts.join(', ')}\``
+}
+
+/** Labels that a controller gives its pods, and that are in no template. */
+const given =
+  /^(statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index|pod-template-hash|rollouts-pod-template-hash|controller-revision-hash|batch\.kubernetes\.io\/.*|job-name|role|.*\/role|.*\/instanceRole)$/
+
+const serviceSelectsNothing: Rule = {
+  id: 'service-selects-nothing',
+  severity: 'warning',
+  title: 'A Service whose selector selects no pod',
+  why: 'A Service sends to the pods that have all labels of its selector. If there are none, every request to it is refused, and nothing says so. Only where a pod is in the files that is most likely meant: others may be elsewhere.',
+  check: (world, report) => {
+    if (!world.isComplete) return
+    for (const service of world.kind('Service')) {
+      const selector = service.get('spec', 'selector')
+      const wanted = textsOf(selector)
+      const names = Object.keys(wanted)
+      if (service.apiVersion !== 'v1' || names.length === 0 || names.some((name) => given.test(name))) continue
+      if (world.podsOf(service).length > 0 || JSON.stringify(wanted).includes('${')) continue
+      const meant = podFor(service, wanted, world)
+      if (meant === undefined) continue
+      const { resource, labels } = meant
+      report(
+        selector,
+        sameNamespace(resource, service)
+          ? `It selects no pod in these files: those of ${resource.label} have ${shown(labels)}`
+          : `It selects no pod: ${resource.label} is in namespace \`${resource.namespace}\`, and the Service in \`${service.namespace}\``,
+        { fix: sameNamespace(resource, service) ? 'The labels of the pod template' : 'The namespace of the pods' },
+      )
+    }
+  },
+}
+
+/** The pod that a Service is most likely for: of the same name, or with the same application by one of its labels. */
+function podFor(service: Resource, wanted: Readonly<Record<string, string>>, world: World): Pod | undefined {
+  const isMeant = (pod: Pod) =>
+    !pod.isJob &&
+    pod.isWhole &&
+    (pod.resource.name === service.name ||
+      Object.entries(wanted).some(
+        ([name, value]) => /(^|\/)(app|name|k8s-app)$/.test(name) && pod.labels[name] === value,
+      ))
+  const found = world.pods.filter(isMeant)
+  return found.find(({ resource }) => sameNamespace(resource, service)) ?? found[0]
+}
+
+const routeLeadsNowhere: Rule = {
+  id: 'route-leads-nowhere',
+  severity: 'warning',
+  title: 'An Ingress or a route to a Service or a port that is not there',
+  why: 'Whatever reads the route finds nobody to send to, and answers 503 (an Ingress) or 500 (a route of the Gateway API). Only where a Service is in the files that is most likely meant: others may be elsewhere.',
+  check: (world, report) => {
+    if (!world.isComplete) return
+    for (const kind of ['Ingress', ...gatewayRoutes]) {
+      for (const route of world.kind(kind)) for (const backend of backendsOf(route)) look(route, backend, world, report)
+    }
+  },
+}
+
+function look(
+  route: Resource,
+  { name, namespace, port, place }: ReturnType<typeof backendsOf>[number],
+  world: World,
+  report: Parameters<Rule['check']>[1],
+): void {
+  if (name.includes('${') || name === '') return
+  const [service] = world.named('Service', name, route, namespace ?? route.namespace)
+  if (service === undefined) {
+    const meant = nearestOf(name, world.kind('Service'), route) ?? serviceOfWorkload(name, world, route)
+    if (meant === undefined) return
+    report(place, `There is no Service \`${name}\` in these files; ${meant}`, {
+      fix: 'The name of a Service in the namespace of the route',
+    })
+    return
+  }
+  const ports = service.get('spec', 'ports').items
+  // ALB’s actions are no ports, and a Service without any is a name for something else.
+  if (port === undefined || port === 'use-annotation' || ports.length === 0) return
+  const has = ports.some((each) => each.get('port').value === port || each.get('name').text === port)
+  if (has || ports.some((each) => each.get('port').number === undefined)) return
+  const names = ports.map((each) => [each.get('port').value, each.get('name').text].filter(Boolean).join(' '))
+  report(
+    place,
+    `${service.label} has no port ${port}; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`,
+    {
+      fix: 'The `port` of the Service, not its `targetPort`',
+    },
+  )
+}
+
+/** What is there by nearly that name, said. */
+function nearestOf(name: string, resources: readonly Resource[], near: Resource): string | undefined {
+  const there = resources.filter((each) => sameNamespace(each, near))
+  const meant = there.find(
+    (each) =>
+      distance(each.name, name) <= 2 ||
+      each.name === `${name}-service` ||
+      `${each.name}-service` === name ||
+      each.name === `${name}-svc` ||
+      `${each.name}-svc` === name,
+  )
+  if (meant !== undefined) return `there is \`${meant.name}\``
+  const elsewhere = resources.find((each) => each.name === name)
+  return (
+    elsewhere &&
+    `the one of that name is in namespace \`${elsewhere.namespace}\`, and the route in \`${near.namespace}\``
+  )
+}
+
+function serviceOfWorkload(name: string, world: World, near: Resource): string | undefined {
+  const workload = ['Deployment', 'StatefulSet', 'Rollout'].flatMap((kind) => world.named(kind, name, near))[0]
+  return workload && `there is only ${workload.label}, which needs a Service to be reached`
+}
+
+const scalerLeadsNowhere: Rule = {
+  id: 'scaler-leads-nowhere',
+  severity: 'warning',
+  title: 'An autoscaler of what is not there',
+  why: 'It scales nothing, and the number of pods stays what it is, whatever the load. Only where something is in the files that is most likely meant: others may be elsewhere.',
+  check: each(['HorizontalPodAutoscaler', 'ScaledObject'], (scaler, report, world) => {
+    const target = scaler.get('spec', 'scaleTargetRef')
+    const name = target.get('name').text
+    const kind = target.get('kind').text ?? 'Deployment'
+    if (!world.isComplete || name === undefined || name.includes('${') || !(kind in kinds)) return
+    if (world.named(kind, name, scaler).length > 0) return
+    const others = Object.keys(kinds).flatMap((each) => world.named(each, name, scaler))
+    const meant = others[0] === undefined ? nearestOf(name, world.kind(kind), scaler) : `there is ${others[0].label}`
+    if (meant === undefined) return
+    const [only] = others
+    report(target.get(only === undefined ? 'name' : 'kind'), `There is no ${kind}/${name} in these files; ${meant}`, {
+      fix: 'The kind and the name of what it scales, in its own namespace',
+      ...(only !== undefined && others.length === 1 && { edits: replaceText(target.get('kind'), only.kind) }),
+    })
+  }),
+}
+
+/** What autoscalers scale. */
+const kinds = { Deployment: true, StatefulSet: true, ReplicaSet: true, Rollout: true, CloneSet: true }
+
+export const referenceRules: readonly Rule[] = [
+  selectorMismatch,
+  serviceSelectsNothing,
+  routeLeadsNowhere,
+  scalerLeadsNowhere,
+]
