@@ -165,8 +165,9 @@ describe('a hook that sleeps', () => {
     }
   })
 
-  test('takes nobody knows how long in a loop', () => {
-    expect(rulesOf('for each in 1 2 3; do sleep 40; done')).toEqual([])
+  test('takes nobody knows how long in a loop, unless it says how often', () => {
+    expect(rulesOf('for each in 1 2 3; do sleep 40; done')).toEqual(['hook-outlasts-grace'])
+    expect(rulesOf('for each in $(cat hosts); do sleep 40; done')).toEqual([])
     expect(rulesOf('until ./done; do :; done; sleep 40')).toEqual([])
   })
 })

@@ -84,7 +84,7 @@ const graceOnSpot: Rule = {
 }
 
 /** Seconds that the cluster autoscaler waits for the pods of a node, unless it is told otherwise. */
-const autoscalerWaits = 600
+export const autoscalerWaits = 600
 
 const graceBeyondNode: Rule = {
   id: 'grace-exceeds-node',

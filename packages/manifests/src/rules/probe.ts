@@ -126,20 +126,31 @@ const probePort: Rule = {
   id: 'probe-port',
   severity: 'error',
   title: 'A probe on a port that the container does not have',
-  why: 'The kubelet finds no port of that name, so the probe fails: the pod never becomes ready, or is killed again and again. A number need not be listed to be probed; but where a container lists others, it is most often one that was changed in one place only.',
-  check: eachContainer((container, report) => {
+  why: 'The kubelet finds no port of that name, so the probe fails: the pod never becomes ready, or is killed again and again. A number need not be listed to be probed; but the port of the Service is not that of the container.',
+  check: eachContainer((container, report, world) => {
     // The ports of a patch are elsewhere.
     if (container.image === undefined) return
+    const [stray] = probes.map((name) => portOf(container.place.get(name))).filter((port) => isStray(port, container))
+    if (stray !== undefined) {
+      const isOfService = world
+        .servicesOf(container.pod)
+        .some((service) => service.get('spec', 'ports').items.some((port) => port.get('port').number === stray.number))
+      const listed = namesOf(container.pod.running.flatMap(({ ports }) => ports))
+      report(
+        stray,
+        isOfService
+          ? `Port ${stray.number} is the Service’s, and the kubelet asks the container, which lists ${listed}`
+          : `Port ${stray.number} is probed, and no container lists it: there are ${listed}`,
+        {
+          // It may be listened on all the same: a port need not be listed.
+          severity: isOfService ? 'warning' : 'info',
+          fix: 'The port that answers; or list this one under `ports`, if it does',
+        },
+      )
+    }
     for (const name of probes) {
-      for (const handler of ['httpGet', 'tcpSocket', 'grpc']) {
+      for (const handler of ['httpGet', 'tcpSocket']) {
         const port = container.place.get(name, handler, 'port')
-        if (port.number !== undefined && isStray(port.number, container)) {
-          report(
-            port,
-            `The ${name} asks port ${port.number}, and no container lists it: there are ${namesOf(container.pod.running.flatMap(({ ports }) => ports))}`,
-            { severity: 'warning', fix: 'The port that answers; or list this one under `ports`, if it does' },
-          )
-        }
         if (port.text === undefined || /^\d+$/.test(port.text) || declares(container, port)) continue
         report(port, `Container \`${container.name}\` has no port named \`${port.text}\`: the ${name} fails`, {
           fix:
@@ -152,13 +163,17 @@ const probePort: Rule = {
   }),
 }
 
-/** What is not listed may be listened on all the same; but where every container lists its ports, a list is meant to be whole. */
-function isStray(port: number, { pod }: Container): boolean {
+/** Where a probe says its port. */
+function portOf(probe: Place): Place {
+  const places = ['httpGet', 'tcpSocket', 'grpc'].map((handler) => probe.get(handler, 'port'))
+  return places.find(({ number }) => number !== undefined) ?? probe
+}
+
+/** Whether it is a number that no container lists, though all of them list some. */
+function isStray({ number }: Place, { pod }: Container): boolean {
   const lists = pod.running.map(({ ports }) => ports.map((each) => each.get('containerPort').value))
-  return (
-    lists.every((list) => list.length > 0 && list.every((each) => typeof each === 'number')) &&
-    !lists.flat().includes(port)
-  )
+  const isWhole = lists.every((list) => list.length > 0 && list.every((each) => typeof each === 'number'))
+  return number !== undefined && isWhole && !lists.flat().includes(number)
 }
 
 function namesOf(ports: readonly Place[]): string {

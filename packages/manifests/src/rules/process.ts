@@ -10,7 +10,7 @@ interface Manager {
 }
 
 const killsNode: Manager = {
-  does: 'exits half a second after SIGTERM, which node has not seen by then, and node is killed with it',
+  does: 'hands SIGTERM to a shell, which (a dash, as in Debian) ends without telling node: node is killed soon after',
   severity: 'warning',
 }
 
@@ -72,7 +72,7 @@ const packageManager: Rule = {
   id: 'package-manager',
   severity: 'warning',
   title: 'A package manager as the first process',
-  why: 'SIGTERM goes to the first process of a container. npm, npx and yarn exit before node has seen it, pnpm exits before node has drained, and whatever runs then is killed. (Measured with npm 11, yarn 1 and pnpm 10. Where `sh` is a bash, as in Red Hat’s images, node does get the signal from npm: the manifest does not say which shell the image has, so it is no error.)',
+  why: 'SIGTERM goes to the first process of a container. npm, npx and yarn exit before node has seen it, pnpm exits before node has drained, and whatever runs then is killed. (Measured with npm 11, yarn 1 and pnpm 10, and a dash as `sh`. A shell that puts a single command in its own place, as bash does, hands the signal on: the manifest does not say which shell the image has.)',
   check: eachContainer(({ started, name, pod }, report) => {
     if (started === undefined) return
     const last = lastOf(started.words)

@@ -56,13 +56,10 @@ const serviceSelectsNothing: Rule = {
       if (world.podsOf(service).length > 0 || JSON.stringify(wanted).includes('${')) continue
       const meant = podFor(service, wanted, world)
       if (meant === undefined) continue
-      const { resource, labels } = meant
       report(
         selector,
-        sameNamespace(resource, service)
-          ? `It selects no pod in these files: those of ${resource.label} have ${shown(labels)}`
-          : `It selects no pod: ${resource.label} is in namespace \`${resource.namespace}\`, and the Service in \`${service.namespace}\``,
-        { fix: sameNamespace(resource, service) ? 'The labels of the pod template' : 'The namespace of the pods' },
+        `It selects no pod in these files: those of ${meant.resource.label} have ${shown(meant.labels)}`,
+        { fix: 'The labels of the pod template' },
       )
     }
   },
@@ -70,15 +67,16 @@ const serviceSelectsNothing: Rule = {
 
 /** The pod that a Service is most likely for: of the same name, or with the same application by one of its labels. */
 function podFor(service: Resource, wanted: Readonly<Record<string, string>>, world: World): Pod | undefined {
-  const isMeant = (pod: Pod) =>
-    !pod.isJob &&
-    pod.isWhole &&
-    (pod.resource.name === service.name ||
-      Object.entries(wanted).some(
-        ([name, value]) => /(^|\/)(app|name|k8s-app)$/.test(name) && pod.labels[name] === value,
-      ))
-  const found = world.pods.filter(isMeant)
-  return found.find(({ resource }) => sameNamespace(resource, service)) ?? found[0]
+  return world.pods.find(
+    (pod) =>
+      !pod.isJob &&
+      pod.isWhole &&
+      sameNamespace(pod.resource, service) &&
+      (pod.resource.name === service.name ||
+        Object.entries(wanted).some(
+          ([name, value]) => /(^|\/)(app|name|k8s-app)$/.test(name) && pod.labels[name] === value,
+        )),
+  )
 }
 
 const routeLeadsNowhere: Rule = {
@@ -127,21 +125,11 @@ function look(
 
 /** What is there by nearly that name, said. */
 function nearestOf(name: string, resources: readonly Resource[], near: Resource): string | undefined {
-  const there = resources.filter((each) => sameNamespace(each, near))
-  const meant = there.find(
-    (each) =>
-      distance(each.name, name) <= 2 ||
-      each.name === `${name}-service` ||
-      `${each.name}-service` === name ||
-      each.name === `${name}-svc` ||
-      `${each.name}-svc` === name,
+  const plain = (text: string) => text.replace(/-(svc|service)$/, '')
+  const meant = resources.find(
+    (each) => sameNamespace(each, near) && (distance(each.name, name) <= 2 || plain(each.name) === plain(name)),
   )
-  if (meant !== undefined) return `there is \`${meant.name}\``
-  const elsewhere = resources.find((each) => each.name === name)
-  return (
-    elsewhere &&
-    `the one of that name is in namespace \`${elsewhere.namespace}\`, and the route in \`${near.namespace}\``
-  )
+  return meant && `there is \`${meant.name}\``
 }
 
 function serviceOfWorkload(name: string, world: World, near: Resource): string | undefined {

@@ -311,6 +311,12 @@ function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
     details: {
       ...(unquoted && { fix: `Without quotes: ${value}` }),
       ...(wanted && { fix: `In quotes: "${source}"` }),
+      // `containerPort: PORT`, where a pipeline puts a number in: as it stands it is refused, but it will not stay so.
+      ...(isNumber &&
+        /^_*[A-Z][A-Z0-9_]*$/.test(place.text ?? '') && {
+          severity: 'warning',
+          fix: 'A number, if nothing fills it in',
+        }),
       ...(place.name === 'command' && typeof value === 'string' && { fix: `As a list: ${asCommand(value)}` }),
       edits,
     },
