@@ -101,6 +101,8 @@ function look(
   if (name.includes('${') || name === '') return
   const [service] = world.named('Service', name, route, namespace ?? route.namespace)
   if (service === undefined) {
+    // What is in another namespace is most often in other files.
+    if (namespace !== undefined && namespace !== route.namespace) return
     const meant = nearestOf(name, world.kind('Service'), route) ?? serviceOfWorkload(name, world, route)
     if (meant === undefined) return
     report(place, `There is no Service \`${name}\` in these files; ${meant}`, {
