@@ -23,6 +23,8 @@ export interface Rule {
   readonly id: string
   /** The worst that it says. */
   readonly severity: Severity
+  /** Why it is no better and no worse; and when it is less, if it is. */
+  readonly severe: string
   /** In one line, what it finds. */
   readonly title: string
   /** Why that loses requests. */
