@@ -34,8 +34,6 @@ export class Script {
   /** What it starts in the background and does not wait for, if that takes its time. */
   readonly left: readonly string[]
   readonly commands: readonly SimpleCommand[]
-  /** The last thing that a shell does; undefined where no shell reads it. */
-  readonly last: string | undefined
   readonly text: string
 
   constructor(command: readonly string[], variables: Variables = () => undefined) {
@@ -50,7 +48,6 @@ export class Script {
       const tree = parse(script)
       clock.follow(tree.commands)
       this.commands = simpleCommands(tree, script, variables)
-      this.last = textOf(script, tree.commands.at(-1))
     }
     this.seconds = clock.seconds
     this.left = script === undefined ? [] : clock.left.map((node) => textOf(script, node) ?? '')
@@ -75,7 +72,10 @@ function simpleCommands(tree: ParsedScript, script: string, variables: Variables
       const inner = scriptOf(words.map((word) => word ?? ''))
       if (inner !== undefined) look(parse(inner), false)
     }
-    forEachChild(node, (child) => look(child, isWritten))
+    // What a shell puts in the place of `$(…)` is no step of the script.
+    forEachChild(node, (child) => {
+      if (child.type !== 'CommandExpansion' && child.type !== 'ProcessSubstitution') look(child, isWritten)
+    })
   }
   look(tree, true)
   return found

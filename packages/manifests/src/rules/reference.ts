@@ -74,10 +74,16 @@ function podFor(service: Resource, wanted: Readonly<Record<string, string>>, wor
       !pod.isJob &&
       pod.isWhole &&
       sameNamespace(pod.resource, service) &&
-      (pod.resource.name === service.name ||
-        Object.entries(wanted).some(
-          ([name, value]) => /(^|\/)(app|name|k8s-app)$/.test(name) && pod.labels[name] === value,
-        )),
+      (pod.resource.name === service.name || isSameApp(wanted, pod.labels)),
+  )
+}
+
+/** Whether an application is named that the pod has, and nothing is that it has otherwise: another component is not meant. */
+function isSameApp(wanted: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(wanted)
+  return (
+    names.some((name) => /(^|\/)(app|name|k8s-app)$/.test(name) && labels[name] === wanted[name]) &&
+    names.every((name) => labels[name] === undefined || labels[name] === wanted[name])
   )
 }
 

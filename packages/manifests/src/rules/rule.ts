@@ -56,8 +56,9 @@ export function each(
   }
 }
 
-/** `a, b and 3 others` */
-export function listed(names: readonly string[]): string {
+/** `a, b and 3 others`, each once. */
+export function listed(all: readonly string[]): string {
+  const names = [...new Set(all)]
   const shown = names.length > 4 ? [...names.slice(0, 3), `${names.length - 3} others`] : names
   return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`
 }
