@@ -7,7 +7,7 @@ export type Handler = 'exec' | 'httpGet' | 'tcpSocket' | 'sleep'
 const handlers: readonly Handler[] = ['exec', 'httpGet', 'tcpSocket', 'sleep']
 
 /** Programs that tell the app nothing. */
-const idle = new Set(['sleep', 'usleep', 'wait', 'echo', 'date', 'true', ':', 'set', 'exit', 'export'])
+const idle = new Set(['sleep', 'usleep', 'wait', 'echo', 'date', 'true', ':', 'set', 'exit', 'export', 'trap'])
 
 /** A command that ends a program, in a hook. */
 export interface Quit {

@@ -208,8 +208,8 @@ class Clock {
       this.#sequence(parse(script).commands)
     } else {
       const wait = waitOf(inner)
-      if (wait !== 0 || programOf(inner[0] ?? '') === 'sleep') this.#waits = true
-      this.#now += wait
+      if (wait !== undefined) this.#waits = true
+      this.#now += wait ?? 0
     }
   }
 

@@ -32,29 +32,26 @@ const spots: readonly Spot[] = [
 ]
 
 /** The spot nodes that a pod asks for; one that only tolerates them may be elsewhere. */
-function spotOf(pod: Pod): { spot: Spot; place: Place } | undefined {
+function spotOf(pod: Pod): Spot | undefined {
   const selector = pod.spec.get('nodeSelector')
   const terms = pod.spec
     .get('affinity', 'nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms')
     .items.map((term) => term.get('matchExpressions').items)
-  for (const spot of spots) {
-    const wanted = selector.get(spot.label)
-    if (spot.value.test(String(wanted.value ?? ''))) return { spot, place: wanted }
-    const asking = terms.map((expressions) =>
-      expressions.find((each) => {
-        const values = each.get('values').texts
-        return (
-          each.get('key').text === spot.label &&
-          each.get('operator').text === 'In' &&
-          values.length > 0 &&
-          values.every((value) => spot.value.test(value))
-        )
-      }),
-    )
-    const [first] = asking
-    if (first !== undefined && !asking.includes(undefined)) return { spot, place: first }
-  }
-  return undefined
+  return spots.find(
+    ({ label, value }) =>
+      value.test(String(selector.get(label).value ?? '')) ||
+      (terms.length > 0 && terms.every((expressions) => expressions.some((each) => asksFor(each, label, value)))),
+  )
+}
+
+function asksFor(expression: Place, label: string, value: RegExp): boolean {
+  const values = expression.get('values').texts
+  return (
+    expression.get('key').text === label &&
+    expression.get('operator').text === 'In' &&
+    values.length > 0 &&
+    values.every((each) => value.test(each))
+  )
 }
 
 const graceOnSpot: Rule = {
@@ -66,7 +63,7 @@ const graceOnSpot: Rule = {
   check: eachPod((pod, report) => {
     const found = spotOf(pod)
     if (found === undefined || !pod.isWhole) return
-    const { notice, who, label } = { ...found.spot, label: found.spot.label }
+    const { notice, who, label } = found
     const hook = pod.containers.map((container) => container.hook).find((each) => (each?.seconds ?? 0) >= notice)
     if (hook?.seconds !== undefined) {
       report(

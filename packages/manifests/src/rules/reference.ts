@@ -2,7 +2,6 @@ import { distance } from 'fastest-levenshtein'
 import type { Pod } from '../objects/pod.js'
 import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import { isSelected } from '../objects/selector.js'
-import { replaceText } from '../text/edits.js'
 import type { Place } from '../text/place.js'
 import { backendsOf, gatewayRoutes } from '../world/routes.js'
 import type { World } from '../world/world.js'
@@ -134,11 +133,16 @@ function look(
   )
 }
 
-/** What is there by nearly that name, said. */
+/** What is there by nearly that name, said; `web-1` and `web-2` are two. */
 function nearestOf(name: string, resources: readonly Resource[], near: Resource): string | undefined {
   const plain = (text: string) => text.replace(/-(svc|service)$/, '')
+  const withoutDigits = (text: string) => text.replace(/\d+/g, '')
+  const allowed = name.length < 3 ? 0 : name.length < 5 ? 1 : 2
   const meant = resources.find(
-    (each) => sameNamespace(each, near) && (distance(each.name, name) <= 2 || plain(each.name) === plain(name)),
+    (each) =>
+      sameNamespace(each, near) &&
+      (plain(each.name) === plain(name) ||
+        (distance(each.name, name) <= allowed && withoutDigits(each.name) !== withoutDigits(name))),
   )
   return meant && `there is \`${meant.name}\``
 }
@@ -158,21 +162,19 @@ const scalerLeadsNowhere: Rule = {
     const target = scaler.get('spec', 'scaleTargetRef')
     const name = target.get('name').text
     const kind = target.get('kind').text ?? 'Deployment'
-    if (!world.isComplete || name === undefined || name.includes('${') || !(kind in kinds)) return
+    if (!world.isComplete || name === undefined || name.includes('${') || !scaled.has(kind)) return
     if (world.named(kind, name, scaler).length > 0) return
-    const others = Object.keys(kinds).flatMap((each) => world.named(each, name, scaler))
-    const meant = others[0] === undefined ? nearestOf(name, world.kind(kind), scaler) : `there is ${others[0].label}`
+    const [other] = [...scaled].flatMap((each) => world.named(each, name, scaler))
+    const meant = other === undefined ? nearestOf(name, world.kind(kind), scaler) : `there is ${other.label}`
     if (meant === undefined) return
-    const [only] = others
-    report(target.get(only === undefined ? 'name' : 'kind'), `There is no ${kind}/${name} in these files; ${meant}`, {
+    report(target.get(other === undefined ? 'name' : 'kind'), `There is no ${kind}/${name} in these files; ${meant}`, {
       fix: 'The kind and the name of what it scales, in its own namespace',
-      ...(only !== undefined && others.length === 1 && { edits: replaceText(target.get('kind'), only.kind) }),
     })
   }),
 }
 
 /** What autoscalers scale. */
-const kinds = { Deployment: true, StatefulSet: true, ReplicaSet: true, Rollout: true, CloneSet: true }
+const scaled: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'ReplicaSet', 'Rollout', 'CloneSet'])
 
 export const referenceRules: readonly Rule[] = [
   selectorMismatch,

@@ -2,6 +2,7 @@ import type { Pod } from '../objects/pod.js'
 import { amountOf } from '../shared/amount.js'
 import type { Place } from '../text/place.js'
 import type { World } from '../world/world.js'
+import type { Severity } from './finding.js'
 import { each, eachPod, listed, type Rule } from './rule.js'
 
 /** As it is written, or the default. */
@@ -36,16 +37,19 @@ const takesLast: Rule = {
       ? `${place.value} of ${pods}, rounded down, is ${missing}`
       : `${missing} of ${pods}`
     report(place, `All pods may be missing while it rolls: ${sum} (${because})`, {
-      // Where nobody says how many, somebody may have scaled it; and what nobody sends to may be away for a moment.
-      severity:
-        !world.isAsked(pod) || !isSaid(pod, world) ? 'info' : world.autoscalersOf(pod).length > 0 ? 'warning' : 'error',
+      severity: severityOf(pod, world),
       fix: 'maxUnavailable: 0, maxSurge: 1',
     })
   }),
 }
 
-function isSaid(pod: Pod, world: World): boolean {
-  return pod.resource.get('spec', 'replicas').exists || world.autoscalersOf(pod).length > 0
+function severityOf(pod: Pod, world: World): Severity {
+  // What nobody sends to may be away for a moment.
+  if (!world.isAsked(pod)) return 'info'
+  // Only at its minimum.
+  if (world.autoscalersOf(pod).length > 0) return 'warning'
+  // Where nobody says how many, somebody may have scaled it.
+  return pod.resource.get('spec', 'replicas').exists ? 'error' : 'info'
 }
 
 const bothZero: Rule = {

@@ -130,20 +130,18 @@ const graceZero: Rule = {
     const { number } = pod.gracePlace
     if (number === undefined || number >= least) return
     const { settle } = world.balancerOf(pod)
-    report(
-      pod.gracePlace,
-      number === 0 && !pod.running.some(({ hook }) => hook !== undefined)
-        ? 'SIGKILL comes 2 s after SIGTERM, and the pod is gone from the API at once: no time to drain'
-        : number === 0
-          ? 'The kubelet gives the hook 1 s at most, and SIGKILL comes 2 s after SIGTERM: no time to drain'
-          : `${number} s is no time for a drain: podrain keeps 1 s in reserve`,
-      {
-        // The daemon of a node wants to be gone at once, and nobody sends to it.
-        severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
-        fix: `${graceFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceFor(settle)} or more`,
-      },
-    )
+    report(pod.gracePlace, number === 1 ? '1 s is no time for a drain: podrain keeps 1 s in reserve' : noTime(pod), {
+      // The daemon of a node wants to be gone at once, and nobody sends to it.
+      severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
+      fix: `${graceFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceFor(settle)} or more`,
+    })
   }),
+}
+
+function noTime({ running }: Pod): string {
+  return running.some(({ hook }) => hook !== undefined)
+    ? 'The kubelet gives the hook 1 s at most, and SIGKILL comes 2 s after SIGTERM: no time to drain'
+    : 'SIGKILL comes 2 s after SIGTERM, and the pod is gone from the API at once: no time to drain'
 }
 
 const graceVariableDiffers: Rule = {

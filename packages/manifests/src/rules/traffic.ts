@@ -172,6 +172,7 @@ const daemonLocal: Rule = {
   why: 'A DaemonSet ends the pod of a node before it starts the new one, unless `maxSurge` says otherwise. Where traffic is only sent to pods of the same node, nobody answers in between.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'DaemonSet' || pod.strategy.get('type').text === 'OnDelete') return
+    if (world.isAlone(pod)) return
     // Two pods cannot have the same port of a node, so there is no other way.
     if (pod.hostNetwork || pod.containers.some(({ ports }) => ports.some((port) => port.get('hostPort').exists))) return
     const surge = pod.strategy.get('rollingUpdate', 'maxSurge').value
