@@ -233,6 +233,14 @@ describe('nodes that go', () => {
     expect(said('grace-exceeds-node', long(3600, 'cluster-autoscaler.kubernetes.io/safe-to-evict: "false"'))).toEqual(
       [],
     )
+    const autoscaler = app({
+      name: 'cluster-autoscaler',
+      container: ['command: [./cluster-autoscaler, --max-graceful-termination-sec=1200]'],
+    })
+    expect(said('grace-exceeds-node', long(1000), autoscaler)).toEqual([])
+    expect(said('grace-exceeds-node', long(1500), autoscaler)).toEqual([
+      expect.stringMatching(/^warning: .* after 1200 s/),
+    ])
     const pool =
       'apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: { name: all }\nspec: { template: { spec: { terminationGracePeriod: 1h30m } } }\n'
     expect(said('grace-exceeds-node', long(3600), pool)).toEqual([])

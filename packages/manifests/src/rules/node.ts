@@ -123,15 +123,20 @@ function limitIn(world: World): Limit {
     if (!pool.apiVersion.startsWith('karpenter.sh/') || seconds === undefined) return []
     return [{ seconds, who: `Karpenter (${pool.label})`, flag: 'terminationGracePeriod', isKnown: true }]
   })
+  for (const { running } of world.pods) {
+    const words = running.flatMap(({ started }) => started?.words ?? [])
+    const [, waits] = /--max-graceful-termination-sec[= ](\d+)/.exec(words.join(' ')) ?? []
+    if (waits !== undefined) told.push({ ...byDefault, seconds: Number(waits), isKnown: true })
+  }
   const [shortest] = told.sort((one, other) => one.seconds - other.seconds)
-  return (
-    shortest ?? {
-      seconds: autoscalerWaits,
-      who: 'the cluster autoscaler',
-      flag: '--max-graceful-termination-sec',
-      isKnown: false,
-    }
-  )
+  return shortest ?? byDefault
+}
+
+const byDefault: Limit = {
+  seconds: autoscalerWaits,
+  who: 'the cluster autoscaler',
+  flag: '--max-graceful-termination-sec',
+  isKnown: false,
 }
 
 /** `1h30m`, as Go writes it. */

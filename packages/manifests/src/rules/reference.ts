@@ -49,13 +49,20 @@ const serviceSelectsNothing: Rule = {
   why: 'A Service sends to the pods that have all labels of its selector. If there are none, every request to it is refused, and nothing says so. Only where a pod is in the files that is most likely meant: others may be elsewhere.',
   check: (world, report) => {
     if (!world.isComplete) return
+    const candidates = candidatesIn(world.pods)
     for (const service of world.kind('Service')) {
       const selector = service.get('spec', 'selector')
       const wanted = textsOf(selector)
       const names = Object.keys(wanted)
       if (service.apiVersion !== 'v1' || names.length === 0 || names.some((name) => given.test(name))) continue
-      if (world.podsOf(service).length > 0 || JSON.stringify(wanted).includes('${')) continue
-      const meant = podFor(service, wanted, world)
+      if (JSON.stringify(wanted).includes('${') || world.podsOf(service).length > 0) continue
+      const keys = [service.name, ...names.map((name) => `${name}=${wanted[name]}`)]
+      const meant = keys
+        .flatMap((key) => candidates.get(key) ?? [])
+        .find(
+          ({ resource, labels }) =>
+            sameNamespace(resource, service) && (resource.name === service.name || isSameApp(wanted, labels)),
+        )
       if (meant === undefined) continue
       report(
         selector,
@@ -66,22 +73,28 @@ const serviceSelectsNothing: Rule = {
   },
 }
 
-/** The pod that a Service is most likely for: of the same name, or with the same application by one of its labels. */
-function podFor(service: Resource, wanted: Readonly<Record<string, string>>, world: World): Pod | undefined {
-  return world.pods.find(
-    (pod) =>
-      !pod.isJob &&
-      pod.isWhole &&
-      sameNamespace(pod.resource, service) &&
-      (pod.resource.name === service.name || isSameApp(wanted, pod.labels)),
-  )
+/** Pods by name, and by labels that say of which application they are. */
+function candidatesIn(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
+  const found = new Map<string, Pod[]>()
+  for (const pod of pods) {
+    if (pod.isJob || !pod.isWhole) continue
+    const labels = Object.entries(pod.labels).filter(([name]) => saysApp.test(name))
+    for (const key of [pod.resource.name, ...labels.map(([name, value]) => `${name}=${value}`)]) {
+      const same = found.get(key)
+      if (same === undefined) found.set(key, [pod])
+      else same.push(pod)
+    }
+  }
+  return found
 }
+
+const saysApp = /(^|\/)(app|name|k8s-app)$/
 
 /** Whether an application is named that the pod has, and nothing is that it has otherwise: another component is not meant. */
 function isSameApp(wanted: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(wanted)
   return (
-    names.some((name) => /(^|\/)(app|name|k8s-app)$/.test(name) && labels[name] === wanted[name]) &&
+    names.some((name) => saysApp.test(name) && labels[name] === wanted[name]) &&
     names.every((name) => labels[name] === undefined || labels[name] === wanted[name])
   )
 }
