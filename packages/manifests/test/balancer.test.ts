@@ -118,6 +118,11 @@ describe('AWS sends to nodes unless something says `ip`', () => {
     }
   })
 
+  test('a Gateway', () => {
+    expect(told(gateway('aws-alb'))).toEqual([])
+    expect(found(hooked(8), service(), gateway('aws-alb'))).not.toContain('info rollout-outruns-balancer')
+  })
+
   test('of several in front each is told what concerns it', () => {
     const neg = service(
       'web',
@@ -139,6 +144,13 @@ describe('AWS sends to nodes unless something says `ip`', () => {
     expect(said('rollout-outruns-balancer', ...all, namespace('shop'))).toEqual([])
     expect(said('rollout-outruns-balancer', ...all, namespace('other'))).toHaveLength(1)
   })
+})
+
+test('a route below HTTP leads strangers to /prestop without a header that tells them', () => {
+  const drained = app({ container: ['lifecycle: { preStop: { httpGet: { path: /prestop, port: 8080 } } }'] })
+  const exposed = (route: string) => said('prestop-exposed', drained, service(), gateway('eg', route))
+  expect(exposed('TCPRoute')).toEqual([expect.stringMatching(/^warning: TCPRoute\/web leads to the port/)])
+  expect(exposed('HTTPRoute')).toEqual([expect.stringMatching(/^info: HTTPRoute\/web leads `\/`/)])
 })
 
 test('nobody sends to a worker, with a mesh or without, so it is not told how long to serve', () => {

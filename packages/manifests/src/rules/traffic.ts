@@ -29,6 +29,17 @@ function exposed(pod: Pod, service: Resource): { port: Place; hook: Place; path:
   return undefined
 }
 
+/** Routes that know no requests, and so add nothing to them. */
+const belowHttp: ReadonlySet<string> = new Set(['TCPRoute', 'TLSRoute', 'UDPRoute'])
+
+/** A way in on which nothing marks a request as one that came through. */
+function unmarkedOf(service: Resource, routes: readonly Route[]): { name: string; place: Place } | undefined {
+  const type = service.get('spec', 'type')
+  if (type.text === 'LoadBalancer' || type.text === 'NodePort') return { name: `A ${type.text}`, place: type }
+  const route = routes.find(({ resource }) => belowHttp.has(resource.kind))
+  return route && { name: route.resource.label, place: route.place }
+}
+
 function hasToken(pod: Pod): boolean {
   return pod.containers.some((container) => container.env('PODRAIN_TOKEN') !== undefined)
 }
@@ -44,8 +55,8 @@ const prestopExposed: Rule = {
     for (const service of world.servicesOf(pod)) {
       const way = exposed(pod, service)
       if (way === undefined) continue
-      const type = service.get('spec', 'type')
       const routes = world.routesTo(service).filter((route) => leads(route, way.path))
+      const unmarked = unmarkedOf(service, routes)
       const named = routes.find(({ path }) => path.replace(/\/$/, '') === way.path)
       if (named !== undefined) {
         report(
@@ -55,10 +66,10 @@ const prestopExposed: Rule = {
             fix: 'Remove the route: the kubelet calls the pod itself',
           },
         )
-      } else if (type.text === 'LoadBalancer' || type.text === 'NodePort') {
+      } else if (unmarked !== undefined) {
         report(
-          type,
-          `A ${type.text} leads to the port of \`${way.path}\` of ${pod.resource.label} without adding a header that podrain could know it by: anybody who reaches it can make the pod unready`,
+          unmarked.place,
+          `${unmarked.name} leads to the port of \`${way.path}\` of ${pod.resource.label} without adding a header that podrain could know it by: anybody who reaches it can make the pod unready`,
           {
             fix: 'Set `PODRAIN_TOKEN` (and `Authorization` in the hook), or a `controlPort` that is in no Service',
           },

@@ -139,7 +139,11 @@ function balancersOfGateways(route: Resource, around: Surroundings): Balancer[] 
         name,
         controller: gatewayClass?.get('spec', 'controllerName').text,
       })
-      return controller === undefined ? [] : [controlled(controller, `${gateway.label} (class ${name})`)]
+      if (controller === undefined) return []
+      // To nodes as well, unless a TargetGroupConfiguration says otherwise.
+      return /^aws-/.test(controller.name)
+        ? [balancer('kube-proxy', `${gateway.label} (class ${name}, which sends to nodes)`)]
+        : [controlled(controller, `${gateway.label} (class ${name})`)]
     })
   })
 }
