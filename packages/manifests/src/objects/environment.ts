@@ -1,4 +1,5 @@
 import type { Place } from '../text/place.js'
+import { textOf } from './resource.js'
 
 /**
  * `$(NAME)` and `$$`, as the kubelet reads them in `command`, `args` and the values of `env`. In the command of a hook it reads
@@ -32,11 +33,16 @@ export class Environment {
       const name = entry.get('name').text
       if (name === undefined) continue
       this.#last.set(name, entry)
-      const value = entry.get('value').text
+      const value = textOf(entry.get('value'))
       const isElsewhere = entry.get('valueFrom').exists || value?.includes('${') === true
       // One of those above; what is not among them stays as it is written.
       this.#texts.set(name, isElsewhere ? undefined : this.expand(value ?? ''))
     }
+  }
+
+  /** Each once. */
+  get names(): readonly string[] {
+    return [...this.#last.keys()]
   }
 
   /** The entry of a name; of several the last. */
