@@ -160,5 +160,11 @@ test('nobody sends to a worker, with a mesh or without, so it is not told how lo
     expect(found(worker(mesh))).toEqual([])
     expect(found(worker(mesh, 'lifecycle: { preStop: { sleep: { seconds: 1 } } }')).join()).not.toContain('settle')
   }
+  expect(
+    said(
+      'linkerd-proxy-ends-first',
+      worker('linkerd.io/inject: enabled', 'lifecycle: { preStop: { sleep: { seconds: 20 } } }'),
+    ),
+  ).toEqual(['warning: The proxy takes no new connection as soon as the pod begins to end, but the app works for 20 s'])
   expect(found(worker('linkerd.io/inject: enabled'), service())).toContain('warning linkerd-proxy-ends-first')
 })

@@ -309,6 +309,19 @@ describe('what there must not be two of', () => {
     }
   })
 
+  test('nor what keeps data of its own', () => {
+    const stateful = app({
+      kind: 'StatefulSet',
+      replicas: 1,
+      spec: [
+        'serviceName: web',
+        'updateStrategy: { type: OnDelete }',
+        'volumeClaimTemplates: [{ metadata: { name: data }, spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } } }]',
+      ],
+    })
+    expect(advice(stateful, service(), budget('minAvailable: 1'))).not.toMatch(/maxSurge|RollingUpdate|replicas: 2/)
+  })
+
   test('a rolling update with a volume for one node is told, and Recreate is not', () => {
     expect(said('rollout-shares-volume', postgres(rolling), claim('ReadWriteOnce'))).toEqual([
       'warning: The new pod starts while the old one still has the volume (`maxSurge` is 1)',

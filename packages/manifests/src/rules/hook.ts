@@ -371,7 +371,9 @@ const hookSignals: Rule = {
       // A database may have to be told, and has no load balancer in front.
       severity:
         quit.waitsBefore || (pod.kind === 'StatefulSet' && world.exposureOf(pod) !== 'served') ? 'info' : 'warning',
-      fix: 'Let the hook only wait (`sleep`), and leave the signal to the kubelet; which one it is says `STOPSIGNAL` of the image (nginx: SIGQUIT)',
+      fix: /quitquitquit|shutdown/.test(quit.text)
+        ? 'Wait before it (`sleep`); a sidecar is ended after the app by itself, if it is a native one (among the initContainers, with `restartPolicy: Always`)'
+        : 'Let the hook only wait (`sleep`), and leave the signal to the kubelet; which one it is says `STOPSIGNAL` of the image (nginx: SIGQUIT)',
     })
   }),
 }

@@ -100,7 +100,7 @@ const istioFirst: Rule = {
     if (Number(text ?? 5) * 1000 >= needed) return
     report(
       place,
-      `The proxy exits ${text ?? '5'} s after SIGTERM${text === undefined ? ' (the default of `terminationDrainDuration`)' : ''}, but the app serves for ${seconds(needed)} and what is still open then`,
+      `The proxy exits ${text ?? '5'} s after SIGTERM${text === undefined ? ' (the default of `terminationDrainDuration`)' : ''}, but the app ${world.isAsked(pod) ? 'serves' : 'works'} for ${seconds(needed)} and what is still open then`,
       {
         // Since 1.27 it is a native sidecar where the cluster can, unless the mesh says otherwise.
         severity: text === undefined ? 'info' : 'warning',
@@ -162,7 +162,7 @@ const linkerdFirst: Rule = {
     } else if ((wait ?? 0) < needed) {
       report(
         at.exists ? at : annotations.exists ? annotations : pod.template.get('metadata'),
-        `The proxy takes no new connection ${wait === undefined ? 'as soon as the pod begins to end' : `after ${wait} s`}, but the app serves for ${needed} s`,
+        `The proxy takes no new connection ${wait === undefined ? 'as soon as the pod begins to end' : `after ${wait} s`}, but the app ${world.isAsked(pod) ? 'serves' : 'works'} for ${needed} s`,
         { fix },
       )
     }

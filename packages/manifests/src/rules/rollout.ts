@@ -211,10 +211,11 @@ const onDelete: Rule = {
   severe: 'It may be what is wanted.',
   title: 'Pods that are only replaced when somebody deletes them',
   why: 'With `OnDelete` a deploy changes nothing until pods are deleted, by hand or with their node. So the new version comes at a time nobody chose, and nothing makes one deletion wait for the pod before it.',
-  check: eachPod((pod, report) => {
+  check: eachPod((pod, report, world) => {
     if (pod.kind !== 'StatefulSet' && pod.kind !== 'DaemonSet') return
     const type = pod.strategy.get('type')
-    if (type.text !== 'OnDelete') return
+    // What keeps data is replaced in an order that somebody watches, or an operator.
+    if (type.text !== 'OnDelete' || world.isAlone(pod)) return
     report(type, 'A deploy replaces no pod: each is replaced when it is deleted', { fix: 'type: RollingUpdate' })
   }),
 }

@@ -93,12 +93,14 @@ export class World {
   }
 
   /**
-   * Whether there must not be two of it at a time: a database, or what has a volume that one pod or one node may hold. A volume
-   * whose claim is not in the files is taken for such a one.
+   * Whether a second one is no replica of the first, or must not be there at the same time: a database, what keeps data of its own,
+   * or what has a volume that one pod or one node may hold. A volume whose claim is not in the files is taken for such a one.
    */
   isAlone(pod: Pod): boolean {
     return (
-      this.isDatabase(pod) || (pod.kind !== 'StatefulSet' && this.claimsOf(pod).some((claim) => claim !== 'shared'))
+      this.isDatabase(pod) ||
+      pod.resource.get('spec', 'volumeClaimTemplates').items.length > 0 ||
+      this.claimsOf(pod).some((claim) => claim !== 'shared')
     )
   }
 
