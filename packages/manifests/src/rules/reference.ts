@@ -18,7 +18,9 @@ const selectorMismatch: Rule = {
     if (pod.resource.group === 'extensions') return
     const selector = pod.resource.get('spec', 'selector')
     const { labels } = pod
-    if (!selector.exists || isUnknown(selector, pod) || isSelected(selector, labels)) return
+    // Without any metadata its pod is most likely misplaced, and told to move.
+    if (!selector.exists || !pod.template.get('metadata').exists) return
+    if (isUnknown(selector, pod) || isSelected(selector, labels)) return
     report(
       selector,
       `The selector is ${shown(textsOf(selector.get('matchLabels')))}, and the template has ${shown(labels)}: the API server refuses it`,
