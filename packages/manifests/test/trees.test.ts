@@ -137,7 +137,7 @@ test('what a base has wrong in one build only is told with that build, and is no
 test('two builds are two clusters: a Service of one sends to no pod of the other', () => {
   const edge = `apiVersion: networking.k8s.io/v1
 kind: Ingress
-metadata: { name: web }
+metadata: { name: web, annotations: { alb.ingress.kubernetes.io/target-type: ip } }
 spec:
   ingressClassName: alb
   defaultBackend: { service: { name: web, port: { number: 80 } } }
@@ -170,7 +170,7 @@ spec:
     { file: 'deploy/aws/web.yaml', text: deployment(30, 60) },
     {
       file: 'deploy/aws/edge.yaml',
-      text: 'apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: web }\nspec: { ingressClassName: alb, defaultBackend: { service: { name: web } } }\n',
+      text: 'apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: web, annotations: { alb.ingress.kubernetes.io/target-type: ip } }\nspec: { ingressClassName: alb, defaultBackend: { service: { name: web } } }\n',
     },
     { file: 'deploy/kind/web.yaml', text: deployment(2, 30) },
     {

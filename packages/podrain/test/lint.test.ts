@@ -45,15 +45,15 @@ describe.concurrent('podrain lint', () => {
     const at = await file(bad)
     const { code, stdout, stderr } = await podrain(['lint', at])
     expect(stderr).toBe('')
-    expect(stdout).toContain(`${at}:13:11 error Container \`web\` starts \`npm start\``)
+    expect(stdout).toContain(`${at}:13:11 warning Container \`web\` starts \`npm start\``)
     expect(stdout).toContain(`${at}:15:13 error`)
-    expect(stdout).toMatch(/2 errors in 1 document\.\n$/)
+    expect(stdout).toMatch(/1 error, 1 warning in 1 document\.\n$/)
     expect(code).toBe(1)
   })
 
   test('reads standard input', async () => {
     const { code, stdout } = await piped(['lint', '-'], bad)
-    expect(stdout).toContain('<stdin>:13:11 error')
+    expect(stdout).toContain('<stdin>:15:13 error')
     expect(code).toBe(1)
   })
 
@@ -65,8 +65,8 @@ describe.concurrent('podrain lint', () => {
     child.stdin.write(large.slice(1_000_000))
     child.stdin.end(`---\n${bad}`)
     const { code, stdout } = await done
-    expect(stdout).toContain('<stdin>:20019:11 error Container `web` starts `npm start`')
-    expect(stdout).toMatch(/2 errors in 2 documents\.\n$/)
+    expect(stdout).toContain('<stdin>:20019:11 warning Container `web` starts `npm start`')
+    expect(stdout).toMatch(/1 error, 1 warning in 2 documents\.\n$/)
     expect(code).toBe(1)
   })
 
@@ -101,14 +101,14 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
     const { code, stdout, stderr } = await podrain(['lint', at, '--fix'])
     expect(stderr).toBe(`fixed ${at}\n`)
     expect(await readFile(at, 'utf8')).toBe(bad.replace('prestop', 'preStop'))
-    expect(stdout).toContain('1 error in 1 document')
-    expect(code).toBe(1)
+    expect(stdout).toContain('1 warning in 1 document')
+    expect(code).toBe(0)
   })
 
   test('--fix of standard input writes the text to stdout, and what is left to stderr', async () => {
     const { stdout, stderr } = await piped(['lint', '-', '--fix'], bad)
     expect(stdout).toBe(bad.replace('prestop', 'preStop'))
-    expect(stderr).toContain('1 error in 1 document')
+    expect(stderr).toContain('1 warning in 1 document')
   })
 
   test('is heard by programs: JSON, SARIF, GitHub', async () => {
@@ -120,7 +120,7 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
     const [json, sarif, github] = runs.map(({ stdout }) => stdout)
     expect(JSON.parse(json ?? '').findings).toHaveLength(2)
     expect(JSON.parse(sarif ?? '').runs[0].results).toHaveLength(2)
-    expect(github).toMatch(/^::error file=.*,line=13,/)
+    expect(github).toMatch(/^::warning file=.*,line=13,/)
   })
 
   test('--rules lists every rule', async () => {
@@ -233,7 +233,7 @@ spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
-metadata: { name: shop }
+metadata: { name: shop, annotations: { alb.ingress.kubernetes.io/target-type: ip } }
 spec: { ingressClassName: alb, defaultBackend: { service: { name: web, port: { number: 80 } } } }
 `
     const at = await file(alb)

@@ -26,6 +26,7 @@ export interface AgainstOptions extends LintOptions {
 export const againstRule: Omit<Rule, 'check'> = {
   id: againstId,
   severity: 'error',
+  severe: 'What runs and what is written differ, and both are known. What may be on purpose is a warning.',
   title: 'The manifest and the app that runs do not agree',
   why: 'Most failures are a mismatch of two times in two files, and one of them is the app’s.',
 }
@@ -155,11 +156,11 @@ function compareTimes(container: Container, times: DrainTimes, world: World, rep
       fix: `terminationGracePeriodSeconds: ${Math.ceil(total / 1000)}, the same in the app`,
     })
   }
-  const { behind, because, settle: needed } = world.balancerOf(pod)
+  const { behind, name, because, settle: needed } = world.balancerOf(pod)
   if (because !== undefined && settle.min < needed) {
     report(
       container.place,
-      `The app waits ${seconds(settle.min)} (${settle.own ? '`settle.min`' : `behind '${times.behind}'`}), but ${behind} needs ${seconds(needed)} to stop sending: ${because}`,
+      `The app waits ${seconds(settle.min)} (${settle.own ? '`settle.min`' : `behind '${times.behind}'`}), but ${name} needs ${seconds(needed)} to stop sending: ${because}`,
       { severity: 'warning', fix: `Options of podrain in the app: { behind: '${behind}' }` },
     )
   }

@@ -1,5 +1,6 @@
 import { presets } from '../shared/budget.js'
 import type { Place } from '../text/place.js'
+import { Environment } from './environment.js'
 import { Hook } from './hook.js'
 import { podSpecsIn } from './pod-spec.js'
 import { type Resource, textOf, textsOf } from './resource.js'
@@ -64,11 +65,14 @@ export class Container {
   readonly place: Place
   /** Whether it stands among the initContainers. */
   readonly init: boolean
+  readonly environment: Environment
+  #hook: Hook | undefined
 
   constructor(pod: Pod, place: Place, init: boolean) {
     this.pod = pod
     this.place = place
     this.init = init
+    this.environment = new Environment(place)
   }
 
   get name(): string {
@@ -86,7 +90,9 @@ export class Container {
 
   get hook(): Hook | undefined {
     const place = this.place.get('lifecycle', 'preStop')
-    return place.exists && place.value !== null ? new Hook(place) : undefined
+    if (!place.exists || place.value === null) return undefined
+    this.#hook ??= new Hook(place, (name) => this.environment.text(name))
+    return this.#hook
   }
 
   /** Whether podrain is in the app, as far as the manifest tells. */
@@ -98,10 +104,20 @@ export class Container {
     return this.place.get('ports').items
   }
 
-  /** `command` and `args`, if the command is there: without it only the image knows what is started. */
+  /** `command` and `args`, with their variables filled in, if the command is there: without it only the image knows what is started. */
   get command(): readonly string[] | undefined {
     const command = this.place.get('command').texts
-    return command.length === 0 ? undefined : [...command, ...this.place.get('args').texts]
+    if (command.length === 0) return undefined
+    return [...command, ...this.place.get('args').texts].map((word) => this.environment.expand(word))
+  }
+
+  /** The same; or what `args` alone say, which the entrypoint of most images starts in its place. */
+  get started(): { readonly words: readonly string[]; readonly place: Place } | undefined {
+    const { command } = this
+    if (command !== undefined) return { words: command, place: this.place.get('command') }
+    const args = this.place.get('args')
+    const words = args.texts.map((word) => this.environment.expand(word))
+    return words.length === 0 ? undefined : { words, place: args }
   }
 
   /** The number of a port that is given by number or by name; undefined if this container has none of that name. */
@@ -112,9 +128,9 @@ export class Container {
     return this.ports.find((each) => each.get('name').text === port.text)?.get('containerPort').number
   }
 
-  /** A variable of its environment. */
+  /** A variable of its environment; of several with one name the last. */
   env(name: string): Place | undefined {
-    return this.place.get('env').items.find((item) => item.get('name').text === name)
+    return this.environment.get(name)
   }
 }
 
@@ -194,9 +210,12 @@ export class Pod {
     return this.spec.get('hostNetwork').value === true
   }
 
-  /** Whether it has a volume that may be there for one pod only. */
-  get claimsVolume(): boolean {
-    return this.spec.get('volumes').items.some((volume) => volume.get('persistentVolumeClaim').exists)
+  /** The names of the volumes that it claims and shares with the other pods of its kind. */
+  get claims(): readonly string[] {
+    return this.spec.get('volumes').items.flatMap((volume) => {
+      const name = volume.get('persistentVolumeClaim', 'claimName').text
+      return name === undefined ? [] : [name]
+    })
   }
 
   /**

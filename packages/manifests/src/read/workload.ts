@@ -3,7 +3,6 @@ import type { Container, Pod, probes } from '../objects/pod.js'
 import { textOf } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
 import type { Source } from '../text/source.js'
-import { balancerOf } from '../world/balancer.js'
 import type { World } from '../world/world.js'
 import { read } from './reading.js'
 
@@ -103,7 +102,7 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
     livenessProbe,
     startupProbe,
     preStop: hookOf(container, notPlayed),
-    behind: balancerOf(pod, world).behind,
+    behind: world.balancerOf(pod).behind,
     notPlayed,
   }
 }
@@ -112,13 +111,10 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
 function environmentOf(container: Container): { env: Record<string, string>; unknown: string[] } {
   const env: Record<string, string> = {}
   const unknown: string[] = []
-  for (const item of container.place.get('env').items) {
-    const name = item.get('name').text
-    if (name === undefined) continue
-    const value = item.get('value').exists ? textOf(item.get('value')) : item.get('valueFrom').exists ? undefined : ''
+  for (const name of container.environment.names) {
+    const value = container.environment.text(name)
     if (value === undefined) unknown.push(name)
-    // The kubelet puts earlier variables in for `$(NAME)`, and leaves what it does not know.
-    else env[name] = value.replace(/\$\(([\w.-]+)\)/g, (whole, other: string) => env[other] ?? whole)
+    else env[name] = value
   }
   for (const from of container.place.get('envFrom').items) {
     for (const kind of ['configMapRef', 'secretRef']) {

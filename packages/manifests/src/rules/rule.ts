@@ -23,6 +23,8 @@ export interface Rule {
   readonly id: string
   /** The worst that it says. */
   readonly severity: Severity
+  /** Why it is no better and no worse; and when it is less, if it is. */
+  readonly severe: string
   /** In one line, what it finds. */
   readonly title: string
   /** Why that loses requests. */
@@ -52,4 +54,11 @@ export function each(
   return (world, report) => {
     for (const kind of kinds) for (const resource of world.kind(kind)) check(resource, report, world)
   }
+}
+
+/** `a, b and 3 others`, each once. */
+export function listed(all: readonly string[]): string {
+  const names = [...new Set(all)]
+  const shown = names.length > 4 ? [...names.slice(0, 3), `${names.length - 3} others`] : names
+  return shown.length < 2 ? shown.join('') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`
 }

@@ -2,10 +2,12 @@ import type { Behind } from '@podrain/core'
 import { isBehind, type Pod } from '../objects/pod.js'
 import type { Resource } from '../objects/resource.js'
 import { presets } from '../shared/budget.js'
+import { type Controller, controllerOf } from './controllers.js'
 import type { Route } from './routes.js'
 
 /** What sends to a pod, and what says so. */
 export interface Balancer {
+  /** The kind that podrain knows, or the one that comes nearest. */
   readonly behind: Behind
   /** Milliseconds it needs to learn that a pod goes. */
   readonly settle: number
@@ -20,48 +22,69 @@ export interface Surroundings {
   readonly facts: { readonly behind?: Behind }
   servicesOf(pod: Pod): readonly Resource[]
   routesTo(service: Resource): readonly Route[]
-  kind(kind: string): readonly Resource[]
+  named(kind: string, name: string, near: Resource, namespace?: string): readonly Resource[]
 }
 
-/** What sends to a pod: what the caller or an annotation says, else what the files show, the slowest to learn first. */
-export function balancerOf(pod: Pod, around: Surroundings): Balancer {
+/**
+ * All that send to a pod, the slowest to learn first: what the caller or an annotation says, else what the files show. There
+ * is always one.
+ */
+export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer, ...Balancer[]] {
   const told = pod.annotation('podrain/behind') ?? around.facts.behind
-  if (isBehind(told)) {
-    return { behind: told, name: told, settle: presets[told].settle, because: `behind ${told}, as you say` }
-  }
-  const found = around
-    .servicesOf(pod)
-    .flatMap((service) => [
-      ...balancersOfService(service),
-      ...around.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource, around)),
-    ])
-  if (isMeshed(pod)) found.push({ behind: 'envoy', because: 'a mesh' })
-  const [slowest] = found.sort((one, other) => presets[other.behind].settle - presets[one.behind].settle)
-  const { behind, because } = slowest ?? { behind: 'kube-proxy' as const, because: undefined }
-  const name = because === 'a mesh' ? 'the mesh' : behind
-  return { behind, name, settle: presets[behind].settle, ...(because !== undefined && { because }) }
+  if (isBehind(told)) return [balancer(told, `behind ${told}, as you say`)]
+  const services = around.servicesOf(pod)
+  const found = services.flatMap((service) => [
+    ...balancersOfService(service),
+    ...around.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource, service, around)),
+  ])
+  // Nobody sends to a worker, with a mesh or without.
+  if (isMeshed(pod) && services.length > 0) found.push({ ...balancer('envoy', 'a mesh'), name: 'the mesh' })
+  const [slowest, ...others] = found.sort((one, other) => other.settle - one.settle)
+  return slowest === undefined ? [balancer('kube-proxy')] : [slowest, ...others]
 }
 
-/** What a file says of it. */
-interface Found {
-  readonly behind: Behind
-  readonly because: string
+function balancer(behind: Behind, because?: string): Balancer {
+  return { behind, name: behind, settle: presets[behind].settle, ...(because !== undefined && { because }) }
 }
 
-function balancersOfService(service: Resource): Found[] {
-  const aws = 'service.beta.kubernetes.io/aws-load-balancer-type'
-  const type = service.annotation(aws)
+/** Whether it learns as soon as kube-proxy does, or sooner: within the measured 1.2 s. */
+export function isQuick({ behind }: Balancer): boolean {
+  return behind === 'kube-proxy' || behind === 'envoy'
+}
+
+/**
+ * Whether an AWS load balancer sends to the pods themselves. It sends to the nodes unless something says `ip`, and kube-proxy on
+ * the node decides: https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/#target-type
+ */
+function sendsToPods(target: string | undefined): boolean {
+  return target === 'ip'
+}
+
+const awsType = 'service.beta.kubernetes.io/aws-load-balancer-type'
+const nlbTarget = 'service.beta.kubernetes.io/aws-load-balancer-nlb-target-type'
+const albTarget = 'alb.ingress.kubernetes.io/target-type'
+
+function balancersOfService(service: Resource): Balancer[] {
+  const type = service.annotation(awsType)
   const loadBalancerClass = service.get('spec', 'loadBalancerClass').text
-  const found: Found[] = []
-  if (type !== undefined && /^(nlb|nlb-ip|external)$/.test(type)) {
-    found.push({ behind: 'aws-nlb', because: `${service.label} (${aws}: ${type})` })
-  }
-  if (loadBalancerClass === 'service.k8s.aws/nlb') {
-    found.push({ behind: 'aws-nlb', because: `${service.label} (loadBalancerClass ${loadBalancerClass})` })
+  const found: Balancer[] = []
+  const target = type === 'nlb-ip' ? 'ip' : service.annotation(nlbTarget)
+  const says =
+    type !== undefined && /^(nlb|nlb-ip|external)$/.test(type)
+      ? `${awsType}: ${type}`
+      : loadBalancerClass === 'service.k8s.aws/nlb'
+        ? `loadBalancerClass ${loadBalancerClass}`
+        : undefined
+  if (says !== undefined) {
+    found.push(
+      sendsToPods(target)
+        ? balancer('aws-nlb', `${service.label} (${says})`)
+        : balancer('kube-proxy', `${service.label} (${says}, which sends to nodes)`),
+    )
   }
   const neg = service.annotation('cloud.google.com/neg')
   if (neg !== undefined && /"(ingress"\s*:\s*true|exposed_ports")/.test(neg)) {
-    found.push({ behind: 'gke-neg', because: `${service.label} (cloud.google.com/neg)` })
+    found.push(balancer('gke-neg', `${service.label} (cloud.google.com/neg)`))
   }
   return found
 }
@@ -71,26 +94,57 @@ export function classOf(ingress: Resource): string | undefined {
   return ingress.get('spec', 'ingressClassName').text ?? ingress.annotation('kubernetes.io/ingress.class')
 }
 
-function balancersOfRoute(route: Resource, around: Surroundings): Found[] {
-  if (route.kind === 'VirtualService') return [{ behind: 'envoy', because: route.label }]
-  if (route.kind === 'HTTPRoute') return balancersOfGateways(route, around)
-  const name = classOf(route)
+function balancersOfRoute(route: Resource, service: Resource, around: Surroundings): Balancer[] {
+  if (route.kind === 'VirtualService') return [balancer('envoy', route.label)]
+  if (route.kind !== 'Ingress') return balancersOfGateways(route, around)
+  const name = classOf(route) ?? (annotated(route, 'alb.ingress.kubernetes.io/') ? 'alb' : undefined)
+  if (name === undefined) return []
+  const [ingressClass] = around.named('IngressClass', name, route)
+  const controller = controllerOf('ingressClass', { name, controller: ingressClass?.get('spec', 'controller').text })
   const because = `${route.label} (class ${name})`
-  if (name === 'alb') return [{ behind: 'aws-alb', because }]
-  if (name === undefined && annotated(route, 'alb.ingress.kubernetes.io/')) {
-    return [{ behind: 'aws-alb', because: `${route.label} (annotations of alb.ingress.kubernetes.io)` }]
+  if (controller?.behind === 'aws-alb' && !sendsToPods(albTargetOf(route, service, ingressClass, around))) {
+    return [balancer('kube-proxy', `${route.label} (class ${name}, which sends to nodes)`)]
   }
-  if (name !== undefined && /^nginx(-|$)/.test(name)) return [{ behind: 'ingress-nginx', because }]
-  if (name !== undefined && /^(gce|gce-internal)$/.test(name)) return [{ behind: 'gke-neg', because }]
-  return []
+  return controller === undefined ? [] : [controlled(controller, because)]
 }
 
-function balancersOfGateways(route: Resource, around: Surroundings): Found[] {
-  const names = route.get('spec', 'parentRefs').items.map((ref) => ref.get('name').text)
-  return around.kind('Gateway').flatMap((gateway) => {
-    const name = gateway.get('spec', 'gatewayClassName').text ?? ''
-    if (!names.includes(gateway.name) || !name.startsWith('gke-l7-')) return []
-    return [{ behind: 'gke-neg' as const, because: `${gateway.label} (class ${name})` }]
+/** Where it may stand, the nearest first. */
+function albTargetOf(
+  route: Resource,
+  service: Resource,
+  ingressClass: Resource | undefined,
+  around: Surroundings,
+): string | undefined {
+  const parameters = ingressClass?.get('spec', 'parameters', 'name').text
+  const [params] = parameters === undefined ? [] : around.named('IngressClassParams', parameters, route)
+  return service.annotation(albTarget) ?? route.annotation(albTarget) ?? params?.get('spec', 'targetType').text
+}
+
+function controlled({ name, behind, isNearest, settle }: Controller, because: string): Balancer {
+  const nearest = isNearest ? `, of podrain’s kinds nearest to \`${behind}\`` : ''
+  return { behind, name, settle: settle ?? presets[behind].settle, because: `${because}${nearest}` }
+}
+
+function balancersOfGateways(route: Resource, around: Surroundings): Balancer[] {
+  const parents = route
+    .get('spec', 'parentRefs')
+    .items.filter((ref) => (ref.get('kind').text ?? 'Gateway') === 'Gateway')
+  return parents.flatMap((ref) => {
+    const namespace = ref.get('namespace').text
+    const gateways = around.named('Gateway', ref.get('name').text ?? '', route, namespace)
+    return gateways.flatMap((gateway) => {
+      const name = gateway.get('spec', 'gatewayClassName').text ?? ''
+      const [gatewayClass] = around.named('GatewayClass', name, gateway)
+      const controller = controllerOf('gatewayClass', {
+        name,
+        controller: gatewayClass?.get('spec', 'controllerName').text,
+      })
+      if (controller === undefined) return []
+      // To nodes as well, unless a TargetGroupConfiguration says otherwise.
+      return /^aws-/.test(controller.name)
+        ? [balancer('kube-proxy', `${gateway.label} (class ${name}, which sends to nodes)`)]
+        : [controlled(controller, `${gateway.label} (class ${name})`)]
+    })
   })
 }
 

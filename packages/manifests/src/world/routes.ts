@@ -9,11 +9,51 @@ export interface Route {
   readonly exact: boolean
 }
 
+/** Routes of the Gateway API; where they lead stands in the same place in each. */
+export const gatewayRoutes = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'] as const
+
+/** A Service that something outside leads to, and where it says so. */
+export interface Backend {
+  readonly name: string
+  /** If it is not the one of the route. */
+  readonly namespace: string | undefined
+  /** A number or a name; undefined if it says none. */
+  readonly port: number | string | undefined
+  readonly place: Place
+}
+
+/** All Services that an Ingress or a route leads to. */
+export function backendsOf(route: Resource): readonly Backend[] {
+  const spec = route.get('spec')
+  if (route.kind === 'Ingress') {
+    const paths = spec.get('rules').items.flatMap((rule) => rule.get('http', 'paths').items)
+    return [spec.get('defaultBackend'), ...paths.map((each) => each.get('backend'))].flatMap((backend) => {
+      const [place, port] = [backend.get('service', 'name'), backend.get('service', 'port')]
+      if (place.text === undefined) return []
+      return [
+        { name: place.text, namespace: undefined, port: port.get('number').number ?? port.get('name').text, place },
+      ]
+    })
+  }
+  const refs = spec.get('rules').items.flatMap((rule) => rule.get('backendRefs').items)
+  return refs.filter(isServiceRef).map((ref) => ({
+    name: ref.get('name').text ?? '',
+    namespace: ref.get('namespace').text,
+    port: ref.get('port').number,
+    place: ref.get('name'),
+  }))
+}
+
+/** Other kinds are buckets, imported Services and the like. */
+function isServiceRef(ref: Place): boolean {
+  return (ref.get('kind').text ?? 'Service') === 'Service' && (ref.get('group').text ?? '') === ''
+}
+
 /** The rules of Ingresses and routes that lead to a Service: where they say so, and for which paths. */
 export function routesTo(service: Resource, kind: (kind: string) => readonly Resource[]): readonly Route[] {
   return [
     ...kind('Ingress').flatMap((ingress) => routesOfIngress(ingress, service)),
-    ...kind('HTTPRoute').flatMap((route) => routesOfHttpRoute(route, service)),
+    ...gatewayRoutes.flatMap((name) => kind(name).flatMap((route) => routesOfGatewayRoute(route, service))),
     ...kind('VirtualService').flatMap((route) => routesOfVirtualService(route, service)),
   ]
 }
@@ -37,12 +77,14 @@ function routesOfIngress(ingress: Resource, service: Resource): Route[] {
   return routes
 }
 
-function routesOfHttpRoute(route: Resource, service: Resource): Route[] {
+function routesOfGatewayRoute(route: Resource, service: Resource): Route[] {
   return route.get('spec', 'rules').items.flatMap((rule) => {
-    const leads = rule
-      .get('backendRefs')
-      .items.some((ref) => ref.get('name').text === service.name && (ref.get('kind').text ?? 'Service') === 'Service')
-    if (!leads || !sameNamespace(route, service)) return []
+    const leads = rule.get('backendRefs').items.some((ref) => {
+      const namespace = ref.get('namespace').text
+      const isThere = namespace === undefined ? sameNamespace(route, service) : namespace === service.namespace
+      return isThere && ref.get('name').text === service.name && isServiceRef(ref)
+    })
+    if (!leads) return []
     const matches = rule.get('matches').items
     if (matches.length === 0) return [{ resource: route, place: rule, path: '/', exact: false }]
     return matches.map((match) => ({

@@ -2,7 +2,7 @@ import type { Behind } from '@podrain/core'
 import { type Pod, podsOf } from '../objects/pod.js'
 import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
-import { type Balancer, balancerOf } from './balancer.js'
+import { type Balancer, balancersOf } from './balancer.js'
 import { type Route, routesTo } from './routes.js'
 
 /** What the files cannot say, and who calls knows. */
@@ -15,6 +15,12 @@ export interface Facts {
   readonly kubernetes?: string
 }
 
+/** A number of pods, and what says so. */
+export interface Least {
+  readonly pods: number
+  readonly because: string
+}
+
 /** All that is in one cluster, as far as the files tell: every object, and how they hang together. */
 export class World {
   readonly resources: readonly Resource[]
@@ -25,6 +31,7 @@ export class World {
   /** Whether there is nothing in it that could not be followed: only then something is known not to be there. */
   readonly isComplete: boolean
   readonly #byKind = new Map<string, Resource[]>()
+  readonly #byName = new Map<string, Resource[]>()
 
   constructor(
     resources: readonly Resource[],
@@ -37,14 +44,26 @@ export class World {
     this.isComplete = isComplete
     this.pods = resources.flatMap(podsOf)
     for (const resource of resources) {
-      const same = this.#byKind.get(resource.kind)
-      if (same === undefined) this.#byKind.set(resource.kind, [resource])
-      else same.push(resource)
+      add(this.#byKind, resource.kind, resource)
+      add(this.#byName, resource.label, resource)
     }
   }
 
   kind(kind: string): readonly Resource[] {
     return this.#byKind.get(kind) ?? []
+  }
+
+  /** The objects of that kind and name that another one means by it: in its own namespace, or in the one it says. */
+  named(
+    kind: string,
+    name: string,
+    near: Resource,
+    namespace: string | undefined = near.namespace,
+  ): readonly Resource[] {
+    const found = this.#byName.get(`${kind}/${name}`) ?? []
+    return found.filter(
+      (each) => each.namespace === undefined || namespace === undefined || each.namespace === namespace,
+    )
   }
 
   /** The Services that send to a pod. */
@@ -72,8 +91,31 @@ export class World {
     return pod.isPodrain || this.exposureOf(pod) !== 'none'
   }
 
-  /** Whether all that is sent to it is of a kind that keeps its connections, and has no requests to be led elsewhere. */
+  /**
+   * Whether a second one is no replica of the first, or must not be there at the same time: a database, what keeps data of its own,
+   * or what has a volume that one pod or one node may hold. A volume whose claim is not in the files is taken for such a one.
+   */
+  isAlone(pod: Pod): boolean {
+    return (
+      this.isDatabase(pod) ||
+      pod.resource.get('spec', 'volumeClaimTemplates').items.length > 0 ||
+      this.claimsOf(pod).some((claim) => claim !== 'shared')
+    )
+  }
+
+  /** For each volume that it claims, whether several nodes may mount it. */
+  claimsOf(pod: Pod): readonly ('shared' | 'single' | 'unknown')[] {
+    return pod.claims.map((name) => {
+      const [claim] = this.named('PersistentVolumeClaim', name, pod.resource)
+      const modes = claim?.get('spec', 'accessModes').texts ?? []
+      if (modes.some((mode) => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany')) return 'shared'
+      return modes.length > 0 ? 'single' : 'unknown'
+    })
+  }
+
+  /** Whether it is a program that keeps its connections, and has no requests to be led elsewhere. */
   isDatabase(pod: Pod): boolean {
+    if (databaseImages.test(pod.containers[0]?.image ?? '')) return true
     const numbers = this.servicesOf(pod)
       .flatMap(targetsOf)
       .map((target) => pod.containers.map((each) => each.portNumber(target)).find((number) => number !== undefined))
@@ -106,22 +148,46 @@ export class World {
     return routesTo(service, (kind) => this.kind(kind))
   }
 
-  /** What sends to a pod: what the caller or an annotation says, else what the files show, the slowest to learn first. */
+  /** The lowest number of pods there is while nothing rolls, if the files say so. */
+  leastOf(pod: Pod): Least | undefined {
+    const [scaler] = this.autoscalersOf(pod)
+    if (scaler !== undefined) {
+      const isKeda = scaler.kind === 'ScaledObject'
+      const idle = scaler.get('spec', 'idleReplicaCount').number
+      const place = scaler.get('spec', isKeda ? 'minReplicaCount' : 'minReplicas')
+      const pods = idle ?? (place.exists ? place.number : isKeda ? 0 : 1)
+      return pods === undefined ? undefined : { pods, because: `${scaler.label} goes down to ${pods}` }
+    }
+    const { replicas } = pod
+    if (replicas === undefined) return undefined
+    const isSaid = pod.resource.get('spec', 'replicas').exists
+    return { pods: replicas, because: isSaid ? `replicas ${replicas}` : 'replicas 1 (the default)' }
+  }
+
+  /** All that send to a pod, the slowest to learn first. */
+  readonly balancersOf: (pod: Pod) => readonly [Balancer, ...Balancer[]] = remembered((pod) => balancersOf(pod, this))
+
+  /** The slowest to learn of all that send to a pod: what the caller or an annotation says, else what the files show. */
   balancerOf(pod: Pod): Balancer {
-    return balancerOf(pod, this)
+    return this.balancersOf(pod)[0]
   }
 }
 
 /** Ports of what keeps its connections: MySQL, PostgreSQL, Redis, MongoDB, memcached, AMQP, Kafka, ZooKeeper, NATS, Cassandra, DNS. */
 const databases = new Set([3306, 5432, 6379, 27017, 11211, 5672, 9092, 2181, 4222, 9042, 53])
 
+/** Their images, as they are called where they come from. */
+const databaseImages =
+  /(^|\/)(postgres(ql)?|postgis|timescaledb(-ha)?|mysql|mysql-server|mariadb|percona(-server)?|mongo|mongodb|redis|valkey|keydb|memcached|cassandra|scylla|couchdb|couchbase|neo4j|influxdb|elasticsearch|opensearch|clickhouse-server|cockroach|etcd|rabbitmq|zookeeper|cp-kafka|kafka|mssql\/server|oracle-xe)(:|@|$)/
+
 /** Whether a port, by its name, is there to be scraped: what fails there is asked again, and lost to nobody. */
 export function isScraped(port: Place): boolean {
   return /metrics|prom(etheus)?\b|telemetry|monitor/.test(port.get('name').text ?? '')
 }
 
-/** Ports of the pods that a Service sends requests to. */
+/** Ports of the pods that a Service sends requests to: none if it is there to be scraped. */
 export function targetsOf(service: Resource): readonly Place[] {
+  if (/(^|-)(metrics|telemetry|monitoring|prometheus-exporter|exporter)$/.test(service.name)) return []
   return service
     .get('spec', 'ports')
     .items.filter((port) => !isScraped(port))
@@ -132,6 +198,12 @@ export function targetsOf(service: Resource): readonly Place[] {
 function selects(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
   const entries = Object.entries(selector)
   return entries.length > 0 && entries.every(([name, text]) => labels[name] === text)
+}
+
+function add<Key, Item>(map: Map<Key, Item[]>, key: Key, item: Item): void {
+  const same = map.get(key)
+  if (same === undefined) map.set(key, [item])
+  else same.push(item)
 }
 
 /** The same, made once for each. */

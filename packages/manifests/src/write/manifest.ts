@@ -1,5 +1,6 @@
 import type { Behind } from '@podrain/core'
 import { stringify } from 'yaml'
+import { autoscalerWaits } from '../rules/node.js'
 import { budgetOf, graceFor, presets } from '../shared/budget.js'
 
 export type HookKind = 'http' | 'exec' | 'control-port'
@@ -126,6 +127,11 @@ function graceComment({ behind, grace, sum, total }: Facts, indent: string): str
   if (grace * 1000 > total) {
     lines.push(`${grace} s is the default of Kubernetes, and costs nothing: the pod leaves as soon as nothing is open`)
   }
+  if (grace > autoscalerWaits) {
+    const why = `the cluster autoscaler removes a node after ${autoscalerWaits} s unless its \`--max-graceful-termination-sec\` says more`
+    // Values are no object that something could be found in.
+    lines.push(indent === '' ? why : `podrain-ignore grace-exceeds-node: ${why}`)
+  }
   return lines.map((line) => `${indent}# ${line}\n`).join('')
 }
 
@@ -219,10 +225,20 @@ ${strategy}${minReady(facts)}  template:
         app: ${text(name)}
 ${annotations(facts)}    spec:
 ${graceComment(facts, '      ')}      terminationGracePeriodSeconds: ${grace}
-      containers:
+${replicas > 1 ? spread(name) : ''}      containers:
         - name: ${text(name)}
           image: ${text(image)}
 ${indented(container(facts, { ports: 'named' }), '          ')}
+`
+}
+
+/** On several nodes, where there are several. */
+function spread(name: string): string {
+  return `      topologySpreadConstraints:
+        - maxSkew: 1
+          topologyKey: kubernetes.io/hostname
+          whenUnsatisfiable: ScheduleAnyway
+          labelSelector: { matchLabels: { app: ${text(name)} } }
 `
 }
 
@@ -268,8 +284,9 @@ kind: PodDisruptionBudget
 metadata:
   name: ${text(name)}
 spec:
-  # One pod at a time when nodes are drained.
+  # One pod at a time when nodes are drained, and one that does not work does not hold the node up.
   maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels:
       app: ${text(name)}
