@@ -8,7 +8,7 @@ import { mended } from './fixing.js'
 const directory = join(__dirname, 'corpus')
 /** A file or a directory is what one team keeps, and is judged by itself. */
 const units = readdirSync(directory)
-  .filter((name) => name !== 'findings.txt')
+  .filter((name) => name !== 'findings.txt' && !name.startsWith('.'))
   .map((name) => ({ name, sources: sourcesOf(join(directory, name)) }))
 
 function sourcesOf(path: string): Source[] {
