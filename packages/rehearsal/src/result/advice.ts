@@ -48,10 +48,10 @@ export function byPodrain(plan: KnownOptions, options: string = optionsFor(plan)
   return podrain || framework === null ? undefined : lines[framework](options)
 }
 
-/** `${what}: ${the line that brings podrain in} does.`, or `what` alone. */
+/** `${what}: ${the line that brings podrain in} does.`, with the grace period that podrain needs; or `what` alone. */
 export function orPodrain(what: string, plan: KnownOptions): string {
-  const line = byPodrain(plan, '')
-  return line === undefined ? `${what}.` : `${what}: ${line} does.`
+  const line = byPodrain(plan)
+  return line === undefined ? `${what}.` : `${what}: ${line} does.${withGrace(settleSeconds(plan), plan)}`
 }
 
 /** What has to be added to advice that takes `settle` seconds, where the grace period is too short for it. */

@@ -189,7 +189,10 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions)
   if (life?.deafProgram !== undefined && !hasHeard(life) && !isPodrainIn(plan)) {
     const shell = nameIn(shells, life.deafProgram)
     return shell === undefined
-      ? orPodrain('Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1', plan)
+      ? orPodrain(
+          `Handle SIGTERM, and exit when nothing is in flight: the kernel delivers it to PID 1 only if that has a handler, and ${life.deafProgram} had none, or none any more (\`process.once\`)`,
+          plan,
+        )
       : `${startItself}: ${shell} is PID 1 and does not pass SIGTERM on, so that the app never hears of it.`
   }
   if (sentAt < sigtermAt) return graceAdvice(settleSeconds(plan), sigkillAt - sentAt, plan)
@@ -199,9 +202,9 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions)
   )
 }
 
-/** Whether the app did something after SIGTERM. A handler that runs once is gone by the end, and looks like none. */
-function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, deafAt = 0, unreadyAt = 0 }: Life): boolean {
-  return deafAt >= sigtermAt || unreadyAt >= sigtermAt
+/** Whether the app did something between SIGTERM and SIGKILL. A handler that runs once is gone by the end, and looks like none. */
+function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, sigkillAt = 0, deafAt = 0, unreadyAt = 0 }: Life): boolean {
+  return [deafAt, unreadyAt].some((t) => t >= sigtermAt && t < sigkillAt)
 }
 
 const oneByOne = 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'
