@@ -148,20 +148,23 @@ export class Cluster {
 
   /** Deletes a pod: the kubelet and the endpoints are told at the same moment. */
   delete(replica: Replica, graceSeconds?: number): void {
-    if (replica.state === 'waiting') {
-      this.#record({ type: 'pod-deleted', pod: replica.endpoint.name })
-      return this.#end(replica, 'deleted')
-    }
+    const { endpoint, kubelet, state } = replica
     replica.state = 'deleted'
-    this.#service.update(replica.endpoint, { serving: replica.kubelet.ready, terminating: true })
-    void replica.kubelet.terminate({ graceSeconds })
+    if (state === 'waiting') {
+      this.#record({ type: 'pod-deleted', pod: endpoint.name })
+      this.#leave(replica)
+    } else {
+      this.#service.update(endpoint, { serving: kubelet.ready, terminating: true })
+      void kubelet.terminate({ graceSeconds })
+    }
   }
 
   /** The kubelet ends a pod that nobody has deleted: the endpoints learn of it when its process is gone. */
   evict(replica: Replica, termination: Termination & { reason: 'node shutdown' | 'eviction' }): void {
-    if (replica.state === 'waiting') return this.#end(replica, 'failed')
+    const { kubelet, state } = replica
     replica.state = 'failed'
-    void replica.kubelet.terminate(termination)
+    if (state === 'waiting') this.#leave(replica)
+    else void kubelet.terminate(termination)
   }
 
   /** The kubelet ends the container as after a failed liveness probe, and starts it again in the same pod. */
@@ -240,12 +243,6 @@ export class Cluster {
   /** A liveness or startup probe has failed: the kubelet ends the container and starts it again, unless its pod is going. */
   #restartUnhealthy(replica: Replica): void {
     if (replica.state === 'running' && !this.#closed) void this.restart(replica)
-  }
-
-  /** No process of the pod runs, so that there is nothing to be waited for. */
-  #end(replica: Replica, state: 'deleted' | 'failed'): void {
-    replica.state = state
-    this.#leave(replica)
   }
 
   /** Starts the container again, as soon as its back-off allows. Resolves when it is ready, or will never be. */
