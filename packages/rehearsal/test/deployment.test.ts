@@ -86,7 +86,8 @@ describe.concurrent('probes', () => {
 
   test('of liveness restart a container once at once, and then not for 10 s; its pod can be deleted meanwhile', async () => {
     const livenessProbe = { path: '/alive', periodSeconds: 0.1, failureThreshold: 1, timeoutSeconds: 5 }
-    const { events } = await run({ startupProbe, livenessProbe, env: { BEHAVIOUR: 'ill' }, warmUp: 6000 })
+    const env = { BEHAVIOUR: 'ill', ILL_MS: '300' }
+    const { events } = await run({ startupProbe, livenessProbe, env, warmUp: 4000 })
     const ofOld1 = events.filter((event) => 'pod' in event && event.pod === 'old-1')
     const story = ofOld1.flatMap(({ type }) => (/^pod-(?:start|exit|deleted)$|^back-off$/.test(type) ? [type] : []))
     expect(story).toEqual(['pod-start', 'pod-exit', 'pod-start', 'pod-exit', 'back-off', 'pod-deleted'])
