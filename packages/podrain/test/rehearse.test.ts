@@ -253,7 +253,7 @@ describe.concurrent('the result', () => {
     const { code, stdout } = await podrain(['rehearse', ...flags, ...short, ...app])
     const sum =
       'it takes up to 94 s (warm-up 0.2 s + 1 × 1 s for new pods + grace period 90 s + endpoints 2.7 s + cool-down 0.1 s)'
-    expect(stdout).toContain(`limits      --timeout 4s may be too short: ${sum}`)
+    expect(stdout).toContain(`--timeout 4s may be too short: ${sum}\n`)
     expect(stdout).toContain(`Cut short: The rehearsal was not over after 4000 ms: ${sum}. Nothing lost: of `)
     expect(code).toBe(3)
   })

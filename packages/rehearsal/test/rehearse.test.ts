@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { conclude, type LiveEvent, type Rehearsal, type RehearsalOptions, rehearse } from '../src/index.js'
 import { whenRefused } from './refused.js'
@@ -239,6 +240,12 @@ test('in an open loop, an outage loses as many requests as came, and in a closed
   const [open, closed] = [await lostIn(true), await lostIn(false)]
   expect(closed).toBeGreaterThan(0)
   expect(open).toBeGreaterThan(2 * closed)
+})
+
+test('twelve pods that start and end at once give no warning, such as MaxListenersExceededWarning', async () => {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [fixture('twelve.cjs')])
+  expect(stdout).toBe("{ 'exit 0': 12 }\n")
+  expect(stderr).toBe('')
 })
 
 test('what the pods write is kept in files, and its end is in the result', async () => {
