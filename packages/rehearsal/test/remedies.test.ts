@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type Diagnosis, type RehearsalOptions, rehearse } from '../src/index.js'
+import { type RehearsalOptions, rehearse } from '../src/index.js'
 import { pidNamespaces } from '../src/shared/pid-namespaces.js'
 
 const fixtures = join(__dirname, 'fixtures')
@@ -14,7 +14,7 @@ function options({ env, ...more }: Partial<RehearsalOptions>): RehearsalOptions 
     app: { framework: 'node' },
     replicas: 1,
     readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
-    endpointLag: { min: 600, median: 700, max: 800 },
+    endpointLag: { min: 1500, median: 1600, max: 1700 },
     requests: { get: '/work' },
     clients: { keepAlive: 4, newConnection: 2, slowKeepAlive: 0 },
     startDelay: 0,
@@ -64,12 +64,6 @@ const cases: readonly Case[] = [
   {
     app: 'has no handler for SIGTERM',
     before: { ...ending('does not hear'), terminationGracePeriodSeconds: 2 },
-    advice: new RegExp(`^Handle SIGTERM.*${bringInWithGrace.source}`),
-    follow: ([, line, seconds]) => ({ ...code(line), ...grace(seconds) }),
-  },
-  {
-    app: 'handles SIGTERM once, and goes on',
-    before: { ...ending('hears once'), terminationGracePeriodSeconds: 2 },
     advice: new RegExp(`^Handle SIGTERM.*${bringInWithGrace.source}`),
     follow: ([, line, seconds]) => ({ ...code(line), ...grace(seconds) }),
   },
@@ -132,7 +126,10 @@ const cases: readonly Case[] = [
   },
   {
     app: 'has requests that are longer than the grace period',
-    before: { env: { WORK_MS: '4000' }, terminationGracePeriodSeconds: 2, warmUp: 1000 },
+    before: {
+      ...{ env: { WORK_MS: '4000' }, terminationGracePeriodSeconds: 2 },
+      clients: { keepAlive: 20, newConnection: 0, slowKeepAlive: 0 },
+    },
     advice: /^Raise terminationGracePeriodSeconds from 2 to (\d+): /,
     follow: ([, seconds]) => grace(seconds),
   },
@@ -150,52 +147,57 @@ const cases: readonly Case[] = [
   },
   {
     app: 'gets requests before it listens',
-    before: { env: { START_MS: '1500' }, readinessProbe: null },
+    before: {
+      ...{ env: { START_MS: '1500' }, readinessProbe: null },
+      endpointLag: { min: 10, median: 20, max: 30 },
+    },
     advice: /^Give the container a readinessProbe/,
     follow: () => ({ readinessProbe: { path: '/readyz', periodSeconds: 0.1, timeoutSeconds: 5 } }),
   },
 ]
 
-const launched: readonly Case[] = [
+/** What is so only where the app, or what starts it, is PID 1. */
+const casesOfPidOne: readonly Case[] = [
+  {
+    app: 'handles SIGTERM once, and goes on',
+    before: { ...ending('hears once'), terminationGracePeriodSeconds: 2 },
+    advice: new RegExp(`^Handle SIGTERM.*${bringInWithGrace.source}`),
+    follow: ([, line, seconds]) => ({ ...code(line), ...grace(seconds) }),
+  },
   {
     app: 'is started by a script without exec',
-    before: { command: 'sh', args: ['-c', '"$0" "$1"; true', node.command, ...node.args], ...grace('4') },
+    before: { command: 'sh', args: ['-c', '"$0" "$1"; true', node.command, ...node.args], ...grace('6') },
     advice: /^Start the app itself, as `node server\.js`, or with `exec` in a script/,
     follow: () => ({ args: ['-c', 'exec "$0" "$1"', node.command, ...node.args] }),
   },
   {
     app: 'is started by npm',
-    before: { command: 'npm', args: ['start'], cwd: join(fixtures, 'npm'), ...grace('4') },
+    before: { command: 'npm', args: ['start'], cwd: join(fixtures, 'npm'), ...grace('6') },
     advice: /^Start the app itself, as `node server\.js`/,
     follow: () => node,
   },
 ]
 
 /** Rehearses with a loss, does what the advice on it says, and rehearses again. */
-async function heed({ before, advice, follow }: Case): Promise<{ lost: Diagnosis; after: readonly Diagnosis[] }> {
-  const { summary } = await rehearse(options(before))
-  const fixes = summary.diagnoses.map(({ fix }) => fix)
-  const lost =
-    summary.diagnoses.find(({ fix }) => advice.test(fix)) ?? expect.fail(`no such advice: ${fixes.join('\n')}`)
-  const words = lost.fix.match(advice) ?? expect.fail(lost.fix)
+async function heed({ before, advice, follow }: Case): Promise<void> {
+  const { diagnoses } = (await rehearse(options(before))).summary
+  const fixes = diagnoses.map(({ fix }) => fix)
+  const words =
+    fixes.map((fix) => fix.match(advice)).find((match) => match !== null) ??
+    expect.fail(`no such advice: ${fixes.join('\n')}`)
   const { env, ...more } = follow(words)
-  const mended = await rehearse(options({ ...before, ...more, env: { ...before.env, ...env } }))
-  return { lost, after: mended.summary.diagnoses }
+  const after = await rehearse(options({ ...before, ...more, env: { ...before.env, ...env } }))
+  expect(after.summary.diagnoses).toEqual([])
 }
 
-describe.concurrent('after the advice on it, nothing is lost any more by an app that', () => {
-  test.for(cases)('$app', async (row) => {
-    const { lost, after } = await heed(row)
-    expect(lost.count).toBeGreaterThan(0)
-    expect(after).toEqual([])
-  })
+const namespaces = pidNamespaces()
+const obstacle = 'obstacle' in namespaces ? namespaces.obstacle : undefined
 
-  const namespaces = pidNamespaces()
-  const obstacle = 'obstacle' in namespaces ? namespaces.obstacle : undefined
-  test.for(launched)('$app', async (row, { skip }) => {
+describe.concurrent('after the advice on it, nothing is lost any more by an app that', () => {
+  test.for(cases)('$app', heed)
+
+  test.for(casesOfPidOne)('$app', (row, { skip }) => {
     skip(obstacle !== undefined, obstacle)
-    const { lost, after } = await heed(row)
-    expect(lost.count).toBeGreaterThan(0)
-    expect(after).toEqual([])
+    return heed(row)
   })
 })
