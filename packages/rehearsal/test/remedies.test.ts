@@ -1,27 +1,21 @@
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type RehearsalOptions, rehearse } from '../src/index.js'
 import { pidNamespaces } from '../src/shared/pid-namespaces.js'
+import { fixture, short } from './short.js'
 
-const fixtures = join(__dirname, 'fixtures')
-const node = { command: process.execPath, args: [join(fixtures, 'careless.mjs')] }
+const node = { command: process.execPath, args: [fixture('careless.mjs')] }
 
-/** A rehearsal of one pod that another replaces. Endpoints are late for long enough that an app which ends at once is missed. */
+/** One pod that another replaces. Endpoints are late for long enough that an app which ends at once is missed. */
 function options({ env, ...more }: Partial<RehearsalOptions>): RehearsalOptions {
-  return {
+  return short({
     ...node,
     env: { ENDING: 'finishes', ...env },
     app: { framework: 'node' },
     replicas: 1,
-    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
     endpointLag: { min: 1500, median: 1600, max: 1700 },
-    requests: { get: '/work' },
     clients: { keepAlive: 4, newConnection: 2, slowKeepAlive: 0 },
-    startDelay: 0,
-    warmUp: 300,
-    coolDown: 200,
     ...more,
-  }
+  })
 }
 
 const ending = (name: string): Partial<RehearsalOptions> => ({ env: { ENDING: name } })
@@ -172,7 +166,7 @@ const casesOfPidOne: readonly Case[] = [
   },
   {
     app: 'is started by npm',
-    before: { command: 'npm', args: ['start'], cwd: join(fixtures, 'npm'), ...grace('6') },
+    before: { command: 'npm', args: ['start'], cwd: fixture('npm'), ...grace('6') },
     advice: /^Start the app itself, as `node server\.js`/,
     follow: () => node,
   },
