@@ -128,6 +128,15 @@ const cases: readonly Case[] = [
     follow: ([, seconds]) => grace(seconds),
   },
   {
+    app: 'has a hook that is longer than the grace period',
+    before: {
+      ...{ env: { WORK_MS: '4000' }, ...grace('2'), ...sleep('3') },
+      clients: { keepAlive: 20, newConnection: 0, slowKeepAlive: 0 },
+    },
+    advice: /^The preStop hook took the whole grace period: shorten it, or raise .* from 2 to (\d+)\.$/,
+    follow: ([, seconds]) => grace(seconds),
+  },
+  {
     app: 'fails on its way out',
     before: ending('fails'),
     advice: /Close pools and clients only after the last request has been answered/,

@@ -66,6 +66,17 @@ export function withGrace(settle: number, plan: KnownOptions): string {
   return ` Raise terminationGracePeriodSeconds from ${plan.terminationGracePeriodSeconds} to ${grace} for it${told}.`
 }
 
+/**
+ * The grace period for the whole hook and, after it, a request that was not done after `request` ms. In steps of 5 s, so that
+ * losses which are alike have one advice.
+ */
+export function graceForHook({ preStop, terminationGracePeriodSeconds: now }: KnownOptions, request: number): number {
+  // Only of a sleep is it known how long it would have taken.
+  const hook = preStop !== null && 'sleepSeconds' in preStop ? preStop.sleepSeconds : now * 1.5
+  const grace = graceFor(hook * 1000, Math.ceil((request * 1.5) / 1000) * 1000)
+  return Math.ceil(Math.max(grace, now + 5) / 5) * 5
+}
+
 /** The grace period for so many seconds of settling, and a request that was not done after `request` ms. */
 export function graceAdvice(settle: number, request: number, plan: KnownOptions): string {
   const { terminationGracePeriodSeconds: now } = plan
