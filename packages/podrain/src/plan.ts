@@ -1,4 +1,4 @@
-import type { Probe, RehearsalPlan, RequestPlan } from '@podrain/rehearsal'
+import { type Probe, type RehearsalPlan, type RequestPlan, shortfallsOf } from '@podrain/rehearsal'
 import type { Guess } from './guess.js'
 import type { FromManifest } from './workload-options.js'
 
@@ -19,6 +19,7 @@ export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manif
     ['requests', requests(plan.requests), origin.requests],
     ...(plan.through === null ? [] : [['through', through(plan)] as const]),
     ['endpoints', endpoints(plan)],
+    ...limits(plan).map((limit) => ['limits', limit] as const),
     ...(plan.pidNamespace ? [] : [['not played', pidOne] as const]),
     ...(manifest?.notPlayed ?? []).map((what) => ['not played', what] as const),
   ]
@@ -68,6 +69,15 @@ function endpoints({ behind, endpointLag: { min, max }, nodes }: RehearsalPlan):
   const where = nodes === 1 ? '' : ` on each of ${nodes} nodes`
   const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late${where}`
   return behind === null || behind === 'none' ? late : `${late}, as behind ${behind}`
+}
+
+/** The limits that may cut it short, by its own sums. */
+function limits(plan: RehearsalPlan): string[] {
+  const { timeout, maxRequests } = shortfallsOf(plan)
+  return [
+    ...(timeout === undefined ? [] : [`--timeout ${plan.timeout / 1000}s may be too short: ${timeout}`]),
+    ...(maxRequests === undefined ? [] : [`--max-requests ${plan.maxRequests} may be too low: ${maxRequests}`]),
+  ]
 }
 
 function at(port: number | undefined): string {

@@ -5,6 +5,7 @@ export { type ClientCounts, type ClientKind, clientKinds, kinds, pathNames } fro
 export type { LossCause } from './load/outcome.js'
 export type { Latency, Sample } from './load/sample.js'
 export { type Look, look, WrongAddressError } from './look.js'
+export { type Shortfalls, shortfallsOf } from './plan/estimate.js'
 export {
   type AppFacts,
   type EndpointLag,

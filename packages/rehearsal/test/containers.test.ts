@@ -54,7 +54,9 @@ describe.skipIf(obstacle !== undefined)(`a pod is a container${obstacle === unde
     expect(summary.diagnoses).toContainEqual(
       expect.objectContaining({
         kind: 'killed',
-        fix: 'Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1: `app.use(drain())` of @podrain/koa does.',
+        fix: expect.stringMatching(
+          /^Handle SIGTERM, .* and node had none, .*: `app\.use\(drain\(\)\)` of @podrain\/koa does\. Raise terminationGracePeriodSeconds from 1 to 8 /,
+        ),
       }),
     )
   })

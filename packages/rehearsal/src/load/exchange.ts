@@ -24,6 +24,8 @@ export interface ExchangeSpec {
 const chunk = Buffer.alloc(4096, 'x')
 const chunks = 4
 const chunkPause = 50
+/** How long an upload takes, in ms. */
+export const uploadTime: number = chunks * chunkPause
 
 export const commonHeaders: Readonly<Record<string, string>> = { Host: 'localhost', 'User-Agent': 'podrain-rehearsal' }
 const uploadHeaders = { 'Content-Type': 'text/plain', 'Content-Length': chunk.length * chunks }

@@ -9,6 +9,8 @@ export interface Kind<Path extends string = string> {
   /** How many clients there are of it unless the option `clients` says otherwise. */
   readonly count: number
   readonly method: 'GET' | 'POST'
+  /** How many requests one client sends in a second if they are answered at once; 1 where an answer takes its time. */
+  readonly perSecond: number
   /** Whether the option `rate` sets its pace. */
   readonly paced: boolean
   /** Whether the time an answer takes says something of the server: a stream and a slow upload take theirs by themselves. */

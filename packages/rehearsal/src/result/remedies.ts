@@ -1,7 +1,16 @@
 import type { KnownOptions } from '../plan/options.js'
 import type { LostEvent } from '../timeline/events.js'
 import { type Life, nameOf } from '../timeline/lives.js'
-import { byPodrain, graceAdvice, isPodrainIn, latest, orPodrain, settleSeconds, withGrace } from './advice.js'
+import {
+  byPodrain,
+  graceAdvice,
+  graceForHook,
+  isPodrainIn,
+  latest,
+  orPodrain,
+  settleSeconds,
+  withGrace,
+} from './advice.js'
 import type { DiagnosisKind } from './coroner.js'
 
 /** The one line that most probably would have saved a request. */
@@ -176,7 +185,7 @@ function fail(life: Life | undefined, plan: KnownOptions): string {
   return `The process fails on its way out (${life?.exit ?? ''}).${wrote} Close pools and clients only after the last request has been answered${place}.`
 }
 
-function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
+function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   if (plan.scenario === 'overrun') {
     return 'SIGTERM in the middle of the hook leaves 2 s: close at once then, and finish what is in flight.'
   }
@@ -184,12 +193,15 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions)
   const { sigkillAt = sentAt, sigtermAt = Number.POSITIVE_INFINITY } = life ?? {}
   if (life?.hookOutcome === 'cut') {
     const { terminationGracePeriodSeconds: grace } = plan
-    return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${Math.ceil((grace * 1.5) / 5) * 5}.`
+    return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${graceForHook(plan, t - sentAt)}.`
   }
   if (life?.deafProgram !== undefined && !hasHeard(life) && !isPodrainIn(plan)) {
     const shell = nameIn(shells, life.deafProgram)
     return shell === undefined
-      ? orPodrain('Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1', plan)
+      ? orPodrain(
+          `Handle SIGTERM, and exit when nothing is in flight: the kernel delivers it to PID 1 only if that has a handler, and ${life.deafProgram} had none, or none any more (\`process.once\`)`,
+          plan,
+        )
       : `${startItself}: ${shell} is PID 1 and does not pass SIGTERM on, so that the app never hears of it.`
   }
   if (sentAt < sigtermAt) return graceAdvice(settleSeconds(plan), sigkillAt - sentAt, plan)
@@ -199,9 +211,9 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions)
   )
 }
 
-/** Whether the app did something after SIGTERM. A handler that runs once is gone by the end, and looks like none. */
-function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, deafAt = 0, unreadyAt = 0 }: Life): boolean {
-  return deafAt >= sigtermAt || unreadyAt >= sigtermAt
+/** Whether the app did something between SIGTERM and SIGKILL. A handler that runs once is gone by the end, and looks like none. */
+function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, sigkillAt = 0, deafAt = 0, unreadyAt = 0 }: Life): boolean {
+  return [deafAt, unreadyAt].some((t) => t >= sigtermAt && t < sigkillAt)
 }
 
 const oneByOne = 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'

@@ -62,6 +62,8 @@ export type Happening =
   | { readonly type: 'pod-deleted'; readonly pod: string }
   /** The container is ended without a delete, so the endpoints are told nothing: by the kubelet, or by its own crash. */
   | { readonly type: 'container-killed'; readonly pod: string; readonly reason: KillReason }
+  /** The container has ended so often that the kubelet waits before it starts it again (CrashLoopBackOff). */
+  | { readonly type: 'back-off'; readonly pod: string; readonly seconds: number }
   /** The preStop hook began. */
   | { readonly type: 'hook-start'; readonly pod: string }
   /**

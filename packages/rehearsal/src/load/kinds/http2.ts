@@ -1,6 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import { isSuccess } from '../ask.js'
-import { askAgainAndAgain, type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
+import { askAgainAndAgain, type Client, type ClientSpec, draw, perSecond, type Range, unreachable } from '../client.js'
 import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
@@ -159,6 +159,7 @@ export const http2: Kind<'http2'> = {
   help: 'GET over cleartext HTTP/2',
   count: 4,
   method: 'GET',
+  perSecond: threads * perSecond(pause),
   paced: false,
   timed: true,
   create: (spec) => new Http2Client(spec),

@@ -94,6 +94,7 @@ export const sse: Kind<'sse'> = {
   help: 'event stream',
   count: 2,
   method: 'GET',
+  perSecond: 1,
   paced: false,
   timed: false,
   create: (spec) => new SseClient(spec),

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import WebSocket from 'ws'
-import { askAgainAndAgain, type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
+import { askAgainAndAgain, type Client, type ClientSpec, draw, perSecond, type Range, unreachable } from '../client.js'
 import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
@@ -169,6 +169,7 @@ export const webSocket: Kind<'webSocket'> = {
   help: 'WebSocket that echoes',
   count: 4,
   method: 'GET',
+  perSecond: perSecond(pause),
   paced: false,
   timed: false,
   create: (spec) => new WebSocketClient(spec),
