@@ -185,35 +185,18 @@ const flags = flagGroups.flatMap((group) => group.flags)
 /** What was given on the command line, as commander keeps it. */
 export type GivenFlags = Readonly<Record<string, unknown>>
 
-/** The engine's options that the flags set. */
-export function optionsOf(given: GivenFlags): FlagOptions {
-  const options: Record<string, unknown> = {}
-  for (const { flag, value } of eachGiven(given)) {
-    const now = flag.sets.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value)
-    merge(options, now as Record<string, unknown>)
-  }
-  return options
+/** The engine's options with what the flags set; `options` are those of elsewhere, which flags win over. */
+export function optionsOf(given: GivenFlags, options: FlagOptions = {}): FlagOptions {
+  return eachGiven(given).reduce<FlagOptions>((all, { flag, value }) => set(all, flag.sets.split('.'), value), options)
 }
 
-/** Options of several origins, of which the later win. What is no record is taken whole, and so is a hook. */
-export function merged(...origins: readonly FlagOptions[]): FlagOptions {
-  const options: Record<string, unknown> = {}
-  for (const origin of origins) {
-    for (const [name, value] of Object.entries(origin)) {
-      const before = options[name]
-      options[name] = name !== 'preStop' && isRecord(before) && isRecord(value) ? { ...before, ...value } : value
-    }
-  }
-  return options
-}
-
-/** Puts what one flag says into what others have said. */
-function merge(into: Record<string, unknown>, more: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(more)) {
-    const before = into[name]
-    if (isRecord(before) && isRecord(value)) merge(before, value)
-    else into[name] = value
-  }
+/** The options with a value at a place in them. Records are joined, but a hook takes the place of another. */
+function set(options: unknown, [name = '', ...inner]: readonly string[], value: unknown): Record<string, unknown> {
+  const all = isRecord(options) ? options : {}
+  const before = all[name]
+  if (inner.length > 0) return { ...all, [name]: set(before, inner, value) }
+  const joined = name !== 'preStop' && isRecord(before) && isRecord(value)
+  return { ...all, [name]: joined ? { ...before, ...value } : value }
 }
 
 /**

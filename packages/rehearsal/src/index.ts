@@ -27,6 +27,7 @@ export {
   throughNames,
   unknowable,
 } from './plan/options.js'
+export { planRequests } from './plan/requests.js'
 export { resolveOptions } from './plan/resolve.js'
 export { rehearse } from './rehearse.js'
 export type { DiagnosisKind } from './result/coroner.js'
