@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parseHTML } from 'linkedom'
 import { expect, test } from 'vitest'
-import { renderPage } from '../src/index.js'
+import { conclude, renderPage } from '../src/index.js'
 import type { Figure } from '../src/show/page/drawing.js'
 import { hostile, rollout } from './page-sample.js'
 import { sampleRehearsal } from './sample.js'
@@ -39,6 +39,22 @@ test('a page counts every lost request, and says of each kind when, where and wh
     expect(request).toBe('GET /work?<x>')
     expect(why).toMatch(/\. <img src=x onerror=alert\(1\)>$/)
   }
+})
+
+test('a loss that no pod can be blamed for stands at what is between clients and pods', () => {
+  const { options, events, samples } = sampleRehearsal()
+  const nowhere = { end: 'no endpoint', sentAt: 4090, endedAt: 4095, reused: false } as const
+  const more = events.flatMap((event) =>
+    event.type === 'lost' && event.pod === null ? [event, { ...event, upstream: nowhere }] : [event],
+  )
+  const page = renderPage([conclude({ ...options, through: 'nginx' }, more, samples)])
+  expect(figuresOf(page)[0]?.lanes.map(({ pod, lost }) => [pod, lost])).toEqual([
+    ['old-1', 4],
+    ['new-1', 1],
+    ['nginx', 1],
+    ['no endpoint', 1],
+  ])
+  expect(rowsOf(page, 'Lost requests').map(([row]) => row)).toEqual(expect.arrayContaining(['nginx', 'no endpoint']))
 })
 
 test('a page tells of every pod what happened to it and when', () => {

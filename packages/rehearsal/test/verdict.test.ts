@@ -21,6 +21,7 @@ interface Story {
   readonly losses?: number
   readonly heldUpMs?: number
   readonly loadHeldUpMs?: number
+  readonly hopHeldUpMs?: number
   readonly incomplete?: string
   readonly samples?: readonly Sample[]
 }
@@ -31,6 +32,7 @@ function tell({
   losses = 0,
   heldUpMs = 20,
   loadHeldUpMs = 30,
+  hopHeldUpMs = 0,
   incomplete,
   samples = [],
 }: Story): Rehearsal {
@@ -40,7 +42,7 @@ function tell({
     [2001, { type: 'pod-deleted', pod: 'old-1' }],
     ...Array.from({ length: losses }, (): [number, Happening] => [2500, lost(2490)]),
     [2600, { type: 'pod-exit', pod: 'old-1', code: 0, signal: null }],
-    [9000, { type: 'load-end', requests: counts(1000 + requests), heldUpMs, loadHeldUpMs }],
+    [9000, { type: 'load-end', requests: counts(1000 + requests), heldUpMs, loadHeldUpMs, hopHeldUpMs }],
   ]
   const events = happenings.map(([t, happening]) => ({ t, ...happening }))
   return conclude(resolveOptions({ command: 'node' }), events, samples, incomplete ?? null)
@@ -73,6 +75,13 @@ describe('the verdict is', () => {
   test('not trustworthy when the clients were held up for as long as a probe may take', () => {
     expect(tell({ loadHeldUpMs: 999 }).summary.verdict).toBe('clean')
     expect(tell({ loadHeldUpMs: 1000 }).summary.verdict).toBe('not trustworthy')
+  })
+
+  test('not trustworthy when what stands between clients and pods was held up for as long as that', () => {
+    expect(tell({ hopHeldUpMs: 999 }).summary.verdict).toBe('clean')
+    expect(verdictSentence(tell({ hopHeldUpMs: 1000 }))).toMatch(
+      /^Not trustworthy\. This machine was too busy: what stands between clients and pods could do nothing for 1000 ms/,
+    )
   })
 
   test('cut short when it ended before its time with nothing lost, and lost when something was', () => {

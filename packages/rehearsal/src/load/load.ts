@@ -188,7 +188,8 @@ class Thread {
 }
 
 /** Deals the clients out, one after the other, to as many threads as they keep busy, and as the machine has to spare. */
-function crowdsOf({ clients, rate, maxRequests, ...common }: LoadPlan): CrowdPlan[] {
+function crowdsOf(plan: LoadPlan): CrowdPlan[] {
+  const { clients, rate, maxRequests, asks, openLoop, timeouts, nodes = 1, seed, startedAt } = plan
   const all = total(clients)
   const threads = Math.max(1, Math.min(Math.ceil(all / clientsPerThread), availableParallelism() - 1))
   const paced = clientKinds.reduce((sum, kind) => sum + (kinds[kind].paced ? clients[kind] : 0), 0)
@@ -203,7 +204,7 @@ function crowdsOf({ clients, rate, maxRequests, ...common }: LoadPlan): CrowdPla
   let first = 100
   return dealt.map((counts) => {
     const crowd = {
-      ...common,
+      ...{ asks, openLoop, timeouts, nodes, seed, startedAt },
       clients: counts,
       rate: rate === null ? undefined : rate / paced,
       first,

@@ -14,10 +14,11 @@ export type Verdict = 'clean' | 'lost' | 'not trustworthy' | 'cut short'
 interface HeldUp {
   readonly heldUpMs: number | null
   readonly loadHeldUpMs: number
+  readonly hopHeldUpMs: number | null
 }
 
 /** Why nobody should trust what a rehearsal has shown; empty when there is nothing against it. */
-export function doubtsOf({ heldUpMs, loadHeldUpMs }: HeldUp, plan: KnownOptions): string[] {
+export function doubtsOf({ heldUpMs, loadHeldUpMs, hopHeldUpMs }: HeldUp, plan: KnownOptions): string[] {
   const probe = (plan.readinessProbe?.timeoutSeconds ?? 1) * 1000
   const doubts: string[] = []
   if (heldUpMs !== null && heldUpMs >= probe) {
@@ -28,6 +29,11 @@ export function doubtsOf({ heldUpMs, loadHeldUpMs }: HeldUp, plan: KnownOptions)
   if (loadHeldUpMs >= probe) {
     doubts.push(
       `This machine was too busy: the clients could do nothing for ${loadHeldUpMs} ms, and learned so much later where not to go. Rehearse with fewer clients, or a \`rate\`.`,
+    )
+  }
+  if (hopHeldUpMs !== null && hopHeldUpMs >= probe) {
+    doubts.push(
+      `This machine was too busy: what stands between clients and pods could do nothing for ${hopHeldUpMs} ms, and so no request went on. Rehearse with fewer clients, or a \`rate\`.`,
     )
   }
   return doubts
