@@ -6,6 +6,7 @@ import {
   type RehearsalOptions,
   scenarioNames,
   throughNames,
+  workloadKinds,
 } from '@podrain/rehearsal'
 import { Option } from 'commander'
 import {
@@ -100,9 +101,11 @@ export const flagGroups: readonly FlagGroup[] = [
   {
     heading: 'Its manifest:',
     flags: [
+      flag('--workload <kind>', 'workload', text, `what owns the pods: ${workloadKinds.join(', ')}`, 'Deployment'),
       flag('--replicas <n>', 'replicas', number, 'pods', '3'),
       flag('--max-surge <n>', 'maxSurge', pods, 'pods above that while rolling, or a percentage', '25%'),
       flag('--max-unavailable <n>', 'maxUnavailable', pods, 'pods that may be missing while rolling', '25%'),
+      flag('--partition <n>', 'partition', number, 'of a StatefulSet: the lowest ordinal that is replaced', '0'),
       flag('--min-ready <duration>', 'minReadySeconds', seconds, 'how long a new pod is ready before it counts', '0s'),
       flag('--cpus <n>', 'cpus', number, 'CPU limit of the container, such as 0.5; Linux, root, cgroup v2'),
       flag('--grace <duration>', 'terminationGracePeriodSeconds', seconds, 'terminationGracePeriodSeconds', '30s'),

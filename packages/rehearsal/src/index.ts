@@ -26,6 +26,8 @@ export {
   type Through,
   throughNames,
   unknowable,
+  type WorkloadKind,
+  workloadKinds,
 } from './plan/options.js'
 export { planRequests } from './plan/requests.js'
 export { resolveOptions } from './plan/resolve.js'
