@@ -49,7 +49,7 @@ describe.concurrent('a rehearsal that is ended', () => {
     child.kill('SIGINT')
     const { signal, stdout } = await done
     expect(signal).toBe('SIGINT')
-    expect(stdout).toContain('Cut short: The rehearsal was aborted: Ended by SIGINT. Nothing lost: of ')
+    expect(stdout).toContain('Cut short: The rehearsal was aborted: Ended by SIGINT. Nothing lost of the ')
     const { incomplete, summary } = JSON.parse(readFileSync(json, 'utf8'))
     expect(incomplete).toBe('The rehearsal was aborted: Ended by SIGINT')
     expect(summary.verdict).toBe('cut short')

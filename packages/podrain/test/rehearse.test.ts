@@ -251,7 +251,7 @@ describe.concurrent('the result', () => {
   test('of a time limit that came in the middle says so, and exits with 3 when nothing was lost until then', async () => {
     const flags = ['--timeout', '4s', '--prestop', 'sleep:60s', '--grace', '90s']
     const { code, stdout } = await podrain(['rehearse', ...flags, ...short, ...app])
-    expect(stdout).toContain('Cut short: The rehearsal was not over after 4000 ms. Nothing lost: of ')
+    expect(stdout).toContain('Cut short: The rehearsal was not over after 4000 ms. Nothing lost of the ')
     expect(code).toBe(3)
   })
 

@@ -88,7 +88,7 @@ describe('the verdict is', () => {
     const incomplete = 'The rehearsal was not over after 600000 ms'
     expect(tell({ incomplete }).summary.verdict).toBe('cut short')
     expect(verdictSentence(tell({ incomplete }))).toBe(
-      'Cut short: The rehearsal was not over after 600000 ms. Nothing lost: of 6000 requests until then.',
+      'Cut short: The rehearsal was not over after 600000 ms. Nothing lost of the 6000 requests until then.',
     )
     expect(tell({ incomplete, losses: 1 }).summary.verdict).toBe('lost')
   })

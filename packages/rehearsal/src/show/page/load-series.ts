@@ -18,13 +18,11 @@ export interface Interval {
 
 /** Joins the samples to at most `most` intervals, so that a page stays small however long the rehearsal was. */
 export function intervalsOf({ samples, events }: Rehearsal, most = 1000): Interval[] {
-  const size = Math.max(1, Math.ceil(samples.length / most))
   const intervals: Interval[] = []
   const begin = events.find((event) => event.type === 'phase' && event.phase === 'warming up')
   let from = begin?.t ?? 0
   let lostBefore = 0
-  for (let index = 0; index < samples.length; index += size) {
-    const joined = samples.slice(index, index + size)
+  for (const joined of grouped(samples, Math.max(1, Math.ceil(samples.length / most)))) {
     const last = joined.at(-1)
     if (last === undefined || last.t <= from) continue
     intervals.push({ from, to: last.t, ...join(joined), lost: last.lost - lostBefore, inFlight: total(last.inFlight) })
@@ -32,6 +30,20 @@ export function intervalsOf({ samples, events }: Rehearsal, most = 1000): Interv
     lostBefore = last.lost
   }
   return intervals
+}
+
+/** A sample lasts about as long as any other. */
+const usual = 100
+
+/** So many samples each. The very last comes when the load ends, perhaps at once: with so little time, any answer would be a rate beyond all. */
+function grouped(samples: readonly Sample[], size: number): Sample[][] {
+  const groups = Array.from({ length: Math.ceil(samples.length / size) }, (_, index) =>
+    samples.slice(index * size, (index + 1) * size),
+  )
+  const [last, before] = [groups.at(-1), groups.at(-2)]
+  if (last === undefined || before === undefined) return groups
+  const time = (last.at(-1)?.t ?? 0) - (before.at(-1)?.t ?? 0)
+  return time >= (size * usual) / 2 ? groups : [...groups.slice(0, -2), [...before, ...last]]
 }
 
 /** Intervals as the lines of a drawing; `since` turns a time of the rehearsal into one of the drawing. */

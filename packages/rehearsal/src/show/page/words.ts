@@ -67,6 +67,7 @@ export function shownOptions(options: KnownOptions): Array<[string, string]> {
 }
 
 function shown(value: unknown): string {
+  if (value === null) return 'none'
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 
