@@ -188,7 +188,8 @@ async function carryOutOne(options: RehearsalOptions, flags: RehearseFlags): Pro
   // Also when a second Ctrl-C ends the process here and now: the cursor must come back.
   process.once('exit', progress.stop)
   try {
-    return await rehearse({ ...options, onEvent: progress.follow(options.name ?? '') })
+    const { name = '', labels: { seed } = {} } = options
+    return await rehearse({ ...options, onEvent: progress.follow(seed === undefined ? name : `${name}, seed ${seed}`) })
   } finally {
     process.removeListener('exit', progress.stop)
     progress.stop()

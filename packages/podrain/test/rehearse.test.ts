@@ -241,8 +241,9 @@ describe.concurrent('the result', () => {
 
   test('of several rehearsals is a list, each with its seed', async () => {
     const file = join(await directory(), 'a.json')
-    const { code, stdout } = await podrain(['rehearse', '--repeat', '2', '--json', file, ...short, ...app])
+    const { code, stdout, stderr } = await podrain(['rehearse', '--repeat', '2', '--json', file, ...short, ...app])
     expect(code).toBe(1)
+    for (const seed of [1, 2]) expect(stderr).toMatch(new RegExp(`^node app.mjs, seed ${seed}: done, `, 'm'))
     expect(stdout).toMatch(/^\d+ of \d+ requests lost, in 2 of 2 rehearsals\.$/m)
     const results: Rehearsal[] = JSON.parse(await readFile(file, 'utf8'))
     expect(results.map(({ options }) => options.seed)).toEqual([1, 2])
