@@ -32,10 +32,13 @@ export function intervalsOf({ samples, events }: Rehearsal, most = 1000): Interv
   return intervals
 }
 
-/** A sample lasts about as long as any other. */
-const usual = 100
+/** From one sample to the next, in ms. */
+const usualTime = 100
 
-/** So many samples each. The very last comes when the load ends, perhaps at once: with so little time, any answer would be a rate beyond all. */
+/**
+ * Groups of so many samples. The last sample is taken when the load ends, perhaps right after the one before. A few answers in
+ * so little time would be drawn as a high rate, so it then joins the group before.
+ */
 function grouped(samples: readonly Sample[], size: number): Sample[][] {
   const groups = Array.from({ length: Math.ceil(samples.length / size) }, (_, index) =>
     samples.slice(index * size, (index + 1) * size),
@@ -43,7 +46,7 @@ function grouped(samples: readonly Sample[], size: number): Sample[][] {
   const [last, before] = [groups.at(-1), groups.at(-2)]
   if (last === undefined || before === undefined) return groups
   const time = (last.at(-1)?.t ?? 0) - (before.at(-1)?.t ?? 0)
-  return time >= (size * usual) / 2 ? groups : [...groups.slice(0, -2), [...before, ...last]]
+  return time >= (size * usualTime) / 2 ? groups : [...groups.slice(0, -2), [...before, ...last]]
 }
 
 /** Intervals as the lines of a drawing; `since` turns a time of the rehearsal into one of the drawing. */

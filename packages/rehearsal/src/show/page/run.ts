@@ -119,7 +119,7 @@ ${fact(`slowest answer, before and during the ${disruptionOf(result).noun}`, `${
 ${fact('duration', seconds(summary.durationMs))}
 ${fact('without any answer, at most', seconds(summary.silence.longestMs))}
 ${fact('kubelet and clients held up, at most', `${summary.heldUpMs === null ? unknown : milliseconds(summary.heldUpMs)}, ${milliseconds(summary.loadHeldUpMs)}`)}
-${summary.hopHeldUpMs === null ? null : fact('what stands between them held up, at most', milliseconds(summary.hopHeldUpMs))}
+${options.through === null ? null : fact('what stands between them held up, at most', milliseconds(summary.hopHeldUpMs))}
 </dl>`
 }
 
