@@ -41,6 +41,8 @@ export interface Workload {
   readonly replicas: number
   readonly maxSurge: number | string
   readonly maxUnavailable: number | string
+  /** Of a StatefulSet: pods with a lower ordinal are not replaced. */
+  readonly partition: number
   readonly minReadySeconds: number
   readonly grace: number
   readonly readinessProbe: WorkloadProbe | undefined
@@ -82,6 +84,12 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
   if (others.length > 0) notPlayed.push(`other containers of the pod (${others.map(({ name }) => name).join(', ')})`)
   if (container.place.get('resources', 'limits', 'cpu').exists) notPlayed.push('the CPU limit: give it with --cpus')
   if (container.place.get('lifecycle', 'postStart').exists) notPlayed.push('the postStart hook')
+  const gates = pod.spec.get('readinessGates').items.flatMap((gate) => gate.get('conditionType').text ?? [])
+  if (gates.length > 0) {
+    notPlayed.push(
+      `readiness gates (${gates.join(', ')}): there a new pod counts as ready, and an old one goes, only when they are met, too`,
+    )
+  }
   const [readinessProbe, livenessProbe, startupProbe] = (
     ['readinessProbe', 'livenessProbe', 'startupProbe'] as const
   ).map((name: (typeof probes)[number]) => probeOf(container, name, notPlayed))
@@ -95,6 +103,7 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
     port: portOf(pod, container, world),
     replicas: pod.replicas ?? 1,
     ...budgetsOf(pod, notPlayed),
+    partition: pod.strategy.get('rollingUpdate', 'partition').number ?? 0,
     minReadySeconds: pod.resource.get('spec', 'minReadySeconds').number ?? 0,
     grace: pod.grace,
     readinessProbe,
@@ -141,19 +150,25 @@ function portOf(pod: Pod, container: Container, world: World): number | undefine
 
 /** How many pods more and fewer there may be. What does not roll like a Deployment is played as one that comes closest. */
 function budgetsOf(pod: Pod, notPlayed: string[]): Pick<Workload, 'maxSurge' | 'maxUnavailable'> {
+  const rolling = pod.strategy.get('rollingUpdate')
   if (pod.kind === 'StatefulSet' || pod.kind === 'DaemonSet') {
-    const place = pod.strategy.get('rollingUpdate', 'maxUnavailable')
-    notPlayed.push(`the order of a ${pod.kind}: played as a Deployment that replaces pod by pod`)
+    if (pod.strategy.get('type').text === 'OnDelete') {
+      notPlayed.push(
+        '`updateStrategy.type: OnDelete`, which waits for somebody to delete each pod: played as RollingUpdate',
+      )
+    }
+    if (pod.kind === 'DaemonSet') {
+      notPlayed.push('the nodes of a DaemonSet: played as a Deployment that replaces pod by pod')
+    }
     return {
-      maxSurge: pod.kind === 'DaemonSet' ? shareOf(pod.strategy.get('rollingUpdate', 'maxSurge'), 0) : 0,
-      maxUnavailable: shareOf(place, 1),
+      maxSurge: pod.kind === 'DaemonSet' ? shareOf(rolling.get('maxSurge'), 0) : 0,
+      maxUnavailable: shareOf(rolling.get('maxUnavailable'), 1),
     }
   }
   if (pod.strategy.get('type').text === 'Recreate') {
     notPlayed.push('the pause of `strategy.type: Recreate`, in which there is no pod at all')
     return { maxSurge: 0, maxUnavailable: '100%' }
   }
-  const rolling = pod.strategy.get('rollingUpdate')
   return {
     maxSurge: shareOf(rolling.get('maxSurge'), '25%'),
     maxUnavailable: shareOf(rolling.get('maxUnavailable'), '25%'),

@@ -6,6 +6,7 @@ import {
   type RehearsalOptions,
   scenarioNames,
   throughNames,
+  workloadKinds,
 } from '@podrain/rehearsal'
 import { Option } from 'commander'
 import {
@@ -100,9 +101,11 @@ export const flagGroups: readonly FlagGroup[] = [
   {
     heading: 'Its manifest:',
     flags: [
+      flag('--workload <kind>', 'workload', text, `what owns the pods: ${workloadKinds.join(', ')}`, 'Deployment'),
       flag('--replicas <n>', 'replicas', number, 'pods', '3'),
       flag('--max-surge <n>', 'maxSurge', pods, 'pods above that while rolling, or a percentage', '25%'),
       flag('--max-unavailable <n>', 'maxUnavailable', pods, 'pods that may be missing while rolling', '25%'),
+      flag('--partition <n>', 'partition', number, 'of a StatefulSet: the lowest ordinal that is replaced', '0'),
       flag('--min-ready <duration>', 'minReadySeconds', seconds, 'how long a new pod is ready before it counts', '0s'),
       flag('--cpus <n>', 'cpus', number, 'CPU limit of the container, such as 0.5; Linux, root, cgroup v2'),
       flag('--grace <duration>', 'terminationGracePeriodSeconds', seconds, 'terminationGracePeriodSeconds', '30s'),
@@ -185,35 +188,18 @@ const flags = flagGroups.flatMap((group) => group.flags)
 /** What was given on the command line, as commander keeps it. */
 export type GivenFlags = Readonly<Record<string, unknown>>
 
-/** The engine's options that the flags set. */
-export function optionsOf(given: GivenFlags): FlagOptions {
-  const options: Record<string, unknown> = {}
-  for (const { flag, value } of eachGiven(given)) {
-    const now = flag.sets.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value)
-    merge(options, now as Record<string, unknown>)
-  }
-  return options
+/** The engine's options with what the flags set; `options` are those of elsewhere, which flags win over. */
+export function optionsOf(given: GivenFlags, options: FlagOptions = {}): FlagOptions {
+  return eachGiven(given).reduce<FlagOptions>((all, { flag, value }) => set(all, flag.sets.split('.'), value), options)
 }
 
-/** Options of several origins, of which the later win. What is no record is taken whole, and so is a hook. */
-export function merged(...origins: readonly FlagOptions[]): FlagOptions {
-  const options: Record<string, unknown> = {}
-  for (const origin of origins) {
-    for (const [name, value] of Object.entries(origin)) {
-      const before = options[name]
-      options[name] = name !== 'preStop' && isRecord(before) && isRecord(value) ? { ...before, ...value } : value
-    }
-  }
-  return options
-}
-
-/** Puts what one flag says into what others have said. */
-function merge(into: Record<string, unknown>, more: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(more)) {
-    const before = into[name]
-    if (isRecord(before) && isRecord(value)) merge(before, value)
-    else into[name] = value
-  }
+/** The options with a value at a place in them. Records are joined, but a hook takes the place of another. */
+function set(options: unknown, [name = '', ...inner]: readonly string[], value: unknown): Record<string, unknown> {
+  const all = isRecord(options) ? options : {}
+  const before = all[name]
+  if (inner.length > 0) return { ...all, [name]: set(before, inner, value) }
+  const joined = name !== 'preStop' && isRecord(before) && isRecord(value)
+  return { ...all, [name]: joined ? { ...before, ...value } : value }
 }
 
 /**

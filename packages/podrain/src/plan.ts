@@ -25,11 +25,17 @@ export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manif
   ]
 }
 
-function scenario({ scenario, replicas, maxSurge, maxUnavailable, minReadySeconds }: RehearsalPlan): string {
-  const pods = `${replicas} ${replicas === 1 ? 'pod' : 'pods'}`
+function scenario(plan: RehearsalPlan): string {
+  const { scenario, workload, replicas, minReadySeconds } = plan
+  const pods = `${replicas} ${replicas === 1 ? 'pod' : 'pods'}${workload === 'StatefulSet' ? ' of a StatefulSet' : ''}`
   const ready = minReadySeconds === 0 ? '' : `, available after ${minReadySeconds} s`
-  const budgets = scenario === 'rollout' ? `; ${maxSurge} more and ${maxUnavailable} fewer while rolling${ready}` : ''
-  return `${scenario}, ${pods}${budgets}`
+  return `${scenario}, ${pods}${scenario === 'rollout' ? `; ${budgets(plan)}${ready}` : ''}`
+}
+
+function budgets({ workload, partition, maxSurge, maxUnavailable }: RehearsalPlan): string {
+  if (workload !== 'StatefulSet') return `${maxSurge} more and ${maxUnavailable} fewer while rolling`
+  const down = partition === 0 ? 'down' : `down to ${partition}`
+  return `from the highest ordinal ${down}, ${maxUnavailable} at a time`
 }
 
 function probe(given: Readonly<Probe> | null): string {

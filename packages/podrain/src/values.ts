@@ -52,12 +52,13 @@ function address(text: string): { path: string; port?: number } | undefined {
   return port === undefined ? { path } : { path, port: Number(port) }
 }
 
-/** The readiness probe: `/readyz`, `:9000/readyz`, or `tcp`, which only connects. */
+/** The readiness probe: `/readyz`, `:9000/readyz`, or `tcp`, which only connects; instead of whatever a manifest asks. */
 export function probe(text: string): Partial<Probe> {
-  if (text === 'tcp') return { path: null }
+  const whole = { port: undefined, exec: undefined }
+  if (text === 'tcp') return { ...whole, path: null }
   const found = address(text)
   if (found === undefined) throw new InvalidArgumentError('It takes a path such as /readyz or :9000/readyz, or tcp.')
-  return found
+  return { ...whole, ...found }
 }
 
 /** A number of pods, or a percentage of them; whether it makes sense is for the engine to say. */

@@ -25,6 +25,7 @@ export function readManifest(path: string, wanted: string | undefined): FromMani
     ...(program !== undefined && { command: program, args }),
     env: environmentOf(workload, own),
     ...(own !== undefined && { portEnv: own }),
+    ...(workload.kind === 'StatefulSet' && { workload: 'StatefulSet' as const, partition: workload.partition }),
     replicas: workload.replicas,
     maxSurge: workload.maxSurge as number,
     maxUnavailable: workload.maxUnavailable as number,

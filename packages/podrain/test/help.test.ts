@@ -102,6 +102,22 @@ describe('a flag', () => {
     })
   })
 
+  test.for([
+    ['prestopHeader', 'X-Token: a', { preStop: { httpGet: { path: '/bye', httpHeaders: { 'X-Token': 'a' } } } }],
+    ['prestop', 'sleep:5s', { preStop: { sleepSeconds: 5 } }],
+    ['ready', ':9000/up', { readinessProbe: { path: '/up', port: 9000, periodSeconds: 3 } }],
+    ['ready', '/up', { readinessProbe: { path: '/up', periodSeconds: 3 } }],
+    ['env', 'B=2', { env: { A: '1', B: '2' } }],
+  ] as const)('%s %s goes over what a manifest says', ([name, text, expected]) => {
+    const manifest = {
+      preStop: { httpGet: { path: '/bye' } },
+      readinessProbe: { exec: ['cat', '/tmp/ready'], port: 8000, periodSeconds: 3 },
+      env: { A: '1' },
+    }
+    const option = flags.find(({ option }) => option.attributeName() === name)?.option
+    expect(optionsOf({ [name]: option?.parseArg?.(text, undefined) }, manifest)).toEqual({ ...manifest, ...expected })
+  })
+
   test('is what the engine means, but not where the app speaks', () => {
     expect(inFlags('Check `requests`. Its last output:\nbad `port`', {})).toBe(
       'Check `--get`. Its last output:\nbad `port`',

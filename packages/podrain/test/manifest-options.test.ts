@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { resolveOptions } from '@podrain/rehearsal'
 import { describe, expect, test } from 'vitest'
 import { readManifest } from '../src/workload-options.js'
 
@@ -93,11 +94,35 @@ describe('what a manifest says', () => {
     expect(options.readinessProbe).toBeNull()
   })
 
-  test('is played as what comes closest, and said, where it is no Deployment', () => {
-    const set = deployment('', '').replace('kind: Deployment', 'kind: StatefulSet')
+  test('is the order of a StatefulSet, with its partition', () => {
+    const strategy = '  replicas: 5\n  updateStrategy: { rollingUpdate: { partition: 2, maxUnavailable: 2 } }'
+    const set = deployment(strategy, '').replace('kind: Deployment', 'kind: StatefulSet')
+    const { options, notPlayed } = readManifest(manifest(set), undefined)
+    expect(options).toMatchObject({ workload: 'StatefulSet', partition: 2, maxSurge: 0, maxUnavailable: 2 })
+    expect(resolveOptions({ command: 'node', ...options })).toMatchObject({ partition: 2, maxUnavailable: 2 })
+    expect(notPlayed).toEqual([])
+  })
+
+  test.for([
+    [
+      'StatefulSet',
+      '  updateStrategy: { type: OnDelete }',
+      /^`updateStrategy.type: OnDelete`, .*: played as RollingUpdate$/,
+    ],
+    ['DaemonSet', '', /^the nodes of a DaemonSet: played as a Deployment/],
+  ] as const)('is played as what comes closest, and said, of a %s with%s', ([kind, strategy, told]) => {
+    const set = deployment(strategy, '').replace('kind: Deployment', `kind: ${kind}`)
     const { options, notPlayed } = readManifest(manifest(set), undefined)
     expect(options).toMatchObject({ maxSurge: 0, maxUnavailable: 1 })
-    expect(notPlayed.join()).toContain('the order of a StatefulSet')
+    expect(notPlayed).toEqual([expect.stringMatching(told)])
+  })
+
+  test('is not its readiness gates, and that is said', () => {
+    const gates = 'readinessGates: [{ conditionType: example.com/registered }]'
+    const text = deployment('', '').replace('terminationGracePeriodSeconds: 45', gates)
+    expect(readManifest(manifest(text), undefined).notPlayed).toEqual([
+      'readiness gates (example.com/registered): there a new pod counts as ready, and an old one goes, only when they are met, too',
+    ])
   })
 })
 

@@ -27,7 +27,10 @@ export {
   type Through,
   throughNames,
   unknowable,
+  type WorkloadKind,
+  workloadKinds,
 } from './plan/options.js'
+export { planRequests } from './plan/requests.js'
 export { resolveOptions } from './plan/resolve.js'
 export { rehearse } from './rehearse.js'
 export type { DiagnosisKind } from './result/coroner.js'

@@ -101,7 +101,9 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   function end(): void {
     way.settle()
     const { requests, heldUpMs: loadHeldUpMs } = load.outcome
-    record({ type: 'load-end', requests, heldUpMs: heldUp.longest, loadHeldUpMs })
+    const { heldUpMs: hopHeldUpMs } = way
+    const hop = hopHeldUpMs === null ? {} : { hopHeldUpMs }
+    record({ type: 'load-end', requests, heldUpMs: heldUp.longest, loadHeldUpMs, ...hop })
     enter('done')
   }
 

@@ -1,23 +1,11 @@
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { BackOff } from '../src/cluster/kubelet/back-off.js'
 import { type Rehearsal, type RehearsalOptions, rehearse } from '../src/index.js'
+import { fixture, short } from './short.js'
 
 function run(more: Partial<RehearsalOptions>): Promise<Rehearsal> {
-  return rehearse({
-    command: process.execPath,
-    args: [join(__dirname, 'fixtures/server.mjs')],
-    replicas: 2,
-    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
-    preStop: { httpGet: { path: '/prestop' } },
-    endpointLag: { min: 10, median: 20, max: 30 },
-    requests: { get: '/work' },
-    clients: { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 },
-    startDelay: 0,
-    warmUp: 200,
-    coolDown: 100,
-    ...more,
-  })
+  const clients = { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 }
+  return rehearse(short({ preStop: { httpGet: { path: '/prestop' } }, clients, ...more }))
 }
 
 /** When something happened to a pod for the first time. */
@@ -35,7 +23,7 @@ describe.concurrent('a rolling update', () => {
   })
 
   test('sends to a pod without a readiness probe before it listens, and says that it needs one', async () => {
-    const slow = `setTimeout(() => import('${join(__dirname, 'fixtures/server.mjs')}'), 600)`
+    const slow = `setTimeout(() => import('${fixture('server.mjs')}'), 600)`
     const { summary } = await run({ args: ['-e', slow], readinessProbe: null, coolDown: 1000 })
     expect(summary.lost).toBeGreaterThan(0)
     expect(summary.diagnoses).toContainEqual(

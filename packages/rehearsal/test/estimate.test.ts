@@ -20,6 +20,11 @@ test('a rolling update takes as long as its pods need one after the other, and t
   expect(sums(ten).timeout).toContain('+ 2 × 5.9 s for new pods +')
 })
 
+test('pods of a StatefulSet need their grace periods one after the other', () => {
+  const set = { workload: 'StatefulSet', replicas: 4, partition: 1 } as const
+  expect(sums(set).timeout).toContain('+ 3 × 1.9 s for new pods + 3 × 30 s of grace +')
+})
+
 test('a pod is ready when its probes have passed, each with its own times', () => {
   const readinessProbe = { initialDelaySeconds: 3, periodSeconds: 2, successThreshold: 2 }
   const startupProbe = { path: '/', periodSeconds: 10 }

@@ -20,8 +20,7 @@ import { machineTime } from '../src/shared/clock.js'
 import type { Happening } from '../src/timeline/events.js'
 import { whenRefused } from './refused.js'
 import { noRequests } from './sample.js'
-
-const fixture = (name: string) => join(__dirname, 'fixtures', name)
+import { fixture, short } from './short.js'
 
 function isInstalled(program: Through): boolean {
   const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`
@@ -38,22 +37,16 @@ function need(through: Through, { skip }: TestContext): void {
 const hops = ['proxy', 'nginx', 'haproxy', ...(isInstalled('caddy') ? (['caddy'] as const) : [])] as const
 
 function options(through: Through, more: Partial<RehearsalOptions> = {}): RehearsalOptions {
-  return {
-    name: 'fixture',
-    command: process.execPath,
-    args: [fixture('server.mjs')],
-    replicas: 2,
+  return short({
     through,
-    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
     endpointLag: { min: 100, median: 200, max: 300 },
     requests: { get: '/work', stream: '/stream', post: '/upload' },
     // So few that each connection that is kept is used again before long.
     clients: { keepAlive: 1, newConnection: 1, slowKeepAlive: 0, streaming: 1, post: 1 },
-    startDelay: 0,
     warmUp: 300,
     coolDown: 200,
     ...more,
-  }
+  })
 }
 
 const lossesOf = ({ events }: Rehearsal) => events.filter((event): event is LostEvent => event.type === 'lost')
@@ -132,6 +125,7 @@ test('what a pod answers itself is told as its own answer', async () => {
   const clients = { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 }
   const result = await rehearse(options('proxy', { env: { BEHAVIOUR: 'refuse' }, requests, clients }))
   expect(result.summary.lost).toBeGreaterThan(0)
+  expect(result.summary.hopHeldUpMs).toEqual(expect.any(Number))
   const [{ kind, cause, why } = expect.fail()] = result.summary.diagnoses
   expect([kind, cause]).toEqual(['refused by the app', 'status 503'])
   expect(why).toMatch(/^old-\d answered 503 /)

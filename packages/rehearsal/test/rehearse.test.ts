@@ -6,25 +6,19 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { conclude, type LiveEvent, type Rehearsal, type RehearsalOptions, rehearse } from '../src/index.js'
 import { whenRefused } from './refused.js'
+import { fixture, short } from './short.js'
 
-const fixture = (name: string) => join(__dirname, 'fixtures', name)
-
-/** A rehearsal as short as it can be: quick probes, little warm-up, endpoints that are late but not long. */
+/** A short rehearsal with several kinds of clients, and endpoints that are late but not long. */
 function options(more: Partial<RehearsalOptions> = {}): RehearsalOptions {
-  return {
+  return short({
     name: 'fixture',
-    command: process.execPath,
-    args: [fixture('server.mjs')],
-    replicas: 2,
-    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
     endpointLag: { min: 100, median: 200, max: 300 },
     requests: { get: '/work', stream: '/stream', post: '/upload' },
     clients: { keepAlive: 3, newConnection: 3, slowKeepAlive: 1, streaming: 1, post: 1 },
-    startDelay: 0,
     warmUp: 300,
     coolDown: 200,
     ...more,
-  }
+  })
 }
 
 const sum = (counts: Readonly<Record<string, number | undefined>>) =>

@@ -14,6 +14,8 @@ export interface Replica {
   readonly endpoint: Endpoint
   /** Whether it was there before the scenario began. */
   readonly old: boolean
+  /** Its number among the old ones, or the new ones, from 1. */
+  readonly number: number
   readonly address: Address
   /** The process that runs now, and the kubelet that looks after it. */
   pod: Pod
@@ -141,9 +143,9 @@ export class Cluster {
     })
   }
 
-  /** Creates one more pod. */
-  create(): void {
-    this.#create(false)
+  /** Creates one more pod. `number`: that of the old one whose place it takes, where that matters. */
+  create(number?: number): void {
+    this.#create(false, number)
   }
 
   /** Deletes a pod: the kubelet and the endpoints are told at the same moment. */
@@ -153,6 +155,8 @@ export class Cluster {
     if (state === 'waiting') {
       this.#record({ type: 'pod-deleted', pod: endpoint.name })
       this.#leave(replica)
+      // It is gone as soon as it is deleted, and whoever has deleted it may be looking at the pods right now.
+      queueMicrotask(() => this.#onChange())
     } else {
       this.#service.update(endpoint, { serving: kubelet.ready, terminating: true })
       void kubelet.terminate({ graceSeconds })
@@ -197,19 +201,20 @@ export class Cluster {
     return this.#closing.signal.aborted
   }
 
-  #create(old: boolean): void {
-    const number = old ? ++this.#created.old : ++this.#created.new
+  #create(old: boolean, itsNumber?: number): void {
+    const count = old ? ++this.#created.old : ++this.#created.new
+    const number = itsNumber ?? count
     const start = async () => {
       const address = await this.#addresses.next()
       if (this.#noticing) await this.#pause(this.#plan.startDelay)
       if (this.#closed) return address.release()
       const { host, port } = address
-      this.#adopt({ name: `${old ? 'old' : 'new'}-${number}`, host, port }, old, address)
+      this.#adopt({ name: `${old ? 'old' : 'new'}-${number}`, host, port }, old, number, address)
     }
     this.#starting.push(start().catch(this.#fail))
   }
 
-  #adopt(endpoint: Endpoint, old: boolean, address: Address): void {
+  #adopt(endpoint: Endpoint, old: boolean, number: number, address: Address): void {
     const container = this.#container(endpoint.name, old, address, {
       onReadiness: (ready) => {
         const conditions = { serving: ready, terminating: replica.state === 'deleted' }
@@ -220,7 +225,7 @@ export class Cluster {
       onUnhealthy: () => this.#restartUnhealthy(replica),
     })
     const replica: Replica = {
-      ...{ endpoint, old, address, ...container },
+      ...{ endpoint, old, number, address, ...container },
       ...{ available: false, backOff: new BackOff(), state: 'running' },
     }
     this.#pods.push(replica)

@@ -9,7 +9,8 @@ interface Course {
 }
 
 const update: Course = {
-  rounds: ({ replicas, maxSurge, maxUnavailable }) => Math.ceil(replicas / (maxSurge + maxUnavailable)),
+  rounds: ({ workload, replicas, partition, maxSurge, maxUnavailable }) =>
+    Math.ceil((workload === 'StatefulSet' ? replicas - partition : replicas) / (maxSurge + maxUnavailable)),
 }
 const replacement: Course = { rounds: () => 1 }
 /** The kubelet leaves a container 2 s after a hook that has used up 1 s of grace. */
@@ -40,10 +41,12 @@ export function shortfallsOf(plan: RehearsalPlan): Shortfalls {
   const { scenario, warmUp, coolDown, endpointLag, timeout, maxRequests } = plan
   const { rounds, grace = plan.terminationGracePeriodSeconds } = courses[scenario]
   const times = rounds(plan)
+  // Of a StatefulSet a new pod is made when the old one is gone, so that one grace period comes after the other.
+  const graces = plan.workload === 'StatefulSet' ? Math.max(times, 1) : 1
   const parts = [
     ['warm-up', warmUp],
     [`${times} × ${seconds(readyAfter(plan))} for new pods`, times * readyAfter(plan)],
-    ['grace period', grace * 1000],
+    [graces === 1 ? 'grace period' : `${graces} × ${grace} s of grace`, graces * grace * 1000],
     ['endpoints', endpointLag.max],
     ['cool-down', coolDown],
   ] as const

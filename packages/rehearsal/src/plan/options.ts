@@ -57,6 +57,12 @@ export const scenarioNames: readonly Scenario[] = [
   'overrun',
 ]
 
+/** What owns the pods, and so how they are replaced. */
+export type WorkloadKind = 'Deployment' | 'StatefulSet'
+
+/** Every kind of owner that is played. */
+export const workloadKinds: readonly WorkloadKind[] = ['Deployment', 'StatefulSet']
+
 /** What the kubelet asks for, with the fields of Kubernetes' `httpGet`. */
 export interface HttpGet {
   path: string
@@ -178,13 +184,17 @@ export interface RehearsalOptions {
   cpus?: number | undefined
   /** A directory for all that the pods write, a file for each; files of an earlier rehearsal are replaced. @default undefined: none */
   logs?: string | undefined
-  /** Pods of the Deployment, 1 to 200; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
+  /** What owns the pods: a StatefulSet replaces them from the highest ordinal down, each after its old one is gone. @default 'Deployment' */
+  workload?: WorkloadKind | undefined
+  /** Of a StatefulSet: only pods with this ordinal, from 0, or a higher one are replaced. @default 0 */
+  partition?: number | undefined
+  /** Pods that there are, 1 to 200; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
   replicas?: number | undefined
-  /** Pods above `replicas` while rolling: a number, or a percentage that is rounded up. @default '25%' */
+  /** Pods above `replicas` while rolling: a number, or a percentage that is rounded up. @default '25%', 0 for a StatefulSet */
   maxSurge?: number | `${number}%` | undefined
   /**
    * Pods that may be missing while rolling: a number, or a percentage that is rounded down; not 0 together with `maxSurge`.
-   * Percentages of which both come to nothing mean 1, as in Kubernetes. @default '25%'
+   * Percentages of which both come to nothing mean 1, as in Kubernetes. @default '25%', 1 for a StatefulSet
    */
   maxUnavailable?: number | `${number}%` | undefined
   /** Seconds that a new pod has to be ready before it counts as available. @default 0 */
@@ -313,6 +323,8 @@ export interface RehearsalPlan {
   readonly pidNamespace: boolean
   readonly cpus: number | null
   readonly logs: string | null
+  readonly workload: WorkloadKind
+  readonly partition: number
   readonly replicas: number
   readonly maxSurge: number
   readonly maxUnavailable: number

@@ -16,12 +16,13 @@ import {
   type Scenario,
   scenarioNames,
   throughNames,
+  workloadKinds,
 } from './options.js'
 import { planRequests } from './requests.js'
 
 const known = [
   ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'logs'],
-  ...['pidNamespace', 'cpus', 'nodes'],
+  ...['pidNamespace', 'cpus', 'nodes', 'workload', 'partition'],
   ...['replicas', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'terminationGracePeriodSeconds', 'readinessProbe'],
   ...['livenessProbe', 'startupProbe', 'preStop', 'behind'],
   ...['endpointLag', 'through', 'hop', 'requests', 'clients', 'rate', 'openLoop', 'timeouts'],
@@ -152,20 +153,43 @@ function portEnvOf(value: unknown = 'PORT'): string {
 function budgetsOf(
   options: RehearsalOptions,
   scenario: Scenario,
-): Pick<RehearsalPlan, 'replicas' | 'maxSurge' | 'maxUnavailable'> {
+): Pick<RehearsalPlan, 'workload' | 'partition' | 'replicas' | 'maxSurge' | 'maxUnavailable'> {
+  const workload = oneOf('workload', options.workload ?? 'Deployment', workloadKinds)
   const replicas = integer('replicas', options.replicas ?? (scenario === 'single-replica' ? 1 : 3), 1, 200)
   if (scenario === 'single-replica' && replicas !== 1) refuse('replicas', '1 for the scenario single-replica', replicas)
   if (scenario === 'scale-down' && replicas === 1) {
     refuse('replicas', '2 or more for the scenario scale-down, so that a pod remains', replicas)
   }
-  const { maxSurge: surge = '25%', maxUnavailable: unavailable = '25%' } = options
+  if (workload === 'StatefulSet') return { workload, replicas, ...ofStatefulSet(options, replicas) }
+  const { partition = 0, maxSurge: surge = '25%', maxUnavailable: unavailable = '25%' } = options
+  if (partition !== 0)
+    refuse('partition', 'left out of a Deployment: only a StatefulSet has one (`workload`)', partition)
   if (isNothing(surge) && isNothing(unavailable)) {
     refuse('maxUnavailable', 'above 0 when `maxSurge` is 0, since nothing could ever be replaced', unavailable)
   }
   const maxSurge = share('maxSurge', surge, replicas, Math.ceil, 200)
   const maxUnavailable = share('maxUnavailable', unavailable, replicas, Math.floor, replicas)
   // ResolveFenceposts in the Deployment controller: percentages may come to nothing, but not both.
-  return { replicas, maxSurge, maxUnavailable: maxSurge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable }
+  const least = maxSurge === 0 ? 1 : 0
+  return { workload, partition: 0, replicas, maxSurge, maxUnavailable: Math.max(least, maxUnavailable) }
+}
+
+/** Of percentages, at least one pod, as getStatefulSetMaxUnavailable in the controller has it. */
+function ofStatefulSet(
+  { partition = 0, maxSurge = 0, maxUnavailable = 1 }: RehearsalOptions,
+  replicas: number,
+): Pick<RehearsalPlan, 'partition' | 'maxSurge' | 'maxUnavailable'> {
+  if (!isNothing(maxSurge)) {
+    refuse('maxSurge', '0 for a StatefulSet: a pod is made when the old one of its name is gone', maxSurge)
+  }
+  if (isNothing(maxUnavailable)) {
+    refuse('maxUnavailable', 'above 0 for a StatefulSet, since nothing could ever be replaced', maxUnavailable)
+  }
+  return {
+    partition: integer('partition', partition, 0, replicas - 1),
+    maxSurge: 0,
+    maxUnavailable: Math.max(1, share('maxUnavailable', maxUnavailable, replicas, Math.floor, replicas)),
+  }
 }
 
 function isNothing(value: number | string): boolean {

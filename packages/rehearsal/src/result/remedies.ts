@@ -218,16 +218,23 @@ function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, sigkillAt = 0, deafAt 
 
 const oneByOne = 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'
 
+function oneAfterAnother(replicas: number): string {
+  return replicas === 1
+    ? 'Run 2 replicas or more: a StatefulSet makes a pod anew only when the old one is gone.'
+    : 'Set maxUnavailable: 1, so that other pods are there while one is made anew.'
+}
+
 function reach(life: Life | undefined, plan: KnownOptions): string {
-  const { replicas, maxUnavailable, scenario, app } = plan
+  const { replicas, maxUnavailable, scenario, app, workload } = plan
+  const isSet = workload === 'StatefulSet'
   // All pods at once may be missing: whatever they do, there is nobody else.
-  if (maxUnavailable >= replicas) return oneByOne
+  if (maxUnavailable >= replicas) return isSet ? oneAfterAnother(replicas) : oneByOne
   if (life?.unreadyAt !== undefined && life.reason === 'deleted') {
     const option = app.podrain ? " (`readyzWhileDraining: 'pass'`)" : ''
     return `With no other pod known, go on passing the readiness probe while draining${option}.`
   }
   if (replicas === 1 && scenario !== 'rollout' && scenario !== 'single-replica') return 'Run 2 replicas or more.'
-  if (maxUnavailable > 0) return oneByOne
+  if (maxUnavailable > 0 && !isSet) return oneByOne
   return `Set minReadySeconds: ${Math.ceil(latest(plan) / 1000) + 1}, so that clients know a new pod before an old one goes.`
 }
 

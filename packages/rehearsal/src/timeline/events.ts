@@ -93,13 +93,14 @@ export type Happening =
   /**
    * The load has ended and every request has its outcome: how many there were of each kind, lost ones included.
    * `heldUpMs` is the longest time that kubelet and Service could do nothing, null where they are not ours; `loadHeldUpMs` that of
-   * the clients.
+   * the clients, `hopHeldUpMs` that of what stands between clients and pods, as far as it is ours; left out where nothing does.
    */
   | {
       readonly type: 'load-end'
       readonly requests: Readonly<Record<ClientKind, number>>
       readonly heldUpMs: number | null
       readonly loadHeldUpMs: number
+      readonly hopHeldUpMs?: number
     }
 
 /** One thing that happened, `t` ms after the rehearsal began. */

@@ -26,9 +26,6 @@ export interface Course {
   readonly exits: readonly Moment[]
 }
 
-/** The row of losses that met no pod at all. */
-export const nowhere = 'no endpoint'
-
 const reasons: Readonly<Record<KillReason, string>> = {
   liveness: 'the kubelet ends the container: its liveness probe failed',
   'node shutdown': 'the kubelet ends the container: the node shuts down',
