@@ -1,4 +1,4 @@
-import type { Probe, RehearsalPlan, RequestPlan } from '@podrain/rehearsal'
+import type { HttpGet, Probe, RehearsalPlan, RequestPlan } from '@podrain/rehearsal'
 import type { Guess } from './guess.js'
 import type { FromManifest } from './workload-options.js'
 
@@ -12,7 +12,7 @@ const pidOne =
 export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manifest?: FromManifest): PlanLine[] {
   return [
     ...(manifest === undefined ? [] : [['manifest', manifest.origin] as const]),
-    ['app', [plan.command, ...plan.args].join(' ')],
+    ['app', [plan.command, ...plan.args].join(' '), plan.tls ? 'answers TLS' : undefined],
     ['scenario', scenario(plan)],
     ['readiness', probe(plan.readinessProbe), origin.ready],
     ['hook', `${hook(plan)}; grace period ${plan.terminationGracePeriodSeconds} s`, origin.hook],
@@ -33,19 +33,26 @@ function scenario({ scenario, replicas, maxSurge, maxUnavailable, minReadySecond
 
 function probe(given: Readonly<Probe> | null): string {
   if (given === null) return 'no probe: ready as soon as it is started'
-  const { path, port, exec, periodSeconds } = given
-  const what = exec !== undefined ? `\`${exec.join(' ')}\`` : path === null ? 'a connection' : `GET ${path}`
-  return `${what}${at(port)} every ${periodSeconds} s`
+  const { path, port, scheme, exec, grpc, periodSeconds } = given
+  const what =
+    exec !== undefined
+      ? `\`${exec.join(' ')}\``
+      : grpc !== undefined
+        ? `gRPC health${grpc.service === undefined ? '' : ` of ${grpc.service}`}`
+        : path === null
+          ? 'a connection'
+          : get({ path, scheme })
+  return `${what}${at(grpc?.port ?? port)} every ${periodSeconds} s`
 }
 
 function hook({ preStop }: RehearsalPlan): string {
   if (preStop === null) return 'none'
   if ('sleepSeconds' in preStop) return `sleep ${preStop.sleepSeconds} s`
   if ('exec' in preStop) return `\`${preStop.exec.command.join(' ')}\``
-  return `GET ${preStop.httpGet.path}${at(preStop.httpGet.port)}`
+  return `${get(preStop.httpGet)}${at(preStop.httpGet.port)}`
 }
 
-function requests({ mix, get, post, webSocket, ...others }: RequestPlan): string {
+function requests({ mix, get, post, webSocket, grpc, grpcCall, ...others }: RequestPlan): string {
   const asked = [
     ...(get === null ? [] : [`GET ${get}`]),
     ...(mix ?? []).map(
@@ -54,6 +61,7 @@ function requests({ mix, get, post, webSocket, ...others }: RequestPlan): string
     ...Object.values(others).flatMap((path) => (path === null ? [] : [`GET ${path}`])),
     ...(post === null ? [] : [`POST ${post}`]),
     ...(webSocket === null ? [] : [`WebSocket ${webSocket}`]),
+    ...(grpc === null ? [] : [`gRPC ${grpc}, ${grpcCall?.messageBytes ?? 0} bytes`]),
   ]
   return [...asked.slice(0, 6), ...(asked.length > 6 ? [`${asked.length - 6} more`] : [])].join(', ')
 }
@@ -68,6 +76,10 @@ function endpoints({ behind, endpointLag: { min, max }, nodes }: RehearsalPlan):
   const where = nodes === 1 ? '' : ` on each of ${nodes} nodes`
   const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late${where}`
   return behind === null || behind === 'none' ? late : `${late}, as behind ${behind}`
+}
+
+function get({ path, scheme }: HttpGet): string {
+  return `GET ${path}${scheme === 'HTTPS' ? ' by HTTPS' : ''}`
 }
 
 function at(port: number | undefined): string {

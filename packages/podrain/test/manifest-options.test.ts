@@ -57,6 +57,7 @@ describe('what a manifest says', () => {
     // Its port is the app's own, which is another for each pod here.
     expect(options.readinessProbe).toEqual({
       path: '/readyz',
+      scheme: 'HTTP',
       initialDelaySeconds: 3,
       periodSeconds: 10,
       timeoutSeconds: 1,

@@ -30,6 +30,7 @@ export type ClusterPlan = Pick<
   | 'args'
   | 'cwd'
   | 'portEnv'
+  | 'tls'
   | 'netns'
   | 'pidNamespace'
   | 'logs'
@@ -190,7 +191,7 @@ export class Cluster {
       if (this.#noticing) await this.#pause(this.#plan.startDelay)
       if (this.#closed) return address.release()
       const { host, port } = address
-      this.#adopt({ name: `${old ? 'old' : 'new'}-${number}`, host, port }, old, address)
+      this.#adopt({ name: `${old ? 'old' : 'new'}-${number}`, host, port, tls: this.#plan.tls }, old, address)
     }
     this.#starting.push(start().catch(this.#fail))
   }

@@ -155,6 +155,7 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
   if (client === 'webSocket') {
     return 'Before the exit, close WebSockets with code 1001, so that clients come back elsewhere.'
   }
+  if (client === 'grpc') return 'Before the exit, send GOAWAY and let calls end (`tryShutdown()` of grpc-js).'
   if (client === 'sse') return 'Before the exit, end event streams, so that clients come back elsewhere.'
   if (isPodrainIn(plan)) {
     return 'podrain lets the process end only when nothing is in flight, so something else calls `process.exit()`: the log of the pod says what.'

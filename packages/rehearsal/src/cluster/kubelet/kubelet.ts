@@ -158,8 +158,8 @@ export class Kubelet {
     } else if ('exec' in preStop) {
       hook = this.#pod.exec(preStop.exec.command).then(() => undefined)
     } else {
-      const { path, port = this.#pod.port, httpHeaders: headers } = preStop.httpGet
-      hook = kubeletGet({ host, port, path, userAgent: 'kube-lifecycle/1.26', headers })
+      const { path, port = this.#pod.port, scheme, httpHeaders: headers } = preStop.httpGet
+      hook = kubeletGet({ host, port, path, scheme, userAgent: 'kube-lifecycle/1.26', headers })
     }
     const settled = hook.then(
       (answer) => {

@@ -6,6 +6,7 @@ export const keepAlive: Kind<'get'> = {
   help: 'GET by kept, new and rarely used connections',
   count: 8,
   method: 'GET',
+  protocol: 'HTTP/1.1',
   paced: true,
   timed: true,
   create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause }),

@@ -6,6 +6,7 @@ export const post: Kind<'post'> = {
   help: 'POST of 16 KiB of text, in chunks',
   count: 2,
   method: 'POST',
+  protocol: 'HTTP/1.1',
   paced: false,
   timed: false,
   create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause, upload: true }),

@@ -6,6 +6,7 @@ export const streaming: Kind<'stream'> = {
   help: 'GET of a response that takes its time',
   count: 2,
   method: 'GET',
+  protocol: 'HTTP/1.1',
   paced: false,
   timed: false,
   create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause }),
