@@ -163,7 +163,12 @@ export const flagGroups: readonly FlagGroup[] = [
     heading: 'What is asked of it:',
     flags: [
       ...paths,
-      flag('--grpc-message <base64>', 'requests.grpcCall.message', text, 'with --grpc: the encoded message, or it is empty'),
+      flag(
+        '--grpc-message <base64>',
+        'requests.grpcCall.message',
+        text,
+        'with --grpc: the encoded message, or it is empty',
+      ),
       flag('--grpc-metadata <name:value>', 'requests.grpcCall.metadata', header, 'with --grpc; may be repeated'),
       flag(
         '--clients <kind=n,…>',
