@@ -111,7 +111,7 @@ export class WebSocketClient implements Client {
     if (endpoint.unreachable) return unreachable(timeouts)
     return new Promise((resolve) => {
       const socket = new WebSocket(`ws://${endpoint.host}:${endpoint.port}${asks[0]?.path}`, {
-        createConnection: () => connectTo(endpoint),
+        createConnection: () => connectTo(endpoint).setTimeout(timeouts.connect),
         handshakeTimeout: timeouts.connect,
         headers: commonHeaders,
         perMessageDeflate: false,
