@@ -79,8 +79,10 @@ async function lookAt(
 ): Promise<Look> {
   const over = AbortSignal.timeout(plan.startupTimeout)
   const stop = AbortSignal.any([pod.gone, over, ...(signal === undefined ? [] : [signal])])
-  const given = readinessProbe === null ? null : readinessProbe?.path
-  const probes = given === undefined ? usualReadiness : given === null ? [] : [given]
+  const { path, exec, grpc } = readinessProbe ?? {}
+  const isSaid = readinessProbe === null || path !== undefined || exec !== undefined || grpc !== undefined
+  const said = plan.readinessProbe?.path ?? null
+  const probes = !isSaid ? usualReadiness : said === null ? [] : [said]
   let last = 'no connection was accepted'
   try {
     await accepted(pod, plan, stop)
