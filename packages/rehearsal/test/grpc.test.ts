@@ -169,6 +169,16 @@ describe('a gRPC probe', () => {
     expect(seen).toEqual(['\0\0\0\0\0', `\0\0\0\0\x0d\n\x0b${service}`, `\0\0\0\0\xcb\n\xc8\x01${long}`])
   })
 
+  test('is repeated when the server refuses it, as one that says GOAWAY does', async () => {
+    let refused = false
+    const server = await pod((stream) => {
+      if (refused) end(stream, '0', Buffer.from([0x08, 1]))
+      else stream.close(http2.constants.NGHTTP2_REFUSED_STREAM)
+      refused = true
+    })
+    expect(await probe(server)).toMatchObject({ ok: true })
+  })
+
   test.each<[string, (stream: ServerHttp2Stream) => void, RegExp]>([
     ['NOT_SERVING', (stream) => end(stream, '0', Buffer.from([0x08, 2])), / answered NOT_SERVING$/],
     ['nothing of its health', (stream) => end(stream, '0'), / answered UNKNOWN$/],

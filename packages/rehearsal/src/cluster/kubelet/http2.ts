@@ -1,4 +1,4 @@
-import type { ClientHttp2Session, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
+import { type ClientHttp2Session, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2'
 import { readBody } from './body.js'
 
 /** A whole answer. */
@@ -6,6 +6,11 @@ export interface Http2Answer {
   readonly headers: IncomingHttpHeaders
   readonly trailers: IncomingHttpHeaders
   readonly body: Buffer
+}
+
+/** The server has said that it did nothing about the request. */
+export class UnprocessedError extends Error {
+  override readonly name = 'UnprocessedError'
 }
 
 /** Sends one request over a session. Rejects when it ends without an answer, or when `signal` is aborted. */
@@ -18,7 +23,9 @@ export function ask(
     session.once('error', reject)
     const stream = session.request(headers, { endStream: body === undefined, ...(signal && { signal }) })
     let trailers: IncomingHttpHeaders = {}
-    stream.once('error', reject)
+    stream.once('error', ({ message }) => {
+      reject(stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? new UnprocessedError(message) : new Error(message))
+    })
     stream.once('close', () => reject(new Error('the stream ended without an answer')))
     stream.once('trailers', (received) => {
       trailers = received

@@ -38,7 +38,7 @@ function attemptOf(
   if (exec !== undefined) return { what: `\`${exec.join(' ')}\``, send: () => pod.exec(exec, timeout).then(worked) }
   if (grpc !== undefined) {
     const { port = pod.port, service = '' } = grpc
-    const check = () => checkHealth({ host, port, service, timeout })
+    const check = () => checkHealth({ host, port, service }, timeout)
     return {
       what: `the gRPC health check at port ${port}`,
       send: () => check().then((health) => ({ ok: health === 'SERVING', said: `answered ${health}` })),
