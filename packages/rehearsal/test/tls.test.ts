@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { kubeletGet } from '../src/cluster/kubelet/request.js'
-import { type LostEvent, look, type RehearsalOptions, rehearse } from '../src/index.js'
+import { look, type RehearsalOptions, rehearse } from '../src/index.js'
 import { plain } from '../src/load/ask.js'
 import { type ClientKind, kinds } from '../src/load/kinds.js'
 import type { Loss } from '../src/load/outcome.js'
@@ -95,35 +95,6 @@ describe.concurrent('an app that says farewell in every protocol', () => {
     expect(events.filter(({ type }) => type === 'lost')).toEqual([])
     const { slowReader, webSocket, sse, http2 } = summary.requestsByClient
     expect(Math.min(slowReader, webSocket, sse, http2)).toBeGreaterThan(0)
-  })
-})
-
-describe.concurrent('behind a proxy', () => {
-  const behind = (env: Record<string, string>, more: Partial<RehearsalOptions>) => {
-    const clients = { keepAlive: 1, newConnection: 1, slowKeepAlive: 0 }
-    return rehearse(options({ requests: { get: '/work' }, clients, through: 'proxy', env, ...more }))
-  }
-
-  test('an app that answers TLS and has podrain loses nothing, and each pod has its share of the answers', async () => {
-    const preStop = { httpGet: { path: '/prestop' } }
-    const { events, samples, summary } = await behind({ SERVER: 'https' }, { preStop })
-    expect(events.filter(({ type }) => type === 'lost')).toEqual([])
-    const pods = new Set(samples.flatMap(({ answered }) => Object.keys(answered).map((pod) => pod.slice(0, 3))))
-    expect(pods).toEqual(new Set(['old', 'new']))
-    const answered = samples.flatMap(({ answered }) => Object.values(answered)).reduce((sum, count) => sum + count, 0)
-    expect(answered).toBe(summary.requests)
-  })
-
-  test('one that exits on SIGTERM loses what clients see as 502, and the pod is told', async () => {
-    const endpointLag = { min: 700, median: 800, max: 900 }
-    const { events } = await behind({ SERVER: 'https', BARE: '1' }, { endpointLag })
-    const losses = events.filter((event): event is LostEvent => event.type === 'lost')
-    expect(losses.length).toBeGreaterThan(0)
-    expect(new Set(losses.map(({ cause }) => cause))).toEqual(new Set(['status 502']))
-    for (const { pod, why } of losses) {
-      expect(pod).toMatch(/^old-/)
-      expect(why).toMatch(/^The proxy answered 502, as old-\d /)
-    }
   })
 })
 
