@@ -222,10 +222,9 @@ describe.concurrent('a rolling update of a gRPC server', () => {
     expect(events.filter(({ type }) => type === 'lost')).toEqual([])
     expect(summary.requestsByClient.grpc).toBeGreaterThan(20)
     // Its health check says NOT_SERVING as soon as it drains.
-    expect(events.filter(({ type }) => type === 'pod-unready')).toMatchObject([
-      { message: expect.stringContaining('answered NOT_SERVING') },
-      { message: expect.stringContaining('answered NOT_SERVING') },
-    ])
+    expect(events.filter(({ type }) => type === 'pod-unready')).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('answered NOT_SERVING') }),
+    )
   })
 
   test.runIf(process.platform === 'linux')('loses no call over TLS either', async () => {

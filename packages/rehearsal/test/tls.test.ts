@@ -1,11 +1,12 @@
 import { once } from 'node:events'
+import http from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
 import net, { type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { kubeletGet } from '../src/cluster/kubelet/request.js'
+import { kubeletGet, sendHook } from '../src/cluster/kubelet/request.js'
 import { look, type RehearsalOptions, rehearse } from '../src/index.js'
 import { plain } from '../src/load/ask.js'
 import { type ClientKind, kinds } from '../src/load/kinds.js'
@@ -51,36 +52,41 @@ function options(more: Partial<RehearsalOptions>): RehearsalOptions {
 }
 
 const servers = {
-  https: { requests: { get: '/work' }, clients: { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 } },
+  https: { requests: { get: '/work' }, clients: { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 }, hook: 200 },
   'http2 with HTTP/1.1': {
     requests: { get: '/work', http2: '/work' },
     clients: { keepAlive: 1, newConnection: 2, slowKeepAlive: 0, http2: 2 },
+    hook: 200,
   },
-  'http2 alone': { requests: { http2: '/work' }, clients: { http2: 6 } },
+  // The hook's client of the kubelet speaks HTTP/1.1 only, and does not mind what it is answered.
+  'http2 alone': { requests: { http2: '/work' }, clients: { http2: 6 }, hook: 403 },
 } as const
 
-describe.concurrent.each(Object.entries(servers))('a rolling update of a TLS server of %s', (server, asked) => {
-  test('loses nothing with podrain, whose probe and hook come by TLS, too', async () => {
-    const preStop = { httpGet: { path: '/prestop' } }
-    const { events, summary, options: plan } = await rehearse(options({ ...asked, env: { SERVER: server }, preStop }))
-    expect(events.filter(({ type }) => type === 'lost')).toEqual([])
-    expect(plan).toMatchObject({ tls: true, readinessProbe: { scheme: 'HTTPS' } })
-    expect(events.filter(({ type }) => type === 'hook-end')).toMatchObject([
-      { outcome: 'done', status: 200 },
-      { outcome: 'done', status: 200 },
-    ])
-    for (const kind of Object.keys(asked.clients) as ClientKind[]) {
-      if (kind !== 'slowKeepAlive') expect(summary.requestsByClient[kind]).toBeGreaterThan(10)
-    }
-  })
+describe.concurrent.each(Object.entries(servers))(
+  'a rolling update of a TLS server of %s',
+  (server, { hook, ...asked }) => {
+    test('loses nothing with podrain, whose probe and hook come by TLS, too', async () => {
+      const preStop = { httpGet: { path: '/prestop' } }
+      const { events, summary, options: plan } = await rehearse(options({ ...asked, env: { SERVER: server }, preStop }))
+      expect(events.filter(({ type }) => type === 'lost')).toEqual([])
+      expect(plan).toMatchObject({ tls: true, readinessProbe: { scheme: 'HTTPS' } })
+      expect(events.filter(({ type }) => type === 'hook-end')).toMatchObject([
+        { outcome: 'done', status: hook },
+        { outcome: 'done', status: hook },
+      ])
+      for (const kind of Object.keys(asked.clients) as ClientKind[]) {
+        if (kind !== 'slowKeepAlive') expect(summary.requestsByClient[kind]).toBeGreaterThan(10)
+      }
+    })
 
-  test('loses requests when it exits on SIGTERM', async () => {
-    const endpointLag = { min: 700, median: 800, max: 900 }
-    const { summary } = await rehearse(options({ ...asked, env: { SERVER: server, BARE: '1' }, endpointLag }))
-    expect(summary.lost).toBeGreaterThan(0)
-    expect(summary.exits).toEqual({ 'exit 0': 2 })
-  })
-})
+    test('loses requests when it exits on SIGTERM', async () => {
+      const endpointLag = { min: 700, median: 800, max: 900 }
+      const { summary } = await rehearse(options({ ...asked, env: { SERVER: server, BARE: '1' }, endpointLag }))
+      expect(summary.lost).toBeGreaterThan(0)
+      expect(summary.exits).toEqual({ 'exit 0': 2 })
+    })
+  },
+)
 
 describe.concurrent('an app that says farewell in every protocol', () => {
   test('loses nothing over TLS either', async () => {
@@ -179,15 +185,40 @@ describe('a kubelet that asks by HTTPS', () => {
     for (const socket of open) socket.destroy()
   })
 
-  test('speaks HTTP/2 to a server that does, as Go’s transport', async () => {
+  test('sends a probe over HTTP/2 to a server that speaks it, and a hook over HTTP/1.1', async () => {
     const seen: string[] = []
-    const server = http2.createSecureServer(pair, (request, response) => {
+    const server = http2.createSecureServer({ ...pair, allowHTTP1: true }, (request, response) => {
       seen.push(`${request.httpVersion} ${request.headers['user-agent']} ${request.authority}`)
       response.writeHead(503).end('no')
     })
     const port = await portOf(server)
     expect(await request(port, 'kube-probe/1.26', 5000)).toBe(503)
-    expect(seen).toEqual([`2.0 kube-probe/1.26 127.0.0.1:${port}`])
+    expect(await request(port, 'kube-lifecycle/1.26')).toBe(503)
+    expect(seen).toEqual([`2.0 kube-probe/1.26 127.0.0.1:${port}`, '1.1 kube-lifecycle/1.26 undefined'])
+  })
+
+  test('follows a redirect from HTTP on the same host', async () => {
+    const secure = await portOf(https.createServer(pair, (_, response) => response.writeHead(204).end()))
+    const plainly = http.createServer((_, response) => {
+      response.writeHead(301, { Location: `https://127.0.0.1:${secure}/readyz` }).end()
+    })
+    const port = await portOf(plainly)
+    const userAgent = 'kube-probe/1.26'
+    expect(await kubeletGet({ host: '127.0.0.1', port, path: '/readyz', userAgent, timeout: 5000 })).toBe(204)
+  })
+
+  test('asks a hook again in plain HTTP that was answered so, and keeps the Authorization to itself', async () => {
+    const seen: http.IncomingHttpHeaders[] = []
+    const server = http.createServer((request, response) => {
+      seen.push(request.headers)
+      response.end()
+    })
+    const headers = { authorization: 'Bearer secret', 'x-token': 'told' }
+    const hook = { host: '127.0.0.1', port: await portOf(server), path: '/prestop', scheme: 'HTTPS', headers } as const
+    expect(await sendHook(hook)).toBe(200)
+    expect(seen).toMatchObject([{ 'user-agent': 'kube-lifecycle/1.26', 'x-token': 'told' }])
+    expect(seen[0]).not.toHaveProperty('authorization')
+    server.closeAllConnections()
   })
 
   test('fails in its time when the server is silent, or speaks no TLS', async () => {

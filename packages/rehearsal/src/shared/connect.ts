@@ -12,7 +12,7 @@ export interface Destination {
 
 /** How a connection is made. */
 export interface ConnectOptions {
-  /** What is offered to a server that speaks TLS, the preferred first. @default ['http/1.1'] */
+  /** What is offered to a server that speaks TLS (ALPN), the preferred first; nothing: whatever it speaks. @default ['http/1.1'] */
   readonly protocols?: readonly string[]
   /** @default false */
   readonly allowHalfOpen?: boolean
@@ -23,7 +23,8 @@ export function connectTo({ host, port, tls: secure = false }: Destination, opti
   const { protocols = ['http/1.1'], allowHalfOpen = false } = options
   const place = { host, port, allowHalfOpen, noDelay: true }
   if (!secure) return net.connect(place)
-  return tls.connect({ ...place, ALPNProtocols: [...protocols], servername: 'localhost', rejectUnauthorized: false })
+  const offered = protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }
+  return tls.connect({ ...place, ...offered, servername: 'localhost', rejectUnauthorized: false })
 }
 
 /** The event of a socket after which its server can be asked: TLS has a handshake first. */

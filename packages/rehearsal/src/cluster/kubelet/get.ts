@@ -31,15 +31,16 @@ export interface Answer {
 }
 
 /**
- * Sends one GET as a kubelet does: by HTTPS without looking at the certificate, and over HTTP/2 if the server speaks it there
- * (SetTransportDefaults in its source). Rejects when the connection fails before a status came, or `signal` is aborted until then.
+ * Sends one GET as a kubelet does. By HTTPS it does not look at the certificate, and a probe, whose connection is not kept, is sent
+ * over HTTP/2 to a server that speaks it (`SetTransportDefaults` in its source; the hook's transport is none of those). Rejects when the connection
+ * fails before a status came, or `signal` is aborted until then.
  */
 export async function get(request: Get): Promise<Answer> {
   const { url, agent, signal } = request
   const tls = url.protocol === 'https:'
   const place = { host: url.hostname, port: Number(url.port || (tls ? 443 : 80)), tls }
   if (!tls) return await overHttp1(request, () => connectTo(place))
-  const socket = connectTo(place, { protocols: ['h2', 'http/1.1'] })
+  const socket = connectTo(place, { protocols: agent === undefined ? ['h2', 'http/1.1'] : [] })
   try {
     await once(socket, 'secureConnect', { signal })
   } catch (error) {
@@ -67,7 +68,7 @@ function overHttp1({ url, headers, agent, signal }: Get, createConnection: () =>
   })
 }
 
-async function overHttp2({ url, headers, agent, signal }: Get, socket: Socket): Promise<Answer> {
+async function overHttp2({ url, headers, signal }: Get, socket: Socket): Promise<Answer> {
   const session = connect(url.origin, { createConnection: () => socket })
   const { Host: authority = url.host, Connection: _, ...others } = headers
   try {
@@ -75,7 +76,6 @@ async function overHttp2({ url, headers, agent, signal }: Get, socket: Socket): 
     const { headers: received, body } = await ask(session, sent, { signal })
     return { status: Number(received[':status']), location: received.location, body: String(body) }
   } finally {
-    if (agent === undefined) session.close()
-    else session.unref()
+    session.close()
   }
 }

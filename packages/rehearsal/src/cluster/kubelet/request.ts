@@ -19,6 +19,21 @@ export interface KubeletRequest {
 }
 
 /**
+ * Sends a hook. What is answered to HTTPS by plain HTTP is asked once more by plain HTTP, without the header Authorization
+ * (`isHTTPResponseError` in the source of the kubelet).
+ */
+export async function sendHook(hook: Omit<KubeletRequest, 'userAgent' | 'timeout'>): Promise<number> {
+  const userAgent = 'kube-lifecycle/1.26'
+  try {
+    return await kubeletGet({ ...hook, userAgent })
+  } catch (error) {
+    if (hook.scheme !== 'HTTPS' || !/wrong version number/i.test((error as Error).message)) throw error
+    const headers = Object.entries(hook.headers ?? {}).filter(([name]) => name.toLowerCase() !== 'authorization')
+    return await kubeletGet({ ...hook, scheme: 'HTTP', headers: Object.fromEntries(headers), userAgent })
+  }
+}
+
+/**
  * Sends a GET byte for byte as the kubelet of Kubernetes 1.26 does and follows redirects as its `RedirectChecker(false)`
  * does: on the same host up to 10; to another host not at all, which counts as an answer.
  * Resolves with the status once the body has been read as far as the kubelet reads it.
