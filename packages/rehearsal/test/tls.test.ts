@@ -42,7 +42,7 @@ function options(more: Partial<RehearsalOptions>): RehearsalOptions {
     env: { TLS: JSON.stringify(pair), ...env },
     tls: true,
     replicas: 2,
-    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
+    readinessProbe: { periodSeconds: 0.1, failureThreshold: 3, timeoutSeconds: 5 },
     endpointLag: { min: 100, median: 200, max: 300 },
     startDelay: 0,
     warmUp: 300,
