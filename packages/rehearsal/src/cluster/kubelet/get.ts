@@ -31,9 +31,9 @@ export interface Answer {
 }
 
 /**
- * Sends one GET as a kubelet does. By HTTPS it does not look at the certificate, and a probe, whose connection is not kept, is sent
- * over HTTP/2 to a server that speaks it (`SetTransportDefaults` in its source; the hook's transport is none of those). Rejects when the connection
- * fails before a status came, or `signal` is aborted until then.
+ * Sends one GET as a kubelet does. By HTTPS it does not look at the certificate. A probe, whose connection is not kept, goes over HTTP/2 to
+ * a server that speaks it (`SetTransportDefaults` in its source); a hook has another transport, and never does.
+ * Rejects when the connection fails before a status came, or `signal` is aborted until then.
  */
 export async function get(request: Get): Promise<Answer> {
   const { url, agent, signal } = request

@@ -26,7 +26,7 @@ const unary: Dialect = {
 
 export const grpc: Kind<'grpc'> = {
   path: 'grpc',
-  help: `unary gRPC call; without a method, ${healthCheck}`,
+  help: "unary gRPC call; by itself, of the server's health",
   usual: healthCheck,
   count: 4,
   method: 'POST',
