@@ -8,6 +8,7 @@ import { World } from './world.js'
 
 /** A request of the kubelet, as the manifest has it. A port is a number: names are looked up. */
 export interface WorkloadRequest {
+  readonly scheme: 'HTTP' | 'HTTPS'
   readonly path: string
   readonly port: number | undefined
   readonly headers: Readonly<Record<string, string>>
@@ -19,6 +20,7 @@ export interface WorkloadProbe {
   /** `tcpSocket`: its port. */
   readonly tcp?: { readonly port: number | undefined }
   readonly exec?: readonly string[]
+  readonly grpc?: { readonly port: number | undefined; readonly service: string }
   readonly initialDelaySeconds: number
   readonly periodSeconds: number
   readonly timeoutSeconds: number
@@ -196,9 +198,11 @@ function probeOf(container: Container, name: (typeof probes)[number], notPlayed:
   if (place.get('httpGet').exists)
     return { httpGet: requestOf(place.get('httpGet'), container, name, notPlayed), ...times }
   if (place.get('exec').exists) return { exec: place.get('exec', 'command').texts, ...times }
-  if (place.get('grpc').exists) notPlayed.push(`the gRPC ${name}: a connection is enough here`)
-  const port = place.get('grpc').exists ? place.get('grpc', 'port') : place.get('tcpSocket', 'port')
-  return { tcp: { port: container.portNumber(port) }, ...times }
+  const call = place.get('grpc')
+  if (call.exists) {
+    return { grpc: { port: container.portNumber(call.get('port')), service: call.get('service').text ?? '' }, ...times }
+  }
+  return { tcp: { port: container.portNumber(place.get('tcpSocket', 'port')) }, ...times }
 }
 
 function hookOf(container: Container, notPlayed: string[]): Workload['preStop'] {
@@ -212,7 +216,6 @@ function hookOf(container: Container, notPlayed: string[]): Workload['preStop'] 
 }
 
 function requestOf(place: Place, container: Container, what: string, notPlayed: string[]): WorkloadRequest {
-  if (place.get('scheme').text === 'HTTPS') notPlayed.push(`HTTPS of the ${what}: asked in plain HTTP`)
   if (place.get('host').exists) notPlayed.push(`the host of the ${what}: the pod is asked`)
   const headers = place.get('httpHeaders').items.flatMap((item): Array<[string, string]> => {
     const name = item.get('name').text
@@ -220,6 +223,7 @@ function requestOf(place: Place, container: Container, what: string, notPlayed: 
   })
   const path = place.get('path').text ?? '/'
   return {
+    scheme: place.get('scheme').text === 'HTTPS' ? 'HTTPS' : 'HTTP',
     path: path.startsWith('/') ? path : `/${path}`,
     port: container.portNumber(place.get('port')),
     headers: Object.fromEntries(headers),

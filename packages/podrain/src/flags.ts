@@ -1,5 +1,6 @@
 import {
   clientKinds,
+  type Kind,
   kinds,
   pathNames,
   presets,
@@ -51,6 +52,11 @@ function flag(flags: string, sets: string, read: (text: string) => unknown, help
   return { option, sets }
 }
 
+/** A flag that may be given without its value, which is then the usual one. */
+function optional(usual: string, { option, sets }: Flag): Flag {
+  return { option: option.preset(usual), sets }
+}
+
 /** A flag that takes no value. */
 function toggle(flags: string, sets: string, help: string): Flag {
   return { option: new Option(flags, help).preset([{ text: 'true', value: true }]), sets }
@@ -64,14 +70,10 @@ function off(flags: string, sets: string, help: string): Flag {
 
 /** A flag for each path that a kind of client asks for. */
 const paths: readonly Flag[] = pathNames.map((name) => {
-  const kind = Object.values(kinds).find(({ path }) => path === name)
-  return flag(
-    `--${name.toLowerCase()} <path>`,
-    `requests.${name}`,
-    text,
-    kind?.help ?? '',
-    name === 'get' ? '/' : undefined,
-  )
+  const { help, usual } = clientKinds.map((kind): Kind => kinds[kind]).find(({ path }) => path === name) as Kind
+  const long = `--${name.toLowerCase()}`
+  const asked = (flags: string) => flag(flags, `requests.${name}`, text, help, name === 'get' ? '/' : undefined)
+  return usual === undefined ? asked(`${long} <path>`) : optional(usual, asked(`${long} [method]`))
 })
 
 const usualClients = clientKinds
@@ -88,6 +90,7 @@ export const flagGroups: readonly FlagGroup[] = [
       flag('--name <name>', 'name', text, 'what table, page and report call it', 'the command'),
       flag('--port-env <NAME>', 'portEnv', text, 'variable that tells the app its port', 'PORT'),
       flag('--port <n>', 'port', number, 'port of every pod, if the app cannot be told; it must listen on $HOST then'),
+      toggle('--tls', 'tls', 'the app answers TLS; nobody verifies its certificate'),
       toggle('--netns', 'netns', 'a network namespace for each pod, as in a cluster; Linux, root'),
       off(
         '--no-pid-namespace',
@@ -113,7 +116,7 @@ export const flagGroups: readonly FlagGroup[] = [
         '--prestop <hook>',
         'preStop',
         hook,
-        'preStop hook: path to GET, exec:COMMAND, sleep:5s, or none',
+        'preStop hook: path to GET, https:/path, exec:COMMAND, sleep:5s, or none',
         '/prestop if the app has podrain, else none',
       ),
       flag('--prestop-header <name:value>', 'preStop.httpGet.httpHeaders', header, 'sent with the hook'),
@@ -121,7 +124,7 @@ export const flagGroups: readonly FlagGroup[] = [
         '--ready <path>',
         'readinessProbe',
         probe,
-        'path of the readiness probe, or tcp',
+        'readiness probe: path, https:/path, tcp, grpc or grpc:PORT/SERVICE',
         'the first of /readyz, /healthz, /health, / that the app has',
       ),
       flag('--ready-period <duration>', 'readinessProbe.periodSeconds', seconds, 'from one probe to the next', '1s'),
@@ -163,6 +166,13 @@ export const flagGroups: readonly FlagGroup[] = [
     heading: 'What is asked of it:',
     flags: [
       ...paths,
+      flag(
+        '--grpc-message <base64>',
+        'requests.grpcCall.message',
+        text,
+        'with --grpc: the encoded message, or it is empty',
+      ),
+      flag('--grpc-metadata <name:value>', 'requests.grpcCall.metadata', header, 'with --grpc; may be repeated'),
       flag(
         '--clients <kind=n,…>',
         'clients',

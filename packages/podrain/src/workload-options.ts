@@ -75,12 +75,16 @@ function portOf(port: number | undefined, workload: Workload): { port?: number }
   return port === undefined || port === workload.port ? {} : { port }
 }
 
-function requestOf({ path, port, headers }: WorkloadRequest, workload: Workload) {
-  return { path, ...portOf(port, workload), ...(Object.keys(headers).length > 0 && { httpHeaders: headers }) }
+function requestOf({ scheme, path, port, headers }: WorkloadRequest, workload: Workload) {
+  return { scheme, path, ...portOf(port, workload), ...(Object.keys(headers).length > 0 && { httpHeaders: headers }) }
 }
 
-function probeOf({ httpGet, tcp, exec, ...times }: WorkloadProbe, workload: Workload): Partial<Probe> {
+function probeOf({ httpGet, tcp, exec, grpc, ...times }: WorkloadProbe, workload: Workload): Partial<Probe> {
   if (exec !== undefined) return { exec, ...times }
+  if (grpc !== undefined) {
+    const { port, service } = grpc
+    return { grpc: { ...portOf(port, workload), ...(service !== '' && { service }) }, ...times }
+  }
   if (httpGet !== undefined) return { ...requestOf(httpGet, workload), ...times }
   return { path: null, ...portOf(tcp?.port, workload), ...times }
 }

@@ -58,12 +58,40 @@ describe('what a manifest says', () => {
     // Its port is the app's own, which is another for each pod here.
     expect(options.readinessProbe).toEqual({
       path: '/readyz',
+      scheme: 'HTTP',
       initialDelaySeconds: 3,
       periodSeconds: 10,
       timeoutSeconds: 1,
       successThreshold: 2,
       failureThreshold: 3,
     })
+  })
+
+  test('is who is asked by HTTPS, and who by gRPC', () => {
+    const { options, notPlayed } = readManifest(
+      manifest(
+        deployment(
+          '',
+          `          lifecycle: { preStop: { httpGet: { path: /prestop, port: http, scheme: HTTPS } } }
+          readinessProbe: { grpc: { port: 8080 } }
+          livenessProbe: { grpc: { port: 9090, service: shop.Offers } }
+          startupProbe: { httpGet: { path: /started, port: admin, scheme: HTTPS } }`,
+        ),
+      ),
+      undefined,
+    )
+    expect(options.preStop).toEqual({ httpGet: { scheme: 'HTTPS', path: '/prestop' } })
+    expect(options.readinessProbe).toMatchObject({ grpc: {}, periodSeconds: 10 })
+    expect(options.livenessProbe).toMatchObject({ grpc: { port: 9090, service: 'shop.Offers' } })
+    expect(options.startupProbe).toMatchObject({ scheme: 'HTTPS', path: '/started', port: 9090 })
+    expect(notPlayed).toEqual([])
+  })
+
+  test('is asked in plain HTTP where it says no scheme, whatever the app answers', () => {
+    const probed = deployment('', '          readinessProbe: { httpGet: { path: /readyz, port: http } }')
+    const { options } = readManifest(manifest(probed), undefined)
+    const { readinessProbe } = resolveOptions({ command: 'node', ...options, tls: true })
+    expect(readinessProbe).not.toHaveProperty('scheme')
   })
 
   test('is its command, its environment, and the variable that tells the port', () => {

@@ -134,6 +134,9 @@ describe('refused', () => {
       ([t, happening]): Told => [t, happening.type === 'hook-end' ? { ...happening, status: 401 } : happening],
     )
     expect(only(refused, { preStop }).fix).toContain('lifecycle.preStop.httpGet.httpHeaders')
+    expect(only(refused, { preStop }).fix).not.toContain('allowHTTP1')
+    const byTls = { httpGet: { ...preStop.httpGet, scheme: 'HTTPS' } } as const
+    expect(only(refused, { preStop: byTls }).fix).toContain('allowHTTP1')
   })
 
   test('because the listener closed inside the hook', () => {

@@ -18,6 +18,7 @@ import { resolveOptions } from '../src/plan/resolve.js'
 import { diagnose } from '../src/result/diagnosis.js'
 import { machineTime } from '../src/shared/clock.js'
 import type { Happening } from '../src/timeline/events.js'
+import { certificate } from './certificate.js'
 import { whenRefused } from './refused.js'
 import { noRequests } from './sample.js'
 import { fixture, short } from './short.js'
@@ -101,6 +102,32 @@ describe.concurrent.each(hops)('through %s', (through) => {
     expect(lossesOf(result)).toEqual([])
     expect(result.summary.requestsByClient.webSocket).toBeGreaterThan(2)
     expect(result.summary.requestsByClient.sse).toBeGreaterThan(1)
+  })
+
+  const answersTls = async (env: Record<string, string>): Promise<Partial<RehearsalOptions>> => ({
+    args: [fixture('tls.mjs')],
+    env: { TLS: JSON.stringify(await certificate()), SERVER: 'https', ...env },
+    tls: true,
+    requests: { get: '/work' },
+    clients: { keepAlive: 1, newConnection: 1, slowKeepAlive: 0 },
+  })
+
+  test('a pod that answers TLS, and drains, loses nothing', async (context) => {
+    need(through, context)
+    const preStop = { httpGet: { path: '/prestop' } }
+    const result = await rehearse(options(through, { ...(await answersTls({})), preStop }))
+    expect(lossesOf(result)).toEqual([])
+    const answered = result.samples.flatMap((sample) => Object.values(sample.answered))
+    expect(answered.reduce((sum, count) => sum + count, 0)).toBe(result.summary.requests)
+  })
+
+  test('a pod that answers TLS, and exits on SIGTERM, loses what clients see as 502', async (context) => {
+    need(through, context)
+    const endpointLag = { min: 700, median: 800, max: 900 }
+    const result = await rehearse(options(through, { ...(await answersTls({ BARE: '1' })), endpointLag }))
+    const losses = lossesOf(result)
+    expect(losses.length).toBeGreaterThan(0)
+    expect(losses.filter(({ pod, why }) => !pod?.startsWith('old-') || !noAnswer.test(why ?? ''))).toEqual([])
   })
 
   // Go asks again by itself when a kept connection had ended.

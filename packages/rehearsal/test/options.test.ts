@@ -126,7 +126,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ readinessProbe: { path: 'readyz' } }, 'Expected `readinessProbe.path` to be a path that begins with /'],
   [
     { readinessProbe: { period: 1 } },
-    'Unknown option `period` in `readinessProbe`; expected one of path, port, httpHeaders, exec,',
+    'Unknown option `period` in `readinessProbe`; expected one of path, scheme, port, httpHeaders, exec, grpc,',
   ],
   [{ preStop: { httpGet: { path: '/a', host: 'b' } } }, 'Unknown option `host` in `preStop.httpGet`'],
   [{ preStop: { httpGet: { path: '/a', port: 0 } } }, 'Expected `preStop.httpGet.port` to be a whole number from 1'],

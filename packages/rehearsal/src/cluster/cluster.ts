@@ -38,6 +38,7 @@ export type ClusterPlan = Pick<
   | 'args'
   | 'cwd'
   | 'portEnv'
+  | 'tls'
   | 'netns'
   | 'pidNamespace'
   | 'logs'
@@ -209,7 +210,8 @@ export class Cluster {
       if (this.#noticing) await this.#pause(this.#plan.startDelay)
       if (this.#closed) return address.release()
       const { host, port } = address
-      this.#adopt({ name: `${old ? 'old' : 'new'}-${number}`, host, port }, old, number, address)
+      const endpoint = { name: `${old ? 'old' : 'new'}-${number}`, host, port, tls: this.#plan.tls }
+      this.#adopt(endpoint, old, number, address)
     }
     this.#starting.push(start().catch(this.#fail))
   }

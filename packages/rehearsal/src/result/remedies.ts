@@ -1,4 +1,4 @@
-import type { KnownOptions } from '../plan/options.js'
+import type { HttpGet, KnownOptions } from '../plan/options.js'
 import type { LostEvent } from '../timeline/events.js'
 import { type Life, nameOf } from '../timeline/lives.js'
 import {
@@ -105,10 +105,12 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
 /** The hook was answered, but not by what waits. The kubelet does not look at the status. */
 function hook({ hookStatus }: Life, seconds: number, plan: KnownOptions): string {
   const { preStop } = plan
-  const where = preStop !== null && 'httpGet' in preStop ? preStop.httpGet.path : ''
+  const { path: where = '', scheme }: Partial<HttpGet> = preStop !== null && 'httpGet' in preStop ? preStop.httpGet : {}
   const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet did not mind`
   if (hookStatus === 401 || hookStatus === 403) {
-    return `${answered}: send what the app asks for with lifecycle.preStop.httpGet.httpHeaders, such as Authorization: Bearer and its token.`
+    const http2 =
+      scheme === 'HTTPS' ? ' A server of HTTP/2 alone says so, too: `allowHTTP1`, as hooks speak HTTP/1.1.' : ''
+    return `${answered}: send what the app asks for with lifecycle.preStop.httpGet.httpHeaders, such as Authorization: Bearer and its token.${http2}`
   }
   const right = isPodrainIn(plan)
     ? 'podrain waits at /prestop, unless its option `paths` says another, and on its `controlPort` if it has one'
@@ -164,6 +166,7 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
   if (client === 'webSocket') {
     return 'Before the exit, close WebSockets with code 1001, so that clients come back elsewhere.'
   }
+  if (client === 'grpc') return 'Before the exit, send GOAWAY and let calls end (`tryShutdown()` of grpc-js).'
   if (client === 'sse') return 'Before the exit, end event streams, so that clients come back elsewhere.'
   if (isPodrainIn(plan)) {
     return 'podrain lets the process end only when nothing is in flight, so something else calls `process.exit()`: the log of the pod says what.'

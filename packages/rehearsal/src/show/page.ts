@@ -32,7 +32,7 @@ const limitsOfRehearsals: ReadonlyArray<readonly [limit: string, applies?: (opti
     ({ pidNamespace }) => !pidNamespace,
   ],
   [
-    'One Service, and in front of it nothing or one proxy (`through`), which stands for an ingress: no cloud load balancer, no sidecar, TLS, HTTP/3 or DNS.',
+    'One Service, and in front of it nothing or one proxy (`through`), which stands for an ingress: no cloud load balancer, no sidecar, no streaming gRPC, HTTP/3 or DNS.',
   ],
   ['Without `nodes`, all clients learn of a change at the same moment.', ({ nodes }) => nodes === 1],
   ['Without `cpus`, a pod may use all processors of this machine.', ({ cpus }) => cpus === null],

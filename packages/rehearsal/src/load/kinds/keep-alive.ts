@@ -8,6 +8,7 @@ export const keepAlive: Kind<'get'> = {
   count: 8,
   method: 'GET',
   perSecond: perSecond(usualPause),
+  protocol: 'HTTP/1.1',
   paced: true,
   timed: true,
   create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause }),

@@ -8,6 +8,7 @@ export const post: Kind<'post'> = {
   count: 2,
   method: 'POST',
   perSecond: 1000 / uploadTime,
+  protocol: 'HTTP/1.1',
   paced: false,
   timed: false,
   create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause, upload: true }),

@@ -10,6 +10,7 @@ export const slowReader: Kind<'download'> = {
   count: 2,
   method: 'GET',
   perSecond: 1,
+  protocol: 'HTTP/1.1',
   paced: false,
   timed: false,
   create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause, readRate }),

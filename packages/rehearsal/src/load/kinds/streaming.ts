@@ -7,6 +7,7 @@ export const streaming: Kind<'stream'> = {
   count: 2,
   method: 'GET',
   perSecond: 1,
+  protocol: 'HTTP/1.1',
   paced: false,
   timed: false,
   create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause }),
