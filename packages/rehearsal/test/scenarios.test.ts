@@ -106,9 +106,9 @@ describe.concurrent('scenario', () => {
     const { summary } = await run('single-replica', {
       maxSurge: 0,
       maxUnavailable: 1,
-      startDelay: 500,
-      // Its probe fails, and the endpoint goes, long before the process does.
-      env: { HOOK_MS: '2000' },
+      // Its probe fails, and the endpoint goes, long before the process does, and before the new pod begins.
+      startDelay: 2000,
+      env: { HOOK_MS: '3000' },
     })
     expect(summary.diagnoses).toContainEqual(
       expect.objectContaining({ kind: 'no endpoint', fix: expect.stringContaining('maxUnavailable: 0') }),
