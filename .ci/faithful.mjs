@@ -7,7 +7,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { cpus } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 
 const { rehearse } = createRequire(import.meta.url)('../packages/rehearsal/dist/index.js')
@@ -25,7 +25,15 @@ const init = '"$@" & trap "kill -TERM $!" TERM; wait $!; wait $!'
 /** Who never hears of SIGTERM is PID 1's case to its clients, whatever the app would do. */
 const unheard = { keepAlive: [5, 8], newConnection: [0, 0], gone: 35 }
 
-/** Lost requests and seconds as measured; a range of three rolling restarts or more each. */
+/** The second cluster: pods were ready a second after their creation, and some of the clients asked seldom. */
+const later = { on: ' (1.35)', startDelay: 0, slowKeepAlive: 30 }
+const hook = { httpGet: { path: '/prestop' } }
+const nothing = { keepAlive: [0, 0], newConnection: [0, 0] }
+
+/**
+ * Lost requests and seconds as measured; a range of three rolling restarts or more each. `now`: what is right since podrain was
+ * mended, which was not measured again. `seen`: seconds under clients that are not known well enough to compare.
+ */
 const rows = [
   {
     app: 'no signal handling, node is PID 1',
@@ -60,53 +68,102 @@ const rows = [
     app: 'preStop sleep 5 + the same',
     env: { APP: 'close' },
     preStop: { sleepSeconds: 5 },
+    // Whose connections happen to be idle ends before its time, and the last one does so in some restarts.
+    restarts: 2,
     real: { keepAlive: [2, 4], newConnection: [0, 1], gone: 40 },
   },
   {
     app: 'preStop httpGet that waits 5 s + the same',
     env: { APP: 'close' },
-    preStop: { httpGet: { path: '/prestop' } },
+    preStop: hook,
     real: { keepAlive: [4, 5], newConnection: [0, 0], gone: 40 },
   },
   {
     app: 'the rules of podrain (there a sketch of them, ramped; here podrain)',
     env: { APP: 'podrain' },
-    preStop: { httpGet: { path: '/prestop' } },
+    preStop: hook,
     real: { keepAlive: [0, 0], newConnection: [0, 0], gone: 11 },
   },
   {
     app: 'podrain through nginx (keepalive 64, no retries)',
     env: { APP: 'podrain' },
-    preStop: { httpGet: { path: '/prestop' } },
+    preStop: hook,
     through: 'nginx',
     real: { keepAlive: [0, 0], newConnection: [0, 0], gone: 10.5 },
   },
   {
     app: 'podrain through haproxy (http-reuse always, no retries)',
     env: { APP: 'podrain' },
-    preStop: { httpGet: { path: '/prestop' } },
+    preStop: hook,
     through: 'haproxy',
     real: { keepAlive: [0, 0], newConnection: [0, 0], gone: 10.5 },
+  },
+  {
+    app: 'podrain, exec hook',
+    env: { APP: 'podrain, exec hook' },
+    preStop: {
+      exec: {
+        command: [
+          process.execPath,
+          '../../packages/core/bin/podrain-prestop.js',
+          `${tmpdir()}/podrain-faithful-{port}.sock`,
+        ],
+      },
+    },
+    ...later,
+    // One of the e2e cases there, whose times were not kept.
+    real: nothing,
+  },
+  {
+    app: 'Express, podrain and a SIGTERM handler that closes, httpGet hook',
+    env: { APP: 'express, a handler of its own' },
+    preStop: hook,
+    ...later,
+    real: { ...nothing, seen: 11.1 },
+  },
+  {
+    app: 'the same without a hook',
+    env: { APP: 'express, a handler of its own' },
+    ...later,
+    now: nothing,
+    real: { seen: 10.4 },
+  },
+  {
+    app: 'podrain, every response says Connection: keep-alive',
+    env: { APP: 'podrain, explicit keep-alive' },
+    preStop: hook,
+    ...later,
+    real: { ...nothing, seen: '29.2 †' },
+  },
+  {
+    app: 'Express with podrain, 10 replicas, 25 % and 25 %',
+    env: { APP: 'express' },
+    preStop: hook,
+    replicas: 10,
+    ...later,
+    real: { ...nothing, seen: 14.3 },
   },
   {
     app: 'slow downloads: exits when Node says that all is sent',
     env: { APP: 'careful' },
     downloads: true,
+    restarts: 4,
     real: { slowReader: [5, 5], keepAlive: [0, 0], newConnection: [0, 0] },
   },
   {
     app: 'slow downloads: waits for the send queues, too (podrain)',
     env: { APP: 'podrain' },
-    preStop: { httpGet: { path: '/prestop' } },
+    preStop: hook,
     downloads: true,
+    restarts: 4,
     real: { slowReader: [0, 0], keepAlive: [0, 0], newConnection: [0, 0] },
   },
 ]
 const kinds = ['keepAlive', 'newConnection', 'slowReader']
-const restarts = 4
 
 async function rehearseRow(row, seed) {
   const { app, env, command = [process.execPath, 'server.mjs'], preStop, through, downloads = false } = row
+  const { replicas, startDelay = 900, slowKeepAlive = 0 } = row
   return rehearse({
     name: app,
     command: command[0],
@@ -114,17 +171,23 @@ async function rehearseRow(row, seed) {
     cwd: '.ci/faithful',
     env,
     preStop,
+    replicas,
     netns: downloads,
     through,
     requests: { get: '/work', ...(downloads ? { download: '/download' } : {}) },
-    clients: { keepAlive: 10, newConnection: 10, slowKeepAlive: 0, slowReader: 3 },
+    clients: { keepAlive: 10, newConnection: 10, slowKeepAlive, slowReader: 3 },
     // Scheduling and sandbox on that cluster: what remains of its 2 s per pod beside the readiness period.
-    startDelay: 900,
+    startDelay,
     warmUp: 3000,
     coolDown: 2000,
     timeouts: { total: 20_000 },
     seed,
   })
+}
+
+/** Clients that ask seldom keep their connections, too. */
+function lostOf(lost, kind) {
+  return kind === 'keepAlive' ? lost.keepAlive + lost.slowKeepAlive : lost[kind]
 }
 
 /** From the beginning of the update to the end of the last old process. */
@@ -146,28 +209,29 @@ let differences = 0
 for (const row of rows.filter(({ app }) => app.includes(values.only))) {
   const results = []
   const first = Number(values.seed)
-  for (let seed = first; seed < first + (row.downloads ? restarts : 1); seed++)
-    results.push(await rehearseRow(row, seed))
+  const { restarts = 1 } = row
+  for (let seed = first; seed < first + restarts; seed++) results.push(await rehearseRow(row, seed))
   const sum = (count) => results.reduce((total, { summary }) => total + count(summary), 0)
   const requests = sum((summary) => summary.requests)
   const gone = Math.max(...results.map(goneAfter))
-  const { gone: realGone } = row.real
+  const { gone: realGone, seen = '–' } = row.real
   const late = realGone === undefined ? 0 : gone / realGone - 1
   const cells = kinds.map((kind) => {
-    const lost = sum((summary) => summary.lostByClient[kind])
-    if (row.real[kind] === undefined) return kind === 'slowReader' ? '–' : `– / ${lost}`
-    const same = agrees(row.real[kind], lost)
+    const lost = sum(({ lostByClient }) => lostOf(lostByClient, kind))
+    const real = row.real[kind] ?? row.now?.[kind]
+    if (real === undefined) return kind === 'slowReader' ? '–' : `– / ${lost}`
+    const same = agrees(real, lost)
     if (!same) differences++
-    return `${range(row.real[kind])} / ${same ? lost : `**${lost}**`}`
+    return `${row.real[kind] === undefined ? '†' : range(real)} / ${same ? lost : `**${lost}**`}`
   })
   if (Math.abs(late) > 0.2) differences++
   const seconds =
     realGone === undefined
-      ? `– / ${gone.toFixed(1)} s`
+      ? `${seen} / ${gone.toFixed(1)} s`
       : `${realGone} / ${gone.toFixed(1)} s (${late < 0 ? '−' : '+'}${Math.abs(late * 100).toFixed(0)} %)`
   const time = Math.abs(late) > 0.2 ? `**${seconds}**` : seconds
   const why = results.flatMap(({ summary }) => summary.diagnoses).sort((a, b) => b.count - a.count)[0]?.why ?? ''
-  lines.push(`| ${row.app} | ${cells.join(' | ')} | ${time} | ${why} |`)
+  lines.push(`| ${row.app}${row.on ?? ''} | ${cells.join(' | ')} | ${time} | ${why} |`)
   console.log(
     `${row.app}: ${requests} requests; ${kinds.map((kind, index) => `${kind} ${cells[index]}`).join(', ')}; ${time}`,
   )
@@ -191,13 +255,16 @@ takes until every old pod is gone (within 20 %). ${differences === 0 ? 'They agr
 
 3 replicas, one rolling restart, 10 keep-alive clients (a request every 5–25 ms) and 10 that open a connection for each
 request, 20 ms of work, no retries; grace period 30 s. The cluster: one node, Kubernetes 1.26 with the grace-period order
-of 1.28, kube-proxy in iptables mode, containerd, Node 20.20.2.
+of 1.28, kube-proxy in iptables mode, containerd, Node 20.20.2. Rows with (1.35) were measured on a second one: one node, Kubernetes 1.35, podrain
+0.1.0; here 30 clients that ask every 1–8 s are added to them.
 
 | app | keep-alive, cluster / here | new connections | slow downloads | old pods gone after | why, here (the most frequent) |
 |---|---|---|---|---|---|
 ${lines.join('\n')}
 
-The last two rows are the sum of ${restarts} restarts on both sides, with 3 more clients that read 20 MB at 5 MB/s; here each pod has a
+† Measured before podrain was mended, see below.
+
+The last two rows are the sum of 4 restarts on both sides, and that with a sleep is of 2 here; in the last two, 3 more clients read 20 MB at 5 MB/s, and here each pod has a
 network of its own (\`netns\`), which goes with its process.
 
 ## What is played, and what is not
@@ -208,8 +275,10 @@ network of its own (\`netns\`), which goes with its process.
 - *The time a pod takes to start.* \`startDelay\` is 900 ms here: what remained of the cluster's 2 s for each pod beside the readiness
   period of 1 s. It is inferred from the measured totals, not measured by itself.
 - *Endpoint lag* is drawn from the quantiles measured under load (126, 1074 and 1196 ms), linear in between.
-- *The two rows with a hook of 5 s* took 40 s on the cluster, 4 s longer than the last delete and its 30 s explain; why was not
-  found out.
+- *The two rows with a hook of 5 s* took 40 s on the cluster and take 36 s here: the last pod is deleted after 6 s, and its 30 s include the
+  hook. Kubelets from 1.22 until 1.28 gave the whole grace period anew after the hook, which makes 41 s. The cluster's kubelet did not when a
+  hook of 7 s was measured on it (SIGKILL after 10.0 of 10 s), so whether it did in these rows is a guess. Here the order of 1.28 is
+  played, as current kubelets have it. With the sleep, 31.9 s came out once: the last two pods had only idle connections, and ended by themselves.
 - *A connection to a pod that is gone* hangs on the cluster. With \`netns\` the kernel sees to that here, too; without, the client is
   held for 3 s, as long as a kernel asks for the address. Before it was, the second row lost 183 new connections.
 - *Through nginx and haproxy* the cluster rolled Fastify with podrain three times each and lost 0 of 18,058 and 0 of 17,997 requests, in 10–11 s
@@ -218,6 +287,13 @@ network of its own (\`netns\`), which goes with its process.
 - *Refused connections* depend on the lags that are drawn: for the third row, seeds 1, 2 and 3 gave 289, 256 and 158
   (\`node .ci/faithful.mjs --no-write --only "SIGTERM →" --seed 2\`), more than the cluster's 28–191. Whether its lags were shorter or its
   clients slower to come back was not found out.
+- *A SIGTERM handler of the app beside podrain, without a hook,* lost 173 of 7,027 on the cluster (164 of them refused), as it closed the
+  listener under podrain. Core was mended since, so that nothing lost is right; the cluster was not asked again.
+- *Every response says Connection: keep-alive.* The cluster lost 0 of 15,595, but the pods stayed until their time was over, since clients were
+  never told to leave. Core was mended since: it says \`close\` whatever the app writes.
+- *Times of the rows with (1.35)* are shown, not compared: streams, uploads and downloads were among the clients of some, and of which was not
+  kept. A pod was ready 1.0 s after its creation there, which leaves nothing for \`startDelay\` beside the readiness period.
+- *An exec hook* was measured as four e2e cases, one for each framework: 0 lost in each. Their times were not kept.
 - *How long the last two rows take* was not measured there, and here it depends on how busy the machine is.
 `,
   )

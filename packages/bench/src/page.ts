@@ -1,19 +1,27 @@
-/** Writes docs/benchmarks.md and its pictures from what was kept. */
+/** Writes docs/benchmarks.md, docs/rehearsal-scale.md and their pictures from what was kept. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createCharts } from './page/charts.js'
+import { type Charts, createCharts } from './page/charts.js'
 import { instructions } from './page/instructions.js'
 import { overhead } from './page/overhead.js'
+import { rehearsal } from './page/rehearsal.js'
 import { request } from './page/request.js'
 import { rollout } from './page/rollout.js'
 import { scale } from './page/scale.js'
 import type { Section } from './page/section.js'
 import type { Directories } from './results.js'
 
-/** In the order of the page; one that has no result yet is left out. */
-const sections: readonly Section[] = [rollout, request, instructions, overhead, scale]
+/** A page, and its parts in their order; one that has no result yet is left out. */
+interface Page {
+  readonly file: string
+  readonly introduction: string
+  readonly sections: readonly Section[]
+}
 
-const introduction = `# Benchmarks
+const benchmarks: Page = {
+  file: 'benchmarks.md',
+  sections: [rollout, request, instructions, overhead, scale],
+  introduction: `# Benchmarks
 
 Made by the benches from what they measured, which is kept in
 [packages/bench/results](../packages/bench/results): figures from another machine, or another day, differ. Each section says
@@ -21,10 +29,25 @@ where and when it was measured, and with what; after a bench its section is writ
 
 A median stands for the middle measurement. “Quartiles” are the bounds of the half in the middle: read nothing into a
 difference that is smaller than they are apart. Where it matters, contenders take turns and are compared with the bare
-server of the same round, as a machine is never equally quiet for long.`
+server of the same round, as a machine is never equally quiet for long.`,
+}
 
+const rehearsalScale: Page = {
+  file: 'rehearsal-scale.md',
+  sections: [rehearsal],
+  introduction: `# How far a rehearsal goes
+
+Made by \`npx -y pnpm@10.34.9 bench:rehearsal\` from what it measured, which is kept in
+[packages/bench/results](../packages/bench/results): figures from another machine, or another day, differ.`,
+}
+
+/** Writes every page that there is something to show on. */
 export async function writePage(directories: Directories): Promise<void> {
   const charts = await createCharts()
+  for (const page of [benchmarks, rehearsalScale]) write(page, directories, charts)
+}
+
+function write({ file, introduction, sections }: Page, directories: Directories, charts: Charts): void {
   const texts: string[] = []
   mkdirSync(join(directories.docs, 'benchmarks'), { recursive: true })
   for (const section of sections) {
@@ -35,5 +58,5 @@ export async function writePage(directories: Directories): Promise<void> {
       writeFileSync(join(directories.docs, 'benchmarks', `${name}.svg`), `${svg}\n`)
     }
   }
-  writeFileSync(join(directories.docs, 'benchmarks.md'), `${[introduction, ...texts].join('\n\n')}\n`)
+  if (texts.length > 0) writeFileSync(join(directories.docs, file), `${[introduction, ...texts].join('\n\n')}\n`)
 }

@@ -1,60 +1,56 @@
 /**
- * What a rehearsal costs: the size of its result and its page, however much was lost; and whether many pods and clients hold up
- * the kubelet that is played. Each is measured in a process of its own.
+ * What a rehearsal costs: its memory, its result and its page, and whether many pods and clients hold up the kubelet that is
+ * played. Each is measured in a process of its own. All of it takes half an hour.
  *
- *     node rehearsal.js [--minutes 10] [--seconds 20] [--only results]
+ *     node rehearsal.js [--replicas 100] [--clients 2000] [--minutes 10] [--lost 200000] [--results <directory>] [--docs <directory>]
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { options } from './options.js'
-import type { Rendered } from './rehearsal/result.js'
-import type { Rehearsed } from './rehearsal/run.js'
+import { writePage } from './page.js'
+import type { RehearsalData, Rehearsed, Rendered } from './rehearsal/data.js'
+import { rate, timeoutSeconds } from './rehearsal/terms.js'
+import { keep } from './results.js'
 
-async function run<Data>(name: string, ...args: (string | number)[]): Promise<Data> {
+/** Runs a program of this bench in a process of its own. */
+async function run<Data>(name: string, ...args: number[]): Promise<Data> {
   const command = [join(__dirname, 'rehearsal', `${name}.js`), ...args.map(String)]
   const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 1e8 })
   return JSON.parse(stdout)
 }
 
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
-const count = (number: number): string => number.toLocaleString('en-US')
-
-async function results(minutes: number): Promise<void> {
-  console.log(`A result of ${minutes} minutes, with 100 ms from sample to sample\n`)
-  console.log(
-    '| pods | lost | JSON | page | summed up in | page drawn in | memory at most |\n|--:|--:|--:|--:|--:|--:|--:|',
-  )
-  for (const pods of [3, 30, 100]) {
-    for (const lost of [1000, 20_000, 200_000]) {
-      const { json, page, concluded, rendered, memory } = await run<Rendered>('result', pods, lost, minutes)
-      const times = `${(concluded / 1000).toFixed(1)} s | ${(rendered / 1000).toFixed(1)} s`
-      const sizes = `${megabytes(json)} MB | ${megabytes(page)} MB`
-      console.log(`| ${pods} | ${count(lost)} | ${sizes} | ${times} | ${megabytes(memory)} MB |`)
-    }
-  }
-}
-
-async function rehearsals(seconds: number): Promise<void> {
-  console.log(`\nRehearsals that are ended ${seconds} s after they began\n`)
-  console.log(
-    '| replicas | clients | requests | kubelet held up | clients held up | memory at most | verdict |\n|--:|--:|--:|--:|--:|--:|---|',
-  )
-  for (const replicas of [30, 100]) {
-    for (const clients of [200, 2000]) {
-      const { requests, heldUp, loadHeldUp, memory, verdict } = await run<Rehearsed>('run', replicas, clients, seconds)
-      const held = `${heldUp} ms | ${loadHeldUp} ms`
-      console.log(
-        `| ${replicas} | ${count(clients)} | ${count(requests)} | ${held} | ${megabytes(memory)} MB | ${verdict} |`,
-      )
-    }
-  }
+/** Those that are below `most`, and `most`. */
+function upTo(most: number, sizes: readonly number[]): number[] {
+  return [...sizes.filter((size) => size < most), most]
 }
 
 async function main(): Promise<void> {
-  const { minutes, seconds, only } = options({ minutes: 10, seconds: 20, only: 'all' })
-  if (only !== 'rehearsals') await results(minutes)
-  if (only !== 'results') await rehearsals(seconds)
+  const given = options({ replicas: 100, clients: 2000, minutes: 10, lost: 200_000 })
+  const [shortest = 1, ...longer] = upTo(given.minutes, [1, 3])
+  const sizes = upTo(given.replicas, [3, 10, 30])
+  const [few = 200, ...many] = upTo(given.clients, [200])
+  const [smallest = 3, usual = smallest] = sizes
+  const cells = [
+    ...sizes.flatMap((replicas) => [few, ...many].map((clients) => [replicas, clients, shortest] as const)),
+    ...longer.map((minutes) => [usual, few, minutes] as const),
+  ]
+  await keep('rehearsal', given, ['@podrain/core', '@podrain/rehearsal'], async (): Promise<RehearsalData> => {
+    const rehearsed: Rehearsed[] = []
+    for (const [index, [replicas, clients, minutes]] of cells.entries()) {
+      console.log(`${index + 1} of ${cells.length}: ${replicas} replicas, ${clients} clients, ${minutes} min`)
+      rehearsed.push(await run<Rehearsed>('run', replicas, clients, minutes))
+    }
+    const rendered: Rendered[] = []
+    for (const pods of [...new Set([smallest, given.replicas])]) {
+      for (const lost of upTo(given.lost, [1000, 20_000])) {
+        console.log(`A result with ${pods} pods and ${lost} lost requests`)
+        rendered.push(await run<Rendered>('result', pods, lost, Math.max(1, given.minutes)))
+      }
+    }
+    return { rehearsed, rendered, rate, probe: timeoutSeconds * 1000 }
+  })
+  await writePage(given)
 }
 
 void main()

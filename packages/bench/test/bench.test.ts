@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { InstructionsData } from '../src/instructions/data.js'
 import type { OverheadData } from '../src/overhead/data.js'
+import type { RehearsalData } from '../src/rehearsal/data.js'
 import type { RequestData } from '../src/request/data.js'
 import type { ScaleData } from '../src/scale/data.js'
 import { spread } from '../src/statistics.js'
@@ -25,7 +26,7 @@ async function run<Data>(name: string, ...args: string[]): Promise<{ data: Data;
   })
   return {
     data: kept.data,
-    page: readFileSync(join(docs, 'benchmarks.md'), 'utf8'),
+    page: readFileSync(join(docs, name === 'rehearsal' ? 'rehearsal-scale.md' : 'benchmarks.md'), 'utf8'),
     pictures: readdirSync(join(docs, 'benchmarks')).map((file) => readFileSync(join(docs, 'benchmarks', file), 'utf8')),
   }
 }
@@ -130,6 +131,22 @@ describe('bench:scale', () => {
     }
     expect(page).toContain('| 30 + 30 |')
     expect(pictures).toEqual([isSvg, isSvg])
+  })
+})
+
+describe('bench:rehearsal', () => {
+  test('rehearses so many pods and clients, and tells what that took', { timeout: 180_000 }, async () => {
+    const args = ['--replicas', '2', '--clients', '8', '--minutes', '0.02', '--lost', '50']
+    const { data, page, pictures } = await run<RehearsalData>('rehearsal', ...args)
+    expect(data.rehearsed).toEqual([
+      expect.objectContaining({ replicas: 2, clients: 8, minutes: 0.02, verdict: expect.any(String) }),
+    ])
+    for (const { requests, memory, json, page } of data.rehearsed) {
+      expect(Math.min(requests, memory, json, page)).toBeGreaterThan(100)
+    }
+    expect(data.rendered).toEqual([expect.objectContaining({ pods: 2, lost: 50, minutes: 1 })])
+    expect(page).toContain('| 2 × 8 | 0.02 |')
+    expect(pictures).toEqual([isSvg, isSvg, isSvg, isSvg])
   })
 })
 

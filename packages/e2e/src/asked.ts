@@ -1,7 +1,7 @@
 import type { ClientCounts, pathNames } from '@podrain/rehearsal'
 
 /** What the apps answer, for each kind of client. */
-export const requests: Readonly<Record<Exclude<(typeof pathNames)[number], 'http2'>, string>> = {
+export const requests: Readonly<Record<Exclude<(typeof pathNames)[number], 'http2' | 'grpc'>, string>> = {
   get: '/work',
   stream: '/stream',
   post: '/upload',
@@ -21,6 +21,7 @@ export const clients: Readonly<ClientCounts> = {
   webSocket: 4,
   sse: 2,
   http2: 0,
+  grpc: 0,
 }
 
 /** The header by which a pod says its name. */

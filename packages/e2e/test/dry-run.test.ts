@@ -180,7 +180,7 @@ describe.each(frameworks)('the app with %s, as it is on the cluster,', (framewor
     const [end] = events
     const requests = end?.type === 'load-end' ? end.requests : undefined
     for (const kind of clientKinds) {
-      if (kind === 'http2') expect(requests?.[kind]).toBe(0)
+      if (kind === 'http2' || kind === 'grpc') expect(requests?.[kind]).toBe(0)
       // One that asks seldom may not have come to it.
       else if (kind !== 'slowKeepAlive') expect(requests?.[kind]).toBeGreaterThan(0)
     }

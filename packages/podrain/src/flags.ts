@@ -1,11 +1,13 @@
 import {
   clientKinds,
+  type Kind,
   kinds,
   pathNames,
   presets,
   type RehearsalOptions,
   scenarioNames,
   throughNames,
+  workloadKinds,
 } from '@podrain/rehearsal'
 import { Option } from 'commander'
 import {
@@ -50,6 +52,11 @@ function flag(flags: string, sets: string, read: (text: string) => unknown, help
   return { option, sets }
 }
 
+/** A flag that may be given without its value, which is then the usual one. */
+function optional(usual: string, { option, sets }: Flag): Flag {
+  return { option: option.preset(usual), sets }
+}
+
 /** A flag that takes no value. */
 function toggle(flags: string, sets: string, help: string): Flag {
   return { option: new Option(flags, help).preset([{ text: 'true', value: true }]), sets }
@@ -63,14 +70,10 @@ function off(flags: string, sets: string, help: string): Flag {
 
 /** A flag for each path that a kind of client asks for. */
 const paths: readonly Flag[] = pathNames.map((name) => {
-  const kind = Object.values(kinds).find(({ path }) => path === name)
-  return flag(
-    `--${name.toLowerCase()} <path>`,
-    `requests.${name}`,
-    text,
-    kind?.help ?? '',
-    name === 'get' ? '/' : undefined,
-  )
+  const { help, usual } = clientKinds.map((kind): Kind => kinds[kind]).find(({ path }) => path === name) as Kind
+  const long = `--${name.toLowerCase()}`
+  const asked = (flags: string) => flag(flags, `requests.${name}`, text, help, name === 'get' ? '/' : undefined)
+  return usual === undefined ? asked(`${long} <path>`) : optional(usual, asked(`${long} [method]`))
 })
 
 const usualClients = clientKinds
@@ -87,6 +90,7 @@ export const flagGroups: readonly FlagGroup[] = [
       flag('--name <name>', 'name', text, 'what table, page and report call it', 'the command'),
       flag('--port-env <NAME>', 'portEnv', text, 'variable that tells the app its port', 'PORT'),
       flag('--port <n>', 'port', number, 'port of every pod, if the app cannot be told; it must listen on $HOST then'),
+      toggle('--tls', 'tls', 'the app answers TLS; nobody verifies its certificate'),
       toggle('--netns', 'netns', 'a network namespace for each pod, as in a cluster; Linux, root'),
       off(
         '--no-pid-namespace',
@@ -100,9 +104,11 @@ export const flagGroups: readonly FlagGroup[] = [
   {
     heading: 'Its manifest:',
     flags: [
+      flag('--workload <kind>', 'workload', text, `what owns the pods: ${workloadKinds.join(', ')}`, 'Deployment'),
       flag('--replicas <n>', 'replicas', number, 'pods', '3'),
       flag('--max-surge <n>', 'maxSurge', pods, 'pods above that while rolling, or a percentage', '25%'),
       flag('--max-unavailable <n>', 'maxUnavailable', pods, 'pods that may be missing while rolling', '25%'),
+      flag('--partition <n>', 'partition', number, 'of a StatefulSet: the lowest ordinal that is replaced', '0'),
       flag('--min-ready <duration>', 'minReadySeconds', seconds, 'how long a new pod is ready before it counts', '0s'),
       flag('--cpus <n>', 'cpus', number, 'CPU limit of the container, such as 0.5; Linux, root, cgroup v2'),
       flag('--grace <duration>', 'terminationGracePeriodSeconds', seconds, 'terminationGracePeriodSeconds', '30s'),
@@ -110,7 +116,7 @@ export const flagGroups: readonly FlagGroup[] = [
         '--prestop <hook>',
         'preStop',
         hook,
-        'preStop hook: path to GET, exec:COMMAND, sleep:5s, or none',
+        'preStop hook: path to GET, https:/path, exec:COMMAND, sleep:5s, or none',
         '/prestop if the app has podrain, else none',
       ),
       flag('--prestop-header <name:value>', 'preStop.httpGet.httpHeaders', header, 'sent with the hook'),
@@ -118,7 +124,7 @@ export const flagGroups: readonly FlagGroup[] = [
         '--ready <path>',
         'readinessProbe',
         probe,
-        'path of the readiness probe, or tcp',
+        'readiness probe: path, https:/path, tcp, grpc or grpc:PORT/SERVICE',
         'the first of /readyz, /healthz, /health, / that the app has',
       ),
       flag('--ready-period <duration>', 'readinessProbe.periodSeconds', seconds, 'from one probe to the next', '1s'),
@@ -161,6 +167,13 @@ export const flagGroups: readonly FlagGroup[] = [
     flags: [
       ...paths,
       flag(
+        '--grpc-message <base64>',
+        'requests.grpcCall.message',
+        text,
+        'with --grpc: the encoded message, or it is empty',
+      ),
+      flag('--grpc-metadata <name:value>', 'requests.grpcCall.metadata', header, 'with --grpc; may be repeated'),
+      flag(
         '--clients <kind=n,…>',
         'clients',
         clients,
@@ -185,35 +198,18 @@ const flags = flagGroups.flatMap((group) => group.flags)
 /** What was given on the command line, as commander keeps it. */
 export type GivenFlags = Readonly<Record<string, unknown>>
 
-/** The engine's options that the flags set. */
-export function optionsOf(given: GivenFlags): FlagOptions {
-  const options: Record<string, unknown> = {}
-  for (const { flag, value } of eachGiven(given)) {
-    const now = flag.sets.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value)
-    merge(options, now as Record<string, unknown>)
-  }
-  return options
+/** The engine's options with what the flags set; `options` are those of elsewhere, which flags win over. */
+export function optionsOf(given: GivenFlags, options: FlagOptions = {}): FlagOptions {
+  return eachGiven(given).reduce<FlagOptions>((all, { flag, value }) => set(all, flag.sets.split('.'), value), options)
 }
 
-/** Options of several origins, of which the later win. What is no record is taken whole, and so is a hook. */
-export function merged(...origins: readonly FlagOptions[]): FlagOptions {
-  const options: Record<string, unknown> = {}
-  for (const origin of origins) {
-    for (const [name, value] of Object.entries(origin)) {
-      const before = options[name]
-      options[name] = name !== 'preStop' && isRecord(before) && isRecord(value) ? { ...before, ...value } : value
-    }
-  }
-  return options
-}
-
-/** Puts what one flag says into what others have said. */
-function merge(into: Record<string, unknown>, more: Record<string, unknown>): void {
-  for (const [name, value] of Object.entries(more)) {
-    const before = into[name]
-    if (isRecord(before) && isRecord(value)) merge(before, value)
-    else into[name] = value
-  }
+/** The options with a value at a place in them. Records are joined, but a hook takes the place of another. */
+function set(options: unknown, [name = '', ...inner]: readonly string[], value: unknown): Record<string, unknown> {
+  const all = isRecord(options) ? options : {}
+  const before = all[name]
+  if (inner.length > 0) return { ...all, [name]: set(before, inner, value) }
+  const joined = name !== 'preStop' && isRecord(before) && isRecord(value)
+  return { ...all, [name]: joined ? { ...before, ...value } : value }
 }
 
 /**

@@ -34,6 +34,11 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
   const isReady = isReadiness(answers[readyz]?.body ?? '')
   // Where everything is answered, podrain's own answer still says something.
   const ready = found === '/' && isReady ? readyz : found
+  if (asksRequests && answers['/'] === undefined) {
+    throw new UsageError(
+      'Your app speaks only HTTP/2, and GET / is asked over HTTP/1.1. Name something it answers: `--grpc`, or `--http2 /path`',
+    )
+  }
   const root = answers['/']?.status ?? 200
   if (root >= 500) {
     throw new UsageError(`GET / is answered with ${root} by your app. Name something it can answer: \`--get /path\``)
@@ -69,7 +74,7 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
 
 /** Whether it is said what a probe does. */
 function asksFor(probe: Partial<Probe> | undefined): boolean {
-  return probe?.path !== undefined || probe?.exec !== undefined
+  return probe?.path !== undefined || probe?.exec !== undefined || probe?.grpc !== undefined
 }
 
 const wrongHostHelp = `A pod is asked at its own address. Let the app listen on $HOST, or on every address:

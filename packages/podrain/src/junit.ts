@@ -6,10 +6,14 @@ import { renderVerdict } from './report.js'
 const suiteName = 'podrain rehearse'
 const shownLosses = 20
 
-/** Results as JUnit XML: a suite for each, with one test case for each kind of client that sent something. */
-export function renderJUnit(results: readonly Rehearsal[], allowed: number): string {
+/**
+ * Results as JUnit XML: a suite for each, with one test case for each kind of client that sent something. `failure`: why a
+ * rehearsal that was to follow has no result.
+ */
+export function renderJUnit(results: readonly Rehearsal[], allowed: number, failure?: Error): string {
   const report = builder.newBuilder()
   for (const result of results) addSuite(report, result, allowed)
+  if (failure !== undefined) addError(report, results[0]?.options.name ?? '', failure)
   return report.build()
 }
 
@@ -53,6 +57,11 @@ function addSuite(report: ReturnType<typeof builder.newBuilder>, result: Rehears
 /** A rehearsal that could not take place, so that CI shows why. */
 export function renderJUnitError(name: string, error: Error): string {
   const report = builder.newBuilder()
+  addError(report, name, error)
+  return report.build()
+}
+
+function addError(report: ReturnType<typeof builder.newBuilder>, name: string, error: Error): void {
   const testCase = report
     .testSuite()
     .name(`${suiteName}: ${name}`)
@@ -60,7 +69,6 @@ export function renderJUnitError(name: string, error: Error): string {
     .className('podrain')
     .name('the app can be rehearsed')
   testCase.error(error.message.split('\n', 1)[0], 'NotRehearsed', clean(error.message))
-  return report.build()
 }
 
 function line({ t, method, path, cause, message, why }: LostEvent): string {

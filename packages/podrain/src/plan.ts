@@ -1,4 +1,4 @@
-import type { Probe, RehearsalPlan, RequestPlan } from '@podrain/rehearsal'
+import { type HttpGet, type Probe, type RehearsalPlan, type RequestPlan, shortfallsOf } from '@podrain/rehearsal'
 import type { Guess } from './guess.js'
 import type { FromManifest } from './workload-options.js'
 
@@ -12,40 +12,54 @@ const pidOne =
 export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manifest?: FromManifest): PlanLine[] {
   return [
     ...(manifest === undefined ? [] : [['manifest', manifest.origin] as const]),
-    ['app', [plan.command, ...plan.args].join(' ')],
+    ['app', [plan.command, ...plan.args].join(' '), plan.tls ? 'answers TLS' : undefined],
     ['scenario', scenario(plan)],
     ['readiness', probe(plan.readinessProbe), origin.ready],
     ['hook', `${hook(plan)}; grace period ${plan.terminationGracePeriodSeconds} s`, origin.hook],
     ['requests', requests(plan.requests), origin.requests],
     ...(plan.through === null ? [] : [['through', through(plan)] as const]),
     ['endpoints', endpoints(plan)],
+    ...limits(plan).map((limit) => ['limits', limit] as const),
     ...(plan.pidNamespace ? [] : [['not played', pidOne] as const]),
     ...(manifest?.notPlayed ?? []).map((what) => ['not played', what] as const),
   ]
 }
 
-function scenario({ scenario, replicas, maxSurge, maxUnavailable, minReadySeconds }: RehearsalPlan): string {
-  const pods = `${replicas} ${replicas === 1 ? 'pod' : 'pods'}`
+function scenario(plan: RehearsalPlan): string {
+  const { scenario, workload, replicas, minReadySeconds } = plan
+  const pods = `${replicas} ${replicas === 1 ? 'pod' : 'pods'}${workload === 'StatefulSet' ? ' of a StatefulSet' : ''}`
   const ready = minReadySeconds === 0 ? '' : `, available after ${minReadySeconds} s`
-  const budgets = scenario === 'rollout' ? `; ${maxSurge} more and ${maxUnavailable} fewer while rolling${ready}` : ''
-  return `${scenario}, ${pods}${budgets}`
+  return `${scenario}, ${pods}${scenario === 'rollout' ? `; ${budgets(plan)}${ready}` : ''}`
+}
+
+function budgets({ workload, partition, maxSurge, maxUnavailable }: RehearsalPlan): string {
+  if (workload !== 'StatefulSet') return `${maxSurge} more and ${maxUnavailable} fewer while rolling`
+  const down = partition === 0 ? 'down' : `down to ${partition}`
+  return `from the highest ordinal ${down}, ${maxUnavailable} at a time`
 }
 
 function probe(given: Readonly<Probe> | null): string {
   if (given === null) return 'no probe: ready as soon as it is started'
-  const { path, port, exec, periodSeconds } = given
-  const what = exec !== undefined ? `\`${exec.join(' ')}\`` : path === null ? 'a connection' : `GET ${path}`
-  return `${what}${at(port)} every ${periodSeconds} s`
+  const { path, port, scheme, exec, grpc, periodSeconds } = given
+  const what =
+    exec !== undefined
+      ? `\`${exec.join(' ')}\``
+      : grpc !== undefined
+        ? `gRPC health${grpc.service === undefined ? '' : ` of ${grpc.service}`}`
+        : path === null
+          ? 'a connection'
+          : get({ path, scheme })
+  return `${what}${at(grpc?.port ?? port)} every ${periodSeconds} s`
 }
 
 function hook({ preStop }: RehearsalPlan): string {
   if (preStop === null) return 'none'
   if ('sleepSeconds' in preStop) return `sleep ${preStop.sleepSeconds} s`
   if ('exec' in preStop) return `\`${preStop.exec.command.join(' ')}\``
-  return `GET ${preStop.httpGet.path}${at(preStop.httpGet.port)}`
+  return `${get(preStop.httpGet)}${at(preStop.httpGet.port)}`
 }
 
-function requests({ mix, get, post, webSocket, ...others }: RequestPlan): string {
+function requests({ mix, get, post, webSocket, grpc, grpcCall, ...others }: RequestPlan): string {
   const asked = [
     ...(get === null ? [] : [`GET ${get}`]),
     ...(mix ?? []).map(
@@ -54,6 +68,7 @@ function requests({ mix, get, post, webSocket, ...others }: RequestPlan): string
     ...Object.values(others).flatMap((path) => (path === null ? [] : [`GET ${path}`])),
     ...(post === null ? [] : [`POST ${post}`]),
     ...(webSocket === null ? [] : [`WebSocket ${webSocket}`]),
+    ...(grpc === null ? [] : [`gRPC ${grpc}, ${grpcCall?.messageBytes ?? 0} bytes`]),
   ]
   return [...asked.slice(0, 6), ...(asked.length > 6 ? [`${asked.length - 6} more`] : [])].join(', ')
 }
@@ -68,6 +83,19 @@ function endpoints({ behind, endpointLag: { min, max }, nodes }: RehearsalPlan):
   const where = nodes === 1 ? '' : ` on each of ${nodes} nodes`
   const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late${where}`
   return behind === null || behind === 'none' ? late : `${late}, as behind ${behind}`
+}
+
+/** The limits that may cut it short, by its own sums. */
+function limits(plan: RehearsalPlan): string[] {
+  const { timeout, maxRequests } = shortfallsOf(plan)
+  return [
+    ...(timeout === undefined ? [] : [`--timeout ${plan.timeout / 1000}s may be too short: ${timeout}`]),
+    ...(maxRequests === undefined ? [] : [`--max-requests ${plan.maxRequests} may be too low: ${maxRequests}`]),
+  ]
+}
+
+function get({ path, scheme }: HttpGet): string {
+  return `GET ${path}${scheme === 'HTTPS' ? ' by HTTPS' : ''}`
 }
 
 function at(port: number | undefined): string {

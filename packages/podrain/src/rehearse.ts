@@ -11,7 +11,7 @@ import {
 import pc from 'picocolors'
 import { Ended, Ending } from './ending.js'
 import { prepareFile, writeResult } from './files.js'
-import { type GivenFlags, inFlags, merged, optionsOf } from './flags.js'
+import { type FlagOptions, type GivenFlags, inFlags, optionsOf } from './flags.js'
 import { guess } from './guess.js'
 import { renderJUnit, renderJUnitError } from './junit.js'
 import { describePlan } from './plan.js'
@@ -49,16 +49,17 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
   const ending = new Ending()
   let results: readonly Rehearsal[] = []
   try {
-    results = await carryOut({ ...options, signal: ending.signal }, manifest, flags, colour, say)
+    const carriedOut = await carryOut({ ...options, signal: ending.signal }, manifest, flags, colour, say)
+    results = carriedOut.results
     // No answer to nothing is no success.
     if (results.some(({ summary }) => summary.requests === 0)) {
       throw new UsageError('Nothing was asked of the app: `--clients`, `--rate`?')
     }
     say(`\n${renderReport(results, flags.allowLost, colour)}\n`)
     if (flags.quiet === true) out.write(`${renderVerdict(results, flags.allowLost, colour)}\n`)
-    await writeResults(results, flags, say)
+    await writeResults(carriedOut, flags, say)
     ending.signal.throwIfAborted()
-    return exitCodeOf(results, flags.allowLost)
+    return exitCodeOf(carriedOut, flags.allowLost)
   } catch (error) {
     if (error instanceof Ended) {
       if (results.length === 0) say('Nothing is known: it was ended before anything was done to the pods.')
@@ -86,8 +87,9 @@ function prepareFiles(flags: RehearseFlags): boolean {
   return toStdout.length > 0
 }
 
-function exitCodeOf(results: readonly Rehearsal[], allowed: number): number {
+function exitCodeOf({ results, failure }: CarriedOut, allowed: number): number {
   if (results.some(({ summary }) => summary.verdict !== 'not trustworthy' && summary.lost > allowed)) return 1
+  if (failure !== undefined) return 3
   const isKnown = ({ incomplete, summary }: Rehearsal) => incomplete === null && summary.verdict !== 'not trustworthy'
   return results.every(isKnown) ? 0 : 3
 }
@@ -109,9 +111,8 @@ function readOptions(
   const { behind, ...said } = manifest?.options ?? {}
   // Numbers on the command line win over what the manifest's objects are known for.
   const sender = given.endpointLag === undefined && behind !== undefined ? { behind } : {}
-  const options = merged({ name: nameOf(command) }, said, sender, given, withHookPath(given))
   const all: RehearsalOptions = {
-    ...options,
+    ...withHookPath(optionsOf(flags, { name: nameOf(command), ...said, ...sender })),
     ...(mix !== undefined && { requests: { ...given.requests, mix } }),
     command: program,
     args: command.length > 0 ? args : (manifest?.options.args ?? []),
@@ -121,9 +122,10 @@ function readOptions(
 }
 
 /** A header for the hook and no path means podrain's own hook. */
-function withHookPath({ preStop }: Partial<RehearsalOptions>): Partial<RehearsalOptions> {
-  if (preStop === undefined || !('httpGet' in preStop) || preStop.httpGet.path !== undefined) return {}
-  return { preStop: { httpGet: { ...preStop.httpGet, path: '/prestop' } } }
+function withHookPath(options: FlagOptions): FlagOptions {
+  const { preStop } = options
+  if (preStop === undefined || !('httpGet' in preStop) || preStop.httpGet.path !== undefined) return options
+  return { ...options, preStop: { httpGet: { ...preStop.httpGet, path: '/prestop' } } }
 }
 
 /** @throws UsageError in the words of the command line. */
@@ -141,24 +143,38 @@ function nameOf(command: readonly string[]): string {
   return words.length <= 40 ? words : `${words.slice(0, 39)}…`
 }
 
+/** Rehearsals, and why there are no more of them if one that was to follow had no result. */
+interface CarriedOut {
+  readonly results: readonly Rehearsal[]
+  readonly failure: Error | undefined
+}
+
+/** Rehearses as often as was asked for. Rejects when not even the first has a result. */
 async function carryOut(
   given: RehearsalOptions,
   manifest: FromManifest | undefined,
   flags: RehearseFlags,
   colour: boolean,
   say: (text: string) => void,
-): Promise<readonly Rehearsal[]> {
+): Promise<CarriedOut> {
   const { options, origin } = await guess(given)
   const plan = planOf(options, flags)
   say(`${renderPlan(describePlan(plan, origin, manifest), colour)}\n`)
   const results: Rehearsal[] = []
   for (let run = 0; run < flags.repeat; run++) {
-    const result = await carryOutOne(repeated(options, plan, run, flags.repeat), flags)
-    results.push(result)
+    try {
+      results.push(await carryOutOne(repeated(options, plan, run, flags.repeat), flags))
+    } catch (error) {
+      if (run === 0) throw error
+      const why = inFlags((error as Error).message, flags)
+      const failure = new Error(`Rehearsal ${run + 1} of ${flags.repeat} has no result: ${why}`)
+      process.stderr.write(`error: ${failure.message}\n`)
+      return { results, failure }
+    }
     // What was cut short by a limit or a signal is not begun again.
-    if (result.incomplete !== null) break
+    if (results.at(-1)?.incomplete !== null) break
   }
-  return results
+  return { results, failure: undefined }
 }
 
 /** Each run draws its own random choices. */
@@ -172,7 +188,8 @@ async function carryOutOne(options: RehearsalOptions, flags: RehearseFlags): Pro
   // Also when a second Ctrl-C ends the process here and now: the cursor must come back.
   process.once('exit', progress.stop)
   try {
-    return await rehearse({ ...options, onEvent: progress.follow(options.name ?? '') })
+    const { name = '', labels: { seed } = {} } = options
+    return await rehearse({ ...options, onEvent: progress.follow(seed === undefined ? name : `${name}, seed ${seed}`) })
   } finally {
     process.removeListener('exit', progress.stop)
     progress.stop()
@@ -181,14 +198,14 @@ async function carryOutOne(options: RehearsalOptions, flags: RehearseFlags): Pro
 
 /** Writes each file by itself: that one cannot be written takes nothing from the others, and nothing from the verdict. */
 async function writeResults(
-  results: readonly Rehearsal[],
+  { results, failure }: CarriedOut,
   flags: RehearseFlags,
   say: (text: string) => void,
 ): Promise<void> {
   const files = [
     { label: 'Page', file: flags.html, render: () => renderPage(results) },
     { label: 'Data', file: flags.json, render: () => JSON.stringify(results.length === 1 ? results[0] : results) },
-    { label: 'JUnit', file: flags.junit, render: () => renderJUnit(results, flags.allowLost) },
+    { label: 'JUnit', file: flags.junit, render: () => renderJUnit(results, flags.allowLost, failure) },
   ]
   for (const { label, file, render } of files) {
     if (file === undefined) continue

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type RequestSpec, resolveOptions } from '@podrain/rehearsal'
+import { planRequests, type RequestSpec } from '@podrain/rehearsal'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
 import { UsageError } from './usage.js'
 
@@ -30,7 +30,7 @@ export function parseRequests(text: string, file: string): readonly RequestSpec[
   const mix: unknown = document.toJS()
   try {
     // The engine knows what a request is; here is only known where it stands.
-    resolveOptions({ command: 'none', requests: { mix: mix as RequestSpec[] } })
+    planRequests({ mix: mix as RequestSpec[] })
   } catch (error) {
     const { offset, what } = locate((error as Error).message, document)
     refuse(offset, what)

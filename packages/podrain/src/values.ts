@@ -1,4 +1,4 @@
-import { type ClientKind, clientKinds, type PreStop, type Probe } from '@podrain/rehearsal'
+import { type ClientKind, clientKinds, type HttpGet, type PreStop, type Probe, type Scheme } from '@podrain/rehearsal'
 import { InvalidArgumentError } from 'commander'
 import ms, { type StringValue } from 'ms'
 
@@ -45,19 +45,34 @@ export function variable(text: string): Record<string, string> {
   return { [text.slice(0, equals)]: text.slice(equals + 1) }
 }
 
-/** What a kubelet asks: a path, with a port before it where it is another one than the app's. */
-function address(text: string): { path: string; port?: number } | undefined {
-  const [, port, path] = /^(?::(\d+))?(\/.*)$/.exec(text) ?? []
+/** What a kubelet asks: a path, with a port before it where it is another one than the app's, and `https` before that. */
+function address(text: string): HttpGet | undefined {
+  const [, scheme, after, alone, path] = /^(?:(https?):(\d+)?|:(\d+))?(\/.*)$/.exec(text) ?? []
+  const port = after ?? alone
   if (path === undefined) return undefined
-  return port === undefined ? { path } : { path, port: Number(port) }
+  return {
+    path,
+    ...(port !== undefined && { port: Number(port) }),
+    ...(scheme !== undefined && { scheme: scheme.toUpperCase() as Scheme }),
+  }
 }
 
-/** The readiness probe: `/readyz`, `:9000/readyz`, or `tcp`, which only connects. */
+/** Takes the place of whatever the manifest asks, and leaves its times. */
+const instead: object = { path: undefined, port: undefined, scheme: undefined, exec: undefined, grpc: undefined }
+
+/** The readiness probe: `/readyz`, `https:9000/readyz`, `tcp`, which only connects, or `grpc:9000/SERVICE`. */
 export function probe(text: string): Partial<Probe> {
-  if (text === 'tcp') return { path: null }
+  if (text === 'tcp') return { ...instead, path: null }
   const found = address(text)
-  if (found === undefined) throw new InvalidArgumentError('It takes a path such as /readyz or :9000/readyz, or tcp.')
-  return found
+  if (found !== undefined) return { ...instead, ...found }
+  const [call, port, service] = /^grpc(?::(\d+))?(?:\/(.+))?$/.exec(text) ?? []
+  if (call === undefined) {
+    throw new InvalidArgumentError(
+      'It takes a path such as /readyz, :9000/readyz or https:/readyz, or tcp, grpc or grpc:9000/SERVICE.',
+    )
+  }
+  const grpc = { ...(port !== undefined && { port: Number(port) }), ...(service !== undefined && { service }) }
+  return { ...instead, grpc }
 }
 
 /** A number of pods, or a percentage of them; whether it makes sense is for the engine to say. */
@@ -72,7 +87,7 @@ export function header(text: string): Record<string, string> {
   return { [name]: value }
 }
 
-/** The hook: `/prestop`, `:9000/prestop`, `exec:./bye.sh`, `sleep:5s`, or `none`. */
+/** The hook: `/prestop`, `https:9000/prestop`, `exec:./bye.sh`, `sleep:5s`, or `none`. */
 export function hook(text: string): PreStop | undefined {
   if (text === 'none') return undefined
   if (text.startsWith('exec:')) return { exec: { command: ['sh', '-c', text.slice('exec:'.length)] } }
@@ -80,7 +95,7 @@ export function hook(text: string): PreStop | undefined {
   const httpGet = address(text)
   if (httpGet === undefined) {
     throw new InvalidArgumentError(
-      'It takes a path such as /prestop or :9000/prestop, exec:COMMAND, sleep:5s, or none.',
+      'It takes a path such as /prestop, :9000/prestop or https:/prestop, exec:COMMAND, sleep:5s, or none.',
     )
   }
   return { httpGet }

@@ -25,6 +25,7 @@ export function readManifest(path: string, wanted: string | undefined): FromMani
     ...(program !== undefined && { command: program, args }),
     env: environmentOf(workload, own),
     ...(own !== undefined && { portEnv: own }),
+    ...(workload.kind === 'StatefulSet' && { workload: 'StatefulSet' as const, partition: workload.partition }),
     replicas: workload.replicas,
     maxSurge: workload.maxSurge as number,
     maxUnavailable: workload.maxUnavailable as number,
@@ -74,12 +75,16 @@ function portOf(port: number | undefined, workload: Workload): { port?: number }
   return port === undefined || port === workload.port ? {} : { port }
 }
 
-function requestOf({ path, port, headers }: WorkloadRequest, workload: Workload) {
-  return { path, ...portOf(port, workload), ...(Object.keys(headers).length > 0 && { httpHeaders: headers }) }
+function requestOf({ scheme, path, port, headers }: WorkloadRequest, workload: Workload) {
+  return { scheme, path, ...portOf(port, workload), ...(Object.keys(headers).length > 0 && { httpHeaders: headers }) }
 }
 
-function probeOf({ httpGet, tcp, exec, ...times }: WorkloadProbe, workload: Workload): Partial<Probe> {
+function probeOf({ httpGet, tcp, exec, grpc, ...times }: WorkloadProbe, workload: Workload): Partial<Probe> {
   if (exec !== undefined) return { exec, ...times }
+  if (grpc !== undefined) {
+    const { port, service } = grpc
+    return { grpc: { ...portOf(port, workload), ...(service !== '' && { service }) }, ...times }
+  }
   if (httpGet !== undefined) return { ...requestOf(httpGet, workload), ...times }
   return { path: null, ...portOf(tcp?.port, workload), ...times }
 }

@@ -49,10 +49,25 @@ describe.concurrent('a rehearsal that is ended', () => {
     child.kill('SIGINT')
     const { signal, stdout } = await done
     expect(signal).toBe('SIGINT')
-    expect(stdout).toContain('Cut short: The rehearsal was aborted: Ended by SIGINT. Nothing lost: of ')
+    expect(stdout).toContain('Cut short: The rehearsal was aborted: Ended by SIGINT. Nothing lost of the ')
     const { incomplete, summary } = JSON.parse(readFileSync(json, 'utf8'))
     expect(incomplete).toBe('The rehearsal was aborted: Ended by SIGINT')
     expect(summary.verdict).toBe('cut short')
+  })
+
+  test('before anything is done in a later one of several tells what the earlier ones have shown, and writes it', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'podrain-'))
+    const [json, junit] = [join(directory, 'results.json'), join(directory, 'junit.xml')]
+    const flags = ['--repeat', '3', '--warm-up', '2s', '--json', json, '--junit', junit]
+    const { child, done, said } = start(['rehearse', ...short, ...flags, ...app])
+    await said('warming up', 2)
+    child.kill('SIGINT')
+    const { signal, stdout, stderr } = await done
+    expect(signal).toBe('SIGINT')
+    expect(stdout).toMatch(/^\d+ of \d+ requests lost\b/m)
+    expect(stderr).toContain('error: Rehearsal 2 of 3 has no result: Ended by SIGINT')
+    expect(JSON.parse(readFileSync(json, 'utf8')).options.seed).toBe(1)
+    expect(readFileSync(junit, 'utf8')).toContain('Rehearsal 2 of 3 has no result')
   })
 
   test('by an impatient double Ctrl-C leaves no pod either', async () => {

@@ -57,6 +57,16 @@ function toldDefault(text: string): string | undefined {
   return /\(default: (\S+)\)$/.exec(text)?.[1]
 }
 
+/** What these flags mean, each given with these texts. */
+function given(texts: Readonly<Record<string, readonly string[]>>, manifest: Parameters<typeof optionsOf>[1] = {}) {
+  const kept = flags.flatMap(({ option }) => {
+    const name = option.attributeName()
+    if (texts[name] === undefined) return []
+    return [[name, texts[name].reduce<unknown>((before, text) => option.parseArg?.(text, before), undefined)]]
+  })
+  return optionsOf(Object.fromEntries(kept), manifest)
+}
+
 describe('a flag', () => {
   // Some flags go with a proxy only.
   const base = { command: 'node', requests: { get: '/' }, through: 'proxy' } as const
@@ -80,25 +90,58 @@ describe('a flag', () => {
   })
 
   test('that is given again wins, but for what adds up', () => {
-    const given = Object.fromEntries(
-      flags.flatMap(({ option }) => {
-        const texts = { replicas: ['2', '5'], env: ['A=1', 'B=x=y'], ready: ['/up'], readyPeriod: ['2s'] }[
-          option.attributeName()
-        ]
-        return texts === undefined
-          ? []
-          : [
-              [
-                option.attributeName(),
-                texts.reduce<unknown>((before, text) => option.parseArg?.(text, before), undefined),
-              ],
-            ]
-      }),
-    )
-    expect(optionsOf(given)).toEqual({
+    const options = given({ replicas: ['2', '5'], env: ['A=1', 'B=x=y'], ready: ['/up'], readyPeriod: ['2s'] })
+    expect(options).toEqual({
       replicas: 5,
       env: { A: '1', B: 'x=y' },
       readinessProbe: { path: '/up', periodSeconds: 2 },
+    })
+  })
+
+  test.for([
+    ['prestopHeader', 'X-Token: a', { preStop: { httpGet: { path: '/bye', httpHeaders: { 'X-Token': 'a' } } } }],
+    ['prestop', 'sleep:5s', { preStop: { sleepSeconds: 5 } }],
+    ['ready', ':9000/up', { readinessProbe: { path: '/up', port: 9000, periodSeconds: 3 } }],
+    ['ready', '/up', { readinessProbe: { path: '/up', periodSeconds: 3 } }],
+    ['env', 'B=2', { env: { A: '1', B: '2' } }],
+  ] as const)('%s %s goes over what a manifest says', ([name, text, expected]) => {
+    const manifest = {
+      preStop: { httpGet: { path: '/bye' } },
+      readinessProbe: { exec: ['cat', '/tmp/ready'], port: 8000, periodSeconds: 3 },
+      env: { A: '1' },
+    }
+    expect(given({ [name]: [text] }, manifest)).toEqual({ ...manifest, ...expected })
+  })
+
+  test.each([
+    ['/up', { path: '/up' }],
+    [':9000/up', { path: '/up', port: 9000 }],
+    ['https:/up', { path: '/up', scheme: 'HTTPS' }],
+    ['https:9000/up', { path: '/up', port: 9000, scheme: 'HTTPS' }],
+    ['tcp', { path: null }],
+    ['grpc', { grpc: {} }],
+    ['grpc:9000', { grpc: { port: 9000 } }],
+    ['grpc:9000/shop.Offers', { grpc: { port: 9000, service: 'shop.Offers' } }],
+  ])('--ready %s is another probe, with the times of the one in the manifest', (text, probe) => {
+    const exec = { exec: ['cat', '/tmp/ready'], periodSeconds: 7 }
+    expect(given({ ready: [text] }, { readinessProbe: exec })).toEqual({
+      readinessProbe: { ...probe, periodSeconds: 7 },
+    })
+  })
+
+  test('--grpc needs no method, and takes one', () => {
+    const [grpc] = flags.flatMap(({ option }) => (option.long === '--grpc' ? [option] : []))
+    expect(grpc).toMatchObject({ optional: true, presetArg: '/grpc.health.v1.Health/Check' })
+    const options = given({
+      grpc: ['/shop.Offers/Get'],
+      grpcMessage: ['CgNhYmM='],
+      grpcMetadata: ['authorization: secret', 'tenant: 7'],
+    })
+    expect(options).toEqual({
+      requests: {
+        grpc: '/shop.Offers/Get',
+        grpcCall: { message: 'CgNhYmM=', metadata: { authorization: 'secret', tenant: '7' } },
+      },
     })
   })
 

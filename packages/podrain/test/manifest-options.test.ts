@@ -1,6 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { resolveOptions } from '@podrain/rehearsal'
 import { describe, expect, test } from 'vitest'
 import { readManifest } from '../src/workload-options.js'
 
@@ -57,12 +58,40 @@ describe('what a manifest says', () => {
     // Its port is the app's own, which is another for each pod here.
     expect(options.readinessProbe).toEqual({
       path: '/readyz',
+      scheme: 'HTTP',
       initialDelaySeconds: 3,
       periodSeconds: 10,
       timeoutSeconds: 1,
       successThreshold: 2,
       failureThreshold: 3,
     })
+  })
+
+  test('is who is asked by HTTPS, and who by gRPC', () => {
+    const { options, notPlayed } = readManifest(
+      manifest(
+        deployment(
+          '',
+          `          lifecycle: { preStop: { httpGet: { path: /prestop, port: http, scheme: HTTPS } } }
+          readinessProbe: { grpc: { port: 8080 } }
+          livenessProbe: { grpc: { port: 9090, service: shop.Offers } }
+          startupProbe: { httpGet: { path: /started, port: admin, scheme: HTTPS } }`,
+        ),
+      ),
+      undefined,
+    )
+    expect(options.preStop).toEqual({ httpGet: { scheme: 'HTTPS', path: '/prestop' } })
+    expect(options.readinessProbe).toMatchObject({ grpc: {}, periodSeconds: 10 })
+    expect(options.livenessProbe).toMatchObject({ grpc: { port: 9090, service: 'shop.Offers' } })
+    expect(options.startupProbe).toMatchObject({ scheme: 'HTTPS', path: '/started', port: 9090 })
+    expect(notPlayed).toEqual([])
+  })
+
+  test('is asked in plain HTTP where it says no scheme, whatever the app answers', () => {
+    const probed = deployment('', '          readinessProbe: { httpGet: { path: /readyz, port: http } }')
+    const { options } = readManifest(manifest(probed), undefined)
+    const { readinessProbe } = resolveOptions({ command: 'node', ...options, tls: true })
+    expect(readinessProbe).not.toHaveProperty('scheme')
   })
 
   test('is its command, its environment, and the variable that tells the port', () => {
@@ -93,11 +122,35 @@ describe('what a manifest says', () => {
     expect(options.readinessProbe).toBeNull()
   })
 
-  test('is played as what comes closest, and said, where it is no Deployment', () => {
-    const set = deployment('', '').replace('kind: Deployment', 'kind: StatefulSet')
+  test('is the order of a StatefulSet, with its partition', () => {
+    const strategy = '  replicas: 5\n  updateStrategy: { rollingUpdate: { partition: 2, maxUnavailable: 2 } }'
+    const set = deployment(strategy, '').replace('kind: Deployment', 'kind: StatefulSet')
+    const { options, notPlayed } = readManifest(manifest(set), undefined)
+    expect(options).toMatchObject({ workload: 'StatefulSet', partition: 2, maxSurge: 0, maxUnavailable: 2 })
+    expect(resolveOptions({ command: 'node', ...options })).toMatchObject({ partition: 2, maxUnavailable: 2 })
+    expect(notPlayed).toEqual([])
+  })
+
+  test.for([
+    [
+      'StatefulSet',
+      '  updateStrategy: { type: OnDelete }',
+      /^`updateStrategy.type: OnDelete`, .*: played as RollingUpdate$/,
+    ],
+    ['DaemonSet', '', /^the nodes of a DaemonSet: played as a Deployment/],
+  ] as const)('is played as what comes closest, and said, of a %s with%s', ([kind, strategy, told]) => {
+    const set = deployment(strategy, '').replace('kind: Deployment', `kind: ${kind}`)
     const { options, notPlayed } = readManifest(manifest(set), undefined)
     expect(options).toMatchObject({ maxSurge: 0, maxUnavailable: 1 })
-    expect(notPlayed.join()).toContain('the order of a StatefulSet')
+    expect(notPlayed).toEqual([expect.stringMatching(told)])
+  })
+
+  test('is not its readiness gates, and that is said', () => {
+    const gates = 'readinessGates: [{ conditionType: example.com/registered }]'
+    const text = deployment('', '').replace('terminationGracePeriodSeconds: 45', gates)
+    expect(readManifest(manifest(text), undefined).notPlayed).toEqual([
+      'readiness gates (example.com/registered): there a new pod counts as ready, and an old one goes, only when they are met, too',
+    ])
   })
 })
 

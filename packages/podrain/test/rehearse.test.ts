@@ -241,17 +241,21 @@ describe.concurrent('the result', () => {
 
   test('of several rehearsals is a list, each with its seed', async () => {
     const file = join(await directory(), 'a.json')
-    const { code, stdout } = await podrain(['rehearse', '--repeat', '2', '--json', file, ...short, ...app])
+    const { code, stdout, stderr } = await podrain(['rehearse', '--repeat', '2', '--json', file, ...short, ...app])
     expect(code).toBe(1)
+    for (const seed of [1, 2]) expect(stderr).toMatch(new RegExp(`^node app.mjs, seed ${seed}: done, `, 'm'))
     expect(stdout).toMatch(/^\d+ of \d+ requests lost, in 2 of 2 rehearsals\.$/m)
     const results: Rehearsal[] = JSON.parse(await readFile(file, 'utf8'))
     expect(results.map(({ options }) => options.seed)).toEqual([1, 2])
   })
 
-  test('of a time limit that came in the middle says so, and exits with 3 when nothing was lost until then', async () => {
+  test('of a time limit that cannot be kept to says so before it begins and after it was cut short, and exits with 3 when nothing was lost until then', async () => {
     const flags = ['--timeout', '4s', '--prestop', 'sleep:60s', '--grace', '90s']
     const { code, stdout } = await podrain(['rehearse', ...flags, ...short, ...app])
-    expect(stdout).toContain('Cut short: The rehearsal was not over after 4000 ms. Nothing lost: of ')
+    const sum =
+      'it takes up to 94 s (warm-up 0.2 s + 1 × 1 s for new pods + grace period 90 s + endpoints 2.7 s + cool-down 0.1 s)'
+    expect(stdout).toContain(`--timeout 4s may be too short: ${sum}\n`)
+    expect(stdout).toContain(`Cut short: The rehearsal was not over after 4000 ms: ${sum}. Nothing lost of the `)
     expect(code).toBe(3)
   })
 

@@ -1,7 +1,15 @@
-import { describe, expect, test } from 'vitest'
+import childProcess from 'node:child_process'
+import { describe, expect, test, vi } from 'vitest'
 import { parseRequests } from '../src/requests-file.js'
 
 describe('a file of requests', () => {
+  test('is checked without a process being started', () => {
+    const start = vi.spyOn(childProcess, 'spawnSync')
+    parseRequests('- path: /orders', 'requests.yaml')
+    expect(start).not.toHaveBeenCalled()
+    start.mockRestore()
+  })
+
   test('is a list of what to ask', () => {
     const requests = parseRequests(
       `# what our clients do

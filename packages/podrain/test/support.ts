@@ -39,8 +39,8 @@ export interface Run {
 /** A `podrain` that is running. */
 export interface Running {
   readonly child: ChildProcessWithoutNullStreams
-  /** Resolves when the text has appeared on stderr. */
-  said(text: string): Promise<void>
+  /** Resolves when the text has appeared on stderr, so often. */
+  said(text: string, times?: number): Promise<void>
   readonly done: Promise<Run>
 }
 
@@ -57,8 +57,9 @@ export function start(args: readonly string[], env: Record<string, string> = {})
   return {
     child,
     done,
-    async said(text) {
-      while (!output.stderr.includes(text)) await Promise.race([once(child.stderr, 'data'), failed(done, text)])
+    async said(text, times = 1) {
+      while (output.stderr.split(text).length <= times)
+        await Promise.race([once(child.stderr, 'data'), failed(done, text)])
     },
   }
 }

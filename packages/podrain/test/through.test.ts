@@ -24,6 +24,7 @@ test.each([
     '`--hop-keep-alive` to be left out when nothing stands between clients and pods (`--through`)',
   ],
   [['--through', 'nginx', '--http2', '/'], '`--http2` to be left out with `--through`'],
+  [['--through', 'proxy', '--grpc'], '`--grpc` to be left out with `--through`'],
 ])('%s is refused', async (flags, message) => {
   const { code, stderr } = await podrain(['rehearse', ...flags, ...app])
   expect(stderr).toContain(message)

@@ -60,7 +60,7 @@ describe.concurrent('wrong usage ends with 2 and one message that helps:', () =>
     [
       'a hook that is no path',
       ['rehearse', '--prestop', 'prestop', ...command],
-      'such as /prestop or :9000/prestop, exec:COMMAND, sleep:5s, or none',
+      'such as /prestop, :9000/prestop or https:/prestop, exec:COMMAND, sleep:5s, or none',
     ],
     [
       'a hook that outlasts nothing',
@@ -70,7 +70,7 @@ describe.concurrent('wrong usage ends with 2 and one message that helps:', () =>
     [
       'a probe that is no path',
       ['rehearse', '--ready', 'readyz', ...command],
-      'such as /readyz or :9000/readyz, or tcp',
+      'such as /readyz, :9000/readyz or https:/readyz, or tcp, grpc or grpc:9000/SERVICE',
     ],
     ['a path with a space', ['rehearse', '--get', '/a b', ...command], /`--get` to be a path .* got `\/a b`/],
     [

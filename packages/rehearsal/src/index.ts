@@ -5,11 +5,14 @@ export { type ClientCounts, type ClientKind, clientKinds, kinds, pathNames } fro
 export type { LossCause } from './load/outcome.js'
 export type { Latency, Sample } from './load/sample.js'
 export { type Look, look, WrongAddressError } from './look.js'
+export { type Shortfalls, shortfallsOf } from './plan/estimate.js'
 export {
   type AppFacts,
   type EndpointLag,
   type Framework,
   frameworks,
+  type GrpcCall,
+  type GrpcProbe,
   type HopOptions,
   type HttpGet,
   type KnownOptions,
@@ -22,11 +25,15 @@ export {
   type RequestPlan,
   type RequestSpec,
   type Scenario,
+  type Scheme,
   scenarioNames,
   type Through,
   throughNames,
   unknowable,
+  type WorkloadKind,
+  workloadKinds,
 } from './plan/options.js'
+export { planRequests } from './plan/requests.js'
 export { resolveOptions } from './plan/resolve.js'
 export { rehearse } from './rehearse.js'
 export type { DiagnosisKind } from './result/coroner.js'

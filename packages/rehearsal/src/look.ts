@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { get } from './cluster/kubelet/get.js'
 import type { RehearsalOptions, RehearsalPlan } from './plan/options.js'
 import { resolveOptions } from './plan/resolve.js'
 import { createAddresses } from './pods/addresses.js'
 import { type Listener, listenersOfGroup, written } from './pods/listening.js'
 import { Pod } from './pods/pod.js'
-import { accepts, protocolOf } from './pods/protocol.js'
+import { accepts, type Protocol, protocolOf } from './pods/protocol.js'
 import { directory } from './shared/checks.js'
 
 /** What one pod of an app showed of itself. */
@@ -78,13 +79,15 @@ async function lookAt(
 ): Promise<Look> {
   const over = AbortSignal.timeout(plan.startupTimeout)
   const stop = AbortSignal.any([pod.gone, over, ...(signal === undefined ? [] : [signal])])
-  const given = readinessProbe === null ? null : readinessProbe?.path
-  const probes = given === undefined ? usualReadiness : given === null ? [] : [given]
+  const { path, exec, grpc } = readinessProbe ?? {}
+  const isSaid = readinessProbe === null || path !== undefined || exec !== undefined || grpc !== undefined
+  const said = plan.readinessProbe?.path ?? null
+  const probes = !isSaid ? usualReadiness : said === null ? [] : [said]
   let last = 'no connection was accepted'
   try {
     await accepted(pod, plan, stop)
     for (;;) {
-      const found = await ask(pod, { paths, probes, port: plan.readinessProbe?.port }, stop)
+      const found = await ask(pod, questionOf(plan, paths, probes), stop)
       if (found.waitsFor === undefined) return found.look
       last = found.waitsFor
       await sleep(pollEvery, undefined, { signal: stop })
@@ -124,49 +127,66 @@ interface Question {
   readonly probes: readonly string[]
   /** Where the probe is answered, if not on the pod's own port. */
   readonly port: number | undefined
+  /** Whether the app answers TLS, and whether it is probed by it. */
+  readonly tls: boolean
+  readonly probesTls: boolean
+}
+
+function questionOf(
+  { tls, readinessProbe }: RehearsalPlan,
+  paths: readonly string[],
+  probes: readonly string[],
+): Question {
+  return { paths, probes, port: readinessProbe?.port, tls, probesTls: readinessProbe?.scheme === 'HTTPS' }
 }
 
 /** Asks for everything once; `waitsFor` says what is there, but does not answer well yet. */
 async function ask(
   { host, port: own }: Pod,
-  { paths, probes, port = own }: Question,
+  { paths, probes, port = own, tls, probesTls }: Question,
   stop: AbortSignal,
 ): Promise<{ look: Look; waitsFor?: undefined } | { waitsFor: string }> {
   const answers: Record<string, { status: number; body: string }> = {}
   for (const path of paths) {
-    const { status, body, error } = await get(host, own, path, stop)
+    const { status, body, error } = await answerOf({ host, port: own, tls, path }, stop)
     if (error !== undefined) {
-      await refuseOtherProtocols(host, own)
+      const protocol = await protocolOf(host, own, answerTimeout)
+      // It cannot be asked this, and need not be: nobody probes it by HTTP/1.1.
+      if (protocol === 'HTTP/2 without TLS' && probes.length === 0) return { look: { ready: null, answers } }
+      refuseOtherThan(tls, protocol, own)
       return { waitsFor: `GET ${path} ${error}` }
     }
     answers[path] = { status, body }
   }
   const guessing = probes === usualReadiness
   // Who answers to everything says nothing by answering.
-  if (guessing && isGood((await get(host, own, '/podrain/nothing/here', stop)).status)) {
+  if (guessing && isGood((await answerOf({ host, port: own, tls, path: '/podrain/nothing/here' }, stop)).status)) {
     return { look: { ready: '/', answers } }
   }
   for (const path of probes) {
-    const { status, error } = await get(host, port, path, stop)
+    const { status, error } = await answerOf({ host, port, tls: probesTls, path }, stop)
     if (isGood(status)) return { look: { ready: path, answers } }
-    if (status === 0) await refuseOtherProtocols(host, port)
+    if (status === 0) refuseOtherThan(probesTls, await protocolOf(host, port, answerTimeout), port)
     // It is there, or it has to be, because it was given.
     if (status === 0 || status >= 500 || !guessing) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
   }
   return { look: { ready: null, answers } }
 }
 
-/** Clients and probes speak plain HTTP/1.1; no waiting makes a server speak it. */
-async function refuseOtherProtocols(host: string, port: number): Promise<void> {
-  const protocol = await protocolOf(host, port, answerTimeout)
+/** No waiting makes a server speak another protocol. */
+function refuseOtherThan(tls: boolean, protocol: Protocol | undefined, port: number): void {
+  if (tls) {
+    if (protocol === undefined || protocol === 'TLS') return
+    throw new Error(`The app speaks ${protocol} on port ${port}, and is asked by TLS, as \`tls\` says`)
+  }
   if (protocol === 'TLS') {
     throw new Error(
-      `The app speaks TLS on port ${port}, and is asked in plain HTTP. Let it speak plain HTTP for the rehearsal, as behind a balancer that ends TLS`,
+      `The app speaks TLS on port ${port}, and is asked in plain HTTP. Say so with \`tls\`, or, if only probe or hook are answered there, with their \`scheme\` HTTPS`,
     )
   }
   if (protocol === 'HTTP/2 without TLS') {
     throw new Error(
-      `The app speaks only HTTP/2 on port ${port}, and a kubelet probes in HTTP/1.1. Give \`readinessProbe\` without a path (a connection is enough then), and \`requests.http2\``,
+      `The app speaks only HTTP/2 on port ${port}, and a kubelet probes in HTTP/1.1. Give \`readinessProbe\` without a path (a connection is enough then) or with \`grpc\`, and \`requests.http2\` or \`requests.grpc\``,
     )
   }
 }
@@ -176,25 +196,27 @@ function isGood(status: number): boolean {
   return status >= 200 && status < 400
 }
 
+/** Where to ask, and for what. */
+interface Target {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+  readonly path: string
+}
+
 /** Status 0 stands for no answer at all. */
-async function get(
-  host: string,
-  port: number,
-  path: string,
+async function answerOf(
+  { host, port, tls, path }: Target,
   stop: AbortSignal,
 ): Promise<{ status: number; body: string; error?: string }> {
   try {
-    const response = await fetch(`http://${host}:${port}${path}`, {
-      redirect: 'manual',
-      headers: { 'user-agent': 'kube-probe/1.26' },
-      signal: AbortSignal.any([stop, AbortSignal.timeout(answerTimeout)]),
-    })
-    return { status: response.status, body: await response.text() }
+    const url = new URL(`http${tls ? 's' : ''}://${host}:${port}${path}`)
+    const headers = { Host: url.host, 'User-Agent': 'kube-probe/1.26', Accept: '*/*', Connection: 'close' }
+    const signal = AbortSignal.any([stop, AbortSignal.timeout(answerTimeout)])
+    return await get({ url, headers, agent: undefined, signal })
   } catch (error) {
     stop.throwIfAborted()
-    // What `fetch` says itself is only that it failed.
-    const { message, cause } = error as Error
-    return { status: 0, body: '', error: `failed: ${cause instanceof Error ? cause.message : message}` }
+    return { status: 0, body: '', error: `failed: ${(error as Error).message}` }
   }
 }
 

@@ -7,6 +7,7 @@ import { Direct } from './hop/direct.js'
 import { Hop } from './hop/hop.js'
 import type { Way } from './hop/way.js'
 import { Load } from './load/load.js'
+import { shortfallsOf } from './plan/estimate.js'
 import type { RehearsalOptions } from './plan/options.js'
 import { asksOf } from './plan/requests.js'
 import { resolveSecrets, shown } from './plan/resolve.js'
@@ -35,6 +36,9 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const { onEvent, signal, env = {} } = options
   signal?.throwIfAborted()
   const halt = new Halt()
+  const short = shortfallsOf(plan)
+  const cut = (limit: string, foreseen?: string) =>
+    halt.cut(`The rehearsal was not over after ${limit}${foreseen === undefined ? '' : `: ${foreseen}`}`)
   const journal = new Journal((event) => follow(event, onEvent, halt))
   const { record, clock } = journal
   if (plan.logs !== null) await prepareLogs(plan.logs)
@@ -54,13 +58,13 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const load = new Load({ ...plan, asks: asksOf(options.requests), startedAt: journal.startedAt }, clock, {
     onLost: (client, loss, t) => way.lost(client, loss, t),
     onSample: (sample) => way.sample(sample),
-    onExhausted: () => halt.cut(`The rehearsal was not over after ${plan.maxRequests} requests`),
+    onExhausted: () => cut(`${plan.maxRequests} requests`, short.maxRequests),
     onError: halt.fail,
   })
   const heldUp = new HeldUp()
   const scenario = scenarios[plan.scenario]
   const enter = (phase: Phase) => record({ type: 'phase', phase })
-  const timer = setTimeout(() => halt.cut(`The rehearsal was not over after ${plan.timeout} ms`), plan.timeout)
+  const timer = setTimeout(() => cut(`${plan.timeout} ms`, short.timeout), plan.timeout)
   const onAbort = () =>
     halt.cut(
       `The rehearsal was aborted: ${(signal?.reason as Error | undefined)?.message ?? signal?.reason}`,
@@ -97,7 +101,9 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   function end(): void {
     way.settle()
     const { requests, heldUpMs: loadHeldUpMs } = load.outcome
-    record({ type: 'load-end', requests, heldUpMs: heldUp.longest, loadHeldUpMs })
+    const { heldUpMs: hopHeldUpMs } = way
+    const hop = hopHeldUpMs === null ? {} : { hopHeldUpMs }
+    record({ type: 'load-end', requests, heldUpMs: heldUp.longest, loadHeldUpMs, ...hop })
     enter('done')
   }
 

@@ -1,33 +1,26 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type LiveEvent, type RehearsalOptions, rehearse, resolveOptions } from '../src/index.js'
 import { createAddresses } from '../src/pods/addresses.js'
+import { fixture, short } from './short.js'
 
-const fixture = (name: string) => join(__dirname, 'fixtures', name)
 const planOf = (options: Partial<RehearsalOptions>) => resolveOptions({ command: 'node', readinessProbe, ...options })
 const readinessProbe = { path: '/readyz', periodSeconds: 0.1, failureThreshold: 1, timeoutSeconds: 5 }
 
 /** A rehearsal in which nothing is lost, or it says what. */
 async function lossless(more: Partial<RehearsalOptions>) {
   const seen: LiveEvent[] = []
-  const result = await rehearse({
-    command: process.execPath,
-    args: [fixture('control.mjs')],
-    replicas: 2,
-    readinessProbe,
-    preStop: { httpGet: { path: '/prestop' } },
-    endpointLag: { min: 20, median: 40, max: 60 },
-    requests: { get: '/work' },
-    clients: { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 },
-    startDelay: 0,
-    warmUp: 200,
-    coolDown: 100,
-    onEvent: (event) => seen.push(event),
-    ...more,
-  })
+  const result = await rehearse(
+    short({
+      args: [fixture('control.mjs')],
+      preStop: { httpGet: { path: '/prestop' } },
+      clients: { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 },
+      onEvent: (event) => seen.push(event),
+      ...more,
+    }),
+  )
   expect(result.events.filter(({ type }) => type === 'lost')).toEqual([])
   expect(result.summary.requests).toBeGreaterThan(10)
   return result.events.flatMap((event) => (event.type === 'pod-start' ? [event] : []))
@@ -120,20 +113,17 @@ describe('with netns', () => {
   test('what the kernel had not delivered when the process ended is lost, and named', async ({ skip }) => {
     skip(!able, why)
     const download = (netns: boolean) =>
-      rehearse({
-        command: process.execPath,
-        args: [fixture('download.mjs')],
-        replicas: 1,
-        netns,
-        readinessProbe,
-        endpointLag: { min: 20, median: 40, max: 60 },
-        requests: { download: '/' },
-        clients: { slowReader: 3 },
-        startDelay: 0,
-        warmUp: 500,
-        coolDown: 100,
-        timeouts: { total: 8000 },
-      })
+      rehearse(
+        short({
+          args: [fixture('download.mjs')],
+          replicas: 1,
+          netns,
+          requests: { download: '/' },
+          clients: { slowReader: 3 },
+          warmUp: 500,
+          timeouts: { total: 8000 },
+        }),
+      )
     const [own, shared] = [await download(true), await download(false)]
     expect(own.summary.diagnoses).toContainEqual(
       expect.objectContaining({ kind: 'network gone', fix: expect.stringContaining('tx_queue in /proc/net/tcp') }),

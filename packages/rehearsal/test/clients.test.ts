@@ -9,7 +9,6 @@ import { plain } from '../src/load/ask.js'
 import type { ClientSpec } from '../src/load/client.js'
 import type { Endpoint } from '../src/load/endpoint.js'
 import type { HttpClient } from '../src/load/http-client.js'
-import { Http2Client } from '../src/load/kinds/http2.js'
 import { SseClient } from '../src/load/kinds/sse.js'
 import { WebSocketClient } from '../src/load/kinds/web-socket.js'
 import { type ClientKind, kinds } from '../src/load/kinds.js'
@@ -279,10 +278,10 @@ describe('an HTTP/2 client', () => {
   }
   async function ask(times: number, ...pods: Array<Endpoint | undefined>) {
     const told = tell('http2', '/work', pods)
-    const client = new Http2Client(told.spec)
-    for (let time = 0; time < times; time++) await client.request()
-    const stopped = client.run(AbortSignal.abort())
-    await stopped
+    const client = kinds.http2.create(told.spec)
+    const { signal } = new AbortController()
+    for (let time = 0; time < times; time++) await client.request(signal)
+    client.close()
     return told
   }
 

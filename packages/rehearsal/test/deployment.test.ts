@@ -1,22 +1,11 @@
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { BackOff } from '../src/cluster/kubelet/back-off.js'
 import { type Rehearsal, type RehearsalOptions, rehearse } from '../src/index.js'
+import { fixture, short } from './short.js'
 
 function run(more: Partial<RehearsalOptions>): Promise<Rehearsal> {
-  return rehearse({
-    command: process.execPath,
-    args: [join(__dirname, 'fixtures/server.mjs')],
-    replicas: 2,
-    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
-    preStop: { httpGet: { path: '/prestop' } },
-    endpointLag: { min: 10, median: 20, max: 30 },
-    requests: { get: '/work' },
-    clients: { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 },
-    startDelay: 0,
-    warmUp: 200,
-    coolDown: 100,
-    ...more,
-  })
+  const clients = { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 }
+  return rehearse(short({ preStop: { httpGet: { path: '/prestop' } }, clients, ...more }))
 }
 
 /** When something happened to a pod for the first time. */
@@ -34,7 +23,7 @@ describe.concurrent('a rolling update', () => {
   })
 
   test('sends to a pod without a readiness probe before it listens, and says that it needs one', async () => {
-    const slow = `setTimeout(() => import('${join(__dirname, 'fixtures/server.mjs')}'), 600)`
+    const slow = `setTimeout(() => import('${fixture('server.mjs')}'), 600)`
     const { summary } = await run({ args: ['-e', slow], readinessProbe: null, coolDown: 1000 })
     expect(summary.lost).toBeGreaterThan(0)
     expect(summary.diagnoses).toContainEqual(
@@ -82,4 +71,27 @@ describe.concurrent('probes', () => {
     const starts = result.events.filter((event) => event.type === 'pod-start' && event.pod === 'old-1')
     expect(starts.length).toBeGreaterThan(1)
   })
+
+  test('of liveness restart a container once at once, and then not for 10 s; its pod can be deleted meanwhile', async () => {
+    const livenessProbe = { path: '/alive', periodSeconds: 0.1, failureThreshold: 1, timeoutSeconds: 5 }
+    const env = { BEHAVIOUR: 'ill', ILL_MS: '300' }
+    const { events } = await run({ startupProbe, livenessProbe, env, warmUp: 4000 })
+    const ofOld1 = events.filter((event) => 'pod' in event && event.pod === 'old-1')
+    const story = ofOld1.flatMap(({ type }) => (/^pod-(?:start|exit|deleted)$|^back-off$/.test(type) ? [type] : []))
+    expect(story).toEqual(['pod-start', 'pod-exit', 'pod-start', 'pod-exit', 'back-off', 'pod-deleted'])
+    expect(ofOld1).toContainEqual(expect.objectContaining({ type: 'back-off', seconds: 10 }))
+  })
+})
+
+test('a container that ends again and again waits twice as long each time, up to 300 s, until it was well for 10 minutes', () => {
+  const backOff = new BackOff()
+  let now = 5000
+  const endAfter = (ms: number) => {
+    now += ms
+    const wait = backOff.endedAt(now)
+    now += wait
+    return wait / 1000
+  }
+  expect([1, 2, 3, 4, 5, 6, 7, 8].map(endAfter)).toEqual([0, 10, 20, 40, 80, 160, 300, 300])
+  expect([600_000, 600_001, 1].map(endAfter)).toEqual([300, 0, 10])
 })

@@ -134,6 +134,9 @@ describe('refused', () => {
       ([t, happening]): Told => [t, happening.type === 'hook-end' ? { ...happening, status: 401 } : happening],
     )
     expect(only(refused, { preStop }).fix).toContain('lifecycle.preStop.httpGet.httpHeaders')
+    expect(only(refused, { preStop }).fix).not.toContain('allowHTTP1')
+    const byTls = { httpGet: { ...preStop.httpGet, scheme: 'HTTPS' } } as const
+    expect(only(refused, { preStop: byTls }).fix).toContain('allowHTTP1')
   })
 
   test('because the listener closed inside the hook', () => {
@@ -372,11 +375,16 @@ describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered
     expect(fixes).toEqual([expect.stringMatching(/^Heed SIGTERM/)])
   })
 
+  test('is a handler that is missing, though a client found nobody there once the app had been killed', () => {
+    const fixes = examine([...told('node'), lost(31_003)]).map(({ fix }) => fix)
+    expect(fixes).toContainEqual(expect.stringMatching(/^Handle SIGTERM, and exit/))
+  })
+
   test('is told to the app as a handler that is missing', () => {
     const { kind, fix } = only(told('node'), { app: { framework: 'fastify' } })
     expect(kind).toBe('killed')
     expect(fix).toMatch(
-      /^Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1: .* of @podrain\/fastify does\.$/,
+      /^Handle SIGTERM, and exit .*: the kernel delivers it to PID 1 only if that has a handler, and node had none, or none any more .*: .* of @podrain\/fastify does\.$/,
     )
   })
 

@@ -18,10 +18,10 @@ import { resolveOptions } from '../src/plan/resolve.js'
 import { diagnose } from '../src/result/diagnosis.js'
 import { machineTime } from '../src/shared/clock.js'
 import type { Happening } from '../src/timeline/events.js'
+import { certificate } from './certificate.js'
 import { whenRefused } from './refused.js'
 import { noRequests } from './sample.js'
-
-const fixture = (name: string) => join(__dirname, 'fixtures', name)
+import { fixture, short } from './short.js'
 
 function isInstalled(program: Through): boolean {
   const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`
@@ -38,22 +38,16 @@ function need(through: Through, { skip }: TestContext): void {
 const hops = ['proxy', 'nginx', 'haproxy', ...(isInstalled('caddy') ? (['caddy'] as const) : [])] as const
 
 function options(through: Through, more: Partial<RehearsalOptions> = {}): RehearsalOptions {
-  return {
-    name: 'fixture',
-    command: process.execPath,
-    args: [fixture('server.mjs')],
-    replicas: 2,
+  return short({
     through,
-    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
     endpointLag: { min: 100, median: 200, max: 300 },
     requests: { get: '/work', stream: '/stream', post: '/upload' },
     // So few that each connection that is kept is used again before long.
     clients: { keepAlive: 1, newConnection: 1, slowKeepAlive: 0, streaming: 1, post: 1 },
-    startDelay: 0,
     warmUp: 300,
     coolDown: 200,
     ...more,
-  }
+  })
 }
 
 const lossesOf = ({ events }: Rehearsal) => events.filter((event): event is LostEvent => event.type === 'lost')
@@ -110,6 +104,32 @@ describe.concurrent.each(hops)('through %s', (through) => {
     expect(result.summary.requestsByClient.sse).toBeGreaterThan(1)
   })
 
+  const answersTls = async (env: Record<string, string>): Promise<Partial<RehearsalOptions>> => ({
+    args: [fixture('tls.mjs')],
+    env: { TLS: JSON.stringify(await certificate()), SERVER: 'https', ...env },
+    tls: true,
+    requests: { get: '/work' },
+    clients: { keepAlive: 1, newConnection: 1, slowKeepAlive: 0 },
+  })
+
+  test('a pod that answers TLS, and drains, loses nothing', async (context) => {
+    need(through, context)
+    const preStop = { httpGet: { path: '/prestop' } }
+    const result = await rehearse(options(through, { ...(await answersTls({})), preStop }))
+    expect(lossesOf(result)).toEqual([])
+    const answered = result.samples.flatMap((sample) => Object.values(sample.answered))
+    expect(answered.reduce((sum, count) => sum + count, 0)).toBe(result.summary.requests)
+  })
+
+  test('a pod that answers TLS, and exits on SIGTERM, loses what clients see as 502', async (context) => {
+    need(through, context)
+    const endpointLag = { min: 700, median: 800, max: 900 }
+    const result = await rehearse(options(through, { ...(await answersTls({ BARE: '1' })), endpointLag }))
+    const losses = lossesOf(result)
+    expect(losses.length).toBeGreaterThan(0)
+    expect(losses.filter(({ pod, why }) => !pod?.startsWith('old-') || !noAnswer.test(why ?? ''))).toEqual([])
+  })
+
   // Go asks again by itself when a kept connection had ended.
   if (through === 'caddy') return
 
@@ -132,6 +152,7 @@ test('what a pod answers itself is told as its own answer', async () => {
   const clients = { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 }
   const result = await rehearse(options('proxy', { env: { BEHAVIOUR: 'refuse' }, requests, clients }))
   expect(result.summary.lost).toBeGreaterThan(0)
+  expect(result.summary.hopHeldUpMs).toEqual(expect.any(Number))
   const [{ kind, cause, why } = expect.fail()] = result.summary.diagnoses
   expect([kind, cause]).toEqual(['refused by the app', 'status 503'])
   expect(why).toMatch(/^old-\d answered 503 /)

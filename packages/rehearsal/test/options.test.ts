@@ -126,7 +126,7 @@ test.each<[Record<string, unknown>, string]>([
   [{ readinessProbe: { path: 'readyz' } }, 'Expected `readinessProbe.path` to be a path that begins with /'],
   [
     { readinessProbe: { period: 1 } },
-    'Unknown option `period` in `readinessProbe`; expected one of path, port, httpHeaders, exec,',
+    'Unknown option `period` in `readinessProbe`; expected one of path, scheme, port, httpHeaders, exec, grpc,',
   ],
   [{ preStop: { httpGet: { path: '/a', host: 'b' } } }, 'Unknown option `host` in `preStop.httpGet`'],
   [{ preStop: { httpGet: { path: '/a', port: 0 } } }, 'Expected `preStop.httpGet.port` to be a whole number from 1'],
@@ -138,6 +138,11 @@ test.each<[Record<string, unknown>, string]>([
     { preStop: { tcpSocket: {} } },
     'Unknown option `tcpSocket` in `preStop`; expected one of httpGet, exec, sleepSeconds',
   ],
+  [{ workload: 'DaemonSet' }, 'Expected `workload` to be one of Deployment, StatefulSet, got `"DaemonSet"`'],
+  [{ workload: 'StatefulSet', maxSurge: 1 }, 'Expected `maxSurge` to be 0 for a StatefulSet'],
+  [{ workload: 'StatefulSet', maxUnavailable: '0%' }, 'Expected `maxUnavailable` to be above 0 for a StatefulSet'],
+  [{ workload: 'StatefulSet', partition: 3 }, 'Expected `partition` to be a whole number from 0 to 2, got `3`'],
+  [{ partition: 1 }, 'Expected `partition` to be left out of a Deployment'],
   [{ preStop: {} }, 'Expected `preStop` to be one of { httpGet }, { exec } and { sleepSeconds }, got `{}`'],
   [{ livenessProbe: {} }, 'Expected `livenessProbe.path` to be a path that begins with /'],
   [

@@ -263,6 +263,21 @@ describe('a page in Chromium', () => {
     expect(third).not.toEqual(first)
     expect(complaints).toEqual([])
   })
+
+  test('shows what lost nothing beside what did, and no part of either lies upon another', async (context) => {
+    const results = [rollout(), rollout({ lost: 0 })]
+    const opened = await reader.open(context, renderPage(results, { compare: true }), {
+      viewport: { width: 1280, height: 900 },
+    })
+    const tops = await opened.page.locator('.run').evaluateAll((runs) =>
+      runs.map((run) => {
+        const top = (part: Element) => Math.round(part.getBoundingClientRect().top)
+        const bottoms = [...run.children].map((part) => Math.round(part.getBoundingClientRect().bottom))
+        return { overlaps: [...run.children].slice(1).some((part, index) => top(part) < (bottoms[index] ?? 0)) }
+      }),
+    )
+    expect(tops).toEqual([{ overlaps: false }, { overlaps: false }])
+  })
 })
 
 describe('on a page in Chromium, what came from the application', () => {

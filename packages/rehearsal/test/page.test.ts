@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parseHTML } from 'linkedom'
 import { expect, test } from 'vitest'
-import { renderPage } from '../src/index.js'
+import { conclude, type Rehearsal, renderPage, type Sample } from '../src/index.js'
 import type { Figure } from '../src/show/page/drawing.js'
 import { hostile, rollout } from './page-sample.js'
 import { sampleRehearsal } from './sample.js'
@@ -39,6 +39,54 @@ test('a page counts every lost request, and says of each kind when, where and wh
     expect(request).toBe('GET /work?<x>')
     expect(why).toMatch(/\. <img src=x onerror=alert\(1\)>$/)
   }
+})
+
+test('a page of what nobody can know says so in its largest letters, and not how many were lost', () => {
+  const { options, events, samples } = sampleRehearsal()
+  const busy = events.map((event) => (event.type === 'load-end' ? { ...event, heldUpMs: 1600 } : event))
+  const whole = events.filter(({ type }) => type !== 'lost')
+  const headline = (result: Rehearsal) =>
+    parseHTML(renderPage([result]))
+      .document.querySelector('.verdict')
+      ?.textContent?.replaceAll(/\s+/g, ' ')
+  expect(headline(conclude(options, busy, samples))).toMatch(/^Not trustworthy 6 lost of 172 requests /)
+  expect(headline(conclude(options, whole, samples, 'Enough'))).toBe('Cut short 0 lost of 172 requests')
+})
+
+test('what cannot be shown is said as far as it holds for the results of a page', () => {
+  const { options, events, samples } = sampleRehearsal()
+  const limits = (more: Partial<typeof options>) =>
+    parseHTML(renderPage([conclude({ ...options, ...more }, events, samples)])).document.querySelector('.limits')
+      ?.textContent ?? ''
+  const missing = { netns: false, pidNamespace: false, nodes: 1, cpus: null }
+  const there = { netns: true, pidNamespace: true, nodes: 2, cpus: 1 }
+  for (const limit of ['Without netns', 'not PID 1', 'Without nodes', 'Without cpus']) {
+    expect(limits(missing)).toContain(limit)
+    expect(limits(there)).not.toContain(limit)
+  }
+})
+
+test('answers that came in the last moment of the load are no peak', () => {
+  const { options, events, samples } = sampleRehearsal()
+  const last = { ...samples[2], t: 803, answered: { 'old-1': 5 } } as Sample
+  const [figure] = figuresOf(renderPage([conclude(options, events, [...samples, last])]))
+  expect(figure?.load.answered.at(-1)).toBeLessThan(100)
+})
+
+test('a loss that no pod can be blamed for stands at what is between clients and pods', () => {
+  const { options, events, samples } = sampleRehearsal()
+  const nowhere = { end: 'no endpoint', sentAt: 4090, endedAt: 4095, reused: false } as const
+  const more = events.flatMap((event) =>
+    event.type === 'lost' && event.pod === null ? [event, { ...event, upstream: nowhere }] : [event],
+  )
+  const page = renderPage([conclude({ ...options, through: 'nginx' }, more, samples)])
+  expect(figuresOf(page)[0]?.lanes.map(({ pod, lost }) => [pod, lost])).toEqual([
+    ['old-1', 4],
+    ['new-1', 1],
+    ['nginx', 1],
+    ['no endpoint', 1],
+  ])
+  expect(rowsOf(page, 'Lost requests').map(([row]) => row)).toEqual(expect.arrayContaining(['nginx', 'no endpoint']))
 })
 
 test('a page tells of every pod what happened to it and when', () => {

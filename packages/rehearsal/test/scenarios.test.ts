@@ -1,25 +1,21 @@
-import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { type Happening, type Rehearsal, type RehearsalOptions, rehearse, type Scenario } from '../src/index.js'
+import { fixture, short } from './short.js'
 
 /** Three pods that drain during their hook; endpoints are late enough to tell before from after. */
 function run(scenario: Scenario, more: Partial<RehearsalOptions> = {}): Promise<Rehearsal> {
-  return rehearse({
-    scenario,
-    command: process.execPath,
-    args: [join(__dirname, 'fixtures/server.mjs')],
-    env: { HOOK_MS: '400' },
-    terminationGracePeriodSeconds: 5,
-    readinessProbe: { periodSeconds: 0.1, timeoutSeconds: 5 },
-    preStop: { httpGet: { path: '/prestop' } },
-    endpointLag: { min: 100, median: 150, max: 200 },
-    requests: { get: '/work' },
-    clients: { keepAlive: 2, newConnection: 6, slowKeepAlive: 0 },
-    startDelay: 0,
-    warmUp: 200,
-    coolDown: 100,
-    ...more,
-  })
+  return rehearse(
+    short({
+      scenario,
+      replicas: undefined,
+      env: { HOOK_MS: '400' },
+      terminationGracePeriodSeconds: 5,
+      preStop: { httpGet: { path: '/prestop' } },
+      endpointLag: { min: 100, median: 150, max: 200 },
+      clients: { keepAlive: 2, newConnection: 6, slowKeepAlive: 0 },
+      ...more,
+    }),
+  )
 }
 
 /** What happened from the scenario's beginning on, without the load. */
@@ -110,9 +106,9 @@ describe.concurrent('scenario', () => {
     const { summary } = await run('single-replica', {
       maxSurge: 0,
       maxUnavailable: 1,
-      startDelay: 500,
-      // Its probe fails, and the endpoint goes, long before the process does.
-      env: { HOOK_MS: '2000' },
+      // Its probe fails, and the endpoint goes, long before the process does, and before the new pod begins.
+      startDelay: 2000,
+      env: { HOOK_MS: '3000' },
     })
     expect(summary.diagnoses).toContainEqual(
       expect.objectContaining({ kind: 'no endpoint', fix: expect.stringContaining('maxUnavailable: 0') }),
@@ -136,7 +132,7 @@ describe.concurrent('scenario', () => {
     const args = ['-c', `${told} && [ -z "$KUBERNETES_PORT" ] && exec "$0" "$1"`, process.execPath]
     vi.stubEnv('KUBERNETES_PORT', 'tcp://10.96.0.1:443') // of a cluster that the rehearsal itself runs in
     onTestFinished(() => void vi.unstubAllEnvs())
-    const server = join(__dirname, 'fixtures/server.mjs')
+    const server = fixture('server.mjs')
     const result = await run('overrun', { command: 'sh', args: [...args, server], env: { HOOK_MS: '60000' } })
     for (const pod of ['old-1', 'old-2', 'old-3']) {
       expect(typesOf(result, pod).slice(0, 4)).toEqual(['pod-deleted', 'hook-start', 'hook-end', 'sigterm'])
@@ -296,7 +292,7 @@ describe.concurrent('over every protocol', () => {
   const protocols = (behaviour: string, more: Partial<RehearsalOptions>) =>
     run('rollout', {
       replicas: 2,
-      args: [join(__dirname, 'fixtures/protocols.mjs')],
+      args: [fixture('protocols.mjs')],
       env: { BEHAVIOUR: behaviour },
       requests: { download: '/download', webSocket: '/ws', sse: '/events', http2: '/work' },
       clients: { slowReader: 1, webSocket: 4, sse: 4, http2: 4 },

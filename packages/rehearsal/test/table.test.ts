@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createProgress, type LiveEvent, renderTable } from '../src/index.js'
+import { conclude, createProgress, type LiveEvent, renderTable } from '../src/index.js'
 import { noRequests, sampleRehearsal } from './sample.js'
 
 test('a table has a row for each result and a column for each label', () => {
@@ -15,14 +15,14 @@ test('a table has a row for each result and a column for each label', () => {
     │       │             │         │          │      │ 1 × status 503 │                 │            │
     └───────┴─────────────┴─────────┴──────────┴──────┴────────────────┴─────────────────┴────────────┘
 
-    first <b>bold</b> no  2 × refused  old-1 was gone (exit 0) 80 ms after SIGTERM, as a client that could have known came.
+    first, framework <b>bold</b>, podrain no  2 × refused  old-1 was gone (exit 0) 80 ms after SIGTERM, as a client that could have known came.
       → The preStop hook failed: is its port right? Make it answer after 5 s, and keep the listener open meanwhile.
 
-    first <b>bold</b> no  1 × reset  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
+    first, framework <b>bold</b>, podrain no  1 × reset  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
       → Exit only when nothing is in flight, and lead clients away before: say \`Connection: close\` with every response after SIGTERM.
 
-    first <b>bold</b> no  1 × truncated  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
-      → Exit only when nothing is in flight, and lead clients away before: say \`Connection: close\` with every response after SIGTERM.
+    first, framework <b>bold</b>, podrain no  1 × truncated  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
+      → as above
       and 2 more, for other reasons
     "
   `)
@@ -40,6 +40,17 @@ test('a table that is wider than the terminal is a list', () => {
     pods gone after  1.0 s
     exits            1 × exit 0"
   `)
+})
+
+test('a table of what ended before any pod did says nothing of how pods ended', () => {
+  const { options, events, samples } = sampleRehearsal('first')
+  const cut = conclude(
+    options,
+    events.filter(({ type }) => type !== 'pod-exit'),
+    samples,
+    'Enough',
+  )
+  expect(renderTable([cut], { colour: false, columns: 80 })).toMatch(/^pods gone after +–\nexits +–$/m)
 })
 
 test('a table is coloured when asked to be', () => {

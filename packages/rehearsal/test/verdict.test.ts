@@ -21,6 +21,7 @@ interface Story {
   readonly losses?: number
   readonly heldUpMs?: number
   readonly loadHeldUpMs?: number
+  readonly hopHeldUpMs?: number
   readonly incomplete?: string
   readonly samples?: readonly Sample[]
 }
@@ -31,6 +32,7 @@ function tell({
   losses = 0,
   heldUpMs = 20,
   loadHeldUpMs = 30,
+  hopHeldUpMs = 0,
   incomplete,
   samples = [],
 }: Story): Rehearsal {
@@ -40,7 +42,7 @@ function tell({
     [2001, { type: 'pod-deleted', pod: 'old-1' }],
     ...Array.from({ length: losses }, (): [number, Happening] => [2500, lost(2490)]),
     [2600, { type: 'pod-exit', pod: 'old-1', code: 0, signal: null }],
-    [9000, { type: 'load-end', requests: counts(1000 + requests), heldUpMs, loadHeldUpMs }],
+    [9000, { type: 'load-end', requests: counts(1000 + requests), heldUpMs, loadHeldUpMs, hopHeldUpMs }],
   ]
   const events = happenings.map(([t, happening]) => ({ t, ...happening }))
   return conclude(resolveOptions({ command: 'node' }), events, samples, incomplete ?? null)
@@ -75,11 +77,18 @@ describe('the verdict is', () => {
     expect(tell({ loadHeldUpMs: 1000 }).summary.verdict).toBe('not trustworthy')
   })
 
+  test('not trustworthy when what stands between clients and pods was held up for as long as that', () => {
+    expect(tell({ hopHeldUpMs: 999 }).summary.verdict).toBe('clean')
+    expect(verdictSentence(tell({ hopHeldUpMs: 1000 }))).toMatch(
+      /^Not trustworthy\. This machine was too busy: what stands between clients and pods could do nothing for 1000 ms/,
+    )
+  })
+
   test('cut short when it ended before its time with nothing lost, and lost when something was', () => {
     const incomplete = 'The rehearsal was not over after 600000 ms'
     expect(tell({ incomplete }).summary.verdict).toBe('cut short')
     expect(verdictSentence(tell({ incomplete }))).toBe(
-      'Cut short: The rehearsal was not over after 600000 ms. Nothing lost: of 6000 requests until then.',
+      'Cut short: The rehearsal was not over after 600000 ms. Nothing lost of the 6000 requests until then.',
     )
     expect(tell({ incomplete, losses: 1 }).summary.verdict).toBe('lost')
   })

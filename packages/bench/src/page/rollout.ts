@@ -14,6 +14,7 @@ const words: Readonly<Record<ClientKind, string>> = {
   webSocket: 'WebSocket',
   sse: 'event stream',
   http2: 'HTTP/2',
+  grpc: 'gRPC',
 }
 
 /** What a rolling update loses, by contender and by kind of client. */

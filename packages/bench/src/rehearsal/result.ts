@@ -2,15 +2,7 @@
 import { type ClientKind, clientKinds, conclude, type Happening, renderPage, resolveOptions } from '@podrain/rehearsal'
 // What writes down what happens is no part of what the package promises to others.
 import { Journal } from '../../../rehearsal/dist/timeline/journal.js'
-
-/** Sizes in bytes, times in ms. */
-export interface Rendered {
-  readonly json: number
-  readonly page: number
-  readonly concluded: number
-  readonly rendered: number
-  readonly memory: number
-}
+import type { Rendered } from './data.js'
 
 const [pods = 3, lost = 1000, minutes = 10] = process.argv.slice(2).map(Number)
 const duration = minutes * 60_000
@@ -82,5 +74,6 @@ const page = renderPage([result]).length
 const rendered = performance.now()
 const json = JSON.stringify(result).length
 const memory = process.resourceUsage().maxRSS * 1024
-const data: Rendered = { json, page, concluded: concluded - begun, rendered: rendered - concluded, memory }
+const times = { concluded: concluded - begun, rendered: rendered - concluded }
+const data: Rendered = { pods, lost, minutes, json, page, ...times, memory }
 console.log(JSON.stringify(data))

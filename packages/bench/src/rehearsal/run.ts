@@ -1,16 +1,9 @@
-// Rehearses a rolling update for some seconds: replicas, clients and seconds are its arguments.
-import { rehearse, type Verdict } from '@podrain/rehearsal'
+// Rehearses a rolling update, with some minutes of load after it: replicas, clients and minutes are its arguments.
+import { rehearse, renderPage } from '@podrain/rehearsal'
+import type { Rehearsed } from './data.js'
+import { rate, timeoutSeconds } from './terms.js'
 
-/** Times in ms, memory in bytes. */
-export interface Rehearsed {
-  readonly requests: number
-  readonly heldUp: number
-  readonly loadHeldUp: number
-  readonly memory: number
-  readonly verdict: Verdict
-}
-
-const [replicas = 3, clients = 16, seconds = 20] = process.argv.slice(2).map(Number)
+const [replicas = 3, clients = 16, minutes = 1] = process.argv.slice(2).map(Number)
 
 /** Loses nothing, unless the machine is too busy for it. */
 const app = `
@@ -27,29 +20,39 @@ process.on('SIGTERM', () => {
 `
 
 async function main(): Promise<void> {
-  const abort = new AbortController()
-  const { summary } = await rehearse({
+  const result = await rehearse({
     name: 'bench',
     command: process.execPath,
     args: ['--max-old-space-size=32', '-e', app],
     replicas,
-    maxSurge: 2,
-    readinessProbe: { path: '/readyz', periodSeconds: 1, timeoutSeconds: 1 },
+    readinessProbe: { path: '/readyz', periodSeconds: 1, timeoutSeconds },
     startupTimeout: 120_000,
     requests: { get: '/work' },
     clients: { keepAlive: clients / 2, newConnection: clients / 4, slowKeepAlive: clients / 4 },
-    rate: 500,
-    signal: abort.signal,
-    onEvent(event) {
-      // Its time begins when there is load.
-      if (event.type === 'phase' && event.phase === 'warming up') {
-        setTimeout(() => abort.abort(new Error('the bench has seen enough')), seconds * 1000).unref()
-      }
-    },
+    rate,
+    coolDown: minutes * 60_000,
+    timeout: 3_600_000,
+    maxRequests: 10_000_000,
   })
-  const { requests, heldUpMs, loadHeldUpMs, verdict } = summary
+  const { requests, lost, heldUpMs, loadHeldUpMs, verdict, durationMs } = result.summary
   const memory = process.resourceUsage().maxRSS * 1024
-  const data: Rehearsed = { requests, heldUp: heldUpMs ?? 0, loadHeldUp: loadHeldUpMs, memory, verdict }
+  const json = JSON.stringify(result).length
+  const begun = performance.now()
+  const page = renderPage([result]).length
+  const rendered = performance.now() - begun
+  const held = { heldUp: heldUpMs ?? 0, loadHeldUp: loadHeldUpMs }
+  const sizes = { memory, json, page, rendered }
+  const data: Rehearsed = {
+    replicas,
+    clients,
+    minutes,
+    duration: durationMs,
+    requests,
+    lost,
+    verdict,
+    ...held,
+    ...sizes,
+  }
   console.log(JSON.stringify(data))
 }
 

@@ -33,6 +33,7 @@ const clients: ClientCounts = {
   webSocket: 4,
   sse: 3,
   http2: 30,
+  grpc: 0,
 }
 
 const requests = {

@@ -27,7 +27,7 @@ async function main(): Promise<void> {
       clients: counts,
       asks: eachKind((kind) => {
         const { path, method } = kinds[kind]
-        return path === 'http2' ? [] : [plain(requests[path], method)]
+        return path === 'http2' || path === 'grpc' ? [] : [plain(requests[path], method)]
       }),
       rate: undefined,
       openLoop: false,

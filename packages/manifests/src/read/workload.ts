@@ -8,6 +8,7 @@ import { read } from './reading.js'
 
 /** A request of the kubelet, as the manifest has it. A port is a number: names are looked up. */
 export interface WorkloadRequest {
+  readonly scheme: 'HTTP' | 'HTTPS'
   readonly path: string
   readonly port: number | undefined
   readonly headers: Readonly<Record<string, string>>
@@ -19,6 +20,7 @@ export interface WorkloadProbe {
   /** `tcpSocket`: its port. */
   readonly tcp?: { readonly port: number | undefined }
   readonly exec?: readonly string[]
+  readonly grpc?: { readonly port: number | undefined; readonly service: string }
   readonly initialDelaySeconds: number
   readonly periodSeconds: number
   readonly timeoutSeconds: number
@@ -41,6 +43,8 @@ export interface Workload {
   readonly replicas: number
   readonly maxSurge: number | string
   readonly maxUnavailable: number | string
+  /** Of a StatefulSet: pods with a lower ordinal are not replaced. */
+  readonly partition: number
   readonly minReadySeconds: number
   readonly grace: number
   readonly readinessProbe: WorkloadProbe | undefined
@@ -83,6 +87,12 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
   if (others.length > 0) notPlayed.push(`other containers of the pod (${others.map(({ name }) => name).join(', ')})`)
   if (container.place.get('resources', 'limits', 'cpu').exists) notPlayed.push('the CPU limit: give it with --cpus')
   if (container.place.get('lifecycle', 'postStart').exists) notPlayed.push('the postStart hook')
+  const gates = pod.spec.get('readinessGates').items.flatMap((gate) => gate.get('conditionType').text ?? [])
+  if (gates.length > 0) {
+    notPlayed.push(
+      `readiness gates (${gates.join(', ')}): there a new pod counts as ready, and an old one goes, only when they are met, too`,
+    )
+  }
   const [readinessProbe, livenessProbe, startupProbe] = (
     ['readinessProbe', 'livenessProbe', 'startupProbe'] as const
   ).map((name: (typeof probes)[number]) => probeOf(container, name, notPlayed))
@@ -96,6 +106,7 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
     port: portOf(pod, container, world),
     replicas: pod.replicas ?? 1,
     ...budgetsOf(pod, notPlayed),
+    partition: pod.strategy.get('rollingUpdate', 'partition').number ?? 0,
     minReadySeconds: pod.resource.get('spec', 'minReadySeconds').number ?? 0,
     grace: pod.grace ?? 30,
     readinessProbe,
@@ -139,19 +150,25 @@ function portOf(pod: Pod, container: Container, world: World): number | undefine
 
 /** How many pods more and fewer there may be. What does not roll like a Deployment is played as one that comes closest. */
 function budgetsOf(pod: Pod, notPlayed: string[]): Pick<Workload, 'maxSurge' | 'maxUnavailable'> {
+  const rolling = pod.strategy.get('rollingUpdate')
   if (pod.kind === 'StatefulSet' || pod.kind === 'DaemonSet') {
-    const place = pod.strategy.get('rollingUpdate', 'maxUnavailable')
-    notPlayed.push(`the order of a ${pod.kind}: played as a Deployment that replaces pod by pod`)
+    if (pod.strategy.get('type').text === 'OnDelete') {
+      notPlayed.push(
+        '`updateStrategy.type: OnDelete`, which waits for somebody to delete each pod: played as RollingUpdate',
+      )
+    }
+    if (pod.kind === 'DaemonSet') {
+      notPlayed.push('the nodes of a DaemonSet: played as a Deployment that replaces pod by pod')
+    }
     return {
-      maxSurge: pod.kind === 'DaemonSet' ? shareOf(pod.strategy.get('rollingUpdate', 'maxSurge'), 0) : 0,
-      maxUnavailable: shareOf(place, 1),
+      maxSurge: pod.kind === 'DaemonSet' ? shareOf(rolling.get('maxSurge'), 0) : 0,
+      maxUnavailable: shareOf(rolling.get('maxUnavailable'), 1),
     }
   }
   if (pod.strategy.get('type').text === 'Recreate') {
     notPlayed.push('the pause of `strategy.type: Recreate`, in which there is no pod at all')
     return { maxSurge: 0, maxUnavailable: '100%' }
   }
-  const rolling = pod.strategy.get('rollingUpdate')
   return {
     maxSurge: shareOf(rolling.get('maxSurge'), '25%'),
     maxUnavailable: shareOf(rolling.get('maxUnavailable'), '25%'),
@@ -179,9 +196,11 @@ function probeOf(container: Container, name: (typeof probes)[number], notPlayed:
   if (place.get('httpGet').exists)
     return { httpGet: requestOf(place.get('httpGet'), container, name, notPlayed), ...times }
   if (place.get('exec').exists) return { exec: place.get('exec', 'command').texts, ...times }
-  if (place.get('grpc').exists) notPlayed.push(`the gRPC ${name}: a connection is enough here`)
-  const port = place.get('grpc').exists ? place.get('grpc', 'port') : place.get('tcpSocket', 'port')
-  return { tcp: { port: container.portNumber(port) }, ...times }
+  const call = place.get('grpc')
+  if (call.exists) {
+    return { grpc: { port: container.portNumber(call.get('port')), service: call.get('service').text ?? '' }, ...times }
+  }
+  return { tcp: { port: container.portNumber(place.get('tcpSocket', 'port')) }, ...times }
 }
 
 function hookOf(container: Container, notPlayed: string[]): Workload['preStop'] {
@@ -195,7 +214,6 @@ function hookOf(container: Container, notPlayed: string[]): Workload['preStop'] 
 }
 
 function requestOf(place: Place, container: Container, what: string, notPlayed: string[]): WorkloadRequest {
-  if (place.get('scheme').text === 'HTTPS') notPlayed.push(`HTTPS of the ${what}: asked in plain HTTP`)
   if (place.get('host').exists) notPlayed.push(`the host of the ${what}: the pod is asked`)
   const headers = place.get('httpHeaders').items.flatMap((item): Array<[string, string]> => {
     const name = item.get('name').text
@@ -203,6 +221,7 @@ function requestOf(place: Place, container: Container, what: string, notPlayed: 
   })
   const path = place.get('path').text ?? '/'
   return {
+    scheme: place.get('scheme').text === 'HTTPS' ? 'HTTPS' : 'HTTP',
     path: path.startsWith('/') ? path : `/${path}`,
     port: container.portNumber(place.get('port')),
     headers: Object.fromEntries(headers),

@@ -5,6 +5,7 @@ import type { Probe, RehearsalPlan } from '../plan/options.js'
 import type { Address, Addresses } from '../pods/address.js'
 import { Pod } from '../pods/pod.js'
 import type { Recorder } from '../timeline/events.js'
+import { BackOff } from './kubelet/back-off.js'
 import { type ContainerListener, Kubelet, type Termination } from './kubelet/kubelet.js'
 import type { Nodes } from './nodes.js'
 
@@ -13,14 +14,21 @@ export interface Replica {
   readonly endpoint: Endpoint
   /** Whether it was there before the scenario began. */
   readonly old: boolean
+  /** Its number among the old ones, or the new ones, from 1. */
+  readonly number: number
   readonly address: Address
   /** The process that runs now, and the kubelet that looks after it. */
   pod: Pod
   kubelet: Kubelet
   /** Ready for as long as `minReadySeconds` asks of a new pod; what was there before the scenario has been for long. */
   available: boolean
-  /** What was done to it last: `deleted` and `failed` pods are going for good, a `restarting` one comes back. */
-  state: 'running' | 'deleted' | 'failed' | 'restarting'
+  /** How long its container waits when it has to be started again. */
+  readonly backOff: BackOff
+  /**
+   * What was done to it last: `deleted` and `failed` pods are going for good, a `restarting` one comes back. One that is `waiting`
+   * was started so often that its next start has to wait.
+   */
+  state: 'running' | 'deleted' | 'failed' | 'restarting' | 'waiting'
 }
 
 /** The parts of a plan that describe the pods. */
@@ -30,6 +38,7 @@ export type ClusterPlan = Pick<
   | 'args'
   | 'cwd'
   | 'portEnv'
+  | 'tls'
   | 'netns'
   | 'pidNamespace'
   | 'logs'
@@ -135,22 +144,32 @@ export class Cluster {
     })
   }
 
-  /** Creates one more pod. */
-  create(): void {
-    this.#create(false)
+  /** Creates one more pod. `number`: that of the old one whose place it takes, where that matters. */
+  create(number?: number): void {
+    this.#create(false, number)
   }
 
   /** Deletes a pod: the kubelet and the endpoints are told at the same moment. */
   delete(replica: Replica, graceSeconds?: number): void {
+    const { endpoint, kubelet, state } = replica
     replica.state = 'deleted'
-    this.#service.update(replica.endpoint, { serving: replica.kubelet.ready, terminating: true })
-    void replica.kubelet.terminate({ graceSeconds })
+    if (state === 'waiting') {
+      this.#record({ type: 'pod-deleted', pod: endpoint.name })
+      this.#leave(replica)
+      // It is gone as soon as it is deleted, and whoever has deleted it may be looking at the pods right now.
+      queueMicrotask(() => this.#onChange())
+    } else {
+      this.#service.update(endpoint, { serving: kubelet.ready, terminating: true })
+      void kubelet.terminate({ graceSeconds })
+    }
   }
 
   /** The kubelet ends a pod that nobody has deleted: the endpoints learn of it when its process is gone. */
   evict(replica: Replica, termination: Termination & { reason: 'node shutdown' | 'eviction' }): void {
+    const { kubelet, state } = replica
     replica.state = 'failed'
-    void replica.kubelet.terminate(termination)
+    if (state === 'waiting') this.#leave(replica)
+    else void kubelet.terminate(termination)
   }
 
   /** The kubelet ends the container as after a failed liveness probe, and starts it again in the same pod. */
@@ -183,19 +202,21 @@ export class Cluster {
     return this.#closing.signal.aborted
   }
 
-  #create(old: boolean): void {
-    const number = old ? ++this.#created.old : ++this.#created.new
+  #create(old: boolean, itsNumber?: number): void {
+    const count = old ? ++this.#created.old : ++this.#created.new
+    const number = itsNumber ?? count
     const start = async () => {
       const address = await this.#addresses.next()
       if (this.#noticing) await this.#pause(this.#plan.startDelay)
       if (this.#closed) return address.release()
       const { host, port } = address
-      this.#adopt({ name: `${old ? 'old' : 'new'}-${number}`, host, port }, old, address)
+      const endpoint = { name: `${old ? 'old' : 'new'}-${number}`, host, port, tls: this.#plan.tls }
+      this.#adopt(endpoint, old, number, address)
     }
     this.#starting.push(start().catch(this.#fail))
   }
 
-  #adopt(endpoint: Endpoint, old: boolean, address: Address): void {
+  #adopt(endpoint: Endpoint, old: boolean, number: number, address: Address): void {
     const container = this.#container(endpoint.name, old, address, {
       onReadiness: (ready) => {
         const conditions = { serving: ready, terminating: replica.state === 'deleted' }
@@ -205,7 +226,10 @@ export class Cluster {
       },
       onUnhealthy: () => this.#restartUnhealthy(replica),
     })
-    const replica: Replica = { endpoint, old, address, ...container, available: false, state: 'running' }
+    const replica: Replica = {
+      ...{ endpoint, old, number, address, ...container },
+      ...{ available: false, backOff: new BackOff(), state: 'running' },
+    }
     this.#pods.push(replica)
     this.#look(replica)
   }
@@ -228,16 +252,23 @@ export class Cluster {
     if (replica.state === 'running' && !this.#closed) void this.restart(replica)
   }
 
-  /** Starts the container again. Resolves when it is ready. */
+  /** Starts the container again, as soon as its back-off allows. Resolves when it is ready, or will never be. */
   async #again(replica: Replica): Promise<void> {
-    const { endpoint, old, address } = replica
+    const { endpoint, old, address, backOff } = replica
     if (this.#closed) return
     // Its pod was deleted meanwhile: nothing is started in it any more.
-    if (isDeleted(replica)) {
+    if (isGoing(replica)) {
       this.#leave(replica)
       return this.#onChange()
     }
     this.#service.update(endpoint, { serving: false, terminating: false })
+    const wait = backOff.endedAt(performance.now())
+    if (wait > 0) {
+      this.#record({ type: 'back-off', pod: endpoint.name, seconds: wait / 1000 })
+      replica.state = 'waiting'
+      await this.#pause(wait)
+      if (this.#closed || isGoing(replica)) return
+    }
     await new Promise<void>((resolve) => {
       const container = this.#container(endpoint.name, old, address, {
         onReadiness: (ready) => {
@@ -306,8 +337,8 @@ export class Cluster {
   }
 }
 
-function isDeleted({ state }: Replica): boolean {
-  return state === 'deleted'
+function isGoing({ state }: Replica): boolean {
+  return state === 'deleted' || state === 'failed'
 }
 
 /** Whether a pod is ready. */

@@ -2,6 +2,7 @@ import type { RehearsalPlan, Scenario } from '../plan/options.js'
 import type { Disruption } from '../timeline/events.js'
 import { type Cluster, isReady, type Replica } from './cluster.js'
 import { rollingUpdate } from './rolling-update.js'
+import { scaleDownStatefulSet, updateStatefulSet } from './stateful-set.js'
 
 /** Something that happens to pods, written in what can be done to a {@link Cluster}. */
 export interface ScenarioScript {
@@ -13,28 +14,29 @@ export interface ScenarioScript {
 
 /** Every scenario. When one starts, all old pods are ready and under load. */
 export const scenarios: Readonly<Record<Scenario, ScenarioScript>> = {
-  /** A new version: every pod is replaced, within `maxSurge` and `maxUnavailable`. */
+  /** A new version: every pod is replaced, within `maxSurge` and `maxUnavailable`, or as a StatefulSet does it. */
   rollout: {
     phase: 'rolling update',
-    run: (cluster, plan) => rollingUpdate(cluster, plan),
+    run: (cluster, plan) => update(cluster, plan),
   },
 
   /** The same with one pod, which nobody can stand in for while the new one is not known. */
   'single-replica': {
     phase: 'rolling update',
-    run: (cluster, plan) => rollingUpdate(cluster, plan),
+    run: (cluster, plan) => update(cluster, plan),
   },
 
   /** The same with a grace period of 1 s, as `kubectl delete --grace-period=1`: SIGTERM interrupts the hook, 2 s are left. */
   overrun: {
     phase: 'rolling update',
-    run: (cluster, plan) => rollingUpdate(cluster, plan, 1),
+    run: (cluster, plan) => update(cluster, plan, 1),
   },
 
-  /** Half of the pods, or one more, are deleted at once; nothing replaces them. */
+  /** Half of the pods, or one more, are deleted at once, or one by one of a StatefulSet; nothing replaces them. */
   'scale-down': {
     phase: 'scaling down',
-    async run(cluster, { replicas }) {
+    async run(cluster, { replicas, workload }) {
+      if (workload === 'StatefulSet') return scaleDownStatefulSet(cluster, Math.ceil(replicas / 2))
       const leaving = cluster.pods.slice(Math.floor(replicas / 2))
       for (const replica of leaving) cluster.delete(replica)
       await cluster.until(() => leaving.every(isGone))
@@ -72,6 +74,11 @@ export const scenarios: Readonly<Record<Scenario, ScenarioScript>> = {
     phase: 'crash',
     run: (cluster) => cluster.crash(first(cluster)),
   },
+}
+
+/** Replaces every pod in the manner of who owns them. */
+function update(cluster: Cluster, plan: RehearsalPlan, graceSeconds?: number): Promise<void> {
+  return (plan.workload === 'StatefulSet' ? updateStatefulSet : rollingUpdate)(cluster, plan, graceSeconds)
 }
 
 /** The ReplicaSet creates another pod for each that has failed, which is when its process is gone. */

@@ -7,6 +7,7 @@ import type { Clients, Way } from './way.js'
 
 /** Nothing stands between clients and pods. */
 export class Direct implements Way {
+  readonly heldUpMs = null
   readonly #journal: Journal
   readonly #clients: () => Clients
 

@@ -18,6 +18,8 @@ export interface FrontPlan {
 
 /** It runs, and accepts connections. */
 export interface Front {
+  /** The longest time it could do nothing, in ms; 0 for what nobody can look into. */
+  readonly heldUpMs: number
   /** Ends it. Resolves when nothing of it is left; never rejects. */
   close(): Promise<void>
 }

@@ -47,6 +47,7 @@ export class Hop implements Way {
   #started: Promise<void> = Promise.resolve()
   #address: Address | undefined
   #front: Front | undefined
+  #relayHeldUpMs = 0
 
   /** `fail` is called when it cannot go on. */
   constructor(plan: HopPlan, journal: Journal, clients: () => Clients, fail: (error: Error) => void) {
@@ -60,8 +61,15 @@ export class Hop implements Way {
     this.#listening = ready
     this.#relay.on('message', (message: FromRelay) => {
       if (message.type === 'seen') this.#witness.note(message.seen)
-      else if (message.type === 'answered') this.#witness.count(message.answered)
+      else if (message.type === 'tick') {
+        this.#witness.count(message.answered)
+        this.#relayHeldUpMs = message.heldUpMs
+      }
     })
+  }
+
+  get heldUpMs(): number {
+    return Math.max(this.#relayHeldUpMs, this.#front?.heldUpMs ?? 0)
   }
 
   start(): Promise<void> {

@@ -60,6 +60,7 @@ class Running implements Front {
   readonly #lines: string[] = []
   /** Resolves with how it ended. */
   readonly ended: Promise<Error>
+  readonly heldUpMs = 0
   closing = false
 
   constructor(name: string, { from }: Program, args: readonly string[], directory: string) {

@@ -17,6 +17,8 @@ export interface Way {
   sample(sample: Sample): void
   /** What was told until now is written down when this returns. */
   settle(): void
+  /** The longest time that what stands there could do nothing, in ms, as far as can be seen; null where nothing does. */
+  readonly heldUpMs: number | null
   /** Ends what stands there. Never rejects. */
   close(): Promise<void>
 }

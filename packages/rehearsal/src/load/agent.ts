@@ -1,18 +1,15 @@
-import http, { type ClientRequest } from 'node:http'
+import type { ClientRequest } from 'node:http'
 import type { Socket } from 'node:net'
+import { OneConnectionAgent } from '../shared/connect.js'
 
 /**
  * One kept connection that honours what the server said about it: gone when the server has closed it, and not used
  * again within the last second of its `Keep-Alive: timeout=N` (as undici does; Node's own agent only later).
  */
-export class ClientAgent extends http.Agent {
+export class ClientAgent extends OneConnectionAgent {
   #idle: Socket | undefined
   #watched: Socket | undefined
   #promised: number | undefined
-
-  constructor() {
-    super({ keepAlive: true, maxSockets: 1 })
-  }
 
   /** Notes the `Keep-Alive` header of the answer just received. */
   heed(keepAlive: string | string[] | undefined): void {

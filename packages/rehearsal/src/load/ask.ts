@@ -3,7 +3,7 @@ export interface Ask {
   readonly method: string
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body: string | undefined
+  readonly body: string | Uint8Array | undefined
   /** How often it is drawn, relative to the others. */
   readonly weight: number
   /** Which statuses are a success; undefined: any 2xx. */

@@ -50,6 +50,11 @@ export function draw([shortest, longest]: Range, random: Random): number {
   return shortest + (longest - shortest) * random()
 }
 
+/** How many requests there are in a second with such pauses between them. */
+export function perSecond([shortest, longest]: Range): number {
+  return 2000 / (shortest + longest)
+}
+
 /** Sends one request after the other until `stop` is aborted, with a pause of so many ms before each. */
 export async function askAgainAndAgain(
   stop: AbortSignal,

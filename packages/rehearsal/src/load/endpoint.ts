@@ -5,6 +5,8 @@ export interface Endpoint {
   readonly name: string
   readonly host: string
   readonly port: number
+  /** Whether it speaks TLS. @default false */
+  readonly tls?: boolean
   /** Set when the pod is gone with its network: who is sent there anyway gets no answer, not even a refusal. */
   unreachable?: boolean
 }

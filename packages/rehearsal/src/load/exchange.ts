@@ -1,5 +1,6 @@
 import http, { type IncomingHttpHeaders } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connectTo, readyEvent } from '../shared/connect.js'
 import type { ClientAgent } from './agent.js'
 import { type Ask, isSuccess } from './ask.js'
 import type { ClientTimeouts } from './client.js'
@@ -24,6 +25,8 @@ export interface ExchangeSpec {
 const chunk = Buffer.alloc(4096, 'x')
 const chunks = 4
 const chunkPause = 50
+/** How long an upload takes, in ms. */
+export const uploadTime: number = chunks * chunkPause
 
 export const commonHeaders: Readonly<Record<string, string>> = { Host: 'localhost', 'User-Agent': 'podrain-rehearsal' }
 const uploadHeaders = { 'Content-Type': 'text/plain', 'Content-Length': chunk.length * chunks }
@@ -38,11 +41,10 @@ export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
     let timer: NodeJS.Timeout | undefined
 
     const request = http.request({
-      host: endpoint.host,
-      port: endpoint.port,
+      createConnection: () => connectTo(endpoint),
       path: ask.path,
       method: ask.method,
-      agent: agent ?? false,
+      agent,
       headers: { ...commonHeaders, ...(upload ? uploadHeaders : {}), ...ask.headers },
     })
     const settle = (failure?: Failure) => {
@@ -62,7 +64,7 @@ export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
     request.once('socket', (socket) => {
       if (!socket.connecting) return limit(timeouts.total, 'not answered')
       limit(timeouts.connect, 'not connected')
-      socket.once('connect', () => limit(timeouts.total, 'not answered'))
+      socket.once(readyEvent(endpoint), () => limit(timeouts.total, 'not answered'))
     })
     // Once there is a status, the response's 'close' says more than an error does.
     request.on('error', (error) => {

@@ -1,4 +1,5 @@
 import type { Kind } from './kind.js'
+import { grpc } from './kinds/grpc.js'
 import { http2 } from './kinds/http2.js'
 import { keepAlive } from './kinds/keep-alive.js'
 import { newConnection } from './kinds/new-connection.js'
@@ -27,8 +28,10 @@ export interface Kinds {
   readonly webSocket: Kind<'webSocket'>
   /** Clients that read the event stream `requests.sse`, and connect again when the server has ended it. */
   readonly sse: Kind<'sse'>
-  /** Clients that send requests over one HTTP/2 session each (h2c, prior knowledge), up to four at a time. */
+  /** Clients that send requests over one HTTP/2 session each, up to four at a time. */
   readonly http2: Kind<'http2'>
+  /** Clients that make unary gRPC calls over one HTTP/2 session each, up to four at a time. */
+  readonly grpc: Kind<'grpc'>
 }
 
 /** Every kind, in the order tables and pages list them. */
@@ -42,6 +45,7 @@ export const kinds: Kinds = {
   webSocket,
   sse,
   http2,
+  grpc,
 }
 
 export type ClientKind = keyof Kinds

@@ -51,6 +51,8 @@ export interface LoadOutcome {
 /** So many clients keep a thread of their own busy. */
 const clientsPerThread = 250
 const sampleEvery = 100
+/** A thread that tells nothing at so many looks in a row is held up, and the sample is taken without it. */
+const mostUntold = 2
 
 /**
  * All clients together, in threads beside the caller's: who plays the kubelet must not be held up by those who ask, or its
@@ -61,6 +63,7 @@ export class Load {
   readonly #clock: Clock
   readonly #threads: readonly Thread[]
   #sampler: NodeJS.Timeout | undefined
+  #untold = 0
 
   constructor(plan: LoadPlan, clock: Clock, listener: LoadListener) {
     this.#clock = clock
@@ -82,7 +85,7 @@ export class Load {
   async start(): Promise<void> {
     await Promise.all(this.#threads.map(({ ready }) => ready))
     await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'start' })))
-    this.#sampler = setInterval(() => this.#sample(), sampleEvery)
+    this.#sampler = setInterval(() => this.#sampleIfTold(), sampleEvery)
   }
 
   /** Learns where every client stands now: otherwise that is known as it was up to 100 ms ago. */
@@ -124,6 +127,13 @@ export class Load {
 
   get #crowds(): readonly (Tick | undefined)[] {
     return this.#threads.map(({ last }) => last)
+  }
+
+  /** A thread's tick may come just after our look. Without it, a sample would show a pause that there was none. */
+  #sampleIfTold(): void {
+    const isTold = this.#threads.every((thread) => thread.hasTicked)
+    this.#untold = isTold ? 0 : this.#untold + 1
+    if (isTold || this.#untold > mostUntold) this.#sample()
   }
 
   #sample(): void {
@@ -177,6 +187,11 @@ class Thread {
     })
   }
 
+  /** Whether there are ticks that were not taken yet. */
+  get hasTicked(): boolean {
+    return this.#ticks.length > 0
+  }
+
   /** The ticks that came since this was last called. */
   take(): Tick[] {
     return this.#ticks.splice(0)
@@ -188,7 +203,8 @@ class Thread {
 }
 
 /** Deals the clients out, one after the other, to as many threads as they keep busy, and as the machine has to spare. */
-function crowdsOf({ clients, rate, maxRequests, ...common }: LoadPlan): CrowdPlan[] {
+function crowdsOf(plan: LoadPlan): CrowdPlan[] {
+  const { clients, rate, maxRequests, asks, openLoop, timeouts, nodes = 1, seed, startedAt } = plan
   const all = total(clients)
   const threads = Math.max(1, Math.min(Math.ceil(all / clientsPerThread), availableParallelism() - 1))
   const paced = clientKinds.reduce((sum, kind) => sum + (kinds[kind].paced ? clients[kind] : 0), 0)
@@ -203,7 +219,7 @@ function crowdsOf({ clients, rate, maxRequests, ...common }: LoadPlan): CrowdPla
   let first = 100
   return dealt.map((counts) => {
     const crowd = {
-      ...common,
+      ...{ asks, openLoop, timeouts, nodes, seed, startedAt },
       clients: counts,
       rate: rate === null ? undefined : rate / paced,
       first,

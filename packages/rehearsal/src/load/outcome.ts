@@ -1,7 +1,7 @@
 /**
  * How a request was lost: `refused` (no connection), `reset` (the connection ended before a status),
  * `truncated` (a status came, the body did not end), `status 503` and so on (a status that is no success),
- * `closed 1006` and so on (a WebSocket's close code), `timeout` (the client's own limit), `error` (anything else; see the message).
+ * `grpc-status 14` and so on (a status of a call that no handler gave), `closed 1006` and so on (a WebSocket's close code), `timeout` (the client's own limit), `error` (anything else; see the message).
  */
 export type LossCause =
   | 'refused'
@@ -10,12 +10,19 @@ export type LossCause =
   | 'timeout'
   | 'error'
   | `status ${number}`
+  | `grpc-status ${number}`
   | `closed ${number}`
 
 /** Why a request did not succeed. */
 export interface Failure {
   readonly cause: LossCause
   readonly message: string
+}
+
+/** What was answered, where a request was lost by its answer. */
+export function answerOf({ cause, message }: Failure): string | undefined {
+  if (cause.startsWith('status')) return cause.slice('status '.length)
+  return cause.startsWith('grpc-status') ? `${cause} (${message})` : undefined
 }
 
 /** A lost request. */

@@ -27,11 +27,22 @@ export interface RequestSpec {
  * - `download`: of `slowReader` clients: a response of some megabytes
  * - `webSocket`: of `webSocket` clients: echoes every message
  * - `sse`: of `sse` clients: `text/event-stream`
- * - `http2`: of `http2` clients, asked for over cleartext HTTP/2
+ * - `http2`: of `http2` clients, asked for over HTTP/2
+ * - `grpc`: of `grpc` clients: a unary method, `/package.Service/Method`
  */
 export type RequestPaths = { [path in PathName]?: string | undefined } & {
   /** Instead of `get`: what its clients ask for, drawn by weight. */
   mix?: readonly RequestSpec[] | undefined
+  /** What `grpc` clients send to their method. @default {} */
+  grpcCall?: GrpcCall | undefined
+}
+
+/** What is sent with a unary call. */
+export interface GrpcCall {
+  /** The message, encoded as the method takes it, in base64. @default '', which is a message without any field */
+  message?: string | undefined
+  /** Metadata, such as `{ authorization: 'Bearer …' }`; a result shows their names only. @default {} */
+  metadata?: Readonly<Record<string, string>> | undefined
 }
 
 /** What happens to the pods; see `cluster/scenarios.ts` for each of them. */
@@ -57,25 +68,51 @@ export const scenarioNames: readonly Scenario[] = [
   'overrun',
 ]
 
+/** What owns the pods, and so how they are replaced. */
+export type WorkloadKind = 'Deployment' | 'StatefulSet'
+
+/** Every kind of owner that is played. */
+export const workloadKinds: readonly WorkloadKind[] = ['Deployment', 'StatefulSet']
+
+/** How the kubelet asks. */
+export type Scheme = 'HTTP' | 'HTTPS'
+
 /** What the kubelet asks for, with the fields of Kubernetes' `httpGet`. */
 export interface HttpGet {
   path: string
+  /**
+   * HTTPS: by TLS, whose certificate a kubelet does not verify.
+   * @default 'HTTPS' where the app answers TLS (`tls`) on the port that is asked, else 'HTTP', as Kubernetes has it
+   */
+  scheme?: Scheme | undefined
   /** @default the pod's own */
   port?: number | undefined
   /** Sent with it; a result shows their names only. @default {} */
   httpHeaders?: Readonly<Record<string, string>> | undefined
 }
 
+/** What a `grpc` probe asks for. */
+export interface GrpcProbe {
+  /** @default the pod's own */
+  port?: number | undefined
+  /** @default '', which is the server as a whole */
+  service?: string | undefined
+}
+
 /** A probe of a container, with the fields of Kubernetes; fractions of seconds are allowed. */
 export interface Probe {
   /** null: no request, only a connection, as `tcpSocket` does. @default '/readyz' for the readiness probe */
   path: string | null
+  /** HTTPS: by TLS, whose certificate nobody verifies. @default as for a hook */
+  scheme?: Scheme | undefined
   /** Where the probe is answered, if not on the pod's own port. */
   port?: number | undefined
   /** Sent with it; a result shows their names only. @default {} */
   httpHeaders?: Readonly<Record<string, string>> | undefined
   /** Instead of a request: a command in the container that passes with exit code 0, as `exec` does. */
   exec?: readonly string[] | undefined
+  /** Instead of a request: the health check of gRPC, without TLS, which has to answer SERVING. */
+  grpc?: GrpcProbe | undefined
   /** Seconds from the container's start to the first probe. @default 0 */
   initialDelaySeconds: number
   /** Seconds from one probe to the next. @default 1 for the readiness probe, 10 for the others */
@@ -161,6 +198,11 @@ export interface RehearsalOptions {
    */
   port?: number | undefined
   /**
+   * Whether the app answers TLS on that port. Clients then speak TLS to it, HTTP/2 where they are of that kind, and nobody
+   * verifies its certificate. @default false
+   */
+  tls?: boolean | undefined
+  /**
    * A network namespace and an address for each pod, taken away with its process as on a cluster: what the kernel had not
    * delivered by then is lost. Needs Linux, root and `ip` (iproute2). @default false
    */
@@ -178,13 +220,17 @@ export interface RehearsalOptions {
   cpus?: number | undefined
   /** A directory for all that the pods write, a file for each; files of an earlier rehearsal are replaced. @default undefined: none */
   logs?: string | undefined
-  /** Pods of the Deployment, 1 to 200; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
+  /** What owns the pods: a StatefulSet replaces them from the highest ordinal down, each after its old one is gone. @default 'Deployment' */
+  workload?: WorkloadKind | undefined
+  /** Of a StatefulSet: only pods with this ordinal, from 0, or a higher one are replaced. @default 0 */
+  partition?: number | undefined
+  /** Pods that there are, 1 to 200; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
   replicas?: number | undefined
-  /** Pods above `replicas` while rolling: a number, or a percentage that is rounded up. @default '25%' */
+  /** Pods above `replicas` while rolling: a number, or a percentage that is rounded up. @default '25%', 0 for a StatefulSet */
   maxSurge?: number | `${number}%` | undefined
   /**
    * Pods that may be missing while rolling: a number, or a percentage that is rounded down; not 0 together with `maxSurge`.
-   * Percentages of which both come to nothing mean 1, as in Kubernetes. @default '25%'
+   * Percentages of which both come to nothing mean 1, as in Kubernetes. @default '25%', 1 for a StatefulSet
    */
   maxUnavailable?: number | `${number}%` | undefined
   /** Seconds that a new pod has to be ready before it counts as available. @default 0 */
@@ -289,6 +335,8 @@ export interface PlannedRequest {
 export type RequestPlan = { readonly [path in PathName]: string | null } & {
   /** null when there is no mix; then there is `get`, or nothing for its clients. */
   readonly mix: readonly PlannedRequest[] | null
+  /** null when there are no calls. */
+  readonly grpcCall: { readonly messageBytes: number; readonly metadataNames: readonly string[] } | null
 }
 
 /**
@@ -309,10 +357,13 @@ export interface RehearsalPlan {
   readonly envNames: readonly string[]
   readonly portEnv: string
   readonly port: number | null
+  readonly tls: boolean
   readonly netns: boolean
   readonly pidNamespace: boolean
   readonly cpus: number | null
   readonly logs: string | null
+  readonly workload: WorkloadKind
+  readonly partition: number
   readonly replicas: number
   readonly maxSurge: number
   readonly maxUnavailable: number

@@ -1,7 +1,7 @@
 import { type Ask, plain } from '../load/ask.js'
 import { type ClientKind, eachKind, kinds, pathNames } from '../load/kinds.js'
 import { integer, number, path, record, refuse, strings, text } from '../shared/checks.js'
-import type { PlannedRequest, RehearsalOptions, RequestPaths, RequestPlan, RequestSpec } from './options.js'
+import type { GrpcCall, PlannedRequest, RehearsalOptions, RequestPaths, RequestPlan, RequestSpec } from './options.js'
 
 /** What each kind of client asks for; nothing where it has no path. */
 export function asksOf(requests: RehearsalOptions['requests'] = { get: '/' }): Record<ClientKind, readonly Ask[]> {
@@ -9,9 +9,13 @@ export function asksOf(requests: RehearsalOptions['requests'] = { get: '/' }): R
   return eachKind((kind) => {
     const { path: name, method } = kinds[kind]
     const path = paths[name]
-    if (path !== undefined) return [plain(path, method)]
+    if (path !== undefined) return [name === 'grpc' ? callOf(path, paths.grpcCall) : plain(path, method)]
     return name === 'get' ? (paths.mix ?? []).map(askOf) : []
   })
+}
+
+function callOf(method: string, { message = '', metadata = {} }: GrpcCall = {}): Ask {
+  return { ...plain(method, 'POST'), headers: { ...metadata }, body: Buffer.from(message, 'base64') }
 }
 
 function askOf({ method = 'GET', path, headers, body, weight = 1, status }: RequestSpec): Ask {
@@ -27,7 +31,7 @@ function askOf({ method = 'GET', path, headers, body, weight = 1, status }: Requ
 
 /** Checks `requests`, and says what may be shown of it. */
 export function planRequests(requests: RehearsalOptions['requests'] = { get: '/' }): RequestPlan {
-  const paths = record('requests', pathsOf(requests), [...pathNames, 'mix'])
+  const paths = record('requests', pathsOf(requests), [...pathNames, 'mix', 'grpcCall'])
   if (paths.get !== undefined && paths.mix !== undefined) {
     refuse('requests', 'either with `get` or with `mix`, which is asked for instead', requests)
   }
@@ -36,7 +40,27 @@ export function planRequests(requests: RehearsalOptions['requests'] = { get: '/'
     const value = paths[name]
     return [name, value === undefined ? null : path(`requests.${name}`, value)]
   })
-  return { ...Object.fromEntries(planned), mix: paths.mix === undefined ? null : paths.mix.map(askOf).map(shown) }
+  return {
+    ...Object.fromEntries(planned),
+    mix: paths.mix === undefined ? null : paths.mix.map(askOf).map(shown),
+    grpcCall: planCall(paths),
+  }
+}
+
+function planCall({ grpc, grpcCall }: RequestPaths): RequestPlan['grpcCall'] {
+  if (grpc === undefined) {
+    if (grpcCall !== undefined) refuse('requests.grpcCall', 'left out without a method (`requests.grpc`)', grpcCall)
+    return null
+  }
+  if (!/^\/[\w.]+\/\w+$/.test(grpc)) refuse('requests.grpc', 'a method such as /package.Service/Method', grpc)
+  const { message = '', metadata = {} } = record('requests.grpcCall', grpcCall ?? {}, ['message', 'metadata'])
+  if (typeof message !== 'string' || Buffer.from(message, 'base64').toString('base64') !== message) {
+    refuse('requests.grpcCall.message', 'a message in base64', message)
+  }
+  return {
+    messageBytes: Buffer.byteLength(message, 'base64'),
+    metadataNames: Object.keys(strings('requests.grpcCall.metadata', metadata)),
+  }
 }
 
 /** A list is a mix and nothing else. */

@@ -7,6 +7,7 @@ import {
   type AppFacts,
   type EndpointLag,
   frameworks,
+  type GrpcProbe,
   type HttpGet,
   type PreStop,
   type Probe,
@@ -14,14 +15,16 @@ import {
   type RehearsalPlan,
   type RequestPlan,
   type Scenario,
+  type Scheme,
   scenarioNames,
   throughNames,
+  workloadKinds,
 } from './options.js'
 import { planRequests } from './requests.js'
 
 const known = [
-  ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'netns', 'logs'],
-  ...['pidNamespace', 'cpus', 'nodes'],
+  ...['name', 'labels', 'app', 'scenario', 'command', 'args', 'cwd', 'env', 'portEnv', 'port', 'tls', 'netns', 'logs'],
+  ...['pidNamespace', 'cpus', 'nodes', 'workload', 'partition'],
   ...['replicas', 'maxSurge', 'maxUnavailable', 'minReadySeconds', 'terminationGracePeriodSeconds', 'readinessProbe'],
   ...['livenessProbe', 'startupProbe', 'preStop', 'behind'],
   ...['endpointLag', 'through', 'hop', 'requests', 'clients', 'rate', 'openLoop', 'timeouts'],
@@ -74,6 +77,7 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
   record('timeouts', timeouts, ['connect', 'total'])
   const { connect = 5000, total = 30_000 } = timeouts
   const clients = countsOf(options, requests)
+  const tls = flag('tls', options.tls ?? false)
   return {
     name: text('name', options.name ?? basename(command)),
     cluster: null,
@@ -86,6 +90,7 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     envNames: Object.keys(env),
     portEnv: portEnvOf(options.portEnv),
     port: options.port === undefined ? null : port('port', options.port),
+    tls,
     netns: flag('netns', options.netns ?? false),
     pidNamespace: pidNamespaceOf(options.pidNamespace),
     cpus: options.cpus === undefined ? null : number('cpus', options.cpus, 0.01, 1024, 'processors'),
@@ -98,10 +103,10 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
       3600,
     ),
     minReadySeconds: number('minReadySeconds', options.minReadySeconds ?? 0, 0, 3600, 's'),
-    readinessProbe: options.readinessProbe === null ? null : readinessOf(options.readinessProbe),
-    livenessProbe: probeUnlessMissing('livenessProbe', options.livenessProbe),
-    startupProbe: probeUnlessMissing('startupProbe', options.startupProbe),
-    preStop: hookOf(options.preStop, scenario),
+    readinessProbe: options.readinessProbe === null ? null : readinessOf(options.readinessProbe, tls),
+    livenessProbe: probeUnlessMissing('livenessProbe', options.livenessProbe, tls),
+    startupProbe: probeUnlessMissing('startupProbe', options.startupProbe, tls),
+    preStop: hookOf(options.preStop, scenario, tls),
     ...lagOf(options),
     nodes: nodesOf(options),
     ...throughOf(options, requests),
@@ -152,20 +157,43 @@ function portEnvOf(value: unknown = 'PORT'): string {
 function budgetsOf(
   options: RehearsalOptions,
   scenario: Scenario,
-): Pick<RehearsalPlan, 'replicas' | 'maxSurge' | 'maxUnavailable'> {
+): Pick<RehearsalPlan, 'workload' | 'partition' | 'replicas' | 'maxSurge' | 'maxUnavailable'> {
+  const workload = oneOf('workload', options.workload ?? 'Deployment', workloadKinds)
   const replicas = integer('replicas', options.replicas ?? (scenario === 'single-replica' ? 1 : 3), 1, 200)
   if (scenario === 'single-replica' && replicas !== 1) refuse('replicas', '1 for the scenario single-replica', replicas)
   if (scenario === 'scale-down' && replicas === 1) {
     refuse('replicas', '2 or more for the scenario scale-down, so that a pod remains', replicas)
   }
-  const { maxSurge: surge = '25%', maxUnavailable: unavailable = '25%' } = options
+  if (workload === 'StatefulSet') return { workload, replicas, ...ofStatefulSet(options, replicas) }
+  const { partition = 0, maxSurge: surge = '25%', maxUnavailable: unavailable = '25%' } = options
+  if (partition !== 0)
+    refuse('partition', 'left out of a Deployment: only a StatefulSet has one (`workload`)', partition)
   if (isNothing(surge) && isNothing(unavailable)) {
     refuse('maxUnavailable', 'above 0 when `maxSurge` is 0, since nothing could ever be replaced', unavailable)
   }
   const maxSurge = share('maxSurge', surge, replicas, Math.ceil, 200)
   const maxUnavailable = share('maxUnavailable', unavailable, replicas, Math.floor, replicas)
   // ResolveFenceposts in the Deployment controller: percentages may come to nothing, but not both.
-  return { replicas, maxSurge, maxUnavailable: maxSurge === 0 ? Math.max(1, maxUnavailable) : maxUnavailable }
+  const least = maxSurge === 0 ? 1 : 0
+  return { workload, partition: 0, replicas, maxSurge, maxUnavailable: Math.max(least, maxUnavailable) }
+}
+
+/** Of percentages, at least one pod, as getStatefulSetMaxUnavailable in the controller has it. */
+function ofStatefulSet(
+  { partition = 0, maxSurge = 0, maxUnavailable = 1 }: RehearsalOptions,
+  replicas: number,
+): Pick<RehearsalPlan, 'partition' | 'maxSurge' | 'maxUnavailable'> {
+  if (!isNothing(maxSurge)) {
+    refuse('maxSurge', '0 for a StatefulSet: a pod is made when the old one of its name is gone', maxSurge)
+  }
+  if (isNothing(maxUnavailable)) {
+    refuse('maxUnavailable', 'above 0 for a StatefulSet, since nothing could ever be replaced', maxUnavailable)
+  }
+  return {
+    partition: integer('partition', partition, 0, replicas - 1),
+    maxSurge: 0,
+    maxUnavailable: Math.max(1, share('maxUnavailable', maxUnavailable, replicas, Math.floor, replicas)),
+  }
 }
 
 function isNothing(value: number | string): boolean {
@@ -180,40 +208,73 @@ function share(option: string, value: unknown, of: number, round: (pods: number)
   return integer(option, value, 0, most)
 }
 
+const schemes: readonly Scheme[] = ['HTTP', 'HTTPS']
+
 const probeFields = [
-  ...['path', 'port', 'httpHeaders', 'exec', 'initialDelaySeconds', 'periodSeconds', 'successThreshold'],
+  ...[
+    'path',
+    'scheme',
+    'port',
+    'httpHeaders',
+    'exec',
+    'grpc',
+    'initialDelaySeconds',
+    'periodSeconds',
+    'successThreshold',
+  ],
   ...['failureThreshold', 'timeoutSeconds'],
 ]
 
 /** Quicker than Kubernetes' own defaults, so that a rehearsal is; a manifest says what it has. */
-function readinessOf(value: Partial<Probe> = {}): Probe {
+function readinessOf(value: Partial<Probe> = {}, tls: boolean): Probe {
   record('readinessProbe', value, probeFields)
-  return probeOf('readinessProbe', { path: '/readyz', periodSeconds: 1, failureThreshold: 1, ...value })
+  return probeOf('readinessProbe', { path: '/readyz', periodSeconds: 1, failureThreshold: 1, ...value }, tls)
 }
 
-function probeUnlessMissing(option: string, value: Partial<Probe> | undefined): Probe | null {
+function probeUnlessMissing(option: string, value: Partial<Probe> | undefined, tls: boolean): Probe | null {
   if (value === undefined) return null
-  const probe = probeOf(option, value)
+  const probe = probeOf(option, value, tls)
   if (probe.successThreshold !== 1)
     refuse(`${option}.successThreshold`, '1, as Kubernetes has it', probe.successThreshold)
   return probe
 }
 
 /** Defaults are those of Kubernetes. */
-function probeOf(option: string, value: Partial<Probe>): Probe {
+function probeOf(option: string, value: Partial<Probe>, tls: boolean): Probe {
   record(option, value, probeFields)
   const { initialDelaySeconds = 0, periodSeconds = 10, timeoutSeconds = 1 } = value
-  const { successThreshold = 1, failureThreshold = 3, exec } = value
+  const { successThreshold = 1, failureThreshold = 3, exec, grpc } = value
+  const isGet = exec === undefined && grpc === undefined && value.path !== null
   return {
-    path: exec !== undefined || value.path === null ? null : path(`${option}.path`, value.path),
+    path: isGet ? path(`${option}.path`, value.path) : null,
+    ...(isGet ? schemeOf(option, value, tls) : {}),
     ...(value.port === undefined ? {} : { port: port(`${option}.port`, value.port) }),
     ...headersOf(option, value),
     ...(exec === undefined ? {} : { exec: command(`${option}.exec`, exec) }),
+    ...(grpc === undefined ? {} : { grpc: grpcOf(`${option}.grpc`, grpc) }),
     initialDelaySeconds: number(`${option}.initialDelaySeconds`, initialDelaySeconds, 0, 3600, 's'),
     periodSeconds: number(`${option}.periodSeconds`, periodSeconds, 0.05, 3600, 's'),
     successThreshold: integer(`${option}.successThreshold`, successThreshold, 1, 1000),
     failureThreshold: integer(`${option}.failureThreshold`, failureThreshold, 1, 1000),
     timeoutSeconds: number(`${option}.timeoutSeconds`, timeoutSeconds, 0.05, 3600, 's'),
+  }
+}
+
+/** By TLS where the app answers it, unless it is said. */
+function schemeOf(
+  option: string,
+  { scheme, port }: Pick<HttpGet, 'scheme' | 'port'>,
+  tls: boolean,
+): { scheme?: Scheme } {
+  const usual = tls && port === undefined ? 'HTTPS' : 'HTTP'
+  return oneOf(`${option}.scheme`, scheme ?? usual, schemes) === 'HTTPS' ? { scheme: 'HTTPS' } : {}
+}
+
+function grpcOf(option: string, value: GrpcProbe): GrpcProbe {
+  record(option, value, ['port', 'service'])
+  return {
+    ...(value.port === undefined ? {} : { port: port(`${option}.port`, value.port) }),
+    ...(value.service === undefined ? {} : { service: text(`${option}.service`, value.service) }),
   }
 }
 
@@ -230,7 +291,7 @@ function command(option: string, value: readonly string[]): readonly string[] {
   return [...value]
 }
 
-function hookOf(value: PreStop | undefined, scenario: Scenario): PreStop | null {
+function hookOf(value: PreStop | undefined, scenario: Scenario, tls: boolean): PreStop | null {
   if (value === undefined && scenario === 'overrun') {
     return refuse('preStop', 'given for the scenario overrun: it is the hook that outlasts the grace period', value)
   }
@@ -242,10 +303,11 @@ function hookOf(value: PreStop | undefined, scenario: Scenario): PreStop | null 
     const exec = record('preStop.exec', value.exec, ['command'])
     return { exec: { command: command('preStop.exec.command', exec.command) } }
   }
-  const httpGet = record('preStop.httpGet', value.httpGet, ['path', 'port', 'httpHeaders'])
+  const httpGet = record('preStop.httpGet', value.httpGet, ['path', 'scheme', 'port', 'httpHeaders'])
   return {
     httpGet: {
       path: path('preStop.httpGet.path', httpGet.path),
+      ...schemeOf('preStop.httpGet', httpGet, tls),
       ...(httpGet.port === undefined ? {} : { port: port('preStop.httpGet.port', httpGet.port) }),
       ...headersOf('preStop.httpGet', httpGet),
     },
@@ -271,8 +333,11 @@ function throughOf({ through, hop }: RehearsalOptions, requests: RequestPlan): P
     refuse('hop', 'left out when nothing stands between clients and pods (`through`)', hop)
   }
   const { keepAlive = 64, retries = 0 } = record('hop', hop ?? {}, ['keepAlive', 'retries'])
-  if (through !== undefined && requests.http2 !== null) {
-    refuse('requests.http2', 'left out with `through`: what stands between speaks HTTP/1.1 to the pods', requests.http2)
+  for (const kind of through === undefined ? [] : clientKinds) {
+    const { path, protocol } = kinds[kind]
+    const asked = requests[path]
+    if (protocol === 'HTTP/1.1' || asked === null) continue
+    refuse(`requests.${path}`, 'left out with `through`: what stands between speaks HTTP/1.1 to the pods', asked)
   }
   return {
     through: through === undefined ? null : oneOf('through', through, throughNames),

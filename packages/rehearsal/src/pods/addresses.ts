@@ -28,7 +28,7 @@ async function chooseAddresses(plan: AddressPlan): Promise<Addresses> {
   if (plan.netns) return PodNetwork.create(port ?? 8080)
   const hookPort = preStop !== null && 'httpGet' in preStop ? preStop.httpGet.port : undefined
   const others = [readinessProbe, livenessProbe, startupProbe]
-    .map((probe) => probe?.port)
+    .map((probe) => probe?.grpc?.port ?? probe?.port)
     .concat(hookPort)
     .filter((other) => other !== undefined)
   const own = port !== null || others.length > 0

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { connectTo } from '../shared/connect.js'
 
 /** What a server speaks, by its first bytes to somebody who speaks HTTP/1.1. */
 export type Protocol = 'HTTP/1.1' | 'TLS' | 'HTTP/2 without TLS' | 'something else'
@@ -8,8 +9,27 @@ const alert = 0x15
 /** The type of a SETTINGS frame, with which each side of HTTP/2 begins (RFC 9113, 3.4 and 6.5). */
 const settings = 0x04
 
-/** Asks a server what it speaks. Resolves with undefined when it says nothing within `timeout` ms. */
-export function protocolOf(host: string, port: number, timeout: number): Promise<Protocol | undefined> {
+/** Asks a server what it speaks. Resolves with undefined when it says nothing within `timeout` ms, or goes without a word. */
+export async function protocolOf(host: string, port: number, timeout: number): Promise<Protocol | undefined> {
+  // A TLS server of Node ends what is no handshake without an alert.
+  return (await firstWord(host, port, timeout)) ?? ((await shakesHands(host, port, timeout)) ? 'TLS' : undefined)
+}
+
+function shakesHands(host: string, port: number, timeout: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectTo({ host, port, tls: true }, { protocols: ['h2', 'http/1.1'] }).setTimeout(timeout)
+    socket
+      .once('timeout', () => socket.destroy())
+      .once('error', () => {})
+      .once('close', () => resolve(false))
+      .once('secureConnect', () => {
+        resolve(true)
+        socket.destroy()
+      })
+  })
+}
+
+function firstWord(host: string, port: number, timeout: number): Promise<Protocol | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout })
     const settle = (protocol?: Protocol) => {

@@ -48,10 +48,10 @@ export function byPodrain(plan: KnownOptions, options: string = optionsFor(plan)
   return podrain || framework === null ? undefined : lines[framework](options)
 }
 
-/** `${what}: ${the line that brings podrain in} does.`, or `what` alone. */
+/** `${what}: ${the line that brings podrain in} does.`, with the grace period that podrain needs; or `what` alone. */
 export function orPodrain(what: string, plan: KnownOptions): string {
-  const line = byPodrain(plan, '')
-  return line === undefined ? `${what}.` : `${what}: ${line} does.`
+  const line = byPodrain(plan)
+  return line === undefined ? `${what}.` : `${what}: ${line} does.${withGrace(settleSeconds(plan), plan)}`
 }
 
 /** What has to be added to advice that takes `settle` seconds, where the grace period is too short for it. */
@@ -64,6 +64,17 @@ export function withGrace(settle: number, plan: KnownOptions): string {
       ? ', and set the variable TERMINATION_GRACE_PERIOD_SECONDS to the same'
       : ''
   return ` Raise terminationGracePeriodSeconds from ${plan.terminationGracePeriodSeconds} to ${grace} for it${told}.`
+}
+
+/**
+ * The grace period for the whole hook and, after it, a request that was not done after `request` ms. In steps of 5 s, so that
+ * losses which are alike have one advice.
+ */
+export function graceForHook({ preStop, terminationGracePeriodSeconds: now }: KnownOptions, request: number): number {
+  // Only of a sleep is it known how long it would have taken.
+  const hook = preStop !== null && 'sleepSeconds' in preStop ? preStop.sleepSeconds : now * 1.5
+  const grace = graceFor(hook * 1000, Math.ceil((request * 1.5) / 1000) * 1000)
+  return Math.ceil(Math.max(grace, now + 5) / 5) * 5
 }
 
 /** The grace period for so many seconds of settling, and a request that was not done after `request` ms. */

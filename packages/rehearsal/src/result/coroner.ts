@@ -1,3 +1,4 @@
+import { answerOf } from '../load/outcome.js'
 import type { KnownOptions } from '../plan/options.js'
 import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
 import { type Life, livesOf, nameOf } from '../timeline/lives.js'
@@ -85,7 +86,7 @@ export class Coroner {
     const isTold = this.#plan.cluster === null
     if (unreachable) return refused(loss, life, isTold, this.#moment)
     // A status is an answer, however soon the process ended after it.
-    const answered = loss.cause.startsWith('status')
+    const answered = answerOf(loss) !== undefined
     if (loss.t >= exitAt - this.#moment && !answered) return this.#cut(loss, life)
     return alive(loss, life, isTold, this.#moment)
   }
@@ -201,7 +202,8 @@ function alive(loss: LostEvent, life: Life, isTold: boolean, moment: number): Fi
   const { pod, cause, reused, sentAt, t } = loss
   const { deafAt, knownAt } = life
   const when = since(life, t)
-  if (cause.startsWith('status')) {
+  const answer = answerOf(loss)
+  if (answer !== undefined) {
     const still = reused
       ? 'on a connection it had kept'
       : !isTold
@@ -209,7 +211,7 @@ function alive(loss: LostEvent, life: Life, isTold: boolean, moment: number): Fi
         : knownAt === undefined || sentAt < knownAt
           ? 'while new connections still went to it'
           : 'on a connection from before clients knew'
-    return { kind: 'refused by the app', life, why: `${pod} answered ${cause.slice(7)} ${when}, ${still}.` }
+    return { kind: 'refused by the app', life, why: `${pod} answered ${answer} ${when}, ${still}.` }
   }
   if (cause === 'timeout') {
     return { kind: 'no answer', life, why: `${pod} did not answer in time (${loss.message}); it was sent ${when}.` }

@@ -1,7 +1,16 @@
-import type { KnownOptions } from '../plan/options.js'
+import type { HttpGet, KnownOptions } from '../plan/options.js'
 import type { LostEvent } from '../timeline/events.js'
 import { type Life, nameOf } from '../timeline/lives.js'
-import { byPodrain, graceAdvice, isPodrainIn, latest, orPodrain, settleSeconds, withGrace } from './advice.js'
+import {
+  byPodrain,
+  graceAdvice,
+  graceForHook,
+  isPodrainIn,
+  latest,
+  orPodrain,
+  settleSeconds,
+  withGrace,
+} from './advice.js'
 import type { DiagnosisKind } from './coroner.js'
 
 /** The one line that most probably would have saved a request. */
@@ -96,10 +105,12 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
 /** The hook was answered, but not by what waits. The kubelet does not look at the status. */
 function hook({ hookStatus }: Life, seconds: number, plan: KnownOptions): string {
   const { preStop } = plan
-  const where = preStop !== null && 'httpGet' in preStop ? preStop.httpGet.path : ''
+  const { path: where = '', scheme }: Partial<HttpGet> = preStop !== null && 'httpGet' in preStop ? preStop.httpGet : {}
   const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet did not mind`
   if (hookStatus === 401 || hookStatus === 403) {
-    return `${answered}: send what the app asks for with lifecycle.preStop.httpGet.httpHeaders, such as Authorization: Bearer and its token.`
+    const http2 =
+      scheme === 'HTTPS' ? ' A server of HTTP/2 alone says so, too: `allowHTTP1`, as hooks speak HTTP/1.1.' : ''
+    return `${answered}: send what the app asks for with lifecycle.preStop.httpGet.httpHeaders, such as Authorization: Bearer and its token.${http2}`
   }
   const right = isPodrainIn(plan)
     ? 'podrain waits at /prestop, unless its option `paths` says another, and on its `controlPort` if it has one'
@@ -155,6 +166,7 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
   if (client === 'webSocket') {
     return 'Before the exit, close WebSockets with code 1001, so that clients come back elsewhere.'
   }
+  if (client === 'grpc') return 'Before the exit, send GOAWAY and let calls end (`tryShutdown()` of grpc-js).'
   if (client === 'sse') return 'Before the exit, end event streams, so that clients come back elsewhere.'
   if (isPodrainIn(plan)) {
     return 'podrain lets the process end only when nothing is in flight, so something else calls `process.exit()`: the log of the pod says what.'
@@ -176,7 +188,7 @@ function fail(life: Life | undefined, plan: KnownOptions): string {
   return `The process fails on its way out (${life?.exit ?? ''}).${wrote} Close pools and clients only after the last request has been answered${place}.`
 }
 
-function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
+function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   if (plan.scenario === 'overrun') {
     return 'SIGTERM in the middle of the hook leaves 2 s: close at once then, and finish what is in flight.'
   }
@@ -184,12 +196,15 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions)
   const { sigkillAt = sentAt, sigtermAt = Number.POSITIVE_INFINITY } = life ?? {}
   if (life?.hookOutcome === 'cut') {
     const { terminationGracePeriodSeconds: grace } = plan
-    return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${Math.ceil((grace * 1.5) / 5) * 5}.`
+    return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${graceForHook(plan, t - sentAt)}.`
   }
   if (life?.deafProgram !== undefined && !hasHeard(life) && !isPodrainIn(plan)) {
     const shell = nameIn(shells, life.deafProgram)
     return shell === undefined
-      ? orPodrain('Handle SIGTERM: without a handler, the kernel does not deliver it to PID 1', plan)
+      ? orPodrain(
+          `Handle SIGTERM, and exit when nothing is in flight: the kernel delivers it to PID 1 only if that has a handler, and ${life.deafProgram} had none, or none any more (\`process.once\`)`,
+          plan,
+        )
       : `${startItself}: ${shell} is PID 1 and does not pass SIGTERM on, so that the app never hears of it.`
   }
   if (sentAt < sigtermAt) return graceAdvice(settleSeconds(plan), sigkillAt - sentAt, plan)
@@ -199,23 +214,30 @@ function kill({ sentAt }: LostEvent, life: Life | undefined, plan: KnownOptions)
   )
 }
 
-/** Whether the app did something after SIGTERM. A handler that runs once is gone by the end, and looks like none. */
-function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, deafAt = 0, unreadyAt = 0 }: Life): boolean {
-  return deafAt >= sigtermAt || unreadyAt >= sigtermAt
+/** Whether the app did something between SIGTERM and SIGKILL. A handler that runs once is gone by the end, and looks like none. */
+function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, sigkillAt = 0, deafAt = 0, unreadyAt = 0 }: Life): boolean {
+  return [deafAt, unreadyAt].some((t) => t >= sigtermAt && t < sigkillAt)
 }
 
 const oneByOne = 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is there before an old one goes.'
 
+function oneAfterAnother(replicas: number): string {
+  return replicas === 1
+    ? 'Run 2 replicas or more: a StatefulSet makes a pod anew only when the old one is gone.'
+    : 'Set maxUnavailable: 1, so that other pods are there while one is made anew.'
+}
+
 function reach(life: Life | undefined, plan: KnownOptions): string {
-  const { replicas, maxUnavailable, scenario, app } = plan
+  const { replicas, maxUnavailable, scenario, app, workload } = plan
+  const isSet = workload === 'StatefulSet'
   // All pods at once may be missing: whatever they do, there is nobody else.
-  if (maxUnavailable >= replicas) return oneByOne
+  if (maxUnavailable >= replicas) return isSet ? oneAfterAnother(replicas) : oneByOne
   if (life?.unreadyAt !== undefined && life.reason === 'deleted') {
     const option = app.podrain ? " (`readyzWhileDraining: 'pass'`)" : ''
     return `With no other pod known, go on passing the readiness probe while draining${option}.`
   }
   if (replicas === 1 && scenario !== 'rollout' && scenario !== 'single-replica') return 'Run 2 replicas or more.'
-  if (maxUnavailable > 0) return oneByOne
+  if (maxUnavailable > 0 && !isSet) return oneByOne
   return `Set minReadySeconds: ${Math.ceil(latest(plan) / 1000) + 1}, so that clients know a new pod before an old one goes.`
 }
 

@@ -42,6 +42,8 @@ export interface Summary {
   readonly heldUpMs: number | null
   /** The longest time that the clients could do nothing. */
   readonly loadHeldUpMs: number
+  /** The longest time that our relay and proxy between clients and pods could do nothing; null where nothing stands there. */
+  readonly hopHeldUpMs: number | null
   readonly seed: number
 }
 
@@ -65,6 +67,7 @@ export function summarise(
   let hookFailures = 0
   let heldUpMs: number | null = 0
   let loadHeldUpMs = 0
+  let hopHeldUpMs: number | null = null
   const lose = ({ client, cause, diagnosis }: LostEvent, count: number) => {
     if (diagnoses[diagnosis ?? 0]?.background === true) {
       background += count
@@ -78,6 +81,7 @@ export function summarise(
       requestsByClient = { ...event.requests }
       heldUpMs = event.heldUpMs
       loadHeldUpMs = event.loadHeldUpMs
+      hopHeldUpMs = event.hopHeldUpMs ?? null
     } else if (event.type === 'scenario-begin') {
       before = total(event.requests)
       begunAt = event.t
@@ -96,7 +100,7 @@ export function summarise(
   }
   const requests = total(requestsByClient)
   const lost = total(lostByClient)
-  const doubts = doubtsOf({ heldUpMs, loadHeldUpMs }, plan)
+  const doubts = doubtsOf({ heldUpMs, loadHeldUpMs, hopHeldUpMs }, plan)
   return {
     verdict: verdictOf(lost, doubts, incomplete),
     doubts,
@@ -116,6 +120,7 @@ export function summarise(
     durationMs: events.at(-1)?.t ?? 0,
     heldUpMs,
     loadHeldUpMs,
+    hopHeldUpMs,
     seed: plan.seed,
   }
 }

@@ -14,23 +14,22 @@ export type Verdict = 'clean' | 'lost' | 'not trustworthy' | 'cut short'
 interface HeldUp {
   readonly heldUpMs: number | null
   readonly loadHeldUpMs: number
+  readonly hopHeldUpMs: number | null
 }
 
 /** Why nobody should trust what a rehearsal has shown; empty when there is nothing against it. */
-export function doubtsOf({ heldUpMs, loadHeldUpMs }: HeldUp, plan: KnownOptions): string[] {
+export function doubtsOf({ heldUpMs, loadHeldUpMs, hopHeldUpMs }: HeldUp, plan: KnownOptions): string[] {
   const probe = (plan.readinessProbe?.timeoutSeconds ?? 1) * 1000
-  const doubts: string[] = []
-  if (heldUpMs !== null && heldUpMs >= probe) {
-    doubts.push(
-      `This machine was too busy: the kubelet could do nothing for ${heldUpMs} ms, and a readiness probe fails after ${probe} ms. Rehearse with fewer clients, or a \`rate\`.`,
-    )
-  }
-  if (loadHeldUpMs >= probe) {
-    doubts.push(
-      `This machine was too busy: the clients could do nothing for ${loadHeldUpMs} ms, and learned so much later where not to go. Rehearse with fewer clients, or a \`rate\`.`,
-    )
-  }
-  return doubts
+  const held = [
+    ['the kubelet', heldUpMs, `and a readiness probe fails after ${probe} ms`],
+    ['the clients', loadHeldUpMs, 'and learned so much later where not to go'],
+    ['what stands between clients and pods', hopHeldUpMs, 'and no request went on meanwhile'],
+  ] as const
+  const tooLong = held.filter(([, ms]) => ms !== null && ms >= probe)
+  return tooLong.map(([who, ms, and], index) => {
+    const advice = index === tooLong.length - 1 ? ' Rehearse with fewer clients, or a `rate`.' : ''
+    return `This machine was too busy: ${who} could do nothing for ${ms} ms, ${and}.${advice}`
+  })
 }
 
 /** Puts it in one word. */

@@ -1,3 +1,4 @@
+import type { KnownOptions } from '../plan/options.js'
 import type { Rehearsal } from '../result/rehearsal.js'
 import { loadAssets } from './page/assets.js'
 import { comparison } from './page/compare.js'
@@ -17,13 +18,28 @@ export interface PageOptions {
 }
 
 /** What a page must say about itself, so that nobody takes it for more than it is. */
-const limitsOfRehearsals = [
-  'Without `netns`, bytes that the kernel still holds when a process exits are delivered. In a cluster the pod’s network goes with the pod, and they are lost.',
-  'Without `netns`, the address of a pod that is gone is played: a connection to it hangs for 3 s, as on a bridge that nobody answers on.',
-  'A pod’s first process is not PID 1 here: an app that ignores SIGTERM only because it is PID 1 ends at once.',
-  'One Service, and in front of it nothing or one proxy (`through`), which stands for an ingress: no cloud load balancer, no sidecar, TLS, HTTP/3 or DNS, and one view of the endpoints for all clients.',
-  'One machine: no image pulls, no scheduling, no CPU limits, and the load competes with the pods for the same cores.',
-  'Why a request was lost, and what mends it, is inferred from what happened when. What the app meant to do cannot be seen.',
+const limitsOfRehearsals: ReadonlyArray<readonly [limit: string, applies?: (options: KnownOptions) => boolean]> = [
+  [
+    'Without `netns`, bytes that the kernel still holds when a process exits are delivered. In a cluster the pod’s network goes with the pod, and they are lost.',
+    ({ netns }) => !netns,
+  ],
+  [
+    'Without `netns`, the address of a pod that is gone is played: a connection to it hangs for 3 s, as on a bridge that nobody answers on.',
+    ({ netns }) => !netns,
+  ],
+  [
+    'A pod’s first process is not PID 1 here: an app that ignores SIGTERM only because it is PID 1 ends at once.',
+    ({ pidNamespace }) => !pidNamespace,
+  ],
+  [
+    'One Service, and in front of it nothing or one proxy (`through`), which stands for an ingress: no cloud load balancer, no sidecar, no streaming gRPC, HTTP/3 or DNS.',
+  ],
+  ['Without `nodes`, all clients learn of a change at the same moment.', ({ nodes }) => nodes === 1],
+  ['Without `cpus`, a pod may use all processors of this machine.', ({ cpus }) => cpus === null],
+  ['One machine: no image pulls, no scheduling, and the load competes with the pods for the same cores.'],
+  [
+    'Why a request was lost, and what mends it, is inferred from what happened when. What the app meant to do cannot be seen.',
+  ],
 ]
 
 /** The same, of what ran on a cluster. */
@@ -67,10 +83,11 @@ ${compare ? compared(results) : listed(results)}
 }
 
 function limitsOf(results: readonly Rehearsal[]): readonly string[] {
-  const isOnCluster = ({ options }: Rehearsal) => options.cluster !== null
+  const options = results.map((result) => result.options)
+  const rehearsed = options.filter(({ cluster }) => cluster === null)
   return [
-    ...(results.every(isOnCluster) ? [] : limitsOfRehearsals),
-    ...(results.some(isOnCluster) ? limitsOfClusters : []),
+    ...limitsOfRehearsals.flatMap(([limit, applies = () => true]) => (rehearsed.some(applies) ? [limit] : [])),
+    ...(rehearsed.length < options.length ? limitsOfClusters : []),
   ]
 }
 

@@ -31,8 +31,8 @@ export function renderTable(results: readonly Rehearsal[], options: TableOptions
     String(summary.requests),
     summary.lost === 0 ? green('0') : red(String(summary.lost)),
     counts(summary.lostByCause),
-    isEndKnown(options, summary) ? `${(summary.oldPodsGoneAfterMs.max / 1000).toFixed(1)} s` : unknown,
-    isEndKnown(options, summary) ? counts(summary.exits) : unknown,
+    withoutEnd(options, summary) ?? `${(summary.oldPodsGoneAfterMs.max / 1000).toFixed(1)} s`,
+    withoutEnd(options, summary) ?? counts(summary.exits),
   ])
   const table = drawn(
     head.map((text) => bold(text)),
@@ -45,15 +45,15 @@ export function renderTable(results: readonly Rehearsal[], options: TableOptions
       .map((line) => line.length),
   )
   const lines = [width <= columns ? table : listed(head, rows, bold)]
+  const told = new Set<string>()
   for (const result of results) {
     const { diagnoses } = result.summary
-    const name = labels.reduce(
-      (name, label) => `${name} ${result.options.labels[label] ?? ''}`.trimEnd(),
-      result.options.name,
-    )
+    const its = Object.entries(result.options.labels).map(([label, value]) => `${label} ${value}`)
+    const name = [result.options.name, ...its].join(', ')
     for (const { background, count, cause, why, fix } of diagnoses.slice(0, shownDiagnoses)) {
       const what = background ? dim(`${count} × ${cause}, as before`) : red(`${count} × ${cause}`)
-      lines.push('', `${bold(name)}  ${what}  ${why}`, `  ${green('→')} ${fix}`)
+      lines.push('', `${bold(name)}  ${what}  ${why}`, `  ${green('→')} ${told.has(fix) ? dim('as above') : fix}`)
+      told.add(fix)
     }
     const more = diagnoses.slice(shownDiagnoses).reduce((sum, { count }) => sum + count, 0)
     if (more > 0) lines.push(dim(`  and ${more} more, for other reasons`))
@@ -91,9 +91,10 @@ function listed(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, b
 /** What is said of what nobody could know. */
 export const unknown = 'unknown'
 
-/** Whether it is known how the pods ended: on a cluster, somebody may not have been allowed to watch them. */
-export function isEndKnown({ cluster }: KnownOptions, { oldPodsGoneAfterMs }: Summary): boolean {
-  return cluster === null || Object.keys(oldPodsGoneAfterMs.each).length > 0
+/** What is said of the pods' ends where none was seen: on a cluster, somebody may not have been allowed to watch them. */
+export function withoutEnd({ cluster }: KnownOptions, { oldPodsGoneAfterMs }: Summary): string | undefined {
+  if (Object.keys(oldPodsGoneAfterMs.each).length > 0) return undefined
+  return cluster === null ? '–' : unknown
 }
 
 /** Every label of any result, in the order they appear. */

@@ -40,8 +40,9 @@ function lossesOf({ incomplete, summary: { lost, requests, killed, silence } }: 
   const silent =
     silence.longestMs === 0 ? '' : `; nobody got an answer for ${(silence.longestMs / 1000).toFixed(1)} s at a time`
   if (lost > 0) return `${lost} of ${requests} requests lost${silent}${deaths}`
-  const all = incomplete === null ? `all ${requests} requests were answered` : `of ${requests} requests until then`
-  return `Nothing lost: ${all}${silent}${deaths}`
+  const nothing =
+    incomplete === null ? `: all ${requests} requests were answered` : ` of the ${requests} requests until then`
+  return `Nothing lost${nothing}${silent}${deaths}`
 }
 
 /** When nothing is lost of n requests, the share that is lost is below 3/n, with a confidence of 95 % (rule of three). */

@@ -62,6 +62,8 @@ export type Happening =
   | { readonly type: 'pod-deleted'; readonly pod: string }
   /** The container is ended without a delete, so the endpoints are told nothing: by the kubelet, or by its own crash. */
   | { readonly type: 'container-killed'; readonly pod: string; readonly reason: KillReason }
+  /** The container has ended so often that the kubelet waits before it starts it again (CrashLoopBackOff). */
+  | { readonly type: 'back-off'; readonly pod: string; readonly seconds: number }
   /** The preStop hook began. */
   | { readonly type: 'hook-start'; readonly pod: string }
   /**
@@ -91,13 +93,14 @@ export type Happening =
   /**
    * The load has ended and every request has its outcome: how many there were of each kind, lost ones included.
    * `heldUpMs` is the longest time that kubelet and Service could do nothing, null where they are not ours; `loadHeldUpMs` that of
-   * the clients.
+   * the clients, `hopHeldUpMs` that of what stands between clients and pods, as far as it is ours; left out where nothing does.
    */
   | {
       readonly type: 'load-end'
       readonly requests: Readonly<Record<ClientKind, number>>
       readonly heldUpMs: number | null
       readonly loadHeldUpMs: number
+      readonly hopHeldUpMs?: number
     }
 
 /** One thing that happened, `t` ms after the rehearsal began. */

@@ -3,7 +3,7 @@ import type { PreStop, Probe } from '../../plan/options.js'
 import type { Pod } from '../../pods/pod.js'
 import type { KillReason, Recorder } from '../../timeline/events.js'
 import { Prober } from './prober.js'
-import { kubeletGet } from './request.js'
+import { sendHook } from './request.js'
 
 /** What the kubelet is told about a pod. */
 export interface KubeletOptions {
@@ -158,8 +158,8 @@ export class Kubelet {
     } else if ('exec' in preStop) {
       hook = this.#pod.exec(preStop.exec.command).then(() => undefined)
     } else {
-      const { path, port = this.#pod.port, httpHeaders: headers } = preStop.httpGet
-      hook = kubeletGet({ host, port, path, userAgent: 'kube-lifecycle/1.26', headers })
+      const { path, port = this.#pod.port, scheme, httpHeaders: headers } = preStop.httpGet
+      hook = sendHook({ host, port, path, scheme, headers })
     }
     const settled = hook.then(
       (answer) => {

@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import type { Probe } from '../../plan/options.js'
+import { checkHealth } from './health.js'
 import { kubeletGet } from './request.js'
 
 /** What a probe is sent to. */
@@ -10,24 +11,46 @@ export interface ProbedPod {
 }
 
 /** Sends one probe. Resolves with whether it was passed, and with what it found, in words; never rejects. */
-export async function sendProbe(
-  pod: ProbedPod,
-  { path, port = pod.port, exec, httpHeaders, timeoutSeconds }: Readonly<Probe>,
-): Promise<{ ok: boolean; found: string }> {
-  const timeout = timeoutSeconds * 1000
-  const what =
-    exec !== undefined ? `\`${exec.join(' ')}\`` : path === null ? `connecting to port ${port}` : `GET ${path}`
+export async function sendProbe(pod: ProbedPod, probe: Readonly<Probe>): Promise<{ ok: boolean; found: string }> {
+  const { what, send } = attemptOf(pod, probe)
   try {
-    if (exec !== undefined) await pod.exec(exec, timeout)
-    else if (path === null) await tryConnection(pod.host, port, timeout)
-    else {
-      const { host } = pod
-      const status = await kubeletGet({ host, port, path, userAgent: 'kube-probe/1.26', headers: httpHeaders, timeout })
-      return { ok: status >= 200 && status < 400, found: `${what} answered ${status}` }
-    }
-    return { ok: true, found: `${what} worked` }
+    const { ok, said } = await send()
+    return { ok, found: `${what} ${said}` }
   } catch (error) {
     return { ok: false, found: `${what} failed: ${(error as Error).message}` }
+  }
+}
+
+/** What is done, in words, and how. */
+interface Attempt {
+  readonly what: string
+  /** Resolves with what it was answered. */
+  send(): Promise<{ ok: boolean; said: string }>
+}
+
+function attemptOf(
+  pod: ProbedPod,
+  { path, port = pod.port, scheme, exec, grpc, httpHeaders: headers, timeoutSeconds }: Readonly<Probe>,
+): Attempt {
+  const { host } = pod
+  const timeout = timeoutSeconds * 1000
+  const worked = () => ({ ok: true, said: 'worked' })
+  if (exec !== undefined) return { what: `\`${exec.join(' ')}\``, send: () => pod.exec(exec, timeout).then(worked) }
+  if (grpc !== undefined) {
+    const { port = pod.port, service = '' } = grpc
+    const check = () => checkHealth({ host, port, service }, timeout)
+    return {
+      what: `the gRPC health check at port ${port}`,
+      send: () => check().then((health) => ({ ok: health === 'SERVING', said: `answered ${health}` })),
+    }
+  }
+  if (path === null) {
+    return { what: `connecting to port ${port}`, send: () => tryConnection(host, port, timeout).then(worked) }
+  }
+  const get = () => kubeletGet({ host, port, path, scheme, userAgent: 'kube-probe/1.26', headers, timeout })
+  return {
+    what: `GET ${path}`,
+    send: () => get().then((status) => ({ ok: status >= 200 && status < 400, said: `answered ${status}` })),
   }
 }
 

@@ -1,31 +1,36 @@
-import http from 'node:http'
+import type { Scheme } from '../../plan/options.js'
+import { get, KubeletAgent } from './get.js'
 
-/** How much of an answer's body the kubelet reads (maxRespBodyLength in its source). */
-const bodyLimit = 10 * 1024
 const maxRedirects = 10
 const redirects = new Set([301, 302, 303, 307, 308])
-
-/** Keeps its socket whatever the answer's `Keep-Alive` says, as Go's transport does: only the app closes it. */
-class KubeletAgent extends http.Agent {
-  constructor() {
-    super({ keepAlive: true, maxSockets: 1 })
-  }
-
-  override keepSocketAlive(): boolean {
-    return true
-  }
-}
 
 /** One GET as the kubelet sends it. */
 export interface KubeletRequest {
   readonly host: string
   readonly port: number
   readonly path: string
+  /** @default 'HTTP' */
+  readonly scheme?: Scheme | undefined
   readonly userAgent: 'kube-probe/1.26' | 'kube-lifecycle/1.26'
   /** The hook's or probe's own `httpHeaders`; they win over the kubelet's. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Gives up with an error after so many ms. Without it the request waits for ever, as the hook's does. */
   readonly timeout?: number
+}
+
+/**
+ * Sends a hook. What is answered to HTTPS by plain HTTP is asked once more by plain HTTP, without the header Authorization
+ * (`isHTTPResponseError` in the source of the kubelet).
+ */
+export async function sendHook(hook: Omit<KubeletRequest, 'userAgent' | 'timeout'>): Promise<number> {
+  const userAgent = 'kube-lifecycle/1.26'
+  try {
+    return await kubeletGet({ ...hook, userAgent })
+  } catch (error) {
+    if (hook.scheme !== 'HTTPS' || !/wrong version number/i.test((error as Error).message)) throw error
+    const headers = Object.entries(hook.headers ?? {}).filter(([name]) => name.toLowerCase() !== 'authorization')
+    return await kubeletGet({ ...hook, scheme: 'HTTP', headers: Object.fromEntries(headers), userAgent })
+  }
 }
 
 /**
@@ -35,78 +40,36 @@ export interface KubeletRequest {
  * Rejects when the connection fails before a status came.
  */
 export async function kubeletGet(request: KubeletRequest): Promise<number> {
-  const agent = request.userAgent === 'kube-lifecycle/1.26' ? new KubeletAgent() : undefined
-  const first = new URL(`http://${request.host}:${request.port}${request.path}`)
-  const state: Progress = {}
-  const expire = () => {
-    state.expired = new Error(`no whole answer within ${request.timeout} ms`)
-    state.current?.destroy(state.expired)
-  }
-  const timer = request.timeout === undefined ? undefined : setTimeout(expire, request.timeout)
+  const { host, port, path, scheme = 'HTTP', userAgent, headers = {}, timeout } = request
+  const agent = userAgent === 'kube-lifecycle/1.26' ? new KubeletAgent() : undefined
+  const ofTransport = agent === undefined ? { Connection: 'close' } : { 'Accept-Encoding': 'gzip' }
+  const expiry = new AbortController()
+  const { signal } = expiry
+  const expire = () => expiry.abort(new Error(`no whole answer within ${timeout} ms`))
+  const timer = timeout === undefined ? undefined : setTimeout(expire, timeout)
+  const first = new URL(`${scheme.toLowerCase()}://${host}:${port}${path}`)
   try {
     let url = first
     let referer: string | undefined
     for (let followed = 0; ; followed++) {
-      const { status, location } = await getOnce(url, request, referer, agent, state)
+      const sent = { ...goHeaders(url, userAgent, headers, referer), ...ofTransport }
+      const { status, location } = await get({ url, headers: sent, agent, signal })
+      // For a probe the body is part of the answer (Go's client timeout covers it), for a hook it is only discarded.
+      signal.throwIfAborted()
       if (!redirects.has(status) || location === undefined) return status
       const next = new URL(location, url)
       if (next.hostname !== first.hostname) return status
-      if (next.protocol !== 'http:') throw new Error(`redirected to ${next.protocol} on the same host`)
+      if (next.protocol !== 'http:' && next.protocol !== 'https:') throw new Error(`redirected to ${next.protocol}`)
       if (followed === maxRedirects - 1) throw new Error(`stopped after ${maxRedirects} redirects`)
       referer = url.href
       url = next
     }
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
   } finally {
     clearTimeout(timer)
   }
-}
-
-interface Progress {
-  current?: http.ClientRequest
-  expired?: Error
-}
-
-function getOnce(
-  url: URL,
-  { userAgent, headers: own = {} }: KubeletRequest,
-  referer: string | undefined,
-  agent: http.Agent | undefined,
-  state: Progress,
-): Promise<{ status: number; location: string | undefined }> {
-  return new Promise((resolve, reject) => {
-    const request = http.request({
-      host: url.hostname,
-      port: url.port,
-      path: url.pathname + url.search,
-      agent: agent ?? false,
-      // In the order Go writes them: Host and User-Agent, the request's own by name, then the transport's.
-      headers: {
-        ...goHeaders(url, userAgent, own, referer),
-        ...(agent === undefined ? { Connection: 'close' } : { 'Accept-Encoding': 'gzip' }),
-      },
-    })
-    // Go says nothing of keeping the connection; `setDefaultHeaders: false` would still let Node say it.
-    if (agent !== undefined) request.removeHeader('Connection')
-    state.current = request
-    request.once('error', reject)
-    request.once('response', (response) => {
-      const { statusCode: status = 0, headers } = response
-      const done = () => {
-        // For a probe the body is part of the answer (Go's client timeout covers it), for a hook it is only discarded.
-        if (state.expired !== undefined) reject(state.expired)
-        else resolve({ status, location: headers.location })
-      }
-      response.on('error', done)
-      response.once('close', done)
-      if (Number(headers['content-length'] ?? 0) > bodyLimit) return void response.destroy()
-      let read = 0
-      response.on('data', (chunk: Buffer) => {
-        read += chunk.length
-        if (read > bodyLimit) response.destroy()
-      })
-    })
-    request.end()
-  })
 }
 
 /** What Go writes before the headers of its transport. `own` names are written as Go does, `X-Token` for `x-token`. */

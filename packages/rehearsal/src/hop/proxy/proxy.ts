@@ -5,7 +5,14 @@ import type { Front, FrontPlan } from '../front.js'
 export async function startProxy(plan: FrontPlan, fail: (error: Error) => void): Promise<Front> {
   const { worker, ready } = startThread('hop/proxy/thread.js', plan, fail)
   await ready
+  let heldUpMs = 0
+  worker.on('message', (longest: number) => {
+    heldUpMs = longest
+  })
   return {
+    get heldUpMs() {
+      return heldUpMs
+    },
     async close() {
       await worker.terminate()
     },

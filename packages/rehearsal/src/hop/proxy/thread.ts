@@ -2,12 +2,15 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { parentPort, workerData } from 'node:worker_threads'
+import { HeldUp } from '../../shared/held-up.js'
 import type { FrontPlan } from '../front.js'
 import { Forwarder } from './forward.js'
 import { tunnel } from './tunnel.js'
 
 /** How long a connection of a client is kept, in ms: as nginx does. */
 const keepAliveTimeout = 75_000
+/** Milliseconds from one word of how long it was held up to the next. */
+const tellEvery = 100
 
 const plan = workerData as FrontPlan
 const forwarder = new Forwarder(plan)
@@ -16,4 +19,9 @@ const server = createServer({ keepAliveTimeout, requestTimeout: 0, noDelay: true
 })
 server.on('upgrade', (request, socket, head) => tunnel(plan.upstream, request, socket, head))
 server.listen({ ...plan.listen, backlog: 4096 })
-void once(server, 'listening').then(() => parentPort?.postMessage('listening'))
+const heldUp = new HeldUp()
+void once(server, 'listening').then(() => {
+  heldUp.start()
+  parentPort?.postMessage('listening')
+  setInterval(() => parentPort?.postMessage(heldUp.longest), tellEvery)
+})

@@ -1,6 +1,8 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Endpoint } from '../../load/endpoint.js'
 import type { Clock } from '../../shared/clock.js'
+import { connectTo } from '../../shared/connect.js'
 import type { UpstreamEnd } from '../../timeline/upstream.js'
 import type { Sighting } from './messages.js'
 
@@ -14,7 +16,8 @@ export interface ConnectionListener {
 
 /**
  * A connection through the relay, of which every byte and each end passes as it came. Bytes towards the pod, then bytes from it, are a
- * request and its answer: over one connection, HTTP/1.1 takes turns.
+ * request and its answer: over one connection, HTTP/1.1 takes turns. Where the pod speaks TLS, so does this, in the program's place:
+ * else nobody could see what passes.
  */
 export class Connection {
   readonly #back: Socket
@@ -30,9 +33,9 @@ export class Connection {
   #endedBy: 'pod' | 'hop' | undefined
 
   /** Connects `front` with the pod. */
-  constructor(front: Socket, { name, host, port }: Endpoint, clock: Clock, listener: ConnectionListener) {
-    this.#back = connect({ host, port, allowHalfOpen: true, noDelay: true })
-    this.#pod = name
+  constructor(front: Socket, endpoint: Endpoint, clock: Clock, listener: ConnectionListener) {
+    this.#back = connectTo(endpoint, { allowHalfOpen: true })
+    this.#pod = endpoint.name
     this.#clock = clock
     this.#listener = listener
     this.#sentAt = clock()
@@ -52,7 +55,8 @@ export class Connection {
     socket.on('error', () => {
       this.#ended(by)
       if (other.destroyed) return
-      if (other.connecting) other.destroy()
+      // One that speaks TLS cannot be reset.
+      if (other.connecting || other instanceof TLSSocket) other.destroy()
       else other.resetAndDestroy()
     })
   }

@@ -27,5 +27,5 @@ export type ToRelay =
 export type FromRelay =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'seen'; readonly seen: Sighting }
-  /** Answers that began since this was last said, for each pod. */
-  | { readonly type: 'answered'; readonly answered: Readonly<Record<string, number>> }
+  /** Answers that began since this was last said, for each pod; and the longest time that it could do nothing, so far. */
+  | { readonly type: 'tick'; readonly answered: Readonly<Record<string, number>>; readonly heldUpMs: number }

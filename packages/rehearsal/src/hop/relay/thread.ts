@@ -1,10 +1,11 @@
 /** Runs the relay in a thread of its own: neither the kubelet nor the clients are held up by what passes through. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { HeldUp } from '../../shared/held-up.js'
 import type { FromRelay, RelayPlan, ToRelay } from './messages.js'
 import { Relay } from './relay.js'
 
-/** Milliseconds from one count of the answers to the next. */
-const countEvery = 50
+/** Milliseconds from one tick to the next. */
+const tickEvery = 50
 
 function tell(message: FromRelay): void {
   parentPort?.postMessage(message)
@@ -15,8 +16,7 @@ parentPort?.on('message', (message: ToRelay) => {
   if (message.type === 'route') relay.route(message.endpoints)
   else relay.lose(message.pod)
 })
-setInterval(() => {
-  const answered = relay.take()
-  if (Object.keys(answered).length > 0) tell({ type: 'answered', answered })
-}, countEvery)
+const heldUp = new HeldUp()
+heldUp.start()
+setInterval(() => tell({ type: 'tick', answered: relay.take(), heldUpMs: heldUp.longest }), tickEvery)
 void relay.listen().then((port) => tell({ type: 'listening', port }))

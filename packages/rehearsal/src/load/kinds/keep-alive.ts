@@ -1,3 +1,4 @@
+import { perSecond } from '../client.js'
 import { HttpClient, usualPause } from '../http-client.js'
 import type { Kind } from '../kind.js'
 
@@ -6,6 +7,8 @@ export const keepAlive: Kind<'get'> = {
   help: 'GET by kept, new and rarely used connections',
   count: 8,
   method: 'GET',
+  perSecond: perSecond(usualPause),
+  protocol: 'HTTP/1.1',
   paced: true,
   timed: true,
   create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause }),

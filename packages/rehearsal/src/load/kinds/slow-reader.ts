@@ -9,6 +9,8 @@ export const slowReader: Kind<'download'> = {
   help: 'GET of some megabytes, by slow readers',
   count: 2,
   method: 'GET',
+  perSecond: 1,
+  protocol: 'HTTP/1.1',
   paced: false,
   timed: false,
   create: (spec) => new HttpClient(spec, { keeps: true, pause: usualPause, readRate }),

@@ -1,4 +1,5 @@
 import http from 'node:http'
+import { connectTo } from '../../shared/connect.js'
 import { askAgainAndAgain, type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
 import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
@@ -45,15 +46,15 @@ export class SseClient implements Client {
     else onLost({ ...failure, pod: pod ?? null, method: 'GET', path, sentAt, reused: false })
   }
 
-  #read({ host, port, unreachable: gone }: Endpoint, path: string, stop: AbortSignal): Promise<Failure | undefined> {
+  #read(endpoint: Endpoint, path: string, stop: AbortSignal): Promise<Failure | undefined> {
     const { timeouts, podHeader } = this.#spec
-    if (gone) return unreachable(timeouts)
+    if (endpoint.unreachable) return unreachable(timeouts)
     return new Promise((resolve) => {
       let status = 0
       /** The end of what has come so far: an event is over with an empty line. */
       let tail = '\n\n'
       const headers = { ...commonHeaders, Accept: 'text/event-stream' }
-      const request = http.request({ host, port, path, headers, agent: false })
+      const request = http.request({ createConnection: () => connectTo(endpoint), path, headers })
       const leave = () => settle()
       const settle = (failure?: Failure) => {
         clearTimeout(timer)
@@ -94,6 +95,8 @@ export const sse: Kind<'sse'> = {
   help: 'event stream',
   count: 2,
   method: 'GET',
+  perSecond: 1,
+  protocol: 'HTTP/1.1',
   paced: false,
   timed: false,
   create: (spec) => new SseClient(spec),

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import WebSocket from 'ws'
-import { askAgainAndAgain, type Client, type ClientSpec, draw, type Range, unreachable } from '../client.js'
+import { connectTo } from '../../shared/connect.js'
+import { askAgainAndAgain, type Client, type ClientSpec, draw, perSecond, type Range, unreachable } from '../client.js'
 import { answering, type Endpoint } from '../endpoint.js'
 import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
@@ -104,12 +105,13 @@ export class WebSocketClient implements Client {
   /** Opens the connection. Resolves with why not. */
   #connect(): Promise<Failure | undefined> {
     const { asks, timeouts, pick, podHeader } = this.#spec
-    this.#endpoint = pick()
-    if (this.#endpoint === undefined) return Promise.resolve(noEndpoint)
-    const { host, port, unreachable: gone } = this.#endpoint
-    if (gone) return unreachable(timeouts)
+    const endpoint = pick()
+    this.#endpoint = endpoint
+    if (endpoint === undefined) return Promise.resolve(noEndpoint)
+    if (endpoint.unreachable) return unreachable(timeouts)
     return new Promise((resolve) => {
-      const socket = new WebSocket(`ws://${host}:${port}${asks[0]?.path}`, {
+      const socket = new WebSocket(`ws://${endpoint.host}:${endpoint.port}${asks[0]?.path}`, {
+        createConnection: () => connectTo(endpoint).setTimeout(timeouts.connect),
         handshakeTimeout: timeouts.connect,
         headers: commonHeaders,
         perMessageDeflate: false,
@@ -169,6 +171,8 @@ export const webSocket: Kind<'webSocket'> = {
   help: 'WebSocket that echoes',
   count: 4,
   method: 'GET',
+  perSecond: perSecond(pause),
+  protocol: 'HTTP/1.1',
   paced: false,
   timed: false,
   create: (spec) => new WebSocketClient(spec),

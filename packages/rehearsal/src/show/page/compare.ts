@@ -1,5 +1,5 @@
 import type { Rehearsal } from '../../result/rehearsal.js'
-import { counts, isEndKnown, unknown } from '../table.js'
+import { counts, unknown, withoutEnd } from '../table.js'
 import { count, seconds } from './format.js'
 import { type Fragment, html, type Markup } from './html.js'
 import { table } from './tables.js'
@@ -29,12 +29,9 @@ const rows: ReadonlyArray<[string, (result: Rehearsal) => Fragment]> = [
   ['how they were lost', ({ summary }) => counts(summary.lostByCause).join(', ') || '–'],
   [
     'old pods gone after, at most',
-    ({ options, summary }) => (isEndKnown(options, summary) ? seconds(summary.oldPodsGoneAfterMs.max) : unknown),
+    ({ options, summary }) => withoutEnd(options, summary) ?? seconds(summary.oldPodsGoneAfterMs.max),
   ],
-  [
-    'exits of old pods',
-    ({ options, summary }) => (isEndKnown(options, summary) ? counts(summary.exits).join(', ') || '–' : unknown),
-  ],
+  ['exits of old pods', ({ options, summary }) => withoutEnd(options, summary) ?? counts(summary.exits).join(', ')],
   ['hook failures', ({ summary }) => count(summary.hookFailures)],
   ['slowest answer meanwhile', (result) => milliseconds(slowest(result).during)],
 ]

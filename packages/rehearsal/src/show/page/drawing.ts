@@ -32,7 +32,7 @@ export interface Figure {
   readonly load: LoadSeries
 }
 
-/** A pod's row; the last may stand for requests that met no pod. */
+/** A pod's row; the last may stand for requests that met no pod, or were lost by what stands before the pods. */
 export interface Lane {
   readonly pod: string
   /** [state, from, to], in the order of time. */

@@ -2,8 +2,8 @@ import type { Rehearsal } from '../../result/rehearsal.js'
 import { disruptionOf } from './disruption.js'
 import type { Figure, Lane, Moment, Stretch } from './drawing.js'
 import { type Interval, intervalsOf, perSecond, seriesOf } from './load-series.js'
-import { groupLosses, type LossGroup, lostOn } from './losses.js'
-import { type Course, coursesOf, nowhere } from './timeline.js'
+import { groupLosses, type LossGroup, lostIn } from './losses.js'
+import { type Course, coursesOf } from './timeline.js'
 
 /** Losses that are alike and this close, in ms, are one entry: no drawing could tell them apart. */
 const closest = 5
@@ -21,8 +21,10 @@ export function figureOf(result: Rehearsal): Figure {
   const intervals = intervalsOf(result)
   const groups = groupLosses(result)
   const lanes = coursesOf(result).map((course) => laneOf(course, groups, intervals, since))
-  const lostNowhere = lostOn(null, groups)
-  if (lostNowhere > 0) lanes.push({ ...emptyLane, lost: lostNowhere })
+  const ofPods = new Set(lanes.map(({ pod }) => pod))
+  for (const row of new Set(groups.map(({ kind }) => kind.row))) {
+    if (!ofPods.has(row)) lanes.push({ ...emptyLane, pod: row, lost: lostIn(row, groups) })
+  }
   const { losses, whys } = lossesOf(groups, since)
   // How long the first pods took to start has nothing to do with the update.
   const begin = phases.find(({ phase }) => phase !== 'starting pods')?.t ?? 0
@@ -38,8 +40,8 @@ export function figureOf(result: Rehearsal): Figure {
       })),
     update: { from: since(update.from), to: since(update.to), noun: update.noun },
     lanes,
-    lossKinds: groups.map(({ kind: { pod, ...kind } }) => ({
-      lane: lanes.findIndex((lane) => lane.pod === (pod ?? nowhere)),
+    lossKinds: groups.map(({ kind: { row, ...kind } }) => ({
+      lane: lanes.findIndex((lane) => lane.pod === row),
       ...kind,
     })),
     losses,
@@ -48,8 +50,7 @@ export function figureOf(result: Rehearsal): Figure {
   }
 }
 
-const emptyLane: Lane = {
-  pod: nowhere,
+const emptyLane: Omit<Lane, 'pod' | 'lost'> = {
   spans: [],
   known: [],
   stale: [],
@@ -57,7 +58,6 @@ const emptyLane: Lane = {
   told: [],
   moments: [],
   exits: [],
-  lost: 0,
   answered: [],
 }
 
@@ -76,7 +76,7 @@ function laneOf(course: Course, groups: readonly LossGroup[], intervals: readonl
     told: course.told.map(since),
     moments: course.moments.map(moment),
     exits: course.exits.map(moment),
-    lost: lostOn(pod, groups),
+    lost: lostIn(pod, groups),
     answered: intervals.map((interval) => perSecond(interval.answered[pod] ?? 0, interval)),
   }
 }

@@ -18,13 +18,11 @@ export interface Interval {
 
 /** Joins the samples to at most `most` intervals, so that a page stays small however long the rehearsal was. */
 export function intervalsOf({ samples, events }: Rehearsal, most = 1000): Interval[] {
-  const size = Math.max(1, Math.ceil(samples.length / most))
   const intervals: Interval[] = []
   const begin = events.find((event) => event.type === 'phase' && event.phase === 'warming up')
   let from = begin?.t ?? 0
   let lostBefore = 0
-  for (let index = 0; index < samples.length; index += size) {
-    const joined = samples.slice(index, index + size)
+  for (const joined of grouped(samples, Math.max(1, Math.ceil(samples.length / most)))) {
     const last = joined.at(-1)
     if (last === undefined || last.t <= from) continue
     intervals.push({ from, to: last.t, ...join(joined), lost: last.lost - lostBefore, inFlight: total(last.inFlight) })
@@ -32,6 +30,23 @@ export function intervalsOf({ samples, events }: Rehearsal, most = 1000): Interv
     lostBefore = last.lost
   }
   return intervals
+}
+
+/** From one sample to the next, in ms. */
+const usualTime = 100
+
+/**
+ * Groups of so many samples. The last sample is taken when the load ends, perhaps right after the one before. A few answers in
+ * so little time would be drawn as a high rate, so it then joins the group before.
+ */
+function grouped(samples: readonly Sample[], size: number): Sample[][] {
+  const groups = Array.from({ length: Math.ceil(samples.length / size) }, (_, index) =>
+    samples.slice(index * size, (index + 1) * size),
+  )
+  const [last, before] = [groups.at(-1), groups.at(-2)]
+  if (last === undefined || before === undefined) return groups
+  const time = (last.at(-1)?.t ?? 0) - (before.at(-1)?.t ?? 0)
+  return time >= (size * usualTime) / 2 ? groups : [...groups.slice(0, -2), [...before, ...last]]
 }
 
 /** Intervals as the lines of a drawing; `since` turns a time of the rehearsal into one of the drawing. */

@@ -5,11 +5,14 @@ import type { LossKind } from './drawing.js'
 
 /** Losses of one kind, in the order of time. */
 export interface LossGroup {
-  readonly kind: LossKind & { readonly pod: string | null }
+  readonly kind: LossKind & { readonly row: string }
   readonly losses: ReadonlyArray<{ readonly t: number; readonly why: string; readonly count: number }>
   /** How many they are. */
   readonly count: number
 }
+
+/** The row of losses that met no pod, as there was none. */
+const nowhere = 'no endpoint'
 
 /** Above this, what differs from loss to loss is left out: a page with a kind for each loss would help nobody. */
 const mostKinds = 1000
@@ -23,7 +26,7 @@ export function groupLosses(result: Rehearsal): readonly LossGroup[] {
   return groups
 }
 
-function sort({ events, summary }: Rehearsal): LossGroup[] {
+function sort({ events, summary, options: { through } }: Rehearsal): LossGroup[] {
   const groups = new Map<
     string,
     { kind: LossGroup['kind']; losses: Array<LossGroup['losses'][number]>; count: number }
@@ -31,7 +34,7 @@ function sort({ events, summary }: Rehearsal): LossGroup[] {
   for (const [event, count] of lossesIn(events)) {
     const diagnosis = summary.diagnoses[event.diagnosis ?? 0]
     if (diagnosis === undefined || diagnosis.background) continue
-    let kind = kindOf(event, diagnosis.fix)
+    let kind = { row: rowOf(event, through), ...kindOf(event, diagnosis.fix) }
     let key = JSON.stringify(kind)
     if (groups.size >= mostKinds && !groups.has(key)) {
       kind = { ...kind, request: 'various requests', message: '' }
@@ -51,11 +54,16 @@ function timeOf({ cause, sentAt, t }: LostEvent): number {
   return cause === 'refused' || cause === 'timeout' ? sentAt : t
 }
 
-function kindOf({ pod, cause, client, method, path, message }: LostEvent, fix: string): LossGroup['kind'] {
-  return { pod, cause, client, request: `${method} ${path}`, message, fix }
+/** Where a loss stands: at its pod, at what stands between when that has lost it for no pod's sake, or nowhere. */
+function rowOf({ pod, upstream }: LostEvent, through: string | null): string {
+  return pod ?? (upstream === undefined ? through : null) ?? nowhere
 }
 
-/** Requests lost on a pod, or with `null` for want of one. */
-export function lostOn(pod: string | null, groups: readonly LossGroup[]): number {
-  return groups.reduce((sum, { kind, count }) => sum + (kind.pod === pod ? count : 0), 0)
+function kindOf({ cause, client, method, path, message }: LostEvent, fix: string): LossKind {
+  return { cause, client, request: `${method} ${path}`, message, fix }
+}
+
+/** Requests lost in a row. */
+export function lostIn(row: string, groups: readonly LossGroup[]): number {
+  return groups.reduce((sum, { kind, count }) => sum + (kind.row === row ? count : 0), 0)
 }

@@ -1,5 +1,5 @@
 import type { Rehearsal } from '../../result/rehearsal.js'
-import { counts, isEndKnown, labelNames, unknown } from '../table.js'
+import { counts, labelNames, withoutEnd } from '../table.js'
 import { count, seconds } from './format.js'
 import { html, type Markup } from './html.js'
 import { table } from './tables.js'
@@ -13,8 +13,8 @@ export function overview(results: readonly Rehearsal[]): Markup {
     count(summary.requests),
     summary.lost === 0 ? '0' : html`<span class="lost">${count(summary.lost)}</span>`,
     counts(summary.lostByCause).join(', '),
-    isEndKnown(options, summary) ? seconds(summary.oldPodsGoneAfterMs.max) : unknown,
-    isEndKnown(options, summary) ? counts(summary.exits).join(', ') : unknown,
+    withoutEnd(options, summary) ?? seconds(summary.oldPodsGoneAfterMs.max),
+    withoutEnd(options, summary) ?? counts(summary.exits).join(', '),
   ])
   const columns = [
     { name: 'name' },

@@ -1,6 +1,6 @@
 import type { Diagnosis } from '../../result/diagnosis.js'
 import type { Rehearsal } from '../../result/rehearsal.js'
-import { counts, isEndKnown, unknown } from '../table.js'
+import { counts, unknown, withoutEnd } from '../table.js'
 import { verdictSentence } from '../verdict.js'
 import { disruptionOf } from './disruption.js'
 import { type Figure, podStates } from './drawing.js'
@@ -25,11 +25,12 @@ export interface RunOptions {
 export function run(result: Rehearsal, { index, heading, group, beside = false }: RunOptions): Markup {
   const id = `run-${index}`
   const drawing = timeline(result, id, group)
-  const why = [remarks(result), diagnoses(result)]
+  // One thing, with or without a remark: what stands beside it is at the same height.
+  const why = html`<div>${remarks(result)}${diagnoses(result)}</div>`
   return html`<section class="run" aria-labelledby="${id}">
 <h2 id="${id}"><bdi>${heading}</bdi> ${labels(result)}</h2>
 ${verdict(result)}
-${beside ? [drawing, ...why] : [...why, drawing]}
+${beside ? [drawing, why] : [why, drawing]}
 ${facts(result)}
 <div>
 ${result.summary.lost === 0 ? null : fold('Every lost request', lossesTable(result))}
@@ -54,12 +55,13 @@ export function labels({ options }: Rehearsal): Markup[] {
 }
 
 function verdict(result: Rehearsal): Markup {
-  const { lost, requests } = result.summary
-  if (lost === 0) {
-    return html`<p class="verdict"><strong>0 lost</strong> <span>of ${count(requests)} requests</span></p>`
-  }
-  return html`<p class="verdict lost"><strong>${count(lost)} lost</strong>
-<span>of ${count(requests)} requests (${share(lost, requests)}), ${whenAndWhere(result)}.</span></p>`
+  const { verdict, lost, requests } = result.summary
+  const isAnswer = verdict === 'clean' || verdict === 'lost'
+  const number = `${count(lost)} lost`
+  const [largest, then] = isAnswer ? [number, ''] : [`${verdict[0]?.toUpperCase()}${verdict.slice(1)}`, `${number} `]
+  const where = lost === 0 ? null : html` (${share(lost, requests)}), ${whenAndWhere(result)}.`
+  return html`<p class="verdict ${verdict.replaceAll(' ', '-')}"><strong>${largest}</strong>
+<span>${then}of ${count(requests)} requests${where}</span></p>`
 }
 
 /** What a reader has to know before the number is believed. */
@@ -73,12 +75,12 @@ function remarks(result: Rehearsal): Markup | null {
 /** A reader has the patience for so many reasons. */
 const mostReasons = 4
 
-function diagnoses({ summary }: Rehearsal): Markup {
+function diagnoses({ summary }: Rehearsal): Markup | null {
   const reasons = summary.diagnoses.map(diagnosis)
   const more = reasons.slice(mostReasons)
-  if (reasons.length === 0) return html`<div></div>`
-  return html`<div><ol class="diagnoses" aria-label="Why they were lost">${reasons.slice(0, mostReasons)}</ol>
-${more.length === 0 ? null : fold(`${more.length} more`, html`<ol class="diagnoses" aria-label="More reasons">${more}</ol>`)}</div>`
+  if (reasons.length === 0) return null
+  return html`<ol class="diagnoses" aria-label="Why they were lost">${reasons.slice(0, mostReasons)}</ol>
+${more.length === 0 ? null : fold(`${more.length} more`, html`<ol class="diagnoses" aria-label="More reasons">${more}</ol>`)}`
 }
 
 function diagnosis({ kind, cause, count: lost, background, why, fix, example }: Diagnosis): Markup {
@@ -106,17 +108,18 @@ ${lanes.some(({ stale }) => stale.length > 0) ? entry('stale', 'still, though it
 
 function facts(result: Rehearsal): Markup {
   const { options, summary } = result
-  const isKnown = isEndKnown(options, summary)
+  const noEnd = withoutEnd(options, summary)
   const { before, during } = slowest(result)
   const fact = (name: string, value: Fragment) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`
   return html`<dl class="facts">
-${fact('old pods gone after, at most', isKnown ? seconds(summary.oldPodsGoneAfterMs.max) : unknown)}
-${fact('exits of old pods', isKnown ? counts(summary.exits).join(', ') || '–' : unknown)}
+${fact('old pods gone after, at most', noEnd ?? seconds(summary.oldPodsGoneAfterMs.max))}
+${fact('exits of old pods', noEnd ?? counts(summary.exits).join(', '))}
 ${fact('hook failures', summary.hookFailures)}
 ${fact(`slowest answer, before and during the ${disruptionOf(result).noun}`, `${milliseconds(before)}, ${milliseconds(during)}`)}
 ${fact('duration', seconds(summary.durationMs))}
 ${fact('without any answer, at most', seconds(summary.silence.longestMs))}
 ${fact('kubelet and clients held up, at most', `${summary.heldUpMs === null ? unknown : milliseconds(summary.heldUpMs)}, ${milliseconds(summary.loadHeldUpMs)}`)}
+${options.through === null ? null : fact('what stands between them held up, at most', milliseconds(summary.hopHeldUpMs))}
 </dl>`
 }
 

@@ -3,8 +3,8 @@ import { disruptionOf } from './disruption.js'
 import { count, seconds } from './format.js'
 import { type Fragment, html, type Markup } from './html.js'
 import { intervalsOf, perSecond, total } from './load-series.js'
-import { groupLosses, lostOn } from './losses.js'
-import { coursesOf, nowhere } from './timeline.js'
+import { groupLosses, lostIn } from './losses.js'
+import { coursesOf } from './timeline.js'
 import { milliseconds, shownOptions } from './words.js'
 
 /** One column; what is a number stands on the right. */
@@ -34,7 +34,7 @@ export function lossesTable(result: Rehearsal): Markup {
   const rows = groups
     .slice(0, most)
     .map(({ kind, losses, count: lost }) => [
-      kind.pod ?? nowhere,
+      kind.row,
       html`<span class="lost">${count(lost)}</span>`,
       kind.cause,
       kind.client,
@@ -62,7 +62,7 @@ export function podsTable(result: Rehearsal): Markup {
   const rows = coursesOf(result).map(({ pod, spans, stale, told, exits, moments }) => {
     const begin = (state: string) => spans.find((span) => span.state === state)?.from
     const late = Math.max(0, ...stale.map((stretch) => stretch.to - stretch.from))
-    const lost = lostOn(pod, groups)
+    const lost = lostIn(pod, groups)
     return [
       pod,
       at(begin('ready')),

@@ -26,9 +26,6 @@ export interface Course {
   readonly exits: readonly Moment[]
 }
 
-/** The row of losses that met no pod at all. */
-export const nowhere = 'no endpoint'
-
 const reasons: Readonly<Record<KillReason, string>> = {
   liveness: 'the kubelet ends the container: its liveness probe failed',
   'node shutdown': 'the kubelet ends the container: the node shuts down',
@@ -88,7 +85,9 @@ class CourseBuilder implements Course {
       this.moments.push({ t, what: `not ready: ${event.message}` })
     } else if (type === 'pod-deleted') this.#tell(t, 'the pod is deleted')
     else if (type === 'container-killed') this.#tell(t, reasons[event.reason])
-    else if (type === 'hook-start') this.#enter(t, 'preStop hook')
+    else if (type === 'back-off') {
+      this.moments.push({ t, what: `ended again and again: not started for ${event.seconds} s (CrashLoopBackOff)` })
+    } else if (type === 'hook-start') this.#enter(t, 'preStop hook')
     else if (type === 'hook-failed') this.moments.push({ t, what: `the preStop hook failed: ${event.message}` })
     else if (type === 'hook-end' && event.outcome === 'cut') {
       this.moments.push({ t, what: 'the grace period was spent before the preStop hook ended' })

@@ -6,8 +6,7 @@ import { disruptionOf } from './disruption.js'
 import { count, seconds, shorten } from './format.js'
 import { type Fragment, html, type Markup } from './html.js'
 import { intervalsOf } from './load-series.js'
-import { groupLosses, lostOn } from './losses.js'
-import { nowhere } from './timeline.js'
+import { groupLosses, lostIn } from './losses.js'
 
 /** When and where requests were lost, as the end of a sentence. */
 export function whenAndWhere(result: Rehearsal): Markup {
@@ -17,13 +16,13 @@ export function whenAndWhere(result: Rehearsal): Markup {
   const first = Math.min(...times) - update.from
   const last = Math.max(...times) - update.from
   const when = seconds(first) === seconds(last) ? seconds(first) : `${seconds(first)} to ${seconds(last)}`
-  const pods = [...new Set(groups.map(({ kind }) => kind.pod))]
-    .map((pod) => ({ pod: pod ?? nowhere, lost: lostOn(pod, groups) }))
+  const rows = [...new Set(groups.map(({ kind }) => kind.row))]
+    .map((row) => ({ row, lost: lostIn(row, groups) }))
     .sort((a, b) => b.lost - a.lost)
-  const shown: Fragment[] = pods
-    .slice(0, pods.length > 5 ? 4 : 5)
-    .map(({ pod, lost }) => html`<span class="nowrap">${shorten(pod, 40)} (${count(lost)})</span>`)
-  if (pods.length > shown.length) shown.push(`${pods.length - shown.length} more`)
+  const shown: Fragment[] = rows
+    .slice(0, rows.length > 5 ? 4 : 5)
+    .map(({ row, lost }) => html`<span class="nowrap">${shorten(row, 40)} (${count(lost)})</span>`)
+  if (rows.length > shown.length) shown.push(`${rows.length - shown.length} more`)
   return html`${when} after the ${update.noun} began, on ${listed(shown)}`
 }
 
@@ -68,6 +67,7 @@ export function shownOptions(options: KnownOptions): Array<[string, string]> {
 }
 
 function shown(value: unknown): string {
+  if (value === null) return 'none'
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 

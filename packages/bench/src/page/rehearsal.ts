@@ -1,0 +1,99 @@
+import type { RehearsalData, Rehearsed } from '../rehearsal/data.js'
+import { load } from '../results.js'
+import type { Point } from './charts.js'
+import { fixed, origin, picture, type Section, table } from './section.js'
+
+const megabytes = (bytes: number): string => fixed(bytes / 1e6, bytes < 1e7 ? 1 : 0)
+const secondsOf = (ms: number): string => fixed(ms / 1000, 1)
+
+export const rehearsal: Section = (directories, charts) => {
+  const result = load<RehearsalData>('rehearsal', directories)
+  if (!result) return undefined
+  const { rehearsed, rendered, rate, probe } = result.data
+  const shortest = Math.min(...rehearsed.map(({ minutes }) => minutes))
+  const wide = rehearsed.filter(({ minutes }) => minutes === shortest)
+  const [longest] = rehearsed.toSorted((a, b) => b.minutes - a.minutes)
+  const long = rehearsed.filter(
+    ({ replicas, clients }) => replicas === longest?.replicas && clients === longest.clients,
+  )
+  const [most] = rendered.toSorted((a, b) => b.json - a.json)
+  const text = `## Rehearsals as they grow
+
+A rolling update of an app that loses nothing, and then so many minutes of load: ${fixed(rate)} requests a second, from however many
+clients. Memory is what the rehearsal's own process takes at most, with the threads of its clients and without the pods. Whoever is
+held up for ${fixed(probe)} ms, as long as a readiness probe may take, makes the verdict “not trustworthy”.
+
+${table(
+  [
+    ...[
+      'replicas × clients',
+      'minutes',
+      'duration, s',
+      'requests',
+      'lost',
+      'kubelet held up, ms',
+      'clients held up, ms',
+    ],
+    ...['memory, MB', 'JSON, MB', 'page, MB', 'page drawn in, s', 'verdict'],
+  ],
+  rehearsed.map((run) => [
+    `${fixed(run.replicas)} × ${fixed(run.clients)}`,
+    fixed(run.minutes, run.minutes < 1 ? 2 : 0),
+    ...[fixed(run.duration / 1000), fixed(run.requests), fixed(run.lost)],
+    ...[fixed(run.heldUp), fixed(run.loadHeldUp)],
+    ...[megabytes(run.memory), megabytes(run.json), megabytes(run.page), secondsOf(run.rendered)],
+    run.verdict,
+  ]),
+)}
+
+${picture('rehearsal-kubelet', 'The longest time that the kubelet could do nothing, by the number of replicas')}
+
+${picture('rehearsal-clients', 'The longest time that the clients could do nothing, by the number of replicas')}
+
+${picture('rehearsal-memory', 'Memory, JSON and page, by the number of replicas')}
+
+${picture('rehearsal-minutes', 'Memory, JSON and page, by minutes')}
+
+## Results, however much was lost
+
+Made by hand, not rehearsed: each pod is replaced in its turn, and its requests are lost evenly meanwhile, which is the worst for what
+counts them over time. The largest is ${most === undefined ? 'none' : `${megabytes(most.json)} MB of JSON and a page of ${megabytes(most.page)} MB`}.
+
+${table(
+  ['pods', 'minutes', 'lost', 'JSON, MB', 'page, MB', 'summed up in, s', 'page drawn in, s', 'memory, MB'],
+  rendered.map(({ pods, minutes, lost, json, page, concluded, rendered, memory }) => [
+    ...[fixed(pods), fixed(minutes, minutes < 1 ? 2 : 0), fixed(lost)],
+    ...[megabytes(json), megabytes(page), secondsOf(concluded), secondsOf(rendered), megabytes(memory)],
+  ]),
+)}
+
+${origin(result)}`
+  const fewest = Math.min(...wide.map(({ clients }) => clients))
+  const heldUp = (who: string, name: 'heldUp' | 'loadHeldUp'): string =>
+    charts.growth(
+      wide.map((run) => ({ x: run.replicas, y: run[name], series: `${fixed(run.clients)} clients` })),
+      { x: 'replicas', y: `${who} held up at most, ms`, target: probe },
+    )
+  return {
+    text,
+    pictures: {
+      'rehearsal-kubelet': heldUp('kubelet', 'heldUp'),
+      'rehearsal-clients': heldUp('clients', 'loadHeldUp'),
+      'rehearsal-memory': charts.growth(
+        // More clients make memory grow, and neither JSON nor page.
+        wide.flatMap((run) => sizes(run, run.replicas).slice(0, run.clients === fewest ? undefined : 1)),
+        { x: 'replicas', y: 'MB' },
+      ),
+      'rehearsal-minutes': charts.growth(
+        long.flatMap((run) => sizes(run, run.minutes)),
+        { x: 'minutes', y: 'MB' },
+      ),
+    },
+  }
+}
+
+/** Memory first. */
+function sizes({ memory, json, page, clients }: Rehearsed, x: number): Point[] {
+  const named = { [`memory, ${fixed(clients)} clients`]: memory, JSON: json, page }
+  return Object.entries(named).map(([series, bytes]) => ({ x, y: bytes / 1e6, series }))
+}

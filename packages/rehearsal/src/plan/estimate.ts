@@ -1,0 +1,86 @@
+import { clientKinds, kinds } from '../load/kinds.js'
+import type { Probe, RehearsalPlan, Scenario } from './options.js'
+
+/** What a scenario waits for: so many times in a row for new pods, and for an old one to use up its grace period. */
+interface Course {
+  rounds(plan: RehearsalPlan): number
+  /** In seconds. @default the plan's own */
+  readonly grace?: number
+}
+
+const update: Course = {
+  rounds: ({ workload, replicas, partition, maxSurge, maxUnavailable }) =>
+    Math.ceil((workload === 'StatefulSet' ? replicas - partition : replicas) / (maxSurge + maxUnavailable)),
+}
+const replacement: Course = { rounds: () => 1 }
+/** The kubelet leaves a container 2 s after a hook that has used up 1 s of grace. */
+const shortGrace = 3
+
+const courses: Readonly<Record<Scenario, Course>> = {
+  rollout: update,
+  'single-replica': update,
+  overrun: { ...update, grace: shortGrace },
+  'scale-down': { rounds: () => 0 },
+  'liveness-kill': replacement,
+  'node-shutdown': replacement,
+  evict: { ...replacement, grace: shortGrace },
+  crash: { ...replacement, grace: 0 },
+}
+
+/** The limits that a rehearsal may not keep to, by what its plan says: each with the sum. */
+export interface Shortfalls {
+  readonly timeout?: string
+  readonly maxRequests?: string
+}
+
+/**
+ * Adds up how long a rehearsal takes when the last pod uses up its grace period, and how many requests it sends when each is
+ * answered at once; says so where that is more than its limits.
+ */
+export function shortfallsOf(plan: RehearsalPlan): Shortfalls {
+  const { scenario, warmUp, coolDown, endpointLag, timeout, maxRequests } = plan
+  const { rounds, grace = plan.terminationGracePeriodSeconds } = courses[scenario]
+  const times = rounds(plan)
+  // Of a StatefulSet a new pod is made when the old one is gone, so that one grace period comes after the other.
+  const graces = plan.workload === 'StatefulSet' ? Math.max(times, 1) : 1
+  const parts = [
+    ['warm-up', warmUp],
+    [`${times} × ${seconds(readyAfter(plan))} for new pods`, times * readyAfter(plan)],
+    [graces === 1 ? 'grace period' : `${graces} × ${grace} s of grace`, graces * grace * 1000],
+    ['endpoints', endpointLag.max],
+    ['cool-down', coolDown],
+  ] as const
+  const duration = parts.reduce((sum, [, ms]) => sum + ms, 0)
+  const sum = parts.flatMap(([what, ms]) => (ms === 0 ? [] : [what.includes('×') ? what : `${what} ${seconds(ms)}`]))
+  const rate = requestsPerSecond(plan)
+  const requests = Math.round((rate * duration) / 1000)
+  return {
+    ...(duration > timeout && { timeout: `it takes up to ${seconds(duration)} (${sum.join(' + ')})` }),
+    ...(requests > maxRequests && {
+      maxRequests: `it sends up to ${requests} requests (${Math.round(rate)} a second for ${seconds(duration)})`,
+    }),
+  }
+}
+
+/** From the creation of a pod until it is available, in ms, but for what the app itself needs to start. */
+function readyAfter({ startDelay, startupProbe, readinessProbe, minReadySeconds }: RehearsalPlan): number {
+  return startDelay + 1000 * (passedAfter(startupProbe) + passedAfter(readinessProbe) + minReadySeconds)
+}
+
+/** In seconds. The first probe comes before the app listens. */
+function passedAfter(probe: Readonly<Probe> | null): number {
+  if (probe === null) return 0
+  return probe.initialDelaySeconds + probe.periodSeconds * probe.successThreshold
+}
+
+function requestsPerSecond({ clients, rate }: RehearsalPlan): number {
+  const own = clientKinds.reduce((sum, kind) => {
+    const { paced, perSecond } = kinds[kind]
+    return sum + (paced && rate !== null ? 0 : clients[kind] * perSecond)
+  }, 0)
+  return own + (rate ?? 0)
+}
+
+function seconds(ms: number): string {
+  return `${Number((ms / 1000).toFixed(1))} s`
+}
