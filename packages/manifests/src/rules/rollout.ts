@@ -128,8 +128,7 @@ const scalerLeavesOne: Rule = {
   why: 'In quiet hours there is one pod, and whatever ends it ends the service. `minReplicas` is 1 if nothing is said.',
   check: each(['HorizontalPodAutoscaler'], (scaler, report, world) => {
     const least = scaler.get('spec', 'minReplicas')
-    const pods = world.pods.filter((pod) => world.autoscalersOf(pod).includes(scaler))
-    if ((least.number ?? 1) !== 1 || !pods.some((pod) => world.servicesOf(pod).length > 0)) return
+    if ((least.number ?? 1) !== 1 || !world.scaledBy(scaler).some((pod) => world.servicesOf(pod).length > 0)) return
     report(
       least.exists ? least : scaler.get('spec'),
       `It goes down to 1 pod${least.exists ? '' : ' (the default)'}: when that one is evicted, there is none`,
@@ -205,9 +204,10 @@ const minReady: Rule = {
     if (behind !== 'aws-alb' && behind !== 'aws-nlb') return
     if ((pod.resource.get('spec', 'minReadySeconds').number ?? 0) > 0) return
     if (pod.spec.get('readinessGates').items.length > 0) return
-    const gated = world
-      .kind('Namespace')
-      .some((each) => each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled')
+    const { namespace } = pod.resource
+    const gated = (namespace === undefined ? world.kind('Namespace') : world.named('Namespace', namespace)).some(
+      (each) => each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled',
+    )
     if (gated) return
     report(
       pod.resource.get('spec'),

@@ -20,7 +20,7 @@ export interface Surroundings {
   readonly facts: { readonly behind?: Behind }
   servicesOf(pod: Pod): readonly Resource[]
   routesTo(service: Resource): readonly Route[]
-  kind(kind: string): readonly Resource[]
+  named(kind: string, name: string): readonly Resource[]
 }
 
 /** What sends to a pod: what the caller or an annotation says, else what the files show, the slowest to learn first. */
@@ -86,10 +86,12 @@ function balancersOfRoute(route: Resource, around: Surroundings): Found[] {
 }
 
 function balancersOfGateways(route: Resource, around: Surroundings): Found[] {
-  const names = route.get('spec', 'parentRefs').items.map((ref) => ref.get('name').text)
-  return around.kind('Gateway').flatMap((gateway) => {
+  const gateways = route
+    .get('spec', 'parentRefs')
+    .items.flatMap((ref) => around.named('Gateway', ref.get('name').text ?? ''))
+  return gateways.flatMap((gateway) => {
     const name = gateway.get('spec', 'gatewayClassName').text ?? ''
-    if (!names.includes(gateway.name) || !name.startsWith('gke-l7-')) return []
+    if (!name.startsWith('gke-l7-')) return []
     return [{ behind: 'gke-neg' as const, because: `${gateway.label} (class ${name})` }]
   })
 }

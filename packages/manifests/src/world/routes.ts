@@ -1,73 +1,79 @@
-import { type Resource, sameNamespace } from '../objects/resource.js'
+import type { Resource } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
 
 /** A way from outside to a Service. */
 export interface Route {
   readonly resource: Resource
   readonly place: Place
+  /** The name of the Service, in the namespace of the resource. */
+  readonly service: string
   readonly path: string
   readonly exact: boolean
 }
 
-/** The rules of Ingresses and routes that lead to a Service: where they say so, and for which paths. */
-export function routesTo(service: Resource, kind: (kind: string) => readonly Resource[]): readonly Route[] {
-  return [
-    ...kind('Ingress').flatMap((ingress) => routesOfIngress(ingress, service)),
-    ...kind('HTTPRoute').flatMap((route) => routesOfHttpRoute(route, service)),
-    ...kind('VirtualService').flatMap((route) => routesOfVirtualService(route, service)),
-  ]
+/** What leads to Services. */
+export const routeKinds = ['Ingress', 'HTTPRoute', 'VirtualService'] as const
+
+/** All ways that an object opens: where it says so, to which Service, and for which paths. */
+export function routesOf(resource: Resource): readonly Route[] {
+  if (resource.kind === 'Ingress') return routesOfIngress(resource)
+  if (resource.kind === 'HTTPRoute') return routesOfHttpRoute(resource)
+  return resource.apiVersion.startsWith('networking.istio.io/') ? routesOfVirtualService(resource) : []
 }
 
-function routesOfIngress(ingress: Resource, service: Resource): Route[] {
-  if (!sameNamespace(ingress, service)) return []
-  const named = (backend: Place) =>
-    (backend.get('service', 'name').text ?? backend.get('serviceName').text) === service.name
-  const routes = ingress
+function routesOfIngress(resource: Resource): Route[] {
+  const named = (backend: Place) => backend.get('service', 'name').text ?? backend.get('serviceName').text
+  const routes = resource
     .get('spec', 'rules')
     .items.flatMap((rule) => rule.get('http', 'paths').items)
-    .filter((each) => named(each.get('backend')))
-    .map((each) => ({
-      resource: ingress,
-      place: each,
-      path: each.get('path').text ?? '/',
-      exact: each.get('pathType').text === 'Exact',
-    }))
-  const fallback = ingress.get('spec', 'defaultBackend')
-  if (named(fallback)) routes.push({ resource: ingress, place: fallback, path: '/', exact: false })
+    .flatMap((place): Route[] => {
+      const service = named(place.get('backend'))
+      if (service === undefined) return []
+      const [path, exact] = [place.get('path').text ?? '/', place.get('pathType').text === 'Exact']
+      return [{ resource, place, service, path, exact }]
+    })
+  const fallback = resource.get('spec', 'defaultBackend')
+  const service = named(fallback)
+  if (service !== undefined) routes.push({ resource, place: fallback, service, path: '/', exact: false })
   return routes
 }
 
-function routesOfHttpRoute(route: Resource, service: Resource): Route[] {
-  return route.get('spec', 'rules').items.flatMap((rule) => {
-    const leads = rule
+function routesOfHttpRoute(resource: Resource): Route[] {
+  return resource.get('spec', 'rules').items.flatMap((rule) => {
+    const services = rule
       .get('backendRefs')
-      .items.some((ref) => ref.get('name').text === service.name && (ref.get('kind').text ?? 'Service') === 'Service')
-    if (!leads || !sameNamespace(route, service)) return []
-    const matches = rule.get('matches').items
-    if (matches.length === 0) return [{ resource: route, place: rule, path: '/', exact: false }]
-    return matches.map((match) => ({
-      resource: route,
-      place: match,
-      path: match.get('path', 'value').text ?? '/',
-      exact: match.get('path', 'type').text === 'Exact',
+      .items.flatMap((ref) => ((ref.get('kind').text ?? 'Service') === 'Service' ? [ref.get('name').text] : []))
+    const ways = rule.get('matches').items.map((place) => ({
+      place,
+      path: place.get('path', 'value').text ?? '/',
+      exact: place.get('path', 'type').text === 'Exact',
     }))
+    return routesFor(resource, services, ways.length > 0 ? ways : [everyPath(rule)])
   })
 }
 
-function routesOfVirtualService(route: Resource, service: Resource): Route[] {
-  if (!route.apiVersion.startsWith('networking.istio.io/') || !sameNamespace(route, service)) return []
-  return route.get('spec', 'http').items.flatMap((rule) => {
+function routesOfVirtualService(resource: Resource): Route[] {
+  return resource.get('spec', 'http').items.flatMap((rule) => {
     // `reviews`, or `reviews.shop.svc.cluster.local`
-    const leads = rule
-      .get('route')
-      .items.some((each) => each.get('destination', 'host').text?.split('.')[0] === service.name)
-    if (!leads) return []
-    const matches = rule.get('match').items
-    if (matches.length === 0) return [{ resource: route, place: rule, path: '/', exact: false }]
-    return matches.map((match) => {
-      const exact = match.get('uri', 'exact').text
-      const path = exact ?? match.get('uri', 'prefix').text ?? match.get('uri', 'regex').text ?? '/'
-      return { resource: route, place: match, path, exact: exact !== undefined }
+    const services = rule.get('route').items.map((each) => each.get('destination', 'host').text?.split('.')[0])
+    const ways = rule.get('match').items.map((place) => {
+      const exact = place.get('uri', 'exact').text
+      const path = exact ?? place.get('uri', 'prefix').text ?? place.get('uri', 'regex').text ?? '/'
+      return { place, path, exact: exact !== undefined }
     })
+    return routesFor(resource, services, ways.length > 0 ? ways : [everyPath(rule)])
   })
+}
+
+type Way = Pick<Route, 'place' | 'path' | 'exact'>
+
+function everyPath(place: Place): Way {
+  return { place, path: '/', exact: false }
+}
+
+/** Each of the ways, to each of the Services once. */
+function routesFor(resource: Resource, services: ReadonlyArray<string | undefined>, ways: readonly Way[]): Route[] {
+  return [...new Set(services)].flatMap((service) =>
+    service === undefined ? [] : ways.map((way) => ({ resource, service, ...way })),
+  )
 }

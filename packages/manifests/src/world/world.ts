@@ -1,9 +1,11 @@
 import type { Behind } from '@podrain/core'
 import { Pod, templateOf } from '../objects/pod.js'
-import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
+import { type Resource, textsOf } from '../objects/resource.js'
+import { file } from '../shared/filed.js'
 import type { Place } from '../text/place.js'
 import { type Balancer, balancerOf } from './balancer.js'
-import { type Route, routesTo } from './routes.js'
+import { Lookup } from './lookup.js'
+import { type Route, routeKinds, routesOf } from './routes.js'
 
 /** What the files cannot say, and who calls knows. */
 export interface Facts {
@@ -37,29 +39,36 @@ export class World {
       const way = templateOf(resource)
       return way === undefined ? [] : [new Pod(resource, way)]
     })
-    for (const resource of resources) {
-      const same = this.#byKind.get(resource.kind)
-      if (same === undefined) this.#byKind.set(resource.kind, [resource])
-      else same.push(resource)
-    }
+    for (const resource of resources) file(this.#byKind, resource.kind, resource)
   }
 
   kind(kind: string): readonly Resource[] {
     return this.#byKind.get(kind) ?? []
   }
 
-  /** The Services that send to a pod. */
-  readonly servicesOf: (pod: Pod) => readonly Resource[] = remembered((pod) =>
-    this.kind('Service').filter(
-      (service) =>
-        service.apiVersion === 'v1' &&
-        sameNamespace(service, pod.resource) &&
-        selects(this.#selectorOf(service), pod.labels),
-    ),
-  )
+  /** Objects of that kind and name that may be in a namespace; in any, if none is said. */
+  named(kind: string, name: string, namespace?: string): readonly Resource[] {
+    return this.#named().get(namespace, `${kind}/${name}`)
+  }
 
-  /** Asked by every pod. */
-  readonly #selectorOf = remembered((service: Resource) => textsOf(service.get('spec', 'selector')))
+  readonly #named = once(() => {
+    const named = new Lookup<Resource>()
+    for (const resource of this.resources) {
+      named.add(resource.namespace, `${resource.kind}/${resource.name}`, resource)
+    }
+    return named
+  })
+
+  /** The Services that send to a pod. */
+  servicesOf(pod: Pod): readonly Resource[] {
+    return this.#services().get(pod) ?? []
+  }
+
+  readonly #services = once(() => {
+    const services = new Map<Pod, Resource[]>()
+    for (const service of this.kind('Service')) for (const pod of this.podsOf(service)) file(services, pod, service)
+    return services
+  })
 
   /** Whether requests come to it by a Service; a headless one is often only for peers to find each other. */
   exposureOf(pod: Pod): 'served' | 'headless' | 'none' {
@@ -82,35 +91,94 @@ export class World {
   }
 
   /** The pods that a Service sends to. */
-  podsOf(service: Resource): readonly Pod[] {
-    return this.pods.filter((pod) => this.servicesOf(pod).includes(service))
-  }
+  readonly podsOf: (service: Resource) => readonly Pod[] = remembered((service) =>
+    service.apiVersion === 'v1' ? this.#withLabels(service, textsOf(service.get('spec', 'selector'))) : [],
+  )
 
   /** The pods that a `LabelSelector` selects. */
   selected(by: Resource, selector: Place): readonly Pod[] {
     if (selector.get('matchExpressions').items.length > 0) return []
-    const labels = textsOf(selector.get('matchLabels'))
-    return this.pods.filter((pod) => sameNamespace(by, pod.resource) && selects(labels, pod.labels))
+    return this.#withLabels(by, textsOf(selector.get('matchLabels')))
   }
 
+  /** The pods that have all of these labels. No labels select nothing, as in a Service. */
+  #withLabels({ namespace }: Resource, labels: Readonly<Record<string, string>>): readonly Pod[] {
+    const entries = Object.entries(labels)
+    const [rarest] = entries
+      .map(([name, text]) => ({ name, text, count: this.#labelled().count(namespace, labelled(name, text)) }))
+      .sort((one, other) => one.count - other.count)
+    if (rarest === undefined) return []
+    return this.labelled(rarest.name, rarest.text, namespace).filter((pod) =>
+      entries.every(([name, text]) => pod.labels[name] === text),
+    )
+  }
+
+  /** The pods that have a label. */
+  labelled(name: string, text: string, namespace?: string): readonly Pod[] {
+    return this.#labelled().get(namespace, labelled(name, text))
+  }
+
+  readonly #labelled = once(() => {
+    const pods = new Lookup<Pod>()
+    for (const pod of this.pods) {
+      for (const [name, text] of Object.entries(pod.labels)) pods.add(pod.resource.namespace, labelled(name, text), pod)
+    }
+    return pods
+  })
+
+  /** The pods of objects of that name. */
+  podsNamed(name: string, namespace?: string): readonly Pod[] {
+    return this.#podsNamed().get(namespace, name)
+  }
+
+  readonly #podsNamed = once(() => {
+    const pods = new Lookup<Pod>()
+    for (const pod of this.pods) pods.add(pod.resource.namespace, pod.resource.name, pod)
+    return pods
+  })
+
   /** The autoscalers of the object that makes the pod. */
-  readonly autoscalersOf: (pod: Pod) => readonly Resource[] = remembered((pod) =>
-    [...this.kind('HorizontalPodAutoscaler'), ...this.kind('ScaledObject')].filter((scaler) => {
-      if (!sameNamespace(scaler, pod.resource)) return false
-      const target = scaler.get('spec', 'scaleTargetRef')
-      return target.get('name').text === pod.resource.name && (target.get('kind').text ?? 'Deployment') === pod.kind
-    }),
-  )
+  autoscalersOf(pod: Pod): readonly Resource[] {
+    return this.#autoscalers().get(pod) ?? []
+  }
+
+  /** The pods whose number an autoscaler decides on. */
+  scaledBy(scaler: Resource): readonly Pod[] {
+    const target = scaler.get('spec', 'scaleTargetRef')
+    const name = target.get('name').text
+    const kind = target.get('kind').text ?? 'Deployment'
+    return name === undefined ? [] : this.podsNamed(name, scaler.namespace).filter((pod) => pod.kind === kind)
+  }
+
+  readonly #autoscalers = once(() => {
+    const scalers = new Map<Pod, Resource[]>()
+    for (const scaler of [...this.kind('HorizontalPodAutoscaler'), ...this.kind('ScaledObject')]) {
+      for (const pod of this.scaledBy(scaler)) file(scalers, pod, scaler)
+    }
+    return scalers
+  })
 
   /** The rules of Ingresses and routes that lead to a Service: where they say so, and for which paths. */
   routesTo(service: Resource): readonly Route[] {
-    return routesTo(service, (kind) => this.kind(kind))
+    return this.#routes().get(service.namespace, service.name)
   }
 
-  /** What sends to a pod: what the caller or an annotation says, else what the files show, the slowest to learn first. */
-  balancerOf(pod: Pod): Balancer {
-    return balancerOf(pod, this)
+  /** The Services that an Ingress or a route leads to. */
+  servicesBehind(route: Resource): readonly Resource[] {
+    const names = new Set(routesOf(route).map(({ service }) => service))
+    return [...names].flatMap((name) => this.named('Service', name, route.namespace))
   }
+
+  readonly #routes = once(() => {
+    const routes = new Lookup<Route>()
+    for (const resource of routeKinds.flatMap((kind) => this.kind(kind))) {
+      for (const route of routesOf(resource)) routes.add(resource.namespace, route.service, route)
+    }
+    return routes
+  })
+
+  /** What sends to a pod: what the caller or an annotation says, else what the files show, the slowest to learn first. */
+  readonly balancerOf: (pod: Pod) => Balancer = remembered((pod) => balancerOf(pod, this))
 }
 
 /** Ports of what keeps its connections: MySQL, PostgreSQL, Redis, MongoDB, memcached, AMQP, Kafka, ZooKeeper, NATS, Cassandra, DNS. */
@@ -129,10 +197,8 @@ export function targetsOf(service: Resource): readonly Place[] {
     .map((port) => (port.get('targetPort').exists ? port.get('targetPort') : port.get('port')))
 }
 
-/** Whether a map of labels selects these. An empty one selects nothing, as in a Service. */
-function selects(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
-  const entries = Object.entries(selector)
-  return entries.length > 0 && entries.every(([name, text]) => labels[name] === text)
+function labelled(name: string, text: string): string {
+  return `${name}=${text}`
 }
 
 /** The same, made once for each. */
@@ -142,4 +208,10 @@ function remembered<Key, Made>(make: (key: Key) => Made): (key: Key) => Made {
     if (!known.has(key)) known.set(key, make(key))
     return known.get(key) as Made
   }
+}
+
+/** The same, made when it is first wanted. */
+function once<Made>(make: () => Made): () => Made {
+  const made = remembered<undefined, Made>(make)
+  return () => made(undefined)
 }
