@@ -3,7 +3,7 @@ import type { Resource } from '../objects/resource.js'
 import { amountOf } from '../shared/amount.js'
 import type { Place } from '../text/place.js'
 import type { World } from '../world/world.js'
-import { each, eachPod, type Rule } from './rule.js'
+import { each, type Rule } from './rule.js'
 
 /** The pods that a budget is for, and how many there are; undefined where an autoscaler or nobody says. */
 function podsOf(budget: Resource, world: World): { pods: readonly Pod[]; count: number | undefined } {

@@ -1,4 +1,4 @@
-import { file } from '../shared/filed.js'
+import { addTo } from '../shared/lists.js'
 
 /**
  * Items by the name that others know them by, and by namespace: what says no namespace may be in each. So nobody has to go
@@ -9,8 +9,8 @@ export class Lookup<Item> {
   readonly #byNamespace = new Map<string, Item[]>()
 
   add(namespace: string | undefined, name: string, item: Item): void {
-    file(this.#all, name, item)
-    file(this.#byNamespace, keyOf(namespace, name), item)
+    addTo(this.#all, name, item)
+    addTo(this.#byNamespace, keyOf(namespace, name), item)
   }
 
   /** All that may be in that namespace, those first that say so. */

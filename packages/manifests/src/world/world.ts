@@ -1,7 +1,7 @@
 import type { Behind } from '@podrain/core'
 import { Pod, templateOf } from '../objects/pod.js'
 import { type Resource, textsOf } from '../objects/resource.js'
-import { file } from '../shared/filed.js'
+import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
 import { type Balancer, balancerOf } from './balancer.js'
 import { Lookup } from './lookup.js'
@@ -39,7 +39,7 @@ export class World {
       const way = templateOf(resource)
       return way === undefined ? [] : [new Pod(resource, way)]
     })
-    for (const resource of resources) file(this.#byKind, resource.kind, resource)
+    for (const resource of resources) addTo(this.#byKind, resource.kind, resource)
   }
 
   kind(kind: string): readonly Resource[] {
@@ -66,7 +66,7 @@ export class World {
 
   readonly #services = once(() => {
     const services = new Map<Pod, Resource[]>()
-    for (const service of this.kind('Service')) for (const pod of this.podsOf(service)) file(services, pod, service)
+    for (const service of this.kind('Service')) for (const pod of this.podsOf(service)) addTo(services, pod, service)
     return services
   })
 
@@ -153,7 +153,7 @@ export class World {
   readonly #autoscalers = once(() => {
     const scalers = new Map<Pod, Resource[]>()
     for (const scaler of [...this.kind('HorizontalPodAutoscaler'), ...this.kind('ScaledObject')]) {
-      for (const pod of this.scaledBy(scaler)) file(scalers, pod, scaler)
+      for (const pod of this.scaledBy(scaler)) addTo(scalers, pod, scaler)
     }
     return scalers
   })
