@@ -17,20 +17,21 @@ export interface Ignore {
   readonly at?: Pick<Finding, 'file' | 'line' | 'column' | 'endLine' | 'endColumn'>
 }
 
-/** Finds the first that means a finding, without a look at those of other rules and files. */
+/** Finds what means a finding: by its line, its object or its rule, without a look at all others. */
 export function ignoresAmong(ignores: readonly Ignore[]): (finding: Finding) => Ignore | undefined {
   const filed = new Map<string, Ignore[]>()
-  for (const ignore of ignores) addTo(filed, `${ignore.rule} ${ignore.within?.file ?? ''}`, ignore)
-  return (finding) =>
-    [finding.file, '']
-      .flatMap((place) => filed.get(`${finding.rule} ${place}`) ?? [])
-      .find((each) => isIgnored(finding, each))
-}
-
-/** Whether a finding of its rule is meant. */
-function isIgnored(finding: Finding, { resource, within }: Ignore): boolean {
-  if (resource !== undefined && !isLike(finding.resource ?? '', resource)) return false
-  return within === undefined || (finding.line >= within.from && finding.line <= within.to)
+  for (const ignore of ignores) {
+    const { rule, resource, within } = ignore
+    if (within !== undefined) {
+      for (let line = within.from; line <= within.to; line++) addTo(filed, `${rule} ${within.file}:${line}`, ignore)
+    } else {
+      addTo(filed, resource === undefined || resource.includes('*') ? rule : `${rule} ${resource}`, ignore)
+    }
+  }
+  return ({ rule, file, line, resource = '' }) =>
+    [`${rule} ${file}:${line}`, `${rule} ${resource}`, rule]
+      .flatMap((key) => filed.get(key) ?? [])
+      .find((ignore) => ignore.resource === undefined || isLike(resource, ignore.resource))
 }
 
 function isLike(text: string, pattern: string): boolean {
