@@ -92,7 +92,7 @@ function grown(from: ReadonlyMap<string, number>, to: ReadonlyMap<string, number
   return [...to].filter(([name, count]) => count > times * Math.max(from.get(name) ?? 0, least)).map(([name, count]) => `${from.get(name)} → ${count} times ${name}`)
 }
 
-/** Of what happens less often nothing can be said. */
+/** Of what happens less often nothing can be said: V8 does not count the first few calls of a function. */
 const least = 20
 
 const shapes = {
@@ -104,7 +104,7 @@ const shapes = {
 test.each(Object.entries(shapes))('for twice as many apps %s nothing is done four times as often', async (_, of) => {
   lint(of(1)) // what is made once
   const [some, more] = [await callsIn(() => lint(of(30))), await callsIn(() => lint(of(60)))]
-  expect(grown(some, more, 2.5)).toEqual([])
+  expect(grown(some, more, 3)).toEqual([])
 })
 
 test('apps in one namespace are as much work as the same over many', async () => {
