@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createCharts } from './page/charts.js'
 import { instructions } from './page/instructions.js'
+import { lint } from './page/lint.js'
 import { overhead } from './page/overhead.js'
 import { request } from './page/request.js'
 import { rollout } from './page/rollout.js'
@@ -11,7 +12,7 @@ import type { Section } from './page/section.js'
 import type { Directories } from './results.js'
 
 /** In the order of the page; one that has no result yet is left out. */
-const sections: readonly Section[] = [rollout, request, instructions, overhead, scale]
+const sections: readonly Section[] = [rollout, request, instructions, overhead, scale, lint]
 
 const introduction = `# Benchmarks
 

@@ -89,7 +89,9 @@ async function callsIn(act: () => void): Promise<ReadonlyMap<string, number>> {
 /** The functions that are called more often than so many times as often. */
 function grown(from: ReadonlyMap<string, number>, to: ReadonlyMap<string, number>, times: number): string[] {
   expect(from.size).toBeGreaterThan(300)
-  return [...to].filter(([name, count]) => count > times * Math.max(from.get(name) ?? 0, least)).map(([name, count]) => `${from.get(name)} → ${count} times ${name}`)
+  return [...to]
+    .filter(([name, count]) => count > times * Math.max(from.get(name) ?? 0, least))
+    .map(([name, count]) => `${from.get(name)} → ${count} times ${name}`)
 }
 
 /** Of what happens less often nothing can be said: V8 does not count the first few calls of a function. */

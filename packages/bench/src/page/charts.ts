@@ -26,8 +26,8 @@ export interface Charts {
   added(bars: readonly Bar[]): string
   /** Shares of what the bare server does, with quartiles, by framework. */
   shares(shares: readonly Share[], label: string): string
-  /** How something grows with the number of connections. */
-  growth(points: readonly Point[], options: { y: string; target?: number }): string
+  /** How something grows with the number of connections, or of what else is said. */
+  growth(points: readonly Point[], options: { x?: string; y: string; target?: number }): string
 }
 
 const green = '#0a7d4b'
@@ -82,14 +82,14 @@ export async function createCharts(): Promise<Charts> {
       })
     },
 
-    growth(points, { y, target }) {
+    growth(points, { x = 'connections', y, target }) {
       const ordered = [...points].sort((a, b) => a.x - b.x)
       const at = { x: 'x', y: ({ y }: Point) => Math.max(y, 0.1) } as const
       return draw({
         height: 320,
         marginLeft: 60,
         marginRight: 130,
-        x: { type: 'log', label: 'connections', grid: true, tickFormat: thousands, ticks: 5 },
+        x: { type: 'log', label: x, grid: true, tickFormat: thousands, ticks: 5 },
         y: { type: 'log', label: y, grid: true, tickFormat: thousands, ticks: 5 },
         marks: [
           Plot.ruleY(target === undefined ? [] : [target], { stroke: red, strokeDasharray: '4 3' }),
