@@ -15,6 +15,7 @@ export type { Source, SyntaxProblem } from './text/source.js'
 export { readSources, type Skipped } from './tree/files.js'
 export type { Balancer } from './world/balancer.js'
 export type { Facts } from './world/world.js'
+export { writeFiles, writeManifest } from './write/files.js'
 export {
   type HookKind,
   hookKinds,
@@ -22,5 +23,4 @@ export {
   type ManifestOptions,
   manifestKinds,
   usualHook,
-  writeManifest,
 } from './write/manifest.js'
