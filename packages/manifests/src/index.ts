@@ -24,3 +24,4 @@ export {
   manifestKinds,
   usualHook,
 } from './write/manifest.js'
+export type { Written } from './write/pieces.js'

@@ -30,7 +30,8 @@ const lintExamples = `Examples:
 
 const manifestExamples = `Examples:
   podrain manifest --name orders --image registry/orders:1.4 --behind aws-alb --longest-request 30s > orders.yaml
-  podrain manifest --name orders --kind kustomize --hook exec > podrain-patch.yaml`
+  podrain manifest --name orders --kind component --hook exec --out components/podrain
+  podrain manifest --name orders --kind helm-library --out charts/podrain`
 
 const lintExitCodes = `Exit codes:
   0  nothing was found, or nothing as bad as --fail-on
@@ -154,7 +155,7 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .command('manifest')
     .summary('write a Deployment, a Service and a PodDisruptionBudget that lose nothing')
     .description(
-      'Prints a Deployment, a Service and a PodDisruptionBudget for an app with podrain, a kustomize patch or Helm values, with the arithmetic in comments. `podrain lint` finds nothing in it.',
+      'Writes a Deployment, a Service and a PodDisruptionBudget for an app with podrain; or for a Deployment that is there a kustomize patch or Component, Helm values, or a Helm library chart. With the arithmetic in comments. `podrain lint` finds nothing in it.',
     )
     .requiredOption('--name <name>', 'of the Deployment and its container')
     .option('--image <image>', 'that it runs', 'app:1.0.0')
@@ -169,8 +170,15 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .option('--control-port <n>', 'for --hook control-port (default: 9090)', count)
     .option('--replicas <n>', 'pods (default: 3)', count)
     .addOption(
-      new Option('--kind <kind>', 'what to write (default: kubernetes)').choices(['kubernetes', 'kustomize', 'helm']),
+      new Option('--kind <kind>', 'what to write (default: kubernetes)').choices([
+        'kubernetes',
+        'kustomize',
+        'component',
+        'helm',
+        'helm-library',
+      ]),
     )
+    .option('--out <directory>', 'write files there, and not to stdout; none that is there already')
     .addHelpText('after', `\n${manifestExamples}`)
     .action(async (flags: ManifestFlags) => {
       const { runManifest } = await import('./manifest.js')

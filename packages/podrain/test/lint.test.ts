@@ -302,6 +302,17 @@ describe.concurrent('podrain manifest', () => {
     expect(lint([{ file: 'orders.yaml', text: stdout }])).toMatchObject({ findings: [], problems: [], documents: 3 })
   })
 
+  test('writes files where it is told to, and none over another', async () => {
+    const at = join(await directory(), 'charts', 'podrain')
+    const args = ['manifest', '--name', 'orders', '--kind', 'helm-library', '--out', at]
+    const { code, stdout, stderr } = await podrain(args)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    const files = ['Chart.yaml', 'values.yaml', 'templates/_helpers.tpl', 'README.md'].map((name) => join(at, name))
+    expect(stderr).toBe(files.map((name) => `written ${name}\n`).join(''))
+    for (const name of files) expect(await readFile(name, 'utf8')).toContain('podrain')
+    expect(await podrain(args)).toMatchObject({ code: 2, stderr: `error: --out: ${files[0]} is there already\n` })
+  })
+
   test.for<[args: string[], message: string]>([
     [[], "required option '--name <name>' not specified"],
     [['--name', 'A b'], 'Expected `--name` to be a name in lower case'],
@@ -310,6 +321,7 @@ describe.concurrent('podrain manifest', () => {
       ['--name', 'a', '--hook', 'control-port', '--control-port', '8080'],
       'Expected `--control-port` to be another port than `--port`',
     ],
+    [['--name', 'a', '--kind', 'helm-library'], '`--kind helm-library` is 4 files'],
     [['--name', 'a', '--control-port', '9100'], '`--control-port` goes with `--hook control-port` only'],
     [
       ['--name', 'a', '--behind', 'aws-nlb', '--hook', 'http'],
