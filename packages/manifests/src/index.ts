@@ -25,3 +25,4 @@ export {
   usualHook,
 } from './write/manifest.js'
 export type { Written } from './write/pieces.js'
+export { type PolicyAction, type PolicyOptions, policyActions, writePolicies } from './write/policies.js'
