@@ -1,11 +1,19 @@
 import { structuredPatch } from 'diff'
 import { ruleGroups } from '../src/index.js'
+import { conditions } from '../src/write/admission.js'
 import { type Example, exampleOf } from './examples.js'
 
 /** From the manifest that fails to the one that passes, with a few lines around. */
 function changeIn({ fails, passes }: Example): string {
   const { hunks } = structuredPatch('', '', fails, passes, '', '', { context: 4 })
   return hunks.map(({ lines }) => `${lines.join('\n')}\n`).join('  …\n')
+}
+
+/** Whether admission policies know it, too. */
+function policyNote(id: string): string {
+  const own = conditions.filter(({ rule }) => rule === id)
+  if (own.length === 0) return ''
+  return ` (${own.some(({ isPart }) => isPart) ? 'In part in' : 'In'} the [policies](kubernetes.md#in-the-cluster-itself), too.)`
 }
 
 /** docs/lint.md: every rule with its reason, a manifest that it finds something in, and one it does not. */
@@ -16,7 +24,7 @@ export function lintPage(): string {
   )
   const sections = ruleGroups.map(({ title, rules }) => {
     const entries = rules.map(({ id, severity, title, why }) => {
-      return `### ${id}\n\n**${title}** (${severity})\n\n${why}\n\n\`\`\`diff\n${changeIn(exampleOf(id))}\`\`\`\n`
+      return `### ${id}\n\n**${title}** (${severity})\n\n${why}${policyNote(id)}\n\n\`\`\`diff\n${changeIn(exampleOf(id))}\`\`\`\n`
     })
     return `## ${title}\n\n${entries.join('\n')}`
   })

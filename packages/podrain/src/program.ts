@@ -1,3 +1,4 @@
+import type { PolicyOptions } from '@podrain/manifests'
 import { presets } from '@podrain/rehearsal'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
@@ -7,7 +8,7 @@ import type { LintFlags } from './lint.js'
 import type { ManifestFlags } from './manifest.js'
 import { type RehearseFlags, runRehearse } from './rehearse.js'
 import { UsageError } from './usage.js'
-import { count, duration, positive } from './values.js'
+import { count, duration, positive, variable } from './values.js'
 
 const { version } = require('../package.json') as { version: string }
 
@@ -32,6 +33,10 @@ const manifestExamples = `Examples:
   podrain manifest --name orders --image registry/orders:1.4 --behind aws-alb --longest-request 30s > orders.yaml
   podrain manifest --name orders --kind component --hook exec --out components/podrain
   podrain manifest --name orders --kind helm-library --out charts/podrain`
+
+const policyExamples = `Examples:
+  podrain policy | kubectl apply -f -
+  podrain policy --action deny --namespace-labels env=production > podrain-policies.yaml`
 
 const lintExitCodes = `Exit codes:
   0  nothing was found, or nothing as bad as --fail-on
@@ -183,6 +188,38 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .action(async (flags: ManifestFlags) => {
       const { runManifest } = await import('./manifest.js')
       onDone(runManifest(flags))
+    })
+
+  program
+    .command('policy')
+    .summary('write admission policies, so that a cluster refuses what lint refuses')
+    .description(
+      'Prints ValidatingAdmissionPolicies (Kubernetes 1.30) from those rules of `podrain lint` that can be told from one object, with bindings. Begin with --action warn: kubectl shows the messages, and nothing is refused.',
+    )
+    .addOption(
+      new Option('--action <name>', 'what becomes of an error (default: warn); a warning is never refused').choices([
+        'warn',
+        'audit',
+        'deny',
+      ]),
+    )
+    .addOption(
+      new Option('--failure-policy <name>', 'what becomes of what cannot be judged (default: fail)').choices([
+        'fail',
+        'ignore',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--namespace-labels <name=value...>',
+        'of the namespaces that it is for (default: all but those of Kubernetes)',
+      ).argParser((text, before: Record<string, string> | undefined) => ({ ...before, ...variable(text) })),
+    )
+    .addHelpText('after', `\n${policyExamples}`)
+    .action(async (flags: PolicyOptions) => {
+      const { writePolicies } = await import('@podrain/manifests')
+      process.stdout.write(writePolicies(flags))
+      onDone(0)
     })
   return program
 }

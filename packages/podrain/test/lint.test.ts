@@ -3,7 +3,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { drainServer } from '@podrain/core'
-import { lint, ruleIds } from '@podrain/manifests'
+import { lint, ruleIds, writePolicies } from '@podrain/manifests'
 import { describe, expect, test } from 'vitest'
 import { directory, fixture, podrain, start } from './support.js'
 
@@ -271,6 +271,27 @@ spec: { ingressClassName: alb, defaultBackend: { service: { name: web, port: { n
     expect(code).toBe(2)
     const one = await app(30, (url) => podrain(['lint', at, '--against', url, '--resource', 'Deployment/api']))
     expect(one.stdout.match(/\[against\]/g)).toHaveLength(1)
+  })
+})
+
+describe.concurrent('podrain policy', () => {
+  test('writes policies that warn, in all namespaces', async () => {
+    const { code, stdout } = await podrain(['policy'])
+    expect(code).toBe(0)
+    expect(stdout).toBe(writePolicies())
+  })
+
+  test('writes what it is told to', async () => {
+    const labels = ['--namespace-labels', 'env=production', 'team=shop']
+    const { stdout } = await podrain(['policy', '--action', 'deny', '--failure-policy', 'ignore', ...labels])
+    const namespaceLabels = { env: 'production', team: 'shop' }
+    expect(stdout).toBe(writePolicies({ action: 'deny', failurePolicy: 'ignore', namespaceLabels }))
+  })
+
+  test('refuses what is no label', async () => {
+    const { code, stderr } = await podrain(['policy', '--namespace-labels', 'production'])
+    expect(stderr).toContain('It takes NAME=value.')
+    expect(code).toBe(2)
   })
 })
 
