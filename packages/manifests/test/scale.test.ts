@@ -101,6 +101,15 @@ const shapes = {
   'in one namespace': (count: number) => [{ file: 'all.yaml', text: apps(count, 1).join('---\n') }],
   'in a namespace each': (count: number) => [{ file: 'all.yaml', text: apps(count, count).join('---\n') }],
   'in a file each': (count: number) => apps(count, 1).map((text, index) => ({ file: `k8s/${index}.yaml`, text })),
+  'in one build of kustomize, with a patch each': (count: number) => {
+    const patches = Array.from({ length: count }, (_, index) => ({
+      file: `patch-${index}.yaml`,
+      text: `kind: Deployment\nmetadata: { name: app-${index} }\nspec: { replicas: 4 }\n`,
+    }))
+    const list = patches.map(({ file }) => `{ path: ${file} }`).join(', ')
+    const kustomization = { file: 'kustomization.yaml', text: `resources: [all.yaml]\npatches: [${list}]\n` }
+    return [{ file: 'all.yaml', text: apps(count, 1).join('---\n') }, kustomization, ...patches]
+  },
 }
 
 test.each(Object.entries(shapes))('for twice as many apps %s nothing is done four times as often', async (_, of) => {
