@@ -205,9 +205,9 @@ const minReady: Rule = {
     if ((pod.resource.get('spec', 'minReadySeconds').number ?? 0) > 0) return
     if (pod.spec.get('readinessGates').items.length > 0) return
     const { namespace } = pod.resource
-    const gated = (namespace === undefined ? world.kind('Namespace') : world.named('Namespace', namespace)).some(
-      (each) => each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled',
-    )
+    const gated = (
+      namespace === undefined ? world.kind('Namespace') : world.named('Namespace', namespace, pod.resource)
+    ).some((each) => each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled')
     if (gated) return
     report(
       pod.resource.get('spec'),

@@ -20,7 +20,7 @@ export interface Surroundings {
   readonly facts: { readonly behind?: Behind }
   servicesOf(pod: Pod): readonly Resource[]
   routesTo(service: Resource): readonly Route[]
-  named(kind: string, name: string): readonly Resource[]
+  named(kind: string, name: string, near: Resource, namespace?: string): readonly Resource[]
 }
 
 /** What sends to a pod: what the caller or an annotation says, else what the files show, the slowest to learn first. */
@@ -88,7 +88,7 @@ function balancersOfRoute(route: Resource, around: Surroundings): Found[] {
 function balancersOfGateways(route: Resource, around: Surroundings): Found[] {
   const gateways = route
     .get('spec', 'parentRefs')
-    .items.flatMap((ref) => around.named('Gateway', ref.get('name').text ?? ''))
+    .items.flatMap((ref) => around.named('Gateway', ref.get('name').text ?? '', route, ref.get('namespace').text))
   return gateways.flatMap((gateway) => {
     const name = gateway.get('spec', 'gatewayClassName').text ?? ''
     if (!name.startsWith('gke-l7-')) return []

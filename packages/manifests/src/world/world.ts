@@ -46,8 +46,13 @@ export class World {
     return this.#byKind.get(kind) ?? []
   }
 
-  /** Objects of that kind and name that may be in a namespace; in any, if none is said. */
-  named(kind: string, name: string, namespace?: string): readonly Resource[] {
+  /** The objects of that kind and name that another one means by it: in its own namespace, or in the one it says. */
+  named(
+    kind: string,
+    name: string,
+    near: Resource,
+    namespace: string | undefined = near.namespace,
+  ): readonly Resource[] {
     return this.#named().get(namespace, `${kind}/${name}`)
   }
 
@@ -166,7 +171,7 @@ export class World {
   /** The Services that an Ingress or a route leads to. */
   servicesBehind(route: Resource): readonly Resource[] {
     const names = new Set(routesOf(route).map(({ service }) => service))
-    return [...names].flatMap((name) => this.named('Service', name, route.namespace))
+    return [...names].flatMap((name) => this.named('Service', name, route))
   }
 
   readonly #routes = once(() => {
