@@ -40,6 +40,7 @@ export interface ManifestOptions {
   readonly kind?: ManifestKind
 }
 
+/** The options, whole, and what comes of them. */
 export interface Facts extends Required<ManifestOptions> {
   readonly grace: number
   /** How long the grace period has to be: in milliseconds, and as a sum. */
