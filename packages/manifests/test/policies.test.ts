@@ -78,7 +78,7 @@ const ruleOf = (message: string) => /^podrain ([a-z-]+): /.exec(message)?.[1] ??
 
 const corpus = join(__dirname, 'corpus')
 const texts = [
-  ...readdirSync(corpus)
+  ...readdirSync(corpus, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.ya?ml$/.test(file))
     .map((file) => ({ file, text: readFileSync(join(corpus, file), 'utf8') })),
   ...ruleIds.flatMap((id) => [
