@@ -1,4 +1,5 @@
 import { Session } from 'node:inspector/promises'
+import { setFlagsFromString } from 'node:v8'
 import { expect, test } from 'vitest'
 import { lint } from '../src/index.js'
 
@@ -65,6 +66,9 @@ spec: { timeoutSec: 30 }
 
 const apps = (count: number, namespaces: number) =>
   Array.from({ length: count }, (_, index) => app(`app-${index}`, `team-${index % namespaces}`))
+
+// Counts go with the code of what has not been called for a while.
+setFlagsFromString('--no-flush-bytecode')
 
 /** How often each of our functions is called meanwhile: work that can be counted, however busy the machine is. */
 async function callsIn(act: () => void): Promise<ReadonlyMap<string, number>> {

@@ -75,3 +75,8 @@ export function flatten(place: Place, depth = 0): Resource[] {
   }
   return [new Resource(place)]
 }
+
+/** Whether both may be in one namespace; what does not say goes wherever the other is. */
+export function sameNamespace(one: Resource, other: Resource): boolean {
+  return one.namespace === undefined || other.namespace === undefined || one.namespace === other.namespace
+}

@@ -1,7 +1,8 @@
 /** What CEL, the language of admission policies, can say of a rule: when there is nothing to find. */
 export interface Condition {
   readonly rule: string
-  readonly severity: 'error' | 'warning'
+  /** If it is not the rule's own. */
+  readonly severity?: 'warning'
   /** Of what it is asked. A container is `c`; a server is one in a pod that runs until it is told to end. */
   readonly of: 'container' | 'server' | 'pod' | 'Deployment' | 'PodDisruptionBudget'
   readonly expression: string
@@ -45,7 +46,6 @@ const shell = '^(.*/)?(sh|bash|dash|ash|zsh)$'
 export const conditions: readonly Condition[] = [
   {
     rule: 'hook-handler',
-    severity: 'error',
     of: 'container',
     expression: unless(
       `${hook}.hasValue()`,
@@ -55,19 +55,16 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'hook-at-start',
-    severity: 'error',
     of: 'container',
     expression: `!c.?lifecycle.?postStart.?httpGet.?path.orValue('').matches('/prestop/?$') && !c.?lifecycle.?postStart.?exec.?command.orValue([]).exists(w, w.contains('podrain-prestop'))`,
   },
   {
     rule: 'hook-port',
-    severity: 'error',
     of: 'container',
     expression: unless(isRequest, isListed('c.lifecycle.preStop.httpGet')),
   },
   {
     rule: 'hook-host-network',
-    severity: 'error',
     of: 'container',
     expression: unless(
       `variables.pod.?hostNetwork.orValue(false) && ${isRequest}`,
@@ -76,13 +73,11 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'hook-host',
-    severity: 'error',
     of: 'container',
     expression: `variables.pod.?hostNetwork.orValue(false) || !${request}.?host.orValue('').matches('^(localhost|127[.].*|[^0-9a-f]?::1[^0-9a-f]?|0[.]0[.]0[.]0)$')`,
   },
   {
     rule: 'hook-token',
-    severity: 'error',
     of: 'container',
     expression: unless(
       `${env}.exists(e, e.name == 'PODRAIN_TOKEN') && ${isPrestop(`${request}.?path`)}`,
@@ -91,14 +86,12 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'hook-no-shell',
-    severity: 'error',
     of: 'container',
     expression: unless(`${command}.size() == 1`, `!${command}[0].trim().matches('[ \\t\\n]')`),
     isPart: true,
   },
   {
     rule: 'hook-read-only',
-    severity: 'error',
     of: 'container',
     expression: unless(
       `${command}.exists(w, w.contains('podrain-prestop')) && c.?securityContext.?readOnlyRootFilesystem.orValue(false)`,
@@ -112,7 +105,6 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'hook-outlasts-grace',
-    severity: 'error',
     of: 'container',
     expression: unless(
       'variables.grace > 0',
@@ -124,7 +116,6 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'grace-zero',
-    severity: 'error',
     of: 'pod',
     expression: unless('variables.hasPodrain', 'variables.grace > 0'),
     isPart: true,
@@ -138,7 +129,6 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'grace-variable',
-    severity: 'error',
     of: 'container',
     expression: `${env}.all(e, e.name != '${graceVariable}' || !e.?value.orValue('').matches('^[0-9]{1,9}([.][0-9]+)?$') || double(e.value) <= double(variables.grace))`,
   },
@@ -150,13 +140,11 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'probe-drains',
-    severity: 'error',
     of: 'container',
     expression: probes.map((name) => `!${isPrestop(`c.?${name}.?httpGet.?path`)}`).join(' && '),
   },
   {
     rule: 'probe-port',
-    severity: 'error',
     of: 'container',
     expression: probes
       .flatMap((name) => ['httpGet', 'tcpSocket'].map((handler) => ({ name, handler })))
@@ -165,7 +153,6 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'liveness-kills',
-    severity: 'error',
     of: 'container',
     expression: unless(
       `${hasPodrain} || c.name == variables.named`,
@@ -174,7 +161,6 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'liveness-impatient',
-    severity: 'warning',
     of: 'container',
     expression: unless(
       'c.?livenessProbe.?failureThreshold.orValue(3) == 1',
@@ -183,7 +169,6 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'package-manager',
-    severity: 'error',
     of: 'server',
     expression: unless(
       `c.?command.orValue([]).size() > 0 && c.command[0].matches('^(.*/)?(npm|npx|pnpm|pnpx|yarn|yarnpkg)$')`,
@@ -193,7 +178,6 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'rollout-takes-last',
-    severity: 'error',
     of: 'Deployment',
     expression: unless(
       `variables.hasPodrain && object.spec.?replicas.orValue(0) > 0`,
@@ -203,14 +187,12 @@ export const conditions: readonly Condition[] = [
   },
   {
     rule: 'pdb-blocks',
-    severity: 'warning',
     of: 'PodDisruptionBudget',
     expression: `!(string(object.spec.?maxUnavailable.orValue('')) in ['0', '0%']) && string(object.spec.?minAvailable.orValue('')) != '100%'`,
     isPart: true,
   },
   {
     rule: 'pdb-permits-all',
-    severity: 'warning',
     of: 'PodDisruptionBudget',
     expression: `!(string(object.spec.?minAvailable.orValue('')) in ['0', '0%']) && string(object.spec.?maxUnavailable.orValue('')) != '100%'`,
     isPart: true,

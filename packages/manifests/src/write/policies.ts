@@ -1,5 +1,7 @@
 import { stringify } from 'yaml'
+import type { Severity } from '../rules/finding.js'
 import { rules } from '../rules/index.js'
+import type { Rule } from '../rules/rule.js'
 import { type Condition, conditions, hasPodrain } from './admission.js'
 
 export type PolicyAction = 'warn' | 'audit' | 'deny'
@@ -77,7 +79,7 @@ export function writePolicies(options: PolicyOptions = {}): string {
   }
   const objects = shapes.flatMap((shape) =>
     (['error', 'warning'] as const).flatMap((severity) => {
-      const own = conditions.filter((each) => each.severity === severity && shape.of.includes(each.of))
+      const own = conditions.filter((each) => severityOf(each) === severity && shape.of.includes(each.of))
       if (own.length === 0) return []
       const name = `podrain-${shape.name}-${severity}s`
       return [policy(name, shape, own, failurePolicy), binding(name, actionOf(severity, action), options)]
@@ -87,7 +89,7 @@ export function writePolicies(options: PolicyOptions = {}): string {
 ${objects.map((object) => stringify(object, { lineWidth: 0 })).join('---\n')}`
 }
 
-function actionOf(severity: Condition['severity'], action: PolicyAction): string {
+function actionOf(severity: Severity, action: PolicyAction): string {
   return { warn: 'Warn', audit: 'Audit', deny: severity === 'error' ? 'Deny' : 'Warn' }[action]
 }
 
@@ -152,8 +154,19 @@ function variableOf({ rule }: Condition): string {
   return rule.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
+/** What lint calls it. */
+export function severityOf({ rule, severity }: Condition): Severity {
+  return severity ?? ruleOf(rule).severity
+}
+
+function ruleOf(name: string): Rule {
+  const rule = rules.find(({ id }) => id === name)
+  if (rule === undefined) throw new Error(`There is no rule \`${name}\``)
+  return rule
+}
+
 function validation(condition: Condition): object {
-  const title = rules.find(({ id }) => id === condition.rule)?.title ?? ''
+  const { title } = ruleOf(condition.rule)
   const message = `podrain ${condition.rule}: ${title}`
   if (!isOfContainers(condition)) return { expression: condition.expression, message }
   const wrong = `variables.${variableOf(condition)}`
