@@ -67,8 +67,8 @@ spec: { timeoutSec: 30 }
 const apps = (count: number, namespaces: number) =>
   Array.from({ length: count }, (_, index) => app(`app-${index}`, `team-${index % namespaces}`))
 
-// Counts go with the code of what has not been called for a while.
-setFlagsFromString('--no-flush-bytecode')
+// What V8 has optimized, it does not count.
+setFlagsFromString('--no-opt')
 
 /** How often each of our functions is called meanwhile: work that can be counted, however busy the machine is. */
 async function callsIn(act: () => void): Promise<ReadonlyMap<string, number>> {

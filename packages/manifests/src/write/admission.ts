@@ -158,6 +158,7 @@ export const conditions: readonly Condition[] = [
       `${hasPodrain} || c.name == variables.named`,
       `!c.?livenessProbe.?httpGet.?path.orValue('').matches('/readyz/?([?#].*)?$')`,
     ),
+    isPart: true,
   },
   {
     rule: 'liveness-impatient',
