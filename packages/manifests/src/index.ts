@@ -18,6 +18,7 @@ export type { Source, SyntaxProblem } from './text/source.js'
 export { readSources } from './tree/files.js'
 export type { Balancer } from './world/balancer.js'
 export type { Facts } from './world/world.js'
+export { writeFiles, writeManifest } from './write/files.js'
 export {
   type HookKind,
   hookKinds,
@@ -25,5 +26,6 @@ export {
   type ManifestOptions,
   manifestKinds,
   usualHook,
-  writeManifest,
 } from './write/manifest.js'
+export type { Written } from './write/pieces.js'
+export { type PolicyAction, type PolicyOptions, policyActions, writePolicies } from './write/policies.js'

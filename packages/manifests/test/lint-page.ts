@@ -1,5 +1,6 @@
 import { structuredPatch } from 'diff'
 import { ruleGroups } from '../src/index.js'
+import { conditions } from '../src/write/admission.js'
 import { type Example, exampleOf } from './examples.js'
 
 /** From the manifest that fails to the one that passes, with a few lines around. */
@@ -10,6 +11,13 @@ function changeIn({ fails, passes }: Example): string {
 
 const said = { error: 'Why an error?', warning: 'Why a warning?', info: 'Why an info?' } as const
 
+/** Whether admission policies know it, too. */
+function policyNote(id: string): string {
+  const own = conditions.filter(({ rule }) => rule === id)
+  if (own.length === 0) return ''
+  return ` (${own.some(({ isPart }) => isPart) ? 'In part in' : 'In'} the [policies](kubernetes.md#in-the-cluster-itself), too.)`
+}
+
 /** docs/lint.md: every rule with its reason, a manifest that it finds something in, and one it does not. */
 export function lintPage(): string {
   const count = ruleGroups.reduce((sum, { rules }) => sum + rules.length, 0)
@@ -18,7 +26,7 @@ export function lintPage(): string {
   )
   const sections = ruleGroups.map(({ title, rules }) => {
     const entries = rules.map(({ id, severity, severe, title, why }) => {
-      return `### ${id}\n\n**${title}** (${severity})\n\n${why}\n\n${said[severity]} ${severe}\n\n\`\`\`diff\n${changeIn(exampleOf(id))}\`\`\`\n`
+      return `### ${id}\n\n**${title}** (${severity})\n\n${why}${policyNote(id)}\n\n${said[severity]} ${severe}\n\n\`\`\`diff\n${changeIn(exampleOf(id))}\`\`\`\n`
     })
     return `## ${title}\n\n${entries.join('\n')}`
   })

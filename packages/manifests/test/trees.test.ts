@@ -28,7 +28,7 @@ function byName(objects: readonly unknown[]): Record<string, unknown> {
   )
 }
 
-test.each(['shop/overlays/prod', 'shop/overlays/dev', 'legacy/live'])(
+test.each(['shop/overlays/prod', 'shop/overlays/dev', 'legacy/live', 'orders/live'])(
   '%s is the objects that kustomize builds from it',
   (root) => {
     const { worlds } = treesIn(root.split('/')[0] as string)

@@ -1,3 +1,4 @@
+import type { PolicyOptions } from '@podrain/manifests'
 import { presets } from '@podrain/rehearsal'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
@@ -7,7 +8,7 @@ import type { LintFlags } from './lint.js'
 import type { ManifestFlags } from './manifest.js'
 import { type RehearseFlags, runRehearse } from './rehearse.js'
 import { UsageError } from './usage.js'
-import { count, duration, positive } from './values.js'
+import { count, duration, positive, variable } from './values.js'
 
 const { version } = require('../package.json') as { version: string }
 
@@ -30,7 +31,12 @@ const lintExamples = `Examples:
 
 const manifestExamples = `Examples:
   podrain manifest --name orders --image registry/orders:1.4 --behind aws-alb --longest-request 30s > orders.yaml
-  podrain manifest --name orders --kind kustomize --hook exec > podrain-patch.yaml`
+  podrain manifest --name orders --kind component --hook exec --out components/podrain
+  podrain manifest --name orders --kind helm-library --out charts/podrain`
+
+const policyExamples = `Examples:
+  podrain policy | kubectl apply -f -
+  podrain policy --action deny --namespace-labels env=production > podrain-policies.yaml`
 
 const lintExitCodes = `Exit codes:
   0  nothing was found, or nothing as bad as --fail-on
@@ -155,7 +161,7 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .command('manifest')
     .summary('write a Deployment, a Service and a PodDisruptionBudget that lose nothing')
     .description(
-      'Prints a Deployment, a Service and a PodDisruptionBudget for an app with podrain, a kustomize patch or Helm values, with the arithmetic in comments. `podrain lint` finds nothing in it.',
+      'Writes a Deployment, a Service and a PodDisruptionBudget for an app with podrain; or for a Deployment that is there a kustomize patch or Component, Helm values, or a Helm library chart. With the arithmetic in comments. `podrain lint` finds nothing in it.',
     )
     .requiredOption('--name <name>', 'of the Deployment and its container')
     .option('--image <image>', 'that it runs', 'app:1.0.0')
@@ -170,12 +176,51 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .option('--control-port <n>', 'for --hook control-port (default: 9090)', count)
     .option('--replicas <n>', 'pods (default: 3)', count)
     .addOption(
-      new Option('--kind <kind>', 'what to write (default: kubernetes)').choices(['kubernetes', 'kustomize', 'helm']),
+      new Option('--kind <kind>', 'what to write (default: kubernetes)').choices([
+        'kubernetes',
+        'kustomize',
+        'component',
+        'helm',
+        'helm-library',
+      ]),
     )
+    .option('--out <directory>', 'write files there, and not to stdout; none that is there already')
     .addHelpText('after', `\n${manifestExamples}`)
     .action(async (flags: ManifestFlags) => {
       const { runManifest } = await import('./manifest.js')
       onDone(runManifest(flags))
+    })
+
+  program
+    .command('policy')
+    .summary('write admission policies, so that a cluster refuses what lint refuses')
+    .description(
+      'Prints ValidatingAdmissionPolicies (Kubernetes 1.30) from those rules of `podrain lint` that can be told from one object, with bindings. Begin with --action warn: kubectl shows the messages, and nothing is refused.',
+    )
+    .addOption(
+      new Option('--action <name>', 'what becomes of an error (default: warn); a warning is never refused').choices([
+        'warn',
+        'audit',
+        'deny',
+      ]),
+    )
+    .addOption(
+      new Option('--failure-policy <name>', 'what becomes of what cannot be judged (default: fail)').choices([
+        'fail',
+        'ignore',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--namespace-labels <name=value...>',
+        'of the namespaces that it is for (default: all but those of Kubernetes)',
+      ).argParser((text, before: Record<string, string> | undefined) => ({ ...before, ...variable(text) })),
+    )
+    .addHelpText('after', `\n${policyExamples}`)
+    .action(async (flags: PolicyOptions) => {
+      const { writePolicies } = await import('@podrain/manifests')
+      process.stdout.write(writePolicies(flags))
+      onDone(0)
     })
   return program
 }

@@ -1,5 +1,6 @@
 import type { Finding } from '../rules/finding.js'
 import { ruleIds } from '../rules/index.js'
+import { addTo } from '../shared/lists.js'
 import { nearest } from '../shared/nearest.js'
 import type { Manifest } from '../text/source.js'
 
@@ -16,12 +17,21 @@ export interface Ignore {
   readonly at?: Pick<Finding, 'file' | 'line' | 'column' | 'endLine' | 'endColumn'>
 }
 
-/** Whether a finding is meant. */
-export function isIgnored(finding: Finding, { rule, resource, within }: Ignore): boolean {
-  if (rule !== finding.rule) return false
-  if (resource !== undefined && !isLike(finding.resource ?? '', resource)) return false
-  if (within === undefined) return true
-  return finding.file === within.file && finding.line >= within.from && finding.line <= within.to
+/** Finds what means a finding: by its line, its object or its rule, without a look at all others. */
+export function ignoresAmong(ignores: readonly Ignore[]): (finding: Finding) => Ignore | undefined {
+  const filed = new Map<string, Ignore[]>()
+  for (const ignore of ignores) {
+    const { rule, resource, within } = ignore
+    if (within !== undefined) {
+      for (let line = within.from; line <= within.to; line++) addTo(filed, `${rule} ${within.file}:${line}`, ignore)
+    } else {
+      addTo(filed, resource === undefined || resource.includes('*') ? rule : `${rule} ${resource}`, ignore)
+    }
+  }
+  return ({ rule, file, line, resource = '' }) =>
+    [`${rule} ${file}:${line}`, `${rule} ${resource}`, rule]
+      .flatMap((key) => filed.get(key) ?? [])
+      .find((ignore) => ignore.resource === undefined || isLike(resource, ignore.resource))
 }
 
 function isLike(text: string, pattern: string): boolean {
@@ -75,13 +85,13 @@ function scopeOf(lines: readonly string[], index: number, isBehind: boolean): { 
   const isContent = (line: string) => line.trim() !== '' && !line.trimStart().startsWith('#')
   let first = index
   if (!isBehind) {
-    first = lines.findIndex((line, at) => at > index && isContent(line))
-    if (first === -1) return { from: index + 1, to: index + 1 }
-    const begin = lines.findLastIndex((line, at) => at < index && isBorder(line)) + 1
+    first = nextIndex(lines, index, isContent)
+    if (first === lines.length) return { from: index + 1, to: index + 1 }
+    let begin = index
+    while (begin > 0 && !isBorder(lines[begin - 1] ?? '')) begin--
     if (!lines.slice(begin, index).some(isContent)) {
       // The comment may stand above the `---` that begins its document.
-      const end = lines.findIndex((line, at) => at > first && isBorder(line))
-      return { from: index + 1, to: end === -1 ? lines.length : end }
+      return { from: index + 1, to: nextIndex(lines, first, isBorder) }
     }
   }
   const depth = indentOf(lines[first] ?? '')
@@ -97,6 +107,13 @@ function scopeOf(lines: readonly string[], index: number, isBehind: boolean): { 
     last = at
   }
   return { from: first + 1, to: last + 1 }
+}
+
+/** The next line of a kind; how many there are, if there is none. */
+function nextIndex(lines: readonly string[], index: number, isMeant: (line: string) => boolean): number {
+  let next = index + 1
+  while (next < lines.length && !isMeant(lines[next] ?? '')) next++
+  return next
 }
 
 /** Whether a new document begins here. */

@@ -3,12 +3,13 @@ import type { Finding, Severity } from '../rules/finding.js'
 import { severities } from '../rules/finding.js'
 import { rules } from '../rules/index.js'
 import type { Details, Rule } from '../rules/rule.js'
+import { addTo } from '../shared/lists.js'
 import { applyEdits, type Edit } from '../text/edits.js'
 import type { PassedOver } from '../text/passed-over.js'
 import { manifestsIn, type Place } from '../text/place.js'
 import { Manifest, type Source, type SyntaxProblem } from '../text/source.js'
 import type { Facts, World } from '../world/world.js'
-import { againstId, type Ignore, ignoresIn, isIgnored } from './ignores.js'
+import { againstId, type Ignore, ignoresAmong, ignoresIn } from './ignores.js'
 
 export interface LintOptions extends Facts {
   /** Findings that are known and accepted, each with its reason. */
@@ -49,11 +50,11 @@ export function judge(reading: Reading, options: LintOptions, rules: readonly Ru
   const comments = manifests.map(ignoresIn)
   const findings = comments.flatMap(({ mistakes }) => mistakes)
   const inComments = comments.flatMap(({ ignores }) => ignores)
-  const ignores = [...inComments, ...(options.ignore ?? [])]
+  const ignoreOf = ignoresAmong([...inComments, ...(options.ignore ?? [])])
   const ignored: Ignored[] = []
   const used = new Set<Ignore>()
   for (const finding of findingsIn(reading, rules)) {
-    const ignore = ignores.find((each) => isIgnored(finding, each))
+    const ignore = ignoreOf(finding)
     if (ignore === undefined) {
       findings.push(finding)
     } else {
@@ -185,8 +186,8 @@ export interface Fixed {
 export function fixOnce(sources: readonly Source[], options: LintOptions = {}): Source[] | undefined {
   const edits = new Map<string, Array<readonly Edit[]>>()
   for (const finding of lint(sources, options).findings) {
-    const file = finding.edits?.[0]?.file
-    if (finding.edits !== undefined && file !== undefined) edits.set(file, [...(edits.get(file) ?? []), finding.edits])
+    const changed = finding.edits?.[0]?.file
+    if (finding.edits !== undefined && changed !== undefined) addTo(edits, changed, finding.edits)
   }
   if (edits.size === 0) return undefined
   return sources.map((source) => {

@@ -3,7 +3,7 @@ import type { Resource } from '../objects/resource.js'
 import { amountOf } from '../shared/amount.js'
 import type { Place } from '../text/place.js'
 import type { Least, World } from '../world/world.js'
-import { each, eachPod, listed, type Rule } from './rule.js'
+import { each, listed, type Rule } from './rule.js'
 
 /** The pods that a budget is for, and the lowest number there is of them; undefined where nobody says. */
 function podsOf(budget: Resource, world: World): { pods: readonly Pod[]; least: Least | undefined } {
@@ -119,13 +119,11 @@ const matchesNothing: Rule = {
     if (selector.get('matchExpressions').exists || selector.get('matchLabels').entries.length === 0) return
     if (podsOf(budget, world).pods.length > 0) return
     // Its pods may be in other files; one of the same name, or with half the labels, is meant.
-    const meant = world.pods.find(
-      (pod) =>
-        pod.resource.name === budget.name ||
-        selector
-          .get('matchLabels')
-          .entries.some(([name, place]) => /name$|^app$/.test(name) && pod.labels[name] === place.text),
-    )
+    const names = selector.get('matchLabels').entries.filter(([name]) => /name$|^app$/.test(name))
+    const [meant] = [
+      ...world.podsNamed(budget.name),
+      ...names.flatMap(([name, place]) => world.labelled(name, place.text ?? '')),
+    ]
     if (meant === undefined) return
     const labels = Object.entries(meant.labels)
       .map(([name, value]) => `${name}: ${value}`)
@@ -146,30 +144,31 @@ const noBudget: Rule = {
   severe: 'A budget may be in files that are not here, and nodes may never be drained.',
   title: 'Several pods behind a Service without a PodDisruptionBudget',
   why: 'A rolling update does not look at budgets. But when nodes are drained and there is none, all pods may be evicted at the same time.',
-  check: eachPod((pod, report, world) => {
-    if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) return
-    if ((pod.replicas ?? 0) < 2 || world.exposureOf(pod) !== 'served') return
+  check(world, report) {
     const budgets = [...world.kind('PodDisruptionBudget'), ...world.kind('PodUnavailableBudget')]
-    if (
-      budgets.some(
-        (budget) =>
-          budget.get('spec', 'selector', 'matchExpressions').exists ||
-          // An empty one selects every pod of its namespace.
-          budget.get('spec', 'selector', 'matchLabels').entries.length === 0 ||
-          world.selected(budget, budget.get('spec', 'selector')).includes(pod),
-      )
+    const selectsAny = budgets.some(
+      (budget) =>
+        budget.get('spec', 'selector', 'matchExpressions').exists ||
+        // An empty one selects every pod of its namespace.
+        budget.get('spec', 'selector', 'matchLabels').entries.length === 0,
     )
-      return
+    if (selectsAny) return
+    const budgeted = new Set(budgets.flatMap((budget) => world.selected(budget, budget.get('spec', 'selector'))))
     // One that is meant for it and misses it is told by another rule.
-    if (budgets.some(({ name }) => name === pod.resource.name)) return
-    report(
-      pod.resource.get('metadata', 'name'),
-      `${pod.replicas} pods, and no PodDisruptionBudget in these files: they may all be evicted at once`,
-      {
-        fix: 'A PodDisruptionBudget with maxUnavailable: 1',
-      },
-    )
-  }),
+    const names = new Set(budgets.map(({ name }) => name))
+    for (const pod of world.pods) {
+      if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) continue
+      if ((pod.replicas ?? 0) < 2 || world.exposureOf(pod) !== 'served') continue
+      if (budgeted.has(pod) || names.has(pod.resource.name)) continue
+      report(
+        pod.resource.get('metadata', 'name'),
+        `${pod.replicas} pods, and no PodDisruptionBudget in these files: they may all be evicted at once`,
+        {
+          fix: 'A PodDisruptionBudget with maxUnavailable: 1',
+        },
+      )
+    }
+  },
 }
 
 const unhealthyStay: Rule = {

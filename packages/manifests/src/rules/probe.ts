@@ -42,7 +42,7 @@ const noReadiness: Rule = {
         {
           severity: world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
           fix: container.isPodrain
-            ? 'readinessProbe: { httpGet: { path: /readyz, port: … }, periodSeconds: 1, failureThreshold: 1 }'
+            ? 'readinessProbe: { httpGet: { path: /readyz, port: … }, periodSeconds: 1, failureThreshold: 3 }'
             : 'A readinessProbe: `httpGet` of a path that says whether it can serve; `tcpSocket` or `exec` for what is no HTTP',
         },
       )

@@ -2,6 +2,7 @@ import { distance } from 'fastest-levenshtein'
 import type { Pod } from '../objects/pod.js'
 import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import { isSelected } from '../objects/selector.js'
+import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
 import { backendsOf, gatewayRoutes } from '../world/routes.js'
 import type { World } from '../world/world.js'
@@ -81,11 +82,7 @@ function candidatesIn(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]>
   for (const pod of pods) {
     if (pod.isJob || !pod.isWhole) continue
     const labels = Object.entries(pod.labels).filter(([name]) => saysApp.test(name))
-    for (const key of [pod.resource.name, ...labels.map(([name, value]) => `${name}=${value}`)]) {
-      const same = found.get(key)
-      if (same === undefined) found.set(key, [pod])
-      else same.push(pod)
-    }
+    for (const key of [pod.resource.name, ...labels.map(([name, value]) => `${name}=${value}`)]) addTo(found, key, pod)
   }
   return found
 }

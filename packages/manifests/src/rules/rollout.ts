@@ -147,8 +147,8 @@ const scalerLeavesOne: Rule = {
   why: 'In quiet hours there is one pod, and whatever ends it ends the service. `minReplicas` is 1 if nothing is said.',
   check: each(['HorizontalPodAutoscaler'], (scaler, report, world) => {
     const least = scaler.get('spec', 'minReplicas')
-    const pods = world.pods.filter((pod) => world.autoscalersOf(pod).includes(scaler))
-    if ((least.exists ? least.number : 1) !== 1 || !pods.some((pod) => world.exposureOf(pod) === 'served')) return
+    const served = world.scaledBy(scaler).some((pod) => world.exposureOf(pod) === 'served')
+    if ((least.exists ? least.number : 1) !== 1 || !served) return
     report(
       least.exists ? least : scaler.get('spec'),
       `It goes down to 1 pod${least.exists ? '' : ' (the default)'}: when that one is evicted, there is none`,
@@ -259,10 +259,10 @@ const minReady: Rule = {
     if (slow === undefined || !pod.isWhole || world.isAlone(pod)) return
     if ((pod.resource.get('spec', 'minReadySeconds').number ?? 0) > 0) return
     if (pod.spec.get('readinessGates').items.length > 0) return
-    const gated = world.kind('Namespace').some((each) => {
-      const isItsOwn = pod.resource.namespace === undefined || pod.resource.namespace === each.name
-      return isItsOwn && each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled'
-    })
+    const { namespace } = pod.resource
+    const gated = (
+      namespace === undefined ? world.kind('Namespace') : world.named('Namespace', namespace, pod.resource)
+    ).some((each) => each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled')
     if (gated) return
     report(
       pod.resource.get('spec'),

@@ -239,7 +239,7 @@ const readinessSlow: Rule = {
     report(
       probe,
       `${period} s × ${failures} ${failures === 1 ? 'failure' : 'failures'} = ${noticed} s until the pod is out of the endpoints, but the drain waits ${seconds(settle)} (${name})`,
-      { fix: `periodSeconds: 1, failureThreshold: 1 (or any two whose product is at most ${room})` },
+      { fix: `periodSeconds: 1, failureThreshold: ${Math.min(3, room)} (or any two whose product is at most ${room})` },
     )
   }),
 }

@@ -223,12 +223,7 @@ const deregistration: Rule = {
         const [, text] = /deregistration_delay\.timeout_seconds=(\d+)/.exec(place.text ?? '') ?? []
         if (text === undefined) continue
         const delay = Number(text)
-        const services =
-          kind === 'Service'
-            ? [resource]
-            : world
-                .kind('Service')
-                .filter((service) => world.routesTo(service).some((route) => route.resource === resource))
+        const services = kind === 'Service' ? [resource] : world.servicesBehind(resource)
         const pods = [...new Set(services.flatMap((service) => world.podsOf(service)))]
         const request = world.facts.longestRequest ?? 0
         if (delay * 1000 < request || delay === 0) {
@@ -262,27 +257,29 @@ const backendConfig: Rule = {
   severe: 'It depends on how long requests take.',
   title: 'A BackendConfig without connection draining',
   why: 'Google’s load balancer cuts open connections at once when an endpoint is taken out, unless `connectionDraining.drainingTimeoutSec` says otherwise: it is 0 by default.',
-  check: each(['BackendConfig'], (config, report, world) => {
-    const place = config.get('spec', 'connectionDraining', 'drainingTimeoutSec')
-    if ((place.number ?? 0) > 0) return
-    const used = world
-      .kind('Service')
-      .some((service) =>
-        (
-          service.annotation('cloud.google.com/backend-config') ??
-          service.annotation('beta.cloud.google.com/backend-config') ??
-          ''
-        ).includes(`"${config.name}"`),
+  check(world, report) {
+    const used = new Set(world.kind('BackendConfig').length === 0 ? [] : world.kind('Service').flatMap(backendsOf))
+    for (const config of world.kind('BackendConfig')) {
+      const place = config.get('spec', 'connectionDraining', 'drainingTimeoutSec')
+      if ((place.number ?? 0) > 0 || (!used.has(config.name) && !place.exists)) continue
+      report(
+        place.exists ? place : config.get('spec'),
+        'Open connections are cut as soon as the endpoint is taken out: `drainingTimeoutSec` is 0',
+        {
+          fix: 'connectionDraining: { drainingTimeoutSec: 60 }',
+        },
       )
-    if (!used && !place.exists) return
-    report(
-      place.exists ? place : config.get('spec'),
-      'Open connections are cut as soon as the endpoint is taken out: `drainingTimeoutSec` is 0',
-      {
-        fix: 'connectionDraining: { drainingTimeoutSec: 60 }',
-      },
-    )
-  }),
+    }
+  },
+}
+
+/** The names of its BackendConfigs: all that is in quotes there, `{"default": "web"}`. */
+function backendsOf(service: Resource): string[] {
+  const text =
+    service.annotation('cloud.google.com/backend-config') ??
+    service.annotation('beta.cloud.google.com/backend-config') ??
+    ''
+  return [...text.matchAll(/"([^"]*)"/g)].map(([, name = '']) => name)
 }
 
 export const trafficRules: readonly Rule[] = [

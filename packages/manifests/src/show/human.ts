@@ -12,7 +12,7 @@ export interface HumanOptions {
 export function renderHuman(result: LintResult, sources: readonly Source[], { colour }: HumanOptions): string {
   const { bold, dim, red, yellow, cyan, green } = pc.createColors(colour)
   const paint: Record<Severity, (text: string) => string> = { error: red, warning: yellow, info: cyan }
-  const texts = new Map(sources.map(({ file, text }) => [file, text]))
+  const lines = new Map(sources.map(({ file, text }) => [file, text.split('\n')]))
   const blocks = result.findings.map((finding) => {
     const { file, line, column, severity, rule, message, fix, resource, builds, chart } = finding
     const where = `${bold(`${file}:${line}:${column}`)}${chart === undefined ? '' : dim(' as rendered')}`
@@ -21,7 +21,7 @@ export function renderHuman(result: LintResult, sources: readonly Source[], { co
       resource === undefined ? '' : dim(`  ${resource}${builds === undefined ? '' : ` in ${builds.join(', ')}`}\n`)
     const advice =
       fix === undefined ? '' : `\n  ${green('→')} ${fix}${finding.edits === undefined ? '' : dim(' (--fix)')}`
-    return `${head}\n${of}${frame(texts.get(file) ?? '', finding)}${advice}\n`
+    return `${head}\n${of}${frame(lines.get(file) ?? [], finding)}${advice}\n`
   })
   const { passedOver } = result
   const shown = passedOver.slice(0, mostPassedOver).map(({ file, line, what, why }) => {
@@ -36,11 +36,14 @@ export function renderHuman(result: LintResult, sources: readonly Source[], { co
 /** As many as fill no screen. */
 const mostPassedOver = 20
 
-function frame(text: string, { line, column, endLine, endColumn }: Finding): string {
+function frame(lines: readonly string[], { line, column, endLine, endColumn }: Finding): string {
   const end = endLine === line ? { end: { line, column: Math.max(endColumn, column + 1) } } : {}
   // A manifest in one line, as some programs write it, would fill the screen.
-  if ((text.split('\n', line)[line - 1] ?? '').length > 300) return ''
-  const around = codeFrameColumns(text, { start: { line, column }, ...end }, { linesAbove: 1, linesBelow: 1 })
+  if ((lines[line - 1] ?? '').length > 300) return ''
+  // Not all of the text for each finding: it may have as many of them as lines.
+  const shown = { linesAbove: 1, linesBelow: 1, startLine: Math.max(1, line - 1) }
+  const near = lines.slice(shown.startLine - 1, line + 1).join('\n')
+  const around = codeFrameColumns(near, { start: { line, column }, ...end }, shown)
   return around.replace(/^/gm, '  ')
 }
 

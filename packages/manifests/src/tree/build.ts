@@ -1,6 +1,7 @@
 import { isMap } from 'yaml'
 import { flatten, type Resource } from '../objects/resource.js'
 import { matchesSelector } from '../objects/selector.js'
+import { addTo } from '../shared/lists.js'
 import { Place } from '../text/place.js'
 import type { Manifest } from '../text/source.js'
 import { entriesOf, mapOf, type Part, partAt, partOf, setAt, textAt, textInPlaceOf, withValue } from './graft.js'
@@ -71,12 +72,12 @@ class Builder {
       if (component === undefined) this.#missing(each, kustomization)
       else drafts = this.build(component, drafts, path)
     }
-    for (const patch of kustomization.patches) drafts = this.#patched(drafts, patch)
+    drafts = this.#patched(drafts, kustomization.patches)
     drafts = inNamespace(drafts, kustomization)
     drafts = renamed(drafts, kustomization)
     drafts = labelled(drafts, kustomization.labels)
     drafts = annotated(drafts, kustomization)
-    for (const patch of kustomization.latePatches) drafts = this.#patched(drafts, patch)
+    drafts = this.#patched(drafts, kustomization.latePatches)
     return withImages(withReplicas(drafts, kustomization), kustomization)
   }
 
@@ -107,31 +108,48 @@ class Builder {
     })
   }
 
-  #patched(drafts: readonly Draft[], { target, file, text }: Patch): readonly Draft[] {
+  #patched(drafts: readonly Draft[], patches: readonly Patch[]): readonly Draft[] {
+    const now: Array<Draft | undefined> = [...drafts]
+    const byName = new Map<string, number[]>()
+    drafts.forEach(({ names }, index) => {
+      for (const name of new Set(names)) addTo(byName, name, index)
+    })
+    for (const { target, ...patch } of patches) {
+      for (const part of this.#patchesIn(patch)) {
+        const name = target === undefined ? textAt(part, 'metadata', 'name') : target.name
+        // A pattern may be for any, and so may be what says no name.
+        const meant = /^[\w-]+$/.test(name ?? '') ? (byName.get(name ?? '') ?? []) : now.keys()
+        for (const index of meant) {
+          const draft = now[index]
+          if (draft !== undefined) now[index] = applied(draft, part, target)
+        }
+      }
+    }
+    return now.filter((draft) => draft !== undefined)
+  }
+
+  #patchesIn({ file, text }: Patch): readonly Part[] {
     const manifest = text ?? (file === undefined ? undefined : this.#files.manifest(file))
-    if (manifest === undefined) return drafts
+    if (manifest === undefined) return []
     const parts = this.#partsOf(manifest)
     // What stands within a kustomization has its lines, but is not found at the same place of its text.
-    const patches =
-      text === undefined ? parts : parts.map(({ node, origin }) => ({ node, origin: { ...origin, shared: true } }))
-    return patches.reduce((all, patch) => applied(all, patch, target), drafts)
+    return text === undefined ? parts : parts.map(({ node, origin }) => ({ node, origin: { ...origin, shared: true } }))
   }
 }
 
-function applied(drafts: readonly Draft[], patch: Part, target: Target | undefined): readonly Draft[] {
+/** What a patch makes of an object, if it is for it; undefined where it deletes it. */
+function applied(draft: Draft, patch: Part, target: Target | undefined): Draft | undefined {
   if (isJsonPatch(patch)) {
-    return drafts.map((draft) => (isMeant(draft, target) ? { ...draft, part: patchWith(draft.part, patch) } : draft))
+    return isMeant(draft, target) ? { ...draft, part: patchWith(draft.part, patch) } : draft
   }
   const own = { kind: textAt(patch, 'kind'), name: textAt(patch, 'metadata', 'name') }
-  return drafts.flatMap((draft) => {
-    const isOwn = kindOf(draft) === own.kind && draft.names.includes(own.name ?? '')
-    if (target === undefined ? !isOwn : !isMeant(draft, target)) return [draft]
-    // With a target the patch's own name says nothing.
-    const name = partAt(draft.part, ['metadata', 'name'])
-    const merged = merge(draft.part, patch, isBuiltIn(draft))
-    if (merged === undefined) return []
-    return [{ ...draft, part: name === undefined ? merged : setAt(merged, ['metadata', 'name'], name) }]
-  })
+  const isOwn = kindOf(draft) === own.kind && draft.names.includes(own.name ?? '')
+  if (target === undefined ? !isOwn : !isMeant(draft, target)) return draft
+  // With a target the patch's own name says nothing.
+  const name = partAt(draft.part, ['metadata', 'name'])
+  const merged = merge(draft.part, patch, isBuiltIn(draft))
+  if (merged === undefined) return undefined
+  return { ...draft, part: name === undefined ? merged : setAt(merged, ['metadata', 'name'], name) }
 }
 
 /** Whether a patch is for it; without a target, for all. */

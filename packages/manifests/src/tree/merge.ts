@@ -35,7 +35,8 @@ export function merge(base: Part, patch: Part, byKey: boolean): Part | undefined
   for (const pair of withoutDirectives(patch)) {
     const index = pairs.findLastIndex((each) => keyOf(each) === keyOf(pair))
     const old = pairs[index]
-    const merged = old === undefined ? pair : mergeEntry(old, pair, base.origin, patch.origin, byKey)
+    const merged =
+      old === undefined ? asNew(pair, patch.origin) : mergeEntry(old, pair, base.origin, patch.origin, byKey)
     if (isNothing(pair) || merged === undefined) {
       if (index !== -1) pairs.splice(index, 1)
     } else {
@@ -43,6 +44,14 @@ export function merge(base: Part, patch: Part, byKey: boolean): Part | undefined
     }
   }
   return { node: mapOf(pairs), origin: base.origin }
+}
+
+/** What was not there before, without words to whoever merges. */
+function asNew(pair: Pair, from: Origin): Pair {
+  const { node, origin } = partOf(pair, from)
+  if (!isMap(node)) return pair
+  const pairs = withoutDirectives({ node, origin }).filter((each) => !isNothing(each))
+  return withValue(pair, mapOf(pairs.map((each) => asNew(each, origin))), from)
 }
 
 function mergeEntry(old: Pair, pair: Pair, from: Origin, patchFrom: Origin, byKey: boolean): Pair | undefined {
@@ -89,7 +98,11 @@ function nameOf(item: Part, keys: readonly string[]): string | undefined {
 }
 
 function withoutDirectives(patch: Part): Pair[] {
-  return entriesOf(patch).filter((pair) => !keyOf(pair).startsWith('$'))
+  return entriesOf(patch).filter((pair) => !isDirective(pair))
+}
+
+function isDirective(pair: Pair): boolean {
+  return keyOf(pair).startsWith('$')
 }
 
 function isNothing({ value }: Pair): boolean {

@@ -1,10 +1,14 @@
-import { type Resource, sameNamespace } from '../objects/resource.js'
+import type { Resource } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
 
 /** A way from outside to a Service. */
 export interface Route {
   readonly resource: Resource
   readonly place: Place
+  /** The name of the Service. */
+  readonly service: string
+  /** The namespace of the Service; undefined if it is wherever the others are. */
+  readonly namespace: string | undefined
   readonly path: string
   readonly exact: boolean
 }
@@ -49,67 +53,78 @@ function isServiceRef(ref: Place): boolean {
   return (ref.get('kind').text ?? 'Service') === 'Service' && (ref.get('group').text ?? '') === ''
 }
 
-/** The rules of Ingresses and routes that lead to a Service: where they say so, and for which paths. */
-export function routesTo(service: Resource, kind: (kind: string) => readonly Resource[]): readonly Route[] {
-  return [
-    ...kind('Ingress').flatMap((ingress) => routesOfIngress(ingress, service)),
-    ...gatewayRoutes.flatMap((name) => kind(name).flatMap((route) => routesOfGatewayRoute(route, service))),
-    ...kind('VirtualService').flatMap((route) => routesOfVirtualService(route, service)),
-  ]
+/** What leads to Services. */
+export const routeKinds: readonly string[] = ['Ingress', ...gatewayRoutes, 'VirtualService']
+
+/** All ways that an object opens: where it says so, to which Service, and for which paths. */
+export function routesOf(resource: Resource): readonly Route[] {
+  if (resource.kind === 'Ingress') return routesOfIngress(resource)
+  if ((gatewayRoutes as readonly string[]).includes(resource.kind)) return routesOfGatewayRoute(resource)
+  return resource.apiVersion.startsWith('networking.istio.io/') ? routesOfVirtualService(resource) : []
 }
 
-function routesOfIngress(ingress: Resource, service: Resource): Route[] {
-  if (!sameNamespace(ingress, service)) return []
-  const named = (backend: Place) =>
-    (backend.get('service', 'name').text ?? backend.get('serviceName').text) === service.name
-  const routes = ingress
+function routesOfIngress(resource: Resource): Route[] {
+  const named = (backend: Place) => backend.get('service', 'name').text ?? backend.get('serviceName').text
+  const routes = resource
     .get('spec', 'rules')
     .items.flatMap((rule) => rule.get('http', 'paths').items)
-    .filter((each) => named(each.get('backend')))
-    .map((each) => ({
-      resource: ingress,
-      place: each,
-      path: each.get('path').text ?? '/',
-      exact: each.get('pathType').text === 'Exact',
-    }))
-  const fallback = ingress.get('spec', 'defaultBackend')
-  if (named(fallback)) routes.push({ resource: ingress, place: fallback, path: '/', exact: false })
+    .flatMap((place): Route[] => {
+      const service = named(place.get('backend'))
+      if (service === undefined) return []
+      const [path, exact] = [place.get('path').text ?? '/', place.get('pathType').text === 'Exact']
+      return [{ resource, place, service, namespace: resource.namespace, path, exact }]
+    })
+  const fallback = resource.get('spec', 'defaultBackend')
+  const service = named(fallback)
+  if (service !== undefined) {
+    routes.push({ resource, service, namespace: resource.namespace, ...everyPath(fallback) })
+  }
   return routes
 }
 
-function routesOfGatewayRoute(route: Resource, service: Resource): Route[] {
-  return route.get('spec', 'rules').items.flatMap((rule) => {
-    const leads = rule.get('backendRefs').items.some((ref) => {
-      const namespace = ref.get('namespace').text
-      const isThere = namespace === undefined ? sameNamespace(route, service) : namespace === service.namespace
-      return isThere && ref.get('name').text === service.name && isServiceRef(ref)
-    })
-    if (!leads) return []
-    const matches = rule.get('matches').items
-    if (matches.length === 0) return [{ resource: route, place: rule, path: '/', exact: false }]
-    return matches.map((match) => ({
-      resource: route,
-      place: match,
-      path: match.get('path', 'value').text ?? '/',
-      exact: match.get('path', 'type').text === 'Exact',
+function routesOfGatewayRoute(resource: Resource): Route[] {
+  return resource.get('spec', 'rules').items.flatMap((rule) => {
+    const ways = rule.get('matches').items.map((place) => ({
+      place,
+      path: place.get('path', 'value').text ?? '/',
+      exact: place.get('path', 'type').text === 'Exact',
     }))
+    return rule
+      .get('backendRefs')
+      .items.filter(isServiceRef)
+      .flatMap((ref) => {
+        const to = { namespace: ref.get('namespace').text ?? resource.namespace, service: ref.get('name').text }
+        return routesFor(resource, to, ways.length > 0 ? ways : [everyPath(rule)])
+      })
   })
 }
 
-function routesOfVirtualService(route: Resource, service: Resource): Route[] {
-  if (!route.apiVersion.startsWith('networking.istio.io/') || !sameNamespace(route, service)) return []
-  return route.get('spec', 'http').items.flatMap((rule) => {
+function routesOfVirtualService(resource: Resource): Route[] {
+  return resource.get('spec', 'http').items.flatMap((rule) => {
     // `reviews`, or `reviews.shop.svc.cluster.local`
-    const leads = rule
-      .get('route')
-      .items.some((each) => each.get('destination', 'host').text?.split('.')[0] === service.name)
-    if (!leads) return []
-    const matches = rule.get('match').items
-    if (matches.length === 0) return [{ resource: route, place: rule, path: '/', exact: false }]
-    return matches.map((match) => {
-      const exact = match.get('uri', 'exact').text
-      const path = exact ?? match.get('uri', 'prefix').text ?? match.get('uri', 'regex').text ?? '/'
-      return { resource: route, place: match, path, exact: exact !== undefined }
+    const services = new Set(rule.get('route').items.map((each) => each.get('destination', 'host').text?.split('.')[0]))
+    const ways = rule.get('match').items.map((place) => {
+      const exact = place.get('uri', 'exact').text
+      const path = exact ?? place.get('uri', 'prefix').text ?? place.get('uri', 'regex').text ?? '/'
+      return { place, path, exact: exact !== undefined }
     })
+    return [...services].flatMap((service) =>
+      routesFor(resource, { namespace: resource.namespace, service }, ways.length > 0 ? ways : [everyPath(rule)]),
+    )
   })
+}
+
+type Way = Pick<Route, 'place' | 'path' | 'exact'>
+
+function everyPath(place: Place): Way {
+  return { place, path: '/', exact: false }
+}
+
+/** Each of the ways, to a Service. */
+function routesFor(
+  resource: Resource,
+  { namespace, service }: { readonly namespace: string | undefined; readonly service: string | undefined },
+  ways: readonly Way[],
+): Route[] {
+  return service === undefined ? [] : ways.map((way) => ({ resource, service, namespace, ...way }))
 }

@@ -1,9 +1,11 @@
 import type { Behind } from '@podrain/core'
 import { type Pod, podsOf } from '../objects/pod.js'
-import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
+import { type Resource, textsOf } from '../objects/resource.js'
+import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
 import { type Balancer, balancersOf } from './balancer.js'
-import { type Route, routesTo } from './routes.js'
+import { Lookup } from './lookup.js'
+import { type Route, routeKinds, routesOf } from './routes.js'
 
 /** What the files cannot say, and who calls knows. */
 export interface Facts {
@@ -31,7 +33,6 @@ export class World {
   /** Whether there is nothing in it that could not be followed: only then something is known not to be there. */
   readonly isComplete: boolean
   readonly #byKind = new Map<string, Resource[]>()
-  readonly #byName = new Map<string, Resource[]>()
 
   constructor(
     resources: readonly Resource[],
@@ -43,10 +44,7 @@ export class World {
     this.name = name
     this.isComplete = isComplete
     this.pods = resources.flatMap(podsOf)
-    for (const resource of resources) {
-      add(this.#byKind, resource.kind, resource)
-      add(this.#byName, resource.label, resource)
-    }
+    for (const resource of resources) addTo(this.#byKind, resource.kind, resource)
   }
 
   kind(kind: string): readonly Resource[] {
@@ -60,24 +58,27 @@ export class World {
     near: Resource,
     namespace: string | undefined = near.namespace,
   ): readonly Resource[] {
-    const found = this.#byName.get(`${kind}/${name}`) ?? []
-    return found.filter(
-      (each) => each.namespace === undefined || namespace === undefined || each.namespace === namespace,
-    )
+    return this.#named().get(namespace, `${kind}/${name}`)
   }
 
-  /** The Services that send to a pod. */
-  readonly servicesOf: (pod: Pod) => readonly Resource[] = remembered((pod) =>
-    this.kind('Service').filter(
-      (service) =>
-        service.apiVersion === 'v1' &&
-        sameNamespace(service, pod.resource) &&
-        selects(this.#selectorOf(service), pod.labels),
-    ),
-  )
+  readonly #named = once(() => {
+    const named = new Lookup<Resource>()
+    for (const resource of this.resources) {
+      named.add(resource.namespace, `${resource.kind}/${resource.name}`, resource)
+    }
+    return named
+  })
 
-  /** Asked by every pod. */
-  readonly #selectorOf = remembered((service: Resource) => textsOf(service.get('spec', 'selector')))
+  /** The Services that send to a pod. */
+  servicesOf(pod: Pod): readonly Resource[] {
+    return this.#services().get(pod) ?? []
+  }
+
+  readonly #services = once(() => {
+    const services = new Map<Pod, Resource[]>()
+    for (const service of this.kind('Service')) for (const pod of this.podsOf(service)) addTo(services, pod, service)
+    return services
+  })
 
   /** Whether requests come to it by a Service; a headless one is often only for peers to find each other. */
   exposureOf(pod: Pod): 'served' | 'headless' | 'none' {
@@ -123,29 +124,76 @@ export class World {
   }
 
   /** The pods that a Service sends to. */
-  podsOf(service: Resource): readonly Pod[] {
-    return this.pods.filter((pod) => this.servicesOf(pod).includes(service))
-  }
+  readonly podsOf: (service: Resource) => readonly Pod[] = remembered((service) =>
+    service.apiVersion === 'v1' ? this.#withLabels(service, textsOf(service.get('spec', 'selector'))) : [],
+  )
 
   /** The pods that a `LabelSelector` selects. */
   selected(by: Resource, selector: Place): readonly Pod[] {
     if (selector.get('matchExpressions').items.length > 0) return []
-    const labels = textsOf(selector.get('matchLabels'))
-    return this.pods.filter((pod) => sameNamespace(by, pod.resource) && selects(labels, pod.labels))
+    return this.#withLabels(by, textsOf(selector.get('matchLabels')))
   }
 
+  /** The pods that have all of these labels. No labels select nothing, as in a Service. */
+  #withLabels({ namespace }: Resource, labels: Readonly<Record<string, string>>): readonly Pod[] {
+    const entries = Object.entries(labels)
+    const [rarest] = entries
+      .map(([name, text]) => ({ name, text, count: this.#labelled().count(namespace, labelled(name, text)) }))
+      .sort((one, other) => one.count - other.count)
+    if (rarest === undefined) return []
+    return this.labelled(rarest.name, rarest.text, namespace).filter((pod) =>
+      entries.every(([name, text]) => pod.labels[name] === text),
+    )
+  }
+
+  /** The pods that have a label. */
+  labelled(name: string, text: string, namespace?: string): readonly Pod[] {
+    return this.#labelled().get(namespace, labelled(name, text))
+  }
+
+  readonly #labelled = once(() => {
+    const pods = new Lookup<Pod>()
+    for (const pod of this.pods) {
+      for (const [name, text] of Object.entries(pod.labels)) pods.add(pod.resource.namespace, labelled(name, text), pod)
+    }
+    return pods
+  })
+
+  /** The pods of objects of that name. */
+  podsNamed(name: string, namespace?: string): readonly Pod[] {
+    return this.#podsNamed().get(namespace, name)
+  }
+
+  readonly #podsNamed = once(() => {
+    const pods = new Lookup<Pod>()
+    for (const pod of this.pods) pods.add(pod.resource.namespace, pod.resource.name, pod)
+    return pods
+  })
+
   /** The autoscalers of the object that makes the pod. */
-  readonly autoscalersOf: (pod: Pod) => readonly Resource[] = remembered((pod) =>
-    [...this.kind('HorizontalPodAutoscaler'), ...this.kind('ScaledObject')].filter((scaler) => {
-      if (!sameNamespace(scaler, pod.resource)) return false
-      const target = scaler.get('spec', 'scaleTargetRef')
-      return target.get('name').text === pod.resource.name && (target.get('kind').text ?? 'Deployment') === pod.kind
-    }),
-  )
+  autoscalersOf(pod: Pod): readonly Resource[] {
+    return this.#autoscalers().get(pod) ?? []
+  }
+
+  /** The pods whose number an autoscaler decides on. */
+  scaledBy(scaler: Resource): readonly Pod[] {
+    const target = scaler.get('spec', 'scaleTargetRef')
+    const name = target.get('name').text
+    const kind = target.get('kind').text ?? 'Deployment'
+    return name === undefined ? [] : this.podsNamed(name, scaler.namespace).filter((pod) => pod.kind === kind)
+  }
+
+  readonly #autoscalers = once(() => {
+    const scalers = new Map<Pod, Resource[]>()
+    for (const scaler of [...this.kind('HorizontalPodAutoscaler'), ...this.kind('ScaledObject')]) {
+      for (const pod of this.scaledBy(scaler)) addTo(scalers, pod, scaler)
+    }
+    return scalers
+  })
 
   /** The rules of Ingresses and routes that lead to a Service: where they say so, and for which paths. */
   routesTo(service: Resource): readonly Route[] {
-    return routesTo(service, (kind) => this.kind(kind))
+    return this.#routes().get(service.namespace, service.name)
   }
 
   /** The lowest number of pods there is while nothing rolls, if the files say so. */
@@ -166,6 +214,20 @@ export class World {
 
   /** All that send to a pod, the slowest to learn first. */
   readonly balancersOf: (pod: Pod) => readonly [Balancer, ...Balancer[]] = remembered((pod) => balancersOf(pod, this))
+
+  /** The Services that an Ingress or a route leads to. */
+  servicesBehind(route: Resource): readonly Resource[] {
+    const names = new Set(routesOf(route).map(({ service }) => service))
+    return [...names].flatMap((name) => this.named('Service', name, route))
+  }
+
+  readonly #routes = once(() => {
+    const routes = new Lookup<Route>()
+    for (const resource of routeKinds.flatMap((kind) => this.kind(kind))) {
+      for (const route of routesOf(resource)) routes.add(route.namespace, route.service, route)
+    }
+    return routes
+  })
 
   /** The slowest to learn of all that send to a pod: what the caller or an annotation says, else what the files show. */
   balancerOf(pod: Pod): Balancer {
@@ -194,16 +256,8 @@ export function targetsOf(service: Resource): readonly Place[] {
     .map((port) => (port.get('targetPort').exists ? port.get('targetPort') : port.get('port')))
 }
 
-/** Whether a map of labels selects these. An empty one selects nothing, as in a Service. */
-function selects(selector: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
-  const entries = Object.entries(selector)
-  return entries.length > 0 && entries.every(([name, text]) => labels[name] === text)
-}
-
-function add<Key, Item>(map: Map<Key, Item[]>, key: Key, item: Item): void {
-  const same = map.get(key)
-  if (same === undefined) map.set(key, [item])
-  else same.push(item)
+function labelled(name: string, text: string): string {
+  return `${name}=${text}`
 }
 
 /** The same, made once for each. */
@@ -213,4 +267,10 @@ function remembered<Key, Made>(make: (key: Key) => Made): (key: Key) => Made {
     if (!known.has(key)) known.set(key, make(key))
     return known.get(key) as Made
   }
+}
+
+/** The same, made when it is first wanted. */
+function once<Made>(make: () => Made): () => Made {
+  const made = remembered<undefined, Made>(make)
+  return () => made(undefined)
 }

@@ -2,12 +2,23 @@ import type { Behind } from '@podrain/core'
 import { stringify } from 'yaml'
 import { autoscalerWaits } from '../rules/node.js'
 import { budgetOf, graceFor, presets } from '../shared/budget.js'
+import {
+  environment,
+  type HookKind,
+  indented,
+  instead,
+  preStop,
+  probes,
+  socketMount,
+  socketVolume,
+  strategy,
+} from './pieces.js'
 
-export type HookKind = 'http' | 'exec' | 'control-port'
-export type ManifestKind = 'kubernetes' | 'kustomize' | 'helm'
+export type { HookKind }
+export type ManifestKind = 'kubernetes' | 'kustomize' | 'component' | 'helm' | 'helm-library'
 
 export const hookKinds: readonly HookKind[] = ['http', 'exec', 'control-port']
-export const manifestKinds: readonly ManifestKind[] = ['kubernetes', 'kustomize', 'helm']
+export const manifestKinds: readonly ManifestKind[] = ['kubernetes', 'kustomize', 'component', 'helm', 'helm-library']
 
 /** What a manifest is written from. */
 export interface ManifestOptions {
@@ -30,30 +41,25 @@ export interface ManifestOptions {
   readonly kind?: ManifestKind
 }
 
-interface Facts extends Required<ManifestOptions> {
+/** The options, whole, and what comes of them. */
+export interface Facts extends Required<ManifestOptions> {
   readonly grace: number
   /** How long the grace period has to be: in milliseconds, and as a sum. */
   readonly total: number
   readonly sum: string
 }
 
-/**
- * Writes a Deployment, a Service and a PodDisruptionBudget, or a kustomize patch or Helm values, in which `lint` finds
- * nothing. The arithmetic is in the comments.
- * @throws {TypeError | RangeError} naming the option
- */
-export function writeManifest(options: ManifestOptions): string {
-  const facts = factsOf(options)
-  if (facts.kind === 'kustomize') return patch(facts)
-  if (facts.kind === 'helm') return values(facts)
+/** A Deployment, a Service and a PodDisruptionBudget. */
+export function objects(facts: Facts): string {
   const documents = [deployment(facts)]
   if (facts.behind !== 'none') documents.push(service(facts))
   documents.push(budget(facts))
   if (facts.behind === 'gke-neg') documents.push(backendConfig(facts))
-  return `${heading(facts)}${documents.join('---\n')}`
+  return documents.join('---\n')
 }
 
-function factsOf(options: ManifestOptions): Facts {
+/** @throws {RangeError} naming the option */
+export function factsOf(options: ManifestOptions): Facts {
   const {
     behind = 'kube-proxy',
     port = 8080,
@@ -118,11 +124,11 @@ function inApp({ behind, hook, controlPort }: Facts): string {
   return options.length === 0 ? '' : ` Options of podrain in the app: { ${options.join(', ')} }.`
 }
 
-function heading(facts: Facts): string {
+export function heading(facts: Facts): string {
   return `# Written by podrain manifest. In the Dockerfile: CMD ["node", "server.js"].${inApp(facts)}\n`
 }
 
-function graceComment({ behind, grace, sum, total }: Facts, indent: string): string {
+export function graceComment({ behind, grace, sum, total }: Facts, indent: string): string {
   const lines = [`${sum} (settle: ${behind})`]
   if (grace * 1000 > total) {
     lines.push(`${grace} s is the default of Kubernetes, and costs nothing: the pod leaves as soon as nothing is open`)
@@ -135,53 +141,33 @@ function graceComment({ behind, grace, sum, total }: Facts, indent: string): str
   return lines.map((line) => `${indent}# ${line}\n`).join('')
 }
 
-function text(value: string): string {
+export function text(value: string): string {
   // To Kubernetes `y` and `on` are booleans.
   return stringify(value, { version: '1.1' }).trimEnd()
 }
 
 /** What a container of podrain has, at the indentation of its `name`. */
-function container(facts: Facts, { ports }: { ports: 'named' | 'numbers' }): string {
-  const { port, hook, controlPort, grace } = facts
-  const isControl = hook === 'control-port'
+function container(facts: Facts, { ports, before = '' }: { ports: 'named' | 'numbers'; before?: string }): string {
+  const { hook, port, controlPort, grace } = facts
   const named = ports === 'named'
-  const at = isControl ? (named ? 'control' : controlPort) : named ? 'http' : port
-  const listed = [
-    ...(named ? [`- name: http\n  containerPort: ${port}`] : []),
-    ...(isControl
-      ? [`# In no Service: only the kubelet needs it.\n- name: control\n  containerPort: ${controlPort}`]
-      : []),
-  ]
-  const preStop =
-    hook === 'exec'
-      ? '# Without network; from the working directory of the image.\nexec:\n  command: ["node", "node_modules/@podrain/core/dist/podrain-prestop.js"]'
-      : `# Answers when the pod may be signalled, and not later than the budget allows.\nhttpGet:\n  path: /prestop\n  port: ${at}`
+  const at = hook === 'control-port' ? (named ? 'control' : controlPort) : named ? 'http' : port
+  const listed = `${named ? `- name: http\n  containerPort: ${port}\n` : ''}${hook === 'control-port' ? `# In no Service: only the kubelet needs it.\n- name: control\n  containerPort: ${controlPort}\n` : ''}`
   return [
-    'env:',
-    '  # A pod cannot read its own grace period: keep it equal to terminationGracePeriodSeconds.',
-    '  - name: TERMINATION_GRACE_PERIOD_SECONDS',
-    `    value: "${grace}"`,
-    ...(listed.length > 0 ? ['ports:', ...listed.map((each) => indented(each, '  '))] : []),
-    'lifecycle:',
-    '  preStop:',
-    indented(preStop, '    '),
-    'readinessProbe:',
-    '  httpGet:',
-    '    path: /readyz',
-    `    port: ${at}`,
-    '  # 1 s × 1 failure: out of the endpoints within a second, also when nothing is being deleted.',
-    '  periodSeconds: 1',
-    '  failureThreshold: 1',
-    'livenessProbe:',
-    '  httpGet:',
-    '    path: /livez',
-    `    port: ${at}`,
-    '  periodSeconds: 10',
-  ].join('\n')
+    under('env', environment(grace)),
+    under('ports', listed),
+    under('volumeMounts', hook === 'exec' ? socketMount : ''),
+    under('lifecycle', under('preStop', `${before}${preStop(hook, at)}`)),
+    probes(at, before),
+  ].join('')
 }
 
-function indented(block: string, by: string): string {
-  return block.replace(/^(?=.)/gm, by)
+function volumes({ hook }: Facts): string {
+  return under('volumes', hook === 'exec' ? socketVolume : '')
+}
+
+/** A key with what stands under it, if there is something. */
+function under(key: string, block: string): string {
+  return block === '' ? '' : `${key}:\n${indented(block, '  ')}`
 }
 
 /** Where a load balancer outside the cluster has to learn of new pods, too. */
@@ -192,13 +178,6 @@ function minReady({ behind }: Facts): string {
   minReadySeconds: 30
 `
 }
-
-const strategy = `  strategy:
-    rollingUpdate:
-      # A new pod comes first, and no old one goes before it is ready.
-      maxSurge: 1
-      maxUnavailable: 0
-`
 
 function annotations({ behind }: Facts): string {
   return behind === 'kube-proxy' ? '' : `      annotations:\n        podrain/behind: ${behind}\n`
@@ -219,7 +198,7 @@ ${alone}  replicas: ${replicas}
   selector:
     matchLabels:
       app: ${text(name)}
-${strategy}${minReady(facts)}  template:
+${indented(under('strategy', strategy), '  ')}${minReady(facts)}  template:
     metadata:
       labels:
         app: ${text(name)}
@@ -228,8 +207,7 @@ ${graceComment(facts, '      ')}      terminationGracePeriodSeconds: ${grace}
 ${replicas > 1 ? spread(name) : ''}      containers:
         - name: ${text(name)}
           image: ${text(image)}
-${indented(container(facts, { ports: 'named' }), '          ')}
-`
+${indented(container(facts, { ports: 'named' }), '          ')}${indented(volumes(facts), '      ')}`
 }
 
 /** On several nodes, where there are several. */
@@ -305,24 +283,23 @@ spec:
 `
 }
 
-function patch(facts: Facts): string {
+/** A patch of a Deployment, without a heading. */
+export function patch(facts: Facts): string {
   const { name, grace } = facts
-  return `${heading(facts)}# In kustomization.yaml: patches: [{ path: podrain-patch.yaml }]
-apiVersion: apps/v1
+  return `apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: ${text(name)}
 spec:
-${strategy}${minReady(facts)}  template:
+${indented(under('strategy', strategy), '  ')}${minReady(facts)}  template:
 ${facts.behind === 'kube-proxy' ? '' : `    metadata:\n${annotations(facts)}`}    spec:
 ${graceComment(facts, '      ')}      terminationGracePeriodSeconds: ${grace}
       containers:
         - name: ${text(name)}
-${indented(container(facts, { ports: 'numbers' }), '          ')}
-`
+${indented(container(facts, { ports: 'numbers', before: instead }), '          ')}${indented(volumes(facts), '      ')}`
 }
 
-function values(facts: Facts): string {
+export function values(facts: Facts): string {
   const { name, image, replicas, grace, port, behind } = facts
   // Of an image with a digest no tag is split off: charts call that in too many ways.
   const [, repository = image, tag] = /^([^@]*?)(?::([^/:@]+))?$/.exec(image) ?? []
@@ -334,13 +311,8 @@ image:
   repository: ${text(repository)}
 ${tag === undefined ? '' : `  tag: ${JSON.stringify(tag)}\n`}service:
   port: ${port}
-strategy:
-  rollingUpdate:
-    maxSurge: 1
-    maxUnavailable: 0
-${slow ? 'minReadySeconds: 30\n' : ''}${behind === 'kube-proxy' ? '' : `podAnnotations:\n  podrain/behind: ${behind}\n`}${graceComment(facts, '')}terminationGracePeriodSeconds: ${grace}
-${container(facts, { ports: 'numbers' })}
-podDisruptionBudget:
+${under('strategy', strategy)}${slow ? 'minReadySeconds: 30\n' : ''}${behind === 'kube-proxy' ? '' : `podAnnotations:\n  podrain/behind: ${behind}\n`}${graceComment(facts, '')}terminationGracePeriodSeconds: ${grace}
+${container(facts, { ports: 'numbers' })}${volumes(facts)}podDisruptionBudget:
   enabled: true
   maxUnavailable: 1
 `
