@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Charts, createCharts } from './page/charts.js'
 import { instructions } from './page/instructions.js'
+import { lint } from './page/lint.js'
 import { overhead } from './page/overhead.js'
 import { rehearsal } from './page/rehearsal.js'
 import { request } from './page/request.js'
@@ -20,7 +21,7 @@ interface Page {
 
 const benchmarks: Page = {
   file: 'benchmarks.md',
-  sections: [rollout, request, instructions, overhead, scale],
+  sections: [rollout, request, instructions, overhead, scale, lint],
   introduction: `# Benchmarks
 
 Made by the benches from what they measured, which is kept in

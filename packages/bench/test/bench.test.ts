@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { InstructionsData } from '../src/instructions/data.js'
+import type { LintData } from '../src/lint/data.js'
+import { shapes } from '../src/lint/manifests.js'
 import type { OverheadData } from '../src/overhead/data.js'
 import type { RehearsalData } from '../src/rehearsal/data.js'
 import type { RequestData } from '../src/request/data.js'
@@ -22,8 +24,8 @@ async function run<Data>(name: string, ...args: string[]): Promise<{ data: Data;
   expect(kept).toMatchObject({
     date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
     machine: { cores: expect.any(Number), node: process.version },
-    versions: { '@podrain/core': expect.any(String) },
   })
+  expect(Object.values(kept.versions)).toContainEqual(expect.stringMatching(/^\d+\.\d+\.\d+/))
   return {
     data: kept.data,
     page: readFileSync(join(docs, name === 'rehearsal' ? 'rehearsal-scale.md' : 'benchmarks.md'), 'utf8'),
@@ -147,6 +149,18 @@ describe('bench:rehearsal', () => {
     expect(data.rendered).toEqual([expect.objectContaining({ pods: 2, lost: 50, minutes: 1 })])
     expect(page).toContain('| 2 × 8 | 0.02 |')
     expect(pictures).toEqual([isSvg, isSvg, isSvg, isSvg])
+  })
+})
+
+describe('bench:lint', () => {
+  test('lints the same apps over many namespaces, in one, and in a file each, and finds nothing in them', async () => {
+    const { data, page, pictures } = await run<LintData>('lint', '--repeats', '1', '--most', '3')
+    expect(data.runs.map(({ shape, apps, documents, findings }) => ({ shape, apps, documents, findings }))).toEqual(
+      shapes.map((shape) => ({ shape, apps: 3, documents: 12, findings: 0 })),
+    )
+    for (const { cpu, peak } of data.runs) expect(Math.min(cpu, peak)).toBeGreaterThan(0)
+    expect(page).toContain('| 12 | in one namespace |')
+    expect(pictures).toEqual([isSvg])
   })
 })
 

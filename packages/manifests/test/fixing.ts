@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { lint } from '../src/index.js'
-import { fixOnce } from '../src/lint.js'
+import { fixOnce } from '../src/lint/lint.js'
 
 /**
  * Mends a text step by step, and looks at each: no line differs but those of findings that can be mended, and where lines
@@ -15,7 +15,7 @@ export function mended(text: string): string {
     if (next === undefined) return current
     const edits = findings.filter((each) => each.edits !== undefined)
     const edited = new Set(edits.map(({ line }) => line))
-    const [before, after] = [current, next].map((each) => each.split('\n')) as [string[], string[]]
+    const [before, after] = [current, next].map((each) => each.split(/\r\n?|\n/)) as [string[], string[]]
     if (edits.some((each) => (each.edits?.length ?? 0) > 1)) {
       const left = after.map((line) => line.trim())
       before.forEach((line, index) => {

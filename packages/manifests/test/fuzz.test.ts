@@ -7,9 +7,10 @@ import { fix, lint, renderGithub, renderHuman, renderJson, renderSarif, ruleIds 
 import { exampleOf } from './examples.js'
 import { mended } from './fixing.js'
 
-const read = (directory: string) =>
-  readdirSync(join(__dirname, directory)).map((file) => readFileSync(join(__dirname, directory, file), 'utf8'))
-const texts = [...read('corpus'), ...ruleIds.flatMap((id) => Object.values(exampleOf(id)))]
+const corpus = readdirSync(join(__dirname, 'corpus'), { withFileTypes: true, recursive: true })
+  .filter((entry) => entry.isFile())
+  .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'))
+const texts = [...corpus, ...ruleIds.flatMap((id) => Object.values(exampleOf(id)))]
 
 /** Lints, and shows the result in every form. */
 function look(text: string): void {
@@ -18,7 +19,7 @@ function look(text: string): void {
   renderHuman(result, sources, { colour: true })
   renderGithub(result)
   for (const json of [renderJson(result), renderSarif(result, '1.0.0')]) JSON.parse(json)
-  const lines = text.split('\n').length
+  const lines = text.split(/\r\n?|\n/).length
   for (const { line, column, message } of result.findings) {
     expect(line).toBeLessThanOrEqual(lines)
     expect(column).toBeGreaterThan(0)

@@ -1,10 +1,42 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseAllDocuments } from 'yaml'
-import { graceFor, presets } from '../src/budget.js'
-import { hookKinds, lint, type ManifestOptions, manifestKinds, writeManifest } from '../src/index.js'
+import { parse, parseAllDocuments } from 'yaml'
+import {
+  hookKinds,
+  lint,
+  type ManifestOptions,
+  manifestKinds,
+  readSources,
+  writeFiles,
+  writeManifest,
+} from '../src/index.js'
+import { graceFor, presets } from '../src/shared/budget.js'
 
 const base = { name: 'orders', image: 'orders:1.4' }
+
+/** What is written, as lint comes to see it: a Component only in a build, and of a chart what is YAML. */
+function inUse(options: ManifestOptions): Array<{ file: string; text: string }> {
+  const written = writeFiles(options).filter(({ file }) => file.endsWith('.yaml'))
+  if (options.kind !== 'component') return written
+  const [name, image] = [JSON.stringify(options.name), JSON.stringify(options.image)]
+  const deployment = `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name} }
+spec:
+  selector: { matchLabels: { app: ${name} } }
+  template:
+    metadata: { labels: { app: ${name} } }
+    spec: { containers: [{ name: ${name}, image: ${image} }] }
+`
+  return [
+    { file: 'live/deployment.yaml', text: deployment },
+    { file: 'live/kustomization.yaml', text: 'resources: [deployment.yaml]\ncomponents: [../podrain]\n' },
+    ...written.map(({ file, text }) => ({ file: `podrain/${file}`, text })),
+  ]
+}
+
 const behinds = Object.keys(presets) as Array<keyof typeof presets>
 
 describe('a written manifest', () => {
@@ -22,8 +54,7 @@ describe('a written manifest', () => {
   test('has nothing in it that lint finds, whatever it is written from', () => {
     expect(possible.length).toBeGreaterThan(1000)
     for (const options of possible) {
-      const text = writeManifest(options)
-      const { findings, problems } = lint([{ file: 'x.yaml', text }], { longestRequest: options.longestRequest ?? 0 })
+      const { findings, problems } = lint(inUse(options), { longestRequest: options.longestRequest ?? 0 })
       expect([...findings, ...problems], JSON.stringify(options)).toEqual([])
     }
   })
@@ -40,8 +71,8 @@ describe('a written manifest', () => {
         (name, image, port, controlPort, hook, kind) => {
           fc.pre(port !== controlPort)
           // A distroless image goes with the hooks that are written, too.
-          const text = writeManifest({ name, image, port, controlPort, hook, kind })
-          expect(lint([{ file: 'x.yaml', text }]).findings, text).toEqual([])
+          const sources = inUse({ name, image, port, controlPort, hook, kind })
+          expect(lint(sources).findings, sources[0]?.text).toEqual([])
         },
       ),
       { numRuns: 200 },
@@ -66,6 +97,7 @@ describe('a written manifest', () => {
     expect(kinds({ behind: 'none' })).toEqual(['Deployment', 'PodDisruptionBudget'])
     expect(kinds({ behind: 'gke-neg' })).toEqual(['Deployment', 'Service', 'PodDisruptionBudget', 'BackendConfig'])
     expect(kinds({ kind: 'kustomize' })).toEqual(['Deployment'])
+    expect(kinds({ kind: 'component' })).toEqual(['Component'])
   })
 
   test('keeps the control port out of the Service, and the probes on it', () => {
@@ -84,6 +116,28 @@ describe('a written manifest', () => {
     expect(values).not.toContain('tag:')
   })
 
+  test('without network has a place for the socket where the root file system is read-only', () => {
+    const [deployment] = parseAllDocuments(writeManifest({ ...base, hook: 'exec' })).map((document) => document.toJS())
+    const { containers, volumes } = deployment.spec.template.spec
+    expect(containers[0].volumeMounts).toEqual([{ name: volumes[0].name, mountPath: '/tmp' }])
+    expect(volumes[0].emptyDir).toEqual({})
+    expect(writeManifest(base)).not.toContain('volume')
+  })
+
+  test('as a patch makes a rolling update of a Recreate, and leaves nothing of the hook and the probes that were there', () => {
+    const patch = parseAllDocuments(writeManifest({ ...base, kind: 'kustomize' }))[0]?.toJS()
+    expect(patch.spec.strategy.type).toBe('RollingUpdate')
+    const [{ lifecycle, readinessProbe, livenessProbe }] = patch.spec.template.spec.containers
+    for (const each of [lifecycle.preStop, readinessProbe, livenessProbe]) expect(each.$patch).toBe('replace')
+  })
+
+  test('takes no pod out for one late answer, and is still out of the endpoints before the drain goes on', () => {
+    const [deployment] = parseAllDocuments(writeManifest(base)).map((document) => document.toJS())
+    const { periodSeconds, failureThreshold } = deployment.spec.template.spec.containers[0].readinessProbe
+    expect(failureThreshold).toBeGreaterThan(1)
+    expect(periodSeconds * failureThreshold * 1000).toBeLessThan(presets['kube-proxy'].settle)
+  })
+
   test.for<[what: string, options: Partial<ManifestOptions>, message: RegExp]>([
     ['a name that Kubernetes refuses', { name: 'Orders_1' }, /`name` to be a name in lower case.*got `Orders_1`/],
     ['a port that is none', { port: 70_000 }, /`port` to be a port from 1 to 65535, got `70000`/],
@@ -96,6 +150,81 @@ describe('a written manifest', () => {
     ['no pods', { replicas: 0 }, /`replicas` to be a whole number from 1, got `0`/],
   ])('is refused for %s', ([, options, message]) => {
     expect(() => writeManifest({ ...base, ...options })).toThrow(message)
+  })
+})
+
+describe('a written Component', () => {
+  const directory = join(__dirname, 'trees', 'orders')
+  const options: ManifestOptions = { ...base, hook: 'exec', behind: 'ingress-nginx', kind: 'component' }
+
+  test('is the one that kustomize was given: trees.test.ts holds what came of it', () => {
+    expect(writeManifest(options)).toBe(readFileSync(join(directory, 'podrain', 'kustomization.yaml'), 'utf8'))
+  })
+
+  test('leaves nothing to find in an app that had much', () => {
+    const { sources } = readSources([directory])
+    const before = sources.filter(({ file }) => file.includes('base'))
+    expect(lint(before).findings.map(({ rule }) => rule)).toEqual(
+      expect.arrayContaining(['hook-outlasts-grace', 'rollout-recreate']),
+    )
+    expect(lint(sources)).toMatchObject({ findings: [], problems: [], pods: 1 })
+  })
+})
+
+describe('a written Helm library chart', () => {
+  const written = writeFiles({ ...base, kind: 'helm-library', hook: 'control-port', behind: 'aws-alb' })
+  const textOf = (file: string) => written.find((each) => each.file === file)?.text ?? ''
+  const values = parse(textOf('values.yaml'))
+  /** The named templates, by name: all between `define` and `end`. */
+  const templates = new Map(
+    [...textOf('templates/_helpers.tpl').matchAll(/{{- define "([^"]+)" -}}\n(.*?)\n?{{- end }}\n/gs)].map(
+      ([, name = '', text = '']) => [name, text],
+    ),
+  )
+  /** There is nothing but values in them, so this is all that Helm does. */
+  const rendered = (text: string) => text.replace(/{{ \.Values\.podrain\.(\w+) }}/g, (_, name) => String(values[name]))
+  const included = (text: string) =>
+    rendered(text).replace(/{{- include "([^"]+)" \. \| nindent (\d+) }}/g, (_, name, by) =>
+      rendered(templates.get(name) ?? `no ${name}`)
+        .replace(/^/gm, ' '.repeat(Number(by)))
+        .replace(/^/, '\n'),
+    )
+
+  test('is a library, of templates that end where they should and use its own values only', () => {
+    expect(parse(textOf('Chart.yaml'))).toMatchObject({ apiVersion: 'v2', name: 'podrain', type: 'library' })
+    const rest = textOf('templates/_helpers.tpl').replace(/{{- define "[^"]+" -}}|{{- end }}|{{\/\*[^*]*\*\/}}/g, '')
+    const used = [...rest.matchAll(/{{ \.Values\.podrain\.(\w+) }}/g)].map(([, name]) => name)
+    expect(rendered(rest)).not.toMatch(/[{]{2}|undefined/)
+    expect(new Set([...used, 'terminationGracePeriodSeconds'])).toEqual(new Set(Object.keys(values)))
+    for (const name of templates.keys()) expect(name).toMatch(/^podrain\./)
+  })
+
+  test('makes of the example in its README a Deployment in which lint finds nothing', () => {
+    for (const hook of ['http', 'exec'] as const) {
+      const readme = writeFiles({ ...base, kind: 'helm-library', hook }).find(({ file }) => file === 'README.md')?.text
+      const example = /```yaml\n(spec:.*?)```/s.exec(readme ?? '')?.[1] ?? ''
+      const text = included(example)
+        .replace(
+          'spec:\n',
+          'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: orders }\nspec:\n  selector: { matchLabels: { app: orders } }\n',
+        )
+        .replace('template:\n', 'template:\n    metadata: { labels: { app: orders } }\n')
+        .replace(/(- name: orders\n)( +)/, '$1$2image: orders:1\n$2')
+      expect(lint([{ file: 'x.yaml', text }]), text).toMatchObject({ findings: [], problems: [], pods: 1 })
+      expect(text).toContain(hook === 'exec' ? 'podrain-prestop.js' : 'path: /prestop')
+    }
+  })
+
+  test('has the RBAC of @podrain/kubernetes, with the name of the service account', () => {
+    const rbac = readFileSync(join(__dirname, '..', '..', 'kubernetes', 'rbac.yaml'), 'utf8')
+    const objects = (text: string) => parseAllDocuments(text).map((document) => document.toJS())
+    expect(objects(rendered(templates.get('podrain.rbac') ?? ''))).toEqual(
+      objects(rbac.replace(/name: podrain$/gm, 'name: orders')),
+    )
+  })
+
+  test('is no single text', () => {
+    expect(() => writeManifest({ ...base, kind: 'helm-library' })).toThrow(/`kind` to be one that is a single text/)
   })
 })
 

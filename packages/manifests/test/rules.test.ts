@@ -14,7 +14,8 @@ describe('every rule', () => {
 
   test('has a name of its own, and says what it finds and why', () => {
     expect(new Set(ruleIds).size).toBe(ruleIds.length)
-    for (const { id, title, why } of rules) {
+    for (const { id, title, why, severe } of rules) {
+      expect(severe).toMatch(/\.$/)
       expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/)
       expect(title).toMatch(/[^.]$/)
       expect(why).toMatch(/\.\)?$/)
@@ -165,8 +166,9 @@ describe('a hook that sleeps', () => {
     }
   })
 
-  test('takes nobody knows how long in a loop', () => {
-    expect(rulesOf('for each in 1 2 3; do sleep 40; done')).toEqual([])
+  test('takes nobody knows how long in a loop, unless it says how often', () => {
+    expect(rulesOf('for each in 1 2 3; do sleep 40; done')).toEqual(['hook-outlasts-grace'])
+    expect(rulesOf('for each in $(cat hosts); do sleep 40; done')).toEqual([])
     expect(rulesOf('until ./done; do :; done; sleep 40')).toEqual([])
   })
 })

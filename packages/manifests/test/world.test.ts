@@ -67,7 +67,7 @@ describe('what belongs together', () => {
 
   test('the slowest load balancer in front counts, and what says so is named', () => {
     const ingress = (name: string) =>
-      `apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: ${name} }\nspec:\n  ingressClassName: ${name}\n  defaultBackend: { service: { name: web, port: { number: 80 } } }\n`
+      `apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: { name: ${name}, annotations: { alb.ingress.kubernetes.io/target-type: ip } }\nspec:\n  ingressClassName: ${name}\n  defaultBackend: { service: { name: web, port: { number: 80 } } }\n`
     const hook = '          lifecycle: { preStop: { sleep: { seconds: 20 } } }\n'
     const settle = (...ingresses: string[]) =>
       found(pod('web', hook), service('web'), ...ingresses.map(ingress)).find(
@@ -113,7 +113,7 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [{ name: web, port:
   test('what the caller says comes before what the files show', () => {
     const text = `${pod('web', '          lifecycle: { preStop: { sleep: { seconds: 20 } } }\n')}---\n${service('web')}`
     const look = (facts: object) => lint([{ file: 'x.yaml', text }], facts).findings.map(({ rule }) => rule)
-    expect(look({})).toEqual(['no-pdb', 'no-readiness'])
+    expect(look({})).toEqual(['no-pdb', 'no-spread', 'no-readiness'])
     expect(look({ behind: 'aws-alb' })).toContain('hook-shorter-than-settle')
     expect(look({ longestRequest: 20_000 })).toContain('hook-leaves-little')
   })
@@ -196,25 +196,6 @@ describe('files', () => {
       readSources([at, join(at, 'a.yaml'), `${at}/./b.yml`]).sources.map(({ file }) => file.slice(at.length + 1)),
     ).toEqual(['a.yaml', 'b.yml', 'deep/er/c.json'])
   })
-
-  test('templates of Helm are passed over, with a word', () => {
-    const at = directory({
-      'chart/Chart.yaml': 'name: web\nkind: chart',
-      'loose.yaml': 'kind: Deployment\nmetadata: { name: {{ .Release.Name }} }\n',
-      'chart/templates/deployment.yaml': 'kind: Deployment\nmetadata:\n  name: {{ .Release.Name }}\n',
-      'chart/templates/pdb.yaml': '{{- if .Values.pdb }}\nkind: PodDisruptionBudget\n{{- end }}\n',
-      // What a program fills in later is text to YAML, also where a line begins with it.
-      'alerts.yaml': 'kind: ConfigMap\ndata:\n  text: "{{ .Labels.name }}"\n  more: |\n    {{ define "title" }}\n',
-    })
-    const { sources, skipped } = readSources([at])
-    expect(sources.map(({ file }) => file.slice(at.length + 1))).toEqual(['alerts.yaml', 'chart/Chart.yaml'])
-    expect(skipped.map(({ file }) => file.slice(at.length + 1))).toEqual([
-      'chart/templates/deployment.yaml',
-      'chart/templates/pdb.yaml',
-      'loose.yaml',
-    ])
-    expect(skipped[0]?.why).toContain('helm template')
-  })
 })
 
 describe('told', () => {
@@ -225,12 +206,12 @@ describe('told', () => {
 
   test('for people: place, sum, line and way out', () => {
     expect(renderHuman(result, sources, { colour: false })).toContain(
-      `k8s/web.yaml:13:11 error Container \`web\` starts`.replace('13', '14'),
+      'k8s/web.yaml:14:11 warning Container `web` starts',
     )
     expect(renderHuman(result, sources, { colour: false })).toContain(
       '> 13 |           readinesProbe: {}\n       |           ^^^^^^^^^^^^^\n',
     )
-    expect(renderHuman(result, sources, { colour: false })).toMatch(/2 errors in 1 document\.$/)
+    expect(renderHuman(result, sources, { colour: false })).toMatch(/1 error, 1 warning in 1 document\.$/)
     expect(renderHuman(lint([{ file: 'x', text: 'a: 1' }]), [], { colour: false })).toBe(
       'There is no pod in 1 document: nothing to look at.',
     )
@@ -255,7 +236,7 @@ describe('told', () => {
     expect(results).toHaveLength(2)
     for (const each of results) {
       expect(tool.driver.rules[each.ruleIndex].id).toBe(each.ruleId)
-      expect(each.level).toBe('error')
+      expect(each.level).toBe(each.ruleId === 'unknown-key' ? 'error' : 'warning')
       const [{ physicalLocation }] = each.locations
       expect(physicalLocation.artifactLocation.uri).toBe('k8s/web.yaml')
       expect(physicalLocation.region.startLine).toBeGreaterThan(0)

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import {
   AgainstError,
+  bytesOf,
   type Config,
   ConfigError,
   fix,
@@ -10,6 +11,7 @@ import {
   type LintResult,
   lint,
   lintAgainst,
+  minorOf,
   parseConfig,
   readSources,
   renderGithub,
@@ -32,6 +34,7 @@ export interface LintFlags {
   readonly config?: string
   readonly behind?: string
   readonly longestRequest?: number
+  readonly kubernetes?: string
   readonly against?: string
   readonly token?: string
   readonly resource?: string
@@ -41,7 +44,7 @@ export interface LintFlags {
 
 const usual = ['podrain.yaml', '.podrain.yaml', 'podrain.yml', '.podrain.yml']
 
-/** `podrain lint`. Resolves with the exit code: 0 when nothing as bad as `--fail-on` was found, 1 when something was, 2 when a file is no YAML. */
+/** `podrain lint`. Resolves with the exit code: 0 when nothing as bad as `--fail-on` was found, 1 when something was, 2 when a file is no YAML, or nothing could be judged. */
 export async function runLint(paths: readonly string[], flags: LintFlags, version: string): Promise<number> {
   const colour = flags.color && pc.isColorSupported
   if (flags.rules === true) {
@@ -59,15 +62,17 @@ export async function runLint(paths: readonly string[], flags: LintFlags, versio
     }
   }
   const config = readConfig(flags.config)
-  const options = optionsOf(config, flags)
   // Not with `readFileSync(0)`, which fails with EAGAIN where a terminal or a pipe does not block.
-  const { sources, skipped } = read(paths, paths.includes('-') ? await text(process.stdin) : '')
-  for (const { file, why } of skipped) process.stderr.write(`skipped ${file}: ${why}\n`)
+  const { sources, passedOver } = read(paths, paths.includes('-') ? await text(process.stdin) : '')
   // A pipeline with a wrong path must not be green, nor one whose first command has failed.
   if (!sources.some(hasContent)) {
-    const hint = paths.includes('-') && skipped.length === 0 ? ': did the command before the pipe fail?' : ''
+    for (const { file, line, what, why } of passedOver) {
+      process.stderr.write(`passed over ${file}:${line} ${what}: ${why}\n`)
+    }
+    const hint = paths.includes('-') && passedOver.length === 0 ? ': did the command before the pipe fail?' : ''
     throw new UsageError(`There is no manifest in ${paths.join(' ').replace(/^-$/, 'standard input')}${hint}`)
   }
+  const options = { ...optionsOf(config, flags), passedOver }
   const now = flags.fix === true ? mend(sources, options) : sources
   const result = await look(now, options, flags)
   // The fixed text has stdout for itself.
@@ -76,7 +81,8 @@ export async function runLint(paths: readonly string[], flags: LintFlags, versio
   for (const { file, line, column, message } of result.problems) {
     process.stderr.write(`error: ${file}:${line}:${column}: ${message}\n`)
   }
-  if (result.problems.length > 0) return 2
+  // Nor one in which nothing could be judged.
+  if (result.problems.length > 0 || result.documents === 0) return 2
   const threshold = (flags.failOn as Severity | undefined) ?? config.failOn ?? 'error'
   return result.findings.some(({ severity }) => isAtLeast(severity, threshold)) ? 1 : 0
 }
@@ -101,10 +107,15 @@ function readConfig(named: string | undefined): Config {
 function optionsOf(config: Config, flags: LintFlags): LintOptions {
   const behind = (flags.behind as LintOptions['behind']) ?? config.behind
   const longestRequest = flags.longestRequest ?? config.longestRequest
+  const kubernetes = flags.kubernetes === undefined ? config.kubernetes : minorOf(flags.kubernetes)
+  if (flags.kubernetes !== undefined && kubernetes === undefined) {
+    throw new UsageError(`Expected \`--kubernetes\` to be a version such as 1.29, got \`${flags.kubernetes}\``)
+  }
   return {
     ignore: config.ignore,
     ...(behind !== undefined && { behind }),
     ...(longestRequest !== undefined && { longestRequest }),
+    ...(kubernetes !== undefined && { kubernetes }),
   }
 }
 
@@ -122,10 +133,15 @@ function mend(sources: readonly Source[], options: LintOptions): Source[] {
   return fix(sources, options).map(({ source, text }) => {
     if (source.file === '<stdin>') process.stdout.write(text)
     else if (text !== source.text) {
-      writeFileSync(source.file, text)
+      const bytes = bytesOf(text, source.encoding)
+      if (bytes === undefined) {
+        process.stderr.write(`not fixed ${source.file}: some of its bytes are no UTF-8. Save it as UTF-8 first\n`)
+        return source
+      }
+      writeFileSync(source.file, bytes)
       process.stderr.write(`fixed ${source.file}\n`)
     }
-    return { file: source.file, text }
+    return { ...source, text }
   })
 }
 

@@ -1,24 +1,51 @@
-import { type ManifestOptions, usualHook, writeManifest } from '@podrain/manifests'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type ManifestOptions, usualHook, type Written, writeFiles } from '@podrain/manifests'
 import { UsageError } from './usage.js'
 
-/** Flags of `podrain manifest`; their names are those of the engine's options. */
-export type ManifestFlags = ManifestOptions
+/** Flags of `podrain manifest`; but for `out`, their names are those of the engine's options. */
+export interface ManifestFlags extends ManifestOptions {
+  readonly out?: string
+}
 
 /** `podrain manifest`. Resolves with the exit code. */
-export function runManifest(flags: ManifestFlags): number {
-  const { controlPort, behind, hook = usualHook(behind) } = flags
+export function runManifest({ out, ...options }: ManifestFlags): number {
+  const { controlPort, behind, hook = usualHook(behind) } = options
   if (controlPort !== undefined && hook !== 'control-port') {
     throw new UsageError('`--control-port` goes with `--hook control-port` only')
   }
-  let manifest: string
+  const files = written(options)
+  if (out !== undefined) {
+    for (const { file, text } of files) writeNew(join(out, file), text)
+    return 0
+  }
+  if (files.length > 1) {
+    const names = files.map(({ file }) => file).join(', ')
+    throw new UsageError(`\`--kind ${options.kind}\` is ${files.length} files (${names}): say where to, with --out`)
+  }
+  for (const { text } of files) process.stdout.write(text)
+  return 0
+}
+
+function written(options: ManifestOptions): Written[] {
   try {
-    manifest = writeManifest(flags)
+    return writeFiles(options)
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(inFlags(error.message))
     throw error
   }
-  process.stdout.write(manifest)
-  return 0
+}
+
+/** Somebody may have changed what is there. */
+function writeNew(file: string, text: string): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text, { flag: 'wx' })
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new UsageError(`--out: ${code === 'EEXIST' ? `${file} is there already` : message}`)
+  }
+  process.stderr.write(`written ${file}\n`)
 }
 
 /** `longestRequest` is `--longest-request` here. */

@@ -1,3 +1,4 @@
+import type { PolicyOptions } from '@podrain/manifests'
 import { presets } from '@podrain/rehearsal'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
@@ -7,7 +8,7 @@ import type { LintFlags } from './lint.js'
 import type { ManifestFlags } from './manifest.js'
 import { type RehearseFlags, runRehearse } from './rehearse.js'
 import { UsageError } from './usage.js'
-import { count, duration, positive } from './values.js'
+import { count, duration, positive, variable } from './values.js'
 
 const { version } = require('../package.json') as { version: string }
 
@@ -30,12 +31,17 @@ const lintExamples = `Examples:
 
 const manifestExamples = `Examples:
   podrain manifest --name orders --image registry/orders:1.4 --behind aws-alb --longest-request 30s > orders.yaml
-  podrain manifest --name orders --kind kustomize --hook exec > podrain-patch.yaml`
+  podrain manifest --name orders --kind component --hook exec --out components/podrain
+  podrain manifest --name orders --kind helm-library --out charts/podrain`
+
+const policyExamples = `Examples:
+  podrain policy | kubectl apply -f -
+  podrain policy --action deny --namespace-labels env=production > podrain-policies.yaml`
 
 const lintExitCodes = `Exit codes:
   0  nothing was found, or nothing as bad as --fail-on
   1  something was
-  2  wrong usage, a file is no YAML, or there is no manifest`
+  2  wrong usage, a file is no YAML, or nothing could be judged`
 
 /** Builds the command line. `command` is what came after \`--\`, `onDone` takes the exit code. */
 export function createProgram(command: readonly string[] | undefined, onDone: (code: number) => void): Command {
@@ -138,6 +144,7 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .option('--config <file>', 'what is accepted, and why (default: podrain.yaml or .podrain.yaml, if there is one)')
     .addOption(behindOption('what sends to the pods, if the files do not show it'))
     .option('--longest-request <duration>', 'what has to fit into the grace period besides', duration)
+    .option('--kubernetes <version>', 'the Kubernetes of the cluster, such as 1.29 (default: the newest known)')
     .option('--against <url>', 'compare with the app that runs, by its /drainz: http://localhost:8080/drainz')
     .option('--token <token>', 'that the app wants for /drainz; also PODRAIN_TOKEN')
     .option('--resource <kind/name>', 'with --against: which one it is')
@@ -154,7 +161,7 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .command('manifest')
     .summary('write a Deployment, a Service and a PodDisruptionBudget that lose nothing')
     .description(
-      'Prints a Deployment, a Service and a PodDisruptionBudget for an app with podrain, a kustomize patch or Helm values, with the arithmetic in comments. `podrain lint` finds nothing in it.',
+      'Writes a Deployment, a Service and a PodDisruptionBudget for an app with podrain; or for a Deployment that is there a kustomize patch or Component, Helm values, or a Helm library chart. With the arithmetic in comments. `podrain lint` finds nothing in it.',
     )
     .requiredOption('--name <name>', 'of the Deployment and its container')
     .option('--image <image>', 'that it runs', 'app:1.0.0')
@@ -169,12 +176,51 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .option('--control-port <n>', 'for --hook control-port (default: 9090)', count)
     .option('--replicas <n>', 'pods (default: 3)', count)
     .addOption(
-      new Option('--kind <kind>', 'what to write (default: kubernetes)').choices(['kubernetes', 'kustomize', 'helm']),
+      new Option('--kind <kind>', 'what to write (default: kubernetes)').choices([
+        'kubernetes',
+        'kustomize',
+        'component',
+        'helm',
+        'helm-library',
+      ]),
     )
+    .option('--out <directory>', 'write files there, and not to stdout; none that is there already')
     .addHelpText('after', `\n${manifestExamples}`)
     .action(async (flags: ManifestFlags) => {
       const { runManifest } = await import('./manifest.js')
       onDone(runManifest(flags))
+    })
+
+  program
+    .command('policy')
+    .summary('write admission policies, so that a cluster refuses what lint refuses')
+    .description(
+      'Prints ValidatingAdmissionPolicies (Kubernetes 1.30) from those rules of `podrain lint` that can be told from one object, with bindings. Begin with --action warn: kubectl shows the messages, and nothing is refused.',
+    )
+    .addOption(
+      new Option('--action <name>', 'what becomes of an error (default: warn); a warning is never refused').choices([
+        'warn',
+        'audit',
+        'deny',
+      ]),
+    )
+    .addOption(
+      new Option('--failure-policy <name>', 'what becomes of what cannot be judged (default: fail)').choices([
+        'fail',
+        'ignore',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--namespace-labels <name=value...>',
+        'of the namespaces that it is for (default: all but those of Kubernetes)',
+      ).argParser((text, before: Record<string, string> | undefined) => ({ ...before, ...variable(text) })),
+    )
+    .addHelpText('after', `\n${policyExamples}`)
+    .action(async (flags: PolicyOptions) => {
+      const { writePolicies } = await import('@podrain/manifests')
+      process.stdout.write(writePolicies(flags))
+      onDone(0)
     })
   return program
 }

@@ -19,6 +19,7 @@ describe.concurrent('the help', () => {
     expect(stdout).toMatch(/^ {2}compare /m)
     expect(stdout).toMatch(/^ {2}lint /m)
     expect(stdout).toMatch(/^ {2}manifest /m)
+    expect(stdout).toMatch(/^ {2}policy /m)
     expect(stdout).toContain('podrain rehearse -- node server.js')
   })
 

@@ -3,7 +3,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { drainServer } from '@podrain/core'
-import { lint, ruleIds } from '@podrain/manifests'
+import { lint, ruleIds, writePolicies } from '@podrain/manifests'
 import { describe, expect, test } from 'vitest'
 import { directory, fixture, podrain, start } from './support.js'
 
@@ -45,15 +45,15 @@ describe.concurrent('podrain lint', () => {
     const at = await file(bad)
     const { code, stdout, stderr } = await podrain(['lint', at])
     expect(stderr).toBe('')
-    expect(stdout).toContain(`${at}:13:11 error Container \`web\` starts \`npm start\``)
+    expect(stdout).toContain(`${at}:13:11 warning Container \`web\` starts \`npm start\``)
     expect(stdout).toContain(`${at}:15:13 error`)
-    expect(stdout).toMatch(/2 errors in 1 document\.\n$/)
+    expect(stdout).toMatch(/1 error, 1 warning in 1 document\.\n$/)
     expect(code).toBe(1)
   })
 
   test('reads standard input', async () => {
     const { code, stdout } = await piped(['lint', '-'], bad)
-    expect(stdout).toContain('<stdin>:13:11 error')
+    expect(stdout).toContain('<stdin>:15:13 error')
     expect(code).toBe(1)
   })
 
@@ -65,8 +65,8 @@ describe.concurrent('podrain lint', () => {
     child.stdin.write(large.slice(1_000_000))
     child.stdin.end(`---\n${bad}`)
     const { code, stdout } = await done
-    expect(stdout).toContain('<stdin>:20019:11 error Container `web` starts `npm start`')
-    expect(stdout).toMatch(/2 errors in 2 documents\.\n$/)
+    expect(stdout).toContain('<stdin>:20019:11 warning Container `web` starts `npm start`')
+    expect(stdout).toMatch(/1 error, 1 warning in 2 documents\.\n$/)
     expect(code).toBe(1)
   })
 
@@ -101,14 +101,14 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
     const { code, stdout, stderr } = await podrain(['lint', at, '--fix'])
     expect(stderr).toBe(`fixed ${at}\n`)
     expect(await readFile(at, 'utf8')).toBe(bad.replace('prestop', 'preStop'))
-    expect(stdout).toContain('1 error in 1 document')
-    expect(code).toBe(1)
+    expect(stdout).toContain('1 warning in 1 document')
+    expect(code).toBe(0)
   })
 
   test('--fix of standard input writes the text to stdout, and what is left to stderr', async () => {
     const { stdout, stderr } = await piped(['lint', '-', '--fix'], bad)
     expect(stdout).toBe(bad.replace('prestop', 'preStop'))
-    expect(stderr).toContain('1 error in 1 document')
+    expect(stderr).toContain('1 warning in 1 document')
   })
 
   test('is heard by programs: JSON, SARIF, GitHub', async () => {
@@ -120,7 +120,7 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
     const [json, sarif, github] = runs.map(({ stdout }) => stdout)
     expect(JSON.parse(json ?? '').findings).toHaveLength(2)
     expect(JSON.parse(sarif ?? '').runs[0].results).toHaveLength(2)
-    expect(github).toMatch(/^::error file=.*,line=13,/)
+    expect(github).toMatch(/^::warning file=.*,line=13,/)
   })
 
   test('--rules lists every rule', async () => {
@@ -233,7 +233,7 @@ spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
-metadata: { name: shop }
+metadata: { name: shop, annotations: { alb.ingress.kubernetes.io/target-type: ip } }
 spec: { ingressClassName: alb, defaultBackend: { service: { name: web, port: { number: 80 } } } }
 `
     const at = await file(alb)
@@ -274,6 +274,27 @@ spec: { ingressClassName: alb, defaultBackend: { service: { name: web, port: { n
   })
 })
 
+describe.concurrent('podrain policy', () => {
+  test('writes policies that warn, in all namespaces', async () => {
+    const { code, stdout } = await podrain(['policy'])
+    expect(code).toBe(0)
+    expect(stdout).toBe(writePolicies())
+  })
+
+  test('writes what it is told to', async () => {
+    const labels = ['--namespace-labels', 'env=production', 'team=shop']
+    const { stdout } = await podrain(['policy', '--action', 'deny', '--failure-policy', 'ignore', ...labels])
+    const namespaceLabels = { env: 'production', team: 'shop' }
+    expect(stdout).toBe(writePolicies({ action: 'deny', failurePolicy: 'ignore', namespaceLabels }))
+  })
+
+  test('refuses what is no label', async () => {
+    const { code, stderr } = await podrain(['policy', '--namespace-labels', 'production'])
+    expect(stderr).toContain('It takes NAME=value.')
+    expect(code).toBe(2)
+  })
+})
+
 describe.concurrent('podrain manifest', () => {
   test('writes a patch under a name that lint does not take for its settings', async () => {
     const { stdout } = await podrain(['manifest', '--name', 'orders', '--kind', 'kustomize'])
@@ -302,6 +323,17 @@ describe.concurrent('podrain manifest', () => {
     expect(lint([{ file: 'orders.yaml', text: stdout }])).toMatchObject({ findings: [], problems: [], documents: 3 })
   })
 
+  test('writes files where it is told to, and none over another', async () => {
+    const at = join(await directory(), 'charts', 'podrain')
+    const args = ['manifest', '--name', 'orders', '--kind', 'helm-library', '--out', at]
+    const { code, stdout, stderr } = await podrain(args)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    const files = ['Chart.yaml', 'values.yaml', 'templates/_helpers.tpl', 'README.md'].map((name) => join(at, name))
+    expect(stderr).toBe(files.map((name) => `written ${name}\n`).join(''))
+    for (const name of files) expect(await readFile(name, 'utf8')).toContain('podrain')
+    expect(await podrain(args)).toMatchObject({ code: 2, stderr: `error: --out: ${files[0]} is there already\n` })
+  })
+
   test.for<[args: string[], message: string]>([
     [[], "required option '--name <name>' not specified"],
     [['--name', 'A b'], 'Expected `--name` to be a name in lower case'],
@@ -310,6 +342,7 @@ describe.concurrent('podrain manifest', () => {
       ['--name', 'a', '--hook', 'control-port', '--control-port', '8080'],
       'Expected `--control-port` to be another port than `--port`',
     ],
+    [['--name', 'a', '--kind', 'helm-library'], '`--kind helm-library` is 4 files'],
     [['--name', 'a', '--control-port', '9100'], '`--control-port` goes with `--hook control-port` only'],
     [
       ['--name', 'a', '--behind', 'aws-nlb', '--hook', 'http'],

@@ -1,16 +1,19 @@
-import { amountOf } from '../amount.js'
-import type { Place } from '../place.js'
-import type { Pod } from '../pod.js'
-import type { Resource } from '../resource.js'
-import { each, eachPod, type Rule } from '../rule.js'
-import type { World } from '../world.js'
+import type { Pod } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import { amountOf } from '../shared/amount.js'
+import type { Place } from '../text/place.js'
+import type { Least, World } from '../world/world.js'
+import { each, listed, type Rule } from './rule.js'
 
-/** The pods that a budget is for, and how many there are; undefined where an autoscaler or nobody says. */
-function podsOf(budget: Resource, world: World): { pods: readonly Pod[]; count: number | undefined } {
+/** The pods that a budget is for, and the lowest number there is of them; undefined where nobody says. */
+function podsOf(budget: Resource, world: World): { pods: readonly Pod[]; least: Least | undefined } {
   const pods = world.selected(budget, budget.get('spec', 'selector'))
   const [only] = pods
-  const isKnown = pods.length === 1 && only !== undefined && world.autoscalersOf(only).length === 0
-  return { pods, count: isKnown && only.resource.get('spec', 'replicas').exists ? only.replicas : undefined }
+  const isSaid =
+    pods.length === 1 &&
+    only !== undefined &&
+    (world.autoscalersOf(only).length > 0 || only.resource.get('spec', 'replicas').exists)
+  return { pods, least: isSaid ? world.leastOf(only) : undefined }
 }
 
 function shown(place: Place): string {
@@ -20,29 +23,39 @@ function shown(place: Place): string {
 const blocks: Rule = {
   id: 'pdb-blocks',
   severity: 'warning',
+  severe: 'The pods work; what waits is the drain of a node.',
   title: 'A PodDisruptionBudget that permits nothing',
   why: 'A node with such a pod cannot be drained: `kubectl drain` and node upgrades wait, and in the end somebody deletes the pod by hand, past the budget. Percentages are rounded up: 90 % of 3 is 3.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
     const most = budget.get('spec', 'maxUnavailable')
     const least = budget.get('spec', 'minAvailable')
-    const { count } = podsOf(budget, world)
+    const { pods, least: lowest } = podsOf(budget, world)
     if (most.value === 0 || most.text === '0' || most.text === '0%') {
       report(most, `No pod may ever be evicted: ${shown(most)}`, { fix: 'maxUnavailable: 1' })
     } else if (least.text === '100%') {
       report(least, 'No pod may ever be evicted: all of them have to be there', {
         fix: 'maxUnavailable: 1, in place of minAvailable',
       })
-    } else if (count !== undefined && least.exists) {
+    } else if (lowest !== undefined && least.exists) {
+      // An autoscaler that goes down to none has one before that.
+      const count = Math.max(1, lowest.pods)
       const needed = amountOf(least.value, count, Math.ceil)
-      if (needed === undefined || needed < count || count === 0) return
+      if (needed === undefined || needed < count || (lowest.pods === 0 && !lowest.because.includes('/'))) return
+      const scaled = pods.some((pod) => world.autoscalersOf(pod).length > 0)
       const sum =
         least.number === undefined ? `${least.text} of ${count}, rounded up, is ${needed}` : `${needed} of ${count}`
-      report(least, `No pod may ever be evicted: ${shown(least)} needs ${sum} ${count === 1 ? 'pod' : 'pods'}`, {
-        fix:
-          count === 1
-            ? 'replicas: 2; or maxUnavailable: 1, if one moment without the pod is accepted'
-            : 'maxUnavailable: 1, in place of minAvailable',
-      })
+      report(
+        least,
+        `No pod may ${scaled ? `be evicted while there are no more (${lowest.because})` : 'ever be evicted'}: ${shown(least)} needs ${sum} ${count === 1 ? 'pod' : 'pods'}`,
+        {
+          fix:
+            count > 1
+              ? 'maxUnavailable: 1, in place of minAvailable'
+              : pods.some((pod) => world.isAlone(pod))
+                ? 'maxUnavailable: 1, if one moment without the pod is accepted'
+                : `${scaled ? 'At least 2 pods' : 'replicas: 2'}; or maxUnavailable: 1, if one moment without the pod is accepted`,
+        },
+      )
     }
   }),
 }
@@ -50,12 +63,13 @@ const blocks: Rule = {
 const permitsAll: Rule = {
   id: 'pdb-permits-all',
   severity: 'warning',
+  severe: 'Only when nodes are drained are all pods away at once.',
   title: 'A PodDisruptionBudget that permits everything',
   why: 'All pods may be evicted at the same time, as if there were no budget. Percentages are rounded up: 50 % of 1 is 1.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
     const most = budget.get('spec', 'maxUnavailable')
     const least = budget.get('spec', 'minAvailable')
-    const { count } = podsOf(budget, world)
+    const count = podsOf(budget, world).least?.pods
     if (least.value === 0 || least.text === '0' || least.text === '0%') {
       report(least, `All pods may be evicted at once: ${shown(least)}`, {
         fix: 'maxUnavailable: 1, in place of minAvailable',
@@ -75,6 +89,7 @@ const permitsAll: Rule = {
 const bothLimits: Rule = {
   id: 'pdb-both-limits',
   severity: 'error',
+  severe: 'Both together are refused. With neither it is a warning: accepted, and it blocks.',
   title: 'A PodDisruptionBudget with both limits, or with none',
   why: '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses both together. It accepts a budget with neither, which then permits no eviction at all: a node with such a pod cannot be drained.',
   check: each(['PodDisruptionBudget'], (budget, report) => {
@@ -96,6 +111,7 @@ const bothLimits: Rule = {
 const matchesNothing: Rule = {
   id: 'pdb-matches-nothing',
   severity: 'warning',
+  severe: 'Its pods may be in files that are not here.',
   title: 'A PodDisruptionBudget whose selector selects no pod',
   why: 'A budget selects pods by the labels of the pod template, not by those of the Deployment. One that selects none protects none, and nothing says so.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
@@ -103,13 +119,11 @@ const matchesNothing: Rule = {
     if (selector.get('matchExpressions').exists || selector.get('matchLabels').entries.length === 0) return
     if (podsOf(budget, world).pods.length > 0) return
     // Its pods may be in other files; one of the same name, or with half the labels, is meant.
-    const meant = world.pods.find(
-      (pod) =>
-        pod.resource.name === budget.name ||
-        selector
-          .get('matchLabels')
-          .entries.some(([name, place]) => /name$|^app$/.test(name) && pod.labels[name] === place.text),
-    )
+    const names = selector.get('matchLabels').entries.filter(([name]) => /name$|^app$/.test(name))
+    const [meant] = [
+      ...world.podsNamed(budget.name),
+      ...names.flatMap(([name, place]) => world.labelled(name, place.text ?? '')),
+    ]
     if (meant === undefined) return
     const labels = Object.entries(meant.labels)
       .map(([name, value]) => `${name}: ${value}`)
@@ -127,32 +141,66 @@ const matchesNothing: Rule = {
 const noBudget: Rule = {
   id: 'no-pdb',
   severity: 'info',
+  severe: 'A budget may be in files that are not here, and nodes may never be drained.',
   title: 'Several pods behind a Service without a PodDisruptionBudget',
   why: 'A rolling update does not look at budgets. But when nodes are drained and there is none, all pods may be evicted at the same time.',
-  check: eachPod((pod, report, world) => {
-    if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) return
-    if ((pod.replicas ?? 0) < 2 || world.exposureOf(pod) !== 'served') return
+  check(world, report) {
     const budgets = [...world.kind('PodDisruptionBudget'), ...world.kind('PodUnavailableBudget')]
-    if (
-      budgets.some(
-        (budget) =>
-          budget.get('spec', 'selector', 'matchExpressions').exists ||
-          // An empty one selects every pod of its namespace.
-          budget.get('spec', 'selector', 'matchLabels').entries.length === 0 ||
-          world.selected(budget, budget.get('spec', 'selector')).includes(pod),
-      )
+    const selectsAny = budgets.some(
+      (budget) =>
+        budget.get('spec', 'selector', 'matchExpressions').exists ||
+        // An empty one selects every pod of its namespace.
+        budget.get('spec', 'selector', 'matchLabels').entries.length === 0,
     )
-      return
+    if (selectsAny) return
+    const budgeted = new Set(budgets.flatMap((budget) => world.selected(budget, budget.get('spec', 'selector'))))
     // One that is meant for it and misses it is told by another rule.
-    if (budgets.some(({ name }) => name === pod.resource.name)) return
-    report(
-      pod.resource.get('metadata', 'name'),
-      `${pod.replicas} pods, and no PodDisruptionBudget in these files: they may all be evicted at once`,
-      {
-        fix: 'A PodDisruptionBudget with maxUnavailable: 1',
-      },
-    )
-  }),
+    const names = new Set(budgets.map(({ name }) => name))
+    for (const pod of world.pods) {
+      if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) continue
+      if ((pod.replicas ?? 0) < 2 || world.exposureOf(pod) !== 'served') continue
+      if (budgeted.has(pod) || names.has(pod.resource.name)) continue
+      report(
+        pod.resource.get('metadata', 'name'),
+        `${pod.replicas} pods, and no PodDisruptionBudget in these files: they may all be evicted at once`,
+        {
+          fix: 'A PodDisruptionBudget with maxUnavailable: 1',
+        },
+      )
+    }
+  },
 }
 
-export const disruptionRules: readonly Rule[] = [blocks, permitsAll, bothLimits, matchesNothing, noBudget]
+const unhealthyStay: Rule = {
+  id: 'pdb-unhealthy-pods',
+  severity: 'info',
+  severe: 'It only matters when a pod does not work and its node has to go.',
+  title: 'A PodDisruptionBudget that keeps pods which do not work',
+  why: 'A pod that crashes again and again is never ready, so a budget that is not met forbids its eviction: the drain of its node waits for a pod that nobody can use. `unhealthyPodEvictionPolicy: AlwaysAllow` (stable since Kubernetes 1.31) lets it go. (Told once for all budgets.)',
+  check: (world, report) => {
+    const keeping = world
+      .kind('PodDisruptionBudget')
+      .filter(
+        (budget) =>
+          budget.apiVersion === 'policy/v1' &&
+          !budget.get('spec', 'unhealthyPodEvictionPolicy').exists &&
+          podsOf(budget, world).pods.length > 0,
+      )
+    const [first] = keeping
+    if (first === undefined) return
+    report(
+      first.get('spec'),
+      `Pods that are not ready cannot be evicted while ${listed(keeping.map(({ label }) => label))} ${keeping.length === 1 ? 'is' : 'are'} not met`,
+      { fix: 'unhealthyPodEvictionPolicy: AlwaysAllow' },
+    )
+  },
+}
+
+export const disruptionRules: readonly Rule[] = [
+  blocks,
+  permitsAll,
+  bothLimits,
+  matchesNothing,
+  noBudget,
+  unhealthyStay,
+]

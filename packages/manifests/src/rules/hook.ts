@@ -1,26 +1,28 @@
 import { distance } from 'fastest-levenshtein'
-import { isIstio, isLinkerd } from '../balancer.js'
-import { graceFor } from '../budget.js'
-import { replaceText } from '../edits.js'
-import type { Place } from '../place.js'
-import type { Container, Pod } from '../pod.js'
-import { eachContainer, eachPod, type Rule } from '../rule.js'
-import { programOf, scriptOf, shells } from '../shell.js'
-import { isScraped, targetsOf, type World } from '../world.js'
+import type { Container, Pod } from '../objects/pod.js'
+import { programOf, scriptOf, shells } from '../objects/shell.js'
+import { graceFor } from '../shared/budget.js'
+import { replaceText } from '../text/edits.js'
+import type { Place } from '../text/place.js'
+import { isIstio, isLinkerd } from '../world/balancer.js'
+import { isScraped, targetsOf, type World } from '../world/world.js'
+import { eachContainer, eachPod, type Rule } from './rule.js'
 
 const noHook: Rule = {
   id: 'no-hook',
   severity: 'warning',
+  severe: 'An app may wait after SIGTERM by itself, as those with podrain do.',
   title: 'A container behind a Service without a preStop hook',
   why: 'SIGTERM comes while kube-proxy and load balancers still send: they learn later than the pod that it ends (kube-proxy up to 1.2 s, an AWS NLB two minutes). An app that closes on SIGTERM refuses what comes in between. podrain waits after SIGTERM as well, so it can do without the hook; the hook helps where SIGTERM does not reach node.',
   check: eachPod((pod, report, world) => {
     if (!pod.isWhole || pod.isJob || pod.isPodrain || pod.hostNetwork || world.isDatabase(pod)) return
     for (const container of servedBy(pod, world)) {
       if (container.hook !== undefined) continue
-      const { name, settle, because } = world.balancerOf(pod)
+      const balancer = world.balancerOf(pod)
+      const { name, settle } = balancer
       const wait = Math.max(1, settle / 1000)
       // kube-proxy is told by its measured 1.2 s; the preset is that with a margin.
-      const until = because === undefined ? 'second or so' : `${wait} s or so`
+      const until = balancer.behind === 'kube-proxy' ? 'second or so' : `${wait} s or so`
       const grace = graceFor(settle)
       report(
         container.place,
@@ -28,7 +30,7 @@ const noHook: Rule = {
         {
           // What has an identity of its own is rarely behind a load balancer, and knows how to end.
           severity: pod.kind === 'StatefulSet' || world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
-          fix: `With podrain in the app: \`lifecycle: { preStop: { httpGet: { path: /prestop, port: ${portOf(container)} } } }\`; with any other app: \`lifecycle: { preStop: { sleep: { seconds: ${wait} } } }\`${grace > pod.grace ? `, and \`terminationGracePeriodSeconds: ${grace}\`` : ''}`,
+          fix: `With podrain in the app: \`lifecycle: { preStop: { httpGet: { path: /prestop, port: ${portOf(container)} } } }\`; with any other app: \`lifecycle: { preStop: { sleep: { seconds: ${wait} } } }\`${grace > (pod.grace ?? Infinity) ? `, and \`terminationGracePeriodSeconds: ${grace}\`` : ''}`,
         },
       )
     }
@@ -61,6 +63,7 @@ function portOf(container: Container): string | number {
 const oneHandler: Rule = {
   id: 'hook-handler',
   severity: 'error',
+  severe: 'Two handlers or none are refused, and `tcpSocket` fails each time.',
   title: 'A hook with no handler, with two, or with one that Kubernetes does not run',
   why: 'A hook is one of `exec`, `httpGet` and `sleep`. The API server refuses a hook with two of them or with none. It accepts `tcpSocket`, for compatibility only: that hook always fails, and SIGTERM follows at once.',
   check: eachContainer(({ hook }, report) => {
@@ -85,6 +88,7 @@ const oneHandler: Rule = {
 const hookAtStart: Rule = {
   id: 'hook-at-start',
   severity: 'error',
+  severe: 'The pod drains as soon as it has started, each time.',
   title: 'The hook for the end stands under postStart',
   why: '`postStart` runs when the container starts. `/prestop` there makes the pod unready as soon as it has started, and nothing runs when it ends.',
   check: eachContainer(({ place }, report) => {
@@ -101,6 +105,8 @@ const hookAtStart: Rule = {
 const hookPort: Rule = {
   id: 'hook-port',
   severity: 'error',
+  severe:
+    'A name that the container does not have is never found: the hook fails each time. A number may be listened on without being listed: a warning.',
   title: 'A hook on a port that no container has',
   why: 'The kubelet looks a named port up in the container that has the hook, and nowhere else. If there is none, or nobody listens on the port, the hook fails (event FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer((container, report) => {
@@ -138,6 +144,7 @@ const answersAtOnce = /^\/(readyz|livez|drainz|healthz?|health\/(ready|live)|rea
 const hookPath: Rule = {
   id: 'hook-path',
   severity: 'warning',
+  severe: 'Another app may have an endpoint of that name that waits.',
   title: "A hook whose path is nearly podrain's, or one that does not wait",
   why: 'The kubelet ignores the status of the answer: with a 404 the hook has succeeded, at once. So a misspelt path is the same as no hook, and nobody is told.',
   check: eachContainer((container, report) => {
@@ -174,6 +181,7 @@ const hookPath: Rule = {
 const hookHostNetwork: Rule = {
   id: 'hook-host-network',
   severity: 'error',
+  severe: 'The kubelet finds no address, so the hook fails each time.',
   title: 'An httpGet hook in a pod on the host network',
   why: 'The kubelet asks the container runtime for the pod’s address, and a pod on the host network has none of its own: “failed to find networking container”, FailedPreStopHook, SIGTERM at once (kubernetes#134285). `host: 127.0.0.1` helps, but Pod Security “baseline” forbids `host` since Kubernetes 1.34. The hook without network needs the option `controlSocket: true` in the app.',
   check: eachContainer(({ hook, pod }, report) => {
@@ -192,6 +200,7 @@ const hookHostNetwork: Rule = {
 const hookHost: Rule = {
   id: 'hook-host',
   severity: 'error',
+  severe: '`localhost` is the node each time. Another host, or a port of the node, may lead to the pod: a warning.',
   title: 'A hook with a host',
   why: 'The kubelet sends the request from the node, and there `localhost` is the node, not the pod. Without `host` the request goes to the pod, which is what is meant. Pod Security “baseline” forbids `host` since Kubernetes 1.34.',
   check: eachContainer(({ hook, pod }, report) => {
@@ -205,22 +214,28 @@ const hookHost: Rule = {
         ? `\`${host}\` is the node, not the pod: the kubelet sends the hook`
         : `The hook goes to \`${host}\`, and not to this pod`,
       {
-        severity: isLocal ? 'error' : 'warning',
+        // A port of the node may lead back to the pod.
+        severity: isLocal && !hasHostPort(pod) ? 'error' : 'warning',
         fix: 'Remove `host`: it is the pod’s address then',
       },
     )
   }),
 }
 
+function hasHostPort(pod: Pod): boolean {
+  return pod.running.some(({ ports }) => ports.some((port) => port.get('hostPort').exists))
+}
+
 const hookToken: Rule = {
   id: 'hook-token',
   severity: 'error',
+  severe: 'The app refuses the hook each time.',
   title: 'A hook without the token that the app wants',
   why: 'With `PODRAIN_TOKEN` in its environment podrain refuses every `/prestop` without `Authorization: Bearer <token>`. The kubelet takes the 404 for success: the hook is over at once.',
   check: eachContainer((container, report) => {
     const token = container.env('PODRAIN_TOKEN')
     const { hook } = container
-    if (token === undefined || hook?.handler !== 'httpGet' || !hook.isPodrain) return
+    if (token === undefined || token.get('value').text === '' || hook?.handler !== 'httpGet' || !hook.isPodrain) return
     const header = hook.place
       .get('httpGet', 'httpHeaders')
       .items.find((each) => each.get('name').text?.toLowerCase() === 'authorization')
@@ -249,26 +264,54 @@ const hookToken: Rule = {
   }),
 }
 
-/** Images that are known to have neither a shell nor tools. */
-const bare = /(^|[/-])distroless([/:@-]|$)|^cgr\.dev\/chainguard\/(?!bash|busybox|wolfi-base|.*-dev)/
+/** Images that have neither a shell nor tools. */
+const bare = /^gcr\.io\/distroless\//
 
-const tools = new Set([...shells, 'sleep', 'curl', 'wget', 'kill', 'pkill', 'nc', 'test', 'cat', 'touch', 'echo'])
+/** Images that have none either, if they are what they are called: `app:1.2-distroless`, `app:scratch`. */
+const saysBare = /distroless|(^|[-_:/.])scratch([-_:@.]|$)|^cgr\.dev\/chainguard\/(?!bash|busybox|wolfi-base)/
+
+const tools = new Set([
+  ...[
+    ...shells,
+    'sleep',
+    'timeout',
+    'curl',
+    'wget',
+    'kill',
+    'pkill',
+    'killall',
+    'nc',
+    'test',
+    '[',
+    'cat',
+    'touch',
+    'echo',
+  ],
+  ...['rm', 'ls', 'date', 'env'],
+])
 
 const hookNeedsTool: Rule = {
   id: 'hook-needs-tool',
   severity: 'error',
+  severe: 'Of the images of gcr.io/distroless it is known. Of an image that is only called so it is a warning.',
   title: 'An exec hook that needs a shell or a tool which the image does not have',
   why: '`exec` runs a program of the image. A distroless image has no `sh`, no `sleep` and no `curl`: the hook fails (FailedPreStopHook), and SIGTERM follows at once.',
-  check: eachContainer(({ hook, image, name }, report) => {
-    if (hook?.handler !== 'exec' || image === undefined || !bare.test(image)) return
-    // Their debug images have a busybox.
-    if (/[:-]debug/.test(image)) return
+  check: eachContainer(({ hook, image, name, place }, report) => {
+    if (hook?.handler !== 'exec' || image === undefined || !(bare.test(image) || saysBare.test(image))) return
+    // Their debug images have a busybox, and their images for building have a shell.
+    if (/[:-](debug|dev)\b/.test(image)) return
     const tool = hook.programs.find((program) => tools.has(program))
-    if (tool === undefined) return
+    // A volume may have brought it.
+    const [program = ''] = hook.command
+    const mounts = place.get('volumeMounts').items.map((mount) => mount.get('mountPath').text ?? '/')
+    if (tool === undefined || mounts.some((mount) => program.startsWith(`${mount.replace(/\/$/, '')}/`))) return
     report(
       hook.place.get('exec', 'command'),
-      `The hook needs \`${tool}\`, which the image of \`${name}\` (${image}) has not: it fails, and SIGTERM follows at once`,
+      bare.test(image)
+        ? `The hook needs \`${tool}\`, which the image of \`${name}\` (${image}) has not: it fails, and SIGTERM follows at once`
+        : `The hook needs \`${tool}\`, and by its name the image of \`${name}\` (${image}) has no such thing: then it fails, and SIGTERM follows at once`,
       {
+        severity: bare.test(image) ? 'error' : 'warning',
         fix: 'Use `sleep: { seconds: … }`, which the kubelet does itself (Kubernetes 1.30), or `httpGet`',
       },
     )
@@ -278,6 +321,8 @@ const hookNeedsTool: Rule = {
 const hookNoShell: Rule = {
   id: 'hook-no-shell',
   severity: 'error',
+  severe:
+    'There is no such program, or `sleep` is given words that are no time: the hook fails each time. Other programs may not mind: a warning.',
   title: 'An exec hook that is written for a shell, without one',
   why: '`command` is a program and its arguments, and no shell reads it: `["sleep 10"]` looks for a program named `sleep 10`, and `["sleep", "5", "&&", …]` gives `&&` to sleep. The hook fails (FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer(({ hook }, report) => {
@@ -295,6 +340,8 @@ const hookNoShell: Rule = {
         place,
         `No shell reads this command, so \`${programOf(program)}\` gets \`${rest.find((word) => /^\W+$|^2>&1$/.test(word))}\` as an argument`,
         {
+          // Another program may not mind: curl calls the first address all the same.
+          severity: programOf(program) === 'sleep' ? 'error' : 'warning',
           fix: `["sh", "-c", ${JSON.stringify(command.join(' '))}]`,
         },
       )
@@ -309,37 +356,49 @@ function shellish(text: string): boolean {
 const hookSignals: Rule = {
   id: 'hook-signals',
   severity: 'warning',
+  severe: 'It depends on the load balancer whether it still sends, and on the image which signal follows.',
   title: 'A hook that sends the signal itself',
   why: 'The hook is there for the time *before* the signal. A hook that ends the server itself does so while load balancers still send. And when it returns at once (`nginx -s quit`, `kill -QUIT 1`), the kubelet’s signal follows at once: if that is SIGTERM, nginx makes a fast shutdown of the graceful one. (`STOPSIGNAL` of the image says which it is; the official nginx images have SIGQUIT.)',
   check: eachContainer(({ hook, pod }, report, world) => {
     if (hook?.handler !== 'exec') return
-    const script = scriptOf(hook.command) ?? hook.command.join(' ')
-    const found =
-      /(?:^|[;&|\s(/])((?:kill|pkill|killall)\s+(?!-0\b)[^;&|]*|nginx\s+-s\s+(?:quit|stop)|apache(?:2)?ctl\s+(?:-k\s+)?(?:graceful-)?stop|pm2\s+(?:stop|kill|delete)[^;&|]*|supervisorctl\s+(?:stop|shutdown)[^;&|]*)/.exec(
-        script,
-      )
-    if (found === null) return
-    const before = script.slice(0, found.index)
-    const after = script.slice(found.index + found[0].length)
-    const sleepsBefore = /\bsleep\b/.test(before)
-    const waitsAfter = /\b(sleep|while|until|wait)\b/.test(after)
-    if (sleepsBefore && waitsAfter) return
-    const said = (found[1] ?? '').trim()
+    const { quit } = hook
+    if (quit === undefined || (quit.waitsBefore && quit.waitsAfter)) return
     const why = [
-      ...(sleepsBefore ? [] : ['load balancers still send when it runs']),
-      ...(waitsAfter ? [] : ['the kubelet’s own signal follows as soon as it returns']),
+      ...(quit.waitsBefore ? [] : ['load balancers still send when it runs']),
+      ...(quit.waitsAfter ? [] : ['the kubelet’s own signal follows as soon as it returns']),
     ].join(', and ')
-    report(hook.place.get('exec', 'command'), `The hook runs \`${said}\`: ${why}`, {
+    report(hook.place.get('exec', 'command'), `The hook runs \`${quit.text}\`: ${why}`, {
       // A database may have to be told, and has no load balancer in front.
-      severity: sleepsBefore || (pod.kind === 'StatefulSet' && world.exposureOf(pod) !== 'served') ? 'info' : 'warning',
-      fix: 'Let the hook only wait (`sleep`), and leave the signal to the kubelet; which one it is says `STOPSIGNAL` of the image (nginx: SIGQUIT)',
+      severity:
+        quit.waitsBefore || (pod.kind === 'StatefulSet' && world.exposureOf(pod) !== 'served') ? 'info' : 'warning',
+      fix: /quitquitquit|shutdown/.test(quit.text)
+        ? 'Wait before it (`sleep`); a sidecar is ended after the app by itself, if it is a native one (among the initContainers, with `restartPolicy: Always`)'
+        : 'Let the hook only wait (`sleep`), and leave the signal to the kubelet; which one it is says `STOPSIGNAL` of the image (nginx: SIGQUIT)',
     })
+  }),
+}
+
+const hookBackground: Rule = {
+  id: 'hook-background',
+  severity: 'warning',
+  severe: 'It depends on the container runtime whether it waits.',
+  title: 'A hook that leaves in the background what it should wait for',
+  why: 'With `&` the shell goes on, and a hook is over when its shell is: SIGTERM follows while `sleep 15 &` still sleeps. containerd happens to wait until nothing holds the output of the hook any more (`drain_exec_sync_io_timeout` is 0 s), other runtimes do not. `wait` makes it certain.',
+  check: eachContainer(({ hook }, report) => {
+    const [left] = hook?.script?.left ?? []
+    if (hook === undefined || left === undefined) return
+    report(
+      hook.place.get('exec', 'command'),
+      `\`${left}\` runs in the background, and nothing waits for it: the shell of the hook ends at once`,
+      { fix: 'Remove the `&`, or end the script with `wait`' },
+    )
   }),
 }
 
 const hookReadOnly: Rule = {
   id: 'hook-read-only',
   severity: 'error',
+  severe: 'The socket can never be made there, so the hook fails each time.',
   title: 'podrain-prestop on a read-only file system',
   why: 'The hook without network reaches the app over a socket file that the app makes: `/tmp/podrain.sock` unless told otherwise. With `readOnlyRootFilesystem` and no volume there, the app cannot make it, and the hook fails.',
   check: eachContainer((container, report) => {
@@ -364,6 +423,7 @@ const hookReadOnly: Rule = {
 const initLifecycle: Rule = {
   id: 'init-lifecycle',
   severity: 'error',
+  severe: 'Refused.',
   title: 'A hook or probe in an init container that is not a sidecar',
   why: 'An init container has ended long before the pod does. The API server refuses `lifecycle` and probes there, unless `restartPolicy: Always` makes it a sidecar.',
   check: eachPod((pod, report) => {
@@ -387,10 +447,11 @@ const initLifecycle: Rule = {
 
 const stopSignal: Rule = {
   id: 'stop-signal',
-  severity: 'error',
+  severity: 'warning',
+  severe: 'Without its feature gate the field is dropped.',
   title: 'A stop signal that cannot be caught, or that is refused',
   why: '`lifecycle.stopSignal` (alpha since Kubernetes 1.33: without the feature gate ContainerStopSignals it is dropped) replaces SIGTERM. No program can catch SIGKILL or SIGSTOP, so there is no drain; podrain listens to SIGTERM and SIGINT unless its option `signals` says otherwise. Without `spec.os.name` the API server refuses the field.',
-  check: eachContainer(({ place, pod }, report) => {
+  check: eachContainer(({ place, pod, isPodrain }, report) => {
     const signal = place.get('lifecycle', 'stopSignal')
     if (signal.text === undefined) return
     if (signal.text === 'SIGKILL' || signal.text === 'SIGSTOP') {
@@ -398,8 +459,12 @@ const stopSignal: Rule = {
         fix: 'Write SIGTERM, or remove it',
       })
     } else if (pod.isWhole && !pod.spec.get('os', 'name').exists) {
-      report(signal, '`stopSignal` needs `spec.os.name`: the API server refuses it without', {
+      report(signal, '`stopSignal` needs `spec.os.name`: where the feature is on, the API server refuses it without', {
         fix: 'Add `os: { name: linux }` to the pod’s spec',
+      })
+    } else if (isPodrain && signal.text !== 'SIGTERM' && signal.text !== 'SIGINT') {
+      report(signal, `podrain listens to SIGTERM and SIGINT, and this container gets ${signal.text}`, {
+        fix: `Write SIGTERM, or the option \`signals: ['${signal.text}']\` in the app`,
       })
     }
   }),
@@ -407,7 +472,8 @@ const stopSignal: Rule = {
 
 const hookMesh: Rule = {
   id: 'hook-mesh',
-  severity: 'error',
+  severity: 'warning',
+  severe: 'A policy in other files may let the kubelet through, or apply to no such pod.',
   title: 'An httpGet hook that the mesh turns away',
   why: 'The kubelet speaks plain HTTP and has no certificate. Linkerd lets probes through by itself, but not hooks: a policy that wants to know the caller answers 403, which the kubelet takes for success. Istio leads the hook through its agent, unless `rewriteAppHTTPProbers` is false; then the hook fails under STRICT mTLS.',
   check: eachContainer((container, report, world) => {
@@ -438,7 +504,7 @@ const hookMesh: Rule = {
         hook.place,
         'Istio does not rewrite the hook here (`rewriteAppHTTPProbers` is false), so it meets the proxy in plain HTTP and is refused under STRICT mTLS',
         {
-          severity: strict ? 'error' : 'warning',
+          severity: strict ? 'warning' : 'info',
           fix: 'Leave `rewriteAppHTTPProbers` on, or use the hook without network (`podrain-prestop`)',
         },
       )
@@ -458,6 +524,7 @@ export const hookRules: readonly Rule[] = [
   hookNeedsTool,
   hookNoShell,
   hookSignals,
+  hookBackground,
   hookReadOnly,
   initLifecycle,
   stopSignal,

@@ -1,10 +1,13 @@
-import type { Rule } from '../rule.js'
 import { disruptionRules } from './disruption.js'
+import { environmentRules } from './environment.js'
 import { hookRules } from './hook.js'
 import { meshRules } from './mesh.js'
+import { nodeRules } from './node.js'
 import { probeRules } from './probe.js'
 import { processRules } from './process.js'
+import { referenceRules } from './reference.js'
 import { rolloutRules } from './rollout.js'
+import type { Rule } from './rule.js'
 import { schemaRules } from './schema.js'
 import { timeRules } from './time.js'
 import { trafficRules } from './traffic.js'
@@ -18,8 +21,11 @@ export interface RuleGroup {
 /** All rules, in the order in which they are told. */
 export const ruleGroups: readonly RuleGroup[] = [
   { title: 'The file', rules: schemaRules },
+  { title: 'What leads nowhere', rules: referenceRules },
   { title: 'The hook', rules: hookRules },
+  { title: 'Variables', rules: environmentRules },
   { title: 'Times', rules: timeRules },
+  { title: 'Nodes', rules: nodeRules },
   { title: 'Probes', rules: probeRules },
   { title: 'The first process', rules: processRules },
   { title: 'Rollouts and replicas', rules: rolloutRules },

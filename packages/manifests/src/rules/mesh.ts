@@ -1,9 +1,8 @@
-import { isIstio, isLinkerd } from '../balancer.js'
-import { seconds } from '../budget.js'
-import type { Pod } from '../pod.js'
-import { eachPod, type Rule } from '../rule.js'
-import { scriptOf } from '../shell.js'
-import type { World } from '../world.js'
+import type { Pod } from '../objects/pod.js'
+import { seconds } from '../shared/budget.js'
+import { isIstio, isLinkerd } from '../world/balancer.js'
+import type { World } from '../world/world.js'
+import { eachPod, type Rule } from './rule.js'
 
 /** Helpers that a container of the app talks through, by image or name. */
 const helpers =
@@ -12,6 +11,7 @@ const helpers =
 const sidecarFirst: Rule = {
   id: 'sidecar-ends-first',
   severity: 'warning',
+  severe: 'The app may not need the sidecar for the requests that are open.',
   title: 'A sidecar that ends while the app still works',
   why: 'All containers of a pod are ended at the same time: a sidecar without a hook gets SIGTERM at once, while the app is still in its own hook. What the app reaches through the sidecar (the database, the mesh) is gone while requests are still open. A native sidecar (an init container with `restartPolicy: Always`) is ended after the app.',
   check: eachPod((pod, report) => {
@@ -21,7 +21,10 @@ const sidecarFirst: Rule = {
     )
     if (waiting === undefined) return
     for (const container of pod.containers) {
-      if (container === waiting || container.hook !== undefined) continue
+      if (container === waiting) continue
+      const quit = container.hook?.quit
+      // A hook of its own keeps it, unless that hook ends it.
+      if (container.hook !== undefined && (quit === undefined || quit.waitsBefore)) continue
       const helper = helpers.exec(container.image ?? '') ?? helpers.exec(container.name)
       if (helper === null) continue
       // It waits by itself when it is told to.
@@ -29,8 +32,10 @@ const sidecarFirst: Rule = {
       if (/--max-sigterm-delay|--term_timeout|-term_timeout|drain-time|--exit-zero-on-sigterm.*delay/.test(words))
         continue
       report(
-        container.place,
-        `\`${container.name}\` gets SIGTERM at once, while \`${waiting.name}\` is still in its hook and serves`,
+        container.hook?.place ?? container.place,
+        quit !== undefined
+          ? `The hook of \`${container.name}\` ends it at once (\`${quit.text}\`), while \`${waiting.name}\` is still in its hook and serves`
+          : `\`${container.name}\` gets SIGTERM at once, while \`${waiting.name}\` is still in its hook and serves`,
         {
           fix: 'Make it a native sidecar: among the initContainers, with `restartPolicy: Always` (Kubernetes 1.29); or give it a hook as long as the app’s',
         },
@@ -42,16 +47,15 @@ const sidecarFirst: Rule = {
 const sidecarHook: Rule = {
   id: 'sidecar-hook',
   severity: 'warning',
+  severe: 'The app may not need the sidecar for the requests that are open.',
   title: 'A native sidecar whose hook ends it early',
   why: 'A native sidecar gets SIGTERM after the containers of the app have ended. But its hook does not wait: all hooks run at the same time, when the pod begins to end. A hook that stops the sidecar stops it while the app still needs it.',
   check: eachPod((pod, report) => {
     for (const { isSidecar, hook, name } of pod.initContainers) {
-      if (!isSidecar || hook?.handler !== 'exec') continue
-      const script = scriptOf(hook.command) ?? hook.command.join(' ')
-      if (!/quitquitquit|\bkill\b|\bpkill\b|\bkillall\b|\/shutdown\b|-s\s+(quit|stop)/.test(script)) continue
+      if (!isSidecar || hook?.quit === undefined) continue
       report(
         hook.place,
-        `The hook of \`${name}\` ends it when the pod begins to end; without one it is ended after the app`,
+        `The hook of \`${name}\` ends it when the pod begins to end (\`${hook.quit.text}\`); without one it is ended after the app`,
         { fix: 'Remove the hook' },
       )
     }
@@ -63,15 +67,17 @@ function proxyConfig(pod: Pod): string {
   return pod.annotation('proxy.istio.io/config') ?? ''
 }
 
-/** Milliseconds that the pod serves after the first sign, as far as the files tell. */
+/** Milliseconds that the pod serves after the first sign, as far as the files tell; a worker serves nobody. */
 function serves(pod: Pod, world: World): number {
   const hooks = pod.containers.map(({ hook }) => (hook?.seconds ?? 0) * 1000)
+  if (!world.isAsked(pod)) return Math.max(0, ...hooks)
   return Math.max(world.balancerOf(pod).settle + (world.facts.longestRequest ?? 0), ...hooks)
 }
 
 const istioFirst: Rule = {
   id: 'istio-proxy-ends-first',
   severity: 'warning',
+  severe: 'A mesh may be set up to wait; where nothing is said in the files it is an info.',
   title: 'An Istio proxy that ends before the app',
   why: 'Istio’s proxy is told to end when the pod begins to end: it drains for `terminationDrainDuration` (5 s by default), exits, and cuts the requests that are still open. `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` makes it wait for them; as a native sidecar it is ended after the app.',
   check: eachPod((pod, report, world) => {
@@ -83,7 +89,7 @@ const istioFirst: Rule = {
     const [, text] = /terminationDrainDuration"?\s*:\s*"?(\d+)s/.exec(config) ?? []
     const at = pod.template.get('metadata', 'annotations', 'proxy.istio.io/config')
     const place = at.exists ? at : pod.template.get('metadata')
-    if (text !== undefined && Number(text) >= pod.grace) {
+    if (text !== undefined && pod.grace !== undefined && Number(text) >= pod.grace) {
       report(place, `The proxy drains for ${text} s, but ${pod.graceText}: it is killed in the middle`, {
         fix: `terminationDrainDuration: ${Math.max(1, pod.grace - 5)}s, or a longer grace period`,
       })
@@ -94,7 +100,7 @@ const istioFirst: Rule = {
     if (Number(text ?? 5) * 1000 >= needed) return
     report(
       place,
-      `The proxy exits ${text ?? '5'} s after SIGTERM${text === undefined ? ' (the default of `terminationDrainDuration`)' : ''}, but the app serves for ${seconds(needed)} and what is still open then`,
+      `The proxy exits ${text ?? '5'} s after SIGTERM${text === undefined ? ' (the default of `terminationDrainDuration`)' : ''}, but the app ${world.isAsked(pod) ? 'serves' : 'works'} for ${seconds(needed)} and what is still open then`,
       {
         // Since 1.27 it is a native sidecar where the cluster can, unless the mesh says otherwise.
         severity: text === undefined ? 'info' : 'warning',
@@ -107,6 +113,7 @@ const istioFirst: Rule = {
 const istioHold: Rule = {
   id: 'istio-hold',
   severity: 'info',
+  severe: 'An app may try again until the network is there.',
   title: 'An app that may start before its Istio proxy',
   why: 'Until the proxy runs, the app reaches nothing: its first connections fail, and it may exit. `holdApplicationUntilProxyStarts` starts the proxy first.',
   check: eachPod((pod, report) => {
@@ -127,6 +134,7 @@ const istioHold: Rule = {
 const linkerdFirst: Rule = {
   id: 'linkerd-proxy-ends-first',
   severity: 'warning',
+  severe: 'A mesh may be set up to wait.',
   title: 'A Linkerd proxy that ends before the app',
   why: 'Linkerd’s proxy gets SIGTERM when the pod begins to end, and takes no new connection from then on, neither in nor out, while the cluster still sends. It needs a wait of its own, or to be a native sidecar, which is ended after the app.',
   check: eachPod((pod, report, world) => {
@@ -147,14 +155,14 @@ const linkerdFirst: Rule = {
     const needed = Math.ceil(serves(pod, world) / 1000)
     const at = annotations.get(name)
     const fix = `${name}: "${needed}", or config.alpha.linkerd.io/proxy-enable-native-sidecar: "true"`
-    if (wait !== undefined && wait >= pod.grace) {
+    if (wait !== undefined && pod.grace !== undefined && wait >= pod.grace) {
       report(at, `The proxy waits ${wait} s before it begins to end, but ${pod.graceText}`, {
         fix: 'Less than the grace period',
       })
-    } else if (wait === undefined || wait < needed) {
+    } else if ((wait ?? 0) < needed) {
       report(
         at.exists ? at : annotations.exists ? annotations : pod.template.get('metadata'),
-        `The proxy takes no new connection ${wait === undefined ? 'as soon as the pod begins to end' : `after ${wait} s`}, but the app serves for ${needed} s`,
+        `The proxy takes no new connection ${wait === undefined ? 'as soon as the pod begins to end' : `after ${wait} s`}, but the app ${world.isAsked(pod) ? 'serves' : 'works'} for ${needed} s`,
         { fix },
       )
     }
@@ -164,6 +172,7 @@ const linkerdFirst: Rule = {
 const linkerdAwait: Rule = {
   id: 'linkerd-await',
   severity: 'info',
+  severe: 'An app may try again until the network is there.',
   title: 'An app that starts before its Linkerd proxy',
   why: 'Until the proxy runs, the app reaches nothing. `proxy-await` is on by default: leave it so.',
   check: eachPod((pod, report) => {

@@ -1,8 +1,8 @@
-import { replaceText } from '../edits.js'
-import type { Place } from '../place.js'
-import { probes } from '../pod.js'
-import { eachContainer, eachPod, type Rule } from '../rule.js'
+import { type Container, probes } from '../objects/pod.js'
+import { replaceText } from '../text/edits.js'
+import type { Place } from '../text/place.js'
 import { declares, servedBy } from './hook.js'
+import { eachContainer, eachPod, type Rule } from './rule.js'
 
 function pathOf(probe: Place): string | undefined {
   return probe
@@ -11,12 +11,17 @@ function pathOf(probe: Place): string | undefined {
     .replace(/(.)\/$/, '$1')
 }
 
-/** Whether two probes ask the same: path and port. */
+function queryOf(probe: Place): string {
+  return /\?[^#]*/.exec(probe.get('httpGet', 'path').text ?? '')?.[0] ?? ''
+}
+
+/** Whether two probes ask the same: path, with what stands behind `?`, and port. */
 function isSame(one: Place, other: Place): boolean {
-  const path = pathOf(one)
+  const [path, query] = [pathOf(one), queryOf(one)]
   return (
     path !== undefined &&
     path === pathOf(other) &&
+    query === queryOf(other) &&
     String(one.get('httpGet', 'port').value) === String(other.get('httpGet', 'port').value)
   )
 }
@@ -24,6 +29,7 @@ function isSame(one: Place, other: Place): boolean {
 const noReadiness: Rule = {
   id: 'no-readiness',
   severity: 'warning',
+  severe: 'It depends on how fast the app listens after its start.',
   title: 'A container behind a Service without a readiness probe',
   why: 'Without one a pod counts as ready as soon as its process has started: a rollout takes old pods away while new ones do not listen yet. And when a liveness probe kills a container, nothing takes the pod out of the endpoints while it drains.',
   check: eachPod((pod, report, world) => {
@@ -36,7 +42,7 @@ const noReadiness: Rule = {
         {
           severity: world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
           fix: container.isPodrain
-            ? 'readinessProbe: { httpGet: { path: /readyz, port: … }, periodSeconds: 1, failureThreshold: 1 }'
+            ? 'readinessProbe: { httpGet: { path: /readyz, port: … }, periodSeconds: 1, failureThreshold: 3 }'
             : 'A readinessProbe: `httpGet` of a path that says whether it can serve; `tcpSocket` or `exec` for what is no HTTP',
         },
       )
@@ -47,6 +53,7 @@ const noReadiness: Rule = {
 const probeDrains: Rule = {
   id: 'probe-drains',
   severity: 'error',
+  severe: 'Each probe drains the pod.',
   title: 'A probe of the hook’s path',
   why: 'A GET of `/prestop` starts the drain: a pod that is probed there every few seconds is never ready.',
   check: eachContainer(({ place }, report) => {
@@ -66,7 +73,9 @@ const probeDrains: Rule = {
 
 const livenessKills: Rule = {
   id: 'liveness-kills',
-  severity: 'error',
+  severity: 'warning',
+  severe:
+    'Only when a drain begins in another way than by deletion, or a check fails. Where nothing says that the path is for readiness it is an info.',
   title: 'A liveness probe that a draining or overloaded pod fails',
   why: 'A draining pod is not ready, and says so. Where liveness asks the same path, the container is killed for it. (The kubelet stops liveness probes when a pod is deleted, but not when a drain begins in any other way.) And a database that is away for a moment restarts every pod at once.',
   check: eachContainer((container, report, world) => {
@@ -100,6 +109,7 @@ const livenessKills: Rule = {
 const livenessImpatient: Rule = {
   id: 'liveness-impatient',
   severity: 'warning',
+  severe: 'It depends on how busy the pod is.',
   title: 'A liveness probe that one slow answer fails',
   why: 'A busy pod answers late, and during a rollout the remaining ones are busy. With `failureThreshold: 1` a single answer later than `timeoutSeconds` (1 s by default) ends the container, with everything it was doing.',
   check: eachContainer((container, report) => {
@@ -120,11 +130,31 @@ const livenessImpatient: Rule = {
 const probePort: Rule = {
   id: 'probe-port',
   severity: 'error',
-  title: 'A probe on a port name that the container does not have',
-  why: 'The kubelet finds no such port, so the probe fails: the pod never becomes ready, or is killed again and again.',
-  check: eachContainer((container, report) => {
+  severe:
+    'A name that the container does not have is never found: the probe fails each time. A number may be listened on without being listed.',
+  title: 'A probe on a port that the container does not have',
+  why: 'The kubelet finds no port of that name, so the probe fails: the pod never becomes ready, or is killed again and again. A number need not be listed to be probed; but the port of the Service is not that of the container.',
+  check: eachContainer((container, report, world) => {
     // The ports of a patch are elsewhere.
-    if (container.image === undefined) return
+    if (!container.pod.isWhole) return
+    const [stray] = probes.map((name) => portOf(container.place.get(name))).filter((port) => isStray(port, container))
+    if (stray !== undefined) {
+      const isOfService = world
+        .servicesOf(container.pod)
+        .some((service) => service.get('spec', 'ports').items.some((port) => port.get('port').number === stray.number))
+      const listed = namesOf(container.pod.running.flatMap(({ ports }) => ports))
+      report(
+        stray,
+        isOfService
+          ? `Port ${stray.number} is the Service’s, and the kubelet asks the container, which lists ${listed}`
+          : `Port ${stray.number} is probed, and no container lists it: there are ${listed}`,
+        {
+          // It may be listened on all the same: a port need not be listed.
+          severity: isOfService ? 'warning' : 'info',
+          fix: 'The port that answers; or list this one under `ports`, if it does',
+        },
+      )
+    }
     for (const name of probes) {
       for (const handler of ['httpGet', 'tcpSocket']) {
         const port = container.place.get(name, handler, 'port')
@@ -138,6 +168,19 @@ const probePort: Rule = {
       }
     }
   }),
+}
+
+/** Where a probe says its port. */
+function portOf(probe: Place): Place {
+  const places = ['httpGet', 'tcpSocket', 'grpc'].map((handler) => probe.get(handler, 'port'))
+  return places.find(({ number }) => number !== undefined) ?? probe
+}
+
+/** Whether it is a number that no container lists, though all of them list some. */
+function isStray({ number }: Place, { pod }: Container): boolean {
+  const lists = pod.running.map(({ ports }) => ports.map((each) => each.get('containerPort').value))
+  const isWhole = lists.every((list) => list.length > 0 && list.every((each) => typeof each === 'number'))
+  return number !== undefined && isWhole && !lists.flat().includes(number)
 }
 
 function namesOf(ports: readonly Place[]): string {

@@ -1,5 +1,5 @@
-import type { Place } from '../place.js'
-import type { Details } from '../rule.js'
+import type { Place } from '../text/place.js'
+import type { Details } from './rule.js'
 
 /** What is wrong with a value, and by which rule. */
 export interface Problem {

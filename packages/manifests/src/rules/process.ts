@@ -1,31 +1,114 @@
-import { eachContainer, type Rule } from '../rule.js'
-import { commandsOf, programOf, scriptOf, shells, withoutInit } from '../shell.js'
+import { Script } from '../objects/script.js'
+import { programOf, scriptOf, shells, withoutInit, withoutWrappers } from '../objects/shell.js'
+import type { Severity } from './finding.js'
+import { eachContainer, type Rule } from './rule.js'
 
-const managers = new Set(['npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'yarnpkg', 'corepack', 'bunx'])
+/** What a program does that starts the app and gets SIGTERM in its place. */
+interface Manager {
+  readonly does: string
+  readonly severity: Severity
+}
+
+const killsNode: Manager = {
+  does: 'hands SIGTERM to a shell, which (a dash, as in Debian) ends without telling node: node is killed soon after',
+  severity: 'warning',
+}
+
+/** Measured as process 1 of a PID namespace, with an app that drains for 3 s: npm 11, pnpm 10, yarn 1; `sh` is dash. */
+const packageManagers: Readonly<Record<string, Manager>> = {
+  npm: killsNode,
+  npx: killsNode,
+  yarn: killsNode,
+  yarnpkg: killsNode,
+  pnpm: { does: 'passes SIGTERM on and exits 0.2 s later, and node is killed with it', severity: 'warning' },
+  pnpx: { does: 'passes SIGTERM on and exits 0.2 s later, and node is killed with it', severity: 'warning' },
+  corepack: killsNode,
+}
+
+const keepsIt: Manager = {
+  does: 'keeps SIGTERM for itself: node is killed when the grace period is over',
+  severity: 'warning',
+}
+
+const forDevelopment: Manager = {
+  does: 'passes SIGTERM on and waits, but it restarts the app when a file changes: it is meant for development',
+  severity: 'info',
+}
+
+/** Measured in the same way: pm2 6, forever 4, npm-run-all2 8, nodemon 3. Of bun, tsx and concurrently the app drains in full. */
+const processManagers: Readonly<Record<string, Manager>> = {
+  'pm2-runtime': {
+    does: 'makes SIGINT of SIGTERM, and kills the app 1.6 s later unless its `kill_timeout` says otherwise',
+    severity: 'warning',
+  },
+  forever: keepsIt,
+  'npm-run-all': keepsIt,
+  'run-s': keepsIt,
+  'run-p': keepsIt,
+  nodemon: forDevelopment,
+  // http://supervisord.org/configuration.html#program-x-section-settings
+  supervisord: {
+    does: 'sends a signal of its own to its programs, and kills them 10 s later unless their `stopwaitsecs` says otherwise',
+    severity: 'warning',
+  },
+}
+
+/** The words of what runs in the end: behind an init, `exec` and the like, or as the last command of a script. */
+function lastOf(words: readonly string[]): { readonly text: string; readonly words: readonly string[] } | undefined {
+  if (scriptOf(words) === undefined) {
+    const own = withoutWrappers(withoutInit(words))
+    return { text: own.join(' '), words: own }
+  }
+  const last = new Script(words).commands.at(-1)
+  return last && { text: last.text.replace(/^exec\s+/, ''), words: last.words.map((word) => word ?? '$') }
+}
+
+function managerOf(words: readonly string[], managers: Readonly<Record<string, Manager>>): Manager | undefined {
+  const program = programOf(words[0] ?? '')
+  return Object.hasOwn(managers, program) ? managers[program] : undefined
+}
 
 const packageManager: Rule = {
   id: 'package-manager',
-  severity: 'error',
+  severity: 'warning',
+  severe: 'It depends on the shell of the image, and on what a hook has done before.',
   title: 'A package manager as the first process',
-  why: 'SIGTERM goes to the first process of a container. npm, pnpm and yarn start node behind a shell that does not pass the signal on, or exit before node has: node never drains, or is killed in the middle of it.',
-  check: eachContainer(({ command, place, name, pod }, report) => {
-    if (command === undefined) return
-    const words = withoutInit(command)
-    const script = scriptOf(command)
-    const last = script === undefined ? words.join(' ') : (commandsOf(script).at(-1) ?? '')
-    const [first = '', ...rest] = last.replace(/^exec\s+/, '').split(/\s+/)
-    const manager = programOf(first)
-    if (!managers.has(manager)) return
+  why: 'SIGTERM goes to the first process of a container. npm, npx and yarn exit before node has seen it, pnpm exits before node has drained, and whatever runs then is killed. (Measured with npm 11, yarn 1 and pnpm 10, and a dash as `sh`. A shell that puts a single command in its own place, as bash does, hands the signal on: the manifest does not say which shell the image has.)',
+  check: eachContainer(({ started, name, pod }, report) => {
+    if (started === undefined) return
+    const last = lastOf(started.words)
+    const manager = last && managerOf(last.words, packageManagers)
     // `npm ci` in an init step is no server.
-    if (/^(ci|install|i|audit|run-script-only)$/.test(rest[0] ?? '')) return
+    if (last === undefined || manager === undefined || /^(ci|install|i|audit)$/.test(last.words[1] ?? '')) return
     report(
-      place.get('command'),
-      `Container \`${name}\` starts \`${last.trim()}\`: ${manager} gets SIGTERM, and node behind it does not, or not in time`,
+      started.place,
+      `Container \`${name}\` starts \`${short(last.text)}\`: ${programOf(last.words[0] ?? '')} ${manager.does}`,
       {
         // A job has nothing to drain, but it is cut off.
-        severity: pod.isJob ? 'info' : 'error',
+        severity: pod.isJob ? 'info' : manager.severity,
         fix: 'Start node itself: command: ["node", "server.js"]',
       },
+    )
+  }),
+}
+
+const processManager: Rule = {
+  id: 'process-manager',
+  severity: 'warning',
+  severe: 'It depends on its settings, which are in other files.',
+  title: 'A process manager as the first process',
+  why: 'SIGTERM goes to the first process of a container, and what a process manager makes of it is its own affair: pm2 kills after 1.6 s, supervisord after 10 s, forever passes nothing on. Restarts and replicas are what Kubernetes is there for.',
+  check: eachContainer(({ started, name, pod }, report) => {
+    const last = started && lastOf(started.words)
+    if (started === undefined || last === undefined || pod.isJob) return
+    const isWatching =
+      programOf(last.words[0] ?? '') === 'node' && last.words.some((word) => /^--watch(-path)?\b/.test(word))
+    const manager = isWatching ? forDevelopment : managerOf(last.words, processManagers)
+    if (manager === undefined) return
+    report(
+      started.place,
+      `Container \`${name}\` starts \`${short(last.text)}\`: ${isWatching ? '`--watch`' : programOf(last.words[0] ?? '')} ${manager.does}`,
+      { severity: manager.severity, fix: 'Start the app itself, one in each container' },
     )
   }),
 }
@@ -33,48 +116,50 @@ const packageManager: Rule = {
 const shellFirst: Rule = {
   id: 'shell-first',
   severity: 'warning',
+  severe: 'It depends on the shell, and on what a hook has done before.',
   title: 'A shell as the first process',
   why: 'SIGTERM goes to the first process of a container. A shell there ignores the signal while it waits for its child, so the app is killed when the grace period is over, without a drain. `exec` puts the app in the place of the shell. (Some shells do so by themselves if there is a single command; the manifest does not say which shell the image has.)',
   check: eachContainer(({ command, place, name, hook, pod }, report) => {
     if (command === undefined || pod.isJob) return
     const words = withoutInit(command)
-    const script = scriptOf(command)
     const at = place.get('command')
-    if (script !== undefined) {
-      const commands = commandsOf(script)
-      const last = commands.at(-1) ?? ''
+    if (scriptOf(command) !== undefined) {
+      const { commands, text } = new Script(command)
+      const last = commands.at(-1)
       if (
-        last === '' ||
-        /^exec\s/.test(last) ||
-        /\btrap\b/.test(script) ||
-        managers.has(programOf(last.split(/\s+/)[0] ?? ''))
-      )
+        last === undefined ||
+        /^exec\s/.test(last.text) ||
+        commands.some((each) => each.words[0] === 'trap') ||
+        [packageManagers, processManagers].some((each) => managerOf([last.words[0] ?? ''], each) !== undefined) ||
+        // A loop that is the program itself, `sleep infinity`, and the like: nothing to drain.
+        /^(wait|sleep|tail|true|:|exit|\$.*)$/.test(programOf(last.words[0] ?? '$'))
+      ) {
         return
-      // A loop that is the program itself, `sleep infinity`, and the like: nothing to drain.
-      if (/^(done|fi|esac|wait|sleep\b.*|tail\b.*|\}|true|:)$/.test(last)) return
+      }
       report(
         at,
-        `Container \`${name}\` starts a shell, which does not pass SIGTERM on to \`${short(last)}\`${hook === undefined ? '' : ': the hook runs, and the signal after it is lost'}`,
+        `Container \`${name}\` starts a shell, which does not pass SIGTERM on to \`${short(last.text)}\`${hook === undefined ? '' : ': the hook runs, and the signal after it is lost'}`,
         {
-          severity: commands.length === 1 && !/[|]/.test(script) ? 'info' : 'warning',
-          fix: `exec ${short(last)}`,
+          severity: commands.length === 1 && !text.includes('|') ? 'info' : 'warning',
+          fix: `exec ${short(last.text)}`,
         },
       )
-    } else if (shells.has(programOf(words[0] ?? '')) && words.length > 1) {
+    } else if (
+      shells.has(programOf(words[0] ?? '')) &&
+      words.some((word, index) => index > 0 && !word.startsWith('-'))
+    ) {
       report(
         at,
         `Container \`${name}\` starts a script with a shell, which passes SIGTERM on only if the script ends with \`exec\``,
-        {
-          severity: 'info',
-          fix: 'In the script: exec node server.js',
-        },
+        { severity: 'info', fix: 'In the script: `exec` before the command that starts the app' },
       )
     }
   }),
 }
 
 function short(text: string): string {
-  return text.length > 50 ? `${text.slice(0, 49)}…` : text
+  const line = text.trim().replace(/\s+/g, ' ')
+  return line.length > 50 ? `${line.slice(0, 49)}…` : line
 }
 
-export const processRules: readonly Rule[] = [packageManager, shellFirst]
+export const processRules: readonly Rule[] = [packageManager, processManager, shellFirst]

@@ -1,14 +1,13 @@
-import { replaceText, replaceValue } from '../edits.js'
-import type { Place } from '../place.js'
-import { type Container, Pod, probes, templateOf } from '../pod.js'
-import type { Resource } from '../resource.js'
+import { type Container, podsOf, probes } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import { replaceText, replaceValue } from '../text/edits.js'
+import type { Place } from '../text/place.js'
 import type { Problem } from './problem.js'
 
 /** What the API server refuses although the schema has nothing against it: numbers in quotes, and values that exclude each other. */
 export function refusedIn(resource: Resource): Problem[] {
-  const way = templateOf(resource)
-  const pod = way === undefined ? undefined : new Pod(resource, way)
-  const containers = pod === undefined ? [] : [...pod.containers, ...pod.initContainers]
+  const pods = podsOf(resource).filter((pod) => pod.isOfKnownKind)
+  const containers = pods.flatMap((pod) => [...pod.containers, ...pod.initContainers])
   return [
     ...amountsIn(resource).flatMap((place) => quoted(place, 'a percentage, and this one has no %')),
     ...[...targetPortsIn(resource), ...containers.flatMap(portsIn)].flatMap((place) =>

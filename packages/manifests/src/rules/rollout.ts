@@ -1,33 +1,20 @@
-import { amountOf } from '../amount.js'
-import type { Place } from '../place.js'
-import type { Pod } from '../pod.js'
-import { each, eachPod, type Rule } from '../rule.js'
-import type { World } from '../world.js'
+import type { Pod } from '../objects/pod.js'
+import { amountOf } from '../shared/amount.js'
+import type { Place } from '../text/place.js'
+import type { World } from '../world/world.js'
+import type { Severity } from './finding.js'
+import { each, eachPod, listed, type Rule } from './rule.js'
 
 /** As it is written, or the default. */
 function written(place: Place, fallback: string): string {
   return place.exists ? String(place.value) : `${fallback} (the default)`
 }
 
-/** The lowest number of pods there is while nothing rolls, if the files say so. */
-function podsOf(pod: Pod, world: World): { pods: number; because: string } | undefined {
-  const [scaler] = world.autoscalersOf(pod)
-  if (scaler !== undefined) {
-    const least = scaler.get('spec', scaler.kind === 'ScaledObject' ? 'minReplicaCount' : 'minReplicas').number
-    const pods = least ?? (scaler.kind === 'ScaledObject' ? 0 : 1)
-    return { pods, because: `${scaler.label} goes down to ${pods}` }
-  }
-  const { replicas } = pod
-  if (replicas === undefined) return undefined
-  return {
-    pods: replicas,
-    because: pod.resource.get('spec', 'replicas').exists ? `replicas ${replicas}` : 'replicas 1 (the default)',
-  }
-}
-
 const takesLast: Rule = {
   id: 'rollout-takes-last',
   severity: 'error',
+  severe:
+    'Each rollout begins with no ready pod. With an autoscaler only at its minimum: a warning; where nobody says how many there are: an info.',
   title: 'A rollout that may take the last ready pod',
   why: 'During a rollout `maxUnavailable` pods may be missing (a percentage is of the replicas, and rounded down). Where that is all of them, every old pod may go before a new one is ready, however well each of them drains.',
   check: eachPod((pod, report, world) => {
@@ -39,7 +26,9 @@ const takesLast: Rule = {
           ? pod.strategy
           : pod.resource.get('spec', 'strategy', 'canary')
     const place = strategy.get('maxUnavailable')
-    const counted = podsOf(pod, world)
+    const counted = world.leastOf(pod)
+    // Where there must not be two at a time, the old one has to go first.
+    if (world.isAlone(pod)) return
     if (!place.exists || counted === undefined || counted.pods < 1) return
     const { pods, because } = counted
     const missing = amountOf(place.value, pods, Math.floor)
@@ -48,20 +37,25 @@ const takesLast: Rule = {
       ? `${place.value} of ${pods}, rounded down, is ${missing}`
       : `${missing} of ${pods}`
     report(place, `All pods may be missing while it rolls: ${sum} (${because})`, {
-      // Where nobody says how many, somebody may have scaled it; and what nobody sends to may be away for a moment.
-      severity: world.isAsked(pod) && isSaid(pod, world) ? 'error' : 'info',
+      severity: severityOf(pod, world),
       fix: 'maxUnavailable: 0, maxSurge: 1',
     })
   }),
 }
 
-function isSaid(pod: Pod, world: World): boolean {
-  return pod.resource.get('spec', 'replicas').exists || world.autoscalersOf(pod).length > 0
+function severityOf(pod: Pod, world: World): Severity {
+  // What nobody sends to may be away for a moment.
+  if (!world.isAsked(pod)) return 'info'
+  // Only at its minimum.
+  if (world.autoscalersOf(pod).length > 0) return 'warning'
+  // Where nobody says how many, somebody may have scaled it.
+  return pod.resource.get('spec', 'replicas').exists ? 'error' : 'info'
 }
 
 const bothZero: Rule = {
   id: 'rollout-both-zero',
   severity: 'error',
+  severe: 'Refused.',
   title: 'A rollout that may neither add a pod nor take one',
   why: 'With both at 0 nothing could ever be replaced: the API server refuses it.',
   check: eachPod((pod, report) => {
@@ -78,22 +72,45 @@ const bothZero: Rule = {
 const recreate: Rule = {
   id: 'rollout-recreate',
   severity: 'warning',
+  severe: 'An outage at each deploy, but a choice: with a volume for one pod there is no other.',
   title: 'All pods end before new ones begin',
   why: '`Recreate` ends every pod, waits until they are gone, and only then starts new ones. No drain can help: for that time there is no pod that could answer.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text !== 'Recreate') return
-    if (world.servicesOf(pod).length === 0) return
-    const claimed = pod.claimsVolume
+    // What only scrapes it asks again.
+    if (world.exposureOf(pod) === 'none') return
+    const alone = world.isAlone(pod)
     report(
       pod.strategy.get('type'),
       'Every pod ends before a new one begins, so each deploy is an outage for as long as a pod takes to start',
       {
         // A volume that only one pod may hold leaves no choice.
-        severity: claimed ? 'info' : 'warning',
-        fix: claimed
-          ? 'A volume that several pods may mount (ReadWriteMany), then RollingUpdate'
+        severity: alone ? 'info' : 'warning',
+        fix: alone
+          ? 'Nothing, if only one may run at a time; else a second one that takes over, or a volume that several may mount'
           : 'type: RollingUpdate, with maxUnavailable: 0 and maxSurge: 1',
       },
+    )
+  }),
+}
+
+const sharesVolume: Rule = {
+  id: 'rollout-shares-volume',
+  severity: 'warning',
+  severe: 'It depends on the node that the new pod comes to.',
+  title: 'A rollout that runs two pods with a volume for one',
+  why: 'A rolling update starts the new pod before the old one has ended. A `ReadWriteOnce` volume is for one node: on another one the new pod waits for it, and the rollout hangs; on the same node both write to it at once, which no database survives. `Recreate` ends the old pod first.',
+  check: eachPod((pod, report, world) => {
+    if (pod.kind !== 'Deployment' || !pod.isWhole || pod.strategy.get('type').text === 'Recreate') return
+    const claims = world.claimsOf(pod)
+    const isDatabase = world.isDatabase(pod)
+    if (!claims.includes('single') && !(isDatabase && claims.includes('unknown'))) return
+    const surge = pod.strategy.get('rollingUpdate', 'maxSurge')
+    if (amountOf(surge.value ?? '25%', pod.replicas ?? 1, Math.ceil) === 0) return
+    report(
+      surge.exists ? surge : pod.strategy.exists ? pod.strategy : pod.resource.get('spec'),
+      `The new pod starts while the old one still has the volume (\`maxSurge\` is ${written(surge, '25%')})`,
+      { fix: 'strategy: { type: Recreate }; or a StatefulSet' },
     )
   }),
 }
@@ -101,12 +118,13 @@ const recreate: Rule = {
 const singleReplica: Rule = {
   id: 'single-replica',
   severity: 'warning',
+  severe: 'Only when its node goes or the pod crashes; where the number is only the default it is an info.',
   title: 'One pod behind a Service',
   why: 'A rolling update starts the new pod first, so a deploy loses nothing. But a node drain, an eviction or a crash ends the only pod there is. While it ends, kube-proxy still sends to it if its readiness probe succeeds, and only then.',
   check: eachPod((pod, report, world) => {
     if (pod.kind === 'StatefulSet' || !pod.isWhole || world.exposureOf(pod) !== 'served') return
     // A second database is no replica of the first.
-    if (world.autoscalersOf(pod).length > 0 || world.isDatabase(pod) || pod.claimsVolume) return
+    if (world.autoscalersOf(pod).length > 0 || world.isAlone(pod)) return
     const place = pod.resource.get('spec', 'replicas')
     if (pod.replicas !== 1) return
     report(
@@ -124,12 +142,13 @@ const singleReplica: Rule = {
 const scalerLeavesOne: Rule = {
   id: 'autoscaler-leaves-one',
   severity: 'warning',
+  severe: 'Only in quiet hours, and when that pod goes.',
   title: 'An autoscaler that goes down to one pod',
   why: 'In quiet hours there is one pod, and whatever ends it ends the service. `minReplicas` is 1 if nothing is said.',
   check: each(['HorizontalPodAutoscaler'], (scaler, report, world) => {
     const least = scaler.get('spec', 'minReplicas')
-    const pods = world.pods.filter((pod) => world.autoscalersOf(pod).includes(scaler))
-    if ((least.number ?? 1) !== 1 || !pods.some((pod) => world.servicesOf(pod).length > 0)) return
+    const served = world.scaledBy(scaler).some((pod) => world.exposureOf(pod) === 'served')
+    if ((least.exists ? least.number : 1) !== 1 || !served) return
     report(
       least.exists ? least : scaler.get('spec'),
       `It goes down to 1 pod${least.exists ? '' : ' (the default)'}: when that one is evicted, there is none`,
@@ -140,9 +159,40 @@ const scalerLeavesOne: Rule = {
   }),
 }
 
+const scalerLeavesNone: Rule = {
+  id: 'autoscaler-leaves-none',
+  severity: 'warning',
+  severe: 'Only in quiet hours, and some proxies hold requests back.',
+  title: 'An autoscaler that goes down to no pod behind a Service',
+  why: 'While there is no pod, every request is refused: neither a Service nor KEDA holds requests back until one has started. (KEDA’s HTTP add-on does, for what goes through its interceptor.) `minReplicaCount` of a ScaledObject is 0 if nothing is said.',
+  check: eachPod((pod, report, world) => {
+    const [scaler] = world.autoscalersOf(pod)
+    if (scaler === undefined || world.leastOf(pod)?.pods !== 0 || world.exposureOf(pod) !== 'served') return
+    // The interceptor of the add-on asks for pods in this way.
+    if (
+      scaler.get('spec', 'triggers').items.some((trigger) => trigger.get('type').text?.startsWith('external') === true)
+    )
+      return
+    const [service] = world.servicesOf(pod)
+    const names = ['idleReplicaCount', 'minReplicaCount', 'minReplicas']
+    const at = names.map((name) => scaler.get('spec', name)).find((place) => place.exists)
+    report(
+      at ?? scaler.get('spec'),
+      `${scaler.label} goes down to 0 pods${at === undefined ? ' (the default)' : ''}: whoever asks ${service?.label} then is refused`,
+      {
+        fix:
+          scaler.kind === 'ScaledObject'
+            ? 'minReplicaCount: 1, or 2 for evictions'
+            : 'minReplicas: 1, or 2 for evictions',
+      },
+    )
+  }),
+}
+
 const scalerAndReplicas: Rule = {
   id: 'autoscaler-and-replicas',
   severity: 'info',
+  severe: 'How much it matters depends on the load at the time of a deploy.',
   title: 'A number of replicas beside an autoscaler',
   why: 'Every apply sets the number back to this one, and the autoscaler has to raise it again: pods are ended and started for nothing, at the busiest time.',
   check: eachPod((pod, report, world) => {
@@ -158,12 +208,14 @@ const scalerAndReplicas: Rule = {
 const onDelete: Rule = {
   id: 'rollout-on-delete',
   severity: 'info',
+  severe: 'It may be what is wanted.',
   title: 'Pods that are only replaced when somebody deletes them',
   why: 'With `OnDelete` a deploy changes nothing until pods are deleted, by hand or with their node. So the new version comes at a time nobody chose, and nothing makes one deletion wait for the pod before it.',
-  check: eachPod((pod, report) => {
+  check: eachPod((pod, report, world) => {
     if (pod.kind !== 'StatefulSet' && pod.kind !== 'DaemonSet') return
     const type = pod.strategy.get('type')
-    if (type.text !== 'OnDelete') return
+    // What keeps data is replaced in an order that somebody watches, or an operator.
+    if (type.text !== 'OnDelete' || world.isAlone(pod)) return
     report(type, 'A deploy replaces no pod: each is replaced when it is deleted', { fix: 'type: RollingUpdate' })
   }),
 }
@@ -171,13 +223,14 @@ const onDelete: Rule = {
 const hostPortSurge: Rule = {
   id: 'rollout-host-port',
   severity: 'warning',
+  severe: 'It depends on whether a node is free.',
   title: 'A rollout that needs the same port of a node twice',
   why: 'Two pods cannot have the same port of one node. With `maxUnavailable: 0` the new pod has to start before an old one goes, so it needs a node where the port is free: if there is none, the rollout never ends.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text === 'Recreate') return
-    const counted = podsOf(pod, world)
+    const counted = world.leastOf(pod)
     const rolling = pod.strategy.get('rollingUpdate')
-    if (counted === undefined) return
+    if (counted === undefined || world.isAlone(pod)) return
     const missing = amountOf(rolling.get('maxUnavailable').value ?? '25%', counted.pods, Math.floor)
     if (missing !== 0) return
     const ports = pod.containers.flatMap((container) => container.ports)
@@ -197,21 +250,23 @@ const hostPortSurge: Rule = {
 const minReady: Rule = {
   id: 'rollout-outruns-balancer',
   severity: 'info',
+  severe: 'It depends on how fast the load balancer checks, and readiness gates may be set by other means.',
   title: 'A rollout that does not wait for the load balancer to know the new pods',
-  why: 'A pod that is ready counts as available at once (`minReadySeconds: 0`), and the next old one goes. A load balancer outside the cluster has not checked the new one yet: for a while it has neither (708 errors in 70 s in one report). Pod readiness gates solve it; `minReadySeconds` does if it is longer than those checks take.',
+  why: 'A pod that is ready counts as available at once (`minReadySeconds: 0`), and the next old one goes. A load balancer outside the cluster has not checked the new one yet: for a while it has neither (708 errors in 70 s in one report). Pod readiness gates solve it; `minReadySeconds` does if it is longer than those checks take. (With `target-type: instance`, the default, the load balancer checks nodes, and this does not happen.)',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
-    const { behind, because } = world.balancerOf(pod)
-    if (behind !== 'aws-alb' && behind !== 'aws-nlb') return
+    const slow = world.balancersOf(pod).find(({ name }) => name === 'aws-alb' || name === 'aws-nlb')
+    if (slow === undefined || !pod.isWhole || world.isAlone(pod)) return
     if ((pod.resource.get('spec', 'minReadySeconds').number ?? 0) > 0) return
     if (pod.spec.get('readinessGates').items.length > 0) return
-    const gated = world
-      .kind('Namespace')
-      .some((each) => each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled')
+    const { namespace } = pod.resource
+    const gated = (
+      namespace === undefined ? world.kind('Namespace') : world.named('Namespace', namespace, pod.resource)
+    ).some((each) => each.get('metadata', 'labels', 'elbv2.k8s.aws/pod-readiness-gate-inject').text === 'enabled')
     if (gated) return
     report(
       pod.resource.get('spec'),
-      `A new pod counts as available before ${behind} sends to it (${because}), and the next old one goes`,
+      `A new pod counts as available before ${slow.name} sends to it (${slow.because}), and the next old one goes`,
       {
         fix: 'Label the namespace `elbv2.k8s.aws/pod-readiness-gate-inject: enabled`, or set minReadySeconds: 30',
       },
@@ -222,6 +277,7 @@ const minReady: Rule = {
 const inPlace: Rule = {
   id: 'kruise-in-place',
   severity: 'warning',
+  severe: 'It depends on what a hook waits.',
   title: 'An update in place that does not wait for the endpoints',
   why: 'Kruise updates in place by restarting the container in its pod: the hook runs, but the pod is not deleted. Without `gracePeriodSeconds` the container is restarted as soon as the pod is marked not ready, before the load balancer knows of it.',
   check: eachPod((pod, report) => {
@@ -243,17 +299,18 @@ const inPlace: Rule = {
 const argoScaleDown: Rule = {
   id: 'argo-scale-down',
   severity: 'warning',
+  severe: 'It depends on how fast the load balancer learns.',
   title: 'Old pods of a Rollout that end before the load balancer has stopped sending to them',
   why: 'After the switch, Argo keeps the old pods for `scaleDownDelaySeconds` (30 s by default) without traffic: the cheapest drain there is. If that is less than the load balancer needs, they end while it still sends to them. (In a canary, only with `trafficRouting`.)',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Rollout') return
     for (const strategy of ['blueGreen', 'canary']) {
       const place = pod.resource.get('spec', 'strategy', strategy, 'scaleDownDelaySeconds')
-      const { settle, behind, because } = world.balancerOf(pod)
+      const { settle, name, because } = world.balancerOf(pod)
       if (place.number === undefined || place.number * 1000 >= settle) continue
       report(
         place,
-        `The old pods go after ${place.number} s, but ${behind} needs ${settle / 1000} s${because === undefined ? '' : `: ${because}`}`,
+        `The old pods go after ${place.number} s, but ${name} needs ${settle / 1000} s${because === undefined ? '' : `: ${because}`}`,
         {
           fix: `scaleDownDelaySeconds: ${Math.max(30, settle / 1000)}`,
         },
@@ -262,9 +319,37 @@ const argoScaleDown: Rule = {
   }),
 }
 
+const noSpread: Rule = {
+  id: 'no-spread',
+  severity: 'info',
+  severe: 'The scheduler spreads pods by itself as well as it can.',
+  title: 'Pods that nothing keeps apart',
+  why: 'Nothing says that they must not all be on one node, and then its end is the end of the service. The scheduler prefers to spread the pods of a Service, but does not have to. (Told once for all of them.)',
+  check: (world, report) => {
+    const together = world.pods.filter((pod) => {
+      if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) return false
+      if ((world.leastOf(pod)?.pods ?? 0) < 2 || world.exposureOf(pod) !== 'served') return false
+      return (
+        pod.spec.get('topologySpreadConstraints').items.length === 0 &&
+        !pod.spec.get('affinity', 'podAntiAffinity').exists
+      )
+    })
+    const [first] = together
+    if (first === undefined) return
+    report(
+      first.spec,
+      `Nothing keeps the pods of ${listed(together.map(({ resource }) => resource.label))} on several nodes`,
+      {
+        fix: 'topologySpreadConstraints: [{ maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: … }]',
+      },
+    )
+  },
+}
+
 const restartPolicy: Rule = {
   id: 'restart-policy',
   severity: 'error',
+  severe: 'Refused.',
   title: 'A restart policy that the kind cannot have',
   why: 'Pods of a Deployment, StatefulSet or DaemonSet are restarted always; those of a Job never, or on failure. The API server refuses anything else.',
   check: eachPod((pod, report) => {
@@ -289,6 +374,7 @@ const restartPolicy: Rule = {
 const jobHook: Rule = {
   id: 'job-hook',
   severity: 'info',
+  severe: 'It may be meant for evictions only.',
   title: 'A hook in a pod that ends by itself',
   why: 'A preStop hook runs when a pod is deleted or evicted, not when its program has ended. What has to be done at the end of a job belongs in the program itself.',
   check: eachPod((pod, report) => {
@@ -304,9 +390,27 @@ const jobHook: Rule = {
   }),
 }
 
+const jobOverlaps: Rule = {
+  id: 'job-overlaps',
+  severity: 'info',
+  severe: 'It may do no harm that two run.',
+  title: 'A job whose next pod starts while the one before it still ends',
+  why: 'When a pod of a job is deleted or evicted, a new one is started as soon as the old one begins to end, so for its grace period there are two. `podReplacementPolicy: Failed` (stable since Kubernetes 1.34) waits. (With a `podFailurePolicy` it is the default.)',
+  check: eachPod((pod, report) => {
+    const { number } = pod.gracePlace
+    if (!pod.isJob || !pod.isWhole || number === undefined || number <= 30) return
+    const spec = pod.kind === 'Job' ? pod.resource.get('spec') : pod.resource.get('spec', 'jobTemplate', 'spec')
+    if (spec.get('podReplacementPolicy').exists || spec.get('podFailurePolicy').exists) return
+    report(pod.gracePlace, `For up to ${number} s two pods of the job run at the same time when one is evicted`, {
+      fix: 'podReplacementPolicy: Failed, if they must not',
+    })
+  }),
+}
+
 const jobReplaced: Rule = {
   id: 'cronjob-replaces',
   severity: 'info',
+  severe: 'It may be what is wanted.',
   title: 'A CronJob that ends what still runs',
   why: '`concurrencyPolicy: Replace` deletes a job that still runs when the next is due: its pod gets SIGTERM and its grace period, and nothing more.',
   check: each(['CronJob'], (job, report) => {
@@ -322,8 +426,11 @@ export const rolloutRules: readonly Rule[] = [
   takesLast,
   bothZero,
   recreate,
+  sharesVolume,
   singleReplica,
+  noSpread,
   scalerLeavesOne,
+  scalerLeavesNone,
   scalerAndReplicas,
   onDelete,
   hostPortSurge,
@@ -332,5 +439,6 @@ export const rolloutRules: readonly Rule[] = [
   argoScaleDown,
   restartPolicy,
   jobHook,
+  jobOverlaps,
   jobReplaced,
 ]

@@ -1,252 +1,141 @@
-import { isMap } from 'yaml'
-import { moveEntry, renameKey, replaceText, replaceValue } from '../edits.js'
-import { nearest } from '../nearest.js'
-import { keyOf, type Place } from '../place.js'
-import { Pod, templateOf } from '../pod.js'
-import type { Resource } from '../resource.js'
-import type { Rule } from '../rule.js'
-import { type Complaint, consult, escapePointer, namesIn, podTemplateSchema, type Schema, schemaOf } from '../schema.js'
-import type { World } from '../world.js'
+import { fits, type Home, homeOf, meantBy } from '../objects/home.js'
+import { type Inspection, inspectionsOf, type UnknownKey } from '../objects/inspection.js'
+import { podsOf } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import { type Complaint, escapePointer, namesIn, newest } from '../objects/schema.js'
+import { nearest } from '../shared/nearest.js'
+import { isOlder } from '../shared/version.js'
+import { moveEntry, renameKey, replaceText, replaceValue } from '../text/edits.js'
+import { lookalikeIn } from '../text/lookalikes.js'
+import type { Place } from '../text/place.js'
+import type { World } from '../world/world.js'
 import type { Problem } from './problem.js'
 import { refusedIn } from './refused.js'
-
-/** Objects that have to do with how pods end. A mistake in a ConfigMap is somebody else's business. */
-const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler', 'ScaledObject'])
-
-/** Of which the schema at hand may be older than what runs. */
-const custom = new Set(['Rollout', 'CloneSet', 'ScaledObject'])
-
-/** The Kubernetes whose schema it is. */
-const version = '1.33'
+import type { Rule } from './rule.js'
+import { tooNewIn } from './too-new.js'
 
 const found = new WeakMap<Resource, readonly Problem[]>()
 
-function problemsOf(resource: Resource): readonly Problem[] {
+function problemsOf(resource: Resource, kubernetes: string | undefined): readonly Problem[] {
   let problems = found.get(resource)
   if (problems === undefined) {
-    problems = look(resource)
+    problems = look(resource, kubernetes)
     found.set(resource, problems)
   }
   return problems
 }
 
-function look(resource: Resource): readonly Problem[] {
-  const way = templateOf(resource)
-  if (way === undefined && !(concerned.has(resource.kind) && resource.apiVersion !== '')) return []
-  const isCustom = custom.has(resource.kind)
-  const schema = schemaOf(resource)
-  const problems: Problem[] = []
-  if (schema !== undefined) {
-    const inTemplate = (pointer: string) => isCustom && pointer.startsWith('/spec/template')
-    problems.push(...problemsIn(resource.place, resource, schema, isCustom).filter((each) => !inTemplate(each.pointer)))
-  }
-  // A fragment says no version, and a custom resource knows an old pod, if any: the pod is looked at for itself.
-  const template = podTemplateSchema()
-  if (way !== undefined && (schema === undefined || isCustom) && template !== undefined) {
-    const place = resource.get(...way)
-    if (isMap(place.node)) problems.push(...problemsIn(place, resource, template, false))
-  }
-  return [...problems, ...refusedIn(resource)]
+function look(resource: Resource, kubernetes: string | undefined): readonly Problem[] {
+  const inspected = inspectionsOf(resource).flatMap((inspection) => problemsIn(inspection, resource, kubernetes))
+  // What stands at the wrong level, and is judged as if it stood at the right one.
+  const misplaced =
+    resource.written === undefined
+      ? []
+      : look(resource.written, kubernetes).filter(({ rule }) => rule === 'misplaced-key')
+  return [...misplaced, ...inspected, ...refusedIn(resource), ...tooNewIn(resource, kubernetes)]
 }
 
 interface Located extends Problem {
   readonly pointer: string
 }
 
-function problemsIn(root: Place, resource: Resource, schema: Schema, isCustom: boolean): Located[] {
-  const { value } = root
-  const { complaints, known } = consult(schema, value)
-  const problems: Located[] = []
-  for (const [pointer, keys] of known) {
-    const place = root.get(...namesIn(pointer))
-    if (!isMap(place.node)) continue
-    for (const pair of place.node.items) {
-      const key = keyOf(pair)
-      if (
-        keys.has(key) ||
-        key === '<<' ||
-        key.startsWith('$') ||
-        typeof pair.key === 'symbol' ||
-        key.startsWith('Symbol(')
-      )
-        continue
-      // What kubectl and controllers write, and every object may have.
-      if (pointer === '' && key === 'status') continue
-      const unknown = unknownKey({ root, resource, schema, value, known, pointer, keys, key, isCustom })
-      if (unknown !== undefined) problems.push({ ...unknown, pointer: `${pointer}/${escapePointer(key)}` })
-    }
-  }
-  const isWhole = templateOf(resource) === undefined || new Pod(resource, templateOf(resource) ?? []).isWhole
-  problems.push(...complaintsIn(root, complaints, isWhole))
-  return problems
-}
-
-interface Unknown {
-  readonly root: Place
-  readonly resource: Resource
-  readonly schema: Schema
-  readonly value: unknown
-  readonly known: ReadonlyMap<string, ReadonlySet<string>>
-  readonly pointer: string
-  readonly keys: ReadonlySet<string>
-  readonly key: string
-  readonly isCustom: boolean
-}
-
-function unknownKey(unknown: Unknown): Problem | undefined {
-  const { root, resource, pointer, keys, key, isCustom } = unknown
-  const holder = root.get(...namesIn(pointer))
-  const place = holder.get(key)
-  const where = holder.path === '' ? `a ${resource.kind}` : `\`${holder.path}\``
-  const strict =
-    'kubectl is refused; from a client that does not ask for strict validation it is dropped without a word.'
-  const meant = nearest(key, keys)
-  if (meant !== undefined && !holder.get(meant).exists) {
-    const message = `${where} has no key \`${key}\`; did you mean \`${meant}\`? ${strict}`
+function problemsIn(inspection: Inspection, resource: Resource, kubernetes: string | undefined): Located[] {
+  const { root, complaints, unknown, mayBeNewer } = inspection
+  const pods = podsOf(resource)
+  const isWhole = pods.every((pod) => pod.isWhole)
+  // Beside the pod's keys, a kind that is not known may have its own, such as `timeoutSeconds` of Knative.
+  const hasOwn = pods.some((pod) => !pod.isOfKnownKind)
+  const problems = [
+    ...byHome(unknown, hasOwn).flatMap(({ key, home, others }): Located[] => {
+      const problem =
+        home === undefined ? misspelt(key, resource, mayBeNewer, kubernetes) : misplaced(key, home, others, resource)
+      return problem === undefined ? [] : [{ ...problem, pointer: `${key.pointer}/${escapePointer(key.key)}` }]
+    }),
+    ...complaintsIn(root, complaints, isWhole),
+  ]
+  if (!mayBeNewer) return problems
+  // What had to be there may have become a choice.
+  return problems.map((problem) => {
     return {
-      rule: 'unknown-key',
-      place,
-      message,
-      details: { fix: `Write \`${meant}\``, edits: fits(unknown, meant) ? renameKey(place, meant) : undefined },
+      ...problem,
+      details: { ...problem.details, severity: problem.rule === 'missing-key' ? 'info' : 'warning' },
     }
-  }
-  const home = homeOf(unknown)
-  if (home !== undefined) {
-    const message = `${where} has no key \`${key}\`: it belongs under \`${home.path}\`, ${home.levels}. ${strict}`
-    const to = home.pointer === undefined ? undefined : root.get(...namesIn(home.pointer))
-    const edits = to !== undefined && fits(unknown, key, home.pointer) ? moveEntry(place, to) : undefined
-    return { rule: 'misplaced-key', place, message, details: { fix: `Move it to \`${home.path}\``, edits } }
-  }
+  })
+}
+
+interface AtHome {
+  readonly key: UnknownKey
+  /** Where it belongs, if it stands at the wrong level. */
+  readonly home: Home | undefined
+  /** Keys beside it that belong there, too, where nothing is written yet. */
+  readonly others: readonly string[]
+}
+
+/** Keys that are not known, with where they belong; all that is missing one holder in common is one mistake. */
+function byHome(unknown: readonly UnknownKey[], hasOwn: boolean): AtHome[] {
+  const all = unknown.map((key) => ({ key, home: hasOwn || meantBy(key) !== undefined ? undefined : homeOf(key) }))
+  return all.flatMap(({ key, home }, index): AtHome[] => {
+    if (home === undefined || home.exists) return [{ key, home, others: [] }]
+    const same = all.filter((each) => each.key.pointer === key.pointer && each.home?.path === home.path)
+    const isFirst = all.findIndex((each) => same.includes(each)) === index
+    return isFirst ? [{ key, home, others: same.slice(1).map((each) => each.key.key) }] : []
+  })
+}
+
+const strict = 'kubectl is refused; from a client that does not ask for strict validation it is dropped without a word.'
+
+function whereIs({ root, pointer }: UnknownKey, resource: Resource): string {
+  const { path } = root.get(...namesIn(pointer))
+  return path === '' ? `a ${resource.kind}` : `\`${path}\``
+}
+
+function misplaced(unknown: UnknownKey, home: Home, others: readonly string[], resource: Resource): Problem {
+  const { root, pointer, key } = unknown
+  const place = root.get(...namesIn(pointer), key)
+  const keys = [key, ...others].map((each) => `\`${each}\``)
+  const list = keys.length === 1 ? keys[0] : `${keys.slice(0, -1).join(', ')} and ${keys.at(-1)}`
+  const message = `${whereIs(unknown, resource)} has no key \`${key}\`: ${keys.length === 1 ? 'it belongs' : `${list} belong`} under \`${home.path}\`, ${home.levels}. ${strict}`
+  const to = home.exists && home.pointer !== undefined ? root.get(...namesIn(home.pointer)) : undefined
+  const edits = to !== undefined && fits(unknown, key, home.pointer) ? moveEntry(place, to) : undefined
+  const fix = `Move ${keys.length === 1 ? 'it' : 'them'} to \`${home.path}\``
+  return { rule: 'misplaced-key', place, message, details: { fix, edits } }
+}
+
+/** Where all keys are few and old: what is unknown there is no news. */
+const settled = /\/(lifecycle(\/(preStop|postStart)(\/\w+)?)?|(liveness|readiness|startup)Probe(\/\w+)?)$/
+
+function misspelt(
+  unknown: UnknownKey,
+  resource: Resource,
+  mayBeNewer: boolean,
+  kubernetes: string | undefined,
+): Problem | undefined {
+  const { root, pointer, keys, key } = unknown
+  const place = root.get(...namesIn(pointer), key)
+  const where = whereIs(unknown, resource)
+  const meant = meantBy(unknown)
+  const isFit = meant !== undefined && fits(unknown, meant)
   // Their schemas are older than what runs: what they do not know may be new.
-  if (isCustom) return undefined
-  const message = `${where} has no key \`${key}\` in Kubernetes ${version}: unless your cluster is newer, it is refused or dropped`
+  if (mayBeNewer && !isFit) return undefined
+  if (meant !== undefined) {
+    const outcome = mayBeNewer ? `Unless the cluster knows a newer ${resource.kind}, it is refused or dropped` : strict
+    const message = `${where} has no key \`${key}\`; did you mean \`${meant}\`? ${outcome}`
+    const edits = isFit ? renameKey(place, meant) : undefined
+    return { rule: 'unknown-key', place, message, details: { fix: `Write \`${meant}\``, edits } }
+  }
+  const isOfThatVersion = kubernetes !== undefined && !isOlder(newest, kubernetes)
+  if (isOfThatVersion || settled.test(pointer)) {
+    const message = `${where} has no key \`${key}\`${isOfThatVersion ? ` in Kubernetes ${kubernetes}` : ''}: ${strict}`
+    const choice = keys.size > 12 ? '' : `, or write one of ${[...keys].sort().join(', ')}`
+    return { rule: 'unknown-key', place, message, details: { fix: `Remove it${choice}` } }
+  }
+  const message = `${where} has no key \`${key}\` in Kubernetes ${newest}: unless your cluster is newer, it is refused or dropped`
   return {
     rule: 'unknown-key',
     place,
     message,
     details: { fix: 'Remove it, if your cluster is not newer', severity: 'warning' },
   }
-}
-
-/** Whether the schema has nothing against the value under that key, there or elsewhere: `port: 80` is not `ports`. */
-function fits({ schema, value, pointer, key }: Unknown, name: string, at: string = pointer): boolean {
-  const copy = structuredClone(value)
-  const [holder, home] = [itemAt(copy, pointer), itemAt(copy, at)]
-  if (holder === undefined || home === undefined || (at !== pointer && name in home)) return false
-  home[name] = holder[key]
-  const there = `${at}/${escapePointer(name)}`
-  return !consult(schema, copy).complaints.some(
-    ({ instancePath }) => instancePath === there || instancePath.startsWith(`${there}/`),
-  )
-}
-
-function itemAt(value: unknown, pointer: string): Record<string, unknown> | undefined {
-  const item = namesIn(pointer).reduce<unknown>((each, name) => (each as Record<string, unknown>)?.[name], value)
-  return typeof item === 'object' && item !== null ? (item as Record<string, unknown>) : undefined
-}
-
-/** Keys that so many objects have that where one belongs cannot be told. */
-const everywhere = new Set([
-  'name',
-  'type',
-  'kind',
-  'metadata',
-  'spec',
-  'labels',
-  'annotations',
-  'key',
-  'value',
-  'path',
-  'host',
-])
-
-interface Home {
-  readonly path: string
-  readonly levels: string
-  /** If it is there, and the only one of its kind: with two containers nobody knows which is meant. */
-  readonly pointer?: string
-}
-
-/** The nearest place where the schema knows a key. */
-function homeOf(unknown: Unknown): Home | undefined {
-  const { root, known, pointer, key } = unknown
-  if (everywhere.has(key)) return undefined
-  const homes = [...known].flatMap(([each, keys]) => (each !== pointer && keys.has(key) ? [each] : []))
-  // Of two as near, the one further out: people write too far in more often than not far enough.
-  const [found] = homes.sort(
-    (one, other) => levels(pointer, one) - levels(pointer, other) || levelOf(one) - levelOf(other),
-  )
-  const nearest = found ?? newHomeOf(unknown)
-  if (nearest === undefined || far(pointer, nearest) > 5) return undefined
-  const shape = (each: string) => each.replace(/\/\d+(?=\/|$)/g, '/#')
-  const isOnly = found !== undefined && homes.filter((each) => shape(each) === shape(found)).length === 1
-  return {
-    path: pathOf(root, nearest),
-    levels: levelsBetween(pointer, nearest),
-    ...(isOnly && { pointer: nearest }),
-  }
-}
-
-/** The same in what is not written yet: `preStop` in a container that has no `lifecycle`. */
-function newHomeOf({ schema, value, pointer, keys, key }: Unknown): string | undefined {
-  for (const child of keys) {
-    for (const shape of [{}, [{}]]) {
-      const copy = structuredClone(value)
-      const holder = itemAt(copy, pointer)
-      if (holder === undefined || child in holder) break
-      holder[child] = shape
-      const at = `${pointer}/${escapePointer(child)}`
-      const { known } = consult(schema, copy)
-      if (known.get(at)?.has(key)) return at
-      if (known.get(`${at}/0`)?.has(key)) return `${at}/0`
-    }
-  }
-  return undefined
-}
-
-/** Steps from one pointer to the other. */
-function far(one: string, other: string): number {
-  const [first, second] = [one.split('/'), other.split('/')]
-  const shared = sharedSteps(first, second)
-  return first.length - shared + (second.length - shared)
-}
-
-function sharedSteps(one: readonly string[], other: readonly string[]): number {
-  const different = one.findIndex((step, index) => step !== other[index])
-  return different === -1 ? one.length : different
-}
-
-function levelsBetween(from: string, to: string): string {
-  const [here, there] = [levelOf(from), levelOf(to)]
-  if (sharedSteps(from.split('/'), to.split('/')) < Math.min(from.split('/').length, to.split('/').length)) {
-    return 'elsewhere'
-  }
-  const levels = Math.abs(here - there)
-  return `${levels} ${levels === 1 ? 'level' : 'levels'} ${there > here ? 'further in' : 'up'}`
-}
-
-/** Steps without those to items of lists. */
-function levels(one: string, other: string): number {
-  const shared = levelOf(
-    one
-      .split('/')
-      .slice(0, sharedSteps(one.split('/'), other.split('/')))
-      .join('/'),
-  )
-  return levelOf(one) - shared + (levelOf(other) - shared)
-}
-
-/** Depth without the numbers of items. */
-function levelOf(pointer: string): number {
-  return namesIn(pointer).filter((name) => typeof name === 'string').length
-}
-
-function pathOf(root: Place, pointer: string): string {
-  const inside = namesIn(pointer).reduce<string>(
-    (path, name) => (typeof name === 'number' ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`),
-    root.path,
-  )
-  return inside === '' ? 'the top' : inside
 }
 
 function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: boolean): Located[] {
@@ -257,9 +146,11 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
   }
   for (const [pointer, all] of byPointer) {
     const place = root.get(...namesIn(pointer))
-    // Nothing is as good as left out, and the API server fills in the default.
-    const values = all.filter(({ keyword }) => keyword === 'enum' && place.value !== null)
-    const types = all.filter(({ keyword }) => keyword === 'type')
+    if (isFilledIn(place)) continue
+    // Nothing is as good as left out: the API server fills in the default, or an empty text in a map of texts.
+    const isThere = place.value !== null
+    const values = all.filter(({ keyword }) => keyword === 'enum' && isThere)
+    const types = all.filter(({ keyword }) => keyword === 'type' && isThere)
     if (all.some(({ params }) => params.format === 'quantity')) problems.push({ ...noQuantity(place), pointer })
     else if (types.length > 0) problems.push({ ...wrongType(place, types), pointer })
     else if (values.length > 0) problems.push({ ...wrongValue(place, values), pointer })
@@ -279,6 +170,11 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
   return problems
 }
 
+/** Whether somebody or something puts the value in before Kubernetes sees it: `${REPLICAS:=2}`, `{{ replicas }}`, `<your port>`. */
+function isFilledIn(place: Place): boolean {
+  return /\$\{|\{\{|<%|%\{|\[\[ |^<[^<>]+>$/.test(place.text ?? '')
+}
+
 function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
   const expected = [...new Set(complaints.map(({ params }) => String(params.type)))]
     .filter((type) => type !== 'null')
@@ -289,14 +185,22 @@ function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
   const unquoted = isNumber && typeof value === 'string' && /^(0|[1-9]\d*)$/.test(value)
   const wanted = expected.includes('string') && (typeof value === 'number' || typeof value === 'boolean')
   const source = place.manifest.source.text.slice(...(place.valueRange ?? [0, 0]))
+  const lookalike = typeof value === 'string' ? lookalikeIn(value) : undefined
   const edits = unquoted ? replaceValue(place, value) : wanted ? replaceValue(place, `"${source}"`) : undefined
   return {
     rule: 'wrong-type',
     place,
     message: `\`${place.path}\` has to be ${withArticle(expected.join(' or '))}, got ${shown(value, source)}`,
     details: {
+      ...(lookalike !== undefined && { fix: lookalike }),
       ...(unquoted && { fix: `Without quotes: ${value}` }),
       ...(wanted && { fix: `In quotes: "${source}"` }),
+      // `containerPort: PORT`, where a pipeline puts a number in: as it stands it is refused, but it will not stay so.
+      ...(isNumber &&
+        /^_*[A-Z][A-Z0-9_]*$/.test(place.text ?? '') && {
+          severity: 'warning',
+          fix: 'A number, if nothing fills it in',
+        }),
       ...(place.name === 'command' && typeof value === 'string' && { fix: `As a list: ${asCommand(value)}` }),
       edits,
     },
@@ -345,7 +249,7 @@ function withArticle(words: string): string {
 function of(rule: Problem['rule']): Rule['check'] {
   return (world, report) => {
     for (const resource of world.resources) {
-      for (const problem of problemsOf(resource)) {
+      for (const problem of problemsOf(resource, world.facts.kubernetes)) {
         if (problem.rule === rule) report(problem.place, problem.message, problem.details)
       }
     }
@@ -355,14 +259,16 @@ function of(rule: Problem['rule']): Rule['check'] {
 const unknownKeyRule: Rule = {
   id: 'unknown-key',
   severity: 'error',
+  severe: 'Refused by strict validation, else dropped. What a newer cluster may know is a warning.',
   title: 'A key that Kubernetes does not know, most often a misspelt one',
-  why: 'A hook under `prestop` is no hook. The API server refuses it where the client asks for strict validation, as kubectl does by default. For any other client it drops the key, and the deploy succeeds without it.',
+  why: 'A hook under `prestop` is no hook. The API server refuses it where the client asks for strict validation, as kubectl does by default. For any other client it drops the key, and the deploy succeeds without it. Given the version of the cluster (`--kubernetes 1.28`), it also tells of keys that came later, such as a hook’s `sleep` (1.29).',
   check: of('unknown-key'),
 }
 
 const misplacedKey: Rule = {
   id: 'misplaced-key',
   severity: 'error',
+  severe: 'Refused by strict validation, else dropped.',
   title: 'A key that stands at the wrong level',
   why: '`terminationGracePeriodSeconds` in a container, or `lifecycle` in the pod’s spec, is refused or dropped, like any unknown key. Where it is dropped, the pod gets 30 s and no hook. The schema says where the key belongs.',
   check: of('misplaced-key'),
@@ -371,6 +277,7 @@ const misplacedKey: Rule = {
 const wrongTypeRule: Rule = {
   id: 'wrong-type',
   severity: 'error',
+  severe: 'Refused. A placeholder that something fills in later is a warning.',
   title: 'A value of the wrong type',
   why: 'The API server refuses it, in the middle of a deploy. Most often it is a number in quotes (`periodSeconds: "5"`, `port: "8080"`), or a variable without them (`value: 8080`).',
   check: of('wrong-type'),
@@ -379,6 +286,7 @@ const wrongTypeRule: Rule = {
 const wrongValueRule: Rule = {
   id: 'wrong-value',
   severity: 'error',
+  severe: 'Refused.',
   title: 'A value that is not allowed, or not beside another',
   why: 'The API server refuses it: `type: Rolling` is not `RollingUpdate`, `scheme: https` is not `HTTPS`, and `rollingUpdate` may not stand beside `type: Recreate`.',
   check: of('wrong-value'),
@@ -387,6 +295,7 @@ const wrongValueRule: Rule = {
 const missingKey: Rule = {
   id: 'missing-key',
   severity: 'error',
+  severe: 'Refused.',
   title: 'A key that has to be there',
   why: 'The API server refuses the object. Nothing is reported for a patch, as the rest of it is somewhere else.',
   check: of('missing-key'),
@@ -395,6 +304,7 @@ const missingKey: Rule = {
 const duplicateKey: Rule = {
   id: 'duplicate-key',
   severity: 'error',
+  severe: 'Refused by strict readers; for the others one of the two is lost.',
   title: 'The same key twice in a map',
   why: 'kubectl takes the last one and drops the first without a word: a second `lifecycle`, added at the end of a container, takes the hook away. Stricter readers, such as kustomize, refuse the file.',
   check(world, report) {
@@ -419,7 +329,7 @@ function doubles(place: Place, report: Parameters<Rule['check']>[1], depth = 0):
   for (const item of place.items) doubles(item, report, depth + 1)
 }
 
-/** What has been removed, and what is there instead. */
+/** What has been removed, and what is there instead. Source: https://kubernetes.io/docs/reference/using-api/deprecation-guide/ */
 const removedIn: Readonly<Record<string, readonly [release: string, now: string]>> = {
   'extensions/v1beta1 Deployment': ['1.16', 'apps/v1'],
   'extensions/v1beta1 DaemonSet': ['1.16', 'apps/v1'],
@@ -442,15 +352,23 @@ const removedIn: Readonly<Record<string, readonly [release: string, now: string]
 const removedApi: Rule = {
   id: 'removed-api',
   severity: 'error',
+  severe: 'Such a cluster does not know the object.',
   title: 'An API version that Kubernetes has removed',
-  why: 'The cluster does not know the object: the deploy fails, or a budget that should protect the pods is not there.',
-  check(world: World, report) {
-    for (const { apiVersion, kind, place } of world.resources) {
+  why: 'The cluster does not know the object: the deploy fails, or a budget that should protect the pods is not there. For an older cluster (`--kubernetes 1.24`) it is only told that it will be so.',
+  check({ resources, facts: { kubernetes } }: World, report) {
+    for (const { apiVersion, kind, place } of resources) {
       const [release, now] = removedIn[`${apiVersion} ${kind}`] ?? []
       if (release === undefined) continue
-      report(place.get('apiVersion'), `${apiVersion} has no ${kind} since Kubernetes ${release}; it is ${now} now`, {
-        fix: `Write \`apiVersion: ${now}\`, and see whether the fields are still the same`,
-      })
+      const fix = `Write \`apiVersion: ${now}\`, and see whether the fields are still the same`
+      const isThere = kubernetes !== undefined && isOlder(kubernetes, release)
+      if (isThere) {
+        const message = `${apiVersion} has no ${kind} any more from Kubernetes ${release} on; it will be ${now}`
+        report(place.get('apiVersion'), message, { fix, severity: 'info' })
+      } else {
+        report(place.get('apiVersion'), `${apiVersion} has no ${kind} since Kubernetes ${release}; it is ${now} now`, {
+          fix,
+        })
+      }
     }
   },
 }

@@ -1,8 +1,9 @@
-import { budgetOf, graceFor, keptBack, seconds } from '../budget.js'
-import { replaceText } from '../edits.js'
-import type { Container, Pod } from '../pod.js'
-import { eachContainer, eachPod, type Rule } from '../rule.js'
+import type { Container, Pod } from '../objects/pod.js'
+import { budgetOf, graceFor, keptBack, seconds } from '../shared/budget.js'
+import { replaceText } from '../text/edits.js'
+import { isQuick } from '../world/balancer.js'
 import { servedBy } from './hook.js'
+import { eachContainer, eachPod, type Rule } from './rule.js'
 
 const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
 
@@ -12,14 +13,17 @@ const least = 2
 const hookOutlastsGrace: Rule = {
   id: 'hook-outlasts-grace',
   severity: 'error',
+  severe:
+    'A hook that only waits is never done, and the app is killed 2 s after SIGTERM. One that does something first may have told the app to end: a warning.',
   title: 'A hook that takes as long as the grace period, or longer',
   why: 'The grace period begins with the hook, not with SIGTERM. When the grace period is over, the kubelet sends SIGTERM, and SIGKILL 2 s later, whatever is still open. The API server refuses a `sleep` that is longer than the grace period.',
   check: eachContainer(({ hook, pod }, report) => {
     const took = hook?.seconds
-    if (hook === undefined || took === undefined || pod.grace <= 0 || took < pod.grace) return
+    const { grace = 0 } = pod
+    if (hook === undefined || took === undefined || grace <= 0 || took < grace) return
     report(
-      hook.place,
-      `The hook takes ${took} s, and ${pod.graceText}: ${pod.grace} − ${took} leaves nothing for the drain, only the ${least} s from SIGTERM to SIGKILL`,
+      hook.secondsPlace,
+      `The hook takes ${took} s, and ${pod.graceText}: ${grace} − ${took} leaves nothing for the drain, only the ${least} s from SIGTERM to SIGKILL`,
       {
         // One that does something before it sleeps may have told the app to end: then it ends in the middle of the hook.
         severity: hook.onlySleeps ? 'error' : 'warning',
@@ -32,20 +36,22 @@ const hookOutlastsGrace: Rule = {
 const hookLeavesLittle: Rule = {
   id: 'hook-leaves-little',
   severity: 'warning',
+  severe: 'It depends on what is open when the hook is done.',
   title: 'A hook after which too little of the grace period is left',
   why: 'After the hook, requests that are still open have to end, and pools and connections have to be closed. podrain keeps 5 s for closing and 1 s in reserve by default; the longest request comes on top, if you say how long it is (`--longest-request`).',
   check: eachContainer(({ hook, pod }, report, { facts }) => {
     const took = hook?.seconds
-    if (hook === undefined || took === undefined || pod.isJob || took >= pod.grace) return
-    const { closing, reserve } = keptBack(pod.grace)
+    const { grace = 0 } = pod
+    if (hook === undefined || took === undefined || pod.isJob || took >= grace) return
+    const { closing, reserve } = keptBack(grace)
     const request = facts.longestRequest ?? 0
-    const left = pod.grace - took
+    const left = grace - took
     const needed = closing + reserve + request
     if (left * 1000 >= needed) return
-    const { sum } = budgetOf(pod.grace, took * 1000, request)
+    const { sum } = budgetOf(grace, took * 1000, request)
     report(
-      hook.place,
-      `${pod.grace} s of grace − ${took} s of hook leaves ${left} s, but ${sum.replace('settle', 'hook')}`,
+      hook.secondsPlace,
+      `${grace} s of grace − ${took} s of hook leaves ${left} s, but ${sum.replace('settle', 'hook')}`,
       { fix: `Raise \`terminationGracePeriodSeconds\` to ${graceFor(took * 1000, request)}` },
     )
   }),
@@ -54,23 +60,25 @@ const hookLeavesLittle: Rule = {
 const hookShorterThanSettle: Rule = {
   id: 'hook-shorter-than-settle',
   severity: 'warning',
+  severe: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
   title: 'A hook that ends before the load balancer knows',
   why: 'A fixed sleep has to be as long as the load balancer needs to stop sending: 15 s for ingress-nginx, 30 s for an AWS ALB, 40 s for Google’s NEG, two minutes for an AWS NLB. Requests that come after the hook has ended are refused.',
   check: eachContainer((container, report, world) => {
     const { hook, pod } = container
     const took = hook?.seconds
-    if (hook === undefined || took === undefined || took >= pod.grace || pod.isPodrain) return
+    if (hook === undefined || took === undefined || took >= (pod.grace ?? 0) || pod.isPodrain) return
     if (!servedBy(pod, world).includes(container)) return
-    const { behind, settle, because } = world.balancerOf(pod)
+    const balancer = world.balancerOf(pod)
+    const { name, settle, because } = balancer
     // A proxy in the same cluster learns as soon as kube-proxy does, or sooner; that one is told by its measured 1.2 s.
-    const needed = because === undefined || behind === 'envoy' ? 2 : settle / 1000
+    const needed = isQuick(balancer) ? 2 : settle / 1000
     if (took >= needed) return
     const grace = graceFor(needed * 1000)
     report(
-      hook.place,
-      because === undefined || behind === 'envoy'
+      hook.secondsPlace,
+      isQuick(balancer)
         ? `The hook takes ${took} s, but kube-proxy may send for 1.2 s after the pod has been told`
-        : `The hook takes ${took} s, but ${behind} needs ${needed} s to stop sending: ${because}`,
+        : `The hook takes ${took} s, but ${name} needs ${needed} s to stop sending: ${because}`,
       {
         fix: `Make it ${needed} s, with a grace period of ${grace} s or more; or let podrain wait as long as it has to`,
       },
@@ -81,23 +89,25 @@ const hookShorterThanSettle: Rule = {
 const graceMissesSettle: Rule = {
   id: 'grace-misses-settle',
   severity: 'warning',
+  severe: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
   title: 'A grace period that is too short for what stands in front',
   why: 'The pod has to serve until the load balancer has stopped sending, answer what is in flight, and close. With `behind` set to that load balancer, podrain refuses to start with such a grace period, and says the same sum.',
   check: eachPod((pod, report, world) => {
-    if (pod.isJob || pod.kind === 'Pod' || pod.grace <= 0) return
-    const { behind, settle, because } = world.balancerOf(pod)
+    const { grace: given = 0 } = pod
+    if (pod.isJob || pod.kind === 'Pod' || given <= 0) return
+    const { behind, name, settle, because } = world.balancerOf(pod)
     const request = world.facts.longestRequest ?? 0
-    if (world.servicesOf(pod).length === 0 && because === undefined && !pod.isPodrain) return
+    if (!world.isAsked(pod)) return
     // Of a fixed sleep another rule tells, and where nothing waits, no grace period is too short, but for a long request.
     if (!pod.running.some(({ hook }) => hook !== undefined && hook.seconds === undefined) && request === 0) return
     if (because === undefined && !pod.isPodrain && request === 0) return
     if (hasSaidSo(pod)) return
-    const { sum, total } = budgetOf(pod.grace, settle, request)
-    if (total <= pod.grace * 1000) return
+    const { sum, total } = budgetOf(given, settle, request)
+    if (total <= given * 1000) return
     const grace = graceFor(settle, request)
     report(
       pod.gracePlace.exists ? pod.gracePlace : pod.spec,
-      `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${behind} is in front: ${because}`}`,
+      `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} is in front: ${because}`}`,
       {
         fix: `terminationGracePeriodSeconds: ${grace}${pod.isPodrain ? `, the same in \`${graceVariable}\`, and \`behind: '${behind}'\` in the app` : ''}`,
       },
@@ -107,35 +117,37 @@ const graceMissesSettle: Rule = {
 
 /** Whether another rule tells already that the hook and the grace period do not fit. */
 function hasSaidSo(pod: Pod): boolean {
-  return pod.running.some(({ hook }) => hook?.seconds !== undefined && hook.seconds >= pod.grace)
+  return pod.running.some(({ hook }) => hook?.seconds !== undefined && hook.seconds >= (pod.grace ?? Infinity))
 }
 
 const graceZero: Rule = {
   id: 'grace-zero',
   severity: 'error',
+  severe: 'The pod is gone at once. 1 s is a warning, and for what nobody sends to it is an info.',
   title: 'A grace period of 0 or 1 s',
   why: 'With `terminationGracePeriodSeconds: 0` the pod is gone from the API at once while it still runs, so its name may be taken again. The kubelet treats 0 as 1: the hook is given up after 1 s, and SIGKILL comes 2 s after SIGTERM. That is no time to drain, and 1 s is none either.',
   check: eachPod((pod, report, world) => {
     const { number } = pod.gracePlace
     if (number === undefined || number >= least) return
     const { settle } = world.balancerOf(pod)
-    report(
-      pod.gracePlace,
-      number === 0
-        ? 'The kubelet gives the hook 1 s at most, and SIGKILL comes 2 s after SIGTERM: no time to drain'
-        : `${number} s is no time for a drain: podrain keeps 1 s in reserve`,
-      {
-        // The daemon of a node wants to be gone at once, and nobody sends to it.
-        severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
-        fix: `${graceFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceFor(settle)} or more`,
-      },
-    )
+    report(pod.gracePlace, number === 1 ? '1 s is no time for a drain: podrain keeps 1 s in reserve' : noTime(pod), {
+      // The daemon of a node wants to be gone at once, and nobody sends to it.
+      severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
+      fix: `${graceFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceFor(settle)} or more`,
+    })
   }),
+}
+
+function noTime({ running }: Pod): string {
+  return running.some(({ hook }) => hook !== undefined)
+    ? 'The kubelet gives the hook 1 s at most, and SIGKILL comes 2 s after SIGTERM: no time to drain'
+    : 'SIGKILL comes 2 s after SIGTERM, and the pod is gone from the API at once: no time to drain'
 }
 
 const graceVariableDiffers: Rule = {
   id: 'grace-variable',
   severity: 'error',
+  severe: 'The app plans with time that it does not have. With less than there is it is a warning: it only ends early.',
   title: `\`${graceVariable}\` is not what the pod's spec says`,
   why: 'A pod cannot read its own grace period, so podrain is told by this variable. If the variable says more than the spec, SIGKILL comes in the middle of the drain; if it says less, podrain cuts requests that had time left.',
   check: eachContainer((container, report) => {
@@ -144,18 +156,18 @@ const graceVariableDiffers: Rule = {
     const text = place?.text
     if (place === undefined || text === undefined || !/^\d+(\.\d+)?$/.test(text)) return
     const told = Number(text)
-    if (told === pod.grace || (!pod.isWhole && pod.gracePlace.number === undefined)) return
+    const { grace } = pod
+    if (grace === undefined || told === grace) return
     report(
       place,
-      told > pod.grace
-        ? `The app believes it has ${told} s, but ${pod.graceText}: SIGKILL comes ${told - pod.grace} s before it is done`
-        : `The app believes it has ${told} s, but ${pod.graceText}: it cuts requests ${pod.grace - told} s early`,
+      told > grace
+        ? `The app believes it has ${told} s, but ${pod.graceText}: SIGKILL comes ${told - grace} s before it is done`
+        : `The app believes it has ${told} s, but ${pod.graceText}: it cuts requests ${grace - told} s early`,
       {
-        severity: told > pod.grace ? 'error' : 'warning',
-        fix: `value: "${pod.grace}"`,
+        severity: told > grace ? 'error' : 'warning',
+        fix: `value: "${grace}"`,
         // Of two values that differ, the pod's is what happens; but what is not said may only be misspelt.
-        edits:
-          told > pod.grace && pod.gracePlace.number !== undefined ? replaceText(place, String(pod.grace)) : undefined,
+        edits: told > grace && pod.gracePlace.number !== undefined ? replaceText(place, String(grace)) : undefined,
       },
     )
   }),
@@ -164,14 +176,16 @@ const graceVariableDiffers: Rule = {
 const graceUntold: Rule = {
   id: 'grace-untold',
   severity: 'warning',
+  severe: 'The app may be told by an option.',
   title: 'A grace period that the app is not told of',
   why: 'podrain assumes 30 s unless its option `terminationGracePeriodSeconds` or the variable `TERMINATION_GRACE_PERIOD_SECONDS` says otherwise. If the pod’s spec says less, it is killed in the middle of the drain; if the spec says more, it cuts requests that had time left.',
   check: eachContainer((container, report) => {
     const { pod } = container
-    if (!container.isPodrain || pod.grace === 30 || pod.grace <= 0) return
+    const { grace = 0 } = pod
+    if (!container.isPodrain || grace === 30 || grace <= 0) return
     if (container.env(graceVariable) !== undefined || container.place.get('envFrom').items.length > 0) return
-    report(pod.gracePlace, `The app takes 30 s unless its option \`terminationGracePeriodSeconds\` says ${pod.grace}`, {
-      severity: pod.grace < 30 ? 'warning' : 'info',
+    report(pod.gracePlace, `The app takes 30 s unless its option \`terminationGracePeriodSeconds\` says ${grace}`, {
+      severity: grace < 30 ? 'warning' : 'info',
       fix: `env: [{ name: ${graceVariable}, value: "${pod.grace}" }]`,
     })
   }),
@@ -180,6 +194,7 @@ const graceUntold: Rule = {
 const probeGrace: Rule = {
   id: 'probe-grace',
   severity: 'error',
+  severe: 'On a readiness probe it is refused. On a liveness probe it is a warning: only when that fails.',
   title: 'A grace period of a probe that leaves no time',
   why: 'When the liveness or startup probe fails, its own `terminationGracePeriodSeconds` takes the place of the pod’s: the hook and the drain have to fit into that. A readiness probe may not have one.',
   check: eachContainer((container, report) => {
@@ -192,7 +207,7 @@ const probeGrace: Rule = {
     }
     for (const name of ['livenessProbe', 'startupProbe']) {
       const grace = place.get(name, 'terminationGracePeriodSeconds')
-      if (grace.number === undefined || grace.number >= pod.grace) continue
+      if (grace.number === undefined || grace.number >= (pod.grace ?? 0)) continue
       const took = hook?.seconds ?? 0
       const { closing, reserve } = keptBack(grace.number)
       // A startup probe kills what has never served.
@@ -209,6 +224,7 @@ const probeGrace: Rule = {
 const readinessSlow: Rule = {
   id: 'readiness-slow',
   severity: 'warning',
+  severe: 'Only when a container is killed and its pod not deleted.',
   title: 'A readiness probe that is slower than the drain',
   why: 'When a liveness probe kills a container, the pod is not deleted, so only its readiness probe takes it out of the endpoints. That happens after `periodSeconds × failureThreshold`: 10 s × 3 by default, and the drain waits 5 s. (When a pod is deleted, it is out of the endpoints at once, whatever the probe says.)',
   check: eachContainer((container, report, world) => {
@@ -216,14 +232,14 @@ const readinessSlow: Rule = {
     const probe = container.place.get('readinessProbe')
     if (!probe.exists || !container.isPodrain || !pod.isWhole) return
     const { period, failures } = timingOf(container)
-    const { settle, behind } = world.balancerOf(pod)
+    const { settle, behind, name } = world.balancerOf(pod)
     const noticed = period * failures
     if (behind === 'none' || noticed * 1000 <= settle) return
     const room = Math.max(1, settle / 1000)
     report(
       probe,
-      `${period} s × ${failures} ${failures === 1 ? 'failure' : 'failures'} = ${noticed} s until the pod is out of the endpoints, but the drain waits ${seconds(settle)} (${behind})`,
-      { fix: `periodSeconds: 1, failureThreshold: 1 (or any two whose product is at most ${room})` },
+      `${period} s × ${failures} ${failures === 1 ? 'failure' : 'failures'} = ${noticed} s until the pod is out of the endpoints, but the drain waits ${seconds(settle)} (${name})`,
+      { fix: `periodSeconds: 1, failureThreshold: ${Math.min(3, room)} (or any two whose product is at most ${room})` },
     )
   }),
 }
@@ -237,6 +253,7 @@ function timingOf({ place }: Container): { period: number; failures: number } {
 const progressDeadline: Rule = {
   id: 'progress-deadline',
   severity: 'error',
+  severe: '`minReadySeconds` that are as long are refused. A delay that is as long is a warning.',
   title: 'A rollout that is given up before a pod can be available',
   why: 'A Deployment reports failure when no pod becomes available for `progressDeadlineSeconds`, and pipelines then roll back. It has to be longer than `minReadySeconds` (or the API server refuses it), and longer than a pod takes to become ready and stay so.',
   check: eachPod((pod, report) => {

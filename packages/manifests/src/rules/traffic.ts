@@ -1,10 +1,10 @@
-import { seconds } from '../budget.js'
-import type { Place } from '../place.js'
-import type { Pod } from '../pod.js'
-import type { Resource } from '../resource.js'
-import type { Route } from '../routes.js'
-import { each, eachPod, type Rule } from '../rule.js'
+import type { Pod } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import { seconds } from '../shared/budget.js'
+import type { Place } from '../text/place.js'
+import type { Route } from '../world/routes.js'
 import { declares } from './hook.js'
+import { each, eachPod, type Rule } from './rule.js'
 
 /** Whether a path is led through by a rule for this one. */
 function leads({ path, exact }: Route, wanted: string): boolean {
@@ -29,6 +29,17 @@ function exposed(pod: Pod, service: Resource): { port: Place; hook: Place; path:
   return undefined
 }
 
+/** Routes that know no requests, and so add nothing to them. */
+const belowHttp: ReadonlySet<string> = new Set(['TCPRoute', 'TLSRoute', 'UDPRoute'])
+
+/** A way in on which nothing marks a request as one that came through. */
+function unmarkedOf(service: Resource, routes: readonly Route[]): { name: string; place: Place } | undefined {
+  const type = service.get('spec', 'type')
+  if (type.text === 'LoadBalancer' || type.text === 'NodePort') return { name: `A ${type.text}`, place: type }
+  const route = routes.find(({ resource }) => belowHttp.has(resource.kind))
+  return route && { name: route.resource.label, place: route.place }
+}
+
 function hasToken(pod: Pod): boolean {
   return pod.containers.some((container) => container.env('PODRAIN_TOKEN') !== undefined)
 }
@@ -36,6 +47,7 @@ function hasToken(pod: Pod): boolean {
 const prestopExposed: Rule = {
   id: 'prestop-exposed',
   severity: 'warning',
+  severe: 'It depends on who can reach the route, and on the proxy in front.',
   title: 'A `/prestop` that strangers can reach',
   why: 'Whoever can call `/prestop` can make the pod unready for one grace period. podrain refuses callers that came through a proxy, by the headers that proxies add; but a load balancer below HTTP adds none, and neither does a bare nginx. Nobody outside needs a route to `/prestop`: the kubelet calls the pod itself.',
   check: eachPod((pod, report, world) => {
@@ -43,8 +55,8 @@ const prestopExposed: Rule = {
     for (const service of world.servicesOf(pod)) {
       const way = exposed(pod, service)
       if (way === undefined) continue
-      const type = service.get('spec', 'type')
       const routes = world.routesTo(service).filter((route) => leads(route, way.path))
+      const unmarked = unmarkedOf(service, routes)
       const named = routes.find(({ path }) => path.replace(/\/$/, '') === way.path)
       if (named !== undefined) {
         report(
@@ -54,10 +66,10 @@ const prestopExposed: Rule = {
             fix: 'Remove the route: the kubelet calls the pod itself',
           },
         )
-      } else if (type.text === 'LoadBalancer' || type.text === 'NodePort') {
+      } else if (unmarked !== undefined) {
         report(
-          type,
-          `A ${type.text} leads to the port of \`${way.path}\` of ${pod.resource.label} without adding a header that podrain could know it by: anybody who reaches it can make the pod unready`,
+          unmarked.place,
+          `${unmarked.name} leads to the port of \`${way.path}\` of ${pod.resource.label} without adding a header that podrain could know it by: anybody who reaches it can make the pod unready`,
           {
             fix: 'Set `PODRAIN_TOKEN` (and `Authorization` in the hook), or a `controlPort` that is in no Service',
           },
@@ -80,6 +92,7 @@ const prestopExposed: Rule = {
 const controlPortExposed: Rule = {
   id: 'control-port-exposed',
   severity: 'warning',
+  severe: 'It depends on who can reach the Service.',
   title: 'A control port in a Service',
   why: 'A `controlPort` is there so that nobody but the kubelet reaches `/prestop`. In a Service it can be reached like the app.',
   check: eachPod((pod, report, world) => {
@@ -101,6 +114,7 @@ const controlPortExposed: Rule = {
 const targetPort: Rule = {
   id: 'service-port',
   severity: 'warning',
+  severe: 'The name may be meant for other pods that the Service selects as well.',
   title: 'A Service that sends to a port name which no container has',
   why: 'A named `targetPort` is looked up in the pod. If no container has a port of that name, the pod is not among the endpoints of that port, and nothing says so.',
   check: each(['Service'], (service, report, world) => {
@@ -127,6 +141,7 @@ const targetPort: Rule = {
 const notReady: Rule = {
   id: 'publish-not-ready',
   severity: 'warning',
+  severe: 'It depends on whether somebody sends through that Service.',
   title: 'A Service that sends to pods which are not ready',
   why: 'With `publishNotReadyAddresses` every pod counts as ready, also while it ends: it is sent to until it is gone, so no drain is ever long enough. It is meant for peers that find each other through a headless Service of their own.',
   check: each(['Service'], (service, report, world) => {
@@ -142,6 +157,7 @@ const notReady: Rule = {
 const localPolicy: Rule = {
   id: 'local-traffic',
   severity: 'info',
+  severe: 'It depends on how many pods a node has.',
   title: 'A Service that sends only to pods of the same node',
   why: 'With `Local`, kube-proxy sends only to pods of its own node. While the last pod of a node ends, it still sends to it if the readiness probe succeeds (KEP-1669); with podrain that fails during a drain, unless `readyzWhileDraining` is `pass`.',
   check: each(['Service'], (service, report, world) => {
@@ -162,10 +178,12 @@ const localPolicy: Rule = {
 const daemonLocal: Rule = {
   id: 'daemonset-gap',
   severity: 'warning',
+  severe: 'Only while it rolls, and only on that node.',
   title: 'A DaemonSet that leaves its node without a pod while it rolls',
   why: 'A DaemonSet ends the pod of a node before it starts the new one, unless `maxSurge` says otherwise. Where traffic is only sent to pods of the same node, nobody answers in between.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'DaemonSet' || pod.strategy.get('type').text === 'OnDelete') return
+    if (world.isAlone(pod)) return
     // Two pods cannot have the same port of a node, so there is no other way.
     if (pod.hostNetwork || pod.containers.some(({ ports }) => ports.some((port) => port.get('hostPort').exists))) return
     const surge = pod.strategy.get('rollingUpdate', 'maxSurge').value
@@ -191,6 +209,7 @@ const daemonLocal: Rule = {
 const deregistration: Rule = {
   id: 'deregistration-delay',
   severity: 'warning',
+  severe: 'It depends on how long requests take.',
   title: 'A deregistration delay that does not go with the grace period',
   why: 'When an AWS target is taken out, an ALB leaves its open requests alone for `deregistration_delay.timeout_seconds` (300 s by default), then it cuts them, even if the pod still works. (An NLB cuts them only if told to.) A delay longer than the grace period is of no use: the pod is gone by then.',
   check: (world, report) => {
@@ -204,12 +223,7 @@ const deregistration: Rule = {
         const [, text] = /deregistration_delay\.timeout_seconds=(\d+)/.exec(place.text ?? '') ?? []
         if (text === undefined) continue
         const delay = Number(text)
-        const services =
-          kind === 'Service'
-            ? [resource]
-            : world
-                .kind('Service')
-                .filter((service) => world.routesTo(service).some((route) => route.resource === resource))
+        const services = kind === 'Service' ? [resource] : world.servicesBehind(resource)
         const pods = [...new Set(services.flatMap((service) => world.podsOf(service)))]
         const request = world.facts.longestRequest ?? 0
         if (delay * 1000 < request || delay === 0) {
@@ -222,7 +236,7 @@ const deregistration: Rule = {
           )
           continue
         }
-        const short = pods.find((pod) => pod.grace < delay)
+        const short = pods.find((pod) => pod.grace !== undefined && pod.grace < delay)
         if (short === undefined) continue
         report(
           place,
@@ -240,29 +254,32 @@ const deregistration: Rule = {
 const backendConfig: Rule = {
   id: 'gke-connection-draining',
   severity: 'warning',
+  severe: 'It depends on how long requests take.',
   title: 'A BackendConfig without connection draining',
   why: 'Google’s load balancer cuts open connections at once when an endpoint is taken out, unless `connectionDraining.drainingTimeoutSec` says otherwise: it is 0 by default.',
-  check: each(['BackendConfig'], (config, report, world) => {
-    const place = config.get('spec', 'connectionDraining', 'drainingTimeoutSec')
-    if ((place.number ?? 0) > 0) return
-    const used = world
-      .kind('Service')
-      .some((service) =>
-        (
-          service.annotation('cloud.google.com/backend-config') ??
-          service.annotation('beta.cloud.google.com/backend-config') ??
-          ''
-        ).includes(`"${config.name}"`),
+  check(world, report) {
+    const used = new Set(world.kind('BackendConfig').length === 0 ? [] : world.kind('Service').flatMap(backendsOf))
+    for (const config of world.kind('BackendConfig')) {
+      const place = config.get('spec', 'connectionDraining', 'drainingTimeoutSec')
+      if ((place.number ?? 0) > 0 || (!used.has(config.name) && !place.exists)) continue
+      report(
+        place.exists ? place : config.get('spec'),
+        'Open connections are cut as soon as the endpoint is taken out: `drainingTimeoutSec` is 0',
+        {
+          fix: 'connectionDraining: { drainingTimeoutSec: 60 }',
+        },
       )
-    if (!used && !place.exists) return
-    report(
-      place.exists ? place : config.get('spec'),
-      'Open connections are cut as soon as the endpoint is taken out: `drainingTimeoutSec` is 0',
-      {
-        fix: 'connectionDraining: { drainingTimeoutSec: 60 }',
-      },
-    )
-  }),
+    }
+  },
+}
+
+/** The names of its BackendConfigs: all that is in quotes there, `{"default": "web"}`. */
+function backendsOf(service: Resource): string[] {
+  const text =
+    service.annotation('cloud.google.com/backend-config') ??
+    service.annotation('beta.cloud.google.com/backend-config') ??
+    ''
+  return [...text.matchAll(/"([^"]*)"/g)].map(([, name = '']) => name)
 }
 
 export const trafficRules: readonly Rule[] = [

@@ -1,0 +1,215 @@
+import { type Reading, read } from '../read/reading.js'
+import type { Finding, Severity } from '../rules/finding.js'
+import { severities } from '../rules/finding.js'
+import { rules } from '../rules/index.js'
+import type { Details, Rule } from '../rules/rule.js'
+import { addTo } from '../shared/lists.js'
+import { applyEdits, type Edit } from '../text/edits.js'
+import type { PassedOver } from '../text/passed-over.js'
+import { manifestsIn, type Place } from '../text/place.js'
+import { Manifest, type Source, type SyntaxProblem } from '../text/source.js'
+import type { Facts, World } from '../world/world.js'
+import { againstId, type Ignore, ignoresAmong, ignoresIn } from './ignores.js'
+
+export interface LintOptions extends Facts {
+  /** Findings that are known and accepted, each with its reason. */
+  readonly ignore?: readonly Ignore[]
+  /** What `readSources` passed over: the result tells of it, too. */
+  readonly passedOver?: readonly PassedOver[]
+}
+
+/** A finding that is accepted, and why. */
+export interface Ignored extends Finding {
+  readonly reason: string
+  /** Whether a comment in the file says so, or who called. */
+  readonly by: 'comment' | 'caller'
+}
+
+export interface LintResult {
+  /** By file, line and column. */
+  readonly findings: readonly Finding[]
+  /** Accepted ones. */
+  readonly ignored: readonly Ignored[]
+  /** What could not be read. */
+  readonly problems: readonly SyntaxProblem[]
+  /** What was not judged: templates, charts, what comes from elsewhere. Where there is something, "nothing found" says less. */
+  readonly passedOver: readonly PassedOver[]
+  readonly documents: number
+  /** Pods, and what pods are made from; without one there was nothing to look at. */
+  readonly pods: number
+}
+
+/** Looks for all that would make a deploy lose requests. The texts belong together: Services are matched with pods across them. */
+export function lint(sources: readonly Source[], options: LintOptions = {}): LintResult {
+  return judge(read(sources, options), options, rules)
+}
+
+/** What such rules find there. */
+export function judge(reading: Reading, options: LintOptions, rules: readonly Rule[]): LintResult {
+  const { manifests, worlds } = reading
+  const comments = manifests.map(ignoresIn)
+  const findings = comments.flatMap(({ mistakes }) => mistakes)
+  const inComments = comments.flatMap(({ ignores }) => ignores)
+  const ignoreOf = ignoresAmong([...inComments, ...(options.ignore ?? [])])
+  const ignored: Ignored[] = []
+  const used = new Set<Ignore>()
+  for (const finding of findingsIn(reading, rules)) {
+    const ignore = ignoreOf(finding)
+    if (ignore === undefined) {
+      findings.push(finding)
+    } else {
+      used.add(ignore)
+      ignored.push({ ...finding, reason: ignore.reason, by: ignore.at === undefined ? 'caller' : 'comment' })
+    }
+  }
+  for (const ignore of inComments) {
+    // Of what is found in comparison with an app nothing is known where there is none.
+    if (used.has(ignore) || ignore.at === undefined || ignore.rule === againstId) continue
+    findings.push(unused(ignore, ignore.at))
+  }
+  return {
+    findings: sorted(findings),
+    ignored: sorted(ignored),
+    problems: manifests.flatMap(({ problems }) => problems),
+    passedOver: byPlace([...(options.passedOver ?? []), ...reading.passedOver]),
+    documents: manifests.reduce((sum, { documents }) => sum + documents.length, 0),
+    pods: new Set(worlds.flatMap(({ pods }) => pods.map(({ resource }) => resource.place.node))).size,
+  }
+}
+
+/** Each finding once, though a base is part of several worlds; one that is not in all of them says in which it is. */
+function findingsIn({ worlds, worldsWith }: Reading, rules: readonly Rule[]): Finding[] {
+  const found = new Map<string, { finding: Finding; worlds: World[] }>()
+  for (const world of worlds) {
+    for (const rule of rules) {
+      rule.check(world, (place, message, details = {}) => {
+        if (!isNamed(place)) return
+        const finding = findingOf(rule, place, message, details)
+        const { file, line, column } = finding
+        const same = `${file}:${line}:${column} ${rule.id} ${message}`
+        const known = found.get(same)
+        if (known === undefined) found.set(same, { finding, worlds: [world] })
+        else if (!known.worlds.includes(world)) known.worlds.push(world)
+      })
+    }
+  }
+  return [...found.values()].map(({ finding, worlds }) => {
+    if (worlds.length >= worldsWith(finding.file)) return finding
+    // What is right in another build must not be edited for this one.
+    const { edits, ...rest } = finding
+    return { ...rest, builds: worlds.flatMap(({ name }) => (name === undefined ? [] : [name])) }
+  })
+}
+
+function unused(ignore: Ignore, at: NonNullable<Ignore['at']>): Finding {
+  return {
+    ...at,
+    rule: 'podrain-ignore',
+    severity: 'info',
+    message: `There is no \`${ignore.rule}\` here to ignore any more`,
+    fix: 'Remove the comment',
+  }
+}
+
+function findingOf(rule: Rule, place: Place, message: string, details: Details): Finding {
+  const { manifest } = place
+  const [start, end] = place.range
+  const from = manifest.at(start)
+  const to = manifest.at(end)
+  const resource = ownerOf(place)
+  return {
+    rule: rule.id,
+    severity: details.severity ?? rule.severity,
+    file: manifest.source.file,
+    ...from,
+    endLine: to.line,
+    endColumn: to.column,
+    ...(resource !== undefined && { resource }),
+    ...(place.path !== '' && { path: place.path }),
+    ...(manifest.source.chart !== undefined && { chart: manifest.source.chart }),
+    message,
+    ...(details.fix !== undefined && { fix: details.fix }),
+    ...(details.edits !== undefined && !place.shared && { edits: details.edits }),
+  }
+}
+
+/** Whether it is in an object that comes, in whole or in part, from a text that is not there for the others only. */
+function isNamed(place: Place): boolean {
+  return (
+    place.manifest.source.context !== true ||
+    [...manifestsIn(rootOf(place))].some(({ source }) => source.context !== true)
+  )
+}
+
+function rootOf(place: Place): Place {
+  return place.parent === undefined ? place : rootOf(place.parent)
+}
+
+/** The label of the object that a place is in. */
+function ownerOf(place: Place): string | undefined {
+  const root = rootOf(place)
+  const kind = root.get('kind').text
+  return kind === undefined ? undefined : `${kind}/${root.get('metadata', 'name').text ?? '?'}`
+}
+
+function byPlace(all: readonly PassedOver[]): PassedOver[] {
+  return [...all].sort((one, other) =>
+    one.file === other.file ? one.line - other.line : one.file < other.file ? -1 : 1,
+  )
+}
+
+function sorted<Each extends Finding>(findings: readonly Each[]): Each[] {
+  const rank = ({ severity }: Finding) => severities.indexOf(severity)
+  const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0)
+  return [...findings].sort(
+    (one, other) =>
+      compare(one.file, other.file) ||
+      one.line - other.line ||
+      one.column - other.column ||
+      rank(one) - rank(other) ||
+      compare(one.rule, other.rule),
+  )
+}
+
+/** Whether it is as bad as that, or worse. */
+export function isAtLeast(severity: Severity, threshold: Severity): boolean {
+  return severities.indexOf(severity) <= severities.indexOf(threshold)
+}
+
+/** A text that could be put right. */
+export interface Fixed {
+  readonly source: Source
+  readonly text: string
+}
+
+/** Makes the edits of all findings that have some, once; undefined if there are none. */
+export function fixOnce(sources: readonly Source[], options: LintOptions = {}): Source[] | undefined {
+  const edits = new Map<string, Array<readonly Edit[]>>()
+  for (const finding of lint(sources, options).findings) {
+    const changed = finding.edits?.[0]?.file
+    if (finding.edits !== undefined && changed !== undefined) addTo(edits, changed, finding.edits)
+  }
+  if (edits.size === 0) return undefined
+  return sources.map((source) => {
+    const own = edits.get(source.file)
+    if (own === undefined) return source
+    const fixed = { ...source, text: applyEdits(source.text, own) }
+    // What could be read before must be readable after.
+    return new Manifest(fixed).problems.length > new Manifest(source).problems.length ? source : fixed
+  })
+}
+
+/**
+ * Makes edits until there is nothing more to edit: one mistake can hide another. Comments, order and whatever was not
+ * edited stay as they are.
+ */
+export function fix(sources: readonly Source[], options: LintOptions = {}): Fixed[] {
+  let current = sources
+  // Each round mends something, so it ends; the limit is for two rules that would undo each other.
+  for (let round = 0; round < 10; round++) {
+    const next = fixOnce(current, options)
+    if (next === undefined) break
+    current = next
+  }
+  return sources.map((source, index) => ({ source, text: current[index]?.text ?? source.text }))
+}

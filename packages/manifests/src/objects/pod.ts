@@ -1,0 +1,253 @@
+import { presets } from '../shared/budget.js'
+import type { Place } from '../text/place.js'
+import { Environment } from './environment.js'
+import { Hook } from './hook.js'
+import { podSpecsIn } from './pod-spec.js'
+import { type Resource, textOf, textsOf } from './resource.js'
+
+/** The probes that a container may have. */
+export const probes = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const
+
+/** Where the pod stands in each kind of object that makes pods. */
+const templates: Readonly<Record<string, readonly string[]>> = {
+  Pod: [],
+  Deployment: ['spec', 'template'],
+  StatefulSet: ['spec', 'template'],
+  DaemonSet: ['spec', 'template'],
+  ReplicaSet: ['spec', 'template'],
+  ReplicationController: ['spec', 'template'],
+  Job: ['spec', 'template'],
+  CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
+  Rollout: ['spec', 'template'],
+  CloneSet: ['spec', 'template'],
+  DeploymentConfig: ['spec', 'template'],
+}
+
+/** Of which API group each is; other groups have kinds of the same names. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+  Rollout: ['argoproj.io'],
+  DeploymentConfig: ['apps.openshift.io', ''],
+  CloneSet: ['apps.kruise.io'],
+  StatefulSet: ['apps', 'apps.kruise.io'],
+  DaemonSet: ['apps', 'apps.kruise.io', 'extensions'],
+  Deployment: ['apps', 'extensions'],
+  ReplicaSet: ['apps', 'extensions'],
+  Job: ['batch'],
+  CronJob: ['batch'],
+}
+
+/** The way to the pod of such an object; undefined if it makes none. */
+export function templateOf(resource: Resource): readonly string[] | undefined {
+  const way = templates[resource.kind]
+  const known = groups[resource.kind]
+  if (way === undefined) return undefined
+  // A fragment may leave the version out.
+  if (resource.apiVersion === '') return way
+  return (known ?? ['']).includes(resource.group) ? way : undefined
+}
+
+/** The ways to the pods of any object: of one whose kind is not known, to whatever has containers. */
+export function templatesOf(resource: Resource): ReadonlyArray<readonly (string | number)[]> {
+  const known = templateOf(resource)
+  if (known !== undefined) return [known]
+  // Beside `metadata` and `kind` a pod's spec is often called so, too; then the holder is the template.
+  return podSpecsIn(resource).map((way) => (way.length > 1 && way.at(-1) === 'spec' ? way.slice(0, -1) : way))
+}
+
+/** Every pod of an object. */
+export function podsOf(resource: Resource): Pod[] {
+  return templatesOf(resource).map((way) => new Pod(resource, way))
+}
+
+/** A container of a pod. */
+export class Container {
+  readonly pod: Pod
+  readonly place: Place
+  /** Whether it stands among the initContainers. */
+  readonly init: boolean
+  readonly environment: Environment
+  #hook: Hook | undefined
+
+  constructor(pod: Pod, place: Place, init: boolean) {
+    this.pod = pod
+    this.place = place
+    this.init = init
+    this.environment = new Environment(place)
+  }
+
+  get name(): string {
+    return this.place.get('name').text ?? '?'
+  }
+
+  get image(): string | undefined {
+    return this.place.get('image').text
+  }
+
+  /** A native sidecar: started before the others, ended after them. */
+  get isSidecar(): boolean {
+    return this.init && this.place.get('restartPolicy').text === 'Always'
+  }
+
+  get hook(): Hook | undefined {
+    const place = this.place.get('lifecycle', 'preStop')
+    if (!place.exists || place.value === null) return undefined
+    this.#hook ??= new Hook(place, (name) => this.environment.text(name))
+    return this.#hook
+  }
+
+  /** Whether podrain is in the app, as far as the manifest tells. */
+  get isPodrain(): boolean {
+    return this.hook?.isPodrain === true || this.pod.annotation('podrain/container') === this.name
+  }
+
+  get ports(): readonly Place[] {
+    return this.place.get('ports').items
+  }
+
+  /** `command` and `args`, with their variables filled in, if the command is there: without it only the image knows what is started. */
+  get command(): readonly string[] | undefined {
+    const command = this.place.get('command').texts
+    if (command.length === 0) return undefined
+    return [...command, ...this.place.get('args').texts].map((word) => this.environment.expand(word))
+  }
+
+  /** The same; or what `args` alone say, which the entrypoint of most images starts in its place. */
+  get started(): { readonly words: readonly string[]; readonly place: Place } | undefined {
+    const { command } = this
+    if (command !== undefined) return { words: command, place: this.place.get('command') }
+    const args = this.place.get('args')
+    const words = args.texts.map((word) => this.environment.expand(word))
+    return words.length === 0 ? undefined : { words, place: args }
+  }
+
+  /** The number of a port that is given by number or by name; undefined if this container has none of that name. */
+  portNumber(port: Place): number | undefined {
+    if (port.number !== undefined) return port.number
+    if (port.text === undefined) return undefined
+    if (/^\d+$/.test(port.text)) return Number(port.text)
+    return this.ports.find((each) => each.get('name').text === port.text)?.get('containerPort').number
+  }
+
+  /** A variable of its environment; of several with one name the last. */
+  env(name: string): Place | undefined {
+    return this.environment.get(name)
+  }
+}
+
+/** A pod, or what pods are made from. */
+export class Pod {
+  readonly resource: Resource
+  readonly template: Place
+  readonly spec: Place
+  readonly containers: readonly Container[]
+  readonly initContainers: readonly Container[]
+  /** Whether it is known how that kind of object makes pods, and replaces them. */
+  readonly isOfKnownKind: boolean
+  #labels: Readonly<Record<string, string>> | undefined
+
+  constructor(resource: Resource, way: readonly (string | number)[]) {
+    this.resource = resource
+    this.isOfKnownKind = templateOf(resource) !== undefined
+    this.template = resource.get(...way)
+    const spec = this.template.get('spec')
+    this.spec = this.isOfKnownKind || spec.get('containers').exists ? spec : this.template
+    this.containers = this.spec.get('containers').items.map((place) => new Container(this, place, false))
+    this.initContainers = this.spec.get('initContainers').items.map((place) => new Container(this, place, true))
+  }
+
+  get kind(): string {
+    return this.resource.kind
+  }
+
+  /** Containers that run as long as the pod does: with the native sidecars. */
+  get running(): readonly Container[] {
+    return [...this.containers, ...this.initContainers.filter(({ isSidecar }) => isSidecar)]
+  }
+
+  get gracePlace(): Place {
+    return this.spec.get('terminationGracePeriodSeconds')
+  }
+
+  /** `terminationGracePeriodSeconds`, or what Kubernetes takes if there is none; undefined where the files do not tell. */
+  get grace(): number | undefined {
+    if (this.gracePlace.exists) return this.gracePlace.number
+    return this.isWhole ? 30 : undefined
+  }
+
+  /** As messages say it. */
+  get graceText(): string {
+    return this.gracePlace.number === undefined
+      ? 'the grace period is 30 s (the default)'
+      : `\`terminationGracePeriodSeconds\` is ${this.grace}`
+  }
+
+  /** The annotation of the pod, else of the object that makes it. */
+  annotation(name: string): string | undefined {
+    return textOf(this.template.get('metadata', 'annotations', name)) ?? this.resource.annotation(name)
+  }
+
+  label(name: string): string | undefined {
+    return textOf(this.template.get('metadata', 'labels', name))
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    this.#labels ??= textsOf(this.template.get('metadata', 'labels'))
+    return this.#labels
+  }
+
+  /** Whether it ends by itself. */
+  get isJob(): boolean {
+    if (this.isOfKnownKind) return this.kind === 'Job' || this.kind === 'CronJob'
+    const isOnce = ['Never', 'OnFailure'].includes(this.spec.get('restartPolicy').text ?? '')
+    return isOnce || /job|task|run|workflow|pipeline|backup|test/i.test(`${this.kind} ${this.template.path}`)
+  }
+
+  get isPodrain(): boolean {
+    return this.containers.some(({ isPodrain }) => isPodrain)
+  }
+
+  get hostNetwork(): boolean {
+    return this.spec.get('hostNetwork').value === true
+  }
+
+  /** The names of the volumes that it claims and shares with the other pods of its kind. */
+  get claims(): readonly string[] {
+    return this.spec.get('volumes').items.flatMap((volume) => {
+      const name = volume.get('persistentVolumeClaim', 'claimName').text
+      return name === undefined ? [] : [name]
+    })
+  }
+
+  /**
+   * Whether it is all there, and not a patch of something that is not: every container says what it runs, and what has to find its
+   * pods again by their labels has some. What is not there in a patch is not the default. To a pod of a kind that is not known, whoever
+   * makes it may add anything.
+   */
+  get isWhole(): boolean {
+    if (!this.isOfKnownKind) return false
+    const { containers } = this
+    const isFound = this.#isLabelled || !['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(this.kind)
+    return isFound && containers.length > 0 && containers.every(({ image }) => image !== undefined)
+  }
+
+  get #isLabelled(): boolean {
+    return this.resource.get('spec', 'selector').exists || Object.keys(this.labels).length > 0
+  }
+
+  /** `replicas`, where the kind has them; what Kubernetes takes if it is not said. */
+  get replicas(): number | undefined {
+    if (!this.isOfKnownKind || this.isJob || this.kind === 'Pod' || this.kind === 'DaemonSet') return undefined
+    const place = this.resource.get('spec', 'replicas')
+    return place.exists ? place.number : this.isWhole ? 1 : undefined
+  }
+
+  /** The object's own strategy, by kind. */
+  get strategy(): Place {
+    return this.resource.get('spec', this.kind === 'Deployment' ? 'strategy' : 'updateStrategy')
+  }
+}
+
+/** A preset that an annotation or a flag names. */
+export function isBehind(text: string | undefined): text is keyof typeof presets {
+  return text !== undefined && Object.hasOwn(presets, text)
+}

@@ -1,0 +1,43 @@
+import type { Resource } from '../objects/resource.js'
+import type { PassedOver } from '../text/passed-over.js'
+import type { Manifest } from '../text/source.js'
+import { assertionsAmong } from '../tree/assertions.js'
+import type { Group } from '../tree/groups.js'
+
+/** Objects by which something else brings objects that are in no file here, and how those are seen. */
+const bringers: Readonly<Record<string, string>> = {
+  'helm.toolkit.fluxcd.io HelmRelease': 'what its chart makes is in no file: helm template … | podrain lint -',
+  'helm.cattle.io HelmChart': 'what its chart makes is in no file: helm template … | podrain lint -',
+  'argoproj.io Application':
+    'what it deploys was looked at only if it is among the files: argocd app manifests … | podrain lint -',
+  'argoproj.io ApplicationSet': 'what it deploys was looked at only if it is among the files',
+  'kustomize.toolkit.fluxcd.io Kustomization':
+    'what it deploys was looked at only if it is among the files: flux build kustomization …',
+}
+
+/** Whether there are objects that it brings, and that are in no file. */
+export function bringsMore({ group, kind }: Resource): boolean {
+  return bringers[`${group} ${kind}`] !== undefined
+}
+
+/** All that was not judged in these texts. */
+export function passedOverIn(manifests: readonly Manifest[], groups: readonly Group[]): PassedOver[] {
+  const unfollowed = groups.flatMap(({ name, beyond }) =>
+    beyond.map(({ place, what }): PassedOver => {
+      const why = `podrain does not follow it. Lint what comes of it: kustomize build ${name ?? '.'} | podrain lint -`
+      const { file } = place.manifest.source
+      return { file, line: place.manifest.at(place.range[0]).line, what, why }
+    }),
+  )
+  const brought = groups.flatMap(({ resources }) =>
+    resources.flatMap(({ group, kind, label, file, place }): PassedOver[] => {
+      const why = bringers[`${group} ${kind}`]
+      return why === undefined ? [] : [{ file, line: place.manifest.at(place.range[0]).line, what: label, why }]
+    }),
+  )
+  const expected = [...assertionsAmong(manifests)].map(({ source: { file } }): PassedOver => {
+    return { file, line: 1, what: 'a test of a cluster', why: 'it has only as much of each object as it is about' }
+  })
+  const all = [...manifests.flatMap(({ passedOver }) => passedOver), ...unfollowed, ...brought, ...expected]
+  return [...new Map(all.map((each) => [`${each.file} ${each.line} ${each.what}`, each])).values()]
+}

@@ -1,0 +1,44 @@
+import { posix } from 'node:path'
+import type { PassedOver } from '../text/passed-over.js'
+import { Manifest, type Source } from '../text/source.js'
+import { type Group, groupsOf } from '../tree/groups.js'
+import { slashed } from '../tree/kustomization.js'
+import { type Facts, World } from '../world/world.js'
+import { asMeant } from './as-meant.js'
+import { bringsMore, passedOverIn } from './passed-over.js'
+
+/** Texts, and what comes of them. */
+export interface Reading {
+  readonly manifests: readonly Manifest[]
+  /** What is in one cluster at the same time: a build of a kustomization each, and what else there is. */
+  readonly worlds: readonly World[]
+  /** Of how many worlds a file is a part. */
+  readonly worldsWith: (file: string) => number
+  /** What was not judged. */
+  readonly passedOver: readonly PassedOver[]
+}
+
+/** Reads texts that were found together. */
+export function read(sources: readonly Source[], facts: Facts = {}): Reading {
+  const manifests = sources.map((source) => new Manifest(source))
+  const groups = groupsOf(manifests)
+  const counts = new Map<string, number>()
+  for (const { files } of groups) for (const file of files) counts.set(file, (counts.get(file) ?? 0) + 1)
+  const unread = new Set(
+    manifests.flatMap(({ source, problems, passedOver }) =>
+      problems.length + passedOver.length > 0 ? posix.normalize(slashed(source.file)) : [],
+    ),
+  )
+  const isComplete = ({ beyond, files, resources }: Group) =>
+    beyond.length === 0 &&
+    !resources.some(bringsMore) &&
+    ![...files].some((file) => unread.has(posix.normalize(slashed(file))))
+  return {
+    manifests,
+    worlds: groups.map((group) => {
+      return new World(group.resources.map(asMeant), facts, { name: group.name, isComplete: isComplete(group) })
+    }),
+    worldsWith: (file) => counts.get(file) ?? 0,
+    passedOver: passedOverIn(manifests, groups),
+  }
+}

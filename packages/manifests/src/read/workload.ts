@@ -1,0 +1,229 @@
+import type { Behind } from '@podrain/core'
+import type { Container, Pod, probes } from '../objects/pod.js'
+import { textOf } from '../objects/resource.js'
+import type { Place } from '../text/place.js'
+import type { Source } from '../text/source.js'
+import type { World } from '../world/world.js'
+import { read } from './reading.js'
+
+/** A request of the kubelet, as the manifest has it. A port is a number: names are looked up. */
+export interface WorkloadRequest {
+  readonly scheme: 'HTTP' | 'HTTPS'
+  readonly path: string
+  readonly port: number | undefined
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** A probe with the fields of Kubernetes and its defaults. */
+export interface WorkloadProbe {
+  readonly httpGet?: WorkloadRequest
+  /** `tcpSocket`: its port. */
+  readonly tcp?: { readonly port: number | undefined }
+  readonly exec?: readonly string[]
+  readonly grpc?: { readonly port: number | undefined; readonly service: string }
+  readonly initialDelaySeconds: number
+  readonly periodSeconds: number
+  readonly timeoutSeconds: number
+  readonly successThreshold: number
+  readonly failureThreshold: number
+}
+
+/** What a manifest says of one container of a workload, as far as it can be carried out on one machine. */
+export interface Workload {
+  /** `Deployment/web` */
+  readonly label: string
+  readonly kind: string
+  readonly file: string
+  readonly container: string
+  /** `command` and `args`; undefined where only the image knows. */
+  readonly command: readonly string[] | undefined
+  readonly env: Readonly<Record<string, string>>
+  /** The port that a Service sends to, or the first that the container names. */
+  readonly port: number | undefined
+  readonly replicas: number
+  readonly maxSurge: number | string
+  readonly maxUnavailable: number | string
+  /** Of a StatefulSet: pods with a lower ordinal are not replaced. */
+  readonly partition: number
+  readonly minReadySeconds: number
+  readonly grace: number
+  readonly readinessProbe: WorkloadProbe | undefined
+  readonly livenessProbe: WorkloadProbe | undefined
+  readonly startupProbe: WorkloadProbe | undefined
+  readonly preStop:
+    | { readonly httpGet: WorkloadRequest }
+    | { readonly exec: readonly string[] }
+    | { readonly sleep: number }
+    | undefined
+  /** What sends to it, if the files show it. */
+  readonly behind: Behind
+  /** What it says besides, and a machine without a cluster cannot play; each as a clause. */
+  readonly notPlayed: readonly string[]
+}
+
+/** Kinds whose pods are replaced while requests come. */
+const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'Rollout', 'ReplicaSet']
+
+/**
+ * Every container of every workload in these files that may get requests.
+ * @throws Error for a file that is no YAML, with line and column.
+ */
+export function workloadsOf(sources: readonly Source[]): Workload[] {
+  const { manifests, worlds } = read(sources)
+  const [problem] = manifests.flatMap(({ problems }) => problems)
+  if (problem !== undefined) throw new Error(`${problem.file}:${problem.line}:${problem.column}: ${problem.message}`)
+  return worlds.flatMap((world) =>
+    world.pods
+      .filter(({ kind }) => kinds.includes(kind))
+      .flatMap((pod) => pod.containers.map((container) => workloadOf(pod, container, world))),
+  )
+}
+
+function workloadOf(pod: Pod, container: Container, world: World): Workload {
+  const notPlayed: string[] = []
+  const { env, unknown } = environmentOf(container)
+  if (unknown.length > 0) notPlayed.push(`variables from elsewhere (${unknown.join(', ')}): give them with --env`)
+  const others = [...pod.containers, ...pod.initContainers].filter(({ name }) => name !== container.name)
+  if (others.length > 0) notPlayed.push(`other containers of the pod (${others.map(({ name }) => name).join(', ')})`)
+  if (container.place.get('resources', 'limits', 'cpu').exists) notPlayed.push('the CPU limit: give it with --cpus')
+  if (container.place.get('lifecycle', 'postStart').exists) notPlayed.push('the postStart hook')
+  const gates = pod.spec.get('readinessGates').items.flatMap((gate) => gate.get('conditionType').text ?? [])
+  if (gates.length > 0) {
+    notPlayed.push(
+      `readiness gates (${gates.join(', ')}): there a new pod counts as ready, and an old one goes, only when they are met, too`,
+    )
+  }
+  const [readinessProbe, livenessProbe, startupProbe] = (
+    ['readinessProbe', 'livenessProbe', 'startupProbe'] as const
+  ).map((name: (typeof probes)[number]) => probeOf(container, name, notPlayed))
+  return {
+    label: pod.resource.label,
+    kind: pod.kind,
+    file: pod.resource.file,
+    container: container.name,
+    command: container.command,
+    env,
+    port: portOf(pod, container, world),
+    replicas: pod.replicas ?? 1,
+    ...budgetsOf(pod, notPlayed),
+    partition: pod.strategy.get('rollingUpdate', 'partition').number ?? 0,
+    minReadySeconds: pod.resource.get('spec', 'minReadySeconds').number ?? 0,
+    grace: pod.grace ?? 30,
+    readinessProbe,
+    livenessProbe,
+    startupProbe,
+    preStop: hookOf(container, notPlayed),
+    behind: world.balancerOf(pod).behind,
+    notPlayed,
+  }
+}
+
+/** The variables whose values the manifest has, and the names of the others. */
+function environmentOf(container: Container): { env: Record<string, string>; unknown: string[] } {
+  const env: Record<string, string> = {}
+  const unknown: string[] = []
+  for (const name of container.environment.names) {
+    const value = container.environment.text(name)
+    if (value === undefined) unknown.push(name)
+    else env[name] = value
+  }
+  for (const from of container.place.get('envFrom').items) {
+    for (const kind of ['configMapRef', 'secretRef']) {
+      const name = from.get(kind, 'name').text
+      if (name !== undefined) unknown.push(`all of ${name}`)
+    }
+  }
+  return { env, unknown }
+}
+
+/** The port that requests come to. */
+function portOf(pod: Pod, container: Container, world: World): number | undefined {
+  for (const service of world.servicesOf(pod)) {
+    for (const port of service.get('spec', 'ports').items) {
+      const target = port.get('targetPort').exists ? port.get('targetPort') : port.get('port')
+      const number = container.portNumber(target)
+      if (number !== undefined) return number
+    }
+  }
+  return container.ports[0]?.get('containerPort').number
+}
+
+/** How many pods more and fewer there may be. What does not roll like a Deployment is played as one that comes closest. */
+function budgetsOf(pod: Pod, notPlayed: string[]): Pick<Workload, 'maxSurge' | 'maxUnavailable'> {
+  const rolling = pod.strategy.get('rollingUpdate')
+  if (pod.kind === 'StatefulSet' || pod.kind === 'DaemonSet') {
+    if (pod.strategy.get('type').text === 'OnDelete') {
+      notPlayed.push(
+        '`updateStrategy.type: OnDelete`, which waits for somebody to delete each pod: played as RollingUpdate',
+      )
+    }
+    if (pod.kind === 'DaemonSet') {
+      notPlayed.push('the nodes of a DaemonSet: played as a Deployment that replaces pod by pod')
+    }
+    return {
+      maxSurge: pod.kind === 'DaemonSet' ? shareOf(rolling.get('maxSurge'), 0) : 0,
+      maxUnavailable: shareOf(rolling.get('maxUnavailable'), 1),
+    }
+  }
+  if (pod.strategy.get('type').text === 'Recreate') {
+    notPlayed.push('the pause of `strategy.type: Recreate`, in which there is no pod at all')
+    return { maxSurge: 0, maxUnavailable: '100%' }
+  }
+  return {
+    maxSurge: shareOf(rolling.get('maxSurge'), '25%'),
+    maxUnavailable: shareOf(rolling.get('maxUnavailable'), '25%'),
+  }
+}
+
+function shareOf(place: Place, fallback: number | string): number | string {
+  const { value } = place
+  return typeof value === 'number' || typeof value === 'string' ? value : fallback
+}
+
+function probeOf(container: Container, name: (typeof probes)[number], notPlayed: string[]): WorkloadProbe | undefined {
+  const place = container.place.get(name)
+  if (!place.exists || place.value === null) return undefined
+  const number = (field: string, fallback: number) => place.get(field).number ?? fallback
+  // Kubernetes takes its defaults for 0, too.
+  const positive = (field: string, fallback: number) => number(field, 0) || fallback
+  const times = {
+    initialDelaySeconds: number('initialDelaySeconds', 0),
+    periodSeconds: positive('periodSeconds', 10),
+    timeoutSeconds: positive('timeoutSeconds', 1),
+    successThreshold: positive('successThreshold', 1),
+    failureThreshold: positive('failureThreshold', 3),
+  }
+  if (place.get('httpGet').exists)
+    return { httpGet: requestOf(place.get('httpGet'), container, name, notPlayed), ...times }
+  if (place.get('exec').exists) return { exec: place.get('exec', 'command').texts, ...times }
+  const call = place.get('grpc')
+  if (call.exists) {
+    return { grpc: { port: container.portNumber(call.get('port')), service: call.get('service').text ?? '' }, ...times }
+  }
+  return { tcp: { port: container.portNumber(place.get('tcpSocket', 'port')) }, ...times }
+}
+
+function hookOf(container: Container, notPlayed: string[]): Workload['preStop'] {
+  const { hook } = container
+  if (hook?.handler === 'httpGet')
+    return { httpGet: requestOf(hook.place.get('httpGet'), container, 'preStop hook', notPlayed) }
+  if (hook?.handler === 'exec') return { exec: hook.command }
+  if (hook?.handler === 'sleep') return { sleep: hook.seconds ?? 0 }
+  if (hook !== undefined) notPlayed.push('the preStop hook, which is no request, command or sleep')
+  return undefined
+}
+
+function requestOf(place: Place, container: Container, what: string, notPlayed: string[]): WorkloadRequest {
+  if (place.get('host').exists) notPlayed.push(`the host of the ${what}: the pod is asked`)
+  const headers = place.get('httpHeaders').items.flatMap((item): Array<[string, string]> => {
+    const name = item.get('name').text
+    return name === undefined ? [] : [[name, textOf(item.get('value')) ?? '']]
+  })
+  const path = place.get('path').text ?? '/'
+  return {
+    scheme: place.get('scheme').text === 'HTTPS' ? 'HTTPS' : 'HTTP',
+    path: path.startsWith('/') ? path : `/${path}`,
+    port: container.portNumber(place.get('port')),
+    headers: Object.fromEntries(headers),
+  }
+}

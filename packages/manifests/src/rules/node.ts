@@ -1,0 +1,152 @@
+import type { Pod } from '../objects/pod.js'
+import type { Place } from '../text/place.js'
+import type { World } from '../world/world.js'
+import { eachPod, type Rule } from './rule.js'
+
+/** Nodes that are taken away at short notice, by the label that pods ask for. */
+interface Spot {
+  readonly label: string
+  readonly value: RegExp
+  /** Seconds from the notice to the end. */
+  readonly notice: number
+  readonly who: string
+}
+
+const spots: readonly Spot[] = [
+  // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+  ...['karpenter.sh/capacity-type', 'eks.amazonaws.com/capacityType', 'node.kubernetes.io/lifecycle'].map((label) => ({
+    label,
+    value: /^spot$/i,
+    notice: 120,
+    who: 'AWS',
+  })),
+  // Of the 30 s, the pods of users get 15: https://cloud.google.com/kubernetes-engine/docs/concepts/spot-vms
+  ...['cloud.google.com/gke-spot', 'cloud.google.com/gke-preemptible'].map((label) => ({
+    label,
+    value: /^true$/,
+    notice: 15,
+    who: 'Google',
+  })),
+  // https://learn.microsoft.com/en-us/azure/virtual-machines/spot-vms
+  { label: 'kubernetes.azure.com/scalesetpriority', value: /^spot$/, notice: 30, who: 'Azure' },
+]
+
+/** The spot nodes that a pod asks for; one that only tolerates them may be elsewhere. */
+function spotOf(pod: Pod): Spot | undefined {
+  const selector = pod.spec.get('nodeSelector')
+  const terms = pod.spec
+    .get('affinity', 'nodeAffinity', 'requiredDuringSchedulingIgnoredDuringExecution', 'nodeSelectorTerms')
+    .items.map((term) => term.get('matchExpressions').items)
+  return spots.find(
+    ({ label, value }) =>
+      value.test(String(selector.get(label).value ?? '')) ||
+      (terms.length > 0 && terms.every((expressions) => expressions.some((each) => asksFor(each, label, value)))),
+  )
+}
+
+function asksFor(expression: Place, label: string, value: RegExp): boolean {
+  const values = expression.get('values').texts
+  return (
+    expression.get('key').text === label &&
+    expression.get('operator').text === 'In' &&
+    values.length > 0 &&
+    values.every((each) => value.test(each))
+  )
+}
+
+const graceOnSpot: Rule = {
+  id: 'grace-exceeds-notice',
+  severity: 'warning',
+  severe: 'Only when the node is taken away. A grace period is the longest time, not the usual one: an info.',
+  title: 'A grace period, or a hook, that is longer than the notice of a spot node',
+  why: 'A spot node goes a fixed time after its notice, whatever its pods still do: 2 minutes with AWS, 30 s with Azure, and 30 s with Google, of which pods get 15. A hook that takes as long leaves nothing for the requests that are open.',
+  check: eachPod((pod, report) => {
+    const found = spotOf(pod)
+    if (found === undefined || !pod.isWhole) return
+    const { notice, who, label } = found
+    const hook = pod.containers.map((container) => container.hook).find((each) => (each?.seconds ?? 0) >= notice)
+    if (hook?.seconds !== undefined) {
+      report(
+        hook.secondsPlace,
+        `The hook takes ${hook.seconds} s, but a spot node of ${who} (\`${label}\`) is gone ${notice} s after its notice`,
+        { fix: `A hook of less than ${notice} s, or nodes that stay` },
+      )
+    } else if (pod.gracePlace.number !== undefined && pod.gracePlace.number > notice) {
+      report(
+        pod.gracePlace,
+        `The pod has ${pod.gracePlace.number} s to end, but a spot node of ${who} (\`${label}\`) is gone ${notice} s after its notice`,
+        { severity: 'info', fix: `What has to be done within ${notice} s, or nodes that stay` },
+      )
+    }
+  }),
+}
+
+/** Seconds that the cluster autoscaler waits for the pods of a node, unless it is told otherwise. */
+export const autoscalerWaits = 600
+
+const graceBeyondNode: Rule = {
+  id: 'grace-exceeds-node',
+  severity: 'warning',
+  severe: 'Only when the node is taken away; where no file tells of an autoscaler it is an info.',
+  title: 'A grace period that is longer than an autoscaler of nodes waits',
+  why: 'The cluster autoscaler removes a node 10 minutes after it began to empty it (`--max-graceful-termination-sec`, 600 by default), and Karpenter when `terminationGracePeriod` of the NodePool is over: the pods that are still ending are cut off. A pod that says so is left alone (`cluster-autoscaler.kubernetes.io/safe-to-evict: "false"`, `karpenter.sh/do-not-disrupt: "true"`), by the first for good, by the second until the node has to go.',
+  check: (world, report) => {
+    const limit = limitIn(world)
+    for (const pod of world.pods) {
+      const { number } = pod.gracePlace
+      if (number === undefined || number <= limit.seconds || pod.kind === 'DaemonSet') continue
+      if (pod.annotation('cluster-autoscaler.kubernetes.io/safe-to-evict') === 'false') continue
+      report(
+        pod.gracePlace,
+        `The pod has ${number} s to end, but ${limit.who} removes its node after ${limit.seconds} s (\`${limit.flag}\`${limit.isKnown ? '' : ', the default'})`,
+        {
+          severity: limit.isKnown ? 'warning' : 'info',
+          fix: `${limit.isKnown ? `\`${limit.flag}\` of ${number} s or more` : 'Nothing, where nodes stay or the autoscaler waits longer'}; or work that goes on elsewhere after ${limit.seconds} s`,
+        },
+      )
+    }
+  },
+}
+
+interface Limit {
+  readonly seconds: number
+  readonly who: string
+  readonly flag: string
+  /** Whether the files say it. */
+  readonly isKnown: boolean
+}
+
+/** The shortest that the files tell of, else the default of the cluster autoscaler. */
+function limitIn(world: World): Limit {
+  const told: Limit[] = world.kind('NodePool').flatMap((pool) => {
+    const seconds = secondsOf(pool.get('spec', 'template', 'spec', 'terminationGracePeriod').text)
+    if (!pool.apiVersion.startsWith('karpenter.sh/') || seconds === undefined) return []
+    return [{ seconds, who: `Karpenter (${pool.label})`, flag: 'terminationGracePeriod', isKnown: true }]
+  })
+  for (const { running } of world.pods) {
+    const words = running.flatMap(({ started }) => started?.words ?? [])
+    const [, waits] = /--max-graceful-termination-sec[= ](\d+)/.exec(words.join(' ')) ?? []
+    if (waits !== undefined) told.push({ ...byDefault, seconds: Number(waits), isKnown: true })
+  }
+  const [shortest] = told.sort((one, other) => one.seconds - other.seconds)
+  return shortest ?? byDefault
+}
+
+const byDefault: Limit = {
+  seconds: autoscalerWaits,
+  who: 'the cluster autoscaler',
+  flag: '--max-graceful-termination-sec',
+  isKnown: false,
+}
+
+/** `1h30m`, as Go writes it. */
+function secondsOf(text: string | undefined): number | undefined {
+  if (text === undefined || !/^(\d+[hms])+$/.test(text)) return undefined
+  const units: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 }
+  return [...text.matchAll(/(\d+)([hms])/g)].reduce(
+    (sum, [, amount, unit = 's']) => sum + Number(amount) * (units[unit] ?? 1),
+    0,
+  )
+}
+
+export const nodeRules: readonly Rule[] = [graceOnSpot, graceBeyondNode]

@@ -1,0 +1,196 @@
+import { distance } from 'fastest-levenshtein'
+import type { Pod } from '../objects/pod.js'
+import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
+import { isSelected } from '../objects/selector.js'
+import { addTo } from '../shared/lists.js'
+import type { Place } from '../text/place.js'
+import { backendsOf, gatewayRoutes } from '../world/routes.js'
+import type { World } from '../world/world.js'
+import { each, eachPod, type Rule } from './rule.js'
+
+const selectorMismatch: Rule = {
+  id: 'selector-mismatch',
+  severity: 'error',
+  severe: 'Refused.',
+  title: 'A selector that does not select the pods of its own template',
+  why: 'A Deployment, StatefulSet, DaemonSet or ReplicaSet finds its pods by `spec.selector`. The API server refuses one whose template has other labels: “selector does not match template labels”.',
+  check: eachPod((pod, report) => {
+    if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(pod.kind) || !pod.isWhole) return
+    if (pod.resource.group === 'extensions') return
+    const selector = pod.resource.get('spec', 'selector')
+    const { labels } = pod
+    // Without any metadata its pod is most likely misplaced, and told to move.
+    if (!selector.exists || !pod.template.get('metadata').exists) return
+    if (isUnknown(selector, pod) || isSelected(selector, labels)) return
+    report(
+      selector,
+      `The selector is ${shown(textsOf(selector.get('matchLabels')))}, and the template has ${shown(labels)}: the API server refuses it`,
+      { fix: 'The same labels in `spec.template.metadata.labels`' },
+    )
+  }),
+}
+
+/** Whether something is still to be filled in. */
+function isUnknown(selector: Place, pod: Pod): boolean {
+  return JSON.stringify([selector.value, pod.labels]).includes('${')
+}
+
+function shown(labels: Readonly<Record<string, string>>): string {
+  const texts = Object.entries(labels).map(([name, value]) => `${name}: ${value}`)
+  return texts.length === 0 ? 'no labels' : `\`${texts.join(', ')}\``
+}
+
+/** Labels that a controller gives its pods, and that are in no template. */
+const given =
+  /^(statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index|pod-template-hash|rollouts-pod-template-hash|controller-revision-hash|batch\.kubernetes\.io\/.*|job-name|role|.*\/role|.*\/instanceRole)$/
+
+const serviceSelectsNothing: Rule = {
+  id: 'service-selects-nothing',
+  severity: 'warning',
+  severe: 'The pods may be in files that are not here.',
+  title: 'A Service whose selector selects no pod',
+  why: 'A Service sends to the pods that have all labels of its selector. If there are none, every request to it is refused, and nothing says so. Only where a pod is in the files that is most likely meant: others may be elsewhere.',
+  check: (world, report) => {
+    if (!world.isComplete) return
+    const candidates = candidatesIn(world.pods)
+    for (const service of world.kind('Service')) {
+      const selector = service.get('spec', 'selector')
+      const wanted = textsOf(selector)
+      const names = Object.keys(wanted)
+      if (service.apiVersion !== 'v1' || names.length === 0 || names.some((name) => given.test(name))) continue
+      if (JSON.stringify(wanted).includes('${') || world.podsOf(service).length > 0) continue
+      const keys = [service.name, ...names.map((name) => `${name}=${wanted[name]}`)]
+      const meant = keys
+        .flatMap((key) => candidates.get(key) ?? [])
+        .find(
+          ({ resource, labels }) =>
+            sameNamespace(resource, service) && (resource.name === service.name || isSameApp(wanted, labels)),
+        )
+      if (meant === undefined) continue
+      report(
+        selector,
+        `It selects no pod in these files: those of ${meant.resource.label} have ${shown(meant.labels)}`,
+        { fix: 'The labels of the pod template' },
+      )
+    }
+  },
+}
+
+/** Pods by name, and by labels that say of which application they are. */
+function candidatesIn(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
+  const found = new Map<string, Pod[]>()
+  for (const pod of pods) {
+    if (pod.isJob || !pod.isWhole) continue
+    const labels = Object.entries(pod.labels).filter(([name]) => saysApp.test(name))
+    for (const key of [pod.resource.name, ...labels.map(([name, value]) => `${name}=${value}`)]) addTo(found, key, pod)
+  }
+  return found
+}
+
+const saysApp = /(^|\/)(app|name|k8s-app)$/
+
+/** Whether an application is named that the pod has, and nothing is that it has otherwise: another component is not meant. */
+function isSameApp(wanted: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(wanted)
+  return (
+    names.some((name) => saysApp.test(name) && labels[name] === wanted[name]) &&
+    names.every((name) => labels[name] === undefined || labels[name] === wanted[name])
+  )
+}
+
+const routeLeadsNowhere: Rule = {
+  id: 'route-leads-nowhere',
+  severity: 'warning',
+  severe: 'The Service may be in files that are not here.',
+  title: 'An Ingress or a route to a Service or a port that is not there',
+  why: 'Whatever reads the route finds nobody to send to, and answers 503 (an Ingress) or 500 (a route of the Gateway API). Only where a Service is in the files that is most likely meant: others may be elsewhere.',
+  check: (world, report) => {
+    if (!world.isComplete) return
+    for (const kind of ['Ingress', ...gatewayRoutes]) {
+      for (const route of world.kind(kind)) for (const backend of backendsOf(route)) look(route, backend, world, report)
+    }
+  },
+}
+
+function look(
+  route: Resource,
+  { name, namespace, port, place }: ReturnType<typeof backendsOf>[number],
+  world: World,
+  report: Parameters<Rule['check']>[1],
+): void {
+  if (name.includes('${') || name === '') return
+  const [service] = world.named('Service', name, route, namespace ?? route.namespace)
+  if (service === undefined) {
+    // What is in another namespace is most often in other files.
+    if (namespace !== undefined && namespace !== route.namespace) return
+    const meant = nearestOf(name, world.kind('Service'), route) ?? serviceOfWorkload(name, world, route)
+    if (meant === undefined) return
+    report(place, `There is no Service \`${name}\` in these files; ${meant}`, {
+      fix: 'The name of a Service in the namespace of the route',
+    })
+    return
+  }
+  const ports = service.get('spec', 'ports').items
+  // ALB’s actions are no ports, and a Service without any is a name for something else.
+  if (port === undefined || port === 'use-annotation' || ports.length === 0) return
+  const has = ports.some((each) => each.get('port').value === port || each.get('name').text === port)
+  if (has || ports.some((each) => each.get('port').number === undefined)) return
+  const names = ports.map((each) => [each.get('port').value, each.get('name').text].filter(Boolean).join(' '))
+  report(
+    place,
+    `${service.label} has no port ${port}; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`,
+    {
+      fix: 'The `port` of the Service, not its `targetPort`',
+    },
+  )
+}
+
+/** What is there by nearly that name, said; `web-1` and `web-2` are two. */
+function nearestOf(name: string, resources: readonly Resource[], near: Resource): string | undefined {
+  const plain = (text: string) => text.replace(/-(svc|service)$/, '')
+  const withoutDigits = (text: string) => text.replace(/\d+/g, '')
+  const allowed = name.length < 3 ? 0 : name.length < 5 ? 1 : 2
+  const meant = resources.find(
+    (each) =>
+      sameNamespace(each, near) &&
+      (plain(each.name) === plain(name) ||
+        (distance(each.name, name) <= allowed && withoutDigits(each.name) !== withoutDigits(name))),
+  )
+  return meant && `there is \`${meant.name}\``
+}
+
+function serviceOfWorkload(name: string, world: World, near: Resource): string | undefined {
+  const workload = ['Deployment', 'StatefulSet', 'Rollout'].flatMap((kind) => world.named(kind, name, near))[0]
+  return workload && `there is only ${workload.label}, which needs a Service to be reached`
+}
+
+const scalerLeadsNowhere: Rule = {
+  id: 'scaler-leads-nowhere',
+  severity: 'warning',
+  severe: 'What it scales may be in files that are not here; and no request is lost by it alone.',
+  title: 'An autoscaler of what is not there',
+  why: 'It scales nothing, and the number of pods stays what it is, whatever the load. Only where something is in the files that is most likely meant: others may be elsewhere.',
+  check: each(['HorizontalPodAutoscaler', 'ScaledObject'], (scaler, report, world) => {
+    const target = scaler.get('spec', 'scaleTargetRef')
+    const name = target.get('name').text
+    const kind = target.get('kind').text ?? 'Deployment'
+    if (!world.isComplete || name === undefined || name.includes('${') || !scaled.has(kind)) return
+    if (world.named(kind, name, scaler).length > 0) return
+    const [other] = [...scaled].flatMap((each) => world.named(each, name, scaler))
+    const meant = other === undefined ? nearestOf(name, world.kind(kind), scaler) : `there is ${other.label}`
+    if (meant === undefined) return
+    report(target.get(other === undefined ? 'name' : 'kind'), `There is no ${kind}/${name} in these files; ${meant}`, {
+      fix: 'The kind and the name of what it scales, in its own namespace',
+    })
+  }),
+}
+
+/** What autoscalers scale. */
+const scaled: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'ReplicaSet', 'Rollout', 'CloneSet'])
+
+export const referenceRules: readonly Rule[] = [
+  selectorMismatch,
+  serviceSelectsNothing,
+  routeLeadsNowhere,
+  scalerLeadsNowhere,
+]

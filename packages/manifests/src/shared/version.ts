@@ -1,0 +1,13 @@
+/** Whether a version of Kubernetes such as `1.29` is older than another. */
+export function isOlder(one: string, other: string): boolean {
+  const [[major = 0, minor = 0], [otherMajor = 0, otherMinor = 0]] = [one, other].map((each) =>
+    each.split('.').map(Number),
+  ) as [number[], number[]]
+  return major < otherMajor || (major === otherMajor && minor < otherMinor)
+}
+
+/** `v1.29.4-gke.1` as `1.29`; undefined for what is no version of Kubernetes. */
+export function minorOf(text: string): string | undefined {
+  const [, minor] = /^v?(1\.\d{1,2})([.+-].*)?$/.exec(text.trim()) ?? []
+  return minor
+}

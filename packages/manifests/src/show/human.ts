@@ -1,0 +1,73 @@
+import { codeFrameColumns } from '@babel/code-frame'
+import pc from 'picocolors'
+import type { LintResult } from '../lint/lint.js'
+import type { Finding, Severity } from '../rules/finding.js'
+import type { Source } from '../text/source.js'
+
+export interface HumanOptions {
+  readonly colour: boolean
+}
+
+/** For people: each finding with its line, then how many there are. */
+export function renderHuman(result: LintResult, sources: readonly Source[], { colour }: HumanOptions): string {
+  const { bold, dim, red, yellow, cyan, green } = pc.createColors(colour)
+  const paint: Record<Severity, (text: string) => string> = { error: red, warning: yellow, info: cyan }
+  const lines = new Map(sources.map(({ file, text }) => [file, text.split('\n')]))
+  const blocks = result.findings.map((finding) => {
+    const { file, line, column, severity, rule, message, fix, resource, builds, chart } = finding
+    const where = `${bold(`${file}:${line}:${column}`)}${chart === undefined ? '' : dim(' as rendered')}`
+    const head = `${where} ${paint[severity](severity)} ${message} ${dim(`[${rule}]`)}`
+    const of =
+      resource === undefined ? '' : dim(`  ${resource}${builds === undefined ? '' : ` in ${builds.join(', ')}`}\n`)
+    const advice =
+      fix === undefined ? '' : `\n  ${green('→')} ${fix}${finding.edits === undefined ? '' : dim(' (--fix)')}`
+    return `${head}\n${of}${frame(lines.get(file) ?? [], finding)}${advice}\n`
+  })
+  const { passedOver } = result
+  const shown = passedOver.slice(0, mostPassedOver).map(({ file, line, what, why }) => {
+    return `${dim(`passed over ${file}:${line}`)} ${what}: ${dim(why)}\n`
+  })
+  const more = passedOver.length - shown.length
+  const rest = more === 0 ? [] : [dim(`passed over ${more} more; --format json names all\n`)]
+  const silent = shown.length === 0 ? [] : [[...shown, ...rest].join('')]
+  return [...blocks, ...silent, summary(result, paint, green)].join('\n')
+}
+
+/** As many as fill no screen. */
+const mostPassedOver = 20
+
+function frame(lines: readonly string[], { line, column, endLine, endColumn }: Finding): string {
+  const end = endLine === line ? { end: { line, column: Math.max(endColumn, column + 1) } } : {}
+  // A manifest in one line, as some programs write it, would fill the screen.
+  if ((lines[line - 1] ?? '').length > 300) return ''
+  // Not all of the text for each finding: it may have as many of them as lines.
+  const shown = { linesAbove: 1, linesBelow: 1, startLine: Math.max(1, line - 1) }
+  const near = lines.slice(shown.startLine - 1, line + 1).join('\n')
+  const around = codeFrameColumns(near, { start: { line, column }, ...end }, shown)
+  return around.replace(/^/gm, '  ')
+}
+
+function summary(
+  { findings, ignored, passedOver, documents, pods }: LintResult,
+  paint: Record<Severity, (text: string) => string>,
+  green: (text: string) => string,
+): string {
+  const docs = plural(documents, 'document')
+  const silenced = `${ignored.length === 0 ? '' : `; ${ignored.length} ignored`}${
+    passedOver.length === 0 ? '' : `; ${plural(passedOver.length, 'thing')} passed over`
+  }`
+  if (findings.length === 0 && pods === 0 && passedOver.length > 0) {
+    return `There is no pod in ${docs}${silenced}: nothing was judged.`
+  }
+  if (findings.length === 0 && pods === 0) return `There is no pod in ${docs}: nothing to look at.`
+  if (findings.length === 0) return green(`Nothing found in ${docs}${silenced}.`)
+  const counts = (['error', 'warning', 'info'] as const).flatMap((severity) => {
+    const count = findings.filter((each) => each.severity === severity).length
+    return count === 0 ? [] : [paint[severity](severity === 'info' ? `${count} info` : plural(count, severity))]
+  })
+  return `${counts.join(', ')} in ${docs}${silenced}.`
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${count === 1 ? word : `${word}s`}`
+}

@@ -1,0 +1,32 @@
+/** Characters that look like those of YAML, and are letters to it: from a page, a word processor or another keyboard. */
+const lookalikes: Readonly<Record<string, string>> = {
+  '，': ',',
+  '、': ',',
+  '：': ':',
+  '［': '[',
+  '］': ']',
+  '｛': '{',
+  '｝': '}',
+  '“': '"',
+  '”': '"',
+  '„': '"',
+  '＂': '"',
+  '‘': "'",
+  '’': "'",
+  '＇': "'",
+  '＃': '#',
+  '－': '-',
+  '–': '-',
+  '\u3000': 'a space',
+  '\u00A0': 'a space',
+}
+
+/** Names such a character in a text, and what was meant: `，` (U+FF0C) is no comma`. Undefined if there is none. */
+export function lookalikeIn(text: string): string | undefined {
+  const [found] = [...text].filter((character) => Object.hasOwn(lookalikes, character))
+  const meant = lookalikes[found ?? '']
+  if (found === undefined || meant === undefined) return undefined
+  const code = `U+${found.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`
+  const shown = meant === 'a space' ? code : `\`${found}\` (${code})`
+  return `${shown} is a letter to YAML: write ${meant === 'a space' ? meant : `\`${meant}\``}`
+}

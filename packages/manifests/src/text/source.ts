@@ -1,0 +1,105 @@
+import { type Document, LineCounter } from 'yaml'
+import { decode } from './decode.js'
+import type { Encoding } from './encoding.js'
+import { lookalikeIn } from './lookalikes.js'
+import type { PassedOver } from './passed-over.js'
+import { templateIn } from './template.js'
+
+/** A text, and what messages call it. */
+export interface Source {
+  readonly file: string
+  readonly text: string
+  /** Whether it was read only to understand the others. What is found in it counts only where another text is part of the object. */
+  readonly context?: boolean
+  /** What its file is written in, if that is not UTF-8. */
+  readonly encoding?: Encoding
+  /** The chart that it was rendered from. Then `file` is the template, and the lines are those of what Helm made of it. */
+  readonly chart?: string
+}
+
+/** Something that is no YAML. */
+export interface SyntaxProblem {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  readonly message: string
+}
+
+/** Where in its file a text begins: the line, from 1, and how far its lines are indented. */
+interface Beginning {
+  readonly line: number
+  readonly column: number
+}
+
+/** The documents of a text; what is no YAML is in `problems`, what will be YAML in `passedOver`, and everything else is there. */
+export class Manifest {
+  readonly source: Source
+  readonly documents: readonly Document.Parsed[]
+  readonly problems: readonly SyntaxProblem[]
+  /** Templates. */
+  readonly passedOver: readonly PassedOver[]
+  readonly #lines = new LineCounter()
+  readonly #begins: Beginning
+
+  constructor(source: Source, begins: Beginning = { line: 1, column: 0 }) {
+    this.source = source
+    this.#begins = begins
+    for (let at = 0; at !== -1; at = nextLine(source.text, at)) this.#lines.addNewLine(at)
+    const documents: Document.Parsed[] = []
+    const problems: SyntaxProblem[] = []
+    const templates = new Map<string, PassedOver>()
+    for (const document of decode(source.text)) {
+      const [error] = document.errors
+      const isSuspect = error !== undefined || source.text.includes('{{')
+      const template = isSuspect ? templateIn(document, source.text) : undefined
+      if (template !== undefined) {
+        const { line } = this.at(document.contents?.range?.[0] ?? document.range[0])
+        // A file is most often one from its beginning to its end, and its documents are no documents.
+        if (!templates.has(template))
+          templates.set(template, { file: source.file, line, what: template, why: untilRendered })
+      } else if (error === undefined) {
+        documents.push(document)
+      } else {
+        const [offset] = error.pos
+        problems.push({
+          file: source.file,
+          ...this.at(offset),
+          message: this.#explained(offset, inWords(error.message)),
+        })
+      }
+    }
+    this.documents = documents
+    this.problems = problems
+    this.passedOver = [...templates.values()]
+  }
+
+  /** With the character that is to blame, if there is one in the line, or in the one before. */
+  #explained(offset: number, message: string): string {
+    const { text } = this.source
+    const start = text.lastIndexOf('\n', text.lastIndexOf('\n', offset - 1) - 1) + 1
+    const end = text.indexOf('\n', offset)
+    const lookalike = lookalikeIn(text.slice(start, end === -1 ? text.length : end))
+    return lookalike === undefined ? message : `${message}. ${lookalike}`
+  }
+
+  /** Line and column, both from 1. */
+  at(offset: number): { line: number; column: number } {
+    const { line, col } = this.#lines.linePos(offset)
+    return { line: Math.max(1, line) + this.#begins.line - 1, column: Math.max(1, col) + this.#begins.column }
+  }
+}
+
+const untilRendered =
+  'it is no YAML until it is rendered: lint what comes of it, as in helm template … | podrain lint -'
+
+/** Where the line behind that offset ends, and the next begins; -1 if it is the last. */
+function nextLine(text: string, offset: number): number {
+  const lineBreak = /\r\n?|\n/g
+  lineBreak.lastIndex = offset
+  return lineBreak.exec(text) === null ? -1 : lineBreak.lastIndex
+}
+
+/** The parser goes as deep as its stack, and says so in its own way. */
+function inWords(message: string): string {
+  return message.startsWith('Maximum call stack') ? 'Brackets in brackets, too deep to be read' : message
+}

@@ -1,0 +1,113 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { textIn } from '../text/encoding.js'
+import type { PassedOver } from '../text/passed-over.js'
+import { Manifest, type Source } from '../text/source.js'
+import { chartOf, isChart, render } from './chart.js'
+import { isKustomization, kustomizationNames, neededBy } from './kustomization.js'
+
+const ending = /\.(ya?ml|json)$/i
+
+/** Of no manifest, and often large. */
+const foreign = new Set(['node_modules', '.git', '.terraform'])
+
+/**
+ * Reads files and directories, these with all manifests in them, and what kustomizations in them need from elsewhere. With a
+ * file comes what the kustomization beside it makes of it, and a Helm chart is rendered by Helm, where that is installed. What is no YAML
+ * is passed over in a directory, unless it is to be an object of Kubernetes.
+ * @param stdin What the path `-` stands for
+ * @throws the error of the file system if one that was named cannot be read
+ */
+export function readSources(paths: readonly string[], stdin = ''): { sources: Source[]; passedOver: PassedOver[] } {
+  const sources: Source[] = []
+  const passedOver: PassedOver[] = []
+  const seen = new Set<string>()
+  const read = (given: string, wasNamed: boolean, context = false) => {
+    const path = normalize(given)
+    if (seen.has(path)) return
+    const content = path === '-' ? { text: stdin } : textIn(readFileSync(path))
+    // Settings, values, lockfiles: YAML or JSON of many kinds, and none of it ours, unless a kustomization needs it.
+    if (!wasNamed && !isKustomization(path) && !/\bkind["']?\s*[:：]/.test(content.text)) return
+    seen.add(path)
+    const source: Source = { file: path === '-' ? '<stdin>' : path, ...content, ...(context && { context }) }
+    const other = wasNamed ? templateOfChart(source) : (templateOfChart(source) ?? noObject(source))
+    if (other === undefined) sources.push(source)
+    else passedOver.push(other)
+  }
+  const readChart = (directory: string) => {
+    if (seen.has(normalize(directory))) return
+    seen.add(normalize(directory))
+    const rendered = render(directory)
+    if (Array.isArray(rendered)) sources.push(...rendered)
+    else passedOver.push(rendered)
+  }
+  const readNeeded = (source: Source) => {
+    for (const path of neededBy(source)) {
+      const files = isDirectory(path) ? kustomizationNames.map((name) => join(path, name)) : [path]
+      for (const file of files) if (isFile(file)) read(file, true, source.context)
+    }
+  }
+  const walk = (directory: string, isInChart = false) => {
+    const isOfChart = !isInChart && isChart(directory)
+    if (isOfChart) readChart(directory)
+    const entries = readdirSync(directory, { withFileTypes: true }).sort((one, other) =>
+      one.name < other.name ? -1 : 1,
+    )
+    for (const entry of entries) {
+      const path = join(directory, entry.name)
+      if (entry.isDirectory()) {
+        // What helm makes of them is there, or why it is not.
+        const isRendered = isOfChart && (entry.name === 'templates' || entry.name === 'charts')
+        if (!foreign.has(entry.name) && !isRendered) walk(path, isInChart || isOfChart)
+      } else if (
+        isKustomization(path) ||
+        (ending.test(entry.name) && !isForeign(entry.name, isOfChart) && isFile(path))
+      ) {
+        read(path, false)
+      }
+    }
+  }
+  const named = paths.filter((path) => path === '-' || !statSync(path).isDirectory())
+  for (const path of paths) {
+    if (named.includes(path)) read(path, true)
+    else walk(path)
+  }
+  for (const path of named) {
+    const beside = kustomizationNames.map((name) => join(dirname(path), name)).find(isFile)
+    if (path === '-' || beside === undefined) continue
+    const kustomization = { file: beside, text: readFileSync(beside, 'utf8') }
+    if (neededBy(kustomization).includes(normalize(path))) read(beside, true, true)
+  }
+  // What is read so may be a kustomization, too, and need more: the list grows while it is gone through.
+  for (const source of sources) readNeeded(source)
+  return { sources, passedOver }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+}
+
+/** Lockfiles and the like are JSON and YAML, too, and megabytes of it; and the values of a chart may have any key. */
+function isForeign(name: string, isOfChart: boolean): boolean {
+  if (isOfChart && /^(Chart|requirements|values.*)\.(ya?ml|json)$/.test(name)) return true
+  return /^(package(-lock)?\.json|pnpm-lock\.yaml|tsconfig.*\.json|\.?podrain\.ya?ml)$/.test(name)
+}
+
+/** A template that was named without its chart: for itself it is no YAML. */
+function templateOfChart({ file, text }: Source): PassedOver | undefined {
+  const chart = text.includes('{{') ? chartOf(file) : undefined
+  if (chart === undefined) return undefined
+  return { file, line: 1, what: 'a template of a Helm chart', why: `lint the chart: podrain lint ${chart}` }
+}
+
+/** A file that cannot be read, and was not to be an object of Kubernetes: the settings of an editor, with comments in JSON. */
+function noObject(source: Source): PassedOver | undefined {
+  if (/\bapiVersion["']?\s*[:：]/.test(source.text)) return undefined
+  const [problem] = new Manifest(source).problems
+  if (problem === undefined) return undefined
+  return { file: source.file, line: problem.line, what: 'a file that is no YAML', why: problem.message }
+}

@@ -1,0 +1,130 @@
+import { posix } from 'node:path'
+import { templatesOf } from '../objects/pod.js'
+import { type Resource, resourcesOf } from '../objects/resource.js'
+import type { Place } from '../text/place.js'
+import type { Manifest } from '../text/source.js'
+import { assertionsAmong } from './assertions.js'
+import { build, type Files } from './build.js'
+import { type Kustomization, kustomizationOf, slashed } from './kustomization.js'
+
+/** Objects that are in one cluster at the same time. */
+export interface Group {
+  /** What they come from, where there is more than one possibility: `overlays/prod`. */
+  readonly name: string | undefined
+  readonly resources: readonly Resource[]
+  readonly files: ReadonlySet<string>
+  /** What of it is not known; each in words. */
+  readonly beyond: ReadonlyArray<{ readonly place: Place; readonly what: string }>
+}
+
+/**
+ * What belongs together. What a kustomization builds is one group, and a base of it, a component and a patch are none for
+ * themselves. Everything else is one, unless directories or files have the same object: then they are alternatives.
+ */
+export function groupsOf(manifests: readonly Manifest[]): Group[] {
+  const byFile = new Map(manifests.map((manifest) => [posix.normalize(slashed(manifest.source.file)), manifest]))
+  const kustomizations = new Map<string, Kustomization>()
+  for (const manifest of manifests) {
+    const kustomization = kustomizationOf(manifest)
+    if (kustomization !== undefined) kustomizations.set(kustomization.directory, kustomization)
+  }
+  const files: Files = { manifest: (file) => byFile.get(file), kustomization: (path) => kustomizations.get(path) }
+  const all = [...kustomizations.values()]
+  const parts = new Set(
+    all.flatMap(({ resources, components, patchFiles, otherFiles }) => [
+      ...resources,
+      ...components,
+      ...patchFiles,
+      ...otherFiles,
+    ]),
+  )
+  const assertions = assertionsAmong(manifests)
+  const roots = all.filter(({ directory }) => !parts.has(directory))
+  const builds = roots.map((root) => ({ name: root.directory, ...build(root, files) }))
+  const loose = [...byFile]
+    .filter(
+      ([file, manifest]) => !parts.has(file) && kustomizationOf(manifest) === undefined && !assertions.has(manifest),
+    )
+    .map(([file, manifest]) => ({ file, chart: manifest.source.chart, resources: resourcesOf(manifest) }))
+  const charts = [...new Set(loose.flatMap(({ chart }) => chart ?? []))]
+  return [
+    ...builds,
+    ...charts.map((name) =>
+      groupOf(
+        name,
+        loose.filter(({ chart }) => chart === name),
+      ),
+    ),
+    ...alternativesAmong(loose.filter(({ chart }) => chart === undefined)),
+  ]
+}
+
+function groupOf(name: string | undefined, members: readonly Loose[]): Group {
+  return {
+    name,
+    resources: members.flatMap(({ resources }) => resources),
+    files: new Set(members.map(({ file }) => file)),
+    beyond: [],
+  }
+}
+
+interface Loose {
+  readonly file: string
+  readonly chart: string | undefined
+  readonly resources: readonly Resource[]
+}
+
+/** Kinds of which one cluster has only one of a name, and that say how pods end or what sends to them. */
+const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler'])
+
+function alternativesAmong(loose: readonly Loose[]): Group[] {
+  if (loose.length === 0) return []
+  const holders = new Map<string, Set<string>>()
+  for (const { file, resources } of loose) {
+    for (const object of resources) {
+      if (templatesOf(object).length === 0 && !concerned.has(object.kind)) continue
+      const id = `${object.group}/${object.kind} ${object.namespace ?? ''}/${object.name}`
+      holders.set(id, (holders.get(id) ?? new Set()).add(file))
+    }
+  }
+  const alternatives = new Set<string>()
+  for (const files of holders.values()) {
+    if (files.size < 2) continue
+    const directories = new Set([...files].map((file) => posix.dirname(file)))
+    // Of one directory each file is one, of several each directory.
+    for (const each of directories.size === 1 ? files : directories) alternatives.add(each)
+  }
+  const unitOf = (file: string) => nearestOf(file, alternatives)
+  const units = new Map<string | undefined, Loose[]>()
+  for (const each of loose) {
+    const unit = unitOf(each.file)
+    const members = units.get(unit)
+    if (members === undefined) units.set(unit, [each])
+    else members.push(each)
+  }
+  const common = units.get(undefined) ?? []
+  if (units.size === (units.has(undefined) ? 1 : 0)) return [groupOf(undefined, common)]
+  const named = [...units].flatMap(([unit, members]) => {
+    if (unit === undefined) return []
+    // What stands beside an alternative, or above it, goes with each.
+    const above = posix.dirname(unit)
+    const beside = common.filter(({ file }) => above === '.' || file.startsWith(`${above}/`) || isAbove(file, unit))
+    return [groupOf(unit, [...beside, ...members])]
+  })
+  const taken = new Set(named.flatMap(({ files }) => [...files]))
+  const rest = common.filter(({ file }) => !taken.has(file))
+  return rest.length === 0 ? named : [...named, groupOf(undefined, rest)]
+}
+
+/** The file itself or the nearest directory above it that is one of these. */
+function nearestOf(file: string, units: ReadonlySet<string>): string | undefined {
+  for (let path = file; ; path = posix.dirname(path)) {
+    if (units.has(path)) return path
+    if (path === '.' || path === '/') return undefined
+  }
+}
+
+function isAbove(file: string, unit: string): boolean {
+  const directory = posix.dirname(file)
+  return directory === '.' || unit.startsWith(`${directory}/`)
+}

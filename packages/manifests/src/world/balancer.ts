@@ -1,0 +1,168 @@
+import type { Behind } from '@podrain/core'
+import { isBehind, type Pod } from '../objects/pod.js'
+import type { Resource } from '../objects/resource.js'
+import { presets } from '../shared/budget.js'
+import { type Controller, controllerOf } from './controllers.js'
+import type { Route } from './routes.js'
+
+/** What sends to a pod, and what says so. */
+export interface Balancer {
+  /** The kind that podrain knows, or the one that comes nearest. */
+  readonly behind: Behind
+  /** Milliseconds it needs to learn that a pod goes. */
+  readonly settle: number
+  /** As messages call it. */
+  readonly name: string
+  /** `Ingress/web (class alb)`; undefined if nothing says, and it is only the Service. */
+  readonly because?: string
+}
+
+/** What has to be known of the files to find it; a `World` knows it. */
+export interface Surroundings {
+  readonly facts: { readonly behind?: Behind }
+  servicesOf(pod: Pod): readonly Resource[]
+  routesTo(service: Resource): readonly Route[]
+  named(kind: string, name: string, near: Resource, namespace?: string): readonly Resource[]
+}
+
+/**
+ * All that send to a pod, the slowest to learn first: what the caller or an annotation says, else what the files show. There
+ * is always one.
+ */
+export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer, ...Balancer[]] {
+  const told = pod.annotation('podrain/behind') ?? around.facts.behind
+  if (isBehind(told)) return [balancer(told, `behind ${told}, as you say`)]
+  const services = around.servicesOf(pod)
+  const found = services.flatMap((service) => [
+    ...balancersOfService(service),
+    ...around.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource, service, around)),
+  ])
+  // Nobody sends to a worker, with a mesh or without.
+  if (isMeshed(pod) && services.length > 0) found.push({ ...balancer('envoy', 'a mesh'), name: 'the mesh' })
+  const [slowest, ...others] = found.sort((one, other) => other.settle - one.settle)
+  return slowest === undefined ? [balancer('kube-proxy')] : [slowest, ...others]
+}
+
+function balancer(behind: Behind, because?: string): Balancer {
+  return { behind, name: behind, settle: presets[behind].settle, ...(because !== undefined && { because }) }
+}
+
+/** Whether it learns as soon as kube-proxy does, or sooner: within the measured 1.2 s. */
+export function isQuick({ behind }: Balancer): boolean {
+  return behind === 'kube-proxy' || behind === 'envoy'
+}
+
+/**
+ * Whether an AWS load balancer sends to the pods themselves. It sends to the nodes unless something says `ip`, and kube-proxy on
+ * the node decides: https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/#target-type
+ */
+function sendsToPods(target: string | undefined): boolean {
+  return target === 'ip'
+}
+
+const awsType = 'service.beta.kubernetes.io/aws-load-balancer-type'
+const nlbTarget = 'service.beta.kubernetes.io/aws-load-balancer-nlb-target-type'
+const albTarget = 'alb.ingress.kubernetes.io/target-type'
+
+function balancersOfService(service: Resource): Balancer[] {
+  const type = service.annotation(awsType)
+  const loadBalancerClass = service.get('spec', 'loadBalancerClass').text
+  const found: Balancer[] = []
+  const target = type === 'nlb-ip' ? 'ip' : service.annotation(nlbTarget)
+  const says =
+    type !== undefined && /^(nlb|nlb-ip|external)$/.test(type)
+      ? `${awsType}: ${type}`
+      : loadBalancerClass === 'service.k8s.aws/nlb'
+        ? `loadBalancerClass ${loadBalancerClass}`
+        : undefined
+  if (says !== undefined) {
+    found.push(
+      sendsToPods(target)
+        ? balancer('aws-nlb', `${service.label} (${says})`)
+        : balancer('kube-proxy', `${service.label} (${says}, which sends to nodes)`),
+    )
+  }
+  const neg = service.annotation('cloud.google.com/neg')
+  if (neg !== undefined && /"(ingress"\s*:\s*true|exposed_ports")/.test(neg)) {
+    found.push(balancer('gke-neg', `${service.label} (cloud.google.com/neg)`))
+  }
+  return found
+}
+
+/** The class of an Ingress, said in one way or the other. */
+export function classOf(ingress: Resource): string | undefined {
+  return ingress.get('spec', 'ingressClassName').text ?? ingress.annotation('kubernetes.io/ingress.class')
+}
+
+function balancersOfRoute(route: Resource, service: Resource, around: Surroundings): Balancer[] {
+  if (route.kind === 'VirtualService') return [balancer('envoy', route.label)]
+  if (route.kind !== 'Ingress') return balancersOfGateways(route, around)
+  const name = classOf(route) ?? (annotated(route, 'alb.ingress.kubernetes.io/') ? 'alb' : undefined)
+  if (name === undefined) return []
+  const [ingressClass] = around.named('IngressClass', name, route)
+  const controller = controllerOf('ingressClass', { name, controller: ingressClass?.get('spec', 'controller').text })
+  const because = `${route.label} (class ${name})`
+  if (controller?.behind === 'aws-alb' && !sendsToPods(albTargetOf(route, service, ingressClass, around))) {
+    return [balancer('kube-proxy', `${route.label} (class ${name}, which sends to nodes)`)]
+  }
+  return controller === undefined ? [] : [controlled(controller, because)]
+}
+
+/** Where it may stand, the nearest first. */
+function albTargetOf(
+  route: Resource,
+  service: Resource,
+  ingressClass: Resource | undefined,
+  around: Surroundings,
+): string | undefined {
+  const parameters = ingressClass?.get('spec', 'parameters', 'name').text
+  const [params] = parameters === undefined ? [] : around.named('IngressClassParams', parameters, route)
+  return service.annotation(albTarget) ?? route.annotation(albTarget) ?? params?.get('spec', 'targetType').text
+}
+
+function controlled({ name, behind, isNearest, settle }: Controller, because: string): Balancer {
+  const nearest = isNearest ? `, of podrain’s kinds nearest to \`${behind}\`` : ''
+  return { behind, name, settle: settle ?? presets[behind].settle, because: `${because}${nearest}` }
+}
+
+function balancersOfGateways(route: Resource, around: Surroundings): Balancer[] {
+  const parents = route
+    .get('spec', 'parentRefs')
+    .items.filter((ref) => (ref.get('kind').text ?? 'Gateway') === 'Gateway')
+  return parents.flatMap((ref) => {
+    const namespace = ref.get('namespace').text
+    const gateways = around.named('Gateway', ref.get('name').text ?? '', route, namespace)
+    return gateways.flatMap((gateway) => {
+      const name = gateway.get('spec', 'gatewayClassName').text ?? ''
+      const [gatewayClass] = around.named('GatewayClass', name, gateway)
+      const controller = controllerOf('gatewayClass', {
+        name,
+        controller: gatewayClass?.get('spec', 'controllerName').text,
+      })
+      if (controller === undefined) return []
+      // To nodes as well, unless a TargetGroupConfiguration says otherwise.
+      return /^aws-/.test(controller.name)
+        ? [balancer('kube-proxy', `${gateway.label} (class ${name}, which sends to nodes)`)]
+        : [controlled(controller, `${gateway.label} (class ${name})`)]
+    })
+  })
+}
+
+/** Whether one of its annotations begins so. */
+export function annotated(resource: Resource, prefix: string): boolean {
+  return resource.get('metadata', 'annotations').entries.some(([name]) => name.startsWith(prefix))
+}
+
+/** Whether a mesh puts its proxy into the pod, as the manifest says. */
+export function isMeshed(pod: Pod): boolean {
+  return isIstio(pod) || isLinkerd(pod)
+}
+
+export function isIstio(pod: Pod): boolean {
+  const inject = pod.label('sidecar.istio.io/inject') ?? pod.annotation('sidecar.istio.io/inject')
+  return inject === 'true' || pod.running.some(({ name }) => name === 'istio-proxy')
+}
+
+export function isLinkerd(pod: Pod): boolean {
+  return pod.annotation('linkerd.io/inject') === 'enabled' || pod.running.some(({ name }) => name === 'linkerd-proxy')
+}

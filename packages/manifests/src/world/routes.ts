@@ -1,0 +1,130 @@
+import type { Resource } from '../objects/resource.js'
+import type { Place } from '../text/place.js'
+
+/** A way from outside to a Service. */
+export interface Route {
+  readonly resource: Resource
+  readonly place: Place
+  /** The name of the Service. */
+  readonly service: string
+  /** The namespace of the Service; undefined if it is wherever the others are. */
+  readonly namespace: string | undefined
+  readonly path: string
+  readonly exact: boolean
+}
+
+/** Routes of the Gateway API; where they lead stands in the same place in each. */
+export const gatewayRoutes = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'] as const
+
+/** A Service that something outside leads to, and where it says so. */
+export interface Backend {
+  readonly name: string
+  /** If it is not the one of the route. */
+  readonly namespace: string | undefined
+  /** A number or a name; undefined if it says none. */
+  readonly port: number | string | undefined
+  readonly place: Place
+}
+
+/** All Services that an Ingress or a route leads to. */
+export function backendsOf(route: Resource): readonly Backend[] {
+  const spec = route.get('spec')
+  if (route.kind === 'Ingress') {
+    const paths = spec.get('rules').items.flatMap((rule) => rule.get('http', 'paths').items)
+    return [spec.get('defaultBackend'), ...paths.map((each) => each.get('backend'))].flatMap((backend) => {
+      const [place, port] = [backend.get('service', 'name'), backend.get('service', 'port')]
+      if (place.text === undefined) return []
+      return [
+        { name: place.text, namespace: undefined, port: port.get('number').number ?? port.get('name').text, place },
+      ]
+    })
+  }
+  const refs = spec.get('rules').items.flatMap((rule) => rule.get('backendRefs').items)
+  return refs.filter(isServiceRef).map((ref) => ({
+    name: ref.get('name').text ?? '',
+    namespace: ref.get('namespace').text,
+    port: ref.get('port').number,
+    place: ref.get('name'),
+  }))
+}
+
+/** Other kinds are buckets, imported Services and the like. */
+function isServiceRef(ref: Place): boolean {
+  return (ref.get('kind').text ?? 'Service') === 'Service' && (ref.get('group').text ?? '') === ''
+}
+
+/** What leads to Services. */
+export const routeKinds: readonly string[] = ['Ingress', ...gatewayRoutes, 'VirtualService']
+
+/** All ways that an object opens: where it says so, to which Service, and for which paths. */
+export function routesOf(resource: Resource): readonly Route[] {
+  if (resource.kind === 'Ingress') return routesOfIngress(resource)
+  if ((gatewayRoutes as readonly string[]).includes(resource.kind)) return routesOfGatewayRoute(resource)
+  return resource.apiVersion.startsWith('networking.istio.io/') ? routesOfVirtualService(resource) : []
+}
+
+function routesOfIngress(resource: Resource): Route[] {
+  const named = (backend: Place) => backend.get('service', 'name').text ?? backend.get('serviceName').text
+  const routes = resource
+    .get('spec', 'rules')
+    .items.flatMap((rule) => rule.get('http', 'paths').items)
+    .flatMap((place): Route[] => {
+      const service = named(place.get('backend'))
+      if (service === undefined) return []
+      const [path, exact] = [place.get('path').text ?? '/', place.get('pathType').text === 'Exact']
+      return [{ resource, place, service, namespace: resource.namespace, path, exact }]
+    })
+  const fallback = resource.get('spec', 'defaultBackend')
+  const service = named(fallback)
+  if (service !== undefined) {
+    routes.push({ resource, service, namespace: resource.namespace, ...everyPath(fallback) })
+  }
+  return routes
+}
+
+function routesOfGatewayRoute(resource: Resource): Route[] {
+  return resource.get('spec', 'rules').items.flatMap((rule) => {
+    const ways = rule.get('matches').items.map((place) => ({
+      place,
+      path: place.get('path', 'value').text ?? '/',
+      exact: place.get('path', 'type').text === 'Exact',
+    }))
+    return rule
+      .get('backendRefs')
+      .items.filter(isServiceRef)
+      .flatMap((ref) => {
+        const to = { namespace: ref.get('namespace').text ?? resource.namespace, service: ref.get('name').text }
+        return routesFor(resource, to, ways.length > 0 ? ways : [everyPath(rule)])
+      })
+  })
+}
+
+function routesOfVirtualService(resource: Resource): Route[] {
+  return resource.get('spec', 'http').items.flatMap((rule) => {
+    // `reviews`, or `reviews.shop.svc.cluster.local`
+    const services = new Set(rule.get('route').items.map((each) => each.get('destination', 'host').text?.split('.')[0]))
+    const ways = rule.get('match').items.map((place) => {
+      const exact = place.get('uri', 'exact').text
+      const path = exact ?? place.get('uri', 'prefix').text ?? place.get('uri', 'regex').text ?? '/'
+      return { place, path, exact: exact !== undefined }
+    })
+    return [...services].flatMap((service) =>
+      routesFor(resource, { namespace: resource.namespace, service }, ways.length > 0 ? ways : [everyPath(rule)]),
+    )
+  })
+}
+
+type Way = Pick<Route, 'place' | 'path' | 'exact'>
+
+function everyPath(place: Place): Way {
+  return { place, path: '/', exact: false }
+}
+
+/** Each of the ways, to a Service. */
+function routesFor(
+  resource: Resource,
+  { namespace, service }: { readonly namespace: string | undefined; readonly service: string | undefined },
+  ways: readonly Way[],
+): Route[] {
+  return service === undefined ? [] : ways.map((way) => ({ resource, service, namespace, ...way }))
+}

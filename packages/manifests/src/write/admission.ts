@@ -1,0 +1,207 @@
+/** What CEL, the language of admission policies, can say of a rule: when there is nothing to find. */
+export interface Condition {
+  readonly rule: string
+  /** If it is not the rule's own. */
+  readonly severity?: 'warning'
+  /** Of what it is asked. A container is `c`; a server is one in a pod that runs until it is told to end. */
+  readonly of: 'container' | 'server' | 'pod' | 'Deployment' | 'PodDisruptionBudget'
+  readonly expression: string
+  /** Whether lint finds more by that rule: what is in a script, or in other objects, CEL cannot see. */
+  readonly isPart?: true
+}
+
+const hook = 'c.?lifecycle.?preStop'
+const request = `${hook}.?httpGet`
+const command = `${hook}.?exec.?command.orValue([])`
+const isRequest = `${request}.hasValue()`
+const env = 'c.?env.orValue([])'
+const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
+
+/** Whether a text of CEL is the path of podrain's hook, whatever stands behind it. */
+function isPrestop(path: string): string {
+  return `${path}.orValue('').matches('/prestop/?([?#].*)?$')`
+}
+
+/** Whether podrain is in the container, as far as its hook tells. */
+export const hasPodrain: string = `(${isPrestop(`${request}.?path`)} || ${command}.exists(w, w.contains('podrain-prestop')))`
+
+/** Whether a port is a number, or the name of one that the container lists. */
+function isListed(handler: string): string {
+  const port = `${handler}.port`
+  const isNumber = `type(${port}) != string || ${port}.matches('^[0-9]+$')`
+  return `(${isNumber} || c.?ports.orValue([]).exists(p, p.?name.orValue('') == ${port}))`
+}
+
+function unless(condition: string, ...expected: readonly string[]): string {
+  return `!(${condition}) || ${expected.length === 1 ? expected[0] : `(${expected.join(' && ')})`}`
+}
+
+const probes = ['livenessProbe', 'readinessProbe', 'startupProbe']
+const shell = '^(.*/)?(sh|bash|dash|ash|zsh)$'
+
+/**
+ * What the API server accepts although requests will be lost. What it refuses by itself is not here: a policy is only asked after that.
+ * A test holds each to the linter.
+ */
+export const conditions: readonly Condition[] = [
+  {
+    rule: 'hook-handler',
+    of: 'container',
+    expression: unless(
+      `${hook}.hasValue()`,
+      `[${['exec', 'httpGet', 'sleep'].map((each) => `${hook}.?${each}.hasValue()`).join(', ')}].filter(h, h).size() == 1`,
+      `!${hook}.?tcpSocket.hasValue()`,
+    ),
+  },
+  {
+    rule: 'hook-at-start',
+    of: 'container',
+    expression: `!c.?lifecycle.?postStart.?httpGet.?path.orValue('').matches('/prestop/?$') && !c.?lifecycle.?postStart.?exec.?command.orValue([]).exists(w, w.contains('podrain-prestop'))`,
+  },
+  {
+    rule: 'hook-port',
+    of: 'container',
+    expression: unless(isRequest, isListed('c.lifecycle.preStop.httpGet')),
+  },
+  {
+    rule: 'hook-host-network',
+    of: 'container',
+    expression: unless(
+      `variables.pod.?hostNetwork.orValue(false) && ${isRequest}`,
+      `${request}.?host.orValue('') != ''`,
+    ),
+  },
+  {
+    rule: 'hook-host',
+    of: 'container',
+    expression: `variables.pod.?hostNetwork.orValue(false) || !${request}.?host.orValue('').matches('^(localhost|127[.].*|[^0-9a-f]?::1[^0-9a-f]?|0[.]0[.]0[.]0)$')`,
+  },
+  {
+    rule: 'hook-token',
+    of: 'container',
+    expression: unless(
+      `${env}.exists(e, e.name == 'PODRAIN_TOKEN') && ${isPrestop(`${request}.?path`)}`,
+      `${request}.?httpHeaders.orValue([]).exists(h, h.name.lowerAscii() == 'authorization' && !h.value.contains('$(') && !h.value.contains('\${') && ${env}.all(e, e.name != 'PODRAIN_TOKEN' || !e.?value.hasValue() || h.value == 'Bearer ' + e.value))`,
+    ),
+  },
+  {
+    rule: 'hook-no-shell',
+    of: 'container',
+    expression: unless(`${command}.size() == 1`, `!${command}[0].trim().matches('[ \\t\\n]')`),
+    isPart: true,
+  },
+  {
+    rule: 'hook-read-only',
+    of: 'container',
+    expression: unless(
+      `${command}.exists(w, w.contains('podrain-prestop')) && c.?securityContext.?readOnlyRootFilesystem.orValue(false)`,
+      `(${[
+        `c.?volumeMounts.orValue([]).exists(m, m.mountPath.matches('^/tmp/?$'))`,
+        `${env}.exists(e, e.name == 'PODRAIN_SOCKET')`,
+        `${command}.exists(w, w.matches('^/.*[.]sock'))`,
+      ].join(' || ')})`,
+    ),
+    isPart: true,
+  },
+  {
+    rule: 'hook-outlasts-grace',
+    of: 'container',
+    expression: unless(
+      'variables.grace > 0',
+      `${hook}.?sleep.?seconds.orValue(0) < variables.grace`,
+      `(${command}.size() != 2 || !${command}[0].matches('^(.*/)?sleep$') || !${command}[1].matches('^[0-9]{1,9}$') || int(${command}[1]) < variables.grace)`,
+      `(${command}.size() != 3 || !${command}[0].matches('${shell}') || ${command}[1] != '-c' || !${command}[2].matches('^sleep [0-9]{1,9}$') || int(${command}[2].substring(6)) < variables.grace)`,
+    ),
+    isPart: true,
+  },
+  {
+    rule: 'grace-zero',
+    of: 'pod',
+    expression: unless('variables.hasPodrain', 'variables.grace > 0'),
+    isPart: true,
+  },
+  {
+    rule: 'grace-zero',
+    severity: 'warning',
+    of: 'pod',
+    expression: unless('variables.hasPodrain', 'variables.grace != 1'),
+    isPart: true,
+  },
+  {
+    rule: 'grace-variable',
+    of: 'container',
+    expression: `${env}.all(e, e.name != '${graceVariable}' || !e.?value.orValue('').matches('^[0-9]{1,9}([.][0-9]+)?$') || double(e.value) <= double(variables.grace))`,
+  },
+  {
+    rule: 'grace-variable',
+    severity: 'warning',
+    of: 'container',
+    expression: `${env}.all(e, e.name != '${graceVariable}' || !e.?value.orValue('').matches('^[0-9]{1,9}([.][0-9]+)?$') || double(e.value) >= double(variables.grace))`,
+  },
+  {
+    rule: 'probe-drains',
+    of: 'container',
+    expression: probes.map((name) => `!${isPrestop(`c.?${name}.?httpGet.?path`)}`).join(' && '),
+  },
+  {
+    rule: 'probe-port',
+    of: 'container',
+    expression: probes
+      .flatMap((name) => ['httpGet', 'tcpSocket'].map((handler) => ({ name, handler })))
+      .map(({ name, handler }) => `(${unless(`c.?${name}.?${handler}.hasValue()`, isListed(`c.${name}.${handler}`))})`)
+      .join(' && '),
+  },
+  {
+    rule: 'liveness-kills',
+    of: 'container',
+    expression: unless(
+      `${hasPodrain} || c.name == variables.named`,
+      `!c.?livenessProbe.?httpGet.?path.orValue('').matches('/readyz/?([?#].*)?$')`,
+    ),
+    isPart: true,
+  },
+  {
+    rule: 'liveness-impatient',
+    of: 'container',
+    expression: unless(
+      'c.?livenessProbe.?failureThreshold.orValue(3) == 1',
+      'c.?livenessProbe.?timeoutSeconds.orValue(1) >= 5',
+    ),
+  },
+  {
+    rule: 'package-manager',
+    of: 'server',
+    expression: unless(
+      `c.?command.orValue([]).size() > 0 && c.command[0].matches('^(.*/)?(npm|npx|pnpm|pnpx|yarn|yarnpkg)$')`,
+      `(c.command + c.?args.orValue([]) + ['', ''])[1] in ['', 'ci', 'install', 'i', 'audit', 'run-script-only']`,
+    ),
+    isPart: true,
+  },
+  {
+    rule: 'rollout-takes-last',
+    of: 'Deployment',
+    expression: unless(
+      `variables.hasPodrain && object.spec.?replicas.orValue(0) > 0`,
+      `string(object.spec.?strategy.?rollingUpdate.?maxUnavailable.orValue('')) != '100%'`,
+    ),
+    isPart: true,
+  },
+  {
+    rule: 'pdb-blocks',
+    of: 'PodDisruptionBudget',
+    expression: `!(string(object.spec.?maxUnavailable.orValue('')) in ['0', '0%']) && string(object.spec.?minAvailable.orValue('')) != '100%'`,
+    isPart: true,
+  },
+  {
+    rule: 'pdb-permits-all',
+    of: 'PodDisruptionBudget',
+    expression: `!(string(object.spec.?minAvailable.orValue('')) in ['0', '0%']) && string(object.spec.?maxUnavailable.orValue('')) != '100%'`,
+    isPart: true,
+  },
+  {
+    rule: 'pdb-both-limits',
+    severity: 'warning',
+    of: 'PodDisruptionBudget',
+    expression: 'object.spec.?maxUnavailable.hasValue() || object.spec.?minAvailable.hasValue()',
+  },
+]

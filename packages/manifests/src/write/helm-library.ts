@@ -1,0 +1,136 @@
+import { type Facts, graceComment, heading, text } from './manifest.js'
+import { environment, indented, preStop, probes, socketMount, socketVolume, strategy, type Written } from './pieces.js'
+
+/**
+ * A Helm library chart: named templates that every chart of a company may include. There are no conditions in them, and nothing
+ * but values: what is rendered can be read off.
+ */
+export function helmLibrary(facts: Facts): Written[] {
+  return [
+    { file: 'Chart.yaml', text: chart },
+    { file: 'values.yaml', text: values(facts) },
+    { file: 'templates/_helpers.tpl', text: templates.map(definition).join('') },
+    { file: 'README.md', text: readme(facts) },
+  ]
+}
+
+const chart = `apiVersion: v2
+name: podrain
+type: library
+version: 0.1.0
+description: What a Deployment with podrain needs, as named templates
+`
+
+/** Helm gives the values of a library to the chart that depends on it, under its name. Source: helm, coalesceDeps in pkg/chartutil. */
+function value(name: string): string {
+  return `{{ .Values.podrain.${name} }}`
+}
+
+function values(facts: Facts): string {
+  const { name, hook, port, controlPort, grace } = facts
+  return `${heading(facts)}# A chart that depends on this one says its own under the key podrain.
+${graceComment(facts, '')}terminationGracePeriodSeconds: ${grace}
+# Of hook and probes: ${hook === 'control-port' ? 'the control port, which is in no Service' : 'the one that the app listens on'}.
+port: ${hook === 'control-port' ? controlPort : port}
+# Of @podrain/kubernetes, which reads the pod and the EndpointSlices that list it.
+serviceAccountName: ${text(name)}
+`
+}
+
+interface Template {
+  readonly name: string
+  readonly what: string
+  readonly text: string
+}
+
+const templates: readonly Template[] = [
+  { name: 'podrain.strategy', what: 'under `strategy` of a Deployment', text: strategy },
+  { name: 'podrain.env', what: 'items of `env`', text: environment(value('terminationGracePeriodSeconds')) },
+  { name: 'podrain.lifecycle', what: 'under `lifecycle`', text: hookOf('http') },
+  { name: 'podrain.lifecycle.exec', what: 'the same without network', text: hookOf('exec') },
+  { name: 'podrain.probes', what: 'entries of the container: readiness and liveness', text: probes(value('port')) },
+  { name: 'podrain.volumeMounts', what: 'items of `volumeMounts`, for the hook without network', text: socketMount },
+  { name: 'podrain.volumes', what: 'items of `volumes`, for the hook without network', text: socketVolume },
+  { name: 'podrain.rbac', what: 'objects that @podrain/kubernetes needs', text: rbac(value('serviceAccountName')) },
+]
+
+function hookOf(kind: 'http' | 'exec'): string {
+  return `preStop:\n${indented(preStop(kind, value('port')), '  ')}`
+}
+
+/** The same as rbac.yaml of @podrain/kubernetes. */
+function rbac(name: string): string {
+  return `apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: ${name}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: ${name}
+rules:
+  - apiGroups: [""]
+    resources: [pods]
+    verbs: [list, watch]
+  - apiGroups: [discovery.k8s.io]
+    resources: [endpointslices]
+    verbs: [list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: ${name}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: ${name}
+subjects:
+  - kind: ServiceAccount
+    name: ${name}
+`
+}
+
+function definition({ name, what, text }: Template): string {
+  return `{{/* ${name}: ${what} */}}\n{{- define "${name}" -}}\n${text}{{- end }}\n\n`
+}
+
+function readme({ name, hook }: Facts): string {
+  const include = (template: string, by: number) => `{{- include "${template}" . | nindent ${by} }}`
+  const isExec = hook === 'exec'
+  return `# podrain, a Helm library chart
+
+In \`Chart.yaml\` of a chart:
+
+\`\`\`yaml
+dependencies:
+  - name: podrain
+    version: 0.1.0
+    repository: file://../podrain
+\`\`\`
+
+In its Deployment:
+
+\`\`\`yaml
+spec:
+  strategy: ${include('podrain.strategy', 4)}
+  template:
+    spec:
+      serviceAccountName: ${value('serviceAccountName')}
+      terminationGracePeriodSeconds: ${value('terminationGracePeriodSeconds')}
+      containers:
+        - name: ${name}
+          env: ${include('podrain.env', 12)}
+          lifecycle: ${include(isExec ? 'podrain.lifecycle.exec' : 'podrain.lifecycle', 12)}
+          ${include('podrain.probes', 10)}
+${isExec ? `          volumeMounts: ${include('podrain.volumeMounts', 12)}\n      volumes: ${include('podrain.volumes', 8)}\n` : ''}\`\`\`
+
+and, where the app uses @podrain/kubernetes, in a template of its own: \`{{ include "podrain.rbac" . }}\`.
+
+| template | what it is |
+|---|---|
+${templates.map((each) => `| \`${each.name}\` | ${each.what} |`).join('\n')}
+
+Look at what comes of it: \`helm template . | npx podrain lint -\`.
+`
+}

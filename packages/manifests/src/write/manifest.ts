@@ -1,0 +1,319 @@
+import type { Behind } from '@podrain/core'
+import { stringify } from 'yaml'
+import { autoscalerWaits } from '../rules/node.js'
+import { budgetOf, graceFor, presets } from '../shared/budget.js'
+import {
+  environment,
+  type HookKind,
+  indented,
+  instead,
+  preStop,
+  probes,
+  socketMount,
+  socketVolume,
+  strategy,
+} from './pieces.js'
+
+export type { HookKind }
+export type ManifestKind = 'kubernetes' | 'kustomize' | 'component' | 'helm' | 'helm-library'
+
+export const hookKinds: readonly HookKind[] = ['http', 'exec', 'control-port']
+export const manifestKinds: readonly ManifestKind[] = ['kubernetes', 'kustomize', 'component', 'helm', 'helm-library']
+
+/** What a manifest is written from. */
+export interface ManifestOptions {
+  /** Of the Deployment and its container. */
+  readonly name: string
+  readonly image: string
+  /** That the app listens on. @default 8080 */
+  readonly port?: number
+  /** What sends to the pods. @default 'kube-proxy' */
+  readonly behind?: Behind
+  /** Milliseconds that the longest request takes. @default 10000 */
+  readonly longestRequest?: number
+  /** How the kubelet tells the app. @default 'http'; behind an NLB, which lets anybody in, 'control-port' */
+  readonly hook?: HookKind
+  /** @default 9090 */
+  readonly controlPort?: number
+  /** @default 3 */
+  readonly replicas?: number
+  /** @default 'kubernetes' */
+  readonly kind?: ManifestKind
+}
+
+/** The options, whole, and what comes of them. */
+export interface Facts extends Required<ManifestOptions> {
+  readonly grace: number
+  /** How long the grace period has to be: in milliseconds, and as a sum. */
+  readonly total: number
+  readonly sum: string
+}
+
+/** A Deployment, a Service and a PodDisruptionBudget. */
+export function objects(facts: Facts): string {
+  const documents = [deployment(facts)]
+  if (facts.behind !== 'none') documents.push(service(facts))
+  documents.push(budget(facts))
+  if (facts.behind === 'gke-neg') documents.push(backendConfig(facts))
+  return documents.join('---\n')
+}
+
+/** @throws {RangeError} naming the option */
+export function factsOf(options: ManifestOptions): Facts {
+  const {
+    behind = 'kube-proxy',
+    port = 8080,
+    controlPort = 9090,
+    longestRequest = 10_000,
+    replicas = 3,
+    kind = 'kubernetes',
+  } = options
+  const { name, image, hook = usualHook(behind) } = options
+  if (!/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
+    throw new RangeError(
+      `Expected \`name\` to be a name in lower case, such as web or order-service, of at most 63 characters, got \`${name}\``,
+    )
+  }
+  if (!/^[^\s]+$/.test(image))
+    throw new RangeError(`Expected \`image\` to be such as registry/web:1.2, got \`${image}\``)
+  for (const [key, value] of Object.entries({ port, controlPort })) {
+    if (!Number.isInteger(value) || value < 1 || value > 65_535) {
+      throw new RangeError(`Expected \`${key}\` to be a port from 1 to 65535, got \`${value}\``)
+    }
+  }
+  if (!Object.hasOwn(presets, behind)) {
+    throw new RangeError(`Expected \`behind\` to be one of ${Object.keys(presets).join(', ')}, got \`${behind}\``)
+  }
+  if (!hookKinds.includes(hook))
+    throw new RangeError(`Expected \`hook\` to be one of ${hookKinds.join(', ')}, got \`${hook}\``)
+  if (!manifestKinds.includes(kind))
+    throw new RangeError(`Expected \`kind\` to be one of ${manifestKinds.join(', ')}, got \`${kind}\``)
+  if (!Number.isInteger(replicas) || replicas < 1) {
+    throw new RangeError(`Expected \`replicas\` to be a whole number from 1, got \`${replicas}\``)
+  }
+  if (!(longestRequest >= 0 && longestRequest <= 86_400_000)) {
+    throw new RangeError(`Expected \`longestRequest\` to be from 0 to a day, got \`${longestRequest}\``)
+  }
+  if (hook === 'control-port' && controlPort === port) {
+    throw new RangeError(`Expected \`controlPort\` to be another port than \`port\`, got \`${controlPort}\` for both`)
+  }
+  if (behind === 'aws-nlb' && hook === 'http') {
+    throw new RangeError(
+      'Expected `hook` to be control-port or exec behind aws-nlb, got `http`: it works below HTTP, so anybody who reaches it would reach /prestop',
+    )
+  }
+  const { settle } = presets[behind]
+  const needed = graceFor(settle, longestRequest)
+  const grace = Math.max(30, needed)
+  const sum = budgetOf(grace, settle, longestRequest)
+  return { name, image, port, behind, longestRequest, hook, controlPort, replicas, kind, grace, ...sum }
+}
+
+/** Below HTTP anybody who reaches the load balancer would reach /prestop. */
+export function usualHook(behind?: Behind): HookKind {
+  return behind === 'aws-nlb' ? 'control-port' : 'http'
+}
+
+/** What the app has to say, so that it means the same as the manifest. */
+function inApp({ behind, hook, controlPort }: Facts): string {
+  const options = [
+    ...(behind === 'kube-proxy' ? [] : [`behind: '${behind}'`]),
+    ...(hook === 'control-port' ? [`controlPort: ${controlPort}`] : []),
+    ...(hook === 'exec' ? ['controlSocket: true', 'endpoints: { prestop: false }'] : []),
+  ]
+  return options.length === 0 ? '' : ` Options of podrain in the app: { ${options.join(', ')} }.`
+}
+
+export function heading(facts: Facts): string {
+  return `# Written by podrain manifest. In the Dockerfile: CMD ["node", "server.js"].${inApp(facts)}\n`
+}
+
+export function graceComment({ behind, grace, sum, total }: Facts, indent: string): string {
+  const lines = [`${sum} (settle: ${behind})`]
+  if (grace * 1000 > total) {
+    lines.push(`${grace} s is the default of Kubernetes, and costs nothing: the pod leaves as soon as nothing is open`)
+  }
+  if (grace > autoscalerWaits) {
+    const why = `the cluster autoscaler removes a node after ${autoscalerWaits} s unless its \`--max-graceful-termination-sec\` says more`
+    // Values are no object that something could be found in.
+    lines.push(indent === '' ? why : `podrain-ignore grace-exceeds-node: ${why}`)
+  }
+  return lines.map((line) => `${indent}# ${line}\n`).join('')
+}
+
+export function text(value: string): string {
+  // To Kubernetes `y` and `on` are booleans.
+  return stringify(value, { version: '1.1' }).trimEnd()
+}
+
+/** What a container of podrain has, at the indentation of its `name`. */
+function container(facts: Facts, { ports, before = '' }: { ports: 'named' | 'numbers'; before?: string }): string {
+  const { hook, port, controlPort, grace } = facts
+  const named = ports === 'named'
+  const at = hook === 'control-port' ? (named ? 'control' : controlPort) : named ? 'http' : port
+  const listed = `${named ? `- name: http\n  containerPort: ${port}\n` : ''}${hook === 'control-port' ? `# In no Service: only the kubelet needs it.\n- name: control\n  containerPort: ${controlPort}\n` : ''}`
+  return [
+    under('env', environment(grace)),
+    under('ports', listed),
+    under('volumeMounts', hook === 'exec' ? socketMount : ''),
+    under('lifecycle', under('preStop', `${before}${preStop(hook, at)}`)),
+    probes(at, before),
+  ].join('')
+}
+
+function volumes({ hook }: Facts): string {
+  return under('volumes', hook === 'exec' ? socketVolume : '')
+}
+
+/** A key with what stands under it, if there is something. */
+function under(key: string, block: string): string {
+  return block === '' ? '' : `${key}:\n${indented(block, '  ')}`
+}
+
+/** Where a load balancer outside the cluster has to learn of new pods, too. */
+function minReady({ behind }: Facts): string {
+  if (behind !== 'aws-alb' && behind !== 'aws-nlb') return ''
+  return `  # Until the load balancer has checked a new pod. Not needed with pod readiness gates
+  # (label of the namespace: elbv2.k8s.aws/pod-readiness-gate-inject: enabled).
+  minReadySeconds: 30
+`
+}
+
+function annotations({ behind }: Facts): string {
+  return behind === 'kube-proxy' ? '' : `      annotations:\n        podrain/behind: ${behind}\n`
+}
+
+function deployment(facts: Facts): string {
+  const { name, image, replicas, grace, behind } = facts
+  const alone =
+    replicas === 1 && behind !== 'none'
+      ? "  # podrain-ignore single-replica: one was asked for; `readyzWhileDraining: 'pass'` keeps it reachable to its end\n"
+      : ''
+  return `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: ${text(name)}
+spec:
+${alone}  replicas: ${replicas}
+  selector:
+    matchLabels:
+      app: ${text(name)}
+${indented(under('strategy', strategy), '  ')}${minReady(facts)}  template:
+    metadata:
+      labels:
+        app: ${text(name)}
+${annotations(facts)}    spec:
+${graceComment(facts, '      ')}      terminationGracePeriodSeconds: ${grace}
+${replicas > 1 ? spread(name) : ''}      containers:
+        - name: ${text(name)}
+          image: ${text(image)}
+${indented(container(facts, { ports: 'named' }), '          ')}${indented(volumes(facts), '      ')}`
+}
+
+/** On several nodes, where there are several. */
+function spread(name: string): string {
+  return `      topologySpreadConstraints:
+        - maxSkew: 1
+          topologyKey: kubernetes.io/hostname
+          whenUnsatisfiable: ScheduleAnyway
+          labelSelector: { matchLabels: { app: ${text(name)} } }
+`
+}
+
+function service(facts: Facts): string {
+  const { name, behind, hook, grace, longestRequest } = facts
+  const notes: string[] = []
+  if (behind === 'aws-alb') {
+    const delay = Math.max(presets[behind].settle / 1000, Math.ceil(longestRequest / 1000))
+    notes.push(
+      'alb.ingress.kubernetes.io/target-type: ip',
+      ...(hook === 'control-port' ? [] : ['alb.ingress.kubernetes.io/healthcheck-path: /readyz']),
+      `# As long as the longest request, and not longer than the pod has (${grace} s); 300 s by default.`,
+      `alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=${delay}`,
+    )
+  }
+  if (behind === 'aws-nlb') {
+    notes.push(
+      'service.beta.kubernetes.io/aws-load-balancer-type: external',
+      'service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ip',
+    )
+  }
+  if (behind === 'gke-neg') {
+    notes.push(`cloud.google.com/neg: '{"ingress": true}'`, `cloud.google.com/backend-config: '{"default": "${name}"}'`)
+  }
+  const annotated = notes.length === 0 ? '' : `  annotations:\n${indented(notes.join('\n'), '    ')}\n`
+  return `apiVersion: v1
+kind: Service
+metadata:
+  name: ${text(name)}
+${annotated}spec:
+${behind === 'aws-nlb' ? '  type: LoadBalancer\n' : ''}  selector:
+    app: ${text(name)}
+  ports:
+    - name: http
+      port: 80
+      targetPort: http
+`
+}
+
+function budget({ name }: Facts): string {
+  return `apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: ${text(name)}
+spec:
+  # One pod at a time when nodes are drained, and one that does not work does not hold the node up.
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      app: ${text(name)}
+`
+}
+
+function backendConfig({ name, longestRequest, grace }: Facts): string {
+  return `apiVersion: cloud.google.com/v1
+kind: BackendConfig
+metadata:
+  name: ${text(name)}
+spec:
+  connectionDraining:
+    # By default 0: open connections would be cut as soon as the endpoint is taken out.
+    drainingTimeoutSec: ${Math.min(3600, Math.max(grace, Math.ceil(longestRequest / 1000)))}
+`
+}
+
+/** A patch of a Deployment, without a heading. */
+export function patch(facts: Facts): string {
+  const { name, grace } = facts
+  return `apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: ${text(name)}
+spec:
+${indented(under('strategy', strategy), '  ')}${minReady(facts)}  template:
+${facts.behind === 'kube-proxy' ? '' : `    metadata:\n${annotations(facts)}`}    spec:
+${graceComment(facts, '      ')}      terminationGracePeriodSeconds: ${grace}
+      containers:
+        - name: ${text(name)}
+${indented(container(facts, { ports: 'numbers', before: instead }), '          ')}${indented(volumes(facts), '      ')}`
+}
+
+export function values(facts: Facts): string {
+  const { name, image, replicas, grace, port, behind } = facts
+  // Of an image with a digest no tag is split off: charts call that in too many ways.
+  const [, repository = image, tag] = /^([^@]*?)(?::([^/:@]+))?$/.exec(image) ?? []
+  const slow = behind === 'aws-alb' || behind === 'aws-nlb'
+  return `${heading(facts)}# The names are those that most charts use; see how yours calls them.
+nameOverride: ${text(name)}
+replicaCount: ${replicas}
+image:
+  repository: ${text(repository)}
+${tag === undefined ? '' : `  tag: ${JSON.stringify(tag)}\n`}service:
+  port: ${port}
+${under('strategy', strategy)}${slow ? 'minReadySeconds: 30\n' : ''}${behind === 'kube-proxy' ? '' : `podAnnotations:\n  podrain/behind: ${behind}\n`}${graceComment(facts, '')}terminationGracePeriodSeconds: ${grace}
+${container(facts, { ports: 'numbers' })}${volumes(facts)}podDisruptionBudget:
+  enabled: true
+  maxUnavailable: 1
+`
+}

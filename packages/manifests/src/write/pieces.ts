@@ -1,0 +1,78 @@
+/** How the kubelet tells the app. */
+export type HookKind = 'http' | 'exec' | 'control-port'
+
+/** A text, and the name of its file. */
+export interface Written {
+  readonly file: string
+  readonly text: string
+}
+
+/** A number, or what a template puts in its place. */
+type Value = number | string
+
+/** What stands in the place of another hook or probe, where there is one: each asks in one way only. */
+export const instead: string = '$patch: replace\n'
+
+/** How a Deployment is rolled over. */
+export const strategy: string = `type: RollingUpdate
+rollingUpdate:
+  # A new pod comes first, and no old one goes before it is ready.
+  maxSurge: 1
+  maxUnavailable: 0
+`
+
+/** Items of `env`. */
+export function environment(grace: Value): string {
+  return `# A pod cannot read its own grace period: keep it equal to terminationGracePeriodSeconds.
+- name: TERMINATION_GRACE_PERIOD_SECONDS
+  value: "${grace}"
+`
+}
+
+/** What stands under `preStop`. */
+export function preStop(hook: HookKind, port: Value): string {
+  if (hook === 'exec') {
+    return `# Without network; from the working directory of the image.
+exec:
+  command: ["node", "node_modules/@podrain/core/dist/podrain-prestop.js"]
+`
+  }
+  return `# Answers when the pod may be signalled, and not later than the budget allows.
+httpGet:
+  path: /prestop
+  port: ${port}
+`
+}
+
+/** @param before what stands at the beginning of each */
+export function probes(port: Value, before = ''): string {
+  const readiness = `${before}httpGet:
+  path: /readyz
+  port: ${port}
+# 1 s × 3 failures: out of the endpoints within 3 s, also when nothing is being deleted. One answer later than
+# \`timeoutSeconds\` (1 s), as under load, takes no pod out: it would take all of them.
+periodSeconds: 1
+failureThreshold: 3
+`
+  const liveness = `${before}httpGet:
+  path: /livez
+  port: ${port}
+periodSeconds: 10
+`
+  return `readinessProbe:\n${indented(readiness, '  ')}livenessProbe:\n${indented(liveness, '  ')}`
+}
+
+const volume = 'podrain-socket'
+
+/** Items of `volumeMounts`, for the hook without network. */
+export const socketMount: string = `- name: ${volume}\n  mountPath: /tmp\n`
+
+/** Items of `volumes`, for the hook without network. */
+export const socketVolume: string = `# App and hook meet at /tmp/podrain.sock, which has to be writable where the root file system is not.
+- name: ${volume}
+  emptyDir: {}
+`
+
+export function indented(block: string, by: string): string {
+  return block.replace(/^(?=.)/gm, by)
+}

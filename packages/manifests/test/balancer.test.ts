@@ -1,0 +1,170 @@
+import { describe, expect, test } from 'vitest'
+import { app, found, said, service } from './apps.js'
+
+const hooked = (seconds: number) => app({ container: [`lifecycle: { preStop: { sleep: { seconds: ${seconds} } } }`] })
+/** What a hook of 8 s is told, with that in front. */
+const told = (...front: readonly string[]) => said('hook-shorter-than-settle', hooked(8), service(), ...front)
+
+const ingress = (className: string, annotations = '') => `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web, annotations: { ${annotations} } }
+spec: { ingressClassName: ${className}, defaultBackend: { service: { name: web, port: { number: 80 } } } }
+`
+const ingressClass = (name: string, controller: string) =>
+  `apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: { name: ${name} }\nspec: { controller: ${controller} }\n`
+const gateway = (className: string, route = 'HTTPRoute') => `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec: { gatewayClassName: ${className} }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ${route}
+metadata: { name: web }
+spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [{ name: web, port: 80 }] }] }
+`
+
+describe('an Ingress says by its class what is in front', () => {
+  test.each([
+    ['azure-application-gateway', 'Azure Application Gateway needs 90 s', 'aws-nlb'],
+    ['azure/application-gateway', 'Azure Application Gateway needs 90 s', 'aws-nlb'],
+    ['haproxy', 'HAProxy needs 15 s', 'ingress-nginx'],
+    ['kong', 'Kong needs 15 s', 'ingress-nginx'],
+  ])('%s', (name, needs, nearest) => {
+    expect(told(ingress(name))).toEqual([
+      `warning: The hook takes 8 s, but ${needs} to stop sending: Ingress/web (class ${name}), of podrain’s kinds nearest to \`${nearest}\``,
+    ])
+  })
+
+  test.each(['traefik', 'contour', 'cilium', 'istio', 'somebody-else'])('%s learns in time', (name) => {
+    expect(told(ingress(name))).toEqual([])
+  })
+
+  test('and what the IngressClass says comes before its name', () => {
+    expect(told(ingress('nginx'), ingressClass('nginx', 'nginx.org/ingress-controller'))).toEqual([
+      expect.stringContaining('but NGINX Ingress Controller (F5) needs 15 s'),
+    ])
+    expect(told(ingress('edge'), ingressClass('edge', 'k8s.io/ingress-nginx'))).toEqual([
+      expect.stringContaining('but ingress-nginx needs 15 s'),
+    ])
+    expect(told(ingress('nginx'), ingressClass('nginx', 'traefik.io/ingress-controller'))).toEqual([])
+  })
+})
+
+describe('a Gateway says by its class what is in front', () => {
+  test.each(['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'])('of a %s', (route) => {
+    expect(told(gateway('gke-l7-regional-external-managed', route))).toEqual([
+      expect.stringContaining('but gke-neg needs 40 s to stop sending: Gateway/edge'),
+    ])
+  })
+
+  test.each([
+    ['nginx', 'NGINX Gateway Fabric needs 15 s'],
+    ['haproxy', 'HAProxy needs 15 s'],
+    ['kong', 'Kong needs 15 s'],
+  ])('%s', (name, needs) => {
+    expect(told(gateway(name))).toEqual([expect.stringContaining(`but ${needs}`)])
+  })
+
+  test.each(['eg', 'envoy-gateway', 'traefik', 'cilium', 'istio', 'contour'])('%s learns in time', (name) => {
+    expect(told(gateway(name))).toEqual([])
+  })
+
+  test('and what the GatewayClass says comes before its name', () => {
+    const gatewayClass =
+      'apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: { name: eg }\nspec: { controllerName: haproxy.org/gateway-controller }\n'
+    expect(told(gateway('eg'), gatewayClass)).toEqual([expect.stringContaining('but HAProxy needs 15 s')])
+  })
+})
+
+describe('AWS sends to nodes unless something says `ip`', () => {
+  const alb = (annotations = '') => ingress('alb', annotations)
+  const ip = 'alb.ingress.kubernetes.io/target-type: ip'
+  const nlb = (annotations: string) =>
+    service('web', 'type: LoadBalancer, ports: [{ port: 80, targetPort: 8080 }]', `, annotations: { ${annotations} }`)
+  const external = 'service.beta.kubernetes.io/aws-load-balancer-type: external'
+  const target = (to: string) => `service.beta.kubernetes.io/aws-load-balancer-nlb-target-type: ${to}`
+
+  test('an ALB', () => {
+    for (const front of [alb(), alb('alb.ingress.kubernetes.io/target-type: instance')]) {
+      expect(told(front)).toEqual([])
+      expect(found(hooked(8), service(), front)).not.toContain('info rollout-outruns-balancer')
+    }
+    expect(told(alb(ip))).toEqual([expect.stringContaining('but aws-alb needs 30 s')])
+    expect(found(hooked(8), service(), alb(ip))).toContain('info rollout-outruns-balancer')
+  })
+
+  test('an ALB, where the Service or the class says so', () => {
+    const said = service('web', 'ports: [{ port: 80, targetPort: 8080 }]', `, annotations: { ${ip} }`)
+    expect(found(hooked(8), said, alb()).join()).toContain('hook-shorter-than-settle')
+    const params =
+      'apiVersion: elbv2.k8s.aws/v1beta1\nkind: IngressClassParams\nmetadata: { name: pods }\nspec: { targetType: ip }\n'
+    const byClass =
+      'apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: { name: alb }\nspec: { controller: ingress.k8s.aws/alb, parameters: { name: pods } }\n'
+    expect(told(alb(), byClass, params)).toHaveLength(1)
+  })
+
+  test('an NLB', () => {
+    const tell = (annotations: string) => said('hook-shorter-than-settle', hooked(8), nlb(annotations))
+    for (const nodes of [
+      external,
+      `${external}, ${target('instance')}`,
+      'service.beta.kubernetes.io/aws-load-balancer-type: nlb',
+    ]) {
+      expect(tell(nodes)).toEqual([])
+      expect(found(hooked(8), nlb(nodes))).not.toContain('info rollout-outruns-balancer')
+    }
+    for (const pods of [`${external}, ${target('ip')}`, 'service.beta.kubernetes.io/aws-load-balancer-type: nlb-ip']) {
+      expect(tell(pods)).toEqual([expect.stringContaining('but aws-nlb needs 120 s')])
+    }
+  })
+
+  test('a Gateway', () => {
+    expect(told(gateway('aws-alb'))).toEqual([])
+    expect(found(hooked(8), service(), gateway('aws-alb'))).not.toContain('info rollout-outruns-balancer')
+  })
+
+  test('of several in front each is told what concerns it', () => {
+    const neg = service(
+      'web',
+      'ports: [{ port: 80, targetPort: 8080 }]',
+      `, annotations: { cloud.google.com/neg: '{"ingress": true}' }`,
+    )
+    const messages = [hooked(8), neg, alb(ip)]
+    expect(said('hook-shorter-than-settle', ...messages)).toEqual([expect.stringContaining('but gke-neg needs 40 s')])
+    expect(said('rollout-outruns-balancer', ...messages)).toEqual([
+      expect.stringContaining('before aws-alb sends to it'),
+    ])
+  })
+
+  test('the namespace of the pod may have readiness gates, another one not', () => {
+    const namespace = (name: string) =>
+      `apiVersion: v1\nkind: Namespace\nmetadata: { name: ${name}, labels: { elbv2.k8s.aws/pod-readiness-gate-inject: enabled } }\n`
+    const inShop = (text: string) => text.replace('metadata: { name: web', 'metadata: { namespace: shop, name: web')
+    const all = [hooked(8), service(), alb(ip)].map(inShop)
+    expect(said('rollout-outruns-balancer', ...all, namespace('shop'))).toEqual([])
+    expect(said('rollout-outruns-balancer', ...all, namespace('other'))).toHaveLength(1)
+  })
+})
+
+test('a route below HTTP leads strangers to /prestop without a header that tells them', () => {
+  const drained = app({ container: ['lifecycle: { preStop: { httpGet: { path: /prestop, port: 8080 } } }'] })
+  const exposed = (route: string) => said('prestop-exposed', drained, service(), gateway('eg', route))
+  expect(exposed('TCPRoute')).toEqual([expect.stringMatching(/^warning: TCPRoute\/web leads to the port/)])
+  expect(exposed('HTTPRoute')).toEqual([expect.stringMatching(/^info: HTTPRoute\/web leads `\/`/)])
+})
+
+test('nobody sends to a worker, with a mesh or without, so it is not told how long to serve', () => {
+  const worker = (annotation: string, ...container: string[]) =>
+    app({ container }).replace('labels: { app: web } }', `labels: { app: web }, annotations: { ${annotation} } }`)
+  for (const mesh of ['linkerd.io/inject: enabled', 'sidecar.istio.io/inject: "true"']) {
+    expect(found(worker(mesh))).toEqual([])
+    expect(found(worker(mesh, 'lifecycle: { preStop: { sleep: { seconds: 1 } } }')).join()).not.toContain('settle')
+  }
+  expect(
+    said(
+      'linkerd-proxy-ends-first',
+      worker('linkerd.io/inject: enabled', 'lifecycle: { preStop: { sleep: { seconds: 20 } } }'),
+    ),
+  ).toEqual(['warning: The proxy takes no new connection as soon as the pod begins to end, but the app works for 20 s'])
+  expect(found(worker('linkerd.io/inject: enabled'), service())).toContain('warning linkerd-proxy-ends-first')
+})
