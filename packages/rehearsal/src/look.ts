@@ -41,6 +41,8 @@ export const usualReadiness: readonly string[] = ['/readyz', '/healthz', '/healt
 
 const pollEvery = 100
 const answerTimeout = 1000
+/** How often a path is asked that was answered with what may pass. */
+const passingTries = 5
 /** How long an app that listens elsewhere may take to listen where it should, too. */
 const elsewhereFor = 1000
 
@@ -148,7 +150,7 @@ async function ask(
 ): Promise<{ look: Look; waitsFor?: undefined } | { waitsFor: string }> {
   const answers: Record<string, { status: number; body: string }> = {}
   for (const path of paths) {
-    const { status, body, error } = await answerOf({ host, port: own, tls, path }, stop)
+    const { status, body, error } = await usualAnswerOf({ host, port: own, tls, path }, stop)
     if (error !== undefined) {
       const protocol = await protocolOf(host, own, answerTimeout)
       // It cannot be asked this, and need not be: nobody probes it by HTTP/1.1.
@@ -159,13 +161,14 @@ async function ask(
     answers[path] = { status, body }
   }
   const guessing = probes === usualReadiness
-  // Who answers to everything says nothing by answering.
-  if (guessing && isGood((await answerOf({ host, port: own, tls, path: '/podrain/nothing/here' }, stop)).status)) {
-    return { look: { ready: '/', answers } }
-  }
+  // Who answers the same to everything says nothing by answering.
+  const toAnything = guessing
+    ? await usualAnswerOf({ host, port: own, tls, path: '/podrain/nothing/here' }, stop)
+    : undefined
   for (const path of probes) {
-    const { status, error } = await answerOf({ host, port, tls: probesTls, path }, stop)
-    if (isGood(status)) return { look: { ready: path, answers } }
+    const { status, body, error } = await answerOf({ host, port, tls: probesTls, path }, stop)
+    const isOwn = toAnything === undefined || path === '/' || !isGood(toAnything.status) || body !== toAnything.body
+    if (isGood(status) && isOwn) return { look: { ready: path, answers } }
     if (status === 0) refuseOtherThan(probesTls, await protocolOf(host, port, answerTimeout), port)
     // It is there, or it has to be, because it was given.
     if (status === 0 || status >= 500 || !guessing) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
@@ -202,6 +205,18 @@ interface Target {
   readonly port: number
   readonly tls: boolean
   readonly path: string
+}
+
+/** What a server says that would answer differently another time: too many requests, an overload, a failure. */
+function isPassing(status: number): boolean {
+  return status === 429 || status >= 500
+}
+
+/** What is answered most often: one answer that passes may be chance. */
+async function usualAnswerOf(target: Target, stop: AbortSignal): ReturnType<typeof answerOf> {
+  let answer = await answerOf(target, stop)
+  for (let tries = 1; tries < passingTries && isPassing(answer.status); tries++) answer = await answerOf(target, stop)
+  return answer
 }
 
 /** Status 0 stands for no answer at all. */

@@ -30,6 +30,18 @@ describe.concurrent('a first look at an app', () => {
     expect(await look(app('response.end()'))).toEqual({ ready: '/', answers: {} })
   })
 
+  test('finds a path that is answered in its own way, also where everything is answered', async () => {
+    const answers = "response.end(request.url === '/healthz' ? 'well' : 'the page')"
+    expect(await look(app(answers))).toMatchObject({ ready: '/healthz' })
+  })
+
+  test('does not take an answer that passes for the usual one', async () => {
+    // A rate limiter that lets through every other request of a path.
+    const answers = 'globalThis.counts ??= {}; const count = counts[request.url] = (counts[request.url] ?? 0) + 1'
+    const limited = app(`${answers}; response.writeHead(count % 2 ? 429 : 200).end()`)
+    expect((await look(limited, ['/orders'])).answers).toEqual({ '/orders': { status: 200, body: '' } })
+  })
+
   test('finds nothing where there is nothing', async () => {
     expect((await look(app('response.writeHead(404).end()'))).ready).toBe(null)
   })
