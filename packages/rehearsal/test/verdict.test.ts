@@ -101,6 +101,13 @@ test('a clean verdict of few requests says how many could be lost unseen', () =>
   expect(verdictSentence(tell({ requests: 300 }))).not.toContain('Only')
 })
 
+test('what failed as it did before is no answer, and no loss', () => {
+  const { summary, ...result } = tell({})
+  expect(verdictSentence({ ...result, summary: { ...summary, background: 40 } })).toBe(
+    'Nothing lost of 6000 requests. 40 of them failed as they did before anything was done to the pods: that is not the drain.',
+  )
+})
+
 test('several rehearsals say what share is lost at most, by the rule of three', () => {
   const results = [tell({}), tell({}), tell({})]
   expect(verdictOfAll(results)).toBe(
@@ -108,7 +115,7 @@ test('several rehearsals say what share is lost at most, by the rule of three', 
   )
   expect(verdictOfAll([...results, tell({ losses: 2 })])).toBe('2 of 24000 requests lost, in 1 of 4 rehearsals.')
   expect(verdictOfAll([...results, tell({ heldUpMs: 2000 })])).toContain(
-    '1 of them were cut short or are not trustworthy.',
+    '1 of the rehearsals were cut short or are not trustworthy.',
   )
 })
 
@@ -128,7 +135,7 @@ describe('the time without any answer', () => {
   test('is that of the longest stretch, and of all of them', () => {
     const samples = samplesOf('1111111111111-----11----11')
     expect(tell({ samples }).summary.silence).toEqual({ longestMs: 500, totalMs: 900 })
-    expect(verdictSentence(tell({ samples }))).toContain('nobody got an answer for 0.5 s at a time')
+    expect(verdictSentence(tell({ samples }))).toContain('for 0.5 s on end nobody got an answer')
   })
 
   test('is none when it was as long before anything was done to the pods', () => {
