@@ -58,7 +58,8 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
 
 /** Why a loss is nobody's that ended a pod. */
 export function remedyOfBackground({ method, path, cause }: LostEvent): string {
-  return `Not the drain: ${method} ${path} fails like this (${cause}) while nothing is done to the pods. Give \`status\` if it is a success, or find out why.`
+  const success = cause.startsWith('status') ? `Give \`status\` if it is a success, or find out why.` : 'Find out why.'
+  return `Not the drain: ${method} ${path} fails like this (${cause}) while nothing is done to the pods. ${success}`
 }
 
 function listen(life: Life | undefined, plan: KnownOptions): string {
@@ -72,12 +73,10 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
     )
   }
   if (life?.sigkillAt !== undefined && life.sigkillAt <= deafAt) return graceAdvice(seconds, 0, plan)
-  if (life?.hookOutcome === 'done' && (life.hookStatus ?? 0) >= 400) return hook(life, seconds, plan)
+  if (life?.hookOutcome === 'done' && (life.hookStatus ?? 0) >= 300) return answeredHook(life, seconds, plan)
   const during = life?.hookEndedAt !== undefined && Math.min(deafAt, exitAt) < life.hookEndedAt
   if (during) return 'Go on listening during the preStop hook: close the listener after it, on SIGTERM.'
-  if (life?.hookOutcome === 'failed') {
-    return `The preStop hook failed: is its port right? Make it answer after ${seconds} s, and keep the listener open meanwhile.`
-  }
+  if (life?.hookOutcome === 'failed') return failedHook(life, seconds, plan)
   if (isPodrainIn(plan)) {
     return plan.behind === null || plan.behind === 'none' || plan.behind === 'kube-proxy'
       ? 'podrain keeps the listener open, so something else closes it: the log of the pod says what was closed early, and where.'
@@ -103,7 +102,7 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
 }
 
 /** The hook was answered, but not by what waits. The kubelet does not look at the status. */
-function hook({ hookStatus }: Life, seconds: number, plan: KnownOptions): string {
+function answeredHook({ hookStatus = 0 }: Life, seconds: number, plan: KnownOptions): string {
   const { preStop } = plan
   const { path: where = '', scheme }: Partial<HttpGet> = preStop !== null && 'httpGet' in preStop ? preStop.httpGet : {}
   const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet did not mind`
@@ -112,10 +111,27 @@ function hook({ hookStatus }: Life, seconds: number, plan: KnownOptions): string
       scheme === 'HTTPS' ? ' A server of HTTP/2 alone says so, too: `allowHTTP1`, as hooks speak HTTP/1.1.' : ''
     return `${answered}: send what the app asks for with lifecycle.preStop.httpGet.httpHeaders, such as Authorization: Bearer and its token.${http2}`
   }
+  const late = `answer it after ${seconds} s`
+  if (hookStatus < 400) {
+    return `${answered}; it does not follow a redirect to another host. Let the app itself ${late}.`
+  }
+  if (hookStatus >= 500) return `${answered}: the app failed, and the log of the pod says why. Let it ${late}.`
   const right = isPodrainIn(plan)
     ? 'podrain waits at /prestop, unless its option `paths` says another, and on its `controlPort` if it has one'
     : `it has to be one that is answered after ${seconds} s`
-  return `${answered}: put right its path and port; ${right}.`
+  const scheme400 =
+    hookStatus === 400 && scheme === undefined ? ' (or its scheme: HTTPS, if the app answers TLS there)' : ''
+  return `${answered}: put right its path and port${scheme400}; ${right}.`
+}
+
+/** The hook came to nothing, and so took no time. */
+function failedHook({ hookFailure = '' }: Life, seconds: number, { preStop }: KnownOptions): string {
+  const until = 'and keep the listener open meanwhile'
+  if (preStop !== null && 'exec' in preStop) {
+    return `The preStop hook \`${preStop.exec.command.join(' ')}\` failed, and so waited for nobody: run it by hand in the container. Let it end after ${seconds} s, ${until}.`
+  }
+  const what = hookFailure.includes('ECONNREFUSED') ? 'nobody listens at its port.' : 'is its port right?'
+  return `The preStop hook failed: ${what} Make it answer after ${seconds} s, ${until}.`
 }
 
 function keep({ t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
@@ -178,15 +194,27 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
 }
 
 function fail(life: Life | undefined, plan: KnownOptions): string {
-  const { output = [] } = life ?? {}
+  const { exit = '', exitAt = 0, sigtermAt = Number.POSITIVE_INFINITY, output = [] } = life ?? {}
+  const failed = `The process fails ${exitAt < sigtermAt ? 'in its preStop hook' : 'on its way out'} (${exit}).`
   // The error itself, rather than the line of code that Node shows above it.
   const error =
     output.find((line) => /^[\w.]*(?:error|exception|panic)\b/i.test(line)) ??
     output.find((line) => /error|exception|panic|traceback/i.test(line))
-  const wrote = error === undefined ? '' : ` It wrote: ${error.trim()}.`
+  if (error === undefined) {
+    return exit.startsWith('exit')
+      ? `${failed} It wrote no error: look for what ends it with this code. Exit only when nothing is in flight, with code 0.`
+      : `${failed} Nobody here sent this signal: look for a crash in native code, or an \`abort()\`.`
+  }
   const place = isPodrainIn(plan) ? ' (with podrain, in `onClose`)' : ''
-  return `The process fails on its way out (${life?.exit ?? ''}).${wrote} Close pools and clients only after the last request has been answered${place}.`
+  const advice = isAboutAnEnd.test(error)
+    ? `Close pools and clients only after the last request has been answered${place}.`
+    : 'Put that right: the process has to live until the last request has been answered.'
+  return `${failed} It wrote: ${error.trim()}. ${advice}`
 }
+
+/** What libraries say of a pool, a client or a connection that was closed before its last use. */
+const isAboutAnEnd =
+  /pool|clos(?:e|ed|ing)\b|\bend(?:ed|ing)?\b|disconnect|not connected|destroyed|shut ?down|terminated|\bquit\b/i
 
 function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   if (plan.scenario === 'overrun') {
