@@ -166,7 +166,7 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
   test('the reason, if it cannot be started', async () => {
     const { code, stderr } = await podrain(['rehearse', '--', 'no-such-program'])
     expect(code).toBe(2)
-    expect(stderr).toMatch(/^error: The app did not start: spawn no-such-program ENOENT/)
+    expect(stderr).toMatch(/^error: The app did not start: there is no program `no-such-program`/)
   })
 
   test.runIf(process.platform === 'linux')('where it listens instead, and three ways out', async () => {

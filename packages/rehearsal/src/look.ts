@@ -36,6 +36,29 @@ export class WrongAddressError extends Error {
   }
 }
 
+/** The app speaks another protocol than the one it is asked in, and no waiting changes that. */
+export class WrongProtocolError extends Error {
+  override readonly name = 'WrongProtocolError'
+  /** What it speaks. */
+  readonly protocol: Protocol
+  readonly port: number
+
+  constructor(protocol: Protocol, port: number, tls: boolean) {
+    super(`The app speaks ${protocol} on port ${port}, ${wrongProtocol(protocol, tls)}`)
+    this.protocol = protocol
+    this.port = port
+  }
+}
+
+function wrongProtocol(protocol: Protocol, tls: boolean): string {
+  if (tls) return 'and is asked by TLS, as `tls` says'
+  if (protocol === 'TLS') {
+    return 'and is asked in plain HTTP. Say so with `tls`, or, if only probe or hook are answered there, with their `scheme` HTTPS'
+  }
+  if (protocol === 'something else') return 'and no HTTP'
+  return 'and a kubelet probes in HTTP/1.1. Give `readinessProbe` without a path (a connection is enough then) or with `grpc`, and `requests.http2` or `requests.grpc`'
+}
+
 /** Where apps say that they are ready, the most usual first. */
 export const usualReadiness: readonly string[] = ['/readyz', '/healthz', '/health', '/']
 
@@ -162,9 +185,8 @@ async function ask(
   }
   const guessing = probes === usualReadiness
   // Who answers the same to everything says nothing by answering.
-  const toAnything = guessing
-    ? await usualAnswerOf({ host, port: own, tls, path: '/podrain/nothing/here' }, stop)
-    : undefined
+  const anything = { host, port: own, tls, path: '/podrain/nothing/here' }
+  const toAnything = guessing ? await usualAnswerOf(anything, stop) : undefined
   for (const path of probes) {
     const { status, body, error } = await answerOf({ host, port, tls: probesTls, path }, stop)
     const isOwn = toAnything === undefined || path === '/' || !isGood(toAnything.status) || body !== toAnything.body
@@ -176,22 +198,10 @@ async function ask(
   return { look: { ready: null, answers } }
 }
 
-/** No waiting makes a server speak another protocol. */
+/** @throws {WrongProtocolError} for what cannot answer a question by HTTP/1.1, with TLS or without. */
 function refuseOtherThan(tls: boolean, protocol: Protocol | undefined, port: number): void {
-  if (tls) {
-    if (protocol === undefined || protocol === 'TLS') return
-    throw new Error(`The app speaks ${protocol} on port ${port}, and is asked by TLS, as \`tls\` says`)
-  }
-  if (protocol === 'TLS') {
-    throw new Error(
-      `The app speaks TLS on port ${port}, and is asked in plain HTTP. Say so with \`tls\`, or, if only probe or hook are answered there, with their \`scheme\` HTTPS`,
-    )
-  }
-  if (protocol === 'HTTP/2 without TLS') {
-    throw new Error(
-      `The app speaks only HTTP/2 on port ${port}, and a kubelet probes in HTTP/1.1. Give \`readinessProbe\` without a path (a connection is enough then) or with \`grpc\`, and \`requests.http2\` or \`requests.grpc\``,
-    )
-  }
+  if (protocol === undefined || protocol === (tls ? 'TLS' : 'HTTP/1.1')) return
+  throw new WrongProtocolError(protocol, port, tls)
 }
 
 /** As for a probe: a redirect is an answer, too. */
@@ -207,23 +217,26 @@ interface Target {
   readonly path: string
 }
 
+/** An answer; status 0 stands for none at all, and `error` says why. */
+interface Answered {
+  readonly status: number
+  readonly body: string
+  readonly error?: string
+}
+
 /** What a server says that would answer differently another time: too many requests, an overload, a failure. */
 function isPassing(status: number): boolean {
   return status === 429 || status >= 500
 }
 
 /** What is answered most often: one answer that passes may be chance. */
-async function usualAnswerOf(target: Target, stop: AbortSignal): ReturnType<typeof answerOf> {
+async function usualAnswerOf(target: Target, stop: AbortSignal): Promise<Answered> {
   let answer = await answerOf(target, stop)
   for (let tries = 1; tries < passingTries && isPassing(answer.status); tries++) answer = await answerOf(target, stop)
   return answer
 }
 
-/** Status 0 stands for no answer at all. */
-async function answerOf(
-  { host, port, tls, path }: Target,
-  stop: AbortSignal,
-): Promise<{ status: number; body: string; error?: string }> {
+async function answerOf({ host, port, tls, path }: Target, stop: AbortSignal): Promise<Answered> {
   try {
     const url = new URL(`http${tls ? 's' : ''}://${host}:${port}${path}`)
     const headers = { Host: url.host, 'User-Agent': 'kube-probe/1.26', Accept: '*/*', Connection: 'close' }
@@ -231,7 +244,9 @@ async function answerOf(
     return await get({ url, headers, agent: undefined, signal })
   } catch (error) {
     stop.throwIfAborted()
-    return { status: 0, body: '', error: `failed: ${(error as Error).message}` }
+    const { name, message } = error as Error
+    const late = name === 'AbortError' || name === 'TimeoutError'
+    return { status: 0, body: '', error: late ? `was not answered within ${answerTimeout} ms` : `failed: ${message}` }
   }
 }
 

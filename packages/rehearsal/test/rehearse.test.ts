@@ -179,7 +179,7 @@ describe.concurrent('a rehearsal that cannot go on', () => {
 
   test('names a command that cannot be started', async () => {
     const { message } = await fail({ command: './no-such-program', args: [] })
-    expect(message).toMatch(/^Pod old-\d did not start: spawn \.\/no-such-program ENOENT/)
+    expect(message).toMatch(/^Pod old-\d did not start: there is no program `\.\/no-such-program`/)
   })
 
   test('names a path that fails before anything was done to a pod', async () => {
