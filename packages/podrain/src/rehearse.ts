@@ -117,7 +117,7 @@ function readOptions(
     command: program,
     args: command.length > 0 ? args : (manifest?.options.args ?? []),
   }
-  planOf(all, flags)
+  planOf(all, flags, manifest)
   return all
 }
 
@@ -129,17 +129,21 @@ function withHookPath(options: FlagOptions): FlagOptions {
 }
 
 /** @throws UsageError in the words of the command line. */
-function planOf(options: RehearsalOptions, flags: RehearseFlags): RehearsalPlan {
+function planOf(options: RehearsalOptions, flags: RehearseFlags, manifest?: FromManifest): RehearsalPlan {
   try {
     return resolveOptions(options)
   } catch (error) {
-    throw new UsageError(inFlags((error as Error).message, flags))
+    const where = manifest === undefined ? '' : `\nWhat no flag says is from ${manifest.origin}; flags win over it.`
+    throw new UsageError(`${inFlags((error as Error).message, flags)}${where}`)
   }
 }
 
 /** `node examples/express/server.js` is `node server.js`. */
 function nameOf(command: readonly string[]): string {
-  const words = command.map((word) => basename(word) || word).join(' ')
+  const words = command
+    .flatMap((word) => word.split(/\s+/))
+    .map((word) => (/[:=]/.test(word) ? word : basename(word) || word))
+    .join(' ')
   return words.length <= 40 ? words : `${words.slice(0, 39)}…`
 }
 
