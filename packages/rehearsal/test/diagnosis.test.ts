@@ -158,6 +158,13 @@ describe('refused', () => {
     expect(fix).toContain('after 5 s')
   })
 
+  test('because clients came to the only pod until it was gone, however long it listened', () => {
+    const told = [...begin, deleted, sigterm(1030), exit(9000, 0), lost(9010), known(9500)]
+    const only1 = { replicas: 1, maxSurge: 0, maxUnavailable: 1 }
+    expect(only(told, only1).fix).toMatch(/^Set maxUnavailable: 0 and maxSurge: 1/)
+    expect(only(told, { replicas: 1, workload: 'StatefulSet' }).fix).toMatch(/^Run 2 replicas or more/)
+  })
+
   test('because the listener closed inside the hook', () => {
     const hook: Told[] = [
       [1010, { type: 'hook-start', pod }],
@@ -406,6 +413,10 @@ test('npm and scripts are told to start the app itself, and not to handle a sign
   ]
   expect(only(told, { command: 'npm', args: ['start'], app: { framework: 'express' } }).fix).toMatch(
     /^Start the app itself, .*: npm ends on SIGTERM/,
+  )
+  const args = ['-g', '--', 'sh', '-c', 'node server.js; true']
+  expect(only(told, { command: 'tini', args, app: { framework: 'express' } }).fix).toMatch(
+    /^Start the app itself, .*: sh ends on SIGTERM/,
   )
 })
 

@@ -72,6 +72,8 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
       plan,
     )
   }
+  // Clients go to the only pod until it is gone, however long that is.
+  if (isEachMissing(plan) && life?.knownAt !== undefined && life.knownAt > exitAt) return reach(life, plan)
   if (life?.sigkillAt !== undefined && life.sigkillAt <= deafAt) return graceAdvice(seconds, 0, plan)
   if (life?.hookOutcome === 'done' && (life.hookStatus ?? 0) >= 300) return answeredHook(life, seconds, plan)
   const during = life?.hookEndedAt !== undefined && Math.min(deafAt, exitAt) < life.hookEndedAt
@@ -152,6 +154,19 @@ const managers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn']
 /** They pass SIGTERM to nobody: as PID 1 they ignore it, elsewhere they end at once. */
 const shells = ['sh', 'ash', 'bash', 'busybox', 'dash']
 
+/** They pass SIGTERM on to what they have started, and end with it. */
+const inits = ['tini', 'dumb-init', 'catatonit', 'docker-init', 'gosu', 'su-exec', 'env']
+
+/** The program that gets SIGTERM: the command, or what an init starts. */
+function launched({ command, args }: KnownOptions): string {
+  const words = [command, ...args]
+  while (nameIn(inits, words[0] ?? '') !== undefined) {
+    words.shift()
+    while (/^-|=/.test(words[0] ?? '')) words.shift()
+  }
+  return words[0] ?? command
+}
+
 function nameIn(names: readonly string[], program: string): string | undefined {
   return names.find((name) => program === name || program.endsWith(`/${name}`))
 }
@@ -166,7 +181,7 @@ function ended(launcher: string): string {
 function endedManager(kind: DiagnosisKind, life: Life | undefined, plan: KnownOptions): string | undefined {
   const { deafAt = 0, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
   const byItsEnd = kind === 'exit' || kind === 'failed' || (kind === 'listener closed' && deafAt >= exitAt)
-  return byItsEnd ? nameIn(managers, plan.command) : undefined
+  return byItsEnd ? nameIn(managers, launched(plan)) : undefined
 }
 
 function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
@@ -175,7 +190,7 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
   if (isLate && t - sentAt >= 1000) return graceAdvice(settleSeconds(plan), t - sentAt, plan)
   if (life?.exit === 'SIGTERM') {
-    const shell = nameIn(shells, plan.command)
+    const shell = nameIn(shells, launched(plan))
     if (shell !== undefined) return ended(shell)
     return orPodrain('Handle SIGTERM, since without a handler the process ends at once', plan)
   }
@@ -255,11 +270,15 @@ function oneAfterAnother(replicas: number): string {
     : 'Set maxUnavailable: 1, so that other pods are there while one is made anew.'
 }
 
+/** Whether all pods at once may be missing: whatever they do, there is nobody else. */
+function isEachMissing({ maxUnavailable, replicas }: KnownOptions): boolean {
+  return maxUnavailable >= replicas
+}
+
 function reach(life: Life | undefined, plan: KnownOptions): string {
   const { replicas, maxUnavailable, scenario, app, workload } = plan
   const isSet = workload === 'StatefulSet'
-  // All pods at once may be missing: whatever they do, there is nobody else.
-  if (maxUnavailable >= replicas) return isSet ? oneAfterAnother(replicas) : oneByOne
+  if (isEachMissing(plan)) return isSet ? oneAfterAnother(replicas) : oneByOne
   if (life?.unreadyAt !== undefined && life.reason === 'deleted') {
     const option = app.podrain ? " (`readyzWhileDraining: 'pass'`)" : ''
     return `With no other pod known, go on passing the readiness probe while draining${option}.`
