@@ -98,7 +98,13 @@ export const flagGroups: readonly FlagGroup[] = [
         'pods are not PID 1, as they are in a cluster, and here where it can be',
       ),
       flag('--logs <dir>', 'logs', text, 'keep what the pods write, a file for each'),
-      flag('--startup <duration>', 'startupTimeout', duration, 'how long a pod may take to become ready', '30s'),
+      flag(
+        '--startup <duration>',
+        'startupTimeout',
+        duration,
+        'how long a pod may take to become ready',
+        '30s, and what its probes take at least',
+      ),
     ],
   },
   {
