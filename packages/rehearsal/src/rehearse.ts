@@ -64,7 +64,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const heldUp = new HeldUp()
   const scenario = scenarios[plan.scenario]
   const enter = (phase: Phase) => record({ type: 'phase', phase })
-  const timer = setTimeout(() => cut(`${plan.timeout} ms`, short.timeout), plan.timeout)
+  const timer = setTimeout(() => cut(`${plan.timeout / 1000} s`, short.timeout), plan.timeout)
   const onAbort = () =>
     halt.cut(
       `The rehearsal was aborted: ${(signal?.reason as Error | undefined)?.message ?? signal?.reason}`,

@@ -221,7 +221,7 @@ describe.concurrent('a rehearsal that cannot go on', () => {
 
   test('ends when its time is over', async () => {
     expect((await fail({ timeout: 400, warmUp: 5000 })).message).toMatch(
-      /^The rehearsal was not over after 400 ms: it takes up to \d+\.\d s \(warm-up 5 s \+ /,
+      /^The rehearsal was not over after 0\.4 s: it takes up to \d+\.\d s \(warm-up 5 s \+ /,
     )
   })
 })
@@ -268,7 +268,7 @@ describe('a rehearsal that is cut short after the scenario has begun says what i
 
   test('by its time', async () => {
     const { incomplete } = await rehearse(options({ ...hook, timeout: 6000 }))
-    expect(incomplete).toMatch(/^The rehearsal was not over after 6000 ms: it takes up to /)
+    expect(incomplete).toMatch(/^The rehearsal was not over after 6 s: it takes up to /)
   })
 
   test('by the number of requests, of which no more are sent', async () => {

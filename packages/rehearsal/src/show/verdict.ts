@@ -8,9 +8,9 @@ export function verdictSentence(result: Rehearsal, allowed = 0): string {
   const { verdict, doubts, lost } = result.summary
   const sentences = [
     ...(verdict === 'not trustworthy' ? ['Not trustworthy.', ...doubts] : []),
-    ...(result.incomplete === null ? [] : [`Cut short: ${result.incomplete}.`]),
+    ...(result.incomplete === null ? [] : [`Cut short. ${result.incomplete}.`]),
     `${lossesOf(result)}${lost > 0 && lost <= allowed ? `; ${allowed} are allowed` : ''}.`,
-    ...(lost === 0 ? fewOf(result) : []),
+    ...(lost === 0 && result.incomplete === null ? fewOf(result) : []),
     ...backgroundOf(lost, result.summary.background),
   ]
   return sentences.join(' ')
@@ -50,10 +50,9 @@ function lossesOf({ incomplete, summary: { lost, background, requests, killed, s
 /** When nothing is lost of n requests, the share that is lost is below 3/n, with a confidence of 95 % (rule of three). */
 function fewOf({ summary: { requestsSince } }: Rehearsal): string[] {
   if (requestsSince >= enough) return []
-  const share = requestsSince <= 3 ? 'any share' : `up to ${Math.ceil(300 / requestsSince)} %`
-  return [
-    `Only ${requestsSince} requests were sent meanwhile, which is too few to know: ${share} of all could be lost, and none of these.`,
-  ]
+  const few = `Only ${requestsSince} ${requestsSince === 1 ? 'request was' : 'requests were'} sent while this happened`
+  if (requestsSince <= 3) return [`${few}, which says nothing.`]
+  return [`${few}: an app that loses up to ${Math.ceil(300 / requestsSince)} % of all would have passed, too.`]
 }
 
 function backgroundOf(lost: number, background: number): string[] {
