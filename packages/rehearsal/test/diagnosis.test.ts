@@ -414,10 +414,18 @@ test('npm and scripts are told to start the app itself, and not to handle a sign
   expect(only(told, { command: 'npm', args: ['start'], app: { framework: 'express' } }).fix).toMatch(
     /^Start the app itself, .*: npm ends on SIGTERM/,
   )
-  const args = ['-g', '--', 'sh', '-c', 'node server.js; true']
-  expect(only(told, { command: 'tini', args, app: { framework: 'express' } }).fix).toMatch(
-    /^Start the app itself, .*: sh ends on SIGTERM/,
-  )
+})
+
+test.each([
+  ['tini', ['-g', '--', 'sh', '-c', 'node server.js; true'], /^Start the app itself, .*: sh ends on SIGTERM/],
+  ['dumb-init', ['npm', 'start'], /^Start the app itself, .*: npm ends on SIGTERM/],
+  ['tini', ['--', 'node', 'server.js'], /^Handle SIGTERM/],
+  ['sh', ['-c', 'cd app && node server.js; true'], /^Start the app itself, .*: sh ends on SIGTERM/],
+  ['sh', ['-c', 'exec node server.js'], /^Handle SIGTERM|^Exit only/],
+])('who ends on SIGTERM is told by the command: %s %j', (command, args, advice) => {
+  const reset = lost(1035, { cause: 'reset' })
+  const told = [...begin, deleted, sigterm(1030), reset, exit(1036, 143), known(2040)]
+  expect(only(told, { command, args }).fix).toMatch(advice)
 })
 
 describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered to PID 1', () => {

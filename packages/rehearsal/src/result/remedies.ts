@@ -15,8 +15,8 @@ import type { DiagnosisKind } from './coroner.js'
 
 /** The one line that most probably would have saved a request. */
 export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: KnownOptions): string {
-  const manager = endedManager(kind, life, plan)
-  if (manager !== undefined) return ended(manager)
+  const launcher = endedLauncher(kind, life, plan)
+  if (launcher !== undefined) return ended(launcher)
   switch (kind) {
     case 'listener closed':
       return listen(life, plan)
@@ -154,17 +154,26 @@ const managers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn']
 /** They pass SIGTERM to nobody: as PID 1 they ignore it, elsewhere they end at once. */
 const shells = ['sh', 'ash', 'bash', 'busybox', 'dash']
 
-/** They pass SIGTERM on to what they have started, and end with it. */
-const inits = ['tini', 'dumb-init', 'catatonit', 'docker-init', 'gosu', 'su-exec', 'env']
+/** They pass SIGTERM on to what they have started, and end as that does. */
+const inits = ['tini', 'dumb-init', 'catatonit', 'docker-init']
 
-/** The program that gets SIGTERM: the command, or what an init starts. */
-function launched({ command, args }: KnownOptions): string {
-  const words = [command, ...args]
-  while (nameIn(inits, words[0] ?? '') !== undefined) {
-    words.shift()
-    while (/^-|=/.test(words[0] ?? '')) words.shift()
-  }
-  return words[0] ?? command
+/** The command that gets SIGTERM: the pod's, or what an init starts. */
+function launched({ command, args }: KnownOptions): readonly string[] {
+  if (nameIn(inits, command) === undefined) return [command, ...args]
+  const dashes = args.indexOf('--')
+  return args.slice(dashes === -1 ? args.findIndex((arg) => !arg.startsWith('-')) : dashes + 1)
+}
+
+/** The shell that gets SIGTERM, and not the app. One whose line is a single command, or says `exec`, becomes that. */
+function shellOf(plan: KnownOptions): string | undefined {
+  const [program = '', option = '', line = ''] = launched(plan)
+  const becomesIt = /^-\w*c$/.test(option) && (/\bexec\b/.test(line) || !/[;&|\n]/.test(line))
+  return becomesIt ? undefined : nameIn(shells, program)
+}
+
+/** Whether SIGTERM itself has ended it; an init and a shell say so by an exit code. */
+function isEndedBySigterm(life: Life | undefined): boolean {
+  return life?.exit === 'SIGTERM' || life?.exit === 'exit 143'
 }
 
 function nameIn(names: readonly string[], program: string): string | undefined {
@@ -177,11 +186,12 @@ function ended(launcher: string): string {
   return `${startItself}: ${launcher} ends on SIGTERM, and the container with it, before the app has.`
 }
 
-/** The package manager that ended before its app had, if that is why nobody was there. */
-function endedManager(kind: DiagnosisKind, life: Life | undefined, plan: KnownOptions): string | undefined {
+/** The package manager or shell that ended before its app had, if that is why nobody was there. */
+function endedLauncher(kind: DiagnosisKind, life: Life | undefined, plan: KnownOptions): string | undefined {
   const { deafAt = 0, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
   const byItsEnd = kind === 'exit' || kind === 'failed' || (kind === 'listener closed' && deafAt >= exitAt)
-  return byItsEnd ? nameIn(managers, launched(plan)) : undefined
+  if (!byItsEnd) return undefined
+  return nameIn(managers, launched(plan)[0] ?? '') ?? (isEndedBySigterm(life) ? shellOf(plan) : undefined)
 }
 
 function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
@@ -189,9 +199,8 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
   // What ends so late ends because its time is over.
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
   if (isLate && t - sentAt >= 1000) return graceAdvice(settleSeconds(plan), t - sentAt, plan)
-  if (life?.exit === 'SIGTERM') {
-    const shell = nameIn(shells, launched(plan))
-    if (shell !== undefined) return ended(shell)
+  // Of what exits with that code by itself, a program of Java's, it is not known.
+  if (life?.exit === 'SIGTERM' || (isEndedBySigterm(life) && nameIn(inits, plan.command) !== undefined)) {
     return orPodrain('Handle SIGTERM, since without a handler the process ends at once', plan)
   }
   if (client === 'webSocket') {
