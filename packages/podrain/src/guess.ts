@@ -80,8 +80,11 @@ function asksFor(probe: Partial<Probe> | undefined): boolean {
   return probe?.path !== undefined || probe?.exec !== undefined || probe?.grpc !== undefined
 }
 
-const wrongHostHelp = `A pod is asked at its own address. Let the app listen on $HOST, or on every address:
+/** How an app listens where its pod is. */
+export const ownAddressHelp = `Let the app listen on $HOST:
   server.listen(process.env.PORT, process.env.HOST)`
+
+const wrongHostHelp = `A pod is asked at its own address. ${ownAddressHelp}`
 
 const wrongPortHelp = `Its port can be told by a variable of another name (\`--port-env NAME\`), or in the command:
   podrain rehearse -- node server.js --port {port}

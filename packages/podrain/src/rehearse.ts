@@ -12,7 +12,7 @@ import pc from 'picocolors'
 import { Ended, Ending } from './ending.js'
 import { prepareFile, writeResult } from './files.js'
 import { type FlagOptions, type GivenFlags, inFlags, optionsOf } from './flags.js'
-import { guess } from './guess.js'
+import { guess, ownAddressHelp } from './guess.js'
 import { renderJUnit, renderJUnitError } from './junit.js'
 import { describePlan } from './plan.js'
 import { renderPlan, renderReport, renderVerdict } from './report.js'
@@ -65,12 +65,18 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
       if (results.length === 0) say('Nothing is known: it was ended before anything was done to the pods.')
       throw error
     }
-    const inOurWords = new UsageError(inFlags((error as Error).message, flags))
+    const inOurWords = new UsageError(`${inFlags((error as Error).message, flags)}${helpFor(error as Error, options)}`)
     if (flags.junit !== undefined) await writeResult(flags.junit, renderJUnitError(options.name ?? '', inOurWords))
     throw inOurWords
   } finally {
     ending.dispose()
   }
+}
+
+/** With a fixed port, pods that listen on every address take it from each other. */
+function helpFor({ message }: Error, { port }: RehearsalOptions): string {
+  if (port === undefined || !/EADDRINUSE|address already in use/i.test(message)) return ''
+  return `\nWith \`--port\` each pod has an address of its own. ${ownAddressHelp}\nOr add \`--netns\` (Linux, root).`
 }
 
 /** Sees to it that every file can be written. Returns whether one of them is stdout: then all else for people goes to stderr. */
@@ -142,7 +148,7 @@ function planOf(options: RehearsalOptions, flags: RehearseFlags, manifest?: From
 function nameOf(command: readonly string[]): string {
   const words = command
     .flatMap((word) => word.split(/\s+/))
-    .map((word) => (/[:=]/.test(word) ? word : basename(word) || word))
+    .map((word) => (/^[\w@.+~/-]+$/.test(word) ? basename(word) || word : word))
     .join(' ')
   return words.length <= 40 ? words : `${words.slice(0, 39)}…`
 }
