@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { resolve } from 'node:path'
 import {
   createProgress,
   type Rehearsal,
@@ -10,7 +10,7 @@ import {
 } from '@podrain/rehearsal'
 import pc from 'picocolors'
 import { Ended, Ending } from './ending.js'
-import { prepareFile, writeResult } from './files.js'
+import { prepareDirectory, prepareFile, writeResult } from './files.js'
 import { type FlagOptions, type GivenFlags, inFlags, optionsOf } from './flags.js'
 import { guess, ownAddressHelp } from './guess.js'
 import { renderJUnit, renderJUnitError } from './junit.js'
@@ -42,6 +42,7 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
   const manifest = flags.manifest === undefined ? undefined : readManifest(flags.manifest, flags.container)
   const options = readOptions(command, flags, manifest)
   const out = prepareFiles(flags) ? process.stderr : process.stdout
+  if (options.logs !== undefined) prepareDirectory('--logs', options.logs)
   const say = (text: string) => {
     if (flags.quiet !== true) out.write(`${text}\n`)
   }
@@ -85,12 +86,15 @@ function prepareFiles(flags: RehearseFlags): boolean {
     const file = flags[name]
     return file === undefined ? [] : [{ flag: `--${name}`, file }]
   })
-  const toStdout = given.filter(({ file }) => file === '-')
-  if (toStdout.length > 1) {
-    throw new UsageError(`${toStdout.map(({ flag }) => `\`${flag}\``).join(' and ')} cannot both be written to stdout`)
+  for (const [index, { flag, file }] of given.entries()) {
+    const same = given.slice(0, index).find((other) => resolve(other.file) === resolve(file))
+    if (same !== undefined) {
+      const where = file === '-' ? 'stdout' : file
+      throw new UsageError(`\`${same.flag}\` and \`${flag}\` cannot both be written to ${where}`)
+    }
+    if (file !== '-') prepareFile(flag, file)
   }
-  for (const { flag, file } of given) if (file !== '-') prepareFile(flag, file)
-  return toStdout.length > 0
+  return given.some(({ file }) => file === '-')
 }
 
 function exitCodeOf({ results, failure }: CarriedOut, allowed: number): number {
@@ -148,7 +152,7 @@ function planOf(options: RehearsalOptions, flags: RehearseFlags, manifest?: From
 function nameOf(command: readonly string[]): string {
   const words = command
     .flatMap((word) => word.split(/\s+/))
-    .map((word) => (/^[\w@.+~/-]+$/.test(word) ? basename(word) || word : word))
+    .map((word) => word.replace(/^(?:[\w@.+~-]*\/)+(?=[\w@.+-])/, ''))
     .join(' ')
   return words.length <= 40 ? words : `${words.slice(0, 39)}…`
 }
