@@ -147,8 +147,12 @@ function refuseHopelessLoad(load: Load, journal: Journal): void {
   for (const event of journal.events) {
     if (event.type !== 'lost' || event.client !== kind) continue
     const { method, path, cause, message } = event
+    const advice =
+      cause === 'timeout'
+        ? 'Rehearse with fewer `clients`, or a `rate`, if that is too much here.'
+        : 'Check `requests`.'
     throw new Error(
-      `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
+      `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). ${advice}`,
     )
   }
 }

@@ -192,6 +192,14 @@ describe.concurrent('a rehearsal that cannot go on', () => {
     )
   })
 
+  test('does not put it down to a path that nobody is answered in time', async () => {
+    const error = await fail({
+      ...{ args: [fixture('server.mjs')], env: { WORK_MS: '600000' }, readinessProbe: { periodSeconds: 0.1 } },
+      ...{ requests: { get: '/work' }, timeouts: { total: 100 } },
+    })
+    expect(error.message).toMatch(/: timeout \(.*\)\. Rehearse with fewer `clients`, or a `rate`/)
+  })
+
   test('rejects with the reason of its signal while the pods start', async () => {
     const controller = new AbortController()
     const reason = new Error('enough')

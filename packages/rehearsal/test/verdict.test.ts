@@ -108,6 +108,24 @@ test('what failed as it did before is no answer, and no loss', () => {
   )
 })
 
+test.each<[string, Happening[], string]>([
+  ['was answered 404', [{ type: 'hook-end', pod: 'old-1', outcome: 'done', status: 404 }], 'was answered 404.'],
+  [
+    'failed',
+    [
+      { type: 'hook-failed', pod: 'old-1', message: 'exit code 127: sh: bye: not found\nsh: and more' },
+      { type: 'hook-end', pod: 'old-1', outcome: 'failed' },
+    ],
+    'failed: exit code 127: sh: bye: not found.',
+  ],
+])('a hook that %s is told, also when nothing was lost', (_, hook, told) => {
+  const { events, ...result } = tell({})
+  const more = hook.map((happening) => ({ t: 2400, ...happening }))
+  expect(verdictSentence({ ...result, events: [...events, ...more] })).toBe(
+    `Nothing lost: all 6000 requests were answered. The preStop hook of 1 pod ${told}`,
+  )
+})
+
 test('several rehearsals say what share is lost at most, by the rule of three', () => {
   const results = [tell({}), tell({}), tell({})]
   expect(verdictOfAll(results)).toBe(

@@ -12,6 +12,7 @@ export function verdictSentence(result: Rehearsal, allowed = 0): string {
     `${lossesOf(result)}${lost > 0 && lost <= allowed ? `; ${allowed} are allowed` : ''}.`,
     ...(lost === 0 && result.incomplete === null ? fewOf(result) : []),
     ...backgroundOf(lost, result.summary.background),
+    ...hooksOf(result),
   ]
   return sentences.join(' ')
 }
@@ -53,6 +54,22 @@ function fewOf({ summary: { requestsSince } }: Rehearsal): string[] {
   const few = `Only ${requestsSince} ${requestsSince === 1 ? 'request was' : 'requests were'} sent while this happened`
   if (requestsSince <= 3) return [`${few}, which says nothing.`]
   return [`${few}: an app that loses up to ${Math.ceil(300 / requestsSince)} % of all would have passed, too.`]
+}
+
+/** A hook that waits for nothing may lose nothing here, and still be no hook. */
+function hooksOf({ events }: Rehearsal): string[] {
+  const failures = new Map<string, string>()
+  const faults: string[] = []
+  for (const event of events) {
+    if (event.type === 'hook-failed') failures.set(event.pod, event.message)
+    if (event.type !== 'hook-end') continue
+    const { pod, outcome, status = 0 } = event
+    if (outcome === 'failed') faults.push(`failed: ${failures.get(pod)?.split('\n', 1)[0] ?? 'nobody knows why'}`)
+    else if (status >= 300) faults.push(`was answered ${status}`)
+  }
+  const [first] = faults
+  if (first === undefined) return []
+  return [`The preStop hook of ${faults.length} ${faults.length === 1 ? 'pod' : 'pods'} ${first}.`]
 }
 
 function backgroundOf(lost: number, background: number): string[] {
