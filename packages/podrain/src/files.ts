@@ -19,6 +19,11 @@ export function prepareFile(flag: string, file: string): void {
   }
 }
 
+/** Whether it is there and no file, as /dev/null: then one result does not overwrite another. */
+export function isDevice(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isFile() === false
+}
+
 /**
  * Makes a directory, and those it is in.
  * @throws UsageError naming the flag.

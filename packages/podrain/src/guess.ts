@@ -68,8 +68,8 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
       }),
       ...(asksRequests && {
         requests: ok
-          ? '--get PATH, --requests FILE'
-          : `its answer to /, so ${root} is a success here; --get PATH asks something real`,
+          ? 'ask something real: --get PATH, --requests FILE'
+          : `its answer to /, so ${root} is a success here; ask something real: --get PATH`,
       }),
     },
   }

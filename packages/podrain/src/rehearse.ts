@@ -10,7 +10,7 @@ import {
 } from '@podrain/rehearsal'
 import pc from 'picocolors'
 import { Ended, Ending } from './ending.js'
-import { prepareDirectory, prepareFile, writeResult } from './files.js'
+import { isDevice, prepareDirectory, prepareFile, writeResult } from './files.js'
 import { type FlagOptions, type GivenFlags, inFlags, optionsOf } from './flags.js'
 import { guess, ownAddressHelp } from './guess.js'
 import { renderJUnit, renderJUnitError } from './junit.js'
@@ -88,7 +88,7 @@ function prepareFiles(flags: RehearseFlags): boolean {
   })
   for (const [index, { flag, file }] of given.entries()) {
     const same = given.slice(0, index).find((other) => resolve(other.file) === resolve(file))
-    if (same !== undefined) {
+    if (same !== undefined && (file === '-' || !isDevice(file))) {
       const where = file === '-' ? 'stdout' : file
       throw new UsageError(`\`${same.flag}\` and \`${flag}\` cannot both be written to ${where}`)
     }

@@ -55,7 +55,9 @@ function choose(workloads: readonly Workload[], path: string, wanted: string | u
   if (first !== undefined && more.length === 0) return first
   const list = workloads.map(({ label, container }) => `  --container ${label}/${container}`).join('\n')
   if (workloads.length === 0)
-    throw new UsageError(`--manifest: there is no Deployment, or anything like it, in ${path}`)
+    throw new UsageError(
+      `--manifest: there is no Deployment, or anything like it, in ${path === '-' ? 'standard input' : path}`,
+    )
   const what = first === undefined ? `no container ${wanted}` : 'more than one container'
   throw new UsageError(`--manifest: there is ${what} in ${path}. Say which:\n${list}`)
 }

@@ -97,7 +97,9 @@ describe.concurrent('podrain rehearse', () => {
   test('takes the answer that is usual for / as success when there is nothing else to ask', async () => {
     const env = { ENDING: 'when nobody asks any more', ANSWERS: '{"/":404}' }
     const { code, stdout } = await podrain(['rehearse', ...short, ...app], env)
-    expect(stdout).toMatch(/requests +GET \/ → 404 \(its answer to \/, so 404 is a success here; --get PATH/)
+    expect(stdout).toMatch(
+      /requests +GET \/ → 404 \(its answer to \/, so 404 is a success here; ask something real: --get PATH\)/,
+    )
     expect(stdout).toMatch(/^Nothing lost/m)
     expect(code).toBe(0)
   })
@@ -184,8 +186,9 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
     expect(await readFile(junit, 'utf8')).toContain('no database <at> all')
   })
 
-  test('the reason, if it cannot be started', async () => {
-    const { code, stderr } = await podrain(['rehearse', '--', 'no-such-program'])
+  test('the reason, if it cannot be started; several results may go nowhere', async () => {
+    const nowhere = ['--json', '/dev/null', '--html', '/dev/null']
+    const { code, stderr } = await podrain(['rehearse', ...nowhere, '--', 'no-such-program'])
     expect(code).toBe(2)
     expect(stderr).toMatch(/^error: The app did not start: there is no program `no-such-program`/)
   })

@@ -226,7 +226,10 @@ function fail(life: Life | undefined, plan: KnownOptions): string {
     output.find((line) => /error|exception|panic|traceback/i.test(line))
   if (error === undefined) {
     return exit.startsWith('exit')
-      ? `${failed} It wrote no error: look for what ends it with this code. Exit only when nothing is in flight, with code 0.`
+      ? orPodrain(
+          `${failed} It wrote no error: look for what ends it with this code. Exit only when nothing is in flight, with code 0`,
+          plan,
+        )
       : `${failed} Nobody here sent this signal: look for a crash in native code, or an \`abort()\`.`
   }
   const place = isPodrainIn(plan) ? ' (with podrain, in `onClose`)' : ''
