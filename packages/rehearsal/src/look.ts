@@ -111,6 +111,7 @@ async function lookAt(
   let last = 'no connection was accepted'
   try {
     await accepted(pod, plan, stop)
+    last = 'a connection was accepted, and nothing answered yet'
     for (;;) {
       const found = await ask(pod, questionOf(plan, paths, probes), stop)
       if (found.waitsFor === undefined) return found.look
@@ -237,16 +238,21 @@ async function usualAnswerOf(target: Target, stop: AbortSignal): Promise<Answere
 }
 
 async function answerOf({ host, port, tls, path }: Target, stop: AbortSignal): Promise<Answered> {
+  // Not by `AbortSignal.timeout`: in `AbortSignal.any`, Node 20 may collect it before its time.
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), answerTimeout)
   try {
     const url = new URL(`http${tls ? 's' : ''}://${host}:${port}${path}`)
     const headers = { Host: url.host, 'User-Agent': 'kube-probe/1.26', Accept: '*/*', Connection: 'close' }
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(answerTimeout)])
-    return await get({ url, headers, agent: undefined, signal })
+    return await get({ url, headers, agent: undefined, signal: AbortSignal.any([stop, late.signal]) })
   } catch (error) {
     stop.throwIfAborted()
-    const { name, message } = error as Error
-    const late = name === 'AbortError' || name === 'TimeoutError'
-    return { status: 0, body: '', error: late ? `was not answered within ${answerTimeout} ms` : `failed: ${message}` }
+    const why = late.signal.aborted
+      ? `was not answered within ${answerTimeout} ms`
+      : `failed: ${(error as Error).message}`
+    return { status: 0, body: '', error: why }
+  } finally {
+    clearTimeout(timer)
   }
 }
 
