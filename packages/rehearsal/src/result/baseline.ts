@@ -13,6 +13,9 @@ const ofAnEnd: ReadonlyArray<Finding['kind']> = [
   'network gone',
 ]
 
+/** Who would have lost more than so many before the scenario, if it were like the others, and lost none, is not like them. */
+const byChanceNone = 5
+
 /** How many losses are alike, before the scenario and since. */
 interface Group {
   before: number
@@ -72,10 +75,12 @@ export class Baseline {
 
   #expected({ before: own, since, undisturbed }: Group, loss: LostEvent): NonNullable<Group['left']> {
     const { client } = loss
-    const before = own === 0 ? this.#beforeOf(loss) : own
+    const ownRequests = this.#begin?.requests[client] ?? 0
+    const requestsAlike = alike(client).reduce((sum, kind) => sum + (this.#begin?.requests[kind] ?? 0), 0)
+    const isOwn = own > 0 || (ownRequests * this.#beforeOf(loss)) / Math.max(1, requestsAlike) > byChanceNone
+    const before = isOwn ? own : this.#beforeOf(loss)
     if (before === 0) return { undisturbed: 0, others: 0 }
-    const asked = own === 0 ? alike(client) : [client]
-    const requests = asked.reduce((sum, kind) => sum + (this.#begin?.requests[kind] ?? 0), 0)
+    const requests = isOwn ? ownRequests : requestsAlike
     const requestsSince = (this.#end?.requests[client] ?? 0) - (this.#begin?.requests[client] ?? 0)
     const ratio = requestsSince / Math.max(1, requests)
     const expected = before * ratio
