@@ -92,14 +92,14 @@ If it is always the same, say which: \`--port N\`, and let the app listen on $HO
 
 function wrongProtocol({ protocol, port }: WrongProtocolError, tls: boolean): string {
   const speaks = `Your app speaks ${protocol} on port ${port}`
-  if (tls) return `${speaks}, and \`--tls\` says that it answers TLS.`
+  if (tls && protocol !== 'something else') return `${speaks}, and \`--tls\` says that it answers TLS.`
   switch (protocol) {
     case 'TLS':
       return `${speaks}: add \`--tls\`. If only its probe or hook is answered there: \`--ready https:/path\`, \`--prestop https:/path\`.`
     case 'HTTP/2 without TLS':
       return `${speaks}, and a kubelet probes in HTTP/1.1.\nProbe it with \`--ready tcp\` or \`--ready grpc\`, and ask it with \`--http2 /path\` or \`--grpc\`.`
     default:
-      return `${speaks}, and no HTTP.`
+      return `Your app does not speak HTTP on port ${port}.`
   }
 }
 

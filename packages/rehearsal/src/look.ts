@@ -44,7 +44,11 @@ export class WrongProtocolError extends Error {
   readonly port: number
 
   constructor(protocol: Protocol, port: number, tls: boolean) {
-    super(`The app speaks ${protocol} on port ${port}, ${wrongProtocol(protocol, tls)}`)
+    super(
+      protocol === 'something else'
+        ? `The app does not speak HTTP on port ${port}`
+        : `The app speaks ${protocol} on port ${port}, ${wrongProtocol(protocol, tls)}`,
+    )
     this.protocol = protocol
     this.port = port
   }
@@ -55,7 +59,6 @@ function wrongProtocol(protocol: Protocol, tls: boolean): string {
   if (protocol === 'TLS') {
     return 'and is asked in plain HTTP. Say so with `tls`, or, if only probe or hook are answered there, with their `scheme` HTTPS'
   }
-  if (protocol === 'something else') return 'and no HTTP'
   return 'and a kubelet probes in HTTP/1.1. Give `readinessProbe` without a path (a connection is enough then) or with `grpc`, and `requests.http2` or `requests.grpc`'
 }
 

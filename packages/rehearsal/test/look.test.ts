@@ -84,7 +84,7 @@ describe.concurrent('a first look at an app', () => {
   test('says that it speaks no HTTP', async () => {
     const script = `require('node:net').createServer((socket) => socket.on('error', () => {}).write('SSH-2.0-x\\r\\n')).listen(process.env.PORT, process.env.HOST)`
     await expect(look({ command: process.execPath, args: ['-e', script] })).rejects.toThrow(
-      /^The app speaks something else on port \d+, and no HTTP$/,
+      /^The app does not speak HTTP on port \d+$/,
     )
   })
 

@@ -58,7 +58,9 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
 
 /** Why a loss is nobody's that ended a pod. */
 export function remedyOfBackground({ method, path, cause }: LostEvent): string {
-  const success = cause.startsWith('status') ? `Give \`status\` if it is a success, or find out why.` : 'Find out why.'
+  const success = cause.startsWith('status')
+    ? `If that is a success, say so with \`status\` in the requests; else find out why.`
+    : 'Find out why.'
   return `Not the drain: ${method} ${path} fails like this (${cause}) while nothing is done to the pods. ${success}`
 }
 
