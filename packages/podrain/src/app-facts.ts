@@ -31,8 +31,14 @@ const packages: ReadonlyArray<readonly [name: string, framework: Framework]> = [
  * app. It is a guess, and advice is all that depends on it.
  */
 export function frameworkOf(command: string, args: readonly string[], cwd: string): Framework | null {
-  if (!runners.includes(basename(command))) return null
-  const file = args.map((arg) => resolve(cwd, arg)).find(isFile)
+  // An init, or a shell with a whole line as its argument, may come before what runs the app.
+  const words = [command, ...args].flatMap((word) => word.split(/\s+/))
+  const runner = words.findIndex((word) => runners.includes(basename(word)))
+  if (runner === -1) return null
+  const file = words
+    .slice(runner + 1)
+    .map((word) => resolve(cwd, word))
+    .find(isFile)
   const text = file === undefined ? '' : read(file)
   const imported = packages.find(([name]) => new RegExp(`(?:from|require\\(|import)\\s*['"]${name}['"]`).test(text))
   if (imported !== undefined) return imported[1]
@@ -58,7 +64,11 @@ function dependenciesOf(directory: string): Record<string, unknown> {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
 }
 
 function read(file: string): string {

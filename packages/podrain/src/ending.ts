@@ -8,7 +8,7 @@ export class Ended extends Error {
   readonly signal: NodeJS.Signals
 
   constructor(signal: NodeJS.Signals) {
-    super(`Ended by ${signal}`)
+    super(`it was ended by ${signal}`)
     this.signal = signal
   }
 }

@@ -1,4 +1,4 @@
-import { look, type Probe, type RehearsalOptions, WrongAddressError } from '@podrain/rehearsal'
+import { look, type Probe, type RehearsalOptions, WrongAddressError, WrongProtocolError } from '@podrain/rehearsal'
 import { frameworkOf } from './app-facts.js'
 import { UsageError } from './usage.js'
 
@@ -27,8 +27,11 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
 
   const paths = [readyz, drainz, ...(asksRequests ? ['/'] : [])]
   const { ready: found, answers } = await look(options, paths).catch((error: Error) => {
-    if (!(error instanceof WrongAddressError)) throw error
-    throw new UsageError(`${error.message}.\n${error.isHost ? wrongHostHelp : wrongPortHelp}`)
+    if (error instanceof WrongAddressError) {
+      throw new UsageError(`${error.message}.\n${error.isHost ? wrongHostHelp : wrongPortHelp}`)
+    }
+    if (error instanceof WrongProtocolError) throw new UsageError(wrongProtocol(error, options.tls === true))
+    throw error
   })
   const podrain = isDrain(answers[drainz]?.body ?? '')
   const isReady = isReadiness(answers[readyz]?.body ?? '')
@@ -65,8 +68,8 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
       }),
       ...(asksRequests && {
         requests: ok
-          ? '--get PATH, --requests FILE'
-          : `its answer to /, so ${root} is a success here; --get PATH asks something real`,
+          ? 'ask something real: --get PATH, --requests FILE'
+          : `its answer to /, so ${root} is a success here; ask something real: --get PATH`,
       }),
     },
   }
@@ -77,12 +80,28 @@ function asksFor(probe: Partial<Probe> | undefined): boolean {
   return probe?.path !== undefined || probe?.exec !== undefined || probe?.grpc !== undefined
 }
 
-const wrongHostHelp = `A pod is asked at its own address. Let the app listen on $HOST, or on every address:
+/** How an app listens where its pod is. */
+export const ownAddressHelp = `Let the app listen on $HOST:
   server.listen(process.env.PORT, process.env.HOST)`
+
+const wrongHostHelp = `A pod is asked at its own address. ${ownAddressHelp}`
 
 const wrongPortHelp = `Its port can be told by a variable of another name (\`--port-env NAME\`), or in the command:
   podrain rehearse -- node server.js --port {port}
 If it is always the same, say which: \`--port N\`, and let the app listen on $HOST, or add \`--netns\` (Linux, root).`
+
+function wrongProtocol({ protocol, port }: WrongProtocolError, tls: boolean): string {
+  const speaks = `Your app speaks ${protocol} on port ${port}`
+  if (tls && protocol !== 'something else') return `${speaks}, and \`--tls\` says that it answers TLS.`
+  switch (protocol) {
+    case 'TLS':
+      return `${speaks}: add \`--tls\`. If only its probe or hook is answered there: \`--ready https:/path\`, \`--prestop https:/path\`.`
+    case 'HTTP/2 without TLS':
+      return `${speaks}, and a kubelet probes in HTTP/1.1.\nProbe it with \`--ready tcp\` or \`--ready grpc\`, and ask it with \`--http2 /path\` or \`--grpc\`.`
+    default:
+      return `Your app does not speak HTTP on port ${port}.`
+  }
+}
 
 function isDrain(body: string): boolean {
   const { state, inFlight } = fieldsOf(body)

@@ -81,7 +81,10 @@ function through({ through, hop: { keepAlive, retries } }: RehearsalPlan): strin
 
 function endpoints({ behind, endpointLag: { min, max }, nodes }: RehearsalPlan): string {
   const where = nodes === 1 ? '' : ` on each of ${nodes} nodes`
-  const late = max === 0 ? 'known at once' : `known ${min / 1000} to ${max / 1000} s late${where}`
+  const late =
+    max === 0
+      ? 'clients learn of a change at once'
+      : `clients learn of a change ${min / 1000} to ${max / 1000} s late${where}`
   return behind === null || behind === 'none' ? late : `${late}, as behind ${behind}`
 }
 

@@ -60,7 +60,7 @@ export function createProgram(command: readonly string[] | undefined, onDone: (c
     .description(
       `Runs your app through a rolling update on this machine: its pods are real processes, and podrain plays the kubelet, the Service and the clients. Tells how many requests were lost, why, and what would have saved them.
 
-The app listens on $HOST:$PORT, or takes {port} and {host} in its command. What is not said of readiness probe, hook and requests is found out by starting it once and asking.
+The app listens on $HOST:$PORT, or takes {port} and {host} in its command. It is started once before, to find out what you do not say: its readiness probe, its hook, and what it can be asked.
 
 Durations have a unit: 500ms, 2s, 1m.`,
     )
@@ -74,14 +74,15 @@ Durations have a unit: 500ms, 2s, 1m.`,
   }
   rehearse
     .addOption(
-      new Option('--manifest <path>', 'file or directory with its Deployment; flags win over it').helpGroup(
-        'Its manifest:',
-      ),
+      new Option(
+        '--manifest <path>',
+        'take all of this from the app’s Deployment or StatefulSet: a file or directory; flags win over it',
+      ).helpGroup('Its manifest:'),
     )
     .addOption(
       new Option(
         '--container <name>',
-        'which one of it, if there are several: app, Deployment/web or Deployment/web/app',
+        'which container of the manifest, if there are several: app, Deployment/web or Deployment/web/app',
       ).helpGroup('Its manifest:'),
     )
     .addOption(
@@ -91,7 +92,7 @@ Durations have a unit: 500ms, 2s, 1m.`,
     )
     .optionsGroup('Result:')
     .option('--allow-lost <n>', 'lost requests that are still a success', count, 0)
-    .option('--repeat <n>', 'rehearse so often, each time with the next seed', positive, 1)
+    .option('--repeat <n>', 'how often to rehearse, each time with the next seed', positive, 1)
     .option('--json <file>', 'all of the result, or a list of them with --repeat; - is stdout')
     .option('--html <file>', 'a page with the timeline of every pod; - is stdout')
     .option('--junit <file>', 'JUnit XML for CI; - is stdout')

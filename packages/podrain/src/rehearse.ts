@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { resolve } from 'node:path'
 import {
   createProgress,
   type Rehearsal,
@@ -10,9 +10,9 @@ import {
 } from '@podrain/rehearsal'
 import pc from 'picocolors'
 import { Ended, Ending } from './ending.js'
-import { prepareFile, writeResult } from './files.js'
+import { isDevice, prepareDirectory, prepareFile, writeResult } from './files.js'
 import { type FlagOptions, type GivenFlags, inFlags, optionsOf } from './flags.js'
-import { guess } from './guess.js'
+import { guess, ownAddressHelp } from './guess.js'
 import { renderJUnit, renderJUnitError } from './junit.js'
 import { describePlan } from './plan.js'
 import { renderPlan, renderReport, renderVerdict } from './report.js'
@@ -42,6 +42,7 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
   const manifest = flags.manifest === undefined ? undefined : readManifest(flags.manifest, flags.container)
   const options = readOptions(command, flags, manifest)
   const out = prepareFiles(flags) ? process.stderr : process.stdout
+  if (options.logs !== undefined) prepareDirectory('--logs', options.logs)
   const say = (text: string) => {
     if (flags.quiet !== true) out.write(`${text}\n`)
   }
@@ -65,12 +66,18 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
       if (results.length === 0) say('Nothing is known: it was ended before anything was done to the pods.')
       throw error
     }
-    const inOurWords = new UsageError(inFlags((error as Error).message, flags))
+    const inOurWords = new UsageError(`${inFlags((error as Error).message, flags)}${helpFor(error as Error, options)}`)
     if (flags.junit !== undefined) await writeResult(flags.junit, renderJUnitError(options.name ?? '', inOurWords))
     throw inOurWords
   } finally {
     ending.dispose()
   }
+}
+
+/** With a fixed port, pods that listen on every address take it from each other. */
+function helpFor({ message }: Error, { port }: RehearsalOptions): string {
+  if (port === undefined || !/EADDRINUSE|address already in use/i.test(message)) return ''
+  return `\nWith \`--port\` each pod has an address of its own. ${ownAddressHelp}\nOr add \`--netns\` (Linux, root).`
 }
 
 /** Sees to it that every file can be written. Returns whether one of them is stdout: then all else for people goes to stderr. */
@@ -79,12 +86,15 @@ function prepareFiles(flags: RehearseFlags): boolean {
     const file = flags[name]
     return file === undefined ? [] : [{ flag: `--${name}`, file }]
   })
-  const toStdout = given.filter(({ file }) => file === '-')
-  if (toStdout.length > 1) {
-    throw new UsageError(`${toStdout.map(({ flag }) => `\`${flag}\``).join(' and ')} cannot both be written to stdout`)
+  for (const [index, { flag, file }] of given.entries()) {
+    const same = given.slice(0, index).find((other) => resolve(other.file) === resolve(file))
+    if (same !== undefined && (file === '-' || !isDevice(file))) {
+      const where = file === '-' ? 'stdout' : file
+      throw new UsageError(`\`${same.flag}\` and \`${flag}\` cannot both be written to ${where}`)
+    }
+    if (file !== '-') prepareFile(flag, file)
   }
-  for (const { flag, file } of given) if (file !== '-') prepareFile(flag, file)
-  return toStdout.length > 0
+  return given.some(({ file }) => file === '-')
 }
 
 function exitCodeOf({ results, failure }: CarriedOut, allowed: number): number {
@@ -117,7 +127,7 @@ function readOptions(
     command: program,
     args: command.length > 0 ? args : (manifest?.options.args ?? []),
   }
-  planOf(all, flags)
+  planOf(all, flags, manifest)
   return all
 }
 
@@ -129,17 +139,21 @@ function withHookPath(options: FlagOptions): FlagOptions {
 }
 
 /** @throws UsageError in the words of the command line. */
-function planOf(options: RehearsalOptions, flags: RehearseFlags): RehearsalPlan {
+function planOf(options: RehearsalOptions, flags: RehearseFlags, manifest?: FromManifest): RehearsalPlan {
   try {
     return resolveOptions(options)
   } catch (error) {
-    throw new UsageError(inFlags((error as Error).message, flags))
+    const where = manifest === undefined ? '' : `\nWhat no flag says is from ${manifest.origin}; flags win over it.`
+    throw new UsageError(`${inFlags((error as Error).message, flags)}${where}`)
   }
 }
 
 /** `node examples/express/server.js` is `node server.js`. */
 function nameOf(command: readonly string[]): string {
-  const words = command.map((word) => basename(word) || word).join(' ')
+  const words = command
+    .flatMap((word) => word.split(/\s+/))
+    .map((word) => word.replace(/^(?:[\w@.+~-]*\/)+(?=[\w@.+-])/, ''))
+    .join(' ')
   return words.length <= 40 ? words : `${words.slice(0, 39)}…`
 }
 

@@ -16,7 +16,7 @@ export interface FromManifest {
  * @throws UsageError when it cannot be read, or does not say which container is meant.
  */
 export function readManifest(path: string, wanted: string | undefined): FromManifest {
-  const workload = choose(read(path), path, wanted)
+  const workload = withPort(choose(read(path), path, wanted))
   const { label, file, container, command, notPlayed } = workload
   const [program, ...args] = command ?? []
   const own = portEnvOf(workload)
@@ -55,9 +55,21 @@ function choose(workloads: readonly Workload[], path: string, wanted: string | u
   if (first !== undefined && more.length === 0) return first
   const list = workloads.map(({ label, container }) => `  --container ${label}/${container}`).join('\n')
   if (workloads.length === 0)
-    throw new UsageError(`--manifest: there is no Deployment, or anything like it, in ${path}`)
+    throw new UsageError(
+      `--manifest: there is no Deployment, or anything like it, in ${path === '-' ? 'standard input' : path}`,
+    )
   const what = first === undefined ? `no container ${wanted}` : 'more than one container'
   throw new UsageError(`--manifest: there is ${what} in ${path}. Say which:\n${list}`)
+}
+
+/** Nothing needs `ports`: without them the app's port is the one that it is told, or else the one that it is asked at. */
+function withPort(workload: Workload): Workload {
+  const { env, readinessProbe, livenessProbe, startupProbe } = workload
+  const told = /^\d+$/.test(env.PORT ?? '') ? Number(env.PORT) : undefined
+  const asked = [readinessProbe, livenessProbe, startupProbe].map(
+    (probe) => (probe?.httpGet ?? probe?.tcp ?? probe?.grpc)?.port,
+  )
+  return { ...workload, port: workload.port ?? told ?? asked.find((port) => port !== undefined) }
 }
 
 /** The variable that tells the app its port: the one that has the container's port as its value. */

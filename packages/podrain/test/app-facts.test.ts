@@ -57,6 +57,20 @@ describe('what an app is written with is told', () => {
     expect(frameworkOf('node', ['main.js'], cwd)).toBe('node')
   })
 
+  test.each([
+    ['tini', ['--', 'node', 'server.js']],
+    ['sh', ['-c', 'exec node server.js']],
+    ['sh', ['-c', 'npm run migrate && npm start']],
+  ])('behind what starts it: %s %j', async (command, args) => {
+    const cwd = await appOf({ 'package.json': packageOf('koa'), 'server.js': '' })
+    expect(frameworkOf(command, args, cwd)).toBe('koa')
+  })
+
+  test('where its directory is a file, which is for others to refuse', async () => {
+    const cwd = await appOf({ 'main.js': '' })
+    expect(frameworkOf('node', ['main.js'], join(cwd, 'main.js'))).toBe('node')
+  })
+
   test('of no program but those that run Node apps', async () => {
     const cwd = await appOf({ 'package.json': packageOf('express') })
     for (const command of ['python3', './server', 'sh']) expect(frameworkOf(command, [], cwd)).toBeNull()

@@ -49,9 +49,9 @@ describe.concurrent('a rehearsal that is ended', () => {
     child.kill('SIGINT')
     const { signal, stdout } = await done
     expect(signal).toBe('SIGINT')
-    expect(stdout).toContain('Cut short: The rehearsal was aborted: Ended by SIGINT. Nothing lost of the ')
+    expect(stdout).toContain('Cut short. The rehearsal was aborted: it was ended by SIGINT. Nothing lost of the ')
     const { incomplete, summary } = JSON.parse(readFileSync(json, 'utf8'))
-    expect(incomplete).toBe('The rehearsal was aborted: Ended by SIGINT')
+    expect(incomplete).toBe('The rehearsal was aborted: it was ended by SIGINT')
     expect(summary.verdict).toBe('cut short')
   })
 
@@ -65,7 +65,7 @@ describe.concurrent('a rehearsal that is ended', () => {
     const { signal, stdout, stderr } = await done
     expect(signal).toBe('SIGINT')
     expect(stdout).toMatch(/^\d+ of \d+ requests lost\b/m)
-    expect(stderr).toContain('error: Rehearsal 2 of 3 has no result: Ended by SIGINT')
+    expect(stderr).toContain('error: Rehearsal 2 of 3 has no result: it was ended by SIGINT')
     expect(JSON.parse(readFileSync(json, 'utf8')).options.seed).toBe(1)
     expect(readFileSync(junit, 'utf8')).toContain('Rehearsal 2 of 3 has no result')
   })

@@ -67,6 +67,17 @@ describe('what a manifest says', () => {
     })
   })
 
+  test.each([
+    ['the one that it is told', '          env: [{ name: PORT, value: "3000" }]', 'PORT', 9000],
+    ['the one that it is asked at', '', undefined, undefined],
+  ])('without `ports` is that the port of the app is %s', (_, env, portEnv, port) => {
+    const text = deployment('', `${env}\n          readinessProbe: { httpGet: { path: /readyz, port: 9000 } }`)
+    const { options } = readManifest(manifest(text.replace(/ +ports: .*\n/, '')), undefined)
+    expect(options.portEnv).toBe(portEnv)
+    expect(options.env).toEqual({})
+    expect(options.readinessProbe?.port).toBe(port)
+  })
+
   test('is who is asked by HTTPS, and who by gRPC', () => {
     const { options, notPlayed } = readManifest(
       manifest(

@@ -37,7 +37,7 @@ describe.concurrent('rehearse', () => {
   test('names --tls for an app that answers TLS unasked', async () => {
     const env = { TLS: JSON.stringify(await certificate()), SERVER: 'https', BARE: '1' }
     const { code, stderr } = await podrain(['rehearse', '--', process.execPath, fixture('tls.mjs')], env)
-    expect(stderr).toMatch(/The app speaks TLS on port \d+, and is asked in plain HTTP\. Say so with `--tls`/)
+    expect(stderr).toMatch(/Your app speaks TLS on port \d+: add `--tls`\./)
     expect(code).toBe(2)
   })
 })

@@ -25,6 +25,27 @@ describe.concurrent('podrain rehearse', () => {
     expect(code).toBe(0)
   })
 
+  test('calls it by its command, without directories and with code as it is', async () => {
+    const named = async (...command: string[]) => {
+      const { stdout } = await podrain([
+        'rehearse',
+        '--timeout',
+        '1ms',
+        '--ready',
+        'tcp',
+        '--junit',
+        '-',
+        '--',
+        ...command,
+      ])
+      return /testsuite name="podrain rehearse: ([^"]*)"/.exec(stdout)?.[1]
+    }
+    expect(await named('/no/such/node', '--env=a/b', 'examples/server.js')).toBe('node --env=a/b server.js')
+    expect(await named('/no/such/sh', '-c', 'exec node ./dist/main.js && x(a/b)')).toBe(
+      'sh -c exec node main.js &amp;&amp; x(a/b)',
+    )
+  })
+
   test('exits with 0 when no more was lost than allowed', async () => {
     const { code, stdout } = await podrain(['rehearse', '--allow-lost', '100000', ...short, ...app])
     expect(stdout).toMatch(/^\d+ of \d+ requests lost\b.*; 100000 are allowed\.$/m)
@@ -76,7 +97,9 @@ describe.concurrent('podrain rehearse', () => {
   test('takes the answer that is usual for / as success when there is nothing else to ask', async () => {
     const env = { ENDING: 'when nobody asks any more', ANSWERS: '{"/":404}' }
     const { code, stdout } = await podrain(['rehearse', ...short, ...app], env)
-    expect(stdout).toMatch(/requests +GET \/ → 404 \(its answer to \/, so 404 is a success here; --get PATH/)
+    expect(stdout).toMatch(
+      /requests +GET \/ → 404 \(its answer to \/, so 404 is a success here; ask something real: --get PATH\)/,
+    )
     expect(stdout).toMatch(/^Nothing lost/m)
     expect(code).toBe(0)
   })
@@ -163,10 +186,11 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
     expect(await readFile(junit, 'utf8')).toContain('no database <at> all')
   })
 
-  test('the reason, if it cannot be started', async () => {
-    const { code, stderr } = await podrain(['rehearse', '--', 'no-such-program'])
+  test('the reason, if it cannot be started; several results may go nowhere', async () => {
+    const nowhere = ['--json', '/dev/null', '--html', '/dev/null']
+    const { code, stderr } = await podrain(['rehearse', ...nowhere, '--', 'no-such-program'])
     expect(code).toBe(2)
-    expect(stderr).toMatch(/^error: The app did not start: spawn no-such-program ENOENT/)
+    expect(stderr).toMatch(/^error: The app did not start: there is no program `no-such-program`/)
   })
 
   test.runIf(process.platform === 'linux')('where it listens instead, and three ways out', async () => {
@@ -174,6 +198,16 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
     expect(code).toBe(2)
     expect(stderr).toMatch(/^error: The app listens on port \d+, and not on \$PORT, which was \d+\.\n/)
     for (const way of ['--port-env NAME', '{port}', '--port N']) expect(stderr).toContain(way)
+  })
+
+  test.runIf(process.platform === 'linux')('that pods with one port must not listen on every address', async () => {
+    const script = "require('node:http').createServer((_, response) => response.end()).listen(process.env.PORT)"
+    const flags = ['--port', '39131', '--replicas', '2']
+    const { code, stderr } = await podrain(['rehearse', ...flags, '--', process.execPath, '-e', script])
+    expect(code).toBe(2)
+    expect(stderr).toMatch(
+      /EADDRINUSE[\s\S]*With `--port` each pod has an address of its own\. Let the app listen on \$HOST/,
+    )
   })
 
   test('what it answers, if that is no use', async () => {
@@ -255,7 +289,7 @@ describe.concurrent('the result', () => {
     const sum =
       'it takes up to 94 s (warm-up 0.2 s + 1 × 1 s for new pods + grace period 90 s + endpoints 2.7 s + cool-down 0.1 s)'
     expect(stdout).toContain(`--timeout 4s may be too short: ${sum}\n`)
-    expect(stdout).toContain(`Cut short: The rehearsal was not over after 4000 ms: ${sum}. Nothing lost of the `)
+    expect(stdout).toContain(`Cut short. The rehearsal was not over after 4 s: ${sum}. Nothing lost of the `)
     expect(code).toBe(3)
   })
 

@@ -86,6 +86,12 @@ describe.concurrent('wrong usage ends with 2 and one message that helps:', () =>
       ['rehearse', '--requests', 'no-such.yaml', ...command],
       /--requests: ENOENT.*no-such\.yaml/,
     ],
+    ['logs into a file', ['rehearse', '--logs', __filename, ...command], /`--logs` cannot be written: .* is a file/],
+    [
+      'two results in one file',
+      ['rehearse', '--json', 'a.out', '--junit', './a.out', ...command],
+      '`--json` and `--junit` cannot both be written to ./a.out',
+    ],
     ['one result', ['compare', 'a.json'], "missing required argument 'after'"],
     ['results that are not there', ['compare', 'no-such.json', 'b.json'], /no-such\.json/],
   ])('%s', async ([, args, message]) => {
@@ -104,6 +110,14 @@ describe.concurrent('wrong usage ends with 2 and one message that helps:', () =>
     const { code, stderr } = await podrain(['rehearse', '--html', join(results, 'taken'), ...command])
     expect(code).toBe(2)
     expect(stderr).toBe(`error: \`--html\` cannot be written: ${join(results, 'taken')} is a directory\n`)
+  })
+
+  test.runIf(process.platform === 'linux')('a directory that cannot be made is known at once', async () => {
+    for (const flag of ['--json', '--logs']) {
+      const { code, stderr } = await podrain(['rehearse', flag, '/proc/podrain/x/y', ...command])
+      expect(code).toBe(2)
+      expect(stderr).toMatch(new RegExp(`^error: \`${flag}\` cannot be written: ENOENT.*'/proc/podrain'`))
+    }
   })
 
   test('a requests file is answered with file, line and column', async () => {

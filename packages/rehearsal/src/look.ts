@@ -36,11 +36,39 @@ export class WrongAddressError extends Error {
   }
 }
 
+/** The app speaks another protocol than the one it is asked in, and no waiting changes that. */
+export class WrongProtocolError extends Error {
+  override readonly name = 'WrongProtocolError'
+  /** What it speaks. */
+  readonly protocol: Protocol
+  readonly port: number
+
+  constructor(protocol: Protocol, port: number, tls: boolean) {
+    super(
+      protocol === 'something else'
+        ? `The app does not speak HTTP on port ${port}`
+        : `The app speaks ${protocol} on port ${port}, ${wrongProtocol(protocol, tls)}`,
+    )
+    this.protocol = protocol
+    this.port = port
+  }
+}
+
+function wrongProtocol(protocol: Protocol, tls: boolean): string {
+  if (tls) return 'and is asked by TLS, as `tls` says'
+  if (protocol === 'TLS') {
+    return 'and is asked in plain HTTP. Say so with `tls`, or, if only probe or hook are answered there, with their `scheme` HTTPS'
+  }
+  return 'and a kubelet probes in HTTP/1.1. Give `readinessProbe` without a path (a connection is enough then) or with `grpc`, and `requests.http2` or `requests.grpc`'
+}
+
 /** Where apps say that they are ready, the most usual first. */
 export const usualReadiness: readonly string[] = ['/readyz', '/healthz', '/health', '/']
 
 const pollEvery = 100
 const answerTimeout = 1000
+/** How often a path is asked that was answered with what may pass. */
+const passingTries = 5
 /** How long an app that listens elsewhere may take to listen where it should, too. */
 const elsewhereFor = 1000
 
@@ -86,6 +114,7 @@ async function lookAt(
   let last = 'no connection was accepted'
   try {
     await accepted(pod, plan, stop)
+    last = 'a connection was accepted, and nothing answered yet'
     for (;;) {
       const found = await ask(pod, questionOf(plan, paths, probes), stop)
       if (found.waitsFor === undefined) return found.look
@@ -148,7 +177,7 @@ async function ask(
 ): Promise<{ look: Look; waitsFor?: undefined } | { waitsFor: string }> {
   const answers: Record<string, { status: number; body: string }> = {}
   for (const path of paths) {
-    const { status, body, error } = await answerOf({ host, port: own, tls, path }, stop)
+    const { status, body, error } = await usualAnswerOf({ host, port: own, tls, path }, stop)
     if (error !== undefined) {
       const protocol = await protocolOf(host, own, answerTimeout)
       // It cannot be asked this, and need not be: nobody probes it by HTTP/1.1.
@@ -159,13 +188,13 @@ async function ask(
     answers[path] = { status, body }
   }
   const guessing = probes === usualReadiness
-  // Who answers to everything says nothing by answering.
-  if (guessing && isGood((await answerOf({ host, port: own, tls, path: '/podrain/nothing/here' }, stop)).status)) {
-    return { look: { ready: '/', answers } }
-  }
+  // Who answers the same to everything says nothing by answering.
+  const anything = { host, port: own, tls, path: '/podrain/nothing/here' }
+  const toAnything = guessing ? await usualAnswerOf(anything, stop) : undefined
   for (const path of probes) {
-    const { status, error } = await answerOf({ host, port, tls: probesTls, path }, stop)
-    if (isGood(status)) return { look: { ready: path, answers } }
+    const { status, body, error } = await answerOf({ host, port, tls: probesTls, path }, stop)
+    const isOwn = toAnything === undefined || path === '/' || !isGood(toAnything.status) || body !== toAnything.body
+    if (isGood(status) && isOwn) return { look: { ready: path, answers } }
     if (status === 0) refuseOtherThan(probesTls, await protocolOf(host, port, answerTimeout), port)
     // It is there, or it has to be, because it was given.
     if (status === 0 || status >= 500 || !guessing) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
@@ -173,22 +202,10 @@ async function ask(
   return { look: { ready: null, answers } }
 }
 
-/** No waiting makes a server speak another protocol. */
+/** @throws {WrongProtocolError} for what cannot answer a question by HTTP/1.1, with TLS or without. */
 function refuseOtherThan(tls: boolean, protocol: Protocol | undefined, port: number): void {
-  if (tls) {
-    if (protocol === undefined || protocol === 'TLS') return
-    throw new Error(`The app speaks ${protocol} on port ${port}, and is asked by TLS, as \`tls\` says`)
-  }
-  if (protocol === 'TLS') {
-    throw new Error(
-      `The app speaks TLS on port ${port}, and is asked in plain HTTP. Say so with \`tls\`, or, if only probe or hook are answered there, with their \`scheme\` HTTPS`,
-    )
-  }
-  if (protocol === 'HTTP/2 without TLS') {
-    throw new Error(
-      `The app speaks only HTTP/2 on port ${port}, and a kubelet probes in HTTP/1.1. Give \`readinessProbe\` without a path (a connection is enough then) or with \`grpc\`, and \`requests.http2\` or \`requests.grpc\``,
-    )
-  }
+  if (protocol === undefined || protocol === (tls ? 'TLS' : 'HTTP/1.1')) return
+  throw new WrongProtocolError(protocol, port, tls)
 }
 
 /** As for a probe: a redirect is an answer, too. */
@@ -204,19 +221,41 @@ interface Target {
   readonly path: string
 }
 
-/** Status 0 stands for no answer at all. */
-async function answerOf(
-  { host, port, tls, path }: Target,
-  stop: AbortSignal,
-): Promise<{ status: number; body: string; error?: string }> {
+/** An answer; status 0 stands for none at all, and `error` says why. */
+interface Answered {
+  readonly status: number
+  readonly body: string
+  readonly error?: string
+}
+
+/** What a server says that would answer differently another time: too many requests, an overload, a failure. */
+function isPassing(status: number): boolean {
+  return status === 429 || status >= 500
+}
+
+/** What is answered most often: one answer that passes may be chance. */
+async function usualAnswerOf(target: Target, stop: AbortSignal): Promise<Answered> {
+  let answer = await answerOf(target, stop)
+  for (let tries = 1; tries < passingTries && isPassing(answer.status); tries++) answer = await answerOf(target, stop)
+  return answer
+}
+
+async function answerOf({ host, port, tls, path }: Target, stop: AbortSignal): Promise<Answered> {
+  // Not by `AbortSignal.timeout`: in `AbortSignal.any`, Node 20 may collect it before its time.
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), answerTimeout)
   try {
     const url = new URL(`http${tls ? 's' : ''}://${host}:${port}${path}`)
     const headers = { Host: url.host, 'User-Agent': 'kube-probe/1.26', Accept: '*/*', Connection: 'close' }
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(answerTimeout)])
-    return await get({ url, headers, agent: undefined, signal })
+    return await get({ url, headers, agent: undefined, signal: AbortSignal.any([stop, late.signal]) })
   } catch (error) {
     stop.throwIfAborted()
-    return { status: 0, body: '', error: `failed: ${(error as Error).message}` }
+    const why = late.signal.aborted
+      ? `was not answered within ${answerTimeout} ms`
+      : `failed: ${(error as Error).message}`
+    return { status: 0, body: '', error: why }
+  } finally {
+    clearTimeout(timer)
   }
 }
 

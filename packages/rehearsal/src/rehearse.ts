@@ -64,7 +64,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const heldUp = new HeldUp()
   const scenario = scenarios[plan.scenario]
   const enter = (phase: Phase) => record({ type: 'phase', phase })
-  const timer = setTimeout(() => cut(`${plan.timeout} ms`, short.timeout), plan.timeout)
+  const timer = setTimeout(() => cut(`${plan.timeout / 1000} s`, short.timeout), plan.timeout)
   const onAbort = () =>
     halt.cut(
       `The rehearsal was aborted: ${(signal?.reason as Error | undefined)?.message ?? signal?.reason}`,
@@ -147,8 +147,12 @@ function refuseHopelessLoad(load: Load, journal: Journal): void {
   for (const event of journal.events) {
     if (event.type !== 'lost' || event.client !== kind) continue
     const { method, path, cause, message } = event
+    const advice =
+      cause === 'timeout'
+        ? 'Rehearse with fewer `clients`, or a `rate`, if that is too much here.'
+        : 'Check `requests`.'
     throw new Error(
-      `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). Check \`requests\`.`,
+      `Every ${kind} request was lost before anything was done to the pods: ${method} ${path}: ${cause} (${message}). ${advice}`,
     )
   }
 }

@@ -136,7 +136,8 @@ describe.skipIf(obstacle !== undefined)(`beside PID 1${obstacle === undefined ? 
   })
 
   test('a command that takes too long is ended, with what it has started', async () => {
-    const pod = await start(process.execPath, '-e', 'setInterval(() => {}, 1e6)')
+    const pod = await start(process.execPath, '-e', 'console.log("runs"); setInterval(() => {}, 1e6)')
+    await expect.poll(() => pod.output).toEqual(['runs'])
     const mark = nextMark()
     await expect(pod.exec(['sh', '-c', 'sleep 1000; true', mark], 500)).rejects.toThrow('not done within 500 ms')
     await expect.poll(() => processesWith(mark)).toEqual([])

@@ -1,6 +1,6 @@
 import { graceFor, presets, resolveOptions as resolveDrain } from '@podrain/core'
 import { describe, expect, test } from 'vitest'
-import { eachKind } from '../src/load/kinds.js'
+import { type ClientKind, eachKind } from '../src/load/kinds.js'
 import type { LossCause } from '../src/load/outcome.js'
 import type { RehearsalOptions } from '../src/plan/options.js'
 import { resolveOptions } from '../src/plan/resolve.js'
@@ -130,13 +130,39 @@ describe('refused', () => {
       /^The preStop hook GET \/prestpo was answered 404 at once, and the kubelet did not mind: put right/,
     )
     expect(fix).toContain('podrain waits at /prestop')
-    const refused = told.map(
-      ([t, happening]): Told => [t, happening.type === 'hook-end' ? { ...happening, status: 401 } : happening],
-    )
+    const answered = (status: number) =>
+      told.map(([t, happening]): Told => [t, happening.type === 'hook-end' ? { ...happening, status } : happening])
+    const refused = answered(401)
     expect(only(refused, { preStop }).fix).toContain('lifecycle.preStop.httpGet.httpHeaders')
     expect(only(refused, { preStop }).fix).not.toContain('allowHTTP1')
     const byTls = { httpGet: { ...preStop.httpGet, scheme: 'HTTPS' } } as const
     expect(only(refused, { preStop: byTls }).fix).toContain('allowHTTP1')
+    expect(only(answered(302), { preStop }).fix).toContain('it does not follow a redirect to another host')
+    expect(only(answered(400), { preStop }).fix).toContain('or its scheme: HTTPS')
+    expect(only(answered(500), { preStop }).fix).toContain('the app failed, and the log of the pod says why')
+  })
+
+  test.each<[string, RehearsalOptions['preStop'], string, RegExp]>([
+    ['nobody listens where the hook asks', { httpGet: { path: '/bye', port: 9 } }, 'connect ECONNREFUSED', /port\./],
+    ['the hook is a command that is not there', { exec: { command: ['/bye.sh'] } }, 'exit code 127', /`\/bye\.sh`/],
+  ])('because %s', (_, preStop, message, advice) => {
+    const hook: Told[] = [
+      [1010, { type: 'hook-start', pod }],
+      [1013, { type: 'hook-failed', pod, message }],
+      [1013, { type: 'hook-end', pod, outcome: 'failed' }],
+    ]
+    const told = [...begin, deleted, ...hook, sigterm(1030), lost(1050), exit(1060, 0), known(2040)]
+    const { why, fix } = only(told, { preStop })
+    expect(why).toContain(`Its preStop hook had failed: ${message}.`)
+    expect(fix).toMatch(advice)
+    expect(fix).toContain('after 5 s')
+  })
+
+  test('because clients came to the only pod until it was gone, however long it listened', () => {
+    const told = [...begin, deleted, sigterm(1030), exit(9000, 0), lost(9010), known(9500)]
+    const only1 = { replicas: 1, maxSurge: 0, maxUnavailable: 1 }
+    expect(only(told, only1).fix).toMatch(/^Set maxUnavailable: 0 and maxSurge: 1/)
+    expect(only(told, { replicas: 1, workload: 'StatefulSet' }).fix).toMatch(/^Run 2 replicas or more/)
   })
 
   test('because the listener closed inside the hook', () => {
@@ -339,6 +365,37 @@ describe('a process that fails on its way out', () => {
     expect(fix).toContain('It wrote: Error: Cannot use a pool after calling end.')
   })
 
+  test.each([
+    [
+      'an error of another kind',
+      'TypeError: x is not a function',
+      1,
+      null,
+      'It wrote: TypeError: x is not a function. Put that right',
+    ],
+    ['no error', 'shutting down', 1, null, 'It wrote no error: look for what ends it with this code.'],
+    ['a signal that nobody sent', '', null, 'SIGSEGV', 'Nobody here sent this signal'],
+  ])('is not told of pools when it ended with %s', (_, line, code, signal, advice) => {
+    const output: Told = [1062, { type: 'pod-output', pod, lines: [line] }]
+    const { fix } = only([
+      ...begin,
+      deleted,
+      sigterm(1030),
+      lost(1059, { cause: 'reset' }),
+      exit(1060, code, signal),
+      output,
+    ])
+    expect(fix).toMatch(/^The process fails on its way out/)
+    expect(fix).toContain(advice)
+    expect(fix).not.toContain('pools')
+  })
+
+  test('in its hook is told so', () => {
+    const hook: Told = [1010, { type: 'hook-start', pod }]
+    const { fix } = only([...begin, deleted, hook, lost(1020, { cause: 'reset' }), exit(1020, 1), output, known(2040)])
+    expect(fix).toMatch(/^The process fails in its preStop hook \(exit 1\)\. It wrote: /)
+  })
+
   test('is not one that exits with 143, as shells and npm do after SIGTERM', () => {
     const told = [...begin, deleted, sigterm(1030), lost(1059, { cause: 'reset' }), exit(1060, 143), known(2040)]
     expect(only(told).kind).toBe('exit')
@@ -357,6 +414,18 @@ test('npm and scripts are told to start the app itself, and not to handle a sign
   expect(only(told, { command: 'npm', args: ['start'], app: { framework: 'express' } }).fix).toMatch(
     /^Start the app itself, .*: npm ends on SIGTERM/,
   )
+})
+
+test.each([
+  ['tini', ['-g', '--', 'sh', '-c', 'node server.js; true'], /^Start the app itself, .*: sh ends on SIGTERM/],
+  ['dumb-init', ['npm', 'start'], /^Start the app itself, .*: npm ends on SIGTERM/],
+  ['tini', ['--', 'node', 'server.js'], /^Handle SIGTERM/],
+  ['sh', ['-c', 'cd app && node server.js; true'], /^Start the app itself, .*: sh ends on SIGTERM/],
+  ['sh', ['-c', 'exec node server.js'], /^Handle SIGTERM|^Exit only/],
+])('who ends on SIGTERM is told by the command: %s %j', (command, args, advice) => {
+  const reset = lost(1035, { cause: 'reset' })
+  const told = [...begin, deleted, sigterm(1030), reset, exit(1036, 143), known(2040)]
+  expect(only(told, { command, args }).fix).toMatch(advice)
 })
 
 describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered to PID 1', () => {
@@ -446,9 +515,9 @@ describe.each(Object.keys(presets) as Array<keyof typeof presets>)('advice for a
 })
 
 describe('what was lost before anything was done to the pods', () => {
-  const counts = (keepAlive: number) => eachKind((kind) => (kind === 'keepAlive' ? keepAlive : 0))
-  const flaky = (count: number, from: number, cause: LossCause = 'status 429') =>
-    Array.from({ length: count }, (_, index) => lost(from + index, { cause }))
+  const counts = (keepAlive: number) => eachKind((kind) => ({ keepAlive, slowKeepAlive: 4 })[kind as string] ?? 0)
+  const flaky = (count: number, from: number, cause: LossCause = 'status 429', client: ClientKind = 'keepAlive') =>
+    Array.from({ length: count }, (_, index) => lost(from + index, { cause, client }))
   /** 100 requests before, 1,000 after. */
   const around = (before: readonly Told[], since: readonly Told[]): Told[] => [
     ...begin,
@@ -458,7 +527,7 @@ describe('what was lost before anything was done to the pods', () => {
     sigterm(1030),
     ...since,
     exit(5000, 0),
-    [6000, { type: 'load-end', requests: counts(1100), heldUpMs: 0, loadHeldUpMs: 0 }],
+    [6000, { type: 'load-end', requests: { ...counts(1100), slowKeepAlive: 14 }, heldUpMs: 0, loadHeldUpMs: 0 }],
   ]
 
   test('is not blamed on the drain when it goes on as before', () => {
@@ -466,6 +535,14 @@ describe('what was lost before anything was done to the pods', () => {
       ({ background }) => !background,
     )
     expect([diagnosis, more]).toEqual([undefined, []])
+  })
+
+  test('is not blamed on the drain when clients lose it that asked too seldom to have lost any before', () => {
+    const seldom = (cause: LossCause) => flaky(4, 1500, cause, 'slowKeepAlive')
+    const blamed = (since: readonly Told[]) =>
+      examine(around(flaky(30, 200), since)).filter(({ background }) => !background)
+    expect(blamed(seldom('status 429'))).toEqual([])
+    expect(blamed(seldom('status 503')).map(({ count }) => count)).toEqual([4])
   })
 
   test('leaves the excess to the drain when there is more of it since', () => {

@@ -30,6 +30,18 @@ describe.concurrent('a first look at an app', () => {
     expect(await look(app('response.end()'))).toEqual({ ready: '/', answers: {} })
   })
 
+  test('finds a path that is answered in its own way, also where everything is answered', async () => {
+    const answers = "response.end(request.url === '/healthz' ? 'well' : 'the page')"
+    expect(await look(app(answers))).toMatchObject({ ready: '/healthz' })
+  })
+
+  test('does not take an answer that passes for the usual one', async () => {
+    // A rate limiter that lets through every other request of a path.
+    const answers = 'globalThis.counts ??= {}; const count = counts[request.url] = (counts[request.url] ?? 0) + 1'
+    const limited = app(`${answers}; response.writeHead(count % 2 ? 429 : 200).end()`)
+    expect((await look(limited, ['/orders'])).answers).toEqual({ '/orders': { status: 200, body: '' } })
+  })
+
   test('finds nothing where there is nothing', async () => {
     expect((await look(app('response.writeHead(404).end()'))).ready).toBe(null)
   })
@@ -65,7 +77,21 @@ describe.concurrent('a first look at an app', () => {
   test('says that it speaks only HTTP/2', async () => {
     const script = `require('node:http2').createServer().listen(process.env.PORT, process.env.HOST)`
     await expect(look({ command: process.execPath, args: ['-e', script] })).rejects.toThrow(
-      'The app speaks only HTTP/2 on port',
+      'The app speaks HTTP/2 without TLS on port',
+    )
+  })
+
+  test('says that it speaks no HTTP', async () => {
+    const script = `require('node:net').createServer((socket) => socket.on('error', () => {}).write('SSH-2.0-x\\r\\n')).listen(process.env.PORT, process.env.HOST)`
+    await expect(look({ command: process.execPath, args: ['-e', script] })).rejects.toThrow(
+      /^The app does not speak HTTP on port \d+$/,
+    )
+  })
+
+  test('says that it accepts a connection, and no more', async () => {
+    const script = `require('node:net').createServer().listen(process.env.PORT, process.env.HOST)`
+    await expect(look({ command: process.execPath, args: ['-e', script], startupTimeout: 8000 })).rejects.toThrow(
+      /was not ready after 8000 ms \((?:GET \S+ was not answered within 1000 ms|a connection was accepted, and nothing answered yet)\)/,
     )
   })
 

@@ -19,7 +19,10 @@ function loss(t: number, more: Partial<LostEvent> = {}): LostEvent {
   return { t, type: 'lost', ...request, cause: 'status 503', message: '', sentAt: t - 5, reused: false, ...more }
 }
 
-/** A rollout in which each old pod answers 503 from its deletion to its end; a fifth of it was there before, too. */
+/**
+ * A rollout in which each old pod answers 503 from its deletion to its end. Before, kept connections saw a fifth of it, and
+ * new ones none.
+ */
 function story(): RehearsalEvent[] {
   const events: RehearsalEvent[] = [{ t: 0, type: 'phase', phase: 'warming up' }]
   for (let pod = 1; pod <= pods; pod++) {
@@ -27,7 +30,7 @@ function story(): RehearsalEvent[] {
     events.push({ t: 0, type: 'pod-ready', pod: `old-${pod}` })
   }
   for (let index = 0; index < 100; index++) events.push(loss(5 + index * 9))
-  events.push({ t: 1000, type: 'scenario-begin', requests: { ...noRequests, keepAlive: 1000 } })
+  events.push({ t: 1000, type: 'scenario-begin', requests: { ...noRequests, keepAlive: 1000, newConnection: 1000 } })
   events.push({ t: 1000, type: 'phase', phase: 'rolling update' })
   for (let pod = 1; pod <= pods; pod++) {
     const begin = pod * 10_000
@@ -38,7 +41,7 @@ function story(): RehearsalEvent[] {
     }
     events.push({ t: begin + 9000, type: 'pod-exit', pod: `old-${pod}`, code: 0, signal: null })
   }
-  const requests = { ...noRequests, keepAlive: 21_000, newConnection: 20_000 }
+  const requests = { ...noRequests, keepAlive: 21_000, newConnection: 21_000 }
   events.push({ t: 70_000, type: 'load-end', requests, heldUpMs: 1, loadHeldUpMs: 1 })
   events.push({ t: 70_000, type: 'phase', phase: 'done' })
   return events

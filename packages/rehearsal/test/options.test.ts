@@ -160,9 +160,10 @@ test.each<[Record<string, unknown>, string]>([
     { endpointLag: { min: 5, median: 4, max: 6 } },
     'Expected `endpointLag.median` to be a number of ms from 5 to 600000',
   ],
+  [{ requests: {} }, 'Expected `requests` to be at least one path, or nothing would be asked, got `{}`'],
   [
-    { requests: {} },
-    'Expected `requests` to be at least one path that has clients, or nothing would be asked, got `{}`',
+    { clients: { keepAlive: 0, newConnection: 0, slowKeepAlive: 0 } },
+    'Expected `clients` to be above 0 for one of keepAlive, newConnection, slowKeepAlive, or nothing would be asked',
   ],
   [{ requests: { get: '/a b' } }, 'Expected `requests.get` to be a path that begins with / and holds no spaces'],
   [{ clients: { keepAlive: 5001 } }, 'Expected `clients.keepAlive` to be a whole number from 0 to 5000, got `5001`'],
@@ -206,4 +207,11 @@ test.each<[Record<string, unknown>, string]>([
 ])('%j is refused with words that help', async (wrong, message) => {
   const options = { command: 'node', ...wrong } as unknown as RehearsalOptions
   await expect(rehearse(options)).rejects.toThrow(message)
+})
+
+test('a pod may take as long to become ready as its probes take at least, and 30 s besides', () => {
+  const slow = { initialDelaySeconds: 60, periodSeconds: 10, successThreshold: 2 }
+  expect(resolveOptions({ command: 'node', readinessProbe: slow }).startupTimeout).toBe(110_000)
+  expect(resolveOptions({ command: 'node', readinessProbe: null }).startupTimeout).toBe(30_000)
+  expect(resolveOptions({ command: 'node', readinessProbe: slow, startupTimeout: 5 }).startupTimeout).toBe(5)
 })

@@ -179,7 +179,7 @@ describe.concurrent('a rehearsal that cannot go on', () => {
 
   test('names a command that cannot be started', async () => {
     const { message } = await fail({ command: './no-such-program', args: [] })
-    expect(message).toMatch(/^Pod old-\d did not start: spawn \.\/no-such-program ENOENT/)
+    expect(message).toMatch(/^Pod old-\d did not start: there is no program `\.\/no-such-program`/)
   })
 
   test('names a path that fails before anything was done to a pod', async () => {
@@ -190,6 +190,14 @@ describe.concurrent('a rehearsal that cannot go on', () => {
     expect(error.message).toMatch(
       /^Every \w+ request was lost before anything was done to the pods: \w+ \/\w+: status 404/,
     )
+  })
+
+  test('does not put it down to a path that nobody is answered in time', async () => {
+    const error = await fail({
+      ...{ args: [fixture('server.mjs')], env: { WORK_MS: '600000' }, readinessProbe: { periodSeconds: 0.1 } },
+      ...{ requests: { get: '/work' }, timeouts: { total: 100 } },
+    })
+    expect(error.message).toMatch(/: timeout \(.*\)\. Rehearse with fewer `clients`, or a `rate`/)
   })
 
   test('rejects with the reason of its signal while the pods start', async () => {
@@ -221,7 +229,7 @@ describe.concurrent('a rehearsal that cannot go on', () => {
 
   test('ends when its time is over', async () => {
     expect((await fail({ timeout: 400, warmUp: 5000 })).message).toMatch(
-      /^The rehearsal was not over after 400 ms: it takes up to \d+\.\d s \(warm-up 5 s \+ /,
+      /^The rehearsal was not over after 0\.4 s: it takes up to \d+\.\d s \(warm-up 5 s \+ /,
     )
   })
 })
@@ -268,7 +276,7 @@ describe('a rehearsal that is cut short after the scenario has begun says what i
 
   test('by its time', async () => {
     const { incomplete } = await rehearse(options({ ...hook, timeout: 6000 }))
-    expect(incomplete).toMatch(/^The rehearsal was not over after 6000 ms: it takes up to /)
+    expect(incomplete).toMatch(/^The rehearsal was not over after 6 s: it takes up to /)
   })
 
   test('by the number of requests, of which no more are sent', async () => {

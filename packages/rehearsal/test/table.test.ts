@@ -15,7 +15,7 @@ test('a table has a row for each result and a column for each label', () => {
     │       │             │         │          │      │ 1 × status 503 │                 │            │
     └───────┴─────────────┴─────────┴──────────┴──────┴────────────────┴─────────────────┴────────────┘
 
-    first, framework <b>bold</b>, podrain no  2 × refused  old-1 was gone (exit 0) 80 ms after SIGTERM, as a client that could have known came.
+    first, framework <b>bold</b>, podrain no  2 × refused  old-1 was gone (exit 0) 80 ms after SIGTERM, although every client could have known by then. Its preStop hook had failed: socket hang up.
       → The preStop hook failed: is its port right? Make it answer after 5 s, and keep the listener open meanwhile.
 
     first, framework <b>bold</b>, podrain no  1 × reset  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.

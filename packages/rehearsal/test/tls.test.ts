@@ -236,7 +236,7 @@ describe('a kubelet that asks by HTTPS', () => {
 describe.concurrent('a first look at an app', () => {
   test.each(Object.keys(servers))('that answers TLS finds where it says that it is ready: %s', async (server) => {
     expect(await look(options({ env: { SERVER: server, BARE: '1' } }), ['/readyz'])).toEqual({
-      ready: '/',
+      ready: '/readyz',
       answers: { '/readyz': { status: 200, body: '' } },
     })
   })

@@ -85,10 +85,10 @@ describe('the verdict is', () => {
   })
 
   test('cut short when it ended before its time with nothing lost, and lost when something was', () => {
-    const incomplete = 'The rehearsal was not over after 600000 ms'
+    const incomplete = 'The rehearsal was not over after 600 s'
     expect(tell({ incomplete }).summary.verdict).toBe('cut short')
     expect(verdictSentence(tell({ incomplete }))).toBe(
-      'Cut short: The rehearsal was not over after 600000 ms. Nothing lost of the 6000 requests until then.',
+      'Cut short. The rehearsal was not over after 600 s. Nothing lost of the 6000 requests until then.',
     )
     expect(tell({ incomplete, losses: 1 }).summary.verdict).toBe('lost')
   })
@@ -96,9 +96,34 @@ describe('the verdict is', () => {
 
 test('a clean verdict of few requests says how many could be lost unseen', () => {
   expect(verdictSentence(tell({ requests: 4 }))).toMatch(
-    /Only 4 requests were sent meanwhile, .*up to 75 % of all could be lost/,
+    /Only 4 requests were sent while this happened: an app that loses up to 75 % of all would have passed, too\.$/,
   )
   expect(verdictSentence(tell({ requests: 300 }))).not.toContain('Only')
+})
+
+test('what failed as it did before is no answer, and no loss', () => {
+  const { summary, ...result } = tell({})
+  expect(verdictSentence({ ...result, summary: { ...summary, background: 40 } })).toBe(
+    'Nothing lost of 6000 requests. 40 of them failed as they did before anything was done to the pods: that is not the drain.',
+  )
+})
+
+test.each<[string, Happening[], string]>([
+  ['was answered 404', [{ type: 'hook-end', pod: 'old-1', outcome: 'done', status: 404 }], 'was answered 404.'],
+  [
+    'failed',
+    [
+      { type: 'hook-failed', pod: 'old-1', message: 'exit code 127: sh: bye: not found\nsh: and more' },
+      { type: 'hook-end', pod: 'old-1', outcome: 'failed' },
+    ],
+    'failed: exit code 127: sh: bye: not found.',
+  ],
+])('a hook that %s is told, also when nothing was lost', (_, hook, told) => {
+  const { events, ...result } = tell({})
+  const more = hook.map((happening) => ({ t: 2400, ...happening }))
+  expect(verdictSentence({ ...result, events: [...events, ...more] })).toBe(
+    `Nothing lost: all 6000 requests were answered. The preStop hook of 1 pod ${told}`,
+  )
 })
 
 test('several rehearsals say what share is lost at most, by the rule of three', () => {
@@ -108,7 +133,7 @@ test('several rehearsals say what share is lost at most, by the rule of three', 
   )
   expect(verdictOfAll([...results, tell({ losses: 2 })])).toBe('2 of 24000 requests lost, in 1 of 4 rehearsals.')
   expect(verdictOfAll([...results, tell({ heldUpMs: 2000 })])).toContain(
-    '1 of them were cut short or are not trustworthy.',
+    '1 of the rehearsals were cut short or are not trustworthy.',
   )
 })
 
@@ -128,7 +153,7 @@ describe('the time without any answer', () => {
   test('is that of the longest stretch, and of all of them', () => {
     const samples = samplesOf('1111111111111-----11----11')
     expect(tell({ samples }).summary.silence).toEqual({ longestMs: 500, totalMs: 900 })
-    expect(verdictSentence(tell({ samples }))).toContain('nobody got an answer for 0.5 s at a time')
+    expect(verdictSentence(tell({ samples }))).toContain('for 0.5 s on end nobody got an answer')
   })
 
   test('is none when it was as long before anything was done to the pods', () => {

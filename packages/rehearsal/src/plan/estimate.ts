@@ -67,8 +67,8 @@ function readyAfter({ startDelay, startupProbe, readinessProbe, minReadySeconds 
   return startDelay + 1000 * (passedAfter(startupProbe) + passedAfter(readinessProbe) + minReadySeconds)
 }
 
-/** In seconds. The first probe comes before the app listens. */
-function passedAfter(probe: Readonly<Probe> | null): number {
+/** How long a probe takes to pass at least, in seconds. The first comes before the app listens. */
+export function passedAfter(probe: Readonly<Probe> | null): number {
   if (probe === null) return 0
   return probe.initialDelaySeconds + probe.periodSeconds * probe.successThreshold
 }

@@ -286,7 +286,7 @@ export interface RehearsalOptions {
    * what remained of the 2 s a pod took on the measured cluster beside its readiness period. @default 900
    */
   startDelay?: number | undefined
-  /** How long a pod's process may take to become ready. @default 30000 */
+  /** How long a pod's process may take to become ready. @default 30000, and what its startup and readiness probes take at least */
   startupTimeout?: number | undefined
   /** How long the whole rehearsal may take. @default 600000 */
   timeout?: number | undefined

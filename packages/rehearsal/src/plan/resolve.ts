@@ -3,6 +3,7 @@ import { type Behind, presets } from '@podrain/core'
 import { type ClientCounts, clientKinds, eachKind, kinds } from '../load/kinds.js'
 import { flag, integer, number, oneOf, path, port, record, refuse, strings, text } from '../shared/checks.js'
 import { pidNamespaces } from '../shared/pid-namespaces.js'
+import { passedAfter } from './estimate.js'
 import {
   type AppFacts,
   type EndpointLag,
@@ -78,6 +79,8 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
   const { connect = 5000, total = 30_000 } = timeouts
   const clients = countsOf(options, requests)
   const tls = flag('tls', options.tls ?? false)
+  const readinessProbe = options.readinessProbe === null ? null : readinessOf(options.readinessProbe, tls)
+  const startupProbe = probeUnlessMissing('startupProbe', options.startupProbe, tls)
   return {
     name: text('name', options.name ?? basename(command)),
     cluster: null,
@@ -103,9 +106,9 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
       3600,
     ),
     minReadySeconds: number('minReadySeconds', options.minReadySeconds ?? 0, 0, 3600, 's'),
-    readinessProbe: options.readinessProbe === null ? null : readinessOf(options.readinessProbe, tls),
+    readinessProbe,
     livenessProbe: probeUnlessMissing('livenessProbe', options.livenessProbe, tls),
-    startupProbe: probeUnlessMissing('startupProbe', options.startupProbe, tls),
+    startupProbe,
     preStop: hookOf(options.preStop, scenario, tls),
     ...lagOf(options),
     nodes: nodesOf(options),
@@ -121,7 +124,13 @@ export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
     warmUp: number('warmUp', options.warmUp ?? 2000, 0, 600_000, 'ms'),
     coolDown: number('coolDown', options.coolDown ?? 1000, 0, 600_000, 'ms'),
     startDelay: number('startDelay', options.startDelay ?? 900, 0, 600_000, 'ms'),
-    startupTimeout: number('startupTimeout', options.startupTimeout ?? 30_000, 1, 3_600_000, 'ms'),
+    startupTimeout: number(
+      'startupTimeout',
+      options.startupTimeout ?? 30_000 + 1000 * (passedAfter(startupProbe) + passedAfter(readinessProbe)),
+      1,
+      3_600_000,
+      'ms',
+    ),
     timeout: number('timeout', options.timeout ?? 600_000, 1, 86_400_000, 'ms'),
     maxRequests: integer('maxRequests', options.maxRequests ?? 200_000, 1, 10_000_000),
     seed: integer('seed', options.seed ?? 1, 0, 0xffffffff),
@@ -375,18 +384,17 @@ function openLoopOf({ openLoop = false, rate }: RehearsalOptions): boolean {
 function countsOf(options: RehearsalOptions, requests: RequestPlan): ClientCounts {
   const { clients = {} } = options
   record('clients', clients, clientKinds)
-  const counts = eachKind((kind) => {
-    const { path, count: usual } = kinds[kind]
-    const count = integer(`clients.${kind}`, clients[kind] ?? usual, 0, 5000)
-    const asks = requests[path] !== null || (path === 'get' && requests.mix !== null)
-    return asks ? count : 0
+  const asked = clientKinds.filter((kind) => {
+    const { path } = kinds[kind]
+    return requests[path] !== null || (path === 'get' && requests.mix !== null)
   })
-  if (Object.values(counts).every((count) => count === 0)) {
-    refuse(
-      'requests',
-      'at least one path that has clients, or nothing would be asked',
-      options.requests ?? { get: '/' },
-    )
+  const counts = eachKind((kind) => {
+    const count = integer(`clients.${kind}`, clients[kind] ?? kinds[kind].count, 0, 5000)
+    return asked.includes(kind) ? count : 0
+  })
+  if (asked.length === 0) refuse('requests', 'at least one path, or nothing would be asked', options.requests)
+  if (asked.every((kind) => counts[kind] === 0)) {
+    refuse('clients', `above 0 for one of ${asked.join(', ')}, or nothing would be asked`, clients)
   }
   return counts
 }

@@ -119,7 +119,7 @@ export class Pod {
       this.#child.once('exit', (code, signal) => end(this.#killed && code === 1 ? sigkilled : { code, signal }))
       this.#child.on('error', (error) => {
         // 'error' is also emitted when a signal could not be sent; then an 'exit' is still to come.
-        if (pid === undefined) end({ code: null, signal: null, error: error.message })
+        if (pid === undefined) end({ code: null, signal: null, error: whyNotStarted(error, spec.command) })
       })
     })
   }
@@ -238,6 +238,12 @@ export class Pod {
     this.#lines.push(line.slice(0, keptColumns))
     if (this.#lines.length > keptLines) this.#lines.shift()
   }
+}
+
+/** In the words of somebody who gave a command, and not in those of `spawn`. */
+function whyNotStarted({ code, message }: NodeJS.ErrnoException, command: string): string {
+  if (code === 'ENOENT') return `there is no program \`${command}\``
+  return code === 'EACCES' ? `\`${command}\` is no program that this user may run` : message
 }
 
 /** A process that has ended meanwhile needs no signal. */

@@ -187,14 +187,21 @@ function refused(loss: LostEvent, life: Life, isTold: boolean, moment: number): 
         : 'and when clients knew is unknown'
       : knownAt > closedAt
         ? `${ms(knownAt - closedAt)} before the last client knew that it goes`
-        : 'as a client that could have known came'
+        : 'although every client could have known by then'
   if (reason === 'crash') return { kind: 'crash', life, why: `${pod} had died without warning, ${early}.` }
   const isGone = exitAt <= closedAt + moment
   if (isGone && life.failed) {
     return { kind: 'failed', life, why: `${pod} failed (${exit}) ${since(life, closedAt)}, ${early}.` }
   }
   const what = isGone ? `was gone (${exit})` : 'stopped listening'
-  return { kind: 'listener closed', life, why: `${pod} ${what} ${since(life, closedAt)}, ${early}.` }
+  return { kind: 'listener closed', life, why: `${pod} ${what} ${since(life, closedAt)}, ${early}.${hookOf(life)}` }
+}
+
+/** What went wrong with the hook, if that is known. */
+function hookOf({ hookOutcome, hookFailure }: Life): string {
+  return hookOutcome === 'failed' && hookFailure !== undefined
+    ? ` Its preStop hook had failed: ${hookFailure.split('\n', 1)[0]}.`
+    : ''
 }
 
 /** The process lived on. */

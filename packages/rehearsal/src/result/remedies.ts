@@ -15,8 +15,8 @@ import type { DiagnosisKind } from './coroner.js'
 
 /** The one line that most probably would have saved a request. */
 export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: KnownOptions): string {
-  const manager = endedManager(kind, life, plan)
-  if (manager !== undefined) return ended(manager)
+  const launcher = endedLauncher(kind, life, plan)
+  if (launcher !== undefined) return ended(launcher)
   switch (kind) {
     case 'listener closed':
       return listen(life, plan)
@@ -58,7 +58,10 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
 
 /** Why a loss is nobody's that ended a pod. */
 export function remedyOfBackground({ method, path, cause }: LostEvent): string {
-  return `Not the drain: ${method} ${path} fails like this (${cause}) while nothing is done to the pods. Give \`status\` if it is a success, or find out why.`
+  const success = cause.startsWith('status')
+    ? `If that is a success, say so with \`status\` in the requests; else find out why.`
+    : 'Find out why.'
+  return `Not the drain: ${method} ${path} fails like this (${cause}) while nothing is done to the pods. ${success}`
 }
 
 function listen(life: Life | undefined, plan: KnownOptions): string {
@@ -71,13 +74,13 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
       plan,
     )
   }
+  // Clients go to the only pod until it is gone, however long that is.
+  if (isEachMissing(plan) && life?.knownAt !== undefined && life.knownAt > exitAt) return reach(life, plan)
   if (life?.sigkillAt !== undefined && life.sigkillAt <= deafAt) return graceAdvice(seconds, 0, plan)
-  if (life?.hookOutcome === 'done' && (life.hookStatus ?? 0) >= 400) return hook(life, seconds, plan)
+  if (life?.hookOutcome === 'done' && (life.hookStatus ?? 0) >= 300) return answeredHook(life, seconds, plan)
   const during = life?.hookEndedAt !== undefined && Math.min(deafAt, exitAt) < life.hookEndedAt
   if (during) return 'Go on listening during the preStop hook: close the listener after it, on SIGTERM.'
-  if (life?.hookOutcome === 'failed') {
-    return `The preStop hook failed: is its port right? Make it answer after ${seconds} s, and keep the listener open meanwhile.`
-  }
+  if (life?.hookOutcome === 'failed') return failedHook(life, seconds, plan)
   if (isPodrainIn(plan)) {
     return plan.behind === null || plan.behind === 'none' || plan.behind === 'kube-proxy'
       ? 'podrain keeps the listener open, so something else closes it: the log of the pod says what was closed early, and where.'
@@ -103,7 +106,7 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
 }
 
 /** The hook was answered, but not by what waits. The kubelet does not look at the status. */
-function hook({ hookStatus }: Life, seconds: number, plan: KnownOptions): string {
+function answeredHook({ hookStatus = 0 }: Life, seconds: number, plan: KnownOptions): string {
   const { preStop } = plan
   const { path: where = '', scheme }: Partial<HttpGet> = preStop !== null && 'httpGet' in preStop ? preStop.httpGet : {}
   const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet did not mind`
@@ -112,10 +115,27 @@ function hook({ hookStatus }: Life, seconds: number, plan: KnownOptions): string
       scheme === 'HTTPS' ? ' A server of HTTP/2 alone says so, too: `allowHTTP1`, as hooks speak HTTP/1.1.' : ''
     return `${answered}: send what the app asks for with lifecycle.preStop.httpGet.httpHeaders, such as Authorization: Bearer and its token.${http2}`
   }
+  const late = `answer it after ${seconds} s`
+  if (hookStatus < 400) {
+    return `${answered}; it does not follow a redirect to another host. Let the app itself ${late}.`
+  }
+  if (hookStatus >= 500) return `${answered}: the app failed, and the log of the pod says why. Let it ${late}.`
   const right = isPodrainIn(plan)
     ? 'podrain waits at /prestop, unless its option `paths` says another, and on its `controlPort` if it has one'
     : `it has to be one that is answered after ${seconds} s`
-  return `${answered}: put right its path and port; ${right}.`
+  const scheme400 =
+    hookStatus === 400 && scheme === undefined ? ' (or its scheme: HTTPS, if the app answers TLS there)' : ''
+  return `${answered}: put right its path and port${scheme400}; ${right}.`
+}
+
+/** The hook came to nothing, and so took no time. */
+function failedHook({ hookFailure = '' }: Life, seconds: number, { preStop }: KnownOptions): string {
+  const until = 'and keep the listener open meanwhile'
+  if (preStop !== null && 'exec' in preStop) {
+    return `The preStop hook \`${preStop.exec.command.join(' ')}\` failed, and so waited for nobody: run it by hand in the container. Let it end after ${seconds} s, ${until}.`
+  }
+  const what = hookFailure.includes('ECONNREFUSED') ? 'nobody listens at its port.' : 'is its port right?'
+  return `The preStop hook failed: ${what} Make it answer after ${seconds} s, ${until}.`
 }
 
 function keep({ t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
@@ -136,6 +156,28 @@ const managers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn']
 /** They pass SIGTERM to nobody: as PID 1 they ignore it, elsewhere they end at once. */
 const shells = ['sh', 'ash', 'bash', 'busybox', 'dash']
 
+/** They pass SIGTERM on to what they have started, and end as that does. */
+const inits = ['tini', 'dumb-init', 'catatonit', 'docker-init']
+
+/** The command that gets SIGTERM: the pod's, or what an init starts. */
+function launched({ command, args }: KnownOptions): readonly string[] {
+  if (nameIn(inits, command) === undefined) return [command, ...args]
+  const dashes = args.indexOf('--')
+  return args.slice(dashes === -1 ? args.findIndex((arg) => !arg.startsWith('-')) : dashes + 1)
+}
+
+/** The shell that gets SIGTERM, and not the app. One whose line is a single command, or says `exec`, becomes that. */
+function shellOf(plan: KnownOptions): string | undefined {
+  const [program = '', option = '', line = ''] = launched(plan)
+  const becomesIt = /^-\w*c$/.test(option) && (/\bexec\b/.test(line) || !/[;&|\n]/.test(line))
+  return becomesIt ? undefined : nameIn(shells, program)
+}
+
+/** Whether SIGTERM itself has ended it; an init and a shell say so by an exit code. */
+function isEndedBySigterm(life: Life | undefined): boolean {
+  return life?.exit === 'SIGTERM' || life?.exit === 'exit 143'
+}
+
 function nameIn(names: readonly string[], program: string): string | undefined {
   return names.find((name) => program === name || program.endsWith(`/${name}`))
 }
@@ -146,11 +188,12 @@ function ended(launcher: string): string {
   return `${startItself}: ${launcher} ends on SIGTERM, and the container with it, before the app has.`
 }
 
-/** The package manager that ended before its app had, if that is why nobody was there. */
-function endedManager(kind: DiagnosisKind, life: Life | undefined, plan: KnownOptions): string | undefined {
+/** The package manager or shell that ended before its app had, if that is why nobody was there. */
+function endedLauncher(kind: DiagnosisKind, life: Life | undefined, plan: KnownOptions): string | undefined {
   const { deafAt = 0, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
   const byItsEnd = kind === 'exit' || kind === 'failed' || (kind === 'listener closed' && deafAt >= exitAt)
-  return byItsEnd ? nameIn(managers, plan.command) : undefined
+  if (!byItsEnd) return undefined
+  return nameIn(managers, launched(plan)[0] ?? '') ?? (isEndedBySigterm(life) ? shellOf(plan) : undefined)
 }
 
 function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
@@ -158,9 +201,8 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
   // What ends so late ends because its time is over.
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
   if (isLate && t - sentAt >= 1000) return graceAdvice(settleSeconds(plan), t - sentAt, plan)
-  if (life?.exit === 'SIGTERM') {
-    const shell = nameIn(shells, plan.command)
-    if (shell !== undefined) return ended(shell)
+  // Of what exits with that code by itself, a program of Java's, it is not known.
+  if (life?.exit === 'SIGTERM' || (isEndedBySigterm(life) && nameIn(inits, plan.command) !== undefined)) {
     return orPodrain('Handle SIGTERM, since without a handler the process ends at once', plan)
   }
   if (client === 'webSocket') {
@@ -178,15 +220,30 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
 }
 
 function fail(life: Life | undefined, plan: KnownOptions): string {
-  const { output = [] } = life ?? {}
+  const { exit = '', exitAt = 0, sigtermAt = Number.POSITIVE_INFINITY, output = [] } = life ?? {}
+  const failed = `The process fails ${exitAt < sigtermAt ? 'in its preStop hook' : 'on its way out'} (${exit}).`
   // The error itself, rather than the line of code that Node shows above it.
   const error =
     output.find((line) => /^[\w.]*(?:error|exception|panic)\b/i.test(line)) ??
     output.find((line) => /error|exception|panic|traceback/i.test(line))
-  const wrote = error === undefined ? '' : ` It wrote: ${error.trim()}.`
+  if (error === undefined) {
+    return exit.startsWith('exit')
+      ? orPodrain(
+          `${failed} It wrote no error: look for what ends it with this code. Exit only when nothing is in flight, with code 0`,
+          plan,
+        )
+      : `${failed} Nobody here sent this signal: look for a crash in native code, or an \`abort()\`.`
+  }
   const place = isPodrainIn(plan) ? ' (with podrain, in `onClose`)' : ''
-  return `The process fails on its way out (${life?.exit ?? ''}).${wrote} Close pools and clients only after the last request has been answered${place}.`
+  const advice = isAboutAnEnd.test(error)
+    ? `Close pools and clients only after the last request has been answered${place}.`
+    : 'Put that right: the process has to live until the last request has been answered.'
+  return `${failed} It wrote: ${error.trim()}. ${advice}`
 }
+
+/** What libraries say of a pool, a client or a connection that was closed before its last use. */
+const isAboutAnEnd =
+  /pool|clos(?:e|ed|ing)\b|\bend(?:ed|ing)?\b|disconnect|not connected|destroyed|shut ?down|terminated|\bquit\b/i
 
 function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   if (plan.scenario === 'overrun') {
@@ -227,11 +284,15 @@ function oneAfterAnother(replicas: number): string {
     : 'Set maxUnavailable: 1, so that other pods are there while one is made anew.'
 }
 
+/** Whether all pods at once may be missing: whatever they do, there is nobody else. */
+function isEachMissing({ maxUnavailable, replicas }: KnownOptions): boolean {
+  return maxUnavailable >= replicas
+}
+
 function reach(life: Life | undefined, plan: KnownOptions): string {
   const { replicas, maxUnavailable, scenario, app, workload } = plan
   const isSet = workload === 'StatefulSet'
-  // All pods at once may be missing: whatever they do, there is nobody else.
-  if (maxUnavailable >= replicas) return isSet ? oneAfterAnother(replicas) : oneByOne
+  if (isEachMissing(plan)) return isSet ? oneAfterAnother(replicas) : oneByOne
   if (life?.unreadyAt !== undefined && life.reason === 'deleted') {
     const option = app.podrain ? " (`readyzWhileDraining: 'pass'`)" : ''
     return `With no other pod known, go on passing the readiness probe while draining${option}.`

@@ -8,10 +8,11 @@ export function verdictSentence(result: Rehearsal, allowed = 0): string {
   const { verdict, doubts, lost } = result.summary
   const sentences = [
     ...(verdict === 'not trustworthy' ? ['Not trustworthy.', ...doubts] : []),
-    ...(result.incomplete === null ? [] : [`Cut short: ${result.incomplete}.`]),
+    ...(result.incomplete === null ? [] : [`Cut short. ${result.incomplete}.`]),
     `${lossesOf(result)}${lost > 0 && lost <= allowed ? `; ${allowed} are allowed` : ''}.`,
-    ...(lost === 0 ? fewOf(result) : []),
-    ...backgroundOf(result),
+    ...(lost === 0 && result.incomplete === null ? fewOf(result) : []),
+    ...backgroundOf(lost, result.summary.background),
+    ...hooksOf(result),
   ]
   return sentences.join(' ')
 }
@@ -24,37 +25,56 @@ export function verdictOfAll(results: readonly Rehearsal[], allowed = 0): string
   const lost = sum(({ summary }) => summary.lost)
   const requests = sum(({ summary }) => summary.requests)
   const since = sum(({ summary }) => summary.requestsSince)
+  const background = sum(({ summary }) => summary.background)
   const bad = results.filter(({ summary }) => summary.lost > allowed).length
   const unknown = results.filter(({ incomplete, summary }) => incomplete !== null || summary.doubts.length > 0).length
   const sentences = [
     lost === 0
-      ? `Nothing lost in ${results.length} rehearsals: all ${requests} requests were answered. With a confidence of 95 %, fewer than 1 in ${Math.max(1, Math.floor(since / 3))} are lost.`
+      ? `Nothing lost in ${results.length} rehearsals${background > 0 ? ` of ${requests} requests` : `: all ${requests} requests were answered`}. With a confidence of 95 %, fewer than 1 in ${Math.max(1, Math.floor(since / 3))} are lost.`
       : `${lost} of ${requests} requests lost, in ${bad} of ${results.length} rehearsals${allowed > 0 ? ` more than the ${allowed} that are allowed` : ''}.`,
-    ...(unknown === 0 ? [] : [`${unknown} of them were cut short or are not trustworthy.`]),
+    ...backgroundOf(lost, background),
+    ...(unknown === 0 ? [] : [`${unknown} of the rehearsals were cut short or are not trustworthy.`]),
   ]
   return sentences.join(' ')
 }
 
-function lossesOf({ incomplete, summary: { lost, requests, killed, silence } }: Rehearsal): string {
+function lossesOf({ incomplete, summary: { lost, background, requests, killed, silence } }: Rehearsal): string {
   const deaths = killed === 0 ? '' : `; ${killed} ${killed === 1 ? 'pod' : 'pods'} had to be killed`
   const silent =
-    silence.longestMs === 0 ? '' : `; nobody got an answer for ${(silence.longestMs / 1000).toFixed(1)} s at a time`
+    silence.longestMs === 0 ? '' : `; for ${(silence.longestMs / 1000).toFixed(1)} s on end nobody got an answer`
   if (lost > 0) return `${lost} of ${requests} requests lost${silent}${deaths}`
-  const nothing =
-    incomplete === null ? `: all ${requests} requests were answered` : ` of the ${requests} requests until then`
+  const all = background === 0 ? `: all ${requests} requests were answered` : ` of ${requests} requests`
+  const nothing = incomplete === null ? all : ` of the ${requests} requests until then`
   return `Nothing lost${nothing}${silent}${deaths}`
 }
 
 /** When nothing is lost of n requests, the share that is lost is below 3/n, with a confidence of 95 % (rule of three). */
 function fewOf({ summary: { requestsSince } }: Rehearsal): string[] {
   if (requestsSince >= enough) return []
-  const share = requestsSince <= 3 ? 'any share' : `up to ${Math.ceil(300 / requestsSince)} %`
-  return [
-    `Only ${requestsSince} requests were sent meanwhile, which is too few to know: ${share} of all could be lost, and none of these.`,
-  ]
+  const few = `Only ${requestsSince} ${requestsSince === 1 ? 'request was' : 'requests were'} sent while this happened`
+  if (requestsSince <= 3) return [`${few}, which says nothing.`]
+  return [`${few}: an app that loses up to ${Math.ceil(300 / requestsSince)} % of all would have passed, too.`]
 }
 
-function backgroundOf({ summary: { background } }: Rehearsal): string[] {
+/** A hook that waits for nothing may lose nothing here, and still be no hook. */
+function hooksOf({ events }: Rehearsal): string[] {
+  const failures = new Map<string, string>()
+  const faults: string[] = []
+  for (const event of events) {
+    if (event.type === 'hook-failed') failures.set(event.pod, event.message)
+    if (event.type !== 'hook-end') continue
+    const { pod, outcome, status = 0 } = event
+    if (outcome === 'failed') faults.push(`failed: ${failures.get(pod)?.split('\n', 1)[0] ?? 'nobody knows why'}`)
+    else if (status >= 300) faults.push(`was answered ${status}`)
+  }
+  const [first] = faults
+  if (first === undefined) return []
+  return [`The preStop hook of ${faults.length} ${faults.length === 1 ? 'pod' : 'pods'} ${first}.`]
+}
+
+function backgroundOf(lost: number, background: number): string[] {
   if (background === 0) return []
-  return [`${background} more failed as they did before anything was done to the pods: that is not the drain.`]
+  return [
+    `${background} ${lost > 0 ? 'others' : 'of them'} failed as they did before anything was done to the pods: that is not the drain.`,
+  ]
 }

@@ -18,6 +18,8 @@ export interface Life {
   hookOutcome?: 'done' | 'failed' | 'cut'
   /** What an HTTP hook was answered. */
   hookStatus?: number
+  /** Why it failed. */
+  hookFailure?: string
   sigtermAt?: number
   sigkillAt?: number
   /** What PID 1 was that SIGTERM could not reach: it had no handler. */
@@ -76,6 +78,8 @@ function enter(life: Life, event: RehearsalEvent, routed: boolean): void {
     life.hookEndedAt = t
     life.hookOutcome = event.outcome
     if (event.status !== undefined) life.hookStatus = event.status
+  } else if (event.type === 'hook-failed') {
+    life.hookFailure = event.message
   } else if (event.type === 'sigterm') life.sigtermAt = t
   else if (event.type === 'sigkill') {
     life.sigkillAt = t
