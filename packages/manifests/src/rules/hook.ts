@@ -4,6 +4,7 @@ import { programOf, scriptOf, shells } from '../objects/shell.js'
 import { graceFor } from '../shared/budget.js'
 import { replaceText } from '../text/edits.js'
 import type { Place } from '../text/place.js'
+import { mayBeFilledIn } from '../text/placeholder.js'
 import { isIstio, isLinkerd } from '../world/balancer.js'
 import { isScraped, targetsOf, type World } from '../world/world.js'
 import { eachContainer, eachPod, type Rule } from './rule.js'
@@ -115,7 +116,7 @@ const hookPort: Rule = {
     if (hook?.handler !== 'httpGet' || !hook.port.exists || !pod.isWhole) return
     const { text, number } = hook.port
     if (text !== undefined && !/^\d+$/.test(text)) {
-      if (declares(container, hook.port)) return
+      if (declares(container, hook.port) || mayBeFilledIn(text)) return
       const elsewhere = pod.running.find((each) => declares(each, hook.port))
       const of =
         elsewhere === undefined ? '' : `; container \`${elsewhere.name}\` has, but the name is only looked up here`

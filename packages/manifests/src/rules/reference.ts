@@ -4,6 +4,7 @@ import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import { isSelected } from '../objects/selector.js'
 import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
+import { isFilledIn } from '../text/placeholder.js'
 import { backendsOf, gatewayRoutes } from '../world/routes.js'
 import type { World } from '../world/world.js'
 import { each, eachPod, type Rule } from './rule.js'
@@ -32,7 +33,10 @@ const selectorMismatch: Rule = {
 
 /** Whether something is still to be filled in. */
 function isUnknown(selector: Place, pod: Pod): boolean {
-  return JSON.stringify([selector.value, pod.labels]).includes('${')
+  const wanted = selector.get('matchExpressions').items.flatMap((each) => each.get('values').texts)
+  return [wanted, ...Object.entries(textsOf(selector.get('matchLabels'))), ...Object.entries(pod.labels)]
+    .flat()
+    .some(isFilledIn)
 }
 
 function shown(labels: Readonly<Record<string, string>>): string {

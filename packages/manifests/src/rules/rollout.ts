@@ -1,6 +1,7 @@
 import type { Pod } from '../objects/pod.js'
 import { amountOf } from '../shared/amount.js'
 import type { Place } from '../text/place.js'
+import { isFilledIn } from '../text/placeholder.js'
 import type { World } from '../world/world.js'
 import type { Severity } from './finding.js'
 import { each, eachPod, listed, type Rule } from './rule.js'
@@ -64,7 +65,9 @@ const bothZero: Rule = {
     const isZero = (place: Place) => place.value === 0 || place.value === '0%'
     const surge = rolling.get('maxSurge')
     const unavailable = rolling.get('maxUnavailable')
-    if (!isZero(unavailable) || !(isZero(surge) || (pod.kind === 'DaemonSet' && !surge.exists))) return
+    // What a patch does not say is in its base.
+    const isDefault = pod.kind === 'DaemonSet' && !surge.exists && pod.isWhole
+    if (!isZero(unavailable) || !(isZero(surge) || isDefault)) return
     report(unavailable, '`maxUnavailable` and `maxSurge` are both 0: nothing can be replaced', { fix: 'maxSurge: 1' })
   }),
 }
@@ -354,8 +357,9 @@ const restartPolicy: Rule = {
   why: 'Pods of a Deployment, StatefulSet or DaemonSet are restarted always; those of a Job never, or on failure. The API server refuses anything else.',
   check: eachPod((pod, report) => {
     const place = pod.spec.get('restartPolicy')
+    if (isFilledIn(place.text)) return
     if (['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(pod.kind)) {
-      if (place.text === undefined || place.text === 'Always') return
+      if (place.text === undefined || place.text === '' || place.text === 'Always') return
       report(place, `Pods of a ${pod.kind} are always restarted, not \`${place.text}\`: the API server refuses it`, {
         fix: 'Remove it',
       })
