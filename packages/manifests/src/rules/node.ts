@@ -96,6 +96,8 @@ const graceBeyondNode: Rule = {
       const { number } = pod.gracePlace
       if (number === undefined || number <= limit.seconds || pod.kind === 'DaemonSet') continue
       if (pod.annotation('cluster-autoscaler.kubernetes.io/safe-to-evict') === 'false') continue
+      // A node of Fargate is for one pod, and ends with it.
+      if (pod.spec.get('nodeSelector', 'eks.amazonaws.com/compute-type').text === 'fargate') continue
       report(
         pod.gracePlace,
         `The pod has ${number} s to end, but ${limit.who} removes its node after ${limit.seconds} s (\`${limit.flag}\`${limit.isKnown ? '' : ', the default'})`,

@@ -101,13 +101,15 @@ const processManager: Rule = {
   check: eachContainer(({ started, name, pod }, report) => {
     const last = started && lastOf(started.words)
     if (started === undefined || last === undefined || pod.isJob) return
+    const [program = '', ...options] = last.words
     const isWatching =
-      programOf(last.words[0] ?? '') === 'node' && last.words.some((word) => /^--watch(-path)?\b/.test(word))
+      (/^(node|bun)$/.test(programOf(program)) && options.some((word) => /^--watch(-path)?\b/.test(word))) ||
+      (programOf(program) === 'tsx' && options[0] === 'watch')
     const manager = isWatching ? forDevelopment : managerOf(last.words, processManagers)
     if (manager === undefined) return
     report(
       started.place,
-      `Container \`${name}\` starts \`${short(last.text)}\`: ${isWatching ? '`--watch`' : programOf(last.words[0] ?? '')} ${manager.does}`,
+      `Container \`${name}\` starts \`${short(last.text)}\`: ${isWatching ? `\`${options[0] === 'watch' ? 'watch' : '--watch'}\`` : programOf(program)} ${manager.does}`,
       { severity: manager.severity, fix: 'Start the app itself, one in each container' },
     )
   }),

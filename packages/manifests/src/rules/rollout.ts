@@ -107,7 +107,7 @@ const sharesVolume: Rule = {
     if (pod.kind !== 'Deployment' || !pod.isWhole || pod.strategy.get('type').text === 'Recreate') return
     const claims = world.claimsOf(pod)
     const isDatabase = world.isDatabase(pod)
-    if (!claims.includes('single') && !(isDatabase && claims.includes('unknown'))) return
+    if (!claims.includes('single') && !(isDatabase && (claims.includes('unknown') || pod.hasOwnDisk))) return
     const surge = pod.strategy.get('rollingUpdate', 'maxSurge')
     if (amountOf(surge.value ?? '25%', pod.replicas ?? 1, Math.ceil) === 0) return
     report(

@@ -100,7 +100,8 @@ export class World {
     return (
       this.isDatabase(pod) ||
       pod.resource.get('spec', 'volumeClaimTemplates').items.length > 0 ||
-      this.claimsOf(pod).some((claim) => claim !== 'shared')
+      this.claimsOf(pod).some((claim) => claim !== 'shared') ||
+      (pod.kind === 'Deployment' && pod.hasOwnDisk)
     )
   }
 
