@@ -14,7 +14,7 @@ const unscaled = app().replace('  replicas: 3\n', '')
 describe('a budget beside an autoscaler', () => {
   test('permits nothing at the minimum', () => {
     expect(said('pdb-blocks', unscaled, scaler('minReplicas: 2, '), budget('minAvailable: 2'))).toEqual([
-      'warning: No pod may be evicted while there are no more (HorizontalPodAutoscaler/web goes down to 2): `minAvailable` 2 needs 2 of 2 pods',
+      'warning: No pod may be evicted while there are only 2 pods (HorizontalPodAutoscaler/web goes down to 2): `minAvailable` 2 needs 2 of 2',
     ])
     expect(said('pdb-blocks', unscaled, keda('minReplicaCount: 1, '), budget('minAvailable: 50%'))).toHaveLength(1)
     expect(said('pdb-blocks', unscaled, keda(''), budget('minAvailable: 1'))).toHaveLength(1)
@@ -79,6 +79,9 @@ describe('what leads nowhere', () => {
     )
     expect(found(expression)).toEqual([])
     expect(found(expression.replace('[api, web]', '[api]'))).toContain('error selector-mismatch')
+    expect(said('selector-mismatch', expression.replace('[api, web]', '[api]'))).toEqual([
+      'error: The selector asks for `app In (api)`, and the template has `app: web`: the API server refuses it',
+    ])
   })
 
   test('a Service whose pods have other labels', () => {

@@ -120,6 +120,30 @@ test('a key that is none, as its colon is of another keyboard, is told so', () =
   ])
 })
 
+test.each([
+  ['a colon in a flow map', 'sleep: {seconds： 5}', '`：` (U+FF1A) is a letter to YAML: write `:`'],
+  [
+    'a space before a key',
+    'sleep: { seconds: 5 }\n          \u00A0exec: { command: [a] }',
+    'U+00A0 is a letter to YAML: write a space',
+  ],
+])('and so is a key with %s', (_, hook, fix) => {
+  const text = `apiVersion: v1
+kind: Pod
+metadata: { name: a }
+spec:
+  containers:
+    - name: a
+      image: a
+      lifecycle:
+        preStop:
+          ${hook}
+`
+  expect(lint([{ file: 'web.yaml', text }]).findings).toContainEqual(
+    expect.objectContaining({ rule: 'unknown-key', severity: 'error', fix }),
+  )
+})
+
 /** A pod with something to mend, and a description that only kubectl reads. */
 const manifest = `apiVersion: v1
 kind: Pod

@@ -23,11 +23,11 @@ const noHook: Rule = {
       const { name, settle } = balancer
       const wait = Math.max(1, settle / 1000)
       // kube-proxy is told by its measured 1.2 s; the preset is that with a margin.
-      const until = balancer.behind === 'kube-proxy' ? 'second or so' : `${wait} s or so`
+      const until = balancer.behind === 'kube-proxy' ? 'a second or so' : `about ${wait} s`
       const grace = graceFor(settle)
       report(
         container.place,
-        `Container \`${container.name}\` gets requests and has no preStop hook: what is sent in the ${until} until ${name} knows that the pod goes is refused, unless the app waits after SIGTERM`,
+        `Container \`${container.name}\` has no preStop hook: ${name} still sends for ${until} after SIGTERM, and those requests are refused unless the app waits`,
         {
           // What has an identity of its own is rarely behind a load balancer, and knows how to end.
           severity: pod.kind === 'StatefulSet' || world.exposureOf(pod) === 'headless' ? 'info' : 'warning',

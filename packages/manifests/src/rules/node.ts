@@ -103,7 +103,7 @@ const graceBeyondNode: Rule = {
         `The pod has ${number} s to end, but ${limit.who} removes its node after ${limit.seconds} s (\`${limit.flag}\`${limit.isKnown ? '' : ', the default'})`,
         {
           severity: limit.isKnown ? 'warning' : 'info',
-          fix: `${limit.isKnown ? `\`${limit.flag}\` of ${number} s or more` : 'Nothing, where nodes stay or the autoscaler waits longer'}; or work that goes on elsewhere after ${limit.seconds} s`,
+          fix: `${limit.isKnown ? `Raise \`${limit.flag}\` to ${number} s or more` : 'Nothing, if nodes stay or the autoscaler waits longer'}; else let another pod go on with what takes longer than ${limit.seconds} s`,
         },
       )
     }

@@ -41,7 +41,7 @@ const noReadiness: Rule = {
       if (container.place.get('readinessProbe').exists) continue
       report(
         container.place,
-        `Container \`${container.name}\` gets requests and has no readiness probe: it gets them before it listens`,
+        `Container \`${container.name}\` has no readiness probe: it gets requests before it listens`,
         {
           severity: world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
           fix: container.isPodrain

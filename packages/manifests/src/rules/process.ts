@@ -10,7 +10,7 @@ interface Manager {
 }
 
 const killsNode: Manager = {
-  does: 'hands SIGTERM to a shell, which (a dash, as in Debian) ends without telling node: node is killed soon after',
+  does: 'hands SIGTERM to a shell. The `sh` of Debian ends without telling node, and node is killed soon after',
   severity: 'warning',
 }
 
@@ -38,7 +38,7 @@ const forDevelopment: Manager = {
 /** Measured in the same way: pm2 6, forever 4, npm-run-all2 8, nodemon 3. Of bun, tsx and concurrently the app drains in full. */
 const processManagers: Readonly<Record<string, Manager>> = {
   'pm2-runtime': {
-    does: 'makes SIGINT of SIGTERM, and kills the app 1.6 s later unless its `kill_timeout` says otherwise',
+    does: 'turns SIGTERM into SIGINT, and kills the app 1.6 s later unless its `kill_timeout` says otherwise',
     severity: 'warning',
   },
   forever: keepsIt,

@@ -25,7 +25,7 @@ const selectorMismatch: Rule = {
     if (isUnknown(selector, pod) || isSelected(selector, labels)) return
     report(
       selector,
-      `The selector is ${shown(textsOf(selector.get('matchLabels')))}, and the template has ${shown(labels)}: the API server refuses it`,
+      `The selector asks for ${asked(selector)}, and the template has ${shown(labels)}: the API server refuses it`,
       { fix: 'The same labels in `spec.template.metadata.labels`' },
     )
   }),
@@ -37,6 +37,20 @@ function isUnknown(selector: Place, pod: Pod): boolean {
   return [wanted, ...Object.entries(textsOf(selector.get('matchLabels'))), ...Object.entries(pod.labels)]
     .flat()
     .some(isFilledIn)
+}
+
+/** What a selector asks for: `app: web, tier In (front, back)`. */
+function asked(selector: Place): string {
+  const labels = Object.entries(textsOf(selector.get('matchLabels'))).map(([name, value]) => `${name}: ${value}`)
+  const expressions = selector.get('matchExpressions').items.map((each) => {
+    const values = each.get('values').texts
+    return [
+      each.get('key').text,
+      each.get('operator').text,
+      ...(values.length > 0 ? [`(${values.join(', ')})`] : []),
+    ].join(' ')
+  })
+  return `\`${[...labels, ...expressions].join(', ')}\``
 }
 
 function shown(labels: Readonly<Record<string, string>>): string {

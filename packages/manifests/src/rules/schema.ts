@@ -83,7 +83,8 @@ function byHome(unknown: readonly UnknownKey[], hasOwn: boolean): AtHome[] {
   })
 }
 
-const strict = 'kubectl is refused; from a client that does not ask for strict validation it is dropped without a word.'
+const strict =
+  'The API server refuses that from kubectl, and drops it without a word from a client that does not ask for strict validation.'
 
 function whereIs({ root, pointer }: UnknownKey, resource: Resource): string {
   const { path } = root.get(...namesIn(pointer))
@@ -114,6 +115,11 @@ function misspelt(
   const { root, pointer, keys, key } = unknown
   const place = root.get(...namesIn(pointer), key)
   const where = whereIs(unknown, resource)
+  const lookalike = lookalikeIn(key)
+  if (lookalike !== undefined) {
+    const message = `${where} has no key \`${key}\`. ${strict}`
+    return { rule: 'unknown-key', place, message, details: { fix: lookalike } }
+  }
   const meant = meantBy(unknown)
   const isFit = meant !== undefined && fits(unknown, meant)
   // Their schemas are older than what runs: what they do not know may be new.
@@ -126,7 +132,7 @@ function misspelt(
   }
   const isOfThatVersion = kubernetes !== undefined && !isOlder(newest, kubernetes)
   if (isOfThatVersion || settled.test(pointer)) {
-    const message = `${where} has no key \`${key}\`${isOfThatVersion ? ` in Kubernetes ${kubernetes}` : ''}: ${strict}`
+    const message = `${where} has no key \`${key}\`${isOfThatVersion ? ` in Kubernetes ${kubernetes}` : ''}. ${strict}`
     const choice = keys.size > 12 ? '' : `, or write one of ${[...keys].sort().join(', ')}`
     return { rule: 'unknown-key', place, message, details: { fix: `Remove it${choice}` } }
   }

@@ -243,10 +243,10 @@ const deregistration: Rule = {
           continue
         }
         const short = pods.find((pod) => pod.grace !== undefined && pod.grace < delay)
-        if (short === undefined) continue
+        if (short?.grace === undefined) continue
         report(
           place,
-          `The target is kept for ${delay} s, but ${short.resource.label} is gone after ${short.grace} s: for the rest there is nobody to keep it for`,
+          `The target is kept for ${delay} s, but ${short.resource.label} is gone after ${short.grace} s: the other ${delay - short.grace} s are of no use`,
           {
             severity: 'info',
             fix: `deregistration_delay.timeout_seconds=${short.grace}, or a longer \`terminationGracePeriodSeconds\``,

@@ -210,7 +210,7 @@ export class World {
     const { replicas } = pod
     if (replicas === undefined) return undefined
     const isSaid = pod.resource.get('spec', 'replicas').exists
-    return { pods: replicas, because: isSaid ? `replicas ${replicas}` : 'replicas 1 (the default)' }
+    return { pods: replicas, because: isSaid ? `replicas ${replicas}` : 'replicas is 1 by default' }
   }
 
   /** All that send to a pod, the slowest to learn first. */
