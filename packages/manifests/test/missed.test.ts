@@ -89,6 +89,8 @@ describe('what leads nowhere', () => {
     expect(said('service-selects-nothing', app(), other)).toEqual([
       'warning: It selects no pod in these files: those of Deployment/web have `app: web`',
     ])
+    // The rest is told all the same.
+    expect(found(app(), other)).toEqual(expect.arrayContaining(found(app(), service())))
     // Its pods may be elsewhere, or get the label from who runs them.
     expect(said('service-selects-nothing', app({ name: 'api' }), service())).toEqual([])
     const primary = service().replace('selector: { app: web }', 'selector: { app: web, role: primary }')

@@ -2,7 +2,6 @@ import { distance } from 'fastest-levenshtein'
 import type { Pod } from '../objects/pod.js'
 import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import { isSelected } from '../objects/selector.js'
-import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
 import { isFilledIn } from '../text/placeholder.js'
 import { backendsOf, gatewayRoutes } from '../world/routes.js'
@@ -58,62 +57,21 @@ function shown(labels: Readonly<Record<string, string>>): string {
   return texts.length === 0 ? 'no labels' : `\`${texts.join(', ')}\``
 }
 
-/** Labels that a controller gives its pods, and that are in no template. */
-const given =
-  /^(statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index|pod-template-hash|rollouts-pod-template-hash|controller-revision-hash|batch\.kubernetes\.io\/.*|job-name|role|.*\/role|.*\/instanceRole)$/
-
 const serviceSelectsNothing: Rule = {
   id: 'service-selects-nothing',
   severity: 'warning',
   severe: 'The pods may be in files that are not here.',
   title: 'A Service whose selector selects no pod',
   why: 'A Service sends to the pods that have all labels of its selector. If there are none, every request to it is refused, and nothing says so. Only where a pod is in the files that is most likely meant: others may be elsewhere.',
-  check: (world, report) => {
-    if (!world.isComplete) return
-    const candidates = candidatesIn(world.pods)
-    for (const service of world.kind('Service')) {
-      const selector = service.get('spec', 'selector')
-      const wanted = textsOf(selector)
-      const names = Object.keys(wanted)
-      if (service.apiVersion !== 'v1' || names.length === 0 || names.some((name) => given.test(name))) continue
-      if (JSON.stringify(wanted).includes('${') || world.podsOf(service).length > 0) continue
-      const keys = [service.name, ...names.map((name) => `${name}=${wanted[name]}`)]
-      const meant = keys
-        .flatMap((key) => candidates.get(key) ?? [])
-        .find(
-          ({ resource, labels }) =>
-            sameNamespace(resource, service) && (resource.name === service.name || isSameApp(wanted, labels)),
-        )
-      if (meant === undefined) continue
-      report(
-        selector,
-        `It selects no pod in these files: those of ${meant.resource.label} have ${shown(meant.labels)}`,
-        { fix: 'The labels of the pod template' },
-      )
-    }
-  },
-}
-
-/** Pods by name, and by labels that say of which application they are. */
-function candidatesIn(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
-  const found = new Map<string, Pod[]>()
-  for (const pod of pods) {
-    if (pod.isJob || !pod.isWhole) continue
-    const labels = Object.entries(pod.labels).filter(([name]) => saysApp.test(name))
-    for (const key of [pod.resource.name, ...labels.map(([name, value]) => `${name}=${value}`)]) addTo(found, key, pod)
-  }
-  return found
-}
-
-const saysApp = /(^|\/)(app|name|k8s-app)$/
-
-/** Whether an application is named that the pod has, and nothing is that it has otherwise: another component is not meant. */
-function isSameApp(wanted: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
-  const names = Object.keys(wanted)
-  return (
-    names.some((name) => saysApp.test(name) && labels[name] === wanted[name]) &&
-    names.every((name) => labels[name] === undefined || labels[name] === wanted[name])
-  )
+  check: each(['Service'], (service, report, world) => {
+    const meant = world.meantBy(service)
+    if (meant === undefined) return
+    report(
+      service.get('spec', 'selector'),
+      `It selects no pod in these files: those of ${meant.resource.label} have ${shown(meant.labels)}`,
+      { fix: 'The labels of the pod template' },
+    )
+  }),
 }
 
 const routeLeadsNowhere: Rule = {

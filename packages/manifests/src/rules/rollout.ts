@@ -47,6 +47,8 @@ const takesLast: Rule = {
 function severityOf(pod: Pod, world: World): Severity {
   // What nobody sends to may be away for a moment.
   if (!world.isAsked(pod)) return 'info'
+  // A Service that selects nothing is only most likely meant for it.
+  if (!pod.isPodrain && world.servicesOf(pod).every((service) => world.meantBy(service) !== undefined)) return 'warning'
   // Only at its minimum.
   if (world.autoscalersOf(pod).length > 0) return 'warning'
   // Where nobody says how many, somebody may have scaled it.

@@ -155,9 +155,11 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
     const place = root.get(...namesIn(pointer))
     if (isFilledIn(place.text)) continue
     // Nothing is as good as left out: the API server fills in the default, or an empty text in a map of texts. So is an empty word
-    // where there is a choice of words: `protocol: ""` is TCP.
+    // where there is a choice of words: `protocol: ""` is TCP. Only `pathType` has no default.
     const isThere = place.value !== null
-    const values = all.filter(({ keyword }) => keyword === 'enum' && isThere && place.value !== '')
+    const values = all.filter(
+      ({ keyword }) => keyword === 'enum' && isThere && (place.value !== '' || place.name === 'pathType'),
+    )
     const types = all.filter(({ keyword }) => keyword === 'type' && isThere)
     if (all.some(({ params }) => params.format === 'quantity')) problems.push({ ...noQuantity(place), pointer })
     else if (types.length > 0) problems.push({ ...wrongType(place, types), pointer })
