@@ -112,6 +112,11 @@ describe('a character of another keyboard', () => {
   })
 })
 
+test('UTF-16 without a byte order mark is refused, as kubectl does, and not taken for a file without pods', () => {
+  const text = Buffer.from('apiVersion: v1\nkind: Pod\n', 'utf16le').toString('utf8')
+  expect(problemOf(text)).toContain('A NUL character, as in UTF-16 without a byte order mark')
+})
+
 test('a key that is none, as its colon is of another keyboard, is told so', () => {
   const text =
     'apiVersion: v1\nkind: Pod\nmetadata:\n  labels:\n    app： web\nspec: { containers: [{ name: a, image: a }] }\n'
