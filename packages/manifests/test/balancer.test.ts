@@ -31,7 +31,7 @@ describe('an Ingress says by its class what is in front', () => {
     ['kong', 'Kong needs 15 s', 'ingress-nginx'],
   ])('%s', (name, needs, nearest) => {
     expect(told(ingress(name))).toEqual([
-      `warning: The hook takes 8 s, but ${needs} to stop sending: Ingress/web (class ${name}), of podrain’s kinds nearest to \`${nearest}\``,
+      `warning: The hook takes 8 s, but ${needs} to stop sending: Ingress/web (class ${name}); the nearest preset of podrain is \`${nearest}\``,
     ])
   })
 

@@ -154,6 +154,12 @@ describe('a written manifest', () => {
 })
 
 describe('a written Component', () => {
+  test('by itself has nothing to find either, whatever is ignored in it', () => {
+    const sources = writeFiles({ ...base, kind: 'component', longestRequest: 3_600_000 })
+    expect(sources[0]?.text).toContain('podrain-ignore')
+    expect(lint(sources).findings).toEqual([])
+  })
+
   const directory = join(__dirname, 'trees', 'orders')
   const options: ManifestOptions = { ...base, hook: 'exec', behind: 'ingress-nginx', kind: 'component' }
 

@@ -14,7 +14,7 @@ const unscaled = app().replace('  replicas: 3\n', '')
 describe('a budget beside an autoscaler', () => {
   test('permits nothing at the minimum', () => {
     expect(said('pdb-blocks', unscaled, scaler('minReplicas: 2, '), budget('minAvailable: 2'))).toEqual([
-      'warning: No pod may be evicted while there are no more (HorizontalPodAutoscaler/web goes down to 2): `minAvailable` 2 needs 2 of 2 pods',
+      'warning: No pod may be evicted while there are only 2 pods (HorizontalPodAutoscaler/web goes down to 2): `minAvailable` 2 needs 2 of 2',
     ])
     expect(said('pdb-blocks', unscaled, keda('minReplicaCount: 1, '), budget('minAvailable: 50%'))).toHaveLength(1)
     expect(said('pdb-blocks', unscaled, keda(''), budget('minAvailable: 1'))).toHaveLength(1)
@@ -79,6 +79,9 @@ describe('what leads nowhere', () => {
     )
     expect(found(expression)).toEqual([])
     expect(found(expression.replace('[api, web]', '[api]'))).toContain('error selector-mismatch')
+    expect(said('selector-mismatch', expression.replace('[api, web]', '[api]'))).toEqual([
+      'error: The selector asks for `app In (api)`, and the template has `app: web`: the API server refuses it',
+    ])
   })
 
   test('a Service whose pods have other labels', () => {
@@ -86,6 +89,8 @@ describe('what leads nowhere', () => {
     expect(said('service-selects-nothing', app(), other)).toEqual([
       'warning: It selects no pod in these files: those of Deployment/web have `app: web`',
     ])
+    // The rest is told all the same.
+    expect(found(app(), other)).toEqual(expect.arrayContaining(found(app(), service())))
     // Its pods may be elsewhere, or get the label from who runs them.
     expect(said('service-selects-nothing', app({ name: 'api' }), service())).toEqual([])
     const primary = service().replace('selector: { app: web }', 'selector: { app: web, role: primary }')

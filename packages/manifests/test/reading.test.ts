@@ -112,12 +112,41 @@ describe('a character of another keyboard', () => {
   })
 })
 
+test('UTF-16 without a byte order mark is refused, as kubectl does, and not taken for a file without pods', () => {
+  const text = Buffer.from('apiVersion: v1\nkind: Pod\n', 'utf16le').toString('utf8')
+  expect(problemOf(text)).toContain('A NUL character, as in UTF-16 without a byte order mark')
+})
+
 test('a key that is none, as its colon is of another keyboard, is told so', () => {
   const text =
     'apiVersion: v1\nkind: Pod\nmetadata:\n  labels:\n    app： web\nspec: { containers: [{ name: a, image: a }] }\n'
   expect(lint([{ file: 'web.yaml', text }]).findings).toEqual([
     expect.objectContaining({ rule: 'wrong-type', line: 4, fix: '`：` (U+FF1A) is a letter to YAML: write `:`' }),
   ])
+})
+
+test.each([
+  ['a colon in a flow map', 'sleep: {seconds： 5}', '`：` (U+FF1A) is a letter to YAML: write `:`'],
+  [
+    'a space before a key',
+    'sleep: { seconds: 5 }\n          \u00A0exec: { command: [a] }',
+    'U+00A0 is a letter to YAML: write a space',
+  ],
+])('and so is a key with %s', (_, hook, fix) => {
+  const text = `apiVersion: v1
+kind: Pod
+metadata: { name: a }
+spec:
+  containers:
+    - name: a
+      image: a
+      lifecycle:
+        preStop:
+          ${hook}
+`
+  expect(lint([{ file: 'web.yaml', text }]).findings).toContainEqual(
+    expect.objectContaining({ rule: 'unknown-key', severity: 'error', fix }),
+  )
 })
 
 /** A pod with something to mend, and a description that only kubectl reads. */

@@ -65,6 +65,8 @@ export function judge(reading: Reading, options: LintOptions, rules: readonly Ru
   for (const ignore of inComments) {
     // Of what is found in comparison with an app nothing is known where there is none.
     if (used.has(ignore) || ignore.at === undefined || ignore.rule === againstId) continue
+    // Nor of what is in no build, as a Component by itself.
+    if (reading.worldsWith(ignore.at.file) === 0) continue
     findings.push(unused(ignore, ignore.at))
   }
   return {

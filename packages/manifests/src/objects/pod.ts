@@ -76,7 +76,8 @@ export class Container {
   }
 
   get name(): string {
-    return this.place.get('name').text ?? '?'
+    const { parent, name } = this.place
+    return this.place.get('name').text ?? `${parent?.name}[${name}]`
   }
 
   get image(): string | undefined {
@@ -218,6 +219,19 @@ export class Pod {
     })
   }
 
+  /** Whether it has a disk for one node, or writes to a directory of its node: another pod has another one, or writes to the same. */
+  get hasOwnDisk(): boolean {
+    const written = this.containers.flatMap(({ place }) =>
+      place.get('volumeMounts').items.filter((mount) => mount.get('readOnly').value !== true),
+    )
+    const names = new Set(written.map((mount) => mount.get('name').text))
+    return this.spec.get('volumes').items.some((volume) => {
+      const directory = volume.get('hostPath', 'path').text
+      const isOwn = directory === undefined ? disks.some((disk) => volume.get(disk).exists) : !ofSystem.test(directory)
+      return isOwn && names.has(volume.get('name').text)
+    })
+  }
+
   /**
    * Whether it is all there, and not a patch of something that is not: every container says what it runs, and what has to find its
    * pods again by their labels has some. What is not there in a patch is not the default. To a pod of a kind that is not known, whoever
@@ -246,6 +260,22 @@ export class Pod {
     return this.resource.get('spec', this.kind === 'Deployment' ? 'strategy' : 'updateStrategy')
   }
 }
+
+/** Volumes that one node may mount: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes */
+const disks = [
+  'awsElasticBlockStore',
+  'azureDisk',
+  'cinder',
+  'fc',
+  'gcePersistentDisk',
+  'iscsi',
+  'rbd',
+  'vsphereVolume',
+]
+
+/** Directories of a node that hold its own state, not that of a pod. */
+const ofSystem =
+  /^\/(dev|etc|lib|proc|run|sys|usr|boot|var\/(run|log|lib\/(docker|kubelet|containerd|containers)))(\/|$)|^\/$|\.sock$/
 
 /** A preset that an annotation or a flag names. */
 export function isBehind(text: string | undefined): text is keyof typeof presets {

@@ -6,6 +6,9 @@ export const shells: ReadonlySet<string> = new Set(['sh', 'bash', 'dash', 'ash',
 /** Programs that start another with `--`, and are fit to be the first process of a container. */
 const inits = new Set(['tini', 'dumb-init', 'catatonit', 'tini-static', 'docker-init', 's6-svscan'])
 
+/** Scripts of images that start what they are given in their place: https://github.com/nodejs/docker-node/blob/main/docker-entrypoint.sh */
+const entrypoint = /^docker-entrypoint(\.sh)?$/
+
 /** Programs that start another in their place, or wait for it and do nothing else; with the options that take a word. */
 const wrappers: Readonly<Record<string, readonly string[]>> = {
   exec: ['-a'],
@@ -49,6 +52,7 @@ export function scriptOf(command: readonly string[]): string | undefined {
 
 /** The command that an init starts, or the command itself. */
 export function withoutInit(command: readonly string[]): readonly string[] {
+  if (entrypoint.test(programOf(command[0] ?? '')) && command.length > 1) return withoutInit(command.slice(1))
   if (!inits.has(programOf(command[0] ?? ''))) return command
   const dashes = command.indexOf('--')
   if (dashes !== -1) return command.slice(dashes + 1)

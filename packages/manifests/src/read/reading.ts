@@ -23,7 +23,11 @@ export function read(sources: readonly Source[], facts: Facts = {}): Reading {
   const manifests = sources.map((source) => new Manifest(source))
   const groups = groupsOf(manifests)
   const counts = new Map<string, number>()
-  for (const { files } of groups) for (const file of files) counts.set(file, (counts.get(file) ?? 0) + 1)
+  for (const { files, resources } of groups) {
+    // A Component by itself builds nothing.
+    if (resources.length === 0) continue
+    for (const file of files) counts.set(file, (counts.get(file) ?? 0) + 1)
+  }
   const unread = new Set(
     manifests.flatMap(({ source, problems, passedOver }) =>
       problems.length + passedOver.length > 0 ? posix.normalize(slashed(source.file)) : [],

@@ -46,7 +46,7 @@ const blocks: Rule = {
         least.number === undefined ? `${least.text} of ${count}, rounded up, is ${needed}` : `${needed} of ${count}`
       report(
         least,
-        `No pod may ${scaled ? `be evicted while there are no more (${lowest.because})` : 'ever be evicted'}: ${shown(least)} needs ${sum} ${count === 1 ? 'pod' : 'pods'}`,
+        `No pod may ${scaled ? `be evicted while there ${count === 1 ? 'is only 1 pod' : `are only ${count} pods`} (${lowest.because})` : 'ever be evicted'}: ${shown(least)} needs ${sum}${scaled ? '' : count === 1 ? ' pod' : ' pods'}`,
         {
           fix:
             count > 1
@@ -130,7 +130,7 @@ const matchesNothing: Rule = {
       .join(', ')
     report(
       selector.get('matchLabels'),
-      `It selects no pod in these files: those of ${meant.resource.label} have ${labels || 'no labels'}`,
+      `It selects no pod in these files: those of ${meant.resource.label} have ${labels === '' ? 'no labels' : `\`${labels}\``}`,
       {
         fix: `matchLabels: { ${labels} }, or those that do not change from one deploy to the next`,
       },

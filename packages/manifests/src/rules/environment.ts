@@ -70,8 +70,16 @@ const hookVariable: Rule = {
   severity: 'error',
   severe: 'For `sleep` it is no time: the hook fails each time. Of another program, or in a script, it is a warning.',
   title: 'A variable in a hook that nobody fills in',
-  why: 'Kubernetes fills in no `$(NAME)` in the command of a hook, as it does in `command` and `args` (kubernetes#129502). `sleep` gets those characters, which are no time, and fails at once (FailedPreStopHook); in a script `$(NAME)` runs a program of that name. Only a shell reads `$NAME`.',
+  why: 'Kubernetes fills in no `$(NAME)` in a hook, as it does in `command` and `args` (kubernetes#129502). `sleep` gets those characters, which are no time, and fails at once (FailedPreStopHook); in a script `$(NAME)` runs a program of that name. Only a shell reads `$NAME`.',
   check: eachContainer(({ hook, environment }, report) => {
+    const asked = hook?.place.get('httpGet', 'path')
+    const [unread] = /\$\(\w+\)/.exec(asked?.text ?? '') ?? []
+    if (asked !== undefined && unread !== undefined) {
+      report(asked, `Kubernetes fills in nothing in a hook: the kubelet asks for \`${asked.text}\` as it stands`, {
+        severity: 'warning',
+        fix: `The path itself, in place of \`${unread}\``,
+      })
+    }
     if (hook?.handler !== 'exec') return
     const place = hook.place.get('exec', 'command')
     const isScript = scriptOf(hook.command) !== undefined

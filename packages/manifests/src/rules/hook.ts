@@ -4,6 +4,7 @@ import { programOf, scriptOf, shells } from '../objects/shell.js'
 import { graceFor } from '../shared/budget.js'
 import { replaceText } from '../text/edits.js'
 import type { Place } from '../text/place.js'
+import { mayBeFilledIn } from '../text/placeholder.js'
 import { isIstio, isLinkerd } from '../world/balancer.js'
 import { isScraped, targetsOf, type World } from '../world/world.js'
 import { eachContainer, eachPod, type Rule } from './rule.js'
@@ -22,11 +23,11 @@ const noHook: Rule = {
       const { name, settle } = balancer
       const wait = Math.max(1, settle / 1000)
       // kube-proxy is told by its measured 1.2 s; the preset is that with a margin.
-      const until = balancer.behind === 'kube-proxy' ? 'second or so' : `${wait} s or so`
+      const until = balancer.behind === 'kube-proxy' ? 'a second or so' : `about ${wait} s`
       const grace = graceFor(settle)
       report(
         container.place,
-        `Container \`${container.name}\` gets requests and has no preStop hook: what is sent in the ${until} until ${name} knows that the pod goes is refused, unless the app waits after SIGTERM`,
+        `Container \`${container.name}\` has no preStop hook: ${name} still sends for ${until} after SIGTERM, and those requests are refused unless the app waits`,
         {
           // What has an identity of its own is rarely behind a load balancer, and knows how to end.
           severity: pod.kind === 'StatefulSet' || world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
@@ -115,7 +116,7 @@ const hookPort: Rule = {
     if (hook?.handler !== 'httpGet' || !hook.port.exists || !pod.isWhole) return
     const { text, number } = hook.port
     if (text !== undefined && !/^\d+$/.test(text)) {
-      if (declares(container, hook.port)) return
+      if (declares(container, hook.port) || mayBeFilledIn(text)) return
       const elsewhere = pod.running.find((each) => declares(each, hook.port))
       const of =
         elsewhere === undefined ? '' : `; container \`${elsewhere.name}\` has, but the name is only looked up here`

@@ -96,12 +96,14 @@ const graceBeyondNode: Rule = {
       const { number } = pod.gracePlace
       if (number === undefined || number <= limit.seconds || pod.kind === 'DaemonSet') continue
       if (pod.annotation('cluster-autoscaler.kubernetes.io/safe-to-evict') === 'false') continue
+      // A node of Fargate is for one pod, and ends with it.
+      if (pod.spec.get('nodeSelector', 'eks.amazonaws.com/compute-type').text === 'fargate') continue
       report(
         pod.gracePlace,
         `The pod has ${number} s to end, but ${limit.who} removes its node after ${limit.seconds} s (\`${limit.flag}\`${limit.isKnown ? '' : ', the default'})`,
         {
           severity: limit.isKnown ? 'warning' : 'info',
-          fix: `${limit.isKnown ? `\`${limit.flag}\` of ${number} s or more` : 'Nothing, where nodes stay or the autoscaler waits longer'}; or work that goes on elsewhere after ${limit.seconds} s`,
+          fix: `${limit.isKnown ? `Raise \`${limit.flag}\` to ${number} s or more` : 'Nothing, if nodes stay or the autoscaler waits longer'}; else let another pod go on with what takes longer than ${limit.seconds} s`,
         },
       )
     }

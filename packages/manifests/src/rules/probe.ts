@@ -1,6 +1,7 @@
 import { type Container, probes } from '../objects/pod.js'
 import { replaceText } from '../text/edits.js'
 import type { Place } from '../text/place.js'
+import { mayBeFilledIn } from '../text/placeholder.js'
 import { declares, servedBy } from './hook.js'
 import { eachContainer, eachPod, type Rule } from './rule.js'
 
@@ -15,14 +16,16 @@ function queryOf(probe: Place): string {
   return /\?[^#]*/.exec(probe.get('httpGet', 'path').text ?? '')?.[0] ?? ''
 }
 
-/** Whether two probes ask the same: path, with what stands behind `?`, and port. */
+/** Whether two probes ask the same: path, with what stands behind `?`, port and headers. */
 function isSame(one: Place, other: Place): boolean {
   const [path, query] = [pathOf(one), queryOf(one)]
   return (
     path !== undefined &&
     path === pathOf(other) &&
     query === queryOf(other) &&
-    String(one.get('httpGet', 'port').value) === String(other.get('httpGet', 'port').value)
+    String(one.get('httpGet', 'port').value) === String(other.get('httpGet', 'port').value) &&
+    JSON.stringify(one.get('httpGet', 'httpHeaders').value) ===
+      JSON.stringify(other.get('httpGet', 'httpHeaders').value)
   )
 }
 
@@ -38,7 +41,7 @@ const noReadiness: Rule = {
       if (container.place.get('readinessProbe').exists) continue
       report(
         container.place,
-        `Container \`${container.name}\` gets requests and has no readiness probe: it gets them before it listens`,
+        `Container \`${container.name}\` has no readiness probe: it gets requests before it listens`,
         {
           severity: world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
           fix: container.isPodrain
@@ -158,12 +161,13 @@ const probePort: Rule = {
     for (const name of probes) {
       for (const handler of ['httpGet', 'tcpSocket']) {
         const port = container.place.get(name, handler, 'port')
-        if (port.text === undefined || /^\d+$/.test(port.text) || declares(container, port)) continue
-        report(port, `Container \`${container.name}\` has no port named \`${port.text}\`: the ${name} fails`, {
+        const { text } = port
+        if (text === undefined || /^\d+$/.test(text) || mayBeFilledIn(text) || declares(container, port)) continue
+        report(port, `Container \`${container.name}\` has no port named \`${text}\`: the ${name} fails`, {
           fix:
             container.ports.length === 0
               ? 'List it under `ports`, or write its number'
-              : `Its ports are ${namesOf(container.ports)}`,
+              : `Write one of its ports: ${namesOf(container.ports)}`,
         })
       }
     }

@@ -10,7 +10,7 @@ interface Manager {
 }
 
 const killsNode: Manager = {
-  does: 'hands SIGTERM to a shell, which (a dash, as in Debian) ends without telling node: node is killed soon after',
+  does: 'hands SIGTERM to a shell. The `sh` of Debian ends without telling node, and node is killed soon after',
   severity: 'warning',
 }
 
@@ -38,7 +38,7 @@ const forDevelopment: Manager = {
 /** Measured in the same way: pm2 6, forever 4, npm-run-all2 8, nodemon 3. Of bun, tsx and concurrently the app drains in full. */
 const processManagers: Readonly<Record<string, Manager>> = {
   'pm2-runtime': {
-    does: 'makes SIGINT of SIGTERM, and kills the app 1.6 s later unless its `kill_timeout` says otherwise',
+    does: 'turns SIGTERM into SIGINT, and kills the app 1.6 s later unless its `kill_timeout` says otherwise',
     severity: 'warning',
   },
   forever: keepsIt,
@@ -101,13 +101,15 @@ const processManager: Rule = {
   check: eachContainer(({ started, name, pod }, report) => {
     const last = started && lastOf(started.words)
     if (started === undefined || last === undefined || pod.isJob) return
+    const [program = '', ...options] = last.words
     const isWatching =
-      programOf(last.words[0] ?? '') === 'node' && last.words.some((word) => /^--watch(-path)?\b/.test(word))
+      (/^(node|bun)$/.test(programOf(program)) && options.some((word) => /^--watch(-path)?\b/.test(word))) ||
+      (programOf(program) === 'tsx' && options[0] === 'watch')
     const manager = isWatching ? forDevelopment : managerOf(last.words, processManagers)
     if (manager === undefined) return
     report(
       started.place,
-      `Container \`${name}\` starts \`${short(last.text)}\`: ${isWatching ? '`--watch`' : programOf(last.words[0] ?? '')} ${manager.does}`,
+      `Container \`${name}\` starts \`${short(last.text)}\`: ${isWatching ? `\`${options[0] === 'watch' ? 'watch' : '--watch'}\`` : programOf(program)} ${manager.does}`,
       { severity: manager.severity, fix: 'Start the app itself, one in each container' },
     )
   }),

@@ -2,8 +2,8 @@ import { distance } from 'fastest-levenshtein'
 import type { Pod } from '../objects/pod.js'
 import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import { isSelected } from '../objects/selector.js'
-import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
+import { isFilledIn } from '../text/placeholder.js'
 import { backendsOf, gatewayRoutes } from '../world/routes.js'
 import type { World } from '../world/world.js'
 import { each, eachPod, type Rule } from './rule.js'
@@ -24,7 +24,7 @@ const selectorMismatch: Rule = {
     if (isUnknown(selector, pod) || isSelected(selector, labels)) return
     report(
       selector,
-      `The selector is ${shown(textsOf(selector.get('matchLabels')))}, and the template has ${shown(labels)}: the API server refuses it`,
+      `The selector asks for ${asked(selector)}, and the template has ${shown(labels)}: the API server refuses it`,
       { fix: 'The same labels in `spec.template.metadata.labels`' },
     )
   }),
@@ -32,7 +32,24 @@ const selectorMismatch: Rule = {
 
 /** Whether something is still to be filled in. */
 function isUnknown(selector: Place, pod: Pod): boolean {
-  return JSON.stringify([selector.value, pod.labels]).includes('${')
+  const wanted = selector.get('matchExpressions').items.flatMap((each) => each.get('values').texts)
+  return [wanted, ...Object.entries(textsOf(selector.get('matchLabels'))), ...Object.entries(pod.labels)]
+    .flat()
+    .some(isFilledIn)
+}
+
+/** What a selector asks for: `app: web, tier In (front, back)`. */
+function asked(selector: Place): string {
+  const labels = Object.entries(textsOf(selector.get('matchLabels'))).map(([name, value]) => `${name}: ${value}`)
+  const expressions = selector.get('matchExpressions').items.map((each) => {
+    const values = each.get('values').texts
+    return [
+      each.get('key').text,
+      each.get('operator').text,
+      ...(values.length > 0 ? [`(${values.join(', ')})`] : []),
+    ].join(' ')
+  })
+  return `\`${[...labels, ...expressions].join(', ')}\``
 }
 
 function shown(labels: Readonly<Record<string, string>>): string {
@@ -40,62 +57,21 @@ function shown(labels: Readonly<Record<string, string>>): string {
   return texts.length === 0 ? 'no labels' : `\`${texts.join(', ')}\``
 }
 
-/** Labels that a controller gives its pods, and that are in no template. */
-const given =
-  /^(statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index|pod-template-hash|rollouts-pod-template-hash|controller-revision-hash|batch\.kubernetes\.io\/.*|job-name|role|.*\/role|.*\/instanceRole)$/
-
 const serviceSelectsNothing: Rule = {
   id: 'service-selects-nothing',
   severity: 'warning',
   severe: 'The pods may be in files that are not here.',
   title: 'A Service whose selector selects no pod',
   why: 'A Service sends to the pods that have all labels of its selector. If there are none, every request to it is refused, and nothing says so. Only where a pod is in the files that is most likely meant: others may be elsewhere.',
-  check: (world, report) => {
-    if (!world.isComplete) return
-    const candidates = candidatesIn(world.pods)
-    for (const service of world.kind('Service')) {
-      const selector = service.get('spec', 'selector')
-      const wanted = textsOf(selector)
-      const names = Object.keys(wanted)
-      if (service.apiVersion !== 'v1' || names.length === 0 || names.some((name) => given.test(name))) continue
-      if (JSON.stringify(wanted).includes('${') || world.podsOf(service).length > 0) continue
-      const keys = [service.name, ...names.map((name) => `${name}=${wanted[name]}`)]
-      const meant = keys
-        .flatMap((key) => candidates.get(key) ?? [])
-        .find(
-          ({ resource, labels }) =>
-            sameNamespace(resource, service) && (resource.name === service.name || isSameApp(wanted, labels)),
-        )
-      if (meant === undefined) continue
-      report(
-        selector,
-        `It selects no pod in these files: those of ${meant.resource.label} have ${shown(meant.labels)}`,
-        { fix: 'The labels of the pod template' },
-      )
-    }
-  },
-}
-
-/** Pods by name, and by labels that say of which application they are. */
-function candidatesIn(pods: readonly Pod[]): ReadonlyMap<string, readonly Pod[]> {
-  const found = new Map<string, Pod[]>()
-  for (const pod of pods) {
-    if (pod.isJob || !pod.isWhole) continue
-    const labels = Object.entries(pod.labels).filter(([name]) => saysApp.test(name))
-    for (const key of [pod.resource.name, ...labels.map(([name, value]) => `${name}=${value}`)]) addTo(found, key, pod)
-  }
-  return found
-}
-
-const saysApp = /(^|\/)(app|name|k8s-app)$/
-
-/** Whether an application is named that the pod has, and nothing is that it has otherwise: another component is not meant. */
-function isSameApp(wanted: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
-  const names = Object.keys(wanted)
-  return (
-    names.some((name) => saysApp.test(name) && labels[name] === wanted[name]) &&
-    names.every((name) => labels[name] === undefined || labels[name] === wanted[name])
-  )
+  check: each(['Service'], (service, report, world) => {
+    const meant = world.meantBy(service)
+    if (meant === undefined) return
+    report(
+      service.get('spec', 'selector'),
+      `It selects no pod in these files: those of ${meant.resource.label} have ${shown(meant.labels)}`,
+      { fix: 'The labels of the pod template' },
+    )
+  }),
 }
 
 const routeLeadsNowhere: Rule = {

@@ -2,6 +2,7 @@ import { type Container, podsOf, probes } from '../objects/pod.js'
 import type { Resource } from '../objects/resource.js'
 import { replaceText, replaceValue } from '../text/edits.js'
 import type { Place } from '../text/place.js'
+import { isFilledIn } from '../text/placeholder.js'
 import type { Problem } from './problem.js'
 
 /** What the API server refuses although the schema has nothing against it: numbers in quotes, and values that exclude each other. */
@@ -91,7 +92,7 @@ const restarts = ['Always', 'OnFailure', 'Never']
 function restartOf({ place: container }: Container): Problem[] {
   const place = container.get('restartPolicy')
   const { text } = place
-  if (text === undefined || restarts.includes(text)) return []
+  if (text === undefined || restarts.includes(text) || isFilledIn(text)) return []
   const meant = restarts.find((each) => each.toLowerCase() === text.toLowerCase())
   return [
     {

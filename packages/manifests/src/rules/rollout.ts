@@ -1,6 +1,7 @@
 import type { Pod } from '../objects/pod.js'
 import { amountOf } from '../shared/amount.js'
 import type { Place } from '../text/place.js'
+import { isFilledIn } from '../text/placeholder.js'
 import type { World } from '../world/world.js'
 import type { Severity } from './finding.js'
 import { each, eachPod, listed, type Rule } from './rule.js'
@@ -46,6 +47,8 @@ const takesLast: Rule = {
 function severityOf(pod: Pod, world: World): Severity {
   // What nobody sends to may be away for a moment.
   if (!world.isAsked(pod)) return 'info'
+  // A Service that selects nothing is only most likely meant for it.
+  if (!pod.isPodrain && world.servicesOf(pod).every((service) => world.meantBy(service) !== undefined)) return 'warning'
   // Only at its minimum.
   if (world.autoscalersOf(pod).length > 0) return 'warning'
   // Where nobody says how many, somebody may have scaled it.
@@ -64,7 +67,9 @@ const bothZero: Rule = {
     const isZero = (place: Place) => place.value === 0 || place.value === '0%'
     const surge = rolling.get('maxSurge')
     const unavailable = rolling.get('maxUnavailable')
-    if (!isZero(unavailable) || !(isZero(surge) || (pod.kind === 'DaemonSet' && !surge.exists))) return
+    // What a patch does not say is in its base.
+    const isDefault = pod.kind === 'DaemonSet' && !surge.exists && pod.isWhole
+    if (!isZero(unavailable) || !(isZero(surge) || isDefault)) return
     report(unavailable, '`maxUnavailable` and `maxSurge` are both 0: nothing can be replaced', { fix: 'maxSurge: 1' })
   }),
 }
@@ -104,7 +109,7 @@ const sharesVolume: Rule = {
     if (pod.kind !== 'Deployment' || !pod.isWhole || pod.strategy.get('type').text === 'Recreate') return
     const claims = world.claimsOf(pod)
     const isDatabase = world.isDatabase(pod)
-    if (!claims.includes('single') && !(isDatabase && claims.includes('unknown'))) return
+    if (!claims.includes('single') && !(isDatabase && (claims.includes('unknown') || pod.hasOwnDisk))) return
     const surge = pod.strategy.get('rollingUpdate', 'maxSurge')
     if (amountOf(surge.value ?? '25%', pod.replicas ?? 1, Math.ceil) === 0) return
     report(
@@ -354,8 +359,9 @@ const restartPolicy: Rule = {
   why: 'Pods of a Deployment, StatefulSet or DaemonSet are restarted always; those of a Job never, or on failure. The API server refuses anything else.',
   check: eachPod((pod, report) => {
     const place = pod.spec.get('restartPolicy')
+    if (isFilledIn(place.text)) return
     if (['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(pod.kind)) {
-      if (place.text === undefined || place.text === 'Always') return
+      if (place.text === undefined || place.text === '' || place.text === 'Always') return
       report(place, `Pods of a ${pod.kind} are always restarted, not \`${place.text}\`: the API server refuses it`, {
         fix: 'Remove it',
       })

@@ -8,6 +8,7 @@ import { isOlder } from '../shared/version.js'
 import { moveEntry, renameKey, replaceText, replaceValue } from '../text/edits.js'
 import { lookalikeIn } from '../text/lookalikes.js'
 import type { Place } from '../text/place.js'
+import { isFilledIn, mayBeFilledIn } from '../text/placeholder.js'
 import type { World } from '../world/world.js'
 import type { Problem } from './problem.js'
 import { refusedIn } from './refused.js'
@@ -51,7 +52,7 @@ function problemsIn(inspection: Inspection, resource: Resource, kubernetes: stri
         home === undefined ? misspelt(key, resource, mayBeNewer, kubernetes) : misplaced(key, home, others, resource)
       return problem === undefined ? [] : [{ ...problem, pointer: `${key.pointer}/${escapePointer(key.key)}` }]
     }),
-    ...complaintsIn(root, complaints, isWhole),
+    ...complaintsIn(root, complaints, isWhole, pods.length === 0),
   ]
   if (!mayBeNewer) return problems
   // What had to be there may have become a choice.
@@ -82,7 +83,8 @@ function byHome(unknown: readonly UnknownKey[], hasOwn: boolean): AtHome[] {
   })
 }
 
-const strict = 'kubectl is refused; from a client that does not ask for strict validation it is dropped without a word.'
+const strict =
+  'The API server refuses that from kubectl, and drops it without a word from a client that does not ask for strict validation.'
 
 function whereIs({ root, pointer }: UnknownKey, resource: Resource): string {
   const { path } = root.get(...namesIn(pointer))
@@ -113,6 +115,11 @@ function misspelt(
   const { root, pointer, keys, key } = unknown
   const place = root.get(...namesIn(pointer), key)
   const where = whereIs(unknown, resource)
+  const lookalike = lookalikeIn(key)
+  if (lookalike !== undefined) {
+    const message = `${where} has no key \`${key}\`. ${strict}`
+    return { rule: 'unknown-key', place, message, details: { fix: lookalike } }
+  }
   const meant = meantBy(unknown)
   const isFit = meant !== undefined && fits(unknown, meant)
   // Their schemas are older than what runs: what they do not know may be new.
@@ -125,7 +132,7 @@ function misspelt(
   }
   const isOfThatVersion = kubernetes !== undefined && !isOlder(newest, kubernetes)
   if (isOfThatVersion || settled.test(pointer)) {
-    const message = `${where} has no key \`${key}\`${isOfThatVersion ? ` in Kubernetes ${kubernetes}` : ''}: ${strict}`
+    const message = `${where} has no key \`${key}\`${isOfThatVersion ? ` in Kubernetes ${kubernetes}` : ''}. ${strict}`
     const choice = keys.size > 12 ? '' : `, or write one of ${[...keys].sort().join(', ')}`
     return { rule: 'unknown-key', place, message, details: { fix: `Remove it${choice}` } }
   }
@@ -138,7 +145,7 @@ function misspelt(
   }
 }
 
-function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: boolean): Located[] {
+function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: boolean, mayBePatch: boolean): Located[] {
   const problems: Located[] = []
   const byPointer = new Map<string, Complaint[]>()
   for (const complaint of complaints) {
@@ -146,10 +153,13 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
   }
   for (const [pointer, all] of byPointer) {
     const place = root.get(...namesIn(pointer))
-    if (isFilledIn(place)) continue
-    // Nothing is as good as left out: the API server fills in the default, or an empty text in a map of texts.
+    if (isFilledIn(place.text)) continue
+    // Nothing is as good as left out: the API server fills in the default, or an empty text in a map of texts. So is an empty word
+    // where there is a choice of words: `protocol: ""` is TCP. Only `pathType` has no default.
     const isThere = place.value !== null
-    const values = all.filter(({ keyword }) => keyword === 'enum' && isThere)
+    const values = all.filter(
+      ({ keyword }) => keyword === 'enum' && isThere && (place.value !== '' || place.name === 'pathType'),
+    )
     const types = all.filter(({ keyword }) => keyword === 'type' && isThere)
     if (all.some(({ params }) => params.format === 'quantity')) problems.push({ ...noQuantity(place), pointer })
     else if (types.length > 0) problems.push({ ...wrongType(place, types), pointer })
@@ -162,17 +172,16 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
         rule: 'missing-key',
         place,
         message: `${place.path === '' ? 'It' : `\`${place.path}\``} needs \`${missing}\``,
-        details: { fix: `Add \`${missing}\`` },
+        // An autoscaler without `scaleTargetRef` may be a patch of one that has it.
+        details:
+          mayBePatch && ['', '/spec'].includes(pointer)
+            ? { severity: 'warning', fix: `Add \`${missing}\`, unless this is a patch` }
+            : { fix: `Add \`${missing}\`` },
         pointer,
       })
     }
   }
   return problems
-}
-
-/** Whether somebody or something puts the value in before Kubernetes sees it: `${REPLICAS:=2}`, `{{ replicas }}`, `<your port>`. */
-function isFilledIn(place: Place): boolean {
-  return /\$\{|\{\{|<%|%\{|\[\[ |^<[^<>]+>$/.test(place.text ?? '')
 }
 
 function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
@@ -196,10 +205,10 @@ function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
       ...(unquoted && { fix: `Without quotes: ${value}` }),
       ...(wanted && { fix: `In quotes: "${source}"` }),
       // `containerPort: PORT`, where a pipeline puts a number in: as it stands it is refused, but it will not stay so.
-      ...(isNumber &&
-        /^_*[A-Z][A-Z0-9_]*$/.test(place.text ?? '') && {
+      ...((isNumber || expected.includes('boolean')) &&
+        mayBeFilledIn(place.text) && {
           severity: 'warning',
-          fix: 'A number, if nothing fills it in',
+          fix: `${isNumber ? 'A number' : '`true` or `false`'}, if nothing fills it in`,
         }),
       ...(place.name === 'command' && typeof value === 'string' && { fix: `As a list: ${asCommand(value)}` }),
       edits,
@@ -231,6 +240,9 @@ function wrongValue(place: Place, complaints: readonly Complaint[]): Problem {
     message: `\`${place.path}\` has to be ${allowed.length === 1 ? allowed[0] : `one of ${allowed.join(', ')}`}, got ${shown(place.value, '')}`,
     details: {
       ...(meant !== undefined && { fix: `Write ${meant}`, edits: replaceText(place, meant) }),
+      // `PULL_POLICY`; but `HTTP` is meant.
+      ...(/[_(]/.test(text ?? '') &&
+        mayBeFilledIn(text) && { severity: 'warning', fix: 'One of these, if nothing fills it in' }),
     },
   }
 }
@@ -295,7 +307,7 @@ const wrongValueRule: Rule = {
 const missingKey: Rule = {
   id: 'missing-key',
   severity: 'error',
-  severe: 'Refused.',
+  severe: 'Refused. What is missing at the top of an object may be in the base of a patch: a warning.',
   title: 'A key that has to be there',
   why: 'The API server refuses the object. Nothing is reported for a patch, as the rest of it is somewhere else.',
   check: of('missing-key'),

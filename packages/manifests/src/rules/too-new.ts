@@ -141,7 +141,7 @@ function problemOf(place: Place, { what, since, on, gate, instead }: Field, kube
     rule: 'unknown-key',
     place,
     message: isUnknown
-      ? `Kubernetes ${kubernetes} has no ${what}: it came with ${since}. kubectl is refused; from another client it is dropped without a word`
+      ? `Kubernetes ${kubernetes} has no ${what}: it came with ${since}. The API server refuses it from kubectl, and drops it without a word from other clients`
       : `Kubernetes ${kubernetes} drops ${what} unless its feature gate ${gate} is on, as it is by default since ${on}`,
     details: { fix: instead, severity: isUnknown ? 'error' : 'warning' },
   }

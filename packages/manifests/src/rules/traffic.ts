@@ -2,6 +2,7 @@ import type { Pod } from '../objects/pod.js'
 import type { Resource } from '../objects/resource.js'
 import { seconds } from '../shared/budget.js'
 import type { Place } from '../text/place.js'
+import { mayBeFilledIn } from '../text/placeholder.js'
 import type { Route } from '../world/routes.js'
 import { declares } from './hook.js'
 import { each, eachPod, type Rule } from './rule.js'
@@ -121,7 +122,7 @@ const targetPort: Rule = {
     const pods = world.podsOf(service).filter(({ isWhole }) => isWhole)
     for (const port of service.get('spec', 'ports').items) {
       const target = port.get('targetPort')
-      if (target.text === undefined || /^\d+$/.test(target.text)) continue
+      if (target.text === undefined || /^\d+$/.test(target.text) || mayBeFilledIn(target.text)) continue
       const without = pods.find((pod) => !pod.running.some((container) => declares(container, target)))
       if (without === undefined) continue
       const names = without.running.flatMap(({ ports }) =>
@@ -225,6 +226,11 @@ const deregistration: Rule = {
         const delay = Number(text)
         const services = kind === 'Service' ? [resource] : world.servicesBehind(resource)
         const pods = [...new Set(services.flatMap((service) => world.podsOf(service)))]
+        // Where it sends to nodes, its targets stay when a pod goes.
+        const isToNodes = pods.every((pod) =>
+          world.balancersOf(pod).every(({ name }) => name !== 'aws-alb' && name !== 'aws-nlb'),
+        )
+        if (isToNodes && pods.length > 0) continue
         const request = world.facts.longestRequest ?? 0
         if (delay * 1000 < request || delay === 0) {
           report(
@@ -237,10 +243,10 @@ const deregistration: Rule = {
           continue
         }
         const short = pods.find((pod) => pod.grace !== undefined && pod.grace < delay)
-        if (short === undefined) continue
+        if (short?.grace === undefined) continue
         report(
           place,
-          `The target is kept for ${delay} s, but ${short.resource.label} is gone after ${short.grace} s: for the rest there is nobody to keep it for`,
+          `The target is kept for ${delay} s, but ${short.resource.label} is gone after ${short.grace} s: the other ${delay - short.grace} s are of no use`,
           {
             severity: 'info',
             fix: `deregistration_delay.timeout_seconds=${short.grace}, or a longer \`terminationGracePeriodSeconds\``,

@@ -48,6 +48,12 @@ export class Manifest {
     const documents: Document.Parsed[] = []
     const problems: SyntaxProblem[] = []
     const templates = new Map<string, PassedOver>()
+    const nothing = source.text.indexOf('\0')
+    if (nothing !== -1) {
+      const message =
+        'A NUL character, as in UTF-16 without a byte order mark: kubectl refuses it. Write the file in UTF-8'
+      problems.push({ file: source.file, ...this.at(nothing), message })
+    }
     for (const document of decode(source.text)) {
       const [error] = document.errors
       const isSuspect = error !== undefined || source.text.includes('{{')

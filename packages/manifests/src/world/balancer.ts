@@ -121,7 +121,7 @@ function albTargetOf(
 }
 
 function controlled({ name, behind, isNearest, settle }: Controller, because: string): Balancer {
-  const nearest = isNearest ? `, of podrain’s kinds nearest to \`${behind}\`` : ''
+  const nearest = isNearest ? `; the nearest preset of podrain is \`${behind}\`` : ''
   return { behind, name, settle: settle ?? presets[behind].settle, because: `${because}${nearest}` }
 }
 

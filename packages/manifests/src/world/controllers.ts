@@ -71,8 +71,9 @@ const known: readonly Controller[] = [
     name: 'ingress-nginx',
     behind: 'ingress-nginx',
     isNearest: false,
-    controllers: ['k8s.io/ingress-nginx'],
-    ingressClass: /^nginx(-|$)/,
+    // That of AKS as well: https://learn.microsoft.com/en-us/azure/aks/app-routing
+    controllers: ['k8s.io/ingress-nginx', 'webapprouting.kubernetes.azure.com/'],
+    ingressClass: /^(nginx(-|$)|webapprouting\.kubernetes\.azure\.com$)/,
   },
   {
     // At most every 2 s (providersThrottleDuration):

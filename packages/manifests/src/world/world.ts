@@ -6,6 +6,7 @@ import type { Place } from '../text/place.js'
 import { type Balancer, balancersOf } from './balancer.js'
 import { Lookup } from './lookup.js'
 import { type Route, routeKinds, routesOf } from './routes.js'
+import { strayedOf } from './strayed.js'
 
 /** What the files cannot say, and who calls knows. */
 export interface Facts {
@@ -69,16 +70,27 @@ export class World {
     return named
   })
 
-  /** The Services that send to a pod. */
+  /** The Services that send to a pod, or would if their selectors selected anything: what else is wrong is told as well. */
   servicesOf(pod: Pod): readonly Resource[] {
     return this.#services().get(pod) ?? []
   }
 
   readonly #services = once(() => {
     const services = new Map<Pod, Resource[]>()
-    for (const service of this.kind('Service')) for (const pod of this.podsOf(service)) addTo(services, pod, service)
+    for (const service of this.kind('Service')) {
+      const pods = this.podsOf(service)
+      const meant = this.meantBy(service)
+      for (const pod of meant === undefined ? pods : [meant]) addTo(services, pod, service)
+    }
     return services
   })
+
+  /** The pod that a Service most likely means which selects none. Where something could not be followed, there may be others. */
+  meantBy(service: Resource): Pod | undefined {
+    return this.isComplete && this.podsOf(service).length === 0 ? this.#strayed()(service) : undefined
+  }
+
+  readonly #strayed = once(() => strayedOf(this.pods))
 
   /** Whether requests come to it by a Service; a headless one is often only for peers to find each other. */
   exposureOf(pod: Pod): 'served' | 'headless' | 'none' {
@@ -100,7 +112,8 @@ export class World {
     return (
       this.isDatabase(pod) ||
       pod.resource.get('spec', 'volumeClaimTemplates').items.length > 0 ||
-      this.claimsOf(pod).some((claim) => claim !== 'shared')
+      this.claimsOf(pod).some((claim) => claim !== 'shared') ||
+      (pod.kind === 'Deployment' && pod.hasOwnDisk)
     )
   }
 
@@ -209,7 +222,7 @@ export class World {
     const { replicas } = pod
     if (replicas === undefined) return undefined
     const isSaid = pod.resource.get('spec', 'replicas').exists
-    return { pods: replicas, because: isSaid ? `replicas ${replicas}` : 'replicas 1 (the default)' }
+    return { pods: replicas, because: isSaid ? `replicas ${replicas}` : 'replicas is 1 by default' }
   }
 
   /** All that send to a pod, the slowest to learn first. */
