@@ -1,6 +1,5 @@
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { chmodSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   fix,
@@ -12,16 +11,7 @@ import {
   renderJson,
   renderSarif,
 } from '../src/index.js'
-
-/** A directory with such files in it. */
-function directory(files: Readonly<Record<string, string>>): string {
-  const root = mkdtempSync(join(tmpdir(), 'podrain-lint-'))
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true })
-    writeFileSync(join(root, name), text)
-  }
-  return root
-}
+import { directory } from './directory.js'
 
 /** What is found there, with files as they are called within it. */
 function look(root: string): LintResult {

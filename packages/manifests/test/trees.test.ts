@@ -1,21 +1,21 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { fix, lint, readSources } from '../src/index.js'
 import { read } from '../src/read/reading.js'
+import { directory } from './directory.js'
 
-const directory = join(__dirname, 'trees')
+const trees = join(__dirname, 'trees')
 
 function treesIn(name: string): ReturnType<typeof read> {
-  const { sources } = readSources([join(directory, name)])
-  return read(sources.map(({ file, text }) => ({ file: relative(directory, file), text })))
+  const { sources } = readSources([join(trees, name)])
+  return read(sources.map(({ file, text }) => ({ file: relative(trees, file), text })))
 }
 
 /** What `kubectl kustomize` made of it (kustomize 5.5.0), by kind and name. */
 function builtBy(root: string): Record<string, unknown> {
-  const text = readFileSync(join(directory, `${root.replaceAll('/', '-')}.built.yaml`), 'utf8')
+  const text = readFileSync(join(trees, `${root.replaceAll('/', '-')}.built.yaml`), 'utf8')
   return byName(parseAllDocuments(text).map((document) => document.toJS()))
 }
 
@@ -223,28 +223,22 @@ test('what is fetched from elsewhere is told of, as there may be more than is kn
 })
 
 test('what a generator puts into a ConfigMap is no manifest, be it a shell script', () => {
-  const at = mkdtempSync(join(tmpdir(), 'podrain-'))
-  writeFileSync(
-    join(at, 'kustomization.yaml'),
-    'configMapGenerator: [{ name: scripts, files: [backup.sh, all=values.yaml] }]\n',
-  )
-  writeFileSync(join(at, 'backup.sh'), '#!/bin/sh\nset -e\nCODE="$1"\n  [ "$CODE" = 0 ]\n')
-  writeFileSync(join(at, 'values.yaml'), 'kind: Deployment\nspec: { replicas: "2" }\n')
+  const at = directory({
+    'kustomization.yaml': 'configMapGenerator: [{ name: scripts, files: [backup.sh, all=values.yaml] }]\n',
+    'backup.sh': '#!/bin/sh\nset -e\nCODE="$1"\n  [ "$CODE" = 0 ]\n',
+    'values.yaml': 'kind: Deployment\nspec: { replicas: "2" }\n',
+  })
   const { findings, problems, passedOver } = lint(readSources([at]).sources)
   expect([findings, problems, passedOver]).toEqual([[], [], []])
 })
 
 test('with a file that is named comes what the kustomization beside it makes of it, and only that is told', () => {
-  const at = mkdtempSync(join(tmpdir(), 'podrain-'))
   const files = tree({
     'prod/kustomization.yaml': overlay('patches: [{ path: hook.yaml }]\n'),
     'prod/hook.yaml':
       'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web }\nspec: { template: { spec: { containers: [{ name: web, lifecycle: { preStop: { sleep: { seconds: 40 } } } }] } } }\n',
   })
-  for (const { file, text } of files) {
-    mkdirSync(join(at, file, '..'), { recursive: true })
-    writeFileSync(join(at, file), text)
-  }
+  const at = directory(Object.fromEntries(files.map(({ file, text }) => [file, text])))
   const { sources } = readSources([join(at, 'prod/hook.yaml')])
   expect(sources.map(({ file, context = false }) => [relative(at, file), context])).toEqual([
     ['prod/hook.yaml', false],

@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import { describe, expect, test } from 'vitest'
 import { examine, lint, readSources, renderGithub, renderHuman, renderSarif } from '../src/index.js'
+import { directory } from './directory.js'
 
 const pod = (name: string, more = '') => `apiVersion: apps/v1
 kind: Deployment
@@ -171,15 +171,6 @@ describe('YAML as Kubernetes reads it', () => {
 })
 
 describe('files', () => {
-  function directory(files: Record<string, string>): string {
-    const at = mkdtempSync(join(tmpdir(), 'podrain-'))
-    for (const [file, text] of Object.entries(files)) {
-      mkdirSync(join(at, file, '..'), { recursive: true })
-      writeFileSync(join(at, file), text)
-    }
-    return at
-  }
-
   test('a directory is read with all manifests in it, in order', () => {
     const at = directory({
       'b.yml': 'kind: B',

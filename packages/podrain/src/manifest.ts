@@ -1,6 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type ManifestOptions, usualHook, type Written, writeFiles } from '@podrain/manifests'
+import { prepareDirectory } from './files.js'
 import { UsageError } from './usage.js'
 
 /** Flags of `podrain manifest`; but for `out`, their names are those of the engine's options. */
@@ -38,8 +39,8 @@ function written(options: ManifestOptions): Written[] {
 
 /** Somebody may have changed what is there. */
 function writeNew(file: string, text: string): void {
+  prepareDirectory('--out', dirname(file))
   try {
-    mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, text, { flag: 'wx' })
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException

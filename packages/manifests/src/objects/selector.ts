@@ -47,3 +47,16 @@ export function isSelected(selector: Place, labels: Readonly<Record<string, stri
     })
   )
 }
+
+/** As people write labels: `app: web, tier: front`. */
+export function writtenLabels(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(', ')
+}
+
+/** The same in a message. */
+export function shownLabels(labels: Readonly<Record<string, string>>): string {
+  const written = writtenLabels(labels)
+  return written === '' ? 'no labels' : `\`${written}\``
+}

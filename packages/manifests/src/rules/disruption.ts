@@ -1,5 +1,6 @@
 import type { Pod } from '../objects/pod.js'
 import type { Resource } from '../objects/resource.js'
+import { shownLabels, writtenLabels } from '../objects/selector.js'
 import { amountOf } from '../shared/amount.js'
 import type { Place } from '../text/place.js'
 import type { Least, World } from '../world/world.js'
@@ -125,14 +126,11 @@ const matchesNothing: Rule = {
       ...names.flatMap(([name, place]) => world.labelled(name, place.text ?? '')),
     ]
     if (meant === undefined) return
-    const labels = Object.entries(meant.labels)
-      .map(([name, value]) => `${name}: ${value}`)
-      .join(', ')
     report(
       selector.get('matchLabels'),
-      `It selects no pod in these files: those of ${meant.resource.label} have ${labels === '' ? 'no labels' : `\`${labels}\``}`,
+      `It selects no pod in these files: those of ${meant.resource.label} have ${shownLabels(meant.labels)}`,
       {
-        fix: `matchLabels: { ${labels} }, or those that do not change from one deploy to the next`,
+        fix: `matchLabels: { ${writtenLabels(meant.labels)} }, or those that do not change from one deploy to the next`,
       },
     )
   }),

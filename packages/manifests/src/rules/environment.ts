@@ -83,6 +83,8 @@ const hookVariable: Rule = {
     if (hook?.handler !== 'exec') return
     const place = hook.place.get('exec', 'command')
     const isScript = scriptOf(hook.command) !== undefined
+    const program = programOf(hook.command[0] ?? '')
+    const isSleep = !isScript && program === 'sleep'
     for (const [index, word] of hook.command.entries()) {
       const names = [...word.matchAll(isScript ? /\$\((\w+)\)/g : /\$\((\w+)\)|\$(\w+)/g)].map(
         ([, one, other]) => one ?? other ?? '',
@@ -90,12 +92,11 @@ const hookVariable: Rule = {
       // In a script it may be a program after all.
       const name = names.find((each) => (isScript ? environment.get(each) !== undefined : variable.test(each)))
       if (name === undefined) continue
-      const isSleep = programOf(isScript ? 'sh' : (hook.command[0] ?? '')) === 'sleep'
       report(
         place.get(index),
         isScript
           ? `\`$(${name})\` is no variable to a shell: it runs a program \`${name}\``
-          : `No shell reads this command, and Kubernetes fills in nothing: \`${programOf(hook.command[0] ?? '')}\` gets \`${word}\` as it stands${isSleep ? ', fails, and SIGTERM follows at once' : ''}`,
+          : `No shell reads this command, and Kubernetes fills in nothing: \`${program}\` gets \`${word}\` as it stands${isSleep ? ', fails, and SIGTERM follows at once' : ''}`,
         {
           severity: isSleep ? 'error' : 'warning',
           fix: isScript

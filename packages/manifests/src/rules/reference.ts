@@ -1,7 +1,7 @@
 import { distance } from 'fastest-levenshtein'
 import type { Pod } from '../objects/pod.js'
 import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
-import { isSelected } from '../objects/selector.js'
+import { isSelected, shownLabels, writtenLabels } from '../objects/selector.js'
 import type { Place } from '../text/place.js'
 import { isFilledIn } from '../text/placeholder.js'
 import { backendsOf, gatewayRoutes } from '../world/routes.js'
@@ -24,7 +24,7 @@ const selectorMismatch: Rule = {
     if (isUnknown(selector, pod) || isSelected(selector, labels)) return
     report(
       selector,
-      `The selector asks for ${asked(selector)}, and the template has ${shown(labels)}: the API server refuses it`,
+      `The selector asks for ${asked(selector)}, and the template has ${shownLabels(labels)}: the API server refuses it`,
       { fix: 'The same labels in `spec.template.metadata.labels`' },
     )
   }),
@@ -40,7 +40,7 @@ function isUnknown(selector: Place, pod: Pod): boolean {
 
 /** What a selector asks for: `app: web, tier In (front, back)`. */
 function asked(selector: Place): string {
-  const labels = Object.entries(textsOf(selector.get('matchLabels'))).map(([name, value]) => `${name}: ${value}`)
+  const labels = writtenLabels(textsOf(selector.get('matchLabels')))
   const expressions = selector.get('matchExpressions').items.map((each) => {
     const values = each.get('values').texts
     return [
@@ -49,12 +49,7 @@ function asked(selector: Place): string {
       ...(values.length > 0 ? [`(${values.join(', ')})`] : []),
     ].join(' ')
   })
-  return `\`${[...labels, ...expressions].join(', ')}\``
-}
-
-function shown(labels: Readonly<Record<string, string>>): string {
-  const texts = Object.entries(labels).map(([name, value]) => `${name}: ${value}`)
-  return texts.length === 0 ? 'no labels' : `\`${texts.join(', ')}\``
+  return `\`${[...(labels === '' ? [] : [labels]), ...expressions].join(', ')}\``
 }
 
 const serviceSelectsNothing: Rule = {
@@ -68,7 +63,7 @@ const serviceSelectsNothing: Rule = {
     if (meant === undefined) return
     report(
       service.get('spec', 'selector'),
-      `It selects no pod in these files: those of ${meant.resource.label} have ${shown(meant.labels)}`,
+      `It selects no pod in these files: those of ${meant.resource.label} have ${shownLabels(meant.labels)}`,
       { fix: 'The labels of the pod template' },
     )
   }),

@@ -3,6 +3,7 @@ import { type Inspection, inspectionsOf, type UnknownKey } from '../objects/insp
 import { podsOf } from '../objects/pod.js'
 import type { Resource } from '../objects/resource.js'
 import { type Complaint, escapePointer, namesIn, newest } from '../objects/schema.js'
+import { addTo } from '../shared/lists.js'
 import { nearest } from '../shared/nearest.js'
 import { isOlder } from '../shared/version.js'
 import { moveEntry, renameKey, replaceText, replaceValue } from '../text/edits.js'
@@ -149,7 +150,7 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
   const problems: Located[] = []
   const byPointer = new Map<string, Complaint[]>()
   for (const complaint of complaints) {
-    byPointer.set(complaint.instancePath, [...(byPointer.get(complaint.instancePath) ?? []), complaint])
+    addTo(byPointer, complaint.instancePath, complaint)
   }
   for (const [pointer, all] of byPointer) {
     const place = root.get(...namesIn(pointer))

@@ -1,11 +1,12 @@
 import { posix } from 'node:path'
 import { templatesOf } from '../objects/pod.js'
 import { type Resource, resourcesOf } from '../objects/resource.js'
+import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
 import type { Manifest } from '../text/source.js'
 import { assertionsAmong } from './assertions.js'
 import { build, type Files } from './build.js'
-import { type Kustomization, kustomizationOf, slashed } from './kustomization.js'
+import { kustomizationOf, slashed } from './kustomization.js'
 
 /** Objects that are in one cluster at the same time. */
 export interface Group {
@@ -23,13 +24,10 @@ export interface Group {
  */
 export function groupsOf(manifests: readonly Manifest[]): Group[] {
   const byFile = new Map(manifests.map((manifest) => [posix.normalize(slashed(manifest.source.file)), manifest]))
-  const kustomizations = new Map<string, Kustomization>()
-  for (const manifest of manifests) {
-    const kustomization = kustomizationOf(manifest)
-    if (kustomization !== undefined) kustomizations.set(kustomization.directory, kustomization)
-  }
+  const all = manifests.flatMap((manifest) => kustomizationOf(manifest) ?? [])
+  const kustomizations = new Map(all.map((kustomization) => [kustomization.directory, kustomization]))
   const files: Files = { manifest: (file) => byFile.get(file), kustomization: (path) => kustomizations.get(path) }
-  const all = [...kustomizations.values()]
+  const kustomized = new Set(all.map(({ manifest }) => manifest))
   const parts = new Set(
     all.flatMap(({ resources, components, patchFiles, otherFiles }) => [
       ...resources,
@@ -42,9 +40,7 @@ export function groupsOf(manifests: readonly Manifest[]): Group[] {
   const roots = all.filter(({ directory }) => !parts.has(directory))
   const builds = roots.map((root) => ({ name: root.directory, ...build(root, files) }))
   const loose = [...byFile]
-    .filter(
-      ([file, manifest]) => !parts.has(file) && kustomizationOf(manifest) === undefined && !assertions.has(manifest),
-    )
+    .filter(([file, manifest]) => !parts.has(file) && !kustomized.has(manifest) && !assertions.has(manifest))
     .map(([file, manifest]) => ({ file, chart: manifest.source.chart, resources: resourcesOf(manifest) }))
   const charts = [...new Set(loose.flatMap(({ chart }) => chart ?? []))]
   return [
@@ -94,13 +90,9 @@ function alternativesAmong(loose: readonly Loose[]): Group[] {
     // Of one directory each file is one, of several each directory.
     for (const each of directories.size === 1 ? files : directories) alternatives.add(each)
   }
-  const unitOf = (file: string) => nearestOf(file, alternatives)
   const units = new Map<string | undefined, Loose[]>()
   for (const each of loose) {
-    const unit = unitOf(each.file)
-    const members = units.get(unit)
-    if (members === undefined) units.set(unit, [each])
-    else members.push(each)
+    addTo(units, nearestOf(each.file, alternatives), each)
   }
   const common = units.get(undefined) ?? []
   if (units.size === (units.has(undefined) ? 1 : 0)) return [groupOf(undefined, common)]

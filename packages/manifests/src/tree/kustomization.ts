@@ -41,16 +41,21 @@ export class Kustomization {
   readonly manifest: Manifest
   readonly place: Place
   readonly directory: string
+  /** Patches that come before names and labels. */
+  readonly patches: readonly Patch[]
+  /** Those that come after them. */
+  readonly latePatches: readonly Patch[]
 
   constructor(manifest: Manifest, document: Document.Parsed) {
     this.manifest = manifest
     this.directory = posix.dirname(slashed(manifest.source.file))
     this.place = new Place({ manifest, document, shared: false }, document.contents)
-  }
-
-  /** One that others make part of theirs: it is not built for itself. */
-  get isComponent(): boolean {
-    return this.place.get('kind').text === 'Component'
+    // Read once: one that stands here is a text of its own, and a base is part of many builds.
+    this.patches = [
+      ...this.place.get('patchesStrategicMerge').items.map((item) => this.#merged(item)),
+      ...this.place.get('patches').items.map((item) => this.#targeted(item)),
+    ]
+    this.latePatches = this.place.get('patchesJson6902').items.map((item) => this.#targeted(item))
   }
 
   /** Files and directories of objects. */
@@ -60,18 +65,6 @@ export class Kustomization {
 
   get components(): string[] {
     return this.#paths('components')
-  }
-
-  /** Patches that come before names and labels, and after them. */
-  get patches(): readonly Patch[] {
-    return [
-      ...this.place.get('patchesStrategicMerge').items.map((item) => this.#merged(item)),
-      ...this.place.get('patches').items.map((item) => this.#targeted(item)),
-    ]
-  }
-
-  get latePatches(): readonly Patch[] {
-    return this.place.get('patchesJson6902').items.map((item) => this.#targeted(item))
   }
 
   get labels(): readonly Labels[] {

@@ -90,7 +90,7 @@ function balancersOfService(service: Resource): Balancer[] {
 }
 
 /** The class of an Ingress, said in one way or the other. */
-export function classOf(ingress: Resource): string | undefined {
+function classOf(ingress: Resource): string | undefined {
   return ingress.get('spec', 'ingressClassName').text ?? ingress.annotation('kubernetes.io/ingress.class')
 }
 
@@ -154,7 +154,7 @@ export function annotated(resource: Resource, prefix: string): boolean {
 }
 
 /** Whether a mesh puts its proxy into the pod, as the manifest says. */
-export function isMeshed(pod: Pod): boolean {
+function isMeshed(pod: Pod): boolean {
   return isIstio(pod) || isLinkerd(pod)
 }
 

@@ -28,10 +28,8 @@ export interface Backend {
 
 /** All Services that an Ingress or a route leads to. */
 export function backendsOf(route: Resource): readonly Backend[] {
-  const spec = route.get('spec')
   if (route.kind === 'Ingress') {
-    const paths = spec.get('rules').items.flatMap((rule) => rule.get('http', 'paths').items)
-    return [spec.get('defaultBackend'), ...paths.map((each) => each.get('backend'))].flatMap((backend) => {
+    return waysOfIngress(route).flatMap(({ backend }) => {
       const [place, port] = [backend.get('service', 'name'), backend.get('service', 'port')]
       if (place.text === undefined) return []
       return [
@@ -39,7 +37,7 @@ export function backendsOf(route: Resource): readonly Backend[] {
       ]
     })
   }
-  const refs = spec.get('rules').items.flatMap((rule) => rule.get('backendRefs').items)
+  const refs = route.get('spec', 'rules').items.flatMap((rule) => rule.get('backendRefs').items)
   return refs.filter(isServiceRef).map((ref) => ({
     name: ref.get('name').text ?? '',
     namespace: ref.get('namespace').text,
@@ -63,23 +61,24 @@ export function routesOf(resource: Resource): readonly Route[] {
   return resource.apiVersion.startsWith('networking.istio.io/') ? routesOfVirtualService(resource) : []
 }
 
+/** The paths of an Ingress and what none of them is for, each with the backend that it leads to. */
+function waysOfIngress(ingress: Resource): readonly { readonly way: Way; readonly backend: Place }[] {
+  const paths = ingress.get('spec', 'rules').items.flatMap((rule) => rule.get('http', 'paths').items)
+  const fallback = ingress.get('spec', 'defaultBackend')
+  return [
+    ...paths.map((place) => ({
+      way: { place, path: place.get('path').text ?? '/', exact: place.get('pathType').text === 'Exact' },
+      backend: place.get('backend'),
+    })),
+    { way: everyPath(fallback), backend: fallback },
+  ]
+}
+
 function routesOfIngress(resource: Resource): Route[] {
-  const named = (backend: Place) => backend.get('service', 'name').text ?? backend.get('serviceName').text
-  const routes = resource
-    .get('spec', 'rules')
-    .items.flatMap((rule) => rule.get('http', 'paths').items)
-    .flatMap((place): Route[] => {
-      const service = named(place.get('backend'))
-      if (service === undefined) return []
-      const [path, exact] = [place.get('path').text ?? '/', place.get('pathType').text === 'Exact']
-      return [{ resource, place, service, namespace: resource.namespace, path, exact }]
-    })
-  const fallback = resource.get('spec', 'defaultBackend')
-  const service = named(fallback)
-  if (service !== undefined) {
-    routes.push({ resource, service, namespace: resource.namespace, ...everyPath(fallback) })
-  }
-  return routes
+  return waysOfIngress(resource).flatMap(({ way, backend }) => {
+    const service = backend.get('service', 'name').text ?? backend.get('serviceName').text
+    return routesFor(resource, { namespace: resource.namespace, service }, [way])
+  })
 }
 
 function routesOfGatewayRoute(resource: Resource): Route[] {

@@ -230,8 +230,10 @@ export class World {
 
   /** The Services that an Ingress or a route leads to. */
   servicesBehind(route: Resource): readonly Resource[] {
-    const names = new Set(routesOf(route).map(({ service }) => service))
-    return [...names].flatMap((name) => this.named('Service', name, route))
+    const services = routesOf(route).flatMap(({ service, namespace }) =>
+      this.named('Service', service, route, namespace),
+    )
+    return [...new Set(services)]
   }
 
   readonly #routes = once(() => {
