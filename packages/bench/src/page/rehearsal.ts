@@ -19,7 +19,7 @@ export const rehearsal: Section = (directories, charts) => {
   const [most] = rendered.toSorted((a, b) => b.json - a.json)
   const text = `## Rehearsals as they grow
 
-A rolling update of an app that loses nothing, and then so many minutes of load: ${fixed(rate)} requests a second, from however many
+A rolling update of an app with podrain, and then so many minutes of load: ${fixed(rate)} requests a second, from however many
 clients. Memory is what the rehearsal's own process takes at most, with the threads of its clients and without the pods. Whoever is
 held up for ${fixed(probe)} ms, as long as a readiness probe may take, makes the verdict “not trustworthy”.
 
