@@ -1,0 +1,101 @@
+/**
+ * What @podrain/kubernetes costs the API server: pods of 10 to 10,000 follow a cluster whose API counts, by a clock of
+ * their own. Each simulation is a process of its own. All of it takes about ten minutes.
+ *
+ *     node kubernetes.js [--pods 10,1000,10000] [--sample 200] [--seed 1] [--only <part of a scenario's name>] [--jobs <one for each processor>]
+ *                        [--beside <another checkout of this repository, built: “before”>]
+ *                        [--results <directory>] [--docs <directory>]
+ */
+import { execFile } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import {
+  absences,
+  type KubernetesData,
+  type Order,
+  type Processor,
+  type Run,
+  scenarios,
+  type Version,
+} from './kubernetes/data.js'
+import { options } from './options.js'
+import { compareWith } from './ours.js'
+import { writePage } from './page.js'
+import { keep } from './results.js'
+
+/** Up to so many pods all of them run the package. */
+const whole = 1000
+/** Bytes that the API sends in a rollout, about: where each pod is sent every change, fewer pods run the package. */
+const mostSent = 6e9
+/** Bytes that a pod is sent which watches every slice, for each pod that is replaced. */
+const perReplaced = 3 * 45_000
+/** Pods of each Service, where there are many Services. */
+const ofManyServices = 10
+/** Pods whose time on the processor is measured. */
+const processors = 100
+
+/** Runs a program of this bench in a process of its own. */
+async function run<Data>(name: string, ...args: (string | number)[]): Promise<Data> {
+  const command = [join(__dirname, 'kubernetes', `${name}.js`), ...args.map(String)]
+  const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 1e8 })
+  return JSON.parse(stdout)
+}
+
+async function main(): Promise<void> {
+  const defaults = { pods: '10,1000,10000', sample: 200, seed: 1, only: '', beside: '' }
+  const given = options({ ...defaults, jobs: availableParallelism() })
+  const sizes = given.pods.split(',').map(Number)
+  if (!sizes.every((size) => Number.isInteger(size) && size > 0)) {
+    throw new RangeError(`Expected --pods to be whole numbers above 0, got ${given.pods}`)
+  }
+  compareWith(given.beside)
+  const versions: Version[] = given.beside === '' ? ['after'] : ['before', 'after']
+  const sampleOf = (version: Version, pods: number, follows: boolean): number => {
+    const most = pods <= whole ? pods : given.sample
+    const sent = version === 'before' && follows ? Math.ceil(mostSent / perReplaced / pods) : most
+    return Math.min(pods, most, sent)
+  }
+  const names = [...scenarios, ...absences].filter((scenario) => scenario.includes(given.only))
+  const orders = versions.flatMap((version) =>
+    sizes.flatMap((pods) =>
+      names.flatMap((scenario) => {
+        const order: Order = {
+          scenario,
+          pods,
+          services: 1,
+          sample: sampleOf(version, pods, scenario === 'rolling over'),
+        }
+        const many = pods > ofManyServices && (scenario === 'serving' || scenario === 'rolling over')
+        return [order, ...(many ? [{ ...order, services: Math.ceil(pods / ofManyServices) }] : [])].map((each) => ({
+          version,
+          order: each,
+        }))
+      }),
+    ),
+  )
+  const { default: pMap } = await import('p-map')
+  await keep('kubernetes', given, ['@podrain/core', '@podrain/kubernetes'], async (): Promise<KubernetesData> => {
+    const simulate = async ({ version, order }: (typeof orders)[number]): Promise<Run> => {
+      const figures = await run<Run>('run', version, given.seed, JSON.stringify(order))
+      const { scenario, pods, services, sample } = order
+      console.log(
+        `${version}, ${scenario}, ${sample} of ${pods} pods, ${services} Services: ${Math.round(figures.took)} s`,
+      )
+      return figures
+    }
+    const runs = await pMap(orders, simulate, { concurrency: given.jobs })
+    const processor: Processor[] = []
+    for (const version of given.only === '' ? versions : []) {
+      for (const pods of sizes) {
+        const sample = Math.min(processors, sampleOf(version, pods, true))
+        processor.push(await run<Processor>('processor', version, pods, sample))
+        console.log(`${version}, the processor, ${sample} of ${pods} pods`)
+      }
+    }
+    return { seed: given.seed, runs, processor }
+  })
+  await writePage(given)
+}
+
+void main()
