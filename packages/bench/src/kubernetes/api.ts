@@ -171,12 +171,12 @@ export class Api {
   #watch(request: IncomingMessage, response: ServerResponse, call: Call): void {
     const { kind, query } = call
     const selection = selectionOf(query)
-    this.#answered(request, call, 200)
-    response.writeHead(200, this.#headers())
-    response.flushHeaders()
     const version = query.get('resourceVersion') ?? ''
     const fromNow = version === '' || version === '0'
     const passed = fromNow ? [] : this.#store.since(kind, Number(version))
+    this.#answered(request, call, passed ? 200 : 410)
+    response.writeHead(200, this.#headers())
+    response.flushHeaders()
     if (!passed) {
       const oldest = `too old resource version: ${version} (${this.#store.version})`
       return void response.end(`{"type":"ERROR","object":${failure(410, oldest)}}\n`)

@@ -13,7 +13,7 @@ const step = 20
 /** Turns of the event loop in which nothing has happened: then nothing will before the next timer. */
 const quietTurns = 4
 /** Characters that are decompressed in a millisecond, at least. It is done by threads, so it takes real time. */
-const decompressed = 50_000
+const decompressed = 150_000
 
 export interface SimulationOptions extends Pick<Setup, 'core' | 'kubernetes' | 'report'> {
   readonly pods: number
