@@ -1,6 +1,7 @@
 /**
  * What @podrain/kubernetes costs the API server: pods of 10 to 10,000 follow a cluster whose API counts, by a clock of
- * their own. Each simulation is a process of its own. All of it takes about ten minutes.
+ * their own. Each simulation is a process of its own. All of it takes about ten minutes. What was counted “before” is kept
+ * until it is counted anew, as it stays the same.
  *
  *     node kubernetes.js [--pods 10,1000,10000] [--sample 200] [--seed 1] [--only <part of a scenario's name>] [--jobs <one for each processor>]
  *                        [--beside <another checkout of this repository, built: “before”>]
@@ -16,15 +17,16 @@ import {
   type Order,
   type Processor,
   type Run,
+  type Scenario,
   scenarios,
   type Version,
 } from './kubernetes/data.js'
 import { options } from './options.js'
 import { compareWith } from './ours.js'
 import { writePage } from './page.js'
-import { keep } from './results.js'
+import { keep, load } from './results.js'
 
-/** Up to so many pods all of them run the package. */
+/** Up to so many pods all of them run the package, as it is. */
 const whole = 1000
 /** Bytes that the API sends in a rollout, about: where each pod is sent every change, fewer pods run the package. */
 const mostSent = 6e9
@@ -51,9 +53,9 @@ async function main(): Promise<void> {
   }
   compareWith(given.beside)
   const versions: Version[] = given.beside === '' ? ['after'] : ['before', 'after']
-  const sampleOf = (version: Version, pods: number, follows: boolean): number => {
-    const most = pods <= whole ? pods : given.sample
-    const sent = version === 'before' && follows ? Math.ceil(mostSent / perReplaced / pods) : most
+  const sampleOf = (version: Version, pods: number, scenario?: Scenario): number => {
+    const most = version === 'after' && pods <= whole ? pods : given.sample
+    const sent = version === 'before' && scenario === 'rolling over' ? Math.ceil(mostSent / perReplaced / pods) : most
     return Math.min(pods, most, sent)
   }
   const names = [...scenarios, ...absences].filter((scenario) => scenario.includes(given.only))
@@ -64,7 +66,7 @@ async function main(): Promise<void> {
           scenario,
           pods,
           services: 1,
-          sample: sampleOf(version, pods, scenario === 'rolling over'),
+          sample: sampleOf(version, pods, scenario),
         }
         const many = pods > ofManyServices && (scenario === 'serving' || scenario === 'rolling over')
         return [order, ...(many ? [{ ...order, services: Math.ceil(pods / ofManyServices) }] : [])].map((each) => ({
@@ -74,6 +76,7 @@ async function main(): Promise<void> {
       }),
     ),
   )
+  const kept = given.beside === '' ? load<KubernetesData>('kubernetes', given)?.data : undefined
   const { default: pMap } = await import('p-map')
   await keep('kubernetes', given, ['@podrain/core', '@podrain/kubernetes'], async (): Promise<KubernetesData> => {
     const simulate = async ({ version, order }: (typeof orders)[number]): Promise<Run> => {
@@ -85,15 +88,20 @@ async function main(): Promise<void> {
       return figures
     }
     const runs = await pMap(orders, simulate, { concurrency: given.jobs })
-    const processor: Processor[] = []
-    for (const version of given.only === '' ? versions : []) {
-      for (const pods of sizes) {
-        const sample = Math.min(processors, sampleOf(version, pods, true))
-        processor.push(await run<Processor>('processor', version, pods, sample))
-        console.log(`${version}, the processor, ${sample} of ${pods} pods`)
-      }
+    const measured = given.only === '' ? versions.flatMap((version) => sizes.map((pods) => ({ version, pods }))) : []
+    const measure = async ({ version, pods }: (typeof measured)[number]): Promise<Processor> => {
+      const sample = Math.min(processors, sampleOf(version, pods, 'rolling over'))
+      const times = await run<Processor>('processor', version, pods, sample)
+      console.log(`${version}, the processor, ${sample} of ${pods} pods`)
+      return times
     }
-    return { seed: given.seed, runs, processor }
+    const processor = await pMap(measured, measure, { concurrency: given.jobs })
+    const isBefore = ({ version }: { version: Version }): boolean => version === 'before'
+    return {
+      seed: given.seed,
+      runs: [...(kept?.runs.filter(isBefore) ?? []), ...runs],
+      processor: [...(kept?.processor.filter(isBefore) ?? []), ...processor],
+    }
   })
   await writePage(given)
 }

@@ -50,7 +50,8 @@ const kubernetesCost: Page = {
 
 Made by \`npx -y pnpm@10.34.9 bench:kubernetes\` from what it counted, which is kept in
 [packages/bench/results](../packages/bench/results). “Before” is the package as it was when every pod watched every EndpointSlice of its namespace
-for life (commit f78c804, checked out and built elsewhere, and given as \`--beside\`); “after” is the package as it is.`,
+for life (commit f78c804, checked out and built elsewhere, and given as \`--beside\`); “after” is the package as it is.
+What was counted before stays on the page until it is counted anew.`,
 }
 
 /** Writes every page that there is something to show on. */

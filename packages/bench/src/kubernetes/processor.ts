@@ -13,7 +13,7 @@ import type { Answer, Question } from './world.js'
 type Times = Pick<Processor, 'start' | 'hour' | 'rollout'>
 
 /** Milliseconds that pass at once, where much happens and where little does; and real ones in which that goes over loopback. */
-const [fine, coarse, real] = [250, 1000, 2]
+const [fine, coarse, real] = [250, 5000, 2]
 
 /** Milliseconds of the processor for each pod. */
 async function timesOf(pods: number, sample: number, packages: Pick<Setup, 'core' | 'kubernetes'>): Promise<Times> {
