@@ -13,7 +13,7 @@ import { Store } from '../src/kubernetes/store.js'
 import { Tally } from '../src/kubernetes/tally.js'
 import { Wire } from '../src/kubernetes/wire.js'
 import { Workload } from '../src/kubernetes/workload.js'
-import { claimsOf } from '../src/page/kubernetes.js'
+import { claimsOf } from '../src/page/kubernetes-claims.js'
 
 const recordings = join(__dirname, '../../kubernetes/test/recordings')
 const recordedPod = 'web-77cc4c8ffd-lrhwk'
@@ -231,7 +231,7 @@ describe('the page', () => {
           'In a rollout of 1,000 pods the API server sends 100 GB before, and 500 MB after: 0.50 % of it. Wanted, and kept: at most 1.00 %.',
         kept: true,
       },
-      { sentence: 'While serving, a pod has 1.00 watches open at most. Wanted, and kept: at most 1.', kept: true },
+      { sentence: 'While serving, 1.00 watches per pod are open at most. Wanted, and kept: at most 1.', kept: true },
       {
         sentence:
           'In the first 10 s after the API was away, each pod sends 0.080 requests in the worst case, which is “hanging” with 1,000 pods. Wanted, and kept: at most 0.1.',

@@ -59,6 +59,8 @@ const managed = (manager: string, fields: object, subresource?: string): object 
 /** Who owns each of these fields. */
 const owned = (...names: string[]): object => Object.fromEntries(names.map((name) => [`f:${name}`, {}]))
 
+const ownedProbe = owned('.', 'failureThreshold', 'httpGet', 'path', 'port', 'scheme', 'periodSeconds')
+
 /** What selectors look at. */
 export const labelsOf: { [K in Kind]: (object: ObjectOf[K]) => Readonly<Record<string, string>> } = {
   pods: ({ app, name }) => ({
@@ -132,24 +134,8 @@ export const fieldsOf: { [K in Kind]: (object: ObjectOf[K], version: number) => 
                   'f:env': Object.fromEntries(
                     env.map((each) => [`k:{"name":"${each}"}`, owned('.', 'name', 'valueFrom', 'fieldRef')]),
                   ),
-                  'f:livenessProbe': owned(
-                    '.',
-                    'failureThreshold',
-                    'httpGet',
-                    'path',
-                    'port',
-                    'scheme',
-                    'periodSeconds',
-                  ),
-                  'f:readinessProbe': owned(
-                    '.',
-                    'failureThreshold',
-                    'httpGet',
-                    'path',
-                    'port',
-                    'scheme',
-                    'periodSeconds',
-                  ),
+                  'f:livenessProbe': ownedProbe,
+                  'f:readinessProbe': ownedProbe,
                   ...owned('securityContext', 'terminationMessagePath', 'terminationMessagePolicy'),
                 },
               },
