@@ -7,10 +7,7 @@
  *                        [--beside <another checkout of this repository, built: “before”>]
  *                        [--results <directory>] [--docs <directory>]
  */
-import { execFile } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import {
   absences,
   type KubernetesData,
@@ -24,6 +21,7 @@ import {
 import { options } from './options.js'
 import { compareWith } from './ours.js'
 import { writePage } from './page.js'
+import { run } from './program.js'
 import { keep, load } from './results.js'
 
 /** Up to so many pods all of them run the package, as it is. */
@@ -36,13 +34,6 @@ const perReplaced = 3 * 45_000
 const ofManyServices = 10
 /** Pods whose time on the processor is measured. */
 const processors = 100
-
-/** Runs a program of this bench in a process of its own. */
-async function run<Data>(name: string, ...args: (string | number)[]): Promise<Data> {
-  const command = [join(__dirname, 'kubernetes', `${name}.js`), ...args.map(String)]
-  const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 1e8 })
-  return JSON.parse(stdout)
-}
 
 async function main(): Promise<void> {
   const defaults = { pods: '10,1000,10000', sample: 200, seed: 1, only: '', beside: '' }
@@ -80,7 +71,7 @@ async function main(): Promise<void> {
   const { default: pMap } = await import('p-map')
   await keep('kubernetes', given, ['@podrain/core', '@podrain/kubernetes'], async (): Promise<KubernetesData> => {
     const simulate = async ({ version, order }: (typeof orders)[number]): Promise<Run> => {
-      const figures = await run<Run>('run', version, given.seed, JSON.stringify(order))
+      const figures = await run<Run>('kubernetes/run', version, given.seed, JSON.stringify(order))
       const { scenario, pods, services, sample } = order
       console.log(
         `${version}, ${scenario}, ${sample} of ${pods} pods, ${services} Services: ${Math.round(figures.took)} s`,
@@ -91,7 +82,7 @@ async function main(): Promise<void> {
     const measured = given.only === '' ? versions.flatMap((version) => sizes.map((pods) => ({ version, pods }))) : []
     const measure = async ({ version, pods }: (typeof measured)[number]): Promise<Processor> => {
       const sample = Math.min(processors, sampleOf(version, pods, 'rolling over'))
-      const times = await run<Processor>('processor', version, pods, sample)
+      const times = await run<Processor>('kubernetes/processor', version, pods, sample)
       console.log(`${version}, the processor, ${sample} of ${pods} pods`)
       return times
     }

@@ -7,7 +7,7 @@ import { fieldsOf, type Kind, kinds, labelsOf, type ObjectOf } from './objects.j
  */
 const [fresh, fewest] = [75_000, 100]
 
-/** Versions are etcd's, so what others write makes them grow: the leases of the nodes alone do several times a second. */
+/** Versions are etcd's, so each write makes them grow, wherever it is: in milliseconds from one of others' to the next. */
 const elsewhere = 100
 
 /** An object at one version. */
@@ -36,7 +36,7 @@ export class Store {
   /** From before that version nobody goes on. */
   readonly #oldest = new Map<Kind, number>()
   readonly #listeners: ((event: StoreEvent) => void)[] = []
-  #version = 1000
+  #writes = 1000
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -49,8 +49,7 @@ export class Store {
 
   /** The newest version. */
   get version(): number {
-    this.#version = Math.max(this.#version, 1000 + Math.floor((this.#clock.now() - this.#begun) / elsewhere))
-    return this.#version
+    return this.#writes + Math.floor((this.#clock.now() - this.#begun) / elsewhere)
   }
 
   onEvent(listener: (event: StoreEvent) => void): void {
@@ -95,8 +94,8 @@ export class Store {
   }
 
   #next(): number {
-    this.#version = this.version + 1
-    return this.#version
+    this.#writes++
+    return this.version
   }
 
   #tell(event: StoreEvent): void {

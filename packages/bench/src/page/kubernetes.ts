@@ -124,7 +124,7 @@ ${picture('kubernetes-return', 'Requests of all pods in the first 10 s after the
 ## The processor of a pod
 
 Milliseconds that the package takes in each pod, beyond what a drain takes by itself. The API is in another process, and both speak over loopback.
-The last column is what each replaced pod of the namespace adds to the one before it.
+The last column is the rollout by the pods that are replaced in it. A few milliseconds more or less are chance: that is where garbage is collected.
 
 ${tableOf(
   processor.toSorted((a, b) => a.pods - b.pods),
