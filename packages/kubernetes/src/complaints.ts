@@ -25,9 +25,17 @@ export class Complaints {
     const subject = subjects[need]
     if (status === 403) this.#once(need, '403', missingRule(need, this.#namespace))
     else if (error instanceof TooLong) {
-      this.#once(need, 'size', `kubernetes: ${subject}: ${error.message}; name those of this pod in the option \`services\``)
+      this.#once(
+        need,
+        'size',
+        `kubernetes: ${subject}: ${error.message}; name those of this pod in the option \`services\``,
+      )
     } else {
-      this.#once(need, 'other', `kubernetes: ${subject}: ${error.message}; trying again, and draining without it meanwhile`)
+      this.#once(
+        need,
+        'other',
+        `kubernetes: ${subject}: ${error.message}; trying again, and draining without it meanwhile`,
+      )
     }
   }
 

@@ -12,7 +12,8 @@ export type Need = keyof typeof rules
 const without: Readonly<Record<Need, string>> = {
   pod: 'a drain begins with the hook or the signal, and takes `terminationGracePeriodSeconds` for its time',
   slices: 'a drain waits for load balancers as long as `settle.min` says',
-  services: 'Services are taken to send to pods on any node (`externalTrafficPolicy`, `internalTrafficPolicy`: Cluster)',
+  services:
+    'Services are taken to send to pods on any node (`externalTrafficPolicy`, `internalTrafficPolicy`: Cluster)',
   report: 'nothing is reported on the pod',
 }
 
