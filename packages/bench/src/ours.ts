@@ -2,11 +2,12 @@ import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 
 /** The packages of ours that a bench loads. */
-interface Packages {
+export interface Packages {
   core: typeof import('@podrain/core')
   express: typeof import('@podrain/express')
   fastify: typeof import('@podrain/fastify')
   koa: typeof import('@podrain/koa')
+  kubernetes: typeof import('@podrain/kubernetes')
 }
 
 /** Passed on to the processes that serve. */

@@ -1,8 +1,9 @@
-/** Writes docs/benchmarks.md, docs/rehearsal-scale.md and their pictures from what was kept. */
+/** Writes docs/benchmarks.md, docs/rehearsal-scale.md, docs/kubernetes-cost.md and their pictures from what was kept. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Charts, createCharts } from './page/charts.js'
 import { instructions } from './page/instructions.js'
+import { kubernetes } from './page/kubernetes.js'
 import { lint } from './page/lint.js'
 import { overhead } from './page/overhead.js'
 import { rehearsal } from './page/rehearsal.js'
@@ -42,10 +43,21 @@ Made by \`npx -y pnpm@10.34.9 bench:rehearsal\` from what it measured, which is 
 [packages/bench/results](../packages/bench/results): figures from another machine, or another day, differ.`,
 }
 
+const kubernetesCost: Page = {
+  file: 'kubernetes-cost.md',
+  sections: [kubernetes],
+  introduction: `# What @podrain/kubernetes costs the API server
+
+Made by \`npx -y pnpm@10.34.9 bench:kubernetes\` from what it counted, which is kept in
+[packages/bench/results](../packages/bench/results). “Before” is the package as it was when every pod watched every EndpointSlice of its namespace
+for life (commit f78c804, checked out and built elsewhere, and given as \`--beside\`); “after” is the package as it is.
+What was counted before stays on the page until it is counted anew.`,
+}
+
 /** Writes every page that there is something to show on. */
 export async function writePage(directories: Directories): Promise<void> {
   const charts = await createCharts()
-  for (const page of [benchmarks, rehearsalScale]) write(page, directories, charts)
+  for (const page of [benchmarks, rehearsalScale, kubernetesCost]) write(page, directories, charts)
 }
 
 function write({ file, introduction, sections }: Page, directories: Directories, charts: Charts): void {

@@ -4,21 +4,12 @@
  *
  *     node rehearsal.js [--replicas 100] [--clients 2000] [--minutes 10] [--lost 200000] [--results <directory>] [--docs <directory>]
  */
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { options } from './options.js'
 import { writePage } from './page.js'
+import { run } from './program.js'
 import type { RehearsalData, Rehearsed, Rendered } from './rehearsal/data.js'
 import { rate, timeoutSeconds } from './rehearsal/terms.js'
 import { keep } from './results.js'
-
-/** Runs a program of this bench in a process of its own. */
-async function run<Data>(name: string, ...args: number[]): Promise<Data> {
-  const command = [join(__dirname, 'rehearsal', `${name}.js`), ...args.map(String)]
-  const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 1e8 })
-  return JSON.parse(stdout)
-}
 
 /** Those that are below `most`, and `most`. */
 function upTo(most: number, sizes: readonly number[]): number[] {
@@ -39,13 +30,13 @@ async function main(): Promise<void> {
     const rehearsed: Rehearsed[] = []
     for (const [index, [replicas, clients, minutes]] of cells.entries()) {
       console.log(`${index + 1} of ${cells.length}: ${replicas} replicas, ${clients} clients, ${minutes} min`)
-      rehearsed.push(await run<Rehearsed>('run', replicas, clients, minutes))
+      rehearsed.push(await run<Rehearsed>('rehearsal/run', replicas, clients, minutes))
     }
     const rendered: Rendered[] = []
     for (const pods of [...new Set([smallest, given.replicas])]) {
       for (const lost of upTo(given.lost, [1000, 20_000])) {
         console.log(`A result with ${pods} pods and ${lost} lost requests`)
-        rendered.push(await run<Rendered>('result', pods, lost, Math.max(1, given.minutes)))
+        rendered.push(await run<Rendered>('rehearsal/result', pods, lost, Math.max(1, given.minutes)))
       }
     }
     return { rehearsed, rendered, rate, probe: timeoutSeconds * 1000 }

@@ -1,0 +1,88 @@
+import type { Clock, Drain, ExitListener, ExitSource, Signal } from '@podrain/core'
+import type { KubeConfigLike, Kubernetes } from '@podrain/kubernetes'
+import type { Packages } from '../ours.js'
+import { namespace } from './objects.js'
+
+/** What a node does with its pods. */
+export interface Kubelet {
+  /** Starts a pod's process. */
+  start(pod: string): void
+  /** Ends it as a kubelet does, and says when it is gone. */
+  terminate(pod: string, gone: () => void): void
+}
+
+/** Which packages the pods run, and how. */
+export interface Setup {
+  readonly clock: Clock
+  readonly core: Packages['core']
+  /** Without it pods only drain. */
+  readonly kubernetes: Packages['kubernetes'] | undefined
+  readonly kubeConfig: KubeConfigLike
+  /** Whether they report how busy they are. */
+  readonly report: boolean
+  /** Requests in flight, each time that somebody looks. @default none */
+  readonly inFlight?: () => number
+}
+
+/** Milliseconds that a pod's process takes to exit. */
+const exits = 5
+
+/** Signals without a process. */
+class Exit implements ExitSource {
+  readonly #listeners = new Set<ExitListener>()
+
+  register(listener: ExitListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  send(signal: Signal): void {
+    for (const listener of this.#listeners) void listener.end({ signal })
+  }
+}
+
+interface Process {
+  readonly drain: Drain
+  readonly exit: Exit
+  readonly follows: Kubernetes | undefined
+}
+
+const silent = { info() {}, warn() {}, error() {} }
+
+/** Pods whose processes are all in this one, each with a drain of its own. */
+export class Pods implements Kubelet {
+  readonly #setup: Setup
+  readonly #running = new Map<string, Process>()
+
+  constructor(setup: Setup) {
+    this.#setup = setup
+  }
+
+  start(pod: string): void {
+    const { clock, core, kubernetes, kubeConfig, report, inFlight } = this.#setup
+    const exit = new Exit()
+    const drain = new core.Drain({ clock, process: exit, logger: silent, platform: 'kubernetes' })
+    if (inFlight) Object.defineProperty(drain, 'inFlight', { get: inFlight })
+    const follows = kubernetes?.kubernetes(drain, { pod, namespace, kubeConfig, report })
+    this.#running.set(pod, { drain, exit, follows })
+  }
+
+  terminate(pod: string, gone: () => void): void {
+    const process = this.#running.get(pod)
+    if (!process) throw new Error(`there is no process of ${pod}`)
+    const { drain, exit } = process
+    drain.once('report', () => {
+      this.#running.delete(pod)
+      this.#setup.clock.after(exits, gone)
+    })
+    void drain.prestop().then(() => exit.send('SIGTERM'))
+  }
+
+  stop(): void {
+    for (const { drain, follows } of this.#running.values()) {
+      follows?.stop()
+      void drain.dispose()
+    }
+    this.#running.clear()
+  }
+}
