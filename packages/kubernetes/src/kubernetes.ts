@@ -6,6 +6,7 @@ import { Complaints } from './complaints.js'
 import { Endpoints } from './endpoints/endpoints.js'
 import { Services } from './endpoints/services.js'
 import { isName, type KubernetesOptions, resolve, type Settings } from './options.js'
+import { tellOutcome } from './outcome-event.js'
 import { OwnPod } from './pod/own-pod.js'
 import { PodWatch } from './pod/pod-watch.js'
 import { Report } from './report.js'
@@ -100,12 +101,16 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
   void watch.run()
   endpoints?.start()
   report?.start()
+  const silence = settings.events
+    ? tellOutcome({ drain, config, pod, name, namespace, events: settings.events })
+    : undefined
   logger.info(
     `kubernetes: following pod ${name} in namespace ${namespace}${services === false ? '' : ' and its EndpointSlices'}`,
   )
   return () => {
     drain.off('state', onState)
     forget?.()
+    silence?.()
     for (const each of [report, watch, endpoints, api]) each?.stop()
   }
 

@@ -72,9 +72,12 @@ export class Api {
 
   /** A merge patch. */
   async patch(path: string, body: object): Promise<void> {
-    const type = { 'content-type': 'application/merge-patch+json' }
-    const { response, done } = await this.#send('PATCH', path, {}, patience, type, JSON.stringify(body))
-    await done(() => textOf(response, longestAnswer))
+    await this.#write('PATCH', path, body, 'application/merge-patch+json')
+  }
+
+  /** Creates an object. */
+  async post(path: string, body: object): Promise<void> {
+    await this.#write('POST', path, body, 'application/json')
   }
 
   /**
@@ -95,6 +98,12 @@ export class Api {
   stop(): void {
     this.#stopped = true
     for (const fail of this.#open) fail(new Stopped())
+  }
+
+  async #write(method: string, path: string, body: object, type: string): Promise<void> {
+    const headers = { 'content-type': type }
+    const { response, done } = await this.#send(method, path, {}, patience, headers, JSON.stringify(body))
+    await done(() => textOf(response, longestAnswer))
   }
 
   async #send(
@@ -152,7 +161,7 @@ export class Api {
       const answered = new Promise<IncomingMessage>((resolve) => void sent.on('response', resolve))
       sent.end(body)
       const response = await Promise.race([answered, failed])
-      if (response.statusCode !== 200) throw await errorOf(response)
+      if (response.statusCode !== 200 && response.statusCode !== 201) throw await errorOf(response)
       cancel()
       cancel = this.#clock.after(limit, giveUp)
       return {

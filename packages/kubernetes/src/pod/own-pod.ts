@@ -10,6 +10,7 @@ export class OwnPod {
   readonly name: string
   #uid: string | undefined
   #ready: boolean | undefined
+  #labels: Readonly<Record<string, string>> = {}
   #grace: number | undefined
   /** When it was last known not to be deleted; its process was started before it was. */
   #aliveAt: number
@@ -23,6 +24,11 @@ export class OwnPod {
   /** Undefined until the API has told it. */
   get uid(): string | undefined {
     return this.#uid
+  }
+
+  /** Its labels, as they were last told. */
+  get labels(): Readonly<Record<string, string>> {
+    return this.#labels
   }
 
   get deleted(): boolean {
@@ -50,6 +56,7 @@ export class OwnPod {
     const conditions = Array.isArray(status?.conditions) ? status.conditions : []
     const condition = conditions.find((each) => each?.type === 'Ready')
     if (condition) this.#ready = condition.status === 'True'
+    this.#labels = metadata.labels ?? {}
     const { deletionTimestamp, deletionGracePeriodSeconds: seconds } = metadata
     if (deletionTimestamp === undefined) this.#alive()
     if (typeof deletionTimestamp !== 'string' || typeof seconds !== 'number' || !(seconds >= 0)) return
