@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import { isIPv6 } from 'node:net'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -16,8 +17,7 @@ const account = '/var/run/secrets/kubernetes.io/serviceaccount'
 const name = process.env.HOSTNAME ?? 'here'
 let alive = true
 
-export const port: number = Number(process.env.PORT ?? 8080)
-export const host: string = process.env.HOST ?? '0.0.0.0'
+export { host, port } from './address.js'
 
 export const options: AdapterOptions = process.env.CONTROL_SOCKET ? { controlSocket: process.env.CONTROL_SOCKET } : {}
 
@@ -78,9 +78,10 @@ export function echo(server: Server): void {
 /** Follows the cluster, where the case says so, without all of client-node in the bundle. */
 export function follow(drain: Drain): void {
   if (process.env.FOLLOW !== 'yes') return
+  const service = process.env.KUBERNETES_SERVICE_HOST ?? ''
   const kubeConfig: KubeConfigLike = {
     getCurrentCluster: () => ({
-      server: `https://${process.env.KUBERNETES_SERVICE_HOST}:${process.env.KUBERNETES_SERVICE_PORT}`,
+      server: `https://${isIPv6(service) ? `[${service}]` : service}:${process.env.KUBERNETES_SERVICE_PORT}`,
     }),
     getCurrentUser: () => ({ authProvider: { config: { tokenFile: `${account}/token` } } }),
     async applyToHTTPSOptions(request) {
