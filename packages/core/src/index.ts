@@ -29,6 +29,7 @@ export type {
   SettleCondition,
   StartOptions,
   TerminatingOptions,
+  Vacancy,
 } from './shared/states.js'
 export type { Hook, HookOptions } from './termination/hooks.js'
 export type { TaskOptions } from './termination/tasks.js'
