@@ -352,7 +352,7 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Adds a condition that knows whether load balancers have stopped sending. Of several, `false` outweighs `undefined`,
-   * and that outweighs `true`.
+   * and that outweighs `true`. Once it is `true`, every response leads its client away, as no client comes back.
    * @returns The function that removes the condition.
    * @throws {TypeError} if it is not a function
    */

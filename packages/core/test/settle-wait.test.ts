@@ -15,6 +15,7 @@ function waiting({ min = 0, quiet = 0, max = 0, progress = false as number | fal
     lastArrival: 0,
     lastRequest: undefined as { method: string; route: string; agent: string | undefined } | undefined,
     inFlight: 0,
+    hurry: vi.fn(),
     survey: vi.fn((_now: number) => ({ busy: 0, heldUntil: 0, held: 0 })),
   }
   const budget = new Budget(clock, 29_000, 5000, 0, 1000)

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Drain, type DrainOptions } from '../src/index.js'
 import { ask, FakeClock, FakeProcess, Log, sayOk, serve } from './support.js'
 
@@ -161,6 +161,12 @@ describe('a pod that is known to be deleted', () => {
 describe('the wait for load balancers, where somebody knows of them,', () => {
   const options = { settle: { min: 5000, quiet: 1000 }, keepAliveCap: 0 }
 
+  async function serveByClock(): Promise<Awaited<ReturnType<typeof serve>> & { clock: FakeClock }> {
+    const clock = new FakeClock()
+    const times = { terminationGracePeriodSeconds: 30, closing: 5000, reserve: 1000 }
+    return { ...(await serve(sayOk, { ...options, ...times, clock })), clock }
+  }
+
   test.each<[string, (boolean | undefined)[], number]>([
     ['nothing', [], 5000],
     ['that they have stopped', [true], 1000],
@@ -177,14 +183,7 @@ describe('the wait for load balancers, where somebody knows of them,', () => {
   })
 
   test('ends when they stop, and `quiet` is over: a request that comes late is answered, and waited for', async () => {
-    const clock = new FakeClock()
-    const { drain, port } = await serve(sayOk, {
-      ...options,
-      terminationGracePeriodSeconds: 30,
-      closing: 5000,
-      reserve: 1000,
-      clock,
-    })
+    const { drain, port, clock } = await serveByClock()
     let gone = false
     drain.settledWhen(() => gone)
     void drain.start()
@@ -195,6 +194,28 @@ describe('the wait for load balancers, where somebody knows of them,', () => {
     expect(drain.state).toBe('draining')
     clock.advance(200)
     expect(drain.state).toBe('closing')
+    await clock.through(drain.start())
+  })
+
+  test('when they stop, every response leads its client away, and after a drain that was undone it is as ever', async () => {
+    const { drain, port, clock } = await serveByClock()
+    let gone = true
+    drain.settledWhen(() => gone)
+    const led = async (): Promise<boolean> => (await ask(port)).headers.connection === 'close'
+    void drain.prestop()
+    expect(await led()).toBe(true)
+    clock.advance(31_000) // no signal followed
+    expect(drain.state).toBe('serving')
+    expect(await led()).toBe(false)
+    gone = false
+    void drain.prestop()
+    clock.advance(100)
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.5) // half of the ramp has not passed
+    onTestFinished(() => random.mockRestore())
+    expect(await led()).toBe(false)
+    gone = true
+    clock.advance(100)
+    expect(await led()).toBe(true)
     await clock.through(drain.start())
   })
 

@@ -2,18 +2,19 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { inspect } from 'node:util'
 import type { DrainTimes } from '@podrain/core'
-import type { KubeConfigLike } from './config.js'
+import { type KubeConfigLike, serviceAccount } from './api/config.js'
 
 export interface KubernetesOptions {
   /** The pod's name. @default the environment variable POD_NAME, or the host name, which is the same unless it has `hostNetwork` or more than 63 letters */
   pod?: string
   /** Its namespace. @default the environment variable POD_NAMESPACE, or that of the service account */
   namespace?: string
-  /** A `KubeConfig` of @kubernetes/client-node. @default the pod's service account; outside of a cluster nothing happens */
+  /** A `KubeConfig` of @kubernetes/client-node, which is an optional peer. @default the pod's service account; outside of a cluster nothing happens */
   kubeConfig?: KubeConfigLike
   /**
    * Services whose EndpointSlices tell who still sends. `false` for none.
-   * @default all that list the pod; naming them keeps slices of other Services off the wire, and then nobody waits for those
+   * @default all that list the pod; naming them keeps slices of other Services out of the one list that is asked for, and then
+   * nobody waits for those
    */
   services?: readonly string[] | false
   /**
@@ -44,7 +45,6 @@ export interface Settings {
 }
 
 const names = ['pod', 'namespace', 'kubeConfig', 'services', 'settleAfter', 'report'] as const
-const directory = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /** kube-proxy has followed after 1.2 s, in the worst of the updates that were measured. */
 const kubeProxyNeeds = 2000
@@ -71,8 +71,9 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     settleAfter = byPreset ? kubeProxyNeeds : false,
     report = false,
   } = options
-  name('pod', pod)
-  name('namespace', namespace)
+  // What the host is called is no mistake of who calls this.
+  if (options.pod !== undefined) name('pod', pod)
+  if (options.namespace !== undefined) name('namespace', namespace)
   if (services !== false) {
     if (!Array.isArray(services)) fail(TypeError, 'Expected `services` to be a list of names, or false', services)
     for (const service of services) name('services', service)
@@ -110,14 +111,19 @@ function reportOf(report: boolean | ReportSettings): Settings['report'] {
 
 function ownNamespace(): string {
   try {
-    return readFileSync(`${directory}/namespace`, 'utf8').trim()
+    return readFileSync(`${serviceAccount}/namespace`, 'utf8').trim()
   } catch {
     return 'default'
   }
 }
 
+/** Whether a pod or a namespace may be called so. */
+export function isName(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= 253 && dnsName.test(value)
+}
+
 function name(option: string, value: unknown): void {
-  if (typeof value === 'string' && value.length <= 253 && dnsName.test(value)) return
+  if (isName(value)) return
   fail(TypeError, `Expected \`${option}\` to be a name as Kubernetes has them`, value)
 }
 

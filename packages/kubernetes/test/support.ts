@@ -40,13 +40,16 @@ export function stream(name: string): { ms: number; line: string }[] {
 
 export type Kind = 'pods' | 'endpointslices'
 
+
 /** A request as the API sees it. */
 export interface Call {
-  readonly verb: 'list' | 'watch' | 'patch'
-  readonly kind: Kind
+  readonly verb: 'list' | 'watch' | 'patch' | 'get'
+  readonly kind: Kind | 'services'
   readonly query: URLSearchParams
   readonly authorization: string | undefined
   readonly type: string | undefined
+  /** Whether the answer may be compressed. */
+  readonly gzip: boolean
   readonly body: string
 }
 
@@ -76,6 +79,8 @@ export class ApiServer {
   readonly sockets = new Set<Socket>()
   readonly server: http.Server | https.Server
   readonly clock: Clock
+  /** What is answered for each Service. */
+  service: object = { kind: 'Service', metadata: {}, spec: { internalTrafficPolicy: 'Cluster' } }
   /** Asked before every answer. */
   misbehave: Misbehaviour = () => false
   /** What happens, and when. */
@@ -146,7 +151,7 @@ export class ApiServer {
     for (const watcher of [...this.#watchers]) watcher.end()
   }
 
-  called(verb: Call['verb'], kind: Kind): Call[] {
+  called(verb: Call['verb'], kind: Call['kind']): Call[] {
     return this.calls.filter((call) => call.verb === verb && call.kind === kind)
   }
 
@@ -170,24 +175,32 @@ export class ApiServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '', 'http://api')
-    const kind = url.pathname.includes('/endpointslices') ? 'endpointslices' : 'pods'
+    const [, kind] = /\/(pods|endpointslices|services)(?:\/|$)/.exec(url.pathname) as unknown as [string, Call['kind']]
     let body = ''
     for await (const piece of request) body += piece
-    const verb = request.method === 'PATCH' ? 'patch' : url.searchParams.get('watch') === 'true' ? 'watch' : 'list'
-    const { authorization, 'content-type': type } = request.headers
-    const call: Call = { verb, kind, query: url.searchParams, authorization, type, body }
+    const verb =
+      request.method === 'PATCH'
+        ? 'patch'
+        : kind === 'services'
+          ? 'get'
+          : url.searchParams.get('watch') === 'true'
+            ? 'watch'
+            : 'list'
+    const { authorization, 'content-type': type, 'accept-encoding': encoding } = request.headers
+    const call: Call = { verb, kind, query: url.searchParams, authorization, type, gzip: encoding === 'gzip', body }
     this.calls.push(call)
     response.setHeader('date', this.date)
     response.setHeader('content-type', 'application/json')
     response.on('error', () => {})
     if (this.misbehave(call, response, request)) return
     if (verb === 'watch') this.watch(call, response)
-    else if (verb === 'list') response.end(this.#selected(call))
-    else response.end('{}')
+    else if (verb === 'list') response.end(this.selected(call))
+    else response.end(verb === 'get' ? JSON.stringify(this.service) : '{}')
   }
 
   /** What the selectors leave of a list. */
-  #selected({ kind, query }: Call): string {
+  selected({ kind, query }: Call): string {
+    if (kind === 'services') throw new Error('Services are not listed')
     const list = JSON.parse(this.list(kind))
     const [, name] = /^metadata\.name=(.*)$/.exec(query.get('fieldSelector') ?? '') ?? []
     const [, services] = /^kubernetes\.io\/service-name in \((.*)\)$/.exec(query.get('labelSelector') ?? '') ?? []
@@ -199,10 +212,19 @@ export class ApiServer {
     return `${JSON.stringify(list)}\n`
   }
 
-  /** Opens a watch: what has passed since the version that it is asked for comes at once. */
-  watch({ kind, query }: Call, response: ServerResponse): void {
+  /**
+   * Opens a watch. What has passed since the version that it is asked for comes at once, and from version 0 on what there is, as
+   * if it had been added now.
+   */
+  watch(call: Call, response: ServerResponse): void {
+    const { kind, query } = call
+    if (kind === 'services') throw new Error('Services are not watched')
     response.flushHeaders()
     const from = Number(query.get('resourceVersion'))
+    if (from === 0) {
+      const { items } = JSON.parse(this.selected(call))
+      for (const object of items) response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`)
+    }
     const [, name] = /^metadata\.name=(.*)$/.exec(query.get('fieldSelector') ?? '') ?? []
     const watcher = {
       kind,
@@ -214,7 +236,7 @@ export class ApiServer {
       end: () => response.end(),
     }
     for (const { ms, line } of this.lines[kind]) {
-      if (ms <= this.elapsed && Number(JSON.parse(line).object.metadata.resourceVersion) > from)
+      if (from > 0 && ms <= this.elapsed && Number(JSON.parse(line).object.metadata.resourceVersion) > from)
         watcher.write(`${line}\n`)
     }
     this.#watchers.add(watcher)

@@ -3,7 +3,9 @@
  * the endpoints have changed would only come back to this pod.
  */
 export class Ramp {
-  #length: number
+  readonly #length: number
+  /** Whether there is no time for the ramp, or no need of it, in this drain. */
+  #hurried = false
   #begun: number | undefined
 
   /** @param length Milliseconds from the beginning of the drain until every response sheds its client. */
@@ -20,19 +22,20 @@ export class Ramp {
     this.#begun = now
   }
 
-  /** Sheds all clients at once, because there is no time for a ramp. */
+  /** Sheds all clients from now on, until the drain is undone. */
   hurry(): void {
-    this.#length = 0
+    this.#hurried = true
   }
 
   stop(): void {
     this.#begun = undefined
+    this.#hurried = false
   }
 
   /** The share, from 0 (also while serving) to 1. */
   share(now: number): number {
     if (this.#begun === undefined) return 0
     const elapsed = now - this.#begun
-    return elapsed >= this.#length ? 1 : elapsed / this.#length
+    return this.#hurried || elapsed >= this.#length ? 1 : elapsed / this.#length
   }
 }

@@ -165,7 +165,7 @@ export class Traffic {
     })
   }
 
-  /** Sheds all clients at once, because there is no time for a ramp. */
+  /** Sheds all clients from now on: there is no time for a ramp, or load balancers have stopped sending. */
   hurry(): void {
     this.#ramp.hurry()
   }

@@ -13,6 +13,8 @@ export interface Clients {
   readonly lastRequest: LastRequest | undefined
   /** Number of requests in flight. */
   readonly inFlight: number
+  /** Ends the ramp: from now on every response leads its client away. */
+  hurry(): void
   /**
    * Sheds the clients that the ramp has reached, and returns what must be waited for: `busy` requests, and `held` idle
    * connections until `heldUntil`.
@@ -116,8 +118,9 @@ export class SettleWait {
     const { busy, heldUntil, held } = this.#survey(now)
     const waits: string[] = []
     if (balancers) {
-      const forBalancers = budget.begun + this.#wait() - now
-      const evidence = this.#options.endpoints() === false ? ', which still have this pod' : ''
+      const verdict = this.#options.endpoints()
+      const forBalancers = budget.begun + this.#wait(verdict) - now
+      const evidence = verdict === false ? ', which still have this pod' : ''
       if (forBalancers > 0) waits.push(`load balancers${evidence}, ${seconds(forBalancers)} more`)
       const idle = held > 0 ? `${held} idle connection${held === 1 ? '' : 's'}, kept` : 'TLS handshakes,'
       if (heldUntil > now && heldUntil !== Number.POSITIVE_INFINITY)
@@ -138,11 +141,14 @@ export class SettleWait {
   }
 
   #settled(now: number, budget: Budget, balancers: boolean): boolean {
-    const { clients, tasks, times } = this.#options
+    const { clients, tasks, times, endpoints } = this.#options
+    const verdict = endpoints()
+    // No client that is led away now comes back to this pod.
+    if (verdict === true) clients.hurry()
     const { busy, heldUntil } = this.#survey(now)
     if (busy > 0 || tasks.size > 0) return false
     if (!balancers) return true
-    return now >= Math.max(budget.begun + this.#wait(), clients.lastArrival + times.quiet, heldUntil)
+    return now >= Math.max(budget.begun + this.#wait(verdict), clients.lastArrival + times.quiet, heldUntil)
   }
 
   /** A connection that throws must not keep the drain from its end. */
@@ -165,9 +171,9 @@ export class SettleWait {
   }
 
   /** Milliseconds that load balancers are waited for in any case. */
-  #wait(): number {
+  #wait(verdict: boolean | undefined): number {
     const { min, quiet, max } = this.#options.times
-    switch (this.#options.endpoints()) {
+    switch (verdict) {
       case true:
         return Math.min(min, quiet)
       case false:

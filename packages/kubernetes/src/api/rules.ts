@@ -1,7 +1,8 @@
 /** What each of the things that this package does needs. The manifests in rbac.yaml and rbac-report.yaml say the same. */
 const rules = {
-  pod: { apiGroup: '""', resource: 'pods', verbs: 'list, watch' },
-  slices: { apiGroup: 'discovery.k8s.io', resource: 'endpointslices', verbs: 'list, watch' },
+  pod: { apiGroup: '""', resource: 'pods', verbs: 'watch' },
+  slices: { apiGroup: 'discovery.k8s.io', resource: 'endpointslices', verbs: 'list' },
+  services: { apiGroup: '""', resource: 'services', verbs: 'get' },
   report: { apiGroup: '""', resource: 'pods', verbs: 'patch' },
 } as const
 
@@ -11,6 +12,7 @@ export type Need = keyof typeof rules
 const without: Readonly<Record<Need, string>> = {
   pod: 'a drain begins with the hook or the signal, and takes `terminationGracePeriodSeconds` for its time',
   slices: 'a drain waits for load balancers as long as `settle.min` says',
+  services: 'Services are taken to send to pods on any node (`externalTrafficPolicy`, `internalTrafficPolicy`: Cluster)',
   report: 'nothing is reported on the pod',
 }
 

@@ -13,8 +13,21 @@ export interface KubernetesObject {
   readonly metadata: ObjectMeta
 }
 
+export interface Pod extends KubernetesObject {
+  readonly status?: { readonly conditions?: readonly { readonly type?: string; readonly status?: string }[] | null } | null
+}
+
+export interface Service {
+  readonly spec: {
+    readonly externalTrafficPolicy?: string
+    readonly internalTrafficPolicy?: string
+    readonly publishNotReadyAddresses?: boolean
+  }
+}
+
 export interface Endpoint {
   readonly addresses?: readonly string[] | null
+  readonly nodeName?: string | null
   readonly conditions?: {
     readonly ready?: boolean | null
     readonly serving?: boolean | null
@@ -37,25 +50,15 @@ export interface WatchEvent {
   readonly object: KubernetesObject
 }
 
-export interface List {
-  readonly items: readonly KubernetesObject[]
-  readonly resourceVersion: string
-  /** What the next page is asked for with. */
-  readonly next: string | undefined
-}
-
-/** @throws {TypeError} if it is none */
-export function listOf(body: unknown): List {
-  const { items, metadata } = (body ?? {}) as { items?: unknown; metadata?: Record<string, unknown> }
-  const version = metadata?.resourceVersion
+/**
+ * The objects of a list.
+ * @throws {TypeError} if it is none
+ */
+export function itemsOf(body: unknown): KubernetesObject[] {
+  const { items, metadata } = (body ?? {}) as { items?: unknown; metadata?: { resourceVersion?: unknown } | null }
   if (items !== null && !Array.isArray(items)) throw new TypeError('the answer is no list')
-  if (typeof version !== 'string' || version === '') throw new TypeError('the list has no resourceVersion')
-  const next = metadata?.continue
-  return {
-    items: (items ?? []).filter(isObject),
-    resourceVersion: version,
-    next: typeof next === 'string' && next !== '' ? next : undefined,
-  }
+  if (typeof metadata?.resourceVersion !== 'string') throw new TypeError('the list has no resourceVersion')
+  return (items ?? []).filter(isObject)
 }
 
 /** @throws {SyntaxError | TypeError} if it is none */

@@ -1,5 +1,5 @@
 import type { Drain } from '@podrain/core'
-import type { KubernetesObject, WatchEvent } from './objects.js'
+import type { Pod, WatchEvent } from '../api/objects.js'
 
 /** Both times that are compared have whole seconds: what is less is nothing. */
 const grain = 1500
@@ -7,15 +7,16 @@ const grain = 1500
 /** The pod itself: that it is deleted, and how much time it has been given. */
 export class OwnPod {
   readonly #drain: Drain
-  readonly #name: string
+  readonly name: string
   #uid: string | undefined
+  #ready: boolean | undefined
   #grace: number | undefined
   /** When it was last known not to be deleted; its process was started before it was. */
   #aliveAt: number
 
   constructor(drain: Drain, name: string) {
     this.#drain = drain
-    this.#name = name
+    this.name = name
     this.#aliveAt = drain.clock.now()
   }
 
@@ -28,19 +29,27 @@ export class OwnPod {
     return this.#grace !== undefined
   }
 
+  /** Whether the kubelet has found it ready; undefined if nothing is known of that. */
+  get ready(): boolean | undefined {
+    return this.#ready
+  }
+
   /** @param now the server's time */
   hear({ type, object }: WatchEvent, now: number | undefined): void {
     if (type === 'BOOKMARK')
       this.#alive() // it has told all there was
     else if (type === 'DELETED') this.#removed(object)
-    else this.see(object, now)
+    else this.#see(object, now)
   }
 
-  see({ metadata }: KubernetesObject, now: number | undefined): void {
-    if (metadata.name !== this.#name) return
+  #see({ metadata, status }: Pod, now: number | undefined): void {
+    if (metadata.name !== this.name) return
     // A pod of a StatefulSet leaves its name to the next one.
     this.#uid ??= metadata.uid
     if (metadata.uid !== this.#uid) return
+    const conditions = Array.isArray(status?.conditions) ? status.conditions : []
+    const condition = conditions.find((each) => each?.type === 'Ready')
+    if (condition) this.#ready = condition.status === 'True'
     const { deletionTimestamp, deletionGracePeriodSeconds: seconds } = metadata
     if (deletionTimestamp === undefined) this.#alive()
     if (typeof deletionTimestamp !== 'string' || typeof seconds !== 'number' || !(seconds >= 0)) return
@@ -57,7 +66,7 @@ export class OwnPod {
   }
 
   /** Gone, and never told to go: somebody has forced it. The kubelet makes short work of it. */
-  #removed({ metadata }: KubernetesObject): void {
+  #removed({ metadata }: Pod): void {
     if (this.#uid !== undefined && metadata.uid === this.#uid && !this.deleted) this.#told(0, 0)
   }
 

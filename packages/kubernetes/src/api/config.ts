@@ -10,12 +10,25 @@ export interface KubeConfigLike {
   applyToHTTPSOptions(options: any): Promise<void>
 }
 
-/** The service account of the pod. Loaded only now: the package takes half a second and some 75 MB. */
-export async function inCluster(): Promise<KubeConfigLike> {
-  const { KubeConfig } = await import('@kubernetes/client-node')
-  const config = new KubeConfig()
-  config.loadFromCluster()
-  return config
+/** Where the kubelet mounts what a pod needs to call the API. */
+export const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount'
+
+/**
+ * The service account of the pod, as `loadFromCluster()` of client-node has it. The files are read for each request, because the
+ * kubelet changes them.
+ * https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/#directly-accessing-the-rest-api
+ */
+export function inCluster(
+  { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '443' }: NodeJS.ProcessEnv = process.env,
+  directory: string = serviceAccount,
+): KubeConfigLike {
+  return {
+    getCurrentCluster: () => ({ server: `https://${host.includes(':') ? `[${host}]` : host}:${port}` }),
+    getCurrentUser: () => ({ authProvider: { config: { tokenFile: `${directory}/token` } } }),
+    async applyToHTTPSOptions(options: RequestOptions) {
+      options.ca = await readFile(`${directory}/ca.crt`)
+    },
+  }
 }
 
 /** The address of the API and what a request to it needs, asked for anew each time: tokens and certificates change. */

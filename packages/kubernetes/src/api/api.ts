@@ -1,13 +1,15 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
 import type { Clock } from '@podrain/core'
 import { credentials, type KubeConfigLike } from './config.js'
 import { Lines } from './lines.js'
 
 /** Milliseconds until an answer has begun, and for one that is no watch, ended. */
 const patience = 10_000
-/** Characters of an answer that is no watch. A page of 50 full EndpointSlices has about 20 million. */
-const longestAnswer = 32 * 2 ** 20
+/** Characters of an answer that is no watch. The EndpointSlices of 10,000 pods have about five million. */
+const longestAnswer = 16 * 2 ** 20
 /** Characters of one event. etcd takes objects of up to 1.5 MB. */
 const longestLine = 4 * 2 ** 20
 /** Seconds for which the API may ask to be left alone: what asks for more is none. */
@@ -25,6 +27,13 @@ export class ApiError extends Error {
     super(message)
     this.status = status
     this.retryAfter = retryAfter
+  }
+}
+
+/** The answer has more characters than are kept in memory. */
+export class TooLong extends Error {
+  constructor() {
+    super(`an answer of more than ${longestAnswer} characters`)
   }
 }
 
@@ -55,18 +64,16 @@ export class Api {
   }
 
   /** @param limit Milliseconds for the whole of it */
-  async get(
-    path: string,
-    query: Query,
-    limit: number = patience,
-  ): Promise<{ body: unknown; date: number | undefined }> {
-    const { response, done } = await this.#send('GET', path, query, limit)
-    return done(async () => ({ body: JSON.parse(await textOf(response, longestAnswer)), date: dateOf(response) }))
+  async get(path: string, query: Query, limit: number = patience): Promise<unknown> {
+    // The API server compresses answers of more than 128 kB.
+    const { response, done } = await this.#send('GET', path, query, limit, { 'accept-encoding': 'gzip' })
+    return done(async () => JSON.parse(await textOf(response, longestAnswer)))
   }
 
   /** A merge patch. */
   async patch(path: string, body: object): Promise<void> {
-    const { response, done } = await this.#send('PATCH', path, {}, patience, JSON.stringify(body))
+    const type = { 'content-type': 'application/merge-patch+json' }
+    const { response, done } = await this.#send('PATCH', path, {}, patience, type, JSON.stringify(body))
     await done(() => textOf(response, longestAnswer))
   }
 
@@ -75,7 +82,7 @@ export class Api {
    * @param limit Milliseconds after which it is ended from here: its connection may be dead without a word.
    */
   async watch(path: string, query: Query, limit: number, listener: WatchListener): Promise<void> {
-    const { request, response, done } = await this.#send('GET', path, { ...query, watch: true }, limit)
+    const { request, response, done } = await this.#send('GET', path, { ...query, watch: true }, limit, {})
     await done(async () => {
       listener.onOpen(dateOf(response))
       const lines = new Lines(longestLine, (line) => listener.onLine(line))
@@ -95,6 +102,7 @@ export class Api {
     path: string,
     query: Query,
     limit: number,
+    headers: Readonly<Record<string, string>>,
     body?: string,
   ): Promise<{
     request: ClientRequest
@@ -134,9 +142,8 @@ export class Api {
           ...(options.headers as Record<string, string>),
           accept: 'application/json',
           'user-agent': 'podrain',
-          ...(body === undefined
-            ? {}
-            : { 'content-type': 'application/merge-patch+json', 'content-length': Buffer.byteLength(body) }),
+          ...headers,
+          ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
         },
       })
       request = sent
@@ -185,13 +192,18 @@ function read(request: ClientRequest, response: IncomingMessage, onPiece: (piece
   })
 }
 
+/** @throws {Error} also for an answer that ends in the middle, compressed or not */
 async function textOf(response: IncomingMessage, longest: number): Promise<string> {
   let text = ''
-  response.setEncoding('utf8')
-  for await (const piece of response) {
-    text += piece
-    if (text.length > longest) throw new Error(`an answer of more than ${longest} characters`)
+  const decoder = new TextDecoder()
+  const keep = async (pieces: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const piece of pieces) {
+      text += decoder.decode(piece, { stream: true })
+      if (text.length > longest) throw new TooLong()
+    }
   }
+  if (response.headers['content-encoding'] === 'gzip') await pipeline(response, createGunzip(), keep)
+  else await pipeline(response, keep)
   return text
 }
 

@@ -1,0 +1,62 @@
+import type { Drain } from '@podrain/core'
+import { ApiError, TooLong } from './api/api.js'
+import { missingRule, type Need } from './api/rules.js'
+
+/** Says each failure once, until it has worked again. */
+export class Complaints {
+  readonly #logger: Drain['logger']
+  readonly #namespace: string
+  readonly #said = new Map<Need, Set<string>>()
+  #absent = false
+
+  constructor({ logger }: Drain, namespace: string) {
+    this.#logger = logger
+    this.#namespace = namespace
+  }
+
+  works(need: Need): void {
+    if (this.#said.delete(need)) this.#logger.info(`kubernetes: ${subjects[need]}: works again`)
+  }
+
+  failed(need: Need, error: Error): void {
+    const status = error instanceof ApiError ? error.status : undefined
+    // The API forgets old versions, and ends watches: that is its way.
+    if (status === 410 || status === 0) return
+    const subject = subjects[need]
+    if (status === 403) this.#once(need, '403', missingRule(need, this.#namespace))
+    else if (error instanceof TooLong) {
+      this.#once(need, 'size', `kubernetes: ${subject}: ${error.message}; name those of this pod in the option \`services\``)
+    } else {
+      this.#once(need, 'other', `kubernetes: ${subject}: ${error.message}; trying again, and draining without it meanwhile`)
+    }
+  }
+
+  /** What a Service says of nodes may not be read. Nothing is wrong where the policy is the default one. */
+  unknownPolicy(): void {
+    if (this.#said.has('services')) return
+    this.#said.set('services', new Set())
+    this.#logger.info(missingRule('services', this.#namespace))
+  }
+
+  /** There is no pod of that name. */
+  absent(name: string): void {
+    if (this.#absent) return
+    this.#absent = true
+    const where = `there is no ${name} in namespace ${this.#namespace}: set POD_NAME and POD_NAMESPACE`
+    this.#logger.warn(`kubernetes: ${subjects.pod}: ${where}`)
+  }
+
+  #once(need: Need, kind: string, line: string): void {
+    const said = this.#said.get(need) ?? new Set()
+    if (said.has(kind)) return
+    this.#said.set(need, said.add(kind))
+    this.#logger.warn(line)
+  }
+}
+
+const subjects: Readonly<Record<Need, string>> = {
+  pod: 'the own pod',
+  slices: 'EndpointSlices',
+  services: 'Services',
+  report: 'the annotations',
+}

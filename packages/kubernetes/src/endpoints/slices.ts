@@ -1,0 +1,163 @@
+import type { Endpoint, EndpointSlice } from '../api/objects.js'
+
+/** What slices say of this pod is remembered of so many; no pod has as many Services. */
+const most = 100
+
+export type Listed =
+  /** Whoever follows the slice sends to the pod. */
+  | 'ready'
+  /**
+   * It is listed though it terminates or is not ready: the Service publishes such addresses, and will to the end. Or its address is,
+   * by somebody who does not say that it is this pod's.
+   */
+  | 'published'
+  | 'not ready'
+  | 'not listed'
+
+export interface Whom {
+  readonly name: string
+  readonly namespace: string
+  readonly addresses: ReadonlySet<string>
+  /** Undefined until it is known. */
+  uid(): string | undefined
+  /** Whether a Service sends to pods on the same node only; undefined while that is not known. */
+  isLocal(service: string): boolean | undefined
+}
+
+interface Entry {
+  readonly service: string | undefined
+  readonly headless: boolean
+  readonly listed: Listed
+  /** Whether it has said that the pod terminates. That is never taken back. */
+  readonly terminating: boolean
+  /** Whether nobody who follows the slice sends to the pod any more. */
+  readonly left: boolean
+  readonly version: string | undefined
+}
+
+/** What the EndpointSlices that list this pod say of it, and nothing else of them. */
+export class Slices {
+  readonly #whom: Whom
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(whom: Whom) {
+    this.#whom = whom
+  }
+
+  /** The names of those that list it, or have. */
+  get names(): string[] {
+    return [...this.#entries.keys()]
+  }
+
+  /** The Services that list it, or have. */
+  get services(): string[] {
+    return [...new Set([...this.#entries.values()].flatMap(({ service }) => service ?? []))]
+  }
+
+  /** Whether one lists it as ready. */
+  get ready(): boolean {
+    return this.#some(({ listed }) => listed === 'ready')
+  }
+
+  /**
+   * Whether slices tell at all who sends. Not of a Service that is found by DNS, because clients remember addresses for longer than
+   * slices say, and not of one that publishes addresses to the end.
+   */
+  get telling(): boolean {
+    return this.#entries.size > 0 && !this.#some(({ headless, listed }) => headless || listed === 'published')
+  }
+
+  /** Whether nobody sends to the pod any more, as far as slices tell. */
+  get left(): boolean {
+    return this.telling && !this.#some(({ left }) => !left)
+  }
+
+  /** Whether one has let go of the pod that it does not know to terminate: the pod may have moved to another slice. */
+  get moved(): boolean {
+    return this.#some(({ listed, terminating }) => listed === 'not listed' && !terminating)
+  }
+
+  /** Takes a list of slices for all there are. */
+  learn(slices: readonly EndpointSlice[]): void {
+    const before = new Map(this.#entries)
+    this.#entries.clear()
+    for (const slice of slices) {
+      const { name = '' } = slice.metadata
+      const entry = this.#read(slice, before.get(name))
+      if (name !== '' && (entry.listed !== 'not listed' || entry.left) && this.#entries.size < most) {
+        this.#entries.set(name, entry)
+      }
+    }
+  }
+
+  /** Takes in what the API has answered for one of them: nothing if there is no slice of that name. */
+  hear(name: string, slice: EndpointSlice | undefined): void {
+    const entry = this.#entries.get(name)
+    if (!entry) return
+    // That a slice is gone is no proof that nobody sends: an answer that is not the API's own shows nothing, either.
+    if (!slice) this.#entries.set(name, { ...entry, listed: 'not listed', left: false })
+    // Another API server may be behind the one that has answered before.
+    else if (!isOlder(slice.metadata.resourceVersion, entry.version)) this.#entries.set(name, this.#read(slice, entry))
+  }
+
+  #some(is: (entry: Entry) => boolean): boolean {
+    for (const entry of this.#entries.values()) if (is(entry)) return true
+    return false
+  }
+
+  #read(slice: EndpointSlice, before: Entry | undefined): Entry {
+    const { labels, resourceVersion: version } = slice.metadata
+    const service = labels?.['kubernetes.io/service-name']
+    const headless = labels?.['service.kubernetes.io/headless'] !== undefined
+    const endpoints = (Array.isArray(slice.endpoints) ? slice.endpoints : []).filter((each) => each != null) as Endpoint[]
+    const own = endpoints.find((endpoint) => this.#isOwn(endpoint))
+    const { ready, serving, terminating } = conditionsOf(own)
+    const knownToEnd = before?.terminating === true || (own !== undefined && terminating)
+    const entry = { service, headless, version, terminating: knownToEnd }
+    if (!own) {
+      const published = endpoints.some((each) => this.#isByAddress(each) && conditionsOf(each).ready)
+      return { ...entry, listed: published ? 'published' : 'not listed', left: knownToEnd && !published }
+    }
+    if (ready) return { ...entry, listed: serving && !terminating ? 'ready' : 'published', left: false }
+    const left = terminating && (!serving || this.#isReplaced(own, endpoints, service))
+    return { ...entry, listed: 'not ready', left }
+  }
+
+  /**
+   * Whether another endpoint gets what this one got. While there is none that is ready, kube-proxy goes on sending to those that
+   * terminate and still serve.
+   * https://github.com/kubernetes/enhancements/tree/master/keps/sig-network/1669-proxy-terminating-endpoints
+   */
+  #isReplaced(own: Endpoint, endpoints: readonly Endpoint[], service: string | undefined): boolean {
+    const local = service === undefined ? false : this.#whom.isLocal(service)
+    if (local === undefined) return false
+    return endpoints.some((each) => {
+      if (each === own || this.#isOwn(each)) return false
+      const { ready, terminating } = conditionsOf(each)
+      return ready && !terminating && (!local || (own.nodeName != null && each.nodeName === own.nodeName))
+    })
+  }
+
+  #isOwn({ targetRef: target }: Endpoint): boolean {
+    const { name, namespace } = this.#whom
+    if (target?.kind !== 'Pod' || target.name !== name || (target.namespace ?? namespace) !== namespace) return false
+    const uid = this.#whom.uid()
+    return uid === undefined || target.uid === undefined || target.uid === uid
+  }
+
+  #isByAddress({ targetRef, addresses }: Endpoint): boolean {
+    return !targetRef && Array.isArray(addresses) && addresses.some((each) => this.#whom.addresses.has(each))
+  }
+}
+
+/** What is not said means ready, serving, and not terminating. */
+function conditionsOf(endpoint: Endpoint | undefined): { ready: boolean; serving: boolean; terminating: boolean } {
+  const { ready, serving, terminating } = endpoint?.conditions ?? {}
+  return { ready: ready !== false, serving: serving !== false, terminating: terminating === true }
+}
+
+/** Versions are numbers, of more digits than a JavaScript number has. */
+function isOlder(version: string | undefined, than: string | undefined): boolean {
+  if (version === undefined || than === undefined || !/^\d+$/.test(version + than)) return false
+  return version.length === than.length ? version < than : version.length < than.length
+}

@@ -1,0 +1,128 @@
+import type { Drain } from '@podrain/core'
+import { type Api, ApiError, Stopped } from '../api/api.js'
+import { eventOf, type WatchEvent } from '../api/objects.js'
+import { between, Pauses } from '../api/pauses.js'
+
+/** Seconds after which the API server ends a watch by itself, as clients ask it to: its own choice is the same. */
+const watchSeconds = { least: 1800, most: 3600 } as const
+/** Milliseconds within which a watch that has ended as planned is opened again. */
+const goesOnWithin = 5000
+/** A watch that has been open for so many milliseconds is a good one. What there is has been told by then. */
+const steady = 10_000
+/** Milliseconds in which a watch that is opened tells what has happened while there was none. */
+const catchesUp = 2000
+/** Any version that the API server has in its cache: it tells what there is, and goes on from there. */
+const fromCache = '0'
+
+export interface PodWatchOptions {
+  readonly api: Api
+  readonly drain: Pick<Drain, 'clock'>
+  readonly path: string
+  readonly name: string
+  /** `now` is the server's time, and undefined where that does not matter: what comes has just happened. */
+  readonly onEvent: (event: WatchEvent, now: number | undefined) => void
+  /** A watch has been open for a while. `told` says whether it has told of anything. */
+  readonly onSteady: (told: boolean) => void
+  /** Called at every failure; it goes on by itself. */
+  readonly onFailure: (error: Error) => void
+}
+
+/**
+ * Follows the own pod by one watch that begins in the API server's cache, so that nothing is listed. It goes on from where it was,
+ * and begins in the cache again only if the API has forgotten that version.
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
+ */
+export class PodWatch {
+  readonly #on: PodWatchOptions
+  readonly #pauses: Pauses
+  #version = fromCache
+  #stopped = false
+
+  constructor(options: PodWatchOptions) {
+    this.#on = options
+    this.#pauses = new Pauses(options.drain.clock)
+  }
+
+  async run(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#watch()
+        await this.#pauses.wait(between(0, goesOnWithin))
+      } catch (error) {
+        if (this.#stopped || error instanceof Stopped) return
+        if (isLost(error)) this.#version = fromCache
+        this.#on.onFailure(error as Error)
+        await this.#pauses.wait(this.#pauses.after(error))
+      }
+    }
+  }
+
+  /** A drain began: a watch that is not open is opened now. */
+  drain(): void {
+    this.#pauses.drain()
+  }
+
+  /** The drain is undone. */
+  serve(): void {
+    this.#pauses.serve()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#pauses.stop()
+  }
+
+  async #watch(): Promise<void> {
+    const { api, drain, path, name, onEvent, onSteady } = this.#on
+    const { clock } = drain
+    const timeoutSeconds = Math.round(between(watchSeconds.least, watchSeconds.most))
+    let date: number | undefined
+    let opened = Number.NaN
+    let told = this.#version !== fromCache
+    let cancel = (): void => {}
+    const query = {
+      fieldSelector: `metadata.name=${name}`,
+      resourceVersion: this.#version,
+      allowWatchBookmarks: true,
+      timeoutSeconds,
+    }
+    try {
+      await api.watch(path, query, (timeoutSeconds + 10) * 1000, {
+        onOpen: (now) => {
+          date = now
+          opened = clock.now()
+          cancel = clock.after(steady, () => {
+            this.#pauses.succeeded()
+            onSteady(told)
+          })
+        },
+        onLine: (line) => {
+          if (this.#stopped) return
+          const event = eventOf(line)
+          if (event.type === 'ERROR') throw errorOf(event.object)
+          told = true
+          this.#version = event.object.metadata.resourceVersion ?? this.#version
+          // By our own monotonic clock since the server has told its time. It may still be another server's time than that of the
+          // deletion; so it is asked only for what may be old.
+          const open = clock.now() - opened
+          onEvent(event, date !== undefined && open < catchesUp ? date + open : undefined)
+        },
+      })
+    } finally {
+      cancel()
+    }
+    // An API server that shuts down ends its watches in good order, all at once.
+    if (clock.now() - opened < timeoutSeconds * 900) throw new ApiError(0, 'the watch ended before its time')
+  }
+}
+
+/** Whether it cannot go on from where it was: the API has forgotten that, or what came was no event. */
+function isLost(error: unknown): boolean {
+  if (error instanceof ApiError) return error.status === 410
+  return error instanceof SyntaxError || error instanceof TypeError
+}
+
+function errorOf(status: object): ApiError {
+  const { code, message } = status as { code?: unknown; message?: unknown }
+  return new ApiError(Number(code) || 0, `${code}: ${message}`)
+}
