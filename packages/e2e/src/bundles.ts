@@ -8,8 +8,6 @@ const leftOut = join(__dirname, 'apps', 'left-out.js')
 
 /** What is loaded only where it is used. */
 const external = [
-  // The app brings its own way to the API; all of client-node would not fit.
-  '@kubernetes/client-node',
   // Nest asks for these where they are installed, or a pipe or a gateway needs them.
   ...['@nestjs/microservices', '@nestjs/websockets', 'class-transformer'].flatMap((each) => [each, `${each}/*`]),
   ...['class-validator', 'file-type'],

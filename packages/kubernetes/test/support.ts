@@ -40,7 +40,6 @@ export function stream(name: string): { ms: number; line: string }[] {
 
 export type Kind = 'pods' | 'endpointslices'
 
-
 /** A request as the API sees it. */
 export interface Call {
   readonly verb: 'list' | 'watch' | 'patch' | 'get'

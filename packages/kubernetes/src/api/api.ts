@@ -70,9 +70,9 @@ export class Api {
     return done(async () => JSON.parse(await textOf(response, longestAnswer)))
   }
 
-  /** A merge patch. */
-  async patch(path: string, body: object): Promise<void> {
-    const type = { 'content-type': 'application/merge-patch+json' }
+  /** @param strategy A strategic patch finds the items of a list by their name; a merge patch replaces the list. */
+  async patch(path: string, body: object, strategy: 'merge' | 'strategic-merge' = 'merge'): Promise<void> {
+    const type = { 'content-type': `application/${strategy}-patch+json` }
     const { response, done } = await this.#send('PATCH', path, {}, patience, type, JSON.stringify(body))
     await done(() => textOf(response, longestAnswer))
   }

@@ -14,7 +14,9 @@ export interface KubernetesObject {
 }
 
 export interface Pod extends KubernetesObject {
-  readonly status?: { readonly conditions?: readonly { readonly type?: string; readonly status?: string }[] | null } | null
+  readonly status?: {
+    readonly conditions?: readonly { readonly type?: string; readonly status?: string }[] | null
+  } | null
 }
 
 export interface Service {

@@ -109,7 +109,9 @@ export class Slices {
     const { labels, resourceVersion: version } = slice.metadata
     const service = labels?.['kubernetes.io/service-name']
     const headless = labels?.['service.kubernetes.io/headless'] !== undefined
-    const endpoints = (Array.isArray(slice.endpoints) ? slice.endpoints : []).filter((each) => each != null) as Endpoint[]
+    const endpoints = (Array.isArray(slice.endpoints) ? slice.endpoints : []).filter(
+      (each) => each != null,
+    ) as Endpoint[]
     const own = endpoints.find((endpoint) => this.#isOwn(endpoint))
     const { ready, serving, terminating } = conditionsOf(own)
     const knownToEnd = before?.terminating === true || (own !== undefined && terminating)
