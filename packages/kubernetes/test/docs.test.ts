@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Behind, Drain } from '@podrain/core'
 import { describe, expect, test } from 'vitest'
-import { missingRule } from '../src/rules.js'
+import { missingRule } from '../src/api/rules.js'
 
 const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'kubernetes.md'), 'utf8')
 

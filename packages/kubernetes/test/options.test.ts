@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { Drain } from '@podrain/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { missingRule } from '../src/api/rules.js'
 import { type KubernetesOptions, kubernetes } from '../src/index.js'
-import { missingRule } from '../src/rules.js'
-import { cluster, configFor, Log } from './support.js'
+import { type Call, cluster, configFor, Log, type Misbehaviour } from './support.js'
 
 function drain(log = new Log()): Drain {
   const made = new Drain({ platform: 'kubernetes', signals: false, logger: log })
@@ -72,61 +72,66 @@ describe('options', () => {
   })
 
   test('a pod that is not there is told of, with what to set', async () => {
-    const { log } = await cluster({ pod: 'the-node' })
+    const { log, api, pass } = await cluster({ pod: 'the-node' })
+    await expect.poll(() => api.watching).toBe(1)
+    await pass(11_000)
     await expect.poll(() => log.matching(/there is no the-node in namespace default: set POD_NAME/)).toHaveLength(1)
   })
 })
 
+/** Answers 403 to all, or to all about one kind. */
+function forbidden(kind?: Call['kind']): Misbehaviour {
+  return (call, response) => {
+    if (kind !== undefined && call.kind !== kind) return false
+    response.writeHead(403).end('{"kind":"Status","code":403,"message":"forbidden"}')
+    return true
+  }
+}
+
 describe('permissions', () => {
-  test('that are missing are said once, as the rule to add, and everything else goes on', async () => {
-    const { api, log, drain, pass } = await cluster(
-      {},
-      {},
-      {
-        misbehave(_call, response) {
-          response.writeHead(403).end('{"kind":"Status","code":403,"message":"pods is forbidden"}')
-          return true
-        },
-      },
+  test('that are missing are said once, as the rule to add, and asked for seldom; the drain goes on without', async () => {
+    const { api, log, drain, pass } = await cluster({}, {}, { misbehave: forbidden() })
+    await expect.poll(() => api.calls.length).toBe(1)
+    await pass(3_600_000)
+    expect(log.matching(/not allowed/)).toEqual([
+      expect.stringContaining('rules:\n  - apiGroups: [""]\n    resources: [pods]\n    verbs: [watch]'),
+    ])
+    // Every 10 to 30 minutes: they may be granted.
+    expect(api.calls.length).toBeGreaterThanOrEqual(2)
+    expect(api.calls.length).toBeLessThanOrEqual(7)
+    void drain.prestop()
+    await pass(1000)
+    expect(log.matching(/not allowed/)[1]).toContain(
+      'rules:\n  - apiGroups: [discovery.k8s.io]\n    resources: [endpointslices]\n    verbs: [list]',
     )
-    await expect.poll(() => api.calls.length).toBe(2)
-    await pass(600_000)
-    const lines = log.matching(/not allowed/)
-    expect(lines).toHaveLength(2)
-    expect(lines.join('\n')).toContain(
-      'rules:\n  - apiGroups: [discovery.k8s.io]\n    resources: [endpointslices]\n    verbs: [list, watch]',
-    )
-    // About once a minute: they may be granted.
-    expect(api.calls.length).toBeLessThan(50)
-    expect(drain.state).toBe('serving')
+    const asked = api.calls.length
+    await pass(10_000)
+    expect(api.calls.length).toBe(asked)
   })
 
-  test('to watch that are missing, where listing is allowed, are said once, too', async () => {
-    const { log, pass } = await cluster(
-      {},
-      {},
-      {
-        misbehave(call, response) {
-          if (call.verb === 'watch') response.writeHead(403).end('{"kind":"Status","code":403,"message":"forbidden"}')
-          return call.verb === 'watch'
-        },
-      },
-    )
-    await expect.poll(() => log.matching(/not allowed/)).toHaveLength(2)
-    await pass(600_000)
-    expect(log.matching(/not allowed/)).toHaveLength(2)
-    expect(log.matching(/works again/)).toEqual([])
+  test('to read Services that are missing are told of, and the Services taken for what they usually are', async () => {
+    const pod = await cluster({}, {}, { misbehave: forbidden('services') })
+    await expect.poll(() => pod.api.watching).toBe(1)
+    await pod.until(() => pod.drain.state === 'draining')
+    let answered = false
+    void pod.drain.prestop().then(() => {
+      answered = true
+    })
+    await pod.pass(4000)
+    expect(answered).toBe(true)
+    expect(pod.log.matching(/^info.*not allowed to get services/)).toHaveLength(1)
+    expect(pod.log.matching(/^(warn|error)/)).toEqual([])
   })
 
   test('in the manifests are those that are asked for', () => {
     const rules = [...documents('rbac.yaml'), ...documents('rbac-report.yaml')]
       .filter(({ kind }) => kind === 'Role')
       .flatMap((role) => role.rules)
-    for (const need of ['pod', 'slices', 'report'] as const) {
+    for (const need of ['pod', 'slices', 'services', 'report'] as const) {
       const [, yaml = ''] = missingRule(need, 'default').split('service account:\n')
       const [wanted] = parseAllDocuments(yaml).map((document) => document.toJS().rules[0])
       expect(rules).toContainEqual(wanted)
     }
-    expect(rules).toHaveLength(3)
+    expect(rules).toHaveLength(4)
   })
 })

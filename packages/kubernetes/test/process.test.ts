@@ -7,8 +7,9 @@ import { createInterface } from 'node:readline'
 import { KubeConfig } from '@kubernetes/client-node'
 import { Drain } from '@podrain/core'
 import { generate } from 'selfsigned'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { kubernetes } from '../src/index.js'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { inCluster, serviceAccount } from '../src/api/config.js'
+import { type KubeConfigLike, kubernetes } from '../src/index.js'
 import { ApiServer, FakeClock, FakeProcess, Log, recorded } from './support.js'
 
 /** An API in which nothing happens, but that is there. */
@@ -41,7 +42,7 @@ describe('a process that follows its cluster', () => {
   test('exits on SIGTERM while its watches are open, and closes them', async () => {
     const api = await quietApi()
     const app = start({ port: api.port })
-    await expect.poll(() => api.watching).toBe(2)
+    await expect.poll(() => api.watching).toBe(1)
     app.process.kill('SIGTERM')
     expect(await app.exit).toEqual([0, null])
     expect(app.lines).toContain('clean true')
@@ -52,7 +53,7 @@ describe('a process that follows its cluster', () => {
     const api = await quietApi()
     api.misbehave = () => true
     const app = start({ port: api.port })
-    await expect.poll(() => api.calls.length).toBe(2)
+    await expect.poll(() => api.calls.length).toBe(1)
     app.process.kill('SIGTERM')
     expect(await app.exit).toEqual([0, null])
     await expect.poll(() => api.sockets.size).toBe(0)
@@ -68,7 +69,7 @@ describe('a process that follows its cluster', () => {
   test('has nothing left of it after stop()', async () => {
     const api = await quietApi()
     const app = start({ port: api.port })
-    await expect.poll(() => api.watching).toBe(2)
+    await expect.poll(() => api.watching).toBe(1)
     app.process.send('stop')
     await expect.poll(() => app.lines).toContain('left 1 1') // the application's own
     await expect.poll(() => api.sockets.size).toBe(0)
@@ -81,7 +82,7 @@ describe('a process that follows its cluster', () => {
     const { port } = api
     api.stop()
     const app = start({ port })
-    await expect.poll(() => app.lines.filter((line) => /ECONNREFUSED/.test(line)).length).toBe(2)
+    await expect.poll(() => app.lines.filter((line) => /ECONNREFUSED/.test(line)).length).toBe(1)
     app.process.kill('SIGTERM')
     expect(await app.exit).toEqual([0, null])
   })
@@ -92,45 +93,68 @@ describe('the credentials of the pod', () => {
     // What is read is /var/run/secrets, which is on no machine that is not a pod.
     const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '443' }
     const app = start({ inCluster: true }, env)
-    await expect.poll(() => app.lines.filter((line) => /ENOENT.*serviceaccount/.test(line)).length).toBe(2)
+    await expect.poll(() => app.lines.filter((line) => /ENOENT.*serviceaccount/.test(line)).length).toBe(1)
     app.process.kill('SIGTERM')
     expect(await app.exit).toEqual([0, null])
     expect(app.lines).toContain('clean true')
   })
 
-  test('are those of its service account, over TLS, and a token that the kubelet has changed is used at once', async () => {
-    const { private: key, cert } = await generate([{ name: 'commonName', value: 'kubernetes' }], {
-      extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
-    })
-    const clock = new FakeClock()
-    const api = await ApiServer.start(clock, { tls: { key, cert }, lines: { pods: [], endpointslices: [] } })
-    const directory = mkdtempSync(join(tmpdir(), 'podrain-'))
-    const account = join(directory, 'var', 'run', 'secrets', 'kubernetes.io', 'serviceaccount')
-    mkdirSync(account, { recursive: true })
-    writeFileSync(join(account, 'ca.crt'), cert)
-    writeFileSync(join(account, 'token'), 'the first\n')
-    const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env
-    process.env.KUBERNETES_SERVICE_HOST = '127.0.0.1'
-    process.env.KUBERNETES_SERVICE_PORT = String(api.port)
-    const kubeConfig = new KubeConfig()
-    kubeConfig.loadFromCluster(directory)
-    if (host === undefined) delete process.env.KUBERNETES_SERVICE_HOST
-    else process.env.KUBERNETES_SERVICE_HOST = host
-    if (port === undefined) delete process.env.KUBERNETES_SERVICE_PORT
-    else process.env.KUBERNETES_SERVICE_PORT = port
-    const drain = new Drain({ platform: 'kubernetes', clock, process: new FakeProcess(), logger: new Log() })
-    const { stop } = kubernetes(drain, { ...recorded, kubeConfig })
-    onTestFinished(async () => {
-      stop()
-      await drain.dispose()
-      api.stop()
-      rmSync(directory, { recursive: true })
-    })
-    await expect.poll(() => api.watching).toBe(2)
-    expect(new Set(api.calls.map(({ authorization }) => authorization))).toEqual(new Set(['Bearer the first']))
-    writeFileSync(join(account, 'token'), 'the second\n')
-    clock.advance(5000)
-    api.endWatches()
-    await expect.poll(() => api.calls.at(-1)?.authorization).toBe('Bearer the second')
+  test.each<[string, (directory: string, env: NodeJS.ProcessEnv) => KubeConfigLike]>([
+    ['read by podrain itself', (directory, env) => inCluster(env, directory)],
+    [
+      'read by client-node',
+      (directory, { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port }) => {
+        vi.stubEnv('KUBERNETES_SERVICE_HOST', host)
+        vi.stubEnv('KUBERNETES_SERVICE_PORT', port)
+        const kubeConfig = new KubeConfig()
+        // Where the files of its service account are, below.
+        kubeConfig.loadFromCluster(directory.replace(serviceAccount, ''))
+        vi.unstubAllEnvs()
+        return kubeConfig
+      },
+    ],
+  ])(
+    'are those of its service account, %s, over TLS, and a token that the kubelet has changed is used at once',
+    async (_, load) => {
+      const { private: key, cert } = await generate([{ name: 'commonName', value: 'kubernetes' }], {
+        extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+      })
+      const clock = new FakeClock()
+      const api = await ApiServer.start(clock, { tls: { key, cert }, lines: { pods: [], endpointslices: [] } })
+      const root = mkdtempSync(join(tmpdir(), 'podrain-'))
+      const account = join(root, serviceAccount)
+      mkdirSync(account, { recursive: true })
+      writeFileSync(join(account, 'ca.crt'), cert)
+      writeFileSync(join(account, 'token'), 'the first\n')
+      const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: String(api.port) }
+      const kubeConfig = load(account, env)
+      const drain = new Drain({ platform: 'kubernetes', clock, process: new FakeProcess(), logger: new Log() })
+      const { stop } = kubernetes(drain, { ...recorded, kubeConfig })
+      onTestFinished(async () => {
+        stop()
+        await drain.dispose()
+        api.stop()
+        rmSync(root, { recursive: true })
+      })
+      await expect.poll(() => api.watching).toBe(1)
+      expect(api.calls.map(({ authorization }) => authorization)).toEqual(['Bearer the first'])
+      writeFileSync(join(account, 'token'), 'the second\n')
+      drain.terminating({ gracePeriod: 20_000 })
+      clock.advance(500)
+      await expect.poll(() => api.calls.at(-1)?.authorization).toBe('Bearer the second')
+    },
+  )
+
+  test('lead to the API of an IPv6 cluster', () => {
+    const env = { KUBERNETES_SERVICE_HOST: 'fd00:10:96::1', KUBERNETES_SERVICE_PORT: '443' }
+    expect(inCluster(env).getCurrentCluster()?.server).toBe('https://[fd00:10:96::1]:443')
   })
+})
+
+test('an app in a pod whose host has no name of a pod says so, and serves', async () => {
+  const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', HOSTNAME: 'my_box', POD_NAME: undefined }
+  const app = start({ inCluster: true, options: {} }, env)
+  await expect.poll(() => app.lines.filter((line) => /no pod is called "my_box"/.test(line)).length).toBe(1)
+  app.process.kill('SIGTERM')
+  expect(await app.exit).toEqual([0, null])
 })

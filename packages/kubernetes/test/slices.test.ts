@@ -1,77 +1,138 @@
 import { describe, expect, test } from 'vitest'
-import { Slices } from '../src/slices.js'
+import type { Endpoint, EndpointSlice } from '../src/api/objects.js'
+import { Slices, type Whom } from '../src/endpoints/slices.js'
 
-const whom = { name: 'web-1', namespace: 'default', addresses: new Set(['10.0.0.1']), uid: () => undefined }
+const whom: Whom = {
+  name: 'web-1',
+  namespace: 'default',
+  addresses: new Set(['10.0.0.1']),
+  uid: () => undefined,
+  isLocal: () => false,
+}
+const ready = { ready: true, serving: true, terminating: false }
+const ending = { ready: false, serving: true, terminating: true }
+const ended = { ready: false, serving: false, terminating: true }
 
-const slice = (resourceVersion: string, conditions?: object, name = 'web-a'): object => ({
-  metadata: { name, resourceVersion, labels: { 'kubernetes.io/service-name': 'web' } },
-  endpoints: conditions ? [{ conditions, targetRef: { kind: 'Pod', name: 'web-1' } }] : null,
+const own = (conditions?: Endpoint['conditions'], nodeName = 'a'): Endpoint => ({
+  conditions: conditions ?? null,
+  nodeName,
+  targetRef: { kind: 'Pod', name: 'web-1' },
+})
+const other = (conditions: Endpoint['conditions'] = ready, nodeName = 'b'): Endpoint => ({
+  ...own(conditions, nodeName),
+  targetRef: { kind: 'Pod', name: 'web-2' },
+})
+const slice = (version: string, endpoints: unknown, name = 'web-a', labels = {}): EndpointSlice => ({
+  metadata: { name, resourceVersion: version, labels: { 'kubernetes.io/service-name': 'web', ...labels } },
+  endpoints: endpoints as Endpoint[],
 })
 
-function seen(...objects: object[]): Slices {
-  const slices = new Slices(whom)
-  for (const object of objects) slices.hear({ type: 'MODIFIED', object: object as never })
+/** What is known after the first was learned and the others were heard. */
+function seen(is: Partial<Whom>, first: EndpointSlice, ...others: EndpointSlice[]): Slices {
+  const slices = new Slices({ ...whom, ...is })
+  slices.learn([first])
+  for (const each of others) slices.hear(each.metadata.name ?? '', each)
   return slices
 }
 
-describe('what slices say of a pod', () => {
+describe('a pod is listed', () => {
   test.each([
-    ['ready, where nothing is said of it', {}, 'ready'],
-    ['ready, where it is null', { ready: null, terminating: null }, 'ready'],
-    ['not ready', { ready: false, serving: true, terminating: true }, 'not ready'],
-    ['published though it terminates', { ready: true, terminating: true }, 'published'],
-    ['published though it is not ready', { ready: true, serving: false, terminating: false }, 'published'],
-  ] as const)('is: %s', (_, conditions, listed) => {
-    expect(seen(slice('1', conditions)).has(listed)).toBe(true)
+    ['ready, where nothing is said of it', null],
+    ['ready, where it is null', { ready: null, terminating: null }],
+    ['ready', ready],
+  ])('as %s', (_, conditions) => {
+    expect(seen({}, slice('1', [own(conditions)])).ready).toBe(true)
   })
 
-  test('is that it is listed as long as one of several slices does', () => {
-    const slices = seen(slice('1', { ready: true }), slice('2', { ready: true }, 'web-b'), slice('3', undefined))
-    expect(slices.has('ready')).toBe(true)
+  test('as ready as long as one of several slices does', () => {
+    const slices = new Slices(whom)
+    slices.learn([slice('1', [own()]), slice('2', [own(ended)], 'web-ipv6')])
+    expect(slices.ready).toBe(true)
+    expect(slices.left).toBe(false)
+    expect(slices.names).toEqual(['web-a', 'web-ipv6'])
     expect(slices.services).toEqual(['web'])
   })
 
-  test('is what the newest version says: a list that was asked for beside the watch may be older, by its number of digits', () => {
-    const slices = seen(slice('9', { ready: true }), slice('10', { ready: false, terminating: true }))
-    const listing = slices.listing(['web'])
-    listing.page([slice('9', { ready: true }) as never])
-    listing.end()
-    expect(slices.has('ready')).toBe(false)
-    expect(slices.terminating).toBe(true)
+  test('as the newest version says: another API server may be behind, by its number of digits', () => {
+    expect(seen({}, slice('10', [own(ending), other()]), slice('9', [own(), other()])).ready).toBe(false)
   })
 
-  test('is nothing any more when a list does not show it, but only of the Services that were asked for', () => {
-    const slices = seen(slice('1', { ready: true }))
-    slices.listing(['other']).end()
-    expect(slices.known).toBe(true)
-    slices.listing().end()
-    expect(slices.known).toBe(false)
+  test('by nobody who lists other pods, or pods of its name elsewhere', () => {
+    const slices = new Slices(whom)
+    const elsewhere = { targetRef: { kind: 'Pod', name: 'web-1', namespace: 'b' } }
+    slices.learn([slice('1', [null, {}, other(), elsewhere]), slice('1', 'garbage', 'b'), slice('1', null, 'c')])
+    expect(slices.names).toEqual([])
+  })
+})
+
+describe('nobody sends any more', () => {
+  test.each<[string, boolean, unknown[], Partial<Whom>?]>([
+    ['when another one is ready', true, [own(ending), other()]],
+    ['when it no longer serves', true, [own(ended)]],
+    ['when a slice that said it terminates does not list it', true, [other()]],
+    ['is not so of the only endpoint, which kube-proxy goes on sending to', false, [own(ending)]],
+    ['is not so while the others terminate, too', false, [own(ending), other(ending)]],
+    ['is not so while the others are not ready', false, [own(ending), other({ ready: false, serving: false })]],
+    [
+      'is not so while others are ready on other nodes only, of a Service that sends locally',
+      false,
+      [own(ending), other()],
+      { isLocal: () => true },
+    ],
+    [
+      'when another one on the same node is ready, of such a Service',
+      true,
+      [own(ending), other(ready, 'a')],
+      { isLocal: () => true },
+    ],
+    [
+      'is not so while it is not known whether the Service sends locally',
+      false,
+      [own(ending), other(ready, 'a')],
+      { isLocal: () => undefined },
+    ],
+    [
+      'is not so when it is not ready for a moment, and not deleted',
+      false,
+      [own({ ready: false, serving: false }), other()],
+    ],
+    [
+      'is not so of one that is published though it terminates',
+      false,
+      [own({ ready: true, terminating: true }), other()],
+    ],
+    [
+      'is not so of one that is published though it is not ready',
+      false,
+      [own({ ready: true, serving: false }), other()],
+    ],
+    ['is not so of an address that somebody lists without a name', false, [{ addresses: ['10.0.0.1'] }, other()]],
+  ])('%s', (_, left, endpoints, is = {}) => {
+    const terminating = slice('2', [own(ending)])
+    const begun = left && !endpoints.some((each) => (each as Endpoint).targetRef?.name === 'web-1') ? [terminating] : []
+    expect(seen(is, slice('1', [own(), other()]), ...begun, slice('3', endpoints)).left).toBe(left)
   })
 
-  test('by its address alone, without its name, is that somebody may send to it', () => {
-    const slices = seen({
-      metadata: { name: 'by-hand', resourceVersion: '1' },
-      endpoints: [{ addresses: ['10.0.0.1'] }, { addresses: 'garbage' }, { addresses: [null] }],
-    })
-    expect(slices.has('published')).toBe(true)
-    expect(seen({ metadata: { name: 'b' }, endpoints: [{ addresses: ['10.0.0.2'] }] }).known).toBe(false)
+  test('is not said where DNS leads to the pod: clients remember it', () => {
+    const headless = { 'service.kubernetes.io/headless': '' }
+    const slices = seen({}, slice('1', [own(ending), other()], 'web-a', headless))
+    expect([slices.telling, slices.left]).toEqual([false, false])
   })
 
-  test('of several families of addresses is that it is listed as long as one of them does', () => {
-    const slices = seen(slice('1', { ready: false, terminating: true }), slice('2', { ready: true }, 'web-ipv6'))
-    expect(slices.has('ready')).toBe(true)
+  test('is not so when a slice lets go of a pod that nobody has called terminating: it has moved to another slice', () => {
+    const slices = seen({}, slice('1', [own(), other()]), slice('2', [other()]))
+    expect([slices.moved, slices.left]).toEqual([true, false])
+    slices.learn([slice('2', [other()]), slice('1', [own(ending), other()], 'web-b')])
+    expect([slices.names, slices.moved, slices.left]).toEqual([['web-b'], false, true])
   })
 
-  test('of other pods is not remembered', () => {
-    const slices = seen({
-      metadata: { name: 'web-a', resourceVersion: '1' },
-      endpoints: [
-        null,
-        {},
-        { targetRef: { kind: 'Pod', name: 'web-2' } },
-        { targetRef: { kind: 'Pod', name: 'web-1', namespace: 'b' } },
-      ],
-    })
-    expect(slices.known).toBe(false)
+  test('is not so when the slice is gone: an answer that is not the API’s own shows nothing, either', () => {
+    const slices = seen({}, slice('1', [own(ending)]))
+    slices.hear('web-a', undefined)
+    expect(slices.left).toBe(false)
+  })
+
+  test('is taken back when the other one goes, too: then both are sent to', () => {
+    expect(seen({}, slice('1', [own(ending), other()]), slice('2', [own(ending), other(ending)])).left).toBe(false)
   })
 })
