@@ -1,20 +1,5 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { Drain, type DrainOptions } from '../src/index.js'
-import { FakeClock, FakeProcess, Log } from './support.js'
-
-interface Pod {
-  readonly drain: Drain
-  readonly clock: FakeClock
-  readonly process: FakeProcess
-  readonly log: Log
-}
-
-function pod(options: DrainOptions = {}): Pod {
-  const [clock, process, log] = [new FakeClock(), new FakeProcess(), new Log()]
-  const drain = new Drain({ clock, process, logger: log, ...options })
-  onTestFinished(() => drain.dispose())
-  return { drain, clock, process, log }
-}
+import { describe, expect, test } from 'vitest'
+import { type Bare, pod } from './support.js'
 
 const hour = 3_600_000
 
@@ -62,7 +47,7 @@ describe('a pod that makes itself free', () => {
     expect(drain.state).toBe('serving')
   })
 
-  test.each<[string, (one: Pod) => unknown]>([
+  test.each<[string, (one: Bare) => unknown]>([
     ['the hook', ({ drain }) => void drain.prestop()],
     ['the deletion', ({ drain }) => drain.terminating({ gracePeriod: 30_000 })],
     ['the signal', ({ process }) => void process.signal('SIGTERM')],

@@ -1,3 +1,5 @@
+// No part of what @podrain/rehearsal promises to others, as the clients in crowd.ts.
+import { forwarding } from '../../rehearsal/dist/hop/programs/nginx.js'
 import type { Through } from './cases.js'
 
 /** What runs between the clients and the Service, and the files that it needs. */
@@ -52,14 +54,7 @@ ${temporary.map((name) => `  ${name}_temp_path /tmp/${name};`).join('\n')}
   server {
     listen ${listen};
     location / {
-      proxy_pass http://service;
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $podrain_connection;
-      proxy_buffering off;
-      proxy_request_buffering off;
-      proxy_connect_timeout 5s;
+      ${forwarding}
       proxy_next_upstream off;
     }
   }
