@@ -23,6 +23,7 @@ import type {
   SettleCondition,
   StartOptions,
   TerminatingOptions,
+  Vacancy,
 } from './shared/states.js'
 import { duration, fail } from './shared/validate.js'
 import { Course } from './termination/course.js'
@@ -322,6 +323,16 @@ export class Drain extends EventEmitter<DrainEvents> {
   prestop(options: PrestopOptions = {}): Promise<void> {
     if (options.ago !== undefined) duration('ago', options.ago)
     return this.#course.prestop(options)
+  }
+
+  /**
+   * Makes the pod free for as long as that takes: somebody wants it gone, but waits until it is ready for it. Drains
+   * tentatively. The grace period does not count until the next sign: a hook, the deletion, a signal. A drain that has
+   * begun is joined as it is. Not for a process that leads workers or threads: theirs keep to the grace period.
+   * @param reason Why, for the log, such as `'an eviction'`.
+   */
+  vacate(reason = 'vacate()'): Vacancy {
+    return this.#course.vacate(reason)
   }
 
   /**

@@ -30,6 +30,7 @@ export type {
   SettleCondition,
   StartOptions,
   TerminatingOptions,
+  Vacancy,
 } from './shared/states.js'
 export type { Hook, HookOptions, ReportHook } from './termination/hooks.js'
 export type { TaskOptions } from './termination/tasks.js'

@@ -8,7 +8,8 @@ import { onTestFinished, vi } from 'vitest'
 import {
   type AdapterOptions,
   type Clock,
-  type Drain,
+  Drain,
+  type DrainOptions,
   drainServer,
   type ExitListener,
   type ExitSource,
@@ -164,6 +165,22 @@ export class FakeProcess implements ExitSource {
   crashAgain(error: unknown): void {
     for (const listener of this.listeners) listener.again({ error })
   }
+}
+
+/** A drain whose clock and process are moved by hand. */
+export interface Bare {
+  readonly drain: Drain
+  readonly clock: FakeClock
+  readonly process: FakeProcess
+  readonly log: Log
+}
+
+/** A drain without a server. */
+export function pod(options: DrainOptions = {}): Bare {
+  const [clock, process, log] = [new FakeClock(), new FakeProcess(), new Log()]
+  const drain = new Drain({ clock, process, logger: log, ...options })
+  onTestFinished(() => drain.dispose())
+  return { drain, clock, process, log }
 }
 
 export interface Pod {

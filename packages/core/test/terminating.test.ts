@@ -1,23 +1,8 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { Drain, type DrainOptions } from '../src/index.js'
-import { ask, FakeClock, FakeProcess, Log, sayOk, serve } from './support.js'
-
-interface Pod {
-  readonly drain: Drain
-  readonly clock: FakeClock
-  readonly process: FakeProcess
-  readonly log: Log
-}
-
-function pod(options: DrainOptions = {}): Pod {
-  const [clock, process, log] = [new FakeClock(), new FakeProcess(), new Log()]
-  const drain = new Drain({ clock, process, logger: log, ...options })
-  onTestFinished(() => drain.dispose())
-  return { drain, clock, process, log }
-}
+import { ask, type Bare, FakeClock, pod, sayOk, serve } from './support.js'
 
 /** Lets time pass until it is closing; says how long that took. */
-function untilClosing({ drain, clock }: Pod): number {
+function untilClosing({ drain, clock }: Bare): number {
   const begun = clock.now()
   while (drain.state === 'draining' && clock.now() < begun + 200_000) clock.advance(10)
   return clock.now() - begun

@@ -1,14 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type {
+  AuthorizationV1Api,
   CoreV1Api,
   KubernetesObject,
   KubernetesObjectApi,
   V1Deployment,
   V1Job,
+  V1Node,
   V1Pod,
+  V1StatefulSet,
   VersionApi,
   Watch,
 } from '@kubernetes/client-node'
+import type { Case } from './cases.js'
+import { cordonedAnnotation, heartbeatAnnotation, type Run, runLabel } from './marks.js'
+import type { Permission } from './permissions.js'
 import { type Report, read } from './report.js'
 import type { Manifest } from './schema.js'
 
@@ -20,6 +26,18 @@ export interface FailedHook {
 }
 
 const pods = 'app=podrain-e2e'
+/** Milliseconds from one sign of life of a run to the next. */
+const beat = 10_000
+
+/** What was left by some run: a namespace, or a node that it has cordoned. */
+export interface Trace {
+  readonly kind: 'Namespace' | 'Node'
+  readonly name: string
+  /** The run that has left it. */
+  readonly run: string
+  /** Of a namespace: its last sign of life. */
+  readonly heartbeat: string | undefined
+}
 
 /** What the API has answered, in a line. */
 export function explain(error: unknown): string {
@@ -38,35 +56,48 @@ export function explain(error: unknown): string {
 export class Cluster {
   /** What has been done to it and not yet undone, by what it is. */
   readonly #undo = new Map<string, () => Promise<unknown>>()
+  readonly #run: Run
+  #interrupted = false
   readonly #objects: KubernetesObjectApi
+  readonly #authorization: AuthorizationV1Api
   readonly #core: CoreV1Api
   readonly #version: VersionApi
   readonly #watch: Watch
   readonly #strategic: typeof import('@kubernetes/client-node').PatchStrategy.StrategicMergePatch
 
-  private constructor(client: typeof import('@kubernetes/client-node')) {
+  private constructor(client: typeof import('@kubernetes/client-node'), run: Run) {
+    this.#run = run
     const config = new client.KubeConfig()
     config.loadFromDefault()
     this.#objects = client.KubernetesObjectApi.makeApiClient(config)
     this.#core = config.makeApiClient(client.CoreV1Api)
+    this.#authorization = config.makeApiClient(client.AuthorizationV1Api)
     this.#version = config.makeApiClient(client.VersionApi)
     this.#watch = new client.Watch(config)
     this.#strategic = client.PatchStrategy.StrategicMergePatch
   }
 
-  static async open(): Promise<Cluster> {
-    return new Cluster(await import('@kubernetes/client-node'))
+  static async open(run: Run): Promise<Cluster> {
+    return new Cluster(await import('@kubernetes/client-node'), run)
   }
 
   async create(manifest: Manifest): Promise<void> {
     const { kind, metadata } = manifest
     const name = `${kind} ${metadata.name}`
+    if (this.#interrupted) throw new Error('interrupted')
+    const creating = this.#objects.create(manifest as KubernetesObject)
     // Before it is there: somebody may press Ctrl-C in the meantime.
-    if (kind === 'Namespace') this.#undo.set(name, () => this.#core.deleteNamespace({ name: metadata.name }))
+    if (kind === 'Namespace') {
+      const live = setInterval(() => this.#beat(metadata.name), beat)
+      this.#undo.set(name, async () => {
+        clearInterval(live)
+        await creating.catch(() => {})
+        await this.#core.deleteNamespace({ name: metadata.name })
+      })
+    }
     try {
-      await this.#objects.create(manifest as KubernetesObject)
+      await creating
     } catch (error) {
-      this.#undo.delete(name)
       throw new Error(`cannot create ${name}: ${explain(error)}`)
     }
   }
@@ -83,18 +114,67 @@ export class Cluster {
     return left
   }
 
+  get isInterrupted(): boolean {
+    return this.#interrupted
+  }
+
+  /** As `restore()`, and nothing is made any more. */
+  interrupt(): Promise<string[]> {
+    this.#interrupted = true
+    return this.restore()
+  }
+
+  /** What runs have left or are still at work on, but for what is on its way out already. */
+  async traces(): Promise<Trace[]> {
+    // Nodes first: a run that has cordoned one has had a namespace before.
+    const nodes = (await this.#nodes()).flatMap(({ metadata }): Trace[] => {
+      const mark = metadata?.annotations?.[cordonedAnnotation]
+      if (mark === undefined) return []
+      return [{ kind: 'Node', name: metadata?.name ?? '', run: runOf(mark), heartbeat: undefined }]
+    })
+    const { items } = await this.#core.listNamespace({ labelSelector: runLabel })
+    const namespaces = items.flatMap(({ metadata }): Trace[] => {
+      if (metadata?.deletionTimestamp !== undefined) return []
+      const { name = '', labels, annotations } = metadata ?? {}
+      return [{ kind: 'Namespace', name, run: labels?.[runLabel] ?? '', heartbeat: annotations?.[heartbeatAnnotation] }]
+    })
+    return [...nodes, ...namespaces]
+  }
+
+  /** Removes what a run has left. */
+  async remove({ kind, name }: Trace): Promise<void> {
+    if (kind === 'Node') await this.#schedulable(name, true)
+    else await this.#core.deleteNamespace({ name })
+  }
+
+  /** @returns those of the permissions that the account does not have, in this namespace */
+  async refused(permissions: readonly Permission[], namespace: string): Promise<Permission[]> {
+    const asked = permissions.map(async ({ verb, group, resource, subresource, isClusterWide }) => {
+      const where = isClusterWide ? {} : { namespace }
+      const resourceAttributes = { verb, group, resource, ...(subresource && { subresource }), ...where }
+      const body = {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: { resourceAttributes },
+      }
+      const { status } = await this.#authorization.createSelfSubjectAccessReview({ body })
+      return status?.allowed === true
+    })
+    const allowed = await Promise.all(asked)
+    return permissions.filter((_, index) => !allowed[index])
+  }
+
   /** All replicas are new, and ready, and the old ones are gone. */
-  async rolledOut(namespace: string, replicas: number, seconds: number): Promise<void> {
+  async rolledOut(namespace: string, { workload, replicas }: Case, seconds: number): Promise<void> {
     await this.until(`the pods of ${namespace}`, seconds, async () => {
-      const { status, metadata } = await this.#objects.read<V1Deployment>({
-        apiVersion: 'apps/v1',
-        kind: 'Deployment',
-        metadata: { name: 'app', namespace },
-      })
-      const seen = (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 1)
-      if (!seen || status?.updatedReplicas !== replicas || status.availableReplicas !== replicas) return false
+      if (!(await this.#isAvailable(namespace, workload, 'app', replicas))) return false
       return (await this.pods(namespace)).length === replicas
     })
+  }
+
+  /** What stands between clients and pods is there. */
+  async proxied(namespace: string, seconds: number): Promise<void> {
+    await this.until(`the proxy of ${namespace}`, seconds, () => this.#isAvailable(namespace, 'Deployment', 'proxy', 1))
   }
 
   async pods(namespace: string): Promise<V1Pod[]> {
@@ -102,17 +182,17 @@ export class Cluster {
   }
 
   /** What `kubectl rollout restart` does. */
-  async restart(namespace: string): Promise<void> {
+  async restart(namespace: string, { workload }: Case): Promise<void> {
     const restartedAt = new Date().toISOString()
-    await this.#patchTemplate(namespace, {
+    await this.#patchTemplate(namespace, workload, {
       metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': restartedAt } },
     })
   }
 
   /** A change of the pods, as a deploy makes it. */
-  async update(namespace: string): Promise<void> {
+  async update(namespace: string, { workload }: Case): Promise<void> {
     const env = [{ name: 'VERSION', value: String(Date.now()) }]
-    await this.#patchTemplate(namespace, { spec: { containers: [{ name: 'app', env }] } })
+    await this.#patchTemplate(namespace, workload, { spec: { containers: [{ name: 'app', env }] } })
   }
 
   /** What `kubectl drain` does to the pods of this case on one node, by the eviction API, which asks the PodDisruptionBudget. */
@@ -125,6 +205,7 @@ export class Cluster {
     )
     // Where there is no other node for them, as beside a control plane, the evicted pods have to come back to this one.
     if (free.length > 1 && free.some(({ metadata }) => metadata?.name === node)) {
+      if (this.#interrupted) throw new Error('interrupted')
       this.#undo.set(`Node ${node}`, () => this.#schedulable(node, true))
       await this.#schedulable(node, false)
     }
@@ -234,25 +315,55 @@ export class Cluster {
     return this.#core.readNamespacedPodLog({ name: pod.metadata.name, namespace })
   }
 
-  async #schedulable(node: string, schedulable: boolean): Promise<void> {
-    await this.#patch({
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name: node },
-      spec: { unschedulable: !schedulable },
-    })
+  /** None for an account that may not list them: it has cordoned none. */
+  async #nodes(): Promise<V1Node[]> {
+    try {
+      return (await this.#core.listNode()).items
+    } catch (error) {
+      if ((error as { code?: number }).code === 403) return []
+      throw error
+    }
   }
 
-  async #patchTemplate(namespace: string, template: object): Promise<void> {
-    await this.#patch({
+  async #isAvailable(namespace: string, kind: Case['workload'], name: string, replicas: number): Promise<boolean> {
+    const { status, metadata } = await this.#objects.read<V1Deployment | V1StatefulSet>({
       apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: 'app', namespace },
-      spec: { template },
+      kind,
+      metadata: { name, namespace },
     })
+    const seen = (status?.observedGeneration ?? 0) >= (metadata?.generation ?? 1)
+    return seen && status?.updatedReplicas === replicas && status.availableReplicas === replicas
   }
 
-  async #patch(spec: KubernetesObject & { spec: object }): Promise<void> {
-    await this.#objects.patch(spec, undefined, undefined, undefined, undefined, this.#strategic)
+  /** Says that the run is alive. A sign that is lost is followed by another. */
+  async #beat(name: string): Promise<void> {
+    const annotations = { [heartbeatAnnotation]: new Date().toISOString() }
+    await this.#patch({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, annotations } }).catch(() => {})
+  }
+
+  async #schedulable(node: string, schedulable: boolean): Promise<void> {
+    const { id, host } = this.#run
+    const mark = JSON.stringify({ run: id, host, at: new Date().toISOString() })
+    // The API takes null for "no such annotation", which the type does not know.
+    const annotations = { [cordonedAnnotation]: schedulable ? (null as never) : mark }
+    const spec = { unschedulable: !schedulable }
+    await this.#patch({ apiVersion: 'v1', kind: 'Node', metadata: { name: node, annotations }, spec })
+  }
+
+  async #patchTemplate(namespace: string, kind: Case['workload'], template: object): Promise<void> {
+    const spec = { template }
+    await this.#patch({ apiVersion: 'apps/v1', kind, metadata: { name: 'app', namespace }, spec })
+  }
+
+  async #patch(change: KubernetesObject & { spec?: object }): Promise<void> {
+    await this.#objects.patch(change, undefined, undefined, undefined, undefined, this.#strategic)
+  }
+}
+
+function runOf(mark: string): string {
+  try {
+    return String(JSON.parse(mark).run)
+  } catch {
+    return '' // changed by hand
   }
 }

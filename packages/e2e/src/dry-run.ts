@@ -1,4 +1,4 @@
-import { cases } from './cases.js'
+import type { Case } from './cases.js'
 import { objectsOf, type Settings } from './objects.js'
 import { problems } from './schema.js'
 
@@ -9,7 +9,7 @@ export interface DryCase {
 }
 
 /** Builds every object of every case, and holds each against the schema of its kind. */
-export function dryRun(settings: Settings, bundleOf: (name: string) => string): DryCase[] {
+export function dryRun(cases: readonly Case[], settings: Settings, bundleOf: (name: string) => string): DryCase[] {
   return cases.map((each) => {
     const objects = objectsOf(each, settings, bundleOf)
     return {

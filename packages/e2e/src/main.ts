@@ -1,24 +1,35 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bundle } from './bundles.js'
-import { cases } from './cases.js'
+import { type Case, cases, shard } from './cases.js'
 import { Cluster, explain } from './cluster.js'
+import type { User } from './containers.js'
 import { dryRun } from './dry-run.js'
-import type { Settings } from './objects.js'
+import type { Run } from './marks.js'
+import { namespaceOf, type Settings } from './objects.js'
+import { nameOf, permissionsFor } from './permissions.js'
 import { answeringPods, run } from './run.js'
+import { sweep } from './sweep.js'
 
 const help = `Runs podrain on a real cluster, the one that KUBECONFIG names: rolling updates under load, and worse.
 
-  --dry-run        build every object of every case and hold it against the published schema; needs no cluster
-  --only TEXT      only cases whose name contains it
-  --image IMAGE    any image with Node 20.19 or newer (default: node:20-alpine)
-  --json DIR       write what came of each case to a file there, for podrain compare
-  --seconds N      how long the load of a case goes on (default: 90)
+  --dry-run           build every object of every case and hold it against the published schema; needs no cluster
+  --only TEXT         only cases whose name contains it
+  --shard N/M         the Nth of M parts of them, for several clusters at a time
+  --image IMAGE       any image with Node 20.19 or newer (default: node:20-alpine)
+  --proxy-image IMAGE any image of nginx with a shell (default: nginx:alpine), or "none": no cases with nginx
+  --user UID          whom the processes run as (default: 1000), or "none": whom the cluster says, as on OpenShift
+  --json DIR          write what came of each case to a file there, for podrain compare
+  --seconds N         how long the load of a case goes on (default: 90)
+  --sweep             only remove what runs have left that live no more
+  --sweep-after N     seconds for which such a run has given no sign of life (default: 45)
 
-It makes a namespace per case, podrain-e2e-…, and deletes it again, also on Ctrl-C. The account needs to create namespaces and what is in
-them, Roles included, to evict pods, and to list and cordon nodes for "node drain". Pods need to pull the image, nothing else; the hook
-"sleep" needs Kubernetes 1.30.`
+It makes a namespace per case, podrain-e2e-…, and deletes it again, also on Ctrl-C, SIGTERM and SIGHUP. What a killed run has left, the next
+one removes; a run that lives gives a sign of it every 10 s. What the account lacks is listed before anything is run. Needed are two images,
+Kubernetes 1.30 for the hook "sleep", and a node without taints with 2 CPUs and 2 GiB to spare. README.md has the rest.`
 
 const bundles = new Map<string, string>()
 function bundleOf(name: string): string {
@@ -27,72 +38,146 @@ function bundleOf(name: string): string {
   return code
 }
 
+interface Chosen {
+  readonly cases: readonly Case[]
+  readonly json: string | undefined
+  readonly sweepAfter: number
+  readonly sweepOnly: boolean
+  settings(namespace: string): Settings
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       'dry-run': { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
+      shard: { type: 'string', default: '1/1' },
       image: { type: 'string', default: 'node:20-alpine' },
+      'proxy-image': { type: 'string', default: 'nginx:alpine' },
+      user: { type: 'string', default: '1000' },
       seconds: { type: 'string', default: '90' },
       json: { type: 'string' },
+      sweep: { type: 'boolean', default: false },
+      'sweep-after': { type: 'string', default: '45' },
       help: { type: 'boolean', default: false },
     },
   })
-  const { image } = values
-  if (!/^[1-9]\d*$/.test(values.seconds))
-    throw new Error(`Expected --seconds to be a whole number, got ${values.seconds}`)
-  const settings = (namespace: string): Settings => ({ namespace, image, seconds: Number(values.seconds) })
   if (values.help) return say(help)
-  if (values['dry-run']) {
-    const dry = dryRun(settings('podrain-e2e'), bundleOf)
-    for (const { name, kinds, problems } of dry)
-      say(`${problems.length === 0 ? 'ok' : 'not ok'}  ${name} (${kinds.join(', ')})`)
-    for (const { problems } of dry) for (const problem of problems) say(`        ${problem}`)
-    const bad = dry.filter(({ problems }) => problems.length > 0).length
-    say(`${dry.length} cases, of which ${bad} have objects that are not valid. Nothing was run.`)
-    return bad === 0 ? 0 : 1
+  const { image, json, only, 'proxy-image': proxyImage } = values
+  const seconds = wholeNumber('--seconds', values.seconds)
+  const user: User = values.user === 'none' ? null : wholeNumber('--user', values.user, 'or "none"')
+  const ofRun: Run = { id: randomBytes(4).toString('hex'), host: hostname() }
+  const wanted = cases.filter(
+    ({ name, through }) => name.includes(only) && (through !== 'nginx' || proxyImage !== 'none'),
+  )
+  const chosen: Chosen = {
+    cases: shardOf(wanted, values.shard),
+    json,
+    sweepAfter: wholeNumber('--sweep-after', values['sweep-after']),
+    sweepOnly: values.sweep,
+    settings: (namespace) => ({ run: ofRun, namespace, image, proxyImage, user, seconds }),
   }
+  if (chosen.cases.length === 0)
+    throw new Error(`no case is left of --only ${only} and --shard ${values.shard}: --dry-run lists them`)
+  if (values['dry-run']) return tellDryRun(chosen)
   const file = process.env.KUBECONFIG
   if (!file) return say('Nothing was tested: KUBECONFIG names no cluster. --dry-run needs none, --help says more.')
   if (!file.split(delimiter).some((each) => existsSync(each))) {
     say(`Nothing was tested: KUBECONFIG is ${file}, and there is no such file.`)
     return 1
   }
-  const chosen = cases.filter(({ name }) => name.includes(values.only))
-  if (chosen.length === 0) throw new Error(`no case has ${values.only} in its name: --dry-run lists them`)
-  const { json } = values
+  const cluster = await Cluster.open(ofRun)
+  endOnSignals(cluster)
+  const left = await sweep(cluster, chosen.sweepAfter, say)
+  for (const line of left) say(line)
+  if (chosen.sweepOnly) return left.length === 0 ? 0 : 1
+  return runAll(cluster, ofRun, chosen)
+}
+
+function tellDryRun({ cases, settings }: Chosen): number {
+  const dry = dryRun(cases, settings('podrain-e2e'), bundleOf)
+  for (const { name, kinds, problems } of dry)
+    say(`${problems.length === 0 ? 'ok' : 'not ok'}  ${name} (${kinds.join(', ')})`)
+  for (const { problems } of dry) for (const problem of problems) say(`        ${problem}`)
+  const bad = dry.filter(({ problems }) => problems.length > 0).length
+  say(`${dry.length} cases, of which ${bad} have objects that are not valid. Nothing was run.`)
+  return bad === 0 ? 0 : 1
+}
+
+async function runAll(cluster: Cluster, ofRun: Run, { cases, json, settings }: Chosen): Promise<number> {
   if (json !== undefined) mkdirSync(json, { recursive: true })
-  const cluster = await Cluster.open()
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    process.once(signal, async () => {
-      say(`${signal}: cleaning up`)
-      for (const left of await cluster.restore()) say(left)
-      process.exit(code)
-    })
-  }
+  const name = `podrain-e2e-${ofRun.id}`
+  await expectPermissions(cluster, ofRun, cases, `${name}-may-i`)
   let failed = 0
-  for (const [n, each] of chosen.entries()) {
+  for (const [n, each] of cases.entries()) {
     try {
-      const own = settings(`podrain-e2e-${process.pid}-${n}`)
-      const result = await run(cluster, each, own, bundleOf, say, (known) => {
+      const result = await run(cluster, each, settings(`${name}-${n}`), bundleOf, say, (known) => {
         if (json !== undefined) writeFileSync(join(json, fileOf(each.name)), JSON.stringify(known))
       })
       say(`ok      ${each.name}: 0 lost of ${result.summary.requests}, answered by ${answeringPods(result)} pods`)
     } catch (error) {
+      if (cluster.isInterrupted) return 1
       failed++
       say(`not ok  ${each.name}: ${explain(error)}`)
     }
   }
-  say(`${chosen.length} cases, ${failed} failed`)
+  say(`${cases.length} cases, ${failed} failed`)
   return failed === 0 ? 0 : 1
+}
+
+/**
+ * Asks in a namespace of the run's own: some clusters give rights only with the namespace.
+ * @throws {Error} with all that is missing
+ */
+async function expectPermissions(
+  cluster: Cluster,
+  ofRun: Run,
+  cases: readonly Case[],
+  namespace: string,
+): Promise<void> {
+  try {
+    await cluster.create(namespaceOf(ofRun, namespace))
+    const missing = await cluster.refused(permissionsFor(cases), namespace)
+    if (missing.length > 0) throw new Error(`the account may not ${missing.map(nameOf).join(', ')}`)
+  } finally {
+    for (const line of await cluster.restore()) say(line)
+  }
+}
+
+/** The first one cleans up. Whoever is in a hurry says so three times: the next run cleans up then. */
+function endOnSignals(cluster: Cluster): void {
+  let signals = 0
+  for (const [signal, code] of [
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.on(signal, async () => {
+      signals++
+      if (signals === 2) say(`${signal}: still cleaning up; once more, and it is left to the next run`)
+      if (signals > 2) process.exit(code)
+      if (signals > 1) return
+      say(`${signal}: cleaning up`)
+      for (const line of await cluster.interrupt()) say(line)
+      process.exit(code)
+    })
+  }
+}
+
+function shardOf(all: readonly Case[], text: string): Case[] {
+  const [, nth = 0, of = 0] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number)
+  if (nth < 1 || nth > of) throw new Error(`Expected --shard to be such as 1/3, got ${text}`)
+  return shard(all, nth, of)
+}
+
+function wholeNumber(flag: string, text: string, or = ''): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`Expected ${flag} to be a whole number${or && ` ${or}`}, got ${text}`)
+  return Number(text)
 }
 
 /** `http, httpGet: node drain` is `http-httpGet-node-drain.json`. */
 function fileOf(name: string): string {
-  return `${name.replace(/[^a-z]+/gi, '-')}.json`
+  return `${name.replace(/[^a-z0-9]+/gi, '-')}.json`
 }
 
 function say(line: string): number {
@@ -100,6 +185,8 @@ function say(line: string): number {
   return 0
 }
 
+// A terminal that is gone, as after SIGHUP, is no reason not to clean up.
+process.stdout.on('error', () => {})
 main().then(
   (code) => {
     process.exitCode = code

@@ -10,8 +10,8 @@ import {
   type Scenario,
 } from '@podrain/rehearsal'
 import { clients, requests } from './asked.js'
-import type { Case, Framework, Happening, HookKind } from './cases.js'
-import { graceSeconds, probes, replicas, sleepSeconds, socket } from './objects.js'
+import type { App, Case, Happening, HookKind } from './cases.js'
+import { graceSeconds, probes, sleepSeconds, socket } from './containers.js'
 import type { Report } from './report.js'
 
 /** When a case was begun and over: milliseconds since 1970. */
@@ -53,27 +53,33 @@ const hooks: Readonly<Record<HookKind, PreStop | undefined>> = {
   none: undefined,
 }
 
-const names: Readonly<Record<Framework, NonNullable<KnownOptions['app']['framework']>>> = {
+const frameworks: Readonly<Record<App, NonNullable<KnownOptions['app']['framework']>>> = {
   http: 'node',
+  'own-handler': 'node',
+  auto: 'node',
   fastify: 'fastify',
   express: 'express',
   koa: 'koa',
+  nestjs: 'nestjs',
 }
 
 /** What was asked of a case, in the words of a rehearsal; null is what a cluster keeps to itself. */
-export function optionsOf({ name, framework, hook, happening, following }: Case, cluster: string): KnownOptions {
+export function optionsOf(each: Case, cluster: string): KnownOptions {
+  const { name, app, hook, happening, following, workload, replicas, through } = each
+  const services = each.services.join(' ')
   const plan = resolveOptions({
     name,
-    labels: { framework, hook, happening, following },
-    app: { framework: names[framework], podrain: true },
+    labels: { app, hook, happening, following, services },
+    app: { framework: frameworks[app], podrain: true },
     command: 'node',
     args: ['server.js'],
     port: 8080,
     // Each pod has a network of its own, which goes with it.
     netns: true,
+    workload,
     replicas,
-    maxSurge: 1,
-    maxUnavailable: 0,
+    ...(workload === 'Deployment' ? each.surge : {}),
+    ...(through === 'nothing' ? {} : { through }),
     terminationGracePeriodSeconds: graceSeconds,
     readinessProbe: probes.readiness,
     livenessProbe: probes.liveness,

@@ -1,12 +1,12 @@
 import type { Rehearsal } from '@podrain/rehearsal'
 import type { Case } from './cases.js'
 import { type Cluster, explain } from './cluster.js'
-import { objectsOf, replicas, type Settings } from './objects.js'
+import { objectsOf, type Settings } from './objects.js'
 import { resultOf } from './result.js'
 import { PodWatch } from './watch.js'
 
 /** The line that a pod without permission writes. */
-const missing = 'not allowed to list, watch'
+const missing = 'not allowed to'
 
 /**
  * Runs a case in a namespace of its own, which goes with it.
@@ -29,7 +29,8 @@ export async function run(
   let stopWatching = (): void => {}
   try {
     for (const object of objects) if (object.kind !== 'Job') await cluster.create(object)
-    await cluster.rolledOut(namespace, replicas, 180)
+    await cluster.rolledOut(namespace, each, 180)
+    if (each.through !== 'nothing') await cluster.proxied(namespace, 180)
     if (each.following === 'denied') {
       await cluster.until('the line about missing permission', 60, async () =>
         (await cluster.logs(namespace)).includes(missing),
@@ -46,12 +47,13 @@ export async function run(
       throw new Error(`the load of ${seconds} s was over before it had happened: try a longer --seconds`)
     }
     const report = await cluster.report(namespace, seconds + 60)
-    await cluster.rolledOut(namespace, replicas, 180)
+    await cluster.rolledOut(namespace, each, 180)
     const hooks = await cluster.failedHooks(namespace)
     const pods = [...watch.events, ...hooks.map((hook) => ({ ...hook, type: 'hook-failed' as const }))]
     const result = resultOf(each, { cluster: await cluster.version(), report, pods, begunAt, overAt })
     keep(result)
     expectNothingLost(result)
+    expectReadable(watch.messages)
     return result
   } catch (error) {
     const warnings = await cluster.warnings(namespace).catch(() => [])
@@ -62,14 +64,14 @@ export async function run(
   }
 }
 
-async function happen(cluster: Cluster, { happening }: Case, namespace: string): Promise<void> {
-  switch (happening) {
+async function happen(cluster: Cluster, each: Case, namespace: string): Promise<void> {
+  switch (each.happening) {
     case 'rolling update':
-      await cluster.update(namespace)
-      return cluster.rolledOut(namespace, replicas, 180)
+      await cluster.update(namespace, each)
+      return cluster.rolledOut(namespace, each, 300)
     case 'rollout restart':
-      await cluster.restart(namespace)
-      return cluster.rolledOut(namespace, replicas, 180)
+      await cluster.restart(namespace, each)
+      return cluster.rolledOut(namespace, each, 300)
     case 'node drain':
       return cluster.drainNode(namespace)
     case 'deletion with a short grace period':
@@ -91,6 +93,18 @@ export function expectNothingLost(result: Rehearsal): void {
   if (pods < 2) throw new Error(`all was answered by ${pods} pod: nothing happened under load`)
   const hooks = events.flatMap((event) => (event.type === 'hook-failed' ? [event.message] : []))
   if (hooks.length > 0) throw new Error(`hooks failed: ${hooks.join('; ')}`)
+}
+
+/** What a container says when it ends is for people and programs: JSON, in one line. One that says nothing is well. */
+export function expectReadable(messages: readonly string[]): void {
+  for (const message of messages) {
+    try {
+      if (!message.trimEnd().includes('\n') && typeof JSON.parse(message) === 'object') continue
+    } catch {
+      // It is no JSON.
+    }
+    throw new Error(`a container has left a termination message that is not JSON in one line: ${message}`)
+  }
 }
 
 /** How many pods have answered. */

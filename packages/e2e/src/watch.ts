@@ -10,6 +10,13 @@ interface Seen {
   ends: number
 }
 
+/** What is read of how a container has ended. */
+interface Terminated {
+  readonly exitCode: number
+  readonly reason?: string
+  readonly message?: string
+}
+
 /**
  * Tells what the API says of pods as what happened to them, `t` in milliseconds since 1970 by the clock of this machine: the API itself
  * knows whole seconds.
@@ -18,6 +25,8 @@ export class PodWatch {
   readonly #seen = new Map<string, Seen>()
   readonly #now: () => number
   readonly events: RehearsalEvent[] = []
+  /** What containers have left in their `terminationMessagePath`. */
+  readonly messages: string[] = []
   /** Whether pods that are new from now on are those that replace others. */
   begun = false
 
@@ -54,8 +63,9 @@ export class PodWatch {
     if (state?.terminated !== undefined && seen.ends <= restartCount) this.#end(name, seen, state.terminated)
   }
 
-  #end(pod: string, seen: Seen, terminated: { exitCode: number; reason?: string } | undefined): void {
+  #end(pod: string, seen: Seen, terminated: Terminated | undefined): void {
     seen.ends++
+    if (terminated?.message) this.messages.push(terminated.message)
     // Only a liveness probe that fails makes the kubelet do so in these cases.
     if (!seen.deleted) this.#happen({ type: 'container-killed', pod, reason: 'liveness' })
     const { exitCode = null, reason } = terminated ?? {}

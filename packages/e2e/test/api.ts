@@ -13,29 +13,55 @@ const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     Service: 'services',
     Node: 'nodes',
   },
-  '/apis/apps/v1': { Deployment: 'deployments' },
+  '/apis/apps/v1': { Deployment: 'deployments', StatefulSet: 'statefulsets' },
   '/apis/batch/v1': { Job: 'jobs' },
+  '/apis/networking.k8s.io/v1': { NetworkPolicy: 'networkpolicies' },
   '/apis/policy/v1': { PodDisruptionBudget: 'poddisruptionbudgets' },
   '/apis/rbac.authorization.k8s.io/v1': { Role: 'roles', RoleBinding: 'rolebindings' },
 }
+interface Metadata {
+  readonly name?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string | null>>
+  readonly deletionTimestamp?: string
+}
+
+interface Body {
+  readonly metadata?: Metadata
+  readonly spec?: {
+    readonly unschedulable?: boolean
+    readonly replicas?: number
+    readonly resourceAttributes?: { readonly verb: string; readonly resource: string }
+  }
+}
+
 const clusterWide = ['Namespace', 'Node']
 
 /** As much of the API as a case uses, of a cluster in which everything happens at once. */
 export class Api {
   /** As `METHOD path`. */
   readonly calls: string[] = []
-  readonly namespaces = new Set<string>()
+  /** By name. */
+  readonly namespaces = new Map<string, Metadata>()
   readonly tokens = new Set<string | undefined>()
   readonly unschedulable = new Set<string>()
-  nodes: { name: string; taints?: object[] }[] = [{ name: 'node-1' }]
+  nodes: { name: string; taints?: object[]; annotations?: Record<string, string | null> }[] = [{ name: 'node-1' }]
+  /** What the account may not, as `verb resource`. */
+  readonly forbidden = new Set<string>()
+  /** What the containers of pods leave that are replaced. */
+  terminationMessage = ''
   /** What the load has lost. */
   lost: Partial<Record<LossCause, number>> = {}
   /** How the containers of pods end that are replaced. */
   exitCode = 0
   /** The load is over as soon as it begins. */
   hasty = false
+  /** A call that gets no answer. */
+  silent: RegExp | undefined
   /** A call that is refused. */
   refused: RegExp | undefined
+  /** Called whenever somebody looks at the namespaces. */
+  onLook: () => void = () => {}
   /** A call that is told later, as often as it says. */
   later = { call: /^never/, times: 0 }
   #generation = 0
@@ -76,11 +102,7 @@ export class Api {
     this.#server.close()
   }
 
-  #answer(
-    request: IncomingMessage,
-    response: ServerResponse,
-    body: { metadata?: { name?: string }; spec?: { unschedulable?: boolean } },
-  ): unknown {
+  #answer(request: IncomingMessage, response: ServerResponse, body: Body): unknown {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://api')
     const call = `${request.method} ${pathname}`
     this.calls.push(call)
@@ -90,6 +112,7 @@ export class Api {
     }
     const refuse = (status: number, message: string): void =>
       say(status, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: status })
+    if (this.silent?.test(call)) return
     if (this.refused?.test(call)) return refuse(403, `${pathname} is forbidden`)
     if (this.later.call.test(call) && this.later.times-- > 0)
       return refuse(429, 'the disruption budget needs 2 healthy pods')
@@ -105,7 +128,13 @@ export class Api {
     const last = pathname.split('/').at(-1) ?? ''
     if (request.method === 'POST') {
       if (last === 'jobs') this.#loadedAt = Date.now()
-      if (last === 'namespaces') this.namespaces.add(body.metadata?.name ?? '')
+      if (last === 'namespaces') this.namespaces.set(body.metadata?.name ?? '', body.metadata ?? {})
+      if (last === 'selfsubjectaccessreviews') {
+        const { verb, resource } = body.spec?.resourceAttributes ?? {}
+        return say(201, { ...body, status: { allowed: !this.forbidden.has(`${verb} ${resource}`) } })
+      }
+      if (body.metadata?.name === 'app' && body.spec?.replicas !== undefined)
+        this.#pods = Array.from({ length: body.spec.replicas }, (_, n) => `app-${n + 1}`)
       if (last === 'eviction') this.#replace(pathname.split('/').at(-2))
       return say(201, body)
     }
@@ -114,8 +143,14 @@ export class Api {
       return say(200, { kind: 'Status' })
     }
     if (request.method === 'PATCH') {
-      if (pathname.includes('/nodes/')) this.unschedulable[body.spec?.unschedulable ? 'add' : 'delete'](last)
-      else for (const name of [...this.#pods]) this.#replace(name)
+      if (pathname.includes('/nodes/')) {
+        this.unschedulable[body.spec?.unschedulable ? 'add' : 'delete'](last)
+        const node = this.nodes.find(({ name }) => name === last)
+        if (node) node.annotations = { ...node.annotations, ...body.metadata?.annotations }
+      } else if (pathname === `/api/v1/namespaces/${last}`) {
+        const known = this.namespaces.get(last) ?? {}
+        this.namespaces.set(last, { ...known, annotations: { ...known.annotations, ...body.metadata?.annotations } })
+      } else for (const name of [...this.#pods]) this.#replace(name)
       return say(200, body)
     }
     if (last === 'log') {
@@ -125,8 +160,15 @@ export class Api {
     if (last === 'nodes')
       return say(200, {
         kind: 'NodeList',
-        items: this.nodes.map(({ name, taints }) => ({ metadata: { name }, spec: { taints } })),
+        items: this.nodes.map(({ name, taints, annotations = {} }) => {
+          const said = Object.entries(annotations).filter(([, value]) => value !== null)
+          return { metadata: { name, annotations: Object.fromEntries(said) }, spec: { taints } }
+        }),
       })
+    if (last === 'namespaces') {
+      this.onLook()
+      return say(200, { kind: 'NamespaceList', items: [...this.namespaces.values()].map((metadata) => ({ metadata })) })
+    }
     if (last === 'events')
       return say(200, { kind: 'EventList', items: this.#events(searchParams.get('fieldSelector')) })
     if (last === 'pods') {
@@ -145,7 +187,8 @@ export class Api {
     const asked = this.calls.filter((each) => each === call).length
     if (pathname.includes('/jobs/'))
       return say(200, { kind: 'Job', status: { succeeded: this.hasty || asked > 1 ? 1 : 0 } })
-    const status = { observedGeneration: this.#generation, updatedReplicas: 3, availableReplicas: 3 }
+    const replicas = last === 'proxy' ? 1 : this.#pods.length
+    const status = { observedGeneration: this.#generation, updatedReplicas: replicas, availableReplicas: replicas }
     return say(200, { kind: 'Deployment', metadata: { generation: this.#generation }, status })
   }
 
@@ -153,11 +196,17 @@ export class Api {
     if (name === undefined || !this.#pods.includes(name)) return
     const other = `${name}-${++this.#generation}`
     this.#pods = this.#pods.map((each) => (each === name ? other : each))
-    const { exitCode } = this
+    const { exitCode, terminationMessage: message } = this
     this.#tell('ADDED', running(other))
     this.#tell('MODIFIED', running(name, { deletionTimestamp: new Date().toISOString() }))
-    this.#tell('MODIFIED', running(name, { deletionTimestamp: new Date().toISOString() }, { terminated: { exitCode } }))
-    this.#tell('DELETED', running(name, { deletionTimestamp: new Date().toISOString() }, { terminated: { exitCode } }))
+    this.#tell(
+      'MODIFIED',
+      running(name, { deletionTimestamp: new Date().toISOString() }, { terminated: { exitCode, message } }),
+    )
+    this.#tell(
+      'DELETED',
+      running(name, { deletionTimestamp: new Date().toISOString() }, { terminated: { exitCode, message } }),
+    )
   }
 
   #tell(type: string, object: object): void {

@@ -11,7 +11,9 @@ import { clientKinds, type Rehearsal } from '@podrain/rehearsal'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { bundle, largest } from '../dist/bundles.js'
 import { cases, frameworks, hooks } from '../dist/cases.js'
+import type { PodSpec } from '../dist/containers.js'
 import { dryRun } from '../dist/dry-run.js'
+import { objectsOf } from '../dist/objects.js'
 import { read } from '../dist/report.js'
 import { expectNothingLost } from '../dist/run.js'
 import { problems } from '../dist/schema.js'
@@ -30,6 +32,13 @@ async function command(args: string[], kubeconfig?: string): Promise<{ code: num
   }
 }
 
+const everyFrameworkAndHook: string[] = frameworks.flatMap((app) =>
+  hooks.map((hook) => `${app}, ${hook}: rolling update`),
+)
+
+/** Everything that is bundled. */
+const programs = [...frameworks, 'own-handler', 'nestjs', 'plain', 'auto', 'proxy', 'load', 'podrain-prestop']
+
 describe('without a cluster', () => {
   test('it says that nothing was tested, and that is no failure', async () => {
     expect(await command([])).toEqual({
@@ -47,7 +56,7 @@ describe('without a cluster', () => {
 
   test('a dry run lists every case, and each of its objects is valid', async () => {
     const { code, output } = await command(['--dry-run'])
-    for (const { name } of cases) expect(output).toContain(`ok  ${name} (Namespace, ConfigMap`)
+    for (const { name } of cases) expect(output).toContain(`ok  ${name} (Namespace, NetworkPolicy, ConfigMap`)
     expect(output).toContain(`${cases.length} cases, of which 0 have objects that are not valid. Nothing was run.`)
     expect(code).toBe(0)
   })
@@ -55,9 +64,7 @@ describe('without a cluster', () => {
 
 describe('the cases', () => {
   test('are every framework with every kind of hook, and what else ends pods', () => {
-    expect(
-      cases.filter(({ happening, following }) => happening === 'rolling update' && following === 'no'),
-    ).toHaveLength(16)
+    expect(cases.map(({ name }) => name)).toEqual(expect.arrayContaining(everyFrameworkAndHook))
     const others = new Set(cases.map(({ happening, following }) => `${happening} ${following}`))
     for (const other of ['rollout restart no', 'node drain no', 'liveness kill no', 'rolling update denied']) {
       expect(others).toContain(other)
@@ -65,22 +72,67 @@ describe('the cases', () => {
     expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length)
   })
 
-  test('are listed in the docs, with what they need', () => {
-    const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'kubernetes.md'), 'utf8')
+  test('are listed in the README, with what they need', () => {
+    const page = readFileSync(join(__dirname, '..', 'README.md'), 'utf8')
     const [, table = ''] = /<!-- cases -->\n([\s\S]*?)<!-- \/cases -->/.exec(page) ?? []
     const [, , every = '', ...others] = table.trim().split('\n')
     const caseOf = (row: string): string => row.split('|')[1]?.trim() ?? ''
     for (const name of [...frameworks, ...hooks]) expect(every).toContain(`\`${name}\``)
-    const rest = cases.filter(({ happening, following }) => happening !== 'rolling update' || following !== 'no')
+    const rest = cases.filter(({ name }) => !everyFrameworkAndHook.includes(name))
     expect(others.map(caseOf).toSorted()).toEqual(rest.map(({ name }) => name).toSorted())
   })
 
+  test('are divided by --shard, so that each is in one part', async () => {
+    const names = async (shard: string): Promise<string[]> => {
+      const { output } = await command(['--dry-run', '--shard', shard])
+      return output.split('\n').flatMap((line) => /^ok {2}(.*) \(/.exec(line)?.[1] ?? [])
+    }
+    const parts = await Promise.all(['1/3', '2/3', '3/3'].map(names))
+    expect(parts.flat().toSorted()).toEqual(cases.map(({ name }) => name).toSorted())
+    expect(await command(['--shard', '4/3'])).toMatchObject({
+      code: 1,
+      output: 'Nothing was tested: Expected --shard to be such as 1/3, got 4/3\n',
+    })
+  })
+
+  test('leave out nginx where the cluster has no image of it', async () => {
+    const { output } = await command(['--dry-run', '--proxy-image', 'none', '--only', 'behind'])
+    expect(output).toContain('behind a proxy of Node')
+    expect(output).not.toContain('nginx')
+  })
+
+  test('ask for nothing that a strict namespace refuses', () => {
+    const settings = { namespace: 'a', image: 'node', proxyImage: 'nginx', user: 1000, seconds: 1 }
+    const objects = cases.flatMap((each) => objectsOf(each, { ...settings, run: { id: 'a', host: 'a' } }, () => ''))
+    const pods = objects.flatMap((object) => {
+      const { spec } = object as { spec?: { template?: { spec: PodSpec } } }
+      return spec?.template ? [spec.template.spec] : []
+    })
+    expect(pods.length).toBeGreaterThan(cases.length)
+    for (const { containers, volumes } of pods) {
+      for (const { securityContext, resources } of containers) {
+        // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+        expect(securityContext).toMatchObject({
+          runAsNonRoot: true,
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+          seccompProfile: { type: 'RuntimeDefault' },
+        })
+        for (const amounts of [resources?.requests, resources?.limits])
+          expect(Object.keys(amounts ?? {}).toSorted()).toEqual(['cpu', 'memory'])
+      }
+      for (const volume of volumes ?? []) expect('configMap' in volume || 'emptyDir' in volume).toBe(true)
+    }
+  })
+
   test('fit into ConfigMaps, as they are now', () => {
-    for (const name of [...frameworks, 'load', 'podrain-prestop']) expect(bundle(name).length).toBeLessThan(largest)
+    for (const name of programs) expect(bundle(name).length).toBeLessThan(largest)
   })
 
   test('that have an object with a mistake are found', () => {
-    const bad = dryRun({ namespace: 'Not A Name', image: 1 as never, seconds: 1 }, () => '')
+    const settings = { namespace: 'Not A Name', image: 1 as never, proxyImage: '', user: null, seconds: 1 }
+    const bad = dryRun(cases, { ...settings, run: { id: 'a', host: 'a' } }, () => '')
     expect(bad.every((each) => each.problems.length > 0)).toBe(true)
   })
 
@@ -150,11 +202,13 @@ interface App {
 }
 
 /** An app as it is on the cluster, from its bundle. */
-async function launch(framework: string, env: Record<string, string> = {}): Promise<App> {
+async function launch(program: string, env: Record<string, string> = {}): Promise<App> {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
-  for (const name of [framework, 'load', 'podrain-prestop']) writeFileSync(join(directory, `${name}.js`), bundle(name))
-  const app = spawn(process.execPath, [join(directory, `${framework}.js`)], {
+  for (const name of [program, 'auto', 'load', 'podrain-prestop'])
+    writeFileSync(join(directory, `${name}.js`), bundle(name))
+  const preload = program === 'plain' ? ['--import', join(directory, 'auto.js')] : []
+  const app = spawn(process.execPath, [...preload, join(directory, `${program}.js`)], {
     env: { ...process.env, PORT: '0', HOST: '127.0.0.1', HOSTNAME: 'pod-1', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -168,10 +222,10 @@ async function launch(framework: string, env: Record<string, string> = {}): Prom
   return { directory, port, exit, kill: (signal) => void app.kill(signal) }
 }
 
-describe.each(frameworks)('the app with %s, as it is on the cluster,', (framework) => {
+describe.each([...frameworks, 'own-handler', 'nestjs', 'plain'])('the app %s, as it is on the cluster,', (program) => {
   test('is asked by the load and drains on SIGTERM; nothing is lost', async () => {
-    const { directory, port, exit, kill } = await launch(framework)
-    const asked = { ...process.env, TARGET: `http://127.0.0.1:${port}`, SECONDS: '2', ONCE: '/die' }
+    const { directory, port, exit, kill } = await launch(program)
+    const asked = { ...process.env, TARGETS: `http://127.0.0.1:${port}`, SECONDS: '2', ONCE: '/die' }
     const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env: asked })
     expect(stdout.length).toBeLessThan(largest)
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(16_384)
@@ -191,6 +245,27 @@ describe.each(frameworks)('the app with %s, as it is on the cluster,', (framewor
   })
 })
 
+test('the proxy in the image of Node takes every kind of client to the app', async () => {
+  const { port, directory } = await launch('http')
+  const proxy = await launch('proxy', { UPSTREAM: `http://127.0.0.1:${port}` })
+  const asked = { ...process.env, TARGETS: `http://127.0.0.1:${proxy.port}`, SECONDS: '2' }
+  const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env: asked })
+  const { events, samples } = read(stdout)
+  const [end, ...losses] = events
+  expect(losses).toEqual([])
+  const requests = end?.type === 'load-end' ? end.requests : undefined
+  for (const kind of ['keepAlive', 'newConnection', 'streaming', 'post', 'slowReader', 'webSocket', 'sse'] as const)
+    expect(requests?.[kind]).toBeGreaterThan(0)
+  expect(new Set(samples.flatMap(({ answered }) => Object.keys(answered)))).toEqual(new Set(['pod-1']))
+})
+
+test('the load asks the same pods by several names', async () => {
+  const { port, directory } = await launch('http')
+  const asked = { ...process.env, TARGETS: `http://127.0.0.1:${port} http://localhost:${port}`, SECONDS: '2' }
+  const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env: asked })
+  expect(read(stdout).events).toEqual([expect.objectContaining({ type: 'load-end' })])
+})
+
 test('the load says of every request that it was lost, and by whom if somebody has said his name, in a log of bounded size', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
@@ -201,7 +276,7 @@ test('the load says of every request that it was lost, and by whom if somebody h
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   // Without event streams: one that has not begun when the load ends is left, and was not lost.
-  const env = { ...process.env, TARGET: `http://127.0.0.1:${port}`, SECONDS: '2', CLIENTS: '{"keepAlive":40,"sse":0}' }
+  const env = { ...process.env, TARGETS: `http://127.0.0.1:${port}`, SECONDS: '2', CLIENTS: '{"keepAlive":40,"sse":0}' }
   const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env, maxBuffer: 1e8 })
   expect(stdout.length).toBeLessThan(largest)
   const { events, samples } = read(stdout)

@@ -11,12 +11,14 @@ interface Run {
   readonly api: Api
   /** What came of the case, as it was written to a file. */
   result(file: string): Rehearsal
+  /** What it has said so far. */
+  output(): string
   readonly end: Promise<{ code: number | null; output: string }>
   kill(signal: NodeJS.Signals): void
 }
 
 /** The suite, with a cluster that is made of an API only. */
-async function start(only: string, prepare: (api: Api) => void = () => {}): Promise<Run> {
+async function start(only: string, prepare: (api: Api) => void = () => {}, ...more: string[]): Promise<Run> {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
   const api = new Api()
   prepare(api)
@@ -24,7 +26,7 @@ async function start(only: string, prepare: (api: Api) => void = () => {}): Prom
   await api.start(config)
   const child = spawn(
     process.execPath,
-    [join(__dirname, '..', 'dist', 'main.js'), '--only', only, '--json', directory],
+    [join(__dirname, '..', 'dist', 'main.js'), '--only', only, '--json', directory, '--sweep-after', '1', ...more],
     {
       env: { ...process.env, KUBECONFIG: config },
     },
@@ -42,7 +44,7 @@ async function start(only: string, prepare: (api: Api) => void = () => {}): Prom
   }
   const end = once(child, 'close').then(([code]) => ({ code, output }))
   const result = (file: string): Rehearsal => JSON.parse(readFileSync(join(directory, file), 'utf8'))
-  return { api, result, end, kill: (signal) => void child.kill(signal) }
+  return { api, result, output: () => output, end, kill: (signal) => void child.kill(signal) }
 }
 
 const rollout = 'http, httpGet: rolling update, following its cluster without'
@@ -54,7 +56,7 @@ describe('a case', () => {
       code: 0,
       output: 'ok      fastify, exec: rolling update: 0 lost of 1000, answered by 6 pods\n1 cases, 0 failed\n',
     })
-    expect(api.namespaces).toEqual(new Set())
+    expect(api.namespaces.size).toBe(0)
     expect(api.tokens).toEqual(new Set(['Bearer of-a-plugin']))
     expect(api.calls.filter((call) => /^PATCH .*\/deployments\/app$/.test(call))).toHaveLength(1)
   })
@@ -68,7 +70,7 @@ describe('a case', () => {
     expect(output).toMatch(
       /^not ok {2}fastify, exec: rolling update: lost 2 × reset of 1000\n +Unhealthy: Readiness probe failed\n/,
     )
-    expect(api.namespaces).toEqual(new Set())
+    expect(api.namespaces.size).toBe(0)
   })
 
   test('is written as a rehearsal would be, with what happened to the pods, and null for what is unknown', async () => {
@@ -107,14 +109,14 @@ describe('a case', () => {
     const { code, output } = await end
     expect(code).toBe(1)
     expect(output).toMatch(/cannot create PodDisruptionBudget app: the API says 403: .* is forbidden/)
-    expect(api.namespaces).toEqual(new Set())
+    expect(api.namespaces.size).toBe(0)
   })
 
   test('whose namespace cannot be removed says what is left', async () => {
     const { end } = await start('rollout restart', (api) => {
       api.refused = /^DELETE /
     })
-    expect((await end).output).toMatch(/^Namespace podrain-e2e-\d+-0 is left as it is: the API says 403/)
+    expect((await end).output).toMatch(/^Namespace podrain-e2e-\w+-may-i is left as it is: the API says 403/)
   })
 
   test('that is interrupted is cleaned up', async () => {
@@ -123,7 +125,7 @@ describe('a case', () => {
     expect(api.namespaces.size).toBe(1)
     kill('SIGINT')
     expect(await end).toEqual({ code: 130, output: 'SIGINT: cleaning up\n' })
-    expect(api.namespaces).toEqual(new Set())
+    expect(api.namespaces.size).toBe(0)
   })
 })
 
@@ -139,6 +141,7 @@ describe('the case of a node that is drained', () => {
     expect(await end).toMatchObject({ code: 0 })
     expect(api.calls.filter((call) => call.endsWith('/eviction'))).toHaveLength(5)
     expect(cordons(api)).toBe(2)
+    expect(api.nodes[0]?.annotations).toEqual({ 'podrain-e2e/cordoned': null })
     expect(api.unschedulable).toEqual(new Set())
   })
 
@@ -152,4 +155,128 @@ describe('the case of a node that is drained', () => {
     expect(await end).toMatchObject({ code: 0 })
     expect(cordons(api)).toBe(0)
   })
+})
+
+describe('the cases that an app, its pods or the way to them make special', () => {
+  test.each([
+    ['http, httpGet: rolling update of a StatefulSet', /^PATCH .*\/statefulsets\/app$/],
+    ['express, httpGet: rolling update of 10 replicas', /^PATCH .*\/deployments\/app$/],
+    ['http, none: rolling update behind nginx', /^GET .*\/deployments\/proxy$/],
+    ['http, httpGet: rolling update with several Services, following', /^POST .*\/rolebindings$/],
+  ])('%s', async (name, call) => {
+    const { api, end } = await start(name)
+    expect(await end).toMatchObject({ code: 0, output: expect.stringContaining(`ok      ${name}`) })
+    expect(api.calls.some((each) => call.test(each))).toBe(true)
+  })
+
+  test('a termination message has to be JSON in one line', async () => {
+    const { end } = await start('nestjs, httpGet', (api) => {
+      api.terminationMessage = 'Error: it crashed\n    at main'
+    })
+    expect((await end).output).toContain('a termination message that is not JSON in one line: Error: it crashed')
+  })
+
+  test('the outcome of a drain is one', async () => {
+    const { end } = await start('nestjs, httpGet', (api) => {
+      api.terminationMessage = '{"podrain":1,"clean":true}\n'
+    })
+    expect(await end).toMatchObject({ code: 0 })
+  })
+})
+
+test('an account that may not do all of it is told all that is missing, before anything is run', async () => {
+  const { api, end } = await start('node drain', (cluster) => {
+    for (const each of ['patch nodes', 'create pods', 'list events']) cluster.forbidden.add(each)
+  })
+  expect(await end).toEqual({
+    code: 1,
+    output: 'Nothing was tested: the account may not list events, create pods/eviction, patch nodes\n',
+  })
+  expect(api.namespaces.size).toBe(0)
+})
+
+describe('what an earlier run has left', () => {
+  const dead = {
+    name: 'podrain-e2e-dead-3',
+    labels: { 'podrain-e2e/run': 'dead' },
+    annotations: { 'podrain-e2e/heartbeat': '1' },
+  }
+  const alive = {
+    name: 'podrain-e2e-live-0',
+    labels: { 'podrain-e2e/run': 'live' },
+    annotations: { 'podrain-e2e/heartbeat': '1' },
+  }
+  const cordonedBy = (run: string) => ({ 'podrain-e2e/cordoned': JSON.stringify({ run, host: 'a' }) })
+  const leave = (api: Api): void => {
+    api.namespaces.set(dead.name, dead).set(alive.name, alive)
+    api.nodes = [
+      { name: 'node-1', annotations: cordonedBy('dead') },
+      { name: 'node-2', annotations: cordonedBy('live') },
+      { name: 'node-3' },
+    ]
+    for (const { name } of api.nodes) api.unschedulable.add(name)
+    let beats = 1
+    api.onLook = () => {
+      api.namespaces.set(alive.name, { ...alive, annotations: { 'podrain-e2e/heartbeat': String(beats++) } })
+    }
+  }
+
+  test('is removed by `--sweep`, and what one leaves that lives is not', async () => {
+    const { api, end } = await start('', leave, '--sweep')
+    const { code, output } = await end
+    expect(output).toContain('Namespace podrain-e2e-dead-3 of run dead is removed\n')
+    expect(output).toContain('Node node-1 can be used again: run dead had cordoned it\n')
+    expect(output).toContain('Run live is alive, and left alone\n')
+    expect(code).toBe(0)
+    expect([...api.namespaces.keys()]).toEqual([alive.name])
+    expect(api.unschedulable).toEqual(new Set(['node-2', 'node-3']))
+    expect(api.calls.filter((call) => call.startsWith('POST'))).toEqual([])
+  })
+
+  test('is removed before the cases run', async () => {
+    const { api, end } = await start('fastify, exec', leave)
+    expect(await end).toMatchObject({ code: 0, output: expect.stringContaining('1 cases, 0 failed') })
+    expect([...api.namespaces.keys()]).toEqual([alive.name])
+  })
+
+  test('and cannot be removed is told, and fails a sweep', async () => {
+    const { end } = await start(
+      '',
+      (api) => {
+        leave(api)
+        api.refused = /^DELETE /
+      },
+      '--sweep',
+    )
+    const { code, output } = await end
+    expect(output).toContain('Namespace podrain-e2e-dead-3 of run dead is left as it is: the API says 403')
+    expect(code).toBe(1)
+  })
+})
+
+test('a run marks what it makes, and goes on to say that it is alive', async () => {
+  const { api, kill, end } = await start(rollout)
+  await expect.poll(() => [...api.namespaces.keys()].some((name) => name.endsWith('-0'))).toBe(true)
+  const [metadata] = api.namespaces.values()
+  const { name = '', labels, annotations } = metadata ?? {}
+  expect(name).toBe(`podrain-e2e-${labels?.['podrain-e2e/run']}-0`)
+  const first = annotations?.['podrain-e2e/heartbeat']
+  await expect
+    .poll(() => api.namespaces.get(name)?.annotations?.['podrain-e2e/heartbeat'], { timeout: 30_000 })
+    .not.toBe(first)
+  kill('SIGHUP')
+  expect(await end).toEqual({ code: 129, output: 'SIGHUP: cleaning up\n' })
+  expect(api.namespaces.size).toBe(0)
+})
+
+test('a second Ctrl-C does not leave the cluster as it is; a third one does', async () => {
+  const { api, kill, end, output } = await start(rollout)
+  await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length).toBeGreaterThan(0)
+  api.silent = /^DELETE /
+  kill('SIGINT')
+  await expect.poll(output).toContain('SIGINT: cleaning up')
+  kill('SIGINT')
+  await expect.poll(output).toContain('still cleaning up; once more, and it is left to the next run')
+  kill('SIGINT')
+  expect(await end).toMatchObject({ code: 130 })
 })

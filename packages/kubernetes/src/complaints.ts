@@ -24,7 +24,10 @@ export class Complaints {
     if (status === 410 || status === 0) return
     const subject = subjects[need]
     if (status === 403) this.#once(need, '403', missingRule(need, this.#namespace))
-    else if (error instanceof TooLong) {
+    else if (status === 404 && need === 'evictions') {
+      const where = 'this cluster has no lifecycle.k8s.io/v1alpha1, which is alpha in Kubernetes 1.37'
+      this.#once(need, '404', `kubernetes: ${subject}: ${where}; the pod is evicted as any other`)
+    } else if (error instanceof TooLong) {
       this.#once(
         need,
         'size',
@@ -66,5 +69,6 @@ const subjects: Readonly<Record<Need, string>> = {
   pod: 'the own pod',
   slices: 'EndpointSlices',
   services: 'Services',
+  evictions: 'Evictions',
   report: 'the annotations',
 }

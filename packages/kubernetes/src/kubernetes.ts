@@ -2,13 +2,14 @@ import type { Drain } from '@podrain/core'
 import { Api } from './api/api.js'
 import { inCluster, type KubeConfigLike } from './api/config.js'
 import { Pauses } from './api/pauses.js'
+import { Watch } from './api/watch.js'
 import { Complaints } from './complaints.js'
 import { Endpoints } from './endpoints/endpoints.js'
 import { Services } from './endpoints/services.js'
+import { EvictionResponder } from './eviction/responder.js'
 import { isName, type KubernetesOptions, resolve, type Settings } from './options.js'
 import { tellOutcome } from './outcome-event.js'
 import { OwnPod } from './pod/own-pod.js'
-import { PodWatch } from './pod/pod-watch.js'
 import { Report } from './report.js'
 
 /** What runs beside a drain until it ends. */
@@ -61,20 +62,21 @@ export function kubernetes(drain: Drain, options: KubernetesOptions = {}): Kuber
 
 /** @returns what ends it */
 function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () => void {
-  const { pod: name, namespace, services, settleAfter } = settings
+  const { pod: name, namespace, services, settleAfter, evictionResponder } = settings
   const { clock, logger } = drain
   const api = new Api(config, clock)
   const complaints = new Complaints(drain, namespace)
   const pod = new OwnPod(drain, name)
   const endpoints = services === false ? undefined : endpointsOf(services)
-  const watch = new PodWatch({
+  const watch = new Watch({
     api,
     drain,
     path: `/api/v1/namespaces/${namespace}/pods`,
-    name,
+    selector: { fieldSelector: `metadata.name=${name}` },
     onEvent(event, now) {
       pod.hear(event, now)
       endpoints?.podChanged(pod.ready)
+      evictions?.podChanged()
     },
     onSteady(told) {
       complaints.works('pod')
@@ -86,20 +88,24 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
       endpoints?.apiChanged(false)
     },
   })
+  const evictions = evictionResponder === false ? undefined : evictionsFor(evictionResponder)
   const report = settings.report ? reportOf(settings.report) : undefined
   const onState = (state: string): void => {
     if (state === 'draining') {
       watch.drain()
       endpoints?.drain()
+      evictions?.drain()
     } else if (state === 'serving') {
       watch.serve()
       endpoints?.serve()
+      evictions?.serve()
     }
   }
   drain.on('state', onState)
   const forget = endpoints ? drain.settledWhen(endpoints.settled) : undefined
   void watch.run()
   endpoints?.start()
+  evictions?.start()
   report?.start()
   const silence = settings.events
     ? tellOutcome({ drain, config, pod, name, namespace, events: settings.events })
@@ -111,7 +117,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
     drain.off('state', onState)
     forget?.()
     silence?.()
-    for (const each of [report, watch, endpoints, api]) each?.stop()
+    for (const each of [report, watch, endpoints, evictions, api]) each?.stop()
   }
 
   function endpointsOf(names: readonly string[]): Endpoints {
@@ -127,6 +133,18 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
       }),
       onSuccess: () => complaints.works('slices'),
       onFailure: (error) => complaints.failed('slices', error),
+    })
+  }
+
+  function evictionsFor(responder: string): EvictionResponder {
+    return new EvictionResponder({
+      drain,
+      api,
+      pod,
+      namespace,
+      responder,
+      onSuccess: () => complaints.works('evictions'),
+      onFailure: (error) => complaints.failed('evictions', error),
     })
   }
 

@@ -24,6 +24,12 @@ export interface KubernetesOptions {
    * outside of the cluster
    */
   settleAfter?: number | false
+  /**
+   * The name by which the pod is its own responder to Evictions of Kubernetes 1.37 (`lifecycle.k8s.io/v1alpha1`), such as
+   * `example.com/checkout`: the same as in the pod's `spec.evictionResponders`. Needs rbac-eviction.yaml. Other pods with the same
+   * name hear of each other's Evictions, so take one for each application. @default false
+   */
+  evictionResponder?: string | false
   /** Whether to write annotations on the pod: how busy it is, and `pod-deletion-cost`. Needs `patch` on pods. @default false */
   report?: boolean | ReportSettings
   /**
@@ -46,11 +52,21 @@ export interface Settings {
   readonly kubeConfig: KubeConfigLike | undefined
   readonly services: readonly string[] | false
   readonly settleAfter: number | false
+  readonly evictionResponder: string | false
   readonly report: Required<ReportSettings> | false
   readonly events: 'unclean' | 'all' | false
 }
 
-const names = ['pod', 'namespace', 'kubeConfig', 'services', 'settleAfter', 'report', 'events'] as const
+const names = [
+  'pod',
+  'namespace',
+  'kubeConfig',
+  'services',
+  'settleAfter',
+  'evictionResponder',
+  'report',
+  'events',
+] as const
 
 /** kube-proxy has followed after 1.2 s, in the worst of the updates that were measured. */
 const kubeProxyNeeds = 2000
@@ -75,6 +91,7 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     kubeConfig,
     services = [],
     settleAfter = byPreset ? kubeProxyNeeds : false,
+    evictionResponder = false,
     report = false,
     events = false,
   } = options
@@ -86,13 +103,26 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     for (const service of services) name('services', service)
   }
   if (settleAfter !== false) duration('settleAfter', settleAfter)
+  if (evictionResponder !== false && !isResponder(evictionResponder)) {
+    const expected = 'Expected `evictionResponder` to be a domain and a name, such as `example.com/checkout`, or false'
+    fail(TypeError, expected, evictionResponder)
+  }
   if (kubeConfig !== undefined && typeof kubeConfig?.applyToHTTPSOptions !== 'function') {
     // Not what was given: that may be a file with a token in it.
     throw new TypeError(
       `Expected \`kubeConfig\` to be a KubeConfig of @kubernetes/client-node, got ${kubeConfig === null ? 'null' : `a value of type ${typeof kubeConfig}`}`,
     )
   }
-  return { pod, namespace, kubeConfig, services, settleAfter, report: reportOf(report), events: eventsOf(events) }
+  return {
+    pod,
+    namespace,
+    kubeConfig,
+    services,
+    settleAfter,
+    evictionResponder,
+    report: reportOf(report),
+    events: eventsOf(events),
+  }
 }
 
 function reportOf(report: boolean | ReportSettings): Settings['report'] {
@@ -133,6 +163,13 @@ function ownNamespace(): string {
 /** Whether a pod or a namespace may be called so. */
 export function isName(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 253 && dnsName.test(value)
+}
+
+/** As the API has it for responders. It reserves the domains of Kubernetes. */
+function isResponder(value: unknown): boolean {
+  const [domain = '', name = '', more] = typeof value === 'string' ? value.split('/') : []
+  if (more !== undefined || !isName(domain) || /(^|\.)(k8s|kubernetes)\.io$/.test(domain)) return false
+  return name.length <= 63 && /^[A-Za-z0-9]([-\w.]*[A-Za-z0-9])?$/.test(name)
 }
 
 function name(option: string, value: unknown): void {

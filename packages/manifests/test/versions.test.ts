@@ -196,3 +196,22 @@ test.each([
 ])('the version %s is Kubernetes %s', (text, minor) => {
   expect(minorOf(text)).toBe(minor)
 })
+
+describe('responders to an eviction, of Kubernetes 1.37,', () => {
+  const text = deployment('', '      evictionResponders: [{ name: example.com/web, priority: 10000 }]\n')
+  const unknownKeys = (kubernetes?: string) =>
+    told(text, kubernetes ? { kubernetes } : {}).filter((line) => line.includes('unknown-key'))
+
+  test('are nothing to complain of where the cluster has them', () => {
+    expect(unknownKeys('1.37')).toEqual([])
+  })
+
+  test('are told of where it is not known, and refused where it has not', () => {
+    expect(unknownKeys()).toEqual([
+      expect.stringMatching(
+        /^warning unknown-key: .* `evictionResponders` since Kubernetes 1\.37: unless your cluster is that new/,
+      ),
+    ])
+    expect(unknownKeys('1.35')).toEqual([expect.stringMatching(/^error unknown-key: /)])
+  })
+})

@@ -71,6 +71,14 @@ export interface TerminatingOptions {
   ago?: number
 }
 
+/** A drain that `Drain.vacate()` has begun or joined. */
+export interface Vacancy {
+  /** Resolves when clients have left and all requests and tasks have finished, or the drain is over. Never rejects. */
+  readonly vacated: Promise<void>
+  /** Serves again, unless a sign that the pod ends has come since. */
+  undo(): void
+}
+
 /**
  * Whether load balancers have stopped sending. It is called at every check, so it must return at once.
  * - `true`: `settle.min` is not waited for.

@@ -107,6 +107,9 @@ export const acceptBacklog = 512
 /** The number of connections that one turn of the event loop handles. It takes a few milliseconds. */
 export const connectionsPerTurn = 200
 
+/** The longest time that a timer of Node takes, about 24 days. More would be 1 ms. */
+export const longestTimer: number = 2 ** 31 - 1
+
 // Signals, the log, other processes.
 
 /**

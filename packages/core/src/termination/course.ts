@@ -4,8 +4,15 @@ import { type Clock, within } from '../shared/clock.js'
 import { describe, messageOf } from '../shared/errors.js'
 import type { DrainLogger } from '../shared/log.js'
 import { type DrainReport, reportOf } from '../shared/report.js'
-import type { DrainState, PrestopOptions, SettleCondition, StartOptions, TerminatingOptions } from '../shared/states.js'
-import { lastMoment, leastGrace } from '../shared/timing.js'
+import type {
+  DrainState,
+  PrestopOptions,
+  SettleCondition,
+  StartOptions,
+  TerminatingOptions,
+  Vacancy,
+} from '../shared/states.js'
+import { lastMoment, leastGrace, longestTimer } from '../shared/timing.js'
 import { Budget } from './budget.js'
 import { type Closed, close, nothingClosed, stopListening } from './closing.js'
 import { SettleConditions } from './conditions.js'
@@ -70,6 +77,8 @@ export class Course {
   #began = controller()
   #lastCall = controller()
   #budget: Budget | undefined
+  /** Whether the pod only makes itself free: no grace period runs yet. */
+  #vacating = false
   #commitment: Commitment | undefined
   #error: unknown
   /** What began the drain, for the log. */
@@ -111,7 +120,7 @@ export class Course {
         options.onNews()
       },
       onChecked: () => this.#earlyStop.check(),
-      onExpired: () => this.#resume(),
+      onExpired: () => this.#expire(),
       onProgress: () => {
         logger.info(options.progressLine())
         options.onNews()
@@ -153,7 +162,29 @@ export class Course {
   /** Drains tentatively. Resolves when the wait is over or when `gone` aborts. */
   async prestop({ gone, hook = true, ago }: PrestopOptions): Promise<void> {
     if (this.#state === 'serving') this.#begin('the preStop hook', this.#newBudget(ago))
+    else this.#count(ago)
     if (this.#state !== 'draining' || gone?.aborted) return
+    await this.#wait(hook, gone)
+  }
+
+  /** Drains tentatively, for as long as it takes, unless it drains already. The grace period counts from the next sign. */
+  vacate(reason: string): Vacancy {
+    if (this.#state === 'serving') {
+      this.#vacating = true
+      this.#begin(reason, new Budget(this.#options.clock, longestTimer, 0))
+    }
+    return {
+      vacated: this.#state === 'draining' ? this.#wait(false) : Promise.resolve(),
+      undo: () => {
+        if (!this.#vacating || this.#state !== 'draining') return
+        this.#resume()
+        this.#options.logger.info(`${this.#cause} is withdrawn: serving again`)
+      },
+    }
+  }
+
+  /** Resolves when the wait for clients and requests is over, or the drain is. */
+  async #wait(hook: boolean, gone?: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const leave = (): void => {
         this.#prestops.delete(leave)
@@ -171,6 +202,8 @@ export class Course {
     const isFirst = this.#state === 'serving'
     // `ago` shortens the time but not the wait for load balancers, because those may have learned of the deletion only
     // now.
+    const isCounted = !this.#vacating
+    this.#count()
     const budget = isFirst ? this.#newBudget() : this.#budget
     if (!budget || this.#state === 'closed') return
     // The kubelet counts from the first sign, which may have come before this call.
@@ -178,7 +211,7 @@ export class Course {
     budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.times.reserve)
     if (isFirst) this.#begin('the deletion of the pod', budget)
     // Otherwise the next check comes soon enough.
-    if (isFirst || budget.cut <= this.#options.clock.now()) this.check()
+    if (isFirst || !isCounted || budget.cut <= this.#options.clock.now()) this.check()
   }
 
   /** @returns The function that removes the condition. */
@@ -194,6 +227,7 @@ export class Course {
     this.#commitment ??= { reason, settle }
     if (isFirst) this.#options.onCommit(how)
     if (this.#state === 'serving') this.#begin(reason)
+    else this.#count()
     // `ago` shortens the time but not the wait for load balancers, because those may learn of this server only now.
     if (isFirst && how.ago !== undefined) this.#budget?.shortenTo(this.#options.times.budget - how.ago)
     if (within !== undefined) this.#budget?.shortenTo(within)
@@ -256,7 +290,8 @@ export class Course {
   /** What is waited for besides requests and tasks, in words. */
   get waits(): string[] {
     if (this.#state !== 'draining' || !this.#budget) return []
-    return this.#settle.waits(this.#budget, this.committed, this.#balancers)
+    // Who only makes itself free waits for no signal, as none may come.
+    return this.#settle.waits(this.#budget, this.committed || this.#vacating, this.#balancers)
   }
 
   get #balancers(): boolean {
@@ -267,6 +302,13 @@ export class Course {
   #newBudget(ago?: number): Budget {
     const { budget, closing, reserve } = this.#options.times
     return new Budget(this.#options.clock, budget, closing, ago, reserve)
+  }
+
+  /** The first sign that the pod ends, in a drain that was begun without one: its time runs from now on. */
+  #count(ago?: number): void {
+    if (!this.#vacating) return
+    this.#vacating = false
+    if (this.#state === 'draining') this.#budget = this.#newBudget(ago)
   }
 
   #begin(reason: string, budget: Budget = this.#newBudget()): void {
@@ -351,7 +393,14 @@ export class Course {
     return report
   }
 
+  #expire(): void {
+    this.#resume()
+    this.#options.logger.warn(`no signal followed ${this.#cause} within the grace period: serving again`)
+  }
+
   #resume(): void {
+    this.#settle.stop()
+    this.#vacating = false
     this.#budget = undefined
     try {
       this.#traffic.resume()
@@ -362,7 +411,6 @@ export class Course {
     this.#lastCall = controller()
     this.#enter('serving')
     this.#releasePrestops()
-    this.#options.logger.warn(`no signal followed ${this.#cause} within the grace period: serving again`)
     const { onDrain, onResume, times } = this.#options
     this.#announce(onResume, onDrain, () => times.budget)
   }

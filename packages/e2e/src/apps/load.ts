@@ -7,7 +7,8 @@ import { type RequestsSoFar, write } from '../report.js'
 
 // Asks the Service for as long as it is told, with the clients of the rehearsal, and says what became of it.
 
-const target = new URL(process.env.TARGET ?? 'http://app')
+/** Several are several addresses of the same pods: each new connection goes to one of them. */
+const targets = (process.env.TARGETS ?? 'http://app').split(' ').map((each) => new URL(each))
 const seconds = Number(process.env.SECONDS ?? 60)
 /** What is asked for once, early: `/die` fails the liveness probe of whichever pod gets it. */
 const once = process.env.ONCE
@@ -49,11 +50,12 @@ async function main(): Promise<void> {
   }
   const heldUp = new HeldUp()
   heldUp.start()
-  crowd.route([{ name: target.hostname, host: target.hostname, port: Number(target.port || 80) }])
+  crowd.route(targets.map(({ hostname, port }) => ({ name: hostname, host: hostname, port: Number(port || 80) })))
   crowd.start()
   const sampler = setInterval(sample, sampleEvery)
   console.log('loading')
-  if (once) void sleep(seconds * 200).then(() => http.get(new URL(once, target), { agent: false }, (it) => it.resume()))
+  if (once)
+    void sleep(seconds * 200).then(() => http.get(new URL(once, targets[0]), { agent: false }, (it) => it.resume()))
   await sleep(seconds * 1000)
   await crowd.end()
   clearInterval(sampler)

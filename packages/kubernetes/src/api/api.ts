@@ -70,9 +70,12 @@ export class Api {
     return done(async () => JSON.parse(await textOf(response, longestAnswer)))
   }
 
-  /** A merge patch. */
-  async patch(path: string, body: object): Promise<void> {
-    await this.#write('PATCH', path, body, 'application/merge-patch+json')
+  /**
+   * Changes an object.
+   * @param strategy A strategic patch finds the items of a list by their name. A merge patch replaces the list.
+   */
+  async patch(path: string, body: object, strategy: 'merge' | 'strategic-merge' = 'merge'): Promise<void> {
+    await this.#write('PATCH', path, body, `application/${strategy}-patch+json`)
   }
 
   /** Creates an object. */

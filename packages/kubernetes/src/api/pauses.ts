@@ -13,7 +13,7 @@ const spread = {
   draining: { first: 500, growth: 4, longest: minute },
 } as const
 
-/** What will not change soon, a permission or a size, is asked for again after so many milliseconds. */
+/** What will not change soon, a permission, an API that is not there, or a size, is asked for again after so many milliseconds. */
 const seldom = { least: 10 * minute, most: 30 * minute } as const
 
 /** @returns a random number of milliseconds */
@@ -23,7 +23,7 @@ export function between(least: number, most: number): number {
 
 /** Whether asking again soon would get the same answer. */
 function isLasting(error: unknown): boolean {
-  return error instanceof TooLong || (error instanceof ApiError && error.status === 403)
+  return error instanceof TooLong || (error instanceof ApiError && [403, 404].includes(error.status))
 }
 
 /** The pauses between the requests of one kind: how long each is, and that the beginning of a drain cuts it short. */

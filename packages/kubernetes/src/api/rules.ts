@@ -1,8 +1,9 @@
-/** What each of the things that this package does needs. The manifests in rbac.yaml and rbac-report.yaml say the same. */
+/** What each of the things that this package does needs. The manifests rbac*.yaml say the same. */
 const rules = {
   pod: { apiGroup: '""', resource: 'pods', verbs: 'watch' },
   slices: { apiGroup: 'discovery.k8s.io', resource: 'endpointslices', verbs: 'list' },
   services: { apiGroup: '""', resource: 'services', verbs: 'get' },
+  evictions: { apiGroup: 'lifecycle.k8s.io', resource: 'evictions, evictions/status', verbs: 'get, watch, patch' },
   report: { apiGroup: '""', resource: 'pods', verbs: 'patch' },
 } as const
 
@@ -14,6 +15,7 @@ const without: Readonly<Record<Need, string>> = {
   slices: 'a drain waits for load balancers as long as `settle.min` says',
   services:
     'Services are taken to send to pods on any node (`externalTrafficPolicy`, `internalTrafficPolicy`: Cluster)',
+  evictions: 'the pod is evicted as any other',
   report: 'nothing is reported on the pod',
 }
 

@@ -104,6 +104,9 @@ function misplaced(unknown: UnknownKey, home: Home, others: readonly string[], r
   return { rule: 'misplaced-key', place, message, details: { fix, edits } }
 }
 
+/** Keys that came after the schemas that are at hand. Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
+const cameIn: Readonly<Record<string, string>> = { evictionResponders: '1.37' }
+
 /** Where all keys are few and old: what is unknown there is no news. */
 const settled = /\/(lifecycle(\/(preStop|postStart)(\/\w+)?)?|(liveness|readiness|startup)Probe(\/\w+)?)$/
 
@@ -131,13 +134,17 @@ function misspelt(
     const edits = isFit ? renameKey(place, meant) : undefined
     return { rule: 'unknown-key', place, message, details: { fix: `Write \`${meant}\``, edits } }
   }
+  const since = cameIn[key]
+  if (since !== undefined && kubernetes !== undefined && !isOlder(kubernetes, since)) return undefined
   const isOfThatVersion = kubernetes !== undefined && !isOlder(newest, kubernetes)
   if (isOfThatVersion || settled.test(pointer)) {
     const message = `${where} has no key \`${key}\`${isOfThatVersion ? ` in Kubernetes ${kubernetes}` : ''}. ${strict}`
     const choice = keys.size > 12 ? '' : `, or write one of ${[...keys].sort().join(', ')}`
     return { rule: 'unknown-key', place, message, details: { fix: `Remove it${choice}` } }
   }
-  const message = `${where} has no key \`${key}\` in Kubernetes ${newest}: unless your cluster is newer, it is refused or dropped`
+  const message = since
+    ? `${where} has a key \`${key}\` since Kubernetes ${since}: unless your cluster is that new, it is refused or dropped`
+    : `${where} has no key \`${key}\` in Kubernetes ${newest}: unless your cluster is newer, it is refused or dropped`
   return {
     rule: 'unknown-key',
     place,

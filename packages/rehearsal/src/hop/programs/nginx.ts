@@ -3,6 +3,15 @@ import type { Program } from '../program.js'
 
 const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
 
+/** Requests and upgrades go on to `upstream service` as they came, and nothing is held back. */
+export const forwarding = `proxy_pass http://service;
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $podrain_connection;
+      proxy_buffering off;
+      proxy_request_buffering off;`
+
 export const nginx: Program = {
   from: 'Debian: nginx-light',
   configure({ listen, upstream, keepAlive, retries }, directory) {
@@ -33,13 +42,7 @@ ${keepAlive === 0 ? '' : `    keepalive ${keepAlive};\n`}  }
   server {
     listen ${listen.host}:${listen.port} backlog=4096;
     location / {
-      proxy_pass http://service;
-      proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $podrain_connection;
-      proxy_buffering off;
-      proxy_request_buffering off;
+      ${forwarding}
       proxy_connect_timeout ${patience.connect}s;
       proxy_read_timeout ${patience.answer}s;
       proxy_send_timeout ${patience.answer}s;

@@ -1,7 +1,7 @@
 import type { Drain } from '@podrain/core'
-import { type Api, ApiError, Stopped } from '../api/api.js'
-import { eventOf, type WatchEvent } from '../api/objects.js'
-import { between, Pauses } from '../api/pauses.js'
+import { type Api, ApiError, type Query, Stopped } from './api.js'
+import { eventOf, type WatchEvent } from './objects.js'
+import { between, Pauses } from './pauses.js'
 
 /** Seconds after which the API server ends a watch by itself, as clients ask it to: its own choice is the same. */
 const watchSeconds = { least: 1800, most: 3600 } as const
@@ -14,11 +14,12 @@ const catchesUp = 2000
 /** Any version that the API server has in its cache: it tells what there is, and goes on from there. */
 const fromCache = '0'
 
-export interface PodWatchOptions {
+export interface WatchOptions {
   readonly api: Api
   readonly drain: Pick<Drain, 'clock'>
   readonly path: string
-  readonly name: string
+  /** Which objects: a `fieldSelector`, a `labelSelector`. */
+  readonly selector: Query
   /** `now` is the server's time, and undefined where that does not matter: what comes has just happened. */
   readonly onEvent: (event: WatchEvent, now: number | undefined) => void
   /** A watch has been open for a while. `told` says whether it has told of anything. */
@@ -28,17 +29,17 @@ export interface PodWatchOptions {
 }
 
 /**
- * Follows the own pod by one watch that begins in the API server's cache, so that nothing is listed. It goes on from where it was,
+ * Follows objects by one watch that begins in the API server's cache, so that nothing is listed. It goes on from where it was,
  * and begins in the cache again only if the API has forgotten that version.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
  */
-export class PodWatch {
-  readonly #on: PodWatchOptions
+export class Watch {
+  readonly #on: WatchOptions
   readonly #pauses: Pauses
   #version = fromCache
   #stopped = false
 
-  constructor(options: PodWatchOptions) {
+  constructor(options: WatchOptions) {
     this.#on = options
     this.#pauses = new Pauses(options.drain.clock)
   }
@@ -73,7 +74,7 @@ export class PodWatch {
   }
 
   async #watch(): Promise<void> {
-    const { api, drain, path, name, onEvent, onSteady } = this.#on
+    const { api, drain, path, selector, onEvent, onSteady } = this.#on
     const { clock } = drain
     const timeoutSeconds = Math.round(between(watchSeconds.least, watchSeconds.most))
     let date: number | undefined
@@ -81,7 +82,7 @@ export class PodWatch {
     let told = this.#version !== fromCache
     let cancel = (): void => {}
     const query = {
-      fieldSelector: `metadata.name=${name}`,
+      ...selector,
       resourceVersion: this.#version,
       allowWatchBookmarks: true,
       timeoutSeconds,

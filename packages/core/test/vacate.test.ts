@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import { type Bare, pod } from './support.js'
+
+const hour = 3_600_000
+
+describe('a pod that makes itself free', () => {
+  test('takes no new work, and lets a task finish that takes longer than the grace period', async () => {
+    const { drain, clock } = pod()
+    let finish = (): void => {}
+    drain.waitUntil(
+      new Promise<void>((resolve) => {
+        finish = resolve
+      }),
+    )
+    let isVacated = false
+    void drain.vacate('an eviction').vacated.then(() => {
+      isVacated = true
+    })
+    expect(drain.state).toBe('draining')
+    expect(drain.signal.aborted).toBe(true)
+    for (let seconds = 0; seconds < 3600; seconds++) clock.advance(1000)
+    expect(drain.state).toBe('draining')
+    expect(drain.lastCall.aborted).toBe(false)
+    expect(isVacated).toBe(false)
+    finish()
+    await Promise.resolve()
+    for (let seconds = 0; seconds < 10; seconds++) clock.advance(1000)
+    await expect.poll(() => isVacated).toBe(true)
+    expect(drain.state).toBe('draining')
+  })
+
+  test('serves again when nobody wants it gone any more', async () => {
+    const { drain, clock, log } = pod()
+    let resumed = 0
+    drain.onResume(() => void resumed++)
+    const { undo, vacated } = drain.vacate('an eviction')
+    clock.advance(60_000)
+    undo()
+    expect(drain.state).toBe('serving')
+    expect(drain.signal.aborted).toBe(false)
+    await vacated
+    await expect.poll(() => resumed).toBe(1)
+    expect(log.matching(/an eviction is withdrawn: serving again/)).toHaveLength(1)
+    clock.advance(hour)
+    expect(drain.state).toBe('serving')
+    undo()
+    expect(drain.state).toBe('serving')
+  })
+
+  test.each<[string, (one: Bare) => unknown]>([
+    ['the hook', ({ drain }) => void drain.prestop()],
+    ['the deletion', ({ drain }) => drain.terminating({ gracePeriod: 30_000 })],
+    ['the signal', ({ process }) => void process.signal('SIGTERM')],
+  ])('has its whole grace period from %s on', async (_, sign) => {
+    const one = pod()
+    const { drain, clock, process } = one
+    drain.waitUntil(new Promise(() => {}))
+    const { undo } = drain.vacate('an eviction')
+    clock.advance(hour)
+    await sign(one)
+    expect(drain.status().budgetMs).toBe(29_000)
+    undo()
+    expect(drain.state).toBe('draining')
+    if (!drain.committed) {
+      clock.advance(10_000)
+      void process.signal('SIGTERM')
+      // The hook was pending, so this is the last moment.
+      if (drain.state === 'closing') return
+    }
+    let passed = 0
+    while (drain.state === 'draining' && passed < 100_000) {
+      clock.advance(100)
+      passed += 100
+    }
+    expect(passed).toBeGreaterThan(10_000)
+    expect(passed).toBeLessThanOrEqual(24_100)
+    expect(drain.lastCall.aborted).toBe(true)
+  })
+
+  test('joins a drain that has begun, whose time runs on', async () => {
+    const { drain, clock } = pod()
+    drain.waitUntil(new Promise(() => {}))
+    void drain.prestop({ hook: false })
+    clock.advance(10_000)
+    const { undo } = drain.vacate('an eviction')
+    expect(drain.status().budgetMs).toBe(19_000)
+    undo()
+    expect(drain.state).toBe('draining')
+    for (let seconds = 0; seconds < 21; seconds++) clock.advance(1000)
+    expect(drain.state).toBe('serving')
+  })
+})

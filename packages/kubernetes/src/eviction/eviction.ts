@@ -1,0 +1,56 @@
+// What is read of an Eviction of lifecycle.k8s.io/v1alpha1. It comes from outside, so nothing in it is certain.
+// https://kubernetes.io/docs/reference/kubernetes-api/lifecycle/
+
+import type { KubernetesObject } from '../api/objects.js'
+
+interface Eviction extends KubernetesObject {
+  readonly spec?: {
+    readonly target?: { readonly pod?: { readonly name?: string; readonly uid?: string } | null } | null
+  }
+  readonly status?: {
+    readonly conditions?: readonly { readonly type?: string; readonly status?: string }[] | null
+    readonly targetResponders?: readonly { readonly name?: string; readonly state?: string }[] | null
+    readonly responders?: readonly { readonly name?: string; readonly completionTime?: string | null }[] | null
+  } | null
+}
+
+/** What an Eviction says of one pod and one of its responders. */
+export interface Turn {
+  readonly name: string
+  /** Of the Eviction. */
+  readonly uid: string | undefined
+  /** The pod that is to go. */
+  readonly podUid: string | undefined
+  /**
+   * - `now`: it is the responder's turn.
+   * - `past`: the responder has had it, and the pod is still to go.
+   * - `none`: it is not, or not yet; or the eviction was canceled, or has failed.
+   */
+  readonly turn: 'now' | 'past' | 'none'
+  /** Whether the responder has said that it is done. */
+  readonly completed: boolean
+}
+
+export function turnOf(object: KubernetesObject, responder: string): Turn {
+  const { metadata, spec, status } = object as Eviction
+  const state = list(status?.targetResponders).find((each) => each?.name === responder)?.state
+  const isOff =
+    typeof metadata.deletionTimestamp === 'string' ||
+    list(status?.conditions).some((each) => each?.type === 'Failed' && each.status === 'True')
+  const own = list(status?.responders).find((each) => each?.name === responder)
+  return {
+    name: metadata.name ?? '',
+    uid: metadata.uid,
+    podUid: spec?.target?.pod?.uid,
+    turn: isOff ? 'none' : state === 'Active' ? 'now' : isOver(state) ? 'past' : 'none',
+    completed: typeof own?.completionTime === 'string',
+  }
+}
+
+function isOver(state: string | undefined): boolean {
+  return state === 'Completed' || state === 'Interrupted'
+}
+
+function list<Each>(value: readonly Each[] | null | undefined): readonly Each[] {
+  return Array.isArray(value) ? value : []
+}
