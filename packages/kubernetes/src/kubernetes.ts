@@ -81,7 +81,8 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
     onSteady(told) {
       complaints.works('pod')
       endpoints?.apiChanged(true)
-      if (!told) complaints.absent(name)
+      if (told) pod.alive()
+      else complaints.absent(name)
     },
     onFailure(error) {
       complaints.failed('pod', error)

@@ -42,10 +42,15 @@ export class OwnPod {
 
   /** @param now the server's time */
   hear({ type, object }: WatchEvent, now: number | undefined): void {
-    if (type === 'BOOKMARK')
-      this.#alive() // it has told all there was
+    // A bookmark comes when all there was has been told.
+    if (type === 'BOOKMARK') this.alive()
     else if (type === 'DELETED') this.#removed(object)
     else this.#see(object, now)
+  }
+
+  /** The pod has just been known not to be deleted, unless that was told. */
+  alive(): void {
+    if (!this.deleted) this.#aliveAt = this.#drain.clock.now()
   }
 
   #see({ metadata, status }: Pod, now: number | undefined): void {
@@ -58,7 +63,8 @@ export class OwnPod {
     if (condition) this.#ready = condition.status === 'True'
     this.#labels = metadata.labels ?? {}
     const { deletionTimestamp, deletionGracePeriodSeconds: seconds } = metadata
-    if (deletionTimestamp === undefined) this.#alive()
+    // What comes with the server's time may be from before the deletion.
+    if (deletionTimestamp === undefined && now === undefined) this.alive()
     if (typeof deletionTimestamp !== 'string' || typeof seconds !== 'number' || !(seconds >= 0)) return
     const grace = seconds * 1000
     // The timestamp is when the time is up, not when it began.
@@ -66,10 +72,6 @@ export class OwnPod {
     // More than all of it cannot be: then two servers' clocks differ, and nothing is known.
     const known = ago > grain && ago < grace ? ago : 0
     this.#told(grace, Math.min(known, this.#drain.clock.now() - this.#aliveAt))
-  }
-
-  #alive(): void {
-    if (!this.deleted) this.#aliveAt = this.#drain.clock.now()
   }
 
   /** Gone, and never told to go: somebody has forced it. The kubelet makes short work of it. */
