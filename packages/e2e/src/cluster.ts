@@ -124,7 +124,7 @@ export class Cluster {
     return this.restore()
   }
 
-  /** What runs have left or are still at work on, but for what is on its way out already. */
+  /** What other runs have left or are still at work on, but for what is on its way out already. */
   async traces(): Promise<Trace[]> {
     // Nodes first: a run that has cordoned one has had a namespace before.
     const nodes = (await this.#nodes()).flatMap(({ metadata }): Trace[] => {
@@ -138,7 +138,7 @@ export class Cluster {
       const { name = '', labels, annotations } = metadata ?? {}
       return [{ kind: 'Namespace', name, run: labels?.[runLabel] ?? '', heartbeat: annotations?.[heartbeatAnnotation] }]
     })
-    return [...nodes, ...namespaces]
+    return [...nodes, ...namespaces].filter(({ run }) => run !== this.#run.id)
   }
 
   /** Removes what a run has left. */

@@ -47,6 +47,8 @@ async function start(only: string, prepare: (api: Api) => void = () => {}, ...mo
   return { api, result, output: () => output, end, kill: (signal) => void child.kill(signal) }
 }
 
+/** For what a process of its own does, on a machine that may be busy. */
+const patient = { timeout: 50_000 }
 const rollout = 'http, httpGet: rolling update, following its cluster without'
 
 describe('a case', () => {
@@ -121,7 +123,7 @@ describe('a case', () => {
 
   test('that is interrupted is cleaned up', async () => {
     const { api, end, kill } = await start(rollout) // waits for a line in the log of the pods, which never comes
-    await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length).toBeGreaterThan(0)
+    await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length, patient).toBeGreaterThan(0)
     expect(api.namespaces.size).toBe(1)
     kill('SIGINT')
     expect(await end).toEqual({ code: 130, output: 'SIGINT: cleaning up\n' })
@@ -256,14 +258,12 @@ describe('what an earlier run has left', () => {
 
 test('a run marks what it makes, and goes on to say that it is alive', async () => {
   const { api, kill, end } = await start(rollout)
-  await expect.poll(() => [...api.namespaces.keys()].some((name) => name.endsWith('-0'))).toBe(true)
+  await expect.poll(() => [...api.namespaces.keys()].some((name) => name.endsWith('-0')), patient).toBe(true)
   const [metadata] = api.namespaces.values()
   const { name = '', labels, annotations } = metadata ?? {}
   expect(name).toBe(`podrain-e2e-${labels?.['podrain-e2e/run']}-0`)
   const first = annotations?.['podrain-e2e/heartbeat']
-  await expect
-    .poll(() => api.namespaces.get(name)?.annotations?.['podrain-e2e/heartbeat'], { timeout: 30_000 })
-    .not.toBe(first)
+  await expect.poll(() => api.namespaces.get(name)?.annotations?.['podrain-e2e/heartbeat'], patient).not.toBe(first)
   kill('SIGHUP')
   expect(await end).toEqual({ code: 129, output: 'SIGHUP: cleaning up\n' })
   expect(api.namespaces.size).toBe(0)
@@ -271,12 +271,12 @@ test('a run marks what it makes, and goes on to say that it is alive', async () 
 
 test('a second Ctrl-C does not leave the cluster as it is; a third one does', async () => {
   const { api, kill, end, output } = await start(rollout)
-  await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length).toBeGreaterThan(0)
+  await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length, patient).toBeGreaterThan(0)
   api.silent = /^DELETE /
   kill('SIGINT')
-  await expect.poll(output).toContain('SIGINT: cleaning up')
+  await expect.poll(output, patient).toContain('SIGINT: cleaning up')
   kill('SIGINT')
-  await expect.poll(output).toContain('still cleaning up; once more, and it is left to the next run')
+  await expect.poll(output, patient).toContain('still cleaning up; once more, and it is left to the next run')
   kill('SIGINT')
   expect(await end).toMatchObject({ code: 130 })
 })
