@@ -16,8 +16,6 @@ export function bundle(name: string): string {
     minify: true,
     legalComments: 'none',
     alias: { 'iconv-lite': join(__dirname, 'apps', 'no-encodings.js') },
-    // The app brings its own way to the API; all of client-node would not fit.
-    external: ['@kubernetes/client-node'],
     write: false,
   })
   const [file] = outputFiles

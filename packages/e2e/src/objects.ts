@@ -80,8 +80,9 @@ export function objectsOf(each: Case, settings: Settings, bundleOf: (name: strin
     kind: 'Role',
     metadata: metadata('podrain'),
     rules: [
-      { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] },
-      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+      { apiGroups: [''], resources: ['pods'], verbs: ['watch'] },
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list'] },
+      { apiGroups: [''], resources: ['services'], verbs: ['get'] },
     ],
   }
   const binding: IRoleBinding = {

@@ -50,7 +50,15 @@ interface World {
 const honest = faultNames.filter((name) => name !== 'a list of what was there at the beginning')
 
 /** What is no Service, or may not be read, says nothing of nodes: then it is taken for what Services usually are. */
-const hidesPolicy: readonly Fault[] = ['403', '404', 'null', 'an empty list', 'a list of nothing', 'no permission for Services', 'an error event']
+const hidesPolicy: readonly Fault[] = [
+  '403',
+  '404',
+  'null',
+  'an empty list',
+  'a list of nothing',
+  'no permission for Services',
+  'an error event',
+]
 
 function knowsPolicy({ others, faults: all }: World): boolean {
   return others !== 'on other nodes, sent to locally' || !all.some((fault) => hidesPolicy.includes(fault))

@@ -117,7 +117,8 @@ export const faults = {
     })
   },
   'a list of what was there at the beginning': () => (call, response) => {
-    if (call.verb === 'list' && call.kind !== 'services') response.end(recording(call.kind === 'pods' ? 'list-pods' : 'list-endpointslices').body)
+    if (call.verb === 'list' && call.kind !== 'services')
+      response.end(recording(call.kind === 'pods' ? 'list-pods' : 'list-endpointslices').body)
     return call.verb === 'list'
   },
   'a line that is no JSON': () => (_call, response) =>

@@ -50,24 +50,27 @@ const down: Record<string, Misbehaviour> = {
 }
 
 describe(`${pods} pods, and an API that`, () => {
-  test.each(Object.entries(down))('%s for a minute get one request of ten pods in the first ten seconds', async (_, misbehave) => {
-    const { api, clock } = await many()
-    await pass(clock, 20_000, 1000)
-    const served = api.calls.length
-    api.misbehave = misbehave
-    for (const socket of api.sockets) socket.destroy()
-    await pass(clock, minute, 1000)
-    // It is asked less, not more: of what asks again within three minutes, a third.
-    const during = api.calls.length - served
-    expect(during).toBeLessThan(pods * 0.6)
-    api.misbehave = () => false
-    const before = api.calls.length
-    await pass(clock, 10_000, 1000)
-    expect(api.calls.length - before).toBeLessThanOrEqual(pods / 10)
-    await pass(clock, 10 * minute, 1000)
-    expect(api.watching).toBe(pods)
-    expect(api.called('list', 'pods')).toEqual([])
-  })
+  test.each(Object.entries(down))(
+    '%s for a minute get one request of ten pods in the first ten seconds',
+    async (_, misbehave) => {
+      const { api, clock } = await many()
+      await pass(clock, 20_000, 1000)
+      const served = api.calls.length
+      api.misbehave = misbehave
+      for (const socket of api.sockets) socket.destroy()
+      await pass(clock, minute, 1000)
+      // It is asked less, not more: of what asks again within three minutes, a third.
+      const during = api.calls.length - served
+      expect(during).toBeLessThan(pods * 0.6)
+      api.misbehave = () => false
+      const before = api.calls.length
+      await pass(clock, 10_000, 1000)
+      expect(api.calls.length - before).toBeLessThanOrEqual(pods / 10)
+      await pass(clock, 10 * minute, 1000)
+      expect(api.watching).toBe(pods)
+      expect(api.called('list', 'pods')).toEqual([])
+    },
+  )
 
   test('ends all watches in good order, as when it is replaced, is not asked by all at once', async () => {
     const { api, clock } = await many()

@@ -361,14 +361,16 @@ describe('what was recorded of a real cluster:', () => {
   })
 
   test('a pod that is not ready asks for no slices, as none lists it', async () => {
-    const pods = recordedLines().pods.slice(0, 1).map(({ line }) => ({
-      ms: 0,
-      line: line
-        .replace(/"deletion\w+":[^,]+,/g, '')
-        .replace(/("type":"Ready",(?:"observedGeneration":\d+,)?"status":)"True"/, '$1"False"')
-        .replace(/"status":"True"(,"type":"Ready")/, '"status":"False"$1')
-        .replace(/"status":"True"/g, '"status":"False"'),
-    }))
+    const pods = recordedLines()
+      .pods.slice(0, 1)
+      .map(({ line }) => ({
+        ms: 0,
+        line: line
+          .replace(/"deletion\w+":[^,]+,/g, '')
+          .replace(/("type":"Ready",(?:"observedGeneration":\d+,)?"status":)"True"/, '$1"False"')
+          .replace(/"status":"True"(,"type":"Ready")/, '"status":"False"$1')
+          .replace(/"status":"True"/g, '"status":"False"'),
+      }))
     const pod = await following({}, {}, { lines: { pods, endpointslices: [] } })
     await pod.pass(120_000)
     expect(pod.api.calls).toHaveLength(1)
@@ -404,7 +406,9 @@ describe('what was recorded of a real cluster:', () => {
       return call.kind === 'endpointslices'
     }
     await pod.until(() => pod.api.calls.length === 2)
-    await expect.poll(() => pod.log.matching(/more than 16777216 characters; name those of this pod in the option `services`/)).toHaveLength(1)
+    await expect
+      .poll(() => pod.log.matching(/more than 16777216 characters; name those of this pod in the option `services`/))
+      .toHaveLength(1)
     await pod.pass(300_000)
     expect(pod.api.calls).toHaveLength(2)
   })

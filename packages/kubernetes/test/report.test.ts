@@ -47,7 +47,10 @@ function poisson(mean: number): number {
 async function hours(clock: FakeClock, count: number): Promise<void> {
   for (let second = 0; second < count * 3600; second += 5) {
     clock.advance(5000)
-    await Promise.resolve().then(() => {}).then(() => {}).then(() => {})
+    await Promise.resolve()
+      .then(() => {})
+      .then(() => {})
+      .then(() => {})
   }
 }
 

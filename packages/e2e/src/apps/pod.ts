@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { Readable } from 'node:stream'
 import { finished, pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdapterOptions, Drain } from '@podrain/core'
-import { type KubeConfigLike, kubernetes } from '@podrain/kubernetes'
+import { kubernetes } from '@podrain/kubernetes'
 import { WebSocketServer } from 'ws'
 import { podHeader, requests } from '../asked.js'
 
@@ -12,7 +11,6 @@ import { podHeader, requests } from '../asked.js'
 const work = 20
 /** What a slow reader takes a second for. */
 const download = Buffer.alloc(5_000_000, 'x')
-const account = '/var/run/secrets/kubernetes.io/serviceaccount'
 const name = process.env.HOSTNAME ?? 'here'
 let alive = true
 
@@ -75,17 +73,7 @@ export function echo(server: Server): void {
   })
 }
 
-/** Follows the cluster, where the case says so, without all of client-node in the bundle. */
+/** Follows the cluster, where the case says so. */
 export function follow(drain: Drain): void {
-  if (process.env.FOLLOW !== 'yes') return
-  const kubeConfig: KubeConfigLike = {
-    getCurrentCluster: () => ({
-      server: `https://${process.env.KUBERNETES_SERVICE_HOST}:${process.env.KUBERNETES_SERVICE_PORT}`,
-    }),
-    getCurrentUser: () => ({ authProvider: { config: { tokenFile: `${account}/token` } } }),
-    async applyToHTTPSOptions(request) {
-      request.ca = readFileSync(`${account}/ca.crt`)
-    },
-  }
-  kubernetes(drain, { kubeConfig })
+  if (process.env.FOLLOW === 'yes') kubernetes(drain)
 }
