@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import { policyOf, type Review, refusal } from './policies.js'
 
 const examples = join(import.meta.dirname, '..')
@@ -61,8 +63,15 @@ describe('the policy of task-crd.yaml', () => {
 })
 
 describe('the policy of rbac-report.yaml', () => {
-  const policy = policyOf(join(examples, '..', '..', 'packages', 'kubernetes', 'rbac-report.yaml'))
-  const username = 'system:serviceaccount:shop:podrain'
+  const file = join(examples, '..', '..', 'packages', 'kubernetes', 'rbac-report.yaml')
+  const policy = policyOf(file)
+  const [role] = parseAllDocuments(readFileSync(file, 'utf8')).map((document) => document.toJS()) as [
+    { rules: { resources: string[]; verbs: string[] }[] },
+  ]
+  const username = 'system:serviceaccount:shop:shop'
+  /** Bound to the Role of the file, and to nothing else. */
+  const byRole: NonNullable<Review['may']> = (verb, resource) =>
+    role.rules.some(({ resources, verbs }) => resources.includes(resource) && verbs.includes(verb))
   const extra = { 'authentication.kubernetes.io/pod-name': ['web-1'] }
   const before = { metadata: { name: 'web-1', labels: { app: 'web' }, annotations: { team: 'shop' } }, spec: { a: 1 } }
 
@@ -73,6 +82,7 @@ describe('the policy of rbac-report.yaml', () => {
       oldObject: before,
       object: { metadata: { ...before.metadata, ...metadata }, spec } as Review['oldObject'],
       request: { name: 'web-1', namespace: 'shop', userInfo: { username, extra }, ...request },
+      may: byRole,
     }
   }
   const busy = {
@@ -105,8 +115,21 @@ describe('the policy of rbac-report.yaml', () => {
     expect(refusal(policy, review)).toContain(message)
   })
 
-  test('nobody else is held to it', () => {
-    const admin = { userInfo: { username: people } }
-    expect(refusal(policy, update({ labels: {} }, admin, { a: 2 }))).toBeUndefined()
+  test('a pod of another namespace does not write on one of its name', () => {
+    const elsewhere = { userInfo: { username: 'system:serviceaccount:api:podrain', extra } }
+    expect(refusal(policy, update(busy, elsewhere))).toBe('a pod may only write on itself')
+  })
+
+  test.each<[string, string, NonNullable<Review['may']>]>([
+    ['a person', people, () => true],
+    [
+      'a controller with permissions of its own',
+      'system:serviceaccount:shop:operator',
+      (_, resource) => resource === 'pods',
+    ],
+    ['a controller that may do all', 'system:serviceaccount:argocd:argocd', () => true],
+  ])('%s is not held to it', (_, name, may) => {
+    const other = { userInfo: { username: name } }
+    expect(refusal(policy, { ...update({ labels: {} }, other, { a: 2 }), may })).toBeUndefined()
   })
 })

@@ -11,6 +11,8 @@ export interface Review {
   readonly request: object
   readonly object?: Labelled
   readonly oldObject: Labelled
+  /** Whether the sender may do something else. @default nothing */
+  readonly may?: (verb: string, resource: string) => boolean
 }
 
 interface Expression {
@@ -32,7 +34,31 @@ interface Policy {
   }
 }
 
+/** What the sender of a request may do besides: `authorizer` of admission policies. */
+class Authorizer {
+  readonly may: NonNullable<Review['may']>
+  readonly resource: string
+
+  constructor(may: NonNullable<Review['may']>, resource = '') {
+    this.may = may
+    this.resource = resource
+  }
+}
+
+// https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-authorizer-library, as far as it is used here
 const cel = new Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes: true })
+  .registerType('Authorizer', { ctor: Authorizer, fields: { resource: 'string' } })
+  .registerVariable('authorizer', 'Authorizer')
+  .registerFunction('Authorizer.group(string): Authorizer', (one: Authorizer) => one)
+  .registerFunction(
+    'Authorizer.resource(string): Authorizer',
+    ({ may }: Authorizer, name: string) => new Authorizer(may, name),
+  )
+  .registerFunction('Authorizer.namespace(string): Authorizer', (one: Authorizer) => one)
+  .registerFunction('Authorizer.check(string): bool', ({ may, resource }: Authorizer, verb: string) =>
+    may(verb, resource),
+  )
+  .registerFunction('bool.allowed(): bool', (is: boolean) => is)
 
 /** The ValidatingAdmissionPolicy of a file. */
 export function policyOf(file: string): Policy {
@@ -44,7 +70,8 @@ export function policyOf(file: string): Policy {
 
 /** @returns why the API refuses the request; undefined if it does not */
 export function refusal({ spec }: Policy, review: Review): string | undefined {
-  const { operation, resource, object, oldObject, request } = review
+  const { operation, resource, object, oldObject, request, may = () => false } = review
+  const authorizer = new Authorizer(may)
   const { objectSelector, resourceRules } = spec.matchConstraints
   const concerned = resourceRules.some(
     ({ operations, resources }) => operations.includes(operation) && resources.includes(resource),
@@ -53,7 +80,7 @@ export function refusal({ spec }: Policy, review: Review): string | undefined {
   const selected = Object.entries(objectSelector?.matchLabels ?? {}).every(([name, value]) => labels[name] === value)
   if (!concerned || !selected) return undefined
   const evaluate = (expression: string): unknown =>
-    cel.evaluate(expression, { request, object: object ?? null, oldObject })
+    cel.evaluate(expression, { request, object: object ?? null, oldObject, authorizer })
   try {
     for (const { expression } of spec.matchConditions ?? []) if (evaluate(expression) === false) return undefined
     for (const { expression, message, messageExpression } of spec.validations) {

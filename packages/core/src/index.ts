@@ -27,6 +27,7 @@ export type {
   PrestopOptions,
   Refusal,
   SettleCondition,
+  SettleVerdict,
   StartOptions,
   TerminatingOptions,
   Vacancy,

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import type { FakeClock, Misbehaviour } from './support.js'
 import { recording } from './support.js'
 
@@ -34,6 +35,8 @@ function answers(body: string): (clock: FakeClock) => Misbehaviour {
   }
 }
 
+const tooLong = gzipSync(' '.repeat(17 * 2 ** 20))
+
 /** Ways in which an API, or what stands between it and the pod, misbehaves. */
 export const faults = {
   none: () => () => false,
@@ -50,6 +53,7 @@ export const faults = {
   '403': status(403),
   '404': status(404),
   '429': status(429, { 'retry-after': '1' }),
+  '429, of no header': status(429),
   '429, come back in an hour': status(429, { 'retry-after': '3600' }),
   '500': status(500),
   '503, of a proxy': () => (_call, response) => {
@@ -77,6 +81,34 @@ export const faults = {
       send(text.slice(0, text.length / 2))
       request.socket.destroy()
     }),
+  'half of a compressed answer, and hangs up': () => (call, response, request) => {
+    if (call.verb === 'watch') return false
+    const packed = gzipSync('{"kind":"List","metadata":{"resourceVersion":"6000"},"items":[]}')
+    response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': packed.length })
+    response.write(packed.subarray(0, packed.length / 2), () => request.socket.destroy())
+    return true
+  },
+  'a compressed answer that ends in the middle': () => (call, response) => {
+    if (call.verb === 'watch') return false
+    response.setHeader('content-encoding', 'gzip')
+    response.end(gzipSync('{"kind":"List","metadata":{"resourceVersion":"6000"},"items":[]}').subarray(0, 30))
+    return true
+  },
+  'closes all watches': () => (call, response, request) => {
+    if (call.verb === 'watch') setImmediate(() => request.socket.destroy())
+    response.flushHeaders()
+    return call.verb === 'watch'
+  },
+  'no permission for Services': () => (call, response) => {
+    if (call.kind === 'services') response.writeHead(403).end('{"kind":"Status","code":403,"message":"no"}')
+    return call.kind === 'services'
+  },
+  'an answer that is too long': () => (call, response) => {
+    if (call.verb !== 'list') return false
+    response.setHeader('content-encoding', 'gzip')
+    response.end(tooLong)
+    return true
+  },
   'half a line, and hangs': () => (_call, response) => {
     let done = false
     return rewrite(response, (text, send) => {
@@ -85,7 +117,8 @@ export const faults = {
     })
   },
   'a list of what was there at the beginning': () => (call, response) => {
-    if (call.verb === 'list') response.end(recording(call.kind === 'pods' ? 'list-pods' : 'list-endpointslices').body)
+    if (call.verb === 'list' && call.kind !== 'services')
+      response.end(recording(call.kind === 'pods' ? 'list-pods' : 'list-endpointslices').body)
     return call.verb === 'list'
   },
   'a line that is no JSON': () => (_call, response) =>

@@ -1,14 +1,18 @@
-import { describe, expect, test } from 'vitest'
-import { magnitude } from '../src/report.js'
-import { type Cluster, cluster, type Misbehaviour } from './support.js'
+import type { Drain } from '@podrain/core'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { type Annotations, magnitude, Report } from '../src/report.js'
+import { type Cluster, cluster, FakeClock, type Misbehaviour } from './support.js'
 
 const nothing = { lines: { pods: [], endpointslices: [] } }
 
 async function reporting(misbehave?: Misbehaviour): Promise<Cluster> {
   const pod = await cluster({ report: true }, {}, misbehave ? { ...nothing, misbehave } : nothing)
-  await expect.poll(() => pod.api.calls.length).toBeGreaterThanOrEqual(2)
+  await expect.poll(() => pod.api.watching).toBe(1)
   return pod
 }
+
+/** The longest time to the first report, and from one to the next, in milliseconds. */
+const [first, next] = [66_000, 36_000]
 
 const patches = ({ api }: Cluster): unknown[] => api.called('patch', 'pods').map(({ body }) => JSON.parse(body))
 const annotations = (inFlight: string, tasks: string, cost: string): object => ({
@@ -32,53 +36,117 @@ function addTasks({ drain }: Cluster, count: number): () => void {
   }
 }
 
+/** A number of requests in flight, of a steady load. */
+function poisson(mean: number): number {
+  let count = 0
+  for (let product = Math.random(); product > Math.exp(-mean); product *= Math.random()) count++
+  return count
+}
+
+/** Hours pass, and what is a promise at each step comes. */
+async function hours(clock: FakeClock, count: number): Promise<void> {
+  for (let second = 0; second < count * 3600; second += 5) {
+    clock.advance(5000)
+    await Promise.resolve()
+      .then(() => {})
+      .then(() => {})
+      .then(() => {})
+  }
+}
+
 describe('what is reported on the pod', () => {
   test('is how busy it is, in orders of magnitude, by a merge patch of annotations of this very pod and nothing else', async () => {
     const pod = await reporting()
     addTasks(pod, 37)
-    await pod.pass(30_000)
+    await pod.pass(first)
     await expect.poll(() => patches(pod)).toEqual([annotations('0', '10', '1000')])
     expect(pod.api.called('patch', 'pods')[0]?.type).toBe('application/merge-patch+json')
   })
 
-  test('is said again only when the magnitude has changed, and at most every half minute', async () => {
+  test('is said again only when the magnitude has changed: more at once, at most every half minute', async () => {
     const pod = await reporting()
     const end = addTasks(pod, 2)
-    await pod.pass(30_000)
+    await pod.pass(first)
     await expect.poll(() => patches(pod)).toHaveLength(1)
     addTasks(pod, 3)
-    await pod.pass(60_000)
+    await pod.pass(2 * next)
     expect(patches(pod)).toHaveLength(1) // five are as many as two
     addTasks(pod, 10)
     end()
-    await pod.pass(29_000)
-    expect(patches(pod)).toHaveLength(1)
-    await pod.pass(31_000)
+    await pod.pass(next)
     await expect.poll(() => patches(pod)).toEqual([annotations('0', '1', '100'), annotations('0', '10', '1000')])
   })
 
-  test('is the most of the last half minute: a moment without work is not idleness', async () => {
+  test('is the most of the last half minute: a moment without work is not idleness, the end of work is', async () => {
     const pod = await reporting()
     const end = addTasks(pod, 1)
-    await pod.pass(5000)
-    end()
-    await pod.pass(25_000)
+    await pod.pass(first)
     await expect.poll(() => patches(pod)).toEqual([annotations('0', '1', '100')])
-    await pod.pass(30_000)
+    end()
+    await pod.pass(2 * next)
     await expect.poll(() => patches(pod)[1]).toEqual(annotations('0', '0', '0'))
   })
 
-  test('without permission names the rule that is missing, once, and the drain goes on', async () => {
+  test('is not that a load comes and goes: of a steady mean of 6 in flight, nothing after the first hour', async () => {
+    const clock = new FakeClock()
+    let seed = 1
+    const random = vi.spyOn(Math, 'random').mockImplementation(() => {
+      seed = (seed * 48_271) % 2_147_483_647
+      return seed / 2_147_483_647
+    })
+    onTestFinished(() => random.mockRestore())
+    const written: Annotations[] = []
+    const report = new Report({
+      drain: {
+        clock,
+        get inFlight() {
+          return poisson(6)
+        },
+        status: () => ({ tasks: [] }),
+      } as unknown as Drain,
+      every: 30_000,
+      deletionCost: true,
+      write: async (what) => void written.push(what),
+      onFailure: () => 0,
+    })
+    report.start()
+    await hours(clock, 1)
+    const begun = written.length
+    expect(begun).toBeGreaterThan(0)
+    expect(begun).toBeLessThanOrEqual(4)
+    await hours(clock, 5)
+    expect(written.length).toBe(begun)
+    report.stop()
+  })
+
+  test('does not come from pods that have started together at the same moment', async () => {
+    const clock = new FakeClock()
+    const at: number[] = []
+    const reports = Array.from({ length: 100 }, () => {
+      const drain = { clock, inFlight: 1, status: () => ({ tasks: [] }) } as unknown as Drain
+      const write = async (): Promise<void> => void at.push(clock.now())
+      return new Report({ drain, every: 30_000, deletionCost: true, write, onFailure: () => 0 })
+    })
+    for (const report of reports) report.start()
+    clock.advance(first)
+    expect(at).toHaveLength(100)
+    const inOneSecond = at.map((from) => at.filter((each) => each >= from && each < from + 1000).length)
+    expect(Math.max(...inOneSecond)).toBeLessThan(25)
+    for (const report of reports) report.stop()
+  })
+
+  test('without permission names the rule that is missing, once, and is asked for again after 10 to 30 minutes', async () => {
     const pod = await reporting((call, response) => {
       if (call.verb === 'patch') response.writeHead(403).end('{"kind":"Status","code":403,"message":"forbidden"}')
       return call.verb === 'patch'
     })
-    await pod.pass(300_000)
+    await pod.pass(600_000)
     const lines = pod.log.matching(/not allowed/)
     expect(lines).toHaveLength(1)
     expect(lines[0]).toContain('rules:\n  - apiGroups: [""]\n    resources: [pods]\n    verbs: [patch]')
-    // Asked for again ever more seldom.
-    expect(patches(pod).length).toBeLessThan(6)
+    expect(patches(pod)).toHaveLength(1)
+    await pod.pass(1_300_000)
+    expect(patches(pod).length).toBeGreaterThan(1)
   })
 
   test('waits as long as the API asks', async () => {
@@ -86,19 +154,17 @@ describe('what is reported on the pod', () => {
       if (call.verb === 'patch') response.writeHead(429, { 'retry-after': '120' }).end()
       return call.verb === 'patch'
     })
-    await pod.pass(30_000)
-    await expect.poll(() => patches(pod)).toHaveLength(1)
-    await pod.pass(90_000)
+    await pod.until(() => patches(pod).length === 1)
+    await pod.pass(119_000)
     expect(patches(pod)).toHaveLength(1)
-    await pod.pass(60_000)
-    await expect.poll(() => patches(pod)).toHaveLength(2)
+    await pod.pass(400_000)
+    await expect.poll(() => patches(pod).length).toBeGreaterThanOrEqual(2)
   })
 
   test('ends with the drain, in the middle of what it writes', async () => {
     const pod = await reporting((call) => call.verb === 'patch') // and never answers
     addTasks(pod, 1)
-    await pod.pass(30_000)
-    await expect.poll(() => patches(pod)).toHaveLength(1)
+    await pod.until(() => patches(pod).length === 1)
     await pod.drain.dispose()
     await expect.poll(() => pod.api.sockets.size).toBe(0)
     await pod.pass(300_000)

@@ -1,6 +1,6 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import { pipeline } from 'node:stream/promises'
+import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { Clock } from '@podrain/core'
 import { credentials, type KubeConfigLike } from './config.js'
@@ -196,14 +196,13 @@ function read(request: ClientRequest, response: IncomingMessage, onPiece: (piece
 async function textOf(response: IncomingMessage, longest: number): Promise<string> {
   let text = ''
   const decoder = new TextDecoder()
-  const keep = async (pieces: AsyncIterable<Buffer>): Promise<void> => {
-    for await (const piece of pieces) {
-      text += decoder.decode(piece, { stream: true })
-      if (text.length > longest) throw new TooLong()
-    }
+  const isPacked = response.headers['content-encoding'] === 'gzip'
+  // A failure of the response becomes one of what is read here.
+  const pieces = isPacked ? pipeline(response, createGunzip(), () => {}) : response
+  for await (const piece of pieces) {
+    text += decoder.decode(piece, { stream: true })
+    if (text.length > longest) throw new TooLong()
   }
-  if (response.headers['content-encoding'] === 'gzip') await pipeline(response, createGunzip(), keep)
-  else await pipeline(response, keep)
   return text
 }
 
