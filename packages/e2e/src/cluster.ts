@@ -86,9 +86,9 @@ export class Cluster {
     const name = `${kind} ${metadata.name}`
     if (this.#interrupted) throw new Error('interrupted')
     const creating = this.#objects.create(manifest as KubernetesObject)
+    const live = kind === 'Namespace' ? setInterval(() => this.#beat(metadata.name), beat) : undefined
     // Before it is there: somebody may press Ctrl-C in the meantime.
-    if (kind === 'Namespace') {
-      const live = setInterval(() => this.#beat(metadata.name), beat)
+    if (live) {
       this.#undo.set(name, async () => {
         clearInterval(live)
         await creating.catch(() => {})
@@ -98,6 +98,8 @@ export class Cluster {
     try {
       await creating
     } catch (error) {
+      clearInterval(live)
+      this.#undo.delete(name)
       throw new Error(`cannot create ${name}: ${explain(error)}`)
     }
   }

@@ -197,6 +197,18 @@ test('an account that may not do all of it is told all that is missing, before a
   expect(api.namespaces.size).toBe(0)
 })
 
+test('an account that may make no namespace is told so, and nothing of what it could not make', async () => {
+  const { end } = await start('node drain', (api) => {
+    api.refused = /^(POST|DELETE) /
+  })
+  expect(await end).toEqual({
+    code: 1,
+    output: expect.stringMatching(
+      /^Nothing was tested: cannot create Namespace podrain-e2e-\w+-may-i: the API says 403: .*\n$/,
+    ),
+  })
+})
+
 describe('what an earlier run has left', () => {
   const dead = {
     name: 'podrain-e2e-dead-3',
