@@ -200,27 +200,30 @@ describe('the wait for load balancers, where somebody knows of them,', () => {
     await clock.through(drain.start())
   })
 
-  test.each([true, 'soon'] as const)('when they stop (%s), every response leads its client away, and after a drain that was undone it is as ever', async (stopped) => {
-    const { drain, port, clock } = await serveByClock()
-    let gone: true | 'soon' | undefined = stopped
-    drain.settledWhen(() => gone)
-    const led = async (): Promise<boolean> => (await ask(port)).headers.connection === 'close'
-    void drain.prestop()
-    expect(await led()).toBe(true)
-    clock.advance(31_000) // no signal followed
-    expect(drain.state).toBe('serving')
-    expect(await led()).toBe(false)
-    gone = undefined
-    void drain.prestop()
-    clock.advance(100)
-    const random = vi.spyOn(Math, 'random').mockReturnValue(0.5) // half of the ramp has not passed
-    onTestFinished(() => random.mockRestore())
-    expect(await led()).toBe(false)
-    gone = stopped
-    clock.advance(100)
-    expect(await led()).toBe(true)
-    await clock.through(drain.start())
-  })
+  test.each([true, 'soon'] as const)(
+    'when they stop (%s), every response leads its client away, and after a drain that was undone it is as ever',
+    async (stopped) => {
+      const { drain, port, clock } = await serveByClock()
+      let gone: true | 'soon' | undefined = stopped
+      drain.settledWhen(() => gone)
+      const led = async (): Promise<boolean> => (await ask(port)).headers.connection === 'close'
+      void drain.prestop()
+      expect(await led()).toBe(true)
+      clock.advance(31_000) // no signal followed
+      expect(drain.state).toBe('serving')
+      expect(await led()).toBe(false)
+      gone = undefined
+      void drain.prestop()
+      clock.advance(100)
+      const random = vi.spyOn(Math, 'random').mockReturnValue(0.5) // half of the ramp has not passed
+      onTestFinished(() => random.mockRestore())
+      expect(await led()).toBe(false)
+      gone = stopped
+      clock.advance(100)
+      expect(await led()).toBe(true)
+      await clock.through(drain.start())
+    },
+  )
 
   test('is over at `settle.max`, and with the time in any case', async () => {
     for (const [max, wait] of [
