@@ -50,9 +50,14 @@ const cel = new Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes
   .registerType('Authorizer', { ctor: Authorizer, fields: { resource: 'string' } })
   .registerVariable('authorizer', 'Authorizer')
   .registerFunction('Authorizer.group(string): Authorizer', (one: Authorizer) => one)
-  .registerFunction('Authorizer.resource(string): Authorizer', ({ may }: Authorizer, name: string) => new Authorizer(may, name))
+  .registerFunction(
+    'Authorizer.resource(string): Authorizer',
+    ({ may }: Authorizer, name: string) => new Authorizer(may, name),
+  )
   .registerFunction('Authorizer.namespace(string): Authorizer', (one: Authorizer) => one)
-  .registerFunction('Authorizer.check(string): bool', ({ may, resource }: Authorizer, verb: string) => may(verb, resource))
+  .registerFunction('Authorizer.check(string): bool', ({ may, resource }: Authorizer, verb: string) =>
+    may(verb, resource),
+  )
   .registerFunction('bool.allowed(): bool', (is: boolean) => is)
 
 /** The ValidatingAdmissionPolicy of a file. */

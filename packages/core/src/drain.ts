@@ -350,7 +350,7 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Adds a condition that knows whether load balancers have stopped sending. Of several, `false` outweighs `undefined`,
-   * and that outweighs `true`. Once it is `true`, every response leads its client away, as no client comes back.
+   * that outweighs `'soon'`, and that outweighs `true`. With the last two every response leads its client away.
    * @returns The function that removes the condition.
    * @throws {TypeError} if it is not a function
    */

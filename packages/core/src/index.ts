@@ -28,6 +28,7 @@ export type {
   PrestopOptions,
   Refusal,
   SettleCondition,
+  SettleVerdict,
   StartOptions,
   TerminatingOptions,
   Vacancy,

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { SettleVerdict } from '../src/index.js'
 import { ask, type Bare, FakeClock, pod, sayOk, serve } from './support.js'
 
 /** Lets time pass until it is closing; says how long that took. */
@@ -152,13 +153,16 @@ describe('the wait for load balancers, where somebody knows of them,', () => {
     return { ...(await serve(sayOk, { ...options, ...times, clock })), clock }
   }
 
-  test.each<[string, (boolean | undefined)[], number]>([
+  test.each<[string, SettleVerdict[], number]>([
     ['nothing', [], 5000],
     ['that they have stopped', [true], 1000],
     ['that they have not', [false], 10_000],
     ['nothing at present', [undefined], 5000],
     ['of several kinds, one of which has not', [true, undefined, false], 10_000],
     ['of several kinds, one of which is not known', [true, undefined], 5000],
+    ['that they will soon', ['soon'], 5000],
+    ['of several kinds, one of which will soon', [true, 'soon'], 5000],
+    ['of several kinds, one of which will soon and one of which has not', ['soon', false], 10_000],
   ])('%s', async (_, words, wait) => {
     const one = pod(options)
     for (const word of words) one.drain.settledWhen(() => word)
@@ -182,27 +186,30 @@ describe('the wait for load balancers, where somebody knows of them,', () => {
     await clock.through(drain.start())
   })
 
-  test('when they stop, every response leads its client away, and after a drain that was undone it is as ever', async () => {
-    const { drain, port, clock } = await serveByClock()
-    let gone = true
-    drain.settledWhen(() => gone)
-    const led = async (): Promise<boolean> => (await ask(port)).headers.connection === 'close'
-    void drain.prestop()
-    expect(await led()).toBe(true)
-    clock.advance(31_000) // no signal followed
-    expect(drain.state).toBe('serving')
-    expect(await led()).toBe(false)
-    gone = false
-    void drain.prestop()
-    clock.advance(100)
-    const random = vi.spyOn(Math, 'random').mockReturnValue(0.5) // half of the ramp has not passed
-    onTestFinished(() => random.mockRestore())
-    expect(await led()).toBe(false)
-    gone = true
-    clock.advance(100)
-    expect(await led()).toBe(true)
-    await clock.through(drain.start())
-  })
+  test.each([true, 'soon'] as const)(
+    'when they stop (%s), every response leads its client away, and after a drain that was undone it is as ever',
+    async (stopped) => {
+      const { drain, port, clock } = await serveByClock()
+      let gone: true | 'soon' | undefined = stopped
+      drain.settledWhen(() => gone)
+      const led = async (): Promise<boolean> => (await ask(port)).headers.connection === 'close'
+      void drain.prestop()
+      expect(await led()).toBe(true)
+      clock.advance(31_000) // no signal followed
+      expect(drain.state).toBe('serving')
+      expect(await led()).toBe(false)
+      gone = undefined
+      void drain.prestop()
+      clock.advance(100)
+      const random = vi.spyOn(Math, 'random').mockReturnValue(0.5) // half of the ramp has not passed
+      onTestFinished(() => random.mockRestore())
+      expect(await led()).toBe(false)
+      gone = stopped
+      clock.advance(100)
+      expect(await led()).toBe(true)
+      await clock.through(drain.start())
+    },
+  )
 
   test('is over at `settle.max`, and with the time in any case', async () => {
     for (const [max, wait] of [

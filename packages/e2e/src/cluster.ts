@@ -86,9 +86,9 @@ export class Cluster {
     const name = `${kind} ${metadata.name}`
     if (this.#interrupted) throw new Error('interrupted')
     const creating = this.#objects.create(manifest as KubernetesObject)
+    const live = kind === 'Namespace' ? setInterval(() => this.#beat(metadata.name), beat) : undefined
     // Before it is there: somebody may press Ctrl-C in the meantime.
-    if (kind === 'Namespace') {
-      const live = setInterval(() => this.#beat(metadata.name), beat)
+    if (live) {
       this.#undo.set(name, async () => {
         clearInterval(live)
         await creating.catch(() => {})
@@ -98,6 +98,8 @@ export class Cluster {
     try {
       await creating
     } catch (error) {
+      clearInterval(live)
+      this.#undo.delete(name)
       throw new Error(`cannot create ${name}: ${explain(error)}`)
     }
   }
@@ -124,7 +126,7 @@ export class Cluster {
     return this.restore()
   }
 
-  /** What runs have left or are still at work on, but for what is on its way out already. */
+  /** What other runs have left or are still at work on, but for what is on its way out already. */
   async traces(): Promise<Trace[]> {
     // Nodes first: a run that has cordoned one has had a namespace before.
     const nodes = (await this.#nodes()).flatMap(({ metadata }): Trace[] => {
@@ -138,7 +140,7 @@ export class Cluster {
       const { name = '', labels, annotations } = metadata ?? {}
       return [{ kind: 'Namespace', name, run: labels?.[runLabel] ?? '', heartbeat: annotations?.[heartbeatAnnotation] }]
     })
-    return [...nodes, ...namespaces]
+    return [...nodes, ...namespaces].filter(({ run }) => run !== this.#run.id)
   }
 
   /** Removes what a run has left. */

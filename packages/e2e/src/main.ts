@@ -88,10 +88,12 @@ async function main(): Promise<number> {
   }
   const cluster = await Cluster.open(ofRun)
   endOnSignals(cluster)
+  const name = `podrain-e2e-${ofRun.id}`
+  if (!chosen.sweepOnly) await expectPermissions(cluster, ofRun, chosen.cases, `${name}-may-i`)
   const left = await sweep(cluster, chosen.sweepAfter, say)
   for (const line of left) say(line)
   if (chosen.sweepOnly) return left.length === 0 ? 0 : 1
-  return runAll(cluster, ofRun, chosen)
+  return runAll(cluster, name, chosen)
 }
 
 function tellDryRun({ cases, settings }: Chosen): number {
@@ -104,10 +106,8 @@ function tellDryRun({ cases, settings }: Chosen): number {
   return bad === 0 ? 0 : 1
 }
 
-async function runAll(cluster: Cluster, ofRun: Run, { cases, json, settings }: Chosen): Promise<number> {
+async function runAll(cluster: Cluster, name: string, { cases, json, settings }: Chosen): Promise<number> {
   if (json !== undefined) mkdirSync(json, { recursive: true })
-  const name = `podrain-e2e-${ofRun.id}`
-  await expectPermissions(cluster, ofRun, cases, `${name}-may-i`)
   let failed = 0
   for (const [n, each] of cases.entries()) {
     try {

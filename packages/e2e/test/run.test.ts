@@ -47,6 +47,8 @@ async function start(only: string, prepare: (api: Api) => void = () => {}, ...mo
   return { api, result, output: () => output, end, kill: (signal) => void child.kill(signal) }
 }
 
+/** For what a process of its own does, on a machine that may be busy. */
+const patient = { timeout: 50_000 }
 const rollout = 'http, httpGet: rolling update, following its cluster without'
 
 describe('a case', () => {
@@ -121,7 +123,7 @@ describe('a case', () => {
 
   test('that is interrupted is cleaned up', async () => {
     const { api, end, kill } = await start(rollout) // waits for a line in the log of the pods, which never comes
-    await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length).toBeGreaterThan(0)
+    await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length, patient).toBeGreaterThan(0)
     expect(api.namespaces.size).toBe(1)
     kill('SIGINT')
     expect(await end).toEqual({ code: 130, output: 'SIGINT: cleaning up\n' })
@@ -195,6 +197,18 @@ test('an account that may not do all of it is told all that is missing, before a
   expect(api.namespaces.size).toBe(0)
 })
 
+test('an account that may make no namespace is told so, and nothing of what it could not make', async () => {
+  const { end } = await start('node drain', (api) => {
+    api.refused = /^(POST|DELETE) /
+  })
+  expect(await end).toEqual({
+    code: 1,
+    output: expect.stringMatching(
+      /^Nothing was tested: cannot create Namespace podrain-e2e-\w+-may-i: the API says 403: .*\n$/,
+    ),
+  })
+})
+
 describe('what an earlier run has left', () => {
   const dead = {
     name: 'podrain-e2e-dead-3',
@@ -256,14 +270,12 @@ describe('what an earlier run has left', () => {
 
 test('a run marks what it makes, and goes on to say that it is alive', async () => {
   const { api, kill, end } = await start(rollout)
-  await expect.poll(() => [...api.namespaces.keys()].some((name) => name.endsWith('-0'))).toBe(true)
+  await expect.poll(() => [...api.namespaces.keys()].some((name) => name.endsWith('-0')), patient).toBe(true)
   const [metadata] = api.namespaces.values()
   const { name = '', labels, annotations } = metadata ?? {}
   expect(name).toBe(`podrain-e2e-${labels?.['podrain-e2e/run']}-0`)
   const first = annotations?.['podrain-e2e/heartbeat']
-  await expect
-    .poll(() => api.namespaces.get(name)?.annotations?.['podrain-e2e/heartbeat'], { timeout: 30_000 })
-    .not.toBe(first)
+  await expect.poll(() => api.namespaces.get(name)?.annotations?.['podrain-e2e/heartbeat'], patient).not.toBe(first)
   kill('SIGHUP')
   expect(await end).toEqual({ code: 129, output: 'SIGHUP: cleaning up\n' })
   expect(api.namespaces.size).toBe(0)
@@ -271,12 +283,12 @@ test('a run marks what it makes, and goes on to say that it is alive', async () 
 
 test('a second Ctrl-C does not leave the cluster as it is; a third one does', async () => {
   const { api, kill, end, output } = await start(rollout)
-  await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length).toBeGreaterThan(0)
+  await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length, patient).toBeGreaterThan(0)
   api.silent = /^DELETE /
   kill('SIGINT')
-  await expect.poll(output).toContain('SIGINT: cleaning up')
+  await expect.poll(output, patient).toContain('SIGINT: cleaning up')
   kill('SIGINT')
-  await expect.poll(output).toContain('still cleaning up; once more, and it is left to the next run')
+  await expect.poll(output, patient).toContain('still cleaning up; once more, and it is left to the next run')
   kill('SIGINT')
   expect(await end).toMatchObject({ code: 130 })
 })

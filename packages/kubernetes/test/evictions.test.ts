@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Drain } from '@podrain/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import { type KubernetesOptions, kubernetes } from '../src/index.js'
 import { EvictionApi, evictor } from './evictions.js'
 import { FakeClock, FakeProcess, Log, pass as passBy } from './support.js'
@@ -231,6 +234,31 @@ describe('an API', () => {
     api.request([own])
     await until(() => drain.state === 'draining')
   })
+})
+
+test('rbac-eviction.yaml allows what is asked for, and nothing else', async () => {
+  const { api, until, pass } = await stage()
+  await until(() => api.watching === 1)
+  api.request([own])
+  await until(() => api.said.some(({ completionTime }) => completionTime !== undefined))
+  await pass(4 * minute)
+  const verbs = { 'GET watch': 'watch', 'GET one': 'get', 'PATCH status': 'patch' }
+  const asked = api.calls.flatMap(({ call }) => {
+    const [, method, name, status, watch] =
+      /^(\w+) \/apis\/lifecycle\.k8s\.io\/v1alpha1\/namespaces\/default\/evictions(\/[^/ ]+)?(\/status)?( watch)?$/.exec(
+        call,
+      ) ?? []
+    if (method === undefined) return []
+    const verb = verbs[`${method} ${watch ? 'watch' : status ? 'status' : name ? 'one' : ''}` as keyof typeof verbs]
+    return [`${verb} evictions${status ?? ''}`]
+  })
+  const [role] = parseAllDocuments(readFileSync(join(__dirname, '..', 'rbac-eviction.yaml'), 'utf8'))
+  const rules: { apiGroups: string[]; resources: string[]; verbs: string[] }[] = role?.toJS().rules
+  const allowed = rules.flatMap(({ resources, verbs }) =>
+    resources.flatMap((each) => verbs.map((verb) => `${verb} ${each}`)),
+  )
+  expect(new Set(asked)).toEqual(new Set(allowed))
+  expect(rules.flatMap(({ apiGroups }) => apiGroups)).toEqual(['lifecycle.k8s.io', 'lifecycle.k8s.io'])
 })
 
 describe('the option', () => {

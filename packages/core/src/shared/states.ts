@@ -91,12 +91,17 @@ export interface Vacancy {
 }
 
 /**
- * Whether load balancers have stopped sending. It is called at every check, so it must return at once.
- * - `true`: `settle.min` is not waited for.
+ * Whether load balancers have stopped sending.
+ * - `true`: `settle.min` is not waited for, and every response leads its client away.
+ * - `'soon'`: they have been told to, and follow within moments. Every response leads its client away. The wait is as without the
+ *   condition.
  * - `false`: the wait goes on, up to `settle.max`.
  * - `undefined`: not known. The wait is as without the condition.
  */
-export type SettleCondition = () => boolean | undefined
+export type SettleVerdict = boolean | 'soon' | undefined
+
+/** Says whether load balancers have stopped sending. It is called at every check, so it must return at once. */
+export type SettleCondition = () => SettleVerdict
 
 /** How a drain shares out the grace period. Times are in milliseconds. */
 export interface DrainTimes {

@@ -1,6 +1,6 @@
 import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
-import type { SettleCondition } from '../shared/states.js'
+import type { SettleCondition, SettleVerdict } from '../shared/states.js'
 
 /** What the application or a plugin knows of load balancers: see `Drain.settledWhen`. */
 export class SettleConditions {
@@ -18,13 +18,13 @@ export class SettleConditions {
   }
 
   /**
-   * Whether load balancers have stopped sending, by all conditions: `false` outweighs `undefined`, and that outweighs
-   * `true`. A condition that throws is logged and removed.
+   * Whether load balancers have stopped sending, by all conditions: `false` outweighs `undefined`, that outweighs `'soon'`, and that
+   * outweighs `true`. A condition that throws is logged and removed.
    */
-  verdict(): boolean | undefined {
-    let all: boolean | undefined = this.#conditions.size > 0 ? true : undefined
+  verdict(): SettleVerdict {
+    let all: SettleVerdict = this.#conditions.size > 0 ? true : undefined
     for (const condition of this.#conditions) {
-      let one: boolean | undefined
+      let one: SettleVerdict
       try {
         one = condition()
       } catch (error) {
@@ -32,7 +32,8 @@ export class SettleConditions {
         this.#conditions.delete(condition)
       }
       if (one === false) return false
-      all &&= one
+      // `undefined` is falsy, and stays; of the others `true` gives way.
+      all = all && (one === true ? all : one)
     }
     return all
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../shared/clock.js'
 import { seconds } from '../shared/log.js'
 import type { LastRequest } from '../shared/report.js'
+import type { SettleVerdict } from '../shared/states.js'
 import { checkInterval, recheckDelay } from '../shared/timing.js'
 import type { Budget } from './budget.js'
 import type { Tasks } from './tasks.js'
@@ -31,7 +32,7 @@ export interface SettleOptions {
   /** Milliseconds between two progress lines. */
   readonly progress: number | false
   /** Whether load balancers have stopped sending (`Drain.settledWhen`). */
-  readonly endpoints: () => boolean | undefined
+  readonly endpoints: () => SettleVerdict
   /** Called when nothing is left to wait for, or no time to wait. May be called again while the drain is tentative. */
   readonly onOver: (budget: Budget) => void
   /** Called when what is still open will soon be cut. */
@@ -143,8 +144,8 @@ export class SettleWait {
   #settled(now: number, budget: Budget, balancers: boolean): boolean {
     const { clients, tasks, times, endpoints } = this.#options
     const verdict = endpoints()
-    // No client that is led away now comes back to this pod.
-    if (verdict === true) clients.hurry()
+    // A client that is led away now does not come back to this pod for long.
+    if (verdict === true || verdict === 'soon') clients.hurry()
     const { busy, heldUntil } = this.#survey(now)
     if (busy > 0 || tasks.size > 0) return false
     if (!balancers) return true
@@ -171,13 +172,14 @@ export class SettleWait {
   }
 
   /** Milliseconds that load balancers are waited for in any case. */
-  #wait(verdict: boolean | undefined): number {
+  #wait(verdict: SettleVerdict): number {
     const { min, quiet, max } = this.#options.times
     switch (verdict) {
       case true:
         return Math.min(min, quiet)
       case false:
         return max
+      case 'soon':
       case undefined:
         return min
     }

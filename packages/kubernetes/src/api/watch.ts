@@ -7,6 +7,11 @@ import { between, Pauses } from './pauses.js'
 const watchSeconds = { least: 1800, most: 3600 } as const
 /** Milliseconds within which a watch that has ended as planned is opened again. */
 const goesOnWithin = 5000
+/**
+ * Milliseconds within which one whose version the API has forgotten begins anew. After a restart of the API server that happens to
+ * most, one after the other.
+ */
+const beginsAnewWithin = { serving: 30_000, draining: 500 } as const
 /** A watch that has been open for so many milliseconds is a good one. What there is has been told by then. */
 const steady = 10_000
 /** Milliseconds in which a watch that is opened tells what has happened while there was none. */
@@ -16,7 +21,7 @@ const fromCache = '0'
 
 export interface WatchOptions {
   readonly api: Api
-  readonly drain: Pick<Drain, 'clock'>
+  readonly drain: Pick<Drain, 'clock' | 'state'>
   readonly path: string
   /** Which objects: a `fieldSelector`, a `labelSelector`. */
   readonly selector: Query
@@ -51,9 +56,8 @@ export class Watch {
         await this.#pauses.wait(between(0, goesOnWithin))
       } catch (error) {
         if (this.#stopped || error instanceof Stopped) return
-        if (isLost(error)) this.#version = fromCache
         this.#on.onFailure(error as Error)
-        await this.#pauses.wait(this.#pauses.after(error))
+        await this.#pauses.wait(this.#after(error))
       }
     }
   }
@@ -71,6 +75,14 @@ export class Watch {
   stop(): void {
     this.#stopped = true
     this.#pauses.stop()
+  }
+
+  /** @returns for how many milliseconds the API is left alone */
+  #after(error: unknown): number {
+    if (!isLost(error) || this.#version === fromCache) return this.#pauses.after(error)
+    this.#version = fromCache
+    const isDraining = this.#on.drain.state === 'draining'
+    return between(0, isDraining ? beginsAnewWithin.draining : beginsAnewWithin.serving)
   }
 
   async #watch(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Drain } from '@podrain/core'
+import type { Drain, SettleCondition } from '@podrain/core'
 import { Stopped } from '../api/api.js'
 import { between, Pauses } from '../api/pauses.js'
 import type { Services } from './services.js'
@@ -85,12 +85,13 @@ export class Endpoints {
 
   /**
    * It makes the wait longer only by what the API has confirmed a moment ago, and shortens it only by what it has said twice: that
-   * the pod terminates and another one gets its requests.
+   * the pod terminates and another one gets its requests. When that is heard the first time, clients are led away.
    */
-  readonly settled = (): boolean | undefined => {
+  readonly settled: SettleCondition = () => {
     const now = this.#on.drain.clock.now()
     if (this.#on.services.slices.ready) return now < this.#confirmedAt + holdsFor ? false : undefined
-    return this.#left ? true : undefined
+    if (this.#left) return true
+    return this.#leftAt === undefined ? undefined : 'soon'
   }
 
   stop(): void {
