@@ -3,7 +3,7 @@ import { presets } from '@podrain/rehearsal'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { type CompareFlags, runCompare } from './compare.js'
-import { flagGroups } from './flags.js'
+import { flagGroups, retired } from './flags.js'
 import type { LintFlags } from './lint.js'
 import type { ManifestFlags } from './manifest.js'
 import { type RehearseFlags, runRehearse } from './rehearse.js'
@@ -228,5 +228,5 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
 
 /** The same choice wherever somebody has to say it. */
 function behindOption(help: string): Option {
-  return new Option('--behind <preset>', help).choices(Object.keys(presets))
+  return new Option('--behind <preset>', `${help}; ${retired}`).choices(Object.keys(presets))
 }
