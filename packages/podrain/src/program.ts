@@ -217,10 +217,20 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
         'of the namespaces that it is for (default: all but those of Kubernetes)',
       ).argParser((text, before: Record<string, string> | undefined) => ({ ...before, ...variable(text) })),
     )
+    .addOption(
+      new Option(
+        '--defaults [config-map]',
+        'write instead a MutatingAdmissionPolicy (Kubernetes 1.36) that gives new pods with the label podrain/defaults: "true" hook, readiness probe and the variables of a ConfigMap (default: podrain-defaults)',
+      ).conflicts(['action', 'failurePolicy', 'namespaceLabels']),
+    )
     .addHelpText('after', `\n${policyExamples}`)
-    .action(async (flags: PolicyOptions) => {
-      const { writePolicies } = await import('@podrain/manifests')
-      process.stdout.write(writePolicies(flags))
+    .action(async ({ defaults, ...flags }: PolicyOptions & { defaults?: string | true }) => {
+      const { writeDefaultingPolicy, writePolicies } = await import('@podrain/manifests')
+      const text =
+        defaults === undefined
+          ? writePolicies(flags)
+          : writeDefaultingPolicy(defaults === true ? {} : { configMap: defaults })
+      process.stdout.write(text)
       onDone(0)
     })
   return program
