@@ -208,7 +208,7 @@ function isOther(name: string): boolean {
 }
 
 /** So many letters may differ in a name that is misspelt. */
-const likely = 3
+const likely = 2
 
 /** Without the value, which may be a secret under a misspelt name. */
 function unknown(name: string): TypeError {

@@ -36,7 +36,8 @@ const manifestExamples = `Examples:
 
 const policyExamples = `Examples:
   podrain policy | kubectl apply -f -
-  podrain policy --action deny --namespace-labels env=production > podrain-policies.yaml`
+  podrain policy --action deny --namespace-labels env=production > podrain-policies.yaml
+  podrain policy --defaults > podrain-defaults.yaml`
 
 const lintExitCodes = `Exit codes:
   0  nothing was found, or nothing as bad as --fail-on
