@@ -1,9 +1,10 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
-import { optionsOf } from './environment.js'
 import { core, OwnDrain } from './own-drain.js'
 import { followCluster, followThreads } from './workers.js'
+
+const switchName = 'PODRAIN_AUTO'
 
 /** Shared by all copies of the package. A thread has a process object of its own, and installs its own. */
 const key = Symbol.for('podrain.auto')
@@ -19,9 +20,11 @@ if (!holder[key]) {
  * listeners for rare events of the process.
  */
 function install(): void {
-  const options = optionsOf(process.env, (options) => core().checkOptions(options))
-  if (!options) return
-  const own = new OwnDrain(options)
+  if (isOff()) return
+  // A wrong variable ends the process before it begins.
+  if (Object.keys(process.env).some((name) => name.startsWith('PODRAIN_') && name !== switchName))
+    core().checkOptions({})
+  const own = new OwnDrain()
   // Node publishes it before the server accepts its first connection.
   subscribe('tracing:net.server.listen:asyncStart', (message) => {
     const { server } = message as { server: Server }
@@ -29,7 +32,15 @@ function install(): void {
   })
   if (!isMainThread) return
   followThreads(own)
-  followCluster(options)
+  followCluster()
+}
+
+/** @throws {TypeError} if the variable is neither true nor false */
+function isOff(): boolean {
+  const { [switchName]: value = 'true' } = process.env
+  if (['false', '0'].includes(value)) return true
+  if (['true', '1'].includes(value)) return false
+  throw new TypeError(`Expected ${switchName} to be true or false, got \`${value}\``)
 }
 
 /**

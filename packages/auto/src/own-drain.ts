@@ -1,5 +1,5 @@
 import type { Server } from 'node:net'
-import { isMainThread, type Worker as Thread } from 'node:worker_threads'
+import type { Worker as Thread } from 'node:worker_threads'
 import type { AdapterOptions, Attachment, Drain } from '@podrain/core'
 
 /** Core is loaded when it is first needed, because most processes under NODE_OPTIONS serve nothing. */
@@ -16,7 +16,8 @@ export class OwnDrain {
   readonly #users = new Set<Server | Thread>()
   #attachment: Attachment | undefined
 
-  constructor(options: AdapterOptions) {
+  /** @param options Those that outweigh the environment. */
+  constructor(options: AdapterOptions = {}) {
     this.#options = options
   }
 
@@ -44,7 +45,7 @@ export class OwnDrain {
 
   #attached(): Attachment {
     if (this.#attachment) return this.#attachment
-    const attachment = core().attach(isLed() ? withoutControlPort(this.#options) : this.#options, false)
+    const attachment = core().attach(this.#options, false)
     attachment.drain.on('state', (state) => {
       if (state === 'serving') this.#endIfUnused()
     })
@@ -65,16 +66,4 @@ export class OwnDrain {
     release()
     void drain.dispose()
   }
-}
-
-/** Whether a primary, or the main thread, drains this worker. */
-function isLed(): boolean {
-  return !isMainThread || core().hasPrimary()
-}
-
-/** A worker leaves the control port and socket to the one that drains it, and has no control endpoints instead. */
-function withoutControlPort({ controlSocket: _, ...options }: AdapterOptions): AdapterOptions {
-  if (options.controlPort === undefined) return options
-  const { controlPort: __, ...rest } = options
-  return { ...rest, endpoints: { readyz: false, livez: false, prestop: false, drainz: false, busyz: false } }
 }

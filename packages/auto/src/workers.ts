@@ -1,5 +1,4 @@
 import { BroadcastChannel, type Worker as Thread } from 'node:worker_threads'
-import type { AdapterOptions } from '@podrain/core'
 import { core, type OwnDrain } from './own-drain.js'
 
 /**
@@ -31,7 +30,7 @@ export function followThreads(own: OwnDrain): void {
  * `cluster.setupPrimary()`, which each first `cluster.fork()` calls: it adds a listener to the process, and that is an
  * event.
  */
-export function followCluster(options: AdapterOptions): void {
+export function followCluster(): void {
   const onNewListener = (event: string | symbol): void => {
     if (event !== 'internalMessage') return
     const cluster: typeof import('node:cluster').default = require('node:cluster')
@@ -39,7 +38,7 @@ export function followCluster(options: AdapterOptions): void {
     if (!cluster.isPrimary || exec === undefined) return // something else listens for it
     process.off('newListener', onNewListener)
     // pm2 signals its workers itself. The process that forks them is its daemon.
-    if (!/[\\/]pm2[\\/]lib[\\/]ProcessContainer\.js$/.test(exec)) core().drainClusterUnlessDrained(options)
+    if (!/[\\/]pm2[\\/]lib[\\/]ProcessContainer\.js$/.test(exec)) core().drainClusterUnlessDrained()
   }
   process.on('newListener', onNewListener)
 }

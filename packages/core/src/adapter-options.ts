@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads'
 import { Drain } from './drain.js'
 import { longestPath } from './endpoints/control-listener.js'
 import type { MetricsSource } from './endpoints/metrics.js'
@@ -10,6 +11,8 @@ import {
 import { type DrainOptions, drainOptionNames } from './options.js'
 import { resolveOptions } from './resolve-options.js'
 import { fail, knownKeys, method, plainObject } from './shared/validate.js'
+import { controlOptionNames, refuseUnknownVariables, resolveWithVariables, withVariables } from './variables.js'
+import { hasPrimary } from './workers/link.js'
 
 /** The options of every adapter: those of the drain, those of the control endpoints, and these. */
 export interface AdapterOptions extends DrainOptions, EndpointOptions {
@@ -51,16 +54,37 @@ export interface ResolvedAdapterOptions {
 const ownOptionNames = ['drain', 'controlPort', 'metrics', 'controlSocket'] as const
 
 /**
- * Checks options as every adapter does, and creates nothing.
+ * Checks options and the environment as every adapter does, and creates nothing. Unlike an adapter it refuses every variable that begins
+ * with `PODRAIN_` and is none.
  * @throws {TypeError | RangeError} as every adapter
  */
 export function checkOptions(options: AdapterOptions): void {
-  resolveOptions({ logger: false, ...resolveAdapterOptions(options).drainOptions })
+  refuseUnknownVariables(process.env)
+  const { drainOptions } = resolveAdapterOptions(options)
+  resolveWithVariables({ logger: false, ...drainOptions } as DrainOptions, drainOptionNames, resolveOptions)
 }
 
-/** Checks the options, except for those of a drain, which the drain checks. */
+/**
+ * Checks the options and what the environment adds to them, except for those of a drain, which the drain checks. A worker leaves the
+ * control port and socket of the environment to the one that drains it: all of them have the same environment.
+ */
 export function resolveAdapterOptions(options: AdapterOptions): ResolvedAdapterOptions {
   plainObject('options', options)
+  if (!isLed()) return resolveWithVariables(options, controlOptionNames, resolveCompleted)
+  const isElsewhere =
+    options.controlPort === undefined && withVariables(options, ['controlPort']).controlPort !== undefined
+  const own = isElsewhere ? { ...options, endpoints: noEndpoints } : options
+  return resolveWithVariables(own, endpointOptionNames, resolveCompleted)
+}
+
+/** Whether a primary, or the main thread, drains this worker. */
+function isLed(): boolean {
+  return !isMainThread || hasPrimary()
+}
+
+const noEndpoints = { readyz: false, livez: false, prestop: false, drainz: false, busyz: false } as const
+
+function resolveCompleted(options: AdapterOptions): ResolvedAdapterOptions {
   const { drain: shared, controlPort, metrics, controlSocket = false, ...rest } = options
   knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, ...ownOptionNames])
   checkControl(controlPort, controlSocket)

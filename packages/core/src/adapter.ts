@@ -6,9 +6,10 @@ import type { Prestop } from './endpoints/drain-view.js'
 import { endpoints } from './endpoints/endpoints.js'
 import { scraper } from './endpoints/metrics.js'
 import { defaultPaths, type EndpointOptions, type EndpointPaths, resolveEndpoints } from './endpoints/options.js'
-import type { WatchOptions } from './options.js'
+import type { DrainOptions, WatchOptions } from './options.js'
 import type { Logger } from './shared/log.js'
 import type { Answer } from './shared/request.js'
+import { withVariables } from './variables.js'
 import { environmentOfProcess } from './workers/environment.js'
 
 /** What an adapter gets from `attach()`. */
@@ -27,17 +28,28 @@ export interface Attachment {
   release(): void
 }
 
+function loggingTo(logger: Logger | undefined, options: DrainOptions): DrainOptions {
+  return logger === undefined || withVariables(options, ['logger']).logger !== undefined
+    ? options
+    : { ...options, logger }
+}
+
 /**
  * Creates a drain with its control endpoints. Every adapter is built on it.
  * @param server The server to watch, and how to close its framework. undefined if requests will lead to the server.
  * `false` if there will be none, as in the primary of a cluster.
+ * @param logger The framework's, for a drain to which neither the options nor the environment give another one.
  * @throws {TypeError | RangeError} as `Drain` and `controlEndpoints`, and if options of a drain are given together with
  * `drain`
  * @throws {Error} if another drain watches the server
  */
-export function attach(options: AdapterOptions = {}, server?: ({ server: Server } & WatchOptions) | false): Attachment {
+export function attach(
+  options: AdapterOptions = {},
+  server?: ({ server: Server } & WatchOptions) | false,
+  logger?: Logger,
+): Attachment {
   const { shared, controlPort, metrics, controlSocket, drainOptions, resolved } = resolveAdapterOptions(options)
-  const drain = shared ?? new Drain(drainOptions)
+  const drain = shared ?? new Drain(loggingTo(logger, drainOptions))
   const answerControl = endpoints(drain, resolved, prestopOf(drain))
   const answer: Answer = controlPort === undefined ? answerControl : () => false
   const servers = new Set<Server>()

@@ -8,6 +8,7 @@ import { ofProcess } from './shared/of-process.js'
 import { defaultReserve, primaryCutShare, primaryExitShare } from './shared/timing.js'
 import { duration, plainObject } from './shared/validate.js'
 import { delivered } from './termination/kernel-queues.js'
+import { resolveWithVariables } from './variables.js'
 import { ClusterWorkers } from './workers/cluster.js'
 import { primaryVariable } from './workers/protocol.js'
 
@@ -48,14 +49,13 @@ export function drainCluster(options: ClusterOptions = {}): Drain {
 }
 
 /**
- * As `drainCluster()`, for a preload: leaves out options that belong to the workers, does nothing if the application has
- * called `drainCluster()`, and gives way when it calls that later.
+ * As `drainCluster()`, for a preload: does nothing if the application has called `drainCluster()`, and gives way when it
+ * calls that later.
  * @throws {TypeError | RangeError} for a wrong option
  */
-export function drainClusterUnlessDrained(options: AdapterOptions): void {
+export function drainClusterUnlessDrained(options: ClusterOptions = {}): void {
   if (!cluster.isPrimary || hasDrain()) return
-  const isOfPrimary = ([name]: [string, unknown]): boolean => !(forWorkers as readonly string[]).includes(name)
-  const { drain, release } = drainWorkers(Object.fromEntries(Object.entries(options).filter(isOfPrimary)))
+  const { drain, release } = drainWorkers(options)
   lead.giveUp = () => {
     lead.giveUp = undefined
     release()
@@ -73,8 +73,10 @@ function hasDrain(): boolean {
 
 /** Returns the drain, and the function that lets go of the workers and of the control port at once. */
 function drainWorkers(options: ClusterOptions): { drain: Drain; release(): void } {
-  const { reserve = defaultReserve } = options
-  duration('reserve', reserve)
+  const reserve = resolveWithVariables(options, ['reserve'], ({ reserve = defaultReserve }) => {
+    duration('reserve', reserve)
+    return reserve
+  })
   const isForDrain = ([name]: [string, unknown]): boolean => (drainOptionNames as readonly string[]).includes(name)
   const entries = Object.entries(options)
   const drain = new Drain({

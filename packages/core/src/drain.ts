@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
 import { Traffic } from './http/traffic.js'
-import type { DrainOptions, ResolvedOptions, WatchOptions } from './options.js'
+import { type DrainOptions, drainOptionNames, type ResolvedOptions, type WatchOptions } from './options.js'
 import { interruptIsTermination, killedAfter, repeatedSignals } from './process/managers.js'
 import { Reporting } from './reporting.js'
 import { resolveOptions } from './resolve-options.js'
@@ -30,6 +30,7 @@ import { Course } from './termination/course.js'
 import { type Hook, type HookOptions, Hooks, type ReportHook } from './termination/hooks.js'
 import { closedEarlyLine, introduction, progressLine, watchedLateLine } from './termination/sentences.js'
 import { type TaskOptions, Tasks } from './termination/tasks.js'
+import { resolveWithVariables } from './variables.js'
 import { environmentOfProcess } from './workers/environment.js'
 
 /**
@@ -62,7 +63,7 @@ export class Drain extends EventEmitter<DrainEvents> {
   constructor(options: DrainOptions = {}) {
     super()
     this.setMaxListeners(0) // each attachment adds a listener, and there may be any number
-    this.#options = resolveOptions(options)
+    this.#options = resolveWithVariables(options, drainOptionNames, resolveOptions)
     const { budget, clock, logger, hookTimeout, keepAliveCap, settle, signals, errors, behind } = this.#options
     const check = (): void => this.#course.check()
     this.#traffic = new Traffic({

@@ -52,7 +52,10 @@ export interface WatchOptions {
   yields?: () => void
 }
 
-/** The options of a drain. Durations are milliseconds, except for the field that Kubernetes itself names in seconds. */
+/**
+ * The options of a drain. Durations are milliseconds, except for the field that Kubernetes itself names in seconds. One that is left out is
+ * taken from its environment variable if that is set: `settle.min` from PODRAIN_SETTLE_MIN. The defaults are for when neither says anything.
+ */
 export interface DrainOptions {
   /**
    * The pod's `terminationGracePeriodSeconds`, in seconds. A pod cannot read it from the cluster. On another platform the

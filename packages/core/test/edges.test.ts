@@ -74,7 +74,7 @@ describe('an option of the wrong kind is refused', () => {
   test('in the environment, by its name', () => {
     onTestFinished(() => void vi.unstubAllEnvs())
     vi.stubEnv('PODRAIN_TOKEN', ' ')
-    expect(said({})).toContain('Expected the environment variable PODRAIN_TOKEN to be a string that is not empty')
+    expect(said({})).toContain('Expected PODRAIN_TOKEN to be a string that is not empty')
     vi.unstubAllEnvs()
     for (const value of ['', ' ', '30s', '-1']) {
       vi.stubEnv('TERMINATION_GRACE_PERIOD_SECONDS', value)

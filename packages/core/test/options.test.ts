@@ -215,7 +215,7 @@ describe('a bad option is refused before anything is installed, and the message 
   test('PODRAIN_TOKEN with the line break of a file', () => {
     vi.stubEnv('PODRAIN_TOKEN', 'hunter2\n')
     expect(() => attach()).toThrow(
-      /^Expected the environment variable PODRAIN_TOKEN to be a token that a header can carry .*, got one that ends with a line break: /,
+      /^Expected PODRAIN_TOKEN to be a token that a header can carry .*, got one that ends with a line break: /,
     )
     expect(installed()).toEqual(before)
   })

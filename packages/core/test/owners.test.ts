@@ -260,7 +260,7 @@ describe('drainClusterUnlessDrained()', () => {
   })
 
   test('gives way to drainCluster(), which then is the only one', async () => {
-    drainClusterUnlessDrained({ ...primary, behind: 'envoy', settle: { min: 1 } })
+    drainClusterUnlessDrained(primary)
     expect(process.env.PODRAIN_PRIMARY).toBe(String(process.pid))
     const drain = drainCluster(primary)
     expect(listeners()).toEqual(before.map((count) => count + 1))

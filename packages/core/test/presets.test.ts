@@ -74,7 +74,12 @@ describe('behind', () => {
     ['none', 0],
     ['kube-proxy', 5000],
     ['ingress-nginx', 15_000],
+    ['nginx-gateway-fabric', 15_000],
+    ['haproxy', 10_000],
+    ['traefik', 5000],
     ['envoy', 5000],
+    ['envoy-gateway', 5000],
+    ['cilium', 5000],
     ['gke-neg', 40_000],
     ['aws-alb', 30_000],
     ['aws-nlb', 120_000],
@@ -100,7 +105,8 @@ describe('behind', () => {
 
   test.each([['nginx'], ['toString'], [null], [1]])('%s is refused, with the list', (behind) => {
     expect(() => drainServer(createServer(), { behind: behind as never, signals: false })).toThrow(
-      'Expected `behind` to be one of none, kube-proxy, ingress-nginx, envoy, gke-neg, aws-alb, aws-nlb',
+      'Expected `behind` to be one of none, kube-proxy, ingress-nginx, nginx-gateway-fabric, haproxy, traefik, envoy, ' +
+        'envoy-gateway, cilium, gke-neg, aws-alb, aws-nlb',
     )
   })
 })
@@ -128,7 +134,20 @@ describe('a server that closes idle connections before the load balancer does', 
     expect((await listening(alb, server)).matching(/^warn/)).toEqual([])
   })
 
-  test('also not behind kube-proxy, which keeps none', async () => {
-    expect((await listening({}, keeping(5000))).matching(/^warn/)).toEqual([])
+  test.each(['kube-proxy', 'haproxy'] as const)(
+    'also not behind %s, which keeps none for a fixed time',
+    async (behind) => {
+      expect((await listening({ behind }, keeping(5000))).matching(/^warn/)).toEqual([])
+    },
+  )
+
+  test.each([
+    ['traefik', 95_000],
+    ['cilium', 65_000],
+    ['nginx-gateway-fabric', 65_000],
+    ['envoy-gateway', 3_605_000],
+  ] as const)('behind %s it has to keep them for %d ms', async (behind, least) => {
+    const log = await listening({ behind }, keeping(5000))
+    expect(log.matching(/^warn/)).toEqual([expect.stringContaining(`set it to ${least} (milliseconds) or more`)])
   })
 })

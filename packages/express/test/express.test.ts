@@ -4,6 +4,7 @@ import {
   describeInFlight,
   describeMistakes,
   describeOwnDrain,
+  describeVariables,
   describeWholeWay,
   type Ending,
   expectNoneInFlight,
@@ -113,6 +114,8 @@ describe.each([
       void more.then(() => response.end(half))
     })
   })
+
+  describeVariables(serve)
 
   describeOwnDrain(serve, () => {
     testMountedTwice(async (...options) => {

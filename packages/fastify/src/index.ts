@@ -21,11 +21,8 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
   if (app.hasDecorator('drain')) {
     throw new Error('gracefulShutdown is registered twice: register it once, at the root, before your other plugins')
   }
-  const { drain, handle, paths, release } = attach(options.drain ? options : { logger: app.log, ...options }, {
-    server: app.server,
-    close: () => app.close(),
-    name: 'fastify.close()',
-  })
+  const server = { server: app.server, close: () => app.close(), name: 'fastify.close()' }
+  const { drain, handle, paths, release } = attach(options, server, app.log)
   app.decorate('drain', drain)
   // Unlike a watched server, the hook also sees the second server that listen({ host: 'localhost' }) opens, and
   // inject().

@@ -12,6 +12,7 @@ import {
   describeInFlight,
   describeMistakes,
   describeOwnDrain,
+  describeVariables,
   type Ending,
   gate,
   hangUp,
@@ -381,6 +382,19 @@ describe('app.close() by hand', () => {
     }
     expect(count()).toEqual(before)
   })
+})
+
+describeVariables(serve)
+
+test('PODRAIN_LOGGER=false outweighs the log of the application, which no code has asked for', async () => {
+  vi.stubEnv('PODRAIN_LOGGER', 'false')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const lines: string[] = []
+  const { drain } = await serve({ ...quick, logger: undefined as never }, undefined, {
+    logger: { stream: { write: (line: string) => lines.push(line) } },
+  })
+  await drain.start()
+  expect(lines.filter((line) => line.includes('podrain'))).toEqual([])
 })
 
 describeOwnDrain(serve, () => {

@@ -6,6 +6,7 @@ import {
   describeInFlight,
   describeMistakes,
   describeOwnDrain,
+  describeVariables,
   describeWholeWay,
   type Ending,
   expectNoneInFlight,
@@ -136,6 +137,8 @@ describe.each([
       context.body = body
     },
   }))
+
+  describeVariables(serve)
 
   describeOwnDrain(serve, () => {
     testMountedTwice(async (...options) => {

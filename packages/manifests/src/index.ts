@@ -18,6 +18,7 @@ export type { Source, SyntaxProblem } from './text/source.js'
 export { readSources } from './tree/files.js'
 export type { Balancer } from './world/balancer.js'
 export type { Facts } from './world/world.js'
+export { type DefaultingOptions, writeDefaultingPolicy } from './write/defaulting.js'
 export { writeFiles, writeManifest } from './write/files.js'
 export {
   type HookKind,

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { controllers } from '../src/world/controllers.js'
 import { app, found, said, service } from './apps.js'
 
 const hooked = (seconds: number) => app({ container: [`lifecycle: { preStop: { sleep: { seconds: ${seconds} } } }`] })
@@ -27,11 +30,20 @@ describe('an Ingress says by its class what is in front', () => {
   test.each([
     ['azure-application-gateway', 'Azure Application Gateway needs 90 s', 'aws-nlb'],
     ['azure/application-gateway', 'Azure Application Gateway needs 90 s', 'aws-nlb'],
-    ['haproxy', 'HAProxy needs 15 s', 'ingress-nginx'],
     ['kong', 'Kong needs 15 s', 'ingress-nginx'],
   ])('%s', (name, needs, nearest) => {
     expect(told(ingress(name))).toEqual([
       `warning: The hook takes 8 s, but ${needs} to stop sending: Ingress/web (class ${name}); the nearest preset of podrain is \`${nearest}\``,
+    ])
+  })
+
+  test.each([
+    ['haproxy', 'HAProxy needs 10 s'],
+    ['openshift-default', 'HAProxy needs 10 s'],
+    ['nginx', 'ingress-nginx needs 15 s'],
+  ])('%s has a preset of its own', (name, needs) => {
+    expect(told(ingress(name))).toEqual([
+      `warning: The hook takes 8 s, but ${needs} to stop sending: Ingress/web (class ${name})`,
     ])
   })
 
@@ -47,6 +59,22 @@ describe('an Ingress says by its class what is in front', () => {
       expect.stringContaining('but ingress-nginx needs 15 s'),
     ])
     expect(told(ingress('nginx'), ingressClass('nginx', 'traefik.io/ingress-controller'))).toEqual([])
+    expect(told(ingress('edge'), ingressClass('edge', 'openshift.io/ingress-to-route'))).toEqual([
+      expect.stringContaining('but HAProxy needs 10 s'),
+    ])
+  })
+
+  test('HAProxy Ingress and Traefik learn within 5 s, an Envoy within 2', () => {
+    const hookOf = (seconds: number, name: string, controller: string) =>
+      said('hook-shorter-than-settle', hooked(seconds), service(), ingress(name), ingressClass(name, controller))
+    for (const [name, controller] of [
+      ['HAProxy Ingress', 'haproxy-ingress.github.io/controller'],
+      ['Traefik', 'traefik.io/ingress-controller'],
+    ] as const) {
+      expect(hookOf(4, 'edge', controller)).toEqual([expect.stringContaining(`but ${name} needs 5 s`)])
+      expect(hookOf(5, 'edge', controller)).toEqual([])
+    }
+    expect(hookOf(2, 'edge', 'cilium.io/ingress-controller')).toEqual([])
   })
 })
 
@@ -59,7 +87,7 @@ describe('a Gateway says by its class what is in front', () => {
 
   test.each([
     ['nginx', 'NGINX Gateway Fabric needs 15 s'],
-    ['haproxy', 'HAProxy needs 15 s'],
+    ['haproxy', 'HAProxy needs 10 s'],
     ['kong', 'Kong needs 15 s'],
   ])('%s', (name, needs) => {
     expect(told(gateway(name))).toEqual([expect.stringContaining(`but ${needs}`)])
@@ -72,7 +100,7 @@ describe('a Gateway says by its class what is in front', () => {
   test('and what the GatewayClass says comes before its name', () => {
     const gatewayClass =
       'apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: { name: eg }\nspec: { controllerName: haproxy.org/gateway-controller }\n'
-    expect(told(gateway('eg'), gatewayClass)).toEqual([expect.stringContaining('but HAProxy needs 15 s')])
+    expect(told(gateway('eg'), gatewayClass)).toEqual([expect.stringContaining('but HAProxy needs 10 s')])
   })
 })
 
@@ -167,4 +195,23 @@ test('nobody sends to a worker, with a mesh or without, so it is not told how lo
     ),
   ).toEqual(['warning: The proxy takes no new connection as soon as the pod begins to end, but the app works for 20 s'])
   expect(found(worker('linkerd.io/inject: enabled'), service())).toContain('warning linkerd-proxy-ends-first')
+})
+
+describe('the page on Kubernetes', () => {
+  const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'kubernetes.md'), 'utf8')
+  const [, table = ''] = /<!-- controllers -->\n([\s\S]*?)\n<!-- \/controllers -->/.exec(page) ?? []
+  const rows = table.split('\n').slice(2)
+  /** The clouds' are listed by the names of their products. */
+  const ofProjects = controllers.filter(({ name }) => !['aws-alb', 'aws-nlb', 'gke-neg'].includes(name))
+
+  test.each(ofProjects.map((each) => [each.name, each] as const))('lists %s with its preset', (name, controller) => {
+    const [row = ''] = rows.filter((each) => each.startsWith(`| ${name} |`) || each.startsWith(`| ${name} (its own`))
+    const { behind, isNearest, settle } = controller
+    expect(row).toContain(`| ${isNearest ? 'nearest to ' : ''}\`${behind}\``)
+    expect(/min: ([\d_]+)/.exec(row)?.[1]?.replace('_', '')).toBe(settle?.toString())
+  })
+
+  test('lists no other', () => {
+    expect(rows).toHaveLength(ofProjects.length + 2)
+  })
 })

@@ -143,18 +143,36 @@ describe('what a hook is told for it', () => {
   })
 
   test('a stop signal that podrain does not listen to', () => {
-    const signal = (name: string) =>
+    const signal = (name: string, ...more: string[]) =>
       said(
         'stop-signal',
         app({
           pod: ['os: { name: linux }'],
-          container: [`lifecycle: { stopSignal: ${name}, preStop: { httpGet: { path: /prestop, port: 8080 } } }`],
+          container: [
+            `lifecycle: { stopSignal: ${name}, preStop: { httpGet: { path: /prestop, port: 8080 } } }`,
+            ...more,
+          ],
         }),
       )
-    expect(signal('SIGQUIT')).toEqual([
-      'warning: podrain listens to SIGTERM and SIGINT, and this container gets SIGQUIT',
-    ])
+    const told = (name: string) => [`warning: podrain does not listen to ${name}, which this container gets`]
+    expect(signal('SIGQUIT')).toEqual(told('SIGQUIT'))
     expect(signal('SIGINT')).toEqual([])
+    const signals = 'env: [{ name: PODRAIN_SIGNALS, value: "SIGUSR1, SIGTERM" }]'
+    expect(signal('SIGUSR1')).toEqual(told('SIGUSR1'))
+    expect(signal('SIGUSR1', signals)).toEqual([])
+    expect(signal('SIGUSR2', signals)).toEqual(told('SIGUSR2'))
+  })
+
+  test('a stop signal that podrain takes for a Ctrl-C, with no hook before it', () => {
+    const interrupted = app({ pod: ['os: { name: linux }'], container: ['lifecycle: { stopSignal: SIGINT }'] })
+    expect(said('stop-signal', interrupted)).toEqual([])
+    const named = interrupted.replace(
+      'labels: { app: web } }',
+      'labels: { app: web }, annotations: { podrain/container: app } }',
+    )
+    expect(said('stop-signal', named)).toEqual([
+      'warning: podrain takes SIGINT for a Ctrl-C, and closes without the wait for load balancers',
+    ])
   })
 })
 

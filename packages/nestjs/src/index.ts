@@ -60,7 +60,7 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
   constructor(options: AdapterOptions, host: HttpAdapterHost) {
     this.#host = host
     this.#ownsDrain = options.drain === undefined
-    this.#attachment = attach(this.#ownsDrain ? { logger: nestLogger(), ...options } : options, false)
+    this.#attachment = attach(options, false, nestLogger())
     this.drain = this.#attachment.drain
     this.#shutdown = new Promise((resolve) => {
       this.#shutdownEnds = resolve
@@ -143,7 +143,7 @@ Inject(optionsToken)(PodrainModule, undefined, 0)
 Inject(HttpAdapterHost)(PodrainModule, undefined, 1)
 
 /** Nest's logger, which calls `info` `log`. */
-function nestLogger(): NonNullable<AdapterOptions['logger']> {
+function nestLogger(): Exclude<AdapterOptions['logger'], false | undefined> {
   const logger = new Logger('Podrain')
   return Object.assign(logger, { info: logger.log })
 }

@@ -25,6 +25,9 @@ import {
   variable,
 } from './values.js'
 
+/** What has to be said of a preset wherever the presets are offered. */
+export const retired = 'ingress-nginx gets no security fixes since March 2026'
+
 /** What the flags set of the engine's options. */
 export type FlagOptions = Partial<RehearsalOptions>
 
@@ -169,7 +172,7 @@ export const flagGroups: readonly FlagGroup[] = [
         '--behind <preset>',
         'behind',
         text,
-        `what sends to the pods: ${Object.keys(presets).join(', ')}`,
+        `what sends to the pods: ${Object.keys(presets).join(', ')}; ${retired}`,
         'kube-proxy',
       ),
       flag(

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { type CompareFlags, runCompare } from './compare.js'
 import type { DrainsFlags } from './drains.js'
-import { flagGroups } from './flags.js'
+import { flagGroups, retired } from './flags.js'
 import type { LintFlags } from './lint.js'
 import type { ManifestFlags } from './manifest.js'
 import { type RehearseFlags, runRehearse } from './rehearse.js'
@@ -37,7 +37,8 @@ const manifestExamples = `Examples:
 
 const policyExamples = `Examples:
   podrain policy | kubectl apply -f -
-  podrain policy --action deny --namespace-labels env=production > podrain-policies.yaml`
+  podrain policy --action deny --namespace-labels env=production > podrain-policies.yaml
+  podrain policy --defaults > podrain-defaults.yaml`
 
 const drainsExamples = `Examples:
   podrain drains deployment/orders -n shop --since 1h
@@ -222,10 +223,20 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
         'of the namespaces that it is for (default: all but those of Kubernetes)',
       ).argParser((text, before: Record<string, string> | undefined) => ({ ...before, ...variable(text) })),
     )
+    .addOption(
+      new Option(
+        '--defaults [config-map]',
+        'write instead a MutatingAdmissionPolicy (Kubernetes 1.36) that gives new pods with the label podrain/defaults: "true" hook, readiness probe and the variables of a ConfigMap (default: podrain-defaults)',
+      ).conflicts(['action', 'failurePolicy', 'namespaceLabels']),
+    )
     .addHelpText('after', `\n${policyExamples}`)
-    .action(async (flags: PolicyOptions) => {
-      const { writePolicies } = await import('@podrain/manifests')
-      process.stdout.write(writePolicies(flags))
+    .action(async ({ defaults, ...flags }: PolicyOptions & { defaults?: string | true }) => {
+      const { writeDefaultingPolicy, writePolicies } = await import('@podrain/manifests')
+      const text =
+        defaults === undefined
+          ? writePolicies(flags)
+          : writeDefaultingPolicy(defaults === true ? {} : { configMap: defaults })
+      process.stdout.write(text)
       onDone(0)
     })
 
@@ -253,5 +264,5 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
 
 /** The same choice wherever somebody has to say it. */
 function behindOption(help: string): Option {
-  return new Option('--behind <preset>', help).choices(Object.keys(presets))
+  return new Option('--behind <preset>', `${help}; ${retired}`).choices(Object.keys(presets))
 }

@@ -275,6 +275,16 @@ spec: { ingressClassName: alb, defaultBackend: { service: { name: web, port: { n
 })
 
 describe.concurrent('podrain policy', () => {
+  test('with --defaults completes pods, with the ConfigMap that is named', async () => {
+    const { code, stdout } = await podrain(['policy', '--defaults', 'drain-defaults'])
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^kind: MutatingAdmissionPolicy$/m)
+    expect(stdout).toContain("'name': dyn('drain-defaults')")
+    const refused = await podrain(['policy', '--defaults', '--action', 'deny'])
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toContain("option '--defaults [config-map]' cannot be used with option '--action <name>'")
+  })
+
   test('writes policies that warn, in all namespaces', async () => {
     const { code, stdout } = await podrain(['policy'])
     expect(code).toBe(0)

@@ -175,7 +175,10 @@ test.each<[Record<string, unknown>, string]>([
   [{ scenario: 'single-replica', replicas: 3 }, 'Expected `replicas` to be 1 for the scenario single-replica, got `3`'],
   [{ scenario: 'scale-down', replicas: 1 }, 'Expected `replicas` to be 2 or more for the scenario scale-down, so that'],
   [{ scenario: 'overrun' }, 'Expected `preStop` to be given for the scenario overrun: it is the hook that outlasts'],
-  [{ behind: 'nginx' }, 'Expected `behind` to be one of none, kube-proxy, ingress-nginx, envoy, gke-neg,'],
+  [
+    { behind: 'nginx' },
+    'Expected `behind` to be one of none, kube-proxy, ingress-nginx, nginx-gateway-fabric, haproxy,',
+  ],
   [
     { behind: 'envoy', endpointLag: { min: 1, median: 2, max: 3 } },
     'Expected `behind` to be left out when `endpointLag` says the numbers, got `"envoy"`',

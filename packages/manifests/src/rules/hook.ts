@@ -446,13 +446,18 @@ const initLifecycle: Rule = {
   }),
 }
 
+/** The signals that the environment says, else those of podrain's default. */
+function listened(variable: string | undefined): readonly string[] {
+  return variable?.split(',').map((signal) => signal.trim()) ?? ['SIGTERM', 'SIGINT']
+}
+
 const stopSignal: Rule = {
   id: 'stop-signal',
   severity: 'warning',
   severe: 'Without its feature gate the field is dropped.',
   title: 'A stop signal that cannot be caught, or that is refused',
-  why: '`lifecycle.stopSignal` (alpha since Kubernetes 1.33: without the feature gate ContainerStopSignals it is dropped) replaces SIGTERM. No program can catch SIGKILL or SIGSTOP, so there is no drain; podrain listens to SIGTERM and SIGINT unless its option `signals` says otherwise. Without `spec.os.name` the API server refuses the field.',
-  check: eachContainer(({ place, pod, isPodrain }, report) => {
+  why: '`lifecycle.stopSignal` (alpha since Kubernetes 1.33, beta planned for 1.37: without the feature gate ContainerStopSignals it is dropped) replaces SIGTERM. No program can catch SIGKILL or SIGSTOP, so there is no drain; podrain listens to SIGTERM and SIGINT unless its option `signals` (`PODRAIN_SIGNALS`) says otherwise. It takes SIGINT for a Ctrl-C, after which nobody is waited for, so without a hook that comes first requests are refused. Without `spec.os.name` the API server refuses the field.',
+  check: eachContainer(({ place, pod, isPodrain, environment, hook }, report) => {
     const signal = place.get('lifecycle', 'stopSignal')
     if (signal.text === undefined) return
     if (signal.text === 'SIGKILL' || signal.text === 'SIGSTOP') {
@@ -463,9 +468,13 @@ const stopSignal: Rule = {
       report(signal, '`stopSignal` needs `spec.os.name`: where the feature is on, the API server refuses it without', {
         fix: 'Add `os: { name: linux }` to the pod’s spec',
       })
-    } else if (isPodrain && signal.text !== 'SIGTERM' && signal.text !== 'SIGINT') {
-      report(signal, `podrain listens to SIGTERM and SIGINT, and this container gets ${signal.text}`, {
-        fix: `Write SIGTERM, or the option \`signals: ['${signal.text}']\` in the app`,
+    } else if (isPodrain && signal.text === 'SIGINT' && hook === undefined) {
+      report(signal, 'podrain takes SIGINT for a Ctrl-C, and closes without the wait for load balancers', {
+        fix: 'Write SIGTERM, or add the hook',
+      })
+    } else if (isPodrain && !listened(environment.text('PODRAIN_SIGNALS')).includes(signal.text)) {
+      report(signal, `podrain does not listen to ${signal.text}, which this container gets`, {
+        fix: `Write SIGTERM, or the option \`signals: ['${signal.text}']\` in the app, or \`PODRAIN_SIGNALS: ${signal.text}\` in its environment`,
       })
     }
   }),

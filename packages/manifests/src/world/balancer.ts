@@ -47,9 +47,9 @@ function balancer(behind: Behind, because?: string): Balancer {
   return { behind, name: behind, settle: presets[behind].settle, ...(because !== undefined && { because }) }
 }
 
-/** Whether it learns as soon as kube-proxy does, or sooner: within the measured 1.2 s. */
+/** Whether it learns about as soon as kube-proxy does, with its measured 1.2 s: an Envoy in the cluster is pushed each change. */
 export function isQuick({ behind }: Balancer): boolean {
-  return behind === 'kube-proxy' || behind === 'envoy'
+  return ['kube-proxy', 'envoy', 'envoy-gateway', 'cilium'].includes(behind)
 }
 
 /**

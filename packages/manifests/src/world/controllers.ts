@@ -17,7 +17,8 @@ export interface Controller {
   readonly gatewayClass?: RegExp
 }
 
-const known: readonly Controller[] = [
+/** The controllers that are known. The page on Kubernetes lists them: docs/kubernetes.md. */
+export const controllers: readonly Controller[] = [
   {
     name: 'aws-alb',
     behind: 'aws-alb',
@@ -60,10 +61,9 @@ const known: readonly Controller[] = [
     controllers: ['nginx.org/ingress-controller'],
   },
   {
-    // Reloads as well: https://docs.nginx.com/nginx-gateway-fabric/how-to/maintenance/upgrade-apps-without-downtime
     name: 'NGINX Gateway Fabric',
-    behind: 'ingress-nginx',
-    isNearest: true,
+    behind: 'nginx-gateway-fabric',
+    isNearest: false,
     controllers: ['gateway.nginx.org/nginx-gateway-controller'],
     gatewayClass: /^nginx$/,
   },
@@ -76,22 +76,29 @@ const known: readonly Controller[] = [
     ingressClass: /^(nginx(-|$)|webapprouting\.kubernetes\.azure\.com$)/,
   },
   {
-    // At most every 2 s (providersThrottleDuration):
-    // https://doc.traefik.io/traefik/v3.2/reference/install-configuration/providers/kubernetes/kubernetes-ingress
     name: 'Traefik',
-    behind: 'envoy',
-    isNearest: true,
+    behind: 'traefik',
+    isNearest: false,
     controllers: ['traefik.io/'],
     ingressClass: /^traefik(-|$)/,
     gatewayClass: /^traefik/,
   },
   {
-    // Every 5 s (--sync-period): https://github.com/haproxytech/kubernetes-ingress/blob/master/documentation/controller.md
+    // Reloads at most every 2 s (--rate-limit-update):
+    // https://haproxy-ingress.github.io/docs/configuration/command-line/#rate-limit-update
+    name: 'HAProxy Ingress',
+    behind: 'haproxy',
+    isNearest: false,
+    settle: 5000,
+    controllers: ['haproxy-ingress.github.io/'],
+  },
+  {
+    // OpenShift's router is one, too: https://docs.openshift.com/container-platform/latest/networking/ingress-operator.html
     name: 'HAProxy',
-    behind: 'ingress-nginx',
-    isNearest: true,
-    controllers: ['haproxy.org/', 'haproxy-ingress.github.io/'],
-    ingressClass: /^haproxy(-|$)/,
+    behind: 'haproxy',
+    isNearest: false,
+    controllers: ['haproxy.org/', 'openshift.io/ingress-to-route'],
+    ingressClass: /^(haproxy(-|$)|openshift-)/,
     gatewayClass: /^haproxy/,
   },
   {
@@ -104,22 +111,37 @@ const known: readonly Controller[] = [
     ingressClass: /^kong(-|$)/,
     gatewayClass: /^kong/,
   },
-  // All of these are Envoys that are told over xDS.
-  ...(
-    [
-      ['Contour', ['projectcontour.io/'], /^contour(-|$)/, /^contour/],
-      ['Cilium', ['cilium.io/', 'io.cilium/'], /^cilium$/, /^cilium/],
-      ['Envoy Gateway', ['gateway.envoyproxy.io/'], undefined, /^(eg|envoy(-gateway)?)(-|$)/],
-      ['Istio', ['istio.io/'], /^istio$/, /^istio/],
-    ] as const
-  ).map(([name, controllers, ingressClass, gatewayClass]) => ({
-    name,
-    behind: 'envoy' as const,
+  {
+    name: 'Cilium',
+    behind: 'cilium',
     isNearest: false,
-    controllers,
-    ...(ingressClass !== undefined && { ingressClass }),
-    gatewayClass,
-  })),
+    controllers: ['cilium.io/', 'io.cilium/'],
+    ingressClass: /^cilium$/,
+    gatewayClass: /^cilium/,
+  },
+  {
+    name: 'Envoy Gateway',
+    behind: 'envoy-gateway',
+    isNearest: false,
+    controllers: ['gateway.envoyproxy.io/'],
+    gatewayClass: /^(eg|envoy(-gateway)?)(-|$)/,
+  },
+  {
+    name: 'Contour',
+    behind: 'envoy',
+    isNearest: false,
+    controllers: ['projectcontour.io/'],
+    ingressClass: /^contour(-|$)/,
+    gatewayClass: /^contour/,
+  },
+  {
+    name: 'Istio',
+    behind: 'envoy',
+    isNearest: false,
+    controllers: ['istio.io/'],
+    ingressClass: /^istio$/,
+    gatewayClass: /^istio/,
+  },
 ]
 
 /** By what the class says of its controller, else by the name of the class. */
@@ -128,6 +150,6 @@ export function controllerOf(
   { name, controller }: { readonly name: string; readonly controller: string | undefined },
 ): Controller | undefined {
   return controller === undefined
-    ? known.find((each) => each[by]?.test(name) === true)
-    : known.find(({ controllers }) => controllers.some((each) => controller.startsWith(each)))
+    ? controllers.find((each) => each[by]?.test(name) === true)
+    : controllers.find((each) => each.controllers.some((start) => controller.startsWith(start)))
 }
