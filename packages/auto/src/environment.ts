@@ -41,6 +41,7 @@ const kinds: Readonly<Record<OptionName, readonly Kind[]>> = {
   progress: [no, number],
   logger: [no],
   reportFormat: [text],
+  terminationMessagePath: [no, text],
   'endpoints.readyz': [no, text],
   'endpoints.livez': [no, text],
   'endpoints.prestop': [no, text],

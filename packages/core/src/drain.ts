@@ -3,8 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
 import { Traffic } from './http/traffic.js'
-import type { DrainOptions, ResolvedOptions } from './options.js'
+import type { DrainOptions, ResolvedOptions, WatchOptions } from './options.js'
 import { interruptIsTermination, killedAfter, repeatedSignals } from './process/managers.js'
+import { Reporting } from './reporting.js'
 import { resolveOptions } from './resolve-options.js'
 import type { Clock } from './shared/clock.js'
 import { describe } from './shared/errors.js'
@@ -25,30 +26,10 @@ import type {
 } from './shared/states.js'
 import { duration, fail } from './shared/validate.js'
 import { Course } from './termination/course.js'
-import { type Hook, type HookOptions, Hooks } from './termination/hooks.js'
-import { closedEarlyLine, introduction, progressLine, unknownConnections } from './termination/sentences.js'
+import { type Hook, type HookOptions, Hooks, type ReportHook } from './termination/hooks.js'
+import { closedEarlyLine, introduction, progressLine, watchedLateLine } from './termination/sentences.js'
 import { type TaskOptions, Tasks } from './termination/tasks.js'
 import { environmentOfProcess } from './workers/environment.js'
-
-/** How a watched server is closed, and what answers in front of its application. */
-export interface WatchOptions {
-  /**
-   * Closes the framework. Called when the closing begins; its timeout counts from the moment when all connections are
-   * closed. @default nothing: podrain itself closes the server in any case
-   */
-  close?: Hook
-  /** The name of `close` in the log and the report. @default 'close' */
-  name?: string
-  /** Answers control requests in front of all listeners of the application. See `controlEndpoints`. @default none */
-  answer?: Answer
-  /**
-   * For servers that belong to somebody else, as those that `@podrain/auto` finds: the server is given up when another
-   * drain watches it, or when it has closed, and then this function is called. Requests in flight are then waited for
-   * by the other drain, as those of any server that is watched late. @default none: while this drain watches the
-   * server, another one cannot
-   */
-  yields?: () => void
-}
 
 /**
  * A drain: the way from the first sign of termination to the exit, for any number of servers.
@@ -68,8 +49,10 @@ export class Drain extends EventEmitter<DrainEvents> {
   readonly #onResume: Hooks
   readonly #onClose: Hooks
   readonly #frameworks: Hooks
+  readonly #reporting: Reporting
   readonly #course: Course
   readonly #unregister: () => void
+  readonly #over: Promise<DrainReport>
   #introduced = false
   /** Whether the process exits when it is over. */
   #exits = false
@@ -91,12 +74,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       onIdle: check,
       onAbandoned: (handling, url) => this.#tasks.abandoned.add(handling, url),
       onClosedEarly: (close) => logger.error(closedEarlyLine(close)),
-      onUnknown: (count) => {
-        logger.warn(
-          `${unknownConnections(count)}: requests on such a connection are not counted until the next one comes, and its ` +
-            'client cannot be told to leave. Watch a server before it listens',
-        )
-      },
+      onUnknown: (count) => logger.warn(watchedLateLine(count)),
       onListening: (server) => {
         const line = this.#introduced ? undefined : introduction(this.#options)
         this.#introduced = true
@@ -110,6 +88,10 @@ export class Drain extends EventEmitter<DrainEvents> {
     this.#onResume = new Hooks('onResume', clock, logger, hookTimeout)
     this.#onClose = new Hooks('onClose', clock, logger, hookTimeout)
     this.#frameworks = new Hooks('close', clock, logger, budget)
+    this.#reporting = new Reporting(this, this.#options, () => ({
+      ...this.#whereabouts,
+      ...this.#course.circumstances,
+    }))
     const { closing, reserve, progress, process, balancers, platform } = this.#options
     this.#course = new Course({
       clock,
@@ -128,6 +110,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       onClose: this.#onClose,
       frameworks: this.#frameworks,
       onState: (state, previous) => this.#emitSafely('state', state, previous),
+      onNews: () => this.#reporting.tell(),
       onCommit: (how) => this.#emitSafely('commit', how),
       progressLine: () => this.#progress(),
     })
@@ -138,9 +121,9 @@ export class Drain extends EventEmitter<DrainEvents> {
       repeats: repeatedSignals(platform),
       end: async (cause) => {
         this.#exits = true
-        const report =
-          'error' in cause ? this.#course.uncaught(cause.error) : this.#course.signalled(cause.signal, cause.ago)
-        return (await report).clean
+        if ('error' in cause) void this.#course.uncaught(cause.error)
+        else void this.#course.signalled(cause.signal, cause.ago)
+        return (await this.#over).clean
       },
       again: (cause) => {
         if ('error' in cause) void this.#course.uncaught(cause.error)
@@ -148,17 +131,22 @@ export class Drain extends EventEmitter<DrainEvents> {
       },
       cut: () => {
         if (this.state === 'closed') return false
+        this.#reporting.tell()
         logger.alarm(`something called process.exit() before the drain was over: ${this.#progress()}`)
         return this.inFlight > 0 || this.#tasks.size > 0
       },
-      left: () => this.#course.budget?.left ?? 0,
+      left: () => Math.max(this.#course.budget?.left ?? 0, this.#reporting.left),
       info: (message) => logger.info(message),
       warn: (message) => logger.warn(message),
     })
-    void this.#course.report.then((report) => {
-      this.#unregister()
+    this.#over = this.#course.report.then(async (report) => {
+      if (!this.#reporting.hasHooks) this.#unregister() // otherwise a signal that comes now must wait for them
       this.#traffic.servers.release(this.#exits)
+      this.#reporting.tellReport(report)
       this.#emitSafely('report', report)
+      await this.#reporting.runHooks(report, this.#course.budget?.untilKilled ?? this.#options.gracePeriod)
+      this.#unregister()
+      return report
     })
   }
 
@@ -314,6 +302,16 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
+   * Adds a hook that runs after the event 'report' and before the process exits, to send the report somewhere. These
+   * hooks run at the same time, in half of the time until SIGKILL. A failure is logged, and does not change the exit code.
+   * @throws {TypeError | RangeError} as `onDrain`
+   */
+  onReport(hook: ReportHook, options: HookOptions = {}): this {
+    this.#reporting.add(hook, options)
+    return this
+  }
+
+  /**
    * Drains tentatively, as `/prestop` does: neither closes nor exits. Any number of callers join the same drain. If no
    * signal has followed when the grace period is over, nothing is terminating this pod, and it serves again.
    *
@@ -352,17 +350,18 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Commits the drain: drains and closes. Further calls join the first. It does not exit the process; signals do.
-   * @returns A promise of the report. It never rejects.
+   * @returns A promise of the report, when the `onReport` hooks have run. It never rejects.
    * @throws {TypeError | RangeError} if `within` or `ago` is no duration
    */
   start(options: StartOptions = {}): Promise<DrainReport> {
     if (options.within !== undefined) duration('within', options.within)
     if (options.ago !== undefined) duration('ago', options.ago)
-    return this.#course.start(options)
+    void this.#course.start(options)
+    return this.#over
   }
 
   /**
-   * Releases the process and the servers and runs the `onClose` hooks, without waiting for anything. For tests, and for
+   * Releases the process and the servers and runs the `onClose` and `onReport` hooks, without waiting for anything. For tests, and for
    * an application that is closed by hand. For a committed drain it does nothing, because that closes by itself.
    */
   async dispose(): Promise<void> {
@@ -370,7 +369,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       // If there are hooks, a signal that arrives meanwhile must wait for them, so the process is released afterwards.
       if (this.#onClose.size === 0) this.#unregister()
       this.#traffic.servers.release() // before the hooks: nothing is counted from now on
-      this.#disposing = this.#course.dispose()
+      this.#disposing = this.#course.dispose().then(async () => void (await this.#over))
     }
     await this.#disposing
   }
@@ -389,11 +388,11 @@ export class Drain extends EventEmitter<DrainEvents> {
     }
   }
 
+  get #whereabouts() {
+    return { ...this.status(), elapsedMs: this.#course.budget?.elapsed ?? 0, waits: this.#course.waits }
+  }
+
   #progress(): string {
-    return progressLine({
-      ...this.status(),
-      elapsedMs: this.#course.budget?.elapsed ?? 0,
-      waits: this.#course.waits,
-    })
+    return progressLine(this.#whereabouts)
   }
 }

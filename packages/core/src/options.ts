@@ -4,7 +4,9 @@ import type { Clock } from './shared/clock.js'
 import type { DrainLogger, Logger, ReportFormat } from './shared/log.js'
 import type { Platform } from './shared/platform.js'
 import type { Behind } from './shared/presets.js'
+import type { Answer } from './shared/request.js'
 import type { DrainTimes } from './shared/states.js'
+import type { Hook } from './termination/hooks.js'
 
 /**
  * The wait for load balancers to stop sending. It is over when `min` has passed, no request arrived for `quiet`, and
@@ -28,6 +30,26 @@ export interface SettleOptions {
    * no effect. @default twice `min`
    */
   max?: number
+}
+
+/** How a watched server is closed, and what answers in front of its application. */
+export interface WatchOptions {
+  /**
+   * Closes the framework. Called when the closing begins; its timeout counts from the moment when all connections are
+   * closed. @default nothing: podrain itself closes the server in any case
+   */
+  close?: Hook
+  /** The name of `close` in the log and the report. @default 'close' */
+  name?: string
+  /** Answers control requests in front of all listeners of the application. See `controlEndpoints`. @default none */
+  answer?: Answer
+  /**
+   * For servers that belong to somebody else, as those that `@podrain/auto` finds: the server is given up when another
+   * drain watches it, or when it has closed, and then this function is called. Requests in flight are then waited for
+   * by the other drain, as those of any server that is watched late. @default none: while this drain watches the
+   * server, another one cannot
+   */
+  yields?: () => void
 }
 
 /** The options of a drain. Durations are milliseconds, except for the field that Kubernetes itself names in seconds. */
@@ -89,6 +111,12 @@ export interface DrainOptions {
    * Whether the report is logged as a sentence, or as a line of JSON with the sentence and all fields. @default 'text'
    */
   reportFormat?: ReportFormat
+  /**
+   * The file for the outcome of the drain, which is as `terminationMessagePath` in the pod's spec: `kubectl describe pod`
+   * shows its content when the container has terminated. What the application writes there stays. `false` for none.
+   * @default '/dev/termination-log' in Kubernetes, if the kubelet has made that file; otherwise none
+   */
+  terminationMessagePath?: string | false
   /** The source of time, for tests. @default the monotonic clock of the process */
   clock?: Clock
   /**
@@ -117,6 +145,7 @@ export interface ResolvedOptions {
   readonly errors: boolean
   readonly progress: number | false
   readonly logger: DrainLogger
+  readonly terminationMessagePath: string | false
   readonly clock: Clock
   readonly process: ExitSource
 }
@@ -136,6 +165,7 @@ export const drainOptionNames: readonly (keyof DrainOptions)[] = [
   'progress',
   'logger',
   'reportFormat',
+  'terminationMessagePath',
   'clock',
   'process',
 ]

@@ -1,4 +1,5 @@
 import { type DrainOptions, drainOptionNames, type ResolvedOptions } from './options.js'
+import { isWritable, usualPath } from './outcome/termination-log.js'
 import { supportedSignals } from './process/signals.js'
 import { lasting, systemClock } from './shared/clock.js'
 import { namedLogger } from './shared/log.js'
@@ -48,6 +49,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     progress = defaultProgress,
     logger = console,
     reportFormat = 'text',
+    terminationMessagePath = platform === 'kubernetes' && isWritable(usualPath) ? usualPath : false,
     clock = systemClock,
     process = environmentOfProcess().exit,
   } = options
@@ -75,6 +77,9 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   if (logger !== false) for (const name of ['info', 'warn', 'error'] as const) method('logger', logger, name)
   if (reportFormat !== 'text' && reportFormat !== 'json') {
     fail(TypeError, "Expected `reportFormat` to be 'text' or 'json'", reportFormat)
+  }
+  if (terminationMessagePath !== false && !isPath(terminationMessagePath)) {
+    fail(TypeError, 'Expected `terminationMessagePath` to be the path of a file, or false', terminationMessagePath)
   }
   for (const name of ['now', 'after'] as const) method('clock', clock, name)
   method('process', process, 'register')
@@ -108,6 +113,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     errors,
     progress,
     logger: named,
+    terminationMessagePath,
     clock: clock === systemClock ? clock : lasting(clock),
     process,
   }
@@ -130,6 +136,10 @@ function graceSeconds(option: unknown, platform: Platform): number | undefined {
 function seconds(name: string, given: unknown, value: unknown): number {
   if (typeof value === 'number' && value > 0 && value !== Number.POSITIVE_INFINITY) return value
   fail(RangeError, `Expected ${name} to be a number of seconds greater than 0, as in the pod's spec`, given)
+}
+
+function isPath(value: unknown): boolean {
+  return typeof value === 'string' && value !== '' && !value.includes('\0')
 }
 
 function checkSignals(signals: unknown): void {

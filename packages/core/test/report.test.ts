@@ -7,6 +7,7 @@ import { Log } from './support.js'
 
 const course = {
   reason: 'SIGTERM',
+  startedAt: 1_700_000_000_000,
   durationMs: 6000,
   settleMs: 5000,
   answered: 3,

@@ -432,8 +432,14 @@ describe('the report', () => {
         durationMs: Math.round(report.durationMs),
         settleMs: Math.round(report.settleMs),
         hooks: [
-          { name: 'cache', outcome: 'ok', durationMs: expect.any(Number) },
-          { name: 'pool', outcome: 'failed', durationMs: expect.any(Number), error: 'gone away' },
+          { name: 'cache', outcome: 'ok', startedAt: expect.any(Number), durationMs: expect.any(Number) },
+          {
+            name: 'pool',
+            outcome: 'failed',
+            startedAt: expect.any(Number),
+            durationMs: expect.any(Number),
+            error: 'gone away',
+          },
         ],
       },
     })

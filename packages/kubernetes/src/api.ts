@@ -70,6 +70,12 @@ export class Api {
     await done(() => textOf(response, longestAnswer))
   }
 
+  /** Creates an object. */
+  async post(path: string, body: object): Promise<void> {
+    const { response, done } = await this.#send('POST', path, {}, patience, JSON.stringify(body), 'application/json')
+    await done(() => textOf(response, longestAnswer))
+  }
+
   /**
    * Resolves when the API has ended the watch.
    * @param limit Milliseconds after which it is ended from here: its connection may be dead without a word.
@@ -96,6 +102,7 @@ export class Api {
     query: Query,
     limit: number,
     body?: string,
+    type = 'application/merge-patch+json',
   ): Promise<{
     request: ClientRequest
     response: IncomingMessage
@@ -134,9 +141,7 @@ export class Api {
           ...(options.headers as Record<string, string>),
           accept: 'application/json',
           'user-agent': 'podrain',
-          ...(body === undefined
-            ? {}
-            : { 'content-type': 'application/merge-patch+json', 'content-length': Buffer.byteLength(body) }),
+          ...(body === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(body) }),
         },
       })
       request = sent
@@ -145,7 +150,7 @@ export class Api {
       const answered = new Promise<IncomingMessage>((resolve) => void sent.on('response', resolve))
       sent.end(body)
       const response = await Promise.race([answered, failed])
-      if (response.statusCode !== 200) throw await errorOf(response)
+      if (response.statusCode !== 200 && response.statusCode !== 201) throw await errorOf(response)
       cancel()
       cancel = this.#clock.after(limit, giveUp)
       return {

@@ -4,6 +4,7 @@ import { Api, ApiError } from './api.js'
 import { inCluster, type KubeConfigLike } from './config.js'
 import { Endpoints } from './endpoints.js'
 import { type KubernetesOptions, resolve, type Settings } from './options.js'
+import { tellOutcome } from './outcome-event.js'
 import { OwnPod } from './own-pod.js'
 import { Reflector } from './reflector.js'
 import { Report } from './report.js'
@@ -164,6 +165,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
     report.start()
     stops.push(() => report.stop())
   }
+  if (settings.events) stops.push(tellOutcome({ drain, config, pod, name, namespace, events: settings.events }))
   logger.info(
     `kubernetes: following pod ${name} in namespace ${namespace}${services === false ? '' : ' and its EndpointSlices'}`,
   )

@@ -25,6 +25,11 @@ export interface KubernetesOptions {
   settleAfter?: number | false
   /** Whether to write annotations on the pod: how busy it is, and `pod-deletion-cost`. Needs `patch` on pods. @default false */
   report?: boolean | ReportSettings
+  /**
+   * Whether to tell the outcome of the drain as an Event of Kubernetes about the pod: `'unclean'` or true if something was
+   * lost or failed, `'all'` in any case. Needs `create` on events (rbac-events.yaml). @default false
+   */
+  events?: boolean | 'unclean' | 'all'
 }
 
 export interface ReportSettings {
@@ -41,9 +46,10 @@ export interface Settings {
   readonly services: readonly string[] | false
   readonly settleAfter: number | false
   readonly report: Required<ReportSettings> | false
+  readonly events: 'unclean' | 'all' | false
 }
 
-const names = ['pod', 'namespace', 'kubeConfig', 'services', 'settleAfter', 'report'] as const
+const names = ['pod', 'namespace', 'kubeConfig', 'services', 'settleAfter', 'report', 'events'] as const
 const directory = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /** kube-proxy has followed after 1.2 s, in the worst of the updates that were measured. */
@@ -70,6 +76,7 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     services = [],
     settleAfter = byPreset ? kubeProxyNeeds : false,
     report = false,
+    events = false,
   } = options
   name('pod', pod)
   name('namespace', namespace)
@@ -84,7 +91,7 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
       `Expected \`kubeConfig\` to be a KubeConfig of @kubernetes/client-node, got ${kubeConfig === null ? 'null' : `a value of type ${typeof kubeConfig}`}`,
     )
   }
-  return { pod, namespace, kubeConfig, services, settleAfter, report: reportOf(report) }
+  return { pod, namespace, kubeConfig, services, settleAfter, report: reportOf(report), events: eventsOf(events) }
 }
 
 function reportOf(report: boolean | ReportSettings): Settings['report'] {
@@ -106,6 +113,12 @@ function reportOf(report: boolean | ReportSettings): Settings['report'] {
     fail(TypeError, 'Expected `report.deletionCost` to be true or false', deletionCost)
   }
   return { every, deletionCost }
+}
+
+function eventsOf(events: unknown): Settings['events'] {
+  if (events === true) return 'unclean'
+  if (events === false || events === 'unclean' || events === 'all') return events
+  return fail(TypeError, "Expected `events` to be true, false, 'unclean' or 'all'", events)
 }
 
 function ownNamespace(): string {

@@ -9,6 +9,7 @@ export class OwnPod {
   readonly #drain: Drain
   readonly #name: string
   #uid: string | undefined
+  #labels: Readonly<Record<string, string>> = {}
   #grace: number | undefined
   /** When it was last known not to be deleted; its process was started before it was. */
   #aliveAt: number
@@ -22,6 +23,11 @@ export class OwnPod {
   /** Undefined until the API has told it. */
   get uid(): string | undefined {
     return this.#uid
+  }
+
+  /** Its labels, as they were last told. */
+  get labels(): Readonly<Record<string, string>> {
+    return this.#labels
   }
 
   get deleted(): boolean {
@@ -41,6 +47,7 @@ export class OwnPod {
     // A pod of a StatefulSet leaves its name to the next one.
     this.#uid ??= metadata.uid
     if (metadata.uid !== this.#uid) return
+    this.#labels = metadata.labels ?? {}
     const { deletionTimestamp, deletionGracePeriodSeconds: seconds } = metadata
     if (deletionTimestamp === undefined) this.#alive()
     if (typeof deletionTimestamp !== 'string' || typeof seconds !== 'number' || !(seconds >= 0)) return

@@ -1,3 +1,5 @@
+import { seconds } from './log.js'
+
 /** A request that is in flight. */
 export interface OpenRequest {
   method: string
@@ -15,11 +17,15 @@ export interface LastRequest {
   readonly agent: string | undefined
 }
 
-/** The outcome of one hook. `durationMs` is in milliseconds, `error` is what the hook threw. */
+/** The outcome of one hook. */
 export interface HookResult {
   name: string
   outcome: 'ok' | 'failed' | 'timed out'
+  /** When it began, in milliseconds since the epoch; missing if it did not begin before the time ran out. */
+  startedAt?: number
+  /** How long it took, in milliseconds. */
   durationMs: number
+  /** What it threw. */
   error?: unknown
 }
 
@@ -30,6 +36,8 @@ export interface DrainReport {
    * `start()`.
    */
   reason: string
+  /** When the first sign came, in milliseconds since the epoch. */
+  startedAt: number
   /** Milliseconds from the first sign (the preStop hook or the signal) to the end. */
   durationMs: number
   /** Milliseconds from the first sign until the closing began. */
@@ -70,4 +78,9 @@ export function reportOf(course: Omit<DrainReport, 'error' | 'clean'>, error: un
   const lost = closedEarly.length + forced.length + unfinishedTasks.length + undeliveredBytes + unknownConnections
   const clean = lost === 0 && hooks.every((hook) => hook.outcome === 'ok') && error === undefined
   return { ...course, ...(error === undefined ? {} : { error }), clean }
+}
+
+/** A request in words: method, route and age. */
+export function requestInWords({ method, route, ageMs }: OpenRequest): string {
+  return `${method} ${route} (${seconds(ageMs)})`
 }

@@ -119,6 +119,8 @@ export const sameKeyPress = 500
  * than a drain takes of that.
  */
 export const overtime = 750
+/** What the exit itself takes of the time until SIGKILL: the `onReport` hooks get half of what remains. */
+export const exitTime = 100
 /**
  * The longest time that the work of another listener of the signal is waited for, if the listener returned no promise.
  */

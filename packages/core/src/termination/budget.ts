@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/clock.js'
-import { closingShare } from '../shared/timing.js'
+import { closingShare, lastMoment, leastGrace } from '../shared/timing.js'
 
 /**
  * The time that all steps of a drain share, counted from the first sign of termination.
@@ -47,9 +47,20 @@ export class Budget {
     return Math.max(0, Math.min(this.#deadline, this.#shortened) - this.#clock.now())
   }
 
+  /** Milliseconds until SIGKILL, as far as is known, never negative. */
+  get untilKilled(): number {
+    return Math.max(0, this.#killed - this.#clock.now())
+  }
+
   /** Milliseconds since the first sign. */
   get elapsed(): number {
     return this.#clock.now() - this.begun
+  }
+
+  /** The grace period is spent, and the kubelet's signal has come all the same: `leastGrace` later it kills. */
+  spent(): void {
+    this.#killed = this.#clock.now() + leastGrace
+    this.shortenTo(lastMoment)
   }
 
   /** Moves the deadline to `ms` from now, if that is earlier. */

@@ -52,6 +52,8 @@ export interface CourseOptions {
   readonly onState: (state: DrainState, previous: DrainState) => void
   /** Called when the drain is committed. */
   readonly onCommit: (how: StartOptions) => void
+  /** Called when there is something new to tell of a drain that goes on. */
+  readonly onNews: () => void
   /** Returns a line about what is still open. */
   readonly progressLine: () => string
 }
@@ -72,6 +74,8 @@ export class Course {
   #error: unknown
   /** What began the drain, for the log. */
   #cause = ''
+  /** When the first sign came, in milliseconds since the epoch. */
+  #startedAt = Date.now()
   /** Resolves when the onDrain and onResume hooks that were started have finished; undefined if none run. */
   #announced: Promise<unknown> | undefined
   /** The steps that have failed, so that each is logged once. */
@@ -102,10 +106,16 @@ export class Course {
       progress: options.progress,
       endpoints: () => this.#conditions.verdict(),
       onOver: (budget) => this.#over(budget),
-      onLastCall: () => this.#lastCall.abort(),
+      onLastCall: () => {
+        this.#lastCall.abort()
+        options.onNews()
+      },
       onChecked: () => this.#earlyStop.check(),
       onExpired: () => this.#resume(),
-      onProgress: () => logger.info(options.progressLine()),
+      onProgress: () => {
+        logger.info(options.progressLine())
+        options.onNews()
+      },
       onFailure: this.#fail,
     })
     this.report = new Promise((resolve) => {
@@ -132,6 +142,12 @@ export class Course {
   /** Undefined while serving. */
   get budget(): Budget | undefined {
     return this.#budget
+  }
+
+  /** What is known of a drain that goes on, besides what it waits for. */
+  get circumstances(): Pick<DrainReport, 'reason' | 'startedAt' | 'closedEarly' | 'error'> {
+    const { reason = this.#cause } = this.#commitment ?? {}
+    return { reason, startedAt: this.#startedAt, closedEarly: [...this.#traffic.closedEarly], error: this.#error }
   }
 
   /** Drains tentatively. Resolves when the wait is over or when `gone` aborts. */
@@ -197,7 +213,10 @@ export class Course {
   signalled(signal: string, ago?: number): Promise<DrainReport> {
     // The kubelet signals when its hook was answered or when the grace period is spent. This hook was not answered.
     const late = [...this.#prestops.values()].includes(true)
-    if (late) return this.start({ reason: signal, settle: false, within: lastMoment })
+    if (late) {
+      this.#budget?.spent()
+      return this.start({ reason: signal, settle: false, within: lastMoment })
+    }
     const settle = signal !== 'SIGINT' || this.#options.interruptIsTermination()
     const report = this.start({ reason: signal, settle, ...(ago === undefined ? {} : { ago }) })
     const { clock, times, killedAfter } = this.#options
@@ -253,6 +272,8 @@ export class Course {
   #begin(reason: string, budget: Budget = this.#newBudget()): void {
     const { logger, tasks } = this.#options
     this.#budget = budget
+    this.#cause = reason
+    this.#startedAt = Math.round(Date.now() - budget.elapsed)
     this.#settle.begin()
     this.#traffic.drain()
     this.#enter('draining')
@@ -261,7 +282,6 @@ export class Course {
     const { elapsed: elapsedMs, left: budgetMs } = budget
     const open = { state: this.#state, elapsedMs, budgetMs, inFlight, oldest: null, tasks: tasks.names }
     logger.info(`draining because of ${reason}: ${progressLine(open)}`)
-    this.#cause = reason
     this.#began.abort()
     const { onDrain, onResume } = this.#options
     this.#announce(onDrain, onResume, () => this.#budget?.left ?? 0)
@@ -323,8 +343,9 @@ export class Course {
 
   #end(reason: string, settleMs: number, closed: Closed): DrainReport {
     const durationMs = this.#budget?.elapsed ?? 0
+    const startedAt = this.#budget ? this.#startedAt : Date.now()
     const { answered, closedEarly } = this.#traffic
-    const course = { reason, durationMs, settleMs, answered, closedEarly: [...closedEarly], ...closed }
+    const course = { reason, startedAt, durationMs, settleMs, answered, closedEarly: [...closedEarly], ...closed }
     const report = reportOf(course, this.#error)
     this.#finish(report)
     return report
@@ -350,6 +371,7 @@ export class Course {
   #enter(state: DrainState): void {
     const previous = this.#state
     this.#state = state
+    if (state !== 'closed') this.#options.onNews()
     this.#options.onState(state, previous)
   }
 

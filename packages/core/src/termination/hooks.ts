@@ -1,13 +1,16 @@
 import { type Clock, timedOut, within } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
 import type { DrainLogger } from '../shared/log.js'
-import type { HookResult } from '../shared/report.js'
+import type { DrainReport, HookResult } from '../shared/report.js'
 import { fail } from '../shared/validate.js'
 
 /**
  * Work of the application at a stage of the drain. What it returns is awaited. What it throws is logged and reported.
  */
 export type Hook = () => unknown
+
+/** Work of the application with the report of the drain. What it returns is awaited. What it throws is logged. */
+export type ReportHook = (report: DrainReport) => unknown
 
 /** The options of a hook. */
 export interface HookOptions {
@@ -25,20 +28,20 @@ export interface HookOptions {
   after?: string | readonly string[]
 }
 
-interface Entry {
-  readonly run: Hook
+interface Entry<Arguments extends unknown[]> {
+  readonly run: (...given: Arguments) => unknown
   readonly name: string
   readonly timeout: number
   readonly after: readonly string[]
 }
 
 /** The hooks of one kind, in the order they were added. */
-export class Hooks {
+export class Hooks<Arguments extends unknown[] = []> {
   readonly #kind: string
   readonly #clock: Clock
   readonly #logger: DrainLogger
   readonly #timeout: number
-  readonly #entries: Entry[] = []
+  readonly #entries: Entry<Arguments>[] = []
   #results: HookResult[] = []
   /** The hooks that were started and have not finished, timed out or not, each with its timeout. */
   readonly #running = new Map<Promise<unknown>, number>()
@@ -54,7 +57,7 @@ export class Hooks {
     return this.#entries.length
   }
 
-  add(run: Hook, options: HookOptions): void {
+  add(run: Entry<Arguments>['run'], options: HookOptions): void {
     if (typeof run !== 'function') {
       throw new TypeError(`${this.#kind}() expected a function, got ${typeof run}`)
     }
@@ -82,19 +85,26 @@ export class Hooks {
   }
 
   /**
-   * Runs all at the same time, for hooks that do not depend on one another. Their timers do not keep the process alive.
+   * Runs all at the same time, for hooks that do not depend on one another.
    * @param left Milliseconds that they may take.
+   * @param given The arguments of each.
+   * @param hold Whether their timers keep the process alive.
    * @param after They begin when this has resolved. It must not reject.
    * @param measured Their time begins when this has resolved, if they have not finished by then. It must not reject. Without
    * it their time begins at once.
    */
   async runTogether(
     left: () => number,
-    { after, measured }: { after?: Promise<unknown> | undefined; measured?: Promise<unknown> } = {},
+    {
+      given = [] as unknown as Arguments,
+      hold = false,
+      after,
+      measured,
+    }: { given?: Arguments; hold?: boolean; after?: Promise<unknown> | undefined; measured?: Promise<unknown> } = {},
   ): Promise<void> {
     const entered = this.#enter(this.#entries)
     if (after) await after
-    await Promise.all(entered.map(([entry, result]) => this.#run(entry, result, left, false, measured)))
+    await Promise.all(entered.map(([entry, result]) => this.#run(entry, result, given, left, hold, measured)))
   }
 
   /** Whether a hook was started and has not finished. It may have timed out. */
@@ -121,14 +131,15 @@ export class Hooks {
     const entered = this.#enter(this.#inOrder())
     for (const [index, [entry, result]] of entered.entries()) {
       const later = entered.slice(index + 1).map(([other]) => other)
-      await this.#run(entry, result, () => shareOf(left(), claimOf(later), later.length), true)
+      const none = [] as unknown as Arguments
+      await this.#run(entry, result, none, () => shareOf(left(), claimOf(later), later.length), true)
     }
     return this.#results
   }
 
   /** Creates the results. Each is `timed out` until its hook has finished. */
-  #enter(entries: readonly Entry[]): [Entry, HookResult][] {
-    const entered = entries.map((entry): [Entry, HookResult] => [
+  #enter(entries: readonly Entry<Arguments>[]): [Entry<Arguments>, HookResult][] {
+    const entered = entries.map((entry): [Entry<Arguments>, HookResult] => [
       entry,
       { name: entry.name, outcome: 'timed out', durationMs: 0 },
     ])
@@ -140,11 +151,11 @@ export class Hooks {
    * The newest first, but each after the hooks that it names. A cycle and a name that does not exist are logged and
    * ignored.
    */
-  #inOrder(): Entry[] {
+  #inOrder(): Entry<Arguments>[] {
     const waiting = this.#entries.toReversed()
-    const ordered: Entry[] = []
+    const ordered: Entry<Arguments>[] = []
     while (waiting.length > 0) {
-      const held = (entry: Entry): boolean =>
+      const held = (entry: Entry<Arguments>): boolean =>
         waiting.some((other) => other !== entry && entry.after.includes(other.name))
       const next = waiting.findIndex((entry) => !held(entry))
       if (next === -1) {
@@ -171,16 +182,18 @@ export class Hooks {
 
   /** Never rejects, because one failure must not keep the other hooks from running. */
   async #run(
-    entry: Entry,
+    entry: Entry<Arguments>,
     result: HookResult,
+    given: Arguments,
     left: () => number,
     hold: boolean,
     measured?: Promise<unknown>,
   ): Promise<void> {
     const begun = this.#clock.now()
+    result.startedAt = Date.now()
     let timeout = 0
     try {
-      const work = (async () => entry.run())()
+      const work = (async () => entry.run(...given))()
       this.#running.set(work, entry.timeout)
       const end = (): void => void this.#running.delete(work)
       work.then(end, end)
@@ -199,7 +212,7 @@ export class Hooks {
   }
 }
 
-function claimOf(entries: readonly Entry[]): number {
+function claimOf(entries: readonly { readonly timeout: number }[]): number {
   return entries.reduce((sum, { timeout }) => sum + timeout, 0)
 }
 

@@ -2,7 +2,7 @@ import type { EarlyClose } from '../http/early-close.js'
 import { messageOf } from '../shared/errors.js'
 import { type DrainLogger, seconds } from '../shared/log.js'
 import { graceVariable, type Platform, platforms } from '../shared/platform.js'
-import type { DrainReport, OpenRequest } from '../shared/report.js'
+import { type DrainReport, type OpenRequest, requestInWords } from '../shared/report.js'
 
 interface Times {
   gracePeriod: number
@@ -47,16 +47,19 @@ function budgetLine(times: Times): string {
   )
 }
 
+/** Where a drain is: `DrainStatus`, with what else is waited for, in words. */
+export interface Whereabouts {
+  readonly state: string
+  readonly elapsedMs: number
+  readonly budgetMs: number
+  readonly inFlight: number
+  readonly oldest: OpenRequest | null
+  readonly tasks: readonly string[]
+  readonly waits: readonly string[]
+}
+
 /** What is still open, in one line. It tells why the pod still exists. */
-export function progressLine(status: {
-  state: string
-  elapsedMs: number
-  budgetMs: number
-  inFlight: number
-  oldest: OpenRequest | null
-  tasks: readonly string[]
-  waits?: readonly string[]
-}): string {
+export function progressLine(status: Partial<Whereabouts> & Omit<Whereabouts, 'waits'>): string {
   const parts = [`${status.state} for ${seconds(status.elapsedMs)}`, `${status.inFlight} in flight`]
   if (status.oldest) parts.push(`oldest ${list([status.oldest])}`)
   if (status.tasks.length > 0) parts.push(`tasks: ${status.tasks.join(', ')}`)
@@ -100,6 +103,14 @@ export function unknownConnections(count: number): string {
     : `${count} connections that were open before watch()`
 }
 
+/** For a server that was watched late: what cannot be known, and the remedy. */
+export function watchedLateLine(count: number): string {
+  return (
+    `${unknownConnections(count)}: requests on such a connection are not counted until the next one comes, and its ` +
+    'client cannot be told to leave. Watch a server before it listens'
+  )
+}
+
 /** Logs the report, as an error unless the drain was clean. */
 export function logReport(logger: DrainLogger, report: DrainReport): void {
   logger.record(report.clean ? 'info' : 'alarm', reportLine(report), { drain: reportFields(report) })
@@ -136,7 +147,7 @@ function reportFields(report: DrainReport): object {
 }
 
 function list(requests: readonly OpenRequest[]): string {
-  const shown = requests.slice(0, 10).map((request) => `${request.method} ${request.route} (${seconds(request.ageMs)})`)
+  const shown = requests.slice(0, 10).map(requestInWords)
   if (requests.length > shown.length) shown.push(`and ${requests.length - shown.length} more`)
   return shown.join(', ')
 }

@@ -1,11 +1,13 @@
 import cluster from 'node:cluster'
 import type { Server } from 'node:net'
 import { isMainThread, threadId } from 'node:worker_threads'
+import type { Outcome } from '../outcome/outcome.js'
+import { outcomesOfProcess } from '../outcome/outcomes.js'
 import { nodeProcess } from '../process/exit.js'
 import type { ExitSource } from '../process/exit-listeners.js'
 import { isOfPm2, warningOfManager } from '../process/managers.js'
 import type { WorkerDrain } from './drain-view.js'
-import { handOver, joinPrimary, tellListening, threadExit } from './in-worker.js'
+import { handOver, joinPrimary, tellListening, tellOutcome, threadExit } from './in-worker.js'
 import { hasPrimary } from './link.js'
 
 /** What depends on where a drain runs: in a process of its own, in a worker of node:cluster, or in a worker thread. */
@@ -18,9 +20,18 @@ export interface Environment {
   join(drain: WorkerDrain): ((gone: AbortSignal) => Promise<void>) | undefined
   /** Called when a server of the drain has begun to listen. */
   listening(server: Server): void
+  /** Tells the pod the outcome of a drain: by the termination message, or through the primary, which has it. */
+  readonly tell: Tell
   /** Resolves when this process has received the connections that another process accepted for it. */
   handOver(): Promise<void>
 }
+
+/**
+ * @param outcome undefined if the drain serves again.
+ * @param path The file of the termination message.
+ * @throws {Error} from node:fs
+ */
+type Tell = (drain: object, outcome: Outcome | undefined, path: string) => void
 
 let warnedOfPrimary = false
 let warnedOfManager = false
@@ -50,6 +61,7 @@ const alone: Environment = {
     return undefined
   },
   listening() {},
+  tell: (...told) => outcomesOfProcess().tell(...told),
   handOver: () => Promise.resolve(),
 }
 
@@ -57,7 +69,7 @@ const alone: Environment = {
 export function environmentOfProcess(): Environment {
   if (!isMainThread) {
     const { listening, handOver } = alone
-    return { name: `thread ${threadId}`, exit: threadExit, join: joinPrimary, listening, handOver }
+    return { name: `thread ${threadId}`, exit: threadExit, join: joinPrimary, listening, tell: tellOutcome, handOver }
   }
   if (!hasPrimary()) return alone
   return {
@@ -67,6 +79,7 @@ export function environmentOfProcess(): Environment {
     exit: { register: nodeProcess.register, outlived: true },
     join: joinPrimary,
     listening: tellListening,
+    tell: tellOutcome,
     handOver,
   }
 }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:net'
 import { isMainThread } from 'node:worker_threads'
+import type { Outcome } from '../outcome/outcome.js'
 import { nodeProcess } from '../process/exit.js'
 import { type ExitListener, ExitListeners, type ExitSource } from '../process/exit-listeners.js'
 import { seconds } from '../shared/log.js'
@@ -84,6 +85,11 @@ export function tellListening(server: Server): void {
     podrain: 'listening',
     address: typeof address === 'object' ? (address ?? undefined) : undefined,
   })
+}
+
+/** Tells the primary the outcome of a drain: it writes the pod's termination message. */
+export function tellOutcome(_drain: object, outcome: Outcome | undefined): void {
+  linkToPrimary()?.send({ podrain: 'outcome', outcome })
 }
 
 /**

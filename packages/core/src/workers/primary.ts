@@ -1,4 +1,6 @@
 import { performance } from 'node:perf_hooks'
+import type { Outcome } from '../outcome/outcome.js'
+import { outcomesOfProcess } from '../outcome/outcomes.js'
 import type { Signal } from '../process/signals.js'
 import { turn } from '../shared/clock.js'
 import { workerShare } from '../shared/timing.js'
@@ -78,6 +80,7 @@ export class Primary {
       record.resolveSettled()
       for (const caller of record.callers.values()) caller.abort()
       this.#workers.delete(worker)
+      outcomesOfProcess().exited(worker, code === 0)
       if (record.signalled && code !== 0) this.#failures.add(`${worker.name} exited with ${code}`)
     })
   }
@@ -107,9 +110,21 @@ export class Primary {
       case 'settled':
         record.resolveSettled()
         break
+      case 'outcome':
+        this.#tell(worker, message.outcome)
+        break
       case 'handOver':
         void this.#handOver(record, message.id)
         break
+    }
+  }
+
+  /** A worker that ends while the pod serves is no end of the pod. */
+  #tell(worker: WorkerHandle, outcome: Outcome | undefined): void {
+    try {
+      outcomesOfProcess().tell(worker, this.#drain.state === 'serving' ? undefined : outcome)
+    } catch {
+      // The drain of this process writes to the same file, and says so.
     }
   }
 

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import type { Outcome } from '../outcome/outcome.js'
 import type { Signal } from '../process/signals.js'
 
 /** An address that a server listens on. */
@@ -18,6 +19,8 @@ export type FromWorker =
   | { readonly podrain: 'gone'; readonly id: number }
   /** The worker has drained on request. */
   | { readonly podrain: 'settled' }
+  /** What is known of a drain of the worker; without `outcome` it serves again. */
+  | { readonly podrain: 'outcome'; readonly outcome: Outcome | undefined }
   /** The worker is about to stop listening, and asks for the connections that were accepted for it. */
   | { readonly podrain: 'handOver'; readonly id: number }
 

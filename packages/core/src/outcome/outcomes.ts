@@ -1,0 +1,56 @@
+import { ofProcess } from '../shared/of-process.js'
+import { type Outcome, together } from './outcome.js'
+import { sameEnd, writeMessage } from './termination-log.js'
+
+interface Told {
+  readonly outcome: Outcome
+  /** The file for it; undefined for a worker, whose primary has the file. */
+  readonly path: string | undefined
+}
+
+/** The outcomes of all drains of this process and of its workers: a container has one termination message. */
+class Outcomes {
+  readonly #told = new Map<object, Told>()
+
+  /**
+   * Writes what is now known.
+   * @param teller The drain, or the handle of a worker.
+   * @param outcome undefined if it serves again.
+   * @param path The file for the message.
+   * @throws {Error} from node:fs
+   */
+  tell(teller: object, outcome: Outcome | undefined, path?: string): void {
+    if (outcome === undefined) this.#told.delete(teller)
+    else {
+      this.#told.set(teller, { outcome, path })
+      this.#forget(Date.parse(outcome.startedAt))
+    }
+    const paths = new Set([path, ...[...this.#told.values()].map((told) => told.path)])
+    for (const file of paths) {
+      if (file === undefined) continue
+      const told = [...this.#told.values()].filter((one) => one.path === file || one.path === undefined)
+      writeMessage(file, together(told.map((one) => one.outcome)))
+    }
+  }
+
+  /** A worker has exited: what it had not finished by then is lost, unless it exited well. */
+  exited(worker: object, well: boolean): void {
+    const told = this.#told.get(worker)
+    if (told?.outcome.outcome !== 'draining') return
+    if (well) this.#told.delete(worker)
+    else this.#told.set(worker, { ...told, outcome: { ...told.outcome, outcome: 'cut' } })
+  }
+
+  /** Drops what ended long before a drain that begins now. */
+  #forget(began: number): void {
+    for (const [teller, { outcome }] of this.#told) {
+      const isOver = outcome.outcome !== 'draining'
+      if (isOver && began - Date.parse(outcome.startedAt) > sameEnd) this.#told.delete(teller)
+    }
+  }
+}
+
+/** The outcomes of this process, for all copies of the package. */
+export function outcomesOfProcess(): Outcomes {
+  return ofProcess('outcomes', () => new Outcomes())
+}

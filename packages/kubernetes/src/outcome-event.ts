@@ -1,0 +1,110 @@
+import { type Drain, type DrainReport, type Outcome, outcomeOf, outcomeText } from '@podrain/core'
+import { Api, ApiError } from './api.js'
+import type { KubeConfigLike } from './config.js'
+import type { OwnPod } from './own-pod.js'
+
+/** Bytes of a note at most (kubernetes/kubernetes, pkg/apis/core/validation/events.go: `NoteLengthLimit`). */
+const longestNote = 1024
+/** Characters of `reportingInstance` at most (there: `ReportingInstanceLengthLimit`). */
+const longestInstance = 128
+/** Bytes of the annotation at most. One Event per pod of a large rollout should not be much for etcd. */
+const longestAnnotation = 2048
+
+const reasons: Readonly<Record<Outcome['outcome'], string>> = {
+  drained: 'Drained',
+  cut: 'DrainCut',
+  'closed early': 'DrainClosedEarly',
+  failed: 'DrainFailed',
+  crashed: 'DrainFailed',
+  draining: 'DrainFailed',
+}
+
+export interface OutcomeEventOptions {
+  readonly drain: Drain
+  readonly config: KubeConfigLike
+  readonly pod: Pick<OwnPod, 'uid' | 'labels'>
+  /** The pod's name. */
+  readonly name: string
+  readonly namespace: string
+  readonly events: 'unclean' | 'all'
+}
+
+/**
+ * Tells the outcome as an Event about the pod, before the process exits. It has a connection of its own: the others have ended
+ * by then. A failure is one line in the log.
+ * @returns What keeps it from telling, if the drain is not over.
+ */
+export function tellOutcome({ drain, config, pod, name, namespace, events }: OutcomeEventOptions): () => void {
+  let wanted = true
+  const post = async (report: DrainReport): Promise<void> => {
+    if (!wanted || (report.clean && events === 'unclean')) return
+    try {
+      const event = eventOf(outcomeOf(report), { name, namespace, uid: pod.uid, labels: pod.labels })
+      await new Api(config, drain.clock).post(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`, event)
+    } catch (error) {
+      const isForbidden = error instanceof ApiError && error.status === 403
+      const why = isForbidden
+        ? `not allowed to create events in namespace ${namespace}: apply rbac-events.yaml`
+        : (error as Error).message
+      drain.logger.warn(`kubernetes: the outcome was not told as an Event: ${why}`)
+    }
+  }
+  drain.onReport(post, { name: 'kubernetes event' })
+  return () => {
+    // At the end of the drain everything is ended, just before the hook runs.
+    if (drain.state !== 'closed') wanted = false
+  }
+}
+
+interface Regarding {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string | undefined
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** The Event. It has the labels of the pod, so that it is found by them when the pod has gone. */
+function eventOf(outcome: Outcome, { name, namespace, uid, labels }: Regarding): object {
+  const now = new Date()
+  return {
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: {
+      name: `${name.slice(0, 230)}.${now.getTime().toString(16)}`,
+      namespace,
+      labels,
+      annotations: { 'podrain/outcome': outcomeText(outcome, longestAnnotation) },
+    },
+    eventTime: now.toISOString().replace('Z', '000Z'), // a MicroTime has six digits
+    type: outcome.outcome === 'drained' ? 'Normal' : 'Warning',
+    reason: reasons[outcome.outcome],
+    action: 'Drain',
+    note: cutTo(longestNote, sentenceOf(outcome)),
+    regarding: { apiVersion: 'v1', kind: 'Pod', name, namespace, ...(uid === undefined ? {} : { uid }) },
+    reportingController: 'podrain',
+    reportingInstance: name.slice(0, longestInstance),
+  }
+}
+
+/** The outcome for a person. */
+function sentenceOf(outcome: Outcome): string {
+  const { reason, durationMs, cutCount = 0, cut = [], closedEarly, unfinishedTasks, failedHooks, error } = outcome
+  const parts = [`Drained in ${(durationMs / 1000).toFixed(1)} s after ${reason}`]
+  if (error !== undefined) parts.push(`error: ${error}`)
+  if (closedEarly) parts.push(`closed too early at ${closedEarly.join(', ')}`)
+  if (cutCount > 0)
+    parts.push(`cut ${cutCount} in flight: ${cut.join(', ')}${cutCount > cut.length ? ' and others' : ''}`)
+  if (unfinishedTasks) parts.push(`left unfinished: ${unfinishedTasks.join(', ')}`)
+  if (failedHooks) parts.push(`hooks: ${failedHooks.join(', ')}`)
+  if (outcome.unknownConnections) parts.push(`cut ${outcome.unknownConnections} connections from before watch()`)
+  if (outcome.undeliveredBytes) parts.push(`${outcome.undeliveredBytes} bytes not taken by their clients`)
+  if (parts.length === 1) parts.push('nothing was lost')
+  return parts.join('; ')
+}
+
+function cutTo(bytes: number, text: string): string {
+  const whole = Buffer.from(text)
+  if (whole.length <= bytes) return text
+  // A letter of several bytes may have been cut in two.
+  return `${whole.toString('utf8', 0, bytes - 3).replace(/\uFFFD+$/, '')}…`
+}
