@@ -54,9 +54,7 @@ async function collector({ hangs }: { hangs: boolean }): Promise<{ url: string; 
 
 /** A service that exports to it, with a request that it never answers in flight. */
 async function busy(url: string): Promise<RunningProcess> {
-  const child = new RunningProcess(
-    fork(join(__dirname, 'fixtures', 'exporting.mjs'), [url], { silent: true }),
-  )
+  const child = new RunningProcess(fork(join(__dirname, 'fixtures', 'exporting.mjs'), [url], { silent: true }))
   onTestFinished(() => child.signal('SIGKILL'))
   await child.listening()
   get(`http://127.0.0.1:${child.port}/silent?token=secret`).on('error', () => {})
