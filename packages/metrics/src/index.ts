@@ -1,7 +1,5 @@
 import type { Drain, DrainState } from '@podrain/core'
 
-export { type OtelApi, type OtelTraceOptions, otelTrace } from './otel-trace.js'
-
 // What is used of prom-client and OpenTelemetry, so that the types need neither of them to be installed.
 type Attributes = Record<string, string>
 
@@ -36,15 +34,6 @@ export interface OtelMeter {
 export interface MetricsOptions {
   /** What all names begin with. @default 'podrain_', for OpenTelemetry 'podrain.' */
   prefix?: string
-}
-
-export interface OtelMetricsOptions extends MetricsOptions {
-  /**
-   * The `MeterProvider` of the meter. It exports once more when the report is known and before the process exits, within half
-   * of the time until SIGKILL. Without it, the last numbers of a pod are lost, unless the application flushes them itself.
-   * @default none
-   */
-  provider?: object
 }
 
 export interface PromMetricsOptions extends MetricsOptions {
@@ -118,21 +107,13 @@ export function promMetrics(drain: Drain, client: PromClient, options: PromMetri
 }
 
 /**
- * The same with a meter of OpenTelemetry. What the report adds is known when the process is about to exit: with `provider`
- * it is exported before.
+ * The same with a meter of OpenTelemetry. What the report adds is known when the process is about to exit, too late for an
+ * export: it is in the log.
  *
  * @example
- * otelMetrics(drain, metrics.getMeter('podrain'), { provider: metrics.getMeterProvider() })
- *
- * @throws {TypeError} if `provider` has no `forceFlush`, as the one of `@opentelemetry/api` has none before the SDK is started
+ * otelMetrics(drain, metrics.getMeter('podrain'))
  */
-export function otelMetrics(drain: Drain, meter: OtelMeter, options: OtelMetricsOptions = {}): void {
-  const { prefix = 'podrain.', provider } = options
-  if (provider !== undefined && !canFlush(provider)) {
-    throw new TypeError(
-      'otelMetrics() expected `provider` to be a MeterProvider of the SDK, with forceFlush(): start the SDK first',
-    )
-  }
+export function otelMetrics(drain: Drain, meter: OtelMeter, { prefix = 'podrain.' }: MetricsOptions = {}): void {
   meter.createObservableGauge(`${prefix}state`, { description: help.state }).addCallback((result) => {
     for (const state of states) result.observe(drain.state === state ? 1 : 0, { state })
   })
@@ -146,18 +127,10 @@ export function otelMetrics(drain: Drain, meter: OtelMeter, options: OtelMetrics
   const forced = meter.createCounter(`${prefix}forced_requests`, { description: help.forced })
   const refused = meter.createCounter(`${prefix}refused_calls`, { description: help.refused })
   const duration = meter.createGauge(`${prefix}drain_duration`, { description: help.duration, unit: 's' })
-  // So that there is something from which they rise.
-  answered.add(0)
-  forced.add(0)
   drain.on('refused', ({ endpoint }) => refused.add(1, { endpoint }))
   drain.on('report', (report) => {
     answered.add(report.answered)
     forced.add(report.forced.length)
     duration.record(report.durationMs / 1000)
   })
-  if (provider) drain.onReport(() => provider.forceFlush(), { name: 'export of metrics' })
-}
-
-function canFlush(provider: object): provider is { forceFlush(): Promise<void> } {
-  return typeof (provider as { forceFlush?: unknown }).forceFlush === 'function'
 }
