@@ -10,14 +10,14 @@ import { environmentOfProcess } from './workers/environment.js'
 export class Reporting {
   readonly #drain: object
   readonly #options: ResolvedOptions
-  readonly #known: () => Underway & { state: string }
+  readonly #known: () => Underway
   readonly #hooks: Hooks<[DrainReport]>
   /** When the time of the hooks is over. */
   #end = 0
   #hasFailed = false
 
   /** @param known What is known of the drain. */
-  constructor(drain: object, options: ResolvedOptions, known: () => Underway & { state: string }) {
+  constructor(drain: object, options: ResolvedOptions, known: () => Underway) {
     this.#drain = drain
     this.#known = known
     this.#options = options
@@ -45,11 +45,13 @@ export class Reporting {
    * @param untilKilled Milliseconds until SIGKILL.
    */
   async runHooks(report: DrainReport, untilKilled: number): Promise<void> {
+    if (!this.hasHooks) return
     const { clock, reserve } = this.#options
     // The primary of workers kills those before the kubelet kills the pod.
     const primaryTime = environmentOfProcess().name === undefined ? 0 : reserve * primaryCutShare
     this.#end = clock.now() + Math.max(0, untilKilled - primaryTime - exitTime) / 2
     await this.#hooks.runTogether(() => this.left, { given: [report], hold: true })
+    this.#end = 0
   }
 
   /** Tells what is known so far, in case the process is killed. Takes it back if the process serves again. */

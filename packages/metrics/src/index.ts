@@ -1,4 +1,7 @@
 import type { Drain, DrainState } from '@podrain/core'
+import { flush } from './flush.js'
+
+export { type OtelSpan, type OtelTracer, type OtelTracerProvider, otelTrace, type TraceOptions } from './trace.js'
 
 // What is used of prom-client and OpenTelemetry, so that the types need neither of them to be installed.
 type Attributes = Record<string, string>
@@ -39,6 +42,14 @@ export interface MetricsOptions {
 export interface PromMetricsOptions extends MetricsOptions {
   /** A `Registry` to register them with. @default the registry of prom-client itself */
   registry?: object
+}
+
+export interface OtelMetricsOptions extends MetricsOptions {
+  /**
+   * The provider of the meter: it is flushed when the drain is over, before the process exits. One that cannot be flushed,
+   * as where OpenTelemetry is switched off, is left alone. @default none
+   */
+  meterProvider?: object
 }
 
 const states: readonly DrainState[] = ['serving', 'draining', 'closing', 'closed']
@@ -107,13 +118,14 @@ export function promMetrics(drain: Drain, client: PromClient, options: PromMetri
 }
 
 /**
- * The same with a meter of OpenTelemetry. What the report adds is known when the process is about to exit, too late for an
- * export: it is in the log.
+ * The same with a meter of OpenTelemetry. What the report adds is known when the process is about to exit. So it is lost
+ * without `meterProvider`, unless something else flushes after the drain.
  *
  * @example
- * otelMetrics(drain, metrics.getMeter('podrain'))
+ * otelMetrics(drain, metrics.getMeter('podrain'), { meterProvider: metrics.getMeterProvider() })
  */
-export function otelMetrics(drain: Drain, meter: OtelMeter, { prefix = 'podrain.' }: MetricsOptions = {}): void {
+export function otelMetrics(drain: Drain, meter: OtelMeter, options: OtelMetricsOptions = {}): void {
+  const { prefix = 'podrain.', meterProvider } = options
   meter.createObservableGauge(`${prefix}state`, { description: help.state }).addCallback((result) => {
     for (const state of states) result.observe(drain.state === state ? 1 : 0, { state })
   })
@@ -133,4 +145,5 @@ export function otelMetrics(drain: Drain, meter: OtelMeter, { prefix = 'podrain.
     forced.add(report.forced.length)
     duration.record(report.durationMs / 1000)
   })
+  if (meterProvider) drain.onReport(() => flush(meterProvider), { name: 'otelMetrics' })
 }

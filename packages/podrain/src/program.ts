@@ -3,6 +3,7 @@ import { presets } from '@podrain/rehearsal'
 import { Command, Option } from 'commander'
 import pc from 'picocolors'
 import { type CompareFlags, runCompare } from './compare.js'
+import type { DrainsFlags } from './drains.js'
 import { flagGroups } from './flags.js'
 import type { LintFlags } from './lint.js'
 import type { ManifestFlags } from './manifest.js'
@@ -37,6 +38,10 @@ const manifestExamples = `Examples:
 const policyExamples = `Examples:
   podrain policy | kubectl apply -f -
   podrain policy --action deny --namespace-labels env=production > podrain-policies.yaml`
+
+const drainsExamples = `Examples:
+  podrain drains deployment/orders -n shop --since 1h
+  podrain drains -l app=orders --json`
 
 const lintExitCodes = `Exit codes:
   0  nothing was found, or nothing as bad as --fail-on
@@ -222,6 +227,26 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
       const { writePolicies } = await import('@podrain/manifests')
       process.stdout.write(writePolicies(flags))
       onDone(0)
+    })
+
+  program
+    .command('drains')
+    .summary('list the last drains of a Deployment in the cluster')
+    .description(
+      'Lists how pods have ended: how long it took, what was cut, and who closed too early. It reads the termination messages of pods, and the Events that the option `events` of @podrain/kubernetes writes, with the kubectl that is installed.',
+    )
+    .argument('[workload]', 'deployment/NAME, statefulset/NAME or pod/NAME (default: all pods of the namespace)')
+    .option('-n, --namespace <name>', "where they are (default: kubectl's)")
+    .option('-l, --selector <labels>', 'of the pods, in place of a workload')
+    .option('--context <name>', "the cluster (default: kubectl's)")
+    .option('--kubectl <path>', 'the kubectl to use', 'kubectl')
+    .option('--since <duration>', 'leave out what ended earlier, such as 1h', duration)
+    .option('--json', 'all that is known, as JSON')
+    .option('--no-color', 'no colours; also NO_COLOR=1')
+    .addHelpText('after', `\n${drainsExamples}`)
+    .action(async (workload: string | undefined, flags: DrainsFlags) => {
+      const { runDrains } = await import('./drains.js')
+      onDone(await runDrains(workload, flags))
     })
   return program
 }

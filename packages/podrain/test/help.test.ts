@@ -20,6 +20,7 @@ describe.concurrent('the help', () => {
     expect(stdout).toMatch(/^ {2}lint /m)
     expect(stdout).toMatch(/^ {2}manifest /m)
     expect(stdout).toMatch(/^ {2}policy /m)
+    expect(stdout).toMatch(/^ {2}drains /m)
     expect(stdout).toContain('podrain rehearse -- node server.js')
   })
 

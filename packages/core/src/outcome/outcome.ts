@@ -1,5 +1,6 @@
 import { messageOf } from '../shared/errors.js'
-import { type DrainReport, type OpenRequest, requestInWords } from '../shared/report.js'
+import { type DrainReport, requestInWords } from '../shared/report.js'
+import type { Whereabouts } from '../shared/states.js'
 
 /** How a drain ended, from the best to the worst. `draining` stands for one that was killed, or still goes on. */
 const endings = ['drained', 'draining', 'failed', 'cut', 'closed early', 'crashed'] as const
@@ -89,20 +90,8 @@ function endingOf(report: DrainReport): Ending {
   return report.clean ? 'drained' : 'failed'
 }
 
-/** What is known of a drain that goes on. Durations are milliseconds. */
-export interface Underway {
-  readonly reason: string
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number
-  readonly elapsedMs: number
-  readonly budgetMs: number
-  readonly inFlight: number
-  readonly oldest: OpenRequest | null
-  readonly tasks: readonly string[]
-  readonly waits: readonly string[]
-  readonly closedEarly: readonly string[]
-  readonly error?: unknown
-}
+/** What is known of a drain that goes on. */
+export type Underway = Whereabouts & Pick<DrainReport, 'reason' | 'startedAt' | 'closedEarly' | 'error'>
 
 /** The outcome so far. */
 export function underway(drain: Underway): Outcome {

@@ -48,6 +48,17 @@ export interface DrainStatus {
   budgetMs: number
 }
 
+/** Where a drain is: `DrainStatus`, with what else is waited for, in words. Durations are milliseconds. */
+export interface Whereabouts {
+  readonly state: string
+  readonly elapsedMs: number
+  readonly budgetMs: number
+  readonly inFlight: number
+  readonly oldest: OpenRequest | null
+  readonly tasks: readonly string[]
+  readonly waits: readonly string[]
+}
+
 /** How `Drain.start()` commits a drain. Durations are milliseconds. */
 export interface StartOptions {
   /** The cause, for the log and the report. @default 'start()' */

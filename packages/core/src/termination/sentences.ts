@@ -3,6 +3,7 @@ import { messageOf } from '../shared/errors.js'
 import { type DrainLogger, seconds } from '../shared/log.js'
 import { graceVariable, type Platform, platforms } from '../shared/platform.js'
 import { type DrainReport, type OpenRequest, requestInWords } from '../shared/report.js'
+import type { Whereabouts } from '../shared/states.js'
 
 interface Times {
   gracePeriod: number
@@ -45,17 +46,6 @@ function budgetLine(times: Times): string {
     `(at least ${seconds(settle.min)} until ${behind} has stopped sending), ${seconds(closing)} for closing, ` +
     `${seconds(reserve)} in reserve`
   )
-}
-
-/** Where a drain is: `DrainStatus`, with what else is waited for, in words. */
-export interface Whereabouts {
-  readonly state: string
-  readonly elapsedMs: number
-  readonly budgetMs: number
-  readonly inFlight: number
-  readonly oldest: OpenRequest | null
-  readonly tasks: readonly string[]
-  readonly waits: readonly string[]
 }
 
 /** What is still open, in one line. It tells why the pod still exists. */

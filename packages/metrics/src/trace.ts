@@ -1,0 +1,94 @@
+import { type Drain, type DrainReport, outcomeOf } from '@podrain/core'
+import { flush } from './flush.js'
+
+type Attributes = Record<string, string | number | boolean | string[]>
+
+/** A span of `@opentelemetry/api`. */
+export interface OtelSpan {
+  addEvent(name: string, attributes: Attributes, time: Date): unknown
+  setStatus(status: { code: number; message?: string }): unknown
+  end(time: Date): void
+}
+
+/** A tracer of `@opentelemetry/api`. */
+export interface OtelTracer {
+  // biome-ignore lint/suspicious/noExplicitAny: the context is of the API's own type
+  startSpan(name: string, options?: { startTime?: Date; attributes?: Attributes }, context?: any): OtelSpan
+}
+
+/** A provider of `@opentelemetry/api`. It is flushed if it has `forceFlush`, as those of the SDK have. */
+export interface OtelTracerProvider {
+  getTracer(name: string): OtelTracer
+}
+
+export interface TraceOptions {
+  /** Where the tracer comes from, and what is flushed. @default the global one of `@opentelemetry/api` */
+  tracerProvider?: OtelTracerProvider
+  /** @default the tracer `podrain` of the provider */
+  tracer?: OtelTracer
+  /** Exports what the tracer has recorded. @default `forceFlush` of the provider */
+  flush?: () => Promise<unknown>
+}
+
+/** Requests, and places in the code, that become events of the trace. SDKs keep 128 events of a span. */
+const mostEvents = 50
+/** `SpanStatusCode.ERROR`. */
+const statusError = 2
+
+/**
+ * Makes a trace of the drain when it is over, and flushes it before the process exits: `podrain drain`, with `settle`,
+ * `closing` and each hook as its children. Requests that were cut and who closed too early are events of it. Its status is
+ * ERROR unless the drain was clean. Needs `@opentelemetry/api`.
+ *
+ * @example
+ * otelTrace(drain, { tracerProvider: trace.getTracerProvider() })
+ */
+export function otelTrace(drain: Drain, options: TraceOptions = {}): void {
+  drain.onReport(
+    async (report) => {
+      const { ROOT_CONTEXT, trace } = await import('@opentelemetry/api')
+      const provider: OtelTracerProvider = options.tracerProvider ?? trace.getTracerProvider()
+      const tracer = options.tracer ?? provider.getTracer('podrain')
+      // It is no part of a trace that happens to be active where the hook runs.
+      record(report, tracer, ROOT_CONTEXT, (root) => trace.setSpan(ROOT_CONTEXT, root as never))
+      await (options.flush ? options.flush() : flush(provider))
+    },
+    { name: 'otelTrace' },
+  )
+}
+
+function record(report: DrainReport, tracer: OtelTracer, none: object, below: (root: OtelSpan) => object): void {
+  const outcome = outcomeOf(report)
+  const begun = new Date(report.startedAt)
+  const settled = new Date(report.startedAt + report.settleMs)
+  const ended = new Date(report.startedAt + report.durationMs)
+  const attributes: Attributes = {
+    'podrain.outcome': outcome.outcome,
+    'podrain.reason': report.reason,
+    'podrain.answered_requests': report.answered,
+    'podrain.forced_requests': report.forced.length,
+    'podrain.unfinished_tasks': [...(outcome.unfinishedTasks ?? [])],
+    'podrain.undelivered_bytes': report.undeliveredBytes,
+    'podrain.unknown_connections': report.unknownConnections,
+  }
+  const root = tracer.startSpan('podrain drain', { startTime: begun, attributes }, none)
+  const context = below(root)
+  tracer.startSpan('settle', { startTime: begun }, context).end(settled)
+  tracer.startSpan('closing', { startTime: settled }, context).end(ended)
+  for (const { name, outcome, startedAt, durationMs } of report.hooks) {
+    if (startedAt === undefined) continue
+    const options = { startTime: new Date(startedAt), attributes: { 'podrain.hook.outcome': outcome } }
+    const span = tracer.startSpan(`hook ${name}`, options, context)
+    if (outcome !== 'ok') span.setStatus({ code: statusError, message: outcome })
+    span.end(new Date(startedAt + durationMs))
+  }
+  for (const { method, route, ageMs } of report.forced.slice(0, mostEvents)) {
+    const request = { 'http.request.method': method, 'url.path': route, 'podrain.age_ms': Math.round(ageMs) }
+    root.addEvent('request cut', request, ended)
+  }
+  for (const place of report.closedEarly.slice(0, mostEvents)) {
+    root.addEvent('closed too early', { 'podrain.closed_by': place }, ended)
+  }
+  if (!report.clean) root.setStatus({ code: statusError, message: outcome.error ?? outcome.outcome })
+  root.end(ended)
+}
