@@ -72,10 +72,13 @@ metadata:
 rules:
   - apiGroups: [""]
     resources: [pods]
-    verbs: [list, watch]
+    verbs: [watch]
   - apiGroups: [discovery.k8s.io]
     resources: [endpointslices]
-    verbs: [list, watch]
+    verbs: [list]
+  - apiGroups: [""]
+    resources: [services]
+    verbs: [get]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
