@@ -105,7 +105,7 @@ function misplaced(unknown: UnknownKey, home: Home, others: readonly string[], r
 }
 
 /** Keys that came after the schemas that are at hand. Source: https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/ */
-const cameIn: Readonly<Record<string, string>> = { evictionResponders: '1.37' }
+const cameIn: ReadonlyMap<string, string> = new Map([['evictionResponders', '1.37']])
 
 /** Where all keys are few and old: what is unknown there is no news. */
 const settled = /\/(lifecycle(\/(preStop|postStart)(\/\w+)?)?|(liveness|readiness|startup)Probe(\/\w+)?)$/
@@ -134,7 +134,7 @@ function misspelt(
     const edits = isFit ? renameKey(place, meant) : undefined
     return { rule: 'unknown-key', place, message, details: { fix: `Write \`${meant}\``, edits } }
   }
-  const since = cameIn[key]
+  const since = cameIn.get(key)
   if (since !== undefined && kubernetes !== undefined && !isOlder(kubernetes, since)) return undefined
   const isOfThatVersion = kubernetes !== undefined && !isOlder(newest, kubernetes)
   if (isOfThatVersion || settled.test(pointer)) {
