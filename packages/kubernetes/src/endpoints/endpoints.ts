@@ -139,8 +139,8 @@ export class Endpoints {
         else {
           await services.ask(patience)
           if (services.slices.moved && !relearned) {
-            relearned = true
             await services.learn(patience)
+            relearned = true
           }
         }
         if (plan !== this.#plans) return
