@@ -81,6 +81,23 @@ describe(`${pods} pods, and an API that`, () => {
     expect(api.calls.length - before).toBeLessThanOrEqual(pods / 10)
   })
 
+  test('ends watches again and again is asked once for slices by a pod that none lists', async () => {
+    const { api, clock } = await many()
+    api.misbehave = ({ kind }, response) => {
+      if (kind !== 'endpointslices') return false
+      response.end('{"metadata":{"resourceVersion":"7000"},"items":[]}')
+      return true
+    }
+    await pass(clock, 2 * minute, 1000)
+    expect(api.called('list', 'endpointslices')).toHaveLength(pods)
+    for (let times = 0; times < 3; times++) {
+      api.endWatches()
+      await pass(clock, 6 * minute, 1000)
+    }
+    expect(api.called('watch', 'pods').length).toBeGreaterThan(pods * 3)
+    expect(api.called('list', 'endpointslices')).toHaveLength(pods)
+  })
+
   test.each([
     ['a version that it has told just now', '{"type":"ERROR","object":{"code":410,"message":"too old"}}\n'],
     ['how a line ends', '{"type":"MOD'],
