@@ -96,6 +96,7 @@ export class Report {
       this.#writes.push(now)
       this.#failures = 0
     } catch (error) {
+      if (this.#stopped) return
       const asked = onFailure(error)
       this.#quietUntil = drain.clock.now() + Math.max(asked, every * (2 ** Math.min(this.#failures++, 4) - 0.5))
     }

@@ -81,6 +81,49 @@ describe(`${pods} pods, and an API that`, () => {
     expect(api.calls.length - before).toBeLessThanOrEqual(pods / 10)
   })
 
+  test('ends watches again and again is asked once for slices by a pod that none lists', async () => {
+    const { api, clock } = await many()
+    api.misbehave = ({ kind }, response) => {
+      if (kind !== 'endpointslices') return false
+      response.end('{"metadata":{"resourceVersion":"7000"},"items":[]}')
+      return true
+    }
+    await pass(clock, 2 * minute, 1000)
+    expect(api.called('list', 'endpointslices')).toHaveLength(pods)
+    for (let times = 0; times < 3; times++) {
+      api.endWatches()
+      await pass(clock, 6 * minute, 1000)
+    }
+    expect(api.called('watch', 'pods').length).toBeGreaterThan(pods * 3)
+    expect(api.called('list', 'endpointslices')).toHaveLength(pods)
+  })
+
+  test.each([
+    ['a version that it has told just now', '{"type":"ERROR","object":{"code":410,"message":"too old"}}\n'],
+    ['how a line ends', '{"type":"MOD'],
+  ])('forgets %s is asked ever more seldom, also in a drain', async (_, ending) => {
+    const { api, clock, drains } = await many()
+    await pass(clock, 20_000, 1000)
+    let watches = 0
+    api.misbehave = ({ verb }, response) => {
+      if (verb !== 'watch') return false
+      const metadata = { ...recorded, name: recorded.pod, uid: 'one', resourceVersion: `${++watches}` }
+      response.write(`${JSON.stringify({ type: 'ADDED', object: { metadata } })}\n`)
+      response.end(ending)
+      return true
+    }
+    for (const socket of api.sockets) socket.destroy()
+    await pass(clock, 10 * minute, 1000)
+    expect(watches).toBeLessThan(pods * 8)
+    const [drain] = drains
+    watches = 0
+    for (const each of drains) if (each !== drain) await each.dispose()
+    watches = 0
+    void drain?.prestop()
+    await pass(clock, 20_000)
+    expect(watches).toBeLessThan(8)
+  })
+
   test('a drain asks at once, and few times while it gets no answer', async () => {
     const { api, clock, drains } = await many()
     api.misbehave = down['answers 503'] as Misbehaviour

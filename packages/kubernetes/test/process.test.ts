@@ -148,6 +148,8 @@ describe('the credentials of the pod', () => {
   test('lead to the API of an IPv6 cluster', () => {
     const env = { KUBERNETES_SERVICE_HOST: 'fd00:10:96::1', KUBERNETES_SERVICE_PORT: '443' }
     expect(inCluster(env).getCurrentCluster()?.server).toBe('https://[fd00:10:96::1]:443')
+    const inBrackets = { KUBERNETES_SERVICE_HOST: '[fd00:10:96::1]' }
+    expect(inCluster(inBrackets).getCurrentCluster()?.server).toBe('https://[fd00:10:96::1]:443')
   })
 })
 

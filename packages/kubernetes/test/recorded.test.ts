@@ -398,6 +398,43 @@ describe('what was recorded of a real cluster:', () => {
     expect(answered).toBe(true)
   })
 
+  test.each([
+    ['sooner where it has somebody else for the requests', [{ ready: true }], 2000, 4000],
+    ['as without the package where it has nobody', [{ ready: false }], 5000, 6000],
+  ])(
+    'a pod that is alone in its slice asks for another one of the Service, and goes %s',
+    async (_, conditions, ...within) => {
+      const [{ line = '' } = {}] = recordedLines().endpointslices
+      const { object } = JSON.parse(line)
+      const [own, other] = object.endpoints
+      const { metadata } = object
+      const items = [
+        { ...object, endpoints: [own] },
+        {
+          ...object,
+          metadata: { ...metadata, name: 'web-other' },
+          endpoints: conditions.map((each) => ({ ...other, conditions: each })),
+        },
+      ]
+      const pod = await following(
+        {},
+        {},
+        {
+          misbehave: (call, response) => {
+            if (call.kind !== 'endpointslices') return false
+            const named = call.query.get('fieldSelector')?.replace('metadata.name=', '')
+            const answer = items.filter((each) => named === undefined || each.metadata.name === named)
+            response.end(JSON.stringify({ metadata: { resourceVersion: '7000' }, items: answer }))
+            return true
+          },
+        },
+      )
+      const answered = await hookAnswered(pod)
+      expect(answered).toBeGreaterThanOrEqual(within[0] as number)
+      expect(answered).toBeLessThan(within[1] as number)
+    },
+  )
+
   test('an answer that is longer than a pod should keep is given up, with what to do, and not asked for again soon', async () => {
     const pod = await following({}, {}, { lines: { pods: [], endpointslices: [] } })
     const long = gzipSync(' '.repeat(17 * 2 ** 20))

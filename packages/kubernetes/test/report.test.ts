@@ -149,9 +149,14 @@ describe('what is reported on the pod', () => {
     expect(patches(pod).length).toBeGreaterThan(1)
   })
 
-  test('waits as long as the API asks', async () => {
+  test.each([
+    ['in seconds', () => '120'],
+    ['by a date', (date: string) => new Date(Date.parse(date) + 120_000).toUTCString()],
+  ])('waits as long as the API asks %s', async (_, until) => {
     const pod = await reporting((call, response) => {
-      if (call.verb === 'patch') response.writeHead(429, { 'retry-after': '120' }).end()
+      if (call.verb === 'patch') {
+        response.writeHead(429, { 'retry-after': until(String(response.getHeader('date'))) }).end()
+      }
       return call.verb === 'patch'
     })
     await pod.until(() => patches(pod).length === 1)
@@ -169,6 +174,7 @@ describe('what is reported on the pod', () => {
     await expect.poll(() => pod.api.sockets.size).toBe(0)
     await pod.pass(300_000)
     expect(patches(pod)).toHaveLength(1)
+    expect(pod.log.matching(/the annotations/)).toEqual([])
   })
 
   test('is nothing unless it is asked for', async () => {

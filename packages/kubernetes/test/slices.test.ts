@@ -119,11 +119,52 @@ describe('nobody sends any more', () => {
     expect([slices.telling, slices.left]).toEqual([false, false])
   })
 
+  describe('where its own slice has nobody else, and another slice of the Service', () => {
+    const ipv4 = (version: string, endpoints: unknown, name: string, ports = ['http']): EndpointSlice => ({
+      ...slice(version, endpoints, name),
+      addressType: 'IPv4',
+      ports: ports.map((each) => ({ name: each })),
+    })
+    const alone = ipv4('2', [own(ending)], 'web-a')
+
+    test('has, when that is still so', () => {
+      const slices = new Slices(whom)
+      slices.learn([ipv4('1', [own()], 'web-a'), ipv4('1', [other()], 'web-b')])
+      expect(slices.besideOf('web-a')).toEqual([])
+      slices.hear('web-a', alone)
+      expect([slices.left, slices.besideOf('web-a')]).toEqual([false, ['web-b']])
+      slices.hear('web-a', alone, [ipv4('2', [other()], 'web-b', ['admin', 'http'])])
+      expect(slices.left).toBe(true)
+      slices.hear('web-a', alone, [ipv4('3', [other(ending)], 'web-b')])
+      expect(slices.left).toBe(false)
+    })
+
+    test.each<[string, Partial<Whom>, EndpointSlice]>([
+      ['has none that is ready', {}, ipv4('1', [other(ended)], 'web-b')],
+      ['is of other ports', {}, ipv4('1', [other()], 'web-b', ['admin'])],
+      ['is of another family', {}, { ...ipv4('1', [other()], 'web-b'), addressType: 'IPv6' }],
+      ['has some on other nodes, with a local policy', { isLocal: () => true }, ipv4('1', [other()], 'web-b')],
+    ])('%s, it is not so', (_, is, beside) => {
+      const slices = new Slices({ ...whom, ...is })
+      slices.learn([alone, beside])
+      expect(slices.left).toBe(false)
+      expect(slices.besideOf('web-a')).toEqual([])
+    })
+  })
+
   test('is not so when a slice lets go of a pod that nobody has called terminating: it has moved to another slice', () => {
     const slices = seen({}, slice('1', [own(), other()]), slice('2', [other()]))
     expect([slices.moved, slices.left]).toEqual([true, false])
     slices.learn([slice('2', [other()]), slice('1', [own(ending), other()], 'web-b')])
     expect([slices.names, slices.moved, slices.left]).toEqual([['web-b'], false, true])
+  })
+
+  test('is not so when a slice lets go of a pod that terminates, and another one lists it: both are waited for', () => {
+    const slices = seen({}, slice('1', [own(ending)]), slice('2', []))
+    expect(slices.moved).toBe(true)
+    slices.learn([slice('2', []), slice('1', [own(ending)], 'web-b')])
+    expect(slices.names).toEqual(['web-a', 'web-b'])
+    expect(slices.left).toBe(false)
   })
 
   test('is not so when the slice is gone: an answer that is not the API’s own shows nothing, either', () => {

@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import http from 'node:http'
-import net, { type AddressInfo } from 'node:net'
+import net, { type AddressInfo, type Server } from 'node:net'
 import type { Answer } from '../shared/request.js'
 import type { DrainView } from './drain-view.js'
 
@@ -11,7 +11,7 @@ import type { DrainView } from './drain-view.js'
 const controlMark: unique symbol = Symbol.for('podrain.control') as never
 
 /** Whether a server is the control port or control socket of a drain, of this or of another copy of the package. */
-export function isControlServer(server: net.Server): boolean {
+export function isControlServer(server: Server): boolean {
   return controlMark in server
 }
 

@@ -1,7 +1,5 @@
-import type closeWithGrace from 'close-with-grace'
-
 /** A signal that a process can catch and that close-with-grace supports. */
-export type Signal = Extract<closeWithGrace.AllEvents, `SIG${string}`>
+export type Signal = Extract<import('close-with-grace').AllEvents, `SIG${string}`>
 
 export const supportedSignals: readonly Signal[] = [
   'SIGHUP',

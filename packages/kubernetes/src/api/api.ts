@@ -220,7 +220,6 @@ async function textOf(response: IncomingMessage, longest: number): Promise<strin
 
 async function errorOf(response: IncomingMessage): Promise<ApiError> {
   const status = response.statusCode ?? 0
-  const seconds = Number(response.headers['retry-after'])
   const text = await textOf(response, 2 ** 16).catch(() => '')
   let message = `status ${status}`
   try {
@@ -229,7 +228,15 @@ async function errorOf(response: IncomingMessage): Promise<ApiError> {
   } catch {
     // A proxy in front of the API speaks for it.
   }
-  return new ApiError(status, message, seconds > 0 ? Math.min(seconds, longestRetryAfter) * 1000 : 0)
+  return new ApiError(status, message, retryAfterOf(response))
+}
+
+/** Milliseconds: it is told in seconds or, by a proxy in front of the API, as a date. */
+function retryAfterOf(response: IncomingMessage): number {
+  const { 'retry-after': told = '' } = response.headers
+  const seconds = Number(told)
+  const ms = Number.isNaN(seconds) ? Date.parse(told) - (dateOf(response) ?? Date.now()) : seconds * 1000
+  return ms > 0 ? Math.min(ms, longestRetryAfter * 1000) : 0
 }
 
 function dateOf(response: IncomingMessage): number | undefined {

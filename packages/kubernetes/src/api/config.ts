@@ -22,8 +22,9 @@ export function inCluster(
   { KUBERNETES_SERVICE_HOST: host = '', KUBERNETES_SERVICE_PORT: port = '443' }: NodeJS.ProcessEnv = process.env,
   directory: string = serviceAccount,
 ): KubeConfigLike {
+  const inUrl = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
   return {
-    getCurrentCluster: () => ({ server: `https://${host.includes(':') ? `[${host}]` : host}:${port}` }),
+    getCurrentCluster: () => ({ server: `https://${inUrl}:${port}` }),
     getCurrentUser: () => ({ authProvider: { config: { tokenFile: `${directory}/token` } } }),
     async applyToHTTPSOptions(options: RequestOptions) {
       options.ca = await readFile(`${directory}/ca.crt`)

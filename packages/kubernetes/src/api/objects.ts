@@ -44,6 +44,8 @@ export interface Endpoint {
 }
 
 export interface EndpointSlice extends KubernetesObject {
+  readonly addressType?: string
+  readonly ports?: readonly ({ readonly name?: string | null } | null)[] | null
   readonly endpoints?: readonly Endpoint[] | null
 }
 

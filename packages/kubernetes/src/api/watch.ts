@@ -42,6 +42,8 @@ export class Watch {
   readonly #on: WatchOptions
   readonly #pauses: Pauses
   #version = fromCache
+  /** Whether it has begun anew since it was a good one. */
+  #begunAnew = false
   #stopped = false
 
   constructor(options: WatchOptions) {
@@ -79,8 +81,11 @@ export class Watch {
 
   /** @returns for how many milliseconds the API is left alone */
   #after(error: unknown): number {
-    if (!isLost(error) || this.#version === fromCache) return this.#pauses.after(error)
+    if (!isLost(error)) return this.#pauses.after(error)
     this.#version = fromCache
+    // What an API forgets as soon as it has told it is no version to go on from: such an API is asked ever more seldom.
+    if (this.#begunAnew) return this.#pauses.after(error)
+    this.#begunAnew = true
     const isDraining = this.#on.drain.state === 'draining'
     return between(0, isDraining ? beginsAnewWithin.draining : beginsAnewWithin.serving)
   }
@@ -106,6 +111,7 @@ export class Watch {
           opened = clock.now()
           cancel = clock.after(steady, () => {
             this.#pauses.succeeded()
+            this.#begunAnew = false
             onSteady(told)
           })
         },

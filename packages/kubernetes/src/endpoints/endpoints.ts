@@ -32,6 +32,8 @@ export class Endpoints {
   #ready: boolean | undefined
   /** Whether the API has answered for a while. After an outage it has enough to do. */
   #steady = false
+  /** Whether it has been asked which Services list the pod, since it is as ready as it is. Maybe none does. */
+  #asked = false
   /** Counts what has been planned. A loop that finds it changed ends. */
   #plans = 0
   #cancelPlan: () => void = () => {}
@@ -56,6 +58,7 @@ export class Endpoints {
   podChanged(ready: boolean | undefined): void {
     if (ready === this.#ready) return
     this.#ready = ready
+    this.#asked = false
     this.#planToLearn()
   }
 
@@ -109,7 +112,7 @@ export class Endpoints {
     const { drain, services } = this.#on
     if (drain.state !== 'serving') return
     const plan = this.#newPlan()
-    if (services.learned || !this.#steady || this.#ready === false) return
+    if (services.learned || this.#asked || !this.#steady || this.#ready === false) return
     this.#cancelPlan = drain.clock.after(between(0, learnsWithin), () => void this.#learn(plan))
   }
 
@@ -117,6 +120,7 @@ export class Endpoints {
     while (plan === this.#plans) {
       try {
         await this.#on.services.learn()
+        this.#asked = true
         this.#succeeded()
         return
       } catch (error) {
@@ -139,8 +143,8 @@ export class Endpoints {
         else {
           await services.ask(patience)
           if (services.slices.moved && !relearned) {
-            relearned = true
             await services.learn(patience)
+            relearned = true
           }
         }
         if (plan !== this.#plans) return

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { type Api, ApiError } from '../api/api.js'
-import { itemsOf, type Service } from '../api/objects.js'
+import { type EndpointSlice, itemsOf, type Service } from '../api/objects.js'
 import { Slices } from './slices.js'
 
 export interface ServicesOptions {
@@ -53,17 +53,25 @@ export class Services {
   }
 
   /**
-   * Asks for each slice that lists the pod, by its name.
+   * Asks for each slice that lists the pod, by its name, and for others only where it lists nobody who takes the pod's place.
    * @param limit Milliseconds for each answer
    */
   async ask(limit: number): Promise<void> {
     await this.#learnPolicies(limit)
-    const ask = async (name: string): Promise<void> => {
+    const sliceOf = async (name: string): Promise<EndpointSlice | undefined> => {
       const items = itemsOf(await this.#list({ fieldSelector: `metadata.name=${name}` }, limit))
-      this.slices.hear(
-        name,
-        items.find(({ metadata }) => metadata.name === name),
-      )
+      return items.find(({ metadata }) => metadata.name === name)
+    }
+    const ask = async (name: string): Promise<void> => {
+      const slice = await sliceOf(name)
+      this.slices.hear(name, slice)
+      const others = await Promise.all(this.slices.besideOf(name).map(sliceOf))
+      if (others.length > 0)
+        this.slices.hear(
+          name,
+          slice,
+          others.filter((each) => each !== undefined),
+        )
     }
     await Promise.all(this.slices.names.map(ask))
   }

@@ -2,6 +2,8 @@ import type { Endpoint, EndpointSlice } from '../api/objects.js'
 
 /** What slices say of this pod is remembered of so many; no pod has as many Services. */
 const most = 100
+/** Of so many other slices of the same Service the names are remembered. */
+const mostBeside = 2
 
 export type Listed =
   /** Whoever follows the slice sends to the pod. */
@@ -33,6 +35,8 @@ interface Entry {
   /** Whether nobody who follows the slice sends to the pod any more. */
   readonly left: boolean
   readonly version: string | undefined
+  /** Other slices of the same Service that have endpoints which get what this pod gets no more. */
+  readonly beside: readonly string[]
 }
 
 /** What the EndpointSlices that list this pod say of it, and nothing else of them. */
@@ -72,9 +76,15 @@ export class Slices {
     return this.telling && !this.#some(({ left }) => !left)
   }
 
-  /** Whether one has let go of the pod that it does not know to terminate: the pod may have moved to another slice. */
+  /** Whether one has let go of the pod, which is still there: it may have moved to another slice. */
   get moved(): boolean {
-    return this.#some(({ listed, terminating }) => listed === 'not listed' && !terminating)
+    return this.#some(({ listed }) => listed === 'not listed')
+  }
+
+  /** What else to ask for where a slice has no other endpoint for the requests of the pod: other slices of the Service may. */
+  besideOf(name: string): readonly string[] {
+    const { listed, terminating, left, beside } = this.#entries.get(name) ?? {}
+    return listed === 'not ready' && terminating && !left && beside ? beside : []
   }
 
   /** Takes a list of slices for all there are. */
@@ -83,21 +93,26 @@ export class Slices {
     this.#entries.clear()
     for (const slice of slices) {
       const { name = '' } = slice.metadata
-      const entry = this.#read(slice, before.get(name))
+      const entry = this.#read(slice, before.get(name), slices)
       if (name !== '' && (entry.listed !== 'not listed' || entry.left) && this.#entries.size < most) {
         this.#entries.set(name, entry)
       }
     }
   }
 
-  /** Takes in what the API has answered for one of them: nothing if there is no slice of that name. */
-  hear(name: string, slice: EndpointSlice | undefined): void {
+  /**
+   * Takes in what the API has answered for one of them: nothing if there is no slice of that name.
+   * @param others What it has answered for those beside it
+   */
+  hear(name: string, slice: EndpointSlice | undefined, others: readonly EndpointSlice[] = []): void {
     const entry = this.#entries.get(name)
     if (!entry) return
     // That a slice is gone is no proof that nobody sends: an answer that is not the API's own shows nothing, either.
     if (!slice) this.#entries.set(name, { ...entry, listed: 'not listed', left: false })
     // Another API server may be behind the one that has answered before.
-    else if (!isOlder(slice.metadata.resourceVersion, entry.version)) this.#entries.set(name, this.#read(slice, entry))
+    else if (!isOlder(slice.metadata.resourceVersion, entry.version)) {
+      this.#entries.set(name, { ...this.#read(slice, entry, others), beside: entry.beside })
+    }
   }
 
   #some(is: (entry: Entry) => boolean): boolean {
@@ -105,23 +120,26 @@ export class Slices {
     return false
   }
 
-  #read(slice: EndpointSlice, before: Entry | undefined): Entry {
+  #read(slice: EndpointSlice, before: Entry | undefined, others: readonly EndpointSlice[]): Entry {
     const { labels, resourceVersion: version } = slice.metadata
-    const service = labels?.['kubernetes.io/service-name']
+    const service = serviceOf(slice)
     const headless = labels?.['service.kubernetes.io/headless'] !== undefined
-    const endpoints = (Array.isArray(slice.endpoints) ? slice.endpoints : []).filter(
-      (each) => each != null,
-    ) as Endpoint[]
+    const endpoints = endpointsOf(slice)
     const own = endpoints.find((endpoint) => this.#isOwn(endpoint))
     const { ready, serving, terminating } = conditionsOf(own)
     const knownToEnd = before?.terminating === true || (own !== undefined && terminating)
-    const entry = { service, headless, version, terminating: knownToEnd }
+    const beside = own
+      ? others.filter((each) => isBeside(slice, each) && this.#isReplaced(own, endpointsOf(each), service))
+      : []
+    const names = beside.flatMap(({ metadata }) => metadata.name ?? []).slice(0, mostBeside)
+    const entry = { service, headless, version, terminating: knownToEnd, beside: names }
     if (!own) {
       const published = endpoints.some((each) => this.#isByAddress(each) && conditionsOf(each).ready)
       return { ...entry, listed: published ? 'published' : 'not listed', left: knownToEnd && !published }
     }
     if (ready) return { ...entry, listed: serving && !terminating ? 'ready' : 'published', left: false }
-    const left = terminating && (!serving || this.#isReplaced(own, endpoints, service))
+    const isReplaced = beside.length > 0 || this.#isReplaced(own, endpoints, service)
+    const left = terminating && (!serving || isReplaced)
     return { ...entry, listed: 'not ready', left }
   }
 
@@ -150,6 +168,26 @@ export class Slices {
   #isByAddress({ targetRef, addresses }: Endpoint): boolean {
     return !targetRef && Array.isArray(addresses) && addresses.some((each) => this.#whom.addresses.has(each))
   }
+}
+
+function serviceOf({ metadata: { labels } }: EndpointSlice): string | undefined {
+  return labels?.['kubernetes.io/service-name']
+}
+
+function endpointsOf({ endpoints }: EndpointSlice): Endpoint[] {
+  return (Array.isArray(endpoints) ? endpoints : []).filter((each) => each != null)
+}
+
+function portsOf({ ports }: EndpointSlice): string[] {
+  return (Array.isArray(ports) ? ports : []).map((each) => each?.name ?? '')
+}
+
+/** Whether whoever follows a slice sends to the endpoints of another one as well: those of the same Service, family and ports. */
+function isBeside(slice: EndpointSlice, other: EndpointSlice): boolean {
+  if (other.metadata.name === slice.metadata.name || other.addressType !== slice.addressType) return false
+  const service = serviceOf(slice)
+  const ports = portsOf(other)
+  return service !== undefined && serviceOf(other) === service && portsOf(slice).every((each) => ports.includes(each))
 }
 
 /** What is not said means ready, serving, and not terminating. */
