@@ -182,6 +182,31 @@ describe('the termination message', () => {
     expect(await end('2020-01-01T00:00:00.000Z')).toMatchObject({ outcome: 'drained' })
   })
 
+  test.each([
+    ['connect postgres://user:sec@ret@db/rows', 'connect postgres://db/rows'],
+    ['connect postgres://user:sec/ret@db/rows', 'connect postgres://db/rows'],
+    ['GET https://api:8080?token=secret failed', 'GET https://api:8080 failed'],
+    ['GET /v1/books:batchGet?key=secret failed', 'GET /v1/books:batchGet failed'],
+    ['GET /rows?filter[id]=1&token=secret failed', 'GET /rows failed'],
+    ['at https://app/#access_token=secret', 'at https://app/'],
+    ['refused "Authorization: Bearer secret.secret"', 'refused "Authorization: Bearer …"'],
+    [
+      'no http://host:80/@scope/a@1 and file:///a/@b/c@2.0.0/d.js',
+      'no http://host:80/@scope/a@1 and file:///a/@b/c@2.0.0/d.js',
+    ],
+    ['is a?.b /defined? yes', 'is a?.b /defined? yes'],
+  ])('of an error that says `%s` has no secret', (message, told) => {
+    expect(outcomeOf(crash(new Error(message))).error).toBe(`Error: ${told}`)
+  })
+
+  test('of an error that quotes a whole body is made within moments', () => {
+    for (const part of ['a/', '//a:b', '//', '#a', '?.', 'Bearer ']) {
+      const begun = process.cpuUsage().user
+      outcomeOf(crash(new Error(part.repeat(200_000))))
+      expect(process.cpuUsage().user - begun, part).toBeLessThan(5_000_000)
+    }
+  })
+
   test('fits into 4096 bytes, whatever there is to tell', () => {
     const long = (what: string) => Array.from({ length: 300 }, (_, n) => `${what} ${n} ${'\u0000é😀'.repeat(200)}`)
     const report: DrainReport = {
@@ -231,6 +256,12 @@ describe('of several drains of a pod', () => {
     })
   })
 })
+
+function crash(error: unknown): DrainReport {
+  const nothing = { answered: 0, closedEarly: [], forced: [], unfinishedTasks: [], hooks: [] }
+  const lost = { undeliveredBytes: 0, unknownConnections: 0 }
+  return { reason: 'SIGTERM', startedAt: 0, durationMs: 1, settleMs: 1, ...nothing, ...lost, error, clean: false }
+}
 
 function outcome(change: Partial<Outcome>): Outcome {
   const startedAt = new Date().toISOString()
