@@ -113,6 +113,22 @@ describe('the termination message', () => {
     expect(readFileSync(path, 'utf8')).toBe('out of licences')
   })
 
+  test('has the outcome in front of what the application has written behind it meanwhile', async () => {
+    const { child, path } = await start({ adds: 'out of licences\n' })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+    const [message = '', ...behind] = readFileSync(path, 'utf8').split('\n')
+    expect(JSON.parse(message)).toMatchObject({ outcome: 'drained' })
+    expect(behind).toEqual(['out of licences', ''])
+  })
+
+  test('is left as it is if what the application has written behind it fills the file', async () => {
+    const { child, path } = await start({ adds: 'é'.repeat(4000) })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+    expect(readFileSync(path, 'utf8')).toMatch(/^\{"outcome":"draining".*\}\né{4000}$/)
+  })
+
   test('that cannot be written is warned of once, and the drain is as without', async () => {
     const { child } = await start({ options: { terminationMessagePath: '/proc/none/termination-log' } })
     child.signal('SIGTERM')
@@ -285,6 +301,26 @@ describe('hooks of onReport', () => {
       clearTimeout(killed)
       expect(child.output).toMatch(/onReport hook "collector" (did not end within \d+ ms|failed: .*ECONNREFUSED)/)
     }
+  })
+
+  test('that exit the process with 0 do not hide what was cut', async () => {
+    const { child } = await start({ exits: 0 })
+    await hold(child)
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+  })
+
+  test('that exit the process after a clean drain decide on the exit code', async () => {
+    const { child } = await start({ exits: 7 })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([7, null])
+  })
+
+  test('that cause an error which nobody catches make the process exit with 1, as its log line says', async () => {
+    const { child } = await start({ crashes: true })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+    expect(child.output).toContain('uncaught: Error: the exporter is broken')
   })
 
   test('that hang after the deadline have less than half of what is left until SIGKILL', async () => {
