@@ -58,6 +58,8 @@ export class Drain extends EventEmitter<DrainEvents> {
   #introduced = false
   /** Whether the process exits when it is over. */
   #exits = false
+  /** Whether the process may exit with 0, by the report and by errors that came after it. */
+  #isClean = true
   #disposing: Promise<void> | undefined
 
   constructor(options: DrainOptions = {}) {
@@ -125,14 +127,17 @@ export class Drain extends EventEmitter<DrainEvents> {
         this.#exits = true
         if ('error' in cause) void this.#course.uncaught(cause.error)
         else void this.#course.signalled(cause.signal, cause.ago)
-        return (await this.#over).clean
+        await this.#over
+        return this.#isClean
       },
       again: (cause) => {
-        if ('error' in cause) void this.#course.uncaught(cause.error)
-        else logger.alarm(`second ${cause.signal}, exiting now: ${this.#progress()}`)
+        if ('error' in cause) {
+          this.#isClean = false
+          void this.#course.uncaught(cause.error)
+        } else logger.alarm(`second ${cause.signal}, exiting now: ${this.#progress()}`)
       },
       cut: () => {
-        if (this.state === 'closed') return false
+        if (this.state === 'closed') return !this.#isClean
         this.#reporting.tell()
         logger.alarm(`something called process.exit() before the drain was over: ${this.#progress()}`)
         return this.inFlight > 0 || this.#tasks.size > 0
@@ -142,6 +147,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       warn: (message) => logger.warn(message),
     })
     this.#over = this.#course.report.then(async (report) => {
+      this.#isClean &&= report.clean // before a hook may change the report, or exit
       if (!this.#reporting.hasHooks) this.#unregister() // otherwise a signal that comes now must wait for them
       this.#traffic.servers.release(this.#exits)
       this.#reporting.tellReport(report)
@@ -305,7 +311,8 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Adds a hook that runs after the event 'report' and before the process exits, to send the report somewhere. These
-   * hooks run at the same time, in half of the time until SIGKILL. A failure is logged, and does not change the exit code.
+   * hooks run at the same time, in half of the time until SIGKILL. The failure of one is logged, and does not change the
+   * exit code. An error that nobody catches does.
    * @throws {TypeError | RangeError} as `onDrain`
    */
   onReport(hook: ReportHook, options: HookOptions = {}): this {
@@ -373,8 +380,9 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Releases the process and the servers and runs the `onClose` and `onReport` hooks, without waiting for anything. For tests, and for
-   * an application that is closed by hand. For a committed drain it does nothing, because that closes by itself.
+   * Releases the process and the servers and runs the `onClose` and `onReport` hooks, without waiting for requests or
+   * tasks. For tests, and for an application that is closed by hand. A committed drain closes by itself, so for that it
+   * does nothing.
    */
   async dispose(): Promise<void> {
     if (!this.#disposing && !this.committed && this.state !== 'closed') {

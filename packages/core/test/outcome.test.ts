@@ -113,6 +113,22 @@ describe('the termination message', () => {
     expect(readFileSync(path, 'utf8')).toBe('out of licences')
   })
 
+  test('has the outcome in front of what the application has written behind it meanwhile', async () => {
+    const { child, path } = await start({ adds: 'out of licences\n' })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+    const [message = '', ...behind] = readFileSync(path, 'utf8').split('\n')
+    expect(JSON.parse(message)).toMatchObject({ outcome: 'drained' })
+    expect(behind).toEqual(['out of licences', ''])
+  })
+
+  test('is left as it is if what the application has written behind it fills the file', async () => {
+    const { child, path } = await start({ adds: 'é'.repeat(4000) })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
+    expect(readFileSync(path, 'utf8')).toMatch(/^\{"outcome":"draining".*\}\né{4000}$/)
+  })
+
   test('that cannot be written is warned of once, and the drain is as without', async () => {
     const { child } = await start({ options: { terminationMessagePath: '/proc/none/termination-log' } })
     child.signal('SIGTERM')
@@ -182,6 +198,31 @@ describe('the termination message', () => {
     expect(await end('2020-01-01T00:00:00.000Z')).toMatchObject({ outcome: 'drained' })
   })
 
+  test.each([
+    ['connect postgres://user:sec@ret@db/rows', 'connect postgres://db/rows'],
+    ['connect postgres://user:sec/ret@db/rows', 'connect postgres://db/rows'],
+    ['GET https://api:8080?token=secret failed', 'GET https://api:8080 failed'],
+    ['GET /v1/books:batchGet?key=secret failed', 'GET /v1/books:batchGet failed'],
+    ['GET /rows?filter[id]=1&token=secret failed', 'GET /rows failed'],
+    ['at https://app/#access_token=secret', 'at https://app/'],
+    ['refused "Authorization: Bearer secret.secret"', 'refused "Authorization: Bearer …"'],
+    [
+      'no http://host:80/@scope/a@1 and file:///a/@b/c@2.0.0/d.js',
+      'no http://host:80/@scope/a@1 and file:///a/@b/c@2.0.0/d.js',
+    ],
+    ['is a?.b /defined? yes', 'is a?.b /defined? yes'],
+  ])('of an error that says `%s` has no secret', (message, told) => {
+    expect(outcomeOf(crash(new Error(message))).error).toBe(`Error: ${told}`)
+  })
+
+  test('of an error that quotes a whole body is made within moments', () => {
+    for (const part of ['a/', '//a:b', '//', '#a', '?.', 'Bearer ']) {
+      const begun = process.cpuUsage().user
+      outcomeOf(crash(new Error(part.repeat(200_000))))
+      expect(process.cpuUsage().user - begun, part).toBeLessThan(5_000_000)
+    }
+  })
+
   test('fits into 4096 bytes, whatever there is to tell', () => {
     const long = (what: string) => Array.from({ length: 300 }, (_, n) => `${what} ${n} ${'\u0000é😀'.repeat(200)}`)
     const report: DrainReport = {
@@ -232,6 +273,12 @@ describe('of several drains of a pod', () => {
   })
 })
 
+function crash(error: unknown): DrainReport {
+  const nothing = { answered: 0, closedEarly: [], forced: [], unfinishedTasks: [], hooks: [] }
+  const lost = { undeliveredBytes: 0, unknownConnections: 0 }
+  return { reason: 'SIGTERM', startedAt: 0, durationMs: 1, settleMs: 1, ...nothing, ...lost, error, clean: false }
+}
+
 function outcome(change: Partial<Outcome>): Outcome {
   const startedAt = new Date().toISOString()
   return { outcome: 'drained', by: 'podrain', reason: 'SIGTERM', startedAt, durationMs: 1, ...change }
@@ -254,6 +301,26 @@ describe('hooks of onReport', () => {
       clearTimeout(killed)
       expect(child.output).toMatch(/onReport hook "collector" (did not end within \d+ ms|failed: .*ECONNREFUSED)/)
     }
+  })
+
+  test('that exit the process with 0 do not hide what was cut', async () => {
+    const { child } = await start({ exits: 0 })
+    await hold(child)
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+  })
+
+  test('that exit the process after a clean drain decide on the exit code', async () => {
+    const { child } = await start({ exits: 7 })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([7, null])
+  })
+
+  test('that cause an error which nobody catches make the process exit with 1, as its log line says', async () => {
+    const { child } = await start({ crashes: true })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([1, null])
+    expect(child.output).toContain('uncaught: Error: the exporter is broken')
   })
 
   test('that hang after the deadline have less than half of what is left until SIGKILL', async () => {

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { type ExecFileException, execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import pc from 'picocolors'
 import { UsageError } from './usage.js'
@@ -18,8 +18,8 @@ export interface DrainsFlags {
 export interface KnownDrain {
   readonly pod: string
   readonly container?: string
-  /** ISO 8601. */
-  readonly endedAt: string
+  /** ISO 8601. Missing if the kubelet does not know, as of a container that was gone when it looked for it. */
+  readonly endedAt?: string
   readonly durationMs?: number
   /** As in the termination message, or `killed` if a container without one was. */
   readonly outcome: string
@@ -49,7 +49,7 @@ interface KubernetesObject {
     readonly containerStatuses?: readonly ContainerStatus[]
     readonly initContainerStatuses?: readonly ContainerStatus[]
   }
-  readonly eventTime?: string
+  readonly eventTime?: string | null
   readonly regarding?: { readonly name?: string }
 }
 
@@ -69,7 +69,7 @@ interface Terminated {
   readonly exitCode?: number
   readonly reason?: string
   readonly message?: string
-  readonly finishedAt?: string
+  readonly finishedAt?: string | null
 }
 
 /** `podrain drains`. Resolves with the exit code 0. @throws UsageError if kubectl is missing or fails. */
@@ -103,9 +103,15 @@ async function findDrains(target: string | undefined, flags: DrainsFlags) {
   }
   const after = flags.since === undefined ? Number.NEGATIVE_INFINITY : Date.now() - flags.since
   const drains = joined(pods.flatMap(drainsOfPod), told)
-    .filter(({ endedAt }) => Date.parse(endedAt) >= after)
-    .sort((one, other) => Date.parse(other.endedAt) - Date.parse(one.endedAt))
+    .filter((drain) => timeOf(drain) >= after)
+    .sort((one, other) => timeOf(other) - timeOf(one))
   return { drains: drains.map(({ startedAt: _, ...drain }) => drain), hints }
+}
+
+/** When the drain ended, in milliseconds since the epoch. One whose end is not known may have ended just now. */
+function timeOf({ endedAt = '' }: KnownDrain): number {
+  const time = Date.parse(endedAt)
+  return Number.isNaN(time) ? Number.MAX_SAFE_INTEGER : time
 }
 
 /** Which pods are meant. Events have the labels of their pods, so that they are found by the same selector. */
@@ -135,6 +141,9 @@ function inSelector({ key, operator, values = [] }: Expression): string {
   return `${key} ${operator.toLowerCase()} (${values.join(',')})`
 }
 
+/** Milliseconds that kubectl may take for one answer. Thousands of pods take seconds. */
+const kubectlTimeout = 120_000
+
 /** kubectl has the credentials, so nobody else needs any. */
 async function runKubectl({ kubectl, context, namespace }: DrainsFlags, args: readonly string[]): Promise<object> {
   const where = [
@@ -142,11 +151,16 @@ async function runKubectl({ kubectl, context, namespace }: DrainsFlags, args: re
     ...(namespace === undefined ? [] : [`--namespace=${namespace}`]),
   ]
   try {
-    const { stdout } = await promisify(execFile)(kubectl, [...args, ...where, '--output=json'], { maxBuffer: 2 ** 30 })
+    const { stdout } = await promisify(execFile)(kubectl, [...args, ...where, '--output=json'], {
+      maxBuffer: 2 ** 30,
+      timeout: kubectlTimeout,
+    })
     return JSON.parse(stdout)
   } catch (error) {
-    const { code, stderr = '', message } = error as NodeJS.ErrnoException & { stderr?: string }
+    const { code, killed, stderr = '', message } = error as ExecFileException
     if (code === 'ENOENT') throw new UsageError(`${kubectl} was not found: install kubectl, or name it with --kubectl`)
+    if (killed && code === null)
+      throw new UsageError(`${kubectl} ${args.join(' ')} did not answer within ${kubectlTimeout / 1000} s`)
     throw new UsageError(`${kubectl} ${args.join(' ')}: ${stderr.trim() || message}`)
   }
 }
@@ -168,13 +182,13 @@ function drainsOfPod({ metadata, status }: KubernetesObject): Found[] {
   return containers.flatMap(({ name, state, lastState }) =>
     [state?.terminated, lastState?.terminated].flatMap((terminated): Found[] => {
       if (!terminated) return []
-      const { exitCode, reason, message, finishedAt = '' } = terminated
+      const { exitCode, reason, message, finishedAt } = terminated
       const said = read(message)
       const outOfMemory = reason === 'OOMKilled' ? ['out of memory'] : []
       const ended = {
         pod: metadata?.name ?? '?',
         ...(name === undefined ? {} : { container: name }),
-        endedAt: finishedAt,
+        ...(finishedAt ? { endedAt: finishedAt } : {}),
         ...(exitCode === undefined ? {} : { exitCode }),
       }
       if (said !== undefined) return [{ ...ended, ...factsOf(said, outOfMemory), from: 'message' }]
@@ -189,8 +203,8 @@ function drainOfEvent({ metadata, eventTime, regarding }: KubernetesObject): Fou
   const said = read(metadata?.annotations?.['podrain/outcome'])
   const pod = regarding?.name
   if (said === undefined || pod === undefined) return []
-  const endedAt = eventTime ?? metadata?.creationTimestamp ?? ''
-  return [{ pod, endedAt, ...factsOf(said, []), from: 'event' }]
+  const endedAt = eventTime ?? metadata?.creationTimestamp
+  return [{ pod, ...(endedAt ? { endedAt } : {}), ...factsOf(said, []), from: 'event' }]
 }
 
 function factsOf(said: Record<string, unknown>, remarks: readonly string[]): Omit<Found, 'pod' | 'endedAt' | 'from'> {
@@ -235,14 +249,16 @@ function joined(messages: readonly Found[], events: readonly Found[]): Found[] {
 function tableOf(drains: readonly KnownDrain[], hints: readonly string[], colour: boolean): string {
   const { bold, red, green, dim } = pc.createColors(colour)
   const heading = ['POD', 'ENDED', 'TOOK', 'OUTCOME', 'EXIT', 'WHAT']
-  const rows = drains.map((drain) => [
-    drain.container === undefined ? drain.pod : `${drain.pod}/${drain.container}`,
-    drain.endedAt.replace(/\.\d+/, ''),
-    drain.durationMs === undefined ? '-' : `${(drain.durationMs / 1000).toFixed(1)} s`,
-    drain.outcome,
-    String(drain.exitCode ?? '-'),
-    whatOf(drain),
-  ])
+  const rows = drains.map((drain) =>
+    [
+      drain.container === undefined ? drain.pod : `${drain.pod}/${drain.container}`,
+      drain.endedAt?.replace(/\.\d+/, '') ?? '-',
+      drain.durationMs === undefined ? '-' : `${(drain.durationMs / 1000).toFixed(1)} s`,
+      drain.outcome,
+      String(drain.exitCode ?? '-'),
+      whatOf(drain),
+    ].map(printable),
+  )
   const widths = heading.map((_, column) => Math.max(...[heading, ...rows].map((row) => (row[column] ?? '').length)))
   const line = (row: readonly string[], paint: (text: string, column: number) => string): string =>
     row
@@ -254,6 +270,11 @@ function tableOf(drains: readonly KnownDrain[], hints: readonly string[], colour
   )
   const table = rows.length === 0 ? ['No drain is known.'] : [line(heading, bold), ...lines]
   return `${[...table, ...hints.map((hint) => dim(`${hint}.`))].join('\n')}\n`
+}
+
+/** Whoever runs in a pod writes its message, so it could otherwise tell the terminal to do something. */
+function printable(cell: string): string {
+  return cell.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, '\uFFFD')
 }
 
 function whatOf({ cutCount = 0, cut = [], closedEarly = [], remarks }: KnownDrain): string {

@@ -102,6 +102,20 @@ test('leaves out what ended before --since, and gives JSON', async () => {
   expect(hints).toEqual([expect.stringContaining('The option `events` of @podrain/kubernetes')])
 })
 
+test('lists a container whose end the kubelet does not know, first and even with --since', async () => {
+  const unknown = { exitCode: 137, reason: 'ContainerStatusUnknown', startedAt: null, finishedAt: null }
+  const { path } = stub({ pods: list([...pods, podOf('web-8', unknown)]), events: list([]) })
+  const { stdout } = await podrain(['drains', '--since', '1h', '--kubectl', path])
+  expect(stdout.split('\n')[1]).toMatch(/^web-8\/app +- +- +killed +137 /)
+})
+
+test('keeps what a pod has written from commanding the terminal', async () => {
+  const forged = message({ outcome: 'cut', error: 'Error: \u001b[2J\u009b2J\nweb-9/app drained\u202e' })
+  const { path } = stub({ pods: list([podOf('web-1', { exitCode: 1, finishedAt: ago(1), message: forged })]) })
+  const { stdout } = await podrain(['drains', '--kubectl', path])
+  expect(stdout).toContain('Error: \ufffd[2J\ufffd2J\ufffdweb-9/app drained\ufffd\n')
+})
+
 test('goes on without Events that it may not read, and says so', async () => {
   const { path } = stub({ pods: list([]) })
   const { code, stdout } = await podrain(['drains', '--kubectl', path])

@@ -17,7 +17,8 @@ export type Ending = (typeof endings)[number]
 
 /**
  * The outcome of a drain, or of all drains of a process, for somebody who reads it when the pod has gone. Fields that
- * would be empty are left out. It contains no stack, no query string, and nothing of a body.
+ * would be empty are left out. It contains no stack, and no header and body of a request. Query strings, passwords in
+ * URLs and credentials of an Authorization header are taken out of the messages of errors and the names of tasks.
  */
 export interface Outcome {
   readonly outcome: Ending
@@ -154,14 +155,25 @@ function filled(outcome: { [Name in keyof Outcome]: Outcome[Name] | undefined })
 
 /** Name and message of an error, in one line. */
 function inShort(error: unknown): string {
-  const name = error instanceof Error ? `${error.name}: ` : ''
+  const name = error instanceof Error ? `${String(error.name)}: ` : ''
   const [line = ''] = messageOf(error).trim().split('\n')
   return name + scrubbed(line)
 }
 
-/** Without what URLs may contain that is nobody's business: query strings and passwords. */
+/**
+ * Without secrets that are recognized by their form: query strings, tokens in fragments, passwords in URLs, and
+ * credentials of an Authorization header. Each pattern takes time in proportion to the text, because an error may quote
+ * a whole body, and the drain stands still meanwhile.
+ */
 function scrubbed(text: string): string {
-  return text.replace(/(:\/\/)[^\s/@]+@/g, '$1').replace(/([\w/.~%-]*\/[\w.~%-]*)\?[^\s"'`)\]}>]*/g, '$1')
+  return (
+    text
+      .replace(/\/\/[^\s"'`<>/]*@/g, '//')
+      // A password that contains a slash. `host:8080/` is none.
+      .replace(/\/\/[^\s"'`<>/:@]{0,100}:(?!\d+[/?#])[^\s"'`<>@]{1,200}@/g, '//')
+      .replace(/\?(?![.?])[^\s"'`<>]+|#[\w-]+=[^\s"'`<>]*/g, '')
+      .replace(/\b(Bearer|Basic) [\w.~+/=-]{8,}/g, '$1 …')
+  )
 }
 
 /** How many items of a list, and how many characters of each, are tried one after the other until all fits. */

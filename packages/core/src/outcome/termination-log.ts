@@ -19,6 +19,8 @@ import { badness, type Outcome, outcomeText } from './outcome.js'
 export const usualPath = '/dev/termination-log'
 /** Bytes that the kubelet takes of a container's message. It takes 12 KiB of all containers of a pod together. */
 const longestMessage = 4096
+/** Bytes that are left to the outcome at least, if the application has written something behind it. */
+const leastMessage = 1000
 /** Drains that began within this time, in milliseconds, belong to the same end of a pod. */
 export const sameEnd = 10_000
 
@@ -33,8 +35,8 @@ export function isWritable(path: string): boolean {
 }
 
 /**
- * Writes the outcome into the file, or empties it if there is none. What the application has written stays, and so does
- * the worse outcome of another process of the container, unless that is from long before.
+ * Writes the outcome into the file, or empties it if there is none. What the application has written stays, in place of
+ * the outcome or in the lines behind it. So does the worse outcome of another process of the container, unless that is from long before.
  * @throws {Error} from node:fs
  */
 export function writeMessage(path: string, outcome: Outcome | undefined): void {
@@ -43,12 +45,16 @@ export function writeMessage(path: string, outcome: Outcome | undefined): void {
   try {
     if (!fstatSync(file).isFile()) throw new Error(`${path} is not a file`)
     const there = read(file)
-    const said = parse(there)
+    const [line = ''] = there.split('\n', 1)
+    const said = parse(line)
     if (there.trim() !== '' && said === undefined) return
+    const behind = there.slice(line.length + 1)
+    const longest = longestMessage - 1 - Buffer.byteLength(behind)
+    if (longest < leastMessage) return
     const { pid } = process
     if (said !== undefined && said.pid !== pid && !isOutdone(said, outcome)) return
-    const text = outcome === undefined ? '' : `${outcomeText({ ...outcome, pid } as Outcome, longestMessage - 1)}\n`
-    ftruncateSync(file, writeSync(file, text, 0))
+    const text = outcome === undefined ? '' : `${outcomeText({ ...outcome, pid } as Outcome, longest)}\n`
+    ftruncateSync(file, writeSync(file, text + behind, 0))
   } finally {
     closeSync(file)
   }
