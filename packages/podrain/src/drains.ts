@@ -1,5 +1,6 @@
 import { type ExecFileException, execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import Table from 'cli-table3'
 import pc from 'picocolors'
 import { UsageError } from './usage.js'
 
@@ -246,6 +247,13 @@ function joined(messages: readonly Found[], events: readonly Found[]): Found[] {
   return [...messages, ...events.filter((event) => !isTold(event))]
 }
 
+/** As kubectl draws its tables. */
+const noBorders = Object.fromEntries(
+  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
+    .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'])
+    .map((part) => [part, '']),
+)
+
 function tableOf(drains: readonly KnownDrain[], hints: readonly string[], colour: boolean): string {
   const { bold, red, green, dim } = pc.createColors(colour)
   const heading = ['POD', 'ENDED', 'TOOK', 'OUTCOME', 'EXIT', 'WHAT']
@@ -259,17 +267,22 @@ function tableOf(drains: readonly KnownDrain[], hints: readonly string[], colour
       whatOf(drain),
     ].map(printable),
   )
-  const widths = heading.map((_, column) => Math.max(...[heading, ...rows].map((row) => (row[column] ?? '').length)))
-  const line = (row: readonly string[], paint: (text: string, column: number) => string): string =>
-    row
-      .map((cell, column) => paint(cell, column) + ' '.repeat((widths[column] ?? 0) - cell.length))
-      .join('  ')
-      .trimEnd()
-  const lines = rows.map((row) =>
-    line(row, (cell, column) => (column === 3 ? (cell === 'drained' ? green(cell) : red(cell)) : cell)),
-  )
-  const table = rows.length === 0 ? ['No drain is known.'] : [line(heading, bold), ...lines]
-  return `${[...table, ...hints.map((hint) => dim(`${hint}.`))].join('\n')}\n`
+  const table = new Table({
+    head: heading.map(bold),
+    chars: noBorders,
+    style: { head: [], 'padding-left': 0, 'padding-right': 2 },
+  })
+  for (const [pod, ended, took, outcome = '', exit, what] of rows) {
+    table.push([pod, ended, took, outcome === 'drained' ? green(outcome) : red(outcome), exit, what])
+  }
+  const lines =
+    rows.length === 0
+      ? ['No drain is known.']
+      : table
+          .toString()
+          .split('\n')
+          .map((line) => line.trimEnd())
+  return `${[...lines, ...hints.map((hint) => dim(`${hint}.`))].join('\n')}\n`
 }
 
 /** Whoever runs in a pod writes its message, so it could otherwise tell the terminal to do something. */
