@@ -86,8 +86,9 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
   }
   const byPreset = times.behind === 'kube-proxy' && !times.settle.own
   const {
-    pod = process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname(),
-    namespace = process.env.POD_NAMESPACE ?? ownNamespace(),
+    // One that is empty, as a template leaves it, says nothing.
+    pod = process.env.POD_NAME || process.env.HOSTNAME || hostname(),
+    namespace = process.env.POD_NAMESPACE || ownNamespace(),
     kubeConfig,
     services = [],
     settleAfter = byPreset ? kubeProxyNeeds : false,

@@ -71,6 +71,17 @@ describe('options', () => {
     expect(log.lines[0]).toContain('following pod web-0 in namespace shop')
   })
 
+  test('of the environment that are empty name nothing', async () => {
+    const before = { ...process.env }
+    Object.assign(process.env, { POD_NAME: '', POD_NAMESPACE: '', HOSTNAME: 'web-1' })
+    onTestFinished(() => {
+      process.env = before
+    })
+    const log = new Log()
+    kubernetes(drain(log), { kubeConfig: configFor(1) }).stop()
+    expect(log.lines[0]).toContain('following pod web-1 in namespace default')
+  })
+
   test('a pod that is not there is told of, with what to set', async () => {
     const { log, api, pass } = await cluster({ pod: 'the-node' })
     await expect.poll(() => api.watching).toBe(1)
