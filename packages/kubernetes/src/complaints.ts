@@ -1,6 +1,6 @@
 import type { Drain } from '@podrain/core'
 import { ApiError, TooLong } from './api/api.js'
-import { missingRule, type Need } from './api/rules.js'
+import { missingRule, type Need, without } from './api/rules.js'
 
 /** Says each failure once, until it has worked again. */
 export class Complaints {
@@ -42,11 +42,15 @@ export class Complaints {
     }
   }
 
-  /** What a Service says of nodes may not be read. Nothing is wrong where the policy is the default one. */
-  unknownPolicy(): void {
+  /**
+   * The traffic policy of a Service is not known. Nothing is wrong where it is the default one.
+   * @param isForbidden Whether the pod may not read Services. Otherwise what was read is none.
+   */
+  unknownPolicy(service: string, isForbidden: boolean): void {
     if (this.#said.has('services')) return
     this.#said.set('services', new Set())
-    this.#logger.info(missingRule('services', this.#namespace))
+    const what = `kubernetes: Service ${service} could not be read, so ${without.services}`
+    this.#logger.info(isForbidden ? missingRule('services', this.#namespace) : what)
   }
 
   /** There is no pod of that name. */

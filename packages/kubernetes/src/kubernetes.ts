@@ -130,7 +130,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
         pod,
         namespace,
         services: names,
-        onUnknownPolicy: () => complaints.unknownPolicy(),
+        onUnknownPolicy: (...known) => complaints.unknownPolicy(...known),
       }),
       onSuccess: () => complaints.works('slices'),
       onFailure: (error) => complaints.failed('slices', error),

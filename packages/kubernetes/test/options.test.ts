@@ -134,6 +134,17 @@ describe('permissions', () => {
     expect(pod.log.matching(/^(warn|error)/)).toEqual([])
   })
 
+  test('are not blamed for an answer that is no Service', async () => {
+    const misbehave: Misbehaviour = ({ kind }, response) => {
+      if (kind === 'services') response.end('{"kind":"PodList","items":[]}')
+      return kind === 'services'
+    }
+    const pod = await cluster({}, {}, { misbehave })
+    await pod.until(() => pod.drain.state === 'draining')
+    await pod.until(() => pod.log.matching(/Service web could not be read/).length > 0)
+    expect(pod.log.matching(/not allowed/)).toEqual([])
+  })
+
   test('in the manifests are those that are asked for', () => {
     const rules = [...documents('rbac.yaml'), ...documents('rbac-report.yaml')]
       .filter(({ kind }) => kind === 'Role')

@@ -10,7 +10,7 @@ const rules = {
 export type Need = keyof typeof rules
 
 /** What goes on without the permission. */
-const without: Readonly<Record<Need, string>> = {
+export const without: Readonly<Record<Need, string>> = {
   pod: 'a drain begins with the hook or the signal, and takes `terminationGracePeriodSeconds` for its time',
   slices: 'a drain waits for load balancers as long as `settle.min` says',
   services:

@@ -10,7 +10,7 @@ export interface ServicesOptions {
   /** The Services to ask for. All if there are none. */
   readonly services: readonly string[]
   /** The traffic policy of a Service may not be read, or what is read is no Service. */
-  readonly onUnknownPolicy: () => void
+  readonly onUnknownPolicy: (service: string, isForbidden: boolean) => void
 }
 
 /** The Services that send to this pod: which they are, to whom they send, and what their slices say. */
@@ -91,14 +91,16 @@ export class Services {
   async #isLocal(name: string, limit: number | undefined): Promise<boolean> {
     const { api, namespace, onUnknownPolicy } = this.#on
     let service: Partial<Service> | null
+    let isForbidden = false
     try {
       service = (await api.get(`/api/v1/namespaces/${namespace}/services/${name}`, {}, limit)) as typeof service
     } catch (error) {
       if (!(error instanceof ApiError && (error.status === 403 || error.status === 404))) throw error
       service = null
+      isForbidden = error.status === 403
     }
     const spec = service?.spec
-    if (typeof spec !== 'object' || spec === null) onUnknownPolicy()
+    if (typeof spec !== 'object' || spec === null) onUnknownPolicy(name, isForbidden)
     return spec?.externalTrafficPolicy === 'Local' || spec?.internalTrafficPolicy === 'Local'
   }
 }
