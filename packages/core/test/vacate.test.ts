@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { DrainReport } from '../src/index.js'
 import { type Bare, pod } from './support.js'
 
 const hour = 3_600_000
@@ -75,6 +76,21 @@ describe('a pod that makes itself free', () => {
     expect(passed).toBeGreaterThan(10_000)
     expect(passed).toBeLessThanOrEqual(24_100)
     expect(drain.lastCall.aborted).toBe(true)
+  })
+
+  test('is told of from the sign on, in a report, as its duration is', async () => {
+    const { drain, clock, process } = pod()
+    const report = new Promise<DrainReport>((resolve) => void drain.once('report', resolve))
+    const now = vi.spyOn(Date, 'now').mockImplementation(() => clock.now())
+    onTestFinished(() => now.mockRestore())
+    drain.vacate('an eviction')
+    clock.advance(hour)
+    const signalled = clock.now()
+    void process.signal('SIGTERM')
+    for (let passed = 0; drain.state === 'draining' && passed < 100; passed++) clock.advance(100)
+    const { startedAt, durationMs } = await clock.through(report)
+    expect(startedAt).toBe(Math.round(signalled))
+    expect(durationMs).toBeLessThan(60_000)
   })
 
   test('joins a drain that has begun, whose time runs on', async () => {

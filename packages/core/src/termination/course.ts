@@ -308,14 +308,16 @@ export class Course {
   #count(ago?: number): void {
     if (!this.#vacating) return
     this.#vacating = false
-    if (this.#state === 'draining') this.#budget = this.#newBudget(ago)
+    if (this.#state !== 'draining') return
+    this.#budget = this.#newBudget(ago)
+    this.#startedAt = startOf(this.#budget)
   }
 
   #begin(reason: string, budget: Budget = this.#newBudget()): void {
     const { logger, tasks } = this.#options
     this.#budget = budget
     this.#cause = reason
-    this.#startedAt = Math.round(Date.now() - budget.elapsed)
+    this.#startedAt = startOf(budget)
     this.#settle.begin()
     this.#traffic.drain()
     this.#enter('draining')
@@ -426,6 +428,11 @@ export class Course {
   #releasePrestops(): void {
     for (const leave of [...this.#prestops.keys()]) leave()
   }
+}
+
+/** When the time of a budget began, in milliseconds since the epoch. */
+function startOf(budget: Budget): number {
+  return Math.round(Date.now() - budget.elapsed)
 }
 
 /** A controller without a limit of listeners, because any number of streams and jobs may listen. */
