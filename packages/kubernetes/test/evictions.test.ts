@@ -90,6 +90,24 @@ describe('a pod that is to be evicted', () => {
     expect(drain.state).toBe('draining')
   })
 
+  test('makes itself free anew when it had only joined a drain after which no signal came', async () => {
+    const { api, drain, until } = await stage()
+    const finish = task(drain, 'report 7')
+    await until(() => api.watching === 1)
+    void drain.prestop({ hook: false })
+    api.request([own])
+    await until(() => api.said.length === 1)
+    let served = false
+    drain.on('state', (state) => {
+      served ||= state === 'serving'
+    })
+    await until(() => served)
+    await until(() => drain.state === 'draining')
+    expect(api.said.every(({ completionTime }) => completionTime === undefined)).toBe(true)
+    finish()
+    await until(() => api.said.at(-1)?.completionTime !== undefined)
+  })
+
   test('has its whole grace period when it is evicted in the end', async () => {
     const { api, drain, process, until, pass } = await stage()
     await until(() => api.watching === 1)

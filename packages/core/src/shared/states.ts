@@ -84,8 +84,11 @@ export interface TerminatingOptions {
 
 /** A drain that `Drain.vacate()` has begun or joined. */
 export interface Vacancy {
-  /** Resolves when clients have left and all requests and tasks have finished, or the drain is over. Never rejects. */
-  readonly vacated: Promise<void>
+  /**
+   * Resolves to true when clients have left and all requests and tasks have finished. Resolves to false if that did not
+   * come: the time of a drain that had begun before was over, or the process serves again. Never rejects.
+   */
+  readonly vacated: Promise<boolean>
   /** Serves again, unless a sign that the pod ends has come since. */
   undo(): void
 }

@@ -174,7 +174,7 @@ export class Course {
       this.#begin(reason, new Budget(this.#options.clock, longestTimer, 0))
     }
     return {
-      vacated: this.#state === 'draining' ? this.#wait(false) : Promise.resolve(),
+      vacated: this.#state === 'draining' ? this.#wait(false).then(() => this.#isVacated) : Promise.resolve(false),
       undo: () => {
         if (!this.#vacating || this.#state !== 'draining') return
         this.#resume()
@@ -292,6 +292,10 @@ export class Course {
     if (this.#state !== 'draining' || !this.#budget) return []
     // Who only makes itself free waits for no signal, as none may come.
     return this.#settle.waits(this.#budget, this.committed || this.#vacating, this.#balancers)
+  }
+
+  get #isVacated(): boolean {
+    return this.#state === 'draining' && this.#traffic.inFlight === 0 && this.#options.tasks.size === 0
   }
 
   get #balancers(): boolean {

@@ -75,9 +75,14 @@ export class EvictionResponder {
     this.#pauses.drain()
   }
 
+  /** The pod serves again. If no signal followed a drain that the responder had joined, the Eviction still stands. */
   serve(): void {
     this.#watch.serve()
     this.#pauses.serve()
+    // Not at once: the drain that has ended releases all who wait for it, in this turn.
+    queueMicrotask(() => {
+      if (this.#attended) this.#attend(this.#attended)
+    })
   }
 
   stop(): void {
@@ -129,8 +134,8 @@ export class EvictionResponder {
     this.#isVacated = false
     const vacancy = this.#on.drain.vacate(`the Eviction ${turn.name}`)
     this.#vacancy = vacancy
-    void vacancy.vacated.then(() => {
-      if (this.#vacancy !== vacancy) return
+    void vacancy.vacated.then((isVacated) => {
+      if (this.#vacancy !== vacancy || !isVacated) return
       this.#isVacated = true
       this.#speakIn(0)
     })
