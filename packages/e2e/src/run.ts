@@ -96,7 +96,7 @@ export function expectNothingLost(result: Rehearsal): void {
 }
 
 /** What a container says when it ends is for people and programs: JSON, in one line. One that says nothing is well. */
-export function expectReadable(messages: readonly string[]): void {
+function expectReadable(messages: readonly string[]): void {
   for (const message of messages) {
     try {
       if (!message.trimEnd().includes('\n') && typeof JSON.parse(message) === 'object') continue

@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/clock.js'
-import { closingShare, lastMoment, leastGrace } from '../shared/timing.js'
+import { closingShare, leastGrace } from '../shared/timing.js'
 
 /**
  * The time that all steps of a drain share, counted from the first sign of termination.
@@ -60,7 +60,6 @@ export class Budget {
   /** The grace period is spent, and the kubelet's signal has come all the same: `leastGrace` later it kills. */
   spent(): void {
     this.#killed = this.#clock.now() + leastGrace
-    this.shortenTo(lastMoment)
   }
 
   /** Moves the deadline to `ms` from now, if that is earlier. */

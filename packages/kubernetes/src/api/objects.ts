@@ -23,7 +23,6 @@ export interface Service {
   readonly spec: {
     readonly externalTrafficPolicy?: string
     readonly internalTrafficPolicy?: string
-    readonly publishNotReadyAddresses?: boolean
   }
 }
 
@@ -72,6 +71,11 @@ export function eventOf(line: string): WatchEvent {
   // A Status of an ERROR has empty metadata, or none.
   if (event.type !== 'ERROR' && !isObject(event.object)) throw new TypeError('an event without an object')
   return event
+}
+
+/** A list that may be missing, or be none. */
+export function listIn<Each>(value: readonly Each[] | null | undefined): readonly Each[] {
+  return Array.isArray(value) ? value : []
 }
 
 function isObject(value: unknown): value is KubernetesObject {

@@ -1,4 +1,4 @@
-import type { Endpoint, EndpointSlice } from '../api/objects.js'
+import { type Endpoint, type EndpointSlice, listIn } from '../api/objects.js'
 
 /** What slices say of this pod is remembered of so many; no pod has as many Services. */
 const most = 100
@@ -166,7 +166,7 @@ export class Slices {
   }
 
   #isByAddress({ targetRef, addresses }: Endpoint): boolean {
-    return !targetRef && Array.isArray(addresses) && addresses.some((each) => this.#whom.addresses.has(each))
+    return !targetRef && listIn(addresses).some((each) => this.#whom.addresses.has(each))
   }
 }
 
@@ -175,11 +175,11 @@ function serviceOf({ metadata: { labels } }: EndpointSlice): string | undefined 
 }
 
 function endpointsOf({ endpoints }: EndpointSlice): Endpoint[] {
-  return (Array.isArray(endpoints) ? endpoints : []).filter((each) => each != null)
+  return listIn(endpoints).filter((each) => each != null)
 }
 
 function portsOf({ ports }: EndpointSlice): string[] {
-  return (Array.isArray(ports) ? ports : []).map((each) => each?.name ?? '')
+  return listIn(ports).map((each) => each?.name ?? '')
 }
 
 /** Whether whoever follows a slice sends to the endpoints of another one as well: those of the same Service, family and ports. */

@@ -1,7 +1,7 @@
 // What is read of an Eviction of lifecycle.k8s.io/v1alpha1. It comes from outside, so nothing in it is certain.
 // https://kubernetes.io/docs/reference/kubernetes-api/lifecycle/
 
-import type { KubernetesObject } from '../api/objects.js'
+import { type KubernetesObject, listIn } from '../api/objects.js'
 
 interface Eviction extends KubernetesObject {
   readonly spec?: {
@@ -33,11 +33,11 @@ export interface Turn {
 
 export function turnOf(object: KubernetesObject, responder: string): Turn {
   const { metadata, spec, status } = object as Eviction
-  const state = list(status?.targetResponders).find((each) => each?.name === responder)?.state
+  const state = listIn(status?.targetResponders).find((each) => each?.name === responder)?.state
   const isOff =
     typeof metadata.deletionTimestamp === 'string' ||
-    list(status?.conditions).some((each) => each?.type === 'Failed' && each.status === 'True')
-  const own = list(status?.responders).find((each) => each?.name === responder)
+    listIn(status?.conditions).some((each) => each?.type === 'Failed' && each.status === 'True')
+  const own = listIn(status?.responders).find((each) => each?.name === responder)
   return {
     name: metadata.name ?? '',
     uid: metadata.uid,
@@ -49,8 +49,4 @@ export function turnOf(object: KubernetesObject, responder: string): Turn {
 
 function isOver(state: string | undefined): boolean {
   return state === 'Completed' || state === 'Interrupted'
-}
-
-function list<Each>(value: readonly Each[] | null | undefined): readonly Each[] {
-  return Array.isArray(value) ? value : []
 }

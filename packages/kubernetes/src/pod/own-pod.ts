@@ -1,5 +1,5 @@
 import type { Drain } from '@podrain/core'
-import type { Pod, WatchEvent } from '../api/objects.js'
+import { listIn, type Pod, type WatchEvent } from '../api/objects.js'
 
 /** Both times that are compared have whole seconds: what is less is nothing. */
 const grain = 1500
@@ -58,8 +58,7 @@ export class OwnPod {
     // A pod of a StatefulSet leaves its name to the next one.
     this.#uid ??= metadata.uid
     if (metadata.uid !== this.#uid) return
-    const conditions = Array.isArray(status?.conditions) ? status.conditions : []
-    const condition = conditions.find((each) => each?.type === 'Ready')
+    const condition = listIn(status?.conditions).find((each) => each?.type === 'Ready')
     if (condition) this.#ready = condition.status === 'True'
     this.#labels = metadata.labels ?? {}
     const { deletionTimestamp, deletionGracePeriodSeconds: seconds } = metadata
