@@ -1,6 +1,6 @@
 /**
  * Holds every server under test to the contract on every Node version that is supported, with binaries from the npm
- * registry, and writes docs/contract.md.
+ * registry, and writes docs/proof/contract.md.
  *
  *     node .ci/contract-matrix.mjs [--only 20]
  *
@@ -164,5 +164,5 @@ ${rooms
 
 const columns = (values.only ? [values.only] : supported).map(column)
 if (values.only) console.log(results(columns))
-else writeFileSync('docs/contract.md', page(columns))
+else writeFileSync('docs/proof/contract.md', page(columns))
 process.exit(columns.some(({ failures }) => failures.length > 0) ? 1 : 0)

@@ -1,6 +1,6 @@
 /**
  * Rehearses what was measured on a real Kubernetes, and compares: who loses requests and who does not, and how long it
- * takes until every old pod is gone. Writes docs/faithfulness.md. The rows with slow downloads need root, for `netns`; those through
+ * takes until every old pod is gone. Writes docs/proof/faithfulness.md. The rows with slow downloads need root, for `netns`; those through
  * nginx and haproxy need these (Debian: nginx-light, haproxy).
  *
  *     node .ci/faithful.mjs [--only TEXT] [--seed N] [--no-write]
@@ -245,7 +245,7 @@ console.log(differences === 0 ? 'the miniature agrees with the cluster' : `${dif
 
 if (values.write && values.only === '') {
   writeFileSync(
-    'docs/faithfulness.md',
+    'docs/proof/faithfulness.md',
     `# How faithful the rehearsal is
 
 \`npx -y pnpm@10.34.9 faithful\` rehearses what was measured on a real Kubernetes, and writes this page: on the left of each cell

@@ -1,6 +1,6 @@
 /**
  * Changes the source of the core in one place at a time, runs the tests that reach the place, and says which changes no test
- * has noticed. Writes docs/mutation.md.
+ * has noticed. Writes docs/proof/mutation.md.
  *
  *     node .ci/mutation.mjs [--shares 1,2 (all)]     tries these sixteenths of all changes; each takes about a quarter of an hour
  *     node .ci/mutation.mjs --mutate packages/core/src/http/ramp.ts[:12-20]     all changes of a file; keeps nothing
@@ -20,7 +20,7 @@ import { shares } from './mutation-shares.mjs'
 const wanted = 90
 const source = 'packages/core/src'
 const testing = 'packages/core/test'
-const page = 'docs/mutation.md'
+const page = 'docs/proof/mutation.md'
 const kept = '.ci/mutation-results.json'
 
 const { values } = parseArgs({

@@ -1,7 +1,7 @@
 import { leftOut } from './mutation-scope.mjs'
 import { wanted } from './mutation-shares.mjs'
 
-/** Mutation testing of the core: see `.ci/mutation.mjs`, which runs it, and docs/mutation.md, which it writes. */
+/** Mutation testing of the core: see `.ci/mutation.mjs`, which runs it, and docs/proof/mutation.md, which it writes. */
 export default {
   plugins: ['@stryker-mutator/vitest-runner', new URL('mutation-shares.mjs', import.meta.url).href],
   // Some shares of all changes, or, with `--mutate`, all of a few.

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { alertsOf, lokiRules, operators, prometheusRule } from './rules.js'
 
-const runbook = readFileSync(join(operators, '..', '..', 'docs', 'runbook.md'), 'utf8')
+const runbook = readFileSync(join(operators, '..', '..', 'docs', 'operate', 'runbook.md'), 'utf8')
 const [, ...sections] = runbook.split(/^## /m)
 /** As GitHub makes them of a heading. */
 const anchors = sections.map((section) => (section.split('\n')[0] ?? '').toLowerCase().replaceAll(' ', '-'))
@@ -11,7 +11,7 @@ const alerts = [...alertsOf(prometheusRule.spec), ...alertsOf(lokiRules)]
 
 describe('the runbook', () => {
   test('has a section for every alert, and no section that no alert leads to', () => {
-    const linked = alerts.map(({ annotations }) => annotations.runbook_url.split('/docs/runbook.md#')[1])
+    const linked = alerts.map(({ annotations }) => annotations.runbook_url.split('/docs/operate/runbook.md#')[1])
     expect([...new Set(linked)].toSorted()).toEqual(anchors.toSorted())
   })
 

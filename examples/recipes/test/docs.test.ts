@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 const recipes = join(import.meta.dirname, '..')
-const page = readFileSync(join(recipes, '..', '..', 'docs', 'recipes.md'), 'utf8')
+const page = readFileSync(join(recipes, '..', '..', 'docs', 'guides', 'recipes.md'), 'utf8')
 
 /** What the page shows of each file. Parts that are left out are marked by a line with an ellipsis. */
 const shown = new Map(

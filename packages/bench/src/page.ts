@@ -1,4 +1,4 @@
-/** Writes docs/benchmarks.md, docs/rehearsal-scale.md, docs/kubernetes-cost.md and their pictures from what was kept. */
+/** Writes docs/proof/benchmarks.md, docs/proof/rehearsal-scale.md, docs/proof/kubernetes-cost.md and their pictures from what was kept. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Charts, createCharts } from './page/charts.js'
@@ -26,7 +26,7 @@ const benchmarks: Page = {
   introduction: `# Benchmarks
 
 Made by the benches from what they measured, which is kept in
-[packages/bench/results](../packages/bench/results): figures from another machine, or another day, differ. Each section says
+[packages/bench/results](../../packages/bench/results): figures from another machine, or another day, differ. Each section says
 where and when it was measured, and with what; after a bench its section is written anew.
 
 A median stands for the middle measurement. “Quartiles” are the bounds of the half in the middle: read nothing into a
@@ -40,7 +40,7 @@ const rehearsalScale: Page = {
   introduction: `# How far a rehearsal goes
 
 Made by \`npx -y pnpm@10.34.9 bench:rehearsal\` from what it measured, which is kept in
-[packages/bench/results](../packages/bench/results): figures from another machine, or another day, differ.`,
+[packages/bench/results](../../packages/bench/results): figures from another machine, or another day, differ.`,
 }
 
 const kubernetesCost: Page = {
@@ -49,7 +49,7 @@ const kubernetesCost: Page = {
   introduction: `# What @podrain/kubernetes costs the API server
 
 Made by \`npx -y pnpm@10.34.9 bench:kubernetes\` from what it counted, which is kept in
-[packages/bench/results](../packages/bench/results). “Before” is the package as it was when every pod watched every EndpointSlice of its namespace
+[packages/bench/results](../../packages/bench/results). “Before” is the package as it was when every pod watched every EndpointSlice of its namespace
 for life (commit f78c804, checked out and built elsewhere, and given as \`--beside\`); “after” is the package as it is.
 What was counted before stays on the page until it is counted anew.`,
 }

@@ -22,7 +22,7 @@ export interface Directories {
 /** The directories of this repository. */
 export const here: Directories = {
   results: join(__dirname, '../results'),
-  docs: join(__dirname, '../../../docs'),
+  docs: join(__dirname, '../../../docs/proof'),
 }
 
 /** Runs a bench and keeps its result. */

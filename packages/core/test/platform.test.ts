@@ -328,8 +328,8 @@ test.each([
   expect(await child.exit).toEqual([0, null])
 })
 
-test('the table in docs/platforms.md is that of the source', () => {
-  const page = readFileSync(join(__dirname, '../../../docs/platforms.md'), 'utf8')
+test('the table in docs/guides/platforms.md is that of the source', () => {
+  const page = readFileSync(join(__dirname, '../../../docs/guides/platforms.md'), 'utf8')
   const code = (text: string): string => `\`${text}\``
   const rows = Object.entries(platforms).flatMap(
     ([name, { variables, graceSeconds, setting, signal, sends, source }]) => {

@@ -1,5 +1,5 @@
 /**
- * What a rolling update loses with each web framework by itself, and with podrain. Writes docs/frameworks.md.
+ * What a rolling update loses with each web framework by itself, and with podrain. Writes docs/proof/frameworks.md.
  *
  *     pnpm frameworks [--only <part of an id or a name, or else of variants' names>] [--jobs 1]
  *                     [--quick: a short rehearsal that is told and not kept]
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   try {
     if (!values.write) await measureAll(fixtures, concurrency, stop.signal)
   } finally {
-    writeFileSync(join(root, 'docs', 'frameworks.md'), page(fixtures, loadResults(fixtures)))
+    writeFileSync(join(root, 'docs', 'proof', 'frameworks.md'), page(fixtures, loadResults(fixtures)))
   }
 }
 

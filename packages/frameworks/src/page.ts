@@ -4,11 +4,11 @@ import type { Results, Row } from './results.js'
 
 const introduction = `# Web frameworks, and what they do at SIGTERM
 
-Made by \`npx -y pnpm@10.34.9 frameworks\` from [what it measured](../packages/frameworks/results). Each
-[application](../packages/frameworks/fixtures) is the smallest that the framework's own guide begins with, installed from npm. It
+Made by \`npx -y pnpm@10.34.9 frameworks\` from [what it measured](../../packages/frameworks/results). Each
+[application](../../packages/frameworks/fixtures) is the smallest that the framework's own guide begins with, installed from npm. It
 answers a request after 100 ms and has no line for SIGTERM, except where the name of the row says so.
 
-The [rehearsal](../packages/rehearsal) replaces two pods of it at once by two new ones, under load, with a grace period of 30 s, and
+The [rehearsal](../../packages/rehearsal) replaces two pods of it at once by two new ones, under load, with a grace period of 30 s, and
 endpoints that change as late as behind kube-proxy: 0.1 to 1.2 s. This is done twice:
 
 - **SIGTERM alone**: there is no preStop hook.
@@ -23,7 +23,7 @@ run. Clients do not try again.`
 const head = `| application | SIGTERM alone: lost | exit | own hook | with a hook: lost | exit | own hook |
 |---|--:|---|---|--:|---|---|`
 
-/** docs/frameworks.md */
+/** docs/proof/frameworks.md */
 export function page(fixtures: readonly NamedFixture[], results: Results): string {
   const rows = fixtures.flatMap((fixture) => rowsOf(fixture, results.get(fixture.id) ?? []))
   const notes = fixtures.flatMap(({ name, note }) => (note === undefined ? [] : [`- ${name}: ${note}`]))

@@ -66,8 +66,8 @@ describe('every fixture', () => {
   })
 })
 
-test('docs/frameworks.md says what was measured', () => {
-  const file = join(__dirname, '../../../docs/frameworks.md')
+test('docs/proof/frameworks.md says what was measured', () => {
+  const file = join(__dirname, '../../../docs/proof/frameworks.md')
   const text = page(fixtures, loadResults(fixtures))
   // So does `pnpm frameworks --write`.
   if (process.env.PODRAIN_WRITE === '1') writeFileSync(file, text)

@@ -4,7 +4,7 @@ import { type Behind, Drain, presets } from '@podrain/core'
 import { describe, expect, test } from 'vitest'
 import { missingRule } from '../src/api/rules.js'
 
-const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'kubernetes.md'), 'utf8')
+const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operate', 'kubernetes.md'), 'utf8')
 
 /** The cells of a table of the page. */
 function rows(name: string): string[][] {

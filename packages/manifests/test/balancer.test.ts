@@ -198,7 +198,7 @@ test('nobody sends to a worker, with a mesh or without, so it is not told how lo
 })
 
 describe('the page on Kubernetes', () => {
-  const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'kubernetes.md'), 'utf8')
+  const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operate', 'kubernetes.md'), 'utf8')
   const [, table = ''] = /<!-- controllers -->\n([\s\S]*?)\n<!-- \/controllers -->/.exec(page) ?? []
   const rows = table.split('\n').slice(2)
   /** The clouds' are listed by the names of their products. */

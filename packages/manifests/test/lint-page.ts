@@ -15,10 +15,10 @@ const said = { error: 'Why an error?', warning: 'Why a warning?', info: 'Why an 
 function policyNote(id: string): string {
   const own = conditions.filter(({ rule }) => rule === id)
   if (own.length === 0) return ''
-  return ` (${own.some(({ isPart }) => isPart) ? 'In part in' : 'In'} the [policies](kubernetes.md#in-the-cluster-itself), too.)`
+  return ` (${own.some(({ isPart }) => isPart) ? 'In part in' : 'In'} the [policies](../operate/kubernetes.md#in-the-cluster-itself), too.)`
 }
 
-/** docs/lint.md: every rule with its reason, a manifest that it finds something in, and one it does not. */
+/** docs/reference/lint.md: every rule with its reason, a manifest that it finds something in, and one it does not. */
 export function lintPage(): string {
   const count = ruleGroups.reduce((sum, { rules }) => sum + rules.length, 0)
   const contents = ruleGroups.map(
@@ -35,8 +35,8 @@ export function lintPage(): string {
 ${count} rules. In brackets stands the worst severity that a rule reports: \`error\` is always one: refused by Kubernetes, or it cannot
 do what it says, and requests are lost or the app is killed; \`warning\` loses requests under usual conditions; \`info\` may be right or wrong, by what no file
 says. Each says why. How to use lint, and how
-to silence a rule with a reason: [podrain](../packages/podrain#lint). In each example the lines with \`-\` are what the rule finds, and those with
-\`+\` put it right; a test holds both to that, and they stand whole in [the examples](../packages/manifests/test/manifests). Written by \`npx -y pnpm@10.34.9 docs:lint\`.
+to silence a rule with a reason: [podrain](../../packages/podrain#lint). In each example the lines with \`-\` are what the rule finds, and those with
+\`+\` put it right; a test holds both to that, and they stand whole in [the examples](../../packages/manifests/test/manifests). Written by \`npx -y pnpm@10.34.9 docs:lint\`.
 
 | | |
 |---|---|

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 
 export const podOf = { pod: 'web-1', namespace: 'shop' } as const
 
-/** Milliseconds from the deletion until the slice says so: measured on a real cluster, docs/faithfulness.md. */
+/** Milliseconds from the deletion until the slice says so: measured on a real cluster, docs/proof/faithfulness.md. */
 const sliceFollows = 20
 
 /** An API server that tells of one pod of a Service with two, and of its deletion. */

@@ -2,7 +2,7 @@
  * Holds every peer to the contract, and ourselves, and writes the score.
  *
  *     node main.js [--only <part of a row's name>]… [--behaviour <part of a sentence>] [--jobs 4]
- *                  [--write docs/peers.md] [--json <file>]
+ *                  [--write docs/proof/peers.md] [--json <file>]
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'

@@ -40,7 +40,7 @@ function introduction(verdicts: readonly Verdict[], { seconds, node, date, optio
     `npx -y pnpm@10.34.9 ${['contract:peers', ...options].join(' ')}`,
     '```',
     '',
-    'The sentences are ours ([packages/contract](../packages/contract)), and so is what they leave out. To be fair to the',
+    'The sentences are ours ([packages/contract](../../packages/contract)), and so is what they leave out. To be fair to the',
     'others, nobody is asked for what podrain alone has (a count of requests, a signal for handlers, control endpoints): the',
     'same sentences for every row with the same kind of server. Each library is wired as its own README advises, and where it',
     'can wait for load balancers, it does. Behind a `preStop` hook that sleeps, the requests in the first column would come',
