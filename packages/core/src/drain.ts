@@ -56,9 +56,9 @@ export class Drain extends EventEmitter<DrainEvents> {
   readonly #unregister: () => void
   readonly #over: Promise<DrainReport>
   #introduced = false
-  /** Whether the process exits when it is over. */
+  /** Whether the process exits when the drain is over. */
   #exits = false
-  /** Whether the process may exit with 0, by the report and by errors that came after it. */
+  /** Whether the process may exit with 0: the report is clean, and no error came after it. */
   #isClean = true
   #disposing: Promise<void> | undefined
 
@@ -118,7 +118,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       onCommit: (how) => this.#emitSafely('commit', how),
       progressLine: () => this.#progress(),
     })
-    // Here and not at listen(): a signal must not kill an application that is still starting.
+    // The constructor registers, not listen(): a signal must not kill an application that is still starting.
     this.#unregister = process.register({
       signals,
       errors,
@@ -240,8 +240,8 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Counts a request, for a middleware without a server handle. The first call finds the server of the request, which
-   * is watched from then on. For later requests of that server it does nothing.
+   * Counts a request, for a middleware that has no reference to the server. The first call finds the server of the request
+   * and watches it. Later requests of that server are counted by the server itself.
    * @param answer As in `WatchOptions`, for later requests.
    * @returns Whether the request was counted before, on its server.
    */
@@ -258,9 +258,9 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Passes on what a handler returned for a response. If it is a promise and the client disconnects, the drain waits
-   * for the promise, up to `hookTimeout`, because the handler still uses what the `onClose` hooks close. It costs a
-   * small object until the response closes.
+   * Tells the drain what a handler returned for a response. If that is a promise and the client disconnects, the drain waits
+   * for the promise, up to `hookTimeout`. The handler still uses what the `onClose` hooks close. The cost is a small
+   * object until the response closes.
    */
   handling(response: ServerResponse | Http2ServerResponse, handling: unknown): void {
     this.#traffic.handling(response, handling)
@@ -301,7 +301,7 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Adds a hook that runs after the last request: close pools and clients. These hooks run one after the other, the
-   * newest first. So flush logs in the first one that you add.
+   * newest first. Register the hook that flushes logs first, so that it runs last.
    * @throws {TypeError | RangeError} as `onDrain`
    */
   onClose(hook: Hook, options: HookOptions = {}): this {
@@ -334,9 +334,10 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Makes the pod free for as long as that takes: somebody wants it gone, but waits until it is ready for it. Drains
-   * tentatively. The grace period does not count until the next sign: a hook, the deletion, a signal. A drain that has
-   * begun is joined as it is. Not for a process that leads workers or threads: theirs keep to the grace period.
+   * Drains tentatively until the pod has no work left, however long that takes. Use it when somebody wants the pod gone and
+   * waits for it, such as an Eviction. The grace period begins with the next sign that the pod ends: the hook, the
+   * deletion or a signal. If a drain has begun before, this call joins it, and its time runs on. Do not use it in a
+   * process that leads workers or threads: those keep to the grace period.
    * @param reason Why, for the log, such as `'an eviction'`.
    */
   vacate(reason = 'vacate()'): Vacancy {
@@ -357,8 +358,9 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Adds a condition that knows whether load balancers have stopped sending. Of several, `false` outweighs `undefined`,
-   * that outweighs `'soon'`, and that outweighs `true`. With the last two every response leads its client away.
+   * Adds a condition that knows whether load balancers have stopped sending. If several conditions disagree, the drain takes
+   * the first of `false`, `undefined`, `'soon'`, `true` that any of them returns. With `'soon'` and `true` every response
+   * tells its client to leave.
    * @returns The function that removes the condition.
    * @throws {TypeError} if it is not a function
    */
@@ -381,12 +383,12 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Releases the process and the servers and runs the `onClose` and `onReport` hooks, without waiting for requests or
-   * tasks. For tests, and for an application that is closed by hand. A committed drain closes by itself, so for that it
-   * does nothing.
+   * tasks. Use it in tests, and in an application that you close by hand. It does nothing to a committed drain, which
+   * closes by itself.
    */
   async dispose(): Promise<void> {
     if (!this.#disposing && !this.committed && this.state !== 'closed') {
-      // If there are hooks, a signal that arrives meanwhile must wait for them, so the process is released afterwards.
+      // If there are hooks, a signal that arrives meanwhile must wait for them. Then the process is released afterwards.
       if (this.#onClose.size === 0) this.#unregister()
       this.#traffic.servers.release() // before the hooks: nothing is counted from now on
       this.#disposing = this.#course.dispose().then(async () => void (await this.#over))

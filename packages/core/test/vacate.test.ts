@@ -105,4 +105,51 @@ describe('a pod that makes itself free', () => {
     for (let seconds = 0; seconds < 21; seconds++) clock.advance(1000)
     expect(drain.state).toBe('serving')
   })
+
+  test('is not undone by somebody who has undone an earlier one', async () => {
+    const { drain, clock } = pod()
+    const earlier = drain.vacate('an eviction')
+    earlier.undo()
+    const later = drain.vacate('another eviction')
+    earlier.undo()
+    expect(drain.state).toBe('draining')
+    later.undo()
+    expect(drain.state).toBe('serving')
+    clock.advance(hour)
+    expect(drain.state).toBe('serving')
+  })
+
+  test('is not called free because the next drain is', async () => {
+    const { drain } = pod()
+    const { vacated, undo } = drain.vacate('an eviction')
+    undo()
+    void drain.prestop()
+    expect(await vacated).toBe(false)
+  })
+})
+
+test('a drain that begins while the one before is being undone has a wait and hooks of its own', async () => {
+  const { drain, clock } = pod()
+  const hooks: string[] = []
+  let finish = (): void => {}
+  drain.waitUntil(
+    new Promise<void>((resolve) => {
+      finish = resolve
+    }),
+  )
+  drain.onDrain(() => void hooks.push('drain'))
+  drain.onResume(() => void hooks.push('resume'))
+  let answered = false
+  drain.on('state', (state) => {
+    if (state === 'serving') void drain.prestop({ hook: false }).then(() => (answered = true))
+  })
+  const { undo } = drain.vacate('an eviction')
+  undo()
+  expect(drain.state).toBe('draining')
+  await expect.poll(() => hooks).toEqual(['drain', 'resume', 'drain'])
+  expect(answered).toBe(false)
+  finish()
+  await Promise.resolve()
+  for (let seconds = 0; seconds < 10; seconds++) clock.advance(1000)
+  await expect.poll(() => answered).toBe(true)
 })

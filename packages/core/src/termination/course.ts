@@ -13,6 +13,7 @@ import type {
   Vacancy,
 } from '../shared/states.js'
 import { lastMoment, leastGrace, longestTimer } from '../shared/timing.js'
+import { Announcements } from './announcements.js'
 import { Budget } from './budget.js'
 import { type Closed, close, nothingClosed, stopListening } from './closing.js'
 import { SettleConditions } from './conditions.js'
@@ -21,8 +22,9 @@ import type { Hooks } from './hooks.js'
 import { logReport, progressLine } from './sentences.js'
 import { SettleWait } from './settle.js'
 import type { Tasks } from './tasks.js'
+import { Waiters } from './waiters.js'
 
-/** Set once the process will end: why, and whether load balancers are waited for. */
+/** Why the process will end, and whether the drain waits for load balancers. Set when the drain is committed. */
 type Commitment = Required<Pick<StartOptions, 'reason' | 'settle'>>
 
 export interface CourseOptions {
@@ -77,20 +79,19 @@ export class Course {
   #began = controller()
   #lastCall = controller()
   #budget: Budget | undefined
-  /** Whether the pod only makes itself free: no grace period runs yet. */
-  #vacating = false
+  /** The `vacate()` that began the drain. Set as long as no grace period runs. */
+  #vacancy: object | undefined
   #commitment: Commitment | undefined
   #error: unknown
   /** What began the drain, for the log. */
   #cause = ''
   /** When the first sign came, in milliseconds since the epoch. */
   #startedAt = Date.now()
-  /** Resolves when the onDrain and onResume hooks that were started have finished; undefined if none run. */
-  #announced: Promise<unknown> | undefined
   /** The steps that have failed, so that each is logged once. */
   readonly #failed = new Set<string>()
-  /** The pending calls of `prestop()`, and whether each is the kubelet's hook. */
-  readonly #prestops = new Map<() => void, boolean>()
+  /** The pending calls of `prestop()` and `vacate()`. */
+  readonly #waiters = new Waiters()
+  readonly #announcements: Announcements
   /** Resolves when the state is `closed`. */
   readonly report: Promise<DrainReport>
 
@@ -99,6 +100,7 @@ export class Course {
     this.#traffic = options.traffic
     const { clock, traffic, tasks, logger } = options
     this.#conditions = new SettleConditions(logger)
+    this.#announcements = new Announcements(options.onDrain, options.onResume)
     this.#earlyStop = new EarlyStop({
       clock,
       traffic,
@@ -170,13 +172,16 @@ export class Course {
   /** Drains tentatively, for as long as it takes, unless it drains already. The grace period counts from the next sign. */
   vacate(reason: string): Vacancy {
     if (this.#state === 'serving') {
-      this.#vacating = true
+      this.#vacancy = {}
       this.#begin(reason, new Budget(this.#options.clock, longestTimer, 0))
     }
+    const vacancy = this.#vacancy
+    const began = this.#began
+    const isVacated = (): boolean => this.#began === began && this.#isVacated
     return {
-      vacated: this.#state === 'draining' ? this.#wait(false).then(() => this.#isVacated) : Promise.resolve(false),
+      vacated: this.#state === 'draining' ? this.#wait(false).then(isVacated) : Promise.resolve(false),
       undo: () => {
-        if (!this.#vacating || this.#state !== 'draining') return
+        if (!vacancy || this.#vacancy !== vacancy || this.#state !== 'draining') return
         this.#resume()
         this.#options.logger.info(`${this.#cause} is withdrawn: serving again`)
       },
@@ -185,16 +190,9 @@ export class Course {
 
   /** Resolves when the wait for clients and requests is over, or the drain is. */
   async #wait(hook: boolean, gone?: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const leave = (): void => {
-        this.#prestops.delete(leave)
-        gone?.removeEventListener('abort', leave)
-        resolve()
-      }
-      this.#prestops.set(leave, hook)
-      gone?.addEventListener('abort', leave)
-      this.check()
-    })
+    const over = this.#waiters.wait(hook, gone)
+    this.check()
+    await over
   }
 
   /** Drains tentatively, unless it drains already, with the time that the cluster gives. */
@@ -202,7 +200,7 @@ export class Course {
     const isFirst = this.#state === 'serving'
     // `ago` shortens the time but not the wait for load balancers, because those may have learned of the deletion only
     // now.
-    const isCounted = !this.#vacating
+    const isCounted = !this.#vacancy
     this.#count()
     const budget = isFirst ? this.#newBudget() : this.#budget
     if (!budget || this.#state === 'closed') return
@@ -210,7 +208,7 @@ export class Course {
     const since = Math.max(budget.elapsed, ago)
     budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.times.reserve)
     if (isFirst) this.#begin('the deletion of the pod', budget)
-    // Otherwise the next check comes soon enough.
+    // In all other cases the next scheduled check comes early enough.
     if (isFirst || !isCounted || budget.cut <= this.#options.clock.now()) this.check()
   }
 
@@ -245,9 +243,8 @@ export class Course {
    * @param ago Milliseconds since the signal, for a drain that was created later.
    */
   signalled(signal: string, ago?: number): Promise<DrainReport> {
-    // The kubelet signals when its hook was answered or when the grace period is spent. This hook was not answered.
-    const late = [...this.#prestops.values()].includes(true)
-    if (late) {
+    // The kubelet signals when its hook was answered, or when the grace period is spent. This hook was not answered.
+    if (this.#waiters.includesHook) {
       this.#budget?.spent()
       return this.start({ reason: signal, settle: false, within: lastMoment })
     }
@@ -276,7 +273,7 @@ export class Course {
   async dispose(): Promise<void> {
     this.#settle.stop()
     this.#enter('closed')
-    this.#releasePrestops()
+    this.#waiters.release()
     const hooks = await this.#options.onClose.runNewestFirst(() => this.#options.times.budget)
     this.#end('dispose()', 0, { ...nothingClosed(), hooks: [...hooks] })
   }
@@ -290,8 +287,8 @@ export class Course {
   /** What is waited for besides requests and tasks, in words. */
   get waits(): string[] {
     if (this.#state !== 'draining' || !this.#budget) return []
-    // Who only makes itself free waits for no signal, as none may come.
-    return this.#settle.waits(this.#budget, this.committed || this.#vacating, this.#balancers)
+    // A pod that only makes itself free does not wait for a signal, because none may come.
+    return this.#settle.waits(this.#budget, this.committed || this.#vacancy !== undefined, this.#balancers)
   }
 
   get #isVacated(): boolean {
@@ -308,10 +305,13 @@ export class Course {
     return new Budget(this.#options.clock, budget, closing, ago, reserve)
   }
 
-  /** The first sign that the pod ends, in a drain that was begun without one: its time runs from now on. */
+  /**
+   * Starts the grace period of a drain that `vacate()` has begun: the first sign has come that the pod ends.
+   * @param ago Milliseconds since that sign.
+   */
   #count(ago?: number): void {
-    if (!this.#vacating) return
-    this.#vacating = false
+    if (!this.#vacancy) return
+    this.#vacancy = undefined
     if (this.#state !== 'draining') return
     this.#budget = this.#newBudget(ago)
     this.#startedAt = startOf(this.#budget)
@@ -331,21 +331,7 @@ export class Course {
     const open = { state: this.#state, elapsedMs, budgetMs, inFlight, oldest: null, tasks: tasks.names }
     logger.info(`draining because of ${reason}: ${progressLine(open)}`)
     this.#began.abort()
-    const { onDrain, onResume } = this.#options
-    this.#announce(onDrain, onResume, () => this.#budget?.left ?? 0)
-  }
-
-  /**
-   * Runs onDrain or onResume hooks after the hooks that they undo. Otherwise the slower kind would have the last word.
-   */
-  #announce(hooks: Hooks, others: Hooks, left: () => number): void {
-    const before = this.#announced
-    const after = before || others.running ? Promise.resolve(before).then(() => others.whenFinished(left)) : undefined
-    const announced = hooks.runTogether(left, { after })
-    this.#announced = announced
-    void announced.then(() => {
-      if (this.#announced === announced) this.#announced = undefined
-    })
+    this.#announcements.begun(() => this.#budget?.left ?? 0)
   }
 
   /** Reports the failure of a step. The other steps go on, and the report is not clean. */
@@ -357,7 +343,7 @@ export class Course {
   }
 
   #over(budget: Budget): void {
-    this.#releasePrestops()
+    this.#waiters.release()
     // A listener called just now may have called start(), which has closed the drain.
     if (!this.#commitment || this.#state !== 'draining') return
     const { reason } = this.#commitment
@@ -376,7 +362,7 @@ export class Course {
       {
         ...this.#options,
         budget,
-        announced: async () => this.#announced,
+        announced: async () => this.#announcements.pending,
         onFailure: this.#fail,
         onRemark: (message) => logger.warn(message),
       },
@@ -406,7 +392,7 @@ export class Course {
 
   #resume(): void {
     this.#settle.stop()
-    this.#vacating = false
+    this.#vacancy = undefined
     this.#budget = undefined
     try {
       this.#traffic.resume()
@@ -415,10 +401,10 @@ export class Course {
     }
     this.#began = controller()
     this.#lastCall = controller()
+    // Before the state is told of: a listener may begin the next drain, which has waiters and hooks of its own.
+    this.#waiters.release()
+    this.#announcements.resumed(() => this.#options.times.budget)
     this.#enter('serving')
-    this.#releasePrestops()
-    const { onDrain, onResume, times } = this.#options
-    this.#announce(onResume, onDrain, () => times.budget)
   }
 
   /** Changes the state. Nothing else does. */
@@ -427,10 +413,6 @@ export class Course {
     this.#state = state
     if (state !== 'closed') this.#options.onNews()
     this.#options.onState(state, previous)
-  }
-
-  #releasePrestops(): void {
-    for (const leave of [...this.#prestops.keys()]) leave()
   }
 }
 
