@@ -91,7 +91,7 @@ export function optionsOf(env: Environment): Options {
   for (const name of given(env)) {
     const option = variables.get(name)
     if (option === undefined) {
-      if (!isOther(name) && nearestTo(name).distance <= likely) throw unknown(name)
+      if (!isOther(name) && (inGroup(name).length > 0 || nearestTo(name).distance <= likely)) throw unknown(name)
       continue
     }
     const own = kinds[option as OptionName]
@@ -180,13 +180,15 @@ function fromJson(text: string | undefined): Options {
   throw new TypeError('Expected PODRAIN_OPTIONS to be one JSON object, as {"behind":"envoy"}')
 }
 
-/** Sets an option by its path. An object on the way is copied. */
+/** Sets an option by its path. An object on the way is copied. What is no object stays, and is refused when the options are checked. */
 function set(options: Options, [name = '', ...inner]: readonly string[], value: unknown): void {
   if (inner.length === 0) {
     options[name] = value
     return
   }
-  const nested = { ...(options[name] as object) }
+  const outer = options[name]
+  if (outer !== undefined && !isPlain(outer)) return
+  const nested = { ...outer }
   set(nested, inner, value)
   options[name] = nested
 }
@@ -211,13 +213,24 @@ function isOther(name: string): boolean {
 /** So many letters may differ in a name that is misspelt. */
 const likely = 2
 
+/** The variables of the options in a group: PODRAIN_SETTLE_MIN and others for PODRAIN_SETTLE. */
+function inGroup(name: string): string[] {
+  return [...variables].flatMap(([variable, option]) => {
+    const [group = '', inner] = option.split('.')
+    return inner !== undefined && variableOf(group) === name ? [variable] : []
+  })
+}
+
 /** Without the value, which may be a secret under a misspelt name. */
 function unknown(name: string): TypeError {
+  const group = inGroup(name)
   const { nearest, distance } = nearestTo(name)
   const remedy =
-    distance <= likely
-      ? `did you mean ${nearest}?`
-      : 'the names are those of the options, such as PODRAIN_SETTLE_MIN for `settle.min`'
+    group.length > 0
+      ? `its options have a variable each: ${group.join(', ')}`
+      : distance <= likely
+        ? `did you mean ${nearest}?`
+        : 'the names are those of the options, such as PODRAIN_SETTLE_MIN for `settle.min`'
   return new TypeError(`Unknown environment variable ${name}: ${remedy}`)
 }
 

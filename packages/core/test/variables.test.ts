@@ -71,6 +71,7 @@ describe('a variable', () => {
     [{ PODRAIN_OPTIONS: '{"behind":' }, 'Expected PODRAIN_OPTIONS to be one JSON object, as {"behind":"envoy"}'],
     [{ PODRAIN_OPTIONS: '[]' }, 'Expected PODRAIN_OPTIONS to be one JSON object'],
     [{ PODRAIN_OPTIONS: '{"settle":{"min":"5s"}}' }, 'Expected `settle.min` of PODRAIN_OPTIONS to be a number of mil'],
+    [{ PODRAIN_OPTIONS: '{"settle":7}', PODRAIN_SETTLE_MIN: '100' }, 'Expected `settle` of PODRAIN_OPTIONS to be'],
     [{ PODRAIN_OPTIONS: '{"behnd":"envoy"}' }, 'Unknown option of PODRAIN_OPTIONS `behnd`: expected one of'],
     [{ PODRAIN_OPTIONS: '{"endpoints":{"ready":"/"}}' }, 'Unknown endpoint `ready`: expected one of `readyz`'],
     [
@@ -79,6 +80,10 @@ describe('a variable', () => {
     ],
     [{ PODRAIN_BEHNID: 'envoy' }, 'Unknown environment variable PODRAIN_BEHNID: did you mean PODRAIN_BEHIND?'],
     [{ PODRAIN_GRACE: '30' }, 'Unknown environment variable PODRAIN_GRACE: the names are those of the options'],
+    [
+      { PODRAIN_SETTLE: '100' },
+      'Unknown environment variable PODRAIN_SETTLE: its options have a variable each: PODRAIN_SETTLE_MIN, ',
+    ],
     [{ PODRAIN_CHECKS: '{}' }, 'Unknown environment variable PODRAIN_CHECKS'],
   ])('%o is an error that says what is wrong', (env, message) => {
     expect(() => read(env)).toThrow(TypeError)
