@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import type { Reporter, TestModule } from 'vitest/node'
 
@@ -27,8 +28,8 @@ export default defineConfig({
     reporters: ['default', tally],
     // Child processes, real signals and real sockets on two cores: the limit is for a hang, not a speed.
     testTimeout: 60_000,
-    // They wait more than they work, so no core is left out.
-    maxWorkers: '100%',
+    // Tests wait for a third of their time: for clocks, sockets and processes.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     maxConcurrency: 8,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },

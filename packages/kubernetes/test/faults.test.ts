@@ -17,7 +17,7 @@ import {
   turns,
 } from './support.js'
 
-const runs = Number(process.env.PODRAIN_FAULT_RUNS ?? 500)
+const runs = Number(process.env.PODRAIN_FAULT_RUNS ?? 200)
 
 /** Milliseconds that pass at once: what they set off happens at the end of them. */
 const step = 50
