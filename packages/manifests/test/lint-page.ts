@@ -15,7 +15,7 @@ const said = { error: 'Why an error?', warning: 'Why a warning?', info: 'Why an 
 function policyNote(id: string): string {
   const own = conditions.filter(({ rule }) => rule === id)
   if (own.length === 0) return ''
-  return ` (${own.some(({ isPart }) => isPart) ? 'In part in' : 'In'} the [policies](../operate/kubernetes.md#in-the-cluster-itself), too.)`
+  return ` (${own.some(({ isPart }) => isPart) ? 'In part in' : 'In'} the [policies](../operate/policies.md), too.)`
 }
 
 /** docs/reference/lint.md: every rule with its reason, a manifest that it finds something in, and one it does not. */
