@@ -18,6 +18,34 @@ function policyNote(id: string): string {
   return ` (${own.some(({ isPart }) => isPart) ? 'In part in' : 'In'} the [policies](../operate/policies.md), too.)`
 }
 
+const fromJavaScript = `## From JavaScript
+
+[\`@podrain/manifests\`](../../packages/manifests) is what \`podrain lint\`, \`manifest\` and \`policy\` are made of. The texts that are given together belong together:
+Services are matched with pods, budgets and autoscalers across them.
+
+| | |
+|---|---|
+| \`lint(sources, options)\` | \`{ findings, ignored, problems, passedOver, documents, pods }\`. A finding has file, line, column, severity, rule, message, fix, and edits where they are safe. What is ignored has its reason. So has what was passed over: templates, charts, what comes from elsewhere |
+| \`readSources(paths)\` | files and directories, with what kustomizations in them need, and with what Helm makes of charts where it is installed |
+| \`fix(sources, options)\` | the texts with all edits made; comments, order and everything else stay. \`bytesOf(text, source.encoding)\` is what to write |
+| \`lintAgainst(sources, { url, … })\` | the same as \`lint\`, compared with the app that runs |
+| \`renderHuman\`, \`renderJson\`, \`renderSarif\`, \`renderGithub\` | the result as text |
+| \`writeManifest(options)\` | a manifest in which \`lint\` finds nothing. \`writeFiles\` also writes what is several files, a Helm library chart |
+| \`writePolicies(options)\` | ValidatingAdmissionPolicies from those rules that can be told from one object |
+| \`examine(object)\` | what the published schema of its kind has against an object: of Kubernetes, Argo Rollouts, KEDA |
+| \`rules\`, \`ruleGroups\` | every rule with its reason |
+
+| option of \`lint\` | |
+|---|---|
+| \`behind\` | what sends to the pods, if the files do not show it |
+| \`longestRequest\` | milliseconds |
+| \`kubernetes\` | the version of the cluster if it is not the newest, as \`'1.29'\` |
+| \`ignore\` | \`{ rule, reason, resource }\` |
+
+The schemas are those of [kubernetes-models](https://github.com/tommy351/kubernetes-models-ts), for Kubernetes 1.36. They are loaded when an object of that
+kind is met. \`@kubernetes-models/argo-rollouts\` and \`@kubernetes-models/keda\` are optional.
+`
+
 /** docs/reference/lint.md: every rule with its reason, a manifest that it finds something in, and one it does not. */
 export function lintPage(): string {
   const count = ruleGroups.reduce((sum, { rules }) => sum + rules.length, 0)
@@ -42,5 +70,6 @@ to silence a rule with a reason: [podrain](../../packages/podrain#lint). In each
 |---|---|
 ${contents.join('\n')}
 
-${sections.join('\n')}`
+${sections.join('\n')}
+${fromJavaScript}`
 }
