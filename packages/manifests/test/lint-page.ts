@@ -60,11 +60,17 @@ export function lintPage(): string {
   })
   return `# What podrain lint finds
 
-${count} rules. In brackets stands the worst severity that a rule reports: \`error\` is always one: refused by Kubernetes, or it cannot
-do what it says, and requests are lost or the app is killed; \`warning\` loses requests under usual conditions; \`info\` may be right or wrong, by what no file
-says. Each says why. How to use lint, and how
-to silence a rule with a reason: [podrain](../../packages/podrain#lint). In each example the lines with \`-\` are what the rule finds, and those with
-\`+\` put it right; a test holds both to that, and they stand whole in [the examples](../../packages/manifests/test/manifests). Written by \`npx -y pnpm@10.34.9 docs:lint\`.
+For whoever has a finding of \`podrain lint\` in front of them, or decides which findings matter: every rule, why it is one, and a manifest that puts it right.
+
+${count} rules. In brackets stands the worst severity that a rule reports:
+
+- \`error\`: Kubernetes refuses it. Or it cannot do what it says, and requests are lost or the app is killed.
+- \`warning\`: it loses requests under usual conditions.
+- \`info\`: it may be right or wrong, by what no file says.
+
+How to use lint, and how to silence a rule with a reason: [the command line](cli.md). In each example the lines with \`-\` are what the rule finds, and those
+with \`+\` put it right. A test holds both to that, and the examples stand whole in [packages/manifests](../../packages/manifests/test/manifests). This page is
+written by \`npx -y pnpm@10.34.9 docs:lint\`.
 
 | | |
 |---|---|
