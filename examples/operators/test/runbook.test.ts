@@ -11,7 +11,9 @@ const alerts = [...alertsOf(prometheusRule.spec), ...alertsOf(lokiRules)]
 
 describe('the runbook', () => {
   test('has a section for every alert, and no section that no alert leads to', () => {
-    const linked = alerts.map(({ annotations }) => annotations.runbook_url.split('/docs/operate/runbook.md#')[1])
+    const linked = alerts.map(
+      ({ annotations }) => annotations.runbook_url.split('https://podrain.github.io/podrain/operate/runbook#')[1],
+    )
     expect([...new Set(linked)].toSorted()).toEqual(anchors.toSorted())
   })
 

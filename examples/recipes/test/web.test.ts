@@ -1,12 +1,36 @@
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'vitest'
 import { stream } from './support/events.js'
-import { Service } from './support/service.js'
+import { Service, shortWaits } from './support/service.js'
 import { Upstream } from './support/upstream.js'
 
-async function serve(context: TestContext, file: string, env: Record<string, string> = {}) {
+async function serve(context: TestContext, command: string | readonly string[], env: Record<string, string> = {}) {
   const upstream = await Upstream.start(context)
-  return { service: await Service.start(context, file, { UPSTREAM_URL: upstream.url, ...env }), upstream }
+  return { service: await Service.start(context, command, { UPSTREAM_URL: upstream.url, ...env }), upstream }
 }
+
+const fastifyCli = join('node_modules', 'fastify-cli', 'cli.js')
+
+test.concurrent.for([
+  { name: 'NestJS', command: ['--import', 'tsx', 'nest.ts'] },
+  { name: 'fastify start', command: [fastifyCli, 'start', '--log-level', 'info', 'fastify-start.js'] },
+])('a service with $name answers requests in progress at SIGTERM and later ones, then closes', async (row, context) => {
+  const { expect } = context
+  const { service, upstream } = await serve(context, row.command, {
+    FASTIFY_ADDRESS: '127.0.0.1',
+    FASTIFY_PORT: '0',
+    ...shortWaits,
+  })
+  const slow = service.ask('/prices/slow')
+  await expect.poll(upstream.held).toBe(1)
+  service.signal('SIGTERM')
+  await service.line(/draining because of SIGTERM: .*1 in flight/)
+  expect(await service.ask('/prices/bolt')).toEqual({ status: 200, body: '{"price":2}' })
+  upstream.release()
+  expect(await slow).toEqual({ status: 200, body: '{"price":2}' })
+  expect(await service.exit).toEqual([0, null])
+  expect(service.output).toMatch(/own hook\n.*drained in .* after SIGTERM; nothing forced/)
+})
 
 describe.concurrent.each([
   { name: 'Hono', file: 'hono.js' },

@@ -4,11 +4,14 @@ import { type Behind, Drain, presets } from '@podrain/core'
 import { describe, expect, test } from 'vitest'
 import { missingRule } from '../src/api/rules.js'
 
-const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operate', 'kubernetes.md'), 'utf8')
+/** A page for operators. */
+function pageOf(name: string): string {
+  return readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operate', `${name}.md`), 'utf8')
+}
 
-/** The cells of a table of the page. */
+/** The cells of a table of the page of load balancers. */
 function rows(name: string): string[][] {
-  const [, table = ''] = new RegExp(`<!-- ${name} -->\n([^]*?)\n<!-- /${name} -->`).exec(page) ?? []
+  const [, table = ''] = new RegExp(`<!-- ${name} -->\n([^]*?)\n<!-- /${name} -->`).exec(pageOf('load-balancers')) ?? []
   const [, , ...lines] = table.split('\n')
   return lines.map((line) =>
     line
@@ -37,8 +40,8 @@ function smallest(behind: Behind): number {
 
 const seconds = (ms: number): string => `${ms / 1000} s`
 
-describe('the page on Kubernetes', () => {
-  test('works out budgets as podrain does', () => {
+describe('the pages for operators', () => {
+  test('work out budgets as podrain does', () => {
     const table = rows('budgets')
     expect(table.map(([name]) => name)).toEqual(Object.keys(presets).map((name) => `\`${name}\``))
     for (const row of table) {
@@ -56,7 +59,7 @@ describe('the page on Kubernetes', () => {
     }
   })
 
-  test('adds up what a longest request needs', () => {
+  test('add up what a longest request needs', () => {
     const table = rows('longest')
     expect(table.length).toBeGreaterThan(0)
     for (const row of table) {
@@ -68,8 +71,8 @@ describe('the page on Kubernetes', () => {
     }
   })
 
-  test('names the line about permissions as it is logged', () => {
-    const [, quoted = ''] = /\| `(kubernetes: not allowed [^…]*)…` \|/.exec(page) ?? []
+  test('name the line about permissions as it is logged', () => {
+    const [, quoted = ''] = /\| `(kubernetes: not allowed [^…]*)…` \|/.exec(pageOf('symptoms')) ?? []
     expect(missingRule('pod', 'default')).toContain(quoted.trim())
   })
 })

@@ -197,8 +197,8 @@ test('nobody sends to a worker, with a mesh or without, so it is not told how lo
   expect(found(worker('linkerd.io/inject: enabled'), service())).toContain('warning linkerd-proxy-ends-first')
 })
 
-describe('the page on Kubernetes', () => {
-  const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operate', 'kubernetes.md'), 'utf8')
+describe('the page of load balancers', () => {
+  const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operate', 'load-balancers.md'), 'utf8')
   const [, table = ''] = /<!-- controllers -->\n([\s\S]*?)\n<!-- \/controllers -->/.exec(page) ?? []
   const rows = table.split('\n').slice(2)
   /** The clouds' are listed by the names of their products. */

@@ -6,6 +6,9 @@ import { RunningProcess } from '../../../../packages/core/test/running-process.j
 
 const recipes = join(import.meta.dirname, '..', '..')
 
+/** Variables for a short wait for load balancers, where the wait itself is not looked at. */
+export const shortWaits = { PODRAIN_SETTLE_MIN: '1000', PODRAIN_SETTLE_QUIET: '200' }
+
 export interface Answer {
   readonly status: number
   readonly body: string

@@ -17,7 +17,7 @@ export interface Controller {
   readonly gatewayClass?: RegExp
 }
 
-/** The controllers that are known. The page on Kubernetes lists them: docs/operate/kubernetes.md. */
+/** The controllers that are known. docs/operate/load-balancers.md lists them. */
 export const controllers: readonly Controller[] = [
   {
     name: 'aws-alb',
