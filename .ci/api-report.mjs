@@ -15,39 +15,49 @@ const { values } = parseArgs({ options: { write: { type: 'boolean', default: fal
 const packages = join(import.meta.dirname, '../packages')
 const reportTempFolder = mkdtempSync(join(tmpdir(), 'podrain-api-'))
 const unreported = { default: { logLevel: 'none' } }
+const messageCallback = (message) => {
+  message.handled = message.logLevel !== 'error'
+}
 
-/** Whether the report of the package in this folder is not what it exports. */
-function isStale(name) {
+/** The reports that are not what their package exports: one of each entry point that has types. */
+function staleReports(name) {
   const projectFolder = join(packages, name)
   const packageJsonFullPath = join(projectFolder, 'package.json')
   const manifest = JSON.parse(readFileSync(packageJsonFullPath, 'utf8'))
-  if (manifest.private || !manifest.types) return false
-  const config = ExtractorConfig.prepare({
-    packageJsonFullPath,
-    configObject: {
-      projectFolder,
-      mainEntryPointFilePath: join(projectFolder, manifest.types),
-      compiler: { tsconfigFilePath: join(projectFolder, 'tsconfig.json') },
-      apiReport: { enabled: true, reportFolder: projectFolder, reportTempFolder, includeForgottenExports: true },
-      docModel: { enabled: false },
-      dtsRollup: { enabled: false },
-      tsdocMetadata: { enabled: false },
-      messages: { extractorMessageReporting: unreported, tsdocMessageReporting: unreported },
-    },
-  })
-  const messageCallback = (message) => {
-    message.handled = message.logLevel !== 'error'
-  }
-  return Extractor.invoke(config, { localBuild: values.write, messageCallback }).apiReportChanged
+  if (manifest.private) return []
+  return Object.entries(manifest.exports)
+    .filter(([, { types }]) => types)
+    .map(([path, { types }]) => ({ reportFileName: `${name}${path.slice(1).replaceAll('/', '.')}.api.md`, types }))
+    .filter(({ reportFileName, types }) => {
+      const config = ExtractorConfig.prepare({
+        packageJsonFullPath,
+        configObject: {
+          newlineKind: 'lf',
+          projectFolder,
+          mainEntryPointFilePath: join(projectFolder, types),
+          compiler: { tsconfigFilePath: join(projectFolder, 'tsconfig.json') },
+          apiReport: {
+            ...{ enabled: true, reportFolder: projectFolder, reportTempFolder, reportFileName },
+            includeForgottenExports: true,
+          },
+          docModel: { enabled: false },
+          dtsRollup: { enabled: false },
+          tsdocMetadata: { enabled: false },
+          messages: { extractorMessageReporting: unreported, tsdocMessageReporting: unreported },
+        },
+      })
+      return Extractor.invoke(config, { localBuild: values.write, messageCallback }).apiReportChanged
+    })
+    .map(({ reportFileName }) => reportFileName)
 }
 
-const stale = readdirSync(packages).filter(isStale)
+const stale = readdirSync(packages).flatMap(staleReports)
 rmSync(reportTempFolder, { recursive: true })
 if (values.write) console.log(`written: ${stale.join(', ') || 'nothing has changed'}`)
 else if (stale.length > 0) {
   console.error(
-    `What these packages export is not what their report says: ${stale.join(', ')}. ` +
-      '`pnpm api-report --write` writes it; a breaking change also needs a changeset of its own.',
+    `These reports are not what the code exports: ${stale.join(', ')}. \`pnpm api-report --write\` writes them. ` +
+      'A breaking change also needs a changeset that says what users have to do.',
   )
   process.exitCode = 1
 }
