@@ -17,7 +17,9 @@ const versionNow = () => JSON.parse(readFileSync(join(root, 'packages/core/packa
 /** The place of a changeset in the list: what breaks first. */
 const rank = ({ releases }) => Math.min(...releases.map(({ type }) => weights.indexOf(type)))
 
-const changesets = (await readChangesets(root)).toSorted((a, b) => rank(a) - rank(b))
+const changesets = (await readChangesets(root))
+  .filter(({ releases }) => releases.length > 0)
+  .toSorted((a, b) => rank(a) - rank(b))
 const entries = changesets.map(({ releases, summary }) => {
   const names = releases.map(({ name }) => `\`${name}\``).join(', ')
   return `- ${names}: ${summary.trim().replaceAll('\n', '\n  ')}\n`
