@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { build } from 'esbuild'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { ask, Child, Client } from './support.js'
 
@@ -19,8 +20,10 @@ describe('podrain-prestop, the hook without network,', () => {
     readonly said: string
   }
 
-  function hook(path: string): Promise<Ended> & { begun: Promise<unknown> } {
-    const child = execFile(process.execPath, [join(__dirname, '../bin/podrain-prestop.js'), path])
+  const installed = join(__dirname, '../bin/podrain-prestop.js')
+
+  function hook(path: string, program = installed): Promise<Ended> & { begun: Promise<unknown> } {
+    const child = execFile(process.execPath, [program, path])
     onTestFinished(() => void child.kill('SIGKILL'))
     let said = ''
     child.stderr?.on('data', (text) => {
@@ -77,6 +80,16 @@ describe('podrain-prestop, the hook without network,', () => {
     const { code, said } = await hook(path)
     expect(code).toBe(2)
     expect(said).toContain('an answer of status 404 that is none of podrain')
+  })
+
+  test('is an entry point for a bundler, so that an image without node_modules has the hook', async () => {
+    const { child, path } = await startWith()
+    const outfile = join(dirname(path), 'prestop.js')
+    const entryPoints = ['@podrain/core/prestop']
+    await build({ absWorkingDir: __dirname, entryPoints, bundle: true, platform: 'node', outfile })
+    expect(await hook(path, outfile)).toEqual({ code: 0, said: 'podrain-prestop: draining, 0 in flight\n' })
+    child.signal('SIGTERM')
+    expect(await child.exit).toEqual([0, null])
   })
 
   test('ends with 1 when too many wait already: it does not know whether all is settled', async () => {

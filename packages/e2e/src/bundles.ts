@@ -36,5 +36,5 @@ export function bundle(name: string): string {
 function entryOf(name: string): string {
   if (name === 'auto') return require.resolve('@podrain/auto')
   if (name !== 'podrain-prestop') return join(__dirname, 'apps', `${name}.js`)
-  return join(require.resolve('@podrain/core/package.json'), '..', 'dist', 'podrain-prestop.js')
+  return require.resolve('@podrain/core/prestop')
 }

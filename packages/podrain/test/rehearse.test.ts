@@ -193,14 +193,16 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
     expect(stderr).toMatch(/^error: The app did not start: there is no program `no-such-program`/)
   })
 
-  test.runIf(process.platform === 'linux')('where it listens instead, and three ways out', async () => {
+  test('where it listens instead, and three ways out', async ({ skip }) => {
+    skip(process.platform !== 'linux', 'finds what a process listens on in /proc')
     const { code, stderr } = await podrain(['rehearse', ...app], { LISTEN_ON: '0' })
     expect(code).toBe(2)
     expect(stderr).toMatch(/^error: The app listens on port \d+, and not on \$PORT, which was \d+\.\n/)
     for (const way of ['--port-env NAME', '{port}', '--port N']) expect(stderr).toContain(way)
   })
 
-  test.runIf(process.platform === 'linux')('that pods with one port must not listen on every address', async () => {
+  test('that pods with one port must not listen on every address', async ({ skip }) => {
+    skip(process.platform !== 'linux', 'needs more than one loopback address')
     const script = "require('node:http').createServer((_, response) => response.end()).listen(process.env.PORT)"
     const flags = ['--port', '39131', '--replicas', '2']
     const { code, stderr } = await podrain(['rehearse', ...flags, '--', process.execPath, '-e', script])

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type RehearsalOptions, rehearse, resolveOptions } from '../src/index.js'
 import { createAddresses } from '../src/pods/addresses.js'
 import { Pod } from '../src/pods/pod.js'
@@ -33,7 +33,9 @@ function processesWith(word: string): string[] {
 let marks = 0
 const nextMark = () => `podrain-mark-${process.pid}-${marks++}`
 
-describe.skipIf(obstacle !== undefined)(`a pod is a container${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describe('a pod is a container', () => {
+  beforeEach(({ skip }) => skip(obstacle !== undefined, obstacle))
+
   test('so that a program without a handler for SIGTERM is killed when the grace period is over, and told why', async () => {
     const { summary, options } = await run({ env: { BEHAVIOUR: 'none' }, app: { framework: 'koa' } })
     expect(options.pidNamespace).toBe(true)
@@ -109,7 +111,9 @@ describe.skipIf(obstacle !== undefined)(`a pod is a container${obstacle === unde
   })
 })
 
-describe.skipIf(obstacle !== undefined)(`beside PID 1${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describe('beside PID 1', () => {
+  beforeEach(({ skip }) => skip(obstacle !== undefined, obstacle))
+
   const plan = resolveOptions({ command: 'node' })
 
   async function start(command: string, ...args: string[]): Promise<Pod> {

@@ -217,7 +217,8 @@ describe.concurrent('a rolling update of a gRPC server', () => {
     preStop: { httpGet: { path: '/prestop', port: controlPort } },
   }
 
-  test.runIf(process.platform === 'linux')('loses no call with podrain', async () => {
+  test('loses no call with podrain', async ({ skip }) => {
+    skip(process.platform !== 'linux', 'one control port for all pods needs more than one loopback address')
     const { events, summary } = await rehearse(options(withPodrain))
     expect(events.filter(({ type }) => type === 'lost')).toEqual([])
     expect(summary.requestsByClient.grpc).toBeGreaterThan(20)
@@ -227,7 +228,8 @@ describe.concurrent('a rolling update of a gRPC server', () => {
     )
   })
 
-  test.runIf(process.platform === 'linux')('loses no call over TLS either', async () => {
+  test('loses no call over TLS either', async ({ skip }) => {
+    skip(process.platform !== 'linux', 'one control port for all pods needs more than one loopback address')
     const TLS = JSON.stringify(await certificate())
     const readinessProbe = { path: '/readyz', port: controlPort, periodSeconds: 0.1, timeoutSeconds: 5 }
     const more = { ...withPodrain, env: { ...withPodrain.env, TLS }, tls: true, readinessProbe }

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
-const packages = join(__dirname, '../..')
-const published = readdirSync(packages)
-  .map((name) => JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8')))
+const root = join(__dirname, '../../..')
+const published = readdirSync(join(root, 'packages'))
+  .map((folder) => ({ folder, ...JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8')) }))
   .filter((manifest) => !manifest.private)
 
 describe.each(published)('$name, as npm installs it', ({ dependencies = {}, optionalDependencies = {} }) => {
@@ -15,4 +15,38 @@ describe.each(published)('$name, as npm installs it', ({ dependencies = {}, opti
     )
     expect(exact).toEqual([])
   })
+})
+
+describe.each(published)('$name, as npm shows it', ({ folder, ...manifest }) => {
+  test('leads to its source, its guide and where to say what is wrong', () => {
+    expect(manifest).toMatchObject({
+      homepage: expect.stringMatching(/^https:\/\/podrain\.github\.io\/podrain\/[a-z-]+\/[a-z-]+$/),
+      bugs: 'https://github.com/podrain/podrain/issues',
+      // npm refuses provenance where this is not the repository that publishes.
+      repository: {
+        type: 'git',
+        url: 'git+https://github.com/podrain/podrain.git',
+        directory: `packages/${folder}`,
+      },
+    })
+  })
+
+  test('is found by what it is for, and says under which licence and on which Node it may be used', () => {
+    expect(manifest).toMatchObject({
+      description: expect.stringMatching(/\w/),
+      keywords: expect.arrayContaining(['kubernetes']),
+      license: 'MIT',
+      engines: { node: '>=20.19' },
+      publishConfig: { access: 'public' },
+    })
+  })
+})
+
+test('all packages have one version, so that one number says what fits together', () => {
+  expect(new Set(published.map(({ version }) => version)).size).toBe(1)
+})
+
+test('every package has a size budget', async () => {
+  const { default: budgets } = await import('../../../.size-limit.mjs')
+  expect(budgets.map(({ name }) => name.split(',')[0]).toSorted()).toEqual(published.map(({ name }) => name).toSorted())
 })

@@ -1,0 +1,28 @@
+/**
+ * What npm installs with podrain's packages is under a licence that asks for no more than its text and its authors' names.
+ *
+ *     pnpm exec node .ci/licences.mjs
+ */
+import { execSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const allowed = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'CC0-1.0', 'ISC', 'MIT']
+
+const packages = join(import.meta.dirname, '../packages')
+const published = readdirSync(packages)
+  .map((name) => JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8')))
+  .filter(({ private: isPrivate }) => !isPrivate)
+const filters = published.map(({ name }) => `--filter=${name}`).join(' ')
+const listed = execSync(`pnpm licenses list --prod --json ${filters}`, { encoding: 'utf8' })
+
+const refused = Object.entries(JSON.parse(listed)).filter(([licence]) => !allowed.includes(licence))
+for (const [licence, dependencies] of refused) {
+  for (const { name, versions } of dependencies) console.error(`${name} ${versions.join(', ')}: ${licence}`)
+}
+if (refused.length > 0) {
+  console.error(
+    `Allowed are ${allowed.join(', ')}. Leave these dependencies out, or add their licence to .ci/licences.mjs.`,
+  )
+  process.exitCode = 1
+}
