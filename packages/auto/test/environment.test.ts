@@ -5,8 +5,8 @@ import { otherVariables, variables } from '../../core/src/variables.js'
 import { App, fixture, folder, preload } from './support.js'
 
 describe('the variables', () => {
-  test('are those of the README', () => {
-    const text = readFileSync(join(folder, 'README.md'), 'utf8')
+  test('are those of its guide', () => {
+    const text = readFileSync(join(folder, '../../docs/guides/auto.md'), 'utf8')
     const told = [...text.matchAll(/^\| `(PODRAIN_\w+)`/gm)].map(([, name]) => name)
     expect(told.toSorted()).toEqual([...variables.keys(), 'PODRAIN_AUTO', 'PODRAIN_OPTIONS'].toSorted())
     for (const name of otherVariables) expect(text).toContain(name)
