@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { join } from 'node:path'
+import type { TestContext } from 'vitest'
+import { RunningProcess } from '../../packages/core/test/running-process.js'
 import { type Block, root } from './pages.js'
 
 /** A program made of a snippet. What it uses and does not declare is in `reader.cjs`. */
@@ -53,4 +56,14 @@ function folderWith(names: readonly string[]): string | undefined {
     const { dependencies = {} } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
     return names.every((name) => name in dependencies)
   })
+}
+
+/** Starts it, and ends it with the test. */
+export function start(context: TestContext, { code, type, framework, folder = '' }: Program): RunningProcess {
+  const args = ['--require', join(__dirname, 'reader.cjs'), `--input-type=${type}`]
+  const env = { ...process.env, NODE_ENV: 'production', FRAMEWORK: framework }
+  const child = spawn(process.execPath, args, { cwd: join(root, folder), env })
+  context.onTestFinished(() => void child.kill('SIGKILL'))
+  child.stdin.end(code)
+  return new RunningProcess(child)
 }

@@ -1,9 +1,6 @@
-import { spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { RunningProcess } from '../../packages/core/test/running-process.js'
-import { type Block, blocksOf, pages, root } from './pages.js'
-import { type Program, programOf } from './program.js'
+import { describe, expect, test } from 'vitest'
+import { type Block, blocksOf, pages } from './pages.js'
+import { type Program, programOf, start } from './program.js'
 
 const shown = pages.filter((page) =>
   /^(?:README\.md|docs\/start\/.*|docs\/guides\/(?:fastify|express|koa|node-http|auto)\.md|packages\/(?:core|fastify|express|koa)\/README\.md)$/.test(
@@ -18,15 +15,6 @@ const programs = shown
 /** Next.js is not in the repository: `npx -y pnpm@10.34.9 frameworks` installs and runs it. */
 const notHere = programs.filter(({ program }) => program.folder === undefined)
 
-function start({ code, type, framework, folder = '' }: Program): RunningProcess {
-  const args = ['--require', join(__dirname, 'reader.cjs'), `--input-type=${type}`]
-  const env = { ...process.env, NODE_ENV: 'production', FRAMEWORK: framework }
-  const child = spawn(process.execPath, args, { cwd: join(root, folder), env })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  child.stdin.end(code)
-  return new RunningProcess(child)
-}
-
 test('what is shown can be run, but for Next.js', () => {
   expect(programs.length).toBeGreaterThan(25)
   expect(notHere.map(({ code }) => /from 'next'/.test(code))).toEqual([true])
@@ -34,8 +22,8 @@ test('what is shown can be run, but for Next.js', () => {
 
 describe.concurrent('a service made of a snippet is ready, answers, drains at SIGTERM and exits with 0:', () => {
   const cases = programs.filter(({ program }) => program.folder !== undefined)
-  test.each<Block & { program: Program }>(cases)('$page, block $number', async ({ program }) => {
-    const service = start(program)
+  test.for<Block & { program: Program }>(cases)('$page, block $number', async ({ program }, context) => {
+    const service = start(context, program)
     if (program.code.includes('.listen(')) {
       await service.listening()
       const ask = (path: string) => fetch(`http://127.0.0.1:${service.port}${path}`, { redirect: 'manual' })
