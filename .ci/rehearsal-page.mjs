@@ -26,8 +26,9 @@ function rehearse() {
 
 try {
   const html = process.argv[2] === undefined ? rehearse() : resolve(process.argv[2])
+  const { CHROMIUM: executablePath = '/usr/bin/chromium' } = process.env
   const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   })
   for (const [colorScheme, name] of /** @type {const} */ ([
