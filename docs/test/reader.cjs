@@ -30,6 +30,7 @@ const given = {
 for (const [name, make] of Object.entries(given)) {
   let value
   Object.defineProperty(globalThis, name, {
+    configurable: true,
     get: () => {
       value ??= make()
       return value
