@@ -1,17 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { otherVariables, variables } from '../../core/src/variables.js'
-import { App, fixture, folder, preload } from './support.js'
-
-describe('the variables', () => {
-  test('are those of the README', () => {
-    const text = readFileSync(join(folder, 'README.md'), 'utf8')
-    const told = [...text.matchAll(/^\| `(PODRAIN_\w+)`/gm)].map(([, name]) => name)
-    expect(told.toSorted()).toEqual([...variables.keys(), 'PODRAIN_AUTO', 'PODRAIN_OPTIONS'].toSorted())
-    for (const name of otherVariables) expect(text).toContain(name)
-  })
-})
+import { App, fixture, preload } from './support.js'
 
 describe.concurrent('a wrong variable', () => {
   test.each([['node.mjs'], ['idle.mjs']])('ends the process before it begins (%s)', async (file) => {

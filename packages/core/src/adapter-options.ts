@@ -8,7 +8,7 @@ import {
   type ResolvedEndpoints,
   resolveEndpoints,
 } from './endpoints/options.js'
-import { type DrainOptions, drainOptionNames } from './options.js'
+import { adapterOptionNames, type DrainOptions, drainOptionNames } from './options.js'
 import { resolveOptions } from './resolve-options.js'
 import { fail, knownKeys, method, plainObject } from './shared/validate.js'
 import { controlOptionNames, refuseUnknownVariables, resolveWithVariables, withVariables } from './variables.js'
@@ -51,8 +51,6 @@ export interface ResolvedAdapterOptions {
   readonly resolved: ResolvedEndpoints
 }
 
-const ownOptionNames = ['drain', 'controlPort', 'metrics', 'controlSocket'] as const
-
 /**
  * Checks options and the environment as every adapter does, and creates nothing. Unlike an adapter it refuses every variable that begins
  * with `PODRAIN_` and is none.
@@ -86,7 +84,7 @@ const noEndpoints = { readyz: false, livez: false, prestop: false, drainz: false
 
 function resolveCompleted(options: AdapterOptions): ResolvedAdapterOptions {
   const { drain: shared, controlPort, metrics, controlSocket = false, ...rest } = options
-  knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, ...ownOptionNames])
+  knownKeys('option', rest, [...drainOptionNames, ...endpointOptionNames, ...adapterOptionNames])
   checkControl(controlPort, controlSocket)
   if (metrics !== undefined) method('metrics', metrics, 'metrics')
   if (metrics !== undefined && controlPort === undefined) {

@@ -172,3 +172,6 @@ export const drainOptionNames: readonly (keyof DrainOptions)[] = [
   'clock',
   'process',
 ]
+
+/** The names of the options that an adapter has besides those of its drain and its control endpoints. */
+export const adapterOptionNames = ['drain', 'controlPort', 'metrics', 'controlSocket'] as const

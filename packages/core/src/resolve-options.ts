@@ -1,4 +1,5 @@
-import { type DrainOptions, drainOptionNames, type ResolvedOptions } from './options.js'
+import { endpointOptionNames } from './endpoints/options.js'
+import { adapterOptionNames, type DrainOptions, drainOptionNames, type ResolvedOptions } from './options.js'
 import { isWritable, usualPath } from './outcome/termination-log.js'
 import { supportedSignals } from './process/signals.js'
 import { lasting, systemClock } from './shared/clock.js'
@@ -19,6 +20,17 @@ import {
 import { boolean, duration, fail, knownKeys, method, plainObject } from './shared/validate.js'
 import { environmentOfProcess } from './workers/environment.js'
 
+const ofAdapters: readonly string[] = [...endpointOptionNames, ...adapterOptionNames]
+
+function refuseAdapterOptions(options: object): void {
+  const option = Object.keys(options).find((name) => ofAdapters.includes(name))
+  if (option === undefined) return
+  throw new TypeError(
+    `Option \`${option}\` is for an adapter and not for a Drain: give it to the adapter, together with the Drain, as in ` +
+      `\`drainServer(server, { drain, ${option} })\``,
+  )
+}
+
 /**
  * Fills in the defaults, and checks that everything fits into the grace period.
  * @throws {TypeError} if an option is unknown, or a value has the wrong type
@@ -26,6 +38,7 @@ import { environmentOfProcess } from './workers/environment.js'
  */
 export function resolveOptions(options: DrainOptions): ResolvedOptions {
   plainObject('options', options)
+  refuseAdapterOptions(options)
   knownKeys('option', options, drainOptionNames)
   const environment = globalThis.process.env
   const { platform = platformOf(environment) } = options

@@ -255,8 +255,12 @@ describe('a bad option is refused before anything is installed, and the message 
     }
   })
 
-  test('options of the endpoints given to a Drain', () => {
-    expect(() => new Drain({ token: 'secret' } as object)).toThrow('Unknown option `token`')
+  test.each([{ token: 'secret' }, { controlSocket: true }])('%o given to a Drain', (options) => {
+    const [name] = Object.keys(options)
+    expect(() => new Drain(options as object)).toThrow(
+      `Option \`${name}\` is for an adapter and not for a Drain: give it to the adapter, together with the Drain, as in ` +
+        `\`drainServer(server, { drain, ${name} })\``,
+    )
   })
 })
 

@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs'
+import { dirname, join, posix } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { anchorsOf, pages, root, textOf, withoutCode } from './pages.js'
+
+const site = 'https://podrain.github.io/podrain'
+const repository = 'https://github.com/podrain/podrain'
+
+/** Pages that other branches write or rewrite at this moment: links on them, or to them, are looked at when they are there. */
+const toCome = new Set([
+  ...[
+    'processes',
+    'streams',
+    'queues',
+    'databases',
+    'http-clients',
+    'web-frameworks',
+    'telemetry',
+    'development',
+    'tests',
+    'platforms',
+    'ci',
+    'recipes',
+  ].map((name) => `docs/guides/${name}.md`),
+  ...[
+    'index',
+    'symptoms',
+    'runbook',
+    'load-balancers',
+    'hooks',
+    'first-deploy',
+    'after',
+    'defaults',
+    'policies',
+    'cluster',
+    'evictions',
+    'security',
+    'cost',
+    'kubernetes',
+  ].map((name) => `docs/operate/${name}.md`),
+  ...['how-a-pod-ends', 'lifecycle', 'budgets'].map((name) => `docs/understand/${name}.md`),
+  ...['options', 'drain', 'endpoints', 'events', 'metrics', 'log-lines', 'errors', 'cli', 'rehearsal', 'requests'].map(
+    (name) => `docs/reference/${name}.md`,
+  ),
+  ...[
+    'docs/index.md',
+    'docs/design.md',
+    'docs/proof/index.md',
+    'examples/kubernetes/README.md',
+    'examples/operators/README.md',
+  ],
+  ...['kubernetes', 'metrics', 'manifests', 'podrain', 'rehearsal'].map((name) => `packages/${name}/README.md`),
+])
+
+const packageReadme =
+  /^packages\/(?:auto|core|express|fastify|koa|kubernetes|manifests|metrics|nestjs|podrain|rehearsal)\/README\.md$/
+
+/** Where the links of a page lead, as they are written. */
+function linksOf(page: string): string[] {
+  const text = withoutCode(textOf(page)).replaceAll(/`[^`\n]*`/g, '')
+  const written = [...text.matchAll(/\]\(([^)\s]+)\)/g), ...text.matchAll(/(?:src|srcset|href)="([^"]+)"/g)]
+  return written.map(([, link = '']) => link)
+}
+
+/** The path in the repository that a link leads to, with its anchor; undefined if it leads elsewhere. */
+function targetOf(page: string, link: string): { path: string; anchor: string } | undefined {
+  const [address = '', anchor = ''] = link.split('#')
+  if (address.startsWith(site)) {
+    const path = `docs${address.slice(site.length) || '/'}`
+    return { path: path.endsWith('/') ? `${path}index.md` : `${path}.md`, anchor }
+  }
+  if (address === repository) return { path: '.', anchor }
+  if (address.startsWith(`${repository}/`)) {
+    const [, path = 'no such path'] = /^(?:blob|tree)\/main\/(.+)$/.exec(address.slice(repository.length + 1)) ?? []
+    return { path, anchor }
+  }
+  if (/^[a-z]+:/.test(address)) return undefined
+  return { path: address === '' ? page : posix.join(dirname(page), decodeURI(address)), anchor }
+}
+
+/** Made of the docstrings when the site is built, and kept out of the repository. */
+const generated = /^docs\/reference\/api\b/
+
+/** What is wrong with a link; undefined if nothing is. */
+function faultOf(page: string, link: string): string | undefined {
+  const target = targetOf(page, link)
+  if (target === undefined || toCome.has(target.path) || generated.test(target.path)) return undefined
+  const { path, anchor } = target
+  if (!existsSync(join(root, path))) return `${link}: there is no ${path}`
+  if (anchor !== '' && path.endsWith('.md') && !anchorsOf(path).has(anchor)) return `${link}: no heading of ${path}`
+  return undefined
+}
+
+describe.each(pages.filter((page) => !toCome.has(page)))('%s', (page) => {
+  test('has no link that leads nowhere', () => {
+    expect(linksOf(page).flatMap((link) => faultOf(page, link) ?? [])).toEqual([])
+  })
+})
+
+describe.each(pages.filter((page) => packageReadme.test(page) && !toCome.has(page)))('%s, as npm shows it', (page) => {
+  test('has absolute links only', () => {
+    expect(linksOf(page).filter((link) => !link.startsWith('https://'))).toEqual([])
+  })
+})
