@@ -27,12 +27,12 @@ const packages = join(__dirname, '..', '..')
 const levels: Readonly<Record<string, string>> = { info: 'info', warn: 'warn', error: 'error', alarm: 'error' }
 
 /**
- * Without podrain's name in front and what is put in at run time, and with the first line only: the others show a stack or a snippet.
+ * Without what stands in front of every line and what is put in at run time, and with the first line only: the others show a stack or a snippet.
  */
 export function tidy(text: string): string {
   return text
     .replace(/\n[\s\S]*/, '')
-    .replace(/^podrain(?: \(<>\))?: /, '')
+    .replace(/^(?:podrain(?: \(<>\))?|error): /, '')
     .replace(/<[^<>]*>/g, hole)
     .replace(/(?:<>)+/g, hole)
     .trim()
@@ -194,8 +194,8 @@ export class Texts {
     const { parent } = owner
     if (parent.type !== 'CallExpression') {
       const calls = this.#calls.get(ownNameOf(owner)) ?? []
-      // What is declared is called by its name alone, and what a class has by an object. A callback may be either.
-      if (isDeclared(owner)) return calls.filter(({ callee }) => callee.type === 'Identifier')
+      // What is declared is called by its name, here or where it is imported, and what a class has by an object. A callback may be either.
+      if (isDeclared(owner)) return calls.filter((call) => this.#calledBy(call) === owner)
       const isOfClass = parent.type === 'PropertyDefinition' || parent.type === 'MethodDefinition'
       return isOfClass ? calls.filter(({ callee, type }) => callee.object || type === 'NewExpression') : calls
     }
