@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
+export function pathOf(name: string): string {
+  return join(__dirname, '..', '..', '..', 'docs', 'reference', name)
+}
+
 /** A page of docs/reference. */
 export function page(name: string): string {
-  return readFileSync(join(__dirname, '..', '..', '..', 'docs', 'reference', name), 'utf8')
+  return readFileSync(pathOf(name), 'utf8')
 }
 
 /** An entry for messages: a heading, the texts, and what is said of them. */
