@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { membersOf } from './declarations.js'
 import { page } from './page.js'
@@ -7,6 +9,10 @@ function namesBelow(page: string, heading: string): string[] {
   const [, section = ''] = page.split(`\n## ${heading}\n`)
   const [own = ''] = section.split(/\n## /)
   return [...own.matchAll(/^\| (?:\[)?`\/?(\w+)/gm)].map(([, name = '']) => name).sort()
+}
+
+function source(path: string): string {
+  return readFileSync(join(__dirname, '..', '..', path), 'utf8')
 }
 
 const namesOf = (path: string, owner: string) => [...new Set(membersOf(path, owner).map(({ name }) => name))].sort()
@@ -40,5 +46,44 @@ describe('docs/reference/endpoints.md', () => {
     expect(namesBelow(endpoints, 'drainz')).toEqual(
       [...namesOf('core/src/shared/states.ts', 'DrainStatus'), 'times'].sort(),
     )
+  })
+})
+
+describe('docs/reference/events.md', () => {
+  const events = page('events.md')
+  const [message = '', written = ''] = events.split('\n## Events\n')
+
+  test('has every outcome with the reason of its Event', () => {
+    const [, reasons = ''] = /const reasons[^{]*\{([^}]*)\}/.exec(source('kubernetes/src/outcome-event.ts')) ?? []
+    const known = [...reasons.matchAll(/'?(\w[\w ]*?)'?: '(\w+)'/g)].map(
+      ([, outcome, reason]) => `${outcome}: ${reason}`,
+    )
+    const told = [...message.matchAll(/^\| `([\w ]+)` \| .* \| `(\w+)` \|$/gm)].map(
+      ([, outcome, reason]) => `${outcome}: ${reason}`,
+    )
+    expect(told.sort()).toEqual(known.sort())
+    for (const line of known) expect(written).toContain(`\`${line.split(': ')[1]}\``)
+  })
+
+  test('has every field of the outcome', () => {
+    const told = [...message.matchAll(/^\| `(\w+)` \| [^|]* \|$/gm)].map(([, name = '']) => name)
+    expect(told.sort()).toEqual(namesOf('core/src/outcome/outcome.ts', 'Outcome'))
+  })
+})
+
+describe('docs/reference/metrics.md', () => {
+  const metrics = page('metrics.md')
+  const code = source('metrics/src/index.ts') + source('metrics/src/trace.ts')
+  const madeOf = (pattern: RegExp) => [...new Set([...code.matchAll(pattern)].map(([, name = '']) => name))].sort()
+
+  test('has every metric of Prometheus and of OpenTelemetry', () => {
+    const names = madeOf(/`\$\{prefix\}(\w+)`/g)
+    const told = [...metrics.matchAll(/^\| `podrain_(\w+)(?:\{\w+\})?` \| `podrain\.(\w+)` \|/gm)]
+    expect(new Set(told.flatMap(([, ...each]) => each))).toEqual(new Set(names))
+  })
+
+  test('has every attribute of the trace, and no other', () => {
+    const [, trace = ''] = metrics.split('\n## A trace of the drain\n')
+    expect([...new Set(trace.match(/podrain\.[\w.]+/g))].sort()).toEqual(madeOf(/'(podrain\.[\w.]+)'/g))
   })
 })
