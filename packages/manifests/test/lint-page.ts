@@ -35,7 +35,7 @@ export function lintPage(): string {
 ${count} rules. In brackets stands the worst severity that a rule reports: \`error\` is always one: refused by Kubernetes, or it cannot
 do what it says, and requests are lost or the app is killed; \`warning\` loses requests under usual conditions; \`info\` may be right or wrong, by what no file
 says. Each says why. How to use lint, and how
-to silence a rule with a reason: [podrain](../../packages/podrain#lint). In each example the lines with \`-\` are what the rule finds, and those with
+to silence a rule with a reason: [podrain lint](cli.md#lint). In each example the lines with \`-\` are what the rule finds, and those with
 \`+\` put it right; a test holds both to that, and they stand whole in [the examples](../../packages/manifests/test/manifests). Written by \`npx -y pnpm@10.34.9 docs:lint\`.
 
 | | |

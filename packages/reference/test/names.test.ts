@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { resolveOptions as resolveRehearsal } from '@podrain/rehearsal'
 import { describe, expect, test } from 'vitest'
 import { membersOf } from './declarations.js'
 import { page } from './page.js'
@@ -86,4 +87,38 @@ describe('docs/reference/metrics.md', () => {
     const [, trace = ''] = metrics.split('\n## A trace of the drain\n')
     expect([...new Set(trace.match(/podrain\.[\w.]+/g))].sort()).toEqual(madeOf(/'(podrain\.[\w.]+)'/g))
   })
+})
+
+describe('docs/reference/rehearsal.md', () => {
+  const rehearsal = page('rehearsal.md')
+
+  test('has every option of rehearse(), and no other', () => {
+    const [, options = ''] = rehearsal.split('\n## Options\n')
+    const [table = ''] = options.split('\n## ')
+    const cells = [...table.matchAll(/^\| (`[^|]*) \|/gm)].map(([, cell = '']) => cell)
+    const told = cells.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name))
+    const labels = membersOf('rehearsal/src/plan/options.ts', 'RehearsalOptions').map(({ name }) => name)
+    expect(told.sort()).toEqual(labels.sort())
+  })
+
+  test('has every kind of client with the number of them', () => {
+    const rows = [...rehearsal.matchAll(/^\| `(\w+)` \| (\d+) \| `\w+` \|/gm)].map(([, kind, count]) => [
+      kind,
+      Number(count),
+    ])
+    const { clients } = resolveRehearsal({
+      command: 'node',
+      requests: Object.fromEntries(
+        ['get', 'stream', 'post', 'download', 'webSocket', 'sse', 'http2']
+          .map((name) => [name, '/'])
+          .concat([['grpc', '/a.B/C']]),
+      ),
+    })
+    expect(Object.fromEntries(rows)).toEqual(clients)
+  })
+})
+
+test('docs/reference/requests.md has every field of a request, and no other', () => {
+  const told = [...page('requests.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, name = '']) => name)
+  expect(told.sort()).toEqual(namesOf('rehearsal/src/plan/options.ts', 'RequestSpec'))
 })
