@@ -38,6 +38,11 @@ export function tidy(text: string): string {
     .trim()
 }
 
+/** Whether a text has words of its own. Otherwise it passes on what another one says. */
+export function hasWords({ text }: Pick<Message, 'text'>): boolean {
+  return /[a-z]{2}/i.test(text)
+}
+
 /** The texts in the source of a package, which are read from its syntax trees. Nothing of it runs. */
 export class Texts {
   readonly #sources: ReadonlyMap<string, Source>
@@ -108,8 +113,7 @@ export class Texts {
         if (argument === undefined || levels === undefined) continue
         const place = `${relative(packages, path)}:${text.slice(0, node.start).split('\n').length}`
         for (const text of this.#read(argument).map(tidy)) {
-          // Without words of its own it is what another one says.
-          if (/[a-z]{2}/i.test(text)) found.push(...levels.map((level) => ({ text, level, place })))
+          found.push(...levels.map((level) => ({ text, level, place })))
         }
       }
     }
@@ -144,25 +148,28 @@ export class Texts {
         return this.#readName(node)
       case 'CallExpression':
         return this.#readCall(node)
+      case 'MemberExpression':
+        return this.#readRecord(node)
       default:
         return [hole]
     }
   }
 
   #readTemplate({ quasis, expressions }: Tree): string[] {
-    const [begin, ...fixed] = quasis.map(({ value }: Tree) => value.cooked)
-    const [first, ...others] = expressions
-    if (first === undefined) return [begin]
-    const rest = fixed.map((text: string, at: number) => text + this.#readSingle(others[at])).join('')
-    // A function whose callers give the beginning of the text has a text for each of them.
-    const firsts =
-      begin === '' && first.type === 'Identifier' ? this.#readName(first) : [begin + this.#readSingle(first)]
-    return firsts.map((each) => each + rest)
+    const fixed: string[] = quasis.map(({ value }: Tree) => value.cooked)
+    const isMere = !hasWords({ text: fixed.join(' ') })
+    return fixed.reduce<string[]>((begun, text, at) => {
+      if (at === 0) return [text]
+      const node = expressions[at - 1]
+      // A function whose callers give all words, or the first ones, has a text for each of them.
+      const isBeginning = at === 1 && fixed[0] === '' && node.type === 'Identifier'
+      const middles = isMere || isBeginning ? this.#read(node) : [this.#readSingle(node)]
+      return begun.flatMap((each) => middles.map((middle) => each + middle + text))
+    }, [])
   }
 
   /** The text that an expression always has. */
   #readSingle(node: Tree): string {
-    if (node === undefined) return ''
     const texts = new Set(this.#read(node))
     return texts.size === 1 ? ([...texts][0] as string) : hole
   }
@@ -181,6 +188,13 @@ export class Texts {
     }
     const found = declarationOf(this.#imported(node)?.nodes[0].body ?? [], name)
     return found?.init ? this.#read(found.init) : [hole]
+  }
+
+  /** The values of a record of texts that is looked up by a name. */
+  #readRecord({ computed, object, file }: Tree): string[] {
+    const record = computed ? declarationIn(file.nodes, textOf(object), Number.POSITIVE_INFINITY) : undefined
+    if (record?.type !== 'ObjectExpression') return [hole]
+    return record.properties.flatMap(({ value }: Tree) => this.#read(value))
   }
 
   /** What the callers of a function give it. */
