@@ -39,7 +39,7 @@ for (const file of files) {
   const rules = isForUsers(file) ? [vocabulary, shortSentences] : [vocabulary]
   const { messages } = await kernel.lintText(text, { plugins, rules, filePath: join(root, file), ext: extname(file) })
   for (const { line, column, message } of messages) {
-    process.stdout.write(`${file}:${line}:${column}: ${message.split('\n').filter(Boolean).slice(0, 2).join('. ')}\n`)
+    process.stdout.write(`${file}:${line}:${column}: ${message.split('\n').filter(Boolean).slice(0, 2).join(' ')}\n`)
   }
   found += messages.length
 }

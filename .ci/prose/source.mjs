@@ -7,7 +7,11 @@ function* proseOf(path, source) {
   const texts = []
   new Visitor({
     Literal: (node) => typeof node.value === 'string' && node.value.includes(' ') && texts.push(node),
-    TemplateElement: (node) => texts.push(node),
+    TemplateElement: (node) => {
+      // In TypeScript its range has the backticks and braces around it.
+      const start = source.indexOf(node.value.raw, node.start)
+      texts.push({ start, end: start + node.value.raw.length })
+    },
   }).visit(program)
   yield* texts
 }
