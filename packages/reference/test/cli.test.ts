@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { parseDocument } from 'yaml'
 import { createProgram } from '../../podrain/dist/program.js'
 import { page, pathOf } from './page.js'
 
@@ -52,4 +53,10 @@ test.each(['cli.md', 'errors.md', 'requests.md', '../guides/ci.md'])('every flag
   )
   const named = page(name).match(/(?<=[`\s])--[a-z][a-z\d-]+/g) ?? []
   expect([...new Set(named)].filter((flag) => !known.has(flag) && !others.includes(flag))).toEqual([])
+})
+
+test.each(['../guides/ci.md', 'requests.md', 'cli.md'])('the YAML of %s can be copied as it is', (name) => {
+  const blocks = [...page(name).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text)
+  expect(blocks.length).toBeGreaterThan(0)
+  expect(blocks.flatMap((text) => parseDocument(text).errors)).toEqual([])
 })
