@@ -68,7 +68,7 @@ ${count} rules. In brackets stands the worst severity that a rule reports:
 - \`warning\`: it loses requests under usual conditions.
 - \`info\`: it may be right or wrong, by what no file says.
 
-How to use lint, and how to silence a rule with a reason: [the command line](cli.md). In each example the lines with \`-\` are what the rule finds, and those
+How to use lint, and how to silence a rule with a reason: [podrain lint](cli.md#lint). In each example the lines with \`-\` are what the rule finds, and those
 with \`+\` put it right. A test holds both to that, and the examples stand whole in [packages/manifests](../../packages/manifests/test/manifests). This page is
 written by \`npx -y pnpm@10.34.9 docs:lint\`.
 
