@@ -90,12 +90,14 @@ function resolveCompleted(options: AdapterOptions): ResolvedAdapterOptions {
   checkControl(controlPort, controlSocket)
   if (metrics !== undefined) method('metrics', metrics, 'metrics')
   if (metrics !== undefined && controlPort === undefined) {
-    throw new TypeError('Option `metrics` is for the control port: set `controlPort`, or serve them in the application')
+    throw new TypeError(
+      'Option `metrics` is for the control port: set `controlPort`, or serve the metrics in the application',
+    )
   }
   if ('token' in rest && rest.token === undefined) {
     // If the variable for the token is not set, the endpoints must not be open to everybody.
     throw new TypeError(
-      'Expected `token` to be a string, got `undefined` (is the variable set?): for none, leave it out',
+      'Expected `token` to be a string, got `undefined` (is the variable set?): for no token, leave the option out',
     )
   }
   const [drainOptions, endpointOptions] = split(rest)

@@ -134,8 +134,8 @@ export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): A
  * A middleware finds its server by the first request. There may be none, for example if the pod ends while it starts.
  */
 const noServer =
-  'no request has reached the middleware, so it knows no server to close: the exit cuts whoever is connected ' +
-  '(give it the server, `watch(server)`, and it knows it from the start)'
+  'no request has reached the middleware, so podrain knows no server to close, and the exit cuts open connections: ' +
+  'pass the server at the start, `watch(server)`'
 
 /** What `/prestop` waits for. If there are other workers, all of them drain. */
 function prestopOf(drain: Drain): Prestop {

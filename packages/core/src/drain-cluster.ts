@@ -42,7 +42,7 @@ export function drainCluster(options: ClusterOptions = {}): Drain {
     throw new Error('Call drainCluster() before the first cluster.fork(): a worker has to know of it when it starts')
   }
   for (const name of forWorkers) {
-    if (name in options) throw new TypeError(`Option \`${name}\` is for the workers: the requests are theirs`)
+    if (name in options) throw new TypeError(`Option \`${name}\` is for the workers, because they serve the requests`)
   }
   lead.giveUp?.()
   return drainWorkers(options).drain

@@ -30,10 +30,7 @@ const request = http.get({ socketPath, path: '/prestop', agent: false }, async (
     const isSettled = response.statusCode === 200 && state !== 'serving' && inFlight + tasks.length === 0
     end(isSettled ? settled : unsettled, `${state}, ${open}`)
   } catch (error) {
-    end(
-      unreachable,
-      `an answer of status ${response.statusCode} that is none of podrain's: ${(error as Error).message}`,
-    )
+    end(unreachable, `the response (status ${response.statusCode}) is not from podrain: ${(error as Error).message}`)
   }
 })
 request.on('error', (error) =>

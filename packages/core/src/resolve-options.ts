@@ -95,7 +95,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   if (misfit !== undefined) {
     // Outside of a cluster the grace period is a guess, and nothing kills this process when it is over.
     if (platform !== 'none' || toldGrace !== undefined) throw new RangeError(misfit)
-    named.warn(`this would be refused in a cluster: ${misfit}`)
+    named.warn(`in a cluster podrain would refuse these options: ${misfit}`)
   }
   return {
     budget: gracePeriod - reserve,

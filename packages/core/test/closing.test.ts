@@ -478,7 +478,7 @@ describe('the progress line says what is waited for:', () => {
     drain.settledWhen(() => false)
     start()
     clock.advance(1200)
-    expect(waits(log)).toBe('load balancers, which still have this pod, 0.8 s more')
+    expect(waits(log)).toBe('load balancers, which still list this pod, 0.8 s more')
   })
 
   test('idle connections', async () => {
@@ -536,7 +536,7 @@ describe('the progress line says what is waited for:', () => {
     const { clock, log, start } = await draining({}, false)
     start()
     clock.advance(2000)
-    expect(waits(log)).toBe('the signal; without one it serves again in 28.0 s')
+    expect(waits(log)).toBe('the signal; without one the pod serves again in 28.0 s')
   })
 })
 

@@ -292,9 +292,9 @@ describe('the grace period', () => {
       primaryOptions: { terminationGracePeriodSeconds: primary },
       options: { terminationGracePeriodSeconds: worker },
     })
-    const told = await child.line(/^podrain \(worker \d+\): the primary has/)
+    const told = await child.line(/^podrain \(worker \d+\): the grace period is/)
     expect(told).toContain(
-      `has ${primary}.0 s of grace period, this worker's options ${worker}.0 s: the primary's counts`,
+      `is ${primary}.0 s in the primary and ${worker}.0 s in this worker's options: the primary's counts`,
     )
     const [answer] = await holdEach(child, 1)
     const exiting = terminate(child)
@@ -423,7 +423,7 @@ describe('drainCluster()', () => {
     [
       'an option of the workers',
       { settle: { min: 1 } },
-      /^Option `settle` is for the workers: the requests are theirs$/,
+      /^Option `settle` is for the workers, because they serve the requests$/,
     ],
     ['an option that does not exist', { controlprt: 1 }, /^Unknown option `controlprt`/],
     [

@@ -159,14 +159,14 @@ describe('with a control port', () => {
     const metrics = { contentType: 'text/plain', metrics: () => ({ not: 'text' }) as unknown as string }
     const { control, log } = await start({ metrics })
     expect(await ask(control, '/metrics')).toMatchObject({ status: 500 })
-    expect(log.matching(/^error .*no metrics: TypeError/)).toHaveLength(1)
+    expect(log.matching(/^error .*\/metrics failed: TypeError/)).toHaveLength(1)
   })
 
   test('metrics that cannot be had are a 500 and a line in the log', async () => {
     const metrics = { contentType: 'text/plain', metrics: () => Promise.reject(new Error('a collector failed')) }
     const { log, control } = await start({ metrics })
     expect(await ask(control, '/metrics')).toMatchObject({ status: 500 })
-    expect(log.matching(/^error podrain: no metrics: Error: a collector failed/)).toHaveLength(1)
+    expect(log.matching(/^error podrain: \/metrics failed: Error: a collector failed/)).toHaveLength(1)
     expect(await ask(control, '/livez')).toMatchObject({ status: 200 })
   })
 

@@ -170,8 +170,8 @@ describe('where another process has the same port', () => {
   }
 
   const unclear = (bytes: number): string =>
-    `another process listens on the same port, so it cannot be told whose clients have not taken ${bytes} bytes: ` +
-    'they are not waited for any longer'
+    `another process listens on the same port, so ${bytes} bytes that clients have not taken may be that process's: ` +
+    'podrain does not wait for them any longer'
 
   /** What it comes to after two seconds, not before. A FIN that was sent counts as one of the bytes. */
   async function givenUp({ left, until }: { left?: () => number; until?: () => void } = {}) {

@@ -37,7 +37,7 @@ describe('an application that closes all connections while the drain goes on', (
     held.open()
     expect(log.matching(/^error .*all connections of a server were closed while load balancers may still/)).toEqual([
       expect.stringMatching(
-        /requests in flight on them were cut\. `closeAllConnections\(\)` was called at closeAll \(.*early-close\.test\.ts:\d+:\d+\)\. Leave that out/,
+        /requests in flight on them were cut\. `closeAllConnections\(\)` was called at closeAll \(.*early-close\.test\.ts:\d+:\d+\)\. Remove the call/,
       ),
     ])
     expect(await report).toMatchObject({

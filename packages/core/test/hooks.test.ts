@@ -267,7 +267,7 @@ describe('onClose hooks with `after`', () => {
     const { ran, lines } = await ranOf(['pool', 'worker'])
     expect(ran).toEqual(['pool'])
     expect(lines).toEqual([
-      expect.stringContaining('onClose hook "pool" wants to run after "worker", which there is none of'),
+      expect.stringContaining('onClose hook "pool" is to run `after` "worker", but no hook has that name'),
     ])
   })
 

@@ -100,7 +100,7 @@ describe('a server that the application closes while the drain goes on', () => {
       const child = await Child.start({ closesItself })
       child.signal('SIGTERM')
       const line = await child.line(/a server was closed while load balancers may still send to it/)
-      expect(line).toMatch(/`close\(\)` was called at .*app\.mjs:\d+:\d+\)?\. Leave that out/)
+      expect(line).toMatch(/`close\(\)` was called at .*app\.mjs:\d+:\d+\)?\. Remove the call/)
       expect(child.lines).not.toContain('state closing')
       expect(await child.exit).toEqual([1, null])
       expect(await reportOf(child)).toMatchObject({

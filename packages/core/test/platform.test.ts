@@ -81,7 +81,7 @@ describe('outside of a cluster', () => {
     const { log } = await serve()
     expect(log.lines).toEqual([
       expect.stringMatching(
-        /^info podrain: outside of a cluster there is nothing to wait for: .*`behind`.*`platform: 'kubernetes'`/,
+        /^info podrain: outside of a cluster no load balancer is waited for: .*`behind`.*`platform: 'kubernetes'`/,
       ),
     ])
   })
@@ -113,7 +113,7 @@ describe('outside of a cluster', () => {
     const log = new Log()
     void new Drain({ behind: 'aws-alb', signals: false, logger: log }).dispose()
     expect(log.lines).toEqual([
-      expect.stringMatching(/^warn podrain: this would be refused in a cluster: `settle\.min` 30000/),
+      expect.stringMatching(/^warn podrain: in a cluster podrain would refuse these options: `settle\.min` 30000/),
     ])
   })
 
@@ -230,7 +230,7 @@ describe('the grace period', () => {
       /^info podrain: of 5\.0 s grace period \(the default of fly; if `kill_timeout` gives another, set TERMINATION_GRACE_PERIOD_SECONDS to it\), 3\.0 s for requests \(at least 2\.5 s/,
     ],
     ['cloud-run', /^info podrain: of 10\.0 s grace period \(the default of cloud-run\), 7\.0 s for requests/],
-    ['systemd', /^info podrain: with systemd alone there is nothing to wait for: .*`behind`/],
+    ['systemd', /^info podrain: with systemd alone no load balancer is waited for: .*`behind`/],
   ])('on %s is said when a server begins to listen, with where it is from', async (platform, line) => {
     vi.stubEnv('NODE_ENV', 'development')
     const { log } = await serve({ platform })
@@ -354,6 +354,6 @@ test('a process that is restarted at each change of a file goes at once, also wi
   child.signal('SIGTERM')
   expect(await child.exit).toEqual([0, null])
   expect(child.lines).toContainEqual(
-    expect.stringMatching(/^podrain: outside of a cluster there is nothing to wait for/),
+    expect.stringMatching(/^podrain: outside of a cluster no load balancer is waited for/),
   )
 })

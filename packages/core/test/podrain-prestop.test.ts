@@ -76,7 +76,7 @@ describe('podrain-prestop, the hook without network,', () => {
     await once(other, 'listening')
     const { code, said } = await hook(path)
     expect(code).toBe(2)
-    expect(said).toContain('an answer of status 404 that is none of podrain')
+    expect(said).toContain('the response (status 404) is not from podrain')
   })
 
   test('ends with 1 when too many wait already: it does not know whether all is settled', async () => {

@@ -72,7 +72,7 @@ describe('podrain-prestop ends', () => {
     const path = await listen((_request, response) => void response.writeHead(404).end('who?'))
     const { code, said } = await run([path])
     expect(code).toBe(2)
-    expect(said).toMatch(/^podrain-prestop: an answer of status 404 that is none of podrain's: .*JSON/)
+    expect(said).toMatch(/^podrain-prestop: the response \(status 404\) is not from podrain: .*JSON/)
   })
 
   test('with 2 when the answer breaks off', async () => {
@@ -80,7 +80,7 @@ describe('podrain-prestop ends', () => {
       response.writeHead(200, { 'content-length': 100 }).write('{')
       setImmediate(() => request.socket.destroy())
     })
-    expect(await run([path])).toEqual({ code: 2, said: expect.stringContaining('none of podrain') })
+    expect(await run([path])).toEqual({ code: 2, said: expect.stringContaining('is not from podrain') })
   })
 
   test('with 2 when nobody is there, and says what to set', async () => {

@@ -190,7 +190,7 @@ describe('onClose hooks', () => {
 
   test('that name several which there are none of are said with all of them', async () => {
     const { lines } = await ran(['pool', ['worker', 'queue']])
-    expect(lines).toEqual([expect.stringContaining('to run after "worker", "queue", which there is none of')])
+    expect(lines).toEqual([expect.stringContaining('to run `after` "worker", "queue", but no hook has that name')])
   })
 
   test('may have no time at all, and names that are none are refused also within a list', async () => {

@@ -167,7 +167,7 @@ describe('a drain says what it waits for:', () => {
 
   test('the signal, if nothing else is open', () => {
     const { clock, budget, clients, wait } = waiting()
-    expect(wait.waits(budget, false, false)).toEqual(['the signal; without one it serves again in 30.0 s'])
+    expect(wait.waits(budget, false, false)).toEqual(['the signal; without one the pod serves again in 30.0 s'])
     expect(wait.waits(budget, true, false)).toEqual([])
     clients.survey.mockReturnValue({ busy: 1, heldUntil: clock.now() + 500, held: 1 })
     expect(wait.waits(budget, false, false)).toEqual([])

@@ -498,7 +498,7 @@ describe('what a drain says it waits for', () => {
     client.abort()
     await expect.poll(() => drain.inFlight).toBe(0)
     clock.advance(2100)
-    expect(log.matching(/waiting for the signal; without one it serves again in \d/)).toHaveLength(1)
+    expect(log.matching(/waiting for the signal; without one the pod serves again in \d/)).toHaveLength(1)
   })
 })
 

@@ -41,10 +41,10 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
   app.addHook('onReady', async () => {
     for (const [path, name] of paths) {
       if (![path, `${path}/`].some((url) => app.hasRoute({ method: 'GET', url }))) continue
-      const instead = name === 'readyz' ? 'give what it checks to the option `checks`, or ' : ''
+      const instead = name === 'readyz' ? 'pass what the route checks in the option `checks`, or ' : ''
       drain.logger.warn(
-        `this application has a route of its own for GET ${path}, which is never reached, as podrain answers there first: ` +
-          `${instead}turn that off or move it, \`endpoints: { ${name}: false }\``,
+        `this application has a route of its own for GET ${path}, which is never called, because podrain answers that path: ` +
+          `${instead}turn podrain's endpoint off or move it, \`endpoints: { ${name}: false }\``,
       )
     }
   })

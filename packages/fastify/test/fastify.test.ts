@@ -67,7 +67,7 @@ describe('a route of the application on a path that podrain answers', () => {
   test('is said at the start, with the options that let it be reached or take its place', async () => {
     expect(await warnings({}, own)).toEqual([
       expect.stringMatching(
-        /a route of its own for GET \/readyz, which is never reached, .* the option `checks`, or .*`endpoints: \{ readyz: false \}`$/,
+        /a route of its own for GET \/readyz, which is never called, .* the option `checks`, or .*`endpoints: \{ readyz: false \}`$/,
       ),
     ])
   })

@@ -26,18 +26,18 @@ export class Complaints {
     if (status === 403) this.#once(need, '403', missingRule(need, this.#namespace))
     else if (status === 404 && need === 'evictions') {
       const where = 'this cluster has no lifecycle.k8s.io/v1alpha1, which is alpha in Kubernetes 1.37'
-      this.#once(need, '404', `kubernetes: ${subject}: ${where}; the pod is evicted as any other`)
+      this.#once(need, '404', `kubernetes: ${subject}: ${where}; ${without.evictions}`)
     } else if (error instanceof TooLong) {
       this.#once(
         need,
         'size',
-        `kubernetes: ${subject}: ${error.message}; name those of this pod in the option \`services\``,
+        `kubernetes: ${subject}: ${error.message}; name the Services of this pod in the option \`services\``,
       )
     } else {
       this.#once(
         need,
         'other',
-        `kubernetes: ${subject}: ${error.message}; trying again, and draining without it meanwhile`,
+        `kubernetes: ${subject}: ${error.message}; trying again, and until then ${without[need]}`,
       )
     }
   }
@@ -70,9 +70,9 @@ export class Complaints {
 }
 
 const subjects: Readonly<Record<Need, string>> = {
-  pod: 'the own pod',
+  pod: 'this pod',
   slices: 'EndpointSlices',
   services: 'Services',
   evictions: 'Evictions',
-  report: 'the annotations',
+  report: 'annotations of this pod',
 }

@@ -47,7 +47,7 @@ export function kubernetes(drain: Drain, options: KubernetesOptions = {}): Kuber
   const { pod, namespace } = settings
   if (!isName(pod) || !isName(namespace)) {
     drain.logger.warn(
-      `kubernetes: no pod is called "${pod}" in a namespace "${namespace}": set POD_NAME and POD_NAMESPACE; the drain goes on without`,
+      `kubernetes: pod "${pod}" in namespace "${namespace}" is not a valid name: set POD_NAME and POD_NAMESPACE; the drain goes on without the cluster`,
     )
     return { stop() {} }
   }

@@ -130,7 +130,7 @@ function reportOf(report: boolean | ReportSettings): Settings['report'] {
   if (report === false) return false
   const given = report === true ? {} : report
   if (typeof given !== 'object' || given === null) {
-    fail(TypeError, 'Expected `report` to be true, false or its settings', report)
+    fail(TypeError, 'Expected `report` to be true, false, or an object of `every` and `deletionCost`', report)
   }
   for (const key of Object.keys(given)) {
     if (key !== 'every' && key !== 'deletionCost') {
@@ -175,7 +175,11 @@ function isResponder(value: unknown): boolean {
 
 function name(option: string, value: unknown): void {
   if (isName(value)) return
-  fail(TypeError, `Expected \`${option}\` to be a name as Kubernetes has them`, value)
+  fail(
+    TypeError,
+    `Expected \`${option}\` to be a valid name in Kubernetes (lower case letters, digits, - and .)`,
+    value,
+  )
 }
 
 function duration(option: string, value: unknown): void {

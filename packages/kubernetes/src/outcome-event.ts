@@ -46,7 +46,7 @@ export function tellOutcome({ drain, config, pod, name, namespace, events }: Out
       const why = isForbidden
         ? `not allowed to create events in namespace ${namespace}: apply rbac-events.yaml`
         : (error as Error).message
-      drain.logger.warn(`kubernetes: the outcome was not told as an Event: ${why}`)
+      drain.logger.warn(`kubernetes: the Event with the outcome was not created: ${why}`)
     }
   }
   drain.onReport(post, { name: 'kubernetes event' })

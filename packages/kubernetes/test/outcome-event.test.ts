@@ -137,7 +137,7 @@ describe('the Event about the pod', () => {
     app.process.kill('SIGTERM')
     expect(await app.exit()).toEqual([0, null])
     expect(app.lines.filter((line) => /event/i.test(line))).toEqual([
-      'podrain: kubernetes: the outcome was not told as an Event: not allowed to create events in namespace shop: apply rbac-events.yaml',
+      'podrain: kubernetes: the Event with the outcome was not created: not allowed to create events in namespace shop: apply rbac-events.yaml',
     ])
   })
 

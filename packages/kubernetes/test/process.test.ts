@@ -156,7 +156,9 @@ describe('the credentials of the pod', () => {
 test('an app in a pod whose host has no name of a pod says so, and serves', async () => {
   const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', HOSTNAME: 'my_box', POD_NAME: undefined }
   const app = start({ inCluster: true, options: {} }, env)
-  await expect.poll(() => app.lines.filter((line) => /no pod is called "my_box"/.test(line)).length).toBe(1)
+  await expect
+    .poll(() => app.lines.filter((line) => /pod "my_box" in namespace .* is not a valid name/.test(line)).length)
+    .toBe(1)
   app.process.kill('SIGTERM')
   expect(await app.exit).toEqual([0, null])
 })

@@ -133,7 +133,7 @@ describe('what was recorded of a real cluster:', () => {
         },
       },
     )
-    await expect.poll(() => pod.log.matching(/a line of more than \d+ characters/)).toHaveLength(1)
+    await expect.poll(() => pod.log.matching(/a line has more than \d+ characters/)).toHaveLength(1)
     await pod.until(() => pod.drain.state === 'draining') // by the next watch
   })
 
@@ -239,7 +239,7 @@ describe('what was recorded of a real cluster:', () => {
     const pod = await cluster({ kubeConfig })
     await expect.poll(() => asked.length).toBe(1)
     await pod.until(() => asked.length >= 2)
-    expect(pod.log.matching(/it did not answer in time/)).toHaveLength(1)
+    expect(pod.log.matching(/the API server did not respond in time/)).toHaveLength(1)
     pod.stop()
     for (const resolve of asked) resolve()
     await turns(5)
@@ -444,7 +444,9 @@ describe('what was recorded of a real cluster:', () => {
     }
     await pod.until(() => pod.api.calls.length === 2)
     await expect
-      .poll(() => pod.log.matching(/more than 16777216 characters; name those of this pod in the option `services`/))
+      .poll(() =>
+        pod.log.matching(/more than 16777216 characters; name the Services of this pod in the option `services`/),
+      )
       .toHaveLength(1)
     await pod.pass(300_000)
     expect(pod.api.calls).toHaveLength(2)

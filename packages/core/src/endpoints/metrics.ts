@@ -20,7 +20,7 @@ export function scraper(source: MetricsSource, logger: Logger): Answer {
       response.end(text)
     }
     scrape().catch((error) => {
-      logger.error(`no metrics: ${describe(error)}`)
+      logger.error(`/metrics failed: ${describe(error)}`)
       response.writeHead(500, { 'content-length': 0 }).end()
     })
     return true

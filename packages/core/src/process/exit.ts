@@ -283,8 +283,9 @@ export const nodeProcess: ExitSource = {
     const end = ofProcess('process-end', () => new ProcessEnd())
     if (end.version !== 1) {
       throw new Error(
-        'There are two copies of @podrain/core in this process whose versions do not fit together: the first that is done ' +
-          'would end the other. Have one version of all @podrain packages (`npm ls @podrain/core` shows who asks for which)',
+        'There are two copies of @podrain/core in this process whose versions do not fit together: the first one to finish ' +
+          'would end the process before the other. Install one version of all @podrain packages (`npm ls @podrain/core` shows ' +
+          'which package asks for which version)',
       )
     }
     return end.register(listener)

@@ -168,7 +168,7 @@ export class Hooks<Arguments extends unknown[] = []> {
       const unknown = after.filter((wanted) => !ordered.some((other) => other.name === wanted))
       if (unknown.length > 0) {
         this.#logger.warn(
-          `${this.#kind} hook "${name}" wants to run after "${unknown.join('", "')}", which there is none of`,
+          `${this.#kind} hook "${name}" is to run \`after\` "${unknown.join('", "')}", but no hook has that name`,
         )
       }
     }

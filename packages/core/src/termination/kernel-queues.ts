@@ -71,8 +71,8 @@ export async function delivered(
   const { all, shared } = held()
   if (shared > 0) {
     remark(
-      `another process listens on the same port, so it cannot be told whose clients have not taken ${shared} bytes: ` +
-        'they are not waited for any longer',
+      `another process listens on the same port, so ${shared} bytes that clients have not taken may be that process's: ` +
+        'podrain does not wait for them any longer',
     )
   }
   return all - shared

@@ -35,8 +35,8 @@ function budgetLine(times: Times): string {
   if (!balancers) {
     const where = platform === 'none' ? 'outside of a cluster' : `with ${platform} alone`
     return (
-      `${where} there is nothing to wait for: a signal closes as soon as requests in flight are answered; ` +
-      "set `behind` to what stands in front, or `platform: 'kubernetes'`, to have the wait all the same"
+      `${where} no load balancer is waited for: after a signal the server closes as soon as requests in flight are answered; ` +
+      "to wait for one, set `behind` to what sends requests here, or `platform: 'kubernetes'`"
     )
   }
   const { setting } = platforms[platform]
@@ -62,7 +62,7 @@ export function progressLine(status: Partial<Whereabouts> & Omit<Whereabouts, 'w
 const earlyCloses: Record<EarlyClose['method'], { what: string; effect: string; ours: string }> = {
   close: {
     what: 'a server was closed',
-    effect: 'whoever connects from now on is refused',
+    effect: 'new connections are refused from now on',
     ours: 'podrain closes the server when the last request has been answered',
   },
   closeAllConnections: {
@@ -73,7 +73,7 @@ const earlyCloses: Record<EarlyClose['method'], { what: string; effect: string; 
   closeIdleConnections: {
     what: 'the idle connections of a server were closed',
     effect: 'a request that was on its way on one of them was lost',
-    ours: 'podrain closes each connection when its client has learned of it',
+    ours: 'podrain closes each idle connection when no request can be on its way any more',
   },
 }
 
@@ -82,7 +82,7 @@ export function closedEarlyLine({ method, by }: EarlyClose): string {
   const { what, effect, ours } = earlyCloses[method]
   return (
     `${what} while load balancers may still send to it: ${effect}. \`${method}()\` was called at ${by}. ` +
-    `Leave that out: ${ours}. What else is done there belongs into \`drain.onClose()\``
+    `Remove the call: ${ours}. Move what else is done there into \`drain.onClose()\``
   )
 }
 
@@ -96,8 +96,8 @@ export function unknownConnections(count: number): string {
 /** For a server that was watched late: what cannot be known, and the remedy. */
 export function watchedLateLine(count: number): string {
   return (
-    `${unknownConnections(count)}: requests on such a connection are not counted until the next one comes, and its ` +
-    'client cannot be told to leave. Watch a server before it listens'
+    `${unknownConnections(count)}: podrain knows such a connection only after its next request. Until then podrain does not ` +
+    'count its requests, and cannot tell its client to leave. Watch a server before it listens'
   )
 }
 

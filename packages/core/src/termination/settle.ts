@@ -121,7 +121,7 @@ export class SettleWait {
     if (balancers) {
       const verdict = this.#options.endpoints()
       const forBalancers = budget.begun + this.#wait(verdict) - now
-      const evidence = verdict === false ? ', which still have this pod' : ''
+      const evidence = verdict === false ? ', which still list this pod' : ''
       if (forBalancers > 0) waits.push(`load balancers${evidence}, ${seconds(forBalancers)} more`)
       const idle = held > 0 ? `${held} idle connection${held === 1 ? '' : 's'}, kept` : 'TLS handshakes,'
       if (heldUntil > now && heldUntil !== Number.POSITIVE_INFINITY)
@@ -136,7 +136,7 @@ export class SettleWait {
       }
     }
     if (waits.length === 0 && busy === 0 && tasks.size === 0 && !committed) {
-      waits.push(`the signal; without one it serves again in ${seconds(budget.killed - now)}`)
+      waits.push(`the signal; without one the pod serves again in ${seconds(budget.killed - now)}`)
     }
     return waits
   }

@@ -191,6 +191,6 @@ function logGrace(drain: WorkerDrain, pod: number): void {
   const own = drain.times.gracePeriod
   if (own === pod) return
   drain.logger.info(
-    `the primary has ${seconds(pod)} of grace period, this worker's options ${seconds(own)}: the primary's counts`,
+    `the grace period is ${seconds(pod)} in the primary and ${seconds(own)} in this worker's options: the primary's counts`,
   )
 }

@@ -33,7 +33,7 @@ export class ApiError extends Error {
 /** The answer has more characters than are kept in memory. */
 export class TooLong extends Error {
   constructor() {
-    super(`an answer of more than ${longestAnswer} characters`)
+    super(`the response has more than ${longestAnswer} characters`)
   }
 }
 
@@ -133,7 +133,7 @@ export class Api {
     })
     failed.catch(() => {}) // also of one that failed when nobody waited for it
     this.#open.add(fail)
-    const giveUp = (): void => fail(new Error('it did not answer in time'))
+    const giveUp = (): void => fail(new Error('the API server did not respond in time'))
     let cancel = this.#clock.after(Math.min(patience, limit), giveUp)
     const end = (): void => {
       cancel()
@@ -200,7 +200,7 @@ function read(request: ClientRequest, response: IncomingMessage, onPiece: (piece
     response.on('end', resolve)
     response.on('error', reject)
     request.on('error', reject)
-    response.on('close', () => reject(new Error('the connection was closed in the middle of it')))
+    response.on('close', () => reject(new Error('the connection closed before the response was complete')))
   })
 }
 

@@ -32,7 +32,7 @@ export class Lines {
   #keep(piece: string): void {
     if (piece === '') return
     this.#length += piece.length
-    if (this.#length > this.#longest) throw new Error(`a line of more than ${this.#longest} characters`)
+    if (this.#length > this.#longest) throw new Error(`a line has more than ${this.#longest} characters`)
     this.#rest.push(piece)
   }
 }

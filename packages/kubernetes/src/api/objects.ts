@@ -59,7 +59,7 @@ export interface WatchEvent {
  */
 export function itemsOf(body: unknown): KubernetesObject[] {
   const { items, metadata } = (body ?? {}) as { items?: unknown; metadata?: { resourceVersion?: unknown } | null }
-  if (items !== null && !Array.isArray(items)) throw new TypeError('the answer is no list')
+  if (items !== null && !Array.isArray(items)) throw new TypeError('the response is not a list')
   if (typeof metadata?.resourceVersion !== 'string') throw new TypeError('the list has no resourceVersion')
   return (items ?? []).filter(isObject)
 }
@@ -67,9 +67,9 @@ export function itemsOf(body: unknown): KubernetesObject[] {
 /** @throws {SyntaxError | TypeError} if it is none */
 export function eventOf(line: string): WatchEvent {
   const event = JSON.parse(line)
-  if (typeof event?.type !== 'string') throw new TypeError('an event without a type')
+  if (typeof event?.type !== 'string') throw new TypeError('an event has no type')
   // A Status of an ERROR has empty metadata, or none.
-  if (event.type !== 'ERROR' && !isObject(event.object)) throw new TypeError('an event without an object')
+  if (event.type !== 'ERROR' && !isObject(event.object)) throw new TypeError('an event has no object')
   return event
 }
 

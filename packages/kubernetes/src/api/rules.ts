@@ -11,12 +11,12 @@ export type Need = keyof typeof rules
 
 /** What goes on without the permission. */
 export const without: Readonly<Record<Need, string>> = {
-  pod: 'a drain begins with the hook or the signal, and takes `terminationGracePeriodSeconds` for its time',
+  pod: 'a drain begins with the hook or the signal, and relies on the option `terminationGracePeriodSeconds`',
   slices: 'a drain waits for load balancers as long as `settle.min` says',
   services:
-    'Services are taken to send to pods on any node (`externalTrafficPolicy`, `internalTrafficPolicy`: Cluster)',
-  evictions: 'the pod is evicted as any other',
-  report: 'nothing is reported on the pod',
+    'podrain assumes that Services send to pods on any node (`externalTrafficPolicy`, `internalTrafficPolicy`: Cluster)',
+  evictions: 'the pod is evicted like any other',
+  report: 'the annotations are not written',
 }
 
 /** The rule that is missing, ready to be added to a Role. */
