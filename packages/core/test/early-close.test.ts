@@ -195,7 +195,7 @@ test('a server of HTTP/2, which can only be closed, is guarded as far as it goes
 test('a server that was closed in a way that nobody sees is reported, too, without the place', async () => {
   const { server, report, held, log } = await draining()
   Server.prototype.close.call(server)
-  await expect.poll(() => log.matching(/`close\(\)` was called at an unknown place\. Leave/)).toHaveLength(1)
+  await expect.poll(() => log.matching(/`close\(\)` was called at an unknown place\. Remove/)).toHaveLength(1)
   held.open()
   expect(await report).toMatchObject({ clean: false, closedEarly: ['an unknown place'] })
 })
