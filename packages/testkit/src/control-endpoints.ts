@@ -4,8 +4,8 @@ import { expectNoneInFlight, gate, quick, send } from './client.js'
 import type { Serve } from './serve.js'
 
 /**
- * @param mine routes that answer POST `/readyz` with 'mine' and GET `/readyz/more` with 'mine too'
- * @param own further tests, of this framework alone
+ * @param mine Routes that answer POST `/readyz` with 'mine', and GET `/readyz/more` with 'mine too'.
+ * @param own Further tests, for this framework only.
  */
 export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoInfer<Routes>, own = () => {}): void {
   describe('the control endpoints', () => {

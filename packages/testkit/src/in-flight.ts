@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { expectNoneInFlight, hangUp, quick, send } from './client.js'
 import type { Serve, Served } from './serve.js'
 
-/** A way in which a request can end, and what the client gets, if it gets anything. */
+/** A way in which a request can end: its name, the request, and the expected response, if there is one. */
 export type Ending = [name: string, act: (at: Served) => Promise<unknown>, answer?: object]
 
 /**
- * @param given.routes GET `/throws`, `/fails` (later than at once), `/stream` (pipes 'abc'), `/silent` (never answers),
- *   `/endless` (begins an answer and never ends it), POST `/upload` (reads the body), and those for `given.endings`
- * @param given.endings further ones, of this framework alone
- * @param own further tests, of this framework alone
+ * @param given.routes GET `/throws`, `/fails` (asynchronously), `/stream` (pipes 'abc'), `/silent` (never responds),
+ *   `/endless` (begins a response and never ends it), POST `/upload` (reads the body), and the routes for `given.endings`.
+ * @param given.endings Further endings, for this framework only.
+ * @param own Further tests, for this framework only.
  */
 export function describeInFlight<Routes>(
   serve: Serve<Routes>,
@@ -43,7 +43,7 @@ export function describeInFlight<Routes>(
       const at = await serve(quick, routes)
       const seen: number[] = []
       at.server.on('request', () => seen.push(at.drain.inFlight))
-      // The first request may have to lead the drain to its server, the second one is counted there.
+      // By the first request, the drain may have to find its server. The second request is counted on the server.
       for (const _round of [1, 2]) {
         const answered = await act(at)
         if (answer) expect(answered).toMatchObject(answer)

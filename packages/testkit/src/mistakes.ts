@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { quick } from './client.js'
 
 /**
- * @param moment when the adapter looks at its options, as a clause
- * @param expectRefused expects that the adapter throws the message for the options
- * @param own further tests, of this framework alone
+ * @param moment The moment at which the adapter checks its options, as a clause.
+ * @param expectRefused Expects that the adapter throws the message for the options.
+ * @param own Further tests, for this framework only.
  */
 export function describeMistakes(
   moment: string,
@@ -40,7 +40,7 @@ export function describeMistakes(
   })
 }
 
-/** A process, for the option `process`, that notes who listens to it. */
+/** A value for the option `process` that records its listeners. */
 export function processOf(listeners: Set<object>): ExitSource {
   return {
     register(listener) {

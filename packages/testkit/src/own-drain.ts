@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { expectNoneInFlight, quick, send } from './client.js'
 import type { Serve } from './serve.js'
 
-/** @param own further tests, of this framework alone */
+/** @param own Further tests, for this framework only. */
 export function describeOwnDrain(serve: Serve<never>, own: () => void): void {
   describe('a Drain of one’s own', () => {
     test('shared by two applications, it drains and closes both with one start()', async () => {
@@ -35,8 +35,8 @@ export function describeOwnDrain(serve: Serve<never>, own: () => void): void {
 }
 
 /**
- * For a framework in which the second middleware learns of the first only with a request.
- * @param mount starts an application that uses two middlewares, and disposes of their drains with the test
+ * For a framework in which the second middleware can see only with a request that there is a first one.
+ * @param mount Starts an application that uses two middlewares, and disposes of their drains at the end of the test.
  */
 export function testMountedTwice(
   mount: (

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { send } from './client.js'
 import type { Serve } from './serve.js'
 
-/** What the environment says to an adapter whose code says nothing, as one ConfigMap does to many services. */
+/** Tests of options that come from environment variables, as a ConfigMap sets them for many services. */
 export function describeVariables(serve: Serve<never>): void {
   describe('defaults in the environment', () => {
     afterEach(() => void vi.unstubAllEnvs())

@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { gate, idleClient, quick, send } from './client.js'
 import type { Serve } from './serve.js'
 
-/** What `/big` answers: `half`, and once there is `more`, `half` again. `closed` is for the 'close' of the response. */
+/** The handler of `/big`: writes `half`, awaits `more`, and writes `half` again. Calls `closed` at 'close' of the response. */
 export interface Big {
   readonly half: string
   readonly more: Promise<void>
   readonly closed: () => void
 }
 
-/** For a framework that learns of its server with the first request, and has no end of its own. */
+/** For a framework whose drain finds the server by the first request, and that has nothing of its own to close. */
 export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) => NoInfer<Routes>): void {
   describe('the whole way', () => {
     test('the request in flight at start() is answered whole, then the server closes, then onClose hooks run', async () => {
@@ -56,7 +56,7 @@ export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) =
   })
 }
 
-/** For every framework; `describeWholeWay` contains it. */
+/** For every framework. `describeWholeWay` contains this test. */
 export function testCutAtDeadline(serve: Serve<never>): void {
   test('a request that never ends is cut at the deadline and named in the report', async () => {
     const { url, slow, drain } = await serve({
