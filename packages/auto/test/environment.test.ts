@@ -5,7 +5,7 @@ import { otherVariables, variables } from '../../core/src/variables.js'
 import { App, fixture, folder, preload } from './support.js'
 
 describe('the variables', () => {
-  test('are those of the README', () => {
+  test('are the same as in the README', () => {
     const text = readFileSync(join(folder, 'README.md'), 'utf8')
     const told = [...text.matchAll(/^\| `(PODRAIN_\w+)`/gm)].map(([, name]) => name)
     expect(told.toSorted()).toEqual([...variables.keys(), 'PODRAIN_AUTO', 'PODRAIN_OPTIONS'].toSorted())
@@ -13,8 +13,8 @@ describe('the variables', () => {
   })
 })
 
-describe.concurrent('a wrong variable', () => {
-  test.each([['node.mjs'], ['idle.mjs']])('ends the process before it begins (%s)', async (file) => {
+{ => describe.concurrent('a variable of podrain', () => => 
+  test.each([['node.mjs'], ['idle.mjs']])('that is wrong ends the process before the application starts (%s)', async (file) => {
     const app = new App([...preload, fixture(file)], { PODRAIN_SETTLE_MIN: '-5' })
     expect(await app.exit).toEqual([1, null])
     expect(app.output).toContain('TypeError: Expected PODRAIN_SETTLE_MIN to be 0 or more milliseconds, got `-5`')
@@ -24,7 +24,7 @@ describe.concurrent('a wrong variable', () => {
   test.each<[env: Record<string, string>, message: string]>([
     [{ PODRAIN_AUTO: 'yes' }, 'Expected PODRAIN_AUTO to be true or false, got `yes`'],
     [{ PODRAIN_GRACE: '30' }, 'Unknown environment variable PODRAIN_GRACE: the names are those of the options'],
-  ])('%o says what is wrong', async (env, message) => {
+  ])('%o is an error that says what is wrong', async (env, message) => {
     const app = new App([...preload, fixture('idle.mjs')], env)
     expect(await app.exit).toEqual([1, null])
     expect(app.output).toContain(`TypeError: ${message}`)
@@ -35,5 +35,4 @@ describe.concurrent('a wrong variable', () => {
     app.process.kill('SIGHUP')
     expect(await app.exit).toEqual([0, null])
     expect(app.output).toMatch(/^listening \d+$/)
-  })
-})
+  }))

@@ -6,7 +6,7 @@ import { missingRule } from '../src/api/rules.js'
 
 const page = readFileSync(join(__dirname, '..', '..', '..', 'docs', 'operate', 'kubernetes.md'), 'utf8')
 
-/** The cells of a table of the page. */
+/** The cells of a table on the page. */
 function rows(name: string): string[][] {
   const [, table = ''] = new RegExp(`<!-- ${name} -->\n([^]*?)\n<!-- /${name} -->`).exec(page) ?? []
   const [, , ...lines] = table.split('\n')
@@ -38,7 +38,7 @@ function smallest(behind: Behind): number {
 const seconds = (ms: number): string => `${ms / 1000} s`
 
 describe('the page on Kubernetes', () => {
-  test('works out budgets as podrain does', () => {
+  test('calculates budgets as podrain does', () => {
     const table = rows('budgets')
     expect(table.map(([name]) => name)).toEqual(Object.keys(presets).map((name) => `\`${name}\``))
     for (const row of table) {
@@ -56,7 +56,7 @@ describe('the page on Kubernetes', () => {
     }
   })
 
-  test('adds up what a longest request needs', () => {
+  test('adds up the times that the longest request needs', () => {
     const table = rows('longest')
     expect(table.length).toBeGreaterThan(0)
     for (const row of table) {
@@ -68,7 +68,7 @@ describe('the page on Kubernetes', () => {
     }
   })
 
-  test('names the line about permissions as it is logged', () => {
+  test('quotes the log line about missing permissions', () => {
     const [, quoted = ''] = /\| `(kubernetes: not allowed [^…]*)…` \|/.exec(page) ?? []
     expect(missingRule('pod', 'default')).toContain(quoted.trim())
   })
