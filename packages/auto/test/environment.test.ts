@@ -22,8 +22,8 @@ describe('the variables', () => {
   })
 
   test.each<[env: Record<string, string>, message: string]>([
-    [{ PODRAIN_AUTO: 'yes' }, 'Expected PODRAIN_AUTO to be true or false, got `yes`'],
-    [{ PODRAIN_GRACE: '30' }, 'Unknown environment variable PODRAIN_GRACE: the names are those of the options'],
+    [PODRAIN_AUTO: 'yes' , 'Expected PODRAIN_AUTO to be true or false, got `yes`'],
+    [PODRAIN_GRACE: '30' , 'Unknown environment variable PODRAIN_GRACE: the names are those of the options'],
   ])('%o is an error that says what is wrong', async (env, message) => {
     const app = new App([...preload, fixture('idle.mjs')], env)
     expect(await app.exit).toEqual([1, null])

@@ -49,16 +49,15 @@ const slicesThatStay = { lines: { ...recordedLines(), endpointslices: [] } }
     expect(answered).toBeLessThan(letGo + 2000 + 1000)
   })
 
-  test('the hook is answered neither before `quiet` nor before `settleAfter`', async () => {
+  test('the hook is answered neither before `quiet` nor before `settleAfter`', async () => 
     expect(await hookAnswered(await following({ settleAfter: 0 }))).toBeGreaterThanOrEqual(1000)
-    expect(await hookAnswered(await following({ settleAfter: 3000 }))).toBeGreaterThanOrEqual(3000)
-  })
+    expect(await hookAnswered(await following({ settleAfter: 3000 }))).toBeGreaterThanOrEqual(3000))
 
   test.each([
-    ['a settle.min of its own', {}, { settle: { min: 5000 } }],
-    ['a load balancer outside of the cluster', {}, { behind: 'envoy' }],
-    ['`settleAfter: false`', { settleAfter: false }, {}],
-    ['`services: false`', { services: false }, {}],
+    ['a settle.min of its own', , min: 5000 ],
+    ['a load balancer outside of the cluster', , behind: 'envoy' ],
+    ['`settleAfter: false`', settleAfter: false , ],
+    ['`services: false`', services: false , ],
   ] as const)('with %s the word of a slice is not enough to end the wait', async (_, options, drainOptions) => {
     const pod = await cluster(options, drainOptions)
     await expect.poll(() => pod.api.watching).toBe(1)
@@ -399,8 +398,8 @@ const slicesThatStay = { lines: { ...recordedLines(), endpointslices: [] } }
   })
 
   test.each([
-    ['the wait is shorter if that slice has a ready endpoint', [{ ready: true }], 2000, 4000],
-    ['the wait is as long as without the package if that slice has no ready endpoint', [{ ready: false }], 5000, 6000],
+    ['the wait is shorter if that slice has a ready endpoint', [ready: true ], 2000, 4000],
+    ['the wait is as long as without the package if that slice has no ready endpoint', [ready: false ], 5000, 6000],
   ])(
     'a pod that is alone in its slice asks for another slice of the Service: %s',
     async (_, conditions, ...within) => {

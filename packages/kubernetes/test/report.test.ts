@@ -191,6 +191,5 @@ async function hours(clock: FakeClock, count: number): Promise<void> {
     [999, 100],
     [1000, 1000],
     [1_000_000, 1_000_000],
-  ])('of %d requests is %d', (count, band) => {
-    expect(magnitude(count)).toBe(band)
-  }))
+  ])('of %d requests is %d', (count, band) => 
+    expect(magnitude(count)).toBe(band)))
