@@ -328,7 +328,7 @@ describe('the whole way', () => {
   })
 })
 
-{ => describe('app.close() called by the application', () => => {
+describe('app.close() called by the application', () => {
   const patient = { ...quick, terminationGracePeriodSeconds: 900, settle: { min: 600_000 } }
 
   test('skips the settle wait, runs the hooks of the drain, and closes the drain', async () => {
@@ -397,7 +397,7 @@ test('PODRAIN_LOGGER=false takes precedence over the application’s log, which 
   expect(lines.filter((line) => line.includes('podrain'))).toEqual([])
 })
 
-describeOwnDrain(serve, () => 
+describeOwnDrain(serve, () => {
   test('outlives an application that closes itself', async () => {
     const shared = new Drain(quick)
     onTestFinished(() => shared.dispose())
@@ -406,7 +406,8 @@ describeOwnDrain(serve, () =>
     expect(shared.state).toBe('serving')
     expect(await send(`${two.url}/readyz`)).toMatchObject({ status: 200 })
     expect(await shared.start()).toMatchObject({ clean: true })
-  }))
+  })
+})
 
 test('an application that closes itself also closes its control port, even with a shared drain', async () => {
   const lines: string[] = []
@@ -421,7 +422,7 @@ test('an application that closes itself also closes its control port, even with 
   await expect(send(`http://127.0.0.1:${port}/livez`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 
-describe('the log', () => 
+describe('the log', () => {
   test('with logger: false in Fastify, podrain works and logs nothing', async () => {
     const print = vi.spyOn(console, 'info')
     const { logger: _, ...noisy } = quick
@@ -458,7 +459,8 @@ describe('the log', () =>
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
     expect(lines.filter((line) => line.includes('at the last moment'))).toHaveLength(5000)
     expect(lines.at(-1)).toContain('after SIGTERM; nothing forced')
-  }))
+  })
+})
 
 describeMistakes(
   'the plugin is registered',
@@ -467,7 +469,7 @@ describeMistakes(
     onTestFinished(() => app.close())
     await expect(app.register(gracefulShutdown, options)).rejects.toThrow(message)
   },
-  () => 
+  () => {
     test('the plugin registered twice: the error says where to register it', async () => {
       const { app } = await build()
       await expect(app.register(gracefulShutdown, quick)).rejects.toThrow('register it once, at the root')
@@ -491,5 +493,6 @@ describeMistakes(
       await expect(app.ready()).rejects.toThrow('already watched by another Drain')
       await app.close()
       expect(listeners, 'nothing may stay behind that would swallow a signal').toHaveProperty('size', 0)
-    }),
+    })
+  },
 )

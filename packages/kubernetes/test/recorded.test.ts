@@ -24,7 +24,7 @@ async function hookAnswered({ drain, api, pass }: Awaited<ReturnType<typeof clus
 /** The recorded events, with the recorded slices. */
 const slicesThatStay = { lines: { ...recordedLines(), endpointslices: [] } }
 
-{ => describe('with the recording of a real cluster:', () => => 
+describe('with the recording of a real cluster:', () => {
   test('the pod drains when it is deleted, before any hook or signal, with its real grace period', async () => {
     const pod = await following({}, { terminationGracePeriodSeconds: 60 })
     expect(pod.drain.state).toBe('serving')
@@ -49,15 +49,16 @@ const slicesThatStay = { lines: { ...recordedLines(), endpointslices: [] } }
     expect(answered).toBeLessThan(letGo + 2000 + 1000)
   })
 
-  test('the hook is answered neither before `quiet` nor before `settleAfter`', async () => 
+  test('the hook is answered neither before `quiet` nor before `settleAfter`', async () => {
     expect(await hookAnswered(await following({ settleAfter: 0 }))).toBeGreaterThanOrEqual(1000)
-    expect(await hookAnswered(await following({ settleAfter: 3000 }))).toBeGreaterThanOrEqual(3000))
+    expect(await hookAnswered(await following({ settleAfter: 3000 }))).toBeGreaterThanOrEqual(3000)
+  })
 
   test.each([
-    ['a settle.min of its own', , min: 5000 ],
-    ['a load balancer outside of the cluster', , behind: 'envoy' ],
-    ['`settleAfter: false`', settleAfter: false , ],
-    ['`services: false`', services: false , ],
+    ['a settle.min of its own', {}, { settle: { min: 5000 } }],
+    ['a load balancer outside of the cluster', {}, { behind: 'envoy' }],
+    ['`settleAfter: false`', { settleAfter: false }, {}],
+    ['`services: false`', { services: false }, {}],
   ] as const)('with %s the word of a slice is not enough to end the wait', async (_, options, drainOptions) => {
     const pod = await cluster(options, drainOptions)
     await expect.poll(() => pod.api.watching).toBe(1)
@@ -398,41 +399,38 @@ const slicesThatStay = { lines: { ...recordedLines(), endpointslices: [] } }
   })
 
   test.each([
-    ['the wait is shorter if that slice has a ready endpoint', [ready: true ], 2000, 4000],
-    ['the wait is as long as without the package if that slice has no ready endpoint', [ready: false ], 5000, 6000],
-  ])(
-    'a pod that is alone in its slice asks for another slice of the Service: %s',
-    async (_, conditions, ...within) => {
-      const [{ line = '' } = {}] = recordedLines().endpointslices
-      const { object } = JSON.parse(line)
-      const [own, other] = object.endpoints
-      const { metadata } = object
-      const items = [
-        { ...object, endpoints: [own] },
-        {
-          ...object,
-          metadata: { ...metadata, name: 'web-other' },
-          endpoints: conditions.map((each) => ({ ...other, conditions: each })),
+    ['the wait is shorter if that slice has a ready endpoint', [{ ready: true }], 2000, 4000],
+    ['the wait is as long as without the package if that slice has no ready endpoint', [{ ready: false }], 5000, 6000],
+  ])('a pod that is alone in its slice asks for another slice of the Service: %s', async (_, conditions, ...within) => {
+    const [{ line = '' } = {}] = recordedLines().endpointslices
+    const { object } = JSON.parse(line)
+    const [own, other] = object.endpoints
+    const { metadata } = object
+    const items = [
+      { ...object, endpoints: [own] },
+      {
+        ...object,
+        metadata: { ...metadata, name: 'web-other' },
+        endpoints: conditions.map((each) => ({ ...other, conditions: each })),
+      },
+    ]
+    const pod = await following(
+      {},
+      {},
+      {
+        misbehave: (call, response) => {
+          if (call.kind !== 'endpointslices') return false
+          const named = call.query.get('fieldSelector')?.replace('metadata.name=', '')
+          const answer = items.filter((each) => named === undefined || each.metadata.name === named)
+          response.end(JSON.stringify({ metadata: { resourceVersion: '7000' }, items: answer }))
+          return true
         },
-      ]
-      const pod = await following(
-        {},
-        {},
-        {
-          misbehave: (call, response) => {
-            if (call.kind !== 'endpointslices') return false
-            const named = call.query.get('fieldSelector')?.replace('metadata.name=', '')
-            const answer = items.filter((each) => named === undefined || each.metadata.name === named)
-            response.end(JSON.stringify({ metadata: { resourceVersion: '7000' }, items: answer }))
-            return true
-          },
-        },
-      )
-      const answered = await hookAnswered(pod)
-      expect(answered).toBeGreaterThanOrEqual(within[0] as number)
-      expect(answered).toBeLessThan(within[1] as number)
-    },
-  )
+      },
+    )
+    const answered = await hookAnswered(pod)
+    expect(answered).toBeGreaterThanOrEqual(within[0] as number)
+    expect(answered).toBeLessThan(within[1] as number)
+  })
 
   test('a response that is too long is dropped, the log says what to do, and the request is repeated only after minutes', async () => {
     const pod = await following({}, {}, { lines: { pods: [], endpointslices: [] } })
@@ -449,4 +447,5 @@ const slicesThatStay = { lines: { ...recordedLines(), endpointslices: [] } }
       .toHaveLength(1)
     await pod.pass(300_000)
     expect(pod.api.calls).toHaveLength(2)
-  }))
+  })
+})

@@ -54,7 +54,7 @@ async function hours(clock: FakeClock, count: number): Promise<void> {
   }
 }
 
-{ => describe('the report on the pod', () => => 
+describe('the report on the pod', () => {
   test('shows the load in orders of magnitude, by a merge patch that changes only annotations of this pod', async () => {
     const pod = await reporting()
     addTasks(pod, 37)
@@ -191,5 +191,7 @@ async function hours(clock: FakeClock, count: number): Promise<void> {
     [999, 100],
     [1000, 1000],
     [1_000_000, 1_000_000],
-  ])('of %d requests is %d', (count, band) => 
-    expect(magnitude(count)).toBe(band)))
+  ])('of %d requests is %d', (count, band) => {
+    expect(magnitude(count)).toBe(band)
+  })
+})

@@ -65,46 +65,41 @@ describe('a pod is listed', () => {
   })
 })
 
-{ => describe('load balancers have stopped sending', () => => 
+describe('load balancers have stopped sending', () => {
   test.each<[string, boolean, unknown[], Partial<SlicesOptions>?]>([
     ['when another one is ready', true, [own(ending), other()]],
     ['when the pod no longer serves', true, [own(ended)]],
     ['when a slice no longer lists the pod, after it has listed the pod as terminating', true, [other()]],
     ['is not so of the only endpoint, which kube-proxy goes on sending to', false, [own(ending)]],
     ['is not so while the others terminate, too', false, [own(ending), other(ending)]],
-    ['is not so while the others are not ready', false, [own(ending), other(ready: false, serving: false )]],
+    ['is not so while the others are not ready', false, [own(ending), other({ ready: false, serving: false })]],
     [
       'not while only pods on other nodes are ready, with traffic policy Local',
       false,
-      [own(ending), other()],isLocal: () => true ,
+      [own(ending), other()],
+      { isLocal: () => true },
     ],
     [
       'when another pod on the same node is ready, with traffic policy Local',
       true,
-      [own(ending), other(ready, 'a')],isLocal: () => true ,
+      [own(ending), other(ready, 'a')],
+      { isLocal: () => true },
     ],
     [
       'not while the traffic policy is not known',
       false,
-      [own(ending), other(ready, 'a')],isLocal: () => undefined ,
+      [own(ending), other(ready, 'a')],
+      { isLocal: () => undefined },
     ],
+    ['not when the pod is not ready, and not deleted', false, [own({ ready: false, serving: false }), other()]],
+    ['not when the pod is published although it terminates', false, [own({ ready: true, terminating: true }), other()]],
+    ['not when the pod is published although it is not ready', false, [own({ ready: true, serving: false }), other()]],
     [
-      'not when the pod is not ready, and not deleted',
+      'not when the pod’s address is listed without a reference to the pod',
       false,
-      [own(ready: false, serving: false ), other()],
+      [{ addresses: ['10.0.0.1'] }, other()],
     ],
-    [
-      'not when the pod is published although it terminates',
-      false,
-      [own(ready: true, terminating: true ), other()],
-    ],
-    [
-      'not when the pod is published although it is not ready',
-      false,
-      [own(ready: true, serving: false ), other()],
-    ],
-    ['not when the pod’s address is listed without a reference to the pod', false, [addresses: ['10.0.0.1'] , other()]],
-  ])('%s', (_, left, endpoints, is = ) => {
+  ])('%s', (_, left, endpoints, is = {}) => {
     const terminating = slice('2', [own(ending)])
     const begun = left && !endpoints.some((each) => (each as Endpoint).targetRef?.name === 'web-1') ? [terminating] : []
     expect(seen(is, slice('1', [own(), other()]), ...begun, slice('3', endpoints)).settled).toBe(left)
@@ -114,7 +109,9 @@ describe('a pod is listed', () => {
     const headless = { 'service.kubernetes.io/headless': '' }
     const slices = seen({}, slice('1', [own(ending), other()], 'web-a', headless))
     expect([slices.conclusive, slices.settled]).toEqual([false, false])
-  })=> describe('if the pod is alone in its slice, and another slice of the Service', () => => {
+  })
+
+  describe('if the pod is alone in its slice, and another slice of the Service', () => {
     const ipv4 = (version: string, endpoints: unknown, name: string, ports = ['http']): EndpointSlice => ({
       ...slice(version, endpoints, name),
       addressType: 'IPv4',
@@ -168,5 +165,7 @@ describe('a pod is listed', () => {
     expect(slices.settled).toBe(false)
   })
 
-  test('no longer, when the other pod terminates, too: kube-proxy then sends to both', () => 
-    expect(seen(, slice('1', [own(ending), other()]), slice('2', [own(ending), other(ending)])).settled).toBe(false)))
+  test('no longer, when the other pod terminates, too: kube-proxy then sends to both', () => {
+    expect(seen({}, slice('1', [own(ending), other()]), slice('2', [own(ending), other(ending)])).settled).toBe(false)
+  })
+})

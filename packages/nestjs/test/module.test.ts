@@ -43,7 +43,7 @@ async function listening(app: INestApplication): Promise<number> {
   return (app.getHttpServer().address() as AddressInfo).port
 }
 
-{ => describe('an application that closes itself', () => => 
+describe('an application that closes itself', () => {
   test('releases the process, and runs the hooks once', async () => {
     const before = process.listenerCount('SIGTERM')
     const { calls, provider } = recorder()
@@ -78,9 +78,10 @@ async function listening(app: INestApplication): Promise<number> {
     drain.onDrain(() => app.close())
     expect(await drain.start({ settle: false })).toMatchObject({ clean: false, closedEarly: [expect.any(String)] })
     expect(calls).toEqual(allHooks)
-  }))
+  })
+})
 
-describe('a drain without a signal', () => 
+describe('a drain without a signal', () => {
   test('runs the hooks without a signal name', async () => {
     const { calls, provider } = recorder()
     const app = await NestFactory.create(moduleWith(PodrainModule.forRoot(quiet), [provider]), silent)
@@ -123,9 +124,10 @@ describe('a drain without a signal', () =>
     expect(await app.get(Drain).start({ settle: false })).toMatchObject({ clean: true })
     expect(calls).toEqual(['microservice listening: true', ...allHooks])
     expect(server.listening).toBe(false)
-  }))
+  })
+})
 
-describe('forRootAsync()', () => 
+describe('forRootAsync()', () => {
   test('takes options from a ConfigService', async () => {
     const podrain = PodrainModule.forRootAsync({
       imports: [ConfigModule.forRoot({ ignoreEnvFile: true, load: [() => ({ grace: 60 })] })],
@@ -179,9 +181,10 @@ describe('forRootAsync()', () =>
     expect(await ask(port, '/readyz')).toMatchObject({ status: 503 })
     isUp = true
     expect(await ask(port, '/readyz')).toMatchObject({ status: 200 })
-  }))
+  })
+})
 
-describe('a mistake', () => 
+describe('a mistake', () => {
   test('in an option: NestFactory.create() throws', async () => {
     const podrain = PodrainModule.forRoot({ ...quiet, terminationGracePeriodSecond: 30 } as AdapterOptions)
     await expect(NestFactory.create(moduleWith(podrain), silent)).rejects.toThrow(/terminationGracePeriodSecond/)
@@ -192,7 +195,8 @@ describe('a mistake', () =>
     Module({})(AppModule)
     const app = await NestFactory.create(AppModule, silent)
     expect(() => PodrainModule.attach(app)).toThrow(/could not find PodrainModule/)
-  }))
+  })
+})
 
 test('on Fastify, the endpoints also answer requests without a connection, such as those of inject()', async () => {
   const app = await NestFactory.create<NestFastifyApplication>(
