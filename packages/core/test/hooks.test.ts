@@ -263,7 +263,7 @@ describe('onClose hooks with `after`', () => {
     expect(lines).toEqual([expect.stringContaining('onClose hooks "b", "a" wait for one another')])
   })
 
-  test('that name nobody run all the same, and that is said', async () => {
+  test('that name nobody run nevertheless, and that is said', async () => {
     const { ran, lines } = await ranOf(['pool', 'worker'])
     expect(ran).toEqual(['pool'])
     expect(lines).toEqual([

@@ -138,7 +138,7 @@ describe('a request over HTTP/2', () => {
     ['a response', 'ends'],
     ['a raw stream', 'begins'],
     ['a response', 'begins'],
-  ])('is answered whole, with what %s pushes for it and %s later', async (by, later) => {
+  ])('is answered completely, with what %s pushes for it and %s later', async (by, later) => {
     const turn = gate()
     const { drain, clock, session } = await start((_request, response) => {
       const finish = async (pushed: { write(text: string): void; end(text: string): void }): Promise<void> => {
@@ -227,7 +227,7 @@ describe('a request over HTTP/2', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, forced: [] })
   })
 
-  test('that is answered makes the drain look at once, and does not wait for the next look', async () => {
+  test('that is answered makes the drain check at once, and does not wait for the next check', async () => {
     const turn = gate()
     const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
     ask(await session(), '/')
@@ -235,7 +235,7 @@ describe('a request over HTTP/2', () => {
     void drain.start()
     clock.advance(5000)
     turn.open()
-    await soon(() => drain.state).not.toBe('draining') // the clock stands still
+    await soon(() => drain.state).not.toBe('draining') // the fake clock does not move
     await clock.through(drain.start())
   })
 
@@ -400,7 +400,7 @@ test('a framework that closes its server finds no methods that the server did no
 })
 
 describe('a session', () => {
-  test('hears no good-bye while serving, and before its turn on the ramp has come', async () => {
+  test('gets no farewell while serving, and before the ramp has reached it', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const { drain, clock, session } = await start(sayOk)
     const client = await session()
@@ -444,7 +444,7 @@ describe('a session', () => {
     await soon(() => heard.told).toBe(true)
   })
 
-  test('that is new and unused holds the end for as long as it takes to be quiet', async () => {
+  test('that is new and unused delays the end for as long as it takes to be quiet', async () => {
     const { drain, clock, session } = await start(sayOk)
     void drain.start()
     clock.advance(900)
@@ -458,7 +458,7 @@ describe('a session', () => {
     await soon(() => heard.told).toBe(true)
   })
 
-  test('that was used does not hold the end, and hears the good-bye before it', async () => {
+  test('that was used does not delay the end, and gets the farewell before it', async () => {
     const { drain, clock, session } = await start(sayOk, { settle: { min: 0, quiet: 500 } })
     const client = await session()
     const heard = farewell(client)
@@ -506,7 +506,7 @@ describe('a tunnel over HTTP/2', () => {
     return { clock, drain, turn, stream }
   }
 
-  test('does not hold the end, and is cut at it', async () => {
+  test('does not delay the end, and is cut at it', async () => {
     const { clock, drain, turn, stream } = await tunnel()
     turn.open()
     await once(stream, 'data')
@@ -519,7 +519,7 @@ describe('a tunnel over HTTP/2', () => {
     expect(drain.inFlight).toBe(0)
   })
 
-  test.each([300, 403])('that is refused with %i is answered whole, as a request is', async (status) => {
+  test.each([300, 403])('that is refused with %i is answered completely, as a request is', async (status) => {
     const rest = gate()
     const { clock, drain, turn, stream } = await tunnel(status, rest.opened)
     let body = ''
@@ -554,7 +554,7 @@ describe('an upload over HTTP/2', () => {
   const post = { ':method': 'POST' }
   const whenRead: Listener = (request, response) => request.resume().on('end', () => response.end('ok'))
 
-  test('that stops in the middle does not hold the end, and is not forced', async () => {
+  test('that stops in the middle does not delay the end, and is not forced', async () => {
     const { drain, clock, session } = await start(whenRead)
     const client = await session()
     const upload = ask(client, '/upload', post, 'half')

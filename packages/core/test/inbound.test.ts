@@ -52,7 +52,7 @@ describe('a client that has sent half a header behind a request that was in flig
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('is said good-bye to at once if it has sent nothing more', async () => {
+  test('gets the farewell at once if it has sent nothing more', async () => {
     const { client, drain, clock, turn } = await start()
     const report = drain.start({ settle: false })
     turn.open()

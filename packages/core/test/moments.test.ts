@@ -56,7 +56,7 @@ async function read(session: ClientHttp2Session): Promise<void> {
   await turns(3)
 }
 
-describe('at the very moment when its turn on the ramp has come', () => {
+describe('at the very moment when the ramp has reached it', () => {
   test.each([
     ['before it, a response that is open is kept alive', 290, /ok|at last/, false],
     ['from it on, it says Connection: close', 300, /connection: close/i, true],
@@ -125,7 +125,7 @@ describe('a request in flight', () => {
 })
 
 describe('a session of HTTP/2', () => {
-  test('that is new and unused is told when nobody can be expected to use it, not a look later', async () => {
+  test('that is new and unused is told when nobody can be expected to use it, not one check later', async () => {
     const { drain, clock, session } = await startHttp2()
     void drain.prestop()
     clock.advance(1500)
@@ -141,13 +141,13 @@ describe('a session of HTTP/2', () => {
     await expect.poll(() => told).toBe(true)
   })
 
-  test('that is unused hears the good-bye at once when the server closes', async () => {
+  test('that is unused gets the farewell at once when the server closes', async () => {
     const { drain, clock, session } = await startHttp2({ min: 0, quiet: 0 })
     const client = await session()
     const closed = once(client, 'close')
     const report = drain.start()
     expect(drain.state).toBe('closing')
-    await closed // the clock stands still
+    await closed // the fake clock does not move
     expect(await clock.through(report)).toMatchObject({ clean: true })
   })
 
@@ -159,7 +159,7 @@ describe('a session of HTTP/2', () => {
     const closed = once(known, 'close')
     client.destroy()
     await closed
-    const { durationMs } = await drain.start() // the clock stands still
+    const { durationMs } = await drain.start() // the fake clock does not move
     expect(durationMs).toBe(0)
     expect(clock.now()).toBe(1_000_000)
   })

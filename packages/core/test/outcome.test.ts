@@ -319,7 +319,7 @@ describe('hooks of onReport', () => {
     expect(await child.exit).toEqual([7, null])
   })
 
-  test('that cause an error which nobody catches make the process exit with 1, as its log line says', async () => {
+  test('that cause an error that is not caught make the process exit with 1, as its log line says', async () => {
     const { child } = await start({ crashes: true })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([1, null])

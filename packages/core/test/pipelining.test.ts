@@ -344,7 +344,7 @@ describe('while draining, an upgrade behind a request that is still open', () =>
     await upgraded.opened
     client.socket.resetAndDestroy()
     await soon(drain).toBe(0)
-    expect(await drain.start()).toMatchObject({ clean: true, forced: [], durationMs: 0 }) // the clock stands still
+    expect(await drain.start()).toMatchObject({ clean: true, forced: [], durationMs: 0 }) // the fake clock does not move
   })
 })
 
@@ -369,7 +369,7 @@ describe('while draining, the response of a handler that answers at once says Co
     server.once('request', (request) => request.on('end', whole.open))
     client.send('POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 8\r\n\r\nhalf')
     await soon(drain).toBe(1)
-    void drain.prestop() // the clock stands still
+    void drain.prestop() // the fake clock does not move
     client.send('half')
     await whole.opened
     turn('/upload').open()
@@ -448,7 +448,7 @@ test('headers with more white space than usual do not keep a response that is gi
   clock.advance(1000)
   client.send('GET /late HTTP/1.1\r\nHost:   pod   \r\nAccept:    */*\r\n\r\n')
   await soon(drain).toBe(1)
-  turn('/late').open() // the clock stands still: nobody has looked since
+  turn('/late').open() // the fake clock does not move: nobody has looked since
   await client.until(/connection: close[\s\S]*at \/late/i)
   await client.end()
 })

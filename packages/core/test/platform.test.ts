@@ -35,11 +35,11 @@ describe('outside of a cluster', () => {
     await client.get('/').until(/ok$/)
     const exit = process.signal('SIGTERM')
     expect(drain.state).toBe('closing')
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     expect(await clock.through(exit)).toBe(true)
   })
 
-  test('a client that never stops asking does not hold it', async () => {
+  test('a client that never stops asking does not delay it', async () => {
     const { process, port, clock } = await serve(
       {},
       (_request, response) => void setImmediate(() => response.end('ok')),
@@ -76,7 +76,7 @@ describe('outside of a cluster', () => {
     expect(await clock.through(exit)).toBe(true)
   })
 
-  test('one line says it when a server begins to listen, and how to have the wait all the same', async () => {
+  test('one line says it when a server begins to listen, and how to have the wait nevertheless', async () => {
     vi.stubEnv('NODE_ENV', 'development')
     const { log } = await serve()
     expect(log.lines).toEqual([
@@ -315,7 +315,7 @@ test('Ctrl-C of somebody who has a terminal on Fly waits for nobody', async () =
 test.each([
   ['Heroku', 'DYNO'],
   ['pm2-runtime', 'pm_id'],
-])('%s may send SIGTERM more than once: the requests in flight are answered all the same', async (_, variable) => {
+])('%s may send SIGTERM more than once: the requests in flight are answered nevertheless', async (_, variable) => {
   vi.stubEnv(variable, '1')
   const child = await Child.start()
   const held = ask(child.port, '/hold')

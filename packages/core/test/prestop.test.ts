@@ -192,7 +192,7 @@ describe('/prestop alone', () => {
     expect(closed).toBe(false)
   })
 
-  test('of which a process hears late is undone when the grace period of the pod has passed', async () => {
+  test('of which a process learns late is undone when the grace period of the pod has passed', async () => {
     const { drain, clock } = await start()
     const settled = drain.prestop({ ago: 20_000 })
     expect(drain.status().budgetMs).toBe(9000)

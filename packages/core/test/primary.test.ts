@@ -4,12 +4,12 @@ import { Primary, type WorkerHandle } from '../src/workers/primary.js'
 import type { FromPrimary } from '../src/workers/protocol.js'
 import { FakeClock, turns } from './support.js'
 
-// cluster.test.ts and threads.test.ts have real workers; here they are made up, so that each can do what it likes.
+// cluster.test.ts has real workers. The workers here are fakes, so that each can behave in any way.
 
 class FakeWorker implements WorkerHandle {
   readonly name: string
   readonly sent: FromPrimary[] = []
-  /** The grace periods that it was told, in seconds. */
+  /** The grace periods that the worker has received, in seconds. */
   readonly graces: number[] = []
   readonly signals: string[] = []
   killed = 0
@@ -60,7 +60,7 @@ function start(...names: string[]) {
 }
 
 describe('when the pod drains', () => {
-  test('every worker that drains too is told, and waited for until it is settled', async () => {
+  test('every worker that has joined gets the hook, and is waited for until it has settled', async () => {
     const { drain, primary, workers, pass } = start('a', 'b', 'plain')
     const [a, b, plain] = workers
     for (const worker of [a, b]) primary.hear(worker, { podrain: 'joined' })
@@ -83,7 +83,7 @@ describe('when the pod drains', () => {
     expect(hook).toHaveBeenCalledOnce()
   })
 
-  test('one that joins late is told how long ago it began', async () => {
+  test('a worker that joins late is told how long ago the drain began', async () => {
     const { drain, primary, workers, pass } = start('a', 'b')
     const [a, b] = workers
     pass(5000)
@@ -95,7 +95,7 @@ describe('when the pod drains', () => {
     expect(drain.status().tasks).toEqual(['a', 'b'])
   })
 
-  test('one that exits is not waited for any more', async () => {
+  test('a worker that exits is not waited for any longer', async () => {
     const { drain, primary, workers } = start('a')
     const [a] = workers
     primary.hear(a, { podrain: 'joined' })
@@ -106,7 +106,7 @@ describe('when the pod drains', () => {
     expect(() => primary.hear(a, { podrain: 'settled' })).not.toThrow()
   })
 
-  test('again after it was undone, they are told again, and waited for once', async () => {
+  test('again after it was undone, workers get the hook again, and are waited for once', async () => {
     const { drain, primary, workers, pass } = start('a')
     const [a] = workers
     primary.hear(a, { podrain: 'joined' })
@@ -124,14 +124,14 @@ describe('when the pod drains', () => {
 })
 
 describe('the grace period of the pod', () => {
-  test('is told to each worker that drains, when it joins', () => {
+  test('is sent to each worker when it joins', () => {
     const { primary, workers } = start('a', 'b', 'plain')
     const [a, b, plain] = workers
     for (const worker of [a, b]) primary.hear(worker, { podrain: 'joined' })
     expect([a.graces, b.graces, plain.graces]).toEqual([[30], [30], []])
   })
 
-  test('is told again when the cluster says what it really is, and to one that joins later', () => {
+  test('is sent again when terminating() tells the real one, also to a worker that joins later', () => {
     const { drain, primary, workers, pass } = start('a', 'b', 'plain')
     const [a, b, plain] = workers
     primary.hear(a, { podrain: 'joined' })
@@ -156,7 +156,7 @@ describe('a worker that is about to stop listening', () => {
     expect(a.sent).toEqual([{ podrain: 'handedOver', id: 3 }])
   })
 
-  test('and has exited since is answered nothing', async () => {
+  test('and has exited since gets no message', async () => {
     const { primary, workers } = start('a')
     const [a] = workers
     primary.hear(a, { podrain: 'handOver', id: 3 })
@@ -199,7 +199,7 @@ describe('a worker that the hook has reached', () => {
     expect(drain.state).toBe('draining')
   })
 
-  test('and has exited since is answered nothing', async () => {
+  test('and has exited since gets no message', async () => {
     const { primary, workers } = start('a', 'b')
     const [a, b] = workers
     for (const worker of [a, b]) primary.hear(worker, { podrain: 'joined' })

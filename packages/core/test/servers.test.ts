@@ -222,7 +222,7 @@ test('a TLS handshake is waited for though clients before it have finished their
   const accepted = once(server, 'connection')
   const silent = await Client.open(port)
   await accepted
-  clock.advance(30) // two looks come: at 200 ms it would be over
+  clock.advance(30) // two checks come: at 200 ms it would be over
   expect(drain.state).toBe('draining')
   clock.advance(80)
   expect(drain.state).not.toBe('draining')

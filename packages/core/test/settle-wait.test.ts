@@ -48,7 +48,7 @@ function waiting({ min = 0, quiet = 0, max = 0, progress = false as number | fal
 }
 
 describe('the wait', () => {
-  test('is over at the first look after `min`, each a tenth of a second after the other', () => {
+  test('is over at the first check after `min`, each a tenth of a second after the other', () => {
     const { clock, told, check } = waiting({ min: 250 })
     check()
     clock.advance(1000)
@@ -74,7 +74,7 @@ describe('the wait', () => {
     expect(told.at(-1)).toBe('over 321')
   })
 
-  test('is over when a look was only a little late', () => {
+  test('is over when a check was only a little late', () => {
     const { clock, told, check } = waiting({ min: 250 })
     check()
     clock.advance(100)

@@ -37,7 +37,7 @@ describe('the wait for load balancers', () => {
     expect(server.listening).toBe(false)
   })
 
-  test('ends though each turn of the event loop takes longer than the time between two looks', async () => {
+  test('ends though each turn of the event loop takes longer than the time between two checks', async () => {
     const { drain, clock } = await draining()
     for (let count = 0; count < 6; count++) clock.stall(250)
     expect(drain.state).not.toBe('draining')
@@ -199,7 +199,7 @@ describe('a request in flight', () => {
     await clock.through(drain.start())
   })
 
-  test('is cut that much earlier by a process that hears late of its signal', async () => {
+  test('is cut that much earlier by a process that learns late of its signal', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(() => {}, { ...slow, clock })
     const client = await Client.open(port)

@@ -139,7 +139,7 @@ describe('while draining', () => {
     client.get('/')
     await expect.poll(() => drain.inFlight).toBe(1)
     begin(drain)
-    turn.open() // the clock stands still
+    turn.open() // the fake clock does not move
     await client.until(/connection: close/i)
     await clock.through(drain.start())
   })
@@ -377,7 +377,7 @@ describe('when the time is up and requests still come', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 2 })
   })
 
-  test('its request may take longer than a good-bye', async () => {
+  test('its request may take longer than a farewell', async () => {
     const { client, clock, report, turn } = await late()
     client.get('/slow')
     await turn.reached.opened
@@ -452,7 +452,7 @@ describe('an idle keep-alive connection', () => {
     expect(report).toMatchObject({ clean: true, forced: [], answered: 1 })
   })
 
-  test('does not hold the end longer than it was promised', async () => {
+  test('does not delay the end longer than it was promised', async () => {
     const clock = new FakeClock()
     const { drain, port, server } = await serve(sayOk, { ...slow, clock, keepAliveCap: 10_000 })
     expect(server.keepAliveTimeout).toBe(5000)
@@ -481,7 +481,7 @@ describe('an idle keep-alive connection', () => {
     await clock.through(drain.start())
   })
 
-  test('whose client does not close its side is not waited for longer than a good-bye takes', async () => {
+  test('whose client does not close its side is not waited for longer than a farewell takes', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(sayOk, { ...slow, clock, keepAliveCap: 0 })
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
@@ -503,7 +503,7 @@ describe('an idle keep-alive connection', () => {
       clock.advance(10)
       await turns(1)
     }
-    const { durationMs, settleMs } = await report // the clock stands still
+    const { durationMs, settleMs } = await report // the fake clock does not move
     expect(durationMs - settleMs).toBeGreaterThanOrEqual(500)
   })
 
@@ -518,7 +518,7 @@ describe('an idle keep-alive connection', () => {
     await expect.poll(open).toBe(0)
     const report = drain.start()
     clock.advance(1000)
-    const { durationMs, settleMs } = await report // the clock stands still
+    const { durationMs, settleMs } = await report // the fake clock does not move
     expect(durationMs - settleMs).toBe(0)
   })
 
@@ -536,7 +536,7 @@ describe('an idle keep-alive connection', () => {
   })
 })
 
-describe('a connection without a complete request does not hold the end and is not forced:', () => {
+describe('a connection without a complete request does not delay the end and is not forced:', () => {
   test.each([
     ['a socket that never sent a byte', '', 0],
     ['half a header', 'GET /half HTTP/1.1\r\nHost: po', 0],

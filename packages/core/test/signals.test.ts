@@ -51,7 +51,7 @@ describe('SIGTERM', () => {
     expect((await reportOf(child)).settleMs).toBeGreaterThanOrEqual(200)
   })
 
-  test('that others listen to, too, drains all the same, and names them when it calls them', async () => {
+  test('that others listen to, too, drains nevertheless, and names them when it calls them', async () => {
     const child = await Child.start({ agents: true })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([0, null])
@@ -170,7 +170,7 @@ describe('a second signal', () => {
   })
 })
 
-describe('an error that nobody caught', () => {
+describe('an error that was not caught', () => {
   test.each([
     ['an exception', '/throw'],
     ['a rejection', '/reject'],

@@ -143,7 +143,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     expect(drain.state).toBe('draining')
     clock.advance(10)
     expect(drain.state).not.toBe('draining')
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     await clock.through(drain.start())
   })
 
@@ -175,7 +175,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     await client.end()
   })
 
-  test('that does not begin its handshake does not hold the end longer than a new connection would', async () => {
+  test('that does not begin its handshake does not delay the end longer than a new connection would', async () => {
     const { drain, clock, port, server } = await start(kind, sayOk)
     const report = drain.start()
     clock.advance(900)
@@ -188,7 +188,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     await client.end()
   })
 
-  test('that does not begin its handshake does not hold the end longer, whatever health checks over TCP come beside it', async () => {
+  test('that does not begin its handshake does not delay the end longer, whatever health checks over TCP come beside it', async () => {
     const { drain, clock, port, server } = await start(kind, sayOk)
     const silent = await openSilent(port, server)
     const report = drain.start()
@@ -292,7 +292,7 @@ test('a session over TLS is one, not a connection of HTTP/1 too', async () => {
   await once(stream, 'close')
   const closed = once(client, 'close')
   const report = drain.start()
-  await closed // the clock stands still
+  await closed // the fake clock does not move
   expect(await clock.through(report)).toMatchObject({ clean: true, answered: 0 })
 })
 

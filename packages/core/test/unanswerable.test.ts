@@ -78,12 +78,12 @@ const cases = ways.flatMap(([name, watch]) =>
 )
 
 describe('a request that can no longer be answered is not begun, nor waited for:', () => {
-  test.each(cases)('$what that crosses the good-bye on a server that is watched $name', async ({ watch, text }) => {
+  test.each(cases)('$what that crosses the farewell on a server that is watched $name', async ({ watch, text }) => {
     const { drain, clock, port, begun } = await start((_request, response) => response.end('ok'), watch)
     const client = await open(port)
     await client.get('/first').until(/ok$/)
     const report = drain.start()
-    await once(client.socket, 'end') // the clock stands still
+    await once(client.socket, 'end') // the fake clock does not move
     client.send(text)
     const { clean, forced } = await clock.through(report)
     expect({ clean, forced, begun }).toEqual({ clean: true, forced: [], begun: ['GET /first'] })
@@ -116,7 +116,7 @@ describe('a request that can no longer be answered is not begun, nor waited for:
 })
 
 describe('behind a response that has said close', () => {
-  test('an upload is read, so that its client gets the response whole and no reset', async () => {
+  test('an upload is read, so that its client gets the complete response and no reset', async () => {
     const turn = gate()
     const { drain, clock, port } = await start((_request, response) => {
       response.write('begun')
@@ -209,7 +209,7 @@ describe('behind a response that has said close', () => {
     const sending = setInterval(() => client.send('x'), 20)
     onTestFinished(() => clearInterval(sending))
     client.send('POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: 1000000\r\n\r\n')
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     expect(client.received).toMatch(/begun/)
     await clock.through(drain.start())
   })
@@ -221,7 +221,7 @@ describe('behind a response that has said close', () => {
   ])(
     'that the application itself has said by %s, before its turn, a request is not begun either',
     async (_how, say) => {
-      vi.spyOn(Math, 'random').mockReturnValue(2) // its turn does not come
+      vi.spyOn(Math, 'random').mockReturnValue(2) // the ramp does not reach it
       const turn = gate()
       const { drain, clock, port, begun } = await start((_request, response) => {
         say(response).write('begun')
@@ -257,7 +257,7 @@ describe('behind a response that was begun before the drain', () => {
     ['writeHead, when the drain goes on', false, (response) => response.writeHead(200, { Connection: 'close' })],
     ['setHeader, before the drain', true, (response) => response.setHeader('Connection', 'close')],
   ])('and says close by %s, a request is not begun either', async (_how, before, say) => {
-    vi.spyOn(Math, 'random').mockReturnValue(2) // its turn does not come
+    vi.spyOn(Math, 'random').mockReturnValue(2) // the ramp does not reach it
     const [turn, end] = [gate(), gate()]
     const { drain, clock, port, begun } = await start((_request, response) => {
       const write = (): void => {

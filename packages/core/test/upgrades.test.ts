@@ -54,7 +54,7 @@ async function webSocket(port: number, name = 'websocket'): Promise<Client> {
 }
 
 describe('a WebSocket', () => {
-  test.each(['websocket', 'WebSocket'])('(%s) is told 1001 when its turn on the ramp has come, once', async (name) => {
+  test.each(['websocket', 'WebSocket'])('(%s) is told 1001 when the ramp has reached it, once', async (name) => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const { drain, clock, port } = await start()
     const client = await webSocket(port, name)
@@ -71,7 +71,7 @@ describe('a WebSocket', () => {
     expect(client.closed).toBe(false)
   })
 
-  test('that opens while draining is told when its turn has come, too', async () => {
+  test('that opens while draining is told when the ramp has reached it, too', async () => {
     const { drain, clock, port } = await start()
     void drain.prestop()
     clock.advance(1000)
@@ -80,13 +80,13 @@ describe('a WebSocket', () => {
     await client.until(told)
   })
 
-  test('does not hold the end, is told before it, and is cut at it', async () => {
+  test('does not delay the end, is told before it, and is cut at it', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.999)
     const { drain, clock, port } = await start(grant, { settle: { min: 1000, quiet: 0 } })
     const client = await webSocket(port)
     const report = drain.start({ settle: false })
     expect(drain.state).toBe('closing')
-    await client.until(told) // the clock stands still
+    await client.until(told) // the fake clock does not move
     await turns()
     expect(client.closed).toBe(false)
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
@@ -116,7 +116,7 @@ describe('a WebSocket', () => {
     const payload = 'x'.repeat(300)
     const frame = `\x82\x7e\x01\x2c${payload}`
 
-    /** A WebSocket on which so much of a frame has been sent when its turn comes. */
+    /** A WebSocket on which so much of a frame has been sent when the ramp reaches it. */
     async function forwarded(length: number) {
       const scene = await start()
       const client = await webSocket(scene.port)
@@ -265,7 +265,7 @@ describe('a WebSocket', () => {
       expect(client.received.endsWith(`\r\n\r\n${answer}${goingAway}`)).toBe(true)
     })
 
-    test('is told at once when its turn has come, if the answer was before that', async () => {
+    test('is told at once when the ramp has reached it, if the answer was before that', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()
       clock.advance(4700)
@@ -280,7 +280,7 @@ describe('a WebSocket', () => {
 
     const [ping, pong] = ['\x89\x00', '\x8a\x80\0\0\0\0']
 
-    test('because it answered a ping before the drain, is told when its turn has come', async () => {
+    test('because it answered a ping before the drain, is told when the ramp has reached it', async () => {
       const { drain, clock, client, says, untold, write } = await draining(0.05)
       write(ping)
       await says(pong)
@@ -291,7 +291,7 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
-    test('because it answered a ping less than a second ago, is told a second after its turn has come', async () => {
+    test('because it answered a ping less than a second ago, is told a second after the ramp has reached it', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()
       clock.advance(4200)
@@ -303,7 +303,7 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
-    test('because it answered a ping more than a second ago, is told when its turn has come', async () => {
+    test('because it answered a ping more than a second ago, is told when the ramp has reached it', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()
       clock.advance(3800)
@@ -326,7 +326,7 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
-    test('and goes on speaking, is told a second after its turn has come', async () => {
+    test('and goes on speaking, is told a second after the ramp has reached it', async () => {
       const { drain, clock, client, says, untold } = await draining()
       void drain.prestop()
       clock.advance(4600)
@@ -355,7 +355,7 @@ describe('a WebSocket', () => {
       const { drain, clock, client, says } = await draining()
       await says(question)
       const report = drain.start({ settle: false })
-      await client.until(told) // the clock stands still
+      await client.until(told) // the fake clock does not move
       await clock.through(report)
     })
 
@@ -382,7 +382,7 @@ describe('a WebSocket', () => {
     })
   })
 
-  test('that was refused, or has said good-bye itself, gets no frame', async () => {
+  test('that was refused, or has sent a close frame itself, gets no frame', async () => {
     for (const text of [
       'HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno',
       `HTTP/1.1 101 Yes\r\n\r\n\x88\x00`,
@@ -412,7 +412,7 @@ describe('a WebSocket', () => {
     const [socket] = sockets
     client.abort()
     if (!socket?.closed) await once(socket as Duplex, 'close')
-    const { durationMs } = await drain.start() // the clock stands still
+    const { durationMs } = await drain.start() // the fake clock does not move
     expect(durationMs).toBe(0)
     expect(clock.now()).toBe(1_000_000)
   })
@@ -474,7 +474,7 @@ describe('an upgrade that is asked for while draining', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('and that nobody ever answers does not hold the end longer than an idle connection', async () => {
+  test('and that nobody ever answers does not delay the end longer than an idle connection', async () => {
     const { drain, clock, report } = await asked()
     clock.advance(1990)
     expect(drain.state).toBe('draining')
@@ -502,7 +502,7 @@ describe('a connection that is no longer HTTP, and no WebSocket,', () => {
       'HTTP/1.1 101 Switching Protocols\r\n\r\n\x82\x05hello',
     ],
     ['after CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\nhello'],
-  ])('%s is told nothing, does not hold the end, and is cut at it', async (_name, text, answer) => {
+  ])('%s is told nothing, does not delay the end, and is cut at it', async (_name, text, answer) => {
     const { drain, clock, port } = await start((_request, socket) => void socket.write(answer, 'latin1'), {
       settle: { min: 0, quiet: 0 },
     })
