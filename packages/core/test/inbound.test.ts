@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Client, FakeClock, gate, serve, slow, turns } from './support.js'
 
-/** A client with an answer under way that promised to keep the connection, before the drain began. */
+/** A client whose response has begun with keep-alive before the drain. */
 async function start(before: (client: Client) => Promise<unknown> = async () => {}) {
   const clock = new FakeClock()
   const turn = gate()
@@ -21,7 +21,7 @@ async function start(before: (client: Client) => Promise<unknown> = async () => 
   return { ...pod, clock, client, turn }
 }
 
-/** The client has sent something, and the server has read it. */
+/** Sends text, and waits until the server has read it. */
 async function read(client: Client, text: string): Promise<void> {
   client.send(text)
   await turns()

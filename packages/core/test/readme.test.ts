@@ -5,7 +5,7 @@ import { endpointOptionNames, resolveEndpoints } from '../src/endpoints/options.
 import { drainOptionNames } from '../src/options.js'
 import { resolveOptions } from '../src/resolve-options.js'
 
-/** Every option that an adapter takes, as the tables name them. */
+/** Every option of an adapter, as the tables name it. */
 const options = [
   ...drainOptionNames.filter((name) => name !== 'settle'),
   ...['settle.min', 'settle.quiet', 'settle.max'],
@@ -26,12 +26,12 @@ function rowsOf(page: string): Array<{ names: string[]; fallback: string }> {
 describe.each(['README.md', ...['fastify', 'express', 'koa'].map((name) => `packages/${name}/README.md`)])(
   'the options in %s',
   (page) => {
-    test('are all there are, each once', () => {
+    test('are complete, each once', () => {
       expect(rowsOf(page).flatMap(({ names }) => names)).toHaveLength(options.length)
       expect(new Set(rowsOf(page).flatMap(({ names }) => names))).toEqual(new Set(options))
     })
 
-    test('have the numbers that are used', () => {
+    test('have the default values of the code', () => {
       const { settle, ...resolved } = resolveOptions({ terminationGracePeriodSeconds: 30, platform: 'kubernetes' })
       const { checkTimeout } = resolveEndpoints({})
       const used = { ...resolved, 'settle.min': settle.min, 'settle.quiet': settle.quiet, checkTimeout }
