@@ -1,7 +1,7 @@
 import { type DrainOptions, drainOptionNames, type ResolvedOptions } from './options.js'
 import { isWritable, usualPath } from './outcome/termination-log.js'
 import { supportedSignals } from './process/signals.js'
-import { lasting, systemClock } from './shared/clock.js'
+import { systemClock, withFallback } from './shared/clock.js'
 import { namedLogger } from './shared/log.js'
 import { graceVariable, type Platform, platformOf, platforms } from './shared/platform.js'
 import { presets } from './shared/presets.js'
@@ -118,7 +118,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     progress,
     logger: named,
     terminationMessagePath,
-    clock: clock === systemClock ? clock : lasting(clock),
+    clock: clock === systemClock ? clock : withFallback(clock),
     process,
   }
 }

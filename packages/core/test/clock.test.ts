@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { inTurns, lasting, RoughClock, systemClock } from '../src/shared/clock.js'
+import { inTurns, RoughClock, systemClock, withFallback } from '../src/shared/clock.js'
 import { FakeClock, turns } from './support.js'
 
 /** Counts its timers. */
@@ -45,7 +45,7 @@ describe('a clock that returns no time', () => {
     '(%s) is replaced by the clock of the process',
     (read) => {
       let time: unknown = 1000
-      const clock = lasting({ now: () => time as number, after: () => () => {} })
+      const clock = withFallback({ now: () => time as number, after: () => () => {} })
       expect(clock.now()).toBe(1000)
       time = read
       expect(clock.now()).toBeGreaterThanOrEqual(1000)
@@ -63,7 +63,7 @@ describe('a clock that returns no time', () => {
       after: vi.fn((_ms: number, _fn: () => void, _hold?: boolean) => vi.fn()),
     }
     const timers = vi.spyOn(systemClock, 'after').mockReturnValue(() => {})
-    return { time, given, timers, clock: lasting(given) }
+    return { time, given, timers, clock: withFallback(given) }
   }
   const fails = (): never => {
     throw new Error('odd')

@@ -226,7 +226,7 @@ describe('hooks of the application', () => {
   })
 })
 
-describe('the whole way', () => {
+describe('a complete drain', () => {
   test('the request in flight is answered completely, then preClose, onClose and the hooks of the drain run', async () => {
     const order: string[] = []
     const half = 'x'.repeat(500_000)

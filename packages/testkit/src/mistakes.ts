@@ -24,7 +24,7 @@ export function describeMistakes(
         { platform: 'kubernetes', settle: { min: 40_000 } },
         'but `terminationGracePeriodSeconds` 30 gives 30000 ms',
       ],
-      ['a drain of another kind', { drain: {} }, 'Expected `drain` to be a Drain from @podrain/core'],
+      ['a drain that is not a Drain', { drain: {} }, 'Expected `drain` to be a Drain from @podrain/core'],
       [
         'options of a drain together with a drain',
         { settle: {}, drain: new Drain(quick) },
@@ -33,7 +33,7 @@ export function describeMistakes(
     ])('%s', async (_name, options, message) => {
       const listeners = new Set<object>()
       await expectRefused({ ...options, process: processOf(listeners) }, message)
-      expect(listeners, 'nothing may stay behind that would swallow a signal').toHaveProperty('size', 0)
+      expect(listeners, 'no signal listener may be left').toHaveProperty('size', 0)
     })
 
     own()

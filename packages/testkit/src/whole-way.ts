@@ -12,8 +12,8 @@ export interface Big {
 
 /** For a framework whose drain finds the server by the first request, and that has nothing of its own to close. */
 export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) => NoInfer<Routes>): void {
-  describe('the whole way', () => {
-    test('the request in flight at start() is answered whole, then the server closes, then onClose hooks run', async () => {
+  describe('a complete drain', () => {
+    test('the request in flight at start() is answered completely, then the server closes, then onClose hooks run', async () => {
       const order: string[] = []
       const half = 'x'.repeat(500_000)
       const more = gate()
@@ -25,7 +25,7 @@ export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) =
       const answered = send(`${url}/big`)
       await begun
       const ended = drain.start()
-      // A user who comes while it drains is served too.
+      // A request during the drain is answered, too.
       expect(await send(`${url}/`)).toMatchObject({ status: 200, body: 'hello' })
       more.open()
       expect((await answered).body).toBe(half + half)
@@ -35,7 +35,7 @@ export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) =
       await expect(send(`${url}/`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     })
 
-    test('an idle keep-alive client is let go, and nothing counts as forced', async () => {
+    test('an idle keep-alive connection is closed, and nothing counts as forced', async () => {
       const { server, drain } = await serve({ ...quick, keepAliveCap: 300 })
       const client = await idleClient(server)
       const report = await drain.start()
@@ -47,7 +47,7 @@ export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) =
 
     testCutAtDeadline(serve)
 
-    test('with watch(server), a server that never had a request is closed as well', async () => {
+    test('with watch(server), a server without a request is closed, too', async () => {
       const { server, drain } = await serve()
       drain.watch(server)
       await drain.start()

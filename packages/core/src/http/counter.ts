@@ -222,7 +222,7 @@ export class Counter
     // The connection may have been open before its server was watched. A library may call this a second time.
     const connection = http1ConnectionOf(socket) ?? this.connect(socket, serverOf(request))
     if (this.#ramp.active && !connection.answerable) {
-      connection.turnAway(socket)
+      connection.refuse(socket)
       return false
     }
     if (this.#ramp.active) {
@@ -269,7 +269,7 @@ export class Counter
   #countDraining(connection: Http1Connection, request: IncomingMessage, response: ServerResponse): boolean {
     if (connection.dismissed === response) return true // a library has called our listener a second time
     if (!connection.answerable) {
-      connection.turnAway(request)
+      connection.refuse(request)
       return false
     }
     connection.unshed()

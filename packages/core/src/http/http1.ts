@@ -107,7 +107,7 @@ export class Http1Connection implements Connection {
    * the request, half-closes the connection behind that response, and gives the client `farewellTime` to close its side.
    * @param source The request, or the socket if Node has released the socket for an upgrade.
    */
-  turnAway(source: IncomingMessage | Socket): void {
+  refuse(source: IncomingMessage | Socket): void {
     const { socket } = this
     source.resume()
     if (source === socket) socket.on('error', () => {}) // otherwise an error of the socket would end the process

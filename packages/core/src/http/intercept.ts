@@ -154,7 +154,7 @@ function replace(server: EventEmitter, event: string, by: (listener: Listener) =
  * Whether the emitter handles rejections of its listeners (`captureRejections`). Node has no public property for that option. So
  * this function emits a private event, and checks whether the emitter reads the `then` of the result.
  */
-export function captures(server: EventEmitter): boolean {
+export function capturesRejections(server: EventEmitter): boolean {
   const event = Symbol('podrain.captures')
   let wasRead = false
   server.once(event, () => ({

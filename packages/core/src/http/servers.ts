@@ -9,7 +9,7 @@ import { replaceMethod } from '../shared/replace.js'
 import type { Answer } from '../shared/request.js'
 import { EarlierConnections } from './earlier.js'
 import { CloseGuard, type OnEarlyClose } from './early-close.js'
-import { callBefore, captures, intercept } from './intercept.js'
+import { callBefore, capturesRejections, intercept } from './intercept.js'
 import { type Owner, owners } from './owners.js'
 import { TlsHandshakes } from './tls-handshakes.js'
 import { mayBeClosedAgain, unlisten } from './unlisten.js'
@@ -47,7 +47,7 @@ interface Watched {
   /** Functions that remove the listeners. */
   readonly stops: readonly (() => void)[]
   /** Removes the interceptor of 'request'. */
-  front: () => void
+  removeInterceptor: () => void
   /**
    * The control endpoints of each attachment, in the order in which they were attached. Each has its own paths and tokens.
    */
@@ -249,7 +249,7 @@ export class Servers implements Owner {
     this.#servers.delete(server)
     this.#yields.delete(server)
     this.earlier.release(server)
-    watched?.front()
+    watched?.removeInterceptor()
     for (const stop of watched?.stops ?? []) stop()
   }
 
@@ -292,7 +292,7 @@ export class Servers implements Owner {
     for (const event of ['checkContinue', 'checkExpectation']) begin(event, expecting)
     for (const event of ['upgrade', 'connect']) begin(event, upgrade)
     const answers: Answer[] = []
-    return { stops, front: this.#intercept(server, answers), answers }
+    return { stops, removeInterceptor: this.#intercept(server, answers), answers }
   }
 
   /**
@@ -301,7 +301,7 @@ export class Servers implements Owner {
    */
   #intercept(server: net.Server, answers: readonly Answer[]): () => void {
     const { request: begins, handled } = this.#events
-    const alone = !captures(server)
+    const alone = !capturesRejections(server)
     return intercept(
       server,
       'request',

@@ -29,7 +29,7 @@ export const systemClock: Clock = {
  * Wraps a clock that may throw or return something other than a number. After the first failure, the clock of the process replaces
  * it, because a drain must end in any case.
  */
-export function lasting(clock: Clock): Clock {
+export function withFallback(clock: Clock): Clock {
   let time = 0
   let failedAt: number | undefined
   const now = (): number => {

@@ -103,7 +103,7 @@ export class ClusterWorkers {
     if (!handle || !isOurs(message)) return
     const said = message as FromWorker
     if (said.podrain === 'listening') this.#listens(worker, said.address)
-    else this.#primary.hear(handle, said)
+    else this.#primary.receive(handle, said)
   }
 
   readonly #listen = (worker: ClusterWorker, { addressType, port }: { addressType: unknown; port: number }): void => {

@@ -85,7 +85,7 @@ export class Primary {
   }
 
   /** Handles a message of a worker. */
-  hear(worker: WorkerHandle, message: FromWorker): void {
+  receive(worker: WorkerHandle, message: FromWorker): void {
     const record = this.#workers.get(worker)
     if (!record) return
     switch (message.podrain) {

@@ -62,7 +62,7 @@ export function drainThread(drain: PrimaryDrain, thread: Thread): void {
     exited: new Promise((resolve) => thread.once('exit', resolve)),
   }
   listeners.set(id, (message) => {
-    if (message.podrain !== 'here') return primary.hear(worker, message)
+    if (message.podrain !== 'here') return primary.receive(worker, message)
     // The thread was still starting and has missed the earlier messages.
     send({ podrain: 'led' })
     if (ending) worker.signal(ending)

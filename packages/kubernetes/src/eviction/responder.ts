@@ -61,7 +61,7 @@ export class EvictionResponder {
       path: this.#path,
       // The API adds a label for each responder to an Eviction.
       selector: { labelSelector: responder },
-      onEvent: (event, now) => this.#hear(event, now),
+      onEvent: (event, now) => this.#onEvent(event, now),
       onSteady: onSuccess,
       onFailure,
     })
@@ -101,7 +101,7 @@ export class EvictionResponder {
     this.#decide()
   }
 
-  #hear({ type, object }: WatchEvent, now: number | undefined): void {
+  #onEvent({ type, object }: WatchEvent, now: number | undefined): void {
     if (now !== undefined) this.#clockOffset = now - this.#options.drain.clock.now()
     if (type === 'BOOKMARK') return
     const { name = '' } = object.metadata
