@@ -6,7 +6,7 @@ import { followCluster, followThreads } from './workers.js'
 
 const switchName = 'PODRAIN_AUTO'
 
-/** Shared by all copies of the package. A thread has a process object of its own, and installs its own. */
+/** All copies of the package share this key. A thread has its own process object, so the preload is installed in each thread. */
 const key = Symbol.for('podrain.auto')
 const holder = process as { [key]?: true }
 
@@ -16,16 +16,16 @@ if (!holder[key]) {
 }
 
 /**
- * From now on every HTTP server of this process is drained. Until one listens, this costs a subscription and two
- * listeners for rare events of the process.
+ * Begins to drain every HTTP server of this process. Until a server listens, this costs one subscription and two listeners for rare
+ * events of the process.
  */
 function install(): void {
   if (isOff()) return
-  // A wrong variable ends the process before it begins.
+  // A wrong variable throws here, before the application starts.
   if (Object.keys(process.env).some((name) => name.startsWith('PODRAIN_') && name !== switchName))
     core().checkOptions({})
   const own = new OwnDrain()
-  // Node publishes it before the server accepts its first connection.
+  // Node publishes this message before the server accepts its first connection.
   subscribe('tracing:net.server.listen:asyncStart', (message) => {
     const { server } = message as { server: Server }
     if (isHttp(server)) own.watch(server)
@@ -35,7 +35,10 @@ function install(): void {
   followCluster()
 }
 
-/** @throws {TypeError} if the variable is neither true nor false */
+/**
+ * Whether PODRAIN_AUTO turns the preload off.
+ * @throws {TypeError} if the variable is not true, false, 1 or 0
+ */
 function isOff(): boolean {
   const { [switchName]: value = 'true' } = process.env
   if (['false', '0'].includes(value)) return true
@@ -44,9 +47,9 @@ function isOff(): boolean {
 }
 
 /**
- * Whether a server is one of node:http, node:https or node:http2, by documented properties that servers of node:net and
- * node:tls lack. The classes would not do: those of node:http2 are not exported, and a process that serves no HTTP
- * should load neither module.
+ * Whether a server is one of node:http, node:https or node:http2. It is recognised by documented properties that servers of node:net
+ * and node:tls lack, and not by its class: the classes of node:http2 are not exported, and a process that serves no HTTP should not load
+ * these modules.
  */
 function isHttp(server: Server): boolean {
   return 'headersTimeout' in server || 'updateSettings' in server

@@ -2,28 +2,29 @@ import type { Server } from 'node:net'
 import type { Worker as Thread } from 'node:worker_threads'
 import type { AdapterOptions, Attachment, Drain } from '@podrain/core'
 
-/** Core is loaded when it is first needed, because most processes under NODE_OPTIONS serve nothing. */
+/** Loads core at the first use, because most processes under NODE_OPTIONS serve nothing. */
 export function core(): typeof import('@podrain/core') {
   return require('@podrain/core')
 }
 
 /**
- * The drain for all servers and threads of this process that the application gives to no drain itself. It exists only
- * while there are such.
+ * The preload's drain, for all servers and threads of this process that the application does not pass to a drain itself. The drain
+ * exists only while there are such servers or threads.
  */
 export class OwnDrain {
   readonly #options: AdapterOptions
   readonly #users = new Set<Server | Thread>()
   #attachment: Attachment | undefined
 
-  /** @param options Those that outweigh the environment. */
+  /** @param options Options that take precedence over environment variables. */
   constructor(options: AdapterOptions = {}) {
     this.#options = options
   }
 
   /**
-   * Watches a server that is about to listen, unless the application has done so. It may do so later, too.
-   * @returns The drain that watches it, if it is this one.
+   * Watches a server that is about to listen, unless a drain of the application watches it. If the application watches the server later,
+   * its drain takes over.
+   * @returns The preload's drain. undefined if it does not watch the server.
    */
   watch(server: Server): Drain | undefined {
     const { isControlServer, isWatched } = core()
@@ -34,7 +35,7 @@ export class OwnDrain {
     return drain
   }
 
-  /** Drains a thread that has servers, unless the application has done so. */
+  /** Drains a thread that has servers, unless the application has passed it to `drainThread()`. */
   drainThread(thread: Thread): void {
     const { drainThread, isDrained } = core()
     if (isDrained(thread)) return
@@ -58,7 +59,10 @@ export class OwnDrain {
     this.#endIfUnused()
   }
 
-  /** A process that serves nothing gets its signals as if there were no preload. A drain that has begun goes on. */
+  /**
+   * Ends the preload's drain if nothing uses it, so that signals have the same effect as without a preload. A drain that has begun goes
+   * on.
+   */
   #endIfUnused(): void {
     if (this.#users.size > 0 || this.#attachment?.drain.state !== 'serving') return
     const { drain, release } = this.#attachment

@@ -2,8 +2,8 @@ import { BroadcastChannel, type Worker as Thread } from 'node:worker_threads'
 import { core, type OwnDrain } from './own-drain.js'
 
 /**
- * Drains the threads that have a drain of their own, as they have with this preload as soon as they serve. Threads that
- * only compute are left alone.
+ * Drains the threads that have created a drain. With this preload, a thread creates a drain as soon as it serves. Threads that only
+ * compute are not drained.
  */
 export function followThreads(own: OwnDrain): void {
   const threads = new Map<number, Thread>()
@@ -13,7 +13,7 @@ export function followThreads(own: OwnDrain): void {
     threads.set(id, thread)
     thread.once('exit', () => threads.delete(id))
     if (channel) return
-    // Threads with podrain say on it that they are there (core/src/workers/link.ts).
+    // A thread with a drain announces itself on this channel (core/src/workers/link.ts).
     channel = new BroadcastChannel('podrain')
     channel.unref()
     channel.onmessage = (event: unknown) => {
@@ -25,19 +25,19 @@ export function followThreads(own: OwnDrain): void {
 }
 
 /**
- * Drains the workers of node:cluster, if the application forks any. A worker must know of it when it starts, and it
- * gets a copy of the environment before `cluster` emits its first event. So this looks for the first
- * `cluster.setupPrimary()`, which each first `cluster.fork()` calls: it adds a listener to the process, and that is an
- * event.
+ * Drains the workers of node:cluster, if the application forks any. `drainCluster()` must be called before the first worker gets its
+ * copy of the environment, and `cluster` emits no event before that. So this function waits for the first `cluster.setupPrimary()`,
+ * which the first `cluster.fork()` calls: it adds a listener for 'internalMessage' to the process, and the process then emits
+ * 'newListener'.
  */
 export function followCluster(): void {
   const onNewListener = (event: string | symbol): void => {
     if (event !== 'internalMessage') return
     const cluster: typeof import('node:cluster').default = require('node:cluster')
     const { exec } = cluster.settings
-    if (!cluster.isPrimary || exec === undefined) return // something else listens for it
+    if (!cluster.isPrimary || exec === undefined) return // other code has added the listener
     process.off('newListener', onNewListener)
-    // pm2 signals its workers itself. The process that forks them is its daemon.
+    // The primary of pm2's workers is its daemon, and pm2 signals its workers itself.
     if (!/[\\/]pm2[\\/]lib[\\/]ProcessContainer\.js$/.test(exec)) core().drainClusterUnlessDrained()
   }
   process.on('newListener', onNewListener)

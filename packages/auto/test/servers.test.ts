@@ -15,7 +15,7 @@ beforeAll(async () => {
 
 const written = new Map<string, string>()
 
-/** The path of an application in a format. It is written once: a process that reads it meanwhile would find half of it, or nothing. */
+/** The path of an application in a format. The file is written once, because a process that reads it during a write would get a part. */
 function inFormat(name: string, format: string): string {
   if (format === 'ESM') return fixture(`${name}.mjs`)
   const key = `${name} ${format}`
@@ -45,7 +45,7 @@ const applications = [
 describe.concurrent.each(['ESM', 'CommonJS', 'bundled'])(
   'an application that knows nothing of podrain (%s)',
   (format) => {
-    test.each(applications)('answers probes, and what is in flight at SIGTERM: %s', async (_name, file, kind) => {
+    test.each(applications)('answers probes, and the request in flight at SIGTERM: %s', async (_name, file, kind) => {
       const app = await App.serve([inFormat(file, format)], { ...env, KIND: kind })
       expect(await ask(app.port, '/readyz', kind)).toMatchObject({ status: 200 })
       expect(await ask(app.port, '/', kind)).toEqual({ status: 200, body: 'ok' })
@@ -62,7 +62,7 @@ describe.concurrent('the preload', () => {
     ['--require', ['--require', '@podrain/auto'], {}],
     ['--import in NODE_OPTIONS', [], { NODE_OPTIONS: '--import @podrain/auto' }],
     ['--require in NODE_OPTIONS', [], { NODE_OPTIONS: '--require @podrain/auto' }],
-  ])('may come by %s', async (_name, flags, env) => {
+  ])('works by %s', async (_name, flags, env) => {
     const app = new App([...flags, file], env as Record<string, string>)
     await app.listening()
     expect(await terminateWithRequest(app)).toEqual(answered)
@@ -75,7 +75,7 @@ describe.concurrent('the preload', () => {
     expect(app.output).toMatch(/1 in flight/)
   })
 
-  test('does nothing the second time, nor from another copy', async () => {
+  test('does nothing if it is loaded a second time, or from another copy', async () => {
     const copy = scratch('copy-of-auto')
     mkdirSync(copy, { recursive: true })
     for (const name of readdirSync(join(folder, 'dist'))) copyFileSync(join(folder, 'dist', name), join(copy, name))
@@ -84,7 +84,7 @@ describe.concurrent('the preload', () => {
     expect(app.lines.filter((line) => /draining because/.test(line))).toHaveLength(1)
   })
 
-  test.each(['false', '0'])('does nothing with PODRAIN_AUTO=%s, whatever else is set', async (off) => {
+  test.each(['false', '0'])('does nothing with PODRAIN_AUTO=%s, even if other variables are wrong', async (off) => {
     const app = await App.serve([file], { PODRAIN_AUTO: off, PODRAIN_BEHIND: 'nobody' })
     expect(await ask(app.port, '/readyz')).toEqual({ status: 200, body: 'ok' })
     app.process.kill('SIGTERM')
@@ -97,7 +97,7 @@ describe.concurrent('the preload', () => {
     expect(app.output).toMatch(/drained in[\s\S]*own listener/)
   })
 
-  test('gives the control endpoints a port of their own, which is not taken for a server of the application', async () => {
+  test('opens a control port, which does not count as a server of the application', async () => {
     const app = await App.serve([file], { PODRAIN_CONTROL_PORT: '0' })
     const [, port] = /control endpoints on port (\d+)/.exec(await app.line(/control endpoints on port/)) ?? []
     expect(await ask(Number(port), '/readyz')).toMatchObject({ status: 200 })
@@ -108,25 +108,28 @@ describe.concurrent('the preload', () => {
 })
 
 describe.concurrent('a process that serves no HTTP', () => {
-  test.each(['nothing', 'a net server', 'a thread'])('exits by itself, and nothing was loaded (%s)', async (work) => {
-    const run = async (flags: readonly string[]) => {
-      const app = new App([...flags, fixture('idle.mjs')], { WORK: work })
-      return { exit: await app.exit, output: app.output }
-    }
-    const alone = await run([])
-    expect(JSON.parse(alone.output)).toMatchObject({ core: [] })
-    expect(await run(preload)).toEqual(alone)
-    expect(alone.exit).toEqual([0, null])
-  })
+  test.each(['nothing', 'a net server', 'a thread'])(
+    'exits by itself, and has not loaded podrain (%s)',
+    async (work) => {
+      const run = async (flags: readonly string[]) => {
+        const app = new App([...flags, fixture('idle.mjs')], { WORK: work })
+        return { exit: await app.exit, output: app.output }
+      }
+      const alone = await run([])
+      expect(JSON.parse(alone.output)).toMatchObject({ core: [] })
+      expect(await run(preload)).toEqual(alone)
+      expect(alone.exit).toEqual([0, null])
+    },
+  )
 
-  test('is ended by SIGTERM as ever', async () => {
+  test('is ended by SIGTERM as without the preload', async () => {
     const app = new App([...preload, fixture('idle.mjs')], { WORK: 'waits' })
     await app.line(/listeners/)
     app.process.kill('SIGTERM')
     expect(await app.exit).toEqual([null, 'SIGTERM'])
   })
 
-  test('any longer is as one that never did', async () => {
+  test('any longer is ended by SIGTERM as without the preload', async () => {
     const app = new App([...preload, fixture('closes.mjs')])
     await app.line(/^listeners false$/)
     expect(app.lines).toContain('listeners true')

@@ -31,7 +31,7 @@ describe.concurrent.each([
   ['the same copy of podrain', fixture('own-podrain.mjs')],
   ['another copy of podrain', bundled],
 ])('an application with %s', (_copy, file) => {
-  test.each(moments)('drains itself, when podrain comes %s', async (moment) => {
+  test.each(moments)('drains itself if it uses podrain %s', async (moment) => {
     const app = await App.serve([file], { MOMENT: moment })
     expect(await ask(app.port, '/')).toEqual({ status: 200, body: 'ok' })
     expect(await ask(app.port, '/own-readyz')).toMatchObject({ status: 200 })
@@ -49,14 +49,14 @@ describe.concurrent.each([
   })
 })
 
-test('until its first request, a middleware knows no server: then the preload drains it', async () => {
+test('the preload drains an application with a middleware that has had no request, and so knows no server', async () => {
   const app = await App.serve([fixture('own-podrain.mjs')], { MOMENT: 'at the first request' })
   expect(await ask(app.port, '/readyz')).toMatchObject({ status: 200 })
   app.process.kill('SIGTERM')
   expect(await app.exit).toEqual([0, null])
 })
 
-test('options of the environment do not reach a drain of the application', async () => {
+test('PODRAIN_OPTIONS has no effect on a drain of the application', async () => {
   const app = await App.serve([fixture('own-podrain.mjs')], {
     MOMENT: 'before listen()',
     PODRAIN_ENDPOINTS_READYZ: '/r',

@@ -10,7 +10,7 @@ import { afterAll } from 'vitest'
 import { platformVariables } from '../../core/src/shared/platform.js'
 import { type Exit, RunningProcess } from '../../core/test/running-process.js'
 
-/** The folder of the package: here its own name leads to it, as to any package that is installed. */
+/** The folder of the package. Here Node resolves the package's own name, as that of an installed package. */
 export const folder = join(__dirname, '..')
 const fixtures = join(__dirname, 'fixtures')
 
@@ -19,7 +19,7 @@ export function fixture(name: string): string {
   return join(fixtures, name)
 }
 
-/** A folder for files that tests write, from which the packages are found. */
+/** A folder for files that tests write. Node finds the packages from there. */
 export function scratch(name: string): string {
   const path = join(folder, 'node_modules', '.cache', name)
   mkdirSync(path, { recursive: true })
@@ -37,7 +37,7 @@ function environment(own: Record<string, string>): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(left), NODE_ENV: 'production', ...own }
 }
 
-/** Tests run at the same time, so all of their processes are ended together. */
+/** The processes of all tests. They end together, because the tests run at the same time. */
 const running = new Set<ChildProcess>()
 afterAll(() => {
   for (const child of running) child.kill('SIGKILL')
@@ -45,7 +45,7 @@ afterAll(() => {
 
 /** A process of its own. */
 export class App extends RunningProcess {
-  /** @param args what follows `node` */
+  /** @param args The arguments of `node`. */
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     const stdio = ['ignore', 'pipe', 'pipe', 'ipc'] as const
     super(spawn(process.execPath, args, { cwd: folder, env: environment(env), stdio: [...stdio] }))
@@ -89,7 +89,7 @@ async function textOf(stream: NodeJS.ReadableStream): Promise<string> {
   return text
 }
 
-/** A request is in flight at SIGTERM. Returns what it gets, and how the process exits. */
+/** Sends SIGTERM during a request. Returns the response, and the exit of the process. */
 export async function terminateWithRequest(app: App, kind = 'http'): Promise<{ reply: Reply; exit: Exit }> {
   const asked = ask(app.port, '/held', kind)
   asked.catch(() => {})
@@ -102,7 +102,7 @@ export async function terminateWithRequest(app: App, kind = 'http'): Promise<{ r
 
 export const answered = { reply: { status: 200, body: 'answered' }, exit: [0, null] }
 
-/** Source text in the module format that most applications had for years. */
+/** Source text as a CommonJS module. */
 export function asCommonjs(source: string): string {
   return transformSync(source, { format: 'cjs', platform: 'node' }).code.replaceAll('.mjs', '.cjs')
 }

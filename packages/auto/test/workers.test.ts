@@ -18,7 +18,7 @@ describe.concurrent('node:cluster', () => {
     expect(app.output).not.toContain('its primary does not drain')
   })
 
-  test('the hook that reaches one worker drains all', async () => {
+  test('a hook that reaches one worker drains all workers', async () => {
     const app = await App.serve([fixture('cluster.mjs')], { PODRAIN_SETTLE_MIN: '100', PODRAIN_SETTLE_QUIET: '50' })
     expect(await ask(app.port, '/prestop')).toMatchObject({ status: 200 })
     expect(count(app, /^podrain \(worker \d+\): draining because of the preStop hook/)).toBe(2)
@@ -35,16 +35,19 @@ describe.concurrent('node:cluster', () => {
     expect(count(app, /control endpoints on/)).toBe(1)
   })
 
-  test.each(['drains', 'has set up'])('is left to an application that %s and calls drainCluster()', async (primary) => {
-    const app = await App.serve([fixture('cluster.mjs')], { PRIMARY: primary })
-    expect(await terminateWithRequest(app)).toEqual(answered)
-    expect(count(app, /^own primary closes$/)).toBe(1)
-    expect(count(app, /^podrain: draining because/)).toBe(1)
-    expect(count(app, /^podrain \(worker \d+\): drained/)).toBe(2)
-  })
+  test.each(['drains', 'has set up'])(
+    'the application’s drain takes over if the primary %s and calls drainCluster()',
+    async (primary) => {
+      const app = await App.serve([fixture('cluster.mjs')], { PRIMARY: primary })
+      expect(await terminateWithRequest(app)).toEqual(answered)
+      expect(count(app, /^own primary closes$/)).toBe(1)
+      expect(count(app, /^podrain: draining because/)).toBe(1)
+      expect(count(app, /^podrain \(worker \d+\): drained/)).toBe(2)
+    },
+  )
 
-  test('the daemon of pm2 is left alone, and its workers drain as they would alone', async () => {
-    // As pm2 does it: the daemon forks a file of its own, which loads the application.
+  test('the daemon of pm2 is not drained, and its workers drain as processes without a cluster do', async () => {
+    // Like pm2: the daemon forks a file of its own, which loads the application.
     const lib = join(scratch('as-pm2'), 'node_modules', 'pm2', 'lib')
     mkdirSync(lib, { recursive: true })
     writeFileSync(join(lib, 'ProcessContainer.js'), `import(${JSON.stringify(fixture('node.mjs'))})`)
@@ -68,7 +71,7 @@ describe.concurrent('node:cluster', () => {
 })
 
 describe.concurrent('a worker thread', () => {
-  test('that serves drains, and one that computes is neither waited for nor ended before', async () => {
+  test('that serves is drained, and one that only computes neither prolongs the drain nor ends before', async () => {
     const app = await App.serve([fixture('threads.mjs')])
     expect(await ask(app.port, '/readyz')).toMatchObject({ status: 200 })
     expect(await terminateWithRequest(app)).toEqual(answered)
@@ -79,7 +82,7 @@ describe.concurrent('a worker thread', () => {
     expect(app.output).not.toContain('its main thread passes none on')
   })
 
-  test('is left to a main thread that calls drainThread()', async () => {
+  test('is drained by the application if its main thread calls drainThread()', async () => {
     const app = await App.serve([fixture('threads.mjs')], { MAIN: 'drains' })
     expect(await terminateWithRequest(app)).toEqual(answered)
     expect(app.lines).toContain('own main thread closes')

@@ -1,3 +1,3 @@
 #!/usr/bin/env node
-// Not the built file itself: package managers link commands before anything is built, and complain of those that are not there.
+// package.json does not name the built file, because package managers link commands before the build, and warn of missing files.
 require('../dist/podrain-prestop.js')

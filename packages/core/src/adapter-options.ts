@@ -17,31 +17,32 @@ import { hasPrimary } from './workers/link.js'
 /** The options of every adapter: those of the drain, those of the control endpoints, and these. */
 export interface AdapterOptions extends DrainOptions, EndpointOptions {
   /**
-   * A drain to share with another application or a queue worker. Its options must not be given then. @default a drain
-   * of its own
+   * A drain to share with another application or a queue worker. The options of the drain are then set on that drain, and are
+   * refused here. @default a new drain
    */
   drain?: Drain
   /**
-   * A TCP port for the control endpoints, in plain HTTP. It answers until the drain is closed. The application's port
-   * then has no control endpoints, so point probes and hook to this port.
+   * A TCP port (0 to 65535) for the control endpoints, in plain HTTP. The port answers until the drain is closed. The
+   * application's port then has no control endpoints, so probes and hook must use this port.
    * @default none: the control endpoints are on the application's port
    */
   controlPort?: number
   /**
-   * The source of `/metrics` on the control port, such as prom-client's `register`. It answers until the drain is
-   * closed, so that a scrape sees the drain. Requires `controlPort`.
+   * The source of `/metrics` on the control port, such as prom-client's `register`. The control port answers until the
+   * drain is closed, so a scrape sees the drain. Requires `controlPort`.
    * @default none
    */
   metrics?: MetricsSource
   /**
-   * A unix socket for `podrain-prestop`, the hook without network: its path, or `true` for /tmp/podrain.sock. Any
-   * process that may write to the file may drain, which is the user of this process.
+   * A unix socket for `podrain-prestop`, the hook without network: the path (at most 90 bytes), or `true` for
+   * /tmp/podrain.sock. A process may start the drain if it may write to the socket file. podrain gives that permission only
+   * to the user of this process.
    * @default false
    */
   controlSocket?: string | boolean
 }
 
-/** Options that are checked, except for those of a drain, which the drain checks. */
+/** Checked options. The drain itself checks `drainOptions`. */
 export interface ResolvedAdapterOptions {
   readonly shared: Drain | undefined
   readonly controlPort: number | undefined
@@ -52,9 +53,10 @@ export interface ResolvedAdapterOptions {
 }
 
 /**
- * Checks options and the environment as every adapter does, and creates nothing. Unlike an adapter it refuses every variable that begins
- * with `PODRAIN_` and is none.
- * @throws {TypeError | RangeError} as every adapter
+ * Checks options and environment variables as every adapter does, but creates no drain. Unlike an adapter, it also refuses every
+ * variable that begins with `PODRAIN_` and is not a variable of podrain.
+ * @throws {TypeError | RangeError} if an option or a variable is unknown, has the wrong type or is out of range, or if the times
+ * do not fit into the grace period
  */
 export function checkOptions(options: AdapterOptions): void {
   refuseUnknownVariables(process.env)
@@ -63,8 +65,8 @@ export function checkOptions(options: AdapterOptions): void {
 }
 
 /**
- * Checks the options and what the environment adds to them, except for those of a drain, which the drain checks. A worker leaves the
- * control port and socket of the environment to the one that drains it: all of them have the same environment.
+ * Checks the options together with the environment variables. The drain itself checks its own options. A worker ignores the
+ * variables for the control port and socket: workers and primary have the same environment, and only the primary may listen there.
  */
 export function resolveAdapterOptions(options: AdapterOptions): ResolvedAdapterOptions {
   plainObject('options', options)
@@ -88,12 +90,14 @@ function resolveCompleted(options: AdapterOptions): ResolvedAdapterOptions {
   checkControl(controlPort, controlSocket)
   if (metrics !== undefined) method('metrics', metrics, 'metrics')
   if (metrics !== undefined && controlPort === undefined) {
-    throw new TypeError('Option `metrics` is for the control port: set `controlPort`, or serve them in the application')
+    throw new TypeError(
+      'Option `metrics` is for the control port: set `controlPort`, or serve the metrics in the application',
+    )
   }
   if ('token' in rest && rest.token === undefined) {
-    // If the variable for the token is not set, the endpoints must not be open to everybody.
+    // `token: process.env.TOKEN` without the variable must not open the endpoints to everybody.
     throw new TypeError(
-      'Expected `token` to be a string, got `undefined` (is the variable set?): for none, leave it out',
+      'Expected `token` to be a string, got `undefined` (is the variable set?): for no token, leave the option out',
     )
   }
   const [drainOptions, endpointOptions] = split(rest)

@@ -15,16 +15,16 @@ import { environmentOfProcess } from './workers/environment.js'
 /** What an adapter gets from `attach()`. */
 export interface Attachment {
   readonly drain: Drain
-  /** Counts the request. If it is a control request, answers it and returns true. */
+  /** Counts a request. Answers the request and returns true if it is a control request. Otherwise returns false. */
   readonly handle: Answer
-  /** The control endpoints that are answered in front of the application, by path. Empty if there is a control port. */
+  /** The control endpoints on the application's port, by path. Empty if there is a control port. */
   readonly paths: ReadonlyMap<string, keyof EndpointPaths>
   /**
    * Watches a server, and answers the control endpoints in front of the application's listeners.
    * @throws {Error} if another drain watches the server
    */
   watch(server: Server, options?: WatchOptions): void
-  /** Closes the control port and socket. Otherwise they are closed with the drain. */
+  /** Closes the control port and socket now. Without this call they close with the drain. */
   release(): void
 }
 
@@ -35,12 +35,12 @@ function loggingTo(logger: Logger | undefined, options: DrainOptions): DrainOpti
 }
 
 /**
- * Creates a drain with its control endpoints. Every adapter is built on it.
- * @param server The server to watch, and how to close its framework. undefined if requests will lead to the server.
- * `false` if there will be none, as in the primary of a cluster.
- * @param logger The framework's, for a drain to which neither the options nor the environment give another one.
- * @throws {TypeError | RangeError} as `Drain` and `controlEndpoints`, and if options of a drain are given together with
- * `drain`
+ * Creates a drain with its control endpoints. Every adapter calls this function.
+ * @param server The server to watch, and how to close its framework. `undefined` if the first request will show the server.
+ * `false` if there will be no server, as in the primary of a cluster.
+ * @param logger The framework's logger. The drain uses it if neither the options nor the environment set a logger.
+ * @throws {TypeError | RangeError} for the same reasons as `Drain` and `controlEndpoints`, and if options of a drain are given
+ * together with `drain`
  * @throws {Error} if another drain watches the server
  */
 export function attach(
@@ -54,7 +54,7 @@ export function attach(
   const answer: Answer = controlPort === undefined ? answerControl : () => false
   const servers = new Set<Server>()
   const checkListeners = (server: Server): void => {
-    // Asynchronously, because the application may add its listeners in the callback of `listen()`.
+    // In a later turn, because the application may add its listeners in the callback of `listen()`.
     setImmediate(() => {
       if (drain.state !== 'closed' && ![...servers].some(hasRequestListener))
         warnOfNoListener(server, resolved.paths.keys(), drain.logger)
@@ -76,7 +76,7 @@ export function attach(
     try {
       watch(server.server, server)
     } catch (error) {
-      if (!shared) void drain.dispose() // otherwise it would stay registered for signals
+      if (!shared) void drain.dispose() // otherwise the drain would stay registered for signals
       throw error
     }
   }
@@ -106,11 +106,11 @@ export function attach(
     },
     handle(request, response) {
       try {
-        // If a server was given, its control requests were answered before. A middleware may be mounted under a path,
-        // and gets the control requests of that path here.
+        // A watched server has answered its control requests already. But a middleware that is mounted under a path gets the
+        // control requests of that path here.
         if (drain.track(request, response, server ? answer : undefined) && server) return false
       } catch (error) {
-        // The middleware is mounted twice. The first one does the work, so no request is lost, and the log tells.
+        // The middleware is mounted twice. The first one does the work, so no request is lost. The log names the mistake.
         if (!warned) drain.logger.error((error as Error).message)
         warned = true
         return false
@@ -121,8 +121,8 @@ export function attach(
 }
 
 /**
- * Returns a function that answers the control endpoints of a drain. A trailing slash and a query string are ignored.
- * HEAD is answered like GET, but never drains.
+ * Returns a function that answers the control endpoints of a drain, for a framework without an adapter. A trailing slash and a
+ * query string are ignored. A HEAD request gets the headers of a GET, but HEAD `/prestop` gets 405 and starts no drain.
  * @throws {TypeError | RangeError} if an option has the wrong type, a path does not begin with `/`, or two endpoints
  * have the same path
  */
@@ -131,25 +131,25 @@ export function controlEndpoints(drain: Drain, options: EndpointOptions = {}): A
 }
 
 /**
- * A middleware finds its server by the first request. There may be none, for example if the pod ends while it starts.
+ * A middleware finds its server by the first request. No request may have come, for example if the pod ends while it starts.
  */
 const noServer =
-  'no request has reached the middleware, so it knows no server to close: the exit cuts whoever is connected ' +
-  '(give it the server, `watch(server)`, and it knows it from the start)'
+  'no request has reached the middleware, so podrain knows no server to close, and the exit cuts open connections: ' +
+  'pass the server at the start, `watch(server)`'
 
-/** What `/prestop` waits for. If there are other workers, all of them drain. */
+/** What `/prestop` waits for: the drain of this process, or of all workers of the pod. */
 function prestopOf(drain: Drain): Prestop {
   return environmentOfProcess().join(drain) ?? ((gone) => drain.prestop({ gone }))
 }
 
-/** Whether the server has listeners for requests. Only in front of those the control endpoints are answered. */
+/** Whether the server has listeners for requests. Without such a listener, podrain does not see requests either. */
 function hasRequestListener(server: Server): boolean {
   return server.listenerCount('request') > 0
 }
 
 /**
- * Warns of a server without listeners for requests. Its control endpoints do not answer. The kubelet takes any response
- * of the application to the hook for a success.
+ * Warns of a server without listeners for requests: its control endpoints do not answer. The kubelet does not show the mistake,
+ * because it takes a response of any status to the preStop hook for a success.
  */
 function warnOfNoListener(server: Server, paths: Iterable<string>, logger: Logger): void {
   const address = server.address()

@@ -1,22 +1,29 @@
 import { resolveOptions } from './resolve-options.js'
 
-// The sums of a grace period, for those who advise on one: what an app does, and what its manifest is told, must not differ.
+// How long a grace period must be, for tools that write manifests or give advice. They must calculate as the app does.
 
-/** Parts of a grace period that podrain keeps for itself, in milliseconds. */
+/** The parts of a grace period that requests do not get, in milliseconds. */
 export interface KeptBack {
   readonly closing: number
   readonly reserve: number
 }
 
-/** What a podrain app keeps of its grace period for closing, and never uses; in milliseconds, by the defaults. */
+/**
+ * Returns what an app with default options keeps of its grace period: `closing` for its hooks, and `reserve` before SIGKILL.
+ * @param graceSeconds The grace period in seconds. Below 2 s, the result is that of 2 s.
+ */
 export function keptBack(graceSeconds: number): KeptBack {
-  // Nothing fits into less than 2 s, and `resolveOptions` says so by throwing.
+  // `resolveOptions` throws for 1 s, because `reserve` takes all of it.
   const terminationGracePeriodSeconds = Math.max(2, graceSeconds)
   const { closing, reserve } = resolveOptions({ terminationGracePeriodSeconds, settle: { min: 0, quiet: 0 } })
   return { closing, reserve }
 }
 
-/** The shortest grace period, in whole seconds, into which settling and the longest request fit. Both in milliseconds. */
+/**
+ * Returns the shortest grace period, in whole seconds, into which the settle wait and the longest request fit.
+ * @param settle The settle wait, in milliseconds.
+ * @param request The longest request, in milliseconds.
+ */
 export function graceFor(settle: number, request = 0): number {
   let grace = Math.max(2, Math.ceil((settle + request) / 1000))
   for (;;) {

@@ -15,13 +15,13 @@ import { primaryVariable } from './workers/protocol.js'
 /** Options that belong to the workers, because the workers serve the requests. */
 const forWorkers = ['settle', 'behind', 'closing', 'keepAliveCap', 'checks', 'checkTimeout', 'drain'] as const
 
-/** The options for the primary of a cluster: those of an adapter, without those that belong to the workers. */
+/** The options for the primary of a cluster: those of an adapter, without the options that belong to the workers. */
 export type ClusterOptions = Omit<AdapterOptions, (typeof forWorkers)[number]>
 
 /**
- * Drains the workers of node:cluster as one. If the preStop hook reaches any worker, all of them drain, and the hook is
- * answered when all have settled. A signal is passed on to all workers. The process exits after the last worker. The
- * workers use podrain as they would alone. Call it in the primary, before the first `cluster.fork()`.
+ * Drains the workers of node:cluster together. Call it in the primary, before the first `cluster.fork()`. The workers use podrain
+ * as a process without a cluster does. If the preStop hook reaches any worker, all workers drain, and the hook is answered when all
+ * have settled. The primary passes a signal on to all workers, and exits after the last worker.
  *
  * @example
  * if (cluster.isPrimary) {
@@ -42,15 +42,15 @@ export function drainCluster(options: ClusterOptions = {}): Drain {
     throw new Error('Call drainCluster() before the first cluster.fork(): a worker has to know of it when it starts')
   }
   for (const name of forWorkers) {
-    if (name in options) throw new TypeError(`Option \`${name}\` is for the workers: the requests are theirs`)
+    if (name in options) throw new TypeError(`Option \`${name}\` is for the workers, because they serve the requests`)
   }
   lead.giveUp?.()
   return drainWorkers(options).drain
 }
 
 /**
- * As `drainCluster()`, for a preload: does nothing if the application has called `drainCluster()`, and gives way when it
- * calls that later.
+ * Does the same as `drainCluster()`, for a preload. It does nothing if the application has called `drainCluster()`. If the
+ * application calls `drainCluster()` later, the application's drain replaces this one.
  * @throws {TypeError | RangeError} for a wrong option
  */
 export function drainClusterUnlessDrained(options: ClusterOptions = {}): void {
@@ -63,7 +63,7 @@ export function drainClusterUnlessDrained(options: ClusterOptions = {}): void {
   }
 }
 
-/** How the preload's drain of the workers gives way. undefined if there is none. */
+/** Ends the preload's drain of the workers, so that another drain can take over. undefined if there is no such drain. */
 const lead = ofProcess<{ giveUp: (() => void) | undefined }>('cluster', () => ({ giveUp: undefined }))
 
 /** Whether a drain of this process drains the workers. */
@@ -71,7 +71,7 @@ function hasDrain(): boolean {
   return process.env[primaryVariable] === String(process.pid)
 }
 
-/** Returns the drain, and the function that lets go of the workers and of the control port at once. */
+/** Returns the drain, and the function that releases the workers and the control port at once. */
 function drainWorkers(options: ClusterOptions): { drain: Drain; release(): void } {
   const reserve = resolveWithVariables(options, ['reserve'], ({ reserve = defaultReserve }) => {
     duration('reserve', reserve)

@@ -4,14 +4,15 @@ import type { AdapterOptions } from './adapter-options.js'
 import type { Drain } from './drain.js'
 
 /**
- * Drains a plain server of `node:http`, `node:https` or `node:http2`. Its control endpoints are answered in front of
- * the application's listeners, including listeners that are added later.
+ * Drains a plain server of `node:http`, `node:https` or `node:http2`. podrain answers the control endpoints before the
+ * application's listeners get the request, including listeners that are added later.
  *
  * @example
  * const server = http.createServer(app)
  * const drain = drainServer(server)
  * server.listen(8080)
  *
+ * @returns The drain: its state, its events, its hooks.
  * @throws {TypeError | RangeError} for a wrong option
  * @throws {Error} if another drain watches the server
  */

@@ -1,15 +1,15 @@
 #!/usr/bin/env node
-// The preStop hook without network, for `exec`: it needs neither shell nor curl. It asks the process over its
-// `controlSocket` to drain, and exits when the pod may be signalled. The kubelet goes on with SIGTERM whatever the exit
-// code is. If the code is not 0, its stderr appears in the pod's events (FailedPreStopHook).
+// The preStop hook without network, for `exec`. It needs neither shell nor curl. The command asks the process over its
+// `controlSocket` to drain, and exits when the pod may be signalled. The kubelet sends SIGTERM after any exit code. If the
+// code is not 0, the command's stderr appears in the pod's events (FailedPreStopHook).
 import http from 'node:http'
 import { json } from 'node:stream/consumers'
 import { defaultSocket } from './endpoints/control-listener.js'
 import type { DrainStatus } from './shared/states.js'
 
-/** Exit code: nothing is left to wait for. */
+/** Exit code: load balancers have stopped sending, and requests and tasks have finished. */
 const settled = 0
-/** Exit code: the time was over before, and what is still open will be cut. */
+/** Exit code: the time was over before that. What is still open will be cut. */
 const unsettled = 1
 /** Exit code: no process answered. */
 const unreachable = 2
@@ -25,15 +25,11 @@ const request = http.get({ socketPath, path: '/prestop', agent: false }, async (
   try {
     const { state, inFlight, tasks } = (await json(response)) as DrainStatus
     const open = [`${inFlight} in flight`, ...(tasks.length > 0 ? [`tasks: ${tasks.join(', ')}`] : [])].join(', ')
-    // A status other than 200 means that too many callers wait. `serving` means that no signal came and the drain was
-    // undone.
+    // Status 503 means that too many callers wait already. `serving` means that no signal came, and the drain was undone.
     const isSettled = response.statusCode === 200 && state !== 'serving' && inFlight + tasks.length === 0
     end(isSettled ? settled : unsettled, `${state}, ${open}`)
   } catch (error) {
-    end(
-      unreachable,
-      `an answer of status ${response.statusCode} that is none of podrain's: ${(error as Error).message}`,
-    )
+    end(unreachable, `the response (status ${response.statusCode}) is not from podrain: ${(error as Error).message}`)
   }
 })
 request.on('error', (error) =>

@@ -6,13 +6,13 @@ import { exitTime, primaryCutShare } from './shared/timing.js'
 import { type HookOptions, Hooks, type ReportHook } from './termination/hooks.js'
 import { environmentOfProcess } from './workers/environment.js'
 
-/** How the outcome of a drain gets out of the process: by the termination message, and by the `onReport` hooks. */
+/** Passes the outcome of a drain out of the process: in the termination message, and to the `onReport` hooks. */
 export class Reporting {
   readonly #drain: object
   readonly #options: ResolvedOptions
   readonly #known: () => Underway
   readonly #hooks: Hooks<[DrainReport]>
-  /** When the time of the hooks is over. */
+  /** When the time for the hooks is over. */
   #end = 0
   #hasFailed = false
 
@@ -22,7 +22,7 @@ export class Reporting {
     this.#known = known
     this.#options = options
     const { clock, logger, hookTimeout } = options
-    // They make the exit no better or worse, so their failure is no reason for an alarm.
+    // A failure of these hooks does not change the exit code, so it is logged as an error, not as an alarm.
     this.#hooks = new Hooks('onReport', clock, { ...logger, alarm: logger.error }, hookTimeout)
   }
 
@@ -47,14 +47,14 @@ export class Reporting {
   async runHooks(report: DrainReport, untilKilled: number): Promise<void> {
     if (!this.hasHooks) return
     const { clock, reserve } = this.#options
-    // The primary of workers kills those before the kubelet kills the pod.
+    // A primary kills its workers before the kubelet kills the pod.
     const primaryTime = environmentOfProcess().name === undefined ? 0 : reserve * primaryCutShare
     this.#end = clock.now() + Math.max(0, untilKilled - primaryTime - exitTime) / 2
     await this.#hooks.runTogether(() => this.left, { given: [report], hold: true })
     this.#end = 0
   }
 
-  /** Tells what is known so far, in case the process is killed. Takes it back if the process serves again. */
+  /** Writes the state of a drain that goes on, in case the process is killed. Removes the message if the process serves again. */
   tell(): void {
     this.#write(() => {
       const known = this.#known()
@@ -62,6 +62,7 @@ export class Reporting {
     })
   }
 
+  /** Writes the outcome of a drain that is over. */
   tellReport(report: DrainReport): void {
     this.#write(() => outcomeOf(report))
   }

@@ -2,7 +2,7 @@ import { endpointOptionNames } from './endpoints/options.js'
 import { adapterOptionNames, type DrainOptions, drainOptionNames, type ResolvedOptions } from './options.js'
 import { isWritable, usualPath } from './outcome/termination-log.js'
 import { supportedSignals } from './process/signals.js'
-import { lasting, systemClock } from './shared/clock.js'
+import { systemClock, withFallback } from './shared/clock.js'
 import { namedLogger } from './shared/log.js'
 import { graceVariable, type Platform, platformOf, platforms } from './shared/platform.js'
 import { presets } from './shared/presets.js'
@@ -32,7 +32,8 @@ function refuseAdapterOptions(options: object): void {
 }
 
 /**
- * Fills in the defaults, and checks that everything fits into the grace period.
+ * Fills in the defaults, and checks that the times fit into the grace period. Does not read the variables of `variables.ts`, but
+ * TERMINATION_GRACE_PERIOD_SECONDS and those of the platforms.
  * @throws {TypeError} if an option is unknown, or a value has the wrong type
  * @throws {RangeError} if a value is out of range, or the times do not fit into the grace period
  */
@@ -48,7 +49,10 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   const { sends, graceSeconds: usualGrace } = platforms[platform]
   const toldGrace = graceSeconds(options.terminationGracePeriodSeconds, platform)
   const gracePeriod = (toldGrace ?? usualGrace ?? defaultGraceSeconds) * 1000
-  /** A default, or less where the grace period of a platform is short. In a pod that is an error. */
+  /**
+   * A default, made shorter if the platform's grace period is short. In a pod the default is not shortened: there the grace period
+   * can be raised, so an error asks for that.
+   */
   const atMost = (usual: number, share: number): number =>
     isPod(platform) ? usual : Math.min(usual, gracePeriod * share)
   const {
@@ -106,9 +110,9 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   )
   const named = namedLogger(logger, environmentOfProcess().name, reportFormat)
   if (misfit !== undefined) {
-    // Outside of a cluster the grace period is a guess, and nothing kills this process when it is over.
+    // Outside of a cluster the grace period is a guess, and nothing kills this process at its end.
     if (platform !== 'none' || toldGrace !== undefined) throw new RangeError(misfit)
-    named.warn(`this would be refused in a cluster: ${misfit}`)
+    named.warn(`in a cluster podrain would refuse these options: ${misfit}`)
   }
   return {
     budget: gracePeriod - reserve,
@@ -127,20 +131,20 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     progress,
     logger: named,
     terminationMessagePath,
-    clock: clock === systemClock ? clock : lasting(clock),
+    clock: clock === systemClock ? clock : withFallback(clock),
     process,
   }
 }
 
-/** The grace period that was told: by the option, else by the environment. undefined if by neither. */
+/** The grace period in seconds, by the option, or else by the environment. undefined if neither sets it. */
 function graceSeconds(option: unknown, platform: Platform): number | undefined {
   const environment = process.env[graceVariable]
   if (option !== undefined) return seconds('`terminationGracePeriodSeconds`', option, option)
-  // An empty variable gives 0, which is refused.
+  // An empty variable gives 0, which `seconds` refuses.
   if (environment !== undefined) {
     return seconds(`the environment variable ${graceVariable}`, environment, Number(environment))
   }
-  // What the platform's own variable says is the platform's affair: what is no time is no reason not to start.
+  // The platform sets this variable, so a wrong value is not the user's mistake, and must not keep the app from starting.
   const { graceVariable: own } = platforms[platform]
   const told = own === undefined ? 0 : Number(process.env[own])
   return told > 0 && told !== Number.POSITIVE_INFINITY ? told : undefined
@@ -192,7 +196,7 @@ function misfitOf(
   )
 }
 
-/** Whether the grace period is that of a pod, or will be: `none` is a laptop on the way there. */
+/** Whether the grace period is that of a pod. `none` counts as well: the code on a laptop will run in a pod. */
 function isPod(platform: Platform): boolean {
   return platform === 'kubernetes' || platform === 'none'
 }

@@ -2,10 +2,11 @@ import { type EndpointOptions, type EndpointPaths, endpointOptionNames } from '.
 import { type DrainOptions, drainOptionNames, type SettleOptions } from './options.js'
 import { knownKeys } from './shared/validate.js'
 
-/** Reads the text of a variable. Returns undefined if it is none of this kind. */
+/** A kind of value that a variable may have. */
 interface Kind {
-  /** What is expected, in words. */
+  /** The expected value, in words for an error. */
   readonly words: string
+  /** Reads the text of a variable. Returns undefined if the text is not of this kind. */
   read(text: string): unknown
 }
 
@@ -27,8 +28,8 @@ type OptionName =
   | 'controlSocket'
 
 /**
- * How each option is read. One that is neither text nor a number nor one of these, such as a function, has no variable.
- * TypeScript refuses this table when a drain or its endpoints have an option that is not in it.
+ * The kinds of value that each option accepts from its variable. An option that only code can set, such as a function, has none.
+ * TypeScript refuses this table if an option is missing in it.
  */
 const kinds: Readonly<Record<OptionName, readonly Kind[]>> = {
   terminationGracePeriodSeconds: [number],
@@ -67,24 +68,25 @@ export const variables: ReadonlyMap<string, string> = new Map(
   Object.entries(kinds).flatMap(([option, { length }]) => (length > 0 ? [[variableOf(option), option] as const] : [])),
 )
 
-/** Variables that are no options: those of the preload, of `podrain-prestop`, and of core to its workers. */
+/** Variables that do not set an option: those of the preload and of `podrain-prestop`, and the one from a primary to its workers. */
 export const otherVariables = ['PODRAIN_AUTO', 'PODRAIN_OPTIONS', 'PODRAIN_SOCKET', 'PODRAIN_PRIMARY'] as const
 
 type Options = Record<string, unknown>
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The options of the control endpoints, wherever they are answered. */
+/** The options of the control endpoints, on the application's port or on their own port and socket. */
 export const controlOptionNames: readonly string[] = [...endpointOptionNames, 'controlPort', 'controlSocket']
 
-/** The variables that may be misspelt: those that begin as ours do, without those that Kubernetes has set. */
+/** The variables that are meant for podrain: those that begin with `PODRAIN_`, without those that Kubernetes sets for Services. */
 function given(env: Environment): string[] {
   return Object.keys(env).filter((name) => name.startsWith('PODRAIN_') && !isOfService(name, env))
 }
 
 /**
- * The options that the environment gives.
- * @throws {TypeError} that names the variable, its value and what was expected. A name that is none is an error if it is nearly
- * one of ours: an application may have variables of its own that begin in the same way.
+ * The options that environment variables set.
+ * @throws {TypeError} if a value is wrong: the message names the variable, its value and what was expected. Also for an unknown
+ * name that is nearly one of podrain's. Other unknown names are allowed, because an application may have variables of its own that
+ * begin with `PODRAIN_`.
  */
 export function optionsOf(env: Environment): Options {
   const options = fromJson(env.PODRAIN_OPTIONS)
@@ -105,15 +107,15 @@ export function optionsOf(env: Environment): Options {
   return options
 }
 
-/** @throws {TypeError} for every variable that begins as ours do and is none of them */
+/** @throws {TypeError} if a variable begins with `PODRAIN_` and is not a variable of podrain */
 export function refuseUnknownVariables(env: Environment): void {
   const name = given(env).find((each) => !variables.has(each) && !isOther(each))
   if (name !== undefined) throw unknown(name)
 }
 
 /**
- * Options with what the environment gives in place of those that are not there.
- * @param names Of the options that are taken from the environment.
+ * Fills in options that are missing from environment variables.
+ * @param names The names of the options that may come from the environment.
  * @throws {TypeError} as `optionsOf`
  */
 export function withVariables<Given extends object>(options: Given, names: readonly string[]): Given {
@@ -121,7 +123,7 @@ export function withVariables<Given extends object>(options: Given, names: reado
   const merged = { ...options } as Options
   for (const [name, value] of told) {
     const own = merged[name]
-    // A token that is there and is undefined is a mistake, which whoever checks the options tells.
+    // `token: undefined` is a mistake that must stay visible: `resolveAdapterOptions` throws for it.
     if (own === undefined && !(name === 'token' && name in merged)) merged[name] = value
     else if (isPlain(own) && isPlain(value)) merged[name] = { ...value, ...own }
   }
@@ -129,8 +131,8 @@ export function withVariables<Given extends object>(options: Given, names: reado
 }
 
 /**
- * Calls `resolve` with the options as the environment completes them. An error that is about an option of the environment speaks of
- * its variable, because there is no such option in the code.
+ * Calls `resolve` with the options, filled in from environment variables. If `resolve` throws because of an option that came from
+ * the environment, the error names the variable, because the user finds no such option in the code.
  * @throws {TypeError} as `optionsOf`, and whatever `resolve` throws
  */
 export function resolveWithVariables<Given extends object, Result>(
@@ -170,13 +172,13 @@ function fromJson(text: string | undefined): Options {
   try {
     options = JSON.parse(text)
   } catch {
-    // It is refused below.
+    // The error is thrown below.
   }
   if (isPlain(options)) {
     knownKeys('option of PODRAIN_OPTIONS', options, [...drainOptionNames, ...controlOptionNames])
     return { ...options }
   }
-  // Without the value, which may contain a token.
+  // The error does not show the value, which may contain a token.
   throw new TypeError('Expected PODRAIN_OPTIONS to be one JSON object, as {"behind":"envoy"}')
 }
 
@@ -198,8 +200,8 @@ function variableOf(option: string): string {
 }
 
 /**
- * Whether Kubernetes has set the variable. In every container it sets some for each Service of the namespace, and a
- * Service may be called `podrain-control`.
+ * Whether Kubernetes has set the variable for a Service (kubernetes.io/docs/concepts/services-networking/service, "Environment
+ * variables"). A Service may be called `podrain-control`, and its variables then begin with `PODRAIN_`.
  */
 function isOfService(name: string, env: Environment): boolean {
   if (/_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name)) return true
@@ -210,7 +212,7 @@ function isOther(name: string): boolean {
   return (otherVariables as readonly string[]).includes(name)
 }
 
-/** So many letters may differ in a name that is misspelt. */
+/** The largest number of letters that may differ for a name to count as misspelt. */
 const likely = 2
 
 /** The variables of the options in a group: PODRAIN_SETTLE_MIN and others for PODRAIN_SETTLE. */
@@ -221,7 +223,7 @@ function inGroup(name: string): string[] {
   })
 }
 
-/** Without the value, which may be a secret under a misspelt name. */
+/** The error for an unknown variable. It does not show the value, which may be a secret under a misspelt name. */
 function unknown(name: string): TypeError {
   const group = inGroup(name)
   const { nearest, distance } = nearestTo(name)

@@ -19,7 +19,7 @@ import {
   uncaught,
 } from './support.js'
 
-/** A handler that works on after its client has gone. */
+/** A handler that goes on after its client has disconnected. */
 async function abandoned(options = {}, fails = false): Promise<{ pod: Pod; work: ReturnType<typeof gate> }> {
   const work = gate()
   const reached = gate()
@@ -38,8 +38,8 @@ async function abandoned(options = {}, fails = false): Promise<{ pod: Pod; work:
   return { pod, work }
 }
 
-describe('a handler whose client has gone', () => {
-  test('is not in flight, but named, and the pool is closed only when it has ended', async () => {
+describe('a handler whose client has disconnected', () => {
+  test('is not in flight, but is named, and onClose hooks run only when it has finished', async () => {
     const { pod, work } = await abandoned({ terminationGracePeriodSeconds: 30 })
     const order: string[] = []
     pod.drain.onClose(() => void order.push('pool closed'))
@@ -53,7 +53,7 @@ describe('a handler whose client has gone', () => {
     expect(order).toEqual(['handler ended', 'pool closed'])
   })
 
-  test('that does not end within `hookTimeout` waits for something that never comes, and holds nothing', async () => {
+  test('that does not finish within `hookTimeout` does not delay the end any longer', async () => {
     const { pod } = await abandoned({ terminationGracePeriodSeconds: 30, hookTimeout: 400 })
     const report = await pod.drain.start()
     expect(report).toMatchObject({ clean: true, unfinishedTasks: [] })
@@ -70,7 +70,7 @@ describe('a handler whose client has gone', () => {
     })
   })
 
-  test('is forgotten after its time, however many there are', async () => {
+  test('is forgotten after `hookTimeout`, however many there are', async () => {
     const clock = new FakeClock()
     const never = new Promise(() => {})
     const server = createServer(() => never)
@@ -89,7 +89,7 @@ describe('a handler whose client has gone', () => {
     }
   })
 
-  test('and returned a promise of another realm, as under Jest, is waited for as well', async () => {
+  test('and that returned a promise of another realm, as under Jest, is waited for, too', async () => {
     const { resolve, promise } = runInNewContext(
       'let resolve; const promise = new Promise((it) => { resolve = it }); ({ resolve, promise })',
     ) as { resolve(): void; promise: Promise<void> }
@@ -124,7 +124,7 @@ describe('a handler whose client has gone', () => {
     expect(await drain.start()).toMatchObject({ clean: true })
   })
 
-  test('and the one that was answered first, when the client pipelines', async () => {
+  test('is waited for with the handler of the earlier request, if the client pipelines', async () => {
     const work = gate()
     const both = gate()
     const { drain, port } = await serve(async (request) => {
@@ -141,7 +141,7 @@ describe('a handler whose client has gone', () => {
     await expect.poll(() => drain.status().tasks).toEqual([])
   })
 
-  test('that has answered before, or has ended, is nothing to wait for', async () => {
+  test('that has responded before, or has finished, is not waited for', async () => {
     const work = gate()
     const { drain, port } = await serve(async (request, response) => {
       response.end('ok')
@@ -158,7 +158,7 @@ describe('a handler whose client has gone', () => {
     work.open()
   })
 
-  test('that returned a query, which runs whenever it is asked for its result, is not run again', async () => {
+  test('that returned a lazy query does not run the query a second time', async () => {
     let runs = 0
     const reached = gate()
     const query = {
@@ -210,19 +210,19 @@ test('a listener that rejects is answered with 500 under captureRejections, as w
   await expect.poll(() => drain.inFlight).toBe(1)
   client.abort()
   await expect.poll(() => drain.status().tasks).toHaveLength(1)
-  work.open() // nobody is left to answer, and it is no unhandled rejection either: vitest would say so
+  work.open() // no client is left; an unhandled rejection would fail the test in vitest
   await expect.poll(() => drain.status().tasks).toEqual([])
   await turns()
 })
 
-describe('a promise that is passed on by hand', () => {
+describe('a promise that is passed to handling()', () => {
   async function gone() {
     const exchanges: [IncomingMessage, ServerResponse][] = []
     const pod = await serve((...exchange) => void exchanges.push(exchange))
     return { ...pod, exchanges }
   }
 
-  test('when its client has gone already is waited for', async () => {
+  test('after its client has disconnected is waited for', async () => {
     const { drain, port, exchanges } = await gone()
     const work = gate()
     const client = await Client.open(port)
@@ -237,7 +237,7 @@ describe('a promise that is passed on by hand', () => {
     await expect.poll(() => drain.status().tasks).toEqual([])
   })
 
-  test('for the first of two pipelined requests is named by the path of that one', async () => {
+  test('for the first of two pipelined requests is named by the path of the first', async () => {
     const { drain, port, exchanges } = await gone()
     const work = gate()
     const client = await Client.open(port)
@@ -251,14 +251,14 @@ describe('a promise that is passed on by hand', () => {
     await expect.poll(() => drain.status().tasks).toEqual([])
   })
 
-  test('and that fails is the business of whoever has made it, and no unhandled rejection', async () => {
+  test('and that rejects causes no unhandled rejection, because its creator handles it', async () => {
     const { drain, port, exchanges } = await gone()
     const unhandled = uncaught('unhandledRejection')
     const turn = gate()
     const work = turn.opened.then(() => {
       throw new Error('on purpose')
     })
-    work.catch(() => {}) // as a framework does, which answers with 500
+    work.catch(() => {}) // as a framework does, which then responds with 500
     const client = await Client.open(port)
     client.get('/order')
     await expect.poll(() => exchanges).toHaveLength(1)
@@ -275,7 +275,7 @@ describe('a promise that is passed on by hand', () => {
   test.each([
     ['before the listener returns', 0],
     ['when the listener has returned', 1],
-  ])('%s is not all that is waited for: the listener may work on after it', async (_when, wait) => {
+  ])('%s does not end the wait: the listener may go on after it', async (_when, wait) => {
     const [reached, early, late] = [gate(), gate(), gate()]
     const { drain, port } = await serve(async (_request, response) => {
       if (wait > 0) await turns(wait)
@@ -295,7 +295,7 @@ describe('a promise that is passed on by hand', () => {
     await expect.poll(() => drain.status().tasks).toEqual([])
   })
 
-  test('is nothing to wait for while its client is there', async () => {
+  test('does not count as a task while its client is connected', async () => {
     const { drain, port, exchanges } = await gone()
     const client = await Client.open(port)
     client.get('/order')
@@ -308,7 +308,7 @@ describe('a promise that is passed on by hand', () => {
   })
 })
 
-test('a handler of a listener that was added when the server was watched is waited for like any other', async () => {
+test('a handler of a listener that was added after watch() is waited for like any other', async () => {
   const work = gate()
   const { drain, port, server } = await serve(() => {})
   const client = await Client.open(port)

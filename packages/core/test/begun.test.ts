@@ -7,8 +7,8 @@ import { follow } from '../src/process/begun.js'
 import { gate, listen, turns } from './support.js'
 
 /**
- * Waits by a timer that was there before the function is called. What is begun in a turn of the function's, as a timer of the
- * test's would be, is taken for its work.
+ * Waits by a timer that exists before the function is called. A timer of the test that begins in a turn of the function would
+ * count as work of the function.
  */
 function waiting(): (isSo: () => boolean) => Promise<void> {
   const open = new Map<() => boolean, () => void>()
@@ -28,13 +28,13 @@ function resolution(opened: Promise<unknown>): () => boolean {
   return () => isDone
 }
 
-describe('what a function has begun', () => {
+describe('the work that a function has begun', () => {
   test.each([
     ['a timer', (done: () => void) => void setTimeout(done, 5)],
     ['a timer behind a promise', (done: () => void) => void Promise.resolve().then(() => setTimeout(done, 5))],
     ['one timer after another', (done: () => void) => void setTimeout(() => setTimeout(done, 5), 5)],
     ['a file', (done: () => void) => void readFile(__filename).then(done)],
-  ])('goes on until it has ended: %s', async (_what, act) => {
+  ])('is active until it has ended: %s', async (_what, act) => {
     const until = waiting()
     const { opened, open } = gate()
     const isDone = resolution(opened)
@@ -44,7 +44,7 @@ describe('what a function has begun', () => {
     await until(() => isDone() && !begun.active)
   })
 
-  test('is nothing where it only computes', async () => {
+  test('is not active if the function only computes', async () => {
     const begun = await follow(() => 1 + 1)
     onTestFinished(() => begun.release())
     expect(begun).toMatchObject({ result: 2, active: false })
@@ -52,7 +52,7 @@ describe('what a function has begun', () => {
     expect(begun.active).toBe(false)
   })
 
-  test('is nothing that is only kept: a file that is open, a connection for the next request', async () => {
+  test('does not include open files and idle keep-alive connections', async () => {
     const server = createHttpServer((_request, response) => void response.end('ok'))
     const port = await listen(server)
     const agent = new Agent({ keepAlive: true })
@@ -70,7 +70,7 @@ describe('what a function has begun', () => {
     expect(begun.active).toBe(false)
   })
 
-  test('is nothing that is over by then', async () => {
+  test('does not include work that is already over', async () => {
     const begun = await follow(() => {
       process.nextTick(() => {})
       queueMicrotask(() => {})
@@ -80,7 +80,7 @@ describe('what a function has begun', () => {
     expect(begun.active).toBe(false)
   })
 
-  test('is nothing of what others have begun, before or meanwhile', async () => {
+  test('does not include work that other code has begun, before or during the call', async () => {
     const before = createServer().listen(0)
     await once(before, 'listening')
     const begun = await follow(() => {})
@@ -94,7 +94,7 @@ describe('what a function has begun', () => {
     expect(begun.active).toBe(false)
   })
 
-  test('goes no further than an error of the function, which is passed on', async () => {
+  test('is not followed if the function throws, and the error is passed on', async () => {
     const begun = follow(() => {
       throw new Error('no pool')
     })
@@ -104,7 +104,7 @@ describe('what a function has begun', () => {
   test.each([
     ['a promise', (settle: (value?: unknown) => void) => settle()],
     ['a promise, later', (settle: (value?: unknown) => void) => void setTimeout(settle, 5)],
-  ])('is what has waited for it, too: for %s', async (_what, act) => {
+  ])('includes work that waited for it: for %s', async (_what, act) => {
     const until = waiting()
     const { opened, open } = gate()
     const isDone = resolution(opened)
@@ -114,7 +114,7 @@ describe('what a function has begun', () => {
       await turns()
       await readFile(__filename)
     })()
-    // Who waits for that work goes on as well, when all that it did has ended.
+    // Code that waits for that work goes on as well, when the work has ended.
     void work.then(() => setTimeout(open, 5))
     const begun = await follow(() => act(asked.open))
     onTestFinished(() => begun.release())
@@ -122,7 +122,7 @@ describe('what a function has begun', () => {
     await until(() => isDone() && !begun.active)
   })
 
-  test('is nothing that would let a process end', async () => {
+  test('does not include handles that do not keep a process alive', async () => {
     const begun = await follow(() => setTimeout(() => {}, 60_000).unref())
     onTestFinished(() => begun.release())
     expect(begun.active).toBe(false)

@@ -22,12 +22,12 @@ server.listen(0, '127.0.0.1', () => {
 })
 `
 
-/** What the application writes, as one file that has podrain in it. */
+/** The code of the application and podrain, in one file. */
 async function bundled(format: 'esm' | 'cjs', env: Record<string, string> = {}): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-bundled-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   const outfile = join(directory, format === 'esm' ? 'server.mjs' : 'server.cjs')
-  // As bundles of CommonJS packages need it in ESM.
+  // Bundles of CommonJS packages need this in ESM.
   const js =
     format === 'esm'
       ? `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)`
@@ -45,7 +45,7 @@ describe.each(['esm', 'cjs'] as const)('an application that is bundled with podr
     expect(await bundled(format)).toContain('clean: true')
   })
 
-  test('is named with the place where it closes its server too early', async () => {
+  test('that closes its server too early is named with the place', async () => {
     expect(await bundled(format, { CLOSES: '1' })).toMatch(
       /`close\(\)` was called at closesTooEarly \(.*server\.[mc]js:\d+:\d+\)/,
     )

@@ -6,7 +6,7 @@ import { overdueCheckRest } from '../src/shared/timing.js'
 import { gate, Log, turns } from './support.js'
 
 describe('a readiness check', () => {
-  test('that is too slow is told to stop, and the log says how long it had', async () => {
+  test('that is too slow is aborted, and the log says how long it had', async () => {
     const log = new Log()
     const stopped = gate()
     const checks = new Checks(
@@ -19,7 +19,7 @@ describe('a readiness check', () => {
     expect(log.lines).toEqual(['warn readiness check "db" timed out after 20 ms'])
   })
 
-  test('that hangs is begun once, however many probes come, and fails each at once', async () => {
+  test('that hangs is begun once, and each further probe fails at once', async () => {
     let begun = 0
     const hung = gate()
     const db = (): unknown => {
@@ -35,7 +35,7 @@ describe('a readiness check', () => {
     expect(begun).toBe(2)
   })
 
-  test('that hangs for ever is begun again after a rest: what it asks may be well long since', async () => {
+  test('that hangs for ever is begun again after 30 s, because the database may work again', async () => {
     let now = 0
     vi.spyOn(performance, 'now').mockImplementation(() => now)
     let begun = 0
@@ -49,14 +49,14 @@ describe('a readiness check', () => {
     expect(begun).toBe(3)
   })
 
-  test('that answers in time is not told to stop', async () => {
+  test('that finishes in time is not aborted', async () => {
     const signals: AbortSignal[] = []
     const checks = new Checks({ db: (signal) => signals.push(signal) }, 1000, new Log())
     expect(await checks.run()).toEqual({ db: 'ok' })
     expect(signals.map(({ aborted }) => aborted)).toEqual([false])
   })
 
-  test('that fails does not hide the others, and each is said when it changes', async () => {
+  test('that fails does not hide the others, and each change is logged', async () => {
     const log = new Log()
     const broken = new Set(['db', 'queue'])
     const check = (name: string) => (): void => {

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { inTurns, lasting, RoughClock, systemClock } from '../src/shared/clock.js'
+import { inTurns, RoughClock, systemClock, withFallback } from '../src/shared/clock.js'
 import { FakeClock, turns } from './support.js'
 
 /** Counts its timers. */
@@ -23,7 +23,7 @@ describe('the time of requests while serving', () => {
     }
   })
 
-  test('costs one timer for all requests of 100 ms, and none when there are none', () => {
+  test('costs one timer for all requests within 100 ms, and none without requests', () => {
     const clock = new CountingClock()
     const rough = new RoughClock(clock)
     clock.advance(60_000)
@@ -40,18 +40,21 @@ describe('the time of requests while serving', () => {
   })
 })
 
-describe('a clock that stops telling the time', () => {
-  test.each([Number.NaN, Number.POSITIVE_INFINITY, undefined])('(%s) is replaced by that of the process', (read) => {
-    let time: unknown = 1000
-    const clock = lasting({ now: () => time as number, after: () => () => {} })
-    expect(clock.now()).toBe(1000)
-    time = read
-    expect(clock.now()).toBeGreaterThanOrEqual(1000)
-    time = 5000
-    expect(clock.now()).toBeLessThan(5000)
-  })
+describe('a clock that returns no time', () => {
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, undefined])(
+    '(%s) is replaced by the clock of the process',
+    (read) => {
+      let time: unknown = 1000
+      const clock = withFallback({ now: () => time as number, after: () => () => {} })
+      expect(clock.now()).toBe(1000)
+      time = read
+      expect(clock.now()).toBeGreaterThanOrEqual(1000)
+      time = 5000
+      expect(clock.now()).toBeLessThan(5000)
+    },
+  )
 
-  /** A clock of somebody else, as a drain uses it, and that of the process, which both are set by hand. */
+  /** A clock of the application, wrapped as a drain does, and the clock of the process. The test sets both. */
   function clocks() {
     const time = { process: 50_000, given: 1000 }
     vi.spyOn(performance, 'now').mockImplementation(() => time.process)
@@ -60,13 +63,13 @@ describe('a clock that stops telling the time', () => {
       after: vi.fn((_ms: number, _fn: () => void, _hold?: boolean) => vi.fn()),
     }
     const timers = vi.spyOn(systemClock, 'after').mockReturnValue(() => {})
-    return { time, given, timers, clock: lasting(given) }
+    return { time, given, timers, clock: withFallback(given) }
   }
   const fails = (): never => {
     throw new Error('odd')
   }
 
-  test('goes on from there, as fast as that of the process', () => {
+  test('goes on from its last time, as fast as the clock of the process', () => {
     const { time, given, clock } = clocks()
     expect(clock.now()).toBe(1000)
     given.now.mockImplementation(fails)
@@ -75,7 +78,7 @@ describe('a clock that stops telling the time', () => {
     expect(clock.now()).toBe(1070)
   })
 
-  test('sets no timers any more: those are of the process from then on', () => {
+  test('sets no more timers: they are set on the clock of the process', () => {
     const { given, timers, clock } = clocks()
     const fn = (): void => {}
     clock.after(5, fn, true)
@@ -88,7 +91,7 @@ describe('a clock that stops telling the time', () => {
     expect(timers.mock.calls).toEqual([[6, fn, true]])
   })
 
-  test('or fails to set a timer is not asked for the time any more either', () => {
+  test('or fails to set a timer is not read any more', () => {
     const { time, given, timers, clock } = clocks()
     const fn = (): void => {}
     given.after.mockImplementation(fails)
@@ -100,7 +103,7 @@ describe('a clock that stops telling the time', () => {
     expect(clock.now()).toBe(2030)
   })
 
-  test('or fails to cancel a timer fails nobody', () => {
+  test('or fails to cancel a timer causes no error', () => {
     const { given, clock } = clocks()
     const cancel = vi.fn()
     given.after.mockReturnValue(cancel)
@@ -112,10 +115,10 @@ describe('a clock that stops telling the time', () => {
   })
 })
 
-describe('what is done with very many connections', () => {
+describe('an action on very many connections', () => {
   const connections = Array.from({ length: 450 }, (_, number) => number)
 
-  test('is done with 200 of them in a row, and then everybody else has a turn', async () => {
+  test('handles 200 of them in a row, and then lets other code run', async () => {
     const [done, seen] = [[] as number[], [] as number[]]
     let over = false
     const all = inTurns(connections, (each) => done.push(each)).then(() => {
@@ -130,7 +133,7 @@ describe('what is done with very many connections', () => {
     expect(done).toEqual(connections)
   })
 
-  test('stops between two portions when there is no time for more', async () => {
+  test('stops between two batches when no time is left', async () => {
     const done: number[] = []
     await inTurns(
       connections,
@@ -140,7 +143,7 @@ describe('what is done with very many connections', () => {
     expect(done).toEqual(connections.slice(0, 400))
   })
 
-  test('is done with all, though it fails with some, and the first failure is known', async () => {
+  test('handles all of them although some fail, and throws the first error', async () => {
     const done: number[] = []
     const all = inTurns(connections, (each) => {
       if (each % 100 === 7) throw new Error(`odd ${each}`)

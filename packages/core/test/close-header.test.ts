@@ -5,7 +5,7 @@ import { Client, FakeClock, gate, serve, slow, turns } from './support.js'
 
 type Write = (response: ServerResponse) => void
 
-/** Calls back before the header is written, as the package on-headers does: compression and sessions are built on it. */
+/** Calls back before the header is written, like the package on-headers, which compression and sessions use. */
 function beforeHeaders(response: ServerResponse, act: () => void): void {
   const { writeHead } = response as unknown as { writeHead: (...args: unknown[]) => ServerResponse }
   response.writeHead = ((status: number, ...args: unknown[]) => {
@@ -23,7 +23,7 @@ function fieldsOf(headers: unknown): [string, string][] {
   return headers.flatMap((name, index) => (index % 2 === 0 ? [[name, headers[index + 1]]] : []))
 }
 
-/** How applications say for themselves that the connection is kept. */
+/** The ways in which an application says that the connection is kept. */
 const ways: Record<string, Write> = {
   setHeader: (response) => response.setHeader('Connection', 'keep-alive').end('ok'),
   'setHeader, spelt otherwise': (response) => response.setHeader('CONNECTION', 'Keep-Alive').end('ok'),
@@ -100,11 +100,11 @@ const ways: Record<string, Write> = {
 async function start(handle: Write) {
   const clock = new FakeClock()
   const pod = await serve((_request, response) => handle(response), { ...slow, keepAliveCap: 5000, clock })
-  pod.server.keepAliveTimeout = 600_000 // or Node ends connections itself
+  pod.server.keepAliveTimeout = 600_000 // otherwise Node ends connections
   return { ...pod, clock, client: await Client.open(pod.port) }
 }
 
-describe('while draining, a response says Connection: close though the application says otherwise by', () => {
+describe('while draining, a response says Connection: close although the application keeps the connection by', () => {
   test.each(Object.entries(ways))('%s', async (_name, write) => {
     const { drain, clock, client } = await start(write)
     void drain.prestop()
@@ -117,7 +117,7 @@ describe('while draining, a response says Connection: close though the applicati
 
   test.each(Object.entries(ways))('%s, on a response that was begun before', async (_name, write) => {
     const turn = gate()
-    // What waits for the headers has begun to wait by then.
+    // The library has replaced writeHead by then.
     const { drain, clock, client } = await start((response) => {
       beforeHeaders(response, () => {})
       void turn.opened.then(() => write(response))
@@ -133,7 +133,7 @@ describe('while draining, a response says Connection: close though the applicati
   })
 })
 
-test('somebody who began to wait for the headers before the drain does not set it either', async () => {
+test('a library that replaced writeHead before the drain does not undo it', async () => {
   const turn = gate()
   const { drain, clock, client } = await start((response) => {
     beforeHeaders(response, () => void response.setHeader('Connection', 'keep-alive'))
@@ -148,7 +148,7 @@ test('somebody who began to wait for the headers before the drain does not set i
   expect(client.received).toMatch(/\r\nconnection: close[\s\S]*ok/i)
 })
 
-test('an upload that began before the drain hears it, though it is answered at the moment it is whole', async () => {
+test('the response to an upload that began before the drain says it, even if it is sent as soon as the body is complete', async () => {
   const clock = new FakeClock()
   const { drain, port, server } = await serve(
     (request, response) => request.resume().on('end', () => response.end('ok')),
@@ -164,7 +164,7 @@ test('an upload that began before the drain hears it, though it is answered at t
   expect(client.received).toMatch(/\r\nconnection: close[\s\S]*ok/i)
 })
 
-test('all other headers are as the application has written them', async () => {
+test('all other headers stay as the application has written them', async () => {
   const { drain, clock, client } = await start((response) =>
     response
       .writeHead(201, 'Made', [
@@ -195,7 +195,7 @@ test('a Connection header that closes the connection stays as it is', async () =
   expect(client.received.match(/^connection: .*$/gim)).toEqual(['Connection: Close'])
 })
 
-test('a response that offers another protocol still does, on the next connection', async () => {
+test('a response that offers another protocol keeps its Upgrade header', async () => {
   const { drain, clock, client } = await start((response) =>
     response.writeHead(426, { Connection: 'Upgrade', Upgrade: 'websocket', 'Content-Length': 2 }).end('ok'),
   )
@@ -217,7 +217,7 @@ test('a response that changes to another protocol does so', async () => {
   expect(client.received.match(/^connection: .*$/gim)).toEqual(['Connection: Upgrade'])
 })
 
-test('a client of HTTP/1.0 that waits for the end of the connection hears it', async () => {
+test('an HTTP/1.0 client that waits for the end of the connection gets it', async () => {
   const { drain, clock, client } = await start(
     (response) => void response.setHeader('Connection', 'keep-alive').writeHead(200, { 'Content-Length': 2 }).end('ok'),
   )
@@ -227,14 +227,14 @@ test('a client of HTTP/1.0 that waits for the end of the connection hears it', a
   expect(client.received).toMatch(/\r\nconnection: close[\s\S]*ok$/i)
 })
 
-test('a client whose turn has not come keeps its connection, as the application says', async () => {
+test('a client that the ramp has not reached keeps its connection, as the application says', async () => {
   const { drain, client } = await start((response) => response.setHeader('Connection', 'keep-alive').end('ok'))
-  void drain.prestop() // the clock stands still
+  void drain.prestop() // the fake clock does not move
   for (let count = 1; count <= 3; count++) await client.get('/').until(/ok/, count)
   expect(client.received.match(/connection: keep-alive/gi)).toHaveLength(3)
 })
 
-test('of pipelined requests only the answer to the last says it', async () => {
+test('of pipelined responses, only the last one says it', async () => {
   const turn = gate()
   const { drain, clock, client } = await start((response) => {
     beforeHeaders(response, () => {})
@@ -324,7 +324,7 @@ test('a header that comes too late is an error for the application, as it is whi
   expect(errors).toMatchObject([{ code: 'ERR_HTTP_HEADERS_SENT' }])
 })
 
-test('a response has its own methods back when its header has been written', async () => {
+test('the methods of a response are restored when its header has been written', async () => {
   const clock = new FakeClock()
   const answer = gate()
   const own: string[][] = []

@@ -12,7 +12,7 @@ const fails = (): never => {
   throw boom
 }
 
-/** The closing of a server that has nothing open. Each step says that it ran. */
+/** The closing of a server without connections. Each step records that it ran. */
 function closing() {
   const clock = new FakeClock()
   const ran: string[] = []
@@ -104,7 +104,7 @@ test.each<[string, string | undefined, (scene: Scene) => void]>([
     undefined,
     (s) => Object.defineProperty(s.servers, 'addresses', { get: fails }),
   ],
-])('a closing that fails %s says so, and every other step runs', async (label, own, breaks) => {
+])('a closing that fails %s reports that, and every other step runs', async (label, own, breaks) => {
   const scene = closing()
   breaks(scene)
   await scene.clock.through(close(scene.parts, nothingClosed()))
@@ -113,7 +113,7 @@ test.each<[string, string | undefined, (scene: Scene) => void]>([
   expect([...new Set(scene.ran)].sort()).toEqual(steps.filter((step) => step !== own).sort())
 })
 
-test('a framework that hangs has nearly all of the time that is left, where no onClose hook comes after it', async () => {
+test('a framework that hangs gets nearly all of the time that is left, if no onClose hook follows', async () => {
   const { clock, parts } = closing()
   const none = new Hooks('onClose', clock, namedLogger(false), 1000)
   const hangs = new Hooks('close', clock, namedLogger(false), 60_000)
@@ -124,7 +124,7 @@ test('a framework that hangs has nearly all of the time that is left, where no o
   expect(parts.budget.left).toBeLessThan(left / 10)
 })
 
-test('the timeout of a framework counts from when the connections have been closed, as it waits for those, too', async () => {
+test('the timeout of a framework counts from the moment when the connections are closed, because the framework waits for them', async () => {
   const { clock, traffic, parts } = closing()
   const begun = clock.now()
   traffic.survey.mockImplementation(() => ({ busy: clock.now() < begun + 3000 ? 1 : 0, held: 0, heldUntil: 0 }))
@@ -138,7 +138,7 @@ test('the timeout of a framework counts from when the connections have been clos
   expect(closed.hooks).toMatchObject([{ name: 'close 1', outcome: 'ok' }, { outcome: 'ok' }])
 })
 
-test('a server to which clients connect without end stops listening when there is no time left, or when the kernel keeps no more', async () => {
+test('a server to which clients connect without end stops listening when no time is left, or after a full backlog', async () => {
   const { clock, servers } = closing()
   let accepted = 0
   const traffic = {
@@ -158,7 +158,7 @@ test('a server to which clients connect without end stops listening when there i
   expect(servers.unlisten).toHaveBeenCalledTimes(2)
 })
 
-test('clients have half a second to close their side, counted from when the last of them was told', async () => {
+test('clients have half a second to close their side, counted from the last farewell', async () => {
   const { clock, traffic, parts } = closing()
   const begun = clock.now()
   const told = [begun, begun + 200]

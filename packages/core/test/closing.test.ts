@@ -22,7 +22,7 @@ import {
 
 const hang = (): Promise<never> => new Promise(() => {})
 
-/** A pod with one request that is never answered. */
+/** A pod with one request that gets no response. */
 async function hung(options: AdapterOptions = {}): Promise<Pod & { clock: FakeClock; client: Client }> {
   const clock = new FakeClock()
   const pod = await serve(() => {}, { ...slow, clock, ...options })
@@ -32,7 +32,7 @@ async function hung(options: AdapterOptions = {}): Promise<Pod & { clock: FakeCl
   return { ...pod, clock, client }
 }
 
-/** How long its client was waited for, by the drain's clock. */
+/** How long the drain waited for the client, by the drain's clock. */
 async function cutAfter({ clock, client, drain }: Awaited<ReturnType<typeof hung>>, within?: number): Promise<number> {
   const begun = clock.now()
   const report = drain.start({ settle: false, ...(within === undefined ? {} : { within }) })
@@ -47,7 +47,7 @@ async function cutAfter({ clock, client, drain }: Awaited<ReturnType<typeof hung
 
 describe('a request that is never answered', () => {
   test.each([150, 1000, 3000])(
-    'is cut when nearly all of `within` (%i ms) has passed, as nothing comes after it',
+    'is cut when nearly all of `within` (%i ms) has passed, if no hooks follow',
     async (within) => {
       const cut = await cutAfter(await hung(), within)
       expect(cut).toBeGreaterThanOrEqual(0.9 * within)
@@ -55,7 +55,7 @@ describe('a request that is never answered', () => {
     },
   )
 
-  test('leaves a hook what the hook may take', async () => {
+  test('leaves a hook its timeout', async () => {
     const pod = await hung()
     let left = 0
     const look = (): void => {
@@ -66,7 +66,7 @@ describe('a request that is never answered', () => {
     expect(left).toBeGreaterThanOrEqual(200)
   })
 
-  test('leaves hooks that may take any time half of it, and none of them is starved by another', async () => {
+  test('leaves half of the time to hooks without a limit, and each of them gets a share', async () => {
     const pod = await hung()
     const ran: string[] = []
     for (const name of ['logs', 'pool', 'cache', 'queue']) {
@@ -90,7 +90,7 @@ describe('a request that is never answered', () => {
 })
 
 describe("the framework's close", () => {
-  test('begins with the last call, and what it ends then is waited for to its last byte', async () => {
+  test('begins with the last call, and responses that it ends are sent completely', async () => {
     const clock = new FakeClock()
     let stream: ServerResponse | undefined
     const rest = 'x'.repeat(2_000_000)
@@ -107,7 +107,7 @@ describe("the framework's close", () => {
       async close() {
         began = `${drain.state}, last call ${drain.lastCall.aborted}`
         stream?.end(rest)
-        // As frameworks do it: from Node 19 on this closes the connections that Node takes for idle.
+        // As frameworks do. Since Node 19, this closes the connections that count as idle for Node.
         server.close()
         server.closeIdleConnections()
       },
@@ -131,7 +131,7 @@ describe("the framework's close", () => {
 })
 
 describe('each step of the closing survives the failure of another:', () => {
-  /** Drains with something broken: what the hooks and the report say. */
+  /** Drains with something broken. Returns the hooks that ran, and the report. */
   async function close(breaks: (pod: Pod & { clock: FakeClock }) => void, options: AdapterOptions = {}) {
     const clock = new FakeClock()
     const pod = { ...(await serve(sayOk, { ...slow, clock, ...options })), clock }
@@ -164,7 +164,7 @@ describe('each step of the closing survives the failure of another:', () => {
       try {
         server.emit('request', request, response)
       } catch {
-        // The application does not like it either.
+        // The application throws, too.
       }
     })
     expect(report.hooks).toMatchObject([{ outcome: 'ok' }])
@@ -181,7 +181,7 @@ describe('each step of the closing survives the failure of another:', () => {
     expect(log.matching(/^error podrain: failed to cut connections/)).toHaveLength(1)
   })
 
-  test('a connection that cannot be ended, while others say their good-bye', async () => {
+  test('a connection that cannot be ended, while others get their farewell', async () => {
     const clock = new FakeClock()
     const { drain, server, port } = await serve(sayOk, { ...slow, clock })
     const ran = gate()
@@ -238,7 +238,7 @@ describe('each step of the closing survives the failure of another:', () => {
     expect(report.clean).toBe(true)
   })
 
-  test('listeners of everything', async () => {
+  test('listeners of all events', async () => {
     const boom = (): never => {
       throw new Error('boom')
     }
@@ -252,7 +252,7 @@ describe('each step of the closing survives the failure of another:', () => {
 })
 
 describe('a drain without load balancers', () => {
-  /** Clients that go on: each sends its next request as soon as the last is answered, on a new connection. */
+  /** Clients that send each next request, on a new connection, as soon as they have a response. */
   function clients(port: number, count: number): { stop(): void; answered(): number } {
     let [goes, answered] = [true, 0]
     for (let n = 0; n < count; n++) {
@@ -271,7 +271,7 @@ describe('a drain without load balancers', () => {
     return { stop, answered: () => answered }
   }
 
-  /** A pod under load that never has nothing in flight. */
+  /** A pod under load, which always has a request in flight. */
   async function busy() {
     const clock = new FakeClock()
     const process = new FakeProcess()
@@ -294,7 +294,7 @@ describe('a drain without load balancers', () => {
     ['SIGINT', ({ process }: Awaited<ReturnType<typeof busy>>) => process.signal('SIGINT')],
     ['an uncaught error', ({ process }: Awaited<ReturnType<typeof busy>>) => process.crash(new Error('boom'))],
     ['start({ settle: false })', ({ drain }: Awaited<ReturnType<typeof busy>>) => drain.start({ settle: false })],
-  ])('is not prolonged by requests that still come: %s', async (_why, end) => {
+  ])('is not prolonged by new requests: %s', async (_why, end) => {
     const pod = await busy()
     const over = end(pod)
     const closed = once(pod.server, 'close')
@@ -313,7 +313,7 @@ describe('a drain without load balancers', () => {
   })
 })
 
-test('a drain without load balancers accepts all who wait to be accepted when it stops listening', async () => {
+test('a drain without load balancers accepts all connections in the backlog before it stops listening', async () => {
   const clock = new FakeClock()
   const [old, late] = [gate(), gate()]
   const { drain, server, port } = await serve(
@@ -344,7 +344,7 @@ test('a drain without load balancers accepts all who wait to be accepted when it
 })
 
 describe('hooks that undo one another', () => {
-  test('have their order: who leaves again after a return is not overtaken by the return', async () => {
+  test('run in order: onDrain hooks after a resume wait for the onResume hooks', async () => {
     const clock = new FakeClock()
     const { drain } = await serve(sayOk, { ...slow, clock })
     const [registry, joining] = [new Set(['me']), gate()]
@@ -364,7 +364,7 @@ describe('hooks that undo one another', () => {
     expect([...registry]).toEqual([])
   })
 
-  test('have their order: who returns does so after the slow leave', async () => {
+  test('run in order: onResume hooks wait for slow onDrain hooks', async () => {
     const clock = new FakeClock()
     const { drain } = await serve(sayOk, { ...slow, clock })
     const [registry, leaving] = [new Set(['me']), gate()]
@@ -385,7 +385,7 @@ describe('hooks that undo one another', () => {
     expect([...registry]).toEqual(['me'])
   })
 
-  test('that have not begun when the time is over are no clean end', async () => {
+  test('that have not begun when the time is over make the report unclean', async () => {
     const clock = new FakeClock()
     const { drain } = await serve(sayOk, { ...slow, clock })
     drain.onDrain(() => {}, { name: 'leave' }).onResume(hang, { name: 'join', timeout: 60_000 })
@@ -427,7 +427,7 @@ test('a hook that hangs keeps no process alive beyond the end of the drain', asy
   expect(held.size).toBe(0)
 })
 
-test('a drain that is undone though a connection cannot be served as before serves all the same', async () => {
+test('a drain that is undone serves again even if resuming one connection fails', async () => {
   const clock = new FakeClock()
   const { drain, port, log } = await serve(sayOk, { ...slow, clock })
   const broken = vi.spyOn(Traffic.prototype, 'resume').mockImplementation(() => {
@@ -441,7 +441,7 @@ test('a drain that is undone though a connection cannot be served as before serv
   expect((await ask(port, '/readyz')).status).toBe(200)
 })
 
-test('any number of attachments on one drain is no leak of listeners', async () => {
+test('any number of attachments to one drain causes no warning about leaked listeners', async () => {
   const warnings: string[] = []
   const warn = ({ message }: Error): void => void warnings.push(message)
   process.on('warning', warn)
@@ -454,7 +454,7 @@ test('any number of attachments on one drain is no leak of listeners', async () 
 })
 
 describe('the progress line says what is waited for:', () => {
-  /** The newest line, without what is in front of it. */
+  /** The newest progress line, from `waiting for` on. */
   function waits(log: Log): string | undefined {
     return /waiting for (.*), \d+\.\d s of budget left$/.exec(log.matching(/draining for/).at(-1) ?? '')?.[1]
   }
@@ -473,12 +473,12 @@ describe('the progress line says what is waited for:', () => {
     expect(waits(log)).toBe('load balancers, 0.8 s more')
   })
 
-  test('load balancers that are known to send', async () => {
+  test('load balancers that still send, by settledWhen()', async () => {
     const { clock, log, drain, start } = await draining()
     drain.settledWhen(() => false)
     start()
     clock.advance(1200)
-    expect(waits(log)).toBe('load balancers, which still have this pod, 0.8 s more')
+    expect(waits(log)).toBe('load balancers, which still list this pod, 0.8 s more')
   })
 
   test('idle connections', async () => {
@@ -498,7 +498,7 @@ describe('the progress line says what is waited for:', () => {
     expect(waits(log)).toBe('1 idle connection, kept for 3.5 s more as promised')
   })
 
-  test('idle connections, until the time that they were promised is over', async () => {
+  test('idle connections, until their keep-alive time is over', async () => {
     const { clock, log, drain, port, start } = await draining({ keepAliveCap: 5000 })
     const client = await Client.open(port)
     await client.get('/').until(/ok$/)
@@ -521,7 +521,7 @@ describe('the progress line says what is waited for:', () => {
     expect(waits(log)).toBe('load balancers, 0.8 s more and 1 idle connection, kept for 4.8 s more as promised')
   })
 
-  test('who still sends', async () => {
+  test('the client that still sends', async () => {
     const { clock, log, port, start } = await draining({ settle: { min: 100, quiet: 300 } })
     start()
     clock.advance(80)
@@ -536,11 +536,11 @@ describe('the progress line says what is waited for:', () => {
     const { clock, log, start } = await draining({}, false)
     start()
     clock.advance(2000)
-    expect(waits(log)).toBe('the signal; without one it serves again in 28.0 s')
+    expect(waits(log)).toBe('the signal; without one the pod serves again in 28.0 s')
   })
 })
 
-test('a drain that is closing says what is still open, and that it waits for nobody any more', async () => {
+test('the progress line of a closing drain says what is still open, and no longer what it waits for', async () => {
   const clock = new FakeClock()
   const process = new FakeProcess()
   const { drain, port, log } = await serve(() => {}, { ...slow, clock, process, signals: ['SIGTERM'] })
@@ -558,7 +558,7 @@ test('a drain that is closing says what is still open, and that it waits for nob
   await clock.through(report)
 })
 
-test('a drain that cannot say what is still open ends all the same, and says that', async () => {
+test('a drain whose progress line fails ends nevertheless, and logs the failure', async () => {
   const clock = new FakeClock()
   const { drain, log } = await serve(sayOk, { ...slow, clock, progress: 200 })
   const report = drain.start()
@@ -574,7 +574,7 @@ test('a drain that cannot say what is still open ends all the same, and says tha
   })
 })
 
-test('an onClose hook that ends more than the server may close that once more, and nothing is an error', async () => {
+test('an onClose hook may close the server once more without an error', async () => {
   const { drain, server } = await serve(sayOk, { ...short, signals: false })
   const { close } = server
   drain.onClose(async () => {
@@ -590,7 +590,7 @@ test.each([
   [{}, /^error podrain: failed to keep connections from the framework: TypeError/],
   [{ settle: false }, /^error podrain: failed to stop listening: TypeError/],
 ])(
-  'a server whose methods cannot be replaced is drained all the same, and what failed is said (%o)',
+  'a server whose methods cannot be replaced is drained nevertheless, and the failure is logged (%o)',
   async (how, line) => {
     const clock = new FakeClock()
     const { drain, server, port, log } = await serve(sayOk, { ...slow, clock })
@@ -604,7 +604,7 @@ test.each([
   },
 )
 
-test('a connection that cannot be looked at is said once, however often it is looked at', async () => {
+test('a connection whose check fails is logged once, however often it is checked', async () => {
   const clock = new FakeClock()
   const { drain, server, port, log } = await serve(sayOk, { ...slow, clock })
   const accepted = once(server, 'connection')

@@ -12,7 +12,7 @@ async function start(config: object = {}): Promise<Child> {
   return child
 }
 
-/** How often the child has said something. */
+/** How many lines of the child match. */
 function count(child: Child, pattern: RegExp): number {
   return child.lines.filter((line) => pattern.test(line)).length
 }
@@ -21,7 +21,7 @@ async function says(child: Child, pattern: RegExp, times: number): Promise<void>
   await expect.poll(() => count(child, pattern), { timeout: 20_000 }).toBe(times)
 }
 
-/** One request held by each of the workers, which get new connections in turn. */
+/** One held request in each worker. The workers get new connections in turn. */
 async function holdEach(child: Child, workers: number): Promise<Promise<string>[]> {
   const answers: Promise<string>[] = []
   for (let n = 1; n <= workers; n++) {
@@ -55,7 +55,7 @@ async function terminate(child: Child, graceMs = 20_000): Promise<Exit> {
 }
 
 describe('the hook', () => {
-  test('that reaches one worker drains all, and is answered when the last request of any is', async () => {
+  test('that reaches one worker drains all workers, and is answered when the last request of all is answered', async () => {
     const child = await start()
     const answers = await holdEach(child, 3)
     let answered = false
@@ -75,7 +75,7 @@ describe('the hook', () => {
     expect(count(child, /^worker closed/)).toBe(3)
   })
 
-  test('waits for a request of another worker though its own has none', async () => {
+  test('waits for a request of another worker', async () => {
     const child = await start()
     const [answer] = await holdEach(child, 1)
     const hooks = Promise.all([1, 2, 3].map(() => hook(child.port)))
@@ -103,7 +103,7 @@ describe('the hook', () => {
     expect(await terminate(child)).toEqual([0, null])
   })
 
-  test('still pending at the signal says that no time is left, to every worker', async () => {
+  test('that is pending at the signal hurries every worker', async () => {
     const child = await start({ options: { terminationGracePeriodSeconds: 60 } })
     const answers = await holdEach(child, 3)
     const hooked = hook(child.port)
@@ -113,7 +113,7 @@ describe('the hook', () => {
     expect((await hooked).status).toBe(200)
   })
 
-  test('still pending at the signal leaves a worker the time to say what it cut', async () => {
+  test('that is pending at the signal leaves a worker the time to report what it cut', async () => {
     const child = await start({ workers: 1, hang: true, options: { terminationGracePeriodSeconds: 60 } })
     const [answer] = await holdEach(child, 1)
     void hook(child.port)
@@ -125,7 +125,7 @@ describe('the hook', () => {
     )
   })
 
-  test('that eight callers wait for makes Node warn of no leak', async () => {
+  test('with eight waiting callers causes no warning of Node about leaked listeners', async () => {
     const child = await start({ workers: 1, options: { terminationGracePeriodSeconds: 60 } })
     const [answer] = await holdEach(child, 1)
     const hooks = Promise.all([1, 2, 3, 4, 5, 6, 7, 8].map(() => hook(child.port)))
@@ -136,7 +136,7 @@ describe('the hook', () => {
     expect(child.lines.join('\n')).not.toContain('MaxListenersExceededWarning')
   })
 
-  test('whose caller has hung up does not make the signal one that comes too late', async () => {
+  test('whose caller has disconnected does not count as pending at the signal', async () => {
     const child = await start({ options: { terminationGracePeriodSeconds: 60 } })
     const answers = await holdEach(child, 2)
     const caller = await Client.open(child.port)
@@ -153,7 +153,7 @@ describe('the hook', () => {
     expect(await exiting).toEqual([0, null])
   })
 
-  test('may come to the primary, whose control port says ready only while a worker listens', async () => {
+  test('may go to the primary, whose control port is ready only while a worker listens', async () => {
     const child = await start({ primaryOptions: { controlPort: 0 } })
     const port = Number((await child.line(/control endpoints on port/)).split(' ').at(-1))
     expect((await ask(port, '/readyz')).json()).toMatchObject({ ready: true, checks: { workers: 'ok' } })
@@ -172,7 +172,7 @@ describe('the hook', () => {
 })
 
 describe('SIGTERM to the primary', () => {
-  test('has every worker answer what is in flight, and exits after the last of them, with 0', async () => {
+  test('lets every worker answer its requests in flight, and exits after the last worker, with 0', async () => {
     const child = await start()
     const answers = await holdEach(child, 3)
     const exiting = terminate(child)
@@ -189,7 +189,7 @@ describe('SIGTERM to the primary', () => {
     expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', clean: true, unfinishedTasks: [] })
   })
 
-  test('waits in the workers for load balancers, once and not twice', async () => {
+  test('waits for load balancers once, in the workers', async () => {
     const child = await start({ options: { settle: { min: 1000 } } })
     const exiting = terminate(child)
     await says(child, /^worker draining/, 3)
@@ -200,7 +200,7 @@ describe('SIGTERM to the primary', () => {
     expect(count(child, /^worker draining/)).toBe(3)
   })
 
-  test('exits with 1, and says which, when a worker had to cut a request', async () => {
+  test('exits with 1, and names the worker, if a worker has cut a request', async () => {
     const child = await start({ options: { terminationGracePeriodSeconds: 3 } })
     const [answer] = await holdEach(child, 1)
     expect(await terminate(child, 3000)).toEqual([1, null])
@@ -227,21 +227,21 @@ describe('SIGTERM to the primary', () => {
     reader.get('/large')
     await child.line(/^large response closed/)
     expect(await terminate(child, 4000)).toEqual([1, null])
-    // Whether it had the time to count the bytes, or a slow look at the kernel's table took all of it: it has waited for them.
+    // Either line shows that it has waited for the bytes. If reading the kernel's table is slow, the hook times out.
     expect(child.lines).toContainEqual(
       expect.stringMatching(/hook "workers" (failed: Error: \d+ bytes not taken by their clients|did not end within)/),
     )
     expect(child.lines.filter((line) => /^worker gone \d+ 0/.test(line))).toHaveLength(3)
   })
 
-  test('ends an application that forks again on every exit, and forks no flood', async () => {
+  test('ends an application that forks at every exit, without an endless series of forks', async () => {
     const child = await start({ forksAgain: true })
     expect(await terminate(child)).toEqual([0, null])
     expect(count(child, /^forked/)).toBeLessThanOrEqual(6)
     expect(count(child, /^worker gone \d+ 0 true$/)).toBe(3)
   })
 
-  test('that every process of the group gets is one signal', async () => {
+  test('that every process of the group gets counts as one signal', async () => {
     const child = await start()
     const answers = await holdEach(child, 3)
     for (const line of child.lines) if (line.startsWith('held')) process.kill(Number(line.split(' ')[1]), 'SIGTERM')
@@ -263,7 +263,7 @@ describe('connections that the primary has accepted, and not yet handed to a wor
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const busyWhile = join(folder, 'busy')
     writeFileSync(busyWhile, '')
-    // No wait for load balancers in which they would be handed out anyway.
+    // Without a wait for load balancers, in which they would be handed out anyway.
     const child = await start({ workers, busyWhile, options: { settle: { min: 0, quiet: 0 } } })
     const busy = Array.from({ length: workers }, () => ask(child.port, '/busy').then(({ body }) => body))
     await says(child, /^busy/, workers)
@@ -286,15 +286,15 @@ describe('the grace period', () => {
   test.each([
     [60, 2, '5[89]\\.\\d'],
     [6, 60, '[345]\\.\\d'],
-  ])('of the primary counts: of %i s, for a worker with options that say %i s', async (primary, worker, left) => {
+  ])('of the primary counts: %i s, for a worker whose options say %i s', async (primary, worker, left) => {
     const child = await start({
       workers: 1,
       primaryOptions: { terminationGracePeriodSeconds: primary },
       options: { terminationGracePeriodSeconds: worker },
     })
-    const told = await child.line(/^podrain \(worker \d+\): the primary has/)
+    const told = await child.line(/^podrain \(worker \d+\): the grace period is/)
     expect(told).toContain(
-      `has ${primary}.0 s of grace period, this worker's options ${worker}.0 s: the primary's counts`,
+      `is ${primary}.0 s in the primary and ${worker}.0 s in this worker's options: the primary's counts`,
     )
     const [answer] = await holdEach(child, 1)
     const exiting = terminate(child)
@@ -306,7 +306,7 @@ describe('the grace period', () => {
 })
 
 describe('a worker', () => {
-  test('whose primary does not drain says at its start what will become of it, and what to write', async () => {
+  test('whose primary does not drain warns of that at its start, and says what to write', async () => {
     const child = await start({ alone: true, workers: 1 })
     expect(
       count(child, /^podrain: this is a worker of node:cluster, and its primary does not drain: call drainCluster\(\)/),
@@ -317,7 +317,7 @@ describe('a worker', () => {
     ['whose primary drains', {}, {}],
     ['that leaves signals to its application', { alone: true, options: { signals: false } }, {}],
     ['of pm2, which signals each', { alone: true }, { pm_id: '0' }],
-  ])('%s says nothing of it', async (_, config, env) => {
+  ])('%s does not warn', async (_, config, env) => {
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
     onTestFinished(() => void vi.unstubAllEnvs())
     const child = await start({ workers: 1, ...config })
@@ -339,7 +339,7 @@ describe('a worker', () => {
     expect(await terminate(child)).toEqual([0, null])
   })
 
-  test('that is forked late has no more time than the pod', async () => {
+  test('that is forked late gets no more time than the pod has', async () => {
     const child = await start({ workers: 2, forksAgain: true })
     expect((await hook(child.port)).status).toBe(200)
     await new Promise((resolve) => setTimeout(resolve, 1000))
@@ -370,7 +370,7 @@ describe('threads', () => {
     return [child, (await child.line(/^listening/)).split(' ').slice(1).map(Number)]
   }
 
-  test('answer what is in flight at a signal that only the main thread gets', async () => {
+  test('answer their requests in flight at a signal that only the main thread gets', async () => {
     const [child, ports] = await startThreads()
     const answers = ports.map((port) => ask(port, '/hold').then(({ body }) => body))
     await says(child, /^held/, 2)
@@ -402,7 +402,7 @@ describe('threads', () => {
     expect(await terminate(child)).toEqual([0, null])
   })
 
-  test('that get no signals from the main thread say what is missing, once each', async () => {
+  test('that get no signals from the main thread warn of that once each', async () => {
     const [child] = await startThreads({ alone: true })
     await says(child, /^podrain \(thread \d+\): this is a worker thread, .* call drainThread\(drain, thread\)/, 2)
     expect(await terminate(child)).toEqual([0, null])
@@ -423,7 +423,7 @@ describe('drainCluster()', () => {
     [
       'an option of the workers',
       { settle: { min: 1 } },
-      /^Option `settle` is for the workers: the requests are theirs$/,
+      /^Option `settle` is for the workers, because they serve the requests$/,
     ],
     ['an option that does not exist', { controlprt: 1 }, /^Unknown option `controlprt`/],
     [
@@ -439,7 +439,7 @@ describe('drainCluster()', () => {
     expect(process.env.PODRAIN_PRIMARY).toBeUndefined()
   })
 
-  test('refuses to be called a second time, and lets go of everything when it is disposed of', async () => {
+  test('refuses a second call, and releases everything when its drain is disposed of', async () => {
     const events = ['fork', 'message', 'listening', 'exit']
     const before = events.map((event) => cluster.listenerCount(event))
     const drain = drainCluster({ signals: false, logger: false })

@@ -11,7 +11,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { type AdapterOptions, attach, Drain, drainServer } from '../src/index.js'
 import { ask, Client, gate, Log, type Pod, sayOk, serve } from './support.js'
 
-/** Where the control endpoints of their own are, from the log. */
+/** The address of the control port or socket, from the log. */
 async function controlPort(log: Log): Promise<number> {
   await expect.poll(() => log.matching(/control endpoints on port/)).toHaveLength(1)
   return Number(/port (\d+)$/.exec(log.matching(/control endpoints on port/)[0] ?? '')?.[1])
@@ -39,7 +39,7 @@ describe('with a control port', () => {
     expect(await ask(control, '/other')).toMatchObject({ status: 404, body: '' })
   })
 
-  test('a request of the application’s is waited for, one of the control port’s is not counted', async () => {
+  test('a request to the application is waited for, and a request to the control port is not counted', async () => {
     const answer = gate()
     const { drain, port, control } = await start({}, (_request, response) => {
       void answer.opened.then(() => response.end('at last'))
@@ -54,7 +54,7 @@ describe('with a control port', () => {
     expect((await hook).json()).toMatchObject({ inFlight: 0 })
   })
 
-  test('/livez and /drainz are answered to the very end, when the application accepts nothing any more', async () => {
+  test('/livez and /drainz are answered to the end, when the application accepts no more connections', async () => {
     const { drain, server, port, control } = await start({})
     const closing = gate()
     drain.onClose(() => closing.opened)
@@ -69,7 +69,7 @@ describe('with a control port', () => {
     await expect(ask(control, '/livez')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 
-  test('a kept connection to it does not hold the end', async () => {
+  test('an idle keep-alive connection to it does not delay the end', async () => {
     const { drain, control } = await start({})
     const client = await Client.open(control)
     await client.get('/livez').until(/"live":true/)
@@ -77,7 +77,7 @@ describe('with a control port', () => {
     await client.end()
   })
 
-  test('the hook is answered in plain HTTP also where the application speaks TLS and HTTP/2', async () => {
+  test('the hook is answered in plain HTTP even if the application uses TLS and HTTP/2', async () => {
     const log = new Log()
     const server = createSecureServer()
     const drain = drainServer(server, { controlPort: 0, signals: false, logger: log, settle: { min: 0, quiet: 0 } })
@@ -91,12 +91,12 @@ describe('with a control port', () => {
     expect(await ask(control, '/prestop')).toMatchObject({ status: 200 })
   })
 
-  test('it has no metrics unless some are given', async () => {
+  test('it has no /metrics without the option `metrics`', async () => {
     const { control } = await start({})
     expect(await ask(control, '/metrics')).toMatchObject({ status: 404 })
   })
 
-  test('one that is in use is an error that names it, and the application goes on', async () => {
+  test('a port in use is logged with its number, and the application goes on', async () => {
     const taken = createServer().listen(0)
     onTestFinished(() => void taken.close())
     await once(taken, 'listening')
@@ -107,7 +107,7 @@ describe('with a control port', () => {
     expect(await ask(pod.port)).toMatchObject({ body: 'ok' })
   })
 
-  test('it and its socket let go of the process: an application that is disposed of ends by itself', async () => {
+  test('port and socket do not keep the process alive after dispose()', async () => {
     const script = `
       const { drainServer } = require('@podrain/core')
       const drain = drainServer(require('node:http').createServer(), { controlPort: 0, controlSocket: ${JSON.stringify(socketPath())} })
@@ -117,14 +117,14 @@ describe('with a control port', () => {
     expect(await once(child, 'exit')).toEqual([0, null])
   })
 
-  test('and a middleware that knows no server yet, the pod becomes ready', async () => {
+  test('and a middleware that knows no server yet, the pod is ready', async () => {
     const log = new Log()
     const { drain } = attach({ controlPort: 0, signals: false, logger: log })
     onTestFinished(() => drain.dispose())
     expect(await ask(await controlPort(log), '/readyz')).toMatchObject({ status: 200 })
   })
 
-  test('a silent client of it does not keep a process alive that is done', async () => {
+  test('a silent client of it does not keep the process alive', async () => {
     const script = `
       const net = require('node:net')
       const { drainServer } = require('@podrain/core')
@@ -135,7 +135,7 @@ describe('with a control port', () => {
     expect(await once(child, 'exit')).toEqual([0, null])
   })
 
-  test('it shows metrics to the very end, of which the application’s port has none', async () => {
+  test('it serves metrics to the end, and the application’s port does not', async () => {
     let scrapes = 0
     const metrics = { contentType: 'text/plain; version=0.0.4', metrics: async () => `scrapes ${++scrapes}\n` }
     const { drain, port, control } = await start(
@@ -155,18 +155,18 @@ describe('with a control port', () => {
     await ended
   })
 
-  test('metrics that are no text are a 500, and no end of the process', async () => {
+  test('metrics that are not text cause a 500, and do not end the process', async () => {
     const metrics = { contentType: 'text/plain', metrics: () => ({ not: 'text' }) as unknown as string }
     const { control, log } = await start({ metrics })
     expect(await ask(control, '/metrics')).toMatchObject({ status: 500 })
-    expect(log.matching(/^error .*no metrics: TypeError/)).toHaveLength(1)
+    expect(log.matching(/^error .*\/metrics failed: TypeError/)).toHaveLength(1)
   })
 
-  test('metrics that cannot be had are a 500 and a line in the log', async () => {
+  test('metrics that fail cause a 500 and a log line', async () => {
     const metrics = { contentType: 'text/plain', metrics: () => Promise.reject(new Error('a collector failed')) }
     const { log, control } = await start({ metrics })
     expect(await ask(control, '/metrics')).toMatchObject({ status: 500 })
-    expect(log.matching(/^error podrain: no metrics: Error: a collector failed/)).toHaveLength(1)
+    expect(log.matching(/^error podrain: \/metrics failed: Error: a collector failed/)).toHaveLength(1)
     expect(await ask(control, '/livez')).toMatchObject({ status: 200 })
   })
 
@@ -181,12 +181,12 @@ describe('with a control port', () => {
     expect(drain.state).toBe('serving')
   })
 
-  test('a drain that is over opens none', async () => {
+  test('a drain that is over opens no port', async () => {
     const log = new Log()
     const drain = new Drain({ signals: false, logger: log })
     await drain.dispose()
     attach({ drain, controlPort: 0 })
-    const later = createServer().listen(0, '127.0.0.1') // as a listener of the drain would have come first
+    const later = createServer().listen(0, '127.0.0.1') // a listener of the drain would have been added first
     onTestFinished(() => void later.close())
     await once(later, 'listening')
     expect(log.matching(/control endpoints/)).toEqual([])
@@ -194,7 +194,7 @@ describe('with a control port', () => {
 })
 
 describe('with a control socket', () => {
-  /** One request over it. */
+  /** One request over the socket. */
   async function askSocket(path: string, route: string): Promise<number | undefined> {
     const [response] = (await once(get({ socketPath: path, path: route, agent: false }), 'response')) as [
       IncomingMessage,
@@ -203,7 +203,7 @@ describe('with a control socket', () => {
     return response.statusCode
   }
 
-  test('the hook needs no token there, and finds its path whatever it is elsewhere', async () => {
+  test('the hook needs no token, and the path is always /prestop', async () => {
     const path = socketPath()
     const { port, log, drain } = await serve(sayOk, {
       controlSocket: path,
@@ -217,7 +217,7 @@ describe('with a control socket', () => {
     expect(await ask(port, '/up')).toMatchObject({ status: 503 })
   })
 
-  test('only the user of the process may write to it, and it goes with the drain', async () => {
+  test('only the user of the process may write to it, and it is removed with the drain', async () => {
     const path = socketPath()
     const { log, drain } = await serve(sayOk, { controlSocket: path })
     await expect.poll(() => log.matching(/control endpoints on/)).toHaveLength(1)
@@ -226,7 +226,7 @@ describe('with a control socket', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('the file that a killed process left behind is taken over', async () => {
+  test('a file that a killed process has left behind is replaced', async () => {
     const path = socketPath()
     const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => console.log('up'))`
     const killed = execFile(process.execPath, ['-e', script])
@@ -239,7 +239,7 @@ describe('with a control socket', () => {
     expect(await askSocket(path, '/livez')).toBe(200)
   })
 
-  test('one that another process answers on is left to it, with an error', async () => {
+  test('a socket of another process stays, with an error in the log', async () => {
     const path = socketPath()
     const other = net.createServer().listen(path)
     onTestFinished(() => void other.close())
@@ -250,7 +250,7 @@ describe('with a control socket', () => {
     expect(other.listening).toBe(true)
   })
 
-  test('a file that is none is left as it is, with an error', async () => {
+  test('a file that is not a socket stays, with an error in the log', async () => {
     const path = socketPath()
     writeFileSync(path, 'precious')
     const { port, log, drain } = await serve(sayOk, { controlSocket: path })
@@ -261,13 +261,13 @@ describe('with a control socket', () => {
     expect(readFileSync(path, 'utf8')).toBe('precious')
   })
 
-  test('one in a folder that is not there is an error, and the application goes on', async () => {
+  test('a missing folder is an error in the log, and the application goes on', async () => {
     const { port, log } = await serve(sayOk, { controlSocket: join(socketPath(), 'no', 'such') })
     await expect.poll(() => log.matching(/^error/)).toHaveLength(1)
     expect(await ask(port)).toMatchObject({ body: 'ok' })
   })
 
-  test('of two drains in one process the first has it, also when the second ends', async () => {
+  test('of two drains in one process, the first one keeps the socket, even when the second ends', async () => {
     const path = socketPath()
     const first = await serve(sayOk, { controlSocket: path })
     await expect.poll(() => first.log.matching(/control endpoints on/)).toHaveLength(1)
@@ -278,7 +278,7 @@ describe('with a control socket', () => {
     expect(first.drain.state).toBe('serving')
   })
 
-  test('nothing but the socket is in its folder, and nothing afterwards', async () => {
+  test('its folder has only the socket, and nothing afterwards', async () => {
     const path = socketPath()
     const { log, drain } = await serve(sayOk, { controlSocket: path })
     await expect.poll(() => log.matching(/control endpoints on/)).toHaveLength(1)
@@ -307,7 +307,7 @@ test('a control socket whose folder was missing can be opened by the next drain,
   await expect.poll(() => second.log.matching(/control endpoints on .*podrain\.sock/)).toHaveLength(1)
 })
 
-test('a second drain with the same control socket says who listens there, and takes nothing away', async () => {
+test('a second drain with the same control socket logs that another drain listens there, and does not remove the socket', async () => {
   const controlSocket = socketPath()
   const first = await serve(sayOk, { controlSocket })
   await expect.poll(() => first.log.matching(/control endpoints on .*podrain\.sock/)).toHaveLength(1)

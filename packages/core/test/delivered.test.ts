@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { FakeClock, turns } from './support.js'
 
-// What the kernel says is made up here; undelivered.test.ts asks the real one.
+// The kernel's tables are fake here. undelivered.test.ts reads the real ones.
 let kernel = async (_path: string): Promise<string[]> => []
 /** Whether the process may see its own sockets. */
 let sees: boolean
@@ -39,7 +39,7 @@ const ipv6: AddressInfo = { address: '::', family: 'IPv6', port: 8080 }
 const table = (bytes: number): string =>
   `  sl  local_address\n   0: 0100007F:1F90 0100007F:D2F4 01 ${bytes.toString(16).toUpperCase().padStart(8, '0')}:00000000 01:00000014\n`
 
-/** The kernel's tables say this; returns which were read. */
+/** Sets the content of the kernel's tables. Returns the paths that were read. */
 function tables(say: (path: string) => string | undefined): string[] {
   const read: string[] = []
   kernel = async (path) => {
@@ -63,13 +63,13 @@ async function wait(addresses: AddressInfo[], left: () => number, clock = new Fa
 }
 
 describe('before the exit', () => {
-  test('nothing is asked where nothing listened', async () => {
+  test('no table is read if no server has listened', async () => {
     const read = tables(() => table(5))
     expect((await wait([], () => 1000)).bytes).toBe(0)
     expect(read).toEqual([])
   })
 
-  test('the table of the family is asked, and each once', async () => {
+  test('the table of each address family is read once', async () => {
     const read = tables(() => table(0))
     expect((await wait([ipv4, { ...ipv4, port: 8081 }], () => 1000)).bytes).toBe(0)
     expect((await wait([ipv6], () => 1000)).bytes).toBe(0)
@@ -77,7 +77,7 @@ describe('before the exit', () => {
     expect(read).toEqual(['/proc/net/tcp', '/proc/net/tcp6', '/proc/net/tcp', '/proc/net/tcp6'])
   })
 
-  test('the bytes of all tables are waited for, also where one of them is missing', async () => {
+  test('the process waits for the bytes of all tables, even if one table is missing', async () => {
     tables((path) => (path.endsWith('6') ? undefined : table(7)))
     const { bytes, clock, over } = await wait([ipv4, ipv6], () => 0)
     expect(bytes).toBe(7)
@@ -86,7 +86,7 @@ describe('before the exit', () => {
     expect((await wait([ipv4, ipv6], () => 0, clock)).bytes).toBe(37)
   })
 
-  test('a table that comes in pieces is counted whole, wherever it is cut', async () => {
+  test('a table that comes in pieces is counted completely, wherever it is cut', async () => {
     const text = `${table(7)}${table(30)}`
     for (let cut = 0; cut <= text.length; cut++) {
       kernel = async () => [text.slice(0, cut), text.slice(cut)]
@@ -95,7 +95,7 @@ describe('before the exit', () => {
     }
   })
 
-  test('the kernel is asked again after 20 ms, until it holds nothing', async () => {
+  test('the table is read again every 20 ms, until it shows no bytes', async () => {
     let held = 3
     const read = tables(() => table(held))
     const course = await wait([ipv4], () => 1000)
@@ -112,7 +112,7 @@ describe('before the exit', () => {
     expect(course.bytes).toBe(0)
   })
 
-  test('a kernel that takes long to answer is asked rarely: it has to send, too', async () => {
+  test('a table that takes long to read is read rarely', async () => {
     const clock = new FakeClock()
     const read = tables(() => {
       clock.advance(10)
@@ -128,7 +128,7 @@ describe('before the exit', () => {
     expect(course.bytes).toBeUndefined()
   })
 
-  test('what it still holds when the time is over is said', async () => {
+  test('the bytes that are left when the time is over are returned', async () => {
     tables(() => table(12))
     const clock = new FakeClock()
     const end = clock.now() + 50
@@ -143,7 +143,7 @@ describe('before the exit', () => {
   test.each([
     ['a moment', 1000, 250],
     ['what is left, where that is less,', 100, 100],
-  ])('%s is given to a kernel that does not say', async (_name, left, ms) => {
+  ])('%s is waited for if the kernel has no table', async (_name, left, ms) => {
     tables(() => undefined)
     const course = await wait([ipv4], () => left)
     course.clock.advance(ms - 1)
@@ -157,10 +157,10 @@ describe('before the exit', () => {
 
 describe('where another process has the same port', () => {
   const here: AddressInfo = { address: '127.0.0.1', family: 'IPv4', port: 8080 }
-  /** A line of the table: 127.0.0.1 unless told otherwise, and a socket that belongs to no process any more. */
+  /** A line of the table, by default for 127.0.0.1 and a socket without a process. */
   const line = ({ local = '0100007F', remote = 'D2F4', state = '04', bytes = 9, inode = 0, uid = 0 }): string =>
     `   0: ${local}:1F90 0100007F:${remote} ${state} ${bytes.toString(16).toUpperCase().padStart(8, '0')}:00000000 00:00000000 00000000 ${uid} 0 ${inode} 1\n`
-  /** Nobody in this process has it. */
+  /** The inode of a socket of another process. */
   const inode = 2 ** 40
   const listener = (local: string): string => line({ local, remote: '0000', state: '0A', bytes: 3, inode })
 
@@ -170,10 +170,10 @@ describe('where another process has the same port', () => {
   }
 
   const unclear = (bytes: number): string =>
-    `another process listens on the same port, so it cannot be told whose clients have not taken ${bytes} bytes: ` +
-    'they are not waited for any longer'
+    `another process listens on the same port, so ${bytes} bytes that clients have not taken may be that process's: ` +
+    'podrain does not wait for them any longer'
 
-  /** What it comes to after two seconds, not before. A FIN that was sent counts as one of the bytes. */
+  /** The result, which comes after two seconds, not before. A FIN counts as one byte. */
   async function givenUp({ left, until }: { left?: () => number; until?: () => void } = {}) {
     const { delivered } = await import('../src/termination/kernel-queues.js')
     const [clock, said] = [new FakeClock(), [] as string[]]
@@ -201,16 +201,16 @@ describe('where another process has the same port', () => {
     expect((await waitFor(text)).bytes).toBe(0)
   })
 
-  test('is not known, as the process may not see its own sockets, all on the same port is waited for', async () => {
+  test('cannot be recognised, because the process may not read its own descriptors: all bytes of the port are waited for', async () => {
     sees = false
     expect((await waitFor(line({ inode, state: '01' }))).bytes).toBeUndefined()
   })
 
-  test('on an address of its own, and we listen on all of them, nothing of it is waited for', async () => {
+  test('on a specific address, and ours listens on all: its bytes are not waited for', async () => {
     expect((await waitFor(listener('0200007F') + line({ local: '0200007F' }), [ipv4])).bytes).toBe(0)
   })
 
-  test('what belongs to nobody is waited for where nobody else listens there', async () => {
+  test('bytes of a socket without a process are waited for if no other process listens there', async () => {
     const text = listener('0200007F') + line({})
     expect((await waitFor(text)).bytes).toBeUndefined()
     expect((await waitFor(text, [ipv4])).bytes).toBeUndefined()
@@ -220,20 +220,20 @@ describe('where another process has the same port', () => {
     ['the same address', '0100007F'],
     ['all addresses', '00000000'],
   ])(
-    'what belongs to nobody is given a moment where somebody listens on %s, and that is said',
+    'bytes of a socket without a process are waited for up to 2 s if another process listens on %s, and the log says so',
     async (_where, local) => {
       tables(() => listener(local) + line({}))
       expect(await givenUp()).toEqual({ bytes: 0, said: [unclear(8)] })
     },
   )
 
-  test('so are bytes of a socket that is open, if the process may not see its own', async () => {
+  test('the same holds for bytes of an open socket, if the process may not read its own descriptors', async () => {
     sees = false
     tables(() => listener('0100007F') + line({ inode, state: '01' }))
     expect(await givenUp()).toEqual({ bytes: 0, said: [unclear(9)] })
   })
 
-  test('bytes of a socket that is known to be ours are no part of that', async () => {
+  test('bytes of a socket that is known to be ours have no such limit', async () => {
     const own = await ownInode()
     tables(() => listener('0100007F') + line({}) + line({ inode: own, state: '01', remote: 'D2F6', bytes: 4 }))
     let left = 100_000
@@ -243,7 +243,7 @@ describe('where another process has the same port', () => {
     expect(await givenUp({ left: () => left, until })).toEqual({ bytes: 4, said: [unclear(8)] })
   })
 
-  test('bytes of sockets that are open are told apart, whatever else is closed', async () => {
+  test('bytes of open sockets are assigned to their process, whatever else is closed', async () => {
     const own = await ownInode()
     const text = (inode: number): string => line({}) + line({ inode, state: '01', remote: 'D2F6', bytes: 4 })
     tables(() => text(own))
@@ -252,7 +252,7 @@ describe('where another process has the same port', () => {
     expect((await wait([here], () => 0)).bytes).toBe(8)
   })
 
-  test('a file is no socket, whatever its name is', async () => {
+  test('a file with a name like a socket’s is not a socket', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
     const file = openSync(join(folder, `socket:[${inode}]`), 'w')
     onTestFinished(() => {
@@ -262,7 +262,7 @@ describe('where another process has the same port', () => {
     expect((await waitFor(line({ inode, state: '01' }))).bytes).toBe(0)
   })
 
-  test('what appears later is not ours, as ours are all closed', async () => {
+  test('connections that appear later are not ours, because this process accepts no more', async () => {
     let text = line({})
     tables(() => listener('0100007F') + text)
     const course = await wait([here], () => 100_000)
@@ -345,12 +345,12 @@ describe('bytes that can only be ours are waited for as long as there is time:',
     expect(course.bytes).toBe(0)
   })
 
-  test('but none of another user, whose process has closed it', async () => {
+  test('but not bytes of a socket that a process of another user has closed', async () => {
     vi.spyOn(process, 'getuid').mockReturnValue(1000)
     for (const [uid, bytes] of [
       [1000, undefined],
       [1001, 0],
-      [0, undefined], // as older kernels write it
+      [0, undefined], // as older kernels write the line
     ] as const) {
       tables(() => line('0100007F', '04', uid, 0))
       expect((await wait([here], () => 100_000)).bytes).toBe(bytes)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { localAddressOf, queuesOf } from '../src/termination/socket-table.js'
 
-/** The bytes that the table has for connections to these ports, or to one address. */
+/** The bytes in the table for connections to these ports, or to one address. */
 function sendQueue(table: string, ports: readonly number[], address?: string): number {
   const wanted = new Map(ports.map((port) => [port, [localAddressOf(address)]]))
   return queuesOf(table, wanted).reduce((sum, { listens, bytes }) => sum + (listens ? 0 : bytes), 0)
@@ -31,7 +31,7 @@ const ipv6 = [
 ].join('\n')
 
 describe('the send queue, as /proc/net shows it,', () => {
-  test('is the bytes of our connections: not of the listener, of clients or of other ports', () => {
+  test('counts bytes of our connections, not of listening sockets, clients or other ports', () => {
     expect(sendQueue(ipv4, [8080])).toBe(0x100)
   })
 
@@ -53,7 +53,7 @@ describe('the send queue, as /proc/net shows it,', () => {
     }
   })
 
-  test('is empty for a port that nobody uses, and for a table without lines', () => {
+  test('is empty for an unused port, and for a table without lines', () => {
     expect(sendQueue(ipv4, [9])).toBe(0)
     expect(sendQueue(ipv4, [])).toBe(0)
     expect(sendQueue(header, [8080])).toBe(0)
@@ -78,7 +78,7 @@ describe('the send queue, as /proc/net shows it,', () => {
   })
 })
 
-test('a process that listens on another address of the port is none of ours, one that listens on all is found', () => {
+test('a socket that listens on another address of the port is ignored, and one that listens on all addresses is found', () => {
   const listener = (address: string) =>
     `${header}\n   0: ${address}:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 20405 1`
   const found = (address: string) => queuesOf(listener(address), new Map([[8080, [localAddressOf('127.0.0.1')]]]))

@@ -29,7 +29,7 @@ async function start(options: object = {}): Promise<Pod & { clock: FakeClock; pr
 }
 
 describe('the states', () => {
-  test('are told in their order, with the one before', async () => {
+  test('are emitted in order, each with the previous state', async () => {
     const { drain, clock } = await start()
     const states: string[] = []
     drain.on('state', (state, previous) => {
@@ -49,7 +49,7 @@ describe('the states', () => {
     await expect.poll(() => told).toEqual(['draining', 'closing', 'closed', report])
   })
 
-  test('a listener that throws keeps no other from hearing of it', async () => {
+  test('a listener that throws does not keep other listeners from being called', async () => {
     const { drain } = await serve(sayOk)
     const heard: string[] = []
     for (const event of ['commit', 'state', 'report'] as const) {
@@ -62,7 +62,7 @@ describe('the states', () => {
     await expect.poll(() => heard).toEqual(['commit', 'state', 'report'])
   })
 
-  test.each([Number.NaN, -1, 'soon'])('start({ within: %s }) is refused, and begins nothing', async (within) => {
+  test.each([Number.NaN, -1, 'soon'])('start({ within: %s }) throws, and begins no drain', async (within) => {
     const { drain } = await serve(sayOk)
     expect(() => drain.start({ within: within as number })).toThrow(/^Expected `within` to be/)
     expect(drain.state).toBe('serving')
@@ -97,7 +97,7 @@ describe('start()', () => {
     await expect.poll(() => reports).toEqual([report])
     const lines = [...log.lines]
     clock.advance(20_000)
-    expect(log.lines).toEqual(lines) // it is over: nobody looks any more
+    expect(log.lines).toEqual(lines) // no check follows the end
   })
 
   test('reports what happened', async () => {
@@ -131,7 +131,7 @@ describe('start()', () => {
     await expect(ask(port)).rejects.toThrow('ECONNREFUSED')
   })
 
-  test('closes every server of the drain, also one that listens late', async () => {
+  test('closes every server of the drain, including a server that listens late', async () => {
     const { drain, server, clock } = await start()
     const second = createServer(sayOk)
     drain.watch(second)
@@ -150,7 +150,7 @@ describe('start()', () => {
     const second = createServer(sayOk)
     watch(drain, second)
     drain.onClose(async () => {
-      await listen(second) // which asks for the address
+      await listen(second) // listen() reads the address
       drain.watch(second)
     })
     expect(await clock.through(drain.start())).toMatchObject({ clean: true })
@@ -158,7 +158,7 @@ describe('start()', () => {
   })
 })
 
-describe('an error that nobody caught', () => {
+describe('an error that was not caught', () => {
   test('drains without the wait for load balancers, and the exit is not 0', async () => {
     const turn = gate()
     const clock = new FakeClock()
@@ -224,7 +224,7 @@ describe('dispose()', () => {
   const events = ['SIGTERM', 'SIGINT', 'SIGHUP', 'uncaughtException', 'unhandledRejection', 'beforeExit']
   const listeners = (): number[] => events.map((event) => process.listenerCount(event))
 
-  test('leaves nothing on the process', async () => {
+  test('leaves no listener on the process', async () => {
     const before = listeners()
     const drain = new Drain({ logger: false, signals: ['SIGTERM', 'SIGINT', 'SIGHUP'] })
     expect(listeners()).not.toEqual(before)
@@ -232,7 +232,7 @@ describe('dispose()', () => {
     expect(listeners()).toEqual(before)
   })
 
-  test('called again ends when the first has', async () => {
+  test('called again resolves when the first call has', async () => {
     const { drain } = await start()
     const turn = gate()
     let ended = 0
@@ -293,7 +293,7 @@ describe('dispose()', () => {
     expect(drain.listening).toBe(false)
   })
 
-  test('lets go of the server for good, also when requests still come', async () => {
+  test('releases the server for good, even if requests still come', async () => {
     const { drain, server, port } = await start()
     await drain.dispose()
     expect((await ask(port)).body).toBe('ok')
@@ -314,7 +314,7 @@ describe('dispose()', () => {
     expect(process.listeners.size).toBe(0)
   })
 
-  test('leaves a hook that hangs behind when the budget is over, and reports', async () => {
+  test('stops waiting for a hook that hangs when the budget is over, and reports that', async () => {
     const { drain, clock } = await start()
     const reported = gate()
     const reports: DrainReport[] = []
@@ -346,14 +346,14 @@ describe('dispose()', () => {
     ])
   })
 
-  test('has the last word: a start that comes after it has the report of that, whatever time it is given', async () => {
+  test('is final: a later start() returns its report', async () => {
     const { drain } = await start()
     await drain.dispose()
     expect(await drain.start({ within: 100, ago: 50 })).toMatchObject({ reason: 'dispose()', clean: true })
     expect(drain.state).toBe('closed')
   })
 
-  test('ends a tentative drain and lets its callers go', async () => {
+  test('ends a tentative drain, and resolves the promises of its callers', async () => {
     const { drain } = await start()
     const call = drain.prestop()
     await drain.dispose()
@@ -393,7 +393,7 @@ describe('watching a server', () => {
     expect(counted).toEqual([true])
   })
 
-  test('that a request of it leads to later changes nothing: it is watched until the drain is over', async () => {
+  test('stays watched until the drain is over, even if a middleware later finds it by a request', async () => {
     const drain = new Drain({ signals: false, logger: new Log() })
     onTestFinished(() => drain.dispose())
     const turn = gate()
@@ -418,7 +418,7 @@ describe('watching a server', () => {
     expect(() => other.watch(server)).toThrow('already watched')
   })
 
-  test('with two drains is refused with the way out', async () => {
+  test('with two drains is refused, and the error says what to do', async () => {
     const { server } = await start()
     const process = new FakeProcess()
     expect(() => drainServer(server, { process, logger: false })).toThrow(
@@ -472,7 +472,7 @@ test('a logger keeps its own `this`', async () => {
   expect(log.lines.length).toBeGreaterThanOrEqual(2)
 })
 
-test('where a listener of the state ends the wait, the onDrain hooks are waited for all the same', async () => {
+test('if a listener of the state ends the wait, the drain still waits for the onDrain hooks', async () => {
   const { drain, clock } = await start()
   const turn = gate()
   const closed = vi.fn()
@@ -486,7 +486,7 @@ test('where a listener of the state ends the wait, the onDrain hooks are waited 
   expect(await clock.through(report)).toMatchObject({ clean: true, hooks: [{ name: 'registry', outcome: 'ok' }, {}] })
 })
 
-describe('what the application does wrong does not break the end:', () => {
+describe('a mistake of the application does not break the end:', () => {
   test('an error in the middle of a drain does not end the wait for load balancers', async () => {
     const { drain, clock, process } = await start()
     const report = drain.start()
@@ -564,7 +564,7 @@ describe('what the application does wrong does not break the end:', () => {
     expect(report).toMatchObject({ clean: false, hooks: [{ name: 'pool', outcome: 'failed' }] })
   })
 
-  test('a hook that rejects with something that cannot be written as text', async () => {
+  test('a hook that rejects with a value that cannot be converted to text', async () => {
     const { drain, clock } = await start()
     drain.onClose(() => Promise.reject(Object.create(null)), { name: 'pool' })
     const report = await clock.through(drain.start())
@@ -599,7 +599,7 @@ test('a drain that follows a disposed one on the same server counts connections 
 })
 
 test.each([{ within: -1 }, { ago: -1 }, { within: Number.NaN }, { ago: Number.NaN }])(
-  'start(%o) is refused, and nothing is lost',
+  'start(%o) throws, and nothing is lost',
   async (how) => {
     const { drain } = await start()
     const [name] = Object.keys(how)
@@ -636,7 +636,7 @@ test('the process learns whether an exit in the middle of a drain would cut anyt
   expect(log.matching(/process\.exit/)).toHaveLength(2)
 })
 
-test('a drain shows the clock that it goes by', async () => {
+test('a drain shows its clock', async () => {
   const { drain, clock } = await start()
   expect(drain.clock.now()).toBe(clock.now())
   clock.advance(5)

@@ -27,7 +27,7 @@ async function draining() {
 }
 
 describe('an application that closes all connections while the drain goes on', () => {
-  test('is named at once, with the cure, and the requests that it cut are in the report', async () => {
+  test('is named at once, with the remedy, and the requests that it cut are in the report', async () => {
     const { server, report, busy, idle, held, log } = await draining()
     function closeAll(): void {
       server.closeAllConnections()
@@ -37,7 +37,7 @@ describe('an application that closes all connections while the drain goes on', (
     held.open()
     expect(log.matching(/^error .*all connections of a server were closed while load balancers may still/)).toEqual([
       expect.stringMatching(
-        /requests in flight on them were cut\. `closeAllConnections\(\)` was called at closeAll \(.*early-close\.test\.ts:\d+:\d+\)\. Leave that out/,
+        /requests in flight on them were cut\. `closeAllConnections\(\)` was called at closeAll \(.*early-close\.test\.ts:\d+:\d+\)\. Remove the call/,
       ),
     ])
     expect(await report).toMatchObject({
@@ -63,7 +63,7 @@ describe('an application that closes all connections while the drain goes on', (
     expect(closedEarly).toHaveLength(1)
   })
 
-  test('has nothing cut where every request had been answered, but the report is not clean', async () => {
+  test('has cut nothing if every request had been answered, but the report is not clean', async () => {
     const { server, report, busy, held } = await draining()
     held.open()
     await busy.until(/ok$/)
@@ -84,7 +84,7 @@ test('an application that closes idle connections while the drain goes on is nam
 })
 
 describe('an application that closes its server while the drain goes on', () => {
-  test('is named once, though it closes it twice and Node closes idle connections with it', async () => {
+  test('is named once, although it closes the server twice and Node closes idle connections with it', async () => {
     const { server, report, held, log } = await draining()
     const closed = new Promise<Error | undefined>((resolve) => {
       expect(server.close()).toBe(server)
@@ -110,7 +110,7 @@ describe('an application that closes its server while the drain goes on', () => 
   })
 })
 
-test('an application that closes all connections by way of a library is named itself, at the place that calls it', async () => {
+test('an application that closes all connections through a library is named, at the place that calls the library', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'node_modules', 'closer', 'index.js')
@@ -122,7 +122,7 @@ test('an application that closes all connections by way of a library is named it
   expect(await report).toMatchObject({ closedEarly: [expect.stringMatching(/early-close\.test\.ts/)] })
 })
 
-test('a server has its own methods back when the drain is over, or undone', async () => {
+test('the methods of a server are restored when the drain is over, or undone', async () => {
   const clock = new FakeClock()
   const server = createServer()
   const own = (): string[] => Object.getOwnPropertyNames(server).filter((name) => name.startsWith('close'))
@@ -192,10 +192,10 @@ test('a server of HTTP/2, which can only be closed, is guarded as far as it goes
   expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
 })
 
-test('a server that was closed in a way that nobody sees is reported, too, without the place', async () => {
+test('a server that was closed without a call of its methods is reported, too, without the place', async () => {
   const { server, report, held, log } = await draining()
   Server.prototype.close.call(server)
-  await expect.poll(() => log.matching(/`close\(\)` was called at an unknown place\. Leave/)).toHaveLength(1)
+  await expect.poll(() => log.matching(/`close\(\)` was called at an unknown place\. Remove/)).toHaveLength(1)
   held.open()
   expect(await report).toMatchObject({ clean: false, closedEarly: ['an unknown place'] })
 })

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { EarlyStop } from '../src/termination/early-stop.js'
 import { FakeClock } from './support.js'
 
-/** A server without load balancers that drains. A request is the time of its arrival. */
+/** A draining server that does not wait for load balancers. A request is represented by the time of its arrival. */
 function start() {
   const clock = new FakeClock()
   const requests: number[] = []
@@ -38,7 +38,7 @@ test('a server stops accepting when no request is in flight, and only once', () 
   expect(stop).toHaveBeenCalledOnce()
 })
 
-test('a server accepts while a request is in flight that is older than the drain, as that one is waited for anyway', () => {
+test('a server accepts connections while a request is in flight that is older than the drain', () => {
   const { early, clock, traffic, stop, arrive, answer } = start()
   arrive()
   clock.advance(50)
@@ -59,7 +59,7 @@ test('a server accepts while a request is in flight that is older than the drain
   expect(stop).toHaveBeenCalledOnce()
 })
 
-test('a request that arrives in the very moment in which the drain begins is looked at', () => {
+test('a request that arrives in the same millisecond as the drain begins counts as older', () => {
   const { early, clock, traffic, stop, arrive } = start()
   early.begin()
   arrive()

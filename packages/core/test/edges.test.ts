@@ -8,7 +8,7 @@ import { controlEndpoints, Drain, drainServer, type Refusal } from '../src/index
 import { progressLine } from '../src/termination/sentences.js'
 import { ask, FakeClock, FakeProcess, gate, Log, listen, runsIn, sayOk, serve, short, turns } from './support.js'
 
-/** What is said of these options. */
+/** The error for these options. */
 function said(options: unknown): string {
   try {
     const drain = drainServer(createServer(), { signals: false, logger: false, ...(options as object) })
@@ -19,25 +19,25 @@ function said(options: unknown): string {
   }
 }
 
-describe('what does not fit into the grace period is said', () => {
+describe('the error about times that do not fit into the grace period', () => {
   beforeEach(() => {
     runsIn('a cluster')
     onTestFinished(() => void vi.unstubAllEnvs())
   })
 
-  test('with the longer of the two waits, the first where they are equal', () => {
+  test('names the longer of the two waits, and the first if they are equal', () => {
     expect(said({ settle: { min: 25_000, quiet: 25_000 } })).toMatch(/^`settle\.min` 25000 \+/)
     expect(said({ settle: { min: 25_000, quiet: 25_001 } })).toMatch(/^`settle\.quiet` 25001 \+/)
   })
 
-  test('with the preset that it comes from, and without one where it does not', () => {
+  test('names the preset that the wait comes from, if it does', () => {
     expect(said({ behind: 'aws-alb' })).toContain("`settle.min` 30000 (for `behind: 'aws-alb'`) +")
     expect(said({ behind: 'aws-alb', settle: { min: 40_000 } })).toContain('`settle.min` 40000 +')
     expect(said({ behind: 'none', settle: { quiet: 40_000 } })).toContain('`settle.quiet` 40000 +')
     expect(said({ settle: { min: 40_000 } })).toContain('`settle.min` 40000 +')
   })
 
-  test('with what to lower, which is not the wait where there is no room for any', () => {
+  test('says what to lower: not the wait, if no wait would fit', () => {
     const times = { closing: 5000, reserve: 1000, settle: { min: 2, quiet: 0 } }
     expect(said({ ...times, terminationGracePeriodSeconds: 6.001 })).toContain('lower `settle.min` to at most 1,')
     expect(said({ ...times, terminationGracePeriodSeconds: 6 })).toContain(': lower `closing` and `reserve`,')
@@ -93,7 +93,7 @@ test('signals: false listens to none', () => {
 })
 
 describe('a refused caller', () => {
-  test('is told to whoever listens, with the endpoint and why', async () => {
+  test('emits an event with the endpoint and the reason', async () => {
     const { drain, port } = await serve(sayOk, { token: 'secret' })
     const refusals: Refusal[] = []
     drain.on('refused', (refusal) => refusals.push(refusal))
@@ -105,7 +105,7 @@ describe('a refused caller', () => {
     ])
   })
 
-  test('is said once a minute', async () => {
+  test('is logged once a minute', async () => {
     let now = 1_000_000
     vi.spyOn(performance, 'now').mockImplementation(() => now)
     const { port, log } = await serve(sayOk, { token: 'secret' })
@@ -152,7 +152,7 @@ describe('/readyz', () => {
     expect((await probe).json()).toEqual({ ready: true, state: 'draining', checks: { db: 'ok' } })
   })
 
-  test('that the application has answered meanwhile, for it took too long, is not answered twice', async () => {
+  test('that the application has answered in the meantime is not answered twice', async () => {
     const [asked, checked] = [gate(), gate()]
     const rejections = vi.fn()
     process.on('unhandledRejection', rejections)
@@ -177,7 +177,7 @@ describe('/readyz', () => {
   })
 })
 
-test('a framework that cannot be closed is said by its name, which is ‘close’ where it has none', async () => {
+test('a framework that cannot be closed is logged by its name, which is ‘close’ by default', async () => {
   const clock = new FakeClock()
   const { drain, server, log } = await serve(sayOk, { ...short, clock })
   drain.watch(server, { close: () => Promise.reject('not now') })
@@ -189,7 +189,7 @@ test('a framework that cannot be closed is said by its name, which is ‘close�
 describe('the line that says what is open', () => {
   const status = { state: 'draining', elapsedMs: 1250, budgetMs: 27_750, inFlight: 0, oldest: null, tasks: [] }
 
-  test('is short where nothing is', () => {
+  test('is short if nothing is open', () => {
     expect(progressLine(status)).toBe('draining for 1.3 s, 0 in flight, 27.8 s of budget left')
   })
 

@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { attach, controlEndpoints, Drain, drainServer } from '../src/index.js'
 import { ask, Client, FakeClock, gate, Log, listen, type Pod, sayOk, serve, turns } from './support.js'
 
-/** An application that answers 404 with its own text to any path but `/`. */
+/** An application that responds to any path but `/` with 404 and its own text. */
 const start = (options: object = {}): Promise<Pod> =>
   serve((request, response) => {
     if (request.url === '/') response.end('ok')
@@ -16,7 +16,7 @@ const start = (options: object = {}): Promise<Pod> =>
   }, options)
 
 describe('the control endpoints', () => {
-  test('say what they are asked as JSON that no cache keeps', async () => {
+  test('respond with JSON that no cache keeps', async () => {
     const { port, drain } = await start()
     const answers = {
       '/readyz': { ready: true, state: 'serving', checks: {} },
@@ -77,12 +77,12 @@ describe('the control endpoints', () => {
     '/?x=/readyz',
     'http://pod/readyz',
     '*',
-  ])('%s is none of them', async (path) => {
+  ])('%s is not a control endpoint', async (path) => {
     const { port } = await start()
     expect((await ask(port, path)).body).toMatch(/^(no GET here|ok)$/)
   })
 
-  test('are found at the paths they are given', async () => {
+  test('are found at the paths of the option `endpoints`', async () => {
     const { port, drain } = await start({
       endpoints: {
         readyz: '/health/ready',
@@ -146,7 +146,7 @@ describe('/readyz', () => {
     expect(reply.json()).toEqual({ ready: true, state: 'serving', checks: { db: 'ok', cache: 'ok' } })
   })
 
-  test('is 503 when one fails, says which, and keeps the reason for the log', async () => {
+  test('is 503 when a check fails, names the check, and shows the reason only in the log', async () => {
     const { port, log } = await start({
       checks: {
         db: () => {
@@ -230,7 +230,7 @@ describe('/readyz', () => {
     expect(runs).toBe(2)
   })
 
-  test('logs a failing check once, and once that it is well again', async () => {
+  test('logs a failing check once, and its recovery once', async () => {
     let broken = true
     const { port, log } = await start({
       checks: {
@@ -248,7 +248,7 @@ describe('/readyz', () => {
     ])
   })
 
-  test('is 503 while draining, without asking the checks', async () => {
+  test('is 503 while draining, without running the checks', async () => {
     let runs = 0
     const { port, drain } = await start({ terminationGracePeriodSeconds: 30, checks: { db: () => runs++ } })
     void drain.prestop()
@@ -266,7 +266,7 @@ describe('/readyz', () => {
     expect(reply.json()).toEqual({ ready: true, state: 'draining', checks: {} })
   })
 
-  test('is 503 once the server listens no more', async () => {
+  test('is 503 when the server no longer listens', async () => {
     const turn = gate()
     const { drain, port, server } = await serve((_request, response) => void turn.opened.then(() => response.end('ok')))
     const client = await Client.open(port)
@@ -295,8 +295,8 @@ describe('/readyz', () => {
   })
 })
 
-describe('/busyz, where it is asked for,', () => {
-  test('says whether the pod may be removed without losing work: 200 when idle, 503 with a request or a task', async () => {
+describe('/busyz, if it is turned on,', () => {
+  test('shows whether the pod is idle: 200 without work, 503 with a request or a task', async () => {
     const turn = gate()
     const { drain, port } = await serve((_request, response) => void turn.opened.then(() => response.end('whole')), {
       endpoints: { busyz: '/busyz' },
@@ -347,7 +347,7 @@ describe('while closing', () => {
   })
 })
 
-describe('a server that hands requests to nobody', () => {
+describe('a server without a request listener', () => {
   const warnings = (log: Log): string[] => log.matching(/^warn .*no listener for "request"/)
 
   test.each([
@@ -366,7 +366,7 @@ describe('a server that hands requests to nobody', () => {
     expect(warnings(log)[0]).toMatch(/\/readyz, \/livez, \/prestop, \/drainz\): set `controlPort`/)
   })
 
-  test('is warned of also where it listens before its drain is made', async () => {
+  test('is warned of, too, if it listens before its drain is created', async () => {
     const log = new Log()
     const server = createServer()
     await listen(server)
@@ -376,7 +376,7 @@ describe('a server that hands requests to nobody', () => {
     expect(warnings(log)).toHaveLength(1)
   })
 
-  test('is warned of without a port where it listens on a unix socket', async () => {
+  test('is warned of without a port if it listens on a unix socket', async () => {
     const log = new Log()
     const server = createServer()
     const drain = drainServer(server, { signals: false, logger: log })
@@ -393,7 +393,7 @@ describe('a server that hands requests to nobody', () => {
   test.each([
     ['the endpoints have a port of their own', { controlPort: 0 }],
     ['no endpoint is wanted', { endpoints: { readyz: false, livez: false, prestop: false, drainz: false } as const }],
-  ])('is not warned of where %s', async (_name, options) => {
+  ])('is not warned of if %s', async (_name, options) => {
     const log = new Log()
     const server = createServer()
     const drain = drainServer(server, { signals: false, logger: log, ...options })
@@ -403,7 +403,7 @@ describe('a server that hands requests to nobody', () => {
     expect(warnings(log)).toEqual([])
   })
 
-  test('is not warned of where its drain is over when it listens', async () => {
+  test('is not warned of if its drain is over when it listens', async () => {
     const log = new Log()
     const server = createServer()
     await drainServer(server, { signals: false, logger: log }).dispose()
@@ -412,14 +412,14 @@ describe('a server that hands requests to nobody', () => {
     expect(warnings(log)).toEqual([])
   })
 
-  test('is not warned of where its application comes with listen(), or another server is asked', async () => {
+  test('is not warned of if the listener is added in listen(), or if another server has one', async () => {
     const log = new Log()
     const [server, streams] = [createServer(), createHttp2Server()]
     const { drain, watch } = attach({ signals: false, logger: log })
     onTestFinished(() => drain.dispose())
     watch(server)
     watch(streams)
-    await turns(2) // nobody is warned of a server that does not listen yet
+    await turns(2) // no warning about a server that does not listen yet
     server.once('listening', () => server.on('request', sayOk))
     await listen(server)
     await listen(streams)

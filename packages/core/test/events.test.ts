@@ -9,7 +9,7 @@ afterEach(() => {
   process.removeAllListeners(event)
 })
 
-test('podrain hears of an event before its listeners, and they are called if it does not handle the event', () => {
+test('podrain gets an event before the listeners, and they are called if podrain does not handle the event', () => {
   const heard: unknown[] = []
   process.on(event, () => heard.push('listener'))
   const undo = comeFirst((name, args) => {
@@ -23,7 +23,7 @@ test('podrain hears of an event before its listeners, and they are called if it 
   expect(heard).toEqual([['podrain', 1], 'listener', 'listener'])
 })
 
-test('an event that podrain handles is not passed on, and its emitter learns whether it was', () => {
+test('an event that podrain handles is not passed on, and emit() returns whether it had listeners', () => {
   process.on(event, () => expect.unreachable())
   for (const answer of [true, false]) {
     const undo = comeFirst((name) => (name === event ? answer : undefined))
@@ -32,7 +32,7 @@ test('an event that podrain handles is not passed on, and its emitter learns whe
   }
 })
 
-test('the process has its own method back afterwards', () => {
+test('the method of the process is restored afterwards', () => {
   const undo = comeFirst(() => undefined)
   expect(Object.hasOwn(process, 'emit')).toBe(true)
   undo()
@@ -40,7 +40,7 @@ test('the process has its own method back afterwards', () => {
   expect(process.emit).toBe(EventEmitter.prototype.emit)
 })
 
-test('a method that another library had put there is put back', () => {
+test('a method that another library had set before is restored', () => {
   const theirs = EventEmitter.prototype.emit.bind(process) as typeof process.emit
   process.emit = theirs
   const undo = comeFirst(() => undefined)
@@ -49,7 +49,7 @@ test('a method that another library had put there is put back', () => {
   expect(process.emit).toBe(theirs)
 })
 
-test('a method that another library has put in its place since stays, and podrain hears of nothing any more', () => {
+test('a method that another library has set since stays, and podrain gets no more events', () => {
   const heard: unknown[] = []
   const undo = comeFirst((name) => {
     heard.push(name)

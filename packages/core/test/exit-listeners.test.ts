@@ -7,7 +7,7 @@ function listener(changes: Partial<ExitListener> = {}): ExitListener {
 }
 
 describe('the drains of a process', () => {
-  test('are all ended, and the process is clean if each of them was', async () => {
+  test('are all ended, and the process is clean if each drain was', async () => {
     const listeners = new ExitListeners()
     const [one, two] = [listener(), listener({ end: async () => false })]
     listeners.add(one)
@@ -17,7 +17,7 @@ describe('the drains of a process', () => {
     expect(one.end).toHaveBeenCalledWith({ signal: 'SIGTERM' })
   })
 
-  test('that register while it ends are ended, too, unless they leave again at once', async () => {
+  test('that register during the end are ended, too, unless they unregister at once', async () => {
     const listeners = new ExitListeners()
     const begun = performance.now()
     const [late, hasty] = [listener({ end: vi.fn(async () => false) }), listener()]
@@ -48,7 +48,7 @@ describe('the drains of a process', () => {
     expect(one.end).not.toHaveBeenCalled()
   })
 
-  test('say whether an exit of somebody else cuts anything: it is enough if one of them does', () => {
+  test('say whether an exit by other code cuts something: one such drain is enough', () => {
     const listeners = new ExitListeners()
     expect(listeners.cutShort()).toBe(false)
     listeners.add(listener())
@@ -61,7 +61,7 @@ describe('the drains of a process', () => {
     expect(cut).toHaveBeenCalledOnce()
   })
 
-  test('leave the process as much time as the first deadline does, and are late when all have passed', async () => {
+  test('leave the process the time until the first deadline, and are late when all deadlines have passed', async () => {
     const listeners = new ExitListeners()
     expect([listeners.left, listeners.late]).toEqual([0, false])
     const times = [300, -1]
@@ -77,7 +77,7 @@ describe('the drains of a process', () => {
     expect([endless.left, endless.late]).toEqual([0, false])
   })
 
-  test('each hear of a further error, and of a signal that follows an error', () => {
+  test('each get a further error, and a signal that follows an error', () => {
     const listeners = new ExitListeners()
     const [one, two] = [listener(), listener()]
     for (const each of [one, two]) listeners.add(each)
@@ -90,7 +90,7 @@ describe('the drains of a process', () => {
     }
   })
 
-  test('are known by the first that was ended, and a drain that has left is none of them', async () => {
+  test('have a first one that logs for the process, and not one that has unregistered', async () => {
     const listeners = new ExitListeners()
     const [one, two] = [listener(), listener()]
     const leave = listeners.add(one)

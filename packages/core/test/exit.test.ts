@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, type Mock, onTestFinished, tes
 import type { ExitListener, Signal } from '../src/index.js'
 import { turns } from './support.js'
 
-// What signals.test.ts sees of real processes, and what their processes do not show: here signals and errors are events of
-// this process, which does not exit.
+// signals.test.ts tests real processes. Here signals and errors are events of this process, which does not exit, so that more can be
+// observed.
 const events = ['SIGTERM', 'SIGINT', 'SIGHUP', 'uncaughtException', 'unhandledRejection', 'beforeExit'] as const
 type Event = (typeof events)[number]
 
@@ -52,7 +52,7 @@ interface Drain {
   leave(): void
 }
 
-/** A drain that listens, in a process that has none yet or others. */
+/** A drain that registers with the process, which may have other drains. */
 async function register({
   signals = ['SIGTERM', 'SIGINT'] as Signal[],
   errors = true,
@@ -73,18 +73,18 @@ function emit(event: Event, ...args: unknown[]): boolean {
   return (process.emit as (...args: unknown[]) => boolean).call(process, event, ...args)
 }
 
-/** Returns whether anybody listens, as far as Node is told. */
+/** Returns what emit() returns: whether the event had listeners. */
 function happens(event: Event, what: unknown = event): boolean {
   return emit(event, what)
 }
 
-/** What was begun has been done: others who listen are called in a turn of their own. */
+/** Waits until other listeners have been called, which happens in a later turn. */
 const settled = (): Promise<void> => turns(4)
 const counts = (): Record<string, number> =>
   Object.fromEntries(events.map((event) => [event, process.listenerCount(event)] as const).filter(([, count]) => count))
 
 describe('the process', () => {
-  test('exits with 0 when all its drains are over and were clean, not before', async () => {
+  test('exits with 0 when all its drains are over and were clean, and not before', async () => {
     const [one, two] = [await register(), await register()]
     happens('SIGTERM')
     expect(one.end.mock.calls).toEqual([[{ signal: 'SIGTERM' }]])
@@ -97,7 +97,7 @@ describe('the process', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
-  test('exits with 1, and without a word of its own, when one of them was not', async () => {
+  test('exits with 1, and logs nothing itself, when one drain was not clean', async () => {
     const said = vi.spyOn(console, 'error').mockImplementation(() => {})
     const [one, two] = [await register(), await register()]
     happens('SIGINT')
@@ -111,27 +111,24 @@ describe('the process', () => {
   test.each([
     [true, 1],
     [false, undefined],
-  ])(
-    'that somebody else ends in the middle of a drain exits with 1 if that cuts something (%s)',
-    async (cuts, code) => {
-      const before = process.listeners('exit')
-      onTestFinished(() => {
-        process.exitCode = undefined
-      })
-      const { nodeProcess } = await import('../src/process/exit.js')
-      const cut = vi.fn(() => cuts)
-      const end = (): Promise<boolean> => new Promise(() => {})
-      onTestFinished(nodeProcess.register({ signals: ['SIGTERM'], errors: true, end, again() {}, cut }))
-      happens('SIGTERM')
-      const [onExit] = process.listeners('exit').filter((listener) => !before.includes(listener))
-      expect(cut).not.toHaveBeenCalled()
-      onExit?.(0)
-      expect(cut).toHaveBeenCalledOnce()
-      expect(process.exitCode).toBe(code)
-    },
-  )
+  ])('that other code ends during a drain exits with 1 if that cuts something (%s)', async (cuts, code) => {
+    const before = process.listeners('exit')
+    onTestFinished(() => {
+      process.exitCode = undefined
+    })
+    const { nodeProcess } = await import('../src/process/exit.js')
+    const cut = vi.fn(() => cuts)
+    const end = (): Promise<boolean> => new Promise(() => {})
+    onTestFinished(nodeProcess.register({ signals: ['SIGTERM'], errors: true, end, again() {}, cut }))
+    happens('SIGTERM')
+    const [onExit] = process.listeners('exit').filter((listener) => !before.includes(listener))
+    expect(cut).not.toHaveBeenCalled()
+    onExit?.(0)
+    expect(cut).toHaveBeenCalledOnce()
+    expect(process.exitCode).toBe(code)
+  })
 
-  test('that somebody else ends after a drain cuts nothing of that drain', async () => {
+  test('that other code ends after a drain cuts nothing of that drain', async () => {
     const before = process.listeners('exit')
     process.on('SIGTERM', () => new Promise(() => {}))
     const { nodeProcess } = await import('../src/process/exit.js')
@@ -143,7 +140,7 @@ describe('the process', () => {
     expect(cut).not.toHaveBeenCalled()
   })
 
-  test('exits with the code that the application has set meanwhile', async () => {
+  test('exits with the code that the application has set during the drain', async () => {
     onTestFinished(() => {
       process.exitCode = undefined
     })
@@ -155,7 +152,7 @@ describe('the process', () => {
     expect(exit.mock.calls[0]?.[0] ?? process.exitCode).toBe(7)
   })
 
-  test('is ended soon after the deadline of its last drain, whatever hangs', async () => {
+  test('exits soon after the deadline of its last drain, whatever hangs', async () => {
     const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     const one = await register({ left: 2000 })
     await register({ left: 5000 })
@@ -168,7 +165,7 @@ describe('the process', () => {
     expect(said.mock.calls[0]).toEqual(['podrain: a drain was not over at its deadline: exiting now\n'])
   })
 
-  test('has no other limit: each drain has', async () => {
+  test('has no limit of its own beside the deadlines of its drains', async () => {
     const drain = await register({ left: 7_200_000 })
     happens('SIGTERM')
     await vi.advanceTimersByTimeAsync(3_600_000)
@@ -179,7 +176,7 @@ describe('the process', () => {
   })
 
   test.each(['uncaughtException', 'unhandledRejection'] as const)(
-    'exits with 1 after %s, when it has drained',
+    'exits with 1 after %s, after the drain',
     async (event) => {
       const drain = await register()
       const error = new Error('boom')
@@ -193,7 +190,7 @@ describe('the process', () => {
     },
   )
 
-  test('is listened to for the signals of the drains that are there, and for nothing else', async () => {
+  test('has listeners for the signals of the registered drains, and for no others', async () => {
     const one = await register({ signals: ['SIGTERM'], errors: false })
     expect(counts()).toEqual({ SIGTERM: 2 })
     const two = await register({ signals: ['SIGHUP'] })
@@ -206,7 +203,7 @@ describe('the process', () => {
     expect(counts()).toEqual({})
   })
 
-  test('is never without a listener meanwhile, as the second of two signals would end it there and then', async () => {
+  test('always has a listener during the drain, because a second signal would otherwise end it at once', async () => {
     const unheard: unknown[] = []
     const watch = (event: unknown): void => {
       if (event !== 'SIGHUP' && process.listenerCount(event as Event) === 0) unheard.push(event)
@@ -223,7 +220,7 @@ describe('the process', () => {
     expect(exit).not.toHaveBeenCalled()
   })
 
-  test('is not ended by Node for a signal or an error that a drain has begun to deal with', async () => {
+  test('is not ended by Node because of a signal or an error that a drain handles', async () => {
     await register()
     const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write' })
     expect(happens('SIGTERM')).toBe(true)
@@ -234,7 +231,7 @@ describe('the process', () => {
     expect(happens('SIGHUP')).toBe(false)
   })
 
-  test('is let alone by a drain that leaves twice', async () => {
+  test('is not changed by a drain that unregisters twice', async () => {
     const one = await register()
     await register()
     one.leave()
@@ -243,7 +240,7 @@ describe('the process', () => {
     expect(process.listeners('SIGTERM')).toEqual(listeners)
   })
 
-  test('that is ending is not listened to anew by a drain that comes or goes', async () => {
+  test('that is ending gets no new listeners when a drain registers or unregisters', async () => {
     const drain = await register()
     happens('SIGTERM')
     const listening = counts()
@@ -283,7 +280,7 @@ describe('a second signal', () => {
   )
 })
 
-describe('an error that nobody caught', () => {
+describe('an error that was not caught', () => {
   test.each(['uncaughtException', 'unhandledRejection'] as const)(
     '(%s) while it ends is told, each one, and cuts nothing',
     async (event) => {
@@ -299,7 +296,7 @@ describe('an error that nobody caught', () => {
     },
   )
 
-  test('is joined by the first signal, which is not a second one; only the next forces', async () => {
+  test('is joined by the first signal, and only the next signal forces the exit', async () => {
     const [one, two] = [await register(), await register()]
     happens('uncaughtException', new Error('boom'))
     vi.advanceTimersByTime(2000)
@@ -315,7 +312,7 @@ describe('an error that nobody caught', () => {
     expect(exit.mock.calls).toEqual([[1]])
   })
 
-  test('is followed by others, which are told', async () => {
+  test('is followed by further errors, which are logged', async () => {
     const drain = await register()
     happens('uncaughtException', new Error('first'))
     const second = new Error('second')
@@ -325,11 +322,11 @@ describe('an error that nobody caught', () => {
   })
 })
 
-describe('others who listen to a signal', () => {
-  /** A listener of somebody else, and what it has heard. */
+describe('other listeners of a signal', () => {
+  /** A listener of other code, and the arguments it was called with. */
   const other = (result?: unknown): Mock<(...args: unknown[]) => unknown> => vi.fn(() => result)
 
-  test.each(['before', 'after'])('are called when the drain is over, if they began to listen %s it', async (when) => {
+  test.each(['before', 'after'])('are called when the drain is over, if they were added %s it', async (when) => {
     const listener = other()
     if (when === 'before') process.on('SIGTERM', listener)
     const drain = await register()
@@ -344,7 +341,7 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
-  test('hear its name and its number, as Node says them', async () => {
+  test('get its name and its number, as from Node', async () => {
     const listener = other()
     process.on('SIGTERM', listener)
     const drain = await register()
@@ -354,7 +351,7 @@ describe('others who listen to a signal', () => {
     expect(listener.mock.calls).toEqual([['SIGTERM', 15]])
   })
 
-  test('hear its name, though somebody emits it by hand without one', async () => {
+  test('get its name, even if other code emits the signal without a name', async () => {
     const listener = other()
     process.on('SIGTERM', listener)
     const drain = await register()
@@ -364,7 +361,7 @@ describe('others who listen to a signal', () => {
     expect(listener.mock.calls).toEqual([['SIGTERM']])
   })
 
-  test('and listen to uncaught exceptions hear of them at once, and the drain begins all the same', async () => {
+  test('and of uncaught exceptions are called at once for an exception, and the drain begins nevertheless', async () => {
     const listener = other()
     process.on('uncaughtException', listener)
     const drain = await register()
@@ -374,7 +371,7 @@ describe('others who listen to a signal', () => {
     expect(drain.end).toHaveBeenCalledWith({ error })
   })
 
-  test('and have hidden themselves, as those of tsx, are called at once, and not again', async () => {
+  test('that are hidden, as those of tsx, are called at once, and only once', async () => {
     const [hidden, usual] = [other(), other()]
     process.on('SIGTERM', usual)
     process.prependListener('SIGTERM', hidden)
@@ -407,7 +404,7 @@ describe('others who listen to a signal', () => {
     expect(listener).not.toHaveBeenCalled()
   })
 
-  test('are called once, also those who listen once', async () => {
+  test('are called once, including those that were added with once()', async () => {
     const listener = other()
     process.once('SIGTERM', listener)
     const drain = await register()
@@ -419,7 +416,7 @@ describe('others who listen to a signal', () => {
     expect(process.listeners('SIGTERM')).not.toContain(listener)
   })
 
-  test('may go before they are called', async () => {
+  test('may be removed before they are called', async () => {
     const listener = other()
     process.on('SIGTERM', listener)
     const drain = await register()
@@ -430,7 +427,7 @@ describe('others who listen to a signal', () => {
     expect(listener).not.toHaveBeenCalled()
   })
 
-  test('are waited for, if they return a promise, with what is left of the budget', async () => {
+  test('that return a promise are waited for, within the rest of the budget', async () => {
     let over = (): void => {}
     process.on(
       'SIGTERM',
@@ -450,7 +447,7 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
-  test('are waited for, each of them, however early another one has ended', async () => {
+  test('are each waited for, even if another one has ended early', async () => {
     let over = (): void => {}
     process.on('SIGTERM', () => {})
     process.on('SIGTERM', () => new Promise<void>((resolve) => (over = resolve)))
@@ -477,7 +474,7 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
-  test('are waited for while something goes on that they have begun, though they return nothing', async () => {
+  test('that return no promise are waited for while work that they have begun goes on', async () => {
     const server = createServer()
     process.on('SIGTERM', () => void server.listen(0))
     const drain = await register({ left: 20_000 })
@@ -492,7 +489,7 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
-  test('are not waited for because of what was there before them', async () => {
+  test('are not waited for because of work that had begun before them', async () => {
     const server = createServer().listen(0)
     onTestFinished(() => void server.close())
     process.on('SIGTERM', () => {})
@@ -504,7 +501,7 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
-  test('are not waited for for ever, when what they have begun does not end', async () => {
+  test('are not waited for for ever if their work does not end', async () => {
     const server = createServer()
     onTestFinished(() => void server.close())
     process.on('SIGTERM', () => void server.listen(0))
@@ -518,7 +515,7 @@ describe('others who listen to a signal', () => {
     expect(exit.mock.calls).toEqual([[0]])
   })
 
-  test.each(['throws', 'rejects'])('do not keep each other from being called when one %s', async (how) => {
+  test.each(['throws', 'rejects'])('are all called even if one %s', async (how) => {
     const last = other()
     process.on('SIGTERM', () => {
       if (how === 'throws') throw new Error('no pool')
@@ -564,7 +561,7 @@ describe('others who listen to a signal', () => {
     expect(two.info).not.toHaveBeenCalled()
   })
 
-  test('are not spoken of where there are none', async () => {
+  test('are not mentioned in the log if there are none', async () => {
     const drain = await register()
     happens('SIGTERM')
     drain.over(true)
@@ -573,7 +570,7 @@ describe('others who listen to a signal', () => {
     expect(drain.info).not.toHaveBeenCalled()
   })
 
-  test('are called at once, as ever, when no drain listens any more', async () => {
+  test('are called at once when no drain is registered any more', async () => {
     const listener = other()
     process.on('SIGTERM', listener)
     const drain = await register()
@@ -602,8 +599,8 @@ describe('others who listen to a signal', () => {
   })
 })
 
-describe('a drain that is made when the end has begun', () => {
-  test('is ended, too, as if it had been there, and waited for', async () => {
+describe('a drain that is created when the end has begun', () => {
+  test('is ended and waited for like the others', async () => {
     const one = await register()
     happens('SIGTERM')
     await vi.advanceTimersByTimeAsync(700)
@@ -633,14 +630,14 @@ describe('a drain that is made when the end has begun', () => {
 })
 
 describe('two copies of the package', () => {
-  test('that do not fit together are refused, with the way out', async () => {
+  test('with incompatible versions are refused, and the error says what to do', async () => {
     ;(process as unknown as { [key: symbol]: unknown })[Symbol.for('podrain.process-end')] = { version: 2 }
     await expect(register()).rejects.toThrow(/two copies of @podrain.core .*`npm ls @podrain.core`/)
   })
 })
 
 describe('an unhandled rejection', () => {
-  test('that somebody else listens to is left to them', async () => {
+  test('that another listener handles does not begin a drain', async () => {
     const tracker = vi.fn()
     process.on('unhandledRejection', tracker)
     const drain = await register()
@@ -679,7 +676,7 @@ describe('an unhandled rejection', () => {
 })
 
 describe('the same error again and again', () => {
-  test('is told once', async () => {
+  test('is logged once', async () => {
     const drain = await register()
     happens('SIGTERM')
     const error = new Error('boom')
@@ -687,7 +684,7 @@ describe('the same error again and again', () => {
     expect(drain.again.mock.calls).toEqual([[{ error }]])
   })
 
-  test('is none that only the same system call has failed with', async () => {
+  test('does not include other errors of the same system call', async () => {
     const drain = await register()
     happens('SIGTERM')
     const errors = ['EPIPE', 'ECONNRESET'].map((code) => Object.assign(new Error(code), { code, syscall: 'write' }))
@@ -695,7 +692,7 @@ describe('the same error again and again', () => {
     expect(drain.again.mock.calls).toEqual(errors.map((error) => [{ error }]))
   })
 
-  test('is told to others who listen each time, unless it is that of a log line: theirs would be the next', async () => {
+  test('is passed to other listeners each time, unless writing has failed, because their log line would fail, too', async () => {
     const tracker = vi.fn()
     process.on('uncaughtException', tracker)
     await register()
@@ -707,14 +704,14 @@ describe('the same error again and again', () => {
     expect(tracker).toHaveBeenCalledTimes(5)
   })
 
-  test('may be one that says nothing, after a signal', async () => {
+  test('may be undefined, after a signal', async () => {
     const drain = await register()
     happens('SIGTERM')
     emit('unhandledRejection', undefined)
     expect(drain.again.mock.calls).toEqual([[{ error: undefined }]])
   })
 
-  test('of the system is told once, wherever it comes from', async () => {
+  test('of a system call is logged once, wherever it comes from', async () => {
     const drain = await register()
     const broken = (stack: string): Error =>
       Object.assign(new Error('write EPIPE'), { code: 'EPIPE', syscall: 'write', stack })
@@ -725,8 +722,8 @@ describe('the same error again and again', () => {
   })
 })
 
-describe('a first process that keeps signals to itself', () => {
-  test('is said by the first drain that listens to signals', async () => {
+describe('a process 1 that does not pass signals on', () => {
+  test('is warned of by the first drain that listens to signals', async () => {
     firstProcess = 'process 1 of the container is npm'
     const none = await register({ signals: [] })
     none.leave()
@@ -736,7 +733,7 @@ describe('a first process that keeps signals to itself', () => {
     expect(two.warn).not.toHaveBeenCalled()
   })
 
-  test('may be no concern of a listener that takes no warnings', async () => {
+  test('is not warned of without a method for warnings', async () => {
     firstProcess = 'process 1 of the container is npm'
     process.on('SIGTERM', function agent() {
       throw new Error('no pool')

@@ -7,7 +7,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse) => void
 const header = (length: number, expects = '100-continue'): string =>
   `POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: ${length}\r\nExpect: ${expects}\r\n\r\n`
 
-/** A server whose application decides itself what it expects to be sent, and a client that waits to be told. */
+/** A server whose application handles `Expect` itself, and a client that waits for 100 Continue. */
 async function start(handle: Handle, { early = false, text = header(5) } = {}) {
   const clock = new FakeClock()
   const pod = await serve((_request, response) => response.end('ok'), { ...slow, keepAliveCap: 2000, clock })
@@ -54,7 +54,7 @@ describe.each([
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1, forced: [] })
   })
 
-  test('is waited for though the application tells it first that it works on it', async () => {
+  test('is waited for even if the application first sends 102 Processing', async () => {
     const turn = gate()
     const { clock, client, drain } = await start(
       (request, response) => {
@@ -72,7 +72,7 @@ describe.each([
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1 })
   })
 
-  test('and that stops when it was told is given up after as long as any other', async () => {
+  test('and that stops after 100 Continue counts as stalled like any other upload', async () => {
     const { clock, client, drain } = await start(
       (request, response) => {
         request.resume()
@@ -88,7 +88,7 @@ describe.each([
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('and is refused late gets its answer', async () => {
+  test('and that is refused late gets its response', async () => {
     const turn = gate()
     const { clock, client, drain } = await start(
       (_request, response) => void turn.opened.then(() => response.writeHead(417).end('no')),
@@ -101,7 +101,7 @@ describe.each([
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1 })
   })
 
-  test('and that nobody ever answers is cut, and named', async () => {
+  test('and that gets no response is cut, and named', async () => {
     const { clock, drain } = await start(() => {}, { early })
     const ended = drain.start()
     clock.advance(20_000)
@@ -111,7 +111,7 @@ describe.each([
   })
 })
 
-test('an upload that is sent in part without waiting, and then stops, is given up as any other', async () => {
+test('an upload that is sent in part without waiting, and then stops, counts as stalled', async () => {
   const { clock, client, drain } = await start((request) => void request.resume(), { early: true, text: header(50) })
   clock.advance(100)
   client.send('hello')

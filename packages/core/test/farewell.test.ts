@@ -8,11 +8,11 @@ const atOnce = { ...slow, settle: { min: 0, quiet: 0 } }
 async function start(options: AdapterOptions = {}): Promise<Pod & { clock: FakeClock }> {
   const clock = new FakeClock()
   const pod = await serve(sayOk, { ...atOnce, clock, ...options })
-  pod.server.keepAliveTimeout = 600_000 // or Node ends connections itself
+  pod.server.keepAliveTimeout = 600_000 // otherwise Node ends connections
   return { ...pod, clock }
 }
 
-/** Time passes, in the steps in which connections are looked at. */
+/** Lets time pass in the steps between two checks. */
 async function pass(clock: FakeClock, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 10) {
     clock.advance(10)
@@ -20,7 +20,7 @@ async function pass(clock: FakeClock, ms: number): Promise<void> {
   }
 }
 
-/** A client that the server has accepted, and that has sent so much. */
+/** A client that the server has accepted, and that has sent this text. */
 async function accepted({ port, server }: Pod, text = ''): Promise<Client> {
   const connection = once(server, 'connection')
   const client = await Client.open(port)
@@ -33,35 +33,35 @@ async function accepted({ port, server }: Pod, text = ''): Promise<Client> {
 }
 
 describe('when the server closes, a connection', () => {
-  test('that was answered and is idle hears the end at once', async () => {
+  test('that is idle after a response ends at once', async () => {
     const pod = await start()
     const client = await Client.open(pod.port)
     await client.get('/').until(/ok$/)
     const report = pod.drain.start()
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     expect(await pod.clock.through(report)).toMatchObject({ clean: true })
   })
 
-  test('on which nothing but a probe has come hears the end at once', async () => {
+  test('that has carried only a probe ends at once', async () => {
     const pod = await start()
     const client = await Client.open(pod.port)
     await client.get('/readyz').until(/ready/)
     pod.clock.advance(1000)
     const report = pod.drain.start()
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     expect(await pod.clock.through(report)).toMatchObject({ clean: true })
   })
 
-  test('that has long been open and was never used hears the end at once', async () => {
+  test('that has long been open without a request ends at once', async () => {
     const pod = await start()
     const client = await accepted(pod)
     pod.clock.advance(1000)
     const report = pod.drain.start()
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     expect(await pod.clock.through(report)).toMatchObject({ clean: true })
   })
 
-  test('that was opened just now keeps its 200 ms, and hears the end when they are over', async () => {
+  test('that was opened just now ends after 200 ms', async () => {
     const pod = await start()
     const client = await accepted(pod)
     const report = pod.drain.start()
@@ -69,11 +69,11 @@ describe('when the server closes, a connection', () => {
     await pass(pod.clock, 190)
     expect(client.closed).toBe(false)
     await pass(pod.clock, 10)
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     expect(await pod.clock.through(report)).toMatchObject({ clean: true })
   })
 
-  test('on which half a header has come is kept for the other half, as long as a good-bye takes', async () => {
+  test('on which half a header has arrived stays open for the other half, for half a second', async () => {
     const pod = await start()
     const client = await accepted(pod, 'GET / HTTP/1.1\r\nHost: p')
     pod.clock.advance(1000)
@@ -85,7 +85,7 @@ describe('when the server closes, a connection', () => {
     expect(await pod.clock.through(report)).toMatchObject({ clean: true })
   })
 
-  test('that was answered, and on which half of the next header has come, is kept for the other half, too', async () => {
+  test('on which half of the next header has arrived stays open for the other half, too', async () => {
     const pod = await start({ settle: { min: 1000, quiet: 500 } })
     const connection = once(pod.server, 'connection')
     const client = await Client.open(pod.port)
@@ -103,7 +103,7 @@ describe('when the server closes, a connection', () => {
     expect(await pod.clock.through(report)).toMatchObject({ clean: true, answered: 1 })
   })
 
-  test('on which an upload has stopped is not ended politely: its client would take that for an answer', async () => {
+  test('with a stalled upload gets no FIN, because its client would take that for a response', async () => {
     const turn = gate()
     const pod = await start()
     pod.server.removeAllListeners('request')
@@ -128,7 +128,7 @@ describe('when the server closes, a connection', () => {
 })
 
 describe('while it waits for load balancers, a connection', () => {
-  test('is promised its time from the beginning of the drain on: when it was last used is not known', async () => {
+  test('keeps its keep-alive time from the beginning of the drain, because its last use is not known', async () => {
     const pod = await start({ keepAliveCap: 3000 })
     const client = await Client.open(pod.port)
     await client.get('/').until(/ok$/)
@@ -141,7 +141,7 @@ describe('while it waits for load balancers, a connection', () => {
     await pod.clock.through(pod.drain.start())
   })
 
-  test('that was never used is waited for as long as it is quiet, not as long as one is promised', async () => {
+  test('that was never used is waited for during `settle.quiet`, not during the keep-alive time', async () => {
     const pod = await start({ keepAliveCap: 5000, settle: { min: 1000, quiet: 500 } })
     void pod.drain.start()
     pod.clock.advance(800)
@@ -153,7 +153,7 @@ describe('while it waits for load balancers, a connection', () => {
     await pod.clock.through(pod.drain.start())
   })
 
-  test('of a server that never ends idle ones is promised the cap', async () => {
+  test('of a server without a keep-alive timeout is kept for the cap', async () => {
     const pod = await start({ keepAliveCap: 3000 })
     pod.server.keepAliveTimeout = 0
     const client = await Client.open(pod.port)
@@ -167,7 +167,7 @@ describe('while it waits for load balancers, a connection', () => {
   })
 })
 
-test('an upload that has stopped is given up when it has stood still for as long as an idle connection is kept', async () => {
+test('an upload counts as stalled after the time for which an idle connection is kept', async () => {
   const pod = await start({ keepAliveCap: 2000 })
   pod.server.removeAllListeners('request')
   pod.server.on('request', (request) => request.resume())
@@ -183,7 +183,7 @@ test('an upload that has stopped is given up when it has stood still for as long
   await client.end()
 })
 
-test('an upload that waits here to be read is no fault of its client’s: it is waited for', async () => {
+test('an upload that the application has not read does not count as stalled', async () => {
   const turn = gate()
   const pod = await start({ keepAliveCap: 2000 })
   pod.server.removeAllListeners('request')
@@ -204,7 +204,7 @@ test('an upload that waits here to be read is no fault of its client’s: it is 
   expect(await pod.clock.through(pod.drain.start())).toMatchObject({ clean: true, answered: 1 })
 })
 
-test('a scrape in flight when the drain begins is not waited for, and shows nowhere', async () => {
+test('a scrape in flight when the drain begins is not waited for, and is not reported', async () => {
   const pod = await start({ settle: { min: 1000, quiet: 500 } })
   pod.server.removeAllListeners('request')
   pod.server.on('request', () => {})
@@ -219,7 +219,7 @@ test('a scrape in flight when the drain begins is not waited for, and shows nowh
   expect(await pod.clock.through(pod.drain.start())).toMatchObject({ clean: true, answered: 0, forced: [] })
 })
 
-test('a request in flight is as old as it is, also when the drain has begun', async () => {
+test('the age of a request in flight counts from its arrival, also after the drain has begun', async () => {
   const pod = await start()
   pod.server.removeAllListeners('request')
   pod.server.on('request', () => {})
@@ -232,7 +232,7 @@ test('a request in flight is as old as it is, also when the drain has begun', as
   expect(pod.drain.status().oldest).toEqual({ method: 'GET', route: '/slow', ageMs: 3000 })
 })
 
-test('a response whose header has left keeps the promise it made', async () => {
+test('a response whose header has been sent with keep-alive keeps its connection', async () => {
   const turn = gate()
   const pod = await start({ settle: { min: 1000, quiet: 500 } })
   pod.server.removeAllListeners('request')

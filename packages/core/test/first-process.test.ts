@@ -36,13 +36,13 @@ describe('the first process of a container', () => {
     commandLine('/usr/lib/systemd/systemd', '--system'),
     commandLine('/sbin/docker-init', '--', 'npm', 'start'),
     '',
-  ])('that passes signals on, or is none of our business, is not: %j', (line) => {
+  ])('that passes signals on, or is unknown, is not: %j', (line) => {
     expect(describeFirstProcess(line)).toBeUndefined()
   })
 })
 
 describe('a process', () => {
-  /** What /proc/1/cmdline says; undefined if nobody may read it. */
+  /** The content of /proc/1/cmdline. undefined if it cannot be read. */
   let first: string | undefined
   const pid = Object.getOwnPropertyDescriptor(process, 'pid') as PropertyDescriptor
 

@@ -2,16 +2,16 @@ import { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { callBefore, intercept } from '../src/http/intercept.js'
 
-/** A server on which something happens, and who was called for it. */
+/** An emitter, with the listeners that were called. */
 class Scene extends EventEmitter {
   readonly called: string[] = []
-  /** What listeners returned, and what they were given. */
+  /** The results of listeners, with their arguments. */
   readonly results: unknown[][] = []
 
-  /** A listener that says its name, and the same one each time. */
+  /** The listener of a name, which records its calls. */
   readonly named = (name: string) => (): void => void this.called.push(name)
 
-  /** Something happens. Returns who was called, in this order. */
+  /** Emits an event. Returns the listeners that were called, in order. */
   happens(event = 'request', ...args: unknown[]): string[] {
     this.called.length = 0
     this.emit(event, ...args)
@@ -19,11 +19,11 @@ class Scene extends EventEmitter {
   }
 }
 
-/** Changes of the listeners have been noticed. */
+/** Waits until changes of the listeners have been noticed. */
 const noticed = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-describe('a listener that precedes those of the application', () => {
-  test('is called first, whether they were there before it or come later', async () => {
+describe('callBefore()', () => {
+  test('calls the function before earlier and later listeners', async () => {
     const scene = new Scene()
     scene.on('upgrade', scene.named('early'))
     callBefore(scene, 'upgrade', scene.named('ours'))
@@ -34,7 +34,7 @@ describe('a listener that precedes those of the application', () => {
     expect(scene.happens('upgrade')).toEqual(['ours', 'first', 'early', 'late'])
   })
 
-  test('is there only as long as the application listens: alone it would change what Node does', async () => {
+  test('does not call the function without listeners of the application, because that would change Node’s default', async () => {
     const scene = new Scene()
     callBefore(scene, 'upgrade', scene.named('ours'))
     expect(scene.listenerCount('upgrade')).toBe(0)
@@ -47,7 +47,7 @@ describe('a listener that precedes those of the application', () => {
     expect(scene.listenerCount('upgrade')).toBe(0)
   })
 
-  test('is called when a library has taken all listeners off and put its own there', async () => {
+  test('calls the function when a library has replaced all listeners', async () => {
     const scene = new Scene()
     scene.on('upgrade', scene.named('theirs'))
     callBefore(scene, 'upgrade', scene.named('ours'))
@@ -57,7 +57,7 @@ describe('a listener that precedes those of the application', () => {
     expect(scene.happens('upgrade')).toEqual(['ours', 'library'])
   })
 
-  test('is called for its own event, and does not care for others', async () => {
+  test('calls the function for its own event only', async () => {
     const scene = new Scene()
     scene.on('connect', scene.named('connect'))
     callBefore(scene, 'upgrade', scene.named('ours'))
@@ -67,7 +67,7 @@ describe('a listener that precedes those of the application', () => {
     expect(scene.listenerCount('upgrade')).toBe(0)
   })
 
-  test('stays where it is while nothing changes: nobody is told of a change that is none', async () => {
+  test('emits no newListener and removeListener', async () => {
     const scene = new Scene()
     const changes: string[] = []
     scene.on('upgrade', scene.named('theirs'))
@@ -81,7 +81,7 @@ describe('a listener that precedes those of the application', () => {
     expect(changes).toEqual(['newListener upgrade'])
   })
 
-  test('is gone once it is undone, also when a change was just being noticed', async () => {
+  test('can be undone, even during a change of the listeners', async () => {
     const scene = new Scene()
     scene.on('upgrade', scene.named('theirs'))
     const undo = callBefore(scene, 'upgrade', scene.named('ours'))
@@ -96,8 +96,8 @@ describe('a listener that precedes those of the application', () => {
   })
 })
 
-describe('a listener that stands before those of the application', () => {
-  /** It answers what it is told to. */
+describe('intercept()', () => {
+  /** Adds an interceptor that answers the given events. */
   const stand = (scene: Scene, name = 'ours'): (() => void) =>
     intercept(
       scene,
@@ -109,7 +109,7 @@ describe('a listener that stands before those of the application', () => {
       (...results) => scene.results.push(results),
     )
 
-  test('keeps from them what it answers, and nothing else', async () => {
+  test('does not call the listeners for an event that it answers', async () => {
     const scene = new Scene()
     scene.on('request', scene.named('early'))
     stand(scene)
@@ -119,14 +119,14 @@ describe('a listener that stands before those of the application', () => {
     expect(scene.happens('request', false)).toEqual(['ours', 'early', 'late'])
   })
 
-  test('has taken what it answers: whoever emits it, as a bridge does, is not told that nobody listens', () => {
+  test('makes emit() return true for an event that it answers', () => {
     const scene = new Scene()
     scene.on('request', scene.named('theirs'))
     stand(scene)
     expect(scene.emit('request', true)).toBe(true)
   })
 
-  test('calls them as the server does: with all it was given, and itself', async () => {
+  test('calls the listeners with all arguments, and with the server as `this`', async () => {
     const scene = new Scene()
     const seen: unknown[] = []
     scene.on('request', function (this: unknown, ...args) {
@@ -136,14 +136,14 @@ describe('a listener that stands before those of the application', () => {
     scene.happens('request', false, 'response')
     expect(seen).toEqual([scene, false, 'response'])
     seen.length = 0
-    scene.happens('request', false, 'socket', 'head') // as for an upgrade
+    scene.happens('request', false, 'socket', 'head') // the arguments of an upgrade
     expect(seen).toEqual([scene, false, 'socket', 'head'])
   })
 
-  test('learns what each of them returned, and for what', async () => {
+  test('gets the result of each listener, with its arguments', async () => {
     const scene = new Scene()
     scene.on('request', () => 'first')
-    scene.on('request', () => undefined) // nothing to learn
+    scene.on('request', () => undefined) // no result
     scene.on('request', () => 'second')
     stand(scene)
     scene.happens('request', false, 'response')
@@ -154,7 +154,7 @@ describe('a listener that stands before those of the application', () => {
     ])
   })
 
-  test('calls one that was added for once only once', async () => {
+  test('calls a listener that was added with once() only once', async () => {
     const scene = new Scene()
     scene.once('request', scene.named('once'))
     scene.on('request', scene.named('always'))
@@ -163,7 +163,7 @@ describe('a listener that stands before those of the application', () => {
     expect(scene.happens('request', false)).toEqual(['ours', 'always'])
   })
 
-  test('is not there as long as the application has none, as for a server that is not ready', async () => {
+  test('does nothing while the application has no listener', async () => {
     const scene = new Scene()
     stand(scene)
     expect(scene.listenerCount('request')).toBe(0)
@@ -173,7 +173,7 @@ describe('a listener that stands before those of the application', () => {
     expect(scene.happens('request', true)).toEqual(['ours'])
   })
 
-  test('is followed by a library that takes it off and calls it itself, as socket.io does', async () => {
+  test('works with a library that removes listeners and calls them itself, as socket.io does', async () => {
     const scene = new Scene()
     scene.on('request', scene.named('theirs'))
     stand(scene)
@@ -188,7 +188,7 @@ describe('a listener that stands before those of the application', () => {
     expect(scene.happens('request', false)).toEqual(['ours', 'library', 'theirs'])
   })
 
-  test('leaves them where they are: the application finds, counts and orders them as if it were not there', async () => {
+  test('does not change listeners(), listenerCount() and the order of listeners', async () => {
     const scene = new Scene()
     const [a, b, c] = ['a', 'b', 'c'].map(scene.named) as [() => void, () => void, () => void]
     scene.on('request', b)
@@ -207,7 +207,7 @@ describe('a listener that stands before those of the application', () => {
   test.each([
     ['at once', async () => {}],
     ['later', noticed],
-  ])('does not keep one that is taken off %s', async (_when, wait) => {
+  ])('does not keep a listener that is removed %s', async (_when, wait) => {
     const scene = new Scene()
     const [old, current] = [scene.named('old'), scene.named('new')]
     scene.on('request', old)
@@ -225,7 +225,7 @@ describe('a listener that stands before those of the application', () => {
     expect(scene.happens('request', true)).toEqual([])
   })
 
-  test('stays when every listener of every event is taken off', async () => {
+  test('stays when all listeners of all events are removed', async () => {
     const scene = new Scene()
     scene.on('request', scene.named('theirs'))
     stand(scene)
@@ -235,7 +235,7 @@ describe('a listener that stands before those of the application', () => {
     expect(scene.happens('request', false)).toEqual(['ours', 'next'])
   })
 
-  test('of several, those that came earlier are asked first, and each can be taken away', async () => {
+  test('calls several interceptors in the order they were added, and each can be removed', async () => {
     const scene = new Scene()
     scene.on('request', scene.named('theirs'))
     const undo = stand(scene, 'first')
@@ -249,7 +249,7 @@ describe('a listener that stands before those of the application', () => {
     expect(Object.getOwnPropertyNames(scene)).not.toContain('emit')
   })
 
-  test('is in front of whoever traces what the server emits, before it or after it, on the server or for all', async () => {
+  test('works with tracing that replaces `emit` before or after it, on the server or on the prototype', async () => {
     class Server extends Scene {}
     const scene = new Server()
     scene.on('request', scene.named('theirs'))
@@ -278,7 +278,7 @@ describe('a listener that stands before those of the application', () => {
     expect(untouched.emit).toBe(Server.prototype.emit)
   })
 
-  test('passes other events on as they are', async () => {
+  test('passes other events on unchanged', async () => {
     const scene = new Scene()
     const seen: unknown[][] = []
     scene.on('request', () => {})
@@ -292,7 +292,7 @@ describe('a listener that stands before those of the application', () => {
     expect(() => scene.emit('error', new Error('on purpose'))).toThrow('on purpose')
   })
 
-  test('gives all back in their order once it is undone', async () => {
+  test('restores the listeners in their order when it is undone', async () => {
     const scene = new Scene()
     scene.on('request', scene.named('a'))
     const undo = stand(scene)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ask, Client, serve } from './support.js'
 
-/** So many requests are tried; `PODRAIN_STRANGERS=100000` tries more. */
+/** The number of connections. `PODRAIN_STRANGERS=100000` tries more. */
 const strangers = Number(process.env.PODRAIN_STRANGERS ?? 1000)
 
 const method = fc.oneof(
@@ -50,7 +50,7 @@ const body = fc.oneof(
 const request = fc
   .tuple(method, path, fc.array(header, { maxLength: 6 }), body)
   .map(([method, path, headers, body]) => `${[`${method} ${path} HTTP/1.1`, ...headers].join('\r\n')}\r\n\r\n${body}`)
-/** One or several on a connection, and now and then only the beginning. */
+/** One or several requests on a connection, and sometimes only the beginning of one. */
 const bytes = fc
   .tuple(fc.array(request, { minLength: 1, maxLength: 4 }), fc.option(fc.nat(200), { freq: 4 }))
   .map(([requests, cut]) => (cut === null ? requests.join('') : requests.join('').slice(0, cut)))
@@ -65,7 +65,7 @@ test(`whatever a stranger sends, nothing drains, leaks or breaks: ${strangers} c
     fc.asyncProperty(bytes, async (text) => {
       const client = await Client.open(port)
       client.send(text)
-      // Answered as far as it can be, this one comes after it.
+      // This request follows, and gets a response if the connection is still usable.
       expect(await ask(port, '/livez')).toMatchObject({ status: 200 })
       client.abort()
       expect(drain.state).toBe('serving')

@@ -30,7 +30,7 @@ describe('onDrain hooks', () => {
     expect((await clock.through(drain.start())).hooks.map(({ outcome }) => outcome)).toEqual(['ok', 'ok'])
   })
 
-  test('find the drain begun: not ready, signal aborted', async () => {
+  test('see the drain begun: not ready, signal aborted', async () => {
     const { drain } = await start()
     const seen = vi.fn()
     drain.onDrain(() => seen(drain.state, drain.signal.aborted, drain.lastCall.aborted))
@@ -69,13 +69,13 @@ describe('onDrain hooks', () => {
     clock.advance(30_100)
     await turns()
     const report = drain.start()
-    expect(ran).toEqual(['drain', 'resume', 'drain']) // at once, as there is nothing to wait for
+    expect(ran).toEqual(['drain', 'resume', 'drain']) // at once, because no hook is running
     await clock.through(report)
   })
 })
 
 describe('onResume hooks', () => {
-  test('that hang are said in the log, and the pod serves', async () => {
+  test('that hang are logged, and the pod serves', async () => {
     const { drain, clock, log } = await start()
     drain.onResume(hang, { name: 'registry', timeout: 60_000 })
     void drain.prestop()
@@ -89,7 +89,7 @@ describe('onResume hooks', () => {
 })
 
 describe('onClose hooks', () => {
-  test('run after the listener is closed, the newest first, one after the other', async () => {
+  test('run after the server has stopped listening, the newest first, one after the other', async () => {
     const { drain, clock, server } = await start()
     const ran: string[] = []
     const hook = (name: string) => async (): Promise<void> => {
@@ -125,7 +125,7 @@ describe('onClose hooks', () => {
     expect(log.matching(/^error .*; hooks: cache failed, pool failed/)).toHaveLength(1)
   })
 
-  test('that hang are left behind, each after its own time', async () => {
+  test('that hang are no longer waited for, each after its own timeout', async () => {
     const { drain, clock } = await start({ hookTimeout: 700 })
     const ran = vi.fn()
     drain.onClose(ran, { name: 'log' }).onClose(hang, { name: 'default' }).onClose(hang, { name: 'own', timeout: 200 })
@@ -157,7 +157,7 @@ describe('onClose hooks', () => {
     expect(report.hooks[1]?.durationMs).toBeLessThanOrEqual(28_000)
   })
 
-  test('run though requests had to be cut', async () => {
+  test('run even if requests had to be cut', async () => {
     const { drain, clock } = await start()
     const ran = vi.fn()
     drain.onClose(ran)
@@ -245,7 +245,7 @@ describe('onClose hooks with `after`', () => {
     return { ran, lines: log.matching(/^(?:warn|error)/) }
   }
 
-  test('run when those they name have ended, and the others newest first', async () => {
+  test('run when the hooks that they name have finished, and the others newest first', async () => {
     const { ran, lines } = await ranOf(
       ['worker'],
       ['logs', ['pool', 'cache']],
@@ -257,21 +257,21 @@ describe('onClose hooks with `after`', () => {
     expect(lines).toEqual([])
   })
 
-  test('run newest first where they wait for one another, and that is said', async () => {
+  test('run newest first if they wait for one another, and that is logged', async () => {
     const { ran, lines } = await ranOf(['a', 'b'], ['b', 'a'], ['c'])
     expect(ran).toEqual(['c', 'b', 'a'])
     expect(lines).toEqual([expect.stringContaining('onClose hooks "b", "a" wait for one another')])
   })
 
-  test('that name nobody run all the same, and that is said', async () => {
+  test('that name an unknown hook run nevertheless, and that is logged', async () => {
     const { ran, lines } = await ranOf(['pool', 'worker'])
     expect(ran).toEqual(['pool'])
     expect(lines).toEqual([
-      expect.stringContaining('onClose hook "pool" wants to run after "worker", which there is none of'),
+      expect.stringContaining('onClose hook "pool" is to run `after` "worker", but no hook has that name'),
     ])
   })
 
-  test('run after one that failed, too', async () => {
+  test('run after a hook that has failed, too', async () => {
     const { drain, clock } = await start()
     const closed = vi.fn()
     drain
@@ -281,7 +281,7 @@ describe('onClose hooks with `after`', () => {
     expect(closed).toHaveBeenCalledOnce()
   })
 
-  test('that is no name is refused when the hook is added, and on hooks that run together', async () => {
+  test('is refused if it is not a name, and on other kinds of hooks', async () => {
     const { drain } = await start()
     expect(() => drain.onClose(() => {}, { name: 'pool', after: 5 as never })).toThrow(
       'Expected `after` of hook "pool" to be',
@@ -290,7 +290,7 @@ describe('onClose hooks with `after`', () => {
   })
 })
 
-test('a return waits for a leave that has taken too long and still runs: it would have the last word otherwise', async () => {
+test('onResume hooks wait for an onDrain hook that has timed out and still runs', async () => {
   const clock = new FakeClock()
   const { drain } = await serve(sayOk, { ...slow, clock, hookTimeout: 1000 })
   const left = gate()

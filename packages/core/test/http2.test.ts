@@ -72,13 +72,13 @@ function ask(session: ClientHttp2Session, path: string, headers: Record<string, 
   return { stream, body: new Promise((resolve) => stream.on('close', () => resolve(text))) }
 }
 
-/** The server has read what the client has sent until now. */
+/** Waits until the server has read everything that the client has sent. */
 async function read(session: ClientHttp2Session): Promise<void> {
   await new Promise((resolve) => session.ping(resolve))
   await turns(3)
 }
 
-/** Whether the client has been told to go. */
+/** Whether the client has got GOAWAY. */
 function farewell(session: ClientHttp2Session): { told: boolean } {
   const heard = { told: false }
   session.on('goaway', () => {
@@ -104,7 +104,7 @@ describe('a request over HTTP/2', () => {
     await soon(() => drain.inFlight).toBe(0)
   })
 
-  test('counts no more when its client cancels it, or hangs up', async () => {
+  test('is no longer in flight when its client cancels it, or disconnects', async () => {
     const { drain, session } = await start(() => {})
     const client = await session()
     const { stream } = ask(client, '/')
@@ -117,7 +117,7 @@ describe('a request over HTTP/2', () => {
     await soon(() => drain.inFlight).toBe(0)
   })
 
-  test('counts once, also where a library calls the listeners of its stream again', async () => {
+  test('counts once, even if a library calls the listeners of its stream again', async () => {
     const { drain, server, session } = await start(() => {})
     let again = true
     server.on('stream', (...args) => {
@@ -138,7 +138,7 @@ describe('a request over HTTP/2', () => {
     ['a response', 'ends'],
     ['a raw stream', 'begins'],
     ['a response', 'begins'],
-  ])('is answered whole, with what %s pushes for it and %s later', async (by, later) => {
+  ])('is answered completely, with what %s pushes for it and %s later', async (by, later) => {
     const turn = gate()
     const { drain, clock, session } = await start((_request, response) => {
       const finish = async (pushed: { write(text: string): void; end(text: string): void }): Promise<void> => {
@@ -197,7 +197,7 @@ describe('a request over HTTP/2', () => {
     await soon(() => drain.inFlight).toBe(0)
   })
 
-  test('is answered, and counts no more, though a push for it fails, which the application is told', async () => {
+  test('is answered, and is no longer in flight, even if a push for it fails', async () => {
     const failure = new Error('no more streams')
     const told: unknown[] = []
     const { drain, session } = await start((_request, { stream }) => {
@@ -214,7 +214,7 @@ describe('a request over HTTP/2', () => {
     await soon(() => drain.inFlight).toBe(0)
   })
 
-  test('in flight when the drain begins keeps it from ending, and is answered', async () => {
+  test('in flight when the drain begins is waited for, and is answered', async () => {
     const turn = gate()
     const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
     const answer = ask(await session(), '/')
@@ -227,7 +227,7 @@ describe('a request over HTTP/2', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, forced: [] })
   })
 
-  test('that is answered makes the drain look at once, and does not wait for the next look', async () => {
+  test('that is answered makes the drain check at once, and does not wait for the next check', async () => {
     const turn = gate()
     const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
     ask(await session(), '/')
@@ -235,7 +235,7 @@ describe('a request over HTTP/2', () => {
     void drain.start()
     clock.advance(5000)
     turn.open()
-    await soon(() => drain.state).not.toBe('draining') // the clock stands still
+    await soon(() => drain.state).not.toBe('draining') // the fake clock does not move
     await clock.through(drain.start())
   })
 
@@ -255,7 +255,7 @@ describe('a request over HTTP/2', () => {
     expect(drain.inFlight).toBe(0)
   })
 
-  test('of the oldest age is shown first, whatever session it came on', async () => {
+  test('that is the oldest is shown first, on whatever session it came', async () => {
     const { drain, clock, session } = await start(() => {})
     const [first, second] = [await session(), await session()]
     ask(second, '/oldest')
@@ -266,7 +266,7 @@ describe('a request over HTTP/2', () => {
     expect(drain.status().oldest).toMatchObject({ route: '/oldest', ageMs: 1000 })
   })
 
-  test('for a control endpoint is none', async () => {
+  test('for a control endpoint is not counted', async () => {
     const turn = gate()
     const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
     const client = await session()
@@ -286,7 +286,7 @@ describe('a request over HTTP/2', () => {
     expect(await clock.through(drain.start())).toMatchObject({ answered: 1 })
   })
 
-  test('of a probe is waited for by nobody, whether it came before the drain or while it goes on', async () => {
+  test('of a probe is not waited for, whether it came before or during the drain', async () => {
     const { drain, clock, session } = await start(() => {})
     const before = await session()
     ask(before, '/metrics', { 'user-agent': 'Prometheus/3.5.0' })
@@ -303,7 +303,7 @@ describe('a request over HTTP/2', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 0 })
   })
 
-  test('while draining begins the wait for quiet anew', async () => {
+  test('while draining begins the wait for quiet again', async () => {
     const { drain, clock, session } = await start(sayOk)
     void drain.start()
     clock.advance(900)
@@ -315,7 +315,7 @@ describe('a request over HTTP/2', () => {
     await clock.through(drain.start())
   })
 
-  test('adds no listener to its session, however many there are', async () => {
+  test('adds no listener to its session', async () => {
     const { server, session } = await start(sayOk)
     const opened = once(server, 'session')
     const client = await session()
@@ -325,7 +325,7 @@ describe('a request over HTTP/2', () => {
     expect(ours.listenerCount('close')).toBe(before)
   })
 
-  test('that a middleware counts leads to its server, and is counted once', async () => {
+  test('that a middleware counts is counted once, and its server is then watched', async () => {
     const { drain, handle } = attach({ ...slow, signals: false, logger: false })
     onTestFinished(() => drain.dispose())
     const turn = gate()
@@ -346,7 +346,7 @@ describe('a request over HTTP/2', () => {
   })
 })
 
-test('a request is left out by the drain of its server alone, and without one nothing is', async () => {
+test('exclude() works only on the drain that watches the server of the request', async () => {
   const other = new Drain({ signals: false, logger: false })
   onTestFinished(() => other.dispose())
   const inFlight: number[][] = []
@@ -377,7 +377,7 @@ test('HEAD is answered by the control endpoints without an error on its stream',
   expect(errors).toEqual([])
 })
 
-test('who still sends is said by method and path', async () => {
+test('the client that still sends is named by method and path', async () => {
   const log = new Log()
   const { drain, clock, session } = await start(sayOk, { logger: log, progress: 100 })
   const client = await session()
@@ -389,7 +389,7 @@ test('who still sends is said by method and path', async () => {
   await clock.through(drain.start())
 })
 
-test('a framework that closes its server finds no methods that the server did not have', async () => {
+test('keeping connections from the framework adds no methods to the server', async () => {
   const names = ['closeAllConnections', 'closeIdleConnections']
   const { drain, clock, server } = await start(sayOk)
   const before = names.filter((name) => name in server)
@@ -400,7 +400,7 @@ test('a framework that closes its server finds no methods that the server did no
 })
 
 describe('a session', () => {
-  test('hears no good-bye while serving, and before its turn on the ramp has come', async () => {
+  test('gets no farewell while serving, and before the ramp has reached it', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const { drain, clock, session } = await start(sayOk)
     const client = await session()
@@ -415,7 +415,7 @@ describe('a session', () => {
     expect(heard.told).toBe(true)
   })
 
-  test('is told at the end of the ramp at the latest; its open streams finish and then it closes', async () => {
+  test('gets GOAWAY at the end of the ramp at the latest; its open streams finish, and then it closes', async () => {
     const turn = gate()
     const { drain, clock, session } = await start((_request, response) => turn.opened.then(() => response.end('ok')))
     const client = await session()
@@ -431,7 +431,7 @@ describe('a session', () => {
     await once(client, 'close')
   })
 
-  test('that is new and unused is kept for its first request, until that is unlikely', async () => {
+  test('that is new and unused is kept for its first request, for a while', async () => {
     const { drain, clock, session } = await start(sayOk)
     void drain.prestop()
     clock.advance(1500)
@@ -444,7 +444,7 @@ describe('a session', () => {
     await soon(() => heard.told).toBe(true)
   })
 
-  test('that is new and unused holds the end for as long as it takes to be quiet', async () => {
+  test('that is new and unused delays the end by `settle.quiet`', async () => {
     const { drain, clock, session } = await start(sayOk)
     void drain.start()
     clock.advance(900)
@@ -458,7 +458,7 @@ describe('a session', () => {
     await soon(() => heard.told).toBe(true)
   })
 
-  test('that was used does not hold the end, and hears the good-bye before it', async () => {
+  test('that was used does not delay the end, and gets the farewell before it', async () => {
     const { drain, clock, session } = await start(sayOk, { settle: { min: 0, quiet: 500 } })
     const client = await session()
     const heard = farewell(client)
@@ -471,7 +471,7 @@ describe('a session', () => {
     await soon(() => heard.told).toBe(true)
   })
 
-  test('of a drain that was disposed of is counted by the one that follows', async () => {
+  test('of a drain that was disposed of is counted by the next drain', async () => {
     const { drain, server, session } = await start(sayOk)
     const client = await session()
     await ask(client, '/').body
@@ -486,7 +486,7 @@ describe('a session', () => {
 })
 
 describe('a tunnel over HTTP/2', () => {
-  /** A WebSocket, by RFC 8441, which the server answers when it may. */
+  /** A WebSocket (RFC 8441), which the server accepts when the test lets it. */
   async function tunnel(status = 200, rest?: Promise<void>) {
     const clock = new FakeClock()
     const turn = gate()
@@ -506,7 +506,7 @@ describe('a tunnel over HTTP/2', () => {
     return { clock, drain, turn, stream }
   }
 
-  test('does not hold the end, and is cut at it', async () => {
+  test('does not delay the end, and is cut at it', async () => {
     const { clock, drain, turn, stream } = await tunnel()
     turn.open()
     await once(stream, 'data')
@@ -519,7 +519,7 @@ describe('a tunnel over HTTP/2', () => {
     expect(drain.inFlight).toBe(0)
   })
 
-  test.each([300, 403])('that is refused with %i is answered whole, as a request is', async (status) => {
+  test.each([300, 403])('that is refused with %i is answered completely, as a request is', async (status) => {
     const rest = gate()
     const { clock, drain, turn, stream } = await tunnel(status, rest.opened)
     let body = ''
@@ -554,7 +554,7 @@ describe('an upload over HTTP/2', () => {
   const post = { ':method': 'POST' }
   const whenRead: Listener = (request, response) => request.resume().on('end', () => response.end('ok'))
 
-  test('that stops in the middle does not hold the end, and is not forced', async () => {
+  test('that stops in the middle does not delay the end, and is not forced', async () => {
     const { drain, clock, session } = await start(whenRead)
     const client = await session()
     const upload = ask(client, '/upload', post, 'half')
@@ -569,7 +569,7 @@ describe('an upload over HTTP/2', () => {
     await upload.body
   })
 
-  test('that stops is told apart from one that trickles, though both are on one session', async () => {
+  test('that stops counts as stalled, and one that trickles on the same session does not', async () => {
     const { drain, clock, session } = await start(whenRead)
     const client = await session()
     ask(client, '/stopped', post, 'half')
@@ -607,7 +607,7 @@ describe('an upload over HTTP/2', () => {
     expect(report).toMatchObject({ clean: false, forced: [{ method: 'POST', route: '/upload' }] })
   })
 
-  test('that waits here to be read is no fault of the client’s: it is waited for', async () => {
+  test('that the application has not read does not count as stalled', async () => {
     const turn = gate()
     const { drain, clock, session } = await start(async (request, response) => {
       await turn.opened
@@ -647,7 +647,7 @@ describe('an upload over HTTP/2', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1 })
   })
 
-  test('that is answered before it is whole is in flight until it ends', async () => {
+  test('that is answered before it is complete is in flight until it ends', async () => {
     const { drain, clock, session } = await start((_request, response) => response.writeHead(200).write('begun'))
     const client = await session()
     ask(client, '/upload', post, 'half')

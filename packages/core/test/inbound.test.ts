@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Client, FakeClock, gate, serve, slow, turns } from './support.js'
 
-/** A client with an answer under way that promised to keep the connection, before the drain began. */
+/** A client whose response has begun with keep-alive before the drain. */
 async function start(before: (client: Client) => Promise<unknown> = async () => {}) {
   const clock = new FakeClock()
   const turn = gate()
@@ -21,7 +21,7 @@ async function start(before: (client: Client) => Promise<unknown> = async () => 
   return { ...pod, clock, client, turn }
 }
 
-/** The client has sent something, and the server has read it. */
+/** Sends text, and waits until the server has read it. */
 async function read(client: Client, text: string): Promise<void> {
   client.send(text)
   await turns()
@@ -52,7 +52,7 @@ describe('a client that has sent half a header behind a request that was in flig
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('is said good-bye to at once if it has sent nothing more', async () => {
+  test('gets the farewell at once if it has sent nothing more', async () => {
     const { client, drain, clock, turn } = await start()
     const report = drain.start({ settle: false })
     turn.open()

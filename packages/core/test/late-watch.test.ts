@@ -51,11 +51,11 @@ interface Scene {
   readonly port: number
   readonly clock: FakeClock
   readonly log: Log
-  /** Makes a drain that watches the server from now on. */
+  /** Creates a drain that watches the server from now on. */
   watch(): Promise<Drain>
 }
 
-/** A server that serves already, and is not yet watched. */
+/** A server that already serves, and is not yet watched. */
 async function start(kind: Kind, listener: Listener): Promise<Scene> {
   const server = create(kind, listener)
   Object.assign(server, { keepAliveTimeout: 600_000 })
@@ -114,7 +114,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [], unknownConnections: 0 })
   })
 
-  test('and has a request that never ends is cut, and said to be', async () => {
+  test('and has a request that never ends is cut, and reported', async () => {
     const reached = gate()
     const scene = await start(kind, () => reached.open())
     const client = (await connect(scene, kind)).get('/')
@@ -122,10 +122,10 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
     const report = await over(await scene.watch(), scene.clock)
     expect(report).toMatchObject({ clean: false, unknownConnections: 1 })
     expect(scene.log.matching(/^error .*cut 1 connection that was open before watch\(\)/)).toHaveLength(1)
-    client.socket.destroy() // as the exit of the process does
+    client.socket.destroy() // the exit of the process would do the same
   })
 
-  test('and is idle is held until it has gone, as nobody knows that it is', async () => {
+  test('and is idle is waited for until it closes, because podrain does not know that it is idle', async () => {
     const scene = await start(kind, sayOk)
     const client = await (await connect(scene, kind)).get('/').until(/ok$/)
     const { clock } = scene
@@ -134,7 +134,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
     clock.advance(6000)
     await turns()
     expect(drain.state).toBe('draining')
-    client.socket.end() // as Node itself does after `keepAliveTimeout`
+    client.socket.end() // Node does the same after `keepAliveTimeout`
     expect(await clock.through(report)).toMatchObject({ clean: true, unknownConnections: 0 })
   })
 
@@ -156,7 +156,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
     await Promise.all(clients.map((client) => client.end()))
   })
 
-  test('and is being sent a response that its client reads slowly gets all of it', async () => {
+  test('whose client reads its response slowly gets the complete response', async () => {
     const size = 30_000_000
     const reached = gate()
     const scene = await start(kind, (_request, response) => {
@@ -180,7 +180,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
   })
 })
 
-test('a server that listens, but has no connections yet, is looked at no more often than one that is watched in time', async () => {
+test('a server that listens, but has no connections yet, costs no more counts than one that is watched in time', async () => {
   const drain = new Drain({ ...times, clock: new FakeClock(), logger: false, signals: false })
   onTestFinished(() => drain.dispose())
   const [early, late] = [createServer(), createServer()]
@@ -215,7 +215,7 @@ describe('a session of HTTP/2 that was open before its server was watched', () =
     return text
   }
 
-  test('and has a request in flight is counted, said and waited for as long as for any request', async () => {
+  test('and has a request in flight is counted, logged and waited for as a request', async () => {
     const [reached, turn] = [gate(), gate()]
     const scene = await start('http2', (_request, response) => {
       reached.open()
@@ -239,7 +239,7 @@ describe('a session of HTTP/2 that was open before its server was watched', () =
     expect(await clock.through(report)).toMatchObject({ clean: true, unknownConnections: 0 })
   })
 
-  test('and stays idle is cut, and said to be', async () => {
+  test('and stays idle is cut, and reported', async () => {
     const scene = await start('http2', sayOk)
     await answer(await open(scene))
     expect(await over(await scene.watch(), scene.clock)).toMatchObject({ clean: false, unknownConnections: 1 })
@@ -263,7 +263,7 @@ describe('a session of HTTP/2 that was open before its server was watched', () =
     await goaway
   })
 
-  test('is known for its own server, where there are two', async () => {
+  test('is assigned to its own server, if there are two', async () => {
     const [one, two] = [await start('http2', sayOk), await start('http2', sayOk)]
     const [first, second] = [await open(one), await open(two)]
     await Promise.all([answer(first), answer(second)])
@@ -277,7 +277,7 @@ describe('a session of HTTP/2 that was open before its server was watched', () =
     expect(await over(drain, one.clock)).toMatchObject({ clean: true, unknownConnections: 0 })
   })
 
-  test('is not counted once it is gone', async () => {
+  test('is not counted after it has closed', async () => {
     const scene = await start('http2', sayOk)
     const session = await open(scene)
     const drain = await scene.watch()
@@ -291,7 +291,7 @@ describe('a session of HTTP/2 that was open before its server was watched', () =
 })
 
 describe('a TLS handshake that began before its server was watched', () => {
-  test('is counted, and no longer once it has ended', async () => {
+  test('is counted until it has ended', async () => {
     const scene = await start('https', sayOk)
     const accepted = once(scene.server, 'connection')
     const socket = connectTcp({ port: scene.port, host: '127.0.0.1' })
@@ -309,7 +309,7 @@ describe('a TLS handshake that began before its server was watched', () => {
   })
 })
 
-test('connections from before the first request, which leads a middleware to the server, are no reason for a word', async () => {
+test('connections from before the first request of a middleware cause no warning', async () => {
   const [clock, log] = [new FakeClock(), new Log()]
   const { drain, handle } = attach({ ...times, clock, logger: log, signals: false })
   onTestFinished(() => drain.dispose())
@@ -326,14 +326,14 @@ test('connections from before the first request, which leads a middleware to the
   expect(log.matching(/before watch/)).toEqual([])
 })
 
-test('a server without connections is watched without a word, though it listens already', async () => {
+test('a server without connections causes no warning, even if it already listens', async () => {
   const { clock, log, watch } = await start('http2', sayOk)
   const drain = await watch()
   expect(await over(drain, clock)).toMatchObject({ clean: true, unknownConnections: 0 })
   expect(log.matching(/before watch/)).toEqual([])
 })
 
-test('connections that come when the server is watched are none of the earlier ones', async () => {
+test('connections after watch() do not count as earlier ones', async () => {
   const scene = await start('http', sayOk)
   const earlier = await connect(scene, 'http')
   await earlier.get('/').until(/ok$/)
@@ -345,7 +345,7 @@ test('connections that come when the server is watched are none of the earlier o
   later.abort()
 })
 
-test('a server that was watched late has just its own listeners when its drain lets go of it', async () => {
+test('a server that was watched late has only its own listeners when its drain releases it', async () => {
   const scene = await start('http', sayOk)
   await connect(scene, 'http')
   const counts = (): object =>

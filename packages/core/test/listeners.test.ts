@@ -20,7 +20,7 @@ describe('the listeners of a watched server', () => {
       (server: ReturnType<typeof createServer>) =>
         new Drain({ process: new FakeProcess(), logger: false }).watch(server),
     ],
-  ])('%s can be replaced while it runs, as development servers do', async (_, watch) => {
+  ])('%s can be replaced at run time, as development servers do', async (_, watch) => {
     const old = say('old')
     const server = createServer(old)
     const drain = watch(server)
@@ -36,7 +36,7 @@ describe('the listeners of a watched server', () => {
     await expect.poll(() => drain.inFlight).toBe(0)
   })
 
-  test('are counted from when they listen: until then nobody answers, not even the endpoints', async () => {
+  test('are needed for the control endpoints: without a listener for requests, nothing is answered', async () => {
     const server = createServer()
     const drain = drainServer(server, { process: new FakeProcess(), logger: false })
     onTestFinished(() => drain.dispose())
@@ -65,7 +65,7 @@ describe('two attachments to one server and one drain', () => {
     return drain
   }
 
-  test('both answer on paths of their own, and the application the rest', async () => {
+  test('both answer on their own paths, and the application answers the rest', async () => {
     const drain = shared()
     const server = createServer(sayOk)
     drainServer(server, { drain })
@@ -81,7 +81,7 @@ describe('two attachments to one server and one drain', () => {
   test.each([
     ['the first', 'one'],
     ['the second', 'two'],
-  ])('let whoever knows the token of %s drain', async (_which, token) => {
+  ])('admit a caller with the token of %s', async (_which, token) => {
     const drain = shared()
     const server = createServer(sayOk)
     for (const known of ['one', 'two']) drainServer(server, { drain, token: known })
@@ -94,7 +94,7 @@ describe('two attachments to one server and one drain', () => {
   test.each([
     ['the first', [{ token: 'secret' }, {}]],
     ['a middleware behind it', [{ token: 'secret' }]],
-  ])('do not let a stranger drain because only %s asks for a token', async (_, given) => {
+  ])('do not admit a caller without a token if only %s requires one', async (_, given) => {
     const drain = shared()
     const behind = attach({ drain })
     const server = createServer((request, response) => {
@@ -107,7 +107,7 @@ describe('two attachments to one server and one drain', () => {
     expect(drain.state).toBe('serving')
   })
 
-  test('that are made again and again, as for each request, are no more than one', async () => {
+  test('that are made repeatedly, as for each request, count as one', async () => {
     const drain = shared()
     const { handle } = attach({ drain })
     let asked = 0
@@ -123,7 +123,7 @@ describe('two attachments to one server and one drain', () => {
 })
 
 describe('the name of a request in the log and the report', () => {
-  test('is what its client asked for, also where the application takes a prefix off, and where clients pipeline', async () => {
+  test('is the path that its client has requested, even if the application removes a prefix, and if clients pipeline', async () => {
     const turn = gate()
     const { drain, port } = await serve((request, response) => {
       request.url = request.url?.slice('/api'.length)
@@ -140,7 +140,7 @@ describe('the name of a request in the log and the report', () => {
     await expect.poll(() => drain.inFlight).toBe(0)
   })
 
-  test('is that also when its handler works on without a client', async () => {
+  test('is the same when its handler goes on without a client', async () => {
     const [reached, turn] = [gate(), gate()]
     const { drain, port } = await serve(async (request) => {
       request.url = '/order'
@@ -156,12 +156,12 @@ describe('the name of a request in the log and the report', () => {
     await expect.poll(() => drain.status().tasks).toEqual([])
   })
 
-  test('is that for the first request of a middleware that is mounted under a path', async () => {
+  test('is the same for the first request of a middleware that is mounted under a path', async () => {
     const { drain, handle } = attach({ ...slow, process: new FakeProcess(), logger: false })
     onTestFinished(() => drain.dispose())
     const [reached, turn] = [gate(), gate()]
     const server = createServer((request, response) => {
-      Object.assign(request, { originalUrl: request.url, url: '/slow' }) // as Express and connect do
+      Object.assign(request, { originalUrl: request.url, url: '/slow' }) // Express and connect do the same
       handle(request, response)
       reached.open()
       void turn.opened.then(() => response.end())
@@ -184,7 +184,7 @@ test('a request that a library emits a second time is counted once, and reaches 
   await expect.poll(() => drain.inFlight).toBe(0)
 })
 
-test('a probe that a library emits a second time, while the server drains, is no user’s request', async () => {
+test('a probe that a library emits a second time while the server drains is not counted', async () => {
   const clock = new FakeClock()
   const { drain, server, port } = await serve(() => {}, { ...slow, clock })
   const seen = new Set<object>()
@@ -202,7 +202,7 @@ test('a probe that a library emits a second time, while the server drains, is no
   expect(await clock.through(report)).toMatchObject({ clean: true, answered: 0 })
 })
 
-test('a request that no server accepted, as of a test or a bridge, is answered by the control endpoints of an adapter', () => {
+test('a request without a server, as in a test, is answered by the control endpoints of an adapter', () => {
   const server = createServer()
   const { drain, handle } = attach({ signals: false, logger: false }, { server })
   onTestFinished(() => drain.dispose())
@@ -213,7 +213,7 @@ test('a request that no server accepted, as of a test or a bridge, is answered b
   expect(response.statusCode).toBe(200)
 })
 
-test('a listener that is added right before the drain lets go of its server stays as it is', async () => {
+test('a listener that is added right before the drain releases its server stays unchanged', async () => {
   const server = createServer()
   const drain = drainServer(server, { process: new FakeProcess(), logger: false })
   const late = say('late')
@@ -223,7 +223,7 @@ test('a listener that is added right before the drain lets go of its server stay
   expect(server.rawListeners('request')).toEqual([late])
 })
 
-test('a method `emit` that a library has put on the server before is there again when the drain lets go of it', async () => {
+test('an `emit` that a library has set on the server is restored when the drain releases the server', async () => {
   const server = createServer(sayOk)
   const heard: string[] = []
   const theirs: typeof server.emit = function (this: typeof server, event: string, ...args: unknown[]) {
@@ -239,7 +239,7 @@ test('a method `emit` that a library has put on the server before is there again
   expect(server.emit).toBe(theirs)
 })
 
-test('a listener that is added to a watched server is seen from then on, and is still the one that was added', async () => {
+test('a listener that is added to a watched server is observed, and off() still finds it', async () => {
   const server = createServer()
   const drain = drainServer(server, { process: new FakeProcess(), logger: false })
   onTestFinished(() => drain.dispose())

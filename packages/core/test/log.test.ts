@@ -6,7 +6,7 @@ describe('a line in the log', () => {
   test.each([
     [undefined, 'podrain'],
     ['worker 2', 'podrain (worker 2)'],
-  ])('says who writes it, of several processes which one: %s', (worker, name) => {
+  ])('names podrain, and the worker if there are several: %s', (worker, name) => {
     const log = new Log()
     const toStderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     const logger = namedLogger(log, worker)
@@ -27,7 +27,7 @@ describe('a line in the log', () => {
     expect(toStderr).not.toHaveBeenCalled()
   })
 
-  test('is written to stderr where the logger writes nothing, if it says why the process ends, and no other', () => {
+  test('is written to stderr if the logger writes nothing, but only if it is an alarm', () => {
     const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     const logger = namedLogger(false, 'worker 2')
     logger.info('one')
@@ -43,7 +43,7 @@ describe('a line in the log', () => {
 describe('the fields of a report', () => {
   const fields = { drain: { clean: true } }
 
-  test.each(['text', 'json'] as const)('are given to pino as an object, with the format %s', (format) => {
+  test.each(['text', 'json'] as const)('go to pino as an object, with the format %s', (format) => {
     const pino = { bindings: () => ({}), info: vi.fn(), warn: vi.fn(), error: vi.fn() }
     const logger = namedLogger(pino, undefined, format)
     logger.record('info', 'drained', fields)
@@ -52,7 +52,7 @@ describe('the fields of a report', () => {
     expect(pino.error.mock.calls).toEqual([[fields, 'podrain: drained']])
   })
 
-  test('are in the line with `reportFormat: json`, and are left out otherwise', () => {
+  test('are in the line with `reportFormat: json`, and otherwise not', () => {
     const log = new Log()
     namedLogger(log).record('info', 'drained', fields)
     namedLogger(log, undefined, 'json').record('info', 'drained', fields)

@@ -8,8 +8,8 @@ async function start(options: object = {}): Promise<Pod & { clock: FakeClock }> 
   return { ...(await serve(sayOk, { ...slow, clock, ...options })), clock }
 }
 
-describe('after the event loop was busy, the drain', () => {
-  test('does not conclude at once: it looks again 20 ms later, when what clients sent meanwhile has come', async () => {
+describe('after the event loop was blocked, the drain', () => {
+  test('does not end at once: it checks again 20 ms later, when requests from the meantime have been read', async () => {
     const { drain, clock } = await start()
     void drain.start()
     clock.stall(5000)
@@ -21,7 +21,7 @@ describe('after the event loop was busy, the drain', () => {
     await clock.through(drain.start())
   })
 
-  test('answers what has come, and waits for quiet anew', async () => {
+  test('answers these requests, and waits for quiet again', async () => {
     const { drain, clock, port } = await start()
     void drain.start()
     clock.stall(5000)
@@ -33,7 +33,7 @@ describe('after the event loop was busy, the drain', () => {
     expect(await clock.through(drain.start())).toMatchObject({ answered: 1 })
   })
 
-  test('looks every 100 ms again, once it is in time', async () => {
+  test('checks every 100 ms again when its checks are no longer late', async () => {
     const { drain, clock } = await start()
     drain.waitUntil(new Promise(() => {}), { name: 'mail' })
     void drain.start()
@@ -46,7 +46,7 @@ describe('after the event loop was busy, the drain', () => {
     await clock.through(drain.start())
   })
 
-  test('concludes where there is no time left', async () => {
+  test('ends if no time is left', async () => {
     const { drain, clock } = await start()
     void drain.start()
     clock.stall(24_000)
@@ -54,7 +54,7 @@ describe('after the event loop was busy, the drain', () => {
     await clock.through(drain.start())
   })
 
-  test('is not taken aback by a look that is late by one', async () => {
+  test('is not affected by a check that is late by one interval', async () => {
     const { drain, clock } = await start({ settle: { min: 150, quiet: 0 } })
     void drain.start()
     clock.stall(200)
@@ -62,11 +62,11 @@ describe('after the event loop was busy, the drain', () => {
     await clock.through(drain.start())
   })
 
-  test('is not late only because it begins: nobody looked before', async () => {
+  test('does not count its first check as late', async () => {
     const { drain, clock } = await start({ settle: { min: 0, quiet: 0 } })
     clock.advance(60_000)
     void drain.start()
-    expect(drain.state).toBe('closing') // the clock stands still
+    expect(drain.state).toBe('closing') // the fake clock does not move
     await clock.through(drain.start())
   })
 })
@@ -93,7 +93,7 @@ describe('while it waits', () => {
     await clock.through(drain.start())
   })
 
-  test('the last task is an event, and nobody waits for the next look', async () => {
+  test('the end of the last task causes a check at once', async () => {
     const { drain, clock } = await start()
     const [one, two] = [gate(), gate()]
     drain.waitUntil(one.opened)
@@ -105,11 +105,11 @@ describe('while it waits', () => {
     expect(drain.state).toBe('draining')
     two.open()
     await turns(3)
-    expect(drain.state).toBe('closing') // the clock stands still
+    expect(drain.state).toBe('closing') // the fake clock does not move
     await clock.through(drain.start())
   })
 
-  test('the last request that is cancelled is an event, too', async () => {
+  test('the end of the last request causes a check at once, even if it was cancelled', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(() => {}, { ...slow, clock })
     const client = await Client.open(port)
@@ -118,7 +118,7 @@ describe('while it waits', () => {
     void drain.start()
     clock.advance(5000)
     client.abort()
-    await expect.poll(() => drain.state).not.toBe('draining') // the clock stands still
+    await expect.poll(() => drain.state).not.toBe('draining') // the fake clock does not move
     await clock.through(drain.start())
   })
 
@@ -140,7 +140,7 @@ describe('while it waits', () => {
     }
   })
 
-  test('it serves again when the grace period is over, not a look later', async () => {
+  test('it serves again when the grace period is over, not one check later', async () => {
     const { drain, clock } = await start()
     void drain.prestop()
     clock.advance(29_999)
@@ -182,7 +182,7 @@ describe('a task', () => {
     [null, 'object'],
     [undefined, 'undefined'],
     [5, 'number'],
-  ])('%s is none, and refused by name', async (value, got) => {
+  ])('%s is refused with its name', async (value, got) => {
     const { drain } = await start()
     expect(() => drain.waitUntil(value as never)).toThrow(`waitUntil() expected a promise for task "task", got ${got}`)
   })
@@ -195,7 +195,7 @@ describe('a task', () => {
     expect(drain.status().tasks).toEqual(['never'])
   })
 
-  test('that ends in time is not said to be late afterwards', async () => {
+  test('that ends in time is not logged as late afterwards', async () => {
     const { drain, clock, log } = await start()
     const [well, ill] = [gate(), gate()]
     drain.waitUntil(well.opened, { timeout: 1000 })
@@ -221,7 +221,7 @@ describe('a second signal', () => {
     return { log, process, clock, drain, listener }
   }
 
-  test('is said with what was open', async () => {
+  test('is logged with what was open', async () => {
     const { listener, drain, clock, log } = ending()
     drain.waitUntil(new Promise(() => {}), { name: 'mail' })
     const exit = listener.end({ signal: 'SIGTERM' })
@@ -234,7 +234,7 @@ describe('a second signal', () => {
     expect(await clock.through(exit)).toBe(false)
   })
 
-  test('and what may keep signals away are written where the drain writes', async () => {
+  test('and warnings about signals go to the drain’s logger', async () => {
     const { listener, drain, log } = ending({ signals: ['SIGHUP'], errors: false })
     expect(listener).toMatchObject({ signals: ['SIGHUP'], errors: false })
     listener.warn?.('process 1 is a shell')
@@ -243,7 +243,7 @@ describe('a second signal', () => {
   })
 })
 
-test('a second signal while the drain closes says what is open, and no longer what was waited for', async () => {
+test('the log line of a second signal during the closing says what is open, and no longer what it waits for', async () => {
   const [log, process, clock] = [new Log(), new FakeProcess(), new FakeClock()]
   const drain = new Drain({ ...slow, process, clock, logger: log })
   drain.onClose(() => new Promise(() => {}), { name: 'pool' })

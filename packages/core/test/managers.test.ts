@@ -9,7 +9,7 @@ function stub(env: Record<string, string>): void {
 
 const commandLine = (...args: string[]): string => args.map((arg) => `${arg}\0`).join('')
 
-/** @param outlived whether another process sees to what the kernel holds: to ask it takes real time, which a busy machine stretches */
+/** @param outlived Whether another process waits for the kernel's bytes. Without it, reading the kernel's table takes real time. */
 async function start(outlived = false) {
   const [clock, process] = [new FakeClock(), Object.assign(new FakeProcess(), { outlived })]
   const pod = await serve((_request, response) => response.end('ok'), {
@@ -38,7 +38,7 @@ test.each<[string, Record<string, string>]>([
 })
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
-  '%s of a pm2 that kills too early still runs the close hooks before that',
+  '%s of a pm2 with a short kill_timeout runs the onClose hooks before the kill',
   async (signal) => {
     stub({ pm_id: '0' })
     const { drain, clock, process } = await start(true)
@@ -52,7 +52,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
   },
 )
 
-test('pm2 with more patience than the pod has time changes nothing', async () => {
+test('a pm2 with a kill_timeout beyond the grace period changes nothing', async () => {
   stub({ pm_id: '0', kill_timeout: '60000' })
   const { drain, clock, process } = await start()
   drain.waitUntil(new Promise(() => {}), { name: 'endless' })
@@ -66,7 +66,7 @@ test('pm2 with more patience than the pod has time changes nothing', async () =>
 test.each<[string, Record<string, string>]>([
   ['of a person', {}],
   ['in a shell that a service of systemd has started', { SYSTEMD_EXEC_PID: '1' }],
-])('SIGINT %s does not', async (_, env) => {
+])('SIGINT %s does not wait for load balancers', async (_, env) => {
   stub(env)
   const { drain, clock, process } = await start()
   expect(await clock.through(process.signal('SIGINT'))).toBe(true)
@@ -81,7 +81,7 @@ test.each([
   commandLine('/usr/bin/dumb-init', '--rewrite', '15:2', '--', 'node', 'server.js'),
   commandLine('dumb-init', '-r', '15:2', 'node', 'server.js'),
   commandLine('dumb-init', '--rewrite=15:2', 'node', 'server.js'),
-])('a first process that makes SIGINT of SIGTERM is known: %j', (line) => {
+])('a process 1 that turns SIGTERM into SIGINT is recognised: %j', (line) => {
   expect(turnsIntoInterrupt(line)).toBe(true)
 })
 
@@ -92,7 +92,7 @@ test.each([
   commandLine('/sbin/init'),
   commandLine('node', 'pm2.config.js'),
   '',
-])('any other is not: %j', (line) => {
+])('any other process 1 is not: %j', (line) => {
   expect(turnsIntoInterrupt(line)).toBe(false)
 })
 
@@ -115,7 +115,7 @@ test.each<[string, Record<string, string>, RegExp | undefined]>([
   expect(warnings).toEqual(line ? [expect.stringMatching(line)] : [])
 })
 
-test('a process that is not the first of its container takes SIGINT for Ctrl-C, also in a pod', () => {
+test('for a process that is not process 1, SIGINT is Ctrl-C, also in a pod', () => {
   stub({ KUBERNETES_SERVICE_HOST: '10.96.0.1' })
   expect(interruptIsTermination()).toBe(false)
 })
@@ -123,7 +123,7 @@ test('a process that is not the first of its container takes SIGINT for Ctrl-C, 
 test.each([
   ['without pm2', {}],
   ['under a pm2 that gives just the time that a drain may take', { pm_id: '0', kill_timeout: '9000' }],
-])('nothing is said of pm2 %s', (_where, env) => {
+])('there is no warning of pm2 %s', (_where, env) => {
   stub(env)
   expect(warningOfManager(9000)).toBeUndefined()
 })
@@ -182,7 +182,7 @@ test.each([
   expect(turnsIntoInterrupt(line)).toBe(expected)
 })
 
-test('a pm2 that gives too little time is named with both times and the remedy', () => {
+test('a pm2 with a kill_timeout that is too short is named with both times and the remedy', () => {
   stub({ pm_id: '0', kill_timeout: '3000' })
   expect(warningOfManager(9000)).toMatch(
     /^pm2 kills this process 3000 ms after its signal, and a drain may take 9000 ms, so .*: set kill_timeout to 9000 in pm2's ecosystem file/,

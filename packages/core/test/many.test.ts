@@ -3,10 +3,10 @@ import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Client, FakeClock, gate, type Pod, sayOk, serve, turns } from './support.js'
 
-/** More than are dealt with in three turns of the event loop. */
+/** More connections than three turns of the event loop handle. */
 const many = 700
 
-/** A server with connections that have each carried a request; also its own end of them. */
+/** A server with connections that have each carried a request, and the server's sockets. */
 async function crowd(options: object = {}, handler = sayOk): Promise<Pod & { clients: Client[]; sockets: Socket[] }> {
   const pod = await serve(handler, { terminationGracePeriodSeconds: 30, closing: 5000, ...options })
   const sockets: Socket[] = []
@@ -21,7 +21,7 @@ async function crowd(options: object = {}, handler = sayOk): Promise<Pod & { cli
 }
 
 describe('a server with many connections', () => {
-  test('parts with all of them in order, and serves others in between', async () => {
+  test('closes all of them in order, and serves other clients in between', async () => {
     const { drain, clients, sockets } = await crowd()
     const ended = (): number => sockets.filter(({ writableEnded }) => writableEnded).length
     const seen = new Set<number>()
@@ -37,11 +37,11 @@ describe('a server with many connections', () => {
     expect((await closing).clean).toBe(true)
     await Promise.all(clients.map((client) => client.end()))
     expect(seen).toContain(0)
-    // Not all in one go.
+    // They do not close in one turn.
     expect([...seen].filter((count) => count > 0 && count < many).length).toBeGreaterThan(1)
   })
 
-  test('says Connection: close on no response of those that it has not reached yet: more may have been sent behind it', async () => {
+  test('does not say Connection: close on connections that the drain has not reached yet, because clients may have pipelined', async () => {
     const turn = gate()
     const { drain, port } = await crowd({}, async (request, response) => {
       if (request.url === '/held') await turn.opened
@@ -56,7 +56,7 @@ describe('a server with many connections', () => {
     expect(await report).toMatchObject({ clean: true, answered: 1 })
   })
 
-  test('counts and answers what arrives on those that the drain has not reached yet', async () => {
+  test('counts and answers requests on connections that the drain has not reached yet', async () => {
     const turn = gate()
     const { drain, clients } = await crowd({}, (request, response) => {
       if (request.url === '/') response.end('ok')
@@ -71,7 +71,7 @@ describe('a server with many connections', () => {
     expect(drain.inFlight).toBe(0)
   })
 
-  test('waits for a request in flight on one that the drain has not reached yet', async () => {
+  test('waits for a request in flight on a connection that the drain has not reached yet', async () => {
     const clock = new FakeClock()
     const { drain, clients } = await crowd({ clock }, (request, response) => {
       if (request.url === '/') response.end('ok')
@@ -85,7 +85,7 @@ describe('a server with many connections', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('waits for quiet from a request on, and names it, that came on one that the drain has not reached yet', async () => {
+  test('waits for quiet after a request on a connection that the drain has not reached yet, and names the request', async () => {
     const clock = new FakeClock()
     const options = { clock, settle: { min: 0, quiet: 500 }, keepAliveCap: 0, progress: 600 }
     const { drain, clients, log } = await crowd(options)
@@ -113,7 +113,7 @@ describe('a server with many connections', () => {
     await Promise.all(clients.map((client) => client.end()))
   })
 
-  test('answers what arrives on those whose turn to be parted with has not come yet', async () => {
+  test('answers requests on connections that have not been closed yet', async () => {
     const turn = gate()
     const { drain, clients, sockets } = await crowd({}, (request, response) => {
       if (request.url === '/') response.end('ok')
@@ -130,7 +130,7 @@ describe('a server with many connections', () => {
     expect(await closing).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('cuts all whose clients do not end their side of it', async () => {
+  test('cuts all connections whose clients do not close their side', async () => {
     const { drain, port, server } = await serve(sayOk, { terminationGracePeriodSeconds: 30, closing: 5000 })
     const sockets: Socket[] = []
     server.on('connection', (socket) => sockets.push(socket))

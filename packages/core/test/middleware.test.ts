@@ -13,7 +13,7 @@ interface Scene extends Attachment {
   readonly turn: Gate
 }
 
-/** An application whose drain is a middleware: it knows no server. `/slow` is answered when it is told to be. */
+/** An application whose drain is a middleware, and so knows no server. `/slow` responds when the test lets it. */
 async function start(options: AdapterOptions = {}, mounts = 1): Promise<Scene> {
   const log = new Log()
   const clock = new FakeClock()
@@ -30,9 +30,9 @@ async function start(options: AdapterOptions = {}, mounts = 1): Promise<Scene> {
 }
 
 describe('a drain that knows no server', () => {
-  test('learns of it with the first request, counts that one and all that follow, and closes it', async () => {
+  test('finds the server by the first request, counts that request and all that follow, and closes the server', async () => {
     const { drain, clock, port, server, turn } = await start()
-    expect(drain.listening).toBe(true) // whoever asks has reached one
+    expect(drain.listening).toBe(true) // a request for /readyz has reached a server
     const first = await Client.open(port)
     first.get('/slow')
     await expect.poll(() => drain.inFlight).toBe(1)
@@ -58,7 +58,7 @@ describe('a drain that knows no server', () => {
     await expect.poll(() => drain.inFlight).toBe(0)
   })
 
-  test('is let go by a server that is closed, and learns of the next', async () => {
+  test('releases a server that is closed, and finds the next one', async () => {
     const { drain, port, server } = await start()
     await ask(port)
     server.close()
@@ -73,7 +73,7 @@ describe('a drain that knows no server', () => {
     await next.dispose()
   })
 
-  test('that was disposed of takes no server, and counts nothing', async () => {
+  test('that was disposed of watches no server, and counts nothing', async () => {
     const { drain, port, server, turn } = await start()
     await drain.dispose()
     const client = await Client.open(port)
@@ -87,7 +87,7 @@ describe('a drain that knows no server', () => {
     await next.dispose()
   })
 
-  test('keeps an idle connection for as long as its server promised', async () => {
+  test('keeps an idle connection for its server’s keep-alive time', async () => {
     const { drain, clock, port, server } = await start({ keepAliveCap: 1500, terminationGracePeriodSeconds: 10 })
     server.keepAliveTimeout = 1000
     const client = await Client.open(port)
@@ -104,7 +104,7 @@ describe('a drain that knows no server', () => {
   test.each([
     ['the first request', []],
     ['a later one', ['/']],
-  ])('does not take a WebSocket for a request, where express-ws leads it through as %s', async (_which, before) => {
+  ])('does not count a WebSocket as a request if express-ws passes it through as %s', async (_which, before) => {
     const { drain, handle, server, port, clock } = await start()
     server.on('upgrade', (request, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
@@ -120,7 +120,7 @@ describe('a drain that knows no server', () => {
     expect(client.received.split('\x88\x02\x03\xe9')).toHaveLength(2)
   })
 
-  test('leaves a request alone whose response has been destroyed before it came here', async () => {
+  test('ignores a request whose response was destroyed before the middleware', async () => {
     const { drain, handle, port } = await start()
     await ask(port)
     const other = createServer((request, response) => {
@@ -133,7 +133,7 @@ describe('a drain that knows no server', () => {
     expect(drain.inFlight).toBe(0)
   })
 
-  test('keeps a control request from the application also where its client has hung up', async () => {
+  test('keeps a control request from the application even if its client has disconnected', async () => {
     const { drain, handle } = attach({ ...short, signals: false, logger: false }, { server: createServer() })
     onTestFinished(() => drain.dispose())
     const results: boolean[] = []
@@ -150,7 +150,7 @@ describe('a drain that knows no server', () => {
     expect(drain.inFlight).toBe(0)
   })
 
-  test('leaves a response alone that belongs to no request, as a gateway for functions makes it', async () => {
+  test('ignores a response without a request, as an adapter for functions creates it', async () => {
     const { drain } = await start()
     const request = Object.assign(new IncomingMessage(new Socket()), { method: 'GET', url: '/' })
     for (const req of [{ method: 'GET' }, undefined]) {
@@ -159,7 +159,7 @@ describe('a drain that knows no server', () => {
     }
   })
 
-  test('leaves a request alone that came on no server, as a test injects them', async () => {
+  test('ignores a request without a server, as a test injects it', async () => {
     const { drain, handle } = await start()
     const request = Object.assign(new IncomingMessage(new Socket()), { method: 'GET', url: '/' })
     expect(handle(request, new ServerResponse(request))).toBe(false)
@@ -175,7 +175,7 @@ describe('a signal that comes before the first request', () => {
     return log.matching(/no request has reached the middleware/)
   }
 
-  test('says that the middleware knows no server, and how it would know one', async () => {
+  test('logs that the middleware knows no server, and how to pass one', async () => {
     expect(await ended((options) => attach(options))).toEqual([expect.stringMatching(/^info .*`watch\(server\)`/)])
   })
 
@@ -210,13 +210,13 @@ describe('a signal that comes before the first request', () => {
       },
     ],
     ['there is none, as for a queue worker', ({ token: _, ...options }: AdapterOptions) => new Drain(options)],
-  ])('says nothing of that where %s', async (_, make) => {
+  ])('does not log that if %s', async (_, make) => {
     expect(await ended(make)).toEqual([])
   })
 })
 
 describe('a middleware that is mounted under a path', () => {
-  /** An application that takes the path off, as Express does. */
+  /** An application that removes the mount path, as Express does. */
   async function mounted({ handle }: Attachment, server = createServer()): Promise<number> {
     server.on('request', (request, response) => {
       const isBelow = request.url?.startsWith('/api/')
@@ -231,7 +231,7 @@ describe('a middleware that is mounted under a path', () => {
     return attachment
   }
 
-  test('has its control endpoints there, and nowhere else', async () => {
+  test('has its control endpoints under that path only', async () => {
     const port = await mounted(made())
     for (let count = 0; count < 2; count++) {
       expect((await ask(port, '/api/livez')).json()).toMatchObject({ live: true })
@@ -240,7 +240,7 @@ describe('a middleware that is mounted under a path', () => {
     }
   })
 
-  test('has them in front of the application, and nowhere else, if it was given its server', async () => {
+  test('has them before the application only, if its server was passed', async () => {
     const server = createServer()
     const port = await mounted(made({ server }), server)
     for (let count = 0; count < 2; count++) {
@@ -249,14 +249,14 @@ describe('a middleware that is mounted under a path', () => {
     }
   })
 
-  test('has them in front of the application on every server that requests lead to, if it was given one', async () => {
+  test('has them before the application on every server that requests show, if one was passed', async () => {
     const port = await mounted(made({ server: createServer() }))
     expect((await ask(port, '/api/')).body).toBe('mine')
     expect((await ask(port, '/livez')).json()).toMatchObject({ live: true })
   })
 })
 
-test('mounted twice, the first does the work, and the second says so once', async () => {
+test('of two mounted middlewares, the first does the work, and the second logs that once', async () => {
   const process = new FakeProcess()
   const { drain, port, log, turn } = await start({ process, signals: ['SIGTERM'] }, 2)
   const client = await Client.open(port)
@@ -268,7 +268,7 @@ test('mounted twice, the first does the work, and the second says so once', asyn
   await client.until(/at last/)
 })
 
-test('a server that is given is watched before its first request, and one that is taken is refused without a trace', async () => {
+test('a server that is passed is watched before its first request, and a server of another drain is refused', async () => {
   const server = createServer()
   const first = attach({ signals: false, logger: false }, { server })
   onTestFinished(() => first.drain.dispose())
@@ -282,7 +282,7 @@ test('a server that is given is watched before its first request, and one that i
   expect(shared.state).toBe('serving')
 })
 
-test('a drain that is passed on is used, and its framework is closed under its name', async () => {
+test('a shared drain is used, and the framework’s close has its name in the report', async () => {
   const clock = new FakeClock()
   const shared = new Drain({ ...short, signals: false, logger: false, clock })
   const server = createServer()
@@ -294,11 +294,11 @@ test('a drain that is passed on is used, and its framework is closed under its n
   expect(closed).toEqual(['framework'])
 })
 
-test('looks for nothing on requests and responses that is not there: where Express has set their prototypes, that is dear', async () => {
+test('reads no missing property of requests and responses, because that is slow under Express', async () => {
   const { handle, drain } = attach({ ...short, signals: false, logger: false })
   onTestFinished(() => drain.dispose())
   const missed = new Set<string>()
-  /** What is asked of an object comes to its prototype when the object does not have it. */
+  /** A prototype that records the properties that the object itself lacks. */
   function watched<Prototype extends object>(prototype: Prototype): Prototype {
     const note = (name: string | symbol): void => {
       if (!(name in prototype)) missed.add(String(name))
@@ -316,7 +316,7 @@ test('looks for nothing on requests and responses that is not there: where Expre
   }
   const requests = watched(IncomingMessage.prototype)
   const responses = watched(ServerResponse.prototype)
-  /** What is missed in an exchange after the first, which leads to the server. */
+  /** The missing properties that are read during a request after the first one. */
   async function missing(middleware: typeof handle, handled: typeof drain.handling): Promise<string[]> {
     const server = createServer((request, response) => {
       Object.setPrototypeOf(request, requests)
@@ -340,7 +340,7 @@ test('looks for nothing on requests and responses that is not there: where Expre
   expect(await missing(handle, (response, handling) => drain.handling(response, handling))).toEqual(nodes)
 })
 
-test('a first request that offers another protocol, which nobody takes up, is a request like any other', async () => {
+test('a first request with an Upgrade that the application ignores is a request like any other', async () => {
   const { drain, port, clock, turn } = await start()
   const client = await Client.open(port)
   await client

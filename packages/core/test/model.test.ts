@@ -5,10 +5,10 @@ import { expect, test } from 'vitest'
 import { type Drain, type DrainState, drainServer } from '../src/index.js'
 import { FakeClock, FakeProcess, type Gate, gate, Log } from './support.js'
 
-/** So many courses are tried; `PODRAIN_COURSES=100000` tries more. */
+/** The number of courses. `PODRAIN_COURSES=100000` tries more. */
 const courses = Number(process.env.PODRAIN_COURSES ?? 1000)
 
-/** Milliseconds that pass at once: what they set off happens at the end of them. */
+/** Milliseconds that pass at once. Timers within them fire at their end. */
 const step = 100
 
 /** What may happen to a pod. */
@@ -49,7 +49,7 @@ interface Caller {
   waiting: boolean
 }
 
-/** A pod, and beside it what ought to be true of it. */
+/** A pod, and the model of its expected state. */
 class World {
   readonly #pod: Pod
   readonly #clock = new FakeClock()
@@ -94,7 +94,7 @@ class World {
     if (pod.hanging) this.#drain.onDrain(() => new Promise(() => {}), { timeout: 60_000 })
   }
 
-  /** Nothing is open, and load balancers have had their time. */
+  /** Whether nothing is open, and the wait for load balancers is over. */
   get #settled(): boolean {
     const now = this.#clock.now()
     const { min, quiet } = this.#pod
@@ -149,7 +149,7 @@ class World {
     this.#check(event.what)
   }
 
-  /** Everything has its end, whatever is still open. */
+  /** Checks that the drain ends, whatever is still open. */
   async ends(): Promise<void> {
     if (!this.#committed) {
       await this.#pass(this.#pod.grace * 1000 + 200)
@@ -240,7 +240,7 @@ class World {
         )
         break
       case 'closing → closed':
-        // A signal may come only then. And of two waits one after the other each is seen to end up to a step late.
+        // A signal may come only then. And each of two successive waits may be seen up to one step late.
         this.#expect(
           now <= Math.max(this.#deadline, this.#committedAt) + 2 * step,
           `it is closed ${now - this.#deadline} ms past the deadline`,
@@ -275,7 +275,7 @@ class World {
   }
 }
 
-/** What has been set off happens. */
+/** Lets everything that was set off happen. */
 async function turn(): Promise<void> {
   for (let round = 0; round < 3; round++) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -292,7 +292,7 @@ test(`whatever happens in whatever order, a pod keeps its promises: ${courses} c
     {
       numRuns: courses,
       examples: [
-        // A signal in the last moment before the deadline, and nothing that ends by itself.
+        // A signal just before the deadline, and nothing that ends by itself.
         [
           { grace: 10, min: 0, quiet: 0, keepAliveCap: 0, hanging: true },
           [{ what: 'a hook' }, { what: 'time passes', ms: 8901 }, { what: 'SIGTERM' }],

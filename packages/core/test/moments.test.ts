@@ -16,7 +16,7 @@ const slow = {
   keepAliveCap: 2000,
 }
 
-/** A pod whose `/slow` is answered when it is told to be. */
+/** A pod whose `/slow` responds when the test lets it. */
 async function start(options: AdapterOptions = {}) {
   const [clock, turn] = [new FakeClock(), gate()]
   const pod: Pod = await serve(
@@ -56,7 +56,7 @@ async function read(session: ClientHttp2Session): Promise<void> {
   await turns(3)
 }
 
-describe('at the very moment when its turn on the ramp has come', () => {
+describe('at the exact moment when the ramp reaches a connection', () => {
   test.each([
     ['before it, a response that is open is kept alive', 290, /ok|at last/, false],
     ['from it on, it says Connection: close', 300, /connection: close/i, true],
@@ -77,7 +77,7 @@ describe('at the very moment when its turn on the ramp has come', () => {
   test.each([
     [290, false],
     [300, true],
-  ])('after %i ms, a response that begins says it: %s', async (ms, closes) => {
+  ])('after %i ms, a new response says Connection: close: %s', async (ms, closes) => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const { drain, clock, port } = await start()
     void drain.prestop()
@@ -85,7 +85,7 @@ describe('at the very moment when its turn on the ramp has come', () => {
     expect((await ask(port)).headers.connection === 'close').toBe(closes)
   })
 
-  test('a session is told', async () => {
+  test('a session gets GOAWAY', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const { drain, clock, session } = await startHttp2()
     const client = await session()
@@ -100,7 +100,7 @@ describe('at the very moment when its turn on the ramp has come', () => {
 })
 
 describe('a request in flight', () => {
-  test('on a connection that was used before is as old as it is, also when the drain has begun', async () => {
+  test('on a connection that was used before has its own age, also when the drain has begun', async () => {
     const { drain, clock, port } = await start()
     const client = await Client.open(port)
     await client.get('/').until(/ok$/)
@@ -111,7 +111,7 @@ describe('a request in flight', () => {
     expect(drain.status().oldest).toEqual({ method: 'GET', route: '/slow', ageMs: 3000 })
   })
 
-  test('is none on a connection that is no longer HTTP', async () => {
+  test('does not exist on a connection that is no longer HTTP', async () => {
     const { drain, server, port } = await start()
     server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => {
       socket.on('error', () => {})
@@ -125,7 +125,7 @@ describe('a request in flight', () => {
 })
 
 describe('a session of HTTP/2', () => {
-  test('that is new and unused is told when nobody can be expected to use it, not a look later', async () => {
+  test('that is new and unused gets GOAWAY as soon as its first request is no longer expected', async () => {
     const { drain, clock, session } = await startHttp2()
     void drain.prestop()
     clock.advance(1500)
@@ -141,13 +141,13 @@ describe('a session of HTTP/2', () => {
     await expect.poll(() => told).toBe(true)
   })
 
-  test('that is unused hears the good-bye at once when the server closes', async () => {
+  test('that is unused gets the farewell at once when the server closes', async () => {
     const { drain, clock, session } = await startHttp2({ min: 0, quiet: 0 })
     const client = await session()
     const closed = once(client, 'close')
     const report = drain.start()
     expect(drain.state).toBe('closing')
-    await closed // the clock stands still
+    await closed // the fake clock does not move
     expect(await clock.through(report)).toMatchObject({ clean: true })
   })
 
@@ -159,12 +159,12 @@ describe('a session of HTTP/2', () => {
     const closed = once(known, 'close')
     client.destroy()
     await closed
-    const { durationMs } = await drain.start() // the clock stands still
+    const { durationMs } = await drain.start() // the fake clock does not move
     expect(durationMs).toBe(0)
     expect(clock.now()).toBe(1_000_000)
   })
 
-  test('has an upload given up when it has stood still for as long as an idle connection is kept', async () => {
+  test('has an upload that counts as stalled after the time for which an idle connection is kept', async () => {
     const { drain, clock, session } = await startHttp2(slow.settle, () => {})
     const client = await session()
     const stream = client.request({ ':path': '/', ':method': 'POST' }, { endStream: false })
@@ -179,7 +179,7 @@ describe('a session of HTTP/2', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('whose client has gone before a middleware came to the drain counts nothing', async () => {
+  test('whose client has disconnected before the middleware counts nothing', async () => {
     const { drain, handle } = attach({ signals: false, logger: false })
     onTestFinished(() => drain.dispose())
     const [arrived, left, handled] = [gate(), gate(), gate()]
@@ -203,7 +203,7 @@ describe('a session of HTTP/2', () => {
   })
 })
 
-test.each(supportedSignals)('a drain may be told to end by %s', async (signal) => {
+test.each(supportedSignals)('a drain may end by %s', async (signal) => {
   const names = 'SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGSEGV SIGUSR2 SIGTERM'.split(' ')
   expect(supportedSignals).toEqual(names)
   const options: DrainOptions = { signals: [signal], process: new FakeProcess(), logger: false }

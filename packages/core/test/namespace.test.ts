@@ -7,10 +7,10 @@ import { Child } from './support.js'
 
 const { obstacle } = Network
 
-/** The server's whole body. The kernel takes the last megabytes of it long before a slow client has read them. */
+/** The size of the response body. The kernel takes its last megabytes long before a slow client has read them. */
 const whole = 20_000_000
 
-/** A client that takes 64 KB at a time, with a breath after each. */
+/** A client that reads 64 KB at a time, with a pause after each. */
 class SlowClient {
   readonly socket: Socket
   /** Milliseconds. */
@@ -21,7 +21,7 @@ class SlowClient {
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('error', () => {})
-    // Its FIN would look for a network that is no more.
+    // Its FIN would be sent to a network that no longer exists.
     onTestFinished(() => void socket.resetAndDestroy())
     this.read()
   }
@@ -47,7 +47,7 @@ class SlowClient {
     this.socket.pause()
   }
 
-  /** How much of the response's body it has. */
+  /** Number of bytes of the response body that the client has read. */
   get length(): number {
     const received = Buffer.concat(this.#parts)
     return received.length - (received.indexOf('\r\n\r\n') + 4)
@@ -57,24 +57,24 @@ class SlowClient {
     while (this.length < length) await once(this.socket, 'data')
   }
 
-  /** Reads what its own kernel has. Where the network is gone, nothing else can come, neither a byte nor an end. */
+  /** Reads what the client's own kernel has. Without the network, neither further bytes nor an end can arrive. */
   async drain(): Promise<void> {
     this.socket.removeAllListeners('data').on('data', (part) => void this.#parts.push(part))
     this.socket.resume()
-    // What is in the kernel, and what Node has read ahead.
+    // The bytes in the kernel, and those that Node has read ahead.
     const unread = (): number => receiveQueue(this.socket) + this.socket.readableLength
     await expect.poll(unread, { timeout: 30_000 }).toBe(0)
   }
 }
 
-/** The bytes that have arrived at the socket and were not read. Its port alone may be another connection's, too. */
+/** The unread bytes of the socket, found by both of its ports, because another connection may have one of them. */
 function receiveQueue({ localAddress = '', localPort, remoteAddress = '', remotePort }: Socket): number {
   const ends = `${endpoint(localAddress, localPort)} ${endpoint(remoteAddress, remotePort)}`
   const line = new RegExp(`${ends} [0-9A-F]{2} [0-9A-F]+:([0-9A-F]+)`)
   return Number.parseInt(line.exec(readFileSync('/proc/net/tcp', 'latin1'))?.[1] ?? '0', 16)
 }
 
-/** As /proc/net/tcp writes it, on a little-endian machine. */
+/** An address as /proc/net/tcp writes it, on a little-endian machine. */
 function endpoint(address: string, port = 0): string {
   const bytes = Buffer.from(address.split('.').map(Number).reverse())
   return `${bytes.toString('hex')}:${port.toString(16).padStart(4, '0')}`.toUpperCase()
@@ -87,12 +87,12 @@ describe(obstacle ? `${title} (not possible here: ${obstacle}; undelivered.test.
     if (obstacle === undefined) Network.sweep()
   })
 
-  /** A pod that is told to end in the middle of a response. */
+  /** A pod that gets SIGTERM during a response. */
   async function ending({ podrain, onHost = false }: { podrain: boolean; onHost?: boolean }) {
     const network = new Network()
     onTestFinished(() => network.remove())
     const child = new Child({ host: network.address, podrain }, 'pod.mjs', network.command)
-    // Before anything else happens here: also the client cannot read in between.
+    // Synchronously, so that the client cannot read in between.
     if (!onHost) child.process.once('exit', () => network.remove())
     await child.listening()
     const client = await SlowClient.open(network.address, child.port)
@@ -101,17 +101,17 @@ describe(obstacle ? `${title} (not possible here: ${obstacle}; undelivered.test.
     return { child, client }
   }
 
-  test('gets the whole response', async () => {
+  test('gets the complete response', async () => {
     const { child, client } = await ending({ podrain: true })
     await child.line(/^response closed$/)
-    // So that what is left takes longer than all else that the exit waits for.
+    // So that the remaining bytes take longer than everything else that the exit waits for.
     client.breath = 20
     expect(await child.exit).toEqual([0, null])
     await client.drain()
     expect(client.length).toBe(whole)
   })
 
-  test('gets the whole response when it did not read for a while, with Node done and the hooks run', async () => {
+  test('gets the complete response if it did not read for a while, after Node has closed and hooks have run', async () => {
     const { child, client } = await ending({ podrain: true })
     await child.line(/^response closed$/)
     client.stop()
@@ -125,8 +125,8 @@ describe(obstacle ? `${title} (not possible here: ${obstacle}; undelivered.test.
     expect(client.length).toBe(whole)
   })
 
-  // That the tests above can fail, and at what.
-  test('loses the end of it where the process exits once Node has closed the response and the server', async () => {
+  // These tests show that the tests above can fail.
+  test('loses the end of the response if the process exits as soon as Node has closed response and server', async () => {
     const { child, client } = await ending({ podrain: false })
     await child.line(/^response closed$/)
     client.stop()
@@ -136,7 +136,7 @@ describe(obstacle ? `${title} (not possible here: ${obstacle}; undelivered.test.
     expect(client.socket.readableEnded).toBe(false)
   })
 
-  test('would have got it even so on a host, whose network stays', async () => {
+  test('gets the complete response even then on a host, whose network stays', async () => {
     const { child, client } = await ending({ podrain: false, onHost: true })
     await child.line(/^response closed$/)
     client.stop()

@@ -6,21 +6,21 @@ const made = /\bpodrain(\d+)[a-z]\b/
 /**
  * The network of one pod: a namespace with an address of its own, and a link to the host.
  *
- * Made and removed as the container runtime does it: the namespace has a name, the process is started in it, and when the
+ * It is created and removed as a container runtime does it: the namespace has a name, the process is started in it, and when the
  * process has exited the runtime takes the link away, then the name. A namespace that belongs to the process alone
- * (`unshare --net`) would not do: the kernel keeps it, and its link, until the sockets that the process left behind are
+ * (`unshare --net`) is not enough: the kernel keeps it, and its link, until the sockets that the process has left behind are
  * done, and they are done when all their bytes have arrived.
  */
 export class Network {
   static #count = 0
-  /** Of the namespace, and of the host's end of the link. The kernel allows 15 characters. */
+  /** The name of the namespace and of the host's end of the link. The kernel allows 15 characters. */
   readonly name = `podrain${process.pid}${String.fromCharCode(97 + (Network.#count++ % 26))}`
   /** The pod's address. */
   readonly address: string
   #there = true
 
   constructor() {
-    // A /30 per process, of 10.64.0.0/10: several runs on one machine do not meet.
+    // A /30 of 10.64.0.0/10 per process, so that several runs on one machine do not collide.
     const subnet = 0x0a400000 + (process.pid % 2 ** 20) * 4
     const [host, pod] = [1, 2].map((end) => [24, 16, 8, 0].map((bits) => ((subnet + end) >>> bits) & 255).join('.'))
     this.address = pod as string
@@ -37,12 +37,12 @@ export class Network {
     }
   }
 
-  /** What runs a command in it. */
+  /** The command line that runs a command in the namespace. */
   get command(): readonly string[] {
     return ['ip', 'netns', 'exec', this.name]
   }
 
-  /** When this returns, no byte passes any more. */
+  /** Removes the link. When this returns, no byte passes any more. */
   remove(): void {
     if (!this.#there) return
     this.#there = false
@@ -50,7 +50,7 @@ export class Network {
     ip('netns', 'delete', this.name)
   }
 
-  /** Removes what this process, or one that is no more, has left. */
+  /** Removes namespaces that this process, or an earlier one, has left behind. */
   static sweep(): void {
     for (const line of `${ip('netns', 'list')}\n${ip('-oneline', 'link', 'show')}`.split('\n')) {
       const [name, pid] = made.exec(line) ?? []
@@ -58,7 +58,7 @@ export class Network {
     }
   }
 
-  /** Why there can be none here, if so. */
+  /** The reason why namespaces are not possible here. undefined if they are. */
   static get obstacle(): string | undefined {
     if (process.platform !== 'linux') return `no network namespaces on ${process.platform}`
     try {
@@ -71,7 +71,7 @@ export class Network {
   }
 }
 
-/** Whatever there is of it. */
+/** Removes those parts that exist. */
 function remove(name: string): void {
   spawnSync('ip', ['link', 'delete', name])
   spawnSync('ip', ['netns', 'delete', name])

@@ -164,7 +164,7 @@ const bad: Array<[name: string, options: unknown, ...message: string[]]> = [
   ],
   ['endpoints: false', { endpoints: false }, '`endpoints`', '`false`', 'to be an object'],
   ['an empty token', { token: '' }, '`token`', 'is the variable set?'],
-  ['a token that is undefined', { token: undefined }, '`token`', 'is the variable set?', 'for none, leave it out'],
+  ['a token that is undefined', { token: undefined }, '`token`', 'is the variable set?', 'leave the option out'],
   ['an empty token among others', { token: ['secret', ''] }, '`token`', 'not empty, or a list of such'],
   ['an empty list of tokens', { token: [] }, '`token`', 'or a list of such'],
   ['a control port out of range', { controlPort: 65_536 }, '`controlPort`', '`65536`', '0 to 65535'],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { DrainReport } from '../src/index.js'
 import { ask, Child, Client, type Exit } from './support.js'
 
-/** What the child said, from a line on. */
+/** The lines of the child, from one line on. */
 function after(child: Child, line: string): string[] {
   const index = child.lines.indexOf(line)
   expect(index, `a line "${line}"`).toBeGreaterThanOrEqual(0)
@@ -29,7 +29,7 @@ describe('an application with a SIGTERM handler of its own, which', () => {
     ['re-raises, as another does', [0, null], ['own clean-up done']],
     ['sets a timer for the worst', [0, null], []],
   ]
-  test.each(ways)('%s, answers everybody first; then the handler runs, once', async (own, exit, more) => {
+  test.each(ways)('%s, answers all requests first; then the handler runs once', async (own, exit, more) => {
     const child = await Child.start({ own })
     const held = await Client.open(child.port)
     await held.get('/hold').until(/first half, /)
@@ -48,7 +48,7 @@ describe('an application with a SIGTERM handler of its own, which', () => {
     expect(child.lines).toContain('close hooks')
   })
 
-  test('sends the signal by hand, without its name, is drained as on any other', async () => {
+  test('emits the signal without its name is drained, too', async () => {
     const child = await Child.start({ own: 'cleans up' })
     child.tell('emit')
     expect(await child.exit).toEqual([0, null])
@@ -65,8 +65,8 @@ describe('an application with a SIGTERM handler of its own, which', () => {
   })
 })
 
-describe('an application that exits in the middle of the drain', () => {
-  test('is told that it cut a request, and not with 0', async () => {
+describe('an application that exits during the drain', () => {
+  test('has cut a request: the log says so, and the exit code is not 0', async () => {
     const child = await Child.start({ exits: 'in onDrain' })
     const held = await Client.open(child.port)
     await held.get('/hold').until(/first half, /)
@@ -76,7 +76,7 @@ describe('an application that exits in the middle of the drain', () => {
     expect(child.lines).toContainEqual(expect.stringMatching(line))
   })
 
-  test('is told, though its logger writes nothing', async () => {
+  test('is named on stderr if its logger writes nothing', async () => {
     const child = await Child.start({ exits: 'in onClose', options: { logger: false } })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([0, null])
@@ -84,7 +84,7 @@ describe('an application that exits in the middle of the drain', () => {
     expect(child.lines).toContainEqual(expect.stringMatching(line))
   })
 
-  test('may say the code and leave the exit to podrain', async () => {
+  test('may set the exit code and leave the exit to podrain', async () => {
     const child = await Child.start({ exits: 'with a code' })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([7, null])
@@ -100,7 +100,7 @@ describe('a server that the application closes while the drain goes on', () => {
       const child = await Child.start({ closesItself })
       child.signal('SIGTERM')
       const line = await child.line(/a server was closed while load balancers may still send to it/)
-      expect(line).toMatch(/`close\(\)` was called at .*app\.mjs:\d+:\d+\)?\. Leave that out/)
+      expect(line).toMatch(/`close\(\)` was called at .*app\.mjs:\d+:\d+\)?\. Remove the call/)
       expect(child.lines).not.toContain('state closing')
       expect(await child.exit).toEqual([1, null])
       expect(await reportOf(child)).toMatchObject({
@@ -112,7 +112,7 @@ describe('a server that the application closes while the drain goes on', () => {
   )
 })
 
-describe('what ends the process is said on stderr, though the logger writes nothing:', () => {
+describe('the reason of the exit is written to stderr if the logger writes nothing:', () => {
   const options = { logger: false }
   test.each([
     ['an exception', '/throw', /^podrain: uncaught: Error: boom/],
@@ -151,7 +151,7 @@ describe('what ends the process is said on stderr, though the logger writes noth
     expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .*; hooks: pool timed out$/))
   })
 
-  test('and a clean drain says nothing there', async () => {
+  test('but not for a clean drain', async () => {
     const child = await Child.start({ options })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([0, null])
@@ -159,7 +159,7 @@ describe('what ends the process is said on stderr, though the logger writes noth
   })
 })
 
-describe('a process whose log nobody reads any more', () => {
+describe('a process whose log reader has gone', () => {
   test.each([
     ['stdout', 1],
     ['stderr', 0],
@@ -170,14 +170,14 @@ describe('a process whose log nobody reads any more', () => {
     expect(child.lines.filter((line) => /uncaught: Error: write EPIPE/.test(line))).toHaveLength(times)
   })
 
-  test('is gone, too, where the application logs every error itself', async () => {
+  test('exits, too, if the application logs every error itself', async () => {
     const child = await Child.start({ chatters: 'stdout', ownErrorHandler: true })
     child.process.stdout?.destroy()
     expect(await child.exit).toEqual([1, null])
   })
 })
 
-describe('SIGTERM while an application is closed by hand', () => {
+describe('SIGTERM while an application closes itself', () => {
   test('waits for its hooks, and exits with 0', async () => {
     const child = await Child.start({ disposes: true })
     await child.line(/^slow hook begins/)

@@ -38,7 +38,7 @@ function messageIn(path: string): Outcome {
 }
 
 describe('the termination message', () => {
-  test('of a clean drain says that it drained, for how long, and why', async () => {
+  test('of a clean drain contains the outcome, the duration and the reason', async () => {
     const { child, path } = await start({})
     expect(readFileSync(path, 'utf8')).toBe('')
     await ask(child.port, '/')
@@ -56,7 +56,7 @@ describe('the termination message', () => {
     })
   })
 
-  test('of a drain that cut requests names them, without what a query string may contain', async () => {
+  test('of a drain that cut requests names them, without query strings', async () => {
     const { child, path } = await start({})
     await hold(child)
     child.signal('SIGTERM')
@@ -68,7 +68,7 @@ describe('the termination message', () => {
     })
   })
 
-  test('of a drain whose server somebody else closed names the place in the code', async () => {
+  test('of a drain whose server other code closed names the place in the code', async () => {
     const { child, path } = await start({ closesEarly: true })
     await hold(child)
     child.signal('SIGTERM')
@@ -90,7 +90,7 @@ describe('the termination message', () => {
     })
   })
 
-  test('of a container that was killed says what it waited for', async () => {
+  test('of a container that was killed contains what it waited for', async () => {
     const { child, path } = await start({ options: { terminationGracePeriodSeconds: 30, closing: 300 } })
     await hold(child)
     child.signal('SIGTERM')
@@ -106,14 +106,14 @@ describe('the termination message', () => {
     })
   })
 
-  test('that the application has written stays', async () => {
+  test('of the application itself stays', async () => {
     const { child, path } = await start({ says: 'out of licences' })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([0, null])
     expect(readFileSync(path, 'utf8')).toBe('out of licences')
   })
 
-  test('has the outcome in front of what the application has written behind it meanwhile', async () => {
+  test('has the outcome before text that the application has written in the meantime', async () => {
     const { child, path } = await start({ adds: 'out of licences\n' })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([0, null])
@@ -122,21 +122,21 @@ describe('the termination message', () => {
     expect(behind).toEqual(['out of licences', ''])
   })
 
-  test('is left as it is if what the application has written behind it fills the file', async () => {
+  test('stays unchanged if text of the application fills the file', async () => {
     const { child, path } = await start({ adds: 'é'.repeat(4000) })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([0, null])
     expect(readFileSync(path, 'utf8')).toMatch(/^\{"outcome":"draining".*\}\né{4000}$/)
   })
 
-  test('that cannot be written is warned of once, and the drain is as without', async () => {
+  test('that cannot be written is warned of once, and the drain goes on', async () => {
     const { child } = await start({ options: { terminationMessagePath: '/proc/none/termination-log' } })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([0, null])
     expect(child.output.match(/the termination message could not be written/g)).toHaveLength(1)
   })
 
-  test('is none where the path is a pipe that nobody reads', async () => {
+  test('is not written if the path is a pipe without a reader', async () => {
     const pipe = `${terminationLog()}-pipe`
     execFileSync('mkfifo', [pipe])
     const { child } = await start({ options: { terminationMessagePath: pipe } })
@@ -172,13 +172,13 @@ describe('the termination message', () => {
     await child.line(/^held/)
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([1, null])
-    // The thread has told what it cut, or was ended before it could: then the message has what it waited for.
+    // If the thread was ended before it could report what it cut, the message has what it waited for.
     const { outcome, cut = [], waitingFor = [] } = messageIn(path)
     expect(outcome).toBe('cut')
     expect([...cut, ...waitingFor]).toContainEqual(expect.stringMatching(/^GET \/hold/))
   })
 
-  test('is taken back when no signal follows the hook', async () => {
+  test('is removed when no signal follows the hook', async () => {
     const path = terminationLog()
     const { child } = await start({
       options: { terminationGracePeriodSeconds: 1, reserve: 100, terminationMessagePath: path },
@@ -189,7 +189,7 @@ describe('the termination message', () => {
     await expect.poll(() => readFileSync(path, 'utf8'), { timeout: 20_000 }).toBe('')
   })
 
-  test('gives way to the worse one of another process of the container, and not to an old one', async () => {
+  test('does not replace a worse one of another process of the container, but replaces an old one', async () => {
     const path = terminationLog()
     const end = async (startedAt: string): Promise<Outcome> => {
       writeFileSync(path, `${JSON.stringify({ ...outcome({ outcome: 'cut', startedAt }), pid: 1 })}\n`)
@@ -214,11 +214,11 @@ describe('the termination message', () => {
       'no http://host:80/@scope/a@1 and file:///a/@b/c@2.0.0/d.js',
     ],
     ['is a?.b /defined? yes', 'is a?.b /defined? yes'],
-  ])('of an error that says `%s` has no secret', (message, told) => {
+  ])('of an error with the message `%s` has no secret', (message, told) => {
     expect(outcomeOf(crash(new Error(message))).error).toBe(`Error: ${told}`)
   })
 
-  test('of an error that quotes a whole body is made within moments', () => {
+  test('of an error that quotes a whole body is created quickly', () => {
     for (const part of ['a/', '//a:b', '//', '#a', '?.', 'Bearer ']) {
       const begun = process.cpuUsage().user
       outcomeOf(crash(new Error(part.repeat(200_000))))
@@ -226,7 +226,7 @@ describe('the termination message', () => {
     }
   })
 
-  test('fits into 4096 bytes, whatever there is to tell', () => {
+  test('fits into 4096 bytes, whatever it contains', () => {
     const long = (what: string) => Array.from({ length: 300 }, (_, n) => `${what} ${n} ${'\u0000é😀'.repeat(200)}`)
     const report: DrainReport = {
       reason: 'x'.repeat(9000),
@@ -251,7 +251,7 @@ describe('the termination message', () => {
 })
 
 describe('of several drains of a pod', () => {
-  test('the worst is told, with what any of them lost', () => {
+  test('the worst counts, with the losses of all of them', () => {
     const all = together([
       outcome({ answered: 2 }),
       outcome({ outcome: 'cut', cutCount: 1, cut: ['GET /a (1.0 s)'], answered: 1 }),
@@ -266,7 +266,7 @@ describe('of several drains of a pod', () => {
     })
   })
 
-  test('one that goes on is told, with what another one has lost already', () => {
+  test('one that goes on counts, with the losses of another one', () => {
     const cut = { outcome: 'cut', cutCount: 1, cut: ['GET /a (1.0 s)'] } as const
     expect(together([outcome(cut), outcome({ outcome: 'draining', inFlight: 2 })])).toMatchObject({
       ...cut,
@@ -313,29 +313,29 @@ describe('hooks of onReport', () => {
     expect(await child.exit).toEqual([1, null])
   })
 
-  test('that exit the process after a clean drain decide on the exit code', async () => {
+  test('that exit the process after a clean drain decide the exit code', async () => {
     const { child } = await start({ exits: 7 })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([7, null])
   })
 
-  test('that cause an error which nobody catches make the process exit with 1, as its log line says', async () => {
+  test('that cause an error that is not caught make the process exit with 1, as its log line says', async () => {
     const { child } = await start({ crashes: true })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([1, null])
     expect(child.output).toContain('uncaught: Error: the exporter is broken')
   })
 
-  test('that hang after the deadline have less than half of what is left until SIGKILL', async () => {
+  test('that hang after the deadline get less than half of the time until SIGKILL', async () => {
     const { child } = await start({ hangs: true })
     await hold(child)
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([1, null])
     const [, ms] = /onReport hook "collector" did not end within (\d+) ms/.exec(child.output) ?? []
-    expect(Number(ms)).toBeLessThanOrEqual((300 + 600 - 100) / 2) // closing and reserve, less what the exit takes
+    expect(Number(ms)).toBeLessThanOrEqual((300 + 600 - 100) / 2) // closing and reserve, less `exitTime`
   })
 
-  test('have run when start() and dispose() resolve, where the process goes on', async () => {
+  test('have run when start() and dispose() resolve, if the process goes on', async () => {
     for (const end of ['start', 'dispose'] as const) {
       const drain = drainServer(createServer(), { signals: false, logger: false })
       const ran: string[] = []

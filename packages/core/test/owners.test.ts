@@ -22,7 +22,7 @@ import { ask, Client, FakeClock, FakeProcess, gate, Log, listen, sayOk, short, s
 
 const options = { ...short, signals: false, logger: false } as const
 
-/** A second copy of the package, as a preload brings it. */
+/** A second copy of the package, as a preload may have it. */
 async function anotherCopy(): Promise<typeof import('../src/index.js')> {
   vi.resetModules()
   const copy = await import('../src/index.js')
@@ -30,7 +30,7 @@ async function anotherCopy(): Promise<typeof import('../src/index.js')> {
   return copy
 }
 
-/** A server that is watched by a drain that gives it up. */
+/** A server that is watched by a drain with `yields`. */
 function lent(server: Server = createServer(sayOk)) {
   const drain = new Drain(options)
   onTestFinished(() => drain.dispose())
@@ -40,7 +40,7 @@ function lent(server: Server = createServer(sayOk)) {
 }
 
 describe('a server that is watched with `yields`', () => {
-  test.each(['this', 'another'])('goes to a drain of %s copy of the package that watches it', async (copy) => {
+  test.each(['this', 'another'])('is taken over by a drain of %s copy of the package', async (copy) => {
     const { server, drain, yields } = lent()
     const { drainServer } = copy === 'this' ? await import('../src/index.js') : await anotherCopy()
     const port = await listen(server)
@@ -57,7 +57,7 @@ describe('a server that is watched with `yields`', () => {
     expect(server.listening).toBe(false)
   })
 
-  test('is closed by the drain that gets it, which the first drain does not report as an early close', async () => {
+  test('is closed by the new drain, and the first drain does not report that as an early close', async () => {
     const clock = new FakeClock()
     const log = new Log()
     const server = createServer(sayOk)
@@ -72,7 +72,7 @@ describe('a server that is watched with `yields`', () => {
     expect(log.matching(/^(error|warn)/)).toEqual([])
   })
 
-  test('leaves a request in flight to the drain that gets it', async () => {
+  test('leaves a request in flight to the new drain', async () => {
     const answer = gate()
     const { server, drain, yields } = lent(
       createServer(async (_request, response) => {
@@ -94,7 +94,7 @@ describe('a server that is watched with `yields`', () => {
     expect(await report).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('goes to the drain of a middleware with its first request, and nothing in flight is cut', async () => {
+  test('is taken over by the drain of a middleware at its first request, and no request is cut', async () => {
     const answer = gate()
     const middleware = attach(options)
     onTestFinished(() => middleware.drain.dispose())
@@ -120,7 +120,7 @@ describe('a server that is watched with `yields`', () => {
     expect(await report).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('counts the request that leads a middleware to it once, and not for ever', async () => {
+  test('counts the first request of a middleware once, until its response has closed', async () => {
     const middleware = attach(options)
     onTestFinished(() => middleware.drain.dispose())
     const { server, drain } = lent(
@@ -135,7 +135,7 @@ describe('a server that is watched with `yields`', () => {
     await expect.poll(() => [drain.inFlight, middleware.drain.inFlight]).toEqual([0, 0])
   })
 
-  test('is given up when it has closed, so that nothing keeps it', async () => {
+  test('is released when it has closed, so that it can be garbage-collected', async () => {
     const { server, yields } = lent()
     await listen(server)
     server.close()
@@ -144,7 +144,7 @@ describe('a server that is watched with `yields`', () => {
     expect(isWatched(server)).toBe(false)
   })
 
-  test('is not given up when its own drain closes it', async () => {
+  test('is not released when its own drain closes it', async () => {
     const { server, drain, yields } = lent()
     await listen(server)
     await drain.start()
@@ -153,7 +153,7 @@ describe('a server that is watched with `yields`', () => {
   })
 
   test.each(['yields', 'a middleware'])(
-    'or that a request has led to, may be closed once more by a listener of the signal (%s)',
+    'or found by a request, may be closed once more by a listener of the signal (%s)',
     async (way) => {
       const source = new FakeProcess()
       const { drain, handle } = attach({ ...short, logger: false, process: source })
@@ -168,7 +168,7 @@ describe('a server that is watched with `yields`', () => {
     },
   )
 
-  test('goes over with HTTP/2, too, and with the streams of its sessions', async () => {
+  test('is taken over with the streams of its HTTP/2 sessions', async () => {
     const answer = gate()
     const { server, drain, yields } = lent(
       createHttp2Server(async (request, response) => {
@@ -193,7 +193,7 @@ describe('a server that is watched with `yields`', () => {
   })
 })
 
-test('a server that another copy of the package watches for good is refused', async () => {
+test('a server that another copy of the package watches without `yields` is refused', async () => {
   const server = createServer(sayOk)
   const copy = await anotherCopy()
   const drain = copy.drainServer(server, options)
@@ -202,7 +202,7 @@ test('a server that another copy of the package watches for good is refused', as
   expect(() => drainServer(server, options)).toThrow('This server is already watched by another Drain')
 })
 
-test('the server of a control port is known as podrain’s own', async () => {
+test('the server of a control port is recognised', async () => {
   const created = vi.spyOn(http, 'createServer')
   const { drain } = attach({ ...options, controlPort: 0 }, false)
   onTestFinished(() => drain.dispose())
@@ -223,12 +223,12 @@ test.each<[object, string]>([
   expect(() => checkOptions(options)).toThrow(message)
 })
 
-test('a server that closes stays with the drain that has taken it over from a middleware', async () => {
+test('a server that closes keeps the drain that has taken it over from a middleware', async () => {
   const first = attach(options)
   const server = createServer((request, response) => {
     if (!first.handle(request, response)) response.end('ok')
   })
-  await ask(await listen(server)) // leads the middleware to its server
+  await ask(await listen(server)) // the middleware finds its server
   await first.drain.dispose()
   const second = new Drain(options).watch(server)
   onTestFinished(() => second.dispose())
@@ -241,11 +241,11 @@ test('a server that closes stays with the drain that has taken it over from a mi
   expect(() => third.watch(server)).toThrow('already watched by another Drain')
 })
 
-test('checkOptions() says and touches nothing', () => {
+test('checkOptions() logs nothing and has no effect', () => {
   const warned = vi.spyOn(console, 'warn')
   const before = process.listenerCount('SIGTERM')
   checkOptions({ platform: 'none', settle: { min: 40_000 } })
-  checkOptions({ controlPort: 0, controlSocket: `/${'x'.repeat(89)}` }) // the longest path there may be
+  checkOptions({ controlPort: 0, controlSocket: `/${'x'.repeat(89)}` }) // the longest allowed path
   expect(warned).not.toHaveBeenCalled()
   expect(process.listenerCount('SIGTERM')).toBe(before)
 })
@@ -259,7 +259,7 @@ describe('drainClusterUnlessDrained()', () => {
     expect(process.env.PODRAIN_PRIMARY).toBeUndefined()
   })
 
-  test('gives way to drainCluster(), which then is the only one', async () => {
+  test('is replaced by drainCluster()', async () => {
     drainClusterUnlessDrained(primary)
     expect(process.env.PODRAIN_PRIMARY).toBe(String(process.pid))
     const drain = drainCluster(primary)
@@ -277,7 +277,7 @@ describe('drainClusterUnlessDrained()', () => {
   })
 })
 
-test('a thread says when it has a drain, and whether a drain leads it is known', async () => {
+test('a thread with a drain announces itself, and isDrained() knows whether it is drained', async () => {
   const channel = new BroadcastChannel('podrain')
   onTestFinished(() => channel.close())
   const heard = new Promise((resolve) => {

@@ -16,7 +16,7 @@ const slow = {
 interface Scene extends Pod {
   readonly clock: FakeClock
   readonly client: Client
-  /** What lets the path be answered; other paths are answered at once. */
+  /** Lets the handler of a path respond. Other paths respond at once. */
   readonly turn: (path: string) => Gate
 }
 
@@ -51,7 +51,7 @@ const goingAway = '\x88\x02\x03\xe9'
 const soon = (drain: Drain) => expect.poll(() => drain.inFlight, { interval: 2, timeout: 5000 })
 
 describe('while serving, pipelined requests', () => {
-  test('are shown by the oldest that is open', async () => {
+  test('are shown by their oldest open request', async () => {
     const { client, drain, turn } = await start()
     const [a, b] = [turn('/a'), turn('/b')]
     client.send(get('/a') + get('/b'))
@@ -67,7 +67,7 @@ describe('while serving, pipelined requests', () => {
     expect(drain.status().oldest).toBeNull()
   })
 
-  test('count though a control request came with them', async () => {
+  test('count even if a control request came with them', async () => {
     const { client, drain, turn } = await start()
     turn('/slow')
     client.send(get('/drainz') + get('/slow'))
@@ -81,7 +81,7 @@ describe('while serving, pipelined requests', () => {
 })
 
 describe('while draining, a request in flight', () => {
-  test('is waited for though a probe came behind it', async () => {
+  test('is waited for if a probe was pipelined behind it', async () => {
     const { client, drain, clock, turn } = await start()
     turn('/slow')
     client.send(get('/slow'))
@@ -99,7 +99,7 @@ describe('while draining, a request in flight', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1, forced: [] })
   })
 
-  test('is waited for though a control request and another came behind it', async () => {
+  test('is waited for if a control request and another request were pipelined behind it', async () => {
     const { client, drain, clock, turn } = await start()
     turn('/slow')
     client.send(get('/slow') + get('/drainz'))
@@ -116,7 +116,7 @@ describe('while draining, a request in flight', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 2, forced: [] })
   })
 
-  test('is waited for though an upload behind it has stopped', async () => {
+  test('is waited for if an upload behind it is stalled', async () => {
     const { client, drain, clock, turn } = await start()
     turn('/slow')
     turn('/upload')
@@ -134,7 +134,7 @@ describe('while draining, a request in flight', () => {
 describe('while draining, pipelined requests are all answered', () => {
   const answers = ({ received }: Client): string[] => received.match(/at \/[a-e]/g) ?? []
 
-  test('where the last one comes in two halves', async () => {
+  test('if the last one comes in two halves', async () => {
     const { client, drain, clock, turn } = await start()
     const [a, b] = [turn('/a'), turn('/b')]
     void drain.prestop()
@@ -151,14 +151,14 @@ describe('while draining, pipelined requests are all answered', () => {
     expect(answers(client)).toEqual(['at /a', 'at /b', 'at /c', 'at /d'])
   })
 
-  test('where the last one comes in two halves, and the one before it is answered in between', async () => {
+  test('if the last one comes in two halves, and the previous one is answered in between', async () => {
     const { client, drain, clock, turn } = await start()
     const [a, b] = [turn('/a'), turn('/b')]
     void drain.prestop()
     clock.advance(1000)
     client.send(get('/a') + get('/b') + get('/c').slice(0, 10))
     await soon(drain).toBe(2)
-    b.open() // its answer waits for that of the first one
+    b.open() // its response waits for the first one
     await turns()
     client.send(get('/c').slice(10))
     await soon(drain).toBe(3)
@@ -166,7 +166,7 @@ describe('while draining, pipelined requests are all answered', () => {
     await client.until(/at \/a[\s\S]*at \/b[\s\S]*at \/c/)
   })
 
-  test('where the application keeps connections alive by a header of its own', async () => {
+  test('if the application keeps connections alive by its own header', async () => {
     const { client, drain, clock, turn } = await start({}, { connection: 'keep-alive' })
     const [a, b] = [turn('/a'), turn('/b')]
     void drain.prestop()
@@ -184,7 +184,7 @@ describe('while draining, pipelined requests are all answered', () => {
     expect(answers(client)).toEqual(['at /a', 'at /b'])
   })
 
-  test('where the one in the middle comes in two halves, and each is answered at once', async () => {
+  test('if the one in the middle comes in two halves, and each is answered at once', async () => {
     const { client, drain, clock } = await start()
     void drain.prestop()
     clock.advance(1000)
@@ -194,7 +194,7 @@ describe('while draining, pipelined requests are all answered', () => {
     expect(answers(client)).toEqual(['at /a', 'at /b', 'at /c'])
   })
 
-  test('where there are more of them than Node reads in one go', async () => {
+  test('if there are more of them than Node reads at once', async () => {
     const { client, drain, clock } = await start()
     void drain.prestop()
     clock.advance(1000)
@@ -204,7 +204,7 @@ describe('while draining, pipelined requests are all answered', () => {
     expect(client.received.match(/at \/\d+/g)).toEqual(paths.map((path) => `at ${path}`))
   })
 
-  test('on a connection that was there before the server was watched', async () => {
+  test('on a connection that was open before the server was watched', async () => {
     const clock = new FakeClock()
     const server = createServer((request, response) => void response.end(`at ${request.url}`))
     const accepted = once(server, 'connection')
@@ -220,7 +220,7 @@ describe('while draining, pipelined requests are all answered', () => {
     expect(answers(client)).toEqual(['at /a', 'at /b', 'at /c'])
   })
 
-  test('that come when the listener is closed, on a connection that is new', async () => {
+  test('that come on a new connection when the server stops listening', async () => {
     const clock = new FakeClock()
     const held = gate()
     const { drain, server, port } = await serve(
@@ -278,7 +278,7 @@ describe('while draining, probes and requests of users on one connection', () =>
     }
   })
 
-  test('are all answered: a user that comes while a probe waits for its answer', async () => {
+  test('are all answered: a user’s request while a probe waits for its response', async () => {
     const { client, drain, clock, turn } = await start()
     turn('/metrics')
     void drain.prestop()
@@ -300,7 +300,7 @@ describe('while draining, an upgrade behind a request that is still open', () =>
   test.each([
     ['before the drain', true],
     ['while draining', false],
-  ])('that came %s does not cut it, and begins when it is answered', async (_when, early) => {
+  ])('that came %s does not cut that request, and begins when the request is answered', async (_when, early) => {
     const { client, drain, clock, turn, server } = await start()
     const upgraded = gate()
     let socket: Duplex | undefined
@@ -324,14 +324,14 @@ describe('while draining, an upgrade behind a request that is still open', () =>
     await soon(drain).toBe(0)
     clock.advance(100)
     await turns()
-    expect(client.received).toMatch(/at \/slow$/) // and no frame, as nothing was granted yet
+    expect(client.received).toMatch(/at \/slow$/) // and no frame, because the upgrade has not been accepted yet
     socket?.write(granted)
     clock.advance(100)
     await client.until(new RegExp(`101 Switching Protocols\\r\\n\\r\\n${goingAway}$`))
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [], answered: 1 })
   })
 
-  test('and whose client hangs up meanwhile leaves nothing behind', async () => {
+  test('and whose client disconnects before the upgrade leaves nothing in flight', async () => {
     const { client, drain, turn, server } = await start({ settle: { min: 0, quiet: 0 } })
     const upgraded = gate()
     server.on('upgrade', (_request, given: Duplex) => {
@@ -344,7 +344,7 @@ describe('while draining, an upgrade behind a request that is still open', () =>
     await upgraded.opened
     client.socket.resetAndDestroy()
     await soon(drain).toBe(0)
-    expect(await drain.start()).toMatchObject({ clean: true, forced: [], durationMs: 0 }) // the clock stands still
+    expect(await drain.start()).toMatchObject({ clean: true, forced: [], durationMs: 0 }) // the fake clock does not move
   })
 })
 
@@ -369,7 +369,7 @@ describe('while draining, the response of a handler that answers at once says Co
     server.once('request', (request) => request.on('end', whole.open))
     client.send('POST /upload HTTP/1.1\r\nHost: pod\r\nContent-Length: 8\r\n\r\nhalf')
     await soon(drain).toBe(1)
-    void drain.prestop() // the clock stands still
+    void drain.prestop() // the fake clock does not move
     client.send('half')
     await whole.opened
     turn('/upload').open()
@@ -379,7 +379,7 @@ describe('while draining, the response of a handler that answers at once says Co
     await client.end()
   })
 
-  test('to the request behind a POST in chunks, of which nobody knows yet whether it is whole', async () => {
+  test('to the request behind a chunked POST, whose end is not known', async () => {
     const { client, drain, clock } = await start()
     void drain.prestop()
     clock.advance(1000)
@@ -401,28 +401,25 @@ describe('while draining, the response of a handler that answers at once says Co
 test.each([
   ['answered before it was whole', '/'],
   ['in flight when the drain began', '/upload'],
-])(
-  'a body that was %s keeps later responses that are given at once from saying it no more than twice',
-  async (_name, path) => {
-    const { client, drain, clock, turn } = await start()
-    const upload = turn('/upload')
-    client.send(`POST ${path} HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\n`)
-    if (path === '/') await client.until(/at \/$/)
-    else await soon(drain).toBe(1)
-    void drain.prestop()
-    clock.advance(200)
-    client.send('body')
-    upload.open()
-    await client.until(/at \//)
-    clock.advance(800)
-    for (let count = 2; count <= 4 && !client.closed; count++) {
-      client.send(get('/'))
-      await Promise.race([client.end(), client.until(/at \//, count)])
-    }
-    await client.end()
-    expect(client.received).toMatch(/connection: close/i)
-  },
-)
+])('a body that was %s keeps at most two later responses from saying Connection: close', async (_name, path) => {
+  const { client, drain, clock, turn } = await start()
+  const upload = turn('/upload')
+  client.send(`POST ${path} HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\n`)
+  if (path === '/') await client.until(/at \/$/)
+  else await soon(drain).toBe(1)
+  void drain.prestop()
+  clock.advance(200)
+  client.send('body')
+  upload.open()
+  await client.until(/at \//)
+  clock.advance(800)
+  for (let count = 2; count <= 4 && !client.closed; count++) {
+    client.send(get('/'))
+    await Promise.race([client.end(), client.until(/at \//, count)])
+  }
+  await client.end()
+  expect(client.received).toMatch(/connection: close/i)
+})
 
 test('pipelined requests are all answered on a connection whose earlier request had more white space than usual', async () => {
   const { client, drain, clock, turn } = await start()
@@ -441,19 +438,19 @@ test('pipelined requests are all answered on a connection whose earlier request 
   await client.until(/at \/a[\s\S]*at \/b[\s\S]*at \/c$/)
 })
 
-test('headers with more white space than usual do not keep a response that is given later from saying it', async () => {
+test('headers with unusual white space do not keep a later response from saying Connection: close', async () => {
   const { client, drain, clock, turn } = await start()
   turn('/late')
   void drain.prestop()
   clock.advance(1000)
   client.send('GET /late HTTP/1.1\r\nHost:   pod   \r\nAccept:    */*\r\n\r\n')
   await soon(drain).toBe(1)
-  turn('/late').open() // the clock stands still: nobody has looked since
+  turn('/late').open() // the fake clock does not move, so there was no check since
   await client.until(/connection: close[\s\S]*at \/late/i)
   await client.end()
 })
 
-test('a request counts for the drain that watches its server now', async () => {
+test('a request counts for the drain that watches its server at present', async () => {
   const { client, drain, server, turn } = await start()
   await client.send(get('/a')).until(/at \/a/)
   await drain.dispose()

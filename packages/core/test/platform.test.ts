@@ -20,7 +20,7 @@ function settleOf(options: DrainOptions): { min: number; quiet: number } {
   return { min, quiet }
 }
 
-/** A server with a drain that has only the defaults, and time that stands still. */
+/** A server with a drain that has the defaults and a fake clock. */
 async function serve(options: AdapterOptions = {}, handler = sayOk) {
   const [log, clock, process, server] = [new Log(), new FakeClock(), new FakeProcess(), createServer(handler)]
   const drain = drainServer(server, { clock, process, logger: log, ...options })
@@ -35,18 +35,18 @@ describe('outside of a cluster', () => {
     await client.get('/').until(/ok$/)
     const exit = process.signal('SIGTERM')
     expect(drain.state).toBe('closing')
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     expect(await clock.through(exit)).toBe(true)
   })
 
-  test('a client that never stops asking does not hold it', async () => {
+  test('a client that sends requests without a pause does not delay the end', async () => {
     const { process, port, clock } = await serve(
       {},
       (_request, response) => void setImmediate(() => response.end('ok')),
     )
     let answered = 0
     const done = gate()
-    // Always one in flight: the next is sent before the last is answered.
+    // One request is always in flight: the next one is sent before the last one is answered.
     const poll = (): void => {
       get({ port, host: '127.0.0.1', agent: false }, (response) => {
         response.resume()
@@ -76,12 +76,12 @@ describe('outside of a cluster', () => {
     expect(await clock.through(exit)).toBe(true)
   })
 
-  test('one line says it when a server begins to listen, and how to have the wait all the same', async () => {
+  test('one line says that when a server begins to listen, and how to turn the wait on', async () => {
     vi.stubEnv('NODE_ENV', 'development')
     const { log } = await serve()
     expect(log.lines).toEqual([
       expect.stringMatching(
-        /^info podrain: outside of a cluster there is nothing to wait for: .*`behind`.*`platform: 'kubernetes'`/,
+        /^info podrain: outside of a cluster no load balancer is waited for: .*`behind`.*`platform: 'kubernetes'`/,
       ),
     ])
   })
@@ -95,11 +95,11 @@ describe('outside of a cluster', () => {
     ['settle.min', { settle: { min: 300 } }, { min: 300, quiet: 1000 }],
     ['settle.quiet', { settle: { quiet: 300 } }, { min: 5000, quiet: 300 }],
     ["platform: 'none' and behind", { platform: 'none', behind: 'envoy' }, { min: 5000, quiet: 1000 }],
-  ])('with %s given, settle is what one expects', (_what, options, settle) => {
+  ])('with %s, the settle times are as expected', (_what, options, settle) => {
     expect(settleOf(options)).toEqual(settle)
   })
 
-  test('the times that are shown say that they are not those of a cluster', () => {
+  test('`times` shows that no load balancer is waited for', () => {
     const timesOf = (options: DrainOptions): object => {
       const drain = new Drain({ signals: false, logger: false, ...options })
       void drain.dispose()
@@ -109,18 +109,18 @@ describe('outside of a cluster', () => {
     expect(timesOf({ platform: 'kubernetes' })).not.toHaveProperty('balancers')
   })
 
-  test('an option for production that does not fit the grace period, which only the manifest knows, is a warning', () => {
+  test('options that do not fit into the default grace period cause a warning, because only the manifest has the real one', () => {
     const log = new Log()
     void new Drain({ behind: 'aws-alb', signals: false, logger: log }).dispose()
     expect(log.lines).toEqual([
-      expect.stringMatching(/^warn podrain: this would be refused in a cluster: `settle\.min` 30000/),
+      expect.stringMatching(/^warn podrain: in a cluster podrain would refuse these options: `settle\.min` 30000/),
     ])
   })
 
   test.each<[string, DrainOptions, string | undefined]>([
     ['the option says', { terminationGracePeriodSeconds: 30 }, undefined],
     ['the variable says', {}, '30'],
-  ])('one that does not fit the grace period that %s is refused as anywhere', (_who, options, variable) => {
+  ])('options that do not fit into a grace period that %s are refused', (_who, options, variable) => {
     vi.stubEnv('TERMINATION_GRACE_PERIOD_SECONDS', variable)
     expect(() => new Drain({ behind: 'aws-alb', signals: false, logger: false, ...options })).toThrow(RangeError)
   })
@@ -144,17 +144,17 @@ describe('the environment', () => {
     ['a service of systemd', { SYSTEMD_EXEC_PID: '42', INVOCATION_ID: '0af3' }, 'systemd'],
     ['a process below one', { SYSTEMD_EXEC_PID: '41', INVOCATION_ID: '0af3' }, 'none'],
     ['a terminal of a desktop', { INVOCATION_ID: '0af3' }, 'none'],
-  ])('that has %s shows what one expects', (_what, environment, platform) => {
+  ])('that has %s shows the expected platform', (_what, environment, platform) => {
     expect(platformOf(environment, 42)).toBe(platform)
   })
 
-  test('gives way to the option', () => {
+  test('counts less than the option', () => {
     vi.stubEnv('KUBERNETES_SERVICE_HOST', '10.96.0.1')
     expect(settleOf({ platform: 'none' })).toEqual({ min: 0, quiet: 0 })
   })
 })
 
-/** How the grace period is shared out, in milliseconds, and whether something is waited for. */
+/** The shares of the grace period, in milliseconds, and whether load balancers are waited for. */
 function timesOf(options: DrainOptions) {
   const drain = new Drain({ signals: false, logger: false, ...options })
   void drain.dispose()
@@ -186,7 +186,7 @@ describe('the grace period', () => {
     }
   })
 
-  test('is what the option says, else the variable for all platforms, else that of the platform, else its default', () => {
+  test('comes from the option, else from the variable for all platforms, else from the platform’s variable, else from its default', () => {
     const graceOf = (options: DrainOptions = {}): number => timesOf({ platform: 'railway', ...options }).gracePeriod
     expect(graceOf()).toBe(30_000)
     vi.stubEnv('RAILWAY_DEPLOYMENT_DRAINING_SECONDS', '20')
@@ -230,8 +230,8 @@ describe('the grace period', () => {
       /^info podrain: of 5\.0 s grace period \(the default of fly; if `kill_timeout` gives another, set TERMINATION_GRACE_PERIOD_SECONDS to it\), 3\.0 s for requests \(at least 2\.5 s/,
     ],
     ['cloud-run', /^info podrain: of 10\.0 s grace period \(the default of cloud-run\), 7\.0 s for requests/],
-    ['systemd', /^info podrain: with systemd alone there is nothing to wait for: .*`behind`/],
-  ])('on %s is said when a server begins to listen, with where it is from', async (platform, line) => {
+    ['systemd', /^info podrain: with systemd alone no load balancer is waited for: .*`behind`/],
+  ])('on %s is logged when a server begins to listen, with its source', async (platform, line) => {
     vi.stubEnv('NODE_ENV', 'development')
     const { log } = await serve({ platform })
     expect(log.lines).toEqual([expect.stringMatching(line)])
@@ -242,7 +242,7 @@ describe.each<[Platform, number]>([
   ['docker', 10_000],
   ['systemd', 90_000],
 ])('with %s alone', (platform, gracePeriod) => {
-  test('SIGTERM closes at once, as nothing is known to send after it', async () => {
+  test('SIGTERM closes at once, because no load balancer is known', async () => {
     const { process, drain, clock } = await serve({ platform })
     const exit = process.signal('SIGTERM')
     expect(drain.state).toBe('closing')
@@ -250,7 +250,7 @@ describe.each<[Platform, number]>([
     expect(drain.times).toMatchObject({ gracePeriod, balancers: false })
   })
 
-  test('the balancer that `behind` names is waited for', () => {
+  test('the load balancer that `behind` names is waited for', () => {
     const { min, balancers } = timesOf({ platform, behind: 'kube-proxy' })
     expect({ min, balancers }).toEqual({ min: 5000, balancers: true })
   })
@@ -292,14 +292,14 @@ describe.each<[string, Record<string, string>]>([
 test.each<[Platform, string]>([
   ['fly', 'draining'],
   ['ecs', 'closing'],
-])('SIGINT where the option says %s leaves the server %s', async (platform, state) => {
+])('SIGINT with `platform: %s` leaves the server %s', async (platform, state) => {
   const { process, drain, clock } = await serve({ platform })
   const exit = process.signal('SIGINT')
   expect(drain.state).toBe(state)
   expect(await clock.through(exit)).toBe(true)
 })
 
-test('Ctrl-C of somebody who has a terminal on Fly waits for nobody', async () => {
+test('Ctrl-C in a terminal on Fly does not wait for load balancers', async () => {
   vi.stubEnv('FLY_APP_NAME', 'shop')
   const before = Object.getOwnPropertyDescriptor(process.stdin, 'isTTY')
   Object.defineProperty(process.stdin, 'isTTY', { value: true, configurable: true })
@@ -315,7 +315,7 @@ test('Ctrl-C of somebody who has a terminal on Fly waits for nobody', async () =
 test.each([
   ['Heroku', 'DYNO'],
   ['pm2-runtime', 'pm_id'],
-])('%s may send SIGTERM more than once: the requests in flight are answered all the same', async (_, variable) => {
+])('%s may send SIGTERM more than once: the requests in flight are answered nevertheless', async (_, variable) => {
   vi.stubEnv(variable, '1')
   const child = await Child.start()
   const held = ask(child.port, '/hold')
@@ -343,7 +343,7 @@ test('the table in docs/guides/platforms.md is that of the source', () => {
   expect(page.split('\n').filter((line) => line.startsWith('| [`'))).toEqual(rows)
 })
 
-test('a process that is restarted at each change of a file goes at once, also with a client that keeps its connection', async () => {
+test('a process under a file watcher exits at once, even with a client on a keep-alive connection', async () => {
   vi.stubEnv('NODE_ENV', 'development')
   const child = new Child({ byDefault: true })
   await child.listening()
@@ -354,6 +354,6 @@ test('a process that is restarted at each change of a file goes at once, also wi
   child.signal('SIGTERM')
   expect(await child.exit).toEqual([0, null])
   expect(child.lines).toContainEqual(
-    expect.stringMatching(/^podrain: outside of a cluster there is nothing to wait for/),
+    expect.stringMatching(/^podrain: outside of a cluster no load balancer is waited for/),
   )
 })

@@ -64,7 +64,7 @@ describe('podrain-prestop, the hook without network,', () => {
     expect(await hook(path)).toEqual({ code: 1, said: 'podrain-prestop: draining, 0 in flight, tasks: mail\n' })
   })
 
-  test('ends with 2 when nobody is there, and says what to set', async () => {
+  test('ends with 2 when no process listens, and says what to set', async () => {
     const path = socketPath()
     const { code, said } = await hook(path)
     expect(code).toBe(2)
@@ -72,14 +72,14 @@ describe('podrain-prestop, the hook without network,', () => {
     expect(said).toContain(path)
   })
 
-  test('ends with 2 when somebody else answers', async () => {
+  test('ends with 2 when another program answers', async () => {
     const path = socketPath()
     const other = createServer((_request, response) => void response.writeHead(404).end('who?')).listen(path)
     onTestFinished(() => void other.close())
     await once(other, 'listening')
     const { code, said } = await hook(path)
     expect(code).toBe(2)
-    expect(said).toContain('an answer of status 404 that is none of podrain')
+    expect(said).toContain('the response (status 404) is not from podrain')
   })
 
   test('is an entry point for a bundler, so that an image without node_modules has the hook', async () => {
@@ -92,7 +92,7 @@ describe('podrain-prestop, the hook without network,', () => {
     expect(await child.exit).toEqual([0, null])
   })
 
-  test('ends with 1 when too many wait already: it does not know whether all is settled', async () => {
+  test('ends with 1 when too many callers wait already, because the pod may not have settled', async () => {
     const { child, path } = await startWith({ hang: 'task' })
     const waiting = await Promise.all([...Array(8)].map(() => Client.open(child.port)))
     for (const client of waiting) client.get('/prestop')

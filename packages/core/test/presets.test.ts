@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => void vi.unstubAllEnvs())
 
-/** A server that listens, and what its drain said of it. */
+/** A server that listens, with its drain's log. */
 async function listening(options: DrainOptions, server: Server = createServer()): Promise<Log> {
   const log = new Log()
   const drain = drainServer(server, { ...options, signals: false, logger: log })
@@ -23,12 +23,12 @@ async function listening(options: DrainOptions, server: Server = createServer())
   return log
 }
 
-/** A server that keeps idle connections for so many milliseconds. */
+/** A server that keeps idle connections for a number of milliseconds. */
 function keeping(keepAliveTimeout: number): Server {
   return createServer({ keepAliveTimeout })
 }
 
-describe('when it begins to listen, it prints how the grace period is shared out', () => {
+describe('when a server begins to listen, the log shows the shares of the grace period', () => {
   // The same line is printed once for each process, so no other test may have this grace period.
   test('for kube-proxy by default', async () => {
     const log = await listening({ terminationGracePeriodSeconds: 29 })
@@ -38,7 +38,7 @@ describe('when it begins to listen, it prints how the grace period is shared out
     ])
   })
 
-  test('behind a load balancer that takes its time', async () => {
+  test('behind a slow load balancer', async () => {
     const log = await listening({ behind: 'aws-alb', terminationGracePeriodSeconds: 60 }, keeping(65_000))
     expect(log.lines).toEqual([
       expect.stringContaining('54.0 s for requests (at least 30.0 s until aws-alb has stopped sending)'),
@@ -63,7 +63,7 @@ describe('when it begins to listen, it prints how the grace period is shared out
     expect(logs.map((log) => log.matching(/grace period/).length)).toEqual([1, 0, 1])
   })
 
-  test('never in a test of the application, where NODE_ENV says so', async () => {
+  test('never with NODE_ENV=test', async () => {
     vi.stubEnv('NODE_ENV', 'test')
     expect((await listening({ terminationGracePeriodSeconds: 34 })).lines).toEqual([])
   })
@@ -90,12 +90,12 @@ describe('behind', () => {
     ])
   })
 
-  test('settle.min has the last word', async () => {
+  test('settle.min takes precedence', async () => {
     const log = await listening({ behind: 'aws-nlb', settle: { min: 3000 } }, keeping(400_000))
     expect(log.lines).toEqual([expect.stringContaining('at least 3.0 s until aws-nlb')])
   })
 
-  test('what it needs and the grace period does not give is refused, with the arithmetic', () => {
+  test('a preset that does not fit into the grace period is refused, with the arithmetic', () => {
     expect(() => drainServer(createServer(), { behind: 'aws-alb', signals: false })).toThrow(
       "`settle.min` 30000 (for `behind: 'aws-alb'`) + `closing` 5000 + `reserve` 1000 = 36000 ms, " +
         'but `terminationGracePeriodSeconds` 30 gives 30000 ms: lower `settle.min` to at most 24000, or raise ' +
@@ -122,7 +122,7 @@ describe('a server that closes idle connections before the load balancer does', 
     ])
   })
 
-  test('is warned of also where both close them at the same time', async () => {
+  test('is warned of, too, if both close them at the same time', async () => {
     expect((await listening(alb, keeping(60_000))).matching(/^warn/)).toHaveLength(1)
   })
 
@@ -135,7 +135,7 @@ describe('a server that closes idle connections before the load balancer does', 
   })
 
   test.each(['kube-proxy', 'haproxy'] as const)(
-    'also not behind %s, which keeps none for a fixed time',
+    'nor behind %s, which keeps no idle connection for a fixed time',
     async (behind) => {
       expect((await listening({ behind }, keeping(5000))).matching(/^warn/)).toEqual([])
     },

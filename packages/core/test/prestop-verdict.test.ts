@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 
-// podrain-prestop.test.ts runs the command; here its lines run in this process, against answers of all kinds.
+// podrain-prestop.test.ts runs the command. Here its code runs in this process, with responses of all kinds.
 
 async function listen(handler: RequestListener): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
@@ -19,7 +19,7 @@ async function listen(handler: RequestListener): Promise<string> {
   return path
 }
 
-/** What the command says and its exit code, with these arguments and this path in the environment. */
+/** Runs the command with these arguments and PODRAIN_SOCKET. Returns its output and its exit code. */
 async function run(args: string[], environment?: string): Promise<{ code: unknown; said: string }> {
   vi.stubEnv('PODRAIN_SOCKET', environment)
   const { argv, exitCode } = process
@@ -68,22 +68,22 @@ describe('podrain-prestop ends', () => {
     expect(await run([path])).toEqual({ code, said: `podrain-prestop: ${said}\n` })
   })
 
-  test('with 2 when the answer is none of podrain’s', async () => {
+  test('with 2 when the response is not from podrain', async () => {
     const path = await listen((_request, response) => void response.writeHead(404).end('who?'))
     const { code, said } = await run([path])
     expect(code).toBe(2)
-    expect(said).toMatch(/^podrain-prestop: an answer of status 404 that is none of podrain's: .*JSON/)
+    expect(said).toMatch(/^podrain-prestop: the response \(status 404\) is not from podrain: .*JSON/)
   })
 
-  test('with 2 when the answer breaks off', async () => {
+  test('with 2 when the response is incomplete', async () => {
     const path = await listen((request, response) => {
       response.writeHead(200, { 'content-length': 100 }).write('{')
       setImmediate(() => request.socket.destroy())
     })
-    expect(await run([path])).toEqual({ code: 2, said: expect.stringContaining('none of podrain') })
+    expect(await run([path])).toEqual({ code: 2, said: expect.stringContaining('is not from podrain') })
   })
 
-  test('with 2 when nobody is there, and says what to set', async () => {
+  test('with 2 when no process listens, and says what to set', async () => {
     const path = join(tmpdir(), 'podrain-is-not-here.sock')
     const { code, said } = await run([path])
     expect(code).toBe(2)
@@ -95,7 +95,7 @@ describe('podrain-prestop ends', () => {
 })
 
 describe('podrain-prestop asks', () => {
-  test('GET /prestop, with a character in two pieces understood', async () => {
+  test('GET /prestop, and decodes a character that comes in two pieces', async () => {
     const asked: unknown[] = []
     const path = await listen((request, response) => {
       asked.push(request.method, request.url)
@@ -108,13 +108,13 @@ describe('podrain-prestop asks', () => {
     expect(asked).toEqual(['GET', '/prestop'])
   })
 
-  test('at the path of the environment, unless an argument names another', async () => {
+  test('at the path in PODRAIN_SOCKET, unless an argument names another', async () => {
     const [mine, other] = [await listen(answer(status)), await listen(answer({ ...status, inFlight: 1 }))]
     expect(await run([], mine)).toMatchObject({ code: 0 })
     expect(await run([other], mine)).toMatchObject({ code: 1 })
   })
 
-  test('at the path that `controlSocket: true` uses, unless told otherwise', async () => {
+  test('at the path of `controlSocket: true` by default', async () => {
     const { defaultSocket } = await import('../src/endpoints/control-listener.js')
     expect(defaultSocket).toBe('/tmp/podrain.sock')
     const asked = vi.fn()

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AskOptions, ask, Client, FakeClock, FakeProcess, gate, type Pod, serve, slow, turns } from './support.js'
 
-/** A request for `/prestop` as the kubelet sends it, and whether it has been answered. */
+/** A request for `/prestop` like the kubelet's, and whether it has been answered. */
 function hook(port: number, options: AskOptions = {}) {
   const caller = {
     status: 0,
@@ -19,7 +19,7 @@ interface Scene extends Pod {
   readonly process: FakeProcess
 }
 
-/** An application with a page of its own for paths it does not know, and `/slow`, which takes as long as `turn`. */
+/** An application with its own page for unknown paths, and `/slow`, which responds when the test calls `turn`. */
 async function start(options: object = {}, turn = gate()): Promise<Scene> {
   const clock = new FakeClock()
   const process = new FakeProcess()
@@ -47,7 +47,7 @@ describe('GET /prestop', () => {
     expect((await reply).json()).toMatchObject({ state: 'draining', committed: false, inFlight: 0 })
   })
 
-  test('is answered only when requests and tasks have ended', async () => {
+  test('is answered only when requests and tasks have finished', async () => {
     const turn = gate()
     const mail = gate()
     const { drain, port, clock } = await start({}, turn)
@@ -84,7 +84,7 @@ describe('GET /prestop', () => {
     expect(client.closed).toBe(false)
   })
 
-  test('joins the drain that is there, and its deadline', async () => {
+  test('joins a drain that has begun, and its deadline', async () => {
     const { drain, port, clock } = await start()
     let drains = 0
     drain.onDrain(() => drains++)
@@ -114,7 +114,7 @@ describe('GET /prestop', () => {
     await expect.poll(() => someone.status).toBe(200)
   })
 
-  test('may be hung up on, which changes nothing', async () => {
+  test('whose caller disconnects changes nothing', async () => {
     const { drain, port, clock, server } = await start()
     const client = await Client.open(port)
     client.get('/prestop', 'User-Agent: kube-lifecycle/1.33')
@@ -143,7 +143,7 @@ describe('GET /prestop', () => {
     await Promise.all(waiting.map((caller) => caller.reply))
   })
 
-  test('gives its place to others when a waiting caller hangs up', async () => {
+  test('lets another caller wait when a waiting caller disconnects', async () => {
     const { drain, port } = await start()
     const leaving = await Promise.all([...Array(8)].map(() => Client.open(port)))
     for (const client of leaving) client.get('/prestop')
@@ -167,7 +167,7 @@ describe('GET /prestop', () => {
     expect(drain.state).toBe('serving')
   })
 
-  test('with POST is for the application', async () => {
+  test('with POST goes to the application', async () => {
     const { drain, port } = await start()
     expect(await ask(port, '/prestop', { method: 'POST' })).toMatchObject({ status: 404, body: 'no such page here' })
     expect(drain.state).toBe('serving')
@@ -192,7 +192,7 @@ describe('/prestop alone', () => {
     expect(closed).toBe(false)
   })
 
-  test('of which a process hears late is undone when the grace period of the pod has passed', async () => {
+  test('that reaches a process late is undone when the grace period of the pod has passed', async () => {
     const { drain, clock } = await start()
     const settled = drain.prestop({ ago: 20_000 })
     expect(drain.status().budgetMs).toBe(9000)
@@ -228,7 +228,7 @@ describe('/prestop alone', () => {
     expect(log.matching(/^warn podrain: no signal followed/)).toHaveLength(1)
   })
 
-  test('leaves a drain that a later signal can begin anew, with the whole budget', async () => {
+  test('that was undone leaves a later signal the whole budget', async () => {
     const { drain, clock, process } = await start()
     void drain.prestop()
     clock.advance(30_100)
@@ -241,7 +241,7 @@ describe('/prestop alone', () => {
     expect(await clock.through(exit)).toBe(true)
   })
 
-  test('does not come back when a signal committed it', async () => {
+  test('is not undone when a signal has committed the drain', async () => {
     const { drain, clock, process } = await start()
     const states: string[] = []
     drain.on('state', (state) => states.push(state))
@@ -303,7 +303,7 @@ describe('SIGTERM', () => {
     expect(ended - signalled).toBeLessThan(2000)
   })
 
-  test('while /prestop is pending still lets a request end that needs a moment more', async () => {
+  test('while /prestop is pending still lets a request finish that needs a moment more', async () => {
     const turn = gate()
     const { drain, port, clock, process } = await start({}, turn)
     const client = await Client.open(port)
@@ -340,7 +340,7 @@ describe('SIGTERM', () => {
     await caller.reply
   })
 
-  test('while /prestop is pending ends the process in time, though an onDrain hook hangs', async () => {
+  test('while /prestop is pending ends the process in time, even if an onDrain hook hangs', async () => {
     const { drain, port, clock, process } = await start()
     drain.onDrain(() => new Promise(() => {}), { name: 'registry', timeout: 20_000 })
     const caller = hook(port)
@@ -407,7 +407,7 @@ describe('who may drain', () => {
     'Ali-CDN-Real-IP',
     'EagleEye-TraceId',
     'CDN-RequestId',
-  ])('a request with %s came through a proxy and gets what the application says', async (header) => {
+  ])('a request with %s came through a proxy and gets the application’s response', async (header) => {
     const { drain, port, log } = await start()
     for (const path of ['/prestop', '/drainz', '/prestop/?x=1']) {
       expect(await ask(port, path, { headers: { [header]: '192.0.2.1' } })).toMatchObject({
@@ -464,7 +464,7 @@ describe('who may drain', () => {
       'PowerShell in an exec hook',
       { 'user-agent': 'Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.20348.1' },
     ],
-  ])('%s is let in', async (_, headers) => {
+  ])('%s is admitted', async (_, headers) => {
     const { port } = await start()
     expect((await ask(port, '/drainz', { headers })).status).toBe(200)
   })
@@ -487,7 +487,7 @@ describe('who may drain', () => {
     ['a scheme that only ends well', 'Forbearer secret'],
     ['the right words behind another scheme', 'Basic Bearer secret'],
     ['the scheme alone', 'Bearer '],
-  ])('with a token set, %s gets what the application says', async (_name, authorization) => {
+  ])('with a token set, %s gets the application’s response', async (_name, authorization) => {
     const { drain, port, log } = await start({ token: 'secret' })
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
     for (const path of ['/prestop', '/drainz']) {
@@ -520,7 +520,7 @@ describe('who may drain', () => {
     }
   })
 
-  test('the token comes from the environment where no option names it', async () => {
+  test('the token comes from PODRAIN_TOKEN without the option', async () => {
     vi.stubEnv('PODRAIN_TOKEN', 'from the environment')
     onTestFinished(() => void vi.unstubAllEnvs())
     const { port } = await start()
@@ -529,7 +529,7 @@ describe('who may drain', () => {
     expect((await ask(port, '/drainz', { headers })).status).toBe(200)
   })
 
-  test('a refusal says what the manifest must say', async () => {
+  test('the log line of a refusal says what the manifest must contain', async () => {
     const { port, log } = await start({ token: 'secret' })
     await ask(port, '/prestop')
     await ask(port, '/drainz', { headers: { via: '1.1 proxy' } })
@@ -539,7 +539,7 @@ describe('who may drain', () => {
     ])
   })
 
-  test('the right token through a proxy is not', async () => {
+  test('the right token through a proxy is not admitted', async () => {
     const { drain, port } = await start({ token: 'secret' })
     const headers = { authorization: 'Bearer secret', 'x-forwarded-for': '192.0.2.1' }
     expect((await ask(port, '/prestop', { headers })).status).toBe(404)
@@ -548,7 +548,7 @@ describe('who may drain', () => {
 })
 
 describe('drain.prestop()', () => {
-  test('returns when its caller is gone, and the drain goes on', async () => {
+  test('resolves when its caller has disconnected, and the drain goes on', async () => {
     const { drain, clock } = await start()
     const gone = new AbortController()
     const call = drain.prestop({ gone: gone.signal })
@@ -561,7 +561,7 @@ describe('drain.prestop()', () => {
     expect(drain.committed).toBe(false)
   })
 
-  test('leaves nothing on the signal of a caller that it has answered', async () => {
+  test('leaves no listener on the signal of a caller that it has answered', async () => {
     const { drain, clock } = await start()
     const { signal } = new AbortController()
     const call = drain.prestop({ gone: signal })
@@ -571,7 +571,7 @@ describe('drain.prestop()', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  test('returns at once when the drain is over', async () => {
+  test('resolves at once when the drain is over', async () => {
     const { drain, clock } = await start()
     await clock.through(drain.start({ settle: false }))
     await drain.prestop()

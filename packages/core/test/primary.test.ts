@@ -4,12 +4,12 @@ import { Primary, type WorkerHandle } from '../src/workers/primary.js'
 import type { FromPrimary } from '../src/workers/protocol.js'
 import { FakeClock, turns } from './support.js'
 
-// cluster.test.ts and threads.test.ts have real workers; here they are made up, so that each can do what it likes.
+// cluster.test.ts has real workers. The workers here are fakes, so that each can behave in any way.
 
 class FakeWorker implements WorkerHandle {
   readonly name: string
   readonly sent: FromPrimary[] = []
-  /** The grace periods that it was told, in seconds. */
+  /** The grace periods that the worker has received, in seconds. */
   readonly graces: number[] = []
   readonly signals: string[] = []
   killed = 0
@@ -60,10 +60,10 @@ function start(...names: string[]) {
 }
 
 describe('when the pod drains', () => {
-  test('every worker that drains too is told, and waited for until it is settled', async () => {
+  test('every worker that has joined gets the hook, and is waited for until it has settled', async () => {
     const { drain, primary, workers, pass } = start('a', 'b', 'plain')
     const [a, b, plain] = workers
-    for (const worker of [a, b]) primary.hear(worker, { podrain: 'joined' })
+    for (const worker of [a, b]) primary.receive(worker, { podrain: 'joined' })
     expect([a.sent, b.sent]).toEqual([[], []])
     const hook = vi.fn()
     void drain.prestop().then(hook)
@@ -73,43 +73,43 @@ describe('when the pod drains', () => {
       [],
     ])
     expect(drain.status().tasks).toEqual(['a', 'b'])
-    primary.hear(a, { podrain: 'settled' })
+    primary.receive(a, { podrain: 'settled' })
     await turns(3)
     pass(1000)
     expect(drain.status().tasks).toEqual(['b'])
     expect(hook).not.toHaveBeenCalled()
-    primary.hear(b, { podrain: 'settled' })
+    primary.receive(b, { podrain: 'settled' })
     await turns(3)
     expect(hook).toHaveBeenCalledOnce()
   })
 
-  test('one that joins late is told how long ago it began', async () => {
+  test('a worker that joins late is told how long ago the drain began', async () => {
     const { drain, primary, workers, pass } = start('a', 'b')
     const [a, b] = workers
     pass(5000)
-    primary.hear(a, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'joined' })
     void drain.prestop()
     pass(1200)
-    primary.hear(b, { podrain: 'joined' })
+    primary.receive(b, { podrain: 'joined' })
     expect(b.sent).toEqual([{ podrain: 'prestop', ago: 1200 }])
     expect(drain.status().tasks).toEqual(['a', 'b'])
   })
 
-  test('one that exits is not waited for any more', async () => {
+  test('a worker that exits is not waited for any longer', async () => {
     const { drain, primary, workers } = start('a')
     const [a] = workers
-    primary.hear(a, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'joined' })
     void drain.prestop()
     a.exit(1)
     await turns(3)
     expect(drain.status().tasks).toEqual([])
-    expect(() => primary.hear(a, { podrain: 'settled' })).not.toThrow()
+    expect(() => primary.receive(a, { podrain: 'settled' })).not.toThrow()
   })
 
-  test('again after it was undone, they are told again, and waited for once', async () => {
+  test('again after it was undone, workers get the hook again, and are waited for once', async () => {
     const { drain, primary, workers, pass } = start('a')
     const [a] = workers
-    primary.hear(a, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'joined' })
     void drain.prestop()
     pass(30_000)
     expect(drain.state).toBe('serving')
@@ -124,23 +124,23 @@ describe('when the pod drains', () => {
 })
 
 describe('the grace period of the pod', () => {
-  test('is told to each worker that drains, when it joins', () => {
+  test('is sent to each worker when it joins', () => {
     const { primary, workers } = start('a', 'b', 'plain')
     const [a, b, plain] = workers
-    for (const worker of [a, b]) primary.hear(worker, { podrain: 'joined' })
+    for (const worker of [a, b]) primary.receive(worker, { podrain: 'joined' })
     expect([a.graces, b.graces, plain.graces]).toEqual([[30], [30], []])
   })
 
-  test('is told again when the cluster says what it really is, and to one that joins later', () => {
+  test('is sent again when terminating() tells the real one, also to a worker that joins later', () => {
     const { drain, primary, workers, pass } = start('a', 'b', 'plain')
     const [a, b, plain] = workers
-    primary.hear(a, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'joined' })
     void drain.prestop()
     pass(2000)
     drain.terminating({ gracePeriod: 12_000, ago: 1000 })
     expect(a.graces).toEqual([30, 12])
     pass(1000)
-    primary.hear(b, { podrain: 'joined' })
+    primary.receive(b, { podrain: 'joined' })
     expect(b.graces).toEqual([12])
     expect(plain.graces).toEqual([])
   })
@@ -150,16 +150,16 @@ describe('a worker that is about to stop listening', () => {
   test('is answered once the primary has had the time to accept what there is', async () => {
     const { primary, workers } = start('a')
     const [a] = workers
-    primary.hear(a, { podrain: 'handOver', id: 3 })
+    primary.receive(a, { podrain: 'handOver', id: 3 })
     expect(a.sent).toEqual([])
     await turns(3)
     expect(a.sent).toEqual([{ podrain: 'handedOver', id: 3 }])
   })
 
-  test('and has exited since is answered nothing', async () => {
+  test('and has exited since gets no message', async () => {
     const { primary, workers } = start('a')
     const [a] = workers
-    primary.hear(a, { podrain: 'handOver', id: 3 })
+    primary.receive(a, { podrain: 'handOver', id: 3 })
     a.exit(0)
     await turns(5)
     expect(a.sent).toEqual([])
@@ -170,16 +170,16 @@ describe('a worker that the hook has reached', () => {
   test('drains all, and is answered by the number of its question when all have settled', async () => {
     const { drain, primary, workers, pass } = start('a', 'b')
     const [a, b] = workers
-    for (const worker of [a, b]) primary.hear(worker, { podrain: 'joined' })
-    primary.hear(a, { podrain: 'prestop', id: 7 })
+    for (const worker of [a, b]) primary.receive(worker, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'prestop', id: 7 })
     expect(drain.state).toBe('draining')
     expect(b.sent).toEqual([{ podrain: 'prestop', ago: 0 }])
-    primary.hear(a, { podrain: 'settled' })
+    primary.receive(a, { podrain: 'settled' })
     await turns(3)
     pass(100)
     await turns(3)
     expect(a.sent).not.toContainEqual({ podrain: 'answer', id: 7 })
-    primary.hear(b, { podrain: 'settled' })
+    primary.receive(b, { podrain: 'settled' })
     await turns(3)
     expect(a.sent.at(-1)).toEqual({ podrain: 'answer', id: 7 })
     expect(b.sent).not.toContainEqual({ podrain: 'answer', id: 7 })
@@ -188,26 +188,26 @@ describe('a worker that the hook has reached', () => {
   test('may say that its caller has gone: that one is not waited with, and others are', async () => {
     const { drain, primary, workers } = start('a', 'b')
     const [a, b] = workers
-    for (const worker of [a, b]) primary.hear(worker, { podrain: 'joined' })
-    primary.hear(a, { podrain: 'prestop', id: 1 })
-    primary.hear(a, { podrain: 'prestop', id: 2 })
-    primary.hear(a, { podrain: 'gone', id: 1 })
-    primary.hear(a, { podrain: 'gone', id: 5 })
+    for (const worker of [a, b]) primary.receive(worker, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'prestop', id: 1 })
+    primary.receive(a, { podrain: 'prestop', id: 2 })
+    primary.receive(a, { podrain: 'gone', id: 1 })
+    primary.receive(a, { podrain: 'gone', id: 5 })
     await turns(3)
     expect(a.sent).toContainEqual({ podrain: 'answer', id: 1 })
     expect(a.sent).not.toContainEqual({ podrain: 'answer', id: 2 })
     expect(drain.state).toBe('draining')
   })
 
-  test('and has exited since is answered nothing', async () => {
+  test('and has exited since gets no message', async () => {
     const { primary, workers } = start('a', 'b')
     const [a, b] = workers
-    for (const worker of [a, b]) primary.hear(worker, { podrain: 'joined' })
-    primary.hear(a, { podrain: 'prestop', id: 1 })
+    for (const worker of [a, b]) primary.receive(worker, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'prestop', id: 1 })
     a.exit(0)
     await turns(5)
     expect(a.sent).toEqual([{ podrain: 'prestop', ago: 0 }])
-    primary.hear(a, { podrain: 'prestop', id: 2 })
+    primary.receive(a, { podrain: 'prestop', id: 2 })
     await turns(3)
     expect(a.sent).toHaveLength(1)
   })
@@ -221,7 +221,7 @@ describe('when the pod ends', () => {
   ])('because of %s, each worker gets %s, once, and its exit is waited for', async (reason, signal) => {
     const { drain, primary, workers } = start('a', 'plain')
     const [a, plain] = workers
-    primary.hear(a, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'joined' })
     void drain.start({ reason })
     void drain.start({ reason: 'SIGTERM' })
     expect([a.signals, plain.signals]).toEqual([[signal], [signal]])
@@ -243,7 +243,7 @@ describe('when the pod ends', () => {
   test('in a hurry, those that drain get three quarters of what is left, before the signal', async () => {
     const { drain, primary, workers } = start('a', 'plain')
     const [a, plain] = workers
-    primary.hear(a, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'joined' })
     void drain.start({ reason: 'SIGTERM', settle: false, within: 2000 })
     expect(a.sent).toEqual([{ podrain: 'hurry', within: 1500 }])
     expect(plain.sent).toEqual([])
@@ -253,12 +253,12 @@ describe('when the pod ends', () => {
   test('a worker that was to settle is waited for until it exits, and not told to drain any more', async () => {
     const { drain, primary, workers } = start('a')
     const [a] = workers
-    primary.hear(a, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'joined' })
     void drain.prestop()
     void drain.start({ reason: 'SIGTERM' })
     await turns(3)
     expect(drain.status().tasks).toEqual(['a'])
-    primary.hear(a, { podrain: 'joined' })
+    primary.receive(a, { podrain: 'joined' })
     expect(a.sent).toEqual([{ podrain: 'prestop', ago: 0 }])
   })
 })
@@ -311,6 +311,6 @@ test('a worker that joins while the pod drains gets the grace period of the opti
   const { drain, primary, workers, pass } = start('a')
   void drain.prestop()
   pass(4000)
-  primary.hear(workers[0], { podrain: 'joined' })
+  primary.receive(workers[0], { podrain: 'joined' })
   expect(workers[0].graces).toEqual([30])
 })

@@ -18,7 +18,7 @@ const louder = (object: object): (() => void) =>
         `${greet(...names)}!`,
   )
 
-test('the method gets what the original got, and can call it', () => {
+test('the new method gets the arguments, and can call the original', () => {
   const greeter = new Greeter()
   louder(greeter)
   expect(greeter.greet('you', 'me')).toBe('hello you and me!')
@@ -41,7 +41,7 @@ test('an object that had a method of its own has it again, as it was', () => {
   expect(Object.getOwnPropertyDescriptor(greeter, 'greet')).toEqual(before)
 })
 
-test('an object without the method has one until it is restored', () => {
+test('an object without the method has it until it is restored', () => {
   const object: Greeting = {}
   const restore = replaceMethod(object, 'greet', (greet) => () => [greet()])
   expect(object.greet?.()).toEqual([undefined])
@@ -49,7 +49,7 @@ test('an object without the method has one until it is restored', () => {
   expect(object).toEqual({})
 })
 
-test('a method that another library has replaced since is left, and leads to the original', () => {
+test('a method that another library has replaced since stays, and calls the original', () => {
   const greeter: Greeting = new Greeter()
   const restore = louder(greeter)
   const { greet } = greeter
@@ -61,7 +61,7 @@ test('a method that another library has replaced since is left, and leads to the
   expect(greeter.greet('you')).toBe('hello you (theirs)')
 })
 
-test('another library can replace the method as it could before', () => {
+test('another library can replace the method as before', () => {
   const greeter: Greeting = new Greeter()
   louder(greeter)
   expect(Object.keys(greeter)).toEqual([])
@@ -69,7 +69,7 @@ test('another library can replace the method as it could before', () => {
   expect(greeter.greet()).toBe('theirs')
 })
 
-test('a frozen object keeps its method, and the caller learns it', () => {
+test('a frozen object keeps its method, and the call throws', () => {
   const greeter = Object.freeze(new Greeter())
   expect(() => louder(greeter)).toThrow(TypeError)
   expect(greeter.greet('you')).toBe('hello you')

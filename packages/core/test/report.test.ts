@@ -20,7 +20,7 @@ const course = {
 }
 const request = { method: 'GET', route: '/slow', ageMs: 1500 }
 
-/** What the log says of it. */
+/** The log line of a report. */
 function reportLine(report: DrainReport): string {
   const log = new Log()
   logReport(namedLogger(log), report)
@@ -51,7 +51,7 @@ describe('the process may not exit with 0', () => {
     expect(reportOf({ ...course, ...change }, undefined).clean).toBe(false)
   })
 
-  test('when an error was uncaught, which the report has', () => {
+  test('when there was an uncaught error, which the report contains', () => {
     const error = new Error('boom')
     expect(reportOf(course, error)).toEqual({ ...course, error, clean: false })
   })
@@ -62,7 +62,7 @@ describe('the line of a report', () => {
     expect(reportLine(reportOf(course, undefined))).toBe('drained in 6.0 s after SIGTERM; nothing forced')
   })
 
-  test('names all that was lost', () => {
+  test('names everything that was lost', () => {
     const report = reportOf(
       {
         ...course,
@@ -84,14 +84,14 @@ describe('the line of a report', () => {
     )
   })
 
-  test('names ten requests, and how many more there were', () => {
+  test('names ten requests, and the number of the others', () => {
     const line = (count: number): string =>
       reportLine(reportOf({ ...course, forced: Array(count).fill(request) }, undefined))
     expect(line(10)).toMatch(/cut 10 in flight: (GET \/slow \(1\.5 s\), ){9}GET \/slow \(1\.5 s\)$/)
     expect(line(12)).toMatch(/cut 12 in flight: (GET \/slow \(1\.5 s\), ){10}and 2 more$/)
   })
 
-  test.each([true, false])('is nothing in a log that is off, or broken (%s)', (off) => {
+  test.each([true, false])('causes no error in a log that is off, or broken (%s)', (off) => {
     const broken = (): never => {
       throw new Error('the worker has exited')
     }
@@ -99,12 +99,12 @@ describe('the line of a report', () => {
     expect(() => logReport(namedLogger(logger), reportOf(course, undefined))).not.toThrow()
   })
 
-  test('shows an error that is none as it is', () => {
+  test('shows a thrown value that is not an Error', () => {
     expect(reportLine(reportOf(course, { code: 5 }))).toMatch(/; error: \{ code: 5 \}$/)
   })
 })
 
-test('a line that is no alarm is not written to stderr for a logger that writes nothing', () => {
+test('a line that is not an alarm is not written to stderr if the logger writes nothing', () => {
   const written = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
   const silent = namedLogger(false)
   silent.record('info', 'drained', {})
@@ -113,7 +113,7 @@ test('a line that is no alarm is not written to stderr for a logger that writes 
   expect(written.mock.calls).toEqual([['podrain: drained\n']])
 })
 
-test('the fields of a drain without an error have none', () => {
+test('the fields of a drain without an error have no `error`', () => {
   const record = vi.fn()
   logReport({ info() {}, warn() {}, error() {}, alarm() {}, record }, reportOf(course, undefined))
   const [[, , fields]] = record.mock.calls as [[string, string, { drain: object }]]

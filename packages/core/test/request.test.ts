@@ -13,7 +13,7 @@ describe('the route that the log and the report name', () => {
     expect(routeOf({ url })).toBe(route)
   })
 
-  test('is the whole path, where a router has removed the part that it is mounted under', () => {
+  test('is the whole path, even if a router has removed its mount path', () => {
     expect(routeOf({ url: '/7?x', originalUrl: '/orders/7?x' })).toBe('/orders/7')
     expect(originalUrlOf({ url: '/7?x', originalUrl: '/orders/7?x' })).toBe('/orders/7?x')
     expect(originalUrlOf({ url: '/7', originalUrl: new URL('http://pod/orders') })).toBe('/7')

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 
 export type Exit = [code: number | null, signal: NodeJS.Signals | null]
 
-/** A process that a test has started, and the lines that it writes. */
+/** A process that a test has started, and its output. */
 export class RunningProcess {
   readonly lines: string[] = []
   readonly process: ChildProcess
@@ -34,12 +34,12 @@ export class RunningProcess {
     return this.lines.join('\n')
   }
 
-  /** Waits until it says on which port it listens. */
+  /** Waits for the line with its port. Returns the port. */
   async listening(): Promise<void> {
     this.port = Number((await this.line(/^listening \d+/)).split(' ')[1])
   }
 
-  /** Waits for a line of output, or for so many. Returns the last of them. */
+  /** Waits for one or several matching lines of output. Returns the last of them. */
   async line(pattern: RegExp, times = 1): Promise<string> {
     for (;;) {
       const found = this.lines.filter((line) => pattern.test(line))

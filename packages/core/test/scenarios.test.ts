@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { ask, Child, Client, type Exit } from './support.js'
 
-/** What happened in one scenario. */
+/** The result of one scenario. */
 interface Outcome {
   /** What clients saw. */
   readonly saw: string
@@ -16,7 +16,7 @@ interface Outcome {
 
 const rows: string[][] = []
 
-/** Something that can go wrong when a pod ends: how it comes about, and what then has to happen. */
+/** A problem that can occur when a pod ends: its cause, and the expected result. */
 function scenario(id: string, cause: string, run: () => Promise<Outcome>): void {
   test(`${id}. ${cause}`, async () => {
     const { saw, exit } = await run()
@@ -42,7 +42,7 @@ ${[line(['', 'cause', 'what clients saw', 'exit code']), line(['---', '---', '--
 
 const slowEnough = 20_000
 
-/** A grace period that is too short for what happens in it; with room to exit also on a machine that is busy. */
+/** A grace period that is too short for the scenario, but long enough for the exit on a busy machine. */
 const short = { terminationGracePeriodSeconds: 4, reserve: 1500 }
 const shortGrace = 4000
 
@@ -52,12 +52,12 @@ async function start(config: object = {}): Promise<Child> {
   return child
 }
 
-/** The hook as the kubelet sends it. */
+/** A preStop request like the kubelet's. */
 function hook(port: number, headers: Record<string, string> = {}) {
   return ask(port, '/prestop', { headers: { 'user-agent': 'kube-lifecycle/1.34', ...headers } })
 }
 
-/** SIGTERM, and SIGKILL so many milliseconds later. */
+/** Sends SIGTERM, and SIGKILL a number of milliseconds later. */
 async function terminate(child: Child, grace = slowEnough): Promise<Exit> {
   child.signal('SIGTERM')
   const timer = setTimeout(() => child.signal('SIGKILL'), grace)
@@ -66,7 +66,7 @@ async function terminate(child: Child, grace = slowEnough): Promise<Exit> {
   return exit
 }
 
-/** A request that is held, and what becomes of it. */
+/** A held request, and its result. */
 async function held(child: Child, path = '/held'): Promise<{ answer: Promise<string> }> {
   const answer = ask(child.port, path).then(
     ({ status, body }) => `${status} ${body}`,
@@ -76,7 +76,7 @@ async function held(child: Child, path = '/held'): Promise<{ answer: Promise<str
   return { answer }
 }
 
-/** Requests on new connections, one after the other, so many or until they are refused. */
+/** Sends requests on new connections, one after the other, up to a number or until one is refused. */
 async function keepAsking(child: Child, count = Number.POSITIVE_INFINITY): Promise<string[]> {
   const answers: string[] = []
   while (answers.length < count && answers.at(-1) !== 'ECONNREFUSED') {
@@ -95,7 +95,7 @@ async function draining(child: Child): Promise<void> {
   await child.line(/^state draining/)
 }
 
-describe('the twenty-five', () => {
+describe('the twenty-five scenarios', () => {
   scenario('1', 'endpoints are removed later than the pod is told', async () => {
     const child = await start()
     const exiting = terminate(child)
@@ -140,7 +140,7 @@ describe('the twenty-five', () => {
     const request = await held(child)
     const called = hook(child.port).then(({ status }) => status)
     await draining(child)
-    // The kubelet gives 2 s more.
+    // The kubelet leaves 2 s more.
     const exiting = terminate(child, 2000)
     await child.line(/^state closing/)
     child.tell('answer')
@@ -235,7 +235,7 @@ describe('the twenty-five', () => {
     const exit = await terminate(child, shortGrace)
     for (const answers of await asking) {
       expect(new Set(answers.slice(0, -2))).toEqual(new Set(['200']))
-      // What the kernel has accepted in that instant and Node has not, it resets: that client is refused in another way.
+      // The kernel resets a connection in the backlog that Node has not accepted. Such a client counts as refused, too.
       expect(['200', 'ECONNRESET']).toContain(answers.at(-2))
       expect(answers.at(-1)).toBe('ECONNREFUSED')
     }
@@ -416,7 +416,7 @@ describe('the twenty-five', () => {
 })
 
 describe('traps', () => {
-  /** Goes on asking, as probes and scrapes do. */
+  /** Sends requests at an interval, like probes and scrapes. */
   function probe(child: Child, path: string, agent: string): () => void {
     const timer = setInterval(() => ask(child.port, path, { headers: { 'user-agent': agent } }).catch(() => {}), 50)
     return () => clearInterval(timer)

@@ -32,7 +32,7 @@ describe('a drain', () => {
     expect(drain.listening).toBe(false)
   })
 
-  test('of a server that is given its connections by another is ready when the first has come', async () => {
+  test('of a server that gets its connections from another server is ready when the first one has come', async () => {
     const server = createServer(sayOk)
     const { drain } = watching(server)
     const front = createNetServer((socket) => void server.emit('connection', socket))
@@ -42,7 +42,7 @@ describe('a drain', () => {
     expect(drain.listening).toBe(true)
   })
 
-  test('does not see the requests of another’s servers, whoever asks it to leave one out', async () => {
+  test('does not count requests of another drain’s servers, also not in exclude()', async () => {
     const [first, second] = [watching(), watching()]
     const inFlight: number[][] = []
     const server = createServer((request, response) => {
@@ -55,12 +55,12 @@ describe('a drain', () => {
     expect(inFlight).toEqual([[1, 0]])
   })
 
-  test('of a server that never listened ends like any other', async () => {
+  test('of a server that has never listened ends like any other', async () => {
     const { drain, clock } = watching(createServer())
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [], undeliveredBytes: 0 })
   })
 
-  test('closes a server that is none of node:net, as under Bun, by its own close()', async () => {
+  test('closes a server that is not a net.Server, as under Bun, by its own close()', async () => {
     const server = Object.assign(new EventEmitter(), {
       listening: true,
       address: () => null,
@@ -74,7 +74,7 @@ describe('a drain', () => {
     expect(server.listening).toBe(false)
   })
 
-  test('that is given a server which listens already says how the time is shared out', async () => {
+  test('of a server that already listens logs the shares of the grace period', async () => {
     vi.stubEnv('NODE_ENV', 'production')
     onTestFinished(() => void vi.unstubAllEnvs())
     const server = createServer(sayOk)
@@ -83,7 +83,7 @@ describe('a drain', () => {
     expect(log.matching(/grace period/)).toHaveLength(1)
   })
 
-  test('lets a server go that it found by itself when that is closed, and keeps one that it was given', async () => {
+  test('releases a server that it found by a request when the server closes, and keeps one that was passed', async () => {
     const { drain, handle } = attach({ ...short, signals: false, logger: false })
     onTestFinished(() => drain.dispose())
     const answer = (request: IncomingMessage, response: ServerResponse): void => {
@@ -106,7 +106,7 @@ describe('a drain', () => {
   })
 })
 
-describe('a request with an Expect header that the application looks at itself', () => {
+describe('a request with an Expect header that the application handles', () => {
   test.each([
     ['checkContinue', '100-continue'],
     ['checkExpectation', 'a miracle'],
@@ -124,7 +124,7 @@ describe('a request with an Expect header that the application looks at itself',
   })
 })
 
-test('a handler without a client is forgotten when its time is over, not later', async () => {
+test('a handler without a client is forgotten exactly when its time is over', async () => {
   const clock = new FakeClock()
   const reached = gate()
   const server = createServer(() => {
@@ -144,7 +144,7 @@ test('a handler without a client is forgotten when its time is over, not later',
   expect(drain.status().tasks).toEqual([])
 })
 
-test('a task without a timeout is waited for as long as there is time', async () => {
+test('a task without a timeout is waited for until the deadline', async () => {
   const { drain } = await serve(sayOk)
   drain.waitUntil(new Promise(() => {}), { name: 'mail' })
   await new Promise((resolve) => setTimeout(resolve, 20))
@@ -158,13 +158,13 @@ describe('the control port', () => {
     return { control: Number(/(\d+)$/.exec(log.matching(/control endpoints on port/)[0] ?? '')?.[1]) }
   }
 
-  test('shows metrics at /metrics alone, and lets nobody keep them', async () => {
+  test('serves metrics only at /metrics, with no-store', async () => {
     const { control } = await scraped(() => 'up 1\n')
     expect(await ask(control, '/metrics')).toMatchObject({ body: 'up 1\n', headers: { 'cache-control': 'no-store' } })
     expect(await ask(control, '/other')).toMatchObject({ status: 404, body: '', headers: { 'content-length': '0' } })
   })
 
-  test('says 500 in an answer without a body where they cannot be had', async () => {
+  test('responds with 500 without a body if the metrics fail', async () => {
     const { control } = await scraped(() => {
       throw new Error('no registry')
     })
@@ -184,16 +184,16 @@ describe('onClose hooks', () => {
     return { order, lines: log.matching(/^(?:warn|error)/) }
   }
 
-  test('may name themselves, which changes nothing', async () => {
+  test('may name themselves in `after`, which changes nothing', async () => {
     expect(await ran(['pool', 'pool'], ['cache'])).toEqual({ order: ['cache', 'pool'], lines: [] })
   })
 
-  test('that name several which there are none of are said with all of them', async () => {
+  test('that name several unknown hooks are logged with all names', async () => {
     const { lines } = await ran(['pool', ['worker', 'queue']])
-    expect(lines).toEqual([expect.stringContaining('to run after "worker", "queue", which there is none of')])
+    expect(lines).toEqual([expect.stringContaining('to run `after` "worker", "queue", but no hook has that name')])
   })
 
-  test('may have no time at all, and names that are none are refused also within a list', async () => {
+  test('may have a timeout of 0, and a list with a value that is not a name is refused', async () => {
     const clock = new FakeClock()
     const { drain } = await serve(sayOk, { clock })
     drain.onClose(() => {}, { name: 'pool', timeout: 0 })
@@ -204,7 +204,7 @@ describe('onClose hooks', () => {
   })
 })
 
-test('a TLS handshake is waited for though clients before it have finished theirs and gone', async () => {
+test('a TLS handshake is waited for even if earlier clients have finished theirs and disconnected', async () => {
   const server = createHttpsServer(tls, sayOk)
   const { drain, clock } = watching(server as unknown as Server)
   const port = await listen(server as unknown as Server)
@@ -222,7 +222,7 @@ test('a TLS handshake is waited for though clients before it have finished their
   const accepted = once(server, 'connection')
   const silent = await Client.open(port)
   await accepted
-  clock.advance(30) // two looks come: at 200 ms it would be over
+  clock.advance(30) // two checks follow: at 200 ms the wait would be over
   expect(drain.state).toBe('draining')
   clock.advance(80)
   expect(drain.state).not.toBe('draining')
@@ -242,7 +242,7 @@ describe('a server that was drained in a process that goes on', () => {
     ],
   ]
 
-  /** It has been used and drained, and nobody here holds it any more. */
+  /** Uses and drains a server, and keeps no reference to it. */
   async function drained(create: () => Server): Promise<WeakRef<Server>> {
     const server = create()
     const drain = drainServer(server, { ...short, settle: { min: 0, quiet: 0 }, signals: false, logger: false })
@@ -267,7 +267,7 @@ describe('a server that was drained in a process that goes on', () => {
       .toBe(true)
   })
 
-  test.each(kinds)('has said once that it is closed, and has the methods that it had (%s)', async (_, create) => {
+  test.each(kinds)('has emitted close once, and has its own methods again (%s)', async (_, create) => {
     const server = create()
     const before = Object.getOwnPropertyNames(server)
     const own = Object.getOwnPropertyDescriptors(server)
@@ -284,7 +284,7 @@ describe('a server that was drained in a process that goes on', () => {
     expect(before).not.toContain('emit')
   })
 
-  test('has kept the answer that was not yet sent whole when it stopped listening', async () => {
+  test('has sent the complete response that was being sent when it stopped listening', async () => {
     const server = createServer((_request, response) => void response.end(Buffer.alloc(8_000_000, 'x')))
     const drain = drainServer(server, { ...short, signals: false, logger: false })
     const client = await Client.open(await listen(server))

@@ -5,7 +5,7 @@ import { SettleWait } from '../src/termination/settle.js'
 import { Tasks } from '../src/termination/tasks.js'
 import { FakeClock } from './support.js'
 
-/** A wait whose connections are made up, and what it has told the drain, with the milliseconds since the beginning. */
+/** A wait with fake connections, and its calls of the drain, with the milliseconds since the beginning. */
 function waiting({ min = 0, quiet = 0, max = 0, progress = false as number | false } = {}) {
   const clock = new FakeClock()
   const begun = clock.now()
@@ -48,14 +48,14 @@ function waiting({ min = 0, quiet = 0, max = 0, progress = false as number | fal
 }
 
 describe('the wait', () => {
-  test('is over at the first look after `min`, each a tenth of a second after the other', () => {
+  test('is over at the first check after `min`, with checks every 100 ms', () => {
     const { clock, told, check } = waiting({ min: 250 })
     check()
     clock.advance(1000)
     expect(told).toEqual(['checked 0', 'checked 100', 'checked 200', 'over 300'])
   })
 
-  test('without load balancers is over as soon as nothing is in flight, and is looked at more often', () => {
+  test('without load balancers is over as soon as nothing is in flight, and is checked more often', () => {
     const { clock, clients, told, check } = waiting({ min: 250 })
     clients.survey.mockReturnValueOnce({ busy: 1, heldUntil: 0, held: 0 })
     clients.survey.mockReturnValueOnce({ busy: 1, heldUntil: 0, held: 0 })
@@ -64,7 +64,7 @@ describe('the wait', () => {
     expect(told).toEqual(['checked 0', 'checked 20', 'over 40'])
   })
 
-  test('is not over when the event loop was blocked: what has come meanwhile is read first', () => {
+  test('is not over right after the event loop was blocked, because requests from that time are read first', () => {
     const { clock, told, check } = waiting({ min: 250 })
     check()
     clock.advance(100)
@@ -74,7 +74,7 @@ describe('the wait', () => {
     expect(told.at(-1)).toBe('over 321')
   })
 
-  test('is over when a look was only a little late', () => {
+  test('is over when a check was only a little late', () => {
     const { clock, told, check } = waiting({ min: 250 })
     check()
     clock.advance(100)
@@ -82,7 +82,7 @@ describe('the wait', () => {
     expect(told).toEqual(['checked 0', 'checked 100', 'over 300'])
   })
 
-  test('is over at the cut, whatever is still open, which hears of it first', () => {
+  test('is over at the cut, whatever is still open, after the last call', () => {
     const { clock, clients, told, check } = waiting()
     clients.survey.mockReturnValue({ busy: 1, heldUntil: 0, held: 0 })
     check()
@@ -90,7 +90,7 @@ describe('the wait', () => {
     expect(told.filter((line) => !line.startsWith('checked'))).toEqual(['last call 24000', 'over 24000'])
   })
 
-  test('of a drain that nobody commits expires when the kubelet would have killed the process', () => {
+  test('of a drain that is not committed expires when the kubelet would have sent SIGKILL', () => {
     const { clock, clients, told, check } = waiting()
     clients.survey.mockReturnValue({ busy: 1, heldUntil: 0, held: 0 })
     check(false)
@@ -100,7 +100,7 @@ describe('the wait', () => {
     expect(told.at(-1)).toBe('expired 30000')
   })
 
-  test('goes on with what is known when a connection cannot be looked at', () => {
+  test('goes on with the number of requests in flight if checking a connection fails', () => {
     const { clock, clients, told, options, check } = waiting({ min: 100 })
     clients.survey.mockImplementation(() => {
       throw new Error('odd')
@@ -115,14 +115,14 @@ describe('the wait', () => {
     expect(told.at(-1)).toBe('over 300')
   })
 
-  test('says what is still open at its interval, first when that has passed once', () => {
+  test('logs what is still open at its interval, first after one interval', () => {
     const { clock, told, check } = waiting({ min: 1000, progress: 300 })
     check()
     clock.advance(700)
     expect(told.filter((line) => line.startsWith('progress'))).toEqual(['progress 300', 'progress 600'])
   })
 
-  test('that somebody else has ended meanwhile is not looked at again', () => {
+  test('that a callback has ended is not checked again', () => {
     const { clock, told, wait, options, check } = waiting({ min: 1000, progress: 0 })
     options.onChecked.mockImplementation(() => void wait.stop())
     check()
@@ -167,7 +167,7 @@ describe('a drain says what it waits for:', () => {
 
   test('the signal, if nothing else is open', () => {
     const { clock, budget, clients, wait } = waiting()
-    expect(wait.waits(budget, false, false)).toEqual(['the signal; without one it serves again in 30.0 s'])
+    expect(wait.waits(budget, false, false)).toEqual(['the signal; without one the pod serves again in 30.0 s'])
     expect(wait.waits(budget, true, false)).toEqual([])
     clients.survey.mockReturnValue({ busy: 1, heldUntil: clock.now() + 500, held: 1 })
     expect(wait.waits(budget, false, false)).toEqual([])

@@ -37,14 +37,14 @@ describe('the wait for load balancers', () => {
     expect(server.listening).toBe(false)
   })
 
-  test('ends though each turn of the event loop takes longer than the time between two looks', async () => {
+  test('ends though each turn of the event loop takes longer than the time between two checks', async () => {
     const { drain, clock } = await draining()
     for (let count = 0; count < 6; count++) clock.stall(250)
     expect(drain.state).not.toBe('draining')
     await clock.through(drain.start())
   })
 
-  test('begins anew with each request until it was quiet for settle.quiet', async () => {
+  test('begins again with each request until no request came for settle.quiet', async () => {
     const { drain, clock, port } = await draining()
     for (let count = 0; count < 10; count++) {
       clock.advance(400)
@@ -58,7 +58,7 @@ describe('the wait for load balancers', () => {
   })
 
   test.each(['kube-probe/1.33', 'Prometheus/3.5.0', 'GoogleHC/1.0', 'ELB-HealthChecker/2.0', 'Envoy/HC'])(
-    'is not held up by %s',
+    'is not prolonged by %s',
     async (userAgent) => {
       const { drain, clock, port } = await draining()
       for (let count = 0; count < 3; count++) {
@@ -71,7 +71,7 @@ describe('the wait for load balancers', () => {
     },
   )
 
-  test('is not cut short by a request that turns out late to be no traffic, when another has come since', async () => {
+  test('is not shortened by a request that is excluded late, if another one has come since', async () => {
     const exchanges: [IncomingMessage, ServerResponse][] = []
     const { drain, clock, port } = await draining((request, response) => {
       if (request.url === '/scrape') exchanges.push([request, response])
@@ -94,7 +94,7 @@ describe('the wait for load balancers', () => {
     await clock.through(drain.start())
   })
 
-  test('is held up by a client that only mentions a probe', async () => {
+  test('is prolonged by a client whose user agent only contains a probe’s name', async () => {
     const { drain, clock, port } = await draining()
     clock.advance(900)
     await ask(port, '/', { headers: { 'user-agent': 'curl/8 (like kube-probe/1.33)' } })
@@ -103,7 +103,7 @@ describe('the wait for load balancers', () => {
     expect(await clock.through(drain.start())).toMatchObject({ answered: 1 })
   })
 
-  test.each(['/readyz', '/livez', '/drainz'])('is not held up by requests for %s from anyone', async (path) => {
+  test.each(['/readyz', '/livez', '/drainz'])('is not prolonged by requests for %s from any client', async (path) => {
     const { drain, clock, port } = await draining()
     for (let count = 0; count < 3; count++) {
       clock.advance(300)
@@ -114,7 +114,7 @@ describe('the wait for load balancers', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 0 })
   })
 
-  test('is left out by start({ settle: false }), but requests in flight are waited for', async () => {
+  test('is skipped by start({ settle: false }), but requests in flight are waited for', async () => {
     const clock = new FakeClock()
     const turn = gate()
     const { drain, port, server } = await serve(
@@ -133,7 +133,7 @@ describe('the wait for load balancers', () => {
     expect(await clock.through(report)).toMatchObject({ reason: 'a test', clean: true, answered: 1 })
   })
 
-  test('ends at once when a second start leaves it out', async () => {
+  test('ends at once when a second start() skips it', async () => {
     const { drain } = await draining()
     expect(drain.state).toBe('draining')
     void drain.start({ settle: false })
@@ -142,7 +142,7 @@ describe('the wait for load balancers', () => {
 })
 
 describe('a request in flight', () => {
-  test('keeps the listener open until it is answered', async () => {
+  test('keeps the server listening until it is answered', async () => {
     const turn = gate()
     const { drain, clock, port, server } = await draining((request, response) => {
       if (request.url !== '/slow') return void response.end('ok')
@@ -181,7 +181,7 @@ describe('a request in flight', () => {
     expect(drain.inFlight).toBe(0)
   })
 
-  test('is cut when half of the time for closing is over: the rest is for the hooks that there are', async () => {
+  test('is cut when half of the time for closing is over, because the rest is for hooks', async () => {
     const { drain, clock, port } = await draining(() => {})
     drain.onClose(() => {})
     const client = await Client.open(port)
@@ -199,7 +199,7 @@ describe('a request in flight', () => {
     await clock.through(drain.start())
   })
 
-  test('is cut that much earlier by a process that hears late of its signal', async () => {
+  test('is cut earlier by the time that the signal reaches the drain late', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(() => {}, { ...slow, clock })
     const client = await Client.open(port)
@@ -248,7 +248,7 @@ describe('a request in flight', () => {
     expect((await clock.through(drain.start())).forced).toHaveLength(1)
   })
 
-  test('that answers at the last call is not forced', async () => {
+  test('that is answered at the last call is not forced', async () => {
     const clock = new FakeClock()
     const pod: Pod = await serve(
       (_request, response) => pod.drain.lastCall.addEventListener('abort', () => response.end('nothing new')),
@@ -290,7 +290,7 @@ describe('a task', () => {
     expect((await clock.through(drain.start())).clean).toBe(true)
   })
 
-  test('that ends soon after the last call is as good as any', async () => {
+  test('that ends soon after the last call is not reported', async () => {
     const mail = gate()
     const { drain, clock } = await draining()
     drain.waitUntil(mail.opened, { name: 'mail' })
@@ -318,7 +318,7 @@ describe('a task', () => {
     expect(log.matching(/^error podrain: task "mail" failed: Error: no such mailbox/)).toHaveLength(1)
   })
 
-  test('whose `then` throws is one that fails', async () => {
+  test('whose `then` throws fails', async () => {
     const { drain, clock, log } = await draining()
     const then = (): never => {
       throw new Error('no reply')
@@ -328,7 +328,7 @@ describe('a task', () => {
     expect(log.matching(/^error .*task "mail" failed: Error: no reply/)).toHaveLength(1)
   })
 
-  test('with a timeout of its own is let go when that is over, and named', async () => {
+  test('with its own timeout is no longer waited for after that, and is named', async () => {
     const { drain, clock, log } = await draining()
     drain.waitUntil(new Promise(() => {}), { name: 'thumbnails', timeout: 3000 })
     clock.advance(2900)
@@ -341,7 +341,7 @@ describe('a task', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: false, unfinishedTasks: ['thumbnails'] })
   })
 
-  test('that ends within its timeout, or late but before the end, is as good as any', async () => {
+  test('that ends within its timeout, or late but before the end, is not reported', async () => {
     const { drain, clock } = await draining()
     const [early, late] = [gate(), gate()]
     drain.waitUntil(early.opened, { name: 'early', timeout: 3000 })
@@ -364,14 +364,14 @@ describe('a task', () => {
     expect(drain.status().tasks).toEqual(['mail'])
   })
 
-  test('whose timeout is none is refused by name', async () => {
+  test('whose timeout is not a number is refused with its name', async () => {
     const { drain } = await serve(sayOk)
     expect(() => drain.waitUntil(Promise.resolve(), { name: 'mail', timeout: -1 })).toThrow(
       'Expected `timeout` of task "mail" to be 0 or more milliseconds, got `-1`',
     )
   })
 
-  test('that is no promise is refused by name', async () => {
+  test('that is not a promise is refused with its name', async () => {
     const { drain } = await serve(sayOk)
     // @ts-expect-error a function is the usual mistake
     expect(() => drain.waitUntil(() => {}, { name: 'mail' })).toThrow(
@@ -445,7 +445,7 @@ describe('the report', () => {
     })
   })
 
-  test('says what error was uncaught, in words', async () => {
+  test('contains the message of an uncaught error', async () => {
     const process = new FakeProcess()
     const { log } = await serve(sayOk, { reportFormat: 'json', signals: ['SIGTERM'], process })
     expect(await process.crash(new TypeError('x is not a function'))).toBe(false)
@@ -455,7 +455,7 @@ describe('the report', () => {
   })
 })
 
-test('status shows what there is to wait for', async () => {
+test('status() shows what the drain waits for', async () => {
   const clock = new FakeClock()
   const { drain, port } = await serve(() => {}, { ...slow, clock })
   expect(drain.status()).toEqual({
@@ -483,7 +483,7 @@ test('status shows what there is to wait for', async () => {
 })
 
 describe('what a drain says it waits for', () => {
-  test('is not the signal, as long as anything else is', async () => {
+  test('is the signal only if there is nothing else', async () => {
     const { drain, port, clock, log } = await (async () => {
       const clock = new FakeClock()
       return { ...(await serve(() => {}, { ...slow, clock, progress: 2000 })), clock }
@@ -498,37 +498,40 @@ describe('what a drain says it waits for', () => {
     client.abort()
     await expect.poll(() => drain.inFlight).toBe(0)
     clock.advance(2100)
-    expect(log.matching(/waiting for the signal; without one it serves again in \d/)).toHaveLength(1)
+    expect(log.matching(/waiting for the signal; without one the pod serves again in \d/)).toHaveLength(1)
   })
 })
 
 test.each([
   ['ends at this moment', 1000],
   ['has ended before', 1050],
-])('an idle connection whose promise %s is not said to be kept, one that is kept is', async (_when, ms) => {
-  const clock = new FakeClock()
-  const { drain, port, server, log } = await serve(sayOk, {
-    ...slow,
-    settle: { min: 0, quiet: 0 },
-    clock,
-    keepAliveCap: 2000,
-    progress: ms,
-  })
-  const other = createServer(sayOk)
-  drain.watch(other)
-  server.keepAliveTimeout = 1000
-  other.keepAliveTimeout = 2000
-  for (const each of [port, await listen(other)]) await (await Client.open(each)).get('/').until(/ok$/)
-  await expect.poll(() => drain.inFlight).toBe(0)
-  const report = drain.start()
-  clock.stall(ms)
-  expect(log.matching(/idle connection/)).toEqual([
-    expect.stringMatching(/waiting for 1 idle connection, kept for \d\.\d s/),
-  ])
-  await clock.through(report)
-})
+])(
+  'an idle connection whose keep-alive time %s is not in the progress line, and one that is kept is',
+  async (_when, ms) => {
+    const clock = new FakeClock()
+    const { drain, port, server, log } = await serve(sayOk, {
+      ...slow,
+      settle: { min: 0, quiet: 0 },
+      clock,
+      keepAliveCap: 2000,
+      progress: ms,
+    })
+    const other = createServer(sayOk)
+    drain.watch(other)
+    server.keepAliveTimeout = 1000
+    other.keepAliveTimeout = 2000
+    for (const each of [port, await listen(other)]) await (await Client.open(each)).get('/').until(/ok$/)
+    await expect.poll(() => drain.inFlight).toBe(0)
+    const report = drain.start()
+    clock.stall(ms)
+    expect(log.matching(/idle connection/)).toEqual([
+      expect.stringMatching(/waiting for 1 idle connection, kept for \d\.\d s/),
+    ])
+    await clock.through(report)
+  },
+)
 
-test('a drain that waits for no load balancers says what is in flight, and nothing of load balancers', async () => {
+test('the progress line of a drain without load balancers shows what is in flight, and no load balancers', async () => {
   const clock = new FakeClock()
   const { drain, port, log } = await serve(() => {}, { ...slow, clock, progress: 2000 })
   const client = await Client.open(port)

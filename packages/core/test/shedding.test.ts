@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Drain } from '../src/index.js'
 import { ask, Client, FakeClock, gate, sayOk, serve, turns } from './support.js'
 
-/** Times of a drain on a fake clock, which cost nothing. */
+/** Times of a drain on a fake clock. */
 const slow = {
   terminationGracePeriodSeconds: 30,
   settle: { min: 1000, quiet: 500 },
@@ -34,7 +34,7 @@ describe('while draining', () => {
     expect(drain.state).toBe('draining')
   })
 
-  test('/livez says 200 and /readyz says 503', async () => {
+  test('/livez responds with 200, and /readyz with 503', async () => {
     const { drain, port } = await serve(sayOk, { terminationGracePeriodSeconds: 30 })
     expect((await ask(port, '/readyz')).status).toBe(200)
     void drain.prestop()
@@ -63,27 +63,30 @@ describe('while draining', () => {
     ['GET of a full URL', 'GET http://pod/?a=%20 HTTP/1.1\r\nHost: pod\r\n\r\n'],
     ['POST with a length', 'POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: 4\r\n\r\nbody'],
     ['POST in chunks', 'POST / HTTP/1.1\r\nHost: pod\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n'],
-  ])('the response to a %s says Connection: close, also to the second on its connection', async (_name, text) => {
-    const clock = new FakeClock()
-    const { drain, port } = await serve((request, response) => request.resume().on('end', () => response.end('ok')), {
-      ...slow,
-      clock,
-    })
-    const fresh = await Client.open(port)
-    const used = await Client.open(port)
-    await used.send(text).until(/\r\n\r\nok/)
-    void drain.prestop()
-    const usedWhileDraining = await Client.open(port)
-    await usedWhileDraining.send(text).until(/\r\n\r\nok/)
-    clock.advance(1000)
-    for (const client of [fresh, used, usedWhileDraining]) {
-      await client.send(text).until(/connection: close/i)
-      await client.end()
-      expect(client.received).toMatch(/\r\n\r\nok$/)
-    }
-  })
+  ])(
+    'the response to a %s says Connection: close, and so does the second response on the connection',
+    async (_name, text) => {
+      const clock = new FakeClock()
+      const { drain, port } = await serve((request, response) => request.resume().on('end', () => response.end('ok')), {
+        ...slow,
+        clock,
+      })
+      const fresh = await Client.open(port)
+      const used = await Client.open(port)
+      await used.send(text).until(/\r\n\r\nok/)
+      void drain.prestop()
+      const usedWhileDraining = await Client.open(port)
+      await usedWhileDraining.send(text).until(/\r\n\r\nok/)
+      clock.advance(1000)
+      for (const client of [fresh, used, usedWhileDraining]) {
+        await client.send(text).until(/connection: close/i)
+        await client.end()
+        expect(client.received).toMatch(/\r\n\r\nok$/)
+      }
+    },
+  )
 
-  test('headers with more white space than usual put Connection: close off by one response at most', async () => {
+  test('unusual white space in headers delays Connection: close by at most one response', async () => {
     const clock = new FakeClock()
     const { drain, port, server } = await serve(sayOk, { ...slow, clock })
     server.keepAliveTimeout = 600_000 // or Node ends it
@@ -97,7 +100,7 @@ describe('while draining', () => {
     expect(client.received).toMatch(/connection: close/i)
   })
 
-  test('and by none where there were some of them before its turn came', async () => {
+  test('and by none if such headers came before the ramp reached the connection', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(sayOk, { ...slow, clock })
     const client = await Client.open(port)
@@ -111,7 +114,7 @@ describe('while draining', () => {
     expect(client.received).toMatch(/connection: close\r\n[\s\S]*ok$/i)
   })
 
-  test('nor does that keep a probe behind such a request from saying it', async () => {
+  test('and the response to a probe behind such a request says it', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(sayOk, { ...slow, clock })
     const client = await Client.open(port)
@@ -127,7 +130,7 @@ describe('while draining', () => {
     ['settle.min is 0', 0, (drain: Drain) => drain.start()],
     ['nobody waits for load balancers', 1000, (drain: Drain) => drain.start({ settle: false })],
     ['that is known only later', 1000, (drain: Drain) => [drain.start(), drain.start({ settle: false })]],
-  ])('where %s, a response that is open says Connection: close at once', async (_name, min, begin) => {
+  ])('if %s, an open response says Connection: close at once', async (_name, min, begin) => {
     const clock = new FakeClock()
     const turn = gate()
     const { drain, port } = await serve((_request, response) => void turn.opened.then(() => response.end('ok')), {
@@ -139,7 +142,7 @@ describe('while draining', () => {
     client.get('/')
     await expect.poll(() => drain.inFlight).toBe(1)
     begin(drain)
-    turn.open() // the clock stands still
+    turn.open() // the fake clock does not move
     await client.until(/connection: close/i)
     await clock.through(drain.start())
   })
@@ -177,7 +180,7 @@ describe('while draining', () => {
     },
   )
 
-  test('an upload that is answered when it is whole says it, also when the body comes in pieces', async () => {
+  test('the response to a complete upload says it, even if the body comes in pieces', async () => {
     const clock = new FakeClock()
     const { drain, port, server } = await serve(
       (request, response) => void request.resume().on('end', () => response.end('ok')),
@@ -234,7 +237,7 @@ describe('while draining', () => {
     expect(client.received).toMatch(/ok$/)
   })
 
-  test('a request sent before the answer to the one in front of it is answered too', async () => {
+  test('a pipelined request is answered, too', async () => {
     const clock = new FakeClock()
     const turn = gate()
     const { drain, port } = await serve(
@@ -282,7 +285,7 @@ describe('while draining', () => {
 })
 
 describe('after a drain that was undone', () => {
-  /** A client whose request was open when it was undone. */
+  /** A client whose request was open when the drain was undone. */
   async function undone(text: string) {
     const clock = new FakeClock()
     const turn = gate()
@@ -299,7 +302,7 @@ describe('after a drain that was undone', () => {
     return { client, drain, turn }
   }
 
-  test('a request that was sent behind one that was open all the time is answered, too', async () => {
+  test('a request that was pipelined behind an open request is answered, too', async () => {
     const { client, drain, turn } = await undone('GET /a HTTP/1.1\r\nHost: pod\r\n\r\n')
     client.get('/b')
     await expect.poll(() => drain.inFlight).toBe(2)
@@ -324,7 +327,7 @@ describe('after a drain that was undone', () => {
     expect(client.received).not.toMatch(/connection: close/i)
   })
 
-  test('a client that wanted its connection closed has it closed', async () => {
+  test('the connection of a client that sent Connection: close is closed', async () => {
     const { client, turn } = await undone('GET /a HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n')
     turn.open()
     await client.end()
@@ -346,7 +349,7 @@ describe('after a drain that was undone', () => {
 })
 
 describe('when the time is up and requests still come', () => {
-  /** A client that has connected just before. */
+  /** A client that has just connected. */
   async function late() {
     const clock = new FakeClock()
     const turn = { reached: gate(), answer: gate() }
@@ -377,7 +380,7 @@ describe('when the time is up and requests still come', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 2 })
   })
 
-  test('its request may take longer than a good-bye', async () => {
+  test('its request may take longer than `farewellTime`', async () => {
     const { client, clock, report, turn } = await late()
     client.get('/slow')
     await turn.reached.opened
@@ -390,7 +393,7 @@ describe('when the time is up and requests still come', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('a client that the kernel has accepted, and Node has not, is answered too', async () => {
+  test('a client in the backlog is answered, too', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(sayOk, { ...slow, clock })
     const report = drain.start()
@@ -406,7 +409,7 @@ describe('when the time is up and requests still come', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
   })
 
-  test('and so are all of a crowd that has connected at once, of which Node accepts one in a turn', async () => {
+  test('and so are many clients that have connected at once, of which Node accepts one per turn', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(sayOk, { ...slow, clock })
     const report = drain.start()
@@ -424,7 +427,7 @@ describe('when the time is up and requests still come', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 100 })
   })
 
-  test('one that has connected and sends nothing is let go in order', async () => {
+  test('a client that has connected and sends nothing gets a FIN', async () => {
     const { client, clock, report } = await late()
     let reset = false
     client.socket.on('error', () => {
@@ -437,7 +440,7 @@ describe('when the time is up and requests still come', () => {
 })
 
 describe('an idle keep-alive connection', () => {
-  test('is kept until the time it was promised has passed, and a request on it is answered', async () => {
+  test('is kept for its keep-alive time, and a request on it is answered', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(sayOk, { ...slow, clock, keepAliveCap: 3000 })
     const client = await Client.open(port)
@@ -452,7 +455,7 @@ describe('an idle keep-alive connection', () => {
     expect(report).toMatchObject({ clean: true, forced: [], answered: 1 })
   })
 
-  test('does not hold the end longer than it was promised', async () => {
+  test('does not delay the end beyond its keep-alive time', async () => {
     const clock = new FakeClock()
     const { drain, port, server } = await serve(sayOk, { ...slow, clock, keepAliveCap: 10_000 })
     expect(server.keepAliveTimeout).toBe(5000)
@@ -467,7 +470,7 @@ describe('an idle keep-alive connection', () => {
     await client.end()
   })
 
-  test('is promised no more than the cap, however long the server promises', async () => {
+  test('is kept no longer than the cap, even if the server’s keep-alive time is longer', async () => {
     const clock = new FakeClock()
     const { drain, port, server } = await serve(sayOk, { ...slow, clock, keepAliveCap: 2000 })
     server.keepAliveTimeout = 72_000
@@ -481,7 +484,7 @@ describe('an idle keep-alive connection', () => {
     await clock.through(drain.start())
   })
 
-  test('whose client does not close its side is not waited for longer than a good-bye takes', async () => {
+  test('whose client does not close its side is waited for only during `farewellTime`', async () => {
     const clock = new FakeClock()
     const { drain, port } = await serve(sayOk, { ...slow, clock, keepAliveCap: 0 })
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
@@ -503,11 +506,11 @@ describe('an idle keep-alive connection', () => {
       clock.advance(10)
       await turns(1)
     }
-    const { durationMs, settleMs } = await report // the clock stands still
+    const { durationMs, settleMs } = await report // the fake clock does not move
     expect(durationMs - settleMs).toBeGreaterThanOrEqual(500)
   })
 
-  test('that has gone is not waited for', async () => {
+  test('that has closed is not waited for', async () => {
     const clock = new FakeClock()
     const { drain, port, server } = await serve(sayOk, { ...slow, clock, keepAliveCap: 0 })
     const client = await Client.open(port)
@@ -518,7 +521,7 @@ describe('an idle keep-alive connection', () => {
     await expect.poll(open).toBe(0)
     const report = drain.start()
     clock.advance(1000)
-    const { durationMs, settleMs } = await report // the clock stands still
+    const { durationMs, settleMs } = await report // the fake clock does not move
     expect(durationMs - settleMs).toBe(0)
   })
 
@@ -536,7 +539,7 @@ describe('an idle keep-alive connection', () => {
   })
 })
 
-describe('a connection without a complete request does not hold the end and is not forced:', () => {
+describe('a connection without a complete request does not delay the end and is not forced:', () => {
   test.each([
     ['a socket that never sent a byte', '', 0],
     ['half a header', 'GET /half HTTP/1.1\r\nHost: po', 0],
@@ -550,7 +553,7 @@ describe('a connection without a complete request does not hold the end and is n
     })
     const client = await Client.open(port)
     if (text !== '') client.send(text)
-    // By then the server has read what the other client sent before.
+    // By then the server has read what the other client has sent before.
     await ask(port)
     await expect.poll(() => drain.inFlight).toBe(inFlight)
     const report = await clock.through(drain.start())
@@ -578,7 +581,7 @@ describe('a connection without a complete request does not hold the end and is n
       expect(drain.state).toBe('draining')
       clock.advance(pause)
       client.send('x')
-      // The answer to another client shows that the server has read this far.
+      // The response to another client shows that the server has read up to here.
       await ask(port, '/livez')
       await turns(5)
     }
@@ -587,7 +590,7 @@ describe('a connection without a complete request does not hold the end and is n
   })
 })
 
-test('a slow reader gets its 20 MB whole when the drain begins in the middle', async () => {
+test('a slow reader gets its 20 MB completely if the drain begins during the response', async () => {
   const size = 20_000_000
   const { drain, port } = await serve(
     (_request, response) => response.writeHead(200, { 'content-length': size }).end(Buffer.alloc(size, 'x')),

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { DrainReport } from '../src/index.js'
 import { ask, Child, Client, type Exit } from './support.js'
 
-/** A request that is answered in two halves, the second when the child is told to. */
+/** A request with a response in two halves. The child sends the second half when the test lets it. */
 async function hold(child: Child, port = child.port): Promise<Client> {
   const before = child.lines.filter((line) => line === 'held').length
   const client = await Client.open(port)
@@ -17,7 +17,7 @@ async function reportOf(child: Child): Promise<DrainReport> {
   return JSON.parse((await child.line(/^report /)).slice('report '.length))
 }
 
-/** Kills the child once its grace period is over, as the kubelet does; the clock starts at the signal. */
+/** Kills the child when its grace period is over, as the kubelet does. The time counts from the signal. */
 async function terminate(child: Child, signal: NodeJS.Signals, graceMs: number): Promise<Exit> {
   child.signal(signal)
   const timer = setTimeout(() => child.signal('SIGKILL'), graceMs)
@@ -27,7 +27,7 @@ async function terminate(child: Child, signal: NodeJS.Signals, graceMs: number):
 }
 
 describe('SIGTERM', () => {
-  test('drains, answers what is in flight whole, and exits with 0', async () => {
+  test('drains, answers the request in flight completely, and exits with 0', async () => {
     const child = await Child.start()
     const client = await hold(child)
     child.signal('SIGTERM')
@@ -44,14 +44,14 @@ describe('SIGTERM', () => {
     expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', answered: 2, forced: [], clean: true })
   })
 
-  test('waits for the load balancers though nothing is in flight', async () => {
+  test('waits for load balancers even if nothing is in flight', async () => {
     const child = await Child.start()
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([0, null])
     expect((await reportOf(child)).settleMs).toBeGreaterThanOrEqual(200)
   })
 
-  test('that others listen to, too, drains all the same, and names them when it calls them', async () => {
+  test('with other listeners drains first, and the log names them when they are called', async () => {
     const child = await Child.start({ agents: true })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([0, null])
@@ -62,7 +62,7 @@ describe('SIGTERM', () => {
     )
   })
 
-  test('before the server listens ends the process too', async () => {
+  test('before the server listens ends the process, too', async () => {
     const child = new Child({ listenLater: true })
     await child.line(/^not listening yet/)
     child.signal('SIGTERM')
@@ -70,7 +70,7 @@ describe('SIGTERM', () => {
     expect(child.lines).toContain('state closed')
   })
 
-  test('before the server listens does not keep it from serving what comes meanwhile', async () => {
+  test('before the server listens does not keep the server from answering requests during the drain', async () => {
     const child = new Child({ listenLater: true, options: { settle: { min: 2000 } } })
     await child.line(/^not listening yet/)
     child.signal('SIGTERM')
@@ -87,7 +87,7 @@ describe('SIGTERM', () => {
 })
 
 describe('other signals', () => {
-  test('SIGINT does not wait for load balancers, but for what is in flight', async () => {
+  test('SIGINT does not wait for load balancers, but for requests in flight', async () => {
     const child = await Child.start({ options: { terminationGracePeriodSeconds: 90, settle: { min: 80_000 } } })
     const client = await hold(child)
     child.signal('SIGINT')
@@ -99,7 +99,7 @@ describe('other signals', () => {
     expect((await reportOf(child)).settleMs).toBeLessThan(80_000)
   })
 
-  test('SIGHUP is left alone', async () => {
+  test('SIGHUP does not drain by default', async () => {
     const child = await Child.start()
     child.signal('SIGHUP')
     expect(await child.exit).toEqual([null, 'SIGHUP'])
@@ -113,13 +113,13 @@ describe('other signals', () => {
     expect(await reportOf(child)).toMatchObject({ reason: 'SIGHUP', clean: true })
   })
 
-  test('SIGTERM is left alone when the list does not have it', async () => {
+  test('SIGTERM does not drain if the list does not have it', async () => {
     const child = await Child.start({ options: { signals: ['SIGHUP'] } })
     child.signal('SIGTERM')
     expect(await child.exit).toEqual([null, 'SIGTERM'])
   })
 
-  test('all are left alone with signals: false', async () => {
+  test('no signal drains with signals: false', async () => {
     const child = await Child.start({ options: { signals: false } })
     expect(child.lines).toContain('listeners 0 0')
     child.signal('SIGTERM')
@@ -129,13 +129,13 @@ describe('other signals', () => {
 })
 
 describe('a second signal', () => {
-  test.each(['SIGINT', 'SIGTERM'] as const)('at once is the same one: %s', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('at once counts as the same signal: %s', async (signal) => {
     const child = await Child.start()
     const client = await hold(child)
     child.signal(signal)
     await child.line(/^state draining/)
     child.signal(signal)
-    // Answers that come back show that the child has gone on.
+    // Responses show that the child has gone on.
     for (let count = 0; count < 5; count++) expect((await ask(child.port)).body).toBe('ok')
     child.tell('answer')
     await client.end()
@@ -159,7 +159,7 @@ describe('a second signal', () => {
     )
   })
 
-  test('of another kind some time later forces too', async () => {
+  test('of another kind some time later forces the exit, too', async () => {
     const child = await Child.start()
     await hold(child)
     child.signal('SIGTERM')
@@ -170,7 +170,7 @@ describe('a second signal', () => {
   })
 })
 
-describe('an error that nobody caught', () => {
+describe('an error that was not caught', () => {
   test.each([
     ['an exception', '/throw'],
     ['a rejection', '/reject'],
@@ -193,7 +193,7 @@ describe('an error that nobody caught', () => {
   test.each([
     ['an exception', '/throw'],
     ['a rejection', '/reject'],
-  ])('(%s) during a drain does not cut the others, and exits with 1', async (_name, path) => {
+  ])('(%s) during a drain does not cut other requests, and exits with 1', async (_name, path) => {
     const child = await Child.start()
     const client = await hold(child)
     child.signal('SIGTERM')
@@ -213,7 +213,7 @@ describe('an error that nobody caught', () => {
     expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', forced: [], clean: false })
   })
 
-  test('is joined by the first SIGTERM, however late, and only a second one forces', async () => {
+  test('is joined by the first SIGTERM, however late, and only a second one forces the exit', async () => {
     const child = await Child.start({ options: { terminationGracePeriodSeconds: 90 } })
     const client = await hold(child)
     const culprit = await Client.open(child.port)
@@ -240,7 +240,7 @@ describe('an error that nobody caught', () => {
     expect(await child.exit).toEqual([0, null])
   })
 
-  test('ends the process as Node does with errors: false and no handler', async () => {
+  test('ends the process as without podrain, with errors: false and no handler', async () => {
     const child = await Child.start({ options: { errors: false } })
     const culprit = await Client.open(child.port)
     culprit.get('/throw')
@@ -250,14 +250,14 @@ describe('an error that nobody caught', () => {
 })
 
 describe('several drains in one process', () => {
-  test('all finish before it exits', async () => {
+  test('all finish before the process exits', async () => {
     const child = await Child.start({ servers: 2 })
     const [first, second] = (await child.line(/^listening/)).split(' ').slice(1).map(Number)
     if (first === undefined || second === undefined) throw new Error('expected two ports')
     expect(child.lines).toContain('listeners 2 1')
     const client = await hold(child, second)
     child.signal('SIGTERM')
-    // The first has nothing to wait for and is done.
+    // The first drain has nothing to wait for, and is over.
     await child.line(/^state closed/)
     expect((await ask(second)).body).toBe('ok')
     child.tell('answer')
@@ -268,8 +268,8 @@ describe('several drains in one process', () => {
   })
 })
 
-describe('what never ends is left behind: the process exits with 1 before SIGKILL, because of', () => {
-  // Done 1.5 s before the end of the grace period, which leaves the rest to a busy machine.
+describe('the process exits with 1 before SIGKILL, if something never ends:', () => {
+  // The drain is over 1.5 s before the end of the grace period, which leaves time for a busy machine.
   const options = { terminationGracePeriodSeconds: 3, reserve: 1500 }
 
   test('an onClose hook', async () => {
@@ -306,14 +306,14 @@ describe('what never ends is left behind: the process exits with 1 before SIGKIL
     await hold(child)
     const hook = ask(child.port, '/prestop', { headers: { 'user-agent': 'kube-lifecycle/1.33' } }).catch(() => {})
     await child.line(/^state draining/)
-    // The kubelet gives 2 s then; SIGKILL here comes later, for a busy machine, but long before the 30 s.
+    // The kubelet leaves 2 s then. SIGKILL comes later here, for a busy machine, but long before the 30 s.
     expect(await terminate(child, 'SIGTERM', 10_000)).toEqual([1, null])
     await hook
     expect(await reportOf(child)).toMatchObject({ forced: [{ route: '/hold' }] })
   })
 })
 
-describe('SIGTERM with a middleware alone', () => {
+describe('SIGTERM with a middleware only', () => {
   async function ended(requests: number): Promise<string[]> {
     const child = new Child({}, 'middleware.mjs')
     await child.listening()
@@ -323,11 +323,11 @@ describe('SIGTERM with a middleware alone', () => {
     return child.lines.filter((line) => line.includes('knows no server'))
   }
 
-  test('before the first request says that no server is known, and how it would be', async () => {
+  test('before the first request logs that no server is known, and how to pass one', async () => {
     expect(await ended(0)).toEqual([expect.stringMatching(/^podrain: no request has reached .*`watch\(server\)`/)])
   })
 
-  test('says nothing of it after a request', async () => {
+  test('does not log that after a request', async () => {
     expect(await ended(1)).toEqual([])
   })
 })

@@ -16,7 +16,7 @@ class Writing {
   }
 }
 
-describe('a logger that writes nothing is known', () => {
+describe('a logger that writes nothing is recognised', () => {
   test.each([
     ['one function that does nothing for all levels, as of pino', { info: noop, error: noop }],
     ['functions that do nothing', { info() {}, error() {} }],
@@ -43,7 +43,7 @@ describe('a logger that writes nothing is known', () => {
     expect(writesNothing(logger)).toBe(true)
   })
 
-  test('also when it has been silenced later', () => {
+  test('even if it has been silenced later', () => {
     const logger = { info: write, error: console.error, silent: false }
     expect(writesNothing(logger)).toBe(false)
     logger.silent = true
@@ -70,12 +70,12 @@ test.each([
       },
     },
   ],
-])('a logger that writes is not taken for silent: %s', (_name, logger) => {
+])('a logger that writes does not count as silent: %s', (_name, logger) => {
   expect(writesNothing(logger)).toBe(false)
 })
 
 test.each(['(m)=>lines.push(m)&&undefined', 'm=>void 0!==m&&lines.push(m)', '({})=>lines.push(1)'])(
-  'a function that does something in one expression is taken for what it is, however tightly it is written: %s',
+  'a function with one short expression does not count as empty: %s',
   (text) => {
     const tight = Function('lines', `return ${text}`)([])
     expect(writesNothing({ info: write, error: tight })).toBe(false)

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { Drain, drainServer } from '../src/index.js'
 import { ask, FakeClock, FakeProcess, gate, listen, slow, turns } from './support.js'
 
-/** Two ends of a stream in memory, neither of which is a socket: what one writes the other reads. */
+/** The two ends of a stream in memory. Neither is a socket. */
 function pair(): [Duplex, Duplex] {
   const end = (other: () => Duplex): Duplex =>
     new Duplex({
@@ -25,7 +25,7 @@ function pair(): [Duplex, Duplex] {
   return [client, server]
 }
 
-describe('a client on a stream that is no socket', () => {
+describe('a client on a stream that is not a socket', () => {
   async function start(before = false) {
     const clock = new FakeClock()
     const reached = gate()
@@ -67,7 +67,7 @@ describe('a client on a stream that is no socket', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, forced: [] })
   })
 
-  test('whose upload has stopped holds nothing', async () => {
+  test('whose upload is stalled does not delay the end', async () => {
     const { client, clock, drain } = await start()
     const report = drain.start()
     client.write('x')
@@ -80,7 +80,7 @@ describe('a client on a stream that is no socket', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('that was there before the server was watched is waited for as well', async () => {
+  test('that connected before the server was watched is waited for, too', async () => {
     const { client, clock, drain, received } = await start(true)
     client.write('x')
     await turns(3)
@@ -95,7 +95,7 @@ describe('a client on a stream that is no socket', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('keeps all its bytes for whoever takes it over, and takes his time', async () => {
+  test('keeps all its bytes for a slow handler of the upgrade', async () => {
     const server = createServer()
     const drain = drainServer(server, { process: new FakeProcess(), logger: false })
     onTestFinished(() => drain.dispose())
@@ -114,14 +114,14 @@ describe('a client on a stream that is no socket', () => {
   })
 })
 
-describe('a request that no connection has brought', () => {
+describe('a request without a connection', () => {
   const fakes: [string, () => object | undefined][] = [
     ['an emitter', () => new EventEmitter()],
     ['an object with two functions', () => ({ end() {}, destroy() {} })],
     ['nothing', () => undefined],
   ]
 
-  test.each(fakes)('but a test or a bridge, with %s for a socket, is handled and holds nothing', async (_, fake) => {
+  test.each(fakes)('as from a test, with %s as its socket, is handled and does not delay the end', async (_, fake) => {
     const urls: (string | undefined)[] = []
     const server = createServer((request, response) => {
       urls.push(request.url)
@@ -145,7 +145,7 @@ describe('a request that no connection has brought', () => {
     expect(closed).toEqual(['pool'])
   })
 
-  test('but an upgrade, with a stream for a socket, is waited for until its client has gone', async () => {
+  test('with a stream as its socket for an upgrade is waited for until its client has disconnected', async () => {
     const server = createServer().on('upgrade', () => {})
     const clock = new FakeClock()
     const times = { ...slow, settle: { min: 0, quiet: 0 }, keepAliveCap: 2000 }
@@ -164,7 +164,7 @@ describe('a request that no connection has brought', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test.each(fakes.slice(0, 2))('nor an upgrade, with %s for a socket', async (_, fake) => {
+  test.each(fakes.slice(0, 2))('for an upgrade with %s as its socket is ignored', async (_, fake) => {
     const server = createServer()
     let upgrades = 0
     server.on('upgrade', () => upgrades++)

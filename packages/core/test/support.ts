@@ -18,7 +18,7 @@ import {
 import { platformVariables } from '../src/shared/platform.js'
 import { RunningProcess } from './running-process.js'
 
-/** Times that keep a drain on the real clock short. */
+/** Short times for a drain on the real clock. */
 export const short = {
   terminationGracePeriodSeconds: 3,
   settle: { min: 200, quiet: 50 },
@@ -27,7 +27,7 @@ export const short = {
   keepAliveCap: 200,
 } satisfies AdapterOptions
 
-/** The times of a drain by a clock that is moved by hand, with nothing that idle connections are promised. */
+/** Times for a drain on a fake clock. Idle connections are not kept. */
 export const slow = {
   terminationGracePeriodSeconds: 30,
   settle: { min: 1000, quiet: 500 },
@@ -36,7 +36,7 @@ export const slow = {
   keepAliveCap: 0,
 } satisfies AdapterOptions
 
-/** Time that passes only when it is told to. What goes over sockets still takes real turns of the event loop. */
+/** A fake clock. Data on sockets still takes real turns of the event loop. */
 export class FakeClock implements Clock {
   #now = 1_000_000
   readonly #timers = new Set<{ at: number; fn: () => void }>()
@@ -51,7 +51,7 @@ export class FakeClock implements Clock {
     return () => this.#timers.delete(timer)
   }
 
-  /** Lets `ms` milliseconds pass; each timer on the way is called at its own time. */
+  /** Lets `ms` milliseconds pass. Each timer in that time is called at its own time. */
   advance(ms: number): void {
     const end = this.#now + ms
     for (;;) {
@@ -64,7 +64,7 @@ export class FakeClock implements Clock {
     this.#now = end
   }
 
-  /** The event loop is busy for `ms` milliseconds: what falls due meanwhile comes late, after it. */
+  /** Simulates an event loop that is blocked for `ms` milliseconds: timers in that time are called late, at its end. */
   stall(ms: number): void {
     this.#now += ms
     this.advance(0)
@@ -85,18 +85,18 @@ export class FakeClock implements Clock {
   }
 }
 
-/** From now on the process runs on a platform, or on none, as far as its environment says. Undo it with `vi.unstubAllEnvs()`. */
+/** Sets the environment variables of a platform, or of none. `vi.unstubAllEnvs()` undoes it. */
 export function runsIn(place: 'a cluster' | 'no cluster'): void {
   for (const name of platformVariables) vi.stubEnv(name, undefined)
   if (place === 'a cluster') vi.stubEnv('KUBERNETES_SERVICE_HOST', '10.96.0.1')
 }
 
-/** Several turns of the event loop, in which nothing is expected to happen. */
+/** Waits for several turns of the event loop, in which nothing should happen. */
 export async function turns(count = 20): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-/** The errors that nobody caught from now on, which are kept from the test runner. */
+/** Collects uncaught errors from now on, and keeps them from the test runner. */
 export function uncaught(event: 'unhandledRejection' | 'uncaughtException'): unknown[] {
   const emitter: EventEmitter = process
   const errors: unknown[] = []
@@ -110,7 +110,7 @@ export function uncaught(event: 'unhandledRejection' | 'uncaughtException'): unk
   return errors
 }
 
-/** A promise that is resolved by hand. */
+/** A promise, and the function that resolves it. */
 export interface Gate {
   readonly opened: Promise<void>
   open(): void
@@ -141,7 +141,7 @@ export class Log {
   }
 }
 
-/** Signals and fatal errors without a process. */
+/** An ExitSource without a process, for fake signals and fatal errors. */
 export class FakeProcess implements ExitSource {
   readonly listeners = new Set<ExitListener>()
 
@@ -150,7 +150,7 @@ export class FakeProcess implements ExitSource {
     return () => this.listeners.delete(listener)
   }
 
-  /** The promise answers whether the process would exit with 0. */
+  /** Sends a signal. Resolves with whether the process would exit with 0. */
   async signal(signal: Signal): Promise<boolean> {
     const clean = await Promise.all([...this.listeners].map((listener) => listener.end({ signal })))
     return !clean.includes(false)
@@ -167,7 +167,7 @@ export class FakeProcess implements ExitSource {
   }
 }
 
-/** A drain whose clock and process are moved by hand. */
+/** A drain with a fake clock and a fake process. */
 export interface Bare {
   readonly drain: Drain
   readonly clock: FakeClock
@@ -190,7 +190,7 @@ export interface Pod {
   readonly log: Log
 }
 
-/** A plain HTTP server with a drain, listening. Signals of the test process are left alone. */
+/** A plain HTTP server with a drain. The server listens. The drain does not listen to signals of the test process. */
 export async function serve(handler: RequestListener, options: AdapterOptions = {}): Promise<Pod> {
   const log = new Log()
   const server = createServer(handler)
@@ -255,10 +255,10 @@ export function certificate(): Promise<{ key: string; cert: string }> {
   return generated
 }
 
-/** A client that writes what it likes on its socket. */
+/** A client that writes raw bytes on its socket. */
 export class Client {
   readonly socket: Socket
-  /** All that was received, headers included. */
+  /** Everything that the client has received, headers included. */
   received = ''
   /** Whether the server ended or reset the connection, or this client did. */
   closed = false
@@ -287,7 +287,7 @@ export class Client {
     return client
   }
 
-  /** A client on a socket of any kind. */
+  /** A client on a given stream. */
   static on(socket: Socket): Client {
     return new Client(socket)
   }
@@ -301,7 +301,7 @@ export class Client {
     return this.send(`GET ${path} HTTP/1.1\r\nHost: pod\r\n${headers.map((header) => `${header}\r\n`).join('')}\r\n`)
   }
 
-  /** Waits until as many matches have been received. */
+  /** Waits until this number of matches has been received. */
   async until(pattern: RegExp, times = 1): Promise<this> {
     const global = new RegExp(pattern.source, `${pattern.flags}g`)
     while ((this.received.match(global)?.length ?? 0) < times) {
@@ -322,9 +322,9 @@ export class Client {
 
 export type { Exit } from './running-process.js'
 
-/** A process of its own that uses the built package. */
+/** A child process that uses the built package. */
 export class Child extends RunningProcess {
-  /** @param command what starts it, in front of node */
+  /** @param command A command in front of `node`. */
   constructor(config: object, fixture = 'app.mjs', command: readonly string[] = []) {
     const { TERMINATION_GRACE_PERIOD_SECONDS: _, ...env } = process.env
     const [execPath, ...execArgv] = [...command, process.execPath]
@@ -339,7 +339,7 @@ export class Child extends RunningProcess {
     onTestFinished(() => void this.process.kill('SIGKILL'))
   }
 
-  /** Starts the application of the fixture and waits until it listens. */
+  /** Starts the application of a fixture, and waits until it listens. */
   static async start(config: object = {}): Promise<Child> {
     const child = new Child(config)
     await child.listening()

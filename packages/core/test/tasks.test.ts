@@ -3,7 +3,7 @@ import { namedLogger } from '../src/shared/log.js'
 import { Tasks } from '../src/termination/tasks.js'
 import { FakeClock, gate, turns } from './support.js'
 
-test('a drain is looked at again when the last of its tasks has ended, or is not waited for any more', async () => {
+test('a drain checks again when its last task has finished, or is no longer waited for', async () => {
   const [clock, onIdle] = [new FakeClock(), vi.fn()]
   const tasks = new Tasks(clock, namedLogger(false), 1000, onIdle)
   const [mail, report] = [gate(), gate()]

@@ -2,15 +2,15 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { SettleVerdict } from '../src/index.js'
 import { ask, type Bare, FakeClock, pod, sayOk, serve } from './support.js'
 
-/** Lets time pass until it is closing; says how long that took. */
+/** Lets time pass until the drain closes. Returns how long that took. */
 function untilClosing({ drain, clock }: Bare): number {
   const begun = clock.now()
   while (drain.state === 'draining' && clock.now() < begun + 200_000) clock.advance(10)
   return clock.now() - begun
 }
 
-describe('a pod that is known to be deleted', () => {
-  test('drains tentatively, and ends only with a signal', async () => {
+describe('a pod after terminating()', () => {
+  test('drains tentatively, and closes only with a signal', async () => {
     const one = pod()
     one.drain.terminating({ gracePeriod: 30_000 })
     expect(one.drain.state).toBe('draining')
@@ -23,7 +23,7 @@ describe('a pod that is known to be deleted', () => {
     expect(await one.clock.through(exit)).toBe(true)
   })
 
-  test('says in its first line how much time there really is', () => {
+  test('logs its real time in the first line', () => {
     const one = pod()
     one.drain.terminating({ gracePeriod: 12_000, ago: 2000 })
     expect(one.log.matching(/because of the deletion of the pod: .*, 9\.0 s of budget left/)).toHaveLength(1)
@@ -44,13 +44,13 @@ describe('a pod that is known to be deleted', () => {
     await one.clock.through(one.drain.start())
   })
 
-  test('has as much less as has gone by since', () => {
+  test('has less time by `ago`', () => {
     const one = pod()
     one.drain.terminating({ gracePeriod: 30_000, ago: 8000 })
     expect(one.drain.status().budgetMs).toBe(30_000 - 8000 - 1000)
   })
 
-  test('waits for load balancers from when it hears of it: they may have heard as late', async () => {
+  test('waits for load balancers from the call on, because they may have learned of the deletion as late', async () => {
     const one = pod({ settle: { min: 5000, quiet: 1000 } })
     one.drain.terminating({ gracePeriod: 30_000, ago: 8000 })
     void one.process.signal('SIGTERM')
@@ -58,7 +58,7 @@ describe('a pod that is known to be deleted', () => {
     await one.clock.through(one.drain.start())
   })
 
-  test('whose hook came first has the true time from then on', () => {
+  test('whose hook came first has the real time from the hook on', () => {
     const one = pod()
     void one.drain.prestop()
     one.clock.advance(2000)
@@ -66,7 +66,7 @@ describe('a pod that is known to be deleted', () => {
     expect(one.drain.status().budgetMs).toBe(60_000 - 2000 - 1000)
   })
 
-  test('is cut when it would have been, though the word comes late: closing keeps its share', async () => {
+  test('is cut at the same time even if the call comes late: closing keeps its share', async () => {
     const one = pod({ terminationGracePeriodSeconds: 15 })
     one.drain.waitUntil(new Promise(() => {}))
     void one.process.signal('SIGTERM')
@@ -76,7 +76,7 @@ describe('a pod that is known to be deleted', () => {
     await one.clock.through(one.drain.start())
   })
 
-  test('never gets more time by what is said later, only less', () => {
+  test('never gets more time by a later call, only less', () => {
     const one = pod()
     one.drain.terminating({ gracePeriod: 30_000 })
     one.drain.terminating({ gracePeriod: 60_000 })
@@ -85,7 +85,7 @@ describe('a pod that is known to be deleted', () => {
     expect(one.drain.status().budgetMs).toBe(9000)
   })
 
-  test('whose hook outlasted the grace period still has no more than the last moment', async () => {
+  test('whose hook is pending at the signal has only `lastMoment`', async () => {
     const one = pod()
     one.drain.waitUntil(new Promise(() => {}))
     void one.drain.prestop()
@@ -95,7 +95,7 @@ describe('a pod that is known to be deleted', () => {
     await one.clock.through(one.drain.start())
   })
 
-  test('and that nobody ends serves again when its true time is over, not sooner', () => {
+  test('without a signal serves again when its real time is over, not sooner', () => {
     const one = pod()
     one.drain.terminating({ gracePeriod: 60_000 })
     one.clock.advance(59_000)
@@ -105,7 +105,7 @@ describe('a pod that is known to be deleted', () => {
     expect(one.log.matching(/no signal followed the deletion of the pod within the grace period/)).toHaveLength(1)
   })
 
-  test('whose time is over by what is said has its requests cut at once', async () => {
+  test('whose time is already over has its requests cut at once', async () => {
     const one = pod()
     one.drain.waitUntil(new Promise(() => {}))
     void one.process.signal('SIGTERM')
@@ -115,7 +115,7 @@ describe('a pod that is known to be deleted', () => {
     await one.clock.through(one.drain.start())
   })
 
-  test('the word does not change when it is looked at again', () => {
+  test('the options object may change later without effect', () => {
     const one = pod({ settle: { min: 500, quiet: 0 }, keepAliveCap: 0 })
     void one.process.signal('SIGTERM')
     one.clock.advance(80)
@@ -124,7 +124,7 @@ describe('a pod that is known to be deleted', () => {
     expect(one.drain.state).toBe('closing') // as without it
   })
 
-  test('after the end it means nothing', async () => {
+  test('has no effect after the end', async () => {
     const one = pod()
     await one.drain.dispose()
     one.drain.terminating({ gracePeriod: 30_000 })
@@ -144,7 +144,7 @@ describe('a pod that is known to be deleted', () => {
   )
 })
 
-describe('the wait for load balancers, where somebody knows of them,', () => {
+describe('the wait for load balancers with settledWhen()', () => {
   const options = { settle: { min: 5000, quiet: 1000 }, keepAliveCap: 0 }
 
   async function serveByClock(): Promise<Awaited<ReturnType<typeof serve>> & { clock: FakeClock }> {
@@ -171,7 +171,7 @@ describe('the wait for load balancers, where somebody knows of them,', () => {
     await one.clock.through(one.drain.start())
   })
 
-  test('ends when they stop, and `quiet` is over: a request that comes late is answered, and waited for', async () => {
+  test('ends when they have stopped and `quiet` is over, and a late request is answered and waited for', async () => {
     const { drain, port, clock } = await serveByClock()
     let gone = false
     drain.settledWhen(() => gone)
@@ -211,7 +211,7 @@ describe('the wait for load balancers, where somebody knows of them,', () => {
     },
   )
 
-  test('is over at `settle.max`, and with the time in any case', async () => {
+  test('is over at `settle.max`, and at the cut in any case', async () => {
     for (const [max, wait] of [
       [7000, 7000],
       [60_000, 24_000],
@@ -224,7 +224,7 @@ describe('the wait for load balancers, where somebody knows of them,', () => {
     }
   })
 
-  test('is as ever when the word is taken back, or whoever knew fails', async () => {
+  test('is as without a condition after the condition was removed, or has failed', async () => {
     const one = pod(options)
     one.drain.settledWhen(() => false)()
     one.drain.settledWhen(() => {
@@ -236,13 +236,13 @@ describe('the wait for load balancers, where somebody knows of them,', () => {
     await one.clock.through(one.drain.start())
   })
 
-  test('a condition that is none is refused', () => {
+  test('a condition that is not a function is refused', () => {
     // @ts-expect-error a boolean
     expect(() => pod().drain.settledWhen(true)).toThrow('settledWhen() expected a function, got `true`')
   })
 })
 
-test('how a drain shares out its time can be seen, with the defaults', () => {
+test('`times` shows the shares of the grace period, with the defaults', () => {
   expect(pod({ behind: 'envoy' }).drain.times).toEqual({
     gracePeriod: 30_000,
     reserve: 1000,

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { systemClock, timedOut, until, within } from '../src/shared/clock.js'
 import { gate } from './support.js'
 
-/** A clock whose timers are called by hand, and which remembers what they were asked. */
+/** A clock whose timers the test calls, and that records their times. */
 function handClock() {
   const timers: { ms: number; fn: () => void; hold: boolean | undefined; cancelled: boolean }[] = []
   return {
@@ -23,7 +23,7 @@ describe('a timer of the process', () => {
     [undefined, false],
     [false, false],
     [true, true],
-  ])('told to hold it: %s, keeps it alive: %s', (hold, keeps) => {
+  ])('with hold %s keeps the process alive: %s', (hold, keeps) => {
     const timers = vi.spyOn(globalThis, 'setTimeout')
     const cancelled = vi.spyOn(globalThis, 'clearTimeout')
     const cancel = systemClock.after(60_000, () => {}, hold)
@@ -33,7 +33,7 @@ describe('a timer of the process', () => {
     expect(cancelled).toHaveBeenCalledWith(timer)
   })
 
-  test('that is longer than Node can wait does not call at once', async () => {
+  test('that is longer than Node can wait does not fire at once', async () => {
     const called = vi.fn()
     const cancel = systemClock.after(2 ** 40, called)
     await new Promise((resolve) => setTimeout(resolve, 5)) // timers call in their order, and Node would make 1 ms of it
@@ -41,7 +41,7 @@ describe('a timer of the process', () => {
     cancel()
   })
 
-  test('calls once its time has come', async () => {
+  test('fires when its time has come', async () => {
     const called = gate()
     const before = systemClock.now()
     systemClock.after(20, () => called.open(), true)
@@ -50,8 +50,8 @@ describe('a timer of the process', () => {
   })
 })
 
-describe('a limit', () => {
-  test('keeps the process alive until it is over, and leaves no timer when the work ends before it', async () => {
+describe('within()', () => {
+  test('keeps the process alive until the time is over, and leaves no timer when the work ends before', async () => {
     const clock = handClock()
     expect(await within(clock, 50, Promise.resolve('done'))).toBe('done')
     expect(clock.timers).toMatchObject([{ ms: 50, hold: true, cancelled: true }])
@@ -63,7 +63,7 @@ describe('a limit', () => {
     expect(clock.timers).toMatchObject([{ cancelled: true }])
   })
 
-  test('that is negative is none', async () => {
+  test('with a negative time is over at once', async () => {
     const clock = handClock()
     const answer = within(clock, -5, new Promise(() => {}))
     expect(clock.timers).toMatchObject([{ ms: 0 }])
@@ -72,8 +72,8 @@ describe('a limit', () => {
   })
 })
 
-describe('a wait', () => {
-  test('ends when there is no time left, not a moment later', async () => {
+describe('until()', () => {
+  test('ends exactly when no time is left', async () => {
     const clock = handClock()
     await until(
       clock,
@@ -84,7 +84,7 @@ describe('a wait', () => {
     expect(clock.timers).toEqual([])
   })
 
-  test('asks again after a pause, or after what is left if that is less, and keeps the process alive meanwhile', async () => {
+  test('checks again after the interval, or after the rest of the time, and keeps the process alive', async () => {
     const clock = handClock()
     let left = 15
     const over = until(

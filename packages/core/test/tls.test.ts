@@ -32,7 +32,7 @@ interface Scene {
 type Kind = 'https' | 'http2'
 type Listener = (request: { url?: string | undefined }, response: { end(text: string): unknown }) => unknown
 
-/** A server with TLS, listening, that speaks HTTP/1 (both kinds do) and keeps idle connections itself. */
+/** A listening server with TLS that speaks HTTP/1 (both kinds do). It does not close idle connections itself. */
 async function start(kind: Kind, listener: Listener, options: AdapterOptions = {}): Promise<Scene> {
   const clock = new FakeClock()
   const answer = (request: { url?: string | undefined }, response: { end(text: string): unknown }): void =>
@@ -49,7 +49,7 @@ async function start(kind: Kind, listener: Listener, options: AdapterOptions = {
   return { clock, drain, server, port: (server.address() as AddressInfo).port }
 }
 
-/** The same, not yet watched. */
+/** The same server, not yet watched. */
 async function startLate(kind: Kind): Promise<Scene> {
   const scene = await start(kind, sayOk)
   await scene.drain.dispose()
@@ -58,7 +58,7 @@ async function startLate(kind: Kind): Promise<Scene> {
   return { ...scene, drain }
 }
 
-/** What a client has received, and whether the server has ended its connection. */
+/** A client, with what it has received, and whether the server has ended its connection. */
 class Heard {
   text = ''
   closed = false
@@ -101,7 +101,7 @@ async function open(port: number): Promise<Heard> {
   return client
 }
 
-/** A client that connects and does not begin its handshake. */
+/** A client that connects, and does not begin its handshake. */
 async function openSilent(port: number, server: Server): Promise<Heard> {
   const accepted = once(server, 'connection')
   const client = new Heard(connectTcp({ port, host: '127.0.0.1' }))
@@ -132,7 +132,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     expect(drain.inFlight).toBe(0)
   })
 
-  test('is kept idle for as long as it was promised, and ended then', async () => {
+  test('is kept for its keep-alive time, and then ended', async () => {
     const { drain, clock, port } = await start(kind, sayOk)
     const client = await open(port)
     client.socket.write(get('/'))
@@ -143,7 +143,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     expect(drain.state).toBe('draining')
     clock.advance(10)
     expect(drain.state).not.toBe('draining')
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     await clock.through(drain.start())
   })
 
@@ -162,7 +162,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     }
   })
 
-  test('hears Connection: close on each response while draining, also on the second of its connection', async () => {
+  test('gets Connection: close on each response while draining, also on the second of its connection', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.9)
     const { drain, clock, port } = await start(kind, ({ url }, response) => response.end(`at ${url}`))
     void drain.prestop()
@@ -175,7 +175,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     await client.end()
   })
 
-  test('that does not begin its handshake does not hold the end longer than a new connection would', async () => {
+  test('that does not begin its handshake does not delay the end longer than a new connection would', async () => {
     const { drain, clock, port, server } = await start(kind, sayOk)
     const report = drain.start()
     clock.advance(900)
@@ -188,7 +188,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     await client.end()
   })
 
-  test('that does not begin its handshake does not hold the end longer, whatever health checks over TCP come beside it', async () => {
+  test('that does not begin its handshake does not delay the end longer if there are TCP health checks', async () => {
     const { drain, clock, port, server } = await start(kind, sayOk)
     const silent = await openSilent(port, server)
     const report = drain.start()
@@ -208,7 +208,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     await silent.end()
   })
 
-  test('that is in its handshake is waited for, also when others have finished one that began before the watch', async () => {
+  test('that is in its handshake is waited for, even if others have finished a handshake that began before watch()', async () => {
     const { clock, drain, server, port } = await startLate(kind)
     const before = await openSilent(port, server)
     drain.watch(server)
@@ -227,7 +227,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     encrypted.destroy()
   })
 
-  test('that hung up in its handshake is not waited for', async () => {
+  test('that disconnected in its handshake is not waited for', async () => {
     const { drain, clock, port, server } = await start(kind, sayOk)
     const report = drain.start()
     clock.advance(900)
@@ -241,7 +241,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     await clock.through(report)
   })
 
-  test('that has finished its handshake and gone is not waited for, nor taken for one that has not', async () => {
+  test('that has finished its handshake and disconnected is not waited for', async () => {
     const { drain, clock, port, server } = await start(kind, sayOk)
     const report = drain.start()
     clock.advance(700)
@@ -256,7 +256,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     await clock.through(report)
   })
 
-  test('that is in its handshake when the time is up finishes it, and is answered', async () => {
+  test('that is in its handshake when the wait is over finishes it, and is answered', async () => {
     const { drain, clock, port, server } = await start(kind, sayOk, { settle: { min: 0, quiet: 0 } })
     const accepted = once(server, 'connection')
     const socket = connectTcp({ port, host: '127.0.0.1' }).on('error', () => {})
@@ -270,7 +270,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1 })
   })
 
-  test('that is there before the drain is released counts no more', async () => {
+  test('that connected before the drain was disposed of no longer counts', async () => {
     const { drain, server } = await start(kind, sayOk)
     const events = ['connection', 'secureConnection', 'session', 'stream', 'upgrade', 'checkContinue', 'listening']
     await drain.dispose()
@@ -283,7 +283,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
   })
 })
 
-test('a session over TLS is one, not a connection of HTTP/1 too', async () => {
+test('an HTTP/2 session over TLS does not also count as an HTTP/1 connection', async () => {
   const { drain, clock, port } = await start('http2', sayOk, { settle: { min: 0, quiet: 0 } })
   const client = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false })
   onTestFinished(() => client.destroy())
@@ -292,11 +292,11 @@ test('a session over TLS is one, not a connection of HTTP/1 too', async () => {
   await once(stream, 'close')
   const closed = once(client, 'close')
   const report = drain.start()
-  await closed // the clock stands still
+  await closed // the fake clock does not move
   expect(await clock.through(report)).toMatchObject({ clean: true, answered: 0 })
 })
 
-test('clients of a unix socket, who have no addresses, are each waited for in their handshake', async () => {
+test('clients of a unix socket, which have no addresses, are each waited for in their handshake', async () => {
   const clock = new FakeClock()
   const server = createServer(tls, (_request, response) => void response.end('ok'))
   const drain = drainServer(server, { ...slow, clock, signals: false, logger: false })

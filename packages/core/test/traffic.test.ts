@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { attach } from '../src/index.js'
 import { Client, type Gate, gate, listen, type Pod, serve } from './support.js'
 
-/** What a case has at hand. */
+/** The objects that a case uses. */
 interface Scene {
   readonly pod: Pod
   readonly client: Client
-  /** Opens when a handler has been called as many times as the case says it is (once if it says nothing). */
+  /** Opens when a handler has been called `requests` times (once by default). */
   readonly reached: Gate
-  /** For handlers that answer late. */
+  /** For handlers that respond late. */
   readonly late: Gate
 }
 
@@ -23,7 +23,7 @@ interface Case {
 const get = 'GET /case HTTP/1.1\r\nHost: pod\r\n\r\n'
 const post = (headers: string, body: string): string => `POST /case HTTP/1.1\r\nHost: pod\r\n${headers}\r\n\r\n${body}`
 const never = (): void => {}
-/** Stays pending when the client gives up. */
+/** Stays pending when the client disconnects. */
 const drainBody = (request: IncomingMessage): Promise<void> =>
   new Promise((resolve) => void request.resume().on('end', resolve))
 const leaveWhenReached = async ({ client, reached }: Scene): Promise<void> => {
@@ -261,7 +261,7 @@ describe.each(['serving', 'draining'] as const)('while %s, nothing is left in fl
         void handle(request, response, { late })
         if (++calls === requests) reached.open()
       },
-      // Long enough that it is still draining when the case is over.
+      // Long enough for the server to be still draining when the case is over.
       { terminationGracePeriodSeconds: 30, settle: { min: 20_000 } },
     )
     if (state === 'draining') void pod.drain.prestop()
@@ -271,7 +271,7 @@ describe.each(['serving', 'draining'] as const)('while %s, nothing is left in fl
     await expect.poll(() => pod.drain.inFlight, { interval: 2, timeout: 10_000 }).toBe(0)
     client.abort()
 
-    // Not 0 by chance, and not less once all is closed: the next request counts as exactly one.
+    // The next request counts as exactly one, so the 0 was right.
     const next = await Client.open(pod.port)
     next.get('/after')
     await expect.poll(() => pod.drain.inFlight, { interval: 2, timeout: 10_000 }).toBe(1)
@@ -293,7 +293,7 @@ test('each of several pipelined requests counts while it waits for its turn', as
   await expect.poll(() => drain.inFlight).toBe(0)
 })
 
-test('a response that is ended counts until a slow reader has read it', async () => {
+test('a response that is ended is in flight until it is flushed to a slow reader', async () => {
   const size = 20_000_000
   const ended = gate()
   const { drain, port } = await serve((_request, response) => {
@@ -312,7 +312,7 @@ test('a response that is ended counts until a slow reader has read it', async ()
   await expect.poll(() => drain.inFlight).toBe(0)
 })
 
-test('an upload that is still coming counts', async () => {
+test('an upload that is still arriving counts', async () => {
   const { drain, port } = await serve(async (request, response) => {
     await drainBody(request)
     response.end('thank you')
@@ -340,7 +340,7 @@ test('requests of two servers with one drain are counted together', async () => 
   await expect.poll(() => first.drain.inFlight).toBe(0)
 })
 
-test('a client that hangs up before a middleware comes to the drain is not counted for ever', async () => {
+test('a client that disconnects before the drain’s middleware is not counted for ever', async () => {
   const { drain, handle } = attach({ signals: false, logger: false })
   const [arrived, left] = [gate(), gate()]
   const server = createServer(async (request, response) => {

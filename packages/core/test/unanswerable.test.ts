@@ -8,7 +8,7 @@ import { Client, FakeClock, gate, listen, slow, turns, uncaught } from './suppor
 
 const times = { ...slow, settle: { min: 0, quiet: 0 } }
 
-/** A client that keeps its own side of the connection open until it says otherwise. */
+/** A client that keeps its own side of the connection open until the test closes it. */
 async function open(port: number): Promise<Client> {
   const client = await Client.open(port)
   client.socket.allowHalfOpen = true
@@ -20,11 +20,11 @@ interface Scene {
   readonly drain: Drain
   readonly clock: FakeClock
   readonly port: number
-  /** The requests that the application was given. */
+  /** The requests that the application has got. */
   readonly begun: string[]
 }
 
-/** How a drain may come to know of a server. */
+/** The ways in which a drain may get a server. */
 const watched: Record<string, (server: Server, clock: FakeClock) => Drain> = {
   'with its endpoints': (server, clock) => drainServer(server, { ...times, clock, signals: false, logger: false }),
   'and nothing else': (server, clock) => new Drain({ ...times, clock, signals: false, logger: false }).watch(server),
@@ -77,13 +77,13 @@ const cases = ways.flatMap(([name, watch]) =>
   Object.entries(crossing).map(([what, text]) => ({ what, name, watch, text })),
 )
 
-describe('a request that can no longer be answered is not begun, nor waited for:', () => {
-  test.each(cases)('$what that crosses the good-bye on a server that is watched $name', async ({ watch, text }) => {
+describe('a request that can no longer be answered is neither begun nor waited for:', () => {
+  test.each(cases)('$what that crosses the farewell on a server that is watched $name', async ({ watch, text }) => {
     const { drain, clock, port, begun } = await start((_request, response) => response.end('ok'), watch)
     const client = await open(port)
     await client.get('/first').until(/ok$/)
     const report = drain.start()
-    await once(client.socket, 'end') // the clock stands still
+    await once(client.socket, 'end') // the fake clock does not move
     client.send(text)
     const { clean, forced } = await clock.through(report)
     expect({ clean, forced, begun }).toEqual({ clean: true, forced: [], begun: ['GET /first'] })
@@ -115,8 +115,8 @@ describe('a request that can no longer be answered is not begun, nor waited for:
   )
 })
 
-describe('behind a response that has said close', () => {
-  test('an upload is read, so that its client gets the response whole and no reset', async () => {
+describe('behind a response with Connection: close', () => {
+  test('an upload is read, so that its client gets the complete response and no reset', async () => {
     const turn = gate()
     const { drain, clock, port } = await start((_request, response) => {
       response.write('begun')
@@ -158,7 +158,7 @@ describe('behind a response that has said close', () => {
     await clock.through(drain.start())
   })
 
-  test('to a probe, which is no traffic, a request is not begun either', async () => {
+  test('to a probe, a request is not begun either', async () => {
     const turn = gate()
     const { drain, clock, port, begun } = await start((_request, response) => {
       response.write('begun')
@@ -176,7 +176,7 @@ describe('behind a response that has said close', () => {
     expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 0 })
   })
 
-  test('a request is not begun by the next drain either, when the first was undone meanwhile', async () => {
+  test('a request is not begun in the next drain either, after the first drain was undone', async () => {
     const turn = gate()
     const { drain, clock, port, begun } = await start((_request, response) => {
       response.writeHead(200, { 'X-Other': 'one' }).write('begun')
@@ -198,7 +198,7 @@ describe('behind a response that has said close', () => {
     await clock.through(drain.start())
   })
 
-  test('the connection is closed, though its client goes on sending', async () => {
+  test('the connection is closed even if its client goes on sending', async () => {
     const { drain, clock, port } = await start((_request, response) => {
       response.write('begun')
       setImmediate(() => response.end())
@@ -209,7 +209,7 @@ describe('behind a response that has said close', () => {
     const sending = setInterval(() => client.send('x'), 20)
     onTestFinished(() => clearInterval(sending))
     client.send('POST / HTTP/1.1\r\nHost: pod\r\nContent-Length: 1000000\r\n\r\n')
-    await client.end() // the clock stands still
+    await client.end() // the fake clock does not move
     expect(client.received).toMatch(/begun/)
     await clock.through(drain.start())
   })
@@ -221,7 +221,7 @@ describe('behind a response that has said close', () => {
   ])(
     'that the application itself has said by %s, before its turn, a request is not begun either',
     async (_how, say) => {
-      vi.spyOn(Math, 'random').mockReturnValue(2) // its turn does not come
+      vi.spyOn(Math, 'random').mockReturnValue(2) // the ramp does not reach it
       const turn = gate()
       const { drain, clock, port, begun } = await start((_request, response) => {
         say(response).write('begun')
@@ -241,7 +241,7 @@ describe('behind a response that has said close', () => {
   )
 })
 
-/** The drain begins, and waits for a task. */
+/** Begins a drain that waits for a task. */
 async function holdOpen(drain: Drain): Promise<void> {
   const turn = gate()
   drain.waitUntil(turn.opened)
@@ -256,8 +256,8 @@ describe('behind a response that was begun before the drain', () => {
     ['setHeader, when the drain goes on', false, (response) => response.setHeader('Connection', 'close')],
     ['writeHead, when the drain goes on', false, (response) => response.writeHead(200, { Connection: 'close' })],
     ['setHeader, before the drain', true, (response) => response.setHeader('Connection', 'close')],
-  ])('and says close by %s, a request is not begun either', async (_how, before, say) => {
-    vi.spyOn(Math, 'random').mockReturnValue(2) // its turn does not come
+  ])('and says Connection: close by %s, a request is not begun either', async (_how, before, say) => {
+    vi.spyOn(Math, 'random').mockReturnValue(2) // the ramp does not reach it
     const [turn, end] = [gate(), gate()]
     const { drain, clock, port, begun } = await start((_request, response) => {
       const write = (): void => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Child, Client } from './support.js'
 
 describe('a client that has stopped reading', () => {
-  /** A response that Node takes for sent, and the kernel still holds. */
+  /** A response that has closed in Node, and whose bytes the kernel still holds. */
   async function stalled(options: object, more: object = {}): Promise<{ child: Child; client: Client }> {
     const child = await Child.start({ options, ...more })
     const client = await Client.open(child.port)
@@ -14,12 +14,12 @@ describe('a client that has stopped reading', () => {
 
   test.each([
     ['127.0.0.1'],
-    ['::'], // as most services listen; its clients over IPv4 are in the table of IPv6
+    ['::'], // the address of most services; IPv4 clients are in the table for IPv6
   ])('of a server on %s is waited for, and gets every byte before the process exits', async (host) => {
     const { child, client } = await stalled({ terminationGracePeriodSeconds: 60 }, { host })
     child.signal('SIGTERM')
     await child.line(/^close hooks/)
-    // Without the wait it would be gone by now: the hooks are the last step before it.
+    // Without the wait the process would have exited by now, because hooks are the last step before.
     await child.line(/^tick 25$/)
     expect(child.exited).toBe(false)
     expect(child.lines).not.toContain('state closed')
@@ -35,7 +35,7 @@ describe('a client that has stopped reading', () => {
     ['', {}],
     [', also where the application itself has closed the server', { closesItself: true }],
   ])(
-    'and never reads again is given up at the deadline: the process exits with 1 and says how many bytes%s',
+    'and never reads again is waited for until the deadline: the process exits with 1 and logs the number of bytes%s',
     async (_, more) => {
       const { child } = await stalled({ terminationGracePeriodSeconds: 3, reserve: 1500 }, more)
       child.signal('SIGTERM')

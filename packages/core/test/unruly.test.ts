@@ -18,26 +18,26 @@ describe('the end of the process is not', () => {
 })
 
 describe('a thread', () => {
-  test('that nobody leads answers its hook when it has settled itself', async () => {
+  test('that is not drained by a main thread answers its hook when it has settled itself', async () => {
     const child = play('a thread that nobody leads')
     await child.listening()
     expect((await ask(child.port, '/prestop')).json()).toMatchObject({ state: 'draining' })
   })
 
-  test('that is led only after it has begun to serve drains with the main thread', async () => {
+  test('that is passed to drainThread() after it has begun to serve drains with the main thread', async () => {
     const child = play('a thread that is led late')
     await child.line(/^main draining/)
     await child.line(/^worker draining/)
   })
 
-  test('that is still starting at the signal is told when it can hear', async () => {
+  test('that is still starting at the signal gets it when it listens for messages', async () => {
     const child = play('a thread that is still starting')
     expect(await child.exit).toEqual([0, null])
     expect(child.lines).toContain('thread gone 0')
     expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing forced$/))
   })
 
-  test('that is started while the process ends does not hold it up', async () => {
+  test('that is started while the process ends does not delay the exit', async () => {
     const child = play('threads that are started again on every exit')
     expect(await child.exit).toEqual([0, null])
     expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing forced$/))
@@ -45,7 +45,7 @@ describe('a thread', () => {
 })
 
 describe('in a cluster', () => {
-  test('a helper that the primary has forked is none of its workers', async () => {
+  test('a child process that the primary has forked is not a worker', async () => {
     const child = play('a helper of the primary')
     await child.listening()
     expect((await ask(child.port, '/prestop')).json()).toMatchObject({ state: 'draining' })

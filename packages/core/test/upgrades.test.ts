@@ -29,7 +29,7 @@ const grant: Grant = (request, socket) =>
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${request.headers.upgrade}\r\nConnection: Upgrade\r\n\r\n`,
   )
 
-/** A server that grants upgrades and then lets the socket alone. */
+/** A server that accepts upgrades, and then does nothing with the socket. */
 async function start(answer: Grant = grant, options: AdapterOptions = {}): Promise<Scene> {
   const clock = new FakeClock()
   const sockets: Duplex[] = []
@@ -54,24 +54,27 @@ async function webSocket(port: number, name = 'websocket'): Promise<Client> {
 }
 
 describe('a WebSocket', () => {
-  test.each(['websocket', 'WebSocket'])('(%s) is told 1001 when its turn on the ramp has come, once', async (name) => {
-    vi.spyOn(Math, 'random').mockReturnValue(0.5)
-    const { drain, clock, port } = await start()
-    const client = await webSocket(port, name)
-    expect(drain.inFlight).toBe(0)
-    void drain.prestop()
-    clock.advance(290)
-    await turns()
-    expect(client.received).not.toContain(goingAway)
-    clock.advance(10)
-    await client.until(told)
-    clock.advance(2000)
-    await turns()
-    expect(client.received.split(goingAway)).toHaveLength(2)
-    expect(client.closed).toBe(false)
-  })
+  test.each(['websocket', 'WebSocket'])(
+    '(%s) gets one close frame with 1001 when the ramp has reached it',
+    async (name) => {
+      vi.spyOn(Math, 'random').mockReturnValue(0.5)
+      const { drain, clock, port } = await start()
+      const client = await webSocket(port, name)
+      expect(drain.inFlight).toBe(0)
+      void drain.prestop()
+      clock.advance(290)
+      await turns()
+      expect(client.received).not.toContain(goingAway)
+      clock.advance(10)
+      await client.until(told)
+      clock.advance(2000)
+      await turns()
+      expect(client.received.split(goingAway)).toHaveLength(2)
+      expect(client.closed).toBe(false)
+    },
+  )
 
-  test('that opens while draining is told when its turn has come, too', async () => {
+  test('that opens while draining gets it when the ramp has reached it, too', async () => {
     const { drain, clock, port } = await start()
     void drain.prestop()
     clock.advance(1000)
@@ -80,20 +83,20 @@ describe('a WebSocket', () => {
     await client.until(told)
   })
 
-  test('does not hold the end, is told before it, and is cut at it', async () => {
+  test('does not delay the end, gets the close frame before the end, and is cut at the end', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.999)
     const { drain, clock, port } = await start(grant, { settle: { min: 1000, quiet: 0 } })
     const client = await webSocket(port)
     const report = drain.start({ settle: false })
     expect(drain.state).toBe('closing')
-    await client.until(told) // the clock stands still
+    await client.until(told) // the fake clock does not move
     await turns()
     expect(client.closed).toBe(false)
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
     await client.end()
   })
 
-  test('whose frames a proxy pipes through gets no frame of ours: it would stand in the middle of another', async () => {
+  test('into which a proxy pipes gets no close frame, because it could split another frame', async () => {
     const source = new PassThrough()
     const frame = '\x82\x04\x01\x02\x03\x04'
     const { drain, clock, port } = await start((request, socket) => {
@@ -112,11 +115,11 @@ describe('a WebSocket', () => {
     expect(client.received.endsWith(frame)).toBe(true)
   })
 
-  describe('whose frames are forwarded as they come, without a pipe,', () => {
+  describe('whose frames a proxy forwards in pieces,', () => {
     const payload = 'x'.repeat(300)
     const frame = `\x82\x7e\x01\x2c${payload}`
 
-    /** A WebSocket on which so much of a frame has been sent when its turn comes. */
+    /** A WebSocket on which a part of a frame has been sent when the ramp reaches it. */
     async function forwarded(length: number) {
       const scene = await start()
       const client = await webSocket(scene.port)
@@ -129,7 +132,7 @@ describe('a WebSocket', () => {
       return { ...scene, client, send }
     }
 
-    test.each([1, 2, 3, 4, 100, 303])('gets no frame of ours in the middle of one, after %i bytes', async (length) => {
+    test.each([1, 2, 3, 4, 100, 303])('gets no close frame within a frame, after %i bytes', async (length) => {
       const { client, send, clock } = await forwarded(length)
       for (const byte of frame.slice(length, -1)) send(byte)
       clock.advance(500)
@@ -140,7 +143,7 @@ describe('a WebSocket', () => {
       expect(client.received.endsWith(`\r\n\r\n${frame}${goingAway}`)).toBe(true)
     })
 
-    test('gets none when that is complete, if the drain has been undone', async () => {
+    test('gets none when that frame is complete, if the drain has been undone', async () => {
       const { client, send, clock, drain } = await forwarded(100)
       clock.advance(30_000)
       expect(drain.state).toBe('serving')
@@ -153,7 +156,7 @@ describe('a WebSocket', () => {
   })
 
   describe('whose method `write` a library has replaced', () => {
-    /** What libraries that measure traffic do. Theirs takes any kind of view, as Node 22 does. */
+    /** Replaces `write` like a library that measures traffic. It accepts any typed array, as Node 22 does. */
     function replaceWrite(socket: Duplex): Duplex['write'] {
       const { write } = socket as { write: (chunk: Uint8Array | string) => boolean }
       const theirs = (chunk: Uint8Array | DataView | string): boolean =>
@@ -165,7 +168,7 @@ describe('a WebSocket', () => {
       return socket.write
     }
 
-    test('before, gets theirs back once it was told', async () => {
+    test('before, has the library’s method again after the close frame', async () => {
       const { drain, clock, port, server, sockets } = await start()
       let theirs: unknown
       server.on('connection', (socket) => {
@@ -180,7 +183,7 @@ describe('a WebSocket', () => {
       await client.until(/still there$/)
     })
 
-    test('since, keeps theirs when it was told', async () => {
+    test('since, keeps the library’s method after the close frame', async () => {
       let theirs: unknown
       const { drain, clock, port, sockets } = await start((request, socket) => {
         grant(request, socket)
@@ -195,7 +198,7 @@ describe('a WebSocket', () => {
       await client.until(/still there$/)
     })
 
-    test('gets no frame of ours in the middle of one that is written in other views', async () => {
+    test('gets no close frame within a frame that is written as other typed arrays', async () => {
       const { drain, clock, port, server, sockets } = await start()
       server.on('connection', replaceWrite)
       const client = await webSocket(port)
@@ -211,11 +214,11 @@ describe('a WebSocket', () => {
     })
   })
 
-  describe('whose client has spoken last', () => {
+  describe('whose client has sent the last message', () => {
     const question = '\x81\x83\0\0\0\0why'
     const answer = '\x81\x07because'
 
-    /** A server whose ramp takes ten seconds, and reaches this connection when that share of it has passed. */
+    /** A server whose ramp takes ten seconds, and reaches this connection at the given share. */
     async function draining(shedAt = 0.5) {
       vi.spyOn(Math, 'random').mockReturnValue(shedAt)
       const scene = await start(grant, { settle: { min: 10_400, quiet: 400 } })
@@ -224,9 +227,9 @@ describe('a WebSocket', () => {
       return {
         ...scene,
         client,
-        /** What the application writes. */
+        /** Writes as the application. */
         write: (text: string): void => void socket.write(text, 'latin1'),
-        /** What the client says, once the server has read it. */
+        /** Writes as the client, and waits until the server has read it. */
         says: async (text: string): Promise<void> => {
           const read = once(socket, 'data')
           client.send(text)
@@ -239,7 +242,7 @@ describe('a WebSocket', () => {
       }
     }
 
-    test('is told behind the answer', async () => {
+    test('gets the close frame behind the answer', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()
       clock.advance(4800)
@@ -251,7 +254,7 @@ describe('a WebSocket', () => {
       expect(client.received.endsWith(`\r\n\r\n${answer}${goingAway}`)).toBe(true)
     })
 
-    test('is told behind the end of the answer, if that comes in pieces', async () => {
+    test('gets it behind the end of the answer, if the answer comes in pieces', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()
       clock.advance(4900)
@@ -265,7 +268,7 @@ describe('a WebSocket', () => {
       expect(client.received.endsWith(`\r\n\r\n${answer}${goingAway}`)).toBe(true)
     })
 
-    test('is told at once when its turn has come, if the answer was before that', async () => {
+    test('gets it at once when the ramp has reached it, if the answer came before', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()
       clock.advance(4700)
@@ -280,7 +283,7 @@ describe('a WebSocket', () => {
 
     const [ping, pong] = ['\x89\x00', '\x8a\x80\0\0\0\0']
 
-    test('because it answered a ping before the drain, is told when its turn has come', async () => {
+    test('because it answered a ping before the drain, gets it when the ramp has reached it', async () => {
       const { drain, clock, client, says, untold, write } = await draining(0.05)
       write(ping)
       await says(pong)
@@ -291,7 +294,7 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
-    test('because it answered a ping less than a second ago, is told a second after its turn has come', async () => {
+    test('because it answered a ping less than a second ago, gets it a second after the ramp has reached it', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()
       clock.advance(4200)
@@ -303,7 +306,7 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
-    test('because it answered a ping more than a second ago, is told when its turn has come', async () => {
+    test('because it answered a ping more than a second ago, gets it when the ramp has reached it', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()
       clock.advance(3800)
@@ -315,7 +318,7 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
-    test('and is never answered, is told a second later', async () => {
+    test('and gets no answer, gets it a second later', async () => {
       const { drain, clock, client, says, untold } = await draining()
       void drain.prestop()
       clock.advance(4900)
@@ -326,7 +329,7 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
-    test('and goes on speaking, is told a second after its turn has come', async () => {
+    test('and goes on sending, gets it a second after the ramp has reached it', async () => {
       const { drain, clock, client, says, untold } = await draining()
       void drain.prestop()
       clock.advance(4600)
@@ -340,7 +343,7 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
-    test('is told at the end of the ramp, answered or not', async () => {
+    test('gets it at the end of the ramp, answered or not', async () => {
       const { drain, clock, client, says, untold } = await draining(0.95)
       void drain.prestop()
       clock.advance(9400)
@@ -351,15 +354,15 @@ describe('a WebSocket', () => {
       await client.until(told)
     })
 
-    test('is told when the drain does not wait, answered or not', async () => {
+    test('gets it at once if the drain does not wait, answered or not', async () => {
       const { drain, clock, client, says } = await draining()
       await says(question)
       const report = drain.start({ settle: false })
-      await client.until(told) // the clock stands still
+      await client.until(told) // the fake clock does not move
       await clock.through(report)
     })
 
-    test('is not told behind the answer, if the drain has been undone', async () => {
+    test('does not get it behind the answer, if the drain has been undone', async () => {
       const { drain, clock, client, says, untold, write } = await draining()
       void drain.prestop()
       clock.advance(4900)
@@ -382,7 +385,7 @@ describe('a WebSocket', () => {
     })
   })
 
-  test('that was refused, or has said good-bye itself, gets no frame', async () => {
+  test('that was refused, or has sent a close frame itself, gets no frame', async () => {
     for (const text of [
       'HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno',
       `HTTP/1.1 101 Yes\r\n\r\n\x88\x00`,
@@ -397,7 +400,7 @@ describe('a WebSocket', () => {
     }
   })
 
-  test('has its socket to itself again once it was told', async () => {
+  test('has its own `write` again after the close frame', async () => {
     const { drain, clock, port, sockets } = await start()
     const client = await webSocket(port)
     void drain.prestop()
@@ -412,12 +415,12 @@ describe('a WebSocket', () => {
     const [socket] = sockets
     client.abort()
     if (!socket?.closed) await once(socket as Duplex, 'close')
-    const { durationMs } = await drain.start() // the clock stands still
+    const { durationMs } = await drain.start() // the fake clock does not move
     expect(durationMs).toBe(0)
     expect(clock.now()).toBe(1_000_000)
   })
 
-  test('that the application has ended gets no frame after its end', async () => {
+  test('that the application has ended gets no frame after that', async () => {
     const errors = vi.fn()
     const { drain, clock, port } = await start((request, socket) => {
       grant(request, socket)
@@ -434,7 +437,7 @@ describe('a WebSocket', () => {
     expect(errors).not.toHaveBeenCalled()
   })
 
-  test('that has not been granted yet gets no frame in front of the answer', async () => {
+  test('that has not been accepted yet gets no frame before the response', async () => {
     const { drain, clock, port, sockets } = await start(() => {})
     const client = await Client.open(port)
     client.get('/chat', 'Upgrade: websocket', 'Connection: Upgrade')
@@ -452,7 +455,7 @@ describe('a WebSocket', () => {
 describe('an upgrade that is asked for while draining', () => {
   const ask = 'GET /chat HTTP/1.1\r\nHost: pod\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'
 
-  /** A server that has been asked for an upgrade and has yet to answer. */
+  /** A server that has got an upgrade, and has not answered it. */
   async function asked(answer: Grant = () => {}) {
     const scene = await start(answer)
     const report = scene.drain.start()
@@ -474,7 +477,7 @@ describe('an upgrade that is asked for while draining', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('and that nobody ever answers does not hold the end longer than an idle connection', async () => {
+  test('and that gets no answer does not delay the end longer than an idle connection', async () => {
     const { drain, clock, report } = await asked()
     clock.advance(1990)
     expect(drain.state).toBe('draining')
@@ -483,7 +486,7 @@ describe('an upgrade that is asked for while draining', () => {
     expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('begins the wait for quiet anew: its client still comes here', async () => {
+  test('begins the wait for quiet again, because its client still connects to this pod', async () => {
     const { drain, clock, report } = await asked(grant)
     clock.advance(390)
     expect(drain.state).toBe('draining')
@@ -493,7 +496,7 @@ describe('an upgrade that is asked for while draining', () => {
   })
 })
 
-describe('a connection that is no longer HTTP, and no WebSocket,', () => {
+describe('a connection that is neither HTTP nor a WebSocket', () => {
   test.each([
     [
       'after an upgrade',
@@ -502,7 +505,7 @@ describe('a connection that is no longer HTTP, and no WebSocket,', () => {
       'HTTP/1.1 101 Switching Protocols\r\n\r\n\x82\x05hello',
     ],
     ['after CONNECT', 'CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\nhello'],
-  ])('%s is told nothing, does not hold the end, and is cut at it', async (_name, text, answer) => {
+  ])('%s gets no frame, does not delay the end, and is cut at the end', async (_name, text, answer) => {
     const { drain, clock, port } = await start((_request, socket) => void socket.write(answer, 'latin1'), {
       settle: { min: 0, quiet: 0 },
     })
@@ -515,7 +518,7 @@ describe('a connection that is no longer HTTP, and no WebSocket,', () => {
   })
 })
 
-test('an upgrade that the application does not listen for is a request like any other', async () => {
+test('an upgrade without a listener of the application is a request like any other', async () => {
   const { port } = await serve(sayOk)
   const client = await Client.open(port)
   await client.get('/', 'Upgrade: websocket', 'Connection: Upgrade').until(/\r\n\r\nok/)

@@ -4,8 +4,8 @@ import { type Bare, pod } from './support.js'
 
 const hour = 3_600_000
 
-describe('a pod that makes itself free', () => {
-  test('takes no new work, and lets a task finish that takes longer than the grace period', async () => {
+describe('vacate()', () => {
+  test('makes the pod not ready, and lets a task finish that takes longer than the grace period', async () => {
     const { drain, clock } = pod()
     let finish = (): void => {}
     drain.waitUntil(
@@ -30,7 +30,7 @@ describe('a pod that makes itself free', () => {
     expect(drain.state).toBe('draining')
   })
 
-  test('serves again when nobody wants it gone any more', async () => {
+  test('is undone by undo(): the pod serves again', async () => {
     const { drain, clock, log } = pod()
     let resumed = 0
     drain.onResume(() => void resumed++)
@@ -52,7 +52,7 @@ describe('a pod that makes itself free', () => {
     ['the hook', ({ drain }) => void drain.prestop()],
     ['the deletion', ({ drain }) => drain.terminating({ gracePeriod: 30_000 })],
     ['the signal', ({ process }) => void process.signal('SIGTERM')],
-  ])('has its whole grace period from %s on', async (_, sign) => {
+  ])('leaves the pod its whole grace period from %s on', async (_, sign) => {
     const one = pod()
     const { drain, clock, process } = one
     drain.waitUntil(new Promise(() => {}))
@@ -78,7 +78,7 @@ describe('a pod that makes itself free', () => {
     expect(drain.lastCall.aborted).toBe(true)
   })
 
-  test('is told of from the sign on, in a report, as its duration is', async () => {
+  test('is followed by a report whose times count from the first sign', async () => {
     const { drain, clock, process } = pod()
     const report = new Promise<DrainReport>((resolve) => void drain.once('report', resolve))
     const now = vi.spyOn(Date, 'now').mockImplementation(() => clock.now())
@@ -93,7 +93,7 @@ describe('a pod that makes itself free', () => {
     expect(durationMs).toBeLessThan(60_000)
   })
 
-  test('joins a drain that has begun, whose time runs on', async () => {
+  test('joins a drain that has begun, whose time goes on', async () => {
     const { drain, clock } = pod()
     drain.waitUntil(new Promise(() => {}))
     void drain.prestop({ hook: false })

@@ -90,7 +90,7 @@ describe('a variable', () => {
     expect(() => read(env)).toThrow(message)
   })
 
-  test('that may be a secret is not shown', () => {
+  test('that may be a secret is not shown in errors', () => {
     const secret = 'hunter2'
     for (const env of [
       { PODRAIN_TOKE: secret },
@@ -103,7 +103,7 @@ describe('a variable', () => {
     }
   })
 
-  test('that Kubernetes sets for a Service called podrain, podrain-control or podrain-auto is not ours', () => {
+  test('that Kubernetes sets for a Service called podrain, podrain-control or podrain-auto is ignored', () => {
     const services = ['PODRAIN', 'PODRAIN_CONTROL', 'PODRAIN_AUTO'].flatMap(
       (name): Array<[string, string]> => [
         [`${name}_SERVICE_HOST`, '10.96.0.7'],
@@ -121,7 +121,7 @@ describe('a variable', () => {
 })
 
 describe('the variables', () => {
-  test('are named after the options of core that are text, numbers, lists, true or false', () => {
+  test('have the names of the options that are text, numbers, lists, true or false', () => {
     const named = new Set([...variables.values()].map((option) => option.split('.')[0]))
     const inCode = ['drain', 'metrics', 'checks', 'clock', 'process']
     const all = [...drainOptionNames, ...endpointOptionNames, 'drain', 'controlPort', 'metrics', 'controlSocket']
@@ -136,8 +136,8 @@ function drained(options: AdapterOptions): Drain {
   return drain
 }
 
-describe('the environment gives defaults to every drain', () => {
-  test('and an option in code outweighs it, also one of a group', () => {
+describe('environment variables set defaults of every drain,', () => {
+  test('and an option in code takes precedence, also within `settle` and `endpoints`', () => {
     environment({ PODRAIN_BEHIND: 'haproxy', PODRAIN_SETTLE_QUIET: '700', TERMINATION_GRACE_PERIOD_SECONDS: '60' })
     expect(drained({}).times.settle).toMatchObject({ min: 10_000, quiet: 700 })
     expect(drained({ behind: 'traefik' }).times.settle).toMatchObject({ min: 5000, quiet: 700 })
@@ -147,30 +147,30 @@ describe('the environment gives defaults to every drain', () => {
     expect(drain.times.settle).toMatchObject({ min: 10_000, quiet: 300 })
   })
 
-  test('and an option that is undefined in code leaves it to the environment', () => {
+  test('also for an option that is undefined in code', () => {
     environment({ PODRAIN_CLOSING: '900', TERMINATION_GRACE_PERIOD_SECONDS: '60' })
     expect(drained({ closing: undefined as never }).times.closing).toBe(900)
   })
 
-  test('but not a token: one that is undefined is a mistake', () => {
+  test('but not for a token that is undefined in code, which is a mistake', () => {
     environment({ PODRAIN_TOKEN: 'of everybody' })
     expect(() => drained({ token: undefined as never })).toThrow('Expected `token` to be a string, got `undefined`')
   })
 
-  test('and what does not fit is told by the names that were written', () => {
+  test('and an error about them names the variables', () => {
     environment({ PODRAIN_BEHIND: 'aws-alb', PODRAIN_CLOSING: '4000', TERMINATION_GRACE_PERIOD_SECONDS: '20' })
     expect(() => drained({ reserve: 2000 })).toThrow('PODRAIN_CLOSING 4000 + `reserve` 2000 = 36000 ms')
     expect(() => drained({ closing: 5000 })).toThrow('`closing` 5000 + `reserve` 1000 = 36000 ms')
   })
 
-  test('and a misspelt one is refused, but not one of the application itself', () => {
+  test('and a misspelt one is refused, but not a variable of the application', () => {
     environment({ PODRAIN_BEHNID: 'envoy', PODRAIN_COMPANY_WIDE: 'x' })
     expect(() => drained({})).toThrow('Unknown environment variable PODRAIN_BEHNID: did you mean PODRAIN_BEHIND?')
     vi.stubEnv('PODRAIN_BEHNID', undefined)
     expect(drained({}).state).toBe('serving')
   })
 
-  test('to one that several servers share as well, and its attachments take only what is theirs', () => {
+  test('also of a shared drain, whose attachments read only their own options', () => {
     environment({ PODRAIN_BEHIND: 'haproxy', PODRAIN_READYZ_WHILE_DRAINING: 'maybe', PODRAIN_PLATFORM: 'kubernetes' })
     const drain = new Drain({ signals: false, logger: false })
     onTestFinished(() => drain.dispose())

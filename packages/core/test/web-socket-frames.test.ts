@@ -4,7 +4,7 @@ import { WebSocketFrames } from '../src/http/web-socket-frames.js'
 
 const head = Buffer.from('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n')
 
-/** A frame as a server writes it, with its length in the shortest form. */
+/** A frame of a server, with its length in the shortest form. */
 function frame(opcode: number, length: number): Buffer {
   const lengthBytes = length < 126 ? [length] : length < 65_536 ? [126, length >> 8, length & 0xff] : undefined
   const long = Buffer.alloc(9)
@@ -17,7 +17,7 @@ function frame(opcode: number, length: number): Buffer {
   ])
 }
 
-test('wherever what a server writes is cut, another frame may stand exactly between two of its own', () => {
+test('another frame is allowed exactly between two frames, wherever the bytes are cut', () => {
   const frames = fc.array(
     fc.tuple(fc.constantFrom(0, 1, 2, 9, 10), fc.oneof(fc.nat(130), fc.constantFrom(125, 126, 65_535, 65_536, 70_000))),
     { maxLength: 6 },
@@ -41,7 +41,7 @@ test('wherever what a server writes is cut, another frame may stand exactly betw
   )
 })
 
-test('in the middle of a frame none may stand, also where that began in one piece with the end of the handshake', () => {
+test('no frame is allowed within a frame, even if that began in one piece with the end of the handshake', () => {
   const seen = new WebSocketFrames(false)
   const text = frame(1, 5)
   seen.add(head.subarray(0, 10))
@@ -51,7 +51,7 @@ test('in the middle of a frame none may stand, also where that began in one piec
   expect(seen.open).toBe(true)
 })
 
-test('behind a close frame none may stand, nor in what no server sends', () => {
+test('no frame is allowed behind a close frame, nor in bytes that are not frames of a server', () => {
   for (const bytes of [frame(8, 2), Buffer.from([0x82, 0x81, 1, 2, 3, 4, 5])]) {
     const seen = new WebSocketFrames(true)
     expect(seen.open).toBe(true)

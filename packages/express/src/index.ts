@@ -8,20 +8,21 @@ export interface DrainMiddleware {
   /** The drain of this application. */
   readonly drain: Drain
   /**
-   * Passes the server. From then on the control endpoints are answered before any middleware, wherever this one is
-   * mounted, and all requests are counted.
+   * Passes the server to the drain. From then on, podrain answers the control endpoints before any middleware gets them, wherever this
+   * middleware is mounted, and counts all requests.
    * @throws {Error} if another drain watches the server
    */
   watch(server: Server): void
 }
 
 /**
- * Express middleware. Mount it first, or pass it the server: otherwise a middleware that is mounted before it can keep
- * probes and the hook from their endpoints.
+ * Express middleware that drains the application. Mount it first, or pass the server to its `watch()`. Otherwise a middleware that is
+ * mounted before it may answer probes and the hook itself.
  *
  * @example
  * app.use(drain())
  *
+ * @returns The middleware. Its property `drain` is the drain.
  * @throws {TypeError | RangeError} for a wrong option
  */
 export function drain(options: AdapterOptions = {}): DrainMiddleware {

@@ -26,7 +26,7 @@ describe.each([
   ['Express 4', express4],
   ['Express 5', express5],
 ])('%s', (_, express) => {
-  /** An application whose only line about draining is `app.use(drain())`. */
+  /** An application whose only code for draining is `app.use(drain())`. */
   async function serve(options: AdapterOptions = quick, routes: (app: Express) => void = () => {}) {
     const app = express()
     const middleware = drain(options)
@@ -46,7 +46,7 @@ describe.each([
       app.get('/readyz/more', (_request, response) => void response.send('mine too'))
     },
     () => {
-      test('mounted under /internal, they are there and nowhere else, and every request is counted', async () => {
+      test('mounted under /internal, the endpoints are there only, and every request is counted', async () => {
         const app = express()
         const middleware = drain(quick)
         onTestFinished(() => middleware.drain.dispose())
@@ -86,7 +86,7 @@ describe.each([
   ]
 
   describeInFlight(serve, { routes, endings }, () => {
-    test('supertest, which opens a server for every request, works as often as one likes', async () => {
+    test('supertest, which opens a server for every request, works any number of times', async () => {
       const { app, drain } = await serve()
       for (let round = 0; round < 20; round++) {
         await supertest(app).get('/').expect(200, 'hello')
@@ -97,7 +97,7 @@ describe.each([
       expect(drain.state).toBe('serving')
     })
 
-    test('a body parser and a router after it work as before', async () => {
+    test('a body parser and a router after the middleware work as before', async () => {
       const { url } = await serve(quick, (app) => {
         const router = express.Router()
         router.post('/echo', express.json(), (request, response) => void response.json(request.body))
@@ -129,7 +129,7 @@ describe.each([
     })
   })
 
-  test('a request below a mounted router is named by its whole path, and without its query', async () => {
+  test('a request to a mounted router is named by its whole path, without the query', async () => {
     const turns = { first: slowRequest(), later: slowRequest() }
     const { drain, url } = await serve(quick, (app) => {
       const [api, users] = [express.Router(), express.Router()]
@@ -148,7 +148,7 @@ describe.each([
     }
   })
 
-  test('app.use(drain), without the call, says on the first request what to write instead', async () => {
+  test('app.use(drain) without the call throws at the first request, and says what to write instead', async () => {
     const app = express()
     app.use(drain as never)
     const { status, body } = await send(`${await urlOf(app.listen(0, '127.0.0.1'))}/`)

@@ -15,10 +15,10 @@ describe('the types', () => {
     expectTypeOf(uses).toBeArray()
   })
 
-  test('the drain of the middleware is that of the core, and read-only', () => {
+  test('the drain of the middleware is the Drain of @podrain/core, and read-only', () => {
     expectTypeOf<DrainMiddleware['drain']>().toEqualTypeOf<Drain>()
     const assign = (middleware: DrainMiddleware, other: Drain): void => {
-      // @ts-expect-error the drain of an application is not exchanged
+      // @ts-expect-error the property is read-only
       middleware.drain = other
     }
     expectTypeOf(assign).toBeFunction()
@@ -31,7 +31,7 @@ describe('the types', () => {
       () => drain({ gracePeriod: 30 }),
       // @ts-expect-error a number of seconds
       () => drain({ terminationGracePeriodSeconds: '30' }),
-      // @ts-expect-error no process can catch it
+      // @ts-expect-error no process can catch SIGKILL
       () => drain({ signals: ['SIGKILL'] }),
       // @ts-expect-error only `false` turns signals off
       () => drain({ signals: true }),
@@ -43,7 +43,7 @@ describe('the types', () => {
     expectTypeOf(mistakes).toBeArray()
   })
 
-  test('it is middleware for anything that speaks node:http', () => {
+  test('the middleware fits any framework on node:http', () => {
     expectTypeOf<DrainMiddleware>().toBeCallableWith({} as IncomingMessage, {} as ServerResponse, () => {})
   })
 })

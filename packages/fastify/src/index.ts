@@ -9,7 +9,7 @@ declare module 'fastify' {
   }
 }
 
-/** The options of the plugin: those of every adapter. The default of `logger` is `app.log`. */
+/** The options of the plugin: the options of every adapter. The default of `logger` is `app.log`. */
 export type GracefulShutdownOptions = AdapterOptions
 
 const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options) => {
@@ -24,8 +24,8 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
   const server = { server: app.server, close: () => app.close(), name: 'fastify.close()' }
   const { drain, handle, paths, release } = attach(options, server, app.log)
   app.decorate('drain', drain)
-  // Unlike a watched server, the hook also sees the second server that listen({ host: 'localhost' }) opens, and
-  // inject().
+  // Unlike a watched server, the hook also sees requests to the second server that listen({ host: 'localhost' }) opens, and requests
+  // of inject().
   app.addHook('onRequest', function podrainOnRequest(request, reply, done) {
     if (handle(request.raw, reply.raw)) reply.hijack()
     else done()
@@ -41,14 +41,14 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
   app.addHook('onReady', async () => {
     for (const [path, name] of paths) {
       if (![path, `${path}/`].some((url) => app.hasRoute({ method: 'GET', url }))) continue
-      const instead = name === 'readyz' ? 'give what it checks to the option `checks`, or ' : ''
+      const instead = name === 'readyz' ? 'pass what the route checks in the option `checks`, or ' : ''
       drain.logger.warn(
-        `this application has a route of its own for GET ${path}, which is never reached, as podrain answers there first: ` +
-          `${instead}turn that off or move it, \`endpoints: { ${name}: false }\``,
+        `this application has a route of its own for GET ${path}, which is never called, because podrain answers that path: ` +
+          `${instead}turn podrain's endpoint off or move it, \`endpoints: { ${name}: false }\``,
       )
     }
   })
-  // If the application is closed by hand, as in tests, release the process. During a committed drain this does nothing.
+  // If the application calls app.close() itself, as in tests, the drain releases the process. In a committed drain this does nothing.
   app.addHook('onClose', async () => {
     if (!options.drain) await drain.dispose()
     else if (!drain.committed) release()
@@ -56,13 +56,13 @@ const plugin: FastifyPluginAsync<GracefulShutdownOptions> = async (app, options)
 }
 
 /**
- * Fastify plugin. Register it first, at the root.
+ * Fastify plugin that drains the application. Register it first, at the root. It decorates the application with `app.drain`.
  *
  * @example
  * await app.register(gracefulShutdown)
  *
- * @throws {TypeError | RangeError} for a wrong option
- * @throws {Error} if it is registered twice
+ * @throws {TypeError | RangeError} from `register()`, for a wrong option
+ * @throws {Error} from `register()`, if the plugin is registered twice, or if another drain watches the server
  */
 export const gracefulShutdown: FastifyPluginAsync<GracefulShutdownOptions> = fastifyPlugin(plugin, {
   fastify: '5.x',

@@ -31,7 +31,7 @@ import { type GracefulShutdownOptions, gracefulShutdown } from '../src/index.js'
 
 type Routes = (app: FastifyInstance) => unknown
 
-/** An application whose only line about draining is the registration. */
+/** An application whose only code for draining is the registration of the plugin. */
 async function build(options: GracefulShutdownOptions = quick, routes: Routes = () => {}, server = {}) {
   const app = fastify(server)
   onTestFinished(() => app.close())
@@ -64,10 +64,10 @@ describe('a route of the application on a path that podrain answers', () => {
     app.get('/readyz', async () => 'mine')
   }
 
-  test('is said at the start, with the options that let it be reached or take its place', async () => {
+  test('is warned of at the start, with the options that make it reachable or replace it', async () => {
     expect(await warnings({}, own)).toEqual([
       expect.stringMatching(
-        /a route of its own for GET \/readyz, which is never reached, .* the option `checks`, or .*`endpoints: \{ readyz: false \}`$/,
+        /a route of its own for GET \/readyz, which is never called, .* the option `checks`, or .*`endpoints: \{ readyz: false \}`$/,
       ),
     ])
   })
@@ -80,7 +80,7 @@ describe('a route of the application on a path that podrain answers', () => {
       { endpoints: { livez: '/internal/live' } },
       (app) => app.register(async (part) => void part.get('/live', async () => 'mine'), { prefix: '/internal' }),
     ],
-  ])('is said also of one %s', async (_, options, routes) => {
+  ])('is warned of, too, if it is one %s', async (_, options, routes) => {
     expect(await warnings(options, routes)).toEqual([expect.stringContaining('`endpoints: { livez: false }`')])
   })
 
@@ -89,7 +89,7 @@ describe('a route of the application on a path that podrain answers', () => {
     ['where the endpoints have a port of their own', { controlPort: 0 }, own],
     ['of another method', {}, (app) => app.post('/readyz', async () => 'mine')],
     ['that only a wildcard matches', {}, (app) => app.get('/*', async () => 'mine')],
-  ])('is not said %s', async (_, options, routes) => {
+  ])('is not warned of %s', async (_, options, routes) => {
     expect(await warnings(options, routes)).toEqual([])
   })
 })
@@ -121,8 +121,8 @@ const endings: Ending[] = [
 ]
 
 describeInFlight(serve, { routes, endings }, () => {
-  test('requests are on every address that listen({ host: "localhost" }) opens, and each is answered whole', async () => {
-    // Not every machine calls itself by two addresses; where one cannot be bound, Fastify leaves it out.
+  test('requests on every address that listen({ host: "localhost" }) opens are answered completely', async () => {
+    // `localhost` does not have two addresses on every machine. Fastify skips an address that it cannot bind.
     const { lookup } = dns
     const addresses = ['127.0.0.1', '::1', '127.0.0.2'].map((address) => ({
       address,
@@ -160,7 +160,7 @@ describeInFlight(serve, { routes, endings }, () => {
 })
 
 describe('inject()', () => {
-  test('works on the application’s routes as often as one likes, and is not counted', async () => {
+  test('works on the application’s routes any number of times, and its requests are not counted', async () => {
     const { app, slow, drain } = await build()
     const injected = app.inject('/slow')
     await slow.arrived
@@ -171,7 +171,7 @@ describe('inject()', () => {
     expect(drain.inFlight).toBe(0)
   })
 
-  test('/livez says 200, and /readyz 503 as no server is listening', async () => {
+  test('/livez responds with 200, and /readyz with 503, because no server listens', async () => {
     const { app } = await build()
     expect((await app.inject('/livez')).json()).toEqual({ live: true, state: 'serving' })
     const readyz = await app.inject('/readyz')
@@ -179,12 +179,12 @@ describe('inject()', () => {
     expect(readyz.json()).toEqual({ ready: false, state: 'serving', reason: 'not listening' })
   })
 
-  test('/readyz says 200 once the application listens', async () => {
+  test('/readyz responds with 200 when the application listens', async () => {
     const { app } = await serve()
     expect((await app.inject('/readyz')).json()).toEqual({ ready: true, state: 'serving', checks: {} })
   })
 
-  test('/drainz and /prestop answer', async () => {
+  test('/drainz and /prestop respond', async () => {
     const { app } = await build()
     expect((await app.inject('/drainz')).json()).toMatchObject({ state: 'serving', inFlight: 0 })
     expect((await app.inject('/prestop')).json()).toMatchObject({ state: 'draining', committed: false })
@@ -192,7 +192,7 @@ describe('inject()', () => {
 })
 
 describe('hooks of the application', () => {
-  test('an onRequest hook that refuses everyone, added later, does not keep the kubelet out', async () => {
+  test('a later onRequest hook that refuses every request does not refuse the kubelet', async () => {
     const { url } = await serve(quick, (app) => {
       app.addHook('onRequest', async (_request, reply) => reply.code(401).send('who are you?'))
     })
@@ -202,7 +202,7 @@ describe('hooks of the application', () => {
     }
   })
 
-  test('a not-found handler of the application’s does not keep the kubelet out', async () => {
+  test('a not-found handler of the application does not get the kubelet’s requests', async () => {
     const { url } = await serve(quick, (app) => {
       app.setNotFoundHandler((_request, reply) => reply.code(404).send('nothing here'))
     })
@@ -210,7 +210,7 @@ describe('hooks of the application', () => {
     expect(await send(`${url}/nowhere`)).toMatchObject({ status: 404, body: 'nothing here' })
   })
 
-  test('a catch-all route does not take the endpoints away', async () => {
+  test('a catch-all route does not get requests for the control endpoints', async () => {
     const { url } = await serve(quick, (app) => {
       app.all('/*', async () => 'caught')
     })
@@ -226,8 +226,8 @@ describe('hooks of the application', () => {
   })
 })
 
-describe('the whole way', () => {
-  test('the request in flight is answered whole, then come preClose, onClose and the hooks of the drain', async () => {
+describe('a complete drain', () => {
+  test('the request in flight is answered completely, then preClose, onClose and the hooks of the drain run', async () => {
     const order: string[] = []
     const half = 'x'.repeat(500_000)
     const more = gate()
@@ -248,7 +248,7 @@ describe('the whole way', () => {
     const answered = send(`${url}/big`)
     await begun
     const ended = drain.start()
-    // A user who comes while it drains is served too, not sent away with Fastify's 503.
+    // A request during the drain is answered, too, and does not get Fastify's 503.
     expect(await send(`${url}/`)).toMatchObject({ status: 200, body: 'hello' })
     more.open()
     expect((await answered).body).toBe(half + half)
@@ -262,7 +262,7 @@ describe('the whole way', () => {
   test.each([
     ['as it is', {}],
     ['with forceCloseConnections', { forceCloseConnections: true }],
-  ])('what preClose ends when time is up is answered to its last byte: Fastify %s', async (_what, server) => {
+  ])('a response that preClose ends at the deadline is complete: Fastify %s', async (_what, server) => {
     const rest = 'x'.repeat(3_000_000)
     const written = gate()
     const { url, drain } = await serve(
@@ -285,7 +285,7 @@ describe('the whole way', () => {
     expect(report).toMatchObject({ clean: true, forced: [] })
   })
 
-  test('an idle keep-alive client does not hold the drain for the 72 s that Fastify promised it', async () => {
+  test('an idle keep-alive client does not prolong the drain to the 72 s that Fastify has promised', async () => {
     const { server, drain } = await serve({ ...quick, keepAliveCap: 300 })
     expect(server.keepAliveTimeout).toBe(72_000)
     const client = await idleClient(server)
@@ -295,7 +295,7 @@ describe('the whole way', () => {
     expect(client.readableEnded).toBe(true)
   })
 
-  test('with the default cap, which is longer than the whole budget here, it is let go within the budget', async () => {
+  test('with the default cap, which is longer than the whole budget here, an idle client is disconnected within the budget', async () => {
     const { server, drain } = await serve({ ...quick, terminationGracePeriodSeconds: 1 })
     await idleClient(server)
     const report = await drain.start()
@@ -303,7 +303,7 @@ describe('the whole way', () => {
     expect(report.durationMs).toBeLessThan(900)
   })
 
-  test('a client that never sent a byte does not hold the drain, and is not forced', async () => {
+  test('a client that has sent no byte does not prolong the drain, and does not count as forced', async () => {
     const { server, drain } = await serve()
     const accepted = once(server, 'connection')
     const client = connect((server.address() as AddressInfo).port, '127.0.0.1').resume()
@@ -328,10 +328,10 @@ describe('the whole way', () => {
   })
 })
 
-describe('app.close() by hand', () => {
+describe('app.close() called by the application', () => {
   const patient = { ...quick, terminationGracePeriodSeconds: 900, settle: { min: 600_000 } }
 
-  test('does not settle, runs the hooks of the drain and leaves it closed', async () => {
+  test('skips the settle wait, runs the hooks of the drain, and closes the drain', async () => {
     const { app, url, drain } = await serve(patient)
     const hook = vi.fn()
     drain.onClose(hook)
@@ -341,14 +341,14 @@ describe('app.close() by hand', () => {
     expect(drain.state).toBe('closed')
   })
 
-  test('works on an application that never listened', async () => {
+  test('works on an application that has never listened', async () => {
     const { app, drain } = await build(patient)
     await app.inject('/')
     await app.close()
     expect(drain.state).toBe('closed')
   })
 
-  test('while /prestop waits, it ends the wait', async () => {
+  test('ends the wait of /prestop', async () => {
     const { app, drain } = await serve(patient)
     const hook = drain.prestop()
     await app.close()
@@ -371,7 +371,7 @@ describe('app.close() by hand', () => {
     expect(order).toEqual(['response', 'hook'])
   })
 
-  test('any number of applications made and closed leave the process as it was', async () => {
+  test('any number of applications that open and close leave no listener on the process', async () => {
     const events = ['SIGTERM', 'SIGINT', 'uncaughtException', 'unhandledRejection', 'beforeExit', 'exit', 'warning']
     const count = () => events.map((event) => process.listenerCount(event))
     const before = count()
@@ -386,7 +386,7 @@ describe('app.close() by hand', () => {
 
 describeVariables(serve)
 
-test('PODRAIN_LOGGER=false outweighs the log of the application, which no code has asked for', async () => {
+test('PODRAIN_LOGGER=false takes precedence over the application’s log, which no code has passed to podrain', async () => {
   vi.stubEnv('PODRAIN_LOGGER', 'false')
   onTestFinished(() => void vi.unstubAllEnvs())
   const lines: string[] = []
@@ -398,7 +398,7 @@ test('PODRAIN_LOGGER=false outweighs the log of the application, which no code h
 })
 
 describeOwnDrain(serve, () => {
-  test('outlives an application that is closed by hand', async () => {
+  test('outlives an application that closes itself', async () => {
     const shared = new Drain(quick)
     onTestFinished(() => shared.dispose())
     const [one, two] = await Promise.all([serve({ drain: shared }), serve({ drain: shared })])
@@ -409,7 +409,7 @@ describeOwnDrain(serve, () => {
   })
 })
 
-test('closed by hand it also closes its control port, though the drain is another’s', async () => {
+test('an application that closes itself also closes its control port, even with a shared drain', async () => {
   const lines: string[] = []
   const logger = { info: (line: string) => void lines.push(line), warn() {}, error() {} }
   const shared = new Drain({ ...quick, logger })
@@ -423,7 +423,7 @@ test('closed by hand it also closes its control port, though the drain is anothe
 })
 
 describe('the log', () => {
-  test('logger: false in Fastify is silent and works', async () => {
+  test('with logger: false in Fastify, podrain works and logs nothing', async () => {
     const print = vi.spyOn(console, 'info')
     const { logger: _, ...noisy } = quick
     const { drain, url } = await serve(noisy, undefined, { logger: false })
@@ -432,7 +432,7 @@ describe('the log', () => {
     expect(print).not.toHaveBeenCalled()
   })
 
-  test('lines go where Fastify’s own go', async () => {
+  test('podrain’s lines go to Fastify’s log', async () => {
     const stream = new PassThrough({ encoding: 'utf8' })
     const { logger: _, ...noisy } = quick
     const { drain } = await serve(noisy, undefined, { logger: { stream } })
@@ -447,7 +447,7 @@ describe('the log', () => {
     })
   })
 
-  test('is whole when the process has exited, also where a worker thread writes it', async () => {
+  test('is complete when the process has exited, even if a worker thread writes it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'podrain-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const file = join(folder, 'log')
@@ -470,18 +470,18 @@ describeMistakes(
     await expect(app.register(gracefulShutdown, options)).rejects.toThrow(message)
   },
   () => {
-    test('registered twice, it says where to register it', async () => {
+    test('the plugin registered twice: the error says where to register it', async () => {
       const { app } = await build()
       await expect(app.register(gracefulShutdown, quick)).rejects.toThrow('register it once, at the root')
     })
 
-    test('registered in a child of an application that has it, it says the same', async () => {
+    test('the plugin registered in a child of an application that has it: the error says the same', async () => {
       const { app } = await build()
       const child = app.register(async (inner) => void (await inner.register(gracefulShutdown, quick)))
       await expect(child).rejects.toThrow('register it once, at the root')
     })
 
-    test('registered in two siblings, it is refused and holds no signal', async () => {
+    test('the plugin registered in two siblings: the second is refused, and keeps no signal listener', async () => {
       const listeners = new Set<object>()
       const app = fastify()
       onTestFinished(() => app.close())

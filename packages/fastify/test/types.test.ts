@@ -4,7 +4,7 @@ import { describe, expectTypeOf, test } from 'vitest'
 import { type AdapterOptions, type GracefulShutdownOptions, gracefulShutdown } from '../src/index.js'
 
 describe('the types', () => {
-  test('app.drain is the drain of the core', () => {
+  test('app.drain is the Drain of @podrain/core', () => {
     expectTypeOf<FastifyInstance['drain']>().toEqualTypeOf<Drain>()
   })
 
@@ -24,7 +24,7 @@ describe('the types', () => {
       () => fastify().register(gracefulShutdown, { gracePeriod: 30 }),
       // @ts-expect-error a number of seconds
       () => fastify().register(gracefulShutdown, { terminationGracePeriodSeconds: '30' }),
-      // @ts-expect-error no process can catch it
+      // @ts-expect-error no process can catch SIGKILL
       () => fastify().register(gracefulShutdown, { signals: ['SIGKILL'] }),
       // @ts-expect-error only `false` turns signals off
       () => fastify().register(gracefulShutdown, { signals: true }),

@@ -15,28 +15,29 @@ export interface DrainMiddleware {
   /** The drain of this application. */
   readonly drain: Drain
   /**
-   * Passes the server. From then on the control endpoints are answered before any middleware, wherever this one is
-   * mounted, and all requests are counted.
+   * Passes the server to the drain. From then on, podrain answers the control endpoints before any middleware gets them, wherever this
+   * middleware is used, and counts all requests.
    * @throws {Error} if another drain watches the server
    */
   watch(server: Server): void
 }
 
 /**
- * Koa middleware. Use it first, or pass it the server: otherwise a middleware that is used before it can keep probes
- * and the hook from their endpoints.
+ * Koa middleware that drains the application. Use it first, or pass the server to its `watch()`. Otherwise a middleware that is used
+ * before it may answer probes and the hook itself.
  *
  * @example
  * app.use(drain())
  *
+ * @returns The middleware. Its property `drain` is the drain.
  * @throws {TypeError | RangeError} for a wrong option
  */
 export function drain(options: AdapterOptions = {}): DrainMiddleware {
   const { drain, handle, watch } = attach(options)
-  // Not async: that would allocate one more promise for every request.
+  // The function is not async, because async would allocate one more promise for every request.
   function drainMiddleware(context: KoaContext, next: () => Promise<unknown>): Promise<unknown> {
     if (handle(context.req, context.res)) {
-      context.respond = false // Koa must not respond, as podrain has
+      context.respond = false // Koa must not respond, because podrain does
       return Promise.resolve()
     }
     const handling = next()

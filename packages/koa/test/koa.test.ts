@@ -26,7 +26,7 @@ describe.each([
   ['Koa 2', Koa2],
   ['Koa 3', Koa3],
 ])('%s', (_, Koa) => {
-  /** An application whose only line about draining is `app.use(drain())`. */
+  /** An application whose only code for draining is `app.use(drain())`. */
   async function serve(options: AdapterOptions = quick, routes: Routes = {}) {
     const app = new Koa()
     app.silent = true
@@ -63,7 +63,7 @@ describe.each([
   ]
 
   describeInFlight(serve, { routes, endings }, () => {
-    test('supertest, which opens a server for every request, works as often as one likes', async () => {
+    test('supertest, which opens a server for every request, works any number of times', async () => {
       const { app, drain } = await serve()
       for (let round = 0; round < 20; round++) {
         await supertest(app.callback()).get('/').expect(200, 'hello')
@@ -74,13 +74,13 @@ describe.each([
       expect(drain.state).toBe('serving')
     })
 
-    test('a request below a mounted application is named by its whole path, and without its query', async () => {
+    test('a request to a mounted application is named by its whole path, without the query', async () => {
       const turns = { first: slowRequest(), later: slowRequest() }
       const app = new Koa()
       const middleware = drain(quick)
       onTestFinished(() => middleware.drain.dispose())
       app.use(middleware)
-      // As koa-mount does.
+      // koa-mount does the same.
       app.use(async (context, next) => {
         context.path = context.path.slice('/api'.length)
         await next()
@@ -100,14 +100,14 @@ describe.each([
       }
     })
 
-    test('a body parser after it works as before', async () => {
+    test('a body parser after the middleware works as before', async () => {
       const { url } = await serve(quick, {
         '/echo': async (context) => say(await buffer(context.req))(context),
       })
       expect(await send(`${url}/echo`, { method: 'POST' }, '{"a":1}')).toMatchObject({ status: 200, body: '{"a":1}' })
     })
 
-    test('what is used before it still runs, and a request to an endpoint goes no further', async () => {
+    test('a middleware before podrain’s still runs, and a request to a control endpoint goes no further than podrain’s', async () => {
       const order: string[] = []
       const app = new Koa()
       const middleware = drain(quick)
@@ -152,7 +152,7 @@ describe.each([
     })
   })
 
-  test('app.use(drain), without the call, says on the first request what to write instead', async () => {
+  test('app.use(drain) without the call throws at the first request, and says what to write instead', async () => {
     const app = new Koa()
     app.silent = true
     app.use(drain as never)
@@ -173,14 +173,14 @@ function say(body: unknown): (context: Context) => void {
   }
 }
 
-/** Awaits the route of the path, and leaves every other path to Koa's own 404. */
+/** Awaits the route for the path. Every other path gets Koa's own 404. */
 function router(routes: Routes): Middleware {
   return async (context) => {
     await routes[context.path]?.(context)
   }
 }
 
-/** A body that begins and never ends. */
+/** A response body that begins and never ends. */
 function endless(): Readable {
   const body = new PassThrough()
   body.write('first')

@@ -1,26 +1,29 @@
 import type { Drain } from '@podrain/core'
 import { Api } from './api/api.js'
+import { Backoff } from './api/backoff.js'
 import { inCluster, type KubeConfigLike } from './api/config.js'
-import { Pauses } from './api/pauses.js'
 import { Watch } from './api/watch.js'
-import { Complaints } from './complaints.js'
 import { Endpoints } from './endpoints/endpoints.js'
 import { Services } from './endpoints/services.js'
 import { EvictionResponder } from './eviction/responder.js'
+import { FailureLog } from './failure-log.js'
 import { isName, type KubernetesOptions, resolve, type Settings } from './options.js'
 import { tellOutcome } from './outcome-event.js'
 import { OwnPod } from './pod/own-pod.js'
 import { Report } from './report.js'
 
-/** What runs beside a drain until it ends. */
+/** The connection between a drain and the cluster. It ends with the drain. */
 export interface Kubernetes {
-  /** Ends it: nothing is left behind. The drain goes on without. */
+  /** Ends all requests to the API, and removes all listeners from the drain. The drain itself goes on. */
   stop(): void
 }
 
 /**
- * Tells a drain what the cluster knows: that the pod is deleted and how much time it has, and whether EndpointSlices still list
- * it; and tells the cluster how busy it is, if asked to. Whatever the API does, no drain waits for it.
+ * Connects a drain with the Kubernetes API. It tells the drain when the pod is deleted, and with what grace period. It tells the drain
+ * whether EndpointSlices still list the pod. If the options say so, it also writes to the API: how busy the pod is, and the outcome of
+ * the drain. A drain does not depend on the API: if requests fail, it goes on as without this package.
+ *
+ * Outside of a cluster (KUBERNETES_SERVICE_HOST is not set, and there is no `kubeConfig`), nothing happens.
  *
  * @example
  * const app = express()
@@ -28,7 +31,8 @@ export interface Kubernetes {
  * app.use(podrain)
  * kubernetes(podrain.drain)
  *
- * @throws {TypeError | RangeError} for a bad option; nothing else is ever thrown, only logged
+ * @param drain The drain of the application: `app.drain` with Fastify, `podrain.drain` with Express and Koa.
+ * @throws {TypeError | RangeError} for a wrong option. All other failures are logged, and not thrown.
  */
 export function kubernetes(drain: Drain, options: KubernetesOptions = {}): Kubernetes {
   if (typeof drain?.settledWhen !== 'function') {
@@ -47,7 +51,7 @@ export function kubernetes(drain: Drain, options: KubernetesOptions = {}): Kuber
   const { pod, namespace } = settings
   if (!isName(pod) || !isName(namespace)) {
     drain.logger.warn(
-      `kubernetes: no pod is called "${pod}" in a namespace "${namespace}": set POD_NAME and POD_NAMESPACE; the drain goes on without`,
+      `kubernetes: pod "${pod}" in namespace "${namespace}" is not a valid name: set POD_NAME and POD_NAMESPACE; the drain goes on without the cluster`,
     )
     return { stop() {} }
   }
@@ -60,12 +64,12 @@ export function kubernetes(drain: Drain, options: KubernetesOptions = {}): Kuber
   return { stop }
 }
 
-/** @returns what ends it */
+/** @returns The function that ends everything. */
 function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () => void {
   const { pod: name, namespace, services, settleAfter, evictionResponder } = settings
   const { clock, logger } = drain
   const api = new Api(config, clock)
-  const complaints = new Complaints(drain, namespace)
+  const failures = new FailureLog(drain, namespace)
   const pod = new OwnPod(drain, name)
   const endpoints = services === false ? undefined : endpointsOf(services)
   const watch = new Watch({
@@ -74,18 +78,18 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
     path: `/api/v1/namespaces/${namespace}/pods`,
     selector: { fieldSelector: `metadata.name=${name}` },
     onEvent(event, now) {
-      pod.hear(event, now)
+      pod.handle(event, now)
       endpoints?.podChanged(pod.ready)
       evictions?.podChanged()
     },
     onSteady(told) {
-      complaints.works('pod')
+      failures.succeeded('pod')
       endpoints?.apiChanged(true)
       if (told) pod.alive()
-      else complaints.absent(name)
+      else failures.absent(name)
     },
     onFailure(error) {
-      complaints.failed('pod', error)
+      failures.failed('pod', error)
       endpoints?.apiChanged(false)
     },
   })
@@ -108,7 +112,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
   endpoints?.start()
   evictions?.start()
   report?.start()
-  const silence = settings.events
+  const cancelEvent = settings.events
     ? tellOutcome({ drain, config, pod, name, namespace, events: settings.events })
     : undefined
   logger.info(
@@ -117,7 +121,7 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
   return () => {
     drain.off('state', onState)
     forget?.()
-    silence?.()
+    cancelEvent?.()
     for (const each of [report, watch, endpoints, evictions, api]) each?.stop()
   }
 
@@ -130,10 +134,10 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
         pod,
         namespace,
         services: names,
-        onUnknownPolicy: (...known) => complaints.unknownPolicy(...known),
+        onUnknownPolicy: (...known) => failures.unknownPolicy(...known),
       }),
-      onSuccess: () => complaints.works('slices'),
-      onFailure: (error) => complaints.failed('slices', error),
+      onSuccess: () => failures.succeeded('slices'),
+      onFailure: (error) => failures.failed('slices', error),
     })
   }
 
@@ -144,25 +148,25 @@ function follow(drain: Drain, settings: Settings, config: KubeConfigLike): () =>
       pod,
       namespace,
       responder,
-      onSuccess: () => complaints.works('evictions'),
-      onFailure: (error) => complaints.failed('evictions', error),
+      onSuccess: () => failures.succeeded('evictions'),
+      onFailure: (error) => failures.failed('evictions', error),
     })
   }
 
   function reportOf(times: Exclude<Settings['report'], false>): Report {
-    const pauses = new Pauses(clock)
+    const backoff = new Backoff(clock)
     return new Report({
       drain,
       ...times,
       async write(annotations) {
-        // With its uid: the next pod of a StatefulSet has the same name, and its own annotations.
+        // With the uid, the API refuses to write on a later pod of the same name, as a StatefulSet creates.
         await api.patch(`/api/v1/namespaces/${namespace}/pods/${name}`, { metadata: { uid: pod.uid, annotations } })
-        pauses.succeeded()
-        complaints.works('report')
+        backoff.succeeded()
+        failures.succeeded('report')
       },
       onFailure(error) {
-        complaints.failed('report', error as Error)
-        return pauses.after(error)
+        failures.failed('report', error as Error)
+        return backoff.after(error)
       },
     })
   }

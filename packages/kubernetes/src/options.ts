@@ -4,48 +4,57 @@ import { inspect } from 'node:util'
 import type { DrainTimes } from '@podrain/core'
 import { type KubeConfigLike, serviceAccount } from './api/config.js'
 
+/** The options of `kubernetes()`. */
 export interface KubernetesOptions {
-  /** The pod's name. @default the environment variable POD_NAME, or the host name, which is the same unless it has `hostNetwork` or more than 63 letters */
+  /**
+   * The name of the pod. The host name is the same, unless the pod has `hostNetwork`, or its name has more than 63 characters.
+   * @default the environment variable POD_NAME, or else HOSTNAME, or else the host name
+   */
   pod?: string
-  /** Its namespace. @default the environment variable POD_NAMESPACE, or that of the service account */
+  /** The namespace of the pod. @default the environment variable POD_NAMESPACE, or else the namespace of the service account */
   namespace?: string
-  /** A `KubeConfig` of @kubernetes/client-node, which is an optional peer. @default the pod's service account; outside of a cluster nothing happens */
+  /** A `KubeConfig` of @kubernetes/client-node, which is an optional peer dependency. @default the pod's service account */
   kubeConfig?: KubeConfigLike
   /**
-   * Services whose EndpointSlices tell who still sends. `false` for none.
-   * @default all that list the pod; naming them keeps slices of other Services out of the one list that is asked for, and then
-   * nobody waits for those
+   * The Services whose EndpointSlices show whether load balancers still send to the pod. With names, podrain reads the slices of these
+   * Services only, and does not wait for others. `false` reads no slices.
+   * @default all Services whose slices list the pod
    */
   services?: readonly string[] | false
   /**
-   * Milliseconds from when no slice lists the pod as ready until that has reached whoever sends: the wait for load balancers
-   * may be over then, before `settle.min`. `false`: never before.
-   * @default 2000 behind kube-proxy without a `settle.min` of your own, else false: slices tell nothing of a load balancer
-   * outside of the cluster
+   * Milliseconds that load balancers in the cluster need to follow the slices. This long after no slice lists the pod as ready, the
+   * wait for load balancers may be over, even before `settle.min`. With `false`, the wait is never shorter than `settle.min`.
+   * @default 2000 with `behind: 'kube-proxy'` and without the option `settle.min`; otherwise false, because slices show nothing about
+   * a load balancer outside of the cluster
    */
   settleAfter?: number | false
   /**
-   * The name by which the pod is its own responder to Evictions of Kubernetes 1.37 (`lifecycle.k8s.io/v1alpha1`), such as
-   * `example.com/checkout`: the same as in the pod's `spec.evictionResponders`. Needs rbac-eviction.yaml. Other pods with the same
-   * name hear of each other's Evictions, so take one for each application. @default false
+   * The name with which the pod responds to its own Evictions (alpha in Kubernetes 1.37, `lifecycle.k8s.io/v1alpha1`), such as
+   * `example.com/checkout`. The pod's `spec.evictionResponders` must have the same name. Pods with the same name get each other's
+   * Evictions, so use one name for each application. Needs rbac-eviction.yaml. @default false
    */
   evictionResponder?: string | false
-  /** Whether to write annotations on the pod: how busy it is, and `pod-deletion-cost`. Needs `patch` on pods. @default false */
+  /**
+   * Whether to write annotations on the pod: how busy it is, and `controller.kubernetes.io/pod-deletion-cost`. Needs
+   * rbac-report.yaml. @default false
+   */
   report?: boolean | ReportSettings
   /**
-   * Whether to tell the outcome of the drain as an Event of Kubernetes about the pod: `'unclean'` or true if something was
-   * lost or failed, `'all'` in any case. Needs `create` on events (rbac-events.yaml). @default false
+   * Whether to create a Kubernetes Event about the pod with the outcome of the drain. `'unclean'` or true: if something was lost, or
+   * a hook failed. `'all'`: after every drain. Needs rbac-events.yaml. @default false
    */
   events?: boolean | 'unclean' | 'all'
 }
 
+/** The settings of the option `report`. */
 export interface ReportSettings {
-  /** Milliseconds between two reports, at least; only a change of magnitude is one. @default 30000 */
+  /** The shortest time between two writes, in milliseconds, 5000 or more. @default 30000 */
   every?: number
-  /** Whether ReplicaSets are to remove idle pods first. @default true */
+  /** Whether to write the pod deletion cost, so that a ReplicaSet removes idle pods first. @default true */
   deletionCost?: boolean
 }
 
+/** All options, with defaults for those that were not set. */
 export interface Settings {
   readonly pod: string
   readonly namespace: string
@@ -68,15 +77,15 @@ const names = [
   'events',
 ] as const
 
-/** kube-proxy has followed after 1.2 s, in the worst of the updates that were measured. */
+/** The default of `settleAfter`. In the slowest measured update, kube-proxy needed 1.2 s. */
 const kubeProxyNeeds = 2000
 
-/** As the API has it: more would end in the path of a request. */
+/** A DNS subdomain (RFC 1123), as the API requires. The name becomes a part of the path of requests, so nothing else may pass. */
 const dnsName = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/
 
 /**
- * Every option with its value.
- * @throws {TypeError | RangeError} for a bad one
+ * Checks the options, and fills in the defaults.
+ * @throws {TypeError | RangeError} for a wrong option
  */
 export function resolve(options: KubernetesOptions, times: DrainTimes): Settings {
   if (typeof options !== 'object' || options === null) fail(TypeError, 'Expected the options to be an object', options)
@@ -86,7 +95,7 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
   }
   const byPreset = times.behind === 'kube-proxy' && !times.settle.own
   const {
-    // One that is empty, as a template leaves it, says nothing.
+    // An empty variable, as a template may leave it, counts as not set.
     pod = process.env.POD_NAME || process.env.HOSTNAME || hostname(),
     namespace = process.env.POD_NAMESPACE || ownNamespace(),
     kubeConfig,
@@ -96,7 +105,7 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     report = false,
     events = false,
   } = options
-  // What the host is called is no mistake of who calls this.
+  // A wrong host name is not the caller's mistake, so only names that were passed are checked here.
   if (options.pod !== undefined) name('pod', pod)
   if (options.namespace !== undefined) name('namespace', namespace)
   if (services !== false) {
@@ -109,7 +118,7 @@ export function resolve(options: KubernetesOptions, times: DrainTimes): Settings
     fail(TypeError, expected, evictionResponder)
   }
   if (kubeConfig !== undefined && typeof kubeConfig?.applyToHTTPSOptions !== 'function') {
-    // Not what was given: that may be a file with a token in it.
+    // The error does not show the value, which may be a file with a token in it.
     throw new TypeError(
       `Expected \`kubeConfig\` to be a KubeConfig of @kubernetes/client-node, got ${kubeConfig === null ? 'null' : `a value of type ${typeof kubeConfig}`}`,
     )
@@ -130,7 +139,7 @@ function reportOf(report: boolean | ReportSettings): Settings['report'] {
   if (report === false) return false
   const given = report === true ? {} : report
   if (typeof given !== 'object' || given === null) {
-    fail(TypeError, 'Expected `report` to be true, false or its settings', report)
+    fail(TypeError, 'Expected `report` to be true, false, or an object of `every` and `deletionCost`', report)
   }
   for (const key of Object.keys(given)) {
     if (key !== 'every' && key !== 'deletionCost') {
@@ -139,7 +148,7 @@ function reportOf(report: boolean | ReportSettings): Settings['report'] {
   }
   const { every = 30_000, deletionCost = true } = given
   duration('report.every', every)
-  // Each is a write to etcd, times the number of pods.
+  // Each report of each pod is a write to etcd.
   if (every < 5000) fail(RangeError, 'Expected `report.every` to be 5000 or more milliseconds', every)
   if (typeof deletionCost !== 'boolean') {
     fail(TypeError, 'Expected `report.deletionCost` to be true or false', deletionCost)
@@ -161,12 +170,12 @@ function ownNamespace(): string {
   }
 }
 
-/** Whether a pod or a namespace may be called so. */
+/** Whether a pod or a namespace may have this name. */
 export function isName(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 253 && dnsName.test(value)
 }
 
-/** As the API has it for responders. It reserves the domains of Kubernetes. */
+/** Whether the API accepts the name of a responder. It reserves the domains of Kubernetes. */
 function isResponder(value: unknown): boolean {
   const [domain = '', name = '', more] = typeof value === 'string' ? value.split('/') : []
   if (more !== undefined || !isName(domain) || /(^|\.)(k8s|kubernetes)\.io$/.test(domain)) return false
@@ -175,7 +184,11 @@ function isResponder(value: unknown): boolean {
 
 function name(option: string, value: unknown): void {
   if (isName(value)) return
-  fail(TypeError, `Expected \`${option}\` to be a name as Kubernetes has them`, value)
+  fail(
+    TypeError,
+    `Expected \`${option}\` to be a valid name in Kubernetes (lower case letters, digits, - and .)`,
+    value,
+  )
 }
 
 function duration(option: string, value: unknown): void {

@@ -3,11 +3,11 @@ import { Api, ApiError } from './api/api.js'
 import type { KubeConfigLike } from './api/config.js'
 import type { OwnPod } from './pod/own-pod.js'
 
-/** Bytes of a note at most (kubernetes/kubernetes, pkg/apis/core/validation/events.go: `NoteLengthLimit`). */
+/** The limit for a note, in bytes (kubernetes/kubernetes, pkg/apis/core/validation/events.go: `NoteLengthLimit`). */
 const longestNote = 1024
-/** Characters of `reportingInstance` at most (there: `ReportingInstanceLengthLimit`). */
+/** The limit for `reportingInstance`, in characters (same file: `ReportingInstanceLengthLimit`). */
 const longestInstance = 128
-/** Bytes of the annotation at most. One Event per pod of a large rollout should not be much for etcd. */
+/** The limit for the annotation, in bytes. A large rollout creates one Event per pod, so an Event must be small for etcd. */
 const longestAnnotation = 2048
 
 const reasons: Readonly<Record<Outcome['outcome'], string>> = {
@@ -30,9 +30,9 @@ export interface OutcomeEventOptions {
 }
 
 /**
- * Tells the outcome as an Event about the pod, before the process exits. It has a connection of its own: the others have ended
- * by then. A failure is one line in the log.
- * @returns What keeps it from telling, if the drain is not over.
+ * Creates an Event about the pod with the outcome of the drain, before the process exits. The Event uses a connection of its own,
+ * because the other connections have ended by then. A failure is logged.
+ * @returns The function that cancels the Event, unless the drain is over.
  */
 export function tellOutcome({ drain, config, pod, name, namespace, events }: OutcomeEventOptions): () => void {
   let wanted = true
@@ -46,12 +46,12 @@ export function tellOutcome({ drain, config, pod, name, namespace, events }: Out
       const why = isForbidden
         ? `not allowed to create events in namespace ${namespace}: apply rbac-events.yaml`
         : (error as Error).message
-      drain.logger.warn(`kubernetes: the outcome was not told as an Event: ${why}`)
+      drain.logger.warn(`kubernetes: the Event with the outcome was not created: ${why}`)
     }
   }
   drain.onReport(post, { name: 'kubernetes event' })
   return () => {
-    // At the end of the drain everything is ended, just before the hook runs.
+    // At the end of a drain this function is called just before the hook runs. The Event must be created then.
     if (drain.state !== 'closed') wanted = false
   }
 }
@@ -63,7 +63,7 @@ interface Regarding {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** The Event. It has the labels of the pod, so that it is found by them when the pod has gone. */
+/** The Event. It gets the labels of the pod, so that it can be found by them after the pod has gone. */
 function eventOf(outcome: Outcome, { name, namespace, uid, labels }: Regarding): object {
   const now = new Date()
   return {
@@ -86,7 +86,7 @@ function eventOf(outcome: Outcome, { name, namespace, uid, labels }: Regarding):
   }
 }
 
-/** The outcome for a person. */
+/** The outcome as a sentence. */
 function sentenceOf(outcome: Outcome): string {
   const { reason, durationMs, cutCount = 0, cut = [], closedEarly, unfinishedTasks, failedHooks, error } = outcome
   const parts = [`Drained in ${(durationMs / 1000).toFixed(1)} s after ${reason}`]
@@ -105,6 +105,6 @@ function sentenceOf(outcome: Outcome): string {
 function cutTo(bytes: number, text: string): string {
   const whole = Buffer.from(text)
   if (whole.length <= bytes) return text
-  // A letter of several bytes may have been cut in two.
+  // The cut may have split a character of several bytes.
   return `${whole.toString('utf8', 0, bytes - 3).replace(/\uFFFD+$/, '')}…`
 }

@@ -1,21 +1,21 @@
 import type { Drain } from '@podrain/core'
-import { between } from './api/pauses.js'
+import { randomBetween } from './api/backoff.js'
 
-/** Whoever removes pods (a ReplicaSet) takes those of the lowest cost first. */
+/** A ReplicaSet removes pods with the lowest cost first (kubernetes.io/docs/concepts/workloads/controllers/replicaset). */
 const deletionCost = 'controller.kubernetes.io/pod-deletion-cost'
 
-/** How often it is looked at between two reports: a moment without requests is not idleness. */
-const looks = 6
-/** By how much of itself a pause may be longer, so that pods that have started together do not write together. */
+/** The number of samples of the load between two reports. A pod is not idle because one sample finds no request. */
+const samplesPerReport = 6
+/** The largest random extension of a pause, as a share, so that pods that have started together do not write together. */
 const jitter = 0.2
-/** Milliseconds for which a report is remembered. */
-const memory = 4 * 3_600_000
-/** Intervals that at most must all have been less busy before that is said. */
-const mostCalm = 20
+/** Milliseconds for which a write is remembered. */
+const rememberedFor = 4 * 3_600_000
+/** The largest number of calm intervals that must precede the report of a lower load. */
+const mostCalmIntervals = 20
 
 export type Annotations = Readonly<Record<string, string>>
 
-/** How much goes on. */
+/** The load of the pod. */
 export interface Load {
   readonly inFlight: number
   readonly tasks: number
@@ -23,43 +23,47 @@ export interface Load {
 
 export interface ReportOptions {
   readonly drain: Drain
-  /** Milliseconds between two reports, at least. */
+  /** The shortest time between two reports, in milliseconds. */
   readonly every: number
   readonly deletionCost: boolean
-  /** Rejects when they could not be written. */
+  /** Writes annotations. Rejects if the API has not accepted them. */
   readonly write: (annotations: Annotations) => Promise<void>
-  /** @returns how many milliseconds to leave the API alone */
+  /** @returns The milliseconds until the next request may be sent. */
   readonly onFailure: (error: unknown) => number
 }
 
 const idle: Load = { inFlight: 0, tasks: 0 }
 
 /**
- * Says on the pod how busy it is: in orders of magnitude, only when they change, and never more often than it should. More is said
- * at once. Less is said when the load is below half of what was said, and the more has been written in the last hours, the longer
- * it must have been so: a load that comes and goes is no change.
+ * Writes annotations on the pod that show its load, in orders of magnitude. It writes only if an order of magnitude has changed, and
+ * at most once per `every`. A higher load is reported at the next report. A lower load is reported when the load has been below half
+ * of the reported value for some intervals. The more has been written in the last hours, the more such intervals are needed, so
+ * that a load that rises and falls regularly causes few writes.
  */
 export class Report {
-  readonly #on: ReportOptions
-  #most = idle
-  #look = 0
-  /** The most of each of the last intervals, the newest first. */
+  readonly #options: ReportOptions
+  /** The highest load since the last report. */
+  #peak = idle
+  /** Number of samples since the last report. */
+  #samples = 0
+  /** The highest load of each of the last intervals, the newest first. */
   #intervals: Load[] = []
-  #said: Load | undefined
-  /** When what has been written lately was written. */
+  /** The load in the annotations. undefined if nothing has been written. */
+  #reported: Load | undefined
+  /** The times of the recent writes. */
   #writes: number[] = []
   #failures = 0
-  #quietUntil = 0
+  #pausedUntil = 0
   #cancel: () => void = () => {}
   #stopped = false
 
   constructor(options: ReportOptions) {
-    this.#on = options
+    this.#options = options
   }
 
-  /** The first report comes after one interval, as every other, and a random part of another. */
+  /** Begins to sample. The first report comes after one interval and a random part of another. */
   start(): void {
-    this.#lookIn(this.#on.every * Math.random() + this.#pause())
+    this.#sampleIn(this.#options.every * Math.random() + this.#pause())
   }
 
   stop(): void {
@@ -68,56 +72,57 @@ export class Report {
   }
 
   #pause(): number {
-    return (this.#on.every / looks) * between(1, 1 + jitter)
+    return (this.#options.every / samplesPerReport) * randomBetween(1, 1 + jitter)
   }
 
-  #lookIn(ms: number): void {
-    const { drain } = this.#on
+  #sampleIn(ms: number): void {
+    const { drain } = this.#options
     this.#cancel = drain.clock.after(ms, () => {
-      this.#most = mostOf([this.#most, { inFlight: drain.inFlight, tasks: drain.status().tasks.length }])
-      this.#look++
-      // One at a time: the next look comes when this is written.
-      if (this.#look < looks) this.#lookIn(this.#pause())
-      else void this.#report().then(() => this.#stopped || this.#lookIn(this.#pause()))
+      this.#peak = peakOf([this.#peak, { inFlight: drain.inFlight, tasks: drain.status().tasks.length }])
+      this.#samples++
+      // The next sample follows when the report is written, so that there is only one write at a time.
+      if (this.#samples < samplesPerReport) this.#sampleIn(this.#pause())
+      else void this.#report().then(() => this.#stopped || this.#sampleIn(this.#pause()))
     })
   }
 
   async #report(): Promise<void> {
-    const { drain, write, onFailure, every } = this.#on
+    const { drain, write, onFailure, every } = this.#options
     const now = drain.clock.now()
-    this.#intervals = [this.#most, ...this.#intervals.slice(0, mostCalm - 1)]
-    this.#look = 0
-    this.#most = idle
-    const load = this.#worthSaying(now)
-    if (now < this.#quietUntil || (load.inFlight === this.#said?.inFlight && load.tasks === this.#said.tasks)) return
+    this.#intervals = [this.#peak, ...this.#intervals.slice(0, mostCalmIntervals - 1)]
+    this.#samples = 0
+    this.#peak = idle
+    const load = this.#loadToReport(now)
+    if (now < this.#pausedUntil || (load.inFlight === this.#reported?.inFlight && load.tasks === this.#reported.tasks))
+      return
     try {
-      await write(annotationsFor(load, this.#on.deletionCost))
-      this.#said = load
+      await write(annotationsFor(load, this.#options.deletionCost))
+      this.#reported = load
       this.#writes.push(now)
       this.#failures = 0
     } catch (error) {
       if (this.#stopped) return
       const asked = onFailure(error)
-      this.#quietUntil = drain.clock.now() + Math.max(asked, every * (2 ** Math.min(this.#failures++, 4) - 0.5))
+      this.#pausedUntil = drain.clock.now() + Math.max(asked, every * (2 ** Math.min(this.#failures++, 4) - 0.5))
     }
   }
 
-  /** In orders of magnitude. */
-  #worthSaying(now: number): Load {
-    this.#writes = this.#writes.filter((at) => at > now - memory)
-    const calm = Math.min(mostCalm, 2 ** (this.#writes.length - 1))
+  /** The load to report, in orders of magnitude. */
+  #loadToReport(now: number): Load {
+    this.#writes = this.#writes.filter((at) => at > now - rememberedFor)
+    const calm = Math.min(mostCalmIntervals, 2 ** (this.#writes.length - 1))
     const last = this.#intervals[0] ?? idle
-    const lately = this.#intervals.length < calm ? undefined : mostOf(this.#intervals.slice(0, Math.max(1, calm)))
+    const lately = this.#intervals.length < calm ? undefined : peakOf(this.#intervals.slice(0, Math.max(1, calm)))
     const of = (kind: keyof Load): number => {
-      const said = this.#said?.[kind]
-      if (said === undefined || magnitude(last[kind]) > said) return magnitude(last[kind])
-      return lately && lately[kind] < said / 2 ? magnitude(lately[kind]) : said
+      const reported = this.#reported?.[kind]
+      if (reported === undefined || magnitude(last[kind]) > reported) return magnitude(last[kind])
+      return lately && lately[kind] < reported / 2 ? magnitude(lately[kind]) : reported
     }
     return { inFlight: of('inFlight'), tasks: of('tasks') }
   }
 }
 
-function mostOf(loads: readonly Load[]): Load {
+function peakOf(loads: readonly Load[]): Load {
   return {
     inFlight: Math.max(...loads.map(({ inFlight }) => inFlight)),
     tasks: Math.max(...loads.map(({ tasks }) => tasks)),
@@ -133,7 +138,7 @@ function annotationsFor({ inFlight, tasks }: Load, cost: boolean): Annotations {
   return {
     'podrain/in-flight': String(inFlight),
     'podrain/tasks': String(tasks),
-    // A task is lost with its pod if it does not end in time, a request hardly ever takes as long.
+    // A task weighs more than a request, because it usually takes longer, and is lost if its pod ends first.
     ...(cost ? { [deletionCost]: String(inFlight + 100 * tasks) } : {}),
   }
 }

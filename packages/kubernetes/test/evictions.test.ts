@@ -17,7 +17,7 @@ interface Stage {
   readonly process: FakeProcess
   readonly log: Log
   pass(ms: number): Promise<void>
-  /** Lets time pass until it is so. */
+  /** Lets time pass until the condition is true. */
   until(so: () => boolean): Promise<void>
 }
 
@@ -44,7 +44,7 @@ async function stage(prepare: (api: EvictionApi) => void = () => {}, options: Ku
   return { api, drain, clock, process, log, pass, until }
 }
 
-/** A task, and what finishes it. */
+/** A task, and the function that finishes it. */
 function task(drain: Drain, name: string): () => void {
   let finish = (): void => {}
   const promise = new Promise<void>((resolve) => {
@@ -58,7 +58,7 @@ const active = ({ api }: Stage): string | undefined =>
   [...api.evictions.values()].at(-1)?.status.targetResponders.find(({ state }) => state === 'Active')?.name
 
 describe('a pod that is to be evicted', () => {
-  test('finishes its work, however long that takes, says so now and then, and is evicted when it is free', async () => {
+  test('finishes its work, however long that takes, sends heartbeats, and is evicted when it is free', async () => {
     const one = await stage()
     const { api, drain, pass, until } = one
     const finish = task(drain, 'report 7')
@@ -78,7 +78,7 @@ describe('a pod that is to be evicted', () => {
     expect(beats.length).toBeGreaterThan(15)
     for (const [n, at] of beats.entries()) {
       expect(Math.abs(Date.parse(api.said[n]?.heartbeatTime ?? '') - at)).toBeLessThan(3000)
-      // What comes more often than once a minute is refused; after 20 minutes without the turn is over.
+      // Heartbeats more often than once a minute are refused. After 20 minutes without one, the turn is over.
       if (n > 0) expect(at - (beats[n - 1] ?? 0)).toBeGreaterThan(minute)
       if (n > 0) expect(at - (beats[n - 1] ?? 0)).toBeLessThan(10 * minute)
     }
@@ -90,7 +90,7 @@ describe('a pod that is to be evicted', () => {
     expect(drain.state).toBe('draining')
   })
 
-  test('makes itself free anew when it had only joined a drain after which no signal came', async () => {
+  test('drains again for the Eviction if it had joined a drain that was undone because no signal came', async () => {
     const { api, drain, until } = await stage()
     const finish = task(drain, 'report 7')
     await until(() => api.watching === 1)
@@ -108,7 +108,7 @@ describe('a pod that is to be evicted', () => {
     await until(() => api.said.at(-1)?.completionTime !== undefined)
   })
 
-  test('has its whole grace period when it is evicted in the end', async () => {
+  test('has its whole grace period from the deletion', async () => {
     const { api, drain, process, until, pass } = await stage()
     await until(() => api.watching === 1)
     api.request([own])
@@ -119,7 +119,7 @@ describe('a pod that is to be evicted', () => {
     expect(drain.status().budgetMs).toBe(29_000)
   })
 
-  test('serves again when the eviction is canceled, and says nothing any more', async () => {
+  test('serves again when the eviction is canceled, and sends no more heartbeats', async () => {
     const { api, drain, pass, until, log } = await stage()
     const finish = task(drain, 'report 7')
     await until(() => api.watching === 1)
@@ -136,9 +136,9 @@ describe('a pod that is to be evicted', () => {
   })
 
   test.each([
-    ['after it has said that it is free, too', true],
-    ['while it has something to do', false],
-  ])('serves again when the Eviction is removed and the watch has not told of it, %s', async (_, free) => {
+    ['even after it has reported that it is free', true],
+    ['while it still has work', false],
+  ])('serves again when the Eviction is removed and the watch has missed that, %s', async (_, free) => {
     const { api, drain, pass, until } = await stage()
     if (!free) task(drain, 'report 7')
     await until(() => api.watching === 1)
@@ -163,7 +163,7 @@ describe('a pod that is to be evicted', () => {
     expect(new Set(api.said.map(({ name }) => name))).toEqual(new Set([own]))
   })
 
-  test('goes on making itself free when its turn is over because nobody heard of it', async () => {
+  test('goes on draining when its turn is over because its heartbeats were not received', async () => {
     const one = await stage()
     const { api, drain, pass, until } = one
     task(drain, 'report 7')
@@ -186,14 +186,14 @@ describe('a pod that is to be evicted', () => {
     await until(() => drain.state === 'serving')
   })
 
-  test('does so, too, if it was started in the middle of it', async () => {
+  test('drains, too, if its process was started during its turn', async () => {
     const { api, drain, until } = await stage((cluster) => void cluster.request([own]))
     await until(() => drain.state === 'draining')
     await until(() => api.said.some(({ completionTime }) => completionTime !== undefined))
   })
 })
 
-test('the Eviction of another pod is nothing to it, nor that of an earlier one of its name', async () => {
+test('a pod ignores the Eviction of another pod, and of an earlier pod with the same name', async () => {
   const { api, drain, pass, until } = await stage((cluster) => {
     cluster.request([own], { name: 'web-1', uid: 'uid-of-an-earlier-one' })
   })
@@ -205,7 +205,7 @@ test('the Eviction of another pod is nothing to it, nor that of an earlier one o
 })
 
 describe('an API', () => {
-  test('that has no Evictions is asked seldom, and that is said once', async () => {
+  test('that has no Evictions is asked rarely, and the log says so once', async () => {
     const { api, drain, pass, log, until } = await stage((cluster) => {
       cluster.misbehave = (call, response) => {
         if (!call.includes('/evictions')) return false
@@ -222,7 +222,7 @@ describe('an API', () => {
     expect(drain.state).toBe('serving')
   })
 
-  test('that forbids them says which rule is missing, and the pod makes itself free without a word', async () => {
+  test('that forbids heartbeats: the log names the missing rule, and the pod drains nevertheless', async () => {
     const { api, drain, log, until } = await stage((cluster) => {
       cluster.misbehave = (call, response) => {
         if (!call.startsWith('PATCH')) return false
@@ -236,7 +236,7 @@ describe('an API', () => {
     expect(drain.state).toBe('draining')
   })
 
-  test('that is away for an hour changes nothing, and its word is heard afterwards', async () => {
+  test('that is down for an hour changes nothing, and its later events count', async () => {
     const { api, drain, pass, until } = await stage()
     await until(() => api.watching === 1)
     let isAway = true
@@ -254,7 +254,7 @@ describe('an API', () => {
   })
 })
 
-test('rbac-eviction.yaml allows what is asked for, and nothing else', async () => {
+test('rbac-eviction.yaml allows the requests that are sent, and no others', async () => {
   const { api, until, pass } = await stage()
   await until(() => api.watching === 1)
   api.request([own])
@@ -281,7 +281,7 @@ test('rbac-eviction.yaml allows what is asked for, and nothing else', async () =
 
 describe('the option', () => {
   test.each([['web'], ['example.com/'], ['a.k8s.io/web'], ['Example.com/web'], ['example.com/a/b'], [true as never]])(
-    '%j is no name of a responder',
+    '%j is not a valid name of a responder',
     async (evictionResponder) => {
       await expect(stage(() => {}, { evictionResponder })).rejects.toThrow(
         'Expected `evictionResponder` to be a domain and a name, such as `example.com/checkout`, or false, got',
@@ -289,7 +289,7 @@ describe('the option', () => {
     },
   )
 
-  test('left out, Evictions are not asked for', async () => {
+  test('left out: no request for Evictions is sent', async () => {
     const { api, pass } = await stage(() => {}, { evictionResponder: false })
     await pass(10_000)
     expect(api.calls.map(({ call }) => call)).toEqual(['GET /api/v1/namespaces/default/pods watch'])

@@ -27,23 +27,23 @@ export interface Eviction {
   }
 }
 
-/** Kubernetes' own, which is always the last. */
+/** The responder of Kubernetes itself, which is always the last. */
 export const evictor = 'imperative-eviction.k8s.io/evictor'
-/** Milliseconds after which a responder that says nothing has had its turn. */
+/** Milliseconds without a heartbeat after which a responder's turn is over. */
 const patience = 20 * 60_000
 
 /**
- * An API server with one pod, and the evictionrequest-controller as KEP-4563 has it: it hands the turn from one responder to the next,
- * takes word only from the one whose turn it is, and cancels.
+ * An API server with one pod, and the evictionrequest-controller of KEP-4563: it passes the turn from one responder to the next,
+ * accepts status only from the responder whose turn it is, and cancels Evictions.
  */
 export class EvictionApi {
   readonly pod = { name: 'web-1', uid: 'uid-of-web-1' }
   readonly evictions = new Map<string, Eviction>()
-  /** What was said of Evictions, and when, on the server's clock. */
+  /** The status updates of Evictions, each with the server's time. */
   readonly said: (Responder & { readonly at: number; readonly type: string | undefined })[] = []
-  /** As `METHOD path`. */
+  /** The requests, as `METHOD path`. */
   readonly calls: { readonly call: string; readonly at: number }[] = []
-  /** Answers in its own way, and says so. */
+  /** Responds in place of the server, and returns whether it did. */
   misbehave: (call: string, response: ServerResponse) => boolean = () => false
   readonly #clock: Clock
   readonly #watchers = new Set<ServerResponse>()
@@ -79,7 +79,7 @@ export class EvictionApi {
     return Date.parse('2026-11-30T00:00:00Z') + this.#clock.now()
   }
 
-  /** Somebody wants a pod to go. */
+  /** Requests the eviction of a pod. */
   request(responders: readonly string[], pod = this.pod): Eviction {
     const names = [...responders, evictor]
     const name = `pod-${++this.#count}-${pod.name}`
@@ -103,20 +103,20 @@ export class EvictionApi {
     return eviction
   }
 
-  /** Nobody wants the pod to go any more. */
+  /** Cancels an eviction. */
   cancel(eviction: Eviction): void {
     for (const each of eviction.status.targetResponders) if (each.state === 'Active') each.state = 'Canceled'
     eviction.status.conditions = [{ type: 'Failed', status: 'True', reason: 'CanceledDueToNoRequesters' }]
     this.#tell('MODIFIED', eviction)
   }
 
-  /** @param quietly Whether nobody hears of it */
+  /** @param quietly Whether watches do not get the event. */
   remove(eviction: Eviction, quietly = false): void {
     this.evictions.delete(eviction.metadata.name)
     if (!quietly) this.#tell('DELETED', eviction)
   }
 
-  /** Hands on what has waited for too long. */
+  /** Passes on the turns of responders without heartbeats. */
   lookAt(eviction: Eviction): void {
     const { targetResponders, responders } = eviction.status
     const active = targetResponders.find(({ state }) => state === 'Active')

@@ -19,37 +19,37 @@ import {
 
 const runs = Number(process.env.PODRAIN_FAULT_RUNS ?? 200)
 
-/** Milliseconds that pass at once: what they set off happens at the end of them. */
+/** Milliseconds that pass at once. Timers within them fire at their end. */
 const step = 50
 
-/** What happens to a pod, and what its API does meanwhile. Times are milliseconds. */
+/** The events of a pod's termination, and the faults of its API. Times are milliseconds. */
 interface World {
-  /** What the API does at each call, in turn, and again from the beginning. */
+  /** The fault at each call. After the last fault, the first one follows again. */
   readonly faults: readonly Fault[]
-  /** The `terminationGracePeriodSeconds` of the pod, and what it is given in fact. */
+  /** The `terminationGracePeriodSeconds` of the pod, and the real grace period of its deletion. */
   readonly configured: number
   readonly grace: number
-  /** From the deletion to the hook; none if there is no hook. */
+  /** From the deletion to the hook. undefined if there is no hook. */
   readonly hook: number | undefined
-  /** From the deletion to the signal where there is no hook. */
+  /** From the deletion to the signal, if there is no hook. */
   readonly signal: number
-  /** From the deletion until slices say so. */
+  /** From the deletion until slices list the pod as terminating. */
   readonly lag: number
-  /** Who else is behind the Service when slices say that this pod terminates, and how it sends. */
+  /** The other pods of the Service at that time, and its traffic policy. */
   readonly others: 'ready' | 'none' | 'on other nodes, sent to locally' | 'terminating, too'
-  /** The slice lists it under another name than at the beginning. */
+  /** Whether the pod has moved to another slice by then. */
   readonly moves: boolean
   /** How long tasks go on after the deletion. */
   readonly tasks: readonly number[]
 }
 
 /**
- * A list is read from a majority of etcd, so it is never old, and is believed. Where it is all the same, in a cache that somebody has put
- * in front, the drain waits for a slice that has long let go, but never longer than `settle.max`.
+ * A list is read from a majority of etcd, so it is not old, and podrain trusts it. If it is old, because of a cache in front of the API,
+ * the drain waits for a slice that no longer lists the pod, but never longer than `settle.max`.
  */
 const honest = faultNames.filter((name) => name !== 'a list of what was there at the beginning')
 
-/** What is no Service, or may not be read, says nothing of nodes: then it is taken for what Services usually are. */
+/** Without a readable Service, its traffic policy is not known. podrain then assumes the default policy. */
 const hidesPolicy: readonly Fault[] = [
   '403',
   '404',
@@ -79,7 +79,7 @@ const world = (lag: fc.Arbitrary<number>, names: readonly Fault[]): fc.Arbitrary
     })
     .map(({ shorter, ...rest }) => ({ ...rest, grace: rest.configured - shorter }))
 
-/** Whether kube-proxy goes on sending to the pod though it terminates (KEP-1669). */
+/** Whether kube-proxy sends to the pod although the pod terminates (KEP-1669). */
 function isSentTo({ others }: World): boolean {
   return others !== 'ready'
 }
@@ -121,13 +121,13 @@ function linesOf(course: World): Lines {
 }
 
 interface Course {
-  /** When load balancers were waited for no longer, and when it was over, in milliseconds since the deletion. */
+  /** The end of the wait for load balancers, and the end of the drain, in milliseconds since the deletion. */
   readonly settled: number
   readonly ended: number
   readonly clean: boolean
 }
 
-/** Lives through the world, with the package or without. */
+/** Runs the termination, with the package or without it. */
 async function live(course: World, withPackage: boolean): Promise<Course> {
   const clock = new FakeClock()
   const origin = clock.now() + deletedAt
@@ -173,8 +173,8 @@ async function live(course: World, withPackage: boolean): Promise<Course> {
     })
     while (!report) {
       if (clock.now() > origin + 60_000) throw new Error(`still ${drain.state} a minute after the deletion`)
-      await pass(clock, step, step, 12) // the same for both: what is a promise takes turns
-      // Closing looks at the kernel, which takes real time: the clock stands still for it.
+      await pass(clock, step, step, 12) // the same number of turns for both runs, for promises to settle
+      // Closing reads the kernel's queues, which takes real time. The fake clock stands still during that.
       for (let tries = 0; drain.state === 'closing' && !report && tries < 50; tries++) await sleep(1)
     }
     await turns(3)
@@ -188,7 +188,7 @@ describe('an API that misbehaves', () => {
   test(`delays no drain: 0 of ${runs}, each beside the same one without the package`, {
     timeout: 280 * Math.max(runs, 1000),
   }, async () => {
-    // Slices follow within three seconds, so at `settle.min` there is nothing any more that it could rightly wait for.
+    // Slices follow within three seconds, so at `settle.min` the package has no reason to wait longer.
     let sooner = 0
     await fc.assert(
       fc.asyncProperty(world(fc.integer({ min: 5, max: 2900 }), honest), async (course) => {
@@ -196,20 +196,20 @@ describe('an API that misbehaves', () => {
         if (followed.settled < bare.settled) sooner++
         expect(followed.settled).toBeLessThanOrEqual(bare.settled)
         if (course.grace === course.configured) {
-          // Of two waits one after the other, each is seen to end up to a step late.
+          // Each of two successive waits may be seen up to one step late.
           expect(followed.ended).toBeLessThanOrEqual(bare.ended + step)
-          // Of what a list tells late, two servers whose clocks differ take up to the time since the pod was last known to be alive.
+          // If a late list comes from a server with another clock, the budget may be shorter by the time since the pod was last known alive.
           if (!course.faults.includes('a clock that is 15 s fast')) expect(followed.clean).toBe(bare.clean)
         }
-        // No sooner than two seconds after the slice has let go of it, or the whole of `settle.min`.
+        // Not sooner than two seconds after the slice has stopped listing the pod, or else not sooner than `settle.min`.
         expect(followed.settled).toBeGreaterThanOrEqual(Math.min(5000, course.lag + 2000))
-        // While kube-proxy sends it waits as ever, from when it heard of the deletion.
+        // While kube-proxy sends, the wait is `settle.min` from the time when the pod learned of the deletion.
         if (isSentTo(course) && knowsPolicy(course)) expect(followed.settled).toBeGreaterThanOrEqual(5000)
       }),
       {
         numRuns: runs,
         examples: [
-          // The cut comes earlier than without the package, and then there is a task to wait for.
+          // The cut comes earlier than without the package, and a task is then still running.
           [
             {
               faults: ['none'],
@@ -226,11 +226,11 @@ describe('an API that misbehaves', () => {
         ],
       },
     )
-    // Or it would only show that nothing ever came through.
+    // Otherwise the test would only show that the API never worked.
     expect(sooner).toBeGreaterThan(runs / 10)
   })
 
-  test('lets a drain wait for a slice that follows late, or seems to, but never longer than `settle.max`', {
+  test('prolongs a drain only if a slice follows late, or seems to, and never beyond `settle.max`', {
     timeout: 120_000,
   }, async () => {
     await fc.assert(

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import type { FakeClock, Misbehaviour } from './support.js'
 import { recording } from './support.js'
 
-/** Changes what the API writes before it goes out. */
+/** Changes the API's response before it is sent. */
 function rewrite(response: ServerResponse, change: (text: string, send: (text: string) => void) => void): false {
   const [write, end] = [response.write.bind(response), response.end.bind(response)]
   response.write = ((text: string) => change(text, (changed) => void write(changed))) as typeof response.write
@@ -37,7 +37,7 @@ function answers(body: string): (clock: FakeClock) => Misbehaviour {
 
 const tooLong = gzipSync(' '.repeat(17 * 2 ** 20))
 
-/** Ways in which an API, or what stands between it and the pod, misbehaves. */
+/** Faults of an API, or of a proxy between the API and the pod. */
 export const faults = {
   none: () => () => false,
   'hangs up': () => (_call, _response, request) => {

@@ -37,7 +37,7 @@ describe('options', () => {
     for (const part of parts) expect(() => kubernetes(drain(), options as KubernetesOptions)).toThrow(part)
   })
 
-  test('a kubeConfig that is none is not shown: there may be a token in it', () => {
+  test('an error about a wrong kubeConfig does not show the value, which may contain a token', () => {
     const kubeConfig = { users: [{ token: 'secret' }] }
     let message = ''
     try {
@@ -49,18 +49,18 @@ describe('options', () => {
     expect(message).not.toContain('secret')
   })
 
-  test('without a drain it says what is wanted', () => {
+  test('without a drain, the error says what to pass', () => {
     // @ts-expect-error no drain
     expect(() => kubernetes({ listen() {} })).toThrow('Expected a Drain from @podrain/core')
   })
 
-  test('outside of a cluster nothing happens, and one line says so', () => {
+  test('outside of a cluster nothing happens, and one log line says so', () => {
     const log = new Log()
     kubernetes(drain(log), { pod: 'web' }).stop()
     expect(log.lines).toEqual([expect.stringMatching(/^info podrain: kubernetes: not in a cluster/)])
   })
 
-  test('of the environment name pod and namespace', async () => {
+  test('POD_NAME and POD_NAMESPACE are used', async () => {
     const before = { ...process.env }
     Object.assign(process.env, { POD_NAME: 'web-0', POD_NAMESPACE: 'shop' })
     onTestFinished(() => {
@@ -71,7 +71,7 @@ describe('options', () => {
     expect(log.lines[0]).toContain('following pod web-0 in namespace shop')
   })
 
-  test('of the environment that are empty name nothing', async () => {
+  test('empty POD_NAME and POD_NAMESPACE are ignored', async () => {
     const before = { ...process.env }
     Object.assign(process.env, { POD_NAME: '', POD_NAMESPACE: '', HOSTNAME: 'web-1' })
     onTestFinished(() => {
@@ -82,7 +82,7 @@ describe('options', () => {
     expect(log.lines[0]).toContain('following pod web-1 in namespace default')
   })
 
-  test('a pod that is not there is told of, with what to set', async () => {
+  test('a pod name that does not exist is logged, with the variables to set', async () => {
     const { log, api, pass } = await cluster({ pod: 'the-node' })
     await expect.poll(() => api.watching).toBe(1)
     await pass(11_000)
@@ -90,7 +90,7 @@ describe('options', () => {
   })
 })
 
-/** Answers 403 to all, or to all about one kind. */
+/** Responds with 403 to all requests, or to all requests for one resource. */
 function forbidden(kind?: Call['kind']): Misbehaviour {
   return (call, response) => {
     if (kind !== undefined && call.kind !== kind) return false
@@ -100,14 +100,14 @@ function forbidden(kind?: Call['kind']): Misbehaviour {
 }
 
 describe('permissions', () => {
-  test('that are missing are said once, as the rule to add, and asked for seldom; the drain goes on without', async () => {
+  test('that are missing: the log shows the rule to add once, requests are rare, and the drain goes on', async () => {
     const { api, log, drain, pass } = await cluster({}, {}, { misbehave: forbidden() })
     await expect.poll(() => api.calls.length).toBe(1)
     await pass(3_600_000)
     expect(log.matching(/not allowed/)).toEqual([
       expect.stringContaining('rules:\n  - apiGroups: [""]\n    resources: [pods]\n    verbs: [watch]'),
     ])
-    // Every 10 to 30 minutes: they may be granted.
+    // The request is repeated every 10 to 30 minutes, because the permission may be granted.
     expect(api.calls.length).toBeGreaterThanOrEqual(2)
     expect(api.calls.length).toBeLessThanOrEqual(7)
     void drain.prestop()
@@ -120,7 +120,7 @@ describe('permissions', () => {
     expect(api.calls.length).toBe(asked)
   })
 
-  test('to read Services that are missing are told of, and the Services taken for what they usually are', async () => {
+  test('to read Services that are missing: the log says so, and podrain assumes the default traffic policy', async () => {
     const pod = await cluster({}, {}, { misbehave: forbidden('services') })
     await expect.poll(() => pod.api.watching).toBe(1)
     await pod.until(() => pod.drain.state === 'draining')
@@ -134,7 +134,7 @@ describe('permissions', () => {
     expect(pod.log.matching(/^(warn|error)/)).toEqual([])
   })
 
-  test('are not blamed for an answer that is no Service', async () => {
+  test('are not named in the log if the response is not a Service', async () => {
     const misbehave: Misbehaviour = ({ kind }, response) => {
       if (kind === 'services') response.end('{"kind":"PodList","items":[]}')
       return kind === 'services'
@@ -145,7 +145,7 @@ describe('permissions', () => {
     expect(pod.log.matching(/not allowed/)).toEqual([])
   })
 
-  test('in the manifests are those that are asked for', () => {
+  test('in the manifests are those of the requests', () => {
     const rules = [...documents('rbac.yaml'), ...documents('rbac-report.yaml')]
       .filter(({ kind }) => kind === 'Role')
       .flatMap((role) => role.rules)
@@ -154,7 +154,7 @@ describe('permissions', () => {
       const [wanted] = parseAllDocuments(yaml).map((document) => document.toJS().rules[0])
       expect(rules).toContainEqual(wanted)
     }
-    // And the one by which the policy of rbac-report.yaml knows who is bound.
+    // The last rule is the one by which the policy of rbac-report.yaml recognises the Role.
     expect(rules).toHaveLength(5)
   })
 })

@@ -7,11 +7,11 @@ import { ApiServer, FakeClock, FakeProcess, Log, type Misbehaviour, pass, record
 const pods = 100
 const minute = 60_000
 
-/** Many pods that serve, and follow an API in which nothing happens. */
+/** Many pods that serve, and watch an API without events. */
 async function many(): Promise<{ api: ApiServer; clock: FakeClock; drains: Drain[] }> {
   const clock = new FakeClock()
   const api = await ApiServer.start(clock, { lines: { pods: [], endpointslices: [] } })
-  // Numbers that are spread evenly, so that what is counted is what is to be expected.
+  // Evenly spread numbers in place of random ones, so that the counts are the expected values.
   let draw = 0
   const random = vi.spyOn(Math, 'random').mockImplementation(() => (++draw * 0.618_033_988_749_895) % 1)
   const drains: Drain[] = []
@@ -59,7 +59,7 @@ describe(`${pods} pods, and an API that`, () => {
       api.misbehave = misbehave
       for (const socket of api.sockets) socket.destroy()
       await pass(clock, minute, 1000)
-      // It is asked less, not more: of what asks again within three minutes, a third.
+      // A third of the pods asks within the first minute, because each asks within three minutes.
       const during = api.calls.length - served
       expect(during).toBeLessThan(pods * 0.6)
       api.misbehave = () => false
@@ -72,7 +72,7 @@ describe(`${pods} pods, and an API that`, () => {
     },
   )
 
-  test('ends all watches in good order, as when it is replaced, is not asked by all at once', async () => {
+  test('ends all watches without an error, as a replaced server does, is not asked by all pods at once', async () => {
     const { api, clock } = await many()
     await pass(clock, 20_000, 1000)
     const before = api.calls.length
@@ -81,7 +81,7 @@ describe(`${pods} pods, and an API that`, () => {
     expect(api.calls.length - before).toBeLessThanOrEqual(pods / 10)
   })
 
-  test('ends watches again and again is asked once for slices by a pod that none lists', async () => {
+  test('ends watches again and again is asked only once for slices, by a pod that no slice lists', async () => {
     const { api, clock } = await many()
     api.misbehave = ({ kind }, response) => {
       if (kind !== 'endpointslices') return false
@@ -99,9 +99,9 @@ describe(`${pods} pods, and an API that`, () => {
   })
 
   test.each([
-    ['a version that it has told just now', '{"type":"ERROR","object":{"code":410,"message":"too old"}}\n'],
+    ['a version that it has just sent', '{"type":"ERROR","object":{"code":410,"message":"too old"}}\n'],
     ['how a line ends', '{"type":"MOD'],
-  ])('forgets %s is asked ever more seldom, also in a drain', async (_, ending) => {
+  ])('forgets %s is asked at growing intervals, also in a drain', async (_, ending) => {
     const { api, clock, drains } = await many()
     await pass(clock, 20_000, 1000)
     let watches = 0
@@ -124,7 +124,7 @@ describe(`${pods} pods, and an API that`, () => {
     expect(watches).toBeLessThan(8)
   })
 
-  test('a drain asks at once, and few times while it gets no answer', async () => {
+  test('a drain asks at once, and repeats the request only a few times without a response', async () => {
     const { api, clock, drains } = await many()
     api.misbehave = down['answers 503'] as Misbehaviour
     for (const socket of api.sockets) await Promise.all([once(socket, 'close'), socket.destroy()])

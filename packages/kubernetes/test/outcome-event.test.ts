@@ -21,7 +21,7 @@ interface Posted {
   readonly event: Record<string, unknown> & { note: string; metadata: { annotations: Record<string, string> } }
 }
 
-/** An API that knows one pod, and takes Events. */
+/** An API with one pod, which accepts Events. */
 async function api(answer: (response: ServerResponse) => void = (response) => response.writeHead(201).end('{}')) {
   const posted: Posted[] = []
   let watched = (): void => {}
@@ -70,7 +70,7 @@ async function start(port: number, events: unknown, drainOptions: object = {}): 
   return { process: child, lines, exit: () => closed }
 }
 
-/** Sends a request that is never answered. */
+/** Sends a request that gets no response. */
 async function hold({ lines }: App): Promise<void> {
   const port = Number(/^listening (\d+)/m.exec(lines.join('\n'))?.[1])
   const request = get({ port, path: '/silent?token=secret' })
@@ -81,7 +81,7 @@ async function hold({ lines }: App): Promise<void> {
 const short = { terminationGracePeriodSeconds: 2, closing: 300, reserve: 600 }
 
 describe('the Event about the pod', () => {
-  test('has arrived when a process that has cut a request exits, with the pod, a sentence and the outcome', async () => {
+  test('is created before a process exits that has cut a request, with the pod, a sentence and the outcome', async () => {
     const { port, posted, podIsKnown } = await api()
     const app = await start(port, true, short)
     await podIsKnown
@@ -116,7 +116,7 @@ describe('the Event about the pod', () => {
     expect(JSON.stringify(event)).not.toContain('secret')
   })
 
-  test('is told of a clean drain only with `all`', async () => {
+  test('is created for a clean drain only with `all`', async () => {
     for (const [events, reasons] of [
       ['unclean', []],
       ['all', ['Drained']],
@@ -129,7 +129,7 @@ describe('the Event about the pod', () => {
     }
   })
 
-  test('that is refused costs one line in the log, and no exit code', async () => {
+  test('that is refused causes one log line, and does not change the exit code', async () => {
     const { port } = await api((response) =>
       response.writeHead(403).end(JSON.stringify({ kind: 'Status', message: 'events.events.k8s.io is forbidden' })),
     )
@@ -137,11 +137,11 @@ describe('the Event about the pod', () => {
     app.process.kill('SIGTERM')
     expect(await app.exit()).toEqual([0, null])
     expect(app.lines.filter((line) => /event/i.test(line))).toEqual([
-      'podrain: kubernetes: the outcome was not told as an Event: not allowed to create events in namespace shop: apply rbac-events.yaml',
+      'podrain: kubernetes: the Event with the outcome was not created: not allowed to create events in namespace shop: apply rbac-events.yaml',
     ])
   })
 
-  test('that the API does not answer delays the exit by no more than the hooks have', async () => {
+  test('that gets no response delays the exit by no more than the time of the hooks', async () => {
     const { port, posted } = await api(() => {})
     const app = await start(port, 'all', short)
     await hold(app)

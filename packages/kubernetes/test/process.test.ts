@@ -12,7 +12,7 @@ import { inCluster, serviceAccount } from '../src/api/config.js'
 import { type KubeConfigLike, kubernetes } from '../src/index.js'
 import { ApiServer, FakeClock, FakeProcess, Log, recorded } from './support.js'
 
-/** An API in which nothing happens, but that is there. */
+/** An API without events. */
 async function quietApi(): Promise<ApiServer> {
   const api = await ApiServer.start(new FakeClock(), { lines: { pods: [], endpointslices: [] } })
   onTestFinished(() => api.stop())
@@ -49,7 +49,7 @@ describe('a process that follows its cluster', () => {
     await expect.poll(() => api.sockets.size).toBe(0)
   })
 
-  test('exits on SIGTERM while the API does not answer at all', async () => {
+  test('exits on SIGTERM while the API does not respond', async () => {
     const api = await quietApi()
     api.misbehave = () => true
     const app = start({ port: api.port })
@@ -59,25 +59,25 @@ describe('a process that follows its cluster', () => {
     await expect.poll(() => api.sockets.size).toBe(0)
   })
 
-  test('exits by itself when it has nothing else to do: a watch, a pause and a report keep no process', async () => {
+  test('exits by itself when it has nothing else to do: a watch, a pause and a report do not keep it alive', async () => {
     const api = await quietApi()
     const app = start({ port: api.port, serve: false, options: { ...recorded, report: true } })
     expect(await app.exit).toEqual([0, null])
     expect(app.lines.filter((line) => /following pod/.test(line))).toHaveLength(1)
   })
 
-  test('has nothing left of it after stop()', async () => {
+  test('has no handles and listeners left after stop()', async () => {
     const api = await quietApi()
     const app = start({ port: api.port })
     await expect.poll(() => api.watching).toBe(1)
     app.process.send('stop')
-    await expect.poll(() => app.lines).toContain('left 1 1') // the application's own
+    await expect.poll(() => app.lines).toContain('left 1 1') // those of the application
     await expect.poll(() => api.sockets.size).toBe(0)
     app.process.kill('SIGTERM')
     expect(await app.exit).toEqual([0, null])
   })
 
-  test('lives through an API that nobody listens at', async () => {
+  test('goes on if nothing listens at the address of the API', async () => {
     const api = await quietApi()
     const { port } = api
     api.stop()
@@ -89,8 +89,8 @@ describe('a process that follows its cluster', () => {
 })
 
 describe('the credentials of the pod', () => {
-  test('that are not there, as with automountServiceAccountToken: false, are said, and the drain goes on without', async () => {
-    // What is read is /var/run/secrets, which is on no machine that is not a pod.
+  test('that are missing, as with automountServiceAccountToken: false, are logged, and the drain goes on', async () => {
+    // The credentials are in /var/run/secrets, which exists only in a pod.
     const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '443' }
     const app = start({ inCluster: true }, env)
     await expect.poll(() => app.lines.filter((line) => /ENOENT.*serviceaccount/.test(line)).length).toBe(1)
@@ -107,14 +107,14 @@ describe('the credentials of the pod', () => {
         vi.stubEnv('KUBERNETES_SERVICE_HOST', host)
         vi.stubEnv('KUBERNETES_SERVICE_PORT', port)
         const kubeConfig = new KubeConfig()
-        // Where the files of its service account are, below.
+        // The path of the service account's files, below.
         kubeConfig.loadFromCluster(directory.replace(serviceAccount, ''))
         vi.unstubAllEnvs()
         return kubeConfig
       },
     ],
   ])(
-    'are those of its service account, %s, over TLS, and a token that the kubelet has changed is used at once',
+    'are those of the service account, %s, over TLS, and a token that the kubelet has changed is used at once',
     async (_, load) => {
       const { private: key, cert } = await generate([{ name: 'commonName', value: 'kubernetes' }], {
         extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
@@ -145,7 +145,7 @@ describe('the credentials of the pod', () => {
     },
   )
 
-  test('lead to the API of an IPv6 cluster', () => {
+  test('contain a valid URL for an IPv6 cluster', () => {
     const env = { KUBERNETES_SERVICE_HOST: 'fd00:10:96::1', KUBERNETES_SERVICE_PORT: '443' }
     expect(inCluster(env).getCurrentCluster()?.server).toBe('https://[fd00:10:96::1]:443')
     const inBrackets = { KUBERNETES_SERVICE_HOST: '[fd00:10:96::1]' }
@@ -153,10 +153,12 @@ describe('the credentials of the pod', () => {
   })
 })
 
-test('an app in a pod whose host has no name of a pod says so, and serves', async () => {
+test('an app whose host name is not a valid pod name logs that, and serves', async () => {
   const env = { KUBERNETES_SERVICE_HOST: '127.0.0.1', HOSTNAME: 'my_box', POD_NAME: undefined }
   const app = start({ inCluster: true, options: {} }, env)
-  await expect.poll(() => app.lines.filter((line) => /no pod is called "my_box"/.test(line)).length).toBe(1)
+  await expect
+    .poll(() => app.lines.filter((line) => /pod "my_box" in namespace .* is not a valid name/.test(line)).length)
+    .toBe(1)
   app.process.kill('SIGTERM')
   expect(await app.exit).toEqual([0, null])
 })

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { cluster, configFor, deletedAt, recordedLines, recording, turns } from './support.js'
 
-/** The pod follows its cluster, and is about to be deleted. */
+/** A pod that watches its cluster, shortly before its deletion. */
 async function following(...args: Parameters<typeof cluster>): ReturnType<typeof cluster> {
   const pod = await cluster(...args)
   await expect.poll(() => pod.api.watching).toBe(1)
@@ -10,7 +10,7 @@ async function following(...args: Parameters<typeof cluster>): ReturnType<typeof
   return pod
 }
 
-/** The hook comes 10 ms after the deletion; says when it was answered, in milliseconds since the deletion. */
+/** Sends the hook 10 ms after the deletion. Returns when it was answered, in milliseconds since the deletion. */
 async function hookAnswered({ drain, api, pass }: Awaited<ReturnType<typeof cluster>>): Promise<number> {
   await pass(30)
   let answered: number | undefined
@@ -21,11 +21,11 @@ async function hookAnswered({ drain, api, pass }: Awaited<ReturnType<typeof clus
   return answered ?? Number.POSITIVE_INFINITY
 }
 
-/** What happened, with the slices as they were. */
+/** The recorded events, with the recorded slices. */
 const slicesThatStay = { lines: { ...recordedLines(), endpointslices: [] } }
 
-describe('what was recorded of a real cluster:', () => {
-  test('the pod drains when it is deleted, before any hook or signal, with the time it was really given', async () => {
+describe('with the recording of a real cluster:', () => {
+  test('the pod drains when it is deleted, before any hook or signal, with its real grace period', async () => {
     const pod = await following({}, { terminationGracePeriodSeconds: 60 })
     expect(pod.drain.state).toBe('serving')
     await pod.pass(20)
@@ -35,21 +35,21 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.log.matching(/draining because of the deletion of the pod/)).toHaveLength(1)
   })
 
-  test('without the hook or the signal it does not end', async () => {
+  test('without a hook and a signal, the pod does not close', async () => {
     const pod = await following()
     await pod.pass(10_000)
     expect(pod.drain.state).toBe('draining')
   })
 
-  test('the hook is answered two seconds after the slice has let go of the pod, and not only after settle.min', async () => {
+  test('the hook is answered two seconds after the slice has stopped listing the pod as ready, before settle.min', async () => {
     const letGo = 2053 - deletedAt
     const answered = await hookAnswered(await following())
     expect(answered).toBeGreaterThanOrEqual(letGo + 2000)
-    // The API is asked within half a second, and again when the two seconds are over.
+    // The pod asks the API within half a second, and again when the two seconds are over.
     expect(answered).toBeLessThan(letGo + 2000 + 1000)
   })
 
-  test('not sooner than `quiet` asks, and not sooner than `settleAfter` says', async () => {
+  test('the hook is answered neither before `quiet` nor before `settleAfter`', async () => {
     expect(await hookAnswered(await following({ settleAfter: 0 }))).toBeGreaterThanOrEqual(1000)
     expect(await hookAnswered(await following({ settleAfter: 3000 }))).toBeGreaterThanOrEqual(3000)
   })
@@ -66,7 +66,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(await hookAnswered(pod)).toBeGreaterThanOrEqual(5000)
   })
 
-  test('while the API says that a slice lists the pod, it waits on, up to `settle.max`', async () => {
+  test('while a slice lists the pod as ready, the wait goes on, up to `settle.max`', async () => {
     const answered = await hookAnswered(await following({}, {}, slicesThatStay))
     expect(answered).toBeGreaterThanOrEqual(10_000 - 20)
     expect(answered).toBeLessThan(10_200)
@@ -74,15 +74,15 @@ describe('what was recorded of a real cluster:', () => {
     expect(longer).toBeGreaterThanOrEqual(12_000 - 20)
   })
 
-  test('a watch that has gone dead looks the same, but does not delay it: nobody confirms what it said', async () => {
+  test('a list that gets no response does not prolong the wait, because nothing confirms the old slice', async () => {
     const pod = await following({}, {}, slicesThatStay)
-    pod.api.misbehave = (call) => call.verb === 'list' // and never answers
+    pod.api.misbehave = (call) => call.verb === 'list' // returns true, but sends no response
     const answered = await hookAnswered(pod)
     expect(answered).toBeGreaterThanOrEqual(5000 - 20)
     expect(answered).toBeLessThan(5200)
   })
 
-  test('a Service that publishes what is not ready lists the pod to the end, and does not hold it', async () => {
+  test('a Service with publishNotReadyAddresses lists the pod to the end, and does not prolong the wait', async () => {
     const lines = recordedLines()
     for (const entry of lines.endpointslices) entry.line = entry.line.replace('"ready":false', '"ready":true')
     const answered = await hookAnswered(await following({}, {}, { lines }))
@@ -90,18 +90,18 @@ describe('what was recorded of a real cluster:', () => {
     expect(answered).toBeLessThan(5200)
   })
 
-  test('a deletion that shortens another leaves less time; the stream goes on', async () => {
+  test('a second deletion with a shorter grace period shortens the budget, and the watch goes on', async () => {
     const pod = await following({}, { terminationGracePeriodSeconds: 60 })
     await pod.pass(20)
     await expect.poll(() => pod.drain.state).toBe('draining')
     await pod.pass(1000)
     const [{ line = '' } = {}] = pod.api.lines.pods
     pod.api.tell('pods', line.replace('"deletionGracePeriodSeconds":20', '"deletionGracePeriodSeconds":8'))
-    // Of a short time a fifth is kept for closing, and as much in reserve, as where the options say so.
+    // A fifth of a short grace period is kept for closing, and another fifth in reserve, as with options.
     await pod.until(() => pod.drain.status().budgetMs <= 7000 - 1000)
   })
 
-  test('a pod that somebody removes by force is killed within two seconds, and uses what it has of them', async () => {
+  test('a pod that is deleted by force has two seconds, and uses them', async () => {
     const pod = await following()
     const [{ line = '' } = {}] = recordedLines().pods
     pod.api.tell('pods', line.replace('"MODIFIED"', '"DELETED"').replace(/"deletion\w+":[^,]+,/g, ''))
@@ -109,7 +109,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.drain.status().budgetMs).toBe(1600)
   })
 
-  test('another pod of that name, as a StatefulSet makes them, is none of its business', async () => {
+  test('events about a later pod of the same name, as of a StatefulSet, are ignored', async () => {
     const pod = await following()
     const [{ line = '' } = {}] = recordedLines().pods
     pod.api.tell('pods', line.replace('e906a495-84fd-489c-ac3c-83fe49728714', 'f906a495-84fd-489c-ac3c-83fe49728714'))
@@ -121,7 +121,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.drain.state).toBe('serving')
   })
 
-  test('a line that has no end costs a little memory, not all of it', async () => {
+  test('a line without an end takes a limited amount of memory', async () => {
     const pod = await cluster(
       {},
       {},
@@ -133,11 +133,11 @@ describe('what was recorded of a real cluster:', () => {
         },
       },
     )
-    await expect.poll(() => pod.log.matching(/a line of more than \d+ characters/)).toHaveLength(1)
-    await pod.until(() => pod.drain.state === 'draining') // by the next watch
+    await expect.poll(() => pod.log.matching(/a line has more than \d+ characters/)).toHaveLength(1)
+    await pod.until(() => pod.drain.state === 'draining') // because of the next watch
   })
 
-  test('a watch from a version that is too old begins anew in the cache, and finds the deletion there', async () => {
+  test('a watch whose version is too old begins again from the cache, and finds the deletion there', async () => {
     const { body } = recording('watch-too-old')
     const pod = await following()
     pod.api.misbehave = (call, response) => {
@@ -152,7 +152,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.log.matching(/^(warn|error)/)).toEqual([])
   })
 
-  test('with a token that is not valid any more it says so once, and goes on when there is another', async () => {
+  test('a token that is no longer valid is logged once, and requests go on with the next token', async () => {
     const { status, headers, body } = recording('unauthorized')
     let valid = false
     const pod = await cluster(
@@ -169,7 +169,7 @@ describe('what was recorded of a real cluster:', () => {
     await pod.until(() => pod.api.calls.length >= 2)
     valid = true
     await pod.until(() => pod.api.watching === 1)
-    await pod.pass(10_000) // for so long a watch has to be open
+    await pod.pass(10_000) // a watch is steady after 10 s
     expect(pod.log.matching(/Unauthorized/)).toHaveLength(1)
     expect(pod.log.matching(/works again/)).toHaveLength(1)
   })
@@ -177,7 +177,7 @@ describe('what was recorded of a real cluster:', () => {
   test.each([
     ['fast', 15_000],
     ['slow', -15_000],
-  ])('by a clock that is %s no time is lost: what a watch tells has just happened', async (_, ms) => {
+  ])('a server’s clock that is %s costs no time, because events of an open watch have just happened', async (_, ms) => {
     const pod = await following(
       {},
       {},
@@ -194,7 +194,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.drain.status().budgetMs).toBe(20_000 - 1000)
   })
 
-  test('a watch that is opened again, by a clock that is fast, takes no more time than since the pod was last known to be alive', async () => {
+  test('if a watch is opened again and the server’s clock is fast, the budget is shorter by at most the time since the pod was last known alive', async () => {
     const pod = await following({}, { terminationGracePeriodSeconds: 60 })
     pod.api.misbehave = (_call, response) => {
       response.setHeader('date', new Date(Date.parse(String(response.getHeader('date'))) + 15_000).toUTCString())
@@ -213,7 +213,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.drain.status().budgetMs).toBeGreaterThanOrEqual(20_000 - 1000 - since - 200)
   })
 
-  test('a failure whose answer never ends is given up like one that never comes', async () => {
+  test('an error response that never ends has a timeout, like a response that never comes', async () => {
     const pod = await cluster(
       {},
       {},
@@ -230,7 +230,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.api.elapsed).toBeLessThan(200_000)
   })
 
-  test('credentials that do not come are waited for as long as an answer, and asked for again', async () => {
+  test('reading credentials has the timeout of a response, and is repeated', async () => {
     const asked: (() => void)[] = []
     const kubeConfig = {
       ...configFor(1),
@@ -239,14 +239,14 @@ describe('what was recorded of a real cluster:', () => {
     const pod = await cluster({ kubeConfig })
     await expect.poll(() => asked.length).toBe(1)
     await pod.until(() => asked.length >= 2)
-    expect(pod.log.matching(/it did not answer in time/)).toHaveLength(1)
+    expect(pod.log.matching(/the API server did not respond in time/)).toHaveLength(1)
     pod.stop()
     for (const resolve of asked) resolve()
     await turns(5)
     expect(pod.api.calls).toEqual([])
   })
 
-  test('a Service without an address of its own is found by DNS, which remembers for longer: the wait is as without slices', async () => {
+  test('with a headless Service, whose clients cache addresses from DNS, the wait is as long as without slices', async () => {
     const headless = (text: string): string =>
       text.replace(
         '"kubernetes.io/service-name":"web"',
@@ -259,7 +259,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(answered).toBeLessThan(5200)
   })
 
-  test('an API that wants to be left alone is, while a slice still lists the pod', async () => {
+  test('Retry-After is respected, while a slice still lists the pod', async () => {
     const pod = await following({}, {}, slicesThatStay)
     pod.api.misbehave = (call, response) => {
       if (call.verb === 'list') response.writeHead(429, { 'retry-after': '4' }).end()
@@ -271,7 +271,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.api.called('list', 'endpointslices').length - before).toBeLessThanOrEqual(2)
   })
 
-  test('nobody is asked any more when `settle.max` is over, however long the drain', async () => {
+  test('no request is sent after `settle.max`, however long the drain', async () => {
     const pod = await following({}, { terminationGracePeriodSeconds: 60 }, slicesThatStay)
     pod.drain.waitUntil(new Promise(() => {}))
     void pod.drain.prestop()
@@ -282,7 +282,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.api.calls.length).toBe(asked)
   })
 
-  test('a watch that the API ends in its time is opened again within seconds, where it was', async () => {
+  test('a watch that has ended as planned is opened again within seconds, at its last version', async () => {
     const pod = await following({}, {}, { lines: { pods: [], endpointslices: [] } })
     const [first] = pod.api.called('watch', 'pods')
     pod.clock.advance(Number(first?.query.get('timeoutSeconds')) * 1000)
@@ -293,7 +293,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.api.called('watch', 'pods')[1]?.query.get('resourceVersion')).toBe('5946')
   })
 
-  test('a watch that ends as soon as it begins is not opened again as soon', async () => {
+  test('a watch that ends at once is opened again after a longer pause', async () => {
     const pod = await cluster(
       {},
       {},
@@ -310,7 +310,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.api.calls.length).toBeLessThan(50)
   })
 
-  test('a pod that is not ready for a moment, and not deleted, is waited for as without slices', async () => {
+  test('for a pod that is not ready, and not deleted, the wait is as long as without slices', async () => {
     const [first] = recordedLines().endpointslices
     const line = (first?.line ?? '').replace(
       '"ready":false,"serving":true,"terminating":true',
@@ -320,7 +320,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(await hookAnswered(pod)).toBeGreaterThanOrEqual(5000)
   })
 
-  test('what is sent while serving: one watch of one pod, and once, which slices list it and what their Service says', async () => {
+  test('requests while serving: one watch of one pod, and once the slices that list the pod and their Service', async () => {
     const pod = await following({ services: ['web', 'web-admin'] }, {}, { lines: { pods: [], endpointslices: [] } })
     const { api } = pod
     const [watch] = api.calls
@@ -348,19 +348,19 @@ describe('what was recorded of a real cluster:', () => {
     expect(api.calls).toHaveLength(3)
   })
 
-  test('what is sent while draining, of a pod that knows its slices: each by its name, until its word is known', async () => {
+  test('requests while draining, if the slices are known: each slice by its name, until the result is known', async () => {
     const pod = await following({}, {}, { lines: { pods: [], endpointslices: [] } })
     await pod.until(() => pod.api.calls.length === 3)
     void pod.drain.prestop()
     await pod.pass(12_000)
     const asked = pod.api.calls.slice(3)
     expect(new Set(asked.map(({ query }) => query.get('fieldSelector')))).toEqual(new Set(['metadata.name=web-4vbgz']))
-    // Once a second, up to `settle.max`, for the slice still lists the pod.
+    // Once a second, up to `settle.max`, because the slice still lists the pod.
     expect(asked.length).toBeGreaterThanOrEqual(9)
     expect(asked.length).toBeLessThanOrEqual(11)
   })
 
-  test('a pod that is not ready asks for no slices, as none lists it', async () => {
+  test('a pod that is not ready asks for no slices, because none lists it', async () => {
     const pods = recordedLines()
       .pods.slice(0, 1)
       .map(({ line }) => ({
@@ -376,7 +376,7 @@ describe('what was recorded of a real cluster:', () => {
     expect(pod.api.calls).toHaveLength(1)
   })
 
-  test('a pod that has moved to another slice asks which, and hears its word there', async () => {
+  test('a pod that has moved to another slice finds that slice, and asks for it', async () => {
     const pod = await following({}, {}, { lines: { pods: [], endpointslices: [] } })
     await pod.until(() => pod.api.calls.length === 3)
     const [{ line = '' } = {}] = recordedLines().endpointslices
@@ -399,43 +399,40 @@ describe('what was recorded of a real cluster:', () => {
   })
 
   test.each([
-    ['sooner where it has somebody else for the requests', [{ ready: true }], 2000, 4000],
-    ['as without the package where it has nobody', [{ ready: false }], 5000, 6000],
-  ])(
-    'a pod that is alone in its slice asks for another one of the Service, and goes %s',
-    async (_, conditions, ...within) => {
-      const [{ line = '' } = {}] = recordedLines().endpointslices
-      const { object } = JSON.parse(line)
-      const [own, other] = object.endpoints
-      const { metadata } = object
-      const items = [
-        { ...object, endpoints: [own] },
-        {
-          ...object,
-          metadata: { ...metadata, name: 'web-other' },
-          endpoints: conditions.map((each) => ({ ...other, conditions: each })),
+    ['the wait is shorter if that slice has a ready endpoint', [{ ready: true }], 2000, 4000],
+    ['the wait is as long as without the package if that slice has no ready endpoint', [{ ready: false }], 5000, 6000],
+  ])('a pod that is alone in its slice asks for another slice of the Service: %s', async (_, conditions, ...within) => {
+    const [{ line = '' } = {}] = recordedLines().endpointslices
+    const { object } = JSON.parse(line)
+    const [own, other] = object.endpoints
+    const { metadata } = object
+    const items = [
+      { ...object, endpoints: [own] },
+      {
+        ...object,
+        metadata: { ...metadata, name: 'web-other' },
+        endpoints: conditions.map((each) => ({ ...other, conditions: each })),
+      },
+    ]
+    const pod = await following(
+      {},
+      {},
+      {
+        misbehave: (call, response) => {
+          if (call.kind !== 'endpointslices') return false
+          const named = call.query.get('fieldSelector')?.replace('metadata.name=', '')
+          const answer = items.filter((each) => named === undefined || each.metadata.name === named)
+          response.end(JSON.stringify({ metadata: { resourceVersion: '7000' }, items: answer }))
+          return true
         },
-      ]
-      const pod = await following(
-        {},
-        {},
-        {
-          misbehave: (call, response) => {
-            if (call.kind !== 'endpointslices') return false
-            const named = call.query.get('fieldSelector')?.replace('metadata.name=', '')
-            const answer = items.filter((each) => named === undefined || each.metadata.name === named)
-            response.end(JSON.stringify({ metadata: { resourceVersion: '7000' }, items: answer }))
-            return true
-          },
-        },
-      )
-      const answered = await hookAnswered(pod)
-      expect(answered).toBeGreaterThanOrEqual(within[0] as number)
-      expect(answered).toBeLessThan(within[1] as number)
-    },
-  )
+      },
+    )
+    const answered = await hookAnswered(pod)
+    expect(answered).toBeGreaterThanOrEqual(within[0] as number)
+    expect(answered).toBeLessThan(within[1] as number)
+  })
 
-  test('an answer that is longer than a pod should keep is given up, with what to do, and not asked for again soon', async () => {
+  test('a response that is too long is dropped, the log says what to do, and the request is repeated only after minutes', async () => {
     const pod = await following({}, {}, { lines: { pods: [], endpointslices: [] } })
     const long = gzipSync(' '.repeat(17 * 2 ** 20))
     pod.api.misbehave = (call, response) => {
@@ -444,7 +441,9 @@ describe('what was recorded of a real cluster:', () => {
     }
     await pod.until(() => pod.api.calls.length === 2)
     await expect
-      .poll(() => pod.log.matching(/more than 16777216 characters; name those of this pod in the option `services`/))
+      .poll(() =>
+        pod.log.matching(/more than 16777216 characters; name the Services of this pod in the option `services`/),
+      )
       .toHaveLength(1)
     await pod.pass(300_000)
     expect(pod.api.calls).toHaveLength(2)

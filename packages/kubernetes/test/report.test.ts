@@ -36,14 +36,14 @@ function addTasks({ drain }: Cluster, count: number): () => void {
   }
 }
 
-/** A number of requests in flight, of a steady load. */
+/** A number of requests in flight at a constant load. */
 function poisson(mean: number): number {
   let count = 0
   for (let product = Math.random(); product > Math.exp(-mean); product *= Math.random()) count++
   return count
 }
 
-/** Hours pass, and what is a promise at each step comes. */
+/** Lets hours pass in steps, and lets promises settle at each step. */
 async function hours(clock: FakeClock, count: number): Promise<void> {
   for (let second = 0; second < count * 3600; second += 5) {
     clock.advance(5000)
@@ -54,8 +54,8 @@ async function hours(clock: FakeClock, count: number): Promise<void> {
   }
 }
 
-describe('what is reported on the pod', () => {
-  test('is how busy it is, in orders of magnitude, by a merge patch of annotations of this very pod and nothing else', async () => {
+describe('the report on the pod', () => {
+  test('shows the load in orders of magnitude, by a merge patch that changes only annotations of this pod', async () => {
     const pod = await reporting()
     addTasks(pod, 37)
     await pod.pass(first)
@@ -63,7 +63,7 @@ describe('what is reported on the pod', () => {
     expect(pod.api.called('patch', 'pods')[0]?.type).toBe('application/merge-patch+json')
   })
 
-  test('is said again only when the magnitude has changed: more at once, at most every half minute', async () => {
+  test('is written again only when an order of magnitude has changed: a higher one soon, at most every half minute', async () => {
     const pod = await reporting()
     const end = addTasks(pod, 2)
     await pod.pass(first)
@@ -77,7 +77,7 @@ describe('what is reported on the pod', () => {
     await expect.poll(() => patches(pod)).toEqual([annotations('0', '1', '100'), annotations('0', '10', '1000')])
   })
 
-  test('is the most of the last half minute: a moment without work is not idleness, the end of work is', async () => {
+  test('shows the highest load of the last half minute, so a moment without work does not count as idle', async () => {
     const pod = await reporting()
     const end = addTasks(pod, 1)
     await pod.pass(first)
@@ -87,7 +87,7 @@ describe('what is reported on the pod', () => {
     await expect.poll(() => patches(pod)[1]).toEqual(annotations('0', '0', '0'))
   })
 
-  test('is not that a load comes and goes: of a steady mean of 6 in flight, nothing after the first hour', async () => {
+  test('is not written for a load that rises and falls: with a mean of 6 in flight, no write after the first hour', async () => {
     const clock = new FakeClock()
     let seed = 1
     const random = vi.spyOn(Math, 'random').mockImplementation(() => {
@@ -119,7 +119,7 @@ describe('what is reported on the pod', () => {
     report.stop()
   })
 
-  test('does not come from pods that have started together at the same moment', async () => {
+  test('is not written at the same moment by pods that have started together', async () => {
     const clock = new FakeClock()
     const at: number[] = []
     const reports = Array.from({ length: 100 }, () => {
@@ -135,7 +135,7 @@ describe('what is reported on the pod', () => {
     for (const report of reports) report.stop()
   })
 
-  test('without permission names the rule that is missing, once, and is asked for again after 10 to 30 minutes', async () => {
+  test('without permission: the log names the missing rule once, and the write is repeated after 10 to 30 minutes', async () => {
     const pod = await reporting((call, response) => {
       if (call.verb === 'patch') response.writeHead(403).end('{"kind":"Status","code":403,"message":"forbidden"}')
       return call.verb === 'patch'
@@ -152,7 +152,7 @@ describe('what is reported on the pod', () => {
   test.each([
     ['in seconds', () => '120'],
     ['by a date', (date: string) => new Date(Date.parse(date) + 120_000).toUTCString()],
-  ])('waits as long as the API asks %s', async (_, until) => {
+  ])('respects Retry-After %s', async (_, until) => {
     const pod = await reporting((call, response) => {
       if (call.verb === 'patch') {
         response.writeHead(429, { 'retry-after': until(String(response.getHeader('date'))) }).end()
@@ -166,7 +166,7 @@ describe('what is reported on the pod', () => {
     await expect.poll(() => patches(pod).length).toBeGreaterThanOrEqual(2)
   })
 
-  test('ends with the drain, in the middle of what it writes', async () => {
+  test('ends with the drain, even during a write', async () => {
     const pod = await reporting((call) => call.verb === 'patch') // and never answers
     addTasks(pod, 1)
     await pod.until(() => patches(pod).length === 1)
@@ -177,7 +177,7 @@ describe('what is reported on the pod', () => {
     expect(pod.log.matching(/the annotations/)).toEqual([])
   })
 
-  test('is nothing unless it is asked for', async () => {
+  test('is not written without the option', async () => {
     const pod = await cluster({}, {}, nothing)
     await pod.pass(120_000)
     expect(patches(pod)).toEqual([])
@@ -191,7 +191,7 @@ describe('what is reported on the pod', () => {
     [999, 100],
     [1000, 1000],
     [1_000_000, 1_000_000],
-  ])('of %d is %d', (count, band) => {
+  ])('of %d requests is %d', (count, band) => {
     expect(magnitude(count)).toBe(band)
   })
 })

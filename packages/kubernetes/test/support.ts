@@ -13,9 +13,9 @@ export { FakeClock, FakeProcess, Log, turns }
 
 const recordings = join(__dirname, 'recordings')
 
-/** The pod that is deleted in the recordings, and its Service. */
+/** The deleted pod of the recordings, and its Service. */
 export const recorded = { pod: 'web-77cc4c8ffd-lrhwk', namespace: 'default' } as const
-/** When the recordings began, on the server's clock, and when that pod was deleted. */
+/** When the recordings began, by the server's clock, and when the pod was deleted. */
 export const begun = Date.parse('2026-11-21T00:47:26Z')
 export const deletedAt = 2020
 
@@ -30,7 +30,7 @@ export function recording(name: string): Recorded {
   return { status, headers, body: typeof body === 'string' ? body : `${JSON.stringify(body)}\n` }
 }
 
-/** The lines of a watch, as they came, and when. */
+/** The lines of a watch, each with its time. */
 export function stream(name: string): { ms: number; line: string }[] {
   const [, ...lines] = readFileSync(join(recordings, `${name}.jsonl`), 'utf8')
     .trimEnd()
@@ -40,24 +40,24 @@ export function stream(name: string): { ms: number; line: string }[] {
 
 export type Kind = 'pods' | 'endpointslices'
 
-/** A request as the API sees it. */
+/** A request to the API. */
 export interface Call {
   readonly verb: 'list' | 'watch' | 'patch' | 'get'
   readonly kind: Kind | 'services'
   readonly query: URLSearchParams
   readonly authorization: string | undefined
   readonly type: string | undefined
-  /** Whether the answer may be compressed. */
+  /** Whether the client accepts gzip. */
   readonly gzip: boolean
   readonly body: string
 }
 
-/** Answers a call in its own way, and says so. */
+/** Responds to a call in place of the recording, and returns whether it did. */
 export type Misbehaviour = (call: Call, response: ServerResponse, request: IncomingMessage) => boolean
 
 export type Lines = Record<Kind, { ms: number; line: string }[]>
 
-/** What was recorded, but for the end of the pod: that says, after its process has exited, that it has no time left. */
+/** The recorded events, except those after the exit of the pod's process, which have a grace period of 0. */
 export const recordedLines = (): Lines => ({
   pods: stream('watch-pods').filter(({ line }) => !line.includes('"deletionGracePeriodSeconds":0')),
   endpointslices: stream('watch-endpointslices'),
@@ -65,24 +65,24 @@ export const recordedLines = (): Lines => ({
 
 export interface ApiServerOptions {
   tls?: https.ServerOptions
-  /** What happens, in place of what was recorded. */
+  /** The events in place of the recorded ones. */
   lines?: Lines
 }
 
 /**
- * An API server that lists what was recorded, and sends the lines of the watch when the clock says what the recording says. Lines
- * are for who watches from an earlier version, so that a watch that is opened again goes on where it was.
+ * An API server that lists the recorded objects, and sends each recorded line of a watch at its recorded time. A line goes to watches
+ * from an earlier version, so that a watch that is opened again goes on at its last version.
  */
 export class ApiServer {
   readonly calls: Call[] = []
   readonly sockets = new Set<Socket>()
   readonly server: http.Server | https.Server
   readonly clock: Clock
-  /** What is answered for each Service. */
+  /** The response for each Service. */
   service: object = { kind: 'Service', metadata: {}, spec: { internalTrafficPolicy: 'Cluster' } }
-  /** Asked before every answer. */
+  /** Called before every response. */
   misbehave: Misbehaviour = () => false
-  /** What happens, and when. */
+  /** The events, each with its time. */
   readonly lines: Lines
   readonly #watchers = new Set<{ kind: Kind; from: number; write: (line: string) => void; end: () => void }>()
   readonly #begun: number
@@ -131,7 +131,7 @@ export class ApiServer {
     return this.clock.now() - this.#begun
   }
 
-  /** The time of the server, as its answers have it. */
+  /** The server's time, as in its `Date` headers. */
   get date(): string {
     return new Date(begun + this.elapsed).toUTCString()
   }
@@ -140,12 +140,12 @@ export class ApiServer {
     return this.#watchers.size
   }
 
-  /** Sends a line to everybody who watches. */
+  /** Sends a line to all watches. */
   tell(kind: Kind, line: string): void {
     for (const watcher of this.#watchers) if (watcher.kind === kind) watcher.write(`${line}\n`)
   }
 
-  /** Ends the watches, as the API does every few minutes. */
+  /** Ends the watches, as an API server does at their timeouts. */
   endWatches(): void {
     for (const watcher of [...this.#watchers]) watcher.end()
   }
@@ -154,7 +154,7 @@ export class ApiServer {
     return this.calls.filter((call) => call.verb === verb && call.kind === kind)
   }
 
-  /** A list as it would be now. */
+  /** The list at the present time. */
   list(kind: Kind): string {
     const { body } = recording(kind === 'pods' ? 'list-pods' : 'list-endpointslices')
     const list = JSON.parse(body)
@@ -197,7 +197,7 @@ export class ApiServer {
     else response.end(verb === 'get' ? JSON.stringify(this.service) : '{}')
   }
 
-  /** What the selectors leave of a list. */
+  /** The items of a list that match the selectors. */
   selected({ kind, query }: Call): string {
     if (kind === 'services') throw new Error('Services are not listed')
     const list = JSON.parse(this.list(kind))
@@ -212,8 +212,8 @@ export class ApiServer {
   }
 
   /**
-   * Opens a watch. What has passed since the version that it is asked for comes at once, and from version 0 on what there is, as
-   * if it had been added now.
+   * Opens a watch. Events since the requested version are sent at once. A watch from version 0 begins with the existing objects, as
+   * ADDED events.
    */
   watch(call: Call, response: ServerResponse): void {
     const { kind, query } = call
@@ -259,13 +259,13 @@ export interface Cluster {
   readonly drain: Drain
   readonly log: Log
   readonly stop: () => void
-  /** Lets time pass, in steps in which what goes over sockets arrives. */
+  /** Lets time pass in steps, and lets data on sockets arrive at each step. */
   pass(ms: number): Promise<void>
-  /** Lets time pass until it is so: what goes over sockets takes as long as it takes. */
+  /** Lets time pass until the condition is true, because data on sockets takes real time. */
   until(so: () => boolean): Promise<void>
 }
 
-/** A pod that drains by a clock of its own, and follows a cluster in which it happens what was recorded. */
+/** A pod with a fake clock, which watches a cluster with the recorded events. */
 export async function cluster(
   options: KubernetesOptions = {},
   drainOptions: DrainOptions = {},
@@ -292,7 +292,7 @@ export async function cluster(
   return { api, clock, process, drain, log, stop, pass: (ms) => pass(clock, ms), until }
 }
 
-/** Time passes in steps, and after each what goes over sockets has some turns of the event loop to arrive. */
+/** Lets time pass in steps. After each step, data on sockets gets some turns of the event loop to arrive. */
 export async function pass(clock: FakeClock, ms: number, step = 100, turnsEach = 20): Promise<void> {
   for (let left = ms; left > 0; left -= step) {
     clock.advance(Math.min(step, left))

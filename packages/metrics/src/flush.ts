@@ -1,11 +1,11 @@
-/** What a provider of an SDK may have, and that of the API alone has not. */
+/** Methods that a provider of an OpenTelemetry SDK may have. The no-op provider of the API alone has none of them. */
 interface Flushable {
   forceFlush?(): Promise<unknown>
-  /** The global provider of traces stands for the one that was registered. */
+  /** The global tracer provider is a proxy. This method returns the provider that was registered. */
   getDelegate?(): Flushable
 }
 
-/** Exports all that the provider holds, if it can. */
+/** Exports everything that the provider holds, if it has `forceFlush`. */
 export async function flush(provider: object): Promise<void> {
   const { forceFlush, getDelegate } = provider as Flushable
   if (forceFlush) await forceFlush.call(provider)

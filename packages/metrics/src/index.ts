@@ -3,7 +3,7 @@ import { flush } from './flush.js'
 
 export { type OtelSpan, type OtelTracer, type OtelTracerProvider, otelTrace, type TraceOptions } from './trace.js'
 
-// What is used of prom-client and OpenTelemetry, so that the types need neither of them to be installed.
+// The parts of prom-client and OpenTelemetry that are used. With types of our own, neither of them must be installed.
 type Attributes = Record<string, string>
 
 // biome-ignore lint/suspicious/noExplicitAny: labels and a value, a value alone, or a configuration whose type is generic
@@ -17,14 +17,17 @@ interface PromCounter {
   inc(...args: Any[]): void
 }
 
-/** prom-client, as you imported it: it keeps what it counts in itself, and a second copy would count for nobody. */
+/**
+ * The module prom-client. Pass the copy that the application imports: each copy has its own default registry, and the application
+ * exposes the registry of its own copy.
+ */
 export interface PromClient {
   readonly Gauge: new (configuration: Any) => PromMetric
   readonly Counter: new (configuration: Any) => PromCounter
   readonly register: object
 }
 
-/** A meter of `@opentelemetry/api`. */
+/** The part of a meter of `@opentelemetry/api` that is used. */
 export interface OtelMeter {
   createObservableGauge(
     name: string,
@@ -34,20 +37,23 @@ export interface OtelMeter {
   createGauge(name: string, options?: { description?: string; unit?: string }): { record(value: number): void }
 }
 
+/** The options of both kinds of metrics. */
 export interface MetricsOptions {
-  /** What all names begin with. @default 'podrain_', for OpenTelemetry 'podrain.' */
+  /** The prefix of all names. @default 'podrain_' for prom-client, 'podrain.' for OpenTelemetry */
   prefix?: string
 }
 
+/** The options of `promMetrics()`. */
 export interface PromMetricsOptions extends MetricsOptions {
-  /** A `Registry` to register them with. @default the registry of prom-client itself */
+  /** The `Registry` for the metrics. @default the default registry of prom-client, `register` */
   registry?: object
 }
 
+/** The options of `otelMetrics()`. */
 export interface OtelMetricsOptions extends MetricsOptions {
   /**
-   * The provider of the meter: it is flushed when the drain is over, before the process exits. One that cannot be flushed,
-   * as where OpenTelemetry is switched off, is left alone. @default none
+   * The provider of the meter. It is flushed when the drain is over, before the process exits, if it has `forceFlush`. The no-op
+   * provider has none, so that OpenTelemetry may be switched off. @default none: nothing is flushed
    */
   meterProvider?: object
 }
@@ -55,22 +61,24 @@ export interface OtelMetricsOptions extends MetricsOptions {
 const states: readonly DrainState[] = ['serving', 'draining', 'closing', 'closed']
 
 const help = {
-  state: 'The state of the drain: 1 for the one it is in.',
-  inFlight: 'Requests begun whose responses have not closed.',
-  tasks: 'Background tasks that have not ended.',
+  state: 'The state of the drain: 1 for the present state, 0 for the others.',
+  inFlight: 'Requests in flight: begun, and the response not yet closed.',
+  tasks: 'Background tasks that have not finished.',
   answered: 'Requests that were answered while draining.',
   forced: 'Requests that were cut at the deadline.',
   refused: 'Calls of /prestop and /drainz that were refused.',
-  duration: 'Seconds from the first sign of the end to the end.',
+  duration: 'Seconds from the first sign of termination to the end of the drain.',
 } as const
 
 /**
- * Registers metrics of a drain with prom-client. Its registry is then read as usual, or by the options `controlPort` and `metrics`.
+ * Registers metrics of a drain with prom-client. Expose its registry as usual, or by the options `controlPort` and `metrics` of an
+ * adapter, which answer until the drain is closed.
  *
  * @example
  * promMetrics(drain, promClient)
  *
- * @throws {Error} from prom-client, if the names are registered already: give a second drain a `prefix` of its own
+ * @param client prom-client, as the application imports it.
+ * @throws {Error} from prom-client, if the names are already registered. A second drain needs another `prefix`.
  */
 export function promMetrics(drain: Drain, client: PromClient, options: PromMetricsOptions = {}): void {
   const { prefix = 'podrain_', registry = client.register } = options
@@ -118,8 +126,8 @@ export function promMetrics(drain: Drain, client: PromClient, options: PromMetri
 }
 
 /**
- * The same with a meter of OpenTelemetry. What the report adds is known when the process is about to exit. So it is lost
- * without `meterProvider`, unless something else flushes after the drain.
+ * Creates the same metrics with a meter of OpenTelemetry. The metrics of the report (answered, forced, duration) are known only when
+ * the process is about to exit. Without `meterProvider` they are lost, unless other code flushes the provider after the drain.
  *
  * @example
  * otelMetrics(drain, metrics.getMeter('podrain'), { meterProvider: metrics.getMeterProvider() })

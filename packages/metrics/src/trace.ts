@@ -3,42 +3,43 @@ import { flush } from './flush.js'
 
 type Attributes = Record<string, string | number | boolean | string[]>
 
-/** A span of `@opentelemetry/api`. */
+/** The part of a span of `@opentelemetry/api` that is used. */
 export interface OtelSpan {
   addEvent(name: string, attributes: Attributes, time: Date): unknown
   setStatus(status: { code: number; message?: string }): unknown
   end(time: Date): void
 }
 
-/** A tracer of `@opentelemetry/api`. */
+/** The part of a tracer of `@opentelemetry/api` that is used. */
 export interface OtelTracer {
-  // biome-ignore lint/suspicious/noExplicitAny: the context is of the API's own type
+  // biome-ignore lint/suspicious/noExplicitAny: the context has a type of the API
   startSpan(name: string, options?: { startTime?: Date; attributes?: Attributes }, context?: any): OtelSpan
 }
 
-/** A provider of `@opentelemetry/api`. It is flushed if it has `forceFlush`, as those of the SDK have. */
+/** The part of a tracer provider of `@opentelemetry/api` that is used. It is flushed if it has `forceFlush`, as in the SDK. */
 export interface OtelTracerProvider {
   getTracer(name: string): OtelTracer
 }
 
+/** The options of `otelTrace()`. */
 export interface TraceOptions {
-  /** Where the tracer comes from, and what is flushed. @default the global one of `@opentelemetry/api` */
+  /** The provider of the tracer. It is flushed when the trace is recorded. @default the global provider of `@opentelemetry/api` */
   tracerProvider?: OtelTracerProvider
-  /** @default the tracer `podrain` of the provider */
+  /** The tracer that records the trace. @default the tracer `podrain` of the provider */
   tracer?: OtelTracer
-  /** Exports what the tracer has recorded. @default `forceFlush` of the provider */
+  /** Exports what the tracer has recorded. @default `forceFlush` of the provider, if it has that method */
   flush?: () => Promise<unknown>
 }
 
-/** Requests, and places in the code, that become events of the trace. SDKs keep 128 events of a span. */
+/** The largest number of cut requests, and of places in the code, that become events of the trace. SDKs keep 128 events of a span. */
 const mostEvents = 50
-/** `SpanStatusCode.ERROR`. */
+/** `SpanStatusCode.ERROR` of `@opentelemetry/api`. */
 const statusError = 2
 
 /**
- * Makes a trace of the drain when it is over, and flushes it before the process exits: `podrain drain`, with `settle`,
- * `closing` and each hook as its children. Requests that were cut and who closed too early are events of it. Its status is
- * ERROR unless the drain was clean. Needs `@opentelemetry/api`.
+ * Records a trace of the drain when the drain is over, and flushes it before the process exits. The root span is `podrain drain`. Its
+ * children are `settle`, `closing` and each hook. Requests that were cut, and places in the code that closed a server too early, are
+ * events of the root span. Its status is ERROR unless the drain was clean. Needs `@opentelemetry/api`.
  *
  * @example
  * otelTrace(drain, { tracerProvider: trace.getTracerProvider() })
@@ -49,7 +50,7 @@ export function otelTrace(drain: Drain, options: TraceOptions = {}): void {
       const { ROOT_CONTEXT, trace } = await import('@opentelemetry/api')
       const provider: OtelTracerProvider = options.tracerProvider ?? trace.getTracerProvider()
       const tracer = options.tracer ?? provider.getTracer('podrain')
-      // It is no part of a trace that happens to be active where the hook runs.
+      // The trace has no parent, even if another trace is active where the hook runs.
       record(report, tracer, ROOT_CONTEXT, (root) => trace.setSpan(ROOT_CONTEXT, root as never))
       await (options.flush ? options.flush() : flush(provider))
     },

@@ -24,7 +24,7 @@ interface Metric {
   readonly gauge?: { dataPoints: readonly { asInt?: number; asDouble?: number }[] }
 }
 
-/** What takes OTLP as JSON. */
+/** A collector for OTLP as JSON. */
 async function collector(answer: (response: ServerResponse) => void = (response) => response.end('{}')) {
   const spans: Span[] = []
   const metrics: Metric[] = []
@@ -73,7 +73,7 @@ async function hold({ port, lines }: App): Promise<void> {
 }
 
 describe('before a process that got SIGTERM exits', () => {
-  test('the trace of its drain has arrived, with its steps, hooks and what was cut', async () => {
+  test('the trace of its drain has arrived, with steps, hooks and cut requests', async () => {
     const { port, spans } = await collector()
     const app = await start(port)
     await hold(app)
@@ -104,7 +104,7 @@ describe('before a process that got SIGTERM exits', () => {
     expect(JSON.stringify(spans)).not.toContain('secret')
   })
 
-  test('the last metrics have arrived, with what only the report knows', async () => {
+  test('the last metrics have arrived, including those of the report', async () => {
     const { port, spans, metrics } = await collector()
     const app = await start(port)
     await hold(app)
@@ -128,12 +128,12 @@ describe('before a process that got SIGTERM exits', () => {
     expect(spans.map(({ status }) => status.code)).toEqual([0, 0, 0, 0])
   })
 
-  test('a collector that hangs costs a line for each, and neither the exit code nor the deadline', async () => {
+  test('a collector that hangs costs one log line for each exporter, and changes neither the exit code nor the deadline', async () => {
     const { port, spans, metrics } = await collector(() => {})
     const app = await start(port)
     await hold(app)
     app.process.kill('SIGTERM')
-    expect(await app.exit).toEqual([1, null]) // and not by SIGKILL: the request was cut
+    expect(await app.exit).toEqual([1, null]) // 1 because the request was cut; no SIGKILL
     expect(spans).not.toEqual([])
     expect(metrics).not.toEqual([])
     const limits = app.lines.flatMap((line) => / hook "(otel\w+)" did not end within (\d+) ms/.exec(line) ?? [])

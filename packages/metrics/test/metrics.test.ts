@@ -33,7 +33,7 @@ async function busy(drain: Drain, url: string): Promise<{ answered: Promise<unkn
 }
 
 describe('with prom-client', () => {
-  test('on a control port the registry is scraped as it is', async () => {
+  test('a control port serves the registry', async () => {
     const registry = new Registry()
     const lines: string[] = []
     const logger = { info: (line: string) => void lines.push(line), warn() {}, error() {} }
@@ -50,7 +50,7 @@ describe('with prom-client', () => {
     expect(body).toContain('podrain_state{state="serving"} 1')
   })
 
-  test('a scrape shows the state, what is open, and who was refused', async () => {
+  test('a scrape shows the state, what is in flight, and refused calls', async () => {
     const { drain, url, answer } = await serve()
     const registry = new Registry()
     promMetrics(drain, promClient, { registry })
@@ -84,7 +84,7 @@ describe('with prom-client', () => {
     )
   })
 
-  test('two drains need two prefixes, and get them', async () => {
+  test('two drains need two prefixes', async () => {
     const [one, two] = [await serve(), await serve()]
     const registry = new Registry()
     promMetrics(one.drain, promClient, { registry })
@@ -95,7 +95,7 @@ describe('with prom-client', () => {
 })
 
 describe('with OpenTelemetry', () => {
-  test('an export shows the same', async () => {
+  test('an export shows the same values', async () => {
     const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
     const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
     const provider = new MeterProvider({ readers: [reader] })

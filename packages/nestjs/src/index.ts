@@ -14,17 +14,17 @@ import {
 import { HttpAdapterHost } from '@nestjs/core'
 import { type AdapterOptions, type Attachment, attach, Drain } from '@podrain/core'
 
-/** The options of `forRootAsync()`: a factory of those of `forRoot()`, as Nest's factory providers have them. */
+/** The options of `forRootAsync()`: a factory that returns the options of `forRoot()`. Nest calls it like any factory provider. */
 export interface AsyncOptions
   extends Pick<ModuleMetadata, 'imports'>,
     Pick<FactoryProvider<AdapterOptions>, 'useFactory' | 'inject'> {}
 
-/** What the module uses of an application, a microservice, or an application context. */
+/** The part of an application, a microservice or an application context that the module uses. */
 export interface Application extends Pick<INestApplicationContext, 'get'> {
   close(signal?: string): Promise<void>
 }
 
-/** What the module uses of Fastify. */
+/** The part of Fastify that the module uses. */
 interface Fastify {
   addHook(name: 'onRequest', hook: (request: { raw: IncomingMessage }, reply: Reply, done: () => void) => void): unknown
 }
@@ -51,12 +51,12 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
   readonly #ownsDrain: boolean
   /** The application to close. undefined until `attach()`. */
   #app: Application | undefined
-  /** Nest's shutdown, whoever has begun it. It resolves with its last step. */
+  /** Nest's shutdown, begun by the drain or by the application. Resolves at the last step of the shutdown. */
   readonly #shutdown: Promise<void>
   #shutdownBegun = false
   #shutdownEnds!: () => void
 
-  /** Nest calls it, with the options of `forRoot()`. */
+  /** Nest calls the constructor, with the options of `forRoot()`. */
   constructor(options: AdapterOptions, host: HttpAdapterHost) {
     this.#host = host
     this.#ownsDrain = options.drain === undefined
@@ -68,17 +68,17 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
     this.drain.on('commit', ({ reason = '' }) => {
       const signal = reason.startsWith('SIG') ? reason : undefined
       const close = (): unknown => (this.#shutdownBegun ? this.#shutdown : this.#app?.close(signal))
-      // Added last, so that it runs first: what Nest's hooks still use is closed after them, as if it was closed by hand.
+      // This hook is added last, so that it runs first: the other `onClose` hooks close what Nest's shutdown hooks still use.
       if (this.#app) this.drain.onClose(close, { name: 'app.close()' })
     })
     this.drain.on('report', () => {
-      // At the exit, because Nest's own listener of the signal, which may run the hooks, is called after the report.
+      // The check is made at the exit, because Nest's own listener of the signal may run the hooks after the report.
       if (!this.#shutdownBegun) process.once('exit', () => this.#warnWithoutShutdown())
     })
   }
 
   /**
-   * Adds a drain with its control endpoints to the application.
+   * Adds a drain with its control endpoints to the application. The default of `logger` is Nest's logger.
    * @throws {TypeError | RangeError} from `NestFactory.create()`, for a wrong option
    * @throws {Error} from `app.init()`, if another drain watches the server
    */
@@ -86,7 +86,7 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
     return PodrainModule.forRootAsync({ useFactory: () => options })
   }
 
-  /** As `forRoot()`, with options from a factory: from a ConfigService, or checks of other providers. */
+  /** Does the same as `forRoot()`, with options from a factory: for options of a ConfigService, or checks that use other providers. */
   static forRootAsync({ imports = [], inject = [], useFactory }: AsyncOptions): DynamicModule {
     const options = { provide: optionsToken, useFactory, inject }
     const drain = { provide: Drain, useFactory: (module: PodrainModule) => module.drain, inject: [PodrainModule] }
@@ -94,16 +94,16 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
   }
 
   /**
-   * Passes the application, because Nest gives no module a reference to it. When the last request has been answered, the
-   * drain calls `app.close()` with the name of the signal, which runs Nest's shutdown hooks. Then `enableShutdownHooks()`
-   * is not needed, and does no harm.
+   * Passes the application to the module, because Nest gives no module a reference to it. When the last request has been answered, the
+   * drain calls `app.close()` with the name of the signal, which runs Nest's shutdown hooks. So `enableShutdownHooks()` is not needed.
+   * It does no harm.
    * @throws {Error} if the application does not import the module
    */
   static attach(app: Application): void {
     app.get(PodrainModule, { strict: false }).#app = app
   }
 
-  /** Nest calls it before the server listens. In the constructor there is no server yet. */
+  /** Nest calls this before the server listens. In the constructor there is no server yet. */
   onModuleInit(): void {
     const { httpAdapter } = this.#host
     const server = httpAdapter?.getHttpServer()
@@ -111,7 +111,8 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
     const { watch, handle } = this.#attachment
     watch(server)
     if (httpAdapter.getType() !== 'fastify') return
-    // Unlike a watched server, the hook also sees the second server that `listen(8080, 'localhost')` opens, and inject().
+    // Unlike a watched server, the hook also sees requests to the second server that `listen(8080, 'localhost')` opens, and requests of
+    // inject().
     httpAdapter.getInstance<Fastify>().addHook('onRequest', (request, reply, done) => {
       if (handle(request.raw, reply.raw)) reply.hijack()
       else done()
@@ -122,7 +123,7 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
     this.#shutdownBegun = true
   }
 
-  /** If the application is closed by hand, as in tests, releases the process. During a committed drain it does nothing. */
+  /** Releases the process if the application calls app.close() itself, as in tests. Does nothing in a committed drain. */
   async onApplicationShutdown(): Promise<void> {
     this.#shutdownEnds()
     if (this.#ownsDrain) await this.drain.dispose()
@@ -137,12 +138,12 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
     )
   }
 }
-// Called by hand: the decorators of TypeScript are an option of the compiler that nothing else here needs.
+// The decorators are called as functions, because `@Module()` would need a compiler option that nothing else here needs.
 Module({})(PodrainModule)
 Inject(optionsToken)(PodrainModule, undefined, 0)
 Inject(HttpAdapterHost)(PodrainModule, undefined, 1)
 
-/** Nest's logger, which calls `info` `log`. */
+/** Nest's logger, with the method `info`, which Nest calls `log`. */
 function nestLogger(): Exclude<AdapterOptions['logger'], false | undefined> {
   const logger = new Logger('Podrain')
   return Object.assign(logger, { info: logger.log })

@@ -13,28 +13,28 @@ describe.concurrent.each(subjects)('NestJS $version on $platform', ({ version, p
   test.each([
     ['attached', { ATTACH: '1' }],
     ['attached, with enableShutdownHooks()', { ATTACH: '1', HOOKS: '1' }],
-  ])('answers what is in flight at SIGTERM, then runs each hook once: %s', async (_name, env) => {
+  ])('answers the request in flight at SIGTERM, then runs each hook once: %s', async (_name, env) => {
     const app = await serve(version, { platform, env: env as Record<string, string> })
     expect(await terminateWithRequest(app)).toEqual(answered)
     expect(courseOf(app)).toEqual(['answering', ...ofNest, 'drain.onClose'])
     expect(app.output).not.toContain('have not run')
   })
 
-  test('with enableShutdownHooks() alone the hooks run when the drain is over', async () => {
+  test('with enableShutdownHooks() only, the hooks run when the drain is over', async () => {
     const app = await serve(version, { platform, env: { HOOKS: '1' } })
     expect(await terminateWithRequest(app)).toEqual(answered)
     expect(courseOf(app)).toEqual(['answering', 'drain.onClose', ...ofNest])
     expect(app.output).not.toContain('have not run')
   })
 
-  test('without any of them the hooks do not run, and the log says what to write', async () => {
+  test('without attach() and enableShutdownHooks(), the hooks do not run, and the log says what to write', async () => {
     const app = await serve(version, { platform })
     expect(await terminateWithRequest(app)).toEqual(answered)
     expect(courseOf(app)).toEqual(['answering', 'drain.onClose'])
     expect(app.lines.filter((line) => /have not run.*PodrainModule\.attach\(app\)/.test(line))).toHaveLength(1)
   })
 
-  test('a global prefix, versions and a guard keep nobody from probes and hook', async () => {
+  test('probes and the hook are answered despite a global prefix, versions and a guard', async () => {
     const app = await serve(version, { platform, env: { ATTACH: '1' } })
     expect(await ask(app.port, '/api/v1/held')).toMatchObject({ status: 403 })
     expect(await ask(app.port, '/readyz')).toMatchObject({ status: 200 })
@@ -47,13 +47,13 @@ describe.concurrent.each(subjects)('NestJS $version on $platform', ({ version, p
 
   test('a hook that fails is named', async () => {
     const app = await serve(version, { platform, env: { ATTACH: '1', HOOKS: '1', FAILS: '1' } })
-    // NestJS 12 logs the error itself, and closes as if there were none.
+    // NestJS 12 logs the error itself, and closes as without an error.
     expect(await terminateWithRequest(app)).toMatchObject({ ...answered, exit: [version < 12 ? 1 : 0, null] })
     expect(app.output).toMatch(/ERROR .*the pool is stuck/)
     if (version < 12) expect(app.output).toMatch(/"app\.close\(\)" failed: .*the pool is stuck/)
   })
 
-  test('closed by hand, it lets go of the process, and its hooks run once', async () => {
+  test('releases the process when it closes itself, and its hooks run once', async () => {
     const app = await serve(version, { platform, env: { ATTACH: '1', HOOKS: '1' } })
     app.process.send('close')
     expect(await app.exit).toEqual([0, null])
@@ -65,7 +65,7 @@ describe.concurrent.each(subjects)('NestJS $version on $platform', ({ version, p
     ])
   })
 
-  test('an event stream that heeds drain.signal ends, and the client has all of it', async () => {
+  test('an event stream that ends at drain.signal reaches its client completely', async () => {
     const app = await serve(version, { platform, env: { ATTACH: '1' } })
     const stream = await open(app.port, '/api/v1/events', user)
     let text = ''
@@ -82,11 +82,14 @@ describe.concurrent.each(subjects)('NestJS $version on $platform', ({ version, p
 describe.concurrent.each(subjects.filter(({ version }) => version !== 10))(
   'NestJS $version on $platform, whose own listener exits the process',
   ({ version, platform }) => {
-    test.each([['attached'], ['not attached']])('answers what is in flight, hooks run once: %s', async (how) => {
-      const env = { HOOKS: '1', EXIT: '1', ...(how === 'attached' && { ATTACH: '1' }) }
-      const app = await serve(version, { platform, env })
-      expect(await terminateWithRequest(app)).toEqual(answered)
-      expect(courseOf(app).filter((line) => line !== 'drain.onClose')).toEqual(['answering', ...ofNest])
-    })
+    test.each([['attached'], ['not attached']])(
+      'answers the request in flight, and runs the hooks once: %s',
+      async (how) => {
+        const env = { HOOKS: '1', EXIT: '1', ...(how === 'attached' && { ATTACH: '1' }) }
+        const app = await serve(version, { platform, env })
+        expect(await terminateWithRequest(app)).toEqual(answered)
+        expect(courseOf(app).filter((line) => line !== 'drain.onClose')).toEqual(['answering', ...ofNest])
+      },
+    )
   },
 )

@@ -43,8 +43,8 @@ async function listening(app: INestApplication): Promise<number> {
   return (app.getHttpServer().address() as AddressInfo).port
 }
 
-describe('an application that is closed by hand', () => {
-  test('lets go of the process, and runs the hooks once', async () => {
+describe('an application that closes itself', () => {
+  test('releases the process, and runs the hooks once', async () => {
     const before = process.listenerCount('SIGTERM')
     const { calls, provider } = recorder()
     const app = await NestFactory.create(moduleWith(PodrainModule.forRoot({ logger: false }), [provider]), silent)
@@ -59,7 +59,7 @@ describe('an application that is closed by hand', () => {
     expect(calls.toSorted()).toEqual([...allHooks, 'drain.onClose'].toSorted())
   })
 
-  test('leaves a drain alone that was passed in', async () => {
+  test('does not dispose of a drain that was passed in', async () => {
     const drain = new Drain(quiet)
     const app = await NestFactory.create(moduleWith(PodrainModule.forRoot({ drain })), silent)
     await app.listen(0, '127.0.0.1')
@@ -69,7 +69,7 @@ describe('an application that is closed by hand', () => {
     await drain.dispose()
   })
 
-  test('while it drains: the report says who closed the server, and no hook runs again', async () => {
+  test('during a drain: the report names the place that closed the server, and no hook runs twice', async () => {
     const { calls, provider } = recorder()
     const app = await NestFactory.create(moduleWith(PodrainModule.forRoot(quiet), [provider]), silent)
     PodrainModule.attach(app)
@@ -82,7 +82,7 @@ describe('an application that is closed by hand', () => {
 })
 
 describe('a drain without a signal', () => {
-  test('runs the hooks without one', async () => {
+  test('runs the hooks without a signal name', async () => {
     const { calls, provider } = recorder()
     const app = await NestFactory.create(moduleWith(PodrainModule.forRoot(quiet), [provider]), silent)
     PodrainModule.attach(app)
@@ -185,12 +185,12 @@ describe('forRootAsync()', () => {
 })
 
 describe('a mistake', () => {
-  test('in an option: the application is not created', async () => {
+  test('in an option: NestFactory.create() throws', async () => {
     const podrain = PodrainModule.forRoot({ ...quiet, terminationGracePeriodSecond: 30 } as AdapterOptions)
     await expect(NestFactory.create(moduleWith(podrain), silent)).rejects.toThrow(/terminationGracePeriodSecond/)
   })
 
-  test('the module is not imported: attach() says so', async () => {
+  test('the module is not imported: attach() throws', async () => {
     class AppModule {}
     Module({})(AppModule)
     const app = await NestFactory.create(AppModule, silent)
@@ -198,7 +198,7 @@ describe('a mistake', () => {
   })
 })
 
-test('on Fastify, the endpoints also answer what comes by no connection, as from inject()', async () => {
+test('on Fastify, the endpoints also answer requests without a connection, such as those of inject()', async () => {
   const app = await NestFactory.create<NestFastifyApplication>(
     moduleWith(PodrainModule.forRoot(quiet)),
     new FastifyAdapter(),

@@ -10,17 +10,17 @@ import type { Exit } from '../../core/test/running-process.js'
 const folder = join(__dirname, '..')
 const compiled = join(folder, 'node_modules', '.cache', 'podrain-fixtures')
 
-/** The versions of NestJS, and from where each is found. */
+/** The versions of NestJS, each with the folder from which Node finds it. */
 const homes = { 10: join(__dirname, 'nest10'), 11: join(__dirname, 'nest11'), 12: folder } as const
 export type Version = keyof typeof homes
 export const versions = Object.keys(homes).map(Number) as Version[]
 
-/** Compiles the applications as a project of Nest does, with decorators and their metadata. */
+/** Compiles the applications like a Nest project, with decorators and their metadata. */
 export function compile(): void {
   const compiler = join(folder, '..', '..', 'node_modules', '.bin', 'tsc')
   execFileSync(compiler, ['-p', join(__dirname, 'fixtures'), '--outDir', compiled], { stdio: 'inherit' })
   for (const version of versions) {
-    // Bundled with podrain, because Node finds the peers of a linked package from its own folder.
+    // Bundled with podrain, because Node looks for the peers of a linked package in that package's own folder.
     buildSync({
       entryPoints: [join(compiled, 'app.js')],
       alias: { '@podrain/nestjs': join(folder, 'dist', 'index.js') },
@@ -70,10 +70,10 @@ export async function ask(...request: Parameters<typeof open>): Promise<Reply> {
   return { status: response.statusCode, body: await textOf(response) }
 }
 
-/** A user, whom the guard lets in. */
+/** A user that the guard admits. */
 export const user = { 'x-user': 'somebody' }
 
-/** A request is in flight at SIGTERM. Returns what it gets, what a probe gets meanwhile, and how the process exits. */
+/** Sends SIGTERM during a request. Returns the response, the response to a probe during the drain, and the exit of the process. */
 export async function terminateWithRequest(app: App): Promise<{ ready: unknown[]; reply: Reply; exit: Exit }> {
   const ready = [(await ask(app.port, '/readyz')).status]
   const asked = ask(app.port, '/api/v1/held', user)
@@ -86,7 +86,7 @@ export async function terminateWithRequest(app: App): Promise<{ ready: unknown[]
   return { ready, reply: await asked, exit: await app.exit }
 }
 
-/** What the application has said about its requests and its shutdown, in order. */
+/** The lines of the application about its requests and its shutdown, in order. */
 export function courseOf(app: App): string[] {
   return app.lines.filter((line) => /^(hook: |answering)/.test(line)).map((line) => line.replace('hook: ', ''))
 }

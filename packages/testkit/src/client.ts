@@ -10,7 +10,7 @@ import {
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
 
-/** Options that fit a test: nothing of the process is touched, and a drain takes a third of a second. */
+/** Options for a test: the drain does not touch signals or logs of the process, and takes a third of a second. */
 export const quick = {
   terminationGracePeriodSeconds: 3,
   reserve: 100,
@@ -26,7 +26,7 @@ export interface Answer {
   body: string
 }
 
-/** Sends a request over a keep-alive connection of its own, which it closes once the answer is whole. */
+/** Sends a request over a keep-alive connection of its own, and closes the connection when the response is complete. */
 export async function send(url: string, options: RequestOptions = {}, body = ''): Promise<Answer> {
   const agent = new Agent({ keepAlive: true })
   try {
@@ -38,7 +38,7 @@ export async function send(url: string, options: RequestOptions = {}, body = '')
   }
 }
 
-/** Posts text that is declared to be JSON. */
+/** Posts text with the content type of JSON. */
 export function sendJson(url: string, body: string): Promise<Answer> {
   return send(url, { method: 'POST', headers: { 'content-type': 'application/json' } }, body)
 }
@@ -49,7 +49,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return text
 }
 
-/** The address of a server that goes with the test. */
+/** The address of a server. The server closes at the end of the test. */
 export async function urlOf(server: Server): Promise<string> {
   onTestFinished(() => {
     server.close()
@@ -59,7 +59,7 @@ export async function urlOf(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** A promise and the way to resolve it. */
+/** A promise and the function that resolves it. */
 export function gate(): { opened: Promise<void>; open: () => void } {
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => {
@@ -68,12 +68,12 @@ export function gate(): { opened: Promise<void>; open: () => void } {
   return { opened, open }
 }
 
-/** Waits until a request of which the client has everything, or nothing any more, has ended on the server too. */
+/** Waits until all requests have ended on the server. A client may have its whole response, or may have left, before that. */
 export async function expectNoneInFlight(drain: { readonly inFlight: number }): Promise<void> {
   await expect.poll(() => drain.inFlight, { interval: 5, timeout: 10_000 }).toBe(0)
 }
 
-/** Sends the beginning of a request and hangs up when the server has it, or when the answer has begun. */
+/** Sends the beginning of a request, and disconnects when the server has the request, or when the response has begun. */
 export async function hangUp(server: Server, line: string, when: 'request' | 'data'): Promise<void> {
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
   const arrived = once(server, 'request')
@@ -84,7 +84,7 @@ export async function hangUp(server: Server, line: string, when: 'request' | 'da
   client.destroy()
 }
 
-/** A connection that has had its answer and stays open. */
+/** A client that has its response, and keeps its connection open. */
 export async function idleClient(server: Server): Promise<Socket> {
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
   client.write('GET / HTTP/1.1\r\nHost: pod\r\n\r\n')

@@ -4,12 +4,12 @@ import { expectNoneInFlight, gate, quick, send } from './client.js'
 import type { Serve } from './serve.js'
 
 /**
- * @param mine routes that answer POST `/readyz` with 'mine' and GET `/readyz/more` with 'mine too'
- * @param own further tests, of this framework alone
+ * @param mine Routes that answer POST `/readyz` with 'mine', and GET `/readyz/more` with 'mine too'.
+ * @param own Further tests, for this framework only.
  */
 export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoInfer<Routes>, own = () => {}): void {
   describe('the control endpoints', () => {
-    test('/readyz says 200 while serving', async () => {
+    test('/readyz responds with 200 while serving', async () => {
       const { url } = await serve()
       const { status, headers, body } = await send(`${url}/readyz`)
       expect(status).toBe(200)
@@ -18,7 +18,7 @@ export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoI
       expect(JSON.parse(body)).toEqual({ ready: true, state: 'serving', checks: {} })
     })
 
-    test('/readyz says 503 while draining, and users still get their answers', async () => {
+    test('/readyz responds with 503 while draining, and requests are still answered', async () => {
       const { url, drain } = await serve()
       await send(`${url}/`)
       void drain.prestop()
@@ -27,7 +27,7 @@ export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoI
       expect(await send(`${url}/nowhere`)).toMatchObject({ status: 404 })
     })
 
-    test('/prestop takes the pod out of service at once, answers once it has settled, and closes nothing', async () => {
+    test('/prestop makes the pod not ready at once, responds when the pod has settled, and closes nothing', async () => {
       const { url, drain, server } = await serve()
       const draining = once(drain, 'state')
       const hook = send(`${url}/prestop`)
@@ -50,7 +50,7 @@ export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoI
       expect(order).toEqual(['request', 'hook'])
     })
 
-    test('once settled, every response says Connection: close, and none does before the drain', async () => {
+    test('every response says Connection: close after the settle wait, and none does before the drain', async () => {
       const { url } = await serve()
       expect((await send(`${url}/`)).headers.connection).toBe('keep-alive')
       await send(`${url}/prestop`)
@@ -59,14 +59,14 @@ export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoI
       }
     })
 
-    test('/livez stays 200 while draining', async () => {
+    test('/livez responds with 200 while draining', async () => {
       const { url, drain } = await serve()
       expect(await send(`${url}/livez`)).toMatchObject({ status: 200 })
       void drain.prestop()
       expect(await send(`${url}/livez`)).toMatchObject({ status: 200 })
     })
 
-    test('/drainz shows what there is to wait for', async () => {
+    test('/drainz shows what the drain waits for', async () => {
       const { url, slow, drain } = await serve()
       const answered = send(`${url}/slow?secret=1`)
       await slow.arrived
@@ -88,10 +88,13 @@ export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoI
       expect(JSON.parse((await send(`${url}/drainz`)).body)).toMatchObject({ inFlight: 0, tasks: [], oldest: null })
     })
 
-    test.each([['/readyz?verbose'], ['/readyz/'], ['/readyz/?verbose=1']])('GET %s is /readyz', async (path) => {
-      const { url } = await serve()
-      expect(JSON.parse((await send(url + path)).body)).toMatchObject({ ready: true })
-    })
+    test.each([['/readyz?verbose'], ['/readyz/'], ['/readyz/?verbose=1']])(
+      'GET %s gets the response of /readyz',
+      async (path) => {
+        const { url } = await serve()
+        expect(JSON.parse((await send(url + path)).body)).toMatchObject({ ready: true })
+      },
+    )
 
     test('HEAD /readyz gets the status without a body', async () => {
       const { url } = await serve()
@@ -104,20 +107,20 @@ export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoI
       expect(drain.state).toBe('serving')
     })
 
-    test('POST /readyz and /readyz/more belong to the application', async () => {
+    test('POST /readyz and GET /readyz/more go to the application', async () => {
       const { url } = await serve(quick, mine)
       expect(await send(`${url}/readyz`, { method: 'POST' })).toMatchObject({ status: 200, body: 'mine' })
       expect(await send(`${url}/readyz/more`)).toMatchObject({ status: 200, body: 'mine too' })
     })
 
-    test('an endpoint can have another path, and one that is turned off is the application’s', async () => {
+    test('an endpoint can have another path, and requests to an endpoint that is turned off go to the application', async () => {
       const { url } = await serve({ ...quick, endpoints: { readyz: '/health/ready', drainz: false } })
       expect(await send(`${url}/health/ready`)).toMatchObject({ status: 200 })
       expect(await send(`${url}/readyz`)).toMatchObject({ status: 404 })
       expect(await send(`${url}/drainz`)).toMatchObject({ status: 404 })
     })
 
-    test('/prestop from beyond a proxy is a 404 and drains nothing', async () => {
+    test('/prestop through a proxy gets a 404 and starts no drain', async () => {
       const { url, drain } = await serve()
       const headers = { 'x-forwarded-for': '203.0.113.7' }
       expect(await send(`${url}/prestop`, { headers })).toMatchObject({ status: 404 })
@@ -125,7 +128,7 @@ export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoI
       await expectNoneInFlight(drain)
     })
 
-    test('a probe is not in flight, not even the one that waits for a check', async () => {
+    test('a probe is not in flight, even while it waits for a check', async () => {
       const asked = gate()
       const check = gate()
       const database = () => {

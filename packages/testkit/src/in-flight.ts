@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { expectNoneInFlight, hangUp, quick, send } from './client.js'
 import type { Serve, Served } from './serve.js'
 
-/** A way in which a request can end, and what the client gets, if it gets anything. */
+/** A way in which a request can end: its name, the request, and the expected response, if there is one. */
 export type Ending = [name: string, act: (at: Served) => Promise<unknown>, answer?: object]
 
 /**
- * @param given.routes GET `/throws`, `/fails` (later than at once), `/stream` (pipes 'abc'), `/silent` (never answers),
- *   `/endless` (begins an answer and never ends it), POST `/upload` (reads the body), and those for `given.endings`
- * @param given.endings further ones, of this framework alone
- * @param own further tests, of this framework alone
+ * @param given.routes GET `/throws`, `/fails` (asynchronously), `/stream` (pipes 'abc'), `/silent` (never responds),
+ *   `/endless` (begins a response and never ends it), POST `/upload` (reads the body), and the routes for `given.endings`.
+ * @param given.endings Further endings, for this framework only.
+ * @param own Further tests, for this framework only.
  */
 export function describeInFlight<Routes>(
   serve: Serve<Routes>,
@@ -17,7 +17,7 @@ export function describeInFlight<Routes>(
   own: () => void,
 ): void {
   describe('in flight', () => {
-    test('a request is, until its answer is there', async () => {
+    test('a request counts until its response has closed', async () => {
       const { url, drain, slow } = await serve()
       const answered = send(`${url}/slow`)
       await slow.arrived
@@ -34,23 +34,26 @@ export function describeInFlight<Routes>(
       ['a handler that fails later', ({ url }) => send(`${url}/fails`), { status: 500 }],
       ['a HEAD', ({ url }) => send(`${url}/`, { method: 'HEAD' }), { status: 200, body: '' }],
       ['a piped stream', ({ url }) => send(`${url}/stream`), { status: 200, body: 'abc' }],
-      ['a client that hangs up before the answer', ({ server }) => hangUp(server, 'GET /silent', 'request')],
-      ['a client that hangs up mid-stream', ({ server }) => hangUp(server, 'GET /endless', 'data')],
-      ['an upload that breaks off', ({ server }) => hangUp(server, 'POST /upload', 'request')],
+      ['a client that disconnects before the response', ({ server }) => hangUp(server, 'GET /silent', 'request')],
+      ['a client that disconnects during the response', ({ server }) => hangUp(server, 'GET /endless', 'data')],
+      ['an upload whose client disconnects', ({ server }) => hangUp(server, 'POST /upload', 'request')],
     ]
 
-    test.each([...common, ...endings])('%s is counted once and leaves none', async (_name, act, answer) => {
-      const at = await serve(quick, routes)
-      const seen: number[] = []
-      at.server.on('request', () => seen.push(at.drain.inFlight))
-      // The first request may have to lead the drain to its server, the second one is counted there.
-      for (const _round of [1, 2]) {
-        const answered = await act(at)
-        if (answer) expect(answered).toMatchObject(answer)
-        await expectNoneInFlight(at.drain)
-      }
-      expect(seen).toEqual([1, 1])
-    })
+    test.each([...common, ...endings])(
+      '%s is counted once, and then nothing is in flight',
+      async (_name, act, answer) => {
+        const at = await serve(quick, routes)
+        const seen: number[] = []
+        at.server.on('request', () => seen.push(at.drain.inFlight))
+        // By the first request, the drain may have to find its server. The second request is counted on the server.
+        for (const _round of [1, 2]) {
+          const answered = await act(at)
+          if (answer) expect(answered).toMatchObject(answer)
+          await expectNoneInFlight(at.drain)
+        }
+        expect(seen).toEqual([1, 1])
+      },
+    )
 
     own()
   })

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { quick } from './client.js'
 
 /**
- * @param moment when the adapter looks at its options, as a clause
- * @param expectRefused expects that the adapter throws the message for the options
- * @param own further tests, of this framework alone
+ * @param moment The moment at which the adapter checks its options, as a clause.
+ * @param expectRefused Expects that the adapter throws the message for the options.
+ * @param own Further tests, for this framework only.
  */
 export function describeMistakes(
   moment: string,
@@ -24,7 +24,7 @@ export function describeMistakes(
         { platform: 'kubernetes', settle: { min: 40_000 } },
         'but `terminationGracePeriodSeconds` 30 gives 30000 ms',
       ],
-      ['a drain of another kind', { drain: {} }, 'Expected `drain` to be a Drain from @podrain/core'],
+      ['a drain that is not a Drain', { drain: {} }, 'Expected `drain` to be a Drain from @podrain/core'],
       [
         'options of a drain together with a drain',
         { settle: {}, drain: new Drain(quick) },
@@ -33,14 +33,14 @@ export function describeMistakes(
     ])('%s', async (_name, options, message) => {
       const listeners = new Set<object>()
       await expectRefused({ ...options, process: processOf(listeners) }, message)
-      expect(listeners, 'nothing may stay behind that would swallow a signal').toHaveProperty('size', 0)
+      expect(listeners, 'no signal listener may be left').toHaveProperty('size', 0)
     })
 
     own()
   })
 }
 
-/** A process, for the option `process`, that notes who listens to it. */
+/** A value for the option `process` that records its listeners. */
 export function processOf(listeners: Set<object>): ExitSource {
   return {
     register(listener) {

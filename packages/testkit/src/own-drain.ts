@@ -3,10 +3,10 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { expectNoneInFlight, quick, send } from './client.js'
 import type { Serve } from './serve.js'
 
-/** @param own further tests, of this framework alone */
+/** @param own Further tests, for this framework only. */
 export function describeOwnDrain(serve: Serve<never>, own: () => void): void {
-  describe('a Drain of one’s own', () => {
-    test('shared by two applications, it drains and closes both with one start()', async () => {
+  describe('a Drain that the application creates', () => {
+    test('drains and closes two applications with one start()', async () => {
       const shared = new Drain(quick)
       onTestFinished(() => shared.dispose())
       const [one, two] = await Promise.all([serve({ drain: shared }), serve({ drain: shared })])
@@ -23,7 +23,7 @@ export function describeOwnDrain(serve: Serve<never>, own: () => void): void {
       expect([one.server.listening, two.server.listening]).toEqual([false, false])
     })
 
-    test('may come with options of the endpoints', async () => {
+    test('may be passed together with options of the endpoints', async () => {
       const shared = new Drain(quick)
       onTestFinished(() => shared.dispose())
       const { url } = await serve({ drain: shared, endpoints: { readyz: '/up' } })
@@ -35,8 +35,8 @@ export function describeOwnDrain(serve: Serve<never>, own: () => void): void {
 }
 
 /**
- * For a framework in which the second middleware learns of the first only with a request.
- * @param mount starts an application that uses two middlewares, and disposes of their drains with the test
+ * For a framework in which the second middleware can see only with a request that there is a first one.
+ * @param mount Starts an application that uses two middlewares, and disposes of their drains at the end of the test.
  */
 export function testMountedTwice(
   mount: (
@@ -44,7 +44,7 @@ export function testMountedTwice(
     second: AdapterOptions,
   ) => Promise<{ url: string; drains: readonly [first: Drain, second: Drain] }>,
 ): void {
-  test('mounted a second time, it leaves the work to the first and says so once', async () => {
+  test('of two mounted middlewares, the first does the work, and the second logs that once', async () => {
     const lines: string[] = []
     const logger = { info() {}, warn() {}, error: (line: string) => void lines.push(line) }
     const { url, drains } = await mount(quick, { ...quick, logger })

@@ -17,14 +17,14 @@ export interface Served {
 }
 
 /**
- * Starts an application whose only line about draining is that of the adapter, on a port of 127.0.0.1, for as long as the
- * test runs. It answers `/` with 'hello' and `/slow` with 'slow', see `slowRequest`. Without options it has `quick`.
+ * Starts an application with the adapter, on a port of 127.0.0.1. The application closes at the end of the test. It answers `/` with
+ * 'hello', and `/slow` with 'slow' (see `slowRequest`). Without options it has the options `quick`.
  *
- * @template Routes how further routes are told to the framework
+ * @template Routes The type of further routes for the framework.
  */
 export type Serve<Routes> = (options?: AdapterOptions, routes?: Routes) => Promise<Served>
 
-/** What `/slow` is made of: its handler waits, which tells the test that the request is there, until the test lets it answer. */
+/** The handler of `/slow` awaits `wait()`. The test then sees that the request has arrived, and calls `answer` to end the wait. */
 export function slowRequest(): Slow & { readonly wait: () => Promise<void> } {
   const arrived = gate()
   const answer = gate()

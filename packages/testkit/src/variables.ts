@@ -2,12 +2,12 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { send } from './client.js'
 import type { Serve } from './serve.js'
 
-/** What the environment says to an adapter whose code says nothing, as one ConfigMap does to many services. */
+/** Tests of options that come from environment variables, as a ConfigMap sets them for many services. */
 export function describeVariables(serve: Serve<never>): void {
   describe('defaults in the environment', () => {
     afterEach(() => void vi.unstubAllEnvs())
 
-    test('are those of an application that says nothing', async () => {
+    test('are used by an application without options', async () => {
       vi.stubEnv('PODRAIN_TERMINATION_GRACE_PERIOD_SECONDS', '40')
       vi.stubEnv('PODRAIN_BEHIND', 'haproxy')
       vi.stubEnv('PODRAIN_ENDPOINTS_READYZ', '/up')
@@ -19,7 +19,7 @@ export function describeVariables(serve: Serve<never>): void {
       expect(await send(`${url}/readyz`)).toMatchObject({ status: 404 })
     })
 
-    test('are outweighed by options in code', async () => {
+    test('count less than options in code', async () => {
       vi.stubEnv('PODRAIN_SETTLE_MIN', '321')
       vi.stubEnv('PODRAIN_SETTLE_QUIET', '12')
       vi.stubEnv('PODRAIN_ENDPOINTS_READYZ', '/up')
@@ -31,7 +31,7 @@ export function describeVariables(serve: Serve<never>): void {
       expect(await send(`${url}/up`)).toMatchObject({ status: 404 })
     })
 
-    test('that are wrong keep it from starting', async () => {
+    test('that are wrong keep the application from starting', async () => {
       vi.stubEnv('PODRAIN_BEHIND', 'nginx')
       await expect((async () => serve({ signals: false }))()).rejects.toThrow(
         'Expected PODRAIN_BEHIND to be one of none',

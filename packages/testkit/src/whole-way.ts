@@ -3,17 +3,17 @@ import { describe, expect, test } from 'vitest'
 import { gate, idleClient, quick, send } from './client.js'
 import type { Serve } from './serve.js'
 
-/** What `/big` answers: `half`, and once there is `more`, `half` again. `closed` is for the 'close' of the response. */
+/** The handler of `/big`: writes `half`, awaits `more`, and writes `half` again. Calls `closed` at 'close' of the response. */
 export interface Big {
   readonly half: string
   readonly more: Promise<void>
   readonly closed: () => void
 }
 
-/** For a framework that learns of its server with the first request, and has no end of its own. */
+/** For a framework whose drain finds the server by the first request, and that has nothing of its own to close. */
 export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) => NoInfer<Routes>): void {
-  describe('the whole way', () => {
-    test('the request in flight at start() is answered whole, then the server closes, then onClose hooks run', async () => {
+  describe('a complete drain', () => {
+    test('the request in flight at start() is answered completely, then the server closes, then onClose hooks run', async () => {
       const order: string[] = []
       const half = 'x'.repeat(500_000)
       const more = gate()
@@ -25,7 +25,7 @@ export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) =
       const answered = send(`${url}/big`)
       await begun
       const ended = drain.start()
-      // A user who comes while it drains is served too.
+      // A request during the drain is answered, too.
       expect(await send(`${url}/`)).toMatchObject({ status: 200, body: 'hello' })
       more.open()
       expect((await answered).body).toBe(half + half)
@@ -35,7 +35,7 @@ export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) =
       await expect(send(`${url}/`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     })
 
-    test('an idle keep-alive client is let go, and nothing counts as forced', async () => {
+    test('an idle keep-alive connection is closed, and nothing counts as forced', async () => {
       const { server, drain } = await serve({ ...quick, keepAliveCap: 300 })
       const client = await idleClient(server)
       const report = await drain.start()
@@ -47,7 +47,7 @@ export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) =
 
     testCutAtDeadline(serve)
 
-    test('with watch(server), a server that never had a request is closed as well', async () => {
+    test('with watch(server), a server without a request is closed, too', async () => {
       const { server, drain } = await serve()
       drain.watch(server)
       await drain.start()
@@ -56,7 +56,7 @@ export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) =
   })
 }
 
-/** For every framework; `describeWholeWay` contains it. */
+/** For every framework. `describeWholeWay` contains this test. */
 export function testCutAtDeadline(serve: Serve<never>): void {
   test('a request that never ends is cut at the deadline and named in the report', async () => {
     const { url, slow, drain } = await serve({

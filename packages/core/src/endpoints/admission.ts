@@ -8,9 +8,9 @@ import { refusalInterval } from '../shared/timing.js'
 
 /**
  * Names of headers that proxies, load balancers and CDNs add, with dashes in place of underscores. The kubelet sends
- * none of them. A plain nginx or HAProxy adds none, and a load balancer of TCP cannot. Request ids and traces
- * (`x-request-id`, `traceparent`, `b3`) are not in the list, because service meshes also add them to what the kubelet
- * sends.
+ * none of them. nginx and HAProxy add none without configuration, and a TCP load balancer cannot add headers. Request ids
+ * and traces (`x-request-id`, `traceparent`, `b3`) are not in the list, because service meshes also add them to the
+ * kubelet's requests.
  *
  * - RFC 7239 (`forwarded`), RFC 9110 §7.6.3 (`via`), RFC 8586 (`cdn-loop`); `x-forwarded-*` and its older forms:
  *   `x-client-ip`, `x-cluster-client-ip` (Rackspace, Zeus), `client-ip` (Apache Traffic Server), `wl-proxy-client-ip`
@@ -53,7 +53,7 @@ const refused = new WeakSet<IncomingMessage>()
 
 /**
  * Decides who may start a drain. A GET that takes a pod out of service is a known class of attack (CVE-2024-40632). So
- * callers that came through a proxy or from a browser are refused, and with tokens all callers without one.
+ * requests through a proxy or from a browser are refused. If there are tokens, requests without one of them are refused, too.
  */
 export class Admission {
   readonly #tokens: readonly Buffer[]
@@ -68,8 +68,7 @@ export class Admission {
   }
 
   /**
-   * Whether the caller is admitted. A refusal is logged, because to the kubelet a refused hook looks like a successful
-   * one.
+   * Whether the caller is admitted. A refusal is logged, because the kubelet takes the 404 to a refused hook for a success.
    */
   admits(request: IncomingMessage, endpoint: Refusal['endpoint']): boolean {
     const proxy = Object.keys(request.headers).find(isOfProxy)
@@ -123,9 +122,9 @@ function isOfProxy(header: string): boolean {
 }
 
 function isOfBrowser(name: string, value: unknown): boolean {
-  // Node's own fetch() sends this header, and no other of the family. A browser never sends it alone.
+  // Node's own fetch() sends this header without any other `sec-` header. A browser sends several of them.
   if (name === 'sec-fetch-mode' && value === 'cors') return false
-  // A page can suppress the other headers, but not this one. PowerShell sends it, too.
+  // A page can suppress the other headers, but not the user agent. PowerShell's also begins with `Mozilla/`.
   if (name === 'user-agent') return /^Mozilla\/(?!.*PowerShell\/)/.test(String(value))
   return browserHeaders.includes(name) || name.startsWith('sec-')
 }

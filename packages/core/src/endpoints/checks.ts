@@ -3,7 +3,10 @@ import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 import { overdueCheckRest } from '../shared/timing.js'
 
-/** A condition for being ready: throws or rejects if the application cannot serve. The signal aborts at the timeout. */
+/**
+ * A condition for being ready. It throws or rejects if the application cannot serve.
+ * @param signal Aborts after `checkTimeout`.
+ */
 export type Check = (signal: AbortSignal) => unknown
 
 /** The outcome of a readiness check, as `/readyz` shows it. */
@@ -15,7 +18,7 @@ export class Checks {
   readonly #timeout: number
   readonly #logger: Logger
   readonly #last = new Map<string, CheckOutcome>()
-  /** Checks that have timed out and not finished, with the time when they began. */
+  /** Checks that have timed out and have not finished, each with the time when it began. */
   readonly #overdue = new Map<string, number>()
   #running: Promise<Record<string, CheckOutcome>> | undefined
 
@@ -26,9 +29,8 @@ export class Checks {
   }
 
   /**
-   * Runs all checks at the same time. A probe that arrives meanwhile gets the same result, so that a slow database is
-   * not queried twice. A check that has timed out is not begun again by every probe, because hanging checks would pile
-   * up.
+   * Runs all checks at the same time. A probe that arrives while they run gets the same result, so that a slow database is
+   * not queried twice. A check that has timed out does not run again at every probe, because hanging checks would pile up.
    */
   run(): Promise<Record<string, CheckOutcome>> {
     this.#running ??= Promise.all(
@@ -43,7 +45,7 @@ export class Checks {
 
   async #run(name: string, check: Check): Promise<CheckOutcome> {
     const began = systemClock.now()
-    // The check may hang for ever on a dead connection, so after `overdueCheckRest` another one is tried.
+    // The check may hang for ever on a dead connection, so after `overdueCheckRest` the check runs again.
     if (began - (this.#overdue.get(name) ?? Number.NEGATIVE_INFINITY) < overdueCheckRest) return 'timed out'
     const abort = new AbortController()
     const running = (async () => check(abort.signal))()

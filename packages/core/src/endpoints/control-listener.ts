@@ -5,8 +5,8 @@ import type { Answer } from '../shared/request.js'
 import type { DrainView } from './drain-view.js'
 
 /**
- * Marks the servers of control ports and sockets. They are podrain's own, and no drain of another copy of the package
- * must watch them.
+ * Marks the servers of control ports and sockets. They belong to podrain, so no drain may watch them, not even a drain of
+ * another copy of the package.
  */
 const controlMark: unique symbol = Symbol.for('podrain.control') as never
 
@@ -18,7 +18,7 @@ export function isControlServer(server: Server): boolean {
 /** The default path of the unix socket, for `podrain-prestop`. */
 export const defaultSocket = '/tmp/podrain.sock'
 
-/** The maximum length of a path in bytes. Linux allows 107, and a suffix is added until the socket is ready. */
+/** The maximum length of a socket path in bytes. Linux allows 107 (unix(7)), and a suffix is added until the socket is ready. */
 export const longestPath = 90
 
 /** The paths of the sockets that drains of this process listen on. */
@@ -26,11 +26,11 @@ const ownPaths = new Set<string>()
 let count = 0
 
 /**
- * Answers the control endpoints on a plain HTTP server of their own, until the drain is closed. It answers even if the
- * application uses TLS, does not listen yet, or accepts no more connections. It does not keep the process alive. Errors
- * are logged, as the application must not fail because of it.
+ * Answers the control endpoints on a separate, plain HTTP server until the drain is closed. The server answers even if the
+ * application uses TLS, does not listen yet, or accepts no more connections. It does not keep the process alive. Its errors are
+ * logged and not thrown, because the application can serve without it.
  *
- * @returns The function that closes it earlier.
+ * @returns The function that closes the server earlier.
  */
 export function listenForControl(
   drain: DrainView,
@@ -111,14 +111,14 @@ function listenOn(
     try {
       if (inode !== undefined && lstatSync(path).ino === inode) unlinkSync(path)
     } catch {
-      // The file was removed by somebody else.
+      // Something else has removed the file.
     }
   }
 }
 
 /**
- * Calls `yes` if nothing is at the path, or a socket that nobody listens on. Otherwise calls `no`, because the file
- * belongs to somebody else.
+ * Calls `yes` if the path is free: no file is there, or a socket that no process listens on. Otherwise calls `no`, because
+ * another program uses the file.
  */
 function ifFree(path: string, yes: () => void, no: (error: Error) => void): void {
   const attempt = (): void => {

@@ -12,7 +12,7 @@ export interface DrainView {
   readonly times: DrainTimes
   readonly logger: Logger
   status(): DrainStatus
-  /** Stops counting a control request: it is not traffic. */
+  /** Stops counting a control request, because it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void
   /** Reports that a caller was refused. */
   refused(refusal: Refusal): void
@@ -20,5 +20,5 @@ export interface DrainView {
   off(event: 'report', listener: (report: DrainReport) => void): unknown
 }
 
-/** Drains tentatively. Resolves when the wait is over or when `gone` aborts. */
+/** Drains tentatively. Resolves when the settle wait is over, or when `gone` aborts. */
 export type Prestop = (gone: AbortSignal) => Promise<void>

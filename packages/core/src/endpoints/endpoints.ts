@@ -7,12 +7,12 @@ import type { EndpointPaths, ResolvedEndpoints } from './options.js'
 
 type Endpoint = (request: IncomingMessage, response: ServerResponse) => void
 
-/** The number of callers of `/prestop` that may wait. The kubelet needs one. Further callers get 503 at once. */
+/** How many callers of `/prestop` may wait at the same time. The kubelet needs one. Further callers get 503 at once. */
 const maxWaiting = 8
 
 /**
- * Answers the control endpoints. A trailing slash and a query string are ignored. HEAD is answered like GET, but never
- * drains.
+ * Answers the control endpoints. A trailing slash and a query string are ignored. HEAD is answered like GET, but HEAD
+ * `/prestop` gets 405.
  * @param prestop What `/prestop` waits for.
  */
 export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop: Prestop): Answer {
@@ -58,8 +58,8 @@ export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop:
   }
 
   const places = [...paths].map(([path, name]) => ({ path, name, initial: path.charCodeAt(1) }))
-  // Every request is looked up here, and nearly all are ruled out by one letter. The loop is by index: with the
-  // iterator of `for … of` the function is too long for V8 to inline.
+  // Every request passes here, and the first letter rules out nearly all. The loop is by index: with the iterator of
+  // `for … of` the function is too long for V8 to inline.
   function find(url: string): keyof EndpointPaths | undefined {
     if (url.length < 2) return undefined // reading beyond the end of '/' is slow in V8
     const initial = url.charCodeAt(1)
@@ -73,7 +73,7 @@ export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop:
   return function controlEndpoint(request, response) {
     const name = find(request.url ?? '')
     if (name === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) return false
-    // A refused caller gets the application's response for an unknown path.
+    // The application responds to a refused caller, as to any unknown path.
     if ((name === 'prestop' || name === 'drainz') && !admission.admits(request, name)) return false
     drain.exclude(request, response)
     answers[name](request, response)
@@ -81,7 +81,7 @@ export function endpoints(drain: DrainView, options: ResolvedEndpoints, prestop:
   }
 }
 
-/** Whether the URL is the path, with at most a slash and a query string behind it. */
+/** Whether the URL is the path, followed by nothing, a slash, a query string, or both. */
 function leadsTo(url: string, path: string): boolean {
   if (!url.startsWith(path)) return false
   const end = url[path.length] === '/' ? path.length + 1 : path.length

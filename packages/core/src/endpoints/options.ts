@@ -2,13 +2,13 @@ import { defaultCheckTimeout } from '../shared/timing.js'
 import { duration, fail, knownKeys, plainObject } from '../shared/validate.js'
 import type { Check } from './checks.js'
 
-/** The path of each control endpoint. `false` turns an endpoint off. */
+/** The path of each control endpoint. `false` turns the endpoint off. */
 export interface EndpointPaths {
   /** Is the pod ready to get traffic? Responds with 200 or 503. @default '/readyz' */
   readyz?: string | false
   /** Is the process alive? Always responds with 200. @default '/livez' */
   livez?: string | false
-  /** For `lifecycle.preStop.httpGet`. Responds when the pod may be signalled. @default '/prestop' */
+  /** For `lifecycle.preStop.httpGet`. Starts the drain, and responds when the pod may be signalled. @default '/prestop' */
   prestop?: string | false
   /** The status of the drain as JSON (`DrainStatus`), with its times (`DrainTimes`). @default '/drainz' */
   drainz?: string | false
@@ -23,21 +23,22 @@ export interface EndpointPaths {
 export interface EndpointOptions {
   /** The paths. @default `/readyz`, `/livez`, `/prestop` and `/drainz` */
   endpoints?: EndpointPaths
-  /** Conditions for being ready, by name. A condition that throws or rejects is not met. @default none */
+  /** Conditions for being ready, by name. `/readyz` responds with 503 if one of them throws or rejects. @default none */
   checks?: Readonly<Record<string, Check>>
   /**
-   * Milliseconds for each check. Must be shorter than the probe's `timeoutSeconds`, or the kubelet never sees which
-   * check failed. @default 800
+   * Milliseconds for each check. The time must be shorter than the probe's `timeoutSeconds` (1 s by default). Otherwise the
+   * kubelet gives up before the response that names the failed check. @default 800
    */
   checkTimeout?: number
   /**
-   * What `/readyz` responds while draining. Use `'pass'` for a single replica, `externalTrafficPolicy: Local` or sticky
-   * sessions: Kubernetes sends to a ready, terminating pod if there is no other pod (KEP-1669). @default 'fail'
+   * What `/readyz` responds while draining: 503 (`'fail'`), or the result of the checks (`'pass'`). Use `'pass'` for a single
+   * replica, `externalTrafficPolicy: Local` or sticky sessions: kube-proxy sends to a terminating pod that still serves if there
+   * is no other pod (KEP-1669). @default 'fail'
    */
   readyzWhileDraining?: 'fail' | 'pass'
   /**
-   * If set, `/prestop` and `/drainz` require `Authorization: Bearer <token>`, which the hook sends by `httpHeaders`.
-   * Several tokens are for a change of the token: pods and manifest need not change at the same moment. A token is
+   * If set, `/prestop` and `/drainz` require `Authorization: Bearer <token>`. The hook sends the header by `httpHeaders`.
+   * With a list, any of the tokens is accepted, so that pods and manifest need not get a new token at the same moment. A token is
    * printable ASCII without white space at its ends, because a header can carry nothing else.
    * @default the environment variable PODRAIN_TOKEN, or none
    */
@@ -60,7 +61,7 @@ export const defaultPaths: ReadonlyMap<string, keyof EndpointPaths> = new Map(
   usualNames.map((name) => [`/${name}`, name]),
 )
 
-/** All options with their defaults, and the endpoints by path. */
+/** All options, with defaults for those that were not set, and the endpoints by path. */
 export interface ResolvedEndpoints
   extends Required<Pick<EndpointOptions, 'checks' | 'checkTimeout' | 'readyzWhileDraining'>> {
   readonly paths: ReadonlyMap<string, keyof EndpointPaths>
@@ -108,9 +109,9 @@ function tokensOf(option: unknown): string[] {
     option === undefined ? ['the environment variable PODRAIN_TOKEN', process.env.PODRAIN_TOKEN] : ['`token`', option]
   if (token === undefined) return []
   const tokens: unknown[] = Array.isArray(token) ? token : [token]
-  // An empty token would admit every caller that sends an empty one.
+  // An empty token would admit every caller that sends `Authorization: Bearer` with an empty token.
   const given = tokens.filter((each) => typeof each === 'string' && each.trim() !== '') as string[]
-  // The errors do not show the value. It is a secret, and the error ends in a log.
+  // The errors do not show the value, because it is a secret, and logs contain errors.
   if (tokens.length === 0 || given.length < tokens.length) {
     throw new TypeError(`Expected ${name} to be a string that is not empty, or a list of such (is the variable set?)`)
   }
@@ -125,8 +126,8 @@ function tokensOf(option: unknown): string[] {
 }
 
 /**
- * Why no request can carry this token; undefined if one can. A hook with it would be refused, which looks like a
- * success to the kubelet.
+ * The reason why no header can carry this token. undefined if a header can. The hook would always be refused with such a token,
+ * and the kubelet takes the refusal for a success.
  */
 function whyNoHeaderHas(token: string): string | undefined {
   if (/[\r\n]$/.test(token))

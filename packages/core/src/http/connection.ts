@@ -13,14 +13,14 @@ export interface Round {
 
 /** A request in flight, and whether cutting it would lose something. */
 export interface OpenOnConnection extends OpenRequest {
-  /** Whether the request is complete, is being answered, or was still being sent after the closing began. */
+  /** Whether the request is complete, its response has begun, or its client sent bytes after the closing began. */
   readonly alive: boolean
 }
 
 /** One run of an application's request handler. */
 export interface HandlerRun {
   readonly promise: Promise<unknown>
-  /** Whether only podrain sees the promise. Its rejection must then still become an unhandled rejection. */
+  /** Whether only podrain has the promise. podrain must then not hide an unhandled rejection. */
   readonly unseen: boolean
   readonly request: IncomingMessage | Http2ServerRequest
 }
@@ -32,22 +32,24 @@ export interface HandlerRun {
 export interface Connection {
   /** Number of requests that have begun and whose response has not closed. */
   readonly pending: number
-  /** When the connection was opened or its newest request began. While draining also: when its last response closed. */
+  /**
+   * When the connection was opened, or when its newest request began, whichever is later. While draining: or when its last
+   * response closed.
+   */
   readonly since: number
   /** Whether the farewell was sent: a FIN (HTTP/1), GOAWAY (HTTP/2) or a close frame (WebSocket). */
   readonly farewellSent: boolean
   /**
-   * Called when the drain begins. Returns the open responses or streams that answer probes, which do not count as
-   * traffic.
+   * Called when the drain begins. Returns the open responses or streams of probes, because probes do not count as traffic.
    */
   drain(now: number): readonly (ServerResponse | ServerHttp2Stream)[]
   /** Called when the drain is undone. */
   resume(): void
   /**
-   * Sheds the client if the ramp has reached this connection. Returns the number of requests that must be waited for.
+   * Sheds the client if the ramp has reached this connection. Returns the number of requests that the drain must wait for.
    */
   visit(round: Round): number
-  /** Until when this idle connection must stay open, because a request may be on its way. */
+  /** The time until which this idle connection must stay open, because a request may be on its way. */
   heldUntil(quiet: number): number
   /** Sends the farewell on this idle connection, unless a request may still be on its way. */
   closeIdle(now: number): void
@@ -59,11 +61,11 @@ export interface Connection {
    * @param begun When the closing began.
    */
   open(now: number, begun: number): OpenOnConnection[]
-  /** Called when the connection has closed: drops the requests that it still carried. */
+  /** Called when the connection has closed. Drops the requests that it still carried. */
   clear(): void
 }
 
-/** Counts the requests of a connection. The connection calls these methods. */
+/** Counts the requests of a connection. The connection calls these methods when requests end. */
 export interface ConnectionOwner<Kind extends Connection, Exchange> {
   /** A response (HTTP/1) or stream (HTTP/2) has closed. */
   release(connection: Kind, exchange: Exchange): void

@@ -6,7 +6,7 @@ import type { Connection, OpenOnConnection, Round } from './connection.js'
 export interface Survey {
   /** Number of requests in flight, without stalled uploads. */
   readonly busy: number
-  /** Until when at least one idle connection must stay open. */
+  /** The time until which at least one idle connection must stay open. */
   readonly heldUntil: number
   /** Number of idle connections that must stay open. */
   readonly held: number
@@ -16,7 +16,7 @@ export interface Survey {
 export class Connections {
   readonly #clock: Clock
   readonly #all = new Set<Connection>()
-  /** Connections that the beginning drain has not reached yet. They are served as before. */
+  /** Connections that the drain has not reached since it began. They are served as before. */
   #unreached = new Set<Connection>()
 
   constructor(clock: Clock) {
@@ -57,7 +57,7 @@ export class Connections {
       reached(connection.drain(this.#clock.now()))
     }
     const goesOn = (): boolean => connections === this.#unreached // otherwise the drain has been undone
-    // the next pass over that connection fails, too, and is reported
+    // The next pass over such a connection fails as well, and that failure is reported.
     inTurns(connections, reach, goesOn).catch(() => {})
   }
 
@@ -67,7 +67,7 @@ export class Connections {
     for (const connection of this.#all) connection.resume()
   }
 
-  /** Sheds the clients that the ramp has reached. Returns what must be waited for. */
+  /** Sheds the clients that the ramp has reached. Returns what the drain must wait for. */
   visit(round: Round, quiet: number): Survey {
     let busy = 0
     let held = 0
@@ -84,7 +84,7 @@ export class Connections {
 
   /**
    * Sends the farewell on every idle connection, the longest idle first.
-   * @param left Milliseconds that are left for it.
+   * @param left Returns the milliseconds that are left.
    * @returns Whether a farewell was sent to any client.
    */
   async closeIdle(left: () => number): Promise<boolean> {
@@ -104,8 +104,9 @@ export class Connections {
   }
 
   /**
-   * Closes all connections by force. Returns the requests that this cut: complete requests, requests that are being
-   * answered, and uploads that sent bytes after `begun`. A stalled upload is closed but not returned.
+   * Closes all connections by force. Returns the requests that were cut by that: complete requests, requests whose response has
+   * begun, and uploads that sent bytes after `begun`. A stalled upload is closed but not returned.
+   * @param begun When the closing began.
    */
   async destroy(begun: number): Promise<OpenRequest[]> {
     const forced = this.#open(begun).filter(({ alive }) => alive)
@@ -113,7 +114,7 @@ export class Connections {
     return forced.map(asOpen)
   }
 
-  /** Calls a function that may close connections. Returns the requests that it cut. */
+  /** Calls a function that may close connections. Returns the requests that the function cut. */
   cutBy(act: () => void): OpenRequest[] {
     const now = this.#clock.now()
     const before = [...this.#all]

@@ -32,7 +32,7 @@ export interface CounterOptions {
   readonly keepAliveCap: number
   /** Called while draining, when the last request in flight has ended. */
   readonly onIdle: () => void
-  /** Called when a client disconnected before its response was complete. The handler may still run. */
+  /** Called when a client has disconnected before its response was complete. The handler may still run. */
   readonly onAbandoned: (handling: HandlerRun, url: string | undefined) => void
   /** Called when a request arrives on a connection that was open before its server was watched. */
   readonly onFound: (connection: Socket | Http2Session, server: Server | undefined) => void
@@ -48,11 +48,11 @@ export class Counter
   readonly #options: CounterOptions
   readonly #ramp: Ramp
   readonly #connections: Connections
-  /** The connection of the newest request. Lookups mostly ask for this one. */
+  /** The connection of the newest request. Most lookups ask for this connection. */
   #newest: Http1Connection | undefined
   /**
-   * The clock for requests that arrive while serving. Only the age of slow requests needs their time, so it may be
-   * rough.
+   * The clock for requests that arrive while serving. Their time is used only for the age of slow requests, so an error of
+   * `roughClockGrain` is small enough.
    */
   readonly #roughClock: RoughClock
   /** Number of requests in flight. */
@@ -76,14 +76,14 @@ export class Counter
   }
 
   /**
-   * Counts a request over HTTP/1. This is the hot path: it costs two numbers, a time, a pointer and one shared
+   * Counts a request over HTTP/1. This is the hot path. A request costs two numbers, a time, a pointer and a shared
    * listener.
-   * @returns Whether the request may begin. It must not if it can no longer be answered.
+   * @returns Whether the application gets the request. It does not if the request can no longer be answered.
    */
   count(request: IncomingMessage, response: ServerResponse): boolean {
-    if (request.httpVersionMajor !== 1) return true // counted as a stream
+    if (request.httpVersionMajor !== 1) return true // countStream() counts it
     const existing = http1ConnectionOf(request.socket)
-    // A connection of a disposed drain is not ours.
+    // A drain that was disposed may have left its record on the connection.
     const connection = existing?.owner === this ? existing : this.#adopt(request)
     if (connection === undefined) return true
     if (connection.response === response) return true // a library has called our listener a second time
@@ -126,14 +126,14 @@ export class Counter
   }
 
   /**
-   * Counts a stream that the application pushes. No client asked for it, so it does not show that traffic still comes.
+   * Counts a stream that the application pushes. No client requested the stream, so it does not prolong the settle wait.
    */
   countPush(connection: Http2Connection, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     this.inFlight++
     connection.begin(stream, headers, this.#roughClock.now())
   }
 
-  /** Stops counting a request that a control endpoint answers: it is not traffic. */
+  /** Stops counting a request that a control endpoint answers, because it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
     if (isHttp2(request)) {
       this.excludeStream(request.stream)
@@ -151,9 +151,9 @@ export class Counter
   }
 
   /**
-   * Keeps what the handler of a response returned until the response closes. It is needed if the client disconnects
-   * first. Only native promises are kept: calling `then` on a lazy thenable, such as a query of knex or mongoose, would
-   * run the query again.
+   * Keeps the promise that the handler of a response returned, until the response closes. If the client disconnects first, the
+   * drain waits for the promise. Only native promises are kept: calling `then` on a lazy thenable, such as a query of knex or
+   * mongoose, would run the query again.
    */
   handling(response: ServerResponse | Http2ServerResponse, promise: unknown, unseen = false): void {
     if (!isPromise(promise)) return
@@ -161,7 +161,7 @@ export class Counter
     if (!request) return // Fastify calls the handler of a WebSocket with a socket in place of the response
     const open = (isHttp2(request) ? request.stream : response) as ServerResponse & ServerHttp2Stream
     const connection = this.connectionOf(request, open)
-    if (connection?.handlingOf(open)?.unseen && !unseen) return // the promise that is kept ends with this one, or later
+    if (connection?.handlingOf(open)?.unseen && !unseen) return // the kept promise ends together with this one, or later
     const handling = { promise, unseen, request }
     if (!connection?.keep(open, handling)) this.#abandon(open, handling, undefined)
   }
@@ -201,7 +201,7 @@ export class Counter
   /** Adds a new HTTP/1 connection. */
   connect(socket: Socket, server: Server | undefined): Http1Connection {
     const { keepAliveCap } = this.#options
-    // A timeout of 0 is none: the server keeps idle connections for ever.
+    // A timeout of 0 means no timeout: the server keeps idle connections for ever.
     const keepAlive = Math.min(server?.keepAliveTimeout || keepAliveCap, keepAliveCap)
     return this.#take(new Http1Connection(this, socket, keepAlive, this.#options.clock.now()))
   }
@@ -213,16 +213,16 @@ export class Counter
 
   /**
    * Hands the connection of a request over to the application, for `Upgrade` or CONNECT.
-   * @param granted Whether the application has answered the upgrade already.
-   * @returns Whether the hand-over may take place. It must not if the upgrade can no longer be answered.
+   * @param granted Whether the application has already answered the upgrade.
+   * @returns Whether the application gets the connection. It does not if the upgrade can no longer be answered.
    */
   upgrade(request: IncomingMessage, socket: Socket, granted = false): boolean {
-    if (isHttp2(request)) return true // counted as a stream
+    if (isHttp2(request)) return true // countStream() counts it
     if (!serverOf(request) && !(socket instanceof Stream)) return true // no server accepted this request: see `#adopt`
-    // If the connection was open before its server was watched, add it now: a library may call this a second time.
+    // The connection may have been open before its server was watched. A library may call this a second time.
     const connection = http1ConnectionOf(socket) ?? this.connect(socket, serverOf(request))
     if (this.#ramp.active && !connection.answerable) {
-      connection.turnAway(socket)
+      connection.refuse(socket)
       return false
     }
     if (this.#ramp.active) {
@@ -250,9 +250,8 @@ export class Counter
 
   /**
    * Adds the connection of a request if that connection was open before its server was watched.
-   * @returns undefined if no server accepted the connection, as when a test or a bridge to serverless functions
-   * dispatches the request. The stand-in for the socket then lacks the methods of a socket, and the response may never
-   * close.
+   * @returns undefined if no server accepted the connection, for example if a test or an adapter for serverless functions
+   * dispatches the request. Their replacement for the socket lacks methods of a socket, and the response may never close.
    */
   #adopt(request: IncomingMessage): Http1Connection | undefined {
     const server = serverOf(request)
@@ -261,7 +260,7 @@ export class Counter
     return this.connect(request.socket, server)
   }
 
-  /** Reports a handler that may still run, because its client disconnected before the response was complete. */
+  /** Reports a handler that may still run although its client has disconnected before the response was complete. */
   #abandon(response: ServerResponse & ServerHttp2Stream, handling: HandlerRun, url: string | undefined): void {
     const gone = isHttp2(handling.request) ? response.aborted : response.closed && !response.writableFinished
     if (gone) this.#options.onAbandoned(handling, url)
@@ -270,7 +269,7 @@ export class Counter
   #countDraining(connection: Http1Connection, request: IncomingMessage, response: ServerResponse): boolean {
     if (connection.dismissed === response) return true // a library has called our listener a second time
     if (!connection.answerable) {
-      connection.turnAway(request)
+      connection.refuse(request)
       return false
     }
     connection.unshed()
@@ -295,8 +294,8 @@ export class Counter
   }
 
   /**
-   * Notes the newest request, so that the log can name who still sends. It copies strings, because keeping the request
-   * itself would keep its socket and body in memory.
+   * Notes the newest request, so that the log can name the client that still sends. It copies strings, because a reference to the
+   * request would keep its socket and body in memory.
    */
   #note(method = '', url: string | undefined, headers: IncomingHttpHeaders): void {
     this.#requestBefore = this.lastRequest
@@ -315,7 +314,7 @@ export class Counter
     this.#options.onFound(session, serverOf(session))
     const before = http2ConnectionOf(session)
     const connection = this.openSession(session)
-    // Another drain has watched the server until now: from here on its streams are counted here.
+    // If another drain has counted the streams of this session, this drain counts them from now on.
     for (const [stream, headers] of before?.streams ?? []) {
       this.inFlight++
       connection.begin(stream, headers, this.#roughClock.now())
@@ -332,12 +331,12 @@ export class Counter
   }
 }
 
-/** Reads a property that every request has: under Express, looking up a property that is missing is slow. */
+/** Reads a property that every request has, because under Express, looking up a missing property is slow. */
 export function isHttp2(request: IncomingMessage | Http2ServerRequest): request is Http2ServerRequest {
   return request.httpVersionMajor === 2
 }
 
-/** Also recognises promises of another realm, as under Jest. That check is slower, so it comes second. */
+/** Also recognises promises of another realm, such as those of code under Jest. That check is slower, so it comes second. */
 function isPromise(value: unknown): value is Promise<unknown> {
   return value instanceof Promise || types.isPromise(value)
 }

@@ -6,9 +6,9 @@ type EarlierConnection = Pick<net.Socket, 'destroyed'> & EventEmitter
 
 /** A server that was accepting connections before it was watched. */
 interface Late {
-  /** Connections that were accepted since the server is watched, or that were found since. */
+  /** Connections that were accepted since the server is watched, and earlier connections that were found. */
   readonly found: Set<EarlierConnection>
-  /** Number of other connections at the last count. */
+  /** Number of all other open connections at the last count. */
   unknown: number
   readonly stop: () => void
 }
@@ -16,13 +16,13 @@ interface Late {
 /**
  * The connections that were open before their server was watched. Node has no public list of them, only a number
  * (`server.getConnections`). A connection is found when its next request arrives or its TLS handshake ends. A
- * connection that is not found may carry a request that was never counted, so a drain waits for it as for a request.
+ * connection that is not found may carry a request that was not counted, so a drain waits for the connection as for a request.
  */
 export class EarlierConnections {
   readonly #late = new Map<net.Server, Late>()
   readonly #onUnknown: (count: number, server: net.Server) => void
 
-  /** @param onUnknown Called when a server that is watched from now on has open connections already. */
+  /** @param onUnknown Called if a server already has open connections when it is first watched. */
   constructor(onUnknown: (count: number, server: net.Server) => void) {
     this.#onUnknown = onUnknown
   }
@@ -52,7 +52,7 @@ export class EarlierConnections {
     if (late) keep(late.found, connection)
   }
 
-  /** Counts again. The result is there a moment later, as `getConnections` is asynchronous. */
+  /** Counts again. `unknown` changes a moment later, because `getConnections` is asynchronous. */
   recount(): void {
     for (const [server, late] of this.#late) this.#count(server, late)
   }

@@ -1,10 +1,10 @@
 import type net from 'node:net'
 import { type Method, replaceMethod } from '../shared/replace.js'
 
-/** The methods of a server that take it, or connections of it, from its clients. */
+/** The methods of a server that close the server or its connections. */
 const methods = ['close', 'closeAllConnections', 'closeIdleConnections'] as const
 
-/** A call that closed a server, or connections of it, while load balancers may still send to it. */
+/** A call that closed a server, or some of its connections, while load balancers may still send to it. */
 export interface EarlyClose {
   readonly method: (typeof methods)[number]
   /** The place of the call, as a line of a stack trace. */
@@ -15,11 +15,11 @@ export interface EarlyClose {
 export type OnEarlyClose = (server: net.Server, close: EarlyClose, act: () => void) => void
 
 /**
- * While a drain goes on, load balancers may still send to its servers, and only podrain may close them or their
- * connections. The guard reports who else does. It does not prevent it.
+ * Reports other code that closes a draining server or its connections, although load balancers may still send to the server. The
+ * guard reports the call, and does not prevent it.
  *
- * Node has no public event for it: 'close' is emitted only when the last connection has ended, and does not name the
- * caller. So these methods of this one server are replaced while it drains.
+ * Node has no public event for such a call: 'close' is emitted only when the last connection has ended, and does not name the
+ * caller. So the guard replaces these methods of the server while it drains.
  */
 export class CloseGuard {
   readonly #onClosed: OnEarlyClose
@@ -46,13 +46,13 @@ export class CloseGuard {
     this.#guarded.set(server, guard(server, this.#report))
   }
 
-  /** Forgets a server that somebody else drains from now on. */
+  /** Stops guarding a server that another drain takes over. */
   forget(server: net.Server): void {
     this.#guarded.get(server)?.()
     this.#guarded.delete(server)
   }
 
-  /** Reports servers that stopped accepting in another way than by `close()`. */
+  /** Reports servers that no longer accept connections although nothing has called their `close()`. */
   check(): void {
     for (const server of this.#guarded.keys()) {
       if (!server.listening) this.#report(server, { method: 'close', by: 'an unknown place' }, () => {})
@@ -74,14 +74,14 @@ export class CloseGuard {
 }
 
 /**
- * Reports the calls of these methods of a server by anybody but podrain.
+ * Replaces the methods of a server, to report their calls. podrain itself ends the guard before it closes a server.
  * @returns The function that restores the methods.
  */
 function guard(server: net.Server, report: OnEarlyClose): () => void {
   let reporting = false // `close()` calls the other methods itself
   const restores: (() => void)[] = []
   for (const method of methods) {
-    if (!(method in server)) continue // most servers of HTTP/2 have only `close()`
+    if (!(method in server)) continue // most HTTP/2 servers have only `close()`
     const by =
       (original: Method) =>
       (...args: unknown[]) => {
@@ -100,7 +100,7 @@ function guard(server: net.Server, report: OnEarlyClose): () => void {
     try {
       restores.push(replaceMethod(server, method, by))
     } catch {
-      // The application has frozen it, so nobody can report a call of it.
+      // The application has frozen the server, so its calls cannot be reported.
     }
   }
   return () => {
@@ -109,15 +109,15 @@ function guard(server: net.Server, report: OnEarlyClose): () => void {
 }
 
 /**
- * The innermost place in the application's code, or else in a library. podrain's own two places, this guard and
- * `replaceMethod`, are known by their number: in a bundle everything has the same file.
+ * The innermost place of a stack in the application's code, or else in a library. The first two places belong to podrain: this
+ * guard and `replaceMethod`. They are recognised by their position, because in a bundle all code is in one file.
  */
 function callerIn(stack: string): string {
   const places = stack
     .split('\n')
     .slice(3) // the first line is the message
     .map((line) => line.trim().replace(/^at /, ''))
-    // `new Promise (<anonymous>)` is the engine's.
+    // Places in V8 and Node: `new Promise (<anonymous>)`, `node:internal/…`.
     .filter((place) => !/\bnode:|<anonymous>\)$/.test(place))
   return places.find((place) => !place.includes('node_modules')) ?? places[0] ?? 'an unknown place'
 }

@@ -8,25 +8,25 @@ interface AbandonedHandler {
 }
 
 /**
- * Request handlers that still run although their client has disconnected. They are not in flight any more, but they use
- * what the `onClose` hooks close, so a drain waits for them. After the timeout a handler is taken to hang: it is
- * neither waited for nor kept in memory.
+ * Request handlers that still run although their client has disconnected. Their requests are not in flight any more, but the
+ * handlers use what the `onClose` hooks close, so a drain waits for them. After the timeout podrain assumes that a handler hangs:
+ * the drain does not wait for it any longer, and does not keep it in memory.
  */
 export class AbandonedHandlers {
   readonly #clock: Clock
   readonly #timeout: number
   readonly #onFinished: () => void
-  /** In the order of their age, the oldest first. */
+  /** The oldest first. */
   readonly #handlers = new Set<AbandonedHandler>()
 
-  /** @param timeout Milliseconds that a handler is waited for after its client has disconnected. */
+  /** @param timeout Milliseconds that a drain waits for a handler after its client has disconnected. */
   constructor(clock: Clock, timeout: number, onFinished: () => void) {
     this.#clock = clock
     this.#timeout = timeout
     this.#onFinished = onFinished
   }
 
-  /** @param url What the client asked for, if known. The application may have changed `request.url` since. */
+  /** @param url The URL that the client requested, if known. The application may have changed `request.url` since. */
   add({ promise, unseen, request }: HandlerRun, url?: string): void {
     this.#forgetOld()
     const name = `${request.method} ${routeOf(url === undefined ? request : { url })}, whose client has gone`

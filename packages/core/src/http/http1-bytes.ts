@@ -2,18 +2,18 @@ import type { IncomingMessage } from 'node:http'
 import type { Received } from './received.js'
 
 /**
- * Compares the bytes that an HTTP/1 connection has received with the bytes of the requests that were parsed from it.
- * Node does not say whether more has arrived behind a request.
+ * Compares the bytes that an HTTP/1 connection has received with the bytes of its parsed requests. The difference shows
+ * whether the client has pipelined another request. Node has no public API for that.
  */
 export class InboundBytes {
   readonly #received: Received
   /**
-   * Where the newest request of this drain ends, in bytes received; probes count, too. Infinity after a chunked body,
-   * whose end is not known: nothing is expected behind it. -Infinity on a connection with unknown earlier bytes: more
-   * may be there.
+   * The position, in received bytes, at which the newest request (or probe) since the beginning of the drain ends.
+   * - Infinity after a chunked body: its end is not known, so nothing is expected behind it.
+   * - -Infinity on a connection with earlier bytes that were not counted: more may be there.
    */
   #parsed: number
-  /** Number of bytes that were there behind the last request when it was answered. */
+  /** Number of bytes that had arrived behind the last request when it was answered. */
   #excess = 0
 
   constructor(received: Received) {
@@ -26,14 +26,14 @@ export class InboundBytes {
     return this.#received.bytesRead > this.#parsed
   }
 
-  /** Takes all bytes received so far as parsed. */
+  /** Counts all bytes received so far as parsed. */
   parsedAll(): void {
     this.#parsed = this.#received.bytesRead
   }
 
   /**
-   * Takes over a request that is open when the drain begins. Requests before it were not measured, because serving does
-   * not measure.
+   * Adds a request that is open when the drain begins. The sizes of requests before it are not known, because they are not
+   * measured while serving.
    * @param first Whether it is the first request of the connection.
    */
   adopt(request: IncomingMessage, first: boolean): void {
@@ -46,13 +46,13 @@ export class InboundBytes {
     }
   }
 
-  /** Takes nothing to be behind the open request, as nothing measured it. */
+  /** Assumes that nothing is behind the open request, because its size is not known. */
   expectNothing(): void {
     this.#parsed = Number.POSITIVE_INFINITY
   }
 
   /**
-   * Says what seems to come behind the header of a request:
+   * Returns what seems to follow the header of a request:
    * - 'its body': the rest of the body has not arrived. A chunked body counts as this, as its end is not known.
    * - 'another request': the client pipelines. This request must not close the connection, or the next one is lost.
    * - 'nothing'.
@@ -61,23 +61,23 @@ export class InboundBytes {
   behind(request: IncomingMessage, alone: boolean): 'its body' | 'another request' | 'nothing' {
     const chunked = 'transfer-encoding' in request.headers
     const end = this.#parsed + sizeOf(request)
-    const excess = this.#received.bytesRead - end // under TLS, too, `bytesRead` counts decrypted bytes
+    const excess = this.#received.bytesRead - end // with TLS, `bytesRead` counts decrypted bytes
     this.#parsed = chunked ? Number.POSITIVE_INFINITY : end
     if (chunked || (hasBody(request) && excess < 0)) return 'its body'
     if (excess <= 0) return 'nothing'
-    // The excess is the same as with the request before: this client spells headers unusually, and does so each time.
+    // The excess is the same as for the request before: this client sends unusual white space in every request.
     return alone && excess === 2 * this.#excess ? 'nothing' : 'another request'
   }
 
   /**
-   * Called when all requests that arrived completely are answered. Any remaining bytes are the beginning of the next
-   * request, or come from an unusual spelling of headers.
+   * Called when all complete requests are answered. The remaining bytes are the beginning of the next request, or come from
+   * unusual white space in headers.
    */
   caughtUp(): void {
     const { bytesRead } = this.#received
     const excess = bytesRead - this.#parsed
     if (this.#excess > 0 && excess === 2 * this.#excess) this.#parsed += this.#excess
-    // The excess did not grow with another request: it is the end of a body that was answered before it was complete.
+    // The excess has not grown with another request: it is the end of a body whose request was answered before the body was complete.
     else if (!Number.isFinite(excess) || excess === this.#excess) this.#parsed = bytesRead
     this.#excess = bytesRead - this.#parsed
   }
@@ -88,7 +88,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /**
- * The size of a request in bytes, if its headers are spelt `Name: value` without other white space, as nearly all are.
+ * The size of a request in bytes, if its headers have the form `Name: value` without further white space, as nearly all have.
  */
 function sizeOf({ method = '', url = '', rawHeaders, headers }: IncomingMessage): number {
   const firstLine = method.length + url.length + '  HTTP/1.1\r\n'.length

@@ -14,7 +14,7 @@ type Owner = ConnectionOwner<Http1Connection, ServerResponse>
 type Behind = ReturnType<InboundBytes['behind']>
 type TaggedSocket = Socket & { [kConnection]?: Http1Connection; readonly server?: Server }
 
-/** What is kept of a request behind which the client has pipelined another. */
+/** The data that is kept of an open request after the client has pipelined another one. */
 interface Earlier {
   readonly url: string | undefined
   readonly handling: HandlerRun | undefined
@@ -30,7 +30,7 @@ export class Http1Connection implements Connection {
   readonly #shedAt: number = Math.random()
   /** More than 1 if the client pipelines. */
   pending = 0
-  /** The newest response, while it is open, counted, and the last one on this connection. */
+  /** The newest response of the connection, while that response is open and counted. */
   response: ServerResponse | undefined
   /**
    * One listener for all responses of the connection, so that a request allocates no closure. It listens to 'close',
@@ -38,8 +38,8 @@ export class Http1Connection implements Connection {
    */
   readonly #closeResponse: (this: ServerResponse) => void
   /**
-   * The handler run of the newest response. It is not a property of the response: under Express, which replaces its
-   * prototype, looking up a missing property is slow.
+   * The handler run of the newest response. It is not a property of the response, because Express replaces the prototype of
+   * responses, and looking up a missing property is then slow.
    */
   #handling: HandlerRun | undefined
   /** The URL of the newest request. The application may overwrite `request.url`. */
@@ -47,20 +47,20 @@ export class Http1Connection implements Connection {
   /** The open responses before the newest one, if the client pipelines. */
   #earlier: Map<ServerResponse, Earlier> | undefined
   since = 0 // initialised with a number, or V8 would allocate on each write
-  /** Whether the connection has carried a response, and its client so was promised keep-alive. */
+  /** Whether the connection has carried a response. Its client was then promised keep-alive. */
   #answered = false
   readonly #received: Received
-  /** The response that was made to say `Connection: close`, and the function that undoes it. */
+  /** The response that podrain has made say `Connection: close`, and the function that undoes this. */
   #closing: ServerResponse | undefined
   #unclose: (() => void) | undefined
-  /** The upload whose response is shed when its body has been received. */
+  /** The upload whose response will say `Connection: close` when the body has been received. */
   #expected: IncomingMessage | undefined
   /** While draining, the newest response to a probe or control request. */
   dismissed: ServerResponse | undefined
-  /** What seemed to come behind the newest request; undefined if that request arrived while serving. */
+  /** What seemed to follow the newest request. undefined if that request arrived while serving. */
   #behind: Behind | undefined
   readonly #inbound: InboundBytes
-  /** To tell a stalled upload: the number of bytes received at the last pass, and when that number last changed. */
+  /** To recognise a stalled upload: the number of bytes received at the last pass, and when that number last changed. */
   #bytesRead = 0
   #movedAt = 0
 
@@ -72,8 +72,8 @@ export class Http1Connection implements Connection {
     this.#received = receivedBy(socket)
     this.#inbound = new InboundBytes(this.#received)
     ;(socket as TaggedSocket)[kConnection] = this
-    // Node 20 and 22 never close the responses queued behind the first one when a pipelining client disconnects. So the
-    // 'close' of the socket ends them all.
+    // When a pipelining client disconnects, Node 20 and 22 do not close the responses that are queued behind the first one. So
+    // the 'close' of the socket ends all of them.
     socket.on('close', () => owner.forget(this))
     const connection = this
     this.#closeResponse = function closeResponse() {
@@ -92,9 +92,8 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * Whether another request on this connection can be answered. It cannot after a FIN or after a response with
-   * `Connection: close`. The client of such a request knows that it was not processed and may send it again (RFC 9112
-   * §9.6).
+   * Whether another request on this connection can be answered. After our FIN, or after a response with `Connection: close`, it
+   * cannot. The client then knows that its request was not processed, and may send it again (RFC 9112 §9.6).
    */
   get answerable(): boolean {
     if (this.farewellSent) return false
@@ -103,23 +102,22 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * Refuses a request that can no longer be answered. Node would destroy the connection at once. But while the client
-   * still sends, the kernel then resets the connection, and the response before this request may be lost. So the rest
-   * of the request is read and discarded, the connection is half-closed behind that response, and the client gets
-   * `farewellTime` to close its side.
-   * @param source The request, or the socket if Node has released it for an upgrade.
+   * Refuses a request that can no longer be answered. Node would destroy the connection at once. If the client still sends, the
+   * kernel then resets the connection, and the response before this request may be lost. So podrain reads and discards the rest of
+   * the request, half-closes the connection behind that response, and gives the client `farewellTime` to close its side.
+   * @param source The request, or the socket if Node has released the socket for an upgrade.
    */
-  turnAway(source: IncomingMessage | Socket): void {
+  refuse(source: IncomingMessage | Socket): void {
     const { socket } = this
     source.resume()
-    if (source === socket) socket.on('error', () => {}) // nothing else listens for errors now
+    if (source === socket) socket.on('error', () => {}) // otherwise an error of the socket would end the process
     socket.destroySoon = () => {
       socket.end()
       setTimeout(() => socket.destroy(), farewellTime).unref()
     }
   }
 
-  /** Called when the newest request arrived while draining. */
+  /** Called when the newest request has arrived while draining. */
   beginDraining(request: IncomingMessage, share: number, now: number): void {
     this.since = now
     this.#bytesRead = -1
@@ -132,14 +130,14 @@ export class Http1Connection implements Connection {
     else process.nextTick(shedUnlessMore, this)
   }
 
-  /** Called when a probe arrived while draining. */
+  /** Called when a probe has arrived while draining. */
   pass(request: IncomingMessage, response: ServerResponse): void {
     this.#setAside()
     this.#behind = this.#inbound.behind(request, this.pending === 0)
     this.dismiss(response)
   }
 
-  /** Stops counting the response in flight. Returns whether it was counted. */
+  /** Stops counting a response. Returns whether the response was counted. */
   exclude(response: ServerResponse): boolean {
     if (this.response !== response) return false
     response.removeListener('close', this.#closeResponse)
@@ -150,8 +148,8 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * Protects what has arrived behind the open responses: they will not close the connection. Calls `next` when they
-   * have closed.
+   * Keeps the open responses from closing the connection, because more has arrived behind them. Calls `next` when these
+   * responses have closed.
    */
   yieldTo(next: () => void): void {
     this.unshed()
@@ -161,7 +159,7 @@ export class Http1Connection implements Connection {
     else next()
   }
 
-  /** Keeps a handler run until its response closes. Returns whether the response is open and counted. */
+  /** Keeps a handler run until its response closes. Returns false if the response is not open or not counted. */
   keep(response: ServerResponse, handling: HandlerRun): boolean {
     if (this.response === response) this.#handling = handling
     else if (this.#earlier?.has(response)) this.#earlier.set(response, { url: this.urlOf(response), handling })
@@ -174,7 +172,7 @@ export class Http1Connection implements Connection {
     return this.response === response ? this.#handling : this.#earlier?.get(response)?.handling
   }
 
-  /** The URL that the request of an open response asked for. */
+  /** The URL that the client of an open response has requested. */
   urlOf(response: ServerResponse): string | undefined {
     return this.response === response ? this.url : this.#earlier?.get(response)?.url
   }
@@ -183,7 +181,7 @@ export class Http1Connection implements Connection {
   finish(response: ServerResponse): boolean {
     if (this.response === response) {
       this.response = undefined
-      this.#handling = undefined // it would keep the request in memory while the connection is idle
+      this.#handling = undefined // otherwise it would keep the request in memory while the connection is idle
     } else {
       this.#earlier?.delete(response)
     }
@@ -196,7 +194,7 @@ export class Http1Connection implements Connection {
   /** Called when a response has closed while draining, after `finish`. */
   finishDraining(response: ServerResponse, now: number): void {
     this.since = now
-    if (this.#closing === response) this.#closing = undefined // it would be kept in memory
+    if (this.#closing === response) this.#closing = undefined // otherwise the response would stay in memory
     if (this.pending === 0) this.#inbound.caughtUp()
   }
 
@@ -210,13 +208,13 @@ export class Http1Connection implements Connection {
     } else if (this.#answered) {
       this.#inbound.parsedAll() // not on a new connection: half a header may have arrived
     }
-    // Serving does not record when the last response closed. The present time is a safe upper bound.
+    // The time at which the last response closed is not recorded while serving. The present time is a safe upper bound.
     if (this.pending === 0 && this.#answered) this.since = now
     return this.response && isProbe(this.response.req.headers) ? [this.response] : []
   }
 
   /**
-   * `Connection: close` is taken back: while serving nothing checks whether another request has arrived behind the open
+   * Takes `Connection: close` back, because while serving nothing checks whether another request has arrived behind the open
    * one.
    */
   resume(): void {
@@ -234,10 +232,11 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * Says `Connection: close` on the newest open response, under two conditions. It is the last of pipelined responses,
-   * as Node discards the requests behind it. Its request is complete: Node closes the socket behind the response, so
-   * the kernel would reset a client that still sends, and the response may be lost (RFC 9112 §9.6). If the header of
-   * the response was sent before, the next response says it.
+   * Says `Connection: close` on the newest open response. The caller checks two conditions:
+   * - The response is the last of pipelined responses, because Node discards the requests behind it.
+   * - Its request is complete. Node closes the socket behind the response, so the kernel would reset the connection of a client that
+   *   still sends, and the response may be lost (RFC 9112 §9.6).
+   * If the header of the response has been sent, the next response says `Connection: close`.
    */
   shed(): void {
     if (this.response) this.#close(this.response)
@@ -251,8 +250,8 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * Marks a response to a probe or control request. Its connection need not stay open afterwards, unless more has
-   * arrived on it.
+   * Marks a response to a probe or control request. Its connection need not stay open after the response, unless more has
+   * arrived on the connection.
    */
   dismiss(response: ServerResponse): void {
     this.dismissed = response
@@ -266,7 +265,7 @@ export class Http1Connection implements Connection {
     return request !== undefined && hasBody(request) && !request.complete
   }
 
-  /** Whether our side of the socket has ended: by `closeIdle`, or behind a response with `Connection: close`. */
+  /** Whether our side of the socket has ended, by `closeIdle` or behind a response with `Connection: close`. */
   get farewellSent(): boolean {
     return this.socket.writableEnded
   }
@@ -277,8 +276,8 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * Closes the connection unless a request may be on its way: half a header has arrived, or the connection is so new
-   * that its first request is still to come.
+   * Closes the connection unless a request may be on its way. That is so if half a header has arrived, or if the connection is so
+   * new that its first request is still to come.
    */
   closeIdle(now: number): void {
     if (this.farewellSent || this.#inbound.begun || !(this.#answered || now - this.since >= firstRequestTime)) return
@@ -319,7 +318,10 @@ export class Http1Connection implements Connection {
     this.#unclose = sayClose(response)
   }
 
-  /** Sheds the response to an upload when its body has been received: it is often sent right then, before the next visit. */
+  /**
+   * Says `Connection: close` on the response to an upload as soon as the body has been received. Applications often respond at that
+   * moment, and not only after the next visit.
+   */
   #shedWhenReceived(): void {
     const request = this.response?.req
     if (!request || this.#expected === request) return
@@ -331,7 +333,7 @@ export class Http1Connection implements Connection {
     })
   }
 
-  /** Moves the newest response to the earlier ones. */
+  /** Moves the newest response to `#earlier`. */
   #setAside(): void {
     if (!this.response) return
     this.#earlier ??= new Map()
@@ -341,14 +343,14 @@ export class Http1Connection implements Connection {
   }
 
   /**
-   * Whether the client has stopped sending the body of its request. It has not if the application has not read what
-   * arrived, or the client waits for `100 Continue`.
+   * Whether the client has stopped sending the body of its request. A client does not count as stalled while the application has
+   * not read what has arrived, or while the client waits for `100 Continue`.
    */
   #stalled(now: number, uploadTimeout: number): boolean {
     const { response } = this
     const request = response?.req
     if (this.pending !== 1 || !request || request.complete || response.headersSent) return false
-    // A client that sends its body does not wait for `100 Continue` any more.
+    // A client that sends its body no longer waits for `100 Continue`.
     if (this.#bytesRead >= 0 && this.#bytesRead !== this.#received.bytesRead) hasContinued(response)
     if (this.#bytesRead !== this.#received.bytesRead || request.readableLength > 0 || awaitsContinue(response)) {
       this.#bytesRead = this.#received.bytesRead
@@ -363,12 +365,12 @@ export function http1ConnectionOf(socket: Socket | undefined): Http1Connection |
   return (socket as TaggedSocket | undefined)?.[kConnection]
 }
 
-/** The server that accepted the socket of a request or session; undefined if none did, as under `inject()`. */
+/** The server that accepted the socket of a request or session. undefined without a server, as under Fastify's `inject()`. */
 export function serverOf(request: { readonly socket?: Socket | undefined }): Server | undefined {
   return (request.socket as TaggedSocket | undefined)?.server
 }
 
-/** Sheds in the next tick: by then everything that arrived together with the open request has been parsed. */
+/** Sheds the client unless it has pipelined. Called in the next tick, when all that came with the open request has been parsed. */
 function shedUnlessMore(connection: Http1Connection): void {
   if (connection.pending === 1 && !connection.receiving) connection.shed()
 }

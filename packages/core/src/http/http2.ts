@@ -23,11 +23,11 @@ type TaggedStream = ServerHttp2Stream & Tagged & { [kHandling]?: HandlerRun }
 
 interface Opened {
   readonly headers: IncomingHttpHeaders
-  /** The path of the request. The application may overwrite that of the headers. */
+  /** The path of the request. It is kept here because the application may overwrite the headers. */
   readonly path: string | undefined
   readonly begun: number
   /**
-   * To tell a stalled upload: the room left in the stream's flow-control window at the last pass, and when it last
+   * To recognise a stalled upload: the room left in the stream's flow-control window at the last pass, and when that room last
    * changed.
    */
   window: number | undefined
@@ -35,10 +35,10 @@ interface Opened {
 }
 
 /**
- * The record of one HTTP/2 session. To shed its client it sends GOAWAY with the last stream it has seen. Open streams
- * finish; the client knows that later streams were not processed and may send them again (RFC 9113 §6.8). That section
- * also describes a gentler pair of GOAWAYs, of which the first names no last stream. It would lose requests here,
- * because Node ignores new streams after any GOAWAY.
+ * The record of one HTTP/2 session. To shed the client, the session sends GOAWAY with the id of the last stream that it has
+ * received. Open streams finish. The client knows that later streams were not processed, and may send them again (RFC 9113 §6.8).
+ * The RFC also describes a pair of GOAWAYs, of which the first has the highest stream id, so that the client can go on for a round
+ * trip. This pair would lose requests here, because Node ignores new streams after any GOAWAY.
  */
 export class Http2Connection implements Connection {
   readonly owner: Owner
@@ -70,13 +70,13 @@ export class Http2Connection implements Connection {
   }
 
   begin(stream: TaggedStream, headers: IncomingHttpHeaders, now: number): void {
-    const isNew = stream[kSession] === undefined // otherwise another drain has counted it before
+    const isNew = stream[kSession] === undefined // otherwise another drain has already added our listeners
     stream[kSession] = this
     this.#streams.set(stream, { headers, path: headers[':path'], begun: now, window: undefined, movedAt: now })
     this.#used = true
     this.since = now
     if (!isNew) return
-    // Node has no event for a stream that the application pushes, so the method is replaced.
+    // Node has no event for a stream that the application pushes, so podrain replaces the method.
     stream.pushStream = push
     stream.on('close', closeStream)
   }
@@ -97,7 +97,7 @@ export class Http2Connection implements Connection {
     return stream[kHandling]
   }
 
-  /** The path that the request of an open stream asked for. */
+  /** The path that the client of an open stream has requested. */
   urlOf(stream: ServerHttp2Stream): string | undefined {
     return this.#streams.get(stream)?.path
   }
@@ -119,7 +119,7 @@ export class Http2Connection implements Connection {
   resume(): void {}
 
   visit({ now, share, uploadTimeout }: Round): number {
-    // The client of a new, unused session would only open another one.
+    // The client of a new, unused session would only open another session.
     if (share >= this.#shedAt && (this.#used || now - this.since >= uploadTimeout)) this.#goAway()
     let busy = 0
     for (const [stream, opened] of this.#streams) {
@@ -158,8 +158,8 @@ export class Http2Connection implements Connection {
   }
 
   /**
-   * Sends GOAWAY. Open streams finish, then the session closes. Not while a pushed stream has yet to send its header:
-   * behind GOAWAY Node does not send it.
+   * Sends GOAWAY. Open streams finish, then the session closes. Does nothing while a pushed stream has not sent its header,
+   * because after GOAWAY Node would not send that header.
    */
   #goAway(): void {
     if (this.#session.closed) return
@@ -174,15 +174,16 @@ export function http2ConnectionOf(session: Http2Session | undefined): Http2Conne
 }
 
 /**
- * Whether the stream is a CONNECT tunnel that was granted, as for a WebSocket (RFC 8441). Its response has been sent.
+ * Whether the stream is a CONNECT tunnel, such as a WebSocket (RFC 8441), and the application has accepted it. Its response
+ * has then been sent.
  */
 function isTunnel(stream: ServerHttp2Stream, { headers }: Opened): boolean {
   if (headers[':method'] !== 'CONNECT' || !stream.headersSent) return false
   const status = Number(stream.sentHeaders?.[':status'])
-  return status >= 200 && status < 300 // any other is a response like those of other methods
+  return status >= 200 && status < 300 // any other status refuses the tunnel
 }
 
-/** Whether the server opened the stream: its streams have even numbers (RFC 9113 §5.1.1). */
+/** Whether the server opened the stream. Such streams have even ids (RFC 9113 §5.1.1). */
 function isPushed({ id = 1 }: ServerHttp2Stream): boolean {
   return id % 2 === 0
 }
@@ -193,15 +194,15 @@ function unfinished(stream: ServerHttp2Stream): boolean {
 }
 
 /**
- * Whether the client has stopped sending the body. The stream's flow-control window tells: received data take room in
- * it, read or not. The bytes of the session do not tell, as they include other streams, pings and replies to GOAWAY.
+ * Whether the client has stopped sending the body. The stream's flow-control window shows this, because received data take room
+ * in it, read or not. The bytes of the session do not show this, because they include other streams, pings and replies to GOAWAY.
  */
 function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, uploadTimeout: number): boolean {
   if (!unfinished(stream)) return false
-  // the client waits for `100 Continue`
+  // The client waits for `100 Continue`.
   if (opened.headers.expect !== undefined && !stream.sentInfoHeaders?.length) return false
   const window = stream.state.localWindowSize
-  // While the application has not read what arrived, the client is not to blame.
+  // If the application has not read what has arrived, the client cannot send more.
   if (window !== opened.window || stream.readableLength > 0) {
     opened.window = window
     opened.movedAt = now
@@ -212,8 +213,8 @@ function stalled(stream: ServerHttp2Stream, opened: Opened, now: number, uploadT
 type PushCallback = (error: Error | null, pushed: ServerHttp2Stream, headers: OutgoingHttpHeaders) => void
 
 /**
- * Replaces `pushStream` of a stream. A pushed response is in flight like any other and may outlive the stream that it
- * belongs to.
+ * Replaces `pushStream` of a stream, to count what is pushed. A pushed response is in flight like any other response, and may
+ * outlive the stream that it belongs to.
  */
 function push(this: TaggedStream, ...args: unknown[]): void {
   const connection = this[kSession]
@@ -228,8 +229,8 @@ function push(this: TaggedStream, ...args: unknown[]): void {
   Object.getPrototypeOf(this).pushStream.apply(this, args)
 }
 
-// One listener for all streams and one for all sessions. At a stream's 'close' Node has cleared `stream.session`, so
-// the record is a property of the stream.
+// All streams share one listener, and all sessions share another. The record is a property of the stream, because Node has
+// cleared `stream.session` when a stream emits 'close'.
 function closeStream(this: TaggedStream): void {
   const session = this[kSession]
   session?.owner.release(session, this)

@@ -2,23 +2,25 @@ import type { EventEmitter } from 'node:events'
 
 // biome-ignore lint/suspicious/noExplicitAny: of any event
 type Listener = (...args: any[]) => unknown
-/** Gets the first two arguments of an event. No event here has more that matter. */
+/** Gets the first two arguments of an event. The further arguments of the events here do not matter to podrain. */
 type Interceptor = (one: never, two: never) => boolean
 type Last = (result: unknown, one: never, two: never) => void
 
-/** The interceptors of one emitter, by event. */
+/** The replaced `emit` of one emitter. */
 interface Place {
+  /** The interceptors by event. */
   readonly interceptors: Map<string | symbol, Interceptor[]>
-  /** The interceptors have changed. */
+  /** Must be called after each change of `interceptors`. */
   changed(): void
+  /** Restores `emit`. */
   leave(): void
 }
 
 const places = new WeakMap<EventEmitter, Place>()
 
 /**
- * Calls a function before the application's listeners of an event. It is called only if there are such listeners, as
- * Node has a default for some events: it answers an 'upgrade' without listeners like any other request.
+ * Calls a function before the application's listeners of an event. Without such listeners the function is not called, because
+ * Node then handles some events itself: it emits 'request' for an upgrade if 'upgrade' has no listeners.
  *
  * @returns The function that undoes it.
  */
@@ -34,11 +36,11 @@ export function callBefore(
 }
 
 /**
- * Puts an interceptor in front of the application's listeners of an event. They are called unless it returns true.
- * Several interceptors are called in the order they were added, until one returns true.
+ * Calls an interceptor before the application's listeners of an event. If the interceptor returns true, the listeners are not
+ * called. Several interceptors are called in the order in which they were added, until one returns true.
  *
- * @param last Gets what a listener returned, unless that is undefined. It misses listeners that were added with `once`,
- * and those that a library calls itself, as socket.io does.
+ * @param last Gets what a listener returned, unless that is undefined. It misses listeners that were added with `once`, and
+ * listeners that a library calls itself, as socket.io does.
  * @returns The function that undoes it.
  */
 export function intercept(server: EventEmitter, event: string, interceptor: Interceptor, last?: Last): () => void {
@@ -65,16 +67,16 @@ function addInterceptor(server: EventEmitter, event: string, interceptor: Interc
 }
 
 /**
- * Replaces the method `emit` of one emitter. A listener of ours would not do: the application can prepend another one,
- * and a listener cannot stop the event. This way the application adds, finds, replaces and removes its listeners as
- * ever.
+ * Replaces the method `emit` of one emitter. A listener of ours is not enough: the application can prepend another listener, and
+ * a listener cannot stop the event. With a replaced `emit`, the application adds, finds, replaces and removes its listeners as
+ * before.
  */
 function replaceEmit(server: EventEmitter): Place {
   const own = Object.getOwnPropertyDescriptor(server, 'emit')
-  // An inherited `emit` is looked up at each event: tracing libraries replace it on the prototype, perhaps later.
+  // An inherited `emit` is looked up at each event, because a tracing library may later replace it on the prototype.
   const behind: EventEmitter = own ? { emit: own.value } : Object.getPrototypeOf(server)
   const interceptors: Place['interceptors'] = new Map()
-  /** Those of 'request', which then need not be looked up. */
+  /** The interceptors of 'request', so that a request costs no lookup. */
   let forRequests: readonly Interceptor[] | undefined
   // This is the hot path of every request. It allocates no list of arguments, and loops by index so that V8 can inline
   // it.
@@ -85,10 +87,10 @@ function replaceEmit(server: EventEmitter): Place {
         if ((before[index] as Interceptor)(one, two)) return true
       }
     }
-    // biome-ignore-start lint/complexity/noArguments: listeners see how many there are, and a list would be allocated
+    // biome-ignore-start lint/complexity/noArguments: listeners see the number of arguments, and a rest parameter would allocate
     if (arguments.length === 3) return behind.emit.call(server, event, one, two)
     return behind.emit.apply(server, arguments as never)
-    // biome-ignore-end lint/complexity/noArguments: listeners see how many there are, and a list would be allocated
+    // biome-ignore-end lint/complexity/noArguments: listeners see the number of arguments, and a rest parameter would allocate
   }
   const place: Place = {
     interceptors,
@@ -97,7 +99,7 @@ function replaceEmit(server: EventEmitter): Place {
     },
     leave() {
       places.delete(server)
-      // Another library has replaced our `emit` since. Ours then stays and does nothing.
+      // If another library has replaced our `emit` since, ours stays, and does nothing.
       if (server.emit !== emit) return
       if (own) Object.defineProperty(server, 'emit', own)
       else Reflect.deleteProperty(server, 'emit')
@@ -111,9 +113,9 @@ function replaceEmit(server: EventEmitter): Place {
 type Observer = Listener & { readonly listener: Listener }
 
 /**
- * Observes what the listeners of an event return. Each listener is wrapped as Node wraps one that is added with `once`:
- * `off` and `listeners` recognise the original by the property `listener`. The result is passed on to the emitter,
- * which needs it for `captureRejections`.
+ * Observes what the listeners of an event return. Each listener is wrapped as Node wraps a listener that is added with `once`:
+ * `off` and `listeners` recognise the original by the property `listener`. The wrapper returns the result to the emitter, which
+ * needs it for `captureRejections`.
  *
  * @returns The function that undoes it.
  */
@@ -149,14 +151,14 @@ function replace(server: EventEmitter, event: string, by: (listener: Listener) =
 }
 
 /**
- * Whether the emitter handles rejections of its listeners (`captureRejections`). Node has no public property for it, so
- * this emits a private event and sees whether the emitter reads the `then` of the result.
+ * Whether the emitter handles rejections of its listeners (`captureRejections`). Node has no public property for that option. So
+ * this function emits a private event, and checks whether the emitter reads the `then` of the result.
  */
-export function captures(server: EventEmitter): boolean {
+export function capturesRejections(server: EventEmitter): boolean {
   const event = Symbol('podrain.captures')
   let wasRead = false
   server.once(event, () => ({
-    // biome-ignore lint/suspicious/noThenProperty: that is what it would look at
+    // biome-ignore lint/suspicious/noThenProperty: the emitter reads this property
     get then() {
       wasRead = true
       return undefined

@@ -1,15 +1,15 @@
 import type { Server } from 'node:net'
 import { ofProcess } from '../shared/of-process.js'
 
-/** Who watches a server. */
+/** The drain that watches a server. */
 export interface Owner {
-  /** Releases the server for another owner. Returns false, and does nothing, if the owner does not give way. */
+  /** Releases the server for another owner. Returns false, and does nothing, if the owner keeps the server. */
   giveUp(server: Server): boolean
 }
 
 /**
- * The owner of each server that is watched. One server must have only one, or its requests would be counted twice, even
- * if the two come from two copies of the package.
+ * The owner of each server that is watched. A server must have only one owner, also among several copies of the package.
+ * Otherwise its requests would be counted twice.
  */
 export const owners: WeakMap<Server, Owner> = ofProcess('owners', () => new WeakMap())
 

@@ -1,10 +1,10 @@
 /**
- * The share of clients that are shed, rising from 0 to 1 at the beginning of the drain. A client that is shed before
- * the endpoints have changed would only come back to this pod.
+ * The share of clients that are shed. It rises from 0 to 1 at the beginning of the drain. A client that is shed before load
+ * balancers have followed may only connect to this pod again.
  */
 export class Ramp {
   readonly #length: number
-  /** Whether there is no time for the ramp, or no need of it, in this drain. */
+  /** Whether this drain has no time for the ramp, or no need for it. */
   #hurried = false
   #begun: number | undefined
 

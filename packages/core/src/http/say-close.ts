@@ -4,16 +4,16 @@ import { replaceMethod } from '../shared/replace.js'
 type Field = [name: string, value: OutgoingHttpHeader]
 type Given = Record<string, OutgoingHttpHeader> | OutgoingHttpHeader[] | Field[]
 
-/** The methods that write the header of a response. Node calls the first itself if the application calls neither. */
+/** The methods that write the header of a response. Node itself calls `writeHead` if the application calls neither. */
 const writers = ['writeHead', 'writeHeader'] as const
-/** A `Connection` header that closes the connection, as Node itself reads it. */
+/** Matches a `Connection` header that closes the connection. Node uses the same pattern. */
 const closes = /(?:^|\W)close(?:$|\W)/i
 
 /**
- * Makes a response say `Connection: close`, however the application writes its headers. `shouldKeepAlive = false` alone
- * is not enough: a `Connection` header of the application overrides it, for example in a gateway that copies the
- * headers of its upstream, and if the application has removed the header, Node writes none. Node has no public event
- * before the header is written, so `writeHead` of this response is replaced.
+ * Makes a response say `Connection: close`, however the application writes its headers. `shouldKeepAlive = false` alone is not
+ * enough. A `Connection` header of the application overrides it, for example in a gateway that copies the headers of its upstream.
+ * And if the application has removed the header, Node writes none. Node has no public event before the header is written, so
+ * podrain replaces `writeHead` of this response.
  *
  * @returns The function that undoes it, until the header has been sent.
  */
@@ -28,8 +28,8 @@ export function sayClose(response: ServerResponse): () => void {
 }
 
 /**
- * Notes whether the application itself says `Connection: close` on a response. If the header is an argument of
- * `writeHead`, Node has no public property for it, so the method is replaced.
+ * Notes whether the application itself says `Connection: close` on a response. Node has no public property for headers that are
+ * arguments of `writeHead`, so podrain replaces the method.
  * @returns The function that undoes it.
  */
 export function noteClose(response: ServerResponse): () => void {
@@ -42,7 +42,7 @@ export function saidClose(response: ServerResponse): boolean {
   return !response.shouldKeepAlive || closes.test(`${response.getHeader('connection')}`)
 }
 
-/** @param isLast whether it has to say `Connection: close`, whatever the application makes of it */
+/** @param isLast Whether the response must say `Connection: close`, whatever headers the application writes. */
 function putInFront(response: ServerResponse, isLast: boolean): () => void {
   const undo = writers.filter((name) => name in response).map((name) => putInFrontOf(response, name, isLast))
   return () => {
@@ -52,7 +52,7 @@ function putInFront(response: ServerResponse, isLast: boolean): () => void {
 
 function putInFrontOf(response: ServerResponse, name: (typeof writers)[number], isLast: boolean): () => void {
   return replaceMethod(response, name, (theirs) => (...args) => {
-    // With 101 the connection is given to another protocol. With any other status `Upgrade` only offers one.
+    // Status 101 hands the connection to another protocol. With any other status, the connection stays HTTP.
     if (response.headersSent || args[0] === 101) return theirs(...args)
     if (isLast || !response.shouldKeepAlive) {
       response.shouldKeepAlive = false
@@ -66,7 +66,7 @@ function putInFrontOf(response: ServerResponse, name: (typeof writers)[number], 
   })
 }
 
-/** The arguments for `writeHead` with `Connection: close` added. A header that was set before is adapted, too. */
+/** Adds `Connection: close` to the arguments of `writeHead`. Also changes a header that was set with `setHeader`. */
 function closingArguments(response: ServerResponse, args: unknown[]): unknown[] {
   const { index, given, said } = connectionIn(response, args)
   if (closes.test(said)) return args
@@ -80,7 +80,7 @@ function closingArguments(response: ServerResponse, args: unknown[]): unknown[] 
   return args.with(index, inFormOf(args[index] as Given, [...rest, connection]))
 }
 
-/** Finds which argument of `writeHead` has the headers, what they are, and the value of `Connection`. */
+/** Returns the index of the argument of `writeHead` that has the headers, the headers, and the value of `Connection`. */
 function connectionIn(response: ServerResponse, args: unknown[]): { index: number; given: Field[]; said: string } {
   const index = args.findIndex((arg) => typeof arg === 'object' && arg !== null)
   const given = index === -1 ? [] : fieldsOf(args[index] as Given)
@@ -89,7 +89,7 @@ function connectionIn(response: ServerResponse, args: unknown[]): { index: numbe
 }
 
 /**
- * Adds `close` and removes `keep-alive`. Other options stay: they name headers that a proxy must not forward (RFC 9110
+ * Adds `close` and removes `keep-alive`. Other options stay, because they name headers that a proxy must not forward (RFC 9110
  * §7.6.1).
  */
 function closeAnd(said: string): string {
@@ -98,8 +98,8 @@ function closeAnd(said: string): string {
 }
 
 /**
- * Writes the header, and meanwhile ignores changes that take `close` back. A library such as on-headers changes headers
- * at this moment, after our own `writeHead`, if it replaced the method before us.
+ * Writes the header, and ignores changes that would take `close` back during the call. A library such as on-headers changes headers
+ * at this moment. If the library has replaced `writeHead` before podrain, its changes come after podrain's.
  */
 function guarded(response: ServerResponse, write: () => unknown): unknown {
   const keeps = ([name, value]: unknown[]): boolean =>
@@ -132,8 +132,8 @@ function fieldsOf(headers: Given): Field[] {
 }
 
 /**
- * The headers in the form that the application used: an object, a flat list or a list of pairs. Only lists can repeat a
- * name.
+ * Returns the headers in the form that the application used: an object, a flat list or a list of pairs. Only lists can have a
+ * name twice.
  */
 function inFormOf(headers: Given, fields: readonly Field[]): Given {
   if (!Array.isArray(headers)) return Object.fromEntries(fields)

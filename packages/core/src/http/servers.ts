@@ -9,7 +9,7 @@ import { replaceMethod } from '../shared/replace.js'
 import type { Answer } from '../shared/request.js'
 import { EarlierConnections } from './earlier.js'
 import { CloseGuard, type OnEarlyClose } from './early-close.js'
-import { callBefore, captures, intercept } from './intercept.js'
+import { callBefore, capturesRejections, intercept } from './intercept.js'
 import { type Owner, owners } from './owners.js'
 import { TlsHandshakes } from './tls-handshakes.js'
 import { mayBeClosedAgain, unlisten } from './unlisten.js'
@@ -18,7 +18,7 @@ import { mayBeClosedAgain, unlisten } from './unlisten.js'
 export interface ServerEvents {
   /** A server accepts connections now. */
   listening(server: net.Server): void
-  /** Somebody else closes a server, or connections of it, while load balancers may still send to it. */
+  /** Other code closes a server, or its connections, while load balancers may still send to it. */
   closedEarly: OnEarlyClose
   connection(socket: Socket, server: net.Server): void
   /** A TLS handshake begins. */
@@ -26,11 +26,11 @@ export interface ServerEvents {
   /** A request over HTTP/1. Returns whether the application gets it. */
   request(request: IncomingMessage, response: ServerResponse): boolean
   /**
-   * A request with an `Expect` header for which the application has a listener. Returns whether the application gets
-   * it.
+   * A request with an `Expect` header, if the application has a listener for that. Returns whether the application gets the
+   * request.
    */
   expecting(request: IncomingMessage, response: ServerResponse): boolean
-  /** A listener of the application returned a value for a request. `alone`: nothing else handles its rejection. */
+  /** A listener of the application has returned a value for a request. `alone`: nothing else handles its rejection. */
   handled(response: ServerResponse, result: unknown, alone: boolean): void
   /**
    * `Upgrade` or CONNECT: the connection is handed over to the application. Returns whether the application gets it.
@@ -47,9 +47,9 @@ interface Watched {
   /** Functions that remove the listeners. */
   readonly stops: readonly (() => void)[]
   /** Removes the interceptor of 'request'. */
-  front: () => void
+  removeInterceptor: () => void
   /**
-   * The control endpoints of each attachment, in the order they were attached. Each has its own paths and admission.
+   * The control endpoints of each attachment, in the order in which they were attached. Each has its own paths and tokens.
    */
   readonly answers: Answer[]
 }
@@ -59,15 +59,15 @@ export class Servers implements Owner {
   readonly #clock: Clock
   readonly #events: ServerEvents
   readonly #servers = new Map<net.Server, Watched>()
-  /** The servers that are given up for another drain, and whom to tell. */
+  /** The servers that another drain may take over, each with the function to call then. */
   readonly #yields = new Map<net.Server, () => void>()
   readonly handshakes: TlsHandshakes = new TlsHandshakes()
   readonly earlier: EarlierConnections
   /**
-   * The addresses that were listened on. They are kept, because somebody else may close a server before its drain does.
+   * The addresses on which servers have listened. They are kept, because other code may close a server before its drain does.
    */
   readonly #addresses = new Map<string, AddressInfo>()
-  /** Whether a watched server gets connections that another, unwatched server has accepted. */
+  /** Whether a watched server gets connections that another server has accepted, which is not watched. */
   #handed = false
   readonly #guard: CloseGuard
   #unlistened = false
@@ -86,13 +86,13 @@ export class Servers implements Owner {
     this.#guard = new CloseGuard(events.closedEarly)
   }
 
-  /** Whether a server accepts connections. Without a server this is true: whoever asks has reached one. */
+  /** Whether a server accepts connections. True if no server is known: a request for `/readyz` has reached one. */
   get listening(): boolean {
     if (this.#servers.size === 0) return !this.#released
     return this.#handed || this.#all.some((server) => server.listening)
   }
 
-  /** The TCP addresses that were listened on. */
+  /** The TCP addresses on which servers have listened. */
   get addresses(): AddressInfo[] {
     return [...this.#addresses.values()]
   }
@@ -103,9 +103,9 @@ export class Servers implements Owner {
   }
 
   /**
-   * @param answer Answers control requests in front of the application, and returns whether it did.
+   * @param answer Answers control requests before the application gets them. Returns whether it did.
    * @param yields As in `WatchOptions`.
-   * @throws {Error} if another drain watches the server, and does not give it up
+   * @throws {Error} if another drain watches the server and does not release it
    */
   watch(server: net.Server, answer?: Answer, yields?: () => void): void {
     this.#watch(server, answer, true)
@@ -126,7 +126,7 @@ export class Servers implements Owner {
     if (owner !== this) {
       owners.set(server, this)
       this.#servers.set(server, this.#listenTo(server))
-      // Requests that the last owner has counted are among the earlier connections.
+      // Connections of requests that the previous owner has counted are earlier connections for this drain.
       if ((counted || owner) && server.listening) this.earlier.watch(server)
       if (server.listening) this.#listens(server)
     }
@@ -135,17 +135,17 @@ export class Servers implements Owner {
   }
 
   /**
-   * Watches the server that a request arrived on. It is released when it closes, because the application did not pass
-   * it itself.
+   * Watches the server that a request has arrived on. The server is released when it closes, because the application has not
+   * passed it.
    */
   find(server: net.Server, answer?: Answer): void {
     const isNew = owners.get(server) !== this
-    // Earlier connections need no count: the request that led here is the first one that reached the application.
+    // Earlier connections are not counted: this request is the first one that has reached the application.
     this.#watch(server, answer, false)
     if (isNew) this.#afterClose(server, () => this.#release(server))
   }
 
-  /** Releases a server that has closed, or that another drain is about to watch. Only for one that was watched so. */
+  /** Releases a server that has closed, or that another drain is about to watch, if it was watched with `yields`. */
   giveUp(server: net.Server): boolean {
     const yields = this.#yields.get(server)
     if (!yields) return false
@@ -155,7 +155,7 @@ export class Servers implements Owner {
     return true
   }
 
-  /** Begins to guard every server: until `unlisten()` only podrain may close it or its connections. */
+  /** Begins to report other code that closes a server or its connections before `unlisten()`. */
   guard(): void {
     this.#guard.begin(this.#all)
   }
@@ -165,14 +165,14 @@ export class Servers implements Owner {
     this.#guard.end()
   }
 
-  /** Reports guarded servers that stopped accepting in another way than by `close()`. */
+  /** Reports guarded servers that no longer accept connections although nothing has called their `close()`. */
   checkGuarded(): void {
     this.#guard.check()
   }
 
   /**
    * Releases all servers for good.
-   * @param exits whether the process is about to exit, and listeners of others are still to clean up
+   * @param exits Whether the process is about to exit. Other listeners of the signal may then close a closed server again.
    */
   release(exits = false): void {
     this.#released = true
@@ -200,9 +200,8 @@ export class Servers implements Owner {
   }
 
   /**
-   * Until `closeAllConnections`, keeps a framework that closes a server from closing its connections. From Node 19 on,
-   * `close()` also cuts responses that are ended but not flushed. Only replacing the methods on the server prevents
-   * that.
+   * Keeps a framework that closes a server from closing its connections, until `closeAllConnections`. Since Node 19, `close()` also
+   * cuts responses that are ended but not flushed (nodejs/node#60617). Only replacing the methods of the server prevents that.
    */
   keepConnections(): void {
     for (const server of this.#all) {
@@ -231,12 +230,12 @@ export class Servers implements Owner {
     if (typeof address === 'object' && address) this.#addresses.set(`${address.address} ${address.port}`, address)
     this.#guard.add(server)
     if (!this.#unlistened) this.#events.listening(server)
-    // The application was still starting when the drain closed. It may read the address in its callback of `listen()`
-    // first.
+    // The application was still starting when the drain closed. The server closes in a later turn, because the application may
+    // read the address in its callback of `listen()`.
     else setImmediate(() => this.unlisten())
   }
 
-  /** What this drain closes itself is released with it. */
+  /** Calls `release` when a server has closed, unless this drain has closed it: that server is released with the drain. */
   #afterClose(server: net.Server, release: () => void): void {
     server.once('close', () => {
       if (!this.#unlistened) release()
@@ -245,12 +244,12 @@ export class Servers implements Owner {
 
   #release(server: net.Server): void {
     const watched = this.#servers.get(server)
-    // The server may have got another owner since, which a listener of 'close' must not undo.
+    // The server may have another owner by now. That owner must stay.
     if (owners.get(server) === this) owners.delete(server)
     this.#servers.delete(server)
     this.#yields.delete(server)
     this.earlier.release(server)
-    watched?.front()
+    watched?.removeInterceptor()
     for (const stop of watched?.stops ?? []) stop()
   }
 
@@ -286,23 +285,23 @@ export class Servers implements Owner {
       on('session', session)
       stops.push(callBefore(server, 'stream', stream))
     }
-    // Node emits these in place of 'request' if there is an `Expect` header and a listener for it.
+    // Node emits these events in place of 'request' if the request has an `Expect` header and the event has a listener.
     const begin = (event: string, begins: (request: never, other: never) => boolean): void => {
       stops.push(intercept(server, event, (request: never, other: never) => !begins(request, other)))
     }
     for (const event of ['checkContinue', 'checkExpectation']) begin(event, expecting)
     for (const event of ['upgrade', 'connect']) begin(event, upgrade)
     const answers: Answer[] = []
-    return { stops, front: this.#intercept(server, answers), answers }
+    return { stops, removeInterceptor: this.#intercept(server, answers), answers }
   }
 
   /**
-   * Counts requests in front of the application. Keeps from it the control requests, and requests that can no longer be
-   * answered.
+   * Counts requests before the application gets them. The application does not get control requests, and requests that can no
+   * longer be answered.
    */
   #intercept(server: net.Server, answers: readonly Answer[]): () => void {
     const { request: begins, handled } = this.#events
-    const alone = !captures(server)
+    const alone = !capturesRejections(server)
     return intercept(
       server,
       'request',

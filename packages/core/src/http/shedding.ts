@@ -14,7 +14,7 @@ export interface SheddingOptions {
   readonly quiet: number
 }
 
-/** Sheds the clients of a draining server: all of them in time, and none in the middle of a request. */
+/** Sheds all clients of a draining server in time, and none of them during a request. */
 export class Shedding {
   readonly #options: SheddingOptions
 
@@ -23,15 +23,14 @@ export class Shedding {
   }
 
   /**
-   * Makes one pass over all connections. Sheds the clients that the ramp has reached, and returns what must be waited
-   * for.
-   * @param inFlight Number of requests in flight, used until the drain has reached all connections.
+   * Makes one pass over all connections. Sheds the clients that the ramp has reached, and returns what the drain must wait for.
+   * @param inFlight Number of requests in flight. It is used until the drain has reached all connections.
    */
   survey(now: number, inFlight: number): Survey {
     const { connections, ramp, servers, quiet, keepAliveCap } = this.#options
     servers.earlier.recount()
     const { unknown } = servers.earlier
-    // The drain has not reached all connections yet. It will at the next pass.
+    // The drain has not reached all connections yet, so none is visited. A later pass visits them.
     if (!connections.reached) return { busy: inFlight + unknown, heldUntil: Number.POSITIVE_INFINITY, held: 0 }
     const round = { now, share: ramp.share(now), uploadTimeout: Math.max(keepAliveCap, minUploadTimeout) }
     const { busy, heldUntil, held } = connections.visit(round, quiet)
@@ -40,7 +39,7 @@ export class Shedding {
 
   /**
    * Sends the farewell on every idle connection.
-   * @param left Milliseconds that are left for it.
+   * @param left Returns the milliseconds that are left.
    * @returns Whether a farewell was sent to any client.
    */
   closeIdle(left: () => number): Promise<boolean> {
@@ -48,7 +47,7 @@ export class Shedding {
   }
 
   /**
-   * Closes all connections by force. Returns the requests that this cut.
+   * Closes all connections by force. Returns the requests that were cut.
    * @param begun When the closing began.
    */
   async destroy(begun: number): Promise<OpenRequest[]> {
@@ -57,7 +56,7 @@ export class Shedding {
     return forced
   }
 
-  /** Whether any connection is open, idle or not, or in its TLS handshake. */
+  /** Whether any connection is open, including idle connections and those in their TLS handshake. */
   get connected(): boolean {
     const { connections, servers } = this.#options
     return connections.size > 0 || servers.handshakes.active

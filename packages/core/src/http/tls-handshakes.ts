@@ -7,13 +7,13 @@ interface Handshake {
   readonly begun: number
 }
 
-/** The TLS handshakes in progress. Behind each is a client that has not sent its request yet. */
+/** The TLS handshakes in progress. After each handshake its client will send a request. */
 export class TlsHandshakes {
   /** All connections of TLS servers, until they close. */
   readonly #connections = new Set<Socket>()
   /**
-   * The handshakes in progress, by the addresses of both ends: Node does not say which connection an encrypted socket
-   * belongs to. Connections without addresses, as over a unix socket, share one entry, the oldest first.
+   * The handshakes in progress, by the addresses of both ends, because Node has no public link from an encrypted socket to its
+   * connection. Connections without addresses, such as those of a unix socket, share one entry, the oldest first.
    */
   readonly #going = new Map<string, Handshake[]>()
 
@@ -22,7 +22,7 @@ export class TlsHandshakes {
     return this.#going.size > 0
   }
 
-  /** Until when a handshake is waited for: each as long as the first request of a new connection. */
+  /** The time until which the drain waits for handshakes: `quiet` for each, as for the first request of a new connection. */
   heldUntil(quiet: number): number {
     let newest = Number.NEGATIVE_INFINITY
     for (const handshakes of this.#going.values()) {
@@ -45,8 +45,8 @@ export class TlsHandshakes {
   }
 
   /**
-   * Called when a handshake has ended. Returns whether its beginning was seen. A handshake that began before the server
-   * was watched must not remove the entry of another one.
+   * Called when a handshake has ended. Returns whether its beginning was seen. It was not seen if the server was not watched
+   * then.
    */
   finish(socket: TLSSocket): boolean {
     const addresses = addressesOf(socket)

@@ -15,9 +15,9 @@ import { Shedding } from './shedding.js'
 
 export interface TrafficOptions extends Pick<CounterOptions, 'clock' | 'keepAliveCap' | 'onIdle' | 'onAbandoned'> {
   readonly quiet: number
-  /** Milliseconds over which the share of responses with `Connection: close` rises to all. */
+  /** Milliseconds in which the share of responses with `Connection: close` rises from 0 to 1. */
   readonly ramp: number
-  /** Called when somebody else closed a server, or connections of it, while load balancers may still send to it. */
+  /** Called when other code closes a server, or its connections, while load balancers may still send to it. */
   readonly onClosedEarly: (close: EarlyClose) => void
   /** Called when a watched server begins to accept connections. */
   readonly onListening: (server: AnyServer) => void
@@ -25,7 +25,7 @@ export interface TrafficOptions extends Pick<CounterOptions, 'clock' | 'keepAliv
   readonly onUnknown: (count: number, server: AnyServer) => void
 }
 
-/** The public surface of this folder: puts its parts together. The rest of a drain uses only this class. */
+/** Puts the parts of this folder together. The rest of the core uses only this class. */
 export class Traffic {
   readonly #clock: Clock
   readonly #ramp: Ramp
@@ -86,7 +86,7 @@ export class Traffic {
     return this.#counter.lastArrival
   }
 
-  /** The newest request since the beginning of the drain; undefined if none has arrived. */
+  /** The newest request since the beginning of the drain. undefined if none has arrived. */
   get lastRequest(): LastRequest | undefined {
     return this.#counter.lastRequest
   }
@@ -106,40 +106,40 @@ export class Traffic {
     return this.#counter.accepted
   }
 
-  /** Whether any connection is open, idle or not, or in its TLS handshake. */
+  /** Whether any connection is open, including idle connections and those in their TLS handshake. */
   get connected(): boolean {
     return this.#shedding.connected
   }
 
   /**
-   * For a middleware without a server handle: the first request leads to the server, which counts later requests
-   * itself.
-   * @returns Whether the request was counted on its server before.
+   * Counts a request, for a middleware without a server handle. The server of the first request is watched from then on, and
+   * counts later requests before they reach the middleware.
+   * @returns Whether the request was counted before.
    */
   track(request: IncomingMessage, response: ServerResponse, answer?: Answer): boolean {
     if (this.#counter.connectionOf(request, response)?.owner === this.#counter) return true
     const server = serverOf(request)
     if (!server || this.servers.released) return false
     this.servers.find(server, answer)
-    // If the client has disconnected while the application awaited something before this middleware, nothing is in
-    // flight.
+    // The client may have disconnected while the application awaited something before this middleware. Nothing is in flight
+    // then.
     if (response.destroyed || request.socket.destroyed) return false
-    // express-ws runs a WebSocket through the middleware, with a response of its own that never ends.
+    // express-ws passes a WebSocket through the middleware, with a response of its own that does not end.
     if (request.headers.upgrade !== undefined && !response.socket) this.#counter.upgrade(request, request.socket, true)
     else if (isHttp2(request)) this.#counter.countStream(request.stream, request.headers)
     else this.#counter.count(request, response)
-    // A router before this middleware may have removed its own path from `request.url`.
+    // A router before this middleware may have removed its mount path from `request.url`.
     const connection = http1ConnectionOf(request.socket)
     if (connection?.response === response) connection.url = originalUrlOf(request)
     return false
   }
 
-  /** Stops counting a request that a control endpoint answers: it is not traffic. */
+  /** Stops counting a request that a control endpoint answers, because it is not traffic. */
   exclude(request: IncomingMessage, response: ServerResponse): void {
     this.#counter.exclude(request, response)
   }
 
-  /** Keeps what the handler of a response returned. The handler may still run when its client has disconnected. */
+  /** Keeps the promise that the handler of a response returned. The handler may still run when its client has disconnected. */
   handling(response: ServerResponse | Http2ServerResponse, promise: unknown): void {
     this.#counter.handling(response, promise)
   }
@@ -149,7 +149,7 @@ export class Traffic {
     return this.inFlight === 0 ? [] : this.#connections.open()
   }
 
-  /** Begins to drain: clients are shed from now on. */
+  /** Begins to drain: clients are shed from now on, as the ramp rises. */
   drain(): void {
     const now = this.#clock.now()
     this.#closedEarly.clear()
@@ -165,7 +165,7 @@ export class Traffic {
     })
   }
 
-  /** Sheds all clients from now on: there is no time for a ramp, or load balancers have stopped sending. */
+  /** Sheds all clients from now on, because there is no time for a ramp, or because load balancers have stopped sending. */
   hurry(): void {
     this.#ramp.hurry()
   }
@@ -178,7 +178,7 @@ export class Traffic {
   }
 
   /**
-   * Makes one pass over all connections. Sheds the clients that the ramp has reached, and returns what must be waited
+   * Makes one pass over all connections. Sheds the clients that the ramp has reached, and returns what the drain must wait
    * for.
    */
   survey(now: number): Survey {
@@ -188,7 +188,7 @@ export class Traffic {
 
   /**
    * Sends the farewell on every idle connection.
-   * @param left Milliseconds that are left for it.
+   * @param left Returns the milliseconds that are left.
    * @returns Whether a farewell was sent to any client.
    */
   closeIdle(left: () => number): Promise<boolean> {
@@ -196,7 +196,7 @@ export class Traffic {
   }
 
   /**
-   * Closes all connections by force. Returns the requests that this cut, and those that somebody else has cut before.
+   * Closes all connections by force. Returns the requests that were cut now, and those that other code has cut before.
    * @param begun When the closing began.
    */
   async destroy(begun: number): Promise<OpenRequest[]> {

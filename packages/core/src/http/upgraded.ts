@@ -6,35 +6,35 @@ import { answerTime } from '../shared/timing.js'
 import type { Connection, OpenOnConnection, Round } from './connection.js'
 import { WebSocketFrames } from './web-socket-frames.js'
 
-/** The owner needs only to know that the connection has closed: an upgraded connection carries no counted requests. */
+/** The owner is told only that the connection has closed, because an upgraded connection carries no counted requests. */
 type Owner = { forget(connection: Connection): void }
 
 /** A close frame with code 1001 (going away), unmasked because a server sends it (RFC 6455 §5.5.1, §7.4.1). */
 const goingAway = Buffer.from([0x88, 0x02, 0x03, 0xe9])
 
 /**
- * A connection that is no longer HTTP: a WebSocket, another protocol after `Upgrade`, or a CONNECT tunnel. Only its
- * upgrade counts as a request in flight. When the ramp reaches a WebSocket, a close frame is sent on it, behind the
- * answer to what its client has just said. The application's WebSocket library then sees the client close. Connections
- * that are still open when the process exits are closed by force.
+ * A connection that is no longer HTTP: a WebSocket, another protocol after `Upgrade`, or a CONNECT tunnel. Only its upgrade
+ * counts as a request in flight. When the ramp reaches a WebSocket, podrain sends a close frame. If the client has just sent a
+ * message, the close frame follows the application's next message. The application's WebSocket library then sees the client close.
+ * Connections that are still open when the process exits are closed by force.
  */
 export class UpgradedConnection implements Connection {
   readonly pending = 0
   readonly since: number
   readonly #socket: Socket
   readonly #shedAt: number = Math.random()
-  /** Follows the frames that the application writes; undefined if it is not a WebSocket. */
+  /** Follows the frames that the application writes. undefined if the connection is not a WebSocket. */
   readonly #frames: WebSocketFrames | undefined
-  /** Number of bytes written before the response to the upgrade. If more were written, it has been answered. */
+  /** Number of bytes written before the response to the upgrade. If more are written, the upgrade has been answered. */
   readonly #written: number
-  /** Number of bytes that the client had sent when the application wrote last. If it has sent more, it spoke last. */
+  /** Number of bytes received when the application last wrote. If more are received, the client has sent something since. */
   #readAtWrite = 0
-  /** Number of bytes that the client had sent at the last visit, and when a visit saw more of them than the one before. */
+  /** Number of bytes received at the last visit, and the time of the last visit that found more than the visit before. */
   #read = 0
   #readAt: number = Number.NEGATIVE_INFINITY
   /** When the ramp reached this connection. */
   #reachedAt: number | undefined
-  /** Whether the close frame is due, and follows the frame that the application completes next. */
+  /** Whether the close frame is due. It follows the next frame that the application completes. */
   #closeDue = false
   #closeSent = false
   /** Stops following what the application writes. */
@@ -57,7 +57,7 @@ export class UpgradedConnection implements Connection {
   }
 
   drain(): readonly [] {
-    // Nobody knows when the client sent these: it may have been long ago.
+    // The client may have sent these bytes long ago, so they do not count as recent.
     this.#read = this.#socket.bytesRead
     return []
   }
@@ -68,13 +68,13 @@ export class UpgradedConnection implements Connection {
   }
 
   /**
-   * Tells the client to leave if the ramp has reached it, unless it has just spoken and waits for an answer. That is
-   * limited, because not everything has an answer, as the answer to a ping: of an application that pings its clients, or
-   * only listens to them, most would otherwise leave together at the end of the ramp. The limit counts from when the ramp
-   * reached the connection, so that those that were pinged together leave one by one, too.
+   * Sends the close frame if the ramp has reached this connection. If the client has just sent something, it may wait for an answer,
+   * so the close frame waits for the application's next frame, for at most `answerTime`. Without this limit, the clients of an
+   * application that pings them, or that only receives, would leave together at the end of the ramp: a pong has no answer. The limit
+   * counts from the time when the ramp reached the connection, so that clients that were pinged together leave one by one.
    *
-   * The upgrade counts as a request until it is answered. Some applications never answer an upgrade they do not
-   * support, so it counts only up to `uploadTimeout`.
+   * The upgrade counts as a request until it is answered. Some applications do not answer an upgrade that they do not support, so
+   * the upgrade counts for at most `uploadTimeout`.
    */
   visit({ now, share, uploadTimeout }: Round): number {
     const { bytesRead } = this.#socket
@@ -111,10 +111,10 @@ export class UpgradedConnection implements Connection {
   clear(): void {}
 
   /**
-   * Sends the close frame, if the last frame of the application is complete: a control frame may stand between any two.
-   * Libraries write complete frames, but a proxy may be in the middle of one. A socket that another server is piped
-   * into is left to that server.
-   * @param asked Whether the client waits for an answer. The close frame then waits for the application's next frame.
+   * Sends the close frame if the application's last frame is complete, because a control frame may stand only between two frames.
+   * Libraries write complete frames, but a proxy may have written half a frame. podrain sends no close frame on a socket into which
+   * another stream is piped, because the server behind that stream speaks for itself.
+   * @param asked Whether the client may wait for an answer. The close frame then waits for the application's next frame.
    */
   #sendClose(asked: boolean): void {
     if (this.#closeSent || !this.#frames || !this.#socket.writable || !this.#answered) return
@@ -127,8 +127,8 @@ export class UpgradedConnection implements Connection {
   }
 
   /**
-   * Follows what the application writes, until the close frame is sent. Node has no public way to see that, so `write`
-   * of this socket is replaced.
+   * Follows what the application writes, until the close frame is sent. Node has no public event for that, so podrain replaces
+   * `write` of this socket.
    * @returns The function that restores the method.
    */
   #follow(frames: WebSocketFrames): () => void {
@@ -148,7 +148,7 @@ export class UpgradedConnection implements Connection {
   }
 }
 
-/** The bytes that a socket writes for a string or for any kind of view. */
+/** The bytes that a socket writes for a string, a typed array or a DataView. */
 function bytesOf(chunk: unknown, encoding: unknown): Uint8Array {
   if (typeof chunk === 'string')
     return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as never) : undefined)

@@ -1,18 +1,17 @@
-/** The part of the stream in which the last byte written lies. */
+/** The part of the stream that the last written byte belongs to. */
 type Place = 'handshake' | 'length' | 'payload' | 'boundary' | 'unknown'
 
 const close = 8
 
 /**
  * Follows the bytes that a server writes on a connection that may become a WebSocket: the response to the handshake,
- * then frames (RFC 6455 §5.2). The bytes may come in chunks of any size. It tells whether another frame may be written
- * between two frames.
+ * then frames (RFC 6455 §5.2). The bytes may come in chunks of any size. `open` says whether podrain may write a frame now.
  */
 export class WebSocketFrames {
   #place: Place
   /** The response to the handshake, until it is complete. */
   #head = ''
-  /** Number of bytes of the extended length that are still to come; -1 before the 7-bit length. */
+  /** Number of bytes of the extended length that are still missing. -1 before the 7-bit length. */
   #lengthBytes = 0
   #payload = 0
   #closed = false
@@ -47,7 +46,7 @@ export class WebSocketFrames {
     this.#head += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
     const end = this.#head.indexOf('\r\n\r\n')
     if (end === -1) return bytes.length
-    // Any other status than 101 refuses the upgrade, and the connection stays HTTP.
+    // A status other than 101 refuses the upgrade, and the connection stays HTTP.
     this.#place = /^HTTP\/1\.\d 101\b/.test(this.#head) ? 'boundary' : 'unknown'
     this.#head = ''
     return end + 4 - before
@@ -63,7 +62,7 @@ export class WebSocketFrames {
       this.#lengthBytes = byte === 126 ? 2 : byte === 127 ? 8 : 0
       this.#payload = this.#lengthBytes > 0 ? 0 : byte
       if (byte > 127)
-        this.#place = 'unknown' // the mask bit is set, but a server does not mask: these are not frames
+        this.#place = 'unknown' // the mask bit is set, but a server does not mask its frames, so these are no frames
       else if (this.#lengthBytes === 0) this.#announced()
     } else {
       this.#payload = this.#payload * 256 + byte

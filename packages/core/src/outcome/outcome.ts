@@ -2,60 +2,64 @@ import { messageOf } from '../shared/errors.js'
 import { type DrainReport, requestInWords } from '../shared/report.js'
 import type { Whereabouts } from '../shared/states.js'
 
-/** How a drain ended, from the best to the worst. `draining` stands for one that was killed, or still goes on. */
+/** How a drain ended, from the best to the worst. `draining` means that the drain goes on, or that it was killed. */
 const endings = ['drained', 'draining', 'failed', 'cut', 'closed early', 'crashed'] as const
 
 /**
+ * How a drain ended:
  * - `drained`: nothing was lost.
- * - `draining`: it goes on. If the container has terminated, it was killed meanwhile.
+ * - `draining`: the drain goes on. If the container has terminated, it was killed during the drain.
  * - `failed`: nothing was lost, but a hook failed or did not end in time.
  * - `cut`: requests, tasks, connections or bytes were still there at the deadline.
- * - `closed early`: somebody else closed a server, or connections of it, while load balancers may still send to it.
- * - `crashed`: there was an error that nobody caught, or a step of the drain failed.
+ * - `closed early`: other code closed a server, or its connections, while load balancers could still send to it.
+ * - `crashed`: there was an uncaught error, or a step of the drain failed.
  */
 export type Ending = (typeof endings)[number]
 
 /**
- * The outcome of a drain, or of all drains of a process, for somebody who reads it when the pod has gone. Fields that
- * would be empty are left out. It contains no stack, and no header and body of a request. Query strings, passwords in
- * URLs and credentials of an Authorization header are taken out of the messages of errors and the names of tasks.
+ * The outcome of a drain, or of all drains of a process, for readers after the pod has gone. Fields that would be empty are left
+ * out. It contains neither stacks nor headers or bodies of requests. Query strings, passwords in URLs and credentials of an
+ * Authorization header are removed from the messages of errors and the names of tasks.
  */
 export interface Outcome {
   readonly outcome: Ending
-  /** Tells the message from those of other programs. */
+  /** Distinguishes the message from messages of other programs. */
   readonly by: 'podrain'
-  /** What committed or began the drain, as in `DrainReport`. */
+  /** What committed the drain, as in `DrainReport`. Before that: what began the drain. */
   readonly reason: string
   /** The time of the first sign, in ISO 8601. */
   readonly startedAt: string
-  /** Milliseconds from the first sign to the end, or until this was written. */
+  /** Milliseconds from the first sign to the end, or to the time of writing while the drain goes on. */
   readonly durationMs: number
   /** Milliseconds from the first sign until the closing began. */
   readonly settleMs?: number
-  /** Requests that were answered during the drain. */
+  /** Number of requests that were answered during the drain. */
   readonly answered?: number
-  /** While it goes on: requests in flight. */
+  /** While the drain goes on: number of requests in flight. */
   readonly inFlight?: number
-  /** While it goes on: milliseconds until the deadline. */
+  /** While the drain goes on: milliseconds until the deadline. */
   readonly leftMs?: number
-  /** While it goes on: what is waited for: the oldest request, tasks, load balancers. */
+  /** While the drain goes on: what it waits for, such as the oldest request, tasks, load balancers. */
   readonly waitingFor?: readonly string[]
-  /** Requests that were cut. */
+  /** Number of requests that were cut. */
   readonly cutCount?: number
-  /** The first of them: method, route and age. */
+  /** The first five requests that were cut: method, route and age. */
   readonly cut?: readonly string[]
-  /** Places in the code, as in `DrainReport`. */
+  /** The places in the code that closed a server too early, as in `DrainReport`. */
   readonly closedEarly?: readonly string[]
+  /** Names of the tasks that had not finished at the deadline. */
   readonly unfinishedTasks?: readonly string[]
-  /** The hooks that failed or did not end in time, and why. */
+  /** The hooks that failed or did not end in time: name, outcome and error. */
   readonly failedHooks?: readonly string[]
+  /** Number of bytes of finished responses that the kernel still held at the deadline. */
   readonly undeliveredBytes?: number
+  /** Number of connections that were open before their server was watched, and were cut. */
   readonly unknownConnections?: number
-  /** Name and message of the error. */
+  /** Name and message of the error, in one line. */
   readonly error?: string
 }
 
-/** Requests that are named. The others are counted. */
+/** How many of the cut requests are named. `cutCount` counts all. */
 const mostCut = 5
 
 /** The outcome of a drain that is over. */
@@ -111,7 +115,7 @@ export function underway(drain: Underway): Outcome {
   })
 }
 
-/** The outcome of several drains of one pod: what any of them lost, and the worst ending. */
+/** The outcome of several drains of one pod: the losses of all of them, and the worst ending. */
 export function together(outcomes: readonly Outcome[]): Outcome | undefined {
   const [first, ...others] = outcomes.toSorted((one, other) => badness(other) - badness(one))
   if (first === undefined || others.length === 0) return first
@@ -122,7 +126,7 @@ export function together(outcomes: readonly Outcome[]): Outcome | undefined {
   ]
   return filled({
     ...first,
-    // As long as one of them goes on, it is what a reader of a killed pod asks for.
+    // If the pod was killed, a drain that still goes on explains it best.
     outcome: outcomes.some(({ outcome }) => outcome === 'draining') ? 'draining' : first.outcome,
     durationMs: Math.max(...outcomes.map(({ durationMs }) => durationMs)),
     settleMs: Math.max(...outcomes.map(({ settleMs = 0 }) => settleMs)),
@@ -140,12 +144,12 @@ export function together(outcomes: readonly Outcome[]): Outcome | undefined {
   })
 }
 
-/** A number that is greater for worse endings. */
+/** The rank of an ending. A greater number is worse. */
 export function badness({ outcome }: Pick<Outcome, 'outcome'>): number {
   return endings.indexOf(outcome)
 }
 
-/** Without empty lists, zeros and what is undefined; but `durationMs`, `settleMs` and `answered` stay. */
+/** Removes empty lists, zeros and undefined fields. Some counts stay if they are 0, because 0 says something there. */
 function filled(outcome: { [Name in keyof Outcome]: Outcome[Name] | undefined }): Outcome {
   const counts = ['durationMs', 'settleMs', 'answered', 'inFlight', 'leftMs']
   const isFilled = ([name, value]: [string, unknown]): boolean =>
@@ -161,22 +165,22 @@ function inShort(error: unknown): string {
 }
 
 /**
- * Without secrets that are recognized by their form: query strings, tokens in fragments, passwords in URLs, and
- * credentials of an Authorization header. Each pattern takes time in proportion to the text, because an error may quote
- * a whole body, and the drain stands still meanwhile.
+ * Removes secrets that can be recognised by their form: query strings, tokens in fragments, passwords in URLs, and credentials of
+ * an Authorization header. Each pattern takes linear time, because an error may quote a whole body, and the event loop is blocked
+ * during the search.
  */
 function scrubbed(text: string): string {
   return (
     text
       .replace(/\/\/[^\s"'`<>/]*@/g, '//')
-      // A password that contains a slash. `host:8080/` is none.
+      // A password that contains a slash. `host:8080/` is a port, not a password.
       .replace(/\/\/[^\s"'`<>/:@]{0,100}:(?!\d+[/?#])[^\s"'`<>@]{1,200}@/g, '//')
       .replace(/\?(?![.?])[^\s"'`<>]+|#[\w-]+=[^\s"'`<>]*/g, '')
       .replace(/\b(Bearer|Basic) [\w.~+/=-]{8,}/g, '$1 …')
   )
 }
 
-/** How many items of a list, and how many characters of each, are tried one after the other until all fits. */
+/** Limits for the items of each list and the characters of each text. They are tried in this order until the message fits. */
 const fits = [
   [5, 300],
   [5, 100],
@@ -185,8 +189,8 @@ const fits = [
 ] as const
 
 /**
- * The outcome as one line of JSON. Long lists are shortened: their last item says how many more there are.
- * @param longest Bytes, 1000 or more.
+ * Returns the outcome as one line of JSON. Long lists are shortened, and their last item then says how many items are missing.
+ * @param longest The limit in bytes, 1000 or more.
  */
 export function outcomeText(outcome: Outcome, longest: number): string {
   let text = ''

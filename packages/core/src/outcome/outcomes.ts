@@ -4,7 +4,7 @@ import { sameEnd, writeMessage } from './termination-log.js'
 
 interface Told {
   readonly outcome: Outcome
-  /** The file for it; undefined for a worker, whose primary has the file. */
+  /** The file for the message. undefined for the outcome of a worker, because the primary has the file. */
   readonly path: string | undefined
 }
 
@@ -13,9 +13,9 @@ class Outcomes {
   readonly #told = new Map<object, Told>()
 
   /**
-   * Writes what is now known.
+   * Takes in an outcome, and writes the message.
    * @param teller The drain, or the handle of a worker.
-   * @param outcome undefined if it serves again.
+   * @param outcome undefined if the drain was undone, and the process serves again.
    * @param path The file for the message.
    * @throws {Error} from node:fs
    */
@@ -33,7 +33,7 @@ class Outcomes {
     }
   }
 
-  /** A worker has exited: what it had not finished by then is lost, unless it exited well. */
+  /** Called when a worker has exited. If it had not finished its drain, the rest is lost, unless it exited with 0. */
   exited(worker: object, well: boolean): void {
     const told = this.#told.get(worker)
     if (told?.outcome.outcome !== 'draining') return
@@ -41,7 +41,7 @@ class Outcomes {
     else this.#told.set(worker, { ...told, outcome: { ...told.outcome, outcome: 'cut' } })
   }
 
-  /** Drops what ended long before a drain that begins now. */
+  /** Drops outcomes of drains that ended long before a drain that begins now. */
   #forget(began: number): void {
     for (const [teller, { outcome }] of this.#told) {
       const isOver = outcome.outcome !== 'draining'
@@ -50,7 +50,7 @@ class Outcomes {
   }
 }
 
-/** The outcomes of this process, for all copies of the package. */
+/** The outcomes of this process. All copies of the package share them. */
 export function outcomesOfProcess(): Outcomes {
   return ofProcess('outcomes', () => new Outcomes())
 }

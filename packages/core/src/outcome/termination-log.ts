@@ -12,19 +12,19 @@ import {
 import { badness, type Outcome, outcomeText } from './outcome.js'
 
 /**
- * Where a container leaves its termination message by default: the kubelet makes the file, mounts it into the container,
- * and shows its content when the container has terminated
+ * The default file for the termination message of a container. The kubelet creates the file, mounts it into the container, and
+ * shows its content when the container has terminated
  * (kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure).
  */
 export const usualPath = '/dev/termination-log'
-/** Bytes that the kubelet takes of a container's message. It takes 12 KiB of all containers of a pod together. */
+/** How many bytes of a container's message the kubelet reads. For all containers of a pod together, it reads 12 KiB. */
 const longestMessage = 4096
-/** Bytes that are left to the outcome at least, if the application has written something behind it. */
+/** The smallest number of bytes for the outcome. If the application has written more behind it, no outcome is written. */
 const leastMessage = 1000
-/** Drains that began within this time, in milliseconds, belong to the same end of a pod. */
+/** Drains whose beginnings are at most this far apart, in milliseconds, belong to the same termination of a pod. */
 export const sameEnd = 10_000
 
-/** Whether there is a file that a message can be written to. */
+/** Whether the path is an existing file that a message can be written to. */
 export function isWritable(path: string): boolean {
   try {
     accessSync(path, constants.R_OK | constants.W_OK)
@@ -35,12 +35,14 @@ export function isWritable(path: string): boolean {
 }
 
 /**
- * Writes the outcome into the file, or empties it if there is none. What the application has written stays, in place of
- * the outcome or in the lines behind it. So does the worse outcome of another process of the container, unless that is from long before.
+ * Writes the outcome into the first line of the file, or removes that line.
+ * - Text that the application has written into the file stays: in the first line, in place of the outcome, or in later lines.
+ * - A worse outcome of another process of the container stays, too, unless it is older than `sameEnd`.
+ * @param outcome undefined to remove the outcome.
  * @throws {Error} from node:fs
  */
 export function writeMessage(path: string, outcome: Outcome | undefined): void {
-  // Without waiting for a reader, if the path is a pipe.
+  // With O_NONBLOCK, the call does not wait for a reader if the path is a pipe.
   const file = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK, 0o644)
   try {
     if (!fstatSync(file).isFile()) throw new Error(`${path} is not a file`)
@@ -65,7 +67,7 @@ function read(file: number): string {
   return bytes.toString('utf8', 0, readSync(file, bytes, 0, bytes.length, 0))
 }
 
-/** The message of a process that drains with podrain; undefined for any other. */
+/** Parses a message that podrain has written. Returns undefined for any other text. */
 function parse(text: string): (Outcome & { readonly pid: number }) | undefined {
   try {
     const said = JSON.parse(text)
@@ -75,7 +77,7 @@ function parse(text: string): (Outcome & { readonly pid: number }) | undefined {
   }
 }
 
-/** Whether a message of another process gives way. */
+/** Whether the message of another process may be replaced. */
 function isOutdone(said: Outcome, outcome: Outcome | undefined): boolean {
   if (outcome === undefined) return false
   const between = Math.abs(Date.parse(outcome.startedAt) - Date.parse(said.startedAt))

@@ -2,27 +2,28 @@ import { AsyncResource, createHook, executionAsyncId, executionAsyncResource } f
 import { types } from 'node:util'
 
 /**
- * Types of asynchronous resources that are not work in progress: steps between two others, and objects that end only when
- * they are collected.
+ * Types of asynchronous resources that do not count as work in progress: steps between two other resources, and objects that end
+ * only when they are garbage-collected.
  */
 const steps: ReadonlySet<string> = new Set(['PROMISE', 'TickObject', 'FILEHANDLE'])
 
 /** The asynchronous work that a function has begun, returned as a promise or not. */
 export interface Begun<Result> {
   readonly result: Result
-  /** Whether any of the work is in progress that would keep a process alive: a timer, a socket, a file. */
+  /** Whether some work is in progress that keeps a process alive: a timer, a socket, a file operation. */
   readonly active: boolean
   /** Stops following. */
   release(): void
 }
 
 /**
- * Calls a function and follows what it begins, and what that begins in turn, by Node's `async_hooks`. They make everything
- * asynchronous slower while they run, so this is for a process that is about to exit.
+ * Calls a function and follows the asynchronous work that it begins, directly or through other work, by Node's `async_hooks`. The
+ * hooks make all asynchronous operations slower, so this is only for a process that is about to exit.
  *
- * What waits for a promise, or for an `AbortSignal`, that the function settles was there before it, and so descends from nothing
- * here: `await once(process, 'SIGTERM')`. It goes on in the turn of whoever has settled it. So all that is begun in a turn that
- * belongs to the function belongs to it, too. Therefore the function has a turn of its own, and so has who asks for this.
+ * Some work cannot be traced to the function: `await once(process, 'SIGTERM')` began waiting before the call, and goes on in the
+ * same turn of the event loop when the function emits the event. The same holds for other promises, and for an `AbortSignal`. So all
+ * work that begins in a turn of the function counts as its work. For that, the function gets a turn of its own, and the returned
+ * promise resolves in another turn.
  */
 export function follow<Result>(act: () => Result): Promise<Begun<Result>> {
   return new Promise((resolve, reject) => {
@@ -38,14 +39,15 @@ export function follow<Result>(act: () => Result): Promise<Begun<Result>> {
   })
 }
 
-/** Something that is going on. Only a timer or a handle has `hasRef`. */
+/** Work in progress. Only a timer or a handle has `hasRef`. */
 type Resource = WeakRef<object & { hasRef?(): boolean }>
 
 function followInThisTurn<Result>(act: () => Result): Begun<Result> | { readonly error: unknown } {
-  /** All that descends from it, and what of that is still there. */
+  /** The ids of all resources that the function has begun, directly or through others. */
   const family = new Set<number>()
+  /** Those of them that have not ended. */
   const alive = new Map<number, Resource>()
-  /** Whether this turn of the event loop is the function's, or was begun by what it has begun. */
+  /** Whether the present turn of the event loop belongs to the function, or to a resource that it has begun. */
   let ours = true
   const hook = createHook({
     init(id, type, _trigger, resource) {
@@ -54,7 +56,7 @@ function followInThisTurn<Result>(act: () => Result): Begun<Result> | { readonly
       if (!steps.has(type) && !(resource instanceof AsyncResource)) alive.set(id, new WeakRef(resource))
     },
     before(id) {
-      // Promises go on within a turn.
+      // A promise does not begin a turn.
       if (!types.isPromise(executionAsyncResource())) ours = family.has(id)
     },
     destroy: (id) => void alive.delete(id),

@@ -3,11 +3,11 @@ import { replaceMethod } from '../shared/replace.js'
 type Listener = (...args: unknown[]) => unknown
 
 /**
- * Replaces `process.emit`, so that podrain sees each event before all listeners, whenever those were added. The
- * listeners stay where they are: `off()` and `listeners()` work as ever.
+ * Replaces `process.emit`, so that podrain sees each event before all listeners, even before listeners that are added first. The
+ * listeners stay where they are, so `off()` and `listeners()` work as before.
  *
- * Node has no public way: an emitter calls all its listeners, and a listener that was removed to be called later cannot
- * be found by `off()`. signal-exit, which half of npm depends on, replaces the same method.
+ * Node has no public API for that: an emitter calls all its listeners, and `off()` cannot find a listener that was removed to be
+ * called later. signal-exit, on which much of npm depends, replaces the same method.
  *
  * @param first Returns whether the event had listeners; undefined for an event that podrain does not handle.
  * @returns The function that undoes it.
@@ -19,9 +19,9 @@ export function comeFirst(first: (event: string | symbol, args: unknown[]) => bo
 }
 
 /**
- * Adds the listeners of a signal anew. Node binds the `process.emit` that exists when the first listener of a signal is
- * added, so earlier listeners would keep the original bound. For an instant, at the start of the process, the signal
- * has its default effect.
+ * Removes the listeners of a signal and adds them again. When the first listener of a signal is added, Node binds the present
+ * `process.emit`. So a signal with earlier listeners would bypass the replaced `emit`. Between removing and adding, the signal has
+ * its default effect.
  */
 export function rebind(signal: NodeJS.Signals): void {
   const listeners = process.rawListeners(signal) as NodeJS.SignalsListener[]
@@ -35,9 +35,9 @@ export function othersOf(event: string, ours: ReadonlySet<unknown>): Listener[] 
 }
 
 /**
- * The listeners that were hidden from `process.listeners()`. They belong to what has started the process and not to the
- * application, and have to be called at once: tsx reports by one that the process has received the signal, and kills the
- * process if that takes more than 30 ms.
+ * The listeners that a tool has hidden from `process.listeners()`. They belong to the tool that has started the process, and must
+ * be called at once: the listener of tsx reports that the process has received the signal, and tsx kills the process if the report
+ * takes more than 30 ms.
  */
 export function hiddenOf(event: string): Listener[] {
   const shown = new Set<unknown>(process.listeners(event as 'exit'))

@@ -1,54 +1,58 @@
 import type { Signal } from './signals.js'
 
-/** Why the process is to exit. */
+/** Why the process must exit: a signal, or a fatal error. */
 export type ExitCause = ({ readonly signal: Signal } | { readonly error: unknown }) & {
-  /** Milliseconds since it happened, for a drain that was created later. @default 0 */
+  /** Milliseconds since the signal or error, for a drain that was created later. @default 0 */
   readonly ago?: number
 }
 
 /** What a drain registers with its process. */
 export interface ExitListener {
+  /** The signals that end the process. */
   readonly signals: readonly Signal[]
+  /** Whether uncaught exceptions and unhandled rejections end the process. */
   readonly errors: boolean
-  /** Signals that may come more than once, so that the second one forces nothing. @default none */
+  /** Signals that may come more than once. A second one then does not force the exit. @default none */
   readonly repeats?: readonly Signal[]
   /**
-   * Called with the first signal or fatal error, and with the first signal after an error. The process exits once the
-   * promise has resolved: with 0 for `true`, otherwise with 1.
+   * Called with the first signal or fatal error, and with the first signal after an error. The process exits when the promise
+   * has resolved: with 0 for `true`, otherwise with 1.
    */
   end(cause: ExitCause): Promise<boolean>
-  /** Called with a further error during the drain, or with the signal that now forces the exit. */
+  /** Called with a further error during the drain, or with the signal that forces the exit. */
   again(cause: ExitCause): void
-  /** Called when something else exits the process. Returns whether that cuts something. @default it cuts nothing */
+  /** Called when other code exits the process. Returns whether the exit cuts something. @default () => false */
   cut?(): boolean
-  /** Milliseconds until the process must have exited. @default no deadline */
+  /** Returns the milliseconds until the process must have exited. @default no deadline */
   left?(): number
   /** Called with a line for the log about the process. */
   info?(message: string): void
   /**
-   * Called with a warning for the log: something may keep signals from the drain, or end the process before the drain
-   * does.
+   * Called with a warning for the log: signals may not reach the drain, or the process may end before the drain does.
    */
   warn?(message: string): void
 }
 
 /** The source of signals and fatal errors, and the way to exit. Tests replace it. */
 export interface ExitSource {
-  /** Returns the function that removes the listener. */
+  /**
+   * Adds a listener.
+   * @returns The function that removes the listener.
+   */
   register(listener: ExitListener): () => void
   /**
-   * Whether another process of the pod outlives this one, so that the kernel can still send what it holds.
+   * Whether another process of the pod outlives this one. The kernel can then still send the bytes that it holds.
    * @default false
    */
   readonly outlived?: boolean
 }
 
 /**
- * The drains that must end before a process or thread may exit, including those that register after the end has begun.
+ * The drains that must end before a process or thread may exit, including drains that register after the end has begun.
  */
 export class ExitListeners {
   readonly #listeners = new Set<ExitListener>()
-  /** The end of each drain, and whether it was clean. A drain that was removed stays here. */
+  /** The result of each drain that has begun to end: whether it was clean. A drain that was removed stays here. */
   readonly #results = new Map<ExitListener, Promise<boolean>>()
   #cause: ExitCause | undefined
   #begunAt = 0
@@ -74,15 +78,15 @@ export class ExitListeners {
     return left.length > 0 && left.every((each) => each <= 0)
   }
 
-  /** Returns the function that removes the listener. That returns whether the listener was registered. */
+  /** Returns the function that removes the listener. That function returns whether the listener was still registered. */
   add(listener: ExitListener): () => boolean {
     this.#listeners.add(listener)
-    // Asynchronously, because a drain registers in its constructor.
+    // In a microtask, because a drain registers in its constructor and is not complete yet.
     if (this.#cause) queueMicrotask(() => this.#endLate(listener))
     return () => this.#listeners.delete(listener)
   }
 
-  /** Ends all drains, including those that register meanwhile. Resolves with whether all were clean. */
+  /** Ends all drains, including drains that register during the end. Resolves with whether all were clean. */
   async end(cause: ExitCause): Promise<boolean> {
     this.#cause = cause
     this.#begunAt = performance.now()
@@ -94,7 +98,7 @@ export class ExitListeners {
     }
   }
 
-  /** Passes on a signal that comes after an error has begun the end. */
+  /** Passes on a signal that comes after an error has already begun the end. */
   join(signal: Signal): void {
     for (const listener of this.#listeners) void listener.end({ signal })
   }
@@ -104,7 +108,7 @@ export class ExitListeners {
     for (const listener of this.#listeners) listener.again(cause)
   }
 
-  /** Something else exits the process before all have ended. Returns whether that cuts something. */
+  /** Called when other code exits the process before all drains have ended. Returns whether the exit cuts something. */
   cutShort(): boolean {
     return [...this.#listeners].map((listener) => listener.cut?.() ?? false).includes(true)
   }

@@ -22,8 +22,8 @@ interface Interrupt {
 }
 
 /**
- * A listener that stays. Without any listener, the operating system ends the process on the signal. close-with-grace is
- * without one for an instant at the first signal, and a process group sends the second signal just then.
+ * A listener that stays for as long as podrain handles the signal. Without any listener, the signal ends the process.
+ * close-with-grace has no listener for an instant at the first signal, and a process group may send the second signal at that instant.
  */
 const stay = (): void => {}
 
@@ -32,14 +32,14 @@ const stay = (): void => {}
  *
  * 1. The first signal or fatal error ends all drains. Other listeners of the signal are not called yet, except for
  *    hidden ones (`hiddenOf`).
- * 2. When all drains have ended, the other listeners are called. They have what is left of the budget.
+ * 2. When all drains have ended, the other listeners are called. They get the time that is left of the budget.
  * 3. The process exits: with 0 if all drains were clean, otherwise with 1.
  *
- * A second signal within `sameKeyPress` counts as the same one. A later one exits at once, with 1. A further error is
- * logged.
+ * A second signal within `sameKeyPress` counts as the same signal. A later signal exits the process at once, with 1. A further
+ * error is logged.
  */
 class ProcessEnd {
-  /** The version of this interface. Two copies of the package in one process must agree on it. */
+  /** The version of this interface. Copies of the package in one process must have the same version. */
   readonly version = 1
   readonly #listeners = new ExitListeners()
   /** The listeners of close-with-grace, by event. */
@@ -48,11 +48,11 @@ class ProcessEnd {
   #leavePlace: (() => void) | undefined
   #signal: Interrupt | undefined
   #ending = false
-  /** How many listeners of others have been called that may each raise the signal again. */
+  /** How many other listeners have been called. Each of them may raise the signal once more. */
   #mayRaise = 0
-  /** Ends the watch for somebody else who exits the process. */
+  /** Stops watching for other code that exits the process. */
   #ignoreExit = (): void => {}
-  /** The errors that were logged, so that an error that repeats is logged once. */
+  /** The errors that were logged. A repeated error is logged once. */
   readonly #loggedErrors = new Set<string>()
 
   register(listener: ExitListener): () => void {
@@ -68,7 +68,7 @@ class ProcessEnd {
   }
 
   /**
-   * Listens to the events that the registered drains want, and to no others. Does nothing once the process is ending.
+   * Listens to the events that the registered drains need, and to no others. Does nothing when the process is ending.
    */
   #install(): void {
     if (this.#ending) return
@@ -113,7 +113,7 @@ class ProcessEnd {
     return wanted
   }
 
-  /** Remembers the listeners that close-with-grace has just added: each is the last one of its event. */
+  /** Remembers the listeners that close-with-grace has just added. Each of them is the last listener of its event. */
   #remember(wanted: Iterable<Event>): void {
     this.#ours = new Map([...wanted].map((event) => [event, process.rawListeners(event as 'exit').at(-1)]))
   }
@@ -122,7 +122,7 @@ class ProcessEnd {
     return new Set([...this.#ours.values(), stay])
   }
 
-  /** Called for each event of the process. Returns undefined for events that no drain wants. */
+  /** Called for each event of the process. Returns undefined for events that no drain needs. */
   #happens(event: Event, args: unknown[]): boolean | undefined {
     if (!this.#ours.has(event)) return undefined
     if (event === 'uncaughtException' || event === 'unhandledRejection') return this.#fails(event, args)
@@ -135,15 +135,15 @@ class ProcessEnd {
       if (performance.now() - this.#signal.at < sameKeyPress) return
       if ([...this.#listeners.all].some(({ repeats = [] }) => repeats.includes(name))) return
       if (this.#mayRaise > 0) {
-        // Frameworks raise the signal again after their cleanup, to end the process by it: each once. A further signal is
-        // from a person.
+        // After its cleanup, a framework may raise the signal again to end the process: each listener once. A further signal
+        // comes from a person.
         this.#mayRaise--
         return
       }
       this.#toCloseWithGrace(name, [name])
       return
     }
-    // `process.emit('SIGTERM')` by hand passes no name.
+    // An application that calls `process.emit('SIGTERM')` passes no name.
     this.#signal = { name, at: performance.now(), args: args.length > 0 ? args : [name] }
     if (this.#ending) this.#listeners.join(name)
     else this.#toCloseWithGrace(name, this.#signal.args)
@@ -153,15 +153,14 @@ class ProcessEnd {
   #fails(event: Fatal, args: unknown[]): boolean {
     const [error] = args
     const others = othersOf(event, this.#own)
-    // An application that listens for rejections, as an error tracker does, has arranged for them: without podrain the
-    // process would go on.
+    // If the application or its error tracker listens for rejections, Node does not end the process, and podrain does not either.
     const isArrangedFor = event === 'unhandledRejection' && others.length > 0
     if (!this.#ending && !isArrangedFor) {
       this.#toCloseWithGrace(event, args)
     } else if (!isArrangedFor) {
       const isNew = this.#isNew(error)
       if (isNew) this.#listeners.again({ error })
-      // Their log line about it would fail in the same way, and that would be the next error, without end.
+      // Another listener would log the error. If writing fails, its log line causes the next error, without end.
       else if ((error as NodeJS.ErrnoException | null)?.syscall === 'write') return true
     }
     for (const other of others) other.apply(process, args)
@@ -174,8 +173,8 @@ class ProcessEnd {
   }
 
   /**
-   * Whether an error was not logged before. If the reader of stdout has gone, as behind `| head`, each log line fails
-   * and causes the next error, without end.
+   * Whether an error has not been logged before. If the reader of stdout has gone, as in `node server.js | head`, each log line
+   * fails and causes the next error, without end.
    */
   #isNew(error: unknown): boolean {
     const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException
@@ -196,11 +195,11 @@ class ProcessEnd {
     this.#ignoreExit()
     if (this.#signal) await this.#callOthers(this.#signal, clean)
     if (!clean) throw new Error('the drain was not clean')
-    // The application has said how it ends, as a hook that failed may.
+    // The application, or one of its hooks, has set the exit code.
     if (process.exitCode) process.exit()
   }
 
-  /** Who exits the process while it drains cuts the drains short: that is said, and is not clean if it cuts requests. */
+  /** Logs when other code exits the process before the drains are over. If requests are cut by that, the exit code is not 0. */
   #watchExit(): void {
     const onExit = (): void => {
       if (this.#listeners.cutShort()) process.exitCode ||= 1
@@ -210,8 +209,8 @@ class ProcessEnd {
   }
 
   /**
-   * Exits `overtime` after the last deadline, even if a drain hangs. Each drain keeps to its deadline itself; this is
-   * for one that does not.
+   * Exits the process `overtime` after the last deadline. Each drain keeps to its deadline itself. This is for a drain that
+   * hangs.
    */
   #watchDeadline(): void {
     let lateSince: number | undefined
@@ -225,8 +224,8 @@ class ProcessEnd {
   }
 
   /**
-   * Calls the other listeners of the signal and awaits what they return. A listener that returns no promise may have
-   * begun asynchronous work, which is waited for up to `listenerTime`.
+   * Calls the other listeners of the signal and awaits the promises that they return. A listener that returns no promise may have
+   * begun asynchronous work. The process waits for that work, for at most `listenerTime`.
    */
   async #callOthers({ name, args }: Interrupt, clean: boolean): Promise<void> {
     const others = othersOf(name, new Set([...this.#own, ...hiddenOf(name)]))
@@ -252,7 +251,7 @@ class ProcessEnd {
       if (open === 0) waitUntil = performance.now() + listenerTime
     }
     const begun = await follow(() => others.forEach((other) => void call(other)))
-    // Asked from turns of its own, or what waits here would count as begun by them.
+    // This wait begins in another turn, because `follow` counts all work of the listeners' turn as theirs.
     await until(
       systemClock,
       () => closingInterval,
@@ -263,28 +262,29 @@ class ProcessEnd {
   }
 }
 
-/** The name of a listener. One that was added by `once()` is in a wrapper. */
+/** The name of a listener. A listener that was added with `once()` is in a wrapper. */
 function nameOf({ name, listener }: { readonly name: string; readonly listener?: { readonly name: string } }): string {
   return (listener?.name ?? name) || 'without a name'
 }
 
 /**
- * Whether the process was started in a mode in which an unhandled rejection does not end it (`--unhandled-rejections`
- * in Node's documentation of command-line options).
+ * Whether the process was started with a mode of `--unhandled-rejections` in which an unhandled rejection does not end the process
+ * (nodejs.org/api/cli.html).
  */
 function rejectionsAreAllowed(): boolean {
   const flags = [...process.execArgv, process.env.NODE_OPTIONS].join(' ')
   return /--unhandled-rejections[= ](?:warn|none)/.test(flags)
 }
 
-/** The process itself, through close-with-grace. It is installed once for all drains of all copies of the package. */
+/** The process itself, through close-with-grace. All drains of all copies of the package share one instance. */
 export const nodeProcess: ExitSource = {
   register(listener) {
     const end = ofProcess('process-end', () => new ProcessEnd())
     if (end.version !== 1) {
       throw new Error(
-        'There are two copies of @podrain/core in this process whose versions do not fit together: the first that is done ' +
-          'would end the other. Have one version of all @podrain packages (`npm ls @podrain/core` shows who asks for which)',
+        'There are two copies of @podrain/core in this process whose versions do not fit together: the first one to finish ' +
+          'would end the process before the other. Install one version of all @podrain packages (`npm ls @podrain/core` shows ' +
+          'which package asks for which version)',
       )
     }
     return end.register(listener)

@@ -5,12 +5,11 @@ const shells = ['sh', 'bash', 'dash', 'ash', 'zsh', 'busybox']
 const managers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn', 'yarnpkg', 'corepack']
 
 /**
- * Warns of a first process of the container that does not pass signals on reliably. The kubelet signals that process. A
- * shell ignores SIGTERM while it waits for its child; package managers put a shell in between or exit before their
- * child.
+ * Returns a warning if process 1 of the container does not pass signals on reliably. The kubelet signals process 1. A shell ignores
+ * SIGTERM while it waits for its child. Package managers put a shell in between, or exit before their child.
  *
  * @param commandLine The content of /proc/1/cmdline: arguments, each followed by a NUL.
- * @returns undefined if the first process is not known to do so.
+ * @returns The warning. undefined if process 1 is not known for that.
  */
 export function describeFirstProcess(commandLine: string): string | undefined {
   const [command = '', script = ''] = commandLine.split('\0')
@@ -30,7 +29,7 @@ export function warningOfFirstProcess(): string | undefined {
   return process.pid === 1 ? undefined : describeFirstProcess(firstCommandLine())
 }
 
-/** What /proc/1/cmdline holds: arguments, each followed by a NUL. Empty if it cannot be read. */
+/** The content of /proc/1/cmdline: arguments, each followed by a NUL. Empty if the file cannot be read. */
 export function firstCommandLine(): string {
   try {
     return readFileSync('/proc/1/cmdline', 'utf8')
@@ -39,7 +38,7 @@ export function firstCommandLine(): string {
   }
 }
 
-/** The command in `/usr/bin/npm`, `npm-cli.js`, `pnpm.cjs` or `-sh` (a login shell). */
+/** The command name of a path such as `/usr/bin/npm`, `npm-cli.js`, `pnpm.cjs` or `-sh` (a login shell). */
 function nameOf(file: string): string {
   return path
     .basename(file)

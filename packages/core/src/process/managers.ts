@@ -4,16 +4,17 @@ import { pm2KillTimeout } from '../shared/timing.js'
 import { firstCommandLine } from './first-process.js'
 import type { Signal } from './signals.js'
 
-/** A process manager that ends processes with SIGINT, and the public sign by which its processes recognise it. */
+/** A process manager that may end processes with SIGINT. */
 interface Manager {
   readonly name: string
+  /** Whether the manager has started this process, by a public sign such as an environment variable. */
   isHere(): boolean
 }
 
 const { env } = process
 
 /**
- * - pm2 turns SIGTERM into SIGINT, also as `pm2-runtime` in process 1 of a container (`PM2_KILL_SIGNAL` changes it). It
+ * - pm2 turns SIGTERM into SIGINT, also as `pm2-runtime` in process 1 of a container (`PM2_KILL_SIGNAL` changes the signal). It
  *   sets `pm_id` for each of its processes.
  * - supervisord sends `stopsignal`, detaches its processes from the terminal, and sets `SUPERVISOR_ENABLED`.
  * - systemd sends `KillSignal`, and sets `SYSTEMD_EXEC_PID` to the id of the process that it has started.
@@ -33,8 +34,8 @@ const managers: readonly Manager[] = [
 ]
 
 /**
- * Whether SIGINT means the same as SIGTERM, and is not a Ctrl-C. Load balancers then still send and are waited for.
- * Whoever has a terminal on a platform that ends with SIGINT, as `fly ssh console` gives one, presses Ctrl-C.
+ * Whether SIGINT means the same as SIGTERM, and is not a Ctrl-C. Load balancers may then still send, so the drain waits for them.
+ * On a platform that ends processes with SIGINT, a process with a terminal (such as in `fly ssh console`) gets SIGINT from Ctrl-C.
  */
 export function interruptIsTermination(platform: Platform = platformOf(env)): boolean {
   if (platforms[platform].signal === 'SIGINT' && !process.stdin.isTTY) return true
@@ -42,8 +43,8 @@ export function interruptIsTermination(platform: Platform = platformOf(env)): bo
 }
 
 /**
- * The signals that may come more than once though nobody is impatient. `pm2-runtime` signals its processes again some
- * seconds later, as by then it counts none of them as online (its flag `--auto-exit`).
+ * The signals that the platform or process manager may send more than once. A second signal then does not force the exit.
+ * `pm2-runtime` signals its processes again some seconds later, when it counts none of them as online (its flag `--auto-exit`).
  */
 export function repeatedSignals(platform: Platform): readonly Signal[] {
   if (isOfPm2()) return ['SIGTERM', 'SIGINT']
@@ -51,16 +52,16 @@ export function repeatedSignals(platform: Platform): readonly Signal[] {
 }
 
 /**
- * Whether pm2 has started this process, perhaps as a worker of node:cluster. pm2 signals each worker itself, and waits
- * for it.
+ * Whether pm2 has started this process, perhaps as a worker of node:cluster. pm2 signals each worker itself, and waits for the
+ * worker's exit.
  */
 export function isOfPm2(): boolean {
   return env.pm_id !== undefined
 }
 
 /**
- * Milliseconds from a process manager's signal to its SIGKILL; undefined if not known. Only pm2 tells its processes, by
- * a variable, if `kill_timeout` (or PM2_KILL_TIMEOUT for all) is set.
+ * Milliseconds from a process manager's signal to its SIGKILL. undefined if they are not known. Only pm2 passes this time to its
+ * processes: in a variable, if `kill_timeout` is set, or PM2_KILL_TIMEOUT for all processes.
  */
 export function killedAfter(): number | undefined {
   if (!isOfPm2()) return undefined
@@ -69,10 +70,10 @@ export function killedAfter(): number | undefined {
 }
 
 /**
- * Warns of a process manager that leaves this process less time than a drain may take.
+ * Returns a warning if a process manager kills this process before a drain must be over.
  *
  * @param budget Milliseconds that a drain may take.
- * @returns undefined if there is none.
+ * @returns The warning. undefined if there is no such process manager.
  */
 export function warningOfManager(budget: number): string | undefined {
   const timeout = killedAfter()
@@ -84,7 +85,7 @@ export function warningOfManager(budget: number): string | undefined {
 }
 
 /**
- * Whether the first process of the container turns SIGTERM into SIGINT.
+ * Whether process 1 of the container turns SIGTERM into SIGINT.
  *
  * @param commandLine The content of /proc/1/cmdline: arguments, each followed by a NUL.
  */
@@ -92,7 +93,7 @@ export function turnsIntoInterrupt(commandLine: string): boolean {
   const [command = '', ...args] = commandLine.split('\0')
   const name = path.basename(command)
   if (name === 'dumb-init') return /(^| )(-r|--rewrite)[ =]?(15|SIGTERM):(2|SIGINT)( |$)/.test(args.join(' '))
-  // pm2 is started by its name, or by node with its script, or has the title that its daemon sets.
+  // pm2 is started by its name, or by node with its script. Or its daemon has set the title of the process.
   const isPm2 = (file: string): boolean => /^pm2(-runtime|-docker)?$/.test(path.basename(file))
   return isPm2(name) || (name === 'node' && isPm2(args[0] ?? '')) || command.startsWith('PM2 v')
 }

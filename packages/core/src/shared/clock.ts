@@ -1,11 +1,11 @@
-import { connectionsPerTurn, roughClockGrain } from './timing.js'
+import { connectionsPerTurn, longestTimer, roughClockGrain } from './timing.js'
 
 /**
  * The source of time of a drain. Tests replace it. Readiness checks, the log of refusals, the primary of a cluster and the
  * exit of the process use the system clock instead.
  */
 export interface Clock {
-  /** Milliseconds on a monotonic clock. The wall clock will not do, as it may be set while a pod terminates. */
+  /** Milliseconds on a monotonic clock. A wall clock is wrong here, because it may be set while a pod terminates. */
   now(): number
   /**
    * Calls `fn` once, `ms` milliseconds from now, and returns the function that cancels it.
@@ -13,9 +13,6 @@ export interface Clock {
    */
   after(ms: number, fn: () => void, hold?: boolean): () => void
 }
-
-/** The longest time that a timer of Node can wait, in milliseconds (some 25 days). It takes longer times for 1 ms. */
-export const longestTimer: number = 2 ** 31 - 1
 
 /** The monotonic clock of the process. */
 export const systemClock: Clock = {
@@ -28,10 +25,10 @@ export const systemClock: Clock = {
 }
 
 /**
- * Wraps a clock that may throw or return no number. After the first failure the clock of the process takes over,
- * because a drain must end in any case.
+ * Wraps a clock that may throw or return something other than a number. After the first failure, the clock of the process replaces
+ * it, because a drain must end in any case.
  */
-export function lasting(clock: Clock): Clock {
+export function withFallback(clock: Clock): Clock {
   let time = 0
   let failedAt: number | undefined
   const now = (): number => {
@@ -59,7 +56,7 @@ export function lasting(clock: Clock): Clock {
           try {
             cancel()
           } catch {
-            // If `fn` is called all the same, it finds nothing to do.
+            // `fn` may then be called although it was cancelled. It finds nothing to do.
           }
         }
       } catch {
@@ -72,8 +69,8 @@ export function lasting(clock: Clock): Clock {
 }
 
 /**
- * A clock for events that are too frequent to read the real one. A timer refreshes it every `roughClockGrain`
- * milliseconds. The timer stops when nobody reads the clock.
+ * A clock for frequent events, for which reading the real clock is too expensive. A timer refreshes it every `roughClockGrain`
+ * milliseconds. The timer stops if the clock has not been read since the last refresh.
  */
 export class RoughClock {
   readonly #clock: Clock
@@ -106,9 +103,9 @@ export function turn(): Promise<void> {
 }
 
 /**
- * Calls `act` for each item, `connectionsPerTurn` of them per turn of the event loop, so that requests are served in
- * between. If some calls throw, the others take place all the same, and the first error is thrown at the end.
- * @param goesOn Called at the beginning of each turn but the first. If it returns false, the rest is left out.
+ * Calls `act` for each item. Each turn of the event loop handles `connectionsPerTurn` items, so that requests are served in
+ * between. If a call throws, the other calls still take place, and the first error is thrown at the end.
+ * @param goesOn Called at the beginning of each turn but the first. If it returns false, the remaining items are skipped.
  */
 export async function inTurns<Item>(
   items: Iterable<Item>,
@@ -132,11 +129,11 @@ export async function inTurns<Item>(
   if (failures.length > 0) throw failures[0]
 }
 
-/** What `within` returns if the time ran out first. */
+/** The result of `within` if the time has run out first. */
 export const timedOut: unique symbol = Symbol('timed out')
 
 /**
- * The value of the promise, or `timedOut` once `ms` milliseconds have passed.
+ * Returns the value of the promise, or `timedOut` if the promise has not settled within `ms` milliseconds.
  * @param hold Whether the timer keeps the process alive.
  */
 export async function within<T>(

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 
-/** An error for the log, with its stack. */
+/** The text of an error for the log, with its stack. */
 export function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : inspect(error)
 }

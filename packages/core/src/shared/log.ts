@@ -1,30 +1,30 @@
 import { writesNothing } from './silent.js'
 
-/** Where a drain writes its lines. console, pino and winston fit. */
+/** Where a drain writes its log lines. console, pino and winston have this interface. */
 export interface Logger {
   info(message: string): void
   warn(message: string): void
   error(message: string): void
 }
 
-/** How the report is written: as a sentence, or as a line of JSON for collectors of logs. */
+/** How the report is logged: as a sentence (`'text'`), or as a line of JSON for a log collector (`'json'`). */
 export type ReportFormat = 'text' | 'json'
 
 /** A logger that prefixes each line with podrain's name. */
 export interface DrainLogger extends Logger {
   /**
-   * Logs an error that ends the process, or the reason why it exits with 1. If the logger writes nothing, the line goes
-   * to stderr, where Node itself would have written it.
+   * Logs an error that ends the process, or the reason why the process exits with 1. If the logger writes nothing, the line goes to
+   * stderr, where Node itself would have written the error.
    */
   alarm(message: string): void
   /**
-   * Logs one line with fields. pino gets the fields as an object. With `reportFormat: 'json'` the line is JSON that
-   * contains both.
+   * Logs one line with fields. pino gets the fields as an object. With `reportFormat: 'json'`, the line is JSON that contains the
+   * message and the fields.
    */
   record(level: 'info' | 'alarm', message: string, fields: object): void
 }
 
-/** The methods that tell a logger of pino from others: it takes fields before the message. */
+/** The methods that distinguish a pino logger. It takes fields before the message. */
 interface Pino {
   bindings(): object
   info(fields: object, message: string): void
@@ -32,11 +32,11 @@ interface Pino {
 }
 
 const nothing = (): void => {}
-/** What `logger: false` stands for. */
+/** The logger for `logger: false`. */
 const silent: Logger = { info: nothing, warn: nothing, error: nothing }
 
 /**
- * The logger to use for the option `logger`.
+ * Returns the drain's logger for the option `logger`.
  * @param worker The name of this process or thread in log lines, if there are several.
  */
 export function namedLogger(option: Logger | false, worker?: string, format: ReportFormat = 'text'): DrainLogger {
@@ -45,9 +45,9 @@ export function namedLogger(option: Logger | false, worker?: string, format: Rep
   const attempt = (write: () => unknown): void => {
     try {
       const written = write()
-      if (written instanceof Promise) written.catch(() => {}) // otherwise its rejection would end the process
+      if (written instanceof Promise) written.catch(() => {}) // otherwise a rejection would end the process
     } catch {
-      // A logger that throws, for example because it is closed, must not keep the process from ending well.
+      // A logger that throws, for example because it is closed, must not keep the drain from its end.
     }
   }
   const write = (level: keyof Logger) => (message: string) => attempt(() => logger[level](`${name}: ${message}`))

@@ -1,6 +1,6 @@
 /**
- * Where the process runs. `none` is a laptop or a test, where nothing has to learn that the process ends. `kubernetes`
- * is also right for a platform that is missing here and gives 30 s.
+ * Where the process runs. `none` is a laptop or a test, where no load balancer has to learn that the process ends. `kubernetes`
+ * is also right for a platform that is missing here, if its grace period is 30 s.
  */
 export type Platform =
   | 'kubernetes'
@@ -23,39 +23,40 @@ export type Platform =
 
 /** What podrain assumes of a platform. */
 export interface PlatformFacts {
-  /** Environment variables that the platform sets in each process; one of them is enough to find it. */
+  /** Environment variables that the platform sets in each process. One of them is enough to recognise the platform. */
   readonly variables: readonly string[]
-  /** Seconds from the signal to SIGKILL by default; undefined if they are not known. */
+  /** Seconds from the signal to SIGKILL by default. undefined if they are not known. */
   readonly graceSeconds?: number
-  /** The setting that changes these seconds; undefined if nothing does. */
+  /** The platform's setting that changes these seconds. undefined if there is no such setting. */
   readonly setting?: string
-  /** An environment variable in which the process finds that setting, in seconds. */
+  /** The environment variable that contains this setting, in seconds. */
   readonly graceVariable?: string
   /** The signal that ends the process by default. */
   readonly signal: 'SIGTERM' | 'SIGINT'
   /** Whether that signal may come more than once. */
   readonly repeats?: true
-  /** Whether requests may be sent to the process after the signal, as far as is known. */
+  /** Whether the platform may send requests to the process after the signal, as far as is known. */
   readonly sends: boolean
-  /** Where the platform says so. */
+  /** The page with these facts. */
   readonly source: string
 }
 
 /**
  * The platforms. If the environment shows several, the first one counts.
  *
- * - Of App Engine, Koyeb and Marathon no page with the time to SIGKILL could be read. They have the default of
+ * - For App Engine, Koyeb and Marathon, no page with the time until SIGKILL was found. They get the default of
  *   `terminationGracePeriodSeconds`.
- * - Railway gives 0 s by default, which no drain can use. So its time is only known if the variable is set.
- * - Cloud Run says that it mostly signals instances without traffic, and ECS that a service takes a task from its load
- *   balancer first. Neither says that it is always so, and to wait costs little. So requests may follow the signal.
+ * - Railway's grace period is 0 s by default, in which no drain is possible. So its grace period is known only if the variable is
+ *   set.
+ * - Cloud Run says that it mostly signals instances without traffic. ECS says that a service first takes a task out of its load
+ *   balancer. Neither promises that no request follows the signal, and to wait costs little. So podrain waits on both.
  * - Nomad sends SIGTERM to the containers of Docker, and SIGINT to everything else.
- * - Docker sets no variable. The file /.dockerenv is also in containers of other platforms, of CI and of developers, and
- *   nothing in a container shows the time that `docker stop` gives. So it has to be named.
- * - A service of systemd is known by its own process id, as other variables of systemd (INVOCATION_ID) are also in the
- *   terminals of a desktop.
- * - In front of `docker` and `systemd` there may be a load balancer, but neither of them tells it anything before the
- *   signal or after it. What a balancer needs, only `behind` or `settle` can say.
+ * - Docker sets no variable. The file /.dockerenv also exists in containers of other platforms, of CI and of developers, and
+ *   nothing in a container shows the grace period of `docker stop`. So the option `platform` has to name Docker.
+ * - A systemd service is recognised by its own process id in SYSTEMD_EXEC_PID. Other variables of systemd (INVOCATION_ID) also
+ *   exist in the terminals of a desktop.
+ * - There may be a load balancer in front of `docker` and `systemd`, but these two never tell a load balancer that a process ends.
+ *   Only `behind` or `settle` can say how long the load balancer needs.
  */
 export const platforms: Readonly<Record<Platform, PlatformFacts>> = {
   kubernetes: {
@@ -186,10 +187,10 @@ export const platforms: Readonly<Record<Platform, PlatformFacts>> = {
   none: { variables: [], signal: 'SIGTERM', sends: false, source: '' },
 }
 
-/** podrain's own variable. Whoever sets it has written it into a manifest, so it shows a platform, though not which. */
+/** podrain's own variable for the grace period. It stands in a manifest, so it shows that there is some platform. */
 export const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
 
-/** All environment variables that this file is about. */
+/** All environment variables that this file reads. */
 export const platformVariables: readonly string[] = [
   ...new Set([
     ...Object.values(platforms).flatMap(({ variables, graceVariable = [] }) => variables.concat(graceVariable)),
@@ -199,7 +200,7 @@ export const platformVariables: readonly string[] = [
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The platform that the environment shows. An empty variable counts as not set. */
+/** Recognises the platform by the environment. An empty variable counts as not set. */
 export function platformOf(environment: Environment, pid: number = process.pid): Platform {
   const names = Object.keys(platforms) as Platform[]
   const found = names.find((name) => {

@@ -1,12 +1,12 @@
 export type Method = (...args: unknown[]) => unknown
 
 /**
- * Replaces a method of one object, where Node has no public event for what the method does. An object without the
- * method gets one.
+ * Replaces a method of one object, because Node has no public event for what the method does. An object that lacks the method gets
+ * it.
  *
- * @param by Gets the method that it replaces, bound to the object.
- * @returns The function that restores the object. If another library has replaced the method since, and calls this one,
- * the call goes on to the original.
+ * @param by Gets the original method, bound to the object, and returns the new one.
+ * @returns The function that restores the object. If another library has replaced the method since, the library's method stays, and
+ * its call of the new method goes to the original.
  * @throws {TypeError} if the object is frozen, or the method is not configurable
  */
 export function replaceMethod(object: object, name: string, by: (original: Method) => Method): () => void {

@@ -9,7 +9,7 @@ export interface OpenRequest {
   ageMs: number
 }
 
-/** The newest request: what it asked for, and which client sent it. */
+/** The newest request: its method, its route and its client. */
 export interface LastRequest {
   readonly method: string
   readonly route: string
@@ -20,16 +20,17 @@ export interface LastRequest {
 /** The outcome of one hook. */
 export interface HookResult {
   name: string
+  /** `failed`: the hook threw or rejected. `timed out`: it did not end, or not begin, within its time. */
   outcome: 'ok' | 'failed' | 'timed out'
-  /** When it began, in milliseconds since the epoch; missing if it did not begin before the time ran out. */
+  /** When the hook began, in milliseconds since the epoch. Missing if it did not begin before the time ran out. */
   startedAt?: number
-  /** How long it took, in milliseconds. */
+  /** How long the hook took, in milliseconds. */
   durationMs: number
-  /** What it threw. */
+  /** What the hook threw. */
   error?: unknown
 }
 
-/** The report of a drain, from the first sign of termination to the end. */
+/** The report of a drain that is over. The first sign is the preStop hook, the deletion of the pod or the signal. */
 export interface DrainReport {
   /**
    * What committed the drain: a signal such as `SIGTERM`, `an uncaught error`, `dispose()`, or the `reason` of
@@ -38,15 +39,15 @@ export interface DrainReport {
   reason: string
   /** When the first sign came, in milliseconds since the epoch. */
   startedAt: number
-  /** Milliseconds from the first sign (the preStop hook or the signal) to the end. */
+  /** Milliseconds from the first sign to the end of the drain. */
   durationMs: number
   /** Milliseconds from the first sign until the closing began. */
   settleMs: number
   /** Number of requests that were answered during the drain. */
   answered: number
   /**
-   * The places in the code that closed a server, or connections of it, while load balancers may still send to it. From
-   * then on clients may have been refused, or their requests cut.
+   * The places in the code that closed a server, or its connections, while load balancers could still send to it. From then on
+   * clients may have been refused, or their requests cut.
    */
   closedEarly: string[]
   /** Requests in flight that were cut: at the deadline, or by what `closedEarly` names. */
@@ -58,16 +59,16 @@ export interface DrainReport {
   /** Number of bytes of finished responses that the kernel still held at the deadline. */
   undeliveredBytes: number
   /**
-   * Number of connections that were open before their server was watched and were cut. What they carried is not known.
+   * Number of connections that were open before their server was watched, and were cut. podrain does not know what they carried.
    */
   unknownConnections: number
   /**
-   * The error that committed the drain or came during it: an uncaught one, or one that names the step that failed, with
-   * what was thrown as its `cause`.
+   * The error that committed the drain, or came during the drain: an uncaught error, or an error that names the step that failed. The
+   * latter has what was thrown as its `cause`.
    */
   error?: unknown
   /**
-   * Whether the process may exit with 0: nothing in the report was lost or cut, no hook failed, and there was no error.
+   * Whether the process may exit with 0: nothing was lost or cut, no hook failed, and there was no error.
    */
   clean: boolean
 }

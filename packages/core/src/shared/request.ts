@@ -10,29 +10,28 @@ export type Answer = (request: IncomingMessage, response: ServerResponse) => boo
 const probes = /^(?:kube-probe\/|kube-lifecycle\/|GoogleHC\/|ELB-HealthChecker\/|Envoy\/HC|Prometheus\/)/
 
 /**
- * Whether a request is a probe or a scrape. It does not count as in flight and does not show that traffic still comes.
+ * Whether a request is a probe or a scrape. Such a request does not count as in flight, and does not prolong the settle wait.
  */
 export function isProbe(headers: IncomingHttpHeaders): boolean {
   return probes.test(headers['user-agent'] ?? '')
 }
 
-/** The properties of a request that have its URL. */
+/** The properties of a request that contain its URL. */
 export interface Asked {
   readonly url?: string | undefined
   readonly originalUrl?: unknown
 }
 
 /**
- * The URL that a client asked for. Routers remove the path that they are mounted under from `url` and keep the whole in
- * `originalUrl`.
+ * The URL that a client has requested. Routers remove their mount path from `url`, and keep the whole URL in `originalUrl`.
  */
 export function originalUrlOf({ url = '', originalUrl }: Asked): string {
   return typeof originalUrl === 'string' ? originalUrl : url
 }
 
 /**
- * The path that a client asked for, without the query string. Not for hot paths: under Express, looking up
- * `originalUrl` is slow where it is missing.
+ * The path that a client has requested, without the query string. Not for hot paths, because under Express, looking up a missing
+ * `originalUrl` is slow.
  */
 export function routeOf(request: Asked): string {
   const url = originalUrlOf(request)

@@ -1,11 +1,11 @@
-/** What loggers of several libraries say about whether they write. Each has only some of it. */
+/** Properties by which loggers of several libraries show whether they write. Each library has some of them. */
 interface Telling {
   readonly error?: unknown
   readonly info?: unknown
   /** winston. */
   readonly silent?: unknown
   readonly transports?: unknown
-  /** bunyan: a function that returns the least level of its streams, `Infinity` without any. */
+  /** bunyan: a function that returns the lowest level of its streams, or `Infinity` without streams. */
   readonly level?: unknown
   /** log4js. */
   isErrorEnabled?(): boolean
@@ -13,19 +13,19 @@ interface Telling {
 
 const errorOfBunyan = 50
 
-/** A function that does nothing: `() => {}`, `error() {}`, `function () { return undefined }`. */
+/** Matches the text of a function that does nothing: `() => {}`, `error() {}`, `function () { return undefined }`. */
 const empty =
   /^(?:async\s+)?(?:function\b)?\s*[\w$]*\s*\(?[\w$\s,.]*\)?\s*(?:=>\s*)?(?:\{\s*(?:return(?:\s+undefined|\s+void 0)?;?)?\s*\}|undefined|void 0)$/
 
 /**
- * Whether a logger swallows the errors that it is given now: it may be told to at any time. Fastify without the option `logger`
- * has such a one, and so has pino at the level `silent`: one function that does nothing stands for each level.
+ * Whether a logger at present discards errors. Its level may change at any time. Fastify without the option `logger` has such a
+ * logger, and pino at the level `silent` is one: all its levels are the same function, which does nothing.
  */
 export function writesNothing(logger: Telling): boolean {
   try {
     return logger.error === logger.info || saysSo(logger) || isEmpty(logger.error)
   } catch {
-    return false // what it says about itself is broken, which need not be true of what it writes
+    return false // a property of the logger throws, but the logger may still write
   }
 }
 
@@ -37,7 +37,7 @@ function saysSo(logger: Telling): boolean {
   return typeof logger.isErrorEnabled === 'function' && !logger.isErrorEnabled()
 }
 
-/** By its text, as nothing else tells. A mock has a text of its own, and is not taken for one. */
+/** Whether a function does nothing, by its text. The text of a mock does not match. */
 function isEmpty(write: unknown): boolean {
   return empty.test(Function.prototype.toString.call(write).trim())
 }

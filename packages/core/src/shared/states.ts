@@ -2,9 +2,9 @@ import type { Behind } from './presets.js'
 import type { DrainReport, OpenRequest } from './report.js'
 
 /**
- * - `serving`: ready.
- * - `draining`: not ready. The server accepts connections, serves requests, and sheds clients.
- * - `closing`: the server accepts no more connections. The framework and the `onClose` hooks run.
+ * - `serving`: the pod is ready.
+ * - `draining`: the pod is not ready. The server still accepts connections, serves requests, and sheds clients.
+ * - `closing`: the server accepts no more connections. The framework closes, and the `onClose` hooks run.
  * - `closed`: the drain is over.
  */
 export type DrainState = 'serving' | 'draining' | 'closing' | 'closed'
@@ -18,7 +18,7 @@ export interface DrainEvents {
    * signal. Emitted before the state changes.
    */
   commit: [how: Readonly<StartOptions>]
-  /** The cluster has said how much time there is. `how` is what was passed to `terminating()`. */
+  /** The pod was deleted, and its grace period is known. `how` is what was passed to `terminating()`. */
   terminating: [how: Readonly<TerminatingOptions>]
   /** A caller of `/prestop` or `/drainz` was refused. */
   refused: [refusal: Refusal]
@@ -26,10 +26,10 @@ export interface DrainEvents {
   report: [report: DrainReport]
 }
 
-/** A caller of a control endpoint that was refused. */
+/** A refused call of a control endpoint. */
 export interface Refusal {
   readonly endpoint: 'prestop' | 'drainz'
-  /** The reason in words: it came through a proxy or from a browser, or without the token. */
+  /** The reason in words: the request came through a proxy or from a browser, or without the token. */
   readonly why: string
 }
 
@@ -44,11 +44,11 @@ export interface DrainStatus {
   tasks: string[]
   /** The oldest request in flight; null if there is none. */
   oldest: OpenRequest | null
-  /** Milliseconds until the deadline of the budget. While serving: the whole budget. */
+  /** Milliseconds until the deadline. While serving: the whole budget. */
   budgetMs: number
 }
 
-/** Where a drain is: `DrainStatus`, with what else is waited for, in words. Durations are milliseconds. */
+/** The status of a drain for log lines: `DrainStatus`, and what else the drain waits for, in words. Durations are milliseconds. */
 export interface Whereabouts {
   readonly state: string
   readonly elapsedMs: number
@@ -63,18 +63,18 @@ export interface Whereabouts {
 export interface StartOptions {
   /** The cause, for the log and the report. @default 'start()' */
   reason?: string
-  /** Whether to wait for load balancers. Requests in flight and tasks are waited for in any case. @default true */
+  /** Whether to wait for load balancers. The drain waits for requests in flight and tasks in any case. @default true */
   settle?: boolean
-  /** Milliseconds until the drain must be closed, if the budget leaves more. @default what the budget leaves */
+  /** Milliseconds until the drain must be closed, if that is less than the budget leaves. @default what the budget leaves */
   within?: number
   /**
-   * Milliseconds since the pod began to terminate, if that was before this drain was created. They are taken off the
+   * Milliseconds since the pod began to terminate, if that was before this drain was created. They are subtracted from the
    * budget. @default 0
    */
   ago?: number
 }
 
-/** What the cluster says about the deletion of the pod, for `Drain.terminating()`. */
+/** The deletion of the pod, as the Kubernetes API reports it. For `Drain.terminating()`. */
 export interface TerminatingOptions {
   /** Milliseconds from the deletion of the pod to SIGKILL: `deletionGracePeriodSeconds`, times 1000. */
   gracePeriod: number
@@ -85,34 +85,37 @@ export interface TerminatingOptions {
 /** A drain that `Drain.vacate()` has begun or joined. */
 export interface Vacancy {
   /**
-   * Resolves to true when clients have left and all requests and tasks have finished. Resolves to false if that did not
-   * come: the time of a drain that had begun before was over, or the process serves again. Never rejects.
+   * Resolves to true when clients have left and all requests and tasks have finished. Resolves to false if that did not happen:
+   * the time of a drain that had begun before was over, or the process serves again. Never rejects.
    */
   readonly vacated: Promise<boolean>
-  /** Serves again, unless a sign that the pod ends has come since. */
+  /** Undoes the drain, and serves again. Does nothing if a sign that the pod ends has come since. */
   undo(): void
 }
 
 /**
  * Whether load balancers have stopped sending.
- * - `true`: `settle.min` is not waited for, and every response leads its client away.
- * - `'soon'`: they have been told to, and follow within moments. Every response leads its client away. The wait is as without the
+ * - `true`: they have. The drain does not wait for `settle.min`, and sheds all clients.
+ * - `'soon'`: they have got the change, and will stop within moments. The drain sheds all clients. Its wait is as long as without the
  *   condition.
- * - `false`: the wait goes on, up to `settle.max`.
- * - `undefined`: not known. The wait is as without the condition.
+ * - `false`: they still send. The wait goes on, up to `settle.max`.
+ * - `undefined`: not known. The wait is as long as without the condition.
  */
 export type SettleVerdict = boolean | 'soon' | undefined
 
-/** Says whether load balancers have stopped sending. It is called at every check, so it must return at once. */
+/** Returns whether load balancers have stopped sending. It is called every 100 ms while draining, so it must return at once. */
 export type SettleCondition = () => SettleVerdict
 
 /** How a drain shares out the grace period. Times are in milliseconds. */
 export interface DrainTimes {
+  /** From the first sign to SIGKILL. */
   readonly gracePeriod: number
+  /** The end of the grace period that is not used. */
   readonly reserve: number
+  /** The time for the framework and the `onClose` hooks. */
   readonly closing: number
   readonly behind: Behind
-  /** `false` if nothing has to learn that the process ends, which `platform: 'none'` means. Missing otherwise. */
+  /** `false` if no load balancer has to learn that the process ends, as with `platform: 'none'`. Otherwise missing. */
   readonly balancers?: false
   readonly settle: {
     readonly min: number
@@ -123,17 +126,17 @@ export interface DrainTimes {
   }
 }
 
-/** Who calls `Drain.prestop()`. */
+/** The options of `Drain.prestop()`. */
 export interface PrestopOptions {
-  /** Aborts when the caller does not wait any longer. The drain goes on. */
+  /** Aborts when the caller has disconnected. The promise then resolves, and the drain goes on. */
   gone?: AbortSignal
   /**
-   * Whether the caller is the kubelet's hook. A signal before its answer then means that the grace period is spent.
+   * Whether the caller is the kubelet's hook. A signal before the response then means that the grace period is spent.
    * @default true
    */
   hook?: boolean
   /**
-   * Milliseconds since the pod began to drain, if that was without this process. They are taken off the budget.
+   * Milliseconds since the pod began to drain, if this process has learned of it later. They are subtracted from the budget.
    * @default 0
    */
   ago?: number

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 
-/** Throws an error that says what was expected and what was given. */
+/** @throws {TypeError | RangeError} with the expectation and the given value */
 export function fail(Kind: TypeErrorConstructor | RangeErrorConstructor, expectation: string, given: unknown): never {
   throw new Kind(`${expectation}, got \`${inspect(given, { depth: 0 })}\``)
 }
@@ -23,7 +23,8 @@ export function method(name: string, value: unknown, key: string): void {
 }
 
 /**
- * Checks that a value is an object of options. If it is a request, the factory itself was mounted: `app.use(drain)`.
+ * Checks that a value is an object of options. If it is a request, the application has mounted the factory itself, `app.use(drain)`
+ * in place of `app.use(drain())`.
  */
 export function plainObject(name: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -43,7 +44,7 @@ export function knownKeys(kind: string, value: object, allowed: readonly string[
     const remedy = twin
       ? `did you mean \`${twin}\`?`
       : `expected one of ${allowed.map((name) => `\`${name}\``).join(', ')}`
-    // Without the value, which may be a secret under a misspelt name.
+    // The error does not show the value, which may be a secret under a misspelt name.
     throw new TypeError(`Unknown ${kind} \`${key}\`: ${remedy}`)
   }
 }

@@ -10,7 +10,7 @@ import { closingShare, leastGrace } from '../shared/timing.js'
 export class Budget {
   readonly #clock: Clock
   #closing: number
-  /** When the drain began. */
+  /** The time of the first sign. */
   readonly begun: number
   #deadline: number
   /** An earlier deadline than the grace period gives, set by `shortenTo`. */
@@ -20,7 +20,7 @@ export class Budget {
 
   /**
    * @param total Milliseconds from the first sign to the deadline.
-   * @param closing The last milliseconds of `total`, kept for closing the framework and the close hooks.
+   * @param closing The last milliseconds of `total`, for closing the framework and the `onClose` hooks.
    * @param ago Milliseconds since the first sign.
    * @param reserve Milliseconds from the deadline to SIGKILL.
    */
@@ -32,12 +32,12 @@ export class Budget {
     this.#killed = this.#deadline + reserve
   }
 
-  /** When the wait for load balancers and requests ends, whatever is still open. */
+  /** The time at which the wait for load balancers and requests ends, even if something is still open. */
   get cut(): number {
     return Math.min(this.#deadline, this.#shortened) - this.#closing
   }
 
-  /** When SIGKILL comes, as far as is known. */
+  /** The time of SIGKILL, as far as is known. */
   get killed(): number {
     return this.#killed
   }
@@ -57,7 +57,7 @@ export class Budget {
     return this.#clock.now() - this.begun
   }
 
-  /** The grace period is spent, and the kubelet's signal has come all the same: `leastGrace` later it kills. */
+  /** Called when the kubelet has sent its signal at the end of the grace period. SIGKILL follows after `leastGrace`. */
   spent(): void {
     this.#killed = this.#clock.now() + leastGrace
   }
@@ -68,9 +68,10 @@ export class Budget {
   }
 
   /**
-   * Sets the time of SIGKILL to `ms` from now, on the word of the cluster or a process manager. The first call counts
-   * in both directions; later calls can only make it earlier. A short time is shared out like a short grace period in
-   * options.ts: by the whole time since the first sign, because a share of the rest would move the cut later.
+   * Sets the time of SIGKILL to `ms` from now, as told by the cluster or a process manager. The first call can move SIGKILL in both
+   * directions. Later calls can only move it earlier. If the time is short, `closing` and `reserve` become shorter, as in
+   * resolve-options.ts: their shares are shares of the whole time since the first sign, because shares of the remaining time would move
+   * the cut later.
    */
   killedIn(ms: number, reserve: number): void {
     const killed = this.#clock.now() + ms

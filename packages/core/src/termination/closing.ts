@@ -16,21 +16,21 @@ export interface Closing {
   readonly frameworks: Hooks
   readonly onClose: Hooks
   /**
-   * Resolves when the `onDrain` hooks have finished. They may not have begun: a listener of 'state' may close the drain
-   * first.
+   * Resolves when the `onDrain` hooks have finished. It is called late, because these hooks may not have begun when the closing
+   * begins: a listener of 'state' may close the drain first.
    */
   readonly announced: () => Promise<unknown>
-  /** Whether another process of the pod outlives this one, and waits for what the kernel holds. */
+  /** Whether another process of the pod outlives this one, and waits for the bytes that the kernel holds. */
   readonly outlived: boolean
   /** Resolves when this process has received the connections that another process accepted for it. */
   readonly handOver: () => Promise<void>
   /** Called when a step has failed. */
   readonly onFailure: (step: string, error: unknown) => void
-  /** Called with a line for the log about something that the report does not contain. */
+  /** Called with a log line about something that the report does not contain. */
   readonly onRemark: (message: string) => void
 }
 
-/** Runs a step and reports its failure. */
+/** Runs a step. If the step fails, the failure is reported, and the closing goes on. */
 type Attempt = (step: string, act: () => unknown) => Promise<void>
 
 /** The part of the report that the closing fills in. */
@@ -39,16 +39,16 @@ export type Closed = Pick<
   'forced' | 'unfinishedTasks' | 'hooks' | 'undeliveredBytes' | 'unknownConnections'
 >
 
-/** The part of the report before the closing has begun. */
+/** The same part of the report before the closing has begun. */
 export function nothingClosed(): Closed {
   return { forced: [], unfinishedTasks: [], hooks: [], undeliveredBytes: 0, unknownConnections: 0 }
 }
 
 /**
- * Takes a drained server to the exit. Requests get all the time that is left, except what later steps may need. A step
- * that fails is reported, and the next step runs all the same.
+ * Closes the servers, the connections and the application's resources. Requests get all the time that is left, except the time that
+ * later steps may need. If a step fails, the failure is reported, and the next step runs.
  *
- * @param closed Filled in step by step, so that it is of use if the time runs out first.
+ * @param closed Filled in step by step, so that the report has the results of earlier steps if the time runs out.
  */
 export async function close(parts: Closing, closed: Closed): Promise<void> {
   const { clock, budget, traffic, frameworks, onClose, announced, outlived, onFailure, onRemark } = parts
@@ -60,7 +60,7 @@ export async function close(parts: Closing, closed: Closed): Promise<void> {
     }
   }
   const forRequests = timer(clock, timeForRequests(parts))
-  // The last step before the report leaves `lastShare`; with `onClose` hooks to come, half of the time stays for those.
+  // The last step before the report leaves `lastShare`. If `onClose` hooks follow, half of the time is left for them.
   const rest = (): number => (onClose.claim > 0 ? budget.left / 2 : budget.left * (1 - lastShare))
 
   const { unknown } = traffic.servers.earlier
@@ -68,9 +68,9 @@ export async function close(parts: Closing, closed: Closed): Promise<void> {
   await attempt('to stop listening', () => stopListening(parts, forRequests))
   await attempt('to keep connections from the framework', () => traffic.servers.keepConnections())
   const connectionsClosed = closeConnections(parts, forRequests, attempt, closed)
-  // The frameworks begin to close now, because that may be what ends the last requests. A framework also waits for its
-  // connections, some of which never end by themselves. So its timeout counts from the moment when all connections have
-  // been closed.
+  // The frameworks begin to close now, because their closing may end the last requests. A framework also waits for its
+  // connections, and some connections do not end by themselves. So the framework's timeout counts from the moment when all
+  // connections are closed.
   const frameworksClosed = frameworks.runTogether(rest, { measured: connectionsClosed })
   await connectionsClosed
   // An onDrain hook may still use what an onClose hook closes.
@@ -88,11 +88,11 @@ export async function close(parts: Closing, closed: Closed): Promise<void> {
 }
 
 /**
- * Stops accepting connections, after all that wait have been accepted. When a server stops listening, the kernel resets
- * the connections that still wait, and so does the primary of a cluster. In each turn of the event loop Node accepts
- * one connection per listener, and the first turn may be the rest of this one, hence two turns. If new connections
- * never stop, `acceptBacklog` ends the loop: the kernel queues no more than that.
- * @param left Milliseconds that are left for it.
+ * Accepts all connections in the backlog, and then stops listening. When a server stops listening, the kernel resets the connections
+ * in the backlog, and the primary of a cluster resets those that it has not handed out. In each turn of the event loop Node accepts
+ * one connection per listening socket. The first turn may be the rest of the present turn, so the loop waits for two turns. If new
+ * connections come without end, the loop ends after `acceptBacklog` connections, because the backlog has no more than that.
+ * @param left Returns the milliseconds that are left.
  */
 export async function stopListening(
   { clock, traffic, handOver }: Pick<Closing, 'clock' | 'traffic' | 'handOver'>,
@@ -110,22 +110,22 @@ export async function stopListening(
   await turn() // the servers emit 'close' in this turn
 }
 
-/** Milliseconds from now until the requests then in flight are cut. */
+/** Milliseconds from now until the requests that are still in flight are cut. */
 function timeForRequests({ budget, frameworks, onClose }: Closing): number {
   const { left } = budget
   const claim = onClose.claim + frameworks.claim + Math.min(left * lastShare, farewellTime)
   return shareOf(left, claim, 1)
 }
 
-/** Returns a function that gives the milliseconds left of `ms`. */
+/** Returns a function that returns the milliseconds that are left of `ms`. */
 function timer(clock: Clock, ms: number): () => number {
   const end = clock.now() + ms
   return () => end - clock.now()
 }
 
 /**
- * Ends every connection: an idle one at once, a busy one when its requests have been answered. What is left in the end
- * is cut.
+ * Ends every connection: an idle connection at once, a busy one when its requests have been answered. The connections that are left
+ * at the end are cut.
  */
 async function closeConnections(
   { clock, traffic, tasks }: Closing,
@@ -143,7 +143,7 @@ async function closeConnections(
     return busy > 0 || tasks.size > 0
   }
   const gone = async (): Promise<boolean> => {
-    if (await isBusy()) return false // probes are answered on idle connections until then
+    if (await isBusy()) return false // idle connections stay open for probes until then
     waitUntil ??= clock.now() + farewellTime
     await attempt('to close idle connections', async () => {
       if (await traffic.closeIdle(left)) waitUntil = clock.now() + farewellTime

@@ -2,7 +2,7 @@ import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 import type { SettleCondition, SettleVerdict } from '../shared/states.js'
 
-/** What the application or a plugin knows of load balancers: see `Drain.settledWhen`. */
+/** The conditions of `Drain.settledWhen`, by which the application or a plugin says whether load balancers still send. */
 export class SettleConditions {
   readonly #logger: Logger
   readonly #conditions = new Set<SettleCondition>()
@@ -18,8 +18,8 @@ export class SettleConditions {
   }
 
   /**
-   * Whether load balancers have stopped sending, by all conditions: `false` outweighs `undefined`, that outweighs `'soon'`, and that
-   * outweighs `true`. A condition that throws is logged and removed.
+   * Combines the verdicts of all conditions. `false` takes precedence, then `undefined`, then `'soon'`, then `true`. undefined if
+   * there are no conditions. A condition that throws is logged and removed, and counts as `undefined` this time.
    */
   verdict(): SettleVerdict {
     let all: SettleVerdict = this.#conditions.size > 0 ? true : undefined
@@ -32,7 +32,7 @@ export class SettleConditions {
         this.#conditions.delete(condition)
       }
       if (one === false) return false
-      // `undefined` is falsy, and stays; of the others `true` gives way.
+      // If `all` is undefined, it stays undefined. Otherwise it becomes `one`, unless `one` is true.
       all = all && (one === true ? all : one)
     }
     return all

@@ -10,15 +10,15 @@ export interface EarlyStopOptions {
 }
 
 /**
- * Stops accepting connections before the closing, if load balancers are not waited for: new requests would prolong the
- * drain. It waits until every request in flight has begun since then. While older requests are in flight, serving new ones
- * costs no time.
+ * Stops accepting connections before the closing if load balancers are not waited for, because new requests would prolong the drain.
+ * It does so when all requests that were in flight at the beginning have finished. Until then, serving new requests does not prolong
+ * the drain.
  */
 export class EarlyStop {
   readonly #options: EarlyStopOptions
-  /** Since when load balancers are not waited for; undefined if they are. */
+  /** The time since which load balancers are not waited for. undefined if they are. */
   #since: number | undefined
-  /** When all requests in flight were last checked. */
+  /** The time at which all requests in flight were last checked. */
   #checkedAt = Number.NEGATIVE_INFINITY
   #stopped = false
 
@@ -26,7 +26,7 @@ export class EarlyStop {
     this.#options = options
   }
 
-  /** From now on load balancers are not waited for. */
+  /** Called when load balancers are no longer waited for. */
   begin(): void {
     this.#since ??= this.#options.clock.now()
   }
@@ -35,7 +35,7 @@ export class EarlyStop {
     const { clock, traffic, stop } = this.#options
     if (this.#stopped || this.#since === undefined) return
     const now = clock.now()
-    // Checking every request takes a while, and is of no use until a new request has arrived.
+    // A check of every request is expensive. It is useless until a new request has arrived.
     if (now < this.#checkedAt + checkInterval) return
     if (traffic.inFlight > 0 && traffic.lastArrival < this.#since) return
     this.#checkedAt = now

@@ -5,11 +5,12 @@ import type { DrainReport, HookResult } from '../shared/report.js'
 import { fail } from '../shared/validate.js'
 
 /**
- * Work of the application at a stage of the drain. What it returns is awaited. What it throws is logged and reported.
+ * Work of the application at a stage of the drain. A promise that it returns is awaited. An error that it throws is logged, and makes
+ * the report unclean.
  */
 export type Hook = () => unknown
 
-/** Work of the application with the report of the drain. What it returns is awaited. What it throws is logged. */
+/** Work of the application with the report of the drain. A promise that it returns is awaited. An error that it throws is logged. */
 export type ReportHook = (report: DrainReport) => unknown
 
 /** The options of a hook. */
@@ -17,13 +18,12 @@ export interface HookOptions {
   /** The name in the log and the report. @default the function's own name, or the kind and a number (`onClose 1`) */
   name?: string
   /**
-   * Milliseconds after which the hook counts as failed and the drain goes on without it. @default the drain's
-   * `hookTimeout`
+   * Milliseconds after which the hook counts as timed out, and the drain goes on. @default the drain's `hookTimeout`
    */
   timeout?: number
   /**
-   * Names of `onClose` hooks that must have finished before this one runs. @default none: the newest runs first, which
-   * is right if resources that were opened later use those that were opened earlier
+   * Names of `onClose` hooks that must have finished before this one runs. Other kinds of hooks refuse this option. @default none:
+   * the newest hook runs first, which is right if later resources use earlier ones
    */
   after?: string | readonly string[]
 }
@@ -43,7 +43,7 @@ export class Hooks<Arguments extends unknown[] = []> {
   readonly #timeout: number
   readonly #entries: Entry<Arguments>[] = []
   #results: HookResult[] = []
-  /** The hooks that were started and have not finished, timed out or not, each with its timeout. */
+  /** The hooks that were started and have not finished, including those that have timed out. Each has its timeout. */
   readonly #running = new Map<Promise<unknown>, number>()
 
   constructor(kind: string, clock: Clock, logger: DrainLogger, timeout: number) {
@@ -79,19 +79,19 @@ export class Hooks<Arguments extends unknown[] = []> {
     this.#entries.push({ run, name, timeout, after: names })
   }
 
-  /** Milliseconds that all of them may take, one after the other. */
+  /** Milliseconds that all hooks may take one after the other. */
   get claim(): number {
     return claimOf(this.#entries)
   }
 
   /**
-   * Runs all at the same time, for hooks that do not depend on one another.
-   * @param left Milliseconds that they may take.
-   * @param given The arguments of each.
-   * @param hold Whether their timers keep the process alive.
-   * @param after They begin when this has resolved. It must not reject.
-   * @param measured Their time begins when this has resolved, if they have not finished by then. It must not reject. Without
-   * it their time begins at once.
+   * Runs all hooks at the same time, because they do not depend on one another.
+   * @param left Returns the milliseconds that they may take.
+   * @param given The arguments of each hook.
+   * @param hold Whether the timers of the hooks keep the process alive.
+   * @param after The hooks begin when this promise has resolved. It must not reject.
+   * @param measured The time of the hooks begins when this promise has resolved. It must not reject. Without it, their time begins at
+   * once.
    */
   async runTogether(
     left: () => number,
@@ -107,14 +107,14 @@ export class Hooks<Arguments extends unknown[] = []> {
     await Promise.all(entered.map(([entry, result]) => this.#run(entry, result, given, left, hold, measured)))
   }
 
-  /** Whether a hook was started and has not finished. It may have timed out. */
+  /** Whether a hook was started and has not finished, timed out or not. */
   get running(): boolean {
     return this.#running.size > 0
   }
 
   /**
-   * Waits for hooks that have timed out, each for its timeout once more.
-   * @param left Milliseconds that it may take.
+   * Waits for hooks that have not finished, each for its timeout once more.
+   * @param left Returns the milliseconds that the wait may take.
    */
   async whenFinished(left: () => number): Promise<void> {
     const wait = (work: Promise<unknown>, timeout: number): Promise<unknown> =>
@@ -123,9 +123,9 @@ export class Hooks<Arguments extends unknown[] = []> {
   }
 
   /**
-   * Runs one after the other, the newest first, because resources that were opened later may need those that were
-   * opened earlier. If the time is not enough for all, a hook that hangs leaves the others their share.
-   * @param left Milliseconds that all of them may take.
+   * Runs the hooks one after the other, the newest first, because later resources may use earlier ones. If the time is not enough for
+   * all timeouts, each hook gets its share, so that a hook that hangs leaves time for the others.
+   * @param left Returns the milliseconds that all of them may take.
    */
   async runNewestFirst(left: () => number): Promise<readonly HookResult[]> {
     const entered = this.#enter(this.#inOrder())
@@ -148,8 +148,8 @@ export class Hooks<Arguments extends unknown[] = []> {
   }
 
   /**
-   * The newest first, but each after the hooks that it names. A cycle and a name that does not exist are logged and
-   * ignored.
+   * Returns the newest hook first, but each hook after those that its `after` names. A cycle, or a name that does not exist, is logged
+   * and ignored.
    */
   #inOrder(): Entry<Arguments>[] {
     const waiting = this.#entries.toReversed()
@@ -168,7 +168,7 @@ export class Hooks<Arguments extends unknown[] = []> {
       const unknown = after.filter((wanted) => !ordered.some((other) => other.name === wanted))
       if (unknown.length > 0) {
         this.#logger.warn(
-          `${this.#kind} hook "${name}" wants to run after "${unknown.join('", "')}", which there is none of`,
+          `${this.#kind} hook "${name}" is to run \`after\` "${unknown.join('", "')}", but no hook has that name`,
         )
       }
     }
@@ -180,7 +180,7 @@ export class Hooks<Arguments extends unknown[] = []> {
     return this.#results
   }
 
-  /** Never rejects, because one failure must not keep the other hooks from running. */
+  /** Never rejects, because a failure must not keep the other hooks from running. */
   async #run(
     entry: Entry<Arguments>,
     result: HookResult,
@@ -217,7 +217,7 @@ function claimOf(entries: readonly { readonly timeout: number }[]): number {
 }
 
 /**
- * Milliseconds that the next step may take: what the later steps do not claim. If they claim too much, an equal share.
+ * Returns the milliseconds that the next step may take: the time that later steps do not claim, but at least an equal share.
  * @param claim Milliseconds that the later steps claim together.
  * @param later Number of later steps.
  */

@@ -4,14 +4,14 @@ import { type Clock, until, within } from '../shared/clock.js'
 import { linger, queueInterval, queueRest, sharedQueueTime } from '../shared/timing.js'
 import { localAddressOf, type Queue, queuesOf } from './socket-table.js'
 
-/** An address that a server listened on. Without `address` only the port is known. */
+/** An address on which a server has listened. Without `address`, only the port is known. */
 export interface Listened {
   readonly port: number
   readonly family: string
   readonly address?: string
 }
 
-/** What the kernel's tables say at one moment. */
+/** The content of the kernel's socket tables at one moment. */
 interface Snapshot {
   readonly queues: readonly Queue[]
   /** The local addresses on which other processes listen on one of our ports. */
@@ -19,17 +19,17 @@ interface Snapshot {
 }
 
 /**
- * Waits until the kernel holds no more bytes of ours for any client.
+ * Waits until the kernel holds no more bytes of this process for any client.
  *
- * Node reports a response as closed when the kernel has taken its bytes, which may be megabytes. On a host the kernel
- * goes on sending after the process has exited. In a pod the container runtime removes the network interface with the
- * last process, and the client waits for bytes that never come. Sockets that Node has closed still appear in
- * /proc/net/tcp, but belong to no process there. They are recognised by the address that they were accepted on.
+ * Node reports a response as closed when the kernel has taken its bytes, which may be megabytes. On a host, the kernel sends them even
+ * after the process has exited. In a pod, the container runtime removes the network interface with the last process, and the client
+ * waits for bytes that never come. Sockets that Node has closed still appear in /proc/net/tcp, but without a process. They are
+ * recognised by the address on which they were accepted.
  *
- * @param listened The addresses that the servers listened on.
- * @param left Milliseconds that may be waited. It is called again before each wait.
- * @param remark Called with a line for the log about bytes that are not waited for.
- * @returns The number of our bytes that clients had not taken when the time ran out.
+ * @param listened The addresses on which the servers have listened.
+ * @param left Returns the milliseconds that the wait may take. It is called before each wait.
+ * @param remark Called with a log line about bytes for which the process does not wait.
+ * @returns The number of bytes of this process that clients had not taken when the time ran out.
  */
 export async function delivered(
   clock: Clock,
@@ -39,11 +39,11 @@ export async function delivered(
 ): Promise<number> {
   if (listened.length === 0) return 0
   const begun = clock.now()
-  /** The connections at the first check. All of ours are closed by then, so a later one belongs to another process. */
+  /** The connections at the first check. This process accepts no more by then, so a later one belongs to another process. */
   let ours: Set<string> | undefined
   let queued: readonly Queue[] | undefined
   let took = 0
-  /** Number of bytes held, and of those that may belong to another process. */
+  /** Number of bytes that the kernel holds, and how many of them may belong to another process. */
   const held = (): { all: number; shared: number } => {
     const of = (queues: readonly Queue[] = []): number => queues.reduce((sum, { bytes }) => sum + bytes, 0)
     return { all: of(queued), shared: of(queued?.filter(({ shared }) => shared)) }
@@ -71,16 +71,16 @@ export async function delivered(
   const { all, shared } = held()
   if (shared > 0) {
     remark(
-      `another process listens on the same port, so it cannot be told whose clients have not taken ${shared} bytes: ` +
-        'they are not waited for any longer',
+      `another process listens on the same port, so ${shared} bytes that clients have not taken may be that process's: ` +
+        'podrain does not wait for them any longer',
     )
   }
   return all - shared
 }
 
 /**
- * The queues that may be ours. A socket with a process is ours if that is this process. A socket without one was closed
- * by this process, or by another process that listens on the same address.
+ * The queues that may belong to this process. A socket with a process is ours if its process is this one. A socket without a process
+ * was closed by this process, or by another process that listens on the same address.
  */
 function oursOf({ queues, others }: Snapshot): Queue[] {
   if (queues.length === 0) return []
@@ -102,7 +102,7 @@ function ownInodes(): Set<number> | undefined {
         const inode = /^socket:\[(\d+)/.exec(readlinkSync(`/proc/self/fd/${name}`))?.[1]
         if (inode !== undefined) inodes.add(Number(inode))
       } catch {
-        // The descriptor was closed since it was listed. That of the listing itself always is.
+        // The descriptor has been closed since it was listed. The descriptor of the listing itself always is.
       }
     }
   } catch {
@@ -112,8 +112,8 @@ function ownInodes(): Set<number> | undefined {
 }
 
 /**
- * Whether this is gVisor (GKE Sandbox, Cloud Run). It has the table, but all its queues are 0. It reports a constant
- * version.
+ * Whether the kernel is gVisor (GKE Sandbox, Cloud Run). gVisor has the tables, but all queues in them are 0. It is recognised by the
+ * constant version that it reports.
  */
 function isSilent(): boolean {
   return os.version() === '#1 SMP Sun Jan 10 15:06:54 PST 2016' || os.release().endsWith('-gvisor')
@@ -124,7 +124,7 @@ async function takeSnapshot(listened: readonly Listened[]): Promise<Snapshot | u
   for (const { port, address } of listened) {
     wanted.set(port, [...(wanted.get(port) ?? []), localAddressOf(address)])
   }
-  // IPv4 clients of an IPv6 socket appear in the table of IPv6.
+  // IPv4 clients of an IPv6 socket appear in the table for IPv6.
   const paths = new Set(listened.map(({ family }) => (family === 'IPv4' ? '/proc/net/tcp' : '/proc/net/tcp6')))
   const read = await Promise.all([...paths].map((path) => queuesIn(path, wanted).catch(() => undefined)))
   const tables = read.filter((queues) => queues !== undefined)
@@ -133,14 +133,14 @@ async function takeSnapshot(listened: readonly Listened[]): Promise<Snapshot | u
   const listening = lines.filter(({ listens }) => listens)
   const own = listening.length > 0 ? ownInodes() : undefined
   const foreign = listening.filter(({ inode }) => !own?.has(inode)).map(({ local }) => local)
-  // A process that listens on a specific address gets its clients, even if ours listens on all addresses.
+  // If another process listens on a specific address, it gets the clients of that address, even if ours listens on all addresses.
   const isTaken = (local: string, port: number): boolean =>
     foreign.includes(local) && !wanted.get(port)?.includes(local)
   const queues = lines.filter(({ listens, bytes, local, port }) => !listens && bytes > 0 && !isTaken(local, port))
   return { queues, others: foreign }
 }
 
-/** Reads the table in chunks, because it has a line for every socket of the node. */
+/** Reads a table in chunks, because the table may have a line for every socket of the node. */
 async function queuesIn(path: string, wanted: ReadonlyMap<number, readonly string[]>): Promise<Queue[]> {
   const queues: Queue[] = []
   let rest = ''

@@ -16,11 +16,12 @@ interface Times {
   balancers: boolean
 }
 
-/** The lines that were logged before in this process. */
+/** The introductions that this process has logged. */
 const said = new Set<string>()
 
 /**
- * The line about times that a drain logs when its first server listens. Undefined if it was logged before, or in tests.
+ * The line about times that a drain logs when its first server listens. undefined if the process has logged the same line before, or
+ * if NODE_ENV is `test`.
  */
 export function introduction(times: Times): string | undefined {
   const line = budgetLine(times)
@@ -29,14 +30,14 @@ export function introduction(times: Times): string | undefined {
   return line
 }
 
-/** How the grace period is shared out, in one line. */
+/** The shares of the grace period, in one line. */
 function budgetLine(times: Times): string {
   const { gracePeriod, reserve, closing, settle, platform, assumed, behind, balancers } = times
   if (!balancers) {
     const where = platform === 'none' ? 'outside of a cluster' : `with ${platform} alone`
     return (
-      `${where} there is nothing to wait for: a signal closes as soon as requests in flight are answered; ` +
-      "set `behind` to what stands in front, or `platform: 'kubernetes'`, to have the wait all the same"
+      `${where} no load balancer is waited for: after a signal the server closes as soon as requests in flight are answered; ` +
+      "to wait for one, set `behind` to what sends requests here, or `platform: 'kubernetes'`"
     )
   }
   const { setting } = platforms[platform]
@@ -48,7 +49,7 @@ function budgetLine(times: Times): string {
   )
 }
 
-/** What is still open, in one line. It tells why the pod still exists. */
+/** What is still open, in one line: the reason why the pod still exists. */
 export function progressLine(status: Partial<Whereabouts> & Omit<Whereabouts, 'waits'>): string {
   const parts = [`${status.state} for ${seconds(status.elapsedMs)}`, `${status.inFlight} in flight`]
   if (status.oldest) parts.push(`oldest ${list([status.oldest])}`)
@@ -58,11 +59,11 @@ export function progressLine(status: Partial<Whereabouts> & Omit<Whereabouts, 'w
   return parts.join(', ')
 }
 
-/** What each method does to clients if it is called too early, and what podrain does itself. */
+/** For each method: the effect on clients of an early call, and when podrain itself does the same. */
 const earlyCloses: Record<EarlyClose['method'], { what: string; effect: string; ours: string }> = {
   close: {
     what: 'a server was closed',
-    effect: 'whoever connects from now on is refused',
+    effect: 'new connections are refused from now on',
     ours: 'podrain closes the server when the last request has been answered',
   },
   closeAllConnections: {
@@ -73,16 +74,16 @@ const earlyCloses: Record<EarlyClose['method'], { what: string; effect: string; 
   closeIdleConnections: {
     what: 'the idle connections of a server were closed',
     effect: 'a request that was on its way on one of them was lost',
-    ours: 'podrain closes each connection when its client has learned of it',
+    ours: 'podrain closes each idle connection when no request can be on its way any more',
   },
 }
 
-/** For a server that somebody else closed too early: the effect, the place in the code, and the remedy. */
+/** The line about a server that other code has closed too early: the effect, the place in the code, and the remedy. */
 export function closedEarlyLine({ method, by }: EarlyClose): string {
   const { what, effect, ours } = earlyCloses[method]
   return (
     `${what} while load balancers may still send to it: ${effect}. \`${method}()\` was called at ${by}. ` +
-    `Leave that out: ${ours}. What else is done there belongs into \`drain.onClose()\``
+    `Remove the call: ${ours}. Move what else is done there into \`drain.onClose()\``
   )
 }
 
@@ -93,11 +94,11 @@ export function unknownConnections(count: number): string {
     : `${count} connections that were open before watch()`
 }
 
-/** For a server that was watched late: what cannot be known, and the remedy. */
+/** The line about a server that was watched late: what podrain does not know, and the remedy. */
 export function watchedLateLine(count: number): string {
   return (
-    `${unknownConnections(count)}: requests on such a connection are not counted until the next one comes, and its ` +
-    'client cannot be told to leave. Watch a server before it listens'
+    `${unknownConnections(count)}: podrain knows such a connection only after its next request. Until then podrain does not ` +
+    'count its requests, and cannot tell its client to leave. Watch a server before it listens'
   )
 }
 
@@ -121,7 +122,7 @@ function reportLine(report: DrainReport): string {
   return parts.join('; ')
 }
 
-/** The report for JSON: errors as messages, times in whole milliseconds. */
+/** The report for JSON, with errors as messages, and times in whole milliseconds. */
 function reportFields(report: DrainReport): object {
   return {
     ...report,

@@ -6,18 +6,18 @@ import { checkInterval, recheckDelay } from '../shared/timing.js'
 import type { Budget } from './budget.js'
 import type { Tasks } from './tasks.js'
 
-/** What the wait needs to know about connections. */
+/** The view of connections that the wait needs. */
 export interface Clients {
-  /** When the newest request since the beginning of the drain arrived. */
+  /** The time at which the newest request since the beginning of the drain arrived. */
   readonly lastArrival: number
-  /** The newest request since the beginning of the drain; undefined if none has arrived. */
+  /** The newest request since the beginning of the drain. undefined if none has arrived. */
   readonly lastRequest: LastRequest | undefined
   /** Number of requests in flight. */
   readonly inFlight: number
-  /** Ends the ramp: from now on every response leads its client away. */
+  /** Ends the ramp: all clients are shed from now on. */
   hurry(): void
   /**
-   * Sheds the clients that the ramp has reached, and returns what must be waited for: `busy` requests, and `held` idle
+   * Sheds the clients that the ramp has reached, and returns what the drain must wait for: `busy` requests, and `held` idle
    * connections until `heldUntil`.
    */
   survey(now: number): { readonly busy: number; readonly heldUntil: number; readonly held: number }
@@ -33,7 +33,7 @@ export interface SettleOptions {
   readonly progress: number | false
   /** Whether load balancers have stopped sending (`Drain.settledWhen`). */
   readonly endpoints: () => SettleVerdict
-  /** Called when nothing is left to wait for, or no time to wait. May be called again while the drain is tentative. */
+  /** Called when the wait is over, or the time for it. May be called again while the drain is tentative. */
   readonly onOver: (budget: Budget) => void
   /** Called when what is still open will soon be cut. */
   readonly onLastCall: () => void
@@ -48,16 +48,16 @@ export interface SettleOptions {
 }
 
 /**
- * The wait until clients have left and requests are answered. It is over when `settle.min` has passed, no request
- * arrived for `settle.quiet`, no request is in flight, no task runs and no idle connection must stay open. At the cut
- * of the budget it is over in any case.
+ * The wait until clients have left and requests are answered. It is over when `settle.min` has passed, no request has arrived for
+ * `settle.quiet`, no request is in flight, no task runs, and no idle connection must stay open. At the cut of the budget it is over
+ * in any case.
  */
 export class SettleWait {
   readonly #options: SettleOptions
   #progressAt = 0
   #checkedAt = 0
   #wasLate = false
-  /** Number of checks so far. A check that finds it changed was overtaken by another check. */
+  /** Number of checks so far. If the number has changed during a check, that check has called another one, and stops. */
   #checks = 0
   #cancel = (): void => {}
 
@@ -78,7 +78,7 @@ export class SettleWait {
 
   /**
    * Checks whether the wait is over. If not, the next check is scheduled.
-   * @param committed Whether the process will end. A tentative drain does not keep it alive.
+   * @param committed Whether the process will end. A tentative drain does not keep the process alive.
    * @param balancers Whether load balancers are waited for.
    */
   check(budget: Budget, committed: boolean, balancers: boolean): void {
@@ -92,14 +92,14 @@ export class SettleWait {
     }
     const cut = now >= budget.cut
     if (cut) this.#options.onLastCall()
-    // The event loop was blocked. What clients sent meanwhile is read only after this timer, so the wait is over at the
+    // The event loop was blocked. What clients have sent in the meantime is read only after this timer. So the wait is over at the
     // next check at the earliest.
     const late = !this.#wasLate && now > this.#checkedAt + 2 * checkInterval
     this.#wasLate = late
     this.#checkedAt = now
     if (cut || (this.#settled(now, budget, balancers) && !late)) this.#options.onOver(budget)
     else this.#attempt('to check for new requests', this.#options.onChecked)
-    // A listener of the application may have committed or disposed of the drain, which checked again.
+    // A listener of the application may have committed or disposed of the drain, which has run another check.
     if (check !== this.#checks) return
     if (progress !== false && now >= this.#progressAt + progress) {
       this.#progressAt = now
@@ -121,7 +121,7 @@ export class SettleWait {
     if (balancers) {
       const verdict = this.#options.endpoints()
       const forBalancers = budget.begun + this.#wait(verdict) - now
-      const evidence = verdict === false ? ', which still have this pod' : ''
+      const evidence = verdict === false ? ', which still list this pod' : ''
       if (forBalancers > 0) waits.push(`load balancers${evidence}, ${seconds(forBalancers)} more`)
       const idle = held > 0 ? `${held} idle connection${held === 1 ? '' : 's'}, kept` : 'TLS handshakes,'
       if (heldUntil > now && heldUntil !== Number.POSITIVE_INFINITY)
@@ -136,7 +136,7 @@ export class SettleWait {
       }
     }
     if (waits.length === 0 && busy === 0 && tasks.size === 0 && !committed) {
-      waits.push(`the signal; without one it serves again in ${seconds(budget.killed - now)}`)
+      waits.push(`the signal; without one the pod serves again in ${seconds(budget.killed - now)}`)
     }
     return waits
   }
@@ -144,7 +144,7 @@ export class SettleWait {
   #settled(now: number, budget: Budget, balancers: boolean): boolean {
     const { clients, tasks, times, endpoints } = this.#options
     const verdict = endpoints()
-    // A client that is led away now does not come back to this pod for long.
+    // A client that is shed now will not connect to this pod again, because load balancers no longer send it here.
     if (verdict === true || verdict === 'soon') clients.hurry()
     const { busy, heldUntil } = this.#survey(now)
     if (busy > 0 || tasks.size > 0) return false
@@ -152,7 +152,7 @@ export class SettleWait {
     return now >= Math.max(budget.begun + this.#wait(verdict), clients.lastArrival + times.quiet, heldUntil)
   }
 
-  /** A connection that throws must not keep the drain from its end. */
+  /** Never throws, because an error of one connection must not keep the drain from its end. */
   #survey(now: number): ReturnType<Clients['survey']> {
     const { clients, onFailure } = this.#options
     try {
@@ -171,7 +171,7 @@ export class SettleWait {
     }
   }
 
-  /** Milliseconds that load balancers are waited for in any case. */
+  /** The wait for load balancers in milliseconds from the first sign. */
   #wait(verdict: SettleVerdict): number {
     const { min, quiet, max } = this.#options.times
     switch (verdict) {

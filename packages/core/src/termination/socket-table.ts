@@ -2,7 +2,7 @@ import net from 'node:net'
 
 /** LISTEN in the kernel's numbering (include/net/tcp_states.h). */
 const listenState = '0A'
-/** FIN_WAIT1, LAST_ACK and CLOSING: our FIN was sent and not acknowledged. It counts as one byte in the queue. */
+/** FIN_WAIT1, LAST_ACK and CLOSING: our FIN is not acknowledged. The FIN counts as one byte in the queue. */
 const finSentStates = ['04', '09', '0B']
 
 /** One line of the table. */
@@ -15,13 +15,13 @@ export interface Queue {
   readonly listens: boolean
   /** Number of bytes that the client has not taken. */
   readonly bytes: number
-  /** 0 if the socket belongs to no process any more. */
+  /** 0 if the socket no longer belongs to a process. */
   readonly inode: number
-  /** Whether it may belong to another process. */
+  /** Whether the socket may belong to another process. */
   readonly shared?: boolean
 }
 
-/** What is read of a line, as it stands there. Some kernels write the last two columns shorter or not at all. */
+/** The columns of a line that are read, as text. Some kernels do not write the last two columns. */
 interface Columns {
   readonly hex: string
   readonly hexPort: string
@@ -52,11 +52,11 @@ export function queuesOf(table: string, wanted: ReadonlyMap<number, readonly str
     const local = isWildcard(hex) ? '*' : shortened(hex)
     const addresses = wanted.get(port) ?? []
     if (!addresses.includes('*') && !addresses.includes(local) && !(listens && local === '*')) continue
-    // Older kernels report root as the owner of a socket without a process. If this process is root, its workers may be
-    // other users.
+    // A socket of another user is not ours. Older kernels report root as the owner of a socket without a process. If this process
+    // runs as root, its workers may run as other users.
     if (!listens && Number(uid) !== 0 && self && Number(uid) !== self) continue
     const queued = Number.parseInt(queue, 16)
-    // Without the FIN: a client that has vanished never acknowledges it.
+    // The FIN does not count, because a client that has vanished never acknowledges it.
     const bytes = finSentStates.includes(state) ? Math.max(0, queued - 1) : queued
     queues.push({ local, port, connection: `${hex}:${port} ${remote}`, listens, bytes, inode: Number(inode) })
   }
@@ -64,7 +64,7 @@ export function queuesOf(table: string, wanted: ReadonlyMap<number, readonly str
 }
 
 /**
- * An address as the table writes it: in words of 32 bits, each in the byte order of the machine. IPv4-mapped IPv6
+ * Returns an address in the table's form: words of 32 bits, each in the byte order of the machine. An IPv4-mapped IPv6 address
  * becomes IPv4.
  */
 export function localAddressOf(address: string | undefined): string {
@@ -92,7 +92,7 @@ function shortened(hex: string): string {
 function bytesOf6(address: string): number[] | undefined {
   const [plain = ''] = address.split('%') // without the zone of a link-local address
   if (!net.isIPv6(plain)) return undefined
-  // The URL parser reads every spelling of an address and writes one.
+  // The URL parser reads every form of an IPv6 address, and writes the canonical one.
   const host = new URL(`http://[${plain}]/`).hostname.slice(1, -1)
   const [head = '', tail] = host.split('::')
   const groups = (text: string): string[] => (text === '' ? [] : text.split(':'))

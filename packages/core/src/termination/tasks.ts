@@ -1,22 +1,23 @@
 import { AbandonedHandlers } from '../http/handlers.js'
-import { type Clock, longestTimer } from '../shared/clock.js'
+import type { Clock } from '../shared/clock.js'
 import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
+import { longestTimer } from '../shared/timing.js'
 
 /** The options of `Drain.waitUntil()`. */
 export interface TaskOptions {
   /** The name in the log and the report. @default 'task' */
   name?: string
   /**
-   * Milliseconds after which the task is not waited for any more. The report then names it. @default as long as the
-   * drain has time
+   * Milliseconds after which the drain stops waiting for the task. The report then names the task. @default none: the drain waits until
+   * its deadline
    */
   timeout?: number
 }
 
 interface Task {
   readonly name: string
-  /** Whether its timeout has passed. It is not waited for any more. */
+  /** Whether its timeout has passed. The drain then does not wait for it any longer. */
   overdue: boolean
 }
 
@@ -26,11 +27,11 @@ export class Tasks {
   readonly #logger: Logger
   readonly #onIdle: () => void
   readonly #tasks = new Set<Task>()
-  /** Handlers whose client has disconnected. They are waited for like tasks. */
+  /** Handlers whose client has disconnected. A drain waits for them as for tasks. */
   readonly abandoned: AbandonedHandlers
   #waitedFor = 0
 
-  /** @param handlerTimeout Milliseconds that a handler is waited for after its client has disconnected. */
+  /** @param handlerTimeout Milliseconds that a drain waits for a handler after its client has disconnected. */
   constructor(clock: Clock, logger: Logger, handlerTimeout: number, onIdle: () => void) {
     this.#clock = clock
     this.#logger = logger
@@ -38,12 +39,12 @@ export class Tasks {
     this.abandoned = new AbandonedHandlers(clock, handlerTimeout, onIdle)
   }
 
-  /** Number of tasks and handlers that are waited for. */
+  /** Number of tasks and handlers for which the drain waits. */
   get size(): number {
     return this.#waitedFor + this.abandoned.size
   }
 
-  /** Names of the tasks and handlers that are waited for. */
+  /** Names of the tasks and handlers for which the drain waits. */
   get names(): string[] {
     return [...this.#tasks]
       .filter(({ overdue }) => !overdue)
@@ -75,7 +76,7 @@ export class Tasks {
       this.#tasks.delete(task)
       if (!task.overdue) this.#leave()
     }
-    // The promise's own `then` may throw synchronously.
+    // `Promise.resolve` also handles a thenable whose `then` throws synchronously.
     Promise.resolve(promise).then(finish, (error) => {
       this.#logger.error(`task "${name}" failed: ${describe(error)}`)
       finish()

@@ -6,7 +6,7 @@ import { Primary, type WorkerHandle } from './primary.js'
 import { type FromWorker, isOurs, type ListenAddress, primaryVariable } from './protocol.js'
 
 /**
- * Waits until the kernel holds nothing more for clients of these addresses. Returns the number of bytes that were left.
+ * Waits until the kernel holds no more bytes for clients of these addresses. Resolves with the number of bytes that were left.
  */
 export type Delivered = (addresses: readonly ListenAddress[], left: () => number) => Promise<number>
 
@@ -18,7 +18,7 @@ export class ClusterWorkers {
   readonly #listening = new Set<ClusterWorker>()
   /** Workers that were forked after the drain was committed. They are stopped (SIGSTOP) before they begin. */
   readonly #stopped = new Set<ClusterWorker>()
-  /** The addresses that any worker has listened on. Each is kept once, however many workers come and go. */
+  /** The addresses on which any worker has listened. Each address is kept once, however many workers come and go. */
   readonly #addresses = new Map<string, ListenAddress>()
 
   /** Checks for the primary's `/readyz`. */
@@ -34,8 +34,8 @@ export class ClusterWorkers {
   }
 
   /**
-   * From now on every new worker is drained together with the others.
-   * @returns The function that ends it. Otherwise it ends with the drain.
+   * Begins to drain every new worker together with the others.
+   * @returns The function that stops this. Without it, this stops at the end of the drain.
    */
   follow(delivered: Delivered): () => void {
     process.env[primaryVariable] = String(process.pid)
@@ -66,7 +66,7 @@ export class ClusterWorkers {
 
   readonly #fork = (worker: ClusterWorker): void => {
     if (this.#drain.committed) {
-      // A late worker would serve nobody. It is not ended, because an application that forks on every exit would then
+      // A late worker would serve no request. It is stopped and not ended, because an application that forks at every exit would
       // fork without end.
       worker.process.kill('SIGSTOP')
       this.#stopped.add(worker)
@@ -81,12 +81,12 @@ export class ClusterWorkers {
       },
       signal(signal) {
         ending = signal
-        // tells the application that the exit is intended, so that it forks no other worker
+        // This property tells the application that the exit is intended, so that it forks no other worker.
         worker.exitedAfterDisconnect = true
         worker.process.kill(signal)
       },
       kill: () => void worker.process.kill('SIGKILL'),
-      // Not once() of node:events: that rejects on 'error', which is the application's event and no exit.
+      // Not once() of node:events, because that rejects on 'error', which is an event of the application and no exit.
       exited: new Promise((resolve) => {
         worker.once('exit', (code, signal) => {
           const cutNothing = signal === ending && !this.#listening.has(worker) // the worker was still starting
@@ -103,7 +103,7 @@ export class ClusterWorkers {
     if (!handle || !isOurs(message)) return
     const said = message as FromWorker
     if (said.podrain === 'listening') this.#listens(worker, said.address)
-    else this.#primary.hear(handle, said)
+    else this.#primary.receive(handle, said)
   }
 
   readonly #listen = (worker: ClusterWorker, { addressType, port }: { addressType: unknown; port: number }): void => {

@@ -11,7 +11,7 @@ import type {
   TerminatingOptions,
 } from '../shared/states.js'
 
-/** The part of a `Drain` that is used in a worker. */
+/** The part of a `Drain` that a worker uses. */
 export interface WorkerDrain extends Pick<EventEmitter<DrainEvents>, 'on' | 'once'> {
   readonly state: DrainState
   readonly times: DrainTimes
@@ -21,7 +21,7 @@ export interface WorkerDrain extends Pick<EventEmitter<DrainEvents>, 'on' | 'onc
   start(options: StartOptions): Promise<DrainReport>
 }
 
-/** The part of a `Drain` that is used in a primary, or in a main thread with worker threads. */
+/** The part of a `Drain` that a primary uses, or a main thread with worker threads. */
 export interface PrimaryDrain extends WorkerDrain {
   readonly committed: boolean
   status(): DrainStatus

@@ -12,15 +12,15 @@ import { hasPrimary } from './link.js'
 
 /** What depends on where a drain runs: in a process of its own, in a worker of node:cluster, or in a worker thread. */
 export interface Environment {
-  /** The name of this worker in log lines; undefined if there is only one process. */
+  /** The name of this worker in log lines. undefined if this is not a worker. */
   readonly name: string | undefined
   /** The source of signals and fatal errors. */
   readonly exit: ExitSource
-  /** Returns what `/prestop` waits for if all workers drain together; undefined if the drain is alone. */
+  /** Joins a drain with those of other workers. Returns what `/prestop` waits for. undefined if the drain is alone. */
   join(drain: WorkerDrain): ((gone: AbortSignal) => Promise<void>) | undefined
   /** Called when a server of the drain has begun to listen. */
   listening(server: Server): void
-  /** Tells the pod the outcome of a drain: by the termination message, or through the primary, which has it. */
+  /** Writes the outcome of a drain into the termination message, or sends it to the primary, which writes the message. */
   readonly tell: Tell
   /** Resolves when this process has received the connections that another process accepted for it. */
   handOver(): Promise<void>
@@ -40,7 +40,7 @@ const alone: Environment = {
   name: undefined,
   exit: {
     register(listener) {
-      // pm2 signals each worker that it has forked, and waits for it.
+      // A worker of pm2 needs no warning, because pm2 signals each worker itself, and waits for its exit.
       if (cluster.isWorker && !isOfPm2() && listener.signals.length > 0 && !warnedOfPrimary) {
         warnedOfPrimary = true
         listener.warn?.(
@@ -74,8 +74,8 @@ export function environmentOfProcess(): Environment {
   if (!hasPrimary()) return alone
   return {
     name: `worker ${process.pid}`,
-    // A worker is a process like any other, and its primary passes signals on. The primary waits for what the kernel
-    // holds.
+    // A worker gets signals like any other process, because its primary passes them on. The primary outlives the worker, and waits
+    // for the bytes that the kernel holds.
     exit: { register: nodeProcess.register, outlived: true },
     join: joinPrimary,
     listening: tellListening,

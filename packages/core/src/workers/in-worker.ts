@@ -18,7 +18,7 @@ const exitListeners = new ExitListeners()
 let messageCount = 0
 let subscribed = false
 /**
- * Whether a primary drains all workers together. A process knows it from the start; a thread learns it by a message.
+ * Whether a primary drains all workers together. A process knows this from the start. A thread learns it by a message.
  */
 let primaryDrains = isMainThread
 /** The pod's grace period in milliseconds, once the primary has sent it. */
@@ -28,7 +28,7 @@ const handOverCallers = new Map<number, () => void>()
 
 /**
  * Joins a drain of this worker with those of all other workers.
- * @returns The function that `/prestop` waits for: it resolves when all have settled. undefined if there can be no
+ * @returns The function that `/prestop` calls. Its promise resolves when all workers have settled. undefined if there can be no
  * primary.
  */
 export function joinPrimary(drain: WorkerDrain): ((gone: AbortSignal) => Promise<void>) | undefined {
@@ -50,7 +50,7 @@ export function joinPrimary(drain: WorkerDrain): ((gone: AbortSignal) => Promise
     for (const leave of [...leaves]) leave()
   })
   return async (gone) => {
-    // This drain begins at once, because the next probe may arrive here.
+    // This worker drains at once, without waiting for the primary, because the next probe may arrive here.
     const settled = drain.prestop({ gone })
     if (!primaryDrains) return settled
     const id = ++messageCount
@@ -76,7 +76,7 @@ export function joinPrimary(drain: WorkerDrain): ((gone: AbortSignal) => Promise
 }
 
 /**
- * Tells the primary where this worker listens. Node does not tell it of a port that the worker opens itself
+ * Tells the primary the address on which this worker listens. Node does not report a port to the primary that the worker opens itself
  * (`exclusive`, `reusePort`).
  */
 export function tellListening(server: Server): void {
@@ -87,15 +87,15 @@ export function tellListening(server: Server): void {
   })
 }
 
-/** Tells the primary the outcome of a drain: it writes the pod's termination message. */
+/** Sends the outcome of a drain to the primary, which writes the container's termination message. */
 export function tellOutcome(_drain: object, outcome: Outcome | undefined): void {
   linkToPrimary()?.send({ podrain: 'outcome', outcome })
 }
 
 /**
- * Resolves when this worker has received the connections that the primary had accepted for it. Otherwise the primary
- * would reset them when nobody listens any more. The primary passes on one connection at a time, so it must be asked
- * until no more come.
+ * Resolves when this worker has received the connections that the primary has accepted for it. Otherwise the primary would reset
+ * these connections when no worker listens any longer. The primary hands over one connection at a time, so the worker must ask until
+ * no more come.
  */
 export function handOver(): Promise<void> {
   const id = ++messageCount
@@ -106,8 +106,8 @@ export function handOver(): Promise<void> {
 }
 
 /**
- * The source of signals for a thread. The main thread passes them on, because a thread gets none. The exit ends the
- * thread.
+ * The source of signals for a thread. A thread gets no signals from the operating system, so the main thread passes them on. The exit
+ * ends only the thread.
  */
 export const threadExit: ExitSource = {
   register(listener) {
@@ -124,7 +124,7 @@ export const threadExit: ExitSource = {
 
 let awaited = false
 
-/** Warns of a thread whose main thread passes no signals on. Vitest and Jest run tests in threads, which need none. */
+/** Warns of a thread whose main thread passes no signals on. Not under Vitest and Jest, whose test threads need no signals. */
 function warnUnlessLed({ warn }: ExitListener): void {
   if (awaited || process.env.NODE_ENV === 'test') return
   awaited = true
@@ -186,11 +186,11 @@ function applyGrace(drain: WorkerDrain): void {
   if (gracePeriod !== undefined && gracePeriod !== drain.times.gracePeriod) drain.terminating({ gracePeriod })
 }
 
-/** Logs that the primary's grace period overrides that of the worker's options. */
+/** Logs that the primary's grace period replaces the one in the worker's options. */
 function logGrace(drain: WorkerDrain, pod: number): void {
   const own = drain.times.gracePeriod
   if (own === pod) return
   drain.logger.info(
-    `the primary has ${seconds(pod)} of grace period, this worker's options ${seconds(own)}: the primary's counts`,
+    `the grace period is ${seconds(pod)} in the primary and ${seconds(own)} in this worker's options: the primary's counts`,
   )
 }

@@ -11,8 +11,7 @@ import {
 } from './protocol.js'
 
 /**
- * The connection between a worker and its primary: IPC for a process of node:cluster, a channel that all threads share
- * for a worker thread.
+ * The connection between a worker and its primary: IPC for a process of node:cluster, or a channel that all threads share.
  */
 export interface Link {
   send(message: FromWorker): void
@@ -20,8 +19,8 @@ export interface Link {
 }
 
 /**
- * Whether this process is a worker of a primary that drains and outlives it. Other children of the primary inherit the
- * variable but are not workers.
+ * Whether this process is a worker of node:cluster whose primary called `drainCluster()`. Other children of the primary inherit the
+ * variable, but are not workers.
  */
 export function hasPrimary(): boolean {
   return isMainThread && cluster.isWorker && process.env[primaryVariable] === String(process.ppid)

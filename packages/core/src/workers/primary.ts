@@ -20,7 +20,7 @@ export interface WorkerHandle {
   readonly exited: Promise<number | string>
 }
 
-/** What the primary keeps of a worker. */
+/** What the primary remembers of a worker. */
 interface WorkerRecord {
   readonly worker: WorkerHandle
   /** Whether the worker has joined: it uses podrain and drains on request. */
@@ -30,28 +30,27 @@ interface WorkerRecord {
   /** Resolves the wait for this worker, when it has settled or exited. */
   resolveSettled: () => void
   /**
-   * Callers of the worker's `/prestop`, by the number of their message. Each controller aborts when the caller has
-   * gone.
+   * Callers of the worker's `/prestop`, by the number of their message. Each controller aborts when its caller has disconnected.
    */
   readonly callers: Map<number, AbortController>
 }
 
 /**
- * Drains workers together: a request to drain that reaches one of them drains all, and is answered when all have
- * settled. To its workers a primary is what the kubelet is to a pod: it sends the hook first, then the signal.
+ * Drains workers together. A preStop hook that reaches one worker drains all of them, and is answered when all have settled. The
+ * primary treats its workers as the kubelet treats a pod: it sends the hook first, then the signal.
  */
 export class Primary {
   readonly #drain: PrimaryDrain
   readonly #workers = new Map<WorkerHandle, WorkerRecord>()
   readonly #failures = new Set<string>()
   #begun = 0
-  /** Whether the cluster has said what the grace period really is. */
+  /** Whether `terminating()` has told the real grace period. */
   #hasClusterGrace = false
 
   constructor(drain: PrimaryDrain) {
     this.#drain = drain
     drain.on('commit', ({ reason, settle, within }) => {
-      // A SIGINT that waits for load balancers is no Ctrl-C: workers know it by SIGTERM.
+      // A SIGINT that waits for load balancers is no Ctrl-C. Workers get SIGTERM for it, so that they wait as well.
       this.#signal(reason === 'SIGINT' && settle !== true ? 'SIGINT' : 'SIGTERM', within)
     })
     drain.on('terminating', () => {
@@ -86,7 +85,7 @@ export class Primary {
   }
 
   /** Handles a message of a worker. */
-  hear(worker: WorkerHandle, message: FromWorker): void {
+  receive(worker: WorkerHandle, message: FromWorker): void {
     const record = this.#workers.get(worker)
     if (!record) return
     switch (message.podrain) {
@@ -119,18 +118,18 @@ export class Primary {
     }
   }
 
-  /** A worker that ends while the pod serves is no end of the pod. */
+  /** Ignores an outcome while the pod serves, because a worker may end without the pod. */
   #tell(worker: WorkerHandle, outcome: Outcome | undefined): void {
     try {
       outcomesOfProcess().tell(worker, this.#drain.state === 'serving' ? undefined : outcome)
     } catch {
-      // The drain of this process writes to the same file, and says so.
+      // The drain of this process writes to the same file, and logs its failure.
     }
   }
 
   /**
-   * Signals all workers that were not signalled, and waits for their exit.
-   * @param left Milliseconds that it may take. Workers that remain are then killed.
+   * Signals all workers that were not signalled before, and waits for their exit.
+   * @param left Milliseconds that the exit may take. The remaining workers are then killed.
    * @throws {Error} if a worker had to be killed or did not exit with 0
    */
   async end(left: number): Promise<void> {
@@ -147,8 +146,8 @@ export class Primary {
   }
 
   /**
-   * Sends the grace period to a worker. There is one grace period for the pod, and the primary exits at its end, so a
-   * worker must not use its own.
+   * Sends the grace period to a worker. The pod has one grace period, and the primary exits at its end. So a worker must not use the
+   * grace period in its own options.
    */
   #sendGrace(record: WorkerRecord): void {
     const { gracePeriod, reserve } = this.#drain.times
@@ -161,8 +160,8 @@ export class Primary {
   }
 
   /**
-   * Replies when all connections that waited in the kernel have been passed on. The primary accepts a connection in one
-   * turn of the event loop, and passes it to a free worker at once.
+   * Replies when the connections in the backlog have been handed to workers. The primary accepts a connection in one turn of the event
+   * loop, and hands it to a free worker at once.
    */
   async #handOver(record: WorkerRecord, id: number): Promise<void> {
     await turn()
@@ -172,7 +171,7 @@ export class Primary {
 
   #sendPrestop(record: WorkerRecord): void {
     if (!record.joined || record.signalled) return
-    record.resolveSettled() // an earlier drain may still wait
+    record.resolveSettled() // ends the wait of an earlier drain
     this.#drain.waitUntil(
       new Promise<void>((resolve) => {
         record.resolveSettled = resolve
@@ -186,7 +185,7 @@ export class Primary {
     for (const record of this.#workers.values()) {
       if (record.signalled) continue
       record.signalled = true
-      record.resolveSettled() // from now on its exit is waited for
+      record.resolveSettled() // from now on the drain waits for the worker's exit
       if (within !== undefined && record.joined) record.worker.send({ podrain: 'hurry', within: within * workerShare })
       record.worker.signal(signal)
       this.#drain.waitUntil(record.worker.exited, { name: record.worker.name })

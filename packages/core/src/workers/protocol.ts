@@ -9,32 +9,32 @@ export type ListenAddress = Pick<AddressInfo, 'port' | 'family'>
 export type FromWorker =
   /** A thread has begun to listen for messages. Earlier messages have not reached it. */
   | { readonly podrain: 'here' }
-  /** A server of the worker listens. Without an address it is not a TCP port. */
+  /** A server of the worker listens. `address` is undefined if it is not a TCP address. */
   | { readonly podrain: 'listening'; readonly address: ListenAddress | undefined }
   /** The worker drains on request. */
   | { readonly podrain: 'joined' }
   /** A caller waits on the worker's `/prestop`: the whole pod must drain. */
   | { readonly podrain: 'prestop'; readonly id: number }
-  /** The caller with this number does not wait any longer. */
+  /** The caller with this number has disconnected. */
   | { readonly podrain: 'gone'; readonly id: number }
   /** The worker has drained on request. */
   | { readonly podrain: 'settled' }
-  /** What is known of a drain of the worker; without `outcome` it serves again. */
+  /** The outcome so far of a drain of the worker. `outcome` is undefined if the worker serves again. */
   | { readonly podrain: 'outcome'; readonly outcome: Outcome | undefined }
   /** The worker is about to stop listening, and asks for the connections that were accepted for it. */
   | { readonly podrain: 'handOver'; readonly id: number }
 
 /** The messages from a primary to a worker. */
 export type FromPrimary =
-  /** The worker has a primary. A thread cannot know it otherwise. */
+  /** The worker has a primary. A thread has no other way to know. */
   | { readonly podrain: 'led' }
   /** Drain tentatively, and report when settled. The drain of the pod began `ago` milliseconds ago. */
   | { readonly podrain: 'prestop'; readonly ago: number }
-  /** The grace period of the pod in milliseconds, from its first sign. It overrides the worker's own option. */
+  /** The grace period of the pod in milliseconds, from the first sign. It replaces the worker's own option. */
   | { readonly podrain: 'grace'; readonly gracePeriod: number }
   /** All workers have settled: the reply to `prestop`. */
   | { readonly podrain: 'answer'; readonly id: number }
-  /** The hook was not answered in time: only `within` milliseconds are left. A signal follows. */
+  /** The hook was not answered before the signal, so only `within` milliseconds are left. The signal follows. */
   | { readonly podrain: 'hurry'; readonly within: number }
   /** The reply to `handOver`. The connections for this worker have been sent before it, on the same channel. */
   | { readonly podrain: 'handedOver'; readonly id: number }
@@ -61,5 +61,5 @@ export function isOurs(message: unknown): boolean {
   return typeof message === 'object' && message !== null && 'podrain' in message
 }
 
-/** Set by the primary to its process id. A process with another parent has only inherited it. */
+/** The variable in which the primary passes its process id. A process with another parent has inherited the variable. */
 export const primaryVariable = 'PODRAIN_PRIMARY'

@@ -13,17 +13,17 @@ interface Threads {
   readonly listeners: Map<number, (message: FromWorker) => void>
 }
 
-/** The threads that a drain of any copy of the package drains. */
+/** The threads that are drained, by a drain of any copy of the package. */
 const led = ofProcess<WeakSet<Thread>>('threads', () => new WeakSet())
 
-/** Whether a drain drains the thread. */
+/** Whether the thread was passed to `drainThread()`. */
 export function isDrained(thread: Thread): boolean {
   return led.has(thread)
 }
 
 /**
- * The id of the thread that says, by a message on the channel `podrain`, that it has created a drain. undefined for any
- * other message.
+ * Reads a message on the BroadcastChannel `podrain`. Returns the id of a thread that has created a drain. undefined for any other
+ * message.
  */
 export function threadWithDrain(message: unknown): number | undefined {
   return isAddressed(message) && message.toPrimary && message.message.podrain === 'here' ? message.thread : undefined
@@ -32,18 +32,18 @@ export function threadWithDrain(message: unknown): number | undefined {
 const threadsByDrain = new WeakMap<PrimaryDrain, Threads>()
 
 /**
- * Drains a thread of node:worker_threads together with a drain of the main thread. A thread gets no signals, and
- * `process.exit()` ends all threads. It is for threads that serve requests and use podrain as they would alone. Threads
- * that only compute do not need it: pass their work to `waitUntil`, and terminate them in `onClose`. A thread that has
- * ended, or that was started after the drain was committed, is ignored.
+ * Drains a thread of node:worker_threads together with a drain of the main thread. A thread needs this because it gets no signals, and
+ * because `process.exit()` of the main thread ends all threads. It is for threads that serve requests, and that use podrain as a
+ * process without threads does. Threads that only compute do not need it: pass their work to `waitUntil`, and terminate them in
+ * `onClose`. A thread that has ended, or that was started after the drain was committed, is ignored.
  *
  * @example
  * drainThread(drain, new Worker('./server.js'))
  */
 export function drainThread(drain: PrimaryDrain, thread: Thread): void {
   const id = thread.threadId
-  // A late thread ends with the process. It is not ended here, because an application that starts another one on every
-  // exit would do so without end.
+  // A late thread ends with the process. It is not ended here, because an application that starts a thread at every exit would do so
+  // without end.
   if (id === -1 || drain.committed) return
   led.add(thread)
   const { primary, channel, listeners } = threadsOf(drain)
@@ -58,11 +58,11 @@ export function drainThread(drain: PrimaryDrain, thread: Thread): void {
       send({ podrain: 'end', signal })
     },
     kill: () => void thread.terminate(),
-    // Not once() of node:events: that rejects on 'error', which is the application's event and no exit.
+    // Not once() of node:events, because that rejects on 'error', which is an event of the application and no exit.
     exited: new Promise((resolve) => thread.once('exit', resolve)),
   }
   listeners.set(id, (message) => {
-    if (message.podrain !== 'here') return primary.hear(worker, message)
+    if (message.podrain !== 'here') return primary.receive(worker, message)
     // The thread was still starting and has missed the earlier messages.
     send({ podrain: 'led' })
     if (ending) worker.signal(ending)

@@ -6,21 +6,22 @@ import type { Clock } from '@podrain/core'
 import { credentials, type KubeConfigLike } from './config.js'
 import { Lines } from './lines.js'
 
-/** Milliseconds until an answer has begun, and for one that is no watch, ended. */
-const patience = 10_000
-/** Characters of an answer that is no watch. The EndpointSlices of 10,000 pods have about five million. */
-const longestAnswer = 16 * 2 ** 20
-/** Characters of one event. etcd takes objects of up to 1.5 MB. */
+/** Milliseconds until a response must have begun, and must have ended if it is not a watch. */
+const responseTimeout = 10_000
+/** The longest response that is not a watch, in characters. The EndpointSlices of 10,000 pods have about five million. */
+const longestResponse = 16 * 2 ** 20
+/** The longest event of a watch, in characters. etcd accepts objects of up to 1.5 MB. */
 const longestLine = 4 * 2 ** 20
-/** Seconds for which the API may ask to be left alone: what asks for more is none. */
+/** The longest `Retry-After` that is respected, in seconds. */
 const longestRetryAfter = 600
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** The API has answered with a status that is none of success, in its headers or as an event. */
+/** A failure that the API has reported: a status other than 200 and 201, or an ERROR event of a watch. */
 export class ApiError extends Error {
+  /** The HTTP status. 0 if a watch has ended early without a status. */
   readonly status: number
-  /** Milliseconds that it asks to be left alone. */
+  /** The value of `Retry-After`, in milliseconds. 0 without that header. */
   readonly retryAfter: number
 
   constructor(status: number, message: string, retryAfter = 0) {
@@ -30,31 +31,35 @@ export class ApiError extends Error {
   }
 }
 
-/** The answer has more characters than are kept in memory. */
-export class TooLong extends Error {
+/** The response has more characters than this package keeps in memory. */
+export class ResponseTooLong extends Error {
   constructor() {
-    super(`an answer of more than ${longestAnswer} characters`)
+    super(`the response has more than ${longestResponse} characters`)
   }
 }
 
-/** Somebody called `stop()`. */
+/** `stop()` was called. */
 export class Stopped extends Error {}
 
 export interface WatchListener {
-  /** The watch is open. */
+  /**
+   * Called when the watch is open.
+   * @param date The server's time, in milliseconds since the epoch. undefined if the response has no `Date`.
+   */
   onOpen(date: number | undefined): void
   /** @throws {Error} to end the watch */
   onLine(line: string): void
 }
 
 /**
- * The Kubernetes API, over requests that keep no process alive and can all be ended at once. Not the client of client-node: its
- * sockets hold the process, a line of a watch may be as long as it likes, and what is no JSON is passed over in silence.
+ * A client for the Kubernetes API. Its requests do not keep the process alive, and can all be ended at once. The client of
+ * @kubernetes/client-node does not fit: its sockets keep the process alive, it does not limit the length of a line of a watch, and it
+ * ignores lines that are not JSON.
  */
 export class Api {
   readonly #config: KubeConfigLike
   readonly #clock: Clock
-  /** What ends each request that goes on. */
+  /** The functions that end the requests in progress. */
   readonly #open = new Set<(error: Error) => void>()
   #stopped = false
 
@@ -63,16 +68,20 @@ export class Api {
     this.#clock = clock
   }
 
-  /** @param limit Milliseconds for the whole of it */
-  async get(path: string, query: Query, limit: number = patience): Promise<unknown> {
-    // The API server compresses answers of more than 128 kB.
+  /**
+   * Reads an object or a list.
+   * @param limit Milliseconds for the whole response.
+   * @throws {ApiError | ResponseTooLong | Stopped | SyntaxError | Error}
+   */
+  async get(path: string, query: Query, limit: number = responseTimeout): Promise<unknown> {
+    // The API server compresses responses of more than 128 kB.
     const { response, done } = await this.#send('GET', path, query, limit, { 'accept-encoding': 'gzip' })
-    return done(async () => JSON.parse(await textOf(response, longestAnswer)))
+    return done(async () => JSON.parse(await textOf(response, longestResponse)))
   }
 
   /**
    * Changes an object.
-   * @param strategy A strategic patch finds the items of a list by their name. A merge patch replaces the list.
+   * @param strategy A strategic merge patch finds the items of a list by their name. A merge patch replaces the list.
    */
   async patch(path: string, body: object, strategy: 'merge' | 'strategic-merge' = 'merge'): Promise<void> {
     await this.#write('PATCH', path, body, `application/${strategy}-patch+json`)
@@ -84,8 +93,8 @@ export class Api {
   }
 
   /**
-   * Resolves when the API has ended the watch.
-   * @param limit Milliseconds after which it is ended from here: its connection may be dead without a word.
+   * Opens a watch. Resolves when the API server has ended the watch.
+   * @param limit Milliseconds after which the client ends the watch, because its connection may be dead without an error.
    */
   async watch(path: string, query: Query, limit: number, listener: WatchListener): Promise<void> {
     const { request, response, done } = await this.#send('GET', path, { ...query, watch: true }, limit, {})
@@ -97,7 +106,7 @@ export class Api {
     })
   }
 
-  /** Ends everything that goes on, and begins nothing any more. */
+  /** Ends all requests in progress. Later requests fail with `Stopped`. */
   stop(): void {
     this.#stopped = true
     for (const fail of this.#open) fail(new Stopped())
@@ -105,8 +114,8 @@ export class Api {
 
   async #write(method: string, path: string, body: object, type: string): Promise<void> {
     const headers = { 'content-type': type }
-    const { response, done } = await this.#send(method, path, {}, patience, headers, JSON.stringify(body))
-    await done(() => textOf(response, longestAnswer))
+    const { response, done } = await this.#send(method, path, {}, responseTimeout, headers, JSON.stringify(body))
+    await done(() => textOf(response, longestResponse))
   }
 
   async #send(
@@ -119,7 +128,7 @@ export class Api {
   ): Promise<{
     request: ClientRequest
     response: IncomingMessage
-    /** Ends the request with what is done with its answer. */
+    /** Reads the response with `use`, and ends the request afterwards. */
     done<T>(use: () => Promise<T>): Promise<T>
   }> {
     if (this.#stopped) throw new Stopped()
@@ -131,10 +140,10 @@ export class Api {
         request?.destroy(error)
       }
     })
-    failed.catch(() => {}) // also of one that failed when nobody waited for it
+    failed.catch(() => {}) // otherwise a failure that nothing awaits would be an unhandled rejection
     this.#open.add(fail)
-    const giveUp = (): void => fail(new Error('it did not answer in time'))
-    let cancel = this.#clock.after(Math.min(patience, limit), giveUp)
+    const giveUp = (): void => fail(new Error('the API server did not respond in time'))
+    let cancel = this.#clock.after(Math.min(responseTimeout, limit), giveUp)
     const end = (): void => {
       cancel()
       this.#open.delete(fail)
@@ -147,7 +156,7 @@ export class Api {
       for (const [name, value] of Object.entries(query))
         if (value !== undefined) url.searchParams.set(name, String(value))
       const sent = (url.protocol === 'http:' ? http : https).request(url, {
-        agent: false, // no socket is left in a pool
+        agent: false, // leaves no socket in a pool
         ...options,
         method,
         headers: {
@@ -185,10 +194,10 @@ export class Api {
   }
 }
 
-/** Hands on what comes until the answer has come whole. */
+/** Passes on the pieces of a response until the response is complete. */
 function read(request: ClientRequest, response: IncomingMessage, onPiece: (piece: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    response.setEncoding('utf8') // a letter of several bytes may come in two pieces
+    response.setEncoding('utf8') // a character of several bytes may come in two pieces
     response.on('data', (piece: string) => {
       try {
         onPiece(piece)
@@ -200,20 +209,20 @@ function read(request: ClientRequest, response: IncomingMessage, onPiece: (piece
     response.on('end', resolve)
     response.on('error', reject)
     request.on('error', reject)
-    response.on('close', () => reject(new Error('the connection was closed in the middle of it')))
+    response.on('close', () => reject(new Error('the connection closed before the response was complete')))
   })
 }
 
-/** @throws {Error} also for an answer that ends in the middle, compressed or not */
+/** @throws {Error} also if the response is not complete, compressed or not */
 async function textOf(response: IncomingMessage, longest: number): Promise<string> {
   let text = ''
   const decoder = new TextDecoder()
   const isPacked = response.headers['content-encoding'] === 'gzip'
-  // A failure of the response becomes one of what is read here.
+  // pipeline() passes an error of the response to the decompressed stream.
   const pieces = isPacked ? pipeline(response, createGunzip(), () => {}) : response
   for await (const piece of pieces) {
     text += decoder.decode(piece, { stream: true })
-    if (text.length > longest) throw new TooLong()
+    if (text.length > longest) throw new ResponseTooLong()
   }
   return text
 }
@@ -226,12 +235,12 @@ async function errorOf(response: IncomingMessage): Promise<ApiError> {
     const said: unknown = JSON.parse(text).message
     if (typeof said === 'string') message = `${status}: ${said.slice(0, 500)}`
   } catch {
-    // A proxy in front of the API speaks for it.
+    // The response is not from the API server, but from a proxy in front of it.
   }
   return new ApiError(status, message, retryAfterOf(response))
 }
 
-/** Milliseconds: it is told in seconds or, by a proxy in front of the API, as a date. */
+/** The value of `Retry-After` in milliseconds. The API server sends seconds. A proxy in front of it may send a date. */
 function retryAfterOf(response: IncomingMessage): number {
   const { 'retry-after': told = '' } = response.headers
   const seconds = Number(told)

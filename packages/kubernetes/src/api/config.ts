@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
 
-/** What is used of a `KubeConfig` of @kubernetes/client-node, so that any version of it will do. */
+/** The part of a `KubeConfig` of @kubernetes/client-node that is used. All versions have it. */
 export interface KubeConfigLike {
   getCurrentCluster(): { readonly server: string } | null
   // biome-ignore lint/suspicious/noExplicitAny: versions of client-node differ in what a user may have
@@ -10,12 +10,12 @@ export interface KubeConfigLike {
   applyToHTTPSOptions(options: any): Promise<void>
 }
 
-/** Where the kubelet mounts what a pod needs to call the API. */
+/** The directory in which the kubelet mounts the token, the CA certificate and the namespace of the pod. */
 export const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 /**
- * The service account of the pod, as `loadFromCluster()` of client-node has it. The files are read for each request, because the
- * kubelet changes them.
+ * The pod's service account as a KubeConfig, like `loadFromCluster()` of client-node. The files are read for each request, because
+ * the kubelet changes them.
  * https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/#directly-accessing-the-rest-api
  */
 export function inCluster(
@@ -32,14 +32,17 @@ export function inCluster(
   }
 }
 
-/** The address of the API and what a request to it needs, asked for anew each time: tokens and certificates change. */
+/**
+ * The address of the API, and the options of a request to it. Must be called for each request, because tokens and certificates
+ * change.
+ */
 export async function credentials(config: KubeConfigLike): Promise<{ server: string; options: RequestOptions }> {
   const cluster = config.getCurrentCluster()
   if (!cluster) throw new Error('the kubeConfig has no current cluster')
   const options: RequestOptions = { headers: {} }
   await config.applyToHTTPSOptions(options)
   const file: unknown = config.getCurrentUser()?.authProvider?.config?.tokenFile
-  // The kubelet changes the token in the file; client-node remembers what it has read for a minute.
+  // The token is read from the file, because client-node caches it for a minute, and the kubelet may have changed it.
   if (typeof file === 'string') {
     const token = (await readFile(file, 'utf8')).trim()
     options.headers = { ...(options.headers as Record<string, string>), Authorization: `Bearer ${token}` }

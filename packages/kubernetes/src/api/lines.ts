@@ -1,4 +1,4 @@
-/** Puts lines together from the pieces in which they come. What is longer than `longest` is an error: memory is bounded. */
+/** Joins pieces of text to lines. A line that is longer than `longest` is an error, so that memory is bounded. */
 export class Lines {
   readonly #longest: number
   readonly #onLine: (line: string) => void
@@ -21,7 +21,7 @@ export class Lines {
     this.#keep(piece.slice(from))
   }
 
-  /** There will be no newline any more. */
+  /** Called at the end of the text. The last line may have no newline. */
   flush(): void {
     const line = this.#rest.join('')
     this.#rest = []
@@ -32,7 +32,7 @@ export class Lines {
   #keep(piece: string): void {
     if (piece === '') return
     this.#length += piece.length
-    if (this.#length > this.#longest) throw new Error(`a line of more than ${this.#longest} characters`)
+    if (this.#length > this.#longest) throw new Error(`a line has more than ${this.#longest} characters`)
     this.#rest.push(piece)
   }
 }

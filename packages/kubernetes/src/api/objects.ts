@@ -1,4 +1,4 @@
-// What is read of the objects of the API. They come from outside, so nothing in them is certain.
+// The fields of API objects that this package reads. The objects come from outside, so any field may be missing or wrong.
 
 export interface ObjectMeta {
   readonly name?: string
@@ -54,26 +54,29 @@ export interface WatchEvent {
 }
 
 /**
- * The objects of a list.
- * @throws {TypeError} if it is none
+ * Returns the objects of a list.
+ * @throws {TypeError} if the body is not a list
  */
 export function itemsOf(body: unknown): KubernetesObject[] {
   const { items, metadata } = (body ?? {}) as { items?: unknown; metadata?: { resourceVersion?: unknown } | null }
-  if (items !== null && !Array.isArray(items)) throw new TypeError('the answer is no list')
+  if (items !== null && !Array.isArray(items)) throw new TypeError('the response is not a list')
   if (typeof metadata?.resourceVersion !== 'string') throw new TypeError('the list has no resourceVersion')
   return (items ?? []).filter(isObject)
 }
 
-/** @throws {SyntaxError | TypeError} if it is none */
+/**
+ * Parses an event of a watch.
+ * @throws {SyntaxError | TypeError} if the line is not an event
+ */
 export function eventOf(line: string): WatchEvent {
   const event = JSON.parse(line)
-  if (typeof event?.type !== 'string') throw new TypeError('an event without a type')
-  // A Status of an ERROR has empty metadata, or none.
-  if (event.type !== 'ERROR' && !isObject(event.object)) throw new TypeError('an event without an object')
+  if (typeof event?.type !== 'string') throw new TypeError('an event has no type')
+  // The Status of an ERROR event has empty metadata, or none.
+  if (event.type !== 'ERROR' && !isObject(event.object)) throw new TypeError('an event has no object')
   return event
 }
 
-/** A list that may be missing, or be none. */
+/** Returns the value if it is a list. Otherwise an empty list. */
 export function listIn<Each>(value: readonly Each[] | null | undefined): readonly Each[] {
   return Array.isArray(value) ? value : []
 }

@@ -1,4 +1,4 @@
-/** What each of the things that this package does needs. The manifests rbac*.yaml say the same. */
+/** The RBAC rule that each kind of request needs. The manifests rbac*.yaml have the same rules. */
 const rules = {
   pod: { apiGroup: '""', resource: 'pods', verbs: 'watch' },
   slices: { apiGroup: 'discovery.k8s.io', resource: 'endpointslices', verbs: 'list' },
@@ -9,17 +9,17 @@ const rules = {
 
 export type Need = keyof typeof rules
 
-/** What goes on without the permission. */
+/** For each kind of request: the behaviour without the permission. */
 export const without: Readonly<Record<Need, string>> = {
-  pod: 'a drain begins with the hook or the signal, and takes `terminationGracePeriodSeconds` for its time',
+  pod: 'a drain begins with the hook or the signal, and relies on the option `terminationGracePeriodSeconds`',
   slices: 'a drain waits for load balancers as long as `settle.min` says',
   services:
-    'Services are taken to send to pods on any node (`externalTrafficPolicy`, `internalTrafficPolicy`: Cluster)',
-  evictions: 'the pod is evicted as any other',
-  report: 'nothing is reported on the pod',
+    'podrain assumes that Services send to pods on any node (`externalTrafficPolicy`, `internalTrafficPolicy`: Cluster)',
+  evictions: 'the pod is evicted like any other',
+  report: 'the annotations are not written',
 }
 
-/** The rule that is missing, ready to be added to a Role. */
+/** The log line about a missing rule. It contains the rule in YAML, to be added to a Role. */
 export function missingRule(need: Need, namespace: string): string {
   const { apiGroup, resource, verbs } = rules[need]
   return (

@@ -1,99 +1,99 @@
 import type { Drain } from '@podrain/core'
 import { type Api, ApiError, type Query, Stopped } from './api.js'
+import { Backoff, randomBetween } from './backoff.js'
 import { eventOf, type WatchEvent } from './objects.js'
-import { between, Pauses } from './pauses.js'
 
-/** Seconds after which the API server ends a watch by itself, as clients ask it to: its own choice is the same. */
+/** The `timeoutSeconds` of a watch. The API server uses the same range by default (`--min-request-timeout`). */
 const watchSeconds = { least: 1800, most: 3600 } as const
-/** Milliseconds within which a watch that has ended as planned is opened again. */
-const goesOnWithin = 5000
+/** The longest pause, in milliseconds, before a watch that has ended as planned is opened again. */
+const reopenWithin = 5000
 /**
- * Milliseconds within which one whose version the API has forgotten begins anew. After a restart of the API server that happens to
- * most, one after the other.
+ * The longest pause, in milliseconds, before a watch whose version the API server has forgotten begins again from the cache. After a
+ * restart of the API server, most watches have to.
  */
-const beginsAnewWithin = { serving: 30_000, draining: 500 } as const
-/** A watch that has been open for so many milliseconds is a good one. What there is has been told by then. */
-const steady = 10_000
-/** Milliseconds in which a watch that is opened tells what has happened while there was none. */
-const catchesUp = 2000
-/** Any version that the API server has in its cache: it tells what there is, and goes on from there. */
+const restartWithin = { serving: 30_000, draining: 500 } as const
+/** Milliseconds after which an open watch counts as steady. It has then sent all objects that exist. */
+const steadyAfter = 10_000
+/** Milliseconds after the opening of a watch in which its events may be old, because it repeats what has happened before. */
+const replayTime = 2000
+/** The resourceVersion that stands for any version in the API server's cache. Such a watch begins with all existing objects. */
 const fromCache = '0'
 
 export interface WatchOptions {
   readonly api: Api
   readonly drain: Pick<Drain, 'clock' | 'state'>
   readonly path: string
-  /** Which objects: a `fieldSelector`, a `labelSelector`. */
+  /** The selector of the objects: a `fieldSelector` or a `labelSelector`. */
   readonly selector: Query
-  /** `now` is the server's time, and undefined where that does not matter: what comes has just happened. */
+  /** Called for each event. `now` is the server's time if the event may be old. undefined if the event has just happened. */
   readonly onEvent: (event: WatchEvent, now: number | undefined) => void
-  /** A watch has been open for a while. `told` says whether it has told of anything. */
+  /** Called when a watch is steady. `told` says whether any event has come. */
   readonly onSteady: (told: boolean) => void
-  /** Called at every failure; it goes on by itself. */
+  /** Called at every failure. The watch is opened again without further calls. */
   readonly onFailure: (error: Error) => void
 }
 
 /**
- * Follows objects by one watch that begins in the API server's cache, so that nothing is listed. It goes on from where it was,
- * and begins in the cache again only if the API has forgotten that version.
+ * Follows objects by a watch. The watch begins with the objects in the API server's cache, so that no list is needed. A watch that has
+ * ended is opened again at the last version. It begins from the cache again only if the API server has forgotten that version.
  * https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch
  */
 export class Watch {
-  readonly #on: WatchOptions
-  readonly #pauses: Pauses
+  readonly #options: WatchOptions
+  readonly #backoff: Backoff
   #version = fromCache
-  /** Whether it has begun anew since it was a good one. */
-  #begunAnew = false
+  /** Whether the watch has begun from the cache again since it was last steady. */
+  #hasRestarted = false
   #stopped = false
 
   constructor(options: WatchOptions) {
-    this.#on = options
-    this.#pauses = new Pauses(options.drain.clock)
+    this.#options = options
+    this.#backoff = new Backoff(options.drain.clock)
   }
 
   async run(): Promise<void> {
     while (!this.#stopped) {
       try {
         await this.#watch()
-        await this.#pauses.wait(between(0, goesOnWithin))
+        await this.#backoff.wait(randomBetween(0, reopenWithin))
       } catch (error) {
         if (this.#stopped || error instanceof Stopped) return
-        this.#on.onFailure(error as Error)
-        await this.#pauses.wait(this.#after(error))
+        this.#options.onFailure(error as Error)
+        await this.#backoff.wait(this.#after(error))
       }
     }
   }
 
-  /** A drain began: a watch that is not open is opened now. */
+  /** Called when a drain begins. A watch that is not open is opened soon. */
   drain(): void {
-    this.#pauses.drain()
+    this.#backoff.drain()
   }
 
-  /** The drain is undone. */
+  /** Called when the drain is undone. */
   serve(): void {
-    this.#pauses.serve()
+    this.#backoff.serve()
   }
 
   stop(): void {
     this.#stopped = true
-    this.#pauses.stop()
+    this.#backoff.stop()
   }
 
-  /** @returns for how many milliseconds the API is left alone */
+  /** Returns the milliseconds until the watch is opened again after a failure. */
   #after(error: unknown): number {
-    if (!isLost(error)) return this.#pauses.after(error)
+    if (!mustRestart(error)) return this.#backoff.after(error)
     this.#version = fromCache
-    // What an API forgets as soon as it has told it is no version to go on from: such an API is asked ever more seldom.
-    if (this.#begunAnew) return this.#pauses.after(error)
-    this.#begunAnew = true
-    const isDraining = this.#on.drain.state === 'draining'
-    return between(0, isDraining ? beginsAnewWithin.draining : beginsAnewWithin.serving)
+    // If the API server forgets each version at once, the watch would begin again without end. So the backoff become longer.
+    if (this.#hasRestarted) return this.#backoff.after(error)
+    this.#hasRestarted = true
+    const isDraining = this.#options.drain.state === 'draining'
+    return randomBetween(0, isDraining ? restartWithin.draining : restartWithin.serving)
   }
 
   async #watch(): Promise<void> {
-    const { api, drain, path, selector, onEvent, onSteady } = this.#on
+    const { api, drain, path, selector, onEvent, onSteady } = this.#options
     const { clock } = drain
-    const timeoutSeconds = Math.round(between(watchSeconds.least, watchSeconds.most))
+    const timeoutSeconds = Math.round(randomBetween(watchSeconds.least, watchSeconds.most))
     let date: number | undefined
     let opened = Number.NaN
     let told = this.#version !== fromCache
@@ -109,9 +109,9 @@ export class Watch {
         onOpen: (now) => {
           date = now
           opened = clock.now()
-          cancel = clock.after(steady, () => {
-            this.#pauses.succeeded()
-            this.#begunAnew = false
+          cancel = clock.after(steadyAfter, () => {
+            this.#backoff.succeeded()
+            this.#hasRestarted = false
             onSteady(told)
           })
         },
@@ -121,22 +121,22 @@ export class Watch {
           if (event.type === 'ERROR') throw errorOf(event.object)
           told = true
           this.#version = event.object.metadata.resourceVersion ?? this.#version
-          // By our own monotonic clock since the server has told its time. It may still be another server's time than that of the
-          // deletion; so it is asked only for what may be old.
+          // The server's time is the `Date` of the response, and our monotonic clock since then. Another API server may have set
+          // the time of the deletion, so the times are compared only for events that may be old.
           const open = clock.now() - opened
-          onEvent(event, date !== undefined && open < catchesUp ? date + open : undefined)
+          onEvent(event, date !== undefined && open < replayTime ? date + open : undefined)
         },
       })
     } finally {
       cancel()
     }
-    // An API server that shuts down ends its watches in good order, all at once.
+    // An API server that shuts down ends all its watches at once, without an error.
     if (clock.now() - opened < timeoutSeconds * 900) throw new ApiError(0, 'the watch ended before its time')
   }
 }
 
-/** Whether it cannot go on from where it was: the API has forgotten that, or what came was no event. */
-function isLost(error: unknown): boolean {
+/** Whether the watch must begin from the cache, because the API server has forgotten the version, or has sent something else. */
+function mustRestart(error: unknown): boolean {
   if (error instanceof ApiError) return error.status === 410
   return error instanceof SyntaxError || error instanceof TypeError
 }

@@ -1,60 +1,63 @@
 import type { Drain, SettleCondition } from '@podrain/core'
 import { Stopped } from '../api/api.js'
-import { between, Pauses } from '../api/pauses.js'
+import { Backoff, randomBetween } from '../api/backoff.js'
 import type { Services } from './services.js'
 
-/** Within how many milliseconds the Services of a pod are learned once it is ready, and the API has worked for a while. */
-const learnsWithin = 60_000
-/** How often the API is asked while a draining pod may still be sent to, in milliseconds, and how long an answer holds good. */
-const [askEvery, holdsFor] = [1000, 2000]
-/** Milliseconds for an answer while a drain waits for it. */
-const patience = 2000
+/** The longest pause, in milliseconds, before a ready pod asks for its Services. It asks only if the API works steadily. */
+const learnWithin = 60_000
+/** Milliseconds between two requests while the pod drains. */
+const askEvery = 1000
+/** Milliseconds for which a response counts. */
+const validFor = 2000
+/** Milliseconds for a response while the pod drains. */
+const responseTimeout = 2000
 
 export interface EndpointsOptions {
   readonly drain: Drain
   readonly services: Services
-  /** Milliseconds that proxies need to follow a slice; `false` if its word is never enough to end the wait. */
+  /** Milliseconds that load balancers need to follow a slice. `false` if slices may not end the wait early. */
   readonly settleAfter: number | false
-  /** An answer came. */
+  /** Called when a request has succeeded. */
   readonly onSuccess: () => void
-  /** Called at every failure; it goes on by itself. */
+  /** Called at every failure. The request is repeated without further calls. */
   readonly onFailure: (error: Error) => void
 }
 
 /**
- * Whether load balancers have stopped sending to this pod, as far as slices tell. While serving it asks once which Services list the
- * pod; while draining it asks for their slices, until they say what ends the wait.
+ * Finds out by EndpointSlices whether load balancers have stopped sending to this pod. While the pod serves, it asks once which Services
+ * list the pod. While the pod drains, it asks for their slices every second, until they show that nothing sends to the pod any more.
  */
 export class Endpoints {
-  readonly #on: EndpointsOptions
-  readonly #pauses: Pauses
-  /** Whether the pod is ready; undefined if that is not known. */
+  readonly #options: EndpointsOptions
+  readonly #backoff: Backoff
+  /** Whether the pod is ready. undefined if that is not known. */
   #ready: boolean | undefined
-  /** Whether the API has answered for a while. After an outage it has enough to do. */
+  /** Whether the API has worked for a while. After an outage, the pod waits with its questions. */
   #steady = false
-  /** Whether it has been asked which Services list the pod, since it is as ready as it is. Maybe none does. */
+  /** Whether the pod has asked for its Services since its readiness last changed. The answer may be that no Service lists it. */
   #asked = false
-  /** Counts what has been planned. A loop that finds it changed ends. */
+  /** Number of plans so far. A loop ends if its plan is not the newest. */
   #plans = 0
   #cancelPlan: () => void = () => {}
+  /** When the drain began. */
   #begun = 0
-  /** When the answer was asked for that listed the pod as ready. */
+  /** The time of the last request whose response listed the pod as ready. */
   #confirmedAt = Number.NEGATIVE_INFINITY
-  /** When it was heard that nobody sends any more; undefined if somebody may. */
-  #leftAt: number | undefined
-  /** Whether that was heard again, after everybody who sends has had the time to follow. */
-  #left = false
+  /** The time since which slices show that nothing sends to the pod any more. undefined if they do not show that. */
+  #settledAt: number | undefined
+  /** Whether slices have shown that again, after `settleAfter`. */
+  #isSettled = false
 
   constructor(options: EndpointsOptions) {
-    this.#on = options
-    this.#pauses = new Pauses(options.drain.clock)
+    this.#options = options
+    this.#backoff = new Backoff(options.drain.clock)
   }
 
   start(): void {
-    if (this.#on.drain.state === 'draining') this.drain()
+    if (this.#options.drain.state === 'draining') this.drain()
   }
 
-  /** The watch of the pod has told something. */
+  /** Called when the watch of the pod has brought an event. */
   podChanged(ready: boolean | undefined): void {
     if (ready === this.#ready) return
     this.#ready = ready
@@ -62,128 +65,129 @@ export class Endpoints {
     this.#planToLearn()
   }
 
-  /** The watch of the pod has been open for a while, or is not open any more. */
+  /** Called when the watch of the pod is steady, or has ended. */
   apiChanged(steady: boolean): void {
     if (steady === this.#steady) return
     this.#steady = steady
     this.#planToLearn()
   }
 
-  /** A drain began. */
+  /** Called when a drain begins. */
   drain(): void {
-    this.#pauses.drain()
-    this.#begun = this.#on.drain.clock.now()
+    this.#backoff.drain()
+    this.#begun = this.#options.drain.clock.now()
     this.#confirmedAt = Number.NEGATIVE_INFINITY
-    this.#leftAt = undefined
-    this.#left = false
-    // Whose permission is missing has not got it since.
-    if (!this.#pauses.lasting) void this.#follow(this.#newPlan())
+    this.#settledAt = undefined
+    this.#isSettled = false
+    // A permission that was missing is most probably still missing.
+    if (!this.#backoff.lasting) void this.#follow(this.#newPlan())
   }
 
-  /** The drain is undone. */
+  /** Called when the drain is undone. */
   serve(): void {
-    this.#pauses.serve()
+    this.#backoff.serve()
     this.#planToLearn()
   }
 
   /**
-   * It makes the wait longer only by what the API has confirmed a moment ago, and shortens it only by what it has said twice: that
-   * the pod terminates and another one gets its requests. When that is heard the first time, clients are led away.
+   * The condition for `Drain.settledWhen`. It makes the wait longer only if a recent response lists the pod as ready. It makes the wait
+   * shorter only if two responses show that the pod terminates and that another pod gets its requests. After the first of these two
+   * responses, clients are shed.
    */
   readonly settled: SettleCondition = () => {
-    const now = this.#on.drain.clock.now()
-    if (this.#on.services.slices.ready) return now < this.#confirmedAt + holdsFor ? false : undefined
-    if (this.#left) return true
-    return this.#leftAt === undefined ? undefined : 'soon'
+    const now = this.#options.drain.clock.now()
+    if (this.#options.services.slices.ready) return now < this.#confirmedAt + validFor ? false : undefined
+    if (this.#isSettled) return true
+    return this.#settledAt === undefined ? undefined : 'soon'
   }
 
   stop(): void {
     this.#newPlan()
-    this.#pauses.stop()
+    this.#backoff.stop()
   }
 
-  /** @returns the number of the plan, which takes the place of any other */
+  /** Cancels the present plan. Returns the number of the new one. */
   #newPlan(): number {
     this.#cancelPlan()
     return ++this.#plans
   }
 
   #planToLearn(): void {
-    const { drain, services } = this.#on
+    const { drain, services } = this.#options
     if (drain.state !== 'serving') return
     const plan = this.#newPlan()
     if (services.learned || this.#asked || !this.#steady || this.#ready === false) return
-    this.#cancelPlan = drain.clock.after(between(0, learnsWithin), () => void this.#learn(plan))
+    this.#cancelPlan = drain.clock.after(randomBetween(0, learnWithin), () => void this.#learn(plan))
   }
 
   async #learn(plan: number): Promise<void> {
     while (plan === this.#plans) {
       try {
-        await this.#on.services.learn()
+        await this.#options.services.learn()
         this.#asked = true
         this.#succeeded()
         return
       } catch (error) {
         if (plan !== this.#plans || error instanceof Stopped) return
-        await this.#pauses.wait(this.#failed(error))
+        await this.#backoff.wait(this.#failed(error))
       }
     }
   }
 
-  /** Asks until the end of the wait is known, or until nothing can be known. */
+  /** Asks until the wait may end, or until slices cannot show that. */
   async #follow(plan: number): Promise<void> {
-    const { drain, services } = this.#on
+    const { drain, services } = this.#options
     let relearned = false
-    await this.#pauses.wait(between(0, askEvery / 2))
+    await this.#backoff.wait(randomBetween(0, askEvery / 2))
     while (plan === this.#plans) {
       const asked = drain.clock.now()
       let pause: number | undefined
       try {
-        if (!services.learned) await services.learn(patience)
+        if (!services.learned) await services.learn(responseTimeout)
         else {
-          await services.ask(patience)
+          await services.ask(responseTimeout)
           if (services.slices.moved && !relearned) {
-            await services.learn(patience)
+            await services.learn(responseTimeout)
             relearned = true
           }
         }
         if (plan !== this.#plans) return
         this.#succeeded()
-        pause = this.#heard(asked)
+        pause = this.#evaluate(asked)
       } catch (error) {
         if (plan !== this.#plans || error instanceof Stopped) return
-        // Then nothing is known, and nothing waits for it.
+        // After a failure the condition is undefined, so the drain does not wait for this request.
         pause = Math.max(askEvery, this.#failed(error))
       }
       if (pause === undefined || drain.clock.now() + pause > this.#begun + drain.times.settle.max) return
-      await this.#pauses.wait(pause)
+      await this.#backoff.wait(pause)
     }
   }
 
-  /** @returns in how many milliseconds to ask again; undefined if nothing more can be known */
-  #heard(asked: number): number | undefined {
-    const { drain, services, settleAfter } = this.#on
+  /** Evaluates a response. Returns the milliseconds until the next request. undefined if no further request is needed. */
+  #evaluate(asked: number): number | undefined {
+    const { drain, services, settleAfter } = this.#options
     const { slices } = services
     if (slices.ready) {
       this.#confirmedAt = asked
       return askEvery
     }
-    if (settleAfter === false || !slices.telling) return undefined
+    if (settleAfter === false || !slices.conclusive) return undefined
     const now = drain.clock.now()
-    if (!slices.left) this.#leftAt = undefined
-    else this.#leftAt ??= now
-    if (this.#leftAt === undefined) return now < this.#begun + drain.times.settle.min ? askEvery : undefined
-    this.#left = now >= this.#leftAt + settleAfter
-    return this.#left ? undefined : this.#leftAt + settleAfter - now
+    if (!slices.settled) this.#settledAt = undefined
+    else this.#settledAt ??= now
+    if (this.#settledAt === undefined) return now < this.#begun + drain.times.settle.min ? askEvery : undefined
+    this.#isSettled = now >= this.#settledAt + settleAfter
+    return this.#isSettled ? undefined : this.#settledAt + settleAfter - now
   }
 
   #succeeded(): void {
-    this.#pauses.succeeded()
-    this.#on.onSuccess()
+    this.#backoff.succeeded()
+    this.#options.onSuccess()
   }
 
   #failed(error: unknown): number {
-    this.#on.onFailure(error as Error)
-    return this.#pauses.after(error)
+    this.#options.onFailure(error as Error)
+    return this.#backoff.after(error)
   }
 }

@@ -7,22 +7,22 @@ export interface ServicesOptions {
   readonly api: Api
   readonly pod: { readonly name: string; readonly uid: string | undefined }
   readonly namespace: string
-  /** The Services to ask for. All if there are none. */
+  /** The names of the Services. If empty: all Services whose slices list the pod. */
   readonly services: readonly string[]
-  /** The traffic policy of a Service may not be read, or what is read is no Service. */
+  /** Called if the traffic policy of a Service may not be read, or if the response is not a Service. */
   readonly onUnknownPolicy: (service: string, isForbidden: boolean) => void
 }
 
-/** The Services that send to this pod: which they are, to whom they send, and what their slices say. */
+/** The Services that send to this pod: their names, their traffic policies and their slices. */
 export class Services {
-  readonly #on: ServicesOptions
-  /** Whether each sends to pods on the same node only. */
+  readonly #options: ServicesOptions
+  /** For each Service: whether it sends only to pods on the same node. */
   readonly #local = new Map<string, boolean>()
   #listed = false
   readonly slices: Slices
 
   constructor(options: ServicesOptions) {
-    this.#on = options
+    this.#options = options
     const { pod, namespace } = options
     this.slices = new Slices({
       name: pod.name,
@@ -33,28 +33,29 @@ export class Services {
     })
   }
 
-  /** Whether it is known which slices list the pod. */
+  /** Whether it is known which slices list the pod, and there is such a slice. */
   get learned(): boolean {
     return this.#listed && this.slices.names.length > 0
   }
 
   /**
-   * Asks which slices list the pod, from the cache of the API server.
-   * @param limit Milliseconds for each answer
+   * Asks the API server's cache which slices list the pod.
+   * @param limit Milliseconds for each response.
    */
   async learn(limit?: number): Promise<void> {
-    // Of a pod that has moved to another slice the Services are known.
-    const names = this.slices.services.length > 0 ? this.slices.services : this.#on.services
+    // If the pod has moved to another slice, its Services are known already.
+    const names = this.slices.services.length > 0 ? this.slices.services : this.#options.services
     const slices = itemsOf(await this.#list({ labelSelector: ofServices(names) }, limit))
-    this.slices.learn(slices) // without the policies, so that what is known of them is known if those fail
+    this.slices.replaceAll(slices) // before the requests for the policies, because those may fail
     this.#listed = true
     await this.#learnPolicies(limit)
-    this.slices.learn(slices)
+    this.slices.replaceAll(slices)
   }
 
   /**
-   * Asks for each slice that lists the pod, by its name, and for others only where it lists nobody who takes the pod's place.
-   * @param limit Milliseconds for each answer
+   * Asks for each slice that lists the pod, by name. Asks for other slices of the same Service only if the slice lists no other pod that
+   * gets this pod's requests.
+   * @param limit Milliseconds for each response.
    */
   async ask(limit: number): Promise<void> {
     await this.#learnPolicies(limit)
@@ -64,10 +65,10 @@ export class Services {
     }
     const ask = async (name: string): Promise<void> => {
       const slice = await sliceOf(name)
-      this.slices.hear(name, slice)
-      const others = await Promise.all(this.slices.besideOf(name).map(sliceOf))
+      this.slices.update(name, slice)
+      const others = await Promise.all(this.slices.siblingsOf(name).map(sliceOf))
       if (others.length > 0)
-        this.slices.hear(
+        this.slices.update(
           name,
           slice,
           others.filter((each) => each !== undefined),
@@ -77,7 +78,7 @@ export class Services {
   }
 
   #list(query: { labelSelector: string } | { fieldSelector: string }, limit: number | undefined): Promise<unknown> {
-    const { api, namespace } = this.#on
+    const { api, namespace } = this.#options
     const path = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
     return api.get(path, { ...query, resourceVersion: '0' }, limit)
   }
@@ -87,9 +88,9 @@ export class Services {
     await Promise.all(unknown.map(async (name) => this.#local.set(name, await this.#isLocal(name, limit))))
   }
 
-  /** @throws {Error} if the API does not say now */
+  /** @throws {Error} if the request fails, unless the Service is missing or may not be read */
   async #isLocal(name: string, limit: number | undefined): Promise<boolean> {
-    const { api, namespace, onUnknownPolicy } = this.#on
+    const { api, namespace, onUnknownPolicy } = this.#options
     let service: Partial<Service> | null
     let isForbidden = false
     try {

@@ -1,117 +1,121 @@
 import { type Endpoint, type EndpointSlice, listIn } from '../api/objects.js'
 
-/** What slices say of this pod is remembered of so many; no pod has as many Services. */
-const most = 100
-/** Of so many other slices of the same Service the names are remembered. */
-const mostBeside = 2
+/** The largest number of slices that are remembered. No pod has as many Services. */
+const mostSlices = 100
+/** The largest number of other slices of the same Service whose names are remembered. */
+const mostSiblings = 2
 
+/** How a slice lists the pod. */
 export type Listed =
-  /** Whoever follows the slice sends to the pod. */
+  /** As ready: load balancers that follow the slice send to the pod. */
   | 'ready'
   /**
-   * It is listed though it terminates or is not ready: the Service publishes such addresses, and will to the end. Or its address is,
-   * by somebody who does not say that it is this pod's.
+   * As ready, although it terminates or does not serve: the Service has `publishNotReadyAddresses`, and lists the pod to the end. Or the
+   * slice lists the pod's address without a reference to the pod, because something else than Kubernetes writes the slice.
    */
   | 'published'
   | 'not ready'
   | 'not listed'
 
-export interface Whom {
+/** The pod to look for in slices. */
+export interface SlicesOptions {
   readonly name: string
   readonly namespace: string
   readonly addresses: ReadonlySet<string>
-  /** Undefined until it is known. */
+  /** Returns the uid of the pod. undefined until it is known. */
   uid(): string | undefined
-  /** Whether a Service sends to pods on the same node only; undefined while that is not known. */
+  /** Whether a Service sends only to pods on the same node. undefined until that is known. */
   isLocal(service: string): boolean | undefined
 }
 
+/** What is remembered of a slice. */
 interface Entry {
   readonly service: string | undefined
   readonly headless: boolean
   readonly listed: Listed
-  /** Whether it has said that the pod terminates. That is never taken back. */
+  /** Whether the slice has ever listed the pod as terminating. A pod that terminates never serves again. */
   readonly terminating: boolean
-  /** Whether nobody who follows the slice sends to the pod any more. */
-  readonly left: boolean
+  /** Whether load balancers that follow the slice no longer send to the pod. */
+  readonly settled: boolean
   readonly version: string | undefined
-  /** Other slices of the same Service that have endpoints which get what this pod gets no more. */
-  readonly beside: readonly string[]
+  /** Names of other slices of the same Service with endpoints that get this pod's requests. */
+  readonly siblings: readonly string[]
 }
 
-/** What the EndpointSlices that list this pod say of it, and nothing else of them. */
+/** The EndpointSlices that list this pod. Only what they say about this pod is kept in memory. */
 export class Slices {
-  readonly #whom: Whom
+  readonly #options: SlicesOptions
   readonly #entries = new Map<string, Entry>()
 
-  constructor(whom: Whom) {
-    this.#whom = whom
+  constructor(options: SlicesOptions) {
+    this.#options = options
   }
 
-  /** The names of those that list it, or have. */
+  /** The names of the slices that list the pod, or have listed it. */
   get names(): string[] {
     return [...this.#entries.keys()]
   }
 
-  /** The Services that list it, or have. */
+  /** The names of the Services that list the pod, or have listed it. */
   get services(): string[] {
     return [...new Set([...this.#entries.values()].flatMap(({ service }) => service ?? []))]
   }
 
-  /** Whether one lists it as ready. */
+  /** Whether a slice lists the pod as ready. */
   get ready(): boolean {
     return this.#some(({ listed }) => listed === 'ready')
   }
 
   /**
-   * Whether slices tell at all who sends. Not of a Service that is found by DNS, because clients remember addresses for longer than
-   * slices say, and not of one that publishes addresses to the end.
+   * Whether slices can show that nothing sends to the pod any more. They cannot for a headless Service, because its clients cache
+   * addresses from DNS, and not for a Service that lists the pod to the end (`published`).
    */
-  get telling(): boolean {
+  get conclusive(): boolean {
     return this.#entries.size > 0 && !this.#some(({ headless, listed }) => headless || listed === 'published')
   }
 
-  /** Whether nobody sends to the pod any more, as far as slices tell. */
-  get left(): boolean {
-    return this.telling && !this.#some(({ left }) => !left)
+  /** Whether slices show that nothing sends to the pod any more. */
+  get settled(): boolean {
+    return this.conclusive && !this.#some(({ settled }) => !settled)
   }
 
-  /** Whether one has let go of the pod, which is still there: it may have moved to another slice. */
+  /** Whether a slice has stopped listing the pod. The pod may have moved to another slice. */
   get moved(): boolean {
     return this.#some(({ listed }) => listed === 'not listed')
   }
 
-  /** What else to ask for where a slice has no other endpoint for the requests of the pod: other slices of the Service may. */
-  besideOf(name: string): readonly string[] {
-    const { listed, terminating, left, beside } = this.#entries.get(name) ?? {}
-    return listed === 'not ready' && terminating && !left && beside ? beside : []
+  /** Names of other slices to ask for, because this slice has no other endpoint for the pod's requests, and those slices may. */
+  siblingsOf(name: string): readonly string[] {
+    const { listed, terminating, settled, siblings } = this.#entries.get(name) ?? {}
+    return listed === 'not ready' && terminating && !settled && siblings ? siblings : []
   }
 
-  /** Takes a list of slices for all there are. */
-  learn(slices: readonly EndpointSlice[]): void {
+  /** Replaces all entries by those for a complete list of slices. */
+  replaceAll(slices: readonly EndpointSlice[]): void {
     const before = new Map(this.#entries)
     this.#entries.clear()
     for (const slice of slices) {
       const { name = '' } = slice.metadata
       const entry = this.#read(slice, before.get(name), slices)
-      if (name !== '' && (entry.listed !== 'not listed' || entry.left) && this.#entries.size < most) {
+      if (name !== '' && (entry.listed !== 'not listed' || entry.settled) && this.#entries.size < mostSlices) {
         this.#entries.set(name, entry)
       }
     }
   }
 
   /**
-   * Takes in what the API has answered for one of them: nothing if there is no slice of that name.
-   * @param others What it has answered for those beside it
+   * Updates the entry for a slice with a response of the API.
+   * @param slice undefined if there is no slice of that name.
+   * @param others The other slices of the same Service that were asked for (`siblingsOf`).
    */
-  hear(name: string, slice: EndpointSlice | undefined, others: readonly EndpointSlice[] = []): void {
+  update(name: string, slice: EndpointSlice | undefined, others: readonly EndpointSlice[] = []): void {
     const entry = this.#entries.get(name)
     if (!entry) return
-    // That a slice is gone is no proof that nobody sends: an answer that is not the API's own shows nothing, either.
-    if (!slice) this.#entries.set(name, { ...entry, listed: 'not listed', left: false })
-    // Another API server may be behind the one that has answered before.
+    // A missing slice does not prove that nothing sends to the pod. A response from a proxy in front of the API may be empty, too.
+    if (!slice) this.#entries.set(name, { ...entry, listed: 'not listed', settled: false })
+    // Another API server than before may have responded, with an older version.
     else if (!isOlder(slice.metadata.resourceVersion, entry.version)) {
-      this.#entries.set(name, { ...this.#read(slice, entry, others), beside: entry.beside })
+      this.#entries.set(name, { ...this.#read(slice, entry, others), siblings: entry.siblings })
     }
   }
 
@@ -127,29 +131,29 @@ export class Slices {
     const endpoints = endpointsOf(slice)
     const own = endpoints.find((endpoint) => this.#isOwn(endpoint))
     const { ready, serving, terminating } = conditionsOf(own)
-    const knownToEnd = before?.terminating === true || (own !== undefined && terminating)
-    const beside = own
-      ? others.filter((each) => isBeside(slice, each) && this.#isReplaced(own, endpointsOf(each), service))
+    const isTerminating = before?.terminating === true || (own !== undefined && terminating)
+    const siblings = own
+      ? others.filter((each) => isSibling(slice, each) && this.#isReplaced(own, endpointsOf(each), service))
       : []
-    const names = beside.flatMap(({ metadata }) => metadata.name ?? []).slice(0, mostBeside)
-    const entry = { service, headless, version, terminating: knownToEnd, beside: names }
+    const names = siblings.flatMap(({ metadata }) => metadata.name ?? []).slice(0, mostSiblings)
+    const entry = { service, headless, version, terminating: isTerminating, siblings: names }
     if (!own) {
       const published = endpoints.some((each) => this.#isByAddress(each) && conditionsOf(each).ready)
-      return { ...entry, listed: published ? 'published' : 'not listed', left: knownToEnd && !published }
+      return { ...entry, listed: published ? 'published' : 'not listed', settled: isTerminating && !published }
     }
-    if (ready) return { ...entry, listed: serving && !terminating ? 'ready' : 'published', left: false }
-    const isReplaced = beside.length > 0 || this.#isReplaced(own, endpoints, service)
-    const left = terminating && (!serving || isReplaced)
-    return { ...entry, listed: 'not ready', left }
+    if (ready) return { ...entry, listed: serving && !terminating ? 'ready' : 'published', settled: false }
+    const isReplaced = siblings.length > 0 || this.#isReplaced(own, endpoints, service)
+    const settled = terminating && (!serving || isReplaced)
+    return { ...entry, listed: 'not ready', settled }
   }
 
   /**
-   * Whether another endpoint gets what this one got. While there is none that is ready, kube-proxy goes on sending to those that
-   * terminate and still serve.
+   * Whether another endpoint gets the requests of this pod. If no endpoint is ready, kube-proxy sends to endpoints that terminate and
+   * still serve.
    * https://github.com/kubernetes/enhancements/tree/master/keps/sig-network/1669-proxy-terminating-endpoints
    */
   #isReplaced(own: Endpoint, endpoints: readonly Endpoint[], service: string | undefined): boolean {
-    const local = service === undefined ? false : this.#whom.isLocal(service)
+    const local = service === undefined ? false : this.#options.isLocal(service)
     if (local === undefined) return false
     return endpoints.some((each) => {
       if (each === own || this.#isOwn(each)) return false
@@ -159,14 +163,14 @@ export class Slices {
   }
 
   #isOwn({ targetRef: target }: Endpoint): boolean {
-    const { name, namespace } = this.#whom
+    const { name, namespace } = this.#options
     if (target?.kind !== 'Pod' || target.name !== name || (target.namespace ?? namespace) !== namespace) return false
-    const uid = this.#whom.uid()
+    const uid = this.#options.uid()
     return uid === undefined || target.uid === undefined || target.uid === uid
   }
 
   #isByAddress({ targetRef, addresses }: Endpoint): boolean {
-    return !targetRef && listIn(addresses).some((each) => this.#whom.addresses.has(each))
+    return !targetRef && listIn(addresses).some((each) => this.#options.addresses.has(each))
   }
 }
 
@@ -182,21 +186,21 @@ function portsOf({ ports }: EndpointSlice): string[] {
   return listIn(ports).map((each) => each?.name ?? '')
 }
 
-/** Whether whoever follows a slice sends to the endpoints of another one as well: those of the same Service, family and ports. */
-function isBeside(slice: EndpointSlice, other: EndpointSlice): boolean {
+/** Whether load balancers combine the endpoints of two slices: slices of the same Service, address family and ports. */
+function isSibling(slice: EndpointSlice, other: EndpointSlice): boolean {
   if (other.metadata.name === slice.metadata.name || other.addressType !== slice.addressType) return false
   const service = serviceOf(slice)
   const ports = portsOf(other)
   return service !== undefined && serviceOf(other) === service && portsOf(slice).every((each) => ports.includes(each))
 }
 
-/** What is not said means ready, serving, and not terminating. */
+/** The conditions of an endpoint. A missing condition means ready, serving, and not terminating (EndpointConditions in the API). */
 function conditionsOf(endpoint: Endpoint | undefined): { ready: boolean; serving: boolean; terminating: boolean } {
   const { ready, serving, terminating } = endpoint?.conditions ?? {}
   return { ready: ready !== false, serving: serving !== false, terminating: terminating === true }
 }
 
-/** Versions are numbers, of more digits than a JavaScript number has. */
+/** Compares two resourceVersions as numbers. They may have more digits than a JavaScript number. */
 function isOlder(version: string | undefined, than: string | undefined): boolean {
   if (version === undefined || than === undefined || !/^\d+$/.test(version + than)) return false
   return version.length === than.length ? version < than : version.length < than.length

@@ -1,4 +1,4 @@
-// What is read of an Eviction of lifecycle.k8s.io/v1alpha1. It comes from outside, so nothing in it is certain.
+// The fields of an Eviction of lifecycle.k8s.io/v1alpha1 that are read. It comes from outside, so any field may be missing or wrong.
 // https://kubernetes.io/docs/reference/kubernetes-api/lifecycle/
 
 import { type KubernetesObject, listIn } from '../api/objects.js'
@@ -14,20 +14,21 @@ interface Eviction extends KubernetesObject {
   } | null
 }
 
-/** What an Eviction says of one pod and one of its responders. */
+/** The state of an Eviction for one of its responders. */
 export interface Turn {
+  /** The name of the Eviction. */
   readonly name: string
-  /** Of the Eviction. */
+  /** The uid of the Eviction. */
   readonly uid: string | undefined
-  /** The pod that is to go. */
+  /** The uid of the pod that will be evicted. */
   readonly podUid: string | undefined
   /**
    * - `now`: it is the responder's turn.
-   * - `past`: the responder has had it, and the pod is still to go.
-   * - `none`: it is not, or not yet; or the eviction was canceled, or has failed.
+   * - `past`: the responder's turn is over, and the pod will still be evicted.
+   * - `none`: it is not the responder's turn, or the eviction was canceled, or has failed.
    */
   readonly turn: 'now' | 'past' | 'none'
-  /** Whether the responder has said that it is done. */
+  /** Whether the responder has reported that the pod may go. */
   readonly completed: boolean
 }
 

@@ -1,24 +1,24 @@
 import type { Drain, Vacancy } from '@podrain/core'
 import { type Api, ApiError, Stopped } from '../api/api.js'
+import { Backoff, randomBetween } from '../api/backoff.js'
 import type { KubernetesObject, WatchEvent } from '../api/objects.js'
-import { between, Pauses } from '../api/pauses.js'
 import { Watch } from '../api/watch.js'
 import { type Turn, turnOf } from './eviction.js'
 
 /**
- * Milliseconds from one sign of life to the next. After 20 minutes without one the API passes the eviction on; KEP-4563 thinks of
- * three minutes, and refuses what comes more often than once a minute.
+ * Milliseconds from one heartbeat to the next. After 20 minutes without a heartbeat, Kubernetes goes on with the next responder.
+ * KEP-4563 recommends three minutes, and refuses heartbeats that come more often than once a minute.
  */
-const beat = { least: 150_000, most: 180_000 } as const
-/** Milliseconds within which the first one is given: the pods of a node are asked to go at the same time. */
-const firstWithin = 1000
-/** Characters of a message, at most. */
+const heartbeat = { least: 150_000, most: 180_000 } as const
+/** The longest pause before the first heartbeat, in milliseconds. All pods of a node may get their Evictions at the same time. */
+const firstHeartbeatWithin = 1000
+/** The longest message, in characters. */
 const longestMessage = 4000
 
 export interface EvictionResponderOptions {
   readonly drain: Drain
   readonly api: Api
-  /** The own pod; its `uid` is undefined until it is known. */
+  /** This pod. Its `uid` is undefined until it is known. */
   readonly pod: { readonly uid: string | undefined }
   readonly namespace: string
   /** The name in `spec.evictionResponders`. */
@@ -28,39 +28,40 @@ export interface EvictionResponderOptions {
 }
 
 /**
- * The pod as its own responder to Evictions. When it is its turn, it makes itself free, however long that takes, says now and then
- * that it is at it, and in the end that it is done; whoever is next, at the latest Kubernetes itself, evicts it then. If the
- * eviction is canceled, it serves again. It deletes nothing itself, so that PodDisruptionBudgets are kept to.
+ * Responds to Evictions of this pod. When it is the responder's turn, the pod drains tentatively (`Drain.vacate`), for as long as that
+ * takes. The responder reports the progress by heartbeats, and at the end that the pod may go. The next responder then evicts the pod.
+ * The last responder is Kubernetes itself. If the eviction is canceled, the pod serves again. This responder does not delete the pod,
+ * so that PodDisruptionBudgets apply.
  * https://github.com/kubernetes/enhancements/blob/master/keps/sig-node/4563-eviction-request-api/README.md
  */
 export class EvictionResponder {
-  readonly #on: EvictionResponderOptions
+  readonly #options: EvictionResponderOptions
   readonly #path: string
   readonly #watch: Watch
-  readonly #pauses: Pauses
-  /** By the name of the Eviction. One for another pod of this responder is not kept. */
+  readonly #backoff: Backoff
+  /** The Evictions of this pod, by name. Evictions of other pods with the same responder are not kept. */
   readonly #turns = new Map<string, Turn>()
-  /** The Eviction that the pod makes itself free for. */
+  /** The Eviction for which the pod drains. */
   #attended: Turn | undefined
   #vacancy: Vacancy | undefined
   #isVacated = false
-  #speaking = false
+  #reporting = false
   #cancel: () => void = () => {}
-  /** What the server's clock says, less what ours says; undefined until it is known. */
-  #ahead: number | undefined
+  /** The server's time minus the time of our clock. undefined until the server's time is known. */
+  #clockOffset: number | undefined
 
   constructor(options: EvictionResponderOptions) {
-    this.#on = options
+    this.#options = options
     const { api, drain, namespace, responder, onSuccess, onFailure } = options
     this.#path = `/apis/lifecycle.k8s.io/v1alpha1/namespaces/${namespace}/evictions`
-    this.#pauses = new Pauses(drain.clock)
+    this.#backoff = new Backoff(drain.clock)
     this.#watch = new Watch({
       api,
       drain,
       path: this.#path,
-      // The API marks an Eviction with the names of its responders.
+      // The API adds a label for each responder to an Eviction.
       selector: { labelSelector: responder },
-      onEvent: (event, now) => this.#hear(event, now),
+      onEvent: (event, now) => this.#onEvent(event, now),
       onSteady: onSuccess,
       onFailure,
     })
@@ -72,14 +73,14 @@ export class EvictionResponder {
 
   drain(): void {
     this.#watch.drain()
-    this.#pauses.drain()
+    this.#backoff.drain()
   }
 
-  /** The pod serves again. If no signal followed a drain that the responder had joined, the Eviction still stands. */
+  /** Called when the pod serves again. If that was because no signal had followed a drain, the Eviction is still in force. */
   serve(): void {
     this.#watch.serve()
-    this.#pauses.serve()
-    // Not at once: the drain that has ended releases all who wait for it, in this turn.
+    this.#backoff.serve()
+    // In a microtask, because the drain that has been undone first resolves the promises of its callers.
     queueMicrotask(() => {
       if (this.#attended) this.#attend(this.#attended)
     })
@@ -89,40 +90,40 @@ export class EvictionResponder {
     this.#attended = undefined
     this.#cancel()
     this.#watch.stop()
-    this.#pauses.stop()
+    this.#backoff.stop()
   }
 
-  /** The pod's uid may be known now. */
+  /** Called when the pod has changed. Its uid may be known now. */
   podChanged(): void {
-    const { uid } = this.#on.pod
+    const { uid } = this.#options.pod
     if (uid === undefined) return
     for (const { name, podUid } of this.#turns.values()) if (podUid !== uid) this.#turns.delete(name)
     this.#decide()
   }
 
-  #hear({ type, object }: WatchEvent, now: number | undefined): void {
-    if (now !== undefined) this.#ahead = now - this.#on.drain.clock.now()
+  #onEvent({ type, object }: WatchEvent, now: number | undefined): void {
+    if (now !== undefined) this.#clockOffset = now - this.#options.drain.clock.now()
     if (type === 'BOOKMARK') return
     const { name = '' } = object.metadata
     if (type === 'DELETED') this.#turns.delete(name)
-    else this.#see(object)
+    else this.#read(object)
     this.#decide()
   }
 
-  #see(object: KubernetesObject): void {
-    const turn = turnOf(object, this.#on.responder)
-    const { uid } = this.#on.pod
+  #read(object: KubernetesObject): void {
+    const turn = turnOf(object, this.#options.responder)
+    const { uid } = this.#options.pod
     if (turn.podUid !== undefined && (uid === undefined || uid === turn.podUid)) this.#turns.set(turn.name, turn)
   }
 
   #decide(): void {
-    if (this.#on.pod.uid === undefined) return
+    if (this.#options.pod.uid === undefined) return
     const attended = this.#attended
     if (attended) {
       const turn = this.#turns.get(attended.name)
-      // Once begun it goes on when the turn has passed: the pod is still to go.
+      // A drain that has begun goes on when the responder's turn is over, because the pod will still be evicted.
       if (turn && turn.uid === attended.uid && turn.turn !== 'none') this.#attended = turn
-      else this.#leave()
+      else this.#abandon()
     }
     if (this.#attended) return
     const next = [...this.#turns.values()].find(({ turn }) => turn === 'now')
@@ -132,17 +133,17 @@ export class EvictionResponder {
   #attend(turn: Turn): void {
     this.#attended = turn
     this.#isVacated = false
-    const vacancy = this.#on.drain.vacate(`the Eviction ${turn.name}`)
+    const vacancy = this.#options.drain.vacate(`the Eviction ${turn.name}`)
     this.#vacancy = vacancy
     void vacancy.vacated.then((isVacated) => {
       if (this.#vacancy !== vacancy || !isVacated) return
       this.#isVacated = true
-      this.#speakIn(0)
+      this.#reportIn(0)
     })
-    this.#speakIn(between(0, firstWithin))
+    this.#reportIn(randomBetween(0, firstHeartbeatWithin))
   }
 
-  #leave(): void {
+  #abandon(): void {
     const vacancy = this.#vacancy
     this.#attended = undefined
     this.#vacancy = undefined
@@ -150,55 +151,58 @@ export class EvictionResponder {
     vacancy?.undo()
   }
 
-  #speakIn(ms: number): void {
+  #reportIn(ms: number): void {
     this.#cancel()
-    if (!this.#speaking) this.#cancel = this.#on.drain.clock.after(ms, () => void this.#speak())
+    if (!this.#reporting) this.#cancel = this.#options.drain.clock.after(ms, () => void this.#report())
   }
 
-  /** Says how far it is; when that is said, looks whether the Eviction is still there, as a watch can be dead without a word. */
-  async #speak(): Promise<void> {
-    const { api, onFailure } = this.#on
-    const spokenOf = this.#attended
-    if (!spokenOf) return
+  /**
+   * Sends a heartbeat, or the end. When the turn is over, asks for the Eviction in place of that: the watch may be dead without an
+   * error, and the Eviction may be gone.
+   */
+  async #report(): Promise<void> {
+    const { api, onFailure } = this.#options
+    const eviction = this.#attended
+    if (!eviction) return
     const isVacated = this.#isVacated
-    this.#speaking = true
-    let pause = between(beat.least, beat.most)
+    this.#reporting = true
+    let pause = randomBetween(heartbeat.least, heartbeat.most)
     try {
-      if (spokenOf.turn === 'past' || spokenOf.completed) {
-        this.#see((await api.get(`${this.#path}/${spokenOf.name}`, {})) as KubernetesObject)
+      if (eviction.turn === 'past' || eviction.completed) {
+        this.#read((await api.get(`${this.#path}/${eviction.name}`, {})) as KubernetesObject)
       } else {
-        await this.#say(spokenOf, isVacated)
-        if (isVacated) this.#turns.set(spokenOf.name, { ...spokenOf, completed: true })
+        await this.#send(eviction, isVacated)
+        if (isVacated) this.#turns.set(eviction.name, { ...eviction, completed: true })
       }
-      this.#pauses.succeeded()
+      this.#backoff.succeeded()
     } catch (error) {
       if (error instanceof Stopped) return
-      if (error instanceof ApiError && error.status === 404) this.#turns.delete(spokenOf.name)
+      if (error instanceof ApiError && error.status === 404) this.#turns.delete(eviction.name)
       else {
         onFailure(error as Error)
-        pause = this.#pauses.after(error)
+        pause = this.#backoff.after(error)
       }
     } finally {
-      this.#speaking = false
+      this.#reporting = false
     }
     this.#decide()
-    if (this.#attended) this.#speakIn(this.#isVacated && !isVacated ? 0 : pause)
+    if (this.#attended) this.#reportIn(this.#isVacated && !isVacated ? 0 : pause)
   }
 
-  async #say({ name, uid }: Turn, isVacated: boolean): Promise<void> {
-    const { api, drain, responder } = this.#on
+  async #send({ name, uid }: Turn, isVacated: boolean): Promise<void> {
+    const { api, drain, responder } = this.#options
     const time = this.#time()
     const said = isVacated
       ? { completionTime: time, message: 'podrain: clients have left, requests and tasks have finished' }
       : { heartbeatTime: time, message: messageOf(drain).slice(0, longestMessage) }
-    // With its uid: the next Eviction may have the same name.
+    // With the uid, the API refuses to write to a later Eviction of the same name.
     const body = { metadata: { uid }, status: { responders: [{ name: responder, ...said }] } }
     await api.patch(`${this.#path}/${name}/status`, body, 'strategic-merge')
   }
 
-  /** In whole seconds, as the API has it; by its own clock, as far as that is known. */
+  /** The present time in whole seconds, as the API writes times. By the server's clock, if that is known. */
   #time(): string {
-    const now = this.#ahead === undefined ? Date.now() : this.#on.drain.clock.now() + this.#ahead
+    const now = this.#clockOffset === undefined ? Date.now() : this.#options.drain.clock.now() + this.#clockOffset
     return new Date(now).toISOString().replace(/\.\d+Z$/, 'Z')
   }
 }

@@ -1,10 +1,10 @@
 import type { Drain } from '@podrain/core'
 import { listIn, type Pod, type WatchEvent } from '../api/objects.js'
 
-/** Both times that are compared have whole seconds: what is less is nothing. */
-const grain = 1500
+/** The smallest difference that counts, in milliseconds. Both compared times are in whole seconds. */
+const clockTolerance = 1500
 
-/** The pod itself: that it is deleted, and how much time it has been given. */
+/** This pod as the API shows it: whether it is deleted, and its grace period. */
 export class OwnPod {
   readonly #drain: Drain
   readonly name: string
@@ -12,7 +12,7 @@ export class OwnPod {
   #ready: boolean | undefined
   #labels: Readonly<Record<string, string>> = {}
   #grace: number | undefined
-  /** When it was last known not to be deleted; its process was started before it was. */
+  /** The last time at which the pod was known not to be deleted. The process itself has started before the deletion. */
   #aliveAt: number
 
   constructor(drain: Drain, name: string) {
@@ -21,12 +21,12 @@ export class OwnPod {
     this.#aliveAt = drain.clock.now()
   }
 
-  /** Undefined until the API has told it. */
+  /** undefined until the first event. */
   get uid(): string | undefined {
     return this.#uid
   }
 
-  /** Its labels, as they were last told. */
+  /** The labels of the pod, as of the last event. */
   get labels(): Readonly<Record<string, string>> {
     return this.#labels
   }
@@ -35,51 +35,51 @@ export class OwnPod {
     return this.#grace !== undefined
   }
 
-  /** Whether the kubelet has found it ready; undefined if nothing is known of that. */
+  /** The condition `Ready` of the pod. undefined if it is not known. */
   get ready(): boolean | undefined {
     return this.#ready
   }
 
-  /** @param now the server's time */
-  hear({ type, object }: WatchEvent, now: number | undefined): void {
-    // A bookmark comes when all there was has been told.
+  /** @param now The server's time, as in `WatchOptions.onEvent`. */
+  handle({ type, object }: WatchEvent, now: number | undefined): void {
+    // A bookmark comes after all events so far.
     if (type === 'BOOKMARK') this.alive()
     else if (type === 'DELETED') this.#removed(object)
-    else this.#see(object, now)
+    else this.#read(object, now)
   }
 
-  /** The pod has just been known not to be deleted, unless that was told. */
+  /** Called when the API has just shown that the pod is not deleted. Does nothing after a deletion. */
   alive(): void {
     if (!this.deleted) this.#aliveAt = this.#drain.clock.now()
   }
 
-  #see({ metadata, status }: Pod, now: number | undefined): void {
+  #read({ metadata, status }: Pod, now: number | undefined): void {
     if (metadata.name !== this.name) return
-    // A pod of a StatefulSet leaves its name to the next one.
+    // A later pod of a StatefulSet has the same name, and another uid.
     this.#uid ??= metadata.uid
     if (metadata.uid !== this.#uid) return
     const condition = listIn(status?.conditions).find((each) => each?.type === 'Ready')
     if (condition) this.#ready = condition.status === 'True'
     this.#labels = metadata.labels ?? {}
     const { deletionTimestamp, deletionGracePeriodSeconds: seconds } = metadata
-    // What comes with the server's time may be from before the deletion.
+    // An event that may be old does not show that the pod is not deleted now.
     if (deletionTimestamp === undefined && now === undefined) this.alive()
     if (typeof deletionTimestamp !== 'string' || typeof seconds !== 'number' || !(seconds >= 0)) return
     const grace = seconds * 1000
-    // The timestamp is when the time is up, not when it began.
+    // `deletionTimestamp` is the end of the grace period, not its beginning.
     const ago = now === undefined ? 0 : now - (Date.parse(deletionTimestamp) - grace)
-    // More than all of it cannot be: then two servers' clocks differ, and nothing is known.
-    const known = ago > grain && ago < grace ? ago : 0
-    this.#told(grace, Math.min(known, this.#drain.clock.now() - this.#aliveAt))
+    // If the whole grace period seems to be over, the clocks of two API servers differ, and the age is not known.
+    const known = ago > clockTolerance && ago < grace ? ago : 0
+    this.#setGrace(grace, Math.min(known, this.#drain.clock.now() - this.#aliveAt))
   }
 
-  /** Gone, and never told to go: somebody has forced it. The kubelet makes short work of it. */
+  /** Called when the pod object is gone. Without a deletion before, the pod was deleted by force, so the grace period is 0. */
   #removed({ metadata }: Pod): void {
-    if (this.#uid !== undefined && metadata.uid === this.#uid && !this.deleted) this.#told(0, 0)
+    if (this.#uid !== undefined && metadata.uid === this.#uid && !this.deleted) this.#setGrace(0, 0)
   }
 
-  #told(gracePeriod: number, ago: number): void {
-    // A second deletion can only make it less.
+  #setGrace(gracePeriod: number, ago: number): void {
+    // A second deletion can only shorten the grace period.
     if (this.#grace !== undefined && gracePeriod >= this.#grace) return
     this.#grace = gracePeriod
     this.#drain.terminating({ gracePeriod, ago })

@@ -1,9 +1,9 @@
 import type { Drain } from '@podrain/core'
-import { ApiError, TooLong } from './api/api.js'
+import { ApiError, ResponseTooLong } from './api/api.js'
 import { missingRule, type Need, without } from './api/rules.js'
 
-/** Says each failure once, until it has worked again. */
-export class Complaints {
+/** Logs each kind of failure once, until the same request has succeeded again. */
+export class FailureLog {
   readonly #logger: Drain['logger']
   readonly #namespace: string
   readonly #said = new Map<Need, Set<string>>()
@@ -14,37 +14,37 @@ export class Complaints {
     this.#namespace = namespace
   }
 
-  works(need: Need): void {
+  succeeded(need: Need): void {
     if (this.#said.delete(need)) this.#logger.info(`kubernetes: ${subjects[need]}: works again`)
   }
 
   failed(need: Need, error: Error): void {
     const status = error instanceof ApiError ? error.status : undefined
-    // The API forgets old versions, and ends watches: that is its way.
+    // The API server regularly forgets old versions (410), and ends watches (0). Neither is a failure for a user.
     if (status === 410 || status === 0) return
     const subject = subjects[need]
     if (status === 403) this.#once(need, '403', missingRule(need, this.#namespace))
     else if (status === 404 && need === 'evictions') {
       const where = 'this cluster has no lifecycle.k8s.io/v1alpha1, which is alpha in Kubernetes 1.37'
-      this.#once(need, '404', `kubernetes: ${subject}: ${where}; the pod is evicted as any other`)
-    } else if (error instanceof TooLong) {
+      this.#once(need, '404', `kubernetes: ${subject}: ${where}; ${without.evictions}`)
+    } else if (error instanceof ResponseTooLong) {
       this.#once(
         need,
         'size',
-        `kubernetes: ${subject}: ${error.message}; name those of this pod in the option \`services\``,
+        `kubernetes: ${subject}: ${error.message}; name the Services of this pod in the option \`services\``,
       )
     } else {
       this.#once(
         need,
         'other',
-        `kubernetes: ${subject}: ${error.message}; trying again, and draining without it meanwhile`,
+        `kubernetes: ${subject}: ${error.message}; trying again, and until then ${without[need]}`,
       )
     }
   }
 
   /**
-   * The traffic policy of a Service is not known. Nothing is wrong where it is the default one.
-   * @param isForbidden Whether the pod may not read Services. Otherwise what was read is none.
+   * Logs that the traffic policy of a Service could not be read. This is harmless if the Service has the default policy.
+   * @param isForbidden Whether the pod may not read Services. Otherwise the response was not a Service.
    */
   unknownPolicy(service: string, isForbidden: boolean): void {
     if (this.#said.has('services')) return
@@ -53,7 +53,7 @@ export class Complaints {
     this.#logger.info(isForbidden ? missingRule('services', this.#namespace) : what)
   }
 
-  /** There is no pod of that name. */
+  /** Logs that no pod has this name. */
   absent(name: string): void {
     if (this.#absent) return
     this.#absent = true
@@ -70,9 +70,9 @@ export class Complaints {
 }
 
 const subjects: Readonly<Record<Need, string>> = {
-  pod: 'the own pod',
+  pod: 'this pod',
   slices: 'EndpointSlices',
   services: 'Services',
   evictions: 'Evictions',
-  report: 'the annotations',
+  report: 'annotations of this pod',
 }
