@@ -13,6 +13,7 @@ export const control = room('Control endpoints', [], remedies.probes, {
       const letGo = await stage.hold()
       assert.equal((await stage.ask('/readyz')).status, 200)
       const end = stage.terminate()
+      await stage.heard
       assert.equal((await stage.ask('/readyz')).status, 503)
       await letGo()
       assert.equal(await end, 0)
@@ -26,6 +27,7 @@ export const control = room('Control endpoints', [], remedies.probes, {
       const letGo = await stage.hold()
       assert.equal((await stage.ask('/livez')).status, 200)
       const end = stage.terminate()
+      await stage.heard
       assert.equal((await stage.ask('/livez')).status, 200)
       await letGo()
       assert.equal(await end, 0)

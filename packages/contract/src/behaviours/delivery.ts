@@ -23,6 +23,7 @@ export const delivery = room('Responses', [], remedies.wait, {
     'big',
     async (stage) => {
       const end = stage.terminate()
+      await stage.heard
       await stage.answers('/big', { pace })
       assert.equal(await end, 0)
     },

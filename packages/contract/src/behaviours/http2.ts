@@ -102,6 +102,7 @@ export const http2 = room('HTTP/2', ['http2'], remedies.goaway, {
     async (stage) => {
       const letGo = await stage.hold()
       const end = stage.terminate()
+      await stage.heard
       for (let client = 0; client < 10; client++) await stage.answers('/later')
       await letGo()
       assert.equal(await end, 0)

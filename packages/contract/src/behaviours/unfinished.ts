@@ -70,6 +70,7 @@ export const unfinished = room('Connections without a whole request', [], remedi
     async (stage) => {
       const letGo = await stage.hold()
       const end = stage.terminate()
+      await stage.heard
       const wire = (await stage.wire()).post('/upload', 4, '', 'Expect: 100-continue')
       await wire.until(/HTTP\/1\.1 100 Continue\r\n\r\n/)
       const [answer] = await wire.send('body').answers()

@@ -79,6 +79,7 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
     async (stage) => {
       const letGo = await stage.hold()
       const end = stage.terminate()
+      await stage.heard
       const socket = await webSocket(stage)
       const [code] = await once(socket, 'close')
       assert.equal(code, 1001)
