@@ -65,7 +65,8 @@ export const control = room('Control endpoints', [], remedies.probes, {
   ],
 
   'a signal while /prestop waits ends it: the hook is answered, and so is the request': [
-    'slow',
+    // The signal then says that the grace period is over: two seconds are left, and a request of a second process takes longer.
+    'inside',
     'ready',
     'hook',
     { remedy: remedies.hook },

@@ -22,7 +22,7 @@ type Given = Flags &
 /** What each path is for, in the order of the help. */
 const paths: Readonly<Record<PathName, readonly [place: string, meaning: string]>> = {
   get: ['<path>', 'an ordinary GET, without side effects'],
-  slow: ['<path>', 'takes as long as {ms} says: "/slow?ms={ms}"'],
+  slow: ['<path>', 'takes as long as {ms} says, unless its client hangs up: "/slow?ms={ms}"'],
   stream: ['<path>', 'sends its first bytes at once, and ends after {ms}: "/feed?ms={ms}"'],
   big: ['<path>', 'answers with 8 MiB or more'],
   upload: ['<path>', 'reads the body of a POST, and answers'],
@@ -76,8 +76,12 @@ export function createProgram(
     .option('--sentence <text>', 'ask only the sentences with this in them')
     .option('--json <file>', 'all of the result; - is stdout')
     .option('--no-color', 'no colours; also NO_COLOR=1')
-    .action(async () => {
-      if (command.length === 0) program.error('error: the command comes after `--`: podrain-contract -- node server.js')
+    .argument('[words...]')
+    .action(async (words: readonly string[]) => {
+      if (words.length > 0 || command.length === 0) {
+        const written = command.length > 0 || words.length > 0 ? [...words, ...command].join(' ') : 'node server.js'
+        program.error(`error: the command comes after \`--\`: podrain-contract -- ${written}`)
+      }
       const given = program.opts<Given>()
       await onAsked(serverOf(command, given), { ...given, jobs: given.port === undefined ? given.jobs : 1 })
     })

@@ -12,12 +12,13 @@ export function report(score: Score, colour: boolean): string {
   const { kept, broken } = counts(score)
   const parts = [tableOf(score, colour)]
   for (const room of roomsOf(broken)) {
-    const lines = broken
-      .filter((one) => one.room === room)
-      .map(
-        (one) =>
-          `${red('✗')} ${one.behaviour.name}\n  ${dim('saw')} ${whyOf(one)}\n  ${dim('→')} ${one.behaviour.remedy}`,
-      )
+    const own = broken.filter((one) => one.room === room)
+    const lines = unique(own.map(({ behaviour }) => behaviour.remedy)).flatMap((remedy) => [
+      ...own
+        .filter(({ behaviour }) => behaviour.remedy === remedy)
+        .map((one) => `${red('✗')} ${one.behaviour.name}\n  ${dim('saw')} ${whyOf(one)}`),
+      `${dim('→')} ${remedy}`,
+    ])
     parts.push(`${bold(room.name)}\n${lines.join('\n')}`)
   }
   const left = notAsked(score)

@@ -58,7 +58,8 @@ function introduction(verdicts: readonly Verdict[], { seconds, node, date, optio
   ].join('\n')
 }
 
-function table(verdicts: readonly Verdict[]): string {
+/** What is kept, by row and room. */
+export function table(verdicts: readonly Verdict[]): string {
   const rooms = unique(verdicts.filter(isAsked).map(({ room }) => room.name))
   const lines = [
     ['', 'kept', ...rooms],
@@ -95,7 +96,7 @@ function versionOf(name: string): string {
 }
 
 /** Per library the sentences that it breaks, each with the reason, and on which servers where not on all. */
-function broken(verdicts: readonly Verdict[]): string[] {
+export function broken(verdicts: readonly Verdict[]): string[] {
   return unique(verdicts.map(({ peer }) => peer)).flatMap((peer) => {
     const own = verdicts.filter((verdict) => verdict.peer === peer)
     const failed = own.filter((verdict) => outcome(verdict) === 'broken')
@@ -133,7 +134,7 @@ function why({ again, result }: Verdict): string {
   return outcome === 'broken' ? (again?.outcome === 'broken' ? again.why : result.why) : ''
 }
 
-function code(reason: string): string {
+export function code(reason: string): string {
   return `\`${reason.replaceAll('`', "'")}\``
 }
 
