@@ -30,12 +30,16 @@ const patience = 20_000
  * @param sentence a part of the sentences that are asked
  * @param told hears each verdict when it is there
  * @throws {NoServer} if the command is no server
+ * @throws {RangeError} if no sentence has that part
  */
 export async function hold(
   server: Server,
   { jobs, sentence = '' }: { readonly jobs: number; readonly sentence?: string | undefined },
   told: (asked: Asked, all: number) => void,
 ): Promise<Score> {
+  if (!rooms.some(({ behaviours }) => behaviours.some(({ name }) => name.includes(sentence)))) {
+    throw new RangeError(`--sentence takes a part of a sentence, got “${sentence}”`)
+  }
   const look = await lookAt(server)
   const all = rooms.flatMap((room) =>
     room.behaviours

@@ -26,7 +26,15 @@ export class BlackStage extends Stage {
   /** @param http2 whether ordinary clients speak HTTP/2, if the server does */
   static async set(server: Server, look: FirstLook, http2: boolean): Promise<BlackStage> {
     const process = await ServerProcess.start(server)
-    return new BlackStage(server, look, process, http2 && look.has.includes('http2') ? 2 : 1)
+    const stage = new BlackStage(server, look, process, http2 && look.has.includes('http2') ? 2 : 1)
+    try {
+      // No pod gets requests before it was probed.
+      await stage.ask(server.paths.ready === undefined ? '/' : '/readyz')
+      return stage
+    } catch (error) {
+      await stage.strike()
+      throw error
+    }
   }
 
   /**

@@ -19,7 +19,9 @@ async function main(argv: readonly string[]): Promise<void> {
     if (json !== undefined)
       writeFileSync(json === '-' ? 1 : json, `${JSON.stringify(plain(command, score), null, 2)}\n`)
     if (json !== '-') process.stdout.write(`${report(score, color && pc.isColorSupported)}\n`)
-    process.exitCode = counts(score).broken.length > 0 ? 1 : 0
+    const { kept, broken } = counts(score)
+    if (kept.length + broken.length === 0) throw new Error('Nothing could be asked: no sentence has a score')
+    process.exitCode = broken.length > 0 ? 1 : 0
   })
   try {
     await program.parseAsync(own, { from: 'user' })

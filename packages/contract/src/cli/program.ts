@@ -44,7 +44,7 @@ Examples:
 Exit codes:
   0  every sentence that was asked is kept
   1  one is broken
-  2  wrong usage, or the command is no server`
+  2  wrong usage, the command is no server, or nothing could be asked`
 
 /** @param command what came after `--` */
 export function createProgram(
