@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { outcome, type Result, reasonOf } from '@podrain/contract'
+import type { Result } from '@podrain/contract'
 import { describe, expect, test } from 'vitest'
 import { look } from '../src/score/look.js'
 import { page } from '../src/score/page.js'
@@ -83,19 +83,6 @@ describe('The page of the score', () => {
   })
 })
 
-describe('A reason', () => {
-  test('says what was seen in place of what', () => {
-    expect(reasonOf(caught(() => assert.equal(1, 0, 'the exit code')))).toBe('the exit code: 1 in place of 0')
-    expect(reasonOf(caught(() => assert.equal(137, 0)))).toBe('137 (SIGKILL) in place of 0')
-    expect(reasonOf(caught(() => assert.match('', /hello/)))).toBe("'' is not like /hello/")
-  })
-
-  test('is the same in every run', () => {
-    expect(reasonOf(new Error('connect ECONNREFUSED 127.0.0.1:40001'))).toBe('connect ECONNREFUSED')
-    expect(reasonOf(new Error('it took 4903 ms of 5000'))).toBe('it took 4.9 s of 5')
-  })
-})
-
 describe.concurrent('A verdict of a process of its own', () => {
   const sentence = 'a client that comes after the signal is answered'
 
@@ -150,17 +137,3 @@ function one(row: string, sentence: string): Case {
   assert(found, `${row}: ${sentence}`)
   return found
 }
-
-function caught(act: () => void): unknown {
-  try {
-    act()
-  } catch (error) {
-    return error
-  }
-  return undefined
-}
-
-test('Broken is what is broken twice', () => {
-  expect(outcome(made('http', 'answers', broken('no'), broken('no')))).toBe('broken')
-  expect(outcome(made('http', 'answers', broken('no'), kept))).toBe('kept')
-})

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { hold } from '../src/servers/hold.js'
+import { hold } from '../src/servers/command-line.js'
 import { page } from '../src/servers/page.js'
 import { strangers, versionOf } from '../src/servers/servers.js'
 

@@ -25,16 +25,16 @@ export const http2 = room('HTTP/2', ['http2'], remedies.goaway, {
   },
 
   'streams that are open at GOAWAY finish': [
-    'inside',
+    'slow',
+    'stream',
     async (stage) => {
       const session = await stage.session()
-      const answers = [stage.ask('/held', { session }), stage.ask('/begun', { session })]
+      const answers = [stage.answers('/held', { session }), stage.answers('/begun', { session })]
       await stage.sent('/begun')
       const end = stage.terminate()
       await once(session, 'goaway')
       stage.release()
-      const [held, begun] = await Promise.all(answers)
-      assert.deepEqual([held?.body, begun?.body], ['held', 'first last'])
+      await Promise.all(answers)
       assert.equal(await end, 0)
     },
   ],

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import pc from 'picocolors'
-import { hold } from '../black-box/hold.js'
 import { killAll } from '../black-box/process.js'
+import { hold } from '../black-box/score.js'
 import { createProgram } from './program.js'
 import { counts, plain, report } from './report.js'
 
@@ -35,6 +35,8 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+// A sentence that is broken does not wait for the other answers that it has asked for, and these break, too.
+process.on('unhandledRejection', () => {})
 // Whatever ends this process, no server is left behind.
 process.on('exit', killAll)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -1,7 +1,7 @@
 import Table from 'cli-table3'
 import pc from 'picocolors'
 import type { Room } from '../behaviour.js'
-import type { Asked, Score } from '../black-box/hold.js'
+import type { Asked, Score } from '../black-box/score.js'
 import { pathsFor } from '../black-box/server.js'
 import { type Need, needs } from '../needs.js'
 import { outcome } from '../verdict.js'

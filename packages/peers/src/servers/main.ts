@@ -6,7 +6,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Verdict } from '../score/verdict.js'
-import { hold } from './hold.js'
+import { hold } from './command-line.js'
 import { page } from './page.js'
 import { strangers, versionOf } from './servers.js'
 

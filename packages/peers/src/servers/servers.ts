@@ -50,12 +50,24 @@ export const strangers: readonly Stranger[] = [
   { name: 'podrain on Express 5', wired: '`app.use(drain(options))`.', ...onNode('podrain-express') },
   { name: 'podrain on Fastify 5', wired: '`app.register(gracefulShutdown, options)`.', ...onNode('podrain-fastify') },
   { name: 'podrain on Koa 3', wired: '`app.use(drain(options))`.', ...onNode('podrain-koa') },
+  {
+    name: 'podrain on node:http2',
+    wired: '`drainServer(server, options)`, h2c.',
+    ...onNode('podrain-http2'),
+    flags: [],
+  },
   { name: 'server.close()', wired: '`process.on("SIGTERM", () => server.close())`.', ...onNode('close') },
   {
     name: 'server.close() after a sleep',
     wired: 'The same behind a preStop hook that sleeps.',
     ...onNode('close'),
     flags: [...webSocket, ...sleeps],
+  },
+  {
+    name: 'server.close() on node:http2',
+    wired: '`server.close()` and `session.close()` for each session at SIGTERM, h2c.',
+    ...onNode('close-http2'),
+    flags: [],
   },
   {
     name: 'http-terminator',
