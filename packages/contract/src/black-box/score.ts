@@ -56,7 +56,13 @@ export async function hold(
   return { look, asked, notAsked: all.flatMap((one) => (one.need === undefined ? [] : [{ ...one, need: one.need }])) }
 }
 
+/** A server that has not come as far as what the sentence is about is asked again: this machine may have been too late. */
 async function ask(behaviour: Behaviour, server: Server, look: FirstLook): Promise<Result> {
+  const first = await askOnce(behaviour, server, look)
+  return first.outcome === 'senseless' ? askOnce(behaviour, server, look) : first
+}
+
+async function askOnce(behaviour: Behaviour, server: Server, look: FirstLook): Promise<Result> {
   const set = () => BlackStage.set(server, look, !behaviour.needs.includes('http1'))
   try {
     await run(behaviour, set, server.terms.grace + patience)
