@@ -88,9 +88,12 @@ export abstract class Stage extends Clients {
     const begun = performance.now()
     assert.equal(await this.terminate(), 0, 'the exit code')
     const took = performance.now() - begun
-    assert(took < this.terms.grace * 0.7, `it took ${took.toFixed(0)} ms of ${this.terms.grace}`)
+    assert(took < this.terms.grace * early, `it took ${took.toFixed(0)} ms of ${this.terms.grace}`)
   }
 }
+
+/** The part of a grace period after which an end is no early one. */
+export const early = 0.7
 
 /** The exit code of a process that is still there when its grace period is over, as a kubelet and a shell see it. */
 export const killed = 137

@@ -6,7 +6,7 @@ const program = path.join(__dirname, '../bin/podrain-contract.js')
 export const fixture = path.join(__dirname, 'fixtures/server.mjs')
 
 /** Times of servers that end within a second. */
-export const quickly = ['--grace', '2s', '--settle', '300ms']
+export const quickly = ['--grace', '3s', '--settle', '300ms']
 
 export interface Ran {
   readonly code: number | null

@@ -96,16 +96,22 @@ describe.concurrent('The command line', () => {
       ['--get', 'orders', '--', 'node'],
       /'--get <path>' argument 'orders' is invalid. It takes a path/,
     ],
+    ['a slow path that takes no time', ['--slow', '/slow', '--', 'node'], /It takes a path with \{ms\} in it/],
+    [
+      'a grace period that is too short',
+      ['--grace', '10s', '--', 'node'],
+      /--grace 10s is too short for --settle 5s: a request in flight takes up to 11s here, and a server is to end within 7s/,
+    ],
     ['a time without a unit', ['--grace', '30', '--', 'node'], /It takes a duration such as 500ms or 30s/],
     [
       'a path that is not there',
       ['--get', '/no', '--', 'node', fixture, 'keeps'],
-      /--get takes a path that is answered: GET \/no gave 404/,
+      /--get takes a path that is answered: \/no gave 404/,
     ],
     [
       'an answer that is not big',
       ['--big', '/', '--', 'node', fixture, 'keeps'],
-      /--big takes a path that answers with at least 8388608 bytes: \/ gave 5/,
+      /--big takes a path that gives at least 8388608 bytes: \/ gave 5/,
     ],
     [
       'a sentence that nobody says',

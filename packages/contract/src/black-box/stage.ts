@@ -5,6 +5,7 @@ import type { Received } from '../wire.js'
 import type { FirstLook } from './first-look.js'
 import { ServerProcess } from './process.js'
 import type { Server } from './server.js'
+import { within } from './within.js'
 
 /** A server that is a process of its own, of which nothing is known but what it answers. */
 export class BlackStage extends Stage {
@@ -29,7 +30,8 @@ export class BlackStage extends Stage {
     const stage = new BlackStage(server, look, process, http2 && look.has.includes('http2') ? 2 : 1)
     try {
       // No pod gets requests before it was probed.
-      await stage.ask(server.paths.ready === undefined ? '/' : '/readyz')
+      const probe = await within(stage.ask(server.paths.ready === undefined ? '/' : '/readyz'), server.startup)
+      assert(probe, 'the first probe was not answered')
       return stage
     } catch (error) {
       await stage.strike()

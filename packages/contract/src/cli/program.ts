@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type PathName, type Paths, pathsFor, type Server } from '../black-box/server.js'
+import { heldFor } from '../black-box/stage.js'
+import { early } from '../stage.js'
 
 export interface Flags {
   readonly jobs: number
@@ -20,16 +22,16 @@ type Given = Flags &
   }
 
 /** What each path is for, in the order of the help. */
-const paths: Readonly<Record<PathName, readonly [place: string, meaning: string]>> = {
-  get: ['<path>', 'an ordinary GET, without side effects'],
-  slow: ['<path>', 'takes as long as {ms} says, unless its client hangs up: "/slow?ms={ms}"'],
-  stream: ['<path>', 'sends its first bytes at once, and ends after {ms}: "/feed?ms={ms}"'],
-  big: ['<path>', 'answers with 8 MiB or more'],
-  upload: ['<path>', 'reads the body of a POST, and answers'],
-  websocket: ['<path>', 'accepts a WebSocket'],
-  ready: ['<path>', 'what its readiness probe asks for'],
-  live: ['<path>', 'what its liveness probe asks for'],
-  prestop: ['<path>', 'what its preStop hook asks for'],
+const paths: Readonly<Record<PathName, string>> = {
+  get: 'an ordinary GET, without side effects',
+  slow: 'takes as long as {ms} says, unless its client hangs up: "/slow?ms={ms}"',
+  stream: 'sends its first bytes at once, and ends after {ms}: "/feed?ms={ms}"',
+  big: 'answers with 8 MiB or more',
+  upload: 'reads the body of a POST, and answers',
+  websocket: 'accepts a WebSocket',
+  ready: 'what its readiness probe asks for',
+  live: 'what its liveness probe asks for',
+  prestop: 'what its preStop hook asks for',
 }
 
 const help = `
@@ -59,9 +61,10 @@ export function createProgram(
     .addHelpText('after', help)
     .exitOverride()
   program.optionsGroup('Where it has what sentences need:')
-  for (const [name, [place, meaning]] of Object.entries(paths)) {
+  for (const [name, meaning] of Object.entries(paths)) {
+    const parse = meaning.includes('{ms}') ? aTimedPath : aPath
     program.addOption(
-      new Option(`--${name} ${place}`, meaning).argParser(aPath).default(name === 'get' ? '/' : undefined),
+      new Option(`--${name} <path>`, meaning).argParser(parse).default(name === 'get' ? '/' : undefined),
     )
   }
   program
@@ -83,7 +86,14 @@ export function createProgram(
         program.error(`error: the command comes after \`--\`: podrain-contract -- ${written}`)
       }
       const given = program.opts<Given>()
-      await onAsked(serverOf(command, given), { ...given, jobs: given.port === undefined ? given.jobs : 1 })
+      const server = serverOf(command, given)
+      const [held, end] = [heldFor(server.terms) + given.sleep, given.grace * early]
+      if (held >= end) {
+        program.error(
+          `error: --grace ${written(given.grace)} is too short for --settle ${written(given.settle)}: a request in flight takes up to ${written(held)} here, and a server is to end within ${written(end)}`,
+        )
+      }
+      await onAsked(server, { ...given, jobs: given.port === undefined ? given.jobs : 1 })
     })
   for (const option of program.options)
     if (typeof option.defaultValue === 'number' && option.attributeName() !== 'jobs') {
@@ -113,6 +123,12 @@ function version(): string {
 function aPath(text: string): string {
   if (!text.startsWith('/')) throw new InvalidArgumentError('It takes a path such as /orders.')
   return text
+}
+
+function aTimedPath(text: string): string {
+  if (!text.includes('{ms}'))
+    throw new InvalidArgumentError('It takes a path with {ms} in it, such as "/slow?ms={ms}".')
+  return aPath(text)
 }
 
 /** `500ms` or `30s`, in milliseconds. */
