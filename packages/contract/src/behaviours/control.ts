@@ -1,11 +1,11 @@
 import { strict as assert } from 'node:assert'
-import { inside, room } from '../behaviour.js'
+import { inside, type Room, room } from '../behaviour.js'
 import type { Answer } from '../clients.js'
 import { eventually, type Stage } from '../stage.js'
 import { remedies } from './remedies.js'
 
 /** What the kubelet asks for, and what others get who ask for it. */
-export const control = room('Control endpoints', [], remedies.probes, {
+export const control: Room = room('Control endpoints', [], remedies.probes, {
   '/readyz says 200 until the signal and 503 from then on': [
     'slow',
     'ready',

@@ -1,13 +1,13 @@
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
-import { inside, room, type See } from '../behaviour.js'
+import { inside, type Room, room, type See } from '../behaviour.js'
 import type { Need } from '../needs.js'
 import type { WhiteStage } from '../white-box/stage.js'
 import { unready } from './control.js'
 import { remedies } from './remedies.js'
 
 /** However a request ends, nothing of it is left in the count, before the signal and after it. */
-export const counting = room('The count of requests in flight', ['inside', 'inFlight'], remedies.counting, {
+export const counting: Room = room('The count of requests in flight', ['inside', 'inFlight'], remedies.counting, {
   'is 1 while a request waits, and 0 when its answer is there': inside(async (stage) => {
     const letGo = await stage.hold()
     assert.equal(stage.inFlight, 1)

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { room } from '../behaviour.js'
+import { type Room, room } from '../behaviour.js'
 import type { Stage } from '../stage.js'
 import type { Received } from '../wire.js'
 import { remedies } from './remedies.js'
@@ -8,7 +8,7 @@ import { remedies } from './remedies.js'
 const pace = 256 * 1024
 
 /** Answers arrive whole, to the last byte. */
-export const delivery = room('Responses', [], remedies.wait, {
+export const delivery: Room = room('Responses', [], remedies.wait, {
   '20 MB sent at once reach a slow reader whole when the end begins in the middle of it': [
     'big',
     (stage) => delivers(stage, '/big'),

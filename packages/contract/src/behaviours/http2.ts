@@ -1,13 +1,13 @@
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
 import { type ClientHttp2Session, constants } from 'node:http2'
-import { room } from '../behaviour.js'
+import { type Room, room } from '../behaviour.js'
 import { answerOf } from '../clients.js'
 import type { Stage } from '../stage.js'
 import { remedies } from './remedies.js'
 
 /** What is peculiar to HTTP/2. */
-export const http2 = room('HTTP/2', ['http2'], remedies.goaway, {
+export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
   'no GOAWAY comes before the signal, and one comes after it, without an error': async (stage) => {
     const session = await stage.session()
     const codes: number[] = []

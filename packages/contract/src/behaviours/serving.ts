@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { inside, room } from '../behaviour.js'
+import { inside, type Room, room } from '../behaviour.js'
 import { killed, type Stage } from '../stage.js'
 import { Wire } from '../wire.js'
 import { remedies } from './remedies.js'
@@ -7,7 +7,7 @@ import { remedies } from './remedies.js'
 const { accept, deadline, exit, wait } = remedies
 
 /** What users get who come while the server is ending. */
-export const serving = room('While load balancers still send', [], accept, {
+export const serving: Room = room('While load balancers still send', [], accept, {
   'with no connection at all, the server ends at once, and clean': [{ remedy: exit }, (stage) => stage.endsClean()],
 
   'a client that comes after the signal is answered': async (stage) => {

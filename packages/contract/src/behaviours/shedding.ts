@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { inside, room, type See, Unaskable } from '../behaviour.js'
+import { inside, type Room, room, type See, Unaskable } from '../behaviour.js'
 import type { Answer } from '../clients.js'
 import { eventually, type Stage } from '../stage.js'
 import type { WhiteStage } from '../white-box/stage.js'
@@ -7,7 +7,7 @@ import { type Received, Wire } from '../wire.js'
 import { remedies } from './remedies.js'
 
 /** Clients learn that they have to leave, with an answer and not with a loss. */
-export const shedding = room('Leading clients away', ['http1'], remedies.shed, {
+export const shedding: Room = room('Leading clients away', ['http1'], remedies.shed, {
   'no response says “Connection: close” before the signal': async (stage) => {
     assert.notEqual((await stage.ask('/')).headers.connection?.toLowerCase(), 'close')
   },
@@ -97,7 +97,7 @@ export const shedding = room('Leading clients away', ['http1'], remedies.shed, {
 })
 
 /** Pipelined requests: sent before the answers are there. */
-export const pipelining = room('Pipelined requests', ['http1'], remedies.pipelined, {
+export const pipelining: Room = room('Pipelined requests', ['http1'], remedies.pipelined, {
   'are all answered, in their order, before the signal': async (stage) => {
     const wire = (await stage.wire()).get('/', '/later', '/nowhere', '/')
     const [first, second, third, fourth] = await wire.answers(4)

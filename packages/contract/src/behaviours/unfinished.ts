@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { room, type See } from '../behaviour.js'
+import { type Room, room, type See } from '../behaviour.js'
 import { answerOf } from '../clients.js'
 import type { Stage } from '../stage.js'
 import type { Received, Wire } from '../wire.js'
@@ -9,7 +9,7 @@ const { goesOn } = remedies
 const halfHeader = 'GET / HTTP/1.1\r\nHost: pod\r\nX-Half: '
 
 /** What clients leave half done must not hold the process; what they go on with must not be cut. */
-export const unfinished = room('Connections without a whole request', [], remedies.unfinished, {
+export const unfinished: Room = room('Connections without a whole request', [], remedies.unfinished, {
   'one that never sent a byte does not hold the end': leaves((stage) => stage.bareWire(), ''),
   'one that never begins its TLS handshake does not hold the end, whoever else connects beside it and leaves': [
     'tls',

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
-import { inside, room } from '../behaviour.js'
+import { inside, type Room, room } from '../behaviour.js'
 import { eventually, type Stage } from '../stage.js'
 import { remedies } from './remedies.js'
 
 /** Connections that are no longer HTTP, and responses that have no end of their own. */
-export const upgrades = room('WebSockets, upgrades and endless responses', ['http1'], remedies.goingAway, {
+export const upgrades: Room = room('WebSockets, upgrades and endless responses', ['http1'], remedies.goingAway, {
   'a WebSocket is told that the server goes away (1001) and then ends': [
     'websocket',
     { webSocket: true },

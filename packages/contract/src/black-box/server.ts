@@ -1,4 +1,3 @@
-import type { Need } from '../needs.js'
 import type { Terms } from '../stage.js'
 
 /** A server that is a process of its own: what is known of it. */
@@ -18,7 +17,7 @@ export interface Server {
 /** Where it has what sentences need. `{ms}` is replaced by milliseconds. */
 export type Paths = Readonly<Partial<Record<PathName, string>>> & { readonly get: string }
 
-/** What a path makes possible, and the name of the path. */
+/** The needs that a path meets, and the name of the path. */
 export const pathsFor = {
   slow: 'slow',
   stream: 'stream',
@@ -28,7 +27,7 @@ export const pathsFor = {
   ready: 'ready',
   live: 'live',
   hook: 'prestop',
-} as const satisfies Partial<Record<Need, string>>
+} as const
 
 export type PathName = 'get' | (typeof pathsFor)[keyof typeof pathsFor]
 

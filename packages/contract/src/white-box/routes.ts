@@ -12,7 +12,7 @@ export const texts: Readonly<Record<string, string>> = {
 }
 
 /** As much as no socket buffer holds. */
-export const big = 20 * 1024 * 1024
+export const big: number = 20 * 1024 * 1024
 const body = Buffer.alloc(big, 'x')
 
 /** Something that happens once, and can be waited for. */
