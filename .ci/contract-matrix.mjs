@@ -14,16 +14,16 @@ import { parseArgs } from 'node:util'
 import { node, supported, vitest } from './node.mjs'
 
 const { values } = parseArgs({ options: { only: { type: 'string' } } })
-const contract = 'packages/contract'
+const peers = 'packages/peers'
 const require = createRequire(import.meta.url)
-const load = (path) => require(`../${contract}/dist/${path}`)
+const load = (path) => require(`../${peers}/dist/${path}`)
 const { rooms } = load('behaviours/index.js')
-const { senseless } = load('run.js')
+const { senseless } = load('behaviours/behaviour.js')
 
 /** The test files that hold servers to the contract, and those servers. */
-const suites = readdirSync(`${contract}/test`)
+const suites = readdirSync(`${peers}/test`)
   .filter((file) => file.endsWith('.test.ts'))
-  .map((file) => ({ file: `${contract}/test/${file}`, subjects: subjectsOf(basename(file, '.test.ts')) }))
+  .map((file) => ({ file: `${peers}/test/${file}`, subjects: subjectsOf(basename(file, '.test.ts')) }))
   .filter(({ subjects }) => subjects.length > 0)
   // node:http first.
   .sort((a, b) => Number(b.file.endsWith('/node.test.ts')) - Number(a.file.endsWith('/node.test.ts')))
@@ -31,7 +31,7 @@ const subjects = suites.flatMap(({ subjects }) => subjects)
 const behaviours = rooms.flatMap((room) => room.behaviours.map((behaviour) => ({ room, behaviour })))
 
 function subjectsOf(name) {
-  if (!readdirSync(`${contract}/dist/subjects`).includes(`${name}.js`)) return []
+  if (!readdirSync(`${peers}/dist/subjects`).includes(`${name}.js`)) return []
   return load(`subjects/${name}.js`)[`${name}Subjects`] ?? []
 }
 
@@ -59,7 +59,7 @@ function column(major) {
     // What the contract says has to be there: also a file that did not load is a failure.
     const loading = testResults.find(({ message }) => message)?.message.split('\n')[0]
     const cells = subjects.map((subject) => {
-      const sensible = behaviours.filter(({ behaviour }) => senseless(behaviour, subject) === undefined)
+      const sensible = behaviours.filter(({ behaviour }) => senseless(behaviour, subject.has) === undefined)
       const failures = sensible.flatMap(({ room, behaviour }) => {
         const sentence = `${subject.name} ${room.name}: ${behaviour.name}`
         const { why } = tests.get(sentence) ?? { why: loading ?? 'was not run' }
@@ -105,7 +105,7 @@ const results = (columns) =>
 function reasons(subject) {
   const counts = new Map()
   for (const { behaviour } of behaviours) {
-    const why = senseless(behaviour, subject)
+    const why = senseless(behaviour, subject.has)
     if (why !== undefined) counts.set(why, (counts.get(why) ?? 0) + 1)
   }
   const ordered = [...counts].sort(([, a], [, b]) => b - a)
@@ -115,7 +115,7 @@ function reasons(subject) {
 
 /** For how many servers the behaviour makes sense, where not for all. */
 function reach(behaviour) {
-  const count = subjects.filter((subject) => senseless(behaviour, subject) === undefined).length
+  const count = subjects.filter((subject) => senseless(behaviour, subject.has) === undefined).length
   return count === subjects.length ? '' : ` *(${count} of ${subjects.length} servers)*`
 }
 

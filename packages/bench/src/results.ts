@@ -59,8 +59,8 @@ export function load<Data>(name: string, { results }: Directories): Result<Data>
 /** What is installed, not what was asked for. */
 function versionOf(name: string): string {
   const paths = createRequire(join(__dirname, '../package.json')).resolve.paths(name) ?? []
-  const contract = join(__dirname, '../../contract/node_modules')
-  for (const path of [...paths, contract]) {
+  const peers = join(__dirname, '../../peers/node_modules')
+  for (const path of [...paths, peers]) {
     try {
       return JSON.parse(readFileSync(join(path, name, 'package.json'), 'utf8')).version
     } catch {}

@@ -5,7 +5,7 @@ import https from 'node:https'
 import net from 'node:net'
 import type { Readable } from 'node:stream'
 import tls from 'node:tls'
-import { type Address, Wire } from './wire.js'
+import { type Address, type Locate, Wire } from './wire.js'
 
 export interface Answer {
   readonly status: number
@@ -34,13 +34,18 @@ export class Clients {
   /** Whether the server expects TLS. */
   readonly encrypted: boolean
   readonly #version: 1 | 2
+  readonly locate: Locate
   readonly #ends: (() => void)[] = []
 
-  /** @param version of HTTP that ordinary clients speak */
-  constructor(address: Address, encrypted: boolean, version: 1 | 2) {
+  /**
+   * @param version of HTTP that ordinary clients speak
+   * @param locate where the paths of the contract's own application are
+   */
+  constructor(address: Address, encrypted: boolean, version: 1 | 2, locate: Locate = (path) => path) {
     this.address = address
     this.encrypted = encrypted
     this.#version = version
+    this.locate = locate
   }
 
   /** Something to end with the other clients. */
@@ -55,7 +60,7 @@ export class Clients {
 
   /** A client that writes what it likes. */
   async wire(): Promise<Wire> {
-    const wire = await Wire.open(this.address, this.encrypted)
+    const wire = await Wire.open(this.address, this.encrypted, this.locate)
     this.#ends.push(() => wire.abort())
     return wire
   }
@@ -69,7 +74,9 @@ export class Clients {
 
   /** A connection that has had an answer, and is kept. */
   async idleWire(): Promise<Wire> {
-    return (await this.wire()).get('/').until(/hello$/)
+    const wire = (await this.wire()).get('/')
+    await wire.answers()
+    return wire
   }
 
   /** An HTTP/2 session, connected. */
@@ -92,7 +99,15 @@ export class Clients {
 
   /** Sends a request as an ordinary client, and reads the whole answer. */
   ask(path: string, options: AskOptions = {}): Promise<Answer> {
-    return this.#version === 2 || options.over === 2 ? this.#ask2(path, options) : this.#ask1(path, options)
+    const located = this.locate(path)
+    return this.#version === 2 || options.over === 2 ? this.#ask2(located, options) : this.#ask1(located, options)
+  }
+
+  /** A stream of an HTTP/2 session. What becomes of it is seen by whoever listens. */
+  stream(session: ClientHttp2Session, path: string, method: 'GET' | 'POST' = 'GET'): ClientHttp2Stream {
+    const stream = session.request({ ':path': this.locate(path), ':method': method }, { endStream: method === 'GET' })
+    stream.on('error', () => {})
+    return stream
   }
 
   async #ask1(path: string, { agent, body = '', pace, method = 'GET', headers = {} }: AskOptions): Promise<Answer> {

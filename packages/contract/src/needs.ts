@@ -1,19 +1,26 @@
-/** What a behaviour needs the server, or its drain, to have. Where it is missing, the behaviour makes no sense. */
+/** What a sentence needs the server to have. Where it is missing, the sentence makes no sense. */
 export type Need = keyof typeof needs
 
-/** The reason that a table gives for a behaviour that makes no sense. */
+/** The reason that a table gives for a sentence that makes no sense. */
 export const needs = {
   http1: 'no HTTP/1',
   http2: 'no HTTP/2',
   tls: 'no TLS',
   plain: 'not plain HTTP/1',
+  slow: 'no path that takes its time',
+  stream: 'no path that streams',
+  big: 'no path with a big answer',
+  upload: 'no path that takes an upload',
+  websocket: 'WebSockets are not part of it',
+  ready: 'no readiness path',
+  live: 'no liveness path',
+  hook: 'no path for a preStop hook',
+  inside: 'needs code of the server',
   inFlight: 'no public count of requests in flight',
   signal: 'no signal for handlers',
   endpoints: 'no control endpoints',
-  watch: 'takes no server',
-  beforehand: 'has no drain before its server listens',
   handlers: 'does not learn when a handler ends',
-  websocket: 'WebSockets are not part of it',
-  fastify: 'about Fastify alone',
-  middleware: 'about middleware alone',
 } as const
+
+/** What a server has that is in the same process, and serves the application of the contract. */
+export const ownApplication: readonly Need[] = ['slow', 'stream', 'big', 'upload', 'inside']

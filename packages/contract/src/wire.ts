@@ -1,13 +1,29 @@
 import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
 import tls from 'node:tls'
+import { HTTPParser } from 'http-parser-js'
 
 /** Where a server listens. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
 
+/** A response that was received whole. */
+export interface Received {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Where a path of the contract's own application is on the server. */
+export type Locate = (path: string) => string
+
 /** A client that writes what it likes on its connection, and notes all that comes back. */
 export class Wire {
   readonly socket: Socket
+  /** The responses that were received whole, interim ones left out. */
+  readonly responses: Received[] = []
+  /** Whether the first bytes of a body are there. */
+  bodyBegun = false
   /** All that was received, headers included. */
   received = ''
   /** Whether the server said good-bye in order. */
@@ -17,15 +33,20 @@ export class Wire {
   /** The code with which the connection broke, as ECONNRESET. */
   broken: string | undefined
   readonly #closing: Promise<unknown>
+  readonly #locate: Locate
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, locate: Locate) {
     this.socket = socket
-    socket.setEncoding('latin1')
-    socket.on('data', (text: string) => {
-      this.received += text
+    this.#locate = locate
+    const parser = this.#parser()
+    socket.on('data', (chunk: Buffer) => {
+      this.received += chunk.toString('latin1')
+      parser.execute(chunk)
     })
     socket.on('end', () => {
       this.ended = true
+      // A body without a length ends with its connection.
+      parser.finish()
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
       this.broken = error.code ?? error.message
@@ -39,11 +60,11 @@ export class Wire {
   }
 
   /** @param encrypted speaks TLS, and HTTP/1.1 within */
-  static async open(address: Address, encrypted = false): Promise<Wire> {
+  static async open(address: Address, encrypted = false, locate: Locate = (path) => path): Promise<Wire> {
     const socket = encrypted
       ? tls.connect({ ...address, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] } as tls.ConnectionOptions)
       : net.connect(address as net.NetConnectOpts)
-    const wire = new Wire(socket)
+    const wire = new Wire(socket, locate)
     await once(socket, encrypted ? 'secureConnect' : 'connect')
     return wire
   }
@@ -55,11 +76,13 @@ export class Wire {
 
   /** Asks for a path. Several in one call are pipelined. */
   get(...paths: string[]): this {
-    return this.send(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: pod\r\n\r\n`).join(''))
+    return this.send(paths.map((path) => `GET ${this.#locate(path)} HTTP/1.1\r\nHost: pod\r\n\r\n`).join(''))
   }
 
   post(path: string, length: number, body: string, ...headers: string[]): this {
-    const head = [`POST ${path} HTTP/1.1`, 'Host: pod', `Content-Length: ${length}`, ...headers].join('\r\n')
+    const head = [`POST ${this.#locate(path)} HTTP/1.1`, 'Host: pod', `Content-Length: ${length}`, ...headers].join(
+      '\r\n',
+    )
     return this.send(`${head}\r\n\r\n${body}`)
   }
 
@@ -69,15 +92,54 @@ export class Wire {
   }
 
   /** Waits until it has received this, so many times. Throws if the connection closes before. */
-  async until(pattern: RegExp, times = 1): Promise<this> {
-    while (this.count(pattern) < times) {
+  until(pattern: RegExp, times = 1): Promise<this> {
+    return this.#wait(() => this.count(pattern) >= times, `${times} × ${pattern}`)
+  }
+
+  /** Waits until so many whole responses are there. Throws if the connection closes before. */
+  async answers(count = 1): Promise<readonly Received[]> {
+    await this.#wait(() => this.responses.length >= count, `${count} whole responses`)
+    return this.responses
+  }
+
+  /** Waits until the first bytes of a body are there. Throws if the connection closes before. */
+  begun(): Promise<this> {
+    return this.#wait(() => this.bodyBegun, 'the first bytes of a body')
+  }
+
+  async #wait(isThere: () => boolean, what: string): Promise<this> {
+    while (!isThere()) {
       if (this.closed) {
         const how = this.broken ?? (this.ended ? 'an end' : 'no end')
-        throw new Error(`closed with ${how} before ${times} × ${pattern}; received ${this.summary}`)
+        throw new Error(`closed with ${how} before ${what}; received ${this.summary}`)
       }
       await Promise.race([once(this.socket, 'data').catch(() => {}), this.#closing])
     }
     return this
+  }
+
+  /** Takes the responses apart. What is no HTTP/1 is not taken apart: `received` has it. */
+  #parser(): InstanceType<typeof HTTPParser> {
+    const parser = new HTTPParser(HTTPParser.RESPONSE)
+    let status = 0
+    let headers: Record<string, string> = {}
+    let body = ''
+    parser[HTTPParser.kOnHeadersComplete] = ({ statusCode, headers: raw }) => {
+      status = statusCode
+      headers = {}
+      for (let name = 0; name < raw.length; name += 2) {
+        headers[String(raw[name]).toLowerCase()] = String(raw[name + 1])
+      }
+      body = ''
+    }
+    parser[HTTPParser.kOnBody] = (chunk, offset, length) => {
+      this.bodyBegun = true
+      body += chunk.toString('latin1', offset, offset + length)
+    }
+    parser[HTTPParser.kOnMessageComplete] = () => {
+      if (status >= 200) this.responses.push({ status, headers, body })
+    }
+    return parser
   }
 
   /** Waits until there is no connection any more. */
@@ -90,7 +152,7 @@ export class Wire {
     this.socket.destroy()
   }
 
-  /** The head of the newest response, in lower case. */
+  /** The head of the newest response, also before its body is whole, in lower case. */
   get head(): string {
     const start = this.received.lastIndexOf('HTTP/1.1 ')
     return this.received.slice(start, this.received.indexOf('\r\n\r\n', start)).toLowerCase()

@@ -3,7 +3,7 @@
  * compiler than one that serves.
  */
 import { createServer, type Server } from 'node:http'
-import { libraries } from '@podrain/contract/libraries'
+import { libraries } from '@podrain/peers/libraries'
 import { besideName, hasBeside, ours } from '../ours.js'
 
 /** The server alone, and with us. */

@@ -1,12 +1,13 @@
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
 import { type ClientHttp2Session, constants } from 'node:http2'
-import { room } from '../behaviour.js'
-import { type Answer, answerOf } from '../clients.js'
+import { type Room, room } from '../behaviour.js'
+import { answerOf } from '../clients.js'
 import type { Stage } from '../stage.js'
+import { remedies } from './remedies.js'
 
 /** What is peculiar to HTTP/2. */
-export const http2 = room('HTTP/2', ['http2'], {
+export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
   'no GOAWAY comes before the signal, and one comes after it, without an error': async (stage) => {
     const session = await stage.session()
     const codes: number[] = []
@@ -23,48 +24,53 @@ export const http2 = room('HTTP/2', ['http2'], {
     )
   },
 
-  'streams that are open at GOAWAY finish': async (stage) => {
-    const session = await stage.session()
-    const answers = [stage.ask('/held', { session }), stage.ask('/begun', { session })]
-    await stage.sent('/begun')
-    const end = stage.terminate()
-    await once(session, 'goaway')
-    stage.release()
-    const [held, begun] = await Promise.all(answers)
-    assert.deepEqual([held?.body, begun?.body], ['held', 'first last'])
-    assert.equal(await end, 0)
-  },
+  'streams that are open at GOAWAY finish': [
+    'slow',
+    'stream',
+    async (stage) => {
+      const session = await stage.session()
+      const answers = [stage.answers('/held', { session }), stage.answers('/begun', { session })]
+      await stage.sent('/begun')
+      const end = stage.terminate()
+      await once(session, 'goaway')
+      stage.release()
+      await Promise.all(answers)
+      assert.equal(await end, 0)
+    },
+  ],
 
-  'GOAWAY comes while streams are open, not only when they have ended': async (stage) => {
-    const session = await stage.session()
-    const answer = stage.ask('/held', { session })
-    await stage.arrived
-    const end = stage.terminate()
-    await once(session, 'goaway')
-    stage.release()
-    await answer
-    assert.equal(await end, 0)
-  },
+  'GOAWAY comes while streams are open, not only when they have ended': [
+    'slow',
+    async (stage) => {
+      const session = await stage.session()
+      const answer = stage.answers('/held', { session })
+      await stage.arrived
+      const end = stage.terminate()
+      await once(session, 'goaway')
+      stage.release()
+      await answer
+      assert.equal(await end, 0)
+    },
+  ],
 
-  'a stream that crosses GOAWAY is refused as unprocessed, and sent again it is answered': async (stage) => {
-    const session = await stage.session()
-    const answer = stage.ask('/held', { session })
-    await stage.arrived
-    const end = stage.terminate()
-    const bodies: string[] = []
-    let current = session
-    for (let request = 0; request < 30; request++) {
-      const { body, on } = await retrying(stage, current)
-      bodies.push(body)
-      current = on
-      await new Promise((resolve) => setTimeout(resolve, stage.terms.settle / 20))
-    }
-    assert.deepEqual(new Set(bodies), new Set(['later']))
-    assert.equal(stage.seen('/later'), 30, 'handled')
-    stage.release()
-    assert.equal((await answer).body, 'held')
-    assert.equal(await end, 0)
-  },
+  'a stream that crosses GOAWAY is refused as unprocessed, and sent again it is answered': [
+    'slow',
+    async (stage) => {
+      const session = await stage.session()
+      const answer = stage.answers('/held', { session })
+      await stage.arrived
+      const end = stage.terminate()
+      let current = session
+      for (let request = 0; request < 30; request++) {
+        current = await retrying(stage, current)
+        await new Promise((resolve) => setTimeout(resolve, stage.terms.settle / 20))
+      }
+      stage.handled('/later', 30)
+      stage.release()
+      await answer
+      assert.equal(await end, 0)
+    },
+  ],
 
   'a session without streams does not hold the end, and hears the reason': async (stage) => {
     const session = await stage.session()
@@ -74,54 +80,72 @@ export const http2 = room('HTTP/2', ['http2'], {
     await Promise.all([closed, goaway])
   },
 
-  'twenty sessions with five streams each are all answered': async (stage) => {
-    const sessions = await Promise.all(Array.from({ length: 20 }, () => stage.session()))
-    const answers = sessions.flatMap((session) => Array.from({ length: 5 }, () => stage.ask('/held', { session })))
-    await stage.arrived
-    const end = stage.terminate()
-    stage.release()
-    for (const answer of await Promise.all(answers)) assert.equal(answer.body, 'held')
-    assert.equal(await end, 0)
-  },
+  'twenty sessions with five streams each are all answered': [
+    'slow',
+    { remedy: remedies.wait },
+    async (stage) => {
+      const sessions = await Promise.all(Array.from({ length: 20 }, () => stage.session()))
+      const answers = sessions.flatMap((session) =>
+        Array.from({ length: 5 }, () => stage.answers('/held', { session })),
+      )
+      await stage.arrived
+      const end = stage.terminate()
+      stage.release()
+      await Promise.all(answers)
+      assert.equal(await end, 0)
+    },
+  ],
 
-  'a new session that is opened while it drains is served': async (stage) => {
-    const letGo = await stage.hold()
-    const end = stage.terminate()
-    for (let client = 0; client < 10; client++) assert.equal((await stage.ask('/later')).body, 'later')
-    await letGo()
-    assert.equal(await end, 0)
-  },
+  'a new session that is opened while it drains is served': [
+    'slow',
+    { remedy: remedies.accept },
+    async (stage) => {
+      const letGo = await stage.hold()
+      const end = stage.terminate()
+      await stage.heard
+      for (let client = 0; client < 10; client++) await stage.answers('/later')
+      await letGo()
+      assert.equal(await end, 0)
+    },
+  ],
 
-  'no response carries a Connection header': async (stage) => {
-    const letGo = await stage.hold()
-    const end = stage.terminate()
-    await new Promise((resolve) => setTimeout(resolve, stage.terms.settle + 100))
-    for (const path of ['/', '/later', '/nowhere']) assert(!('connection' in (await stage.ask(path)).headers), path)
-    await letGo()
-    assert.equal(await end, 0)
-  },
+  'no response carries a Connection header': [
+    'slow',
+    async (stage) => {
+      const letGo = await stage.hold()
+      const end = stage.terminate()
+      await new Promise((resolve) => setTimeout(resolve, stage.terms.settle + 100))
+      for (const path of ['/', '/later', '/nowhere']) assert(!('connection' in (await stage.ask(path)).headers), path)
+      await letGo()
+      assert.equal(await end, 0)
+    },
+  ],
 
-  'what is pushed is sent to its end, also when the response that it belongs to has ended before': async (stage) => {
-    const session = await stage.session()
-    const pushed = new Promise<string>((resolve) => {
-      session.on('stream', (stream) => {
-        let text = ''
-        stream.setEncoding('utf8').on('data', (chunk: string) => {
-          text += chunk
+  'what is pushed is sent to its end, also when the response that it belongs to has ended before': [
+    'inside',
+    async (stage) => {
+      const session = await stage.session()
+      const pushed = new Promise<string>((resolve) => {
+        session.on('stream', (stream) => {
+          let text = ''
+          stream.setEncoding('utf8').on('data', (chunk: string) => {
+            text += chunk
+          })
+          stream.on('close', () => resolve(text))
         })
-        stream.on('close', () => resolve(text))
       })
-    })
-    assert.equal((await stage.ask('/pushes', { session })).body, 'page')
-    await stage.arrived
-    const end = stage.terminate()
-    setTimeout(() => stage.release(), 2 * stage.terms.settle)
-    assert.equal(await pushed, 'first last')
-    assert.equal(await end, 0)
-  },
+      assert.equal((await stage.ask('/pushes', { session })).body, 'page')
+      await stage.arrived
+      const end = stage.terminate()
+      setTimeout(() => stage.release(), 2 * stage.terms.settle)
+      assert.equal(await pushed, 'first last')
+      assert.equal(await end, 0)
+    },
+  ],
 
   'a stream that never ends is cut at the deadline, and the exit code is not 0': [
-    { terms: { grace: 2000 } },
+    'slow',
+    { remedy: remedies.deadline, terms: { grace: 2000 } },
     async (stage) => {
       const answer = stage.ask('/silent').catch(() => 'cut')
       await stage.arrived
@@ -131,14 +155,18 @@ export const http2 = room('HTTP/2', ['http2'], {
   ],
 })
 
-/** Asks as a client does that knows HTTP/2: what was not processed is sent again on a new session. */
-async function retrying(stage: Stage, session: ClientHttp2Session): Promise<Answer & { on: ClientHttp2Session }> {
+/**
+ * Asks as a client does that knows HTTP/2: what was not processed is sent again on a new session.
+ * @returns the session that answered
+ */
+async function retrying(stage: Stage, session: ClientHttp2Session): Promise<ClientHttp2Session> {
   let on = session
   for (let attempt = 0; attempt < 5; attempt++) {
     if (on.closed || on.destroyed) on = await stage.session()
-    const stream = on.request({ ':path': '/later' })
+    const stream = stage.stream(on, '/later')
     try {
-      return { ...(await answerOf(stream)), on }
+      stage.expect('/later', await answerOf(stream))
+      return on
     } catch (error) {
       if (stream.rstCode !== constants.NGHTTP2_REFUSED_STREAM) throw error
     }

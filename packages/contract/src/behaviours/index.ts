@@ -2,17 +2,14 @@ import type { Room } from '../behaviour.js'
 import { control } from './control.js'
 import { counting } from './counting.js'
 import { delivery } from './delivery.js'
-import { fastify } from './fastify.js'
 import { http2 } from './http2.js'
 import { idle } from './idle.js'
-import { middleware } from './middleware.js'
-import { servers } from './servers.js'
 import { serving } from './serving.js'
 import { pipelining, shedding } from './shedding.js'
 import { unfinished } from './unfinished.js'
 import { upgrades } from './upgrades.js'
 
-/** Every behaviour there is. */
+/** Every behaviour that is asked of any server. */
 export const rooms: readonly Room[] = [
   serving,
   unfinished,
@@ -24,7 +21,4 @@ export const rooms: readonly Room[] = [
   upgrades,
   http2,
   control,
-  middleware,
-  fastify,
-  servers,
 ]

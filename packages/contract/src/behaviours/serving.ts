@@ -1,17 +1,32 @@
 import { strict as assert } from 'node:assert'
-import { room } from '../behaviour.js'
-import type { Stage } from '../stage.js'
+import { inside, type Room, room } from '../behaviour.js'
+import { killed, type Stage } from '../stage.js'
 import { Wire } from '../wire.js'
+import { remedies } from './remedies.js'
+
+const { accept, deadline, exit, wait } = remedies
 
 /** What users get who come while the server is ending. */
-export const serving = room('While load balancers still send', [], {
-  'with no connection at all, the server ends at once, and clean': (stage) => stage.endsClean(),
+export const serving: Room = room('While load balancers still send', [], accept, {
+  'with no connection at all, the server ends at once, and clean': [{ remedy: exit }, (stage) => stage.endsClean()],
 
   'a client that comes after the signal is answered': async (stage) => {
     const end = stage.terminate()
-    assert.equal((await stage.ask('/')).body, 'hello')
+    await stage.heard
+    await stage.answers('/')
     await end
   },
+
+  'a request that is sent in the moment of the signal, on a connection that is kept, is answered': [
+    'http1',
+    async (stage) => {
+      const wire = await stage.idleWire()
+      wire.get('/')
+      const end = stage.terminate()
+      await wire.answers(2)
+      await end
+    },
+  ],
 
   'twenty clients that come one after the other, for as long as the settling takes, are all answered': async (
     stage,
@@ -21,33 +36,39 @@ export const serving = room('While load balancers still send', [], {
     // Not more than that, however slow their handshakes are: a server may close its listener then.
     const end = performance.now() + settle * 0.8
     for (let client = 0; client < 20 && performance.now() < end; client++) {
-      assert.equal((await stage.ask('/later')).body, 'later')
+      await stage.answers('/later')
       await new Promise((resolve) => setTimeout(resolve, settle / 25))
     }
     await stage.endsClean()
   },
 
-  'a request in flight at the signal is answered whole': async (stage) => {
-    const answer = stage.ask('/held')
-    await stage.arrived
-    const end = stage.terminate()
-    stage.release()
-    assert.equal((await answer).body, 'held')
-    assert.equal(await end, 0)
-  },
+  'a request in flight at the signal is answered whole': [
+    'slow',
+    { remedy: wait },
+    async (stage) => {
+      const letGo = await stage.hold()
+      const end = stage.terminate()
+      await letGo()
+      assert.equal(await end, 0)
+    },
+  ],
 
-  'a request that outlasts the settling is waited for': outlastsSettling,
+  'a request that outlasts the settling is waited for': ['slow', { remedy: wait }, outlastsSettling],
 
-  'when the last request is answered it is over, long before the grace period is': async (stage) => {
-    const answer = stage.ask('/held')
-    await stage.arrived
-    setTimeout(() => stage.release(), stage.terms.settle)
-    await stage.endsClean()
-    await answer
-  },
+  'when the last request is answered it is over, long before the grace period is': [
+    'slow',
+    { remedy: exit },
+    async (stage) => {
+      const answered = await stage.holding()
+      setTimeout(() => stage.release(), stage.terms.settle)
+      await stage.endsClean()
+      await answered()
+    },
+  ],
 
   'a request that never ends is cut at the deadline, not before it, and the exit code is not 0': [
-    { terms: { grace: 2000 } },
+    'slow',
+    { remedy: deadline, terms: { grace: 2000 } },
     async (stage) => {
       const answer = stage.ask('/silent').catch(() => 'cut')
       await stage.arrived
@@ -57,26 +78,43 @@ export const serving = room('While load balancers still send', [], {
       })
       const begun = performance.now()
       const end = stage.terminate()
-      await new Promise((resolve) => setTimeout(resolve, 800))
-      assert(!cut || performance.now() - begun > 1000, 'cut long before the deadline')
+      const { grace } = stage.terms
+      await new Promise((resolve) => setTimeout(resolve, grace * 0.4))
+      assert(!cut || performance.now() - begun > grace / 2, 'cut long before the deadline')
       assert.notEqual(await end, 0, 'the exit code')
       assert.equal(await answer, 'cut')
     },
   ],
 
-  'a client that hangs up does not hold the end': async (stage) => {
-    const answer = stage.ask('/silent', { agent: stage.agent() }).catch(() => 'hung up')
-    await stage.arrived
-    const end = stage.endsClean()
-    stage.hangUp()
-    await answer
-    await end
-  },
+  'a request that never ends does not keep the process until it is killed': [
+    'slow',
+    { remedy: deadline, terms: { grace: 2000 } },
+    async (stage) => {
+      const answer = stage.ask('/silent').catch(() => 'cut')
+      await stage.arrived
+      assert.notEqual(await stage.terminate(), killed, 'the exit code')
+      await answer
+    },
+  ],
+
+  'a client that hangs up does not hold the end': [
+    'slow',
+    { remedy: wait },
+    async (stage) => {
+      const answer = stage.ask('/silent', { agent: stage.agent() }).catch(() => 'hung up')
+      await stage.arrived
+      const end = stage.endsClean()
+      stage.hangUp()
+      await answer
+      await end
+    },
+  ],
 
   'a handler whose client has gone is waited for, as it still uses what is closed at the end': [
+    'inside',
     'inFlight',
     'handlers',
-    async (stage) => {
+    inside(async (stage) => {
       await stage.hold()
       stage.hangUp()
       await stage.noneInFlight()
@@ -88,44 +126,48 @@ export const serving = room('While load balancers still send', [], {
       assert(!ended, 'it has ended under the handler')
       stage.release()
       await end
+    }),
+  ],
+
+  'told to end twice, it ends once': [
+    'slow',
+    { remedy: exit },
+    async (stage) => {
+      const letGo = await stage.hold()
+      const ends = stage.terminateTwice()
+      await letGo()
+      assert.deepEqual(await ends, [0, 0])
     },
   ],
 
-  'told to end twice, it ends once': async (stage) => {
-    const answer = stage.ask('/held')
-    await stage.arrived
-    const ends = [stage.running.terminate(), stage.running.terminate()]
-    stage.release()
-    assert.equal((await answer).body, 'held')
-    assert.deepEqual(await Promise.all(ends), [0, 0])
-    await stage.terminate()
-  },
-
-  'when it has ended, new connections are refused': async (stage) => {
-    await stage.terminate()
-    await assert.rejects(Wire.open(stage.address), { code: 'ECONNREFUSED' })
-  },
+  'when it has ended, new connections are refused': [
+    { remedy: exit },
+    async (stage) => {
+      await stage.terminate()
+      await assert.rejects(Wire.open(stage.address), { code: 'ECONNREFUSED' })
+    },
+  ],
 
   'a server that the application closes while load balancers still send is no clean end: the exit code is not 0': [
+    'inside',
     'inFlight',
-    async (stage) => {
+    inside(async (stage) => {
       await stage.ask('/')
       const end = stage.terminate()
       stage.running.server.close()
       await assert.rejects(Wire.open(stage.address), { code: 'ECONNREFUSED' })
       assert.notEqual(await end, 0, 'the exit code')
-    },
+    }),
   ],
 
-  'a server that never listened ends, and clean': [{ listening: false }, (stage) => stage.endsClean()],
+  'a server that never listened ends, and clean': ['inside', { listening: false }, (stage) => stage.endsClean()],
 })
 
 /** A request in flight at the signal takes longer than load balancers do. */
 export async function outlastsSettling(stage: Stage): Promise<void> {
-  const answer = stage.ask('/held')
-  await stage.arrived
+  const answered = await stage.holding()
   const end = stage.terminate()
   setTimeout(() => stage.release(), stage.terms.settle * 3)
-  assert.equal((await answer).body, 'held')
+  await answered()
   assert.equal(await end, 0)
 }

@@ -1,13 +1,15 @@
 import { strict as assert } from 'node:assert'
-import { room, type See } from '../behaviour.js'
+import { type Room, room, type See } from '../behaviour.js'
 import { answerOf } from '../clients.js'
 import type { Stage } from '../stage.js'
-import type { Wire } from '../wire.js'
+import type { Received, Wire } from '../wire.js'
+import { remedies } from './remedies.js'
 
+const { goesOn } = remedies
 const halfHeader = 'GET / HTTP/1.1\r\nHost: pod\r\nX-Half: '
 
 /** What clients leave half done must not hold the process; what they go on with must not be cut. */
-export const unfinished = room('Connections without a whole request', [], {
+export const unfinished: Room = room('Connections without a whole request', [], remedies.unfinished, {
   'one that never sent a byte does not hold the end': leaves((stage) => stage.bareWire(), ''),
   'one that never begins its TLS handshake does not hold the end, whoever else connects beside it and leaves': [
     'tls',
@@ -37,8 +39,22 @@ export const unfinished = room('Connections without a whole request', [], {
     leaves((stage) => stage.idleWire(), halfHeader),
   ],
 
+  'a request whose head was half sent at the signal, and is sent on, is answered': [
+    'http1',
+    { remedy: goesOn },
+    async (stage) => {
+      const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.1\r\nHost: pod\r\nX-Half: `)
+      await stage.answers('/')
+      const end = stage.terminate()
+      setTimeout(() => wire.send('whole\r\n\r\n'), stage.terms.settle / 4)
+      await wire.answers()
+      await end
+    },
+  ],
+
   'an upload that stops in the middle does not hold the end': [
     'http1',
+    'upload',
     async (stage) => {
       ;(await stage.wire()).post('/upload', 1000, 'half')
       await stage.arrived
@@ -48,12 +64,17 @@ export const unfinished = room('Connections without a whole request', [], {
 
   'an upload that waits for “100 Continue” gets it while draining, and is answered': [
     'http1',
+    'slow',
+    'upload',
+    { remedy: goesOn },
     async (stage) => {
       const letGo = await stage.hold()
       const end = stage.terminate()
+      await stage.heard
       const wire = (await stage.wire()).post('/upload', 4, '', 'Expect: 100-continue')
       await wire.until(/HTTP\/1\.1 100 Continue\r\n\r\n/)
-      await wire.send('body').until(/4 bytes$/)
+      const [answer] = await wire.send('body').answers()
+      stage.expect('4 bytes', answer as Received)
       await letGo()
       assert.equal(await end, 0)
     },
@@ -61,6 +82,7 @@ export const unfinished = room('Connections without a whole request', [], {
 
   'an upload that was told to continue and never does so does not hold the end': [
     'http1',
+    'upload',
     async (stage) => {
       const wire = (await stage.wire()).post('/upload', 4, '', 'Expect: 100-continue')
       await wire.until(/100 Continue/)
@@ -70,6 +92,8 @@ export const unfinished = room('Connections without a whole request', [], {
 
   'an upload that trickles in is answered': [
     'http1',
+    'upload',
+    { remedy: goesOn },
     async (stage) => {
       const wire = (await stage.wire()).post('/upload', 12, '')
       await stage.arrived
@@ -78,7 +102,8 @@ export const unfinished = room('Connections without a whole request', [], {
         await new Promise((resolve) => setTimeout(resolve, stage.terms.keepAlive / 4))
         wire.send('x')
       }
-      await wire.until(/12 bytes$/)
+      const [answer] = await wire.answers()
+      stage.expect('12 bytes', answer as Received)
       assert.equal(await end, 0)
     },
   ],
@@ -96,10 +121,10 @@ export const unfinished = room('Connections without a whole request', [], {
 
   'an HTTP/2 upload that stops in the middle does not hold the end': [
     'http2',
+    'upload',
     async (stage) => {
       const session = await stage.session()
-      const stream = session.request({ ':method': 'POST', ':path': '/upload' }, { endStream: false })
-      stream.on('error', () => {})
+      const stream = stage.stream(session, '/upload', 'POST')
       stream.write('half')
       await stage.arrived
       await stage.endsClean()
@@ -108,10 +133,10 @@ export const unfinished = room('Connections without a whole request', [], {
 
   'an HTTP/2 upload that stops does not hold the end though other frames go on': [
     'http2',
+    'upload',
     async (stage) => {
       const session = await stage.session()
-      const stream = session.request({ ':method': 'POST', ':path': '/upload' }, { endStream: false })
-      stream.on('error', () => {})
+      const stream = stage.stream(session, '/upload', 'POST')
       stream.write('half')
       await stage.arrived
       // Any frame would do, but once its server goes away Node's client sends no other kind.
@@ -123,9 +148,11 @@ export const unfinished = room('Connections without a whole request', [], {
 
   'an HTTP/2 upload that trickles in is answered': [
     'http2',
+    'upload',
+    { remedy: goesOn },
     async (stage) => {
       const session = await stage.session()
-      const stream = session.request({ ':method': 'POST', ':path': '/upload' }, { endStream: false })
+      const stream = stage.stream(session, '/upload', 'POST')
       const answer = answerOf(stream)
       stream.write('x')
       await stage.arrived
@@ -135,7 +162,7 @@ export const unfinished = room('Connections without a whole request', [], {
         stream.write('x')
       }
       stream.end()
-      assert.equal((await answer).body, '12 bytes')
+      stage.expect('12 bytes', await answer)
       assert.equal(await end, 0)
     },
   ],

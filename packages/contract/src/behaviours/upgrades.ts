@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
-import { room } from '../behaviour.js'
+import { inside, type Room, room } from '../behaviour.js'
 import { eventually, type Stage } from '../stage.js'
+import { remedies } from './remedies.js'
 
 /** Connections that are no longer HTTP, and responses that have no end of their own. */
-export const upgrades = room('WebSockets, upgrades and endless responses', ['http1'], {
+export const upgrades: Room = room('WebSockets, upgrades and endless responses', ['http1'], remedies.goingAway, {
   'a WebSocket is told that the server goes away (1001) and then ends': [
     'websocket',
     { webSocket: true },
@@ -20,6 +21,7 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
   ],
 
   'a WebSocket is told while the listener is still open, so that its client can come back': [
+    'slow',
     'websocket',
     'signal',
     { webSocket: true },
@@ -29,16 +31,17 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
       const closed = once(socket, 'close')
       const end = stage.terminate()
       await closed
-      assert.equal((await stage.ask('/')).body, 'hello')
+      await stage.answers('/')
       await letGo()
       assert.equal(await end, 0)
     },
   ],
 
   'messages on their way to a WebSocket when it is told arrive whole, before the good-bye': [
+    'inside',
     'websocket',
     { webSocket: true },
-    async (stage) => {
+    inside(async (stage) => {
       const socket = await webSocket(stage)
       const large = 'x'.repeat(1_000_000)
       let back = 0
@@ -57,7 +60,7 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
       assert.equal((await closed)[0], 1001)
       assert.equal(back, 5)
       assert.equal(await end, 0)
-    },
+    }),
   ],
 
   'a WebSocket that does not answer the good-bye does not hold the end': [
@@ -70,11 +73,13 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
   ],
 
   'a WebSocket that comes while it drains is let in, and told': [
+    'slow',
     'websocket',
     { webSocket: true },
     async (stage) => {
       const letGo = await stage.hold()
       const end = stage.terminate()
+      await stage.heard
       const socket = await webSocket(stage)
       const [code] = await once(socket, 'close')
       assert.equal(code, 1001)
@@ -84,8 +89,9 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
   ],
 
   'a connection that was upgraded to a protocol of the application’s own does not hold the end': [
+    'inside',
     'plain',
-    async (stage) => {
+    inside(async (stage) => {
       stage.running.server.on('upgrade', (_request: IncomingMessage, socket: Socket) => {
         socket.on('error', () => {})
         socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: own\r\nConnection: Upgrade\r\n\r\n')
@@ -95,12 +101,13 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
       await wire.send('ping').until(/ping$/)
       await stage.endsClean()
       assert(!wire.received.includes('\x03\xe9'), 'it was sent the good-bye of another protocol')
-    },
+    }),
   ],
 
   'a CONNECT tunnel does not hold the end': [
+    'inside',
     'plain',
-    async (stage) => {
+    inside(async (stage) => {
       stage.running.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
         socket.on('error', () => {})
         socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')
@@ -110,18 +117,21 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
       await wire.until(/Established\r\n\r\n/)
       await wire.send('through').until(/through$/)
       await stage.endsClean()
+    }),
+  ],
+
+  'a request with an Upgrade that the server does not know is answered as any other': [
+    { remedy: 'Ignore an Upgrade that the server does not know, and answer the request.' },
+    async (stage) => {
+      const upgrade = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk'
+      const wire = await stage.wire()
+      await wire.send(`GET ${stage.locate('/')} HTTP/1.1\r\nHost: pod\r\n${upgrade}\r\n\r\n`).answers()
+      await stage.endsClean()
     },
   ],
 
-  'a request with an Upgrade that the server does not know is answered as any other': async (stage) => {
-    const wire = (await stage.wire()).send(
-      'GET / HTTP/1.1\r\nHost: pod\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
-    )
-    await wire.until(/hello$/)
-    await stage.endsClean()
-  },
-
   'an event stream that listens to the signal of the drain ends with its last event': [
+    'inside',
     'signal',
     async (stage) => {
       const answer = stage.ask('/events')
@@ -132,7 +142,8 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
   ],
 
   'an event stream that does not listen is cut at the deadline': [
-    { terms: { grace: 2000 } },
+    'stream',
+    { remedy: remedies.deadline, terms: { grace: 2000 } },
     async (stage) => {
       const answer = stage.ask('/endless').catch(() => 'cut')
       await stage.arrived
@@ -142,6 +153,7 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
   ],
 
   'a long poll that listens to the signal of the drain is answered': [
+    'inside',
     'signal',
     async (stage) => {
       const answer = stage.ask('/poll')
@@ -153,7 +165,9 @@ export const upgrades = room('WebSockets, upgrades and endless responses', ['htt
 })
 
 async function webSocket(stage: Stage): Promise<WebSocket> {
-  const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}/socket`, { rejectUnauthorized: false })
+  const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}${stage.locate('/socket')}`, {
+    rejectUnauthorized: false,
+  })
   stage.client(() => socket.terminate())
   await once(socket, 'open')
   return socket
@@ -162,7 +176,7 @@ async function webSocket(stage: Stage): Promise<WebSocket> {
 /** A client that has been let in, and says nothing more. */
 async function handshake(stage: Stage, protocol: string) {
   const wire = (await stage.wire()).send(
-    'GET /socket HTTP/1.1\r\nHost: pod\r\nConnection: Upgrade\r\n' +
+    `GET ${stage.locate('/socket')} HTTP/1.1\r\nHost: pod\r\nConnection: Upgrade\r\n` +
       `Upgrade: ${protocol}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
   )
   return wire.until(/HTTP\/1\.1 101 [\s\S]*\r\n\r\n/)

@@ -1,0 +1,73 @@
+import type { Behaviour, Room } from '../behaviour.js'
+import { rooms } from '../behaviours/index.js'
+import type { Need } from '../needs.js'
+import { missing, type Result, resultOf, run } from '../run.js'
+import { askAll, type Verdict } from '../verdict.js'
+import { type FirstLook, lookAt } from './first-look.js'
+import type { Server } from './server.js'
+import { BlackStage } from './stage.js'
+
+/** A sentence that was asked, and what became of it. */
+export interface Asked extends Verdict {
+  readonly room: Room
+  readonly behaviour: Behaviour
+}
+
+/** The contract, and one server. */
+export interface Score {
+  readonly look: FirstLook
+  readonly asked: readonly Asked[]
+  /** Sentences that could not be asked, with what the server would need. */
+  readonly notAsked: readonly { readonly room: Room; readonly behaviour: Behaviour; readonly need: Need }[]
+}
+
+/** Milliseconds beyond the grace period after which a sentence that has not shown is taken for broken. */
+const patience = 20_000
+
+/**
+ * Holds a server to every sentence that can be asked of it.
+ * @param jobs how many at a time
+ * @param sentence a part of the sentences that are asked
+ * @param told hears each verdict when it is there
+ * @throws {NoServer} if the command is no server
+ * @throws {RangeError} if no sentence has that part
+ */
+export async function hold(
+  server: Server,
+  { jobs, sentence = '' }: { readonly jobs: number; readonly sentence?: string | undefined },
+  told: (asked: Asked, all: number) => void,
+): Promise<Score> {
+  if (!rooms.some(({ behaviours }) => behaviours.some(({ name }) => name.includes(sentence)))) {
+    throw new RangeError(`--sentence takes a part of a sentence, got “${sentence}”`)
+  }
+  const look = await lookAt(server)
+  const all = rooms.flatMap((room) =>
+    room.behaviours
+      .filter(({ name }) => name.includes(sentence))
+      .map((behaviour) => ({ room, behaviour, need: missing(behaviour, look.has) })),
+  )
+  const cases = all.filter(({ need }) => need === undefined)
+  const asked = await askAll(
+    cases,
+    jobs,
+    ({ behaviour }) => ask(behaviour, server, look),
+    (verdict) => told(verdict, cases.length),
+  )
+  return { look, asked, notAsked: all.flatMap((one) => (one.need === undefined ? [] : [{ ...one, need: one.need }])) }
+}
+
+/** A server that has not come as far as what the sentence is about is asked again: this machine may have been too late. */
+async function ask(behaviour: Behaviour, server: Server, look: FirstLook): Promise<Result> {
+  const first = await askOnce(behaviour, server, look)
+  return first.outcome === 'senseless' ? askOnce(behaviour, server, look) : first
+}
+
+async function askOnce(behaviour: Behaviour, server: Server, look: FirstLook): Promise<Result> {
+  const set = () => BlackStage.set(server, look, !behaviour.needs.includes('http1'))
+  try {
+    await run(behaviour, set, server.terms.grace + patience)
+    return { outcome: 'kept' }
+  } catch (error) {
+    return resultOf(error)
+  }
+}

@@ -1,0 +1,48 @@
+import { writeFileSync } from 'node:fs'
+import { CommanderError } from 'commander'
+import pc from 'picocolors'
+import { killAll } from '../black-box/process.js'
+import { hold } from '../black-box/score.js'
+import { createProgram } from './program.js'
+import { counts, plain, report } from './report.js'
+
+async function main(argv: readonly string[]): Promise<void> {
+  const dashes = argv.indexOf('--')
+  const own = dashes === -1 ? argv : argv.slice(0, dashes)
+  const command = dashes === -1 ? [] : argv.slice(dashes + 1)
+  const program = createProgram(command, async (server, { jobs, sentence, json, color }) => {
+    let done = 0
+    const score = await hold(server, { jobs, sentence }, (asked, all) => {
+      if (asked.again === undefined) done++
+      if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${all}${done === all ? '\n' : ''}`)
+    })
+    if (json !== undefined)
+      writeFileSync(json === '-' ? 1 : json, `${JSON.stringify(plain(command, score), null, 2)}\n`)
+    if (json !== '-') process.stdout.write(`${report(score, color && pc.isColorSupported)}\n`)
+    const { kept, broken } = counts(score)
+    if (kept.length + broken.length === 0) throw new Error('Nothing could be asked: no sentence has a score')
+    process.exitCode = broken.length > 0 ? 1 : 0
+  })
+  try {
+    await program.parseAsync(own, { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : 2
+    } else {
+      process.stderr.write(`error: ${(error as Error).message}\n`)
+      process.exitCode = 2
+    }
+  }
+}
+
+// A sentence that is broken does not wait for the other answers that it has asked for, and these break, too.
+process.on('unhandledRejection', () => {})
+// Whatever ends this process, no server is left behind.
+process.on('exit', killAll)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    killAll()
+    process.kill(process.pid, signal)
+  })
+}
+void main(process.argv.slice(2))

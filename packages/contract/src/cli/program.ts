@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { type PathName, type Paths, pathsFor, type Server } from '../black-box/server.js'
+import { heldFor } from '../black-box/stage.js'
+import { early } from '../stage.js'
+
+export interface Flags {
+  readonly jobs: number
+  readonly sentence?: string
+  readonly json?: string
+  readonly color: boolean
+}
+
+type Given = Flags &
+  Paths & {
+    readonly grace: number
+    readonly settle: number
+    readonly sleep: number
+    readonly startup: number
+    readonly port?: number
+  }
+
+/** What each path is for, in the order of the help. */
+const paths: Readonly<Record<PathName, string>> = {
+  get: 'an ordinary GET, without side effects',
+  slow: 'takes as long as {ms} says, unless its client hangs up: "/slow?ms={ms}"',
+  stream: 'sends its first bytes at once, and ends after {ms}: "/feed?ms={ms}"',
+  big: 'answers with 8 MiB or more',
+  upload: 'reads the body of a POST, and answers',
+  websocket: 'accepts a WebSocket',
+  ready: 'what its readiness probe asks for',
+  live: 'what its liveness probe asks for',
+  prestop: 'what its preStop hook asks for',
+}
+
+const help = `
+The server listens on the port in PORT, or takes {port} in its command. It is started anew for every sentence.
+A sentence that needs what no flag offers is not asked, and not counted.
+
+Examples:
+  podrain-contract -- node server.js
+  podrain-contract --get /orders --slow "/slow?ms={ms}" --ready /readyz -- ./server -addr 127.0.0.1:{port}
+  podrain-contract --sleep 5s -- python3 -m uvicorn app:app --port {port}
+
+Exit codes:
+  0  every sentence that was asked is kept
+  1  one is broken
+  2  wrong usage, the command is no server, or nothing could be asked`
+
+/** @param command what came after `--` */
+export function createProgram(
+  command: readonly string[],
+  onAsked: (server: Server, flags: Flags) => Promise<void>,
+): Command {
+  const program = new Command('podrain-contract')
+    .description('Holds any HTTP server, in any language, to what its clients may expect when it is told to end.')
+    .usage('[options] -- command [args…]')
+    .version(version(), '-V, --version', 'show the version')
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', help)
+    .exitOverride()
+  program.optionsGroup('Where it has what sentences need:')
+  for (const [name, meaning] of Object.entries(paths)) {
+    const parse = meaning.includes('{ms}') ? aTimedPath : aPath
+    program.addOption(
+      new Option(`--${name} <path>`, meaning).argParser(parse).default(name === 'get' ? '/' : undefined),
+    )
+  }
+  program
+    .optionsGroup('Its times:')
+    .option('--grace <duration>', 'terminationGracePeriodSeconds: then it is killed', duration, 30_000)
+    .option('--settle <duration>', 'how long it has to accept after the signal', duration, 5000)
+    .option('--sleep <duration>', 'its preStop hook sleeps so long before the signal', duration, 0)
+    .option('--startup <duration>', 'how long it may take until it listens', duration, 30_000)
+    .optionsGroup('The run:')
+    .option('--port <n>', 'the port, if it can be told none; then one sentence at a time', whole)
+    .option('--jobs <n>', 'sentences at a time', whole, 4)
+    .option('--sentence <text>', 'ask only the sentences with this in them')
+    .option('--json <file>', 'all of the result; - is stdout')
+    .option('--no-color', 'no colours; also NO_COLOR=1')
+    .argument('[words...]')
+    .action(async (words: readonly string[]) => {
+      if (words.length > 0 || command.length === 0) {
+        const written = command.length > 0 || words.length > 0 ? [...words, ...command].join(' ') : 'node server.js'
+        program.error(`error: the command comes after \`--\`: podrain-contract -- ${written}`)
+      }
+      const given = program.opts<Given>()
+      const server = serverOf(command, given)
+      const [held, end] = [heldFor(server.terms) + given.sleep, given.grace * early]
+      if (held >= end) {
+        program.error(
+          `error: --grace ${written(given.grace)} is too short for --settle ${written(given.settle)}: a request in flight takes up to ${written(held)} here, and a server is to end within ${written(end)}`,
+        )
+      }
+      await onAsked(server, { ...given, jobs: given.port === undefined ? given.jobs : 1 })
+    })
+  for (const option of program.options)
+    if (typeof option.defaultValue === 'number' && option.attributeName() !== 'jobs') {
+      option.default(option.defaultValue, written(option.defaultValue))
+    }
+  return program
+}
+
+function serverOf(command: readonly string[], { grace, settle, sleep, startup, port, ...given }: Given): Server {
+  const names = ['get', ...Object.values(pathsFor)] as const
+  const entries = names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))
+  return {
+    command,
+    port,
+    paths: Object.fromEntries(entries) as Paths,
+    // Half of the time that it has to accept anyway: what a client may expect of a connection that is kept.
+    terms: { grace, settle, keepAlive: settle / 2 },
+    sleep,
+    startup,
+  }
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(path.join(__dirname, '../../package.json'), 'utf8')).version
+}
+
+function aPath(text: string): string {
+  if (!text.startsWith('/')) throw new InvalidArgumentError('It takes a path such as /orders.')
+  return text
+}
+
+function aTimedPath(text: string): string {
+  if (!text.includes('{ms}'))
+    throw new InvalidArgumentError('It takes a path with {ms} in it, such as "/slow?ms={ms}".')
+  return aPath(text)
+}
+
+/** `500ms` or `30s`, in milliseconds. */
+function duration(text: string): number {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(text) ?? []
+  if (amount === undefined) throw new InvalidArgumentError('It takes a duration such as 500ms or 30s.')
+  return Number(amount) * (unit === 's' ? 1000 : 1)
+}
+
+function written(milliseconds: number): string {
+  return `${milliseconds / 1000}s`
+}
+
+function whole(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('It takes a whole number from 1.')
+  return Number(text)
+}

@@ -1,0 +1,169 @@
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { generate } from 'selfsigned'
+import { describe, expect, test, vi } from 'vitest'
+import { rooms } from '../src/behaviours/index.js'
+import { fixture, holdTo, quickly, start } from './command.js'
+
+const slow = ['--slow', '/slow?ms={ms}']
+const inFlight = 'a request in flight at the signal is answered whole'
+
+describe.concurrent('A server', () => {
+  test('that keeps what it is asked has the score and the exit code of it', async () => {
+    const { code, kept, of, sentences } = await holdTo('in flight at the signal', 'keeps', [...slow, '--grace', '5s'])
+    const broken = sentences.filter(({ outcome }: { outcome: string }) => outcome !== 'kept')
+    expect({ code, broken, kept, of }).toEqual({ code: 0, broken: [], kept: 3, of: 3 })
+  })
+
+  test('that cuts what is in flight is told what its client saw, and what would keep the sentence', async () => {
+    expect(await holdTo(inFlight, 'cuts', slow)).toMatchObject({
+      code: 1,
+      kept: 0,
+      of: 1,
+      sentences: [{ outcome: 'broken', saw: 'socket hang up', remedy: expect.stringMatching(/^Do not exit before/) }],
+    })
+  })
+
+  test('that never ends is killed, which breaks the sentence', async () => {
+    expect(await holdTo('with no connection at all', 'never ends')).toMatchObject({
+      code: 1,
+      sentences: [{ outcome: 'broken', saw: 'the exit code: 137 (SIGKILL) in place of 0' }],
+    })
+  })
+
+  test('that dies of a request breaks the sentence about it', async () => {
+    // The first look asks for an answer at once, which this one never gives.
+    const { code, errors } = await holdTo(inFlight, 'dies', slow)
+    expect([code, errors]).toEqual([2, expect.stringContaining('socket hang up')])
+  })
+
+  test('that does not start is no server: the exit code is 2, and its last words are shown', async () => {
+    const { code, errors } = await holdTo(inFlight, 'fails')
+    expect(code).toBe(2)
+    expect(errors).toMatch(
+      /^error: It ended with exit code 1 before it listened on port \d+\..* It said:\n[\s\S]*no database/,
+    )
+  })
+
+  test('that never listens is no server either', async () => {
+    const { code, errors } = await holdTo(inFlight, 'never starts', ['--startup', '500ms'])
+    expect([code, errors]).toEqual([2, expect.stringMatching(/^error: It did not listen on port \d+ within 0\.5 s/)])
+  })
+
+  test.each([
+    ['keeps over h2c', ['http2']],
+    ['keeps over TLS', ['tls', 'http1', 'http2']],
+  ])('that %s is found out to', async (way, speaks) => {
+    const { private: KEY, cert: CERT } = await generate([{ name: 'commonName', value: 'pod' }], {})
+    const score = await holdTo('with no connection at all', way, [], { KEY, CERT })
+    expect(score).toMatchObject({ code: 0, speaks: [...speaks].sort((a, b) => order(a) - order(b)), kept: 1 })
+  })
+})
+
+function order(protocol: string): number {
+  return ['tls', 'http1', 'http2'].indexOf(protocol)
+}
+
+describe.concurrent('What cannot be asked', () => {
+  test('is not counted, and named with the flag that would let it be asked', async () => {
+    const args = [...quickly, '--sentence', 'the signal', '--', 'node', fixture, 'keeps']
+    const { code, out } = await start(args, { NO_COLOR: '1' }).ran
+    expect(code).toBe(0)
+    expect(out).toMatch(/- \d+ sentences?: no path that takes its time; --slow names one/)
+    expect(out).toMatch(/- \d+ sentences?: no path that streams; --stream names one/)
+    const [, kept, of] = /kept (\d+) of (\d+) sentences that were asked\n$/.exec(out) ?? []
+    expect([kept, Number(kept) > 3]).toEqual([of, true])
+  })
+
+  test('because of what the server did is told with what it did', async () => {
+    const { sentences } = await holdTo('after it the server ends the connection', 'cuts', slow)
+    expect(sentences).toMatchObject([{ outcome: 'not asked', saw: expect.stringMatching(/^the listener is closed/) }])
+  })
+})
+
+test('A server of which nothing can be asked has no score: the exit code is 2', async () => {
+  const { code, errors } = await holdTo(inFlight, 'keeps')
+  expect([code, errors]).toEqual([2, expect.stringContaining('Nothing could be asked')])
+})
+
+describe.concurrent('The command line', () => {
+  test.each<[string, string[], RegExp]>([
+    ['no command', [], /the command comes after `--`: podrain-contract -- node server\.js/],
+    ['a command without `--`', ['node', 'app.js'], /after `--`: podrain-contract -- node app\.js/],
+    [
+      'a path without a slash',
+      ['--get', 'orders', '--', 'node'],
+      /'--get <path>' argument 'orders' is invalid. It takes a path/,
+    ],
+    ['a slow path that takes no time', ['--slow', '/slow', '--', 'node'], /It takes a path with \{ms\} in it/],
+    [
+      'a grace period that is too short',
+      ['--grace', '10s', '--', 'node'],
+      /--grace 10s is too short for --settle 5s: a request in flight takes up to 11s here, and a server is to end within 7s/,
+    ],
+    ['a time without a unit', ['--grace', '30', '--', 'node'], /It takes a duration such as 500ms or 30s/],
+    [
+      'a path that is not there',
+      ['--get', '/no', '--', 'node', fixture, 'keeps'],
+      /--get takes a path that is answered: \/no gave 404/,
+    ],
+    [
+      'an answer that is not big',
+      ['--big', '/', '--', 'node', fixture, 'keeps'],
+      /--big takes a path that gives at least 8388608 bytes: \/ gave 5/,
+    ],
+    [
+      'a sentence that nobody says',
+      ['--sentence', 'flies', '--', 'node', fixture, 'keeps'],
+      /--sentence takes a part of a sentence, got “flies”/,
+    ],
+  ])('says what is wrong with %s, and has the exit code 2', async (_, args, error) => {
+    const { code, errors } = await start(args).ran
+    expect([code, errors]).toEqual([2, expect.stringMatching(error)])
+  })
+
+  test('leaves nothing of a server behind, whatever that has started', async () => {
+    const { PIDS, pids } = noted()
+    const args = [...quickly, '--sentence', 'with no connection at all', '--', 'node', fixture, 'never ends']
+    await start(args, { PIDS }).ran
+    expect(pids().length).toBeGreaterThanOrEqual(4) // a first look, and two runs, each with a child
+    expect(pids().filter(isThere)).toEqual([])
+  })
+
+  test('leaves nothing behind when it is interrupted, and ends by the signal', async () => {
+    const { PIDS, pids } = noted()
+    const { child, ran } = start(['--grace', '60s', '--', 'node', fixture, 'never ends'], { PIDS })
+    await vi.waitUntil(() => pids().length > 8, { timeout: 30_000 })
+    child.kill('SIGTERM')
+    await ran
+    expect(child.signalCode).toBe('SIGTERM')
+    await vi.waitUntil(() => !pids().some(isThere), { timeout: 10_000 })
+  })
+})
+
+test('Every sentence says what would keep it', () => {
+  for (const { remedy, name } of rooms.flatMap(({ behaviours }) => behaviours)) expect(remedy, name).toMatch(/\.$/)
+})
+
+/** A file in which the servers note their processes. */
+function noted() {
+  const PIDS = path.join(mkdtempSync(path.join(tmpdir(), 'podrain-')), 'pids')
+  const pids = (): number[] => {
+    try {
+      return readFileSync(PIDS, 'utf8').trim().split('\n').map(Number)
+    } catch {
+      return []
+    }
+  }
+  return { PIDS, pids }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,46 @@
+import { WebSocketServer } from 'ws'
+
+const big = Buffer.alloc(20_000_000, 'x')
+
+/** What every server in Node serves here. */
+export function handle(request, response) {
+  const { pathname, searchParams } = new URL(request.url, 'http://pod')
+  const ms = Number(searchParams.get('ms'))
+  if (pathname === '/') {
+    response.end('hello')
+  } else if (pathname === '/slow') {
+    soon(response, ms, () => response.end('slow'))
+  } else if (pathname === '/stream') {
+    response.write('first ')
+    soon(response, ms, () => response.end('last'))
+  } else if (pathname === '/big') {
+    response.end(big)
+  } else if (pathname === '/upload') {
+    request.resume().on('end', () => response.end('thanks'))
+  } else {
+    response.writeHead(404).end()
+  }
+}
+
+/** Nobody works on for a client that has hung up. */
+function soon(response, ms, act) {
+  const timer = setTimeout(act, ms)
+  response.on('close', () => clearTimeout(timer))
+}
+
+/** Answers each message of a WebSocket with itself. */
+export function echo(server) {
+  new WebSocketServer({ server, path: '/socket' }).on('connection', (socket) => {
+    socket.on('message', (data) => socket.send(data))
+  })
+  return server
+}
+
+/** The drain of podrain, with times that are to a grace period of 5 s as the defaults are to one of 30. */
+export const options = {
+  settle: { min: 800, quiet: 200 },
+  keepAliveCap: 800,
+  reserve: 200,
+  closing: 500,
+  logger: false,
+}

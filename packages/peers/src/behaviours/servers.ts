@@ -1,0 +1,194 @@
+import { strict as assert } from 'node:assert'
+import { once } from 'node:events'
+import http, { type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { listen, room, WhiteStage } from '@podrain/contract'
+import { type OurNeed, ours } from './behaviour.js'
+
+/** More than one server, more than one drain, and servers that are used in unusual ways. */
+export const servers = room<OurNeed>(
+  'Servers and drains',
+  ['watch'],
+  'Give the drain each server: `drain.watch(server)`.',
+  {
+    'two servers on one drain are both waited for, and both closed': ours(async (stage) => {
+      const second = http.createServer((_request, response) => {
+        reached()
+        void answer.then(() => response.end('from the second'))
+      })
+      let reached = (): void => {}
+      let release = (): void => {}
+      const arrived = new Promise<void>((resolve) => {
+        reached = resolve
+      })
+      const answer = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      stage.client(() => second.closeAllConnections())
+      stage.running.drain?.watch(second)
+      const { port } = (await listen({ server: second }, { host: '127.0.0.1', port: 0 })) as { port: number }
+      const letGo = await stage.hold()
+      const asked = fetch(`http://127.0.0.1:${port}/`).then((response) => response.text())
+      await arrived
+      assert.equal(stage.inFlight, 2)
+      const end = stage.terminate()
+      await letGo()
+      release()
+      assert.equal(await asked, 'from the second')
+      assert.equal(await end, 0)
+      assert.deepEqual([stage.running.server.listening, second.listening], [false, false])
+    }),
+
+    'two drains in one process do not know of each other': ours(async (stage) => {
+      const other = await WhiteStage.set(stage.subject)
+      try {
+        const letGo = await other.hold()
+        await stage.endsClean()
+        assert.equal((await other.ask('/readyz')).status, 200)
+        await letGo()
+        await other.noneInFlight()
+        await other.endsClean()
+      } finally {
+        await other.strike()
+      }
+    }),
+
+    'a server that was closed and listens again is drained as before': ours(async (stage) => {
+      const { server } = stage.running
+      const closed = once(server, 'close')
+      server.close()
+      stage.exit()
+      await closed
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      stage.moved()
+      assert.equal((await stage.ask('/readyz')).status, 200)
+      const letGo = await stage.hold()
+      assert.equal(stage.inFlight, 1)
+      const end = stage.terminate()
+      assert.equal((await stage.ask('/')).body, 'hello')
+      await letGo()
+      assert.equal(await end, 0)
+    }),
+
+    'one that was closed before the signal ends at once': ours(async (stage) => {
+      const { server } = stage.running
+      const closed = once(server, 'close')
+      server.close()
+      stage.exit()
+      await closed
+      await stage.endsClean()
+    }),
+
+    'one that begins to listen after the signal ends all the same': [
+      'beforehand',
+      { listening: false },
+      ours(async (stage) => {
+        const { drain } = stage.running
+        const ready = new Promise<void>((resolve) =>
+          stage.running.server.on('listening', () => setTimeout(resolve, 100)),
+        )
+        drain?.waitUntil(ready, { name: 'the application starts' })
+        const end = stage.endsClean()
+        await listen(stage.running, { host: '127.0.0.1', port: 0 })
+        stage.moved()
+        assert.equal((await stage.ask('/readyz')).status, 503)
+        await end
+        assert.equal(stage.running.server.listening, false)
+      }),
+    ],
+
+    'on a unix socket, requests are answered and idle connections do not hold the end': [
+      { unix: true },
+      ours(async (stage) => {
+        const letGo = await stage.hold()
+        await stage.bareWire()
+        const end = stage.terminate()
+        assert.equal((await stage.ask('/')).body, 'hello')
+        assert.equal((await stage.ask('/readyz')).status, 503)
+        await letGo()
+        assert.equal(await end, 0)
+      }),
+    ],
+
+    // As a development server does when a file has changed.
+    'a listener that the application replaces is called no more, and the one in its place is waited for': ours(
+      async (stage) => {
+        const { server } = stage.running
+        for (const listener of server.listeners('request') as (() => void)[]) server.off('request', listener)
+        let answer = (): void => {}
+        const reached = new Promise<void>((resolve) => {
+          server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
+            answer = () => response.end('replaced')
+            resolve()
+          })
+        })
+        const asked = stage.ask('/')
+        await reached
+        assert.equal(stage.inFlight, 1)
+        const end = stage.terminate()
+        answer()
+        assert.equal((await asked).body, 'replaced')
+        assert.equal(stage.seen('/'), 0)
+        assert.equal(await end, 0)
+      },
+    ),
+
+    // As socket.io does.
+    'a library that takes all listeners off, and calls them itself, takes nothing away': ours(async (stage) => {
+      const { server } = stage.running
+      const listeners = server.listeners('request')
+      server.removeAllListeners('request')
+      server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+        for (const listener of listeners) listener.call(server, request, response)
+      })
+      const letGo = await stage.hold()
+      assert.equal(stage.inFlight, 1)
+      assert.equal(stage.seen('/held'), 1)
+      assert.equal((await stage.ask('/readyz')).status, 200)
+      const end = stage.terminate()
+      assert.equal((await stage.ask('/readyz')).status, 503)
+      await letGo()
+      assert.equal(await end, 0)
+    }),
+
+    'requests with “Expect: 100-continue” are counted where the application listens for them': [
+      'http1',
+      ours(async (stage) => {
+        const server = stage.running.server as Server
+        server.on('checkContinue', (request, response) => {
+          response.writeContinue()
+          let length = 0
+          request.on('data', (chunk: Buffer) => {
+            length += chunk.length
+          })
+          request.on('end', () => response.end(`${length} bytes`))
+        })
+        const wire = (await stage.wire()).post('/upload', 4, '', 'Expect: 100-continue')
+        await wire.until(/100 Continue\r\n\r\n/)
+        assert.equal(stage.inFlight, 1)
+        const end = stage.terminate()
+        await wire.send('body').until(/4 bytes/)
+        assert.equal(await end, 0)
+        assert.equal(stage.inFlight, 0)
+      }),
+    ],
+
+    'a client that was connected before the first request led to the server is waited for like any other': [
+      'middleware',
+      'http1',
+      { probed: false },
+      ours(async (stage) => {
+        const early = await stage.wire()
+        assert.equal((await stage.ask('/')).body, 'hello')
+        early.get('/held')
+        await stage.arrived
+        assert.equal(stage.inFlight, 1)
+        const end = stage.terminate()
+        setTimeout(() => stage.release(), 2 * stage.terms.settle)
+        await early.until(/held$/)
+        assert.equal(await end, 0)
+        await early.gone()
+      }),
+    ],
+  },
+)

@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { outcome } from '@podrain/contract'
+import type { Verdict } from './verdict.js'
+
+/** The run that the page is about. */
+export interface Run {
+  readonly seconds: number
+  readonly node: string
+  readonly date: string
+  readonly options: readonly string[]
+}
+
+/** The score as a page of Markdown, in the order of the verdicts. */
+export function page(verdicts: readonly Verdict[], run: Run): string {
+  return `${[
+    '# podrain and its peers',
+    introduction(verdicts, run),
+    '## What is kept',
+    table(verdicts),
+    '## How each is wired',
+    wiring(verdicts),
+    '## What each breaks',
+    ...broken(verdicts),
+    '## What is not asked',
+    notAsked(verdicts),
+    '## What was not broken twice',
+    unsteady(verdicts),
+  ].join('\n\n')}\n`
+}
+
+function introduction(verdicts: readonly Verdict[], { seconds, node, date, options }: Run): string {
+  const asked = verdicts.filter(({ result }) => result.outcome !== 'senseless').length
+  const first = verdicts.filter(({ result }) => result.outcome === 'broken').length
+  const differed = verdicts.filter(differs).length
+  return [
+    'What clients of a server may expect that is told to end, written down as sentences, each of them run against every row:',
+    `real sockets, and a process of its own for each verdict. Made on ${date} with Node ${node} in ${Math.ceil(seconds / 60)} min by`,
+    '',
+    '```sh',
+    `npx -y pnpm@10.34.9 ${['contract:peers', ...options].join(' ')}`,
+    '```',
+    '',
+    'The sentences are ours ([packages/contract](../../packages/contract)), and so is what they leave out. The servers are in',
+    '[packages/peers](../../packages/peers). To be fair to the others, nobody is asked for what podrain alone has (a count of',
+    'requests, a signal for handlers, control endpoints): the',
+    'same sentences for every row with the same kind of server. Each library is wired as its own README advises, and where it',
+    'can wait for load balancers, it does. Behind a `preStop` hook that sleeps, the requests in the first column would come',
+    'before the signal: one row shows it. A process that is still there when its grace period is over is killed, as a kubelet',
+    'kills, and has the exit code 137. The grace period is 5 s in place of 30, and so the servers of Node keep idle connections',
+    'for 1 s in place of 5.',
+    '',
+    'Sentences that ask on a new connection when load balancers have had their time are not asked of whoever has closed the',
+    'listener by then: that loses requests, but one sentence about it is enough. Still, one cause can break several: read the',
+    'reasons, below, before the numbers.',
+    '',
+    `Verdicts: ${asked}. Broken at first: ${first}. Each of these was run once more, with nothing beside it, and counts as broken`,
+    `only if it was broken both times. Not so, and counted as kept: ${differed}. The rule is the same for all rows.`,
+  ].join('\n')
+}
+
+/** What is kept, by row and room. */
+export function table(verdicts: readonly Verdict[]): string {
+  const rooms = unique(verdicts.filter(isAsked).map(({ room }) => room.name))
+  const lines = [
+    ['', 'kept', ...rooms],
+    ['---', ...['', ...rooms].map(() => '---:')],
+    ...unique(verdicts.map(({ subject }) => subject.name)).map((name) => {
+      const row = verdicts.filter(({ subject }) => subject.name === name)
+      const cells = rooms.map((room) => score(row.filter((verdict) => verdict.room.name === room)))
+      return [name, `**${score(row)}**`, ...cells]
+    }),
+  ]
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+function score(verdicts: readonly Verdict[]): string {
+  const asked = verdicts.filter(isAsked)
+  const kept = asked.filter((verdict) => outcome(verdict) === 'kept')
+  return asked.length === 0 ? '–' : `${kept.length} / ${asked.length}`
+}
+
+function wiring(verdicts: readonly Verdict[]): string {
+  return unique(verdicts.map(({ peer }) => peer))
+    .map(({ name, packages, wired, leftOut }) => {
+      const versions =
+        packages.length === 0 ? 'Node’s own' : packages.map((one) => `${one} ${versionOf(one)}`).join(', ')
+      return `- **${name}** (${versions}): ${wired}${leftOut ? ` Not run on ${leftOut}` : ''}`
+    })
+    .join('\n')
+}
+
+/** What is installed, not what was asked for. */
+function versionOf(name: string): string {
+  const file = path.join(__dirname, '../../node_modules', name, 'package.json')
+  return JSON.parse(readFileSync(file, 'utf8')).version
+}
+
+/** Per library the sentences that it breaks, each with the reason, and on which servers where not on all. */
+export function broken(verdicts: readonly Verdict[]): string[] {
+  return unique(verdicts.map(({ peer }) => peer)).flatMap((peer) => {
+    const own = verdicts.filter((verdict) => verdict.peer === peer)
+    const failed = own.filter((verdict) => outcome(verdict) === 'broken')
+    const rooms = unique(failed.map(({ room }) => room)).map((room) => {
+      const sentences = unique(failed.filter((one) => one.room === room).map(({ behaviour }) => behaviour))
+      const lines = sentences.map((behaviour) => {
+        const asked = own.filter((one) => one.behaviour === behaviour && isAsked(one))
+        const these = failed.filter((one) => one.behaviour === behaviour)
+        return `- ${behaviour.name}. ${reasons(these, asked.length)}`
+      })
+      return `${room.name}:\n\n${lines.join('\n')}`
+    })
+    return [`### ${peer.name}`, ...(rooms.length === 0 ? ['Nothing.'] : rooms)]
+  })
+}
+
+function reasons(failed: readonly Verdict[], asked: number): string {
+  const different = unique(failed.map(why))
+  if (different.length === 1 && failed.length === asked) return code(different[0] ?? '')
+  return different
+    .map((reason) => {
+      const places = failed.filter((verdict) => why(verdict) === reason).map(place)
+      return `${places.join(', ')}: ${code(reason)}`
+    })
+    .join('; ')
+}
+
+/** The server of a row, without its library. */
+function place({ subject, peer }: Verdict): string {
+  return subject.name.replace(`${peer.name} `, '').replace(/^on /, '')
+}
+
+function why({ again, result }: Verdict): string {
+  const { outcome } = result
+  return outcome === 'broken' ? (again?.outcome === 'broken' ? again.why : result.why) : ''
+}
+
+export function code(reason: string): string {
+  return `\`${reason.replaceAll('`', "'")}\``
+}
+
+function notAsked(verdicts: readonly Verdict[]): string {
+  const reasons = unique(verdicts.flatMap(({ result }) => (result.outcome === 'senseless' ? [result.why] : [])))
+  const items = reasons.map((reason) => {
+    const left = verdicts.filter(({ result }) => result.outcome === 'senseless' && result.why === reason)
+    const sentences = unique(left.map(({ behaviour }) => behaviour)).length
+    const rows = unique(left.map(({ subject }) => subject.name)).length
+    return `- ${reason}: ${sentences} ${sentences === 1 ? 'sentence' : 'sentences'}, ${rows} ${rows === 1 ? 'row' : 'rows'}`
+  })
+  return items.length === 0 ? 'Nothing.' : items.join('\n')
+}
+
+function unsteady(verdicts: readonly Verdict[]): string {
+  const items = verdicts.filter(differs).map(({ subject, behaviour, result }) => {
+    return `- ${subject.name}: “${behaviour.name}”: ${code(result.outcome === 'broken' ? result.why : '')}, then kept`
+  })
+  return items.length === 0 ? 'Nothing.' : items.join('\n')
+}
+
+function differs({ result, again }: Verdict): boolean {
+  return again !== undefined && again.outcome !== result.outcome
+}
+
+function isAsked({ result }: Verdict): boolean {
+  return result.outcome !== 'senseless'
+}
+
+function unique<T>(items: readonly T[]): T[] {
+  return [...new Set(items)]
+}

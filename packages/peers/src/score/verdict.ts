@@ -1,0 +1,52 @@
+import type { Verdict as AnyVerdict, Behaviour, Result, Room, Subject } from '@podrain/contract'
+import { type OurNeed, senseless } from '../behaviours/behaviour.js'
+import { rooms } from '../behaviours/index.js'
+import type { Peer } from '../subjects/peers.js'
+
+/** A sentence of the contract, and a server to hold to it. */
+export interface Case {
+  readonly peer: Peer
+  readonly subject: Subject
+  readonly room: Room<OurNeed>
+  readonly behaviour: Behaviour<OurNeed>
+}
+
+export type Verdict = Case & AnyVerdict
+
+/**
+ * Every behaviour with every row, in the order of the table.
+ * @param only parts of the names of rows, any of which will do
+ * @param sentence a part of a behaviour's name
+ * @throws {RangeError} if a part fits nothing: a score of nothing would look like one without a fault
+ */
+export function casesOf(peers: readonly Peer[], only: readonly string[] = [''], sentence = ''): Case[] {
+  const names = peers.flatMap(({ subjects }) => subjects.map(({ name }) => name))
+  for (const part of only) fits('row', names, part)
+  fits(
+    'sentence',
+    rooms.flatMap(({ behaviours }) => behaviours.map(({ name }) => name)),
+    sentence,
+  )
+  return peers.flatMap((peer) =>
+    peer.subjects
+      .filter(({ name }) => only.some((part) => name.includes(part)))
+      .flatMap((subject) =>
+        rooms.flatMap((room) =>
+          room.behaviours
+            .filter(({ name }) => name.includes(sentence))
+            .map((behaviour) => ({ peer, subject, room, behaviour })),
+        ),
+      ),
+  )
+}
+
+function fits(what: string, names: readonly string[], part: string): void {
+  if (names.some((name) => name.includes(part))) return
+  throw new RangeError(`Expected a part of one of these ${what}s, got “${part}”:\n${names.join('\n')}`)
+}
+
+/** The verdict that needs no run, if there is one. */
+export function unaskable({ behaviour, subject }: Case): Result | undefined {
+  const why = senseless(behaviour, subject.has)
+  return why === undefined ? undefined : { outcome: 'senseless', why }
+}

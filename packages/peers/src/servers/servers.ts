@@ -1,0 +1,125 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+const folder = path.join(__dirname, '../../servers')
+
+/** A server that is a process of its own, and how it is run. */
+export interface Stranger {
+  readonly name: string
+  /** How it ends, for whoever doubts that this is fair. */
+  readonly wired: string
+  readonly command: readonly string[]
+  /** Flags that it has beside those of all. */
+  readonly flags?: readonly string[]
+  /** What prints its version. */
+  readonly version: readonly string[]
+  /** What builds it, if it is to be built, into the directory given. */
+  readonly build?: (directory: string) => readonly string[]
+}
+
+/** What all serve, and the times of all: a sixth of those of Kubernetes. */
+export const flags: readonly string[] = [
+  ...['--grace', '5s', '--settle', '800ms'],
+  ...['--slow', '/slow?ms={ms}', '--stream', '/stream?ms={ms}', '--big', '/big', '--upload', '/upload'],
+]
+
+/** A preStop hook that sleeps for as long as load balancers need. */
+const sleeps: readonly string[] = ['--sleep', '800ms']
+const webSocket: readonly string[] = ['--websocket', '/socket']
+
+function onNode(file: string): Pick<Stranger, 'command' | 'flags' | 'version'> {
+  const command = ['node', path.join(folder, 'node', `${file}.mjs`)]
+  return { command, flags: webSocket, version: ['node', '--version'] }
+}
+
+const go: Omit<Stranger, 'name' | 'wired'> = {
+  command: ['{built}/server'],
+  version: ['go', 'version'],
+  build: (directory) => ['go', 'build', '-o', `${directory}/server`, path.join(folder, 'go/main.go')],
+}
+
+const uvicorn = ['/usr/bin/python3', '-m', 'uvicorn']
+const gunicorn = ['/usr/bin/python3', '-m', 'gunicorn']
+const python = path.join(folder, 'python')
+
+/** Everything that is held to the contract through its command line, in the order of the table. */
+export const strangers: readonly Stranger[] = [
+  { name: 'podrain on node:http', wired: '`drainServer(server, options)`.', ...onNode('podrain-node') },
+  { name: 'podrain on Express 5', wired: '`app.use(drain(options))`.', ...onNode('podrain-express') },
+  { name: 'podrain on Fastify 5', wired: '`app.register(gracefulShutdown, options)`.', ...onNode('podrain-fastify') },
+  { name: 'podrain on Koa 3', wired: '`app.use(drain(options))`.', ...onNode('podrain-koa') },
+  {
+    name: 'podrain on node:http2',
+    wired: '`drainServer(server, options)`, h2c.',
+    ...onNode('podrain-http2'),
+    flags: [],
+  },
+  { name: 'server.close()', wired: '`process.on("SIGTERM", () => server.close())`.', ...onNode('close') },
+  {
+    name: 'server.close() after a sleep',
+    wired: 'The same behind a preStop hook that sleeps.',
+    ...onNode('close'),
+    flags: [...webSocket, ...sleeps],
+  },
+  {
+    name: 'server.close() on node:http2',
+    wired: '`server.close()` and `session.close()` for each session at SIGTERM, h2c.',
+    ...onNode('close-http2'),
+    flags: [],
+  },
+  {
+    name: 'http-terminator',
+    wired: '`await terminator.terminate()` at SIGTERM, `gracefulTerminationTimeout` 4.5 s, then `process.exit(0)`.',
+    ...onNode('http-terminator'),
+  },
+  {
+    name: '@godaddy/terminus',
+    wired: '`createTerminus(server, { beforeShutdown: 800 ms, useExit0: true, timeout: 3700 })`.',
+    ...onNode('terminus'),
+  },
+  {
+    name: 'Go, http.Server',
+    wired: '`server.Shutdown(context.Background())` at SIGTERM, as its documentation has it.',
+    ...go,
+  },
+  { name: 'Go, http.Server after a sleep', wired: 'The same behind a preStop hook that sleeps.', ...go, flags: sleeps },
+  {
+    name: 'Python, uvicorn',
+    wired: 'An ASGI application; uvicorn handles SIGTERM itself.',
+    command: [...uvicorn, '--app-dir', python, '--port', '{port}', '--log-level', 'warning', 'asgi:app'],
+    version: [...uvicorn, '--version'],
+  },
+  {
+    name: 'Python, gunicorn',
+    wired: 'A WSGI application on one worker of 16 threads, `--graceful-timeout 4`; gunicorn handles SIGTERM itself.',
+    command: [
+      ...[...gunicorn, '--chdir', python, '--bind', '127.0.0.1:{port}', '--log-level', 'warning'],
+      ...['--worker-class', 'gthread', '--threads', '16', '--graceful-timeout', '4', 'wsgi:app'],
+    ],
+    version: [...gunicorn, '--version'],
+  },
+  {
+    name: 'Python, http.server',
+    wired: '`ThreadingHTTPServer`, `server.shutdown()` from a thread at SIGTERM.',
+    command: ['python3', path.join(python, 'stdlib.py')],
+    version: ['python3', '--version'],
+  },
+]
+
+/** The first line that the command prints; nothing if it cannot be run. */
+export function versionOf({ version: [program = '', ...args] }: Stranger): string | undefined {
+  const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' })
+  return status === 0 ? stdout.trim().split('\n')[0] : undefined
+}
+
+/** The command that starts it, when it is built. */
+export function commandOf({ command, build }: Stranger): readonly string[] {
+  if (!build) return command
+  const directory = mkdtempSync(path.join(tmpdir(), 'podrain-'))
+  const [program = '', ...args] = build(directory)
+  const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr}`)
+  return command.map((word) => word.replace('{built}', directory))
+}

@@ -1,0 +1,47 @@
+import type { Server } from 'node:net'
+import { type Application, ownApplication } from '@podrain/contract'
+import type { AdapterOptions, Drain } from '@podrain/core'
+import type { OurNeed } from '../behaviours/behaviour.js'
+import type { Mount, OurRunning } from './subject.js'
+
+/** What every drain of ours has. */
+export const abilities: readonly OurNeed[] = [
+  ...ownApplication,
+  'inFlight',
+  'signal',
+  'ready',
+  'live',
+  'hook',
+  'endpoints',
+  'watch',
+  'beforehand',
+  'websocket',
+]
+
+/** What answers the kubelet before a middleware behind it can: there the middleware is given the server. */
+export const answersItself: readonly Mount[] = ['behind an authentication', 'behind a redirect']
+
+/** The times of the contract, in our words. */
+export function optionsOf({ terms }: Application): AdapterOptions {
+  return {
+    terminationGracePeriodSeconds: terms.grace / 1000,
+    reserve: 100,
+    closing: 1000,
+    settle: { min: terms.settle, quiet: terms.settle },
+    keepAliveCap: terms.keepAlive,
+    signals: false,
+    logger: false,
+  }
+}
+
+export function running(server: Server, drain: Drain, more: Partial<OurRunning> = {}): OurRunning {
+  return {
+    server,
+    drain,
+    terminate: async () => ((await drain.start()).clean ? 0 : 1),
+    inFlight: () => drain.inFlight,
+    signal: () => drain.signal,
+    dispose: () => drain.dispose(),
+    ...more,
+  }
+}

@@ -1,0 +1,35 @@
+import { describe, expect, test } from 'vitest'
+import { hold } from '../src/servers/command-line.js'
+import { page } from '../src/servers/page.js'
+import { strangers, versionOf } from '../src/servers/servers.js'
+
+/** One sentence that shows how a server ends; the whole of it is for `contract:servers`. */
+const sentence = 'a client that comes after the signal is answered'
+
+describe.concurrent('Through the command line', () => {
+  for (const stranger of strangers.filter(({ name }) =>
+    /^(podrain on node:http|Go, http.Server|Python, http.server)$/.test(name),
+  )) {
+    const { name } = stranger
+    const version = versionOf(stranger)
+    test(`${name} ${name.startsWith('podrain') ? 'answers' : 'refuses'} a client that comes after the signal`, async ({
+      skip,
+    }) => {
+      if (version === undefined) skip(`${stranger.version.join(' ')} cannot be run here`)
+      const [verdict] = await hold(stranger, ['--sentence', sentence])
+      if (name.startsWith('podrain')) expect(verdict?.result).toEqual({ outcome: 'kept' })
+      else expect(verdict?.result).toMatchObject({ outcome: 'broken' })
+    })
+  }
+
+  test('the page tells how each is run, what it keeps, and what it breaks with the reason', async () => {
+    const stranger = strangers.find(({ name }) => name === 'server.close()')
+    if (!stranger) throw new Error('there is no server.close()')
+    const text = page([stranger], await hold(stranger, ['--sentence', sentence]), { minutes: 1, date: '2026-01-02' })
+    expect(text).toContain('| server.close() | **0 / 1** | 0 / 1 |')
+    expect(text).toMatch(
+      /- \*\*server\.close\(\)\*\* \(v\d+\..*`--websocket \/socket -- node packages\/peers\/servers\/node\/close\.mjs`/,
+    )
+    expect(text).toContain(`- ${sentence}. \`connect ECONNREFUSED\``)
+  })
+})
