@@ -45,7 +45,7 @@ export function renderJUnitError(name: string, error: Error): string {
 function render(suites: readonly TestSuite[]): string {
   const testsuites = {
     ...counts(suites.flatMap(({ testcase }) => testcase)),
-    testsuite: suites.map((suite) => ({ ...counts(suite.testcase), ...suite })),
+    testsuite: suites.map(({ testcase, ...suite }) => ({ ...suite, ...counts(testcase), testcase })),
   }
   const options = { encoding: 'UTF-8', invalidCharReplacement: '' }
   return create({ testsuites }, options).end({ pretty: true })
