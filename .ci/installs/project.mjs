@@ -1,0 +1,18 @@
+import { cpSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const servers = ['auto', 'core', 'fastify', 'express', 'koa']
+export const frameworks = { express: '5.3.0', fastify: '5.12.8', koa: '3.3.0' }
+
+export const own = (...names) => Object.fromEntries(names.map((name) => [`@podrain/${name}`, '^0.1.0']))
+
+/** A new project with the small servers, and a registry for podrain's packages. */
+export function project(directory, registry, manifest) {
+  cpSync(join(import.meta.dirname, 'apps'), directory, { recursive: true })
+  writeFileSync(
+    join(directory, 'package.json'),
+    JSON.stringify({ private: true, type: 'module', ...manifest }, null, 2),
+  )
+  writeFileSync(join(directory, '.npmrc'), `@podrain:registry=${registry.url}\n`)
+  return directory
+}
