@@ -15,13 +15,37 @@ const pnpFlags = ['--require', './.pnp.cjs', '--experimental-loader', './.pnp.lo
 
 /** How each of them installs, and runs a command of what it has installed. */
 const all = [
-  { name: 'npm', install: ['npm', 'install', '--no-audit', '--no-fund'], exec: ['npx', '--no', '--'] },
-  { name: 'pnpm', install: [...pnpm, 'install'], exec: [...pnpm, 'exec'] },
-  { name: 'Yarn 1', install: [...yarn1, 'install'], exec: [...yarn1, '-s'] },
-  { name: 'Yarn 4 node-modules', install: [...yarn4, 'install'], exec: yarn4, linker: 'node-modules' },
-  { name: 'Yarn 4 PnP', install: [...yarn4, 'install'], exec: yarn4, linker: 'pnp', flags: pnpFlags },
-  { name: 'Bun', install: [...bun, 'install'], exec: [...bun, 'run'] },
-  { name: 'Deno', install: [...deno, 'install'], exec: [...deno, 'run', '-A', '--quiet'] },
+  {
+    name: 'npm',
+    install: ['npm', 'install', '--no-audit', '--no-fund'],
+    exec: (...words) => ['npx', '--no', '--', ...words],
+  },
+  { name: 'pnpm', install: [...pnpm, 'install'], exec: (...words) => [...pnpm, 'exec', ...words] },
+  {
+    name: 'Yarn 1',
+    install: [...yarn1, 'install'],
+    // It takes the first `--` away, and every option before it.
+    exec: (command, ...options) => [...yarn1, '-s', command, '--', ...options],
+  },
+  {
+    name: 'Yarn 4 node-modules',
+    install: [...yarn4, 'install'],
+    exec: (...words) => [...yarn4, ...words],
+    linker: 'node-modules',
+  },
+  {
+    name: 'Yarn 4 PnP',
+    install: [...yarn4, 'install'],
+    exec: (...words) => [...yarn4, ...words],
+    linker: 'pnp',
+    flags: pnpFlags,
+  },
+  { name: 'Bun', install: [...bun, 'install'], exec: (...words) => [...bun, 'run', ...words] },
+  {
+    name: 'Deno',
+    install: [...deno, 'install'],
+    exec: (...words) => [...deno, 'task', '--quiet', '--eval', words.join(' ')],
+  },
 ]
 
 export const managerNames = all.map(({ name }) => name)
@@ -39,7 +63,9 @@ export async function managers({ place, registry, managers, servers }) {
     DENO_NO_UPDATE_CHECK: '1',
   }
   const rows = []
-  for (const { name, install, exec, linker, flags = [] } of all.filter(({ name }) => managers.includes(name))) {
+  let head
+  for (const manager of all.filter(({ name }) => managers.includes(name))) {
+    const { name, install, linker } = manager
     const used = Object.fromEntries(Object.entries(frameworks).filter(([framework]) => servers.includes(framework)))
     const dependencies = { ...own('core', 'express', ...servers), ...used, podrain: `${registry.url}podrain.tgz` }
     const directory = project(join(place, name.replaceAll(' ', '-')), registry, { dependencies })
@@ -50,33 +76,40 @@ export async function managers({ place, registry, managers, servers }) {
     }
     const [command, ...args] = install
     const installed = told(`${name}, installs`, await complaintOf(run(directory, command, args, env)))
-    rows.push([name, installed])
-    if (installed !== 'yes') continue
-    const cells = rows.at(-1)
-    for (const server of servers) {
-      const preload = server === 'auto' ? ['--import', '@podrain/auto'] : []
-      const complaint = await tryServer(process.execPath, [...flags, ...preload, `${server}.mjs`], { cwd: directory })
-      cells.push(told(`${name}, ${server}`, complaint))
-    }
-    const hook = [...exec, 'podrain-prestop']
-    const hooked = await tryServer(process.execPath, [...flags, 'core.mjs'], { cwd: directory, env, hook })
-    cells.push(told(`${name}, podrain-prestop`, hooked))
-    const podrain = (...args) => run(directory, exec[0], [...exec.slice(1), 'podrain', ...args], env)
-    for (const [what, step] of Object.entries(commands(podrain, directory, flags))) {
-      cells.push(told(`${name}, podrain ${what}`, await complaintOf(step())))
-    }
+    const checks = checksOf(manager, servers, directory, env)
+    head = ['package manager', 'installs', ...Object.keys(checks)]
+    const cells = Object.entries(checks).map(async ([what, check]) => told(`${name}, ${what}`, await check()))
+    rows.push([name, installed, ...(await Promise.all(cells))])
   }
-  const serverHeads = servers.map((name) => (name === 'auto' ? '`--import @podrain/auto`' : name))
-  const head = [
-    'package manager',
-    'installs',
-    ...serverHeads,
-    'podrain-prestop',
-    'podrain manifest, lint',
-    'podrain rehearse',
-  ]
   table(head, rows)
   if (managers.includes('Yarn 4 PnP') && servers.includes('auto')) await plugAndPlay(join(place, 'Yarn-4-PnP'), env)
+}
+
+/** What has to work in a project: each resolves with its complaint. They do not touch each other, and run at once. */
+function checksOf({ exec, flags = [] }, servers, cwd, env) {
+  const serverChecks = servers.map((server) => {
+    const preload = server === 'auto' ? ['--import', '@podrain/auto'] : []
+    return [server, () => tryServer(process.execPath, [...flags, ...preload, `${server}.mjs`], { cwd })]
+  })
+  const podrain = (...options) => {
+    const [program, ...words] = exec('podrain', ...options)
+    return run(cwd, program, words, env)
+  }
+  const lint = async () => {
+    writeFileSync(join(cwd, 'app.yaml'), await podrain('manifest', '--name', 'app', '--image', 'app:1.0.0'))
+    await podrain('lint', 'app.yaml')
+  }
+  const rehearsal = [
+    ...['--replicas', '1', '--warm-up', '200ms', '--cool-down', '100ms', '--grace', '10s', '--no-pid-namespace'],
+    ...['--ready-timeout', '5s', '--', process.execPath, ...flags, 'express.mjs'],
+  ]
+  return {
+    ...Object.fromEntries(serverChecks),
+    'podrain-prestop': () =>
+      tryServer(process.execPath, [...flags, 'core.mjs'], { cwd, env, hook: exec('podrain-prestop') }),
+    'podrain manifest, lint': () => complaintOf(lint()),
+    'podrain rehearse': () => complaintOf(podrain('rehearse', ...rehearsal)),
+  }
 }
 
 function yarnSettings(linker, upstream, { url }) {
@@ -89,22 +122,6 @@ function yarnSettings(linker, upstream, { url }) {
     `npmScopes: { podrain: { npmRegistryServer: "${url}" } }`,
     ...(linker === 'pnp' ? ['pnpEnableEsmLoader: true'] : []),
   ].join('\n')
-}
-
-/** What the command line does. `podrain` runs it with arguments, and rejects if it does not end with 0. */
-function commands(podrain, directory, flags) {
-  return {
-    'manifest and lint': async () => {
-      writeFileSync(join(directory, 'app.yaml'), await podrain('manifest', '--name', 'app', '--image', 'app:1.0.0'))
-      await podrain('lint', 'app.yaml')
-    },
-    rehearse: () =>
-      podrain(
-        'rehearse',
-        ...['--replicas', '1', '--warm-up', '200ms', '--cool-down', '100ms', '--grace', '10s', '--no-pid-namespace'],
-        ...['--', process.execPath, ...flags, 'express.mjs'],
-      ),
-  }
 }
 
 /** What a user has to write under Plug'n'Play. */

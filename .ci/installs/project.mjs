@@ -11,7 +11,8 @@ export function project(directory, registry, manifest) {
   cpSync(join(import.meta.dirname, 'apps'), directory, { recursive: true })
   writeFileSync(
     join(directory, 'package.json'),
-    JSON.stringify({ private: true, type: 'module', ...manifest }, null, 2),
+    // Fastify takes cookie 1 or 2, and Yarn 1 the one that wants Node 22.
+    JSON.stringify({ private: true, type: 'module', resolutions: { cookie: '^1.0.2' }, ...manifest }, null, 2),
   )
   writeFileSync(join(directory, '.npmrc'), `@podrain:registry=${registry.url}\n`)
   return directory

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { bundled } from '../shared/bundled.js'
 
 /** What a validator complains about; it is ajv's. */
 export interface Complaint {
@@ -24,8 +24,8 @@ export interface Answer {
 /** The Kubernetes of these schemas. Source: https://github.com/tommy351/kubernetes-models-ts, first-party/kubernetes-models/CHANGELOG.md */
 export const newest = '1.36'
 
-/** What `schemas/bundle.mjs` makes. */
-interface Bundle {
+/** What `bundles/schemas.mjs` makes. */
+interface Schemas {
   /** By `apps/v1/Deployment`. */
   readonly validators: Readonly<Record<string, Schema>>
   /** Gives each complaint its `message`. */
@@ -33,8 +33,8 @@ interface Bundle {
 }
 
 /** Loaded when a schema is first wanted: it is a megabyte. */
-function bundle(): Bundle {
-  return require(join(__dirname, '..', '..', 'dist', 'objects', 'schemas.js')) as Bundle
+function schemas(): Schemas {
+  return bundled('schemas')
 }
 
 /** Which kind of object it is. */
@@ -45,7 +45,7 @@ export interface Kind {
 
 /** The schema of such an object; undefined for a kind that podrain does not look at. */
 export function schemaOf({ apiVersion, kind }: Kind): Schema | undefined {
-  const { validators } = bundle()
+  const { validators } = schemas()
   const key = `${apiVersion}/${kind}`
   return Object.hasOwn(validators, key) ? validators[key] : undefined
 }
@@ -58,7 +58,7 @@ export function podTemplateSchema(): Schema | undefined {
 /** What a schema complains about, in words: `must be string`. */
 export function messageOf(complaint: Complaint): string {
   const told: Complaint & { message?: string } = { ...complaint }
-  bundle().localize([told])
+  schemas().localize([told])
   return told.message ?? complaint.keyword
 }
 

@@ -1,13 +1,11 @@
 /**
- * Bundles the validators of the kinds that podrain looks at into dist/objects/schemas.js. The packages that publish them hold
- * hundreds of kinds more, and are thirty times as large.
+ * Bundles the validators of the kinds that podrain looks at into dist/bundles/schemas.js. The packages that publish them hold
+ * hundreds of kinds more, are many times as large, and want Node 22.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { build } from 'esbuild'
-import { licencesIn } from '../../../.ci/licences.mjs'
+import { bundle } from './bundle.mjs'
 
 const require = createRequire(import.meta.url)
 const { concernedKinds } = require('../dist/objects/inspection.js')
@@ -52,25 +50,13 @@ function validatorFiles(name) {
 const files = packages.flatMap(validatorFiles)
 const imports = files.map(([, file], index) => `import { validate as v${index} } from ${JSON.stringify(file)}`)
 const entries = files.map(([key], index) => `${JSON.stringify(key)}: v${index}`)
-const outfile = join(import.meta.dirname, '..', 'dist', 'objects', 'schemas.js')
 
-const { metafile } = await build({
+await bundle('schemas', {
   stdin: {
     contents: `${imports.join('\n')}
 export { default as localize } from 'ajv-i18n/localize/en'
 export const validators = { ${entries.join(', ')} }`,
     resolveDir: import.meta.dirname,
   },
-  outfile,
-  bundle: true,
-  minify: true,
-  metafile: true,
-  platform: 'node',
-  format: 'cjs',
-  target: 'node20.19',
-  logLevel: 'warning',
   plugins: [otherFormats],
 })
-
-const code = await readFile(outfile, 'utf8')
-await writeFile(outfile, (await licencesIn(metafile)) + code)
