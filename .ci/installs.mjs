@@ -16,6 +16,7 @@ import { deploy } from './installs/deploy.mjs'
 import { managerNames, managers } from './installs/managers.mjs'
 import { servers } from './installs/project.mjs'
 import { openRegistry } from './installs/registry.mjs'
+import { run } from './installs/run.mjs'
 import { sizes } from './installs/sizes.mjs'
 import { conclude, told } from './installs/tally.mjs'
 import { pack, tarballs } from './installs/tarballs.mjs'
@@ -45,7 +46,8 @@ const asked = { managers: some('managers', managerNames), servers: some('servers
 const place = mkdtempSync(join(tmpdir(), 'podrain-installs-'))
 try {
   const packed = await pack(place)
-  const registry = await openRegistry(packed)
+  const upstream = await run(place, 'npm', ['config', 'get', 'registry'])
+  const registry = await openRegistry(packed, upstream.trim())
   console.log(`${packed.length} packages, on Node ${process.version.slice(1)}`)
   for (const name of only) {
     const failure = await parts[name]({ place, registry, packed, ...asked }).catch((error) => error)

@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { frameworks, own, project } from './project.mjs'
+import { frameworks, npmrcOf, own, project } from './project.mjs'
 import { run } from './run.mjs'
 import { tryServer } from './server.mjs'
 import { table, told } from './tally.mjs'
@@ -12,7 +12,7 @@ export async function deploy({ place, registry }) {
   const dependencies = { ...own('auto', 'fastify'), fastify: frameworks.fastify, express: frameworks.express }
   project(join(workspace, 'apps', 'web'), registry, { name: 'web', version: '1.0.0', dependencies })
   writeFileSync(join(workspace, 'package.json'), '{ "private": true }')
-  writeFileSync(join(workspace, '.npmrc'), `@podrain:registry=${registry.url}\n`)
+  writeFileSync(join(workspace, '.npmrc'), npmrcOf(registry))
   writeFileSync(join(workspace, 'pnpm-workspace.yaml'), 'packages: ["apps/*"]\ninjectWorkspacePackages: true\n')
   const out = join(place, 'deployed')
   const pnpm = ['-y', packageManager]

@@ -52,9 +52,9 @@ export const managerNames = all.map(({ name }) => name)
 
 /** Empty projects, one for each package manager: it installs the packages, the servers drain, and the commands work. */
 export async function managers({ place, registry, managers, servers }) {
-  const upstream = (await run(place, 'npm', ['config', 'get', 'registry'])).trim()
-  // Caches of their own where a package is known by its name and version only.
   const env = {
+    npm_config_registry: registry.url,
+    // Caches of their own where a package is known by its name and version only.
     YARN_GLOBAL_FOLDER: join(place, 'yarn'),
     YARN_IGNORE_PATH: '1',
     YARN_CACHE_FOLDER: join(place, 'yarn-cache'),
@@ -66,11 +66,13 @@ export async function managers({ place, registry, managers, servers }) {
   let head
   for (const manager of all.filter(({ name }) => managers.includes(name))) {
     const { name, install, linker } = manager
-    const used = Object.fromEntries(Object.entries(frameworks).filter(([framework]) => servers.includes(framework)))
-    const dependencies = { ...own('core', 'express', ...servers), ...used, podrain: `${registry.url}podrain.tgz` }
+    // The commands are tried on the servers `core` and `express`.
+    const wanted = ['core', 'express', ...servers]
+    const used = Object.entries(frameworks).filter(([framework]) => wanted.includes(framework))
+    const dependencies = { ...own(...wanted), ...Object.fromEntries(used), podrain: '^0.1.0' }
     const directory = project(join(place, name.replaceAll(' ', '-')), registry, { dependencies })
     if (linker) {
-      writeFileSync(join(directory, '.yarnrc.yml'), yarnSettings(linker, upstream, registry))
+      writeFileSync(join(directory, '.yarnrc.yml'), yarnSettings(linker, registry))
       // It belongs to no project above it.
       writeFileSync(join(directory, 'yarn.lock'), '')
     }
@@ -112,14 +114,13 @@ function checksOf({ exec, flags = [] }, servers, cwd, env) {
   }
 }
 
-function yarnSettings(linker, upstream, { url }) {
+function yarnSettings(linker, { url }) {
   return [
     `nodeLinker: ${linker}`,
     'enableTelemetry: false',
     'enableImmutableInstalls: false',
     'unsafeHttpWhitelist: ["127.0.0.1"]',
-    `npmRegistryServer: "${upstream}"`,
-    `npmScopes: { podrain: { npmRegistryServer: "${url}" } }`,
+    `npmRegistryServer: "${url}"`,
     ...(linker === 'pnp' ? ['pnpEnableEsmLoader: true'] : []),
   ].join('\n')
 }

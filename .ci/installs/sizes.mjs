@@ -1,6 +1,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { npmrcOf } from './project.mjs'
 import { run } from './run.mjs'
 import { tableOf, told } from './tally.mjs'
 import { bytesIn, filesIn, kilobytes } from './tarballs.mjs'
@@ -17,10 +18,12 @@ export async function sizes({ place, registry, packed, write }) {
     const directory = join(place, 'sizes', manifest.name)
     mkdirSync(directory, { recursive: true })
     writeFileSync(join(directory, 'package.json'), '{ "private": true }')
-    writeFileSync(join(directory, '.npmrc'), `@podrain:registry=${registry.url}\n`)
-    const before = await install(directory, Object.fromEntries(peers))
-    const source = manifest.name === 'podrain' ? `${registry.url}podrain.tgz` : `^${manifest.version}`
-    const after = await install(directory, { ...Object.fromEntries(peers), [manifest.name]: source })
+    writeFileSync(join(directory, '.npmrc'), npmrcOf(registry))
+    const before = await install(directory, registry, Object.fromEntries(peers))
+    const after = await install(directory, registry, {
+      ...Object.fromEntries(peers),
+      [manifest.name]: manifest.version,
+    })
     rows.push([
       `\`${manifest.name}\``,
       peers.map(([name]) => `\`${name}\``).join(', '),
@@ -41,9 +44,11 @@ export async function sizes({ place, registry, packed, write }) {
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
 /** What is in node_modules after npm has installed these. */
-async function install(directory, dependencies) {
+async function install(directory, registry, dependencies) {
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, dependencies }))
-  await run(directory, 'npm', ['install', '--omit=dev', '--no-audit', '--no-fund', '--no-package-lock'])
+  await run(directory, 'npm', ['install', '--omit=dev', '--no-audit', '--no-fund', '--no-package-lock'], {
+    npm_config_registry: registry.url,
+  })
   if (Object.keys(dependencies).length === 0) return { packages: 0, bytes: 0, blocks: 0 }
   const files = filesIn(join(directory, 'node_modules'))
   const isPackage = ({ path }) => /(^|\/node_modules\/)(@[^/]+\/)?[^/@.][^/]*\/package\.json$/.test(path)
