@@ -1,14 +1,17 @@
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { frameworks, own, project, servers } from './project.mjs'
+import { dependenciesOf, project, servers } from './project.mjs'
 import { run } from './run.mjs'
 import { tryServer } from './server.mjs'
 import { table, told } from './tally.mjs'
 
+// Nest asks for packages that are not there, which bundlers refuse.
+const bundled = servers.filter((name) => name !== 'nestjs')
+
 /** Servers as one file, with all that they import. */
 export async function bundles({ place, registry }) {
   const directory = project(join(place, 'bundles'), registry, {
-    dependencies: { ...own(...servers), ...frameworks },
+    dependencies: dependenciesOf(...bundled),
     devDependencies: {
       ...{ esbuild: '0.28.2', rollup: '4.68.8', webpack: '5.113.0' },
       ...{ '@rollup/plugin-commonjs': '*', '@rollup/plugin-json': '*', '@rollup/plugin-node-resolve': '*' },
@@ -21,7 +24,7 @@ export async function bundles({ place, registry }) {
   const rows = []
   for (const bundler of ['esbuild-cjs', 'esbuild-esm', 'rollup-esm', 'webpack-cjs']) {
     const cells = []
-    for (const server of [...servers, 'imported']) {
+    for (const server of [...bundled, 'imported']) {
       const file = join(alone, `${server}-${bundler}.${bundler.endsWith('cjs') ? 'cjs' : 'mjs'}`)
       const name = `${bundler}, ${server}`
       try {

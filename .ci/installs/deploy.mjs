@@ -1,6 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { frameworks, npmrcOf, own, project } from './project.mjs'
+import { dependenciesOf, npmrcOf, project } from './project.mjs'
 import { run } from './run.mjs'
 import { tryServer } from './server.mjs'
 import { table, told } from './tally.mjs'
@@ -9,7 +9,7 @@ import { packageManager } from './tarballs.mjs'
 /** A folder that `pnpm deploy` made, alone. */
 export async function deploy({ place, registry }) {
   const workspace = join(place, 'workspace')
-  const dependencies = { ...own('auto', 'fastify'), fastify: frameworks.fastify, express: frameworks.express }
+  const dependencies = dependenciesOf('auto', 'fastify')
   project(join(workspace, 'apps', 'web'), registry, { name: 'web', version: '1.0.0', dependencies })
   writeFileSync(join(workspace, 'package.json'), '{ "private": true }')
   writeFileSync(join(workspace, '.npmrc'), npmrcOf(registry))

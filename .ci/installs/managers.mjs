@@ -1,6 +1,6 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { frameworks, own, project } from './project.mjs'
+import { dependenciesOf, project } from './project.mjs'
 import { complaintOf, run } from './run.mjs'
 import { tryServer } from './server.mjs'
 import { table, told } from './tally.mjs'
@@ -67,9 +67,7 @@ export async function managers({ place, registry, managers, servers }) {
   for (const manager of all.filter(({ name }) => managers.includes(name))) {
     const { name, install, linker } = manager
     // The commands are tried on the servers `core` and `express`.
-    const wanted = ['core', 'express', ...servers]
-    const used = Object.entries(frameworks).filter(([framework]) => wanted.includes(framework))
-    const dependencies = { ...own(...wanted), ...Object.fromEntries(used), podrain: '^0.1.0' }
+    const dependencies = { ...dependenciesOf('core', 'express', ...servers), podrain: '^0.1.0' }
     const directory = project(join(place, name.replaceAll(' ', '-')), registry, { dependencies })
     if (linker) {
       writeFileSync(join(directory, '.yarnrc.yml'), yarnSettings(linker, registry))

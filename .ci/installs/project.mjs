@@ -1,10 +1,31 @@
 import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-export const servers = ['auto', 'core', 'fastify', 'express', 'koa']
-export const frameworks = { express: '5.3.0', fastify: '5.12.8', koa: '3.3.0' }
+const express = { express: '5.3.0' }
 
-export const own = (...names) => Object.fromEntries(names.map((name) => [`@podrain/${name}`, '^0.1.0']))
+/** What each adapter is for. */
+const frameworks = {
+  auto: express,
+  core: {},
+  fastify: { fastify: '5.12.8' },
+  express,
+  koa: { koa: '3.3.0' },
+  nestjs: {
+    '@nestjs/common': '12.5.1',
+    '@nestjs/core': '12.5.1',
+    '@nestjs/platform-express': '12.5.1',
+    'reflect-metadata': '0.2.2',
+    rxjs: '7.8.2',
+  },
+}
+
+/** Those that `apps/` has a server with. */
+export const servers = Object.keys(frameworks)
+
+/** podrain's packages by these names, and what they are for. */
+export function dependenciesOf(...names) {
+  return Object.assign({}, ...names.map((name) => ({ [`@podrain/${name}`]: '^0.1.0', ...frameworks[name] })))
+}
 
 /** podrain's packages by name and range, and the others: an environment may name another registry, but not for a scope. */
 export const npmrcOf = ({ url }) => `registry=${url}\n@podrain:registry=${url}\n`

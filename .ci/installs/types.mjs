@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { frameworks, own, project } from './project.mjs'
+import { dependenciesOf, project } from './project.mjs'
 import { run } from './run.mjs'
 import { table, told } from './tally.mjs'
 import { devDependencies } from './tarballs.mjs'
@@ -13,13 +13,8 @@ export async function types({ place, registry, packed }) {
     .filter((name) => name !== 'podrain')
   const directory = project(join(place, 'types'), registry, {
     dependencies: {
-      ...own(...names),
-      ...frameworks,
-      '@nestjs/common': '12.5.1',
-      '@nestjs/core': '12.5.1',
+      ...dependenciesOf(...names),
       'prom-client': '15.1.3',
-      rxjs: '7.8.2',
-      'reflect-metadata': '0.2.2',
     },
     devDependencies: {
       ...{ '@types/node': devDependencies['@types/node'], '@types/express': '5.0.6', '@types/koa': '3.0.3' },
