@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
 /**
- * A registry on loopback that has podrain's packages and nothing else, so that package managers resolve them by name and
- * range, as they will from npm. `packed` is a list of { manifest, file }.
+ * A registry on loopback that has podrain's packages, so that package managers resolve them by name and range, as they will
+ * from npm. Whoever asks for others is sent `upstream`. `packed` is a list of { manifest, file }.
  */
-export async function openRegistry(packed) {
+export async function openRegistry(packed, upstream) {
   const server = createServer(({ url, headers }, response) => {
     const path = decodeURIComponent(url.slice(1))
     const one = packed.find(({ manifest }) => path === manifest.name || path === `${manifest.name}.tgz`)
-    if (!one) return response.writeHead(404).end('{}')
+    if (!one) return response.writeHead(302, { location: new URL(url.slice(1), upstream).href }).end()
     const tarball = readFileSync(one.file)
     if (path.endsWith('.tgz')) return response.end(tarball)
     const { name, version } = one.manifest

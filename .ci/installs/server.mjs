@@ -1,19 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { run } from './run.mjs'
 
 const deadline = 120_000
 
 /**
  * Starts it, asks `/readyz`, and sends SIGTERM with a request in flight. Resolves with the complaint, or undefined where the
- * request was answered and the exit code is 0.
+ * request was answered and the exit code is 0. `hook`: a command that is run before, as a preStop hook is.
  */
-export async function tryServer(command, args, { cwd, env = {} }) {
+export async function tryServer(command, args, { cwd, env = {}, hook }) {
   // As in a cluster whose load balancers are quick.
   const cluster = {
     KUBERNETES_SERVICE_HOST: '127.0.0.1',
     TERMINATION_GRACE_PERIOD_SECONDS: '10',
     NODE_ENV: 'production',
+    ...(hook && { PODRAIN_SOCKET: join(cwd, 'podrain.sock') }),
   }
   const child = spawn(command, args, { cwd, env: { ...process.env, ...cluster, ...env }, detached: true })
   const lines = []
@@ -61,12 +64,18 @@ export async function tryServer(command, args, { cwd, env = {} }) {
     const answer = at('/held').then(async (response) => `${response.status} ${await response.text()}`)
     answer.catch(() => {})
     await line(/^held/)
-    child.kill('SIGTERM')
+    const hooked = hook && run(cwd, hook[0], hook.slice(1), { ...env, ...cluster })
+    hooked?.catch(() => {})
+    if (!hook) child.kill('SIGTERM')
     // It drains as soon as it is not ready any more.
     while (!over && (await at('/readyz')).status !== 503);
     child.stdin.write('\n')
     const text = await answer
     if (text !== '200 answered') throw new Error(`the request in flight got ${text}`)
+    if (hook) {
+      await hooked
+      child.kill('SIGTERM')
+    }
     const code = await exit
     if (code !== 0) throw new Error(`exit ${code}`)
   } catch (error) {

@@ -277,6 +277,6 @@ describe('examine', () => {
 
   test('says when there is none', () => {
     expect(examine({ apiVersion: 'example.com/v1', kind: 'Task' })).toBeUndefined()
-    expect(examine({ apiVersion: 'apps/v1', kind: 'Deploymnt' })).toEqual(['apps/v1 has no kind Deploymnt'])
+    expect(examine({ apiVersion: 'apps/v1', kind: 'Deploymnt' })).toBeUndefined()
   })
 })

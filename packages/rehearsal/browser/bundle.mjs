@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { licencesIn } from '../../../.ci/bundled-licences.mjs'
 
 const here = import.meta.dirname
 const outdir = join(here, '..', 'dist', 'page')
@@ -18,13 +19,5 @@ const { metafile } = await build({
   logLevel: 'warning',
 })
 
-/** The text of each licence, and whose it is. */
-const licences = new Map()
-for (const root of new Set(Object.keys(metafile.inputs).flatMap((file) => /^.*node_modules\/[^/]+/.exec(file) ?? []))) {
-  const [copyright, ...text] = (await readFile(join(root, 'LICENSE'), 'utf8')).trim().split('\n')
-  const owners = licences.get(text.join('\n')) ?? new Set()
-  licences.set(text.join('\n'), owners.add(copyright))
-}
-const notices = [...licences].map(([text, owners]) => `/*\n${[...owners].join('\n')}\n${text}\n*/\n`)
 const script = join(outdir, 'browser.js')
-await writeFile(script, notices.join('') + (await readFile(script, 'utf8')))
+await writeFile(script, (await licencesIn(metafile)) + (await readFile(script, 'utf8')))

@@ -28,7 +28,13 @@ export interface Inspection {
 }
 
 /** Objects that have to do with how pods end. A mistake in a ConfigMap is somebody else's business. */
-const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler', 'ScaledObject'])
+export const concernedKinds: ReadonlySet<string> = new Set([
+  'Service',
+  'Ingress',
+  'PodDisruptionBudget',
+  'HorizontalPodAutoscaler',
+  'ScaledObject',
+])
 
 /** Of which the schema at hand may be older than what runs. */
 const custom = new Set(['Rollout', 'CloneSet', 'ScaledObject'])
@@ -49,7 +55,7 @@ function inspect(resource: Resource): Inspection[] {
   const isKnown = templateOf(resource) !== undefined
   const isCustom = custom.has(resource.kind)
   const schema =
-    isKnown || (concerned.has(resource.kind) && resource.apiVersion !== '') ? schemaOf(resource) : undefined
+    isKnown || (concernedKinds.has(resource.kind) && resource.apiVersion !== '') ? schemaOf(resource) : undefined
   const inspections: Inspection[] = []
   if (schema !== undefined) {
     const whole = hold(resource.place, schema, isCustom)

@@ -23,6 +23,8 @@ const templates: Readonly<Record<string, readonly string[]>> = {
   DeploymentConfig: ['spec', 'template'],
 }
 
+export const podKinds: readonly string[] = Object.keys(templates)
+
 /** Of which API group each is; other groups have kinds of the same names. */
 const groups: Readonly<Record<string, readonly string[]>> = {
   Rollout: ['argoproj.io'],

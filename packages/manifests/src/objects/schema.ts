@@ -1,15 +1,17 @@
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { bundled } from '../shared/bundled.js'
 
-const requireHere = createRequire(__filename)
-
-/** What a validator of kubernetes-models complains about; it is ajv's. */
+/** What a validator complains about; it is ajv's. */
 export interface Complaint {
   /** `/spec/replicas` */
   readonly instancePath: string
   readonly keyword: string
   readonly params: Readonly<Record<string, unknown>>
-  readonly message?: string
+}
+
+/** A schema as ajv compiles it: a function that says whether a value is valid, and keeps what it has against it. */
+export interface Schema {
+  (value: unknown): boolean
+  errors: readonly Complaint[] | null
 }
 
 /** What the schema has to say to an object. */
@@ -19,22 +21,21 @@ export interface Answer {
   readonly known: ReadonlyMap<string, ReadonlySet<string>>
 }
 
-/** What the package has for a kind of object: a class whose instances can say whether they are valid. */
-export interface Schema {
-  validate(): void
-}
-
 /** The Kubernetes of these schemas. Source: https://github.com/tommy351/kubernetes-models-ts, first-party/kubernetes-models/CHANGELOG.md */
 export const newest = '1.36'
 
-const schemas = new Map<string, Schema | undefined>()
+/** What `bundles/schemas.mjs` makes. */
+interface Schemas {
+  /** By `apps/v1/Deployment`. */
+  readonly validators: Readonly<Record<string, Schema>>
+  /** Gives each complaint its `message`. */
+  localize(complaints: readonly Complaint[]): void
+}
 
-/** The packages that carry schemas, and the versions of the API that are theirs. Kruise publishes none. */
-const packages = [
-  ['kubernetes-models', /^(v\d\w*|[a-z]+\/v\w+|[a-z.]+\.k8s\.io\/v\w+)$/],
-  ['@kubernetes-models/argo-rollouts', /^argoproj\.io\/v\w+$/],
-  ['@kubernetes-models/keda', /^keda\.sh\/v\w+$/],
-] as const
+/** Loaded when a schema is first wanted: it is a megabyte. */
+function schemas(): Schemas {
+  return bundled('schemas')
+}
 
 /** Which kind of object it is. */
 export interface Kind {
@@ -42,51 +43,23 @@ export interface Kind {
   readonly kind: string
 }
 
-/** The package that would carry the schema of such an object. */
-export function packageOf({ apiVersion }: Kind): string | undefined {
-  return packages.find(([, versions]) => versions.test(apiVersion))?.[0]
-}
-
-/** Two of them are optional. */
-export function isInstalled(name: string): boolean {
-  try {
-    requireHere.resolve(`${name}/package.json`)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** The schema of such an object; undefined if no package carries it. Loaded when it is first wanted: there are hundreds. */
-export function schemaOf(object: Kind): Schema | undefined {
-  const name = packageOf(object)
-  const { apiVersion, kind } = object
-  return name === undefined || !/^[A-Za-z]+$/.test(kind) ? undefined : load(name, `${apiVersion}/${kind}`, kind)
+/** The schema of such an object; undefined for a kind that podrain does not look at. */
+export function schemaOf({ apiVersion, kind }: Kind): Schema | undefined {
+  const { validators } = schemas()
+  const key = `${apiVersion}/${kind}`
+  return Object.hasOwn(validators, key) ? validators[key] : undefined
 }
 
 /** The schema of what pods are made from, for kinds that have none of their own. */
 export function podTemplateSchema(): Schema | undefined {
-  return load('kubernetes-models', 'v1/PodTemplateSpec', 'PodTemplateSpec')
+  return schemaOf({ apiVersion: 'v1', kind: 'PodTemplateSpec' })
 }
 
-function load(name: string, path: string, kind: string): Schema | undefined {
-  const key = `${name}/${path}`
-  if (!schemas.has(key)) schemas.set(key, tryToLoad(name, path, kind))
-  return schemas.get(key)
-}
-
-function tryToLoad(name: string, path: string, kind: string): Schema | undefined {
-  let model: { prototype: Schema } | undefined
-  try {
-    // An ES module, which may be required since Node 20.19, but not by its name: the package gives that to `import` only.
-    const file = join(dirname(requireHere.resolve(`${name}/package.json`)), `${path}.js`)
-    model = (requireHere(file) as Record<string, typeof model>)[kind]
-  } catch (error) {
-    // The kind is not in the package, or the optional package is not installed.
-    if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined
-    throw error
-  }
-  return model?.prototype
+/** What a schema complains about, in words: `must be string`. */
+export function messageOf(complaint: Complaint): string {
+  const told: Complaint & { message?: string } = { ...complaint }
+  schemas().localize([told])
+  return told.message ?? complaint.keyword
 }
 
 /**
@@ -96,17 +69,9 @@ function tryToLoad(name: string, path: string, kind: string): Schema | undefined
 export function consult(schema: Schema, value: unknown): Answer {
   const known = new Map<string, Set<string>>()
   const free = new Set<string>()
-  try {
-    const instance: unknown = Object.assign(Object.create(schema), value)
-    schema.validate.call(noting(instance, '', known, free))
-  } catch (error) {
-    const { errors } = error as { errors?: readonly Complaint[] }
-    if (!Array.isArray(errors)) throw error
-    for (const pointer of free) known.delete(pointer)
-    return { complaints: errors as readonly Complaint[], known }
-  }
+  const isValid = schema(noting(value, '', known, free))
   for (const pointer of free) known.delete(pointer)
-  return { complaints: [], known }
+  return { complaints: isValid ? [] : (schema.errors ?? []), known }
 }
 
 function noting(value: unknown, pointer: string, known: Map<string, Set<string>>, free: Set<string>): unknown {

@@ -1,18 +1,19 @@
-import {
-  type ArithmeticExpression,
-  type Command,
-  type CompoundList,
-  forEachChild,
-  type ParsedScript,
-  type PipelineNode,
-  parse,
-  type Statement,
-  type SyntaxNode,
-  type Word,
-  type WordPart,
+import type {
+  ArithmeticExpression,
+  Command,
+  CompoundList,
+  ParsedScript,
+  PipelineNode,
+  Statement,
+  SyntaxNode,
+  Word,
+  WordPart,
 } from 'unbash'
+import { bundled } from '../shared/bundled.js'
 import { programOf, scriptOf, withoutInit, withoutWrappers } from './shell.js'
 import { limitOf, waitOf } from './waits.js'
+
+const { forEachChild, parse } = bundled<typeof import('unbash')>('unbash')
 
 /** What a variable of the environment says; undefined if nobody knows: the image may have it. */
 export type Variables = (name: string) => string | undefined

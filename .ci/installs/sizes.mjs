@@ -1,0 +1,114 @@
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { npmrcOf } from './project.mjs'
+import { run } from './run.mjs'
+import { tableOf, told } from './tally.mjs'
+import { bytesIn, filesIn, kilobytes } from './tarballs.mjs'
+
+const starts = 20
+
+/** What each package costs a project that has nothing but what the package is for. */
+export async function sizes({ place, registry, packed, write }) {
+  const rows = []
+  for (const { manifest, file, unpacked } of packed) {
+    const peers = Object.entries(manifest.peerDependencies ?? {}).filter(
+      ([name]) => !manifest.peerDependenciesMeta?.[name]?.optional,
+    )
+    const directory = join(place, 'sizes', manifest.name)
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(directory, 'package.json'), '{ "private": true }')
+    writeFileSync(join(directory, '.npmrc'), npmrcOf(registry))
+    const before = await install(directory, registry, Object.fromEntries(peers))
+    const after = await install(directory, registry, {
+      ...Object.fromEntries(peers),
+      [manifest.name]: manifest.version,
+    })
+    rows.push([
+      `\`${manifest.name}\``,
+      peers.map(([name]) => `\`${name}\``).join(', '),
+      kilobytes(statSync(file).size),
+      kilobytes(bytesIn(unpacked)),
+      String(after.packages - before.packages),
+      megabytes(after.bytes - before.bytes),
+      megabytes(after.blocks - before.blocks),
+      `${(await loadTime(directory, manifest, peers)).toFixed(0)} ms`,
+    ])
+    told(`${manifest.name}, size`)
+  }
+  const page = pageOf(rows)
+  console.log(`\n${page}`)
+  if (write) writeFileSync(write, page)
+}
+
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
+
+/** What is in node_modules after npm has installed these. */
+async function install(directory, registry, dependencies) {
+  writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, dependencies }))
+  await run(directory, 'npm', ['install', '--omit=dev', '--no-audit', '--no-fund', '--no-package-lock'], {
+    npm_config_registry: registry.url,
+  })
+  if (Object.keys(dependencies).length === 0) return { packages: 0, bytes: 0, blocks: 0 }
+  const files = filesIn(join(directory, 'node_modules'))
+  const isPackage = ({ path }) => /(^|\/node_modules\/)(@[^/]+\/)?[^/@.][^/]*\/package\.json$/.test(path)
+  return {
+    packages: files.filter(isPackage).length,
+    bytes: files.reduce((total, { size }) => total + size, 0),
+    blocks: files.reduce((total, { stat }) => total + stat.blocks * 512, 0),
+  }
+}
+
+/** The median of the CPU time that it takes to load, in milliseconds. Its peers are loaded already; a command says its version. */
+async function loadTime(directory, { name, bin, main }, peers) {
+  const entry = main === undefined ? join(directory, 'node_modules', name, Object.values(bin)[0]) : name
+  const script = `for (const name of ${JSON.stringify(peers.map(([name]) => name))}) require(name)
+    const start = process.cpuUsage()
+    process.on('exit', () => {
+      const { user, system } = process.cpuUsage(start)
+      console.log('\\n' + (user + system) / 1000)
+    })
+    process.argv.push('--version')
+    require(${JSON.stringify(entry)})
+    process.exit()`
+  writeFileSync(join(directory, 'load.cjs'), `${script}\n`)
+  const times = []
+  for (let index = 0; index < starts; index++) {
+    const written = await run(directory, process.execPath, ['load.cjs'])
+    times.push(Number(written.trim().split('\n').at(-1)))
+  }
+  times.sort((one, other) => one - other)
+  return (times[starts / 2 - 1] + times[starts / 2]) / 2
+}
+
+function pageOf(rows) {
+  const head = [
+    'package',
+    'for a project with',
+    'tarball',
+    'unpacked',
+    'packages',
+    'node_modules',
+    'on disk',
+    'to load',
+  ]
+  return `# What an install costs
+
+For whoever decides whether to take podrain in: how much comes with each package. Made by \`npx -y pnpm@10.34.9 installs:sizes\`,
+on Node ${process.versions.node} and ${cpus().length} cores (${cpus()[0]?.model.trim()}).
+
+${tableOf(head, rows)}
+
+- “For a project with”: peers that the project has already, as it is their adapter that it installs. They are not counted.
+- “Packages” and “node_modules” are what \`npm install --omit=dev\` adds to such a project, the package itself among them. “On disk” counts
+  whole blocks, as \`du\` does.
+- “To load” is CPU time, the median of ${starts} processes that \`require\` the package after its peers; \`podrain\` says its version.
+- The command line brings the schemas of the Kubernetes objects that it looks at in one file, of 1.2 MB. It accepts Node 20.19 and newer, as
+  does all that it brings.
+- Optional peers (\`@kubernetes/client-node\`, \`@opentelemetry/api\`) are not installed by npm, and not counted.
+
+Whether npm, pnpm, Yarn 1, Yarn 4 with and without Plug'n'Play, Bun and Deno install the packages, whether each adapter drains there, and
+whether the commands run: \`npx -y pnpm@10.34.9 release:dry-run\`, from the tarballs, in empty projects. With Yarn 1 write
+\`yarn podrain -- rehearse --replicas 2 -- node server.js\`: it takes the first \`--\` away, and every option before it.
+`
+}

@@ -1,0 +1,26 @@
+let passed = 0
+const complaints = []
+
+/** One cell of a table. */
+export function told(what, complaint) {
+  if (complaint === undefined) passed++
+  else complaints.push(`${what}: ${complaint}`)
+  console.error(`${what}: ${complaint === undefined ? 'passed' : 'failed'}`)
+  return complaint === undefined ? 'yes' : '**no**'
+}
+
+export function tableOf(head, rows) {
+  const line = (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+export function table(head, rows) {
+  console.log(`\n${tableOf(head, rows)}`)
+}
+
+/** The last lines of the log, and the exit code. */
+export function conclude() {
+  for (const complaint of complaints) console.log(`\n${complaint}`)
+  console.log(`\n${passed} passed, ${complaints.length} failed`)
+  process.exitCode = complaints.length > 0 ? 1 : 0
+}
