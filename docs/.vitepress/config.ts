@@ -1,0 +1,54 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { slug } from 'github-slugger'
+import { type DefaultTheme, defineConfig } from 'vitepress'
+import { sections } from './pages.js'
+import { repository, repositoryLinks } from './repository-links.js'
+
+const docs = new URL('..', import.meta.url)
+
+function entry(page: string): DefaultTheme.SidebarItem {
+  const [, heading = page] = /^# (.*)$/m.exec(readFileSync(new URL(`${page}.md`, docs), 'utf8')) ?? []
+  return { text: heading.replaceAll('`', ''), link: `/${page.replace(/index$/, '')}` }
+}
+
+/** The pages that TypeDoc has made of the docstrings. */
+const api = readdirSync(new URL('reference/api/@podrain', docs), { encoding: 'utf8', recursive: true })
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => `reference/api/@podrain/${file.slice(0, -'.md'.length)}`)
+  .sort()
+
+const sidebar: DefaultTheme.SidebarItem[] = sections.map(({ text, pages }) => ({
+  text,
+  collapsed: false,
+  items: pages.filter((page) => existsSync(new URL(`${page}.md`, docs))).map(entry),
+}))
+sidebar
+  .find(({ text }) => text === 'Reference')
+  ?.items?.push({ text: 'API', link: '/reference/api/', collapsed: true, items: api.map(entry) })
+
+export default defineConfig({
+  title: 'podrain',
+  description: 'One line in your Node server, and no deploy loses a request again',
+  lang: 'en',
+  base: '/podrain/',
+  cleanUrls: true,
+  srcExclude: ['test/**'],
+  markdown: {
+    // As GitHub does it: a link to a heading works there and here.
+    anchor: { slugify: slug },
+    config: repositoryLinks,
+  },
+  themeConfig: {
+    nav: sections.map(({ text, pages: [first = ''] }) => ({
+      text,
+      link: `/${first.replace(/index$/, '')}`,
+      activeMatch: `^/${text.toLowerCase()}/`,
+    })),
+    sidebar,
+    outline: [2, 3],
+    search: { provider: 'local' },
+    socialLinks: [{ icon: 'github', link: repository }],
+    editLink: { pattern: `${repository}/edit/main/docs/:path`, text: 'Edit this page' },
+    externalLinkIcon: true,
+  },
+})
