@@ -1,4 +1,5 @@
-import { graceFor, presets, resolveOptions as resolveDrain } from '@podrain/core'
+import { presets, resolveOptions as resolveDrain } from '@podrain/core'
+import { graceFor } from '@podrain/core/budget'
 import { describe, expect, test } from 'vitest'
 import { type ClientKind, eachKind } from '../src/load/kinds.js'
 import type { LossCause } from '../src/load/outcome.js'

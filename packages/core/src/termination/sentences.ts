@@ -1,51 +1,17 @@
 import type { EarlyClose } from '../http/early-close.js'
 import { messageOf } from '../shared/errors.js'
 import { type DrainLogger, seconds } from '../shared/log.js'
-import { graceVariable, type Platform, platforms } from '../shared/platform.js'
 import { type DrainReport, type OpenRequest, requestInWords } from '../shared/report.js'
 import type { Whereabouts } from '../shared/states.js'
-
-interface Times {
-  gracePeriod: number
-  reserve: number
-  closing: number
-  settle: { min: number }
-  platform: Platform
-  assumed: boolean
-  behind: string
-  balancers: boolean
-}
 
 /** The lines that were logged before in this process. */
 const said = new Set<string>()
 
-/**
- * The line about times that a drain logs when its first server listens. Undefined if it was logged before, or in tests.
- */
-export function introduction(times: Times): string | undefined {
-  const line = budgetLine(times)
+/** The line about times, if it was not logged before. Each is logged once, and never in tests. */
+export function introduction(line: string): string | undefined {
   if (process.env.NODE_ENV === 'test' || said.has(line)) return undefined
   said.add(line)
   return line
-}
-
-/** How the grace period is shared out, in one line. */
-function budgetLine(times: Times): string {
-  const { gracePeriod, reserve, closing, settle, platform, assumed, behind, balancers } = times
-  if (!balancers) {
-    const where = platform === 'none' ? 'outside of a cluster' : `with ${platform} alone`
-    return (
-      `${where} there is nothing to wait for: a signal closes as soon as requests in flight are answered; ` +
-      "set `behind` to what stands in front, or `platform: 'kubernetes'`, to have the wait all the same"
-    )
-  }
-  const { setting } = platforms[platform]
-  const remedy = setting === undefined ? '' : `; if \`${setting}\` gives another, set ${graceVariable} to it`
-  return (
-    `of ${seconds(gracePeriod)} grace period${assumed ? ` (the default of ${platform}${remedy})` : ''}, ${seconds(gracePeriod - reserve - closing)} for requests ` +
-    `(at least ${seconds(settle.min)} until ${behind} has stopped sending), ${seconds(closing)} for closing, ` +
-    `${seconds(reserve)} in reserve`
-  )
 }
 
 /** What is still open, in one line. It tells why the pod still exists. */

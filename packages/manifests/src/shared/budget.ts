@@ -1,7 +1,7 @@
-import { type KeptBack, keptBack } from '@podrain/core'
+import { type KeptBack, keptBack } from '@podrain/core/budget'
 
 // The numbers are core's and stay there: what an app does, and what its manifest is told, must not differ.
-export { graceFor, keptBack, presets } from '@podrain/core'
+export { graceFor, keptBack, presets } from '@podrain/core/budget'
 
 /** Parts of a budget and what they come to, in milliseconds and as it is written. */
 export interface Sum {

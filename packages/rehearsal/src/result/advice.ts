@@ -1,4 +1,4 @@
-import { presets, graceFor as sumUp } from '@podrain/core'
+import { presets, graceFor as sumUp } from '@podrain/core/budget'
 import type { Framework, KnownOptions } from '../plan/options.js'
 
 const graces = new Map<string, number>()
