@@ -22,7 +22,7 @@ const tally: Reporter = {
 
 export default defineConfig({
   test: {
-    include: ['{packages,examples}/*/test/**/*.test.ts'],
+    include: ['{packages,examples}/*/test/**/*.test.ts', 'docs/test/**/*.test.ts'],
     setupFiles: ['.ci/node-version.mjs'],
     reporters: ['default', tally],
     // Child processes, real signals and real sockets on two cores: the limit is for a hang, not a speed.

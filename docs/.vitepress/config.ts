@@ -38,6 +38,11 @@ export default defineConfig({
     anchor: { slugify: slug },
     config: repositoryLinks,
   },
+  vite: {
+    // Packages of this workspace are CommonJS, and no part of node_modules.
+    build: { commonjsOptions: { include: [/packages\/core\/dist/, /node_modules/] } },
+    optimizeDeps: { include: ['@podrain/core/budget'] },
+  },
   themeConfig: {
     nav: sections.map(({ text, pages: [first = ''] }) => ({
       text,
