@@ -49,6 +49,7 @@ export default {
   hidePageHeader: true,
   hideBreadcrumbs: true,
   hideGroupHeadings: true,
+  useHTMLAnchors: true,
   parametersFormat: 'table',
   interfacePropertiesFormat: 'table',
   typeDeclarationFormat: 'table',

@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { slug } from 'github-slugger'
 import { type DefaultTheme, defineConfig } from 'vitepress'
-import { sections } from './pages.js'
+import { missing, sections } from './pages.js'
 import { repository, repositoryLinks } from './repository-links.js'
 
 const docs = new URL('..', import.meta.url)
@@ -17,11 +17,11 @@ const api = readdirSync(new URL('reference/api/@podrain', docs), { encoding: 'ut
   .map((file) => `reference/api/@podrain/${file.slice(0, -'.md'.length)}`)
   .sort()
 
-const sidebar: DefaultTheme.SidebarItem[] = sections.map(({ text, pages }) => ({
-  text,
-  collapsed: false,
-  items: pages.filter((page) => existsSync(new URL(`${page}.md`, docs))).map(entry),
-}))
+const sidebar: DefaultTheme.SidebarItem[] = sections.map(({ text, pages }) => {
+  const items = pages.filter((page) => !missing.includes(page)).map(entry)
+  // A heading that is no link would be a button that does nothing.
+  return { text, link: items[0]?.link ?? '/', items }
+})
 sidebar
   .find(({ text }) => text === 'Reference')
   ?.items?.push({ text: 'API', link: '/reference/api/', collapsed: true, items: api.map(entry) })
@@ -32,23 +32,23 @@ export default defineConfig({
   lang: 'en',
   base: '/podrain/',
   cleanUrls: true,
+  ignoreDeadLinks: [(link) => missing.includes(link.replace(/^[./]*/, ''))],
+  head: [['link', { rel: 'icon', type: 'image/svg+xml', href: '/podrain/icon.svg' }]],
   srcExclude: ['test/**'],
   markdown: {
     // As GitHub does it: a link to a heading works there and here.
     anchor: { slugify: slug },
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config: repositoryLinks,
   },
   vite: {
     // Packages of this workspace are CommonJS, and no part of node_modules.
-    build: { commonjsOptions: { include: [/packages\/core\/dist/, /node_modules/] } },
+    build: { chunkSizeWarningLimit: 2000, commonjsOptions: { include: [/packages\/core\/dist/, /node_modules/] } },
     optimizeDeps: { include: ['@podrain/core/budget'] },
   },
   themeConfig: {
-    nav: sections.map(({ text, pages: [first = ''] }) => ({
-      text,
-      link: `/${first.replace(/index$/, '')}`,
-      activeMatch: `^/${text.toLowerCase()}/`,
-    })),
+    logo: '/icon.svg',
+    nav: sidebar.map(({ text = '', link = '' }) => ({ text, link, activeMatch: `^/${text.toLowerCase()}/` })),
     sidebar,
     outline: [2, 3],
     search: { provider: 'local' },

@@ -97,6 +97,8 @@ function lanesOf(times: Times, longestRequest: number): readonly Lane[] {
   ]
   const request = wait + longestRequest
   const ramp = Math.max(0, settle.min - settle.quiet)
+  // The last response that promises keep-alive comes at the end of the ramp.
+  const idle = keepAliveCap === 0 ? 0 : Math.min(ramp + keepAliveCap, cut)
   return [
     { name: 'Grace period', parts: budget },
     {
@@ -108,7 +110,7 @@ function lanesOf(times: Times, longestRequest: number): readonly Lane[] {
     },
     {
       name: 'Idle connections',
-      parts: [{ name: 'An idle connection is kept at most', kind: 'idle', from: 0, to: Math.min(keepAliveCap, cut) }],
+      parts: [{ name: 'Idle connections are kept, at most', kind: 'idle', from: 0, to: idle }],
     },
     {
       name: 'The longest request, if it comes last',
@@ -152,7 +154,8 @@ function codeOf(options: TimeOptions): string {
 /** The part of a Deployment that the times are about. */
 function manifestOf({ gracePeriod, behind }: Times): string {
   const seconds = gracePeriod / 1000
-  const annotations = behind === 'kube-proxy' ? '' : `    metadata:\n      annotations:\n        podrain/behind: ${behind}\n`
+  const annotations =
+    behind === 'kube-proxy' ? '' : `    metadata:\n      annotations:\n        podrain/behind: ${behind}\n`
   return `spec:
   template:
 ${annotations}    spec:
