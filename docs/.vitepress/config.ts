@@ -39,7 +39,13 @@ export default defineConfig({
     // As GitHub does it: a link to a heading works there and here.
     anchor: { slugify: slug },
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
-    config: repositoryLinks,
+    config(md) {
+      repositoryLinks(md)
+      // Indented code scrolls and takes the focus as fenced code does.
+      md.core.ruler.push('indented-code', ({ tokens }) => {
+        for (const token of tokens) if (token.type === 'code_block') token.type = 'fence'
+      })
+    },
   },
   vite: {
     // Packages of this workspace are CommonJS, and no part of node_modules.

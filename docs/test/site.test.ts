@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { Reader } from '@podrain/testkit/chromium'
+import { type Opened, Reader } from '@podrain/testkit/chromium'
 import axe from 'axe-core'
 import sirv from 'sirv'
 import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
@@ -22,6 +22,8 @@ const pages = filesIn(built, '.html').map((file) => file.replace(/(index)?\.html
 
 /** Some of the tests visit every page. */
 const forAll = 600_000
+
+type Page = Opened['page']
 
 const reader = new Reader()
 let server: Server
@@ -46,6 +48,10 @@ afterAll(async () => {
   server.close()
 })
 
+/** Resolves when the scripts of a page have run. */
+const idle = (page: Page): Promise<unknown> =>
+  page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)))
+
 /** A page of the site, on which nothing asks another host or complains. */
 async function visit(context: TestContext, path: string, options?: Parameters<Reader['visit']>[2]) {
   const opened = await reader.visit(context, `${origin}${base}${path}`, options)
@@ -53,6 +59,7 @@ async function visit(context: TestContext, path: string, options?: Parameters<Re
     expect(opened.complaints).toEqual([])
     expect(opened.requests.filter((url) => !url.startsWith(`${origin}${base}`))).toEqual([])
   })
+  await idle(opened.page)
   return opened.page
 }
 
@@ -63,10 +70,8 @@ describe('every page', () => {
     const wide: unknown[] = []
     for (const path of pages) {
       await page.goto(`${origin}${base}${path}`)
-      const scrollWidth = await page.evaluate(async () => {
-        await new Promise((resolve) => requestIdleCallback(resolve)) // the scripts have run
-        return document.documentElement.scrollWidth
-      })
+      await idle(page)
+      const scrollWidth = await page.evaluate(() => document.documentElement.scrollWidth)
       if (scrollWidth > width) wide.push({ path, scrollWidth })
     }
     expect(wide).toEqual([])
