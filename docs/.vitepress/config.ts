@@ -32,7 +32,7 @@ export default defineConfig({
   lang: 'en',
   base: '/podrain/',
   cleanUrls: true,
-  ignoreDeadLinks: [(link) => missing.includes(link.replace(/^[./]*/, ''))],
+  ignoreDeadLinks: [/^http:\/\/localhost/, (link) => missing.includes(link.replace(/^[./]*/, ''))],
   head: [['link', { rel: 'icon', type: 'image/svg+xml', href: '/podrain/icon.svg' }]],
   srcExclude: ['test/**'],
   markdown: {
