@@ -52,6 +52,10 @@ export default defineConfig({
     build: { chunkSizeWarningLimit: 2000, commonjsOptions: { include: [/packages\/core\/dist/, /node_modules/] } },
     optimizeDeps: { include: ['@podrain/core/budget'] },
   },
+  transformPageData({ relativePath, frontmatter }) {
+    // Its source is the code.
+    if (relativePath.startsWith('reference/api/')) frontmatter.editLink = false
+  },
   themeConfig: {
     logo: '/icon.svg',
     nav: sidebar.map(({ text = '', link = '' }) => ({ text, link, activeMatch: `^/${text.toLowerCase()}/` })),
