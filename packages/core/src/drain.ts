@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
+import { budgetLine } from './budget.js'
 import { Traffic } from './http/traffic.js'
 import { type DrainOptions, drainOptionNames, type ResolvedOptions, type WatchOptions } from './options.js'
 import { interruptIsTermination, killedAfter, repeatedSignals } from './process/managers.js'
@@ -80,7 +81,7 @@ export class Drain extends EventEmitter<DrainEvents> {
       onClosedEarly: (close) => logger.error(closedEarlyLine(close)),
       onUnknown: (count) => logger.warn(watchedLateLine(count)),
       onListening: (server) => {
-        const line = this.#introduced ? undefined : introduction(this.#options)
+        const line = this.#introduced ? undefined : introduction(budgetLine(this.#options))
         this.#introduced = true
         if (line !== undefined) logger.info(line)
         checkKeepAlive(server, behind, logger)

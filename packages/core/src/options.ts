@@ -133,20 +133,24 @@ export interface DrainOptions {
   process?: ExitSource
 }
 
-/** All options, with defaults for those that were not set. Durations are milliseconds. `budget` is `gracePeriod` less `reserve`. */
-export interface ResolvedOptions {
-  readonly budget: number
-  readonly gracePeriod: number
-  readonly reserve: number
-  readonly closing: number
+/** How a drain shares out its grace period: the options about time with their defaults, in milliseconds. */
+export interface Times {
   readonly platform: Platform
+  readonly gracePeriod: number
   /** Whether `gracePeriod` is the default of the platform, because neither the code nor the environment sets it. */
   readonly assumed: boolean
+  readonly reserve: number
+  readonly closing: number
   readonly behind: Behind
   readonly settle: DrainTimes['settle']
   /** Whether load balancers may have to learn that the process ends. */
   readonly balancers: boolean
   readonly keepAliveCap: number
+}
+
+/** All options with their defaults. Durations are milliseconds. `budget` is `gracePeriod` less `reserve`. */
+export interface ResolvedOptions extends Times {
+  readonly budget: number
   readonly hookTimeout: number
   readonly signals: readonly Signal[]
   readonly errors: boolean

@@ -1,3 +1,4 @@
+import { misfitOf, timesOf } from './budget.js'
 import { endpointOptionNames } from './endpoints/options.js'
 import { adapterOptionNames, type DrainOptions, drainOptionNames, type ResolvedOptions } from './options.js'
 import { isWritable, usualPath } from './outcome/termination-log.js'
@@ -6,17 +7,7 @@ import { systemClock, withFallback } from './shared/clock.js'
 import { namedLogger } from './shared/log.js'
 import { graceVariable, type Platform, platformOf, platforms } from './shared/platform.js'
 import { presets } from './shared/presets.js'
-import {
-  closingShare,
-  defaultClosing,
-  defaultGraceSeconds,
-  defaultHookTimeout,
-  defaultKeepAliveCap,
-  defaultProgress,
-  defaultQuiet,
-  defaultReserve,
-  settleShare,
-} from './shared/timing.js'
+import { defaultHookTimeout, defaultProgress } from './shared/timing.js'
 import { boolean, duration, fail, knownKeys, method, plainObject } from './shared/validate.js'
 import { environmentOfProcess } from './workers/environment.js'
 
@@ -46,18 +37,8 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   if (!Object.hasOwn(platforms, platform)) {
     fail(TypeError, `Expected \`platform\` to be one of ${Object.keys(platforms).join(', ')}`, platform)
   }
-  const { sends, graceSeconds: usualGrace } = platforms[platform]
   const toldGrace = graceSeconds(options.terminationGracePeriodSeconds, platform)
-  const gracePeriod = (toldGrace ?? usualGrace ?? defaultGraceSeconds) * 1000
-  /**
-   * A default, made shorter if the platform's grace period is short. In a pod the default is not shortened: there the grace period
-   * can be raised, so an error asks for that.
-   */
-  const atMost = (usual: number, share: number): number =>
-    isPod(platform) ? usual : Math.min(usual, gracePeriod * share)
   const {
-    reserve = atMost(defaultReserve, closingShare),
-    closing = Math.min(defaultClosing, gracePeriod * closingShare),
     behind = 'kube-proxy',
     settle = {},
     hookTimeout = defaultHookTimeout,
@@ -75,12 +56,9 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   if (!Object.hasOwn(presets, behind)) {
     fail(RangeError, `Expected \`behind\` to be one of ${Object.keys(presets).join(', ')}`, behind)
   }
-  const balancers = sends || options.behind !== undefined || options.settle !== undefined
-  const needed = presets[behind].settle
-  const usualMin = options.behind === undefined ? atMost(needed, settleShare) : needed
-  const usual = balancers ? { min: usualMin, quiet: atMost(defaultQuiet, settleShare) } : { min: 0, quiet: 0 }
-  const { min = usual.min, quiet = usual.quiet, max = 2 * min } = settle
-  const { keepAliveCap = balancers ? defaultKeepAliveCap : 0 } = options
+  const times = timesOf(options, platform, toldGrace)
+  const { reserve, closing, keepAliveCap } = times
+  const { min, quiet, max } = times.settle
   duration('reserve', reserve)
   duration('closing', closing)
   duration('settle.min', min)
@@ -101,13 +79,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   for (const name of ['now', 'after'] as const) method('clock', clock, name)
   method('process', process, 'register')
   if (signals !== false) checkSignals(signals)
-  const byPreset = settle.min === undefined && options.behind !== undefined
-  const assumed = toldGrace === undefined && !isPod(platform) && usualGrace !== undefined
-  const misfit = misfitOf(
-    { gracePeriod, reserve, closing, min, quiet },
-    byPreset ? ` (for \`behind: '${behind}'\`)` : '',
-    { platform, assumed },
-  )
+  const misfit = misfitOf(times, options)
   const named = namedLogger(logger, environmentOfProcess().name, reportFormat)
   if (misfit !== undefined) {
     // Outside of a cluster the grace period is a guess, and nothing kills this process at its end.
@@ -115,16 +87,8 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
     named.warn(`in a cluster podrain would refuse these options: ${misfit}`)
   }
   return {
-    budget: gracePeriod - reserve,
-    gracePeriod,
-    reserve,
-    closing,
-    platform,
-    assumed,
-    behind,
-    settle: { min, quiet, max, own: settle.min !== undefined },
-    balancers,
-    keepAliveCap,
+    ...times,
+    budget: times.gracePeriod - reserve,
     hookTimeout,
     signals: signals === false ? [] : signals,
     errors,
@@ -166,37 +130,4 @@ function checkSignals(signals: unknown): void {
     const why = signal === 'SIGKILL' || signal === 'SIGSTOP' ? 'no process can catch it' : 'it is not one of them'
     fail(RangeError, `Expected \`signals\` to name signals among ${supportedSignals.join(', ')}; ${why}`, signal)
   }
-}
-
-/**
- * The error message for times that do not fit into the grace period; undefined if they fit.
- * @param why The source of `settle.min`, if it is not the option.
- * @param where The platform, and whether the grace period is that platform's default.
- */
-function misfitOf(
-  times: { gracePeriod: number; reserve: number; closing: number; min: number; quiet: number },
-  why: string,
-  where: { platform: Platform; assumed: boolean },
-): string | undefined {
-  const { gracePeriod, reserve, closing } = times
-  const [name, wait] = times.min >= times.quiet ? ['settle.min', times.min] : ['settle.quiet', times.quiet]
-  const needed = wait + closing + reserve
-  if (needed <= gracePeriod) return undefined
-  const room = gracePeriod - closing - reserve
-  const lower = room > 0 ? `lower \`${name}\` to at most ${room}` : 'lower `closing` and `reserve`'
-  const { platform, assumed } = where
-  const { setting } = platforms[platform]
-  const there = isPod(platform) ? "in the pod's spec" : setting && `as \`${setting}\``
-  const least = Math.ceil(needed / 1000)
-  const raise = there ? `, or raise \`terminationGracePeriodSeconds\` (here and ${there}) to at least ${least}` : ''
-  return (
-    `\`${name}\` ${wait}${name === 'settle.min' ? why : ''} + \`closing\` ${closing} + \`reserve\` ${reserve} = ${needed} ms, ` +
-    `but \`terminationGracePeriodSeconds\` ${gracePeriod / 1000}${assumed ? ` (the default of ${platform})` : ''} ` +
-    `gives ${gracePeriod} ms: ${lower}${raise}`
-  )
-}
-
-/** Whether the grace period is that of a pod. `none` counts as well: the code on a laptop will run in a pod. */
-function isPod(platform: Platform): boolean {
-  return platform === 'kubernetes' || platform === 'none'
 }

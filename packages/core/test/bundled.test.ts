@@ -51,3 +51,13 @@ describe.each(['esm', 'cjs'] as const)('an application that is bundled with podr
     )
   })
 })
+
+test('the sums of a grace period run in a browser: their bundle has nothing of Node in it', async () => {
+  const contents = `export { budgetLine, graceSecondsFor, misfitOf, platforms, presets, timesOf } from '../src/budget.js'`
+  const { outputFiles, warnings } = await build({
+    stdin: { contents, resolveDir: __dirname },
+    ...{ bundle: true, platform: 'browser', format: 'esm', write: false, minify: true },
+  })
+  expect(warnings).toEqual([])
+  expect(outputFiles[0]?.text.length).toBeLessThan(12_000)
+})

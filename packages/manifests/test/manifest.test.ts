@@ -12,7 +12,7 @@ import {
   writeFiles,
   writeManifest,
 } from '../src/index.js'
-import { graceFor, presets } from '../src/shared/budget.js'
+import { graceSecondsFor, presets } from '../src/shared/budget.js'
 
 const base = { name: 'orders', image: 'orders:1.4' }
 
@@ -235,8 +235,8 @@ describe('a written Helm library chart', () => {
 })
 
 test('the grace period that is asked for is the shortest into which the sum fits', () => {
-  expect(graceFor(0)).toBe(2)
-  expect(graceFor(5000)).toBe(8)
-  expect(graceFor(30_000)).toBe(36)
-  expect(graceFor(120_000, 10_000)).toBe(136)
+  expect(graceSecondsFor(0)).toBe(2)
+  expect(graceSecondsFor(5000)).toBe(8)
+  expect(graceSecondsFor(30_000)).toBe(36)
+  expect(graceSecondsFor(120_000, 10_000)).toBe(136)
 })

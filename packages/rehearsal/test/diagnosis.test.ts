@@ -1,4 +1,5 @@
-import { graceFor, presets, resolveOptions as resolveDrain } from '@podrain/core'
+import { presets, resolveOptions as resolveDrain } from '@podrain/core'
+import { graceSecondsFor } from '@podrain/core/budget'
 import { describe, expect, test } from 'vitest'
 import { type ClientKind, eachKind } from '../src/load/kinds.js'
 import type { LossCause } from '../src/load/outcome.js'
@@ -96,7 +97,7 @@ describe('refused', () => {
     const told = [...begin, deleted, ...hook, sigterm(2030), lost(2050), exit(2060, 0), known(12_000)]
     const { fix } = only(told, { preStop: { sleepSeconds: 1 }, behind: 'gke-neg' })
     expect(fix).toBe(
-      `Raise lifecycle.preStop.sleep.seconds from 1 to 40: clients need that long to learn that the pod goes. Raise terminationGracePeriodSeconds from 30 to ${graceFor(40_000)} for it.`,
+      `Raise lifecycle.preStop.sleep.seconds from 1 to 40: clients need that long to learn that the pod goes. Raise terminationGracePeriodSeconds from 30 to ${graceSecondsFor(40_000)} for it.`,
     )
     expect(only(told, { preStop: { httpGet: { path: '/bye' } } }).fix).toMatch(/^Answer \/bye only when clients know/)
   })
@@ -215,7 +216,7 @@ describe('cut', () => {
     expect(kind).toBe('killed')
     expect(why).toBe('SIGKILL ended old-1 30.0 s after SIGTERM, 30.1 s after the request was sent.')
     expect(fix).toBe(
-      `Raise terminationGracePeriodSeconds from 30 to ${graceFor(5000, 46_000)}: 5 s until clients know, and requests that were not done after 30.1 s, have to fit in.`,
+      `Raise terminationGracePeriodSeconds from 30 to ${graceSecondsFor(5000, 46_000)}: 5 s until clients know, and requests that were not done after 30.1 s, have to fit in.`,
     )
   })
 

@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
+import { Reader } from '@podrain/testkit/chromium'
 import type { Locator } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Rehearsal, renderPage } from '../src/index.js'
-import { Reader } from './chromium.js'
 import { hostile, rollout } from './page-sample.js'
 
 const reader = new Reader()

@@ -11,7 +11,7 @@
  *     └────────────────────────┴─────────────────────── the budget ─────────────────────────┘           │
  *                                                          cut                          deadline     killed
  *
- *     settle.min + closing + reserve <= terminationGracePeriodSeconds    (checked in resolve-options.ts)
+ *     settle.min + closing + reserve <= terminationGracePeriodSeconds    (checked in budget.ts)
  *
  * Requests may go on during `closing`, except in the time that later steps claim: the timeouts of the hooks (at most half of
  * `closing`), and `lastShare`.

@@ -1,20 +1,8 @@
 import type { EarlyClose } from '../http/early-close.js'
 import { messageOf } from '../shared/errors.js'
 import { type DrainLogger, seconds } from '../shared/log.js'
-import { graceVariable, type Platform, platforms } from '../shared/platform.js'
 import { type DrainReport, type OpenRequest, requestInWords } from '../shared/report.js'
 import type { Whereabouts } from '../shared/states.js'
-
-interface Times {
-  gracePeriod: number
-  reserve: number
-  closing: number
-  settle: { min: number }
-  platform: Platform
-  assumed: boolean
-  behind: string
-  balancers: boolean
-}
 
 /** The introductions that this process has logged. */
 const said = new Set<string>()
@@ -23,30 +11,10 @@ const said = new Set<string>()
  * The line about times that a drain logs when its first server listens. undefined if the process has logged the same line before, or
  * if NODE_ENV is `test`.
  */
-export function introduction(times: Times): string | undefined {
-  const line = budgetLine(times)
+export function introduction(line: string): string | undefined {
   if (process.env.NODE_ENV === 'test' || said.has(line)) return undefined
   said.add(line)
   return line
-}
-
-/** The shares of the grace period, in one line. */
-function budgetLine(times: Times): string {
-  const { gracePeriod, reserve, closing, settle, platform, assumed, behind, balancers } = times
-  if (!balancers) {
-    const where = platform === 'none' ? 'outside of a cluster' : `with ${platform} alone`
-    return (
-      `${where} no load balancer is waited for: after a signal the server closes as soon as requests in flight are answered; ` +
-      "to wait for one, set `behind` to what sends requests here, or `platform: 'kubernetes'`"
-    )
-  }
-  const { setting } = platforms[platform]
-  const remedy = setting === undefined ? '' : `; if \`${setting}\` gives another, set ${graceVariable} to it`
-  return (
-    `of ${seconds(gracePeriod)} grace period${assumed ? ` (the default of ${platform}${remedy})` : ''}, ${seconds(gracePeriod - reserve - closing)} for requests ` +
-    `(at least ${seconds(settle.min)} until ${behind} has stopped sending), ${seconds(closing)} for closing, ` +
-    `${seconds(reserve)} in reserve`
-  )
 }
 
 /** What is still open, in one line: the reason why the pod still exists. */

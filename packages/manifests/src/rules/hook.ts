@@ -1,7 +1,7 @@
 import { distance } from 'fastest-levenshtein'
 import type { Container, Pod } from '../objects/pod.js'
 import { programOf, scriptOf, shells } from '../objects/shell.js'
-import { graceFor } from '../shared/budget.js'
+import { graceSecondsFor } from '../shared/budget.js'
 import { replaceText } from '../text/edits.js'
 import type { Place } from '../text/place.js'
 import { mayBeFilledIn } from '../text/placeholder.js'
@@ -24,7 +24,7 @@ const noHook: Rule = {
       const wait = Math.max(1, settle / 1000)
       // kube-proxy is told by its measured 1.2 s; the preset is that with a margin.
       const until = balancer.behind === 'kube-proxy' ? 'a second or so' : `about ${wait} s`
-      const grace = graceFor(settle)
+      const grace = graceSecondsFor(settle)
       report(
         container.place,
         `Container \`${container.name}\` has no preStop hook: ${name} still sends for ${until} after SIGTERM, and those requests are refused unless the app waits`,

@@ -1,5 +1,5 @@
 import type { Container, Pod } from '../objects/pod.js'
-import { budgetOf, graceFor, keptBack, seconds } from '../shared/budget.js'
+import { budgetOf, graceSecondsFor, reservedTimes, seconds } from '../shared/budget.js'
 import { replaceText } from '../text/edits.js'
 import { isQuick } from '../world/balancer.js'
 import { servedBy } from './hook.js'
@@ -27,7 +27,7 @@ const hookOutlastsGrace: Rule = {
       {
         // One that does something before it sleeps may have told the app to end: then it ends in the middle of the hook.
         severity: hook.onlySleeps ? 'error' : 'warning',
-        fix: `Raise \`terminationGracePeriodSeconds\` to ${graceFor(took * 1000)} or more, or shorten the hook`,
+        fix: `Raise \`terminationGracePeriodSeconds\` to ${graceSecondsFor(took * 1000)} or more, or shorten the hook`,
       },
     )
   }),
@@ -43,7 +43,7 @@ const hookLeavesLittle: Rule = {
     const took = hook?.seconds
     const { grace = 0 } = pod
     if (hook === undefined || took === undefined || pod.isJob || took >= grace) return
-    const { closing, reserve } = keptBack(grace)
+    const { closing, reserve } = reservedTimes(grace)
     const request = facts.longestRequest ?? 0
     const left = grace - took
     const needed = closing + reserve + request
@@ -52,7 +52,7 @@ const hookLeavesLittle: Rule = {
     report(
       hook.secondsPlace,
       `${grace} s of grace − ${took} s of hook leaves ${left} s, but ${sum.replace('settle', 'hook')}`,
-      { fix: `Raise \`terminationGracePeriodSeconds\` to ${graceFor(took * 1000, request)}` },
+      { fix: `Raise \`terminationGracePeriodSeconds\` to ${graceSecondsFor(took * 1000, request)}` },
     )
   }),
 }
@@ -73,7 +73,7 @@ const hookShorterThanSettle: Rule = {
     // A proxy in the same cluster learns as soon as kube-proxy does, or sooner; that one is told by its measured 1.2 s.
     const needed = isQuick(balancer) ? 2 : settle / 1000
     if (took >= needed) return
-    const grace = graceFor(needed * 1000)
+    const grace = graceSecondsFor(needed * 1000)
     report(
       hook.secondsPlace,
       isQuick(balancer)
@@ -104,7 +104,7 @@ const graceMissesSettle: Rule = {
     if (hasSaidSo(pod)) return
     const { sum, total } = budgetOf(given, settle, request)
     if (total <= given * 1000) return
-    const grace = graceFor(settle, request)
+    const grace = graceSecondsFor(settle, request)
     report(
       pod.gracePlace.exists ? pod.gracePlace : pod.spec,
       `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} is in front: ${because}`}`,
@@ -133,7 +133,7 @@ const graceZero: Rule = {
     report(pod.gracePlace, number === 1 ? '1 s is no time for a drain: podrain keeps 1 s in reserve' : noTime(pod), {
       // The daemon of a node wants to be gone at once, and nobody sends to it.
       severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
-      fix: `${graceFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceFor(settle)} or more`,
+      fix: `${graceSecondsFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceSecondsFor(settle)} or more`,
     })
   }),
 }
@@ -209,7 +209,7 @@ const probeGrace: Rule = {
       const grace = place.get(name, 'terminationGracePeriodSeconds')
       if (grace.number === undefined || grace.number >= (pod.grace ?? 0)) continue
       const took = hook?.seconds ?? 0
-      const { closing, reserve } = keptBack(grace.number)
+      const { closing, reserve } = reservedTimes(grace.number)
       // A startup probe kills what has never served.
       if (name === 'startupProbe' || took * 1000 + closing + reserve <= grace.number * 1000) continue
       report(

@@ -1,7 +1,7 @@
-import { type KeptBack, keptBack } from '@podrain/core'
+import { type ReservedTimes, reservedTimes } from '@podrain/core/budget'
 
 // The numbers are core's and stay there: what an app does, and what its manifest is told, must not differ.
-export { graceFor, keptBack, presets } from '@podrain/core'
+export { graceSecondsFor, presets, reservedTimes } from '@podrain/core/budget'
 
 /** Parts of a budget and what they come to, in milliseconds and as it is written. */
 export interface Sum {
@@ -10,7 +10,7 @@ export interface Sum {
 }
 
 /** `settle + longest request + closing + reserve` */
-export function sumOf({ settle, request, closing, reserve }: KeptBack & { settle: number; request: number }): Sum {
+export function sumOf({ settle, request, closing, reserve }: ReservedTimes & { settle: number; request: number }): Sum {
   const total = settle + request + closing + reserve
   const parts = [
     `settle ${seconds(settle)}`,
@@ -23,7 +23,7 @@ export function sumOf({ settle, request, closing, reserve }: KeptBack & { settle
 
 /** The budget of a pod, if its grace period is so long. */
 export function budgetOf(graceSeconds: number, settle: number, request = 0): Sum {
-  return sumOf({ settle, request, ...keptBack(graceSeconds) })
+  return sumOf({ settle, request, ...reservedTimes(graceSeconds) })
 }
 
 /** `1.5 s` */

@@ -1,7 +1,7 @@
 import type { Behind } from '@podrain/core'
 import { stringify } from 'yaml'
 import { autoscalerWaits } from '../rules/node.js'
-import { budgetOf, graceFor, presets } from '../shared/budget.js'
+import { budgetOf, graceSecondsFor, presets } from '../shared/budget.js'
 import {
   environment,
   type HookKind,
@@ -103,7 +103,7 @@ export function factsOf(options: ManifestOptions): Facts {
     )
   }
   const { settle } = presets[behind]
-  const needed = graceFor(settle, longestRequest)
+  const needed = graceSecondsFor(settle, longestRequest)
   const grace = Math.max(30, needed)
   const sum = budgetOf(grace, settle, longestRequest)
   return { name, image, port, behind, longestRequest, hook, controlPort, replicas, kind, grace, ...sum }

@@ -1,10 +1,10 @@
-import { presets, graceFor as sumUp } from '@podrain/core'
+import { presets, graceSecondsFor as sumUp } from '@podrain/core/budget'
 import type { Framework, KnownOptions } from '../plan/options.js'
 
 const graces = new Map<string, number>()
 
 /** The sums of core. They are asked for once for each loss, and there are few that differ. */
-function graceFor(settle: number, longestRequest?: number): number {
+function graceSecondsFor(settle: number, longestRequest?: number): number {
   const key = `${settle} ${longestRequest}`
   const grace = graces.get(key) ?? sumUp(settle, longestRequest)
   graces.set(key, grace)
@@ -56,7 +56,7 @@ export function orPodrain(what: string, plan: KnownOptions): string {
 
 /** What has to be added to advice that takes `settle` seconds, where the grace period is too short for it. */
 export function withGrace(settle: number, plan: KnownOptions): string {
-  const grace = graceFor(settle * 1000)
+  const grace = graceSecondsFor(settle * 1000)
   if (grace <= plan.terminationGracePeriodSeconds) return ''
   // podrain shares out the grace period, and can learn of it only from its environment.
   const told =
@@ -73,7 +73,7 @@ export function withGrace(settle: number, plan: KnownOptions): string {
 export function graceForHook({ preStop, terminationGracePeriodSeconds: now }: KnownOptions, request: number): number {
   // Only of a sleep is it known how long it would have taken.
   const hook = preStop !== null && 'sleepSeconds' in preStop ? preStop.sleepSeconds : now * 1.5
-  const grace = graceFor(hook * 1000, Math.ceil((request * 1.5) / 1000) * 1000)
+  const grace = graceSecondsFor(hook * 1000, Math.ceil((request * 1.5) / 1000) * 1000)
   return Math.ceil(Math.max(grace, now + 5) / 5) * 5
 }
 
@@ -81,7 +81,7 @@ export function graceForHook({ preStop, terminationGracePeriodSeconds: now }: Kn
 export function graceAdvice(settle: number, request: number, plan: KnownOptions): string {
   const { terminationGracePeriodSeconds: now } = plan
   const longest = Math.ceil((request * 1.5) / 1000)
-  const grace = Math.max(graceFor(settle * 1000, longest * 1000), now + 5)
+  const grace = Math.max(graceSecondsFor(settle * 1000, longest * 1000), now + 5)
   const needs =
     request === 0
       ? `clients need ${settle} s to learn that the pod goes`

@@ -26,7 +26,7 @@ export interface Opened {
   readonly requests: string[]
 }
 
-/** Opens pages as files, as a person does who got one by mail. */
+/** Opens pages in Chromium. */
 export class Reader {
   #browser: Browser | undefined
   #directory = ''
@@ -42,16 +42,20 @@ export class Reader {
     if (this.#directory !== '') await rm(this.#directory, { recursive: true })
   }
 
-  async open(context: TestContext, html: string, options: BrowserContextOptions = {}): Promise<Opened> {
+  /** Opens a page as a file, as a person does who got one by mail. */
+  async open(context: TestContext, html: string, options?: BrowserContextOptions): Promise<Opened> {
+    const file = join(this.#directory, `${crypto.randomUUID()}.html`)
+    if (this.#browser !== undefined) await writeFile(file, html)
+    return this.visit(context, pathToFileURL(file).href, options)
+  }
+
+  async visit(context: TestContext, href: string, options: BrowserContextOptions = {}): Promise<Opened> {
     if (this.#browser === undefined) {
       return context.skip(`chromium is not installed: there is no ${executablePath} to look at the page with`)
     }
     const browsing = await this.#browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
     const page = await browsing.newPage()
     context.onTestFinished(() => browsing.close())
-    const file = join(this.#directory, `${crypto.randomUUID()}.html`)
-    await writeFile(file, html)
-    const { href } = pathToFileURL(file)
     const complaints: string[] = []
     const requests: string[] = []
     page.on('console', (message) => complaints.push(message.text()))
