@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { slug } from 'github-slugger'
 import { type DefaultTheme, defineConfig } from 'vitepress'
-import { missing, sections } from './pages.js'
+import { sections } from './pages.js'
 import { repository, repositoryLinks } from './repository-links.js'
 
 const docs = new URL('..', import.meta.url)
@@ -18,7 +18,7 @@ const api = readdirSync(new URL('reference/api/@podrain', docs), { encoding: 'ut
   .sort()
 
 const sidebar: DefaultTheme.SidebarItem[] = sections.map(({ text, pages }) => {
-  const items = pages.filter((page) => !missing.includes(page)).map(entry)
+  const items = pages.map(entry)
   // A heading that is no link would be a button that does nothing.
   return { text, link: items[0]?.link ?? '/', items }
 })
@@ -32,7 +32,7 @@ export default defineConfig({
   lang: 'en',
   base: '/podrain/',
   cleanUrls: true,
-  ignoreDeadLinks: [/^http:\/\/localhost/, (link) => missing.includes(link.replace(/^[./]*/, ''))],
+  ignoreDeadLinks: [/^http:\/\/localhost/],
   head: [['link', { rel: 'icon', type: 'image/svg+xml', href: '/podrain/icon.svg' }]],
   srcExclude: ['test/**'],
   markdown: {

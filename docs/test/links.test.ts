@@ -6,54 +6,11 @@ import { anchorsOf, pages, root, textOf, withoutCode } from './pages.js'
 const site = 'https://podrain.github.io/podrain'
 const repository = 'https://github.com/podrain/podrain'
 
-/** Pages that other branches write or rewrite at this moment: links on them, or to them, are looked at when they are there. */
-const toCome = new Set([
-  ...[
-    'processes',
-    'streams',
-    'queues',
-    'databases',
-    'http-clients',
-    'web-frameworks',
-    'telemetry',
-    'development',
-    'tests',
-    'platforms',
-    'ci',
-    'recipes',
-  ].map((name) => `docs/guides/${name}.md`),
-  ...[
-    'index',
-    'symptoms',
-    'runbook',
-    'load-balancers',
-    'hooks',
-    'first-deploy',
-    'after',
-    'defaults',
-    'policies',
-    'cluster',
-    'evictions',
-    'security',
-    'cost',
-    'kubernetes',
-  ].map((name) => `docs/operate/${name}.md`),
-  ...['how-a-pod-ends', 'lifecycle', 'budgets'].map((name) => `docs/understand/${name}.md`),
-  ...['options', 'drain', 'endpoints', 'events', 'metrics', 'log-lines', 'errors', 'cli', 'rehearsal', 'requests'].map(
-    (name) => `docs/reference/${name}.md`,
-  ),
-  ...[
-    'docs/index.md',
-    'docs/design.md',
-    'docs/proof/index.md',
-    'examples/kubernetes/README.md',
-    'examples/operators/README.md',
-  ],
-  ...['kubernetes', 'metrics', 'manifests', 'podrain', 'rehearsal'].map((name) => `packages/${name}/README.md`),
-])
-
 const packageReadme =
-  /^packages\/(?:auto|core|express|fastify|koa|kubernetes|manifests|metrics|nestjs|podrain|rehearsal)\/README\.md$/
+  /^packages\/(?:auto|contract|core|express|fastify|koa|kubernetes|manifests|metrics|nestjs|podrain|rehearsal)\/README\.md$/
+
+/** Pages of the repository that GitHub makes. */
+const pagesOfGitHub = /^https:\/\/github\.com\/podrain\/podrain\/(?:issues|security)\b/
 
 /** Where the links of a page lead, as they are written. */
 function linksOf(page: string): string[] {
@@ -70,6 +27,7 @@ function targetOf(page: string, link: string): { path: string; anchor: string } 
     return { path: path.endsWith('/') ? `${path}index.md` : `${path}.md`, anchor }
   }
   if (address === repository) return { path: '.', anchor }
+  if (pagesOfGitHub.test(address)) return undefined
   if (address.startsWith(`${repository}/`)) {
     const [, path = 'no such path'] = /^(?:blob|tree)\/main\/(.+)$/.exec(address.slice(repository.length + 1)) ?? []
     return { path, anchor }
@@ -84,20 +42,20 @@ const generated = /^docs\/reference\/api\b/
 /** What is wrong with a link; undefined if nothing is. */
 function faultOf(page: string, link: string): string | undefined {
   const target = targetOf(page, link)
-  if (target === undefined || toCome.has(target.path) || generated.test(target.path)) return undefined
+  if (target === undefined || generated.test(target.path)) return undefined
   const { path, anchor } = target
   if (!existsSync(join(root, path))) return `${link}: there is no ${path}`
   if (anchor !== '' && path.endsWith('.md') && !anchorsOf(path).has(anchor)) return `${link}: no heading of ${path}`
   return undefined
 }
 
-describe.each(pages.filter((page) => !toCome.has(page)))('%s', (page) => {
+describe.each(pages)('%s', (page) => {
   test('has no link that leads nowhere', () => {
     expect(linksOf(page).flatMap((link) => faultOf(page, link) ?? [])).toEqual([])
   })
 })
 
-describe.each(pages.filter((page) => packageReadme.test(page) && !toCome.has(page)))('%s, as npm shows it', (page) => {
+describe.each(pages.filter((page) => packageReadme.test(page)))('%s, as npm shows it', (page) => {
   test('has absolute links only', () => {
     expect(linksOf(page).filter((link) => !link.startsWith('https://'))).toEqual([])
   })
