@@ -20,6 +20,9 @@ export abstract class Stage extends Clients {
   /** A request that takes its time has reached its handler. */
   abstract get arrived(): Promise<void>
 
+  /** What clients have sent has reached the server. */
+  abstract get received(): Promise<unknown>
+
   /** Told to end, the server knows it. */
   abstract get heard(): Promise<unknown>
 

@@ -1,38 +1,14 @@
 import { strict as assert } from 'node:assert'
-import { inside, type Room, room } from '../behaviour.js'
+import { inside, type Room, room, type See } from '../behaviour.js'
 import type { Answer } from '../clients.js'
 import { eventually, type Stage } from '../stage.js'
 import { remedies } from './remedies.js'
 
 /** What the kubelet asks for, and what others get who ask for it. */
 export const control: Room = room('Control endpoints', [], remedies.probes, {
-  '/readyz says 200 until the signal and 503 from then on': [
-    'slow',
-    'ready',
-    async (stage) => {
-      const letGo = await stage.hold()
-      assert.equal((await stage.ask('/readyz')).status, 200)
-      const end = stage.terminate()
-      await stage.heard
-      assert.equal((await stage.ask('/readyz')).status, 503)
-      await letGo()
-      assert.equal(await end, 0)
-    },
-  ],
+  '/readyz says 200 until the signal and 503 from then on': ['slow', 'ready', saysThen('/readyz', 503)],
 
-  '/livez says 200 throughout: a pod that drains must not be killed for it': [
-    'slow',
-    'live',
-    async (stage) => {
-      const letGo = await stage.hold()
-      assert.equal((await stage.ask('/livez')).status, 200)
-      const end = stage.terminate()
-      await stage.heard
-      assert.equal((await stage.ask('/livez')).status, 200)
-      await letGo()
-      assert.equal(await end, 0)
-    },
-  ],
+  '/livez says 200 throughout: a pod that drains must not be killed for it': ['slow', 'live', saysThen('/livez', 200)],
 
   '/prestop takes the pod out of service at once, and is answered after the last request': [
     'slow',
@@ -223,6 +199,19 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     },
   ],
 })
+
+/** 200 before the signal, and this after it. */
+function saysThen(path: string, status: number): See {
+  return async (stage) => {
+    const letGo = await stage.hold()
+    assert.equal((await stage.ask(path)).status, 200)
+    const end = stage.terminate()
+    await stage.heard
+    assert.equal((await stage.ask(path)).status, status)
+    await letGo()
+    assert.equal(await end, 0)
+  }
+}
 
 /** Waits until the pod says that it is not ready. */
 export function unready(stage: Stage): Promise<void> {

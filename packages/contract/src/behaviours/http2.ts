@@ -1,7 +1,7 @@
 import { strict as assert } from 'node:assert'
 import { once } from 'node:events'
 import { type ClientHttp2Session, constants } from 'node:http2'
-import { type Room, room } from '../behaviour.js'
+import { type Room, room, type See } from '../behaviour.js'
 import { answerOf } from '../clients.js'
 import type { Stage } from '../stage.js'
 import { remedies } from './remedies.js'
@@ -24,34 +24,9 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
     )
   },
 
-  'streams that are open at GOAWAY finish': [
-    'slow',
-    'stream',
-    async (stage) => {
-      const session = await stage.session()
-      const answers = [stage.answers('/held', { session }), stage.answers('/begun', { session })]
-      await stage.sent('/begun')
-      const end = stage.terminate()
-      await once(session, 'goaway')
-      stage.release()
-      await Promise.all(answers)
-      assert.equal(await end, 0)
-    },
-  ],
+  'streams that are open at GOAWAY finish': ['slow', 'stream', goesAwayFrom('/held', '/begun')],
 
-  'GOAWAY comes while streams are open, not only when they have ended': [
-    'slow',
-    async (stage) => {
-      const session = await stage.session()
-      const answer = stage.answers('/held', { session })
-      await stage.arrived
-      const end = stage.terminate()
-      await once(session, 'goaway')
-      stage.release()
-      await answer
-      assert.equal(await end, 0)
-    },
-  ],
+  'GOAWAY comes while streams are open, not only when they have ended': ['slow', goesAwayFrom('/held')],
 
   'a stream that crosses GOAWAY is refused as unprocessed, and sent again it is answered': [
     'slow',
@@ -154,6 +129,20 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
     },
   ],
 })
+
+/** GOAWAY comes while these are open, and then they finish. */
+function goesAwayFrom(...paths: readonly string[]): See {
+  return async (stage) => {
+    const session = await stage.session()
+    const answers = paths.map((path) => stage.answers(path, { session }))
+    await Promise.all(paths.map((path) => stage.sent(path)))
+    const end = stage.terminate()
+    await once(session, 'goaway')
+    stage.release()
+    await Promise.all(answers)
+    assert.equal(await end, 0)
+  }
+}
 
 /**
  * Asks as a client does that knows HTTP/2: what was not processed is sent again on a new session.

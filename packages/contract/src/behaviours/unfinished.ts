@@ -15,6 +15,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     'tls',
     async (stage) => {
       await stage.bareWire()
+      await stage.received
       const checks = setInterval(() => {
         void stage.bareWire().then(
           (check) => check.abort(),
@@ -172,6 +173,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
 function leaves(connect: (stage: Stage) => Promise<Wire>, bytes: string): See {
   return async (stage) => {
     ;(await connect(stage)).send(bytes)
+    await stage.received
     await stage.endsClean()
   }
 }

@@ -39,14 +39,14 @@ export class BlackStage extends Stage {
     }
   }
 
-  /**
-   * Nobody sees from outside when a handler is reached: what was sent before a request that has been answered is there by
-   * then. A server that does one thing at a time answers later than that.
-   */
+  /** Nobody sees that from outside. What was sent before a request that has been answered is there by then. */
+  get received(): Promise<unknown> {
+    // A server that does one thing at a time answers when the other thing is done.
+    return within(this.ask('/'), 1000)
+  }
+
   get arrived(): Promise<void> {
-    const soon = new Promise((resolve) => setTimeout(resolve, 1000))
-    const other = this.ask('/').then(() => new Promise((resolve) => setTimeout(resolve, 50)))
-    return Promise.race([soon, other]).then(() => {})
+    return this.received.then(() => new Promise((resolve) => setTimeout(resolve, 50)))
   }
 
   /** A signal takes its time to be delivered, and nobody sees from outside when it was. */

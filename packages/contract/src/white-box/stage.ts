@@ -64,6 +64,10 @@ export class WhiteStage<Has extends Running = Running> extends Stage {
     return this.#held.arrived.opened
   }
 
+  get received(): Promise<void> {
+    return Promise.resolve()
+  }
+
   get heard(): Promise<void> {
     return Promise.resolve()
   }

@@ -1,7 +1,7 @@
 /**
  * Holds servers in several languages to the contract, each through its command line, and writes what is kept.
  *
- *     node main.js [--only <part of a name>]… [--jobs 2] [--write docs/proof/contract-servers.md]
+ *     node main.js [--only <part of a name>]… [--jobs 3] [--write docs/proof/contract-servers.md]
  */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -13,7 +13,7 @@ import { strangers, versionOf } from './servers.js'
 const { values } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [''] },
-    jobs: { type: 'string', default: '2' },
+    jobs: { type: 'string', default: '3' },
     write: { type: 'string' },
   },
 })

@@ -22,7 +22,7 @@ npx -y pnpm@10.34.9 contract:servers
 
 All serve the same paths: an answer at once, one after a wait, one in two parts, 20 MB, and an upload
 ([packages/peers/servers](../../packages/peers/servers)). The grace period is 5 s in place of Kubernetes’ 30 s, load balancers take
-800 ms in place of 5 s, and the times of each server are scaled alike. Two servers are held at a time. What is broken is asked once
+800 ms in place of 5 s, and the times of each server are scaled alike. Three servers are held at a time. What is broken is asked once
 more, with no other sentence about that server beside it, and counts as broken only if it was broken both times.
 
 The rows differ in what is asked. WebSockets are asked of servers on HTTP/1 in Node alone: the others have none here. A sentence that

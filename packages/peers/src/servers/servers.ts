@@ -19,7 +19,7 @@ export interface Stranger {
   readonly build?: (directory: string) => readonly string[]
 }
 
-/** What all serve, and the times of all: a sixth of those of Kubernetes. */
+/** Where all serve what, and the times of all: about a sixth of those of Kubernetes. */
 export const flags: readonly string[] = [
   ...['--grace', '5s', '--settle', '800ms'],
   ...['--slow', '/slow?ms={ms}', '--stream', '/stream?ms={ms}', '--big', '/big', '--upload', '/upload'],
@@ -81,7 +81,10 @@ export const strangers: readonly Stranger[] = [
   },
   {
     name: 'Go, http.Server',
-    wired: '`server.Shutdown(context.Background())` at SIGTERM, as its documentation has it.',
+    wired:
+      '`server.Shutdown(context.Background())` at SIGTERM, as its documentation has it. It waits 5 s, a time of its own, ' +
+      'for a connection that has sent no whole request head. That is all of the grace period here: at the command’s ' +
+      'defaults, 30 s and 5 s, it keeps the four sentences about such connections.',
     ...go,
   },
   { name: 'Go, http.Server after a sleep', wired: 'The same behind a preStop hook that sleeps.', ...go, flags: sleeps },
