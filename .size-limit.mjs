@@ -35,5 +35,5 @@ export default [
   files('podrain', '45 kB'),
   files('@podrain/contract', '60 kB'),
   files('@podrain/rehearsal', '240 kB'),
-  files('@podrain/manifests', '200 kB'),
+  files('@podrain/manifests', '320 kB'),
 ]
