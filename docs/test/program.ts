@@ -51,7 +51,12 @@ function end(framework: string, code: string): string {
 }
 
 function folderWith(names: readonly string[]): string | undefined {
-  const folders = [...readdirSync(join(root, 'examples')).map((name) => `examples/${name}`), 'packages/bench']
+  const folders = [
+    ...readdirSync(join(root, 'examples'), { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? [`examples/${entry.name}`] : [],
+    ),
+    'packages/bench',
+  ]
   return folders.find((folder) => {
     const { dependencies = {} } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
     return names.every((name) => name in dependencies)
