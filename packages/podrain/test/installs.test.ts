@@ -10,5 +10,5 @@ test('what npm installs from the tarballs serves, drains, rehearses and lints', 
   const script = join(__dirname, '..', '..', '..', '.ci', 'installs.mjs')
   const asked = ['--only', 'tarballs,managers', '--managers', 'npm', '--servers', 'core,express']
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...asked])
-  expect(stdout).toMatch(/\n17 passed, 0 failed\n$/)
+  expect(stdout).toMatch(/\n\d+ passed, 0 failed\n$/)
 })
