@@ -1,4 +1,4 @@
-/** Bundles the page's script and style into dist/page, small, and with the licences of what is in it. */
+/** Bundles and minifies the page's script and style into dist/page, with the licences of the packages they contain. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -13,12 +13,12 @@ const { metafile } = await build({
   minify: true,
   metafile: true,
   format: 'iife',
-  // A page is sent to others, whose browser may be some years old.
+  // People send the page to others, whose browser may be some years old.
   target: ['chrome111', 'firefox113', 'safari16.4'],
   logLevel: 'warning',
 })
 
-/** The text of each licence, and whose it is. */
+/** The text of each licence, and its copyright lines. */
 const licences = new Map()
 for (const root of new Set(Object.keys(metafile.inputs).flatMap((file) => /^.*node_modules\/[^/]+/.exec(file) ?? []))) {
   const [copyright, ...text] = (await readFile(join(root, 'LICENSE'), 'utf8')).trim().split('\n')

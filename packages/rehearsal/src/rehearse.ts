@@ -90,7 +90,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   async function carryOut(): Promise<void> {
     record({ type: 'scenario-begin', requests: load.outcome.requests })
     enter(scenario.phase)
-    cluster.noticeFromNowOn()
+    cluster.beginScenario()
     await scenario.run(cluster, plan)
     enter('cooling down')
     await service.settled()

@@ -12,16 +12,16 @@ export interface PodSpec {
   readonly args: readonly string[]
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
-  /** The variable that tells it its port. */
+  /** The variable that contains the pod's port. */
   readonly portEnv: string
   readonly terminationGracePeriodSeconds: number
-  /** Whether it is PID 1 of a namespace of its own, as in a container. */
+  /** Whether the pod is PID 1 of its own PID namespace, as in a container. */
   readonly pidNamespace: boolean
-  /** A directory for all that pods write, a file each; null: only the last lines are kept. */
+  /** A directory for the output of the pods, one file each; null: only the last lines are kept. */
   readonly logs: string | null
 }
 
-/** How a pod's process ended; `error` when it could not be started at all. */
+/** How a pod's process ended. `error`: why it could not be started. */
 export interface PodExit {
   readonly code: number | null
   readonly signal: string | null
@@ -29,23 +29,23 @@ export interface PodExit {
 }
 
 /**
- * What the kubelet tells every container of the API server: programs know by it that they run in a cluster. Nobody answers
- * there, as there is none.
+ * The variables by which a kubelet tells a container where the API server is, and by which programs know that they run in a cluster.
+ * A rehearsal has no API server, so nothing listens at this address.
  */
 const apiServer = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '1' }
 
-/** Our environment, without the cluster that we may run in ourselves: no pod of ours is one of its pods. */
+/** This process's environment without the variables of a cluster that the rehearsal itself may run in. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KUBERNETES_')))
 }
 
-/** When PID 1 was killed, unshare before 2.39 complains that it cannot end in the same way, and exits with 1. */
+/** When PID 1 was killed by SIGKILL, unshare before 2.39 writes that it cannot end in the same way, and exits with 1. */
 const sigkilled: PodExit = { code: null, signal: 'SIGKILL' }
 const complaint = /^unshare: /
 
 const keptLines = 50
 const keptColumns = 500
-/** What is longer without an end of a line is ended here. */
+/** Characters after which a line without a line break is broken. */
 const longestLine = 65_536
 const drainLimit = 500
 
@@ -55,13 +55,13 @@ export class Pod {
   readonly old: boolean
   readonly host: string
   readonly port: number
-  /** Resolves when the process is gone; never rejects. */
+  /** Resolves when the process has exited. Never rejects. */
   readonly exited: Promise<PodExit>
-  /** Resolves when all that the pod wrote has been read, soon after it exited; never rejects. */
+  /** Resolves when the pod's output has been read to its end, soon after the exit. Never rejects. */
   readonly written: Promise<void>
   readonly #child: ChildProcess
   readonly #address: Address
-  /** What makes it PID 1; empty where it is none. */
+  /** The words before its command that make it PID 1; empty: it is not PID 1. */
   readonly #unshare: readonly string[]
   readonly #cwd: string
   readonly #env: NodeJS.ProcessEnv
