@@ -57,7 +57,7 @@ export class WrongProtocolError extends Error {
 function wrongProtocol(protocol: Protocol, tls: boolean): string {
   if (tls) return 'and is asked by TLS, as `tls` says'
   if (protocol === 'TLS') {
-    return 'and is asked in plain HTTP. Say so with `tls`, or, if only probe or hook are answered there, with their `scheme` HTTPS'
+    return 'and is asked in plain HTTP. Set `tls`, or, if only the probe or the hook uses this port, set its `scheme` to HTTPS'
   }
   return 'and a kubelet probes in HTTP/1.1. Give `readinessProbe` without a path (a connection is enough then) or with `grpc`, and `requests.http2` or `requests.grpc`'
 }

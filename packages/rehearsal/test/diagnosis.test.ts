@@ -114,7 +114,7 @@ describe('refused', () => {
       "`app.register(gracefulShutdown, { behind: 'gke-neg' })` of @podrain/fastify with",
     )
     expect(only(told, { ...hooked, app: { framework: 'express', podrain: true } }).fix).toMatch(
-      /^podrain has to know for whom it waits: `behind: 'aws-alb'`/,
+      /^Tell podrain what routes to the pods: `behind: 'aws-alb'`/,
     )
   })
 
@@ -127,7 +127,7 @@ describe('refused', () => {
     const preStop = { httpGet: { path: '/prestpo' } }
     const { fix } = only(told, { preStop, app: { framework: 'koa', podrain: true } })
     expect(fix).toMatch(
-      /^The preStop hook GET \/prestpo was answered 404 at once, and the kubelet did not mind: put right/,
+      /^The preStop hook GET \/prestpo was answered 404 at once, and the kubelet ignores the status: correct/,
     )
     expect(fix).toContain('podrain waits at /prestop')
     const answered = (status: number) =>
@@ -222,7 +222,7 @@ describe('cut', () => {
   test('by SIGKILL in a request that came long after SIGTERM: the app does not heed it', () => {
     const cut = lost(31_001, { cause: 'reset', sentAt: 30_990, reused: true })
     const { fix } = only([...begin, deleted, sigterm(1030), sigkill, cut, exit(31_002, null, 'SIGKILL')])
-    expect(fix).toMatch(/^Heed SIGTERM: say `Connection: close`/)
+    expect(fix).toMatch(/^Handle SIGTERM: send `Connection: close`/)
   })
 
   test('by SIGKILL after a hook that took the whole grace', () => {
@@ -385,7 +385,7 @@ describe('a process that fails on its way out', () => {
       exit(1060, code, signal),
       output,
     ])
-    expect(fix).toMatch(/^The process fails on its way out/)
+    expect(fix).toMatch(/^The process fails while it ends/)
     expect(fix).toContain(advice)
     expect(fix).not.toContain('pools')
   })
@@ -441,7 +441,7 @@ describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered
   test('is no handler that is missing where the app had stopped listening, and its handler had run once', () => {
     const heard = [...told('node').slice(0, -3), lost(1100), ...told('node').slice(-3)]
     const fixes = examine(heard).flatMap(({ kind, fix }) => (kind === 'killed' ? [fix] : []))
-    expect(fixes).toEqual([expect.stringMatching(/^Heed SIGTERM/)])
+    expect(fixes).toEqual([expect.stringMatching(/^Handle SIGTERM/)])
   })
 
   test('is a handler that is missing, though a client found nobody there once the app had been killed', () => {

@@ -139,7 +139,7 @@ describe('a gRPC client', () => {
     })
     expect(await call([busy])).toMatchObject({ answered: 1, losses: [] })
     refusals = 2
-    expect((await call([busy])).told).toEqual(['old-1 error: refused again and again'])
+    expect((await call([busy])).told).toEqual(['old-1 error: the server refused every attempt'])
   })
 })
 

@@ -143,7 +143,7 @@ describe.concurrent.each(hops)('through %s', (through) => {
     expect(kept?.why).toMatch(
       /, as old-\d closed a kept connection \d+ ms after SIGTERM, \d+ ms after the request was sent over it\.$/,
     )
-    expect(kept?.fix).toMatch(/^Close no connection under its client/)
+    expect(kept?.fix).toMatch(/^Do not close a connection that a client may use/)
   })
 })
 
@@ -161,7 +161,7 @@ test('what a pod answers itself is told as its own answer', async () => {
 test('a program that is not installed is named, with where it is to be had and what needs none', async (context) => {
   context.skip(spawnSync('envoy', ['--version']).error === undefined, 'envoy is installed')
   await expect(rehearse(options('envoy'))).rejects.toThrow(
-    /^`through`: envoy is not installed \(https:.*\)\. Install it, or say `proxy`, which needs nothing$/,
+    /^`through`: envoy is not installed \(https:.*\)\. Install it, or use `proxy`, which is built in$/,
   )
 })
 
@@ -486,7 +486,7 @@ describe('a loss behind a hop', () => {
     const { upstream: _, ...unseen } = lost
     const { kind, why } = only([1062, { ...unseen, pod: null }])
     expect(kind).toBe('not the scenario')
-    expect(why).toBe('nginx answered 502, and no connection of its to a pod had ended just then.')
+    expect(why).toBe('nginx answered 502, but none of its connections to a pod had ended at that time.')
   })
 })
 

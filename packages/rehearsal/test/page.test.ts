@@ -93,7 +93,7 @@ test('a page tells of every pod what happened to it and when', () => {
   expect(rowsOf(renderPage([sampleRehearsal()]), 'Pods')).toEqual([
     [
       ...['old-1', '−2.00 s', '0.50 s', '0.51 s', '1.42 s', '1.50 s exit 0 ', '–', '4'],
-      'the pod is deleted; the preStop hook failed: socket hang up; SIGTERM, with 30 s to live',
+      'the pod is deleted; the preStop hook failed: socket hang up; SIGTERM: SIGKILL follows after 30 s',
     ],
     ['new-1', '0.50 s', '–', '–', '–', '', '–', '1', ''],
   ])

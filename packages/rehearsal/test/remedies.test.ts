@@ -52,7 +52,7 @@ const cases: readonly Case[] = [
       ...newConnections,
       rate: 5,
     },
-    advice: /^podrain has to know for whom it waits: `(behind: '[a-z-]+')`\./,
+    advice: /^Tell podrain what routes to the pods: `(behind: '[a-z-]+')`\./,
     follow: ([, option]) => code(`drainServer(server, { ${option} })`),
   },
   {
@@ -76,7 +76,7 @@ const cases: readonly Case[] = [
   {
     app: 'destroys kept connections under their clients',
     before: ending('drops'),
-    advice: new RegExp(`^Close no connection under its client.*${bringIn.source}`),
+    advice: new RegExp(`^Do not close a connection that a client may use.*${bringIn.source}`),
     follow: ([, line]) => code(line),
   },
   {

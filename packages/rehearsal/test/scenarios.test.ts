@@ -261,7 +261,7 @@ describe.concurrent('the reason is found for an app that', () => {
       kind: 'killed',
       cause: 'reset',
       why: expect.stringMatching(/^SIGKILL ended old-\d 2\.\d s after SIGTERM, \d+ ms after the request was sent\.$/),
-      fix: expect.stringContaining('Heed SIGTERM'),
+      fix: expect.stringContaining('Handle SIGTERM'),
     })
   })
 

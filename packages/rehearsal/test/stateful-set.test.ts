@@ -58,7 +58,7 @@ describe.concurrent('a StatefulSet', () => {
     expect(summary.diagnoses).toContainEqual(
       expect.objectContaining({
         kind: 'no endpoint',
-        fix: 'Run 2 replicas or more: a StatefulSet makes a pod anew only when the old one is gone.',
+        fix: 'Run 2 replicas or more: a StatefulSet creates a new pod only when the old one is gone.',
       }),
     )
   })

@@ -243,7 +243,7 @@ describe.concurrent('a first look at an app', () => {
 
   test('that answers TLS unasked says which option there is', async () => {
     await expect(look(options({ env: { SERVER: 'https', BARE: '1' }, tls: false }))).rejects.toThrow(
-      /^The app speaks TLS on port \d+, and is asked in plain HTTP\. Say so with `tls`/,
+      /^The app speaks TLS on port \d+, and is asked in plain HTTP\. Set `tls`/,
     )
   })
 

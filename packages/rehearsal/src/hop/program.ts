@@ -84,7 +84,7 @@ class Running implements Front {
         const what =
           error.code === 'ENOENT' ? `${name} is not installed (${from})` : `${name} did not start: ${error.message}`
         if (pid === undefined)
-          resolve(new Error(`\`through\`: ${what}. Install it, or say \`proxy\`, which needs nothing`))
+          resolve(new Error(`\`through\`: ${what}. Install it, or use \`proxy\`, which is built in`))
       })
       // 'close' comes after its last output, 'exit' may come before.
       this.#child.once('close', (code, signal) => {

@@ -99,7 +99,7 @@ export class Http2Client implements Client {
       if (outcome === 'unprocessed' && repeats++ === this.#dialect.mostRepeats) break
     }
     if (outcome === 'answered') return onAnswered(endpoint?.name ?? '', clock() - sentAt)
-    const failure: Failure = isOpen(outcome) ? { cause: 'error', message: 'refused again and again' } : outcome
+    const failure: Failure = isOpen(outcome) ? { cause: 'error', message: 'the server refused every attempt' } : outcome
     const { method = 'GET', path = '' } = asks[0] ?? {}
     onLost({ ...failure, pod: endpoint?.name ?? null, method, path, sentAt, reused })
   }

@@ -376,7 +376,7 @@ function rateOf(rate: number | undefined, clients: ClientCounts): number | null 
 
 function openLoopOf({ openLoop = false, rate }: RehearsalOptions): boolean {
   if (flag('openLoop', openLoop) && rate === undefined) {
-    refuse('openLoop', 'false without a `rate`: nobody says when it is time for a request', openLoop)
+    refuse('openLoop', 'false without a `rate`, which sets when requests begin', openLoop)
   }
   return openLoop
 }

@@ -73,7 +73,7 @@ async function find(draw: () => { host: string; ports: number[] }): Promise<Addr
     taken.delete(key)
     if (obstacle.code === 'EADDRNOTAVAIL') {
       throw new Error(
-        `Fixed ports need an address for each pod, and this machine has no ${host}. Let the pods be told a port (\`portEnv\`), or rehearse on Linux`,
+        `Fixed ports need an address for each pod, and this machine has no ${host}. Let the app read its port from a variable (\`portEnv\`), or rehearse on Linux`,
       )
     }
     if (obstacle.code === 'EACCES') throw new Error(`This user may not listen on port ${port}`)

@@ -57,7 +57,7 @@ export class PodNetwork implements Addresses {
   }
 
   async next(): Promise<Address> {
-    if (this.#last === 254) throw new Error('A network has addresses for 253 pods')
+    if (this.#last === 254) throw new Error('`netns` has addresses for 253 pods')
     const host = `${this.#subnet}.${++this.#last}`
     const gateway = `${this.#subnet}.1`
     const name = nextName()

@@ -243,7 +243,7 @@ export class Pod {
 /** In the words of somebody who gave a command, and not in those of `spawn`. */
 function whyNotStarted({ code, message }: NodeJS.ErrnoException, command: string): string {
   if (code === 'ENOENT') return `there is no program \`${command}\``
-  return code === 'EACCES' ? `\`${command}\` is no program that this user may run` : message
+  return code === 'EACCES' ? `this user may not execute \`${command}\`` : message
 }
 
 /** A process that has ended meanwhile needs no signal. */

@@ -69,7 +69,7 @@ export class Coroner {
     if (through === null || loss.upstream?.end === 'answered') return this.#examine(suffered(loss))
     const hop = through === 'proxy' ? 'The proxy' : through
     if (loss.upstream === undefined) {
-      const why = `${hop} ${told(loss)}, and no connection of its to a pod had ended just then.`
+      const why = `${hop} ${told(loss)}, but none of its connections to a pod had ended at that time.`
       return { kind: 'not the scenario', life: undefined, why }
     }
     const { kind, life, why } = this.#examine(suffered(loss))
@@ -106,7 +106,7 @@ export class Coroner {
     const still =
       unreadyAt !== undefined && unreadyAt <= t
         ? `${pod} was still there, but said that it was not ready`
-        : `${pod} was on its way out, and whatever replaces it not known yet`
+        : `${pod} was being ended, and clients did not know its replacement yet`
     return { kind: 'no endpoint', life: leaving, why: `No pod was known to clients at that moment: ${still}.` }
   }
 
@@ -114,7 +114,7 @@ export class Coroner {
     const leaving = [...this.#lives.values()].flat().filter((life) => isLeaving(life, t))
     const names = leaving.map((life) => `${life.pod} had been told to end ${ms(t - (life.toldAt ?? t))} before`)
     const meanwhile = names.length === 0 ? 'No pod was being ended then' : names.join(', ')
-    const why = `Which pod of ${pod} lost it, nobody can tell: ${cause} (${message}). ${meanwhile}.`
+    const why = `It is unknown which pod of ${pod} lost the request: ${cause} (${message}). ${meanwhile}.`
     return { kind: 'unknown pod', life: leaving[0], why }
   }
 

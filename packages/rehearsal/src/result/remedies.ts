@@ -84,7 +84,7 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
   if (isPodrainIn(plan)) {
     return plan.behind === null || plan.behind === 'none' || plan.behind === 'kube-proxy'
       ? 'podrain keeps the listener open, so something else closes it: the log of the pod says what was closed early, and where.'
-      : `podrain has to know for whom it waits: \`behind: '${plan.behind}'\`.${withGrace(seconds, plan)}`
+      : `Tell podrain what routes to the pods: \`behind: '${plan.behind}'\`.${withGrace(seconds, plan)}`
   }
   const line = byPodrain(plan)
   if (preStop === null) {
@@ -109,7 +109,7 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
 function answeredHook({ hookStatus = 0 }: Life, seconds: number, plan: KnownOptions): string {
   const { preStop } = plan
   const { path: where = '', scheme }: Partial<HttpGet> = preStop !== null && 'httpGet' in preStop ? preStop.httpGet : {}
-  const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet did not mind`
+  const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet ignores the status`
   if (hookStatus === 401 || hookStatus === 403) {
     const http2 =
       scheme === 'HTTPS' ? ' A server of HTTP/2 alone says so, too: `allowHTTP1`, as hooks speak HTTP/1.1.' : ''
@@ -125,14 +125,14 @@ function answeredHook({ hookStatus = 0 }: Life, seconds: number, plan: KnownOpti
     : `it has to be one that is answered after ${seconds} s`
   const scheme400 =
     hookStatus === 400 && scheme === undefined ? ' (or its scheme: HTTPS, if the app answers TLS there)' : ''
-  return `${answered}: put right its path and port${scheme400}; ${right}.`
+  return `${answered}: correct its path and port${scheme400}; ${right}.`
 }
 
 /** The hook came to nothing, and so took no time. */
 function failedHook({ hookFailure = '' }: Life, seconds: number, { preStop }: KnownOptions): string {
   const until = 'and keep the listener open meanwhile'
   if (preStop !== null && 'exec' in preStop) {
-    return `The preStop hook \`${preStop.exec.command.join(' ')}\` failed, and so waited for nobody: run it by hand in the container. Let it end after ${seconds} s, ${until}.`
+    return `The preStop hook \`${preStop.exec.command.join(' ')}\` failed, so it did not wait: run it by hand in the container. Let it end after ${seconds} s, ${until}.`
   }
   const what = hookFailure.includes('ECONNREFUSED') ? 'nobody listens at its port.' : 'is its port right?'
   return `The preStop hook failed: ${what} Make it answer after ${seconds} s, ${until}.`
@@ -143,10 +143,10 @@ function keep({ t }: LostEvent, life: Life | undefined, plan: KnownOptions): str
     return 'Keep idle connections longer than clients do: raise `server.keepAliveTimeout` above the client’s or load balancer’s own.'
   }
   if (isPodrainIn(plan)) {
-    return 'podrain closes no connection under its client, so something else does: look for `closeAllConnections()`, `closeIdleConnections()` and `socket.destroy()` in what handles SIGTERM.'
+    return 'podrain closes no connection that a client may use, so something else does: look for `closeAllConnections()`, `closeIdleConnections()` and `socket.destroy()` in what handles SIGTERM.'
   }
   return orPodrain(
-    'Close no connection under its client: finish the response, say `Connection: close` with it, then close',
+    'Do not close a connection that a client may use: send `Connection: close` with a response, then close',
     plan,
   )
 }
@@ -206,22 +206,22 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
     return orPodrain('Handle SIGTERM, since without a handler the process ends at once', plan)
   }
   if (client === 'webSocket') {
-    return 'Before the exit, close WebSockets with code 1001, so that clients come back elsewhere.'
+    return 'Before the exit, close WebSockets with code 1001, so that clients connect to another pod.'
   }
   if (client === 'grpc') return 'Before the exit, send GOAWAY and let calls end (`tryShutdown()` of grpc-js).'
-  if (client === 'sse') return 'Before the exit, end event streams, so that clients come back elsewhere.'
+  if (client === 'sse') return 'Before the exit, end event streams, so that clients connect to another pod.'
   if (isPodrainIn(plan)) {
     return 'podrain lets the process end only when nothing is in flight, so something else calls `process.exit()`: the log of the pod says what.'
   }
   return orPodrain(
-    'Exit only when nothing is in flight, and lead clients away before: say `Connection: close` with every response after SIGTERM',
+    'Exit only when nothing is in flight, and make clients leave first: send `Connection: close` with every response after SIGTERM',
     plan,
   )
 }
 
 function fail(life: Life | undefined, plan: KnownOptions): string {
   const { exit = '', exitAt = 0, sigtermAt = Number.POSITIVE_INFINITY, output = [] } = life ?? {}
-  const failed = `The process fails ${exitAt < sigtermAt ? 'in its preStop hook' : 'on its way out'} (${exit}).`
+  const failed = `The process fails ${exitAt < sigtermAt ? 'in its preStop hook' : 'while it ends'} (${exit}).`
   // The error itself, rather than the line of code that Node shows above it.
   const error =
     output.find((line) => /^[\w.]*(?:error|exception|panic)\b/i.test(line)) ??
@@ -266,7 +266,7 @@ function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptio
   }
   if (sentAt < sigtermAt) return graceAdvice(settleSeconds(plan), sigkillAt - sentAt, plan)
   return orPodrain(
-    'Heed SIGTERM: say `Connection: close` with every response, and exit when nothing is in flight',
+    'Handle SIGTERM: send `Connection: close` with every response, and exit when nothing is in flight',
     plan,
   )
 }
@@ -280,8 +280,8 @@ const oneByOne = 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is th
 
 function oneAfterAnother(replicas: number): string {
   return replicas === 1
-    ? 'Run 2 replicas or more: a StatefulSet makes a pod anew only when the old one is gone.'
-    : 'Set maxUnavailable: 1, so that other pods are there while one is made anew.'
+    ? 'Run 2 replicas or more: a StatefulSet creates a new pod only when the old one is gone.'
+    : 'Set maxUnavailable: 1, so that other pods serve while one is replaced.'
 }
 
 /** Whether all pods at once may be missing: whatever they do, there is nobody else. */
@@ -306,7 +306,7 @@ function cut({ client, cause }: LostEvent, plan: KnownOptions): string {
   if (client === 'webSocket') {
     return cause === 'closed 1006'
       ? 'Close WebSockets with code 1001 instead of destroying their sockets.'
-      : 'Close WebSockets with code 1001 (going away), which tells clients to come back elsewhere.'
+      : 'Close WebSockets with code 1001 (going away), which tells clients to connect to another pod.'
   }
   if (client === 'sse') return 'End event streams after a whole event, instead of destroying their sockets.'
   if (isPodrainIn(plan)) {

@@ -22,8 +22,8 @@ export function doubtsOf({ heldUpMs, loadHeldUpMs, hopHeldUpMs }: HeldUp, plan: 
   const probe = (plan.readinessProbe?.timeoutSeconds ?? 1) * 1000
   const held = [
     ['the kubelet', heldUpMs, `and a readiness probe fails after ${probe} ms`],
-    ['the clients', loadHeldUpMs, 'and learned so much later where not to go'],
-    ['what stands between clients and pods', hopHeldUpMs, 'and no request went on meanwhile'],
+    ['the clients', loadHeldUpMs, 'and learned of changes that much later'],
+    ['what stands between clients and pods', hopHeldUpMs, 'and forwarded no request meanwhile'],
   ] as const
   const tooLong = held.filter(([, ms]) => ms !== null && ms >= probe)
   return tooLong.map(([who, ms, and], index) => {

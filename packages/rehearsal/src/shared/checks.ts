@@ -35,7 +35,7 @@ export function oneOf<T extends string>(option: string, value: unknown, known: r
 
 export function directory(option: string, value: unknown): string {
   if (typeof value !== 'string' || !statSync(value, { throwIfNoEntry: false })?.isDirectory()) {
-    refuse(option, 'a directory that is there', value)
+    refuse(option, 'a directory that exists', value)
   }
   return value
 }

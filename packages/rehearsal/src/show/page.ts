@@ -24,11 +24,11 @@ const limitsOfRehearsals: ReadonlyArray<readonly [limit: string, applies?: (opti
     ({ netns }) => !netns,
   ],
   [
-    'Without `netns`, the address of a pod that is gone is played: a connection to it hangs for 3 s, as on a bridge that nobody answers on.',
+    'Without `netns`, connections to the address of a pod that is gone are simulated: they fail after 3 s, as on a network without that address.',
     ({ netns }) => !netns,
   ],
   [
-    'A pod’s first process is not PID 1 here: an app that ignores SIGTERM only because it is PID 1 ends at once.',
+    'A pod’s first process is not PID 1 here: an app that would ignore SIGTERM because it is PID 1 ends at once.',
     ({ pidNamespace }) => !pidNamespace,
   ],
   [
@@ -38,15 +38,15 @@ const limitsOfRehearsals: ReadonlyArray<readonly [limit: string, applies?: (opti
   ['Without `cpus`, a pod may use all processors of this machine.', ({ cpus }) => cpus === null],
   ['One machine: no image pulls, no scheduling, and the load competes with the pods for the same cores.'],
   [
-    'Why a request was lost, and what mends it, is inferred from what happened when. What the app meant to do cannot be seen.',
+    'Why a request was lost, and how to fix it, is inferred from the order of events. The rehearsal cannot see what the app meant to do.',
   ],
 ]
 
 /** The same, of what ran on a cluster. */
 const limitsOfClusters = [
-  'On a cluster, when something happened to a pod is when the API’s watch told of it, by the clock of who watched; clients tell by the clock of their node.',
-  'On a cluster, clients are known only by the answers they get: a request that nobody answered was sent to the Service, and to which pod it went nobody can tell.',
-  'On a cluster, when clients knew of a change, and what a kubelet asked and did, is not in the API.',
+  'On a cluster, an event of a pod has the time at which the watch of the API reported it, by the clock of the watching machine. The clients use the clock of their node.',
+  'On a cluster, only a response says which pod got a request. For a request without a response, only the Service is known.',
+  'On a cluster, the API does not say when clients learned of a change, or what a kubelet requested and did.',
 ]
 
 /**

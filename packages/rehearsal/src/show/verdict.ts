@@ -41,7 +41,7 @@ export function verdictOfAll(results: readonly Rehearsal[], allowed = 0): string
 function lossesOf({ incomplete, summary: { lost, background, requests, killed, silence } }: Rehearsal): string {
   const deaths = killed === 0 ? '' : `; ${killed} ${killed === 1 ? 'pod' : 'pods'} had to be killed`
   const silent =
-    silence.longestMs === 0 ? '' : `; for ${(silence.longestMs / 1000).toFixed(1)} s on end nobody got an answer`
+    silence.longestMs === 0 ? '' : `; for ${(silence.longestMs / 1000).toFixed(1)} s no client got an answer`
   if (lost > 0) return `${lost} of ${requests} requests lost${silent}${deaths}`
   const all = background === 0 ? `: all ${requests} requests were answered` : ` of ${requests} requests`
   const nothing = incomplete === null ? all : ` of the ${requests} requests until then`
@@ -52,7 +52,7 @@ function lossesOf({ incomplete, summary: { lost, background, requests, killed, s
 function fewOf({ summary: { requestsSince } }: Rehearsal): string[] {
   if (requestsSince >= enough) return []
   const few = `Only ${requestsSince} ${requestsSince === 1 ? 'request was' : 'requests were'} sent while this happened`
-  if (requestsSince <= 3) return [`${few}, which says nothing.`]
+  if (requestsSince <= 3) return [`${few}, which proves nothing.`]
   return [`${few}: an app that loses up to ${Math.ceil(300 / requestsSince)} % of all would have passed, too.`]
 }
 
@@ -64,7 +64,7 @@ function hooksOf({ events }: Rehearsal): string[] {
     if (event.type === 'hook-failed') failures.set(event.pod, event.message)
     if (event.type !== 'hook-end') continue
     const { pod, outcome, status = 0 } = event
-    if (outcome === 'failed') faults.push(`failed: ${failures.get(pod)?.split('\n', 1)[0] ?? 'nobody knows why'}`)
+    if (outcome === 'failed') faults.push(`failed: ${failures.get(pod)?.split('\n', 1)[0] ?? 'for an unknown reason'}`)
     else if (status >= 300) faults.push(`was answered ${status}`)
   }
   const [first] = faults
@@ -75,6 +75,6 @@ function hooksOf({ events }: Rehearsal): string[] {
 function backgroundOf(lost: number, background: number): string[] {
   if (background === 0) return []
   return [
-    `${background} ${lost > 0 ? 'others' : 'of them'} failed as they did before anything was done to the pods: that is not the drain.`,
+    `${background} ${lost > 0 ? 'others' : 'of them'} failed as requests did before anything was done to the pods: the drain is not the cause.`,
   ]
 }

@@ -68,7 +68,10 @@ export class WebSocketClient implements Client {
     }
     if (outcome === 'answered') onAnswered(this.#endpoint?.name ?? '', clock() - sentAt)
     else {
-      const failure: Failure = outcome === 'again' ? { cause: 'error', message: 'sent away again and again' } : outcome
+      const failure: Failure =
+        outcome === 'again'
+          ? { cause: 'error', message: 'the server closed every connection before the echo' }
+          : outcome
       this.#lose(failure, sentAt, reused)
     }
   }

@@ -93,7 +93,7 @@ class CourseBuilder implements Course {
       this.moments.push({ t, what: 'the grace period was spent before the preStop hook ended' })
     } else if (type === 'sigterm') {
       this.#enter(t, 'after SIGTERM')
-      this.moments.push({ t, what: `SIGTERM, with ${event.graceSeconds} s to live` })
+      this.moments.push({ t, what: `SIGTERM: SIGKILL follows after ${event.graceSeconds} s` })
     } else if (type === 'sigkill') this.moments.push({ t, what: 'SIGKILL: the grace period was over' })
     else if (type === 'lost' && event.cause === 'refused' && this.#ending && this.#state !== null) this.#deafSince ??= t
     else if (type === 'pod-exit') this.#exit(t, event.signal ?? `exit ${event.code}`)
