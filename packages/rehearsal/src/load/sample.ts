@@ -14,7 +14,7 @@ export interface Sample {
   readonly lost: number
   /** Responses since the sample before, for each pod that gave one. */
   readonly answered: Readonly<Record<string, number>>
-  /** How long these responses took, for the kinds that are timed ({@link Kind.timed}); null when there were none. */
+  /** How long these responses took, for the kinds that are timed (`timed` in `kinds`); null when there were none. */
   readonly latency: Latency | null
 }
 

@@ -13,7 +13,7 @@ import {
 } from './advice.js'
 import type { DiagnosisKind } from './coroner.js'
 
-/** The one line that most probably would have saved a request. */
+/** The one change that most probably would have saved a request, in one line. */
 export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   const launcher = endedLauncher(kind, life, plan)
   if (launcher !== undefined) return ended(launcher)
@@ -56,7 +56,7 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
   }
 }
 
-/** Why a loss is nobody's that ended a pod. */
+/** What to do about losses that the scenario did not cause. */
 export function remedyOfBackground({ method, path, cause }: LostEvent): string {
   const success = cause.startsWith('status')
     ? `If that is a success, say so with \`status\` in the requests; else find out why.`
@@ -74,7 +74,7 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
       plan,
     )
   }
-  // Clients go to the only pod until it is gone, however long that is.
+  // Clients connect to the only pod until it is gone, however long it waits.
   if (isEachMissing(plan) && life?.knownAt !== undefined && life.knownAt > exitAt) return reach(life, plan)
   if (life?.sigkillAt !== undefined && life.sigkillAt <= deafAt) return graceAdvice(seconds, 0, plan)
   if (life?.hookOutcome === 'done' && (life.hookStatus ?? 0) >= 300) return answeredHook(life, seconds, plan)
@@ -105,7 +105,7 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
   return `Answer ${preStop.httpGet.path} only when clients know that the pod goes, after ${seconds} s.${does}${withGrace(seconds, plan)}`
 }
 
-/** The hook was answered, but not by what waits. The kubelet does not look at the status. */
+/** The hook was answered with an error or a redirect, so nothing waited. The kubelet ignores the status. */
 function answeredHook({ hookStatus = 0 }: Life, seconds: number, plan: KnownOptions): string {
   const { preStop } = plan
   const { path: where = '', scheme }: Partial<HttpGet> = preStop !== null && 'httpGet' in preStop ? preStop.httpGet : {}
@@ -128,7 +128,7 @@ function answeredHook({ hookStatus = 0 }: Life, seconds: number, plan: KnownOpti
   return `${answered}: correct its path and port${scheme400}; ${right}.`
 }
 
-/** The hook came to nothing, and so took no time. */
+/** The hook failed at once, so it did not wait. */
 function failedHook({ hookFailure = '' }: Life, seconds: number, { preStop }: KnownOptions): string {
   const until = 'and keep the listener open meanwhile'
   if (preStop !== null && 'exec' in preStop) {
@@ -151,29 +151,29 @@ function keep({ t }: LostEvent, life: Life | undefined, plan: KnownOptions): str
   )
 }
 
-/** They start an app through a shell, to which alone they pass SIGTERM on, and end with it. */
+/** Package managers start the app in a shell. They forward SIGTERM to that shell only, and end with it. */
 const managers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn']
-/** They pass SIGTERM to nobody: as PID 1 they ignore it, elsewhere they end at once. */
+/** Shells do not forward SIGTERM. As PID 1 they ignore it, elsewhere they end at once. */
 const shells = ['sh', 'ash', 'bash', 'busybox', 'dash']
 
-/** They pass SIGTERM on to what they have started, and end as that does. */
+/** Inits forward SIGTERM to the process that they have started, and end as it does. */
 const inits = ['tini', 'dumb-init', 'catatonit', 'docker-init']
 
-/** The command that gets SIGTERM: the pod's, or what an init starts. */
+/** The command that gets SIGTERM: the pod's own, or the one that an init starts. */
 function launched({ command, args }: KnownOptions): readonly string[] {
   if (nameIn(inits, command) === undefined) return [command, ...args]
   const dashes = args.indexOf('--')
   return args.slice(dashes === -1 ? args.findIndex((arg) => !arg.startsWith('-')) : dashes + 1)
 }
 
-/** The shell that gets SIGTERM, and not the app. One whose line is a single command, or says `exec`, becomes that. */
+/** The shell that gets SIGTERM instead of the app; undefined if there is none. A shell with a single command, or with `exec`, is replaced by the app. */
 function shellOf(plan: KnownOptions): string | undefined {
   const [program = '', option = '', line = ''] = launched(plan)
   const becomesIt = /^-\w*c$/.test(option) && (/\bexec\b/.test(line) || !/[;&|\n]/.test(line))
   return becomesIt ? undefined : nameIn(shells, program)
 }
 
-/** Whether SIGTERM itself has ended it; an init and a shell say so by an exit code. */
+/** Whether SIGTERM itself has ended the process. An init and a shell report that by the exit code 143. */
 function isEndedBySigterm(life: Life | undefined): boolean {
   return life?.exit === 'SIGTERM' || life?.exit === 'exit 143'
 }
@@ -188,7 +188,7 @@ function ended(launcher: string): string {
   return `${startItself}: ${launcher} ends on SIGTERM, and the container with it, before the app has.`
 }
 
-/** The package manager or shell that ended before its app had, if that is why nobody was there. */
+/** The package manager or shell whose end caused the loss, because it ended before the app; undefined if none did. */
 function endedLauncher(kind: DiagnosisKind, life: Life | undefined, plan: KnownOptions): string | undefined {
   const { deafAt = 0, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
   const byItsEnd = kind === 'exit' || kind === 'failed' || (kind === 'listener closed' && deafAt >= exitAt)
@@ -198,10 +198,10 @@ function endedLauncher(kind: DiagnosisKind, life: Life | undefined, plan: KnownO
 
 function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   const { toldAt = 0, exitAt = t } = life ?? {}
-  // What ends so late ends because its time is over.
+  // A process that ends this late ends because the grace period is nearly over.
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
   if (isLate && t - sentAt >= 1000) return graceAdvice(settleSeconds(plan), t - sentAt, plan)
-  // Of what exits with that code by itself, a program of Java's, it is not known.
+  // Exit code 143 counts only under an init: a JVM exits with it even when it has handled SIGTERM.
   if (life?.exit === 'SIGTERM' || (isEndedBySigterm(life) && nameIn(inits, plan.command) !== undefined)) {
     return orPodrain('Handle SIGTERM, since without a handler the process ends at once', plan)
   }
@@ -222,7 +222,7 @@ function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: Kn
 function fail(life: Life | undefined, plan: KnownOptions): string {
   const { exit = '', exitAt = 0, sigtermAt = Number.POSITIVE_INFINITY, output = [] } = life ?? {}
   const failed = `The process fails ${exitAt < sigtermAt ? 'in its preStop hook' : 'while it ends'} (${exit}).`
-  // The error itself, rather than the line of code that Node shows above it.
+  // The line with the error itself is preferred over the line of code that Node prints above it.
   const error =
     output.find((line) => /^[\w.]*(?:error|exception|panic)\b/i.test(line)) ??
     output.find((line) => /error|exception|panic|traceback/i.test(line))
@@ -241,7 +241,7 @@ function fail(life: Life | undefined, plan: KnownOptions): string {
   return `${failed} It wrote: ${error.trim()}. ${advice}`
 }
 
-/** What libraries say of a pool, a client or a connection that was closed before its last use. */
+/** Error messages of libraries about a pool, client or connection that was closed before its last use. */
 const isAboutAnEnd =
   /pool|clos(?:e|ed|ing)\b|\bend(?:ed|ing)?\b|disconnect|not connected|destroyed|shut ?down|terminated|\bquit\b/i
 
@@ -271,7 +271,7 @@ function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptio
   )
 }
 
-/** Whether the app did something between SIGTERM and SIGKILL. A handler that runs once is gone by the end, and looks like none. */
+/** Whether the app reacted between SIGTERM and SIGKILL. A handler added by `once` is gone by then, and looks like none. */
 function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, sigkillAt = 0, deafAt = 0, unreadyAt = 0 }: Life): boolean {
   return [deafAt, unreadyAt].some((t) => t >= sigtermAt && t < sigkillAt)
 }
@@ -284,7 +284,7 @@ function oneAfterAnother(replicas: number): string {
     : 'Set maxUnavailable: 1, so that other pods serve while one is replaced.'
 }
 
-/** Whether all pods at once may be missing: whatever they do, there is nobody else. */
+/** Whether all pods may be unavailable at once, so that no other pod can serve. */
 function isEachMissing({ maxUnavailable, replicas }: KnownOptions): boolean {
   return maxUnavailable >= replicas
 }

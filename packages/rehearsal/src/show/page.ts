@@ -11,13 +11,13 @@ import { prose } from './page/words.js'
 
 /** Options of {@link renderPage}. */
 export interface PageOptions {
-  /** @default 'Rolling update rehearsal', or what else was rehearsed; 'Before and after' */
+  /** The title of the page. @default the scenario, such as 'Rolling update rehearsal'; 'Before and after' with `compare` */
   readonly title?: string | undefined
-  /** Whether the results are two, before and after a change, to be drawn beside each other. @default false */
+  /** Whether to compare two results, before and after a change, side by side. @default false */
   readonly compare?: boolean | undefined
 }
 
-/** What a page must say about itself, so that nobody takes it for more than it is. */
+/** What a rehearsal cannot show. A limit is listed if it applies to at least one result. */
 const limitsOfRehearsals: ReadonlyArray<readonly [limit: string, applies?: (options: KnownOptions) => boolean]> = [
   [
     'Without `netns`, bytes that the kernel still holds when a process exits are delivered. In a cluster the pod’s network goes with the pod, and they are lost.',
@@ -42,7 +42,7 @@ const limitsOfRehearsals: ReadonlyArray<readonly [limit: string, applies?: (opti
   ],
 ]
 
-/** The same, of what ran on a cluster. */
+/** What a run on a real cluster cannot show. */
 const limitsOfClusters = [
   'On a cluster, an event of a pod has the time at which the watch of the API reported it, by the clock of the watching machine. The clients use the clock of their node.',
   'On a cluster, only a response says which pod got a request. For a request without a response, only the Service is known.',
@@ -50,8 +50,9 @@ const limitsOfClusters = [
 ]
 
 /**
- * Draws results as one HTML file that needs nothing else: it asks for nothing, and lets no script run but its own.
- * @throws TypeError when `compare` is set and the results are not two.
+ * Renders results as one self-contained HTML file. The page sends no request, and its policy allows only its own script.
+ * @returns The HTML text.
+ * @throws TypeError when `compare` is set and there are not two results.
  */
 export function renderPage(results: readonly Rehearsal[], options: PageOptions = {}): string {
   const { compare = false } = options

@@ -5,7 +5,7 @@ import { type Fragment, html, type Markup } from './html.js'
 import { table } from './tables.js'
 import { milliseconds, share, shownOptions, slowest } from './words.js'
 
-/** Two results beside each other: what was lost, what else changed, and what was done differently. */
+/** Two results side by side: what was lost, what else changed, and which options differ. */
 export function comparison(before: Rehearsal, after: Rehearsal): Markup {
   const lost = (result: Rehearsal) => (result.summary.lost === 0 ? '' : 'lost')
   return html`<section class="comparison" aria-label="Before and after">
