@@ -21,9 +21,11 @@ export async function runCompare(before: string, after: string, flags: CompareFl
   const other = differences(first, second)
   const unknown = [first, second].map(unknownOf).find((names) => names.length > 0)
   if (unknown !== undefined)
-    process.stdout.write(`What ran on a cluster cannot know: ${unknown.join(', ')}. They were not compared.\n`)
+    process.stdout.write(
+      `A result from a cluster does not contain: ${unknown.join(', ')}. These options were not compared.\n`,
+    )
   if (other.length > 0)
-    process.stdout.write(`Not the same was rehearsed: ${other.join(', ')} differ. Compare the shares.\n`)
+    process.stdout.write(`The rehearsals had different options: ${other.join(', ')}. Compare the shares.\n`)
   if (html !== undefined) {
     await writeResult(html, renderPage([first, second], { compare: true }))
     process.stdout.write(`Page: ${html}\n`)

@@ -98,8 +98,8 @@ async function findDrains(target: string | undefined, flags: DrainsFlags) {
   const told = events.flatMap(drainOfEvent).filter(({ pod }) => podName === undefined || pod === podName)
   if (told.length === 0 && hints.length === 0) {
     hints.push(
-      'Pods that are gone are only known by Events, and there are none of podrain. The option `events` of @podrain/kubernetes ' +
-        'tells them, and the API server keeps them for an hour by default',
+      'Pods that are gone are known only from Events, and podrain has written none. The option `events` of @podrain/kubernetes ' +
+        'writes them, and the API server keeps them for an hour by default',
     )
   }
   const after = flags.since === undefined ? Number.NEGATIVE_INFINITY : Date.now() - flags.since
@@ -194,7 +194,7 @@ function drainsOfPod({ metadata, status }: KubernetesObject): Found[] {
       }
       if (said !== undefined) return [{ ...ended, ...factsOf(said, outOfMemory), from: 'message' }]
       if (exitCode !== 137 && reason !== 'OOMKilled') return []
-      const why = outOfMemory.length > 0 ? outOfMemory : ['SIGKILL, and no message of podrain']
+      const why = outOfMemory.length > 0 ? outOfMemory : ['SIGKILL, without a message of podrain']
       return [{ ...ended, outcome: 'killed', remarks: why, from: 'status' }]
     }),
   )

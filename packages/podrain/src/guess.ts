@@ -84,15 +84,15 @@ function asksFor(probe: Partial<Probe> | undefined): boolean {
 export const ownAddressHelp = `Let the app listen on $HOST:
   server.listen(process.env.PORT, process.env.HOST)`
 
-const wrongHostHelp = `A pod is asked at its own address. ${ownAddressHelp}`
+const wrongHostHelp = `Each pod has its own address. ${ownAddressHelp}`
 
-const wrongPortHelp = `Its port can be told by a variable of another name (\`--port-env NAME\`), or in the command:
+const wrongPortHelp = `The app can get its port from another variable (\`--port-env NAME\`), or from its command:
   podrain rehearse -- node server.js --port {port}
-If it is always the same, say which: \`--port N\`, and let the app listen on $HOST, or add \`--netns\` (Linux, root).`
+If its port is fixed, use \`--port N\`, and let the app listen on $HOST, or add \`--netns\` (Linux, root).`
 
 function wrongProtocol({ protocol, port }: WrongProtocolError, tls: boolean): string {
   const speaks = `Your app speaks ${protocol} on port ${port}`
-  if (tls && protocol !== 'something else') return `${speaks}, and \`--tls\` says that it answers TLS.`
+  if (tls && protocol !== 'something else') return `${speaks}, but \`--tls\` is set.`
   switch (protocol) {
     case 'TLS':
       return `${speaks}: add \`--tls\`. If only its probe or hook is answered there: \`--ready https:/path\`, \`--prestop https:/path\`.`

@@ -135,7 +135,7 @@ function mend(sources: readonly Source[], options: LintOptions): Source[] {
     else if (text !== source.text) {
       const bytes = bytesOf(text, source.encoding)
       if (bytes === undefined) {
-        process.stderr.write(`not fixed ${source.file}: some of its bytes are no UTF-8. Save it as UTF-8 first\n`)
+        process.stderr.write(`not fixed ${source.file}: some of its bytes are not UTF-8. Save it as UTF-8 first\n`)
         return source
       }
       writeFileSync(source.file, bytes)

@@ -54,7 +54,7 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
     results = carriedOut.results
     // No answer to nothing is no success.
     if (results.some(({ summary }) => summary.requests === 0)) {
-      throw new UsageError('Nothing was asked of the app: `--clients`, `--rate`?')
+      throw new UsageError('No request was sent to the app: check `--clients` and `--rate`')
     }
     say(`\n${renderReport(results, flags.allowLost, colour)}\n`)
     if (flags.quiet === true) out.write(`${renderVerdict(results, flags.allowLost, colour)}\n`)
@@ -63,7 +63,7 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
     return exitCodeOf(carriedOut, flags.allowLost)
   } catch (error) {
     if (error instanceof Ended) {
-      if (results.length === 0) say('Nothing is known: it was ended before anything was done to the pods.')
+      if (results.length === 0) say('No result: the rehearsal was ended before anything was done to the pods.')
       throw error
     }
     const inOurWords = new UsageError(`${inFlags((error as Error).message, flags)}${helpFor(error as Error, options)}`)
@@ -113,8 +113,7 @@ function readOptions(
   const given = optionsOf(flags)
   const [program = manifest?.options.command, ...args] = command
   if (program === undefined) {
-    const where =
-      manifest === undefined ? 'No command' : 'No command, and the manifest has none: only the image knows it'
+    const where = manifest === undefined ? 'No command' : 'No command, and the manifest has none: it is in the image'
     throw new UsageError(`${where}. What starts your app comes after \`--\`:\n  podrain rehearse -- node server.js`)
   }
   const mix = flags.requests === undefined ? undefined : readRequests(flags.requests)
@@ -143,7 +142,8 @@ function planOf(options: RehearsalOptions, flags: RehearseFlags, manifest?: From
   try {
     return resolveOptions(options)
   } catch (error) {
-    const where = manifest === undefined ? '' : `\nWhat no flag says is from ${manifest.origin}; flags win over it.`
+    const where =
+      manifest === undefined ? '' : `\nOptions without a flag are from ${manifest.origin}; flags override it.`
     throw new UsageError(`${inFlags((error as Error).message, flags)}${where}`)
   }
 }
