@@ -25,13 +25,13 @@ import {
   variable,
 } from './values.js'
 
-/** What has to be said of a preset wherever the presets are offered. */
+/** A warning for every help text that lists the presets. */
 export const retired = 'ingress-nginx gets no security fixes since March 2026'
 
-/** What the flags set of the engine's options. */
+/** The engine's options that flags set. */
 export type FlagOptions = Partial<RehearsalOptions>
 
-/** A flag as it was given: its words, for messages, and what they mean. */
+/** A flag as it was given: the text, for messages, and its value. */
 interface Given {
   readonly text: string
   readonly value: unknown
@@ -43,7 +43,7 @@ export interface Flag {
   readonly sets: string
 }
 
-/** Flags that belong together, under a heading of the help. */
+/** Flags under one heading of the help. */
 export interface FlagGroup {
   readonly heading: string
   readonly flags: readonly Flag[]
@@ -55,7 +55,7 @@ function flag(flags: string, sets: string, read: (text: string) => unknown, help
   return { option, sets }
 }
 
-/** A flag that may be given without its value, which is then the usual one. */
+/** A flag that may be given without a value. Its value is then `usual`. */
 function optional(usual: string, { option, sets }: Flag): Flag {
   return { option: option.preset(usual), sets }
 }
@@ -67,11 +67,11 @@ function toggle(flags: string, sets: string, help: string): Flag {
 
 /** A flag that turns off what is on. */
 function off(flags: string, sets: string, help: string): Flag {
-  // Without a default of ours, commander would say `true` for it.
+  // Without this default, commander would set it to `true`.
   return { option: new Option(flags, help).preset([{ text: 'false', value: false }]).default([]), sets }
 }
 
-/** A flag for each path that a kind of client asks for. */
+/** A flag for each path that a kind of client requests. */
 const paths: readonly Flag[] = pathNames.map((name) => {
   const { help, usual } = clientKinds.map((kind): Kind => kinds[kind]).find(({ path }) => path === name) as Kind
   const long = `--${name.toLowerCase()}`
@@ -83,7 +83,7 @@ const usualClients = clientKinds
   .flatMap((kind, index) => (kinds[kind].path === 'get' ? [`${clientNames[index]}=${kinds[kind].count}`] : []))
   .join()
 
-/** Every flag that is one of the engine's options, in the order of the help. Defaults are told here, and kept there. */
+/** Every flag that sets an option of the engine, in the order of the help. The help repeats the engine's defaults; a test compares them. */
 export const flagGroups: readonly FlagGroup[] = [
   {
     heading: 'Your app:',
@@ -253,12 +253,12 @@ const flags = flagGroups.flatMap((group) => group.flags)
 /** What was given on the command line, as commander keeps it. */
 export type GivenFlags = Readonly<Record<string, unknown>>
 
-/** The engine's options with what the flags set; `options` are those of elsewhere, which flags win over. */
+/** The engine's options: `options` from elsewhere, overridden by the flags. */
 export function optionsOf(given: GivenFlags, options: FlagOptions = {}): FlagOptions {
   return eachGiven(given).reduce<FlagOptions>((all, { flag, value }) => set(all, flag.sets.split('.'), value), options)
 }
 
-/** The options with a value at a place in them. Records are joined, but a hook takes the place of another. */
+/** The options with a value set at a path. Objects are merged, but a hook replaces another hook. */
 function set(options: unknown, [name = '', ...inner]: readonly string[], value: unknown): Record<string, unknown> {
   const all = isRecord(options) ? options : {}
   const before = all[name]
@@ -268,12 +268,12 @@ function set(options: unknown, [name = '', ...inner]: readonly string[], value: 
 }
 
 /**
- * A message of the engine, with the flag where it names an option, and with what was typed where it shows a value:
- * 0.01 seconds are what became of `10ms`.
+ * A message of the engine in terms of flags: names of options become flags, and a value becomes the text that was typed, such as
+ * `10ms` for 0.01.
  */
 export function inFlags(message: string, given: GivenFlags): string {
   let typed: string | undefined
-  // What follows is what the app wrote.
+  // The lines after the first are the app's output.
   const [first = '', ...rest] = message.split('\n')
   const named = first.replace(/`([a-zA-Z0-9.]+)`/g, (whole, name: string) => {
     const flag =

@@ -7,8 +7,8 @@ const suiteName = 'podrain rehearse'
 const shownLosses = 20
 
 /**
- * Results as JUnit XML: a suite for each, with one test case for each kind of client that sent something. `failure`: why a
- * rehearsal that was to follow has no result.
+ * Results as JUnit XML: a suite for each result, with a test case for each kind of client that sent requests. `failure`: why a later
+ * rehearsal of `--repeat` has no result.
  */
 export function renderJUnit(results: readonly Rehearsal[], allowed: number, failure?: Error): string {
   const report = builder.newBuilder()
@@ -45,7 +45,7 @@ function addSuite(report: ReturnType<typeof builder.newBuilder>, result: Rehears
       ...(more > 0 ? [`… and ${more} more`] : []),
       ...[...new Set(summary.diagnoses.map(({ fix }) => `→ ${fix}`))],
     ].join('\n')
-    // What is allowed is no failure, as it is none for the exit code.
+    // Losses up to `--allow-lost` are no failure, as for the exit code.
     if (summary.lost <= allowed) testCase.standardOutput(clean(details))
     else testCase.failure(`${lost} of ${requests} requests lost`, 'LostRequests').stacktrace(clean(details))
   }
@@ -54,7 +54,7 @@ function addSuite(report: ReturnType<typeof builder.newBuilder>, result: Rehears
   if (against.length > 0) trust.error(clean(against.join('\n')), summary.verdict)
 }
 
-/** A rehearsal that could not take place, so that CI shows why. */
+/** A rehearsal without a result, as JUnit XML, so that CI shows the reason. */
 export function renderJUnitError(name: string, error: Error): string {
   const report = builder.newBuilder()
   addError(report, name, error)
@@ -75,7 +75,7 @@ function line({ t, method, path, cause, message, why }: LostEvent): string {
   return `${(t / 1000).toFixed(2)} s  ${method} ${path}  ${cause}: ${why ?? message}`
 }
 
-/** Without colours; and without the end of a CDATA section, of which the builder escapes only the first in a text. */
+/** Removes colours and splits `]]>`, because the builder escapes only the first end of a CDATA section in a text. */
 function clean(text: string): string {
   return stripVTControlCharacters(text).replaceAll(']]>', ']] >')
 }

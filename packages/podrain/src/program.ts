@@ -49,7 +49,7 @@ const lintExitCodes = `Exit codes:
   1  findings at or above --fail-on
   2  wrong usage, a file is no YAML, or nothing could be judged`
 
-/** Builds the command line. `command` is what came after \`--\`, `onDone` takes the exit code. */
+/** Builds the command line. `command` is what came after `--`. `onDone` is called with the exit code. */
 export function createProgram(command: readonly string[] | undefined, onDone: (code: number) => void): Command {
   const program = new Command('podrain')
     .description('See what a deploy of your HTTP service would lose.')
@@ -164,7 +164,7 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .option('--no-color', 'no colours; also NO_COLOR=1')
     .addHelpText('after', `\n${lintExamples}\n\n${lintExitCodes}`)
     .action(async (paths: readonly string[], flags: LintFlags) => {
-      // Nothing else needs the schemas.
+      // Imported only here, because the schemas take long to load.
       const { runLint } = await import('./lint.js')
       onDone(await runLint(paths, flags, version))
     })
@@ -267,7 +267,7 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
   return program
 }
 
-/** The same choice wherever somebody has to say it. */
+/** The flag `--behind`, which several commands have. */
 function behindOption(help: string): Option {
   return new Option('--behind <preset>', `${help}; ${retired}`).choices(Object.keys(presets))
 }

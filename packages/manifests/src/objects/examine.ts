@@ -1,9 +1,10 @@
 import { consult, escapePointer, isInstalled, type Kind, namesIn, packageOf, schemaOf } from './schema.js'
 
 /**
- * Holds an object of the Kubernetes API against the published schema of its kind: what is wrong with it, and which keys
- * the schema does not know. Those of Kubernetes, Argo Rollouts and KEDA are at hand, where their packages are installed.
- * @returns undefined if no package has a schema of that kind
+ * Validates an object of the Kubernetes API with the published schema of its kind. There are schemas for Kubernetes, Argo Rollouts
+ * and KEDA, if their packages are installed.
+ * @returns A phrase for each mistake and each unknown key, such as `spec.replicaz is unknown`; undefined if no package has a schema
+ * for the kind.
  */
 export function examine<Each extends Kind>(object: Each): string[] | undefined {
   const schema = schemaOf(object)
