@@ -133,7 +133,7 @@ const shellFirst: Rule = {
         /^exec\s/.test(last.text) ||
         commands.some((each) => each.words[0] === 'trap') ||
         [packageManagers, processManagers].some((each) => managerOf([last.words[0] ?? ''], each) !== undefined) ||
-        // A loop that is the program itself, `sleep infinity`, and the like: nothing to drain.
+        // A script that only waits, such as `sleep infinity`, has nothing to drain.
         /^(wait|sleep|tail|true|:|exit|\$.*)$/.test(programOf(last.words[0] ?? '$'))
       ) {
         return
