@@ -32,7 +32,7 @@ describe.concurrent('podrain compare', () => {
     expect(await readFile(html, 'utf8')).toContain('Before and after')
   })
 
-  test('puts what ran on a cluster beside a rehearsal, and says what nobody could know of it', async () => {
+  test('compares a run on a cluster with a rehearsal, and names the options that the run does not contain', async () => {
     const { bad, good, html } = await results()
     const rehearsed = JSON.parse(await readFile(bad, 'utf8'))
     const unknown = {

@@ -109,7 +109,7 @@ test('lists a container whose end the kubelet does not know, first and even with
   expect(stdout.split('\n')[1]).toMatch(/^web-8\/app +- +- +killed +137 /)
 })
 
-test('keeps what a pod has written from commanding the terminal', async () => {
+test('removes control characters that a pod has written', async () => {
   const forged = message({ outcome: 'cut', error: 'Error: \u001b[2J\u009b2J\nweb-9/app drained\u202e' })
   const { path } = stub({ pods: list([podOf('web-1', { exitCode: 1, finishedAt: ago(1), message: forged })]) })
   const { stdout } = await podrain(['drains', '--kubectl', path])

@@ -96,7 +96,7 @@ describe('a page in Chromium', () => {
     }
   })
 
-  test('tells of a loss under the pointer its cause, its request, why it was lost and what mends it', async (context) => {
+  test('shows the cause, the request, the reason and the fix of a loss under the pointer', async (context) => {
     const result = rollout({ pods: 1, lost: 2 })
     const { page } = await reader.open(context, renderPage([result]))
     expect(await page.locator(tip).count()).toBe(0)
@@ -264,7 +264,7 @@ describe('a page in Chromium', () => {
     expect(complaints).toEqual([])
   })
 
-  test('shows what lost nothing beside what did, and no part of either lies upon another', async (context) => {
+  test('shows a result without losses beside one with losses, without overlaps', async (context) => {
     const results = [rollout(), rollout({ lost: 0 })]
     const opened = await reader.open(context, renderPage(results, { compare: true }), {
       viewport: { width: 1280, height: 900 },

@@ -196,7 +196,7 @@ async function heed({ before, advice, follow }: Case): Promise<void> {
 const namespaces = pidNamespaces()
 const obstacle = 'obstacle' in namespaces ? namespaces.obstacle : undefined
 
-describe.concurrent('after the advice on it, nothing is lost any more by an app that', () => {
+describe.concurrent('no request is lost after following the advice for an app that', () => {
   test.for(cases)('$app', heed)
 
   test.for(casesOfPidOne)('$app', (row, { skip }) => {

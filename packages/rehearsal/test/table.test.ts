@@ -42,7 +42,7 @@ test('a table that is wider than the terminal is a list', () => {
   `)
 })
 
-test('a table of what ended before any pod did says nothing of how pods ended', () => {
+test('a table of a rehearsal that ended before any pod does not say how pods ended', () => {
   const { options, events, samples } = sampleRehearsal('first')
   const cut = conclude(
     options,

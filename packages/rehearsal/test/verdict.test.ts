@@ -101,7 +101,7 @@ test('a clean verdict of few requests says how many could be lost unseen', () =>
   expect(verdictSentence(tell({ requests: 300 }))).not.toContain('Only')
 })
 
-test('what failed as it did before is no answer, and no loss', () => {
+test('a request that failed as before counts neither as answered nor as lost', () => {
   const { summary, ...result } = tell({})
   expect(verdictSentence({ ...result, summary: { ...summary, background: 40 } })).toBe(
     'Nothing lost of 6000 requests. 40 of them failed as requests did before anything was done to the pods: the drain is not the cause.',
