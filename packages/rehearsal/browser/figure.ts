@@ -34,9 +34,12 @@ export class TimelineView {
     this.#layout = layOut(800, viewport)
     host.append(toolbar(viewport, figure))
     const pods = figure.lanes.length
-    this.#lanes = this.#drawing('lanes', `What each of ${pods} pods did, what its clients believed, and what was lost`)
+    this.#lanes = this.#drawing(
+      'lanes',
+      `The states of ${pods} pods, when clients connected to them, and what was lost`,
+    )
     this.#lanes.setAttribute('role', 'group')
-    this.#series = this.#drawing('series', 'The moment the load is read at; arrow keys move it')
+    this.#series = this.#drawing('series', 'The time at which the load is read; arrow keys move it')
     this.#series.setAttribute('role', 'slider')
     this.#series.setAttribute('tabindex', '0')
     this.#listen()

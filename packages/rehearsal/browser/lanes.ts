@@ -154,7 +154,7 @@ export function tellLane(figure: Figure, index: number, t: number, nearby: numbe
     const [state, from, to] = span
     lines.push({ text: `${state} for ${seconds(to - from)}${within(lane.deaf) ? ', no longer listening' : ''}` })
   } else if (gone !== undefined) lines.push({ text: `gone: ${gone.what}` })
-  else if (lane.spans.length > 0) lines.push({ text: 'not there yet' })
+  else if (lane.spans.length > 0) lines.push({ text: 'not started yet' })
   const told = lane.told.findLast((time) => time <= t)
   if (within(lane.stale) && told !== undefined) {
     lines.push({ name: 'clients connect to it', text: `still, ${seconds(t - told)} after its end began` })

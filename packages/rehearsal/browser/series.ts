@@ -92,7 +92,7 @@ export function drawSeries(svg: Group, figure: Figure, layout: Layout, extent: E
   }
 
   const time = scaleLog([extent.quickest, extent.slowest], [latencyTop + chartHeight, latencyTop + 2])
-  chart(svg, layout, latencyTop, 'how long an answer takes, in ms', time, latencyTicks(extent))
+  chart(svg, layout, latencyTop, 'latency of answers, in ms', time, latencyTicks(extent))
   const latency = plotOf(svg, layout, latencyTop)
   const lines = { p99: points(load.p99, most), p50: points(load.p50, mean) }
   for (const [name, line] of Object.entries(lines)) {
@@ -111,7 +111,7 @@ export function drawSeries(svg: Group, figure: Figure, layout: Layout, extent: E
   }
 
   const open = scaleLinear([0, extent.inFlight], [inFlightTop + chartHeight, inFlightTop + 2])
-  chart(svg, layout, inFlightTop, 'requests on their way', open, [0, extent.inFlight])
+  chart(svg, layout, inFlightTop, 'requests in flight', open, [0, extent.inFlight])
   plotOf(svg, layout, inFlightTop)
     .append('path')
     .attr('class', 'area')
@@ -202,7 +202,7 @@ export function tellLoad(figure: Figure, t: number): TipContent | undefined {
     ...(lost > 0 ? [{ name: 'lost', text: `${count(lost)} per second`, kind: 'loss' as const }] : []),
     { name: 'half of them within', text: ms(load.p50[index]) },
     { name: '99 % within', text: ms(load.p99[index]) },
-    { name: 'on their way', text: count(load.inFlight[index] ?? 0) },
+    { name: 'in flight', text: count(load.inFlight[index] ?? 0) },
   ]
   return { title: 'Load', subtitle: whenOf(load.t[index] ?? t, figure), lines }
 }

@@ -244,7 +244,7 @@ describe('a page in Chromium', () => {
     })
     const { page, complaints } = opened
     expect(await shown(page.locator('.verdict.change'))).toMatch(/^40\s*→\s*0\s+requests lost$/)
-    expect(await shown(page.getByRole('region', { name: 'What was done differently' }))).toMatch(/replicas\s+4\s+2/)
+    expect(await shown(page.getByRole('region', { name: 'Different options' }))).toMatch(/replicas\s+4\s+2/)
     const axes = () =>
       page
         .locator('svg.lanes')
@@ -412,7 +412,7 @@ describe('a page in Chromium is readable', () => {
       'button "Whole run" [pressed]',
       'button "Zoom in"',
       'group "Lost requests in the order of time',
-      'slider "The moment the load is read at',
+      'slider "The time at which the load is read',
       'table "All runs"',
       'link "second"',
     ]) {

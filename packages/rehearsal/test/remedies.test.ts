@@ -115,7 +115,7 @@ const cases: readonly Case[] = [
       preStop: { httpGet: { path: '/prestpo' } },
       ...newConnections,
     },
-    advice: /^The preStop hook GET \/prestpo was answered 404 .*put right its path and port/,
+    advice: /^The preStop hook GET \/prestpo was answered 404 .*correct its path and port/,
     follow: () => ({ preStop: { httpGet: { path: '/prestop' } } }),
   },
   {

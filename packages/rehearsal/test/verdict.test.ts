@@ -80,7 +80,7 @@ describe('the verdict is', () => {
   test('not trustworthy when what stands between clients and pods was held up for as long as that', () => {
     expect(tell({ hopHeldUpMs: 999 }).summary.verdict).toBe('clean')
     expect(verdictSentence(tell({ hopHeldUpMs: 1000 }))).toMatch(
-      /^Not trustworthy\. This machine was too busy: what stands between clients and pods could do nothing for 1000 ms/,
+      /^Not trustworthy\. This machine was too busy: the proxy between clients and pods could do nothing for 1000 ms/,
     )
   })
 

@@ -195,8 +195,9 @@ export interface RehearsalOptions {
   /** Working directory of the pods. @default process.cwd() */
   cwd?: string | undefined
   /**
-   * Environment variables of the pods, added to those of this process. `PORT` (or the name in `portEnv`), `HOST`, `POD_NAME`,
-   * `TERMINATION_GRACE_PERIOD_SECONDS`, `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` are set by the rehearsal. @default {}
+   * Environment variables of the pods, added to those of this process. `PORT` (or the name in `portEnv`), `HOST`, `POD_NAME` and
+   * `TERMINATION_GRACE_PERIOD_SECONDS` always have the values of the rehearsal. Variables of this process that begin with `KUBERNETES_`
+   * are left out; `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` are set to an address where nothing listens. @default {}
    */
   env?: Readonly<Record<string, string>> | undefined
   /** The variable that contains a pod's port. @default 'PORT' */

@@ -23,7 +23,7 @@ export function doubtsOf({ heldUpMs, loadHeldUpMs, hopHeldUpMs }: HeldUp, plan: 
   const held = [
     ['the kubelet', heldUpMs, `and a readiness probe fails after ${probe} ms`],
     ['the clients', loadHeldUpMs, 'and learned of changes that much later'],
-    ['what stands between clients and pods', hopHeldUpMs, 'and forwarded no request meanwhile'],
+    ['the proxy between clients and pods', hopHeldUpMs, 'and forwarded no request meanwhile'],
   ] as const
   const tooLong = held.filter(([, ms]) => ms !== null && ms >= probe)
   return tooLong.map(([who, ms, and], index) => {

@@ -127,7 +127,7 @@ export class Kubelet {
     if (preStop !== null) {
       const begin = performance.now()
       await this.#hook(preStop, grace * 1000)
-      // A timer of Node may fire up to 1 ms early, a timer of Go never does. Without the 1 ms, a sleep of 1 s would count as 0 s.
+      // A timer of Node may fire up to 1 ms early, a timer of Go never does. Without the 1 ms, a sleep of 1 s could count as 0 s.
       spentSeconds = Math.floor((performance.now() - begin + 1) / 1000)
     }
     await this.#pause(sigtermDelay)

@@ -86,7 +86,7 @@ ${more.length === 0 ? null : fold(`${more.length} more`, html`<ol class="diagnos
 function diagnosis({ kind, cause, count: lost, background, why, fix, example }: Diagnosis): Markup {
   const { method, path, client, message } = example
   return html`<li>
-<p class="cause"><strong>${count(lost)} ×</strong> ${cause}<br><span class="quiet">${background ? 'as before the scenario: not the drain' : kind}</span></p>
+<p class="cause"><strong>${count(lost)} ×</strong> ${cause}<br><span class="quiet">${background ? 'as before the scenario: the drain is not the cause' : kind}</span></p>
 <div><p>${why} <span class="quiet">${client}: <bdi>${method} ${path}</bdi>${message === '' ? null : html`, <bdi>${message}</bdi>`}</span></p>
 <p class="fix"><span>Fix</span> ${prose(fix)}</p></div>
 </li>`
@@ -100,9 +100,9 @@ function legend({ lanes, losses }: Figure): Markup {
 ${losses.length === 0 ? null : entry('loss', 'lost requests')}
 ${states.map((state) => entry(state.replaceAll(' ', '-').toLowerCase(), state))}
 ${lanes.some(({ deaf }) => deaf.length > 0) ? entry('deaf', 'no longer listening') : null}
-${entry('answers', 'answers it gave')}
+${entry('answers', 'its answers')}
 ${entry('known', 'clients connect to it')}
-${lanes.some(({ stale }) => stale.length > 0) ? entry('stale', 'still, though it is being ended') : null}
+${lanes.some(({ stale }) => stale.length > 0) ? entry('stale', 'still, although it is being ended') : null}
 </ul>`
 }
 
@@ -119,7 +119,7 @@ ${fact(`slowest answer, before and during the ${disruptionOf(result).noun}`, `${
 ${fact('duration', seconds(summary.durationMs))}
 ${fact('without any answer, at most', seconds(summary.silence.longestMs))}
 ${fact('kubelet and clients held up, at most', `${summary.heldUpMs === null ? unknown : milliseconds(summary.heldUpMs)}, ${milliseconds(summary.loadHeldUpMs)}`)}
-${options.through === null ? null : fact('what stands between them held up, at most', milliseconds(summary.hopHeldUpMs))}
+${options.through === null ? null : fact('relay and proxy held up, at most', milliseconds(summary.hopHeldUpMs))}
 </dl>`
 }
 

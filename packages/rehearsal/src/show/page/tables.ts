@@ -75,7 +75,7 @@ export function podsTable(result: Rehearsal): Markup {
       moments.map(({ what }) => what).join('; '),
     ]
   })
-  const times = ['ready', 'told', 'hook', 'SIGTERM', 'exit', 'clients came for', 'lost'].map(number)
+  const times = ['ready', 'end began', 'hook', 'SIGTERM', 'exit', 'routed after that for', 'lost'].map(number)
   return table(`Pods, in seconds after the ${noun} began`, [text('pod'), ...times, text('what happened')], rows)
 }
 
