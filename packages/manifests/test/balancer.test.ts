@@ -151,7 +151,7 @@ describe('AWS sends to nodes unless something says `ip`', () => {
     expect(found(hooked(8), service(), gateway('aws-alb'))).not.toContain('info rollout-outruns-balancer')
   })
 
-  test('of several in front each is told what concerns it', () => {
+  test('reports each of several load balancers separately', () => {
     const neg = service(
       'web',
       'ports: [{ port: 80, targetPort: 8080 }]',
@@ -181,7 +181,7 @@ test('a route below HTTP leads strangers to /prestop without a header that tells
   expect(exposed('HTTPRoute')).toEqual([expect.stringMatching(/^info: HTTPRoute\/web leads `\/`/)])
 })
 
-test('nobody sends to a worker, with a mesh or without, so it is not told how long to serve', () => {
+test('a worker without requests gets no advice about how long to serve, with or without a mesh', () => {
   const worker = (annotation: string, ...container: string[]) =>
     app({ container }).replace('labels: { app: web } }', `labels: { app: web }, annotations: { ${annotation} } }`)
   for (const mesh of ['linkerd.io/inject: enabled', 'sidecar.istio.io/inject: "true"']) {

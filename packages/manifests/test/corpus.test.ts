@@ -42,7 +42,7 @@ test('the corpus has manifests of many shapes', () => {
 })
 
 // To change a rule is to change this file: each line that is new has to be looked at and given its word.
-test('in manifests as people keep them there is found what there is, and nothing else', async () => {
+test('lint finds the known mistakes in real manifests, and nothing else', async () => {
   const lines = results.flatMap(({ name, findings, ignored, problems }) => {
     expect(problems).toEqual([])
     return [
@@ -73,7 +73,7 @@ test('no rule says worse than the page says it does', () => {
   }
 })
 
-test('what is mended there stays mended, and the lines that were not touched are the same to the byte', () => {
+test('fixes are stable, and all other lines stay the same to the byte', () => {
   for (const { text } of units.flatMap(({ sources }) => sources)) {
     const once = mended(text)
     expect(mended(once)).toBe(once)

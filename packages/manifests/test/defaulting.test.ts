@@ -110,7 +110,7 @@ describe('a pod that asks for the defaults', () => {
     expect(other).toEqual(pod.spec.containers[1])
   })
 
-  test('has nothing in it then that lint finds, and its schema knows it', () => {
+  test('is valid then, and lint finds nothing in it', () => {
     const pod = completed(podOf({ livenessProbe: { httpGet: { path: '/livez', port: 'http' } } }))
     expect(examine(pod)).toEqual([])
     const service = `apiVersion: v1\nkind: Service\nmetadata: { name: orders }\nspec: { selector: { app: orders }, ports: [{ port: 80, targetPort: http }] }\n`
@@ -184,7 +184,7 @@ describe('the policy', () => {
     expect(readFileSync(file, 'utf8')).toBe(writeDefaultingPolicy())
   })
 
-  test('takes the name of another ConfigMap, and no text that is none', () => {
+  test('takes the name of another ConfigMap, and refuses an invalid name', () => {
     expect(writeDefaultingPolicy({ configMap: 'drain.shop' })).toContain(
       `{'configMapRef': {'name': dyn('drain.shop'), 'optional': dyn(true)}}`,
     )

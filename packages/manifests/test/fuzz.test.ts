@@ -212,7 +212,7 @@ describe('--fix', () => {
       return lines.join('\n')
     })
 
-  test('done twice is done once, no line is lost, and no comment', () => {
+  test('is idempotent, and loses no line and no comment', () => {
     fc.assert(
       fc.property(marred, (text: string) => {
         const once = mended(text)

@@ -51,7 +51,7 @@ describe('a written manifest', () => {
   )
   const possible = grid.filter(({ behind, hook }) => behind !== 'aws-nlb' || hook !== 'http')
 
-  test('has nothing in it that lint finds, whatever it is written from', () => {
+  test('has no findings, whatever its options', () => {
     expect(possible.length).toBeGreaterThan(1000)
     for (const options of possible) {
       const { findings, problems } = lint(inUse(options), { longestRequest: options.longestRequest ?? 0 })
@@ -59,7 +59,7 @@ describe('a written manifest', () => {
     }
   })
 
-  test('nor with any name, image and ports', () => {
+  test('has no findings with any name, image and ports', () => {
     fc.assert(
       fc.property(
         fc.stringMatching(/^[a-z]([-a-z0-9]{0,20}[a-z0-9])?$/),

@@ -43,7 +43,7 @@ describe('what stands at the wrong level is judged at the right one, in the line
     expect(told(text)).toEqual(['6 misplaced-key', '11 hook-outlasts-grace'])
   })
 
-  test('not where nobody knows of which container it is', () => {
+  test('not if it is unknown which container is meant', () => {
     const text = deployment(`  template:
     metadata: { labels: { app: web } }
     spec:

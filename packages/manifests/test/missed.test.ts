@@ -163,7 +163,7 @@ describe('variables', () => {
     expect(found(twice('30', '30'))).toEqual(['info env-twice'])
   })
 
-  test('that nobody fills in', () => {
+  test('that are not replaced', () => {
     expect(said('env-unfilled', env('{ name: URL, value: "http://$(HOST)/" }'))).toEqual([
       'warning: Container `app` has no variable `HOST`: `$(HOST)` stays as it is written',
     ])
@@ -173,7 +173,7 @@ describe('variables', () => {
     expect(said('env-unfilled', env('{ name: A, value: b }', 'command: [./server, --port, $(PORT)]'))).toHaveLength(1)
   })
 
-  test('that somebody fills in, or that are none', () => {
+  test('that are replaced, or that are no variables', () => {
     for (const text of [
       env('{ name: HOST, value: db }, { name: URL, value: "http://$(HOST)/" }'),
       env('{ name: URL, value: "http://$(REDIS_SERVICE_HOST):$(REDIS_SERVICE_PORT)/" }'),
@@ -343,7 +343,7 @@ describe('what there must not be two of', () => {
   })
 })
 
-describe('what is not said, as it is not so', () => {
+describe('no finding where there is no mistake', () => {
   test('a liveness probe asks the same only with the same question', () => {
     const probes = (query: string) =>
       said(

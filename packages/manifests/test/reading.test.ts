@@ -162,8 +162,8 @@ spec:
     - { name: web, image: web:1, lifecycle: { prestop: { sleep: { seconds: 5 } } } }
 `
 
-describe('a mistake behind what only kubectl reads', () => {
-  test('is found in its line, and mended there', () => {
+describe('a mistake after YAML that only kubectl reads', () => {
+  test('is found in its line, and fixed there', () => {
     const sources = [{ file: 'web.yaml', text: manifest }]
     expect(lint(sources).findings).toEqual([expect.objectContaining({ rule: 'unknown-key', line: 10, column: 47 })])
     expect(fix(sources)[0]?.text).toBe(manifest.replace('prestop', 'preStop'))

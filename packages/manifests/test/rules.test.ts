@@ -49,7 +49,7 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))('%s', (id, { severi
     expect(ranks[worst]).toBe(severity)
   })
 
-  test('finds nothing once that is put right, nor does any other rule find an error', () => {
+  test('finds nothing once the mistake is fixed, and no other rule finds an error', () => {
     const { findings, problems } = look(passes)
     expect(problems).toEqual([])
     expect(findings.filter((each) => each.rule === id || each.severity === 'error')).toEqual([])
@@ -166,7 +166,7 @@ describe('a hook that sleeps', () => {
     }
   })
 
-  test('takes nobody knows how long in a loop, unless it says how often', () => {
+  test('takes an unknown time in a loop, unless the number of rounds is known', () => {
     expect(rulesOf('for each in 1 2 3; do sleep 40; done')).toEqual(['hook-outlasts-grace'])
     expect(rulesOf('for each in $(cat hosts); do sleep 40; done')).toEqual([])
     expect(rulesOf('until ./done; do :; done; sleep 40')).toEqual([])
@@ -190,7 +190,7 @@ test('a command that is one string is told as a list', () => {
 })
 
 describe('--fix', () => {
-  test('mends at least what is a matter of one word', () => {
+  test('fixes at least every mistake that is a matter of one word', () => {
     expect(mendable).toEqual(
       expect.arrayContaining([
         'unknown-key',

@@ -72,7 +72,7 @@ describe('how long a hook takes is read', () => {
     expect(shell(script)).toBeUndefined()
   })
 
-  test('and nobody knows it of code with two timers, or a loop', () => {
+  test('is unknown for code with two timers, or a loop', () => {
     expect(timed('node', '-e', 'setTimeout(a, 1000); setTimeout(b, 2000)')).toBeUndefined()
     expect(timed('python', '-c', 'while True: time.sleep(1)')).toBeUndefined()
   })

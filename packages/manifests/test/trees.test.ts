@@ -109,7 +109,7 @@ test('a hook in a patch that stands in the kustomization is found in its line th
   expect(found(files)).toEqual(['prod/kustomization.yaml:7 hook-outlasts-grace Deployment/web'])
 })
 
-test('what is wrong in a base is told once, whatever is built from it, and can be put right there', () => {
+test('a mistake in a base is reported once, whatever is built from it, and can be fixed there', () => {
   const files = tree({ 'prod/kustomization.yaml': overlay(''), 'dev/kustomization.yaml': overlay('') }).map(
     (source) => ({
       ...source,

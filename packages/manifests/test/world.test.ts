@@ -136,11 +136,11 @@ describe('YAML as Kubernetes reads it', () => {
     expect(findings.map(({ rule }) => rule)).toEqual(['package-manager'])
   })
 
-  test('nothing is as good as left out', () => {
+  test('null is the same as a missing value', () => {
     expect(found(pod('web', '          imagePullPolicy:\n          envFrom:\n'))).toEqual([])
   })
 
-  test('a quantity that is none is told as one', () => {
+  test('an invalid quantity is reported as one', () => {
     expect(found(pod('web', '          resources: { limits: { memory: 128MB } }\n'))).toMatchObject([
       {
         rule: 'wrong-value',
@@ -149,14 +149,14 @@ describe('YAML as Kubernetes reads it', () => {
     ])
   })
 
-  test('what is too deep to be read is told, too', () => {
+  test('nesting that is too deep is reported', () => {
     const deep = `kind: Pod\nspec: ${'['.repeat(50_000)}`
     expect(lint([{ file: 'x.yaml', text: deep }]).problems).toMatchObject([
       { line: 2, message: expect.stringMatching(/too deep/) },
     ])
   })
 
-  test('aliases without end are none of our business', () => {
+  test('endless aliases are ignored', () => {
     const bomb = [
       'a: &a [x, x, x, x, x, x, x, x, x]',
       ...'bcdefghij'

@@ -2,6 +2,6 @@
 const { existsSync } = require('node:fs')
 const { join } = require('node:path')
 
-// What is published is built; a fresh clone is not, and a first command should work there, too.
+// The published package is built. A fresh clone is not, so its first command builds it.
 if (!existsSync(join(__dirname, '..', 'dist', 'main.js'))) require('./first-build.js')
 require('../dist/main.js')

@@ -18,7 +18,7 @@ const runners = [
   'pm2-runtime',
 ]
 
-/** The frameworks by the package that an app imports, those first that stand on others. */
+/** The frameworks by the package that an app imports. Frameworks that use another one come first. */
 const packages: ReadonlyArray<readonly [name: string, framework: Framework]> = [
   ['@nestjs/core', 'nestjs'],
   ['fastify', 'fastify'],
@@ -27,11 +27,11 @@ const packages: ReadonlyArray<readonly [name: string, framework: Framework]> = [
 ]
 
 /**
- * What an app is written with, as far as its command, its first file and its package.json tell; null for what is no Node
- * app. It is a guess, and advice is all that depends on it.
+ * The framework of an app, guessed from its command, its first file and its package.json; null if it is not a Node app. Only the
+ * advice depends on the guess.
  */
 export function frameworkOf(command: string, args: readonly string[], cwd: string): Framework | null {
-  // An init, or a shell with a whole line as its argument, may come before what runs the app.
+  // An init, or a shell with a whole line as its argument, may come before the program that runs the app.
   const words = [command, ...args].flatMap((word) => word.split(/\s+/))
   const runner = words.findIndex((word) => runners.includes(basename(word)))
   if (runner === -1) return null
@@ -43,7 +43,7 @@ export function frameworkOf(command: string, args: readonly string[], cwd: strin
   const imported = packages.find(([name]) => new RegExp(`(?:from|require\\(|import)\\s*['"]${name}['"]`).test(text))
   if (imported !== undefined) return imported[1]
   const named = packages.filter(([name]) => name in dependenciesOf(file === undefined ? cwd : dirname(file)))
-  // Nest brings Express or Fastify; of two others nobody knows which it is.
+  // A Nest app may have Express or Fastify among its dependencies. With two other frameworks the guess is `node`.
   const [first, ...more] = named
   return first !== undefined && (more.length === 0 || first[1] === 'nestjs') ? first[1] : 'node'
 }

@@ -10,7 +10,10 @@ export interface CompareFlags {
   readonly color: boolean
 }
 
-/** `podrain compare`. Resolves with the exit code: 0 when the second lost no greater share than the first, else 1. */
+/**
+ * `podrain compare`. Resolves with the exit code: 0 if the second result lost no greater share of requests than the first, else 1.
+ * @throws UsageError when a file cannot be read or is not a result.
+ */
 export async function runCompare(before: string, after: string, flags: CompareFlags): Promise<number> {
   const [first, second] = [read(before), read(after)]
   const { html, color } = flags
@@ -21,9 +24,11 @@ export async function runCompare(before: string, after: string, flags: CompareFl
   const other = differences(first, second)
   const unknown = [first, second].map(unknownOf).find((names) => names.length > 0)
   if (unknown !== undefined)
-    process.stdout.write(`What ran on a cluster cannot know: ${unknown.join(', ')}. They were not compared.\n`)
+    process.stdout.write(
+      `A result from a cluster does not contain: ${unknown.join(', ')}. These options were not compared.\n`,
+    )
   if (other.length > 0)
-    process.stdout.write(`Not the same was rehearsed: ${other.join(', ')} differ. Compare the shares.\n`)
+    process.stdout.write(`The rehearsals had different options: ${other.join(', ')}. Compare the shares.\n`)
   if (html !== undefined) {
     await writeResult(html, renderPage([first, second], { compare: true }))
     process.stdout.write(`Page: ${html}\n`)
@@ -40,7 +45,7 @@ function lossesOf(result: Rehearsal): string {
   return `${lost} of ${requests} (${(100 * shareOf(result)).toFixed(2)} %)`
 }
 
-/** What an app may change between two rehearsals, and what may be called otherwise. */
+/** Options that may differ in a comparison: those of the app, and names. */
 const own = [
   'name',
   'cluster',
@@ -56,7 +61,7 @@ const own = [
   'port',
 ]
 
-/** The options of which the two are not equal, and that make the numbers another matter. */
+/** The names of options that differ and make the numbers hard to compare. */
 function differences(one: Rehearsal, other: Rehearsal): string[] {
   return Object.entries(one.options).flatMap(([name, value]) => {
     const { [name]: second } = other.options as unknown as Record<string, unknown>
@@ -65,12 +70,12 @@ function differences(one: Rehearsal, other: Rehearsal): string[] {
   })
 }
 
-/** Options that are unknown since it ran on a cluster. */
+/** Options that are unknown because the run was on a real cluster. */
 function unknownOf({ options }: Rehearsal): string[] {
   return options.cluster === null ? [] : unknowable.filter((name) => options[name] === null)
 }
 
-/** Reads what `podrain rehearse --json` wrote, or the suite that runs on clusters. */
+/** Reads a result of `podrain rehearse --json`, or of the end-to-end tests on real clusters. */
 function read(file: string): Rehearsal {
   let result: Rehearsal
   try {

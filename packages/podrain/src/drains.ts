@@ -19,21 +19,22 @@ export interface DrainsFlags {
 export interface KnownDrain {
   readonly pod: string
   readonly container?: string
-  /** ISO 8601. Missing if the kubelet does not know, as of a container that was gone when it looked for it. */
+  /** ISO 8601. Missing if the kubelet does not know, because the container was gone when it looked. */
   readonly endedAt?: string
   readonly durationMs?: number
-  /** As in the termination message, or `killed` if a container without one was. */
+  /** The outcome in the termination message; `killed` for a container that was killed and left no message. */
   readonly outcome: string
   readonly cutCount?: number
   readonly cut?: readonly string[]
   readonly closedEarly?: readonly string[]
   readonly exitCode?: number
-  /** Everything else that is to be said, in words. */
+  /** Everything else that is known, as phrases. */
   readonly remarks: readonly string[]
+  /** Where this is from: podrain's termination message, an Event, or the container's status alone. */
   readonly from: 'message' | 'event' | 'status'
 }
 
-/** As the API has it; anything may be missing. */
+/** An object as the API returns it. Any field may be missing. */
 interface KubernetesObject {
   readonly metadata?: {
     readonly name?: string
@@ -98,8 +99,8 @@ async function findDrains(target: string | undefined, flags: DrainsFlags) {
   const told = events.flatMap(drainOfEvent).filter(({ pod }) => podName === undefined || pod === podName)
   if (told.length === 0 && hints.length === 0) {
     hints.push(
-      'Pods that are gone are only known by Events, and there are none of podrain. The option `events` of @podrain/kubernetes ' +
-        'tells them, and the API server keeps them for an hour by default',
+      'Pods that are gone are known only from Events, and podrain has written none. The option `events` of @podrain/kubernetes ' +
+        'writes them, and the API server keeps them for an hour by default',
     )
   }
   const after = flags.since === undefined ? Number.NEGATIVE_INFINITY : Date.now() - flags.since
@@ -109,13 +110,13 @@ async function findDrains(target: string | undefined, flags: DrainsFlags) {
   return { drains: drains.map(({ startedAt: _, ...drain }) => drain), hints }
 }
 
-/** When the drain ended, in milliseconds since the epoch. One whose end is not known may have ended just now. */
+/** When the drain ended, in ms since the epoch. A drain with an unknown end counts as the latest. */
 function timeOf({ endedAt = '' }: KnownDrain): number {
   const time = Date.parse(endedAt)
   return Number.isNaN(time) ? Number.MAX_SAFE_INTEGER : time
 }
 
-/** Which pods are meant. Events have the labels of their pods, so that they are found by the same selector. */
+/** Which pods to list. podrain's Events have the labels of their pods, so the same selector finds both. */
 async function choose(
   target: string | undefined,
   flags: DrainsFlags,
@@ -142,10 +143,10 @@ function inSelector({ key, operator, values = [] }: Expression): string {
   return `${key} ${operator.toLowerCase()} (${values.join(',')})`
 }
 
-/** Milliseconds that kubectl may take for one answer. Thousands of pods take seconds. */
+/** ms that one call of kubectl may take. Thousands of pods take seconds. */
 const kubectlTimeout = 120_000
 
-/** kubectl has the credentials, so nobody else needs any. */
+/** Runs kubectl, which has the credentials, so that podrain needs none. */
 async function runKubectl({ kubectl, context, namespace }: DrainsFlags, args: readonly string[]): Promise<object> {
   const where = [
     ...(context === undefined ? [] : [`--context=${context}`]),
@@ -168,7 +169,7 @@ async function runKubectl({ kubectl, context, namespace }: DrainsFlags, args: re
 
 type Found = KnownDrain & { readonly startedAt?: string }
 
-/** What podrain has told; undefined for the message of anybody else. */
+/** The message of podrain as an object; undefined if another program wrote it. */
 function read(text: string | undefined): Record<string, unknown> | undefined {
   try {
     const said = JSON.parse(text?.split('\n')[0] ?? '')
@@ -194,7 +195,7 @@ function drainsOfPod({ metadata, status }: KubernetesObject): Found[] {
       }
       if (said !== undefined) return [{ ...ended, ...factsOf(said, outOfMemory), from: 'message' }]
       if (exitCode !== 137 && reason !== 'OOMKilled') return []
-      const why = outOfMemory.length > 0 ? outOfMemory : ['SIGKILL, and no message of podrain']
+      const why = outOfMemory.length > 0 ? outOfMemory : ['SIGKILL, without a message of podrain']
       return [{ ...ended, outcome: 'killed', remarks: why, from: 'status' }]
     }),
   )
@@ -240,14 +241,14 @@ function factsOf(said: Record<string, unknown>, remarks: readonly string[]): Omi
   }
 }
 
-/** A drain that both a message and an Event tell of is one. The message comes with an exit code. */
+/** Joins both lists. A drain that is in both is listed once, from the message, because that has an exit code. */
 function joined(messages: readonly Found[], events: readonly Found[]): Found[] {
   const isTold = (event: Found): boolean =>
     messages.some(({ pod, startedAt }) => pod === event.pod && startedAt !== undefined && startedAt === event.startedAt)
   return [...messages, ...events.filter((event) => !isTold(event))]
 }
 
-/** As kubectl draws its tables. */
+/** Table style of kubectl. */
 const noBorders = Object.fromEntries(
   ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
     .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'])
@@ -285,7 +286,7 @@ function tableOf(drains: readonly KnownDrain[], hints: readonly string[], colour
   return `${[...lines, ...hints.map((hint) => dim(`${hint}.`))].join('\n')}\n`
 }
 
-/** Whoever runs in a pod writes its message, so it could otherwise tell the terminal to do something. */
+/** Without control characters: any program in a pod can write the message, and could send escape sequences to the terminal. */
 function printable(cell: string): string {
   return cell.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, '\uFFFD')
 }

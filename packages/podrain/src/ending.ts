@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
 
-/** Whatever a person or a machine sends to end a program: Ctrl-C, CI, a closed window, Ctrl-\. */
+/** The signals that people and machines send to end a program: Ctrl-C, CI, a closed window, Ctrl-\. */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const
 
 /** A rehearsal was ended from outside. */
@@ -13,11 +13,11 @@ export class Ended extends Error {
   }
 }
 
-/** Listens to the signals for as long as there are pods: none may outlive us. */
+/** Handles the signals while there are pods, so that no pod outlives this process. */
 export class Ending {
   readonly #abort = new AbortController()
   readonly #onSignal = (signal: NodeJS.Signals) => {
-    // Asked a second time we wait for nothing; the engine kills what is left on 'exit'.
+    // A second signal exits at once. The engine kills the remaining pods on 'exit'.
     if (this.signal.aborted) process.exit(128 + constants.signals[signal])
     this.#abort.abort(new Ended(signal))
   }
@@ -31,7 +31,7 @@ export class Ending {
     return this.#abort.signal
   }
 
-  /** Leaves signals to Node again. */
+  /** Removes the handlers, so that signals end the process again. */
   dispose(): void {
     for (const signal of signals) process.removeListener(signal, this.#onSignal)
   }

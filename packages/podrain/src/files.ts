@@ -4,8 +4,8 @@ import { dirname, resolve } from 'node:path'
 import { UsageError } from './usage.js'
 
 /**
- * Sees to it that a file can be written later, and makes the directory it goes to: nobody wants to learn that after a minute.
- * @throws UsageError naming the flag.
+ * Checks that a file can be written after the rehearsal, and creates its directory, so that an error shows before the rehearsal begins.
+ * @throws UsageError that names the flag.
  */
 export function prepareFile(flag: string, file: string): void {
   const directory = dirname(resolve(file))
@@ -19,14 +19,14 @@ export function prepareFile(flag: string, file: string): void {
   }
 }
 
-/** Whether it is there and no file, as /dev/null: then one result does not overwrite another. */
+/** Whether it exists and is not a regular file, such as /dev/null. Several results may be written to it. */
 export function isDevice(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.isFile() === false
 }
 
 /**
- * Makes a directory, and those it is in.
- * @throws UsageError naming the flag.
+ * Creates a directory and its parents.
+ * @throws UsageError that names the flag.
  */
 export function prepareDirectory(flag: string, directory: string): void {
   try {
@@ -36,7 +36,7 @@ export function prepareDirectory(flag: string, directory: string): void {
   }
 }
 
-/** Not by `recursive`, which never returns where the system says that nothing can be made, as in /proc. */
+/** Without `recursive`, which never returns where no directory can be created, as in /proc. */
 function makeDirectory(directory: string): void {
   const there = statSync(directory, { throwIfNoEntry: false })
   if (there?.isDirectory() === true) return
@@ -45,7 +45,7 @@ function makeDirectory(directory: string): void {
   mkdirSync(directory)
 }
 
-/** Writes a result to a file, or with `-` to stdout. */
+/** Writes a result to a file, or to stdout if `file` is `-`. */
 export async function writeResult(file: string, content: string): Promise<void> {
   const text = content.endsWith('\n') ? content : `${content}\n`
   if (file === '-') process.stdout.write(text)

@@ -25,13 +25,13 @@ import {
   variable,
 } from './values.js'
 
-/** What has to be said of a preset wherever the presets are offered. */
+/** A warning for every help text that lists the presets. */
 export const retired = 'ingress-nginx gets no security fixes since March 2026'
 
-/** What the flags set of the engine's options. */
+/** The engine's options that flags set. */
 export type FlagOptions = Partial<RehearsalOptions>
 
-/** A flag as it was given: its words, for messages, and what they mean. */
+/** A flag as it was given: the text, for messages, and its value. */
 interface Given {
   readonly text: string
   readonly value: unknown
@@ -43,7 +43,7 @@ export interface Flag {
   readonly sets: string
 }
 
-/** Flags that belong together, under a heading of the help. */
+/** Flags under one heading of the help. */
 export interface FlagGroup {
   readonly heading: string
   readonly flags: readonly Flag[]
@@ -55,7 +55,7 @@ function flag(flags: string, sets: string, read: (text: string) => unknown, help
   return { option, sets }
 }
 
-/** A flag that may be given without its value, which is then the usual one. */
+/** A flag that may be given without a value. Its value is then `usual`. */
 function optional(usual: string, { option, sets }: Flag): Flag {
   return { option: option.preset(usual), sets }
 }
@@ -67,11 +67,11 @@ function toggle(flags: string, sets: string, help: string): Flag {
 
 /** A flag that turns off what is on. */
 function off(flags: string, sets: string, help: string): Flag {
-  // Without a default of ours, commander would say `true` for it.
+  // Without this default, commander would set it to `true`.
   return { option: new Option(flags, help).preset([{ text: 'false', value: false }]).default([]), sets }
 }
 
-/** A flag for each path that a kind of client asks for. */
+/** A flag for each path that a kind of client requests. */
 const paths: readonly Flag[] = pathNames.map((name) => {
   const { help, usual } = clientKinds.map((kind): Kind => kinds[kind]).find(({ path }) => path === name) as Kind
   const long = `--${name.toLowerCase()}`
@@ -83,35 +83,35 @@ const usualClients = clientKinds
   .flatMap((kind, index) => (kinds[kind].path === 'get' ? [`${clientNames[index]}=${kinds[kind].count}`] : []))
   .join()
 
-/** Every flag that is one of the engine's options, in the order of the help. Defaults are told here, and kept there. */
+/** Every flag that sets an option of the engine, in the order of the help. The help repeats the engine's defaults; a test compares them. */
 export const flagGroups: readonly FlagGroup[] = [
   {
     heading: 'Your app:',
     flags: [
-      flag('--env <NAME=value>', 'env', variable, 'a variable of their environment; may be repeated'),
+      flag('--env <NAME=value>', 'env', variable, 'an environment variable of the pods; may be repeated'),
       flag('--cwd <dir>', 'cwd', text, 'where the command runs', 'here'),
-      flag('--name <name>', 'name', text, 'what table, page and report call it', 'the command'),
-      flag('--port-env <NAME>', 'portEnv', text, 'variable that tells the app its port', 'PORT'),
+      flag('--name <name>', 'name', text, 'its name in table, page and report', 'the command'),
+      flag('--port-env <NAME>', 'portEnv', text, 'the environment variable with the port of a pod', 'PORT'),
       flag(
         '--port <n>',
         'port',
         number,
-        'port of every pod, if the app cannot be told one; it has to listen on $HOST then',
+        'port of every pod, for an app with a fixed port; it must listen on $HOST then',
       ),
-      toggle('--tls', 'tls', 'the app answers TLS; nobody verifies its certificate'),
+      toggle('--tls', 'tls', 'the app uses TLS; its certificate is not verified'),
       toggle('--netns', 'netns', 'a network namespace for each pod, as in a cluster; Linux, root'),
       off(
         '--no-pid-namespace',
         'pidNamespace',
         'do not make each pod PID 1 of its own namespace, as it is in a container',
       ),
-      flag('--logs <dir>', 'logs', text, 'keep all that the pods write here, a file for each'),
+      flag('--logs <dir>', 'logs', text, 'a directory for the output of the pods, one file each'),
       flag(
         '--startup <duration>',
         'startupTimeout',
         duration,
         'how long a pod may take to become ready',
-        '30s, and what its probes take at least',
+        '30s, plus the least time that its probes take',
       ),
     ],
   },
@@ -133,7 +133,7 @@ export const flagGroups: readonly FlagGroup[] = [
         '--min-ready <duration>',
         'minReadySeconds',
         seconds,
-        'how long a new pod has to be ready before the next old one goes',
+        'how long a new pod must be ready before it counts as available',
         '0s',
       ),
       flag('--cpus <n>', 'cpus', number, 'CPU limit of the container, such as 0.5; Linux, root, cgroup v2'),
@@ -172,23 +172,35 @@ export const flagGroups: readonly FlagGroup[] = [
         '--behind <preset>',
         'behind',
         text,
-        `what sends to the pods: ${Object.keys(presets).join(', ')}; ${retired}`,
+        `what routes to the pods: ${Object.keys(presets).join(', ')}; ${retired}`,
         'kube-proxy',
       ),
       flag(
         '--endpoint-lag <min,median,max>',
         'endpointLag',
         lag,
-        'instead of --behind: how late it learns of a change',
+        'instead of --behind: how late clients learn of a change',
       ),
-      flag('--nodes <n>', 'nodes', number, 'nodes that clients are on; each learns of a change in its own time', '1'),
+      flag(
+        '--nodes <n>',
+        'nodes',
+        number,
+        'nodes that clients are on; each learns of a change after its own delay',
+        '1',
+      ),
       flag(
         '--through <program>',
         'through',
         text,
-        `what stands between clients and pods: ${throughNames.join(', ')} (proxy is podrain's own)`,
+        `a proxy between clients and pods: ${throughNames.join(', ')} (proxy is built in)`,
       ),
-      flag('--hop-keep-alive <n>', 'hop.keepAlive', number, 'with --through: connections to pods that it keeps', '64'),
+      flag(
+        '--hop-keep-alive <n>',
+        'hop.keepAlive',
+        number,
+        'with --through: idle connections to pods that it keeps',
+        '64',
+      ),
       flag('--hop-retries <n>', 'hop.retries', number, 'with --through: how often it sends a request again', '0'),
       flag(
         '--start-delay <duration>',
@@ -200,7 +212,7 @@ export const flagGroups: readonly FlagGroup[] = [
     ],
   },
   {
-    heading: 'What is asked of it:',
+    heading: 'What clients request:',
     flags: [
       ...paths,
       flag(
@@ -217,15 +229,21 @@ export const flagGroups: readonly FlagGroup[] = [
         `how many of each kind: ${clientNames.join(', ')}`,
         `${usualClients}, 2 or 4 of each other that has a path`,
       ),
-      flag('--rate <n>', 'rate', number, 'requests a second of keep-alive and new-connection', 'as the clients please'),
-      toggle('--open-loop', 'openLoop', 'with --rate: requests begin when it is time, however long others take'),
+      flag(
+        '--rate <n>',
+        'rate',
+        number,
+        'requests per second of keep-alive and new-connection',
+        'each client at its own pace',
+      ),
+      toggle('--open-loop', 'openLoop', 'with --rate: requests begin on schedule, however long earlier ones take'),
       flag('--warm-up <duration>', 'warmUp', duration, 'load before anything happens to the pods', '2s'),
       flag('--cool-down <duration>', 'coolDown', duration, 'load after the last old pod is gone', '1s'),
       flag('--connect-timeout <duration>', 'timeouts.connect', duration, 'how long a client waits to connect', '5s'),
       flag('--request-timeout <duration>', 'timeouts.total', duration, 'how long a client waits for a response', '30s'),
       flag('--seed <n>', 'seed', number, 'seed of every random choice', '1'),
-      flag('--max-requests <n>', 'maxRequests', number, 'cut the rehearsal short after so many requests', '200000'),
-      flag('--timeout <duration>', 'timeout', duration, 'cut the rehearsal short after so long', '10m'),
+      flag('--max-requests <n>', 'maxRequests', number, 'cut the rehearsal short after this many requests', '200000'),
+      flag('--timeout <duration>', 'timeout', duration, 'cut the rehearsal short after this time', '10m'),
     ],
   },
 ]
@@ -235,12 +253,12 @@ const flags = flagGroups.flatMap((group) => group.flags)
 /** What was given on the command line, as commander keeps it. */
 export type GivenFlags = Readonly<Record<string, unknown>>
 
-/** The engine's options with what the flags set; `options` are those of elsewhere, which flags win over. */
+/** The engine's options: `options` from elsewhere, overridden by the flags. */
 export function optionsOf(given: GivenFlags, options: FlagOptions = {}): FlagOptions {
   return eachGiven(given).reduce<FlagOptions>((all, { flag, value }) => set(all, flag.sets.split('.'), value), options)
 }
 
-/** The options with a value at a place in them. Records are joined, but a hook takes the place of another. */
+/** The options with a value set at a path. Objects are merged, but a hook replaces another hook. */
 function set(options: unknown, [name = '', ...inner]: readonly string[], value: unknown): Record<string, unknown> {
   const all = isRecord(options) ? options : {}
   const before = all[name]
@@ -250,12 +268,12 @@ function set(options: unknown, [name = '', ...inner]: readonly string[], value: 
 }
 
 /**
- * A message of the engine, with the flag where it names an option, and with what was typed where it shows a value:
- * 0.01 seconds are what became of `10ms`.
+ * A message of the engine in terms of flags: names of options become flags, and a value becomes the text that was typed, such as
+ * `10ms` for 0.01.
  */
 export function inFlags(message: string, given: GivenFlags): string {
   let typed: string | undefined
-  // What follows is what the app wrote.
+  // The lines after the first are the app's output.
   const [first = '', ...rest] = message.split('\n')
   const named = first.replace(/`([a-zA-Z0-9.]+)`/g, (whole, name: string) => {
     const flag =

@@ -2,20 +2,20 @@ import { look, type Probe, type RehearsalOptions, WrongAddressError, WrongProtoc
 import { frameworkOf } from './app-facts.js'
 import { UsageError } from './usage.js'
 
-/** Where podrain tells what it is doing. Its hook is beside it, but must not be asked for before its time. */
+/** podrain's status endpoint. It shows that podrain is in the app. A request to `/prestop` would start a drain. */
 const drainz = '/drainz'
 const readyz = '/readyz'
 
-/** Options in which nothing is missing any more, and what podrain says of those it filled in itself. */
+/** Complete options, and where the guessed ones are from. */
 export interface Guess {
   readonly options: RehearsalOptions
-  /** Where each of them is from; undefined for what was given. */
+  /** A remark for each guessed option; undefined for an option that was given. */
   readonly origin: { readonly ready?: string; readonly hook?: string; readonly requests?: string }
 }
 
 /**
- * Starts the app once to see what it answers, and fills in what was not given: readiness probe, hook and requests.
- * @throws UsageError when the app cannot be reached or asked, and the engine's errors.
+ * Starts the app once, sees what it answers, and fills in the options that were not given: readiness probe, hook and requests.
+ * @throws UsageError when the app cannot be reached or speaks another protocol; and the errors of the engine.
  */
 export async function guess(options: RehearsalOptions): Promise<Guess> {
   const asksReady = options.readinessProbe !== null && !asksFor(options.readinessProbe)
@@ -35,7 +35,7 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
   })
   const podrain = isDrain(answers[drainz]?.body ?? '')
   const isReady = isReadiness(answers[readyz]?.body ?? '')
-  // Where everything is answered, podrain's own answer still says something.
+  // An app that answers every path with success looks ready at `/` only. podrain's own /readyz is recognised by its body.
   const ready = found === '/' && isReady ? readyz : found
   if (asksRequests && answers['/'] === undefined) {
     throw new UsageError(
@@ -50,11 +50,11 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
   return {
     options: {
       ...options,
-      // With a token, only /readyz tells that podrain is there.
+      // With a token, /drainz is refused, and only /readyz shows that podrain is in the app.
       app: { framework, podrain: podrain || isReady },
       ...(asksReady && { readinessProbe: { ...options.readinessProbe, path: ready } }),
       ...(asksHook && podrain && { preStop: { httpGet: { path: '/prestop' } } }),
-      // Any answer is as good as another to see whether it comes; but it has to be the one that is usual here.
+      // Any status is fine to see whether responses arrive. The app's usual status counts as success.
       ...(asksRequests && { requests: ok ? { get: '/' } : { mix: [{ path: '/', status: root }] } }),
     },
     origin: {
@@ -75,24 +75,24 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
   }
 }
 
-/** Whether it is said what a probe does. */
+/** Whether it is given what the probe does. */
 function asksFor(probe: Partial<Probe> | undefined): boolean {
   return probe?.path !== undefined || probe?.exec !== undefined || probe?.grpc !== undefined
 }
 
-/** How an app listens where its pod is. */
+/** A hint for apps that do not listen on the pod's address. */
 export const ownAddressHelp = `Let the app listen on $HOST:
   server.listen(process.env.PORT, process.env.HOST)`
 
-const wrongHostHelp = `A pod is asked at its own address. ${ownAddressHelp}`
+const wrongHostHelp = `Each pod has its own address. ${ownAddressHelp}`
 
-const wrongPortHelp = `Its port can be told by a variable of another name (\`--port-env NAME\`), or in the command:
+const wrongPortHelp = `The app can get its port from another variable (\`--port-env NAME\`), or from its command:
   podrain rehearse -- node server.js --port {port}
-If it is always the same, say which: \`--port N\`, and let the app listen on $HOST, or add \`--netns\` (Linux, root).`
+If its port is fixed, use \`--port N\`, and let the app listen on $HOST, or add \`--netns\` (Linux, root).`
 
 function wrongProtocol({ protocol, port }: WrongProtocolError, tls: boolean): string {
   const speaks = `Your app speaks ${protocol} on port ${port}`
-  if (tls && protocol !== 'something else') return `${speaks}, and \`--tls\` says that it answers TLS.`
+  if (tls && protocol !== 'something else') return `${speaks}, but \`--tls\` is set.`
   switch (protocol) {
     case 'TLS':
       return `${speaks}: add \`--tls\`. If only its probe or hook is answered there: \`--ready https:/path\`, \`--prestop https:/path\`.`
@@ -113,7 +113,7 @@ function isReadiness(body: string): boolean {
   return typeof state === 'string' && typeof ready === 'boolean'
 }
 
-/** Of an object in JSON; of anything else none. */
+/** The fields of a JSON object; empty for anything else. */
 function fieldsOf(body: string): Record<string, unknown> {
   try {
     return { ...JSON.parse(body) }

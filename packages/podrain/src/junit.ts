@@ -29,15 +29,15 @@ interface TestSuite {
 }
 
 /**
- * Results as JUnit XML: a suite for each, with one test case for each kind of client that sent something. `failure`: why a
- * rehearsal that was to follow has no result.
+ * Results as JUnit XML: a suite for each result, with a test case for each kind of client that sent requests. `failure`: why a later
+ * rehearsal of `--repeat` has no result.
  */
 export function renderJUnit(results: readonly Rehearsal[], allowed: number, failure?: Error): string {
   const suites = results.map((result) => suiteOf(result, allowed))
   return render(failure === undefined ? suites : [...suites, errorSuite(results[0]?.options.name ?? '', failure)])
 }
 
-/** A rehearsal that could not take place, so that CI shows why. */
+/** A rehearsal without a result, as JUnit XML, so that CI shows the reason. */
 export function renderJUnitError(name: string, error: Error): string {
   return render([errorSuite(name, error)])
 }
@@ -98,7 +98,7 @@ function caseOf(kind: ClientKind, { options, events, summary }: Rehearsal, allow
     ...(more > 0 ? [`… and ${more} more`] : []),
     ...new Set(summary.diagnoses.map(({ fix }) => `→ ${fix}`)),
   ].join('\n')
-  // What is allowed is no failure, as it is none for the exit code.
+  // Losses up to `--allow-lost` are no failure, as for the exit code.
   if (summary.lost <= allowed) return { ...testCase, 'system-out': { '#cdata': clean(details) } }
   const message = `${lost} of ${summary.requestsByClient[kind]} requests lost`
   return { ...testCase, failure: { '@message': message, '@type': 'LostRequests', '#cdata': clean(details) } }
@@ -116,7 +116,7 @@ function line({ t, method, path, cause, message, why }: LostEvent): string {
   return `${(t / 1000).toFixed(2)} s  ${method} ${path}  ${cause}: ${why ?? message}`
 }
 
-/** Without colours; and without the end of a CDATA section, of which the builder escapes only the first in a text. */
+/** Removes colours and splits `]]>`, because the builder escapes only the first end of a CDATA section in a text. */
 function clean(text: string): string {
   return stripVTControlCharacters(text).replaceAll(']]>', ']] >')
 }

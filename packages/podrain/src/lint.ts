@@ -44,7 +44,11 @@ export interface LintFlags {
 
 const usual = ['podrain.yaml', '.podrain.yaml', 'podrain.yml', '.podrain.yml']
 
-/** `podrain lint`. Resolves with the exit code: 0 when nothing as bad as `--fail-on` was found, 1 when something was, 2 when a file is no YAML, or nothing could be judged. */
+/**
+ * `podrain lint`. Resolves with the exit code: 0 without a finding at or above `--fail-on`, 1 with one, 2 when a file is not YAML or
+ * nothing could be judged.
+ * @throws UsageError for wrong flags, files that cannot be read, and an app that cannot be compared (`--against`).
+ */
 export async function runLint(paths: readonly string[], flags: LintFlags, version: string): Promise<number> {
   const colour = flags.color && pc.isColorSupported
   if (flags.rules === true) {
@@ -62,9 +66,9 @@ export async function runLint(paths: readonly string[], flags: LintFlags, versio
     }
   }
   const config = readConfig(flags.config)
-  // Not with `readFileSync(0)`, which fails with EAGAIN where a terminal or a pipe does not block.
+  // Not `readFileSync(0)`, which fails with EAGAIN if stdin is non-blocking.
   const { sources, passedOver } = read(paths, paths.includes('-') ? await text(process.stdin) : '')
-  // A pipeline with a wrong path must not be green, nor one whose first command has failed.
+  // No manifest is an error: otherwise CI would pass with a wrong path, or when the command before the pipe failed.
   if (!sources.some(hasContent)) {
     for (const { file, line, what, why } of passedOver) {
       process.stderr.write(`passed over ${file}:${line} ${what}: ${why}\n`)
@@ -75,19 +79,19 @@ export async function runLint(paths: readonly string[], flags: LintFlags, versio
   const options = { ...optionsOf(config, flags), passedOver }
   const now = flags.fix === true ? mend(sources, options) : sources
   const result = await look(now, options, flags)
-  // The fixed text has stdout for itself.
+  // With `--fix -`, stdout contains only the fixed text.
   const out = flags.fix === true && paths.includes('-') ? process.stderr : process.stdout
   out.write(render(result, now, flags.format, colour, version))
   for (const { file, line, column, message } of result.problems) {
     process.stderr.write(`error: ${file}:${line}:${column}: ${message}\n`)
   }
-  // Nor one in which nothing could be judged.
+  // For the same reason, it is an error if nothing could be judged.
   if (result.problems.length > 0 || result.documents === 0) return 2
   const threshold = (flags.failOn as Severity | undefined) ?? config.failOn ?? 'error'
   return result.findings.some(({ severity }) => isAtLeast(severity, threshold)) ? 1 : 0
 }
 
-/** Whether there is more in it than comments and the lines between documents. */
+/** Whether the file contains more than comments and `---` lines. */
 function hasContent({ text }: Source): boolean {
   return text.split('\n').some((line) => !/^\s*(#|$|---\s*(#|$))/.test(line))
 }
@@ -103,7 +107,7 @@ function readConfig(named: string | undefined): Config {
   }
 }
 
-/** What is said on the command line comes before what the file says. */
+/** The options of the config file, overridden by the flags. */
 function optionsOf(config: Config, flags: LintFlags): LintOptions {
   const behind = (flags.behind as LintOptions['behind']) ?? config.behind
   const longestRequest = flags.longestRequest ?? config.longestRequest
@@ -128,14 +132,14 @@ function read(paths: readonly string[], stdin: string): ReturnType<typeof readSo
   }
 }
 
-/** Writes what can be put right, and goes on with that. */
+/** Writes the fixed files, and returns the fixed sources. */
 function mend(sources: readonly Source[], options: LintOptions): Source[] {
   return fix(sources, options).map(({ source, text }) => {
     if (source.file === '<stdin>') process.stdout.write(text)
     else if (text !== source.text) {
       const bytes = bytesOf(text, source.encoding)
       if (bytes === undefined) {
-        process.stderr.write(`not fixed ${source.file}: some of its bytes are no UTF-8. Save it as UTF-8 first\n`)
+        process.stderr.write(`not fixed ${source.file}: some of its bytes are not UTF-8. Save it as UTF-8 first\n`)
         return source
       }
       writeFileSync(source.file, bytes)

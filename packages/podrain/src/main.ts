@@ -2,7 +2,7 @@ import { CommanderError } from 'commander'
 import { Ended } from './ending.js'
 import { createProgram } from './program.js'
 
-/** A reader that has seen enough (`| head`) or a terminal that is gone must not end a rehearsal half-way. */
+/** A closed pipe (`| head`) or terminal must not end a rehearsal with EPIPE. */
 function ignoreClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 }
@@ -17,7 +17,7 @@ async function main(argv: readonly string[]): Promise<void> {
     await program.parseAsync(own, { from: 'user' })
   } catch (error) {
     if (error instanceof Ended) {
-      // Whoever sent the signal sees that it was obeyed.
+      // Ends this process by the same signal, so that its sender sees that.
       process.kill(process.pid, error.signal)
     } else if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2

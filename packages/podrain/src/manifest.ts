@@ -4,12 +4,12 @@ import { type ManifestOptions, usualHook, type Written, writeFiles } from '@podr
 import { prepareDirectory } from './files.js'
 import { UsageError } from './usage.js'
 
-/** Flags of `podrain manifest`; but for `out`, their names are those of the engine's options. */
+/** Flags of `podrain manifest`. All but `out` have the names of the engine's options. */
 export interface ManifestFlags extends ManifestOptions {
   readonly out?: string
 }
 
-/** `podrain manifest`. Resolves with the exit code. */
+/** `podrain manifest`. Returns the exit code 0. @throws UsageError for wrong flags, or a file that exists or cannot be written. */
 export function runManifest({ out, ...options }: ManifestFlags): number {
   const { controlPort, behind, hook = usualHook(behind) } = options
   if (controlPort !== undefined && hook !== 'control-port') {
@@ -37,7 +37,7 @@ function written(options: ManifestOptions): Written[] {
   }
 }
 
-/** Somebody may have changed what is there. */
+/** Writes a file that does not exist yet: an existing one may have been edited. */
 function writeNew(file: string, text: string): void {
   prepareDirectory('--out', dirname(file))
   try {
@@ -49,7 +49,7 @@ function writeNew(file: string, text: string): void {
   process.stderr.write(`written ${file}\n`)
 }
 
-/** `longestRequest` is `--longest-request` here. */
+/** Replaces option names by flags: `longestRequest` by `--longest-request`. */
 function inFlags(message: string): string {
   return message.replace(/`([a-z]+[a-zA-Z]*)`(?= to be|,)/g, (_, name: string) => {
     return `\`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}\``

@@ -2,13 +2,13 @@ import { type HttpGet, type Probe, type RehearsalPlan, type RequestPlan, shortfa
 import type { Guess } from './guess.js'
 import type { FromManifest } from './workload-options.js'
 
-/** One thing that will be rehearsed: what it is called, what it is, and where podrain has that from. */
+/** One line about the rehearsal: a label, a fact, and where podrain has the fact from. */
 export type PlanLine = readonly [label: string, fact: string, origin?: string | undefined]
 
 const pidOne =
   'PID 1: here SIGTERM ends a program without a handler, and npm and sh, at once (needs Linux, unshare, and root or user namespaces)'
 
-/** Says what is going to be rehearsed. */
+/** Describes what will be rehearsed. */
 export function describePlan(plan: RehearsalPlan, origin: Guess['origin'], manifest?: FromManifest): PlanLine[] {
   return [
     ...(manifest === undefined ? [] : [['manifest', manifest.origin] as const]),
@@ -88,7 +88,7 @@ function endpoints({ behind, endpointLag: { min, max }, nodes }: RehearsalPlan):
   return behind === null || behind === 'none' ? late : `${late}, as behind ${behind}`
 }
 
-/** The limits that may cut it short, by its own sums. */
+/** The limits that may cut the rehearsal short, by the engine's estimate. */
 function limits(plan: RehearsalPlan): string[] {
   const { timeout, maxRequests } = shortfallsOf(plan)
   return [

@@ -17,7 +17,7 @@ const exitCodes = `Exit codes:
   0  nothing was lost, or no more than --allow-lost
   1  requests were lost
   2  there was no rehearsal: wrong usage, or the app did not start (with its last output)
-  3  it cannot be known: the rehearsal was cut short, or this machine was too busy for a verdict`
+  3  unknown: the rehearsal was cut short, or this machine was too busy for a verdict`
 
 const examples = `Examples:
   podrain rehearse -- node server.js
@@ -46,10 +46,10 @@ const drainsExamples = `Examples:
 
 const lintExitCodes = `Exit codes:
   0  nothing was found, or nothing as bad as --fail-on
-  1  something was
+  1  findings at or above --fail-on
   2  wrong usage, a file is no YAML, or nothing could be judged`
 
-/** Builds the command line. `command` is what came after \`--\`, `onDone` takes the exit code. */
+/** Builds the command line. `command` is what came after `--`. `onDone` is called with the exit code. */
 export function createProgram(command: readonly string[] | undefined, onDone: (code: number) => void): Command {
   const program = new Command('podrain')
     .description('See what a deploy of your HTTP service would lose.')
@@ -64,9 +64,9 @@ export function createProgram(command: readonly string[] | undefined, onDone: (c
     .command('rehearse')
     .summary('run your app through a rolling update on this machine, and count what is lost')
     .description(
-      `Runs your app through a rolling update on this machine: its pods are real processes, and podrain plays the kubelet, the Service and the clients. Tells how many requests were lost, why, and what would have saved them.
+      `Runs your app through a rolling update on this machine: its pods are real processes, and podrain plays the kubelet, the Service and the clients. Reports how many requests were lost, why, and how to fix it.
 
-The app listens on $HOST:$PORT, or takes {port} and {host} in its command. It is started once before, to find out what you do not say: its readiness probe, its hook, and what it can be asked.
+The app listens on $HOST:$PORT, or takes {port} and {host} in its command. It is started once before, to find out what you do not give: its readiness probe, its hook, and a path to request.
 
 Durations have a unit: 500ms, 2s, 1m.`,
     )
@@ -92,17 +92,17 @@ Durations have a unit: 500ms, 2s, 1m.`,
       ).helpGroup('Its manifest:'),
     )
     .addOption(
-      new Option('--requests <file>', 'YAML with what to ask instead of --get')
+      new Option('--requests <file>', 'YAML with a mix of requests instead of --get')
         .conflicts('get')
-        .helpGroup('What is asked of it:'),
+        .helpGroup('What clients request:'),
     )
     .optionsGroup('Result:')
-    .option('--allow-lost <n>', 'lost requests that are still a success', count, 0)
+    .option('--allow-lost <n>', 'how many lost requests still count as success', count, 0)
     .option('--repeat <n>', 'how often to rehearse, each time with the next seed', positive, 1)
-    .option('--json <file>', 'all of the result, or a list of them with --repeat; - is stdout')
+    .option('--json <file>', 'the whole result, or a list of results with --repeat; - is stdout')
     .option('--html <file>', 'a page with the timeline of every pod; - is stdout')
     .option('--junit <file>', 'JUnit XML for CI; - is stdout')
-    .option('-q, --quiet', 'say only how many were lost')
+    .option('-q, --quiet', 'print only how many were lost')
     .option('--no-color', 'no colours; also NO_COLOR=1')
     .addHelpText('after', `\n${examples}\n\n${exitCodes}`)
     .action(async (words: readonly string[], flags: RehearseFlags) => {
@@ -135,11 +135,9 @@ Durations have a unit: 500ms, 2s, 1m.`,
 Takes files, directories and - for standard input: kustomize build . | podrain lint -. Objects of all files belong together, so give it the Service and the Deployment.`,
     )
     .argument('[paths...]', 'files, directories, or -')
-    .option('--fix', 'put right what is safe to, in the files; comments and order stay')
+    .option('--fix', 'fix in the files what is safe to fix; comments and order stay')
     .addOption(
-      new Option('--format <name>', 'how findings are told')
-        .choices(['human', 'json', 'sarif', 'github'])
-        .default('human'),
+      new Option('--format <name>', 'the output format').choices(['human', 'json', 'sarif', 'github']).default('human'),
     )
     .addOption(
       new Option('--fail-on <severity>', 'exit with 1 from here on (default: error)').choices([
@@ -148,18 +146,25 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
         'info',
       ]),
     )
-    .option('--config <file>', 'what is accepted, and why (default: podrain.yaml or .podrain.yaml, if there is one)')
-    .addOption(behindOption('what sends to the pods, if the files do not show it'))
-    .option('--longest-request <duration>', 'what has to fit into the grace period besides', duration)
+    .option(
+      '--config <file>',
+      'a file with accepted findings and their reasons (default: podrain.yaml or .podrain.yaml, if there is one)',
+    )
+    .addOption(behindOption('what routes to the pods, if the files do not show it'))
+    .option(
+      '--longest-request <duration>',
+      'how long the longest request takes; it must fit into the grace period',
+      duration,
+    )
     .option('--kubernetes <version>', 'the Kubernetes of the cluster, such as 1.29 (default: the newest known)')
     .option('--against <url>', 'compare with the app that runs, by its /drainz: http://localhost:8080/drainz')
-    .option('--token <token>', 'that the app wants for /drainz; also PODRAIN_TOKEN')
-    .option('--resource <kind/name>', 'with --against: which one it is')
+    .option('--token <token>', 'the token that the app requires for /drainz; also PODRAIN_TOKEN')
+    .option('--resource <kind/name>', 'with --against: the workload of the app')
     .option('--rules', 'list all rules')
     .option('--no-color', 'no colours; also NO_COLOR=1')
     .addHelpText('after', `\n${lintExamples}\n\n${lintExitCodes}`)
     .action(async (paths: readonly string[], flags: LintFlags) => {
-      // Nothing else needs the schemas.
+      // Imported only here, because the schemas take long to load.
       const { runLint } = await import('./lint.js')
       onDone(await runLint(paths, flags, version))
     })
@@ -168,19 +173,19 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .command('manifest')
     .summary('write a Deployment, a Service and a PodDisruptionBudget that lose nothing')
     .description(
-      'Writes a Deployment, a Service and a PodDisruptionBudget for an app with podrain; or for a Deployment that is there a kustomize patch or Component, Helm values, or a Helm library chart. With the arithmetic in comments. `podrain lint` finds nothing in it.',
+      'Writes a Deployment, a Service and a PodDisruptionBudget for an app with podrain; or, for an existing Deployment, a kustomize patch or Component, Helm values, or a Helm library chart. With the arithmetic in comments. `podrain lint` finds nothing in it.',
     )
-    .requiredOption('--name <name>', 'of the Deployment and its container')
-    .option('--image <image>', 'that it runs', 'app:1.0.0')
-    .option('--port <n>', 'that the app listens on (default: 8080)', count)
-    .addOption(behindOption('what sends to the pods (default: kube-proxy)'))
+    .requiredOption('--name <name>', 'name of the Deployment and its container')
+    .option('--image <image>', 'image of the container', 'app:1.0.0')
+    .option('--port <n>', 'port that the app listens on (default: 8080)', count)
+    .addOption(behindOption('what routes to the pods (default: kube-proxy)'))
     .option('--longest-request <duration>', 'how long the longest request takes (default: 10s)', duration)
     .addOption(
       new Option('--hook <kind>', 'how the kubelet tells the app (default: http; behind aws-nlb control-port)').choices(
         ['http', 'exec', 'control-port'],
       ),
     )
-    .option('--control-port <n>', 'for --hook control-port (default: 9090)', count)
+    .option('--control-port <n>', 'port of --hook control-port (default: 9090)', count)
     .option('--replicas <n>', 'pods (default: 3)', count)
     .addOption(
       new Option('--kind <kind>', 'what to write (default: kubernetes)').choices([
@@ -191,7 +196,7 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
         'helm-library',
       ]),
     )
-    .option('--out <directory>', 'write files there, and not to stdout; none that is there already')
+    .option('--out <directory>', 'write files to this directory instead of stdout; existing files are not replaced')
     .addHelpText('after', `\n${manifestExamples}`)
     .action(async (flags: ManifestFlags) => {
       const { runManifest } = await import('./manifest.js')
@@ -202,17 +207,17 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .command('policy')
     .summary('write admission policies, so that a cluster refuses what lint refuses')
     .description(
-      'Prints ValidatingAdmissionPolicies (Kubernetes 1.30) from those rules of `podrain lint` that can be told from one object, with bindings. Begin with --action warn: kubectl shows the messages, and nothing is refused.',
+      'Prints ValidatingAdmissionPolicies (Kubernetes 1.30) from those rules of `podrain lint` that need only one object, with bindings. Begin with --action warn: kubectl shows the messages, and nothing is refused.',
     )
     .addOption(
-      new Option('--action <name>', 'what becomes of an error (default: warn); a warning is never refused').choices([
+      new Option('--action <name>', 'what happens on an error (default: warn); a warning is never refused').choices([
         'warn',
         'audit',
         'deny',
       ]),
     )
     .addOption(
-      new Option('--failure-policy <name>', 'what becomes of what cannot be judged (default: fail)').choices([
+      new Option('--failure-policy <name>', 'what happens to an object that cannot be judged (default: fail)').choices([
         'fail',
         'ignore',
       ]),
@@ -220,13 +225,13 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .addOption(
       new Option(
         '--namespace-labels <name=value...>',
-        'of the namespaces that it is for (default: all but those of Kubernetes)',
+        'labels of the namespaces that the policies apply to (default: all but those of Kubernetes)',
       ).argParser((text, before: Record<string, string> | undefined) => ({ ...before, ...variable(text) })),
     )
     .addOption(
       new Option(
         '--defaults [config-map]',
-        'write instead a MutatingAdmissionPolicy (Kubernetes 1.36) that gives new pods with the label podrain/defaults: "true" hook, readiness probe and the variables of a ConfigMap (default: podrain-defaults)',
+        'write instead a MutatingAdmissionPolicy (Kubernetes 1.36) that adds hook, readiness probe and the variables of a ConfigMap to new pods with the label podrain/defaults: "true" (default: podrain-defaults)',
       ).conflicts(['action', 'failurePolicy', 'namespaceLabels']),
     )
     .addHelpText('after', `\n${policyExamples}`)
@@ -244,11 +249,11 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .command('drains')
     .summary('list the last drains of a Deployment in the cluster')
     .description(
-      'Lists how pods have ended: how long it took, what was cut, and who closed too early. It reads the termination messages of pods, and the Events that the option `events` of @podrain/kubernetes writes, with the kubectl that is installed.',
+      'Lists how pods have ended: how long the drain took, what was cut, and what was closed too early. It reads the termination messages of pods, and the Events that the option `events` of @podrain/kubernetes writes, with the kubectl that is installed.',
     )
     .argument('[workload]', 'deployment/NAME, statefulset/NAME or pod/NAME (default: all pods of the namespace)')
-    .option('-n, --namespace <name>', "where they are (default: kubectl's)")
-    .option('-l, --selector <labels>', 'of the pods, in place of a workload')
+    .option('-n, --namespace <name>', "namespace of the pods (default: kubectl's)")
+    .option('-l, --selector <labels>', 'labels of the pods, instead of a workload')
     .option('--context <name>', "the cluster (default: kubectl's)")
     .option('--kubectl <path>', 'the kubectl to use', 'kubectl')
     .option('--since <duration>', 'leave out what ended earlier, such as 1h', duration)
@@ -262,7 +267,7 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
   return program
 }
 
-/** The same choice wherever somebody has to say it. */
+/** The flag `--behind`, which several commands have. */
 function behindOption(help: string): Option {
   return new Option('--behind <preset>', `${help}; ${retired}`).choices(Object.keys(presets))
 }

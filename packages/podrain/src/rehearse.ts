@@ -20,7 +20,7 @@ import { readRequests } from './requests-file.js'
 import { UsageError } from './usage.js'
 import { type FromManifest, readManifest } from './workload-options.js'
 
-/** Flags that are the command line's own. */
+/** Flags of `podrain rehearse` that are not options of the engine. */
 export interface RehearseFlags extends GivenFlags {
   readonly requests?: string
   readonly manifest?: string
@@ -35,8 +35,9 @@ export interface RehearseFlags extends GivenFlags {
 }
 
 /**
- * `podrain rehearse`. Resolves with the exit code: 0 when no more was lost than allowed, 1 when more was, 3 when it cannot be known.
- * @throws {Ended} once the results are written, when a signal has cut it short.
+ * `podrain rehearse`. Resolves with the exit code: 0 if no more requests were lost than allowed, 1 if more were, 3 if that is unknown.
+ * @throws UsageError when there is no rehearsal: wrong usage, or the app cannot be rehearsed.
+ * @throws {Ended} when a signal has ended the rehearsal, after the results are written.
  */
 export async function runRehearse(command: readonly string[], flags: RehearseFlags): Promise<number> {
   const manifest = flags.manifest === undefined ? undefined : readManifest(flags.manifest, flags.container)
@@ -52,9 +53,9 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
   try {
     const carriedOut = await carryOut({ ...options, signal: ending.signal }, manifest, flags, colour, say)
     results = carriedOut.results
-    // No answer to nothing is no success.
+    // A rehearsal without requests is no success.
     if (results.some(({ summary }) => summary.requests === 0)) {
-      throw new UsageError('Nothing was asked of the app: `--clients`, `--rate`?')
+      throw new UsageError('No request was sent to the app: check `--clients` and `--rate`')
     }
     say(`\n${renderReport(results, flags.allowLost, colour)}\n`)
     if (flags.quiet === true) out.write(`${renderVerdict(results, flags.allowLost, colour)}\n`)
@@ -63,7 +64,7 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
     return exitCodeOf(carriedOut, flags.allowLost)
   } catch (error) {
     if (error instanceof Ended) {
-      if (results.length === 0) say('Nothing is known: it was ended before anything was done to the pods.')
+      if (results.length === 0) say('No result: the rehearsal was ended before anything was done to the pods.')
       throw error
     }
     const inOurWords = new UsageError(`${inFlags((error as Error).message, flags)}${helpFor(error as Error, options)}`)
@@ -74,13 +75,13 @@ export async function runRehearse(command: readonly string[], flags: RehearseFla
   }
 }
 
-/** With a fixed port, pods that listen on every address take it from each other. */
+/** A hint for a fixed port: pods that listen on every address conflict with each other. */
 function helpFor({ message }: Error, { port }: RehearsalOptions): string {
   if (port === undefined || !/EADDRINUSE|address already in use/i.test(message)) return ''
   return `\nWith \`--port\` each pod has an address of its own. ${ownAddressHelp}\nOr add \`--netns\` (Linux, root).`
 }
 
-/** Sees to it that every file can be written. Returns whether one of them is stdout: then all else for people goes to stderr. */
+/** Checks that every file can be written. Returns whether one of them is stdout; then messages go to stderr. */
 function prepareFiles(flags: RehearseFlags): boolean {
   const given = (['json', 'html', 'junit'] as const).flatMap((name) => {
     const file = flags[name]
@@ -104,7 +105,7 @@ function exitCodeOf({ results, failure }: CarriedOut, allowed: number): number {
   return results.every(isKnown) ? 0 : 3
 }
 
-/** What is to be rehearsed: what the manifest says, and over it what was given on the command line. */
+/** The options of the rehearsal: those of the manifest, overridden by the flags. */
 function readOptions(
   command: readonly string[],
   flags: RehearseFlags,
@@ -113,13 +114,12 @@ function readOptions(
   const given = optionsOf(flags)
   const [program = manifest?.options.command, ...args] = command
   if (program === undefined) {
-    const where =
-      manifest === undefined ? 'No command' : 'No command, and the manifest has none: only the image knows it'
+    const where = manifest === undefined ? 'No command' : 'No command, and the manifest has none: it is in the image'
     throw new UsageError(`${where}. What starts your app comes after \`--\`:\n  podrain rehearse -- node server.js`)
   }
   const mix = flags.requests === undefined ? undefined : readRequests(flags.requests)
   const { behind, ...said } = manifest?.options ?? {}
-  // Numbers on the command line win over what the manifest's objects are known for.
+  // `--endpoint-lag` overrides the preset that follows from the manifest.
   const sender = given.endpointLag === undefined && behind !== undefined ? { behind } : {}
   const all: RehearsalOptions = {
     ...withHookPath(optionsOf(flags, { name: nameOf(command), ...said, ...sender })),
@@ -138,12 +138,13 @@ function withHookPath(options: FlagOptions): FlagOptions {
   return { ...options, preStop: { httpGet: { ...preStop.httpGet, path: '/prestop' } } }
 }
 
-/** @throws UsageError in the words of the command line. */
+/** @throws UsageError that names flags instead of options. */
 function planOf(options: RehearsalOptions, flags: RehearseFlags, manifest?: FromManifest): RehearsalPlan {
   try {
     return resolveOptions(options)
   } catch (error) {
-    const where = manifest === undefined ? '' : `\nWhat no flag says is from ${manifest.origin}; flags win over it.`
+    const where =
+      manifest === undefined ? '' : `\nOptions without a flag are from ${manifest.origin}; flags override it.`
     throw new UsageError(`${inFlags((error as Error).message, flags)}${where}`)
   }
 }
@@ -157,13 +158,13 @@ function nameOf(command: readonly string[]): string {
   return words.length <= 40 ? words : `${words.slice(0, 39)}…`
 }
 
-/** Rehearsals, and why there are no more of them if one that was to follow had no result. */
+/** The results, and why a later rehearsal has none. */
 interface CarriedOut {
   readonly results: readonly Rehearsal[]
   readonly failure: Error | undefined
 }
 
-/** Rehearses as often as was asked for. Rejects when not even the first has a result. */
+/** Rehearses as often as `--repeat` says. Rejects when the first rehearsal has no result. */
 async function carryOut(
   given: RehearsalOptions,
   manifest: FromManifest | undefined,
@@ -185,13 +186,13 @@ async function carryOut(
       process.stderr.write(`error: ${failure.message}\n`)
       return { results, failure }
     }
-    // What was cut short by a limit or a signal is not begun again.
+    // After a rehearsal that was cut short by a limit or a signal, no other begins.
     if (results.at(-1)?.incomplete !== null) break
   }
   return { results, failure: undefined }
 }
 
-/** Each run draws its own random choices. */
+/** Each run gets its own seed. */
 function repeated(options: RehearsalOptions, { seed }: RehearsalPlan, run: number, of: number): RehearsalOptions {
   return of === 1 ? options : { ...options, seed: seed + run, labels: { ...options.labels, seed: String(seed + run) } }
 }
@@ -199,7 +200,7 @@ function repeated(options: RehearsalOptions, { seed }: RehearsalPlan, run: numbe
 async function carryOutOne(options: RehearsalOptions, flags: RehearseFlags): Promise<Rehearsal> {
   if (flags.quiet === true) return await rehearse(options)
   const progress = createProgress({ stream: process.stderr })
-  // Also when a second Ctrl-C ends the process here and now: the cursor must come back.
+  // On 'exit' too, because a second Ctrl-C exits at once, and the cursor must be shown again.
   process.once('exit', progress.stop)
   try {
     const { name = '', labels: { seed } = {} } = options
@@ -210,7 +211,7 @@ async function carryOutOne(options: RehearsalOptions, flags: RehearseFlags): Pro
   }
 }
 
-/** Writes each file by itself: that one cannot be written takes nothing from the others, and nothing from the verdict. */
+/** Writes each file. If one cannot be written, the others still are, and the exit code stays. */
 async function writeResults(
   { results, failure }: CarriedOut,
   flags: RehearseFlags,

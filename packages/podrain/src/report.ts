@@ -2,7 +2,7 @@ import { type Rehearsal, renderTable, verdictOfAll } from '@podrain/rehearsal'
 import pc from 'picocolors'
 import type { PlanLine } from './plan.js'
 
-/** What is going to be rehearsed, for a person. */
+/** Renders the description of the rehearsal. */
 export function renderPlan(lines: readonly PlanLine[], colour: boolean): string {
   const { dim } = pc.createColors(colour)
   const width = Math.max(...lines.map(([label]) => label.length))
@@ -13,12 +13,12 @@ export function renderPlan(lines: readonly PlanLine[], colour: boolean): string 
     .join('\n')
 }
 
-/** Table, reasons, and last, where a terminal leaves the eye, the verdict. */
+/** Table, reasons, and the verdict, which comes last because a terminal shows the end of the output. */
 export function renderReport(results: readonly Rehearsal[], allowed: number, colour: boolean): string {
   return `${renderTable(results, { colour })}\n\n${renderVerdict(results, allowed, colour)}`
 }
 
-/** The whole of it, in the colour of its verdict. */
+/** The verdict over all results, in a colour. */
 export function renderVerdict(results: readonly Rehearsal[], allowed: number, colour: boolean): string {
   const { green, red, yellow } = pc.createColors(colour)
   const isBad = results.some(({ summary }) => summary.lost > allowed)

@@ -5,7 +5,7 @@ import { UsageError } from './usage.js'
 
 /**
  * Reads a mix of requests: a YAML list of `{ method, path, headers, body, weight, status }`.
- * @throws UsageError with file, line and column.
+ * @throws UsageError with file, line and column, or when the file cannot be read.
  */
 export function readRequests(file: string): readonly RequestSpec[] {
   let text: string
@@ -17,7 +17,7 @@ export function readRequests(file: string): readonly RequestSpec[] {
   return parseRequests(text, file)
 }
 
-/** The same for a text that is there; `file` is what messages call it. */
+/** The same for a text. `file` is its name in messages. */
 export function parseRequests(text: string, file: string): readonly RequestSpec[] {
   const lineCounter = new LineCounter()
   const refuse = (offset: number, what: string): never => {
@@ -29,7 +29,7 @@ export function parseRequests(text: string, file: string): readonly RequestSpec[
   if (syntax !== undefined) refuse(syntax.pos[0], syntax.message)
   const mix: unknown = document.toJS()
   try {
-    // The engine knows what a request is; here is only known where it stands.
+    // The engine checks the requests; `locate` finds the position in the file.
     planRequests({ mix: mix as RequestSpec[] })
   } catch (error) {
     const { offset, what } = locate((error as Error).message, document)
@@ -38,7 +38,7 @@ export function parseRequests(text: string, file: string): readonly RequestSpec[
   return mix as readonly RequestSpec[]
 }
 
-/** Where in the file `requests.mix[1].status` stands, and the message without that name's beginning. */
+/** The offset in the file of an option such as `requests.mix[1].status`, and the message with the name as in the file. */
 function locate(message: string, document: Document): { offset: number; what: string } {
   const [, index, field, item] = /`requests\.mix(?:\[(\d+)\](?:\.([a-zA-Z]+)(?:\.([^`]+))?)?)?`/.exec(message) ?? []
   const what = message

@@ -1,2 +1,2 @@
-/** Something to be put right before a rehearsal can take place: exit code 2, no stack. */
+/** A mistake of the user: exit code 2, without a stack trace. */
 export class UsageError extends Error {}

@@ -2,7 +2,7 @@ import { type ClientKind, clientKinds, type HttpGet, type PreStop, type Probe, t
 import { InvalidArgumentError } from 'commander'
 import ms, { type StringValue } from 'ms'
 
-/** `500ms`, `2s` or `1m` in ms. A bare number is refused: Kubernetes would mean seconds by it, and Node milliseconds. */
+/** `500ms`, `2s` or `1m` in ms. A bare number is refused, because it means seconds in Kubernetes and milliseconds in Node. */
 export function duration(text: string): number {
   if (/^\d+$/.test(text)) throw new InvalidArgumentError(`It needs a unit: ${text}s or ${text}ms?`)
   const value = /^[\d.]+ ?[a-z]+$/i.test(text) ? ms(text as StringValue) : undefined
@@ -15,7 +15,7 @@ export function seconds(text: string): number {
   return duration(text) / 1000
 }
 
-/** A number as it is usually written; whether it makes sense is for the engine to say. */
+/** A decimal number. The engine checks its range. */
 export function number(text: string): number {
   if (!/^-?\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('It takes a number.')
   return Number(text)
@@ -33,7 +33,7 @@ export function positive(text: string): number {
   return Number(text)
 }
 
-/** Anything; the engine knows better what is wrong with a path or a name. */
+/** Any text. The engine checks paths and names. */
 export function text(text: string): string {
   return text
 }
@@ -45,7 +45,7 @@ export function variable(text: string): Record<string, string> {
   return { [text.slice(0, equals)]: text.slice(equals + 1) }
 }
 
-/** What a kubelet asks: a path, with a port before it where it is another one than the app's, and `https` before that. */
+/** A request of the kubelet: `/path`, `:9000/path` for another port than the app's, `https:/path` or `https:9000/path`. */
 function address(text: string): HttpGet | undefined {
   const [, scheme, after, alone, path] = /^(?:(https?):(\d+)?|:(\d+))?(\/.*)$/.exec(text) ?? []
   const port = after ?? alone
@@ -57,7 +57,7 @@ function address(text: string): HttpGet | undefined {
   }
 }
 
-/** Takes the place of whatever the manifest asks, and leaves its times. */
+/** Removes the probe's action in the manifest, and keeps its times. */
 const instead: object = { path: undefined, port: undefined, scheme: undefined, exec: undefined, grpc: undefined }
 
 /** The readiness probe: `/readyz`, `https:9000/readyz`, `tcp`, which only connects, or `grpc:9000/SERVICE`. */
@@ -75,7 +75,7 @@ export function probe(text: string): Partial<Probe> {
   return { ...instead, grpc }
 }
 
-/** A number of pods, or a percentage of them; whether it makes sense is for the engine to say. */
+/** A number of pods, or a percentage of them. The engine checks its range. */
 export function pods(text: string): number | string {
   return text.endsWith('%') ? text : number(text)
 }

@@ -2,7 +2,7 @@ import { readSources, type Workload, type WorkloadProbe, type WorkloadRequest, w
 import type { Probe, RehearsalOptions } from '@podrain/rehearsal'
 import { UsageError } from './usage.js'
 
-/** What a manifest says, in the engine's options, and what of it cannot be played. */
+/** A manifest as options of the engine, and what a rehearsal cannot play of it. */
 export interface FromManifest {
   readonly options: Partial<RehearsalOptions>
   /** `Deployment/web in k8s/web.yaml, container app` */
@@ -12,8 +12,8 @@ export interface FromManifest {
 
 /**
  * Reads a manifest for `podrain rehearse`.
- * @param wanted The container, by its name or as `Deployment/web` or `Deployment/web/app`
- * @throws UsageError when it cannot be read, or does not say which container is meant.
+ * @param wanted The container, as `app`, `Deployment/web` or `Deployment/web/app`; undefined if there is only one
+ * @throws UsageError when the file cannot be read, or it is not clear which container is meant.
  */
 export function readManifest(path: string, wanted: string | undefined): FromManifest {
   const workload = withPort(choose(read(path), path, wanted))
@@ -62,7 +62,7 @@ function choose(workloads: readonly Workload[], path: string, wanted: string | u
   throw new UsageError(`--manifest: there is ${what} in ${path}. Say which:\n${list}`)
 }
 
-/** Nothing needs `ports`: without them the app's port is the one that it is told, or else the one that it is asked at. */
+/** A container need not list `ports`. Without them its port is the value of `PORT`, or else the port of a probe. */
 function withPort(workload: Workload): Workload {
   const { env, readinessProbe, livenessProbe, startupProbe } = workload
   const told = /^\d+$/.test(env.PORT ?? '') ? Number(env.PORT) : undefined
@@ -72,17 +72,17 @@ function withPort(workload: Workload): Workload {
   return { ...workload, port: workload.port ?? told ?? asked.find((port) => port !== undefined) }
 }
 
-/** The variable that tells the app its port: the one that has the container's port as its value. */
+/** The name of the variable with the app's port: the one whose value is the container's port. */
 function portEnvOf({ env, port }: Workload): string | undefined {
   return port === undefined ? undefined : Object.keys(env).find((name) => env[name] === String(port))
 }
 
-/** The port is another here for each pod. */
+/** The environment without the variable of the port, because each pod gets its own port. */
 function environmentOf({ env }: Workload, portEnv: string | undefined): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => name !== portEnv))
 }
 
-/** The pod's own port, wherever it is, is left to the rehearsal; a second one stays what it is. */
+/** The port of a probe or hook; left out if it is the pod's own port, which the rehearsal chooses. */
 function portOf(port: number | undefined, workload: Workload): { port?: number } {
   return port === undefined || port === workload.port ? {} : { port }
 }

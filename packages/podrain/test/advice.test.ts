@@ -78,7 +78,7 @@ spec:
 const graceIn = (fix: string) => Number(/terminationGracePeriodSeconds from \d+ to (\d+)/.exec(fix)?.[1] ?? 30)
 
 describe.each(Object.keys(presets) as Array<keyof typeof presets>)('the advice on losses behind %s', (behind) => {
-  test('to sleep is what lint finds nothing wrong with', () => {
+  test('the advice to sleep has no findings in lint', () => {
     for (const [told, options] of [
       [closing, {}],
       [afterSleep, { preStop: { sleepSeconds: 1 } }],
@@ -89,7 +89,7 @@ describe.each(Object.keys(presets) as Array<keyof typeof presets>)('the advice o
     }
   })
 
-  test('to use podrain is what lint finds nothing wrong with', () => {
+  test('the advice to use podrain has no findings in lint', () => {
     const fix = adviceOn(closing, { behind, app: { framework: 'express' } })
     expect(fix).toContain('lifecycle.preStop.httpGet.path: /prestop')
     const grace = graceIn(fix)

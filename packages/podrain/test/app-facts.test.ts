@@ -71,7 +71,7 @@ describe('what an app is written with is told', () => {
     expect(frameworkOf('node', ['main.js'], join(cwd, 'main.js'))).toBe('node')
   })
 
-  test('of no program but those that run Node apps', async () => {
+  test('only for programs that run Node apps', async () => {
     const cwd = await appOf({ 'package.json': packageOf('express') })
     for (const command of ['python3', './server', 'sh']) expect(frameworkOf(command, [], cwd)).toBeNull()
   })
@@ -83,11 +83,11 @@ describe('podrain is found in an app', () => {
     return (await guess({ ...command, requests: { get: '/' } })).options
   }
 
-  test('by what it answers, so that advice does not tell to bring it in', async () => {
+  test('by its responses, so that the advice does not say to add it', async () => {
     expect((await guessed('everywhere.mjs')).app).toEqual({ framework: 'node', podrain: true })
   })
 
-  test('in no app that only has its paths', async () => {
+  test('not in an app that only has the same paths', async () => {
     const { app, preStop } = await guessed('app.mjs')
     expect(app).toEqual({ framework: 'node', podrain: false })
     expect(preStop).toBeUndefined()

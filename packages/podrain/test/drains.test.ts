@@ -85,7 +85,7 @@ test('lists what messages and Events tell, the newest first, each drain once', a
   expect(lines.map((line) => line.split(/ {2,}/).filter((_, column) => column !== 1))).toEqual([
     ['POD', 'TOOK', 'OUTCOME', 'EXIT', 'WHAT'],
     ['web-gone', '25.0 s', 'closed early', '-', 'closed early at server.js:7:3'],
-    ['web-4/app', '-', 'killed', '137', 'SIGKILL, and no message of podrain'],
+    ['web-4/app', '-', 'killed', '137', 'SIGKILL, without a message of podrain'],
     ['web-3/app', '-', 'killed', '137', 'out of memory'],
     ['web-2/app', '25.0 s', 'draining', '137', 'killed meanwhile; waited for GET /feed (3.0 s)'],
     ['web-1/app', '25.0 s', 'cut', '1', 'cut 7: GET /export (24.9 s), …'],
@@ -109,7 +109,7 @@ test('lists a container whose end the kubelet does not know, first and even with
   expect(stdout.split('\n')[1]).toMatch(/^web-8\/app +- +- +killed +137 /)
 })
 
-test('keeps what a pod has written from commanding the terminal', async () => {
+test('removes control characters that a pod has written', async () => {
   const forged = message({ outcome: 'cut', error: 'Error: \u001b[2J\u009b2J\nweb-9/app drained\u202e' })
   const { path } = stub({ pods: list([podOf('web-1', { exitCode: 1, finishedAt: ago(1), message: forged })]) })
   const { stdout } = await podrain(['drains', '--kubectl', path])

@@ -108,7 +108,7 @@ describe.concurrent('a rehearsal that is ended', () => {
     const { child, done } = start(['rehearse', ...app], { PIDS: pids, ANSWERS: '{"/readyz":503}' })
     while (pidsIn(pids).length === 0) await sleep(20)
     child.kill('SIGINT')
-    const nothing = 'Nothing is known: it was ended before anything was done to the pods.\n'
+    const nothing = 'No result: the rehearsal was ended before anything was done to the pods.\n'
     expect(await done).toMatchObject({ signal: 'SIGINT', stdout: nothing, stderr: '' })
     expect(pidsIn(pids).filter(isAlive)).toEqual([])
   })

@@ -147,7 +147,7 @@ describe('a flag', () => {
     })
   })
 
-  test('is what the engine means, but not where the app speaks', () => {
+  test('replaces the option in a message of the engine, but not in the output of the app', () => {
     expect(inFlags('Check `requests`. Its last output:\nbad `port`', {})).toBe(
       'Check `--get`. Its last output:\nbad `port`',
     )

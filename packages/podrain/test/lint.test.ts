@@ -96,7 +96,7 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
     expect(await podrain(['lint', at, '--fail-on', 'warning'])).toMatchObject({ code: 1 })
   })
 
-  test('--fix puts right what it may, and tells the rest', async () => {
+  test('--fix fixes what is safe to fix, and reports the rest', async () => {
     const at = await file(bad)
     const { code, stdout, stderr } = await podrain(['lint', at, '--fix'])
     expect(stderr).toBe(`fixed ${at}\n`)
@@ -200,7 +200,7 @@ describe.concurrent('podrain lint --against', () => {
     }
   }
 
-  test('finds an app that believes in another grace period, and a path that it has not; it drains nothing', async () => {
+  test('finds an app with another grace period, and a path that the app does not have; it drains nothing', async () => {
     const at = await file(manifest(30))
     const { code, stdout } = await app(60, (url) => podrain(['lint', at, '--against', url]))
     expect(stdout).toContain(

@@ -156,7 +156,7 @@ describe('what a manifest says', () => {
     expect(notPlayed).toEqual([expect.stringMatching(told)])
   })
 
-  test('is not its readiness gates, and that is said', () => {
+  test('does not include its readiness gates, and the plan says so', () => {
     const gates = 'readinessGates: [{ conditionType: example.com/registered }]'
     const text = deployment('', '').replace('terminationGracePeriodSeconds: 45', gates)
     expect(readManifest(manifest(text), undefined).notPlayed).toEqual([

@@ -16,7 +16,7 @@ describe.concurrent('rehearse', () => {
     expect([0, 1]).toContain(code)
   })
 
-  test('says what to give for an app that speaks only HTTP/2, when nothing is asked of it', async () => {
+  test('names the flag for an app that speaks only HTTP/2, when no request is given', async () => {
     const app = ['--env', 'BARE=1', '--', process.execPath, fixture('grpc.mjs')]
     const { code, stderr } = await podrain(['rehearse', '--ready', 'grpc', ...app])
     expect(stderr).toMatch(/Your app speaks only HTTP\/2.*`--grpc`, or `--http2 \/path`/)
@@ -34,7 +34,7 @@ describe.concurrent('rehearse', () => {
     expect(code).toBe(0)
   })
 
-  test('names --tls for an app that answers TLS unasked', async () => {
+  test('names --tls for an app that uses TLS without it', async () => {
     const env = { TLS: JSON.stringify(await certificate()), SERVER: 'https', BARE: '1' }
     const { code, stderr } = await podrain(['rehearse', '--', process.execPath, fixture('tls.mjs')], env)
     expect(stderr).toMatch(/Your app speaks TLS on port \d+: add `--tls`\./)

@@ -19,7 +19,7 @@ describe.concurrent('podrain rehearse', () => {
     expect(stderr).toMatch(/^node app.mjs: rolling update, \d+ requests, 0 lost$/m)
   })
 
-  test('of an app that ends when nobody asks any more exits with 0', async () => {
+  test('of an app that ends when no request arrives any more exits with 0', async () => {
     const { code, stdout } = await podrain(['rehearse', ...short, ...app], { ENDING: 'when nobody asks any more' })
     expect(stdout).toMatch(/^Nothing lost: all \d+ requests were answered\b/m)
     expect(code).toBe(0)
@@ -84,7 +84,7 @@ describe.concurrent('podrain rehearse', () => {
     expect(code).toBe(1)
   })
 
-  test('asks for what a file says, in the words of the file', async () => {
+  test('sends the requests of a file, with their methods and headers', async () => {
     const file = join(await directory(), 'requests.yaml')
     await writeFile(file, '- path: /created\n  method: POST\n  body: hello\n  status: 201\n')
     const env = { ENDING: 'when nobody asks any more', ANSWERS: '{"/created":201}' }
@@ -94,7 +94,7 @@ describe.concurrent('podrain rehearse', () => {
     expect(code).toBe(0)
   })
 
-  test('takes the answer that is usual for / as success when there is nothing else to ask', async () => {
+  test('takes the usual status of / as success when no request is given', async () => {
     const env = { ENDING: 'when nobody asks any more', ANSWERS: '{"/":404}' }
     const { code, stdout } = await podrain(['rehearse', ...short, ...app], env)
     expect(stdout).toMatch(

@@ -13,7 +13,7 @@ test('--through says what stands between before it begins, and what clients saw 
 test('--through with a program that is not here names it, the flag, and what needs no program', async ({ skip }) => {
   skip(spawnSync('envoy', ['--version']).error === undefined, 'envoy is installed')
   const { code, stderr } = await podrain(['rehearse', ...short, '--through', 'envoy', '--get', '/', ...app])
-  expect(stderr).toMatch(/`--through`: envoy is not installed .* say `proxy`, which needs nothing/)
+  expect(stderr).toMatch(/`--through`: envoy is not installed .* use `proxy`, which is built in/)
   expect(code).toBe(2)
 })
 

@@ -5,7 +5,7 @@ import type { Layout } from './layout.js'
 
 export type Group = Selection<SVGGElement, unknown, null, undefined>
 
-/** Seconds after the update began; digits only where the zoom needs them. */
+/** Labels are seconds after the update began, with as many decimals as the zoom needs. */
 export function drawTimeAxis(parent: Group, { x, left, right, narrow }: Layout, y: number): void {
   const ticks = x.ticks(narrow ? 4 : Math.min(12, Math.floor((right - left) / 80)))
   const step = (ticks[1] ?? 1000) - (ticks[0] ?? 0)
@@ -23,7 +23,7 @@ export function drawTimeAxis(parent: Group, { x, left, right, narrow }: Layout, 
   )
 }
 
-/** The lines that ticks continue into the drawing. */
+/** Vertical lines at the ticks of the time axis. */
 export function drawGrid(parent: Group, { x, left, right, narrow }: Layout, top: number, bottom: number): void {
   const grid = parent.append('g').attr('class', 'grid')
   for (const t of x.ticks(narrow ? 4 : Math.min(12, Math.floor((right - left) / 80)))) {
@@ -31,7 +31,7 @@ export function drawGrid(parent: Group, { x, left, right, narrow }: Layout, top:
   }
 }
 
-/** Shades the update, the same on every drawing. */
+/** Shades the time of the update. */
 export function drawUpdate(
   parent: Group,
   { x, left, right }: Layout,

@@ -1,21 +1,21 @@
 import type { Figure } from '../src/show/page/drawing.js'
 import type { Layout } from './layout.js'
 
-/** Losses on one lane that are too close to be told apart at this zoom. */
+/** Losses on one lane that are too close together to be drawn apart at this zoom. */
 export interface Bin {
   readonly lane: number
   readonly from: number
   readonly to: number
   readonly count: number
-  /** How many of each kind, by its index in the figure, and why the first of them was lost. */
+  /** By the index of the kind in {@link Figure.lossKinds}: how many were lost, and why the first one was. */
   readonly kinds: ReadonlyMap<number, { readonly count: number; readonly why: string }>
 }
 
-/** However many losses there are, no more marks than this: the page must stay quick, and nobody can see more. */
+/** At most this many marks are drawn: more would make the page slow, and nobody could tell them apart. */
 const mostMarks = 400
 const widths = [6, 8, 12, 16, 24, 32, 48, 96]
 
-/** Joins the losses that are shown into marks, in the order of time; `width` is that of a mark's own place. */
+/** Joins the losses in view into bins, in the order of time. `width` is the width of one bin in pixels. */
 export function binLosses(figure: Figure, layout: Layout): { readonly bins: readonly Bin[]; readonly width: number } {
   for (const width of widths) {
     const bins = join(figure, layout, width)
@@ -56,7 +56,10 @@ export interface Point {
   readonly value: number | null
 }
 
-/** Joins values that are closer than `width` pixels by `merge`; those outside the drawing are left out, but for one. */
+/**
+ * Joins values that are closer than `width` pixels with `merge`. Values outside the drawing are left out, except for the
+ * one next to each edge, so that the line reaches the edge.
+ */
 export function binValues(
   t: readonly number[],
   values: readonly (number | null)[],

@@ -1,4 +1,4 @@
-/** Bundles the page's script and style into dist/page, small, and with the licences of what is in it. */
+/** Bundles and minifies the page's script and style into dist/page, with the licences of the packages they contain. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -14,7 +14,7 @@ const { metafile } = await build({
   minify: true,
   metafile: true,
   format: 'iife',
-  // A page is sent to others, whose browser may be some years old.
+  // People send the page to others, whose browser may be some years old.
   target: ['chrome111', 'firefox113', 'safari16.4'],
   logLevel: 'warning',
 })

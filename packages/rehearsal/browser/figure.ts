@@ -8,10 +8,10 @@ import type { Tip, TipContent } from './tip.js'
 import { toolbar } from './toolbar.js'
 import type { Viewport } from './viewport.js'
 
-/** Wide enough for a printed page, whose width no script can ask for. */
+/** Pixels. A script cannot ask for the width of a printed page; this fills it. */
 const printWidth = 760
 
-/** One rehearsal on the page: lanes and lines, and everything that answers to pointer and keyboard. */
+/** One rehearsal on the page: the lanes of the pods, the charts of the load, and their pointer and keyboard handlers. */
 export class TimelineView {
   readonly #host: HTMLElement
   readonly #figure: Figure
@@ -22,7 +22,7 @@ export class TimelineView {
   readonly #series: SVGSVGElement
   #layout: Layout
   #marks: readonly Mark[] = []
-  /** The moment the line through both drawings is at. */
+  /** Where the vertical line through both drawings stands, in ms; null: it is hidden. */
   #cursor: number | null = null
 
   constructor(host: HTMLElement, figure: Figure, viewport: Viewport, extent: Extent, tip: Tip) {
@@ -34,22 +34,25 @@ export class TimelineView {
     this.#layout = layOut(800, viewport)
     host.append(toolbar(viewport, figure))
     const pods = figure.lanes.length
-    this.#lanes = this.#drawing('lanes', `What each of ${pods} pods did, what its clients believed, and what was lost`)
+    this.#lanes = this.#drawing(
+      'lanes',
+      `The states of ${pods} pods, when clients connected to them, and what was lost`,
+    )
     this.#lanes.setAttribute('role', 'group')
-    this.#series = this.#drawing('series', 'The moment the load is read at; arrow keys move it')
+    this.#series = this.#drawing('series', 'The time at which the load is read; arrow keys move it')
     this.#series.setAttribute('role', 'slider')
     this.#series.setAttribute('tabindex', '0')
     this.#listen()
     viewport.onChange(() => this.draw())
     new ResizeObserver(() => {
-      // Drawing changes the height, which is no reason to draw.
+      // Drawing changes the height of the host. Only a new width needs a new drawing.
       if (this.#layout.width !== this.#width) this.draw()
     }).observe(host)
     window.addEventListener('beforeprint', () => this.draw(printWidth))
     window.addEventListener('afterprint', () => this.draw())
   }
 
-  /** Draws everything anew for the width there is; what has the focus keeps it. */
+  /** Draws everything again at this width. The mark that has the focus keeps it. */
   draw(width: number = this.#width): void {
     const focused = this.#marks.find(({ element }) => element === document.activeElement)?.bin.from
     this.#layout = layOut(width, this.#viewport)
@@ -80,7 +83,7 @@ export class TimelineView {
       svg.addEventListener('pointerleave', () => this.#leave())
       this.#drag(svg)
     }
-    // Not on the drawing: Chromium would let it have the focus itself.
+    // The listener is on the host, because Chromium makes an SVG element with a focus listener focusable itself.
     this.#host.addEventListener('focusin', (event) => {
       const mark = this.#marks.find(({ element }) => element === event.target)
       if (mark !== undefined) this.#tellMark(mark)
@@ -112,7 +115,7 @@ export class TimelineView {
     else this.#tip.show(content, { x: clientX, y: clientY })
   }
 
-  /** A place in the drawing's own pixels, however large it is shown. */
+  /** The position of the pointer in the drawing's own pixels, at whatever size the browser shows it. */
   #place(svg: SVGSVGElement, event: PointerEvent): { x: number; y: number } {
     const box = svg.getBoundingClientRect()
     const scale = this.#layout.width / box.width
@@ -125,7 +128,7 @@ export class TimelineView {
     this.#tip.show(tellLosses(this.#figure, bin), { x: box.left + box.width / 2, y: box.top })
   }
 
-  /** Whoever leaves with the pointer comes back to what has the focus. */
+  /** When the pointer leaves, the tip goes back to the mark that has the focus. */
   #leave(): void {
     const focused = this.#marks.find(({ element }) => element === document.activeElement)
     if (focused !== undefined && this.#tip.shown) {
@@ -154,7 +157,7 @@ export class TimelineView {
     }
   }
 
-  /** Arrow keys go from one loss to the next; only one of them is in the tab order. */
+  /** Arrow keys move the focus from one loss to the next. Only one loss is in the tab order. */
   #walk(event: KeyboardEvent): void {
     const index = this.#marks.findIndex(({ element }) => element === event.target)
     if (index < 0) return
@@ -222,7 +225,7 @@ export class TimelineView {
       this.#viewport.show(this.#viewport.whole)
   }
 
-  /** Dragging over a stretch of time shows it alone. */
+  /** Dragging over a stretch of time zooms to it. */
   #drag(svg: SVGSVGElement): void {
     let begin: number | undefined
     svg.addEventListener('pointerdown', (event) => {

@@ -6,17 +6,18 @@ import { binValues, mean, type Point } from './bins.js'
 import { type Layout, laneHeights } from './layout.js'
 import type { TipContent, TipLine } from './tip.js'
 
-/** Room for the names of the phases. */
+/** Pixels above the lanes for the names of the phases. */
 const top = 22
 const axisHeight = 26
 
-/** Where the lanes are. */
+/** Where the lanes are, in pixels. */
 export interface Lanes {
   readonly top: number
   readonly bottom: number
   readonly height: number
   /** The upper edge of a lane. */
   readonly y: (lane: number) => number
+  /** The index of the lane at this height. */
   readonly at: (y: number) => number
 }
 
@@ -32,7 +33,7 @@ export function placeLanes(figure: Figure): Lanes {
   }
 }
 
-/** One row for each pod: what it was doing, what it answered, and whether the clients believed in it. */
+/** One row for each pod: its state, how much it answered, and whether clients connected to it. */
 export function drawLanes(svg: Group, figure: Figure, layout: Layout, mostAnswers: number): void {
   const lanes = placeLanes(figure)
   const { left, right, narrow } = layout
@@ -40,7 +41,7 @@ export function drawLanes(svg: Group, figure: Figure, layout: Layout, mostAnswer
   drawUpdate(svg, layout, figure.update, lanes.top, lanes.bottom)
   drawPhases(svg, figure, layout)
   drawGrid(svg, layout, lanes.top, lanes.bottom)
-  // A drawing within the drawing cuts off what is beyond its edges.
+  // An inner `svg` clips what lies beyond its edges.
   const plot = svg
     .append('svg')
     .attr('x', left)
@@ -122,7 +123,7 @@ function drawKnown(plot: Group, { known, stale }: Lane, { x }: Layout, y: number
   for (const [from, to] of stale) drawStretch(plot, 'stale', x(from), x(to), y, height)
 }
 
-/** How it ended and what it cost, on the right. */
+/** Writes on the right how the pod ended and how many requests it lost. */
 function drawEnd(svg: Group, { exits, lost }: Lane, { right, narrow }: Layout, y: number, height: number): void {
   const roomy = height > 30 && !narrow
   const exit = exits.at(-1)
@@ -140,7 +141,7 @@ function drawEnd(svg: Group, { exits, lost }: Lane, { right, narrow }: Layout, y
   }
 }
 
-/** What there is to say of a lane at one moment. */
+/** The tip for a lane at the time `t`. Its events within `nearby` ms are listed too. */
 export function tellLane(figure: Figure, index: number, t: number, nearby: number): TipContent | undefined {
   const lane = figure.lanes[index]
   if (lane === undefined) return
@@ -153,7 +154,7 @@ export function tellLane(figure: Figure, index: number, t: number, nearby: numbe
     const [state, from, to] = span
     lines.push({ text: `${state} for ${seconds(to - from)}${within(lane.deaf) ? ', no longer listening' : ''}` })
   } else if (gone !== undefined) lines.push({ text: `gone: ${gone.what}` })
-  else if (lane.spans.length > 0) lines.push({ text: 'not there yet' })
+  else if (lane.spans.length > 0) lines.push({ text: 'not started yet' })
   const told = lane.told.findLast((time) => time <= t)
   if (within(lane.stale) && told !== undefined) {
     lines.push({ name: 'clients connect to it', text: `still, ${seconds(t - told)} after its end began` })

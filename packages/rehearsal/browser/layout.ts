@@ -8,7 +8,7 @@ export interface TimeScale {
   ticks(count?: number): number[]
 }
 
-/** Where things are on a drawing of this width, in pixels. */
+/** The measures of a drawing of one width, in pixels. */
 export interface Layout {
   readonly width: number
   readonly narrow: boolean
@@ -17,7 +17,7 @@ export interface Layout {
   readonly x: TimeScale
 }
 
-/** The lanes and the lines below them share one layout, so that a moment is in the same place on both. */
+/** The lanes and the charts below them share one layout, so that the same time has the same x on both. */
 export function layOut(width: number, viewport: Viewport): Layout {
   const narrow = width < 560
   const left = narrow ? 52 : 72
@@ -26,16 +26,16 @@ export function layOut(width: number, viewport: Viewport): Layout {
   return { width, narrow, left, right: width - right, x }
 }
 
-/** What a lane consists of, from above to below, in pixels. */
+/** The parts of a lane from top to bottom, in pixels. */
 export interface LaneHeights {
   readonly lane: number
-  /** Where losses stand, above what the pod was doing. */
+  /** The strip for losses, above the bar. */
   readonly losses: number
   readonly bar: number
   readonly known: number
 }
 
-/** Many pods have to do with less. */
+/** The more lanes there are, the lower each is. */
 export function laneHeights(lanes: number): LaneHeights {
   if (lanes <= 14) return { lane: 37, losses: 12, bar: 13, known: 4 }
   return lanes <= 40 ? { lane: 25, losses: 8, bar: 9, known: 3 } : { lane: 17, losses: 5, bar: 6, known: 2 }

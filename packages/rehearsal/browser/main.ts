@@ -23,11 +23,11 @@ for (const members of groups.values()) {
 }
 
 window.addEventListener('keydown', (event) => {
-  // Late, so that a figure can tell whether there was a tip to be closed.
+  // On the window, so that it runs after the figures: they zoom out on Escape only when no tip is shown.
   if (event.key === 'Escape') tip.hide()
 })
 
-/** What is folded would be missing on paper. */
+/** The `details` that were opened for printing: closed ones would be missing on paper. */
 const opened = new Set<HTMLDetailsElement>()
 window.addEventListener('beforeprint', () => {
   for (const details of document.querySelectorAll('details')) {

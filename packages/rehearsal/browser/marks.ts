@@ -6,13 +6,13 @@ import { placeLanes, whenOf } from './lanes.js'
 import { type Layout, laneHeights } from './layout.js'
 import type { TipContent, TipLine } from './tip.js'
 
-/** A mark on the drawing and what it stands for. */
+/** A mark on the drawing and the losses it stands for. */
 export interface Mark {
   readonly element: SVGGElement
   readonly bin: Bin
 }
 
-/** Draws the losses as marks that can be pointed at and focused, one after the other in the order of time. */
+/** Draws the losses as marks that can be pointed at and focused, in the order of time. */
 export function drawMarks(svg: Group, figure: Figure, layout: Layout): Mark[] {
   const lanes = placeLanes(figure)
   const heights = laneHeights(figure.lanes.length)
@@ -25,7 +25,7 @@ export function drawMarks(svg: Group, figure: Figure, layout: Layout): Mark[] {
     .attr('aria-label', 'Lost requests in the order of time. Arrow keys go from one to the next, plus and minus zoom.')
   return bins.map((bin, index) => {
     const place = (layout.x(bin.from) + layout.x(bin.to)) / 2
-    // Twice as many are a step higher: one loss must be seen beside a hundred.
+    // The height is logarithmic, so that one loss can be seen beside a hundred.
     const tall = heights.losses * (0.45 + 0.55 * (most === 1 ? 1 : Math.log2(bin.count) / Math.log2(most)))
     const thick = Math.min(width - 1, 5)
     const y = lanes.y(bin.lane)
@@ -58,7 +58,7 @@ function titleOf(figure: Figure, { lane, count: lost, from }: Bin): string {
   return `${count(lost)} lost on ${figure.lanes[lane]?.pod ?? ''}, ${whenOf(from, figure)}`
 }
 
-/** Cause, why and fix of the losses at a mark, the most frequent first. */
+/** The tip for a mark: cause, reason and fix of its losses, the most frequent first. */
 export function tellLosses(figure: Figure, bin: Bin): TipContent {
   const told = [...bin.kinds].sort(([, a], [, b]) => b.count - a.count)
   const most = 3
@@ -83,7 +83,7 @@ export function tellLosses(figure: Figure, bin: Bin): TipContent {
   }
 }
 
-/** Several kinds of losses often have one fix: it is told once, with the last of them. */
+/** Several kinds of loss often have the same fix. The fix is shown once, after the last of them. */
 function dropRepeated(lines: readonly TipLine[]): TipLine[] {
   return lines.filter(
     ({ kind, text }, index) => kind !== 'fix' || !lines.slice(index + 1).some((line) => line.text === text),

@@ -8,7 +8,7 @@ import { whenOf } from './lanes.js'
 import type { Layout } from './layout.js'
 import type { TipContent, TipLine } from './tip.js'
 
-/** The largest values of all figures that are compared, so that their heights can be. */
+/** The largest values over all figures that are compared: one scale for all of them. Durations are ms. */
 export interface Extent {
   readonly answers: number
   readonly podAnswers: number
@@ -20,7 +20,7 @@ export interface Extent {
 const chartHeight = 64
 const gap = 30
 const axisHeight = 26
-/** Pixels that one step of a line is wide. */
+/** Width of one step of a line, in pixels. */
 const step = 3
 
 export const seriesHeight: number = 3 * (chartHeight + gap) + axisHeight
@@ -60,7 +60,7 @@ export function extentOf(figures: readonly Figure[]): Extent {
   }
 }
 
-/** Three drawings below each other: answers and losses, how long answers took, and what was on its way. */
+/** Three charts below each other: answers and losses, the latency of answers, and requests in flight. */
 export function drawSeries(svg: Group, figure: Figure, layout: Layout, extent: Extent): void {
   const { load, update } = figure
   const tops = [0, 1, 2].map((index) => gap + index * (chartHeight + gap))
@@ -92,7 +92,7 @@ export function drawSeries(svg: Group, figure: Figure, layout: Layout, extent: E
   }
 
   const time = scaleLog([extent.quickest, extent.slowest], [latencyTop + chartHeight, latencyTop + 2])
-  chart(svg, layout, latencyTop, 'how long an answer takes, in ms', time, latencyTicks(extent))
+  chart(svg, layout, latencyTop, 'latency of answers, in ms', time, latencyTicks(extent))
   const latency = plotOf(svg, layout, latencyTop)
   const lines = { p99: points(load.p99, most), p50: points(load.p50, mean) }
   for (const [name, line] of Object.entries(lines)) {
@@ -111,7 +111,7 @@ export function drawSeries(svg: Group, figure: Figure, layout: Layout, extent: E
   }
 
   const open = scaleLinear([0, extent.inFlight], [inFlightTop + chartHeight, inFlightTop + 2])
-  chart(svg, layout, inFlightTop, 'requests on their way', open, [0, extent.inFlight])
+  chart(svg, layout, inFlightTop, 'requests in flight', open, [0, extent.inFlight])
   plotOf(svg, layout, inFlightTop)
     .append('path')
     .attr('class', 'area')
@@ -119,7 +119,7 @@ export function drawSeries(svg: Group, figure: Figure, layout: Layout, extent: E
   drawTimeAxis(svg, layout, inFlightTop + chartHeight)
 }
 
-/** Powers of ten, and what is between them where there would be hardly any. */
+/** Powers of ten. Where the range has few of them, 2 and 5 times each power too. */
 function latencyTicks({ quickest, slowest }: Extent): number[] {
   const within = (ms: number) => ms >= quickest && ms <= slowest
   const powers = [0.1, 1, 10, 100, 1000, 10_000, 100_000]
@@ -148,7 +148,7 @@ function lineOf({ x }: Layout, y: Scale) {
     .y(({ value }) => y(value ?? 0))
 }
 
-/** Cuts off what is beyond the edges. */
+/** A group that clips what lies beyond the edges of its chart. */
 function plotOf(svg: Group, { left, right }: Layout, top: number): Group {
   return svg
     .append('svg')
@@ -190,7 +190,7 @@ function chart(
   }
 }
 
-/** The load at one moment. */
+/** The tip for the load at the time `t`. */
 export function tellLoad(figure: Figure, t: number): TipContent | undefined {
   const { load } = figure
   const index = load.t.findIndex((time) => time >= t)
@@ -202,7 +202,7 @@ export function tellLoad(figure: Figure, t: number): TipContent | undefined {
     ...(lost > 0 ? [{ name: 'lost', text: `${count(lost)} per second`, kind: 'loss' as const }] : []),
     { name: 'half of them within', text: ms(load.p50[index]) },
     { name: '99 % within', text: ms(load.p99[index]) },
-    { name: 'on their way', text: count(load.inFlight[index] ?? 0) },
+    { name: 'in flight', text: count(load.inFlight[index] ?? 0) },
   ]
   return { title: 'Load', subtitle: whenOf(load.t[index] ?? t, figure), lines }
 }

@@ -1,4 +1,4 @@
-/** One line of a tip: a name and a value, or words alone. */
+/** One line of a tip: a name and a value, or text alone. */
 export interface TipLine {
   readonly name?: string
   readonly text: string
@@ -11,7 +11,7 @@ export interface TipContent {
   readonly lines: readonly TipLine[]
 }
 
-/** What is under the pointer or has the focus, in a box beside it. There is one for the whole page. */
+/** The box that describes what is under the pointer or has the focus. The page has one. */
 export class Tip {
   readonly id = 'tip'
   readonly #box = document.createElement('div')
@@ -23,7 +23,7 @@ export class Tip {
     this.#box.setAttribute('role', 'tooltip')
     this.#box.hidden = true
     document.body.append(this.#box)
-    // It may be entered, to select what it says.
+    // The pointer may enter the tip, so that its text can be selected.
     this.#box.addEventListener('pointerenter', () => clearTimeout(this.#hiding))
     this.#box.addEventListener('pointerleave', () => this.hideSoon())
   }
@@ -51,7 +51,7 @@ export class Tip {
     this.#box.hidden = true
   }
 
-  /** Hides it unless it is shown again or entered in the meantime. */
+  /** Hides the tip after a moment, unless it is shown again or the pointer enters it first. */
   hideSoon(): void {
     clearTimeout(this.#hiding)
     this.#hiding = setTimeout(() => this.hide(), 150)
@@ -73,7 +73,7 @@ function element({ name, text, kind }: TipLine): HTMLElement {
     line.append(label, ' ')
   }
   const value = document.createElement('bdi')
-  // What stands between backticks is code.
+  // Text between backticks is code.
   for (const [index, part] of (kind === 'fix' ? text.split('`') : [text]).entries()) {
     const piece = document.createElement(index % 2 === 1 ? 'code' : 'span')
     piece.textContent = part

@@ -1,7 +1,7 @@
 import type { Figure, Stretch } from '../src/show/page/drawing.js'
 import type { Viewport } from './viewport.js'
 
-/** Buttons for what one would otherwise drag or press a key for. */
+/** Buttons for everything that dragging and keys do. */
 export function toolbar(viewport: Viewport, figure: Figure): HTMLElement {
   const bar = document.createElement('div')
   bar.className = 'toolbar'

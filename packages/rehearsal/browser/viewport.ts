@@ -1,11 +1,11 @@
 import type { Stretch } from '../src/show/page/drawing.js'
 
-/** The stretch of time that is shown; figures that are compared share one. */
+/** The stretch of time that is shown. Figures that are compared share one viewport. */
 export class Viewport {
   readonly whole: Stretch
   #shown: Stretch
   readonly #listeners: Array<() => void> = []
-  /** No closer than this, in ms: events are known to a tenth of a millisecond. */
+  /** The shortest stretch that can be shown, in ms. Events are recorded to a tenth of a millisecond. */
   static readonly closest = 20
 
   constructor(whole: Stretch) {
@@ -29,7 +29,7 @@ export class Viewport {
     this.#listeners.push(listener)
   }
 
-  /** Shows this stretch, or as much of it as there is. */
+  /** Shows this stretch, as far as it lies within the whole run. */
   show({ from, to }: Stretch): void {
     const least = Math.min(Viewport.closest, this.whole.to - this.whole.from)
     const length = Math.max(to - from, least)
@@ -38,7 +38,7 @@ export class Viewport {
     for (const listener of this.#listeners) listener()
   }
 
-  /** Shows `factor` times as much, with the moment `t` staying where it is. */
+  /** Shows `factor` times as much time. The time `t` stays at the same place. */
   zoom(factor: number, t: number = (this.from + this.to) / 2): void {
     this.show({ from: t - (t - this.from) * factor, to: t + (this.to - t) * factor })
   }

@@ -8,20 +8,20 @@ import { Pod } from './pods/pod.js'
 import { accepts, type Protocol, protocolOf } from './pods/protocol.js'
 import { directory } from './shared/checks.js'
 
-/** What one pod of an app showed of itself. */
+/** What one pod of an app has shown. */
 export interface Look {
-  /** The first of the usual paths whose answer says that the app is ready; null when it has none of them. */
+  /** The first path of {@link usualReadiness}, or the given probe's path, that answers with success; null when there is none. */
   readonly ready: string | null
-  /** What was answered to each path that was asked for, as far as it was text. */
+  /** The response to each requested path. The body is what a kubelet would read of it (10 KiB). */
   readonly answers: Readonly<Record<string, { readonly status: number; readonly body: string }>>
 }
 
-/** The app listens, but not where it was told to. */
+/** The app listens, but not at the address and port that it was given. */
 export class WrongAddressError extends Error {
   override readonly name = 'WrongAddressError'
-  /** Where it listens instead. */
+  /** Where the app listens instead. */
   readonly listeners: readonly Listener[]
-  /** Whether only the address is another one, and the port is right. */
+  /** Whether only the address is wrong, and the port is right. */
   readonly isHost: boolean
 
   constructor(pod: Pod, portEnv: string, listeners: readonly Listener[]) {
@@ -36,10 +36,10 @@ export class WrongAddressError extends Error {
   }
 }
 
-/** The app speaks another protocol than the one it is asked in, and no waiting changes that. */
+/** The app answers with another protocol than it is asked with. Waiting longer would not help. */
 export class WrongProtocolError extends Error {
   override readonly name = 'WrongProtocolError'
-  /** What it speaks. */
+  /** The protocol of the app. */
   readonly protocol: Protocol
   readonly port: number
 
@@ -57,25 +57,25 @@ export class WrongProtocolError extends Error {
 function wrongProtocol(protocol: Protocol, tls: boolean): string {
   if (tls) return 'and is asked by TLS, as `tls` says'
   if (protocol === 'TLS') {
-    return 'and is asked in plain HTTP. Say so with `tls`, or, if only probe or hook are answered there, with their `scheme` HTTPS'
+    return 'and is asked in plain HTTP. Set `tls`, or, if only the probe or the hook uses this port, set its `scheme` to HTTPS'
   }
   return 'and a kubelet probes in HTTP/1.1. Give `readinessProbe` without a path (a connection is enough then) or with `grpc`, and `requests.http2` or `requests.grpc`'
 }
 
-/** Where apps say that they are ready, the most usual first. */
+/** The usual paths of readiness endpoints, the most common first. */
 export const usualReadiness: readonly string[] = ['/readyz', '/healthz', '/health', '/']
 
 const pollEvery = 100
 const answerTimeout = 1000
-/** How often a path is asked that was answered with what may pass. */
-const passingTries = 5
-/** How long an app that listens elsewhere may take to listen where it should, too. */
+/** How often a path is requested whose response may be temporary. */
+const temporaryTries = 5
+/** ms after which an app that listens only at another address counts as misconfigured. */
 const elsewhereFor = 1000
 
 /**
- * Starts one pod, looks where it says that it is ready and what it answers to `paths`, and kills it.
- * @throws Error when it ends by itself or does not become ready (with its last output), {@link WrongAddressError}, or
- * `signal.reason`.
+ * Starts one pod, finds its readiness endpoint, requests `paths`, and kills the pod.
+ * @throws TypeError or RangeError for an option, Error when the pod ends by itself or does not become ready (with its last output),
+ * {@link WrongAddressError}, {@link WrongProtocolError}, or `signal.reason`.
  */
 export async function look(options: RehearsalOptions, paths: readonly string[] = []): Promise<Look> {
   const plan = resolveOptions(options)
@@ -136,7 +136,7 @@ async function lookAt(
   }
 }
 
-/** Waits until the pod accepts a connection. */
+/** Waits until the pod accepts a connection. @throws {WrongAddressError} */
 async function accepted(pod: Pod, plan: RehearsalPlan, stop: AbortSignal): Promise<void> {
   let elsewhereSince: number | undefined
   while (!(await accepts(pod))) {
@@ -150,13 +150,13 @@ async function accepted(pod: Pod, plan: RehearsalPlan, stop: AbortSignal): Promi
   }
 }
 
-/** What is to be found out. */
+/** What to request of a pod. */
 interface Question {
   readonly paths: readonly string[]
   readonly probes: readonly string[]
-  /** Where the probe is answered, if not on the pod's own port. */
+  /** The port of the probe, if it is not the pod's. */
   readonly port: number | undefined
-  /** Whether the app answers TLS, and whether it is probed by it. */
+  /** Whether the app uses TLS, and whether its probe does. */
   readonly tls: boolean
   readonly probesTls: boolean
 }
@@ -169,7 +169,7 @@ function questionOf(
   return { paths, probes, port: readinessProbe?.port, tls, probesTls: readinessProbe?.scheme === 'HTTPS' }
 }
 
-/** Asks for everything once; `waitsFor` says what is there, but does not answer well yet. */
+/** Requests everything once. `waitsFor` names a path that exists but does not answer with success yet. */
 async function ask(
   { host, port: own }: Pod,
   { paths, probes, port = own, tls, probesTls }: Question,
@@ -180,7 +180,7 @@ async function ask(
     const { status, body, error } = await usualAnswerOf({ host, port: own, tls, path }, stop)
     if (error !== undefined) {
       const protocol = await protocolOf(host, own, answerTimeout)
-      // It cannot be asked this, and need not be: nobody probes it by HTTP/1.1.
+      // The app speaks only HTTP/2. Without a probe by HTTP/1.1, that is enough.
       if (protocol === 'HTTP/2 without TLS' && probes.length === 0) return { look: { ready: null, answers } }
       refuseOtherThan(tls, protocol, own)
       return { waitsFor: `GET ${path} ${error}` }
@@ -188,7 +188,7 @@ async function ask(
     answers[path] = { status, body }
   }
   const guessing = probes === usualReadiness
-  // Who answers the same to everything says nothing by answering.
+  // If the app gives the same response to a path that does not exist, its response to a usual path proves nothing.
   const anything = { host, port: own, tls, path: '/podrain/nothing/here' }
   const toAnything = guessing ? await usualAnswerOf(anything, stop) : undefined
   for (const path of probes) {
@@ -196,24 +196,24 @@ async function ask(
     const isOwn = toAnything === undefined || path === '/' || !isGood(toAnything.status) || body !== toAnything.body
     if (isGood(status) && isOwn) return { look: { ready: path, answers } }
     if (status === 0) refuseOtherThan(probesTls, await protocolOf(host, port, answerTimeout), port)
-    // It is there, or it has to be, because it was given.
+    // The path exists but is not ready, or it was given and so must become ready: ask again later.
     if (status === 0 || status >= 500 || !guessing) return { waitsFor: `GET ${path} ${error ?? `answered ${status}`}` }
   }
   return { look: { ready: null, answers } }
 }
 
-/** @throws {WrongProtocolError} for what cannot answer a question by HTTP/1.1, with TLS or without. */
+/** @throws {WrongProtocolError} if the app cannot answer HTTP/1.1, with or without TLS as `tls` says. */
 function refuseOtherThan(tls: boolean, protocol: Protocol | undefined, port: number): void {
   if (protocol === undefined || protocol === (tls ? 'TLS' : 'HTTP/1.1')) return
   throw new WrongProtocolError(protocol, port, tls)
 }
 
-/** As for a probe: a redirect is an answer, too. */
+/** Whether the status passes a probe. A redirect does. */
 function isGood(status: number): boolean {
   return status >= 200 && status < 400
 }
 
-/** Where to ask, and for what. */
+/** One request. */
 interface Target {
   readonly host: string
   readonly port: number
@@ -221,27 +221,28 @@ interface Target {
   readonly path: string
 }
 
-/** An answer; status 0 stands for none at all, and `error` says why. */
+/** A response. Status 0 means that there was none; `error` says why. */
 interface Answered {
   readonly status: number
   readonly body: string
   readonly error?: string
 }
 
-/** What a server says that would answer differently another time: too many requests, an overload, a failure. */
-function isPassing(status: number): boolean {
+/** Whether another attempt may get another status: after too many requests, an overload or a failure. */
+function isTemporary(status: number): boolean {
   return status === 429 || status >= 500
 }
 
-/** What is answered most often: one answer that passes may be chance. */
+/** The usual response to a request: one temporary status may be chance, so the request is repeated. */
 async function usualAnswerOf(target: Target, stop: AbortSignal): Promise<Answered> {
   let answer = await answerOf(target, stop)
-  for (let tries = 1; tries < passingTries && isPassing(answer.status); tries++) answer = await answerOf(target, stop)
+  for (let tries = 1; tries < temporaryTries && isTemporary(answer.status); tries++)
+    answer = await answerOf(target, stop)
   return answer
 }
 
 async function answerOf({ host, port, tls, path }: Target, stop: AbortSignal): Promise<Answered> {
-  // Not by `AbortSignal.timeout`: in `AbortSignal.any`, Node 20 may collect it before its time.
+  // Not `AbortSignal.timeout`: Node 20 may garbage-collect it inside `AbortSignal.any` before it fires.
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), answerTimeout)
   try {

@@ -20,14 +20,15 @@ import type { LiveEvent, Phase } from './timeline/events.js'
 import { Journal } from './timeline/journal.js'
 
 /**
- * Runs the command as the pods of a Deployment, puts load on them, does to them what the scenario says and reports which
- * requests were lost. Everything happens on this machine; no process is left when the promise settles.
+ * Runs the command as the pods of a Deployment or StatefulSet, puts load on them, carries out the scenario, and reports which
+ * requests were lost. Everything happens on this machine. No process is left when the promise settles.
  *
- * When `timeout` or `maxRequests` is used up, or `signal` is aborted, the result is what was known then, and `incomplete`
- * says so; but before the scenario has begun there is nothing to know.
- * @throws TypeError or RangeError for an option that makes no sense.
- * @throws Error when a pod does not start, ends by itself or does not become ready (with its last output), when a kind
- * of request fails every time before the scenario has begun, or when it had to end before that.
+ * When `timeout` or `maxRequests` is used up, or `signal` is aborted, the promise resolves with what is known so far, and `incomplete`
+ * says why. If that happens before the scenario has begun, the promise rejects.
+ * @throws TypeError or RangeError for an invalid option.
+ * @throws Error when a pod does not start, ends by itself or does not become ready (with its last output), when every request of
+ * a kind fails before the scenario has begun, or when `timeout` or `maxRequests` is used up before that.
+ * @throws `signal.reason` when `signal` is aborted before the scenario has begun.
  */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const secrets = resolveSecrets(options)
@@ -71,7 +72,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
       signal?.reason,
     )
   signal?.addEventListener('abort', onAbort, { once: true })
-  // It may have come while the addresses were made.
+  // The signal may have been aborted while the addresses were created.
   if (signal?.aborted === true) onAbort()
 
   async function prepare(): Promise<void> {
@@ -90,7 +91,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   async function carryOut(): Promise<void> {
     record({ type: 'scenario-begin', requests: load.outcome.requests })
     enter(scenario.phase)
-    cluster.noticeFromNowOn()
+    cluster.beginScenario()
     await scenario.run(cluster, plan)
     enter('cooling down')
     await service.settled()
@@ -114,7 +115,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     halt.throwIfFailed()
     return conclude(plan, journal.events, journal.samples, incomplete)
   } finally {
-    // How the last pods end is no part of the rehearsal.
+    // First, because the end of the remaining pods is not part of the rehearsal.
     journal.close()
     heldUp.stop()
     clearTimeout(timer)
@@ -125,7 +126,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   }
 }
 
-/** Makes the directory, and removes the logs of an earlier rehearsal from it. */
+/** Creates the directory, and removes the logs of an earlier rehearsal from it. */
 async function prepareLogs(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true })
   const old = (await readdir(directory)).filter((name) => /^(?:old|new)-\d+\.log$/.test(name))
@@ -140,7 +141,7 @@ function follow(event: LiveEvent, onEvent: RehearsalOptions['onEvent'], halt: Ha
   }
 }
 
-/** A path that fails before any pod was deleted would only bury the losses of the scenario. */
+/** Throws if a kind of request fails every time before the scenario: its losses would hide those of the scenario. */
 function refuseHopelessLoad(load: Load, journal: Journal): void {
   const [kind] = load.hopeless
   if (kind === undefined) return

@@ -37,7 +37,7 @@ async function freePort(): Promise<number> {
 }
 
 describe('ports', () => {
-  test('a pod learns its port from the variable of its choice, and others keep theirs', async () => {
+  test('a pod gets its port in the variable that `portEnv` names, and other variables keep their values', async () => {
     const pods = await lossless({ portEnv: 'HTTP_PORT', env: { PORT: 'none of it' } })
     expect(new Set(pods.map(({ host }) => host))).toEqual(new Set(['127.0.0.1']))
     expect(new Set(pods.map(({ port }) => port)).size).toBe(4)
@@ -54,7 +54,7 @@ describe('ports', () => {
     expect(new Set(pods.map(({ host }) => host)).size).toBe(4)
   })
 
-  test('probes and hooks go to ports of their own where there are such', async ({ skip }) => {
+  test('probes and hooks go to their own ports, if they have any', async ({ skip }) => {
     skip(obstacle !== undefined, obstacle)
     const control = await freePort()
     const pods = await lossless({
@@ -66,7 +66,7 @@ describe('ports', () => {
     expect(new Set(pods.map(({ host }) => host)).size).toBe(4)
   })
 
-  test('two pods never get the same, and one that is taken is passed over', async ({ skip }) => {
+  test('two pods never get the same address, and an address that is in use is skipped', async ({ skip }) => {
     skip(obstacle !== undefined, obstacle)
     const addresses = await createAddresses(planOf({ port: await freePort() }))
     const drawn = await Promise.all(Array.from({ length: 20 }, () => addresses.next()))
@@ -95,7 +95,7 @@ function leftovers(pid: number): string[] {
 const outlastsLostPacket = { HOOK_MS: '1500' }
 
 describe('with netns', () => {
-  test('each pod has a network of its own, on the port they all use, and nothing of it is left', async ({ skip }) => {
+  test('each pod has its own network, with the same port, and no network is left at the end', async ({ skip }) => {
     skip(!able, why)
     const pods = await lossless({ netns: true, portEnv: 'HTTP_PORT', env: { ANY_HOST: '1', ...outlastsLostPacket } })
     expect(new Set(pods.map(({ port }) => port))).toEqual(new Set([8080]))
@@ -104,7 +104,7 @@ describe('with netns', () => {
     expect(leftovers(process.pid)).toEqual([])
   })
 
-  test('the kubelet comes from the address of the node on the bridge', async ({ skip }) => {
+  test('requests of the kubelet come from the address of the node on the bridge', async ({ skip }) => {
     skip(!able, why)
     // The fixture is ready only for whom it knows as its node.
     await lossless({ netns: true, portEnv: 'HTTP_PORT', env: { NODE_ONLY: '1', ...outlastsLostPacket } })
@@ -131,7 +131,7 @@ describe('with netns', () => {
     expect(shared.summary.diagnoses).toEqual([])
   })
 
-  test('what killed processes have left is removed at the next start', async ({ skip }) => {
+  test('networks that killed processes have left are removed at the next start', async ({ skip }) => {
     skip(!able, why)
     // A process that is surely gone: it has ended already.
     const { pid } = spawnSync(process.execPath, ['--version'])
@@ -167,7 +167,7 @@ describe('with netns', () => {
     },
   )
 
-  test('is refused in words where it cannot be', async () => {
+  test('is refused with the reason where it is impossible', async () => {
     const { getuid } = process
     onTestFinished(() => {
       process.getuid = getuid as () => number

@@ -70,7 +70,7 @@ async function nobody(): Promise<Endpoint> {
 }
 
 describe('a client of a Service, which knows its pods only by what they say,', () => {
-  test('tells by whom it was answered, and who had the kept connection on which it lost one', async () => {
+  test('names the pod that answered, and the pod of the keep-alive connection on which a request was lost', async () => {
     let asked = 0
     const server = http.createServer((request, response) => {
       response.setHeader('x-pod', 'app-1')
@@ -136,16 +136,19 @@ describe('a WebSocket client', () => {
     },
   )
 
-  test.each([1011, 1008, 4000])('has lost a message that is answered by the end with %i', async (code) => {
-    const failing = await pod((socket, message) => {
-      if (message !== undefined) socket.close(code)
-    })
-    const { spec, counts, causes } = tell('webSocket', '/ws', [failing])
-    await new WebSocketClient(spec).request()
-    expect([counts, causes()]).toEqual([{ sent: 1, answered: 0 }, [`old-1 closed ${code}`]])
-  })
+  test.each([1011, 1008, 4000])(
+    'loses a message when the connection is closed with %i instead of an echo',
+    async (code) => {
+      const failing = await pod((socket, message) => {
+        if (message !== undefined) socket.close(code)
+      })
+      const { spec, counts, causes } = tell('webSocket', '/ws', [failing])
+      await new WebSocketClient(spec).request()
+      expect([counts, causes()]).toEqual([{ sent: 1, answered: 0 }, [`old-1 closed ${code}`]])
+    },
+  )
 
-  test('has lost a message whose connection ends abruptly', async () => {
+  test('loses a message when its connection ends without a close frame', async () => {
     const { spec, losses } = tell('webSocket', '/ws', [
       await pod((socket, message) => {
         if (message !== undefined) socket.terminate()
@@ -155,7 +158,7 @@ describe('a WebSocket client', () => {
     expect(losses).toMatchObject([{ cause: 'closed 1006', pod: 'old-1', method: 'WS', path: '/ws', reused: false }])
   })
 
-  test('loses nothing when an idle connection ends abruptly, and connects again', async () => {
+  test('loses nothing when an idle connection ends without a close frame, and connects again', async () => {
     let opened: WebSocket | undefined
     const dropping = await pod((socket, message) => {
       opened = socket
@@ -170,7 +173,7 @@ describe('a WebSocket client', () => {
     expect([counts, losses, picks()]).toEqual([{ sent: 2, answered: 2 }, [], 2])
   })
 
-  test('has lost an idle connection that is closed with an error code', async () => {
+  test('counts a loss when an idle connection is closed with an error code', async () => {
     let opened: WebSocket | undefined
     const failing = await pod((socket, message) => {
       opened = socket
@@ -213,14 +216,14 @@ describe('an SSE client', () => {
   }
   const open = (response: http.ServerResponse) => response.writeHead(200, { 'Content-Type': 'text/event-stream' })
 
-  test('is content with a stream that the server ends after a whole event, or before the first', async () => {
+  test('counts a stream as answered that the server ends after a whole event, or before the first', async () => {
     for (const text of ['data: 1\n\ndata: 2\r\n\r\n', '']) {
       const { counts, losses } = await read(await pod((_, response) => open(response).end(text)))
       expect([counts, losses]).toEqual([{ sent: 1, answered: 1 }, []])
     }
   })
 
-  test('is content with a stream that is open when the load ends', async () => {
+  test('counts a stream as answered that is still open when the load ends', async () => {
     const stop = new AbortController()
     const endless = await pod((request, response) => {
       expect(request.headers.accept).toBe('text/event-stream')
@@ -230,19 +233,19 @@ describe('an SSE client', () => {
     expect([counts, losses]).toEqual([{ sent: 1, answered: 1 }, []])
   })
 
-  test('has lost a stream that is cut', async () => {
+  test('counts a stream as lost that is cut', async () => {
     const cutting = await pod((_, response) => {
       open(response).write('data: 1\n\n', () => setImmediate(() => response.socket?.resetAndDestroy()))
     })
     expect((await read(cutting)).causes()).toEqual(['old-1 truncated'])
   })
 
-  test('has lost a stream that ends in the middle of an event', async () => {
+  test('counts a stream as lost that ends in the middle of an event', async () => {
     const { losses } = await read(await pod((_, response) => open(response).end('data: 1\n\ndata: 2\n')))
     expect(losses).toMatchObject([{ cause: 'truncated', message: 'the stream ended in the middle of an event' }])
   })
 
-  test('has lost a stream that does not begin', async () => {
+  test('counts a stream as lost that does not begin', async () => {
     expect((await read(await pod((_, response) => response.writeHead(503).end()))).causes()).toEqual([
       'old-1 status 503',
     ])
@@ -349,7 +352,7 @@ describe('an HTTP/2 client', () => {
 })
 
 describe('a slow reader', () => {
-  test('takes its time, and gets the whole of it', async () => {
+  test('reads slowly, and gets the whole response', async () => {
     const body = Buffer.alloc(1_000_000, 'x')
     const server = http.createServer((_, response) => response.end(body))
     closers.push(() => server.closeAllConnections())
@@ -433,14 +436,14 @@ describe('a pod that is gone with its network', () => {
     expect(picks()).toBeGreaterThan(0)
   })
 
-  test('is unreachable after the kernel has asked for it three times', async () => {
+  test('is unreachable after three ARP requests of the kernel', async () => {
     const { http: client, losses } = tell('keepAlive', '/', [{ ...(await nobody()), unreachable: true }])
     await client().request()
     expect(losses).toMatchObject([{ cause: 'refused', message: 'the address is unreachable: the pod is gone' }])
   })
 })
 
-test('a rate is kept to, whatever the answers take', async () => {
+test('requests keep the rate, however long responses take', async () => {
   const server = http.createServer((_, response) => setTimeout(() => response.end(), 10))
   closers.push(() => server.closeAllConnections())
   const { http: client, counts } = tell('keepAlive', '/', [await listen(server)], { rate: 20 })

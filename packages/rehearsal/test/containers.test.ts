@@ -63,7 +63,7 @@ describe('a pod is a container', () => {
     expect(summary).toMatchObject({ killed: 0, exits: { 'exit 0': 2 } })
   })
 
-  test('of which no helper is left that has a session of its own', async () => {
+  test('leaves no helper process, even in a session of its own', async () => {
     const mark = nextMark()
     let during: string[] = []
     await run({
@@ -131,7 +131,7 @@ describe('beside PID 1', () => {
     return pod
   }
 
-  test('a command of the kubelet sees the app as PID 1, and is where the app is', async () => {
+  test('a command of the kubelet sees the app as PID 1, and runs in its working directory', async () => {
     const pod = await start(process.execPath, '-e', 'setInterval(() => {}, 1e6)')
     const script = 'echo $(readlink /proc/1/exe) $PWD $(pwd -P) $POD_NAME; [ $$ -gt 1 ] && exit 9'
     await expect(pod.exec(['sh', '-c', script])).rejects.toThrow(

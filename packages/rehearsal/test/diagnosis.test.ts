@@ -66,7 +66,7 @@ describe('refused', () => {
     )
   })
 
-  test('before the client on the last of several nodes knew', () => {
+  test('because the listener closed before the client on the last of several nodes knew', () => {
     const there: Told[] = [1, 2].map((node): Told => [100, { type: 'endpoints', pods: [pod, 'old-2'], node }])
     const learnt = (t: number, node: number): Told => [t, { type: 'endpoints', pods: ['old-2'], node }]
     const told = [
@@ -102,7 +102,7 @@ describe('refused', () => {
     expect(only(told, { preStop: { httpGet: { path: '/bye' } } }).fix).toMatch(/^Answer \/bye only when clients know/)
   })
 
-  test('behind a load balancer, because podrain was not told of it', () => {
+  test('behind a load balancer, because the option `behind` was missing', () => {
     const hook: Told[] = [
       [1010, { type: 'hook-start', pod }],
       [6010, { type: 'hook-end', pod, outcome: 'done' }],
@@ -115,7 +115,7 @@ describe('refused', () => {
       "`app.register(gracefulShutdown, { behind: 'gke-neg' })` of @podrain/fastify with",
     )
     expect(only(told, { ...hooked, app: { framework: 'express', podrain: true } }).fix).toMatch(
-      /^podrain has to know for whom it waits: `behind: 'aws-alb'`/,
+      /^Tell podrain what routes to the pods: `behind: 'aws-alb'`/,
     )
   })
 
@@ -128,7 +128,7 @@ describe('refused', () => {
     const preStop = { httpGet: { path: '/prestpo' } }
     const { fix } = only(told, { preStop, app: { framework: 'koa', podrain: true } })
     expect(fix).toMatch(
-      /^The preStop hook GET \/prestpo was answered 404 at once, and the kubelet did not mind: put right/,
+      /^The preStop hook GET \/prestpo was answered 404 at once, and the kubelet ignores the status: correct/,
     )
     expect(fix).toContain('podrain waits at /prestop')
     const answered = (status: number) =>
@@ -159,7 +159,7 @@ describe('refused', () => {
     expect(fix).toContain('after 5 s')
   })
 
-  test('because clients came to the only pod until it was gone, however long it listened', () => {
+  test('because clients connected to the only pod until it was gone, however long it listened', () => {
     const told = [...begin, deleted, sigterm(1030), exit(9000, 0), lost(9010), known(9500)]
     const only1 = { replicas: 1, maxSurge: 0, maxUnavailable: 1 }
     expect(only(told, only1).fix).toMatch(/^Set maxUnavailable: 0 and maxSurge: 1/)
@@ -179,14 +179,14 @@ describe('refused', () => {
     expect(fix).toBe('Go on listening during the preStop hook: close the listener after it, on SIGTERM.')
   })
 
-  test('where no endpoint is ever told, a hook is no remedy', () => {
+  test('when no endpoint changes in time, no hook is advised', () => {
     const killed: Told = [1000, { type: 'container-killed', pod, reason: 'liveness' }]
     const { why, fix } = only([...begin, killed, sigterm(1030), lost(1040), exit(1050, 0)])
     expect(why).toContain('and clients were never told')
     expect(fix).toMatch(/^No endpoint changes in time for this \(liveness kill\): keep the listener open after SIGTERM/)
   })
 
-  test('by a container that was restarted and is not ready yet: the end of the one before is to blame', () => {
+  test('by a restarted container that is not ready yet, because the container before it ended', () => {
     const killed: Told = [1000, { type: 'container-killed', pod, reason: 'crash' }]
     const again: Told = [1600, { type: 'pod-start', pod, old: true, host: '127.0.0.1', port: 1 }]
     const told = [...begin, killed, exit(1001, null, 'SIGKILL'), lost(1100), again, lost(1610)]
@@ -220,10 +220,10 @@ describe('cut', () => {
     )
   })
 
-  test('by SIGKILL in a request that came long after SIGTERM: the app does not heed it', () => {
+  test('by SIGKILL in a request that came long after SIGTERM: the app does not handle SIGTERM', () => {
     const cut = lost(31_001, { cause: 'reset', sentAt: 30_990, reused: true })
     const { fix } = only([...begin, deleted, sigterm(1030), sigkill, cut, exit(31_002, null, 'SIGKILL')])
-    expect(fix).toMatch(/^Heed SIGTERM: say `Connection: close`/)
+    expect(fix).toMatch(/^Handle SIGTERM: send `Connection: close`/)
   })
 
   test('by SIGKILL after a hook that took the whole grace', () => {
@@ -236,7 +236,7 @@ describe('cut', () => {
     expect(only(told, { scenario: 'overrun', preStop }).fix).toMatch(/^SIGTERM in the middle of the hook leaves 2 s/)
   })
 
-  test('with the network, of which the client hears nothing until it gives up', () => {
+  test('with the network, so that the client gets no answer until its timeout', () => {
     const told = [...begin, deleted, sigterm(1030), exit(1100, 0), lost(31_000, { cause: 'timeout', sentAt: 1050 })]
     const netns = true
     const unreachable = lost(4200, { cause: 'truncated', sentAt: 1050 })
@@ -246,7 +246,7 @@ describe('cut', () => {
     expect(only(connecting, { netns }).kind).toBe('listener closed')
   })
 
-  test('by an app that lives on', () => {
+  test('by an app that stays alive', () => {
     const told = [...begin, deleted, sigterm(1030), lost(1040, { cause: 'truncated' }), exit(5000, 0)]
     expect(only(told)).toMatchObject({ kind: 'cut by the app', fix: expect.stringContaining('closeAllConnections()') })
     const socket = lost(1040, { cause: 'closed 1011', client: 'webSocket' })
@@ -257,21 +257,21 @@ describe('cut', () => {
 describe('reset on a kept connection', () => {
   const reset = (t: number) => lost(t, { cause: 'reset', reused: true })
 
-  test('that the app closed as it ends', () => {
+  test('that the app closed while it ended', () => {
     const { kind, why, fix } = only([...begin, deleted, sigterm(1030), reset(1040), exit(5000, 0)])
     expect(kind).toBe('kept connection closed')
     expect(why).toBe('old-1 closed a kept connection 10 ms after SIGTERM, 0 ms after the request was sent over it.')
     expect(fix).toContain('Connection: close')
   })
 
-  test('that the app closed although nobody had told it to end', () => {
+  test('that the app closed although it was not being ended', () => {
     const { kind, fix } = only([...begin, reset(500), deleted, exit(5000, 0)])
     expect(kind).toBe('kept connection closed')
     expect(fix).toContain('keepAliveTimeout')
   })
 })
 
-test('a 503 from a pod that clients still go to', () => {
+test('a 503 from a pod that clients still connect to', () => {
   const told = [...begin, deleted, sigterm(1030), lost(1090, { cause: 'status 503' }), known(2000), exit(5000, 0)]
   expect(only(told)).toMatchObject({
     kind: 'refused by the app',
@@ -280,7 +280,7 @@ test('a 503 from a pod that clients still go to', () => {
   })
 })
 
-test('a 503 from a process that ends right after it is an answer still', () => {
+test('a 503 from a process that ends right after it is a status, not a cut', () => {
   const told = [...begin, deleted, sigterm(1030), lost(2000, { cause: 'status 503' }), exit(2002, 0), known(2100)]
   expect(only(told)).toMatchObject({ kind: 'refused by the app', why: expect.stringMatching(/^old-1 answered 503 /) })
 })
@@ -325,13 +325,13 @@ test('a new pod that is ready and does not serve', () => {
   })
 })
 
-test('what was lost before anything was done is not put down to it', () => {
+test('losses before the scenario are not attributed to it', () => {
   const { kind, why } = only([...begin, lost(500, { cause: 'status 500' }), deleted])
   expect(kind).toBe('not the scenario')
   expect(why).toBe('old-1 lost it before anything was done to a pod: status 500 (why not).')
 })
 
-test('the most frequent reason comes first, and every loss has its own words', () => {
+test('the most frequent reason comes first, and every loss has its own sentence', () => {
   const told = [
     ...begin,
     deleted,
@@ -352,13 +352,13 @@ test('the most frequent reason comes first, and every loss has its own words', (
   expect(losses.every(({ why }) => why?.startsWith('old-1 '))).toBe(true)
 })
 
-describe('a process that fails on its way out', () => {
+describe('a process that fails while it ends', () => {
   const output: Told = [
     1062,
     { type: 'pod-output', pod, lines: ['Error: Cannot use a pool after calling end', '    at x'] },
   ]
 
-  test('is told with what it wrote, and not as one that ended too soon', () => {
+  test('is reported with its error, and not as one that ended too early', () => {
     const told = [...begin, deleted, sigterm(1030), lost(1059, { cause: 'reset' }), exit(1060, 1), output, known(2040)]
     const { kind, why, fix } = only(told)
     expect(kind).toBe('failed')
@@ -386,12 +386,12 @@ describe('a process that fails on its way out', () => {
       exit(1060, code, signal),
       output,
     ])
-    expect(fix).toMatch(/^The process fails on its way out/)
+    expect(fix).toMatch(/^The process fails while it ends/)
     expect(fix).toContain(advice)
     expect(fix).not.toContain('pools')
   })
 
-  test('in its hook is told so', () => {
+  test('is reported when it fails during its hook', () => {
     const hook: Told = [1010, { type: 'hook-start', pod }]
     const { fix } = only([...begin, deleted, hook, lost(1020, { cause: 'reset' }), exit(1020, 1), output, known(2040)])
     expect(fix).toMatch(/^The process fails in its preStop hook \(exit 1\)\. It wrote: /)
@@ -403,7 +403,7 @@ describe('a process that fails on its way out', () => {
   })
 })
 
-test('npm and scripts are told to start the app itself, and not to handle a signal that they never pass on', () => {
+test('the advice for npm and scripts is to start the app itself, and not to handle a signal that they never forward', () => {
   const told = [
     ...begin,
     deleted,
@@ -439,18 +439,18 @@ describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered
     exit(31_002, null, 'SIGKILL'),
   ]
 
-  test('is no handler that is missing where the app had stopped listening, and its handler had run once', () => {
+  test('is not a missing handler if the app had stopped listening because its handler had run once', () => {
     const heard = [...told('node').slice(0, -3), lost(1100), ...told('node').slice(-3)]
     const fixes = examine(heard).flatMap(({ kind, fix }) => (kind === 'killed' ? [fix] : []))
-    expect(fixes).toEqual([expect.stringMatching(/^Heed SIGTERM/)])
+    expect(fixes).toEqual([expect.stringMatching(/^Handle SIGTERM/)])
   })
 
-  test('is a handler that is missing, though a client found nobody there once the app had been killed', () => {
+  test('is a missing handler, although a client was refused after the app had been killed', () => {
     const fixes = examine([...told('node'), lost(31_003)]).map(({ fix }) => fix)
     expect(fixes).toContainEqual(expect.stringMatching(/^Handle SIGTERM, and exit/))
   })
 
-  test('is told to the app as a handler that is missing', () => {
+  test('is reported as a missing handler of the app', () => {
     const { kind, fix } = only(told('node'), { app: { framework: 'fastify' } })
     expect(kind).toBe('killed')
     expect(fix).toMatch(
@@ -458,7 +458,7 @@ describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered
     )
   })
 
-  test('is told to a script as the app that it does not replace', () => {
+  test('is reported as a script that does not replace itself with the app', () => {
     const { fix } = only(told('dash'), { command: './entry.sh', app: { framework: 'fastify' } })
     expect(fix).toBe(
       'Start the app itself, as `node server.js`, or with `exec` in a script: dash is PID 1 and does not pass SIGTERM on, so that the app never hears of it.',
@@ -466,7 +466,7 @@ describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered
   })
 })
 
-test('npm that ends with 1 before its app has ended is told to be left out', () => {
+test('the advice for npm that ends with 1 before its app is to start the app itself', () => {
   const told = [
     ...begin,
     deleted,
@@ -531,14 +531,14 @@ describe('what was lost before anything was done to the pods', () => {
     [6000, { type: 'load-end', requests: { ...counts(1100), slowKeepAlive: 14 }, heldUpMs: 0, loadHeldUpMs: 0 }],
   ]
 
-  test('is not blamed on the drain when it goes on as before', () => {
+  test('is not attributed to the drain when it goes on as before', () => {
     const [diagnosis, ...more] = examine(around(flaky(30, 200), flaky(310, 1100))).filter(
       ({ background }) => !background,
     )
     expect([diagnosis, more]).toEqual([undefined, []])
   })
 
-  test('is not blamed on the drain when clients lose it that asked too seldom to have lost any before', () => {
+  test('is not attributed to the drain when clients lose it that sent too few requests to lose any before', () => {
     const seldom = (cause: LossCause) => flaky(4, 1500, cause, 'slowKeepAlive')
     const blamed = (since: readonly Told[]) =>
       examine(around(flaky(30, 200), since)).filter(({ background }) => !background)
@@ -546,13 +546,13 @@ describe('what was lost before anything was done to the pods', () => {
     expect(blamed(seldom('status 503')).map(({ count }) => count)).toEqual([4])
   })
 
-  test('leaves the excess to the drain when there is more of it since', () => {
+  test('attributes the excess to the drain when losses increase', () => {
     const diagnoses = examine(around(flaky(30, 200), flaky(800, 1100)))
     expect(diagnoses.filter(({ background }) => !background).map(({ count }) => count)).toEqual([500])
     expect(diagnoses.reduce((sum, { count }) => sum + count, 0)).toBe(830)
   })
 
-  test('excuses no loss of another kind, and none that only the end of a pod explains', () => {
+  test('does not excuse another kind of loss, or one that only the end of a pod explains', () => {
     const since = [...flaky(5, 1100, 'status 503'), ...flaky(5, 5010, 'refused')]
     const diagnoses = examine(around([...flaky(1, 200), ...flaky(1, 300, 'refused')], since))
     expect(diagnoses.filter(({ background }) => !background).map(({ kind, count }) => `${count} ${kind}`)).toEqual([

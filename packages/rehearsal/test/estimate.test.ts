@@ -8,7 +8,7 @@ function sums(more: Partial<RehearsalOptions>) {
   return shortfallsOf(resolveOptions({ command: 'node', timeout: 1, maxRequests: 1, ...more }))
 }
 
-test('a rehearsal that fits into its limits is told nothing', () => {
+test('a rehearsal that fits into its limits has no shortfall', () => {
   expect(shortfallsOf(resolveOptions({ command: 'node' }))).toEqual({})
 })
 

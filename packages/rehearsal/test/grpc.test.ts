@@ -77,7 +77,7 @@ async function call(pods: readonly Endpoint[], asks = [plain(healthCheck, 'POST'
 }
 
 describe('a gRPC client', () => {
-  test('calls the method it is told, with its message and its metadata', async () => {
+  test('calls the given method, with its message and its metadata', async () => {
     const seen: unknown[] = []
     const server = await pod((stream, _, message, headers) => {
       seen.push(message.toString('latin1'), headers)
@@ -107,17 +107,17 @@ describe('a gRPC client', () => {
     },
   )
 
-  test('has lost a call that ends with another status, and tells its name and what it says', async () => {
+  test('loses a call that ends with another status, and reports its name and message', async () => {
     const busy = await pod((stream) => end(stream, '14', Buffer.alloc(0), 'the%20pod%20goes'))
     expect((await call([busy])).told).toEqual(['old-1 grpc-status 14: UNAVAILABLE the pod goes'])
   })
 
-  test('has lost a call that is answered by trailers alone', async () => {
+  test('loses a call that is answered by trailers alone', async () => {
     const unknown = await pod((stream) => stream.respond({ 'grpc-status': '12' }, { endStream: true }))
     expect((await call([unknown])).told).toEqual(['old-1 grpc-status 12: UNIMPLEMENTED'])
   })
 
-  test('has lost a call without a status, with another HTTP status, without an answer, and in its time', async () => {
+  test('loses a call without a status, with another HTTP status, and without an answer in time', async () => {
     const without = await pod((stream) => {
       stream.respond({})
       stream.end('half')
@@ -131,7 +131,7 @@ describe('a gRPC client', () => {
     expect((await call([silent], undefined, 100)).told).toEqual(['old-1 timeout: not answered within 100 ms'])
   })
 
-  test('repeats a call that a server has refused once, and not twice', async () => {
+  test('retries a call once that a server has refused', async () => {
     let refusals = 1
     const busy = await pod((stream) => {
       if (refusals-- > 0) stream.close(http2.constants.NGHTTP2_REFUSED_STREAM)
@@ -139,7 +139,7 @@ describe('a gRPC client', () => {
     })
     expect(await call([busy])).toMatchObject({ answered: 1, losses: [] })
     refusals = 2
-    expect((await call([busy])).told).toEqual(['old-1 error: refused again and again'])
+    expect((await call([busy])).told).toEqual(['old-1 error: the server refused every attempt'])
   })
 })
 
@@ -169,7 +169,7 @@ describe('a gRPC probe', () => {
     expect(seen).toEqual(['\0\0\0\0\0', `\0\0\0\0\x0d\n\x0b${service}`, `\0\0\0\0\xcb\n\xc8\x01${long}`])
   })
 
-  test('is repeated when the server refuses it, as one that says GOAWAY does', async () => {
+  test('is retried when the server refuses it, as after a GOAWAY', async () => {
     let refused = false
     const server = await pod((stream) => {
       if (refused) end(stream, '0', Buffer.from([0x08, 1]))
@@ -238,7 +238,7 @@ describe.concurrent('a rolling update of a gRPC server', () => {
     expect(summary.requestsByClient.grpc).toBeGreaterThan(20)
   })
 
-  test('loses calls when it exits on SIGTERM, and is told what ends them well', async () => {
+  test('loses calls when it exits on SIGTERM, and the advice is to let calls end', async () => {
     const endpointLag = { min: 700, median: 800, max: 900 }
     const { events, summary } = await rehearse(options({ env: { BARE: '1' }, endpointLag }))
     const losses = events.filter((event): event is LostEvent => event.type === 'lost')

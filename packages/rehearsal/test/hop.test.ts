@@ -71,7 +71,7 @@ describe.concurrent.each(hops)('through %s', (through) => {
     expect(answered.new + answered.old).toBe(result.summary.requests)
   })
 
-  test('a pod that exits on SIGTERM loses what clients see as 502, and the pod is told', async (context) => {
+  test('a pod that exits on SIGTERM loses requests, which clients see as 502, and the report names the pod', async (context) => {
     need(through, context)
     const endpointLag = { min: 700, median: 800, max: 900 }
     const result = await rehearse(options(through, { env: { BEHAVIOUR: 'exit-on-sigterm' }, endpointLag }))
@@ -90,7 +90,7 @@ describe.concurrent.each(hops)('through %s', (through) => {
     for (const [kind, fix] of told) expect(advice.get(kind as keyof typeof known)).toMatch(fix)
   })
 
-  test('WebSockets and event streams pass, and so do their farewells', async (context) => {
+  test('WebSockets and event streams are forwarded, and so are their orderly ends', async (context) => {
     need(through, context)
     const clients = { webSocket: 2, sse: 1 }
     const requests = { webSocket: '/socket', sse: '/events' }
@@ -133,7 +133,7 @@ describe.concurrent.each(hops)('through %s', (through) => {
   // Go asks again by itself when a kept connection had ended.
   if (through === 'caddy') return
 
-  test('a kept connection that a pod closes under a request is told as that', async (context) => {
+  test('a keep-alive connection that a pod closes under a request is reported as that', async (context) => {
     need(through, context)
     const requests = { get: '/work' }
     const clients = { keepAlive: 3, newConnection: 1, slowKeepAlive: 0 }
@@ -143,11 +143,11 @@ describe.concurrent.each(hops)('through %s', (through) => {
     expect(kept?.why).toMatch(
       /, as old-\d closed a kept connection \d+ ms after SIGTERM, \d+ ms after the request was sent over it\.$/,
     )
-    expect(kept?.fix).toMatch(/^Close no connection under its client/)
+    expect(kept?.fix).toMatch(/^Do not close a connection that a client may use/)
   })
 })
 
-test('what a pod answers itself is told as its own answer', async () => {
+test('a status that a pod sends itself is reported as its own', async () => {
   const requests = { get: '/work' }
   const clients = { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 }
   const result = await rehearse(options('proxy', { env: { BEHAVIOUR: 'refuse' }, requests, clients }))
@@ -158,10 +158,10 @@ test('what a pod answers itself is told as its own answer', async () => {
   expect(why).toMatch(/^old-\d answered 503 /)
 })
 
-test('a program that is not installed is named, with where it is to be had and what needs none', async (context) => {
+test('a program that is not installed is named, with where to get it and the built-in alternative', async (context) => {
   context.skip(spawnSync('envoy', ['--version']).error === undefined, 'envoy is installed')
   await expect(rehearse(options('envoy'))).rejects.toThrow(
-    /^`through`: envoy is not installed \(https:.*\)\. Install it, or say `proxy`, which needs nothing$/,
+    /^`through`: envoy is not installed \(https:.*\)\. Install it, or use `proxy`, which is built in$/,
   )
 })
 
@@ -216,13 +216,13 @@ describe.each(hops)('%s before a pod that resets each first connection', (throug
     }
   }
 
-  test('answers 502 where it is not to try again', async (context) => {
+  test('answers 502 without retries', async (context) => {
     need(through, context)
     const ask = await before(0)
     expect(await ask('GET')).toBe(502)
   })
 
-  test('tries again where it is to, but only what may be repeated', async (context) => {
+  test('retries idempotent requests only', async (context) => {
     need(through, context)
     const ask = await before(1)
     expect([await ask('GET'), await ask('POST')]).toEqual([200, 502])
@@ -274,7 +274,7 @@ describe('the relay', () => {
       socket.resume()
     })
 
-  test('passes half of an end on as half of an end', async () => {
+  test('forwards a FIN of one side as such', async () => {
     const { client } = await relayTo((socket) => {
       socket.resume().once('end', () => socket.end('after the end'))
     })
@@ -285,7 +285,7 @@ describe('the relay', () => {
     expect(text).toBe('after the end')
   })
 
-  test('passes a reset on as a reset, and tells by whom a request was lost', async () => {
+  test('forwards a reset as a reset, and reports which side lost a request', async () => {
     const { client, seen, relay } = await relayTo((socket) => {
       socket.on('error', () => {})
       socket.once('data', () => {
@@ -304,7 +304,7 @@ describe('the relay', () => {
     ])
   })
 
-  test('resets at once where there is no pod, and where the pod does not listen', async () => {
+  test('resets at once if there is no pod, or if the pod does not listen', async () => {
     const { client, seen, relay, pod } = await relayTo(() => {})
     relay.route([])
     expect(await endOf(client())).toBe('ECONNRESET')
@@ -319,7 +319,7 @@ describe('the relay', () => {
     ])
   })
 
-  test('holds who comes to a pod that is gone, until a kernel would give the address up', async () => {
+  test('holds a connection to a pod that is gone, until a kernel would give the address up', async () => {
     const { client, seen, relay } = await relayTo(() => {})
     relay.lose('old-1')
     expect(await endOf(client())).toBe('ECONNRESET')
@@ -328,7 +328,7 @@ describe('the relay', () => {
     expect(endedAt - sentAt).toBeGreaterThan(2990)
   })
 
-  test('knows a failure that the pod answered with from one that the hop has made of it', async () => {
+  test('distinguishes a status of the pod from one of the proxy', async () => {
     const { client, seen } = await relayTo((socket) => {
       socket.once('data', () => {
         socket.write('HTTP/1.1 100 Continue\r\n\r\n')
@@ -362,7 +362,7 @@ describe('who lost a request behind a hop', () => {
     ...more,
   })
 
-  test('is the pod that got it, of those whose connections ended while the client waited, once for each end', () => {
+  test('is the pod that got it, among those whose connections ended while the client waited; each end explains one loss', () => {
     const witness = new Witness()
     witness.note(sighting('old-1', { sentAt: 1301, endedAt: 1311 }))
     witness.note(sighting('old-2', { sentAt: 1303, endedAt: 1309 }))
@@ -372,7 +372,7 @@ describe('who lost a request behind a hop', () => {
     expect(witness.identify(loss({ sentAt: 1300 }), 1312)).toBeUndefined()
   })
 
-  test('is nobody whose connection ended before the request, and who answered with another status', () => {
+  test('is no pod whose connection ended before the request, or that answered with another status', () => {
     const witness = new Witness()
     witness.note(sighting('old-1', { sentAt: 900 }))
     witness.note(sighting('old-1', { end: 'answered', status: 503 }))
@@ -398,7 +398,7 @@ describe('who lost a request behind a hop', () => {
     expect(witness.identify(loss({ cause: 'status 503' }), 1012)?.pod).toBe('old-2')
   })
 
-  test('answers are shared out as the pods have given them, and none is lost', () => {
+  test('answers are credited in the ratio in which pods gave them, and every answer is credited', () => {
     const witness = new Witness()
     const credit = (nginx: number) => {
       const common = { type: 'sample', t: 0, inFlight: noRequests, requests: 0, lost: 0, latency: null } as const
@@ -441,7 +441,7 @@ describe('a loss behind a hop', () => {
     return diagnoses[0] ?? expect.fail()
   }
 
-  test('is told by what happened to the pod, with the advice that there would be without the hop', () => {
+  test('is reported by what happened to the pod, with the same advice as without a proxy', () => {
     const { kind, cause, why, fix } = only(exit, [1062, lost])
     expect([kind, cause]).toEqual(['exit', 'status 502'])
     expect(why).toBe(
@@ -476,17 +476,17 @@ describe('a loss behind a hop', () => {
     expect(only([1062, { ...lost, cause, upstream: { ...upstream, end } }])).toMatchObject({ kind, why })
   })
 
-  test('for want of a pod is told as that', () => {
+  test('is reported as a missing endpoint if there was no pod', () => {
     const { kind, why } = only([1062, { ...lost, pod: null, upstream: { ...upstream, end: 'no endpoint' } }])
     expect(kind).toBe('no endpoint')
     expect(why).toMatch(/^nginx answered 502, as no pod was known to clients at that moment/)
   })
 
-  test('that nobody saw is no pod’s', () => {
+  test('is attributed to no pod if the relay saw nothing', () => {
     const { upstream: _, ...unseen } = lost
     const { kind, why } = only([1062, { ...unseen, pod: null }])
     expect(kind).toBe('not the scenario')
-    expect(why).toBe('nginx answered 502, and no connection of its to a pod had ended just then.')
+    expect(why).toBe('nginx answered 502, but none of its connections to a pod had ended at that time.')
   })
 })
 

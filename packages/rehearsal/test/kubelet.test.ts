@@ -85,7 +85,7 @@ describe.concurrent('a deleted pod', () => {
     expect(output).toContain('token secret')
   })
 
-  test('is told what its hook was answered', async () => {
+  test('is reported with the status of its hook', async () => {
     const { happenings } = await deletePod({ env: { HOOK: '404' } })
     expect(happenings).toContainEqual(expect.objectContaining({ type: 'hook-end', outcome: 'done', status: 404 }))
   })
@@ -98,7 +98,7 @@ describe.concurrent('a deleted pod', () => {
     expect(between('hook-start', 'sigterm')).toBeGreaterThan(295)
   })
 
-  test('is told of a command that fails, with what it wrote', async () => {
+  test('is reported with the output of a hook command that fails', async () => {
     const command = ['sh', '-c', 'echo no such queue >&2; exit 7']
     const { story, happenings } = await deletePod({ preStop: { exec: { command } } })
     expect(story).toEqual(['pod-deleted', 'hook-start', 'hook-failed', 'hook-end', 'sigterm'])

@@ -4,7 +4,7 @@ import { eachKind } from '../src/load/kinds.js'
 import { Load, type LoadListener, type LoadPlan } from '../src/load/load.js'
 import { createClock, machineTime } from '../src/shared/clock.js'
 
-test('threads of clients are handed what they need, and nothing else that a plan says', async () => {
+test('threads of clients get only what they need of a plan', async () => {
   const startedAt = machineTime()
   const plan: LoadPlan & { readonly secret: unknown } = {
     clients: eachKind((kind) => (kind === 'keepAlive' ? 1 : 0)),

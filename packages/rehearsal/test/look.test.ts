@@ -15,7 +15,7 @@ function app(listener: string, listen = 'env.PORT, env.HOST'): RehearsalOptions 
 }
 
 describe.concurrent('a first look at an app', () => {
-  test('finds where it says that it is ready, and what it answers to /', async () => {
+  test('finds its readiness endpoint, and its response to /', async () => {
     const answers = "response.writeHead(request.url === '/healthz' ? 200 : 404).end()"
     expect(await look(app(answers), ['/'])).toEqual({ ready: '/healthz', answers: { '/': { status: 404, body: '' } } })
   })
@@ -30,12 +30,12 @@ describe.concurrent('a first look at an app', () => {
     expect(await look(app('response.end()'))).toEqual({ ready: '/', answers: {} })
   })
 
-  test('finds a path that is answered in its own way, also where everything is answered', async () => {
+  test('finds a path with a response of its own, even if every path is answered', async () => {
     const answers = "response.end(request.url === '/healthz' ? 'well' : 'the page')"
     expect(await look(app(answers))).toMatchObject({ ready: '/healthz' })
   })
 
-  test('does not take an answer that passes for the usual one', async () => {
+  test('does not take a temporary status for the usual one', async () => {
     // A rate limiter that lets through every other request of a path.
     const answers = 'globalThis.counts ??= {}; const count = counts[request.url] = (counts[request.url] ?? 0) + 1'
     const limited = app(`${answers}; response.writeHead(count % 2 ? 429 : 200).end()`)
@@ -46,7 +46,7 @@ describe.concurrent('a first look at an app', () => {
     expect((await look(app('response.writeHead(404).end()'))).ready).toBe(null)
   })
 
-  test('asks only for what was not said', async () => {
+  test('requests only what was not given', async () => {
     const only = "if (request.url === '/alive') response.end(); else process.exit(9)"
     expect(await look({ ...app(only), readinessProbe: { path: '/alive' } })).toEqual({ ready: '/alive', answers: {} })
   })
@@ -111,7 +111,7 @@ describe.concurrent('an app', () => {
     expect(await look({ command, args: [...args, '{port}', '{host}'] })).toMatchObject({ ready: '/' })
   })
 
-  test('that drains for longer than it may take to start is not taken for one that does not start', async () => {
+  test('that drains for longer than `startupTimeout` is not reported as one that does not start', async () => {
     const { summary } = await rehearse({
       command: process.execPath,
       args: [fixture('server.mjs')],

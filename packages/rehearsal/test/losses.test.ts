@@ -53,7 +53,7 @@ describe('very many losses', () => {
   const options = resolveOptions({ command: 'node' })
   const result = conclude(options, story(), [])
 
-  test('are told in full where they are the first of their kind, and the others are counted', () => {
+  test('are listed in full if they are the first of their kind, and the others are counted', () => {
     const full = result.events.filter(({ type }) => type === 'lost')
     expect(full.length).toBeLessThanOrEqual(5000)
     expect(total(result.events)).toBe(pods * each + 100)
@@ -107,7 +107,7 @@ describe('losses', () => {
     expect(total(losses.events)).toBe(3000)
   })
 
-  test('that threads tell late are in the order of time among what else happened', () => {
+  test('that threads report late are in the order of time among other events', () => {
     const journal = new Journal(() => {})
     const { t: _, ...common } = loss(0)
     journal.record({ type: 'sigkill', pod: 'old-1' }, 30)

@@ -150,7 +150,7 @@ test.each<[Record<string, unknown>, string]>([
     'Expected `startupProbe.successThreshold` to be 1, as Kubernetes has it',
   ],
   [{ app: { framework: 'rails' } }, 'Expected `app.framework` to be one of express, fastify, koa, nestjs, node'],
-  [{ cwd: '/no/such/directory' }, 'Expected `cwd` to be a directory that is there, got `"/no/such/directory"`'],
+  [{ cwd: '/no/such/directory' }, 'Expected `cwd` to be a directory that exists, got `"/no/such/directory"`'],
   [
     { rate: 5, clients: { keepAlive: 0, newConnection: 0 } },
     'Expected `rate` to be left out when there are no clients that it paces',

@@ -96,7 +96,7 @@ describe('a page in Chromium', () => {
     }
   })
 
-  test('tells of a loss under the pointer its cause, its request, why it was lost and what mends it', async (context) => {
+  test('shows the cause, the request, the reason and the fix of a loss under the pointer', async (context) => {
     const result = rollout({ pods: 1, lost: 2 })
     const { page } = await reader.open(context, renderPage([result]))
     expect(await page.locator(tip).count()).toBe(0)
@@ -244,7 +244,7 @@ describe('a page in Chromium', () => {
     })
     const { page, complaints } = opened
     expect(await shown(page.locator('.verdict.change'))).toMatch(/^40\s*→\s*0\s+requests lost$/)
-    expect(await shown(page.getByRole('region', { name: 'What was done differently' }))).toMatch(/replicas\s+4\s+2/)
+    expect(await shown(page.getByRole('region', { name: 'Different options' }))).toMatch(/replicas\s+4\s+2/)
     const axes = () =>
       page
         .locator('svg.lanes')
@@ -264,7 +264,7 @@ describe('a page in Chromium', () => {
     expect(complaints).toEqual([])
   })
 
-  test('shows what lost nothing beside what did, and no part of either lies upon another', async (context) => {
+  test('shows a result without losses beside one with losses, without overlaps', async (context) => {
     const results = [rollout(), rollout({ lost: 0 })]
     const opened = await reader.open(context, renderPage(results, { compare: true }), {
       viewport: { width: 1280, height: 900 },
@@ -412,7 +412,7 @@ describe('a page in Chromium is readable', () => {
       'button "Whole run" [pressed]',
       'button "Zoom in"',
       'group "Lost requests in the order of time',
-      'slider "The moment the load is read at',
+      'slider "The time at which the load is read',
       'table "All runs"',
       'link "second"',
     ]) {

@@ -41,7 +41,7 @@ test('a page counts every lost request, and says of each kind when, where and wh
   }
 })
 
-test('a page of what nobody can know says so in its largest letters, and not how many were lost', () => {
+test('a page of an untrustworthy result says so in its headline, instead of the number of losses', () => {
   const { options, events, samples } = sampleRehearsal()
   const busy = events.map((event) => (event.type === 'load-end' ? { ...event, heldUpMs: 1600 } : event))
   const whole = events.filter(({ type }) => type !== 'lost')
@@ -73,7 +73,7 @@ test('answers that came in the last moment of the load are no peak', () => {
   expect(figure?.load.answered.at(-1)).toBeLessThan(100)
 })
 
-test('a loss that no pod can be blamed for stands at what is between clients and pods', () => {
+test('a loss that no pod caused is in the row of the proxy', () => {
   const { options, events, samples } = sampleRehearsal()
   const nowhere = { end: 'no endpoint', sentAt: 4090, endedAt: 4095, reused: false } as const
   const more = events.flatMap((event) =>
@@ -93,7 +93,7 @@ test('a page tells of every pod what happened to it and when', () => {
   expect(rowsOf(renderPage([sampleRehearsal()]), 'Pods')).toEqual([
     [
       ...['old-1', '−2.00 s', '0.50 s', '0.51 s', '1.42 s', '1.50 s exit 0 ', '–', '4'],
-      'the pod is deleted; the preStop hook failed: socket hang up; SIGTERM, with 30 s to live',
+      'the pod is deleted; the preStop hook failed: socket hang up; SIGTERM: SIGKILL follows after 30 s',
     ],
     ['new-1', '0.50 s', '–', '–', '–', '', '–', '1', ''],
   ])

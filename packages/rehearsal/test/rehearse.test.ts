@@ -168,14 +168,14 @@ describe.concurrent('a rehearsal that cannot go on', () => {
     return error
   }
 
-  test('shows what a pod wrote that ended by itself', async () => {
+  test('shows the output of a pod that ended by itself', async () => {
     const { message } = await fail({ env: { BEHAVIOUR: 'crash' } })
     expect(message).toMatch(/^Pod old-\d ended by itself with code 3\. Its last output:\n/)
     expect(message).toContain('reading the configuration')
     expect(message).toContain('no database <at> all')
   })
 
-  test('shows what a pod wrote that never became ready, and what its probe found', async () => {
+  test('shows the output of a pod that never became ready, and the result of its probe', async () => {
     const { message } = await fail({ args: [fixture('never-ready.mjs')], startupTimeout: 3000 })
     expect(message).toMatch(/^Pod old-\d was not ready after 3000 ms \(GET \/readyz answered 503\)\. Its last output:/)
     expect(message).toContain('waiting for the cache')
@@ -196,7 +196,7 @@ describe.concurrent('a rehearsal that cannot go on', () => {
     )
   })
 
-  test('does not put it down to a path that nobody is answered in time', async () => {
+  test('does not blame a path when no request is answered in time', async () => {
     const error = await fail({
       ...{ args: [fixture('server.mjs')], env: { WORK_MS: '600000' }, readinessProbe: { periodSeconds: 0.1 } },
       ...{ requests: { get: '/work' }, timeouts: { total: 100 } },

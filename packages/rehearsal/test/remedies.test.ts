@@ -52,7 +52,7 @@ const cases: readonly Case[] = [
       ...newConnections,
       rate: 5,
     },
-    advice: /^podrain has to know for whom it waits: `(behind: '[a-z-]+')`\./,
+    advice: /^Tell podrain what routes to the pods: `(behind: '[a-z-]+')`\./,
     follow: ([, option]) => code(`drainServer(server, { ${option} })`),
   },
   {
@@ -76,7 +76,7 @@ const cases: readonly Case[] = [
   {
     app: 'destroys kept connections under their clients',
     before: ending('drops'),
-    advice: new RegExp(`^Close no connection under its client.*${bringIn.source}`),
+    advice: new RegExp(`^Do not close a connection that a client may use.*${bringIn.source}`),
     follow: ([, line]) => code(line),
   },
   {
@@ -115,7 +115,7 @@ const cases: readonly Case[] = [
       preStop: { httpGet: { path: '/prestpo' } },
       ...newConnections,
     },
-    advice: /^The preStop hook GET \/prestpo was answered 404 .*put right its path and port/,
+    advice: /^The preStop hook GET \/prestpo was answered 404 .*correct its path and port/,
     follow: () => ({ preStop: { httpGet: { path: '/prestop' } } }),
   },
   {
@@ -196,7 +196,7 @@ async function heed({ before, advice, follow }: Case): Promise<void> {
 const namespaces = pidNamespaces()
 const obstacle = 'obstacle' in namespaces ? namespaces.obstacle : undefined
 
-describe.concurrent('after the advice on it, nothing is lost any more by an app that', () => {
+describe.concurrent('no request is lost after following the advice for an app that', () => {
   test.for(cases)('$app', heed)
 
   test.for(casesOfPidOne)('$app', (row, { skip }) => {

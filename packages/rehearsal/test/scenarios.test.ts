@@ -165,13 +165,13 @@ describe.concurrent('the reason is found for an app that', () => {
     expect(diagnoses[0]?.fix).toContain('It wrote: Error: Cannot use a pool after calling end on the pool.')
   })
 
-  test('a hook whose path the app does not have, which the kubelet does not mind', async () => {
+  test('a hook whose path the app does not have, which the kubelet ignores', async () => {
     const preStop = { httpGet: { path: '/prestpo?status=404' } }
     const [first] = await diagnose('no-hook', { preStop })
     expect(first?.fix).toMatch(/^The preStop hook GET \/prestpo\?status=404 was answered 404 at once/)
   })
 
-  test('nothing of the drain in what failed just as often before', async () => {
+  test('no fault of the drain in failures that were as frequent before', async () => {
     const clients = { keepAlive: 6, newConnection: 0, slowKeepAlive: 0 }
     const result = await run('scale-down', { env: { BEHAVIOUR: 'flaky', HOOK_MS: '400' }, clients, warmUp: 1000 })
     expect(result.summary).toMatchObject({ lost: 0, verdict: 'clean', lostByCause: {} })
@@ -253,7 +253,7 @@ describe.concurrent('the reason is found for an app that', () => {
     )
   })
 
-  test('does not heed SIGTERM', async () => {
+  test('does not handle SIGTERM', async () => {
     // So many clients keep their connection, and a request is on it nearly all the time.
     const more = { env: { WORK_MS: '400' }, clients: { keepAlive: 6, newConnection: 0 } }
     const diagnoses = await diagnose('ignore-sigterm', { terminationGracePeriodSeconds: 2, ...more })
@@ -261,7 +261,7 @@ describe.concurrent('the reason is found for an app that', () => {
       kind: 'killed',
       cause: 'reset',
       why: expect.stringMatching(/^SIGKILL ended old-\d 2\.\d s after SIGTERM, \d+ ms after the request was sent\.$/),
-      fix: expect.stringContaining('Heed SIGTERM'),
+      fix: expect.stringContaining('Handle SIGTERM'),
     })
   })
 
@@ -299,14 +299,14 @@ describe.concurrent('over every protocol', () => {
       ...more,
     })
 
-  test('an app that says farewell loses nothing', async () => {
+  test('an app that ends its connections in an orderly way loses nothing', async () => {
     const { summary, events } = await protocols('farewell', {})
     expect(events.filter(({ type }) => type === 'lost')).toEqual([])
     const { slowReader, webSocket, sse, http2 } = summary.requestsByClient
     expect(Math.min(slowReader, webSocket, sse, http2)).toBeGreaterThan(0)
   })
 
-  test('an app that exits at once is told how to say it', async () => {
+  test('an app that exits at once gets the advice for each protocol', async () => {
     const { summary } = await protocols('exit', { preStop: undefined, clients: { webSocket: 4, sse: 4, http2: 4 } })
     const fixes = summary.diagnoses.map(({ kind, fix, example }) => `${example.client} ${kind}: ${fix}`)
     expect(fixes).toContainEqual(expect.stringMatching(/^sse exit: Before the exit, end event streams/))

@@ -51,14 +51,14 @@ describe.concurrent('a StatefulSet', () => {
     }
   })
 
-  test('of one pod serves nobody in between, and says what would', async () => {
+  test('with one pod has an outage during the update, and gets advice', async () => {
     // Clients come all the time, also while some hang at the address that is gone.
     const { summary } = await run({ replicas: 1, rate: 100, openLoop: true, startDelay: 500 })
     expect(summary.lostByCause.refused).toBeGreaterThan(0)
     expect(summary.diagnoses).toContainEqual(
       expect.objectContaining({
         kind: 'no endpoint',
-        fix: 'Run 2 replicas or more: a StatefulSet makes a pod anew only when the old one is gone.',
+        fix: 'Run 2 replicas or more: a StatefulSet creates a new pod only when the old one is gone.',
       }),
     )
   })

@@ -19,7 +19,7 @@ test('a table has a row for each result and a column for each label', () => {
       → The preStop hook failed: is its port right? Make it answer after 5 s, and keep the listener open meanwhile.
 
     first, framework <b>bold</b>, podrain no  1 × reset  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
-      → Exit only when nothing is in flight, and lead clients away before: say \`Connection: close\` with every response after SIGTERM.
+      → Exit only when nothing is in flight, and make clients leave first: send \`Connection: close\` with every response after SIGTERM.
 
     first, framework <b>bold</b>, podrain no  1 × truncated  old-1 ended (exit 0) 80 ms after SIGTERM, 0 ms after the request was sent.
       → as above
@@ -42,7 +42,7 @@ test('a table that is wider than the terminal is a list', () => {
   `)
 })
 
-test('a table of what ended before any pod did says nothing of how pods ended', () => {
+test('a table of a rehearsal that ended before any pod does not say how pods ended', () => {
   const { options, events, samples } = sampleRehearsal('first')
   const cut = conclude(
     options,

@@ -241,13 +241,13 @@ describe.concurrent('a first look at an app', () => {
     })
   })
 
-  test('that answers TLS unasked says which option there is', async () => {
+  test('that uses TLS without the option names the option', async () => {
     await expect(look(options({ env: { SERVER: 'https', BARE: '1' }, tls: false }))).rejects.toThrow(
-      /^The app speaks TLS on port \d+, and is asked in plain HTTP\. Say so with `tls`/,
+      /^The app speaks TLS on port \d+, and is asked in plain HTTP\. Set `tls`/,
     )
   })
 
-  test('that is said to answer TLS, and does not, says so', async () => {
+  test('that does not use TLS although the option says so is reported', async () => {
     const more = { args: [fixture('server.mjs')], tls: true }
     await expect(look(options(more))).rejects.toThrow(
       /^The app speaks HTTP\/1\.1 on port \d+, and is asked by TLS, as `tls` says$/,

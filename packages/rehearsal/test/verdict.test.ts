@@ -80,7 +80,7 @@ describe('the verdict is', () => {
   test('not trustworthy when what stands between clients and pods was held up for as long as that', () => {
     expect(tell({ hopHeldUpMs: 999 }).summary.verdict).toBe('clean')
     expect(verdictSentence(tell({ hopHeldUpMs: 1000 }))).toMatch(
-      /^Not trustworthy\. This machine was too busy: what stands between clients and pods could do nothing for 1000 ms/,
+      /^Not trustworthy\. This machine was too busy: the proxy between clients and pods could do nothing for 1000 ms/,
     )
   })
 
@@ -101,10 +101,10 @@ test('a clean verdict of few requests says how many could be lost unseen', () =>
   expect(verdictSentence(tell({ requests: 300 }))).not.toContain('Only')
 })
 
-test('what failed as it did before is no answer, and no loss', () => {
+test('a request that failed as before counts neither as answered nor as lost', () => {
   const { summary, ...result } = tell({})
   expect(verdictSentence({ ...result, summary: { ...summary, background: 40 } })).toBe(
-    'Nothing lost of 6000 requests. 40 of them failed as they did before anything was done to the pods: that is not the drain.',
+    'Nothing lost of 6000 requests. 40 of them failed as requests did before anything was done to the pods: the drain is not the cause.',
   )
 })
 
@@ -153,7 +153,7 @@ describe('the time without any answer', () => {
   test('is that of the longest stretch, and of all of them', () => {
     const samples = samplesOf('1111111111111-----11----11')
     expect(tell({ samples }).summary.silence).toEqual({ longestMs: 500, totalMs: 900 })
-    expect(verdictSentence(tell({ samples }))).toContain('for 0.5 s on end nobody got an answer')
+    expect(verdictSentence(tell({ samples }))).toContain('for 0.5 s no client got an answer')
   })
 
   test('is none when it was as long before anything was done to the pods', () => {

@@ -10,19 +10,20 @@ import type { World } from '../world/world.js'
 import { againstId } from './ignores.js'
 import { judge, type LintOptions, type LintResult } from './lint.js'
 
-/** The app cannot be compared with the manifest. */
+/** The app cannot be compared with the manifest, for the reason in the message. */
 export class AgainstError extends Error {}
 
+/** Options of {@link lintAgainst}. */
 export interface AgainstOptions extends LintOptions {
-  /** Of the running app: `http://localhost:8080/drainz`. */
+  /** The address of the running app's `/drainz`, such as `http://localhost:8080/drainz`. */
   readonly url: string
-  /** If the app wants one. */
+  /** The app's token, if it requires one. @default undefined: no token is sent */
   readonly token?: string
-  /** Which of several: `Deployment/web`. */
+  /** The workload of the app, such as `Deployment/web`. Required if the files have several with podrain. */
   readonly resource?: string
 }
 
-/** What is found in comparison with the app; it needs an app, so it is not among the rules. */
+/** The rule of the findings of {@link lintAgainst}. It needs a running app, so it is not in `rules`. */
 export const againstRule: Omit<Rule, 'check'> = {
   id: againstId,
   severity: 'error',
@@ -32,9 +33,9 @@ export const againstRule: Omit<Rule, 'check'> = {
 }
 
 /**
- * Compares the manifest with the app that runs. It asks `/drainz`, and by HEAD, which never drains, whether there is
- * something at the paths of hook and probes.
- * @throws AgainstError if there is no such app, or the files have no pod or several with podrain
+ * Lints manifests, and compares them with a running app. It sends GET to `/drainz`, and HEAD, which never drains, to the paths of
+ * the hook and the probes. Each request may take 10 s.
+ * @throws AgainstError if no podrain answers at `url`, or if the files have no pod with podrain, or several.
  */
 export async function lintAgainst(sources: readonly Source[], options: AgainstOptions): Promise<LintResult> {
   const { url, token } = options
@@ -57,7 +58,7 @@ export async function lintAgainst(sources: readonly Source[], options: AgainstOp
   return judge(reading, options, [...rules, { ...againstRule, check }])
 }
 
-/** The containers with podrain of one object; of two that are named the same (a base and what is made of it) those of both. */
+/** The containers with podrain of one workload. If a base and its build both have the workload, those of both. */
 function meant(pods: readonly Pod[], resource: string | undefined): readonly Container[] {
   const all = pods.flatMap(({ containers }) => containers.find(({ isPodrain }) => isPodrain) ?? [])
   const labelOf = ({ pod }: Container) => pod.resource.label
@@ -93,7 +94,7 @@ async function timesOf(url: string, headers: Record<string, string>): Promise<Dr
   return times
 }
 
-/** Where the kubelet will ask: the hook, and what probes the same port. What is on another port, this URL does not show. */
+/** The requests of the kubelet: the hook, and the probes on the hook's port. The URL shows nothing about other ports. */
 function asked(container: Container): Array<{ who: string; place: Place; path: string }> {
   const { hook, place } = container
   const portOf = (handler: Place) => container.portNumber(handler.get('httpGet', 'port'))
@@ -109,7 +110,7 @@ function asked(container: Container): Array<{ who: string; place: Place; path: s
   })
 }
 
-/** The status of each; none if there was no answer. */
+/** The status of each path; a path without a response is missing. */
 async function ask(
   url: string,
   paths: ReadonlySet<string>,
@@ -174,7 +175,7 @@ function comparePaths(container: Container, answers: ReadonlyMap<string, number>
       if (status !== 404) continue
       report(place, `The app has nothing at \`${path}\` (404): the ${who} fails`, { fix: 'The path that the app has' })
     } else if (status !== 405) {
-      // podrain says 405 to HEAD, which drains nobody.
+      // podrain answers HEAD with 405, and does not drain.
       report(place, `The app has no hook at \`${path}\`: HEAD is answered with ${status}, and podrain would say 405`, {
         fix: 'The path that the app’s option `endpoints.prestop` says, /prestop by default; or a token, or a control port',
       })
@@ -186,7 +187,7 @@ function comparePort({ ports, place }: Container, url: string, report: Report): 
   const { hostname, port, protocol } = new URL(url)
   const asked = Number(port || (protocol === 'https:' ? 443 : 80))
   const listed = ports.map((each) => each.get('containerPort').number)
-  // Forwarded to this machine, it may have any port.
+  // With a port forward to this machine, the port may be any.
   if (/^(localhost|127\.|\[::1\])/.test(hostname) || listed.length === 0 || listed.includes(asked)) return
   report(place.get('ports'), `The app answers on port ${asked}, and the container lists ${listed.join(', ')}`, {
     severity: 'warning',

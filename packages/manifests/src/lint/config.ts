@@ -8,18 +8,19 @@ import { Place } from '../text/place.js'
 import { Manifest } from '../text/source.js'
 import { type Ignore, unknownRule } from './ignores.js'
 
-/** What `podrain.yaml` says. */
+/** The content of `podrain.yaml`. */
 export interface Config {
   readonly ignore: readonly Ignore[]
+  /** The least severity that makes `podrain lint` exit with 1. */
   readonly failOn?: Severity
   readonly behind?: Behind
-  /** Milliseconds. */
+  /** How long the longest request takes, in ms. */
   readonly longestRequest?: number
-  /** `1.29` */
+  /** The version of the cluster, such as `1.29`. */
   readonly kubernetes?: string
 }
 
-/** A mistake in it, with file, line and column. */
+/** A mistake in a `podrain.yaml`. The message begins with file, line and column. */
 export class ConfigError extends Error {}
 
 const keys = ['ignore', 'failOn', 'behind', 'longestRequest', 'kubernetes']
@@ -36,8 +37,9 @@ const ignoreKeys = ['rule', 'resource', 'reason']
  *       ignore:
  *         - { rule: single-replica, resource: Deployment/admin, reason: two people use it }
  *
- * @param duration reads `30s`
- * @throws ConfigError for whatever is not known, and for an `ignore` without its reason
+ * @param file The name of the file in messages.
+ * @param duration Reads a duration such as `30s` as ms. If it throws, its message becomes part of the ConfigError.
+ * @throws ConfigError for invalid YAML, unknown keys, wrong values, and an `ignore` without a reason.
  */
 export function parseConfig(text: string, file: string, duration: (text: string) => number): Config {
   const counter = new LineCounter()

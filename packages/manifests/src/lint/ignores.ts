@@ -4,20 +4,21 @@ import { addTo } from '../shared/lists.js'
 import { nearest } from '../shared/nearest.js'
 import type { Manifest } from '../text/source.js'
 
-/** A finding that is known and accepted. */
+/** Which findings are accepted, and why. */
 export interface Ignore {
+  /** The id of the rule. */
   readonly rule: string
-  /** Why it is accepted. There has to be a reason. */
+  /** Why its findings are accepted. */
   readonly reason: string
-  /** Only in this object: `Deployment/web`, or with stars: `Deployment/*`. */
+  /** Only findings in this object: `Deployment/web`, or with wildcards: `Deployment/*`. @default undefined: in every object */
   readonly resource?: string
-  /** Only in these lines of this file: of a comment. */
+  /** Only findings in these lines of this file, from 1. Set for a comment. */
   readonly within?: { readonly file: string; readonly from: number; readonly to: number }
-  /** Where the comment stands. */
+  /** The position of the comment. Set for a comment. */
   readonly at?: Pick<Finding, 'file' | 'line' | 'column' | 'endLine' | 'endColumn'>
 }
 
-/** Finds what means a finding: by its line, its object or its rule, without a look at all others. */
+/** Returns a function that finds the ignore for a finding. It looks ignores up by line, object and rule, so that it need not compare all. */
 export function ignoresAmong(ignores: readonly Ignore[]): (finding: Finding) => Ignore | undefined {
   const filed = new Map<string, Ignore[]>()
   for (const ignore of ignores) {
@@ -39,12 +40,12 @@ function isLike(text: string, pattern: string): boolean {
   return new RegExp(`^${parts.join('.*')}$`).test(text)
 }
 
-/** What is found in comparison with the app that runs; no rule of the files, but ignored like one. */
+/** The id for findings of the comparison with a running app. They are not from a rule, but can be ignored like those. */
 export const againstId = 'against'
 
 const known = [...ruleIds, againstId]
 
-/** What is wrong with a rule's name, or undefined. */
+/** What is wrong with the id of a rule; undefined if it exists. */
 export function unknownRule(rule: string): string | undefined {
   if (known.includes(rule)) return undefined
   const meant = nearest(rule, known)
@@ -54,8 +55,8 @@ export function unknownRule(rule: string): string | undefined {
 const directive = /^(.*?)#\s*podrain-ignore\b[ \t]*([^\s:]*)[ \t]*:?[ \t]*(.*?)\s*$/
 
 /**
- * The comments `# podrain-ignore RULE: reason` of a text. One stands for the line it is on, or else the next, with all
- * that is further in; above the first line of a document it stands for all of it.
+ * The comments `# podrain-ignore RULE: reason` of a text. A comment applies to its own line, or if that has no content, to the next
+ * line, together with the lines that are indented further. Above the first line of a document it applies to the whole document.
  */
 export function ignoresIn(manifest: Manifest): { ignores: Ignore[]; mistakes: Finding[] } {
   const { file, text } = manifest.source
@@ -90,7 +91,7 @@ function scopeOf(lines: readonly string[], index: number, isBehind: boolean): { 
     let begin = index
     while (begin > 0 && !isBorder(lines[begin - 1] ?? '')) begin--
     if (!lines.slice(begin, index).some(isContent)) {
-      // The comment may stand above the `---` that begins its document.
+      // The comment may be above the `---` that begins its document.
       return { from: index + 1, to: nextIndex(lines, first, isBorder) }
     }
   }
@@ -101,7 +102,7 @@ function scopeOf(lines: readonly string[], index: number, isBehind: boolean): { 
     const line = lines[at] ?? ''
     if (!isContent(line)) continue
     const deeper = indentOf(line) > depth
-    // `key:` and its `- items` may be in the same column.
+    // The items of a list may be in the same column as its key.
     const itemOfKey = !isItem && indentOf(line) === depth && line.trimStart().startsWith('- ')
     if (!deeper && !itemOfKey) break
     last = at
@@ -109,7 +110,7 @@ function scopeOf(lines: readonly string[], index: number, isBehind: boolean): { 
   return { from: first + 1, to: last + 1 }
 }
 
-/** The next line of a kind; how many there are, if there is none. */
+/** The index of the next line that is meant; the number of lines if there is none. */
 function nextIndex(lines: readonly string[], index: number, isMeant: (line: string) => boolean): number {
   let next = index + 1
   while (next < lines.length && !isMeant(lines[next] ?? '')) next++

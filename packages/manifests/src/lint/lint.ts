@@ -11,40 +11,43 @@ import { Manifest, type Source, type SyntaxProblem } from '../text/source.js'
 import type { Facts, World } from '../world/world.js'
 import { againstId, type Ignore, ignoresAmong, ignoresIn } from './ignores.js'
 
+/** Options of {@link lint}. */
 export interface LintOptions extends Facts {
-  /** Findings that are known and accepted, each with its reason. */
+  /** Accepted findings, each with its reason. @default [] */
   readonly ignore?: readonly Ignore[]
-  /** What `readSources` passed over: the result tells of it, too. */
+  /** What `readSources` passed over. It becomes part of the result. @default [] */
   readonly passedOver?: readonly PassedOver[]
 }
 
 /** A finding that is accepted, and why. */
 export interface Ignored extends Finding {
   readonly reason: string
-  /** Whether a comment in the file says so, or who called. */
+  /** Whether a comment in the file accepts it, or the option `ignore`. */
   readonly by: 'comment' | 'caller'
 }
 
+/** The result of {@link lint}. */
 export interface LintResult {
-  /** By file, line and column. */
+  /** Sorted by file, line, column, severity and rule. */
   readonly findings: readonly Finding[]
-  /** Accepted ones. */
+  /** Accepted findings, sorted in the same way. */
   readonly ignored: readonly Ignored[]
-  /** What could not be read. */
+  /** Files that could not be read. */
   readonly problems: readonly SyntaxProblem[]
-  /** What was not judged: templates, charts, what comes from elsewhere. Where there is something, "nothing found" says less. */
+  /** What was not judged: templates, charts, objects from elsewhere. They may contain mistakes that are not in `findings`. */
   readonly passedOver: readonly PassedOver[]
+  /** How many YAML documents were read. */
   readonly documents: number
-  /** Pods, and what pods are made from; without one there was nothing to look at. */
+  /** How many pods and pod templates were found. Without any there was nothing to judge. */
   readonly pods: number
 }
 
-/** Looks for all that would make a deploy lose requests. The texts belong together: Services are matched with pods across them. */
+/** Finds everything that would make a deploy lose requests. All sources belong together: Services are matched with pods across files. */
 export function lint(sources: readonly Source[], options: LintOptions = {}): LintResult {
   return judge(read(sources, options), options, rules)
 }
 
-/** What such rules find there. */
+/** Runs rules on a reading. */
 export function judge(reading: Reading, options: LintOptions, rules: readonly Rule[]): LintResult {
   const { manifests, worlds } = reading
   const comments = manifests.map(ignoresIn)
@@ -63,9 +66,9 @@ export function judge(reading: Reading, options: LintOptions, rules: readonly Ru
     }
   }
   for (const ignore of inComments) {
-    // Of what is found in comparison with an app nothing is known where there is none.
+    // Whether an ignore of the comparison is unused is known only with a running app.
     if (used.has(ignore) || ignore.at === undefined || ignore.rule === againstId) continue
-    // Nor of what is in no build, as a Component by itself.
+    // A file that is in no build, such as a Component alone, was not judged.
     if (reading.worldsWith(ignore.at.file) === 0) continue
     findings.push(unused(ignore, ignore.at))
   }
@@ -79,7 +82,7 @@ export function judge(reading: Reading, options: LintOptions, rules: readonly Ru
   }
 }
 
-/** Each finding once, though a base is part of several worlds; one that is not in all of them says in which it is. */
+/** Each finding once, although a base is part of several worlds. A finding that is not in all of them names its builds. */
 function findingsIn({ worlds, worldsWith }: Reading, rules: readonly Rule[]): Finding[] {
   const found = new Map<string, { finding: Finding; worlds: World[] }>()
   for (const world of worlds) {
@@ -97,7 +100,7 @@ function findingsIn({ worlds, worldsWith }: Reading, rules: readonly Rule[]): Fi
   }
   return [...found.values()].map(({ finding, worlds }) => {
     if (worlds.length >= worldsWith(finding.file)) return finding
-    // What is right in another build must not be edited for this one.
+    // No edits: the text is right in another build.
     const { edits, ...rest } = finding
     return { ...rest, builds: worlds.flatMap(({ name }) => (name === undefined ? [] : [name])) }
   })
@@ -135,7 +138,7 @@ function findingOf(rule: Rule, place: Place, message: string, details: Details):
   }
 }
 
-/** Whether it is in an object that comes, in whole or in part, from a text that is not there for the others only. */
+/** Whether the place is in an object that comes, at least in part, from a source that was named, and not only from context. */
 function isNamed(place: Place): boolean {
   return (
     place.manifest.source.context !== true ||
@@ -173,18 +176,19 @@ function sorted<Each extends Finding>(findings: readonly Each[]): Each[] {
   )
 }
 
-/** Whether it is as bad as that, or worse. */
+/** Whether `severity` is as severe as `threshold`, or more severe. */
 export function isAtLeast(severity: Severity, threshold: Severity): boolean {
   return severities.indexOf(severity) <= severities.indexOf(threshold)
 }
 
-/** A text that could be put right. */
+/** A source, and its text after {@link fix}. */
 export interface Fixed {
   readonly source: Source
+  /** The fixed text; the same as that of `source` if nothing was fixed. */
   readonly text: string
 }
 
-/** Makes the edits of all findings that have some, once; undefined if there are none. */
+/** Applies the edits of all findings once; undefined if there are no edits. */
 export function fixOnce(sources: readonly Source[], options: LintOptions = {}): Source[] | undefined {
   const edits = new Map<string, Array<readonly Edit[]>>()
   for (const finding of lint(sources, options).findings) {
@@ -196,18 +200,19 @@ export function fixOnce(sources: readonly Source[], options: LintOptions = {}): 
     const own = edits.get(source.file)
     if (own === undefined) return source
     const fixed = { ...source, text: applyEdits(source.text, own) }
-    // What could be read before must be readable after.
+    // Edits that would make the text unreadable are dropped.
     return new Manifest(fixed).problems.length > new Manifest(source).problems.length ? source : fixed
   })
 }
 
 /**
- * Makes edits until there is nothing more to edit: one mistake can hide another. Comments, order and whatever was not
- * edited stay as they are.
+ * Fixes what is safe to fix. It lints and edits repeatedly, because one mistake can hide another. Comments, order and everything
+ * else in a text stay as they are. Writes no files.
+ * @returns One entry for each source, in the same order.
  */
 export function fix(sources: readonly Source[], options: LintOptions = {}): Fixed[] {
   let current = sources
-  // Each round mends something, so it ends; the limit is for two rules that would undo each other.
+  // The limit is for two rules that would undo each other's edits.
   for (let round = 0; round < 10; round++) {
     const next = fixOnce(current, options)
     if (next === undefined) break

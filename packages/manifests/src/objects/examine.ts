@@ -1,9 +1,9 @@
 import { consult, escapePointer, type Kind, messageOf, namesIn, schemaOf } from './schema.js'
 
 /**
- * Holds an object of the Kubernetes API against the schema of its kind: what is wrong with it, and which keys the schema does
- * not know.
- * @returns undefined for a kind that podrain neither looks at nor writes
+ * Validates an object of the Kubernetes API with the published schema of its kind.
+ * @returns A phrase for each mistake and each unknown key, such as `spec.replicaz is unknown`; undefined for a kind that podrain neither
+ * looks at nor writes.
  */
 export function examine<Each extends Kind>(object: Each): string[] | undefined {
   const schema = schemaOf(object)

@@ -3,7 +3,7 @@ import type { Place } from '../text/place.js'
 import type { UnknownKey } from './inspection.js'
 import { consult, escapePointer, namesIn } from './schema.js'
 
-/** What somebody meant who wrote a key that is not known, and has not written as well. */
+/** The known key that was meant by an unknown key, unless the object has that key too. */
 export function meantBy(unknown: UnknownKey): string | undefined {
   const { root, pointer, keys, key } = unknown
   const holder = root.get(...namesIn(pointer))
@@ -11,14 +11,14 @@ export function meantBy(unknown: UnknownKey): string | undefined {
   return meant === undefined || holder.get(meant).exists ? undefined : meant
 }
 
-/** The known key that this one begins with, if its value fits: `preStopHook`. */
+/** The known key that the unknown key begins with, if the value fits: `preStop` for `preStopHook`. */
 function startOf(unknown: UnknownKey): string | undefined {
   const starts = [...unknown.keys].filter((each) => each.length >= 5 && unknown.key.startsWith(each))
   const longest = starts.sort((one, other) => other.length - one.length)[0]
   return longest !== undefined && fits(unknown, longest) ? longest : undefined
 }
 
-/** Whether the schema has nothing against the value under that key, there or elsewhere: `port: 80` is not `ports`. */
+/** Whether the value is valid under the key `name`, in the same object or at the pointer `at`: `port: 80` does not fit `ports`. */
 export function fits({ schema, value, pointer, key }: UnknownKey, name: string, at: string = pointer): boolean {
   const copy = structuredClone(value)
   const [holder, home] = [itemAt(copy, pointer), itemAt(copy, at)]
@@ -30,7 +30,7 @@ export function fits({ schema, value, pointer, key }: UnknownKey, name: string, 
   )
 }
 
-/** The object at a pointer; what is missing on the way is made. */
+/** The object at a pointer. Missing objects on the way are created. */
 function itemAt(value: unknown, pointer: string): Record<string, unknown> | undefined {
   let item: unknown = value
   const names = namesIn(pointer)
@@ -43,7 +43,7 @@ function itemAt(value: unknown, pointer: string): Record<string, unknown> | unde
   return typeof item === 'object' && item !== null ? (item as Record<string, unknown>) : undefined
 }
 
-/** Keys that so many objects have that where one belongs cannot be told. */
+/** Keys that so many objects have that it cannot be guessed where one belongs. */
 const everywhere = new Set([
   'name',
   'type',
@@ -58,12 +58,14 @@ const everywhere = new Set([
   'host',
 ])
 
+/** The place where a misplaced key belongs. */
 export interface Home {
   readonly path: string
+  /** How far away it is, such as `2 levels up`. */
   readonly levels: string
-  /** Where it is, if it is the only one of its kind: with two containers nobody knows which is meant. */
+  /** Its pointer; undefined if there are several such places, for instance two containers. */
   readonly pointer: string | undefined
-  /** Whether it is there already, and not still to be written. */
+  /** Whether the object exists already. */
   readonly exists: boolean
 }
 
@@ -72,7 +74,7 @@ export function homeOf(unknown: UnknownKey): Home | undefined {
   const { root, known, pointer, key } = unknown
   if (everywhere.has(key)) return undefined
   const homes = [...known].flatMap(([each, keys]) => (each !== pointer && keys.has(key) ? [each] : []))
-  // Of two as near, the one further out: people write too far in more often than not far enough.
+  // Of two equally near places, the outer one: people indent too far more often than not far enough.
   const [found] = homes.sort(
     (one, other) => levels(pointer, one) - levels(pointer, other) || levelOf(one) - levelOf(other),
   )
@@ -88,7 +90,7 @@ export function homeOf(unknown: UnknownKey): Home | undefined {
   }
 }
 
-/** The same in what is not written yet: `preStop` in a container that has no `lifecycle`. */
+/** The pointer of such a place in an object that does not exist yet: `lifecycle` for `preStop` in a container without it. */
 function newHomeOf({ schema, value, pointer, keys, key }: UnknownKey): string | undefined {
   for (const child of keys) {
     for (const [shape, inner] of [
@@ -128,7 +130,7 @@ function levelsBetween(from: string, to: string): string {
   return `${levels} ${levels === 1 ? 'level' : 'levels'} ${there > here ? 'further in' : 'up'}`
 }
 
-/** Steps without those to items of lists. */
+/** Steps from one pointer to the other, without those to items of lists. */
 function levels(one: string, other: string): number {
   const shared = levelOf(
     one

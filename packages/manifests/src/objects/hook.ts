@@ -6,18 +6,18 @@ export type Handler = 'exec' | 'httpGet' | 'tcpSocket' | 'sleep'
 
 const handlers: readonly Handler[] = ['exec', 'httpGet', 'tcpSocket', 'sleep']
 
-/** Programs that tell the app nothing. */
+/** Programs that do not notify the app. */
 const idle = new Set(['sleep', 'usleep', 'wait', 'echo', 'date', 'true', ':', 'set', 'exit', 'export', 'trap'])
 
-/** A command that ends a program, in a hook. */
+/** A command in a hook that ends a program. */
 export interface Quit {
-  /** As it is written. */
+  /** As it is written in the manifest. */
   readonly text: string
   readonly waitsBefore: boolean
   readonly waitsAfter: boolean
 }
 
-/** Signals that end nothing. */
+/** Signals that do not end a server. */
 const harmless = /^-?(s\s+)?(SIG)?(0|HUP|USR1|USR2|CONT|WINCH|STOP|l|L)$/
 
 /** Whether a command ends a program: by a signal, by the program’s own command, or by a request. */
@@ -51,10 +51,10 @@ function isQuit([first, ...args]: readonly (string | undefined)[]): boolean {
   }
 }
 
-/** What a container is to do before it is signalled. */
+/** The preStop hook of a container. */
 export class Hook {
   readonly place: Place
-  /** All that are given; Kubernetes allows one. */
+  /** All handlers that are given. Kubernetes allows one. */
   readonly handlers: readonly Handler[]
   readonly #variables: Variables
   #script: Script | undefined
@@ -62,7 +62,7 @@ export class Hook {
   constructor(place: Place, variables: Variables = () => undefined) {
     this.place = place
     this.#variables = variables
-    // A patch takes one away with `null`.
+    // In a patch, `null` removes a handler.
     this.handlers = handlers.filter((handler) => place.get(handler).exists && place.get(handler).value !== null)
   }
 
@@ -75,7 +75,7 @@ export class Hook {
     return this.place.get('exec', 'command').texts
   }
 
-  /** What an exec hook runs. */
+  /** The script of an exec hook. */
   get script(): Script | undefined {
     if (this.handler === 'exec') this.#script ??= new Script(this.command, this.#variables)
     return this.#script
@@ -85,7 +85,7 @@ export class Hook {
     return this.place.get('httpGet', 'path').text
   }
 
-  /** The path without what stands behind `?`, nor a slash at its end. */
+  /** The path without query, fragment and trailing slash. */
   get plainPath(): string | undefined {
     return this.path?.replace(/[?#].*$/, '').replace(/(.)\/$/, '$1')
   }
@@ -94,18 +94,18 @@ export class Hook {
     return this.place.get('httpGet', 'port')
   }
 
-  /** Seconds that it takes at least, where the manifest says so; undefined if only the app knows. */
+  /** The least number of seconds that the hook takes; undefined if the manifest does not say. */
   get seconds(): number | undefined {
     if (this.handler === 'sleep') return this.place.get('sleep', 'seconds').number
     return this.script?.seconds
   }
 
-  /** Where it says how long it takes. */
+  /** The place of that number. */
   get secondsPlace(): Place {
     return this.handler === 'sleep' ? this.place.get('sleep', 'seconds') : this.place.get('exec', 'command')
   }
 
-  /** The first command by which it ends a program itself. */
+  /** The first command of the hook that ends a program. */
   get quit(): Quit | undefined {
     if (this.handler === 'httpGet' && this.plainPath?.endsWith('/quitquitquit') === true) {
       return { text: this.plainPath, waitsBefore: false, waitsAfter: false }
@@ -121,13 +121,13 @@ export class Hook {
     }
   }
 
-  /** Whether it does nothing else. */
+  /** Whether the hook does nothing but wait. */
   get onlySleeps(): boolean {
     if (this.handler === 'sleep') return true
     return this.script?.programs.every((program) => idle.has(program)) === true
   }
 
-  /** Whether it is podrain that answers: `/prestop`, or the command of the hook without network. */
+  /** Whether podrain handles the hook: by `/prestop`, or by the command `podrain-prestop`. */
   get isPodrain(): boolean {
     if (this.handler === 'httpGet') return this.plainPath?.endsWith('/prestop') === true
     return this.runsPodrain
@@ -137,7 +137,7 @@ export class Hook {
     return this.handler === 'exec' && /\bpodrain-prestop\b/.test(this.command.join(' '))
   }
 
-  /** The programs that an exec hook starts, with the shell that reads its script. */
+  /** The programs that an exec hook starts, and the shell that runs its script. */
   get programs(): readonly string[] {
     return this.script === undefined ? [] : [programOf(this.command[0] ?? ''), ...this.script.programs]
   }

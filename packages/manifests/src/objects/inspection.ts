@@ -4,30 +4,32 @@ import { templateOf, templatesOf } from './pod.js'
 import type { Resource } from './resource.js'
 import { type Complaint, consult, namesIn, podTemplateSchema, type Schema, schemaOf } from './schema.js'
 
-/** A key that a schema does not know, and what there is to find out what was meant. */
+/** A key that a schema does not know, and what is needed to find out what was meant. */
 export interface UnknownKey {
-  /** What the schema is of, and as plain JavaScript. */
+  /** The object that was validated. */
   readonly root: Place
   readonly schema: Schema
+  /** The object as plain JavaScript. */
   readonly value: unknown
-  /** The keys that the schema knows for each object in it. */
+  /** The keys that the schema knows, by the pointer of each object in the value. */
   readonly known: ReadonlyMap<string, ReadonlySet<string>>
-  /** The object that has it, and the keys that it could have. */
+  /** The pointer of the object with the unknown key. */
   readonly pointer: string
+  /** The keys that the schema knows for that object. */
   readonly keys: ReadonlySet<string>
   readonly key: string
 }
 
-/** An object, or the pod in it, held against its schema. */
+/** The validation of an object, or of the pod template in it. */
 export interface Inspection {
   readonly root: Place
   readonly complaints: readonly Complaint[]
   readonly unknown: readonly UnknownKey[]
-  /** Whether the object may be right all the same, as its kind is developed faster than the schema at hand is published. */
+  /** Whether the object may be valid nevertheless, because its kind may be newer than the schema. */
   readonly mayBeNewer: boolean
 }
 
-/** Objects that have to do with how pods end. A mistake in a ConfigMap is somebody else's business. */
+/** Kinds that matter for how pods end. Mistakes in other kinds, such as a ConfigMap, are not reported. */
 export const concernedKinds: ReadonlySet<string> = new Set([
   'Service',
   'Ingress',
@@ -36,12 +38,12 @@ export const concernedKinds: ReadonlySet<string> = new Set([
   'ScaledObject',
 ])
 
-/** Of which the schema at hand may be older than what runs. */
+/** Kinds whose schema may be older than the version in the cluster. */
 const custom = new Set(['Rollout', 'CloneSet', 'ScaledObject'])
 
 const known = new WeakMap<Resource, readonly Inspection[]>()
 
-/** What the schemas have to say to an object. */
+/** The validations of an object: of the whole object, and of pod templates in it. */
 export function inspectionsOf(resource: Resource): readonly Inspection[] {
   let inspections = known.get(resource)
   if (inspections === undefined) {
@@ -66,12 +68,13 @@ function inspect(resource: Resource): Inspection[] {
       unknown: whole.unknown.filter(({ pointer }) => isOwn(pointer)),
     })
   }
-  // A fragment says no version, and a custom resource knows an old pod, if any: the pod is looked at for itself.
+  // The pod template is validated by itself if there is no schema for the object (a fragment has no version), or if the schema of a
+  // custom resource may contain an old pod template.
   const template = podTemplateSchema()
   if (template === undefined || (schema !== undefined && !isCustom)) return inspections
   for (const way of templatesOf(resource)) {
     const place = resource.get(...way)
-    // What stands in no template has fields of its own beside the pod's.
+    // An unknown kind may have its own fields beside those of the pod.
     if (isMap(place.node) && (isKnown || place.get('spec').exists)) inspections.push(hold(place, template, !isKnown))
   }
   return inspections
@@ -82,14 +85,14 @@ function hold(root: Place, schema: Schema, mayBeNewer: boolean): Inspection {
   const { complaints, known } = consult(schema, value)
   const unknown = [...known].flatMap(([pointer, keys]) =>
     keysAt(root.get(...namesIn(pointer)))
-      // What kubectl and controllers write, and every object may have.
+      // `status` is written by controllers, and every object may have it.
       .filter((key) => !keys.has(key) && !(pointer === '' && key === 'status'))
       .map((key): UnknownKey => ({ root, schema, value, known, pointer, keys, key })),
   )
   return { root, complaints, unknown, mayBeNewer }
 }
 
-/** The keys that are written there, without merges and what is for another program. */
+/** The keys at a place, without YAML merges and keys for other programs. */
 function keysAt({ node }: Place): string[] {
   if (!isMap(node)) return []
   return node.items.flatMap((pair) => {

@@ -4,13 +4,13 @@ import type { Resource } from './resource.js'
 
 type Way = readonly (string | number)[]
 
-/** Objects that name containers without making pods of them: policies, and tests of them. Schemas have a map there. */
+/** API groups whose objects list containers but create no pods: policies and tests. */
 const aboutOthers = /(^|\.)(kyverno\.io|gatekeeper\.sh|kuttl\.dev|kubewarden\.io)$/
 
-/** The ways to what looks like the spec of a pod in an object of a kind that is not known: a list of containers with names or images. */
+/** The paths of pod specs in an object of an unknown kind: maps with a list `containers` whose items have a name or an image. */
 export function podSpecsIn(resource: Resource): Way[] {
   const { group, place } = resource
-  // Whatever Kubernetes itself makes pods from is known.
+  // The kinds of Kubernetes itself that create pods are known.
   if (!group.includes('.') || group.endsWith('.k8s.io') || aboutOthers.test(group)) return []
   const ways: Way[] = []
   const look = (node: unknown, way: Way) => {

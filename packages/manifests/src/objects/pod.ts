@@ -8,7 +8,7 @@ import { type Resource, textOf, textsOf } from './resource.js'
 /** The probes that a container may have. */
 export const probes = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const
 
-/** Where the pod stands in each kind of object that makes pods. */
+/** The path of the pod template in each kind of object that creates pods. */
 const templates: Readonly<Record<string, readonly string[]>> = {
   Pod: [],
   Deployment: ['spec', 'template'],
@@ -23,9 +23,10 @@ const templates: Readonly<Record<string, readonly string[]>> = {
   DeploymentConfig: ['spec', 'template'],
 }
 
+/** The kinds with a pod template. */
 export const podKinds: readonly string[] = Object.keys(templates)
 
-/** Of which API group each is; other groups have kinds of the same names. */
+/** The API groups of these kinds. Other groups have kinds of the same names. */
 const groups: Readonly<Record<string, readonly string[]>> = {
   Rollout: ['argoproj.io'],
   DeploymentConfig: ['apps.openshift.io', ''],
@@ -38,7 +39,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   CronJob: ['batch'],
 }
 
-/** The way to the pod of such an object; undefined if it makes none. */
+/** The path of the pod template in an object; undefined if the kind creates no pods, or is unknown. */
 export function templateOf(resource: Resource): readonly string[] | undefined {
   const way = templates[resource.kind]
   const known = groups[resource.kind]
@@ -48,15 +49,15 @@ export function templateOf(resource: Resource): readonly string[] | undefined {
   return (known ?? ['']).includes(resource.group) ? way : undefined
 }
 
-/** The ways to the pods of any object: of one whose kind is not known, to whatever has containers. */
+/** The paths of all pod templates in an object; in one of an unknown kind, those of maps with containers. */
 export function templatesOf(resource: Resource): ReadonlyArray<readonly (string | number)[]> {
   const known = templateOf(resource)
   if (known !== undefined) return [known]
-  // Beside `metadata` and `kind` a pod's spec is often called so, too; then the holder is the template.
+  // If the map is called `spec`, the map that contains it is the template.
   return podSpecsIn(resource).map((way) => (way.length > 1 && way.at(-1) === 'spec' ? way.slice(0, -1) : way))
 }
 
-/** Every pod of an object. */
+/** Every pod template of an object. */
 export function podsOf(resource: Resource): Pod[] {
   return templatesOf(resource).map((way) => new Pod(resource, way))
 }
@@ -65,7 +66,7 @@ export function podsOf(resource: Resource): Pod[] {
 export class Container {
   readonly pod: Pod
   readonly place: Place
-  /** Whether it stands among the initContainers. */
+  /** Whether it is one of the initContainers. */
   readonly init: boolean
   readonly environment: Environment
   #hook: Hook | undefined
@@ -98,7 +99,7 @@ export class Container {
     return this.#hook
   }
 
-  /** Whether podrain is in the app, as far as the manifest tells. */
+  /** Whether the app uses podrain, as far as the manifest shows. */
   get isPodrain(): boolean {
     return this.hook?.isPodrain === true || this.pod.annotation('podrain/container') === this.name
   }
@@ -107,14 +108,14 @@ export class Container {
     return this.place.get('ports').items
   }
 
-  /** `command` and `args`, with their variables filled in, if the command is there: without it only the image knows what is started. */
+  /** `command` and `args` with variables replaced; undefined without `command`, because the image decides then what is started. */
   get command(): readonly string[] | undefined {
     const command = this.place.get('command').texts
     if (command.length === 0) return undefined
     return [...command, ...this.place.get('args').texts].map((word) => this.environment.expand(word))
   }
 
-  /** The same; or what `args` alone say, which the entrypoint of most images starts in its place. */
+  /** The same; or `args` alone, which the entrypoint of most images executes. */
   get started(): { readonly words: readonly string[]; readonly place: Place } | undefined {
     const { command } = this
     if (command !== undefined) return { words: command, place: this.place.get('command') }
@@ -131,20 +132,20 @@ export class Container {
     return this.ports.find((each) => each.get('name').text === port.text)?.get('containerPort').number
   }
 
-  /** A variable of its environment; of several with one name the last. */
+  /** The entry of an environment variable; the last one if there are several. */
   env(name: string): Place | undefined {
     return this.environment.get(name)
   }
 }
 
-/** A pod, or what pods are made from. */
+/** A pod, or a pod template. */
 export class Pod {
   readonly resource: Resource
   readonly template: Place
   readonly spec: Place
   readonly containers: readonly Container[]
   readonly initContainers: readonly Container[]
-  /** Whether it is known how that kind of object makes pods, and replaces them. */
+  /** Whether the kind is known, and so how it creates and replaces pods. */
   readonly isOfKnownKind: boolean
   #labels: Readonly<Record<string, string>> | undefined
 
@@ -162,7 +163,7 @@ export class Pod {
     return this.resource.kind
   }
 
-  /** Containers that run as long as the pod does: with the native sidecars. */
+  /** Containers that run as long as the pod, native sidecars included. */
   get running(): readonly Container[] {
     return [...this.containers, ...this.initContainers.filter(({ isSidecar }) => isSidecar)]
   }
@@ -171,20 +172,20 @@ export class Pod {
     return this.spec.get('terminationGracePeriodSeconds')
   }
 
-  /** `terminationGracePeriodSeconds`, or what Kubernetes takes if there is none; undefined where the files do not tell. */
+  /** `terminationGracePeriodSeconds`, or Kubernetes' default of 30; undefined if the files do not show it. */
   get grace(): number | undefined {
     if (this.gracePlace.exists) return this.gracePlace.number
     return this.isWhole ? 30 : undefined
   }
 
-  /** As messages say it. */
+  /** The grace period as a clause for messages. */
   get graceText(): string {
     return this.gracePlace.number === undefined
       ? 'the grace period is 30 s (the default)'
       : `\`terminationGracePeriodSeconds\` is ${this.grace}`
   }
 
-  /** The annotation of the pod, else of the object that makes it. */
+  /** An annotation of the pod, or else of the object that creates it. */
   annotation(name: string): string | undefined {
     return textOf(this.template.get('metadata', 'annotations', name)) ?? this.resource.annotation(name)
   }
@@ -198,7 +199,7 @@ export class Pod {
     return this.#labels
   }
 
-  /** Whether it ends by itself. */
+  /** Whether the pod ends by itself. For an unknown kind this is guessed from the restart policy and names. */
   get isJob(): boolean {
     if (this.isOfKnownKind) return this.kind === 'Job' || this.kind === 'CronJob'
     const isOnce = ['Never', 'OnFailure'].includes(this.spec.get('restartPolicy').text ?? '')
@@ -213,7 +214,7 @@ export class Pod {
     return this.spec.get('hostNetwork').value === true
   }
 
-  /** The names of the volumes that it claims and shares with the other pods of its kind. */
+  /** The names of the PersistentVolumeClaims that the pod shares with the other pods of its workload. */
   get claims(): readonly string[] {
     return this.spec.get('volumes').items.flatMap((volume) => {
       const name = volume.get('persistentVolumeClaim', 'claimName').text
@@ -221,7 +222,7 @@ export class Pod {
     })
   }
 
-  /** Whether it has a disk for one node, or writes to a directory of its node: another pod has another one, or writes to the same. */
+  /** Whether the pod writes to a disk that only one node can mount, or to a directory of its node: other pods see other data, or write to the same. */
   get hasOwnDisk(): boolean {
     const written = this.containers.flatMap(({ place }) =>
       place.get('volumeMounts').items.filter((mount) => mount.get('readOnly').value !== true),
@@ -235,9 +236,9 @@ export class Pod {
   }
 
   /**
-   * Whether it is all there, and not a patch of something that is not: every container says what it runs, and what has to find its
-   * pods again by their labels has some. What is not there in a patch is not the default. To a pod of a kind that is not known, whoever
-   * makes it may add anything.
+   * Whether the object is complete, not a patch: every container has an image, and a workload that selects its pods by labels has
+   * labels. A field that is missing in a patch does not have its default. A pod of an unknown kind is never complete, because its
+   * controller may add anything.
    */
   get isWhole(): boolean {
     if (!this.isOfKnownKind) return false
@@ -250,20 +251,20 @@ export class Pod {
     return this.resource.get('spec', 'selector').exists || Object.keys(this.labels).length > 0
   }
 
-  /** `replicas`, where the kind has them; what Kubernetes takes if it is not said. */
+  /** `replicas`, or Kubernetes' default of 1; undefined for kinds without replicas, and if the files do not show it. */
   get replicas(): number | undefined {
     if (!this.isOfKnownKind || this.isJob || this.kind === 'Pod' || this.kind === 'DaemonSet') return undefined
     const place = this.resource.get('spec', 'replicas')
     return place.exists ? place.number : this.isWhole ? 1 : undefined
   }
 
-  /** The object's own strategy, by kind. */
+  /** The update strategy; its field depends on the kind. */
   get strategy(): Place {
     return this.resource.get('spec', this.kind === 'Deployment' ? 'strategy' : 'updateStrategy')
   }
 }
 
-/** Volumes that one node may mount: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes */
+/** Volumes that only one node can mount: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#access-modes */
 const disks = [
   'awsElasticBlockStore',
   'azureDisk',
@@ -275,11 +276,11 @@ const disks = [
   'vsphereVolume',
 ]
 
-/** Directories of a node that hold its own state, not that of a pod. */
+/** Directories of a node with the node's own state, not a pod's. */
 const ofSystem =
   /^\/(dev|etc|lib|proc|run|sys|usr|boot|var\/(run|log|lib\/(docker|kubelet|containerd|containers)))(\/|$)|^\/$|\.sock$/
 
-/** A preset that an annotation or a flag names. */
+/** Whether the text is the name of a preset. */
 export function isBehind(text: string | undefined): text is keyof typeof presets {
   return text !== undefined && Object.hasOwn(presets, text)
 }

@@ -2,14 +2,14 @@ import { isMap } from 'yaml'
 import { Place } from '../text/place.js'
 import type { Manifest } from '../text/source.js'
 
-/** One object of Kubernetes, wherever it stands: a document, or an item of a `List`. */
+/** One Kubernetes object: a document, or an item of a `List`. */
 export class Resource {
   readonly place: Place
   readonly apiVersion: string
   readonly kind: string
   readonly name: string
   readonly namespace: string | undefined
-  /** As it stands in the file, where this is what it was meant to be: with what stands at the wrong level at the right one. */
+  /** The object as it is in the file, if this is a corrected copy with misplaced keys at the right level. */
   readonly written: Resource | undefined
 
   constructor(place: Place, written?: Resource) {
@@ -25,7 +25,7 @@ export class Resource {
     return this.place.manifest.source.file
   }
 
-  /** As people say it: `Deployment/web`. */
+  /** Kind and name: `Deployment/web`. */
   get label(): string {
     return `${this.kind}/${this.name || '?'}`
   }
@@ -34,12 +34,12 @@ export class Resource {
     return this.apiVersion.includes('/') ? (this.apiVersion.split('/')[0] ?? '') : ''
   }
 
-  /** The text of an annotation; whoever forgot the quotes of `"true"` means the same. */
+  /** An annotation as text, also if its value is a number or a boolean because the quotes are missing. */
   annotation(name: string): string | undefined {
     return textOf(this.place.get('metadata', 'annotations', name))
   }
 
-  /** Where something is further in. */
+  /** The place at a path in the object. */
   get(...names: readonly (string | number)[]): Place {
     return this.place.get(...names)
   }
@@ -53,7 +53,7 @@ export function textOf(place: Place): string | undefined {
     : undefined
 }
 
-/** Labels, with those that are merged in. */
+/** Labels as text, including those of YAML merges. */
 export function textsOf(place: Place): Readonly<Record<string, string>> {
   const { value } = place
   if (typeof value !== 'object' || value === null) return {}
@@ -62,10 +62,10 @@ export function textsOf(place: Place): Readonly<Record<string, string>> {
   )
 }
 
-/** All objects of a manifest, those in Lists, too. A document without `kind` (values, a kustomization) is none. */
+/** All objects of a manifest, including those in Lists. A document without `kind` (Helm values, a kustomization) is not an object. */
 export function resourcesOf(manifest: Manifest): Resource[] {
   return manifest.documents.flatMap((document) =>
-    // What was rendered stands in no file that could be edited.
+    // A rendered text is in no file, so it cannot be edited.
     flatten(new Place({ manifest, document, shared: manifest.source.chart !== undefined }, document.contents)),
   )
 }
@@ -75,13 +75,13 @@ export function flatten(place: Place, depth = 0): Resource[] {
   if (!isMap(place.node) || kind === undefined) return []
   const within = contentsOf(kind, place)
   if (within.exists && depth < 5) {
-    // Each is an object of its own: paths begin with it.
+    // Each item is an object, so that paths begin at the item.
     return within.items.flatMap(({ origin, node }) => flatten(new Place(origin, node), depth + 1))
   }
   return [new Resource(place)]
 }
 
-/** Where an object has others in it: a list, a template of OpenShift, or what Open Cluster Management brings to a cluster. */
+/** The list of objects inside an object: of a List, an OpenShift Template, or a ManifestWork of Open Cluster Management. */
 function contentsOf(kind: string, place: Place): Place {
   const version = place.get('apiVersion').text ?? ''
   if (kind === 'Template' && /^(template\.openshift\.io\/)?v1$/.test(version)) return place.get('objects')
@@ -89,7 +89,7 @@ function contentsOf(kind: string, place: Place): Place {
   return place.get(kind.endsWith('List') ? 'items' : '')
 }
 
-/** Whether both may be in one namespace; what does not say goes wherever the other is. */
+/** Whether both objects may be in the same namespace. An object without a namespace may be in any. */
 export function sameNamespace(one: Resource, other: Resource): boolean {
   return one.namespace === undefined || other.namespace === undefined || one.namespace === other.namespace
 }

@@ -15,24 +15,24 @@ import { limitOf, waitOf } from './waits.js'
 
 const { forEachChild, parse } = bundled<typeof import('unbash')>('unbash')
 
-/** What a variable of the environment says; undefined if nobody knows: the image may have it. */
+/** Returns the value of an environment variable; undefined if it is unknown, because the image may set it. */
 export type Variables = (name: string) => string | undefined
 
-/** A command without those that it is made of: `sleep 15` in `if ready; then sleep 15; fi`. */
+/** A simple command of a shell script: `sleep 15` in `if ready; then sleep 15; fi`. */
 export interface SimpleCommand {
-  /** As it is written. */
+  /** As it is written in the script. */
   readonly text: string
-  /** The program that runs in the end and its arguments, without quotes; undefined where only a shell that runs knows. */
+  /** The program and its arguments, without wrappers and quotes. A word whose value is known only at run time is undefined. */
   readonly words: readonly (string | undefined)[]
-  /** Where it stands in the script. */
+  /** Its offset in the script. */
   readonly at: number
 }
 
-/** What an exec hook or a container runs: a script for a shell, or one program. */
+/** The command of an exec hook or a container: a shell script, or one program. */
 export class Script {
-  /** Seconds that it takes at least; undefined if it waits for no known time. */
+  /** The least number of seconds that it takes; undefined if it does not wait, or the time is unknown. */
   readonly seconds: number | undefined
-  /** What it starts in the background and does not wait for, if that takes its time. */
+  /** Commands that still run in the background when the script ends. */
   readonly left: readonly string[]
   readonly commands: readonly SimpleCommand[]
   readonly text: string
@@ -73,7 +73,7 @@ function simpleCommands(tree: ParsedScript, script: string, variables: Variables
       const inner = scriptOf(words.map((word) => word ?? ''))
       if (inner !== undefined) look(parse(inner), false)
     }
-    // What a shell puts in the place of `$(…)` is no step of the script.
+    // A command in `$(…)` is not a step of the script.
     forEachChild(node, (child) => {
       if (child.type !== 'CommandExpansion' && child.type !== 'ProcessSubstitution') look(child, isWritten)
     })
@@ -87,13 +87,13 @@ function wordsOf(command: Command, variables: Variables): (string | undefined)[]
   return [command.name as Word, ...words].map((word) => readWord(word, variables))
 }
 
-/** Without `exec` and the like; an unknown word stays one. */
+/** The words without `exec` and similar wrappers. Unknown words stay undefined. */
 function programWords(words: readonly (string | undefined)[]): readonly (string | undefined)[] {
   const unknown = '\u0000'
   return withoutWrappers(words.map((word) => word ?? unknown)).map((word) => (word === unknown ? undefined : word))
 }
 
-/** What a word is after the shell has read it; undefined if that depends on what is not known. */
+/** The value of a word after expansion; undefined if it depends on something unknown. */
 function readWord(word: Word, variables: Variables): string | undefined {
   if (word.parts === undefined) return word.value
   return joined(word.parts, variables)
@@ -158,22 +158,22 @@ const operations: Readonly<Record<string, (left: number, right: number) => numbe
   '+': (left, right) => left + right,
   '-': (left, right) => left - right,
   '*': (left, right) => left * right,
-  // A shell knows whole numbers only.
+  // A shell calculates with integers.
   '/': (left, right) => Math.trunc(left / right),
   '%': (left, right) => left % right,
 }
 
-/** Commands that ask something: what comes after `&&` may not run. */
+/** Commands that test something: a command after `&&` may not run. */
 const questions = new Set(['[', 'test', 'grep', 'pgrep', 'pidof', 'which', 'false', 'command'])
 
-/** Commands that never fail: what comes after `||` does not run. */
+/** Commands that never fail: a command after `||` does not run. */
 const sure = new Set(['true', ':', 'echo', 'printf', 'sleep'])
 
-/** Follows a script, and counts what it waits. NaN is a time that nobody knows. */
+/** Follows a script, and adds up how long it waits, in seconds. NaN is an unknown time. */
 class Clock {
   readonly left: Statement[] = []
   #now = 0
-  /** Whether anything waits, be it for 0 s. */
+  /** Whether any command waits, even for 0 s. */
   #waits = false
   #isOver = false
   #jobs: { readonly end: number; readonly statement: Statement }[] = []
@@ -192,11 +192,11 @@ class Clock {
   /** A whole script. */
   follow(statements: readonly Statement[]): void {
     this.#sequence(statements)
-    // A job that is there still, and would take its time.
+    // Background jobs that have not ended. `!(end <= now)` is true for NaN too.
     for (const { end, statement } of this.#jobs) if (!(end <= this.#now)) this.left.push(statement)
   }
 
-  /** One program, with no shell before it. */
+  /** One program, without a shell. */
   start(words: readonly (string | undefined)[]): void {
     const inner = programWords(words)
     const limited = limitOf(inner)
@@ -228,7 +228,7 @@ class Clock {
     }
   }
 
-  /** What may run or not: only if it takes no time is the time known after it. */
+  /** Alternatives of which one runs: the time after them is known only if it is the same for all. */
   #perhaps(...ways: readonly (() => void)[]): void {
     const before = this.#now
     const ends = ways.map((way) => {
@@ -326,7 +326,7 @@ class Clock {
     }
   }
 
-  /** For all jobs, or for the last one: `$!`. Of another number nobody knows whose it is. */
+  /** Waits for all jobs, or for the only one (`$!`). With several jobs it is unknown which one an argument means. */
   #wait(args: readonly (string | undefined)[]): void {
     const ends = this.#jobs.map(({ end }) => end)
     if (args.length > 0 && ends.length > 1) this.#now = Number.NaN
@@ -352,14 +352,14 @@ class Clock {
     }
   }
 
-  /** The program of a simple command; undefined for all that has several, or asks. */
+  /** The program of a simple command; undefined for anything else. */
   #programIn(node: PipelineNode): string | undefined {
     if (node.type !== 'Command' || node.name === undefined) return undefined
     const [first] = programWords(wordsOf(node, this.#variables))
     return first === undefined ? undefined : programOf(first)
   }
 
-  /** How many words one is after the shell has read it: `{1..15}` and `$(seq 15)` are fifteen. */
+  /** The number of words after expansion: `{1..15}` and `$(seq 15)` become fifteen. NaN if unknown. */
   #countOf(word: Word): number {
     const [, from, to] = /^\{(\d+)\.\.(\d+)\}$/.exec(word.text) ?? []
     if (from !== undefined) return Math.abs(Number(to) - Number(from)) + 1

@@ -2,7 +2,7 @@ import type { Place } from '../text/place.js'
 import { textsOf } from './resource.js'
 
 /**
- * Whether labels are selected by a text such as `app=web,tier in (a, b),!old`; no text selects everything.
+ * Whether a selector such as `app=web,tier in (a, b),!old` selects labels. `undefined` selects everything.
  * Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
  */
 export function matchesSelector(text: string | undefined, labels: Readonly<Record<string, string>>): boolean {
@@ -48,14 +48,14 @@ export function isSelected(selector: Place, labels: Readonly<Record<string, stri
   )
 }
 
-/** As people write labels: `app: web, tier: front`. */
+/** Labels as in YAML: `app: web, tier: front`. */
 export function writtenLabels(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels)
     .map(([name, value]) => `${name}: ${value}`)
     .join(', ')
 }
 
-/** The same in a message. */
+/** Labels for a message. */
 export function shownLabels(labels: Readonly<Record<string, string>>): string {
   const written = writtenLabels(labels)
   return written === '' ? 'no labels' : `\`${written}\``

@@ -1,15 +1,15 @@
 import path from 'node:path'
 
-/** Programs that read a script. */
+/** Programs that run a script. */
 export const shells: ReadonlySet<string> = new Set(['sh', 'bash', 'dash', 'ash', 'zsh', 'ksh', 'busybox'])
 
-/** Programs that start another with `--`, and are fit to be the first process of a container. */
+/** Init programs for containers, which start another program, often after `--`. */
 const inits = new Set(['tini', 'dumb-init', 'catatonit', 'tini-static', 'docker-init', 's6-svscan'])
 
-/** Scripts of images that start what they are given in their place: https://github.com/nodejs/docker-node/blob/main/docker-entrypoint.sh */
+/** Entrypoint scripts that `exec` their arguments: https://github.com/nodejs/docker-node/blob/main/docker-entrypoint.sh */
 const entrypoint = /^docker-entrypoint(\.sh)?$/
 
-/** Programs that start another in their place, or wait for it and do nothing else; with the options that take a word. */
+/** Programs that only start another program, and their options that take an argument. */
 const wrappers: Readonly<Record<string, readonly string[]>> = {
   exec: ['-a'],
   command: [],
@@ -30,7 +30,7 @@ export function programOf(word: string): string {
   return path.posix.basename(word.trim()).replace(/\.exe$/i, '')
 }
 
-/** The script of `sh -c 'script'`, also behind an init; undefined if no shell is told one. */
+/** The script of `sh -c 'script'`, also behind an init; undefined if the command is not a shell with `-c`. */
 export function scriptOf(command: readonly string[]): string | undefined {
   const words = withoutWrappers(withoutInit(command))
   if (!shells.has(programOf(words[0] ?? ''))) return undefined
@@ -60,7 +60,7 @@ export function withoutInit(command: readonly string[]): readonly string[] {
   return first === -1 ? [] : command.slice(first)
 }
 
-/** The words of the program that runs in the end: those behind `exec`, `env A=b`, `busybox` and the like. */
+/** The words after wrappers such as `exec`, `env A=b` and `busybox`. */
 export function withoutWrappers(words: readonly string[]): readonly string[] {
   const [first = '', ...rest] = words
   const program = programOf(first)

@@ -1,8 +1,8 @@
 import { programOf } from './shell.js'
 
 /**
- * Seconds that a program waits, by its words: undefined for one that is not known to wait, NaN for one that waits nobody knows
- * how long, Infinity for one that never ends by itself. A word that is not known is undefined.
+ * The seconds that a command waits: undefined if it is not known to wait, NaN if it waits for an unknown time, Infinity if it never
+ * ends by itself. An unknown word is undefined.
  */
 export function waitOf(words: readonly (string | undefined)[]): number | undefined {
   const [first = '', ...args] = words
@@ -28,12 +28,12 @@ const programs: Readonly<Record<string, (args: readonly (string | undefined)[]) 
 
 const sleepCall = /\bsleep\b\s*\(?\s*([\d._]+)/g
 
-/** Of several amounts GNU sleep waits for their sum, and so does busybox; with one that is none it ends at once. */
+/** `sleep` of GNU and busybox waits for the sum of its arguments. With an invalid argument it fails at once. */
 function sumOf(amounts: readonly (number | undefined)[]): number | undefined {
   return amounts.reduce((sum, amount) => (sum === undefined || amount === undefined ? undefined : sum + amount), 0)
 }
 
-/** `15`, `2m`, `1.5h`; undefined for what is no duration. */
+/** `15`, `2m` or `1.5h` in seconds; undefined if it is not a duration. */
 function durationOf(text: string | undefined): number | undefined {
   if (text === undefined) return Number.NaN
   if (/^inf(inity)?$/i.test(text)) return Infinity
@@ -41,14 +41,14 @@ function durationOf(text: string | undefined): number | undefined {
   return amount === '' ? undefined : Number(amount) * ({ s: 1, m: 60, h: 3600, d: 86_400 }[unit] ?? 1)
 }
 
-/** `timeout 20 …`: how long it lets a program run, and the words of the program. */
+/** The limit of `timeout 20 …` in seconds, and the words of its program; undefined for another command. */
 export function limitOf(
   words: readonly (string | undefined)[],
 ): { readonly limit: number; readonly words: readonly (string | undefined)[] } | undefined {
   if (programOf(words[0] ?? '') !== 'timeout') return undefined
   let index = 1
   for (; words[index]?.startsWith('-') === true; index++) {
-    // busybox once wanted `-t 20`; `-s` and `-k` have a word of their own.
+    // Old versions of busybox take `-t 20`. `-s` and `-k` take an argument.
     if (words[index] === '-t') break
     if (words[index] === '-s' || words[index] === '-k') index++
   }
@@ -61,7 +61,7 @@ function codeOf(args: readonly (string | undefined)[], flags: readonly string[])
   return flag === -1 ? '' : args[flag + 1]
 }
 
-/** One timer that nothing comes before. Two of them, or an exit elsewhere: nobody knows. */
+/** The time of a single timer. NaN with several timers, or with loops or an exit outside of the timer. */
 function waitOfJavaScript(code: string | undefined): number | undefined {
   if (code === undefined) return Number.NaN
   const timers = [...code.matchAll(/\b(?:setTimeout|Atomics\.wait)\s*\(/g)]
@@ -75,7 +75,7 @@ function waitOfJavaScript(code: string | undefined): number | undefined {
   return amountIn(last) / 1000
 }
 
-/** The arguments of a call, from behind its `(`, and what comes after it. */
+/** The arguments of a call, given the code after its `(`, and the code after the call. */
 function argumentsIn(code: string): readonly [args: readonly string[], rest: string] {
   const args = ['']
   let depth = 0
@@ -100,7 +100,7 @@ function argumentsIn(code: string): readonly [args: readonly string[], rest: str
   return [args.map((arg) => arg.trim()), '']
 }
 
-/** Code in which sleeps stand one after the other. */
+/** The sum of the sleeps in code without branches and loops. NaN with them. */
 function waitOfCode(code: string | undefined, sleeps: RegExp): number | undefined {
   if (code === undefined) return Number.NaN
   const amounts = [...code.matchAll(sleeps)].map(([, amount = '']) => amountIn(amount))

@@ -8,8 +8,8 @@ import { type Part, partAt, setAt } from '../tree/graft.js'
 const known = new WeakMap<Resource, Resource>()
 
 /**
- * An object with what stands at the wrong level put where it belongs, so that it is judged there: a hook of 25 s under the pod's spec is a
- * hook, and too long. Every value keeps its line. The same object if nothing is misplaced, or nobody can know where to.
+ * A copy of an object with misplaced keys moved to where they belong, so that rules judge them there: a hook of 25 s under the pod's
+ * spec is still a hook that is too long. Every value keeps its line. The same object if no key is misplaced, or its place is unknown.
  */
 export function asMeant(resource: Resource): Resource {
   let meant = known.get(resource)
@@ -39,7 +39,7 @@ function moved(resource: Resource): Resource {
   return part.node === node ? resource : new Resource(new Place(part.origin, part.node), resource)
 }
 
-/** The way from the object to a place in it. */
+/** The path from the object to a place in it. */
 function wayOf({ parent, name }: Place): string[] {
   return parent === undefined || name === undefined ? [] : [...wayOf(parent), String(name)]
 }

@@ -4,7 +4,7 @@ import type { Manifest } from '../text/source.js'
 import { assertionsAmong } from '../tree/assertions.js'
 import type { Group } from '../tree/groups.js'
 
-/** Objects by which something else brings objects that are in no file here, and how those are seen. */
+/** Kinds whose controllers create objects that are in no file here, and how to lint those objects. */
 const bringers: Readonly<Record<string, string>> = {
   'helm.toolkit.fluxcd.io HelmRelease': 'what its chart makes is in no file: helm template … | podrain lint -',
   'helm.cattle.io HelmChart': 'what its chart makes is in no file: helm template … | podrain lint -',
@@ -15,12 +15,12 @@ const bringers: Readonly<Record<string, string>> = {
     'what it deploys was looked at only if it is among the files: flux build kustomization …',
 }
 
-/** Whether there are objects that it brings, and that are in no file. */
+/** Whether a controller creates objects from this one that are in no file. */
 export function bringsMore({ group, kind }: Resource): boolean {
   return bringers[`${group} ${kind}`] !== undefined
 }
 
-/** All that was not judged in these texts. */
+/** Everything in these texts that was not judged. */
 export function passedOverIn(manifests: readonly Manifest[], groups: readonly Group[]): PassedOver[] {
   const unfollowed = groups.flatMap(({ name, beyond }) =>
     beyond.map(({ place, what }): PassedOver => {

@@ -7,12 +7,12 @@ import { type Facts, World } from '../world/world.js'
 import { asMeant } from './as-meant.js'
 import { bringsMore, passedOverIn } from './passed-over.js'
 
-/** Texts, and what comes of them. */
+/** Texts, and the worlds in them. */
 export interface Reading {
   readonly manifests: readonly Manifest[]
-  /** What is in one cluster at the same time: a build of a kustomization each, and what else there is. */
+  /** Each world is what is in one cluster at the same time: the build of a kustomization, or the files outside of any. */
   readonly worlds: readonly World[]
-  /** Of how many worlds a file is a part. */
+  /** How many worlds a file is part of. */
   readonly worldsWith: (file: string) => number
   /** What was not judged. */
   readonly passedOver: readonly PassedOver[]

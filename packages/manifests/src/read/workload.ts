@@ -6,7 +6,7 @@ import type { Source } from '../text/source.js'
 import type { World } from '../world/world.js'
 import { read } from './reading.js'
 
-/** A request of the kubelet, as the manifest has it. A port is a number: names are looked up. */
+/** A request of the kubelet. Names of ports are resolved to numbers. */
 export interface WorkloadRequest {
   readonly scheme: 'HTTP' | 'HTTPS'
   readonly path: string
@@ -14,10 +14,10 @@ export interface WorkloadRequest {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** A probe with the fields of Kubernetes and its defaults. */
+/** A probe, with the fields and defaults of Kubernetes. */
 export interface WorkloadProbe {
   readonly httpGet?: WorkloadRequest
-  /** `tcpSocket`: its port. */
+  /** The port of `tcpSocket`. */
   readonly tcp?: { readonly port: number | undefined }
   readonly exec?: readonly string[]
   readonly grpc?: { readonly port: number | undefined; readonly service: string }
@@ -28,24 +28,25 @@ export interface WorkloadProbe {
   readonly failureThreshold: number
 }
 
-/** What a manifest says of one container of a workload, as far as it can be carried out on one machine. */
+/** One container of a workload, with everything that can be rehearsed on one machine. */
 export interface Workload {
   /** `Deployment/web` */
   readonly label: string
   readonly kind: string
   readonly file: string
   readonly container: string
-  /** `command` and `args`; undefined where only the image knows. */
+  /** `command` and `args`; undefined if the command is in the image. */
   readonly command: readonly string[] | undefined
   readonly env: Readonly<Record<string, string>>
-  /** The port that a Service sends to, or the first that the container names. */
+  /** The port that a Service routes to, or else the container's first port. */
   readonly port: number | undefined
   readonly replicas: number
   readonly maxSurge: number | string
   readonly maxUnavailable: number | string
-  /** Of a StatefulSet: pods with a lower ordinal are not replaced. */
+  /** For a StatefulSet: pods with a lower ordinal are not replaced. 0 for other kinds. */
   readonly partition: number
   readonly minReadySeconds: number
+  /** `terminationGracePeriodSeconds`, or its default of 30. */
   readonly grace: number
   readonly readinessProbe: WorkloadProbe | undefined
   readonly livenessProbe: WorkloadProbe | undefined
@@ -55,18 +56,18 @@ export interface Workload {
     | { readonly exec: readonly string[] }
     | { readonly sleep: number }
     | undefined
-  /** What sends to it, if the files show it. */
+  /** What routes to the pods, as far as the files show it. */
   readonly behind: Behind
-  /** What it says besides, and a machine without a cluster cannot play; each as a clause. */
+  /** What a rehearsal cannot play of the manifest, as phrases. */
   readonly notPlayed: readonly string[]
 }
 
-/** Kinds whose pods are replaced while requests come. */
+/** Kinds whose pods are replaced while they get requests. */
 const kinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'Rollout', 'ReplicaSet']
 
 /**
  * Every container of every workload in these files that may get requests.
- * @throws Error for a file that is no YAML, with line and column.
+ * @throws Error for a file that is not valid YAML; the message begins with file, line and column.
  */
 export function workloadsOf(sources: readonly Source[]): Workload[] {
   const { manifests, worlds } = read(sources)
@@ -136,7 +137,7 @@ function environmentOf(container: Container): { env: Record<string, string>; unk
   return { env, unknown }
 }
 
-/** The port that requests come to. */
+/** The port that gets requests. */
 function portOf(pod: Pod, container: Container, world: World): number | undefined {
   for (const service of world.servicesOf(pod)) {
     for (const port of service.get('spec', 'ports').items) {
@@ -148,7 +149,7 @@ function portOf(pod: Pod, container: Container, world: World): number | undefine
   return container.ports[0]?.get('containerPort').number
 }
 
-/** How many pods more and fewer there may be. What does not roll like a Deployment is played as one that comes closest. */
+/** `maxSurge` and `maxUnavailable`. A workload that does not roll like a Deployment is approximated by one. */
 function budgetsOf(pod: Pod, notPlayed: string[]): Pick<Workload, 'maxSurge' | 'maxUnavailable'> {
   const rolling = pod.strategy.get('rollingUpdate')
   if (pod.kind === 'StatefulSet' || pod.kind === 'DaemonSet') {
@@ -184,7 +185,7 @@ function probeOf(container: Container, name: (typeof probes)[number], notPlayed:
   const place = container.place.get(name)
   if (!place.exists || place.value === null) return undefined
   const number = (field: string, fallback: number) => place.get(field).number ?? fallback
-  // Kubernetes takes its defaults for 0, too.
+  // Kubernetes uses the default for 0, too.
   const positive = (field: string, fallback: number) => number(field, 0) || fallback
   const times = {
     initialDelaySeconds: number('initialDelaySeconds', 0),

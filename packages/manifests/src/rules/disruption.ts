@@ -6,7 +6,7 @@ import type { Place } from '../text/place.js'
 import type { Least, World } from '../world/world.js'
 import { each, listed, type Rule } from './rule.js'
 
-/** The pods that a budget is for, and the lowest number there is of them; undefined where nobody says. */
+/** The pods that a budget selects, and their lowest number; undefined if the files do not say it. */
 function podsOf(budget: Resource, world: World): { pods: readonly Pod[]; least: Least | undefined } {
   const pods = world.selected(budget, budget.get('spec', 'selector'))
   const [only] = pods
@@ -38,7 +38,7 @@ const blocks: Rule = {
         fix: 'maxUnavailable: 1, in place of minAvailable',
       })
     } else if (lowest !== undefined && least.exists) {
-      // An autoscaler that goes down to none has one before that.
+      // An autoscaler that scales to 0 has 1 pod before that.
       const count = Math.max(1, lowest.pods)
       const needed = amountOf(least.value, count, Math.ceil)
       if (needed === undefined || needed < count || (lowest.pods === 0 && !lowest.because.includes('/'))) return
@@ -100,7 +100,7 @@ const bothLimits: Rule = {
         fix: 'Keep `maxUnavailable`',
       })
     } else if (!most.exists && !least.exists && budget.get('spec', 'selector').exists) {
-      // What has no selector is a patch, and the limit is elsewhere.
+      // A budget without a selector is a patch, and its limit is elsewhere.
       report(budget.get('spec'), 'It says neither `minAvailable` nor `maxUnavailable`, and so permits no eviction', {
         severity: 'warning',
         fix: 'maxUnavailable: 1',
@@ -119,7 +119,7 @@ const matchesNothing: Rule = {
     const selector = budget.get('spec', 'selector')
     if (selector.get('matchExpressions').exists || selector.get('matchLabels').entries.length === 0) return
     if (podsOf(budget, world).pods.length > 0) return
-    // Its pods may be in other files; one of the same name, or with half the labels, is meant.
+    // Its pods may be in other files. A pod of the same name, or with one of the labels, is probably meant.
     const names = selector.get('matchLabels').entries.filter(([name]) => /name$|^app$/.test(name))
     const [meant] = [
       ...world.podsNamed(budget.name),
@@ -147,12 +147,12 @@ const noBudget: Rule = {
     const selectsAny = budgets.some(
       (budget) =>
         budget.get('spec', 'selector', 'matchExpressions').exists ||
-        // An empty one selects every pod of its namespace.
+        // An empty selector selects every pod of its namespace.
         budget.get('spec', 'selector', 'matchLabels').entries.length === 0,
     )
     if (selectsAny) return
     const budgeted = new Set(budgets.flatMap((budget) => world.selected(budget, budget.get('spec', 'selector'))))
-    // One that is meant for it and misses it is told by another rule.
+    // A budget that is meant for the pods but does not select them is found by another rule.
     const names = new Set(budgets.map(({ name }) => name))
     for (const pod of world.pods) {
       if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) continue

@@ -29,7 +29,7 @@ const twice: Rule = {
   }),
 }
 
-/** As variables are written that people set: what tools fill in themselves looks otherwise. */
+/** The usual form of names that people set. References of other tools look different. */
 const variable = /^[A-Z_][A-Z0-9_]*$/
 
 const unfilled: Rule = {
@@ -39,7 +39,7 @@ const unfilled: Rule = {
   title: 'A `$(NAME)` that nobody fills in',
   why: 'Kubernetes fills in `$(NAME)` in `command`, `args` and the values of `env`, if the container has a variable of that name; in `env` only those that stand further up. Anything else stays as it is written, and the program gets `$(NAME)`. Variables of the image do not count.',
   check: eachContainer((container, report, world) => {
-    // What could not be followed may put names in, as the `vars` of kustomize do.
+    // An incomplete world may define more names, such as the `vars` of kustomize.
     if (!world.isComplete || container.image === undefined) return
     for (const [place, before] of textsOf(container)) {
       for (const { name, later } of container.environment.unfilledIn(place.text ?? '', before)) {
@@ -56,7 +56,7 @@ const unfilled: Rule = {
   }),
 }
 
-/** Where it fills in names; in a script for a shell `$(date)` is the shell’s. */
+/** The texts in which the kubelet replaces `$(NAME)`. In a shell script, `$(date)` is for the shell. */
 function textsOf(container: Container): (readonly [place: Place, before?: Place])[] {
   const values = container.environment.entries.map((entry) => [entry.get('value'), entry] as const)
   const words = [...container.place.get('command').items, ...container.place.get('args').items]
@@ -89,7 +89,7 @@ const hookVariable: Rule = {
       const names = [...word.matchAll(isScript ? /\$\((\w+)\)/g : /\$\((\w+)\)|\$(\w+)/g)].map(
         ([, one, other]) => one ?? other ?? '',
       )
-      // In a script it may be a program after all.
+      // In a script, `$(name)` may be a program, so only names of variables count.
       const name = names.find((each) => (isScript ? environment.get(each) !== undefined : variable.test(each)))
       if (name === undefined) continue
       report(

@@ -1,13 +1,13 @@
 import type { Edit } from '../text/edits.js'
 
 /**
- * - `error`: it will be refused, or requests will be lost, or the pod killed.
- * - `warning`: requests will be lost under conditions that are usual.
- * - `info`: worth knowing; whether it is wrong depends on what the files do not say.
+ * - `error`: the API server refuses the object, or requests will be lost, or the pod will be killed.
+ * - `warning`: requests will be lost under usual conditions.
+ * - `info`: worth knowing; whether it is a mistake depends on facts outside the files.
  */
 export type Severity = 'error' | 'warning' | 'info'
 
-/** From the worst on. */
+/** All severities, the most severe first. */
 export const severities: readonly Severity[] = ['error', 'warning', 'info']
 
 /** What a rule found. Lines and columns are counted from 1. */
@@ -24,14 +24,14 @@ export interface Finding {
   readonly resource?: string
   /** Where in the resource: `spec.template.spec.containers[0]`. */
   readonly path?: string
-  /** Of a file that several kustomizations build from, and not all with this outcome: those that do. */
+  /** If several kustomizations use the file, and only some have the finding: the names of those. */
   readonly builds?: readonly string[]
-  /** Of a template: the chart. Then the lines are those of what Helm made of it. */
+  /** For a Helm template: the chart. Then lines are those of the rendered text. */
   readonly chart?: string
   /** What is wrong, with the arithmetic. */
   readonly message: string
   /** What to write instead. */
   readonly fix?: string
-  /** The same as edits, where that is safe. */
+  /** The fix as edits, if it is safe to apply. */
   readonly edits?: readonly Edit[]
 }

@@ -22,14 +22,14 @@ const noHook: Rule = {
       const balancer = world.balancerOf(pod)
       const { name, settle } = balancer
       const wait = Math.max(1, settle / 1000)
-      // kube-proxy is told by its measured 1.2 s; the preset is that with a margin.
+      // For kube-proxy the message uses the measured 1.2 s; the preset has a margin.
       const until = balancer.behind === 'kube-proxy' ? 'a second or so' : `about ${wait} s`
       const grace = graceSecondsFor(settle)
       report(
         container.place,
         `Container \`${container.name}\` has no preStop hook: ${name} still sends for ${until} after SIGTERM, and those requests are refused unless the app waits`,
         {
-          // What has an identity of its own is rarely behind a load balancer, and knows how to end.
+          // A StatefulSet or a headless Service is rarely behind a load balancer.
           severity: pod.kind === 'StatefulSet' || world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
           fix: `With podrain in the app: \`lifecycle: { preStop: { httpGet: { path: /prestop, port: ${portOf(container)} } } }\`; with any other app: \`lifecycle: { preStop: { sleep: { seconds: ${wait} } } }\`${grace > (pod.grace ?? Infinity) ? `, and \`terminationGracePeriodSeconds: ${grace}\`` : ''}`,
         },
@@ -38,12 +38,12 @@ const noHook: Rule = {
   }),
 }
 
-/** The containers that a Service in the files leads to. */
+/** The containers that a Service in the files routes to. */
 export function servedBy(pod: Pod, world: World): readonly Container[] {
   const targets = world.servicesOf(pod).flatMap(targetsOf)
   if (targets.length === 0) return []
   const served = pod.containers.filter((container) => targets.some((target) => declares(container, target)))
-  // A port need not be declared: in a pod of one container it is that one's.
+  // A container need not list its ports. In a pod with one container, the port is that container's.
   return served.length === 0 && pod.containers.length === 1 ? pod.containers : served
 }
 
@@ -112,7 +112,7 @@ const hookPort: Rule = {
   why: 'The kubelet looks a named port up in the container that has the hook, and nowhere else. If there is none, or nobody listens on the port, the hook fails (event FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer((container, report) => {
     const { hook, pod } = container
-    // The ports of a patch are elsewhere.
+    // A patch may not contain the ports.
     if (hook?.handler !== 'httpGet' || !hook.port.exists || !pod.isWhole) return
     const { text, number } = hook.port
     if (text !== undefined && !/^\d+$/.test(text)) {
@@ -125,7 +125,7 @@ const hookPort: Rule = {
       })
       return
     }
-    // What is not listed may be listened on all the same; but a list that has others is meant to be whole.
+    // A port need not be listed to work. But a list with other ports is probably meant to be complete.
     const wanted = number ?? Number(text)
     const all = pod.running.flatMap(({ ports }) => ports.map((port) => port.get('containerPort').number))
     if (pod.running.some(({ ports }) => ports.length === 0) || all.includes(wanted)) return
@@ -136,10 +136,10 @@ const hookPort: Rule = {
   }),
 }
 
-/** Signs of podrain in a container whose hook is not that of podrain. */
+/** Signs of podrain in a container whose hook is not podrain's. */
 const told = /PODRAIN_|TERMINATION_GRACE_PERIOD_SECONDS|"\/(livez|drainz)"/
 
-/** The other endpoints of podrain, and what else answers at once. */
+/** podrain's other endpoints, and usual paths of endpoints that answer at once. */
 const answersAtOnce = /^\/(readyz|livez|drainz|healthz?|health\/(ready|live)|ready|live|ping|status|metrics)$/
 
 const hookPath: Rule = {
@@ -156,7 +156,7 @@ const hookPath: Rule = {
     const last = path.split('/').at(-1) ?? ''
     if (last !== '' && distance(last.toLowerCase().replace(/[-_]/g, ''), 'prestop') <= 2) {
       const meant = `${path.slice(0, path.length - last.length)}prestop`
-      // Others have hooks of such names; one who has podrain has `/prestop` unless `endpoints` says otherwise.
+      // Other apps have hooks with similar names. An app with podrain has `/prestop`, unless `endpoints` says otherwise.
       report(
         place,
         `The path is \`${path}\`; podrain's is \`${meant}\`. If nobody answers it, the hook is over at once and nobody is told`,
@@ -171,7 +171,7 @@ const hookPath: Rule = {
         `\`${path}\` answers at once, so the hook waits for nothing: SIGTERM follows while requests are still sent`,
         {
           fix: 'With podrain: `path: /prestop`',
-          // Of another app nobody knows whether it has such a path.
+          // Another app may not have that path, so there is no edit for it.
           edits: container.isPodrain ? replaceText(place, '/prestop') : undefined,
         },
       )
@@ -215,7 +215,7 @@ const hookHost: Rule = {
         ? `\`${host}\` is the node, not the pod: the kubelet sends the hook`
         : `The hook goes to \`${host}\`, and not to this pod`,
       {
-        // A port of the node may lead back to the pod.
+        // A host port of the node may lead to the pod.
         severity: isLocal && !hasHostPort(pod) ? 'error' : 'warning',
         fix: 'Remove `host`: it is the pod’s address then',
       },
@@ -265,10 +265,10 @@ const hookToken: Rule = {
   }),
 }
 
-/** Images that have neither a shell nor tools. */
+/** Images without a shell and tools. */
 const bare = /^gcr\.io\/distroless\//
 
-/** Images that have none either, if they are what they are called: `app:1.2-distroless`, `app:scratch`. */
+/** Images that by their name have none: `app:1.2-distroless`, `app:scratch`. */
 const saysBare = /distroless|(^|[-_:/.])scratch([-_:@.]|$)|^cgr\.dev\/chainguard\/(?!bash|busybox|wolfi-base)/
 
 const tools = new Set([
@@ -299,10 +299,10 @@ const hookNeedsTool: Rule = {
   why: '`exec` runs a program of the image. A distroless image has no `sh`, no `sleep` and no `curl`: the hook fails (FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer(({ hook, image, name, place }, report) => {
     if (hook?.handler !== 'exec' || image === undefined || !(bare.test(image) || saysBare.test(image))) return
-    // Their debug images have a busybox, and their images for building have a shell.
+    // Debug images contain busybox, and build images a shell.
     if (/[:-](debug|dev)\b/.test(image)) return
     const tool = hook.programs.find((program) => tools.has(program))
-    // A volume may have brought it.
+    // The program may be in a mounted volume.
     const [program = ''] = hook.command
     const mounts = place.get('volumeMounts').items.map((mount) => mount.get('mountPath').text ?? '/')
     if (tool === undefined || mounts.some((mount) => program.startsWith(`${mount.replace(/\/$/, '')}/`))) return
@@ -341,7 +341,7 @@ const hookNoShell: Rule = {
         place,
         `No shell reads this command, so \`${programOf(program)}\` gets \`${rest.find((word) => /^\W+$|^2>&1$/.test(word))}\` as an argument`,
         {
-          // Another program may not mind: curl calls the first address all the same.
+          // Other programs may ignore it: curl still requests the first address.
           severity: programOf(program) === 'sleep' ? 'error' : 'warning',
           fix: `["sh", "-c", ${JSON.stringify(command.join(' '))}]`,
         },
@@ -369,7 +369,7 @@ const hookSignals: Rule = {
       ...(quit.waitsAfter ? [] : ['the kubelet’s own signal follows as soon as it returns']),
     ].join(', and ')
     report(hook.place.get('exec', 'command'), `The hook runs \`${quit.text}\`: ${why}`, {
-      // A database may have to be told, and has no load balancer in front.
+      // A database may need such a hook, and has no load balancer in front.
       severity:
         quit.waitsBefore || (pod.kind === 'StatefulSet' && world.exposureOf(pod) !== 'served') ? 'info' : 'warning',
       fix: /quitquitquit|shutdown/.test(quit.text)
@@ -429,7 +429,7 @@ const initLifecycle: Rule = {
   why: 'An init container has ended long before the pod does. The API server refuses `lifecycle` and probes there, unless `restartPolicy: Always` makes it a sidecar.',
   check: eachPod((pod, report) => {
     for (const container of pod.initContainers) {
-      // Whether it is one, a patch may not say again.
+      // A patch need not repeat `restartPolicy`.
       if (container.isSidecar || container.image === undefined) continue
       const key = ['lifecycle', 'readinessProbe', 'livenessProbe', 'startupProbe'].find(
         (name) => container.place.get(name).exists,
@@ -446,7 +446,7 @@ const initLifecycle: Rule = {
   }),
 }
 
-/** The signals that the environment says, else those of podrain's default. */
+/** The signals in `PODRAIN_SIGNALS`, or else podrain's default. */
 function listened(variable: string | undefined): readonly string[] {
   return variable?.split(',').map((signal) => signal.trim()) ?? ['SIGTERM', 'SIGINT']
 }

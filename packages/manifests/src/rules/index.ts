@@ -12,13 +12,13 @@ import { schemaRules } from './schema.js'
 import { timeRules } from './time.js'
 import { trafficRules } from './traffic.js'
 
-/** Rules that are about the same. */
+/** A group of rules about one subject. */
 export interface RuleGroup {
   readonly title: string
   readonly rules: readonly Rule[]
 }
 
-/** All rules, in the order in which they are told. */
+/** All rules by group, in the order of `podrain lint --rules`. */
 export const ruleGroups: readonly RuleGroup[] = [
   { title: 'The file', rules: schemaRules },
   { title: 'What leads nowhere', rules: referenceRules },
@@ -34,7 +34,8 @@ export const ruleGroups: readonly RuleGroup[] = [
   { title: 'Sidecars and meshes', rules: meshRules },
 ]
 
+/** All rules. */
 export const rules: readonly Rule[] = ruleGroups.flatMap((group) => group.rules)
 
-/** The names of all rules. */
+/** The ids of all rules. */
 export const ruleIds: readonly string[] = rules.map(({ id }) => id)

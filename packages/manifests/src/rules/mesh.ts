@@ -4,7 +4,7 @@ import { isIstio, isLinkerd } from '../world/balancer.js'
 import type { World } from '../world/world.js'
 import { eachPod, type Rule } from './rule.js'
 
-/** Helpers that a container of the app talks through, by image or name. */
+/** Sidecars through which the app connects to others, by image or name. */
 const helpers =
   /(cloud-?sql-?proxy|alloydb-auth-proxy|pgbouncer|envoy|haproxy|twemproxy|oauth2-proxy|vault-agent|daprd|consul-dataplane|nginx-proxy|kube-rbac-proxy)/
 
@@ -23,11 +23,11 @@ const sidecarFirst: Rule = {
     for (const container of pod.containers) {
       if (container === waiting) continue
       const quit = container.hook?.quit
-      // A hook of its own keeps it, unless that hook ends it.
+      // A sidecar's own hook keeps it running, unless that hook ends it.
       if (container.hook !== undefined && (quit === undefined || quit.waitsBefore)) continue
       const helper = helpers.exec(container.image ?? '') ?? helpers.exec(container.name)
       if (helper === null) continue
-      // It waits by itself when it is told to.
+      // Some sidecars have an option to wait.
       const words = [...container.place.get('command').texts, ...container.place.get('args').texts].join(' ')
       if (/--max-sigterm-delay|--term_timeout|-term_timeout|drain-time|--exit-zero-on-sigterm.*delay/.test(words))
         continue
@@ -62,12 +62,12 @@ const sidecarHook: Rule = {
   }),
 }
 
-/** Settings of Istio’s proxy, from the annotation that holds YAML. */
+/** The settings of Istio’s proxy: an annotation that contains YAML. */
 function proxyConfig(pod: Pod): string {
   return pod.annotation('proxy.istio.io/config') ?? ''
 }
 
-/** Milliseconds that the pod serves after the first sign, as far as the files tell; a worker serves nobody. */
+/** How long the pod serves after its termination begins, in ms, as far as the files show. A pod without requests only runs its hooks. */
 function serves(pod: Pod, world: World): number {
   const hooks = pod.containers.map(({ hook }) => (hook?.seconds ?? 0) * 1000)
   if (!world.isAsked(pod)) return Math.max(0, ...hooks)
@@ -102,7 +102,7 @@ const istioFirst: Rule = {
       place,
       `The proxy exits ${text ?? '5'} s after SIGTERM${text === undefined ? ' (the default of `terminationDrainDuration`)' : ''}, but the app ${world.isAsked(pod) ? 'serves' : 'works'} for ${seconds(needed)} and what is still open then`,
       {
-        // Since 1.27 it is a native sidecar where the cluster can, unless the mesh says otherwise.
+        // Since Istio 1.27 the proxy is a native sidecar where the cluster supports it, unless the mesh says otherwise.
         severity: text === undefined ? 'info' : 'warning',
         fix: 'proxy.istio.io/config: \'{ "proxyMetadata": { "EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true" } }\', or sidecar.istio.io/nativeSidecar: "true"',
       },

@@ -3,11 +3,11 @@ import type { Place } from '../text/place.js'
 import type { World } from '../world/world.js'
 import { eachPod, type Rule } from './rule.js'
 
-/** Nodes that are taken away at short notice, by the label that pods ask for. */
+/** A kind of spot node, by the label that pods select. */
 interface Spot {
   readonly label: string
   readonly value: RegExp
-  /** Seconds from the notice to the end. */
+  /** Seconds from the notice to the end of the node. */
   readonly notice: number
   readonly who: string
 }
@@ -20,7 +20,7 @@ const spots: readonly Spot[] = [
     notice: 120,
     who: 'AWS',
   })),
-  // Of the 30 s, the pods of users get 15: https://cloud.google.com/kubernetes-engine/docs/concepts/spot-vms
+  // The notice is 30 s, of which pods of users get 15: https://cloud.google.com/kubernetes-engine/docs/concepts/spot-vms
   ...['cloud.google.com/gke-spot', 'cloud.google.com/gke-preemptible'].map((label) => ({
     label,
     value: /^true$/,
@@ -31,7 +31,7 @@ const spots: readonly Spot[] = [
   { label: 'kubernetes.azure.com/scalesetpriority', value: /^spot$/, notice: 30, who: 'Azure' },
 ]
 
-/** The spot nodes that a pod asks for; one that only tolerates them may be elsewhere. */
+/** The spot nodes that a pod requires. A pod that only tolerates them may run on other nodes. */
 function spotOf(pod: Pod): Spot | undefined {
   const selector = pod.spec.get('nodeSelector')
   const terms = pod.spec
@@ -81,7 +81,7 @@ const graceOnSpot: Rule = {
   }),
 }
 
-/** Seconds that the cluster autoscaler waits for the pods of a node, unless it is told otherwise. */
+/** The default of the cluster autoscaler's `--max-graceful-termination-sec`, in seconds. */
 export const autoscalerWaits = 600
 
 const graceBeyondNode: Rule = {
@@ -96,7 +96,7 @@ const graceBeyondNode: Rule = {
       const { number } = pod.gracePlace
       if (number === undefined || number <= limit.seconds || pod.kind === 'DaemonSet') continue
       if (pod.annotation('cluster-autoscaler.kubernetes.io/safe-to-evict') === 'false') continue
-      // A node of Fargate is for one pod, and ends with it.
+      // A Fargate node has one pod, and ends with it.
       if (pod.spec.get('nodeSelector', 'eks.amazonaws.com/compute-type').text === 'fargate') continue
       report(
         pod.gracePlace,
@@ -114,11 +114,11 @@ interface Limit {
   readonly seconds: number
   readonly who: string
   readonly flag: string
-  /** Whether the files say it. */
+  /** Whether the limit is in the files. */
   readonly isKnown: boolean
 }
 
-/** The shortest that the files tell of, else the default of the cluster autoscaler. */
+/** The shortest limit in the files, or else the default of the cluster autoscaler. */
 function limitIn(world: World): Limit {
   const told: Limit[] = world.kind('NodePool').flatMap((pool) => {
     const seconds = secondsOf(pool.get('spec', 'template', 'spec', 'terminationGracePeriod').text)
@@ -141,7 +141,7 @@ const byDefault: Limit = {
   isKnown: false,
 }
 
-/** `1h30m`, as Go writes it. */
+/** A duration of Go, such as `1h30m`, in seconds. */
 function secondsOf(text: string | undefined): number | undefined {
   if (text === undefined || !/^(\d+[hms])+$/.test(text)) return undefined
   const units: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 }

@@ -16,7 +16,7 @@ function queryOf(probe: Place): string {
   return /\?[^#]*/.exec(probe.get('httpGet', 'path').text ?? '')?.[0] ?? ''
 }
 
-/** Whether two probes ask the same: path, with what stands behind `?`, port and headers. */
+/** Whether two probes send the same request: path, query, port and headers. */
 function isSame(one: Place, other: Place): boolean {
   const [path, query] = [pathOf(one), queryOf(one)]
   return (
@@ -138,7 +138,7 @@ const probePort: Rule = {
   title: 'A probe on a port that the container does not have',
   why: 'The kubelet finds no port of that name, so the probe fails: the pod never becomes ready, or is killed again and again. A number need not be listed to be probed; but the port of the Service is not that of the container.',
   check: eachContainer((container, report, world) => {
-    // The ports of a patch are elsewhere.
+    // A patch may not contain the ports.
     if (!container.pod.isWhole) return
     const [stray] = probes.map((name) => portOf(container.place.get(name))).filter((port) => isStray(port, container))
     if (stray !== undefined) {
@@ -152,7 +152,7 @@ const probePort: Rule = {
           ? `Port ${stray.number} is the Service’s, and the kubelet asks the container, which lists ${listed}`
           : `Port ${stray.number} is probed, and no container lists it: there are ${listed}`,
         {
-          // It may be listened on all the same: a port need not be listed.
+          // A port need not be listed to work.
           severity: isOfService ? 'warning' : 'info',
           fix: 'The port that answers; or list this one under `ports`, if it does',
         },
@@ -174,13 +174,13 @@ const probePort: Rule = {
   }),
 }
 
-/** Where a probe says its port. */
+/** The place of a probe's port. */
 function portOf(probe: Place): Place {
   const places = ['httpGet', 'tcpSocket', 'grpc'].map((handler) => probe.get(handler, 'port'))
   return places.find(({ number }) => number !== undefined) ?? probe
 }
 
-/** Whether it is a number that no container lists, though all of them list some. */
+/** Whether it is a number that no container lists, although every container lists ports. */
 function isStray({ number }: Place, { pod }: Container): boolean {
   const lists = pod.running.map(({ ports }) => ports.map((each) => each.get('containerPort').value))
   const isWhole = lists.every((list) => list.length > 0 && list.every((each) => typeof each === 'number'))

@@ -3,7 +3,7 @@ import { programOf, scriptOf, shells, withoutInit, withoutWrappers } from '../ob
 import type { Severity } from './finding.js'
 import { eachContainer, type Rule } from './rule.js'
 
-/** What a program does that starts the app and gets SIGTERM in its place. */
+/** A program that starts the app and gets SIGTERM instead of it. `does`: what it does with the signal, as a phrase. */
 interface Manager {
   readonly does: string
   readonly severity: Severity
@@ -35,7 +35,7 @@ const forDevelopment: Manager = {
   severity: 'info',
 }
 
-/** Measured in the same way: pm2 6, forever 4, npm-run-all2 8, nodemon 3. Of bun, tsx and concurrently the app drains in full. */
+/** Measured in the same way: pm2 6, forever 4, npm-run-all2 8, nodemon 3. Under bun, tsx and concurrently the app drains completely. */
 const processManagers: Readonly<Record<string, Manager>> = {
   'pm2-runtime': {
     does: 'turns SIGTERM into SIGINT, and kills the app 1.6 s later unless its `kill_timeout` says otherwise',
@@ -53,7 +53,7 @@ const processManagers: Readonly<Record<string, Manager>> = {
   },
 }
 
-/** The words of what runs in the end: behind an init, `exec` and the like, or as the last command of a script. */
+/** The program that keeps running: after an init, `exec` and other wrappers, or the last command of a script. */
 function lastOf(words: readonly string[]): { readonly text: string; readonly words: readonly string[] } | undefined {
   if (scriptOf(words) === undefined) {
     const own = withoutWrappers(withoutInit(words))
@@ -78,13 +78,13 @@ const packageManager: Rule = {
     if (started === undefined) return
     const last = lastOf(started.words)
     const manager = last && managerOf(last.words, packageManagers)
-    // `npm ci` in an init step is no server.
+    // `npm ci` is an installation, not a server.
     if (last === undefined || manager === undefined || /^(ci|install|i|audit)$/.test(last.words[1] ?? '')) return
     report(
       started.place,
       `Container \`${name}\` starts \`${short(last.text)}\`: ${programOf(last.words[0] ?? '')} ${manager.does}`,
       {
-        // A job has nothing to drain, but it is cut off.
+        // A job has no requests to drain, but it is killed.
         severity: pod.isJob ? 'info' : manager.severity,
         fix: 'Start node itself: command: ["node", "server.js"]',
       },
@@ -133,7 +133,7 @@ const shellFirst: Rule = {
         /^exec\s/.test(last.text) ||
         commands.some((each) => each.words[0] === 'trap') ||
         [packageManagers, processManagers].some((each) => managerOf([last.words[0] ?? ''], each) !== undefined) ||
-        // A loop that is the program itself, `sleep infinity`, and the like: nothing to drain.
+        // A script that only waits, such as `sleep infinity`, has nothing to drain.
         /^(wait|sleep|tail|true|:|exit|\$.*)$/.test(programOf(last.words[0] ?? '$'))
       ) {
         return

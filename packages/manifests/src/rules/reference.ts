@@ -19,7 +19,7 @@ const selectorMismatch: Rule = {
     if (pod.resource.group === 'extensions') return
     const selector = pod.resource.get('spec', 'selector')
     const { labels } = pod
-    // Without any metadata its pod is most likely misplaced, and told to move.
+    // Without metadata the pod is most likely misplaced, and another rule reports that.
     if (!selector.exists || !pod.template.get('metadata').exists) return
     if (isUnknown(selector, pod) || isSelected(selector, labels)) return
     report(
@@ -30,7 +30,7 @@ const selectorMismatch: Rule = {
   }),
 }
 
-/** Whether something is still to be filled in. */
+/** Whether the selector or the labels contain a placeholder. */
 function isUnknown(selector: Place, pod: Pod): boolean {
   const wanted = selector.get('matchExpressions').items.flatMap((each) => each.get('values').texts)
   return [wanted, ...Object.entries(textsOf(selector.get('matchLabels'))), ...Object.entries(pod.labels)]
@@ -38,7 +38,7 @@ function isUnknown(selector: Place, pod: Pod): boolean {
     .some(isFilledIn)
 }
 
-/** What a selector asks for: `app: web, tier In (front, back)`. */
+/** A selector as text: `app: web, tier In (front, back)`. */
 function asked(selector: Place): string {
   const labels = writtenLabels(textsOf(selector.get('matchLabels')))
   const expressions = selector.get('matchExpressions').items.map((each) => {
@@ -92,7 +92,7 @@ function look(
   if (name.includes('${') || name === '') return
   const [service] = world.named('Service', name, route, namespace ?? route.namespace)
   if (service === undefined) {
-    // What is in another namespace is most often in other files.
+    // A Service in another namespace is most often in other files.
     if (namespace !== undefined && namespace !== route.namespace) return
     const meant = nearestOf(name, world.kind('Service'), route) ?? serviceOfWorkload(name, world, route)
     if (meant === undefined) return
@@ -102,7 +102,7 @@ function look(
     return
   }
   const ports = service.get('spec', 'ports').items
-  // ALB’s actions are no ports, and a Service without any is a name for something else.
+  // The actions of an ALB are not ports. A Service without ports is an alias.
   if (port === undefined || port === 'use-annotation' || ports.length === 0) return
   const has = ports.some((each) => each.get('port').value === port || each.get('name').text === port)
   if (has || ports.some((each) => each.get('port').number === undefined)) return
@@ -116,7 +116,7 @@ function look(
   )
 }
 
-/** What is there by nearly that name, said; `web-1` and `web-2` are two. */
+/** A clause that names the resource with nearly that name; undefined if there is none. `web-1` and `web-2` are different names. */
 function nearestOf(name: string, resources: readonly Resource[], near: Resource): string | undefined {
   const plain = (text: string) => text.replace(/-(svc|service)$/, '')
   const withoutDigits = (text: string) => text.replace(/\d+/g, '')
@@ -156,7 +156,7 @@ const scalerLeadsNowhere: Rule = {
   }),
 }
 
-/** What autoscalers scale. */
+/** The kinds that autoscalers scale. */
 const scaled: ReadonlySet<string> = new Set(['Deployment', 'StatefulSet', 'ReplicaSet', 'Rollout', 'CloneSet'])
 
 export const referenceRules: readonly Rule[] = [

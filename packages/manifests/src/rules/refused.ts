@@ -5,7 +5,7 @@ import type { Place } from '../text/place.js'
 import { isFilledIn } from '../text/placeholder.js'
 import type { Problem } from './problem.js'
 
-/** What the API server refuses although the schema has nothing against it: numbers in quotes, and values that exclude each other. */
+/** What the API server refuses although the schema allows it: numbers in quotes, and values that exclude each other. */
 export function refusedIn(resource: Resource): Problem[] {
   const pods = podsOf(resource).filter((pod) => pod.isOfKnownKind)
   const containers = pods.flatMap((pod) => [...pod.containers, ...pod.initContainers])
@@ -21,7 +21,7 @@ export function refusedIn(resource: Resource): Problem[] {
   ]
 }
 
-/** Where Kubernetes takes a number or a percentage. */
+/** The places that take a number or a percentage. */
 function amountsIn(resource: Resource): Place[] {
   const budget = resource.get('spec')
   if (resource.kind === 'PodDisruptionBudget') return [budget.get('minAvailable'), budget.get('maxUnavailable')]
@@ -31,7 +31,7 @@ function amountsIn(resource: Resource): Place[] {
   return [rolling.get('maxSurge'), rolling.get('maxUnavailable')]
 }
 
-/** Where it takes a number or a name. */
+/** The places that take a number or a name. */
 function targetPortsIn(resource: Resource): Place[] {
   if (resource.kind !== 'Service') return []
   return resource.get('spec', 'ports').items.map((port) => port.get('targetPort'))
@@ -62,7 +62,7 @@ function quoted(place: Place, read: string): Problem[] {
 function probesIn({ place }: Container): Problem[] {
   return probes.flatMap((name) => {
     const probe = place.get(name)
-    // A patch takes one away with `null`.
+    // In a patch, `null` removes a handler.
     const handlers = ['exec', 'httpGet', 'tcpSocket', 'grpc'].filter((each) => (probe.get(each).value ?? null) !== null)
     const successes = probe.get('successThreshold')
     const problems: Problem[] = []
@@ -88,7 +88,7 @@ function probesIn({ place }: Container): Problem[] {
 
 const restarts = ['Always', 'OnFailure', 'Never']
 
-/** `restartPolicy: always` makes no sidecar. */
+/** A misspelt `restartPolicy`, such as `always`, which does not make a sidecar. */
 function restartOf({ place: container }: Container): Problem[] {
   const place = container.get('restartPolicy')
   const { text } = place

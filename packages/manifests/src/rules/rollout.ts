@@ -6,7 +6,7 @@ import type { World } from '../world/world.js'
 import type { Severity } from './finding.js'
 import { each, eachPod, listed, type Rule } from './rule.js'
 
-/** As it is written, or the default. */
+/** The value as written, or the default. */
 function written(place: Place, fallback: string): string {
   return place.exists ? String(place.value) : `${fallback} (the default)`
 }
@@ -28,7 +28,7 @@ const takesLast: Rule = {
           : pod.resource.get('spec', 'strategy', 'canary')
     const place = strategy.get('maxUnavailable')
     const counted = world.leastOf(pod)
-    // Where there must not be two at a time, the old one has to go first.
+    // If two pods must not run at the same time, the old one has to end first.
     if (world.isAlone(pod)) return
     if (!place.exists || counted === undefined || counted.pods < 1) return
     const { pods, because } = counted
@@ -45,13 +45,13 @@ const takesLast: Rule = {
 }
 
 function severityOf(pod: Pod, world: World): Severity {
-  // What nobody sends to may be away for a moment.
+  // A pod without requests may be missing for a moment.
   if (!world.isAsked(pod)) return 'info'
-  // A Service that selects nothing is only most likely meant for it.
+  // Such a Service selects no pod, so this pod is only its most likely target.
   if (!pod.isPodrain && world.servicesOf(pod).every((service) => world.meantBy(service) !== undefined)) return 'warning'
-  // Only at its minimum.
+  // With an autoscaler, this happens only at its minimum.
   if (world.autoscalersOf(pod).length > 0) return 'warning'
-  // Where nobody says how many, somebody may have scaled it.
+  // Without `replicas` in the file, the workload may have been scaled.
   return pod.resource.get('spec', 'replicas').exists ? 'error' : 'info'
 }
 
@@ -67,7 +67,7 @@ const bothZero: Rule = {
     const isZero = (place: Place) => place.value === 0 || place.value === '0%'
     const surge = rolling.get('maxSurge')
     const unavailable = rolling.get('maxUnavailable')
-    // What a patch does not say is in its base.
+    // A field that is missing in a patch may be in its base.
     const isDefault = pod.kind === 'DaemonSet' && !surge.exists && pod.isWhole
     if (!isZero(unavailable) || !(isZero(surge) || isDefault)) return
     report(unavailable, '`maxUnavailable` and `maxSurge` are both 0: nothing can be replaced', { fix: 'maxSurge: 1' })
@@ -82,14 +82,14 @@ const recreate: Rule = {
   why: '`Recreate` ends every pod, waits until they are gone, and only then starts new ones. No drain can help: for that time there is no pod that could answer.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text !== 'Recreate') return
-    // What only scrapes it asks again.
+    // A scraper retries, so a pod that is only scraped loses nothing.
     if (world.exposureOf(pod) === 'none') return
     const alone = world.isAlone(pod)
     report(
       pod.strategy.get('type'),
       'Every pod ends before a new one begins, so each deploy is an outage for as long as a pod takes to start',
       {
-        // A volume that only one pod may hold leaves no choice.
+        // With a volume for one pod, there is no alternative.
         severity: alone ? 'info' : 'warning',
         fix: alone
           ? 'Nothing, if only one may run at a time; else a second one that takes over, or a volume that several may mount'
@@ -128,7 +128,7 @@ const singleReplica: Rule = {
   why: 'A rolling update starts the new pod first, so a deploy loses nothing. But a node drain, an eviction or a crash ends the only pod there is. While it ends, kube-proxy still sends to it if its readiness probe succeeds, and only then.',
   check: eachPod((pod, report, world) => {
     if (pod.kind === 'StatefulSet' || !pod.isWhole || world.exposureOf(pod) !== 'served') return
-    // A second database is no replica of the first.
+    // A second database is not a replica of the first.
     if (world.autoscalersOf(pod).length > 0 || world.isAlone(pod)) return
     const place = pod.resource.get('spec', 'replicas')
     if (pod.replicas !== 1) return
@@ -136,7 +136,7 @@ const singleReplica: Rule = {
       place.exists ? place : pod.resource.get('spec'),
       `There is one pod${place.exists ? '' : ' (`replicas` is 1 by default)'}: when its node goes, so does the service`,
       {
-        // Somebody may scale it: replicas are often left to an autoscaler or a person.
+        // Without `replicas` in the file, an autoscaler or a person may scale the workload.
         severity: place.exists ? 'warning' : 'info',
         fix: "replicas: 2; with one pod, `readyzWhileDraining: 'pass'` in podrain keeps it reachable to its end",
       },
@@ -173,7 +173,7 @@ const scalerLeavesNone: Rule = {
   check: eachPod((pod, report, world) => {
     const [scaler] = world.autoscalersOf(pod)
     if (scaler === undefined || world.leastOf(pod)?.pods !== 0 || world.exposureOf(pod) !== 'served') return
-    // The interceptor of the add-on asks for pods in this way.
+    // KEDA's HTTP add-on uses such a trigger. Its interceptor holds requests back.
     if (
       scaler.get('spec', 'triggers').items.some((trigger) => trigger.get('type').text?.startsWith('external') === true)
     )
@@ -219,7 +219,7 @@ const onDelete: Rule = {
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'StatefulSet' && pod.kind !== 'DaemonSet') return
     const type = pod.strategy.get('type')
-    // What keeps data is replaced in an order that somebody watches, or an operator.
+    // Pods with data are often replaced one by one, by an operator or a person.
     if (type.text !== 'OnDelete' || world.isAlone(pod)) return
     report(type, 'A deploy replaces no pod: each is replaced when it is deleted', { fix: 'type: RollingUpdate' })
   }),
@@ -240,7 +240,7 @@ const hostPortSurge: Rule = {
     if (missing !== 0) return
     const ports = pod.containers.flatMap((container) => container.ports)
     const port = ports.find((each) => each.get('hostPort').exists)
-    // On the host network every port that is listed is one of the node.
+    // On the host network, every listed port is a port of the node.
     if (port === undefined && (!pod.hostNetwork || ports.length === 0)) return
     report(
       port?.get('hostPort') ?? pod.spec.get('hostNetwork'),

@@ -5,48 +5,50 @@ import type { Place } from '../text/place.js'
 import type { World } from '../world/world.js'
 import type { Severity } from './finding.js'
 
-/** What more is to be said of a finding than what is wrong. */
+/** Optional details of a finding. */
 export interface Details {
   /** What to write instead. */
   readonly fix?: string
-  /** The same as edits of the text. Left out where an alias or a merge shares the place. */
+  /** The fix as edits of the text, if it is safe. They are dropped if an alias or a merge shares the place. */
   readonly edits?: readonly Edit[] | undefined
-  /** If it is not the rule's own. */
+  /** @default the severity of the rule */
   readonly severity?: Severity
 }
 
-/** Tells of a mistake: where, what with the arithmetic, and what to do. */
+/** Reports a finding: where it is, what is wrong (with the arithmetic), and its details. */
 export type Report = (place: Place, message: string, details?: Details) => void
 
-/** A kind of mistake. */
+/** A rule finds one kind of mistake. */
 export interface Rule {
+  /** The name of the rule in findings and ignores. */
   readonly id: string
-  /** The worst that it says. */
+  /** The greatest severity of its findings. */
   readonly severity: Severity
-  /** Why it is no better and no worse; and when it is less, if it is. */
+  /** Why it has this severity, and when a finding has a lower one. */
   readonly severe: string
-  /** In one line, what it finds. */
+  /** What the rule finds, in one line. */
   readonly title: string
-  /** Why that loses requests. */
+  /** Why the mistake loses requests. */
   readonly why: string
+  /** Reports every finding in a world. */
   readonly check: (world: World, report: Report) => void
 }
 
-/** For each pod. */
+/** A check that runs on each pod. */
 export function eachPod(check: (pod: Pod, report: Report, world: World) => void): Rule['check'] {
   return (world, report) => {
     for (const pod of world.pods) check(pod, report, world)
   }
 }
 
-/** For each container that runs as long as its pod does. */
+/** A check that runs on each container that runs as long as its pod. */
 export function eachContainer(check: (container: Container, report: Report, world: World) => void): Rule['check'] {
   return eachPod((pod, report, world) => {
     for (const container of pod.running) check(container, report, world)
   })
 }
 
-/** For each object of a kind. */
+/** A check that runs on each object of these kinds. */
 export function each(
   kinds: readonly string[],
   check: (resource: Resource, report: Report, world: World) => void,
@@ -56,7 +58,7 @@ export function each(
   }
 }
 
-/** `a, b and 3 others`, each once. */
+/** `a, b and 3 others`, without duplicates. */
 export function listed(all: readonly string[]): string {
   const names = [...new Set(all)]
   const shown = names.length > 4 ? [...names.slice(0, 3), `${names.length - 3} others`] : names

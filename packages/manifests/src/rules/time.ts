@@ -7,7 +7,7 @@ import { eachContainer, eachPod, type Rule } from './rule.js'
 
 const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
 
-/** Seconds between SIGTERM and SIGKILL that the kubelet gives after a hook that has used up everything. */
+/** The least number of seconds between SIGTERM and SIGKILL, after a hook that has used up the grace period. */
 const least = 2
 
 const hookOutlastsGrace: Rule = {
@@ -25,7 +25,7 @@ const hookOutlastsGrace: Rule = {
       hook.secondsPlace,
       `The hook takes ${took} s, and ${pod.graceText}: ${grace} − ${took} leaves nothing for the drain, only the ${least} s from SIGTERM to SIGKILL`,
       {
-        // One that does something before it sleeps may have told the app to end: then it ends in the middle of the hook.
+        // A hook that does something before it sleeps may have told the app to end, so that the app ends during the hook.
         severity: hook.onlySleeps ? 'error' : 'warning',
         fix: `Raise \`terminationGracePeriodSeconds\` to ${graceSecondsFor(took * 1000)} or more, or shorten the hook`,
       },
@@ -70,7 +70,7 @@ const hookShorterThanSettle: Rule = {
     if (!servedBy(pod, world).includes(container)) return
     const balancer = world.balancerOf(pod)
     const { name, settle, because } = balancer
-    // A proxy in the same cluster learns as soon as kube-proxy does, or sooner; that one is told by its measured 1.2 s.
+    // A proxy in the same cluster learns at least as soon as kube-proxy, for which the measured 1.2 s counts here.
     const needed = isQuick(balancer) ? 2 : settle / 1000
     if (took >= needed) return
     const grace = graceSecondsFor(needed * 1000)
@@ -98,7 +98,7 @@ const graceMissesSettle: Rule = {
     const { behind, name, settle, because } = world.balancerOf(pod)
     const request = world.facts.longestRequest ?? 0
     if (!world.isAsked(pod)) return
-    // Of a fixed sleep another rule tells, and where nothing waits, no grace period is too short, but for a long request.
+    // A fixed sleep is judged by another rule. If nothing waits, a grace period is too short only for a long request.
     if (!pod.running.some(({ hook }) => hook !== undefined && hook.seconds === undefined) && request === 0) return
     if (because === undefined && !pod.isPodrain && request === 0) return
     if (hasSaidSo(pod)) return
@@ -115,7 +115,7 @@ const graceMissesSettle: Rule = {
   }),
 }
 
-/** Whether another rule tells already that the hook and the grace period do not fit. */
+/** Whether another rule already reports that the hook does not fit into the grace period. */
 function hasSaidSo(pod: Pod): boolean {
   return pod.running.some(({ hook }) => hook?.seconds !== undefined && hook.seconds >= (pod.grace ?? Infinity))
 }
@@ -131,7 +131,7 @@ const graceZero: Rule = {
     if (number === undefined || number >= least) return
     const { settle } = world.balancerOf(pod)
     report(pod.gracePlace, number === 1 ? '1 s is no time for a drain: podrain keeps 1 s in reserve' : noTime(pod), {
-      // The daemon of a node wants to be gone at once, and nobody sends to it.
+      // A daemon of a node often gets no requests, and may end at once.
       severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
       fix: `${graceSecondsFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceSecondsFor(settle)} or more`,
     })
@@ -166,7 +166,7 @@ const graceVariableDiffers: Rule = {
       {
         severity: told > grace ? 'error' : 'warning',
         fix: `value: "${grace}"`,
-        // Of two values that differ, the pod's is what happens; but what is not said may only be misspelt.
+        // If the values differ, the one in the pod's spec counts. Without one in the spec there is no edit, because the key may be misspelt.
         edits: told > grace && pod.gracePlace.number !== undefined ? replaceText(place, String(grace)) : undefined,
       },
     )
@@ -210,7 +210,7 @@ const probeGrace: Rule = {
       if (grace.number === undefined || grace.number >= (pod.grace ?? 0)) continue
       const took = hook?.seconds ?? 0
       const { closing, reserve } = reservedTimes(grace.number)
-      // A startup probe kills what has never served.
+      // A container that fails its startup probe has never served requests.
       if (name === 'startupProbe' || took * 1000 + closing + reserve <= grace.number * 1000) continue
       report(
         grace,

@@ -4,13 +4,13 @@ import { isOlder } from '../shared/version.js'
 import type { Place } from '../text/place.js'
 import type { Problem } from './problem.js'
 
-/** A field that is younger than clusters that still run. */
+/** A field that older clusters do not know. */
 interface Field {
-  /** As messages say it. */
+  /** Its name in messages. */
   readonly what: string
-  /** The first Kubernetes that knows it. */
+  /** The first version of Kubernetes that knows the field. */
   readonly since: string
-  /** The first in which its feature gate is on by default; before that, it is dropped. */
+  /** The first version in which its feature gate is on by default. Before that, the API server drops the field. */
   readonly on: string
   readonly gate: string
   /** What to write for an older cluster. */
@@ -19,7 +19,7 @@ interface Field {
 }
 
 /**
- * Those that have to do with how pods end. Source of the versions: the pages of the feature gates,
+ * The fields that matter for how pods end. Source of the versions: the pages of the feature gates,
  * https://github.com/kubernetes/website/tree/main/content/en/docs/reference/command-line-tools-reference/feature-gates
  */
 const fields: readonly Field[] = [
@@ -122,7 +122,7 @@ const fields: readonly Field[] = [
   },
 ]
 
-/** What a cluster of that version does not know yet. */
+/** The fields in an object that a cluster of that version does not know yet. */
 export function tooNewIn(resource: Resource, kubernetes: string | undefined): Problem[] {
   if (kubernetes === undefined) return []
   return fields
@@ -163,7 +163,7 @@ function probesIn(resource: Resource): Place[] {
   return containersIn(resource).flatMap((container) => probes.map((name) => container.get(name)))
 }
 
-/** A field at a way, of objects of a kind, and perhaps of another one. */
+/** The place of a field in objects of one kind, and perhaps of a second kind. */
 function ofKind(
   kind: string,
   way: readonly string[],

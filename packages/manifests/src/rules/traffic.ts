@@ -7,15 +7,15 @@ import type { Route } from '../world/routes.js'
 import { declares } from './hook.js'
 import { each, eachPod, type Rule } from './rule.js'
 
-/** Whether a path is led through by a rule for this one. */
+/** Whether a route matches the path `wanted`. */
 function leads({ path, exact }: Route, wanted: string): boolean {
-  // ingress-nginx takes expressions, and ALB stars; what is before them is enough to tell.
+  // ingress-nginx allows regular expressions, and ALB wildcards. Only the part before them is compared.
   const plain = path.replace(/(\(.*|\/?\*.*|\[.*|\.\*.*)$/, '') || '/'
   if (exact) return plain === wanted
   return plain === '/' || wanted === plain || wanted.startsWith(plain.endsWith('/') ? plain : `${plain}/`)
 }
 
-/** The port of a Service that leads to the hook’s port. */
+/** The port of a Service that routes to the port of podrain's hook. */
 function exposed(pod: Pod, service: Resource): { port: Place; hook: Place; path: string } | undefined {
   for (const container of pod.containers) {
     const { hook } = container
@@ -30,10 +30,10 @@ function exposed(pod: Pod, service: Resource): { port: Place; hook: Place; path:
   return undefined
 }
 
-/** Routes that know no requests, and so add nothing to them. */
+/** Routes below HTTP, which add no headers. */
 const belowHttp: ReadonlySet<string> = new Set(['TCPRoute', 'TLSRoute', 'UDPRoute'])
 
-/** A way in on which nothing marks a request as one that came through. */
+/** A route into the cluster that adds no forwarding headers to requests; undefined if there is none. */
 function unmarkedOf(service: Resource, routes: readonly Route[]): { name: string; place: Place } | undefined {
   const type = service.get('spec', 'type')
   if (type.text === 'LoadBalancer' || type.text === 'NodePort') return { name: `A ${type.text}`, place: type }
@@ -100,7 +100,7 @@ const controlPortExposed: Rule = {
     for (const service of world.servicesOf(pod)) {
       const ports = service.get('spec', 'ports').items
       const way = exposed(pod, service)
-      // With one port only it is the app’s.
+      // A Service with one port exposes the app, not a control port.
       if (way === undefined || ports.length < 2 || hasToken(pod)) continue
       const name = way.port.get('name').text ?? ''
       const target = way.port.get('targetPort').text ?? ''
@@ -185,7 +185,7 @@ const daemonLocal: Rule = {
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'DaemonSet' || pod.strategy.get('type').text === 'OnDelete') return
     if (world.isAlone(pod)) return
-    // Two pods cannot have the same port of a node, so there is no other way.
+    // Two pods cannot have the same port of a node, so `maxSurge` is impossible.
     if (pod.hostNetwork || pod.containers.some(({ ports }) => ports.some((port) => port.get('hostPort').exists))) return
     const surge = pod.strategy.get('rollingUpdate', 'maxSurge').value
     if (surge !== undefined && surge !== 0 && surge !== '0%' && surge !== null) return
@@ -226,7 +226,7 @@ const deregistration: Rule = {
         const delay = Number(text)
         const services = kind === 'Service' ? [resource] : world.servicesBehind(resource)
         const pods = [...new Set(services.flatMap((service) => world.podsOf(service)))]
-        // Where it sends to nodes, its targets stay when a pod goes.
+        // A load balancer with nodes as targets keeps them when a pod ends.
         const isToNodes = pods.every((pod) =>
           world.balancersOf(pod).every(({ name }) => name !== 'aws-alb' && name !== 'aws-nlb'),
         )
@@ -279,7 +279,7 @@ const backendConfig: Rule = {
   },
 }
 
-/** The names of its BackendConfigs: all that is in quotes there, `{"default": "web"}`. */
+/** The names of a Service's BackendConfigs: everything in quotes in its annotation, such as `{"default": "web"}`. */
 function backendsOf(service: Resource): string[] {
   const text =
     service.annotation('cloud.google.com/backend-config') ??

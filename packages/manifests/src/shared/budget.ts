@@ -1,15 +1,17 @@
 import { type ReservedTimes, reservedTimes } from '@podrain/core/budget'
 
-// The numbers are core's and stay there: what an app does, and what its manifest is told, must not differ.
+// The numbers are those of core, so that the app and the advice about its manifest agree.
 export { graceSecondsFor, presets, reservedTimes } from '@podrain/core/budget'
 
-/** Parts of a budget and what they come to, in milliseconds and as it is written. */
+/** The sum of the parts of a budget. */
 export interface Sum {
+  /** ms */
   readonly total: number
+  /** The sum as text: `settle 5 s + closing 5 s + reserve 1 s = 11 s`. */
   readonly sum: string
 }
 
-/** `settle + longest request + closing + reserve` */
+/** Adds `settle + longest request + closing + reserve`, all in ms. */
 export function sumOf({ settle, request, closing, reserve }: ReservedTimes & { settle: number; request: number }): Sum {
   const total = settle + request + closing + reserve
   const parts = [
@@ -21,7 +23,7 @@ export function sumOf({ settle, request, closing, reserve }: ReservedTimes & { s
   return { total, sum: `${parts.join(' + ')} = ${seconds(total)}` }
 }
 
-/** The budget of a pod, if its grace period is so long. */
+/** The budget of a pod with this grace period. */
 export function budgetOf(graceSeconds: number, settle: number, request = 0): Sum {
   return sumOf({ settle, request, ...reservedTimes(graceSeconds) })
 }

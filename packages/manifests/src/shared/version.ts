@@ -6,7 +6,7 @@ export function isOlder(one: string, other: string): boolean {
   return major < otherMajor || (major === otherMajor && minor < otherMinor)
 }
 
-/** `v1.29.4-gke.1` as `1.29`; undefined for what is no version of Kubernetes. */
+/** The minor version of a Kubernetes version: `1.29` for `v1.29.4-gke.1`; undefined if the text is not a version of Kubernetes. */
 export function minorOf(text: string): string | undefined {
   const [, minor] = /^v?(1\.\d{1,2})([.+-].*)?$/.exec(text.trim()) ?? []
   return minor

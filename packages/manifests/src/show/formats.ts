@@ -4,14 +4,14 @@ import type { Ignored, LintResult } from '../lint/lint.js'
 import type { Finding, Severity } from '../rules/finding.js'
 import { rules } from '../rules/index.js'
 
-/** All of it, for programs. */
+/** The whole result as JSON. */
 export function renderJson({ findings, ignored, problems, passedOver, documents, pods }: LintResult): string {
   return `${JSON.stringify({ documents, pods, findings, ignored, problems, passedOver }, undefined, 2)}\n`
 }
 
 const levels: Readonly<Record<Severity, Result.level>> = { error: 'error', warning: 'warning', info: 'note' }
 
-/** SARIF 2.1.0, for code scanning. What is ignored is in it as suppressed. */
+/** The result as SARIF 2.1.0, for code scanning. Ignored findings are marked as suppressed. `version`: the version of podrain. */
 export function renderSarif({ findings, ignored, problems, passedOver }: LintResult, version: string): string {
   const descriptors: ReportingDescriptor[] = [
     ...[...rules, againstRule].map(({ id, title, why, severity }) => ({
@@ -83,7 +83,7 @@ function locationOf({
   return {
     physicalLocation: {
       artifactLocation: { uri: uriOf(file) },
-      // What was rendered has lines that the template does not have.
+      // The lines of a rendered chart are not those of the template, so they are left out.
       ...(chart === undefined && { region: { startLine: line, startColumn: column, endLine, endColumn } }),
     },
     ...(resource !== undefined && {
@@ -92,14 +92,14 @@ function locationOf({
   }
 }
 
-/** Relative to where it was called, as code scanning wants it. */
+/** The path as a URI relative to the working directory, as code scanning expects it. */
 function uriOf(file: string): string {
   return encodeURI(file.replaceAll('\\', '/').replace(/^\.\//, '')).replace(/[?#<>]/g, encodeURIComponent)
 }
 
 const commands: Readonly<Record<Severity, string>> = { error: 'error', warning: 'warning', info: 'notice' }
 
-/** Commands of GitHub Actions, which show as annotations of the lines. */
+/** The result as commands of GitHub Actions, which become annotations of the lines. */
 export function renderGithub({ findings, problems, passedOver }: LintResult): string {
   const lines = [
     ...problems.map(({ file, line, column, message }) =>

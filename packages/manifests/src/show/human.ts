@@ -4,11 +4,13 @@ import type { LintResult } from '../lint/lint.js'
 import type { Finding, Severity } from '../rules/finding.js'
 import type { Source } from '../text/source.js'
 
+/** Options of {@link renderHuman}. */
 export interface HumanOptions {
+  /** Whether to use colours. */
   readonly colour: boolean
 }
 
-/** For people: each finding with its line, then how many there are. */
+/** The result for a terminal: each finding with the lines around it, then a summary. `sources` must be those that were linted. */
 export function renderHuman(result: LintResult, sources: readonly Source[], { colour }: HumanOptions): string {
   const { bold, dim, red, yellow, cyan, green } = pc.createColors(colour)
   const paint: Record<Severity, (text: string) => string> = { error: red, warning: yellow, info: cyan }
@@ -33,14 +35,14 @@ export function renderHuman(result: LintResult, sources: readonly Source[], { co
   return [...blocks, ...silent, summary(result, paint, green)].join('\n')
 }
 
-/** As many as fill no screen. */
+/** The most entries that are listed, so that they do not fill the screen. */
 const mostPassedOver = 20
 
 function frame(lines: readonly string[], { line, column, endLine, endColumn }: Finding): string {
   const end = endLine === line ? { end: { line, column: Math.max(endColumn, column + 1) } } : {}
-  // A manifest in one line, as some programs write it, would fill the screen.
+  // A manifest in one line, as some programs write, would fill the screen.
   if ((lines[line - 1] ?? '').length > 300) return ''
-  // Not all of the text for each finding: it may have as many of them as lines.
+  // Only the lines near the finding are passed on, because a long text may have very many findings.
   const shown = { linesAbove: 1, linesBelow: 1, startLine: Math.max(1, line - 1) }
   const near = lines.slice(shown.startLine - 1, line + 1).join('\n')
   const around = codeFrameColumns(near, { start: { line, column }, ...end }, shown)

@@ -1,8 +1,8 @@
 import { Composer, CST, type Document, Lexer, Parser, type Scalar, type ScalarTag, type Tags, visit } from 'yaml'
 
 /**
- * The documents of a text, as kubectl's decoder reads them (sigs.k8s.io/yaml, which is go-yaml). What only the YAML library refuses is
- * put so that it reads it, and every offset stays: that of the text. `errors` of a document is what neither reads.
+ * The documents of a text, as kubectl's decoder reads them (sigs.k8s.io/yaml, which is go-yaml). A text that only the YAML library
+ * refuses is rewritten so that the library reads it, with all offsets unchanged. `errors` of a document are those of both.
  */
 export function decode(text: string): Document.Parsed[] {
   const lined = withLineBreaks(text)
@@ -21,21 +21,21 @@ function isBroken({ errors }: Document.Parsed): boolean {
   return errors.length > 0
 }
 
-/** A carriage return alone ends a line, too: of old Macs, and of files that were converted twice. So do three characters of Unicode. */
+/** A carriage return alone ends a line too, in files of old Macs and in files that were converted twice. So do three characters of Unicode. */
 function withLineBreaks(text: string): string {
   return text.replace(/\r(?!\n)|[\u0085\u2028\u2029]/g, '\n')
 }
 
-/** Between two texts in one: where the first ends, and the second begins. */
+/** The border between two texts in one file: where the first ends, and where the second begins. */
 type Border = readonly [end: number, start: number]
 
-/** Where a file was put behind another one, with its byte order mark. */
+/** The borders where a file with a byte order mark was appended to another. */
 function marksIn(text: string): Border[] {
   if (!text.includes('\uFEFF', 1)) return []
   return [...text.matchAll(/^---[^\n]*\n(?=\uFEFF)/gm)].map(({ 0: line, index }) => [index, index + line.length])
 }
 
-/** Where one JSON text follows another, as programs write them. */
+/** The borders where one JSON text follows another. */
 function jsonAfterJson(text: string): Border[] {
   if (!/^\uFEFF?\s*\{/.test(text)) return []
   const borders: Border[] = []
@@ -59,7 +59,7 @@ function documentsOf(text: string, borders: readonly Border[]): Document.Parsed[
       merge: true,
       customTags: kubernetesTags,
       prettyErrors: false,
-      // The parser stops there; a rule of ours tells of it and goes on.
+      // With `true` the parser would stop at a duplicate key. A rule reports duplicates instead.
       uniqueKeys: false,
       logLevel: 'silent',
     })
@@ -69,15 +69,15 @@ function documentsOf(text: string, borders: readonly Border[]): Document.Parsed[
   })
 }
 
-/** What is an error to the library, and none to go-yaml: `"a"# comment`. */
+/** Whether go-yaml accepts what the library calls an error: `"a"# comment`. */
 function isAllowed(message: string): boolean {
   return message.startsWith('Comments must be separated from other tokens')
 }
 
-/** Tags of YAML 1.1 that Kubernetes does not have: to it `12:30` and `2026-01-01` are strings. */
+/** Tags of YAML 1.1 that Kubernetes does not support: it reads `12:30` and `2026-01-01` as strings. */
 const foreignTags = new Set(['timestamp', 'binary', 'omap', 'pairs', 'set'])
 
-/** Of YAML 1.2, and read all the same: `defaultMode: 0o644`. */
+/** An octal number of YAML 1.2, which kubectl reads too: `defaultMode: 0o644`. */
 const octal: ScalarTag = {
   tag: 'tag:yaml.org,2002:int',
   default: true,
@@ -86,7 +86,7 @@ const octal: ScalarTag = {
   resolve: (text) => Number(text.replace(/^[-+]/, '')) * (text.startsWith('-') ? -1 : 1),
 }
 
-/** kubectl reads YAML 1.1 (`yes` is true, `0644` is octal) less what JSON cannot say. */
+/** kubectl reads YAML 1.1 (`yes` is true, `0644` is octal), except for types that JSON does not have. */
 function kubernetesTags(tags: Tags): Tags {
   const known = tags.filter((tag) => {
     if (typeof tag === 'string') return !foreignTags.has(tag)
@@ -96,12 +96,12 @@ function kubernetesTags(tags: Tags): Tags {
   return [octal, ...known]
 }
 
-/** Where lines were joined, by offset. */
+/** A stretch whose lines were joined, by offsets. */
 type Joint = readonly [start: number, end: number]
 
 /**
- * To go-yaml indentation says nothing in quotes and brackets; the library wants more of it than the key has. So such a scalar or
- * collection is put on one line, with a space for each line break. Generators of CRDs write them so.
+ * go-yaml ignores indentation in quotes and brackets; the library requires more indentation than the key has. So such a scalar or
+ * collection is joined to one line, with a space for each line break. Generators of CRDs write such YAML.
  */
 function joinLines(text: string): { text: string; joints: Joint[] } {
   const joints: Joint[] = []
@@ -113,12 +113,12 @@ function joinLines(text: string): { text: string; joints: Joint[] } {
       joints.push([start, end])
       from = lineBehind(text, end)
     } else {
-      // It is torn for another reason, and so is what comes behind it in this document.
+      // The error has another reason, so the rest of this document is skipped.
       from = limit
     }
   }
   const lines = joints.map(([start, end]) => {
-    // A comment would swallow what comes behind it.
+    // On one line, a comment would hide what follows, so comments are blanked.
     const inside = text.slice(start, end).replace(tokens, (token) => (token.startsWith('#') ? blank(token) : token))
     return inside.replace(/[\r\n]/g, ' ')
   })
@@ -130,10 +130,10 @@ function blank(text: string): string {
   return ' '.repeat(text.length)
 }
 
-/** Strings, comments and brackets, as they may stand in brackets. A quote in the midst of a word is none. */
+/** Strings, comments and brackets inside brackets. A quote inside a word does not begin a string. */
 const tokens = /(?<=[[{,:\s]|^)(?:"[^"\\]*(?:\\.[^"\\]*)*"|'[^']*(?:''[^']*)*'|#[^\r\n]*)|[[\]{}]/gs
 
-/** The first scalar or collection that the lexer gives up, from a line on that is in no brackets. */
+/** The offset of the first scalar or collection that the lexer cannot read. `from` must be the start of a line outside of brackets. */
 function firstTorn(text: string, from: number): number | undefined {
   let [offset, depth, outermost, isContent] = [from, 0, from, false]
   for (const token of new Lexer().lex(text.slice(from))) {
@@ -148,7 +148,7 @@ function firstTorn(text: string, from: number): number | undefined {
   return undefined
 }
 
-/** Whether it begins with a quote that nothing closes. */
+/** Whether the token begins with a quote that is not closed. */
 function isOpen(token: string): boolean {
   if (token.startsWith("'")) return token.split("'").length % 2 === 0
   if (!token.startsWith('"')) return false
@@ -156,7 +156,7 @@ function isOpen(token: string): boolean {
   return before.length % 2 === 0
 }
 
-/** Where the document ends that is there. */
+/** The offset of the end of the document at `offset`. */
 function nextBorder(text: string, offset: number): number {
   const border = /^(---|\.\.\.)(\s|$)/gm
   border.lastIndex = offset
@@ -168,7 +168,7 @@ function lineBehind(text: string, offset: number): number {
   return end === -1 ? text.length : end + 1
 }
 
-/** Behind the quote or bracket that closes what is open there; undefined if the document ends before. */
+/** The offset after the quote or bracket that closes the one at `start`; undefined if the document ends first. */
 function endOf(text: string, start: number, limit: number): number | undefined {
   let depth = 0
   for (const { 0: token, index } of text.slice(start, limit).matchAll(tokens)) {
@@ -185,7 +185,7 @@ const flowScalars = {
   QUOTE_DOUBLE: 'double-quoted-scalar',
 } as const
 
-/** What the scalars say of which lines were joined: each line break counts as it was. */
+/** Reads scalars in joined stretches again from the original text, so that each line break counts. */
 function resolveAnew(documents: readonly Document.Parsed[], joints: readonly Joint[], text: string): void {
   // Both are in the order of the text.
   let next = 0

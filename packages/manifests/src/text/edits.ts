@@ -1,7 +1,7 @@
 import { isCollection, isMap, isNode, isPair, isScalar, type Node } from 'yaml'
 import type { Place } from './place.js'
 
-/** Replaces what stands between two offsets of the text. */
+/** Replaces the characters from offset `start` to `end` (exclusive) of a file by `text`. */
 export interface Edit {
   readonly file: string
   readonly start: number
@@ -9,7 +9,7 @@ export interface Edit {
   readonly text: string
 }
 
-/** Writes another value in place of a scalar; undefined where that is not safe. */
+/** Replaces a scalar by another value; undefined if that is not safe. */
 export function replaceValue(place: Place, text: string): Edit[] | undefined {
   const range = place.valueRange
   if (place.shared || range === undefined || !isScalar(place.node) || place.node.anchor !== undefined) return undefined
@@ -18,12 +18,12 @@ export function replaceValue(place: Place, text: string): Edit[] | undefined {
   return [{ file: fileOf(place), start: range[0], end: range[1], text }]
 }
 
-/** Writes another string in place of a string, in the quotes it had. */
+/** Replaces a string by another one with the same quotes; undefined if that is not safe. */
 export function replaceText(place: Place, text: string): Edit[] | undefined {
   return replaceValue(place, inQuotesOf(place.node, text))
 }
 
-/** Gives an entry another key. */
+/** Replaces the key of an entry; undefined if that is not safe. */
 export function renameKey(place: Place, name: string): Edit[] | undefined {
   const { key } = place
   if (place.shared || !isScalar(key) || !key.range) return undefined
@@ -41,8 +41,8 @@ function inQuotesOf(node: unknown, text: string): string {
 }
 
 /**
- * Takes an entry out of its map and puts it into another, with the comments above and behind it; undefined where that is
- * more than moving whole lines: in braces, behind a dash, with anchors, or where nothing would be left.
+ * Moves an entry from its map to another one, with the comments above and after it. Undefined if that is more than moving whole
+ * lines: in braces, after a dash, with anchors, or if the map would be empty then.
  */
 export function moveEntry(place: Place, home: Place): Edit[] | undefined {
   const { key, parent } = place
@@ -63,7 +63,7 @@ export function moveEntry(place: Place, home: Place): Edit[] | undefined {
   let start = lineStart(text, key.range[0])
   const from = key.range[0] - start
   const end = lineEnd(text, Math.max(key.range[1], endOf(place.node)))
-  // The comments above it, unless they begin the map: then they may be about all of it.
+  // The comments above the entry move too.
   while (start > 0) {
     const above = lineStart(text, start - 1)
     if (!/^ *#/.test(text.slice(above, start)) || /^ */.exec(text.slice(above, start))?.[0].length !== from) break
@@ -74,7 +74,7 @@ export function moveEntry(place: Place, home: Place): Edit[] | undefined {
     return undefined
 
   const to = first.range[0] - lineStart(text, first.range[0])
-  // Behind the line of its key, or the first entry behind a dash if that is one line.
+  // The entry goes below the line of the map's key, or, in a list item, below its first entry if that is one line.
   const below = home.key?.range?.[1] ?? (isScalar(home.node.items[0]?.value) ? endOf(home.node.items[0]) : undefined)
   if (below === undefined) return undefined
   const at = lineEnd(text, below)
@@ -88,7 +88,7 @@ export function moveEntry(place: Place, home: Place): Edit[] | undefined {
   ]
 }
 
-/** Where the last value in it ends. */
+/** The offset of the end of the last value in a node. */
 function endOf(node: unknown): number {
   if (isPair(node)) return Math.max(endOf(node.key), endOf(node.value))
   if (!isNode(node) || !node.range) return 0
@@ -100,14 +100,14 @@ function lineStart(text: string, offset: number): number {
   return text.lastIndexOf('\n', offset - 1) + 1
 }
 
-/** Where the next line begins; of what ends with its line, that is its end. */
+/** The offset of the next line; `offset` itself if it is the start of a line. */
 function lineEnd(text: string, offset: number): number {
   if (text[offset - 1] === '\n') return offset
   const end = text.indexOf('\n', offset)
   return end === -1 ? text.length : end + 1
 }
 
-/** Makes the edits of each finding, all of them or none: none where they touch what was edited for another one. */
+/** Applies the edits of each finding: all of them, or none if one overlaps with an edit of an earlier finding. */
 export function applyEdits(text: string, findings: ReadonlyArray<readonly Edit[]>): string {
   const made: Edit[] = []
   for (const edits of findings) {

@@ -1,4 +1,4 @@
-/** Characters that look like those of YAML, and are letters to it: from a page, a word processor or another keyboard. */
+/** Characters that look like syntax of YAML, but are letters in YAML. They come from web pages, word processors and other keyboards. */
 const lookalikes: Readonly<Record<string, string>> = {
   '，': ',',
   '、': ',',
@@ -21,7 +21,7 @@ const lookalikes: Readonly<Record<string, string>> = {
   '\u00A0': 'a space',
 }
 
-/** Names such a character in a text, and what was meant: `，` (U+FF0C) is no comma`. Undefined if there is none. */
+/** A sentence that names the first such character in a text, and what was meant; undefined if there is none. */
 export function lookalikeIn(text: string): string | undefined {
   const [found] = [...text].filter((character) => Object.hasOwn(lookalikes, character))
   const meant = lookalikes[found ?? '']

@@ -14,18 +14,18 @@ import type { Manifest } from './source.js'
 
 type Name = string | number
 
-/** The text that a node stands in. One object may be put together from several: a base, and what is patched into it. */
+/** The text that a node is in. One object may be put together from several texts: a base and its patches. */
 export interface Origin {
   readonly manifest: Manifest
   readonly document: Document.Parsed
-  /** Whether other places have it as well: it came by an alias or a merge, or from a text within a text. */
+  /** Whether the text is also part of other places, by an alias, a merge, or a text within a text. */
   readonly shared: boolean
 }
 
-/** Of entries and items that stand in another text than what holds them. */
+/** The origins of entries and items that are in another text than the map or list around them. */
 const origins = new WeakMap<object, Origin>()
 
-/** Says that an entry of a map or an item of a list, with all that is in it, stands in another text than its holder. */
+/** Marks an entry of a map or an item of a list, and everything in it, as being in another text than the map or list around it. */
 export function setOrigin<Part extends Pair | Node>(part: Part, origin: Origin): Part {
   origins.set(part, origin)
   return part
@@ -36,16 +36,16 @@ export function originOf(part: object): Origin | undefined {
 }
 
 /**
- * A value of a document and where it stands. One that is not there has a place, too: that of the nearest thing that
- * should have held it. Aliases and merges are looked through.
+ * A value of a document and its position. A missing value has the position of the nearest map or list that should contain it.
+ * Aliases and merges are resolved.
  */
 export class Place {
   readonly origin: Origin
   readonly parent: Place | undefined
   readonly name: Name | undefined
-  /** The value, if it is there. */
+  /** The value; undefined if it is missing. */
   readonly node: Node | undefined
-  /** The key that it stands behind. */
+  /** The key of the value, if it is an entry of a map. */
   readonly key: Node | undefined
   constructor(origin: Origin, node: unknown, from: { parent?: Place; name?: Name; key?: unknown } = {}) {
     this.parent = from.parent
@@ -56,7 +56,7 @@ export class Place {
     this.node = isNode(resolved) ? resolved : undefined
   }
 
-  /** The text it stands in, or the nearest thing that should have held it. */
+  /** The text of the value, or of the nearest map or list that should contain it. */
   get manifest(): Manifest {
     return this.origin.manifest
   }
@@ -65,17 +65,17 @@ export class Place {
     return this.origin.document
   }
 
-  /** Whether other places have it as well, so that it must not be edited. */
+  /** Whether the text is also part of other places, so that it must not be edited. */
   get shared(): boolean {
     return this.origin.shared
   }
 
-  /** Whether there is such a value, be it `null`. */
+  /** Whether the value exists. `null` is a value too. */
   get exists(): boolean {
     return this.node !== undefined || this.key !== undefined
   }
 
-  /** What is further in. */
+  /** The place at a path below this one. */
   get(...names: readonly Name[]): Place {
     let place: Place = this
     for (const name of names) place = place.#child(name)
@@ -100,18 +100,18 @@ export class Place {
     })
   }
 
-  /** The items of a list; none if it is no list. */
+  /** The items of a list; empty for anything else. */
   get items(): Place[] {
     return isSeq(this.node) ? this.node.items.map((_, index) => this.get(index)) : []
   }
 
-  /** The entries of a map, in order; none if it is no map. Merged ones are not among them. */
+  /** The entries of a map in their order, without merged ones; empty for anything else. */
   get entries(): Array<readonly [name: string, place: Place]> {
     if (!isMap(this.node)) return []
     return this.node.items.map((pair) => [keyOf(pair), this.#within(pair.value, { name: keyOf(pair), pair })])
   }
 
-  /** As plain JavaScript. */
+  /** The value as plain JavaScript. */
   get value(): unknown {
     if (this.node === undefined) return this.key === undefined ? undefined : null
     if (isScalar(this.node)) return plain(this.node.value)
@@ -132,14 +132,14 @@ export class Place {
     return typeof value === 'number' ? value : undefined
   }
 
-  /** A list of strings; what else is in it is left out. */
+  /** The strings and numbers in a list, as strings. */
   get texts(): string[] {
     return this.items.flatMap(({ value }) =>
       typeof value === 'string' || typeof value === 'number' ? [String(value)] : [],
     )
   }
 
-  /** From the root: `spec.template.spec.containers[0]`. */
+  /** The path from the root: `spec.template.spec.containers[0]`. */
   get path(): string {
     if (this.parent === undefined || this.name === undefined) return ''
     const before = this.parent.path
@@ -147,26 +147,26 @@ export class Place {
     return before === '' ? this.name : `${before}.${this.name}`
   }
 
-  /** Offsets of what to show: the key, or an item's first entry; of what should have held it if it is not there. */
+  /** The offsets to show: those of the key, or of an item's first entry; for a missing value, those of its parent. */
   get range(): readonly [start: number, end: number] {
     const node = this.key ?? (isMap(this.node) ? (firstKeyOf(this.node, this.origin) ?? this.node) : this.node)
     if (node?.range) return [node.range[0], node.range[1]]
     return this.parent?.range ?? [0, 0]
   }
 
-  /** Offsets of the value itself, for an edit. */
+  /** The offsets of the value itself, for an edit. */
   get valueRange(): readonly [start: number, end: number] | undefined {
     return this.node?.range ? [this.node.range[0], this.node.range[1]] : undefined
   }
 }
 
-/** The first key of a map that stands in the same text as the map. */
+/** The first key of a map that is in the same text as the map. */
 function firstKeyOf(map: YAMLMap, origin: Origin): Node | undefined {
   const key = map.items.find((pair) => (originOf(pair)?.manifest ?? origin.manifest) === origin.manifest)?.key
   return isNode(key) ? key : undefined
 }
 
-/** All texts that an object was put together from. */
+/** All texts that an object is put together from. */
 export function manifestsIn(place: Place): ReadonlySet<Manifest> {
   const found = new Set([place.manifest])
   const look = (node: unknown) => {
@@ -181,7 +181,7 @@ export function manifestsIn(place: Place): ReadonlySet<Manifest> {
   return found
 }
 
-/** What Kubernetes gets is JSON, which knows numbers, but no bigints. */
+/** Kubernetes gets JSON, which has numbers but no bigints. */
 function plain(value: unknown): unknown {
   return typeof value === 'bigint' ? Number(value) : value
 }
@@ -194,7 +194,7 @@ function resolve(alias: unknown, document: Document.Parsed): unknown {
   }
 }
 
-/** The name of an entry, as JSON would have it; a key that is a map or a list has none. */
+/** The key of an entry as a string; `?` if the key is a map or a list. */
 export function keyOf({ key }: Pair): string {
   return isScalar(key) ? String(key.value) : '?'
 }

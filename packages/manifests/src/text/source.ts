@@ -5,19 +5,20 @@ import { lookalikeIn } from './lookalikes.js'
 import type { PassedOver } from './passed-over.js'
 import { templateIn } from './template.js'
 
-/** A text, and what messages call it. */
+/** A text with manifests. */
 export interface Source {
+  /** Its path, or `<stdin>`; its name in messages. */
   readonly file: string
   readonly text: string
-  /** Whether it was read only to understand the others. What is found in it counts only where another text is part of the object. */
+  /** Whether it was read only for the sake of the others. Its findings count only in objects that another text is part of. @default false */
   readonly context?: boolean
-  /** What its file is written in, if that is not UTF-8. */
+  /** The encoding of the file. @default undefined: UTF-8 */
   readonly encoding?: Encoding
-  /** The chart that it was rendered from. Then `file` is the template, and the lines are those of what Helm made of it. */
+  /** The Helm chart that it was rendered from. Then `file` is the template, and lines are those of the rendered text. @default undefined: not rendered */
   readonly chart?: string
 }
 
-/** Something that is no YAML. */
+/** A syntax error in YAML. Line and column are counted from 1. */
 export interface SyntaxProblem {
   readonly file: string
   readonly line: number
@@ -25,13 +26,13 @@ export interface SyntaxProblem {
   readonly message: string
 }
 
-/** Where in its file a text begins: the line, from 1, and how far its lines are indented. */
+/** Where in its file a text begins: the line, from 1, and the indentation of its lines. */
 interface Beginning {
   readonly line: number
   readonly column: number
 }
 
-/** The documents of a text; what is no YAML is in `problems`, what will be YAML in `passedOver`, and everything else is there. */
+/** The documents of a text. Documents with errors are in `problems`, templates in `passedOver`. */
 export class Manifest {
   readonly source: Source
   readonly documents: readonly Document.Parsed[]
@@ -60,7 +61,7 @@ export class Manifest {
       const template = isSuspect ? templateIn(document, source.text) : undefined
       if (template !== undefined) {
         const { line } = this.at(document.contents?.range?.[0] ?? document.range[0])
-        // A file is most often one from its beginning to its end, and its documents are no documents.
+        // Most often the whole file is one template, so each kind of template is reported once.
         if (!templates.has(template))
           templates.set(template, { file: source.file, line, what: template, why: untilRendered })
       } else if (error === undefined) {
@@ -79,7 +80,7 @@ export class Manifest {
     this.passedOver = [...templates.values()]
   }
 
-  /** With the character that is to blame, if there is one in the line, or in the one before. */
+  /** The message with the lookalike character that may be the reason, if the line or the one before contains one. */
   #explained(offset: number, message: string): string {
     const { text } = this.source
     const start = text.lastIndexOf('\n', text.lastIndexOf('\n', offset - 1) - 1) + 1
@@ -98,14 +99,14 @@ export class Manifest {
 const untilRendered =
   'it is no YAML until it is rendered: lint what comes of it, as in helm template … | podrain lint -'
 
-/** Where the line behind that offset ends, and the next begins; -1 if it is the last. */
+/** The offset of the next line; -1 if there is none. */
 function nextLine(text: string, offset: number): number {
   const lineBreak = /\r\n?|\n/g
   lineBreak.lastIndex = offset
   return lineBreak.exec(text) === null ? -1 : lineBreak.lastIndex
 }
 
-/** The parser goes as deep as its stack, and says so in its own way. */
+/** A readable message for a stack overflow of the parser. */
 function inWords(message: string): string {
   return message.startsWith('Maximum call stack') ? 'Brackets in brackets, too deep to be read' : message
 }

@@ -1,9 +1,9 @@
 import { type Document, isMap, visit } from 'yaml'
 
-/** Of Go, and so of Helm; of Mustache and others as well. */
+/** Templates of Go, and so of Helm; Mustache and others use the same braces. */
 const doubleBraces = 'a template with `{{ }}`, as of Helm'
 
-/** What is put in before there is YAML: the language, as messages say it, and how it is recognised. */
+/** Template languages: the name in messages, and how the language is recognised. */
 const languages: ReadonlyArray<readonly [what: string, marks: RegExp]> = [
   ['a Jinja template', /\{%.*?%\}|\{#.*?#\}|\{\{[^}$]*\|\s*(default\(|b64encode|to_nice|int\b|lower\b)/],
   [doubleBraces, /\{\{.*?\}\}|\{\{-?\s*$/],
@@ -16,15 +16,15 @@ const languages: ReadonlyArray<readonly [what: string, marks: RegExp]> = [
 ]
 
 /**
- * What kind of template a document is; undefined if it is none. A document that is YAML is one only if there is a map where YAML has a
- * key or a value, which is how it reads `{{ x }}`: rendered rules of Prometheus have `{{ $labels.x }}` in their strings.
+ * The template language of a document; undefined if it is not a template. A document without errors is a template only if a key is a
+ * map, which is how YAML reads `{{ x }}`. `{{ $labels.x }}` in a string, as in rendered rules of Prometheus, is not enough.
  */
 export function templateIn(document: Document.Parsed, text: string): string | undefined {
   const [error] = document.errors
   const [start, stop] = document.range
   const own = text.slice(start, stop)
   if (error === undefined) return hasMapAsKey(document) ? (languageIn(own) ?? doubleBraces) : undefined
-  // A mistake beside strings with such marks is a mistake; a line that is nothing but an instruction is no YAML ever.
+  // Marks in strings near the error do not count: then the error is a mistake. A line that is only an instruction is never YAML.
   const before = text.lastIndexOf('\n', text.lastIndexOf('\n', error.pos[0] - 1) - 1) + 1
   const end = text.indexOf('\n', error.pos[0])
   const instruction = own.split('\n').find((line) => /^\s*(-\s*)?(\{\{|\{%|<%|\[\[-?\s|%\{)/.test(line))

@@ -3,12 +3,12 @@ import { Place } from '../text/place.js'
 import type { Manifest } from '../text/source.js'
 import { slashed } from './kustomization.js'
 
-/** Tests of a cluster: kuttl and Chainsaw. Sources: https://kuttl.dev/docs/kuttl-test-harness.html, https://kyverno.github.io/chainsaw/ */
+/** Test frameworks for clusters: kuttl and Chainsaw. Sources: https://kuttl.dev/docs/kuttl-test-harness.html, https://kyverno.github.io/chainsaw/ */
 const ofTests = /^(chainsaw\.kyverno\.io|kuttl\.dev)\//
 
 /**
- * The files that say what a test expects: with as much of each object as the test is about, so that nothing of the rest is known. kuttl knows
- * them by their names, and Chainsaw is told them.
+ * The files with the assertions of tests. They contain only the tested part of each object, so they cannot be judged. kuttl finds them
+ * by their names, and Chainsaw by references in a test.
  */
 export function assertionsAmong(manifests: readonly Manifest[]): ReadonlySet<Manifest> {
   const tests = manifests.filter(isTest)
@@ -36,7 +36,7 @@ function isTest(manifest: Manifest): boolean {
   return rootsOf(manifest).some((root) => ofTests.test(root.get('apiVersion').text ?? ''))
 }
 
-/** `assert: { file: x.yaml }` and `error: { file: x.yaml }`, in whichever step. */
+/** The files in `assert: { file: x.yaml }` and `error: { file: x.yaml }`, in any step. */
 function filesExpectedBy(manifest: Manifest): string[] {
   const look = (place: Place, depth = 0): string[] => {
     if (depth > 12) return []

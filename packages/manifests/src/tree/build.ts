@@ -9,23 +9,23 @@ import { patched } from './patch.js'
 import { annotated, inNamespace, labelled, renamed, withImages, withReplicas } from './transform.js'
 import { unfold } from './unfold.js'
 
-/** What came of a kustomization. */
+/** The build of a kustomization. */
 export interface Build {
   readonly resources: readonly Resource[]
-  /** Texts of which something is in it. */
+  /** The files that are part of the build. */
   readonly files: ReadonlySet<string>
-  /** What could not be followed: where it is said, and in words. There may be objects of which nothing is known. */
+  /** What could not be followed, as a place and a phrase. The build may contain unknown objects. */
   readonly beyond: ReadonlyArray<{ readonly place: Place; readonly what: string }>
 }
 
-/** All that a build may refer to, by path. */
+/** The files that a build may refer to, by path. */
 export interface Files {
   manifest(file: string): Manifest | undefined
   kustomization(directory: string): Kustomization | undefined
 }
 
 /**
- * Puts together what a kustomization says, as `kustomize build` does, and keeps for every value the file and line it stands in.
+ * Builds a kustomization as `kustomize build` does. Every value keeps its file and line.
  * Source of the order: https://github.com/kubernetes-sigs/kustomize, api/internal/target.
  */
 export function build(kustomization: Kustomization, files: Files): Build {
@@ -47,7 +47,7 @@ class Builder {
     this.#files = files
   }
 
-  /** @param given what is there already: a component changes what it is added to. */
+  /** @param given The objects so far, which a component changes. */
   build(kustomization: Kustomization, given: readonly Draft[], above: readonly Kustomization[]): readonly Draft[] {
     if (above.includes(kustomization) || above.length > 30) return given
     this.used.add(kustomization.manifest.source.file)
@@ -109,7 +109,7 @@ class Builder {
     for (const { target, ...patch } of patches) {
       for (const part of this.#patchesIn(patch)) {
         const name = target === undefined ? textAt(part, 'metadata', 'name') : target.name
-        // A pattern may be for any, and so may be what says no name.
+        // A pattern may match any object. So may a patch without a name.
         const meant = /^[\w-]+$/.test(name ?? '') ? (byName.get(name ?? '') ?? []) : now.keys()
         for (const index of meant) {
           const draft = now[index]
@@ -124,7 +124,7 @@ class Builder {
     const manifest = text ?? (file === undefined ? undefined : this.#files.manifest(file))
     if (manifest === undefined) return []
     const parts = this.#partsOf(manifest)
-    // What stands within a kustomization has its lines, but is not found at the same place of its text.
+    // A patch inside a kustomization has the lines of that file, but not its offsets, so it must not be edited.
     return text === undefined ? parts : parts.map(({ node, origin }) => ({ node, origin: { ...origin, shared: true } }))
   }
 }

@@ -4,14 +4,14 @@ import { dirname, join } from 'node:path'
 import type { PassedOver } from '../text/passed-over.js'
 import type { Source } from '../text/source.js'
 
-/** Milliseconds that Helm may take: it reads files, and asks nobody. */
+/** ms that `helm template` may take. It only reads files. */
 const limit = 30_000
 
 export function isChart(directory: string): boolean {
   return existsSync(join(directory, 'Chart.yaml'))
 }
 
-/** The chart of which a file is a template; undefined if it is none. */
+/** The directory of the chart that a template file belongs to; undefined if the file is not a template. */
 export function chartOf(file: string): string | undefined {
   let directory = dirname(file)
   for (let up = 0; up < 4; up++, directory = dirname(directory)) {
@@ -20,7 +20,7 @@ export function chartOf(file: string): string | undefined {
   return undefined
 }
 
-/** What `helm template` makes of a chart with its own values, by template; or why nothing. */
+/** Renders a chart with its own values by `helm template`, one source for each template; or returns why it could not be rendered. */
 export function render(chart: string): Source[] | PassedOver {
   const passedOver = (why: string): PassedOver => ({
     file: join(chart, 'Chart.yaml'),
@@ -51,7 +51,7 @@ export function render(chart: string): Source[] | PassedOver {
   return sourcesIn(stdout, chart)
 }
 
-/** Each document says from which template it is: `# Source: shop/templates/web.yaml`, where `shop` is the chart. */
+/** Splits the rendered text by template. Each document names its template: `# Source: shop/templates/web.yaml`, where `shop` is the chart. */
 function sourcesIn(rendered: string, chart: string): Source[] {
   const texts = new Map<string, string>()
   for (const document of rendered.split(/^---$/m)) {

@@ -1,6 +1,6 @@
 import { type Part, textAt } from './graft.js'
 
-/** An object while it is built: as it is now, and the name by which patches and references still know it. */
+/** An object during a build: its current state, and all its names so far, which patches and references may use. */
 export interface Draft {
   readonly part: Part
   readonly names: readonly string[]
@@ -15,7 +15,7 @@ export function kindOf({ part }: Draft): string {
   return textAt(part, 'kind') ?? ''
 }
 
-/** Kubernetes' own kinds: their groups have no dot, or end so. */
+/** Whether the kind is one of Kubernetes itself: its group has no dot, or ends in `.k8s.io`. */
 export function isBuiltIn({ part }: Draft): boolean {
   const { group } = apiOf(part)
   return !group.includes('.') || group.endsWith('.k8s.io')

@@ -8,15 +8,16 @@ import { isKustomization, kustomizationNames, neededBy } from './kustomization.j
 
 const ending = /\.(ya?ml|json)$/i
 
-/** Of no manifest, and often large. */
+/** Directories without manifests, which are often large. */
 const foreign = new Set(['node_modules', '.git', '.terraform'])
 
 /**
- * Reads files and directories, these with all manifests in them, and what kustomizations in them need from elsewhere. With a
- * file comes what the kustomization beside it makes of it, and a Helm chart is rendered by Helm, where that is installed. What is no YAML
- * is passed over in a directory, unless it is to be an object of Kubernetes.
- * @param stdin What the path `-` stands for
- * @throws the error of the file system if one that was named cannot be read
+ * Reads files, and all manifests in directories, and the files elsewhere that their kustomizations need. If a named file is part of a
+ * kustomization in its directory, that is read too. A Helm chart in a directory is rendered by Helm, where it is installed. A file in
+ * a directory that is not valid YAML is passed over, unless it seems to be a Kubernetes object.
+ * @param paths Files, directories, or `-` for `stdin`.
+ * @param stdin The text for the path `-`. @default ''
+ * @throws The error of the file system if a named file or directory cannot be read.
  */
 export function readSources(paths: readonly string[], stdin = ''): { sources: Source[]; passedOver: PassedOver[] } {
   const sources: Source[] = []
@@ -26,7 +27,7 @@ export function readSources(paths: readonly string[], stdin = ''): { sources: So
     const path = normalize(given)
     if (seen.has(path)) return
     const content = path === '-' ? { text: stdin } : textIn(readFileSync(path))
-    // Settings, values, lockfiles: YAML or JSON of many kinds, and none of it ours, unless a kustomization needs it.
+    // Other YAML and JSON, such as settings, values and lockfiles, is skipped unless a kustomization needs it.
     if (!wasNamed && !isKustomization(path) && !/\bkind["']?\s*[:：]/.test(content.text)) return
     seen.add(path)
     const source: Source = { file: path === '-' ? '<stdin>' : path, ...content, ...(context && { context }) }
@@ -56,7 +57,7 @@ export function readSources(paths: readonly string[], stdin = ''): { sources: So
     for (const entry of entries) {
       const path = join(directory, entry.name)
       if (entry.isDirectory()) {
-        // What helm makes of them is there, or why it is not.
+        // Templates are already rendered, or the chart is passed over.
         const isRendered = isOfChart && (entry.name === 'templates' || entry.name === 'charts')
         if (!foreign.has(entry.name) && !isRendered) walk(path, isInChart || isOfChart)
       } else if (
@@ -78,7 +79,7 @@ export function readSources(paths: readonly string[], stdin = ''): { sources: So
     const kustomization = { file: beside, text: readFileSync(beside, 'utf8') }
     if (neededBy(kustomization).includes(normalize(path))) read(beside, true, true)
   }
-  // What is read so may be a kustomization, too, and need more: the list grows while it is gone through.
+  // The list grows during this loop, because a file that is read may be a kustomization and need more files.
   for (const source of sources) readNeeded(source)
   return { sources, passedOver }
 }
@@ -91,20 +92,20 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }
 
-/** Lockfiles and the like are JSON and YAML, too, and megabytes of it; and the values of a chart may have any key. */
+/** Whether a file contains no manifests by its name: lockfiles and settings, and the values of a chart, which may have any key. */
 function isForeign(name: string, isOfChart: boolean): boolean {
   if (isOfChart && /^(Chart|requirements|values.*)\.(ya?ml|json)$/.test(name)) return true
   return /^(package(-lock)?\.json|pnpm-lock\.yaml|tsconfig.*\.json|\.?podrain\.ya?ml)$/.test(name)
 }
 
-/** A template that was named without its chart: for itself it is no YAML. */
+/** A template that was named without its chart. Unrendered, it is not YAML. */
 function templateOfChart({ file, text }: Source): PassedOver | undefined {
   const chart = text.includes('{{') ? chartOf(file) : undefined
   if (chart === undefined) return undefined
   return { file, line: 1, what: 'a template of a Helm chart', why: `lint the chart: podrain lint ${chart}` }
 }
 
-/** A file that cannot be read, and was not to be an object of Kubernetes: the settings of an editor, with comments in JSON. */
+/** A file with syntax errors that is not a Kubernetes object, such as settings of an editor (JSON with comments). */
 function noObject(source: Source): PassedOver | undefined {
   if (/\bapiVersion["']?\s*[:：]/.test(source.text)) return undefined
   const [problem] = new Manifest(source).problems

@@ -2,20 +2,20 @@ import { isMap, isScalar, isSeq, type Node, Pair, Scalar, YAMLMap, YAMLSeq } fro
 import { keyOf, type Origin, originOf, setOrigin } from '../text/place.js'
 
 /**
- * A node and the text it stands in. Nothing here changes a node: a base is part of several builds. What changes gets a new
- * holder, which keeps the entries of the old one, each with its own text and line.
+ * A node and the text that it is in. Nothing here changes a node, because a base is part of several builds. A change copies the maps
+ * and lists around it; their entries keep their own text and line.
  */
 export interface Part {
   readonly node: Node
   readonly origin: Origin
 }
 
-/** The entries of a map, each with the text it stands in. */
+/** The entries of a map, each marked with its text. */
 export function entriesOf({ node, origin }: Part): Pair[] {
   return isMap(node) ? node.items.map((pair) => setOrigin(pair, originOf(pair) ?? origin)) : []
 }
 
-/** The items of a list, each with the text it stands in. */
+/** The items of a list, each with its text. */
 export function itemsOf({ node, origin }: Part): Part[] {
   if (!isSeq(node)) return []
   return (node.items as Node[]).map((item) => ({ node: item, origin: originOf(item) ?? origin }))
@@ -25,21 +25,21 @@ export function partOf(pair: Pair, origin: Origin): Part {
   return { node: pair.value as Node, origin: originOf(pair) ?? origin }
 }
 
-/** A map of such entries. */
+/** A map with these entries. */
 export function mapOf(pairs: readonly Pair[]): YAMLMap {
   const map = new YAMLMap()
   map.items = [...pairs]
   return map
 }
 
-/** A list of such items. */
+/** A list with these items. */
 export function listOf(items: readonly Part[]): YAMLSeq {
   const list = new YAMLSeq()
   list.items = items.map(({ node, origin }) => setOrigin(node, origin))
   return list
 }
 
-/** An entry that is shown where its value stands, as its key stands nowhere. */
+/** An entry with a new key. Its position is that of the value, because the key is in no text. */
 export function entry(name: string, { node, origin }: Part): Pair {
   const key = new Scalar(name)
   if (node.range) key.range = node.range
@@ -51,14 +51,14 @@ export function withValue(old: Pair, node: Node, origin: Origin): Pair {
   return setOrigin(new Pair(old.key, node), originOf(old) ?? origin)
 }
 
-/** A text in place of another, shown where the other stands. It is nobody's to edit. */
+/** A new text at the position of another. It is in no file, so it must not be edited. */
 export function textInPlaceOf({ node, origin }: Part, text: string): Part {
   const scalar = new Scalar(text)
   if (node.range) scalar.range = node.range
   return { node: scalar, origin: { ...origin, shared: true } }
 }
 
-/** What is further in. */
+/** The part at a path; undefined if there is none. */
 export function partAt(part: Part, way: readonly string[]): Part | undefined {
   let current: Part | undefined = part
   for (const name of way) {
@@ -80,9 +80,9 @@ export function textAt(part: Part, ...way: string[]): string | undefined {
 }
 
 /**
- * The same with another value at the end of a way; undefined takes it away. Maps that are missing on the way are made.
- * In a list a step is a number, or `-` for a new item at its end.
- * @returns the part as it was where the way leads through something that is neither
+ * A copy with another value at a path; `undefined` removes it. Missing maps on the path are created. In a list a step is a number, or
+ * `-` for a new item at the end.
+ * @returns The part unchanged if the path leads through something that is neither a map nor a list.
  */
 export function setAt(part: Part, way: readonly string[], value: Part | undefined): Part {
   const [name, ...rest] = way
@@ -96,7 +96,7 @@ export function setAt(part: Part, way: readonly string[], value: Part | undefine
   if (rest.length === 0) {
     const at = index === -1 ? pairs.length : index
     if (value === undefined) pairs.splice(at, 1)
-    // What has no line of its own is shown where the old value is.
+    // A value without a position gets that of the old value.
     else if (old !== undefined && !value.node.range) pairs[at] = withValue(old, value.node, origin)
     else pairs.splice(at, 1, entry(name, value))
   } else if (old === undefined || !isHolder(old.value)) {

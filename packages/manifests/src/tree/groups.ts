@@ -10,17 +10,17 @@ import { kustomizationOf, slashed } from './kustomization.js'
 
 /** Objects that are in one cluster at the same time. */
 export interface Group {
-  /** What they come from, where there is more than one possibility: `overlays/prod`. */
+  /** The kustomization, chart, file or directory that they come from, such as `overlays/prod`; undefined for the rest. */
   readonly name: string | undefined
   readonly resources: readonly Resource[]
   readonly files: ReadonlySet<string>
-  /** What of it is not known; each in words. */
+  /** What could not be followed, as a place and a phrase. */
   readonly beyond: ReadonlyArray<{ readonly place: Place; readonly what: string }>
 }
 
 /**
- * What belongs together. What a kustomization builds is one group, and a base of it, a component and a patch are none for
- * themselves. Everything else is one, unless directories or files have the same object: then they are alternatives.
+ * Groups the objects. Each build of a kustomization is a group; its bases, components and patches are no groups of their own. Each chart
+ * is a group. All other files are one group, unless files or directories contain the same object: then each of those is an alternative.
  */
 export function groupsOf(manifests: readonly Manifest[]): Group[] {
   const byFile = new Map(manifests.map((manifest) => [posix.normalize(slashed(manifest.source.file)), manifest]))
@@ -70,7 +70,7 @@ interface Loose {
   readonly resources: readonly Resource[]
 }
 
-/** Kinds of which one cluster has only one of a name, and that say how pods end or what sends to them. */
+/** Kinds without pods that show that files are alternatives: a cluster has only one object of a kind with the same name. */
 const concerned = new Set(['Service', 'Ingress', 'PodDisruptionBudget', 'HorizontalPodAutoscaler'])
 
 function alternativesAmong(loose: readonly Loose[]): Group[] {
@@ -87,7 +87,7 @@ function alternativesAmong(loose: readonly Loose[]): Group[] {
   for (const files of holders.values()) {
     if (files.size < 2) continue
     const directories = new Set([...files].map((file) => posix.dirname(file)))
-    // Of one directory each file is one, of several each directory.
+    // In one directory each file is an alternative, otherwise each directory.
     for (const each of directories.size === 1 ? files : directories) alternatives.add(each)
   }
   const units = new Map<string | undefined, Loose[]>()
@@ -98,7 +98,7 @@ function alternativesAmong(loose: readonly Loose[]): Group[] {
   if (units.size === (units.has(undefined) ? 1 : 0)) return [groupOf(undefined, common)]
   const named = [...units].flatMap(([unit, members]) => {
     if (unit === undefined) return []
-    // What stands beside an alternative, or above it, goes with each.
+    // Files beside or above an alternative belong to each of them.
     const above = posix.dirname(unit)
     const beside = common.filter(({ file }) => above === '.' || file.startsWith(`${above}/`) || isAbove(file, unit))
     return [groupOf(unit, [...beside, ...members])]
@@ -108,7 +108,7 @@ function alternativesAmong(loose: readonly Loose[]): Group[] {
   return rest.length === 0 ? named : [...named, groupOf(undefined, rest)]
 }
 
-/** The file itself or the nearest directory above it that is one of these. */
+/** The unit that a file belongs to: the file itself, or the nearest directory above it. */
 function nearestOf(file: string, units: ReadonlySet<string>): string | undefined {
   for (let path = file; ; path = posix.dirname(path)) {
     if (units.has(path)) return path

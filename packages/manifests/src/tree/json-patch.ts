@@ -2,8 +2,8 @@ import { isScalar, isSeq } from 'yaml'
 import { itemsOf, listOf, type Part, partAt, setAt, textAt } from './graft.js'
 
 /**
- * Carries out a JSON patch (RFC 6902). An operation that does not fit is passed over: `kustomize build` fails there, and says so
- * better.
+ * Applies a JSON patch (RFC 6902). An operation that does not fit is skipped, because `kustomize build` fails on it with a better
+ * message.
  */
 export function patchWith(object: Part, operations: Part): Part {
   return itemsOf(operations).reduce(carryOut, object)
@@ -31,7 +31,7 @@ function carryOut(object: Part, operation: Part): Part {
   }
 }
 
-/** Into a list between its items, where the last step is the number of one. */
+/** Adds a value. In a list, it is inserted before the item at the index. */
 function insert(object: Part, way: readonly string[], value: Part | undefined): Part {
   if (value === undefined) return object
   const [toHolder, last] = [way.slice(0, -1), way.at(-1) ?? '']
@@ -50,7 +50,7 @@ function stepsOf(pointer: string | undefined): string[] {
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-/** Whether a text is a list of operations, and no patch that is merged. */
+/** Whether a patch is a JSON patch, a list of operations, and not a patch to merge. */
 export function isJsonPatch(part: Part): boolean {
   return itemsOf(part).some((item) => isScalar(partAt(item, ['op'])?.node))
 }

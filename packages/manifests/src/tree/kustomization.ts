@@ -3,16 +3,16 @@ import { type Document, isScalar } from 'yaml'
 import { Place } from '../text/place.js'
 import { Manifest, type Source } from '../text/source.js'
 
-/** What kustomize looks for in a directory, in this order. */
+/** The file names that kustomize looks for in a directory, in this order. */
 export const kustomizationNames = ['kustomization.yaml', 'kustomization.yml', 'Kustomization'] as const
 
 export function isKustomization(file: string): boolean {
   return (kustomizationNames as readonly string[]).includes(posix.basename(slashed(file)))
 }
 
-/** Which objects a patch is for. Without one, the object that the patch itself names. */
+/** The objects that a patch is for. A patch without a target is for the object that it names itself. */
 export interface Target {
-  /** A regular expression each, for all of the text. */
+  /** The fields without `Selector` are regular expressions that must match the whole text. */
   readonly group?: string | undefined
   readonly version?: string | undefined
   readonly kind?: string | undefined
@@ -22,35 +22,35 @@ export interface Target {
   readonly annotationSelector?: string | undefined
 }
 
-/** A patch in a file of its own, or in the kustomization itself. */
+/** A patch, in its own file or inside the kustomization. */
 export interface Patch {
   readonly target?: Target
   readonly file?: string
   readonly text?: Manifest
 }
 
-/** Labels that are put on everything, and where else. */
+/** Labels for all objects, and whether they are added to selectors and pod templates too. */
 export interface Labels {
   readonly pairs: Place
   readonly selectors: boolean
   readonly templates: boolean
 }
 
-/** One `kustomization.yaml`: what it puts together, and what it does to that. Paths are from where the files are named from. */
+/** One `kustomization.yaml`. Paths are relative to the working directory, like the names of the files. */
 export class Kustomization {
   readonly manifest: Manifest
   readonly place: Place
   readonly directory: string
-  /** Patches that come before names and labels. */
+  /** Patches that are applied before names and labels are changed. */
   readonly patches: readonly Patch[]
-  /** Those that come after them. */
+  /** Patches that are applied after that. */
   readonly latePatches: readonly Patch[]
 
   constructor(manifest: Manifest, document: Document.Parsed) {
     this.manifest = manifest
     this.directory = posix.dirname(slashed(manifest.source.file))
     this.place = new Place({ manifest, document, shared: false }, document.contents)
-    // Read once: one that stands here is a text of its own, and a base is part of many builds.
+    // Parsed once, because a base is part of many builds.
     this.patches = [
       ...this.place.get('patchesStrategicMerge').items.map((item) => this.#merged(item)),
       ...this.place.get('patches').items.map((item) => this.#targeted(item)),
@@ -58,7 +58,7 @@ export class Kustomization {
     this.latePatches = this.place.get('patchesJson6902').items.map((item) => this.#targeted(item))
   }
 
-  /** Files and directories of objects. */
+  /** Files and directories with objects. */
   get resources(): string[] {
     return [...this.#paths('resources'), ...this.#paths('bases')]
   }
@@ -84,7 +84,7 @@ export class Kustomization {
     return [...this.patches, ...this.latePatches].flatMap(({ file }) => (file === undefined ? [] : [file]))
   }
 
-  /** Files that become part of something else, and are no objects for themselves. They may be anything: a shell script, too. */
+  /** Files that are no objects, but become part of one. They may be anything, such as a shell script. */
   get otherFiles(): string[] {
     const generated = ['configMapGenerator', 'secretGenerator'].flatMap((name) =>
       this.place
@@ -101,7 +101,7 @@ export class Kustomization {
     ]
   }
 
-  /** What it does that cannot be followed here, each where it says so. */
+  /** The places of features that are not supported here. */
   get beyond(): readonly Place[] {
     const names = ['helmCharts', 'helmChartInflationGenerator', 'generators', 'transformers', 'replacements', 'vars']
     return names.map((name) => this.place.get(name)).filter((place) => place.items.length > 0)
@@ -132,7 +132,7 @@ export class Kustomization {
   }
 }
 
-/** A text that stands in another one as a block: its lines are those of the file. */
+/** A text inside another one, as a block scalar. Its lines are those of the file. */
 function textWithin(place: Place): Manifest {
   const { source } = place.manifest
   const [start = 0] = place.valueRange ?? []
@@ -143,7 +143,7 @@ function textWithin(place: Place): Manifest {
   return new Manifest({ file: source.file, text: place.text ?? '' }, { line, column: indent })
 }
 
-/** Whether it is fetched from elsewhere. Source: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/ */
+/** Whether kustomize would fetch the path from the network. Source: https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/ */
 export function isRemote(path: string): boolean {
   return /:\/\/|^git@|^[\w.-]+\.[a-z]{2,}[:/].*\/|\?(ref|version|timeout|submodules)=/.test(path)
 }
@@ -152,7 +152,7 @@ export function slashed(path: string): string {
   return path.replaceAll('\\', '/')
 }
 
-/** The kustomization that a text is, if it is one. */
+/** The text as a kustomization; undefined if it is not one. */
 export function kustomizationOf(manifest: Manifest): Kustomization | undefined {
   const [document] = manifest.documents
   return document !== undefined && isKustomization(manifest.source.file)
@@ -160,7 +160,7 @@ export function kustomizationOf(manifest: Manifest): Kustomization | undefined {
     : undefined
 }
 
-/** Every file and directory of which objects are built by the kustomization in a text; none if it is none. */
+/** The files and directories that a kustomization builds from; empty for another text. */
 export function neededBy(source: Source): string[] {
   const kustomization = isKustomization(source.file) ? kustomizationOf(new Manifest(source)) : undefined
   if (kustomization === undefined) return []

@@ -3,7 +3,7 @@ import { keyOf, type Origin } from '../text/place.js'
 import { entriesOf, itemsOf, listOf, mapOf, type Part, partOf, textAt, withValue } from './graft.js'
 
 /**
- * By which key items of a list are the same, where a patch is merged into the list and does not replace it.
+ * The keys that identify the items of a list, for lists that a patch merges and does not replace.
  * Source: `x-kubernetes-patch-merge-key` of the OpenAPI schema of Kubernetes, which kustomize goes by.
  */
 const mergeKeys: Readonly<Record<string, readonly string[]>> = {
@@ -22,9 +22,9 @@ const mergeKeys: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Merges a patch into an object as `kubectl` and kustomize do: maps entry by entry, lists of Kubernetes' own kinds by the key of
- * their items, and what is `null` goes away.
- * @param byKey whether the kind has such lists: to kustomize those of custom resources are replaced
- * @returns undefined where the patch deletes the object
+ * their items. `null` removes an entry.
+ * @param byKey Whether lists are merged by key. Lists of custom resources are replaced.
+ * @returns undefined if the patch deletes the object
  */
 export function merge(base: Part, patch: Part, byKey: boolean): Part | undefined {
   const directive = textAt(patch, '$patch')
@@ -46,7 +46,7 @@ export function merge(base: Part, patch: Part, byKey: boolean): Part | undefined
   return { node: mapOf(pairs), origin: base.origin }
 }
 
-/** What was not there before, without words to whoever merges. */
+/** A new entry without directives of the patch. */
 function asNew(pair: Pair, from: Origin): Pair {
   const { node, origin } = partOf(pair, from)
   if (!isMap(node)) return pair
@@ -65,12 +65,12 @@ function mergeEntry(old: Pair, pair: Pair, from: Origin, patchFrom: Origin, byKe
     const keys = mergeKeys[keyOf(pair)]
     if (keys !== undefined) return keep(mergeItems(base, patch, keys))
   }
-  // What says the same stays where it is.
+  // An equal value keeps its old position.
   const isSame = isScalar(base.node) && isScalar(patch.node) && base.node.value === patch.node.value
   return isSame ? old : pair
 }
 
-/** What the patch names comes first, in its order. */
+/** Merges lists by key. The items of the patch come first, in its order, as in kustomize. */
 function mergeItems(base: Part, patch: Part, keys: readonly string[]): Part {
   const patched: Part[] = []
   let rest = itemsOf(base)
@@ -88,7 +88,7 @@ function mergeItems(base: Part, patch: Part, keys: readonly string[]): Part {
   return { node: listOf([...patched, ...rest]), origin: base.origin }
 }
 
-/** What makes an item the same as another one: its key, and of a port the protocol as well. */
+/** The identity of an item: its key, and for a port its protocol too. */
 function nameOf(item: Part, keys: readonly string[]): string | undefined {
   for (const key of keys) {
     const node = entriesOf(item).find((pair) => keyOf(pair) === key)?.value

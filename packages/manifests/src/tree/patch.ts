@@ -6,7 +6,7 @@ import { isJsonPatch, patchWith } from './json-patch.js'
 import type { Target } from './kustomization.js'
 import { merge } from './merge.js'
 
-/** What a patch makes of an object, if it is for it; undefined where it deletes it. */
+/** Applies a patch to an object if it is for that object; undefined if the patch deletes it. */
 export function patched(draft: Draft, patch: Part, target: Target | undefined): Draft | undefined {
   if (isJsonPatch(patch)) {
     return isMeant(draft, target) ? { ...draft, part: patchWith(draft.part, patch) } : draft
@@ -14,14 +14,14 @@ export function patched(draft: Draft, patch: Part, target: Target | undefined): 
   const own = { kind: textAt(patch, 'kind'), name: textAt(patch, 'metadata', 'name') }
   const isOwn = kindOf(draft) === own.kind && draft.names.includes(own.name ?? '')
   if (target === undefined ? !isOwn : !isMeant(draft, target)) return draft
-  // With a target the patch's own name says nothing.
+  // With a target, the name in the patch does not rename the object.
   const name = partAt(draft.part, ['metadata', 'name'])
   const merged = merge(draft.part, patch, isBuiltIn(draft))
   if (merged === undefined) return undefined
   return { ...draft, part: name === undefined ? merged : setAt(merged, ['metadata', 'name'], name) }
 }
 
-/** Whether a patch is for it; without a target, for all. */
+/** Whether a target matches an object. No target matches every object. */
 function isMeant({ part, names }: Draft, target: Target = {}): boolean {
   const { group, version } = apiOf(part)
   const isLike = (pattern: string | undefined, text: string | undefined) =>

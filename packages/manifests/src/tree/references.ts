@@ -1,13 +1,13 @@
 import { itemsOf, type Part, partAt, textAt } from './graft.js'
 
-/** Where an object names another one. */
+/** A place where an object contains the name of another one. */
 export interface Reference {
   readonly kind: string
   readonly way: readonly string[]
 }
 
 /**
- * The names in an object that kustomize changes when what they name is renamed. Only those that tell what sends to a pod.
+ * The names in an object that kustomize changes when the named object is renamed. Only those that matter for routing to pods.
  * Source: kustomize, api/internal/konfig/builtinpluginconsts/namereference.go.
  */
 export function referencesOf(object: Part): Reference[] {

@@ -5,12 +5,12 @@ import { entriesOf, mapOf, type Part, partAt, partOf, setAt, textAt, textInPlace
 import type { Kustomization, Labels } from './kustomization.js'
 import { referencesOf } from './references.js'
 
-/** Every object with something set in it. */
+/** Applies a change to every object. */
 function withEach(drafts: readonly Draft[], change: (draft: Draft) => Part): readonly Draft[] {
   return drafts.map((draft) => ({ ...draft, part: change(draft) }))
 }
 
-/** What a place of a kustomization holds. */
+/** The value at a place of a kustomization. */
 function partIn(place: Place): Part | undefined {
   return place.node === undefined ? undefined : { node: place.node, origin: place.origin }
 }
@@ -23,7 +23,7 @@ export function inNamespace(drafts: readonly Draft[], { place }: Kustomization):
   )
 }
 
-/** These keep their names. Source: kustomize, plugin/builtin/prefixtransformer. */
+/** Kinds that kustomize does not rename. Source: kustomize, plugin/builtin/prefixtransformer. */
 const keepTheirNames = new Set(['CustomResourceDefinition', 'APIService', 'Namespace'])
 
 export function renamed(drafts: readonly Draft[], { place }: Kustomization): readonly Draft[] {
@@ -51,7 +51,7 @@ const templateWays = [
   ['spec', 'jobTemplate', 'spec', 'template'],
 ]
 
-/** Where labels go besides the object's own. Source: kustomize, api/internal/konfig/builtinpluginconsts/commonlabels.go. */
+/** The paths at which labels are added. Source: kustomize, api/internal/konfig/builtinpluginconsts/commonlabels.go. */
 function labelWaysOf(draft: Draft, { selectors, templates }: Labels): string[][] {
   const { part } = draft
   const kind = kindOf(draft)
@@ -89,7 +89,7 @@ export function annotated(drafts: readonly Draft[], { place }: Kustomization): r
   })
 }
 
-/** With the entries of a map put into another one. */
+/** Adds the entries of one map to another. */
 function withTexts(part: Part, way: readonly string[], texts: Place): Part {
   return texts.entries.reduce((now, [name, place]) => {
     const value = partIn(place)
@@ -117,7 +117,7 @@ export function withImages(drafts: readonly Draft[], { place }: Kustomization): 
   return withEach(drafts, ({ part }) => withImagesIn(part, images))
 }
 
-/** Images stand wherever there are containers. */
+/** Changes images wherever there are containers. */
 function withImagesIn(part: Part, images: readonly Place[]): Part {
   if (!isMap(part.node)) return part
   const pairs = entriesOf(part).map((pair) => {
@@ -140,7 +140,7 @@ function withImagesIn(part: Part, images: readonly Place[]): Part {
   return { node: mapOf(pairs), origin: part.origin }
 }
 
-/** `newName:newTag` or `newName@digest`, where the name is the same. */
+/** The image as `newName:newTag` or `newName@digest`, if an entry has its name; else undefined. */
 function imageOf(image: string | undefined, images: readonly Place[]): string | undefined {
   if (image === undefined) return undefined
   const [, name = image, tag = ''] = /^(.+?)((?::[\w.-]+)?(?:@sha256:\w+)?)$/.exec(image) ?? []

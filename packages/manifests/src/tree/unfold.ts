@@ -2,12 +2,12 @@ import { isAlias, isMap, isScalar, isSeq, type Node, Pair } from 'yaml'
 import { isMerge, type Origin, setOrigin } from '../text/place.js'
 import { itemsOf, listOf, mapOf, type Part } from './graft.js'
 
-/** As many nodes as no manifest has that somebody wrote. */
+/** More nodes than any manifest written by hand. Beyond the limit, aliases are not resolved. */
 const limit = 200_000
 
 /**
- * The same without aliases and merges: what they stand for is put in. A build puts texts together, and an alias could not find its
- * anchor there any more. What came so is shared: it stands in the text once.
+ * The same with aliases and merges replaced by their values. A build puts texts together, in which an alias would not find its
+ * anchor. These values are marked as shared, because each is in the text only once.
  */
 export function unfold(part: Part): Part {
   let count = 0
@@ -46,7 +46,7 @@ function asShared(origin: Origin): Origin {
 }
 
 function isFolded({ origin }: Part): boolean {
-  // Both are written with a star.
+  // Aliases and merges both contain a `*`.
   return origin.manifest.source.text.includes('*') && hasAlias(origin.document.contents)
 }
 

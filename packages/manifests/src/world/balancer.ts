@@ -5,19 +5,19 @@ import { presets } from '../shared/budget.js'
 import { type Controller, controllerOf } from './controllers.js'
 import type { Route } from './routes.js'
 
-/** What sends to a pod, and what says so. */
+/** A load balancer that routes to a pod. */
 export interface Balancer {
-  /** The kind that podrain knows, or the one that comes nearest. */
+  /** Its preset in podrain, or the nearest one. */
   readonly behind: Behind
-  /** Milliseconds it needs to learn that a pod goes. */
+  /** How long it needs to learn that a pod ends, in ms. */
   readonly settle: number
-  /** As messages call it. */
+  /** Its name in messages. */
   readonly name: string
-  /** `Ingress/web (class alb)`; undefined if nothing says, and it is only the Service. */
+  /** What shows it, such as `Ingress/web (class alb)`; undefined if only the Service is known. */
   readonly because?: string
 }
 
-/** What has to be known of the files to find it; a `World` knows it. */
+/** What is needed to find load balancers; implemented by `World`. */
 export interface Surroundings {
   readonly facts: { readonly behind?: Behind }
   servicesOf(pod: Pod): readonly Resource[]
@@ -26,8 +26,8 @@ export interface Surroundings {
 }
 
 /**
- * All that send to a pod, the slowest to learn first: what the caller or an annotation says, else what the files show. There
- * is always one.
+ * The load balancers that route to a pod, the slowest first: the one that the caller or an annotation names, or else those that the
+ * files show. There is always at least one.
  */
 export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer, ...Balancer[]] {
   const told = pod.annotation('podrain/behind') ?? around.facts.behind
@@ -37,7 +37,7 @@ export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer,
     ...balancersOfService(service),
     ...around.routesTo(service).flatMap(({ resource }) => balancersOfRoute(resource, service, around)),
   ])
-  // Nobody sends to a worker, with a mesh or without.
+  // A worker gets no requests, with or without a mesh.
   if (isMeshed(pod) && services.length > 0) found.push({ ...balancer('envoy', 'a mesh'), name: 'the mesh' })
   const [slowest, ...others] = found.sort((one, other) => other.settle - one.settle)
   return slowest === undefined ? [balancer('kube-proxy')] : [slowest, ...others]
@@ -47,14 +47,14 @@ function balancer(behind: Behind, because?: string): Balancer {
   return { behind, name: behind, settle: presets[behind].settle, ...(because !== undefined && { because }) }
 }
 
-/** Whether it learns about as soon as kube-proxy does, with its measured 1.2 s: an Envoy in the cluster is pushed each change. */
+/** Whether it learns about as soon as kube-proxy (measured: 1.2 s). Each change is pushed to an Envoy in the cluster. */
 export function isQuick({ behind }: Balancer): boolean {
   return ['kube-proxy', 'envoy', 'envoy-gateway', 'cilium'].includes(behind)
 }
 
 /**
- * Whether an AWS load balancer sends to the pods themselves. It sends to the nodes unless something says `ip`, and kube-proxy on
- * the node decides: https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/#target-type
+ * Whether an AWS load balancer routes to pods directly. By default it routes to nodes, and kube-proxy there chooses a pod:
+ * https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/annotations/#target-type
  */
 function sendsToPods(target: string | undefined): boolean {
   return target === 'ip'
@@ -89,7 +89,7 @@ function balancersOfService(service: Resource): Balancer[] {
   return found
 }
 
-/** The class of an Ingress, said in one way or the other. */
+/** The class of an Ingress, from its field or its annotation. */
 function classOf(ingress: Resource): string | undefined {
   return ingress.get('spec', 'ingressClassName').text ?? ingress.annotation('kubernetes.io/ingress.class')
 }
@@ -108,7 +108,7 @@ function balancersOfRoute(route: Resource, service: Resource, around: Surroundin
   return controller === undefined ? [] : [controlled(controller, because)]
 }
 
-/** Where it may stand, the nearest first. */
+/** The target type of an ALB: from the Service, the Ingress, or its class, in this order. */
 function albTargetOf(
   route: Resource,
   service: Resource,
@@ -140,7 +140,7 @@ function balancersOfGateways(route: Resource, around: Surroundings): Balancer[] 
         controller: gatewayClass?.get('spec', 'controllerName').text,
       })
       if (controller === undefined) return []
-      // To nodes as well, unless a TargetGroupConfiguration says otherwise.
+      // These route to nodes too, unless a TargetGroupConfiguration says otherwise.
       return /^aws-/.test(controller.name)
         ? [balancer('kube-proxy', `${gateway.label} (class ${name}, which sends to nodes)`)]
         : [controlled(controller, `${gateway.label} (class ${name})`)]
@@ -148,12 +148,12 @@ function balancersOfGateways(route: Resource, around: Surroundings): Balancer[] 
   })
 }
 
-/** Whether one of its annotations begins so. */
+/** Whether the name of an annotation begins with a prefix. */
 export function annotated(resource: Resource, prefix: string): boolean {
   return resource.get('metadata', 'annotations').entries.some(([name]) => name.startsWith(prefix))
 }
 
-/** Whether a mesh puts its proxy into the pod, as the manifest says. */
+/** Whether a mesh adds its proxy to the pod, as far as the manifest shows. */
 function isMeshed(pod: Pod): boolean {
   return isIstio(pod) || isLinkerd(pod)
 }

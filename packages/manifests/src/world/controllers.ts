@@ -1,23 +1,23 @@
 import type { Behind } from '@podrain/core'
 
-/** A controller of Ingresses or Gateways, and what it does when a pod goes. */
+/** A controller of Ingresses or Gateways. */
 export interface Controller {
-  /** As people call it. */
+  /** Its usual name. */
   readonly name: string
-  /** The kind that podrain knows, or the one that comes nearest. */
+  /** Its preset in podrain, or the nearest one. */
   readonly behind: Behind
-  /** Whether it is only the nearest. */
+  /** Whether the preset is only the nearest one. */
   readonly isNearest: boolean
-  /** Milliseconds that it needs to learn that a pod goes, where its makers say another time than `behind` has. */
+  /** How long it needs to learn that a pod ends, in ms, if its documentation says another time than the preset. */
   readonly settle?: number
-  /** What an IngressClass or a GatewayClass calls it: the beginning of `spec.controller` or `spec.controllerName`. */
+  /** How its IngressClass or GatewayClass names it: beginnings of `spec.controller` or `spec.controllerName`. */
   readonly controllers: readonly string[]
-  /** Names that its classes have where the class is not in the files: by convention, and in its documentation. */
+  /** The usual names of its classes, by convention and in its documentation, for classes that are not in the files. */
   readonly ingressClass?: RegExp
   readonly gatewayClass?: RegExp
 }
 
-/** The controllers that are known. docs/operate/load-balancers.md lists them. */
+/** All known controllers. A page lists them: docs/operate/load-balancers.md. */
 export const controllers: readonly Controller[] = [
   {
     name: 'aws-alb',
@@ -53,7 +53,7 @@ export const controllers: readonly Controller[] = [
     ingressClass: /^azure[-/]application-gateway$/,
   },
   {
-    // F5's writes the addresses into its configuration and reloads; only NGINX Plus is told them:
+    // F5's controller writes the addresses to its configuration and reloads. Only NGINX Plus is updated by an API:
     // https://docs.nginx.com/nginx-ingress-controller/overview/nginx-plus
     name: 'NGINX Ingress Controller (F5)',
     behind: 'ingress-nginx',
@@ -71,7 +71,7 @@ export const controllers: readonly Controller[] = [
     name: 'ingress-nginx',
     behind: 'ingress-nginx',
     isNearest: false,
-    // That of AKS as well: https://learn.microsoft.com/en-us/azure/aks/app-routing
+    // The app routing of AKS uses ingress-nginx too: https://learn.microsoft.com/en-us/azure/aks/app-routing
     controllers: ['k8s.io/ingress-nginx', 'webapprouting.kubernetes.azure.com/'],
     ingressClass: /^(nginx(-|$)|webapprouting\.kubernetes\.azure\.com$)/,
   },
@@ -93,7 +93,7 @@ export const controllers: readonly Controller[] = [
     controllers: ['haproxy-ingress.github.io/'],
   },
   {
-    // OpenShift's router is one, too: https://docs.openshift.com/container-platform/latest/networking/ingress-operator.html
+    // OpenShift's router is HAProxy too: https://docs.openshift.com/container-platform/latest/networking/ingress-operator.html
     name: 'HAProxy',
     behind: 'haproxy',
     isNearest: false,
@@ -102,7 +102,7 @@ export const controllers: readonly Controller[] = [
     gatewayClass: /^haproxy/,
   },
   {
-    // Every 3 s (--proxy-sync-seconds):
+    // Syncs every 3 s (--proxy-sync-seconds):
     // https://pkg.go.dev/github.com/kong/kubernetes-ingress-controller/v2/internal/proxy#DefaultSyncSeconds
     name: 'Kong',
     behind: 'ingress-nginx',
@@ -144,7 +144,7 @@ export const controllers: readonly Controller[] = [
   },
 ]
 
-/** By what the class says of its controller, else by the name of the class. */
+/** The controller of a class: by the class's `controller`, or, if the class is not in the files, by its name. */
 export function controllerOf(
   by: 'ingressClass' | 'gatewayClass',
   { name, controller }: { readonly name: string; readonly controller: string | undefined },

@@ -1,8 +1,7 @@
 import { addTo } from '../shared/lists.js'
 
 /**
- * Items by the name that others know them by, and by namespace: what says no namespace may be in each. So nobody has to go
- * through all of them to find some.
+ * An index of items by name and namespace, so that a search need not compare all of them. An item without a namespace may be in any.
  */
 export class Lookup<Item> {
   readonly #all = new Map<string, Item[]>()
@@ -13,7 +12,7 @@ export class Lookup<Item> {
     addTo(this.#byNamespace, keyOf(namespace, name), item)
   }
 
-  /** All that may be in that namespace, those first that say so. */
+  /** The items with this name that may be in the namespace. Those that name the namespace come first. */
   get(namespace: string | undefined, name: string): readonly Item[] {
     if (namespace === undefined) return this.#all.get(name) ?? none
     const own = this.#byNamespace.get(keyOf(namespace, name)) ?? none
@@ -21,7 +20,7 @@ export class Lookup<Item> {
     return anywhere.length === 0 ? own : own.length === 0 ? anywhere : [...own, ...anywhere]
   }
 
-  /** How many these are. */
+  /** The number of items that {@link get} returns. */
   count(namespace: string | undefined, name: string): number {
     if (namespace === undefined) return this.#all.get(name)?.length ?? 0
     const [own, anywhere] = [namespace, undefined].map((each) => this.#byNamespace.get(keyOf(each, name))?.length ?? 0)

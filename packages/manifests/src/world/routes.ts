@@ -1,32 +1,32 @@
 import type { Resource } from '../objects/resource.js'
 import type { Place } from '../text/place.js'
 
-/** A way from outside to a Service. */
+/** A route from outside to a Service. */
 export interface Route {
   readonly resource: Resource
   readonly place: Place
   /** The name of the Service. */
   readonly service: string
-  /** The namespace of the Service; undefined if it is wherever the others are. */
+  /** The namespace of the Service; undefined if the files do not say. */
   readonly namespace: string | undefined
   readonly path: string
   readonly exact: boolean
 }
 
-/** Routes of the Gateway API; where they lead stands in the same place in each. */
+/** Routes of the Gateway API. All have their backends at the same path. */
 export const gatewayRoutes = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'UDPRoute'] as const
 
-/** A Service that something outside leads to, and where it says so. */
+/** A reference to a Service in an Ingress or a route. */
 export interface Backend {
   readonly name: string
-  /** If it is not the one of the route. */
+  /** undefined: the namespace of the route. */
   readonly namespace: string | undefined
-  /** A number or a name; undefined if it says none. */
+  /** A number or a name; undefined if none is given. */
   readonly port: number | string | undefined
   readonly place: Place
 }
 
-/** All Services that an Ingress or a route leads to. */
+/** All references to Services in an Ingress or a route. */
 export function backendsOf(route: Resource): readonly Backend[] {
   if (route.kind === 'Ingress') {
     return waysOfIngress(route).flatMap(({ backend }) => {
@@ -46,22 +46,22 @@ export function backendsOf(route: Resource): readonly Backend[] {
   }))
 }
 
-/** Other kinds are buckets, imported Services and the like. */
+/** Whether a backend is a Service. Other kinds are buckets, imported Services and so on. */
 function isServiceRef(ref: Place): boolean {
   return (ref.get('kind').text ?? 'Service') === 'Service' && (ref.get('group').text ?? '') === ''
 }
 
-/** What leads to Services. */
+/** The kinds that route to Services. */
 export const routeKinds: readonly string[] = ['Ingress', ...gatewayRoutes, 'VirtualService']
 
-/** All ways that an object opens: where it says so, to which Service, and for which paths. */
+/** All routes of an object: the place, the Service and the path of each. */
 export function routesOf(resource: Resource): readonly Route[] {
   if (resource.kind === 'Ingress') return routesOfIngress(resource)
   if ((gatewayRoutes as readonly string[]).includes(resource.kind)) return routesOfGatewayRoute(resource)
   return resource.apiVersion.startsWith('networking.istio.io/') ? routesOfVirtualService(resource) : []
 }
 
-/** The paths of an Ingress and what none of them is for, each with the backend that it leads to. */
+/** The paths of an Ingress, and its default backend for every other path, each with its backend. */
 function waysOfIngress(ingress: Resource): readonly { readonly way: Way; readonly backend: Place }[] {
   const paths = ingress.get('spec', 'rules').items.flatMap((rule) => rule.get('http', 'paths').items)
   const fallback = ingress.get('spec', 'defaultBackend')
@@ -119,7 +119,7 @@ function everyPath(place: Place): Way {
   return { place, path: '/', exact: false }
 }
 
-/** Each of the ways, to a Service. */
+/** A route to the Service for each of the ways. */
 function routesFor(
   resource: Resource,
   { namespace, service }: { readonly namespace: string | undefined; readonly service: string | undefined },

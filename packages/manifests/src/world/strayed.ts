@@ -3,14 +3,14 @@ import { type Resource, sameNamespace, textsOf } from '../objects/resource.js'
 import { addTo } from '../shared/lists.js'
 import { isFilledIn } from '../text/placeholder.js'
 
-/** Labels that a controller gives its pods, and that are in no template. */
+/** Labels that controllers add to pods, and that are in no template. */
 const given =
   /^(statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index|pod-template-hash|rollouts-pod-template-hash|controller-revision-hash|batch\.kubernetes\.io\/.*|job-name|role|.*\/role|.*\/instanceRole)$/
 
-/** Labels that say of which application a pod is. */
+/** Labels that name the application of a pod. */
 const saysApp = /(^|\/)(app|name|k8s-app)$/
 
-/** Finds the pod that a Service most likely means whose selector selects none: of the same name, or the same application. */
+/** Returns a function that finds the pod probably meant by a Service whose selector selects none: one of the same name or application. */
 export function strayedOf(pods: readonly Pod[]): (service: Resource) => Pod | undefined {
   const candidates = new Map<string, Pod[]>()
   for (const pod of pods) {
@@ -34,7 +34,7 @@ export function strayedOf(pods: readonly Pod[]): (service: Resource) => Pod | un
   }
 }
 
-/** Whether an application is named that the pod has, and nothing is that it has otherwise: another component is not meant. */
+/** Whether a label names the pod's application, and no label differs. Otherwise another component is meant. */
 function isSameApp(wanted: Readonly<Record<string, string>>, labels: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(wanted)
   return (

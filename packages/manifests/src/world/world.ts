@@ -8,30 +8,30 @@ import { Lookup } from './lookup.js'
 import { type Route, routeKinds, routesOf } from './routes.js'
 import { strayedOf } from './strayed.js'
 
-/** What the files cannot say, and who calls knows. */
+/** Facts that are not in the files, but known to the caller. */
 export interface Facts {
-  /** What sends to the pods; otherwise it is looked for in the files. */
+  /** What routes to the pods. @default what the files show, else 'kube-proxy' */
   readonly behind?: Behind
-  /** Milliseconds that the longest request takes. */
+  /** How long the longest request takes, in ms. @default unknown */
   readonly longestRequest?: number
-  /** The Kubernetes of the cluster: `1.29`. Without it, the newest that there are schemas of. */
+  /** The minor version of the cluster, such as `1.29`. @default the newest version with schemas */
   readonly kubernetes?: string
 }
 
-/** A number of pods, and what says so. */
+/** A number of pods, and the reason as a clause. */
 export interface Least {
   readonly pods: number
   readonly because: string
 }
 
-/** All that is in one cluster, as far as the files tell: every object, and how they hang together. */
+/** The objects of one cluster and their relations, as far as the files show them. */
 export class World {
   readonly resources: readonly Resource[]
   readonly pods: readonly Pod[]
   readonly facts: Facts
-  /** What it comes from, where the files hold several: `overlays/prod`. */
+  /** Where it comes from, if the files contain several worlds: `overlays/prod`. */
   readonly name: string | undefined
-  /** Whether there is nothing in it that could not be followed: only then something is known not to be there. */
+  /** Whether everything could be followed. Only then an object that is not found is missing. */
   readonly isComplete: boolean
   readonly #byKind = new Map<string, Resource[]>()
 
@@ -52,7 +52,7 @@ export class World {
     return this.#byKind.get(kind) ?? []
   }
 
-  /** The objects of that kind and name that another one means by it: in its own namespace, or in the one it says. */
+  /** The objects with this kind and name in a namespace, by default that of the object `near` that refers to them. */
   named(
     kind: string,
     name: string,
@@ -70,7 +70,7 @@ export class World {
     return named
   })
 
-  /** The Services that send to a pod, or would if their selectors selected anything: what else is wrong is told as well. */
+  /** The Services that route to a pod, or that are probably meant to, so that other mistakes are found too. */
   servicesOf(pod: Pod): readonly Resource[] {
     return this.#services().get(pod) ?? []
   }
@@ -85,28 +85,28 @@ export class World {
     return services
   })
 
-  /** The pod that a Service most likely means which selects none. Where something could not be followed, there may be others. */
+  /** The pod that is probably meant by a Service that selects none; undefined in an incomplete world, which may have other pods. */
   meantBy(service: Resource): Pod | undefined {
     return this.isComplete && this.podsOf(service).length === 0 ? this.#strayed()(service) : undefined
   }
 
   readonly #strayed = once(() => strayedOf(this.pods))
 
-  /** Whether requests come to it by a Service; a headless one is often only for peers to find each other. */
+  /** How a pod gets requests through Services. A headless Service is often only for peers. */
   exposureOf(pod: Pod): 'served' | 'headless' | 'none' {
     const services = this.servicesOf(pod).filter((service) => targetsOf(service).length > 0)
     if (services.length === 0) return 'none'
     return services.every((service) => service.get('spec', 'clusterIP').text === 'None') ? 'headless' : 'served'
   }
 
-  /** Whether anybody sends requests to it, as far as the files tell. */
+  /** Whether the pod gets requests, as far as the files show. */
   isAsked(pod: Pod): boolean {
     return pod.isPodrain || this.exposureOf(pod) !== 'none'
   }
 
   /**
-   * Whether a second one is no replica of the first, or must not be there at the same time: a database, what keeps data of its own,
-   * or what has a volume that one pod or one node may hold. A volume whose claim is not in the files is taken for such a one.
+   * Whether a second pod would not be a replica, or must not run at the same time: a database, a pod with its own data, or a pod with a
+   * volume for one pod or one node. A volume whose claim is not in the files counts as such a volume.
    */
   isAlone(pod: Pod): boolean {
     return (
@@ -117,7 +117,7 @@ export class World {
     )
   }
 
-  /** For each volume that it claims, whether several nodes may mount it. */
+  /** For each volume that the pod claims: whether several nodes may mount it. */
   claimsOf(pod: Pod): readonly ('shared' | 'single' | 'unknown')[] {
     return pod.claims.map((name) => {
       const [claim] = this.named('PersistentVolumeClaim', name, pod.resource)
@@ -127,7 +127,7 @@ export class World {
     })
   }
 
-  /** Whether it is a program that keeps its connections, and has no requests to be led elsewhere. */
+  /** Whether the pod is a database or a broker: it has long-lived connections instead of requests that another pod could answer. */
   isDatabase(pod: Pod): boolean {
     if (databaseImages.test(pod.containers[0]?.image ?? '')) return true
     const numbers = this.servicesOf(pod)
@@ -136,12 +136,12 @@ export class World {
     return numbers.length > 0 && numbers.every((number) => number !== undefined && databases.has(number))
   }
 
-  /** The pods that a Service sends to. */
+  /** The pods that a Service routes to. */
   readonly podsOf: (service: Resource) => readonly Pod[] = remembered((service) =>
     service.apiVersion === 'v1' ? this.#withLabels(service, textsOf(service.get('spec', 'selector'))) : [],
   )
 
-  /** The pods that a `LabelSelector` selects. */
+  /** The pods that a `LabelSelector` selects; none with `matchExpressions`, which are not evaluated here. */
   selected(by: Resource, selector: Place): readonly Pod[] {
     if (selector.get('matchExpressions').items.length > 0) return []
     return this.#withLabels(by, textsOf(selector.get('matchLabels')))
@@ -172,7 +172,7 @@ export class World {
     return pods
   })
 
-  /** The pods of objects of that name. */
+  /** The pods of objects with this name. */
   podsNamed(name: string, namespace?: string): readonly Pod[] {
     return this.#podsNamed().get(namespace, name)
   }
@@ -183,12 +183,12 @@ export class World {
     return pods
   })
 
-  /** The autoscalers of the object that makes the pod. */
+  /** The autoscalers of the pod's workload. */
   autoscalersOf(pod: Pod): readonly Resource[] {
     return this.#autoscalers().get(pod) ?? []
   }
 
-  /** The pods whose number an autoscaler decides on. */
+  /** The pods that an autoscaler scales. */
   scaledBy(scaler: Resource): readonly Pod[] {
     const target = scaler.get('spec', 'scaleTargetRef')
     const name = target.get('name').text
@@ -204,12 +204,12 @@ export class World {
     return scalers
   })
 
-  /** The rules of Ingresses and routes that lead to a Service: where they say so, and for which paths. */
+  /** The routes of Ingresses and other objects to a Service. */
   routesTo(service: Resource): readonly Route[] {
     return this.#routes().get(service.namespace, service.name)
   }
 
-  /** The lowest number of pods there is while nothing rolls, if the files say so. */
+  /** The lowest number of pods outside of a rollout; undefined if the files do not say it. */
   leastOf(pod: Pod): Least | undefined {
     const [scaler] = this.autoscalersOf(pod)
     if (scaler !== undefined) {
@@ -225,10 +225,10 @@ export class World {
     return { pods: replicas, because: isSaid ? `replicas ${replicas}` : 'replicas is 1 by default' }
   }
 
-  /** All that send to a pod, the slowest to learn first. */
+  /** The load balancers that route to a pod, the slowest first. */
   readonly balancersOf: (pod: Pod) => readonly [Balancer, ...Balancer[]] = remembered((pod) => balancersOf(pod, this))
 
-  /** The Services that an Ingress or a route leads to. */
+  /** The Services that an Ingress or a route routes to. */
   servicesBehind(route: Resource): readonly Resource[] {
     const services = routesOf(route).flatMap(({ service, namespace }) =>
       this.named('Service', service, route, namespace),
@@ -244,25 +244,25 @@ export class World {
     return routes
   })
 
-  /** The slowest to learn of all that send to a pod: what the caller or an annotation says, else what the files show. */
+  /** The slowest of the load balancers that route to a pod. */
   balancerOf(pod: Pod): Balancer {
     return this.balancersOf(pod)[0]
   }
 }
 
-/** Ports of what keeps its connections: MySQL, PostgreSQL, Redis, MongoDB, memcached, AMQP, Kafka, ZooKeeper, NATS, Cassandra, DNS. */
+/** Ports of databases and brokers: MySQL, PostgreSQL, Redis, MongoDB, memcached, AMQP, Kafka, ZooKeeper, NATS, Cassandra, DNS. */
 const databases = new Set([3306, 5432, 6379, 27017, 11211, 5672, 9092, 2181, 4222, 9042, 53])
 
-/** Their images, as they are called where they come from. */
+/** The names of their official images. */
 const databaseImages =
   /(^|\/)(postgres(ql)?|postgis|timescaledb(-ha)?|mysql|mysql-server|mariadb|percona(-server)?|mongo|mongodb|redis|valkey|keydb|memcached|cassandra|scylla|couchdb|couchbase|neo4j|influxdb|elasticsearch|opensearch|clickhouse-server|cockroach|etcd|rabbitmq|zookeeper|cp-kafka|kafka|mssql\/server|oracle-xe)(:|@|$)/
 
-/** Whether a port, by its name, is there to be scraped: what fails there is asked again, and lost to nobody. */
+/** Whether a port is for metrics, by its name. A failed scrape is repeated, so it is no lost request. */
 export function isScraped(port: Place): boolean {
   return /metrics|prom(etheus)?\b|telemetry|monitor/.test(port.get('name').text ?? '')
 }
 
-/** Ports of the pods that a Service sends requests to: none if it is there to be scraped. */
+/** The ports of pods that a Service sends requests to; empty for a Service for metrics, by its name. */
 export function targetsOf(service: Resource): readonly Place[] {
   if (/(^|-)(metrics|telemetry|monitoring|prometheus-exporter|exporter)$/.test(service.name)) return []
   return service
@@ -275,7 +275,7 @@ function labelled(name: string, text: string): string {
   return `${name}=${text}`
 }
 
-/** The same, made once for each. */
+/** A memoised function: `make` runs once for each key. */
 function remembered<Key, Made>(make: (key: Key) => Made): (key: Key) => Made {
   const known = new Map<Key, Made>()
   return (key) => {
@@ -284,7 +284,7 @@ function remembered<Key, Made>(make: (key: Key) => Made): (key: Key) => Made {
   }
 }
 
-/** The same, made when it is first wanted. */
+/** A lazy value: `make` runs at the first call. */
 function once<Made>(make: () => Made): () => Made {
   const made = remembered<undefined, Made>(make)
   return () => made(undefined)

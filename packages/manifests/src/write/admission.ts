@@ -1,12 +1,14 @@
-/** What CEL, the language of admission policies, can say of a rule: when there is nothing to find. */
+/** A rule as an expression of CEL, the language of admission policies. */
 export interface Condition {
+  /** The id of the rule. */
   readonly rule: string
-  /** If it is not the rule's own. */
+  /** @default the severity of the rule */
   readonly severity?: 'warning'
-  /** Of what it is asked. A container is `c`; a server is one in a pod that runs until it is told to end. */
+  /** The object of the expression. A container is `c` in it. A server is a container of a pod that does not end by itself. */
   readonly of: 'container' | 'server' | 'pod' | 'Deployment' | 'PodDisruptionBudget'
+  /** True if the rule finds nothing. */
   readonly expression: string
-  /** Whether lint finds more by that rule: what is in a script, or in other objects, CEL cannot see. */
+  /** Set if lint finds more by the rule, because CEL cannot see into scripts and other objects. */
   readonly isPart?: true
 }
 
@@ -17,15 +19,15 @@ const isRequest = `${request}.hasValue()`
 const env = 'c.?env.orValue([])'
 const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
 
-/** Whether a text of CEL is the path of podrain's hook, whatever stands behind it. */
+/** An expression: whether a path is that of podrain's hook, with any query. */
 function isPrestop(path: string): string {
   return `${path}.orValue('').matches('/prestop/?([?#].*)?$')`
 }
 
-/** Whether podrain is in the container, as far as its hook tells. */
+/** An expression: whether the container uses podrain, as far as its hook shows. */
 export const hasPodrain: string = `(${isPrestop(`${request}.?path`)} || ${command}.exists(w, w.contains('podrain-prestop')))`
 
-/** Whether a port is a number, or the name of one that the container lists. */
+/** An expression: whether a handler's port is a number, or the name of a port that the container lists. */
 function isListed(handler: string): string {
   const port = `${handler}.port`
   const isNumber = `type(${port}) != string || ${port}.matches('^[0-9]+$')`
@@ -40,8 +42,8 @@ const probes = ['livenessProbe', 'readinessProbe', 'startupProbe']
 const shell = '^(.*/)?(sh|bash|dash|ash|zsh)$'
 
 /**
- * What the API server accepts although requests will be lost. What it refuses by itself is not here: a policy is only asked after that.
- * A test holds each to the linter.
+ * Mistakes that the API server accepts. Those that it refuses itself are left out, because a policy runs only after that check. A test
+ * compares each condition with the linter.
  */
 export const conditions: readonly Condition[] = [
   {

@@ -1,15 +1,15 @@
 import { stringify } from 'yaml'
 
-/** What a policy that completes pods is written from. */
+/** Options of {@link writeDefaultingPolicy}. */
 export interface DefaultingOptions {
-  /** The ConfigMap, in each namespace, with the variables that all services share. @default 'podrain-defaults' */
+  /** The name of the ConfigMap, in each namespace, with the variables that all services share. @default 'podrain-defaults' */
   readonly configMap?: string
 }
 
 const label = 'podrain/defaults'
 const name = 'podrain-defaults'
 
-/** A part of the patch: operations, if a condition holds. */
+/** A part of the patch: the operations, if the condition is true. */
 function when(condition: string, ...operations: readonly string[]): string {
   return `(${condition} ? [${operations.join(', ')}] : [])`
 }
@@ -24,8 +24,8 @@ const probe =
   "{'httpGet': dyn({'path': dyn('/readyz'), 'port': dyn(variables.ports[0])}), 'periodSeconds': dyn(1), 'failureThreshold': dyn(3)}"
 
 /**
- * Operations on the container, in their order: a list has to be there before something is added to it. The API server wants all
- * values of a map to have one type, hence `dyn`.
+ * Operations on the container, in their order: a list must exist before an item is added to it. In CEL all values of a map must have
+ * one type, hence `dyn`.
  */
 function operations(configMap: string): string {
   return [
@@ -45,7 +45,7 @@ function operations(configMap: string): string {
   ].join(' +\n')
 }
 
-/** The container that `podrain/container` names, else the first; there is none if no container has that name. */
+/** Variables of the policy. The container is the one that an annotation names, or else the first; none if no container has that name. */
 const variables = [
   {
     name: 'named',
@@ -61,19 +61,19 @@ const variables = [
   { name: 'path', expression: "'/spec/containers/' + string(variables.index[0])" },
   { name: 'grace', expression: 'object.spec.?terminationGracePeriodSeconds.orValue(30)' },
   { name: 'env', expression: 'variables.c.?env.orValue([])' },
-  // The one called `http` comes first.
+  // The port named `http` comes first.
   {
     name: 'ports',
     expression:
       "variables.c.?ports.orValue([]).filter(p, p.?name.orValue('') == 'http').map(p, p.containerPort) + variables.c.?ports.orValue([]).map(p, p.containerPort)",
   },
-  // Whoever moves the endpoints writes hook and probes, too.
+  // An app whose endpoints are moved needs its own hook and probes.
   {
     name: 'isUsual',
     expression:
       "variables.ports.size() > 0 && !variables.env.exists(e, e.name.startsWith('PODRAIN_ENDPOINTS_') || e.name in ['PODRAIN_CONTROL_PORT', 'PODRAIN_OPTIONS'])",
   },
-  // The kubelet finds no host for a hook in a pod with `hostNetwork`, and would send no token.
+  // In a pod with `hostNetwork` the kubelet finds no host for a hook. With a token, this hook would be refused.
   {
     name: 'isHooked',
     expression:
@@ -83,10 +83,11 @@ const variables = [
 ]
 
 /**
- * Writes a MutatingAdmissionPolicy with its bindings, which completes new pods that ask for it by the label `podrain/defaults: "true"`, or
- * whose namespace does: variables, hook and readiness probe, where the pod has none of its own. It needs Kubernetes 1.36.
+ * Writes a MutatingAdmissionPolicy with its bindings. It adds variables, hook and readiness probe to new pods that have none of their
+ * own, if the pod or its namespace has the label `podrain/defaults: "true"`. It needs Kubernetes 1.36.
  * Source: https://www.kubernetes.dev/resources/keps/3962/
- * @throws {RangeError} naming the option
+ * @returns The YAML text.
+ * @throws {RangeError} that names the option, the value and what was expected.
  */
 export function writeDefaultingPolicy({ configMap = name }: DefaultingOptions = {}): string {
   if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(configMap)) {
@@ -109,9 +110,9 @@ function policy(configMap: string): object {
     kind: 'MutatingAdmissionPolicy',
     metadata: { name },
     spec: {
-      // A pod that cannot be completed is what it was without this policy.
+      // A pod for which the policy fails is created unchanged.
       failurePolicy: 'Ignore',
-      // The first container may be a sidecar once others have added theirs.
+      // After other policies have added containers, the first one may be a sidecar.
       reinvocationPolicy: 'Never',
       matchConstraints: {
         resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],

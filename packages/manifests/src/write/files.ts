@@ -26,9 +26,9 @@ const writers: Readonly<Record<ManifestKind, (facts: Facts) => Written[]>> = {
 }
 
 /**
- * Writes a Deployment, a Service and a PodDisruptionBudget in which `lint` finds nothing; or what makes an existing Deployment so: a
- * kustomize patch or Component, Helm values, a Helm library chart. The arithmetic is in the comments.
- * @throws {TypeError | RangeError} naming the option
+ * Writes a Deployment, a Service and a PodDisruptionBudget in which `lint` finds nothing. For an existing Deployment it writes a
+ * kustomize patch or Component, Helm values, or a Helm library chart instead. The arithmetic is in the comments. Nothing is written to disk.
+ * @throws {RangeError} that names the option, the value and what was expected.
  */
 export function writeFiles(options: ManifestOptions): Written[] {
   const facts = factsOf(options)
@@ -36,8 +36,9 @@ export function writeFiles(options: ManifestOptions): Written[] {
 }
 
 /**
- * The same for the kinds that are one text.
- * @throws {TypeError | RangeError} naming the option
+ * The same for the kinds that are one file.
+ * @returns The YAML text.
+ * @throws {RangeError} that names the option, the value and what was expected.
  */
 export function writeManifest(options: ManifestOptions): string {
   const [only, ...others] = writeFiles(options)

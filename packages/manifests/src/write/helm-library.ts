@@ -2,8 +2,8 @@ import { type Facts, graceComment, heading, text } from './manifest.js'
 import { environment, indented, preStop, probes, socketMount, socketVolume, strategy, type Written } from './pieces.js'
 
 /**
- * A Helm library chart: named templates that every chart of a company may include. There are no conditions in them, and nothing
- * but values: what is rendered can be read off.
+ * A Helm library chart: named templates that every chart of a company can include. They contain values but no conditions, so that it
+ * is easy to see what they render.
  */
 export function helmLibrary(facts: Facts): Written[] {
   return [
@@ -21,7 +21,7 @@ version: 0.1.0
 description: What a Deployment with podrain needs, as named templates
 `
 
-/** Helm gives the values of a library to the chart that depends on it, under its name. Source: helm, coalesceDeps in pkg/chartutil. */
+/** A reference to a value. Helm adds the values of a library to the chart that depends on it, under the library's name. Source: helm, coalesceDeps in pkg/chartutil. */
 function value(name: string): string {
   return `{{ .Values.podrain.${name} }}`
 }

@@ -15,37 +15,45 @@ import {
 } from './pieces.js'
 
 export type { HookKind }
+
+/** What to write: whole objects, a kustomize patch or Component, Helm values, or a Helm library chart. */
 export type ManifestKind = 'kubernetes' | 'kustomize' | 'component' | 'helm' | 'helm-library'
 
+/** All kinds of hooks. */
 export const hookKinds: readonly HookKind[] = ['http', 'exec', 'control-port']
+
+/** All kinds of manifests. */
 export const manifestKinds: readonly ManifestKind[] = ['kubernetes', 'kustomize', 'component', 'helm', 'helm-library']
 
-/** What a manifest is written from. */
+/** Options of {@link writeFiles} and {@link writeManifest}. */
 export interface ManifestOptions {
-  /** Of the Deployment and its container. */
+  /** The name of the Deployment and its container: lower case, at most 63 characters. */
   readonly name: string
+  /** The image of the container, such as `registry/web:1.2`. */
   readonly image: string
-  /** That the app listens on. @default 8080 */
+  /** The port that the app listens on. @default 8080 */
   readonly port?: number
-  /** What sends to the pods. @default 'kube-proxy' */
+  /** What routes to the pods. @default 'kube-proxy' */
   readonly behind?: Behind
-  /** Milliseconds that the longest request takes. @default 10000 */
+  /** How long the longest request takes, in ms, up to a day. @default 10000 */
   readonly longestRequest?: number
-  /** How the kubelet tells the app. @default 'http'; behind an NLB, which lets anybody in, 'control-port' */
+  /** How the kubelet calls podrain's hook. @default 'http'; 'control-port' behind 'aws-nlb', because anybody can reach the app's port through an NLB */
   readonly hook?: HookKind
-  /** @default 9090 */
+  /** The port of the control endpoints, for the hook 'control-port'. @default 9090 */
   readonly controlPort?: number
-  /** @default 3 */
+  /** The number of pods, from 1. @default 3 */
   readonly replicas?: number
   /** @default 'kubernetes' */
   readonly kind?: ManifestKind
 }
 
-/** The options, whole, and what comes of them. */
+/** The options with defaults, and the grace period that follows from them. */
 export interface Facts extends Required<ManifestOptions> {
+  /** The grace period, in seconds. */
   readonly grace: number
-  /** How long the grace period has to be: in milliseconds, and as a sum. */
+  /** The least grace period, in ms. */
   readonly total: number
+  /** The same as a sum, in text. */
   readonly sum: string
 }
 
@@ -58,7 +66,7 @@ export function objects(facts: Facts): string {
   return documents.join('---\n')
 }
 
-/** @throws {RangeError} naming the option */
+/** @throws {RangeError} that names the option, the value and what was expected. */
 export function factsOf(options: ManifestOptions): Facts {
   const {
     behind = 'kube-proxy',
@@ -109,12 +117,12 @@ export function factsOf(options: ManifestOptions): Facts {
   return { name, image, port, behind, longestRequest, hook, controlPort, replicas, kind, grace, ...sum }
 }
 
-/** Below HTTP anybody who reaches the load balancer would reach /prestop. */
+/** The default of {@link ManifestOptions.hook}. A load balancer below HTTP adds no headers, so anybody who reaches it could call /prestop. */
 export function usualHook(behind?: Behind): HookKind {
   return behind === 'aws-nlb' ? 'control-port' : 'http'
 }
 
-/** What the app has to say, so that it means the same as the manifest. */
+/** The options of podrain that the app needs with this manifest. */
 function inApp({ behind, hook, controlPort }: Facts): string {
   const options = [
     ...(behind === 'kube-proxy' ? [] : [`behind: '${behind}'`]),
@@ -135,18 +143,18 @@ export function graceComment({ behind, grace, sum, total }: Facts, indent: strin
   }
   if (grace > autoscalerWaits) {
     const why = `the cluster autoscaler removes a node after ${autoscalerWaits} s unless its \`--max-graceful-termination-sec\` says more`
-    // Values are no object that something could be found in.
+    // Helm values are not linted, so they need no ignore.
     lines.push(indent === '' ? why : `podrain-ignore grace-exceeds-node: ${why}`)
   }
   return lines.map((line) => `${indent}# ${line}\n`).join('')
 }
 
 export function text(value: string): string {
-  // To Kubernetes `y` and `on` are booleans.
+  // Kubernetes reads `y` and `on` as booleans.
   return stringify(value, { version: '1.1' }).trimEnd()
 }
 
-/** What a container of podrain has, at the indentation of its `name`. */
+/** The entries of a container with podrain, at the indentation of its `name`. */
 function container(facts: Facts, { ports, before = '' }: { ports: 'named' | 'numbers'; before?: string }): string {
   const { hook, port, controlPort, grace } = facts
   const named = ports === 'named'
@@ -165,12 +173,12 @@ function volumes({ hook }: Facts): string {
   return under('volumes', hook === 'exec' ? socketVolume : '')
 }
 
-/** A key with what stands under it, if there is something. */
+/** A key with a block under it; empty if the block is. */
 function under(key: string, block: string): string {
   return block === '' ? '' : `${key}:\n${indented(block, '  ')}`
 }
 
-/** Where a load balancer outside the cluster has to learn of new pods, too. */
+/** `minReadySeconds`, if a load balancer outside the cluster has to learn of new pods. */
 function minReady({ behind }: Facts): string {
   if (behind !== 'aws-alb' && behind !== 'aws-nlb') return ''
   return `  # Until the load balancer has checked a new pod. Not needed with pod readiness gates
@@ -210,7 +218,7 @@ ${replicas > 1 ? spread(name) : ''}      containers:
 ${indented(container(facts, { ports: 'named' }), '          ')}${indented(volumes(facts), '      ')}`
 }
 
-/** On several nodes, where there are several. */
+/** A constraint that spreads the pods over nodes. */
 function spread(name: string): string {
   return `      topologySpreadConstraints:
         - maxSkew: 1
@@ -301,7 +309,7 @@ ${indented(container(facts, { ports: 'numbers', before: instead }), '          '
 
 export function values(facts: Facts): string {
   const { name, image, replicas, grace, port, behind } = facts
-  // Of an image with a digest no tag is split off: charts call that in too many ways.
+  // An image with a digest is not split, because charts have no common name for a digest.
   const [, repository = image, tag] = /^([^@]*?)(?::([^/:@]+))?$/.exec(image) ?? []
   const slow = behind === 'aws-alb' || behind === 'aws-nlb'
   return `${heading(facts)}# The names are those that most charts use; see how yours calls them.

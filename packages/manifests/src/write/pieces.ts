@@ -1,19 +1,19 @@
-/** How the kubelet tells the app. */
+/** How the kubelet calls podrain's hook: by HTTP on the app's port, by a command in the container, or by HTTP on a control port. */
 export type HookKind = 'http' | 'exec' | 'control-port'
 
-/** A text, and the name of its file. */
+/** A text, and the name of its file, such as `templates/_helpers.tpl`. */
 export interface Written {
   readonly file: string
   readonly text: string
 }
 
-/** A number, or what a template puts in its place. */
+/** A number, or a template expression. */
 type Value = number | string
 
-/** What stands in the place of another hook or probe, where there is one: each asks in one way only. */
+/** In a patch, replaces a hook or probe of the base: each may have only one handler. */
 export const instead: string = '$patch: replace\n'
 
-/** How a Deployment is rolled over. */
+/** The update strategy of a Deployment. */
 export const strategy: string = `type: RollingUpdate
 rollingUpdate:
   # A new pod comes first, and no old one goes before it is ready.
@@ -29,7 +29,7 @@ export function environment(grace: Value): string {
 `
 }
 
-/** What stands under `preStop`. */
+/** The content of `preStop`. */
 export function preStop(hook: HookKind, port: Value): string {
   if (hook === 'exec') {
     return `# Without network; from the working directory of the image.
@@ -44,7 +44,7 @@ httpGet:
 `
 }
 
-/** @param before what stands at the beginning of each */
+/** The readiness and liveness probes. @param before The first lines of each probe. */
 export function probes(port: Value, before = ''): string {
   const readiness = `${before}httpGet:
   path: /readyz

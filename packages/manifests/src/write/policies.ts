@@ -4,25 +4,27 @@ import { rules } from '../rules/index.js'
 import type { Rule } from '../rules/rule.js'
 import { type Condition, conditions, hasPodrain } from './admission.js'
 
+/** What a policy does with an object: kubectl shows a warning, the audit log gets an entry, or the API server refuses it. */
 export type PolicyAction = 'warn' | 'audit' | 'deny'
 
+/** All actions. */
 export const policyActions: readonly PolicyAction[] = ['warn', 'audit', 'deny']
 
-/** What admission policies are written from. */
+/** Options of {@link writePolicies}. */
 export interface PolicyOptions {
-  /** What becomes of an object with an error. What is only a warning is never refused. @default 'warn' */
+  /** What happens on an error. A warning is never refused: with 'deny' it is shown. @default 'warn' */
   readonly action?: PolicyAction
-  /** What becomes of an object that cannot be judged. @default 'fail' */
+  /** What happens to an object that cannot be judged: with 'fail' the same as on an error, with 'ignore' it is admitted. @default 'fail' */
   readonly failurePolicy?: 'fail' | 'ignore'
-  /** Labels of the namespaces that it is for. @default all but those of Kubernetes itself */
+  /** Labels of the namespaces that the policies apply to. @default all namespaces but those of Kubernetes itself */
   readonly namespaceLabels?: Readonly<Record<string, string>>
 }
 
-/** Kinds of objects that have their pods in the same place. */
+/** Kinds that have their pod template at the same path. */
 interface Shape {
   readonly name: string
   readonly resources: ReadonlyArray<{ readonly group: string; readonly names: readonly string[] }>
-  /** Where its pod is. */
+  /** A CEL expression for the pod template; undefined if the kinds have none. */
   readonly template?: string
   readonly of: readonly Condition['of'][]
 }
@@ -64,10 +66,11 @@ const shapes: readonly Shape[] = [
 ]
 
 /**
- * Writes ValidatingAdmissionPolicies with their bindings, from what CEL can say of the rules, so that a cluster refuses what `lint`
+ * Writes ValidatingAdmissionPolicies with their bindings, for the rules that CEL can express, so that a cluster refuses what `lint`
  * calls an error. They need Kubernetes 1.30.
  * Source: https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
- * @throws {RangeError} naming the option
+ * @returns The YAML text.
+ * @throws {RangeError} that names the option, the value and what was expected.
  */
 export function writePolicies(options: PolicyOptions = {}): string {
   const { action = 'warn', failurePolicy = 'fail' } = options
@@ -109,9 +112,9 @@ function policy(name: string, shape: Shape, own: readonly Condition[], failurePo
         })),
       },
       matchConditions: [
-        // What makes it is judged already.
+        // An object with an owner is left out, because the owner is judged.
         { name: 'made-by-nobody-else', expression: '!object.metadata.?ownerReferences.hasValue()' },
-        // Somebody who labels an old object, or takes a finalizer away, is not kept from it.
+        // An update that leaves the spec unchanged, such as a new label, is always allowed.
         { name: 'new', expression: "request.operation == 'CREATE' || object.spec != oldObject.spec" },
       ],
       ...(shape.template !== undefined && { variables: [...variablesOf(shape.template), ...own.flatMap(offenders)] }),
@@ -124,7 +127,7 @@ function variablesOf(template: string): object[] {
   const named = (object: string) => `${object}.?metadata.?annotations[?'podrain/container']`
   return [
     { name: 'pod', expression: `${template}.spec` },
-    // What runs as long as the pod does: with the native sidecars.
+    // The containers that run as long as the pod, native sidecars included.
     {
       name: 'containers',
       expression: `variables.pod.containers + variables.pod.?initContainers.orValue([]).filter(c, c.?restartPolicy.orValue('') == 'Always')`,
@@ -142,19 +145,19 @@ function isOfContainers({ of }: Condition): boolean {
   return of === 'container' || of === 'server'
 }
 
-/** The names of the containers in which something is wrong. */
+/** A variable with the names of the containers that violate the condition. */
 function offenders(condition: Condition): object[] {
   if (!isOfContainers(condition)) return []
   const names = `variables.containers.filter(c, !(${condition.expression})).map(c, c.name)`
   return [{ name: variableOf(condition), expression: names }]
 }
 
-/** `hookPort` */
+/** The name of that variable: `hookPort` for the rule `hook-port`. */
 function variableOf({ rule }: Condition): string {
   return rule.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-/** What lint calls it. */
+/** The severity of the condition's findings in lint. */
 export function severityOf({ rule, severity }: Condition): Severity {
   return severity ?? ruleOf(rule).severity
 }

@@ -9,24 +9,24 @@ import { BackOff } from './kubelet/back-off.js'
 import { type ContainerListener, Kubelet, type Termination } from './kubelet/kubelet.js'
 import type { Nodes } from './nodes.js'
 
-/** One pod of the Deployment. Its container may be restarted; the pod, its name and its address stay. */
+/** One pod of the workload. When its container is restarted, the pod keeps its name and its address. */
 export interface Replica {
   readonly endpoint: Endpoint
-  /** Whether it was there before the scenario began. */
+  /** Whether the pod was created before the scenario began. */
   readonly old: boolean
-  /** Its number among the old ones, or the new ones, from 1. */
+  /** Its number among the old pods, or among the new ones, from 1. */
   readonly number: number
   readonly address: Address
-  /** The process that runs now, and the kubelet that looks after it. */
+  /** The process that runs now. A restart replaces it and its kubelet. */
   pod: Pod
   kubelet: Kubelet
-  /** Ready for as long as `minReadySeconds` asks of a new pod; what was there before the scenario has been for long. */
+  /** Ready for at least `minReadySeconds`. An old pod is available as soon as it is ready. */
   available: boolean
-  /** How long its container waits when it has to be started again. */
+  /** How long its container waits before it is started again. */
   readonly backOff: BackOff
   /**
-   * What was done to it last: `deleted` and `failed` pods are going for good, a `restarting` one comes back. One that is `waiting`
-   * was started so often that its next start has to wait.
+   * `deleted` and `failed` pods end for good. The container of a `restarting` pod is ending and is started again. The container of
+   * a `waiting` pod has ended and waits for its back-off.
    */
   state: 'running' | 'deleted' | 'failed' | 'restarting' | 'waiting'
 }
@@ -53,10 +53,10 @@ export type ClusterPlan = Pick<
   | 'startupTimeout'
 >
 
-/** The kubelet lists its containers once a second, so a dead one goes unnoticed for half of that on average. */
+/** ms. The kubelet lists its containers once a second, so it notices a dead one half a second late on average. */
 const noticeDelay = 500
 
-/** A probe that asks for a connection and nothing more. */
+/** A TCP probe. */
 const connection: Probe = {
   path: null,
   initialDelaySeconds: 0,
@@ -66,10 +66,10 @@ const connection: Probe = {
   timeoutSeconds: 1,
 }
 
-/** Last lines of each pod that are part of the result. */
-const toldLines = 20
+/** How many of the last lines of output of each pod are part of the result. */
+const recordedLines = 20
 
-/** The pods, and what can be done to them. Scenarios are written in its terms. */
+/** The pods, and the operations on them that scenarios consist of. */
 export class Cluster {
   readonly #plan: ClusterPlan
   readonly #env: Readonly<Record<string, string>>
@@ -78,14 +78,15 @@ export class Cluster {
   readonly #record: Recorder
   readonly #fail: (error: Error) => void
   readonly #pods: Replica[] = []
-  /** Pods asked for, of both kinds; a pod counts before its process is there. */
+  /** Pods created so far, old and new. A pod counts before its process is started. */
   readonly #created = { old: 0, new: 0 }
   readonly #closing = new AbortController()
   readonly #starting: Promise<void>[] = []
-  #noticing = false
+  /** Whether the clients learn of changes late. */
+  #late = false
   #onChange: () => void = () => {}
 
-  /** `fail` is called, perhaps more than once, when a pod cannot start, ends by itself or does not become ready. */
+  /** `fail` may be called more than once: when a pod cannot start, ends by itself or does not become ready. */
   constructor(
     plan: ClusterPlan,
     env: Readonly<Record<string, string>>,
@@ -100,16 +101,16 @@ export class Cluster {
     this.#service = service
     this.#record = record
     this.#fail = fail
-    // Every pod that waits for its start listens.
+    // Every pod that waits for its start adds a listener: without this, more than 10 would make Node warn.
     setMaxListeners(0, this.#closing.signal)
   }
 
-  /** Every pod there ever was, in the order their processes were started. */
+  /** All pods, also those that have ended, in the order in which their processes were started. */
   get pods(): readonly Replica[] {
     return this.#pods
   }
 
-  /** How many pods were asked for before and since the scenario began. */
+  /** How many pods were created before the scenario began, and since. */
   get created(): { readonly old: number; readonly new: number } {
     return this.#created
   }
@@ -118,19 +119,19 @@ export class Cluster {
     return this.#pods.filter(matches).length
   }
 
-  /** Starts the old pods. Resolves when all of them are ready and known to the clients. */
+  /** Starts the old pods. Resolves when all of them are ready and the clients know them. */
   async start(): Promise<void> {
     const { replicas } = this.#plan
     while (this.#created.old < replicas) this.#create(true)
     await this.until(() => this.count(isReady) === replicas)
   }
 
-  /** What is there before the scenario begins has been known for long; from now on every change is late. */
-  noticeFromNowOn(): void {
-    this.#noticing = true
+  /** The scenario begins: from now on the clients learn of each change late. They have known the old pods for long. */
+  beginScenario(): void {
+    this.#late = true
   }
 
-  /** Resolves when `condition` holds; it is looked at now and after every change. */
+  /** Resolves when `condition` holds. The condition is checked now and after every change. */
   until(condition: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#onChange = () => {
@@ -144,19 +145,19 @@ export class Cluster {
     })
   }
 
-  /** Creates one more pod. `number`: that of the old one whose place it takes, where that matters. */
+  /** Creates one more pod. `number` is the number of the pod that it replaces, for a StatefulSet. */
   create(number?: number): void {
     this.#create(false, number)
   }
 
-  /** Deletes a pod: the kubelet and the endpoints are told at the same moment. */
+  /** Deletes a pod: the kubelet and the endpoints learn of it at the same time. */
   delete(replica: Replica, graceSeconds?: number): void {
     const { endpoint, kubelet, state } = replica
     replica.state = 'deleted'
     if (state === 'waiting') {
       this.#record({ type: 'pod-deleted', pod: endpoint.name })
       this.#leave(replica)
-      // It is gone as soon as it is deleted, and whoever has deleted it may be looking at the pods right now.
+      // The pod is gone at once. The caller may be inside `until`, so the change is announced after it returns.
       queueMicrotask(() => this.#onChange())
     } else {
       this.#service.update(endpoint, { serving: kubelet.ready, terminating: true })
@@ -164,7 +165,7 @@ export class Cluster {
     }
   }
 
-  /** The kubelet ends a pod that nobody has deleted: the endpoints learn of it when its process is gone. */
+  /** The kubelet ends a pod that nobody has deleted. The endpoints learn of it when its process is gone. */
   evict(replica: Replica, termination: Termination & { reason: 'node shutdown' | 'eviction' }): void {
     const { kubelet, state } = replica
     replica.state = 'failed'
@@ -176,17 +177,17 @@ export class Cluster {
   async restart(replica: Replica): Promise<void> {
     replica.state = 'restarting'
     await replica.kubelet.terminate({ reason: 'liveness' })
-    await this.#again(replica)
+    await this.#startAgain(replica)
   }
 
-  /** The container dies without a warning. The kubelet notices when it next looks, and starts it again in the same pod. */
+  /** The container dies without a warning. The kubelet notices it the next time it lists its containers, and starts it again in the same pod. */
   async crash(replica: Replica): Promise<void> {
     replica.state = 'restarting'
     this.#record({ type: 'container-killed', pod: replica.endpoint.name, reason: 'crash' })
     replica.pod.signal('SIGKILL')
     await replica.pod.exited
     await this.#pause(noticeDelay)
-    await this.#again(replica)
+    await this.#startAgain(replica)
   }
 
   /** Ends every pod at once, without hook or SIGTERM. Resolves when no process is left. */
@@ -202,12 +203,12 @@ export class Cluster {
     return this.#closing.signal.aborted
   }
 
-  #create(old: boolean, itsNumber?: number): void {
+  #create(old: boolean, replacedNumber?: number): void {
     const count = old ? ++this.#created.old : ++this.#created.new
-    const number = itsNumber ?? count
+    const number = replacedNumber ?? count
     const start = async () => {
       const address = await this.#addresses.next()
-      if (this.#noticing) await this.#pause(this.#plan.startDelay)
+      if (this.#late) await this.#pause(this.#plan.startDelay)
       if (this.#closed) return address.release()
       const { host, port } = address
       const endpoint = { name: `${old ? 'old' : 'new'}-${number}`, host, port, tls: this.#plan.tls }
@@ -220,9 +221,9 @@ export class Cluster {
     const container = this.#container(endpoint.name, old, address, {
       onReadiness: (ready) => {
         const conditions = { serving: ready, terminating: replica.state === 'deleted' }
-        if (this.#noticing) this.#service.update(endpoint, conditions)
+        if (this.#late) this.#service.update(endpoint, conditions)
         else this.#service.apply(endpoint, conditions)
-        this.#judge(replica)
+        this.#updateAvailability(replica)
       },
       onUnhealthy: () => this.#restartUnhealthy(replica),
     })
@@ -231,11 +232,11 @@ export class Cluster {
       ...{ available: false, backOff: new BackOff(), state: 'running' },
     }
     this.#pods.push(replica)
-    this.#look(replica)
+    this.#watch(replica)
   }
 
-  /** Whether the pod is available now, or when it will be if it stays ready. */
-  #judge(replica: Replica): void {
+  /** Sets `available` now, or after `minReadySeconds` if the pod stays ready. */
+  #updateAvailability(replica: Replica): void {
     const seconds = replica.old ? 0 : this.#plan.minReadySeconds
     replica.available = replica.kubelet.ready && seconds === 0
     if (!replica.kubelet.ready || seconds === 0) return
@@ -247,17 +248,17 @@ export class Cluster {
     })
   }
 
-  /** A liveness or startup probe has failed: the kubelet ends the container and starts it again, unless its pod is going. */
+  /** A liveness or startup probe has failed: the kubelet restarts the container, unless it is ending already. */
   #restartUnhealthy(replica: Replica): void {
     if (replica.state === 'running' && !this.#closed) void this.restart(replica)
   }
 
-  /** Starts the container again, as soon as its back-off allows. Resolves when it is ready, or will never be. */
-  async #again(replica: Replica): Promise<void> {
+  /** Starts the container again when its back-off is over. Resolves when it is ready, or when the pod is ending or the rehearsal is over. */
+  async #startAgain(replica: Replica): Promise<void> {
     const { endpoint, old, address, backOff } = replica
     if (this.#closed) return
-    // Its pod was deleted meanwhile: nothing is started in it any more.
-    if (isGoing(replica)) {
+    // The pod was deleted in the meantime, so its container is not started again.
+    if (isEnding(replica)) {
       this.#leave(replica)
       return this.#onChange()
     }
@@ -267,13 +268,13 @@ export class Cluster {
       this.#record({ type: 'back-off', pod: endpoint.name, seconds: wait / 1000 })
       replica.state = 'waiting'
       await this.#pause(wait)
-      if (this.#closed || isGoing(replica)) return
+      if (this.#closed || isEnding(replica)) return
     }
     await new Promise<void>((resolve) => {
       const container = this.#container(endpoint.name, old, address, {
         onReadiness: (ready) => {
           this.#service.update(endpoint, { serving: ready, terminating: replica.state === 'deleted' })
-          this.#judge(replica)
+          this.#updateAvailability(replica)
           resolve()
         },
         onUnhealthy: () => this.#restartUnhealthy(replica),
@@ -281,14 +282,14 @@ export class Cluster {
       replica.pod = container.pod
       replica.kubelet = container.kubelet
       replica.state = 'running'
-      this.#look(replica)
+      this.#watch(replica)
     })
   }
 
   #container(name: string, old: boolean, address: Address, listener: ContainerListener) {
     const pod = new Pod(name, old, { ...this.#plan, env: this.#env }, address)
-    // Pods that are there when the scenario begins have long been serving, with or without a probe.
-    const readinessProbe = this.#plan.readinessProbe ?? (this.#noticing ? null : connection)
+    // Old pods must be serving before the scenario begins, so one without a readiness probe gets a TCP probe.
+    const readinessProbe = this.#plan.readinessProbe ?? (this.#late ? null : connection)
     const kubelet = new Kubelet(pod, { ...this.#plan, readinessProbe }, this.#record, {
       ...listener,
       onReadiness: (ready) => {
@@ -299,8 +300,8 @@ export class Cluster {
     return { pod, kubelet }
   }
 
-  /** Looks after a container that was just started, to its end. */
-  #look(replica: Replica): void {
+  /** Probes a container that was just started, and records its start and its end. */
+  #watch(replica: Replica): void {
     const { pod, kubelet } = replica
     const { startupTimeout } = this.#plan
     this.#record({ type: 'pod-start', pod: pod.name, old: pod.old, host: pod.host, port: pod.port })
@@ -314,7 +315,7 @@ export class Cluster {
       this.#record({ type: 'pod-exit', pod: pod.name, code, signal })
       void pod.written.then(() => {
         if (pod.output.length > 0)
-          this.#record({ type: 'pod-output', pod: pod.name, lines: pod.output.slice(-toldLines) })
+          this.#record({ type: 'pod-output', pod: pod.name, lines: pod.output.slice(-recordedLines) })
       })
       if (this.#closed) return
       if (replica.state === 'running') {
@@ -337,16 +338,15 @@ export class Cluster {
   }
 }
 
-function isGoing({ state }: Replica): boolean {
+function isEnding({ state }: Replica): boolean {
   return state === 'deleted' || state === 'failed'
 }
 
-/** Whether a pod is ready. */
 export function isReady({ state, kubelet }: Replica): boolean {
   return state === 'running' && kubelet.ready
 }
 
-/** Whether a pod counts as available, as the Deployment controller sees it. */
+/** Whether the Deployment or StatefulSet controller counts the pod as available. */
 export function isAvailable({ state, available }: Replica): boolean {
   return state === 'running' && available
 }

@@ -3,15 +3,15 @@ import type { EndpointLag } from '../plan/options.js'
 import { createRandom } from '../shared/random.js'
 import { type Conditions, Service } from './service.js'
 
-/** Whom the nodes tell. */
+/** What the nodes report. */
 export interface NodesListener {
-  /** New connections from this node, counted from 0, go to these from now on. */
+  /** From now on, new connections from this node go to these endpoints. Nodes are counted from 0. */
   onRoutes(endpoints: readonly Endpoint[], node: number): void
-  /** The pod is gone with its network: for every node at the same moment. */
+  /** The pod is gone, and its network with it: for every node at the same time. */
   onGone(endpoint: Endpoint): void
 }
 
-/** The nodes that clients are on: kube-proxy on each of them learns of a change in its own time. */
+/** The nodes that clients are on. The kube-proxy of each node learns of a change after a delay of its own. */
 export class Nodes {
   readonly #services: readonly Service[]
   readonly #listener: NodesListener
@@ -30,7 +30,7 @@ export class Nodes {
     for (const service of this.#services) service.update(endpoint, conditions)
   }
 
-  /** Makes a change known at once: for what was there before the rehearsal begins. */
+  /** Makes a change known at once, for pods that are there before the scenario begins. */
   apply(endpoint: Endpoint, conditions: Conditions | null): void {
     for (const service of this.#services) service.apply(endpoint, conditions)
   }
@@ -40,12 +40,12 @@ export class Nodes {
     this.#listener.onGone(endpoint)
   }
 
-  /** Resolves when every node knows everything there is to know so far. */
+  /** Resolves when every node knows of every change so far. */
   async settled(): Promise<void> {
     await Promise.all(this.#services.map((service) => service.settled()))
   }
 
-  /** Forgets the changes still on their way. */
+  /** Drops the changes that no node knows yet. */
   close(): void {
     for (const service of this.#services) service.close()
   }

@@ -3,7 +3,7 @@ import { type Cluster, isAvailable } from './cluster.js'
 
 /**
  * Replaces every old pod as the Deployment controller does. Resolves when the last old process is gone and all new pods
- * are available. `graceSeconds` is what the pods are deleted with, if not what their own spec says.
+ * are available. `graceSeconds` replaces the grace period of the pods' spec.
  */
 export async function rollingUpdate(cluster: Cluster, plan: RehearsalPlan, graceSeconds?: number): Promise<void> {
   const { replicas } = plan
@@ -17,7 +17,7 @@ export async function rollingUpdate(cluster: Cluster, plan: RehearsalPlan, grace
   })
 }
 
-/** Creates and deletes what the budgets allow now. True when it has deleted a pod: that no longer counts, and frees a place. */
+/** Creates and deletes as many pods as `maxSurge` and `maxUnavailable` allow now. True when a pod was deleted: it no longer counts, so another step may do more. */
 function step(cluster: Cluster, plan: RehearsalPlan, graceSeconds: number | undefined): boolean {
   const { replicas, maxSurge, maxUnavailable } = plan
   const deleted = cluster.count(({ state }) => state === 'deleted')
@@ -27,7 +27,7 @@ function step(cluster: Cluster, plan: RehearsalPlan, graceSeconds: number | unde
   let hasDeleted = false
   for (const replica of cluster.pods) {
     if (!replica.old || replica.state === 'deleted') continue
-    // An old pod that is not available is no loss to availability, as long as enough others are.
+    // Deleting an old pod that is not available does not lower the number of available pods.
     const remaining = cluster.count(isAvailable) - (isAvailable(replica) ? 1 : 0)
     if (remaining < replicas - maxUnavailable) continue
     cluster.delete(replica, graceSeconds)

@@ -4,15 +4,15 @@ import { type Cluster, isReady, type Replica } from './cluster.js'
 import { rollingUpdate } from './rolling-update.js'
 import { scaleDownStatefulSet, updateStatefulSet } from './stateful-set.js'
 
-/** Something that happens to pods, written in what can be done to a {@link Cluster}. */
+/** Something that happens to pods, as calls of a {@link Cluster}. */
 export interface ScenarioScript {
-  /** What the rehearsal calls it while it happens. */
+  /** The name of the phase in the timeline. */
   readonly phase: Disruption
-  /** Resolves when it is over: no process of it is left, and the pods that replace others are ready. */
+  /** Resolves when the processes that end have ended, and the pods that replace them are ready. */
   run(cluster: Cluster, plan: RehearsalPlan): Promise<void>
 }
 
-/** Every scenario. When one starts, all old pods are ready and under load. */
+/** All scenarios. When one starts, all old pods are ready and under load. */
 export const scenarios: Readonly<Record<Scenario, ScenarioScript>> = {
   /** A new version: every pod is replaced, within `maxSurge` and `maxUnavailable`, or as a StatefulSet does it. */
   rollout: {
@@ -20,19 +20,19 @@ export const scenarios: Readonly<Record<Scenario, ScenarioScript>> = {
     run: (cluster, plan) => update(cluster, plan),
   },
 
-  /** The same with one pod, which nobody can stand in for while the new one is not known. */
+  /** The same with one pod: until the clients know the new one, no other pod can answer. */
   'single-replica': {
     phase: 'rolling update',
     run: (cluster, plan) => update(cluster, plan),
   },
 
-  /** The same with a grace period of 1 s, as `kubectl delete --grace-period=1`: SIGTERM interrupts the hook, 2 s are left. */
+  /** The same with a grace period of 1 s, as by `kubectl delete --grace-period=1`. SIGTERM interrupts the hook, and 2 s are left. */
   overrun: {
     phase: 'rolling update',
     run: (cluster, plan) => update(cluster, plan, 1),
   },
 
-  /** Half of the pods, or one more, are deleted at once, or one by one of a StatefulSet; nothing replaces them. */
+  /** Half of the pods, rounded up, are deleted at once; those of a StatefulSet one by one. Nothing replaces them. */
   'scale-down': {
     phase: 'scaling down',
     async run(cluster, { replicas, workload }) {
@@ -43,23 +43,23 @@ export const scenarios: Readonly<Record<Scenario, ScenarioScript>> = {
     },
   },
 
-  /** A liveness probe has failed: one container is restarted in its pod. Only its own /readyz can say that it goes. */
+  /** A liveness probe has failed: one container is restarted in its pod. No endpoint changes unless its readiness probe fails. */
   'liveness-kill': {
     phase: 'liveness kill',
     run: (cluster) => cluster.restart(first(cluster)),
   },
 
-  /** A node with half of the pods, or one more, shuts down: SIGTERM as ever, but no endpoint changes until they are dead. */
+  /** A node with half of the pods, rounded up, shuts down: they get SIGTERM as usual, but no endpoint changes until they have exited. */
   'node-shutdown': {
     phase: 'node shutdown',
     async run(cluster, { replicas }) {
-      const there = cluster.pods.slice(Math.floor(replicas / 2))
-      for (const replica of there) cluster.evict(replica, { reason: 'node shutdown' })
-      await replaced(cluster, there, replicas)
+      const onNode = cluster.pods.slice(Math.floor(replicas / 2))
+      for (const replica of onNode) cluster.evict(replica, { reason: 'node shutdown' })
+      await replaced(cluster, onNode, replicas)
     },
   },
 
-  /** The node runs out of memory: the kubelet evicts one pod with 1 s of grace, and again no endpoint changes in time. */
+  /** The node runs out of memory: the kubelet evicts one pod with a grace period of 1 s, and no endpoint changes until it has exited. */
   evict: {
     phase: 'eviction',
     async run(cluster, { replicas }) {
@@ -69,19 +69,19 @@ export const scenarios: Readonly<Record<Scenario, ScenarioScript>> = {
     },
   },
 
-  /** One container dies by SIGKILL. Nothing in an app helps against it: this is what the others are measured by. */
+  /** One container dies by SIGKILL. No app can drain then, so this is what the other scenarios are measured against. */
   crash: {
     phase: 'crash',
     run: (cluster) => cluster.crash(first(cluster)),
   },
 }
 
-/** Replaces every pod in the manner of who owns them. */
+/** Replaces every pod as the controller of the workload does. */
 function update(cluster: Cluster, plan: RehearsalPlan, graceSeconds?: number): Promise<void> {
   return (plan.workload === 'StatefulSet' ? updateStatefulSet : rollingUpdate)(cluster, plan, graceSeconds)
 }
 
-/** The ReplicaSet creates another pod for each that has failed, which is when its process is gone. */
+/** The ReplicaSet creates a new pod for each failed one, as soon as the process of the failed one is gone. */
 async function replaced(cluster: Cluster, leaving: readonly Replica[], replicas: number): Promise<void> {
   await cluster.until(() => {
     while (cluster.created.new < leaving.filter(isGone).length) cluster.create()

@@ -15,22 +15,20 @@ export function drawLag({ min, median, max }: EndpointLag, random: Random): numb
   return median + (max - median) * (quantile - 0.5) * 2
 }
 
-/** Whom the Service tells. */
+/** What the Service reports. */
 export interface ServiceListener {
-  /** New connections go to these from now on; to none when there is no endpoint, and they are refused. */
+  /** From now on, new connections go to these endpoints. With no endpoint they are refused. */
   onRoutes(endpoints: readonly Endpoint[]): void
 }
 
-/**
- * The Service as the clients of one node see it: kube-proxy there learns of every change late, and in order.
- */
+/** The Service as the clients of one node see it: the node's kube-proxy learns of every change late, and in order. */
 export class Service {
   readonly #lag: EndpointLag
   readonly #lagRandom: Random
   readonly #listener: ServiceListener
   readonly #known = new Map<Endpoint, Conditions>()
   readonly #timers = new Set<NodeJS.Timeout>()
-  /** Changes on their way. Each timer takes the oldest: timers due in the same millisecond may fire in any order. */
+  /** Changes not applied yet. Each timer takes the oldest, because timers due in the same millisecond may fire in any order. */
   readonly #underway: Array<[Endpoint, Conditions | null]> = []
   #lastApplied = 0
   #routes: readonly Endpoint[] = []
@@ -56,7 +54,7 @@ export class Service {
     this.#timers.add(timer)
   }
 
-  /** Makes a change known at once: for what was there before the rehearsal begins. */
+  /** Makes a change known at once, for pods that are there before the scenario begins. */
   apply(endpoint: Endpoint, conditions: Conditions | null): void {
     if (conditions === null) this.#known.delete(endpoint)
     else this.#known.set(endpoint, conditions)
@@ -65,7 +63,7 @@ export class Service {
     if (namesOf(before).join() !== namesOf(this.#routes).join()) this.#listener.onRoutes(this.#routes)
   }
 
-  /** Resolves when the clients know everything there is to know so far. */
+  /** Resolves when the clients know of every change so far. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#timers.size === 0) resolve()
@@ -73,13 +71,13 @@ export class Service {
     })
   }
 
-  /** Forgets the changes still on their way. */
+  /** Drops the changes that are not applied yet. */
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
   }
 
-  /** Ready endpoints; with none, those that terminate but still serve (KEP-1669). */
+  /** The ready endpoints. Without any, the endpoints that are terminating but still serving (KEP-1669). */
   #routable(): Endpoint[] {
     const serving = [...this.#known].filter(([, conditions]) => conditions.serving)
     const ready = serving.filter(([, conditions]) => !conditions.terminating)

@@ -3,8 +3,8 @@ import { type Cluster, isAvailable, type Replica } from './cluster.js'
 
 /**
  * Replaces pods as the StatefulSet controller does: from the highest ordinal down, each only when the ones before it are
- * available. A pod is made anew when the old one is entirely gone, as both have one name. Resolves when all are available.
- * `graceSeconds` is what the pods are deleted with, if not what their own spec says.
+ * available. The new pod has the name of the old one, so it is created when the old one is gone. Resolves when all are available.
+ * `graceSeconds` replaces the grace period of the pods' spec.
  */
 export async function updateStatefulSet(cluster: Cluster, plan: RehearsalPlan, graceSeconds?: number): Promise<void> {
   const { replicas, maxUnavailable, partition } = plan
@@ -17,9 +17,9 @@ export async function updateStatefulSet(cluster: Cluster, plan: RehearsalPlan, g
       made.add(number)
       cluster.create(number)
     }
-    // Whoever is missing counts, also one that is missing for another reason.
+    // Every pod that is not available counts, also one that this update did not delete.
     let places = maxUnavailable - (replicas - cluster.count(isAvailable))
-    // Ordinals begin with 0, and our numbers with 1.
+    // Ordinals begin with 0, `number` with 1: so `number <= partition` is `ordinal < partition`.
     for (const replica of old) {
       if (replica.state === 'deleted' || replica.number <= partition) continue
       if (places-- <= 0) break
@@ -29,7 +29,7 @@ export async function updateStatefulSet(cluster: Cluster, plan: RehearsalPlan, g
   })
 }
 
-/** Deletes so many pods, from the highest ordinal down, each only when the one before is gone. */
+/** Deletes `by` pods, from the highest ordinal down, each only when the one before it is gone. */
 export async function scaleDownStatefulSet(cluster: Cluster, by: number): Promise<void> {
   for (const replica of highestFirst(cluster.pods).slice(0, by)) {
     cluster.delete(replica)
@@ -41,7 +41,7 @@ function highestFirst(pods: readonly Replica[]): Replica[] {
   return pods.toSorted((a, b) => b.number - a.number)
 }
 
-/** Whether nothing is left of a pod that was deleted, not even its name. */
+/** Whether a deleted pod is gone, so that its name is free. */
 function isGone({ state, pod }: Replica): boolean {
   return state === 'deleted' && pod.gone.aborted
 }

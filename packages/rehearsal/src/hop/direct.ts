@@ -5,7 +5,7 @@ import type { Sample } from '../load/sample.js'
 import type { Journal } from '../timeline/journal.js'
 import type { Clients, Way } from './way.js'
 
-/** Nothing stands between clients and pods. */
+/** Clients connect to pods directly. */
 export class Direct implements Way {
   readonly heldUpMs = null
   readonly #journal: Journal

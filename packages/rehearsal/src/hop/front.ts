@@ -4,28 +4,28 @@ export interface Place {
   readonly port: number
 }
 
-/** What is asked of whatever stands between clients and pods. */
+/** How a proxy between clients and pods is started. */
 export interface FrontPlan {
-  /** Where clients connect to. */
+  /** Where clients connect. */
   readonly listen: Place
-  /** Where it sends requests. */
+  /** Where the proxy sends requests. */
   readonly upstream: Place
-  /** Connections to `upstream` that it keeps for later requests. */
+  /** The most idle connections to `upstream` that the proxy keeps for later requests. */
   readonly keepAlive: number
-  /** How often it sends a request again. */
+  /** How often the proxy sends a request again. */
   readonly retries: number
 }
 
-/** It runs, and accepts connections. */
+/** A proxy that runs and accepts connections. */
 export interface Front {
-  /** The longest time it could do nothing, in ms; 0 for what nobody can look into. */
+  /** The longest delay of its event loop, in ms; 0 for a program, whose delays cannot be measured. */
   readonly heldUpMs: number
-  /** Ends it. Resolves when nothing of it is left; never rejects. */
+  /** Ends the proxy. Resolves when its processes and files are gone. Never rejects. */
   close(): Promise<void>
 }
 
-/** How long it may take until it accepts connections, in ms. */
+/** How long a proxy may take until it accepts connections, in ms. */
 export const startTimeout = 10_000
 
-/** How long it waits for a connection to a pod, and for the next byte of an answer, in seconds: what ingress-nginx does. */
+/** How long a proxy waits for a connection to a pod, and for the next byte of a response, in seconds: the defaults of ingress-nginx. */
 export const patience = { connect: 5, answer: 60 } as const

@@ -16,10 +16,10 @@ import type { FromRelay, RelayPlan, ToRelay } from './relay/messages.js'
 import type { Clients, Way } from './way.js'
 import { Witness } from './witness.js'
 
-/** The parts of a plan that say what stands between clients and pods. */
+/** The parts of a plan that describe the proxy between clients and pods. */
 export type HopPlan = Pick<RehearsalPlan, 'hop' | 'seed'> & { readonly through: Through }
 
-/** Where a program listens does not depend on how pods are told apart. */
+/** The proxy listens on any free address of this machine, whatever the plan says of the pods' addresses. */
 const anyAddress = {
   port: null,
   netns: false,
@@ -30,10 +30,10 @@ const anyAddress = {
   startupProbe: null,
 }
 
-/** What the relay has seen may arrive a moment after what it led to, in ms. */
-const hearsay = 100
+/** ms. The relay's message about a failure may arrive this much later than the client's message about the loss. */
+const sightingDelay = 100
 
-/** A proxy stands between clients and pods, with connections of its own to them. */
+/** A proxy stands between clients and pods, with its own connections to the pods. */
 export class Hop implements Way {
   readonly #plan: HopPlan
   readonly #journal: Journal
@@ -42,14 +42,14 @@ export class Hop implements Way {
   readonly #relay: Worker
   readonly #listening: Promise<unknown>
   readonly #witness = new Witness()
-  /** Losses that are not written down yet: the oldest first. */
+  /** Losses that are not recorded yet, the oldest first. */
   readonly #pending: Array<readonly [client: ClientKind, loss: Loss, t: number]> = []
   #started: Promise<void> = Promise.resolve()
   #address: Address | undefined
   #front: Front | undefined
   #relayHeldUpMs = 0
 
-  /** `fail` is called when it cannot go on. */
+  /** `fail` is called when the relay or the proxy fails. */
   constructor(plan: HopPlan, journal: Journal, clients: () => Clients, fail: (error: Error) => void) {
     this.#plan = plan
     this.#journal = journal
@@ -98,8 +98,8 @@ export class Hop implements Way {
 
   lost(client: ClientKind, loss: Loss, t: number): void {
     this.#pending.push([client, loss, t])
-    // Also when this thread was busy: what has arrived until then is heard before.
-    setTimeout(() => setImmediate(() => this.#writeDown()), hearsay)
+    // `setImmediate`, so that messages which arrived while this thread was busy are handled first.
+    setTimeout(() => setImmediate(() => this.#recordOldest()), sightingDelay)
   }
 
   sample(sample: Sample): void {
@@ -107,11 +107,11 @@ export class Hop implements Way {
   }
 
   settle(): void {
-    while (this.#pending.length > 0) this.#writeDown()
+    while (this.#pending.length > 0) this.#recordOldest()
   }
 
   async close(): Promise<void> {
-    // It may still be starting.
+    // A proxy that is still starting is closed when it has started.
     await this.#started.catch(() => {})
     await Promise.all([this.#front?.close(), this.#address?.release(), this.#relay.terminate()])
   }
@@ -120,8 +120,8 @@ export class Hop implements Way {
     this.#relay.postMessage(message)
   }
 
-  /** Writes the oldest loss down, with the pod that had a part in it. */
-  #writeDown(): void {
+  /** Records the oldest loss, with the pod that the relay saw it on. */
+  #recordOldest(): void {
     const [client, loss, t] = this.#pending.shift() ?? []
     if (client === undefined || loss === undefined || t === undefined) return
     const { through } = this.#plan

@@ -8,28 +8,28 @@ import { accepts } from '../pods/protocol.js'
 import { guard, killGroup, release } from '../pods/reaper.js'
 import { type Front, type FrontPlan, type Place, startTimeout } from './front.js'
 
-/** A program that can stand between clients and pods. It is run as it is, with a configuration of ours. */
+/** A proxy program of this machine. The rehearsal runs it with a generated configuration. */
 export interface Program {
-  /** Where it is to be had. */
+  /** Where to get it: a package, or an address. */
   readonly from: string
-  /** Says what it is started with. The directory is its own, and there until it ends. */
+  /** Returns the arguments and files that the program is started with. `directory` belongs to the program and is removed when it ends. */
   configure(plan: FrontPlan, directory: string): Configuration
 }
 
 export interface Configuration {
   readonly args: readonly string[]
-  /** Files of the directory, by their names. */
+  /** The contents of the files in the directory, by name. */
   readonly files: Readonly<Record<string, string>>
 }
 
-/** Debian has servers where a user's PATH does not lead. */
+/** Debian installs servers in these directories, which are not in a user's PATH. */
 const moreDirectories = ['/usr/local/sbin', '/usr/sbin', '/sbin']
 const pollEvery = 20
 const keptLines = 20
 
 /**
- * Starts a program. `fail` is called when it ends by itself later.
- * @throws Error when it is not installed, ends, or accepts no connection in time.
+ * Starts a program. `fail` is called if it ends by itself later.
+ * @throws Error when it is not installed, ends by itself, or accepts no connection within {@link startTimeout} ms.
  */
 export async function startProgram(
   name: string,
@@ -58,7 +58,7 @@ class Running implements Front {
   readonly #child: ChildProcess
   readonly #directory: string
   readonly #lines: string[] = []
-  /** Resolves with how it ended. */
+  /** Resolves when the program has ended, with an error that says how. */
   readonly ended: Promise<Error>
   readonly heldUpMs = 0
   closing = false
@@ -84,9 +84,9 @@ class Running implements Front {
         const what =
           error.code === 'ENOENT' ? `${name} is not installed (${from})` : `${name} did not start: ${error.message}`
         if (pid === undefined)
-          resolve(new Error(`\`through\`: ${what}. Install it, or say \`proxy\`, which needs nothing`))
+          resolve(new Error(`\`through\`: ${what}. Install it, or use \`proxy\`, which is built in`))
       })
-      // What it wrote last comes before 'close'.
+      // 'close' comes after its last output, 'exit' may come before.
       this.#child.once('close', (code, signal) => {
         if (pid === undefined) return
         killGroup(pid)
@@ -97,7 +97,7 @@ class Running implements Front {
     })
   }
 
-  /** Resolves when it accepts connections. */
+  /** Resolves when the program accepts connections at `place`. */
   async accepts(place: Place): Promise<void> {
     let over: Error | undefined
     void this.ended.then((error) => {
@@ -116,7 +116,7 @@ class Running implements Front {
   async close(): Promise<void> {
     this.closing = true
     const { pid, exitCode, signalCode } = this.#child
-    // When it has ended by itself, its number may be another process's.
+    // A program that has ended by itself is not killed: its PID may be another process's by now.
     if (pid !== undefined && exitCode === null && signalCode === null) killGroup(pid)
     await this.ended
     await rm(this.#directory, { recursive: true, force: true }).catch(() => {})
@@ -130,7 +130,7 @@ class Running implements Front {
   }
 }
 
-/** Removes the directories of rehearsals that were killed and could not. */
+/** Removes the directories that killed rehearsals have left. */
 async function sweep(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     const [, pid = ''] = /^podrain-(?:nginx|haproxy|envoy|traefik|caddy)-([0-9a-z]+)-\w{6}$/.exec(name) ?? []

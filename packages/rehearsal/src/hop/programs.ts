@@ -6,5 +6,5 @@ import { haproxy } from './programs/haproxy.js'
 import { nginx } from './programs/nginx.js'
 import { traefik } from './programs/traefik.js'
 
-/** Every program, by its name, which is that of its command. */
+/** Every program, by the name of its command. */
 export const programs: Readonly<Record<Exclude<Through, 'proxy'>, Program>> = { nginx, haproxy, envoy, traefik, caddy }

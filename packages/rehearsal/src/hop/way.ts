@@ -3,27 +3,26 @@ import type { ClientKind } from '../load/kinds.js'
 import type { Loss } from '../load/outcome.js'
 import type { Sample } from '../load/sample.js'
 
-/** The way from client to pod. The Service says where new connections go, and the load what came of them. */
+/** The way from client to pod. The Service tells it where new connections go, the load what was lost. */
 export interface Way {
-  /** Resolves when it can be gone. */
+  /** Resolves when clients can connect. */
   start(): Promise<void>
-  /** New connections from this node, counted from 0, go to these from now on. */
+  /** From now on, new connections from this node go to these endpoints. Nodes are counted from 0. */
   route(endpoints: readonly Endpoint[], node: number): void
-  /** The pod is gone with its network. */
+  /** The pod is gone, and its network with it. */
   lose(pod: string): void
   /** A client has lost a request. */
   lost(client: ClientKind, loss: Loss, t: number): void
-  /** The load at one moment. */
   sample(sample: Sample): void
-  /** What was told until now is written down when this returns. */
+  /** Records every loss so far before it returns. */
   settle(): void
-  /** The longest time that what stands there could do nothing, in ms, as far as can be seen; null where nothing does. */
+  /** The longest delay of an event loop between clients and pods, in ms, as far as it can be measured; null without a proxy. */
   readonly heldUpMs: number | null
-  /** Ends what stands there. Never rejects. */
+  /** Ends the proxy, if there is one. Never rejects. */
   close(): Promise<void>
 }
 
-/** The clients, as a way sees them. */
+/** What a way tells the clients. */
 export interface Clients {
   route(endpoints: readonly Endpoint[], node?: number): void
   lose(pod: string): void

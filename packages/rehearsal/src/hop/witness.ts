@@ -2,58 +2,58 @@ import type { Loss } from '../load/outcome.js'
 import type { Sample } from '../load/sample.js'
 import type { Sighting } from './relay/messages.js'
 
-/** A client hears of an end within this many ms, also on a machine that is busy. */
+/** ms within which a client notices the end of a connection, also on a busy machine. */
 const near = 2000
-/** How far apart the same moment may be told, in ms: clocks are read to a tenth. */
+/** ms by which two threads may report the same time differently: clocks are read to a tenth of a millisecond. */
 const rounding = 0.2
-/** So long a hop may not have heard of the end of a connection that nothing was under way on, in ms. */
+/** ms within which a proxy notices that an idle connection has ended. */
 const deaf = 1000
-/** What a hop answers itself. */
+/** The responses that a proxy gives itself. */
 const ownAnswers = ['status 502', 'status 503', 'status 504']
 
-/** Knows what was seen between hop and pods, and tells by it which pod had a part in what a client met. */
+/** Remembers what the relay saw between proxy and pods, and finds the pod behind a client's loss. */
 export class Witness {
   readonly #seen: Sighting[] = []
   #answers: Record<string, number> = {}
-  /** How answers were last shared among the pods. */
+  /** The answers of each pod at the last sample that had any: the ratio by which answers are shared out. */
   #shares: ReadonlyArray<readonly [pod: string, answers: number]> = []
-  /** Answers of which nobody knows yet who gave them. */
+  /** Answers that are not credited to a pod yet. */
   #owed = 0
 
-  /** Something was seen. */
+  /** Remembers a sighting of the relay. */
   note(seen: Sighting): void {
     while (this.#seen[0] !== undefined && this.#seen[0].endedAt < seen.endedAt - 3 * near) this.#seen.shift()
     this.#seen.push(seen)
   }
 
-  /** Pods have begun so many answers. */
+  /** Adds to the number of responses that each pod has begun. */
   count(answered: Readonly<Record<string, number>>): void {
     for (const [pod, count] of Object.entries(answered)) this.#answers[pod] = (this.#answers[pod] ?? 0) + count
   }
 
   /**
-   * What a request was lost by. It was seen after the client had sent it, and ended before the client heard; of those that fit, it is
-   * the one that was sent first. It costs one request only, so it is not found again.
+   * Finds the sighting that explains a loss: sent after the client had sent its request, and ended before the client noticed. Of
+   * several that fit, it is the one that was sent first. A sighting explains one loss only, so it is removed.
    */
   identify(loss: Loss, t: number): Sighting | undefined {
     const fitting = this.#seen.filter((seen) => isWithin(seen, loss, t) && canBe(seen, loss))
     const answers = fitting.filter(({ end }) => end === 'answered')
-    // What a pod has answered itself no hop has made up.
+    // A status that a pod has answered with explains the loss better than one that the proxy may have made up.
     const [first, ...others] = answers.length > 0 ? answers : fitting
-    if (first === undefined) return this.#met(loss, t)
+    if (first === undefined) return this.#closedBefore(loss, t)
     const found = others.reduce((earlier, seen) => (seen.sentAt < earlier.sentAt ? seen : earlier), first)
     return this.#take(found)
   }
 
-  /** A kept connection that a pod had closed when the hop sent the request over it, and had not heard of that. */
-  #met(loss: Loss, t: number): Sighting | undefined {
+  /** A keep-alive connection that the pod had closed, and over which the proxy sent the request before it noticed. */
+  #closedBefore(loss: Loss, t: number): Sighting | undefined {
     if (!canBe({ end: 'unanswered' }, loss)) return undefined
-    const met = this.#seen.findLast(
+    const cut = this.#seen.findLast(
       ({ end, endedAt }) => end === 'cut' && endedAt >= loss.sentAt - deaf && endedAt <= t,
     )
-    if (met === undefined) return undefined
-    const { endedAt } = this.#take(met)
-    return { ...met, end: 'unanswered', reused: true, sentAt: loss.sentAt, endedAt: Math.max(endedAt, loss.sentAt) }
+    if (cut === undefined) return undefined
+    const { endedAt } = this.#take(cut)
+    return { ...cut, end: 'unanswered', reused: true, sentAt: loss.sentAt, endedAt: Math.max(endedAt, loss.sentAt) }
   }
 
   #take(found: Sighting): Sighting {
@@ -61,7 +61,7 @@ export class Witness {
     return found
   }
 
-  /** The load knows how many requests were answered, and the relay by whom. */
+  /** Credits the answers of a sample to pods: the load knows how many there were, and the relay which pods gave them. */
   credit(sample: Sample): Sample {
     const answered: Record<string, number> = {}
     const answers = Object.entries(this.#answers)
@@ -82,14 +82,14 @@ export class Witness {
   }
 }
 
-/** Whether it happened while the client waited. */
+/** Whether the sighting lies within the time that the client waited. */
 function isWithin({ end, sentAt, endedAt }: Sighting, loss: Loss, t: number): boolean {
-  // A hop that gives a request up may tell its client before it leaves the pod.
+  // A proxy that gives a request up may answer its client before it closes the connection to the pod.
   const latest = end === 'given up' ? t + near : t + rounding
   return sentAt >= loss.sentAt - rounding && endedAt <= latest && endedAt >= t - near
 }
 
-/** Whether a client can have met this. */
+/** Whether the sighting can have led to this kind of loss. */
 function canBe({ end, status }: Pick<Sighting, 'end' | 'status'>, { cause }: Loss): boolean {
   if (end === 'answered') return cause === `status ${status}`
   if (cause.startsWith('status')) return end !== 'cut' && ownAnswers.includes(cause)

@@ -3,25 +3,25 @@ import type { Socket } from 'node:net'
 import { OneConnectionAgent } from '../shared/connect.js'
 
 /**
- * One kept connection that honours what the server said about it: gone when the server has closed it, and not used
- * again within the last second of its `Keep-Alive: timeout=N` (as undici does; Node's own agent only later).
+ * One keep-alive connection. It is not used again when the server has closed it, or in the last second of the server's
+ * `Keep-Alive: timeout=N`. undici keeps the same margin; the agent of older Node versions keeps none.
  */
 export class ClientAgent extends OneConnectionAgent {
   #idle: Socket | undefined
   #watched: Socket | undefined
   #promised: number | undefined
 
-  /** Notes the `Keep-Alive` header of the answer just received. */
+  /** Takes the `Keep-Alive` header of the latest response. */
   heed(keepAlive: string | string[] | undefined): void {
     const seconds = keepAlive === undefined ? undefined : /(?:^|[,\s])timeout=(\d+)/i.exec(String(keepAlive))?.[1]
     this.#promised = seconds === undefined ? undefined : Number(seconds) * 1000
   }
 
-  /** Whether the next request can go over the connection there is. */
+  /** Whether the next request can use the open connection. */
   get reusable(): boolean {
     const socket = this.#idle
     if (socket === undefined || socket.destroyed) return false
-    // The server's FIN has arrived, but the socket has not got as far as to close.
+    // Not readable: the server's FIN has arrived, but Node has not closed the socket yet.
     if (socket.readable && socket.writable) return true
     socket.destroy()
     return false

@@ -5,57 +5,57 @@ import type { Ask } from './ask.js'
 import { type Endpoint, neighbourTimeout } from './endpoint.js'
 import type { Failure, Loss } from './outcome.js'
 
-/** Limits, in ms, after which a client gives a request up. */
+/** Limits in ms after which a client gives a request up. */
 export interface ClientTimeouts {
   /** For the connection to be accepted. @default 5000 */
   connect: number
-  /** For the whole response, from the moment the connection is there. @default 30000 */
+  /** For the whole response, from when the connection is open. @default 30000 */
   total: number
 }
 
-/** What a client needs to know, and whom it tells. */
+/** What a client needs to know, and what it reports. */
 export interface ClientSpec {
-  /** What it asks for, drawn by weight. */
+  /** Its requests, drawn by weight. */
   readonly asks: readonly Ask[]
   readonly timeouts: Readonly<ClientTimeouts>
   readonly random: Random
   readonly clock: Clock
-  /** Requests a second; undefined for the kind's own pace. */
+  /** Requests per second; undefined: the kind's own pace. */
   readonly rate?: number | undefined
-  /** Chooses the pod of a new connection. */
+  /** Chooses the endpoint of a new connection; undefined: there is none. */
   readonly pick: () => Endpoint | undefined
-  /** The header, in small letters, by which a pod says its name, where an endpoint is not one pod. */
+  /** The response header (lower case) that names the pod, where an endpoint is more than one pod. */
   readonly podHeader?: string | undefined
   readonly onSent: () => void
-  /** Called with the pod that answered, and how many ms the whole exchange took. */
+  /** Called with the pod that answered, and how long the whole exchange took in ms. */
   readonly onAnswered: (pod: string, ms: number) => void
   readonly onLost: (loss: Loss) => void
 }
 
-/** A client without retries, except where it knows that its request was not processed. */
+/** A client. It retries a request only if it knows that the server has not processed it. */
 export interface Client {
-  /** Sends requests until `stop` is aborted, then waits for the open ones. Never rejects. */
+  /** Sends requests until `stop` is aborted, then waits for those in flight. Never rejects. */
   run(stop: AbortSignal): Promise<void>
-  /** Sends one request and waits for its outcome, or, where that may take for ever, for `stop`. Never rejects. */
+  /** Sends one request and waits for its outcome. An endless stream ends when `stop` is aborted. Never rejects. */
   request(stop: AbortSignal): Promise<void>
-  /** Closes what connections it keeps. */
+  /** Closes the connections that the client keeps. */
   close(): void
 }
 
-/** A random time is drawn between these, in ms. */
+/** A range of durations in ms. */
 export type Range = readonly [shortest: number, longest: number]
 
-/** Draws a time of a range. */
+/** Draws a duration from a range. */
 export function draw([shortest, longest]: Range, random: Random): number {
   return shortest + (longest - shortest) * random()
 }
 
-/** How many requests there are in a second with such pauses between them. */
+/** Requests per second with such pauses between them. */
 export function perSecond([shortest, longest]: Range): number {
   return 2000 / (shortest + longest)
 }
 
-/** Sends one request after the other until `stop` is aborted, with a pause of so many ms before each. */
+/** Sends one request after the other until `stop` is aborted. `pause` returns the ms to wait before each. */
 export async function askAgainAndAgain(
   stop: AbortSignal,
   pause: () => number,
@@ -69,8 +69,8 @@ export async function askAgainAndAgain(
 }
 
 /**
- * Plays what a client meets at the address of a pod that is gone. On loopback the kernel would refuse the connection, and
- * the client would be back in a moment to lose another request; in a cluster it waits.
+ * Plays a connection attempt to the address of a pod that is gone. In a cluster the client waits for an answer. On loopback the kernel
+ * would refuse at once, and the client would lose its next request a moment later.
  */
 export async function unreachable({ connect }: Readonly<ClientTimeouts>): Promise<Failure> {
   await sleep(Math.min(connect, neighbourTimeout))

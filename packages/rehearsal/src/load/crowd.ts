@@ -8,51 +8,51 @@ import { type Endpoint, KnownEndpoints } from './endpoint.js'
 import { type ClientCounts, type ClientKind, clientKinds, eachKind, kinds } from './kinds.js'
 import type { Loss } from './outcome.js'
 
-/** What one thread's clients do. Everything in it can be sent to a thread. */
+/** What the clients of one thread do. Structured clone can copy it to a thread. */
 export interface CrowdPlan {
   readonly clients: Readonly<ClientCounts>
-  /** What each kind asks for; empty for a kind that has no clients. */
+  /** The requests of each kind; empty for a kind that has no clients. */
   readonly asks: Readonly<Record<ClientKind, readonly Ask[]>>
-  /** Requests a second of each client whose kind is paced; undefined for the kind's own pace. */
+  /** Requests per second of each client whose kind is paced; undefined: the kind's own pace. */
   readonly rate: number | undefined
-  /** Whether requests of paced kinds begin when it is time for them, however long others take. */
+  /** Whether requests of paced kinds begin on schedule, however long earlier ones take. */
   readonly openLoop: boolean
   readonly timeouts: Readonly<ClientTimeouts>
-  /** Nodes that the clients are dealt to, one after the other. @default 1 */
+  /** Nodes that the clients are assigned to, in turn. @default 1 */
   readonly nodes?: number
-  /** The header, in small letters, by which a pod says its name; undefined where each endpoint is one pod. */
+  /** The response header (lower case) that names the pod; undefined where each endpoint is one pod. */
   readonly podHeader?: string | undefined
   readonly seed: number
-  /** Numbers the random sequences of this crowd, so that no two clients draw the same. */
+  /** The number of this crowd's first random sequence: no two clients draw the same. */
   readonly first: number
-  /** Requests after which it sends no more. */
+  /** The most requests that the crowd sends. */
   readonly limit: number
-  /** When the clock of the events was 0. */
+  /** The zero of the events' clock, in machine time (see `shared/clock.ts`). */
   readonly startedAt: number
 }
 
-/** What a crowd has done since it was last asked, and where it stands. */
+/** The counters of a crowd: `answered` and `times` since the tick before, the others so far. */
 export interface Tick {
   readonly inFlight: Readonly<Record<ClientKind, number>>
   readonly requests: Readonly<Record<ClientKind, number>>
   readonly lost: Readonly<Record<ClientKind, number>>
-  /** Answers since the tick before, for each pod. */
+  /** Responses of each pod since the tick before. */
   readonly answered: Readonly<Record<string, number>>
-  /** How long they took, in ms. */
+  /** How long these responses took, in ms, of the kinds that are timed. */
   readonly times: readonly number[]
 }
 
-/** Whom a crowd tells. */
+/** What a crowd reports. */
 export interface CrowdListener {
   onLost(client: ClientKind, loss: Loss, t: number): void
   /** Called once, when `limit` requests have been sent. */
   onExhausted(): void
 }
 
-/** Requests of one kind that may be open at once in an open loop; there, nobody else holds them back. */
+/** The most requests of one kind in flight in an open loop, which has no other limit. */
 const mostOpen = 2000
 
-/** The clients of one thread. Successes are only counted. */
+/** The clients of one thread. Losses are reported one by one, successes are only counted. */
 export class Crowd {
   readonly #plan: CrowdPlan
   readonly #listener: CrowdListener
@@ -63,7 +63,7 @@ export class Crowd {
   readonly #requests = eachKind(() => 0)
   readonly #lost = eachKind(() => 0)
   readonly #known = new KnownEndpoints()
-  /** Where new connections go, for each node. */
+  /** The endpoints for new connections, by node. */
   readonly #candidates: Array<readonly Endpoint[]> = []
   #answers: Record<string, number> = {}
   #times: number[] = []
@@ -76,21 +76,20 @@ export class Crowd {
     this.#listener = listener
     this.#clock = createClock(plan.startedAt)
     this.#pickRandom = createRandom(plan.seed, plan.first)
-    // Every client that pauses listens.
+    // Every client that pauses adds a listener: without this, more than 10 would make Node warn.
     setMaxListeners(0, this.#stop.signal)
   }
 
-  /** New connections of the clients on a node go to these from now on. */
+  /** From now on, new connections of the clients on this node go to these endpoints. */
   route(endpoints: readonly Endpoint[], node: number = 0): void {
     this.#candidates[node] = this.#known.adopt(endpoints)
   }
 
-  /** The pod is gone with its network. */
+  /** The pod is gone, and its network with it. */
   lose(pod: string): void {
     this.#known.lose(pod)
   }
 
-  /** Starts every client. */
   start(): void {
     const { clients: counts, openLoop } = this.#plan
     this.#running = Promise.all(
@@ -124,8 +123,8 @@ export class Crowd {
   }
 
   /**
-   * Sends requests at the rate of these clients, each by one that is idle, or by one more when none is: as in a world in which
-   * other people come while some wait.
+   * Sends requests at the rate of these clients: each by an idle client, or by a new one when none is idle. So clients that wait
+   * do not slow the load down.
    */
   async #arrive(kind: ClientKind, idle: Client[]): Promise<void> {
     const { rate = 0 } = this.#plan
@@ -150,13 +149,13 @@ export class Crowd {
     for (const client of all) client.close()
   }
 
-  /** Sends no more requests. Resolves when the open ones have their outcome. */
+  /** Sends no more requests. Resolves when those in flight have their outcome. */
   async end(): Promise<void> {
     this.#stop.abort()
     await this.#running
   }
 
-  /** Takes what there is to tell. */
+  /** Returns the counters, and resets those that count from tick to tick. */
   tick(): Tick {
     const tick = {
       inFlight: { ...this.#inFlight },

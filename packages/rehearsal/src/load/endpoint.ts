@@ -5,20 +5,20 @@ export interface Endpoint {
   readonly name: string
   readonly host: string
   readonly port: number
-  /** Whether it speaks TLS. @default false */
+  /** Whether it uses TLS. @default false */
   readonly tls?: boolean
-  /** Set when the pod is gone with its network: who is sent there anyway gets no answer, not even a refusal. */
+  /** Set when the pod is gone, and its network with it: a connection attempt gets no answer, not even a refusal. */
   unreachable?: boolean
 }
 
-/** How long a kernel asks for an address that nobody has any more, in ms: three times, a second each. */
+/** ms after which a kernel gives up an address that no machine has: three ARP requests, one second each. */
 export const neighbourTimeout = 3000
 
-/** The endpoints that somebody has heard of: those of one name are one, so that all who know it learn that it is gone. */
+/** One object for each name of an endpoint, so that every holder of an endpoint sees when its pod is gone. */
 export class KnownEndpoints {
   readonly #byName = new Map<string, Endpoint>()
 
-  /** The same endpoints, as they are known here. */
+  /** The known objects for these endpoints. */
   adopt(endpoints: readonly Endpoint[]): readonly Endpoint[] {
     return endpoints.map((endpoint) => {
       const known = this.#byName.get(endpoint.name) ?? { ...endpoint }
@@ -27,14 +27,14 @@ export class KnownEndpoints {
     })
   }
 
-  /** The pod is gone with its network. */
+  /** The pod is gone, and its network with it. */
   lose(pod: string): void {
     const endpoint = this.#byName.get(pod)
     if (endpoint !== undefined) endpoint.unreachable = true
   }
 }
 
-/** The endpoint by the name of who has answered, where many are behind one: `header` is the one that says it. */
+/** The endpoint with the name of the pod that has answered, as the response header `header` says; the same endpoint without it. */
 export function answering<Known extends Endpoint | undefined>(
   endpoint: Known,
   headers: IncomingHttpHeaders,

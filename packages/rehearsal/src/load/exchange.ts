@@ -11,14 +11,14 @@ import { causeOf, type Failure, type LossCause } from './outcome.js'
 export interface ExchangeSpec {
   readonly endpoint: Endpoint
   readonly ask: Ask
-  /** The client's kept connection; undefined for a connection of its own. */
+  /** The client's keep-alive connection; undefined: the request gets its own connection. */
   readonly agent: ClientAgent | undefined
   readonly timeouts: Readonly<ClientTimeouts>
-  /** Whether to send a body of 16 KiB, slowly, instead of the request's own. */
+  /** Whether to upload a body of 16 KiB over about 200 ms, instead of the request's own body. */
   readonly upload?: boolean | undefined
-  /** How fast to read the response, in bytes per ms. */
+  /** How fast to read the response, in bytes per ms; undefined: as fast as it comes. */
   readonly readRate?: number | undefined
-  /** Called when the status has come. */
+  /** Called when the status and headers have arrived. */
   readonly onHeaders?: ((headers: IncomingHttpHeaders) => void) | undefined
 }
 
@@ -31,7 +31,7 @@ export const uploadTime: number = chunks * chunkPause
 export const commonHeaders: Readonly<Record<string, string>> = { Host: 'localhost', 'User-Agent': 'podrain-rehearsal' }
 const uploadHeaders = { 'Content-Type': 'text/plain', 'Content-Length': chunk.length * chunks }
 
-/** Sends one request. Resolves with undefined when its whole body arrived with a status that is fine; never rejects. */
+/** Sends one request. Resolves with undefined when the whole response arrived with a status that counts as success. Never rejects. */
 export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
   const { endpoint, ask, agent, timeouts, upload = false, readRate, onHeaders } = spec
   return new Promise((resolve) => {
@@ -52,7 +52,7 @@ export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
       settled = true
       clearTimeout(timer)
       resolve(failure)
-      // An exchange that is complete keeps its connection, whatever its status.
+      // A complete exchange keeps its connection, whatever its status.
       if (failure !== undefined && !(complete && request.writableFinished)) request.destroy()
     }
     const lose = (cause: LossCause, message: string) => settle({ cause, message })
@@ -66,7 +66,7 @@ export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
       limit(timeouts.connect, 'not connected')
       socket.once(readyEvent(endpoint), () => limit(timeouts.total, 'not answered'))
     })
-    // Once there is a status, the response's 'close' says more than an error does.
+    // After the status, the response's 'close' event decides: it says whether the body is complete.
     request.on('error', (error) => {
       if (status === 0) lose(causeOf(error), error.message)
     })
@@ -84,7 +84,7 @@ export function exchange(spec: ExchangeSpec): Promise<Failure | undefined> {
         complete = response.complete
         if (!isSuccess(ask, status)) lose(`status ${status}`, response.statusMessage ?? '')
         else if (!complete) lose('truncated', `the connection ended before the body did${end}`)
-        // An answer that came early: the request is still being sent, and the connection is not free until it is.
+        // The response came early: the request is still being sent, and the connection is not free until it is sent.
         else if (!request.writableFinished) request.once('finish', () => settle()).once('close', () => settle())
         else settle()
       })
@@ -103,7 +103,7 @@ async function sendSlowly(request: http.ClientRequest): Promise<void> {
   request.end()
 }
 
-/** Takes a breath after each piece, as long as it would have taken over a slow line. */
+/** Pauses after each piece, for as long as the piece would take over a slow line. */
 function readSlowly(response: http.IncomingMessage, bytesPerMs: number): void {
   response.on('data', (piece: Buffer) => {
     response.pause()

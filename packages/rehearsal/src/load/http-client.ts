@@ -8,13 +8,13 @@ import { noEndpoint } from './outcome.js'
 
 /** How one kind of client behaves. */
 export interface Manners {
-  /** Whether it keeps its connection for the next request. */
+  /** Whether the client keeps its connection for the next request. */
   readonly keeps: boolean
-  /** Its pause between two requests. */
+  /** The pause between two requests. */
   readonly pause: Range
-  /** Whether it sends a body of 16 KiB, slowly, instead of the request's own. */
+  /** Whether the client uploads a body of 16 KiB slowly. @default false */
   readonly upload?: boolean
-  /** How fast it reads responses, in bytes per ms; undefined: as fast as they come. */
+  /** How fast the client reads responses, in bytes per ms. @default undefined: as fast as they come */
   readonly readRate?: number
 }
 
@@ -75,7 +75,7 @@ export class HttpClient implements Client {
     else onLost({ ...failure, pod: pod ?? null, method: ask.method, path: ask.path, sentAt, reused })
   }
 
-  /** With a rate, requests begin at its interval, give or take a half; without one, they follow each other's end. */
+  /** With a rate, requests begin at its interval, ± 50 %. Without a rate, each begins a pause after the end of the one before. */
   #pause(begun: number): number {
     const { random, rate } = this.#spec
     if (rate !== undefined) return Math.max(0, (1000 / rate) * (0.5 + random()) - (performance.now() - begun))

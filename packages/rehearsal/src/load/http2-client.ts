@@ -12,49 +12,50 @@ import { askAgainAndAgain, type Client, type ClientSpec, draw, perSecond, type R
 import { answering, type Endpoint } from './endpoint.js'
 import { causeOf, type Failure, noEndpoint } from './outcome.js'
 
-/** Pause between two requests of one of its threads, in ms. */
+/** Pause after a response before the next request, in ms. */
 const pause: Range = [5, 25]
-/** Requests at a time. */
-const threads = 4
-/** How many requests a client sends in a second if they are answered at once. */
-export const http2PerSecond: number = threads * perSecond(pause)
-/** How often a request is tried in all. */
+/** Requests that a client has in flight at most. */
+const concurrency = 4
+/** Requests per second of a client, if they are answered at once. */
+export const http2PerSecond: number = concurrency * perSecond(pause)
+/** How often a request is tried, the first attempt included. */
 const mostAttempts = 5
 
-/** `unsent`: nothing of it has left; `unprocessed`: the server has said that it did nothing about it. */
+/** `unsent`: no byte of the request has left. `unprocessed`: the server has refused the stream without processing it. */
 type Outcome = Failure | 'answered' | 'unsent' | 'unprocessed'
 
-/** An answer that has begun, when its stream is over. */
+/** A response of which at least the headers have arrived, when its stream is closed. */
 export interface Http2Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly trailers: IncomingHttpHeaders
-  /** Whether the stream ended as it should. */
+  /** Whether the stream ended with END_STREAM and without an error. */
   readonly isWhole: boolean
 }
 
-/** What is said over HTTP/2. */
+/** What is sent over HTTP/2, and what counts as success. */
 export interface Dialect {
   headersOf(ask: Ask): OutgoingHttpHeaders
   bodyOf(ask: Ask): Uint8Array | undefined
-  /** How often a request may be sent again that reached a server and was not processed. */
+  /** How often a request is sent again after a server has refused it without processing it. */
   readonly mostRepeats: number
-  /** Why the answer is none; undefined when it is one. */
+  /** Why the response counts as a loss; undefined: it is a success. */
   failureOf(ask: Ask, answer: Http2Answer): Failure | undefined
 }
 
 interface Connection {
   readonly session: ClientHttp2Session
   endpoint: Endpoint
+  /** Whether it has served a request. */
   served: boolean
-  /** Why it failed. */
+  /** Why the session failed. */
   error: NodeJS.ErrnoException | undefined
 }
 
 /**
- * Sends requests over one session (by ALPN where the endpoint speaks TLS, else by prior knowledge), up to four at a time, and
- * opens another when the server has said GOAWAY. A stream that the server has not processed, by GOAWAY or by REFUSED_STREAM,
- * is sent again, as often as the dialect allows, and is no loss.
+ * Sends requests over one session, up to four at a time. The session is agreed by ALPN where the endpoint uses TLS, else by prior
+ * knowledge (RFC 9113 §3). After a GOAWAY the client opens another session. A stream that the server has not processed, as GOAWAY or
+ * REFUSED_STREAM says, is sent again as often as the dialect allows, and is no loss.
  */
 export class Http2Client implements Client {
   readonly #spec: ClientSpec
@@ -68,7 +69,7 @@ export class Http2Client implements Client {
 
   async run(stop: AbortSignal): Promise<void> {
     const pauseOf = () => draw(pause, this.#spec.random)
-    await Promise.all(Array.from({ length: threads }, () => askAgainAndAgain(stop, pauseOf, () => this.request())))
+    await Promise.all(Array.from({ length: concurrency }, () => askAgainAndAgain(stop, pauseOf, () => this.request())))
     this.close()
   }
 
@@ -98,12 +99,12 @@ export class Http2Client implements Client {
       if (outcome === 'unprocessed' && repeats++ === this.#dialect.mostRepeats) break
     }
     if (outcome === 'answered') return onAnswered(endpoint?.name ?? '', clock() - sentAt)
-    const failure: Failure = isOpen(outcome) ? { cause: 'error', message: 'refused again and again' } : outcome
+    const failure: Failure = isOpen(outcome) ? { cause: 'error', message: 'the server refused every attempt' } : outcome
     const { method = 'GET', path = '' } = asks[0] ?? {}
     onLost({ ...failure, pod: endpoint?.name ?? null, method, path, sentAt, reused })
   }
 
-  /** The session there is, or a new one. */
+  /** The open session, or a new one. */
   #connect(endpoint: Endpoint): Connection {
     if (this.#connection !== undefined) return this.#connection
     const { host, port, tls = false } = endpoint
@@ -135,7 +136,7 @@ export class Http2Client implements Client {
       try {
         stream = session.request(dialect.headersOf(ask), { endStream: body === undefined })
       } catch {
-        // The session has begun to close: nothing of the request has left.
+        // The session has begun to close, so no byte of the request has left.
         return resolve('unsent')
       }
       let headers: IncomingHttpHeaders | undefined
@@ -178,7 +179,7 @@ export class Http2Client implements Client {
       const outcome = (): Outcome => {
         if (headers === undefined) {
           if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) return 'unprocessed'
-          // A stream is cancelled because of what its session died of.
+          // When a session fails, Node cancels its streams. The session's error says why.
           const error = connection.error ?? (failed?.cause instanceof Error ? failed.cause : failed)
           if (error === undefined) return { cause: 'reset', message: 'the connection ended before the answer began' }
           const cause = causeOf(error)

@@ -2,22 +2,22 @@ import type { Client, ClientSpec } from './client.js'
 
 /** A kind of client. A new one is a file in `kinds/` and a row in `kinds.ts`. */
 export interface Kind<Path extends string = string> {
-  /** The field of the option `requests` that says what it asks for; `mix` stands in for `get`. */
+  /** The field of the option `requests` that names the path of its requests. `mix` replaces `get`. */
   readonly path: Path
-  /** What the command line's help says of that path. */
+  /** The help of the command line for that path. */
   readonly help: string
-  /** What is asked for where the command line's flag has no value; a kind without it needs one. */
+  /** The path if the command line's flag has no value. Without it, the flag needs a value. */
   readonly usual?: string
-  /** How many clients there are of it unless the option `clients` says otherwise. */
+  /** How many clients of this kind there are, unless the option `clients` says otherwise. */
   readonly count: number
   readonly method: 'GET' | 'POST'
-  /** How many requests one client sends in a second if they are answered at once; 1 where an answer takes its time. */
+  /** Requests per second of one client if they are answered at once; 1 where a response takes long by design. */
   readonly perSecond: number
-  /** What it speaks; nothing that stands between clients and pods speaks HTTP/2 to pods. */
+  /** The client's protocol. A kind with HTTP/2 cannot be used with the option `through`: its proxies speak HTTP/1.1 to pods. */
   readonly protocol: 'HTTP/1.1' | 'HTTP/2'
   /** Whether the option `rate` sets its pace. */
   readonly paced: boolean
-  /** Whether the time an answer takes says something of the server: a stream and a slow upload take theirs by themselves. */
+  /** Whether its response times count in the latency. Streams and slow uploads take long by design, so theirs do not. */
   readonly timed: boolean
   create(spec: ClientSpec): Client
 }

@@ -10,21 +10,21 @@ import { sse } from './kinds/sse.js'
 import { streaming } from './kinds/streaming.js'
 import { webSocket } from './kinds/web-socket.js'
 
-/** Kinds of client the load is made of. */
+/** The kinds of clients of the load. */
 export interface Kinds {
-  /** Clients that send a request every 5–25 ms on one kept connection. */
+  /** Clients that send a request every 5–25 ms on one keep-alive connection. */
   readonly keepAlive: Kind<'get'>
   /** Clients that open a connection for each request, at the same pace. */
   readonly newConnection: Kind<'get'>
-  /** Clients that send one request every 1–8 s on a kept connection. */
+  /** Clients that send one request every 1–8 s on a keep-alive connection. */
   readonly slowKeepAlive: Kind<'get'>
-  /** Clients that read `requests.stream` to its end, again and again. */
+  /** Clients that read the response of `requests.stream` to its end, one after the other. */
   readonly streaming: Kind<'stream'>
   /** Clients that upload a body to `requests.post`, in chunks over about 200 ms. */
   readonly post: Kind<'post'>
-  /** Clients that read `requests.download` at 5 MB/s. */
+  /** Clients that read the response of `requests.download` at 5 MB/s. */
   readonly slowReader: Kind<'download'>
-  /** Clients that keep a WebSocket open and send a message that `requests.webSocket` echoes every 50–250 ms. */
+  /** Clients that keep a WebSocket to `requests.webSocket` open. Every 50–250 ms they send a message and wait for its echo. */
   readonly webSocket: Kind<'webSocket'>
   /** Clients that read the event stream `requests.sse`, and connect again when the server has ended it. */
   readonly sse: Kind<'sse'>
@@ -34,7 +34,7 @@ export interface Kinds {
   readonly grpc: Kind<'grpc'>
 }
 
-/** Every kind, in the order tables and pages list them. */
+/** Every kind of client, in the order of tables and pages. */
 export const kinds: Kinds = {
   keepAlive,
   newConnection,
@@ -48,14 +48,16 @@ export const kinds: Kinds = {
   grpc,
 }
 
+/** The name of a kind of client. */
 export type ClientKind = keyof Kinds
 
+/** The names of all kinds, in the order of {@link kinds}. */
 export const clientKinds: readonly ClientKind[] = Object.keys(kinds) as ClientKind[]
 
 /** How many clients of each kind send requests at once. Whole numbers, 0 to 5000. */
 export type ClientCounts = { -readonly [kind in ClientKind]: number }
 
-/** The fields of `requests` that say what one kind of client asks for, in the order of the table. */
+/** The fields of the option `requests` that name a path, in the order of {@link kinds}. */
 export const pathNames: readonly PathName[] = [...new Set(clientKinds.map((kind) => kinds[kind].path))]
 
 export type PathName = Kinds[ClientKind]['path']

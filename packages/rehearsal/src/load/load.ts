@@ -11,52 +11,52 @@ import type { FromThread, ToThread } from './messages.js'
 import type { Loss } from './outcome.js'
 import { type Sample, sampleOf, total, totalsOf } from './sample.js'
 
-/** What the clients do, all together. */
+/** What all clients together do. */
 export interface LoadPlan {
   readonly clients: Readonly<ClientCounts>
-  /** What each kind asks for. */
+  /** The requests of each kind. */
   readonly asks: Readonly<Record<ClientKind, readonly Ask[]>>
-  /** Requests a second of all clients together whose kind is paced; null: each client at its own pace. */
+  /** Requests per second of all clients of paced kinds together; null: each client at its own pace. */
   readonly rate: number | null
-  /** Whether those begin when it is time for them, however long others take. */
+  /** Whether requests of paced kinds begin on schedule, however long earlier ones take. */
   readonly openLoop: boolean
   readonly timeouts: Readonly<ClientTimeouts>
-  /** Nodes that the clients are dealt to; each routes by itself. @default 1 */
+  /** Nodes that the clients are assigned to, each with its own routes. @default 1 */
   readonly nodes?: number
   readonly seed: number
-  /** Requests after which no more are sent. */
+  /** The most requests that are sent. */
   readonly maxRequests: number
-  /** When the clock of the events was 0, in machine time. */
+  /** The zero of the events' clock, in machine time (see `shared/clock.ts`). */
   readonly startedAt: number
 }
 
-/** Whom the load tells what. */
+/** What the load reports. */
 export interface LoadListener {
   onLost(client: ClientKind, loss: Loss, t: number): void
   onSample(sample: Sample): void
-  /** Called when the plan's `maxRequests` have been sent; each thread may say so. */
+  /** Called when `maxRequests` have been sent, perhaps once by each thread. */
   onExhausted(): void
-  /** Called when a thread has failed, which only a fault of its own can make it do. */
+  /** Called when a thread has failed, which is a bug of the rehearsal. */
   onError(error: Error): void
 }
 
-/** What came of the load. */
+/** The result of the load. */
 export interface LoadOutcome {
   /** Requests of each kind, lost ones included. */
   readonly requests: Readonly<Record<ClientKind, number>>
-  /** The longest time one of its threads could do nothing, in ms. */
+  /** The longest delay of the event loop in any of the threads, in ms. */
   readonly heldUpMs: number
 }
 
-/** So many clients keep a thread of their own busy. */
+/** This many clients keep one thread busy. */
 const clientsPerThread = 250
 const sampleEvery = 100
-/** A thread that tells nothing at so many looks in a row is held up, and the sample is taken without it. */
+/** After this many samples in a row without a tick from some thread, the next one is taken without that thread. */
 const mostUntold = 2
 
 /**
- * All clients together, in threads beside the caller's: who plays the kubelet must not be held up by those who ask, or its
- * probes would fail for no fault of the pods.
+ * All clients, in threads beside the caller's. The caller's thread plays the kubelet: if the clients delayed it, probes would fail
+ * through no fault of the pods.
  */
 export class Load {
   readonly #listener: LoadListener
@@ -71,35 +71,35 @@ export class Load {
     this.#threads = crowdsOf(plan).map((crowd) => new Thread(crowd, listener))
   }
 
-  /** New connections of the clients on a node, counted from 0, go to these from now on. */
+  /** From now on, new connections of the clients on this node go to these endpoints. Nodes are counted from 0. */
   route(endpoints: readonly Endpoint[], node: number = 0): void {
     this.#tell({ type: 'route', endpoints, node })
   }
 
-  /** The pod is gone with its network. */
+  /** The pod is gone, and its network with it. */
   lose(pod: string): void {
     this.#tell({ type: 'gone', pod })
   }
 
-  /** Starts every client. Resolves when all of them have begun. */
+  /** Starts every client. Resolves when all have started. */
   async start(): Promise<void> {
     await Promise.all(this.#threads.map(({ ready }) => ready))
     await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'start' })))
     this.#sampler = setInterval(() => this.#sampleIfTold(), sampleEvery)
   }
 
-  /** Learns where every client stands now: otherwise that is known as it was up to 100 ms ago. */
+  /** Asks every thread for its counters now. Without it, they are up to 100 ms old. */
   async refresh(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.ask({ type: 'tell' })))
   }
 
-  /** The client kinds of which every request so far was lost: nothing a scenario could have done. */
+  /** The client kinds whose every request so far was lost. Before a scenario begins, that is a fault of the options or the app. */
   get hopeless(): ClientKind[] {
     const { requests, lost } = totalsOf(this.#crowds)
     return clientKinds.filter((kind) => requests[kind] > 1 && lost[kind] === requests[kind])
   }
 
-  /** Sends no more requests. Resolves when the open ones have their outcome. */
+  /** Sends no more requests. Resolves when those in flight have their outcome. */
   async end(): Promise<void> {
     this.#tell({ type: 'end' })
     await Promise.all(this.#threads.map(({ ended }) => ended))
@@ -107,7 +107,7 @@ export class Load {
     this.#sample()
   }
 
-  /** What came of it so far. */
+  /** The result so far. */
   get outcome(): LoadOutcome {
     return {
       requests: totalsOf(this.#crowds).requests,
@@ -115,7 +115,7 @@ export class Load {
     }
   }
 
-  /** Ends every client here and now. */
+  /** Ends every client at once. */
   async close(): Promise<void> {
     clearInterval(this.#sampler)
     await Promise.all(this.#threads.map((thread) => thread.close()))
@@ -129,7 +129,7 @@ export class Load {
     return this.#threads.map(({ last }) => last)
   }
 
-  /** A thread's tick may come just after our look. Without it, a sample would show a pause that there was none. */
+  /** Samples when every thread has sent a tick. A sample without a tick that is a little late would show a pause that never was. */
   #sampleIfTold(): void {
     const isTold = this.#threads.every((thread) => thread.hasTicked)
     this.#untold = isTold ? 0 : this.#untold + 1
@@ -142,18 +142,18 @@ export class Load {
   }
 }
 
-/** One thread, as its owner sees it. */
+/** The main thread's handle of one thread of clients. */
 class Thread {
   readonly #worker: Worker
   #ticks: Tick[] = []
   readonly #asked: Array<() => void> = []
-  /** Where it stood when it last said so. */
+  /** The latest tick. */
   last: Tick | undefined
-  /** Resolves when it waits for its start. */
+  /** Resolves when the thread waits for `start`. */
   readonly ready: Promise<unknown>
-  /** Resolves when each request has its outcome. */
+  /** Resolves when every request has its outcome. */
   readonly ended: Promise<void>
-  /** The longest time it could do nothing, in ms. */
+  /** The longest delay of the thread's event loop, in ms. */
   heldUpMs = 0
 
   constructor(crowd: CrowdPlan, listener: Pick<LoadListener, 'onLost' | 'onExhausted' | 'onError'>) {
@@ -179,7 +179,7 @@ class Thread {
     this.#worker.postMessage(message)
   }
 
-  /** Resolves when the thread has done it. */
+  /** Sends a message that the thread answers with `told`. Resolves with that answer. */
   ask(message: ToThread): Promise<void> {
     return new Promise((resolve) => {
       this.#asked.push(resolve)
@@ -187,12 +187,12 @@ class Thread {
     })
   }
 
-  /** Whether there are ticks that were not taken yet. */
+  /** Whether there are ticks since the last call of {@link take}. */
   get hasTicked(): boolean {
     return this.#ticks.length > 0
   }
 
-  /** The ticks that came since this was last called. */
+  /** Returns the ticks since the last call. */
   take(): Tick[] {
     return this.#ticks.splice(0)
   }
@@ -202,7 +202,7 @@ class Thread {
   }
 }
 
-/** Deals the clients out, one after the other, to as many threads as they keep busy, and as the machine has to spare. */
+/** Assigns the clients in turn to threads: as many threads as they keep busy, but at least one processor stays free. */
 function crowdsOf(plan: LoadPlan): CrowdPlan[] {
   const { clients, rate, maxRequests, asks, openLoop, timeouts, nodes = 1, seed, startedAt } = plan
   const all = total(clients)

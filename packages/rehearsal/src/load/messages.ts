@@ -3,26 +3,26 @@ import type { Endpoint } from './endpoint.js'
 import type { ClientKind } from './kinds.js'
 import type { Loss } from './outcome.js'
 
-/** What the load says to a thread of its. */
+/** From the load to one of its threads. */
 export type ToThread =
-  /** New connections of the clients on a node go to these from now on. */
+  /** From now on, new connections of the clients on this node go to these endpoints. */
   | { readonly type: 'route'; readonly endpoints: readonly Endpoint[]; readonly node: number }
-  /** The pod is gone with its network. */
+  /** The pod is gone, and its network with it. */
   | { readonly type: 'gone'; readonly pod: string }
-  /** Start the clients, and say `told`. */
+  /** Start the clients, then answer `told`. */
   | { readonly type: 'start' }
-  /** Say where the clients stand, and then `told`. */
+  /** Send a tick, then answer `told`. */
   | { readonly type: 'tell' }
   | { readonly type: 'end' }
 
-/** What a thread says to the load. */
+/** From a thread to the load. */
 export type FromThread =
-  /** It has loaded its clients, and waits for `start`. */
+  /** The thread waits for `start`. */
   | { readonly type: 'ready' }
   | { readonly type: 'lost'; readonly client: ClientKind; readonly loss: Loss; readonly t: number }
-  /** `heldUpMs`: the longest time the thread could do nothing, so far. */
+  /** `heldUpMs`: the longest delay of the thread's event loop so far, in ms. */
   | { readonly type: 'tick'; readonly tick: Tick; readonly heldUpMs: number }
-  /** What was asked for has been said. */
+  /** The answer to `start` and `tell`. */
   | { readonly type: 'told' }
   | { readonly type: 'exhausted' }
   /** Every request has its outcome. */

@@ -1,7 +1,14 @@
 /**
- * How a request was lost: `refused` (no connection), `reset` (the connection ended before a status),
- * `truncated` (a status came, the body did not end), `status 503` and so on (a status that is no success),
- * `grpc-status 14` and so on (a status of a call that no handler gave), `closed 1006` and so on (a WebSocket's close code), `timeout` (the client's own limit), `error` (anything else; see the message).
+ * How a request was lost:
+ *
+ * - `refused`: there was no connection
+ * - `reset`: the connection ended before a status arrived
+ * - `truncated`: a status arrived, but the body is incomplete
+ * - `timeout`: the client's own limit passed
+ * - `status 503` and so on: an HTTP status that is no success
+ * - `grpc-status 14` and so on: a gRPC status that the library gave, not the app's handler
+ * - `closed 1006` and so on: a WebSocket's close code
+ * - `error`: anything else, as the message says
  */
 export type LossCause =
   | 'refused'
@@ -19,7 +26,7 @@ export interface Failure {
   readonly message: string
 }
 
-/** What was answered, where a request was lost by its answer. */
+/** The status that a request was lost by; undefined if it was lost without one. */
 export function answerOf({ cause, message }: Failure): string | undefined {
   if (cause.startsWith('status')) return cause.slice('status '.length)
   return cause.startsWith('grpc-status') ? `${cause} (${message})` : undefined
@@ -27,22 +34,22 @@ export function answerOf({ cause, message }: Failure): string | undefined {
 
 /** A lost request. */
 export interface Loss extends Failure {
-  /** The pod it was sent to; null when there was no endpoint. */
+  /** The pod that the request was sent to; null when there was no endpoint. */
   readonly pod: string | null
   readonly method: string
   readonly path: string
-  /** On the clock of the events. */
+  /** When the request was sent, in ms on the clock of the events. */
   readonly sentAt: number
-  /** Whether it went over a connection that had served a request before. */
+  /** Whether its connection had served a request before. */
   readonly reused: boolean
 }
 
-/** What the Service says to a client when there is no pod to go to. */
+/** The Service has no pod, so the connection is refused. */
 export const noEndpoint: Failure = { cause: 'refused', message: 'the Service has no endpoint' }
 
-/** Names how a request was lost that never got a status. */
+/** The cause of a loss without a status. */
 export function causeOf(error: NodeJS.ErrnoException): LossCause {
-  // On a network of its own, a pod that is gone is unreachable.
+  // With `netns`, the address of a pod that is gone is unreachable.
   if (error.code === 'ECONNREFUSED' || error.code === 'EHOSTUNREACH' || error.code === 'ENETUNREACH') return 'refused'
   if (error.code === 'ECONNRESET' || error.code === 'EPIPE') return 'reset'
   return error.code === 'ETIMEDOUT' ? 'timeout' : 'error'

@@ -1,37 +1,38 @@
 import type { Tick } from './crowd.js'
 import { type ClientKind, clientKinds, eachKind } from './kinds.js'
 
-/** The state of the load at one moment, taken about every 100 ms. */
+/** The state of the load at one time. A sample is taken about every 100 ms. */
 export interface Sample {
   readonly type: 'sample'
+  /** ms since the rehearsal began. */
   readonly t: number
-  /** Requests on their way, for each kind of client. */
+  /** Requests in flight, for each kind of client. */
   readonly inFlight: Readonly<Record<ClientKind, number>>
-  /** Requests that have an outcome, so far. */
+  /** Requests that have an outcome so far. */
   readonly requests: number
-  /** Requests lost, so far. */
+  /** Requests lost so far. */
   readonly lost: number
-  /** Answers since the sample before, for each pod that gave one. */
+  /** Responses since the sample before, for each pod that gave one. */
   readonly answered: Readonly<Record<string, number>>
-  /** How long these answers took, of the kinds whose time says something of the server; null without any. */
+  /** How long these responses took, for the kinds that are timed (`timed` in `kinds`); null when there were none. */
   readonly latency: Latency | null
 }
 
-/** Quantiles in ms, from the moment a request is sent, its connection included, to the end of its body. */
+/** Quantiles in ms: from when a request is sent, opening its connection included, to the end of the response's body. */
 export interface Latency {
   readonly p50: number
   readonly p99: number
   readonly max: number
 }
 
-/** The sum of what crowds have counted, each by where it stands. */
+/** The sums of the crowds' latest counters. */
 export function totalsOf(crowds: readonly (Tick | undefined)[]): Pick<Tick, 'inFlight' | 'requests' | 'lost'> {
   const sumOf = (name: 'inFlight' | 'requests' | 'lost') =>
     eachKind((kind) => crowds.reduce((sum, tick) => sum + (tick?.[name][kind] ?? 0), 0))
   return { inFlight: sumOf('inFlight'), requests: sumOf('requests'), lost: sumOf('lost') }
 }
 
-/** Puts together where each crowd stands, and all that they have told since the sample before. */
+/** Makes a sample of the latest tick of each crowd, and of all ticks since the sample before. */
 export function sampleOf(t: number, crowds: readonly (Tick | undefined)[], ticks: readonly Tick[]): Sample {
   const { inFlight, requests, lost } = totalsOf(crowds)
   const answered: Record<string, number> = {}
@@ -48,16 +49,16 @@ export function total(counts: Readonly<Record<ClientKind, number>>): number {
   return clientKinds.reduce((sum, kind) => sum + counts[kind], 0)
 }
 
-/** The quantiles of these times, which are sorted in place. */
+/** The quantiles of these times. Sorts them in place. */
 function latencyOf(times: number[]): Latency | null {
   if (times.length === 0) return null
   times.sort((a, b) => a - b)
-  // The smallest time that so many of them did not exceed.
+  // The nearest-rank quantile: the smallest time that at least this share of the times does not exceed.
   const quantile = (share: number) => tenth(times[Math.ceil(share * times.length) - 1] ?? 0)
   return { p50: quantile(0.5), p99: quantile(0.99), max: quantile(1) }
 }
 
-/** More digits would only pretend. */
+/** To a tenth of a millisecond: more digits would claim a precision that timers do not have. */
 function tenth(ms: number): number {
   return Math.round(ms * 10) / 10
 }

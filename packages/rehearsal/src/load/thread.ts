@@ -1,10 +1,10 @@
-/** Runs one crowd in a thread of its own, so that its clients hold nobody up but each other. */
+/** A thread that runs one crowd, so that its clients delay nothing but each other. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { HeldUp } from '../shared/held-up.js'
 import { Crowd, type CrowdPlan } from './crowd.js'
 import type { FromThread, ToThread } from './messages.js'
 
-/** Milliseconds from one tick to the next. */
+/** ms from one tick to the next. */
 const tickEvery = 100
 
 function tell(message: FromThread): void {

@@ -1,10 +1,11 @@
 import { clientKinds, kinds } from '../load/kinds.js'
 import type { Probe, RehearsalPlan, Scenario } from './options.js'
 
-/** What a scenario waits for: so many times in a row for new pods, and for an old one to use up its grace period. */
+/** What a scenario waits for. */
 interface Course {
+  /** How many times in a row it waits for new pods. */
   rounds(plan: RehearsalPlan): number
-  /** In seconds. @default the plan's own */
+  /** The grace period that an old pod may use up, in seconds. @default terminationGracePeriodSeconds of the plan */
   readonly grace?: number
 }
 
@@ -13,7 +14,7 @@ const update: Course = {
     Math.ceil((workload === 'StatefulSet' ? replicas - partition : replicas) / (maxSurge + maxUnavailable)),
 }
 const replacement: Course = { rounds: () => 1 }
-/** The kubelet leaves a container 2 s after a hook that has used up 1 s of grace. */
+/** Seconds: a hook uses up the grace period of 1 s, and then the kubelet leaves the container 2 s. */
 const shortGrace = 3
 
 const courses: Readonly<Record<Scenario, Course>> = {
@@ -27,21 +28,21 @@ const courses: Readonly<Record<Scenario, Course>> = {
   crash: { ...replacement, grace: 0 },
 }
 
-/** The limits that a rehearsal may not keep to, by what its plan says: each with the sum. */
+/** The limits that a rehearsal may exceed, by its plan: each with a phrase that contains the sum. A limit that holds is missing. */
 export interface Shortfalls {
   readonly timeout?: string
   readonly maxRequests?: string
 }
 
 /**
- * Adds up how long a rehearsal takes when the last pod uses up its grace period, and how many requests it sends when each is
- * answered at once; says so where that is more than its limits.
+ * Estimates from above how long a rehearsal takes (the last pod uses up its grace period) and how many requests it sends (each is
+ * answered at once). Returns what is more than the plan's `timeout` and `maxRequests`.
  */
 export function shortfallsOf(plan: RehearsalPlan): Shortfalls {
   const { scenario, warmUp, coolDown, endpointLag, timeout, maxRequests } = plan
   const { rounds, grace = plan.terminationGracePeriodSeconds } = courses[scenario]
   const times = rounds(plan)
-  // Of a StatefulSet a new pod is made when the old one is gone, so that one grace period comes after the other.
+  // A StatefulSet creates a new pod when the old one is gone, so the grace periods come one after the other.
   const graces = plan.workload === 'StatefulSet' ? Math.max(times, 1) : 1
   const parts = [
     ['warm-up', warmUp],
@@ -62,12 +63,12 @@ export function shortfallsOf(plan: RehearsalPlan): Shortfalls {
   }
 }
 
-/** From the creation of a pod until it is available, in ms, but for what the app itself needs to start. */
+/** ms from the creation of a pod until it is available, without the time that the app itself needs to start. */
 function readyAfter({ startDelay, startupProbe, readinessProbe, minReadySeconds }: RehearsalPlan): number {
   return startDelay + 1000 * (passedAfter(startupProbe) + passedAfter(readinessProbe) + minReadySeconds)
 }
 
-/** How long a probe takes to pass at least, in seconds. The first comes before the app listens. */
+/** The least time that a probe takes to pass, in seconds. Its first attempt fails, because it comes before the app listens. */
 export function passedAfter(probe: Readonly<Probe> | null): number {
   if (probe === null) return 0
   return probe.initialDelaySeconds + probe.periodSeconds * probe.successThreshold

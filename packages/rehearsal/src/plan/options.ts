@@ -12,40 +12,51 @@ export interface RequestSpec {
   headers?: Readonly<Record<string, string>> | undefined
   /** @default undefined: no body */
   body?: string | undefined
-  /** How often it is drawn, relative to the others. @default 1 */
+  /** How often the request is drawn, relative to the others. 0.001 to 1000000. @default 1 */
   weight?: number | undefined
-  /** What counts as success. @default any 2xx */
+  /** The status, or statuses, that count as success: 200 to 599. @default any 2xx */
   status?: number | readonly number[] | undefined
 }
 
 /**
- * Paths the clients ask for. A kind whose path is not given has no clients.
+ * The paths that the clients request. A kind without a path has no clients.
  *
  * - `get`: of `keepAlive`, `newConnection` and `slowKeepAlive` clients
- * - `stream`: of `streaming` clients: a response that takes its time
+ * - `stream`: of `streaming` clients: a response that takes long, such as a stream
  * - `post`: of `post` clients: accepts a `text/plain` body of 16 KiB
  * - `download`: of `slowReader` clients: a response of some megabytes
  * - `webSocket`: of `webSocket` clients: echoes every message
  * - `sse`: of `sse` clients: `text/event-stream`
- * - `http2`: of `http2` clients, asked for over HTTP/2
+ * - `http2`: of `http2` clients, requested over HTTP/2
  * - `grpc`: of `grpc` clients: a unary method, `/package.Service/Method`
  */
 export type RequestPaths = { [path in PathName]?: string | undefined } & {
-  /** Instead of `get`: what its clients ask for, drawn by weight. */
+  /** Replaces `get`: the requests of its clients, drawn by weight. */
   mix?: readonly RequestSpec[] | undefined
-  /** What `grpc` clients send to their method. @default {} */
+  /** What `grpc` clients send with a call. @default {} */
   grpcCall?: GrpcCall | undefined
 }
 
-/** What is sent with a unary call. */
+/** What is sent with a unary gRPC call. */
 export interface GrpcCall {
-  /** The message, encoded as the method takes it, in base64. @default '', which is a message without any field */
+  /** The message as the method expects it (usually Protocol Buffers), in base64. @default '': a message without fields */
   message?: string | undefined
-  /** Metadata, such as `{ authorization: 'Bearer …' }`; a result shows their names only. @default {} */
+  /** Metadata, such as `{ authorization: 'Bearer …' }`. A result contains only their names. @default {} */
   metadata?: Readonly<Record<string, string>> | undefined
 }
 
-/** What happens to the pods; see `cluster/scenarios.ts` for each of them. */
+/**
+ * What happens to the pods:
+ *
+ * - `rollout`: every pod is replaced, as for a new version
+ * - `scale-down`: half of the pods, rounded up, are deleted and not replaced
+ * - `liveness-kill`: a failed liveness probe restarts one container
+ * - `node-shutdown`: a node with half of the pods, rounded up, shuts down
+ * - `evict`: the kubelet evicts one pod with a grace period of 1 s
+ * - `single-replica`: `rollout` with one pod
+ * - `crash`: one container dies by SIGKILL
+ * - `overrun`: `rollout` with a grace period of 1 s, which the hook outlasts
+ */
 export type Scenario =
   | 'rollout'
   | 'scale-down'
@@ -56,7 +67,7 @@ export type Scenario =
   | 'crash'
   | 'overrun'
 
-/** Every scenario. */
+/** The names of all scenarios. */
 export const scenarioNames: readonly Scenario[] = [
   'rollout',
   'scale-down',
@@ -68,67 +79,65 @@ export const scenarioNames: readonly Scenario[] = [
   'overrun',
 ]
 
-/** What owns the pods, and so how they are replaced. */
+/** The kind of object that owns the pods. Its controller decides how they are replaced. */
 export type WorkloadKind = 'Deployment' | 'StatefulSet'
 
-/** Every kind of owner that is played. */
+/** Every kind of workload that can be rehearsed. */
 export const workloadKinds: readonly WorkloadKind[] = ['Deployment', 'StatefulSet']
 
-/** How the kubelet asks. */
+/** How the kubelet sends a request: HTTPS means TLS, whose certificate the kubelet does not verify. */
 export type Scheme = 'HTTP' | 'HTTPS'
 
-/** What the kubelet asks for, with the fields of Kubernetes' `httpGet`. */
+/** A request of the kubelet, with the fields of Kubernetes' `httpGet`. */
 export interface HttpGet {
+  /** Begins with `/`. */
   path: string
-  /**
-   * HTTPS: by TLS, whose certificate a kubelet does not verify.
-   * @default 'HTTPS' where the app answers TLS (`tls`) on the port that is asked, else 'HTTP', as Kubernetes has it
-   */
+  /** @default 'HTTPS' if the app uses TLS (`tls`) and `port` is not given, else 'HTTP', which is the default of Kubernetes */
   scheme?: Scheme | undefined
   /** @default the pod's own */
   port?: number | undefined
-  /** Sent with it; a result shows their names only. @default {} */
+  /** Sent with the request. A result contains only their names. @default {} */
   httpHeaders?: Readonly<Record<string, string>> | undefined
 }
 
-/** What a `grpc` probe asks for. */
+/** The target of a `grpc` probe. */
 export interface GrpcProbe {
   /** @default the pod's own */
   port?: number | undefined
-  /** @default '', which is the server as a whole */
+  /** @default '': the server as a whole */
   service?: string | undefined
 }
 
-/** A probe of a container, with the fields of Kubernetes; fractions of seconds are allowed. */
+/** A probe of a container, with the fields of Kubernetes. Fractions of seconds are allowed. */
 export interface Probe {
-  /** null: no request, only a connection, as `tcpSocket` does. @default '/readyz' for the readiness probe */
+  /** null: no request, only a connection, as with `tcpSocket`. @default '/readyz' for the readiness probe; required for the others, except with `exec` and `grpc` */
   path: string | null
-  /** HTTPS: by TLS, whose certificate nobody verifies. @default as for a hook */
+  /** As in {@link HttpGet.scheme}. */
   scheme?: Scheme | undefined
-  /** Where the probe is answered, if not on the pod's own port. */
+  /** The port of the probe. @default the pod's own */
   port?: number | undefined
-  /** Sent with it; a result shows their names only. @default {} */
+  /** Sent with the request. A result contains only their names. @default {} */
   httpHeaders?: Readonly<Record<string, string>> | undefined
-  /** Instead of a request: a command in the container that passes with exit code 0, as `exec` does. */
+  /** Instead of a request: a command in the container. The probe passes if its exit code is 0. */
   exec?: readonly string[] | undefined
-  /** Instead of a request: the health check of gRPC, without TLS, which has to answer SERVING. */
+  /** Instead of a request: a gRPC health check without TLS. The probe passes if the server answers SERVING. */
   grpc?: GrpcProbe | undefined
   /** Seconds from the container's start to the first probe. @default 0 */
   initialDelaySeconds: number
   /** Seconds from one probe to the next. @default 1 for the readiness probe, 10 for the others */
   periodSeconds: number
-  /** Successes in a row that make it pass. Always 1 for liveness and startup probes. @default 1 */
+  /** Successes in a row after which the probe passes. Must be 1 for liveness and startup probes. @default 1 */
   successThreshold: number
-  /** Failures in a row that make it fail. @default 1 for the readiness probe, 3 for the others */
+  /** Failures in a row after which the probe fails. @default 1 for the readiness probe, 3 for the others */
   failureThreshold: number
-  /** Seconds after which an unanswered probe has failed. @default 1 */
+  /** Seconds after which an attempt without an answer has failed. @default 1 */
   timeoutSeconds: number
 }
 
 /** The container's `lifecycle.preStop`: an HTTP request, a command in the container, or a sleep. */
 export type PreStop = { httpGet: HttpGet } | { exec: { command: readonly string[] } } | { sleepSeconds: number }
 
-/** Quantiles, in ms, of how late an endpoint change reaches the clients; linear in between. */
+/** How late a change of endpoints reaches the clients: quantiles in ms, linear in between. The defaults were measured with kube-proxy. */
 export interface EndpointLag {
   /** @default 126 */
   min: number
@@ -138,169 +147,169 @@ export interface EndpointLag {
   max: number
 }
 
-/** What an app is written with. `node` is a Node app of any other framework, or of none. */
+/** The framework of an app. `node` is a Node app with another framework, or with none. */
 export type Framework = 'express' | 'fastify' | 'koa' | 'nestjs' | 'node'
 
-/** Every framework that podrain has a line of code for. */
+/** The frameworks for which the advice shows code. */
 export const frameworks: readonly Framework[] = ['express', 'fastify', 'koa', 'nestjs', 'node']
 
-/** What can stand between clients and pods: a program of this machine, or `proxy`, a small one of our own. */
+/** A proxy that can stand between clients and pods: a program of this machine, or `proxy`, which is built in. */
 export type Through = 'nginx' | 'haproxy' | 'envoy' | 'traefik' | 'caddy' | 'proxy'
 
-/** Everything that can stand between clients and pods. */
+/** The names of all proxies that can stand between clients and pods. */
 export const throughNames: readonly Through[] = ['nginx', 'haproxy', 'envoy', 'traefik', 'caddy', 'proxy']
 
-/** How what stands between clients and pods treats the pods. */
+/** How the proxy of `through` connects to the pods. */
 export interface HopOptions {
-  /** Connections to pods that it keeps for later requests; 0: each request has its own. @default 64 */
+  /** The most idle connections to pods that the proxy keeps, 0 to 10000; 0: each request has its own connection. @default 64 */
   keepAlive: number
   /**
-   * How often it sends a request again whose connection to a pod ended before any byte of an answer. Only requests that may be
-   * repeated, such as GET. @default 0
+   * How often the proxy sends a request again whose connection to a pod ended before any byte of a response, 0 to 10. Only
+   * idempotent requests, such as GET, are sent again. @default 0
    */
   retries: number
 }
 
-/** What is known of the app. It changes nothing but the advice on losses. */
+/** What is known of the app. These facts change only the advice on losses. */
 export interface AppFacts {
-  /** null: no Node app, or nobody knows. @default null */
+  /** null: not a Node app, or unknown. @default null */
   framework: Framework | null
-  /** Whether podrain is in it. @default false */
+  /** Whether the app uses podrain. @default false */
   podrain: boolean
 }
 
-/** What to rehearse. Durations are milliseconds, except the fields Kubernetes itself names in seconds. */
+/** What to rehearse. Durations are milliseconds, except the fields that Kubernetes itself names in seconds. */
 export interface RehearsalOptions {
   /** Shown in tables and pages. @default the command's file name */
   name?: string | undefined
   /** Columns of a table and facts of a page, such as `{ framework: 'fastify', podrain: 'yes' }`. @default {} */
   labels?: Readonly<Record<string, string>> | undefined
-  /** What is known of the app, so that advice fits it. @default { framework: null, podrain: false } */
+  /** What is known of the app, so that the advice fits. @default { framework: null, podrain: false } */
   app?: Partial<AppFacts> | undefined
   /** What happens to the pods. @default 'rollout' */
   scenario?: Scenario | undefined
-  /** Program that starts one pod. It must listen on `$HOST:$PORT`. */
+  /** The program that starts one pod. It must listen on `$HOST:$PORT`. */
   command: string
-  /** Arguments of `command`; `{port}` and `{host}` in them are filled in for each pod. @default [] */
+  /** The arguments of `command`. `{port}` and `{host}` in them are replaced for each pod. @default [] */
   args?: readonly string[] | undefined
   /** Working directory of the pods. @default process.cwd() */
   cwd?: string | undefined
   /**
-   * Added to this process's environment for the pods; `PORT` (or what `portEnv` says), `HOST`, `POD_NAME` and
-   * `TERMINATION_GRACE_PERIOD_SECONDS` are always set on top. @default {}
+   * Environment variables of the pods, added to those of this process. `PORT` (or the name in `portEnv`), `HOST`, `POD_NAME` and
+   * `TERMINATION_GRACE_PERIOD_SECONDS` always have the values of the rehearsal. Variables of this process that begin with `KUBERNETES_`
+   * are left out; `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` are set to an address where nothing listens. @default {}
    */
   env?: Readonly<Record<string, string>> | undefined
-  /** The variable that tells a pod its port. @default 'PORT' */
+  /** The variable that contains a pod's port. @default 'PORT' */
   portEnv?: string | undefined
   /**
-   * The port of every pod, for a program that cannot be told another; pods then differ by address, so it must listen on
-   * `$HOST` (with `netns` on any address). @default a free one for each pod
+   * The port of every pod, for a program whose port is fixed. Pods then differ by address, so the program must listen on
+   * `$HOST` (with `netns`: on any address). @default a free port for each pod
    */
   port?: number | undefined
   /**
-   * Whether the app answers TLS on that port. Clients then speak TLS to it, HTTP/2 where they are of that kind, and nobody
-   * verifies its certificate. @default false
+   * Whether the app uses TLS on that port. Then the clients use TLS too, and do not verify the certificate. @default false
    */
   tls?: boolean | undefined
   /**
-   * A network namespace and an address for each pod, taken away with its process as on a cluster: what the kernel had not
-   * delivered by then is lost. Needs Linux, root and `ip` (iproute2). @default false
+   * Whether each pod gets its own network namespace and address. They are removed with the pod's process, as on a cluster, so bytes
+   * that the kernel has not delivered by then are lost. Needs Linux, root and `ip` (iproute2). @default false
    */
   netns?: boolean | undefined
   /**
-   * Whether each pod is PID 1 of a PID namespace of its own, as in a container. The kernel delivers no SIGTERM to it if it has
-   * no handler, and all that it has started ends with it. Needs Linux, `unshare` (util-linux), and root or user namespaces.
-   * @default true where that can be had
+   * Whether each pod is PID 1 of its own PID namespace, as in a container. The kernel delivers no SIGTERM to a PID 1 without a
+   * handler, and everything that PID 1 has started ends with it. Needs Linux, `unshare` (util-linux), and root or user namespaces.
+   * @default true where this machine allows it
    */
   pidNamespace?: boolean | undefined
   /**
-   * What the processes of a pod get of this machine's processors, as `resources.limits.cpu` says it: 0.5 is half of one.
-   * Needs Linux, root and cgroup v2. @default undefined: all there is
+   * How much of this machine's processors each pod may use, as `resources.limits.cpu`: 0.5 is half of one processor. 0.01 to 1024.
+   * Needs Linux, root and cgroup v2. @default undefined: no limit
    */
   cpus?: number | undefined
-  /** A directory for all that the pods write, a file for each; files of an earlier rehearsal are replaced. @default undefined: none */
+  /** A directory for the output of the pods, one file each. Files of an earlier rehearsal are replaced. @default undefined: no files */
   logs?: string | undefined
-  /** What owns the pods: a StatefulSet replaces them from the highest ordinal down, each after its old one is gone. @default 'Deployment' */
+  /** The owner of the pods. A StatefulSet replaces pods from the highest ordinal down, each after the old one is gone. @default 'Deployment' */
   workload?: WorkloadKind | undefined
-  /** Of a StatefulSet: only pods with this ordinal, from 0, or a higher one are replaced. @default 0 */
+  /** For a StatefulSet: only pods with this ordinal or a higher one are replaced. Ordinals begin with 0. @default 0 */
   partition?: number | undefined
-  /** Pods that there are, 1 to 200; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
+  /** How many pods there are, 1 to 200; at least 2 for `scale-down`. @default 3, 1 for `single-replica` */
   replicas?: number | undefined
-  /** Pods above `replicas` while rolling: a number, or a percentage that is rounded up. @default '25%', 0 for a StatefulSet */
+  /** Pods above `replicas` during an update: a number, or a percentage that is rounded up. @default '25%', 0 for a StatefulSet */
   maxSurge?: number | `${number}%` | undefined
   /**
-   * Pods that may be missing while rolling: a number, or a percentage that is rounded down; not 0 together with `maxSurge`.
-   * Percentages of which both come to nothing mean 1, as in Kubernetes. @default '25%', 1 for a StatefulSet
+   * Pods that may be unavailable during an update: a number, or a percentage that is rounded down. Not 0 if `maxSurge` is 0.
+   * If both are percentages that round to 0, it is 1, as in Kubernetes. @default '25%', 1 for a StatefulSet
    */
   maxUnavailable?: number | `${number}%` | undefined
-  /** Seconds that a new pod has to be ready before it counts as available. @default 0 */
+  /** Seconds that a new pod must be ready before it counts as available. @default 0 */
   minReadySeconds?: number | undefined
   /** Seconds from the delete to SIGKILL, the preStop hook included. A whole number from 1. @default 30 */
   terminationGracePeriodSeconds?: number | undefined
   /**
-   * null: none, so that a pod counts as ready as soon as its process has been started.
+   * null: no probe, so a pod counts as ready as soon as its process has started.
    * @default { path: '/readyz', periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 1 }
    */
   readinessProbe?: Partial<Probe> | null | undefined
-  /** Restarts the container when it fails. @default undefined: none */
+  /** Restarts the container when it fails. @default undefined: no probe */
   livenessProbe?: Partial<Probe> | undefined
-  /** Comes before the others, and restarts the container when it fails. @default undefined: none */
+  /** Runs before the other probes, and restarts the container when it fails. @default undefined: no probe */
   startupProbe?: Partial<Probe> | undefined
-  /** @default undefined: no hook, SIGTERM follows the delete */
+  /** Required for `overrun`. @default undefined: no hook, SIGTERM follows the delete */
   preStop?: PreStop | undefined
-  /** What sends to the pods, and so how late it learns of a change; the table `presets` of @podrain/core has the numbers. @default 'kube-proxy' */
+  /** What routes to the pods. It decides how late the clients learn of a change, by `presets` of @podrain/core. @default 'kube-proxy' */
   behind?: Behind | undefined
   /** Instead of `behind`: the numbers themselves. */
   endpointLag?: EndpointLag | undefined
-  /** Nodes that the clients are spread over; each learns of a change in its own time. 1 to 50. @default 1 */
+  /** Nodes that the clients are on, 1 to 50. Each node learns of a change after its own delay. 1 with `through`. @default 1 */
   nodes?: number | undefined
   /**
-   * What stands between clients and pods, with connections of its own: `nginx`, `haproxy`, `envoy`, `traefik` or `caddy`, where it is
-   * installed, or `proxy`, which needs nothing. @default undefined: nothing, clients connect to pods
+   * A proxy between clients and pods, with its own connections to the pods: `nginx`, `haproxy`, `envoy`, `traefik` or `caddy`, if it is
+   * installed, or the built-in `proxy`. @default undefined: clients connect to pods
    */
   through?: Through | undefined
-  /** How that treats the pods. @default { keepAlive: 64, retries: 0 } */
+  /** How the proxy of `through` connects to the pods. @default { keepAlive: 64, retries: 0 } */
   hop?: Partial<HopOptions> | undefined
-  /** Paths, or a mix of requests for the first three kinds of client. @default { get: '/' } */
+  /** Paths for each kind of client, or a mix of requests for `keepAlive`, `newConnection` and `slowKeepAlive` clients. @default { get: '/' } */
   requests?: RequestPaths | readonly RequestSpec[] | undefined
-  /** Counts not given keep their default. A kind without a path has no clients. */
+  /** How many clients of each kind there are. A kind without a path has none. @default `count` of the kind in `kinds` */
   clients?: Partial<ClientCounts> | undefined
   /**
-   * Requests a second of all `keepAlive` and `newConnection` clients together, as long as the pods answer in time.
-   * @default undefined: each client at its own pace
+   * Requests per second of all `keepAlive` and `newConnection` clients together, 0.1 to 100000. Without `openLoop`, slow responses
+   * lower the rate. @default undefined: each client at its own pace
    */
   rate?: number | undefined
   /**
-   * Whether the requests of `rate` begin when it is time for them, with more clients if need be. In a closed loop a client
-   * that waits asks for nothing, so that a long outage loses few requests. @default false
+   * Whether the requests of `rate` begin on schedule, with more clients if necessary. Otherwise a client that waits sends no
+   * request, so a long outage loses few requests. @default false
    */
   openLoop?: boolean | undefined
   /** @default { connect: 5000, total: 30000 } */
   timeouts?: Partial<ClientTimeouts> | undefined
   /** How long the load runs before the update begins. @default 2000 */
   warmUp?: number | undefined
-  /** How long the load runs on after the last old pod has gone and clients know of every change. @default 1000 */
+  /** How long the load goes on after the last old pod has exited and the clients know of every change. @default 1000 */
   coolDown?: number | undefined
   /**
-   * From a pod's creation to the start of its process: scheduling, sandbox, an image that is there already. The default is
-   * what remained of the 2 s a pod took on the measured cluster beside its readiness period. @default 900
+   * From a pod's creation to the start of its process: scheduling, sandbox, an image that the node has already. A pod on the measured
+   * cluster took 2 s; the default is what remains of them without the readiness period. @default 900
    */
   startDelay?: number | undefined
-  /** How long a pod's process may take to become ready. @default 30000, and what its startup and readiness probes take at least */
+  /** How long a pod's process may take to become ready. @default 30000, plus the least time that its startup and readiness probes take */
   startupTimeout?: number | undefined
   /** How long the whole rehearsal may take. @default 600000 */
   timeout?: number | undefined
-  /** How many requests may be sent; the rehearsal fails when that is not enough. @default 200000 */
+  /** The most requests that may be sent, 1 to 10000000. The rehearsal fails when they are used up. @default 200000 */
   maxRequests?: number | undefined
-  /** Seed of every random choice: pods, pauses, lags. A whole number from 0. @default 1 */
+  /** Seed of every random choice: pods, pauses, endpoint lags. A whole number from 0 to 4294967295. @default 1 */
   seed?: number | undefined
   /** Ends the rehearsal early: `rehearse` rejects with the signal's reason once every pod is gone. */
   signal?: AbortSignal | undefined
-  /** Called with every event as it happens, and with the load's samples. If it throws, the rehearsal ends with that error. */
+  /** Called with every event as it happens, and with every sample of the load. If it throws, `rehearse` rejects with that error. */
   onEvent?: ((event: LiveEvent) => void) | undefined
 }
 
-/** What a run on a cluster cannot know. */
+/** The options that are unknown for a run on a real cluster: null in its {@link KnownOptions}. */
 export const unknowable = [
   'scenario',
   'cwd',
@@ -313,15 +322,15 @@ export const unknowable = [
 
 type Unknowable = (typeof unknowable)[number]
 
-/** The options as far as they are known: all of a rehearsal's; of a run on a cluster, some are null. */
+/** The options of a run. All are known for a rehearsal; those of {@link unknowable} are null for a run on a real cluster. */
 export type KnownOptions = Omit<RehearsalPlan, Unknowable | 'cluster'> & {
-  /** What it was run on, such as `Kubernetes v1.35.0`; null: rehearsed on this machine. */
+  /** The cluster of the run, such as `Kubernetes v1.35.0`; null: it was rehearsed on this machine. */
   readonly cluster: string | null
 } & {
   readonly [name in Unknowable]: RehearsalPlan[name] | null
 }
 
-/** One request of the mix, every field with its value; `status` null means any 2xx. */
+/** One request of the mix, with defaults filled in. Values of headers and the body are left out. `status: null` means any 2xx. */
 export interface PlannedRequest {
   readonly method: string
   readonly path: string
@@ -331,22 +340,21 @@ export interface PlannedRequest {
   readonly status: readonly number[] | null
 }
 
-/** What the clients ask for; null where there is nobody to ask. */
+/** The paths that the clients request; null for a kind without clients. */
 export type RequestPlan = { readonly [path in PathName]: string | null } & {
-  /** null when there is no mix; then there is `get`, or nothing for its clients. */
+  /** null: `get` is requested instead, if it is not null too. */
   readonly mix: readonly PlannedRequest[] | null
-  /** null when there are no calls. */
+  /** null: there are no gRPC calls. */
   readonly grpcCall: { readonly messageBytes: number; readonly metadataNames: readonly string[] } | null
 }
 
 /**
- * The options a rehearsal ran with, defaults filled in; serialisable.
- * Of `env` and of request headers only the names are kept, of bodies the length: a result is meant to be shown, and
- * values may be secrets.
+ * The options of a rehearsal with defaults filled in. Can be written as JSON.
+ * Values of `env` and of request headers may be secrets, so only their names are kept. Of a body only the length is kept.
  */
 export interface RehearsalPlan {
   readonly name: string
-  /** A rehearsal is run on none. */
+  /** A rehearsal runs on this machine, not on a cluster. */
   readonly cluster: null
   readonly scenario: Scenario
   readonly labels: Readonly<Record<string, string>>

@@ -3,7 +3,7 @@ import { type ClientKind, eachKind, kinds, pathNames } from '../load/kinds.js'
 import { integer, number, path, record, refuse, strings, text } from '../shared/checks.js'
 import type { GrpcCall, PlannedRequest, RehearsalOptions, RequestPaths, RequestPlan, RequestSpec } from './options.js'
 
-/** What each kind of client asks for; nothing where it has no path. */
+/** The requests of each kind of client; empty for a kind without a path. */
 export function asksOf(requests: RehearsalOptions['requests'] = { get: '/' }): Record<ClientKind, readonly Ask[]> {
   const paths = pathsOf(requests)
   return eachKind((kind) => {
@@ -29,7 +29,10 @@ function askOf({ method = 'GET', path, headers, body, weight = 1, status }: Requ
   }
 }
 
-/** Checks `requests`, and says what may be shown of it. */
+/**
+ * Checks the option `requests`, fills in its defaults, and leaves out values that may be secrets.
+ * @throws TypeError or RangeError that names the option, the value and what was expected.
+ */
 export function planRequests(requests: RehearsalOptions['requests'] = { get: '/' }): RequestPlan {
   const paths = record('requests', pathsOf(requests), [...pathNames, 'mix', 'grpcCall'])
   if (paths.get !== undefined && paths.mix !== undefined) {
@@ -63,7 +66,7 @@ function planCall({ grpc, grpcCall }: RequestPaths): RequestPlan['grpcCall'] {
   }
 }
 
-/** A list is a mix and nothing else. */
+/** A list is a mix. */
 function pathsOf(requests: RequestPaths | readonly RequestSpec[]): RequestPaths {
   return Array.isArray(requests) ? { mix: requests } : (requests as RequestPaths)
 }
@@ -88,7 +91,7 @@ function checkMix(option: string, mix: readonly RequestSpec[]): void {
   }
 }
 
-/** Values of headers and bodies may be secrets. */
+/** Without the values of headers and the body, which may be secrets. */
 function shown({ method, path, headers, body, weight, status }: Ask): PlannedRequest {
   const bodyBytes = body === undefined ? 0 : Buffer.byteLength(body)
   return { method, path, headerNames: Object.keys(headers), bodyBytes, weight, status: status ?? null }

@@ -33,18 +33,18 @@ const known = [
   ...['startupTimeout', 'timeout', 'maxRequests', 'seed', 'signal', 'onEvent'],
 ]
 
-/** Set by the rehearsal itself, so a port cannot be told in one of them. */
+/** The rehearsal sets these variables itself, so none of them can hold the port. */
 const reserved = ['HOST', 'POD_NAME', 'TERMINATION_GRACE_PERIOD_SECONDS']
 
 /**
- * Checks the options and fills in the defaults. Values of headers are left out: they may be secrets.
- * @throws TypeError or RangeError naming the option, the value and what was expected.
+ * Checks the options and fills in the defaults. Values of headers may be secrets, so they are left out.
+ * @throws TypeError or RangeError that names the option, the value and what was expected.
  */
 export function resolveOptions(options: RehearsalOptions): RehearsalPlan {
   return shown(resolveSecrets(options))
 }
 
-/** A plan as it may be shown. */
+/** The plan without the values of headers, which may be secrets. */
 export function shown(plan: RehearsalPlan): RehearsalPlan {
   const { readinessProbe, livenessProbe, startupProbe, preStop } = plan
   return {
@@ -62,7 +62,7 @@ function withoutValues<T extends { readonly httpHeaders?: HttpGet['httpHeaders']
   return { ...request, httpHeaders: Object.fromEntries(Object.keys(httpHeaders).map((name) => [name, '…'])) }
 }
 
-/** The same with the values of headers, for those who send them. */
+/** The same as {@link resolveOptions}, but with the values of headers, which the kubelet sends. */
 export function resolveSecrets(options: RehearsalOptions): RehearsalPlan {
   record('options', options, known)
   const { labels = {}, args = [], env = {}, timeouts = {}, signal, onEvent } = options
@@ -162,7 +162,7 @@ function portEnvOf(value: unknown = 'PORT'): string {
   return value
 }
 
-/** How many pods there are, and how many more or fewer there may be while they are replaced. */
+/** How many pods there are, and how many more or fewer there may be during an update. */
 function budgetsOf(
   options: RehearsalOptions,
   scenario: Scenario,
@@ -182,12 +182,12 @@ function budgetsOf(
   }
   const maxSurge = share('maxSurge', surge, replicas, Math.ceil, 200)
   const maxUnavailable = share('maxUnavailable', unavailable, replicas, Math.floor, replicas)
-  // ResolveFenceposts in the Deployment controller: percentages may come to nothing, but not both.
+  // Both percentages may round to 0. Then `maxUnavailable` is 1 (`ResolveFenceposts` in the Deployment controller).
   const least = maxSurge === 0 ? 1 : 0
   return { workload, partition: 0, replicas, maxSurge, maxUnavailable: Math.max(least, maxUnavailable) }
 }
 
-/** Of percentages, at least one pod, as getStatefulSetMaxUnavailable in the controller has it. */
+/** A percentage that rounds to 0 means one pod (`getStatefulSetMaxUnavailable` in the StatefulSet controller). */
 function ofStatefulSet(
   { partition = 0, maxSurge = 0, maxUnavailable = 1 }: RehearsalOptions,
   replicas: number,
@@ -234,7 +234,7 @@ const probeFields = [
   ...['failureThreshold', 'timeoutSeconds'],
 ]
 
-/** Quicker than Kubernetes' own defaults, so that a rehearsal is; a manifest says what it has. */
+/** The defaults are quicker than those of Kubernetes, so that a rehearsal is quick. */
 function readinessOf(value: Partial<Probe> = {}, tls: boolean): Probe {
   record('readinessProbe', value, probeFields)
   return probeOf('readinessProbe', { path: '/readyz', periodSeconds: 1, failureThreshold: 1, ...value }, tls)
@@ -248,7 +248,7 @@ function probeUnlessMissing(option: string, value: Partial<Probe> | undefined, t
   return probe
 }
 
-/** Defaults are those of Kubernetes. */
+/** The defaults are those of Kubernetes. */
 function probeOf(option: string, value: Partial<Probe>, tls: boolean): Probe {
   record(option, value, probeFields)
   const { initialDelaySeconds = 0, periodSeconds = 10, timeoutSeconds = 1 } = value
@@ -269,7 +269,7 @@ function probeOf(option: string, value: Partial<Probe>, tls: boolean): Probe {
   }
 }
 
-/** By TLS where the app answers it, unless it is said. */
+/** HTTPS by default if the app uses TLS and the request goes to the pod's own port. */
 function schemeOf(
   option: string,
   { scheme, port }: Pick<HttpGet, 'scheme' | 'port'>,
@@ -376,7 +376,7 @@ function rateOf(rate: number | undefined, clients: ClientCounts): number | null 
 
 function openLoopOf({ openLoop = false, rate }: RehearsalOptions): boolean {
   if (flag('openLoop', openLoop) && rate === undefined) {
-    refuse('openLoop', 'false without a `rate`: nobody says when it is time for a request', openLoop)
+    refuse('openLoop', 'false without a `rate`, which sets when requests begin', openLoop)
   }
   return openLoop
 }

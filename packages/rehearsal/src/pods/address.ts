@@ -1,16 +1,16 @@
-/** Where a pod listens. It outlives the pod's container, which may be restarted. */
+/** Where a pod listens. A restart of its container does not change it. */
 export interface Address {
   readonly host: string
   readonly port: number
-  /** What runs the pod's command there, before the command itself. */
+  /** The words before the pod's command that run it at this address, such as `ip netns exec NAME`; empty: none are needed. */
   readonly command: readonly string[]
-  /** Told to the pod beside its address. */
+  /** Environment variables for the pod, in addition to its address. */
   readonly env: Readonly<Record<string, string>>
-  /** Gives it back, once the pod is gone for good. Resolves when nothing reaches it any more; never rejects. */
+  /** Frees the address when the pod is gone for good. Resolves when no byte reaches it any more. Never rejects. */
   release(): Promise<void>
 }
 
-/** Hands out the pods' addresses. */
+/** Gives each pod an address. */
 export interface Addresses {
   next(): Promise<Address>
   close(): Promise<void>

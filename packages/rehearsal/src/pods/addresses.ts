@@ -4,13 +4,13 @@ import type { Address, Addresses } from './address.js'
 import { limitCpu } from './cpu-limit.js'
 import { PodNetwork } from './network.js'
 
-/** The parts of a plan that say where pods listen. */
+/** The parts of a plan that decide where pods listen. */
 export type AddressPlan = Pick<
   RehearsalPlan,
   'port' | 'netns' | 'cpus' | 'preStop' | 'readinessProbe' | 'livenessProbe' | 'startupProbe'
 >
 
-/** Where pods listen, and what of the machine they get there. */
+/** Addresses for pods, with a CPU limit if the plan has one. */
 export async function createAddresses(plan: AddressPlan): Promise<Addresses> {
   const addresses = await chooseAddresses(plan)
   if (plan.cpus === null) return addresses
@@ -22,7 +22,7 @@ export async function createAddresses(plan: AddressPlan): Promise<Addresses> {
   }
 }
 
-/** Chooses how pods are told apart: by port, or, where a port is fixed, by address. */
+/** Pods differ by port, or, if one of their ports is fixed, by address. */
 async function chooseAddresses(plan: AddressPlan): Promise<Addresses> {
   const { port, preStop, readinessProbe, livenessProbe, startupProbe } = plan
   if (plan.netns) return PodNetwork.create(port ?? 8080)
@@ -38,18 +38,18 @@ async function chooseAddresses(plan: AddressPlan): Promise<Addresses> {
   }
 }
 
-/** Handed out by this process: rehearsals that run side by side must not get the same one. */
+/** The addresses in use by this process: concurrent rehearsals must not get the same one. */
 const taken = new Set<string>()
 
 /**
- * A free port below the range that outgoing connections draw theirs from (32768 on Linux, 49152 elsewhere): one that the
- * kernel picks could be taken by one of our own clients before the pod listens on it.
+ * A free port of 127.0.0.1 below the ephemeral range (from 32768 on Linux, 49152 elsewhere). In that range, a client's outgoing
+ * connection could take the port before the pod listens on it.
  */
 function sharedAddress(): Promise<Address> {
   return find(() => ({ host: '127.0.0.1', ports: [20_000 + below(12_000)] }))
 }
 
-/** An address of its own in 127.0.0.0/8, all of which is this machine on Linux; elsewhere only 127.0.0.1 is. */
+/** An address in 127.0.0.0/8 for one pod. All of this network is loopback on Linux; elsewhere only 127.0.0.1 is. */
 function ownAddress(port: number | null, others: readonly number[]): Promise<Address> {
   return find(() => ({
     host: `127.${1 + below(254)}.${below(256)}.${1 + below(254)}`,
@@ -73,7 +73,7 @@ async function find(draw: () => { host: string; ports: number[] }): Promise<Addr
     taken.delete(key)
     if (obstacle.code === 'EADDRNOTAVAIL') {
       throw new Error(
-        `Fixed ports need an address for each pod, and this machine has no ${host}. Let the pods be told a port (\`portEnv\`), or rehearse on Linux`,
+        `Fixed ports need an address for each pod, and this machine has no ${host}. Let the app read its port from a variable (\`portEnv\`), or rehearse on Linux`,
       )
     }
     if (obstacle.code === 'EACCES') throw new Error(`This user may not listen on port ${port}`)
@@ -81,7 +81,7 @@ async function find(draw: () => { host: string; ports: number[] }): Promise<Addr
   throw new Error(`Found no free address for a pod: ${obstacle?.message ?? 'all are taken'}`)
 }
 
-/** Why a pod could not listen on all of these ports. */
+/** The error of listening on the first of these ports that is not free; undefined: all are free. */
 async function obstacleOf(host: string, ports: readonly number[]): Promise<NodeJS.ErrnoException | undefined> {
   for (const port of new Set(ports)) {
     const obstacle = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {

@@ -3,21 +3,21 @@ import { basename } from 'node:path'
 import { pidNamespaces } from '../shared/pid-namespaces.js'
 import { findProgram } from '../shared/programs.js'
 
-/** The bit of SIGTERM, whose number is 15, in the masks of `/proc/PID/status`. */
+/** The bit of SIGTERM (signal 15) in the masks of `/proc/PID/status`. */
 const sigterm = 1n << 14n
 
 /**
- * The words before a pod's command that make it PID 1 of a PID namespace: the kernel delivers no signal to it for which it
- * has no handler, and when it ends, all that it has started ends with it, whatever session that is in.
+ * The words before a pod's command that make it PID 1 of a PID namespace. The kernel delivers no signal to a PID 1 that has no
+ * handler for it. When PID 1 ends, every process of the namespace ends, in whatever session it is.
  */
 export function unshareWords(command: string, path: string | undefined, cwd: string): readonly string[] {
   const namespaces = pidNamespaces()
-  // What cannot be started is left to Node, whose errors say why.
+  // A command that does not exist is started without them, because Node's error says so and unshare's does not.
   if ('obstacle' in namespaces || findProgram(command, path, cwd) === undefined) return []
   return namespaces.unshare
 }
 
-/** PID 1 of the namespace that the process `unshare` has made, by its number here; undefined before it is there. */
+/** The PID (in this namespace) of the PID 1 that the process `unshare` has started; undefined before it has started. */
 export function firstProcessOf(unshare: number): number | undefined {
   const [child = ''] = read(`/proc/${unshare}/task/${unshare}/children`).split(' ')
   return child === '' ? undefined : Number(child)
@@ -30,8 +30,8 @@ export function nsenterWords(pid: number): readonly string[] {
 }
 
 /**
- * The name of the program that a PID 1 runs if it has no handler for SIGTERM. Node begins with one of its own that is gone
- * after the first signal, so this is to be asked after it.
+ * The name of the program that a PID 1 runs, if it has no handler for SIGTERM; else undefined. Node begins with its own handler,
+ * which it removes at the first signal, so call this after the signal.
  */
 export function deafProgramOf(pid: number): string | undefined {
   const [, caught] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(read(`/proc/${pid}/status`)) ?? []

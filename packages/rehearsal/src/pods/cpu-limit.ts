@@ -5,18 +5,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Addresses } from './address.js'
 import { guardDirectory, releaseDirectory } from './reaper.js'
 
-/** Where cgroup v2 is, as systemd and container runtimes mount it. */
+/** Where systemd and container runtimes mount cgroup v2. */
 const mount = '/sys/fs/cgroup'
-/** Microseconds in which a cgroup may use its share; that of the kubelet. */
+/** The period of the CPU quota in microseconds: the kubelet's default. */
 const period = 100_000
-/** Puts the shell into the cgroup, then makes it the command. */
+/** The shell moves itself into the cgroup, then replaces itself with the command. */
 const enter = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
 let count = 0
 
 /**
- * A cgroup for each pod: its processes together get as much of this machine's processors as `resources.limits.cpu` leaves a
- * container, and wait for the next period when that is used up.
- * @throws Error that says what is missing here.
+ * Adds a cgroup to each address, with the quota that `resources.limits.cpu` gives a container. When the pod's processes have used
+ * up the quota, they wait for the next period.
+ * @throws Error that says what this machine lacks.
  */
 export async function limitCpu(addresses: Addresses, cpus: number, root: string = mount): Promise<Addresses> {
   await prepare(root)
@@ -55,9 +55,9 @@ async function prepare(root: string): Promise<void> {
   }
 }
 
-/** Ends what is left in a group, and removes it when that is gone, which takes the kernel a moment. */
+/** Kills the processes that are left in a cgroup, and removes it when they are gone, which may take a moment. */
 async function remove(directory: string): Promise<void> {
-  // Kernels before 5.14 do not have it.
+  // Kernels before 5.14 have no `cgroup.kill`.
   await writeFile(join(directory, 'cgroup.kill'), '1', { flag: 'r+' }).catch(() => {})
   for (let tries = 0; tries < 100; tries++) {
     try {

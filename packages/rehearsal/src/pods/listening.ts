@@ -7,17 +7,17 @@ export interface Listener {
   readonly port: number
 }
 
-/** `/proc/net/tcp` writes states as hex; this is LISTEN. */
+/** The state LISTEN in `/proc/net/tcp`, which writes states as hex. */
 const listen = '0A'
 
 /**
- * Where the processes of a group listen, as the kernel tells; nowhere where there is no `/proc`.
- * Says where an app is that did not come up where it was expected.
+ * Where the processes of a process group listen, as the kernel says; empty without `/proc`. It finds an app that does not listen
+ * where it should.
  */
 export async function listenersOfGroup(group: number): Promise<Listener[]> {
   const listeners = new Map<string, Listener>()
   for (const pid of await numbered('/proc')) {
-    // After the name, which may hold anything: state, parent, group.
+    // The fields after the name are state, parent, group. The name itself may contain spaces and parentheses.
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
     if (Number(stat.slice(stat.lastIndexOf(')')).split(' ')[3]) !== group) continue
     const sockets = new Set<string>()
@@ -36,12 +36,12 @@ export async function listenersOfGroup(group: number): Promise<Listener[]> {
   return [...listeners.values()].sort((a, b) => a.port - b.port)
 }
 
-/** `[::1]:8080`, as one writes it. */
+/** Such as `127.0.0.1:8080` or `[::1]:8080`. */
 export function written({ host, port }: Listener): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-/** `0100007F:1F90` is 127.0.0.1:8080: each word of an address is written backwards. */
+/** `0100007F:1F90` is 127.0.0.1:8080: the bytes of each 32-bit word are in reverse order. */
 function listenerOf(local: string): Listener {
   const [address = '', port = ''] = local.split(':')
   const bytes = (address.match(/.{8}/g) ?? []).flatMap((word) =>
@@ -50,7 +50,7 @@ function listenerOf(local: string): Listener {
   return { host: bytes.length === 4 ? bytes.join('.') : ipv6(bytes), port: Number.parseInt(port, 16) }
 }
 
-/** As URLs write it: the shortest way. */
+/** The shortest way to write an IPv6 address. */
 function ipv6(bytes: readonly number[]): string {
   const words = bytes.flatMap((byte, index) =>
     index % 2 === 0 ? [(byte * 256 + (bytes[index + 1] ?? 0)).toString(16)] : [],
@@ -58,7 +58,7 @@ function ipv6(bytes: readonly number[]): string {
   return new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1)
 }
 
-/** The entries of a directory that are numbers; none if it is gone, or not ours to read. */
+/** The entries of a directory whose names are numbers; empty if the directory is gone or may not be read. */
 async function numbered(directory: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => [])
   return names.filter((name) => /^\d+$/.test(name))

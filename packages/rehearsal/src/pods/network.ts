@@ -6,30 +6,29 @@ import { guardNetwork, releaseNetwork } from './reaper.js'
 
 const run = promisify(execFile)
 
-/** Of a bridge (number 0) and of each pod's link and namespace. The kernel allows 15 characters. */
+/** The names of bridges, and of pods' links and namespaces: PID and number. The kernel allows 15 characters. */
 const made = /\bpodr-([0-9a-z]+)-([0-9a-z]+)\b/g
 let count = 0
 
-/** Bridges of this process; what else carries its number is a dead process's. */
+/** The names in use by this process. Any other name with its PID is left from a dead process that had the same PID. */
 const own = new Set<string>()
 
 /**
  * A bridge, and on it a network namespace with an address for each pod.
  *
- * Made and removed as the container runtime does it: the namespace has a name, the process is started in it, and when the
- * process has exited the runtime takes the link away, then the name. A namespace that belongs to the process alone
- * (`unshare --net`) would not do: the kernel keeps it, and its link, until the sockets that the process left behind are
- * done, and they are done when all their bytes have arrived.
+ * Namespaces are made and removed as the container runtime does it: the namespace has a name, the process is started in it, and
+ * when the process has exited the runtime removes the link, then the name. `unshare --net` would not do: the kernel keeps such a
+ * namespace and its link until the sockets of the process are done, which is when all their bytes have arrived. So no byte would be lost.
  */
 export class PodNetwork implements Addresses {
   readonly #bridge: string
   readonly #port: number
-  /** The first three numbers of its addresses; the bridge is the 1. */
+  /** The first three numbers of the addresses. The bridge has the address that ends in 1. */
   readonly #subnet: string
   #last = 1
   readonly #pods = new Map<string, Promise<void> | undefined>()
 
-  /** @throws Error that says what is missing here. */
+  /** @throws Error that says what this machine lacks. */
   static async create(port: number): Promise<PodNetwork> {
     if (process.platform !== 'linux') throw new Error(`\`netns\` needs Linux; this is ${process.platform}`)
     if (process.getuid?.() !== 0) throw new Error('`netns` needs root, which alone may make network namespaces')
@@ -58,7 +57,7 @@ export class PodNetwork implements Addresses {
   }
 
   async next(): Promise<Address> {
-    if (this.#last === 254) throw new Error('A network has addresses for 253 pods')
+    if (this.#last === 254) throw new Error('`netns` has addresses for 253 pods')
     const host = `${this.#subnet}.${++this.#last}`
     const gateway = `${this.#subnet}.1`
     const name = nextName()
@@ -80,7 +79,7 @@ export class PodNetwork implements Addresses {
     }
   }
 
-  /** Removes everything; resolves when it is gone. */
+  /** Removes everything. Resolves when it is gone. */
   async close(): Promise<void> {
     await Promise.all([...this.#pods.keys()].map((name) => this.#remove(name)))
     await removeBoth(this.#bridge)
@@ -88,7 +87,7 @@ export class PodNetwork implements Addresses {
     own.delete(this.#bridge)
   }
 
-  /** The link first: when that is gone, no byte passes any more. */
+  /** Removes a pod's link and namespace. A second call joins the first. */
   #remove(name: string): Promise<void> {
     const removal = this.#pods.get(name) ?? removeBoth(name).then(() => releaseNetwork(name))
     this.#pods.set(name, removal)
@@ -102,7 +101,7 @@ function nextName(): string {
   return name
 }
 
-/** Removes what processes have left that were killed in the middle of a rehearsal. */
+/** Removes what killed rehearsals have left. */
 async function sweep(): Promise<void> {
   const names = new Set([...`${await ip('netns', 'list')}\n${await ip('-oneline', 'link', 'show')}`.matchAll(made)])
   for (const [name, pid = ''] of names) {
@@ -112,7 +111,7 @@ async function sweep(): Promise<void> {
   }
 }
 
-/** A /24 of 198.18.0.0/15, the range that is set aside for test networks, which nobody here uses. */
+/** A /24 of 198.18.0.0/15 that no address of this machine is in. The range is reserved for test networks (RFC 2544). */
 async function freeSubnet(): Promise<string> {
   const addresses = await ip('-oneline', '-4', 'address', 'show')
   for (let tried = 0; tried < 512; tried++) {
@@ -124,7 +123,7 @@ async function freeSubnet(): Promise<string> {
 }
 
 async function removeBoth(name: string): Promise<void> {
-  // Either may be there without the other.
+  // The link first: without it, no byte passes any more. Either may exist without the other.
   await ip('link', 'delete', name).catch(() => {})
   await ip('netns', 'delete', name).catch(() => {})
 }

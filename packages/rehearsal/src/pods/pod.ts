@@ -12,16 +12,16 @@ export interface PodSpec {
   readonly args: readonly string[]
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
-  /** The variable that tells it its port. */
+  /** The variable that contains the pod's port. */
   readonly portEnv: string
   readonly terminationGracePeriodSeconds: number
-  /** Whether it is PID 1 of a namespace of its own, as in a container. */
+  /** Whether the pod is PID 1 of its own PID namespace, as in a container. */
   readonly pidNamespace: boolean
-  /** A directory for all that pods write, a file each; null: only the last lines are kept. */
+  /** A directory for the output of the pods, one file each; null: only the last lines are kept. */
   readonly logs: string | null
 }
 
-/** How a pod's process ended; `error` when it could not be started at all. */
+/** How a pod's process ended. `error`: why it could not be started. */
 export interface PodExit {
   readonly code: number | null
   readonly signal: string | null
@@ -29,23 +29,23 @@ export interface PodExit {
 }
 
 /**
- * What the kubelet tells every container of the API server: programs know by it that they run in a cluster. Nobody answers
- * there, as there is none.
+ * The variables by which a kubelet tells a container where the API server is, and by which programs know that they run in a cluster.
+ * A rehearsal has no API server, so nothing listens at this address.
  */
 const apiServer = { KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '1' }
 
-/** Our environment, without the cluster that we may run in ourselves: no pod of ours is one of its pods. */
+/** This process's environment without the variables of a cluster that the rehearsal itself may run in. */
 function ownEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KUBERNETES_')))
 }
 
-/** When PID 1 was killed, unshare before 2.39 complains that it cannot end in the same way, and exits with 1. */
+/** When PID 1 was killed by SIGKILL, unshare before 2.39 writes that it cannot end in the same way, and exits with 1. */
 const sigkilled: PodExit = { code: null, signal: 'SIGKILL' }
 const complaint = /^unshare: /
 
 const keptLines = 50
 const keptColumns = 500
-/** What is longer without an end of a line is ended here. */
+/** Characters after which a line without a line break is broken. */
 const longestLine = 65_536
 const drainLimit = 500
 
@@ -55,13 +55,13 @@ export class Pod {
   readonly old: boolean
   readonly host: string
   readonly port: number
-  /** Resolves when the process is gone; never rejects. */
+  /** Resolves when the process has exited. Never rejects. */
   readonly exited: Promise<PodExit>
-  /** Resolves when all that the pod wrote has been read, soon after it exited; never rejects. */
+  /** Resolves when the pod's output has been read to its end, soon after the exit. Never rejects. */
   readonly written: Promise<void>
   readonly #child: ChildProcess
   readonly #address: Address
-  /** What makes it PID 1; empty where it is none. */
+  /** The words before its command that make it PID 1; empty: it is not PID 1. */
   readonly #unshare: readonly string[]
   readonly #cwd: string
   readonly #env: NodeJS.ProcessEnv
@@ -110,7 +110,7 @@ export class Pod {
         }
         this.#gone.abort()
         resolve(exit)
-        // A process that left the group may hold the pipes open; it must not hold us.
+        // A process that has left the group may hold the pipes open. `written` must not wait for it.
         drain = setTimeout(() => {
           stdout?.destroy()
           stderr?.destroy()
@@ -118,43 +118,43 @@ export class Pod {
       }
       this.#child.once('exit', (code, signal) => end(this.#killed && code === 1 ? sigkilled : { code, signal }))
       this.#child.on('error', (error) => {
-        // 'error' is also emitted when a signal could not be sent; then an 'exit' is still to come.
+        // 'error' is also emitted when a signal could not be sent. Then 'exit' still follows.
         if (pid === undefined) end({ code: null, signal: null, error: whyNotStarted(error, spec.command) })
       })
     })
   }
 
-  /** Aborted when the process is gone: whoever waits for something of this pod stops waiting. */
+  /** Aborted when the process has exited. */
   get gone(): AbortSignal {
     return this.#gone.signal
   }
 
-  /** The process that leads the pod's group; undefined when it could not be started. */
+  /** The PID of the leader of the pod's process group; undefined when the process could not be started. */
   get pid(): number | undefined {
     return this.#child.pid
   }
 
-  /** The program that SIGTERM cannot reach, because it is PID 1 and has no handler; to be asked after a SIGTERM. */
+  /** The name of the program that runs as PID 1 without a handler for SIGTERM, so that the kernel does not deliver it. Read it after a SIGTERM. */
   get deafProgram(): string | undefined {
     const first = this.#firstProcess
     return first === undefined ? undefined : deafProgramOf(first)
   }
 
-  /** PID 1 by its number here; undefined where there is none. */
+  /** The PID of the pod's PID 1 in this namespace; undefined without one. */
   get #firstProcess(): number | undefined {
     if (this.#unshare.length === 0 || this.pid === undefined || this.gone.aborted) return undefined
     return firstProcessOf(this.pid)
   }
 
-  /** The last lines the pod wrote, stdout and stderr together. */
+  /** The last lines of the pod's output, stdout and stderr together. */
   get output(): readonly string[] {
     return this.#lines
   }
 
   /**
-   * Runs a command in the container, as the kubelet does for an `exec` hook or probe: with its environment, its network and
-   * its working directory. Ends with the pod, or after `timeout` ms.
-   * @throws Error when it cannot be started, does not end with exit code 0, or is not done in time; with its last output.
+   * Runs a command in the container, as the kubelet does for an `exec` hook or probe: with the container's environment, network and
+   * working directory. The command is killed when the pod exits, and after `timeout` ms.
+   * @throws Error when it cannot be started, does not end with exit code 0, or takes too long; with its last output.
    */
   async exec(command: readonly string[], timeout?: number): Promise<void> {
     const first = this.#firstProcess
@@ -184,14 +184,14 @@ export class Pod {
       throw new Error(`${how}${output.trim() === '' ? '' : `: ${output.trim()}`}`)
     } finally {
       clearTimeout(timer)
-      // From here on its number may be another process's.
+      // From here on its PID may be another process's.
       stop.removeEventListener('abort', kill)
       kill()
       if (pid !== undefined) release(pid)
     }
   }
 
-  /** Starts a command where the container is, after what comes `before` it. In it, `{port}` and `{host}` stand for the pod's own. */
+  /** Starts a command at the pod's address, after the words in `before`. `{port}` and `{host}` in its words are replaced by the pod's. */
   #spawn(words: readonly string[], before: readonly string[]): ChildProcess {
     const own = words.map((word) => word.replaceAll('{port}', String(this.port)).replaceAll('{host}', this.host))
     const [command = '', ...args] = [...this.#address.command, ...before, ...own]
@@ -199,8 +199,8 @@ export class Pod {
       cwd: this.#cwd,
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
-      // A process group of its own stands for the container: signals go to the first process alone, as to PID 1,
-      // and when that one is gone the rest of the group goes with it.
+      // The process group stands for the container. Signals go to its leader alone, as to PID 1, and when the leader has exited
+      // the rest of the group is killed.
       detached: process.platform !== 'win32',
     })
     if (child.pid !== undefined) guard(child.pid)
@@ -240,20 +240,20 @@ export class Pod {
   }
 }
 
-/** In the words of somebody who gave a command, and not in those of `spawn`. */
+/** An error message about the given command, instead of one about `spawn`. */
 function whyNotStarted({ code, message }: NodeJS.ErrnoException, command: string): string {
   if (code === 'ENOENT') return `there is no program \`${command}\``
-  return code === 'EACCES' ? `\`${command}\` is no program that this user may run` : message
+  return code === 'EACCES' ? `this user may not execute \`${command}\`` : message
 }
 
-/** A process that has ended meanwhile needs no signal. */
+/** Sends a signal, unless the process has ended. */
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {}
 }
 
-/** A restarted container goes on in the file of its pod. A log that cannot be written is no reason to end a rehearsal. */
+/** Appends, because a restarted container writes to the same file. A log that cannot be written does not end the rehearsal. */
 function openLog(directory: string, name: string): WriteStream {
   const log = createWriteStream(join(directory, `${name}.log`), { flags: 'a' })
   log.on('error', () => {})

@@ -1,17 +1,17 @@
 import { connect } from 'node:net'
 import { connectTo } from '../shared/connect.js'
 
-/** What a server speaks, by its first bytes to somebody who speaks HTTP/1.1. */
+/** The protocol of a server, by its first bytes in answer to an HTTP/1.1 request. */
 export type Protocol = 'HTTP/1.1' | 'TLS' | 'HTTP/2 without TLS' | 'something else'
 
-/** A record of the type alert, which TLS answers to what is no handshake (RFC 8446, 5.1). */
+/** The record type “alert”, which TLS answers to anything but a handshake (RFC 8446 §5.1). */
 const alert = 0x15
-/** The type of a SETTINGS frame, with which each side of HTTP/2 begins (RFC 9113, 3.4 and 6.5). */
+/** The type of a SETTINGS frame, with which each side of HTTP/2 begins (RFC 9113 §3.4 and §6.5). */
 const settings = 0x04
 
-/** Asks a server what it speaks. Resolves with undefined when it says nothing within `timeout` ms, or goes without a word. */
+/** Finds out the protocol of a server. Resolves with undefined when it sends nothing within `timeout` ms, or closes the connection first. */
 export async function protocolOf(host: string, port: number, timeout: number): Promise<Protocol | undefined> {
-  // A TLS server of Node ends what is no handshake without an alert.
+  // A TLS server of Node sends no alert: it just closes the connection. So a TLS handshake is tried next.
   return (await firstWord(host, port, timeout)) ?? ((await shakesHands(host, port, timeout)) ? 'TLS' : undefined)
 }
 
@@ -49,7 +49,7 @@ function firstWord(host: string, port: number, timeout: number): Promise<Protoco
   })
 }
 
-/** Whether somebody accepts a connection there. */
+/** Whether a process accepts connections there. */
 export function accepts({ host, port }: { readonly host: string; readonly port: number }): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, host)

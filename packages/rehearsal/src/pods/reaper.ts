@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 
-/** Process groups, directories of cgroups, and links with the network namespace of the same name, that must not outlive this process. */
+/** What must not outlive this process: process groups, directories of cgroups, and names of links and their network namespaces. */
 const groups = new Set<number>()
 const directories = new Set<string>()
 const networks = new Set<string>()
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * Does what is left to do when this process could not do it itself, because of SIGKILL: a shell whose input ends with us.
- * It reads what there is to remove (`+`) and what is gone already (`-`), a process group by number, a cgroup by path, a network by name.
+ * A shell that cleans up when this process cannot, because it was killed by SIGKILL. The shell's input ends with this process.
+ * Each line of the input adds (`+`) or removes (`-`) something to clean up: a process group by number, a cgroup by path, a network by name.
  */
 const keeperProgram = `
 trap '' INT TERM HUP
@@ -34,10 +34,10 @@ done
 `
 let keeper: ChildProcess | undefined
 
-/** Ends a whole process group, as the death of PID 1 ends a container; a group that is gone already is fine. */
+/** Kills a process group, as the end of PID 1 ends a container. Does nothing if the group is gone. */
 export function killGroup(pid: number): void {
   try {
-    // Windows knows no process groups.
+    // Windows has no process groups.
     process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
   } catch {}
 }
@@ -51,8 +51,8 @@ function reap(): void {
 }
 
 /**
- * Pods have process groups of their own, so Ctrl-C in a terminal does not reach them: we do it, then die as asked.
- * A program with a handler of its own decides itself; if it exits, `reap` runs then.
+ * Pods have their own process groups, so Ctrl-C in a terminal does not reach them: this handler kills them, then lets the signal end
+ * this process. A program with its own handler for the signal decides itself; when it exits, `reap` runs.
  */
 function reapAndDie(signal: NodeJS.Signals): void {
   if (process.listenerCount(signal) > 1) return
@@ -61,21 +61,21 @@ function reapAndDie(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal)
 }
 
-/** Sees to it that the process group `pid` does not outlive this process. */
+/** Makes sure that the process group `pid` does not outlive this process. */
 export function guard(pid: number): void {
   arm()
   groups.add(pid)
   tell('+', pid)
 }
 
-/** Forgets a process group that is gone, and the listeners with the last one. */
+/** Forgets a process group that is gone. With the last one, the listeners are removed. */
 export function release(pid: number): void {
   groups.delete(pid)
   tell('-', pid)
   disarm()
 }
 
-/** Sees to it that the link and the network namespace `name` do not outlive this process. */
+/** Makes sure that the link and the network namespace `name` do not outlive this process. */
 export function guardNetwork(name: string): void {
   arm()
   networks.add(name)
@@ -89,7 +89,7 @@ export function releaseNetwork(name: string): void {
   disarm()
 }
 
-/** Sees to it that the cgroup does not outlive this process and the processes in it. */
+/** Makes sure that the cgroup, and the processes in it, do not outlive this process. */
 export function guardDirectory(directory: string): void {
   arm()
   directories.add(directory)
@@ -103,7 +103,7 @@ export function releaseDirectory(directory: string): void {
   disarm()
 }
 
-/** How much there is that must not be left. */
+/** How many things are guarded. */
 function guarded(): number {
   return groups.size + directories.size + networks.size
 }
@@ -114,10 +114,10 @@ function arm(): void {
   for (const signal of signals) process.on(signal, reapAndDie)
   if (process.platform === 'win32') return
   keeper = spawn('sh', ['-c', keeperProgram], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
-  // Without a shell there is no keeper, and all the rest works as it did.
+  // Without a shell there is no keeper; then only SIGKILL of this process leaves something behind.
   keeper.on('error', () => {})
   keeper.stdin?.on('error', () => {})
-  // Neither the process nor the pipe to it keeps us from leaving.
+  // Neither the keeper nor the pipe to it keeps this process running.
   keeper.unref()
   ;(keeper.stdin as unknown as { unref(): void } | null)?.unref()
 }

@@ -3,7 +3,7 @@ import type { Framework, KnownOptions } from '../plan/options.js'
 
 const graces = new Map<string, number>()
 
-/** The sums of core. They are asked for once for each loss, and there are few that differ. */
+/** `graceSecondsFor` of core, with a cache: it is called for each loss, mostly with the same arguments. */
 function graceSecondsFor(settle: number, longestRequest?: number): number {
   const key = `${settle} ${longestRequest}`
   const grace = graces.get(key) ?? sumUp(settle, longestRequest)
@@ -11,7 +11,7 @@ function graceSecondsFor(settle: number, longestRequest?: number): number {
   return grace
 }
 
-/** The line of code that brings podrain into an app. `options` is empty, or an object literal. */
+/** The line of code that adds podrain to an app. `options` is empty, or an object literal. */
 const lines: Readonly<Record<Framework, (options: string) => string>> = {
   express: (options) => `\`app.use(drain(${options}))\` of @podrain/express`,
   koa: (options) => `\`app.use(drain(${options}))\` of @podrain/koa`,
@@ -20,45 +20,45 @@ const lines: Readonly<Record<Framework, (options: string) => string>> = {
   node: (options) => `\`drainServer(server${options === '' ? '' : `, ${options}`})\` of @podrain/core`,
 }
 
-/** What clients need to learn of a pod's end, in whole seconds, as podrain, its manifests and this advice mean it. */
+/** How long clients need to learn that a pod ends, in whole seconds. podrain and its manifests use the same number. */
 export function settleSeconds({ behind, endpointLag }: KnownOptions): number {
   const settle =
     behind === null && endpointLag !== null ? endpointLag.max * 1.5 : presets[behind ?? 'kube-proxy'].settle
   return Math.max(5, Math.ceil(settle / 1000))
 }
 
-/** How late clients learn of a change at the latest, in ms. */
+/** The longest time that clients need to learn of a change, in ms. */
 export function latest({ behind, endpointLag }: KnownOptions): number {
   return endpointLag?.max ?? presets[behind ?? 'kube-proxy'].lag[2]
 }
 
-/** The option that tells podrain for whom it waits; empty where it would wait that long by itself. */
+/** The option `behind` as an object literal; empty if podrain's default is right. */
 function optionsFor({ behind }: KnownOptions): string {
   return behind === null || behind === 'kube-proxy' ? '' : `{ behind: '${behind}' }`
 }
 
-/** Whether podrain is in the app already: to bring it in is no advice then. */
+/** Whether the app uses podrain already, so that adding it is no advice. */
 export function isPodrainIn({ app }: KnownOptions): boolean {
   return app.podrain
 }
 
-/** The line of code that brings podrain into this app; undefined where it is in already, and where it cannot be. */
+/** The line of code that adds podrain to this app; undefined if the app uses it already, or is not known to be a Node app. */
 export function byPodrain(plan: KnownOptions, options: string = optionsFor(plan)): string | undefined {
   const { framework, podrain } = plan.app
   return podrain || framework === null ? undefined : lines[framework](options)
 }
 
-/** `${what}: ${the line that brings podrain in} does.`, with the grace period that podrain needs; or `what` alone. */
+/** `${what}: ${the line that adds podrain} does.`, with the grace period that podrain needs; or `what` alone. */
 export function orPodrain(what: string, plan: KnownOptions): string {
   const line = byPodrain(plan)
   return line === undefined ? `${what}.` : `${what}: ${line} does.${withGrace(settleSeconds(plan), plan)}`
 }
 
-/** What has to be added to advice that takes `settle` seconds, where the grace period is too short for it. */
+/** A sentence for advice that needs `settle` seconds, if the grace period is too short for it; else empty. */
 export function withGrace(settle: number, plan: KnownOptions): string {
   const grace = graceSecondsFor(settle * 1000)
   if (grace <= plan.terminationGracePeriodSeconds) return ''
-  // podrain shares out the grace period, and can learn of it only from its environment.
+  // podrain divides the grace period, and knows it only from this variable.
   const told =
     isPodrainIn(plan) || byPodrain(plan) !== undefined
       ? ', and set the variable TERMINATION_GRACE_PERIOD_SECONDS to the same'
@@ -67,17 +67,17 @@ export function withGrace(settle: number, plan: KnownOptions): string {
 }
 
 /**
- * The grace period for the whole hook and, after it, a request that was not done after `request` ms. In steps of 5 s, so that
- * losses which are alike have one advice.
+ * The grace period, in seconds, for the whole hook and after it a request that was not done after `request` ms. In steps of 5 s, so
+ * that similar losses get the same advice.
  */
 export function graceForHook({ preStop, terminationGracePeriodSeconds: now }: KnownOptions, request: number): number {
-  // Only of a sleep is it known how long it would have taken.
+  // How long the hook would have taken is known only for a sleep.
   const hook = preStop !== null && 'sleepSeconds' in preStop ? preStop.sleepSeconds : now * 1.5
   const grace = graceSecondsFor(hook * 1000, Math.ceil((request * 1.5) / 1000) * 1000)
   return Math.ceil(Math.max(grace, now + 5) / 5) * 5
 }
 
-/** The grace period for so many seconds of settling, and a request that was not done after `request` ms. */
+/** Advice to raise the grace period: for `settle` seconds, and after them a request that was not done after `request` ms. */
 export function graceAdvice(settle: number, request: number, plan: KnownOptions): string {
   const { terminationGracePeriodSeconds: now } = plan
   const longest = Math.ceil((request * 1.5) / 1000)

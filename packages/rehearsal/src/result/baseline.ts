@@ -2,7 +2,7 @@ import { type ClientKind, clientKinds, kinds } from '../load/kinds.js'
 import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
 import type { Finding } from './coroner.js'
 
-/** What only the end of a pod does to a request. Before the first pod ends there is none to compare with. */
+/** Kinds of loss that only the end of a pod causes. None of them can happen before the scenario. */
 const ofAnEnd: ReadonlyArray<Finding['kind']> = [
   'listener closed',
   'exit',
@@ -13,29 +13,29 @@ const ofAnEnd: ReadonlyArray<Finding['kind']> = [
   'network gone',
 ]
 
-/** Who would have lost more than so many before the scenario, if it were like the others, and lost none, is not like them. */
+/** A kind of client that lost nothing before the scenario, where more than this many losses were expected from similar clients, differs from those. */
 const byChanceNone = 5
 
-/** How many losses are alike, before the scenario and since. */
+/** Numbers of losses with the same client, request and cause: before the scenario began, and since. */
 interface Group {
   before: number
   since: number
-  /** How many of those since then were of a pod that nothing was done to. */
+  /** How many of those since then were on a pod that was not being ended. */
   undisturbed: number
-  /** How many of each of the two are still to be told from the scenario's; undefined while they are counted. */
+  /** How many losses are still to be counted as background, of both kinds of pods; undefined during the first pass. */
   left?: { undisturbed: number; others: number }
 }
 
 /**
- * The losses that the scenario is not to blame for: those from before it, and since then as many of the same client,
- * request and cause as there would have been without it. What is within three standard deviations of that number is chance.
- * A client that asked too seldom to have lost any before is judged by the others that ask the same.
+ * Finds the losses that the scenario did not cause: all before it, and since then as many of the same client, request and cause as
+ * were to be expected without it. Up to three standard deviations more than expected count as chance.
+ * A kind of client that sent too few requests before the scenario is judged by other kinds that request the same path.
  *
- * It is told of every loss twice, in the same order: to count them all, and then to tell them apart.
+ * Every loss is passed twice, in the same order: first to {@link count}, then to {@link share}.
  */
 export class Baseline {
   readonly #groups = new Map<string, Group>()
-  /** How many were lost before the scenario by all clients that ask the same. */
+  /** Losses before the scenario, over all kinds of clients that request the same path. */
   readonly #before = new Map<string, number>()
   #begin: Extract<RehearsalEvent, { type: 'scenario-begin' }> | undefined
   #end: Extract<RehearsalEvent, { type: 'load-end' }> | undefined
@@ -47,7 +47,7 @@ export class Baseline {
     }
   }
 
-  /** Counts so many losses like this one. */
+  /** Counts `count` losses like this one. */
   count(loss: LostEvent, finding: Finding, count: number): void {
     const group = this.#groupOf(loss)
     if (this.#isBefore(loss)) {
@@ -59,14 +59,14 @@ export class Baseline {
     }
   }
 
-  /** How many of so many losses like this one the scenario is not to blame for. */
+  /** How many of `count` losses like this one the scenario did not cause. */
   share(loss: LostEvent, finding: Finding, count: number): number {
     if (this.#begin === undefined || this.#end === undefined) return 0
     if (this.#isBefore(loss)) return count
     if (ofAnEnd.includes(finding.kind)) return 0
     const group = this.#groupOf(loss)
     group.left ??= this.#expected(group, loss)
-    // Which of them would have been lost anyway nobody knows; more likely those of pods that nothing was done to.
+    // It is unknown which of them would have been lost anyway. Losses on pods that were not being ended are more likely.
     const which = isUndisturbed(finding) ? 'undisturbed' : 'others'
     const share = Math.min(count, group.left[which])
     group.left[which] -= share
@@ -106,7 +106,7 @@ export class Baseline {
   }
 }
 
-/** The kinds of clients that ask for the same as one does. */
+/** The kinds of clients that request the same path. */
 function alike(client: ClientKind): ClientKind[] {
   return clientKinds.filter((kind) => kinds[kind].path === kinds[client].path)
 }

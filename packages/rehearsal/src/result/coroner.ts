@@ -4,35 +4,35 @@ import type { LostEvent, RehearsalEvent } from '../timeline/events.js'
 import { type Life, livesOf, nameOf } from '../timeline/lives.js'
 import { suffered } from '../timeline/upstream.js'
 
-/** What a loss came from. */
+/** The reason for a loss. */
 export type DiagnosisKind =
-  /** Nobody listened any more, and whoever picks a pod did not know yet. */
+  /** The pod no longer listened, but the Service still routed new connections to it. */
   | 'listener closed'
-  /** The server closed a kept connection when a request had been sent over it. */
+  /** The server closed a keep-alive connection after a request had been sent over it. */
   | 'kept connection closed'
   /** The process ended by itself with the request in flight. */
   | 'exit'
   /** SIGKILL at the end of the grace period. */
   | 'killed'
-  /** The process died without anybody having told it to. */
+  /** The scenario crashed the process: SIGKILL without a warning. */
   | 'crash'
-  /** The process was told to end, and failed on the way: an exit code or a signal of its own. */
+  /** The process was told to end, but failed first, with an error code or a signal that nobody sent. */
   | 'failed'
   /** A status that is no success, from a pod that still got requests. */
   | 'refused by the app'
   /** There was no endpoint at all. */
   | 'no endpoint'
-  /** A pod that was ready by its probe did not serve. */
+  /** A new pod passed its readiness probe, but did not serve. */
   | 'not ready'
-  /** The kernel still held bytes when the pod's network went with its process. */
+  /** The kernel had not delivered all bytes when the pod's network was removed with its process (`netns`). */
   | 'network gone'
   /** A response, stream or WebSocket was ended by a process that lived on. */
   | 'cut by the app'
   /** The client gave up waiting for a process that lived on. */
   | 'no answer'
-  /** Nobody can tell which pod it was: a Service chose one, and that gave no answer. */
+  /** On a real cluster: the Service chose the pod, and without a response it is unknown which one. */
   | 'unknown pod'
-  /** Nothing had been done to a pod yet, or not to this one. */
+  /** Nothing had been done to any pod yet, or not to this one. */
   | 'not the scenario'
 
 /** What is known of one loss. */
@@ -43,17 +43,17 @@ export interface Finding {
 }
 
 /**
- * A client may see the end of a connection before the kubelet hears that the process has ended: by so many ms, and by as long
- * as the kubelet could do nothing.
+ * ms by which a client may notice the end of a connection before the kubelet notices the end of the process. The longest delay of
+ * the kubelet's event loop is added.
  */
 const usualMoment = 250
 
-/** Finds out what a request died of. */
+/** Finds out why a request was lost. */
 export class Coroner {
   readonly #lives = new Map<string, Life[]>()
   readonly #plan: KnownOptions
   readonly #begunAt: number
-  /** What happens so close together is one thing. */
+  /** Events within this many ms count as one. */
   readonly #moment: number
 
   constructor(events: Iterable<RehearsalEvent>, plan: KnownOptions) {
@@ -63,13 +63,13 @@ export class Coroner {
     this.#moment = usualMoment + heldUpOf(events)
   }
 
-  /** Behind a hop it is examined as the hop suffered it: that is how it would have been lost without one. */
+  /** With a proxy, the loss is examined as the proxy saw it: a client would have lost the request in the same way without a proxy. */
   examine(loss: LostEvent): Finding {
     const { through } = this.#plan
     if (through === null || loss.upstream?.end === 'answered') return this.#examine(suffered(loss))
     const hop = through === 'proxy' ? 'The proxy' : through
     if (loss.upstream === undefined) {
-      const why = `${hop} ${told(loss)}, and no connection of its to a pod had ended just then.`
+      const why = `${hop} ${told(loss)}, but none of its connections to a pod had ended at that time.`
       return { kind: 'not the scenario', life: undefined, why }
     }
     const { kind, life, why } = this.#examine(suffered(loss))
@@ -85,13 +85,13 @@ export class Coroner {
     const unreachable = loss.cause === 'refused' || (loss.cause === 'timeout' && loss.sentAt >= exitAt)
     const isTold = this.#plan.cluster === null
     if (unreachable) return refused(loss, life, isTold, this.#moment)
-    // A status is an answer, however soon the process ended after it.
+    // A loss with a status is not a cut, however soon the process ended after it.
     const answered = answerOf(loss) !== undefined
     if (loss.t >= exitAt - this.#moment && !answered) return this.#cut(loss, life)
     return alive(loss, life, isTold, this.#moment)
   }
 
-  /** The container that the loss was suffered by. One that was restarted and not ready yet suffers for the one before. */
+  /** The container that lost the request. While a restarted container is not ready, losses are those of the container before. */
   #lifeOf(pod: string, t: number): Life | undefined {
     const lives = this.#lives.get(pod) ?? []
     return lives.findLast((life, index) => life.startedAt <= t && (index === 0 || (life.readyAt ?? Infinity) <= t))
@@ -106,7 +106,7 @@ export class Coroner {
     const still =
       unreadyAt !== undefined && unreadyAt <= t
         ? `${pod} was still there, but said that it was not ready`
-        : `${pod} was on its way out, and whatever replaces it not known yet`
+        : `${pod} was being ended, and clients did not know its replacement yet`
     return { kind: 'no endpoint', life: leaving, why: `No pod was known to clients at that moment: ${still}.` }
   }
 
@@ -114,7 +114,7 @@ export class Coroner {
     const leaving = [...this.#lives.values()].flat().filter((life) => isLeaving(life, t))
     const names = leaving.map((life) => `${life.pod} had been told to end ${ms(t - (life.toldAt ?? t))} before`)
     const meanwhile = names.length === 0 ? 'No pod was being ended then' : names.join(', ')
-    const why = `Which pod of ${pod} lost it, nobody can tell: ${cause} (${message}). ${meanwhile}.`
+    const why = `It is unknown which pod of ${pod} lost the request: ${cause} (${message}). ${meanwhile}.`
     return { kind: 'unknown pod', life: leaving[0], why }
   }
 
@@ -133,7 +133,7 @@ export class Coroner {
     return { kind: 'not the scenario', life, why: `${pod} lost it ${when}: ${cause} (${message}).` }
   }
 
-  /** The connection ended with the process, or did not end at all because its network went. */
+  /** The connection ended with the process, or did not end because the pod's network was removed. */
   #cut(loss: LostEvent, life: Life): Finding {
     const { exitAt = 0, sigkillAt, exit, reason } = life
     const { pod, sentAt, t } = loss
@@ -152,7 +152,7 @@ export class Coroner {
   }
 }
 
-/** What a hop did to a client. */
+/** What the proxy did to the client. */
 function told({ cause, client }: LostEvent): string {
   if (cause.startsWith('status')) return `answered ${cause.slice(7)}`
   if (cause === 'timeout') return 'did not answer in time'
@@ -166,15 +166,15 @@ function beginOf(events: Iterable<RehearsalEvent>): number {
   return Number.POSITIVE_INFINITY
 }
 
-/** How long the kubelet could do nothing, in ms. */
+/** The longest delay of the kubelet's event loop, in ms. */
 function heldUpOf(events: Iterable<RehearsalEvent>): number {
   for (const event of events) if (event.type === 'load-end') return event.heldUpMs ?? 0
   return 0
 }
 
 /**
- * Nobody accepts connections. `isTold`: whether the events tell when clients knew, as those of a cluster do not. What happens
- * within `moment` ms is one thing.
+ * The pod accepts no connections. `isTold`: whether the events say when clients knew; those of a real cluster do not. Events within
+ * `moment` ms count as one.
  */
 function refused(loss: LostEvent, life: Life, isTold: boolean, moment: number): Finding {
   const { pod, t } = loss
@@ -197,14 +197,14 @@ function refused(loss: LostEvent, life: Life, isTold: boolean, moment: number): 
   return { kind: 'listener closed', life, why: `${pod} ${what} ${since(life, closedAt)}, ${early}.${hookOf(life)}` }
 }
 
-/** What went wrong with the hook, if that is known. */
+/** Why the hook failed; empty if it did not. */
 function hookOf({ hookOutcome, hookFailure }: Life): string {
   return hookOutcome === 'failed' && hookFailure !== undefined
     ? ` Its preStop hook had failed: ${hookFailure.split('\n', 1)[0]}.`
     : ''
 }
 
-/** The process lived on. */
+/** The process was alive when the request was lost. */
 function alive(loss: LostEvent, life: Life, isTold: boolean, moment: number): Finding {
   const { pod, cause, reused, sentAt, t } = loss
   const { deafAt, knownAt } = life
@@ -240,12 +240,12 @@ function alive(loss: LostEvent, life: Life, isTold: boolean, moment: number): Fi
   return { kind: 'cut by the app', life, why: `${pod} ended the connection ${when}: ${loss.message}.` }
 }
 
-/** Whether a pod is being ended at that moment. */
+/** Whether a pod is being ended at the time `t`. */
 function isLeaving({ toldAt, exitAt = Number.POSITIVE_INFINITY }: Life, t: number): boolean {
   return toldAt !== undefined && toldAt <= t && t <= exitAt
 }
 
-/** How long after what a pod was last told. */
+/** How long after the pod's last step (delete, hook, SIGTERM) the time `t` is, as a phrase. */
 function since({ toldAt = 0, hookAt, hookEndedAt, sigtermAt, reason }: Life, t: number): string {
   if (sigtermAt !== undefined && t >= sigtermAt) return `${ms(t - sigtermAt)} after SIGTERM`
   if (hookEndedAt !== undefined && t >= hookEndedAt) return `${ms(t - hookEndedAt)} after its preStop hook`
@@ -253,7 +253,7 @@ function since({ toldAt = 0, hookAt, hookEndedAt, sigtermAt, reason }: Life, t: 
   return `${ms(t - toldAt)} after ${reason === 'deleted' ? 'its deletion' : `the ${nameOf(reason)}`}`
 }
 
-/** A duration as a person reads it. */
+/** Such as `80 ms` or `1.2 s`. */
 function ms(duration: number): string {
   return duration < 1000 ? `${Math.round(duration)} ms` : `${(duration / 1000).toFixed(1)} s`
 }

@@ -7,30 +7,31 @@ import { Baseline } from './baseline.js'
 import { Coroner, type DiagnosisKind } from './coroner.js'
 import { remedyOf, remedyOfBackground } from './remedies.js'
 
-/** Losses that have the same reason, and what would have saved them. */
+/** Losses with the same reason and the same fix. */
 export interface Diagnosis {
   readonly kind: DiagnosisKind
-  /** How the client saw it. */
+  /** How the client saw the losses. */
   readonly cause: LossCause
+  /** How many losses there are. */
   readonly count: number
-  /** Whether as many were lost before the scenario began: then they do not count as lost by it. */
+  /** Whether the losses are of a kind that was as frequent before the scenario began. Then they do not count as lost. */
   readonly background: boolean
-  /** What happened, told of `example`. */
+  /** What happened to `example`, as a sentence. */
   readonly why: string
-  /** The one line that most probably mends it. */
+  /** The one change that most probably prevents such losses, in one line. */
   readonly fix: string
   /** The first of the losses. */
   readonly example: LostEvent
 }
 
-/** The events, of which each loss has its `why` and the number of its diagnosis; of very many that are alike, most are only counted. */
+/** The events with `why` and `diagnosis` in each loss. Of very many similar losses, most are only counted (`more-lost`). */
 export interface Diagnosed {
   readonly events: readonly RehearsalEvent[]
-  /** The most frequent first, and last what was lost before the scenario, too. */
+  /** The most frequent first. Those that are `background` come last. */
   readonly diagnoses: readonly Diagnosis[]
 }
 
-/** Finds out why each request was lost. Goes through the events several times, so that it needs to keep none of the losses. */
+/** Finds out why each request was lost. Iterates over the events several times, so that it does not keep the losses in memory. */
 export function diagnose(events: Iterable<RehearsalEvent>, plan: KnownOptions): Diagnosed {
   const coroner = new Coroner(events, plan)
   const baseline = new Baseline(events)
@@ -78,7 +79,7 @@ export function diagnose(events: Iterable<RehearsalEvent>, plan: KnownOptions): 
   }
 }
 
-/** Without what was found out before. */
+/** The loss without an earlier diagnosis. */
 function bare({ why, diagnosis, ...loss }: LostEvent): LostEvent {
   return loss
 }

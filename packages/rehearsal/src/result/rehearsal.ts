@@ -4,23 +4,27 @@ import type { RehearsalEvent } from '../timeline/events.js'
 import { diagnose } from './diagnosis.js'
 import { type Summary, summarise } from './summary.js'
 
+/** The version of the format of {@link Rehearsal}. It is raised when a field is removed or changes its meaning. */
 export const resultFormat = 2
 
-/** What came of a rehearsal; serialisable. */
+/** The result of a rehearsal. Can be written as JSON. */
 export interface Rehearsal {
-  /** Of the fields below and all that is in them: raised when one of them goes, or means something else. */
+  /** See {@link resultFormat}. */
   readonly format: typeof resultFormat
   readonly options: KnownOptions
-  /** Why it ended before its time, with what was known then; null for a whole one. */
+  /** Why the rehearsal ended early; null: it is complete. */
   readonly incomplete: string | null
-  /** In the order of time. Of very many losses that are alike, the first are told in full, the others counted (`more-lost`). */
+  /** In the order of time. Of very many similar losses, the first are listed and the others counted (`more-lost`). */
   readonly events: readonly RehearsalEvent[]
-  /** The load about every 100 ms. */
+  /** The load about every 100 ms, in the order of time. */
   readonly samples: readonly Sample[]
   readonly summary: Summary
 }
 
-/** Makes a result of what happened, in the order of time. The events are gone through more than once. */
+/**
+ * Diagnoses and sums up events, which must be in the order of time. Iterates over them more than once.
+ * @param incomplete Why the rehearsal ended early. @default null: it is complete
+ */
 export function conclude(
   options: KnownOptions,
   events: Iterable<RehearsalEvent>,

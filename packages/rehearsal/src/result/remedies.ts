@@ -13,7 +13,7 @@ import {
 } from './advice.js'
 import type { DiagnosisKind } from './coroner.js'
 
-/** The one line that most probably would have saved a request. */
+/** The one change that most probably would have saved a request, in one line. */
 export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   const launcher = endedLauncher(kind, life, plan)
   if (launcher !== undefined) return ended(launcher)
@@ -56,7 +56,7 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
   }
 }
 
-/** Why a loss is nobody's that ended a pod. */
+/** What to do about losses that the scenario did not cause. */
 export function remedyOfBackground({ method, path, cause }: LostEvent): string {
   const success = cause.startsWith('status')
     ? `If that is a success, say so with \`status\` in the requests; else find out why.`
@@ -74,7 +74,7 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
       plan,
     )
   }
-  // Clients go to the only pod until it is gone, however long that is.
+  // Clients connect to the only pod until it is gone, however long it waits.
   if (isEachMissing(plan) && life?.knownAt !== undefined && life.knownAt > exitAt) return reach(life, plan)
   if (life?.sigkillAt !== undefined && life.sigkillAt <= deafAt) return graceAdvice(seconds, 0, plan)
   if (life?.hookOutcome === 'done' && (life.hookStatus ?? 0) >= 300) return answeredHook(life, seconds, plan)
@@ -84,7 +84,7 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
   if (isPodrainIn(plan)) {
     return plan.behind === null || plan.behind === 'none' || plan.behind === 'kube-proxy'
       ? 'podrain keeps the listener open, so something else closes it: the log of the pod says what was closed early, and where.'
-      : `podrain has to know for whom it waits: \`behind: '${plan.behind}'\`.${withGrace(seconds, plan)}`
+      : `Tell podrain what routes to the pods: \`behind: '${plan.behind}'\`.${withGrace(seconds, plan)}`
   }
   const line = byPodrain(plan)
   if (preStop === null) {
@@ -105,11 +105,11 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
   return `Answer ${preStop.httpGet.path} only when clients know that the pod goes, after ${seconds} s.${does}${withGrace(seconds, plan)}`
 }
 
-/** The hook was answered, but not by what waits. The kubelet does not look at the status. */
+/** The hook was answered with an error or a redirect, so nothing waited. The kubelet ignores the status. */
 function answeredHook({ hookStatus = 0 }: Life, seconds: number, plan: KnownOptions): string {
   const { preStop } = plan
   const { path: where = '', scheme }: Partial<HttpGet> = preStop !== null && 'httpGet' in preStop ? preStop.httpGet : {}
-  const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet did not mind`
+  const answered = `The preStop hook GET ${where} was answered ${hookStatus} at once, and the kubelet ignores the status`
   if (hookStatus === 401 || hookStatus === 403) {
     const http2 =
       scheme === 'HTTPS' ? ' A server of HTTP/2 alone says so, too: `allowHTTP1`, as hooks speak HTTP/1.1.' : ''
@@ -125,14 +125,14 @@ function answeredHook({ hookStatus = 0 }: Life, seconds: number, plan: KnownOpti
     : `it has to be one that is answered after ${seconds} s`
   const scheme400 =
     hookStatus === 400 && scheme === undefined ? ' (or its scheme: HTTPS, if the app answers TLS there)' : ''
-  return `${answered}: put right its path and port${scheme400}; ${right}.`
+  return `${answered}: correct its path and port${scheme400}; ${right}.`
 }
 
-/** The hook came to nothing, and so took no time. */
+/** The hook failed at once, so it did not wait. */
 function failedHook({ hookFailure = '' }: Life, seconds: number, { preStop }: KnownOptions): string {
   const until = 'and keep the listener open meanwhile'
   if (preStop !== null && 'exec' in preStop) {
-    return `The preStop hook \`${preStop.exec.command.join(' ')}\` failed, and so waited for nobody: run it by hand in the container. Let it end after ${seconds} s, ${until}.`
+    return `The preStop hook \`${preStop.exec.command.join(' ')}\` failed, so it did not wait: run it by hand in the container. Let it end after ${seconds} s, ${until}.`
   }
   const what = hookFailure.includes('ECONNREFUSED') ? 'nobody listens at its port.' : 'is its port right?'
   return `The preStop hook failed: ${what} Make it answer after ${seconds} s, ${until}.`
@@ -143,37 +143,37 @@ function keep({ t }: LostEvent, life: Life | undefined, plan: KnownOptions): str
     return 'Keep idle connections longer than clients do: raise `server.keepAliveTimeout` above the client’s or load balancer’s own.'
   }
   if (isPodrainIn(plan)) {
-    return 'podrain closes no connection under its client, so something else does: look for `closeAllConnections()`, `closeIdleConnections()` and `socket.destroy()` in what handles SIGTERM.'
+    return 'podrain closes no connection that a client may use, so something else does: look for `closeAllConnections()`, `closeIdleConnections()` and `socket.destroy()` in what handles SIGTERM.'
   }
   return orPodrain(
-    'Close no connection under its client: finish the response, say `Connection: close` with it, then close',
+    'Do not close a connection that a client may use: send `Connection: close` with a response, then close',
     plan,
   )
 }
 
-/** They start an app through a shell, to which alone they pass SIGTERM on, and end with it. */
+/** Package managers start the app in a shell. They forward SIGTERM to that shell only, and end with it. */
 const managers = ['npm', 'npx', 'pnpm', 'pnpx', 'yarn']
-/** They pass SIGTERM to nobody: as PID 1 they ignore it, elsewhere they end at once. */
+/** Shells do not forward SIGTERM. As PID 1 they ignore it, elsewhere they end at once. */
 const shells = ['sh', 'ash', 'bash', 'busybox', 'dash']
 
-/** They pass SIGTERM on to what they have started, and end as that does. */
+/** Inits forward SIGTERM to the process that they have started, and end as it does. */
 const inits = ['tini', 'dumb-init', 'catatonit', 'docker-init']
 
-/** The command that gets SIGTERM: the pod's, or what an init starts. */
+/** The command that gets SIGTERM: the pod's own, or the one that an init starts. */
 function launched({ command, args }: KnownOptions): readonly string[] {
   if (nameIn(inits, command) === undefined) return [command, ...args]
   const dashes = args.indexOf('--')
   return args.slice(dashes === -1 ? args.findIndex((arg) => !arg.startsWith('-')) : dashes + 1)
 }
 
-/** The shell that gets SIGTERM, and not the app. One whose line is a single command, or says `exec`, becomes that. */
+/** The shell that gets SIGTERM instead of the app; undefined if there is none. A shell with a single command, or with `exec`, is replaced by the app. */
 function shellOf(plan: KnownOptions): string | undefined {
   const [program = '', option = '', line = ''] = launched(plan)
   const becomesIt = /^-\w*c$/.test(option) && (/\bexec\b/.test(line) || !/[;&|\n]/.test(line))
   return becomesIt ? undefined : nameIn(shells, program)
 }
 
-/** Whether SIGTERM itself has ended it; an init and a shell say so by an exit code. */
+/** Whether SIGTERM itself has ended the process. An init and a shell report that by the exit code 143. */
 function isEndedBySigterm(life: Life | undefined): boolean {
   return life?.exit === 'SIGTERM' || life?.exit === 'exit 143'
 }
@@ -188,7 +188,7 @@ function ended(launcher: string): string {
   return `${startItself}: ${launcher} ends on SIGTERM, and the container with it, before the app has.`
 }
 
-/** The package manager or shell that ended before its app had, if that is why nobody was there. */
+/** The package manager or shell whose end caused the loss, because it ended before the app; undefined if none did. */
 function endedLauncher(kind: DiagnosisKind, life: Life | undefined, plan: KnownOptions): string | undefined {
   const { deafAt = 0, exitAt = Number.POSITIVE_INFINITY } = life ?? {}
   const byItsEnd = kind === 'exit' || kind === 'failed' || (kind === 'listener closed' && deafAt >= exitAt)
@@ -198,31 +198,31 @@ function endedLauncher(kind: DiagnosisKind, life: Life | undefined, plan: KnownO
 
 function exit({ client, sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptions): string {
   const { toldAt = 0, exitAt = t } = life ?? {}
-  // What ends so late ends because its time is over.
+  // A process that ends this late ends because the grace period is nearly over.
   const isLate = exitAt - toldAt >= 800 * plan.terminationGracePeriodSeconds
   if (isLate && t - sentAt >= 1000) return graceAdvice(settleSeconds(plan), t - sentAt, plan)
-  // Of what exits with that code by itself, a program of Java's, it is not known.
+  // Exit code 143 counts only under an init: a JVM exits with it even when it has handled SIGTERM.
   if (life?.exit === 'SIGTERM' || (isEndedBySigterm(life) && nameIn(inits, plan.command) !== undefined)) {
     return orPodrain('Handle SIGTERM, since without a handler the process ends at once', plan)
   }
   if (client === 'webSocket') {
-    return 'Before the exit, close WebSockets with code 1001, so that clients come back elsewhere.'
+    return 'Before the exit, close WebSockets with code 1001, so that clients connect to another pod.'
   }
   if (client === 'grpc') return 'Before the exit, send GOAWAY and let calls end (`tryShutdown()` of grpc-js).'
-  if (client === 'sse') return 'Before the exit, end event streams, so that clients come back elsewhere.'
+  if (client === 'sse') return 'Before the exit, end event streams, so that clients connect to another pod.'
   if (isPodrainIn(plan)) {
     return 'podrain lets the process end only when nothing is in flight, so something else calls `process.exit()`: the log of the pod says what.'
   }
   return orPodrain(
-    'Exit only when nothing is in flight, and lead clients away before: say `Connection: close` with every response after SIGTERM',
+    'Exit only when nothing is in flight, and make clients leave first: send `Connection: close` with every response after SIGTERM',
     plan,
   )
 }
 
 function fail(life: Life | undefined, plan: KnownOptions): string {
   const { exit = '', exitAt = 0, sigtermAt = Number.POSITIVE_INFINITY, output = [] } = life ?? {}
-  const failed = `The process fails ${exitAt < sigtermAt ? 'in its preStop hook' : 'on its way out'} (${exit}).`
-  // The error itself, rather than the line of code that Node shows above it.
+  const failed = `The process fails ${exitAt < sigtermAt ? 'in its preStop hook' : 'while it ends'} (${exit}).`
+  // The line with the error itself is preferred over the line of code that Node prints above it.
   const error =
     output.find((line) => /^[\w.]*(?:error|exception|panic)\b/i.test(line)) ??
     output.find((line) => /error|exception|panic|traceback/i.test(line))
@@ -241,7 +241,7 @@ function fail(life: Life | undefined, plan: KnownOptions): string {
   return `${failed} It wrote: ${error.trim()}. ${advice}`
 }
 
-/** What libraries say of a pool, a client or a connection that was closed before its last use. */
+/** Error messages of libraries about a pool, client or connection that was closed before its last use. */
 const isAboutAnEnd =
   /pool|clos(?:e|ed|ing)\b|\bend(?:ed|ing)?\b|disconnect|not connected|destroyed|shut ?down|terminated|\bquit\b/i
 
@@ -266,12 +266,12 @@ function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptio
   }
   if (sentAt < sigtermAt) return graceAdvice(settleSeconds(plan), sigkillAt - sentAt, plan)
   return orPodrain(
-    'Heed SIGTERM: say `Connection: close` with every response, and exit when nothing is in flight',
+    'Handle SIGTERM: send `Connection: close` with every response, and exit when nothing is in flight',
     plan,
   )
 }
 
-/** Whether the app did something between SIGTERM and SIGKILL. A handler that runs once is gone by the end, and looks like none. */
+/** Whether the app reacted between SIGTERM and SIGKILL. A handler added by `once` is gone by then, and looks like none. */
 function hasHeard({ sigtermAt = Number.POSITIVE_INFINITY, sigkillAt = 0, deafAt = 0, unreadyAt = 0 }: Life): boolean {
   return [deafAt, unreadyAt].some((t) => t >= sigtermAt && t < sigkillAt)
 }
@@ -280,11 +280,11 @@ const oneByOne = 'Set maxUnavailable: 0 and maxSurge: 1, so that a new pod is th
 
 function oneAfterAnother(replicas: number): string {
   return replicas === 1
-    ? 'Run 2 replicas or more: a StatefulSet makes a pod anew only when the old one is gone.'
-    : 'Set maxUnavailable: 1, so that other pods are there while one is made anew.'
+    ? 'Run 2 replicas or more: a StatefulSet creates a new pod only when the old one is gone.'
+    : 'Set maxUnavailable: 1, so that other pods serve while one is replaced.'
 }
 
-/** Whether all pods at once may be missing: whatever they do, there is nobody else. */
+/** Whether all pods may be unavailable at once, so that no other pod can serve. */
 function isEachMissing({ maxUnavailable, replicas }: KnownOptions): boolean {
   return maxUnavailable >= replicas
 }
@@ -306,7 +306,7 @@ function cut({ client, cause }: LostEvent, plan: KnownOptions): string {
   if (client === 'webSocket') {
     return cause === 'closed 1006'
       ? 'Close WebSockets with code 1001 instead of destroying their sockets.'
-      : 'Close WebSockets with code 1001 (going away), which tells clients to come back elsewhere.'
+      : 'Close WebSockets with code 1001 (going away), which tells clients to connect to another pod.'
   }
   if (client === 'sse') return 'End event streams after a whole event, instead of destroying their sockets.'
   if (isPodrainIn(plan)) {

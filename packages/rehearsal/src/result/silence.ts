@@ -1,19 +1,20 @@
 import { type ClientKind, clientKinds, kinds } from '../load/kinds.js'
 import type { Sample } from '../load/sample.js'
 
-/** How long clients waited and nobody got an answer, in ms. */
+/** Times in which requests were in flight and none was answered. */
 export interface Silence {
+  /** The longest of them, in ms. */
   readonly longestMs: number
+  /** All of them together, in ms. */
   readonly totalMs: number
 }
 
-/** A pause that long between two answers is no silence. */
+/** ms: a shorter pause between two answers is not counted. */
 const shortest = 300
 
 /**
- * How long no request was answered though some were on their way, from `begunAt` on. A client that hangs asks for
- * nothing else, so a long outage loses few requests: its length says more. Counted are stretches that are at least twice
- * as long as any before `begunAt`.
+ * How long no request was answered although some were in flight, from `begunAt` on. A client that waits sends no other request, so
+ * a long outage loses few requests: its length says more. Only silences at least twice as long as any before `begunAt` count.
  */
 export function silenceOf(samples: readonly Sample[], begunAt: number): Silence {
   const stretches = stretchesOf(samples)
@@ -26,7 +27,7 @@ export function silenceOf(samples: readonly Sample[], begunAt: number): Silence 
   }
 }
 
-/** Stretches of samples in a row that saw requests on their way, and no answer. */
+/** Stretches of consecutive samples with requests in flight and no answer. */
 function stretchesOf(samples: readonly Sample[]): Array<{ readonly from: number; readonly ms: number }> {
   const stretches: Array<{ from: number; ms: number }> = []
   let from: number | undefined
@@ -43,7 +44,7 @@ function stretchesOf(samples: readonly Sample[]): Array<{ readonly from: number;
   return stretches
 }
 
-/** Whether there are requests that would be answered soon if all was well. */
+/** Whether requests are in flight that a working app would answer soon: those of kinds that are timed. */
 function isWaiting(inFlight: Readonly<Record<ClientKind, number>>): boolean {
   return clientKinds.some((kind) => kinds[kind].timed && inFlight[kind] > 0)
 }

@@ -11,43 +11,44 @@ import { doubtsOf, type Verdict, verdictOf } from './verdict.js'
 /** A rehearsal in numbers. Times in ms. */
 export interface Summary {
   readonly verdict: Verdict
-  /** Why the verdict is not to be trusted; empty when there is nothing against it. */
+  /** Why the result is not trustworthy, as sentences; empty: it is. */
   readonly doubts: readonly string[]
   /** Requests of all clients, lost ones included. */
   readonly requests: number
   /** How many of them were sent since the scenario began. */
   readonly requestsSince: number
-  /** Requests that the scenario has lost. */
+  /** Lost requests, without those in `background`. */
   readonly lost: number
-  /** Requests that failed as often before it: see `diagnoses` that are `background`. */
+  /** Failed requests that the scenario did not cause: those of `diagnoses` that are `background`. */
   readonly background: number
-  /** How long clients waited and nobody got an answer. */
+  /** How long no client got an answer. */
   readonly silence: Silence
   readonly requestsByClient: Readonly<Record<ClientKind, number>>
   readonly lostByClient: Readonly<Record<ClientKind, number>>
   /** Only causes that occurred, most frequent first. */
   readonly lostByCause: Readonly<Partial<Record<LossCause, number>>>
-  /** Why requests were lost and the one line that would have saved them, most frequent first. */
+  /** Why requests were lost, and how to fix it, most frequent first. */
   readonly diagnoses: readonly Diagnosis[]
-  /** From the delete of each old pod, or the end put to its container, to the end of its process. */
+  /** From the delete of each old pod, or the kubelet's decision to end its container, to the exit of its process. */
   readonly oldPodsGoneAfterMs: { readonly max: number; readonly each: Readonly<Record<string, number>> }
-  /** How the old pods ended: `exit 0`, `SIGTERM`, `SIGKILL` …, and how many of them did. */
+  /** How many old pods ended in which way: `exit 0`, `SIGTERM`, `SIGKILL` … */
   readonly exits: Readonly<Record<string, number>>
-  /** Pods whose grace period ran out. */
+  /** How many pods got SIGKILL because their grace period was over. */
   readonly killed: number
-  /** FailedPreStopHook events. */
+  /** How many preStop hooks failed: the kubelet's FailedPreStopHook events. */
   readonly hookFailures: number
   readonly durationMs: number
-  /** The longest time that this process, which plays the kubelet and the Service, could do nothing; null on a cluster. */
+  /** The longest delay of the event loop that plays the kubelet and the Service; null on a real cluster. */
   readonly heldUpMs: number | null
-  /** The longest time that the clients could do nothing. */
+  /** The longest delay of an event loop of the clients. */
   readonly loadHeldUpMs: number
-  /** The longest time that our relay and proxy between clients and pods could do nothing; null where nothing stands there. */
+  /** The longest delay of the relay's and the built-in proxy's event loops (`through`); null without them. */
   readonly hopHeldUpMs: number | null
+  /** The seed of the rehearsal's random choices. */
   readonly seed: number
 }
 
-/** Adds up what happened in a rehearsal with these options. */
+/** Sums up the events of a rehearsal with these options. */
 export function summarise(
   { events, diagnoses }: Diagnosed,
   samples: readonly Sample[],

@@ -3,27 +3,27 @@ import type { KnownOptions } from '../plan/options.js'
 /**
  * What a rehearsal has shown:
  *
- * - `clean`: nothing was lost.
- * - `lost`: something was.
- * - `not trustworthy`: this machine was too busy to play a cluster; what was lost, or not, says nothing about the app.
- * - `cut short`: nothing was lost until it ended before its time.
+ * - `clean`: no request was lost.
+ * - `lost`: at least one request was lost.
+ * - `not trustworthy`: this machine was too busy to play a cluster, so the result says nothing about the app.
+ * - `cut short`: no request was lost, but the rehearsal ended early.
  */
 export type Verdict = 'clean' | 'lost' | 'not trustworthy' | 'cut short'
 
-/** How long those who play the cluster could do nothing at most, in ms; null where nobody can know. */
+/** The longest delays of the event loops that play the cluster, in ms; null: unknown, or there is none. */
 interface HeldUp {
   readonly heldUpMs: number | null
   readonly loadHeldUpMs: number
   readonly hopHeldUpMs: number | null
 }
 
-/** Why nobody should trust what a rehearsal has shown; empty when there is nothing against it. */
+/** Why the result is not trustworthy, as sentences; empty: it is. A delay is too long if a readiness probe would fail in that time. */
 export function doubtsOf({ heldUpMs, loadHeldUpMs, hopHeldUpMs }: HeldUp, plan: KnownOptions): string[] {
   const probe = (plan.readinessProbe?.timeoutSeconds ?? 1) * 1000
   const held = [
     ['the kubelet', heldUpMs, `and a readiness probe fails after ${probe} ms`],
-    ['the clients', loadHeldUpMs, 'and learned so much later where not to go'],
-    ['what stands between clients and pods', hopHeldUpMs, 'and no request went on meanwhile'],
+    ['the clients', loadHeldUpMs, 'and learned of changes that much later'],
+    ['the proxy between clients and pods', hopHeldUpMs, 'and forwarded no request meanwhile'],
   ] as const
   const tooLong = held.filter(([, ms]) => ms !== null && ms >= probe)
   return tooLong.map(([who, ms, and], index) => {
@@ -32,7 +32,6 @@ export function doubtsOf({ heldUpMs, loadHeldUpMs, hopHeldUpMs }: HeldUp, plan: 
   })
 }
 
-/** Puts it in one word. */
 export function verdictOf(lost: number, doubts: readonly string[], incomplete: string | null): Verdict {
   if (doubts.length > 0) return 'not trustworthy'
   if (lost > 0) return 'lost'

@@ -1,6 +1,9 @@
 import { statSync } from 'node:fs'
 
-/** Rejects one value: names the option, says what was expected and shows what came. */
+/**
+ * Rejects the value of an option. The message names the option, the expectation and the value.
+ * @throws RangeError for a number, TypeError for anything else.
+ */
 export function refuse(option: string, expected: string, value: unknown): never {
   const shown = typeof value === 'function' ? 'a function' : (JSON.stringify(value) ?? String(value))
   const Kind = typeof value === 'number' ? RangeError : TypeError
@@ -35,7 +38,7 @@ export function oneOf<T extends string>(option: string, value: unknown, known: r
 
 export function directory(option: string, value: unknown): string {
   if (typeof value !== 'string' || !statSync(value, { throwIfNoEntry: false })?.isDirectory()) {
-    refuse(option, 'a directory that is there', value)
+    refuse(option, 'a directory that exists', value)
   }
   return value
 }
@@ -45,7 +48,7 @@ export function path(option: string, value: unknown): string {
   return refuse(option, 'a path that begins with / and holds no spaces', value)
 }
 
-/** Checks that `value` is a plain record with no key but `known`: a misspelt option must not be ignored. */
+/** Checks that `value` is an object with no keys but `known`, so that a misspelt option is an error. */
 export function record<T extends object>(option: string, value: T, known: readonly string[]): T {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(option, 'an object', value)
   for (const key of Object.keys(value)) {

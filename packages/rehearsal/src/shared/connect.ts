@@ -3,22 +3,22 @@ import net, { type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import tls from 'node:tls'
 
-/** A server of this machine, and whether it speaks TLS. */
+/** A server of this machine, and whether it uses TLS. */
 export interface Destination {
   readonly host: string
   readonly port: number
   readonly tls?: boolean | undefined
 }
 
-/** How a connection is made. */
+/** How a connection is opened. */
 export interface ConnectOptions {
-  /** What is offered to a server that speaks TLS (ALPN), the preferred first; nothing: whatever it speaks. @default ['http/1.1'] */
+  /** The protocols that are offered to a TLS server by ALPN, the preferred one first; empty: no ALPN. @default ['http/1.1'] */
   readonly protocols?: readonly string[]
   /** @default false */
   readonly allowHalfOpen?: boolean
 }
 
-/** Connects. Nobody verifies the certificate: what answers is a process that was started here, mostly with one it signed itself. */
+/** Connects. The certificate is not verified: the server is a process of this rehearsal, mostly with a self-signed certificate. */
 export function connectTo({ host, port, tls: secure = false }: Destination, options: ConnectOptions = {}): Socket {
   const { protocols = ['http/1.1'], allowHalfOpen = false } = options
   const place = { host, port, allowHalfOpen, noDelay: true }
@@ -27,12 +27,12 @@ export function connectTo({ host, port, tls: secure = false }: Destination, opti
   return tls.connect({ ...place, ...offered, servername: 'localhost', rejectUnauthorized: false })
 }
 
-/** The event of a socket after which its server can be asked: TLS has a handshake first. */
+/** The event of a socket after which a request can be sent. With TLS it comes after the handshake. */
 export function readyEvent({ tls: secure = false }: Pick<Destination, 'tls'>): 'connect' | 'secureConnect' {
   return secure ? 'secureConnect' : 'connect'
 }
 
-/** Keeps one connection, and makes it as the request says, of which Node's own agent takes no notice. */
+/** Keeps one connection, and opens it by the request's own `createConnection`, which Node's agent ignores. */
 export class OneConnectionAgent extends http.Agent {
   constructor() {
     super({ keepAlive: true, maxSockets: 1 })

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2'
 
-/** The method that every server has which can be asked for its health (grpc.health.v1). */
+/** The method of a health check (grpc.health.v1). */
 export const healthCheck = '/grpc.health.v1.Health/Check'
 
-/** The names of the codes, by their numbers. */
+/** The names of the status codes; the index is the code. */
 const names = [
   ...['OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS'],
   ...['PERMISSION_DENIED', 'RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED'],
@@ -16,14 +16,14 @@ export function callHeaders(method: string, userAgent: string): OutgoingHttpHead
   return { ':method': 'POST', ':path': method, ':authority': 'localhost', ...own }
 }
 
-/** A message as it is sent: a byte that says “not compressed”, its length, and itself. */
+/** A message as it is sent: a byte 0 for “not compressed”, the length in 4 bytes, and the message. */
 export function frame(message: Uint8Array): Buffer {
   const prefix = Buffer.alloc(5)
   prefix.writeUInt32BE(message.length, 1)
   return Buffer.concat([prefix, message])
 }
 
-/** The request of a health check. It has one field, a string, so that no library is needed for it. */
+/** The request of a health check. It has one field, a string, so it is encoded here without a library. */
 export function healthRequest(service: string): Buffer {
   const name = Buffer.from(service)
   if (name.length === 0) return frame(name)
@@ -31,13 +31,13 @@ export function healthRequest(service: string): Buffer {
   return frame(Buffer.concat([Buffer.from([0x0a, ...length]), name]))
 }
 
-/** What a health check was answered. Its one field is a number, which is left out when it is 0. */
+/** The status in the response of a health check. The response has one field, a number, which is left out when it is 0. */
 export function healthOf(framed: Buffer): string {
   const [field, value = 0] = framed.subarray(5)
   return ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'][field === 0x08 ? value : 0] ?? `status ${value}`
 }
 
-/** How a call ended. The code is undefined when it did not say. */
+/** The status of a call. The code is undefined when the server sent none. */
 export function statusOf(
   headers: IncomingHttpHeaders,
   trailers: IncomingHttpHeaders,
@@ -48,7 +48,7 @@ export function statusOf(
   return { code: Number(code), message: [names[Number(code)] ?? 'unknown', decoded(message)].join(' ').trim() }
 }
 
-/** The message is percent-encoded, in the hope that it is well. */
+/** Decodes a percent-encoded message. A message that is not encoded correctly stays as it is. */
 function decoded(message: string): string {
   try {
     return decodeURIComponent(message)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Ends what takes its time before its time: it fails, or it is cut short and what it has done by then counts. */
+/** Ends a running promise early: it fails, or it is cut short and what it has done so far counts. */
 export class Halt {
   readonly #controller = new AbortController()
   readonly #halted: Promise<never>
@@ -14,24 +14,24 @@ export class Halt {
     this.#halted.catch(() => {})
   }
 
-  /** Something went wrong. Only the first of all calls counts. */
+  /** Ends the promise with an error. Only the first call of `fail` or `cut` counts. */
   readonly fail = (error: unknown): void => {
     this.#controller.abort(error)
   }
 
-  /** It has to end now. `error` is for those who cannot use what was done by then. */
+  /** Cuts the promise short, for the reason `why`. {@link orElse} rejects with `error`, because its caller cannot use a partial result. */
   readonly cut = (why: string, error: unknown = new Error(why)): void => {
     if (this.#controller.signal.aborted) return
     this.#cut = why
     this.#controller.abort(error)
   }
 
-  /** Settles as the promise does, or rejects at once when this halts. */
+  /** Settles as the promise does, or rejects at once after `fail` or `cut`. */
   orElse<T>(promise: Promise<T>): Promise<T> {
     return Promise.race([promise, this.#halted])
   }
 
-  /** Resolves with null when the promise has, and with why at once when it is cut short. Rejects when one of them fails. */
+  /** Resolves with null when the promise resolves, or at once with the reason of `cut`. Rejects when the promise does, or at once after `fail`. */
   async orCut(promise: Promise<unknown>): Promise<string | null> {
     try {
       await this.orElse(promise)
@@ -42,7 +42,7 @@ export class Halt {
     }
   }
 
-  /** Waits so many ms. Rejects at once when this halts. */
+  /** Waits `ms` milliseconds. Rejects at once after `fail` or `cut`. */
   pause(ms: number): Promise<void> {
     return sleep(ms, undefined, { signal: this.#controller.signal })
   }

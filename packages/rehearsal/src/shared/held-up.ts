@@ -1,9 +1,9 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** Milliseconds from one look to the next. */
+/** ms from one measurement to the next. */
 const resolution = 10
 
-/** Measures the longest time that this thread could do nothing. */
+/** Measures the longest delay of this thread's event loop. */
 export class HeldUp {
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution })
 
@@ -15,9 +15,9 @@ export class HeldUp {
     this.#delay.disable()
   }
 
-  /** In ms, so far. */
+  /** The longest delay so far, in ms. */
   get longest(): number {
-    // The histogram counts its own period in, in ns.
+    // The histogram is in ns, and its values include its own period.
     return Math.max(0, Math.round(this.#delay.max / 1e6) - resolution)
   }
 }

@@ -2,17 +2,17 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { findProgram } from './programs.js'
 
-/** The commands that start a process as PID 1 of a namespace of its own, and others beside it. */
+/** The commands that start a process as PID 1 of a new namespace, and other processes in that namespace. */
 export interface PidNamespaces {
-  /** Comes before the command of PID 1. Waits for it, ends as it ends, and takes it along when killed. */
+  /** The words before the command of PID 1. `unshare` waits for PID 1 and exits as it does. If `unshare` is killed, PID 1 is killed too. */
   readonly unshare: readonly string[]
-  /** Comes before a command that is to run beside a process: its number has to follow `--target`. */
+  /** The words before the PID of a process and a command that is to run in the namespaces of that process. They end with `--target`. */
   readonly nsenter: readonly string[]
 }
 
 let known: PidNamespaces | { readonly obstacle: string } | undefined
 
-/** How processes get a PID namespace on this machine, or why they cannot. Tried out once. */
+/** How processes get a PID namespace on this machine, or why they cannot. The first call tries it, with a child process. */
 export function pidNamespaces(): PidNamespaces | { readonly obstacle: string } {
   known ??= tryOut()
   return known
@@ -25,7 +25,7 @@ function tryOut(): PidNamespaces | { readonly obstacle: string } {
     return { obstacle: 'there is no `unshare` or `nsenter` (util-linux)' }
   if (!existsSync('/proc/thread-self/children'))
     return { obstacle: 'the kernel does not list the children of a process' }
-  // Who is not root needs a user namespace for it, and stays who he is in it.
+  // A user other than root needs a user namespace. `--map-current-user` keeps the user's ID in it.
   const asUser = process.getuid?.() !== 0
   const command = [
     ...[unshare, ...(asUser ? ['--user', '--map-current-user'] : [])],

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, resolve } from 'node:path'
 
-/** The file that is started for a command; undefined when there is none that could be. */
+/** The file that is executed for a command, searched as `execvp` does; undefined if there is none. */
 export function findProgram(
   name: string,
   path: string = process.env.PATH ?? '',

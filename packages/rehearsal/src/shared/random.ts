@@ -3,7 +3,7 @@ export type Random = () => number
 
 /**
  * A small seeded generator (mulberry32), so that a rehearsal can be repeated with the same choices.
- * `stream` keeps users of one seed apart: one client drawing more often must not change another's pauses.
+ * Each user of a seed has its own `stream`, so that one client that draws more often does not change another's pauses.
  */
 export function createRandom(seed: number, stream: number): Random {
   let state = (seed ^ Math.imul(stream + 1, 0x9e3779b1)) >>> 0

@@ -11,24 +11,24 @@ import { prose } from './page/words.js'
 
 /** Options of {@link renderPage}. */
 export interface PageOptions {
-  /** @default 'Rolling update rehearsal', or what else was rehearsed; 'Before and after' */
+  /** The title of the page. @default the scenario, such as 'Rolling update rehearsal'; 'Before and after' with `compare` */
   readonly title?: string | undefined
-  /** Whether the results are two, before and after a change, to be drawn beside each other. @default false */
+  /** Whether to compare two results, before and after a change, side by side. @default false */
   readonly compare?: boolean | undefined
 }
 
-/** What a page must say about itself, so that nobody takes it for more than it is. */
+/** What a rehearsal cannot show. A limit is listed if it applies to at least one result. */
 const limitsOfRehearsals: ReadonlyArray<readonly [limit: string, applies?: (options: KnownOptions) => boolean]> = [
   [
     'Without `netns`, bytes that the kernel still holds when a process exits are delivered. In a cluster the pod’s network goes with the pod, and they are lost.',
     ({ netns }) => !netns,
   ],
   [
-    'Without `netns`, the address of a pod that is gone is played: a connection to it hangs for 3 s, as on a bridge that nobody answers on.',
+    'Without `netns`, connections to the address of a pod that is gone are simulated: they fail after 3 s, as on a network without that address.',
     ({ netns }) => !netns,
   ],
   [
-    'A pod’s first process is not PID 1 here: an app that ignores SIGTERM only because it is PID 1 ends at once.',
+    'A pod’s first process is not PID 1 here: an app that would ignore SIGTERM because it is PID 1 ends at once.',
     ({ pidNamespace }) => !pidNamespace,
   ],
   [
@@ -38,20 +38,21 @@ const limitsOfRehearsals: ReadonlyArray<readonly [limit: string, applies?: (opti
   ['Without `cpus`, a pod may use all processors of this machine.', ({ cpus }) => cpus === null],
   ['One machine: no image pulls, no scheduling, and the load competes with the pods for the same cores.'],
   [
-    'Why a request was lost, and what mends it, is inferred from what happened when. What the app meant to do cannot be seen.',
+    'Why a request was lost, and how to fix it, is inferred from the order of events. The rehearsal cannot see what the app meant to do.',
   ],
 ]
 
-/** The same, of what ran on a cluster. */
+/** What a run on a real cluster cannot show. */
 const limitsOfClusters = [
-  'On a cluster, when something happened to a pod is when the API’s watch told of it, by the clock of who watched; clients tell by the clock of their node.',
-  'On a cluster, clients are known only by the answers they get: a request that nobody answered was sent to the Service, and to which pod it went nobody can tell.',
-  'On a cluster, when clients knew of a change, and what a kubelet asked and did, is not in the API.',
+  'On a cluster, an event of a pod has the time at which the watch of the API reported it, by the clock of the watching machine. The clients use the clock of their node.',
+  'On a cluster, only a response says which pod got a request. For a request without a response, only the Service is known.',
+  'On a cluster, the API does not say when clients learned of a change, or what a kubelet requested and did.',
 ]
 
 /**
- * Draws results as one HTML file that needs nothing else: it asks for nothing, and lets no script run but its own.
- * @throws TypeError when `compare` is set and the results are not two.
+ * Renders results as one self-contained HTML file. The page sends no request, and its policy allows only its own script.
+ * @returns The HTML text.
+ * @throws TypeError when `compare` is set and there are not two results.
  */
 export function renderPage(results: readonly Rehearsal[], options: PageOptions = {}): string {
   const { compare = false } = options

@@ -3,15 +3,15 @@ import type { LiveEvent, Phase } from '../timeline/events.js'
 
 /** Options of {@link createProgress}. */
 export interface ProgressOptions {
-  /** Where to write. Bars if it is a terminal that can draw them, lines if not. @default process.stdout */
+  /** Where to write: bars on a terminal that can draw them, else lines. @default process.stdout */
   readonly stream?: (NodeJS.WritableStream & { readonly isTTY?: boolean }) | undefined
 }
 
-/** Shows rehearsals that run at the same time. */
+/** A display of the progress of one or more concurrent rehearsals. */
 export interface Progress {
-  /** Returns the `onEvent` of one more rehearsal. */
+  /** Adds a rehearsal to the display. Returns a function for its option `onEvent`. */
   follow(name: string): (event: LiveEvent) => void
-  /** Ends the drawing; call it when every rehearsal has settled. */
+  /** Ends the display. Call it when every rehearsal has settled. */
   stop(): void
 }
 
@@ -29,7 +29,7 @@ const lineEvery = 1000
 /** Creates the progress display of one or more rehearsals. */
 export function createProgress(options: ProgressOptions = {}): Progress {
   const { stream = process.stdout } = options
-  // A terminal that is called dumb does not know the codes that move the cursor.
+  // A terminal with TERM=dumb cannot move the cursor.
   return stream.isTTY === true && process.env.TERM !== 'dumb' ? bars(stream) : lines(stream)
 }
 
@@ -42,7 +42,7 @@ function bars(stream: NodeJS.WritableStream): Progress {
       hideCursor: true,
       emptyOnZero: true,
       fps: 5,
-      // A rehearsal's own signal handling must stay in charge of Ctrl-C.
+      // The rehearsal handles Ctrl-C itself.
       gracefulExit: false,
     },
     cliProgress.Presets.shades_classic,
@@ -51,7 +51,7 @@ function bars(stream: NodeJS.WritableStream): Progress {
     follow(name) {
       const bar = multi.create(1, 0, { name, phase: 'starting pods', requests: 0, lost: 0 })
       return watch((standing) => {
-        // Half of the way is that every old pod is ready, the other half that it is gone.
+        // The first half of the bar is for old pods that are ready, the second half for old pods that are gone.
         bar.setTotal(Math.max(1, standing.oldPods * 2))
         bar.update(standing.readyPods + standing.gonePods, {
           phase: standing.phase,
@@ -80,7 +80,7 @@ function lines(stream: NodeJS.WritableStream): Progress {
   }
 }
 
-/** Keeps count of one rehearsal and tells about every change that shows. */
+/** Counts the events of one rehearsal, and calls `onChange` after every visible change. */
 function watch(onChange: (standing: Standing, t: number) => void): (event: LiveEvent) => void {
   const standing: Standing = { phase: 'starting pods', oldPods: 0, readyPods: 0, gonePods: 0, requests: 0, lost: 0 }
   const old = new Set<string>()

@@ -7,9 +7,9 @@ import type { Summary } from '../result/summary.js'
 
 /** Options of {@link renderTable}. */
 export interface TableOptions {
-  /** Whether to colour what was lost. @default whether the terminal can */
+  /** Whether to use colours. @default whether the terminal supports them */
   readonly colour?: boolean | undefined
-  /** How wide it may be, in characters. @default as wide as the terminal; where there is none, as wide as it gets */
+  /** The greatest width in characters. @default the width of the terminal; unlimited without one */
   readonly columns?: number | undefined
 }
 
@@ -17,8 +17,8 @@ export interface TableOptions {
 const shownDiagnoses = 3
 
 /**
- * Draws results as a table for the terminal, one row each; their `labels` become columns. Where that is too wide, each
- * result is a list. Below it, why requests were lost.
+ * Renders results as a table for the terminal, with one row each. Their `labels` become columns. If the table is too wide, each
+ * result is a list instead. Below follow the reasons for losses.
  */
 export function renderTable(results: readonly Rehearsal[], options: TableOptions = {}): string {
   const { colour = pc.isColorSupported, columns = process.stdout.columns ?? Number.POSITIVE_INFINITY } = options
@@ -61,10 +61,10 @@ export function renderTable(results: readonly Rehearsal[], options: TableOptions
   return lines.join('\n')
 }
 
-/** Columns that stand on the right. */
+/** Columns that are aligned right. */
 const numbers = ['requests', 'lost', 'pods gone after']
 
-/** What a cell says; in a table, each of several things is on a line of its own. */
+/** The text of a cell. In a table, each item of a list is on its own line. */
 type Cell = string | readonly string[]
 
 function drawn(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, right: readonly boolean[]): string {
@@ -77,7 +77,7 @@ function drawn(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, ri
   return table.toString()
 }
 
-/** The same, a line for each cell that says something. */
+/** The rows as lists, with one line for each cell that is not empty. */
 function listed(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, bold: (text: string) => string): string {
   const width = Math.max(...head.map((name) => name.length))
   const record = (row: readonly Cell[]) =>
@@ -88,10 +88,10 @@ function listed(head: readonly string[], rows: ReadonlyArray<readonly Cell[]>, b
   return rows.map((row) => record(row).join('\n')).join('\n\n')
 }
 
-/** What is said of what nobody could know. */
+/** The text for a value that is unknown. */
 export const unknown = 'unknown'
 
-/** What is said of the pods' ends where none was seen: on a cluster, somebody may not have been allowed to watch them. */
+/** The text about the pods' ends if none was seen; undefined if one was. On a cluster, RBAC may not allow to watch pods. */
 export function withoutEnd({ cluster }: KnownOptions, { oldPodsGoneAfterMs }: Summary): string | undefined {
   if (Object.keys(oldPodsGoneAfterMs.each).length > 0) return undefined
   return cluster === null ? '–' : unknown

@@ -1,9 +1,9 @@
 import type { Rehearsal } from '../result/rehearsal.js'
 
-/** With fewer requests than that, one in a hundred could be lost and nobody would see it. */
+/** With fewer requests, a loss of 1 % may go unseen (rule of three, see `fewOf`). */
 const enough = 300
 
-/** The whole of a result in a few sentences. `allowed`: how many lost requests are still a success. */
+/** A result in a few sentences. `allowed`: how many lost requests still count as success. */
 export function verdictSentence(result: Rehearsal, allowed = 0): string {
   const { verdict, doubts, lost } = result.summary
   const sentences = [
@@ -17,7 +17,7 @@ export function verdictSentence(result: Rehearsal, allowed = 0): string {
   return sentences.join(' ')
 }
 
-/** The whole of several results of the same, with other random choices. */
+/** Several results of the same rehearsal with different seeds, in a few sentences. `allowed`: per result, as in {@link verdictSentence}. */
 export function verdictOfAll(results: readonly Rehearsal[], allowed = 0): string {
   const [only, ...more] = results
   if (only !== undefined && more.length === 0) return verdictSentence(only, allowed)
@@ -41,22 +41,22 @@ export function verdictOfAll(results: readonly Rehearsal[], allowed = 0): string
 function lossesOf({ incomplete, summary: { lost, background, requests, killed, silence } }: Rehearsal): string {
   const deaths = killed === 0 ? '' : `; ${killed} ${killed === 1 ? 'pod' : 'pods'} had to be killed`
   const silent =
-    silence.longestMs === 0 ? '' : `; for ${(silence.longestMs / 1000).toFixed(1)} s on end nobody got an answer`
+    silence.longestMs === 0 ? '' : `; for ${(silence.longestMs / 1000).toFixed(1)} s no client got an answer`
   if (lost > 0) return `${lost} of ${requests} requests lost${silent}${deaths}`
   const all = background === 0 ? `: all ${requests} requests were answered` : ` of ${requests} requests`
   const nothing = incomplete === null ? all : ` of the ${requests} requests until then`
   return `Nothing lost${nothing}${silent}${deaths}`
 }
 
-/** When nothing is lost of n requests, the share that is lost is below 3/n, with a confidence of 95 % (rule of three). */
+/** If none of n requests is lost, the share of lost requests is below 3/n with a confidence of 95 % (rule of three). */
 function fewOf({ summary: { requestsSince } }: Rehearsal): string[] {
   if (requestsSince >= enough) return []
   const few = `Only ${requestsSince} ${requestsSince === 1 ? 'request was' : 'requests were'} sent while this happened`
-  if (requestsSince <= 3) return [`${few}, which says nothing.`]
+  if (requestsSince <= 3) return [`${few}, which proves nothing.`]
   return [`${few}: an app that loses up to ${Math.ceil(300 / requestsSince)} % of all would have passed, too.`]
 }
 
-/** A hook that waits for nothing may lose nothing here, and still be no hook. */
+/** Names hooks that failed or got an error status: such a hook does not wait, even if nothing was lost. */
 function hooksOf({ events }: Rehearsal): string[] {
   const failures = new Map<string, string>()
   const faults: string[] = []
@@ -64,7 +64,7 @@ function hooksOf({ events }: Rehearsal): string[] {
     if (event.type === 'hook-failed') failures.set(event.pod, event.message)
     if (event.type !== 'hook-end') continue
     const { pod, outcome, status = 0 } = event
-    if (outcome === 'failed') faults.push(`failed: ${failures.get(pod)?.split('\n', 1)[0] ?? 'nobody knows why'}`)
+    if (outcome === 'failed') faults.push(`failed: ${failures.get(pod)?.split('\n', 1)[0] ?? 'for an unknown reason'}`)
     else if (status >= 300) faults.push(`was answered ${status}`)
   }
   const [first] = faults
@@ -75,6 +75,6 @@ function hooksOf({ events }: Rehearsal): string[] {
 function backgroundOf(lost: number, background: number): string[] {
   if (background === 0) return []
   return [
-    `${background} ${lost > 0 ? 'others' : 'of them'} failed as they did before anything was done to the pods: that is not the drain.`,
+    `${background} ${lost > 0 ? 'others' : 'of them'} failed as requests did before anything was done to the pods: the drain is not the cause.`,
   ]
 }

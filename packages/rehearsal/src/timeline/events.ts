@@ -3,7 +3,7 @@ import type { Loss } from '../load/outcome.js'
 import type { Sample } from '../load/sample.js'
 import type { Upstream } from './upstream.js'
 
-/** What a scenario does to the pods, as a phase. */
+/** The phase in which a scenario acts on the pods. */
 export type Disruption =
   | 'rolling update'
   | 'scaling down'
@@ -13,27 +13,27 @@ export type Disruption =
   | 'deletion'
   | 'crash'
 
-/** Where a rehearsal stands. */
+/** The phases of a rehearsal, in their order. */
 export type Phase = 'starting pods' | 'warming up' | Disruption | 'cooling down' | 'done'
 
 /** Why a container was ended without its pod being deleted. */
 export type KillReason = 'liveness' | 'node shutdown' | 'eviction' | 'crash'
 
-/** A request was lost; `sentAt` is on the same clock as `t`. */
+/** A request was lost. */
 export interface LostHappening extends Loss {
   readonly type: 'lost'
   readonly client: ClientKind
-  /** What was seen between what stands before the pods and the pod; not known where nothing stands there. */
+  /** With `through`: what happened to the proxy's request to the pod. Missing if the proxy sent none. */
   readonly upstream?: Upstream
-  /** What happened to it, in the terms of the timeline. Known once the rehearsal is over, so not to `onEvent`. */
+  /** Why the request was lost, as a sentence. Added when the rehearsal is over, so `onEvent` does not get it. */
   readonly why?: string
-  /** The number of its diagnosis in the summary, from 0. Known once the rehearsal is over. */
+  /** The index of its diagnosis in `summary.diagnoses`. Added when the rehearsal is over. */
   readonly diagnosis?: number
 }
 
 /**
- * Losses that are only counted, because there are so many like them that are told in full: of one client, pod, request, cause
- * and diagnosis. `counts`: how many there were in the tenth of a second that begins at `t`. `like` is the first of them.
+ * Losses that are only counted, because many similar ones are listed in full: with the same client, pod, request, cause and
+ * diagnosis. `counts`: how many there were in the 100 ms that begin at `t`. `like` is the first of them.
  */
 export interface MoreLostHappening {
   readonly type: 'more-lost'
@@ -45,9 +45,9 @@ export interface MoreLostHappening {
 export type Happening =
   /** The rehearsal entered a phase. */
   | { readonly type: 'phase'; readonly phase: Phase }
-  /** The scenario begins. `requests`: how many of each kind had their outcome by then, lost ones included. */
+  /** The scenario begins. `requests`: how many requests of each kind had an outcome by then, lost ones included. */
   | { readonly type: 'scenario-begin'; readonly requests: Readonly<Record<ClientKind, number>> }
-  /** A pod's process was started; a second time when its container was restarted. */
+  /** A pod's process was started, or started again because its container was restarted. */
   | {
       readonly type: 'pod-start'
       readonly pod: string
@@ -58,17 +58,17 @@ export type Happening =
   /** A readiness probe changed the pod's state. */
   | { readonly type: 'pod-ready'; readonly pod: string }
   | { readonly type: 'pod-unready'; readonly pod: string; readonly message: string }
-  /** The Deployment controller deleted the pod: its grace period begins, and the endpoints are told. */
+  /** The controller deleted the pod: its grace period begins, and its endpoint becomes terminating. */
   | { readonly type: 'pod-deleted'; readonly pod: string }
-  /** The container is ended without a delete, so the endpoints are told nothing: by the kubelet, or by its own crash. */
+  /** The container is ended without a delete, by the kubelet or by a crash. So no endpoint changes yet. */
   | { readonly type: 'container-killed'; readonly pod: string; readonly reason: KillReason }
   /** The container has ended so often that the kubelet waits before it starts it again (CrashLoopBackOff). */
   | { readonly type: 'back-off'; readonly pod: string; readonly seconds: number }
   /** The preStop hook began. */
   | { readonly type: 'hook-start'; readonly pod: string }
   /**
-   * The kubelet no longer waits for the hook; `cut` when the grace period was spent first. `status`: what an HTTP hook was
-   * answered, which the kubelet does not look at (runHTTPHandler in its source): a 404 is as good as a 200.
+   * The kubelet no longer waits for the hook. `cut`: the grace period was over first. `status`: the status of an HTTP hook. The
+   * kubelet ignores it (`runHTTPHandler` in its source), so a 404 counts as success like a 200.
    */
   | {
       readonly type: 'hook-end'
@@ -76,24 +76,24 @@ export type Happening =
       readonly outcome: 'done' | 'failed' | 'cut'
       readonly status?: number
     }
-  /** The kubelet's event FailedPreStopHook; after a cut it comes once the process is dead. */
+  /** The kubelet's event FailedPreStopHook. After `cut` it comes when the process has exited. */
   | { readonly type: 'hook-failed'; readonly pod: string; readonly message: string }
   /** SIGTERM was sent; SIGKILL follows after `graceSeconds`. */
   | { readonly type: 'sigterm'; readonly pod: string; readonly graceSeconds: number }
-  /** SIGKILL was sent. `deafProgram`: what PID 1 was, if it had no handler for SIGTERM, so that the kernel had not delivered it. */
+  /** SIGKILL was sent. `deafProgram`: the program of PID 1, if it had no handler for SIGTERM, so that the kernel did not deliver it. */
   | { readonly type: 'sigkill'; readonly pod: string; readonly deafProgram?: string }
-  /** The pod's process is gone. */
+  /** The pod's process has exited. */
   | { readonly type: 'pod-exit'; readonly pod: string; readonly code: number | null; readonly signal: string | null }
-  /** The last lines that the pod's process wrote, soon after its end; not told when it wrote nothing. */
+  /** The last lines of the pod's output (at most 20), soon after its exit. Missing if it wrote nothing. */
   | { readonly type: 'pod-output'; readonly pod: string; readonly lines: readonly string[] }
-  /** New connections go to these pods from now on: those of the clients on `node`, from 1, where there is more than one. */
+  /** From now on, new connections go to these pods. `node` is the clients' node, from 1; missing if there is only one. */
   | { readonly type: 'endpoints'; readonly pods: readonly string[]; readonly node?: number }
   | LostHappening
   | MoreLostHappening
   /**
-   * The load has ended and every request has its outcome: how many there were of each kind, lost ones included.
-   * `heldUpMs` is the longest time that kubelet and Service could do nothing, null where they are not ours; `loadHeldUpMs` that of
-   * the clients, `hopHeldUpMs` that of what stands between clients and pods, as far as it is ours; left out where nothing does.
+   * The load has ended, and every request has an outcome. `requests`: how many there were of each kind, lost ones included.
+   * The longest delays of event loops, in ms: `heldUpMs` of the kubelet and Service (null on a real cluster), `loadHeldUpMs` of the
+   * clients, `hopHeldUpMs` of the relay and the built-in proxy (missing without `through`).
    */
   | {
       readonly type: 'load-end'
@@ -106,11 +106,11 @@ export type Happening =
 /** One thing that happened, `t` ms after the rehearsal began. */
 export type RehearsalEvent = { readonly t: number } & Happening
 
-/** A lost request, with the time it was lost at. */
+/** A lost request, and when it was lost, `t` ms after the rehearsal began. */
 export type LostEvent = { readonly t: number } & LostHappening
 
-/** What `onEvent` receives: every event, and the load's samples in between. */
+/** What `onEvent` receives: every event, and the samples of the load. */
 export type LiveEvent = RehearsalEvent | Sample
 
-/** Writes one event down. */
+/** Records an event at the current time. */
 export type Recorder = (happening: Happening) => void

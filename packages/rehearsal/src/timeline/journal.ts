@@ -3,9 +3,9 @@ import { type Clock, createClock, machineTime } from '../shared/clock.js'
 import type { Happening, LiveEvent, RehearsalEvent } from './events.js'
 import { LossLedger } from './ledger.js'
 
-/** Writes down what happens, and tells whoever follows. */
+/** Records events and samples, and passes each to `follow`. */
 export class Journal {
-  /** When its clock was 0, in machine time. */
+  /** The zero of its clock, in machine time. */
   readonly startedAt: number = machineTime()
   readonly clock: Clock = createClock(this.startedAt)
   readonly #events: RehearsalEvent[] = []
@@ -18,7 +18,7 @@ export class Journal {
     this.#follow = follow
   }
 
-  /** Every event so far, in the order of time: those of other threads arrive a little late. */
+  /** Every event so far, sorted by time, because events of other threads arrive a little late. */
   get events(): Iterable<RehearsalEvent> {
     const events = this.#events.toSorted((a, b) => a.t - b.t)
     const losses = this.#losses
@@ -43,13 +43,13 @@ export class Journal {
     this.#follow(sample)
   }
 
-  /** What happens from now on is no part of the rehearsal. */
+  /** Ignores everything from now on. */
   close(): void {
     this.#closed = true
   }
 }
 
-/** Joins two lists, each in the order of time. */
+/** Merges two lists that are sorted by time. */
 function* inOrder(events: readonly RehearsalEvent[], losses: Iterable<RehearsalEvent>): Generator<RehearsalEvent> {
   let next = 0
   for (const loss of losses) {

@@ -1,8 +1,8 @@
 import type { LostEvent, LostHappening } from './events.js'
 
 /**
- * Every loss of a rehearsal, in little memory: what many have in common is kept once, and of each only when it was sent, when
- * it was lost, and what it is like. Why it was lost can be told only in the end, so none may be left out before.
+ * Every loss of a rehearsal, in little memory: what many losses have in common is kept once, and of each loss only three numbers:
+ * when it was sent, when it was lost, and the index of the common part. The reasons are found at the end, so no loss may be dropped before.
  */
 export class LossLedger implements Iterable<LostEvent> {
   readonly #likes: LostHappening[] = []
@@ -10,7 +10,7 @@ export class LossLedger implements Iterable<LostEvent> {
   readonly #t: number[] = []
   readonly #sentAt: number[] = []
   readonly #like: number[] = []
-  /** The losses by their time, while none has come since. */
+  /** The indexes sorted by time; valid until the next loss. */
   #order: readonly number[] = []
 
   add(loss: LostHappening, t: number): void {
@@ -23,7 +23,7 @@ export class LossLedger implements Iterable<LostEvent> {
     this.#like.push(like)
   }
 
-  /** In the order of time, as far as is known by now. */
+  /** The losses so far, in the order of time. */
   *[Symbol.iterator](): Generator<LostEvent> {
     for (const index of this.#inOrder()) {
       const like = this.#likes[this.#like[index] ?? 0]

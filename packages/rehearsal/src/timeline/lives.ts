@@ -2,42 +2,42 @@ import type { KillReason, RehearsalEvent } from './events.js'
 import { Routes } from './routes.js'
 import { suffered } from './upstream.js'
 
-/** What is known of one container from its start to its end. Times are those of the events. */
+/** What is known of one container from its start to its exit. Times are ms since the rehearsal began. */
 export interface Life {
   readonly pod: string
   readonly old: boolean
   readonly startedAt: number
   readyAt?: number
-  /** When it stopped being ready, if its probes said so before its end. */
+  /** When its readiness probe first failed; undefined if it never did. */
   unreadyAt?: number
-  /** When somebody first did something to it: the delete, the kubelet's decision, the crash. */
+  /** When its end began: the delete, the kubelet's decision, or the crash. */
   toldAt?: number
   reason?: 'deleted' | KillReason
   hookAt?: number
   hookEndedAt?: number
   hookOutcome?: 'done' | 'failed' | 'cut'
-  /** What an HTTP hook was answered. */
+  /** The status of an HTTP hook. */
   hookStatus?: number
-  /** Why it failed. */
+  /** Why the hook failed. */
   hookFailure?: string
   sigtermAt?: number
   sigkillAt?: number
-  /** What PID 1 was that SIGTERM could not reach: it had no handler. */
+  /** The program of PID 1, if it had no handler for SIGTERM. */
   deafProgram?: string
   exitAt?: number
-  /** `exit 0`, `SIGTERM` … */
+  /** How the process ended: `exit 0`, `SIGTERM` … */
   exit?: string
-  /** Whether it ended with an error of its own, and not as it was told. */
+  /** Whether it ended with an error code, or by a signal that nobody sent. */
   failed?: boolean
-  /** The last lines it wrote. */
+  /** The last lines of its output. */
   output?: readonly string[]
-  /** When new connections no longer went to it, from any node; undefined if they did until the end. */
+  /** When the last node stopped routing new connections to it; undefined if one did until the end. */
   knownAt?: number
-  /** When a client first found that nobody listens. */
+  /** When the first request was sent whose connection was refused while the container was ending. */
   deafAt?: number
 }
 
-/** Tells the events container by container, in the order they were started. */
+/** The events by container, in the order of the starts. */
 export function livesOf(events: Iterable<RehearsalEvent>): Life[] {
   const lives: Life[] = []
   const current = new Map<string, Life>()
@@ -54,7 +54,7 @@ export function livesOf(events: Iterable<RehearsalEvent>): Life[] {
         if (life.toldAt !== undefined && !routed.has(life.pod)) life.knownAt ??= event.t
       }
     } else if ('pod' in event && event.pod !== null) {
-      // What a process wrote is told after its end, when its container may have been started again.
+      // The output of a process comes after its exit, when its container may have been started again.
       const life =
         event.type === 'pod-output'
           ? lives.findLast(({ pod, exitAt }) => pod === event.pod && exitAt !== undefined)
@@ -92,12 +92,12 @@ function enter(life: Life, event: RehearsalEvent, routed: boolean): void {
   else if (event.type === 'lost' && event.cause === 'refused' && life.toldAt !== undefined) life.deafAt ??= event.sentAt
 }
 
-/** What was done to a container, as a noun. */
+/** The reason for a container's end, as a noun. */
 export function nameOf(reason: Life['reason']): string {
   return reason === 'liveness' ? 'liveness kill' : (reason ?? 'delete')
 }
 
-/** By convention a process that a signal has ended exits with 128 and the signal's number: 130 and 143 are obedience. */
+/** Exit codes that are no failure. By convention a process that ends because of a signal exits with 128 plus its number: 130 for SIGINT, 143 for SIGTERM. */
 const obedient = [0, 130, 143]
 
 function isFailure(code: number | null, signal: string | null): boolean {

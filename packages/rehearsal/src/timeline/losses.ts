@@ -1,9 +1,9 @@
 import type { LostEvent, MoreLostHappening, RehearsalEvent } from './events.js'
 
-/** A loss, how many it stands for, and whether it is told in full. */
+/** A loss, how many it stands for, and whether it is an event of its own. */
 export type Counted = readonly [loss: LostEvent, count: number, inFull: boolean]
 
-/** Every loss among the events. Those that are only counted are told as the first of them, at another time. */
+/** Every loss among the events. Losses that are only counted become copies of the first one, at their own time. */
 export function* lossesIn(events: Iterable<RehearsalEvent>): Generator<Counted> {
   for (const event of events) {
     if (event.type === 'lost') yield [event, 1, true]
@@ -13,34 +13,34 @@ export function* lossesIn(events: Iterable<RehearsalEvent>): Generator<Counted> 
   }
 }
 
-/** The same loss, so many ms later. */
+/** The same loss, `ms` milliseconds later. */
 function later({ upstream, ...loss }: LostEvent, ms: number): LostEvent {
   const moved = { ...loss, t: loss.t + ms, sentAt: loss.sentAt + ms }
   if (upstream === undefined) return moved
   return { ...moved, upstream: { ...upstream, sentAt: upstream.sentAt + ms, endedAt: upstream.endedAt + ms } }
 }
 
-/** How many losses an event tells of. */
+/** How many losses the event counts. */
 export function countOf({ counts }: MoreLostHappening): number {
   return counts.reduce((sum, [, count]) => sum + count, 0)
 }
 
-/** Losses that are alike. */
+/** Similar losses: with the same client, pod, request, cause and diagnosis. */
 interface Group {
-  /** The first of them. */
+  /** The first losses, in full. */
   readonly full: LostEvent[]
   /** The first of those that are only counted. */
   like: LostEvent | undefined
-  /** How many of the others were lost in the slot that begins at this time. */
+  /** How many of the others were lost in the slot that begins at the time in the key. */
   readonly counts: Map<number, number>
 }
 
-/** Of losses that are alike, so many are told in full where there is no room for all. */
+/** The most losses of one group in full, if there is no room for all. */
 const usual = 100
 
 /**
- * Keeps losses as a reader needs them: all in full while they are few; else of those that are alike the first in full, and
- * the others counted over time. They are given in the order of time.
+ * Shortens a list of losses: all in full while they are few; else the first of each group in full, and the others counted by time.
+ * Losses must be added in the order of time.
  */
 export class Abridgement {
   readonly #most: number
@@ -49,7 +49,7 @@ export class Abridgement {
   #full = 0
   #limit = Number.POSITIVE_INFINITY
 
-  /** @param most So many are told in full, all together. @param slot Milliseconds that the others are counted by. */
+  /** @param most How many losses are kept in full, over all groups. @param slot The length of the time slots in which the others are counted, in ms. */
   constructor(most = 5000, slot = 100) {
     this.#most = most
     this.#slot = slot
@@ -64,7 +64,7 @@ export class Abridgement {
     else if (group.full.push(loss) && ++this.#full > this.#most && this.#limit > 1) this.#shorten()
   }
 
-  /** Not in the order of time. */
+  /** The losses as events, not in the order of time. */
   get events(): RehearsalEvent[] {
     return [...this.#groups.values()].flatMap(({ full, like, counts }): RehearsalEvent[] => {
       if (like === undefined) return full
@@ -73,7 +73,7 @@ export class Abridgement {
     })
   }
 
-  /** Makes room. The limit is halved at least, so this is seldom done. */
+  /** Makes room. The limit is at least halved each time, so this runs seldom. */
   #shorten(): void {
     const room = Math.floor(this.#most / (2 * this.#groups.size))
     this.#limit = Math.max(1, Math.min(usual, room))

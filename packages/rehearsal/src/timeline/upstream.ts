@@ -1,27 +1,28 @@
 import type { Loss, LossCause } from '../load/outcome.js'
 
-/** How far a request got that was lost behind a hop: the fate of the connection from the hop to a pod. */
+/** How the proxy's request to a pod ended, for a request that was lost (`through`). */
 export type UpstreamEnd =
-  /** No pod was known. */
+  /** The Service had no pod. */
   | 'no endpoint'
-  /** Nobody accepted the connection. */
+  /** The pod did not accept the connection. */
   | 'refused'
   /** The pod was gone, and its address with it. */
   | 'unreachable'
-  /** The connection ended before an answer began. */
+  /** The connection ended before the response began. */
   | 'unanswered'
-  /** The connection ended after an answer had begun. */
+  /** The connection ended after the response had begun. */
   | 'cut'
-  /** The hop, or the client before it, would not wait any longer. */
+  /** The proxy, or its client, stopped waiting. */
   | 'given up'
-  /** The pod answered with a status that the hop passed on. */
+  /** The pod answered with a status that the proxy forwarded. */
   | 'answered'
 
-/** What was seen between a hop and a pod of a request that was lost. Times are those of the events. */
+/** What the relay saw of a lost request between the proxy and a pod. Times are ms since the rehearsal began. */
 export interface Upstream {
   readonly end: UpstreamEnd
-  /** When the request went to the pod. */
+  /** When the request was sent to the pod. */
   readonly sentAt: number
+  /** When the connection ended, or the response began. */
   readonly endedAt: number
   /** Whether the connection had served a request before. */
   readonly reused: boolean
@@ -36,18 +37,18 @@ const failures: Readonly<Record<Exclude<UpstreamEnd, 'answered'>, readonly [caus
   'given up': ['timeout', 'no answer came in time'],
 }
 
-/** A lost request, and what was seen of it behind a hop. */
+/** A lost request, and what the relay saw of it. */
 interface HopLoss extends Loss {
   readonly t: number
   readonly upstream?: Upstream
 }
 
-/** A loss as who spoke to the pod suffered it: the client, or the hop before the pods. */
+/** The loss as seen by the side that was connected to the pod: the client, or the proxy. */
 export function suffered<Lost extends HopLoss>(loss: Lost): Lost {
   const { upstream, cause } = loss
   if (upstream === undefined) return loss
   const { end, sentAt, reused, endedAt: t } = upstream
-  // The code of a WebSocket's end is the same on both sides of a hop.
+  // A proxy forwards the close code of a WebSocket, so it is the same on both sides.
   if (end === 'answered' || cause.startsWith('closed')) return { ...loss, sentAt, reused, t }
   const [own, message] = failures[end]
   return { ...loss, cause: own, message, sentAt, reused, t }

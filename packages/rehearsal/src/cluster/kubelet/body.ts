@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
 
-/** How much of an answer's body the kubelet reads (maxRespBodyLength in its source). */
+/** Bytes that the kubelet reads of a response body (`maxRespBodyLength` in its source). */
 const limit = 10 * 1024
 
-/** Reads a body as far as the kubelet does, whether it is whole or not; `length` is what its header promises. */
+/** Reads a body as far as the kubelet does. Never rejects: a body that is cut short counts as read. `length` is its Content-Length. */
 export function readBody(stream: Readable, length: number): Promise<Buffer> {
   return new Promise((resolve) => {
     const pieces: Buffer[] = []

@@ -6,24 +6,24 @@ import { connectTo, OneConnectionAgent } from '../../shared/connect.js'
 import { readBody } from './body.js'
 import { ask } from './http2.js'
 
-/** Keeps its socket whatever the answer's `Keep-Alive` says, as Go's transport does: only the app closes it. */
+/** Keeps its socket open whatever the response's `Keep-Alive` header says, as Go's transport does. Only the app closes it. */
 export class KubeletAgent extends OneConnectionAgent {
   override keepSocketAlive(): boolean {
     return true
   }
 }
 
-/** One GET, to the letter. */
+/** One GET. */
 export interface Get {
   readonly url: URL
-  /** In the order in which they are written. */
+  /** Sent in this order. */
   readonly headers: Readonly<Record<string, string>>
-  /** Keeps the connection when the answer is there; undefined: it is closed. */
+  /** Keeps the connection open after the response. Undefined: the connection is closed. */
   readonly agent: KubeletAgent | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** What was answered, the body as far as a kubelet reads it. */
+/** The response. The body is as much as a kubelet reads of it. */
 export interface Answer {
   readonly status: number
   readonly location: string | undefined
@@ -31,9 +31,9 @@ export interface Answer {
 }
 
 /**
- * Sends one GET as a kubelet does. By HTTPS it does not look at the certificate. A probe, whose connection is not kept, goes over HTTP/2 to
- * a server that speaks it (`SetTransportDefaults` in its source); a hook has another transport, and never does.
- * Rejects when the connection fails before a status came, or `signal` is aborted until then.
+ * Sends one GET as a kubelet does. The certificate of an HTTPS server is not verified. A probe has no agent, and uses HTTP/2
+ * where the server offers it (`SetTransportDefaults` in the source of the kubelet). A hook has another transport and always uses HTTP/1.1.
+ * Rejects when the connection fails, or `signal` is aborted, before the status has arrived.
  */
 export async function get(request: Get): Promise<Answer> {
   const { url, agent, signal } = request
@@ -55,7 +55,7 @@ function overHttp1({ url, headers, agent, signal }: Get, createConnection: () =>
   return new Promise((resolve, reject) => {
     const { hostname: host, port, pathname, search } = url
     const request = http.request({ host, port, path: pathname + search, agent, createConnection, headers, signal })
-    // Go says nothing of keeping the connection; `setDefaultHeaders: false` would still let Node say it.
+    // Go sends no Connection header. Node would send one also with `setDefaultHeaders: false`.
     if (agent !== undefined) request.removeHeader('Connection')
     request.once('error', reject)
     request.once('response', (response) => {

@@ -3,18 +3,18 @@ import { connectTo } from '../../shared/connect.js'
 import { callHeaders, healthCheck, healthOf, healthRequest, statusOf } from '../../shared/grpc.js'
 import { ask, UnprocessedError } from './http2.js'
 
-/** A health check of gRPC, as a kubelet sends it: without TLS, over a connection of its own. */
+/** A gRPC health check as a kubelet sends it: without TLS, over its own connection. */
 export interface HealthCheck {
   readonly host: string
   readonly port: number
   readonly service: string
 }
 
-/** Resolves with what the server says of its health. Rejects when it says nothing within `timeout` ms, or answers with an error. */
+/** Resolves with the status that the server reports, such as `SERVING`. Rejects when it does not answer within `timeout` ms, or answers with an error. */
 export async function checkHealth(check: HealthCheck, timeout: number): Promise<string> {
   const signal = AbortSignal.timeout(timeout)
   try {
-    // Once more, as clients of gRPC do (proposal A6): a server may say GOAWAY to a connection that has just been made.
+    // gRPC clients retry a call once that the server has not processed (gRPC proposal A6): a server may send GOAWAY on a new connection.
     return await checkOnce(check, signal).catch((error) => {
       if (error instanceof UnprocessedError) return checkOnce(check, signal)
       throw error

@@ -1,19 +1,19 @@
 import { type ClientHttp2Session, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2'
 import { readBody } from './body.js'
 
-/** A whole answer. */
+/** A complete response. */
 export interface Http2Answer {
   readonly headers: IncomingHttpHeaders
   readonly trailers: IncomingHttpHeaders
   readonly body: Buffer
 }
 
-/** The server has said that it did nothing about the request. */
+/** The server has refused the stream (REFUSED_STREAM): it has not processed the request, so a retry is safe. */
 export class UnprocessedError extends Error {
   override readonly name = 'UnprocessedError'
 }
 
-/** Sends one request over a session. Rejects when it ends without an answer, or when `signal` is aborted. */
+/** Sends one request over a session. Rejects when the stream ends without a response, or when `signal` is aborted. */
 export function ask(
   session: ClientHttp2Session,
   headers: OutgoingHttpHeaders,

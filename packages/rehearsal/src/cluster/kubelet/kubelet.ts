@@ -5,35 +5,35 @@ import type { KillReason, Recorder } from '../../timeline/events.js'
 import { Prober } from './prober.js'
 import { sendHook } from './request.js'
 
-/** What the kubelet is told about a pod. */
+/** What the kubelet reads from the pod's spec. */
 export interface KubeletOptions {
   readonly terminationGracePeriodSeconds: number
-  /** null: ready as soon as it has started. */
+  /** null: the pod is ready as soon as it has started. */
   readonly readinessProbe: Readonly<Probe> | null
   readonly livenessProbe: Readonly<Probe> | null
   readonly startupProbe: Readonly<Probe> | null
   readonly preStop: PreStop | null
 }
 
-/** Whom the kubelet tells of a container. */
+/** What the kubelet reports about a container. */
 export interface ContainerListener {
   onReadiness(ready: boolean): void
-  /** Its liveness or startup probe has failed: it has to be ended and started again. */
+  /** The liveness or startup probe has failed: the container has to be restarted. */
   onUnhealthy(): void
 }
 
 /** How the kubelet is to end a container. */
 export interface Termination {
-  /** Instead of the pod's own. */
+  /** The grace period in seconds, if it differs from the pod's `terminationGracePeriodSeconds`. */
   readonly graceSeconds?: number | undefined
-  /** Why, when it is not that the pod was deleted. */
+  /** Why the container ends. Undefined: its pod was deleted. */
   readonly reason?: Exclude<KillReason, 'crash'>
 }
 
-/** Measured on a real node: the hook arrives about 10 ms after the delete, SIGTERM about 20 ms after the hook's end. */
+/** ms, measured on a real node: the hook arrives about 10 ms after the delete, SIGTERM about 20 ms after the hook's end. */
 const hookDelay = 10
 const sigtermDelay = 20
-/** killContainer leaves a container no less, whatever the hook has used up. */
+/** The least time between SIGTERM and SIGKILL, however long the hook took (`killContainer` in the source of the kubelet). */
 const minimumGraceSeconds = 2
 
 /** Probes one pod and terminates it as the kubelet does. */
@@ -47,7 +47,7 @@ export class Kubelet {
   #ready = false
   #hasBeenReady = false
   #terminating: Promise<void> | undefined
-  /** No more liveness or startup probes. */
+  /** Aborted when liveness and startup probes end. */
   readonly #endOfRestarts = new AbortController()
 
   constructor(pod: Pod, options: KubeletOptions, record: Recorder, listener: ContainerListener) {
@@ -59,7 +59,7 @@ export class Kubelet {
     if (readinessProbe !== null) this.#readiness = new Prober(pod, readinessProbe, (ready) => this.#enter(ready))
   }
 
-  /** Whether the last readiness probes say the pod is ready. */
+  /** Whether the pod is ready, by its latest readiness probes. */
   get ready(): boolean {
     return this.#ready
   }
@@ -69,14 +69,14 @@ export class Kubelet {
     return this.#hasBeenReady
   }
 
-  /** What the last readiness probe found, in words. */
+  /** The result of the last readiness probe, as a phrase. */
   get lastProbe(): string {
     return this.#readiness?.last ?? 'there is no readiness probe'
   }
 
   /**
-   * Probes until the process is gone: for readiness also during the hook and after SIGTERM, but see {@link terminate}.
-   * Liveness and startup probes end with the deletion (doProbe in the kubelet's prober).
+   * Probes until the process is gone. Readiness probes go on during the hook and after SIGTERM, except as {@link terminate} says.
+   * Liveness and startup probes end when the pod is deleted (`doProbe` in the kubelet's prober).
    */
   async probe(): Promise<void> {
     const { livenessProbe, startupProbe } = this.#options
@@ -92,7 +92,7 @@ export class Kubelet {
     await Promise.all([this.#readiness?.run(untilGone), liveness?.run(untilDeleted)])
   }
 
-  /** Whether the startup probe has passed. When it fails for good, or is no longer asked, the others never begin. */
+  /** Resolves with whether the startup probe has passed. If it fails for good, or `until` is aborted first, the other probes never begin. */
   async #hasStarted(startupProbe: Readonly<Probe>, until: AbortSignal): Promise<boolean> {
     const decided = new AbortController()
     let started = false
@@ -106,8 +106,8 @@ export class Kubelet {
   }
 
   /**
-   * Ends the container: hook, SIGTERM, SIGKILL. Resolves when the process is gone; a second call joins the first.
-   * On a node that shuts down, and for an eviction, the pod counts as failed from now on, and nobody probes it any more.
+   * Ends the container: hook, SIGTERM, SIGKILL. Resolves when the process is gone. A second call joins the first.
+   * For a node shutdown or an eviction the pod counts as failed from now on, and the kubelet stops probing it.
    */
   terminate(termination: Termination = {}): Promise<void> {
     this.#terminating ??= this.#terminate(termination)
@@ -127,7 +127,7 @@ export class Kubelet {
     if (preStop !== null) {
       const begin = performance.now()
       await this.#hook(preStop, grace * 1000)
-      // A timer of Node may fire up to a millisecond early, one of Go never: a sleep of 1 s has taken a whole second.
+      // A timer of Node may fire up to 1 ms early, a timer of Go never does. Without the 1 ms, a sleep of 1 s could count as 0 s.
       spentSeconds = Math.floor((performance.now() - begin + 1) / 1000)
     }
     await this.#pause(sigtermDelay)
@@ -145,7 +145,7 @@ export class Kubelet {
     await pod.exited
   }
 
-  /** Waits for the hook no longer than the grace period. Its outcome may still be recorded after that. */
+  /** Waits for the hook, for at most the grace period. A hook that fails later is still recorded. */
   async #hook(preStop: PreStop, graceMs: number): Promise<void> {
     const { name: pod, host } = this.#pod
     this.#record({ type: 'hook-start', pod })
@@ -171,7 +171,7 @@ export class Kubelet {
         this.#record({ type: 'hook-failed', pod, message: error.message })
       },
     )
-    // Not ended by the pod's exit: the hook itself ends then, and says how.
+    // This timer goes on after the pod's exit: the hook ends then by itself, and its own outcome is recorded.
     const limit = sleep(graceMs, undefined, { signal: waiting.signal }).catch(() => {})
     await Promise.race([settled, limit])
     waiting.abort()
@@ -179,7 +179,7 @@ export class Kubelet {
   }
 
   #enter(ready: boolean): void {
-    // A pod that was never ready cannot become unready.
+    // A pod starts as not ready, so a first probe that fails is no change.
     if (ready === this.#ready) return
     this.#ready = ready
     this.#hasBeenReady ||= ready
@@ -188,7 +188,7 @@ export class Kubelet {
     this.#listener.onReadiness(ready)
   }
 
-  /** Waits so many ms, or until the process is gone. */
+  /** Waits `ms` milliseconds, or until the process is gone. */
   async #pause(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.#pod.gone }).catch(() => {})
   }

@@ -3,14 +3,14 @@ import type { Probe } from '../../plan/options.js'
 import { checkHealth } from './health.js'
 import { kubeletGet } from './request.js'
 
-/** What a probe is sent to. */
+/** The pod that a probe is sent to. */
 export interface ProbedPod {
   readonly host: string
   readonly port: number
   exec(command: readonly string[], timeout: number): Promise<void>
 }
 
-/** Sends one probe. Resolves with whether it was passed, and with what it found, in words; never rejects. */
+/** Sends one probe. Resolves with whether it passed, and with a phrase that says what it found. Never rejects. */
 export async function sendProbe(pod: ProbedPod, probe: Readonly<Probe>): Promise<{ ok: boolean; found: string }> {
   const { what, send } = attemptOf(pod, probe)
   try {
@@ -21,10 +21,10 @@ export async function sendProbe(pod: ProbedPod, probe: Readonly<Probe>): Promise
   }
 }
 
-/** What is done, in words, and how. */
+/** One kind of probe. `what` names it, such as `GET /readyz`. */
 interface Attempt {
   readonly what: string
-  /** Resolves with what it was answered. */
+  /** `said` completes the phrase that `what` begins, such as `answered 503`. */
   send(): Promise<{ ok: boolean; said: string }>
 }
 

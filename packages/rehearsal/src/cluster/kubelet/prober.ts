@@ -3,8 +3,8 @@ import type { Probe } from '../../plan/options.js'
 import { type ProbedPod, sendProbe } from './probe.js'
 
 /**
- * Probes a container every period, and tells when its verdict changes: as often in a row as its threshold says (the worker
- * of the kubelet's prober).
+ * Probes a container once per period. The verdict changes after as many equal results in a row as the threshold says (the
+ * `worker` of the kubelet's prober).
  */
 export class Prober {
   readonly #pod: ProbedPod
@@ -13,14 +13,14 @@ export class Prober {
   #passes: boolean | undefined
   #last = 'no probe was answered yet'
 
-  /** `onVerdict` is called when the probe passes for the first time, and whenever it changes its mind. */
+  /** `onVerdict` is called with the first verdict, and whenever the verdict changes. */
   constructor(pod: ProbedPod, probe: Readonly<Probe>, onVerdict: (passes: boolean) => void) {
     this.#pod = pod
     this.#probe = probe
     this.#onVerdict = onVerdict
   }
 
-  /** What the last probe found, in words. */
+  /** The result of the last probe, as a phrase. */
   get last(): string {
     return this.#last
   }

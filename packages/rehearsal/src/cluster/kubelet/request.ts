@@ -14,13 +14,13 @@ export interface KubeletRequest {
   readonly userAgent: 'kube-probe/1.26' | 'kube-lifecycle/1.26'
   /** The hook's or probe's own `httpHeaders`; they win over the kubelet's. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** Gives up with an error after so many ms. Without it the request waits for ever, as the hook's does. */
+  /** ms after which the request fails. Undefined: it waits without a limit, as a hook's request does. */
   readonly timeout?: number
 }
 
 /**
- * Sends a hook. What is answered to HTTPS by plain HTTP is asked once more by plain HTTP, without the header Authorization
- * (`isHTTPResponseError` in the source of the kubelet).
+ * Sends the request of a hook. When the server answers an HTTPS request with plain HTTP, the request is sent again by plain HTTP
+ * and without its Authorization header (`isHTTPResponseError` in the source of the kubelet).
  */
 export async function sendHook(hook: Omit<KubeletRequest, 'userAgent' | 'timeout'>): Promise<number> {
   const userAgent = 'kube-lifecycle/1.26'
@@ -34,10 +34,10 @@ export async function sendHook(hook: Omit<KubeletRequest, 'userAgent' | 'timeout
 }
 
 /**
- * Sends a GET byte for byte as the kubelet of Kubernetes 1.26 does and follows redirects as its `RedirectChecker(false)`
- * does: on the same host up to 10; to another host not at all, which counts as an answer.
- * Resolves with the status once the body has been read as far as the kubelet reads it.
- * Rejects when the connection fails before a status came.
+ * Sends a GET byte for byte as the kubelet of Kubernetes 1.26 does. Redirects are followed as by its `RedirectChecker(false)`:
+ * up to 10 on the same host. A redirect to another host is not followed and counts as the response.
+ * Resolves with the status when the body has been read as far as the kubelet reads it.
+ * Rejects when the connection fails before the status has arrived.
  */
 export async function kubeletGet(request: KubeletRequest): Promise<number> {
   const { host, port, path, scheme = 'HTTP', userAgent, headers = {}, timeout } = request
@@ -54,7 +54,7 @@ export async function kubeletGet(request: KubeletRequest): Promise<number> {
     for (let followed = 0; ; followed++) {
       const sent = { ...goHeaders(url, userAgent, headers, referer), ...ofTransport }
       const { status, location } = await get({ url, headers: sent, agent, signal })
-      // For a probe the body is part of the answer (Go's client timeout covers it), for a hook it is only discarded.
+      // The timeout of a probe covers the body too, as Go's client timeout does. A hook has no timeout.
       signal.throwIfAborted()
       if (!redirects.has(status) || location === undefined) return status
       const next = new URL(location, url)
@@ -72,7 +72,7 @@ export async function kubeletGet(request: KubeletRequest): Promise<number> {
   }
 }
 
-/** What Go writes before the headers of its transport. `own` names are written as Go does, `X-Token` for `x-token`. */
+/** The headers that Go writes before those of its transport. The names in `own` are spelt as Go does: `X-Token` for `x-token`. */
 function goHeaders(
   url: URL,
   userAgent: string,

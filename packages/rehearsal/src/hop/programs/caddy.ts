@@ -1,7 +1,7 @@
 import { patience } from '../front.js'
 import type { Program } from '../program.js'
 
-/** Beyond `retries`, Go's own client repeats a request whose kept connection was closed before it was used. */
+/** In addition to `retries`, Go's HTTP client retries a request whose keep-alive connection was closed before the request was sent. */
 export const caddy: Program = {
   from: 'Debian: caddy',
   configure({ listen, upstream, keepAlive, retries }, directory) {

@@ -1,7 +1,7 @@
 import { patience } from '../front.js'
 import type { Program } from '../program.js'
 
-/** A route to the pods, as JSON, which is YAML. */
+/** A route to the pods. */
 function route(match: object, retries: number): object {
   return {
     match,
@@ -17,9 +17,10 @@ function route(match: object, retries: number): object {
   }
 }
 
+/** Above any load of a rehearsal, so that Envoy's circuit breakers never open. */
 const plenty = 1_000_000
 
-/** It keeps as many connections as it has needed: with `keepAlive` 0 it has one for each request. */
+/** Envoy has no limit on idle connections, so of `keepAlive` only 0 counts: then each request has its own connection. */
 export const envoy: Program = {
   from: 'https://www.envoyproxy.io/docs/envoy/latest/start/install; Debian has no package of it',
   configure({ listen, upstream, keepAlive, retries }, directory) {

@@ -3,7 +3,7 @@ import type { Program } from '../program.js'
 
 const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
 
-/** Requests and upgrades go on to `upstream service` as they came, and nothing is held back. */
+/** Forwards requests and upgrades to `upstream service` unchanged and without buffering. */
 export const forwarding = `proxy_pass http://service;
       proxy_http_version 1.1;
       proxy_set_header Host $http_host;
@@ -15,7 +15,7 @@ export const forwarding = `proxy_pass http://service;
 export const nginx: Program = {
   from: 'Debian: nginx-light',
   configure({ listen, upstream, keepAlive, retries }, directory) {
-    // It tries another server, never the same one again: so one that is to be tried again is listed as often.
+    // nginx retries on another server, never on the same one, so the relay is listed once for each attempt.
     const servers = Array(retries + 1).fill(`    server ${upstream.host}:${upstream.port} max_fails=0;`)
     const again =
       retries === 0

@@ -1,7 +1,7 @@
 import { patience } from '../front.js'
 import type { Program } from '../program.js'
 
-/** Beyond `retries`, Go's own client repeats a request whose kept connection was closed before it was used. */
+/** In addition to `retries`, Go's HTTP client retries a request whose keep-alive connection was closed before the request was sent. */
 export const traefik: Program = {
   from: 'https://doc.traefik.io/traefik/getting-started/install-traefik; Debian has no package of it',
   configure({ listen, upstream, keepAlive, retries }, directory) {
@@ -27,7 +27,7 @@ export const traefik: Program = {
         },
         serversTransports: {
           pods: {
-            // Negative: none.
+            // A negative number turns keep-alive off; 0 would mean the default.
             maxIdleConnsPerHost: keepAlive === 0 ? -1 : keepAlive,
             forwardingTimeouts: { dialTimeout: `${patience.connect}s`, responseHeaderTimeout: `${patience.answer}s` },
           },
@@ -42,7 +42,7 @@ export const traefik: Program = {
         '--global.sendAnonymousUsage=false',
         '--log.level=ERROR',
       ],
-      // JSON is YAML, and it takes files by that ending only.
+      // JSON is valid YAML. Traefik reads only files that end in .yaml, .yml or .toml.
       files: { 'dynamic.yaml': JSON.stringify(dynamic, null, 2) },
     }
   },

@@ -1,13 +1,13 @@
 import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type FrontPlan, type Place, patience } from '../front.js'
 
-/** Headers that are for one connection only. */
+/** Headers that a proxy does not forward, because they are about one connection (RFC 9110 §7.6.1). */
 const ofConnection = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']
 
-/** Methods whose requests may be sent again, when they have no body that would have to be kept for it. */
+/** Idempotent methods (RFC 9110 §9.2.2): such a request is retried if it has no body. A body would have to be kept for the retry. */
 const repeatable = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']
 
-/** Sends requests on, over kept connections, and answers 502 and 504 where no answer comes. */
+/** Forwards requests over keep-alive connections. Answers 502 when the connection to the pod fails, and 504 after a timeout. */
 export class Forwarder {
   readonly #agent: http.Agent
   readonly #upstream: Place
@@ -35,13 +35,13 @@ export class Forwarder {
       headers: throughHeaders(request.rawHeaders, hasBody && request.headers['content-length'] === undefined),
       timeout: patience.answer * 1000,
     })
-    const leave = () => {
+    const giveUp = () => {
       if (!response.writableFinished) upstream.destroy()
     }
-    response.once('close', leave)
+    response.once('close', giveUp)
     upstream.once('timeout', () => this.#refuse(response, upstream, 504))
     upstream.once('error', () => {
-      response.removeListener('close', leave)
+      response.removeListener('close', giveUp)
       if (response.headersSent || response.destroyed) return
       if (retries > 0) this.#try(request, response, hasBody, retries - 1)
       else this.#refuse(response, upstream, 502)
@@ -49,7 +49,7 @@ export class Forwarder {
     upstream.once('response', (answer) => {
       upstream.setTimeout(0)
       answer.once('error', () => {})
-      // What was cut on one side is cut on the other.
+      // A response that was truncated on the pod's side is truncated on the client's side too.
       answer.once('close', () => {
         if (!answer.complete) response.destroy()
       })
@@ -64,12 +64,12 @@ export class Forwarder {
   #refuse(response: ServerResponse, upstream: ClientRequest, status: 502 | 504): void {
     upstream.destroy()
     if (response.headersSent || response.destroyed) return
-    // The rest of the request would be taken for the next one.
+    // Without `close`, the rest of this request's body would be parsed as the next request.
     response.writeHead(status, { 'Content-Length': 0, Connection: 'close' }).end()
   }
 }
 
-/** The headers that are not for one connection only. `chunked`: a body of unknown length follows. */
+/** The headers that are forwarded. `chunked`: a body of unknown length follows. */
 function throughHeaders(raw: readonly string[], chunked = false): string[] {
   const headers: string[] = []
   for (let index = 0; index < raw.length; index += 2) {

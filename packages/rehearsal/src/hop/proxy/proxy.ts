@@ -1,7 +1,7 @@
 import { startThread } from '../../shared/thread.js'
 import type { Front, FrontPlan } from '../front.js'
 
-/** Starts the proxy of our own, in a thread. `fail` is called when it cannot go on. */
+/** Starts the built-in proxy in a thread. `fail` is called when the thread fails. */
 export async function startProxy(plan: FrontPlan, fail: (error: Error) => void): Promise<Front> {
   const { worker, ready } = startThread('hop/proxy/thread.js', plan, fail)
   await ready

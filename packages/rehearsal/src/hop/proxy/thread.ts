@@ -1,4 +1,4 @@
-/** Runs the proxy of our own, in a thread of its own. */
+/** The thread of the built-in proxy. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -7,9 +7,9 @@ import type { FrontPlan } from '../front.js'
 import { Forwarder } from './forward.js'
 import { tunnel } from './tunnel.js'
 
-/** How long a connection of a client is kept, in ms: as nginx does. */
+/** How long an idle connection of a client is kept, in ms: nginx's default. */
 const keepAliveTimeout = 75_000
-/** Milliseconds from one word of how long it was held up to the next. */
+/** ms from one message about the delay of the event loop to the next. */
 const tellEvery = 100
 
 const plan = workerData as FrontPlan

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Place } from '../front.js'
 
-/** Passes an upgrade on as it came, and from then on every byte. */
+/** Forwards an upgrade request unchanged, and then every byte in both directions. */
 export function tunnel(upstream: Place, request: IncomingMessage, client: Duplex, head: Buffer): void {
   const pod = connect({ ...upstream, noDelay: true })
   let answered = false
@@ -11,7 +11,7 @@ export function tunnel(upstream: Place, request: IncomingMessage, client: Duplex
   pod.once('data', () => {
     answered = true
   })
-  // What was cut on one side is cut on the other.
+  // A connection that the pod has cut is cut on the client's side too.
   pod.on('error', () => {
     if (answered) client.destroy()
   })

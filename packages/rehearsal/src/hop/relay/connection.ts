@@ -6,18 +6,18 @@ import { connectTo } from '../../shared/connect.js'
 import type { UpstreamEnd } from '../../timeline/upstream.js'
 import type { Sighting } from './messages.js'
 
-/** Whom a connection tells. */
+/** What a connection reports. */
 export interface ConnectionListener {
-  /** An answer has begun. */
+  /** A response has begun. */
   onAnswer(): void
-  /** A client may have lost a request by this. */
+  /** Something that may have cost a client a request. */
   onSeen(seen: Sighting): void
 }
 
 /**
- * A connection through the relay, of which every byte and each end passes as it came. Bytes towards the pod, then bytes from it, are a
- * request and its answer: over one connection, HTTP/1.1 takes turns. Where the pod speaks TLS, so does this, in the program's place:
- * else nobody could see what passes.
+ * A connection through the relay. Every byte and each FIN or reset is forwarded as it came. Bytes towards the pod, then bytes from the pod,
+ * count as a request and its response, because HTTP/1.1 takes turns on one connection. Where the pod uses TLS, the relay encrypts instead
+ * of the program, so that it can see where requests and responses begin.
  */
 export class Connection {
   readonly #back: Socket
@@ -25,14 +25,14 @@ export class Connection {
   readonly #clock: Clock
   readonly #listener: ConnectionListener
   #connected = false
-  /** Whether a request waits for its answer. */
+  /** Whether a request waits for its response. */
   #asking = false
   #sentAt: number
   #answers = 0
-  /** Who ended it first. */
+  /** Which side ended the connection first. */
   #endedBy: 'pod' | 'hop' | undefined
 
-  /** Connects `front` with the pod. */
+  /** Connects `front`, the program's connection, with the pod. */
   constructor(front: Socket, endpoint: Endpoint, clock: Clock, listener: ConnectionListener) {
     this.#back = connectTo(endpoint, { allowHalfOpen: true })
     this.#pod = endpoint.name
@@ -55,13 +55,13 @@ export class Connection {
     socket.on('error', () => {
       this.#ended(by)
       if (other.destroyed) return
-      // One that speaks TLS cannot be reset.
+      // Node cannot reset a TLS connection.
       if (other.connecting || other instanceof TLSSocket) other.destroy()
       else other.resetAndDestroy()
     })
   }
 
-  /** Told before the end is passed on, so that nobody hears of what it leads to before. */
+  /** Called before the end is forwarded, so that the sighting is sent before the client can report a loss. */
   #ended(by: 'pod' | 'hop'): void {
     if (this.#endedBy !== undefined) return
     this.#endedBy = by
@@ -75,14 +75,14 @@ export class Connection {
     if (this.#asking) return
     this.#asking = true
     this.#sentAt = this.#clock()
-    // The pod's end and the request have met on the way.
+    // The pod has ended the connection before this request reached it.
     if (this.#endedBy === 'pod' && this.#connected) this.#tell('unanswered')
   }
 
   #answer(piece: Buffer): void {
     if (!this.#asking) return
     const status = statusOf(piece)
-    // 100 Continue is no answer.
+    // An informational response, such as 100 Continue, is not the response yet. 101 is: it ends the turns.
     if (status >= 100 && status < 200 && status !== 101) return
     this.#asking = false
     this.#listener.onAnswer()
@@ -99,7 +99,7 @@ export class Connection {
 
 const statusLine = /^HTTP\/1\.[01] (\d{3})/
 
-/** The status that a piece of an answer begins with; 0 for what is no beginning of one. */
+/** The status of a response that begins with this piece; 0 if no response begins here. */
 function statusOf(piece: Buffer): number {
   return Number(statusLine.exec(piece.toString('latin1', 0, 12))?.[1] ?? 0)
 }

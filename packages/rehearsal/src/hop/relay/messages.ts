@@ -4,28 +4,28 @@ import type { Upstream } from '../../timeline/upstream.js'
 /** What the relay's thread is started with. */
 export interface RelayPlan {
   readonly seed: number
-  /** When the clock of the events was 0, in machine time. */
+  /** The zero of the events' clock, in machine time (see `shared/clock.ts`). */
   readonly startedAt: number
 }
 
-/** What came of a request, as far as a client may have lost it. */
+/** The outcome of a request that a client may have lost. */
 export interface Sighting extends Upstream {
-  /** null when no pod was known. */
+  /** null when the relay knew no pod. */
   readonly pod: string | null
-  /** What the pod answered, unless it was a success. */
+  /** The status that the pod answered, if it was above 299. */
   readonly status?: number
 }
 
-/** What a hop says to its relay. */
+/** From the hop to its relay. */
 export type ToRelay =
-  /** New connections go to these from now on. */
+  /** From now on, new connections go to these endpoints. */
   | { readonly type: 'route'; readonly endpoints: readonly Endpoint[] }
-  /** The pod is gone with its network. */
+  /** The pod is gone, and its network with it. */
   | { readonly type: 'gone'; readonly pod: string }
 
-/** What the relay says to its hop. */
+/** From the relay to its hop. */
 export type FromRelay =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'seen'; readonly seen: Sighting }
-  /** Answers that began since this was last said, for each pod; and the longest time that it could do nothing, so far. */
+  /** How many responses of each pod began since the last tick, and the longest delay of the thread's event loop so far. */
   | { readonly type: 'tick'; readonly answered: Readonly<Record<string, number>>; readonly heldUpMs: number }

@@ -6,7 +6,7 @@ import { createRandom, type Random } from '../../shared/random.js'
 import { Connection } from './connection.js'
 import type { RelayPlan, Sighting } from './messages.js'
 
-/** Stands for the Service's own address: each new connection goes to a pod, and stays with it. */
+/** The Service's own address: each new connection goes to one pod, and stays with it. */
 export class Relay {
   readonly #clock: Clock
   readonly #random: Random
@@ -20,7 +20,7 @@ export class Relay {
     this.#clock = createClock(startedAt)
     this.#random = createRandom(seed, 1)
     this.#tell = tell
-    // An end passes through as it came: half of it, all of it, or a reset.
+    // `allowHalfOpen`, so that a FIN of one side can be forwarded while the other side goes on.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (front) => {
       this.#accept(front)
     })
@@ -33,17 +33,17 @@ export class Relay {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** New connections go to these from now on. */
+  /** From now on, new connections go to these endpoints. */
   route(endpoints: readonly Endpoint[]): void {
     this.#routes = this.#known.adopt(endpoints)
   }
 
-  /** The pod is gone with its network. */
+  /** The pod is gone, and its network with it. */
   lose(pod: string): void {
     this.#known.lose(pod)
   }
 
-  /** Takes the answers that began since this was last called, for each pod. */
+  /** Returns how many responses of each pod began since the last call. */
   take(): Record<string, number> {
     const answers = this.#answers
     this.#answers = {}
@@ -76,7 +76,7 @@ export class Relay {
     front.resetAndDestroy()
   }
 
-  /** The address of a pod that is gone does not answer, and is given up in the end. */
+  /** Plays the address of a pod that is gone: it does not answer, and the kernel gives up after {@link neighbourTimeout}. */
   #hold(front: Socket, pod: string): void {
     const sentAt = this.#clock()
     let told = false

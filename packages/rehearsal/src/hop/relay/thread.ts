@@ -1,4 +1,4 @@
-/** Runs the relay in a thread of its own: neither the kubelet nor the clients are held up by what passes through. */
+/** The relay's own thread, so that its traffic delays neither the kubelet nor the clients. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { HeldUp } from '../../shared/held-up.js'
 import type { FromRelay, RelayPlan, ToRelay } from './messages.js'

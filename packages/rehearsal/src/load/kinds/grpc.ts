@@ -5,16 +5,16 @@ import { type Dialect, Http2Client, http2PerSecond } from '../http2-client.js'
 import type { Kind } from '../kind.js'
 
 /**
- * What the library of a server never says by itself, and so a handler has (statuscodes.md of gRPC): OK, INVALID_ARGUMENT,
- * NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE. Such a call was answered, as what was asked deserved.
+ * Status codes that count as answers: OK, INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE.
+ * A gRPC library never generates them (except OK), so they come from the app's handler (gRPC's statuscodes.md).
  */
 const answers = [0, 3, 5, 6, 9, 10, 11]
 
-// By hand, as a client of a library hides what is to be seen: it repeats calls and connects again by itself.
+// Not a gRPC client library: it retries calls and reconnects by itself, which would hide losses.
 const unary: Dialect = {
   headersOf: ({ path, headers }) => ({ ...callHeaders(path, commonHeaders['User-Agent'] ?? ''), ...headers }),
   bodyOf: ({ body }) => frame(typeof body === 'string' ? Buffer.from(body) : (body ?? Buffer.alloc(0))),
-  // Proposal A6 of gRPC, “transparent retries”: once, if a server has seen it.
+  // gRPC proposal A6, “transparent retries”: one retry if the call has reached a server that did not process it.
   mostRepeats: 1,
   failureOf(_ask, { status, headers, trailers }) {
     if (status !== constants.HTTP_STATUS_OK) return { cause: `status ${status}`, message: '' }

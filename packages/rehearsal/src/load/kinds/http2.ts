@@ -5,7 +5,7 @@ import type { Kind } from '../kind.js'
 
 const { Host: authority = '', ...headers } = commonHeaders
 
-/** Plain HTTP. RFC 9113 §8.7 allows to repeat any request that was not processed, and sets no limit. */
+/** Plain HTTP. RFC 9113 §8.7 allows a retry of any request that was not processed, and sets no limit. */
 const plainHttp: Dialect = {
   headersOf: ({ path, method }) => ({ ...headers, ':path': path, ':method': method, ':authority': authority }),
   bodyOf: () => undefined,

@@ -1,7 +1,7 @@
 import { HttpClient, usualPause } from '../http-client.js'
 import type { Kind } from '../kind.js'
 
-/** Bytes per ms that it reads: a good mobile line. */
+/** Bytes per ms, as over a good mobile connection. */
 const readRate = 5000
 
 export const slowReader: Kind<'download'> = {

@@ -6,13 +6,13 @@ import { commonHeaders } from '../exchange.js'
 import type { Kind } from '../kind.js'
 import { causeOf, type Failure, noEndpoint } from '../outcome.js'
 
-/** Pause before a connection, in ms. A browser waits longer, and would see less. */
+/** Pause before a connection, in ms. A browser waits longer, and would lose fewer requests. */
 const pause: Range = [5, 25]
 
 /**
- * Reads an event stream until the server ends it, and connects again, as a careful `EventSource` does; each connection is
- * a request. Answered is a stream that the server ended as HTTP ends a body, after a whole event, or that was intact when
- * the load ended. Lost is one that could not be opened with 200, or was cut.
+ * Reads an event stream until the server ends it, and connects again, as `EventSource` does. Each connection is a request.
+ * A stream counts as answered if the server ended its body correctly and after a whole event, or if it was intact when the load
+ * ended. A stream counts as lost if its status was not 200, or if it was cut.
  */
 export class SseClient implements Client {
   readonly #spec: ClientSpec
@@ -30,7 +30,7 @@ export class SseClient implements Client {
     )
   }
 
-  /** Each stream is a connection of its own. */
+  /** There is nothing to close: each stream has its own connection. */
   close(): void {}
 
   /** Reads one stream to its end, or until `stop` is aborted. Never rejects. */
@@ -51,21 +51,21 @@ export class SseClient implements Client {
     if (endpoint.unreachable) return unreachable(timeouts)
     return new Promise((resolve) => {
       let status = 0
-      /** The end of what has come so far: an event is over with an empty line. */
+      /** The last two characters so far: an event ends with an empty line. */
       let tail = '\n\n'
       const headers = { ...commonHeaders, Accept: 'text/event-stream' }
       const request = http.request({ createConnection: () => connectTo(endpoint), path, headers })
-      const leave = () => settle()
+      const stopReading = () => settle()
       const settle = (failure?: Failure) => {
         clearTimeout(timer)
-        stop.removeEventListener('abort', leave)
+        stop.removeEventListener('abort', stopReading)
         resolve(failure)
         request.destroy()
       }
-      // A stream may be silent for as long as it likes, but not before its status.
+      // Only the status has a limit: an open stream may be silent for any time.
       const limit = timeouts.connect
       const timer = setTimeout(() => settle({ cause: 'timeout', message: `no answer within ${limit} ms` }), limit)
-      stop.addEventListener('abort', leave, { once: true })
+      stop.addEventListener('abort', stopReading, { once: true })
       request.on('error', (error) => {
         if (status === 0) settle({ cause: causeOf(error), message: error.message })
       })

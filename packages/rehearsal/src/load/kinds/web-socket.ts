@@ -9,21 +9,21 @@ import { causeOf, type Failure, type LossCause, noEndpoint } from '../outcome.js
 
 /** Pause between two messages, in ms. */
 const pause: Range = [50, 250]
-/** Normal, going away, service restart: the server has said that it goes, and the client comes back elsewhere. */
-const farewells = [1000, 1001, 1012]
-/** What there is instead of a code when the connection ended without a close frame. */
+/** Close codes of an orderly end (RFC 6455 §7.4.1 and IANA): normal, going away, service restart. The client connects again. */
+const orderlyCodes = [1000, 1001, 1012]
+/** The code for a connection that ended without a close frame (RFC 6455 §7.4.1). */
 const abrupt = 1006
-/** How often a message is sent again whose server had said farewell. */
+/** How often a message is sent, the first attempt included, when the server closes in an orderly way before its echo. */
 const mostAttempts = 5
 
 type Outcome = Failure | 'answered' | 'again'
 
 /**
- * Keeps a WebSocket open and sends messages the server echoes, one at a time; each of them is a request.
+ * Keeps a WebSocket open and sends messages that the server echoes, one at a time. Each message is a request.
  *
- * Lost is a message whose connection ended abruptly or could not be made before its echo came, and a connection that was
- * closed with a code that is no farewell, whether a message was under way or not. After a farewell the client connects
- * again, and sends a message that got no echo once more. An abrupt end while nothing was under way loses nothing.
+ * A message is lost if its connection could not be opened, or ended without a close frame before the echo. A close code that is not
+ * orderly is a loss too, whether a message was in flight or not. After an orderly close the client connects again, and sends a
+ * message that got no echo again. A connection that ends without a close frame while no message is in flight loses nothing.
  */
 export class WebSocketClient implements Client {
   readonly #spec: ClientSpec
@@ -36,7 +36,7 @@ export class WebSocketClient implements Client {
     this.#spec = spec
   }
 
-  /** Whether there is a connection that the next message can go over. */
+  /** Whether there is an open connection for the next message. */
   get connected(): boolean {
     return this.#socket !== undefined
   }
@@ -50,7 +50,7 @@ export class WebSocketClient implements Client {
     this.close()
   }
 
-  /** That we go is no loss, however the server takes it. */
+  /** Without the listeners, so that the server's reply to this close is never counted as a loss. */
   close(): void {
     this.#socket?.removeAllListeners('close').close(1000)
   }
@@ -68,7 +68,10 @@ export class WebSocketClient implements Client {
     }
     if (outcome === 'answered') onAnswered(this.#endpoint?.name ?? '', clock() - sentAt)
     else {
-      const failure: Failure = outcome === 'again' ? { cause: 'error', message: 'sent away again and again' } : outcome
+      const failure: Failure =
+        outcome === 'again'
+          ? { cause: 'error', message: 'the server closed every connection before the echo' }
+          : outcome
       this.#lose(failure, sentAt, reused)
     }
   }
@@ -87,7 +90,7 @@ export class WebSocketClient implements Client {
         resolve(outcome)
       }
       const heed = (data: WebSocket.RawData) => {
-        // What else the server may say to everybody is none of ours.
+        // The server may send other messages too, such as a broadcast.
         if (String(data) !== text) return
         this.#served = true
         settle('answered')
@@ -102,7 +105,7 @@ export class WebSocketClient implements Client {
     })
   }
 
-  /** Opens the connection. Resolves with why not. */
+  /** Opens the connection. Resolves with undefined, or with the reason it could not be opened. */
   #connect(): Promise<Failure | undefined> {
     const { asks, timeouts, pick, podHeader } = this.#spec
     const endpoint = pick()
@@ -138,11 +141,11 @@ export class WebSocketClient implements Client {
     })
   }
 
-  /** Registered before any message's own listener, so a message that is under way sees the socket gone already. */
+  /** Registered before the listener of any message, so `#socket` is unset when that listener runs. */
   #closed(socket: WebSocket, code: number): void {
     if (this.#socket === socket) this.#socket = undefined
-    // A message under way is told by its own listener.
-    if (socket.listenerCount('close') > 0 || code === abrupt || farewells.includes(code)) return
+    // The loss of a message in flight is reported by the message's own listener.
+    if (socket.listenerCount('close') > 0 || code === abrupt || orderlyCodes.includes(code)) return
     const { onSent, clock } = this.#spec
     onSent()
     this.#lose(endOf(code) as Failure, clock(), this.#served)
@@ -159,9 +162,9 @@ export class WebSocketClient implements Client {
   }
 }
 
-/** What the end of a connection means for a message that is under way. */
+/** The outcome of a message in flight whose connection was closed with this code. */
 function endOf(code: number): Outcome {
-  if (farewells.includes(code)) return 'again'
+  if (orderlyCodes.includes(code)) return 'again'
   const message = code === abrupt ? 'the connection ended without a close frame' : `closed with code ${code}`
   return { cause: `closed ${code}`, message }
 }

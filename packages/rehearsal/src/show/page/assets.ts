@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The page's own script and style, and the policy that lets nothing else run. */
+/** The page's script and style, and the content security policy that allows nothing else. */
 export interface Assets {
   readonly script: string
   readonly style: string
@@ -11,14 +11,14 @@ export interface Assets {
 
 let assets: Assets | undefined
 
-/** Reads what `browser/bundle.mjs` has made at build time, once. */
+/** Reads the files that `browser/bundle.mjs` creates at build time. They are read once. */
 export function loadAssets(): Assets {
   assets ??= readAssets()
   return assets
 }
 
 function readAssets(): Assets {
-  // From src as from dist, the package is three directories up.
+  // The package is three directories up, both from src and from dist.
   const read = (name: string) => readFileSync(join(__dirname, '..', '..', '..', 'dist', 'page', name), 'utf8').trim()
   const script = read('browser.js')
   const style = read('style.css')

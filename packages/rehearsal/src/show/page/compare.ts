@@ -5,7 +5,7 @@ import { type Fragment, html, type Markup } from './html.js'
 import { table } from './tables.js'
 import { milliseconds, share, shownOptions, slowest } from './words.js'
 
-/** Two results beside each other: what was lost, what else changed, and what was done differently. */
+/** Two results side by side: what was lost, what else changed, and which options differ. */
 export function comparison(before: Rehearsal, after: Rehearsal): Markup {
   const lost = (result: Rehearsal) => (result.summary.lost === 0 ? '' : 'lost')
   return html`<section class="comparison" aria-label="Before and after">
@@ -13,7 +13,7 @@ export function comparison(before: Rehearsal, after: Rehearsal): Markup {
     after.summary.lost === 1 && before.summary.lost === 0 ? 'request' : 'requests'
   } lost</span></p>
 <div class="tables">${table(
-    'What came of it',
+    'Results',
     [{ name: '' }, { name: 'before', number: true }, { name: 'after', number: true }],
     rows.map(([name, value]) => [name, value(before), value(after)]),
   )}
@@ -45,7 +45,7 @@ function differences(before: Rehearsal, after: Rehearsal): Markup {
   if (changed.length === 0) return html`<p class="quiet">Both ran with the same options.</p>`
   const code = (value: string | undefined) => (value === undefined ? '–' : html`<code>${value}</code>`)
   return table(
-    'What was done differently',
+    'Different options',
     [{ name: 'option' }, { name: 'before' }, { name: 'after' }],
     changed.map((name) => [name, code(was.get(name)), code(is.get(name))]),
   )

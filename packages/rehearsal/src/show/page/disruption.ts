@@ -2,7 +2,7 @@ import type { Rehearsal } from '../../result/rehearsal.js'
 import type { Disruption } from '../../timeline/events.js'
 import type { Stretch } from './drawing.js'
 
-/** What was done to the pods, when, in ms of the rehearsal's own clock, and the word for it: `update` of `the update`. */
+/** What was done to the pods, and when, in ms since the rehearsal began. `noun` is such as `update`, for “the update”. */
 export interface Done extends Stretch {
   readonly name: string
   readonly noun: string

@@ -1,58 +1,57 @@
-/** States of a pod as a person looking at a timeline tells them apart, in the order they happen. */
+/** The states of a pod on the timeline, in the order in which they happen. */
 export const podStates = ['starting', 'ready', 'not ready', 'preStop hook', 'after SIGTERM'] as const
 export type PodState = (typeof podStates)[number]
 
-/** From one moment to another, in ms. */
+/** A stretch of time, in ms. */
 export interface Stretch {
   readonly from: number
   readonly to: number
 }
 
-/** Something that happened to a pod at one moment. */
+/** Something that happened to a pod at one time. */
 export interface Moment {
   readonly t: number
   readonly what: string
 }
 
 /**
- * What is drawn of one rehearsal, and all that the drawing is told: neither environment nor directories.
- * Times are ms from the moment the update begins.
+ * The data of one rehearsal's drawing. It contains no environment and no directories. Times are ms since the update began.
  */
 export interface Figure {
   readonly from: number
   readonly to: number
   readonly phases: readonly ({ readonly name: string } & Stretch)[]
-  /** What was done to the pods, with the word for it: the update. */
+  /** When the update, or another scenario, happened. `noun` is its name, such as `update`. */
   readonly update: Stretch & { readonly noun: string }
   readonly lanes: readonly Lane[]
   readonly lossKinds: readonly LossMarkKind[]
-  /** [time, index of the kind, how many, index of why the first of them was lost, or -1], in the order of time. */
+  /** [time, index in `lossKinds`, count, index in `whys` of the first one's reason, or -1], in the order of time. */
   readonly losses: readonly (readonly [number, number, number, number])[]
   readonly whys: readonly string[]
   readonly load: LoadSeries
 }
 
-/** A pod's row; the last may stand for requests that met no pod, or were lost by what stands before the pods. */
+/** The row of a pod. The last row may be for requests that reached no pod, or that the proxy lost. */
 export interface Lane {
   readonly pod: string
   /** [state, from, to], in the order of time. */
   readonly spans: readonly (readonly [PodState, number, number])[]
-  /** [from, to]: the clients sent new connections here, and rightly so. */
+  /** [from, to]: clients opened new connections to the pod, and it was not being ended. */
   readonly known: readonly (readonly [number, number])[]
-  /** The same when the pod was already being ended. */
+  /** [from, to]: clients opened new connections to the pod although it was being ended. */
   readonly stale: readonly (readonly [number, number])[]
-  /** [from, to]: a client has found that nobody listens, though the process is still there. */
+  /** [from, to]: the process no longer listened, as a client found, but it had not exited yet. */
   readonly deaf: readonly (readonly [number, number])[]
-  /** When its end began: once, or once for each of its containers. */
+  /** When its end began, once for each of its containers. */
   readonly told: readonly number[]
   readonly moments: readonly Moment[]
   readonly exits: readonly Moment[]
   readonly lost: number
-  /** Answers a second, for each moment of the load. */
+  /** Answers per second, for each time in `load.t`. */
   readonly answered: readonly number[]
 }
 
-/** What a mark tells of losses that are alike. */
+/** A kind of loss, and the lane of its marks. */
 export interface LossMarkKind extends LossKind {
   readonly lane: number
 }
@@ -67,12 +66,12 @@ export interface LoadSeries {
   readonly inFlight: readonly number[]
 }
 
-/** What losses that are alike have in common. */
+/** What similar losses have in common. */
 export interface LossKind {
   readonly cause: string
   readonly client: string
   readonly request: string
   readonly message: string
-  /** The one line that would have saved them. */
+  /** The one change that would have prevented them, in one line. */
   readonly fix: string
 }

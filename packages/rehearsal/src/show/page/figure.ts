@@ -5,14 +5,14 @@ import { type Interval, intervalsOf, perSecond, seriesOf } from './load-series.j
 import { groupLosses, type LossGroup, lostIn } from './losses.js'
 import { type Course, coursesOf } from './timeline.js'
 
-/** Losses that are alike and this close, in ms, are one entry: no drawing could tell them apart. */
+/** Similar losses within this many ms are one entry: they could not be drawn apart. */
 const closest = 5
-/** A page has room for so many entries. Where there are more, what is further apart is one, too. */
+/** The most entries on a page. Where there are more, losses further apart are joined too. */
 const mostEntries = 25_000
-/** A page has room for so many reasons, one by one. */
+/** The most individual reasons on a page. */
 const mostWhys = 2000
 
-/** Turns a rehearsal into what is drawn of it. */
+/** The data of a rehearsal's drawing. */
 export function figureOf(result: Rehearsal): Figure {
   const { events, summary } = result
   const update = disruptionOf(result)
@@ -26,7 +26,7 @@ export function figureOf(result: Rehearsal): Figure {
     if (!ofPods.has(row)) lanes.push({ ...emptyLane, pod: row, lost: lostIn(row, groups) })
   }
   const { losses, whys } = lossesOf(groups, since)
-  // How long the first pods took to start has nothing to do with the update.
+  // The start of the first pods is left out: it has nothing to do with the update.
   const begin = phases.find(({ phase }) => phase !== 'starting pods')?.t ?? 0
   return {
     from: since(begin),
@@ -81,12 +81,12 @@ function laneOf(course: Course, groups: readonly LossGroup[], intervals: readonl
   }
 }
 
-/** The losses in the order of time, as closely as there is room for. */
+/** The losses in the order of time, joined as little as {@link mostEntries} allows. */
 function lossesOf(groups: readonly LossGroup[], since: Since): Pick<Figure, 'losses' | 'whys'> {
   for (let slot = closest; ; slot *= 2) {
     const whys = new Map<string, number>()
     const losses = groups.flatMap((group, index) => entriesOf(group, index, slot, since, whys))
-    // Each kind has one entry at least, however far apart.
+    // Each kind has at least one entry, so there cannot be fewer entries than kinds.
     if (losses.length > Math.max(mostEntries, groups.length)) continue
     return { losses: losses.sort(([a], [b]) => a - b), whys: [...whys.keys()] }
   }

@@ -1,7 +1,7 @@
-/** What a template takes: text is escaped, markup is not, a list is joined, `null` is nothing. */
+/** A value in a template. Text is escaped, markup is not, a list is joined, `null` is left out. */
 export type Fragment = Markup | string | number | null | readonly Fragment[]
 
-/** Text that is markup already. Only {@link html} and {@link raw} make it, so nothing from outside can pass for it. */
+/** Text that is HTML already. Only {@link html}, {@link raw} and {@link json} create it, so text from outside is always escaped. */
 export class Markup {
   readonly #text: string
 
@@ -14,17 +14,17 @@ export class Markup {
   }
 }
 
-/** A template in which everything that is filled in is text, unless it is markup. */
+/** A template tag. Values are escaped unless they are {@link Markup}. */
 export function html(strings: TemplateStringsArray, ...values: readonly Fragment[]): Markup {
   return new Markup(strings.map((part, index) => part + write(values[index] ?? null)).join(''))
 }
 
-/** Markup that no template has made: only for what this package itself has written. */
+/** Text as HTML, without escaping. Only for text that this package itself has written. */
 export function raw(text: string): Markup {
   return new Markup(text)
 }
 
-/** JSON for a script element of type `application/json`, which `</script>` or `<!--` in a value must not end. */
+/** JSON for a script element of type `application/json`. `<` is escaped, because `</script>` or `<!--` in a value would end the element. */
 export function json(value: unknown): Markup {
   return new Markup(JSON.stringify(value).replace(/[<\u2028\u2029]/g, (character) => escapes[character] ?? ''))
 }

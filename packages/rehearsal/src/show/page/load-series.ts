@@ -2,7 +2,7 @@ import type { Sample } from '../../load/sample.js'
 import type { Rehearsal } from '../../result/rehearsal.js'
 import type { LoadSeries } from './drawing.js'
 
-/** The load from one sample to the next, or to one of the next. */
+/** The load between two samples. */
 export interface Interval {
   readonly from: number
   readonly to: number
@@ -12,7 +12,7 @@ export interface Interval {
   readonly p50: number | null
   readonly p99: number | null
   readonly max: number | null
-  /** Requests on their way at the end of it. */
+  /** Requests in flight at the end of the interval. */
   readonly inFlight: number
 }
 
@@ -32,12 +32,12 @@ export function intervalsOf({ samples, events }: Rehearsal, most = 1000): Interv
   return intervals
 }
 
-/** From one sample to the next, in ms. */
+/** The usual time between two samples, in ms. */
 const usualTime = 100
 
 /**
- * Groups of so many samples. The last sample is taken when the load ends, perhaps right after the one before. A few answers in
- * so little time would be drawn as a high rate, so it then joins the group before.
+ * Groups of `size` samples. The last sample is taken when the load ends, perhaps right after the one before. A few answers in such
+ * a short time would be drawn as a high rate, so the last group then joins the one before.
  */
 function grouped(samples: readonly Sample[], size: number): Sample[][] {
   const groups = Array.from({ length: Math.ceil(samples.length / size) }, (_, index) =>
@@ -49,7 +49,7 @@ function grouped(samples: readonly Sample[], size: number): Sample[][] {
   return time >= (size * usualTime) / 2 ? groups : [...groups.slice(0, -2), [...before, ...last]]
 }
 
-/** Intervals as the lines of a drawing; `since` turns a time of the rehearsal into one of the drawing. */
+/** Intervals as the lines of a drawing. `since` converts a time of the rehearsal into one of the drawing. */
 export function seriesOf(intervals: readonly Interval[], since: (t: number) => number): LoadSeries {
   return {
     t: intervals.map(({ to }) => since(to)),
@@ -61,7 +61,7 @@ export function seriesOf(intervals: readonly Interval[], since: (t: number) => n
   }
 }
 
-/** A count within an interval as a rate; a whole number, since more digits would only pretend. */
+/** A count within an interval as a rate per second, rounded. */
 export function perSecond(count: number, { from, to }: Interval): number {
   return Math.round((count * 1000) / (to - from))
 }
@@ -80,7 +80,7 @@ function join(samples: readonly Sample[]): Pick<Interval, 'answered' | 'p50' | '
   const medians = latencies.map(({ p50 }) => p50).sort((a, b) => a - b)
   return {
     answered,
-    // Of several samples: near the truth for the median, and never too low for the slow ones.
+    // Over several samples, the median of the medians is an approximation. The largest p99 is never too low.
     p50: medians[Math.floor(medians.length / 2)] ?? null,
     p99: Math.max(...latencies.map(({ p99 }) => p99)),
     max: Math.max(...latencies.map(({ max }) => max)),

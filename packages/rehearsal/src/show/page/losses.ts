@@ -7,19 +7,19 @@ import type { LossKind } from './drawing.js'
 export interface LossGroup {
   readonly kind: LossKind & { readonly row: string }
   readonly losses: ReadonlyArray<{ readonly t: number; readonly why: string; readonly count: number }>
-  /** How many they are. */
+  /** The number of losses. */
   readonly count: number
 }
 
-/** The row of losses that met no pod, as there was none. */
+/** The row of losses without a pod, because there was none. */
 const nowhere = 'no endpoint'
 
-/** Above this, what differs from loss to loss is left out: a page with a kind for each loss would help nobody. */
+/** With more kinds than this, requests and messages are left out: a page with a kind for each loss would not help. */
 const mostKinds = 1000
 
 const known = new WeakMap<Rehearsal, readonly LossGroup[]>()
 
-/** Sorts the losses by kind, those that began first first. Each result is sorted once. */
+/** Groups the losses by kind, in the order of the first loss. Each result is grouped once. */
 export function groupLosses(result: Rehearsal): readonly LossGroup[] {
   const groups = known.get(result) ?? sort(result)
   known.set(result, groups)
@@ -49,12 +49,12 @@ function sort({ events, summary, options: { through } }: Rehearsal): LossGroup[]
   return [...groups.values()]
 }
 
-/** A client that got no connection or no answer gives up long after: it was lost when it was sent. */
+/** A client that gets no connection or no answer gives up much later, so such a loss is shown at the time it was sent. */
 function timeOf({ cause, sentAt, t }: LostEvent): number {
   return cause === 'refused' || cause === 'timeout' ? sentAt : t
 }
 
-/** Where a loss stands: at its pod, at what stands between when that has lost it for no pod's sake, or nowhere. */
+/** The row of a loss: its pod, the proxy if that lost the request by itself, or {@link nowhere}. */
 function rowOf({ pod, upstream }: LostEvent, through: string | null): string {
   return pod ?? (upstream === undefined ? through : null) ?? nowhere
 }

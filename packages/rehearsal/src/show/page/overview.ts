@@ -4,7 +4,7 @@ import { count, seconds } from './format.js'
 import { html, type Markup } from './html.js'
 import { table } from './tables.js'
 
-/** A row for each result, which leads to it. */
+/** A table with a row for each result. Its name is a link to the result. */
 export function overview(results: readonly Rehearsal[]): Markup {
   const labels = labelNames(results)
   const rows = results.map(({ options, summary }, index) => [

@@ -10,14 +10,14 @@ import { type Fragment, html, json, type Markup } from './html.js'
 import { loadTable, lossesTable, optionsTable, podsTable } from './tables.js'
 import { milliseconds, prose, share, slowest, whenAndWhere } from './words.js'
 
-/** Where a run stands on its page. */
+/** The place of a run on its page. */
 export interface RunOptions {
   /** Also the anchor: `#run-0`. */
   readonly index: number
   readonly heading: string
   /** Runs of one group are drawn to the same scale. */
   readonly group: string
-  /** Whether another run stands beside it: then the drawings come first, to be at the same height. */
+  /** Whether another run is beside it. Then the drawing comes first, so that both drawings are at the same height. */
   readonly beside?: boolean
 }
 
@@ -25,7 +25,7 @@ export interface RunOptions {
 export function run(result: Rehearsal, { index, heading, group, beside = false }: RunOptions): Markup {
   const id = `run-${index}`
   const drawing = timeline(result, id, group)
-  // One thing, with or without a remark: what stands beside it is at the same height.
+  // One element, with or without a remark, so that the grid of two runs stays aligned.
   const why = html`<div>${remarks(result)}${diagnoses(result)}</div>`
   return html`<section class="run" aria-labelledby="${id}">
 <h2 id="${id}"><bdi>${heading}</bdi> ${labels(result)}</h2>
@@ -64,7 +64,7 @@ function verdict(result: Rehearsal): Markup {
 <span>${then}of ${count(requests)} requests${where}</span></p>`
 }
 
-/** What a reader has to know before the number is believed. */
+/** What a reader has to know before trusting the number. */
 function remarks(result: Rehearsal): Markup | null {
   const { verdict, background } = result.summary
   if (verdict !== 'not trustworthy' && result.incomplete === null && background === 0 && verdict !== 'clean')
@@ -72,7 +72,7 @@ function remarks(result: Rehearsal): Markup | null {
   return html`<p class="lead">${prose(verdictSentence(result))}</p>`
 }
 
-/** A reader has the patience for so many reasons. */
+/** The most reasons that are shown unfolded. */
 const mostReasons = 4
 
 function diagnoses({ summary }: Rehearsal): Markup | null {
@@ -86,13 +86,13 @@ ${more.length === 0 ? null : fold(`${more.length} more`, html`<ol class="diagnos
 function diagnosis({ kind, cause, count: lost, background, why, fix, example }: Diagnosis): Markup {
   const { method, path, client, message } = example
   return html`<li>
-<p class="cause"><strong>${count(lost)} ×</strong> ${cause}<br><span class="quiet">${background ? 'as before the scenario: not the drain' : kind}</span></p>
+<p class="cause"><strong>${count(lost)} ×</strong> ${cause}<br><span class="quiet">${background ? 'as before the scenario: the drain is not the cause' : kind}</span></p>
 <div><p>${why} <span class="quiet">${client}: <bdi>${method} ${path}</bdi>${message === '' ? null : html`, <bdi>${message}</bdi>`}</span></p>
 <p class="fix"><span>Fix</span> ${prose(fix)}</p></div>
 </li>`
 }
 
-/** Only what there is to be seen. */
+/** The legend, with only what the drawing contains. */
 function legend({ lanes, losses }: Figure): Markup {
   const entry = (name: string, what: string) => html`<li><i class="swatch ${name}"></i>${what}</li>`
   const states = podStates.filter((state) => lanes.some(({ spans }) => spans.some(([name]) => name === state)))
@@ -100,9 +100,9 @@ function legend({ lanes, losses }: Figure): Markup {
 ${losses.length === 0 ? null : entry('loss', 'lost requests')}
 ${states.map((state) => entry(state.replaceAll(' ', '-').toLowerCase(), state))}
 ${lanes.some(({ deaf }) => deaf.length > 0) ? entry('deaf', 'no longer listening') : null}
-${entry('answers', 'answers it gave')}
+${entry('answers', 'its answers')}
 ${entry('known', 'clients connect to it')}
-${lanes.some(({ stale }) => stale.length > 0) ? entry('stale', 'still, though it is being ended') : null}
+${lanes.some(({ stale }) => stale.length > 0) ? entry('stale', 'still, although it is being ended') : null}
 </ul>`
 }
 
@@ -119,7 +119,7 @@ ${fact(`slowest answer, before and during the ${disruptionOf(result).noun}`, `${
 ${fact('duration', seconds(summary.durationMs))}
 ${fact('without any answer, at most', seconds(summary.silence.longestMs))}
 ${fact('kubelet and clients held up, at most', `${summary.heldUpMs === null ? unknown : milliseconds(summary.heldUpMs)}, ${milliseconds(summary.loadHeldUpMs)}`)}
-${options.through === null ? null : fact('what stands between them held up, at most', milliseconds(summary.hopHeldUpMs))}
+${options.through === null ? null : fact('relay and proxy held up, at most', milliseconds(summary.hopHeldUpMs))}
 </dl>`
 }
 

@@ -7,7 +7,7 @@ import { groupLosses, lostIn } from './losses.js'
 import { coursesOf } from './timeline.js'
 import { milliseconds, shownOptions } from './words.js'
 
-/** One column; what is a number stands on the right. */
+/** One column. Numbers are aligned right. */
 interface Column {
   readonly name: string
   readonly number?: boolean
@@ -16,7 +16,7 @@ interface Column {
 const text = (name: string): Column => ({ name })
 const number = (name: string): Column => ({ name, number: true })
 
-/** A table that can be scrolled sideways, also with the keyboard. */
+/** A table that can be scrolled horizontally, also by keyboard. */
 export function table(caption: string, columns: readonly Column[], rows: ReadonlyArray<readonly Fragment[]>): Markup {
   const attributes = (column: Column | undefined) => (column?.number === true ? html` class="number"` : null)
   const cell = (value: Fragment, index: number) =>
@@ -26,7 +26,7 @@ export function table(caption: string, columns: readonly Column[], rows: Readonl
 <tbody>${rows.map((row) => html`<tr>${row.map(cell)}</tr>`)}</tbody></table></div>`
 }
 
-/** Every lost request, those that are alike in one row. */
+/** Every lost request. Similar losses share one row. */
 export function lossesTable(result: Rehearsal): Markup {
   const { from, noun } = disruptionOf(result)
   const groups = groupLosses(result)
@@ -54,7 +54,7 @@ export function lossesTable(result: Rehearsal): Markup {
   return table(`Lost requests, in seconds after the ${noun} began`, columns, rows)
 }
 
-/** What the lanes show, in words. */
+/** The content of the lanes as a table. */
 export function podsTable(result: Rehearsal): Markup {
   const { from, noun } = disruptionOf(result)
   const groups = groupLosses(result)
@@ -75,11 +75,11 @@ export function podsTable(result: Rehearsal): Markup {
       moments.map(({ what }) => what).join('; '),
     ]
   })
-  const times = ['ready', 'told', 'hook', 'SIGTERM', 'exit', 'clients came for', 'lost'].map(number)
+  const times = ['ready', 'end began', 'hook', 'SIGTERM', 'exit', 'routed after that for', 'lost'].map(number)
   return table(`Pods, in seconds after the ${noun} began`, [text('pod'), ...times, text('what happened')], rows)
 }
 
-/** What the lines show: at most 40 rows. */
+/** The content of the load charts as a table of at most 40 rows. */
 export function loadTable(result: Rehearsal): Markup {
   const { from, noun } = disruptionOf(result)
   const rows = intervalsOf(result, 40).map((interval) => [

@@ -3,25 +3,24 @@ import type { KillReason, RehearsalEvent } from '../../timeline/events.js'
 import { Routes } from '../../timeline/routes.js'
 import type { Moment, PodState, Stretch } from './drawing.js'
 
-/** What a pod was doing. */
+/** A stretch in which a pod was in one state. */
 export interface Span extends Stretch {
   readonly state: PodState
 }
 
-/** Everything about one pod; times are those of the events. */
+/** Everything about one pod. Times are ms since the rehearsal began. */
 export interface Course {
   readonly pod: string
   readonly old: boolean
   readonly spans: readonly Span[]
-  /** While the clients sent new connections to it, and rightly so. */
+  /** While clients opened new connections to the pod, and it was not being ended. */
   readonly known: readonly Stretch[]
-  /** The same while it was already being ended. */
+  /** While clients opened new connections to the pod although it was being ended. */
   readonly stale: readonly Stretch[]
-  /** From the first client that found nobody to listen to the exit. */
+  /** From the first refused connection, while the pod was ending, to the exit. */
   readonly deaf: readonly Stretch[]
-  /** When its end began: once, or once for each of its containers. */
   readonly told: readonly number[]
-  /** What is worth a word beyond the spans: a failed hook, SIGKILL and so on. */
+  /** Events that the spans do not show: a failed hook, SIGKILL and so on. */
   readonly moments: readonly Moment[]
   readonly exits: readonly Moment[]
 }
@@ -78,7 +77,7 @@ class CourseBuilder implements Course {
       this.old = event.old
       this.#enter(t, 'starting')
     }
-    // What the probes say of a pod that is being ended changes nothing any more.
+    // Probes of a pod that is being ended do not change its state.
     else if (type === 'pod-ready' && (!this.#ending || this.#state === 'starting')) this.#revive(t)
     else if (type === 'pod-unready' && !this.#ending) {
       this.#enter(t, 'not ready')
@@ -93,7 +92,7 @@ class CourseBuilder implements Course {
       this.moments.push({ t, what: 'the grace period was spent before the preStop hook ended' })
     } else if (type === 'sigterm') {
       this.#enter(t, 'after SIGTERM')
-      this.moments.push({ t, what: `SIGTERM, with ${event.graceSeconds} s to live` })
+      this.moments.push({ t, what: `SIGTERM: SIGKILL follows after ${event.graceSeconds} s` })
     } else if (type === 'sigkill') this.moments.push({ t, what: 'SIGKILL: the grace period was over' })
     else if (type === 'lost' && event.cause === 'refused' && this.#ending && this.#state !== null) this.#deafSince ??= t
     else if (type === 'pod-exit') this.#exit(t, event.signal ?? `exit ${event.code}`)
@@ -110,7 +109,7 @@ class CourseBuilder implements Course {
     return this
   }
 
-  /** Ready, perhaps once more, in a container that has been started again. */
+  /** The pod is ready, perhaps again after a restart of its container. */
   #revive(t: number): void {
     if (this.#ending) this.#closeKnown(t, t)
     this.#ending = false
@@ -132,7 +131,7 @@ class CourseBuilder implements Course {
     this.exits.push({ t, what })
   }
 
-  /** What the clients believe goes on from `next`, or with null ends here. */
+  /** Ends the stretch in which clients connect to the pod. The next one begins at `next`; null: there is none. */
   #closeKnown(t: number, next: number | null): void {
     if (this.#knownSince === null) return
     if (t > this.#knownSince) (this.#ending ? this.stale : this.known).push({ from: this.#knownSince, to: t })

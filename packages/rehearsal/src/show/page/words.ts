@@ -26,7 +26,7 @@ export function whenAndWhere(result: Rehearsal): Markup {
   return html`${when} after the ${update.noun} began, on ${listed(shown)}`
 }
 
-/** A share as a percentage, which is never 0 % of something or 100 % of almost everything. */
+/** A share as a percentage. It is `0 %` only for none, and `100 %` only for all. */
 export function share(part: number, whole: number): string {
   if (part === 0 || whole === 0) return '0 %'
   const percent = (100 * part) / whole
@@ -39,7 +39,7 @@ function listed(words: readonly Fragment[]): Fragment[] {
   return words.map((word, index) => [index === 0 ? '' : index === words.length - 1 ? ' and ' : ', ', word])
 }
 
-/** The slowest answer before and during what was done to the pods, in ms; null where nothing was measured. */
+/** The slowest answer before and during the scenario, in ms; null if none was measured. */
 export function slowest(result: Rehearsal): { readonly before: number | null; readonly during: number | null } {
   const update = disruptionOf(result)
   const worst = (from: number, to: number) =>
@@ -53,7 +53,7 @@ export function milliseconds(ms: number | null): string {
   return ms === null ? '–' : `${count(Math.round(ms))} ms`
 }
 
-/** A page is shown to others: where things lie on this machine is none of their business. */
+/** The options that a page shows. A page is sent to others, so it shows no directories of this machine. */
 export function shownOptions(options: KnownOptions): Array<[string, string]> {
   const command = [options.command, ...options.args].map((word) => (isAbsolute(word) ? basename(word) : word)).join(' ')
   const elsewhere = ['name', 'labels', 'command', 'args', 'cwd', 'logs']
@@ -71,7 +71,7 @@ function shown(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 
-/** A sentence in which `` `this` `` is code. */
+/** Text as HTML; words between backticks become code. */
 export function prose(text: string): Fragment[] {
   return text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part))
 }
