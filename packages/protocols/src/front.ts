@@ -20,7 +20,10 @@ const hour = 3_600_000
 /** Nothing ends by itself: the drain is held by a task that does not finish, and reports to nobody. */
 const held = { signals: false, logger: false, terminationGracePeriodSeconds: 2 * 3600 } satisfies AdapterOptions
 /** The ramp takes hours, or no time. */
-const [never, atOnce] = [{ min: hour, quiet: 0 }, { min: 0, quiet: 0 }]
+const [never, atOnce] = [
+  { min: hour, quiet: 0 },
+  { min: 0, quiet: 0 },
+]
 
 /**
  * Listens, and gives each connection a new server in the same phase of its life. So every case of a conformance suite
