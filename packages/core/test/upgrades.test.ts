@@ -165,36 +165,6 @@ describe('a WebSocket', () => {
       return socket.write
     }
 
-    test('before, gets theirs back once it was told', async () => {
-      const { drain, clock, port, server, sockets } = await start()
-      let theirs: unknown
-      server.on('connection', (socket) => {
-        theirs = replaceWrite(socket)
-      })
-      const client = await webSocket(port)
-      void drain.prestop()
-      clock.advance(1500)
-      await client.until(told)
-      expect(sockets[0]?.write).toBe(theirs)
-      sockets[0]?.write('still there')
-      await client.until(/still there$/)
-    })
-
-    test('since, keeps theirs when it was told', async () => {
-      let theirs: unknown
-      const { drain, clock, port, sockets } = await start((request, socket) => {
-        grant(request, socket)
-        theirs = replaceWrite(socket)
-      })
-      const client = await webSocket(port)
-      void drain.prestop()
-      clock.advance(1500)
-      await client.until(told)
-      expect(sockets[0]?.write).toBe(theirs)
-      sockets[0]?.write('still there')
-      await client.until(/still there$/)
-    })
-
     test('gets no frame of ours in the middle of one that is written in other views', async () => {
       const { drain, clock, port, server, sockets } = await start()
       server.on('connection', replaceWrite)
@@ -397,13 +367,19 @@ describe('a WebSocket', () => {
     }
   })
 
-  test('has its socket to itself again once it was told', async () => {
+  test('is sent nothing behind the close frame, and its library need not know', async () => {
     const { drain, clock, port, sockets } = await start()
     const client = await webSocket(port)
+    const [socket] = sockets as [Duplex]
     void drain.prestop()
     clock.advance(1500)
     await client.until(told)
-    expect(Object.hasOwn(sockets[0] as Duplex, 'write')).toBe(false)
+    socket.write('\x81\x04')
+    await new Promise<void>((written) => void socket.write('late', 'latin1', () => written()))
+    await new Promise<void>((written) => void socket.write('\x88\x00', () => written()))
+    socket.end()
+    await client.end()
+    expect(client.received.endsWith(`\r\n\r\n${goingAway}`)).toBe(true)
   })
 
   test('whose client closes it is not waited for', async () => {

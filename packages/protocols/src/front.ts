@@ -15,6 +15,9 @@ export const phases = {
   late: 'opened when the drain tells every connection to leave',
 } as const
 
+/** Whether the server ends the connection as soon as its requests are answered. */
+export const isLeaving = (phase: Phase): boolean => phase === 'told' || phase === 'late'
+
 const hour = 3_600_000
 
 /** Nothing ends by itself: the drain is held by a task that does not finish, and reports to nobody. */
@@ -84,8 +87,8 @@ function drainIn(phase: Phase, server: NetServer): Drain | undefined {
   drain.waitUntil(new Promise(() => {}), { name: 'the conformance suite' })
   if (phase === 'late') void drain.start()
   if (phase === 'told') {
-    server.once('request', () => void drain.start())
-    server.once('upgrade', () => void drain.start())
+    const event = server.listenerCount('upgrade') > 0 ? 'upgrade' : 'request'
+    server.once(event, () => void drain.start())
   }
   return drain
 }

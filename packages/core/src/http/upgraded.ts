@@ -37,8 +37,6 @@ export class UpgradedConnection implements Connection {
   /** Whether the close frame is due, and follows the frame that the application completes next. */
   #closeDue = false
   #closeSent = false
-  /** Stops following what the application writes. */
-  #unfollow = (): void => {}
 
   /** @param written Number of bytes written to the socket before the response to the upgrade. */
   constructor(owner: Owner, request: IncomingMessage, socket: Socket, now: number, written: number) {
@@ -47,7 +45,7 @@ export class UpgradedConnection implements Connection {
     this.#written = written
     if (request.headers.upgrade?.toLowerCase() === 'websocket') {
       this.#frames = new WebSocketFrames(socket.bytesWritten > written)
-      this.#unfollow = this.#follow(this.#frames)
+      this.#follow(this.#frames)
     }
     socket.on('close', () => owner.forget(this))
   }
@@ -121,19 +119,20 @@ export class UpgradedConnection implements Connection {
     if (this.#socket.listenerCount('unpipe') > 0) return
     this.#closeDue = true
     if (asked || !this.#frames.open) return
-    this.#closeSent = true
-    this.#unfollow()
+    this.#closeDue = false
     this.#socket.write(goingAway)
+    this.#closeSent = true
   }
 
   /**
-   * Follows what the application writes, until the close frame is sent. Node has no public way to see that, so `write`
-   * of this socket is replaced.
-   * @returns The function that restores the method.
+   * Follows what the application writes, and drops what it writes behind our close frame: nothing may follow a close
+   * frame (RFC 6455 §5.5.1), and clients ignore what does. Node has no public way to see what is written, so `write` of
+   * this socket is replaced.
    */
-  #follow(frames: WebSocketFrames): () => void {
+  #follow(frames: WebSocketFrames): void {
     const socket = this.#socket
-    return replaceMethod(socket, 'write', (write) => (...args) => {
+    replaceMethod(socket, 'write', (write) => (...args) => {
+      if (this.#closeSent) return drop(args.at(-1))
       const [chunk, encoding] = args
       frames.add(types.isUint8Array(chunk) ? chunk : bytesOf(chunk, encoding))
       this.#readAtWrite = socket.bytesRead
@@ -146,6 +145,12 @@ export class UpgradedConnection implements Connection {
   get #answered(): boolean {
     return this.#socket.bytesWritten > this.#written
   }
+}
+
+/** Takes a write without writing. The library may wait for its callback, as `ws` does before it ends the socket. */
+function drop(callback: unknown): true {
+  if (typeof callback === 'function') process.nextTick(callback as () => void)
+  return true
 }
 
 /** The bytes that a socket writes for a string or for any kind of view. */

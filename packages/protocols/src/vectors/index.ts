@@ -1,0 +1,31 @@
+import { Front, type Phase } from '../front.js'
+import type { Protocol } from '../servers.js'
+import * as http1 from './http1.js'
+import * as http2 from './http2.js'
+import type { Vector } from './vector.js'
+import * as webSocket from './web-socket.js'
+
+interface Runner {
+  readonly vectors: readonly Vector[]
+  /** @returns The outcome of the vector on a new connection. */
+  run(port: number, vector: Vector, phase: Phase): Promise<string>
+}
+
+export const runners: Record<Protocol, Runner> = { http1, http2, webSocket }
+
+export interface Run {
+  /** The outcome of each vector. */
+  readonly outcomes: ReadonlyMap<Vector, string>
+  readonly leftInFlight: number
+}
+
+/** Sends every vector of a protocol, each on its own connection. */
+export async function runVectors(protocol: Protocol, phase: Phase): Promise<Run> {
+  const { vectors, run } = runners[protocol]
+  const front = await Front.open(protocol, phase)
+  const outcomes = await Promise.all(
+    vectors.map(async (vector) => [vector, await run(front.port, vector, phase)] as const),
+  )
+  await front.close()
+  return { outcomes: new Map(outcomes), leftInFlight: front.leftInFlight }
+}
