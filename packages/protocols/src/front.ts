@@ -72,23 +72,23 @@ export class Front {
       this.#sockets.delete(socket)
       setImmediate(() => {
         this.leftInFlight += drain?.inFlight ?? 0
-        drain?.dispose()
+        void drain?.dispose()
       })
     })
     server.emit('connection', socket)
-    if (this.phase === 'waiting') void drain?.start()
+    if (this.phase === 'waiting') void drain?.prestop()
   }
 }
 
-/** The drain of a server, if it has one, in its phase or on the way there. */
+/** The drain of a server, if it has one, in its phase or on the way there. It begins as with the preStop hook, so that it can be undone. */
 function drainIn(phase: Phase, server: NetServer): Drain | undefined {
   if (phase === 'bare') return undefined
   const drain = drainServer(server, { ...held, settle: phase === 'waiting' ? never : atOnce })
   drain.waitUntil(new Promise(() => {}), { name: 'the conformance suite' })
-  if (phase === 'late') void drain.start()
+  if (phase === 'late') void drain.prestop()
   if (phase === 'told') {
     const event = server.listenerCount('upgrade') > 0 ? 'upgrade' : 'request'
-    server.once(event, () => void drain.start())
+    server.once(event, () => void drain.prestop())
   }
   return drain
 }

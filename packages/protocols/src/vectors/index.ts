@@ -1,5 +1,6 @@
 import { Front, type Phase } from '../front.js'
 import type { Protocol } from '../servers.js'
+import type { SuiteRun } from '../suites/suite.js'
 import * as http1 from './http1.js'
 import * as http2 from './http2.js'
 import type { Vector } from './vector.js'
@@ -19,6 +20,9 @@ export interface Run {
   readonly leftInFlight: number
 }
 
+/** How a vector is named where those of all protocols stand together. */
+export const nameOf = ({ section, sends }: Vector): string => `${section}: ${sends}`
+
 /** Sends every vector of a protocol, each on its own connection. */
 export async function runVectors(protocol: Protocol, phase: Phase): Promise<Run> {
   const { vectors, run } = runners[protocol]
@@ -28,4 +32,11 @@ export async function runVectors(protocol: Protocol, phase: Phase): Promise<Run>
   )
   await front.close()
   return { outcomes: new Map(outcomes), leftInFlight: front.leftInFlight }
+}
+
+/** Sends the vectors of all protocols. */
+export async function allVectors(phase: Phase): Promise<SuiteRun> {
+  const runs = await Promise.all((Object.keys(runners) as Protocol[]).map((protocol) => runVectors(protocol, phase)))
+  const outcomes = runs.flatMap((run) => [...run.outcomes].map(([vector, outcome]) => [nameOf(vector), outcome] as const))
+  return { outcomes: new Map(outcomes), leftInFlight: runs.reduce((sum, { leftInFlight }) => sum + leftInFlight, 0) }
 }
