@@ -3,10 +3,9 @@ import http2 from 'node:http2'
 import type { Server as NetServer } from 'node:net'
 import { WebSocketServer } from 'ws'
 
-/** A server that does not know where it is used, and is not yet listening. */
 export type Protocol = 'http1' | 'http2' | 'webSocket'
 
-/** One new server of each protocol. None of them has a line about draining. */
+/** A new server of each protocol, not listening, and without a line about draining. */
 export const servers: Record<Protocol, () => NetServer> = {
   http1: () => http.createServer(echo),
   http2: () => http2.createServer((request, response) => void request.resume().on('end', () => response.end('hello'))),

@@ -1,8 +1,8 @@
 import type { Vector } from './vector.js'
 import { Wire } from './wire.js'
 
-/** What the server is asked for at the end of each vector. Its connection is closed then, if it was not before. */
-export const last = 'GET /last HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n'
+/** Ends the connection of a vector, if the server has not done so. */
+const last = 'GET /last HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n'
 
 const lines = (...lines: string[]): string => `${lines.join('\r\n')}\r\n\r\n`
 const get = (...headers: string[]): string => lines('GET / HTTP/1.1', 'Host: pod', ...headers)
@@ -10,7 +10,10 @@ const post = (...headers: string[]): string => lines('POST / HTTP/1.1', 'Host: p
 
 const [refused, got, posted] = ['400', '200 GET / ""', '200 POST / "abc"']
 
-/** Requests that are right, wrong, or read in two ways by two programs. Without the closing request an outcome is what its own requests got. */
+/**
+ * Requests that are right, wrong, or read in one way by one program and in another by the next. An outcome is each status
+ * that came back, with the body of a 200.
+ */
 export const vectors: readonly Vector[] = [
   { section: 'RFC 9112 §3', sends: 'a request', bytes: get(), allowed: [got] },
   { section: 'RFC 9112 §2.2', sends: 'an empty line before the request', bytes: `\r\n${get()}`, allowed: [got] },
@@ -32,7 +35,12 @@ export const vectors: readonly Vector[] = [
     bytes: lines('GET / HTTP/9.9', 'Host: pod'),
     allowed: [refused, '505'],
   },
-  { section: 'RFC 9112 §3', sends: 'a request line without a path', bytes: lines('GET', 'Host: pod'), allowed: [refused] },
+  {
+    section: 'RFC 9112 §3',
+    sends: 'a request line without a path',
+    bytes: lines('GET', 'Host: pod'),
+    allowed: [refused],
+  },
   {
     section: 'RFC 9112 §3',
     sends: 'a method in lower case',
@@ -225,8 +233,8 @@ export const vectors: readonly Vector[] = [
   },
 ]
 
-/** What the requests of a vector got: each status, with the body of a 200. The closing request is left out. */
-export function outcome(received: string): string {
+/** The outcome of what was received. `last` is not part of it. */
+function outcome(received: string): string {
   const responses = received.split(/(?=HTTP\/1\.1 \d{3} )/).filter((text) => text !== '')
   return responses
     .map((response) => {

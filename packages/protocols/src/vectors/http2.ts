@@ -244,7 +244,8 @@ function told({ kind, flags, stream, payload }: Frame): string {
 }
 
 const over = ({ kind, flags, stream }: Frame): boolean =>
-  stream === 1 && (kind === type.RST_STREAM || ((kind === type.DATA || kind === type.HEADERS) && (flags & endStream) > 0))
+  stream === 1 &&
+  (kind === type.RST_STREAM || ((kind === type.DATA || kind === type.HEADERS) && (flags & endStream) > 0))
 
 /** @returns What came back on a new connection, behind its handshake. */
 export async function run(port: number, { bytes }: Vector, phase: Phase): Promise<string> {

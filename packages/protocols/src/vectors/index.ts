@@ -1,4 +1,4 @@
-import { Front, type Phase } from '../front.js'
+import { Front, isLeaving, type Phase } from '../front.js'
 import type { Protocol } from '../servers.js'
 import type { SuiteRun } from '../suites/suite.js'
 import * as http1 from './http1.js'
@@ -37,6 +37,19 @@ export async function runVectors(protocol: Protocol, phase: Phase): Promise<Run>
 /** Sends the vectors of all protocols. */
 export async function allVectors(phase: Phase): Promise<SuiteRun> {
   const runs = await Promise.all((Object.keys(runners) as Protocol[]).map((protocol) => runVectors(protocol, phase)))
-  const outcomes = runs.flatMap((run) => [...run.outcomes].map(([vector, outcome]) => [nameOf(vector), outcome] as const))
+  const outcomes = runs.flatMap((run) =>
+    [...run.outcomes].map(([vector, outcome]) => [nameOf(vector), outcome] as const),
+  )
   return { outcomes: new Map(outcomes), leftInFlight: runs.reduce((sum, { leftInFlight }) => sum + leftInFlight, 0) }
+}
+
+const byName = new Map(
+  Object.values(runners).flatMap(({ vectors }) => vectors.map((vector) => [nameOf(vector), vector])),
+)
+
+/** Whether the standard allows this outcome of a vector. A client that is told to leave may get less. */
+export function allowed(name: string, outcome: string, phase: Phase): boolean {
+  const vector = byName.get(name)
+  if (isLeaving(phase) && vector?.leaving !== undefined) return vector.leaving === outcome
+  return vector?.allowed.includes(outcome) ?? false
 }
