@@ -50,7 +50,7 @@ const literal = (name: string, value: string): string =>
   `\x40${String.fromCharCode(name.length)}${name}${String.fromCharCode(value.length)}${value}`
 
 const marker = 'podrain!'
-const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + frame('SETTINGS', 0, 0)
+const preface = `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame('SETTINGS', 0, 0)}`
 /** A request whose body has not ended keeps its stream, and with it the connection, while the drain tells it to leave. */
 const upload = frame('HEADERS', endHeaders, 1, post)
 /** The end of that request. */
