@@ -129,7 +129,7 @@ ${table(['a client sends', 'bare', 'told'], leaving)}
 A request that comes behind GOAWAY is ignored, right or wrong. GOAWAY names the last stream that was seen, so the client knows that it may
 send the request again (RFC 9113 §6.8). Its headers are still decoded: later trailers that refer to them are understood.
 
-What Node does in every phase, and the standards do not allow:
+What Node ${bare?.node} does in every phase, and the standards do not allow:
 
 ${table(['a client sends', 'Node'], rows)}
 

@@ -78,7 +78,7 @@ const connectionErrors: readonly Vector[] = (
     ['6.1', 'DATA on stream 0', frame('DATA', 0, 0, 'abc'), protocol],
     ['6.1', 'DATA with more padding than payload', frame('DATA', padded, 1, '\x09abc'), protocol],
     ['6.2', 'HEADERS on stream 0', more(0), protocol],
-    ['6.3', 'PRIORITY on stream 0', frame('PRIORITY', 0, 0, `${word(0)}\x10`), protocol],
+    ['6.3', 'PRIORITY on stream 0', frame('PRIORITY', 0, 0, `${word(0)}\x10`) + end, protocol],
     ['6.4', 'RST_STREAM on stream 0', frame('RST_STREAM', 0, 0, word(8)), protocol],
     ['6.4', 'RST_STREAM of three bytes', frame('RST_STREAM', 0, 1, '\0\0\x08'), size],
     ['6.5', 'an answer to SETTINGS with a payload', frame('SETTINGS', ack, 0, setting(2, 0)), size],
