@@ -84,7 +84,9 @@ ${table(['case', ...all], rows)}
   case of PING sends an answer that nobody asked for, and fails because Node ends the connection.
 - Cases that fail in *bare* and pass in *told* and *late* pass because the connection has closed, which h2spec takes for an error.
 - PRIORITY on a closed stream fails when the connection has closed first. The client was told to leave with GOAWAY, and its only request
-  was answered.`
+  was answered.
+- *DATA on a stream that is not open* (http2/6.1) is a race: it failed in one of five runs of *waiting*, on a busy machine. When the
+  response has closed the stream before DATA comes, Node ignores DATA, as in http2/5.1 above.`
 }
 
 function webSocket(results: Results): string {
