@@ -78,6 +78,7 @@ export const sections: ReadonlyArray<{ readonly text: string; readonly pages: re
       'proof/contract',
       'proof/contract-servers',
       'proof/peers',
+      'proof/protocols',
       'proof/frameworks',
       'proof/benchmarks',
       'proof/faithfulness',

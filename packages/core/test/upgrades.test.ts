@@ -168,36 +168,6 @@ describe('a WebSocket', () => {
       return socket.write
     }
 
-    test('before, has the library’s method again after the close frame', async () => {
-      const { drain, clock, port, server, sockets } = await start()
-      let theirs: unknown
-      server.on('connection', (socket) => {
-        theirs = replaceWrite(socket)
-      })
-      const client = await webSocket(port)
-      void drain.prestop()
-      clock.advance(1500)
-      await client.until(told)
-      expect(sockets[0]?.write).toBe(theirs)
-      sockets[0]?.write('still there')
-      await client.until(/still there$/)
-    })
-
-    test('since, keeps the library’s method after the close frame', async () => {
-      let theirs: unknown
-      const { drain, clock, port, sockets } = await start((request, socket) => {
-        grant(request, socket)
-        theirs = replaceWrite(socket)
-      })
-      const client = await webSocket(port)
-      void drain.prestop()
-      clock.advance(1500)
-      await client.until(told)
-      expect(sockets[0]?.write).toBe(theirs)
-      sockets[0]?.write('still there')
-      await client.until(/still there$/)
-    })
-
     test('gets no close frame within a frame that is written as other typed arrays', async () => {
       const { drain, clock, port, server, sockets } = await start()
       server.on('connection', replaceWrite)
@@ -400,13 +370,19 @@ describe('a WebSocket', () => {
     }
   })
 
-  test('has its own `write` again after the close frame', async () => {
+  test('gets nothing after the close frame, and its library need not know', async () => {
     const { drain, clock, port, sockets } = await start()
     const client = await webSocket(port)
+    const [socket] = sockets as [Duplex]
     void drain.prestop()
     clock.advance(1500)
     await client.until(told)
-    expect(Object.hasOwn(sockets[0] as Duplex, 'write')).toBe(false)
+    socket.write('\x81\x04')
+    await new Promise<void>((written) => void socket.write('late', 'latin1', () => written()))
+    await new Promise<void>((written) => void socket.write('\x88\x00', () => written()))
+    socket.end()
+    await client.end()
+    expect(client.received.endsWith(`\r\n\r\n${goingAway}`)).toBe(true)
   })
 
   test('whose client closes it is not waited for', async () => {

@@ -37,8 +37,6 @@ export class UpgradedConnection implements Connection {
   /** Whether the close frame is due. It follows the next frame that the application completes. */
   #closeDue = false
   #closeSent = false
-  /** Stops following what the application writes. */
-  #unfollow = (): void => {}
 
   /** @param written Number of bytes written to the socket before the response to the upgrade. */
   constructor(owner: Owner, request: IncomingMessage, socket: Socket, now: number, written: number) {
@@ -47,7 +45,7 @@ export class UpgradedConnection implements Connection {
     this.#written = written
     if (request.headers.upgrade?.toLowerCase() === 'websocket') {
       this.#frames = new WebSocketFrames(socket.bytesWritten > written)
-      this.#unfollow = this.#follow(this.#frames)
+      this.#follow(this.#frames)
     }
     socket.on('close', () => owner.forget(this))
   }
@@ -121,19 +119,20 @@ export class UpgradedConnection implements Connection {
     if (this.#socket.listenerCount('unpipe') > 0) return
     this.#closeDue = true
     if (asked || !this.#frames.open) return
-    this.#closeSent = true
-    this.#unfollow()
+    this.#closeDue = false
     this.#socket.write(goingAway)
+    this.#closeSent = true
   }
 
   /**
-   * Follows what the application writes, until the close frame is sent. Node has no public event for that, so podrain replaces
-   * `write` of this socket.
-   * @returns The function that restores the method.
+   * Follows what the application writes. Once podrain's close frame is sent, it drops what the application writes: nothing may
+   * follow a close frame (RFC 6455 §5.5.1), and clients ignore what does. Node has no public event for writes, so podrain
+   * replaces `write` of this socket.
    */
-  #follow(frames: WebSocketFrames): () => void {
+  #follow(frames: WebSocketFrames): void {
     const socket = this.#socket
-    return replaceMethod(socket, 'write', (write) => (...args) => {
+    replaceMethod(socket, 'write', (write) => (...args) => {
+      if (this.#closeSent) return drop(args.at(-1))
       const [chunk, encoding] = args
       frames.add(types.isUint8Array(chunk) ? chunk : bytesOf(chunk, encoding))
       this.#readAtWrite = socket.bytesRead
@@ -146,6 +145,12 @@ export class UpgradedConnection implements Connection {
   get #answered(): boolean {
     return this.#socket.bytesWritten > this.#written
   }
+}
+
+/** Drops a write and calls its callback, because the library may wait for it: `ws` does before it ends the socket. */
+function drop(callback: unknown): true {
+  if (typeof callback === 'function') process.nextTick(callback as () => void)
+  return true
 }
 
 /** The bytes that a socket writes for a string, a typed array or a DataView. */

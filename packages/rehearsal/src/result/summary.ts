@@ -19,7 +19,7 @@ export interface Summary {
   readonly requestsSince: number
   /** Lost requests, without those in `background`. */
   readonly lost: number
-  /** Failed requests that the scenario did not cause: those of `diagnoses` that are `background`. */
+  /** Lost requests that the scenario did not cause: those of `diagnoses` that are `background`. */
   readonly background: number
   /** How long no client got an answer. */
   readonly silence: Silence
