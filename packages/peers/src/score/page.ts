@@ -3,7 +3,7 @@ import path from 'node:path'
 import { outcome } from '@podrain/contract'
 import type { Verdict } from './verdict.js'
 
-/** The run that the page is about. */
+/** The run whose result the page shows. */
 export interface Run {
   readonly seconds: number
   readonly node: string
@@ -11,7 +11,7 @@ export interface Run {
   readonly options: readonly string[]
 }
 
-/** The score as a page of Markdown, in the order of the verdicts. */
+/** The scores as a Markdown page, in the order of the verdicts. */
 export function page(verdicts: readonly Verdict[], run: Run): string {
   return `${[
     '# podrain and its peers',
@@ -59,7 +59,7 @@ function introduction(verdicts: readonly Verdict[], { seconds, node, date, optio
   ].join('\n')
 }
 
-/** What is kept, by row and room. */
+/** The table of kept sentences, by row and room. */
 export function table(verdicts: readonly Verdict[]): string {
   const rooms = unique(verdicts.filter(isAsked).map(({ room }) => room.name))
   const lines = [
@@ -90,13 +90,13 @@ function wiring(verdicts: readonly Verdict[]): string {
     .join('\n')
 }
 
-/** What is installed, not what was asked for. */
+/** The installed version of a package. package.json may have a range. */
 function versionOf(name: string): string {
   const file = path.join(__dirname, '../../node_modules', name, 'package.json')
   return JSON.parse(readFileSync(file, 'utf8')).version
 }
 
-/** Per library the sentences that it breaks, each with the reason, and on which servers where not on all. */
+/** The broken sentences of each library with their reasons, and with the servers if not all servers break a sentence. */
 export function broken(verdicts: readonly Verdict[]): string[] {
   return unique(verdicts.map(({ peer }) => peer)).flatMap((peer) => {
     const own = verdicts.filter((verdict) => verdict.peer === peer)
