@@ -102,9 +102,9 @@ export const killed = 137
  * Waits until a condition holds.
  * @throws {Error} with the text of `otherwise`, if the condition does not hold within 10 s
  */
-export async function eventually(holds: () => boolean | Promise<boolean>, otherwise: () => string): Promise<void> {
+export async function eventually(isSo: () => boolean | Promise<boolean>, otherwise: () => string): Promise<void> {
   const end = performance.now() + 10_000
-  while (!(await holds())) {
+  while (!(await isSo())) {
     if (performance.now() > end) throw new Error(otherwise())
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
