@@ -34,8 +34,8 @@ function introduction(verdicts: readonly Verdict[], { seconds, node, date, optio
   const first = verdicts.filter(({ result }) => result.outcome === 'broken').length
   const differed = verdicts.filter(differs).length
   return [
-    'What clients of a server may expect that is told to end, written down as sentences, each of them run against every row:',
-    `real sockets, and a process of its own for each verdict. Made on ${date} with Node ${node} in ${Math.ceil(seconds / 60)} min by`,
+    'Sentences about what clients may expect of a server that is told to end, each tested on every row with real sockets,',
+    `in a new process per verdict. Made on ${date} with Node ${node} in ${Math.ceil(seconds / 60)} min by`,
     '',
     '```sh',
     `npx -y pnpm@10.34.9 ${['contract:peers', ...options].join(' ')}`,
@@ -50,9 +50,9 @@ function introduction(verdicts: readonly Verdict[], { seconds, node, date, optio
     'kills, and has the exit code 137. The grace period is 5 s in place of 30, and so the servers of Node keep idle connections',
     'for 1 s in place of 5.',
     '',
-    'Sentences that ask on a new connection when load balancers have had their time are not asked of whoever has closed the',
-    'listener by then: that loses requests, but one sentence about it is enough. Still, one cause can break several: read the',
-    'reasons, below, before the numbers.',
+    'A sentence about a new connection after the settle wait is not tested on a server that has closed its listener by then. A',
+    'closed listener loses requests, but one sentence about that is enough. One cause can still break several sentences, so read',
+    'the reasons below before the numbers.',
     '',
     `Verdicts: ${asked}. Broken at first: ${first}. Each of these was run once more, with nothing beside it, and counts as broken`,
     `only if it was broken both times. Not so, and counted as kept: ${differed}. The rule is the same for all rows.`,
