@@ -20,7 +20,7 @@ export abstract class Stage extends Clients {
   /** A request that takes its time has reached its handler. */
   abstract get arrived(): Promise<void>
 
-  /** Resolves when the server has received the signal. */
+  /** Told to end, the server knows it. */
   abstract get heard(): Promise<unknown>
 
   /** Lets slow requests be answered. */

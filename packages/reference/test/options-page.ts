@@ -148,10 +148,10 @@ ${taken.map((name) => rowOf(optionOf(name))).join('\n')}
 ## Which options belong to a shared Drain
 
 \`new Drain(options)\` takes the options of the drain: times, signals, logs. An adapter takes those and its own: endpoints, control port, metrics,
-\`drain\`. With \`drain({ drain: shared })\`, pass the options of the drain to \`new Drain()\`. The adapter refuses them
+\`drain\`. With \`drain({ drain: shared })\` the options of the drain are given to \`new Drain()\`, and the adapter refuses them
 ([error](errors.md#options-that-belong-to-the-shared-drain)). \`new Drain({ controlSocket: true })\` is refused as
-[an unknown option](errors.md#an-unknown-option). Pass \`controlSocket\` to the adapter. \`drainCluster()\` takes the options of an adapter without
-\`settle\`, \`behind\`, \`closing\`, \`keepAliveCap\`, \`checks\`, \`checkTimeout\` and \`drain\`, which belong to the workers.
+[an unknown option](errors.md#an-unknown-option): give it to the adapter. \`drainCluster()\` takes the options of an adapter without \`settle\`, \`behind\`,
+\`closing\`, \`keepAliveCap\`, \`checks\`, \`checkTimeout\` and \`drain\`, which belong to the workers.
 
 ## Variables
 

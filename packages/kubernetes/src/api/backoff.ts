@@ -4,8 +4,8 @@ import { ApiError, ResponseTooLong } from './api.js'
 const minute = 60_000
 
 /**
- * The longest pause before a request is repeated, in milliseconds: after the first failure, the factor for each further failure, and
- * the maximum. Each pause is a random time between 0 and that maximum, so that after an outage the clients of the API come one by one:
+ * The longest pause before a failed request is repeated, in milliseconds: after the first failure, the factor for each further failure,
+ * and the maximum. Each pause is a random time between 0 and that, so that after an outage of the API its clients come one by one:
  * with three minutes, 6 of 100 pods come in the first ten seconds.
  */
 const spread = {
