@@ -1,7 +1,8 @@
-// Budgets for what users load, a few percent above today. A change that needs more raises its line here, so that a review sees it.
+// Budgets for the sizes of packages, a few percent above the sizes today. A change that needs more raises the limit here, so that a review
+// sees it.
 
 /**
- * What a bundler makes of a package for Node, gzipped, its dependencies included and its framework left out.
+ * The gzipped size of a bundle of a package for Node, with its dependencies and without its framework.
  *
  * @param {string} name
  * @param {string} limit
@@ -13,7 +14,7 @@ const bundle = (name, limit, ...ignore) => ({
 })
 
 /**
- * What a package brings by itself: the sum of its files, each gzipped.
+ * The sum of the sizes of a package's own files, each gzipped.
  *
  * @param {string} name
  * @param {string} limit

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import type { Reporter, TestModule } from 'vitest/node'
 
-/** The closing line that a person, and any machine that runs `.ci/run`, can read without knowing vitest. */
+/** Prints the skipped tests and the totals as the last lines, for readers and for programs that run `.ci/run`. */
 const tally: Reporter = {
   onTestRunEnd(modules: ReadonlyArray<TestModule>, unhandledErrors) {
     let passed = 0
@@ -14,7 +14,7 @@ const tally: Reporter = {
         const result = test.result()
         if (result.state === 'passed') passed++
         else if (result.state === 'skipped' && result.note) skipped.push(`skipped: ${test.fullName}`)
-        else failed++ // a test that was skipped without a reason has not passed
+        else failed++ // a test that is skipped without a reason counts as failed
       }
     }
     process.stdout.write(`\n${[...skipped, `${passed} passed, ${failed} failed`].join('\n')}\n`)
@@ -26,9 +26,9 @@ export default defineConfig({
     include: ['{packages,examples}/*/test/**/*.test.ts', 'docs/test/**/*.test.ts'],
     setupFiles: ['.ci/node-version.mjs'],
     reporters: ['default', tally],
-    // Child processes, real signals and real sockets on two cores: the limit is for a hang, not a speed.
+    // Long, because tests run child processes and real sockets on two cores. The timeout only ends a test that hangs.
     testTimeout: 60_000,
-    // Tests wait for a third of their time: for clocks, sockets and processes.
+    // More workers than processors, because tests wait a third of their time for timers, sockets and processes.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),
     maxConcurrency: 8,
     hookTimeout: 60_000,

@@ -1,8 +1,8 @@
 /**
- * What each published package exports, as a report beside its code (`packages/core/core.api.md`), so that a review sees a
+ * Lists the exports of each published package in a report beside its code (`packages/core/core.api.md`), so that a review sees a
  * breaking change.
  *
- *     node .ci/api-report.mjs           fails where a report is not what the code exports
+ *     node .ci/api-report.mjs           fails if a report differs from the exports
  *     node .ci/api-report.mjs --write   writes the reports
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -19,7 +19,7 @@ const messageCallback = (message) => {
   message.handled = message.logLevel !== 'error'
 }
 
-/** The reports that are not what their package exports: one of each entry point that has types. */
+/** The reports of a package that differ from its exports. Each entry point with types has a report. */
 function staleReports(name) {
   const projectFolder = join(packages, name)
   const packageJsonFullPath = join(projectFolder, 'package.json')
@@ -53,10 +53,10 @@ function staleReports(name) {
 
 const stale = readdirSync(packages).flatMap(staleReports)
 rmSync(reportTempFolder, { recursive: true })
-if (values.write) console.log(`written: ${stale.join(', ') || 'nothing has changed'}`)
+if (values.write) console.log(`written: ${stale.join(', ') || 'no report has changed'}`)
 else if (stale.length > 0) {
   console.error(
-    `These reports are not what the code exports: ${stale.join(', ')}. \`pnpm api-report --write\` writes them. ` +
+    `These reports differ from the exports of the code: ${stale.join(', ')}. \`pnpm api-report --write\` writes them. ` +
       'A breaking change also needs a changeset that says what users have to do.',
   )
   process.exitCode = 1

@@ -1,13 +1,13 @@
 /**
- * Applications as teams have them, with podrain in them: what a rolling update loses, and how long it takes.
+ * Existing applications with podrain added: which requests a rolling update loses, and how long it takes.
  *
  *     node .ci/apps.mjs [--seconds 4.5]
  *
- * 1. Applications that had a SIGTERM handler before they had podrain. Load balancers go on sending after the signal.
- * 2. A gateway that copies the headers of its upstream, `Connection: keep-alive` among them, and clients that think.
+ * 1. Applications with their own SIGTERM handler. Load balancers still send requests after the signal.
+ * 2. A gateway that copies the headers of its upstream, with `Connection: keep-alive`, and clients with a think time.
  * 3. A server under `node --watch`, outside of a cluster: how soon a new version answers, with and without podrain.
  *
- * It fails if a request was lost, an exit code was not 0, or a handler did not run once. Times are told, not judged.
+ * The script fails if a request was lost, an exit code was not 0, or a handler did not run exactly once. Times are only printed.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -26,7 +26,7 @@ let failures = 0
 
 const cluster = { KUBERNETES_SERVICE_HOST: '127.0.0.1', TERMINATION_GRACE_PERIOD_SECONDS: '15' }
 
-/** A process of its own that says where it listens, and all that it says. */
+/** Starts a process, and resolves with its port and its output when it listens. */
 async function start(args, config, env) {
   const { KUBERNETES_SERVICE_HOST: _, TERMINATION_GRACE_PERIOD_SECONDS: __, ...inherited } = process.env
   const child = spawn(process.execPath, [...args, JSON.stringify(config)], {
@@ -35,7 +35,7 @@ async function start(args, config, env) {
   })
   const lines = []
   const listening = new Promise((resolve, reject) => {
-    child.once('exit', () => reject(new Error(`it did not start:\n${lines.join('\n')}`)))
+    child.once('exit', () => reject(new Error(`the application did not start:\n${lines.join('\n')}`)))
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         lines.push(line)
@@ -48,7 +48,7 @@ async function start(args, config, env) {
   return { child, lines, exit, port: await listening }
 }
 
-/** One request. Resolves with its body, or rejects. */
+/** Sends one request. Resolves with the body of the response, or rejects. */
 function ask(port, agent) {
   return new Promise((resolve, reject) => {
     const request = http.get({ host: '127.0.0.1', port, path: '/', agent, timeout: 20_000 }, (response) => {
@@ -64,7 +64,7 @@ function ask(port, agent) {
   })
 }
 
-/** Clients that ask one after the other, until they are stopped. */
+/** Clients that each send one request after the other, until they are stopped. */
 function load(port, clients) {
   const seen = { sent: 0, lost: 0 }
   let on = true
@@ -87,7 +87,7 @@ function load(port, clients) {
   }
 }
 
-/** SIGTERM under load that goes on for a while. */
+/** Sends SIGTERM to an application under load. The load continues for some seconds. */
 async function rollOver(config, clients) {
   const app = await start([server], config, cluster)
   await ask(app.port, false)
@@ -101,9 +101,9 @@ async function rollOver(config, clients) {
   return { ...clientsOf.seen, ...(await exit), lines: app.lines }
 }
 
-function fails(isSo) {
-  if (isSo) failures++
-  return isSo ? ' ✗' : ''
+function markOf(isFailure) {
+  if (isFailure) failures++
+  return isFailure ? ' ✗' : ''
 }
 
 async function ownHandlers() {
@@ -122,25 +122,25 @@ async function ownHandlers() {
   for (const [framework, handler] of ways) {
     const { sent, lost, code, took, lines } = await rollOver({ framework, handler }, clients)
     const ran = lines.filter((line) => line === 'own handler').length
-    const bad = fails(lost > 0 || code !== 0 || ran !== 1)
-    console.log(`| ${framework}, ${handler} | ${lost} of ${sent} | ${code} | ${ran} × | ${seconds1(took)}${bad} |`)
+    const mark = markOf(lost > 0 || code !== 0 || ran !== 1)
+    console.log(`| ${framework}, ${handler} | ${lost} of ${sent} | ${code} | ${ran} × | ${secondsOf(took)}${mark} |`)
   }
 }
 
 async function gateway() {
-  console.log('\nA `Connection: keep-alive` of the application’s own, 20 clients that keep their connection:\n')
+  console.log('\nApplications that send `Connection: keep-alive`, 20 keep-alive clients:\n')
   console.log('| think time | header | lost | gone after |\n|--:|---|--:|--:|')
   for (const think of [30, 48, 55, 70, 100, 130]) {
     for (const header of ['none', 'setHeader', 'writeHead', 'raw list']) {
       const clients = Array(20).fill({ keepAlive: true, think })
       const { sent, lost, code, took } = await rollOver({ framework: 'node:http', header }, clients)
-      const bad = fails(lost > 0 || code !== 0)
-      console.log(`| ${think} ms | ${header} | ${lost} of ${sent} | ${seconds1(took)}${bad} |`)
+      const mark = markOf(lost > 0 || code !== 0)
+      console.log(`| ${think} ms | ${header} | ${lost} of ${sent} | ${secondsOf(took)}${mark} |`)
     }
   }
 }
 
-/** Milliseconds from a change of a file to an answer of the new version, with a client that polls. */
+/** Milliseconds from the change of a file to the first response of the new version, with a client that polls. */
 async function restart(podrain) {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-apps-'))
   const version = join(directory, 'version.mjs')
@@ -175,19 +175,19 @@ async function development() {
   for (let round = 0; round < 5; round++) pairs.push([await restart(false), await restart(true)])
   const ratios = pairs.map(([without, withIt]) => withIt / without).sort((a, b) => a - b)
   const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]
-  console.log('\n`node --watch`, a client that polls: until a new version answers')
+  console.log('\n`node --watch`: time until a new version answers a client that polls')
   console.log(
-    `without podrain ${seconds1(median(pairs.map(([each]) => each)))}, with it ${seconds1(median(pairs.map(([, each]) => each)))}; ` +
+    `without podrain ${secondsOf(median(pairs.map(([each]) => each)))}, with podrain ${secondsOf(median(pairs.map(([, each]) => each)))}; ` +
       `ratio of the pairs ${ratios[0].toFixed(2)}–${ratios.at(-1).toFixed(2)}, median ${median(ratios).toFixed(2)}`,
   )
 }
 
-function seconds1(ms) {
+function secondsOf(ms) {
   return `${(ms / 1000).toFixed(1)} s`
 }
 
 await ownHandlers()
 await gateway()
 await development()
-console.log(failures === 0 ? '\nnothing lost' : `\n${failures} rows are not as they should be`)
+console.log(failures === 0 ? '\nno request lost' : `\n${failures} rows failed`)
 process.exit(failures === 0 ? 0 : 1)

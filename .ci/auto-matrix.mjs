@@ -1,10 +1,10 @@
 /**
- * Servers that know nothing of podrain, under `node --import @podrain/auto`, on every Node version that is supported: what a
- * rolling update loses with SIGTERM alone, and with the preStop hook; and whether `/readyz` and `/livez` are answered.
+ * Servers without podrain in their code, under `node --import @podrain/auto`, on every supported Node version: which requests a
+ * rolling update loses with SIGTERM alone, and with the preStop hook; and whether `/readyz` and `/livez` respond.
  *
- *     node .ci/auto-matrix.mjs [--node 20,22,24,26] [--only express,koa,…] [--whole: two pods, each in a network of its own]
+ *     node .ci/auto-matrix.mjs [--node 20,22,24,26] [--only express,koa,…] [--whole: two pods, each with a network namespace]
  *
- * The servers are fixtures of packages/frameworks, installed once from npm. Nothing that is measured is kept.
+ * The servers are fixtures of packages/frameworks, installed once from npm. The results are printed and not stored.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,7 +25,7 @@ const { values } = parseArgs({
   },
 })
 
-/** The fixture's first way to start it by this command. */
+/** The first variant of a fixture that preloads @podrain/auto. */
 const preloaded = ({ variants }) => variants.find(({ command }) => command.join(' ').includes('--import @podrain/auto'))
 
 async function freePort() {
@@ -37,7 +37,7 @@ async function freePort() {
   return port
 }
 
-/** What the kubelet gets from one process, and how that ends at SIGTERM. Undefined where all is right. */
+/** Probes a process as the kubelet does, and sends SIGTERM. Resolves with what is wrong; undefined if all is right. */
 async function probed({ command: [binary, ...args], env }, cwd) {
   const port = await freePort()
   const child = spawn(binary, args, {
@@ -60,7 +60,7 @@ async function probed({ command: [binary, ...args], env }, cwd) {
       if (ready === 200 && live === 200 && code === 0) return undefined
       return `/readyz ${ready}, /livez ${live}, exit ${code ?? signal}: ${said}`
     }
-    return `it did not start: ${said}`
+    return `the server did not start: ${said}`
   } finally {
     clearTimeout(late)
     child.kill('SIGKILL')

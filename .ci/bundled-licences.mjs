@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** The licences of the packages that esbuild put into a bundle, as comments: each text once, under the names of its owners. */
+/** The licences of the packages in a bundle of esbuild, as comments. Each text stands once, below the names of its owners. */
 export async function licencesIn({ inputs }) {
   const packages = Object.keys(inputs).flatMap((file) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? [])
   const owners = new Map()

@@ -1,10 +1,10 @@
 /**
- * Holds every server under test to the contract on every Node version that is supported, with binaries from the npm
- * registry, and writes docs/proof/contract.md.
+ * Checks every server under test against the contract on every supported Node version, with binaries from the npm registry. Writes
+ * docs/proof/contract.md.
  *
  *     node .ci/contract-matrix.mjs [--only 20]
  *
- * With --only the table is printed, and nothing is written.
+ * With --only the table is printed, and no page is written.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -20,7 +20,7 @@ const load = (path) => require(`../${peers}/dist/${path}`)
 const { rooms } = load('behaviours/index.js')
 const { senseless } = load('behaviours/behaviour.js')
 
-/** The test files that hold servers to the contract, and those servers. */
+/** The test files that check servers against the contract, and their servers. */
 const suites = readdirSync(`${peers}/test`)
   .filter((file) => file.endsWith('.test.ts'))
   .map((file) => ({ file: `${peers}/test/${file}`, subjects: subjectsOf(basename(file, '.test.ts')) }))
@@ -35,7 +35,7 @@ function subjectsOf(name) {
   return load(`subjects/${name}.js`)[`${name}Subjects`] ?? []
 }
 
-/** What became of the contract on one Node. */
+/** The results of the contract on one Node version. */
 function column(major) {
   const named = node(major)
   const directory = mkdtempSync(join(tmpdir(), 'podrain-'))
@@ -56,7 +56,7 @@ function column(major) {
       const why = status === 'passed' ? undefined : (failureMessages[0]?.split('\n')[0] ?? status)
       tests.set([...ancestorTitles, title].join(' '), { why })
     }
-    // What the contract says has to be there: also a file that did not load is a failure.
+    // Every behaviour must have a result, so a file that did not load is a failure, too.
     const loading = testResults.find(({ message }) => message)?.message.split('\n')[0]
     const cells = subjects.map((subject) => {
       const sensible = behaviours.filter(({ behaviour }) => senseless(behaviour, subject.has) === undefined)
@@ -101,7 +101,7 @@ const results = (columns) =>
     ]),
   )
 
-/** Why how many behaviours make no sense for it, the most frequent reason first. */
+/** How many behaviours apply to a server, how many do not, and the reasons, the most frequent first. */
 function reasons(subject) {
   const counts = new Map()
   for (const { behaviour } of behaviours) {
@@ -113,7 +113,7 @@ function reasons(subject) {
   return [String(behaviours.length - none), String(none), ordered.map(([why, count]) => `${why}: ${count}`).join(', ')]
 }
 
-/** For how many servers the behaviour makes sense, where not for all. */
+/** The number of servers that a behaviour applies to, if it does not apply to all. */
 function reach(behaviour) {
   const count = subjects.filter((subject) => senseless(behaviour, subject.has) === undefined).length
   return count === subjects.length ? '' : ` *(${count} of ${subjects.length} servers)*`
@@ -125,24 +125,24 @@ function page(columns) {
   const checks = columns.reduce((sum, { cells }) => sum + cells.reduce((sum, { total }) => sum + total, 0), 0)
   return `# The contract
 
-What the clients of a server, and the kubelet, may expect when the server is told to end: ${distinct} behaviours, each a
-sentence and a test. Every server under test is held to all that make sense for it, on every Node version that is supported.
+What clients and the kubelet may expect of a server that is told to end: ${distinct} behaviours, each a sentence and a test.
+Every server under test is checked for all behaviours that apply to it, on every supported Node version.
 
-Written on ${new Date().toISOString().slice(0, 10)} by \`npx -y pnpm@10.34.9 contract:matrix\`, which runs all of it (${checks} checks);
-\`npx -y pnpm@10.34.9 contract\` does so on the Node that is there.
+Written on ${new Date().toISOString().slice(0, 10)} by \`npx -y pnpm@10.34.9 contract:matrix\`, which runs all ${checks} checks.
+\`npx -y pnpm@10.34.9 contract\` runs the checks on the installed Node version.
 
-## Kept, of those that make sense
+## Kept, of those that apply
 
 ${results(columns)}
 
 ${failures.length === 0 ? 'None was broken.' : `Broken:\n\n${failures.map(({ version, sentence, why }) => `- Node ${version}, ${sentence}: \`${why.replaceAll('`', "'")}\``).join('\n')}`}
 
-## What makes no sense, and why
+## What does not apply, and why
 
-Each behaviour is counted once, with the first reason that holds.
+Each behaviour is counted once, with the first reason that applies.
 
 ${table(
-  ['server', 'make sense', 'make none', 'why'],
+  ['server', 'apply', 'do not apply', 'why'],
   subjects.map((subject) => [subject.name, ...reasons(subject)]),
 )}
 

@@ -1,6 +1,6 @@
 /**
- * Runs the demo again and again, each time with another seed, and checks what it promises: with podrain no request is
- * lost of at least 5,000 and every old pod is gone in time; without it some are lost in every run.
+ * Runs the demo several times, each time with another seed, and checks its promises. With podrain, none of at least 5,000 requests
+ * is lost, and every old pod exits in time. Without podrain, requests are lost in every run.
  *
  *     node .ci/demo-repeat.mjs [--times 20]
  */

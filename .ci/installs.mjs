@@ -1,11 +1,11 @@
 /**
- * podrain's packages as their users get them: packed, installed by each package manager from a registry, run, deployed,
- * bundled, and compiled against. Everything is out of the repository, in a temporary directory.
+ * Tests podrain's packages as users get them: packed, installed by each package manager from a registry, run, deployed,
+ * bundled, and compiled against. All projects are in a temporary directory outside of the repository.
  *
  *     node .ci/installs.mjs [--only tarballs,managers,deploy,bundles,types,sizes] [--managers npm,Bun] [--servers core,express]
  *       [--write <page of the sizes>]
  *
- * Servers have to start, answer `/readyz`, and at SIGTERM answer the request in flight and exit with 0.
+ * A server must start, respond to `/readyz`, answer the request in flight after SIGTERM, and exit with 0.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ import { servers } from './installs/project.mjs'
 import { openRegistry } from './installs/registry.mjs'
 import { run } from './installs/run.mjs'
 import { sizes } from './installs/sizes.mjs'
-import { conclude, told } from './installs/tally.mjs'
+import { conclude, record } from './installs/tally.mjs'
 import { pack, tarballs } from './installs/tarballs.mjs'
 import { types } from './installs/types.mjs'
 
@@ -33,7 +33,10 @@ const { values } = parseArgs({
   },
 })
 
-/** What was asked for with an option, of what there is. */
+/**
+ * The chosen names of an option.
+ * @throws {RangeError} if a name is unknown
+ */
 function some(option, all) {
   const names = values[option].split(',')
   const unknown = names.find((name) => !all.includes(name))
@@ -42,7 +45,7 @@ function some(option, all) {
 }
 
 const only = some('only', Object.keys(parts))
-const asked = { managers: some('managers', managerNames), servers: some('servers', servers), write: values.write }
+const chosen = { managers: some('managers', managerNames), servers: some('servers', servers), write: values.write }
 const place = mkdtempSync(join(tmpdir(), 'podrain-installs-'))
 try {
   const packed = await pack(place)
@@ -50,8 +53,8 @@ try {
   const registry = await openRegistry(packed, upstream.trim())
   console.log(`${packed.length} packages, on Node ${process.version.slice(1)}`)
   for (const name of only) {
-    const failure = await parts[name]({ place, registry, packed, ...asked }).catch((error) => error)
-    if (failure) told(name, failure.stack)
+    const failure = await parts[name]({ place, registry, packed, ...chosen }).catch((error) => error)
+    if (failure) record(name, failure.stack)
   }
   registry.close()
 } finally {

@@ -1,5 +1,6 @@
 /**
- * What npm installs with podrain's packages is under a licence that asks for no more than its text and its authors' names.
+ * Checks that every dependency of a published package has a permissive licence: one that requires only its text and the names of its
+ * authors.
  *
  *     pnpm exec node .ci/licences.mjs
  */

@@ -1,9 +1,9 @@
 /**
- * Runs the whole suite on every Node version that is supported, with binaries from the npm registry.
+ * Runs the whole suite on every supported Node version, with binaries from the npm registry.
  *
  *     node .ci/matrix.mjs [20 22 24 26]
  *
- * Not through turbo: its cache does not know the Node version.
+ * Does not use turbo, because its cache ignores the Node version.
  */
 import { node, supported, vitest } from './node.mjs'
 

@@ -1,6 +1,6 @@
-/** What mutation testing does without, for `stryker.config.mjs`, `vitest.mutation.mts` and the page that `mutation.mjs` writes. */
+/** The files that mutation testing leaves out. Used by `stryker.config.mjs`, `vitest.mutation.mts` and `mutation.mjs`. */
 
-/** Of packages/core/src: it takes several processes or threads to test them, and those run what is built. */
+/** Files of packages/core/src whose tests need several processes or threads, which run the build and not the mutated source. */
 export const leftOut = [
   'drain-cluster.ts',
   'workers/cluster.ts',
@@ -11,7 +11,7 @@ export const leftOut = [
   'workers/in-worker.ts',
 ]
 
-/** Of packages/core/test: most of what they test runs in processes of its own, which run what is built. */
+/** Test files of packages/core/test whose tests run mostly in child processes, which run the build and not the mutated source. */
 export const inProcesses = [
   'cluster.test.ts',
   'namespace.test.ts',
@@ -23,11 +23,11 @@ export const inProcesses = [
   'unruly.test.ts',
 ]
 
-/** Of packages/core/test: a thousand random connections are too many for every change. */
-export const tooMuch = ['fuzz.test.ts']
+/** Test files of packages/core/test that take too long to run for every mutant: a thousand random connections. */
+export const tooSlow = ['fuzz.test.ts']
 
 /**
- * Of packages/core/test: what takes more than a second, the slowest last. Most changes are noticed by a quicker test, and the first
+ * Test files of packages/core/test that take more than a second, the slowest last. A faster test kills most mutants, and the first test
  * that fails ends the run.
  */
 export const slowest = [

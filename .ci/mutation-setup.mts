@@ -1,11 +1,11 @@
 import { vi } from 'vitest'
 import './node-version.mjs'
 
-// Stryker runs the tests in threads, where a drain takes itself for one of several.
+// Stryker runs the tests in worker threads. There a drain would expect the main thread to lead it.
 vi.mock('node:worker_threads', async (load) => ({ ...(await load<object>()), isMainThread: true }))
 
-// Stryker forgets which test is running before the test's own clean-up has run (onTestFinished), takes what that reaches
-// for code that runs when a module is loaded, and would try every test on it. It belongs to the test that cleans up.
+// Stryker resets the current test before the clean-up of that test (onTestFinished) has run. Code that the clean-up reaches would count as
+// code that runs when a module is loaded, and every test would be run for its mutants. So the id of the last test is kept.
 const stryker = (globalThis as { __stryker__?: { currentTestId?: string } }).__stryker__
 if (stryker) {
   let current: string | undefined

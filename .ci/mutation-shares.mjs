@@ -1,20 +1,20 @@
 /**
- * A plug-in for Stryker that tries only some shares of the changes: all of them take many hours. A hash decides which share
- * a change belongs to, so each share is a random sample.
+ * A plug-in for Stryker that runs only some shares of the mutants, because all of them take many hours. A hash assigns each mutant to
+ * a share, so each share is a random sample.
  *
- * It is a checker, which Stryker asks of each change whether it can be tried at all.
+ * The plug-in is a checker. Stryker asks a checker for each mutant whether to run it.
  */
 import { createHash } from 'node:crypto'
 
-/** Into how many shares the changes are divided. */
+/** The number of shares. */
 export const shares = 16
 
-const { PODRAIN_SHARES: asked } = process.env
+const { PODRAIN_SHARES: variable } = process.env
 
-/** The shares that are tried; undefined if all changes are. */
-export const wanted = asked === undefined ? undefined : JSON.parse(asked)
+/** The shares to run; undefined for all mutants. */
+export const wanted = variable === undefined ? undefined : JSON.parse(variable)
 
-/** The share that a change belongs to, from 1 on: for the same place and the same change always the same one. */
+/** The share of a mutant, from 1 on. The same mutant at the same place is always in the same share. */
 function shareOf({ fileName, mutatorName, replacement, location: { start, end } }) {
   const file = fileName.slice(fileName.lastIndexOf('packages/core/src'))
   const place = [file, start.line, start.column, end.line, end.column, mutatorName, replacement]

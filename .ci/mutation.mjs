@@ -1,20 +1,20 @@
 /**
- * Changes the source of the core in one place at a time, runs the tests that reach the place, and says which changes no test
- * has noticed. Writes docs/proof/mutation.md.
+ * Changes the source of the core in one place at a time, runs the tests that reach the place, and lists the changes (mutants) that no
+ * test noticed. Writes docs/proof/mutation.md.
  *
- *     node .ci/mutation.mjs [--shares 1,2 (all)]     tries these sixteenths of all changes; each takes about a quarter of an hour
- *     node .ci/mutation.mjs --mutate packages/core/src/http/ramp.ts[:12-20]     all changes of a file; keeps nothing
+ *     node .ci/mutation.mjs [--shares 1,2 (all)]     runs these sixteenths of all mutants; each takes about a quarter of an hour
+ *     node .ci/mutation.mjs --mutate packages/core/src/http/ramp.ts[:12-20]     all mutants of a file; stores no result
  *     node .ci/mutation.mjs --report                 runs nothing, and writes the page
  *
- * What a share has shown is kept in .ci/mutation-results.json with its commit, until that share is run again.
+ * The result of a share is stored in .ci/mutation-results.json with its commit, until that share is run again.
  *
- * Fails if the score is below 90 %, or if a survivor has no reason in .ci/mutation-survivors.json. It prints the survivors as
- * they are to be put there.
+ * Fails if the score is below 90 %, or if a survivor has no reason in .ci/mutation-survivors.json. Prints such survivors in the format of
+ * that file.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { inProcesses, leftOut, tooMuch } from './mutation-scope.mjs'
+import { inProcesses, leftOut, tooSlow } from './mutation-scope.mjs'
 import { shares } from './mutation-shares.mjs'
 
 const wanted = 90
@@ -35,9 +35,9 @@ if (!asked.every((share) => Number.isInteger(share) && share >= 1 && share <= sh
   throw new Error(`--shares takes numbers from 1 to ${shares}, such as 1,2, not ${values.shares}`)
 }
 
-/** The test files there are now. */
+/** The test files that take part. */
 const tests = readdirSync(testing).filter(
-  (file) => /\.test\.ts$/.test(file) && ![...inProcesses, ...tooMuch].includes(file),
+  (file) => /\.test\.ts$/.test(file) && ![...inProcesses, ...tooSlow].includes(file),
 )
 /** The results of the shares that were run, by share. */
 const results = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
@@ -57,9 +57,9 @@ function stryker(env, ...args) {
   return spawnSync('node_modules/.bin/stryker', ['run', '.ci/stryker.config.mjs', ...args], options).status ?? 1
 }
 
-/** What is kept of a run. */
+/** The result of a run that is stored. */
 function resultOf({ files, testFiles }) {
-  // Stryker does not mind a test file that cannot be loaded: then nothing in it notices anything.
+  // Stryker ignores a test file that cannot be loaded, and then its tests notice no mutant.
   const silent = tests.filter((file) => !(testFiles[`${testing}/${file}`]?.tests.length > 0))
   if (silent.length > 0) throw new Error(`these tests took no part: ${silent.join(', ')}`)
   return {
@@ -75,7 +75,7 @@ function resultOf({ files, testFiles }) {
 }
 
 const runs = Object.entries(results)
-/** All files, each with what all shares have shown of it. */
+/** The results of all shares by file. */
 const found = runs.flatMap(([, { files }]) => files)
 const rows = [...new Set(found.map(({ file }) => file))]
   .map((file) => {
@@ -85,7 +85,7 @@ const rows = [...new Set(found.map(({ file }) => file))]
   .sort((a, b) => a.file.localeCompare(b.file))
 const all = sum(runs.length === shares ? 'the whole core' : `${runs.length} of ${shares} shares`, rows)
 const survivors = rows.flatMap(({ survivors }) => survivors)
-/** Why a change that no test notices is none, or is accepted. A survivor is known by its line and the change, not its number. */
+/** Why a survivor is equivalent or accepted. A survivor is identified by its line and its change, without the line number. */
 const reasons = JSON.parse(readFileSync('.ci/mutation-survivors.json', 'utf8'))
 const whyOf = new Map(
   reasons.flatMap(({ why, equivalent, survivors }) => survivors.map((key) => [key, { why, equivalent }])),
@@ -103,12 +103,12 @@ function rowOf(file, lines, mutants) {
     killed: count('Killed'),
     timeout: count('Timeout'),
     survived: count('Survived', 'NoCoverage'),
-    broken: count('RuntimeError'), // CompileError: of another share
+    broken: count('RuntimeError'), // CompileError marks the mutants of other shares
     survivors,
   }
 }
 
-/** `file: line: what is there → what was put there`, without line numbers, so that it holds when something else changes. */
+/** `file: line: original → replacement`, without line numbers, so that changes elsewhere in the file do not matter. */
 function keyOf(file, lines, { location: { start, end }, replacement }) {
   const first = lines[start.line - 1]
   const line = first.trim()
@@ -148,7 +148,7 @@ function listOf(equivalent) {
 
 const code = (key) => `- \`${key.replaceAll('`', 'ˋ')}\``
 
-/** Where the score of all changes lies with 95 % confidence, if these are a random sample (Wilson). */
+/** The interval that holds the score of all mutants with 95 % confidence, if these are a random sample (Wilson). */
 function intervalOf({ killed, timeout, survived }) {
   const n = killed + timeout + survived
   const [p, z] = [(killed + timeout) / n, 1.96]
@@ -169,15 +169,15 @@ function text() {
   const isWhole = runs.length === shares
   return `# Mutation testing
 
-A test suite is as good as what it notices. \`npx -y pnpm@10.34.9 test:mutation\` changes the source of \`@podrain/core\` in one
-place at a time (a comparison, a condition, a text, a block), runs the tests that reach the place, and counts the changes
-that no test noticed. It fails below ${wanted} %, and for a survivor without a reason below.
+\`npx -y pnpm@10.34.9 test:mutation\` changes the source of \`@podrain/core\` in one place at a time (a comparison, a condition, a text, a
+block), runs the tests that reach the place, and counts the changes that no test noticed. The command fails if less than ${wanted} % are noticed,
+or if a survivor has no reason below.
 
-**${scoreOf(all).toFixed(1)} % of ${all.killed + all.timeout + all.survived} changes are noticed.** ${survivors.length} survived. Of those ${equivalent} cannot be noticed by anybody; they count
-against the score all the same.
+**Tests noticed ${scoreOf(all).toFixed(1)} % of ${all.killed + all.timeout + all.survived} changes.** ${survivors.length} survived. ${equivalent} of the survivors are equivalent: no test could notice them. They
+count against the score, too.
 
 All changes together take many hours. So a hash divides them into ${shares} shares, each a random sample, and each can be run
-alone (\`test:mutation --shares 1,2\`). ${isWhole ? 'All shares were run.' : `${runs.length} of ${shares} were run so far: with 95 % confidence the score of all changes is ${intervalOf(all)}.`}
+alone (\`test:mutation --shares 1,2\`). ${isWhole ? 'All shares were run.' : `${runs.length} of ${shares} shares were run so far. With 95 % confidence the score of all changes is ${intervalOf(all)}.`}
 
 ${table(
   ['share', 'date', 'commit', 'Node', 'changes', 'noticed'],
@@ -198,21 +198,22 @@ ${table(
 
 ${table(['file', 'killed', 'timed out', 'survived', 'no result', 'score'], [...rows, all].map(row))}
 
-"Timed out" is a change that makes something loop for ever: Stryker takes it for noticed. "No result" is one that broke the
-test runner itself; it does not count.
+"Timed out" is a change that causes an endless loop or wait. Stryker counts it as noticed. "No result" is a change that broke the test runner
+itself. It does not count.
 
 ## What runs
 
 - Stryker ${version} with vitest; version 10 needs Node 22. Every kind of change, on every line.
-- Also constants that are read when a module is loaded (\`ignoreStatic\` is off; with it they would not count at all). One that
-  keeps everything from loading survives by Stryker's reckoning, as no test has failed then.
+- Also constants that are evaluated when a module is loaded (\`ignoreStatic\` is off; otherwise they would not count). A change that
+  prevents all modules from loading counts as a survivor, because no test has failed then.
 - Only tests that load the source in their own process see a change: ${runs.at(-1)?.[1].testFiles ?? 0} files with ${runs.at(-1)?.[1].tests ?? 0} tests. Child processes run
-  what is built, so ${list(inProcesses)} take no part, nor does the contract of all servers and frameworks;
-  what only they hold survives here. ${list(tooMuch)} is left out, as it takes long, and ${'`model.test.ts`'} tries 30 courses.
-- Left out for that reason: ${list(leftOut)}. They are what processes and threads
-  say to one another.
-- Signals, the exit of the process and ${'`podrain-prestop`'} are played in the process of the tests: ${'`exit.test.ts`'}, ${'`prestop-verdict.test.ts`'}.
-- TypeScript 7 has no checker that Stryker could ask, so changes that do not compile are tried like any other.
+  the build. So ${list(inProcesses)} do not take part, nor does the contract of all servers and frameworks.
+  A change that only these tests would notice survives here. ${list(tooSlow)} is left out because it takes long, and ${'`model.test.ts`'} tries 30
+  courses.
+- Left out for the same reason: ${list(leftOut)}. This code runs in
+  several processes or threads.
+- Signals, the exit of the process and ${'`podrain-prestop`'} are simulated in the process of the tests: ${'`exit.test.ts`'}, ${'`prestop-verdict.test.ts`'}.
+- Stryker cannot use the type checker of TypeScript 7, so changes that do not compile are run like all others.
 
 ${unexplained.length > 0 ? `## Survivors without a reason\n\nEach needs a test or a reason; until then the command fails.\n\n${unexplained.map(code).join('\n')}\n` : ''}
 ## Survivors that are equivalent

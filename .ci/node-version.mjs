@@ -1,3 +1,4 @@
-// Before each test file: that it runs on the Node that its column of a table names.
+// Runs before each test file. Fails if the tests do not run on the Node version that the script has chosen.
 const { EXPECTED_NODE } = process.env
-if (EXPECTED_NODE && process.version !== EXPECTED_NODE) throw new Error(`on ${process.version}, not ${EXPECTED_NODE}`)
+if (EXPECTED_NODE && process.version !== EXPECTED_NODE)
+  throw new Error(`expected Node ${EXPECTED_NODE}, got ${process.version}`)

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import { delimiter, dirname } from 'node:path'
 
-/** The Node versions that are supported. */
+/** The supported Node versions. */
 export const supported = ['20', '22', '24', '26']
 
-/** A Node of this major version, from the npm registry. */
+/** The binary and the version of a Node of this major version, from the npm registry. */
 export function node(major) {
-  // The platform's own package: `node` itself downloads in an install script, which npm may block, and then npx
-  // silently runs the Node that is there.
+  // The package of the platform. The package `node` downloads in an install script, which npm may block. Then npx silently runs the
+  // installed Node.
   const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
   const asked = spawnSync('npx', ['-y', '-p', `${platform}@${major}`, '-c', 'node -p process.execPath'], {
     encoding: 'utf8',
@@ -18,7 +18,7 @@ export function node(major) {
   return { binary, version }
 }
 
-/** Runs vitest on it, its workers included: they check their version. */
+/** Runs vitest and its workers on a Node. `node-version.mjs` checks the version in each worker. */
 export function vitest({ binary, version }, ...args) {
   const begun = performance.now()
   const { status, stdout, stderr } = spawnSync(binary, ['node_modules/vitest/vitest.mjs', 'run', ...args], {

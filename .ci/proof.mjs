@@ -1,6 +1,6 @@
 /**
- * What a test would take too long to show, or could only show by chance: that the process always exits before SIGKILL, that
- * strangers change nothing, and that a drain nobody meant is always undone.
+ * Shows with many repetitions what a test would take too long for: a process always exits before SIGKILL, refused callers of `/prestop`
+ * change nothing, and a drain without a signal is always undone.
  *
  *     node --expose-gc .ci/proof.mjs [--times 100]
  */
@@ -16,20 +16,20 @@ const { values } = parseArgs({ options: { times: { type: 'string', default: '100
 const times = Number(values.times)
 let failures = 0
 
-function conclude(isSo, line) {
-  console.log(`${isSo ? 'shown' : 'NOT SHOWN'}: ${line}`)
-  if (!isSo) failures++
+function conclude(isShown, line) {
+  console.log(`${isShown ? 'shown' : 'NOT SHOWN'}: ${line}`)
+  if (!isShown) failures++
 }
 
-/** Does something so many times, some of them at a time. */
-async function repeat(count, atOnce, act) {
-  const made = []
+/** Calls `act` `count` times, at most `concurrency` at the same time. Resolves with all results. */
+async function repeat(count, concurrency, act) {
+  const results = []
   let begun = 0
   const work = async () => {
-    while (begun++ < count) made.push(await act())
+    while (begun++ < count) results.push(await act())
   }
-  await Promise.all(Array.from({ length: atOnce }, work))
-  return made
+  await Promise.all(Array.from({ length: concurrency }, work))
+  return results
 }
 
 const spread = (numbers) => {
@@ -38,7 +38,7 @@ const spread = (numbers) => {
   return `${at(0)}–${at(1)} ms, median ${at(0.5)}`
 }
 
-/** Everything that can keep a process from its end. */
+/** Everything that can keep a process from exiting. */
 const hangs = {
   'a handler that never answers': { asks: '/hold' },
   'a client that does not read': { asks: '/large', reads: false },
@@ -88,15 +88,15 @@ for (const [what, config] of Object.entries(hangs)) {
   const codes = [...new Set(inTime.map(({ code }) => code))].join(', ')
   conclude(
     inTime.length === times,
-    `with ${what} it exits before SIGKILL (${grace} ms) in ${inTime.length} of ${times} runs, ` +
-      `after ${spread(exits.map(({ ms }) => ms))}, with ${codes}`,
+    `with ${what} the process exits before SIGKILL (${grace} ms) in ${inTime.length} of ${times} runs, ` +
+      `after ${spread(exits.map(({ ms }) => ms))}, with exit code ${codes}`,
   )
 }
 
 const short = { terminationGracePeriodSeconds: 1, reserve: 100, closing: 200, settle: { min: 100, quiet: 50 } }
 const quiet = { signals: false, logger: false }
 
-/** Milliseconds from the hook to serving again. */
+/** Calls the hook and sends no signal. Resolves with the milliseconds until the pod serves again. */
 async function undone() {
   const server = http.createServer((_request, response) => response.end('ok')).listen(0, '127.0.0.1')
   const drain = drainServer(server, { ...short, ...quiet })
@@ -115,16 +115,16 @@ async function undone() {
 }
 
 const undoings = await repeat(times, 10, undone)
-// Looked at every 100 ms; the machine may be late, the pod must not be early.
+// A busy machine may delay the end of a drain, but the drain must not be undone early.
 const onTime = undoings.filter(({ ms, ready }) => ready && ms >= 1000 && ms < 1400)
 conclude(
   onTime.length === times,
-  `a drain that no signal follows is undone after its grace period (1000 ms), and the pod ready, in ${onTime.length} of ` +
+  `a drain without a signal is undone after its grace period (1000 ms), and the pod is ready again, in ${onTime.length} of ` +
     `${times} trials, after ${spread(undoings.map(({ ms }) => ms))}`,
 )
 
-/** How the application answers, and what it holds in memory. */
-async function strangers(what, options, headers, calls = 10_000) {
+/** Calls `/prestop` as a caller that is refused. Checks the responses, the memory and the state of the drain. */
+async function refusedCalls(what, options, headers, calls = 10_000) {
   const server = http.createServer((request, response) => {
     response.writeHead(request.url === '/' ? 200 : 404).end(request.url === '/' ? 'ok' : 'nothing here')
   })
@@ -147,7 +147,7 @@ async function strangers(what, options, headers, calls = 10_000) {
     const [refused, own] = [await ask('/prestop', headers), await ask('/')]
     if (refused === '404 nothing here' && own === '200 ok') right++
   }
-  await repeat(calls, 20, call) // by then all is compiled and cached
+  await repeat(calls, 20, call) // a warm-up, so that compiled code and caches do not count as growth
   right = 0
   const heap = () => {
     global.gc()
@@ -159,16 +159,16 @@ async function strangers(what, options, headers, calls = 10_000) {
   const grown = heap() / before - 1
   conclude(
     right === calls && grown < 0.01 && drain.state === 'serving' && drain.inFlight === 0,
-    `${calls.toLocaleString('en')} calls of /prestop ${what}: ${right.toLocaleString('en')} times the application’s own 404, ` +
-      `and its answers beside them; memory ${(grown * 100).toFixed(2)} %, state ${drain.state}`,
+    `${calls.toLocaleString('en')} calls of /prestop ${what}: ${right.toLocaleString('en')} got the application’s own 404, ` +
+      `and other requests were answered; memory grew by ${(grown * 100).toFixed(2)} %, state ${drain.state}`,
   )
   agent.destroy()
   await drain.dispose()
   server.close()
 }
 
-await strangers('through a proxy', {}, { 'x-forwarded-for': '203.0.113.7' })
-await strangers('without the token', { token: 'secret' }, { authorization: 'Bearer guess' })
+await refusedCalls('through a proxy', {}, { 'x-forwarded-for': '203.0.113.7' })
+await refusedCalls('without the token', { token: 'secret' }, { authorization: 'Bearer guess' })
 
-console.log(failures === 0 ? 'all shown' : `${failures} not shown`)
+console.log(failures === 0 ? 'everything shown' : `${failures} not shown`)
 process.exit(failures === 0 ? 0 : 1)

@@ -1,5 +1,5 @@
-// Holds every page, comment and text of the code to the vocabulary, and the pages for users to short sentences.
-// With names of files, only those.
+// Checks the vocabulary of every page, comment and text in the code, and the length of sentences in pages for users. File names as
+// arguments limit the check to these files.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'
@@ -28,7 +28,7 @@ const vocabulary = {
   },
 }
 const shortSentences = { ruleId: 'sentence-length', rule: sentenceLength.default, options: { max: 300 } }
-/** The pages for users. What was measured and decided is told in full. */
+/** Whether a file is a page for users. Pages of measurements and decisions may have long sentences. */
 const isForUsers = (file) =>
   /^(?:docs\/(?!proof\/|design\.md).*|(?:packages|examples)\/[^/]+\/README|README)\.md$/.test(file)
 
@@ -46,7 +46,7 @@ for (const file of files) {
 process.stdout.write(`prose: ${files.length} files, ${found} to mend\n`)
 process.exitCode = found === 0 ? 0 : 1
 
-/** What git knows, and what is new and not ignored. */
+/** The tracked files, and new files that are not ignored. */
 function list(patterns) {
   const names = execFileSync('git', ['ls-files', '-z', '-co', '--exclude-standard', '--', ...patterns], { cwd: root })
   return [...new Set(names.toString().split('\0'))].filter((name) => name !== '').sort()

@@ -1,7 +1,7 @@
 /**
- * Ends rehearsals of an app that starts a helper in a session of its own, at random moments and in every rude way, and looks for
- * what is left: processes, network namespaces and links, cgroups, temporary files. It needs Linux; with root, half of the rehearsals
- * have a network namespace for each pod, and with cgroup v2 all a CPU limit.
+ * Ends rehearsals at random moments with SIGKILL, two SIGINT, a closed pipe or a full disk, and checks that nothing is left: processes,
+ * network namespaces and links, cgroups, temporary files. The rehearsed app starts a helper in its own session. Needs Linux. As root, half
+ * of the rehearsals have a network namespace for each pod. With cgroup v2, all have a CPU limit.
  *
  *     node .ci/rehearsal-kills.mjs [--times 50] [--seed 1]
  */
@@ -20,16 +20,16 @@ const times = Number(values.times)
 const isRoot = process.getuid() === 0
 const cgroups = '/sys/fs/cgroup/cgroup.controllers'
 const hasCpu = isRoot && existsSync(cgroups) && readFileSync(cgroups, 'utf8').includes('cpu ')
-/** How long a rehearsal with these flags takes, about; it is ended before that. */
+/** About how many milliseconds a rehearsal with these flags takes. It is ended before that. */
 const length = 6000
-/** How long what is left may take to go: a shell does it that outlives the rehearsal. */
-const patience = 10_000
+/** Milliseconds for the clean-up, which is done by a shell that outlives the rehearsal. */
+const cleanUpTimeout = 10_000
 const flags = [
   ...['--replicas', '2', '--grace', '3s', '--ready', '/', '--ready-period', '200ms', '--start-delay', '200ms'],
   ...['--warm-up', '1s', '--cool-down', '500ms', '--endpoint-lag', '100ms,200ms,300ms', '--get', '/', '--no-color'],
 ]
 
-/** Each resolves when it has done its part. `ms` is the moment. */
+/** The ways to end a rehearsal after `ms` milliseconds. */
 const ways = {
   SIGKILL: async (podrain, ms) => {
     await sleep(ms)
@@ -46,7 +46,7 @@ const ways = {
     podrain.stdout.destroy()
     podrain.stderr.destroy()
   },
-  // The disk is full when the page is written, and the others are written no less.
+  // The disk is full when the result and the page are written, so this way needs no signal.
   'full disk': async () => {},
 }
 
@@ -56,7 +56,7 @@ function random() {
   return state / 2 ** 31
 }
 
-/** Processes whose environment has the mark, as everything has that a rehearsal starts. */
+/** The processes whose environment contains the mark. Everything that a rehearsal starts inherits it. */
 function processesOf(mark) {
   return readdirSync('/proc').flatMap((pid) => {
     try {
@@ -114,7 +114,7 @@ async function run(number) {
   await ways[way](podrain, ms)
   const [code, signal] = await closed
   clearInterval(watch)
-  const until = performance.now() + patience
+  const until = performance.now() + cleanUpTimeout
   let left
   do {
     left = [

@@ -1,7 +1,7 @@
 /**
- * The pictures of a rehearsal's page in README.md and the docs, light and dark: examples/express/bare.js, rehearsed now.
+ * Takes the screenshots of a rehearsal's page for README.md and the docs, light and dark. Rehearses examples/express/bare.js for it.
  *
- *     node .ci/rehearsal-page.mjs [PAGE]     # or of a page that a rehearsal has written before
+ *     node .ci/rehearsal-page.mjs [PAGE]     # with PAGE, takes them of an existing page
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -14,12 +14,12 @@ const root = join(import.meta.dirname, '..')
 const { chromium } = createRequire(join(root, 'packages/rehearsal/package.json'))('playwright-core')
 const directory = mkdtempSync(join(tmpdir(), 'podrain-page-'))
 
-/** Rehearses the example, and returns the page. */
+/** Rehearses the example, and returns the path of its page. */
 function rehearse() {
   const page = join(directory, 'rehearsal.html')
   const command = ['rehearse', '--get', '/work', '--html', page, '--', 'node', 'bare.js']
   const options = { cwd: join(root, 'examples/express'), stdio: 'inherit' }
-  // Its exit code is 1, as requests are lost.
+  // The exit code is not checked. It is 1, because requests are lost.
   spawnSync(process.execPath, [join(root, 'packages/podrain/dist/main.js'), ...command], options)
   return page
 }

@@ -1,5 +1,5 @@
 /**
- * Runs the tests, or some of them, again and again: for "no flake in N runs".
+ * Runs all tests, or some test files, several times, to find flaky tests.
  *
  *     node .ci/repeat.mjs [--times 20] [packages/core/test/settle.test.ts …]
  */

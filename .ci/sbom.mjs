@@ -1,6 +1,6 @@
 /**
- * A software bill of materials (CycloneDX) of what npm installs with podrain's packages, peer dependencies included, from the
- * tarballs that are about to be published.
+ * Writes a software bill of materials (CycloneDX) of all packages that npm installs with podrain's packages, with peer dependencies.
+ * podrain's packages come from the tarballs that are to be published.
  *
  *     node .ci/sbom.mjs <folder with tarballs> >podrain.cdx.json
  */
@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path'
 
 const [folder] = process.argv.slice(2)
 const place = mkdtempSync(join(tmpdir(), 'podrain-sbom-'))
-// npm names the bill after this directory.
+// npm uses the name of this directory as the name of the bill of materials.
 const project = join(place, 'podrain-packages')
 const npm = (...args) =>
   execFileSync('npm', [...args, '--package-lock-only'], { cwd: project, maxBuffer: 2 ** 26, encoding: 'utf8' })

@@ -1,6 +1,6 @@
 /**
- * Makes the next version out of `.changeset`: all packages get it, as they are one product, and what the changesets tell goes
- * to the top of CHANGELOG.md, the one changelog. The release workflow runs it for its pull request; it needs Node 22.11.
+ * Makes the next version from `.changeset`. All packages get the same version, because they are one product. The texts of the changesets go
+ * to the top of CHANGELOG.md, the only changelog. The release workflow runs this script for its pull request. Needs Node 22.11.
  *
  *     node .ci/version.mjs
  */
@@ -14,7 +14,7 @@ const changelog = join(root, 'CHANGELOG.md')
 const weights = ['major', 'minor', 'patch']
 
 const versionNow = () => JSON.parse(readFileSync(join(root, 'packages/core/package.json'), 'utf8')).version
-/** The place of a changeset in the list: what breaks first. */
+/** The rank of a changeset in the list. Breaking changes come first. */
 const rank = ({ releases }) => Math.min(...releases.map(({ type }) => weights.indexOf(type)))
 
 const changesets = (await readChangesets(root))

@@ -1,10 +1,11 @@
 import { basename, relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
-import { inProcesses, slowest, tooMuch } from './mutation-scope.mjs'
+import { inProcesses, slowest, tooSlow } from './mutation-scope.mjs'
 
 /**
- * What has noticed the last change first, as it often notices the next one, too. The slowest last; Vitest itself begins with those.
+ * Runs test files that killed the last mutant first, because they often kill the next one, too. Runs the slowest files last. Vitest by
+ * itself begins with the slowest.
  */
 class QuickestToFail extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -17,21 +18,21 @@ class QuickestToFail extends BaseSequencer {
   }
 }
 
-/** The tests of the core that load its source themselves, and so see what Stryker has changed in it. */
+/** The tests of the core that load its source in their own process, and so run the mutants of Stryker. */
 export default defineConfig({
   test: {
     include: ['packages/core/test/**/*.test.ts'],
-    exclude: [...inProcesses, ...tooMuch].map((file) => `packages/core/test/${file}`),
+    exclude: [...inProcesses, ...tooSlow].map((file) => `packages/core/test/${file}`),
     setupFiles: ['.ci/mutation-setup.mts'],
-    // Half of the work: a worker of its own for each file costs more than most tests.
+    // Takes half of the time, because a worker for each file costs more than most tests.
     isolate: false,
     sequence: { sequencer: QuickestToFail },
     env: { PODRAIN_COURSES: '30' },
-    // What a change makes wait for ever is found out soon.
+    // Short, so that a mutant that waits forever is killed soon.
     testTimeout: 6_000,
     hookTimeout: 6_000,
     restoreMocks: true,
-    // Looking every 50 ms would be most of what a test takes.
+    // Short, because the default interval of 50 ms would be longer than most tests.
     expect: { poll: { interval: 2, timeout: 4_000 } },
   },
 })

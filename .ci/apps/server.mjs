@@ -1,4 +1,4 @@
-/** An application as teams have them. Its one argument says which, and what it did on SIGTERM before it had podrain. */
+/** An existing application. Its argument is JSON with the framework, its own SIGTERM handler, and whether podrain is added. */
 import http from 'node:http'
 import { createRequire } from 'node:module'
 

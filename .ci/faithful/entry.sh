@@ -1,3 +1,3 @@
 #!/bin/sh
-# The usual entrypoint, without exec.
+# A shell script without exec as the entrypoint, so node is not PID 1.
 node server.mjs

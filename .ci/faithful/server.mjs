@@ -1,4 +1,4 @@
-// A small service that ends as $APP says: the ways that were measured on a real cluster.
+// A small service with the shutdown that $APP names. Each was measured on a real cluster.
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -34,7 +34,7 @@ const podrain = (options) =>
 const apps = {
   bare: () => {},
   close,
-  // What careful libraries do: go on for 5 s, lead clients away, and exit when Node says that all is sent.
+  // As careful libraries do: serve for 5 s more, send `Connection: close`, and exit when all responses have closed.
   careful: () =>
     process.on('SIGTERM', async () => {
       draining = true
@@ -50,7 +50,7 @@ const apps = {
   'express, a handler of its own': () => express(close),
 }
 
-/** Express with podrain, as its users have it; `more` is what the app does besides. */
+/** An Express app with podrain. `more` does what else the app does. */
 function express(more) {
   const app = createRequire(require.resolve('../../examples/express/package.json'))('express')()
   app.use(require('../../packages/express/dist/index.js').drain({ logger: false }))

@@ -1,9 +1,9 @@
-/** Bundles one file with all that it imports: `bundle.mjs <bundler> <entry> <file>`. The ending of the file says the format. */
+/** Bundles a file with all its imports: `bundle.mjs <bundler> <entry> <file>`. The extension of the file determines the format. */
 import { basename, dirname } from 'node:path'
 
 const [, , bundler, entry, file] = process.argv
 const format = file.endsWith('.cjs') ? 'cjs' : 'esm'
-/** What bundles of CommonJS packages need in ESM. */
+/** Defines `require` in an ESM bundle, because bundled CommonJS packages call it. */
 const banner = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`
 
 const bundlers = {

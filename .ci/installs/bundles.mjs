@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { dependenciesOf, project, servers } from './project.mjs'
 import { run } from './run.mjs'
 import { tryServer } from './server.mjs'
-import { table, told } from './tally.mjs'
+import { record, table } from './tally.mjs'
 
-// Nest asks for packages that are not there, which bundlers refuse.
+// Without Nest, which imports optional packages that are not installed. Bundlers fail at such imports.
 const bundled = servers.filter((name) => name !== 'nestjs')
 
-/** Servers as one file, with all that they import. */
+/** Tests servers that are bundled into one file with all their imports. */
 export async function bundles({ place, registry }) {
   const directory = project(join(place, 'bundles'), registry, {
     dependencies: dependenciesOf(...bundled),
@@ -30,14 +30,14 @@ export async function bundles({ place, registry }) {
       try {
         await run(directory, process.execPath, ['bundle.mjs', bundler.split('-')[0], `./${server}.mjs`, file])
       } catch (error) {
-        cells.push(told(name, error.message))
+        cells.push(record(name, error.message))
         continue
       }
-      // Where nothing can be found but what is in the bundle; the preload is found where it is installed.
-      if (server !== 'auto') cells.push(told(name, await tryServer(process.execPath, [file], { cwd: alone })))
+      // A bundle runs in a directory without node_modules. The preload is resolved from the directory where it is installed.
+      if (server !== 'auto') cells.push(record(name, await tryServer(process.execPath, [file], { cwd: alone })))
       if (server === 'auto' || server === 'express') {
         const args = ['--import', '@podrain/auto', file]
-        cells.push(told(`${name} under the preload`, await tryServer(process.execPath, args, { cwd: directory })))
+        cells.push(record(`${name} under the preload`, await tryServer(process.execPath, args, { cwd: directory })))
       }
     }
     rows.push([bundler.replace('-', ', '), ...cells])

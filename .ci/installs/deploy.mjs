@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { dependenciesOf, npmrcOf, project } from './project.mjs'
 import { run } from './run.mjs'
 import { tryServer } from './server.mjs'
-import { table, told } from './tally.mjs'
+import { record, table } from './tally.mjs'
 import { packageManager } from './tarballs.mjs'
 
-/** A folder that `pnpm deploy` made, alone. */
+/** Tests a server in the folder that `pnpm deploy` creates, without its workspace. */
 export async function deploy({ place, registry }) {
   const workspace = join(place, 'workspace')
   const dependencies = dependenciesOf('auto', 'fastify')
@@ -20,7 +20,7 @@ export async function deploy({ place, registry }) {
     await run(workspace, 'npx', [...pnpm, 'install'])
     await run(workspace, 'npx', [...pnpm, '--filter', 'web', 'deploy', '--prod', out])
   } catch (error) {
-    return table(['`pnpm deploy --prod`', 'drains'], [['deploys', told('pnpm deploy', error.message)]])
+    return table(['`pnpm deploy --prod`', 'drains'], [['deploys', record('pnpm deploy', error.message)]])
   }
   rmSync(workspace, { recursive: true })
   const rows = [
@@ -29,7 +29,7 @@ export async function deploy({ place, registry }) {
   ]
   const cells = []
   for (const [name, args] of rows) {
-    cells.push([name, told(`pnpm deploy, ${name}`, await tryServer(process.execPath, args, { cwd: out }))])
+    cells.push([name, record(`pnpm deploy, ${name}`, await tryServer(process.execPath, args, { cwd: out }))])
   }
   table(['`pnpm deploy --prod`, its folder alone', 'drains'], cells)
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { dependenciesOf, project } from './project.mjs'
 import { complaintOf, run } from './run.mjs'
 import { tryServer } from './server.mjs'
-import { table, told } from './tally.mjs'
+import { record, table } from './tally.mjs'
 import { packageManager } from './tarballs.mjs'
 
 const yarn1 = ['npx', '-y', 'yarn@1.22.22']
@@ -13,7 +13,7 @@ const bun = ['npx', '-y', 'bun@1.4.5']
 const deno = ['npx', '-y', 'deno@2.9.6']
 const pnpFlags = ['--require', './.pnp.cjs', '--experimental-loader', './.pnp.loader.mjs', '--no-warnings']
 
-/** How each of them installs, and runs a command of what it has installed. */
+/** How each package manager installs packages and runs an installed command. */
 const all = [
   {
     name: 'npm',
@@ -24,7 +24,7 @@ const all = [
   {
     name: 'Yarn 1',
     install: [...yarn1, 'install'],
-    // It takes the first `--` away, and every option before it.
+    // Yarn 1 removes the first `--` and every option before it.
     exec: (command, ...options) => [...yarn1, '-s', command, '--', ...options],
   },
   {
@@ -50,11 +50,11 @@ const all = [
 
 export const managerNames = all.map(({ name }) => name)
 
-/** Empty projects, one for each package manager: it installs the packages, the servers drain, and the commands work. */
+/** Tests one empty project per package manager: the packages install, the servers drain, and the commands work. */
 export async function managers({ place, registry, managers, servers }) {
   const env = {
     npm_config_registry: registry.url,
-    // Caches of their own where a package is known by its name and version only.
+    // Own caches for package managers that find a package in the cache by name and version only.
     YARN_GLOBAL_FOLDER: join(place, 'yarn'),
     YARN_IGNORE_PATH: '1',
     YARN_CACHE_FOLDER: join(place, 'yarn-cache'),
@@ -66,26 +66,26 @@ export async function managers({ place, registry, managers, servers }) {
   let head
   for (const manager of all.filter(({ name }) => managers.includes(name))) {
     const { name, install, linker } = manager
-    // The commands are tried on the servers `core` and `express`.
+    // The commands run against the servers `core` and `express`.
     const dependencies = { ...dependenciesOf('core', 'express', ...servers), podrain: '^0.1.0' }
     const directory = project(join(place, name.replaceAll(' ', '-')), registry, { dependencies })
     if (linker) {
       writeFileSync(join(directory, '.yarnrc.yml'), yarnSettings(linker, registry))
-      // It belongs to no project above it.
+      // An empty lockfile makes the directory its own project, and not part of a project above it.
       writeFileSync(join(directory, 'yarn.lock'), '')
     }
     const [command, ...args] = install
-    const installed = told(`${name}, installs`, await complaintOf(run(directory, command, args, env)))
+    const installed = record(`${name}, installs`, await complaintOf(run(directory, command, args, env)))
     const checks = checksOf(manager, servers, directory, env)
     head = ['package manager', 'installs', ...Object.keys(checks)]
-    const cells = Object.entries(checks).map(async ([what, check]) => told(`${name}, ${what}`, await check()))
+    const cells = Object.entries(checks).map(async ([what, check]) => record(`${name}, ${what}`, await check()))
     rows.push([name, installed, ...(await Promise.all(cells))])
   }
   table(head, rows)
   if (managers.includes('Yarn 4 PnP') && servers.includes('auto')) await plugAndPlay(join(place, 'Yarn-4-PnP'), env)
 }
 
-/** What has to work in a project: each resolves with its complaint. They do not touch each other, and run at once. */
+/** The checks of a project. Each resolves with its complaint, or with undefined. They are independent and run at the same time. */
 function checksOf({ exec, flags = [] }, servers, cwd, env) {
   const serverChecks = servers.map((server) => {
     const preload = server === 'auto' ? ['--import', '@podrain/auto'] : []
@@ -123,15 +123,15 @@ function yarnSettings(linker, { url }) {
   ].join('\n')
 }
 
-/** What a user has to write under Plug'n'Play. */
+/** Tests the commands that start a server under Plug'n'Play. */
 async function plugAndPlay(directory, env) {
   if (!existsSync(join(directory, '.pnp.cjs'))) return
   const loader = pnpFlags.slice(0, -1)
-  // Yarn itself: npx passes no signal on.
-  const itself = (await run(directory, 'npx', [...yarn4.slice(1, -1), '-c', 'command -v yarn'])).trim()
+  // The path of Yarn, because npx does not pass signals on.
+  const yarn = (await run(directory, 'npx', [...yarn4.slice(1, -1), '-c', 'command -v yarn'])).trim()
   const ways = [
-    ['yarn node --import @podrain/auto server.js', itself, ['node', '--import', '@podrain/auto', 'auto.mjs']],
-    ['yarn node --require @podrain/auto server.js', itself, ['node', '--require', '@podrain/auto', 'auto.mjs']],
+    ['yarn node --import @podrain/auto server.js', yarn, ['node', '--import', '@podrain/auto', 'auto.mjs']],
+    ['yarn node --require @podrain/auto server.js', yarn, ['node', '--require', '@podrain/auto', 'auto.mjs']],
     [
       'node --require ./.pnp.cjs --experimental-loader ./.pnp.loader.mjs --require @podrain/auto server.js',
       process.execPath,
@@ -156,7 +156,7 @@ const server = app.listen(0, '127.0.0.1', () => console.log('listening ' + serve
   )
   const rows = []
   for (const [name, command, args] of ways) {
-    rows.push([`\`${name}\``, told(`Plug'n'Play: ${name}`, await tryServer(command, args, { cwd: directory, env }))])
+    rows.push([`\`${name}\``, record(`Plug'n'Play: ${name}`, await tryServer(command, args, { cwd: directory, env }))])
   }
   table(["under Plug'n'Play", 'drains'], rows)
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const express = { express: '5.3.0' }
 
-/** What each adapter is for. */
+/** The packages that each adapter needs. */
 const frameworks = {
   auto: express,
   core: {},
@@ -19,23 +19,23 @@ const frameworks = {
   },
 }
 
-/** Those that `apps/` has a server with. */
+/** The adapters that have a server in `apps/`. */
 export const servers = Object.keys(frameworks)
 
-/** podrain's packages by these names, and what they are for. */
+/** The dependencies of a project: podrain's packages by these names, and the packages that they need. */
 export function dependenciesOf(...names) {
   return Object.assign({}, ...names.map((name) => ({ [`@podrain/${name}`]: '^0.1.0', ...frameworks[name] })))
 }
 
-/** podrain's packages by name and range, and the others: an environment may name another registry, but not for a scope. */
+/** An .npmrc for the registry. The scope is set as well, because a variable of the environment may override the registry, but not that of a scope. */
 export const npmrcOf = ({ url }) => `registry=${url}\n@podrain:registry=${url}\n`
 
-/** A new project with the small servers, and a registry for podrain's packages. */
+/** Creates a project with the servers of `apps/` and the registry with podrain's packages. */
 export function project(directory, registry, manifest) {
   cpSync(join(import.meta.dirname, 'apps'), directory, { recursive: true })
   writeFileSync(
     join(directory, 'package.json'),
-    // Fastify takes cookie 1 or 2, and Yarn 1 the one that wants Node 22.
+    // Fastify accepts cookie 1 or 2. Yarn 1 would choose 2, which needs Node 22.
     JSON.stringify({ private: true, type: 'module', resolutions: { cookie: '^1.0.2' }, ...manifest }, null, 2),
   )
   writeFileSync(join(directory, '.npmrc'), npmrcOf(registry))

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
 /**
- * A registry on loopback that has podrain's packages, so that package managers resolve them by name and range, as they will
- * from npm. Whoever asks for others is sent `upstream`. `packed` is a list of { manifest, file }.
+ * Opens a registry on loopback with podrain's packages, so that package managers resolve them by name and range, as from npm. Requests
+ * for other packages are redirected to `upstream`. `packed` is a list of { manifest, file }.
  */
 export async function openRegistry(packed, upstream) {
   const server = createServer(({ url, headers }, response) => {
@@ -25,7 +25,7 @@ export async function openRegistry(packed, upstream) {
         name,
         'dist-tags': { latest: version },
         versions: { [version]: { ...one.manifest, dist } },
-        // Long ago, for package managers that take nothing that is new.
+        // A date long ago, because some package managers do not install new versions.
         time: { [version]: '2020-01-01T00:00:00.000Z' },
       }),
     )

@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
-/** What a command wrote. Without what the package manager that runs us says to its own children. */
+/**
+ * Runs a command without the variables that the package manager sets for its scripts. Resolves with its stdout.
+ * @throws {Error} if the command fails, with the end of its output
+ */
 export async function run(cwd, command, args, env = {}) {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(npm|pnpm)_(?!config_registry)|^NODE_ENV$/i.test(name),

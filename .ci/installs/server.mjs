@@ -7,11 +7,13 @@ import { run } from './run.mjs'
 const deadline = 120_000
 
 /**
- * Starts it, asks `/readyz`, and sends SIGTERM with a request in flight. Resolves with the complaint, or undefined where the
- * request was answered and the exit code is 0. `hook`: a command that is run before, as a preStop hook is.
+ * Starts a server, requests `/readyz`, and sends SIGTERM with a request in flight. Resolves with undefined if the request was answered
+ * and the exit code is 0; otherwise with the complaint.
+ * @param command The command that starts the server.
+ * @param options `hook`: a command that runs before SIGTERM, as a preStop hook does.
  */
 export async function tryServer(command, args, { cwd, env = {}, hook }) {
-  // As in a cluster whose load balancers are quick.
+  // The variables of a pod, with a short grace period.
   const cluster = {
     KUBERNETES_SERVICE_HOST: '127.0.0.1',
     TERMINATION_GRACE_PERIOD_SECONDS: '10',
@@ -21,32 +23,32 @@ export async function tryServer(command, args, { cwd, env = {}, hook }) {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...cluster, ...env }, detached: true })
   const lines = []
   const waiting = new Set()
-  const heed = () => {
-    for (const each of waiting) each()
+  const checkAll = () => {
+    for (const check of waiting) check()
   }
   const line = (pattern) =>
     new Promise((resolve, reject) => {
-      const look = () => {
+      const check = () => {
         const found = lines.map((text) => pattern.exec(text)).find(Boolean)
         if (!found && !over) return
-        waiting.delete(look)
+        waiting.delete(check)
         if (found) resolve(found)
-        else reject(new Error(`it ended without the line ${pattern}`))
+        else reject(new Error(`the server exited without writing ${pattern}`))
       }
-      waiting.add(look)
-      look()
+      waiting.add(check)
+      check()
     })
   let over = false
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (text) => {
       lines.push(text)
-      heed()
+      checkAll()
     })
   }
   child.stdin.on('error', () => {})
   const exit = once(child, 'close').then(([code, signal]) => {
     over = true
-    heed()
+    checkAll()
     return code ?? signal
   })
   exit.catch(() => {})
@@ -60,14 +62,14 @@ export async function tryServer(command, args, { cwd, env = {}, hook }) {
     const [, port] = await line(/^listening (\d+)/)
     const at = (path) => fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } })
     const ready = await at('/readyz')
-    if (ready.status !== 200) throw new Error(`/readyz says ${ready.status}`)
+    if (ready.status !== 200) throw new Error(`/readyz responded with ${ready.status}`)
     const answer = at('/held').then(async (response) => `${response.status} ${await response.text()}`)
     answer.catch(() => {})
     await line(/^held/)
     const hooked = hook && run(cwd, hook[0], hook.slice(1), { ...env, ...cluster })
     hooked?.catch(() => {})
     if (!hook) child.kill('SIGTERM')
-    // It drains as soon as it is not ready any more.
+    // The drain has begun when /readyz responds with 503.
     while (!over && (await at('/readyz')).status !== 503);
     child.stdin.write('\n')
     const text = await answer

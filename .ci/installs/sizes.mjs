@@ -3,12 +3,12 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { npmrcOf } from './project.mjs'
 import { run } from './run.mjs'
-import { tableOf, told } from './tally.mjs'
+import { record, tableOf } from './tally.mjs'
 import { bytesIn, filesIn, kilobytes } from './tarballs.mjs'
 
 const starts = 20
 
-/** What each package costs a project that has nothing but what the package is for. */
+/** Measures what each package adds to a project that has only the peers of the package. */
 export async function sizes({ place, registry, packed, write }) {
   const rows = []
   for (const { manifest, file, unpacked } of packed) {
@@ -34,7 +34,7 @@ export async function sizes({ place, registry, packed, write }) {
       megabytes(after.blocks - before.blocks),
       `${(await loadTime(directory, manifest, peers)).toFixed(0)} ms`,
     ])
-    told(`${manifest.name}, size`)
+    record(`${manifest.name}, size`)
   }
   const page = pageOf(rows)
   console.log(`\n${page}`)
@@ -43,7 +43,7 @@ export async function sizes({ place, registry, packed, write }) {
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`
 
-/** What is in node_modules after npm has installed these. */
+/** The packages and bytes in node_modules after npm has installed these dependencies. */
 async function install(directory, registry, dependencies) {
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ private: true, dependencies }))
   await run(directory, 'npm', ['install', '--omit=dev', '--no-audit', '--no-fund', '--no-package-lock'], {
@@ -59,7 +59,7 @@ async function install(directory, registry, dependencies) {
   }
 }
 
-/** The median of the CPU time that it takes to load, in milliseconds. Its peers are loaded already; a command says its version. */
+/** The median CPU time to load a package after its peers, in milliseconds. A command runs with `--version`. */
 async function loadTime(directory, { name, bin, main }, peers) {
   const entry = main === undefined ? join(directory, 'node_modules', name, Object.values(bin)[0]) : name
   const script = `for (const name of ${JSON.stringify(peers.map(([name]) => name))}) require(name)
@@ -94,21 +94,20 @@ function pageOf(rows) {
   ]
   return `# What an install costs
 
-For whoever decides whether to take podrain in: how much comes with each package. Made by \`npx -y pnpm@10.34.9 installs:sizes\`,
-on Node ${process.versions.node} and ${cpus().length} cores (${cpus()[0]?.model.trim()}).
+How much each package of podrain adds to a project. Measured by \`npx -y pnpm@10.34.9 installs:sizes\` on Node ${process.versions.node} and
+${cpus().length} cores (${cpus()[0]?.model.trim()}).
 
 ${tableOf(head, rows)}
 
-- “For a project with”: peers that the project has already, as it is their adapter that it installs. They are not counted.
-- “Packages” and “node_modules” are what \`npm install --omit=dev\` adds to such a project, the package itself among them. “On disk” counts
+- “For a project with” names the peers of an adapter. The project has them already, so they are not counted.
+- “Packages” and “node_modules” are what \`npm install --omit=dev\` adds to such a project, with the package itself. “On disk” counts
   whole blocks, as \`du\` does.
-- “To load” is CPU time, the median of ${starts} processes that \`require\` the package after its peers; \`podrain\` says its version.
-- The command line brings the schemas of the Kubernetes objects that it looks at in one file, of 1.2 MB. It accepts Node 20.19 and newer, as
-  does all that it brings.
-- Optional peers (\`@kubernetes/client-node\`, \`@opentelemetry/api\`) are not installed by npm, and not counted.
+- “To load” is CPU time, the median of ${starts} processes that \`require\` the package after its peers. \`podrain\` runs with \`--version\`.
+- The command line has the schemas of Kubernetes objects in one file of 1.2 MB. It accepts Node 20.19 and newer, and so do its dependencies.
+- npm does not install optional peers (\`@kubernetes/client-node\`, \`@opentelemetry/api\`), so they are not counted.
 
-Whether npm, pnpm, Yarn 1, Yarn 4 with and without Plug'n'Play, Bun and Deno install the packages, whether each adapter drains there, and
-whether the commands run: \`npx -y pnpm@10.34.9 release:dry-run\`, from the tarballs, in empty projects. With Yarn 1 write
-\`yarn podrain -- rehearse --replicas 2 -- node server.js\`: it takes the first \`--\` away, and every option before it.
+\`npx -y pnpm@10.34.9 release:dry-run\` tests the tarballs in empty projects of npm, pnpm, Yarn 1, Yarn 4 with and without Plug'n'Play, Bun and
+Deno: whether the packages install, each adapter drains, and the commands run. With Yarn 1 write
+\`yarn podrain -- rehearse --replicas 2 -- node server.js\`, because Yarn 1 removes the first \`--\` and every option before it.
 `
 }

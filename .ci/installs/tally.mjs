@@ -1,8 +1,8 @@
 let passed = 0
 const complaints = []
 
-/** One cell of a table. */
-export function told(what, complaint) {
+/** Counts a check and prints its result. Returns the cell for a table. */
+export function record(what, complaint) {
   if (complaint === undefined) passed++
   else complaints.push(`${what}: ${complaint}`)
   console.error(`${what}: ${complaint === undefined ? 'passed' : 'failed'}`)
@@ -18,7 +18,7 @@ export function table(head, rows) {
   console.log(`\n${tableOf(head, rows)}`)
 }
 
-/** The last lines of the log, and the exit code. */
+/** Prints all complaints and the totals, and sets the exit code. */
 export function conclude() {
   for (const complaint of complaints) console.log(`\n${complaint}`)
   console.log(`\n${passed} passed, ${complaints.length} failed`)

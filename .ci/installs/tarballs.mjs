@@ -1,13 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './run.mjs'
-import { table, told } from './tally.mjs'
+import { record, table } from './tally.mjs'
 
 const root = join(import.meta.dirname, '..', '..')
 export const manifestOf = (directory) => JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
 export const { packageManager, devDependencies } = manifestOf(root)
 
-/** Packs every published package as `pnpm publish` does, and unpacks it again: ranges are made when it is packed. */
+/** Packs every published package as `pnpm publish` does, and unpacks the tarball, because packing replaces `workspace:` by ranges. */
 export async function pack(place) {
   const directory = join(place, 'packed')
   mkdirSync(directory)
@@ -40,7 +40,7 @@ const sum = (numbers) => numbers.reduce((total, each) => total + each, 0)
 export const bytesIn = (directory) => sum(filesIn(directory).map(({ size }) => size))
 export const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`
 
-/** What a manifest says is in the package: what `exports`, `main`, `types` and `bin` name. */
+/** The files that `exports`, `main`, `types` and `bin` of a manifest name. */
 function namedIn({ exports, main, types, bin }) {
   const leaves = (value) =>
     typeof value === 'object' && value !== null ? Object.values(value).flatMap(leaves) : value ? [value] : []
@@ -60,7 +60,7 @@ function complaintsOf({ manifest, unpacked }) {
   ]
 }
 
-/** Whether each tarball has what its readers and its manifest look for, and nothing else. */
+/** Checks that each tarball has a licence, a README and the files that its manifest names, and no sources or tests. */
 export async function tarballs({ packed }) {
   const rows = packed.map((each) => {
     const { manifest, file, unpacked } = each
@@ -72,9 +72,9 @@ export async function tarballs({ packed }) {
       kilobytes(statSync(file).size),
       kilobytes(bytesIn(unpacked)),
       own.map((each) => each.join(' ')).join(', '),
-      told(`${manifest.name}, what is in the tarball`, complaint),
+      record(`${manifest.name}, contents of the tarball`, complaint),
     ]
   })
-  const last = 'LICENSE, README, what is exported; no tests, no `workspace:`'
-  table(['tarball', 'files', 'packed', 'unpacked', 'asks for', last], rows)
+  const last = 'has LICENSE, README and all exports; no tests, no `workspace:`'
+  table(['tarball', 'files', 'packed', 'unpacked', 'depends on', last], rows)
 }

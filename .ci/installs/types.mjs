@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { dependenciesOf, project } from './project.mjs'
 import { run } from './run.mjs'
-import { table, told } from './tally.mjs'
+import { record, table } from './tally.mjs'
 import { devDependencies } from './tarballs.mjs'
 
-/** The declarations, for compilers from TypeScript 5.0 on. */
+/** Compiles a consumer of the declarations with TypeScript from 5.0 on. */
 export async function types({ place, registry, packed }) {
   const compilers = ['5.0.4', '5.4.5', '5.9.3', '6.0.3', '7.0.2']
   const names = packed
@@ -57,13 +57,13 @@ export async function types({ place, registry, packed }) {
         }
       }
       const all = await errors(false)
-      // NestJS 12 is ESM only, which a file of CommonJS may not name before `module: nodenext` of TypeScript 5.8.
+      // NestJS 12 is ESM only. A CommonJS file can import it only from TypeScript 5.8 on, with `module: nodenext`.
       const isOther = (line) => /^node_modules\/(?!@podrain\/)|^node_modules\/@podrain\/nestjs\/.*TS1479/.test(line)
       const others = all.filter(isOther)
       const ours = all.filter((line) => !others.includes(line))
       const wrong = others.length > 0 ? await errors(true) : ours
       const whose = [...new Set(others.map((line) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(line)[1]))]
-      const cell = told(
+      const cell = record(
         `TypeScript ${version}, ${moduleResolution}`,
         [...new Set([...ours, ...wrong])].join('\n') || undefined,
       )

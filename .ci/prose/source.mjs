@@ -1,6 +1,6 @@
 import { parseSync, Visitor } from 'oxc-parser'
 
-/** Where the prose of a source file is: its comments, strings and templates, without code in backticks. */
+/** The ranges of the prose in a source file: its comments, strings and templates. */
 function* proseOf(path, source) {
   const { comments, program } = parseSync(path, source)
   yield* comments
@@ -16,13 +16,13 @@ function* proseOf(path, source) {
   yield* texts
 }
 
-/** The same number of characters and lines, without anything that is no word of a sentence. */
+/** The text with code in backticks and comment markers replaced by blanks, so that lines and columns stay the same. */
 function words(text) {
   const blank = (match) => match.replace(/[^\n]/g, ' ')
   return text.replace(/\\?`[^`]*`/g, blank).replace(/^[ \t]*(?:\/\*\*?|\*\/?|\/\/)/gm, blank)
 }
 
-/** For textlint: source files as documents of one paragraph per comment or text. */
+/** A textlint plug-in that reads a source file as a document with one paragraph per comment or text. */
 export const sourcePlugin = {
   Processor: class {
     availableExtensions() {

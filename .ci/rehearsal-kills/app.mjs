@@ -1,4 +1,4 @@
-// Starts a helper in a session of its own, as pm2 and browsers do, and serves until SIGTERM.
+// Starts a helper in its own session, as pm2 and browsers do, and serves until SIGTERM.
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
 

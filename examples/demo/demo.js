@@ -1,5 +1,5 @@
 /**
- * A rolling update of four pods for each framework, without podrain and with it, on this machine.
+ * Rehearses a rolling update of four pods for each framework on this machine, without podrain and with podrain.
  *
  *     pnpm demo [--json FILE] [--page FILE] [--seed N]
  */
@@ -19,7 +19,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
   },
 })
-// pnpm runs scripts at the root of the workspace; paths are meant from where the command was typed.
+// pnpm runs scripts in the root of the workspace. Paths are relative to the directory in which the command was entered.
 const here = process.env.INIT_CWD ?? process.cwd()
 const page = resolve(here, values.page ?? join(examples, '..', '.podrain', 'demo.html'))
 
@@ -34,7 +34,7 @@ function rehearsal(framework, podrain, onEvent) {
     maxSurge: 1,
     maxUnavailable: 0,
     terminationGracePeriodSeconds: 30,
-    // The services without podrain have nothing that a hook could call.
+    // Services without podrain have no endpoint for the hook.
     preStop: podrain ? { httpGet: { path: '/prestop' } } : undefined,
     requests: { get: '/work', stream: '/stream', post: '/upload' },
     clients,
@@ -58,9 +58,9 @@ async function rehearseAll(podrain) {
   }
 }
 
-console.log('A rolling update of 4 pods with 30 clients, for each framework: first as it is usually done …')
+console.log('A rolling update of 4 pods with 30 clients, for each framework. First without podrain:')
 const bare = await rehearseAll(false)
-console.log('… then with podrain:')
+console.log('Then with podrain:')
 const drained = await rehearseAll(true)
 const results = frameworks.flatMap((_, index) => [bare[index], drained[index]])
 

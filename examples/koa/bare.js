@@ -1,4 +1,4 @@
-// The same service with the usual advice only: close on SIGTERM. The demo shows what that loses.
+// The same service without podrain. It closes its server on SIGTERM, as guides advise. The demo shows the lost requests.
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,5 +1,5 @@
-// A service that other services find in a registry outside of Kubernetes, here with the HTTP API of a Consul agent. Kubernetes does
-// not know of it: who asks the registry would go on sending to the pod until its health check fails.
+// A service in a registry outside of Kubernetes, here with the HTTP API of a Consul agent. Kubernetes does not change that registry.
+// Without the hooks below, clients of the registry would send to the pod until its health check fails.
 import http from 'node:http'
 import { drainServer } from '@podrain/core'
 
@@ -15,7 +15,7 @@ async function call(path, body) {
     signal: AbortSignal.timeout(2000),
     ...(body ? { body: JSON.stringify(body) } : {}),
   })
-  if (!response.ok) throw new Error(`${path}: the registry says ${response.status}`)
+  if (!response.ok) throw new Error(`${path}: the registry responded with ${response.status}`)
 }
 
 async function register() {
@@ -25,7 +25,7 @@ async function register() {
     Name: 'web',
     Address: process.env.POD_IP ?? '127.0.0.1',
     Port: port,
-    // If this process dies without a word, the registry finds out by itself.
+    // If this process dies, the registry removes the service after this check has failed for a minute.
     Check: {
       HTTP: `http://${process.env.POD_IP ?? '127.0.0.1'}:${port}/readyz`,
       Interval: '5s',
@@ -34,11 +34,11 @@ async function register() {
   })
 }
 
-// The first thing a drain does. Clients that have asked the registry a moment ago still come, and are answered: `settle.min` has to
-// be as long as they remember the answer.
+// Runs when the drain begins. Clients still send to the pod while they cache the registry's response, and are answered. `settle.min` must be
+// at least as long as they cache it.
 drain.onDrain(() => call(`deregister/${id}`), { name: 'leave the registry', timeout: 3000 })
-// Nobody ends this pod after all.
-drain.onResume(register, { name: 'back into the registry' })
+// Runs if the drain is undone, because nothing terminates this pod.
+drain.onResume(register, { name: 'register again' })
 
 server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '0.0.0.0', async () => {
   await register()

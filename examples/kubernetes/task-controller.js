@@ -1,5 +1,5 @@
-// Keeps `status.activeTasks` of every Task (task-crd.yaml) equal to what its pods are working on, so that people, policies and other
-// controllers can wait for it. It asks the pods themselves, by /drainz: they need no permission.
+// Keeps `status.activeTasks` of every Task (task-crd.yaml) equal to the number of tasks that its pods work on, so that people, policies and
+// other controllers can wait for them. It requests /drainz of each pod, so the pods need no permission.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CoreV1Api, CustomObjectsApi, KubeConfig, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
 
@@ -22,7 +22,7 @@ const tasks = {
 }
 const port = process.env.POD_PORT ?? '8080'
 
-/** How many tasks a pod is working on. One that does not answer may be working: its last count stands. */
+/** The number of tasks of each pod, by uid. A pod that does not respond may still work, so it keeps its last number. */
 let known = new Map()
 async function activeIn({ metadata, status }) {
   try {
@@ -34,7 +34,7 @@ async function activeIn({ metadata, status }) {
   }
 }
 
-async function look() {
+async function update() {
   const { items } = await custom.listNamespacedCustomObject(tasks)
   const counted = new Map()
   for (const task of items) {
@@ -57,6 +57,6 @@ async function look() {
 const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop.abort())
 while (!stop.signal.aborted) {
-  await look().catch((error) => console.log(`trying again: ${error.message}`))
+  await update().catch((error) => console.log(`trying again: ${error.message}`))
   await sleep(Number(process.env.EVERY ?? 5000), undefined, { signal: stop.signal }).catch(() => {})
 }

@@ -8,7 +8,7 @@ const podrain = drain()
 const app = express()
 app.use(podrain)
 
-/** Stands for a plugin that reports usage. @type {import('@apollo/server').ApolloServerPlugin} */
+/** A placeholder for a plugin that reports usage. @type {import('@apollo/server').ApolloServerPlugin} */
 const reporting = {
   async serverWillStart() {
     return {
@@ -29,9 +29,9 @@ const apollo = new ApolloServer({
       },
     },
   },
-  // No ApolloServerPluginDrainHttpServer: the drain does that, and later, when nobody sends any more.
+  // Without ApolloServerPluginDrainHttpServer. The drain closes the server, after load balancers have stopped sending.
   plugins: [reporting],
-  // Stopped below, where a failure is in the report.
+  // The hook below stops Apollo. A failure of that hook is in the report.
   stopOnTerminationSignals: false,
 })
 await apollo.start()

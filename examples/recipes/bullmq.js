@@ -11,7 +11,7 @@ const server = http.createServer(async (request, response) => {
 })
 const drain = drainServer(server)
 
-// The newest closes first: the worker, then the queue, and Redis when nobody uses it any more.
+// The newest hook runs first: it closes the worker, then the queue, and last the Redis that both use.
 const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', { maxRetriesPerRequest: null })
 redis.on('error', (error) => console.warn(`redis: ${error.message}`))
 drain.onClose(() => redis.quit(), { name: 'redis' })
@@ -28,7 +28,7 @@ const worker = new Worker(
       if (!answer.ok) throw new Error(`${url} said ${answer.status}`)
     } catch (error) {
       if (!signal?.aborted) throw error
-      // Another pod takes it now, and not only when the lock of this one has run out.
+      // Another pod can take the job now, and need not wait until this pod's lock has expired.
       await job.moveToWait(token)
       throw new WaitingError()
     }
@@ -36,12 +36,12 @@ const worker = new Worker(
   { connection: redis, concurrency: 10 },
 )
 worker.on('error', (error) => console.warn(`worker: ${error.message}`))
-// There is nothing left to wait for by then, or no time.
+// A short timeout. When this hook runs, the jobs have finished, or there is no time left for them.
 drain.onClose(() => worker.close(), { name: 'worker', timeout: 1000 })
 
 drain.onDrain(() => {
-  // Takes no more jobs from now on, and resolves when those that run have ended. Not returned: onDrain hooks have to be
-  // done within their timeout, a task has as long as the drain.
+  // The worker takes no more jobs. The promise resolves when the running jobs have finished. The promise is a task and not
+  // returned, because an onDrain hook has a timeout and a task has as long as the drain.
   drain.waitUntil(worker.pause(), { name: 'jobs' })
   drain.lastCall.addEventListener('abort', () => worker.cancelAllJobs('the pod goes'), { once: true })
 })

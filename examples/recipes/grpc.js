@@ -20,19 +20,19 @@ const server = http.createServer((request, response) => {
 })
 const drain = drainServer(server)
 
-// The client: closed last, as the handlers of both servers use it.
+// The client is closed last, because the handlers of both servers use it.
 const prices = new shop.Prices(process.env.PRICES_ADDRESS ?? 'prices:50051', grpc.credentials.createInsecure())
 drain.onClose(() => prices.close(), { name: 'prices' })
 
 /** @param {string} sku */
 async function offer(sku) {
-  // A call has no deadline by default.
+  // Without this option a call has no deadline.
   const get = promisify(prices.get.bind(prices, { sku }, { deadline: Date.now() + 10_000 }))
   return { sku, ...(await get()) }
 }
 
 /**
- * The drain counts the requests of the HTTP server. Of calls it is told here, and waits for them.
+ * Makes the drain wait for gRPC calls. By itself, the drain counts only the requests of the HTTP server.
  * @type {grpc.ServerInterceptor}
  */
 function counted(method, call) {
@@ -64,7 +64,7 @@ calls.addService(shop.Offers.service, {
         call.write(await offer(call.request.sku))
       }
     } catch {
-      // UNAVAILABLE is what clients take for "try another one".
+      // After UNAVAILABLE, clients retry on another server.
       call.emit('error', { code: grpc.status.UNAVAILABLE, details: 'the pod goes' })
     }
   },
@@ -76,12 +76,12 @@ console.log('listening for calls', address)
 drain.onClose(promisify(calls.tryShutdown.bind(calls)), { name: 'grpc server', timeout: 2000 })
 
 /** @type {NodeJS.Timeout | undefined} */
-let leading
+let goingAway
 drain.onDrain(() => {
-  // GOAWAY: clients go on elsewhere, and finish here what they have begun. Again and again, as new ones may still come.
-  // It says when to cut the rest, too; but that is for the drain.
-  leading = setInterval(() => calls.drain(address, 2 ** 31 - 1), 1000)
+  // Sends GOAWAY: clients open a new connection to another pod, and finish their calls here. Repeated every second, because
+  // new clients may still connect. The time limit is endless, because the drain itself cuts calls at its deadline.
+  goingAway = setInterval(() => calls.drain(address, 2 ** 31 - 1), 1000)
 })
-drain.onResume(() => clearInterval(leading))
+drain.onResume(() => clearInterval(goingAway))
 
 server.listen(Number(process.env.PORT ?? 8080), host, () => console.log('listening', server.address()))

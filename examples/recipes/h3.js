@@ -22,7 +22,7 @@ app.get('/prices/:sku/stream', (event) => {
   const stream = createEventStream(event)
   const push = async () => stream.push(JSON.stringify(await price(event.context.params?.sku)))
   const timer = setInterval(push, 1000)
-  // Ends when the drain begins. An EventSource comes back elsewhere.
+  // Ends the stream when the drain begins. An EventSource reconnects, to another pod.
   const listener = addAbortListener(drain.signal, () => stream.close())
   stream.onClosed(() => {
     clearInterval(timer)
@@ -34,13 +34,13 @@ app.get('/prices/:sku/stream', (event) => {
 const server = serve(app, {
   port: Number(process.env.PORT ?? 8080),
   hostname: process.env.HOST ?? '0.0.0.0',
-  // What it does by itself on a signal. It would come after the drain, and find everything closed.
+  // Turns off h3's own signal handler. It would run after the drain, when everything is closed.
   gracefulShutdown: false,
 })
 const listener = server.node?.server
 if (!listener) throw new Error('not on Node')
 const drain = drainServer(listener)
-// By then the server is closed. This waits for what was given to `event.waitUntil()`.
+// Waits for promises that were passed to `event.waitUntil()`. The server is already closed.
 drain.onClose(() => server.close(), { name: 'h3', timeout: 20_000 })
 
 await server.ready()

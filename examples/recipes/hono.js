@@ -17,7 +17,7 @@ const server = serve({
   port: Number(process.env.PORT ?? 8080),
   hostname: process.env.HOST ?? '0.0.0.0',
 })
-// `serve` listens already, but no client can have come before this line: it is reached in the same turn.
+// `serve` already listens. No client can have connected yet, because this line runs in the same turn of the event loop.
 const drain = drainServer(server)
 drain.onClose(() => console.log('own hook'), { name: 'own' })
 
@@ -25,7 +25,7 @@ app.get('/prices/:sku', async (c) => c.json(await price(c.req.param('sku'))))
 
 app.get('/prices/:sku/stream', (c) =>
   streamSSE(c, async (stream) => {
-    // Ends when the drain begins. An EventSource comes back elsewhere.
+    // Ends the stream when the drain begins. An EventSource reconnects, to another pod.
     while (!drain.signal.aborted && !stream.aborted) {
       await stream.writeSSE({ data: JSON.stringify(await price(c.req.param('sku'))) })
       await sleep(1000, undefined, { signal: drain.signal }).catch(() => {})

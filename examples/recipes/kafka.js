@@ -2,7 +2,7 @@ import http from 'node:http'
 import { drainServer } from '@podrain/core'
 import { Kafka } from 'kafkajs'
 
-// For the kubelet. Nobody else sends to a consumer, so there is no load balancer that has to learn that it goes.
+// A server for the kubelet only. No load balancer sends to a consumer, so the drain needs no settle wait.
 const server = http.createServer((_request, response) => response.writeHead(404).end())
 const drain = drainServer(server, { behind: 'none' })
 
@@ -28,10 +28,11 @@ const run = () =>
     },
   })
 
-// One after the other: stop() does nothing while the consumer joins its group, and run() nothing while it stops.
+// run() and stop() are called one after the other. stop() does nothing while the consumer joins its group, and run() does nothing
+// while the consumer stops.
 let turn = run()
 drain.onDrain(() => {
-  // Leaves the group when the message in progress is done, so that others get its partitions now and not at the exit.
+  // Leaves the group when the current message is finished, so that other consumers get the partitions before this process exits.
   turn = turn.then(() => consumer.stop())
   drain.waitUntil(turn, { name: 'messages' })
 })

@@ -23,7 +23,7 @@ class AppModule {}
 
 const app = await NestFactory.create(AppModule)
 const drain = drainServer(app.getHttpServer())
-// In place of app.enableShutdownHooks(): after the last request, with a timeout, and in the report.
+// Replaces app.enableShutdownHooks(). The hook runs after the last request, has a timeout, and is in the report.
 drain.onClose(() => app.close(), { name: 'nest', timeout: 5000 })
 
 await app.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '0.0.0.0')

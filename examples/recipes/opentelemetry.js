@@ -1,16 +1,16 @@
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http'
 import { NodeSDK } from '@opentelemetry/sdk-node'
 
-// It exports to OTEL_EXPORTER_OTLP_ENDPOINT. This may be a file of its own, loaded by `node --import`, that exports `sdk`.
+// The SDK exports to OTEL_EXPORTER_OTLP_ENDPOINT. These lines may be in their own file that is loaded with `node --import`.
 const sdk = new NodeSDK({ instrumentations: [new HttpInstrumentation()] })
 sdk.start()
 
-// What is loaded before that is not traced.
+// Imported after the start of the SDK, because modules that are loaded before are not traced.
 const { default: express } = await import('express')
 const { drain } = await import('@podrain/express')
 
 const podrain = drain()
-// Registered first and so closed last: what other hooks do is exported, too.
+// Registered first, so that it runs last and also exports the spans of other hooks.
 podrain.drain.onClose(() => sdk.shutdown(), { name: 'telemetry' })
 
 const prices = process.env.UPSTREAM_URL ?? 'http://prices'

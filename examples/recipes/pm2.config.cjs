@@ -6,7 +6,7 @@ module.exports = {
       script: 'hono.js',
       exec_mode: 'cluster',
       instances: 2,
-      // The grace period less a second. pm2 kills after 1.6 s by default.
+      // The grace period less one second. By default pm2 kills a process after 1.6 s.
       kill_timeout: 29_000,
     },
   ],

@@ -7,11 +7,11 @@ await app.register(gracefulShutdown)
 
 const pool = new pg.Pool({
   connectionString: process.env.DATABASE_URL,
-  // By default pg waits for ever for a connection and for an answer, and a handler with it, until the drain has to cut it.
+  // By default pg has no timeout for a connection or a query. Then a handler could wait until the drain cuts its request.
   connectionTimeoutMillis: 10_000,
   query_timeout: 10_000,
 })
-// A connection that dies while nobody uses it: without a listener that ends the process.
+// An error of an idle connection. Without a listener this error would end the process.
 pool.on('error', (error) => app.log.warn(error))
 app.drain.onClose(() => pool.end(), { name: 'postgres' })
 
@@ -25,7 +25,7 @@ async function transaction(work) {
     client.release()
     return result
   } catch (error) {
-    // Not back into the pool, whatever state it is in: Postgres rolls back when the connection ends.
+    // Closes the connection instead of returning it to the pool. Postgres rolls back when a connection ends.
     client.release(true)
     throw error
   }
@@ -41,7 +41,7 @@ app.post('/orders', async (request, reply) => {
     await client.query('update stock set quantity = quantity - $2 where sku = $1', [sku, quantity])
     return rows[0]
   })
-  // Nobody waits for this, so the drain has to.
+  // The response does not wait for this query, so the drain must.
   app.drain.waitUntil(pool.query('insert into audit (order_id) values ($1)', [order.id]), { name: 'audit' })
   return reply.code(201).send(order)
 })

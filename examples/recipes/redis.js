@@ -6,7 +6,7 @@ const podrain = drain()
 const app = express()
 app.use(podrain)
 
-// By default a command is tried for more than a minute while Redis is away, and its handler waits with it.
+// By default a command is retried for more than a minute while Redis is down, and its handler waits for it.
 const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', {
   maxRetriesPerRequest: 3,
   commandTimeout: 10_000,
@@ -14,10 +14,10 @@ const redis = new Redis(process.env.REDIS_URL ?? 'redis://127.0.0.1:6379', {
 redis.on('error', (error) => console.warn(`redis: ${error.message}`))
 podrain.drain.onClose(() => redis.quit(), { name: 'redis' })
 
-/** What this pod has read, until another one says that it has changed. @type {Map<string, string | null>} */
+/** A cache of products. Another pod publishes the ids of changed products. @type {Map<string, string | null>} */
 const products = new Map()
 
-// Not in onDrain: as long as there are requests, they must hear of changes.
+// Closed in onClose and not in onDrain, because the cache must learn of changes while there are requests.
 const subscriber = redis.duplicate()
 subscriber.on('error', (error) => console.warn(`redis subscriber: ${error.message}`))
 podrain.drain.onClose(() => subscriber.quit(), { name: 'redis subscriber' })

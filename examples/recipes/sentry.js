@@ -2,12 +2,12 @@ import * as Sentry from '@sentry/node'
 
 Sentry.init({ dsn: process.env.SENTRY_DSN, tracesSampleRate: 0 })
 
-// What is loaded before that is not instrumented.
+// Imported after Sentry.init(), because modules that are loaded before are not instrumented.
 const { default: express } = await import('express')
 const { drain } = await import('@podrain/express')
 
 const podrain = drain()
-// Registered first and so closed last: what other hooks report is sent, too.
+// Registered first, so that it runs last and also sends the errors of other hooks.
 podrain.drain.onClose(() => Sentry.close(2000), { name: 'sentry', timeout: 3000 })
 
 const prices = process.env.UPSTREAM_URL ?? 'http://prices'

@@ -7,19 +7,19 @@ const prices = process.env.UPSTREAM_URL ?? 'http://prices'
 const server = http.createServer()
 const drain = drainServer(server)
 const io = new Server(server, {
-  // A new session is refused while the pod drains. Its client keeps what it sends until it is connected, and tries again
-  // by itself. socket.io does not ask this for the polls and the upgrade of a session that exists.
+  // Refuses new sessions while the pod drains. The client buffers its messages and reconnects by itself. socket.io does not
+  // call this function for polls and upgrades of an existing session.
   allowRequest: (_request, callback) => callback(null, !drain.signal.aborted),
 })
 
 io.on('connection', (socket) => {
   let unanswered = 0
   const leave = () => {
-    // Not disconnect(): a client takes that for a decision and stays away. From a closed transport it comes back by itself.
+    // Closes the transport, because then the client reconnects by itself. After disconnect() it would not reconnect.
     if (drain.signal.aborted && unanswered === 0) socket.conn.close()
   }
 
-  // Every message passes here before its handler. What will be acknowledged keeps the connection until it is.
+  // Runs before the handler of every message. A message with an acknowledgement keeps the connection open until it is acknowledged.
   socket.use((message, next) => {
     const acknowledge = message.at(-1)
     if (typeof acknowledge === 'function') {
@@ -33,7 +33,8 @@ io.on('connection', (socket) => {
     next()
   })
 
-  // The best moment is right behind an acknowledgement: a message that crosses the close is lost. Who is silent leaves later.
+  // The safest time to close is directly after an acknowledgement, because a message that the client sends during the close is lost.
+  // A client that waits for no acknowledgement is closed after one second.
   const listener = addAbortListener(drain.signal, () => setTimeout(leave, 1000))
   socket.on('disconnect', () => listener[Symbol.dispose]())
 
@@ -43,7 +44,7 @@ io.on('connection', (socket) => {
   })
 })
 
-// Adapters (Redis, PostgreSQL) are closed, too. Every client has gone by then.
+// Also closes adapters (Redis, PostgreSQL). All clients have disconnected by then.
 drain.onClose(() => io.close(), { name: 'socket.io' })
 
 server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '0.0.0.0', () => {

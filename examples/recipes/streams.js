@@ -15,11 +15,11 @@ const drain = drainServer(server)
 /** @param {http.ServerResponse} response */
 function events(response) {
   response.writeHead(200, { 'content-type': 'text/event-stream' })
-  response.write('retry: 1000\n\n') // milliseconds until an EventSource comes back
+  response.write('retry: 1000\n\n') // milliseconds until an EventSource reconnects
   const timer = setInterval(() => response.write(`data: ${Date.now()}\n\n`), 100)
-  // Ends the stream when the drain begins, and at once if it has begun.
+  // Ends the stream when the drain begins, or immediately if the drain has begun.
   const listener = addAbortListener(drain.signal, () => response.end())
-  // The signal would otherwise remember every stream.
+  // Removes the listener, because the signal would otherwise keep every closed stream in memory.
   response.on('close', () => {
     clearInterval(timer)
     listener[Symbol.dispose]()
@@ -34,13 +34,13 @@ async function next(response) {
     const answer = await fetch(`${prices}/slow`, { signal: AbortSignal.any([left.signal, drain.signal]) })
     response.end(await answer.text())
   } catch (error) {
-    // Nothing new: the client asks again, elsewhere.
+    // 204 means that there is nothing new. The client sends its next poll to another pod.
     if (drain.signal.aborted) response.writeHead(204).end()
     else response.writeHead(502).end(String(error))
   }
 }
 
-// podrain sends 1001 ("going away") between two frames. Nothing has to be done for it.
+// podrain itself closes WebSockets with 1001 ("going away"), between two messages.
 const sockets = new WebSocketServer({ server })
 sockets.on('connection', (socket) => {
   socket.on('message', (message) => socket.send(`you said ${message}`))

@@ -6,7 +6,7 @@ import { createHTTPHandler } from '@trpc/server/adapters/standalone'
 import { applyWSSHandler } from '@trpc/server/adapters/ws'
 import { WebSocketServer } from 'ws'
 
-/** @typedef {{ leaving?: AbortSignal }} Context what ends a subscription when the drain begins */
+/** @typedef {{ leaving?: AbortSignal }} Context `leaving` aborts when the drain begins. */
 const t = /** @type {ReturnType<typeof initTRPC.context<Context>>} */ (initTRPC.context()).create()
 
 const prices = process.env.UPSTREAM_URL ?? 'http://prices'
@@ -22,10 +22,11 @@ const known = (input) => /** @type {any} */ (input)
 export const router = t.router({
   price: t.procedure.input(known).query(({ input }) => price(input.sku)),
   prices: t.procedure.input(known).subscription(async function* ({ input, ctx, signal }) {
-    // `tracked`, so that a client that comes back says what it has had.
+    // `tracked`, so that a client that reconnects sends the id of its last event.
     for (let id = Number(input.lastEventId ?? 0) + 1; !signal?.aborted; id++) {
       yield tracked(`${id}`, await price(input.sku))
-      // Not `return`: a client takes that for the end, and stays away. An AbortError ends the stream without a word.
+      // Throws an AbortError when the drain begins, which ends the stream, and the client reconnects. After `return` a client would not
+      // reconnect.
       await sleep(50, undefined, { signal: ctx.leaving })
     }
   }),
@@ -36,16 +37,16 @@ const drain = drainServer(server)
 // Over SSE.
 server.on('request', createHTTPHandler({ router, createContext: () => ({ leaving: drain.signal }) }))
 
-// Over WebSockets: clients open another one, take their subscriptions with them, and then close this one.
+// Over WebSockets: a client opens a new connection, moves its subscriptions to it, and then closes the old one.
 const sockets = applyWSSHandler({ wss: new WebSocketServer({ server }), router, createContext: () => ({}) })
 /** @type {NodeJS.Timeout | undefined} */
-let leading
+let reconnecting
 drain.onDrain(() => {
   sockets.broadcastReconnectNotification()
-  // Again and again: load balancers may send some of them here once more.
-  leading = setInterval(sockets.broadcastReconnectNotification, 1000)
+  // Repeated every second, because load balancers may still send new connections here.
+  reconnecting = setInterval(sockets.broadcastReconnectNotification, 1000)
 })
-drain.onResume(() => clearInterval(leading))
+drain.onResume(() => clearInterval(reconnecting))
 
 server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '0.0.0.0', () => {
   console.log('listening', server.address())

@@ -7,7 +7,7 @@ await app.register(gracefulShutdown)
 
 const upstream = new Pool(process.env.UPSTREAM_URL ?? 'http://prices', {
   connections: 50,
-  // 300 s by default: longer than any grace period.
+  // The default of both is 300 s, which is longer than most grace periods.
   headersTimeout: 10_000,
   bodyTimeout: 10_000,
 })
@@ -15,7 +15,7 @@ app.drain.onClose(() => upstream.close(), { name: 'upstream' })
 
 app.get('/prices/:sku', async (request, reply) => {
   const { sku } = /** @type {{ sku: string }} */ (request.params)
-  // Not `drain.signal`: that would give up on every request that is in flight when the drain begins.
+  // Not `drain.signal`, which would abort every request in flight when the drain begins.
   const { lastCall } = app.drain
   try {
     const { statusCode, body } = await upstream.request({

@@ -11,7 +11,7 @@ async function price(sku) {
   return (await answer.json()).price
 }
 
-// `disposeOnProcessTerminate` is left out: it is disposed of below, when nobody asks any more.
+// Without `disposeOnProcessTerminate`, because the hook below disposes of Yoga after the last request.
 const yoga = createYoga({
   schema: createSchema({
     typeDefs: 'type Query { price(sku: String!): Int! } type Subscription { prices(sku: String!): Int! }',
@@ -34,7 +34,7 @@ const yoga = createYoga({
 const server = http.createServer((request, response) => {
   if (request.headers.accept?.includes('text/event-stream')) {
     if (drain.signal.aborted) return response.writeHead(503, { 'retry-after': '1' }).end()
-    // Here, and not in the resolver: what a resolver ends is "complete" for the client, which then stays away.
+    // Ends the response here and not in the resolver. After the end of a resolver the client gets "complete" and does not reconnect.
     const listener = addAbortListener(drain.signal, () => response.end())
     response.on('close', () => listener[Symbol.dispose]())
   }

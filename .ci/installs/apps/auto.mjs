@@ -1,4 +1,4 @@
-// Knows nothing of podrain.
+// A server without podrain in its code.
 import express from 'express'
 import { held, listening } from './held.mjs'
 

@@ -1,4 +1,4 @@
-/** Answers `/held` when a line comes on stdin, and says on stdout that it was asked. */
+/** Writes `held` to stdout when `/held` is requested. Resolves with the response when a line arrives on stdin. */
 export const held = () =>
   new Promise((resolve) => {
     process.stdin.once('data', () => {

@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core'
 import { PodrainModule } from '@podrain/nestjs'
 import { held, listening } from './held.mjs'
 
-// What decorators do, for which a compiler has to be told.
+// Decorators, called as functions, because decorator syntax needs a compiler.
 class Answers {
   held() {
     return held()

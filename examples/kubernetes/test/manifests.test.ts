@@ -16,7 +16,7 @@ const files = [
   ...others,
 ]
 
-/** Kinds of which no package has a schema: of those only what is in every object is known, and the pods that they make. */
+/** Kinds without a schema in any package. For these the tests check only the fields of every object, and the Pod template. */
 const withoutSchema = ['CloneSet', 'PodProbeMarker', 'Task']
 
 interface Container {
@@ -48,7 +48,7 @@ const manifests = files.flatMap((file) =>
 )
 
 describe.each(manifests)('$name', ({ manifest }) => {
-  test('is what the published schema says', () => {
+  test('is valid by its published schema', () => {
     if (withoutSchema.includes(manifest.kind)) {
       expect(problems(manifest)).toBeUndefined()
       expect(manifest.apiVersion).toMatch(/^[\w.]+\/v\w+$/)
@@ -57,13 +57,13 @@ describe.each(manifests)('$name', ({ manifest }) => {
   })
 })
 
-/** All but the one that serves nobody. */
+/** All workloads except the controller, which serves no requests. */
 const workloads = manifests.filter(
   ({ manifest }) => manifest.spec?.template && manifest.metadata.name !== 'task-controller',
 )
 
 describe.each(workloads)('the pods of $name', ({ manifest }) => {
-  test('are accepted by Kubernetes, and fit podrain', () => {
+  test('are valid, and have the hook, the probe and the grace period that podrain needs', () => {
     const { template, selector } = manifest.spec ?? {}
     const { metadata, spec } = template ?? expect.unreachable()
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'pod', ...metadata }, spec }
@@ -79,7 +79,7 @@ describe.each(workloads)('the pods of $name', ({ manifest }) => {
   })
 })
 
-test('the page names every file', () => {
+test('the README links to every file', () => {
   const page = readFileSync(join(examples, 'README.md'), 'utf8')
   const named = [...page.matchAll(/\]\(([\w-]+\.(?:js|yaml))\)/g)].map(([, name = '']) => name)
   const there = readdirSync(examples).filter((name) => /\.(js|yaml)$/.test(name))

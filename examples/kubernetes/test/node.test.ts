@@ -63,16 +63,16 @@ async function serve(
 }
 
 const short = { TERMINATION_GRACE_PERIOD_SECONDS: '10' }
-/** As a pod has it: load balancers are waited for. */
+/** The variable that a pod has, so that the drain waits for load balancers. */
 const inCluster = { KUBERNETES_SERVICE_HOST: '10.96.0.1' }
 
 describe('worker.js', () => {
-  test('is busy as long as it works, and on SIGTERM ends its jobs first', async () => {
+  test('is busy while it has a job, and finishes the job after SIGTERM', async () => {
     const worker = start('worker.js', short)
     const [, port] = await worker.line(/^listening .*port: (\d+)/)
     const url = `http://127.0.0.1:${port}`
     expect((await fetch(`${url}/busyz`)).status).toBe(200)
-    // Longer than load balancers are waited for, so that it is the job that counts.
+    // Longer than the wait for load balancers, so that the drain waits for the job.
     expect((await fetch(`${url}/jobs?ms=6500`, { method: 'POST' })).status).toBe(202)
     expect((await fetch(`${url}/busyz`)).status).toBe(503)
     expect(await (await fetch(`${url}/drainz`)).json()).toMatchObject({ tasks: ['job'] })
@@ -89,7 +89,7 @@ describe('registry.js', () => {
     readonly calls: string[]
   }
 
-  /** What a Consul agent does with services, as far as anybody asks. */
+  /** The part of a Consul agent's API that the example uses. */
   async function registry(): Promise<Registry> {
     const services = new Map<string, { Port: number }>()
     const calls: string[] = []
@@ -104,7 +104,7 @@ describe('registry.js', () => {
     return { url, services, calls }
   }
 
-  test('is found while it serves, and not any more as soon as it drains, while it still answers', async () => {
+  test('is in the registry while it serves, leaves it when the drain begins, and still answers', async () => {
     const { url, services, calls } = await registry()
     const web = start('registry.js', { ...short, ...inCluster, REGISTRY: url, HOSTNAME: 'web-1' })
     const [, port] = await web.line(/^listening .*port: (\d+)/)
@@ -116,7 +116,7 @@ describe('registry.js', () => {
     expect(calls).toEqual(['PUT register', 'PUT deregister'])
   })
 
-  test('comes back when nobody ends the pod after all', async () => {
+  test('registers again when no signal follows the hook', async () => {
     const { url, services, calls } = await registry()
     const web = start('registry.js', {
       ...inCluster,
@@ -134,7 +134,7 @@ describe('registry.js', () => {
 })
 
 describe('task-controller.js', () => {
-  test('keeps status.activeTasks equal to what the pods are working on, and the last count of one that is silent', async () => {
+  test('keeps status.activeTasks equal to the tasks of the pods, and keeps the last number of a pod that does not respond', async () => {
     let tasks: string[] | undefined = ['job', 'job']
     const pod = await serve((_request, response) => {
       if (tasks) response.end(JSON.stringify({ state: 'serving', inFlight: 0, tasks }))

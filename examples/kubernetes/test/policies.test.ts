@@ -21,7 +21,7 @@ describe('busy-policy.yaml', () => {
   test.each([
     ['by a person', people],
     ['by a controller, in a rollout or when it scales down', replicaSets],
-  ])('a pod that is busy is not deleted %s, and the answer says why', (_, username) => {
+  ])('a busy pod is not deleted %s, and the refusal says why', (_, username) => {
     expect(refusal(policy, deletion(username, tasks('10')))).toBe(
       'pod worker-1 is working on tasks (podrain/tasks: 10)',
     )
@@ -31,9 +31,13 @@ describe('busy-policy.yaml', () => {
     ['that is idle', people, tasks('0')],
     ['that has annotations, but none of podrain', people, { annotations: { team: 'shop' } }],
     ['without any annotation', people, {}],
-    ['that nobody has asked to protect', people, { ...tasks('1'), labels: {} }],
+    ['without the label for protection', people, { ...tasks('1'), labels: {} }],
     ['without a label', people, { ...tasks('1'), labels: undefined }],
-    ['that somebody lets go', people, { annotations: { 'podrain/tasks': '1', 'podrain.example.com/let-go': 'true' } }],
+    [
+      'with the annotation let-go',
+      people,
+      { annotations: { 'podrain/tasks': '1', 'podrain.example.com/let-go': 'true' } },
+    ],
     ['that is deleted already', people, { ...tasks('1'), deletionTimestamp: '2026-11-21T00:47:48Z' }],
     ['that has ended, says the kubelet', 'system:node:node-1', tasks('1')],
     ['on a lost node, by taint', 'system:serviceaccount:kube-system:taint-eviction-controller', tasks('1')],
@@ -42,7 +46,7 @@ describe('busy-policy.yaml', () => {
     expect(refusal(policy, deletion(username, metadata))).toBeUndefined()
   })
 
-  test('an eviction is none of its business', () => {
+  test('an eviction is not refused', () => {
     expect(refusal(policy, deletion(people, tasks('1'), 'pods/eviction'))).toBeUndefined()
   })
 })
@@ -51,11 +55,11 @@ describe('the policy of task-crd.yaml', () => {
   const policy = policyOf(join(examples, 'task-crd.yaml'))
 
   test.each<[string, object, string | undefined]>([
-    ['that works', { status: { activeTasks: 2n } }, 'the Task is active'],
-    ['that has ended', { status: { activeTasks: 0n } }, undefined],
-    ['with a status that says nothing', { status: {} }, undefined],
-    ['that nobody has looked at yet', {}, undefined],
-  ])('on the deletion of a Task %s', (_, task, answer) => {
+    ['with active tasks is refused', { status: { activeTasks: 2n } }, 'the Task is active'],
+    ['without active tasks is allowed', { status: { activeTasks: 0n } }, undefined],
+    ['with an empty status is allowed', { status: {} }, undefined],
+    ['without a status is allowed', {}, undefined],
+  ])('the deletion of a Task %s', (_, task, answer) => {
     const oldObject = { metadata: { name: 'import' }, ...task }
     const request = { userInfo: { username: people } }
     expect(refusal(policy, { operation: 'DELETE', resource: 'tasks', oldObject, request })).toBe(answer)
@@ -69,7 +73,7 @@ describe('the policy of rbac-report.yaml', () => {
     { rules: { resources: string[]; verbs: string[] }[] },
   ]
   const username = 'system:serviceaccount:shop:shop'
-  /** Bound to the Role of the file, and to nothing else. */
+  /** The permissions of an account with only the Role of the file. */
   const byRole: NonNullable<Review['may']> = (verb, resource) =>
     role.rules.some(({ resources, verbs }) => resources.includes(resource) && verbs.includes(verb))
   const extra = { 'authentication.kubernetes.io/pod-name': ['web-1'] }
@@ -89,14 +93,14 @@ describe('the policy of rbac-report.yaml', () => {
     annotations: { team: 'shop', 'podrain/tasks': '1', 'controller.kubernetes.io/pod-deletion-cost': '100' },
   }
 
-  test('a pod says how busy it is', () => {
+  test('a pod may write how busy it is', () => {
     expect(refusal(policy, update(busy))).toBeUndefined()
   })
 
   test.each<[string, Review, string]>([
     ['on another pod', update(busy, { name: 'web-2' }), 'a pod may only write on itself'],
     [
-      'with a token that says nothing of its pod',
+      'with a token that names no pod',
       update(busy, { userInfo: { username } }),
       'could not be evaluated: No such key: extra',
     ],
@@ -105,17 +109,13 @@ describe('the policy of rbac-report.yaml', () => {
     ['a finalizer', update({ finalizers: ['a.example.com/b'] }), 'a pod may only write its annotations'],
     ['another owner', update({ ownerReferences: [{ name: 'a' }] }), 'a pod may only write its annotations'],
     ['another annotation', update({ annotations: { team: 'api' } }), 'a pod may only write annotations of podrain'],
-    [
-      'without an annotation that was there',
-      update({ annotations: {} }),
-      'a pod may only write annotations of podrain',
-    ],
-    ['without any', update({ annotations: undefined }), 'a pod may only write annotations of podrain'],
-  ])('it does not write %s', (_, review, message) => {
+    ['fewer annotations', update({ annotations: {} }), 'a pod may only write annotations of podrain'],
+    ['no annotations', update({ annotations: undefined }), 'a pod may only write annotations of podrain'],
+  ])('a pod may not write %s', (_, review, message) => {
     expect(refusal(policy, review)).toContain(message)
   })
 
-  test('a pod of another namespace does not write on one of its name', () => {
+  test('a pod of another namespace may not write on a pod of the same name', () => {
     const elsewhere = { userInfo: { username: 'system:serviceaccount:api:podrain', extra } }
     expect(refusal(policy, update(busy, elsewhere))).toBe('a pod may only write on itself')
   })
@@ -128,7 +128,7 @@ describe('the policy of rbac-report.yaml', () => {
       (_, resource) => resource === 'pods',
     ],
     ['a controller that may do all', 'system:serviceaccount:argocd:argocd', () => true],
-  ])('%s is not held to it', (_, name, may) => {
+  ])('the policy does not apply to %s', (_, name, may) => {
     const other = { userInfo: { username: name } }
     expect(refusal(policy, { ...update({ labels: {} }, other, { a: 2 }), may })).toBeUndefined()
   })

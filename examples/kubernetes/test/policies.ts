@@ -4,14 +4,14 @@ import { parseAllDocuments } from 'yaml'
 
 type Labelled = { metadata: { name?: string; labels?: Record<string, string> } }
 
-/** A request, as far as admission policies see it. */
+/** The part of a request that admission policies see. */
 export interface Review {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE'
   readonly resource: string
   readonly request: object
   readonly object?: Labelled
   readonly oldObject: Labelled
-  /** Whether the sender may do something else. @default nothing */
+  /** Whether the sender has another permission. @default it has none */
   readonly may?: (verb: string, resource: string) => boolean
 }
 
@@ -34,7 +34,7 @@ interface Policy {
   }
 }
 
-/** What the sender of a request may do besides: `authorizer` of admission policies. */
+/** The variable `authorizer` of admission policies, which checks other permissions of the sender. */
 class Authorizer {
   readonly may: NonNullable<Review['may']>
   readonly resource: string
@@ -45,7 +45,7 @@ class Authorizer {
   }
 }
 
-// https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-authorizer-library, as far as it is used here
+// The functions that the policies use of https://kubernetes.io/docs/reference/using-api/cel/#kubernetes-authorizer-library
 const cel = new Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes: true })
   .registerType('Authorizer', { ctor: Authorizer, fields: { resource: 'string' } })
   .registerVariable('authorizer', 'Authorizer')
@@ -68,7 +68,7 @@ export function policyOf(file: string): Policy {
   return policy
 }
 
-/** @returns why the API refuses the request; undefined if it does not */
+/** @returns Why the API refuses the request; undefined if it allows the request. */
 export function refusal({ spec }: Policy, review: Review): string | undefined {
   const { operation, resource, object, oldObject, request, may = () => false } = review
   const authorizer = new Authorizer(may)

@@ -33,7 +33,7 @@ const dashboard: Dashboard = JSON.parse(readFileSync(join(operators, 'grafana-da
 const { panels } = dashboard
 
 describe('the dashboard', () => {
-  test('has a name, a place for every panel, and lets whoever looks choose source, namespace and workload', () => {
+  test('has a name, no overlapping panels, and variables for data source, namespace and workload', () => {
     expect(dashboard).toMatchObject({ uid: 'podrain', title: 'podrain', schemaVersion: expect.any(Number) })
     expect(dashboard.templating.list.map(({ name }) => name)).toEqual(['datasource', 'namespace', 'workload'])
     expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
@@ -120,13 +120,13 @@ test('every panel is drawn by a real Prometheus that scrapes a pod while it drai
   expect(await value('Answered while draining, last hour')).toBe(0)
   expect(await value('Drain duration')).toBeCloseTo(durationMs / 1000)
 
-  // Over a time, as Grafana asks for a graph.
+  // A range query, as Grafana sends it for a graph.
   for (const { targets } of panels) for (const { expr } of targets) await ask(prometheus, expr, 'range')
 })
 
 const patient = { timeout: 30_000, interval: 200 }
 
-/** What kube-state-metrics would say: the pod is to be killed in some minutes, and a container of another was killed. */
+/** Metrics of kube-state-metrics: the pod gets SIGKILL in some minutes, and a container of another pod was killed. */
 const kubeStateMetrics = [
   `kube_pod_deletion_timestamp{namespace="shop",pod="${labels.pod}",uid="u"} ${Math.round(Date.now() / 1000) + 300}`,
   'kube_pod_container_status_last_terminated_exitcode{namespace="shop",pod="orders-2",container="app",uid="v"} 137',
@@ -139,7 +139,7 @@ interface Sample {
   readonly value: readonly [time: number, value: string]
 }
 
-/** Asks for an expression as Grafana does, with its variables filled in for all namespaces and one workload. */
+/** Queries an expression as Grafana does, with its variables set to all namespaces and one workload. */
 async function ask(
   prometheus: string,
   expr: string,
@@ -170,7 +170,7 @@ async function listen(server: Server): Promise<string> {
   return urlOf(server)
 }
 
-/** Prometheus itself cannot be asked which port it has got. */
+/** A free port. Prometheus does not tell its port if it chooses the port itself. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   const url = await urlOf(server)

@@ -9,7 +9,7 @@ import { alertsOf, lokiRules, operators } from './rules.js'
 
 const alerts = alertsOf(lokiRules)
 
-/** The regular expressions of the line filters, and whether the grammar understands all of the expression. */
+/** Whether an expression is valid LogQL, and the regular expressions of its line filters. */
 function read(expr: string): { readonly isLogQL: boolean; readonly patterns: readonly RegExp[] } {
   let isLogQL = true
   let inFilter = false
@@ -34,7 +34,7 @@ const patternOf = (name: string): RegExp => {
 
 type Ending = 'well' | 'cut' | 'unfinished' | 'closed early' | 'refused' | 'killed'
 
-/** What a drain prints that ends in this way. */
+/** The log lines of a drain that ends in this way. */
 async function linesOf(ending: Ending, reportFormat: 'text' | 'json' = 'text'): Promise<readonly string[]> {
   const file = join(import.meta.dirname, 'fixtures', 'service.js')
   const child = new RunningProcess(fork(file, [ending, reportFormat], { silent: true }))
@@ -76,7 +76,7 @@ describe('the Loki rules', () => {
     ['closed early', 'text', ['PodrainRequestsCut', 'PodrainClosedEarly']],
     ['closed early', 'json', ['PodrainRequestsCut', 'PodrainClosedEarly']],
     ['refused', 'text', ['PodrainCallsRefused']],
-  ])('a drain that ends %s, told as %s, is seen by what it concerns', async (ending, format, expected) => {
+  ])('a drain that ends %s, logged as %s, fires only its own alerts', async (ending, format, expected) => {
     const lines = await linesOf(ending, format)
     const seen = ['PodrainRequestsCut', 'PodrainWorkUnfinished', 'PodrainClosedEarly', 'PodrainCallsRefused'].filter(
       (name) => lines.some((line) => patternOf(name).test(line)),
@@ -86,7 +86,7 @@ describe('the Loki rules', () => {
     for (const pattern of patterns) expect(lines.some((line) => pattern.test(line))).toBe(true)
   })
 
-  test('a drain that is killed has begun and not ended, and said that little time was left', async () => {
+  test('a killed drain has logged its begin, no end, and that little time was left', async () => {
     const lines = await linesOf('killed')
     const [begun, ended] = read(alerts.find(({ alert }) => alert === 'PodrainKilled')?.expr ?? '').patterns
     expect(lines.some((line) => begun?.test(line))).toBe(true)
@@ -100,12 +100,12 @@ describe('the Loki rules', () => {
   test.each([
     'name=orders-1 kind=Pod reason=FailedPreStopHook type=Warning',
     '{"type":"Warning","reason":"FailedPreStopHook"}',
-  ])('an Event of a hook that failed is seen: %s', (line) => {
+  ])('an Event of a failed hook fires the alert: %s', (line) => {
     expect(patternOf('PodrainHookFailed').test(line)).toBe(true)
     expect(patternOf('PodrainHookFailed').test(line.replace('FailedPreStopHook', 'Killing'))).toBe(false)
   })
 
-  test('the list of patterns for other logs has the same', () => {
+  test('the README lists the same patterns', () => {
     const readme = readFileSync(join(operators, 'README.md'), 'utf8')
     const rows = alerts.flatMap(({ alert, expr }) =>
       read(expr).patterns.map(

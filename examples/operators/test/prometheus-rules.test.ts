@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const rules = join(folder, 'rules.json')
 writeFileSync(rules, JSON.stringify(prometheusRule.spec)) // JSON is YAML
 
-/** Numbers of a pod, one a minute, as Prometheus' tests write them. */
+/** The values of each series, one per minute, in the notation of promtool's unit tests. */
 type Series = Readonly<Record<string, string>>
 
 interface Case {
@@ -22,7 +22,7 @@ interface Case {
   readonly when: string
   readonly series: Series
   readonly at?: string
-  /** The summary of the alert that comes; without it, none comes. */
+  /** The summary of the expected alert; undefined if no alert is expected. */
   readonly summary?: string
   readonly labels?: Readonly<Record<string, string>>
 }
@@ -46,19 +46,19 @@ const exitTime = `kube_pod_container_status_last_terminated_timestamp${container
 const cases: readonly Case[] = [
   {
     alert: 'PodrainRequestsCut',
-    when: 'the last export of a pod says that it cut two',
+    when: 'the last export of a pod has two cut requests',
     series: { [`podrain_forced_requests_total{${pod}}`]: '0 0 0 2 stale' },
     labels: named,
     summary: 'shop/orders-1 cut 2 requests when it ended',
   },
   {
     alert: 'PodrainRequestsCut',
-    when: 'a pod goes without having cut one',
+    when: 'a pod ends without a cut request',
     series: { [`podrain_forced_requests_total{${pod}}`]: '0 0 0 0 stale' },
   },
   {
     alert: 'PodrainDrainTooLong',
-    when: 'the last that is seen of a drain is 6 s before SIGKILL',
+    when: 'the last scrape of a drain is 6 s before SIGKILL',
     series: { [draining]: '0 0 0 1 1 stale', [sigkill]: '_ _ _ 246 246 stale' },
     labels: { ...named, state: 'draining' },
     summary: 'shop/orders-1 was still draining 10 s before SIGKILL',
@@ -75,29 +75,38 @@ const cases: readonly Case[] = [
   },
   {
     alert: 'PodrainStuckTerminating',
-    when: 'the object is there two minutes after SIGKILL',
+    when: 'the object still exists two minutes after SIGKILL',
     series: { ...watched, [sigkill]: '180x10' },
     labels: named,
     summary: 'shop/orders-1 should have been gone for 2m 0s',
   },
-  { alert: 'PodrainStuckTerminating', when: 'the grace period goes on', series: { ...watched, [sigkill]: '400x10' } },
+  {
+    alert: 'PodrainStuckTerminating',
+    when: 'the grace period is not over',
+    series: { ...watched, [sigkill]: '400x10' },
+  },
   { alert: 'PodrainStuckTerminating', when: 'the pod has no podrain', series: { [sigkill]: '180x10' } },
   {
     alert: 'PodrainCallsRefused',
-    when: 'the first call that a pod refuses makes the series',
+    when: 'a pod refuses its first call',
     series: { [refused]: '_ _ _ 1 1 1 1' },
     labels: { ...named, endpoint: 'prestop' },
     summary: 'shop/orders-1 refused calls of /prestop',
   },
   {
     alert: 'PodrainCallsRefused',
-    when: 'a pod refuses one more',
+    when: 'a pod refuses another call',
     at: '20m',
     series: { [refused]: '1x15 2x10' },
     labels: { ...named, endpoint: 'prestop' },
     summary: 'shop/orders-1 refused calls of /prestop',
   },
-  { alert: 'PodrainCallsRefused', when: 'the last was refused long ago', at: '20m', series: { [refused]: '1x25' } },
+  {
+    alert: 'PodrainCallsRefused',
+    when: 'the last call was refused long ago',
+    at: '20m',
+    series: { [refused]: '1x25' },
+  },
   {
     alert: 'PodrainKilled',
     when: 'a container was killed a minute ago',
@@ -107,19 +116,19 @@ const cases: readonly Case[] = [
   },
   {
     alert: 'PodrainKilled',
-    when: 'it ended with 1',
+    when: 'the container exited with 1',
     series: { ...watched, [exitCode]: '1x10', [exitTime]: '240x10' },
   },
   {
     alert: 'PodrainKilled',
-    when: 'that was long ago',
+    when: 'the container was killed long ago',
     at: '20m',
     series: { ...watched, [exitCode]: '137x20', [exitTime]: '240x20' },
   },
   { alert: 'PodrainKilled', when: 'the pod has no podrain', series: { [exitCode]: '137x10', [exitTime]: '240x10' } },
   {
     alert: 'PodrainNodeWillNotDrain',
-    when: 'a budget allows nothing and a node with pods of its namespace is cordoned',
+    when: 'a budget allows no disruption and a node with pods of its namespace is cordoned',
     at: '16m',
     series: {
       [disruptions]: '0x20',
@@ -128,11 +137,11 @@ const cases: readonly Case[] = [
       'kube_node_spec_unschedulable{node="a"}': '1x20',
     },
     labels: { namespace: 'shop', poddisruptionbudget: 'orders' },
-    summary: 'PodDisruptionBudget shop/orders lets no pod go while a node is to be drained',
+    summary: 'PodDisruptionBudget shop/orders allows no eviction while a node is drained',
   },
   {
     alert: 'PodrainNodeWillNotDrain',
-    when: 'the budget allows one',
+    when: 'the budget allows one disruption',
     at: '16m',
     series: {
       [disruptions]: '1x20',
@@ -143,7 +152,7 @@ const cases: readonly Case[] = [
   },
   {
     alert: 'PodrainNodeWillNotDrain',
-    when: 'the node takes pods',
+    when: 'the node is schedulable',
     at: '16m',
     series: {
       [disruptions]: '0x20',
@@ -172,32 +181,36 @@ const cases: readonly Case[] = [
   },
   {
     alert: 'PodrainReadyWhileDraining',
-    when: 'its probe fails',
+    when: 'the probe of a draining pod fails',
     series: { [draining]: '1x10', [ready]: '0x10' },
   },
-  { alert: 'PodrainReadyWhileDraining', when: 'it serves', series: { [draining]: '0x10', [ready]: '1x10' } },
+  {
+    alert: 'PodrainReadyWhileDraining',
+    when: 'a pod serves and is ready',
+    series: { [draining]: '0x10', [ready]: '1x10' },
+  },
 ]
 
 describe('the Prometheus rules', () => {
-  test('are an object that the Prometheus operator takes', () => {
+  test('are a valid PrometheusRule', () => {
     expect(() => new PrometheusRule(prometheusRule as never).validate()).not.toThrow()
     expect(() => new PrometheusRule({ spec: { groups: [{ rules: [] }] } } as never).validate()).toThrow()
   })
 
-  test('are read by Prometheus', ({ skip }) => {
+  test('are valid for promtool', ({ skip }) => {
     skip(!promtool, missing)
     const { stdout, status } = spawnSync('promtool', ['check', 'rules', rules], { encoding: 'utf8' })
     expect(stdout).toContain(`SUCCESS: ${alertsOf(prometheusRule.spec).length} rules found`)
     expect(status).toBe(0)
   })
 
-  test.each(alertsOf(prometheusRule.spec))('$alert is tried both ways', ({ alert }) => {
+  test.each(alertsOf(prometheusRule.spec))('$alert has a case that fires and one that does not', ({ alert }) => {
     const own = cases.filter((each) => each.alert === alert)
     expect(own.some(({ summary }) => summary !== undefined)).toBe(true)
     expect(own.some(({ summary }) => summary === undefined)).toBe(true)
   })
 
-  test.for(cases.map((each) => ({ ...each, outcome: each.summary === undefined ? 'is quiet' : 'calls' })))(
+  test.for(cases.map((each) => ({ ...each, outcome: each.summary === undefined ? 'does not fire' : 'fires' })))(
     '$alert $outcome when $when',
     ({ alert, series, at = '5m', summary, labels }, { skip }) => {
       skip(!promtool, missing)

@@ -16,10 +16,10 @@ interface Groups {
   readonly groups: readonly { readonly name: string; readonly rules: readonly Alert[] }[]
 }
 
-/** An object of the Prometheus operator, with groups of rules as Prometheus reads them. */
+/** The PrometheusRule of the Prometheus operator. Its `spec` has the groups of rules. */
 export const prometheusRule: { readonly spec: Groups } = read('prometheus-rules.yaml')
 
-/** Groups of rules as Loki's ruler reads them. */
+/** The groups of rules for Loki's ruler. */
 export const lokiRules: Groups = read('loki-rules.yaml')
 
 export function alertsOf({ groups }: Groups): readonly Alert[] {

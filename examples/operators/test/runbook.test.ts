@@ -5,12 +5,12 @@ import { alertsOf, lokiRules, operators, prometheusRule } from './rules.js'
 
 const runbook = readFileSync(join(operators, '..', '..', 'docs', 'operate', 'runbook.md'), 'utf8')
 const [, ...sections] = runbook.split(/^## /m)
-/** As GitHub makes them of a heading. */
+/** The anchors that GitHub makes from the headings. */
 const anchors = sections.map((section) => (section.split('\n')[0] ?? '').toLowerCase().replaceAll(' ', '-'))
 const alerts = [...alertsOf(prometheusRule.spec), ...alertsOf(lokiRules)]
 
 describe('the runbook', () => {
-  test('has a section for every alert, and no section that no alert leads to', () => {
+  test('has a section for every alert, and no other section', () => {
     const linked = alerts.map(
       ({ annotations }) => annotations.runbook_url.split('https://podrain.github.io/podrain/operate/runbook#')[1],
     )
@@ -18,7 +18,7 @@ describe('the runbook', () => {
   })
 
   test.each(sections.map((section, index) => [anchors[index], section] as const))(
-    'says under #%s what it means, where to look and what to do',
+    'says in #%s what the alert means, where to look and what to do',
     (_, section) => {
       const parts = section.match(/\*\*(It means|Look here|Do this)\*\*/g)
       expect(parts).toEqual(['**It means**', '**Look here**', '**Do this**'])

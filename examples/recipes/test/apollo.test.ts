@@ -4,10 +4,10 @@ import { Service } from './support/service.js'
 import { Upstream } from './support/upstream.js'
 
 describe.concurrent('a service with Apollo Server', () => {
-  /** @param file a recipe, or another start of the same server */
+  /** @param file The recipe, or another program with the same server. */
   async function serve(context: TestContext, file: string) {
     const upstream = await Upstream.start(context)
-    // Apollo Server listens to no signal where it is `test`.
+    // With NODE_ENV=test, Apollo Server does not listen to signals.
     const service = await Service.start(context, file, { UPSTREAM_URL: upstream.url, NODE_ENV: 'production' })
     const path = file === 'apollo.js' ? '/graphql' : '/'
     const price = (sku: string) => service.ask(path, 'POST', { query: `{ price(sku: "${sku}") }` })

@@ -6,7 +6,7 @@ import { obstacle, redisServer } from './support/redis.js'
 import { Relay } from './support/relay.js'
 import { Service } from './support/service.js'
 
-/** Where webhooks are delivered to. Those to /slow are answered when it is told to. */
+/** The receiver of webhooks. A webhook to /slow is answered when `answer()` is called. */
 async function receiver(context: TestContext): Promise<{ url: string; got: string[]; answer(): void }> {
   const got: string[] = []
   const waiting: (() => void)[] = []
@@ -33,7 +33,7 @@ describe.concurrent('a service with a BullMQ worker', () => {
 
   afterAll(() => server?.stop())
 
-  /** @param db a database of its own for each test */
+  /** @param db The number of a Redis database. Each test has its own. */
   async function serve(context: TestContext, db: number, env: Record<string, string> = {}) {
     context.skip(obstacle !== undefined, obstacle)
     const { onTestFinished } = context
@@ -48,18 +48,18 @@ describe.concurrent('a service with a BullMQ worker', () => {
     const service = await Service.start(context, 'bullmq.js', { ...own, ...env })
     const { url, got, answer } = await receiver(context)
     const deliver = (path: string) => service.ask('/webhooks', 'POST', { url: url + path, body: path })
-    /** Connections that Redis has on the database, whose flags have this letter: this test has one. */
+    /** The number of connections to the database whose flags have this letter. One connection is that of the test. */
     const clients = async (flag = '') => {
       const lines = String(await redis.client('LIST')).split('\n')
       return lines.filter((line) => new RegExp(` flags=\\w*${flag}\\w* db=${db} `).test(line)).length
     }
-    /** Whether the worker is blocked on a command that answers with the next job. */
+    /** Whether the worker waits for the next job in a blocking command. */
     const waits = async () => (await clients('b')) === 1
     const jobs = () => queue.getJobCounts('waiting', 'active', 'completed', 'failed', 'delayed')
     return { service, relay, queue, clients, waits, got, answer, deliver, jobs }
   }
 
-  test('finishes the job in progress at SIGTERM, takes none that comes later, and closes the worker before its Redis', async (context) => {
+  test('finishes the running job after SIGTERM, takes no new job, and closes the worker before its Redis', async (context) => {
     const { expect } = context
     const { service, relay, clients, waits, got, answer, deliver, jobs } = await serve(context, 1)
     expect((await deliver('/slow')).status).toBe(202)
@@ -68,7 +68,7 @@ describe.concurrent('a service with a BullMQ worker', () => {
     await service.line(/draining because of SIGTERM/)
     expect((await service.status()).tasks).toEqual(['jobs'])
     await expect.poll(waits).toBe(false)
-    // It still accepts jobs, for others to do.
+    // The service still accepts jobs, for other workers.
     expect((await deliver('/later')).status).toBe(202)
     await service.line(/draining for .* tasks: jobs/)
     expect(await jobs()).toMatchObject({ waiting: 1, active: 1 })
@@ -82,7 +82,7 @@ describe.concurrent('a service with a BullMQ worker', () => {
     expect(await clients()).toBe(1)
   })
 
-  test('takes no job that comes to an idle worker after the drain has begun', async (context) => {
+  test('takes no job after the drain has begun, also if the worker was idle', async (context) => {
     const { expect } = context
     const { service, waits, got, deliver, jobs } = await serve(context, 2)
     await deliver('/first')
@@ -97,7 +97,7 @@ describe.concurrent('a service with a BullMQ worker', () => {
     expect(await jobs()).toMatchObject({ waiting: 1, active: 0 })
   })
 
-  test('takes jobs again when no signal follows the hook, also the one that it has handed back', async (context) => {
+  test('takes jobs again when no signal follows the hook, also the job that it has handed back', async (context) => {
     const { expect } = context
     const { service, got, answer, deliver, jobs } = await serve(context, 3, { TERMINATION_GRACE_PERIOD_SECONDS: '8' })
     await deliver('/slow')
@@ -114,7 +114,7 @@ describe.concurrent('a service with a BullMQ worker', () => {
     expect(await service.exit).toEqual([0, null])
   })
 
-  test('hands a job that does not end back before it would be cut', async (context) => {
+  test('hands a job that does not end back to the queue before the deadline', async (context) => {
     const { expect } = context
     const { service, queue, got, deliver, jobs } = await serve(context, 4, { TERMINATION_GRACE_PERIOD_SECONDS: '12' })
     await deliver('/slow')

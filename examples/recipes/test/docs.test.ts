@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 const examples = join(import.meta.dirname, '..', '..')
 const guides = join(examples, '..', 'docs', 'guides')
 
-/** What the guides show of each file. Parts that are left out are marked by a line with an ellipsis. */
+/** The code of each file that the guides show. A line with an ellipsis marks a part that is left out. */
 const shown = new Map(
   readdirSync(guides)
     .flatMap((name) => readFileSync(join(guides, name), 'utf8').split(/^## /m).slice(1))

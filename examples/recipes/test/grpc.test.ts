@@ -7,14 +7,14 @@ import { describe, type TestContext, test } from 'vitest'
 import { Relay } from './support/relay.js'
 import { Service } from './support/service.js'
 
-// biome-ignore lint/suspicious/noExplicitAny: made of a .proto file
+// biome-ignore lint/suspicious/noExplicitAny: the types come from a .proto file at run time
 const { shop } = grpc.loadPackageDefinition(loadSync(join(import.meta.dirname, '..', 'shop.proto'))) as any
-/** The header of that frame: 8 bytes to follow, of type 7, on stream 0. */
+/** The header of a GOAWAY frame: 8 bytes of payload, type 7, stream 0. */
 const goaway = '\0\0\x08\x07\0\0\0\0\0'
 const insecure = grpc.credentials.createInsecure()
 
 describe.concurrent('a service that is called over gRPC and HTTP, and calls another one', () => {
-  /** The other one. It takes its time for what is long. */
+  /** The called service. It needs up to 200 ms for the article `long`. */
   async function prices({ onTestFinished }: TestContext): Promise<number> {
     const server = new grpc.Server()
     server.addService(shop.Prices.service, {
@@ -40,7 +40,7 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     return { client, get }
   }
 
-  test('answers calls and requests that are in progress at SIGTERM, and new ones while it drains', async (context) => {
+  test('answers calls and requests that are in flight at SIGTERM, and new ones while it drains', async (context) => {
     const { expect } = context
     const { service, relay, callPort } = await serve(context)
     const { get } = clientOf(context, callPort)
@@ -74,7 +74,7 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     expect(service.lines.join('\n')).toMatch(/nothing forced/)
   })
 
-  test('says GOAWAY to idle clients, also when there was no time to lead them away', async (context) => {
+  test('sends GOAWAY to idle clients, also if the drain does not wait for load balancers', async (context) => {
     const { expect } = context
     const { service, callPort } = await serve(context)
     const relay = await Relay.open(context, { port: callPort })
@@ -86,7 +86,7 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     expect(connection?.lastBack()).toContain(goaway)
   })
 
-  test('answers the calls of clients that ping their connection, if they may try again', async (context) => {
+  test('answers the calls of clients with keepalive pings, if the clients may retry', async (context) => {
     const { expect } = context
     const { service, relay, callPort } = await serve(context)
     const retryPolicy = { maxAttempts: 5, initialBackoff: '0.1s', maxBackoff: '1s', backoffMultiplier: 2 }
@@ -101,7 +101,7 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     const call = promisify(client.get.bind(client))({ sku: 'slow' })
     await expect.poll(slow.count).toBe(1)
     service.signal('SIGTERM')
-    // grpc-js drops its connection at the first ping after GOAWAY, and the call begins anew on another one.
+    // grpc-js drops its connection at the first ping after GOAWAY, and repeats the call on a new connection.
     await expect.poll(slow.count).toBeGreaterThan(1)
     slow.release()
     expect(await call).toEqual({ sku: 'slow', price: 2 })
@@ -109,7 +109,7 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     expect(service.lines.join('\n')).toMatch(/nothing forced/)
   })
 
-  test('leads clients that always have calls in progress to another one, and loses none', async (context) => {
+  test('moves clients that always have calls in flight to another pod, and loses no call', async (context) => {
     const { expect } = context
     const leaving = await serve(context, { TERMINATION_GRACE_PERIOD_SECONDS: '15' })
     const staying = await serve(context)
@@ -133,7 +133,7 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     await expect.poll(() => calls).toBeGreaterThan(20)
     leaving.service.signal('SIGTERM')
     await leaving.service.line(/draining because of SIGTERM/)
-    // As kube-proxy: new connections go elsewhere, those that are there stay.
+    // As with kube-proxy, new connections go to the other pod, and open connections stay.
     balancer.target = { port: staying.callPort }
     expect(await leaving.service.exit).toEqual([0, null])
     const before = calls

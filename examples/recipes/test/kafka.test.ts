@@ -3,8 +3,8 @@ import { Broker } from './support/kafka.js'
 import { Relay } from './support/relay.js'
 import { Service } from './support/service.js'
 
-describe.concurrent('a consumer of Kafka (against a broker in miniature)', () => {
-  /** @param hold what to hold back from the start */
+describe.concurrent('a consumer of Kafka (with a minimal broker)', () => {
+  /** @param hold A pattern of what the relay holds back from the start. */
   async function serve(
     context: TestContext,
     { env = {}, hold = /never/ }: { env?: Record<string, string>; hold?: RegExp } = {},
@@ -18,7 +18,7 @@ describe.concurrent('a consumer of Kafka (against a broker in miniature)', () =>
     return { service: await start(), start, broker, relay, slow }
   }
 
-  test('finishes the message in progress at SIGTERM, commits it, leaves the group, and takes no other', async (context) => {
+  test('finishes the current message after SIGTERM, commits it, leaves the group, and takes no other message', async (context) => {
     const { expect } = context
     const { service, start, broker, relay } = await serve(context)
     const slow = relay.hold(/"total"/)
@@ -34,12 +34,12 @@ describe.concurrent('a consumer of Kafka (against a broker in miniature)', () =>
     expect(broker.events).toEqual(['join', 'commit 1', 'leave'])
     expect(broker.produced).toEqual(['{"order":1,"total":6}'])
     expect(new Set(await Promise.all(relay.connections.map(({ end }) => end)))).toEqual(new Set(['FIN']))
-    // The next one goes on where it ended.
+    // The next consumer continues after the committed message.
     await start()
     await expect.poll(() => broker.produced).toEqual(['{"order":1,"total":6}', '{"order":2,"total":8}'])
   })
 
-  test('consumes again when no signal follows the hook, also if a message was in progress all the time', async (context) => {
+  test('consumes again when no signal follows the hook, also if one message took that long', async (context) => {
     const { expect } = context
     const { service, broker, relay } = await serve(context, { env: { TERMINATION_GRACE_PERIOD_SECONDS: '4' } })
     const slow = relay.hold(/"total"/)
@@ -56,7 +56,7 @@ describe.concurrent('a consumer of Kafka (against a broker in miniature)', () =>
     expect(broker.events).toEqual(['join', 'commit 1', 'leave', 'join', 'commit 2', 'leave'])
   })
 
-  test('that is told to end while it joins its group leaves it, and takes nothing', async (context) => {
+  test('leaves its group and takes no message if SIGTERM comes while it joins', async (context) => {
     const { expect } = context
     const { service, broker, slow } = await serve(context, { hold: /RoundRobinAssigner/ })
     broker.add({ id: 1, price: 2, quantity: 3 })

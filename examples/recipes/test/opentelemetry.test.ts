@@ -3,8 +3,8 @@ import { Collector } from './support/collector.js'
 import { Service } from './support/service.js'
 import { Upstream } from './support/upstream.js'
 
-describe.concurrent('a service that is traced by OpenTelemetry', () => {
-  test('exports the span of every request that it has answered while it drained', async (context) => {
+describe.concurrent('a service with OpenTelemetry traces', () => {
+  test('exports the span of every request that it has answered during the drain', async (context) => {
     const { expect } = context
     const collector = await Collector.start(context)
     const upstream = await Upstream.start(context)
@@ -12,7 +12,7 @@ describe.concurrent('a service that is traced by OpenTelemetry', () => {
       UPSTREAM_URL: upstream.url,
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-      // Nothing but the end makes it export.
+      // So long that spans are exported only at the end.
       OTEL_BSP_SCHEDULE_DELAY: '600000',
       OTEL_METRICS_EXPORTER: 'none',
       OTEL_LOGS_EXPORTER: 'none',
@@ -27,7 +27,7 @@ describe.concurrent('a service that is traced by OpenTelemetry', () => {
     upstream.release()
     expect((await slow).status).toBe(200)
     expect(await service.exit).toEqual([0, null])
-    // What podrain answers makes no spans.
+    // Requests to podrain's endpoints have no spans.
     expect(collector.paths.toSorted()).toEqual([...Array(100).fill('/prices/bolt'), '/prices/slow'])
     expect(service.lines.join('\n')).toMatch(/nothing forced/)
   })

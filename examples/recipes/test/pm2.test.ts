@@ -5,14 +5,14 @@ import { test } from 'vitest'
 import { Service } from './support/service.js'
 import { Upstream } from './support/upstream.js'
 
-/** With the exit codes that pm2-runtime may have then. */
+/** The flags of pm2-runtime, and its possible exit codes. */
 const ways: [how: string, flags: string[], codes: number[]][] = [
   ['', ['--no-auto-exit'], [0]],
-  [', though pm2-runtime signals them again', [], [0, 2]],
+  [', also if pm2-runtime signals them again', [], [0, 2]],
 ]
 
 test.concurrent.for(ways)(
-  'workers of pm2 answer what is in flight at SIGTERM, also 10 s later, and whatever still comes%s',
+  'workers of pm2 answer requests in flight at SIGTERM, also 10 s later, and new requests%s',
   async ([, flags, codes], context) => {
     const { expect } = context
     const home = mkdtempSync(join(tmpdir(), 'podrain-pm2-'))
@@ -26,7 +26,7 @@ test.concurrent.for(ways)(
     service.signal('SIGTERM')
     await service.line(/draining because of SIGINT/)
     expect(await service.ask('/prices/bolt')).toEqual({ status: 200, body: '{"price":2}' })
-    // With --auto-exit, pm2-runtime sees that no application is online, and ends all of them after 8 s.
+    // With --auto-exit, pm2-runtime notices that no application is online, and signals all of them again after 8 s.
     await service.line(/draining for 1\d\.\d s/)
     expect(await service.ask('/prices/bolt')).toEqual({ status: 200, body: '{"price":2}' })
     upstream.release()

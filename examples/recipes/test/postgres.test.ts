@@ -9,13 +9,14 @@ import { Service } from './support/service.js'
 interface Engine {
   readonly target: { port: number } | { path: string }
   readonly client: pg.Pool
-  /** Where the server writes what it thinks of its clients. */
+  /** The log of the server. */
   readonly log: readonly string[]
   stop(): Promise<void>
 }
 
 const user = 'postgres'
-const goodbye = 'X\0\0\0\x04'
+/** The message Terminate, with which a client ends its session. */
+const terminate = 'X\0\0\0\x04'
 
 const engines: { name: string; missing?: string | undefined; start: () => Promise<Engine> }[] = [
   {
@@ -60,7 +61,7 @@ describe.concurrent.each(engines)('a service with a pool of $name', ({ missing, 
     return { service: await Service.start(context, 'postgres.js', env), relay }
   }
 
-  /** What there is of an article: orders, and those of them in the audit, and what is left in stock. */
+  /** The orders of an article, how many of them are in the audit, and the quantity in stock. */
   async function books(sku: string): Promise<object> {
     const { rows } = await engine.client.query(
       `select (select count(*)::int from orders where sku = $1) as orders,
@@ -71,11 +72,11 @@ describe.concurrent.each(engines)('a service with a pool of $name', ({ missing, 
     return rows[0]
   }
 
-  test('answers all that wait for the database or the pool at SIGTERM, and says goodbye on each connection', async (context) => {
+  test('answers all requests that wait for the database or the pool at SIGTERM, and terminates each session', async (context) => {
     const { expect } = context
     const { service, relay } = await serve(context, 'bolt')
     const slow = relay.hold(/begin/)
-    // Ten get a connection, five wait for one.
+    // Ten requests get a connection, and five wait for one.
     const answers = Array.from({ length: 15 }, () => service.ask('/orders', 'POST', { sku: 'bolt', quantity: 2 }))
     await expect.poll(slow.count).toBe(10)
     await expect.poll(async () => (await service.status()).inFlight).toBe(15)
@@ -89,8 +90,8 @@ describe.concurrent.each(engines)('a service with a pool of $name', ({ missing, 
     expect(service.lines.filter((line) => /"level":[456]0/.test(line))).toEqual([])
     expect(await books('bolt')).toEqual({ orders: 16, audited: 16, stock: 1000 - 31 })
     expect(await Promise.all(relay.connections.map(({ end }) => end))).toEqual(Array(10).fill('FIN'))
-    expect(relay.connections.map(({ last }) => last().slice(-5))).toEqual(Array(10).fill(goodbye))
-    // PGlite has one backend for all.
+    expect(relay.connections.map(({ last }) => last().slice(-5))).toEqual(Array(10).fill(terminate))
+    // PGlite has only one backend, and no log.
     if (engine.log.length === 0) return
     const { rows } = await engine.client.query('select from pg_stat_activity where application_name = $1', ['bolt'])
     expect(rows).toEqual([])
@@ -99,7 +100,7 @@ describe.concurrent.each(engines)('a service with a pool of $name', ({ missing, 
     expect(said.filter((line) => /unexpected EOF|could not receive/.test(line))).toEqual([])
   })
 
-  test('waits for what it does after the response, and ends the pool only then', async (context) => {
+  test('waits for the query after the response before it ends the pool', async (context) => {
     const { expect } = context
     const { service, relay } = await serve(context, 'nut')
     const slow = relay.hold(/insert into audit/)
@@ -113,7 +114,7 @@ describe.concurrent.each(engines)('a service with a pool of $name', ({ missing, 
     expect(await books('nut')).toEqual({ orders: 1, audited: 1, stock: 999 })
   })
 
-  test('answers before the drain has to cut anything when the database hangs', async (context) => {
+  test('answers before the deadline if the database hangs', async (context) => {
     const { expect } = context
     const { service, relay } = await serve(context, 'screw')
     const slow = relay.hold(/begin/)

@@ -13,7 +13,7 @@ describe.concurrent('a service with Redis', () => {
 
   afterAll(() => server?.stop())
 
-  /** @param db a database of its own for each test */
+  /** @param db The number of a Redis database. Each test has its own. */
   async function serve(context: TestContext, db: number): Promise<{ service: Service; relay: Relay; redis: Redis }> {
     context.skip(obstacle !== undefined, obstacle)
     const redis = new Redis({ path: server.path, db })
@@ -23,7 +23,7 @@ describe.concurrent('a service with Redis', () => {
     return { service: await Service.start(context, 'redis.js', env), relay, redis }
   }
 
-  test('answers what waits for Redis at SIGTERM, hears of changes to the end, and quits both connections', async (context) => {
+  test('answers requests that wait for Redis at SIGTERM, gets changes until the end, and quits both connections', async (context) => {
     const { expect } = context
     const { service, relay, redis } = await serve(context, 1)
     await redis.set('product:1', 'bolt')
@@ -43,10 +43,10 @@ describe.concurrent('a service with Redis', () => {
     expect(service.lines.filter((line) => /error|closed|redis/i.test(line))).toEqual([])
     expect(await Promise.all(relay.connections.map(({ end }) => end))).toEqual(['FIN', 'FIN'])
     for (const { last } of relay.connections) expect(last()).toMatch(/\$4\r\nquit\r\n$/)
-    expect(String(await redis.client('LIST')).match(/ db=1 /g)).toHaveLength(1) // this test
+    expect(String(await redis.client('LIST')).match(/ db=1 /g)).toHaveLength(1) // the connection of this test
   })
 
-  test('answers before the drain has to cut anything when Redis hangs', async (context) => {
+  test('answers before the deadline if Redis hangs', async (context) => {
     const { expect } = context
     const { service, relay } = await serve(context, 2)
     const slow = relay.hold(/product:/)

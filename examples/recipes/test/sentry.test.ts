@@ -11,7 +11,7 @@ describe.concurrent('a service with Sentry', () => {
     return { service: await Service.start(context, 'sentry.js', { ...own, ...env }), upstream, errors }
   }
 
-  test('sends every error that it has had while it drained', async (context) => {
+  test('sends every error of the drain to Sentry', async (context) => {
     const { expect } = context
     const { service, upstream, errors } = await serve(context)
     const slow = service.ask('/prices/slow?currency=last')
@@ -29,7 +29,7 @@ describe.concurrent('a service with Sentry', () => {
     expect(service.lines.join('\n')).toMatch(/nothing forced/)
   })
 
-  test('answers what is in flight when an error is uncaught, sends that error, and exits with 1', async (context) => {
+  test('answers the request in flight after an uncaught error, sends the error to Sentry, and exits with 1', async (context) => {
     const { expect } = context
     const fail = 'process.once("SIGUSR2",()=>{throw(new(Error)("uncaught"))})'
     const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fail)}` }

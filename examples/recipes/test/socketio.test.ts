@@ -21,7 +21,7 @@ describe.concurrent('a service with socket.io', () => {
   }
 
   test.for(Object.entries(transports))(
-    'acknowledges what is in progress at SIGTERM over %s, and its client may come back',
+    'acknowledges the message in progress at SIGTERM over %s, and the client may reconnect',
     async ([, ways], context) => {
       const { expect } = context
       const { service, upstream } = await serve(context)
@@ -34,20 +34,20 @@ describe.concurrent('a service with socket.io', () => {
       await service.line(/draining because of SIGTERM/)
       upstream.release()
       expect(await answer).toEqual({ price: 2 })
-      // A client that was disconnected by the server would say "io server disconnect", and stay away.
+      // After disconnect() of the server, the reason would be "io server disconnect", and the client would not reconnect.
       expect(await reason).toBe('transport close')
       expect(await service.exit).toEqual([0, null])
       expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
     },
   )
 
-  test('loses no message of clients that come back to it until the balancer has heard of the change, over any transport', async (context) => {
+  test('loses no message of clients that reconnect to it while the load balancer still sends, over any transport', async (context) => {
     const { expect } = context
-    // With this podrain reaches its WebSockets at nine tenths of the ramp, long after the recipe has closed them.
+    // With this preload, podrain sheds its WebSockets at nine tenths of the ramp, long after the recipe has closed them.
     const { service: leaving, upstream } = await serve(context, '--import=data:text/javascript,Math.random=()=>0.9')
     const { service: staying } = await serve(context)
     const balancer = await Relay.open(context, { port: leaving.port })
-    /** The pause between an answer and the next message. It is longer than the close that may follow the answer takes. */
+    /** The pause between an acknowledgement and the next message. It is longer than a close after the acknowledgement takes. */
     const think = async () => {
       for (let trip = 0; trip < 5; trip++) await fetch(`http://127.0.0.1:${balancer.port}/readyz`).catch(() => {})
     }
@@ -88,7 +88,7 @@ describe.concurrent('a service with socket.io', () => {
     expect(leaving.lines.join('\n')).toMatch(/nothing forced/)
   })
 
-  test('leads clients of every transport to another one, and has every message acknowledged', async (context) => {
+  test('moves clients of every transport to another pod, and every message is acknowledged', async (context) => {
     const { expect } = context
     const { service: leaving, upstream: asked } = await serve(context)
     const { service: staying, upstream: askedThen } = await serve(context)
@@ -116,7 +116,7 @@ describe.concurrent('a service with socket.io', () => {
     await expect.poll(() => clients.every(({ sent }) => sent > 10)).toBe(true)
     leaving.signal('SIGTERM')
     await leaving.line(/draining because of SIGTERM/)
-    // As kube-proxy: new connections go elsewhere, those that are there stay.
+    // As with kube-proxy, new connections go to the other pod, and open connections stay.
     balancer.target = { port: staying.port }
     expect(await leaving.exit).toEqual([0, null])
     expect(leaving.lines.join('\n')).toMatch(/nothing forced/)

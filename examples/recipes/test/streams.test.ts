@@ -14,7 +14,7 @@ describe.concurrent('a service with an event stream, a long poll and a WebSocket
     }
   }
 
-  test('ends each of them when the drain begins, in a way that their clients come back from', async (context) => {
+  test('ends each of them when the drain begins, in a way that makes clients reconnect', async (context) => {
     const { expect } = context
     const { service, upstream } = await serve(context)
     const events = await stream(`http://127.0.0.1:${service.port}/events`)
@@ -33,7 +33,7 @@ describe.concurrent('a service with an event stream, a long poll and a WebSocket
     expect(service.output).toMatch(/drained in .* after SIGTERM; nothing forced/)
   })
 
-  test('ends at once what is opened while it drains', async (context) => {
+  test('ends a stream or a poll immediately that is opened during the drain', async (context) => {
     const { expect } = context
     const { service } = await serve(context)
     service.signal('SIGTERM')

@@ -40,7 +40,7 @@ describe.concurrent('a service with tRPC', () => {
   }
 
   test.for(Object.entries(links))(
-    'answers at SIGTERM, and subscriptions over %s go on elsewhere where they were',
+    'answers requests in flight at SIGTERM, and subscriptions over %s continue on another pod without a gap',
     async ([, link], context) => {
       const { expect } = context
       const { service: leaving, upstream } = await serve(context)
@@ -64,7 +64,7 @@ describe.concurrent('a service with tRPC', () => {
       await expect.poll(upstream.held).toBe(1)
       leaving.signal('SIGTERM')
       await leaving.line(/draining because of SIGTERM/)
-      // As kube-proxy: new connections go elsewhere, those that are there stay.
+      // As with kube-proxy, new connections go to the other pod, and open connections stay.
       balancer.target = { port: staying.port }
       await expect.poll(() => elsewhere.asked.length).toBeGreaterThan(3)
       upstream.release()
@@ -72,12 +72,12 @@ describe.concurrent('a service with tRPC', () => {
       expect(await leaving.exit).toEqual([0, null])
       expect(leaving.lines.join('\n')).toMatch(/nothing forced/)
       expect(ends).toEqual([])
-      // None is left out.
+      // No event is missing.
       expect([...new Set(ids)]).toEqual(Array.from({ length: Math.max(...ids) }, (_, n) => n + 1))
     },
   )
 
-  test('asks clients over WebSockets to come back before it ends their connections', async (context) => {
+  test('asks clients over WebSockets to reconnect before it ends their connections', async (context) => {
     const { expect } = context
     const { service } = await serve(context)
     const socket = new WebSocket(`ws://127.0.0.1:${service.port}`)

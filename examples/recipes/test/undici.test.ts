@@ -3,8 +3,8 @@ import { listen } from './support/listen.js'
 import { Relay } from './support/relay.js'
 import { Service } from './support/service.js'
 
-describe.concurrent('a service that asks another one through undici', () => {
-  /** With an upstream that does not answer what is held. */
+describe.concurrent('a service that sends requests to another one with undici', () => {
+  /** Starts the recipe with an upstream behind a relay. */
   async function serve(context: TestContext, env: Record<string, string> = {}) {
     const { port } = await listen(context, (_request, response) => response.end('{"price":2}'))
     const relay = await Relay.open(context, { port })
@@ -12,7 +12,7 @@ describe.concurrent('a service that asks another one through undici', () => {
     return { service: await Service.start(context, 'undici.js', { ...own, ...env }), relay }
   }
 
-  test('has its answers at SIGTERM, asks more while it drains, and ends its connections', async (context) => {
+  test('gets the responses in flight at SIGTERM, sends more requests during the drain, and ends its connections', async (context) => {
     const { expect } = context
     const { service, relay } = await serve(context)
     const slow = relay.hold(/slow/)
@@ -29,7 +29,7 @@ describe.concurrent('a service that asks another one through undici', () => {
     expect(new Set(await Promise.all(relay.connections.map(({ end }) => end)))).toEqual(new Set(['FIN']))
   })
 
-  test('answers with 503 before the drain has to cut anything when the other one hangs', async (context) => {
+  test('answers with 503 before the deadline if the other service hangs', async (context) => {
     const { expect } = context
     const { service, relay } = await serve(context, { TERMINATION_GRACE_PERIOD_SECONDS: '12' })
     const slow = relay.hold(/slow/)

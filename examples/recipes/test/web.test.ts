@@ -14,7 +14,7 @@ const fastifyCli = join('node_modules', 'fastify-cli', 'cli.js')
 test.concurrent.for([
   { name: 'NestJS', command: ['--import', 'tsx', 'nest.ts'] },
   { name: 'fastify start', command: [fastifyCli, 'start', '--log-level', 'info', 'fastify-start.js'] },
-])('a service with $name answers requests in progress at SIGTERM and later ones, then closes', async (row, context) => {
+])('a service with $name answers requests in flight at SIGTERM and later ones, then closes', async (row, context) => {
   const { expect } = context
   const { service, upstream } = await serve(context, row.command, {
     FASTIFY_ADDRESS: '127.0.0.1',
@@ -36,7 +36,7 @@ describe.concurrent.each([
   { name: 'Hono', file: 'hono.js' },
   { name: 'h3', file: 'h3.js' },
 ])('a service with $name', ({ file }) => {
-  test('answers requests in progress at SIGTERM and later ones, and ends event streams at once', async (context) => {
+  test('answers requests in flight at SIGTERM and later ones, and ends event streams immediately', async (context) => {
     const { expect } = context
     const { service, upstream } = await serve(context, file)
     const slow = service.ask('/prices/slow')
@@ -55,7 +55,7 @@ describe.concurrent.each([
     expect(service.lines.filter((line) => /warn|error|early/i.test(line))).toEqual([])
   })
 
-  test('ends an event stream that is opened while it drains, too', async (context) => {
+  test('ends an event stream that is opened during the drain', async (context) => {
     const { expect } = context
     const { service } = await serve(context, file)
     service.signal('SIGTERM')
@@ -67,20 +67,20 @@ describe.concurrent.each([
   })
 })
 
-test.concurrent('a service with h3 waits for what it does after the response', async (context) => {
+test.concurrent('a service with h3 waits for work after the response', async (context) => {
   const { expect } = context
   const { service, upstream } = await serve(context, 'h3.js')
   expect((await service.ask('/prices/slow/orders', 'POST', {})).status).toBe(200)
   await expect.poll(upstream.held).toBe(1)
   service.signal('SIGINT')
-  // It is closed, and still waits.
+  // The server is closed, and the process still waits for the work.
   await expect.poll(async () => (await service.ask('/prices/bolt')).status).toBe(0)
   upstream.release()
   expect(await service.exit).toEqual([0, null])
   expect(service.lines).toContain('ordered')
 })
 
-test.concurrent('a service with h3 says so when what it does after the response does not end', async (context) => {
+test.concurrent('a service with h3 reports work after the response that does not end', async (context) => {
   const { expect } = context
   const { service, upstream } = await serve(context, 'h3.js', { TERMINATION_GRACE_PERIOD_SECONDS: '8' })
   expect((await service.ask('/prices/slow/orders', 'POST', {})).status).toBe(200)

@@ -15,7 +15,7 @@ describe.concurrent('a service with GraphQL Yoga', () => {
     return { service, upstream, price }
   }
 
-  test('answers queries in progress at SIGTERM and later ones, and ends subscriptions without "complete"', async (context) => {
+  test('answers queries in flight at SIGTERM and later ones, and ends subscriptions without "complete"', async (context) => {
     const { expect } = context
     const { service, upstream, price } = await serve(context)
     const slow = price('slow')
@@ -33,7 +33,7 @@ describe.concurrent('a service with GraphQL Yoga', () => {
     expect(service.lines.filter((line) => /ERR|error/i.test(line))).toEqual([])
   })
 
-  test('has subscribers go on elsewhere', async (context) => {
+  test('moves subscribers to another pod', async (context) => {
     const { expect } = context
     const { service: leaving } = await serve(context)
     const { service: staying, upstream: elsewhere } = await serve(context)

@@ -3,16 +3,16 @@ import { afterEach, expect, test, vi } from 'vitest'
 
 afterEach(() => void vi.useRealTimers())
 
-test('a job in progress is finished before the pool is closed', async () => {
+test('a running job finishes before the pool is closed', async () => {
   vi.useFakeTimers()
   const done: string[] = []
-  // `behind`: wait as in a cluster. Without it a drain in a test waits for no load balancer.
+  // With `behind` the drain waits as in a cluster. Without `behind` a drain in a test does not wait for load balancers.
   const drain = new Drain({ behind: 'kube-proxy', signals: false, logger: false })
   drain.onClose(() => done.push('pool closed'))
   const job = new Promise((resolve) => setTimeout(resolve, 12_000)).then(() => done.push('job done'))
   drain.waitUntil(job, { name: 'job' })
 
-  const drained = drain.start({ reason: 'test' }) // what SIGTERM does
+  const drained = drain.start({ reason: 'test' }) // as SIGTERM does
   await vi.advanceTimersByTimeAsync(5000)
   expect(drain.state).toBe('draining')
   await vi.advanceTimersByTimeAsync(10_000)
@@ -20,7 +20,7 @@ test('a job in progress is finished before the pool is closed', async () => {
   expect(done).toEqual(['job done', 'pool closed'])
 })
 
-/** Time that passes when a test says so, for a runner whose fake timers leave `performance.now()` alone, as node:test. */
+/** A clock whose time passes only by `pass()`. For runners such as node:test, whose fake timers do not replace `performance.now()`. */
 class TestClock implements Clock {
   #now = 0
   readonly #timers = new Set<{ at: number; fn: () => void }>()
@@ -40,12 +40,12 @@ class TestClock implements Clock {
       for (const timer of this.#timers) {
         if (timer.at <= this.#now && this.#timers.delete(timer)) timer.fn()
       }
-      await null // lets promises go on
+      await null // runs the callbacks of resolved promises
     }
   }
 }
 
-test('consumers stop when the drain begins, and again nothing is left after 6 s', async () => {
+test('a consumer stops when the drain begins, and the drain is clean after 6 s', async () => {
   const clock = new TestClock()
   const drain = new Drain({ behind: 'kube-proxy', clock, signals: false, logger: false })
   let consuming = true

@@ -17,7 +17,7 @@ test('an order is found by its id', async () => {
   expect(response.json()).toEqual({ id: '7' })
 })
 
-test('is ready once it listens', async () => {
+test('the service is ready when it listens', async () => {
   expect((await app.inject('/readyz')).statusCode).toBe(503)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   expect((await fetch(`${url}/readyz`)).status).toBe(200)

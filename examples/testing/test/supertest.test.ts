@@ -3,7 +3,7 @@ import express from 'express'
 import request from 'supertest'
 import { afterEach, test } from 'vitest'
 
-// The service as a function, so that each test has one of its own.
+// A function that creates the service, so that each test can have its own.
 function service(options: AdapterOptions) {
   const podrain = drain(options)
   const app = express()

@@ -1,12 +1,12 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 
-/** How a command is kept on one processor, where that is possible: nothing if not. */
+/** The words in front of a command that pin it to one processor; none where pinning is not possible. */
 export function pin(core: number): string[] {
   return pinning === undefined ? ['taskset', '-c', String(core)] : []
 }
 
-/** Why nothing can be kept on one processor; undefined if it can. */
+/** Why processes cannot be pinned to a processor; undefined if they can. */
 export const pinning: string | undefined = (() => {
   try {
     execFileSync('taskset', ['-c', '0,1', 'true'], { stdio: 'ignore' })
@@ -16,12 +16,12 @@ export const pinning: string | undefined = (() => {
   }
 })()
 
-/** A process of ours that answers questions one after the other. */
+/** A child process that answers messages one after the other. */
 export class Child {
   readonly #process: ChildProcess
   readonly #exit: Promise<never>
 
-  /** @param before what starts it, in front of node */
+  /** @param before The command in front of `node`, such as `taskset -c 0`. */
   constructor(file: string, args: readonly string[], before: readonly string[] = [], flags: readonly string[] = []) {
     const [execPath = process.execPath, ...execArgv] = [...before, process.execPath, ...flags]
     this.#process = fork(file, args, { execPath, execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
@@ -31,25 +31,28 @@ export class Child {
     this.#exit.catch(() => {})
   }
 
-  /** Its next message. */
-  async hear<Answer>(): Promise<Answer> {
+  /**
+   * The next message of the process.
+   * @throws {Error} if the process ends first
+   */
+  async receive<Answer>(): Promise<Answer> {
     const [answer] = await Promise.race([once(this.#process, 'message'), this.#exit])
     return answer
   }
 
   ask<Answer>(question: object | string = {}): Promise<Answer> {
-    const answer = this.hear<Answer>()
+    const answer = this.receive<Answer>()
     this.#process.send(question)
     return answer
   }
 
-  /** Lets it end by itself: it is told that nobody asks any more. */
+  /** Disconnects the channel, so that the process ends by itself, and waits for its exit. */
   async end(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect()
     await this.#exit.catch(() => {})
   }
 
-  /** Ends it at once. */
+  /** Ends the process with SIGKILL, and waits for its exit. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL')
     await this.#exit.catch(() => {})

@@ -1,10 +1,10 @@
 /**
- * What podrain costs a server over loopback, in instructions of the processor: counted, not timed, so that a noisy machine
- * matters little. Needs valgrind.
+ * What podrain costs a server over loopback, in instructions of the processor. Instructions are counted, not timed, so a noisy
+ * machine matters little. Needs valgrind.
  *
  *     node instructions.js [--connections 1,4,8,32] [--requests 12000] [--frameworks node:http,Fastify,Express,Koa]
  *                          [--only <part of a contender's name>] [--jobs <one for each processor>]
- *                          [--beside <another checkout of this repository, built: its podrain is a contender, too>]
+ *                          [--beside <another checkout of this repository, built; its podrain becomes a contender>]
  *                          [--results <directory>] [--docs <directory>]
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -41,9 +41,9 @@ async function main(): Promise<void> {
     })
     const run = async ({ framework, name, found, number, index }: (typeof runs)[number]): Promise<void> => {
       const counting = (): Promise<number> => count(framework, name, { requests, connections: number, directory })
-      // An hour's work is not thrown away for one request that failed; for a second one it is.
+      // A failed count is repeated once, because the whole bench takes an hour. A second failure ends the bench.
       const each = await counting().catch((error) => {
-        console.log(`Once more: ${error.message}`)
+        console.log(`Repeated because of a failure: ${error.message}`)
         return counting()
       })
       console.log(`${framework}, ${name}, ${number} connections: ${Math.round(each)} instructions per request`)
@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   await writePage(rest)
 }
 
-/** A directory that is gone when this process is, however it ends. */
+/** A directory that is removed when this process exits, also after SIGINT and SIGTERM. */
 function temporary(): string {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-instructions-'))
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }))

@@ -1,7 +1,7 @@
 /**
- * What @podrain/kubernetes costs the API server: pods of 10 to 10,000 follow a cluster whose API counts, by a clock of
- * their own. Each simulation is a process of its own. All of it takes about ten minutes. What was counted “before” is kept
- * until it is counted anew, as it stays the same.
+ * What @podrain/kubernetes costs the API server. 10 to 10,000 simulated pods follow a cluster, and the simulated API counts
+ * requests and bytes. The clock is virtual. Each simulation runs in its own process. The bench takes about ten minutes. Without
+ * `--beside` the counts of “before” are taken from the last result, because that commit does not change.
  *
  *     node kubernetes.js [--pods 10,1000,10000] [--sample 200] [--seed 1] [--only <part of a scenario's name>] [--jobs <one for each processor>]
  *                        [--beside <another checkout of this repository, built: “before”>]
@@ -24,16 +24,19 @@ import { writePage } from './page.js'
 import { run } from './program.js'
 import { keep, load } from './results.js'
 
-/** Up to so many pods all of them run the package, as it is. */
-const whole = 1000
-/** Bytes that the API sends in a rollout, about: where each pod is sent every change, fewer pods run the package. */
+/** Up to this number of pods, every pod runs the package of this checkout. With more pods, a sample does. */
+const mostWithoutSample = 1000
+/**
+ * About how many bytes the simulated API may send in one rollout. “Before”, each pod was sent every change, so fewer pods run the
+ * package there.
+ */
 const mostSent = 6e9
-/** Bytes that a pod is sent which watches every slice, for each pod that is replaced. */
+/** Bytes that a pod receives for each replaced pod if it watches every EndpointSlice: three changes of a slice of 45 kB. */
 const perReplaced = 3 * 45_000
-/** Pods of each Service, where there are many Services. */
-const ofManyServices = 10
-/** Pods whose time on the processor is measured. */
-const processors = 100
+/** Pods of each Service, in the runs with many Services. */
+const podsPerService = 10
+/** The most pods whose processor time is measured. */
+const mostMeasured = 100
 
 async function main(): Promise<void> {
   const defaults = { pods: '10,1000,10000', sample: 200, seed: 1, only: '', beside: '' }
@@ -45,7 +48,7 @@ async function main(): Promise<void> {
   compareWith(given.beside)
   const versions: Version[] = given.beside === '' ? ['after'] : ['before', 'after']
   const sampleOf = (version: Version, pods: number, scenario?: Scenario): number => {
-    const most = version === 'after' && pods <= whole ? pods : given.sample
+    const most = version === 'after' && pods <= mostWithoutSample ? pods : given.sample
     const sent = version === 'before' && scenario === 'rolling over' ? Math.ceil(mostSent / perReplaced / pods) : most
     return Math.min(pods, most, sent)
   }
@@ -59,8 +62,8 @@ async function main(): Promise<void> {
           services: 1,
           sample: sampleOf(version, pods, scenario),
         }
-        const many = pods > ofManyServices && (scenario === 'serving' || scenario === 'rolling over')
-        return [order, ...(many ? [{ ...order, services: Math.ceil(pods / ofManyServices) }] : [])].map((each) => ({
+        const many = pods > podsPerService && (scenario === 'serving' || scenario === 'rolling over')
+        return [order, ...(many ? [{ ...order, services: Math.ceil(pods / podsPerService) }] : [])].map((each) => ({
           version,
           order: each,
         }))
@@ -81,9 +84,9 @@ async function main(): Promise<void> {
     const runs = await pMap(orders, simulate, { concurrency: given.jobs })
     const measured = given.only === '' ? versions.flatMap((version) => sizes.map((pods) => ({ version, pods }))) : []
     const measure = async ({ version, pods }: (typeof measured)[number]): Promise<Processor> => {
-      const sample = Math.min(processors, sampleOf(version, pods, 'rolling over'))
+      const sample = Math.min(mostMeasured, sampleOf(version, pods, 'rolling over'))
       const times = await run<Processor>('kubernetes/processor', version, pods, sample)
-      console.log(`${version}, the processor, ${sample} of ${pods} pods`)
+      console.log(`${version}, processor time, ${sample} of ${pods} pods`)
       return times
     }
     const processor = await pMap(measured, measure, { concurrency: given.jobs })

@@ -1,5 +1,6 @@
 /**
- * What `podrain lint` takes for ever more apps: over a hundred namespaces, in one, and in a file each.
+ * How long `podrain lint` takes as the number of apps grows: spread over 100 namespaces, all in one namespace, and all in one
+ * namespace with one file per app.
  *
  *     node lint.js [--repeats 3] [--most 5000] [--results <directory>] [--docs <directory>]
  */

@@ -1,6 +1,6 @@
 import { cpus, release, totalmem, type } from 'node:os'
 
-/** What a figure is worth nothing without. */
+/** The machine that a result was measured on. Figures of different machines cannot be compared. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number

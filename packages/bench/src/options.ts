@@ -1,10 +1,13 @@
 import { parseArgs } from 'node:util'
 import { here } from './results.js'
 
-/** What all benches take: where to write to. */
+/** The options that all benches have: the directories to write to. */
 const directories = { results: here.results, docs: here.docs }
 
-/** Options of the command line by name, numbers where the default is one. */
+/**
+ * The options of the command line by name. An option whose default is a number is a number.
+ * @throws {RangeError} if a number is not above 0
+ */
 export function options<Defaults extends Record<string, number | string>>(
   defaults: Defaults,
 ): { [Name in keyof Defaults]: Defaults[Name] extends number ? number : string } & typeof directories {

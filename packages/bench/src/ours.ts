@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 
-/** The packages of ours that a bench loads. */
+/** The packages of podrain that benches load. */
 export interface Packages {
   core: typeof import('@podrain/core')
   express: typeof import('@podrain/express')
@@ -10,13 +10,16 @@ export interface Packages {
   kubernetes: typeof import('@podrain/kubernetes')
 }
 
-/** Passed on to the processes that serve. */
+/** An environment variable, so that child processes get the other checkout, too. */
 const variable = 'PODRAIN_BESIDE'
 
-/** What podrain of another checkout is called where two states of the code are compared in one run. */
+/** The name of the contender that is podrain of the other checkout. */
 export const besideName = 'podrain of the other checkout'
 
-/** For `--beside`: a directory where this repository has been checked out at another commit, and built. Empty for none. */
+/**
+ * Sets the other checkout to compare with.
+ * @param directory The value of `--beside`: a directory with this repository at another commit, built. Empty for none.
+ */
 export function compareWith(directory: string): void {
   if (directory !== '') process.env[variable] = resolve(process.env.INIT_CWD ?? '.', directory)
 }
@@ -26,7 +29,10 @@ export function hasBeside(): boolean {
   return process.env[variable] !== undefined
 }
 
-/** A package of ours, of this checkout or of the other. */
+/**
+ * Loads a package of podrain.
+ * @param beside Whether to load it from the other checkout.
+ */
 export function ours<Name extends keyof Packages>(name: Name, beside = false): Packages[Name] {
   const directory = beside ? (process.env[variable] ?? '') : join(__dirname, '../../..')
   return createRequire(__filename)(join(directory, 'packages', name))

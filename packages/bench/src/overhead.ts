@@ -1,6 +1,6 @@
 /**
- * What podrain costs a server over loopback: requests per second and time of the processor per request, beside the server
- * alone and beside other shutdown libraries.
+ * What podrain costs a server over loopback: requests per second, and processor time per request. Compared are the server
+ * without podrain, with podrain, and with other shutdown libraries.
  *
  *     node overhead.js [--rounds 15] [--starts 5] [--seconds 1] [--frameworks node:http,Fastify,Express,Koa]
  *                      [--generator wrk|autocannon] [--results <directory>] [--docs <directory>]

@@ -1,4 +1,4 @@
-/** Writes docs/proof/benchmarks.md, docs/proof/rehearsal-scale.md, docs/proof/kubernetes-cost.md and their pictures from what was kept. */
+/** Writes docs/proof/{benchmarks,rehearsal-scale,kubernetes-cost}.md and their pictures from the stored results. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Charts, createCharts } from './page/charts.js'
@@ -13,7 +13,7 @@ import { scale } from './page/scale.js'
 import type { Section } from './page/section.js'
 import type { Directories } from './results.js'
 
-/** A page, and its parts in their order; one that has no result yet is left out. */
+/** A page and its sections in order. A section without a result is left out. */
 interface Page {
   readonly file: string
   readonly introduction: string
@@ -25,13 +25,13 @@ const benchmarks: Page = {
   sections: [rollout, request, instructions, overhead, scale, lint],
   introduction: `# Benchmarks
 
-Made by the benches from what they measured, which is kept in
-[packages/bench/results](../../packages/bench/results): figures from another machine, or another day, differ. Each section says
-where and when it was measured, and with what; after a bench its section is written anew.
+The benches write this page from their results, which are in [packages/bench/results](../../packages/bench/results). Figures
+from another machine, or from another day, differ. Each section says where and when it was measured, and with which versions. A
+run of a bench writes its section anew.
 
-A median stands for the middle measurement. “Quartiles” are the bounds of the half in the middle: read nothing into a
-difference that is smaller than they are apart. Where it matters, contenders take turns and are compared with the bare
-server of the same round, as a machine is never equally quiet for long.`,
+A median is the middle measurement. “Quartiles” bound the middle half of the measurements. A difference that is smaller than the
+distance between the quartiles says nothing. A machine is never equally quiet for long. So contenders take turns where that
+matters, and each is compared with the bare server of the same round.`,
 }
 
 const rehearsalScale: Page = {
@@ -39,8 +39,8 @@ const rehearsalScale: Page = {
   sections: [rehearsal],
   introduction: `# How far a rehearsal goes
 
-Made by \`npx -y pnpm@10.34.9 bench:rehearsal\` from what it measured, which is kept in
-[packages/bench/results](../../packages/bench/results): figures from another machine, or another day, differ.`,
+\`npx -y pnpm@10.34.9 bench:rehearsal\` writes this page from its result, which is in
+[packages/bench/results](../../packages/bench/results). Figures from another machine, or from another day, differ.`,
 }
 
 const kubernetesCost: Page = {
@@ -48,13 +48,13 @@ const kubernetesCost: Page = {
   sections: [kubernetes],
   introduction: `# What @podrain/kubernetes costs the API server
 
-Made by \`npx -y pnpm@10.34.9 bench:kubernetes\` from what it counted, which is kept in
-[packages/bench/results](../../packages/bench/results). “Before” is the package as it was when every pod watched every EndpointSlice of its namespace
-for life (commit f78c804, checked out and built elsewhere, and given as \`--beside\`); “after” is the package as it is.
-What was counted before stays on the page until it is counted anew.`,
+\`npx -y pnpm@10.34.9 bench:kubernetes\` writes this page from its result, which is in
+[packages/bench/results](../../packages/bench/results). “Before” is the package at commit f78c804, when every pod watched every
+EndpointSlice of its namespace for as long as it ran. That commit is checked out and built elsewhere, and passed as \`--beside\`.
+“After” is the package as it is now. A run without \`--beside\` keeps the counts of “before”.`,
 }
 
-/** Writes every page that there is something to show on. */
+/** Writes every page that has a result. */
 export async function writePage(directories: Directories): Promise<void> {
   const charts = await createCharts()
   for (const page of [benchmarks, rehearsalScale, kubernetesCost]) write(page, directories, charts)

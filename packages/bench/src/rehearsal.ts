@@ -1,6 +1,6 @@
 /**
- * What a rehearsal costs: its memory, its result and its page, and whether many pods and clients hold up the kubelet that is
- * played. Each is measured in a process of its own. All of it takes half an hour.
+ * What a rehearsal costs: memory, the sizes of its result and its page, and for how long many pods and clients hold up the
+ * simulated kubelet. Each rehearsal runs in its own process. The bench takes half an hour.
  *
  *     node rehearsal.js [--replicas 100] [--clients 2000] [--minutes 10] [--lost 200000] [--results <directory>] [--docs <directory>]
  */
@@ -11,7 +11,7 @@ import type { RehearsalData, Rehearsed, Rendered } from './rehearsal/data.js'
 import { rate, timeoutSeconds } from './rehearsal/terms.js'
 import { keep } from './results.js'
 
-/** Those that are below `most`, and `most`. */
+/** The sizes below `most`, and `most` itself. */
 function upTo(most: number, sizes: readonly number[]): number[] {
   return [...sizes.filter((size) => size < most), most]
 }

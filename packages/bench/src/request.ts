@@ -1,8 +1,8 @@
 /**
- * What podrain adds to a request in this process, without a network: nanoseconds and bytes.
+ * What podrain adds to a request in the server's process, without a network, in nanoseconds and bytes.
  *
  *     node request.js [--starts 5] [--rounds 100] [--requests 5000] [--results <directory>] [--docs <directory>]
- *                     [--beside <another checkout of this repository, built: its podrain is measured, too>]
+ *                     [--beside <another checkout of this repository, built; its podrain is measured, too>]
  */
 import { join } from 'node:path'
 import { Child, pin } from './child.js'
@@ -14,8 +14,8 @@ import type { Pair } from './request/measure.js'
 import { bare, variantNames } from './request/variants.js'
 import { keep } from './results.js'
 
-/** Room enough that nothing is collected while bytes are counted. */
-const roomy = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256']
+/** A heap so large that no garbage is collected while bytes are counted. */
+const largeHeap = ['--expose-gc', '--min-semi-space-size=256', '--max-semi-space-size=256']
 
 async function main(): Promise<void> {
   const { starts, rounds, requests, ...directories } = options({ starts: 5, rounds: 100, requests: 5000, beside: '' })
@@ -26,16 +26,17 @@ async function main(): Promise<void> {
     for (let start = 0; start < starts; start++) {
       for (const name of names) {
         const args = [what, name, String(rounds), String(requests)]
-        // Pinned, V8 may be late with what it compiles beside, and then it is that which is seen in the bytes.
+        // For bytes the process is not pinned. V8 compiles on another thread, and on one processor that work would come late and
+        // be counted among the bytes.
         const child = new Child(join(__dirname, 'request/measure.js'), args, what === 'time' ? pin(0) : [], flags)
-        pairs[name]?.push(...(await child.hear<Pair[]>()))
+        pairs[name]?.push(...(await child.receive<Pair[]>()))
       }
     }
     return pairs
   }
   await keep('request', directories, ['@podrain/core', '@podrain/express'], async (): Promise<RequestData> => {
     const time = await measure('time', starts, rounds, [])
-    const bytes = await measure('bytes', 1, Math.ceil(rounds / 10), roomy)
+    const bytes = await measure('bytes', 1, Math.ceil(rounds / 10), largeHeap)
     return { starts, rounds, requests, alone: alone(time), time: added(time), bytes: added(bytes) }
   })
   await writePage(directories)

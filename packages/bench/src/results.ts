@@ -3,10 +3,10 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Machine, thisMachine } from './machine.js'
 
-/** A run of a bench, as it is kept: everything measured, and nothing worked out from it. */
+/** A run of a bench, as it is stored. Only measurements are stored. The page computes the rest. */
 export interface Result<Data> {
   readonly date: string
-  /** What reproduces it. */
+  /** The command that repeats the run. */
   readonly command: string
   readonly machine: Machine
   readonly versions: Readonly<Record<string, string>>
@@ -25,7 +25,10 @@ export const here: Directories = {
   docs: join(__dirname, '../../../docs/proof'),
 }
 
-/** Runs a bench and keeps its result. */
+/**
+ * Runs a bench and stores its result.
+ * @param packages The packages whose versions are stored with it.
+ */
 export async function keep<Data>(
   name: string,
   { results }: Directories,
@@ -46,7 +49,7 @@ export async function keep<Data>(
   writeFileSync(join(results, `${name}.json`), `${JSON.stringify(result, rounded, 1)}\n`)
 }
 
-/** What was kept; undefined if that bench has not been run. */
+/** The stored result of a bench; undefined if there is none. */
 export function load<Data>(name: string, { results }: Directories): Result<Data> | undefined {
   try {
     return JSON.parse(readFileSync(join(results, `${name}.json`), 'utf8'))
@@ -56,7 +59,7 @@ export function load<Data>(name: string, { results }: Directories): Result<Data>
   }
 }
 
-/** What is installed, not what was asked for. */
+/** The installed version of a package. package.json may have a range. */
 function versionOf(name: string): string {
   const paths = createRequire(join(__dirname, '../package.json')).resolve.paths(name) ?? []
   const peers = join(__dirname, '../../peers/node_modules')
@@ -68,7 +71,7 @@ function versionOf(name: string): string {
   throw new Error(`${name} is not installed`)
 }
 
-/** Six digits are more than anything here is worth. */
+/** Rounds to six digits. No measurement here is more accurate. */
 function rounded(_key: string, value: unknown): unknown {
   return typeof value === 'number' ? Number(value.toPrecision(6)) : value
 }

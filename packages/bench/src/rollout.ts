@@ -1,5 +1,5 @@
 /**
- * A rolling update of the same application with each way to end it, for clients of every kind, and what it lost.
+ * Which requests a rolling update of the same application loses with each shutdown library, for clients of every kind.
  *
  *     pnpm bench:rollout [--requests N] [--ours N] [--only NAME]
  */
@@ -11,7 +11,7 @@ import { netns, type RolloutResult, rollOver } from './rollout/measure.js'
 
 const { values } = parseArgs({
   options: {
-    // One rolling update at least, for everybody; and for each of ours so many that what is rare would show.
+    // At least one rolling update for each contender. podrain gets so many requests that also a rare loss would show.
     requests: { type: 'string', default: '1' },
     ours: { type: 'string', default: '340000' },
     only: { type: 'string' },
@@ -21,7 +21,7 @@ const { values } = parseArgs({
 function line({ name, rollouts, requests, lost, goneAfterMs, exits }: RolloutResult): string {
   const ended = Object.entries(exits).map(([how, count]) => `${count} × ${how}`)
   const gone = `${(goneAfterMs / 1000).toFixed(1)} s`
-  return `${name}: ${lost} lost of ${requests} in ${rollouts}, old pods gone after ${gone}, ${ended.join(', ')}`
+  return `${name}: ${lost} of ${requests} requests lost in ${rollouts} rolling updates, old pods gone after ${gone}, ${ended.join(', ')}`
 }
 
 async function main(): Promise<void> {
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
   const { only } = values
   const chosen = contenders.filter(({ name }) => only === undefined || name.includes(only))
-  console.log(`${chosen.length} ways to end a server${netns ? ', each pod with a network of its own' : ''}`)
+  console.log(`${chosen.length} contenders${netns ? ', each pod with its own network namespace' : ''}`)
   const bench = async (): Promise<readonly RolloutResult[]> => {
     const results: RolloutResult[] = []
     for (const contender of chosen) {

@@ -1,5 +1,5 @@
 /**
- * A drain of many connections: how long it takes, and how long anything else has to wait for it meanwhile.
+ * A drain of many connections: how long the drain takes, and for how long it blocks the event loop.
  *
  *     node scale.js [--repeats 3] [--most 50000] [--results <directory>] [--docs <directory>]
  */
@@ -12,12 +12,12 @@ import { bareMemory, drainOf, mostConnections, type Run } from './scale/measure.
 import type { Memory } from './scale/server.js'
 import { answeredWithin, resolution, settle, terms } from './scale/terms.js'
 
-/** Of requests in flight. */
-const busiest = 2000
+/** Requests in flight, at most. */
+const mostInFlight = 2000
 
 async function main(): Promise<void> {
   const { repeats, most, ...directories } = options({ repeats: 3, most: 50_000 })
-  const busy = Math.min(busiest, most)
+  const busy = Math.min(mostInFlight, most)
   const limit = mostConnections(most + busy)
   const sizes = [...new Set([10, 1000, 10_000, most].map((size) => Math.min(size, most, limit - busy)))]
   await keep('scale', directories, ['@podrain/core'], async (): Promise<ScaleData> => {

@@ -1,6 +1,6 @@
 /**
- * How much sooner a pod goes that is told by its cluster that nobody sends any more: pairs of the same replacement under load, at
- * the same time, one of them with `@podrain/kubernetes`.
+ * How much sooner a pod exits with `@podrain/kubernetes`, which reads in the EndpointSlices that load balancers have stopped sending.
+ * Two replacements of a pod run under load at the same time, one with the package and one without.
  *
  *     node sooner.js [--pairs 10] [--results <directory>]
  */

@@ -1,6 +1,6 @@
 /**
- * How much later a server listens that starts with podrain: the bare server and the others take turns, and each is
- * compared with the bare one of the same round.
+ * How much later a server listens if it starts with podrain. The bare server and the others take turns. Each is compared with
+ * the bare server of the same round.
  *
  *     node startup.js [--rounds 60]
  */
@@ -13,7 +13,7 @@ const listen = "server.listen(0, '127.0.0.1', () => process.exit())"
 const bare = `const server = require('node:http').createServer(); ${listen}`
 const preload = ['--import', '@podrain/auto']
 
-/** What node is started with, by name. */
+/** The arguments and the environment of node, by the name of the contender. */
 const contenders: Readonly<Record<string, { args: readonly string[]; env?: Readonly<Record<string, string>> }>> = {
   'a bare server': { args: ['-e', bare] },
   'a bare server, again': { args: ['-e', bare] },
@@ -30,11 +30,11 @@ const contenders: Readonly<Record<string, { args: readonly string[]; env?: Reado
   },
 }
 
-/** Milliseconds from the start of the process until it has listened and ended. */
+/** Milliseconds from the start of the process to its exit. The process exits when its server listens. */
 async function run({ args, env }: (typeof contenders)[string]): Promise<number> {
   const begun = performance.now()
   const child = spawn(process.execPath, args, {
-    cwd: __dirname, // the packages are found from here
+    cwd: __dirname, // node resolves the packages from this directory
     env: { ...process.env, ...env, NODE_ENV: 'production' },
     stdio: ['ignore', 'ignore', 'inherit'],
   })

@@ -1,10 +1,10 @@
-/** The middle of some measurements, and how far they spread. */
+/** The median of some measurements, and how far the measurements spread. */
 export interface Spread {
   readonly median: number
   /** Quartiles: half of the measurements lie between them. */
   readonly low: number
   readonly high: number
-  /** Where the true median lies, with at least 95 % confidence; undefined if there are too few for that. */
+  /** An interval that holds the true median with at least 95 % confidence; undefined if there are too few measurements. */
   readonly confidence: readonly [number, number] | undefined
   readonly count: number
 }
@@ -28,8 +28,8 @@ function quantile(ordered: readonly number[], share: number): number {
 }
 
 /**
- * Order statistics that hold the median whatever the distribution: how many of n measurements lie below it is a matter of
- * n tosses of a coin.
+ * The confidence interval of the median from order statistics, which needs no assumption about the distribution. Each of n
+ * measurements lies below the true median with probability ½, so the number below it is binomial.
  */
 function confidence(ordered: readonly number[]): readonly [number, number] | undefined {
   const { length } = ordered
@@ -39,20 +39,20 @@ function confidence(ordered: readonly number[]): readonly [number, number] | und
   return low === undefined || high === undefined ? undefined : [low, high]
 }
 
-/** The most tosses that come with a chance of no more than 2.5 %, as do all that are fewer. */
-function exactRank(tosses: number): number {
-  let chance = 0.5 ** tosses
-  let all = chance
+/** The largest rank for which a binomial number with p = ½ is below that rank with a probability of at most 2.5 %. */
+function exactRank(count: number): number {
+  let probability = 0.5 ** count
+  let cumulative = probability
   let rank = 0
-  while (all <= 0.025) {
-    chance *= (tosses - rank) / (rank + 1)
-    all += chance
+  while (cumulative <= 0.025) {
+    probability *= (count - rank) / (rank + 1)
+    cumulative += probability
     rank++
   }
   return rank
 }
 
-/** All of them in an order that chance decides. */
+/** The items in random order. */
 export function shuffled<T>(items: readonly T[]): T[] {
   const left = [...items]
   return items.map(() => left.splice(Math.floor(Math.random() * left.length), 1)[0] as T)

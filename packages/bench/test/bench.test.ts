@@ -13,7 +13,7 @@ import type { RequestData } from '../src/request/data.js'
 import type { ScaleData } from '../src/scale/data.js'
 import { spread } from '../src/statistics.js'
 
-/** Runs a bench, with little to do, and returns what it has kept and the page that it has made of it. */
+/** Runs a bench with little work. Returns its stored result, its page and its pictures. */
 async function run<Data>(name: string, ...args: string[]): Promise<{ data: Data; page: string; pictures: string[] }> {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-bench-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
@@ -36,7 +36,7 @@ async function run<Data>(name: string, ...args: string[]): Promise<{ data: Data;
 const isSvg = expect.stringMatching(/^<svg .*xmlns="http:\/\/www.w3.org\/2000\/svg".*<\/svg>\n$/s)
 
 describe('bench:request', () => {
-  test('measures what is added to a request, and counts each in and out', async () => {
+  test('measures what each variant adds to a request, and shows it on the page', async () => {
     const { data, page, pictures } = await run<RequestData>(
       'request',
       '--starts',
@@ -58,7 +58,7 @@ describe('bench:request', () => {
 })
 
 describe('bench:instructions', () => {
-  test('counts what servers execute for a request, and says how much of it is a contender’s', {
+  test('counts the instructions of a request, and shows how many of them a contender adds', {
     timeout: 180_000,
   }, async ({ skip }) => {
     skip(spawnSync('valgrind', ['--version']).status !== 0, 'there is no valgrind (Debian: apt-get install valgrind)')
@@ -72,7 +72,7 @@ describe('bench:instructions', () => {
     expect(pictures).toEqual([isSvg])
   })
 
-  test('says what to install where nothing can count', async () => {
+  test('says what to install where valgrind is missing', async () => {
     const command = [join(__dirname, '../dist/instructions.js')]
     const env = { ...process.env, PATH: '/nowhere' }
     await expect(promisify(execFile)(process.execPath, command, { env })).rejects.toThrow('apt-get install valgrind')
@@ -80,7 +80,7 @@ describe('bench:instructions', () => {
 })
 
 describe('bench:overhead', () => {
-  test('asks every contender beside a bare server, and both answer', { timeout: 180_000 }, async () => {
+  test('measures every contender beside a bare server, and both answer requests', { timeout: 180_000 }, async () => {
     const args = ['--rounds', '1', '--starts', '1', '--seconds', '0.4', '--generator', 'autocannon']
     const { data, page, pictures } = await run<OverheadData>('overhead', ...args, '--frameworks', 'Fastify')
     expect(data.races.map(({ framework }) => framework)).toEqual(['Fastify'])
@@ -112,7 +112,7 @@ describe('bench:overhead', () => {
 })
 
 describe('bench:scale', () => {
-  test('drains connections with and without requests in flight, and loses none', async () => {
+  test('drains connections with and without requests in flight, and loses no request', async () => {
     const { data, page, pictures } = await run<ScaleData>('scale', '--repeats', '1', '--most', '30')
     const sizes = data.runs.map(({ idle, busy }) => [idle, busy])
     expect(sizes).toEqual([
@@ -136,7 +136,9 @@ describe('bench:scale', () => {
 })
 
 describe('bench:rehearsal', () => {
-  test('rehearses so many pods and clients, and tells what that took', { timeout: 180_000 }, async () => {
+  test('rehearses with the given pods and clients, and shows memory, sizes and times', {
+    timeout: 180_000,
+  }, async () => {
     const args = ['--replicas', '2', '--clients', '8', '--minutes', '0.02', '--lost', '50']
     const { data, page, pictures } = await run<RehearsalData>('rehearsal', ...args)
     expect(data.rehearsed).toEqual([
@@ -152,7 +154,7 @@ describe('bench:rehearsal', () => {
 })
 
 describe('bench:lint', () => {
-  test('lints the same apps over many namespaces, in one, and in a file each, and finds nothing in them', async () => {
+  test('lints the same apps in many namespaces, in one namespace, and with one file each, without a finding', async () => {
     const { data, page, pictures } = await run<LintData>('lint', '--repeats', '1', '--most', '3')
     expect(data.runs.map(({ shape, apps, documents, findings }) => ({ shape, apps, documents, findings }))).toEqual(
       shapes.map((shape) => ({ shape, apps: 3, documents: 12, findings: 0 })),
@@ -164,7 +166,7 @@ describe('bench:lint', () => {
 })
 
 describe('a spread', () => {
-  test('is the median, the quartiles, and where the true median lies in 95 of 100 cases', () => {
+  test('is the median, the quartiles, and an interval that holds the true median with 95 % confidence', () => {
     const upTo = (count: number) => Array.from({ length: count }, (_, index) => count - index)
     expect(spread(upTo(5))).toEqual({ median: 3, low: 2, high: 4, confidence: undefined, count: 5 })
     expect(spread(upTo(10))).toEqual({ median: 5.5, low: 3.25, high: 7.75, confidence: [2, 9], count: 10 })

@@ -18,7 +18,7 @@ import { claimsOf } from '../src/page/kubernetes-claims.js'
 const recordings = join(__dirname, '../../kubernetes/test/recordings')
 const recordedPod = 'web-77cc4c8ffd-lrhwk'
 
-/** A namespace whose API counts, and what a client hears of it. */
+/** A simulated namespace with its API, and a client of that API. */
 function cluster(pods: number) {
   const clock = new VirtualClock()
   const tally = new Tally(clock)
@@ -54,14 +54,14 @@ function cluster(pods: number) {
       rest = lines.pop() ?? ''
       events.push(...lines.map((line) => JSON.parse(line)))
     })
-    response.on('error', () => {}) // it is cut in the end
+    response.on('error', () => {}) // the connection is reset at the end of the test
     await arrive()
     return events
   }
   return { clock, tally, store, api, wire, workload, gone, bytesOf, json, watch }
 }
 
-/** What goes over a connection in memory is there after some turns. */
+/** Waits until everything that was sent over connections in memory has arrived, which takes some turns of the event loop. */
 async function arrive(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -74,15 +74,15 @@ function recorded(file: string) {
   return typeof body === 'string' ? JSON.parse(body) : body
 }
 
-/** All names of fields in it, wherever they are; `f:…` names and what is under them differ from pod to pod. */
+/** The paths of all fields of an object, without those inside labels, annotations and `fieldsV1`, which differ from pod to pod. */
 function fieldsOf(value: unknown, path = ''): string[] {
   if (Array.isArray(value)) return [...new Set(value.flatMap((item) => fieldsOf(item, `${path}[]`)))]
   if (typeof value !== 'object' || value === null || /labels$|fieldsV1$|annotations$/.test(path)) return [path]
   return Object.entries(value).flatMap(([name, field]) => fieldsOf(field, `${path}.${name}`))
 }
 
-describe('the API that counts', () => {
-  test('lists pods and EndpointSlices with every field that a real one has', async () => {
+describe('the simulated API', () => {
+  test('lists pods and EndpointSlices with every field that those of a real cluster have', async () => {
     const { json } = cluster(3)
     const [slice] = recorded('list-endpointslices.json').items.filter(
       ({ endpoints }: { endpoints?: unknown[] }) => endpoints?.length === 2,
@@ -97,13 +97,13 @@ describe('the API that counts', () => {
     const pod = recorded('list-pods.json').items.find(
       ({ metadata }: { metadata: { name: string } }) => metadata.name === recordedPod,
     )
-    // What that test rig had, and a pod of a cloud has not: volumes of the host, and env with values.
+    // Fields of the recorded pod that a pod of a cloud provider does not have: volumes of the host, and env with values.
     const ofRig = /hostPath|command|automountServiceAccountToken|env\[\]\.value$/
     const expected = fieldsOf(pod).filter((field) => !ofRig.test(field))
     expect(fieldsOf((await json(pods)).items[0])).toEqual(expect.arrayContaining(expected))
   })
 
-  test('sends objects as long as those of a real cluster', async () => {
+  test('sends objects as large as those of a real cluster', async () => {
     const { bytesOf } = cluster(200)
     const [list] = await bytesOf(slices)
     const [first] = JSON.parse(String(list)).items
@@ -116,7 +116,7 @@ describe('the API that counts', () => {
     expect(pod.length).toBeLessThan(8000)
   })
 
-  test('compresses a list of more than 128 kB for a client that takes that, and no other answer', async () => {
+  test('compresses a list of more than 128 kB for a client that accepts gzip, and no other response', async () => {
     const { bytesOf } = cluster(400)
     const plain = await bytesOf(slices)
     expect(plain[1].headers['content-encoding']).toBeUndefined()
@@ -128,7 +128,7 @@ describe('the API that counts', () => {
     expect(short[1].headers['content-encoding']).toBeUndefined()
   })
 
-  test('gives a list page by page, but from its cache as a whole', async () => {
+  test('sends a list in pages, but a list from the watch cache as a whole', async () => {
     const { json } = cluster(300)
     const names: string[] = []
     let next: string | undefined
@@ -143,7 +143,7 @@ describe('the API that counts', () => {
     expect(names).toHaveLength(3)
   })
 
-  test('tells a watch from version 0 what there is, and one from a later version only what has happened since', async () => {
+  test('sends a watch from version 0 all objects, and a watch from a later version only the events since', async () => {
     const { clock, store, workload, gone, json, watch } = cluster(1)
     const [before] = (await json(pods)).items
     const { resourceVersion } = (await json(pods)).metadata
@@ -162,7 +162,7 @@ describe('the API that counts', () => {
       deletionTimestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
       deletionGracePeriodSeconds: 30,
     })
-    // A server that has started anew knows nothing of before.
+    // A server that has restarted has no events from before.
     store.restart()
     const [lost, ...others] = await watch(`${follow}${resourceVersion}`)
     const { type, object } = recorded('watch-too-old.json')
@@ -170,7 +170,7 @@ describe('the API that counts', () => {
     expect(lost).toMatchObject({ type, object: { ...object, message: expect.stringContaining('too old') } })
   })
 
-  test('sends a bookmark each minute, and ends the watch after as many seconds as it was asked for', async () => {
+  test('sends a bookmark each minute, and ends the watch after `timeoutSeconds`', async () => {
     const { clock, tally, watch } = cluster(1)
     const events = await watch(`${slices}?watch=true&resourceVersion=0&allowWatchBookmarks=true&timeoutSeconds=150`)
     expect(tally.open('endpointslices')).toBe(1)
@@ -224,7 +224,7 @@ describe('the page', () => {
     ],
   })
 
-  test('says what was shown as it follows from what was counted', () => {
+  test('says for each target whether the counts meet it', () => {
     expect(claimsOf(data(50e6, 100, 8))).toEqual([
       {
         sentence:
@@ -243,14 +243,14 @@ describe('the page', () => {
     for (const { sentence } of missed) expect(sentence).toContain('**Wanted, and not kept**')
   })
 
-  test('leaves out what was not counted', () => {
+  test('leaves out the targets that were not measured', () => {
     expect(claimsOf({ runs: data(1, 1, 1).runs.filter(({ version }) => version === 'after') })).toHaveLength(2)
     expect(claimsOf({ runs: [] })).toEqual([])
   })
 })
 
 describe('bench:kubernetes', () => {
-  test('simulates pods that start, serve, roll over and lose the API, and shows it on a page', async () => {
+  test('simulates pods that start, serve, are replaced and lose the API, and shows the counts on a page', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'podrain-bench-'))
     onTestFinished(() => rmSync(directory, { recursive: true }))
     const [results, docs] = [join(directory, 'results'), join(directory, 'docs')]

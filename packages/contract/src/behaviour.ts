@@ -2,20 +2,21 @@ import type { Need } from './needs.js'
 import type { Stage } from './stage.js'
 import type { StageOptions, WhiteStage } from './white-box/stage.js'
 
-/** One thing that a client, a kubelet or a user sees. */
+/** A sentence about what a client, a kubelet or a user sees, and its test. */
 export interface Behaviour<Needs extends string = Need> {
-  /** A sentence about it. */
+  /** The sentence. */
   readonly name: string
+  /** What the server must have for the test. */
   readonly needs: readonly Needs[]
-  /** What the server is to be like, where that is up to us. */
+  /** How a server in this process is set up. A server in its own process ignores these options. */
   readonly stage: StageOptions
-  /** What would keep the sentence, for whoever has broken it. */
+  /** What a server must do to keep the sentence. */
   readonly remedy: string
-  /** Throws, with what it saw, if it is not so. */
+  /** The test. It throws, with what it saw, if the server breaks the sentence. */
   readonly see: See
 }
 
-/** Thrown by a behaviour when the server has not come as far as what the sentence is about. */
+/** Thrown by a test if the server has not reached the state that the sentence is about, so that the sentence is neither kept nor broken. */
 export class Unaskable extends Error {}
 
 export type See = (stage: Stage) => Promise<void>
@@ -26,16 +27,16 @@ export interface Room<Needs extends string = Need> {
   readonly behaviours: readonly Behaviour<Needs>[]
 }
 
-/** A remedy of the sentence's own, where it is another than that of its room. */
+/** The remedy of a sentence, if it differs from the remedy of its room. */
 export interface Remedy {
   readonly remedy: string
 }
 
-/** What a sentence says, behind what it needs. */
+/** A test, or an array of needs, options and a remedy with the test as its last item. */
 export type Sentence<Needs extends string = Need> = See | readonly [...(Needs | StageOptions | Remedy)[], See]
 export type Sentences<Needs extends string = Need> = Readonly<Record<string, Sentence<Needs>>>
 
-/** The same sentence about each of several things. */
+/** Makes the same sentence for each of several things. */
 export function each<Thing, Needs extends string = Need>(
   things: readonly Thing[],
   say: (thing: Thing) => [name: string, Sentence<NoInfer<Needs>>],
@@ -43,16 +44,16 @@ export function each<Thing, Needs extends string = Need>(
   return Object.fromEntries(things.map(say))
 }
 
-/** A white-box sentence: it looks into the server, which is in the same process, or needs handlers of the contract's own. */
+/** The test of a white-box sentence. It reads the state of a server in this process, or needs a handler of the contract's own application. */
 export function inside(see: (stage: WhiteStage) => Promise<void>): See {
   return see as See
 }
 
 /**
- * Puts a room together.
- * @param needed what all of its behaviours need
- * @param remedy what would keep them, where a sentence says nothing else
- * @param sentences each with what it needs beyond that
+ * Makes a room.
+ * @param needed The needs of all its behaviours.
+ * @param remedy The remedy of the sentences without their own.
+ * @param sentences The tests by sentence, with additional needs.
  */
 export function room<Needs extends string = Need>(
   name: string,

@@ -18,13 +18,13 @@ export interface AskOptions {
   readonly method?: string
   readonly headers?: Record<string, string>
   readonly body?: string
-  /** A connection to keep. @default a new one, that is kept alive until the answer is whole */
+  /** The agent for the connection. @default a new keep-alive agent for this request */
   readonly agent?: http.Agent
-  /** A session to use, over HTTP/2. @default a new one */
+  /** The HTTP/2 session. @default a new one */
   readonly session?: ClientHttp2Session
-  /** The version of HTTP, on a server that speaks two. */
+  /** Sends the request over HTTP/2, on a server that speaks both versions. */
   readonly over?: 2
-  /** Reads not more than so many bytes every 5 ms. */
+  /** Reads at most this number of bytes every 5 ms. @default no limit */
   readonly pace?: number
 }
 
@@ -38,8 +38,8 @@ export class Clients {
   readonly #ends: (() => void)[] = []
 
   /**
-   * @param version of HTTP that ordinary clients speak
-   * @param locate where the paths of the contract's own application are
+   * @param version The version of HTTP that ordinary clients speak.
+   * @param locate Returns the path on this server for a path of the contract's own application.
    */
   constructor(address: Address, encrypted: boolean, version: 1 | 2, locate: Locate = (path) => path) {
     this.address = address
@@ -48,7 +48,7 @@ export class Clients {
     this.locate = locate
   }
 
-  /** Something to end with the other clients. */
+  /** Registers a function that `hangUp()` calls. */
   client(end: () => void): void {
     this.#ends.push(end)
   }
@@ -58,21 +58,21 @@ export class Clients {
     for (const end of this.#ends.splice(0)) end()
   }
 
-  /** A client that writes what it likes. */
+  /** A connection on which a test writes any bytes. */
   async wire(): Promise<Wire> {
     const wire = await Wire.open(this.address, this.encrypted, this.locate)
     this.#ends.push(() => wire.abort())
     return wire
   }
 
-  /** A TCP connection, though the server may expect TLS. */
+  /** A TCP connection without TLS, also if the server expects TLS. */
   async bareWire(): Promise<Wire> {
     const wire = await Wire.open(this.address)
     this.#ends.push(() => wire.abort())
     return wire
   }
 
-  /** A connection that has had an answer, and is kept. */
+  /** An idle keep-alive connection that has had one response. */
   async idleWire(): Promise<Wire> {
     const wire = (await this.wire()).get('/')
     await wire.answers()
@@ -97,13 +97,13 @@ export class Clients {
     return `${this.encrypted ? 'https' : 'http'}://127.0.0.1:${port}`
   }
 
-  /** Sends a request as an ordinary client, and reads the whole answer. */
+  /** Sends a request as an ordinary client, and reads the whole response. */
   ask(path: string, options: AskOptions = {}): Promise<Answer> {
     const located = this.locate(path)
     return this.#version === 2 || options.over === 2 ? this.#ask2(located, options) : this.#ask1(located, options)
   }
 
-  /** A stream of an HTTP/2 session. What becomes of it is seen by whoever listens. */
+  /** Opens a stream of an HTTP/2 session. Errors of the stream are ignored. */
   stream(session: ClientHttp2Session, path: string, method: 'GET' | 'POST' = 'GET'): ClientHttp2Stream {
     const stream = session.request({ ':path': this.locate(path), ':method': method }, { endStream: method === 'GET' })
     stream.on('error', () => {})
@@ -137,7 +137,7 @@ export class Clients {
     }
   }
 
-  /** Keeps its connections alive. */
+  /** A keep-alive agent with one connection. */
   agent(): http.Agent {
     const options = { keepAlive: true, maxSockets: 1 }
     const agent = this.encrypted ? new https.Agent({ ...options, rejectUnauthorized: false }) : new http.Agent(options)
@@ -146,7 +146,7 @@ export class Clients {
   }
 }
 
-/** The answer to a request over HTTP/2. Rejects with the stream's error code if it was not whole. */
+/** The response on an HTTP/2 stream. Rejects with the error code of the stream if the response was not complete. */
 export async function answerOf(stream: ClientHttp2Stream, pace?: number): Promise<Answer> {
   let trailers = {}
   let answered = false
@@ -157,7 +157,7 @@ export async function answerOf(stream: ClientHttp2Stream, pace?: number): Promis
     const breakOff = (): void => reject(new Error(`the stream closed with code ${stream.rstCode}`))
     stream.on('error', breakOff)
     stream.on('aborted', breakOff)
-    // In order, it may close before its last bytes have been read.
+    // Without an error, a stream may close before its last bytes have been read.
     stream.on('close', () => (stream.rstCode === 0 && answered ? undefined : breakOff()))
   })
   broken.catch(() => {})

@@ -1,7 +1,7 @@
-/** What a sentence needs the server to have. Where it is missing, the sentence makes no sense. */
+/** What a server must have for a sentence. Otherwise the sentence does not apply to the server. */
 export type Need = keyof typeof needs
 
-/** The reason that a table gives for a sentence that makes no sense. */
+/** The reasons why a sentence does not apply, by need. */
 export const needs = {
   http1: 'no HTTP/1',
   http2: 'no HTTP/2',
@@ -22,5 +22,5 @@ export const needs = {
   handlers: 'does not learn when a handler ends',
 } as const
 
-/** What a server has that is in the same process, and serves the application of the contract. */
+/** The needs that a server in this process meets by serving the contract's own application. */
 export const ownApplication: readonly Need[] = ['slow', 'stream', 'big', 'upload', 'inside']

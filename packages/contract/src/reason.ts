@@ -2,7 +2,7 @@ import { AssertionError } from 'node:assert'
 import { inspect } from 'node:util'
 import { killed } from './stage.js'
 
-/** On one line, with what was seen and what was expected, and without what differs from run to run. */
+/** An error in one line, with the actual and the expected value, and without parts that differ from run to run. */
 export function reasonOf(error: unknown): string {
   const line = describe(error)
     .replace(/\s+/g, ' ')

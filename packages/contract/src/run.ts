@@ -3,19 +3,19 @@ import { needs } from './needs.js'
 import { reasonOf } from './reason.js'
 import type { Stage } from './stage.js'
 
-/** What became of one behaviour of one server under test. */
+/** The result of one behaviour of one server. `senseless` means that the sentence does not apply, or could not be tested. */
 export type Result =
   | { readonly outcome: 'kept' }
   | { readonly outcome: 'broken'; readonly why: string }
   | { readonly outcome: 'senseless'; readonly why: string }
 
-/** Why the behaviour makes no sense for a server that has these, if it does not. */
+/** Why a behaviour does not apply to a server that has these needs; undefined if it applies. */
 export function senseless(behaviour: Behaviour, has: readonly string[]): string | undefined {
   const need = missing(behaviour, has)
   return need && needs[need]
 }
 
-/** The first thing that the behaviour needs, and a server that has these does not have. */
+/** The first need of a behaviour that is not among `has`; undefined if the server meets all. */
 export function missing<Needs extends string>(
   { needs: needed }: Behaviour<Needs>,
   has: readonly string[],
@@ -24,9 +24,11 @@ export function missing<Needs extends string>(
 }
 
 /**
- * Puts the server on a stage of its own and looks.
- * @param patience milliseconds after which a behaviour that has not shown is taken for broken
- * @throws what it saw, if it is not so; {Unaskable} if it could not be asked
+ * Runs the test of a behaviour on a new stage.
+ * @param set Sets the stage up with the server.
+ * @param patience The time limit of the test, in milliseconds.
+ * @throws {Unaskable} if the behaviour could not be tested
+ * @throws {Error} with what the test saw, if the server breaks the sentence or the test takes too long
  */
 export async function run({ see }: Pick<Behaviour, 'see'>, set: () => Promise<Stage>, patience: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
@@ -42,7 +44,7 @@ export async function run({ see }: Pick<Behaviour, 'see'>, set: () => Promise<St
   }
 }
 
-/** What a run that threw has shown. */
+/** The result of a test that has thrown. */
 export function resultOf(error: unknown): Result {
   return { outcome: error instanceof Unaskable ? 'senseless' : 'broken', why: reasonOf(error) }
 }

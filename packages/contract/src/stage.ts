@@ -2,13 +2,13 @@ import { strict as assert } from 'node:assert'
 import { type Answer, Clients } from './clients.js'
 import type { Received } from './wire.js'
 
-/** The times that the server under test is held to, in milliseconds. */
+/** The times of the server under test, in milliseconds. */
 export interface Terms {
-  /** Until it has to be over. */
+  /** The grace period. */
   grace: number
-  /** For which it still accepts, as load balancers need to learn of its end. */
+  /** How long the server must accept connections after the signal, because load balancers still send. */
   settle: number
-  /** How long it keeps idle connections at most. */
+  /** How long the server keeps idle connections at most. */
   keepAlive: number
 }
 
@@ -26,25 +26,25 @@ export abstract class Stage extends Clients {
   /** Told to end, the server knows it. */
   abstract get heard(): Promise<unknown>
 
-  /** Requests that take their time may be answered. */
+  /** Lets slow requests be answered. */
   abstract release(): void
 
-  /** The path has been asked for, so many times. */
+  /** Resolves when the path has been requested this number of times. */
   abstract sent(path: string, times?: number): Promise<void>
 
-  /** Throws unless this is what the server answers there. */
+  /** @throws {AssertionError} if the response is not the right one for the path */
   abstract expect(path: string, answer: Received | Answer): void
 
-  /** The path has been handled so often; where nobody can see that, nothing is said. */
+  /** Checks how often the path was handled. A server in its own process does not show that, so nothing is checked. */
   handled(_path: string, _times: number): void {}
 
-  /** The server is told to end, however often it was told before. Resolves with its exit code when it has. */
+  /** Sends the signal, also if it was sent before. Resolves with the exit code. */
   protected abstract tell(): Promise<number>
 
-  /** Everything that is left of it ends. */
+  /** Ends the server and all its clients. */
   abstract strike(): Promise<void>
 
-  /** Asks, and throws unless the answer is the right one. */
+  /** Sends a request. Rejects if the response is not the right one. */
   async answers(path: string, options?: Parameters<Clients['ask']>[1]): Promise<Answer> {
     const answer = await this.ask(path, options)
     this.expect(path, answer)
@@ -52,8 +52,8 @@ export abstract class Stage extends Clients {
   }
 
   /**
-   * A request that takes its time, until it is released.
-   * @returns the way to wait for its answer
+   * Sends a request that is answered after `release()`, and resolves when a handler has it.
+   * @returns A function that returns the response.
    */
   async holding(headers: Record<string, string> = {}): Promise<() => Promise<Answer>> {
     const answer = this.answers('/held', { headers })
@@ -63,8 +63,8 @@ export abstract class Stage extends Clients {
   }
 
   /**
-   * The same.
-   * @returns the way to let it be answered
+   * As `holding()`.
+   * @returns A function that calls `release()` and returns the response.
    */
   async hold(headers?: Record<string, string>): Promise<() => Promise<Answer>> {
     const answered = await this.holding(headers)
@@ -74,19 +74,19 @@ export abstract class Stage extends Clients {
     }
   }
 
-  /** The server is told to end, once. */
+  /** Sends the signal once. Resolves with the exit code. */
   terminate(): Promise<number> {
     this.#end ??= this.tell()
     return this.#end
   }
 
-  /** It is told twice at once. */
+  /** Sends the signal twice. Resolves with the exit code of each. */
   terminateTwice(): Promise<number[]> {
     this.#end ??= this.tell()
     return Promise.all([this.#end, this.tell()])
   }
 
-  /** It ends by itself, with nothing forced, well before its grace period is over. */
+  /** Checks that the server exits with 0 after the signal, well before the end of its grace period. */
   async endsClean(): Promise<void> {
     const begun = performance.now()
     assert.equal(await this.terminate(), 0, 'the exit code')
@@ -95,13 +95,16 @@ export abstract class Stage extends Clients {
   }
 }
 
-/** The part of a grace period after which an end is no early one. */
+/** The share of the grace period in which a clean end must happen. */
 export const early = 0.7
 
-/** The exit code of a process that is still there when its grace period is over, as a kubelet and a shell see it. */
+/** The exit code of a process that got SIGKILL, as a kubelet and a shell see it. */
 export const killed = 137
 
-/** Waits until it is so. */
+/**
+ * Waits until a condition holds.
+ * @throws {Error} with the text of `otherwise`, if the condition does not hold within 10 s
+ */
 export async function eventually(isSo: () => boolean | Promise<boolean>, otherwise: () => string): Promise<void> {
   const end = performance.now() + 10_000
   while (!(await isSo())) {

@@ -2,18 +2,19 @@ import type { Result } from './run.js'
 
 export interface Verdict {
   readonly result: Result
-  /** Of a second run, alone, where the first one said “broken”. */
+  /** The result of the second run, if the first result was “broken”. */
   readonly again?: Result
 }
 
-/** What counts: broken is what was broken both times. */
+/** The outcome that counts. A sentence is broken only if it was broken in both runs. */
 export function outcome({ result, again }: Verdict): Result['outcome'] {
   return result.outcome === 'broken' ? (again ?? result).outcome : result.outcome
 }
 
 /**
- * Asks for each, several at a time, and once more, alone, for what is broken: a machine that is too busy breaks nothing twice.
- * @param told hears each verdict when it is there, and once more if there is a second run
+ * Tests all cases, several at the same time. Repeats each broken case once, alone, because a busy machine may have broken it.
+ * @param jobs The number of cases that run at the same time.
+ * @param told Called with each verdict, and again after a second run.
  */
 export async function askAll<One>(
   cases: readonly One[],

@@ -6,7 +6,7 @@ import { HTTPParser } from 'http-parser-js'
 /** Where a server listens. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
 
-/** A response that was received whole. */
+/** A response that was received completely. */
 export interface Received {
   readonly status: number
   /** Names in lower case. */
@@ -14,23 +14,23 @@ export interface Received {
   readonly body: string
 }
 
-/** Where a path of the contract's own application is on the server. */
+/** Returns the path on the server for a path of the contract's own application. */
 export type Locate = (path: string) => string
 
-/** A client that writes what it likes on its connection, and notes all that comes back. */
+/** A client connection on which a test writes any bytes, and which records everything that it receives. */
 export class Wire {
   readonly socket: Socket
-  /** The responses that were received whole, interim ones left out. */
+  /** The complete responses, without interim responses (1xx). */
   readonly responses: Received[] = []
-  /** Whether the first bytes of a body are there. */
+  /** Whether the first bytes of a body were received. */
   bodyBegun = false
-  /** All that was received, headers included. */
+  /** All received bytes as text, with headers. */
   received = ''
-  /** Whether the server said good-bye in order. */
+  /** Whether the server has sent a FIN. */
   ended = false
-  /** Whether there is no connection any more. */
+  /** Whether the connection is closed. */
   closed = false
-  /** The code with which the connection broke, as ECONNRESET. */
+  /** The code of the error that has ended the connection, such as ECONNRESET. */
   broken: string | undefined
   readonly #closing: Promise<unknown>
   readonly #locate: Locate
@@ -59,7 +59,7 @@ export class Wire {
     })
   }
 
-  /** @param encrypted speaks TLS, and HTTP/1.1 within */
+  /** @param encrypted Whether to use TLS, with HTTP/1.1 in ALPN. */
   static async open(address: Address, encrypted = false, locate: Locate = (path) => path): Promise<Wire> {
     const socket = encrypted
       ? tls.connect({ ...address, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] } as tls.ConnectionOptions)
@@ -74,7 +74,7 @@ export class Wire {
     return this
   }
 
-  /** Asks for a path. Several in one call are pipelined. */
+  /** Sends GET requests. Several paths in one call are pipelined. */
   get(...paths: string[]): this {
     return this.send(paths.map((path) => `GET ${this.#locate(path)} HTTP/1.1\r\nHost: pod\r\n\r\n`).join(''))
   }
@@ -86,23 +86,23 @@ export class Wire {
     return this.send(`${head}\r\n\r\n${body}`)
   }
 
-  /** How often it has received this. */
+  /** The number of matches in the received text. */
   count(pattern: RegExp): number {
     return this.received.match(new RegExp(pattern.source, `${pattern.flags}g`))?.length ?? 0
   }
 
-  /** Waits until it has received this, so many times. Throws if the connection closes before. */
+  /** Waits for a number of matches in the received text. Rejects if the connection closes first. */
   until(pattern: RegExp, times = 1): Promise<this> {
     return this.#wait(() => this.count(pattern) >= times, `${times} × ${pattern}`)
   }
 
-  /** Waits until so many whole responses are there. Throws if the connection closes before. */
+  /** Waits for a number of complete responses. Rejects if the connection closes first. */
   async answers(count = 1): Promise<readonly Received[]> {
     await this.#wait(() => this.responses.length >= count, `${count} whole responses`)
     return this.responses
   }
 
-  /** Waits until the first bytes of a body are there. Throws if the connection closes before. */
+  /** Waits for the first bytes of a body. Rejects if the connection closes first. */
   begun(): Promise<this> {
     return this.#wait(() => this.bodyBegun, 'the first bytes of a body')
   }
@@ -118,7 +118,7 @@ export class Wire {
     return this
   }
 
-  /** Takes the responses apart. What is no HTTP/1 is not taken apart: `received` has it. */
+  /** A parser for HTTP/1 responses. Bytes of other protocols are only in `received`. */
   #parser(): InstanceType<typeof HTTPParser> {
     const parser = new HTTPParser(HTTPParser.RESPONSE)
     let status = 0
@@ -142,7 +142,7 @@ export class Wire {
     return parser
   }
 
-  /** Waits until there is no connection any more. */
+  /** Waits until the connection is closed. */
   async gone(): Promise<this> {
     await this.#closing
     return this
@@ -152,7 +152,7 @@ export class Wire {
     this.socket.destroy()
   }
 
-  /** The head of the newest response, also before its body is whole, in lower case. */
+  /** The head of the newest response in lower case, also before its body is complete. */
   get head(): string {
     const start = this.received.lastIndexOf('HTTP/1.1 ')
     return this.received.slice(start, this.received.indexOf('\r\n\r\n', start)).toLowerCase()

@@ -5,7 +5,7 @@ import path from 'node:path'
 const program = path.join(__dirname, '../bin/podrain-contract.js')
 export const fixture = path.join(__dirname, 'fixtures/server.mjs')
 
-/** Times of servers that end within a second. */
+/** Short times, for servers that end within a second. */
 export const quickly = ['--grace', '3s', '--settle', '300ms']
 
 export interface Ran {
@@ -32,7 +32,7 @@ export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   return { child, ran }
 }
 
-/** Holds the fixture, in one of its ways, to the sentences with this in them. */
+/** Tests the fixture, with one of its shutdowns, for the sentences that contain a text. */
 export async function holdTo(sentence: string, way: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
   const all = [...quickly, ...args, '--sentence', sentence, '--json', '-', '--', 'node', fixture, way]
   const { code, out, errors } = await start(all, env).ran

@@ -10,13 +10,13 @@ const slow = ['--slow', '/slow?ms={ms}']
 const inFlight = 'a request in flight at the signal is answered whole'
 
 describe.concurrent('A server', () => {
-  test('that keeps what it is asked has the score and the exit code of it', async () => {
+  test('that keeps every tested sentence has the full score and the exit code 0', async () => {
     const { code, kept, of, sentences } = await holdTo('in flight at the signal', 'keeps', [...slow, '--grace', '5s'])
     const broken = sentences.filter(({ outcome }: { outcome: string }) => outcome !== 'kept')
     expect({ code, broken, kept, of }).toEqual({ code: 0, broken: [], kept: 3, of: 3 })
   })
 
-  test('that cuts what is in flight is told what its client saw, and what would keep the sentence', async () => {
+  test('that cuts a request in flight breaks a sentence, with what the client saw and the remedy', async () => {
     expect(await holdTo(inFlight, 'cuts', slow)).toMatchObject({
       code: 1,
       kept: 0,
@@ -32,13 +32,13 @@ describe.concurrent('A server', () => {
     })
   })
 
-  test('that dies of a request breaks the sentence about it', async () => {
-    // The first look asks for an answer at once, which this one never gives.
+  test('that exits because of a request is not a server: the exit code is 2', async () => {
+    // The first look requests the slow path, and the server exits.
     const { code, errors } = await holdTo(inFlight, 'dies', slow)
     expect([code, errors]).toEqual([2, expect.stringContaining('socket hang up')])
   })
 
-  test('that does not start is no server: the exit code is 2, and its last words are shown', async () => {
+  test('that does not start is not a server: the exit code is 2, and the end of its output is shown', async () => {
     const { code, errors } = await holdTo(inFlight, 'fails')
     expect(code).toBe(2)
     expect(errors).toMatch(
@@ -46,7 +46,7 @@ describe.concurrent('A server', () => {
     )
   })
 
-  test('that never listens is no server either', async () => {
+  test('that never listens is not a server: the exit code is 2', async () => {
     const { code, errors } = await holdTo(inFlight, 'never starts', ['--startup', '500ms'])
     expect([code, errors]).toEqual([2, expect.stringMatching(/^error: It did not listen on port \d+ within 0\.5 s/)])
   })
@@ -54,7 +54,7 @@ describe.concurrent('A server', () => {
   test.each([
     ['keeps over h2c', ['http2']],
     ['keeps over TLS', ['tls', 'http1', 'http2']],
-  ])('that %s is found out to', async (way, speaks) => {
+  ])('that %s is detected', async (way, speaks) => {
     const { private: KEY, cert: CERT } = await generate([{ name: 'commonName', value: 'pod' }], {})
     const score = await holdTo('with no connection at all', way, [], { KEY, CERT })
     expect(score).toMatchObject({ code: 0, speaks: [...speaks].sort((a, b) => order(a) - order(b)), kept: 1 })
@@ -65,8 +65,8 @@ function order(protocol: string): number {
   return ['tls', 'http1', 'http2'].indexOf(protocol)
 }
 
-describe.concurrent('What cannot be asked', () => {
-  test('is not counted, and named with the flag that would let it be asked', async () => {
+describe.concurrent('A sentence that cannot be tested', () => {
+  test('is not counted, and is listed with the flag that it needs', async () => {
     const args = [...quickly, '--sentence', 'the signal', '--', 'node', fixture, 'keeps']
     const { code, out } = await start(args, { NO_COLOR: '1' }).ran
     expect(code).toBe(0)
@@ -76,13 +76,13 @@ describe.concurrent('What cannot be asked', () => {
     expect([kept, Number(kept) > 3]).toEqual([of, true])
   })
 
-  test('because of what the server did is told with what it did', async () => {
+  test('because of what the server did is listed with what the server did', async () => {
     const { sentences } = await holdTo('after it the server ends the connection', 'cuts', slow)
     expect(sentences).toMatchObject([{ outcome: 'not asked', saw: expect.stringMatching(/^the listener is closed/) }])
   })
 })
 
-test('A server of which nothing can be asked has no score: the exit code is 2', async () => {
+test('A server for which no sentence can be tested has no score: the exit code is 2', async () => {
   const { code, errors } = await holdTo(inFlight, 'keeps')
   expect([code, errors]).toEqual([2, expect.stringContaining('Nothing could be asked')])
 })
@@ -114,7 +114,7 @@ describe.concurrent('The command line', () => {
       /--big takes a path that gives at least 8388608 bytes: \/ gave 5/,
     ],
     [
-      'a sentence that nobody says',
+      'a text that no sentence contains',
       ['--sentence', 'flies', '--', 'node', fixture, 'keeps'],
       /--sentence takes a part of a sentence, got “flies”/,
     ],
@@ -123,7 +123,7 @@ describe.concurrent('The command line', () => {
     expect([code, errors]).toEqual([2, expect.stringMatching(error)])
   })
 
-  test('leaves nothing of a server behind, whatever that has started', async () => {
+  test('kills all processes that a server has started', async () => {
     const { PIDS, pids } = noted()
     const args = [...quickly, '--sentence', 'with no connection at all', '--', 'node', fixture, 'never ends']
     await start(args, { PIDS }).ran
@@ -131,7 +131,7 @@ describe.concurrent('The command line', () => {
     expect(pids().filter(isThere)).toEqual([])
   })
 
-  test('leaves nothing behind when it is interrupted, and ends by the signal', async () => {
+  test('kills all servers when it is interrupted, and ends by the signal', async () => {
     const { PIDS, pids } = noted()
     const { child, ran } = start(['--grace', '60s', '--', 'node', fixture, 'never ends'], { PIDS })
     await vi.waitUntil(() => pids().length > 8, { timeout: 30_000 })
@@ -142,11 +142,11 @@ describe.concurrent('The command line', () => {
   })
 })
 
-test('Every sentence says what would keep it', () => {
+test('Every sentence has a remedy', () => {
   for (const { remedy, name } of rooms.flatMap(({ behaviours }) => behaviours)) expect(remedy, name).toMatch(/\.$/)
 })
 
-/** A file in which the servers note their processes. */
+/** A file to which the servers write their process ids. */
 function noted() {
   const PIDS = path.join(mkdtempSync(path.join(tmpdir(), 'podrain-')), 'pids')
   const pids = (): number[] => {

@@ -5,7 +5,7 @@ import type { Result } from '../src/run.js'
 import { askAll, outcome } from '../src/verdict.js'
 
 describe('A reason', () => {
-  test('says what was seen in place of what', () => {
+  test('has the actual and the expected value', () => {
     expect(reasonOf(caught(() => assert.equal(1, 0, 'the exit code')))).toBe('the exit code: 1 in place of 0')
     expect(reasonOf(caught(() => assert.equal(137, 0)))).toBe('137 (SIGKILL) in place of 0')
     expect(reasonOf(caught(() => assert.match('', /hello/)))).toBe("'' is not like /hello/")
@@ -21,12 +21,12 @@ describe('A verdict', () => {
   const kept: Result = { outcome: 'kept' }
   const broken: Result = { outcome: 'broken', why: 'no' }
 
-  test('is “broken” for what is broken twice', () => {
+  test('is “broken” if both runs were broken', () => {
     expect(outcome({ result: broken, again: broken })).toBe('broken')
     expect(outcome({ result: broken, again: kept })).toBe('kept')
   })
 
-  test('is asked for once more, alone, where it is “broken” at first', async () => {
+  test('comes from a second run, alone, if the first run was broken', async () => {
     let running = 0
     const beside: number[] = []
     const ask = async (results: Result[]): Promise<Result> => {

@@ -149,7 +149,8 @@ export class Drain extends EventEmitter<DrainEvents> {
     })
     this.#over = this.#course.report.then(async (report) => {
       this.#isClean &&= report.clean // before a hook may change the report, or exit
-      if (!this.#reporting.hasHooks) this.#unregister() // otherwise a signal that comes now must wait for them
+      // With `onReport` hooks the drain stays registered until they have run, so that a signal that arrives waits for them.
+      if (!this.#reporting.hasHooks) this.#unregister()
       this.#traffic.servers.release(this.#exits)
       this.#reporting.tellReport(report)
       this.#emitSafely('report', report)
@@ -164,7 +165,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     return this.#course.state
   }
 
-  /** Whether the process will end. `/prestop` alone does not commit the drain. */
+  /** Whether the drain is committed: it will close and cannot be undone. `/prestop` alone does not commit the drain. */
   get committed(): boolean {
     return this.#course.committed
   }
@@ -201,22 +202,22 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Aborts when the drain begins: end event streams, answer long polls, take no new jobs. After a resume it is a new
-   * signal.
+   * Aborts when the drain begins. Then end event streams, answer long polls and take no new jobs. After a resume, this
+   * property is a new signal.
    */
   get signal(): AbortSignal {
     return this.#course.signal
   }
 
   /**
-   * Aborts when what is still open will soon be cut: answer now, or hand the work back. After a resume it is a new
-   * signal.
+   * Aborts when what is still open will soon be cut. Then answer, or hand the work back. After a resume, this property is
+   * a new signal.
    */
   get lastCall(): AbortSignal {
     return this.#course.lastCall
   }
 
-  /** What is waited for, and how much time is left. */
+  /** What the drain waits for, and how much of the budget is left. `/drainz` sends the same object. */
   status(): DrainStatus {
     return {
       state: this.state,
@@ -251,8 +252,8 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Stops counting a request that is not a user's, such as a control request or a scrape. It does not show that traffic
-   * still comes.
+   * Stops counting a request that is not a user's, such as a control request or a scrape. The drain does not wait for the
+   * request, and the request does not start `settle.quiet` again.
    */
   exclude(request: IncomingMessage, response: ServerResponse): void {
     this.#traffic.exclude(request, response)
@@ -274,8 +275,8 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Adds background work that must finish before the process may exit. A rejection is logged.
-   * @throws {TypeError} if it is not a promise
-   * @throws {RangeError} if the timeout is negative or not a number
+   * @throws {TypeError} if `promise` is not a promise
+   * @throws {RangeError} if `timeout` is negative or not a number
    */
   waitUntil(promise: PromiseLike<unknown>, options: TaskOptions = {}): void {
     this.#tasks.add(promise, options)
@@ -312,8 +313,8 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   /**
    * Adds a hook that runs after the event 'report' and before the process exits, to send the report somewhere. These
-   * hooks run at the same time, in half of the time until SIGKILL. The failure of one is logged, and does not change the
-   * exit code. An error that nobody catches does.
+   * hooks run at the same time, in half of the time until SIGKILL. If a hook fails, the failure is logged and the exit code
+   * stays the same. An uncaught error makes the exit code 1.
    * @throws {TypeError | RangeError} as `onDrain`
    */
   onReport(hook: ReportHook, options: HookOptions = {}): this {
@@ -322,8 +323,9 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Drains tentatively, as `/prestop` does: neither closes nor exits. Any number of callers join the same drain. If no
-   * signal has followed when the grace period is over, nothing is terminating this pod, and it serves again.
+   * Drains tentatively, as `/prestop` does: the drain neither closes servers nor exits the process. Any number of callers
+   * join the same drain. If no signal has followed when the grace period is over, nothing is terminating this pod. Then the
+   * drain is undone, and the pod serves again.
    *
    * @returns A promise that resolves when load balancers have stopped sending and all requests are answered, or when
    * the rest of the budget is needed for closing.
@@ -337,8 +339,8 @@ export class Drain extends EventEmitter<DrainEvents> {
   /**
    * Drains tentatively until the pod has no work left, however long that takes. Use it when somebody wants the pod gone and
    * waits for it, such as an Eviction. The grace period begins with the next sign that the pod ends: the hook, the
-   * deletion or a signal. If a drain has begun before, this call joins it, and its time runs on. Do not use it in a
-   * process that leads workers or threads: those keep to the grace period.
+   * deletion or a signal. If a drain has begun before, this call joins it and does not change its budget. Do not call
+   * `vacate()` in a process that leads workers or threads, because workers and threads keep to the grace period.
    * @param reason Why, for the log, such as `'an eviction'`.
    */
   vacate(reason = 'vacate()'): Vacancy {
@@ -346,9 +348,10 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Says that the pod was deleted, with the time that the cluster gives it. Drains tentatively, with exactly that time,
-   * even if `terminationGracePeriodSeconds` says more or less. A drain that has begun gets the same time, counted from
-   * its own first sign. Further calls can only shorten the time.
+   * Tells the drain that the pod was deleted, and which grace period the cluster gives the pod. The drain begins,
+   * tentatively, with exactly that grace period, even if the option `terminationGracePeriodSeconds` is longer or shorter. A
+   * drain that has begun before gets the same grace period, counted from its own first sign. Further calls can only shorten
+   * the grace period.
    * @throws {TypeError | RangeError} if `gracePeriod` or `ago` is no duration
    */
   terminating(options: TerminatingOptions): void {
@@ -359,11 +362,11 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Adds a condition that knows whether load balancers have stopped sending. If several conditions disagree, the drain takes
+   * Adds a function that tells whether load balancers have stopped sending. If several conditions disagree, the drain takes
    * the first of `false`, `undefined`, `'soon'`, `true` that any of them returns. With `'soon'` and `true` every response
    * tells its client to leave.
    * @returns The function that removes the condition.
-   * @throws {TypeError} if it is not a function
+   * @throws {TypeError} if `condition` is not a function
    */
   settledWhen(condition: SettleCondition): () => void {
     if (typeof condition !== 'function') fail(TypeError, 'settledWhen() expected a function', condition)
@@ -371,7 +374,8 @@ export class Drain extends EventEmitter<DrainEvents> {
   }
 
   /**
-   * Commits the drain: drains and closes. Further calls join the first. It does not exit the process; signals do.
+   * Commits the drain: the drain waits, then closes. Further calls join the first. `start()` does not exit the process. A
+   * signal does.
    * @returns A promise of the report, when the `onReport` hooks have run. It never rejects.
    * @throws {TypeError | RangeError} if `within` or `ago` is no duration
    */
@@ -389,9 +393,9 @@ export class Drain extends EventEmitter<DrainEvents> {
    */
   async dispose(): Promise<void> {
     if (!this.#disposing && !this.committed && this.state !== 'closed') {
-      // If there are hooks, a signal that arrives meanwhile must wait for them. Then the process is released afterwards.
+      // With `onClose` hooks the drain stays registered until they have run, so that a signal that arrives waits for them.
       if (this.#onClose.size === 0) this.#unregister()
-      this.#traffic.servers.release() // before the hooks: nothing is counted from now on
+      this.#traffic.servers.release() // before the hooks, because requests are not counted any longer
       this.#disposing = this.#course.dispose().then(async () => void (await this.#over))
     }
     await this.#disposing

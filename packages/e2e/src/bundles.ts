@@ -1,19 +1,19 @@
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
 
-/** What fits into a ConfigMap, with a little to spare: etcd takes 1 MiB. */
+/** The most characters of a bundle. A ConfigMap may have 1 MiB, the limit of etcd. */
 export const largest = 1_000_000
 
 const leftOut = join(__dirname, 'apps', 'left-out.js')
 
-/** What is loaded only where it is used. */
+/** Packages that are not bundled, because no app loads them. */
 const external = [
-  // Nest asks for these where they are installed, or a pipe or a gateway needs them.
+  // Nest imports these packages only if they are installed, or if a pipe or a gateway needs them.
   ...['@nestjs/microservices', '@nestjs/websockets', 'class-transformer'].flatMap((each) => [each, `${each}/*`]),
   ...['class-validator', 'file-type'],
 ]
 
-/** A program of this package in one file, so that a ConfigMap on a stock image of Node is all that a cluster needs. */
+/** Bundles a program into one file, so that a cluster needs only a ConfigMap and a stock image of Node. */
 export function bundle(name: string): string {
   const { outputFiles } = buildSync({
     entryPoints: [entryOf(name)],
@@ -32,7 +32,7 @@ export function bundle(name: string): string {
   return file.text
 }
 
-/** Of the programs that are not in `apps/`: the preload, and the command of an `exec` hook. */
+/** The entry point of a program. Two are not in `apps/`: the preload, and the command of an `exec` hook. */
 function entryOf(name: string): string {
   if (name === 'auto') return require.resolve('@podrain/auto')
   if (name !== 'podrain-prestop') return join(__dirname, 'apps', `${name}.js`)

@@ -1,8 +1,8 @@
-/** Frameworks that are tried with every kind of hook. */
+/** The frameworks that are tested with every kind of hook. */
 export const frameworks = ['http', 'fastify', 'express', 'koa'] as const
 export const hooks = ['httpGet', 'exec', 'sleep', 'none'] as const
 
-/** The programs in `apps/` that a pod can be. */
+/** The app that a pod runs. */
 export type App = (typeof frameworks)[number] | 'own-handler' | 'nestjs' | 'auto'
 export type HookKind = (typeof hooks)[number]
 
@@ -17,7 +17,7 @@ export type Happening =
 /** Whether the app follows the cluster with @podrain/kubernetes, and whether it may. */
 export type Following = 'no' | 'allowed' | 'denied'
 
-/** What stands between the clients and the Service: nothing, nginx in an image of its own, or a proxy in the image of Node. */
+/** The proxy between the clients and the Service: none, nginx in its own image, or a Node proxy in the image of Node. */
 export type Through = 'nothing' | 'nginx' | 'proxy'
 
 export interface Case {
@@ -28,9 +28,9 @@ export interface Case {
   readonly following: Following
   readonly workload: 'Deployment' | 'StatefulSet'
   readonly replicas: number
-  /** Of a Deployment. */
+  /** The rolling update of a Deployment. Ignored for a StatefulSet. */
   readonly surge: { readonly maxSurge: number | '25%'; readonly maxUnavailable: number | '25%' }
-  /** Names of the Services with an address that clients ask. A headless one goes with them where there are several, or a StatefulSet. */
+  /** The Services that clients send to. With several of them, and with a StatefulSet, there is also a headless Service. */
   readonly services: readonly string[]
   readonly through: Through
 }
@@ -53,7 +53,7 @@ const follows: Readonly<Record<Following, string>> = {
 
 type Variation = Partial<Pick<Case, 'following' | 'workload' | 'services' | 'through' | 'surge' | 'replicas'>>
 
-/** @param how What is varied, in words, for the name */
+/** @param how The variation in words, for the name of the case. */
 function caseOf(app: App, hook: HookKind, happening: Happening, variation: Variation = {}, how = ''): Case {
   const { following = 'no' } = variation
   return {
@@ -75,7 +75,7 @@ const several = { services: ['app', 'app-too'] } as const
 const statefulSet = { workload: 'StatefulSet' } as const
 const ten = { replicas: 10, surge: { maxSurge: '25%', maxUnavailable: '25%' } } as const
 
-/** In each of them nothing may be lost. */
+/** All cases. None of them may lose a request. */
 export const cases: readonly Case[] = [
   ...frameworks.flatMap((app) => hooks.map((hook) => caseOf(app, hook, 'rolling update'))),
   caseOf('http', 'httpGet', 'rollout restart'),
@@ -104,7 +104,7 @@ export const cases: readonly Case[] = [
   caseOf('express', 'none', 'rolling update', { ...ten, following: 'allowed' }, ' of 10 replicas, 25 % at a time'),
 ]
 
-/** Every `of`-th case, beginning with the `nth`: so that long and short ones are spread over the shards. */
+/** Every `of`-th case from the `nth` on, which spreads long and short cases over the shards. */
 export function shard<Each>(all: readonly Each[], nth: number, of: number): Each[] {
   return all.filter((_, index) => index % of === nth - 1)
 }

@@ -18,7 +18,7 @@ import type { Permission } from './permissions.js'
 import { type Report, read } from './report.js'
 import type { Manifest } from './schema.js'
 
-/** A preStop hook that failed, and when: milliseconds since 1970. */
+/** A preStop hook that failed. `t` is the time in milliseconds since 1970. */
 export interface FailedHook {
   readonly t: number
   readonly pod: string
@@ -26,20 +26,20 @@ export interface FailedHook {
 }
 
 const pods = 'app=podrain-e2e'
-/** Milliseconds from one sign of life of a run to the next. */
+/** Milliseconds from one heartbeat of a run to the next. */
 const beat = 10_000
 
-/** What was left by some run: a namespace, or a node that it has cordoned. */
+/** A namespace of another run, or a node that another run has cordoned. */
 export interface Trace {
   readonly kind: 'Namespace' | 'Node'
   readonly name: string
-  /** The run that has left it. */
+  /** The id of the other run. */
   readonly run: string
-  /** Of a namespace: its last sign of life. */
+  /** The last heartbeat of a namespace; undefined for a node. */
   readonly heartbeat: string | undefined
 }
 
-/** What the API has answered, in a line. */
+/** An error in one line. An error of the API has its status and its message. */
 export function explain(error: unknown): string {
   const { code, body, message } = error as { code?: unknown; body?: unknown; message?: string }
   if (typeof code !== 'number') return message ?? String(error)
@@ -47,14 +47,14 @@ export function explain(error: unknown): string {
     const said: unknown = (typeof body === 'string' ? JSON.parse(body) : body)?.message
     if (typeof said === 'string') return `the API says ${code}: ${said}`
   } catch {
-    // A proxy in front of it has answered.
+    // The body is not JSON, so it is the response of a proxy in front of the API.
   }
   return `the API says ${code}`
 }
 
-/** The cluster that KUBECONFIG names, as far as a case needs it. */
+/** The cluster of KUBECONFIG, with the calls that the cases need. */
 export class Cluster {
-  /** What has been done to it and not yet undone, by what it is. */
+  /** The functions that undo what the run has changed, by kind and name of the object. */
   readonly #undo = new Map<string, () => Promise<unknown>>()
   readonly #run: Run
   #interrupted = false
@@ -87,7 +87,7 @@ export class Cluster {
     if (this.#interrupted) throw new Error('interrupted')
     const creating = this.#objects.create(manifest as KubernetesObject)
     const live = kind === 'Namespace' ? setInterval(() => this.#beat(metadata.name), beat) : undefined
-    // Before it is there: somebody may press Ctrl-C in the meantime.
+    // Registered before the namespace exists, because Ctrl-C may come meanwhile.
     if (live) {
       this.#undo.set(name, async () => {
         clearInterval(live)
@@ -104,7 +104,7 @@ export class Cluster {
     }
   }
 
-  /** Leaves the cluster as it was. @returns what could not be undone */
+  /** Undoes all changes. @returns A line for each change that could not be undone. */
   async restore(): Promise<string[]> {
     const left: string[] = []
     for (const [name, undo] of [...this.#undo].toReversed()) {
@@ -120,15 +120,15 @@ export class Cluster {
     return this.#interrupted
   }
 
-  /** As `restore()`, and nothing is made any more. */
+  /** As `restore()`. From now on `create()` fails. */
   interrupt(): Promise<string[]> {
     this.#interrupted = true
     return this.restore()
   }
 
-  /** What other runs have left or are still at work on, but for what is on its way out already. */
+  /** The namespaces and cordoned nodes of other runs, without namespaces that are being deleted. */
   async traces(): Promise<Trace[]> {
-    // Nodes first: a run that has cordoned one has had a namespace before.
+    // Nodes are listed first. The namespace of the run that has cordoned a node exists longer than the cordon, so it is listed, too.
     const nodes = (await this.#nodes()).flatMap(({ metadata }): Trace[] => {
       const mark = metadata?.annotations?.[cordonedAnnotation]
       if (mark === undefined) return []
@@ -143,13 +143,13 @@ export class Cluster {
     return [...nodes, ...namespaces].filter(({ run }) => run !== this.#run.id)
   }
 
-  /** Removes what a run has left. */
+  /** Deletes a namespace of another run, or uncordons a node. */
   async remove({ kind, name }: Trace): Promise<void> {
     if (kind === 'Node') await this.#schedulable(name, true)
     else await this.#core.deleteNamespace({ name })
   }
 
-  /** @returns those of the permissions that the account does not have, in this namespace */
+  /** @returns The permissions that the account does not have in the namespace. */
   async refused(permissions: readonly Permission[], namespace: string): Promise<Permission[]> {
     const asked = permissions.map(async ({ verb, group, resource, subresource, isClusterWide }) => {
       const where = isClusterWide ? {} : { namespace }
@@ -166,7 +166,7 @@ export class Cluster {
     return permissions.filter((_, index) => !allowed[index])
   }
 
-  /** All replicas are new, and ready, and the old ones are gone. */
+  /** Resolves when all replicas are new and ready, and the old pods are gone. */
   async rolledOut(namespace: string, { workload, replicas }: Case, seconds: number): Promise<void> {
     await this.until(`the pods of ${namespace}`, seconds, async () => {
       if (!(await this.#isAvailable(namespace, workload, 'app', replicas))) return false
@@ -174,7 +174,7 @@ export class Cluster {
     })
   }
 
-  /** What stands between clients and pods is there. */
+  /** Resolves when the proxy is available. */
   async proxied(namespace: string, seconds: number): Promise<void> {
     await this.until(`the proxy of ${namespace}`, seconds, () => this.#isAvailable(namespace, 'Deployment', 'proxy', 1))
   }
@@ -183,7 +183,7 @@ export class Cluster {
     return (await this.#core.listNamespacedPod({ namespace, labelSelector: pods })).items
   }
 
-  /** What `kubectl rollout restart` does. */
+  /** Changes the Pod template as `kubectl rollout restart` does. */
   async restart(namespace: string, { workload }: Case): Promise<void> {
     const restartedAt = new Date().toISOString()
     await this.#patchTemplate(namespace, workload, {
@@ -191,13 +191,13 @@ export class Cluster {
     })
   }
 
-  /** A change of the pods, as a deploy makes it. */
+  /** Changes the Pod template as a deploy does. */
   async update(namespace: string, { workload }: Case): Promise<void> {
     const env = [{ name: 'VERSION', value: String(Date.now()) }]
     await this.#patchTemplate(namespace, workload, { spec: { containers: [{ name: 'app', env }] } })
   }
 
-  /** What `kubectl drain` does to the pods of this case on one node, by the eviction API, which asks the PodDisruptionBudget. */
+  /** Evicts the pods of this case from one node, as `kubectl drain` does: with the eviction API, which honours PodDisruptionBudgets. */
   async drainNode(namespace: string): Promise<void> {
     const [first] = await this.pods(namespace)
     const node = first?.spec?.nodeName
@@ -205,7 +205,7 @@ export class Cluster {
     const free = (await this.#core.listNode()).items.filter(
       ({ spec }) => !spec?.unschedulable && !spec?.taints?.some(({ effect }) => effect !== 'PreferNoSchedule'),
     )
-    // Where there is no other node for them, as beside a control plane, the evicted pods have to come back to this one.
+    // The node is cordoned only if there is another one. Otherwise, as beside a control plane, the new pods must run on this node.
     if (free.length > 1 && free.some(({ metadata }) => metadata?.name === node)) {
       if (this.#interrupted) throw new Error('interrupted')
       this.#undo.set(`Node ${node}`, () => this.#schedulable(node, true))
@@ -221,8 +221,8 @@ export class Cluster {
           return true
         } catch (error) {
           const { code } = error as { code?: number }
-          if (code === 429) return false // the budget is spent: later
-          if (code === 404) return true // gone meanwhile
+          if (code === 429) return false // the PodDisruptionBudget allows no eviction now
+          if (code === 404) return true // the pod is gone
           throw error
         }
       })
@@ -234,7 +234,7 @@ export class Cluster {
     await this.#core.deleteNamespacedPod({ name: first?.metadata?.name ?? '', namespace, gracePeriodSeconds })
   }
 
-  /** Waits until a container has been restarted in its pod. */
+  /** Resolves when a container was restarted in its pod. */
   async containerRestarted(namespace: string, seconds: number): Promise<void> {
     await this.until('the restart of a container', seconds, async () =>
       (await this.pods(namespace)).some(({ status }) =>
@@ -257,28 +257,28 @@ export class Cluster {
     return (status?.succeeded ?? 0) + (status?.failed ?? 0) > 0
   }
 
-  /** What came of the load, when it is over. */
+  /** The report of the load, when the load is over. */
   async report(namespace: string, seconds: number): Promise<Report> {
     await this.until('the end of the load', seconds, () => this.loaded(namespace))
     return read(await this.#log(namespace))
   }
 
-  /** Tells of every change of the pods of a case, from now on. @returns what ends it */
+  /** Calls `tell` for every pod of a case, and for every change from now on. @returns The function that ends the watch. */
   async watch(namespace: string, tell: (type: string, pod: V1Pod) => void): Promise<() => void> {
     const { items, metadata } = await this.#core.listNamespacedPod({ namespace, labelSelector: pods })
     for (const pod of items) tell('ADDED', pod)
     const query = { labelSelector: pods, resourceVersion: metadata?.resourceVersion ?? '' }
-    // A watch that ends early is not begun again: what it has not told is unknown.
+    // A watch that ends early is not started again, because the changes meanwhile would be missing.
     const controller = await this.#watch.watch(`/api/v1/namespaces/${namespace}/pods`, query, tell, () => {})
     return () => controller.abort()
   }
 
-  /** Such as `Kubernetes v1.35.0`. */
+  /** The version of the cluster, such as `Kubernetes v1.35.0`. */
   async version(): Promise<string> {
     return `Kubernetes ${(await this.#version.getCode()).gitVersion}`
   }
 
-  /** Hooks that failed, as events tell of them. */
+  /** The hooks that failed, from the Events of the namespace. */
   async failedHooks(namespace: string): Promise<FailedHook[]> {
     const { items } = await this.#core.listNamespacedEvent({ namespace, fieldSelector: 'reason=FailedPreStopHook' })
     return items.map(({ message, involvedObject, firstTimestamp, lastTimestamp, eventTime }) => ({
@@ -288,7 +288,7 @@ export class Cluster {
     }))
   }
 
-  /** What Kubernetes has warned of, for whoever wants to know why a case has failed. */
+  /** Up to five different warnings among the Events of the namespace. They may say why a case failed. */
   async warnings(namespace: string): Promise<string[]> {
     const { items } = await this.#core.listNamespacedEvent({ namespace, fieldSelector: 'type=Warning' })
     return [...new Set(items.map(({ reason, message }) => `${reason}: ${message}`))].slice(0, 5)
@@ -304,7 +304,7 @@ export class Cluster {
   async until(what: string, seconds: number, done: () => Promise<boolean>): Promise<void> {
     const end = performance.now() + seconds * 1000
     while (!(await done())) {
-      if (performance.now() > end) throw new Error(`waited ${seconds} s in vain for ${what}`)
+      if (performance.now() > end) throw new Error(`gave up after ${seconds} s of waiting for ${what}`)
       await sleep(500)
     }
   }
@@ -317,7 +317,7 @@ export class Cluster {
     return this.#core.readNamespacedPodLog({ name: pod.metadata.name, namespace })
   }
 
-  /** None for an account that may not list them: it has cordoned none. */
+  /** All nodes; none if the account may not list nodes. Such an account cannot have cordoned a node. */
   async #nodes(): Promise<V1Node[]> {
     try {
       return (await this.#core.listNode()).items
@@ -337,7 +337,7 @@ export class Cluster {
     return seen && status?.updatedReplicas === replicas && status.availableReplicas === replicas
   }
 
-  /** Says that the run is alive. A sign that is lost is followed by another. */
+  /** Changes the heartbeat of a namespace. A failure does not matter, because the next heartbeat follows. */
   async #beat(name: string): Promise<void> {
     const annotations = { [heartbeatAnnotation]: new Date().toISOString() }
     await this.#patch({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, annotations } }).catch(() => {})
@@ -346,7 +346,7 @@ export class Cluster {
   async #schedulable(node: string, schedulable: boolean): Promise<void> {
     const { id, host } = this.#run
     const mark = JSON.stringify({ run: id, host, at: new Date().toISOString() })
-    // The API takes null for "no such annotation", which the type does not know.
+    // `null` removes an annotation. The type does not allow `null`.
     const annotations = { [cordonedAnnotation]: schedulable ? (null as never) : mark }
     const spec = { unschedulable: !schedulable }
     await this.#patch({ apiVersion: 'v1', kind: 'Node', metadata: { name: node, annotations }, spec })
@@ -366,6 +366,6 @@ function runOf(mark: string): string {
   try {
     return String(JSON.parse(mark).run)
   } catch {
-    return '' // changed by hand
+    return '' // somebody has changed the annotation by hand
   }
 }

@@ -3,9 +3,9 @@ import type { HookKind } from './cases.js'
 
 export const graceSeconds = 30
 export const socket = '/tmp/podrain.sock'
-/** Of the kubelet, which podrain does not see: it is told as much less. */
+/** The preStop sleep. podrain does not know of it, so the grace period that podrain gets is shorter by this time. */
 export const sleepSeconds = 5
-/** What the kubelet asks for. */
+/** The probes of the kubelet. */
 export const probes = {
   startup: { path: '/alive', periodSeconds: 1, failureThreshold: 60 },
   readiness: { path: '/readyz', periodSeconds: 1, failureThreshold: 1 },
@@ -22,16 +22,16 @@ export const lifecycles: Readonly<Record<HookKind, NonNullable<Container['lifecy
   none: undefined,
 }
 
-/** Set, as namespaces with a ResourceQuota demand it. The limits are for a mistake: nothing here comes near to them. */
+/** Requests and limits are set, because a ResourceQuota may require both. The limits are far above the real use. */
 const sizes = {
   small: { requests: { cpu: '50m', memory: '64Mi' }, limits: { cpu: '1', memory: '256Mi' } },
   large: { requests: { cpu: '200m', memory: '128Mi' }, limits: { cpu: '2', memory: '512Mi' } },
 } as const
 
-/** The user of the processes, as images of Node run as root. null leaves it to the cluster, as OpenShift wants it. */
+/** The user id of the processes, because images of Node run as root. `null` leaves the user id to the cluster, as OpenShift requires. */
 export type User = number | null
 
-/** Fits where Pod Security is "restricted", and where file systems are read-only: only /tmp can be written. */
+/** A pod that complies with the Pod Security Standard `restricted` and with read-only file systems. Only /tmp can be written. */
 export function podSpecOf(user: User, size: keyof typeof sizes, code: string, container: Container): PodSpec {
   return {
     automountServiceAccountToken: false,

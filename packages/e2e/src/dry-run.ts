@@ -8,7 +8,7 @@ export interface DryCase {
   readonly problems: string[]
 }
 
-/** Builds every object of every case, and holds each against the schema of its kind. */
+/** Builds every object of every case, and validates each against the schema of its kind. */
 export function dryRun(cases: readonly Case[], settings: Settings, bundleOf: (name: string) => string): DryCase[] {
   return cases.map((each) => {
     const objects = objectsOf(each, settings, bundleOf)

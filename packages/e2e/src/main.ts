@@ -14,22 +14,22 @@ import { nameOf, permissionsFor } from './permissions.js'
 import { answeringPods, run } from './run.js'
 import { sweep } from './sweep.js'
 
-const help = `Runs podrain on a real cluster, the one that KUBECONFIG names: rolling updates under load, and worse.
+const help = `Runs podrain on the cluster of KUBECONFIG: rolling updates, node drains, evictions and restarts under load.
 
-  --dry-run           build every object of every case and hold it against the published schema; needs no cluster
-  --only TEXT         only cases whose name contains it
-  --shard N/M         the Nth of M parts of them, for several clusters at a time
+  --dry-run           build every object of every case and validate it against its published schema; needs no cluster
+  --only TEXT         run only the cases whose name contains TEXT
+  --shard N/M         run the Nth of M parts of the cases, so that several clusters can share them
   --image IMAGE       any image with Node 20.19 or newer (default: node:20-alpine)
-  --proxy-image IMAGE any image of nginx with a shell (default: nginx:alpine), or "none": no cases with nginx
-  --user UID          whom the processes run as (default: 1000), or "none": whom the cluster says, as on OpenShift
-  --json DIR          write what came of each case to a file there, for podrain compare
-  --seconds N         how long the load of a case goes on (default: 90)
-  --sweep             only remove what runs have left that live no more
-  --sweep-after N     seconds for which such a run has given no sign of life (default: 45)
+  --proxy-image IMAGE any image of nginx with a shell (default: nginx:alpine), or "none" to leave out the cases with nginx
+  --user UID          the user id of the processes (default: 1000), or "none" for the cluster's choice, as on OpenShift
+  --json DIR          write the result of each case to a file in DIR, for podrain compare
+  --seconds N         how long the load of a case lasts (default: 90)
+  --sweep             only remove the objects of runs that are dead
+  --sweep-after N     a run without a heartbeat for N seconds is dead (default: 45)
 
-It makes a namespace per case, podrain-e2e-…, and deletes it again, also on Ctrl-C, SIGTERM and SIGHUP. What a killed run has left, the next
-one removes; a run that lives gives a sign of it every 10 s. What the account lacks is listed before anything is run. Needed are two images,
-Kubernetes 1.30 for the hook "sleep", and a node without taints with 2 CPUs and 2 GiB to spare. README.md has the rest.`
+Each case gets a namespace podrain-e2e-…, which is deleted afterwards, also on Ctrl-C, SIGTERM and SIGHUP. The objects of a killed run are
+removed by the next run. Missing permissions are listed before the first case. The cases need two images, Kubernetes 1.30 for the hook
+"sleep", and a node without taints with 2 free CPUs and 2 GiB of free memory. README.md has the details.`
 
 const bundles = new Map<string, string>()
 function bundleOf(name: string): string {
@@ -78,10 +78,11 @@ async function main(): Promise<number> {
     settings: (namespace) => ({ run: ofRun, namespace, image, proxyImage, user, seconds }),
   }
   if (chosen.cases.length === 0)
-    throw new Error(`no case is left of --only ${only} and --shard ${values.shard}: --dry-run lists them`)
+    throw new Error(`no case matches --only ${only} and --shard ${values.shard}: --dry-run lists all cases`)
   if (values['dry-run']) return tellDryRun(chosen)
   const file = process.env.KUBECONFIG
-  if (!file) return say('Nothing was tested: KUBECONFIG names no cluster. --dry-run needs none, --help says more.')
+  if (!file)
+    return say('Nothing was tested: KUBECONFIG is not set. --dry-run needs no cluster, --help lists all options.')
   if (!file.split(delimiter).some((each) => existsSync(each))) {
     say(`Nothing was tested: KUBECONFIG is ${file}, and there is no such file.`)
     return 1
@@ -102,7 +103,7 @@ function tellDryRun({ cases, settings }: Chosen): number {
     say(`${problems.length === 0 ? 'ok' : 'not ok'}  ${name} (${kinds.join(', ')})`)
   for (const { problems } of dry) for (const problem of problems) say(`        ${problem}`)
   const bad = dry.filter(({ problems }) => problems.length > 0).length
-  say(`${dry.length} cases, of which ${bad} have objects that are not valid. Nothing was run.`)
+  say(`${dry.length} cases, ${bad} with objects that are not valid. Nothing was run.`)
   return bad === 0 ? 0 : 1
 }
 
@@ -126,8 +127,9 @@ async function runAll(cluster: Cluster, name: string, { cases, json, settings }:
 }
 
 /**
- * Asks in a namespace of the run's own: some clusters give rights only with the namespace.
- * @throws {Error} with all that is missing
+ * Checks that the account may do all that the cases need. Checks in a namespace of the run, because some clusters grant permissions when
+ * a namespace is created.
+ * @throws {Error} with all missing permissions
  */
 async function expectPermissions(
   cluster: Cluster,
@@ -144,7 +146,7 @@ async function expectPermissions(
   }
 }
 
-/** The first one cleans up. Whoever is in a hurry says so three times: the next run cleans up then. */
+/** Cleans up at the first signal and then exits. The third signal exits immediately, and then the next run cleans up. */
 function endOnSignals(cluster: Cluster): void {
   let signals = 0
   for (const [signal, code] of [
@@ -154,7 +156,8 @@ function endOnSignals(cluster: Cluster): void {
   ] as const) {
     process.on(signal, async () => {
       signals++
-      if (signals === 2) say(`${signal}: still cleaning up; once more, and it is left to the next run`)
+      if (signals === 2)
+        say(`${signal}: still cleaning up; a third signal exits now and leaves the rest to the next run`)
       if (signals > 2) process.exit(code)
       if (signals > 1) return
       say(`${signal}: cleaning up`)
@@ -175,7 +178,7 @@ function wholeNumber(flag: string, text: string, or = ''): number {
   return Number(text)
 }
 
-/** `http, httpGet: node drain` is `http-httpGet-node-drain.json`. */
+/** The file of a case: `http, httpGet: node drain` is in `http-httpGet-node-drain.json`. */
 function fileOf(name: string): string {
   return `${name.replace(/[^a-z0-9]+/gi, '-')}.json`
 }
@@ -185,7 +188,7 @@ function say(line: string): number {
   return 0
 }
 
-// A terminal that is gone, as after SIGHUP, is no reason not to clean up.
+// After SIGHUP the terminal is gone and stdout may fail. The run cleans up all the same.
 process.stdout.on('error', () => {})
 main().then(
   (code) => {

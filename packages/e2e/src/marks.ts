@@ -1,13 +1,13 @@
-/** The label by which whatever a run has made is known to be its own. */
+/** The label of every object of a run, with the id of the run. */
 export const runLabel = 'podrain-e2e/run'
-/** On a namespace: changed every few seconds for as long as the run lives. */
+/** An annotation of a namespace that changes every 10 s while the run is alive. */
 export const heartbeatAnnotation = 'podrain-e2e/heartbeat'
-/** On a node that a run has cordoned: by which run, on which host, and when. */
+/** An annotation of a node that a run has cordoned, with the run, its host and the time. */
 export const cordonedAnnotation = 'podrain-e2e/cordoned'
 
-/** Who runs the cases. */
+/** A run of the cases. */
 export interface Run {
-  /** Short, and like no other. */
+  /** A short random id. */
   readonly id: string
   readonly host: string
 }

@@ -36,13 +36,13 @@ export interface Settings {
   /** Any image of nginx with a shell. */
   readonly proxyImage: string
   readonly user: User
-  /** How long the load goes on, which has to outlast what happens. */
+  /** How long the load lasts, in seconds. It must last longer than the disruption of the pods. */
   readonly seconds: number
 }
 
 export const labels = { app: 'podrain-e2e' } as const
 
-/** Marked as the run's, and as alive. Pod Security is as strict there as it can be, so that a pod that would not fit is found everywhere. */
+/** A namespace of the run. It enforces the strictest Pod Security Standard, so that a pod that does not comply fails on every cluster. */
 export function namespaceOf({ id, host }: Run, name: string): INamespace & Manifest {
   const level = 'restricted'
   return {
@@ -56,7 +56,7 @@ export function namespaceOf({ id, host }: Run, name: string): INamespace & Manif
   }
 }
 
-/** All that a case needs on a cluster, in the order in which it is made. */
+/** All objects of a case, in the order in which they are created. */
 export function objectsOf(each: Case, settings: Settings, bundleOf: (name: string) => string): Manifest[] {
   const { run, namespace, image, proxyImage, user, seconds } = settings
   const marks = { [runLabel]: run.id }
@@ -82,7 +82,7 @@ export function objectsOf(each: Case, settings: Settings, bundleOf: (name: strin
       ...spec,
     },
   })
-  // Where a namespace begins with one that denies everything, this takes it back: policies add up.
+  // In some clusters a new namespace has a NetworkPolicy that denies all traffic. This one allows it again, because policies are additive.
   const traffic: INetworkPolicy = {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -195,7 +195,7 @@ export function objectsOf(each: Case, settings: Settings, bundleOf: (name: strin
   ] as Manifest[]
 }
 
-/** Where the clients send to. Not to the headless Service: DNS names a pod for longer than it can be waited for. */
+/** The addresses that clients send to. Not the headless Service, because DNS keeps the address of a pod for longer than a pod can wait. */
 function targetsOf({ through, services }: Case): string[] {
   return (through === 'nothing' ? services : ['proxy']).map((name) => `http://${name}`)
 }
@@ -236,7 +236,7 @@ function appOf({ app, hook, following }: Case, image: string, user: User): PodSp
   }
 }
 
-/** What users are told to allow: the Role of the package's own rbac.yaml. */
+/** The rules of the Role in rbac.yaml of @podrain/kubernetes, which users apply. */
 export function followingRules(): NonNullable<IRole['rules']> {
   const file = join(require.resolve('@podrain/kubernetes/package.json'), '..', 'rbac.yaml')
   const objects: { kind: string; rules?: IRole['rules'] }[] = parseAllDocuments(readFileSync(file, 'utf8')).map(

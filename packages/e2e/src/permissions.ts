@@ -2,7 +2,7 @@ import type { IRole } from 'kubernetes-models/rbac.authorization.k8s.io/v1/Role'
 import type { Case } from './cases.js'
 import { followingRules } from './objects.js'
 
-/** Something that the account has to be allowed to. */
+/** A permission that the account needs. */
 export interface Permission {
   readonly verb: string
   readonly group: string
@@ -18,7 +18,7 @@ function all(verbs: string[], group: string, resources: string[], isClusterWide 
   })
 }
 
-/** For the sweep, and for every case. */
+/** The permissions for the sweep and for every case. */
 const always = [
   ...all(['create', 'delete', 'list', 'patch'], '', ['namespaces'], true),
   ...all(['create'], '', ['configmaps', 'serviceaccounts', 'services']),
@@ -30,7 +30,7 @@ const always = [
   ...all(['list'], '', ['events']),
 ]
 
-/** All that an account needs to run these cases. */
+/** All permissions that these cases need. */
 export function permissionsFor(cases: readonly Case[]): Permission[] {
   const some = (is: (each: Case) => boolean, permissions: () => Permission[]): Permission[] =>
     cases.some(is) ? permissions() : []
@@ -52,7 +52,7 @@ export function permissionsFor(cases: readonly Case[]): Permission[] {
       ({ happening }) => happening === 'deletion with a short grace period',
       () => all(['delete'], '', ['pods']),
     ),
-    // Nobody may give what he does not have.
+    // An account can grant only permissions that it has: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
     ...some(
       ({ following }) => following === 'allowed',
       () => [
@@ -65,7 +65,7 @@ export function permissionsFor(cases: readonly Case[]): Permission[] {
   ]
 }
 
-/** As `kubectl auth can-i` would be asked: `create deployments.apps`. */
+/** A permission as an argument of `kubectl auth can-i`, such as `create deployments.apps`. */
 export function nameOf({ verb, group, resource, subresource }: Permission): string {
   return `${verb} ${resource}${group && `.${group}`}${subresource ? `/${subresource}` : ''}`
 }

@@ -1,8 +1,8 @@
-// No part of what @podrain/rehearsal promises to others, as the clients in crowd.ts.
+// Not exported by @podrain/rehearsal, see rehearsal-internals.ts.
 import { forwarding } from '../../rehearsal/dist/hop/programs/nginx.js'
 import type { Through } from './cases.js'
 
-/** What runs between the clients and the Service, and the files that it needs. */
+/** The command of a proxy between the clients and the Service, and its files. */
 export interface Proxy {
   readonly files: Readonly<Record<string, string>>
   readonly command: readonly string[]
@@ -21,14 +21,15 @@ export function proxyOf(
       'ipv4.conf': nginx(upstream, `${proxyPort}`),
       'ipv6.conf': nginx(upstream, `[::]:${proxyPort} ipv6only=off`),
     },
-    // nginx cannot be told "every address there is": where the kernel has no IPv6, `[::]` is an error.
+    // nginx has no address for both IPv4 and IPv6 that works everywhere. `[::]` is an error if the kernel has no IPv6.
     command: ['sh', '-c', 'exec nginx -e stderr -c /proxy/$([ -s /proc/net/if_inet6 ] && echo ipv6 || echo ipv4).conf'],
   }
 }
 
 /**
- * Kept connections, and nothing is sent again: what a pod drops is lost. nginx lets go of an idle connection before Node does, which
- * keeps it for 5 s; otherwise the two meet now and then, with podrain or without.
+ * The configuration of nginx: keep-alive connections, and no retries, so a request that a pod does not answer is lost. nginx closes an
+ * idle connection after 4 s, before Node does after 5 s. Otherwise nginx would now and then send a request just as Node closes the
+ * connection, with podrain or without.
  */
 function nginx(upstream: string, listen: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']

@@ -9,27 +9,27 @@ import {
   resolveOptions,
   type Scenario,
 } from '@podrain/rehearsal'
-import { clients, requests } from './asked.js'
 import type { App, Case, Happening, HookKind } from './cases.js'
 import { graceSeconds, probes, sleepSeconds, socket } from './containers.js'
 import type { Report } from './report.js'
+import { clients, requests } from './traffic.js'
 
-/** When a case was begun and over: milliseconds since 1970. */
+/** When the disruption of a case began and ended, in milliseconds since 1970. */
 export interface Course {
   readonly begunAt: number
   readonly overAt: number
 }
 
-/** What is known of a case when it is over. */
+/** The data of a case when it is over. */
 export interface Known extends Course {
   /** The version of the cluster. */
   readonly cluster: string
   readonly report: Report
-  /** What was seen of the pods; `t` in milliseconds since 1970. */
+  /** The events of the pods, with `t` in milliseconds since 1970. */
   readonly pods: readonly RehearsalEvent[]
 }
 
-/** How a rehearsal calls what happens: null where none of its scenarios is like it. */
+/** The scenario of a rehearsal for each disruption; null if no scenario is like it. */
 const scenarios: Readonly<Record<Happening, Scenario | null>> = {
   'rolling update': 'rollout',
   'rollout restart': 'rollout',
@@ -63,7 +63,7 @@ const frameworks: Readonly<Record<App, NonNullable<KnownOptions['app']['framewor
   nestjs: 'nestjs',
 }
 
-/** What was asked of a case, in the words of a rehearsal; null is what a cluster keeps to itself. */
+/** The options of a rehearsal that is like the case. An option is null if a cluster does not tell its value. */
 export function optionsOf(each: Case, cluster: string): KnownOptions {
   const { name, app, hook, happening, following, workload, replicas, through } = each
   const services = each.services.join(' ')
@@ -74,7 +74,7 @@ export function optionsOf(each: Case, cluster: string): KnownOptions {
     command: 'node',
     args: ['server.js'],
     port: 8080,
-    // Each pod has a network of its own, which goes with it.
+    // Each pod has its own network namespace, which ends with the pod.
     netns: true,
     workload,
     replicas,
@@ -109,7 +109,7 @@ export function resultOf(each: Case, { cluster, report, pods, begunAt, overAt }:
   const end = Math.max(...events.map(({ t }) => t), since(overAt))
   const phase = (t: number, name: Phase): RehearsalEvent => ({ t, type: 'phase', phase: name })
   const all: RehearsalEvent[] = [
-    // What happened to a pod before the load began, happened before its clock did.
+    // An event of a pod before the load began gets the time 0.
     ...pods.map((event) => ({ ...event, t: since(event.t) })),
     phase(0, 'warming up'),
     ...(asked === undefined ? [] : [{ t: begin, type: 'scenario-begin' as const, requests: asked.requests }]),

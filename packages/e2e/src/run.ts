@@ -5,14 +5,14 @@ import { objectsOf, type Settings } from './objects.js'
 import { resultOf } from './result.js'
 import { PodWatch } from './watch.js'
 
-/** The line that a pod without permission writes. */
+/** Part of the log line of a pod without permission. */
 const missing = 'not allowed to'
 
 /**
- * Runs a case in a namespace of its own, which goes with it.
- * @param tell Called with what is left behind
- * @param keep Called with what came of the load, also if that is not as it has to be
- * @throws {Error} that says what was not as it has to be, and of what Kubernetes has warned
+ * Runs a case in its own namespace, and deletes the namespace afterwards.
+ * @param tell Called with a line for each change that could not be undone.
+ * @param keep Called with the result, also if requests were lost.
+ * @throws {Error} if the case failed, with the reason and with warnings of Kubernetes
  */
 export async function run(
   cluster: Cluster,
@@ -44,7 +44,7 @@ export async function run(
     await happen(cluster, each, namespace)
     const overAt = Date.now()
     if (await cluster.loaded(namespace)) {
-      throw new Error(`the load of ${seconds} s was over before it had happened: try a longer --seconds`)
+      throw new Error(`the load of ${seconds} s ended before the ${each.happening} did: pass a longer --seconds`)
     }
     const report = await cluster.report(namespace, seconds + 60)
     await cluster.rolledOut(namespace, each, 180)
@@ -86,28 +86,29 @@ export function expectNothingLost(result: Rehearsal): void {
   const { lost, lostByCause, requests, background } = summary
   const losses = Object.entries(lostByCause).map(([why, count]) => `${count} × ${why}`)
   if (lost > 0) throw new Error(`lost ${losses.join(', ')} of ${requests}`)
-  if (background > 0) throw new Error(`lost ${background} of ${requests} before anything had happened, or as before`)
+  if (background > 0)
+    throw new Error(`lost ${background} of ${requests} before the pods were disrupted, or in the same way later`)
   if (summary.verdict === 'not trustworthy') throw new Error(summary.doubts.join(' '))
-  if (requests === 0) throw new Error('nothing was asked for')
+  if (requests === 0) throw new Error('the clients sent no requests')
   const pods = answeringPods(result)
-  if (pods < 2) throw new Error(`all was answered by ${pods} pod: nothing happened under load`)
+  if (pods < 2) throw new Error(`${pods} pod answered all requests: no pod was replaced under load`)
   const hooks = events.flatMap((event) => (event.type === 'hook-failed' ? [event.message] : []))
   if (hooks.length > 0) throw new Error(`hooks failed: ${hooks.join('; ')}`)
 }
 
-/** What a container says when it ends is for people and programs: JSON, in one line. One that says nothing is well. */
+/** Termination messages are read by people and by programs, so each must be JSON in one line. */
 function expectReadable(messages: readonly string[]): void {
   for (const message of messages) {
     try {
       if (!message.trimEnd().includes('\n') && typeof JSON.parse(message) === 'object') continue
     } catch {
-      // It is no JSON.
+      // The message is not JSON.
     }
     throw new Error(`a container has left a termination message that is not JSON in one line: ${message}`)
   }
 }
 
-/** How many pods have answered. */
+/** The number of pods that have answered requests. */
 export function answeringPods({ samples }: Rehearsal): number {
   return new Set(samples.flatMap(({ answered }) => Object.keys(answered))).size
 }

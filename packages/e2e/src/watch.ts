@@ -1,16 +1,16 @@
 import type { V1Pod } from '@kubernetes/client-node'
 import type { Happening, RehearsalEvent } from '@podrain/rehearsal'
 
-/** What was seen of one pod so far. */
+/** The state of one pod so far. */
 interface Seen {
   ready: boolean
   deleted: boolean
-  /** How often its container was started, and how often one of them has ended. */
+  /** How often its container has started, and how often it has ended. */
   starts: number
   ends: number
 }
 
-/** What is read of how a container has ended. */
+/** How a container has ended. */
 interface Terminated {
   readonly exitCode: number
   readonly reason?: string
@@ -18,23 +18,23 @@ interface Terminated {
 }
 
 /**
- * Tells what the API says of pods as what happened to them, `t` in milliseconds since 1970 by the clock of this machine: the API itself
- * knows whole seconds.
+ * Turns the changes of a watch into events of pods. `t` is in milliseconds since 1970 by the clock of this machine, because times of the
+ * API are in whole seconds.
  */
 export class PodWatch {
   readonly #seen = new Map<string, Seen>()
   readonly #now: () => number
   readonly events: RehearsalEvent[] = []
-  /** What containers have left in their `terminationMessagePath`. */
+  /** The termination messages of containers. */
   readonly messages: string[] = []
-  /** Whether pods that are new from now on are those that replace others. */
+  /** Whether the disruption has begun. A pod that starts after that is a new pod. */
   begun = false
 
   constructor(now: () => number = Date.now) {
     this.#now = now
   }
 
-  /** Takes one line of a watch, or a pod of a list. */
+  /** Reads one change of a watch, or one pod of a list. */
   readonly tell = (type: string, pod: V1Pod): void => {
     const { metadata, status } = pod
     const name = metadata?.name
@@ -43,7 +43,7 @@ export class PodWatch {
     this.#seen.set(name, seen)
     const [container] = status?.containerStatuses ?? []
     const { restartCount = 0, state, lastState } = container ?? {}
-    // One that has been started again has ended before, whether that was seen or not.
+    // A container that was restarted has ended before, also if the watch did not show its end.
     if (restartCount > seen.ends) this.#end(name, seen, lastState?.terminated)
     if (state?.running !== undefined && seen.starts <= restartCount) {
       seen.starts = restartCount + 1
@@ -53,7 +53,7 @@ export class PodWatch {
     if (ready !== seen.ready) {
       seen.ready = ready
       this.#happen(
-        ready ? { type: 'pod-ready', pod: name } : { type: 'pod-unready', pod: name, message: 'says the API' },
+        ready ? { type: 'pod-ready', pod: name } : { type: 'pod-unready', pod: name, message: 'reported by the API' },
       )
     }
     if (metadata?.deletionTimestamp !== undefined && !seen.deleted) {
@@ -66,7 +66,7 @@ export class PodWatch {
   #end(pod: string, seen: Seen, terminated: Terminated | undefined): void {
     seen.ends++
     if (terminated?.message) this.messages.push(terminated.message)
-    // Only a liveness probe that fails makes the kubelet do so in these cases.
+    // In these cases the kubelet ends a container of a pod that was not deleted only because its liveness probe failed.
     if (!seen.deleted) this.#happen({ type: 'container-killed', pod, reason: 'liveness' })
     const { exitCode = null, reason } = terminated ?? {}
     const isKilled = exitCode === 137 && reason !== 'OOMKilled'

@@ -37,32 +37,32 @@ interface Body {
 
 const clusterWide = ['Namespace', 'Node']
 
-/** As much of the API as a case uses, of a cluster in which everything happens at once. */
+/** The part of the Kubernetes API that the cases use. Every change of the simulated cluster is immediate. */
 export class Api {
-  /** As `METHOD path`. */
+  /** All calls so far, as `METHOD path`. */
   readonly calls: string[] = []
-  /** By name. */
+  /** The namespaces by name. */
   readonly namespaces = new Map<string, Metadata>()
   readonly tokens = new Set<string | undefined>()
   readonly unschedulable = new Set<string>()
   nodes: { name: string; taints?: object[]; annotations?: Record<string, string | null> }[] = [{ name: 'node-1' }]
-  /** What the account may not, as `verb resource`. */
+  /** The permissions that the account does not have, as `verb resource`. */
   readonly forbidden = new Set<string>()
-  /** What the containers of pods leave that are replaced. */
+  /** The termination message of replaced pods. */
   terminationMessage = ''
-  /** What the load has lost. */
+  /** The requests that the load has lost, by cause. */
   lost: Partial<Record<LossCause, number>> = {}
-  /** How the containers of pods end that are replaced. */
+  /** The exit code of replaced pods. */
   exitCode = 0
-  /** The load is over as soon as it begins. */
-  hasty = false
-  /** A call that gets no answer. */
+  /** Whether the load ends as soon as it has begun. */
+  endsLoadEarly = false
+  /** Calls that get no response. */
   silent: RegExp | undefined
-  /** A call that is refused. */
+  /** Calls that get 403. */
   refused: RegExp | undefined
-  /** Called whenever somebody looks at the namespaces. */
-  onLook: () => void = () => {}
-  /** A call that is told later, as often as it says. */
+  /** Called when namespaces are listed. */
+  onList: () => void = () => {}
+  /** Calls that get 429, and how often. */
   later = { call: /^never/, times: 0 }
   #generation = 0
   #loadedAt = 0
@@ -74,7 +74,7 @@ export class Api {
     this.#answer(request, response, body === '' ? {} : JSON.parse(body))
   })
 
-  /** @param file Where the kubeconfig is written, with a plugin for the credentials */
+  /** @param file The path for the kubeconfig, which has a credential plugin. */
   async start(file: string): Promise<void> {
     this.#server.listen(0, '127.0.0.1')
     await once(this.#server, 'listening')
@@ -166,7 +166,7 @@ export class Api {
         }),
       })
     if (last === 'namespaces') {
-      this.onLook()
+      this.onList()
       return say(200, { kind: 'NamespaceList', items: [...this.namespaces.values()].map((metadata) => ({ metadata })) })
     }
     if (last === 'events')
@@ -183,10 +183,10 @@ export class Api {
         items: names.map((name) => running(name)),
       })
     }
-    // Nobody can tell when a load is over but by asking: the second time it is.
+    // The load is over when its Job is read the second time.
     const asked = this.calls.filter((each) => each === call).length
     if (pathname.includes('/jobs/'))
-      return say(200, { kind: 'Job', status: { succeeded: this.hasty || asked > 1 ? 1 : 0 } })
+      return say(200, { kind: 'Job', status: { succeeded: this.endsLoadEarly || asked > 1 ? 1 : 0 } })
     const replicas = last === 'proxy' ? 1 : this.#pods.length
     const status = { observedGeneration: this.#generation, updatedReplicas: replicas, availableReplicas: replicas }
     return say(200, { kind: 'Deployment', metadata: { generation: this.#generation }, status })
@@ -213,7 +213,7 @@ export class Api {
     for (const watcher of this.#watchers) watcher.write(`${JSON.stringify({ type, object })}\n`)
   }
 
-  /** What the load has said: a thousand requests, answered by each pod that there was. */
+  /** The report of the load: 1,000 requests, answered by all pods, the old and the new. */
   #report(): string {
     const now = Date.now() - this.#loadedAt
     const requests = Object.fromEntries(clientKinds.map((kind) => [kind, kind === 'keepAlive' ? 1000 : 0])) as never
@@ -248,7 +248,7 @@ export class Api {
   }
 }
 
-/** A pod whose container does, or has come to, what `state` says. */
+/** A pod whose container has the given state. */
 function running(name: string, metadata: object = {}, state: object = { running: {} }): object {
   const ready = 'running' in state && !('deletionTimestamp' in metadata)
   return {

@@ -36,18 +36,18 @@ const everyFrameworkAndHook: string[] = frameworks.flatMap((app) =>
   hooks.map((hook) => `${app}, ${hook}: rolling update`),
 )
 
-/** Everything that is bundled. */
+/** All programs that are bundled. */
 const programs = [...frameworks, 'own-handler', 'nestjs', 'plain', 'auto', 'proxy', 'load', 'podrain-prestop']
 
 describe('without a cluster', () => {
-  test('it says that nothing was tested, and that is no failure', async () => {
+  test('the command says that nothing was tested, and exits with 0', async () => {
     expect(await command([])).toEqual({
       code: 0,
-      output: expect.stringMatching(/^Nothing was tested: KUBECONFIG names no/),
+      output: expect.stringMatching(/^Nothing was tested: KUBECONFIG is not set/),
     })
   })
 
-  test('a KUBECONFIG that is not there is one', async () => {
+  test('a KUBECONFIG that does not exist makes the command exit with 1', async () => {
     expect(await command([], '/nowhere/config')).toEqual({
       code: 1,
       output: expect.stringContaining('there is no such file'),
@@ -57,13 +57,13 @@ describe('without a cluster', () => {
   test('a dry run lists every case, and each of its objects is valid', async () => {
     const { code, output } = await command(['--dry-run'])
     for (const { name } of cases) expect(output).toContain(`ok  ${name} (Namespace, NetworkPolicy, ConfigMap`)
-    expect(output).toContain(`${cases.length} cases, of which 0 have objects that are not valid. Nothing was run.`)
+    expect(output).toContain(`${cases.length} cases, 0 with objects that are not valid. Nothing was run.`)
     expect(code).toBe(0)
   })
 })
 
 describe('the cases', () => {
-  test('are every framework with every kind of hook, and what else ends pods', () => {
+  test('are every framework with every kind of hook, and every other way in which pods end', () => {
     expect(cases.map(({ name }) => name)).toEqual(expect.arrayContaining(everyFrameworkAndHook))
     const others = new Set(cases.map(({ happening, following }) => `${happening} ${following}`))
     for (const other of ['rollout restart no', 'node drain no', 'liveness kill no', 'rolling update denied']) {
@@ -72,7 +72,7 @@ describe('the cases', () => {
     expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length)
   })
 
-  test('are listed in the README, with what they need', () => {
+  test('are all listed in the README', () => {
     const page = readFileSync(join(__dirname, '..', 'README.md'), 'utf8')
     const [, table = ''] = /<!-- cases -->\n([\s\S]*?)<!-- \/cases -->/.exec(page) ?? []
     const [, , every = '', ...others] = table.trim().split('\n')
@@ -82,7 +82,7 @@ describe('the cases', () => {
     expect(others.map(caseOf).toSorted()).toEqual(rest.map(({ name }) => name).toSorted())
   })
 
-  test('are divided by --shard, so that each is in one part', async () => {
+  test('are divided by --shard, so that each case is in exactly one part', async () => {
     const names = async (shard: string): Promise<string[]> => {
       const { output } = await command(['--dry-run', '--shard', shard])
       return output.split('\n').flatMap((line) => /^ok {2}(.*) \(/.exec(line)?.[1] ?? [])
@@ -95,13 +95,13 @@ describe('the cases', () => {
     })
   })
 
-  test('leave out nginx where the cluster has no image of it', async () => {
+  test('are without nginx if `--proxy-image none` is passed', async () => {
     const { output } = await command(['--dry-run', '--proxy-image', 'none', '--only', 'behind'])
     expect(output).toContain('behind a proxy of Node')
     expect(output).not.toContain('nginx')
   })
 
-  test('ask for nothing that a strict namespace refuses', () => {
+  test('have only pods that a namespace with Pod Security `restricted` and a ResourceQuota admits', () => {
     const settings = { namespace: 'a', image: 'node', proxyImage: 'nginx', user: 1000, seconds: 1 }
     const objects = cases.flatMap((each) => objectsOf(each, { ...settings, run: { id: 'a', host: 'a' } }, () => ''))
     const pods = objects.flatMap((object) => {
@@ -126,11 +126,11 @@ describe('the cases', () => {
     }
   })
 
-  test('fit into ConfigMaps, as they are now', () => {
+  test('have programs that fit into ConfigMaps', () => {
     for (const name of programs) expect(bundle(name).length).toBeLessThan(largest)
   })
 
-  test('that have an object with a mistake are found', () => {
+  test('are reported by a dry run if an object is not valid', () => {
     const settings = { namespace: 'Not A Name', image: 1 as never, proxyImage: '', user: null, seconds: 1 }
     const bad = dryRun(cases, { ...settings, run: { id: 'a', host: 'a' } }, () => '')
     expect(bad.every((each) => each.problems.length > 0)).toBe(true)
@@ -147,12 +147,12 @@ describe('the cases', () => {
 
   test.each<[Outcome, string]>([
     [{ requests: 10, lost: 2, pods: 3 }, 'lost 2 × reset of 10'],
-    [{ requests: 10, background: 2, pods: 3 }, 'lost 2 of 10 before anything had happened, or as before'],
+    [{ requests: 10, background: 2, pods: 3 }, 'lost 2 of 10 before the pods were disrupted, or in the same way later'],
     [{ requests: 10, pods: 3, doubts: ['Too busy.'] }, 'Too busy.'],
-    [{ requests: 0, pods: 0 }, 'nothing was asked for'],
-    [{ requests: 10, pods: 1 }, 'nothing happened under load'],
+    [{ requests: 0, pods: 0 }, 'the clients sent no requests'],
+    [{ requests: 10, pods: 1 }, 'no pod was replaced under load'],
     [{ requests: 10, pods: 3, hook: 'PreStopHook failed' }, 'hooks failed: PreStopHook failed'],
-  ])('that end with %j fail', ({ requests, lost = 0, background = 0, pods, doubts = [], hook }, message) => {
+  ])('fail with %j', ({ requests, lost = 0, background = 0, pods, doubts = [], hook }, message) => {
     const verdict = doubts.length > 0 ? 'not trustworthy' : 'clean'
     const lostByCause = lost > 0 ? { reset: lost } : {}
     const answered = Object.fromEntries(Array.from({ length: pods }, (_, pod) => [`app-${pod}`, 1]))
@@ -182,11 +182,11 @@ describe('the schemas', () => {
       ['spec.containers.0.lifecycle.preStop.httpget is unknown'],
     ],
     [{ env: [{ name: 'A', value: 'b' }], resources: { limits: { memory: '1Gi' } } }, []],
-  ])('of a container with %j say %j', (container, found) => {
+  ])('find in a container with %j the problems %j', (container, found) => {
     expect(pod(container)).toEqual(found)
   })
 
-  test('there is none of say so', () => {
+  test('return undefined for a kind without a schema', () => {
     expect(problems({ apiVersion: 'example.com/v1', kind: 'Task', metadata: { name: 'a' } })).toBeUndefined()
     expect(problems({ apiVersion: 'apps/v1', kind: 'Deploymnt', metadata: { name: 'a' } })).toBeUndefined()
   })
@@ -199,7 +199,7 @@ interface App {
   kill(signal: NodeJS.Signals): void
 }
 
-/** An app as it is on the cluster, from its bundle. */
+/** Starts the bundle of an app, as a pod does. */
 async function launch(program: string, env: Record<string, string> = {}): Promise<App> {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
@@ -221,7 +221,7 @@ async function launch(program: string, env: Record<string, string> = {}): Promis
 }
 
 describe.each([...frameworks, 'own-handler', 'nestjs', 'plain'])('the app %s, as it is on the cluster,', (program) => {
-  test('is asked by the load and drains on SIGTERM; nothing is lost', async () => {
+  test('answers every request of the load, and drains on SIGTERM', async () => {
     const { directory, port, exit, kill } = await launch(program)
     const asked = { ...process.env, TARGETS: `http://127.0.0.1:${port}`, SECONDS: '2', ONCE: '/die' }
     const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env: asked })
@@ -233,7 +233,7 @@ describe.each([...frameworks, 'own-handler', 'nestjs', 'plain'])('the app %s, as
     const requests = end?.type === 'load-end' ? end.requests : undefined
     for (const kind of clientKinds) {
       if (kind === 'http2' || kind === 'grpc') expect(requests?.[kind]).toBe(0)
-      // One that asks seldom may not have come to it.
+      // A client that sends rarely may have sent no request yet.
       else if (kind !== 'slowKeepAlive') expect(requests?.[kind]).toBeGreaterThan(0)
     }
     expect(new Set(samples.flatMap(({ answered }) => Object.keys(answered)))).toEqual(new Set(['pod-1']))
@@ -243,7 +243,7 @@ describe.each([...frameworks, 'own-handler', 'nestjs', 'plain'])('the app %s, as
   })
 })
 
-test('the proxy in the image of Node takes every kind of client to the app', async () => {
+test('the Node proxy forwards the requests of every kind of client to the app', async () => {
   const { port, directory } = await launch('http')
   const proxy = await launch('proxy', { UPSTREAM: `http://127.0.0.1:${port}` })
   const asked = { ...process.env, TARGETS: `http://127.0.0.1:${proxy.port}`, SECONDS: '2' }
@@ -257,14 +257,14 @@ test('the proxy in the image of Node takes every kind of client to the app', asy
   expect(new Set(samples.flatMap(({ answered }) => Object.keys(answered)))).toEqual(new Set(['pod-1']))
 })
 
-test('the load asks the same pods by several names', async () => {
+test('the load sends to the same pods by several names', async () => {
   const { port, directory } = await launch('http')
   const asked = { ...process.env, TARGETS: `http://127.0.0.1:${port} http://localhost:${port}`, SECONDS: '2' }
   const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env: asked })
   expect(read(stdout).events).toEqual([expect.objectContaining({ type: 'load-end' })])
 })
 
-test('the load says of every request that it was lost, and by whom if somebody has said his name, in a log of bounded size', async () => {
+test('the load reports every lost request, with the pod that answered it, in a log of bounded size', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   writeFileSync(join(directory, 'load.js'), bundle('load'))
@@ -273,7 +273,7 @@ test('the load says of every request that it was lost, and by whom if somebody h
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  // Without event streams: one that has not begun when the load ends is left, and was not lost.
+  // Without event streams. A stream that has not begun when the load ends is neither answered nor lost.
   const env = { ...process.env, TARGETS: `http://127.0.0.1:${port}`, SECONDS: '2', CLIENTS: '{"keepAlive":40,"sse":0}' }
   const { stdout } = await promisify(execFile)(process.execPath, [join(directory, 'load.js')], { env, maxBuffer: 1e8 })
   expect(stdout.length).toBeLessThan(largest)
@@ -291,7 +291,7 @@ test('the load says of every request that it was lost, and by whom if somebody h
   expect(last?.lost).toBe(last?.requests)
 })
 
-test('the hook of the cases with `exec` reaches the app through its socket, and says when it has settled', async () => {
+test('the `exec` hook reaches the app through its control socket, and ends when the drain has settled', async () => {
   const path = join(mkdtempSync(join(tmpdir(), 'podrain-e2e-')), 'podrain.sock')
   onTestFinished(() => rmSync(dirname(path), { recursive: true }))
   const { directory, port, exit, kill } = await launch('http', { CONTROL_SOCKET: path })

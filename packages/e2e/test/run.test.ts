@@ -9,15 +9,15 @@ import { Api } from './api.js'
 
 interface Run {
   readonly api: Api
-  /** What came of the case, as it was written to a file. */
+  /** The result of a case from its file. */
   result(file: string): Rehearsal
-  /** What it has said so far. */
+  /** The output so far. */
   output(): string
   readonly end: Promise<{ code: number | null; output: string }>
   kill(signal: NodeJS.Signals): void
 }
 
-/** The suite, with a cluster that is made of an API only. */
+/** Runs the command against a simulated API. */
 async function start(only: string, prepare: (api: Api) => void = () => {}, ...more: string[]): Promise<Run> {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-e2e-'))
   const api = new Api()
@@ -47,12 +47,12 @@ async function start(only: string, prepare: (api: Api) => void = () => {}, ...mo
   return { api, result, output: () => output, end, kill: (signal) => void child.kill(signal) }
 }
 
-/** For what a process of its own does, on a machine that may be busy. */
+/** A long timeout, because other processes may keep the machine busy. */
 const patient = { timeout: 50_000 }
 const rollout = 'http, httpGet: rolling update, following its cluster without'
 
 describe('a case', () => {
-  test('in which nothing is lost is ok, and its namespace goes; a plugin tells who asks', async () => {
+  test('that loses no request is ok, and its namespace is deleted; the credentials come from a plugin', async () => {
     const { api, end } = await start('fastify, exec: rolling update')
     expect(await end).toEqual({
       code: 0,
@@ -63,7 +63,7 @@ describe('a case', () => {
     expect(api.calls.filter((call) => /^PATCH .*\/deployments\/app$/.test(call))).toHaveLength(1)
   })
 
-  test('in which something is lost is not, with what Kubernetes has warned of; its namespace goes all the same', async () => {
+  test('that loses a request is not ok, shows warnings of Kubernetes, and its namespace is deleted', async () => {
     const { api, end } = await start('fastify, exec', (cluster) => {
       cluster.lost = { reset: 2 }
     })
@@ -75,7 +75,7 @@ describe('a case', () => {
     expect(api.namespaces.size).toBe(0)
   })
 
-  test('is written as a rehearsal would be, with what happened to the pods, and null for what is unknown', async () => {
+  test('is written in the format of a rehearsal, with the events of the pods, and null for what is unknown', async () => {
     const { result, end } = await start('fastify, exec: rolling update', (cluster) => {
       cluster.lost = { reset: 2 }
       cluster.exitCode = 137
@@ -95,16 +95,16 @@ describe('a case', () => {
     expect(renderPage([known, known], { compare: true })).toContain('Kubernetes v1.35.0')
   })
 
-  test('whose load was over too soon proves nothing, and says so', async () => {
+  test('whose load ends too early is not ok, and says so', async () => {
     const { end } = await start('fastify, exec', (api) => {
-      api.hasty = true
+      api.endsLoadEarly = true
     })
     const { code, output } = await end
     expect(code).toBe(1)
-    expect(output).toContain('the load of 90 s was over before it had happened: try a longer --seconds')
+    expect(output).toContain('the load of 90 s ended before the rolling update did: pass a longer --seconds')
   })
 
-  test('that the account may not run says what it may not', async () => {
+  test('that lacks a permission names the permission', async () => {
     const { api, end } = await start('rollout restart', (cluster) => {
       cluster.refused = /^POST .*\/poddisruptionbudgets$/
     })
@@ -114,15 +114,15 @@ describe('a case', () => {
     expect(api.namespaces.size).toBe(0)
   })
 
-  test('whose namespace cannot be removed says what is left', async () => {
+  test('whose namespace cannot be deleted names the namespace', async () => {
     const { end } = await start('rollout restart', (api) => {
       api.refused = /^DELETE /
     })
     expect((await end).output).toMatch(/^Namespace podrain-e2e-\w+-may-i is left as it is: the API says 403/)
   })
 
-  test('that is interrupted is cleaned up', async () => {
-    const { api, end, kill } = await start(rollout) // waits for a line in the log of the pods, which never comes
+  test('that is interrupted deletes its namespace', async () => {
+    const { api, end, kill } = await start(rollout) // waits for a log line of the pods that never comes
     await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length, patient).toBeGreaterThan(0)
     expect(api.namespaces.size).toBe(1)
     kill('SIGINT')
@@ -131,11 +131,11 @@ describe('a case', () => {
   })
 })
 
-describe('the case of a node that is drained', () => {
+describe('the case of a node drain', () => {
   const name = 'http, none: node drain'
   const cordons = ({ calls }: Api): number => calls.filter((call) => call === 'PATCH /api/v1/nodes/node-1').length
 
-  test('evicts one pod after the other, as the budget allows, and the node may be used again', async () => {
+  test('evicts one pod after the other, as the PodDisruptionBudget allows, and uncordons the node', async () => {
     const { api, end } = await start(name, (cluster) => {
       cluster.nodes = [{ name: 'node-1' }, { name: 'node-2' }]
       cluster.later = { call: /\/app-2\/eviction$/, times: 2 }
@@ -147,7 +147,7 @@ describe('the case of a node that is drained', () => {
     expect(api.unschedulable).toEqual(new Set())
   })
 
-  test('leaves a node alone that is the only one for pods, beside a control plane', async () => {
+  test('does not cordon the only node for pods, beside a control plane', async () => {
     const { api, end } = await start(name, (cluster) => {
       cluster.nodes = [
         { name: 'node-1' },
@@ -159,7 +159,7 @@ describe('the case of a node that is drained', () => {
   })
 })
 
-describe('the cases that an app, its pods or the way to them make special', () => {
+describe('the cases with other workloads, proxies and Services', () => {
   test.each([
     ['http, httpGet: rolling update of a StatefulSet', /^PATCH .*\/statefulsets\/app$/],
     ['express, httpGet: rolling update of 10 replicas', /^PATCH .*\/deployments\/app$/],
@@ -171,14 +171,14 @@ describe('the cases that an app, its pods or the way to them make special', () =
     expect(api.calls.some((each) => call.test(each))).toBe(true)
   })
 
-  test('a termination message has to be JSON in one line', async () => {
+  test('fail if a termination message is not JSON in one line', async () => {
     const { end } = await start('nestjs, httpGet', (api) => {
       api.terminationMessage = 'Error: it crashed\n    at main'
     })
     expect((await end).output).toContain('a termination message that is not JSON in one line: Error: it crashed')
   })
 
-  test('the outcome of a drain is one', async () => {
+  test('pass if the termination message is the outcome of a drain', async () => {
     const { end } = await start('nestjs, httpGet', (api) => {
       api.terminationMessage = '{"podrain":1,"clean":true}\n'
     })
@@ -186,7 +186,7 @@ describe('the cases that an app, its pods or the way to them make special', () =
   })
 })
 
-test('an account that may not do all of it is told all that is missing, before anything is run', async () => {
+test('all missing permissions are listed before the first case', async () => {
   const { api, end } = await start('node drain', (cluster) => {
     for (const each of ['patch nodes', 'create pods', 'list events']) cluster.forbidden.add(each)
   })
@@ -197,7 +197,7 @@ test('an account that may not do all of it is told all that is missing, before a
   expect(api.namespaces.size).toBe(0)
 })
 
-test('an account that may make no namespace is told so, and nothing of what it could not make', async () => {
+test('an account that may not create namespaces gets only that error', async () => {
   const { end } = await start('node drain', (api) => {
     api.refused = /^(POST|DELETE) /
   })
@@ -209,7 +209,7 @@ test('an account that may make no namespace is told so, and nothing of what it c
   })
 })
 
-describe('what an earlier run has left', () => {
+describe('the objects of an earlier run', () => {
   const dead = {
     name: 'podrain-e2e-dead-3',
     labels: { 'podrain-e2e/run': 'dead' },
@@ -230,30 +230,30 @@ describe('what an earlier run has left', () => {
     ]
     for (const { name } of api.nodes) api.unschedulable.add(name)
     let beats = 1
-    api.onLook = () => {
+    api.onList = () => {
       api.namespaces.set(alive.name, { ...alive, annotations: { 'podrain-e2e/heartbeat': String(beats++) } })
     }
   }
 
-  test('is removed by `--sweep`, and what one leaves that lives is not', async () => {
+  test('are removed by `--sweep`, except those of a run that is alive', async () => {
     const { api, end } = await start('', leave, '--sweep')
     const { code, output } = await end
     expect(output).toContain('Namespace podrain-e2e-dead-3 of run dead is removed\n')
     expect(output).toContain('Node node-1 can be used again: run dead had cordoned it\n')
-    expect(output).toContain('Run live is alive, and left alone\n')
+    expect(output).toContain('Run live is alive, so its objects stay\n')
     expect(code).toBe(0)
     expect([...api.namespaces.keys()]).toEqual([alive.name])
     expect(api.unschedulable).toEqual(new Set(['node-2', 'node-3']))
     expect(api.calls.filter((call) => call.startsWith('POST'))).toEqual([])
   })
 
-  test('is removed before the cases run', async () => {
+  test('are removed before the first case', async () => {
     const { api, end } = await start('fastify, exec', leave)
     expect(await end).toMatchObject({ code: 0, output: expect.stringContaining('1 cases, 0 failed') })
     expect([...api.namespaces.keys()]).toEqual([alive.name])
   })
 
-  test('and cannot be removed is told, and fails a sweep', async () => {
+  test('are named if they cannot be removed, and the sweep fails', async () => {
     const { end } = await start(
       '',
       (api) => {
@@ -268,7 +268,7 @@ describe('what an earlier run has left', () => {
   })
 })
 
-test('a run marks what it makes, and goes on to say that it is alive', async () => {
+test('a run labels its namespace, and changes its heartbeat while it is alive', async () => {
   const { api, kill, end } = await start(rollout)
   await expect.poll(() => [...api.namespaces.keys()].some((name) => name.endsWith('-0')), patient).toBe(true)
   const [metadata] = api.namespaces.values()
@@ -281,14 +281,16 @@ test('a run marks what it makes, and goes on to say that it is alive', async () 
   expect(api.namespaces.size).toBe(0)
 })
 
-test('a second Ctrl-C does not leave the cluster as it is; a third one does', async () => {
+test('a second Ctrl-C does not stop the clean-up; a third one does', async () => {
   const { api, kill, end, output } = await start(rollout)
   await expect.poll(() => api.calls.filter((call) => call.endsWith('/log')).length, patient).toBeGreaterThan(0)
   api.silent = /^DELETE /
   kill('SIGINT')
   await expect.poll(output, patient).toContain('SIGINT: cleaning up')
   kill('SIGINT')
-  await expect.poll(output, patient).toContain('still cleaning up; once more, and it is left to the next run')
+  await expect
+    .poll(output, patient)
+    .toContain('still cleaning up; a third signal exits now and leaves the rest to the next run')
   kill('SIGINT')
   expect(await end).toMatchObject({ code: 130 })
 })

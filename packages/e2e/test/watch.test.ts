@@ -6,7 +6,7 @@ interface Seen {
   readonly ready?: boolean
   readonly deleted?: boolean
   readonly restarts?: number
-  /** What its container has come to, and the one before. */
+  /** How the container has ended, and how the container before a restart has ended. */
   readonly ended?: { readonly exitCode: number; readonly reason?: string }
   readonly before?: { readonly exitCode: number; readonly reason?: string }
 }
@@ -32,8 +32,8 @@ function pod({ ready = false, deleted = false, restarts = 0, ended, before }: Se
   }
 }
 
-/** What is told of a pod that the API says this of, one after the other. */
-function told(...seen: Seen[]): string[] {
+/** The events of a pod that has these states, one after the other. */
+function eventsOf(...seen: Seen[]): string[] {
   let t = 0
   const watch = new PodWatch(() => t++)
   for (const each of seen) watch.tell('MODIFIED', pod(each))
@@ -43,23 +43,24 @@ function told(...seen: Seen[]): string[] {
   })
 }
 
-describe('a watch tells', () => {
-  test('of a pod that is deleted, however often the API says the same', () => {
+describe('a watch reports', () => {
+  test('a deleted pod once, however often the API sends the same state', () => {
     const gone = { deleted: true, ended: { exitCode: 0 } }
     expect(
-      told({}, { ready: true }, { ready: true }, { ready: true, deleted: true }, { deleted: true }, gone, gone),
+      eventsOf({}, { ready: true }, { ready: true }, { ready: true, deleted: true }, { deleted: true }, gone, gone),
     ).toEqual(['pod-start', 'pod-ready', 'pod-deleted', 'pod-unready', 'pod-exit 0'])
   })
 
-  test('of a container that its liveness probe ended, seen on its way or only afterwards', () => {
+  test('a container that ended because of its liveness probe, also if the watch did not show its end', () => {
     const events = ['pod-start', 'pod-ready', 'container-killed liveness', 'pod-exit 0', 'pod-start']
     const again = { ready: true, restarts: 1, before: { exitCode: 0 } }
-    expect(told({ ready: true }, again)).toEqual(events)
-    expect(told({ ready: true }, { ready: true, ended: { exitCode: 0 } }, again)).toEqual(events)
+    expect(eventsOf({ ready: true }, again)).toEqual(events)
+    expect(eventsOf({ ready: true }, { ready: true, ended: { exitCode: 0 } }, again)).toEqual(events)
   })
 
-  test('of SIGKILL by its exit code, unless the memory was spent', () => {
-    const end = (ended: Seen['ended']) => told({ deleted: true }, { deleted: true, ...(ended && { ended }) }).slice(2)
+  test('SIGKILL for the exit code 137, unless the container ran out of memory', () => {
+    const end = (ended: Seen['ended']) =>
+      eventsOf({ deleted: true }, { deleted: true, ...(ended && { ended }) }).slice(2)
     expect(end({ exitCode: 137 })).toEqual(['sigkill', 'pod-exit SIGKILL'])
     expect(end({ exitCode: 137, reason: 'OOMKilled' })).toEqual(['pod-exit 137'])
     expect(end({ exitCode: 143 })).toEqual(['pod-exit 143'])

@@ -14,18 +14,18 @@ const workflow: { jobs: Record<string, Job> } = parse(text)
 const jobs = Object.values(workflow.jobs)
 
 describe('the workflow of e2e', () => {
-  test('takes the nodes of three versions of Kubernetes by their digest', () => {
+  test('pins the node images of three versions of Kubernetes by digest', () => {
     const images = jobs.flatMap(({ strategy }) => strategy?.matrix.kubernetes.map(({ image }) => image) ?? [])
     for (const image of images) expect(image).toMatch(/^kindest\/node:v1\.\d+\.\d+@sha256:[0-9a-f]{64}$/)
     expect(images).toHaveLength(3)
   })
 
-  test('runs every case on each version of Kubernetes, and has the time for it', () => {
+  test('runs every case on each version of Kubernetes, with a timeout that is long enough', () => {
     const { kind } = workflow.jobs
     const { part = [] } = kind?.strategy?.matrix ?? {}
     const [, of] = /--shard \$\{\{ matrix\.part \}\}\/(\d+) /.exec(text) ?? []
     expect(part).toEqual(Array.from({ length: Number(of) }, (_, index) => index + 1))
-    // A case is 90 s of load, and at most as long again until its pods are there and gone.
+    // A case takes 90 s of load, and at most the same time again to create and delete its pods.
     const longest = Math.max(...part.map((nth) => shard(cases, nth, part.length).length))
     expect(kind?.['timeout-minutes']).toBeGreaterThan(10 + longest * 4)
   })

@@ -2,56 +2,59 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-/** An application of a web framework, as its own guide begins one, and the ways to start it. */
+/** An application of a web framework, as the first example of its own guide, and the ways to start it. */
 export interface Fixture {
-  /** What the page calls it. */
+  /** The name on the page. */
   readonly name: string
-  /** The npm package whose version is told. None for what Node has itself. */
+  /** The npm package whose version is on the page; undefined for Node itself. */
   readonly package?: string
-  /** What clients ask for; answered after 100 ms. @default GET / */
+  /** The request that clients send. The application responds after 100 ms. @default GET / */
   readonly request?: {
     readonly method?: string
     readonly path?: string
     readonly headers?: Readonly<Record<string, string>>
     readonly body?: string
   }
-  /** The framework's means for an application to clean up, whose hook writes the line `own hook ran`. */
+  /** The framework's hook with which the application cleans up. The hook writes the line `own hook ran`. */
   readonly cleanUp?: string
-  /** The readiness probe where there is no podrain; null for a connection. @default the path of a GET request, else null */
+  /** The path of the readiness probe without podrain; null for a TCP probe. @default the path of a GET request, else null */
   readonly ready?: string | null
-  /** Each is a row of the page. */
+  /** The ways to start the application. Each is a row of the page. */
   readonly variants: readonly Variant[]
-  /** What cannot be made right and why, or what to know. */
+  /** A note on the page, such as what podrain cannot solve and why. */
   readonly note?: string
 }
 
 /** One way to start the application. */
 export interface Variant {
   readonly name: string
-  /** The first is found in `node_modules/.bin`, then next to the running Node. `{host}` and `{port}` are filled in. */
+  /**
+   * The command and its arguments. The command is looked up in `node_modules/.bin`, then next to the running Node. `{host}` and `{port}`
+   * are replaced.
+   */
   readonly command: readonly [string, ...string[]]
   readonly env?: Readonly<Record<string, string>>
-  /** How much code podrain takes. Left out where there is no podrain. */
+  /** How much code podrain needs; undefined without podrain. */
   readonly podrain?: 'none' | 'one line' | 'two lines' | 'a recipe'
-  /** Instead of the fixture's. */
+  /** Replaces `cleanUp` of the fixture. */
   readonly cleanUp?: string
   /**
-   * Clients of socket.io instead, by this transport, with the fixture's socket.io-client: they ask `question` with a text and
-   * want an acknowledgement. The fixture's `request` is answered, too.
+   * The transport of socket.io clients, which send the load. They come from the fixture's socket.io-client. Each emits `question` with
+   * a text and expects an acknowledgement. One HTTP client still sends the fixture's `request`.
    */
   readonly socketIo?: 'websocket' | 'polling'
 }
 
 export interface NamedFixture extends Fixture {
-  /** The name of its folder. */
+  /** The name of the folder. */
   readonly id: string
-  /** Its folder. */
+  /** The path of the folder. */
   readonly source: string
 }
 
 const directory = join(__dirname, '../fixtures')
 
-/** Every fixture, in the order of their names; the base line comes first. */
+/** All fixtures, sorted by name. That of node:http comes first, as the baseline. */
 export async function loadFixtures(): Promise<readonly NamedFixture[]> {
   const ids = readdirSync(directory).filter((id) => existsSync(join(directory, id, 'fixture.mjs')))
   const fixtures = await Promise.all(

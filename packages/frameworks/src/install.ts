@@ -10,14 +10,14 @@ const run = promisify(execFile)
 
 export const root: string = join(__dirname, '../../..')
 
-/** Out of the repository, so that no fixture finds a package of the workspace; one for each checkout. */
+/** A directory outside of the repository, so that no fixture finds a package of the workspace. Each checkout has its own. */
 const cache = join(tmpdir(), `podrain-frameworks-${createHash('sha256').update(root).digest('hex').slice(0, 8)}`)
 
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
 }
 
-/** podrain's packages as a registry would have them: the file of each, by name. */
+/** The tarballs of podrain's packages by package name, as a registry would have them. */
 export type Tarballs = ReadonlyMap<string, string>
 
 /** Packs the packages of podrain that the fixtures need. */
@@ -38,8 +38,9 @@ export async function pack(fixtures: readonly NamedFixture[]): Promise<Tarballs>
 }
 
 /**
- * A copy of the fixture with its packages, built. What was installed is kept until package.json, podrain or Node changes.
- * @throws Error with what npm wrote
+ * Copies a fixture, installs its packages and builds it. Installed packages are kept until package.json, podrain or Node changes.
+ * @returns The directory of the copy.
+ * @throws {Error} if npm fails, with the last lines of its output
  */
 export async function install({ id, source }: NamedFixture, tarballs: Tarballs): Promise<string> {
   const directory = join(cache, id)
@@ -74,19 +75,19 @@ function manifestOf(directory: string): Manifest {
   return JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
 }
 
-/** Those that it depends on, as `*`, and what takes no line of code. */
+/** The podrain packages that a fixture depends on, with version `*`, and those of variants without a line of code. */
 function ours({ dependencies = {} }: Manifest): string[] {
   const named = Object.keys(dependencies).filter((name) => name.startsWith('@podrain/'))
   return [...new Set(['@podrain/core', '@podrain/auto', ...named])]
 }
 
-/** Without what the package manager that runs us says to its own children. */
+/** The environment without the variables that the package manager sets for its scripts. */
 function environment(): NodeJS.ProcessEnv {
   const { NODE_ENV: _, ...rest } = process.env
   return Object.fromEntries(Object.entries(rest).filter(([name]) => !/^(npm|pnpm)_(?!config_registry)/i.test(name)))
 }
 
-/** The end of an output, without a place of this machine, colours, and the stack. */
+/** The last lines of an output, without paths of this machine, colours and stack traces. */
 export function lastLines(output: string, directory = ''): string {
   const text = [directory, cache, root].reduce((text, place) => (place ? text.replaceAll(place, '.') : text), output)
   const lines = stripVTControlCharacters(text).split('\n')

@@ -1,9 +1,9 @@
 /**
- * What a rolling update loses with each web framework by itself, and with podrain. Writes docs/proof/frameworks.md.
+ * Measures which requests a rolling update loses with each web framework, without and with podrain. Writes docs/proof/frameworks.md.
  *
- *     pnpm frameworks [--only <part of an id or a name, or else of variants' names>] [--jobs 1]
- *                     [--quick: a short rehearsal that is told and not kept]
- *                     [--write: nothing is measured, the page is written from what was kept]
+ *     pnpm frameworks [--only <part of an id or a name; if none matches, of the name of a variant>] [--jobs 1]
+ *                     [--quick: a short rehearsal whose result is printed and not stored]
+ *                     [--write: measures nothing, and writes the page from the stored results]
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,12 +40,12 @@ async function main(): Promise<void> {
 
 async function measureAll(fixtures: readonly NamedFixture[], concurrency: number, signal: AbortSignal): Promise<void> {
   const isChosen = (text: string): boolean => text.toLowerCase().includes(values.only.toLowerCase())
-  const whole = fixtures.filter(({ id, name }) => isChosen(id) || isChosen(name))
-  const parts = fixtures.map((fixture) => ({
+  const byName = fixtures.filter(({ id, name }) => isChosen(id) || isChosen(name))
+  const byVariant = fixtures.map((fixture) => ({
     fixture,
-    variants: whole.length > 0 ? [] : fixture.variants.filter(({ name }) => isChosen(name)),
+    variants: byName.length > 0 ? [] : fixture.variants.filter(({ name }) => isChosen(name)),
   }))
-  const chosen = [...whole.map((fixture) => ({ fixture, variants: fixture.variants })), ...parts].filter(
+  const chosen = [...byName.map((fixture) => ({ fixture, variants: fixture.variants })), ...byVariant].filter(
     ({ variants }) => variants.length > 0,
   )
   if (chosen.length === 0) throw new RangeError(`No fixture's id, name or variant contains --only ${values.only}`)
@@ -63,7 +63,7 @@ async function measureAll(fixtures: readonly NamedFixture[], concurrency: number
         const [alone, hooked] = [await roll(false), await roll(true)]
         const with_ = circumstances(fixture, typeof place === 'string' ? place : fixture.source)
         const row: Row = { variant: variant.name, ...with_, alone, hooked }
-        console.log(`${fixture.name} ${row.version}: ${variant.name}\n  ${told(alone)}\n  ${told(hooked)}`)
+        console.log(`${fixture.name} ${row.version}: ${variant.name}\n  ${lineOf(alone)}\n  ${lineOf(hooked)}`)
         if (!values.quick) keep(fixture, [row])
       }
     },
@@ -71,11 +71,11 @@ async function measureAll(fixtures: readonly NamedFixture[], concurrency: number
   )
 }
 
-function told(outcome: Outcome | Failed): string {
+function lineOf(outcome: Outcome | Failed): string {
   if ('failed' in outcome) return outcome.failed.replaceAll('\n', '\n  ')
   const { hook, lost, requests, lostByCause, exits, cleanedUp, goneAfterMs } = outcome
   const causes = JSON.stringify(lostByCause)
-  return `${hook}: ${lost} lost of ${requests} ${causes}, ${JSON.stringify(exits)}, own hook ran in ${cleanedUp}, gone after ${goneAfterMs} ms`
+  return `${hook}: ${lost} of ${requests} lost ${causes}, exits ${JSON.stringify(exits)}, own hook ran in ${cleanedUp} pods, old pods gone after ${goneAfterMs} ms`
 }
 
 main().catch((error) => {

@@ -6,17 +6,18 @@ import type { Fixture, Variant } from './fixture.js'
 import { lastLines } from './install.js'
 import { SocketIoLoad } from './socket-io.js'
 
-/** What a rolling update came to. */
+/** The outcome of a rolling update. */
 export interface Outcome {
   /** `none`, `sleep 5` or `httpGet /prestop`. */
   readonly hook: string
   readonly requests: number
   readonly lost: number
   readonly lostByCause: Readonly<Record<string, number | undefined>>
-  /** How the old pods ended, and how many of them did. */
+  /** The number of old pods by the way in which they ended. */
   readonly exits: Readonly<Record<string, number>>
-  /** In how many of them the application's own hook ran. */
+  /** The number of old pods in which the application's own hook ran. */
   readonly cleanedUp: number
+  /** The longest time from the deletion of an old pod to its exit, in milliseconds. */
   readonly goneAfterMs: number
 }
 
@@ -28,34 +29,34 @@ export interface Failed {
 /** The line that the application's own hook writes. */
 const mark = 'own hook ran'
 
-/** A network for each pod shows what is lost with it; it needs Linux and root. */
+/** Whether each pod gets its own network namespace, so that data that is lost with the network of a pod counts. Needs Linux, root and `ip`. */
 const netns =
   process.platform === 'linux' &&
   process.getuid?.() === 0 &&
   ['/sbin/ip', '/usr/sbin/ip', '/bin/ip'].some((file) => existsSync(file))
 
 const probe = { periodSeconds: 0.2, failureThreshold: 3 }
-/** Two pods are replaced at once, by two new ones: every client is on a pod that goes. */
+/** Two pods are replaced at the same time by two new ones, so that every client uses a pod that ends. */
 const usual = {
   ...{ replicas: 2, maxSurge: 2, netns, behind: 'kube-proxy', startDelay: 0, warmUp: 1500, coolDown: 500 },
   clients: { keepAlive: 12, newConnection: 6, slowKeepAlive: 4 },
 } satisfies Partial<RehearsalOptions>
-/** For tests of the harness: one pod, and endpoints that are soon told. */
+/** For tests: one pod, and endpoints that change after 300 ms. */
 const quick = {
   ...{ replicas: 1, endpointLag: { min: 300, median: 300, max: 300 }, startDelay: 0, warmUp: 500, coolDown: 100 },
   clients: { keepAlive: 6, newConnection: 2, slowKeepAlive: 1 },
 } satisfies Partial<RehearsalOptions>
 
 export interface Setting {
-  /** Where the fixture and its packages are. */
+  /** The directory with the fixture and its installed packages. */
   readonly directory: string
-  /** Whether the pod has a preStop hook: podrain's endpoint where there is podrain, else a sleep. */
+  /** Whether the pod has a preStop hook. With podrain the hook is `/prestop`, without podrain a sleep. */
   readonly hook: boolean
   readonly quick?: boolean
   readonly signal?: AbortSignal
 }
 
-/** Rolls one variant over, under load. Rejects only if the signal is aborted. */
+/** Runs a rolling update of one variant under load. Rejects only if the signal is aborted. */
 export async function measure(fixture: Fixture, variant: Variant, setting: Setting): Promise<Outcome | Failed> {
   const seconds = setting.quick ? 1 : 5
   const podrains = variant.podrain !== undefined
@@ -69,7 +70,7 @@ export async function measure(fixture: Fixture, variant: Variant, setting: Setti
       ...(setting.quick ? quick : usual),
       ...(load && { clients: { keepAlive: 1, newConnection: 0, slowKeepAlive: 0 } }),
       name: variant.name,
-      // All that a pod writes is kept: whether its own hook ran is told at its very end.
+      // The output goes to a file. A pod writes whether its own hook ran just before it exits, and no such line may be missing.
       command: 'sh',
       args: ['-c', 'exec "$@" >"$FIXTURE_LOGS/$POD_NAME" 2>&1', 'sh', ...variant.command],
       cwd: setting.directory,
@@ -77,11 +78,11 @@ export async function measure(fixture: Fixture, variant: Variant, setting: Setti
       requests: [{ path: '/', ...fixture.request }],
       readinessProbe: { ...probe, path: podrains ? '/readyz' : readyOf(fixture) },
       preStop: setting.hook ? preStop : undefined,
-      // Some compile at the start.
+      // Some applications compile when they start.
       startupTimeout: 120_000,
       timeout: 240_000,
       signal: setting.signal,
-      onEvent: (event) => load?.heed(event),
+      onEvent: (event) => load?.onEvent(event),
     })
     const old = logsIn(logs).filter(({ pod }) => pod.startsWith('old-'))
     return {
@@ -95,7 +96,7 @@ export async function measure(fixture: Fixture, variant: Variant, setting: Setti
     }
   } catch (error) {
     setting.signal?.throwIfAborted()
-    // The rehearsal names the pod, and knows nothing of what it wrote: that went into its log.
+    // The rehearsal names the pod, but the output of the pod is in our log file.
     const message = (error as Error).message.replace(/ It wrote nothing\.$/, '')
     const said = logsIn(logs).find(({ pod }) => message.includes(pod))?.text ?? ''
     return { failed: lastLines(`${said}\n${message}`, setting.directory) }

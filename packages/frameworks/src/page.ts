@@ -4,21 +4,21 @@ import type { Results, Row } from './results.js'
 
 const introduction = `# Web frameworks, and what they do at SIGTERM
 
-Made by \`npx -y pnpm@10.34.9 frameworks\` from [what it measured](../../packages/frameworks/results). Each
-[application](../../packages/frameworks/fixtures) is the smallest that the framework's own guide begins with, installed from npm. It
-answers a request after 100 ms and has no line for SIGTERM, except where the name of the row says so.
+\`npx -y pnpm@10.34.9 frameworks\` writes this page from [its results](../../packages/frameworks/results). Each
+[application](../../packages/frameworks/fixtures) is the first example of the framework's own guide, installed from npm. It responds to
+a request after 100 ms. It has no code for SIGTERM, unless the name of the row says so.
 
-The [rehearsal](../../packages/rehearsal) replaces two pods of it at once by two new ones, under load, with a grace period of 30 s, and
-endpoints that change as late as behind kube-proxy: 0.1 to 1.2 s. This is done twice:
+The [rehearsal](../../packages/rehearsal) replaces two pods of the application at the same time by two new ones, under load. The grace
+period is 30 s, and endpoints change as late as behind kube-proxy, after 0.1 to 1.2 s. This is done twice:
 
 - **SIGTERM alone**: there is no preStop hook.
 - **With a hook**: \`preStop: { sleep: { seconds: 5 } }\`; with podrain it is \`httpGet: { path: /prestop }\`.
 
-“Exit” is how the old pods ended. \`SIGTERM\` means that the signal ended the process: nobody listened to it, or the listener raised it
-again. As process 1 of a container the same process is not ended by it, and is killed when the grace period is over. “Own hook” says
-whether the application's clean-up ran, by the framework's own means, or those of podrain where the framework has none: “–” where there
-is no clean-up. Each number is of one rolling update, a throw of the dice: whether what loses little loses anything differs from run to
-run. Clients do not try again.`
+“Exit” is how the old pods ended. \`SIGTERM\` means that the signal ended the process, because the process had no listener, or because
+its listener raised the signal again. As process 1 of a container, the same process ignores the signal and is killed at the end of the
+grace period. “Own hook” says whether the application's clean-up ran. The clean-up is a hook of the framework, or of podrain if the
+framework has none. “–” means that there is no clean-up. Each number is from one rolling update, so an application that rarely loses a
+request may show 0. Clients do not retry.`
 
 const head = `| application | SIGTERM alone: lost | exit | own hook | with a hook: lost | exit | own hook |
 |---|--:|---|---|--:|---|---|`
@@ -47,7 +47,7 @@ function rowsOf(fixture: NamedFixture, rows: readonly Row[]): string[] {
   })
 }
 
-/** How much code podrain takes. */
+/** How much code podrain needs, for the name of a row. */
 function code({ podrain }: Variant): string {
   if (podrain === undefined) return ''
   return podrain === 'none' ? ' — podrain, no line of code' : ` — podrain, ${podrain}`
@@ -72,7 +72,7 @@ function cellsOf(cleanUp: string | undefined, outcome: Outcome | Failed): string
   ]
 }
 
-/** What rows with podrain lost, all together, and what the others did. */
+/** The table of all lost requests, without and with podrain. */
 function total(fixtures: readonly NamedFixture[], results: Results): string {
   const sum = (podrain: boolean, which: 'alone' | 'hooked'): string => {
     const outcomes = fixtures.flatMap(({ id, variants }) =>

@@ -6,18 +6,18 @@ import type { NamedFixture } from './fixture.js'
 import { root } from './install.js'
 import type { Failed, Outcome } from './measure.js'
 
-/** What was found out about one variant of a fixture. */
+/** The result of one variant of a fixture. */
 export interface Row {
   readonly variant: string
-  /** Of the framework. */
+  /** The version of the framework. */
   readonly version: string
   readonly node: string
-  /** The last one that changed a package of podrain that an application has. */
+  /** The last commit that changed a package of podrain that the applications use. */
   readonly commit: string
   readonly date: string
-  /** SIGTERM alone. */
+  /** The outcome without a preStop hook. */
   readonly alone: Outcome | Failed
-  /** SIGTERM after a preStop hook. */
+  /** The outcome with a preStop hook. */
   readonly hooked: Outcome | Failed
 }
 
@@ -25,12 +25,12 @@ export type Results = ReadonlyMap<string, readonly Row[]>
 
 const directory = join(__dirname, '../results')
 
-/** What was kept for these fixtures, by id: rows of variants that still exist, in their order. */
+/** The stored results by fixture id: the rows of variants that still exist, in their order. */
 export function loadResults(fixtures: readonly NamedFixture[]): Results {
   return new Map(fixtures.map((fixture) => [fixture.id, load(fixture)]))
 }
 
-/** Keeps rows; others of the fixture stay as they are. */
+/** Stores rows. Other rows of the fixture stay. */
 export function keep(fixture: NamedFixture, rows: readonly Row[]): void {
   const all = inOrder(fixture, [...rows, ...load(fixture)])
   mkdirSync(directory, { recursive: true })
@@ -57,7 +57,7 @@ function fileOf({ id }: NamedFixture): string {
 
 const applied = ['auto', 'core', 'express', 'fastify', 'koa', 'nestjs'].map((name) => `packages/${name}/src`)
 
-/** What decides about a measurement that is made now. */
+/** The versions and the date of a measurement that is made now. */
 export function circumstances(fixture: NamedFixture, place: string): Pick<Row, 'version' | 'node' | 'commit' | 'date'> {
   return {
     version: versionOf(fixture.package, place),
@@ -67,7 +67,7 @@ export function circumstances(fixture: NamedFixture, place: string): Pick<Row, '
   }
 }
 
-/** What is installed. Where nothing could be, what was asked for. */
+/** The installed version; if nothing could be installed, the version in package.json. */
 function versionOf(name: string | undefined, place: string): string {
   if (name === undefined) return process.version.slice(1)
   for (const path of createRequire(join(place, 'package.json')).resolve.paths(name) ?? []) {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LiveEvent } from '@podrain/rehearsal'
 
-/** What is used of a socket of socket.io-client, which the fixture brings: its protocol goes with the server's version. */
+/** The part of a socket that is used here. socket.io-client comes from the fixture, because its protocol must match the server's version. */
 interface Socket {
   readonly connected: boolean
   once(event: 'connect' | 'connect_error' | 'disconnect', listener: (reason: unknown) => void): unknown
@@ -16,10 +16,10 @@ export type Transport = 'websocket' | 'polling'
 const clients = 12
 
 /**
- * Clients of socket.io, beside the rehearsal's own: it tells them by its events where pods are, and when to begin and end.
- * Each asks a `question`, one at a time, and waits for the acknowledgement. Lost is a question whose connection ended before
- * that. A connection that ends while nothing was asked, or cannot be made, loses nothing: a client of socket.io keeps what it
- * is to send, and connects again by itself.
+ * Clients of socket.io, besides the clients of the rehearsal. They get the addresses of pods, the begin and the end from the events of the
+ * rehearsal. Each client emits one `question` at a time and waits for the acknowledgement. A question is lost if its connection ends
+ * before the acknowledgement. A connection that ends without a question, or that cannot be opened, loses nothing, because a real client of
+ * socket.io buffers its messages and reconnects by itself.
  */
 export class SocketIoLoad {
   readonly lostByCause: Record<string, number> = {}
@@ -39,8 +39,8 @@ export class SocketIoLoad {
     return Object.values(this.lostByCause).reduce((sum, count) => sum + count, 0)
   }
 
-  /** Has to hear every event of the rehearsal. */
-  heed(event: LiveEvent): void {
+  /** Must be called with every event of the rehearsal. */
+  onEvent(event: LiveEvent): void {
     if (event.type === 'pod-start') this.#pods.set(event.pod, `http://${event.host}:${event.port}`)
     else if (event.type === 'endpoints') this.#endpoints = event.pods
     else if (event.type === 'phase' && event.phase === 'warming up') {
@@ -48,7 +48,7 @@ export class SocketIoLoad {
     } else if (event.type === 'phase' && event.phase === 'done') this.end()
   }
 
-  /** What happens from now on counts no more. */
+  /** Ends the load. Questions without an acknowledgement are not counted. */
   end(): void {
     this.#over = true
   }

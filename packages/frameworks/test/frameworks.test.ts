@@ -18,7 +18,7 @@ function fixture(id: string): NamedFixture {
 }
 
 describe('every fixture', () => {
-  test('is private and names exact versions, but of podrain, which is packed from here', () => {
+  test('is private and has exact versions, except of podrain, which is packed from this repository', () => {
     for (const { id, source } of fixtures) {
       const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
       expect(manifest.private, id).toBe(true)
@@ -30,7 +30,7 @@ describe('every fixture', () => {
     }
   })
 
-  test('tells the version of a package that it depends on', () => {
+  test('depends on the package whose version is on the page', () => {
     for (const { id, source, package: name } of fixtures) {
       if (name === undefined) continue
       const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
@@ -38,7 +38,7 @@ describe('every fixture', () => {
     }
   })
 
-  test('is measured by itself and with podrain, under names that differ', () => {
+  test('is measured without and with podrain, under different names', () => {
     for (const { id, variants } of fixtures) {
       expect(variants.filter(({ podrain }) => podrain === undefined).length, id).toBeGreaterThan(0)
       expect(variants.filter(({ podrain }) => podrain !== undefined).length, id).toBeGreaterThan(0)
@@ -46,7 +46,7 @@ describe('every fixture', () => {
     }
   })
 
-  test('of socket.io has the recipe as it is in the examples', () => {
+  test('of socket.io has the same recipe as the examples', () => {
     const of = (file: string): string | undefined =>
       /const io = new Server.*?(?=\n {2}socket\.on\('(?:price|question)')/s.exec(readFileSync(file, 'utf8'))?.[0]
     const example = of(join(__dirname, '../../../examples/recipes/socketio.js'))
@@ -54,7 +54,7 @@ describe('every fixture', () => {
     expect(of(join(fixture('socket.io').source, 'recipe.js'))).toBe(example)
   })
 
-  test('leaves alone the variables that the kubelet sets', () => {
+  test('does not set variables that the kubelet sets', () => {
     for (const { id, variants } of fixtures) {
       for (const { env = {} } of variants) {
         expect(
@@ -66,20 +66,20 @@ describe('every fixture', () => {
   })
 })
 
-test('docs/proof/frameworks.md says what was measured', () => {
+test('docs/proof/frameworks.md has the stored results', () => {
   const file = join(__dirname, '../../../docs/proof/frameworks.md')
   const text = page(fixtures, loadResults(fixtures))
-  // So does `pnpm frameworks --write`.
+  // `pnpm frameworks --write` writes the page, too.
   if (process.env.PODRAIN_WRITE === '1') writeFileSync(file, text)
   expect(readFileSync(file, 'utf8')).toBe(text)
 })
 
-test('every result is of a fixture', () => {
+test('every stored result belongs to a fixture', () => {
   const files = readdirSync(join(__dirname, '../results')).map((file) => file.replace(/\.json$/, ''))
   expect(files.filter((id) => !fixtures.some((each) => each.id === id))).toEqual([])
 })
 
-// Their frameworks are in the workspace, so they run where they are.
+// The frameworks of these fixtures are installed in the workspace, so the fixtures need no installation.
 describe.concurrent('a short rehearsal', () => {
   const roll = (id: string, index: number, hook: boolean) => {
     const { source, variants } = fixture(id)
@@ -88,7 +88,7 @@ describe.concurrent('a short rehearsal', () => {
     return measure(fixture(id), variant, { directory: source, hook, quick: true })
   }
 
-  test('of Express by itself loses requests, and nobody hears SIGTERM', async () => {
+  test('of Express without podrain loses requests, and the pods are killed', async () => {
     const outcome = await roll('express', 0, false)
     expect(outcome).toMatchObject({ hook: 'none', exits: { SIGKILL: 1 }, cleanedUp: 0 })
     expect(outcome).toHaveProperty(
@@ -97,17 +97,17 @@ describe.concurrent('a short rehearsal', () => {
     )
   })
 
-  test('of Express with one line loses none, and its clean-up runs', async () => {
+  test('of Express with one line of podrain loses no request, and the clean-up runs', async () => {
     const outcome = await roll('express', -1, true)
     expect(outcome).toMatchObject({ hook: 'httpGet /prestop', lost: 0, exits: { 'exit 0': 1 }, cleanedUp: 1 })
   })
 
-  test('of node:http with no line loses none, and the listener that it has runs', async () => {
+  test('of node:http with podrain preloaded loses no request, and its own SIGTERM listener runs', async () => {
     const outcome = await roll('node-http', 2, false)
     expect(outcome).toMatchObject({ hook: 'none', lost: 0, exits: { 'exit 0': 1 }, cleanedUp: 1 })
   })
 
-  test('of a command that does not start says why, and not where', async () => {
+  test('of a command that does not start shows the reason, and no path of this machine', async () => {
     const { source } = fixture('express')
     const outcome = await measure(
       fixture('express'),

@@ -1,4 +1,4 @@
-/** It ships no types, and nobody else does: what its README says, as far as it is used here. */
+/** Types from the README, because neither the package nor DefinitelyTyped has any. Only what is used here. */
 declare module 'lil-http-terminator' {
   import type { Server } from 'node:net'
 

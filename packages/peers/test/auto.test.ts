@@ -8,11 +8,11 @@ import { abilities, optionsOf } from '../src/subjects/ours.js'
 import type { OurRunning, OurSubject } from '../src/subjects/subject.js'
 import { describeContract } from './describe.js'
 
-/** What `@podrain/auto` does when a server of a subject listens. It is told to each subject, as each has times of its own. */
+/** Called when a server listens, as `@podrain/auto` does. Each subject has its own function, because each has its own times. */
 const onListen = new WeakMap<Server, () => void>()
 subscribe('tracing:net.server.listen:asyncStart', (message) => onListen.get((message as { server: Server }).server)?.())
 
-/** An application that knows nothing of podrain has no signal for its handlers, and no drain before it listens. */
+/** The needs that an application without podrain in its code does not meet: a signal for handlers, and a drain before it listens. */
 const lacks: readonly OurNeed[] = ['signal', 'beforehand']
 
 const subjects: OurSubject[] = Object.entries(servers).map(([name, { has, create }]) => ({

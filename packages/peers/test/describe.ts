@@ -3,7 +3,7 @@ import { describe, test } from 'vitest'
 import { senseless } from '../src/behaviours/behaviour.js'
 import { rooms } from '../src/behaviours/index.js'
 
-/** Holds servers to the contract, one line each. */
+/** Tests servers against the contract. */
 export function describeContract(...subjects: readonly Subject[]): void {
   for (const subject of subjects) {
     describe.concurrent(subject.name, () => {

@@ -34,7 +34,7 @@ function section(verdicts: readonly Verdict[], title: string): string[] {
 }
 
 describe('The page of the score', () => {
-  test('counts what is kept of what makes sense, for each row and each room', () => {
+  test('counts the kept sentences of those that apply, for each row and each room', () => {
     const verdicts = [
       made('http', 'answers', kept),
       made('http', 'waits', broken('it hangs'), broken('it hangs')),
@@ -47,7 +47,7 @@ describe('The page of the score', () => {
     ])
   })
 
-  test('gives the reason of what is broken, and where it is not broken everywhere', () => {
+  test('has the reason of each broken sentence, and the servers if not all break it', () => {
     const everywhere = ['http', 'https'].map((server) => made(server, 'answers', broken('no'), broken('no')))
     expect(section(everywhere, 'What each breaks').at(-1)).toBe('- answers. `no`')
 
@@ -55,7 +55,7 @@ describe('The page of the score', () => {
     expect(section(half, 'What each breaks').at(-1)).toBe('- answers. https: `no`')
   })
 
-  test('counts as kept, and names, what is not broken when it is run once more', () => {
+  test('counts a sentence as kept that is kept in the second run, and names it', () => {
     const verdicts = [made('http', 'answers', broken('too late'), kept)]
     expect(section(verdicts, 'What is kept').at(-1)).toBe('| gentle on http | **1 / 1** | 1 / 1 |')
     expect(section(verdicts, 'What each breaks').at(-1)).toBe('Nothing.')
@@ -64,12 +64,12 @@ describe('The page of the score', () => {
     ])
   })
 
-  test('says once why sentences are not asked, of how many rows', () => {
+  test('lists each reason why sentences do not apply once, with the numbers of sentences and rows', () => {
     const verdicts = ['http', 'http2'].map((server) => made(server, 'encrypts', senseless))
     expect(section(verdicts, 'What is not asked')).toEqual(['- no TLS: 1 sentence, 2 rows'])
   })
 
-  test('says how it was made, how each library is wired and what it is not run on', () => {
+  test('has its command, how each library is set up, and the servers that a library is not tested on', () => {
     const text = page([made('http', 'answers', kept)], run)
     expect(text).toContain('Made on 2026-01-02 with Node v20.0.0')
     expect(text).toContain('contract:peers --only gentle\n')
@@ -83,7 +83,7 @@ describe('The page of the score', () => {
   })
 })
 
-describe.concurrent('A verdict of a process of its own', () => {
+describe.concurrent('A result of a child process', () => {
   const sentence = 'a client that comes after the signal is answered'
 
   test('is broken, with the reason, for a server that just closes', async () => {
@@ -101,7 +101,7 @@ describe.concurrent('A verdict of a process of its own', () => {
   })
 })
 
-test('Every peer is asked the same of the same server as we are', () => {
+test('Every peer is tested for the same sentences as podrain on the same server', () => {
   const asked = (row: string) =>
     casesOf(peers).filter(({ subject, behaviour }) => {
       return subject.name === row && behaviour.needs.every((need) => subject.has.includes(need))
@@ -112,10 +112,10 @@ test('Every peer is asked the same of the same server as we are', () => {
   }
 })
 
-describe('Asked for some rows alone', () => {
+describe('A selection of rows', () => {
   const rows = (...only: string[]) => [...new Set(casesOf(peers, only).map(({ subject }) => subject.name))]
 
-  test('it takes those with any of the parts in their names, in the order of the table', () => {
+  test('has the rows whose names contain one of the texts, in the order of the table', () => {
     expect(rows('http-shutdown', 'stoppable on node:https')).toEqual([
       'stoppable on node:https',
       'http-shutdown on node:http',
@@ -124,7 +124,7 @@ describe('Asked for some rows alone', () => {
     expect(rows('podrain on Fastify 5 (http2, allowHTTP1)')).toHaveLength(1)
   })
 
-  test('it refuses a part that no row has, and one that no sentence has', () => {
+  test('is refused for a text that matches no row or no sentence', () => {
     expect(() => rows('stoppable', 'unstoppable')).toThrow(
       /^Expected a part of one of these rows, got “unstoppable”:\npodrain on/,
     )

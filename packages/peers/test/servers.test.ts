@@ -3,7 +3,7 @@ import { hold } from '../src/servers/command-line.js'
 import { page } from '../src/servers/page.js'
 import { strangers, versionOf } from '../src/servers/servers.js'
 
-/** One sentence that shows how a server ends; the whole of it is for `contract:servers`. */
+/** One sentence that shows how a server ends. `contract:servers` tests all of them. */
 const sentence = 'a client that comes after the signal is answered'
 
 describe.concurrent('Through the command line', () => {
@@ -22,7 +22,7 @@ describe.concurrent('Through the command line', () => {
     })
   }
 
-  test('the page tells how each is run, what it keeps, and what it breaks with the reason', async () => {
+  test('the page has the command, the score, and the broken sentences with their reasons', async () => {
     const stranger = strangers.find(({ name }) => name === 'server.close()')
     if (!stranger) throw new Error('there is no server.close()')
     const text = page([stranger], await hold(stranger, ['--sentence', sentence]), { minutes: 1, date: '2026-01-02' })

@@ -6,12 +6,12 @@ import { page, pathOf } from './page.js'
 
 const { commands } = createProgram(undefined, () => {})
 
-/** Text that stands for itself in a cell of a table. */
+/** Escapes text for a cell of a Markdown table. */
 function cell(text: string): string {
   return text.replace(/[|<]/g, (each) => (each === '|' ? '\\|' : '&lt;'))
 }
 
-/** The flags of a command as the help lists them. */
+/** The flags of a command as tables, in the groups and with the texts of its help. */
 function flagsOf(name: string): string {
   const command = commands.find((each) => each.name() === name)
   if (command === undefined) throw new Error(`There is no command ${name} any more: take it out of cli.md`)
@@ -27,9 +27,8 @@ function flagsOf(name: string): string {
   return tables.join('\n\n')
 }
 
-test('docs/reference/cli.md has every flag of every command as the help tells of it', () => {
-  const told = page('cli.md')
-  const written = told.replace(
+test('docs/reference/cli.md has every flag of every command with the text of the help', () => {
+  const written = page('cli.md').replace(
     /(<!-- flags of (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
     (_, begin: string, name: string, end: string) => `${begin}\n${flagsOf(name)}\n\n${end}`,
   )
@@ -40,8 +39,8 @@ test('docs/reference/cli.md has every flag of every command as the help tells of
   expect(named).toEqual(commands.map((each) => each.name()))
 })
 
-test.each(['cli.md', 'errors.md', 'requests.md', '../guides/ci.md'])('every flag that %s names is there', (name) => {
-  // Those of other programs.
+test.each(['cli.md', 'errors.md', 'requests.md', '../guides/ci.md'])('every flag in %s exists', (name) => {
+  // Flags of other programs.
   const others = ['--bind', '--encode']
   const known = new Set(
     commands.flatMap((each) =>
@@ -55,7 +54,7 @@ test.each(['cli.md', 'errors.md', 'requests.md', '../guides/ci.md'])('every flag
   expect([...new Set(named)].filter((flag) => !known.has(flag) && !others.includes(flag))).toEqual([])
 })
 
-test.each(['../guides/ci.md', 'requests.md', 'cli.md'])('the YAML of %s can be copied as it is', (name) => {
+test.each(['../guides/ci.md', 'requests.md', 'cli.md'])('the YAML of %s can be parsed', (name) => {
   const blocks = [...page(name).matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text)
   expect(blocks.length).toBeGreaterThan(0)
   expect(blocks.flatMap((text) => parseDocument(text).errors)).toEqual([])

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseSync } from 'oxc-parser'
 
-/** A member of an interface or a class that its users see, with what its docstring says. */
+/** A public member of an interface or a class, with its docstring. */
 export interface Member {
   readonly name: string
-  /** As it is declared. */
+  /** The type in the source. */
   readonly type: string
   /** The docstring without its tags. */
   readonly text: string
+  /** The tag `@default`. */
   readonly fallback: string | undefined
 }
 
@@ -16,7 +17,8 @@ const packages = join(__dirname, '..', '..')
 
 /**
  * The members of an interface or class, in the order of the source.
- * @param path Of the file, such as `core/src/options.ts`.
+ * @param path The path of the file below packages/, such as `core/src/options.ts`.
+ * @throws {Error} if the file has no interface or class of that name
  */
 export function membersOf(path: string, name: string): Member[] {
   const source = readFileSync(join(packages, path), 'utf8')
@@ -24,7 +26,7 @@ export function membersOf(path: string, name: string): Member[] {
   const declarations = program.body.map((each) => ('declaration' in each && each.declaration ? each.declaration : each))
   const owner = declarations.find((each) => 'id' in each && each.id && 'name' in each.id && each.id.name === name)
   if (owner?.type !== 'TSInterfaceDeclaration' && owner?.type !== 'ClassDeclaration')
-    throw new Error(`${path}: ${name}?`)
+    throw new Error(`${path} has no interface and no class ${name}`)
   return owner.body.body.flatMap((member) => {
     if (!('key' in member) || member.key.type !== 'Identifier' || member.key.name === 'constructor') return []
     const comment = comments.find(({ end }) => end <= member.start && source.slice(end, member.start).trim() === '')

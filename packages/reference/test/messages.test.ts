@@ -13,35 +13,35 @@ const errors = [
   ...tools.flatMap((texts) => texts.warnings()),
 ]
 
-/** What the code says and the page does not, with its place, and the other way round. */
+/** The messages of the code that are missing on the page, with their place, and the messages of the page that the code does not have. */
 function differences(
   said: readonly Message[],
-  told: readonly string[],
+  documented: readonly string[],
   lineOf: (message: Message) => string,
 ): { missing: string[]; stale: string[] } {
   const own = said.filter(hasWords)
   return {
-    missing: own.filter((each) => !told.includes(lineOf(each))).map((each) => `${lineOf(each)} (${each.place})`),
-    stale: told.filter((line) => !own.some((each) => lineOf(each) === line)),
+    missing: own.filter((each) => !documented.includes(lineOf(each))).map((each) => `${lineOf(each)} (${each.place})`),
+    stale: documented.filter((line) => !own.some((each) => lineOf(each) === line)),
   }
 }
 
-describe('A message that is met in a log is found in the reference', () => {
+describe('every message in a log or an error has an entry in the reference', () => {
   test('docs/reference/log-lines.md has every log line with its level, and no other', () => {
-    const told = entriesOf(page('log-lines.md')).flatMap(({ texts, explanation }) => {
+    const documented = entriesOf(page('log-lines.md')).flatMap(({ texts, explanation }) => {
       const [levels = ''] = explanation.split('.', 1)
       return texts.flatMap((text) => [...levels.matchAll(/`(\w+)`/g)].map(([, level]) => `${level}: ${tidy(text)}`))
     })
-    const found = differences(logLines, told, ({ level, text }) => `${level}: ${text}`)
+    const found = differences(logLines, documented, ({ level, text }) => `${level}: ${text}`)
     expect(found).toEqual({ missing: [], stale: [] })
   })
 
   test('docs/reference/errors.md has every error and every warning of a command, and no other', () => {
-    const told = entriesOf(page('errors.md')).flatMap(({ texts }) => texts.map(tidy))
-    expect(differences(errors, told, ({ text }) => text)).toEqual({ missing: [], stale: [] })
+    const documented = entriesOf(page('errors.md')).flatMap(({ texts }) => texts.map(tidy))
+    expect(differences(errors, documented, ({ text }) => text)).toEqual({ missing: [], stale: [] })
   })
 
-  test.each(['log-lines.md', 'errors.md'])('each entry of %s can be linked to, and says something', (name) => {
+  test.each(['log-lines.md', 'errors.md'])('each entry of %s has a unique heading and an explanation', (name) => {
     const entries = entriesOf(page(name))
     const headings = page(name).match(/^### .+/gm) ?? []
     expect(entries.map(({ heading }) => `### ${heading}`)).toEqual(headings)

@@ -2,16 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { parseSync, visitorKeys } from 'oxc-parser'
 
-/** A text that a package logs or throws. What is put in at run time stands as `<>`. */
+/** A text that a package logs or throws. `<>` stands for a value that is inserted at run time. */
 export interface Message {
   readonly text: string
-  /** Of a log line: the method of the logger, or stderr. */
+  /** The method of the logger, `stderr`, or `error` for an error. */
   readonly level: string
-  /** Where it stands: file and line. */
+  /** File and line. */
   readonly place: string
 }
 
-/** A node of the syntax tree. Its fields are those of ESTree. */
+/** A node of the syntax tree, with the fields of ESTree. */
 // biome-ignore lint/suspicious/noExplicitAny: the trees have a type for each of 180 nodes, and this walks over all of them
 type Tree = any
 
@@ -21,13 +21,13 @@ interface Source {
   readonly nodes: readonly Tree[]
 }
 
-/** What is put in at run time. */
+/** Stands for a value that is inserted at run time. */
 const hole = '<>'
 const packages = join(__dirname, '..', '..')
 const levels: Readonly<Record<string, string>> = { info: 'info', warn: 'warn', error: 'error', alarm: 'error' }
 
 /**
- * Without what stands in front of every line and what is put in at run time, and with the first line only: the others show a stack or a snippet.
+ * The first line of a message, without the prefix of every line and with `<>` for inserted values. The other lines are a stack or a snippet.
  */
 export function tidy(text: string): string {
   return text
@@ -38,18 +38,18 @@ export function tidy(text: string): string {
     .trim()
 }
 
-/** Whether a text has words of its own. Otherwise it passes on what another one says. */
+/** Whether a text has its own words. Otherwise it only passes on another message, which has its own entry. */
 export function hasWords({ text }: Pick<Message, 'text'>): boolean {
   return /[a-z]{2}/i.test(text)
 }
 
-/** The texts in the source of a package, which are read from its syntax trees. Nothing of it runs. */
+/** Reads the texts of a package from the syntax trees of its source. No code of the package runs. */
 export class Texts {
   readonly #sources: ReadonlyMap<string, Source>
-  /** By name, as a method of an object that is not known. */
+  /** Functions by name. A method of an object of unknown type is found by its name alone. */
   readonly #functions = new Map<string, Tree>()
   readonly #calls = new Map<string, Tree[]>()
-  /** The expressions that are being read. A function that calls itself would be read without end. */
+  /** The expressions that are being read, so that a recursive function is not read forever. */
   readonly #reading = new Set<Tree>()
 
   constructor(name: string) {
@@ -68,7 +68,7 @@ export class Texts {
     }
   }
 
-  /** What a logger gets. */
+  /** The texts that are passed to a logger. */
   logLines(): Message[] {
     return this.#messages((node) => {
       if (node.type !== 'CallExpression' || node.callee.type !== 'MemberExpression') return undefined
@@ -81,7 +81,7 @@ export class Texts {
     })
   }
 
-  /** What errors say. */
+  /** The texts of errors. */
   errors(): Message[] {
     return this.#messages((node) => {
       const isError =
@@ -92,7 +92,7 @@ export class Texts {
     })
   }
 
-  /** What is written to stderr, and why something was passed over. */
+  /** The texts that are written to stderr, and the reasons why a manifest was passed over. */
   warnings(): Message[] {
     return this.#messages((node) => {
       if (node.type === 'CallExpression') {
@@ -161,7 +161,7 @@ export class Texts {
     return fixed.reduce<string[]>((begun, text, at) => {
       if (at === 0) return [text]
       const node = expressions[at - 1]
-      // A function whose callers give all words, or the first ones, has a text for each of them.
+      // If the callers of a function pass all words, or the first words, each call has its own text.
       const isBeginning = at === 1 && fixed[0] === '' && node.type === 'Identifier'
       const middles = isMere || isBeginning ? this.#read(node) : [this.#readSingle(node)]
       return begun.flatMap((each) => middles.map((middle) => each + middle + text))
@@ -197,18 +197,19 @@ export class Texts {
     return record.properties.flatMap(({ value }: Tree) => this.#read(value))
   }
 
-  /** What the callers of a function give it. */
+  /** The texts that the callers of a function pass as a parameter. */
   #readParameter(owner: Tree, at: number): string[] {
     const texts = this.#callsOf(owner).flatMap((call) => this.#read(call.arguments[at]))
     return texts.length > 0 ? texts : [hole]
   }
 
-  /** The calls of a function. One that is given as an argument is called as the parameter. */
+  /** The calls of a function. A function that is passed as an argument is called by the name of the parameter. */
   #callsOf(owner: Tree): Tree[] {
     const { parent } = owner
     if (parent.type !== 'CallExpression') {
       const calls = this.#calls.get(ownNameOf(owner)) ?? []
-      // What is declared is called by its name, here or where it is imported, and what a class has by an object. A callback may be either.
+      // A declared function is called by its name, in its file or where it is imported. A method is called on an object. A callback may be
+      // called in both ways.
       if (isDeclared(owner)) return calls.filter((call) => this.#calledBy(call) === owner)
       const isOfClass = parent.type === 'PropertyDefinition' || parent.type === 'MethodDefinition'
       return isOfClass ? calls.filter(({ callee, type }) => callee.object || type === 'NewExpression') : calls
@@ -227,7 +228,7 @@ export class Texts {
     return owner ? returnsOf(owner).flatMap((each) => this.#read(each)) : [hole]
   }
 
-  /** The function that is called: of the same file, of an imported one, or a method of that name. */
+  /** The called function: one of the same file, one of an imported file, or a method of that name. */
   #calledBy(call: Tree): Tree {
     const name = calleeOf(call)
     if (call.callee.type !== 'Identifier') return this.#functions.get(name)
@@ -235,7 +236,7 @@ export class Texts {
     return files.flatMap((file) => file?.nodes ?? []).find((node) => isDeclared(node) && ownNameOf(node) === name)
   }
 
-  /** Of a list of parts those that are always there. */
+  /** The text of a joined list. A part that is not constant is `<>`. */
   #readJoin(node: Tree): string {
     const list = declarationIn(node.file.nodes, textOf(node.callee.object), node.start)
     if (list?.type !== 'ArrayExpression' || list.elements.length === 0) return hole
@@ -275,7 +276,7 @@ function calleeOf({ callee, file }: Tree): string {
   return nameIn(callee.property ?? callee, file)
 }
 
-/** A private name is one of its file. */
+/** A name. A private name gets the path of its file, because it is known only there. */
 function nameIn(name: Tree, { path }: Source): string {
   return name?.type === 'PrivateIdentifier' ? `${path}#${name.name}` : (name?.name ?? '')
 }
@@ -302,7 +303,7 @@ function isErrorClass(node: Tree): boolean {
   return up?.superClass !== null && /Error$/.test(up.superClass?.name ?? '')
 }
 
-/** Whether an addition has a text in it, and is none of numbers. */
+/** Whether an addition contains a text, and so is not an addition of numbers. */
 function isAdditionOfTexts({ type, left, right, value }: Tree): boolean {
   if (type === 'BinaryExpression') return isAdditionOfTexts(left) || isAdditionOfTexts(right)
   return type === 'TemplateLiteral' || typeof value === 'string'

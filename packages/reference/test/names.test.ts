@@ -22,8 +22,8 @@ describe('docs/reference/drain.md', () => {
   const drain = page('drain.md')
 
   test('has every property, method and hook of a Drain, and no other', () => {
-    const told = ['Properties', 'Methods', 'Hooks'].flatMap((heading) => namesBelow(drain, heading))
-    expect(told.sort()).toEqual(namesOf('core/src/drain.ts', 'Drain'))
+    const documented = ['Properties', 'Methods', 'Hooks'].flatMap((heading) => namesBelow(drain, heading))
+    expect(documented.sort()).toEqual(namesOf('core/src/drain.ts', 'Drain'))
   })
 
   test('has every event, and no other', () => {
@@ -54,7 +54,7 @@ describe('docs/reference/events.md', () => {
   const events = page('events.md')
   const [message = '', written = ''] = events.split('\n## Events\n')
 
-  test('has every outcome with the reason of its Event', () => {
+  test('has every outcome with the reason of its Kubernetes Event', () => {
     const [, reasons = ''] = /const reasons[^{]*\{([^}]*)\}/.exec(source('kubernetes/src/outcome-event.ts')) ?? []
     const known = [...reasons.matchAll(/'?(\w[\w ]*?)'?: '(\w+)'/g)].map(
       ([, outcome, reason]) => `${outcome}: ${reason}`,
@@ -101,7 +101,7 @@ describe('docs/reference/rehearsal.md', () => {
     expect(told.sort()).toEqual(labels.sort())
   })
 
-  test('has every kind of client with the number of them', () => {
+  test('has every kind of client with its default number', () => {
     const rows = [...rehearsal.matchAll(/^\| `(\w+)` \| (\d+) \| `\w+` \|/gm)].map(([, kind, count]) => [
       kind,
       Number(count),

@@ -27,7 +27,7 @@ function optionsOfAdapters(): Map<string, Option> {
   return new Map(options.map((option) => [option.name, option]))
 }
 
-/** What most services set, then the rest, by what it is about. */
+/** The options by subject. The first group has those that most services set. */
 const groups: Readonly<Record<string, readonly string[]>> = {
   'The six that people set': ['terminationGracePeriodSeconds', 'behind', 'settle.min', 'checks', 'token', 'logger'],
   Times: ['settle.quiet', 'settle.max', 'closing', 'reserve', 'keepAliveCap', 'hookTimeout', 'platform'],
@@ -44,7 +44,7 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   'Sharing and tests': ['drain', 'clock', 'process'],
 }
 
-/** Where the errors of an option are told of. Options that are only one of a few words, or of a kind, have the others. */
+/** The anchors of errors of single options on errors.md. For other options the anchor follows from the type. */
 const errors: Readonly<Record<string, string>> = {
   terminationGracePeriodSeconds: 'a-wrong-grace-period',
   token: 'a-wrong-token',
@@ -75,7 +75,7 @@ function errorsOf({ name, type }: Option): string {
 
 const variableOf = (option: string) => [...variables].find(([, name]) => name === option)?.[0]
 
-/** Without the dot, of which GitHub and VitePress make different anchors. */
+/** A heading without the dot, because GitHub and VitePress make different anchors from a dot. */
 const headingOf = (option: string) => option.replace('.', ' ')
 const anchorOf = (option: string) => headingOf(option).toLowerCase().replace(' ', '-')
 
@@ -135,11 +135,11 @@ export function optionsPage(): string {
 
 # Options
 
-For whoever sets up podrain in a service: every option, its default, its variable and its errors. The same options are taken by
-\`gracefulShutdown\` of Fastify, \`drain()\` of Express and Koa, \`drainServer()\` and \`PodrainModule.forRoot()\`. \`@podrain/auto\` takes them from variables.
+Every option with its default, its variable and its errors. \`gracefulShutdown\` of Fastify, \`drain()\` of Express and Koa, \`drainServer()\` and
+\`PodrainModule.forRoot()\` take the same options. \`@podrain/auto\` takes them from variables.
 
-Durations are milliseconds, except the field that Kubernetes itself names in seconds. What does not fit into the grace period fails at
-construction, with the arithmetic in [the message](errors.md#times-do-not-fit). Most services set none of them.
+Durations are milliseconds, except the field that Kubernetes itself names in seconds. Times that do not fit into the grace period are an error at
+construction, with the arithmetic in [the message](errors.md#times-do-not-fit). Most services set no option.
 
 | option | default | variable | belongs to |
 |---|---|---|---|
@@ -155,15 +155,15 @@ ${taken.map((name) => rowOf(optionOf(name))).join('\n')}
 
 ## Variables
 
-Every adapter takes what the code leaves out from the environment: \`PODRAIN_BEHIND=traefik\` is \`behind: 'traefik'\`. So one ConfigMap gives the
-same defaults to all services of a cluster: [defaults](../operate/defaults.md).
+Every adapter takes options that the code does not set from the environment: \`PODRAIN_BEHIND=traefik\` is \`behind: 'traefik'\`. So one ConfigMap gives
+the same defaults to all services of a cluster: [defaults](../operate/defaults.md).
 
-- Code wins over a variable, also a single one of \`settle\` and \`endpoints\`. \`PODRAIN_LOGGER=false\` wins over the logger that an adapter takes by itself.
+- An option in the code wins over a variable. That is so for each field of \`settle\` and \`endpoints\`. \`PODRAIN_LOGGER=false\` wins over the logger that an adapter takes by itself.
 - \`PODRAIN_OPTIONS\` has several options as one JSON object. A variable of its own wins over it.
-- A wrong value is [an error](errors.md#a-wrong-variable) at the start that names the variable. So is a name that is nearly one of these.
+- A wrong value is [an error](errors.md#a-wrong-variable) at the start, which names the variable. A misspelled name is an error, too.
 - \`PODRAIN_SIGNALS\` is a list such as \`SIGTERM,SIGINT\`. Several tokens need \`PODRAIN_OPTIONS\`.
 - \`PODRAIN_TOKEN\` is a secret. It belongs in a Secret of each service, not into a ConfigMap for all.
-- \`PODRAIN_CONTROL_PORT\` and \`PODRAIN_CONTROL_SOCKET\` are for the primary of a cluster and the main thread. Workers and threads leave them alone.
+- \`PODRAIN_CONTROL_PORT\` and \`PODRAIN_CONTROL_SOCKET\` are for the primary of a cluster and the main thread. Workers and threads ignore them.
 - \`PODRAIN_AUTO=false\` turns \`@podrain/auto\` off. \`PODRAIN_SOCKET\` is read by \`podrain-prestop\`. \`PODRAIN_PRIMARY\` is set by podrain for its workers.
 - \`PODRAIN_TERMINATION_GRACE_PERIOD_SECONDS\` wins over \`TERMINATION_GRACE_PERIOD_SECONDS\`, which other programs of the pod may read, too.
 
@@ -178,7 +178,7 @@ ${presetsTable()}
 
 ## Options of kubernetes()
 
-The second argument of \`kubernetes(drain, options)\` of \`@podrain/kubernetes\`. What it does: [the cluster's own word](../operate/cluster.md). Errors:
+The second argument of \`kubernetes(drain, options)\` of \`@podrain/kubernetes\`. What the package does: [the cluster's own word](../operate/cluster.md). Errors:
 [options of kubernetes()](errors.md#options-of-kubernetes).
 
 ${kubernetesOptions()}

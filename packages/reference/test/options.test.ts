@@ -5,7 +5,7 @@ import { optionsPage } from './options-page.js'
 import { page, pathOf } from './page.js'
 
 describe('docs/reference/options.md', () => {
-  test('has every option as its docstring tells of it', () => {
+  test('has every option with its docstring', () => {
     // `pnpm docs:reference` writes it.
     if (process.env.PODRAIN_WRITE === '1') writeFileSync(pathOf('options.md'), optionsPage())
     expect(page('options.md')).toBe(optionsPage())

@@ -10,7 +10,7 @@ export function page(name: string): string {
   return readFileSync(pathOf(name), 'utf8')
 }
 
-/** An entry for messages: a heading, the texts, and what is said of them. */
+/** An entry for messages: a heading, the texts, and their explanation. */
 export interface Entry {
   readonly heading: string
   readonly texts: readonly string[]

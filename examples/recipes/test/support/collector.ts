@@ -10,7 +10,7 @@ interface Exported {
 
 /** A receiver of traces (OTLP over HTTP, JSON). */
 export class Collector {
-  /** The paths of the requests whose spans have come, spans of servers only. */
+  /** The paths of all received server spans. */
   readonly paths: string[] = []
   url = ''
 

@@ -1,4 +1,4 @@
-/** The body of an event stream, as far as it has come, and whether it has ended. */
+/** Opens an event stream. Returns the text so far, and a promise that resolves when the stream has ended. */
 export async function stream(url: string): Promise<{ readonly text: () => string; readonly end: Promise<string> }> {
   const { body } = await fetch(url, { headers: { accept: 'text/event-stream' } })
   if (!body) throw new Error(`no body from ${url}`)

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib'
 import type { TestContext } from 'vitest'
 import { listen } from './listen.js'
 
-/** Takes what the SDK of Sentry sends (envelopes: lines of JSON), and remembers the messages of errors. */
+/** Receives the envelopes (lines of JSON) of the Sentry SDK, and collects the messages of errors. */
 export async function ingest(context: TestContext): Promise<{ dsn: string; errors: string[] }> {
   const errors: string[] = []
   const { port } = await listen(context, async (request, response) => {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'vitest'
 
-// The two halves of the protocol that kafkajs has are enough for the other side of it, too.
+// The encoder and the decoder of kafkajs are enough to write a broker.
 const require = createRequire(import.meta.url)
 const Encoder = require('kafkajs/src/protocol/encoder')
 const Decoder = require('kafkajs/src/protocol/decoder')
@@ -16,16 +16,16 @@ const group = 'member'
 const host = '127.0.0.1'
 
 /**
- * A broker in miniature, for one topic with one partition to read, one to write, and one consumer at a time. It is not Kafka:
- * it shows what kafkajs says to a broker, and when.
+ * A minimal broker with one topic of one partition to read, one topic to write, and one consumer at a time. It records what kafkajs
+ * sends to a broker.
  */
 export class Broker {
-  /** What the consumer did to its group: join, commit <offset>, leave. */
+  /** What the consumer did in its group: join, commit <offset>, leave. */
   readonly events: string[] = []
-  /** What was produced. */
+  /** The produced messages. */
   readonly produced: string[] = []
   port = 0
-  /** Where clients are told to connect to. */
+  /** The port that the broker advertises to clients. */
   advertised = 0
   readonly #orders: string[] = []
   #committed = -1
@@ -59,7 +59,7 @@ export class Broker {
         const request = new Decoder(bytes.subarray(4, size))
         bytes = bytes.subarray(size)
         const [key, version, correlation] = [request.readInt16(), request.readInt16(), request.readInt32()]
-        request.readString() // of the client
+        request.readString() // the client id
         const [, , answer] = this.#answers[key] ?? []
         if (!answer) throw new Error(`no answer to the request ${key}`)
         const body = await answer(request, version)
@@ -69,7 +69,7 @@ export class Broker {
     }
   }
 
-  /** By the key of the request: the lowest and the highest version that is understood, and the answer. */
+  /** The lowest and the highest supported version and the response, by the key of the request. */
   readonly #answers: { [key: number]: [min: number, max: number, answer: (request: Any, version: number) => Any] } = {
     // ApiVersions
     18: [
@@ -234,7 +234,7 @@ export class Broker {
     ],
   }
 
-  /** An answer that is about the one partition of the one topic. */
+  /** A response for the only partition of the topic `orders`. */
   #ofOrders(fill: (encoder: Any) => Any): Any {
     const topic = new Encoder().writeString('orders').writeArray([fill(new Encoder().writeInt32(0))])
     return new Encoder().writeArray([topic])

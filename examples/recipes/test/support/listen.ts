@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'vitest'
 
-/** Answers on a port of its own until the test has finished. */
+/** Starts a server on a free port, and closes it when the test has finished. */
 export async function listen(
   { onTestFinished }: TestContext,
   handle: RequestListener,

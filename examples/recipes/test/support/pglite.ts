@@ -3,14 +3,14 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { PGlite } from '@electric-sql/pglite'
 
 /**
- * Postgres itself, compiled to WebAssembly, on a socket. It has one session, so a client gets it for a whole batch of
- * messages (up to Query or Sync), or for a whole transaction. @electric-sql/pglite-socket 0.2.17 hands it over between two
- * messages of a batch, and clients get each other's rows (electric-sql/pglite#1046).
+ * Postgres compiled to WebAssembly, on a TCP socket. It has one session. So a client has the session for a whole batch of messages
+ * (up to Query or Sync), or for a whole transaction. @electric-sql/pglite-socket 0.2.17 switches clients between two messages of a
+ * batch, and clients get each other's rows (electric-sql/pglite#1046).
  */
 export async function pglite(): Promise<{ port: number; stop(): Promise<void> }> {
   const database = await PGlite.create()
   let last = Promise.resolve()
-  /** Resolves when it is one's turn, with the function that ends it. */
+  /** Resolves when the caller has the session, with the function that releases the session. */
   async function turn(): Promise<() => void> {
     const before = last
     let end = (): void => {}
@@ -48,7 +48,7 @@ export async function pglite(): Promise<{ port: number; stop(): Promise<void> }>
   }
 }
 
-/** Messages, as many as the engine has to get at once. Ends with the connection, or when the client says goodbye. */
+/** The messages of a client in batches up to Query or Sync. Ends with the connection, or with the message Terminate. */
 async function* batches(socket: Socket): AsyncGenerator<Uint8Array> {
   let bytes = Buffer.alloc(0)
   let read = 0

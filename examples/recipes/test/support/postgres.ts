@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 
 const installed = '/usr/lib/postgresql'
 
-/** Where Debian's packages put the programs of its newest version, if one is installed. */
+/** The directory of the newest PostgreSQL that Debian's packages have installed; undefined if there is none. */
 function programs(): string | undefined {
   if (!existsSync(installed)) return undefined
   const [newest] = readdirSync(installed)
@@ -20,12 +20,12 @@ function programs(): string | undefined {
 
 export const obstacle = programs() ? undefined : `there is no PostgreSQL in ${installed}`
 
-/** A server of its own, on a socket in a directory that goes with it. */
+/** Starts a PostgreSQL server on a unix socket in a temporary directory. */
 export async function postgres(): Promise<{ path: string; log: readonly string[]; stop(): Promise<void> }> {
   const bin = programs()
   if (bin === undefined) throw new Error(obstacle)
   const directory = mkdtempSync(join(tmpdir(), 'podrain-postgres-'))
-  // It does not run as root.
+  // PostgreSQL refuses to run as root.
   const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
   if (nobody.uid) chownSync(directory, nobody.uid, nobody.gid)
   const data = join(directory, 'data')
@@ -36,7 +36,7 @@ export async function postgres(): Promise<{ path: string; log: readonly string[]
     'listen_addresses=',
     'fsync=off',
     'log_disconnections=on',
-    'log_line_prefix=%a ', // whom a line is about
+    'log_line_prefix=%a ', // the application name
   ]
   const server = spawn(join(bin, 'postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
     ...options,

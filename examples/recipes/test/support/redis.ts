@@ -9,7 +9,7 @@ export const obstacle = spawnSync('redis-server', ['--version']).error
   ? 'there is no redis-server (Debian: apt-get install redis-server)'
   : undefined
 
-/** A server of its own, on a socket in a directory that goes with it. */
+/** Starts a Redis server on a unix socket in a temporary directory. */
 export async function redisServer(): Promise<{ path: string; stop(): Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'podrain-redis-'))
   const path = join(directory, 'redis.sock')

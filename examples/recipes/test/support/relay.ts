@@ -2,12 +2,12 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type NetConnectOpts, type Socket } from 'node:net'
 import type { TestContext } from 'vitest'
 
-/** A connection, as seen by its other end. */
+/** A connection, as its server sees it. */
 interface Seen {
-  /** The last bytes that were sent, and the last that came back. */
+  /** The last bytes of the client, and the last bytes of the server. */
   readonly last: () => string
   readonly lastBack: () => string
-  /** How its client ended it: 'FIN', or the error that came instead. */
+  /** How the client ended the connection: 'FIN', or the code of an error. */
   readonly end: Promise<string>
 }
 
@@ -17,13 +17,13 @@ interface Held {
 }
 
 /**
- * Between a service and its database, or a client and its service: can hold back what is sent, and sees how each
+ * A TCP proxy between a service and its database, or between a client and its service. It can hold back data, and records how each
  * connection ends.
  */
 export class Relay {
   readonly connections: Seen[] = []
   port = 0
-  /** Where new connections go to. */
+  /** The target of new connections. */
   target: NetConnectOpts
   #held: { readonly pattern: RegExp; readonly waiting: (() => void)[] } | undefined
 
@@ -44,7 +44,7 @@ export class Relay {
     return relay
   }
 
-  /** From now on keeps back what matches, and everything after it on that connection. */
+  /** Holds back data that matches the pattern from now on, and all later data on that connection. */
   hold(pattern: RegExp): Held {
     const waiting: (() => void)[] = []
     const held = { pattern, waiting }

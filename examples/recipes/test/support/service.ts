@@ -6,7 +6,7 @@ import { RunningProcess } from '../../../../packages/core/test/running-process.j
 
 const recipes = join(import.meta.dirname, '..', '..')
 
-/** Variables for a short wait for load balancers, where the wait itself is not looked at. */
+/** Variables for a short settle wait, for tests that do not test that wait. */
 export const shortWaits = { PODRAIN_SETTLE_MIN: '1000', PODRAIN_SETTLE_QUIET: '200' }
 
 export interface Answer {
@@ -14,7 +14,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** A recipe as it is, in a process of its own. */
+/** A recipe in its own process. */
 export class Service extends RunningProcess {
   private constructor(command: readonly string[], env: Record<string, string>) {
     const { TERMINATION_GRACE_PERIOD_SECONDS: _, ...inherited } = process.env
@@ -22,13 +22,13 @@ export class Service extends RunningProcess {
       spawn(process.execPath, command, {
         cwd: recipes,
         stdio: ['ignore', 'pipe', 'pipe'],
-        // As a pod has it: load balancers are waited for.
+        // The variable that a pod has, so that the drain waits for load balancers.
         env: { ...inherited, KUBERNETES_SERVICE_HOST: '10.96.0.1', HOST: '127.0.0.1', PORT: '0', ...env },
       }),
     )
   }
 
-  /** Starts it, and waits until it listens. */
+  /** Starts a recipe, and resolves when it listens. */
   static async start(
     { onTestFinished }: TestContext,
     command: string | readonly string[],
@@ -36,7 +36,7 @@ export class Service extends RunningProcess {
   ): Promise<Service> {
     const service = new Service([command].flat(), env)
     onTestFinished(() => void service.process.kill('SIGKILL'))
-    // What Fastify logs, and what the others do.
+    // The line that Fastify logs, and the line of the other recipes.
     service.port = await service.portIn(/(?:Server listening at http:\/\/127\.0\.0\.1:|^listening .*port: )(\d+)/)
     return service
   }
@@ -45,7 +45,7 @@ export class Service extends RunningProcess {
     return Number(pattern.exec(await this.line(pattern))?.[1])
   }
 
-  /** What it answers; with the status 0, why it did not. */
+  /** The response of the service. If there is none, the status is 0 and the body is the error. */
   async ask(path: string, method = 'GET', json?: unknown): Promise<Answer> {
     const sent =
       json === undefined ? {} : { body: JSON.stringify(json), headers: { 'content-type': 'application/json' } }
@@ -57,7 +57,7 @@ export class Service extends RunningProcess {
     }
   }
 
-  /** What `/drainz` says. */
+  /** The response of `/drainz`. */
   async status(): Promise<{ state: string; inFlight: number; tasks: string[] }> {
     return JSON.parse((await this.ask('/drainz')).body)
   }

@@ -1,5 +1,4 @@
-// Apollo Server as its documentation starts it, without a line of podrain in it but for the first, which
-// `node --import @podrain/auto` stands for.
+// Apollo Server as in its documentation. Only the first line is podrain. It has the same effect as `node --import @podrain/auto`.
 import '@podrain/auto'
 import { ApolloServer } from '@apollo/server'
 import { startStandaloneServer } from '@apollo/server/standalone'

@@ -1,7 +1,7 @@
 import type { TestContext } from 'vitest'
 import { listen } from './listen.js'
 
-/** Another service, which knows prices. What is asked for as `slow` it answers when it is told to. */
+/** Another service, which returns prices. It answers requests for `slow` when `release()` is called. */
 export class Upstream {
   readonly asked: string[] = []
   url = ''
@@ -22,7 +22,7 @@ export class Upstream {
     return upstream
   }
 
-  /** How many wait for an answer. */
+  /** The number of requests that wait for a response. */
   readonly held = (): number => this.#waiting.length
 
   release(): void {

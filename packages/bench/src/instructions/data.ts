@@ -1,10 +1,10 @@
-/** What the bench keeps, and its section of the page is made of. */
+/** The stored result of the bench. Its section of the page is written from it. */
 export interface InstructionsData {
   readonly valgrind: string
-  /** Each count is of as many requests, after as many others. */
+  /** Each count is of this many requests, after the same number of other requests. */
   readonly requests: number
-  /** With so many connections each server was asked: the compiler makes something else of the same code each time. */
+  /** The numbers of connections that each server was measured with. V8 compiles the same code differently for each number. */
   readonly connections: readonly number[]
-  /** Instructions per request by framework and contender, in the order of `connections`. The bare server is the first. */
+  /** Instructions per request by framework and contender, in the order of `connections`. The bare server comes first. */
   readonly counts: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>
 }

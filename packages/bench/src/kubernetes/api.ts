@@ -8,22 +8,20 @@ import { type Selection, selectionOf } from './selectors.js'
 import { type EventType, fieldsIn, jsonOf, type Store, type Stored, type StoreEvent } from './store.js'
 import type { Tally } from './tally.js'
 
-/** The API server compresses answers from so many bytes on, if the client takes that; never a watch. */
+/** The API server compresses a longer response if the client accepts gzip. It never compresses a watch. */
 const compressedFrom = 128 * 1024
-/** Its level (`defaultGzipContentEncodingLevel`). */
+/** The gzip level of kube-apiserver (`defaultGzipContentEncodingLevel`). */
 const level = 1
-/** Milliseconds from one bookmark of a watch to the next, and from the last one to its end. */
+/** Milliseconds from one bookmark of a watch to the next, and from the last bookmark to the end of the watch. */
 const [bookmarks, lastBookmark] = [60_000, 2000]
-/** Seconds that a watch lasts which does not say how long: as many, and up to twice as many. */
+/** Seconds that a watch without `timeoutSeconds` lasts at least. At most it lasts twice as long. */
 const shortestWatch = 1800
 
-/** When the virtual clocks began, on the wall. */
+/** The wall-clock time at which virtual time begins. */
 const epoch = Date.parse('2026-11-21T00:00:00Z')
 
-/** What the API does in place of its work. */
-export type Trouble =
-  /** It takes requests, and never answers. */
-  'hangs' | { readonly status: number; readonly retryAfter?: number }
+/** How the API fails: it accepts requests and never responds, or responds to each request with a status. */
+export type Trouble = 'hangs' | { readonly status: number; readonly retryAfter?: number }
 
 interface Call {
   readonly verb: 'get' | 'list' | 'watch' | 'patch'
@@ -39,21 +37,21 @@ interface Watcher {
   end(): void
 }
 
-/** Answers as kube-apiserver does from its watch cache, over HTTP, and counts what that takes. */
+/** An HTTP server that responds as kube-apiserver does from its watch cache. It counts requests and bytes. */
 export class Api {
   readonly server: Server
-  /** Undefined while it works. */
+  /** How the API fails; undefined while it works. */
   trouble: Trouble | undefined
-  /** Characters of answers that it has compressed, ever. */
+  /** Characters of all responses that it has compressed. */
   compressed = 0
   readonly #clock: Clock
   readonly #store: Store
   readonly #tally: Tally
-  /** By name those that watch one object; under `undefined` all others. */
+  /** The watchers of one object, by its name, and all other watchers under `undefined`. */
   readonly #watchers = new Map<string | undefined, Set<Watcher>>()
-  /** What a connection is used for. */
+  /** The last request of a connection, as verb, kind and status. */
   readonly #uses = new WeakMap<object, string>()
-  /** The last list that was written, for as long as nothing changes. */
+  /** The last list that was written. Used again until an object changes. */
   #last: { readonly of: string; readonly text: string; gzip?: Buffer } | undefined
 
   constructor(clock: Clock, store: Store, tally: Tally) {
@@ -67,12 +65,12 @@ export class Api {
     store.onEvent((event) => this.#tell(event))
   }
 
-  /** So many bytes have been sent on a connection. */
+  /** Counts bytes that the server has sent on a connection. */
   sent(connection: Duplex, bytes: number): void {
     this.#tally.sent(this.#uses.get(connection) ?? 'nothing', bytes)
   }
 
-  /** The time on the wall. */
+  /** The wall-clock time for a virtual time in milliseconds. */
   date(ms: number = this.#clock.now()): Date {
     return new Date(epoch + ms)
   }
@@ -140,7 +138,10 @@ export class Api {
     }
   }
 
-  /** A list from the cache, or of a version of etcd, is the same here; but the cache gives it whole, whatever `limit` says. */
+  /**
+   * A list in JSON. Lists from the watch cache and lists from etcd have the same objects here. With `resourceVersion=0` a list comes from
+   * the watch cache, which ignores `limit`.
+   */
   #list({ kind, query }: Call): string {
     const selection = selectionOf(query)
     const from = query.get('continue')
@@ -192,7 +193,7 @@ export class Api {
     this.#follow(watcher, response, query)
   }
 
-  /** From now on it is told what happens, until one of both ends it. */
+  /** Sends each event to the watcher from now on, until the client or the timeout ends the watch. */
   #follow(watcher: Watcher, response: ServerResponse, query: URLSearchParams): void {
     const { kind, selection } = watcher
     const watchers = this.#watchers.get(selection.name) ?? new Set()

@@ -3,11 +3,11 @@ import type { Clock } from '@podrain/core'
 interface Timer {
   readonly at: number
   readonly order: number
-  /** Undefined once it is cancelled. */
+  /** Undefined after the timer was cancelled. */
   fn: (() => void) | undefined
 }
 
-/** Time that passes only when it is told to, for very many timers: an hour of ten thousand pods has millions. */
+/** A clock whose time passes only by `advanceTo()`. It is fast with millions of timers, as an hour of 10,000 pods needs. */
 export class VirtualClock implements Clock {
   #now = 1_000_000
   /** A binary heap: no timer is due before its parent. */
@@ -26,7 +26,7 @@ export class VirtualClock implements Clock {
     }
   }
 
-  /** How many timers there have ever been: whoever asks twice sees whether something has happened. */
+  /** The number of timers that were ever set. If it has grown, something has happened. */
   get scheduled(): number {
     return this.#scheduled
   }
@@ -37,7 +37,7 @@ export class VirtualClock implements Clock {
     return this.#heap[0]?.at
   }
 
-  /** Lets time pass until then. Each timer on the way is called at its own time. */
+  /** Lets time pass until `end`. Each timer that is due before is called at its own time. */
   advanceTo(end: number): void {
     for (let at = this.next; at !== undefined && at <= end; at = this.next) {
       this.#now = Math.max(this.#now, at)

@@ -1,36 +1,39 @@
 import type { Kind } from './objects.js'
 
-/** Which state of the package: the one that is compared with, or this one. */
+/** Which version of the package: `before` is that of the other checkout, `after` that of this checkout. */
 export type Version = 'before' | 'after'
 
-/** What the API has answered, and sent, in some time: by verb, kind and status, as `list endpointslices 200`. */
+/** Requests and bytes of the API in some time, by verb, kind and status, such as `list endpointslices 200`. */
 export interface Counted {
-  /** Seconds of the pods' time. */
+  /** Seconds of virtual time. */
   readonly seconds: number
   readonly requests: Readonly<Record<string, number>>
-  /** On the wire, headers included; without TLS and TCP. */
+  /** Bytes of HTTP with headers, without TLS and TCP. */
   readonly bytes: Readonly<Record<string, number>>
-  /** Watches that were open, by kind: over the time, and at most. */
+  /** Open watches by kind: the mean over the time, and the most at one time. */
   readonly watches: Readonly<Record<Kind, { readonly mean: number; readonly most: number }>>
 }
 
 export const scenarios = ['serving', 'reporting', 'rolling over', 'forbidden'] as const
-/** What the API does when every watch has broken: it refuses connections, takes them and hangs, or answers with a status. */
+/**
+ * How the API is away after every watch has broken: it refuses connections, accepts requests and never responds, or responds with a
+ * status.
+ */
 export const absences = ['refused for 6 s', 'refused', 'hanging', '503', '429', '429 with Retry-After'] as const
 export type Absence = (typeof absences)[number]
 export type Scenario = (typeof scenarios)[number] | Absence
 
-/** What a simulation is told. */
+/** The parameters of a simulation. */
 export interface Order {
   readonly scenario: Scenario
-  /** Pods in the namespace, and the Services that they are spread over. */
+  /** Pods in the namespace, and the Services that the pods are spread over. */
   readonly pods: number
   readonly services: number
-  /** How many of the pods run the package. Of the others there are the objects. */
+  /** How many of the pods run the package. The others exist only as objects of the API. */
   readonly sample: number
 }
 
-/** A part of a simulation. What is counted is of the sample. */
+/** A part of a simulation. The counts are those of the sample. */
 export interface Phase extends Counted {
   readonly name: string
 }
@@ -39,24 +42,24 @@ export interface Phase extends Counted {
 export interface Run extends Order {
   readonly version: Version
   readonly phases: readonly Phase[]
-  /** Seconds after an absence until so many percent of the pods watched themselves again. */
+  /** Seconds after an absence until 50, 99 and 100 % of the pods had their watch again; null if not within an hour. */
   readonly again?: Readonly<Record<'50' | '99' | '100', number | null>> | undefined
-  /** Seconds of the simulation itself. */
+  /** Seconds that the simulation took. */
   readonly took: number
 }
 
-/** Milliseconds of the processor that the package takes in a pod, beyond what a drain does by itself. */
+/** Processor time of the package in one pod, in milliseconds, without that of the drain. */
 export interface Processor {
   readonly version: Version
   readonly pods: number
   readonly sample: number
-  /** The first five minutes, the hour after them, and a rollout in which the pod is replaced. */
+  /** The first five minutes, the hour after them, and a rollout that replaces the pod. */
   readonly start: number
   readonly hour: number
   readonly rollout: number
 }
 
-/** What the bench keeps, and its page is made of. */
+/** The stored result of the bench. Its page is written from it. */
 export interface KubernetesData {
   readonly seed: number
   readonly runs: readonly Run[]

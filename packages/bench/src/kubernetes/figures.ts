@@ -1,6 +1,6 @@
 import type { Phase, Run } from './data.js'
 
-/** Whether both are the same scenario with as many pods. */
+/** Whether both runs have the same scenario and the same number of pods. */
 export function isAlike(one: Run, other: Run): boolean {
   return one.scenario === other.scenario && one.pods === other.pods
 }
@@ -11,7 +11,7 @@ export function phaseOf(run: Run, name: string): Phase {
   return phase
 }
 
-/** @param verb Only those; all, refused connections too, if it is not given. */
+/** @param verb Counts only the requests with this verb. By default all requests, with refused connections. */
 export function requestsIn({ requests }: Phase, verb = ''): number {
   return sum(Object.entries(requests).flatMap(([what, count]) => (what.startsWith(verb) ? [count] : [])))
 }
@@ -20,7 +20,7 @@ export function bytesIn({ bytes }: Phase): number {
   return sum(Object.values(bytes))
 }
 
-/** Of all kinds, at most. */
+/** The most open watches of all kinds. */
 export function watchesIn({ watches }: Phase): number {
   return sum(Object.values(watches).map(({ most }) => most))
 }

@@ -3,11 +3,11 @@ import type { KubeConfigLike, Kubernetes } from '@podrain/kubernetes'
 import type { Packages } from '../ours.js'
 import { namespace } from './objects.js'
 
-/** What a node does with its pods. */
+/** Starts and ends the processes of pods, as the kubelet of a node does. */
 export interface Kubelet {
   /** Starts a pod's process. */
   start(pod: string): void
-  /** Ends it as a kubelet does, and says when it is gone. */
+  /** Ends the process of a pod with the preStop hook and SIGTERM. Calls `gone` when the process has exited. */
   terminate(pod: string, gone: () => void): void
 }
 
@@ -15,19 +15,19 @@ export interface Kubelet {
 export interface Setup {
   readonly clock: Clock
   readonly core: Packages['core']
-  /** Without it pods only drain. */
+  /** If undefined, pods only drain. */
   readonly kubernetes: Packages['kubernetes'] | undefined
   readonly kubeConfig: KubeConfigLike
-  /** Whether they report how busy they are. */
+  /** Whether pods report how busy they are. */
   readonly report: boolean
-  /** Requests in flight, each time that somebody looks. @default none */
+  /** The number of requests in flight, read each time anew. @default a pod has none */
   readonly inFlight?: () => number
 }
 
-/** Milliseconds that a pod's process takes to exit. */
-const exits = 5
+/** Milliseconds from the end of a drain to the exit of the process. */
+const exitTime = 5
 
-/** Signals without a process. */
+/** Delivers signals to a drain without a process. */
 class Exit implements ExitSource {
   readonly #listeners = new Set<ExitListener>()
 
@@ -49,7 +49,7 @@ interface Process {
 
 const silent = { info() {}, warn() {}, error() {} }
 
-/** Pods whose processes are all in this one, each with a drain of its own. */
+/** Simulated pods that all run in this process, each with its own drain. */
 export class Pods implements Kubelet {
   readonly #setup: Setup
   readonly #running = new Map<string, Process>()
@@ -73,7 +73,7 @@ export class Pods implements Kubelet {
     const { drain, exit } = process
     drain.once('report', () => {
       this.#running.delete(pod)
-      this.#setup.clock.after(exits, gone)
+      this.#setup.clock.after(exitTime, gone)
     })
     void drain.prestop().then(() => exit.send('SIGTERM'))
   }

@@ -1,11 +1,11 @@
-// The objects of the API, as long as a cluster's are: written after what a real one answered
-// (packages/kubernetes/test/recordings), with the names and labels that a cloud adds.
+// The objects of the API, as large as those of a real cluster. They follow recordings of a real cluster
+// (packages/kubernetes/test/recordings), with the names and labels that cloud providers add.
 
 export const namespace = 'shop'
 
 export type Kind = 'pods' | 'endpointslices' | 'services'
 
-/** What the API calls a kind. */
+/** `kind` and `apiVersion` of each kind. */
 export const kinds = {
   pods: { kind: 'Pod', apiVersion: 'v1' },
   services: { kind: 'Service', apiVersion: 'v1' },
@@ -19,7 +19,7 @@ export interface Pod {
   readonly address: string
   readonly node: string
   readonly ready: boolean
-  /** Its deadline. */
+  /** The deadline of a deleted pod, as in its metadata. */
   readonly deletionTimestamp?: string
   readonly annotations?: Readonly<Record<string, string>>
 }
@@ -56,12 +56,12 @@ const managed = (manager: string, fields: object, subresource?: string): object 
   fieldsV1: fields,
   ...(subresource ? { subresource } : {}),
 })
-/** Who owns each of these fields. */
+/** The `fieldsV1` entries of these field names. */
 const owned = (...names: string[]): object => Object.fromEntries(names.map((name) => [`f:${name}`, {}]))
 
 const ownedProbe = owned('.', 'failureThreshold', 'httpGet', 'path', 'port', 'scheme', 'periodSeconds')
 
-/** What selectors look at. */
+/** The labels of an object. */
 export const labelsOf: { [K in Kind]: (object: ObjectOf[K]) => Readonly<Record<string, string>> } = {
   pods: ({ app, name }) => ({
     ...labelsOfApp(app),
@@ -80,7 +80,7 @@ function labelsOfApp(app: string): Record<string, string> {
   return { 'app.kubernetes.io/name': app, 'app.kubernetes.io/part-of': namespace }
 }
 
-/** That of the ReplicaSet, in a pod's name. */
+/** The hash of the ReplicaSet in the name of a pod. */
 function hashOf(pod: string): string {
   return pod.split('-').at(-2) ?? ''
 }

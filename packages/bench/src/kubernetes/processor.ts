@@ -1,4 +1,4 @@
-// Measures what pods take of the processor, with the API in another process: version, pods and sample are its arguments.
+// Measures the processor time of pods, with the API in another process. Arguments: version, pods, sample.
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Child } from '../child.js'
@@ -12,15 +12,17 @@ import type { Answer, Question } from './world.js'
 
 type Times = Pick<Processor, 'start' | 'hour' | 'rollout'>
 
-/** Milliseconds that pass at once, where much happens and where little does; and real ones in which that goes over loopback. */
-const [fine, coarse, real] = [250, 5000, 2]
+/** Virtual milliseconds that pass in one step: where much happens, and where little happens. */
+const [fine, coarse] = [250, 5000]
+/** Real milliseconds after each step, in which messages arrive over loopback. */
+const real = 2
 
-/** Milliseconds of the processor for each pod. */
+/** Processor time per pod, in milliseconds. */
 async function timesOf(pods: number, sample: number, packages: Pick<Setup, 'core' | 'kubernetes'>): Promise<Times> {
   seed(1)
   const world = new Child(join(__dirname, 'world.js'), [String(pods), String(sample)])
   try {
-    const server = `http://127.0.0.1:${await world.hear<number>()}`
+    const server = `http://127.0.0.1:${await world.receive<number>()}`
     const kubeConfig = {
       getCurrentCluster: () => ({ server }),
       getCurrentUser: () => ({}),
@@ -71,9 +73,9 @@ async function main(): Promise<void> {
   const beside = version === ('before' satisfies Version)
   const core = ours('core', beside)
   const size = [Number(pods), Number(sample)] as const
-  const bare = await timesOf(...size, { core, kubernetes: undefined })
-  const whole = await timesOf(...size, { core, kubernetes: ours('kubernetes', beside) })
-  const added = (of: keyof Times): number => whole[of] - bare[of]
+  const without = await timesOf(...size, { core, kubernetes: undefined })
+  const withPackage = await timesOf(...size, { core, kubernetes: ours('kubernetes', beside) })
+  const added = (of: keyof Times): number => withPackage[of] - without[of]
   const processor: Processor = {
     version: version as Version,
     pods: size[0],

@@ -1,4 +1,4 @@
-/** From now on chance is the same in each run of this process (mulberry32). */
+/** Makes `Math.random()` of this process return the same sequence in each run (mulberry32). */
 export function seed(number: number): void {
   let state = number
   Math.random = () => {

@@ -1,4 +1,4 @@
-// Carries out one simulation in a process of its own: version, seed and the order are its arguments.
+// Runs one simulation in its own process. Arguments: version, seed, and the parameters in JSON.
 import { ours } from '../ours.js'
 import type { Order, Run, Version } from './data.js'
 import { seed } from './random.js'

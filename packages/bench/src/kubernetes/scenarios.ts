@@ -4,10 +4,10 @@ import type { Setup } from './kubelet.js'
 import { Simulation } from './simulation.js'
 import { afterRollout, longestRollout, minute, startWithin, warm } from './terms.js'
 
-/** Requests in flight on average, where pods report. */
-const busy = 6
-/** Milliseconds for which pods are waited for after an absence, at most. */
-const patience = 60 * minute
+/** Requests in flight on average, in pods that report. */
+const meanInFlight = 6
+/** Milliseconds after an absence in which the pods must have their watches again. */
+const longestReturn = 60 * minute
 
 const ofAbsence: { readonly [A in Absence]: { readonly ms: number; readonly trouble?: Trouble } } = {
   'refused for 6 s': { ms: 6000 },
@@ -18,13 +18,14 @@ const ofAbsence: { readonly [A in Absence]: { readonly ms: number; readonly trou
   '429 with Retry-After': { ms: minute, trouble: { status: 429, retryAfter: 1 } },
 }
 
-/** Carries out one simulation. */
+/** Runs one simulation. */
 export async function simulate(
   { scenario, pods, services, sample }: Order,
   packages: Pick<Setup, 'core' | 'kubernetes'>,
 ): Promise<Pick<Run, 'phases' | 'again'>> {
   const report = scenario === 'reporting'
-  const simulation = new Simulation({ ...packages, pods, services, sample, report, inFlight: () => poisson(busy) })
+  const inFlight = (): number => poisson(meanInFlight)
+  const simulation = new Simulation({ ...packages, pods, services, sample, report, inFlight })
   const { tally, workload, api } = simulation
   const phases: Phase[] = []
   const phase = (name: string, counted: Counted): void => void phases.push({ name, ...counted })
@@ -33,7 +34,7 @@ export async function simulate(
     workload.start(startWithin)
     await simulation.pass(warm)
     phase('start', tally.take())
-    if (isAbsence(scenario)) return { phases, again: await goAway(simulation, scenario, phase) }
+    if (isAbsence(scenario)) return { phases, again: await interrupt(simulation, scenario, phase) }
     if (scenario === 'rolling over') {
       workload.rollOver()
       await simulation.until(() => workload.settled, longestRollout)
@@ -49,7 +50,8 @@ export async function simulate(
   }
 }
 
-async function goAway(
+/** Makes the API fail, then work again. Returns when the pods had their watches again. */
+async function interrupt(
   simulation: Simulation,
   absence: Absence,
   phase: (name: string, counted: Counted) => void,
@@ -63,7 +65,7 @@ async function goAway(
   await simulation.pass(ms)
   phase('away', tally.take())
   if (!absence.startsWith('429')) {
-    // It has started anew. Whoever still waits for an answer is cut off.
+    // The API server has restarted, so clients that still wait for a response lose their connections.
     store.restart()
     wire.cut()
   }
@@ -71,7 +73,7 @@ async function goAway(
   api.trouble = undefined
   const back = simulation.clock.now()
   const again: Record<'50' | '99' | '100', number | null> = { '50': null, '99': null, '100': null }
-  const look = (): void => {
+  const record = (): void => {
     const seconds = (simulation.clock.now() - back) / 1000
     for (const percent of ['50', '99', '100'] as const) {
       if (tally.open('pods') >= (watching * Number(percent)) / 100) again[percent] ??= seconds
@@ -80,14 +82,14 @@ async function goAway(
   const pass = async (seconds: number): Promise<void> => {
     for (let second = 0; second < seconds; second++) {
       await simulation.pass(1000)
-      look()
+      record()
     }
   }
   await pass(10)
   phase('10 s', tally.take())
   await pass(50)
   phase('to a minute', tally.take())
-  while (again['100'] === null && simulation.clock.now() - back < patience) await pass(10)
+  while (again['100'] === null && simulation.clock.now() - back < longestReturn) await pass(10)
   phase('to the end', tally.take())
   return again
 }
@@ -96,7 +98,7 @@ function isAbsence(scenario: Scenario): scenario is Absence {
   return (absences as readonly string[]).includes(scenario)
 }
 
-/** A number of requests in flight, as many come independently of each other. */
+/** A random number with a Poisson distribution: the requests in flight if requests arrive independently. */
 function poisson(mean: number): number {
   let count = -1
   for (let product = 1; product > Math.exp(-mean); count++) product *= Math.random()

@@ -1,20 +1,22 @@
 import type { Stored } from './store.js'
 
-/** Which objects a request is about. */
+/** The objects that a request selects. */
 export interface Selection {
-  /** If it is about one only. */
+  /** The name, if the request selects a single object. */
   readonly name: string | undefined
   matches(stored: Stored): boolean
 }
 
 /**
- * Reads the selectors of a request: `metadata.name=…` of fields; `key`, `key=value` and `key in (a,b)` of labels.
- * @throws {Error} for any other: who asks for it would be told a fairy tale
+ * Reads the selectors of a request: the field selector `metadata.name=…`, and the label selectors `key`, `key=value` and
+ * `key in (a,b)`.
+ * @throws {Error} for any other selector, because the response would be wrong
  */
 export function selectionOf(query: URLSearchParams): Selection {
   const fields = query.get('fieldSelector') ?? ''
   const [, name] = /^metadata\.name=([^,]+)$/.exec(fields) ?? []
-  if (fields !== '' && name === undefined) throw new Error(`a field selector that is not known: ${fields}`)
+  if (fields !== '' && name === undefined)
+    throw new Error(`the simulated API does not know the field selector ${fields}`)
   const labels = query.get('labelSelector') ?? ''
   const tests = labels === '' ? [] : labels.split(/,(?![^(]*\))/).map(testOf)
   return {
@@ -25,7 +27,7 @@ export function selectionOf(query: URLSearchParams): Selection {
 
 function testOf(requirement: string): (labels: Readonly<Record<string, string>>) => boolean {
   const [, key = '', values, value] = /^([\w./-]+)(?: in \(([^)]*)\)|==?([\w.-]*))?$/.exec(requirement.trim()) ?? []
-  if (key === '') throw new Error(`a label selector that is not known: ${requirement}`)
+  if (key === '') throw new Error(`the simulated API does not know the label selector ${requirement}`)
   const wanted = values?.split(',').map((each) => each.trim()) ?? (value === undefined ? undefined : [value])
   return (labels) => labels[key] !== undefined && (wanted === undefined || wanted.includes(labels[key]))
 }

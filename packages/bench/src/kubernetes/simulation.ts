@@ -8,12 +8,15 @@ import { Tally } from './tally.js'
 import { Wire } from './wire.js'
 import { Workload } from './workload.js'
 
-/** Milliseconds: timers that are as close together are one step, and what they send goes over the wire at its end. */
+/**
+ * Virtual milliseconds of one step. All timers within a step are called together, and what they send is delivered at the end of the
+ * step.
+ */
 const step = 20
-/** Turns of the event loop in which nothing has happened: then nothing will before the next timer. */
+/** After this number of turns of the event loop without an event, nothing happens before the next timer. */
 const quietTurns = 4
-/** Characters that are decompressed in a millisecond, at least. It is done by threads, so it takes real time. */
-const decompressed = 150_000
+/** Characters that are decompressed per millisecond, at least. Threads decompress, so decompression takes real time. */
+const decompressedPerMs = 150_000
 
 export interface SimulationOptions extends Pick<Setup, 'core' | 'kubernetes' | 'report'> {
   readonly pods: number
@@ -22,7 +25,7 @@ export interface SimulationOptions extends Pick<Setup, 'core' | 'kubernetes' | '
   readonly inFlight?: () => number
 }
 
-/** A cluster, its API and its pods, by a clock of their own. */
+/** A cluster with its API and its pods, in virtual time. */
 export class Simulation {
   readonly clock: VirtualClock = new VirtualClock()
   readonly tally: Tally = new Tally(this.clock)
@@ -52,7 +55,7 @@ export class Simulation {
     }
   }
 
-  /** Lets milliseconds pass. */
+  /** Lets virtual milliseconds pass. */
   async pass(ms: number): Promise<void> {
     const end = this.clock.now() + ms
     for (let next = this.clock.next; next !== undefined && next <= end; next = this.clock.next) {
@@ -63,11 +66,14 @@ export class Simulation {
     await this.#settle()
   }
 
-  /** Lets time pass until it is so. @throws {Error} if that takes longer than `limit` milliseconds */
-  async until(so: () => boolean, limit: number): Promise<void> {
+  /**
+   * Lets virtual time pass until the condition holds.
+   * @throws {Error} if that takes longer than `limit` milliseconds
+   */
+  async until(condition: () => boolean, limit: number): Promise<void> {
     const end = this.clock.now() + limit
-    while (!so()) {
-      if (this.clock.now() >= end) throw new Error(`it is not so after ${limit / 1000} s`)
+    while (!condition()) {
+      if (this.clock.now() >= end) throw new Error(`the condition does not hold after ${limit / 1000} s`)
       await this.pass(1000)
     }
   }
@@ -78,7 +84,7 @@ export class Simulation {
     await this.#settle()
   }
 
-  /** Time stands still until everything that is on its way has arrived. */
+  /** Waits, without letting virtual time pass, until everything that was sent has arrived. */
   async #settle(): Promise<void> {
     let { compressed } = this.api
     for (let quiet = 0, before = -1; quiet < quietTurns; quiet++) {
@@ -87,7 +93,7 @@ export class Simulation {
       if (happened !== before) quiet = 0
       before = happened
       if (this.api.compressed === compressed) continue
-      await sleep(2 + (this.api.compressed - compressed) / decompressed)
+      await sleep(2 + (this.api.compressed - compressed) / decompressedPerMs)
       compressed = this.api.compressed
       quiet = 0
     }

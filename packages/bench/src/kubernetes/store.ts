@@ -2,12 +2,12 @@ import type { Clock } from '@podrain/core'
 import { fieldsOf, type Kind, kinds, labelsOf, type ObjectOf } from './objects.js'
 
 /**
- * Milliseconds for which an event is kept at least, so that a watch goes on from before it; and how many events in any case.
- * Those of the watch cache of kube-apiserver (`DefaultEventFreshDuration` and `defaultLowerBoundCapacity`).
+ * For how many milliseconds an event is kept at least, so that a watch can continue from a version before it; and how many events are
+ * kept in any case. Both as in the watch cache of kube-apiserver (`DefaultEventFreshDuration`, `defaultLowerBoundCapacity`).
  */
 const [fresh, fewest] = [75_000, 100]
 
-/** Versions are etcd's, so each write makes them grow, wherever it is: in milliseconds from one of others' to the next. */
+/** Milliseconds between two writes elsewhere in the cluster. Resource versions are revisions of etcd, so each write raises them. */
 const elsewhere = 100
 
 /** An object at one version. */
@@ -27,13 +27,13 @@ export interface StoreEvent {
   readonly at: number
 }
 
-/** What the API server has in its watch cache: the objects, and what has happened to them lately. */
+/** The watch cache of the API server: the objects, and their latest events. */
 export class Store {
   readonly #clock: Clock
   readonly #begun: number
   readonly #objects = new Map<Kind, Map<string, Stored>>()
   readonly #history = new Map<Kind, StoreEvent[]>()
-  /** From before that version nobody goes on. */
+  /** The oldest version from which a watch can continue. */
   readonly #oldest = new Map<Kind, number>()
   readonly #listeners: ((event: StoreEvent) => void)[] = []
   #writes = 1000
@@ -79,13 +79,13 @@ export class Store {
     this.#tell({ type: 'DELETED', stored: { ...last, version: this.#next() }, at: this.#clock.now() })
   }
 
-  /** What has happened since that version; undefined if that is not known any more. */
+  /** The events since a version; undefined if the oldest of them are gone. */
   since(kind: Kind, version: number): StoreEvent[] | undefined {
     if (version < (this.#oldest.get(kind) ?? 0)) return undefined
     return this.#historyOf(kind).filter(({ stored }) => stored.version > version)
   }
 
-  /** The server has started anew: it knows what there is, and nothing of what has happened. */
+  /** Restarts the server: it has the objects, and no events from before. */
   restart(): void {
     for (const kind of this.#history.keys()) {
       this.#history.set(kind, [])
@@ -103,7 +103,7 @@ export class Store {
     const history = this.#historyOf(kind)
     history.push(event)
     const stale = history.findIndex(({ at }) => at > event.at - fresh)
-    // Many at once, as taking them away one by one takes as long as there are others.
+    // Removes many events at once, because each removal takes time in proportion to the number of events.
     if (stale > fewest && history.length - stale > fewest) {
       const gone = history.splice(0, stale)
       this.#oldest.set(kind, gone.at(-1)?.stored.version ?? 0)
@@ -122,11 +122,11 @@ export class Store {
 
 const written = new WeakMap<Stored, string>()
 
-/** Its fields in JSON, without the braces: lists leave out what kind each of their items is. */
+/** The fields of an object in JSON, without the braces and without `kind`, because the items of a list have no `kind`. */
 export function fieldsIn(stored: Stored): string {
   let text = written.get(stored)
   if (text === undefined) {
-    // The kind says which object it is, which the compiler does not follow.
+    // The kind determines the type of the object, which the compiler does not infer.
     const fields = (fieldsOf[stored.kind] as (object: unknown, version: number) => object)(
       stored.object,
       stored.version,

@@ -10,7 +10,7 @@ interface Gauge {
   since: number
 }
 
-/** Counts what an API answers, and sends. */
+/** Counts the requests, the bytes and the open watches of an API. */
 export class Tally {
   readonly #clock: Clock
   #begun: number
@@ -34,19 +34,19 @@ export class Tally {
     this.#bytes[what] = (this.#bytes[what] ?? 0) + bytes
   }
 
-  /** A watch has been opened, or closed. */
+  /** Counts a watch that was opened (1) or closed (-1). */
   watch(kind: Kind, by: 1 | -1): void {
     const gauge = this.#upToNow(kind)
     gauge.open += by
     gauge.most = Math.max(gauge.most, gauge.open)
   }
 
-  /** Watches that are open. */
+  /** The number of open watches. */
   open(kind: Kind): number {
     return this.#gauges.get(kind)?.open ?? 0
   }
 
-  /** What there was since it was last asked. */
+  /** Returns the counts since the last call, and starts counting anew. */
   take(): Counted {
     const now = this.#clock.now()
     const ms = now - this.#begun

@@ -2,15 +2,15 @@ import { Agent, type Server } from 'node:http'
 import { Duplex } from 'node:stream'
 
 /**
- * One end of a connection in memory: what a socket of the kernel does, at once and in order. Both ends are streams of Node,
- * so that its HTTP client and server do what they always do.
+ * One end of a connection in memory. It delivers immediately and in order. Both ends are streams, so Node's HTTP client and server
+ * work as on sockets.
  */
 class End extends Duplex {
   #peer: End | undefined
   readonly #onBytes: (bytes: number) => void
-  /** Goes on with what the peer has not taken yet. */
+  /** Continues the write that the peer has not read yet. */
   #taken: (() => void) | undefined
-  /** Whether the peer has said that no more will come. */
+  /** Whether the peer has ended its side. */
   #over = false
 
   constructor(onBytes: (bytes: number) => void) {
@@ -23,7 +23,7 @@ class End extends Duplex {
     peer.#peer = this
   }
 
-  /** What a socket says when the other side has gone away without a goodbye. */
+  /** Fails with ECONNRESET, as a socket does when the other side has reset the connection. */
   reset(): void {
     if (!this.destroyed) this.destroy(failure('read', 'ECONNRESET'))
   }
@@ -62,7 +62,7 @@ class End extends Duplex {
     peer.push(null)
   }
 
-  // What is asked of a socket of the kernel, and means nothing here.
+  // Methods of a socket that Node's HTTP client and server call. They have no effect in memory.
   ref(): this {
     return this
   }
@@ -80,11 +80,11 @@ class End extends Duplex {
   }
 }
 
-/** The connections between pods and the API, in memory: as many as one likes, and each byte is counted. */
+/** The connections between pods and the API, in memory. Their number has no limit, and each byte is counted. */
 export class Wire {
-  /** Whether the API listens. */
+  /** Whether the API accepts connections. */
   listening = true
-  /** What a client of `node:http` is given to come here. */
+  /** The agent with which a client of `node:http` connects to the API. */
   readonly agent: Agent
   readonly #server: Server
   readonly #ends = new Set<End>()
@@ -93,8 +93,8 @@ export class Wire {
   #moved = 0
 
   /**
-   * @param onSent Called with what the server has sent on a connection.
-   * @param onRefused Called when nobody listens.
+   * @param onSent Called with the bytes that the server has sent on a connection.
+   * @param onRefused Called when a connection is refused.
    */
   constructor(server: Server, onSent: (end: Duplex, bytes: number) => void, onRefused: () => void) {
     this.#server = server
@@ -103,7 +103,7 @@ export class Wire {
     this.agent = Object.assign(new Agent({ keepAlive: false }), { createConnection: () => this.#connect() })
   }
 
-  /** How often something has been sent or opened or closed: whoever asks twice sees whether something has happened. */
+  /** The number of writes, opened and closed connections so far. If it has grown, something has happened. */
   get moved(): number {
     return this.#moved
   }

@@ -3,19 +3,19 @@ import type { Kubelet } from './kubelet.js'
 import { type EndpointState, gracePeriod, type Pod, type Slice } from './objects.js'
 import type { Store } from './store.js'
 
-/** The most endpoints of a slice (`--max-endpoints-per-slice`), and the most pods of a node. */
+/** The most endpoints of an EndpointSlice (`--max-endpoints-per-slice`), and the most pods of a node. */
 const [perSlice, perNode] = [100, 50]
 /** maxSurge, with maxUnavailable 0. */
 const surge = 0.25
-/** Milliseconds until the process of a new pod has started, at least and at most; and from there until the pod is ready. */
+/** Milliseconds until the process of a new pod has started, at least and at most; and from the start until the pod is ready. */
 const [starts, ready] = [[15_000, 45_000] as const, 2000]
 /**
- * Milliseconds after a deletion: until slices say so, as in the recordings; until the kubelet calls the hook; and until a pod
+ * Milliseconds from a deletion until the EndpointSlice changes, as in the recordings; until the kubelet calls the hook; and until a pod
  * that does not run the package is gone.
  */
 const [follows, hook, gone] = [20, 150, 10_000]
 
-/** With it the names of pods have five letters at their end, as real ones do. */
+/** The first number in the name of a pod. In base 36 it has five characters, as the names of real pods end. */
 const firstName = 18_139_852
 
 export interface WorkloadOptions {
@@ -23,18 +23,18 @@ export interface WorkloadOptions {
   readonly services: number
   readonly sample: number
   readonly kubelet: Kubelet
-  /** The time on the wall, as the API has it. */
+  /** The wall-clock time of the API for a virtual time in milliseconds. */
   readonly date: (ms: number) => Date
 }
 
 interface Replica {
   readonly service: string
-  /** Whether its pods run the package. */
+  /** Whether the pods of this replica run the package. */
   readonly sampled: boolean
   pod: Pod
 }
 
-/** Deployments, and what controllers write about their pods: each change at once, in an object of its own. */
+/** Deployments, and the objects that controllers write for their pods. Each change is written immediately and by itself. */
 export class Workload {
   readonly #clock: Clock
   readonly #store: Store
@@ -43,7 +43,7 @@ export class Workload {
   /** The slices of each Service by name, and the slice that lists a pod. */
   readonly #slices = new Map<string, Set<string>>()
   readonly #listedIn = new Map<string, string>()
-  /** Pods to be replaced, or in replacement. */
+  /** The number of old pods that are not gone yet. */
   #left = 0
   #names = 0
 
@@ -65,7 +65,7 @@ export class Workload {
     }
   }
 
-  /** Starts the processes of the pods, spread over so many milliseconds. */
+  /** Starts the processes of the pods, spread over `over` milliseconds. */
   start(over: number): void {
     for (const { sampled, pod } of this.#replicas) {
       if (sampled) this.#clock.after(Math.random() * over, () => this.#on.kubelet.start(pod.name))
@@ -89,7 +89,7 @@ export class Workload {
     return this.#left === 0
   }
 
-  /** @param goOn Called when the next one may be replaced. */
+  /** @param goOn Called when the next pod may be replaced. */
   #replace(replica: Replica, goOn: () => void): void {
     const [least, most] = starts
     this.#clock.after(least + Math.random() * (most - least), () => {
@@ -140,7 +140,7 @@ export class Workload {
     }
   }
 
-  /** With what has been written on it meanwhile. */
+  /** The stored pod, with annotations that were written meanwhile. */
   #newest(pod: Pod): Pod {
     return this.#store.get('pods', pod.name)?.object ?? pod
   }
@@ -149,7 +149,7 @@ export class Workload {
     this.#store.put('pods', pod.name, pod)
   }
 
-  /** Lists the pod, or says of it what is so now. */
+  /** Adds the pod to an EndpointSlice, or changes its state there. */
   #list(pod: Pod, state: EndpointState): void {
     const listed = this.#listedIn.get(pod.name)
     const slice = listed === undefined ? this.#withRoom(pod.app) : this.#slice(listed)
@@ -188,7 +188,7 @@ function serviceName(index: number): string {
   return index === 0 ? 'checkout' : `checkout-${index}`
 }
 
-/** As random as a real one: an answer is compressed less for it. */
+/** A random uid. A real uid is random, too, and makes a response compress less. */
 function uid(): string {
   const digits = (count: number): string =>
     Math.floor(Math.random() * 16 ** count)

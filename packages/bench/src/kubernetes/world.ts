@@ -1,4 +1,4 @@
-// A cluster and its API, over loopback, in a process of its own. Its time passes as far as it is told, question by question.
+// A cluster and its API over loopback, in its own process. Each message says how much virtual time passes.
 import type { AddressInfo } from 'node:net'
 import { Api } from './api.js'
 import { VirtualClock } from './clock.js'
@@ -9,7 +9,7 @@ import { startWithin } from './terms.js'
 import { Workload } from './workload.js'
 
 export interface Question {
-  /** Milliseconds that pass. */
+  /** Virtual milliseconds that pass. */
   readonly pass: number
   /** Pods whose processes have exited. */
   readonly gone: readonly string[]
@@ -17,7 +17,7 @@ export interface Question {
 }
 
 export interface Answer {
-  /** Pods whose processes are to be started, or ended. */
+  /** The pods whose processes must be started, and those whose processes must be ended. */
   readonly start: readonly string[]
   readonly terminate: readonly string[]
   /** Whether no pod is being replaced. */

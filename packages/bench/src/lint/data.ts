@@ -1,6 +1,6 @@
 import type { Run } from './measure.js'
 
-/** What the bench keeps, and its section of the page is made of. */
+/** The stored result of the bench. Its section of the page is written from it. */
 export interface LintData {
   readonly repeats: number
   readonly runs: readonly Run[]

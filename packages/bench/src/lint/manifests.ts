@@ -1,11 +1,11 @@
 import { type Source, writeManifest } from '@podrain/manifests'
 
-/** How the same apps may be spread. */
+/** How the apps are spread over namespaces and files. */
 export const shapes = ['over 100 namespaces', 'in one namespace', 'in one namespace, a file each'] as const
 
 export type Shape = (typeof shapes)[number]
 
-/** So many apps, each with Deployment, Service, PodDisruptionBudget and Ingress. */
+/** The manifests of `apps` apps, each with a Deployment, a Service, a PodDisruptionBudget and an Ingress. */
 export function manifestsOf(shape: Shape, apps: number): Source[] {
   const namespaces = shape === 'over 100 namespaces' ? 100 : 1
   const texts = Array.from({ length: apps }, (_, index) => {

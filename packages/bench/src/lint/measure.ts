@@ -3,7 +3,7 @@ import { Child } from '../child.js'
 import type { Shape } from './manifests.js'
 import type { Measured } from './run.js'
 
-/** Once over all files. */
+/** One run of lint over all files. */
 export interface Run extends Measured {
   readonly shape: Shape
   readonly apps: number
@@ -11,7 +11,7 @@ export interface Run extends Measured {
 
 export async function lintOf(shape: Shape, apps: number): Promise<Run> {
   const child = new Child(join(__dirname, 'run.js'), [shape, String(apps)])
-  const measured = await child.hear<Measured>()
+  const measured = await child.receive<Measured>()
   await child.end()
   return { shape, apps, ...measured }
 }

@@ -1,5 +1,5 @@
 /**
- * One look at all files, in a process of its own.
+ * Lints all files once, in its own process.
  *
  *     node run.js <shape> <apps>
  */
@@ -9,14 +9,14 @@ import { manifestsOf, type Shape } from './manifests.js'
 export interface Measured {
   readonly documents: number
   readonly findings: number
-  /** Milliseconds of the processor, all threads. */
+  /** Processor time of all threads, in milliseconds. */
   readonly cpu: number
-  /** The most memory that the process has had, in MB. */
+  /** The largest resident set of the process, in MiB. */
   readonly peak: number
 }
 
 const [shape = '', apps = ''] = process.argv.slice(2)
-// The schemas are loaded once, however many objects there are.
+// Loads the schemas, which happens once per process and is not measured.
 lint(manifestsOf(shape as Shape, 1))
 const sources = manifestsOf(shape as Shape, Number(apps))
 const before = process.cpuUsage()

@@ -1,4 +1,4 @@
-/** Sends requests when it is told to, in a process of its own. */
+/** Sends requests for each message that it gets, in its own process. */
 import autocannon from 'autocannon'
 
 interface Order {
@@ -12,7 +12,7 @@ process.on('message', async ({ port, seconds, connections }: Order) => {
     url: `http://127.0.0.1:${port}/`,
     connections,
     duration: seconds,
-    sampleInt: Math.min(1, seconds) * 1000, // it looks at its duration that often
+    sampleInt: Math.min(1, seconds) * 1000, // autocannon checks its duration at this interval
   })
   process.send?.({
     requests: result.requests.total,

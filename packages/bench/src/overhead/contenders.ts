@@ -1,38 +1,38 @@
 /**
- * What is measured. Everything is loaded where it is needed: a process that has loaded all of it has other code from its
- * compiler than one that serves.
+ * The servers that are measured. Each library is imported only by its own contender. V8 compiles the same code differently in a
+ * process that has loaded other libraries.
  */
 import { createServer, type Server } from 'node:http'
 import { libraries } from '@podrain/peers/libraries'
 import { besideName, hasBeside, ours } from '../ours.js'
 
-/** The server alone, and with us. */
+/** The server alone, and the server with podrain. */
 export const bare = 'bare'
 export const podrain = 'podrain'
 
-/** Without the layer that `app.use()` is: in front of the framework, as on any server. */
+/** podrain on the server, in front of the framework, and not as a middleware. */
 const onServer = 'podrain, drainServer(server)'
 
-/** The same server once more: how far it is from the first is how far this measurement can be trusted. */
+/** The bare server a second time. The difference between the two bare servers is the error of the measurement. */
 export const twin = 'bare, again'
 
 const body = { hello: 'world' }
 
-/** The least that counts what is in flight, with nothing that a drain needs beside the number. */
+/** The smallest code that counts requests in flight. It has nothing else that a drain needs. */
 const byHand = 'a counter by hand'
 
-/** What a framework itself takes for one more layer, whatever is in it. */
+/** The cost of one more middleware in the framework, whatever the middleware does. */
 const empty = 'an empty middleware'
 
-/** A Kubernetes pod's, as the libraries are told. */
+/** The times of a Kubernetes pod, in milliseconds, as the libraries get them. */
 const terms = { grace: 30_000, settle: 5000, keepAlive: 5000 }
 const options = { logger: false } as const
 
 interface Framework {
   readonly name: string
-  /** Contenders on this framework alone, beside those of any server. */
+  /** Contenders of this framework only, besides those that work on any server. */
   readonly own?: readonly string[]
-  /** An application with one route, and what the contender adds to it. */
+  /** Creates an application with one route, and applies the contender to it. */
   create(contender: string): Promise<Server>
 }
 
@@ -94,7 +94,7 @@ const known: readonly Framework[] = [
   },
 ]
 
-/** Those whose versions matter. */
+/** The packages whose versions are stored with the result. */
 export const packages: readonly string[] = [
   '@podrain/core',
   'express',
@@ -122,17 +122,17 @@ function countByHand(server: Server): void {
     inFlight++
     response.on('close', closed)
   })
-  process.on('SIGUSR2', () => console.log(inFlight)) // or it would be counted in vain, and left out
+  process.on('SIGUSR2', () => console.log(inFlight)) // a use of the number, because V8 leaves out what nothing reads
 }
 
-/** Who stands in the path of a request. */
+/** The contenders that do something with each request, without the bare server. */
 export function contendersOf(framework: string): string[] {
-  // What is nothing but Node's own costs a request nothing.
+  // A library without packages is only an API of Node, and costs a request nothing.
   const ofAny = libraries.filter(({ drains, packages }) => drains && packages.length > 0).map(({ name }) => name)
   return [twin, podrain, ...(hasBeside() ? [besideName] : []), ...(find(framework).own ?? []), ...ofAny]
 }
 
-/** A server that is ready to listen. */
+/** Creates the server of a contender. The server does not listen yet. */
 export async function createContender(framework: string, contender: string): Promise<Server> {
   const server = await find(framework).create(contender)
   await libraries.find(({ name }) => name === contender)?.drains?.(server, { terms })

@@ -11,15 +11,22 @@ export interface Load {
   readonly seconds: number
 }
 
-/** What sends requests, from a processor of its own. */
+/** A load generator, pinned to its own processor where that is possible. */
 export interface Generator {
   readonly name: string
-  /** As many requests as are answered. @throws if one of them fails */
+  /**
+   * Sends requests for some seconds, each connection one request after the other.
+   * @throws {Error} if a request fails
+   */
   run(port: number, seconds: number): Promise<Load>
   stop(): Promise<void>
 }
 
-/** By name, or wrk where it is installed, as it needs less of a processor than what it measures; else autocannon. */
+/**
+ * Creates a load generator.
+ * @param name `wrk` or `autocannon`. If empty, wrk where it is installed, because it needs less processor time than the servers;
+ * otherwise autocannon.
+ */
 export function createGenerator(name: string, core: number): Generator {
   const found = name === '' ? (isInstalled('wrk') ? 'wrk' : 'autocannon') : name
   if (found === 'wrk') return wrk(core)
@@ -32,7 +39,7 @@ function isInstalled(command: string): boolean {
     execFileSync(command, ['-v'], { stdio: 'ignore' })
     return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ENOENT' // wrk says its version with an exit code of 1
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT' // `wrk -v` prints its version and exits with 1
   }
 }
 
@@ -45,7 +52,7 @@ function wrk(core: number): Generator {
       const { stdout } = await promisify(execFile)(command, [...before, ...args])
       if (/Socket errors|Non-2xx/.test(stdout)) throw new Error(`Requests failed:\n${stdout}`)
       const [, requests, took] = stdout.match(/(\d+) requests in ([\d.]+)s/) ?? []
-      if (!requests || !took) throw new Error(`Not understood:\n${stdout}`)
+      if (!requests || !took) throw new Error(`wrk has printed no number of requests:\n${stdout}`)
       return { requests: Number(requests), seconds: Number(took) }
     },
     stop: async () => {},

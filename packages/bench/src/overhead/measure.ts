@@ -4,21 +4,21 @@ import { shuffled } from '../statistics.js'
 import { bare, contendersOf } from './contenders.js'
 import type { Generator } from './load.js'
 
-/** What one server did meanwhile. */
+/** What one server did in one duel. */
 export interface Slice {
   readonly requests: number
   readonly seconds: number
-  /** Of the server's processor, in microseconds. */
+  /** Processor time of the server, in microseconds. */
   readonly cpu: number
 }
 
-/** Two servers on one processor at the same time: whatever else the machine does, it does to both. */
+/** Two servers measured at the same time on one processor, so that the rest of the machine disturbs both alike. */
 export interface Duel {
   readonly bare: Slice
   readonly own: Slice
 }
 
-/** The contenders of one framework, each beside a bare server of its own. */
+/** The contenders of one framework, each measured beside its own bare server. */
 export interface Race {
   readonly framework: string
   readonly duels: Readonly<Record<string, readonly Duel[]>>
@@ -27,13 +27,17 @@ export interface Race {
 export interface Plan {
   /** Duels of each contender. */
   readonly rounds: number
-  /** How often both servers are started anew: no two processes are equally lucky with their memory and their compiler. */
+  /** How often both servers are started anew. Memory layout and compiled code differ from process to process. */
   readonly starts: number
-  /** Of one duel. */
+  /** The length of one duel. */
   readonly seconds: number
 }
 
-/** What has been asked more is faster: both servers of a duel are started, warmed up and asked together. */
+/**
+ * Measures all contenders of a framework. A server that has served more requests is faster, so both servers of a duel are started,
+ * warmed up and measured together.
+ * @param core The number of the processor that both servers are pinned to.
+ */
 export async function race(
   framework: string,
   generators: readonly [Generator, Generator],
@@ -45,7 +49,7 @@ export async function race(
   for (let start = 0; start < starts; start++) {
     const share = Math.round((rounds * (start + 1)) / starts) - Math.round((rounds * start) / starts)
     for (const name of shuffled(contenders)) {
-      // Together: a Fastify server that waits for its first requests is slower for good on Node 20.
+      // Both are started together. On Node 20, a Fastify server that waits for its first request stays slower.
       const servers = await Promise.all([Server.start(framework, bare, core), Server.start(framework, name, core)])
       const duel = async (): Promise<Duel> => {
         const slices = servers.map((server, index) => server.slice(generators[index] as Generator, seconds))
@@ -53,7 +57,7 @@ export async function race(
         return { bare: first, own }
       }
       try {
-        // The compiler learns from requests, not from time; but there is an end to patience.
+        // V8 optimizes after a number of requests, not after a time. The warm-up ends after three duels in any case.
         for (let slices = 0, requests = 0; requests < 15_000 * seconds && slices < 3; slices++) {
           const { own } = await duel()
           requests += own.requests
@@ -78,7 +82,7 @@ class Server {
 
   static async start(framework: string, name: string, core: number): Promise<Server> {
     const child = new Child(join(__dirname, 'server.js'), [framework, name], pin(core))
-    return new Server(child, await child.hear<number>())
+    return new Server(child, await child.receive<number>())
   }
 
   async slice(generator: Generator, seconds: number): Promise<Slice> {

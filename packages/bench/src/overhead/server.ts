@@ -1,15 +1,15 @@
 /**
- * One contender, listening, in a process of its own. Asked anything, it says how much of the processor it has used.
+ * The server of one contender, in its own process. For each message it sends the processor time that it has used.
  *
  *     node server.js <framework> <contender>
  */
 import type { AddressInfo } from 'node:net'
 import { createContender } from './contenders.js'
 
-const { exit } = process // some of them replace it
+const { exit } = process // some contenders replace process.exit
 const [framework = '', contender = ''] = process.argv.slice(2)
 
-/** Microseconds of all its threads. */
+/** Processor time of all threads, in microseconds. */
 function cpu(): number {
   const { user, system } = process.cpuUsage()
   return user + system

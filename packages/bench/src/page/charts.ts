@@ -2,13 +2,13 @@ import type { Spread } from '../statistics.js'
 
 type Plot = typeof import('@observablehq/plot')
 
-/** Something added to a request. */
+/** What a variant adds to a request. */
 export interface Bar extends Spread {
   readonly name: string
   readonly ours: boolean
 }
 
-/** What a contender on a framework takes, or does. */
+/** A measurement of a contender on a framework. */
 export interface Share extends Spread {
   readonly framework: string
   readonly name: string
@@ -20,13 +20,13 @@ export interface Point {
   readonly series: string
 }
 
-/** Draws as SVG text that needs nothing else. */
+/** Draws charts as the text of an SVG that loads no other file. */
 export interface Charts {
-  /** What is added to a request, with quartiles. */
+  /** What variants add to a request, with quartiles. */
   added(bars: readonly Bar[]): string
-  /** Shares of what the bare server does, with quartiles, by framework. */
+  /** Measurements as shares of the bare server's, with quartiles, by framework. */
   shares(shares: readonly Share[], label: string): string
-  /** How something grows with the number of connections, or of something else. */
+  /** How `y` grows with `x`, both on logarithmic axes. @param options.x The label of the axis. @default 'connections' */
   growth(points: readonly Point[], options: { x?: string; y: string; target?: number }): string
 }
 
@@ -35,7 +35,7 @@ const grey = '#5b6675'
 const red = '#c4161c'
 const thousands = (value: number): string => value.toLocaleString('en')
 
-/** Loads Plot, which is ESM only, and a document for it. */
+/** Loads Plot, which is ESM only, and creates a document for it. */
 export async function createCharts(): Promise<Charts> {
   const Plot: Plot = await import('@observablehq/plot')
   const { parseHTML } = await import('linkedom')
@@ -44,7 +44,7 @@ export async function createCharts(): Promise<Charts> {
     const svg = Plot.plot({ width: 860, document: document as never, ...options })
     svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
     svg.setAttribute('role', 'img')
-    // It is shown on light pages and on dark ones.
+    // A white background, because the SVG is shown on light pages and on dark ones.
     svg.setAttribute('style', 'background: white; color: #1b2430; font-family: system-ui, sans-serif')
     return svg.outerHTML.replace(/\d+\.\d{3,}/g, (number: string) => Number(number).toFixed(2))
   }

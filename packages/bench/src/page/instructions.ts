@@ -4,7 +4,7 @@ import { load } from '../results.js'
 import { type Spread, spread } from '../statistics.js'
 import { fixed, origin, picture, type Section, table, whoCounts } from './section.js'
 
-/** A contender on a framework, beside the bare server that was asked over as many connections. */
+/** A contender on a framework, compared with the bare server over the same number of connections. */
 interface Standing {
   readonly framework: string
   readonly name: string
@@ -20,10 +20,10 @@ export const instructions: Section = (directories, charts) => {
   const standings = Object.entries(counts).flatMap(([framework, contenders]) => standingsOf(framework, contenders))
   const text = `## A request, in instructions
 
-The same small answer from each framework: alone (“bare”), with podrain, and with other shutdown libraries, wired as in
-[peers](peers.md). What the processor executes for it is counted, not timed: on a machine like this one a clock hardly tells
-such differences from noise. The kernel's part is not counted, and comes on top: what is added is a smaller part still of the
-processor's whole time.
+The same small response from each framework: without a library (“bare”), with podrain, and with other shutdown libraries, set up
+as in [peers](peers.md). The instructions of the processor are counted, not timed, because on a machine like this one the
+differences are smaller than the noise of a clock. Instructions of the kernel are not counted. So the added share of the whole
+processor time is smaller than the shares here.
 
 ${picture('instructions', 'Instructions per request, as a share of the bare server’s')}
 
@@ -43,16 +43,16 @@ ${Object.keys(counts)
   })
   .join('\n\n')}
 
-- Each server is asked over ${connections.join(', ')} connections, and compared with the bare server that is asked over as many.
-  The compiler decides by what it happens to see first, and makes better or worse of the same code each time, the bare server's
-  too: hence the distance from the lowest to the highest. A server may seem to cost less than nothing for that reason
-  alone, and a difference smaller than that distance says nothing.
+- Each server is measured over ${connections.join(', ')} connections, and compared with the bare server over the same number of
+  connections. V8 optimizes the same code better or worse, depending on the first calls that it sees. That is the reason for the
+  distance from the lowest to the highest count, also for the bare server. A difference smaller than that distance says nothing,
+  and a server may even seem to cost less than the bare one.
 ${whoCounts}
 
-How: each server has a process of its own that has loaded no other library, and runs in ${valgrind} (cachegrind) on one thread.
-${fixed(requests)} requests are sent in one process and ${fixed(2 * requests)} in another; the difference is what
-${fixed(requests)} take, without the start and most of the compiler's work. What a timer does (Node's date once a second, podrain's time ten times)
-counts for more here than elsewhere, as everything is slower in valgrind. ${origin(result)}`
+How: each server has its own process, which has loaded no other library and runs in ${valgrind} (cachegrind) on one thread.
+One process gets ${fixed(requests)} requests, another one ${fixed(2 * requests)}. The difference is the cost of ${fixed(requests)}
+requests, without the start of the process and most of the compilation. Timers (Node's date once a second, podrain's time ten times a
+second) count for more here than elsewhere, because everything is slower in valgrind. ${origin(result)}`
   const others = standings.filter(({ name }) => name !== bare)
   const drawn = charts.shares(
     others.map(({ framework, name, toBare }) => ({ framework, name, ...toBare })),

@@ -2,16 +2,16 @@ import { absences, type KubernetesData, type Run } from '../kubernetes/data.js'
 import { bytesIn, inAll, isAlike, perPod, phaseOf, requestsIn, watchesIn } from '../kubernetes/figures.js'
 import { fixed } from './section.js'
 
-/** A sentence that the page says, and whether it is what was wanted. */
+/** A sentence on the page, and whether the target that it names was met. */
 export interface Claim {
   readonly sentence: string
   readonly kept: boolean
 }
 
-/** What was wanted: shares, watches per pod, and requests per pod in 10 s. */
+/** The targets: the share of bytes in a rollout, watches per pod, and requests per pod in 10 s. */
 const wanted = { rollout: 0.01, watches: 1, returning: 0.1 } as const
 
-/** The sentences that follow from what was measured; those that need a comparison only where there was one. */
+/** The sentences that follow from the counts. A sentence that compares with “before” is left out if “before” was not counted. */
 export function claimsOf({ runs }: Pick<KubernetesData, 'runs'>): Claim[] {
   const after = runs.filter(({ version }) => version === 'after')
   const rollouts = after.flatMap((run) => {
@@ -20,7 +20,7 @@ export function claimsOf({ runs }: Pick<KubernetesData, 'runs'>): Claim[] {
     const [own, others] = [run, before].map((one) => inAll(one, bytesIn(phaseOf(one, 'rollout')))) as [number, number]
     const sizes = `${amount(others)} before, and ${amount(own)} after`
     const sentence = `In a rollout of ${fixed(run.pods)} pods the API server sends ${sizes}: ${percent(own / others)} of it.`
-    // At ten pods there is next to nothing to save: the target was set for a thousand.
+    // The target was set for 1,000 pods. With ten pods there is little to save.
     return run.pods < 1000
       ? [{ sentence, kept: true }]
       : [claim(sentence, `at most ${percent(wanted.rollout)}`, own / others <= wanted.rollout)]
@@ -40,7 +40,7 @@ function watchesClaim(after: readonly Run[]): Claim[] {
 
 function returningClaim(after: readonly Run[]): Claim[] {
   const returning = after.filter(({ scenario }) => (absences as readonly string[]).includes(scenario))
-  // Of a few pods one more or less is chance.
+  // Only the largest sample, because in a small one a single request changes the mean.
   const largest = Math.max(...returning.map(({ sample }) => sample))
   const [worst] = returning
     .filter(({ sample }) => sample === largest)

@@ -11,7 +11,7 @@ type Column<Row> = (row: Row) => string
 const patchesIn: Count = (phase) => requestsIn(phase, 'patch')
 const openIn: Count = ({ watches }) => watches.pods.mean + watches.endpointslices.mean
 
-/** What was counted in a phase for each pod; for all of them; and for all of them in a second. */
+/** The count of a phase per pod (`each`), of all pods (`all`), and of all pods per second (`rate`). */
 const each =
   (phase: string, count: Count, digits = 1, unit = 1): Column<Run> =>
   (run) =>
@@ -39,12 +39,12 @@ export const kubernetes: Section = (directories, charts) => {
     runs
       .filter(({ scenario, services }) => names.includes(scenario) && services === 1)
       .toSorted((a, b) => a.pods - b.pods || names.indexOf(a.scenario) - names.indexOf(b.scenario))
-  /** Those of many Services, each after the one with as many pods of one Service. */
+  /** The runs with many Services, each after the run with the same number of pods in one Service. */
   const many = (name: Scenario): Run[] =>
     runs
       .filter(({ scenario, services }) => scenario === name && services > 1)
       .flatMap((run) => [...of(name).filter((one) => one.version === run.version && isAlike(one, run)), run])
-  const text = `## What was to be shown
+  const text = `## Results and targets
 
 ${claimsOf(result.data)
   .map(({ sentence }) => `- ${sentence}`)
@@ -84,8 +84,8 @@ ${tableOf(of('forbidden'), nameOf, {
 
 ## Rolling over
 
-Every pod is replaced, with \`maxSurge: 25%\`: a new pod is ready, an old one terminates, and is gone when its drain is over. Each of these three
-is a change of a slice of its own. Counting ends two and a half minutes after the last pod has gone.
+Every pod is replaced, with \`maxSurge: 25%\`. A new pod becomes ready, an old pod terminates, and the old pod is gone when its drain is over.
+Each of these three events changes an EndpointSlice. Counting ends two and a half minutes after the last old pod is gone.
 
 ${tableOf(of('rolling over'), nameOf, ofRollout)}
 
@@ -93,8 +93,8 @@ ${picture('kubernetes-rollout', 'Bytes from the API server in a rollout, by the 
 
 ## One Service of all pods, and many Services
 
-A full slice has 100 endpoints and about 45 kB. With 10 pods to a Service there are ten times as many slices in the namespace, of a tenth of the
-size.
+A full EndpointSlice has 100 endpoints and about 45 kB. With 10 pods per Service the namespace has ten times as many EndpointSlices of a tenth
+of that size.
 
 ${tableOf(many('rolling over'), nameOf, ofRollout)}
 
@@ -105,8 +105,9 @@ ${tableOf(many('serving'), nameOf, {
 
 ## The API away
 
-All watches break at once. For a minute, or for 6 s where it says so, the API refuses connections; or takes requests and never answers; or answers
-each of them with that status. After 429 it goes on with all that it knew. After the others it has started anew, and knows no version from before.
+All watches break at the same time. For a minute, or for 6 s in the rows that say so, the API refuses connections, or accepts requests and never
+responds, or responds to each request with the status in the row. After 429 the API continues with all its versions. After the other
+absences it has restarted and knows no earlier version.
 
 ${tableOf(of(...absences), (run) => `${run.scenario}: ${nameOf(run)}`, {
   'requests meanwhile': each('away', requestsIn, 2),
@@ -123,8 +124,9 @@ ${picture('kubernetes-return', 'Requests of all pods in the first 10 s after the
 
 ## The processor of a pod
 
-Milliseconds that the package takes in each pod, beyond what a drain takes by itself. The API is in another process, and both speak over loopback.
-The last column is the rollout by the pods that are replaced in it. A few milliseconds more or less are chance: that is where garbage is collected.
+Processor time of the package in each pod, in milliseconds, without that of the drain. The API is in another process, and requests go over
+loopback. The last column is the time of the rollout, divided by the number of replaced pods. A difference of a few milliseconds is chance,
+because garbage is collected in one run and not in another.
 
 ${tableOf(
   processor.toSorted((a, b) => a.pods - b.pods),
@@ -139,16 +141,16 @@ ${tableOf(
 
 ## How
 
-- *The cluster is simulated, the package is not.* Each pod has a \`Drain\` and \`kubernetes(drain)\` of its own. Their clock is virtual, so that an hour
-  takes seconds. The API answers as kube-apiserver does from its watch cache: lists with selectors and pages, compressed from 128 kB on for clients
-  that take it; watches from a version, or from what there is; bookmarks each minute; 410 for what it has forgotten. Objects are as long as
-  those of a real cluster.
-- *“200 of 10,000 pods”*: the namespace has 10,000 pods, and the API tells what happens to all of them. 200, spread evenly, run the package and are sent
-  what they ask for. Their requests and bytes are counted, and all pods together are taken for as many times that: what a pod asks does not
-  depend on what others ask. In rows without it every pod runs the package, and everything is counted.
-- Figures are of one pod, where it does not say “all pods”. Bytes are those of HTTP from the API server, with headers and after compression. HTTP is Node's,
-  over connections in memory. The TLS handshake of each request is not counted.
-- Chance is the same in each run (\`--seed ${seed}\`).
+- *The cluster is simulated, the package is not.* Each pod has its own \`Drain\` and its own \`kubernetes(drain)\`. The clock is virtual, so an hour
+  takes seconds. The API responds as kube-apiserver does from its watch cache: lists with selectors and pages, compressed from 128 kB on for
+  clients that accept gzip; watches from a version, or from the current objects; a bookmark each minute; 410 for a version that is too old.
+  Objects are as large as those of a real cluster.
+- *“200 of 10,000 pods”*: the namespace has 10,000 pods, and the API sends the events of all of them. 200 pods, spread evenly, run the package.
+  Their requests and bytes are counted, and the figures for all pods are these counts, scaled up. That is possible because the requests of a pod do not
+  depend on those of other pods. In rows without “of”, every pod runs the package, and everything is counted.
+- A figure is per pod, unless the column says “all pods”. Bytes are those of HTTP from the API server, with headers and after compression. HTTP
+  is that of Node, over connections in memory. The TLS handshake of each request is not counted.
+- Random numbers are the same in each run (\`--seed ${seed}\`).
 
 ${origin(result)}`
   const growth = (list: readonly Run[], phase: string, count: Count, unit: number, y: string): string =>

@@ -16,10 +16,10 @@ export const lint: Section = (directories, charts) => {
       return { documents, shape, cpu: median(({ cpu }) => cpu), peak: median(({ peak }) => peak) }
     }),
   )
-  const text = `## bench:lint: what lint takes for many manifests
+  const text = `## bench:lint: how long lint takes for many manifests
 
-Apps with a Deployment, a Service, a PodDisruptionBudget and an Ingress each, in which there is nothing to find. Who belongs to whom is looked up
-by namespace, label and name, so twice as many take twice as long, and it does not matter how they are spread.
+Each app has a Deployment, a Service, a PodDisruptionBudget and an Ingress, without a finding. \`podrain lint\` looks up related objects by
+namespace, label and name. So twice as many objects take twice as long, however the objects are spread over namespaces and files.
 
 ${table(
   ['documents', 'spread', 'CPU, ms', 'ms per document', 'most memory, MB'],
@@ -34,9 +34,9 @@ ${table(
 
 ${picture('lint', 'Time by the number of documents, in one namespace')}
 
-How: each run is a process of its own, ${repeats} of each, of which the medians are shown. Reading files and loading the schemas of Kubernetes
-(once) are not in the times. ${origin(result)}`
-  // The others would lie on top of it.
+How: each run has its own process. The table shows medians of ${repeats} runs. The times do not include reading the files, nor loading the
+schemas of Kubernetes, which happens once. ${origin(result)}`
+  // One shape only, because the lines of the others would cover this one.
   const drawn = rows.filter(({ shape }) => shape === 'in one namespace')
   const points = drawn.map(({ documents, shape, cpu }) => ({ x: documents, y: cpu, series: shape }))
   return { text, pictures: { lint: charts.growth(points, { x: 'documents', y: 'CPU, ms' }) } }

@@ -9,9 +9,9 @@ import { fixed, origin, picture, type Section, shown, table, whoCounts } from '.
 interface Standing {
   readonly framework: string
   readonly name: string
-  /** Of the processor, in microseconds per request. */
+  /** Processor time per request, in microseconds. */
   readonly cpu: Spread
-  /** As shares of what the bare server did at the same time, on the same processor. */
+  /** Shares of the figures of the bare server, measured at the same time on the same processor. */
   readonly cpuToBare: Spread
   readonly requestsToBare: Spread
 }
@@ -25,14 +25,15 @@ export const overhead: Section = (directories, charts) => {
   const { races, rounds, starts, seconds, connections, generator, notPinned } = result.data
   const standings = races.flatMap(standingsOf)
   const pinned = notPinned
-    ? `Servers and generators shared the processors (${notPinned}), which makes all of this noisier.`
-    : 'Both servers have one processor to themselves, their garbage collectors included, and the generators another.'
+    ? `Servers and load generators shared the processors (${notPinned}), which makes all figures noisier.`
+    : 'Both servers, with their garbage collectors, are pinned to one processor, and the load generators to another.'
   const text = `## A request, over loopback
 
-The same small answer from each framework: alone (“bare”), with podrain, and with other shutdown libraries, wired as in
-[peers](peers.md). Each is measured beside a bare server of its own: both run at the same time on one processor, so a noisy machine
-is as noisy to both. “${twin}” is the bare server in the contender's place, and says how far that can be trusted. Look at the
-processor's time per request first: the number of requests also depends on how evenly the kernel shares the processor out.
+The same small response from each framework: without a library (“bare”), with podrain, and with other shutdown libraries, set up
+as in [peers](peers.md). Each contender is measured beside its own bare server. Both run at the same time on one processor, so noise
+of the machine disturbs both alike. “${twin}” is a bare server in the place of the contender, and shows the error of the
+measurement. Compare the processor time per request first, because the number of requests also depends on how evenly the kernel
+shares the processor.
 
 ${picture('overhead-cpu', 'Time of the processor per request, as a share of the bare server’s')}
 
@@ -53,13 +54,14 @@ ${races
   })
   .join('\n\n')}
 
-- Each share is the median of ${rounds} pairs; in parentheses is where that median lies with 95 % confidence. An interval that
-  holds 1 means: no difference was seen.
+- Each share is the median of ${rounds} pairs. The interval in parentheses holds the true median with 95 % confidence. If an interval
+  contains 1, no difference was measured.
 ${whoCounts}
-- Two processes of the same server differ, too, by their luck with memory and compiler: hence ${starts} starts of each.
+- Also two processes of the same server differ, in their memory layout and in the code that V8 compiles. So each server is started
+  ${starts} times.
 
-How: ${generator} with ${connections} connections and no pipelining, ${fixed(seconds, Number.isInteger(seconds) ? 0 : 1)} s at a time. Chance decides
-whose turn it is. ${pinned} ${origin(result)}`
+How: ${generator} with ${connections} connections and no pipelining, ${fixed(seconds, Number.isInteger(seconds) ? 0 : 1)} s at a time. The contenders
+take turns in random order. ${pinned} ${origin(result)}`
   const cpu = charts.shares(
     standings.map(({ framework, name, cpuToBare }) => ({ framework, name, ...cpuToBare })),
     'CPU per request, bare = 1 (less is better)',

@@ -17,11 +17,11 @@ export const rehearsal: Section = (directories, charts) => {
     ({ replicas, clients }) => replicas === longest?.replicas && clients === longest.clients,
   )
   const [most] = rendered.toSorted((a, b) => b.json - a.json)
-  const text = `## Rehearsals as they grow
+  const text = `## Rehearsals by size
 
-A rolling update of an app with podrain, and then so many minutes of load: ${fixed(rate)} requests a second, from however many
-clients. Memory is what the rehearsal's own process takes at most, with the threads of its clients and without the pods. Whoever is
-held up for ${fixed(probe)} ms, as long as a readiness probe may take, makes the verdict “not trustworthy”.
+A rolling update of an app with podrain, and then some minutes of load: ${fixed(rate)} requests per second from all clients
+together. Memory is the largest resident set of the rehearsal's own process, with the threads of its clients and without the pods. If
+the simulated kubelet or the clients are held up for ${fixed(probe)} ms, the timeout of a readiness probe, the verdict is “not trustworthy”.
 
 ${table(
   [
@@ -34,7 +34,7 @@ ${table(
       'kubelet held up, ms',
       'clients held up, ms',
     ],
-    ...['memory, MB', 'JSON, MB', 'page, MB', 'page drawn in, s', 'verdict'],
+    ...['memory, MB', 'JSON, MB', 'page, MB', 'page rendered in, s', 'verdict'],
   ],
   rehearsed.map((run) => [
     `${fixed(run.replicas)} × ${fixed(run.clients)}`,
@@ -46,21 +46,21 @@ ${table(
   ]),
 )}
 
-${picture('rehearsal-kubelet', 'The longest time that the kubelet could do nothing, by the number of replicas')}
+${picture('rehearsal-kubelet', 'The longest time for which the simulated kubelet was held up, by the number of replicas')}
 
-${picture('rehearsal-clients', 'The longest time that the clients could do nothing, by the number of replicas')}
+${picture('rehearsal-clients', 'The longest time for which the clients were held up, by the number of replicas')}
 
 ${picture('rehearsal-memory', 'Memory, JSON and page, by the number of replicas')}
 
 ${picture('rehearsal-minutes', 'Memory, JSON and page, by minutes')}
 
-## Results, however much was lost
+## Results by number of lost requests
 
-Made by hand, not rehearsed: each pod is replaced in its turn, and its requests are lost evenly meanwhile, which is the worst for what
-counts them over time. The largest is ${most === undefined ? 'none' : `${megabytes(most.json)} MB of JSON and a page of ${megabytes(most.page)} MB`}.
+These results are synthetic, not rehearsed. One pod is replaced after the other, and its requests are lost evenly in that time, which
+makes the counts over time as large as possible. The largest result has ${most === undefined ? 'no size' : `${megabytes(most.json)} MB of JSON and a page of ${megabytes(most.page)} MB`}.
 
 ${table(
-  ['pods', 'minutes', 'lost', 'JSON, MB', 'page, MB', 'summed up in, s', 'page drawn in, s', 'memory, MB'],
+  ['pods', 'minutes', 'lost', 'JSON, MB', 'page, MB', 'summed up in, s', 'page rendered in, s', 'memory, MB'],
   rendered.map(({ pods, minutes, lost, json, page, concluded, rendered, memory }) => [
     ...[fixed(pods), fixed(minutes, minutes < 1 ? 2 : 0), fixed(lost)],
     ...[megabytes(json), megabytes(page), secondsOf(concluded), secondsOf(rendered), megabytes(memory)],
@@ -80,7 +80,7 @@ ${origin(result)}`
       'rehearsal-kubelet': heldUp('kubelet', 'heldUp'),
       'rehearsal-clients': heldUp('clients', 'loadHeldUp'),
       'rehearsal-memory': charts.growth(
-        // More clients make memory grow, and neither JSON nor page.
+        // With more clients only the memory grows, so JSON and page are drawn for the fewest clients only.
         wide.flatMap((run) => sizes(run, run.replicas).slice(0, run.clients === fewest ? undefined : 1)),
         { x: 'replicas', y: 'MB' },
       ),
@@ -92,7 +92,7 @@ ${origin(result)}`
   }
 }
 
-/** Memory first. */
+/** The sizes of a rehearsal as points of a chart, memory first. */
 function sizes({ memory, json, page, clients }: Rehearsed, x: number): Point[] {
   const named = { [`memory, ${fixed(clients)} clients`]: memory, JSON: json, page }
   return Object.entries(named).map(([series, bytes]) => ({ x, y: bytes / 1e6, series }))

@@ -8,8 +8,8 @@ export const request: Section = (directories, charts) => {
   const { alone, time, bytes, starts, rounds, requests } = result.data
   const text = `## A request, in process
 
-What is added to a request's life cycle in Node, from the construction of its response to ‘close’, which alone takes
-${shown(alone)} ns here. No network and no handler: this is podrain's own work and nothing else.
+What podrain adds to the life cycle of a request in Node, from the construction of the response to ‘close’. The bare life cycle
+takes ${shown(alone)} ns. There is no network and no handler, so the figures are the work of podrain alone.
 
 ${table(
   ['added to a request', 'ns: median (quartiles)', 'bytes: median (quartiles)'],
@@ -18,13 +18,12 @@ ${table(
 
 ${picture('request', 'Nanoseconds added to a request')}
 
-- The floor is the shared listener: to learn that a response has closed, somebody has to listen, and Node has to call.
-- The time is looked up every 100 ms for all requests together, so \`performance.now()\` is not among the costs.
-- Bytes are counted from when the server has the request. What all requests share may show in them as a fraction.
+- The shared listener is the lowest possible cost. Counting needs to know when a response has closed, so Node must call a listener.
+- podrain reads the time every 100 ms for all requests together, so \`performance.now()\` is not among the costs.
+- Bytes are counted from the ‘request’ event on. Memory that all requests share may appear as a fraction of a byte.
 
-How: each row has processes of its own, ${starts} of them, with ${rounds} rounds of ${fixed(requests)} requests beside as many bare ones.
-Nanoseconds depend on the processor, on what else it does, and on what the compiler makes of the same code in another
-process; bytes do not. ${origin(result)}`
+How: each row has ${starts} processes, with ${rounds} rounds of ${fixed(requests)} requests beside the same number of bare requests.
+Nanoseconds depend on the processor, on its other work, and on the code that V8 compiles in each process. Bytes do not. ${origin(result)}`
   const bars = Object.entries(time).map(([name, spread]) => ({ name, ...spread, ours: name.startsWith('podrain') }))
   return { text, pictures: { request: charts.added(bars) } }
 }

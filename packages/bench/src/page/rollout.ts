@@ -3,7 +3,7 @@ import { load } from '../results.js'
 import type { RolloutResult } from '../rollout/measure.js'
 import { fixed, origin, type Section, table } from './section.js'
 
-/** What a reader calls the kinds of client. */
+/** The names of the kinds of client on the page. */
 const words: Readonly<Record<ClientKind, string>> = {
   keepAlive: 'keep-alive',
   newConnection: 'new connection',
@@ -17,7 +17,7 @@ const words: Readonly<Record<ClientKind, string>> = {
   grpc: 'gRPC',
 }
 
-/** What a rolling update loses, by contender and by kind of client. */
+/** The requests that a rolling update loses, by contender and by kind of client. */
 export const rollout: Section = (directories) => {
   const result = load<readonly RolloutResult[]>('rollout', directories)
   if (!result) return undefined
@@ -25,11 +25,11 @@ export const rollout: Section = (directories) => {
   const sum = (of: (result: RolloutResult) => number): number => ours.reduce((total, each) => total + of(each), 0)
   const text = `## bench:rollout: what a rolling update loses
 
-The rehearsal rolls the same application over with each way to end it: 3 pods, a grace period of 30 s, endpoints that change as late
-as behind kube-proxy, a network of its own for each pod that goes with it (where Linux and root allow), and the same clients for
-everybody: requests of 20 ms on kept and on new connections, streams of 3 s, uploads, downloads of 20 MB at 5 MB/s, WebSockets, event
-streams. Each is set up as its own README advises for Kubernetes, with a sleep of 5 s in preStop where it has no delay of its own, and
-ends its event streams when load balancers have had their time.
+The rehearsal runs a rolling update of the same application with each shutdown library: 3 pods, a grace period of 30 s, and endpoints
+that change as late as behind kube-proxy. On Linux, as root, each pod has its own network namespace, which ends with the pod. The clients
+are the same for every library: requests of 20 ms on keep-alive and on new connections, streams of 3 s, uploads, downloads of 20 MB at
+5 MB/s, WebSockets and event streams. Each library is set up as its own README advises for Kubernetes. A library without a delay of its
+own gets a preStop hook that sleeps for 5 s. Event streams are ended after that delay.
 
 **podrain lost ${fixed(sum(({ lost }) => lost))} of ${fixed(sum(({ requests }) => requests))} requests** in ${sum(({ rollouts }) => rollouts)} rolling updates.
 
@@ -61,12 +61,12 @@ ${table(
   ]),
 )}
 
-How each is set up:
+How each library is set up:
 
 ${result.data.map(({ name, advised }) => `- ${name}: ${advised}`).join('\n')}
 
-A single rolling update is one throw of the dice: whether a contender that loses little loses anything differs from run to run.
-The longest time in which the rehearsal itself could do nothing was ${Math.max(...result.data.map(({ heldUpMs }) => heldUpMs))} ms.
+A single rolling update shows little: a library that rarely loses a request loses none in some runs.
+The longest time for which the rehearsal itself was held up was ${Math.max(...result.data.map(({ heldUpMs }) => heldUpMs))} ms.
 
 ${origin(result)}`
   return { text, pictures: {} }

@@ -10,7 +10,7 @@ interface Group extends Size {
   readonly runs: readonly Run[]
 }
 
-/** What the event loop's delay is to stay under, in milliseconds. */
+/** The target for the delay of the event loop, in milliseconds. */
 const target = 50
 
 export const scale: Section = (directories, charts) => {
@@ -23,17 +23,16 @@ export const scale: Section = (directories, charts) => {
   const lost = runs.reduce((sum, { clients }) => sum + clients.lost + clients.reset, 0)
   const tooFew =
     limit < wanted
-      ? `\n- One process may have ${fixed(limit)} connections here, which bounds the rows with a kernel: for ${fixed(wanted)} a process
-  needs as many open files (\`ulimit -Hn ${wanted + 100}\`, or root that may raise it, CAP_SYS_RESOURCE). The rows “in memory” have both ends
-  of every connection in the server's process, as \`stream.duplexPair()\`: no kernel takes part, and the work of the clients is in the
-  figures.`
+      ? `\n- On this machine one process may have ${fixed(limit)} connections. For ${fixed(wanted)} connections it needs as many open files
+  (\`ulimit -Hn ${wanted + 100}\`, or CAP_SYS_RESOURCE to raise the limit). The rows “in memory” have more connections than that. There both ends
+  of every connection are in the server's process, as \`stream.duplexPair()\`. These rows are without the work of the kernel, and with the
+  work of the clients.`
       : ''
   const text = `## A drain of many connections
 
-A server with idle keep-alive connections, and requests in flight beside them that are answered during the first ${answeredWithin} ms.
-The waits are short (\`settle: { min: ${settle.min}, quiet: ${settle.quiet} }\`, \`keepAliveCap: ${keepAliveCap}\`), as it is the work that is of interest.
-The delay of the event loop is what anybody else has to wait meanwhile, a probe or a request; ${target} ms is what it should
-stay under.
+A server with idle keep-alive connections and with requests in flight, which are answered within the first ${answeredWithin} ms.
+The waits are short (\`settle: { min: ${settle.min}, quiet: ${settle.quiet} }\`, \`keepAliveCap: ${keepAliveCap}\`), because the bench measures the work and not the waits.
+The delay of the event loop is how long a probe or a request waits because of that work. The target is a delay below ${target} ms.
 
 ${picture('scale-delay', 'Delay of the event loop during a drain')}
 
@@ -56,7 +55,7 @@ ${table(
   ]),
 )}
 
-Of ${fixed(all)} connections ${fixed(lost)} lost a request or were reset.
+${fixed(lost)} of ${fixed(all)} connections lost a request or were reset.
 
 Memory, in bytes per connection, with nothing in flight:
 
@@ -69,14 +68,14 @@ ${table(
   }),
 )}
 
-- Medians of ${repeats} drains. The delay is looked at every ${resolution} ms, and that interval is taken off. p99 leaves out one look in a
-  hundred, so a single long stop shows in “max” alone.
-- Closing is mostly Node's work: to end a socket, to learn that the client has ended it too, to free its parser. podrain ends
+- Medians of ${repeats} drains. The delay is sampled every ${resolution} ms, and that interval is subtracted. p99 leaves out one sample in a
+  hundred, so a single long block shows only in “max”.
+- Closing is mostly the work of Node: to end a socket, to notice that the client has ended it, and to free its parser. podrain ends
   200 connections in each turn of the event loop.
-- With few connections, memory is mostly what the process would have taken anyhow.
-- Each drain leaves its connections in TIME_WAIT for a minute, and the kernel's table of sockets, which is read at the end, is
-  longer for it: drains that come later take a little longer than in a pod, where one is alone.
-- Both ends are on one machine. ${notPinned ? `They share its processors (${notPinned}).` : 'The server has one processor, all clients another.'}${tooFew}
+- With few connections, most of the memory is not that of the connections.
+- Each drain leaves its connections in TIME_WAIT for a minute. podrain reads the kernel's table of sockets at the end, and that table is
+  longer after earlier drains. So later drains take a little longer here than in a pod, which has only one drain.
+- Server and clients are on one machine. ${notPinned ? `They share its processors (${notPinned}).` : 'The server is pinned to one processor, all clients to another.'}${tooFew}
 
 ${origin(result)}`
   const drawn = groups.filter(({ inMemory }) => !inMemory)

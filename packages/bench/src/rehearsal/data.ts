@@ -1,27 +1,27 @@
 import type { Verdict } from '@podrain/rehearsal'
 
-/** A rehearsal that was carried out. Sizes in bytes, times in ms. */
+/** A rehearsal that was run. Sizes in bytes, times in milliseconds. */
 export interface Rehearsed {
   readonly replicas: number
   readonly clients: number
-  /** How long the load ran on after the rolling update. */
+  /** Minutes of load after the rolling update. */
   readonly minutes: number
   readonly duration: number
   readonly requests: number
   readonly lost: number
   readonly verdict: Verdict
-  /** The longest time that the kubelet, and the clients, could do nothing. */
+  /** The longest time for which an event loop was blocked: that of the simulated kubelet, and that of the clients. */
   readonly heldUp: number
   readonly loadHeldUp: number
-  /** What the process with all its threads took at most, before anything was drawn. */
+  /** The largest resident set of the process with all its threads, before the page is rendered. */
   readonly memory: number
   readonly json: number
   readonly page: number
-  /** How long the page took to draw. */
+  /** How long the page took to render. */
   readonly rendered: number
 }
 
-/** A result made by hand, however much was lost in it. Sizes in bytes, times in ms. */
+/** A synthetic result with a given number of lost requests. Sizes in bytes, times in milliseconds. */
 export interface Rendered {
   readonly pods: number
   readonly lost: number
@@ -33,12 +33,12 @@ export interface Rendered {
   readonly memory: number
 }
 
-/** What the bench keeps, and its page is made of. */
+/** The stored result of the bench. Its page is written from it. */
 export interface RehearsalData {
   readonly rehearsed: readonly Rehearsed[]
   readonly rendered: readonly Rendered[]
-  /** Requests a second that the clients are to send together. */
+  /** Requests per second of all clients together. */
   readonly rate: number
-  /** What a readiness probe may take, in ms: who is held up for as long cannot be trusted. */
+  /** The timeout of a readiness probe. A rehearsal whose event loop is blocked for that long cannot be trusted. */
   readonly probe: number
 }

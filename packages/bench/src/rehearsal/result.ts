@@ -1,6 +1,6 @@
-// Makes a result of a long rehearsal by hand, as a rehearsal would: pods, losses, minutes are its arguments.
+// Writes a synthetic result of a long rehearsal. Arguments: pods, lost requests, minutes.
 import { type ClientKind, clientKinds, conclude, type Happening, renderPage, resolveOptions } from '@podrain/rehearsal'
-// What writes down what happens is no part of what the package promises to others.
+// `Journal` records the events of a rehearsal. The package does not export it.
 import { Journal } from '../../../rehearsal/dist/timeline/journal.js'
 import type { Rendered } from './data.js'
 
@@ -10,7 +10,7 @@ const counts = (number: number): Record<ClientKind, number> =>
   Object.fromEntries(clientKinds.map((kind) => [kind, kind === 'http2' ? 0 : number])) as Record<ClientKind, number>
 const asking: readonly ClientKind[] = ['keepAlive', 'newConnection', 'streaming']
 
-/** One pod after the other is replaced. */
+/** Milliseconds for the replacement of one pod. One pod is replaced after the other. */
 const slot = (duration - 10_000) / pods
 const deletedAt = (pod: number): number => 5000 + pod * slot
 const happenings: [number, Happening][] = [[0, { type: 'phase', phase: 'warming up' }]]
@@ -36,7 +36,8 @@ happenings.push(
 )
 const journal = new Journal(() => {})
 for (const [t, happening] of happenings.toSorted(([a], [b]) => a - b)) journal.record(happening, t)
-// They are spread evenly, as those of an app that answers 503 while it drains, which is the worst for what counts them over time.
+// The losses are spread evenly over time, as with an app that answers 503 while it drains. That is the largest case for the counts
+// over time in the result.
 for (let index = 0; index < lost; index++) {
   const pod = Math.floor((index * pods) / lost)
   const into = ((index * pods) / lost - pod) * slot
@@ -69,7 +70,8 @@ const begun = performance.now()
 const options = resolveOptions({ command: 'node', replicas: pods, requests: { get: '/work', stream: '/work' } })
 const result = conclude(options, journal.events, journal.samples)
 const concluded = performance.now()
-if (result.summary.lost !== lost) throw new Error(`Of ${lost} losses, ${result.summary.lost} were counted`)
+if (result.summary.lost !== lost)
+  throw new Error(`${lost} requests were lost, and the result has ${result.summary.lost}`)
 const page = renderPage([result]).length
 const rendered = performance.now()
 const json = JSON.stringify(result).length

@@ -1,4 +1,4 @@
-// Rehearses a rolling update, with some minutes of load after it: replicas, clients and minutes are its arguments.
+// Rehearses a rolling update with some minutes of load after it. Arguments: replicas, clients, minutes.
 import { rehearse, renderPage } from '@podrain/rehearsal'
 import type { Rehearsed } from './data.js'
 import { rate, timeoutSeconds } from './terms.js'
@@ -6,8 +6,9 @@ import { rate, timeoutSeconds } from './terms.js'
 const [replicas = 3, clients = 16, minutes = 1] = process.argv.slice(2).map(Number)
 
 /**
- * Drains with podrain. An app that closes its server some seconds after SIGTERM would not do: of 2,000 clients, some have not
- * asked by then, and now and then one asks on its connection in the moment in which the server closes it.
+ * An app that drains with podrain. An app that only closes its server some seconds after SIGTERM would lose requests: of 2,000
+ * clients, some have not sent a request by then, and now and then one sends on its keep-alive connection just as the server
+ * closes that connection.
  */
 const app = `
 const { drainServer } = require(${JSON.stringify(require.resolve('@podrain/core'))})

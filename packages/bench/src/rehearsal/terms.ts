@@ -1,5 +1,5 @@
-/** Requests a second that the clients send together, however many they are. */
+/** Requests per second of all clients together, for any number of clients. */
 export const rate = 500
 
-/** What a readiness probe may take, in seconds. */
+/** The timeout of a readiness probe, in seconds. */
 export const timeoutSeconds = 1

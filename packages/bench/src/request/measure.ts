@@ -1,6 +1,6 @@
 /**
- * Measures one variant beside the bare life cycle, in a process of its own: what V8 makes of the one depends on what else
- * it has seen.
+ * Measures one variant beside the bare life cycle, in its own process, because the code that V8 compiles depends on everything that
+ * the process has run.
  *
  *     node [--expose-gc --min-semi-space-size=… --max-semi-space-size=…] measure.js time|bytes <variant> <rounds> <requests>
  */
@@ -8,10 +8,10 @@ import { PerformanceObserver } from 'node:perf_hooks'
 import { shuffled } from '../statistics.js'
 import { bare, check, createVariant, lifeCycle, responseOn, serve, type Variant } from './variants.js'
 
-/** Rounds in which the compiler learns. */
+/** Rounds before the measurement, in which V8 optimizes the code. */
 const warmUp = 50
 
-/** A request of the variant and a bare one of the same round; null where something was collected meanwhile. */
+/** A bare request and a request of the variant in the same round; null if garbage was collected during the measurement. */
 export type Pair = readonly [bare: number | null, variant: number | null]
 
 const [what = '', name = '', ...numbers] = process.argv.slice(2)
@@ -28,22 +28,22 @@ const measures: Record<string, (variant: Variant) => Promise<number | null>> = {
     for (let done = 0; done < requests; done++) lifeCycle(variant)
     return Number(process.hrtime.bigint() - begun) / requests
   },
-  /** Without those of the request and the response themselves. */
+  /** Without the bytes of the request and the response themselves. */
   async bytes({ server, socket }) {
     const responses = Array.from({ length: requests }, () => responseOn(socket))
     global.gc?.()
-    await told()
+    await collectionsObserved()
     const before = collections
     const used = process.memoryUsage().heapUsed
     for (const response of responses) serve(server, response)
     const allocated = (process.memoryUsage().heapUsed - used) / requests
-    await told()
+    await collectionsObserved()
     return collections === before ? allocated : null
   },
 }
 
-/** The observer is told in a later turn. */
-function told(): Promise<void> {
+/** Waits until the observer has counted all collections so far, which happens in a later turn of the event loop. */
+function collectionsObserved(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
 }
 
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
     if (round >= 0) pairs.push([values.get(first) ?? null, values.get(second) ?? null])
   }
   check(second)
-  process.send?.(pairs, () => process.exit()) // what was created would keep it alive
+  process.send?.(pairs, () => process.exit()) // the server and the drain would keep the process alive
 }
 
 void main()

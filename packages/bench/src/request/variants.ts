@@ -4,37 +4,37 @@ import { performance } from 'node:perf_hooks'
 import type { Drain } from '@podrain/core'
 import { besideName, hasBeside, ours as packageOf } from '../ours.js'
 
-/** A server with something in front of its application, without a network. */
+/** A server with or without podrain, and without a network. */
 export interface Variant {
   readonly name: string
   readonly server: Server
-  /** A connection of it. */
+  /** A connection of the server. */
   readonly socket: Socket
   readonly drain?: Drain
 }
 
-/** What the others are compared with. */
+/** The variant that the others are compared with. */
 export const bare = 'bare'
 
 const quiet = { signals: false, logger: false } as const
 
-/** So that nothing is done in vain, and left out by the compiler. */
+/** Results are written here, because V8 leaves out code whose result nothing uses. */
 export let seen = 0
 
-/** The application, whose own work is not what is measured. */
+/** The application. It does nothing, because its work is not measured. */
 function application(): void {}
 
 function plain(name: string, listener: RequestListener): Variant {
   return { name, ...serverWith(listener) }
 }
 
-/** @param attach puts podrain in front of the server */
+/** @param attach Attaches podrain to the server. */
 function ours(name: string, attach: (server: Server) => Drain, listener: RequestListener = application): Variant {
   const { server, socket } = serverWith(listener)
   const drain = attach(server)
   server.emit('connection', socket)
   const variant = { name, server, socket, drain }
-  lifeCycle(variant) // a middleware learns of its server from the first request
+  lifeCycle(variant) // a middleware finds its server with the first request
   return variant
 }
 
@@ -43,11 +43,11 @@ function serverWith(listener: RequestListener): { server: Server; socket: Socket
   return { server, socket: Object.assign(new Socket(), { server }) }
 }
 
-/** What is measured: the bare life cycle of a response first, then what may be added to it. */
+/** The measured variants: the bare life cycle of a response first, then what may be added to it. */
 const variants: Readonly<Record<string, (name: string) => Variant>> = {
   [bare]: (name) => plain(name, application),
   ...podrains('podrain', false),
-  // What it is made of, or could be.
+  // The parts that podrain consists of, and alternatives to them.
   'one shared listener for ‘close’': (name) =>
     plain(name, (_request, response) => void response.on('close', application)),
   'one performance.now()': (name) =>
@@ -69,7 +69,7 @@ const variants: Readonly<Record<string, (name: string) => Variant>> = {
   },
 }
 
-/** What podrain adds, in the three ways in which it is put in front of an application. */
+/** podrain, attached in its three ways. */
 function podrains(prefix: string, beside: boolean): Record<string, (name: string) => Variant> {
   return {
     [`${prefix}: counting`]: (name) => {
@@ -91,7 +91,7 @@ function podrains(prefix: string, beside: boolean): Record<string, (name: string
   }
 }
 
-/** Those of another checkout only where there is one. */
+/** All variants, with those of the other checkout if there is one. */
 function all(): Readonly<Record<string, (name: string) => Variant>> {
   return hasBeside() ? { ...variants, ...podrains(besideName, true) } : variants
 }
@@ -106,7 +106,7 @@ export function createVariant(name: string): Variant {
   return create(name)
 }
 
-/** A response from its construction to 'close', as a server drives it. */
+/** Drives a response from its construction to 'close', as a server does. */
 export function lifeCycle({ server, socket }: Variant): void {
   serve(server, responseOn(socket))
 }
@@ -121,25 +121,28 @@ export function responseOn(socket: Socket): ServerResponse {
   return response
 }
 
-/** What listeners are called for. */
+/** Emits the events for which listeners are called. */
 export function serve(server: Server, response: ServerResponse): void {
   server.emit('request', response.req, response)
   response.emit('finish')
   response.emit('close')
 }
 
-/** Makes sure that what is measured does what it is for. */
+/**
+ * Checks that a variant with podrain counts requests.
+ * @throws {Error} if it does not
+ */
 export function check(variant: Variant): void {
   const { name, server, drain } = variant
   if (!drain) return
   let during = 0
-  const look = (): void => {
+  const record = (): void => {
     during = drain.inFlight
   }
-  server.on('request', look)
+  server.on('request', record)
   lifeCycle(variant)
-  server.removeListener('request', look)
+  server.removeListener('request', record)
   if (during !== 1 || drain.inFlight !== 0) {
-    throw new Error(`${name}: in flight are ${during}, then ${drain.inFlight}, not 1, then 0`)
+    throw new Error(`${name}: expected 1 request in flight, then 0, got ${during}, then ${drain.inFlight}`)
   }
 }

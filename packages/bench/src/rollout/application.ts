@@ -2,10 +2,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 
-/** What a download is, larger than any buffer on the way. */
+/** The body of a download, larger than any buffer between server and client. */
 const large = Buffer.alloc(20_000_000, 'x')
 
-/** What every contender serves: a request of each kind that real services have. */
+/** The routes of every contender: one for each kind of request that real services have. */
 export const routes: Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => unknown>> = {
   '/readyz': (_request, response) => response.end('ready'),
   async '/work'(_request, response) {
@@ -27,7 +27,7 @@ export const routes: Readonly<Record<string, (request: IncomingMessage, response
   '/events'(_request, response) {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     response.write('data: hello\n\n')
-    if (ending) return void response.end() // whoever comes back now is to come back elsewhere
+    if (ending) return void response.end() // a client that reconnects now must reconnect to another pod
     const timer = setInterval(() => response.write(`data: ${Date.now()}\n\n`), 200)
     open.add(response)
     response.on('close', () => {
@@ -37,7 +37,7 @@ export const routes: Readonly<Record<string, (request: IncomingMessage, response
   },
 }
 
-/** Event streams that are open: endless, so whoever drains has to end them. */
+/** The open event streams. They have no end, so the contender must end them. */
 const open = new Set<ServerResponse>()
 let ending = false
 

@@ -15,25 +15,27 @@ import LilHttpTerminator from 'lil-http-terminator'
 import stoppable from 'stoppable'
 import { echo, endEventStreams, handle, routes } from './application.js'
 
-/** A way to end a service, set up for Kubernetes as its own README advises. */
+/** A shutdown library, set up for Kubernetes as its own README advises. */
 export interface Contender {
   readonly name: string
   /** The packages whose versions decide what it does. */
   readonly packages: readonly string[]
-  /** How it is set up, for whoever doubts that this is fair. */
+  /** How the library is set up, so that a reader can judge whether the comparison is fair. */
   readonly advised: string
-  /** The hook of its manifest. Those that cannot wait for load balancers themselves get a sleep. */
+  /** The preStop hook. A library that does not wait for load balancers by itself gets a sleep. */
   readonly preStop?: PreStop
-  /** What its readiness probe asks for. @default '/readyz' */
+  /** The path of the readiness probe. @default '/readyz' */
   readonly ready?: string
-  /** Whether it is run with clients of HTTP/2 alone, or of everything else. */
+  /** Whether the clients speak HTTP/2. Otherwise there are clients of every other kind. @default false */
   readonly http2?: boolean
   listen(host: string, port: number): unknown
 }
 
-/** Milliseconds for load balancers, what a grace period of 30 s leaves after them, and what it leaves without. */
+/** Milliseconds in which load balancers stop sending. */
 const delay = 5000
+/** Milliseconds that a grace period of 30 s leaves after `delay`, less a reserve of 1 s. */
 const rest = 24_000
+/** Milliseconds of a grace period of 30 s, less a reserve of 1 s. */
 const whole = 29_000
 
 const sleeps: PreStop = { sleepSeconds: delay / 1000 }
@@ -59,7 +61,7 @@ async function onFastify(host: string, port: number, setUp: (app: FastifyInstanc
       },
     })
   }
-  // Fastify would read the body first, and the route reads it itself.
+  // Without this parser Fastify would read the body before the route does.
   app.addContentTypeParser('text/plain', (_request, _payload, done) => done(null))
   echo(app.server)
   await app.listen({ host, port })
@@ -69,7 +71,7 @@ const others: readonly Contender[] = [
   {
     name: 'nothing',
     packages: [],
-    advised: 'No handling of signals: Node ends at SIGTERM.',
+    advised: 'No signal handler: Node ends at SIGTERM.',
     listen: (host, port) => plain().listen(port, host),
   },
   {
@@ -167,13 +169,13 @@ const others: readonly Contender[] = [
     advised:
       '`shutdownDelay` 5 s, a beacon for each request, a shutdown handler that waits for `server.close()`; no hook.',
     async listen(host, port) {
-      // What it ships for `require` cannot be required.
+      // The CommonJS build of lightship cannot be loaded with `require`.
       const { createLightship } = await import('lightship')
       const ship = await createLightship({
         shutdownDelay: delay,
         gracefulShutdownTimeout: rest,
         shutdownHandlerTimeout: rest,
-        detectKubernetes: false, // its own port is not probed here: it would be one for all pods of this machine
+        detectKubernetes: false, // with Kubernetes detected, all pods of this machine would listen on the same port for probes
         port: 0,
       })
       const server = plain()
@@ -182,7 +184,7 @@ const others: readonly Contender[] = [
         response.once('close', () => beacon.die())
       })
       ship.registerShutdownHandler(() => new Promise((resolve) => server.close(() => resolve())))
-      // Its handlers run when there is no beacon left, and an event stream has one.
+      // Shutdown handlers run when no beacon is left, and an open event stream has a beacon.
       process.on('SIGTERM', () => void sleep(delay).then(endEventStreams))
       server.listen(port, host, () => ship.signalReady())
     },

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type ClientCounts, clientKinds, type Rehearsal, type RehearsalOptions, rehearse } from '@podrain/rehearsal'
 import type { Contender } from './contenders.js'
 
-/** What one contender lost, over all of its rolling updates. */
+/** The requests that one contender lost in all its rolling updates. */
 export interface RolloutResult {
   readonly name: string
   readonly packages: readonly string[]
@@ -15,14 +15,14 @@ export interface RolloutResult {
   readonly requestsByClient: Readonly<Record<string, number>>
   readonly lostByClient: Readonly<Record<string, number>>
   readonly lostByCause: Readonly<Record<string, number>>
-  /** Milliseconds from the delete of an old pod until it was gone, at worst. */
+  /** The longest time from the deletion of an old pod to its exit, in milliseconds. */
   readonly goneAfterMs: number
   readonly exits: Readonly<Record<string, number>>
-  /** The longest time in milliseconds in which the rehearsal itself could do nothing. */
+  /** The longest time for which the event loop of the rehearsal was blocked, in milliseconds. */
   readonly heldUpMs: number
 }
 
-/** The same load for everybody: clients of every kind, and half of all requests on connections of their own. */
+/** The same clients for every contender: all kinds, and half of the requests on new connections. */
 const clients: ClientCounts = {
   keepAlive: 100,
   newConnection: 30,
@@ -45,13 +45,16 @@ const requests = {
   sse: '/events',
 }
 
-/** A network for each pod shows what is lost with it; it needs Linux and root. */
+/**
+ * Whether each pod gets its own network namespace. Then also those requests are lost that are lost with the network of a pod. Needs
+ * Linux, root and `ip`.
+ */
 export const netns: boolean =
   process.platform === 'linux' &&
   process.getuid?.() === 0 &&
   ['/sbin/ip', '/usr/sbin/ip', '/bin/ip'].some((file) => existsSync(file))
 
-/** Rolls the contender over again and again, until so many requests have been sent. */
+/** Repeats the rolling update of a contender until `enough` requests have been sent. */
 export async function rollOver(
   contender: Contender,
   enough: number,
@@ -75,7 +78,7 @@ function optionsOf(contender: Contender, seed: number, signal?: AbortSignal): Re
     replicas: 3,
     terminationGracePeriodSeconds: 30,
     preStop,
-    // The kubelet speaks no HTTP/2: it looks whether the port is open.
+    // The kubelet does not speak HTTP/2, so the probe only opens a connection.
     readinessProbe: { path: http2 ? null : ready },
     requests: http2 ? { http2: '/work' } : requests,
     clients,
@@ -106,18 +109,18 @@ function none({ name, packages, advised, preStop }: Contender): RolloutResult {
   }
 }
 
-function add(so: RolloutResult, { summary }: Rehearsal): RolloutResult {
+function add(total: RolloutResult, { summary }: Rehearsal): RolloutResult {
   return {
-    ...so,
-    rollouts: so.rollouts + 1,
-    requests: so.requests + summary.requests,
-    lost: so.lost + summary.lost,
-    requestsByClient: sum(so.requestsByClient, summary.requestsByClient),
-    lostByClient: sum(so.lostByClient, summary.lostByClient),
-    lostByCause: sum(so.lostByCause, summary.lostByCause),
-    goneAfterMs: Math.max(so.goneAfterMs, summary.oldPodsGoneAfterMs.max),
-    exits: sum(so.exits, summary.exits),
-    heldUpMs: Math.max(so.heldUpMs, summary.heldUpMs ?? 0),
+    ...total,
+    rollouts: total.rollouts + 1,
+    requests: total.requests + summary.requests,
+    lost: total.lost + summary.lost,
+    requestsByClient: sum(total.requestsByClient, summary.requestsByClient),
+    lostByClient: sum(total.lostByClient, summary.lostByClient),
+    lostByCause: sum(total.lostByCause, summary.lostByCause),
+    goneAfterMs: Math.max(total.goneAfterMs, summary.oldPodsGoneAfterMs.max),
+    exits: sum(total.exits, summary.exits),
+    heldUpMs: Math.max(total.heldUpMs, summary.heldUpMs ?? 0),
   }
 }
 

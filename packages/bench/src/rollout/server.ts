@@ -1,4 +1,4 @@
-// One pod: the application, ended in the way of a contender. Its argument is the contender's name.
+// One pod: the application with the shutdown library of a contender. Argument: the contender's name.
 import { contenders } from './contenders.js'
 
 const [name] = process.argv.slice(2)

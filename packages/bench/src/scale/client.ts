@@ -1,22 +1,22 @@
 import type { Duplex } from 'node:stream'
 
-/** What has become of them. */
+/** Counts of what happened to requests and connections. */
 export interface Fate {
   /** Requests that were answered in full, and those that were not. */
   readonly answered: number
   readonly lost: number
-  /** Connections that ended in order, that were reset, and that are still open. */
+  /** Connections that were closed, that were reset, and that are still open. */
   readonly ended: number
   readonly reset: number
   readonly open: number
 }
 
-/** Of all clients in this process. */
+/** The counts of all clients in this process. */
 export const fate: { -readonly [Count in keyof Fate]: number } = { answered: 0, lost: 0, ended: 0, reset: 0, open: 0 }
 
-/** Sends one request, and stays. */
+/** A client that sends one request and keeps its connection open. */
 export class Client {
-  /** The first response. */
+  /** Resolves when the response is complete. */
   readonly answered: Promise<void>
   #received = ''
 

@@ -1,10 +1,10 @@
-/** Many clients of one server, in a process of their own. */
+/** Many clients of one server, in their own process. */
 import { connect } from 'node:net'
 import { Client, fate } from './client.js'
 
 export interface Order {
   readonly port: number
-  /** 127.0.0.x, as one address has too few ports for all connections to one server. */
+  /** The x of the client's address 127.0.0.x. One address has too few ports for all connections to one server. */
   readonly address: number
   /** Connections that have been used once. */
   readonly idle: number
@@ -12,10 +12,10 @@ export interface Order {
   readonly busy: number
 }
 
-/** So many are opened at a time. */
+/** Connections that are opened at the same time. */
 const window = 250
 
-/** The kernel would search long for a free one, as soon as many are not. */
+/** The local port of the next connection. The kernel would search long for a free port when many are in use. */
 let port = 10_000
 
 function open(order: Order, path: string): Promise<Client> {
@@ -43,7 +43,7 @@ async function openAll(order: Order): Promise<void> {
   await Promise.all(Array.from({ length: window }, work))
 }
 
-/** Answers when all are open; asked for nothing, says what has become of them. */
+/** For an order, opens the connections and then sends the counts. For an empty message, sends the counts. */
 process.on('message', async (order: Order | Record<string, never>) => {
   if ('port' in order) await openAll(order as Order)
   process.send?.(fate)

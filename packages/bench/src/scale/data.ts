@@ -2,7 +2,7 @@ import type { Run } from './measure.js'
 import type { Memory } from './server.js'
 import type { settle } from './terms.js'
 
-/** What the bench keeps, and its section of the page is made of. */
+/** The stored result of the bench. Its section of the page is written from it. */
 export interface ScaleData {
   readonly repeats: number
   readonly settle: typeof settle
@@ -10,10 +10,10 @@ export interface ScaleData {
   readonly answeredWithin: number
   readonly resolution: number
   readonly notPinned?: string | undefined
-  /** How many connections one process may have here, and how many were wanted. */
+  /** How many connections one process may have on this machine, and how many the bench asked for. */
   readonly limit: number
   readonly wanted: number
   readonly runs: readonly Run[]
-  /** What a connection takes without podrain, by how many there are. */
+  /** The memory of a connection without podrain, by the number of connections. */
   readonly bare: readonly (Memory & { readonly idle: number })[]
 }

@@ -9,7 +9,10 @@ import type { Drained, Memory, Question } from './server.js'
 export interface Size {
   readonly idle: number
   readonly busy: number
-  /** Both ends are in the server's process, without the kernel: there are more than a process may have files. */
+  /**
+   * Whether both ends of each connection are in the server's process, without sockets. For more connections than a process may have
+   * open files.
+   */
   readonly inMemory: boolean
 }
 
@@ -19,14 +22,14 @@ export interface Run extends Size {
   readonly clients: Fate
   /** Bytes per connection. */
   readonly memory: Memory
-  /** The sockets that the kernel knew when the drain began, those of earlier drains in TIME_WAIT among them. */
+  /** The sockets in the kernel's table when the drain began, with those of earlier drains in TIME_WAIT. */
   readonly sockets: number
 }
 
-/** Connections of one address and one process of clients. */
+/** Connections per client process, and so per client address. */
 const share = 12_500
 
-/** Files that a process has open beside its connections. */
+/** Files that a process has open besides its connections. */
 const spare = 100
 
 export async function drainOf(size: Size): Promise<Run> {
@@ -48,7 +51,7 @@ export async function drainOf(size: Size): Promise<Run> {
   })
 }
 
-/** What a connection takes where nobody drains. */
+/** The memory of a connection on a server without podrain. */
 export function bareMemory(idle: number): Promise<Memory> {
   return withServer('bare', { idle, busy: 0, inMemory: false }, async ({ memory }) => memory)
 }
@@ -67,7 +70,7 @@ async function withServer<T>(contender: string, size: Size, act: (open: Open) =>
   const server = start('server.js', 0, [contender], ['--expose-gc'])
   const clients: Child[] = []
   try {
-    const port = await server.hear<number>()
+    const port = await server.receive<number>()
     const before = await server.ask<Memory>('memory' satisfies Question)
     const orders: Order[] = []
     for (let done = 0; done < all && !size.inMemory; done += share) {
@@ -86,12 +89,12 @@ async function withServer<T>(contender: string, size: Size, act: (open: Open) =>
   }
 }
 
-/** What starts a process that may open as many files. */
+/** A command that starts another one with a limit of `count` open files. */
 function openFiles(count: number): string[] {
   return ['sh', '-c', `ulimit -n ${count} && exec "$@"`, 'sh']
 }
 
-/** As many of the connections wanted as the limit on open files lets one process have. */
+/** `wanted`, or fewer if the limit of open files allows one process fewer connections. */
 export function mostConnections(wanted: number): number {
   const [command = '', ...args] = openFiles(wanted + spare)
   try {

@@ -1,5 +1,5 @@
 /**
- * A server whose connections are many, in a process of its own.
+ * A server with many connections, in its own process.
  *
  *     node --expose-gc server.js bare|podrain
  */
@@ -16,7 +16,7 @@ export interface Memory {
   readonly heap: number
 }
 
-/** One stretch of a drain. Milliseconds; the delay is what came on top of the interval at which it is looked at. */
+/** One phase of a drain, in milliseconds. The delay of the event loop is without the sampling interval. */
 export interface Phase {
   readonly ms: number
   readonly cpu: number
@@ -24,14 +24,14 @@ export interface Phase {
 }
 
 export interface Drained {
-  /** From 'draining' to 'closing', and from there to 'closed'. */
+  /** From 'draining' to 'closing', and from 'closing' to 'closed'. */
   readonly settle: Phase
   readonly closing: Phase
   readonly answered: number
   readonly forced: number
 }
 
-/** Connections with both ends here, which take no files: as many that are used once, and as many with a request. */
+/** Numbers of connections with both ends in this process: those used once, and those with a request in flight. */
 export interface Pairs {
   readonly idle: number
   readonly busy: number
@@ -45,11 +45,11 @@ const server = createServer((request, response) => {
   if (request.url === '/held') held.add(response)
   else response.end('ok')
 })
-server.keepAliveTimeout = 0 // they stay until the drain
+server.keepAliveTimeout = 0 // idle connections stay open until the drain
 const drain =
   process.argv[2] === 'podrain' ? drainServer(server, { ...terms, settle, signals: false, logger: false }) : undefined
 
-/** After two full collections: the first one may leave what has a finalizer. */
+/** Memory after two full collections. The first collection may leave objects that have a finalizer. */
 function memory(): Memory {
   global.gc?.()
   global.gc?.()
@@ -74,7 +74,7 @@ async function drained(drain: Drain): Promise<Drained> {
   return { settle: settled ?? closed, closing: closed, answered, forced: forced.length }
 }
 
-/** Begins to measure a phase. Returns what ends it. */
+/** Begins to measure a phase. Returns the function that ends it. */
 function begin(histogram: IntervalHistogram): () => Phase {
   histogram.reset()
   const begun = performance.now()

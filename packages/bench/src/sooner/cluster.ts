@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net'
 
 export const podOf = { pod: 'web-1', namespace: 'shop' } as const
 
-/** Milliseconds from the deletion until the slice says so: measured on a real cluster, docs/proof/faithfulness.md. */
+/** Milliseconds from the deletion of a pod to the change of its EndpointSlice, as measured in docs/proof/faithfulness.md. */
 const sliceFollows = 20
 
-/** An API server that tells of one pod of a Service with two, and of its deletion. */
+/** An API server with a Service of two pods. One pod can be deleted, and clients can watch it. */
 export class ClusterApi {
   readonly #server: Server
   readonly #watches = new Set<ServerResponse>()

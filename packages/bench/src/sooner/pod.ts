@@ -1,4 +1,4 @@
-/** A pod that is replaced: an HTTP server with podrain, and the package where the environment leads to an API. */
+/** A pod: an HTTP server with podrain. If the variable API has the URL of an API server, with `@podrain/kubernetes`, too. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -6,19 +6,21 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ClusterApi } from './cluster.js'
 
-/** The clients: how many, and the milliseconds from an answer to the next request. */
-export const clients = {
+/** The clients: how many, the milliseconds from a response to the next request, and whether a connection is kept alive. */
+const clients = {
   slow: { count: 30, pause: () => 1000 + Math.random() * 7000, kept: true },
   kept: { count: 8, pause: () => 50, kept: true },
   opening: { count: 6, pause: () => 50, kept: false },
 } as const
 
-/** Milliseconds from the deletion until new connections no longer reach the pod, as kube-proxy takes, and of load before it. */
-const [proxyFollows, before] = [1200, 9000]
+/** Milliseconds from the deletion until kube-proxy sends no new connections to the pod. */
+const proxyFollows = 1200
+/** Milliseconds of load before the deletion. */
+const before = 9000
 
 export interface Replacement {
   readonly followed: boolean
-  /** Seconds from the deletion until the old pod has gone. */
+  /** Seconds from the deletion of the old pod to its exit. */
   readonly gone: number
   readonly requests: number
   readonly lost: number
@@ -36,9 +38,9 @@ export async function replace(followed: boolean): Promise<Replacement> {
   setMaxListeners(0, over.signal)
   const load = Object.values(clients).flatMap(({ count, pause, kept }) =>
     Array.from({ length: count }, async () => {
-      // It keeps an idle connection for 4 s, as `fetch` of Node does: less than the 5 s that the server promises.
+      // The client keeps an idle connection for 4 s, as Node's `fetch` does. That is less than the server's keepAliveTimeout of 5 s.
       const agent = new Agent({ keepAlive: kept, maxSockets: 1, timeout: 4000 })
-      // The address of a Service: each connection goes to one of its pods.
+      // The Service sends each new connection to one of its pods.
       agent.createConnection = () => {
         const port = endpoints[Math.floor(Math.random() * endpoints.length)] ?? 0
         return connect({ port, host: '127.0.0.1' })

@@ -6,7 +6,7 @@ import type { WhiteStage } from '../white-box/stage.js'
 import { unready } from './control.js'
 import { remedies } from './remedies.js'
 
-/** However a request ends, nothing of it is left in the count, before the signal and after it. */
+/** The count of requests in flight returns to 0 however a request ends, before the signal and during the drain. */
 export const counting: Room = room('The count of requests in flight', ['inside', 'inFlight'], remedies.counting, {
   'is 1 while a request waits, and 0 when its answer is there': inside(async (stage) => {
     const letGo = await stage.hold()
@@ -84,7 +84,7 @@ export const counting: Room = room('The count of requests in flight', ['inside',
   }),
 })
 
-/** The ending before the signal, and the same while it drains. */
+/** Two sentences: the count is 0 after a request has ended in this way, before the signal and during the drain. */
 function leavesNone(
   what: string,
   needs: Need[],
@@ -104,9 +104,9 @@ function leavesNone(
       'ready',
       ...needs,
       inside(async (stage) => {
-        // The hook does not commit the drain, which can therefore not end before the request has come.
+        // The drain begins with the hook, which does not commit it. So the server does not close before the request.
         const hook = stage.ask('/prestop')
-        hook.catch(() => {}) // its client may be among those that hang up
+        hook.catch(() => {}) // the client of the hook may hang up, too
         await unready(stage)
         await act(stage)
         await stage.noneInFlight()
@@ -125,7 +125,7 @@ function hangUp(path: string): (stage: WhiteStage) => Promise<void> {
   }
 }
 
-/** Sends a text on a connection of its own, and waits until the server has ended it. */
+/** Sends a text on a new connection, and waits until the server has closed that connection. */
 async function lone(stage: WhiteStage, text: string): Promise<void> {
   await (await stage.wire()).send(text).gone()
 }

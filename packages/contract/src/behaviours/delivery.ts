@@ -4,10 +4,10 @@ import type { Stage } from '../stage.js'
 import type { Received } from '../wire.js'
 import { remedies } from './remedies.js'
 
-/** About what a slow but willing reader takes: 20 MB in half a second. */
+/** Bytes that a slow reader reads every 5 ms: 20 MB in about half a second. */
 const pace = 256 * 1024
 
-/** Answers arrive whole, to the last byte. */
+/** Responses arrive complete, to the last byte. */
 export const delivery: Room = room('Responses', [], remedies.wait, {
   '20 MB sent at once reach a slow reader whole when the end begins in the middle of it': [
     'big',
@@ -121,7 +121,7 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
   ],
 })
 
-/** The server is told to end when it has begun to answer a slow reader. */
+/** Terminates the server when it has begun to respond to a slow reader, and checks that the response is complete. */
 export async function delivers(stage: Stage, path: string, headers: Record<string, string> = {}): Promise<void> {
   const answer = stage.answers(path, { pace, headers })
   answer.catch(() => {})

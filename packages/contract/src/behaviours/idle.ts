@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert'
 import { inside, type Room, room } from '../behaviour.js'
 import { remedies } from './remedies.js'
 
-/** Connections that are kept: promised to be there for the next request. */
+/** Idle keep-alive connections, which clients expect to be open for their next request. */
 export const idle: Room = room('Idle keep-alive connections', ['http1'], remedies.idle, {
   'one is let go, and the end does not take its keep-alive time': async (stage) => {
     const wire = await stage.idleWire()
@@ -29,7 +29,7 @@ export const idle: Room = room('Idle keep-alive connections', ['http1'], remedie
   'a request that crosses the good-bye sees the connection end, never a reset': async (stage) => {
     const wire = await stage.idleWire()
     wire.socket.on('end', () => {
-      // It is half closed now; what a client does that has written just before it learns of it.
+      // The connection is half closed. The client writes as if it had sent its request just before the FIN arrived.
       if (wire.socket.writable) wire.get('/')
     })
     await stage.terminate()

@@ -9,7 +9,7 @@ import { pipelining, shedding } from './shedding.js'
 import { unfinished } from './unfinished.js'
 import { upgrades } from './upgrades.js'
 
-/** Every behaviour that is asked of any server. */
+/** All behaviours of the contract, by room. */
 export const rooms: readonly Room[] = [
   serving,
   unfinished,

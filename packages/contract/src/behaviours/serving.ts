@@ -6,7 +6,7 @@ import { remedies } from './remedies.js'
 
 const { accept, deadline, exit, wait } = remedies
 
-/** What users get who come while the server is ending. */
+/** Clients that connect after the signal are answered. */
 export const serving: Room = room('While load balancers still send', [], accept, {
   'with no connection at all, the server ends at once, and clean': [{ remedy: exit }, (stage) => stage.endsClean()],
 
@@ -33,7 +33,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
   ) => {
     void stage.terminate()
     const { settle } = stage.terms
-    // Not more than that, however slow their handshakes are: a server may close its listener then.
+    // The clients stop after that time, also if their handshakes are slow, because a server may then close its listener.
     const end = performance.now() + settle * 0.8
     for (let client = 0; client < 20 && performance.now() < end; client++) {
       await stage.answers('/later')
@@ -163,7 +163,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
   'a server that never listened ends, and clean': ['inside', { listening: false }, (stage) => stage.endsClean()],
 })
 
-/** A request in flight at the signal takes longer than load balancers do. */
+/** Checks that a request in flight at the signal is answered if it takes longer than load balancers need to stop sending. */
 export async function outlastsSettling(stage: Stage): Promise<void> {
   const answered = await stage.holding()
   const end = stage.terminate()

@@ -6,7 +6,7 @@ import type { WhiteStage } from '../white-box/stage.js'
 import { type Received, Wire } from '../wire.js'
 import { remedies } from './remedies.js'
 
-/** Clients learn that they have to leave, with an answer and not with a loss. */
+/** Clients are told to leave their connections, and lose no request. */
 export const shedding: Room = room('Leading clients away', ['http1'], remedies.shed, {
   'no response says “Connection: close” before the signal': async (stage) => {
     assert.notEqual((await stage.ask('/')).headers.connection?.toLowerCase(), 'close')
@@ -30,7 +30,6 @@ export const shedding: Room = room('Leading clients away', ['http1'], remedies.s
       await stage.arrived
       const end = stage.terminate()
       setTimeout(() => stage.release(), stage.terms.settle * 2)
-      // Until its end.
       await wire.gone()
       const [answer] = await wire.answers()
       stage.expect('/held', answer as Received)
@@ -96,7 +95,7 @@ export const shedding: Room = room('Leading clients away', ['http1'], remedies.s
   ],
 })
 
-/** Pipelined requests: sent before the answers are there. */
+/** Pipelined requests, which a client sends before it has the earlier responses. */
 export const pipelining: Room = room('Pipelined requests', ['http1'], remedies.pipelined, {
   'are all answered, in their order, before the signal': async (stage) => {
     const wire = (await stage.wire()).get('/', '/later', '/nowhere', '/')
@@ -159,7 +158,7 @@ export const pipelining: Room = room('Pipelined requests', ['http1'], remedies.p
   ],
 })
 
-/** Three in one packet are answered, and then the connection ends. */
+/** Checks that three requests in one packet are answered, and that the connection then ends. */
 function answersAll(path: string): See {
   return whileDraining(async (stage) => {
     const wire = (await stage.wire()).get(path, path, path)
@@ -174,12 +173,12 @@ function saysClose({ headers }: Answer | Received): void {
   assert.equal(headers.connection?.toLowerCase(), 'close')
 }
 
-/** Every response says it once the server drains and load balancers have had their time. */
+/** Checks that a response has “Connection: close” after the settle wait. */
 function says(path: string, method = 'GET'): See {
   return whileDraining(async (stage) => saysClose(await stage.ask(path, { method })))
 }
 
-/** The server has read what the client has sent. */
+/** Waits until the server has read everything that the client has sent. */
 async function arrivedAll(stage: WhiteStage, wire: Wire): Promise<void> {
   const { bytesWritten } = wire.socket
   await eventually(
@@ -188,12 +187,12 @@ async function arrivedAll(stage: WhiteStage, wire: Wire): Promise<void> {
   )
 }
 
-/** Load balancers have had their time. */
+/** Waits for as long as load balancers need to stop sending. */
 function settled({ terms }: Stage): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, terms.settle + 100))
 }
 
-/** Does something while a request in flight holds the end, after the settling. */
+/** Acts after the settle wait, while a request in flight keeps the server open. */
 function whileDraining(act: See): See {
   return async (stage) => {
     const letGo = await stage.hold()
@@ -206,7 +205,10 @@ function whileDraining(act: See): See {
   }
 }
 
-/** Whoever has closed the listener by now is not asked: that loses requests, and another sentence is about it. */
+/**
+ * Checks that the listener is open.
+ * @throws {Unaskable} if it is closed. That loses requests, but another sentence is about it.
+ */
 async function listening({ address }: Stage): Promise<void> {
   try {
     const wire = await Wire.open(address)

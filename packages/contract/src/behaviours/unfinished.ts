@@ -8,7 +8,7 @@ import { remedies } from './remedies.js'
 const { goesOn } = remedies
 const halfHeader = 'GET / HTTP/1.1\r\nHost: pod\r\nX-Half: '
 
-/** What clients leave half done must not hold the process; what they go on with must not be cut. */
+/** Incomplete requests must not keep the process open. A request that its client still sends must not be cut. */
 export const unfinished: Room = room('Connections without a whole request', [], remedies.unfinished, {
   'one that never sent a byte does not hold the end': leaves((stage) => stage.bareWire(), ''),
   'one that never begins its TLS handshake does not hold the end, whoever else connects beside it and leaves': [
@@ -112,7 +112,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
   'a TLS handshake that never begins does not hold the end': ['tls', leaves((stage) => stage.bareWire(), '')],
   'a TLS handshake that stops after its first bytes does not hold the end': [
     'tls',
-    // A record header that promises a ClientHello of 512 bytes, and its first two.
+    // The header of a record with a ClientHello of 512 bytes, and the first two bytes of it.
     leaves((stage) => stage.bareWire(), '\x16\x03\x01\x02\x00\x01\x00'),
   ],
   'an HTTP/2 session that sent half its preface does not hold the end': [
@@ -140,7 +140,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
       const stream = stage.stream(session, '/upload', 'POST')
       stream.write('half')
       await stage.arrived
-      // Any frame would do, but once its server goes away Node's client sends no other kind.
+      // Any frame would do, but Node's client sends no other kind after the GOAWAY of the server.
       const frames = setInterval(() => session.destroyed || session.goaway(), stage.terms.keepAlive / 10)
       stage.client(() => clearInterval(frames))
       await stage.endsClean()
@@ -169,7 +169,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
   ],
 })
 
-/** A client sends this much on its connection, and nothing more. */
+/** Checks that a client that sends only these bytes does not keep the server open. */
 function leaves(connect: (stage: Stage) => Promise<Wire>, bytes: string): See {
   return async (stage) => {
     ;(await connect(stage)).send(bytes)

@@ -7,7 +7,7 @@ import { inside, type Room, room } from '../behaviour.js'
 import { eventually, type Stage } from '../stage.js'
 import { remedies } from './remedies.js'
 
-/** Connections that are no longer HTTP, and responses that have no end of their own. */
+/** Upgraded connections, and responses without an end. */
 export const upgrades: Room = room('WebSockets, upgrades and endless responses', ['http1'], remedies.goingAway, {
   'a WebSocket is told that the server goes away (1001) and then ends': [
     'websocket',
@@ -173,7 +173,7 @@ async function webSocket(stage: Stage): Promise<WebSocket> {
   return socket
 }
 
-/** A client that has been let in, and says nothing more. */
+/** Upgrades a connection, on which the client then sends nothing. */
 async function handshake(stage: Stage, protocol: string) {
   const wire = (await stage.wire()).send(
     `GET ${stage.locate('/socket')} HTTP/1.1\r\nHost: pod\r\nConnection: Upgrade\r\n` +

@@ -8,24 +8,24 @@ import { ServerProcess } from './process.js'
 import { NoServer, type PathName, pathsFor, type Server } from './server.js'
 import { within } from './within.js'
 
-/** What was found out about a server. */
+/** What the first start of a server has shown. */
 export interface FirstLook {
   readonly has: readonly Need[]
-  /** Of its answer to an ordinary request. */
+  /** The status of the response to an ordinary request. */
   readonly status: number
-  /** Of its big answer. */
+  /** The length of the big response; 0 without `--big`. */
   readonly bytes: number
 }
 
-/** Milliseconds for a protocol to show that it is spoken. */
+/** Milliseconds in which a server must respond in a protocol. Otherwise it does not speak that protocol. */
 const patience = 2000
 
-/** More than the buffers of two sockets usually hold. */
+/** Bytes that are more than the buffers of two sockets usually hold. */
 const enough = 8 * 1024 * 1024
 
 /**
- * Starts the server once, and finds out what it speaks, and whether it answers where it was said to.
- * @throws {NoServer} if it does not
+ * Starts the server once. Detects its protocols, and requests each of its paths.
+ * @throws {NoServer} if the server does not start, speaks no HTTP, or does not respond on one of the paths
  */
 export async function lookAt(server: Server): Promise<FirstLook> {
   const process = await ServerProcess.start(server)
@@ -55,7 +55,7 @@ export async function lookAt(server: Server): Promise<FirstLook> {
   }
 }
 
-/** @throws {NoServer} if the path leads to no answer, or to an error */
+/** @throws {NoServer} if the path gives no response or an error */
 async function answered(clients: Clients, { paths, startup }: Server, name: PathName): Promise<Answer> {
   const path = paths[name]?.replace('{ms}', '1') ?? ''
   const asked = name === 'upload' ? clients.ask(path, { method: 'POST', body: 'body' }) : clients.ask(path)
@@ -70,7 +70,7 @@ async function protocolsOf(port: number, path: string): Promise<Need[]> {
   const encrypted = new Clients({ host: '127.0.0.1', port }, true, 1)
   try {
     const plain = await answersHttp1(clients, path)
-    // Servers that expect TLS refuse what is plain with 400, if they say anything.
+    // A server that expects TLS responds to plain HTTP with 400, or not at all.
     if (plain !== undefined && plain.status !== 400) {
       return ['http1', 'plain', ...((await speaksHttp2(port, false)) ? (['http2'] as const) : [])]
     }

@@ -5,13 +5,13 @@ import os from 'node:os'
 import { Wire } from '../wire.js'
 import { NoServer, type Server } from './server.js'
 
-/** Those that are there, so that none is left behind. */
+/** The running servers, so that all can be killed. */
 const running = new Set<ServerProcess>()
 
-/** A server in a process group of its own. It is told of its surroundings what a pod is told. */
+/** A server in its own process group, with the variables of a pod. */
 export class ServerProcess {
   readonly port: number
-  /** Resolves with the exit code, as a shell gives it: 128 and the number of a signal. */
+  /** Resolves with the exit code as in a shell: after a signal 128 plus its number. */
   readonly ended: Promise<number>
   readonly #child: ChildProcess
   #output = ''
@@ -28,7 +28,7 @@ export class ServerProcess {
         PORT: String(port),
         HOST: '127.0.0.1',
         TERMINATION_GRACE_PERIOD_SECONDS: String(server.terms.grace / 1000),
-        // As in a pod. Nobody listens there.
+        // The variables of a pod. No API server listens on this address.
         KUBERNETES_SERVICE_HOST: '127.0.0.1',
         KUBERNETES_SERVICE_PORT: '1',
       },
@@ -52,8 +52,8 @@ export class ServerProcess {
   }
 
   /**
-   * Starts it, and waits until it listens.
-   * @throws {NoServer} if it does not
+   * Starts a server, and resolves when it listens.
+   * @throws {NoServer} if it exits, or does not listen within `startup`
    */
   static async start(server: Server): Promise<ServerProcess> {
     const started = new ServerProcess(server, server.port ?? (await freePort()))
@@ -86,7 +86,7 @@ export class ServerProcess {
     }
   }
 
-  /** What it wrote last. */
+  /** The end of the output. */
   #lastWords(): string {
     const words = this.#output.trimEnd()
     return words === '' ? '' : ` It said:\n${words}`
@@ -96,23 +96,23 @@ export class ServerProcess {
     return this.#exitCode
   }
 
-  /** Tells its first process alone, as a kubelet does. */
+  /** Sends a signal to the first process only, as a kubelet does. */
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal)
   }
 
-  /** Ends all that it has started. */
+  /** Kills the whole process group. */
   kill(): void {
     running.delete(this)
     try {
       if (this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGKILL')
     } catch {
-      // none of them is left
+      // the process group is gone
     }
   }
 }
 
-/** Ends every server that is still there. */
+/** Kills every running server. */
 export function killAll(): void {
   for (const server of running) server.kill()
 }

@@ -7,30 +7,30 @@ import { type FirstLook, lookAt } from './first-look.js'
 import type { Server } from './server.js'
 import { BlackStage } from './stage.js'
 
-/** A sentence that was asked, and what became of it. */
+/** A sentence that was tested, with its verdict. */
 export interface Asked extends Verdict {
   readonly room: Room
   readonly behaviour: Behaviour
 }
 
-/** The contract, and one server. */
+/** The result of one server. */
 export interface Score {
   readonly look: FirstLook
   readonly asked: readonly Asked[]
-  /** Sentences that could not be asked, with what the server would need. */
+  /** Sentences that could not be tested, with what the server would need. */
   readonly notAsked: readonly { readonly room: Room; readonly behaviour: Behaviour; readonly need: Need }[]
 }
 
-/** Milliseconds beyond the grace period after which a sentence that has not shown is taken for broken. */
+/** Milliseconds after the grace period in which a test must end. Otherwise the sentence counts as broken. */
 const patience = 20_000
 
 /**
- * Holds a server to every sentence that can be asked of it.
- * @param jobs how many at a time
- * @param sentence a part of the sentences that are asked
- * @param told hears each verdict when it is there
- * @throws {NoServer} if the command is no server
- * @throws {RangeError} if no sentence has that part
+ * Tests a server for every sentence whose needs it meets.
+ * @param jobs The number of tests that run at the same time.
+ * @param sentence Only sentences that contain this text. By default all sentences.
+ * @param told Called with each verdict.
+ * @throws {NoServer} if the command does not become a server
+ * @throws {RangeError} if no sentence contains the text
  */
 export async function hold(
   server: Server,
@@ -56,7 +56,7 @@ export async function hold(
   return { look, asked, notAsked: all.flatMap((one) => (one.need === undefined ? [] : [{ ...one, need: one.need }])) }
 }
 
-/** A server that has not come as far as what the sentence is about is asked again: this machine may have been too late. */
+/** Repeats a test once if the server has not reached the state that the sentence is about, because this machine may have been too slow. */
 async function ask(behaviour: Behaviour, server: Server, look: FirstLook): Promise<Result> {
   const first = await askOnce(behaviour, server, look)
   return first.outcome === 'senseless' ? askOnce(behaviour, server, look) : first

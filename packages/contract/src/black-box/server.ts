@@ -1,23 +1,23 @@
 import type { Terms } from '../stage.js'
 
-/** A server that is a process of its own: what is known of it. */
+/** A server in its own process. */
 export interface Server {
-  /** Words in which `{port}` is replaced. */
+  /** The command and its arguments. `{port}` is replaced. */
   readonly command: readonly string[]
-  /** The port that it listens on, if it can be told none. */
+  /** The fixed port of a server whose port cannot be set. @default a free port */
   readonly port?: number | undefined
   readonly paths: Paths
   readonly terms: Terms
-  /** Milliseconds for which its preStop hook sleeps before the signal. */
+  /** How long the preStop hook sleeps before the signal, in milliseconds. */
   readonly sleep: number
-  /** Milliseconds that it may take until it listens. */
+  /** How long the server may take until it listens, in milliseconds. */
   readonly startup: number
 }
 
-/** Where it has what sentences need. `{ms}` is replaced by milliseconds. */
+/** The paths of the server by name. `{ms}` in a path is replaced by milliseconds. */
 export type Paths = Readonly<Partial<Record<PathName, string>>> & { readonly get: string }
 
-/** The needs that a path meets, and the name of the path. */
+/** The names of paths by the need that they meet. */
 export const pathsFor = {
   slow: 'slow',
   stream: 'stream',
@@ -31,5 +31,5 @@ export const pathsFor = {
 
 export type PathName = 'get' | (typeof pathsFor)[keyof typeof pathsFor]
 
-/** A command that does not become a server, or a server that does not answer as it was said to. */
+/** Thrown if a command does not become a server, or if the server does not respond on one of its paths. */
 export class NoServer extends Error {}

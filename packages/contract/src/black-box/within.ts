@@ -1,4 +1,4 @@
-/** What it resolves with, or nothing if that takes too long. */
+/** The value of a promise; undefined if the promise takes longer than `milliseconds`. */
 export function within<T>(it: Promise<T>, milliseconds: number): Promise<T | undefined> {
   return Promise.race([it, new Promise<undefined>((resolve) => setTimeout(resolve, milliseconds, undefined).unref())])
 }

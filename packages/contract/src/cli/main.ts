@@ -35,9 +35,9 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-// A sentence that is broken does not wait for the other answers that it has asked for, and these break, too.
+// The test of a broken sentence does not wait for its other requests, which then fail, too.
 process.on('unhandledRejection', () => {})
-// Whatever ends this process, no server is left behind.
+// No server may outlive this process, however it ends.
 process.on('exit', killAll)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {

@@ -21,22 +21,22 @@ type Given = Flags &
     readonly port?: number
   }
 
-/** What each path is for, in the order of the help. */
+/** The descriptions of the paths, in the order of the help. */
 const paths: Readonly<Record<PathName, string>> = {
   get: 'an ordinary GET, without side effects',
-  slow: 'takes as long as {ms} says, unless its client hangs up: "/slow?ms={ms}"',
-  stream: 'sends its first bytes at once, and ends after {ms}: "/feed?ms={ms}"',
-  big: 'answers with 8 MiB or more',
-  upload: 'reads the body of a POST, and answers',
+  slow: 'responds after {ms} milliseconds, unless its client hangs up: "/slow?ms={ms}"',
+  stream: 'sends its first bytes immediately, and ends after {ms} milliseconds: "/feed?ms={ms}"',
+  big: 'responds with 8 MiB or more',
+  upload: 'reads the body of a POST, and responds',
   websocket: 'accepts a WebSocket',
-  ready: 'what its readiness probe asks for',
-  live: 'what its liveness probe asks for',
-  prestop: 'what its preStop hook asks for',
+  ready: 'the path of the readiness probe',
+  live: 'the path of the liveness probe',
+  prestop: 'the path of the preStop hook',
 }
 
 const help = `
-The server listens on the port in PORT, or takes {port} in its command. It is started anew for every sentence.
-A sentence that needs what no flag offers is not asked, and not counted.
+The server must listen on the port in PORT, or on {port} in its command. It is started anew for every sentence.
+A sentence that needs a path without its flag is not tested, and not counted.
 
 Examples:
   podrain-contract -- node server.js
@@ -44,23 +44,25 @@ Examples:
   podrain-contract --sleep 5s -- python3 -m uvicorn app:app --port {port}
 
 Exit codes:
-  0  every sentence that was asked is kept
-  1  one is broken
-  2  wrong usage, the command is no server, or nothing could be asked`
+  0  every tested sentence is kept
+  1  a sentence is broken
+  2  wrong usage, the command is not a server, or no sentence could be tested`
 
-/** @param command what came after `--` */
+/** @param command The words after `--`. */
 export function createProgram(
   command: readonly string[],
   onAsked: (server: Server, flags: Flags) => Promise<void>,
 ): Command {
   const program = new Command('podrain-contract')
-    .description('Holds any HTTP server, in any language, to what its clients may expect when it is told to end.')
+    .description(
+      'Tests how any HTTP server, in any language, ends after SIGTERM, as its clients and the kubelet see it.',
+    )
     .usage('[options] -- command [args…]')
     .version(version(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', help)
     .exitOverride()
-  program.optionsGroup('Where it has what sentences need:')
+  program.optionsGroup('Paths of the server:')
   for (const [name, meaning] of Object.entries(paths)) {
     const parse = meaning.includes('{ms}') ? aTimedPath : aPath
     program.addOption(
@@ -68,16 +70,16 @@ export function createProgram(
     )
   }
   program
-    .optionsGroup('Its times:')
-    .option('--grace <duration>', 'terminationGracePeriodSeconds: then it is killed', duration, 30_000)
-    .option('--settle <duration>', 'how long it has to accept after the signal', duration, 5000)
-    .option('--sleep <duration>', 'its preStop hook sleeps so long before the signal', duration, 0)
-    .option('--startup <duration>', 'how long it may take until it listens', duration, 30_000)
+    .optionsGroup('Times:')
+    .option('--grace <duration>', 'the grace period; the server gets SIGKILL at its end', duration, 30_000)
+    .option('--settle <duration>', 'how long the server must accept connections after the signal', duration, 5000)
+    .option('--sleep <duration>', 'how long a preStop hook sleeps before the signal', duration, 0)
+    .option('--startup <duration>', 'how long the server may take until it listens', duration, 30_000)
     .optionsGroup('The run:')
-    .option('--port <n>', 'the port, if it can be told none; then one sentence at a time', whole)
-    .option('--jobs <n>', 'sentences at a time', whole, 4)
-    .option('--sentence <text>', 'ask only the sentences with this in them')
-    .option('--json <file>', 'all of the result; - is stdout')
+    .option('--port <n>', 'the port of a server with a fixed port; one sentence is tested at a time', whole)
+    .option('--jobs <n>', 'how many sentences are tested at the same time', whole, 4)
+    .option('--sentence <text>', 'test only the sentences that contain this text')
+    .option('--json <file>', 'write the result as JSON; - is stdout')
     .option('--no-color', 'no colours; also NO_COLOR=1')
     .argument('[words...]')
     .action(async (words: readonly string[]) => {
@@ -109,7 +111,7 @@ function serverOf(command: readonly string[], { grace, settle, sleep, startup, p
     command,
     port,
     paths: Object.fromEntries(entries) as Paths,
-    // Half of the time that it has to accept anyway: what a client may expect of a connection that is kept.
+    // Clients may use an idle keep-alive connection for half of the time in which the server must accept connections.
     terms: { grace, settle, keepAlive: settle / 2 },
     sleep,
     startup,
@@ -131,7 +133,7 @@ function aTimedPath(text: string): string {
   return aPath(text)
 }
 
-/** `500ms` or `30s`, in milliseconds. */
+/** A duration such as `500ms` or `30s`, in milliseconds. */
 function duration(text: string): number {
   const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s)$/.exec(text) ?? []
   if (amount === undefined) throw new InvalidArgumentError('It takes a duration such as 500ms or 30s.')

@@ -6,7 +6,7 @@ import { pathsFor } from '../black-box/server.js'
 import { type Need, needs } from '../needs.js'
 import { outcome } from '../verdict.js'
 
-/** The table, what is broken and how it would be kept, what was not asked, and last the score. */
+/** The report: the table, the broken sentences with their remedies, the sentences that were not tested, and the score. */
 export function report(score: Score, colour: boolean): string {
   const { bold, dim, green, red } = pc.createColors(colour)
   const { kept, broken } = counts(score)
@@ -28,7 +28,7 @@ export function report(score: Score, colour: boolean): string {
   return parts.join('\n\n')
 }
 
-/** What was asked, by what became of it. */
+/** The kept and the broken sentences. */
 export function counts({ asked }: Score): { readonly kept: readonly Asked[]; readonly broken: readonly Asked[] } {
   return {
     kept: asked.filter((one) => outcome(one) === 'kept'),
@@ -58,7 +58,7 @@ function tableOf(score: Score, colour: boolean): string {
   return table.toString()
 }
 
-/** What a server would need for the sentences that were not asked, and how many they are. */
+/** A line for each reason why sentences were not tested, with their number and the flag. */
 function notAsked({ asked, notAsked }: Score): string[] {
   const missing = unique(notAsked.map(({ need }) => need)).map((need) => {
     const flag = flagOf(need)
@@ -86,7 +86,7 @@ function unique<T>(items: readonly T[]): T[] {
   return [...new Set(items)]
 }
 
-/** The same for machines. */
+/** The report as an object for JSON. */
 export function plain(command: readonly string[], score: Score): object {
   const { kept, broken } = counts(score)
   return {

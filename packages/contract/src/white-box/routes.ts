@@ -3,7 +3,7 @@ import type { Http2ServerResponse } from 'node:http2'
 import { Readable } from 'node:stream'
 import type { Reply, Route } from './subject.js'
 
-/** What the application answers with. */
+/** The responses of the application by path. */
 export const texts: Readonly<Record<string, string>> = {
   '/': 'hello',
   '/later': 'later',
@@ -11,11 +11,11 @@ export const texts: Readonly<Record<string, string>> = {
   '/begun': 'first last',
 }
 
-/** As much as no socket buffer holds. */
+/** The length of the big response, more than a socket buffer holds. */
 export const big: number = 20 * 1024 * 1024
 const body = Buffer.alloc(big, 'x')
 
-/** Something that happens once, and can be waited for. */
+/** An event that happens once, with a promise for it. */
 export interface Gate {
   readonly opened: Promise<void>
   readonly open: () => void
@@ -29,17 +29,17 @@ export function gate(): Gate {
   return { opened, open: () => open() }
 }
 
-/** What the behaviours hold in their hands of the application's handlers. */
+/** The means by which tests control the handlers of the application. */
 export interface Held {
-  /** A handler that waits has been reached. */
+  /** Opened by a waiting handler when a request has reached it. */
   readonly arrived: Gate
-  /** It may go on. */
+  /** Opened by a test, so that waiting handlers respond. */
   readonly release: Gate
-  /** How often each path has been asked for. */
+  /** The number of requests by path. */
   readonly seen: Map<string, number>
-  /** What hooks of the application note. */
+  /** Notes that hooks of the application have written. */
   readonly notes: string[]
-  /** Aborts when the drain begins, where the drain has such a signal. */
+  /** Returns a signal that aborts when the drain begins; undefined if the drain has none. */
   signal: (() => AbortSignal) | undefined
 }
 
@@ -72,7 +72,7 @@ export function routesOf(held: Held): Route[] {
     await held.release.opened
     return 'held'
   })
-  // As a router does that is mounted under a path, and takes it off.
+  // Changes `request.url`, as a router does that is mounted under a path.
   get('/mounted/held', async (request) => {
     request.url = '/held'
     held.arrived.open()
@@ -88,14 +88,14 @@ export function routesOf(held: Held): Route[] {
     throw new Error('on purpose')
   })
   get('/rejects', () => new Promise((_, reject) => setImmediate(reject, new Error('on purpose'))))
-  // The head and the first part at once, the last part when it is released.
+  // Sends the head and the first part immediately, and the last part when it is released.
   raw('/begun', (response) => {
     response.writeHead(200, { 'content-type': 'text/plain' })
     response.write('first ')
     held.arrived.open()
     void held.release.opened.then(() => response.end('last'))
   })
-  // Over HTTP/2: answers at once, and pushes what ends when it is released.
+  // Over HTTP/2: responds immediately, and pushes a stream that ends when it is released.
   raw('/pushes', (response) => {
     const { stream } = response as unknown as Http2ServerResponse
     stream.pushStream({ ':path': '/pushed' }, (error, pushed) => {
@@ -126,7 +126,7 @@ export function routesOf(held: Held): Route[] {
     response.write('data: first\n\n')
     held.arrived.open()
   })
-  // Server-sent events, and a long poll, that know of the drain.
+  // Server-sent events and a long poll that end when the drain begins.
   raw('/events', (response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.write('data: first\n\n')

@@ -4,13 +4,14 @@ import type { Terms } from '../stage.js'
 import { WhiteStage } from './stage.js'
 import type { Subject } from './subject.js'
 
-/** Milliseconds after which a behaviour that has not shown is taken for broken. */
+/** The time limit of a test, in milliseconds. */
 const patience = 25_000
 
 /**
- * Sets a server up in this process and looks.
- * @param terms where the behaviour says nothing else
- * @throws what it saw, if it is not so; {Unaskable} if it could not be asked
+ * Runs the test of a behaviour with a server in this process.
+ * @param terms The times, unless the behaviour has its own.
+ * @throws {Unaskable} if the behaviour could not be tested
+ * @throws {Error} with what the test saw, if the server breaks the sentence
  */
 export function runInside(
   { see, stage, needs }: Behaviour<string>,

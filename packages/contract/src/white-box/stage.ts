@@ -9,7 +9,7 @@ import type { Address, Received } from '../wire.js'
 import { big, gate, type Held, routesOf, texts } from './routes.js'
 import type { Running, Subject } from './subject.js'
 
-/** Short, so that a behaviour takes less than a second; a grace period that even a busy machine reaches only if it is held. */
+/** Short times, so that a test takes less than a second. The grace period is so long that also on a busy machine only a hang reaches it. */
 export const quick: Terms = { grace: 10_000, settle: 200, keepAlive: 200 }
 
 /** A server in this process, which serves the application of the contract. */
@@ -33,8 +33,8 @@ export class WhiteStage<Has extends Running = Running> extends Stage {
   }
 
   /**
-   * Sets the server up, listening unless told otherwise.
-   * @param http2 whether ordinary clients speak HTTP/2, if the server does
+   * Sets up a server in this process. The server listens, unless the options say otherwise.
+   * @param http2 Whether ordinary clients speak HTTP/2, if the server does.
    */
   static async set<Has extends Running>(
     subject: Subject<Has>,
@@ -53,7 +53,7 @@ export class WhiteStage<Has extends Running = Running> extends Stage {
     const stage = new WhiteStage(subject, all, running, held, http2 && subject.has.includes('http2') ? 2 : 1)
     if (more.listening === false) return stage
     stage.address = await listen(running, more.unix ? { path: unixPath() } : { host: '127.0.0.1', port: 0 })
-    // No pod gets requests before it was probed.
+    // A pod gets no requests before its first readiness probe.
     if (more.probed !== false && subject.has.includes('ready')) {
       assert.equal((await stage.ask('/readyz')).status, 200, 'the first readiness probe')
     }
@@ -93,12 +93,12 @@ export class WhiteStage<Has extends Running = Running> extends Stage {
     assert.equal(this.seen(path), times, 'handled')
   }
 
-  /** What the application noted. */
+  /** The notes that the application has written. */
   get notes(): readonly string[] {
     return this.#held.notes
   }
 
-  /** How often the path was handled. */
+  /** The number of handled requests for a path. */
   seen(path: string): number {
     return this.#held.seen.get(path) ?? 0
   }
@@ -109,7 +109,7 @@ export class WhiteStage<Has extends Running = Running> extends Stage {
     return count()
   }
 
-  /** Requests whose clients have everything, or nothing any more, end on the server too. */
+  /** Resolves when no request is in flight. */
   async noneInFlight(): Promise<void> {
     await eventually(
       () => this.inFlight === 0,
@@ -117,29 +117,29 @@ export class WhiteStage<Has extends Running = Running> extends Stage {
     )
   }
 
-  /** When it has ended, as at an exit, whatever it still has open is gone. */
+  /** Sends the signal, and closes all connections at the end, as the exit of a process does. */
   protected async tell(): Promise<number> {
     const code = await this.running.terminate()
     this.exit()
     return code
   }
 
-  /** What the server has written on the connections that are open, whether it has left yet or not. */
+  /** The bytes that the server has written on open connections, also those that are still in a buffer. */
   get bytesWritten(): number {
     return [...this.#sockets].reduce((sum, { bytesWritten }) => sum + bytesWritten, 0)
   }
 
-  /** What the server has read on the connections that are open. */
+  /** The bytes that the server has read on open connections. */
   get bytesRead(): number {
     return [...this.#sockets].reduce((sum, { bytesRead }) => sum + bytesRead, 0)
   }
 
-  /** The server listens somewhere else by now. */
+  /** Reads the address of the server again, which listens on another one. */
   moved(): void {
     this.address = addressOf(this.running.server)
   }
 
-  /** All connections end as at an exit of the process. */
+  /** Closes all connections, as the exit of a process does. */
   exit(): void {
     for (const socket of this.#sockets) socket.destroy()
   }
@@ -154,20 +154,22 @@ export class WhiteStage<Has extends Running = Running> extends Stage {
   }
 }
 
-/** What a sentence wants the server to be like. A server that is a process of its own is as it is. */
+/** How a sentence sets up a server in this process. A server in its own process ignores these options. */
 export interface StageOptions {
-  /** Listens on a unix socket. */
+  /** Whether the server listens on a unix socket. @default false */
   readonly unix?: boolean
+  /** Whether the server listens before the test. @default true */
   readonly listening?: boolean
-  /** Whether the kubelet has been there before, as in a pod. @default true */
+  /** Whether `/readyz` is requested before the test, as a kubelet does. @default true */
   readonly probed?: boolean
+  /** Whether the server accepts WebSockets. @default false */
   readonly webSocket?: boolean
-  /** What the sentence wants of subjects of one kind alone; of an application of its own for every run. */
+  /** Settings for one kind of subject, made anew for every run. */
   readonly setting?: (held: Held) => object
   readonly terms?: Partial<Terms>
 }
 
-/** Listens, and says where. */
+/** Makes a server listen, and returns its address. */
 export async function listen(
   { server, listen: own }: Pick<Running, 'server' | 'listen'>,
   where: { host: string; port: number } | { path: string },

@@ -38,7 +38,7 @@ export interface CourseOptions {
     readonly reserve: number
     readonly settle: { readonly min: number; readonly quiet: number; readonly max: number }
   }
-  /** Whether load balancers may have to learn that this process ends. */
+  /** Whether load balancers may send to this process. If they may, the drain waits until they have stopped. */
   readonly balancers: boolean
   /** Milliseconds between two progress lines. */
   readonly progress: number | false
@@ -61,7 +61,7 @@ export interface CourseOptions {
   readonly onState: (state: DrainState, previous: DrainState) => void
   /** Called when the drain is committed. */
   readonly onCommit: (how: StartOptions) => void
-  /** Called when there is something new to tell of a drain that goes on. */
+  /** Called when a running drain has changed, because the outcome so far must then be written again. */
   readonly onNews: () => void
   /** Returns a line about what is still open. */
   readonly progressLine: () => string
@@ -155,7 +155,7 @@ export class Course {
     return this.#budget
   }
 
-  /** What is known of a drain that goes on, besides what it waits for. */
+  /** What the outcome of a running drain says besides what the drain waits for. */
   get circumstances(): Pick<DrainReport, 'reason' | 'startedAt' | 'closedEarly' | 'error'> {
     const { reason = this.#cause } = this.#commitment ?? {}
     return { reason, startedAt: this.#startedAt, closedEarly: [...this.#traffic.closedEarly], error: this.#error }
@@ -164,12 +164,12 @@ export class Course {
   /** Drains tentatively. Resolves when the wait is over or when `gone` aborts. */
   async prestop({ gone, hook = true, ago }: PrestopOptions): Promise<void> {
     if (this.#state === 'serving') this.#begin('the preStop hook', this.#newBudget(ago))
-    else this.#count(ago)
+    else this.#startGracePeriod(ago)
     if (this.#state !== 'draining' || gone?.aborted) return
     await this.#wait(hook, gone)
   }
 
-  /** Drains tentatively, for as long as it takes, unless it drains already. The grace period counts from the next sign. */
+  /** Drains tentatively and without a deadline, unless a drain has begun. The grace period counts from the next sign. */
   vacate(reason: string): Vacancy {
     if (this.#state === 'serving') {
       this.#vacancy = {}
@@ -188,20 +188,20 @@ export class Course {
     }
   }
 
-  /** Resolves when the wait for clients and requests is over, or the drain is. */
+  /** Resolves when the wait for clients and requests is over, or when the drain is over. */
   async #wait(hook: boolean, gone?: AbortSignal): Promise<void> {
     const over = this.#waiters.wait(hook, gone)
     this.check()
     await over
   }
 
-  /** Drains tentatively, unless it drains already, with the time that the cluster gives. */
+  /** Drains tentatively, unless a drain has begun. In both cases the drain gets the grace period that the cluster gives. */
   terminating({ gracePeriod, ago = 0 }: TerminatingOptions): void {
     const isFirst = this.#state === 'serving'
     // `ago` shortens the time but not the wait for load balancers, because those may have learned of the deletion only
     // now.
-    const isCounted = !this.#vacancy
-    this.#count()
+    const hadGracePeriod = !this.#vacancy
+    this.#startGracePeriod()
     const budget = isFirst ? this.#newBudget() : this.#budget
     if (!budget || this.#state === 'closed') return
     // The kubelet counts from the first sign, which may have come before this call.
@@ -209,7 +209,7 @@ export class Course {
     budget.killedIn(Math.max(gracePeriod - since, leastGrace), this.#options.times.reserve)
     if (isFirst) this.#begin('the deletion of the pod', budget)
     // In all other cases the next scheduled check comes early enough.
-    if (isFirst || !isCounted || budget.cut <= this.#options.clock.now()) this.check()
+    if (isFirst || !hadGracePeriod || budget.cut <= this.#options.clock.now()) this.check()
   }
 
   /** @returns The function that removes the condition. */
@@ -225,7 +225,7 @@ export class Course {
     this.#commitment ??= { reason, settle }
     if (isFirst) this.#options.onCommit(how)
     if (this.#state === 'serving') this.#begin(reason)
-    else this.#count()
+    else this.#startGracePeriod()
     // `ago` shortens the time but not the wait for load balancers, because those may learn of this server only now.
     if (isFirst && how.ago !== undefined) this.#budget?.shortenTo(this.#options.times.budget - how.ago)
     if (within !== undefined) this.#budget?.shortenTo(within)
@@ -243,7 +243,8 @@ export class Course {
    * @param ago Milliseconds since the signal, for a drain that was created later.
    */
   signalled(signal: string, ago?: number): Promise<DrainReport> {
-    // The kubelet signals when its hook was answered, or when the grace period is spent. This hook was not answered.
+    // The kubelet signals when its hook was answered, or when the grace period is spent. The hook was not answered yet, so
+    // the grace period is spent.
     if (this.#waiters.includesHook) {
       this.#budget?.spent()
       return this.start({ reason: signal, settle: false, within: lastMoment })
@@ -258,18 +259,18 @@ export class Course {
     return report
   }
 
-  /** Commits the drain because of an error that nobody caught. */
+  /** Commits the drain because of an uncaught error. */
   uncaught(error: unknown): Promise<DrainReport> {
     this.#options.logger.alarm(
       `uncaught: ${describe(error)}\n(podrain drains and exits with 1 because of it; \`errors: false\` leaves such errors to the application)`,
     )
     this.#error ??= error ?? new Error('uncaught, without a reason')
-    // If the drain has begun, load balancers are still learning of it: the wait goes on for the sake of all other
-    // requests.
+    // If a drain has begun, load balancers still send to this process. Then the wait goes on, because all other requests
+    // would be lost without it.
     return this.start({ reason: 'an uncaught error', settle: this.#state !== 'serving' })
   }
 
-  /** Closes without waiting for anything. Not for a committed drain, which closes by itself. */
+  /** Closes without waiting for anything. Must not be called for a committed drain, which closes by itself. */
   async dispose(): Promise<void> {
     this.#settle.stop()
     this.#enter('closed')
@@ -284,10 +285,10 @@ export class Course {
     this.#settle.check(this.#budget, this.committed, this.#balancers)
   }
 
-  /** What is waited for besides requests and tasks, in words. */
+  /** What the drain waits for besides requests and tasks, in words. */
   get waits(): string[] {
     if (this.#state !== 'draining' || !this.#budget) return []
-    // A pod that only makes itself free does not wait for a signal, because none may come.
+    // A pod that vacates does not wait for a signal, because possibly none comes.
     return this.#settle.waits(this.#budget, this.committed || this.#vacancy !== undefined, this.#balancers)
   }
 
@@ -306,10 +307,10 @@ export class Course {
   }
 
   /**
-   * Starts the grace period of a drain that `vacate()` has begun: the first sign has come that the pod ends.
+   * Starts the grace period of a drain that `vacate()` has begun, because the first sign has come that the pod ends.
    * @param ago Milliseconds since that sign.
    */
-  #count(ago?: number): void {
+  #startGracePeriod(ago?: number): void {
     if (!this.#vacancy) return
     this.#vacancy = undefined
     if (this.#state !== 'draining') return
@@ -325,7 +326,7 @@ export class Course {
     this.#settle.begin()
     this.#traffic.drain()
     this.#enter('draining')
-    // Without `oldest`: finding it takes a pass over all connections.
+    // Without `oldest`, because finding the oldest request takes a pass over all connections.
     const { inFlight } = this.#traffic
     const { elapsed: elapsedMs, left: budgetMs } = budget
     const open = { state: this.#state, elapsedMs, budgetMs, inFlight, oldest: null, tasks: tasks.names }
@@ -344,7 +345,7 @@ export class Course {
 
   #over(budget: Budget): void {
     this.#waiters.release()
-    // A listener called just now may have called start(), which has closed the drain.
+    // One of the waiters may have called start(), and then the drain closes already.
     if (!this.#commitment || this.#state !== 'draining') return
     const { reason } = this.#commitment
     void this.#close(budget, reason)
@@ -368,7 +369,7 @@ export class Course {
       },
       closed,
     ).catch((error) => this.#fail('to close', error))
-    // Each step keeps to the deadline itself. This is for a step that does not.
+    // Each step keeps to the deadline itself. This limit is for a step that fails to.
     await within(clock, budget.left + times.reserve / 2, closing)
     this.#enter('closed')
     const report = this.#end(reason, settleMs, { ...closed, hooks: [...onDrain.results, ...closed.hooks] })
@@ -401,13 +402,13 @@ export class Course {
     }
     this.#began = controller()
     this.#lastCall = controller()
-    // Before the state is told of: a listener may begin the next drain, which has waiters and hooks of its own.
+    // Before listeners get the new state. A listener may begin the next drain, which has waiters and hooks of its own.
     this.#waiters.release()
     this.#announcements.resumed(() => this.#options.times.budget)
     this.#enter('serving')
   }
 
-  /** Changes the state. Nothing else does. */
+  /** Changes the state. No other method changes the state. */
   #enter(state: DrainState): void {
     const previous = this.#state
     this.#state = state

@@ -1,2 +1,2 @@
-// Stands for what is large and not used here: the encodings of body parsers, a table of media types, and uploads to files.
+// Replaces large modules that the apps do not use: encodings of body parsers, a table of media types, and file uploads.
 export default {}

@@ -1,22 +1,32 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientCounts, Sample } from '@podrain/rehearsal'
-import { clients, podHeader, requests } from '../asked.js'
-import { Abridgement, Crowd, createClock, eachKind, HeldUp, kinds, machineTime, plain, sampleOf } from '../crowd.js'
+import {
+  Abridgement,
+  Crowd,
+  createClock,
+  eachKind,
+  HeldUp,
+  kinds,
+  machineTime,
+  plain,
+  sampleOf,
+} from '../rehearsal-internals.js'
 import { type RequestsSoFar, write } from '../report.js'
+import { clients, podHeader, requests } from '../traffic.js'
 
-// Asks the Service for as long as it is told, with the clients of the rehearsal, and says what became of it.
+// Sends requests to the Services with the clients of the rehearsal, and then prints its report.
 
-/** Several are several addresses of the same pods: each new connection goes to one of them. */
+/** The URLs of the Services. All have the same pods, and each new connection goes to one of the URLs. */
 const targets = (process.env.TARGETS ?? 'http://app').split(' ').map((each) => new URL(each))
 const seconds = Number(process.env.SECONDS ?? 60)
-/** What is asked for once, early: `/die` fails the liveness probe of whichever pod gets it. */
+/** A path that is requested once, early. `/die` makes the liveness probe of the pod that gets the request fail. */
 const once = process.env.ONCE
 const counts: Readonly<ClientCounts> = { ...clients, ...JSON.parse(process.env.CLIENTS ?? '{}') }
 
-/** However long it goes on, so many samples at most. */
+/** Milliseconds between two samples. A load of any length has at most 1,000 samples. */
 const sampleEvery = Math.max(100, seconds)
-/** For the log: so many losses in full, the others counted in a hundred slots. */
+/** The first 1,000 losses in full. Further losses are counted in a hundred slots of time, so that the log stays short. */
 const losses = new Abridgement(1000, Math.max(1000, seconds * 10))
 
 async function main(): Promise<void> {

@@ -14,7 +14,7 @@ class Answers {
     else response.send(body)
   }
 }
-// As decorators would, for which a compiler has to be told.
+// Decorators, called as functions. Decorator syntax would need a compiler option.
 Controller()(Answers)
 Req()(Answers.prototype, 'answer', 0)
 Res()(Answers.prototype, 'answer', 1)

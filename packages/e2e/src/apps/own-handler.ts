@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { drainServer } from '@podrain/core'
 import { echo, follow, host, listener, options, port } from './pod.js'
 
-// As guides write it. Alone it would refuse whoever comes late; beside podrain it is heard when the drain has settled.
+// A SIGTERM handler as guides show it. Without podrain it would refuse connections immediately. podrain calls it when the drain has settled.
 const server = createServer(listener)
 process.on('SIGTERM', () => server.close(() => process.exit(0)))
 echo(server)

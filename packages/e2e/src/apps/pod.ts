@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdapterOptions, Drain } from '@podrain/core'
 import { kubernetes } from '@podrain/kubernetes'
 import { WebSocketServer } from 'ws'
-import { podHeader, requests } from '../asked.js'
+import { podHeader, requests } from '../traffic.js'
 
 /** Milliseconds that a request takes. */
 const work = 20
-/** What a slow reader takes a second for. */
+/** The body of a download. A slow reader takes a second for it. */
 const download = Buffer.alloc(5_000_000, 'x')
 const name = process.env.HOSTNAME ?? 'here'
 let alive = true
@@ -24,7 +24,7 @@ export interface Answer {
   readonly body: string | Buffer | Readable
 }
 
-/** What every framework serves, but for WebSockets. */
+/** The response to a request, for every framework. WebSockets are in `echo()`. */
 export async function answer(request: IncomingMessage): Promise<Answer> {
   const path = request.url
   const say = (body: Answer['body'], status = 200, type = 'text/plain'): Answer => ({
@@ -37,7 +37,7 @@ export async function answer(request: IncomingMessage): Promise<Answer> {
   if (path === requests.stream) return say(Readable.from(pieces('a piece\n', 20, 50)))
   if (path === requests.sse) return say(Readable.from(pieces('data: an event\n\n', 20, 100)), 200, 'text/event-stream')
   if (path === requests.download) return say(download, 200, 'application/octet-stream')
-  // Fastify has read it already.
+  // Fastify has already read the body.
   if (path === requests.post && !request.readableEnded) {
     request.resume()
     await finished(request, { writable: false }).catch(() => {})
@@ -56,13 +56,13 @@ async function* pieces(piece: string, count: number, ms: number): AsyncGenerator
 export const listener: RequestListener = (request, response) => {
   void answer(request).then(({ status, headers, body }) => {
     response.writeHead(status, { ...headers })
-    // A client that goes takes only its own request with it.
+    // If a client disconnects, the error concerns only its own response.
     if (body instanceof Readable) return pipeline(body, response).catch(() => {})
     response.end(body)
   })
 }
 
-/** Sends every message of a WebSocket back. That the client has to go, podrain tells it. */
+/** Sends every message of a WebSocket back. podrain itself tells clients to leave when it drains. */
 export function echo(server: Server): void {
   const sockets = new WebSocketServer({ server, path: requests.webSocket })
   sockets.on('headers', (headers) => headers.push(`${podHeader}: ${name}`))
@@ -72,7 +72,7 @@ export function echo(server: Server): void {
   })
 }
 
-/** Follows the cluster, where the case says so. */
+/** Follows the cluster with @podrain/kubernetes if the case says so. */
 export function follow(drain: Drain): void {
   if (process.env.FOLLOW === 'yes') kubernetes(drain)
 }

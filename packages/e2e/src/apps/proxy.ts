@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
-import { Forwarder, tunnel } from '../crowd.js'
+import { Forwarder, tunnel } from '../rehearsal-internals.js'
 import { host, port } from './address.js'
 
-// What @podrain/rehearsal puts between clients and pods, where the cluster has no image of nginx: it keeps connections to the Service.
+// The proxy of @podrain/rehearsal with keep-alive connections to the Service, for clusters without an image of nginx.
 
 const upstream = new URL(process.env.UPSTREAM ?? 'http://app')
 const place = { host: upstream.hostname, port: Number(upstream.port || 80) }

@@ -1,4 +1,4 @@
-// A server that ends as the documentation of http.Server.Shutdown has it, at SIGTERM.
+// A server that calls http.Server.Shutdown at SIGTERM, as in its documentation.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 
 var big = bytes.Repeat([]byte("x"), 20_000_000)
 
-// Nobody works on for a client that has hung up.
+// Waits for the time in the query, or until the client has hung up.
 func wait(r *http.Request) {
 	ms, _ := strconv.Atoi(r.URL.Query().Get("ms"))
 	select {

@@ -2,7 +2,7 @@ import { WebSocketServer } from 'ws'
 
 const big = Buffer.alloc(20_000_000, 'x')
 
-/** What every server in Node serves here. */
+/** The application of every Node server in this folder. */
 export function handle(request, response) {
   const { pathname, searchParams } = new URL(request.url, 'http://pod')
   const ms = Number(searchParams.get('ms'))
@@ -22,13 +22,13 @@ export function handle(request, response) {
   }
 }
 
-/** Nobody works on for a client that has hung up. */
+/** Acts after a time, unless the client has hung up before. */
 function soon(response, ms, act) {
   const timer = setTimeout(act, ms)
   response.on('close', () => clearTimeout(timer))
 }
 
-/** Answers each message of a WebSocket with itself. */
+/** Sends each message of a WebSocket back. */
 export function echo(server) {
   new WebSocketServer({ server, path: '/socket' }).on('connection', (socket) => {
     socket.on('message', (data) => socket.send(data))
@@ -36,7 +36,7 @@ export function echo(server) {
   return server
 }
 
-/** The drain of podrain, with times that are to a grace period of 5 s as the defaults are to one of 30. */
+/** The options of podrain, scaled from a grace period of 30 s to one of 5 s. */
 export const options = {
   settle: { min: 800, quiet: 200 },
   keepAliveCap: 800,

@@ -1,4 +1,4 @@
-// close() of the server alone waits for sessions, which clients keep.
+// The sessions are closed, too, because close() of the server waits for them and clients keep them open.
 import http2 from 'node:http2'
 import { handle } from './application.mjs'
 

@@ -1,4 +1,4 @@
-// As Node's documentation has it: the process ends when nothing keeps it any more.
+// As in Node's documentation. The process exits when nothing keeps the event loop alive.
 import http from 'node:http'
 import { echo, handle } from './application.mjs'
 

@@ -28,7 +28,7 @@ async def app(scope, receive, send):
 
 
 async def until_gone(receive, seconds):
-    """Nobody works on for a client that has hung up."""
+    """Waits for some seconds, or until the client has hung up."""
 
     async def gone():
         while (await receive())["type"] != "http.disconnect":

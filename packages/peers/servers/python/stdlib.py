@@ -1,4 +1,4 @@
-"""http.server, which ends as its documentation has it: shutdown() from another thread, at SIGTERM."""
+"""A server of http.server. At SIGTERM another thread calls shutdown(), as in its documentation."""
 
 import os
 import signal

@@ -1,7 +1,7 @@
 import { type Behaviour, missing, type Need, needs, type See } from '@podrain/contract'
 import type { OurStage } from '../subjects/subject.js'
 
-/** What sentences about our adapters need beside what every sentence may need. */
+/** The additional needs of sentences about our adapters, with the reason why a sentence does not apply. */
 const ourNeeds = {
   watch: 'takes no server',
   beforehand: 'has no drain before its server listens',
@@ -13,13 +13,13 @@ export type OurNeed = Need | keyof typeof ourNeeds
 
 const reasons: Readonly<Record<OurNeed, string>> = { ...needs, ...ourNeeds }
 
-/** Why the behaviour makes no sense for a server that has these, if it does not. */
+/** Why a behaviour does not apply to a server that has these needs; undefined if it applies. */
 export function senseless(behaviour: Behaviour<OurNeed>, has: readonly string[]): string | undefined {
   const need = missing(behaviour, has)
   return need && reasons[need]
 }
 
-/** A sentence that looks into a server with a drain of ours. */
+/** The test of a sentence that reads the state of a server with our drain. */
 export function ours(see: (stage: OurStage) => Promise<void>): See {
   return see as See
 }

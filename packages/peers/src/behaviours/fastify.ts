@@ -11,7 +11,7 @@ const sides = ['before', 'after'] as const
 type Force = (typeof forces)[number]
 type Side = (typeof sides)[number]
 
-/** What Fastify's own options, hooks and plugins must not take away. */
+/** The drain works with Fastify's own options, hooks and plugins. */
 export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugin as the README says.', {
   ...each<Force, OurNeed>(forces, (forceCloseConnections) => [
     `with forceCloseConnections: ${forceCloseConnections}, a request in flight is answered whole`,
@@ -198,7 +198,7 @@ export const fastify = room<OurNeed>('Fastify', ['fastify'], 'Register the plugi
   ],
 })
 
-/** Fastify does not know which connections of HTTP/2 are idle. */
+/** `forceCloseConnections: 'idle'` needs HTTP/1, because Fastify does not know which HTTP/2 sessions are idle. */
 function needed(force: Force): OurNeed[] {
   return force === 'idle' ? ['http1'] : []
 }
@@ -251,12 +251,12 @@ async function closesByHand(stage: OurStage): Promise<void> {
   const wires = await Promise.all(Array.from({ length: 500 }, () => stage.idleWire()))
   const begun = performance.now()
   await appOf(stage).close()
-  // Fastify promises its clients 72 s.
+  // Less than the 72 s of Fastify's keepAliveTimeout.
   assert(performance.now() - begun < stage.terms.grace)
   await Promise.all(wires.map((wire) => wire.gone()))
 }
 
-/** Not every machine calls itself by two addresses, so its names are replaced. */
+/** Listens on `localhost`. dns.lookup() is replaced, because `localhost` does not have two addresses on every machine. */
 async function listenOnLocalhost(stage: OurStage): Promise<{ host: string; port: number }[]> {
   const { lookup } = dns
   const named = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))

@@ -4,5 +4,5 @@ import { fastify } from './fastify.js'
 import { middleware } from './middleware.js'
 import { servers } from './servers.js'
 
-/** Every behaviour that is asked of our own servers: the contract, and what is peculiar to adapters. */
+/** All behaviours that our own servers are tested for: the contract, and the sentences about our adapters. */
 export const rooms: readonly Room<OurNeed>[] = [...forAll, middleware, fastify, servers]

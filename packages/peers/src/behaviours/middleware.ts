@@ -17,7 +17,7 @@ const mounts: readonly Mount[] = [
   'behind a redirect',
 ]
 
-/** Wherever the middleware is mounted, the kubelet gets its answers, and users are waited for. */
+/** Wherever the middleware is mounted, the control endpoints respond and the drain waits for requests. */
 export const middleware = room<OurNeed>('The middleware', ['middleware'], 'Mount `drain()` as the README says.', {
   ...each<Mount, OurNeed>(mounts, (mount) => [
     `mounted ${mount}, answers the kubelet and waits for users`,
@@ -51,14 +51,14 @@ export const middleware = room<OurNeed>('The middleware', ['middleware'], 'Mount
   ],
 })
 
-/** Whom authentications and redirects let through. */
+/** The headers of a request that passes the authentication and the redirect. */
 const user = { authorization: 'Bearer user', 'x-forwarded-proto': 'https' }
 
 async function drains(stage: OurStage): Promise<void> {
   const letGo = await stage.hold(user)
   assert.equal(stage.inFlight, 1)
   for (const path of ['/readyz', '/livez', '/drainz']) {
-    // As a client does that takes any coding.
+    // A client that accepts compressed responses.
     const { status } = await stage.ask(path, { headers: { 'accept-encoding': 'gzip, deflate' } })
     assert.equal(status, 200, path)
   }

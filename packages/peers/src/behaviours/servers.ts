@@ -4,7 +4,7 @@ import http, { type IncomingMessage, type Server, type ServerResponse } from 'no
 import { listen, room, WhiteStage } from '@podrain/contract'
 import { type OurNeed, ours } from './behaviour.js'
 
-/** More than one server, more than one drain, and servers that are used in unusual ways. */
+/** Several servers, several drains, and servers that are used in unusual ways. */
 export const servers = room<OurNeed>(
   'Servers and drains',
   ['watch'],

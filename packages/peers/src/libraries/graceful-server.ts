@@ -4,7 +4,7 @@ const drains: Draining = async (server, application) => {
   const { default: GracefulServer } = await import('@gquittet/graceful-server')
   const graceful = GracefulServer(server as never, { kubernetes: true, timeout: application.terms.settle })
   server.once('listening', () => graceful.setReady())
-  // It exits itself, with 0; at a signal with the number of the signal.
+  // `stop()` exits with 0. Its own signal handler would exit with the number of the signal.
   return mortal(server, application, () => graceful.stop())
 }
 

@@ -3,8 +3,8 @@ import { type Draining, http1, type Library, mortal } from './library.js'
 const drains: Draining = async (server, application) => {
   const { default: httpShutdown } = await import('http-shutdown')
   const stopping = httpShutdown(server)
-  // Where it fails (told a second time, or never listening, as `close()` does), its README logs that, and nothing keeps the
-  // process any more.
+  // If `shutdown()` fails, as `close()` does on a second call or on a server that never listened, the code in its README logs the error.
+  // Then nothing keeps the process alive.
   return mortal(server, application, (exit) => stopping.shutdown(() => exit(0)))
 }
 

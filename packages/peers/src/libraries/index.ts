@@ -12,7 +12,7 @@ import { serverClose } from './server-close.js'
 import { stoppable } from './stoppable.js'
 import { terminus } from './terminus.js'
 
-/** What podrain is compared with, in the order of the tables. */
+/** The libraries that podrain is compared with, in the order of the tables. */
 export const libraries: readonly Library[] = [
   serverClose,
   stoppable,

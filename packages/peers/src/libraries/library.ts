@@ -5,29 +5,29 @@ import { type Application, killed, type Running, type Terms } from '@podrain/con
 import type { FastifyInstance } from 'fastify'
 
 /**
- * Another way to end a server, and what the table says of it. It is loaded where it is used, so that a process has only
- * what it is about.
+ * A shutdown library, and its description for the tables. The library is imported when it is used, so that a process loads only the
+ * library under test.
  */
 export interface Library {
-  /** What its rows begin with. */
+  /** The beginning of the names of its rows. */
   readonly name: string
-  /** The packages whose versions decide what it does. */
+  /** The packages whose versions are on the page. */
   readonly packages: readonly string[]
-  /** How it is wired here, for whoever doubts that this is fair. */
+  /** How the library is set up, so that a reader can judge whether the comparison is fair. */
   readonly wired: string
-  /** Servers that it is not run on, and why. */
+  /** The servers that the library is not tested on, and why. */
   readonly leftOut?: string
-  /** The servers of Node that it is run on. */
+  /** The servers of Node that the library is tested on. */
   readonly servers?: readonly string[]
-  /** What it does with them. */
+  /** Applies the library to such a server. */
   readonly drains?: Draining
-  /** What it does with Fastify, for those that are run on it. */
+  /** Applies the library to Fastify. */
   readonly drainsFastify?: DrainingFastify
-  /** What it does with NestJS, for those that are run on it. */
+  /** Applies the library to NestJS. */
   readonly drainsNest?: DrainingNest
 }
 
-/** What a library does with a server. */
+/** Applies a library to a server. */
 export type Draining = (server: Server, application: Pick<Application, 'terms'>) => Running | Promise<Running>
 
 export type DrainingFastify = (app: FastifyInstance, terms: Terms) => Promise<unknown>
@@ -35,24 +35,24 @@ export type DrainingFastify = (app: FastifyInstance, terms: Terms) => Promise<un
 export type DrainingNest = (terms: Terms) => Promise<{
   /** The modules that the root module imports. */
   readonly imports: DynamicModule[]
-  /** What the application does before it listens. */
+  /** Called with the application before it listens. */
   readonly setUp: (app: INestApplication) => void
 }>
 
 export type Exit = (code: number) => void
 
 /**
- * A server in a process of its own that is told to end, seen from within: its clients live there too, so nothing exits.
- * @param tell how the process is told. If this throws, or rejects, the process fails as Node's do.
+ * A server whose process would exit at its end. `process.exit()` is replaced, because the clients of the server are in the same process.
+ * @param tell Delivers the signal. If it throws or rejects, the exit code is 1, as in Node.
  */
 export function mortal(server: Server, { terms }: Pick<Application, 'terms'>, tell: (exit: Exit) => unknown): Running {
   let exit: Exit = () => {}
   const over = new Promise<number>((resolve) => {
     exit = resolve
   })
-  // Whatever a library does after its exit, the first one counts.
+  // The first call of process.exit() counts.
   process.exit = ((code?: number) => exit(code ?? 0)) as never
-  // Also for those that import it by its name.
+  // Also replaces the named import `exit` of node:process.
   syncBuiltinESMExports()
   return {
     server,
@@ -66,26 +66,26 @@ export function mortal(server: Server, { terms }: Pick<Application, 'terms'>, te
   }
 }
 
-/** As a kubelet: a process that does not listen, or not any more, ends at once. */
+/** Emits SIGTERM. A process without a listener for SIGTERM exits with 143. */
 export function sigterm(exit: Exit): void {
   if (!process.emit('SIGTERM', 'SIGTERM')) exit(143)
 }
 
-/** The time limit of a library that begins to close at once: it fits into the grace period, as ours does. */
+/** The time limit of a library that does not wait for load balancers: the grace period with the same reserve as ours. */
 export function limit(terms: Terms): number {
   return terms.grace - 100
 }
 
-/** The time limit of a library that has waited for load balancers before. */
+/** The time limit of a library that waits for load balancers first. */
 export function limitAfterSettling(terms: Terms): number {
   return limit(terms) - terms.settle
 }
 
-/** Load balancers have their time. */
+/** Waits for as long as load balancers need to stop sending. */
 export function settled(terms: Terms): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, terms.settle))
 }
 
-/** The servers of Node that a library is run on. */
+/** The servers of Node that a library is tested on. */
 export const http1: readonly string[] = ['node:http', 'node:https']
 export const all: readonly string[] = [...http1, 'node:http2 (allowHTTP1)']

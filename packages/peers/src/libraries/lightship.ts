@@ -18,7 +18,7 @@ const drains: Draining = async (server, application) => {
   server.once('listening', () => ship.signalReady())
   return mortal(server, application, async (exit) => {
     sigterm(exit)
-    // It leaves the exit to Node, which waits for both servers.
+    // lightship does not exit the process. Node exits when both servers have closed.
     await Promise.all([once(server, 'close'), once(ship.server, 'close')])
     exit(0)
   })

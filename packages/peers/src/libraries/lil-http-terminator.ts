@@ -8,7 +8,7 @@ const drains: Draining = async (server, application) => {
     maxWaitTimeout: limit(application.terms),
   })
   return mortal(server, application, async (exit) => {
-    // Its README exits with 0 whatever comes of it.
+    // The code in its README exits with 0, whatever `terminate()` returns.
     await terminator.terminate()
     exit(0)
   })

@@ -2,7 +2,7 @@ import { all, type Draining, type Library, mortal, settled } from './library.js'
 
 const drains: Draining = (server, application) => mortal(server, application, (exit) => server.close(() => exit(0)))
 
-/** The same behind a `preStop` hook that sleeps. */
+/** `server.close()` after a preStop hook that sleeps. */
 export const afterSleep: Draining = (server, application) =>
   mortal(server, application, async (exit) => {
     await settled(application.terms)

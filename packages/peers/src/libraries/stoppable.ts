@@ -4,7 +4,7 @@ import { type Draining, http1, type Library, limit, mortal } from './library.js'
 const drains: Draining = async (server, application) => {
   const { default: stoppable } = await import('stoppable')
   const stopping = stoppable(server as Server, limit(application.terms))
-  // Told a second time it also calls back with an error, as `close()` does: no reason to fail.
+  // On a second call, `stop()` calls back with an error, as `close()` does. That is not a failure.
   return mortal(server, application, (exit) => stopping.stop((_error, gracefully) => exit(gracefully ? 0 : 1)))
 }
 

@@ -5,10 +5,10 @@ import type { Case } from './verdict.js'
 
 const child = path.join(__dirname, '../../dist/score/child.js')
 
-/** Milliseconds after which a process has no verdict to give any more: twice as long as a behaviour may take. */
+/** Milliseconds after which a process is killed: more than the time limit of a test. */
 const patience = 30_000
 
-/** Runs one behaviour in a process of its own. */
+/** Runs the test of one behaviour in its own process. */
 export function look({ subject, room, behaviour }: Case): Promise<Result> {
   return new Promise((resolve) => {
     const running = fork(child, [subject.name, room.name, behaviour.name], {
@@ -23,7 +23,7 @@ export function look({ subject, room, behaviour }: Case): Promise<Result> {
     })
     running.on('message', (message: Result) => {
       result ??= message
-      // What it says, it says once; what it then still does is of no interest.
+      // The first message is the result, so the process is no longer needed.
       running.kill('SIGKILL')
     })
     running.on('close', (code, signal) => {

@@ -1,5 +1,5 @@
 /**
- * Holds every peer to the contract, and ourselves, and writes the score.
+ * Tests podrain and every peer against the contract, and writes the scores.
  *
  *     node main.js [--only <part of a row's name>]… [--behaviour <part of a sentence>] [--jobs 4]
  *                  [--write docs/proof/peers.md] [--json <file>]

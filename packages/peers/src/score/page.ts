@@ -3,7 +3,7 @@ import path from 'node:path'
 import { outcome } from '@podrain/contract'
 import type { Verdict } from './verdict.js'
 
-/** The run that the page is about. */
+/** The run whose result the page shows. */
 export interface Run {
   readonly seconds: number
   readonly node: string
@@ -11,7 +11,7 @@ export interface Run {
   readonly options: readonly string[]
 }
 
-/** The score as a page of Markdown, in the order of the verdicts. */
+/** The scores as a Markdown page, in the order of the verdicts. */
 export function page(verdicts: readonly Verdict[], run: Run): string {
   return `${[
     '# podrain and its peers',
@@ -34,32 +34,31 @@ function introduction(verdicts: readonly Verdict[], { seconds, node, date, optio
   const first = verdicts.filter(({ result }) => result.outcome === 'broken').length
   const differed = verdicts.filter(differs).length
   return [
-    'What clients of a server may expect that is told to end, written down as sentences, each of them run against every row:',
-    `real sockets, and a process of its own for each verdict. Made on ${date} with Node ${node} in ${Math.ceil(seconds / 60)} min by`,
+    'Sentences about what clients may expect of a server that is told to end, each tested on every row with real sockets,',
+    `in a new process per verdict. Made on ${date} with Node ${node} in ${Math.ceil(seconds / 60)} min by`,
     '',
     '```sh',
     `npx -y pnpm@10.34.9 ${['contract:peers', ...options].join(' ')}`,
     '```',
     '',
-    'The sentences are ours ([packages/contract](../../packages/contract)), and so is what they leave out. The servers are in',
-    '[packages/peers](../../packages/peers). To be fair to the others, nobody is asked for what podrain alone has (a count of',
-    'requests, a signal for handlers, control endpoints): the',
-    'same sentences for every row with the same kind of server. Each library is wired as its own README advises, and where it',
-    'can wait for load balancers, it does. Behind a `preStop` hook that sleeps, the requests in the first column would come',
-    'before the signal: one row shows it. A process that is still there when its grace period is over is killed, as a kubelet',
-    'kills, and has the exit code 137. The grace period is 5 s in place of 30, and so the servers of Node keep idle connections',
-    'for 1 s in place of 5.',
+    'The sentences are ours ([packages/contract](../../packages/contract)), and so is the choice of them. The servers are in',
+    '[packages/peers](../../packages/peers). To be fair, no row is tested for what only podrain has: a count of requests, a signal',
+    'for handlers, control endpoints. All rows with the same kind of server have the same sentences. Each library is set up as its',
+    'own README advises. If a library can wait for load balancers, it does. With a `preStop` hook that sleeps, the requests in the',
+    'first column would come before the signal, as one row shows. A process that still runs at the end of its grace period gets',
+    'SIGKILL, as from a kubelet, and has the exit code 137. The grace period is 5 s and not 30 s, so the servers of Node keep idle',
+    'connections for 1 s and not for 5 s.',
     '',
-    'Sentences that ask on a new connection when load balancers have had their time are not asked of whoever has closed the',
-    'listener by then: that loses requests, but one sentence about it is enough. Still, one cause can break several: read the',
-    'reasons, below, before the numbers.',
+    'A sentence about a new connection after the settle wait is not tested on a server that has closed its listener by then. A',
+    'closed listener loses requests, but one sentence about that is enough. One cause can still break several sentences, so read',
+    'the reasons below before the numbers.',
     '',
     `Verdicts: ${asked}. Broken at first: ${first}. Each of these was run once more, with nothing beside it, and counts as broken`,
     `only if it was broken both times. Not so, and counted as kept: ${differed}. The rule is the same for all rows.`,
   ].join('\n')
 }
 
-/** What is kept, by row and room. */
+/** The table of kept sentences, by row and room. */
 export function table(verdicts: readonly Verdict[]): string {
   const rooms = unique(verdicts.filter(isAsked).map(({ room }) => room.name))
   const lines = [
@@ -90,13 +89,13 @@ function wiring(verdicts: readonly Verdict[]): string {
     .join('\n')
 }
 
-/** What is installed, not what was asked for. */
+/** The installed version of a package. package.json may have a range. */
 function versionOf(name: string): string {
   const file = path.join(__dirname, '../../node_modules', name, 'package.json')
   return JSON.parse(readFileSync(file, 'utf8')).version
 }
 
-/** Per library the sentences that it breaks, each with the reason, and on which servers where not on all. */
+/** The broken sentences of each library with their reasons, and with the servers if not all servers break a sentence. */
 export function broken(verdicts: readonly Verdict[]): string[] {
   return unique(verdicts.map(({ peer }) => peer)).flatMap((peer) => {
     const own = verdicts.filter((verdict) => verdict.peer === peer)

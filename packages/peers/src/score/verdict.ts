@@ -3,7 +3,7 @@ import { type OurNeed, senseless } from '../behaviours/behaviour.js'
 import { rooms } from '../behaviours/index.js'
 import type { Peer } from '../subjects/peers.js'
 
-/** A sentence of the contract, and a server to hold to it. */
+/** A sentence of the contract, and a server that is tested for it. */
 export interface Case {
   readonly peer: Peer
   readonly subject: Subject
@@ -14,10 +14,10 @@ export interface Case {
 export type Verdict = Case & AnyVerdict
 
 /**
- * Every behaviour with every row, in the order of the table.
- * @param only parts of the names of rows, any of which will do
- * @param sentence a part of a behaviour's name
- * @throws {RangeError} if a part fits nothing: a score of nothing would look like one without a fault
+ * All behaviours for all rows, in the order of the table.
+ * @param only Texts. Only rows whose name contains one of them.
+ * @param sentence Only behaviours whose name contains this text.
+ * @throws {RangeError} if a text matches nothing, because an empty score would look like one without broken sentences
  */
 export function casesOf(peers: readonly Peer[], only: readonly string[] = [''], sentence = ''): Case[] {
   const names = peers.flatMap(({ subjects }) => subjects.map(({ name }) => name))
@@ -45,7 +45,7 @@ function fits(what: string, names: readonly string[], part: string): void {
   throw new RangeError(`Expected a part of one of these ${what}s, got “${part}”:\n${names.join('\n')}`)
 }
 
-/** The verdict that needs no run, if there is one. */
+/** The result of a behaviour that does not apply to the server; undefined if it must be tested. */
 export function unaskable({ behaviour, subject }: Case): Result | undefined {
   const why = senseless(behaviour, subject.has)
   return why === undefined ? undefined : { outcome: 'senseless', why }

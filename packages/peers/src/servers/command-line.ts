@@ -9,14 +9,14 @@ const program = path.join(require.resolve('@podrain/contract/package.json'), '..
 
 const run: (file: string, args: readonly string[]) => Promise<Ran> = promisify(execFile)
 
-/** What is left of a process; the exit code if it is not 0. */
+/** The output of a process, and its exit code if it is not 0. */
 interface Ran {
   readonly code?: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** What the command line prints with `--json -`. */
+/** The part of the output of `--json -` that is used here. */
 interface Printed {
   readonly sentences: readonly {
     room: string
@@ -26,7 +26,7 @@ interface Printed {
   }[]
 }
 
-/** Holds a server to the contract, as anybody would. */
+/** Tests a server with the command line of the contract, as a user does. */
 export async function hold(stranger: Stranger, more: readonly string[] = []): Promise<Verdict[]> {
   const args = [...flags, ...(stranger.flags ?? []), ...more, '--json', '-', '--', ...commandOf(stranger)]
   const { code = 0, stdout, stderr } = await run(process.execPath, [program, ...args]).catch((error: Ran) => error)

@@ -1,5 +1,5 @@
 /**
- * Holds servers in several languages to the contract, each through its command line, and writes what is kept.
+ * Tests servers in several languages with the command line of the contract, and writes the scores.
  *
  *     node main.js [--only <part of a name>]… [--jobs 3] [--write docs/proof/contract-servers.md]
  */

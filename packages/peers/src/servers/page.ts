@@ -3,7 +3,7 @@ import { broken, code, table } from '../score/page.js'
 import type { Verdict } from '../score/verdict.js'
 import { flags, type Stranger, versionOf } from './servers.js'
 
-/** The page about servers that are processes of their own. */
+/** The page about servers in several languages. */
 export function page(
   strangers: readonly Stranger[],
   verdicts: readonly Verdict[],

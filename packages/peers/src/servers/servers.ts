@@ -5,17 +5,17 @@ import path from 'node:path'
 
 const folder = path.join(__dirname, '../../servers')
 
-/** A server that is a process of its own, and how it is run. */
+/** A server in its own process. */
 export interface Stranger {
   readonly name: string
-  /** How it ends, for whoever doubts that this is fair. */
+  /** How the server ends, so that a reader can judge whether the comparison is fair. */
   readonly wired: string
   readonly command: readonly string[]
-  /** Flags that it has beside those of all. */
+  /** Additional flags. */
   readonly flags?: readonly string[]
-  /** What prints its version. */
+  /** The command that prints the version. */
   readonly version: readonly string[]
-  /** What builds it, if it is to be built, into the directory given. */
+  /** Returns the command that builds the server into a directory; undefined if it needs no build. */
   readonly build?: (directory: string) => readonly string[]
 }
 
@@ -44,7 +44,7 @@ const uvicorn = ['/usr/bin/python3', '-m', 'uvicorn']
 const gunicorn = ['/usr/bin/python3', '-m', 'gunicorn']
 const python = path.join(folder, 'python')
 
-/** Everything that is held to the contract through its command line, in the order of the table. */
+/** All servers, in the order of the table. */
 export const strangers: readonly Stranger[] = [
   { name: 'podrain on node:http', wired: '`drainServer(server, options)`.', ...onNode('podrain-node') },
   { name: 'podrain on Express 5', wired: '`app.use(drain(options))`.', ...onNode('podrain-express') },
@@ -111,13 +111,13 @@ export const strangers: readonly Stranger[] = [
   },
 ]
 
-/** The first line that the command prints; nothing if it cannot be run. */
+/** The first line of the output of `version`; undefined if the command fails. */
 export function versionOf({ version: [program = '', ...args] }: Stranger): string | undefined {
   const { status, stdout } = spawnSync(program, args, { encoding: 'utf8' })
   return status === 0 ? stdout.trim().split('\n')[0] : undefined
 }
 
-/** The command that starts it, when it is built. */
+/** Builds a server if necessary, and returns the command that starts it. */
 export function commandOf({ command, build }: Stranger): readonly string[] {
   if (!build) return command
   const directory = mkdtempSync(path.join(tmpdir(), 'podrain-'))

@@ -35,7 +35,7 @@ export function route(app: Express, { routes }: Application): void {
   }
 }
 
-/** What may stand in front of the middleware. */
+/** Middleware and settings in front of the drain's middleware, by mount. */
 const inFront: Partial<Record<Mount, (app: Express, express: typeof express5) => void>> = {
   'behind “trust proxy”': (app) => app.set('trust proxy', true),
   'behind a body parser': (app, express) => app.use(express.json(), express.urlencoded({ extended: false })),
@@ -65,7 +65,7 @@ export const expressSubjects: readonly OurSubject[] = Object.entries(versions).m
   },
 }))
 
-/** Lets those in who say who they are. */
+/** Responds with 401 to requests without an Authorization header. */
 function refuseStrangers({ headers }: http.IncomingMessage, response: http.ServerResponse, next: () => void): void {
   if (headers.authorization !== undefined) next()
   else response.writeHead(401).end()
@@ -80,7 +80,7 @@ function redirectToHttps(
   else response.writeHead(301, { location: `https://pod${url}` }).end()
 }
 
-/** As Express's own, without a line on the console. */
+/** An error handler like that of Express, without output on the console. */
 function quietly(_error: Error, _request: unknown, response: http.ServerResponse, _next: unknown): void {
   response.statusCode = 500
   response.end()

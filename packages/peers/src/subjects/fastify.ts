@@ -7,7 +7,7 @@ import { certificate } from './certificate.js'
 import { abilities, optionsOf, running } from './ours.js'
 import { type OurSubject, settingOf } from './subject.js'
 
-/** What Fastify can serve. */
+/** The transports of Fastify, with the needs that they meet. */
 export const transports: Record<string, { has: readonly OurNeed[]; options: () => object }> = {
   http: { has: ['http1', 'plain'], options: () => ({}) },
   https: { has: ['http1', 'tls'], options: async () => ({ https: await certificate() }) },
@@ -46,7 +46,7 @@ export async function build(
   }
   if (application.webSocket) {
     app.register(async (scope) => {
-      // Asynchronous: what such a handler returns is no answer, and must not be taken for one.
+      // An async handler, because the drain must not take its promise for a response.
       scope.get('/socket', { websocket: true }, async (socket) => {
         socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
       })
@@ -56,7 +56,7 @@ export async function build(
   return app
 }
 
-/** Fastify's way to listen. */
+/** Listens with Fastify's own method. */
 export function listenWith(app: FastifyInstance) {
   return (where: object): Promise<string> => app.listen(where)
 }

@@ -39,7 +39,7 @@ function route(app: koa3, { routes }: Application): void {
 
 const setSecurityHeaders = promisify(helmet())
 
-/** What may stand in front of the middleware. */
+/** Middleware in front of the drain's middleware, by mount. */
 const inFront: Partial<Record<Mount, Middleware>> = {
   'behind a body parser': bodyParser(),
   'behind compression': compress({ threshold: 0 }),
@@ -59,7 +59,7 @@ const inFront: Partial<Record<Mount, Middleware>> = {
   },
 }
 
-/** Koa writes to any server that has Node's requests and responses. */
+/** The servers for Koa, which works with Node's HTTP/1 and HTTP/2 responses. */
 const transports: Record<string, { has: readonly OurNeed[]; create: (handler: Handler) => Server }> = {
   'Koa 2': { has: ['http1', 'plain'], create: http.createServer },
   'Koa 3': { has: ['http1', 'plain'], create: http.createServer },

@@ -39,7 +39,7 @@ export const nestSubject: OurSubject = {
   },
 }
 
-/** With the drain of another library. */
+/** NestJS with another library. */
 export function peerOnNest(library: string, drains: DrainingNest): Subject {
   return {
     name: `${library} on ${server}`,
@@ -47,7 +47,7 @@ export function peerOnNest(library: string, drains: DrainingNest): Subject {
     async start(application) {
       const { imports, setUp } = await drains(application.terms)
       const app = await build(application, imports)
-      // As the other servers of Node that are compared.
+      // The same keepAliveTimeout as that of the other compared servers.
       const server: Server = Object.assign(app.getHttpServer(), { keepAliveTimeout: 1000 })
       setUp(app)
       const running = mortal(server, application, async (exit) => {

@@ -11,7 +11,7 @@ import { certificate } from './certificate.js'
 import { abilities, optionsOf, running } from './ours.js'
 import type { OurRunning, OurSubject } from './subject.js'
 
-/** The servers that Node has. */
+/** The servers of Node, with the needs that they meet. */
 export const servers: Record<string, { has: readonly OurNeed[]; create: () => Server | Promise<Server> }> = {
   'node:http': { has: ['http1', 'plain'], create: () => http.createServer() },
   'node:https': { has: ['http1', 'tls'], create: async () => https.createServer(await certificate()) },
@@ -29,7 +29,7 @@ export function serve(server: Server, { routes, webSocket }: Application): void 
     const method = request.method === 'HEAD' ? 'GET' : request.method
     const route = routes.find((route) => route.method === method && route.path === path)
     try {
-      // A handler that answers at once answers within the event.
+      // A synchronous handler responds during the 'request' event.
       const reply = route ? route.handle(request, response) : { status: 404 }
       send(response, reply instanceof Promise ? await reply : reply)
     } catch {
@@ -39,7 +39,7 @@ export function serve(server: Server, { routes, webSocket }: Application): void 
   if (webSocket) echo(new WebSocketServer({ server: server as http.Server }))
 }
 
-/** Answers each message with itself. */
+/** Sends each message back. */
 export function echo(webSockets: WebSocketServer): void {
   webSockets.on('connection', (socket) => {
     socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))

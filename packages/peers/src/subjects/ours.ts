@@ -4,7 +4,7 @@ import type { AdapterOptions, Drain } from '@podrain/core'
 import type { OurNeed } from '../behaviours/behaviour.js'
 import type { Mount, OurRunning } from './subject.js'
 
-/** What every drain of ours has. */
+/** The needs that all our drains meet. */
 export const abilities: readonly OurNeed[] = [
   ...ownApplication,
   'inFlight',
@@ -18,10 +18,10 @@ export const abilities: readonly OurNeed[] = [
   'websocket',
 ]
 
-/** What answers the kubelet before a middleware behind it can: there the middleware is given the server. */
+/** Mounts behind a middleware that would answer the kubelet itself. There the drain's middleware gets the server with `watch()`. */
 export const answersItself: readonly Mount[] = ['behind an authentication', 'behind a redirect']
 
-/** The times of the contract, in our words. */
+/** The times of the contract as options of podrain. */
 export function optionsOf({ terms }: Application): AdapterOptions {
   return {
     terminationGracePeriodSeconds: terms.grace / 1000,

@@ -6,18 +6,18 @@ import { build, fastifySubjects, listenWith, transports } from './fastify.js'
 import { nestSubject, peerOnNest } from './nest.js'
 import { nodeSubjects, serve, servers } from './node.js'
 
-/** A library, and the servers on which it is held to the contract. */
+/** A library, and the servers on which it is tested. */
 export interface Peer extends Library {
   readonly subjects: readonly Subject[]
 }
 
-/** What the servers of all libraries have; the rest is for those that have it to themselves. */
+/** The needs that the servers of all libraries meet. Only these are tested, so that all libraries are tested alike. */
 const common: readonly string[] = [...ownApplication, 'http1', 'http2', 'tls', 'plain', 'websocket']
 
-/** The transports of Fastify that a library is run on. */
+/** The transports of Fastify that a library is tested on. */
 const overFastify: readonly string[] = ['http', 'http2, allowHTTP1']
 
-/** Asked nothing that the others are not asked: what it alone has is left to its own tests. */
+/** podrain, tested only for sentences that the other libraries are tested for, too. Its own tests cover the rest. */
 const podrain: Peer = {
   name: 'podrain',
   packages: ['@podrain/core', '@podrain/fastify', 'fastify', '@podrain/nestjs', '@nestjs/core'],
@@ -35,7 +35,7 @@ const podrain: Peer = {
   })),
 }
 
-/** Everything that is held to the contract for comparison, ours among it, in the order of the table. */
+/** podrain and all libraries, in the order of the table. */
 export const peers: readonly Peer[] = [
   podrain,
   ...libraries.map((library) => ({ ...library, subjects: rows(library) })),
@@ -51,7 +51,7 @@ function rows(library: Library): Subject[] {
   ]
 }
 
-/** The same drain on several of Node's servers. */
+/** A library on several of Node's servers. */
 function on(library: string, names: readonly string[], drain: Draining): Subject[] {
   return names.map((name) => {
     const found = servers[name]
@@ -61,7 +61,7 @@ function on(library: string, names: readonly string[], drain: Draining): Subject
       name: `${library} on ${name}`,
       has: [...has, ...ownApplication, 'websocket'],
       async start(application) {
-        // As Node's 5 s to a grace period of 30 s: connections that turn idle too late must be able to end in time.
+        // Node's 5 s, scaled from a grace period of 30 s to one of 5 s, so that a connection that becomes idle late can still end in time.
         const server = Object.assign(await create(), { keepAliveTimeout: 1000 })
         serve(server, application)
         return drain(server, application)
@@ -71,7 +71,7 @@ function on(library: string, names: readonly string[], drain: Draining): Subject
   })
 }
 
-/** The same drain of Fastify, over HTTP/1 and over HTTP/2. */
+/** A library on Fastify, over HTTP/1 and over HTTP/2. */
 function onFastify(library: string, drain: DrainingFastify): Subject[] {
   return Object.entries(transports)
     .filter(([name]) => overFastify.includes(name))

@@ -2,7 +2,7 @@ import type { Application, Held, Running, StageOptions, Subject, WhiteStage } fr
 import type { Drain } from '@podrain/core'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 
-/** Where a middleware is mounted in its application, or behind what. */
+/** The place of a middleware in its application. */
 export type Mount =
   | 'first'
   | 'last'
@@ -14,18 +14,18 @@ export type Mount =
   | 'behind an authentication'
   | 'behind a redirect'
 
-/** What a Fastify application has beside its routes. */
+/** The parts of a Fastify application besides its routes. */
 export interface FastifyParts {
   readonly options?: FastifyServerOptions
   /** Registered before the drain. */
   readonly before?: (app: FastifyInstance) => unknown
   /** Registered after the drain, and before the routes. */
   readonly after?: (app: FastifyInstance) => unknown
-  /** Registers the drain in a scope of its own in place of the root. */
+  /** Whether the drain is registered in a scope of its own and not in the root. */
   readonly scoped?: boolean
 }
 
-/** What the sentences about our adapters want of a server. */
+/** The settings of the sentences about our adapters. */
 interface Setting {
   readonly mount?: Mount
   readonly fastify?: FastifyParts
@@ -39,12 +39,12 @@ export function mounted(mount: Mount): StageOptions {
   return { setting: () => ({ mount }) satisfies Setting }
 }
 
-/** @param make the parts, of an application of its own for every run */
+/** @param make Makes the parts, anew for every run. */
 export function withParts(make: (held: Held) => FastifyParts): StageOptions {
   return { setting: (held) => ({ fastify: make(held) }) satisfies Setting }
 }
 
-/** A server with a drain of ours. */
+/** A server with our drain. */
 export interface OurRunning extends Running {
   readonly drain?: Drain
   readonly fastify?: FastifyInstance

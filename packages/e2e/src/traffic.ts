@@ -1,6 +1,6 @@
 import type { ClientCounts, pathNames } from '@podrain/rehearsal'
 
-/** What the apps answer, for each kind of client. */
+/** The path that each kind of client requests. The apps have a route for each. */
 export const requests: Readonly<Record<Exclude<(typeof pathNames)[number], 'http2' | 'grpc'>, string>> = {
   get: '/work',
   stream: '/stream',
@@ -10,7 +10,7 @@ export const requests: Readonly<Record<Exclude<(typeof pathNames)[number], 'http
   sse: '/events',
 }
 
-/** Who asks, in every case. Many that ask seldom are what a keep-alive timeout of a server is to be tried with. */
+/** The clients in every case. Many of them send rarely, to test the server's keep-alive timeout. */
 export const clients: Readonly<ClientCounts> = {
   keepAlive: 8,
   newConnection: 4,
@@ -24,5 +24,5 @@ export const clients: Readonly<ClientCounts> = {
   grpc: 0,
 }
 
-/** The header by which a pod says its name. */
+/** The response header with the name of the pod. */
 export const podHeader = 'x-pod'

@@ -1,5 +1,5 @@
-// The clients of the rehearsal, and its proxy, for a bundle. They are no part of what @podrain/rehearsal promises to others, so it does not export
-// them; that they are built before this package is, the dependency sees to.
+// The clients and the proxy of the rehearsal, for the bundles. @podrain/rehearsal does not export them, because they may change at any time. The
+// dependency on that package makes turbo build it first.
 export { Forwarder } from '../../rehearsal/dist/hop/proxy/forward.js'
 export { tunnel } from '../../rehearsal/dist/hop/proxy/tunnel.js'
 export { type Ask, plain } from '../../rehearsal/dist/load/ask.js'
