@@ -9,8 +9,9 @@ import {
   resolveOptions,
   type Scenario,
 } from '@podrain/rehearsal'
-import { clients, requests } from './asked.js'
+import { requests } from './asked.js'
 import type { App, Case, Happening, HookKind } from './cases.js'
+import { clients } from './clients.js'
 import { graceSeconds, probes, sleepSeconds, socket } from './containers.js'
 import type { Report } from './report.js'
 

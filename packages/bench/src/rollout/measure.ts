@@ -22,8 +22,8 @@ export interface RolloutResult {
   readonly heldUpMs: number
 }
 
-/** The same load for everybody: clients of every kind, and half of all requests on connections of their own. */
-const clients: ClientCounts = {
+/** The same load for everybody: clients of every kind that the contenders answer, and half of all requests on connections of their own. */
+const clients: Partial<ClientCounts> = {
   keepAlive: 100,
   newConnection: 30,
   slowKeepAlive: 8,
@@ -33,7 +33,6 @@ const clients: ClientCounts = {
   webSocket: 4,
   sse: 3,
   http2: 30,
-  grpc: 0,
 }
 
 const requests = {

@@ -1,7 +1,8 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientCounts, Sample } from '@podrain/rehearsal'
-import { clients, podHeader, requests } from '../asked.js'
+import { podHeader } from '../asked.js'
+import { clients, pathOf } from '../clients.js'
 import { Abridgement, Crowd, createClock, eachKind, HeldUp, kinds, machineTime, plain, sampleOf } from '../crowd.js'
 import { type RequestsSoFar, write } from '../report.js'
 
@@ -27,8 +28,8 @@ async function main(): Promise<void> {
     {
       clients: counts,
       asks: eachKind((kind) => {
-        const { path, method } = kinds[kind]
-        return path === 'http2' || path === 'grpc' ? [] : [plain(requests[path], method)]
+        const path = pathOf(kind)
+        return path === undefined ? [] : [plain(path, kinds[kind].method)]
       }),
       rate: undefined,
       openLoop: false,
