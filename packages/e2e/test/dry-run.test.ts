@@ -11,13 +11,13 @@ import { clientKinds, type Rehearsal } from '@podrain/rehearsal'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { bundle, largest } from '../dist/bundles.js'
 import { cases, frameworks, hooks } from '../dist/cases.js'
+import { clients } from '../dist/clients.js'
 import type { PodSpec } from '../dist/containers.js'
 import { dryRun } from '../dist/dry-run.js'
 import { objectsOf } from '../dist/objects.js'
 import { read } from '../dist/report.js'
 import { expectNothingLost } from '../dist/run.js'
 import { problems } from '../dist/schema.js'
-import { clients } from '../src/clients.js'
 
 const main = join(__dirname, '..', 'dist', 'main.js')
 
