@@ -5,11 +5,12 @@
  *     node .ci/api-report.mjs           fails if a report differs from the exports
  *     node .ci/api-report.mjs --write   writes the reports
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Extractor, ExtractorConfig } from '@microsoft/api-extractor'
+import { published } from './published.mjs'
 
 const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } })
 const packages = join(import.meta.dirname, '../packages')
@@ -20,14 +21,12 @@ const messageCallback = (message) => {
 }
 
 /** The reports of a package that differ from its exports. Each entry point with types has a report. */
-function staleReports(name) {
-  const projectFolder = join(packages, name)
+function staleReports({ folder, exports }) {
+  const projectFolder = join(packages, folder)
   const packageJsonFullPath = join(projectFolder, 'package.json')
-  const manifest = JSON.parse(readFileSync(packageJsonFullPath, 'utf8'))
-  if (manifest.private) return []
-  return Object.entries(manifest.exports)
+  return Object.entries(exports)
     .filter(([, { types }]) => types)
-    .map(([path, { types }]) => ({ reportFileName: `${name}${path.slice(1).replaceAll('/', '.')}.api.md`, types }))
+    .map(([path, { types }]) => ({ reportFileName: `${folder}${path.slice(1).replaceAll('/', '.')}.api.md`, types }))
     .filter(({ reportFileName, types }) => {
       const config = ExtractorConfig.prepare({
         packageJsonFullPath,
@@ -51,7 +50,7 @@ function staleReports(name) {
     .map(({ reportFileName }) => reportFileName)
 }
 
-const stale = readdirSync(packages).flatMap(staleReports)
+const stale = published.flatMap(staleReports)
 rmSync(reportTempFolder, { recursive: true })
 if (values.write) console.log(`written: ${stale.join(', ') || 'no report has changed'}`)
 else if (stale.length > 0) {

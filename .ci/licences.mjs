@@ -5,15 +5,10 @@
  *     pnpm exec node .ci/licences.mjs
  */
 import { execSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { published } from './published.mjs'
 
 const allowed = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'CC0-1.0', 'ISC', 'MIT']
 
-const packages = join(import.meta.dirname, '../packages')
-const published = readdirSync(packages)
-  .map((name) => JSON.parse(readFileSync(join(packages, name, 'package.json'), 'utf8')))
-  .filter(({ private: isPrivate }) => !isPrivate)
 const filters = published.map(({ name }) => `--filter=${name}`).join(' ')
 const listed = execSync(`pnpm licenses list --prod --json ${filters}`, { encoding: 'utf8' })
 

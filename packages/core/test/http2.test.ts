@@ -11,15 +11,7 @@ import {
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AdapterOptions, attach, Drain, drainServer } from '../src/index.js'
-import { FakeClock, gate, Log, turns } from './support.js'
-
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 2000,
-}
+import { FakeClock, gate, keeping, Log, turns } from './support.js'
 
 type Listener = (request: Http2ServerRequest, response: Http2ServerResponse) => unknown
 
@@ -34,7 +26,7 @@ interface Scene {
 async function start(listener: Listener, options: AdapterOptions = {}): Promise<Scene> {
   const clock = new FakeClock()
   const server = createServer((request, response) => void listener(request, response))
-  const drain = drainServer(server, { ...slow, clock, signals: false, logger: false, ...options })
+  const drain = drainServer(server, { ...keeping, clock, signals: false, logger: false, ...options })
   onTestFinished(() => drain.dispose())
   const port = await listen(server)
   return { clock, drain, server, session: () => open(port) }
@@ -326,7 +318,7 @@ describe('a request over HTTP/2', () => {
   })
 
   test('that a middleware counts is counted once, and its server is then watched', async () => {
-    const { drain, handle } = attach({ ...slow, signals: false, logger: false })
+    const { drain, handle } = attach({ ...keeping, signals: false, logger: false })
     onTestFinished(() => drain.dispose())
     const turn = gate()
     const server = createServer(async (request, response) => {
@@ -497,7 +489,7 @@ describe('a tunnel over HTTP/2', () => {
       await rest?.then(() => response.end(' and good-bye'))
     })
     server.on('request', sayOk)
-    const drain = drainServer(server, { ...slow, clock, signals: false, logger: false })
+    const drain = drainServer(server, { ...keeping, clock, signals: false, logger: false })
     onTestFinished(() => drain.dispose())
     const client = await open(await listen(server))
     const headers = { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':authority': 'pod' }

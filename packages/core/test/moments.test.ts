@@ -6,15 +6,10 @@ import type { Duplex } from 'node:stream'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AdapterOptions, attach, Drain, type DrainOptions, drainServer } from '../src/index.js'
 import { supportedSignals } from '../src/process/signals.js'
-import { ask, Client, FakeClock, FakeProcess, gate, type Pod, serve, turns } from './support.js'
+import { ask, Client, FakeClock, FakeProcess, gate, keeping, type Pod, serve, turns } from './support.js'
 
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 400 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 2000,
-}
+/** The share of connections that a response closes grows over 600 ms. */
+const slow = { ...keeping, settle: { min: 1000, quiet: 400 } }
 
 /** A pod whose `/slow` responds when the test lets it. */
 async function start(options: AdapterOptions = {}) {

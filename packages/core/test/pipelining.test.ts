@@ -3,15 +3,7 @@ import { createServer } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type AdapterOptions, Drain, drainServer } from '../src/index.js'
-import { Client, FakeClock, type Gate, gate, listen, type Pod, serve, turns } from './support.js'
-
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 2000,
-}
+import { Client, FakeClock, type Gate, gate, keeping, listen, type Pod, serve, turns } from './support.js'
 
 interface Scene extends Pod {
   readonly clock: FakeClock
@@ -37,7 +29,7 @@ async function start(options: AdapterOptions = {}, headers: Record<string, strin
       if (held) void held.opened.then(answer)
       else answer()
     },
-    { ...slow, clock, ...options },
+    { ...keeping, clock, ...options },
   )
   return { ...pod, clock, turn, client: await Client.open(pod.port) }
 }
@@ -210,7 +202,7 @@ describe('while draining, pipelined requests are all answered', () => {
     const accepted = once(server, 'connection')
     const client = await Client.open(await listen(server))
     await accepted
-    const drain = drainServer(server, { ...slow, clock, signals: false, logger: false })
+    const drain = drainServer(server, { ...keeping, clock, signals: false, logger: false })
     onTestFinished(() => drain.dispose())
     void drain.prestop()
     clock.advance(1000)
@@ -228,7 +220,7 @@ describe('while draining, pipelined requests are all answered', () => {
         if (request.url === '/held') void held.opened.then(() => response.end('at /b'))
         else response.end('at /a')
       },
-      { ...slow, clock, keepAliveCap: 0 },
+      { ...keeping, clock, keepAliveCap: 0 },
     )
     const report = drain.start()
     clock.advance(990)

@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { createServer as createServer2 } from 'node:http2'
 import type { Server } from 'node:net'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type DrainOptions, drainServer } from '../src/index.js'
+import { type DrainOptions, drainServer, presets } from '../src/index.js'
 import { Log, runsIn } from './support.js'
 
 beforeEach(() => {
@@ -105,8 +105,7 @@ describe('behind', () => {
 
   test.each([['nginx'], ['toString'], [null], [1]])('%s is refused, with the list', (behind) => {
     expect(() => drainServer(createServer(), { behind: behind as never, signals: false })).toThrow(
-      'Expected `behind` to be one of none, kube-proxy, ingress-nginx, nginx-gateway-fabric, haproxy, traefik, envoy, ' +
-        'envoy-gateway, cilium, gke-neg, aws-alb, aws-nlb',
+      `Expected \`behind\` to be one of ${Object.keys(presets).join(', ')}`,
     )
   })
 })

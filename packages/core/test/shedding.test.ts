@@ -2,16 +2,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Drain } from '../src/index.js'
-import { ask, Client, FakeClock, gate, sayOk, serve, turns } from './support.js'
+import { ask, Client, FakeClock, gate, sayOk, serve, slow as times, turns } from './support.js'
 
-/** Times of a drain on a fake clock. */
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 5000,
-}
+/** Idle connections are kept for up to 5 s. */
+const slow = { ...times, keepAliveCap: 5000 }
 
 describe('while serving', () => {
   test('no response says Connection: close', async () => {

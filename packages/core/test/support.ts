@@ -36,6 +36,9 @@ export const slow = {
   keepAliveCap: 0,
 } satisfies AdapterOptions
 
+/** The same times, but idle connections are kept for up to 2 s. */
+export const keeping = { ...slow, keepAliveCap: 2000 } satisfies AdapterOptions
+
 /** A fake clock. Data on sockets still takes real turns of the event loop. */
 export class FakeClock implements Clock {
   #now = 1_000_000

@@ -7,15 +7,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AdapterOptions, Drain, drainServer } from '../src/index.js'
-import { certificate, FakeClock, gate, turns } from './support.js'
-
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 500 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 2000,
-}
+import { certificate, FakeClock, gate, keeping, turns } from './support.js'
 
 let tls: Awaited<ReturnType<typeof certificate>>
 beforeAll(async () => {
@@ -41,7 +33,7 @@ async function start(kind: Kind, listener: Listener, options: AdapterOptions = {
     kind === 'https' ? createServer(tls, answer) : createSecureServer({ ...tls, allowHTTP1: true }, answer as never)
   ) as Server
   server.keepAliveTimeout = 600_000
-  const drain = drainServer(server, { ...slow, clock, signals: false, logger: false, ...options })
+  const drain = drainServer(server, { ...keeping, clock, signals: false, logger: false, ...options })
   onTestFinished(() => drain.dispose())
   server.listen(0, '127.0.0.1')
   onTestFinished(() => void server.close())
@@ -53,7 +45,7 @@ async function start(kind: Kind, listener: Listener, options: AdapterOptions = {
 async function startLate(kind: Kind): Promise<Scene> {
   const scene = await start(kind, sayOk)
   await scene.drain.dispose()
-  const drain = new Drain({ ...slow, clock: scene.clock, signals: false, logger: false })
+  const drain = new Drain({ ...keeping, clock: scene.clock, signals: false, logger: false })
   onTestFinished(() => drain.dispose())
   return { ...scene, drain }
 }
@@ -299,7 +291,7 @@ test('an HTTP/2 session over TLS does not also count as an HTTP/1 connection', a
 test('clients of a unix socket, which have no addresses, are each waited for in their handshake', async () => {
   const clock = new FakeClock()
   const server = createServer(tls, (_request, response) => void response.end('ok'))
-  const drain = drainServer(server, { ...slow, clock, signals: false, logger: false })
+  const drain = drainServer(server, { ...keeping, clock, signals: false, logger: false })
   onTestFinished(() => drain.dispose())
   const path = join(tmpdir(), `podrain-tls-${process.pid}.sock`)
   server.listen(path)

@@ -3,15 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { type Duplex, PassThrough } from 'node:stream'
 import { describe, expect, test, vi } from 'vitest'
 import type { AdapterOptions } from '../src/index.js'
-import { Client, FakeClock, type Pod, sayOk, serve, turns } from './support.js'
-
-const slow = {
-  terminationGracePeriodSeconds: 30,
-  settle: { min: 1000, quiet: 400 },
-  closing: 5000,
-  reserve: 1000,
-  keepAliveCap: 2000,
-}
+import { Client, FakeClock, keeping, type Pod, sayOk, serve, turns } from './support.js'
 
 /** 1001, in a close frame. */
 const goingAway = '\x88\x02\x03\xe9'
@@ -33,7 +25,7 @@ const grant: Grant = (request, socket) =>
 async function start(answer: Grant = grant, options: AdapterOptions = {}): Promise<Scene> {
   const clock = new FakeClock()
   const sockets: Duplex[] = []
-  const pod = await serve(sayOk, { ...slow, clock, ...options })
+  const pod = await serve(sayOk, { ...keeping, clock, ...options })
   for (const event of ['upgrade', 'connect']) {
     pod.server.on(event, (request: IncomingMessage, socket: Duplex) => {
       sockets.push(socket)

@@ -10,9 +10,10 @@ import {
   type Scenario,
 } from '@podrain/rehearsal'
 import type { App, Case, Happening, HookKind } from './cases.js'
+import { clients } from './clients.js'
 import { graceSeconds, probes, sleepSeconds, socket } from './containers.js'
 import type { Report } from './report.js'
-import { clients, requests } from './traffic.js'
+import { requests } from './traffic.js'
 
 /** When the disruption of a case began and ended, in milliseconds since 1970. */
 export interface Course {

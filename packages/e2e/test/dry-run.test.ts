@@ -11,6 +11,7 @@ import { clientKinds, type Rehearsal } from '@podrain/rehearsal'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { bundle, largest } from '../dist/bundles.js'
 import { cases, frameworks, hooks } from '../dist/cases.js'
+import { clients } from '../dist/clients.js'
 import type { PodSpec } from '../dist/containers.js'
 import { dryRun } from '../dist/dry-run.js'
 import { objectsOf } from '../dist/objects.js'
@@ -232,7 +233,7 @@ describe.each([...frameworks, 'own-handler', 'nestjs', 'plain'])('the app %s, as
     const [end] = events
     const requests = end?.type === 'load-end' ? end.requests : undefined
     for (const kind of clientKinds) {
-      if (kind === 'http2' || kind === 'grpc') expect(requests?.[kind]).toBe(0)
+      if (clients[kind] === 0) expect(requests?.[kind]).toBe(0)
       // A client that sends rarely may have sent no request yet.
       else if (kind !== 'slowKeepAlive') expect(requests?.[kind]).toBeGreaterThan(0)
     }

@@ -118,15 +118,7 @@ describe.each([
   describeVariables(serve)
 
   describeOwnDrain(serve, () => {
-    testMountedTwice(async (...options) => {
-      const app = express()
-      const [first, second] = [drain(options[0]), drain(options[1])]
-      for (const middleware of [first, second]) {
-        onTestFinished(() => middleware.drain.dispose())
-        app.use(middleware)
-      }
-      return { url: await urlOf(app.listen(0, '127.0.0.1')), drains: [first.drain, second.drain] }
-    })
+    testMountedTwice(drain, () => express())
   })
 
   test('a request to a mounted router is named by its whole path, without the query', async () => {

@@ -17,22 +17,10 @@ describe('the types', () => {
     expectTypeOf(registrations).toBeArray()
   })
 
-  test('options are known by name and type', () => {
+  test('options are those of every adapter, and no other is registered', () => {
     expectTypeOf<GracefulShutdownOptions>().toEqualTypeOf<AdapterOptions>()
-    const mistakes: Array<() => unknown> = [
-      // @ts-expect-error unknown option
-      () => fastify().register(gracefulShutdown, { gracePeriod: 30 }),
-      // @ts-expect-error a number of seconds
-      () => fastify().register(gracefulShutdown, { terminationGracePeriodSeconds: '30' }),
-      // @ts-expect-error no process can catch SIGKILL
-      () => fastify().register(gracefulShutdown, { signals: ['SIGKILL'] }),
-      // @ts-expect-error only `false` turns signals off
-      () => fastify().register(gracefulShutdown, { signals: true }),
-      // @ts-expect-error unknown endpoint
-      () => fastify().register(gracefulShutdown, { endpoints: { ready: '/ready' } }),
-      // @ts-expect-error unknown option of `settle`
-      () => fastify().register(gracefulShutdown, { settle: { most: 1 } }),
-    ]
-    expectTypeOf(mistakes).toBeArray()
+    // @ts-expect-error unknown option
+    const mistake = (): unknown => fastify().register(gracefulShutdown, { gracePeriod: 30 })
+    expectTypeOf(mistake).toBeFunction()
   })
 })

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest'
+import { published } from '../../../.ci/published.mjs'
 import { hasWords, type Message, Texts, tidy } from './messages.js'
 import { entriesOf, page } from './page.js'
 
-const inServices = ['core', 'auto', 'fastify', 'express', 'koa', 'nestjs', 'metrics', 'kubernetes'].map(
-  (name) => new Texts(name),
-)
-const tools = ['manifests', 'podrain', 'rehearsal'].map((name) => new Texts(name))
+const namesOfTools = ['manifests', 'podrain', 'rehearsal']
+const tools = namesOfTools.map((name) => new Texts(name))
+const inServices = published
+  .map(({ folder }) => folder)
+  .filter((folder) => folder !== 'contract' && !namesOfTools.includes(folder))
+  .map((name) => new Texts(name))
 
 const logLines = inServices.flatMap((texts) => [...texts.logLines(), ...texts.warnings()])
 const errors = [

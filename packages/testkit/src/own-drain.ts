@@ -1,6 +1,7 @@
+import type { Server } from 'node:http'
 import { type AdapterOptions, Drain } from '@podrain/core'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { expectNoneInFlight, quick, send } from './client.js'
+import { expectNoneInFlight, quick, send, urlOf } from './client.js'
 import type { Serve } from './serve.js'
 
 /** @param own Further tests, for this framework only. */
@@ -36,25 +37,30 @@ export function describeOwnDrain(serve: Serve<never>, own: () => void): void {
 
 /**
  * For a framework in which the second middleware can see only with a request that there is a first one.
- * @param mount Starts an application that uses two middlewares, and disposes of their drains at the end of the test.
+ * @param create makes an application, without a middleware yet
  */
-export function testMountedTwice(
-  mount: (
-    first: AdapterOptions,
-    second: AdapterOptions,
-  ) => Promise<{ url: string; drains: readonly [first: Drain, second: Drain] }>,
+export function testMountedTwice<Middleware extends { readonly drain: Drain }>(
+  drain: (options: AdapterOptions) => Middleware,
+  create: () => { use(middleware: NoInfer<Middleware>): unknown; listen(port: number, host: string): Server },
 ): void {
   test('of two mounted middlewares, the first does the work, and the second logs that once', async () => {
     const lines: string[] = []
     const logger = { info() {}, warn() {}, error: (line: string) => void lines.push(line) }
-    const { url, drains } = await mount(quick, { ...quick, logger })
+    const app = create()
+    const drains = [quick, { ...quick, logger }].map((options) => {
+      const middleware = drain(options)
+      onTestFinished(() => middleware.drain.dispose())
+      app.use(middleware)
+      return middleware.drain
+    })
+    const url = await urlOf(app.listen(0, '127.0.0.1'))
     for (const _round of [1, 2]) {
       expect(await send(`${url}/readyz`)).toMatchObject({ status: 200 })
       expect(await send(`${url}/nowhere`)).toMatchObject({ status: 404 })
     }
     expect(lines).toEqual([expect.stringContaining('pass the first Drain with the option `drain`')])
     await Promise.all(drains.map(expectNoneInFlight))
-    void drains[0].prestop()
+    void drains[0]?.prestop()
     expect(await send(`${url}/readyz`)).toMatchObject({ status: 503 })
   })
 }

@@ -1,11 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { published } from '../../../.ci/published.mjs'
 
 const root = join(__dirname, '../../..')
-const published = readdirSync(join(root, 'packages'))
-  .map((folder) => ({ folder, ...JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8')) }))
-  .filter((manifest) => !manifest.private)
 
 describe.each(published)('$name, as npm installs it', ({ dependencies = {}, optionalDependencies = {} }) => {
   test('takes every dependency by range, so that a team gets a security fix without waiting for podrain', () => {
@@ -49,4 +47,11 @@ test('all packages have one version, so that one number says what fits together'
 test('every package has a size budget', async () => {
   const { default: budgets } = await import('../../../.size-limit.mjs')
   expect(budgets.map(({ name }) => name.split(',')[0]).toSorted()).toEqual(published.map(({ name }) => name).toSorted())
+})
+
+test('every package is told to npm when the first version is published', () => {
+  const [, podrain = '', list = ''] =
+    /for package in (\w+) @podrain\/\{([\w,]+)\}/.exec(readFileSync(join(root, 'RELEASING.md'), 'utf8')) ?? []
+  const told = [podrain, ...list.split(',').map((name) => `@podrain/${name}`)]
+  expect(told.toSorted()).toEqual(published.map(({ name }) => name).toSorted())
 })

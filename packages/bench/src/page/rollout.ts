@@ -1,10 +1,10 @@
-import { type ClientKind, clientKinds } from '@podrain/rehearsal'
+import type { ClientKind } from '@podrain/rehearsal'
 import { load } from '../results.js'
 import type { RolloutResult } from '../rollout/measure.js'
 import { fixed, origin, type Section, table } from './section.js'
 
-/** The names of the kinds of client on the page. */
-const words: Readonly<Record<ClientKind, string>> = {
+/** The kinds of client in the table, and their names on the page. */
+const words: Readonly<Partial<Record<ClientKind, string>>> = {
   keepAlive: 'keep-alive',
   newConnection: 'new connection',
   slowKeepAlive: 'slow keep-alive',
@@ -52,10 +52,10 @@ ${table(
 Lost, by kind of client:
 
 ${table(
-  ['', ...clientKinds.map((kind) => words[kind])],
+  ['', ...Object.values(words)],
   result.data.map(({ name, requestsByClient, lostByClient }) => [
     name,
-    ...clientKinds.map((kind) =>
+    ...Object.keys(words).map((kind) =>
       requestsByClient[kind] ? `${strong(lostByClient[kind] ?? 0)} of ${fixed(requestsByClient[kind])}` : '',
     ),
   ]),

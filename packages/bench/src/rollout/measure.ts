@@ -22,8 +22,8 @@ export interface RolloutResult {
   readonly heldUpMs: number
 }
 
-/** The same clients for every contender: all kinds, and half of the requests on new connections. */
-const clients: ClientCounts = {
+/** The same clients for every contender: the kinds that all contenders answer, and half of the requests on new connections. */
+const clients: Partial<ClientCounts> = {
   keepAlive: 100,
   newConnection: 30,
   slowKeepAlive: 8,
@@ -33,7 +33,6 @@ const clients: ClientCounts = {
   webSocket: 4,
   sse: 3,
   http2: 30,
-  grpc: 0,
 }
 
 const requests = {

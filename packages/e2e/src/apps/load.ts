@@ -1,6 +1,7 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientCounts, Sample } from '@podrain/rehearsal'
+import { clients, pathOf } from '../clients.js'
 import {
   Abridgement,
   Crowd,
@@ -13,7 +14,7 @@ import {
   sampleOf,
 } from '../rehearsal-internals.js'
 import { type RequestsSoFar, write } from '../report.js'
-import { clients, podHeader, requests } from '../traffic.js'
+import { podHeader } from '../traffic.js'
 
 // Sends requests to the Services with the clients of the rehearsal, and then prints its report.
 
@@ -37,8 +38,8 @@ async function main(): Promise<void> {
     {
       clients: counts,
       asks: eachKind((kind) => {
-        const { path, method } = kinds[kind]
-        return path === 'http2' || path === 'grpc' ? [] : [plain(requests[path], method)]
+        const path = pathOf(kind)
+        return path === undefined ? [] : [plain(path, kinds[kind].method)]
       }),
       rate: undefined,
       openLoop: false,
