@@ -11,12 +11,11 @@ const require = createRequire(import.meta.url)
 const { concernedKinds } = require('../dist/objects/inspection.js')
 const { podKinds } = require('../dist/objects/pod.js')
 
-/** What podrain and its examples write beside pods, and what its tests put into a cluster: `examine` knows them too. */
+/** What podrain writes beside pods, and what its tests put into a cluster: `examine` knows them too. */
 const written = [
   ...['ServiceAccount', 'Role', 'RoleBinding', 'Namespace', 'ConfigMap', 'NetworkPolicy'],
   ...['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'],
   ...['MutatingAdmissionPolicy', 'MutatingAdmissionPolicyBinding'],
-  ...['AnalysisTemplate', 'CustomResourceDefinition'],
 ]
 const kinds = new Set([...podKinds, ...concernedKinds, ...written, 'PodTemplateSpec'])
 const packages = ['kubernetes-models', '@kubernetes-models/argo-rollouts', '@kubernetes-models/keda']
