@@ -52,7 +52,7 @@ describe.each(manifests)('$name', ({ manifest }) => {
     if (withoutSchema.includes(manifest.kind)) {
       expect(problems(manifest)).toBeUndefined()
       expect(manifest.apiVersion).toMatch(/^[\w.]+\/v\w+$/)
-      expect(manifest.metadata.name).toMatch(/^[a-z0-9-]+$/)
+      expect(manifest.metadata.name).toMatch(/^[a-z0-9.-]+$/)
     } else expect(problems(manifest)).toEqual([])
   })
 })
