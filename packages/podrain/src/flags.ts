@@ -10,6 +10,7 @@ import {
   workloadKinds,
 } from '@podrain/rehearsal'
 import { Option } from 'commander'
+import { UsageError } from './usage.js'
 import {
   clientNames,
   clients,
@@ -253,8 +254,20 @@ const flags = flagGroups.flatMap((group) => group.flags)
 /** What was given on the command line, as commander keeps it. */
 export type GivenFlags = Readonly<Record<string, unknown>>
 
-/** The engine's options: `options` from elsewhere, overridden by the flags. */
+/**
+ * The engine's options: `options` from elsewhere, overridden by the flags.
+ * @throws UsageError if a flag for a path is given twice: only the last path would get requests.
+ */
 export function optionsOf(given: GivenFlags, options: FlagOptions = {}): FlagOptions {
+  for (const { option } of flags.filter(({ sets }) => sets.startsWith('requests.'))) {
+    const texts = ((given[option.attributeName()] ?? []) as readonly Given[]).map(({ text }) => text)
+    if (texts.length > 1) {
+      throw new UsageError(
+        `\`${option.long}\` is given ${texts.length} times (${texts.join(', ')}): it takes one path. ` +
+          'To send several requests, list them in a file and pass `--requests FILE`',
+      )
+    }
+  }
   return eachGiven(given).reduce<FlagOptions>((all, { flag, value }) => set(all, flag.sets.split('.'), value), options)
 }
 

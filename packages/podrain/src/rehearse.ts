@@ -40,7 +40,8 @@ export interface RehearseFlags extends GivenFlags {
  * @throws {Ended} when a signal has ended the rehearsal, after the results are written.
  */
 export async function runRehearse(command: readonly string[], flags: RehearseFlags): Promise<number> {
-  const manifest = flags.manifest === undefined ? undefined : readManifest(flags.manifest, flags.container)
+  const manifest =
+    flags.manifest === undefined ? undefined : readManifest(flags.manifest, flags.container, optionsOf(flags).env)
   const options = readOptions(command, flags, manifest)
   const out = prepareFiles(flags) ? process.stderr : process.stdout
   if (options.logs !== undefined) prepareDirectory('--logs', options.logs)

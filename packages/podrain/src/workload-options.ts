@@ -13,11 +13,17 @@ export interface FromManifest {
 /**
  * Reads a manifest for `podrain rehearse`.
  * @param wanted The container, as `app`, `Deployment/web` or `Deployment/web/app`; undefined if there is only one
+ * @param given The variables of `--env`.
  * @throws UsageError when the file cannot be read, or it is not clear which container is meant.
  */
-export function readManifest(path: string, wanted: string | undefined): FromManifest {
+export function readManifest(
+  path: string,
+  wanted: string | undefined,
+  given: Readonly<Record<string, string>> = {},
+): FromManifest {
   const workload = withPort(choose(read(path), path, wanted))
   const { label, file, container, command, notPlayed } = workload
+  const missing = workload.unknownEnv.filter((name) => given[name] === undefined)
   const [program, ...args] = command ?? []
   const own = portEnvOf(workload)
   const options: Partial<RehearsalOptions> = {
@@ -37,7 +43,14 @@ export function readManifest(path: string, wanted: string | undefined): FromMani
     ...(workload.livenessProbe && { livenessProbe: probeOf(workload.livenessProbe, workload) }),
     ...(workload.startupProbe && { startupProbe: probeOf(workload.startupProbe, workload) }),
   }
-  return { options, origin: `${label} in ${file}, container ${container}`, notPlayed }
+  return {
+    options,
+    origin: `${label} in ${file}, container ${container}`,
+    notPlayed: [
+      ...(missing.length > 0 ? [`variables from elsewhere (${missing.join(', ')}): give them with --env`] : []),
+      ...notPlayed,
+    ],
+  }
 }
 
 function read(path: string): readonly Workload[] {

@@ -100,6 +100,12 @@ describe('a flag', () => {
     })
   })
 
+  test('for a path that is given twice is an error that names the way to send several requests', () => {
+    expect(() => given({ get: ['/orders', '/users'] })).toThrow(
+      '`--get` is given 2 times (/orders, /users): it takes one path. To send several requests, list them in a file and pass `--requests FILE`',
+    )
+  })
+
   test.for([
     ['prestopHeader', 'X-Token: a', { preStop: { httpGet: { path: '/bye', httpHeaders: { 'X-Token': 'a' } } } }],
     ['prestop', 'sleep:5s', { preStop: { sleepSeconds: 5 } }],

@@ -106,24 +106,23 @@ describe('what a manifest says', () => {
   })
 
   test('is its command, its environment, and the variable that tells the port', () => {
-    const { options, notPlayed } = readManifest(
-      manifest(
-        deployment(
-          '',
-          `          command: [node, server.js]
+    const file = manifest(
+      deployment(
+        '',
+        `          command: [node, server.js]
           args: [--verbose]
           env:
             - { name: HTTP_PORT, value: "8080" }
             - { name: MODE, value: live }
             - { name: TITLE, value: $(MODE) mode }
             - { name: PASSWORD, valueFrom: { secretKeyRef: { name: db, key: password } } }`,
-        ),
       ),
-      undefined,
     )
+    const { options, notPlayed } = readManifest(file, undefined)
     expect(options).toMatchObject({ command: 'node', args: ['server.js', '--verbose'], portEnv: 'HTTP_PORT' })
     expect(options.env).toEqual({ MODE: 'live', TITLE: 'live mode' })
     expect(notPlayed).toEqual(['variables from elsewhere (PASSWORD): give them with --env'])
+    expect(readManifest(file, undefined, { PASSWORD: 'x' }).notPlayed).toEqual([])
   })
 
   test('is that there is no hook and no probe, when it has none', () => {

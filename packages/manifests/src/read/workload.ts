@@ -38,6 +38,8 @@ export interface Workload {
   /** `command` and `args`; undefined if the command is in the image. */
   readonly command: readonly string[] | undefined
   readonly env: Readonly<Record<string, string>>
+  /** The names of variables whose values the manifest does not have, or `all of` a ConfigMap or Secret. */
+  readonly unknownEnv: readonly string[]
   /** The port that a Service routes to, or else the container's first port. */
   readonly port: number | undefined
   readonly replicas: number
@@ -82,8 +84,6 @@ export function workloadsOf(sources: readonly Source[]): Workload[] {
 
 function workloadOf(pod: Pod, container: Container, world: World): Workload {
   const notPlayed: string[] = []
-  const { env, unknown } = environmentOf(container)
-  if (unknown.length > 0) notPlayed.push(`variables from elsewhere (${unknown.join(', ')}): give them with --env`)
   const others = [...pod.containers, ...pod.initContainers].filter(({ name }) => name !== container.name)
   if (others.length > 0) notPlayed.push(`other containers of the pod (${others.map(({ name }) => name).join(', ')})`)
   if (container.place.get('resources', 'limits', 'cpu').exists) notPlayed.push('the CPU limit: give it with --cpus')
@@ -103,7 +103,7 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
     file: pod.resource.file,
     container: container.name,
     command: container.command,
-    env,
+    ...environmentOf(container),
     port: portOf(pod, container, world),
     replicas: pod.replicas ?? 1,
     ...budgetsOf(pod, notPlayed),
@@ -120,21 +120,21 @@ function workloadOf(pod: Pod, container: Container, world: World): Workload {
 }
 
 /** The variables whose values the manifest has, and the names of the others. */
-function environmentOf(container: Container): { env: Record<string, string>; unknown: string[] } {
+function environmentOf(container: Container): Pick<Workload, 'env' | 'unknownEnv'> {
   const env: Record<string, string> = {}
-  const unknown: string[] = []
+  const unknownEnv: string[] = []
   for (const name of container.environment.names) {
     const value = container.environment.text(name)
-    if (value === undefined) unknown.push(name)
+    if (value === undefined) unknownEnv.push(name)
     else env[name] = value
   }
   for (const from of container.place.get('envFrom').items) {
     for (const kind of ['configMapRef', 'secretRef']) {
       const name = from.get(kind, 'name').text
-      if (name !== undefined) unknown.push(`all of ${name}`)
+      if (name !== undefined) unknownEnv.push(`all of ${name}`)
     }
   }
-  return { env, unknown }
+  return { env, unknownEnv }
 }
 
 /** The port that gets requests. */
