@@ -61,7 +61,21 @@ export default defineConfig({
     nav: sidebar.map(({ text = '', link = '' }) => ({ text, link, activeMatch: `^/${text.toLowerCase()}/` })),
     sidebar,
     outline: [2, 3],
-    search: { provider: 'local' },
+    search: {
+      provider: 'local',
+      options: {
+        miniSearch: {
+          searchOptions: {
+            // A short word is a name. With one letter changed it is another name: `SSE`, `see`. A shorter one begins too many others: `in`.
+            fuzzy: (word: string) => (word.length > 4 ? 0.2 : false),
+            prefix: (word: string) => word.length > 2,
+            // What was measured, the design and the API are found last, and what to do is found first.
+            boostDocument: (path: string) =>
+              /\/(proof|design|api)\b/.test(path) ? 0.3 : /\/(start|guides|operate)\//.test(path) ? 1.4 : 1,
+          },
+        },
+      },
+    },
     socialLinks: [{ icon: 'github', link: repository }],
     editLink: { pattern: `${repository}/edit/main/docs/:path`, text: 'Edit this page' },
     externalLinkIcon: true,

@@ -123,8 +123,13 @@ export function reservedTimes(graceSeconds: number, options: TimeOptions = {}): 
  * @param settle The settle wait, in milliseconds.
  * @param request The longest request, in milliseconds.
  * @param options The options of the app, for `closing` and `reserve`. @default those of podrain
+ * @throws {RangeError} if one is not a number, or too large to add to
  */
 export function graceSecondsFor(settle: number, request = 0, options: TimeOptions = {}): number {
+  // Above this, adding 1 s to a number of milliseconds may not change it, and the search below would not end.
+  if (!(settle + request < Number.MAX_SAFE_INTEGER / 2)) {
+    throw new RangeError(`Expected \`settle\` and \`request\` to be milliseconds, got \`${settle}\` and \`${request}\``)
+  }
   let grace = Math.max(2, Math.ceil((settle + request) / 1000))
   for (;;) {
     const { closing, reserve } = reservedTimes(grace, options)

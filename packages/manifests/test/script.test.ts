@@ -157,10 +157,14 @@ describe('what a hook is told for it', () => {
     const told = (name: string) => [`warning: podrain does not listen to ${name}, which this container gets`]
     expect(signal('SIGQUIT')).toEqual(told('SIGQUIT'))
     expect(signal('SIGINT')).toEqual([])
-    const signals = 'env: [{ name: PODRAIN_SIGNALS, value: "SIGUSR1, SIGTERM" }]'
-    expect(signal('SIGUSR1')).toEqual(told('SIGUSR1'))
-    expect(signal('SIGUSR1', signals)).toEqual([])
-    expect(signal('SIGUSR2', signals)).toEqual(told('SIGUSR2'))
+    const signals = 'env: [{ name: PODRAIN_SIGNALS, value: "SIGUSR2, SIGTERM" }]'
+    expect(signal('SIGUSR2')).toEqual(told('SIGUSR2'))
+    expect(signal('SIGUSR2', signals)).toEqual([])
+    expect(signal('SIGQUIT', signals)).toEqual(told('SIGQUIT'))
+    // Node starts its debugger with SIGUSR1, and podrain refuses it as an option.
+    expect(signal('SIGUSR1', signals.replace('SIGUSR2', 'SIGUSR1'))).toEqual([
+      'warning: podrain cannot listen to SIGUSR1, which this container gets',
+    ])
   })
 
   test('a stop signal that podrain takes for a Ctrl-C, with no hook before it', () => {

@@ -259,7 +259,7 @@ export type GivenFlags = Readonly<Record<string, unknown>>
  * @throws UsageError if a flag for a path is given twice: only the last path would get requests.
  */
 export function optionsOf(given: GivenFlags, options: FlagOptions = {}): FlagOptions {
-  for (const { option } of flags.filter(({ sets }) => sets.startsWith('requests.'))) {
+  for (const { option } of paths) {
     const texts = ((given[option.attributeName()] ?? []) as readonly Given[]).map(({ text }) => text)
     if (texts.length > 1) {
       throw new UsageError(

@@ -1,6 +1,7 @@
 /** A signal that a process can catch and that close-with-grace supports. */
 export type Signal = Extract<import('close-with-grace').AllEvents, `SIG${string}`>
 
+/** The signals that the option `signals` may name: those that a process can catch and that close-with-grace supports. */
 export const supportedSignals: readonly Signal[] = [
   'SIGHUP',
   'SIGINT',

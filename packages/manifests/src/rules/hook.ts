@@ -1,3 +1,4 @@
+import { supportedSignals } from '@podrain/core'
 import { distance } from 'fastest-levenshtein'
 import type { Container, Pod } from '../objects/pod.js'
 import { programOf, scriptOf, shells } from '../objects/shell.js'
@@ -446,9 +447,13 @@ const initLifecycle: Rule = {
   }),
 }
 
-/** The signals in `PODRAIN_SIGNALS`, or else podrain's default. */
+/** The signals in `PODRAIN_SIGNALS`, or else podrain's default. With a signal that podrain cannot listen to it does not start. */
 function listened(variable: string | undefined): readonly string[] {
   return variable?.split(',').map((signal) => signal.trim()) ?? ['SIGTERM', 'SIGINT']
+}
+
+function isSupported(signal: string): boolean {
+  return (supportedSignals as readonly string[]).includes(signal)
 }
 
 const stopSignal: Rule = {
@@ -471,6 +476,10 @@ const stopSignal: Rule = {
     } else if (isPodrain && signal.text === 'SIGINT' && hook === undefined) {
       report(signal, 'podrain takes SIGINT for a Ctrl-C, and closes without the wait for load balancers', {
         fix: 'Write SIGTERM, or add the hook',
+      })
+    } else if (isPodrain && !isSupported(signal.text)) {
+      report(signal, `podrain cannot listen to ${signal.text}, which this container gets`, {
+        fix: `Write SIGTERM, or one of ${supportedSignals.filter((name) => name !== 'SIGTERM').join(', ')} and name it in \`PODRAIN_SIGNALS\``,
       })
     } else if (isPodrain && !listened(environment.text('PODRAIN_SIGNALS')).includes(signal.text)) {
       report(signal, `podrain does not listen to ${signal.text}, which this container gets`, {
