@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert'
+import { constants } from 'node:os'
 import { type Answer, Clients } from './clients.js'
 import type { Received } from './wire.js'
 
@@ -76,14 +77,22 @@ export abstract class Stage extends Clients {
 
   /** The server is told to end, once. */
   terminate(): Promise<number> {
-    this.#end ??= this.tell()
-    return this.#end
+    return this.#tellOnce().then(inOrder)
   }
 
   /** It is told twice at once. */
   terminateTwice(): Promise<number[]> {
+    return Promise.all([this.terminate(), this.tell().then(inOrder)])
+  }
+
+  #tellOnce(): Promise<number> {
     this.#end ??= this.tell()
-    return Promise.all([this.#end, this.tell()])
+    return this.#end
+  }
+
+  /** It ends with a code that says that something was forced. */
+  async endsForced(): Promise<void> {
+    assert.notEqual(await this.#tellOnce(), 0, 'the exit code')
   }
 
   /** It ends by itself, with nothing forced, well before its grace period is over. */
@@ -97,6 +106,11 @@ export abstract class Stage extends Clients {
 
 /** The part of a grace period after which an end is no early one. */
 export const early = 0.7
+
+/** A process that has ended by the signal it was told with, as the JVM and uvicorn do when all is done, has ended in order. */
+function inOrder(code: number): number {
+  return code === 128 + constants.signals.SIGTERM ? 0 : code
+}
 
 /** The exit code of a process that is still there when its grace period is over, as a kubelet and a shell see it. */
 export const killed = 137

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { generate } from 'selfsigned'
@@ -35,20 +37,56 @@ describe.concurrent('A server', () => {
   test('that dies of a request breaks the sentence about it', async () => {
     // The first look asks for an answer at once, which this one never gives.
     const { code, errors } = await holdTo(inFlight, 'dies', slow)
-    expect([code, errors]).toEqual([2, expect.stringContaining('socket hang up')])
+    expect([code, errors]).toEqual([2, expect.stringMatching(/^error: It ended with exit code 3 when it was asked/)])
+  })
+
+  test('that ends by the signal when all is done, as the JVM does, has ended in order', async () => {
+    expect(await holdTo('with no connection at all', 'ends by the signal')).toMatchObject({ code: 0, kept: 1 })
+  })
+
+  test('that goes on behind its first process has not ended, and nothing of it is left behind', async () => {
+    const { PIDS, pids } = noted()
+    const score = await holdTo('with no connection at all', 'goes on as a daemon', [], { PIDS })
+    expect(score).toMatchObject({
+      code: 1,
+      sentences: [
+        {
+          saw: 'its first process ended with exit code 0, and another goes on to listen: the signal has to reach the server, as with `exec`',
+        },
+      ],
+    })
+    expect(pids().length).toBeGreaterThanOrEqual(6) // a first look, and two runs, each with a daemon
+    await vi.waitUntil(() => !pids().some(isThere), { timeout: 10_000 })
+  })
+
+  test('that resets its connections in the middle of an answer is told so', async () => {
+    expect(await holdTo(inFlight, 'resets', slow)).toMatchObject({
+      code: 1,
+      sentences: [{ outcome: 'broken', saw: expect.stringMatching(/ECONNRESET|aborted/) }],
+    })
+  })
+
+  test('that dies at the signal has not cut at the deadline what never ends', async () => {
+    expect(await holdTo('is cut at the deadline', 'dies at the signal', ['--stream', '/slow?ms={ms}'])).toMatchObject({
+      code: 1,
+      sentences: [{ outcome: 'broken', saw: 'cut long before the deadline' }],
+    })
   })
 
   test('that does not start is no server: the exit code is 2, and its last words are shown', async () => {
     const { code, errors } = await holdTo(inFlight, 'fails')
     expect(code).toBe(2)
     expect(errors).toMatch(
-      /^error: It ended with exit code 1 before it listened on port \d+\..* It said:\n[\s\S]*no database/,
+      /^error: It ended with exit code 1 before it listened on port \d+ of 127\.0\.0\.1\..* It said:\n[\s\S]*no database/,
     )
   })
 
   test('that never listens is no server either', async () => {
     const { code, errors } = await holdTo(inFlight, 'never starts', ['--startup', '500ms'])
-    expect([code, errors]).toEqual([2, expect.stringMatching(/^error: It did not listen on port \d+ within 0\.5 s/)])
+    expect([code, errors]).toEqual([
+      2,
+      expect.stringMatching(/^error: It did not listen on port \d+ of 127\.0\.0\.1 within 0\.5 s/),
+    ])
   })
 
   test.each([
@@ -74,6 +112,16 @@ describe.concurrent('What cannot be asked', () => {
     expect(out).toMatch(/- \d+ sentences?: no path that streams; --stream names one/)
     const [, kept, of] = /kept (\d+) of (\d+) sentences that were asked\n$/.exec(out) ?? []
     expect([kept, Number(kept) > 3]).toEqual([of, true])
+  })
+
+  test.each([
+    ['that closes each connection is not asked about kept ones', 'on one that comes', 'closes each connection'],
+    ['that answers every path is not asked for its 404', 'in their order', 'answers every path'],
+  ])('of a server %s', async (_, sentence, way) => {
+    const { code, out } = await start([...quickly, '--sentence', sentence, '--json', '-', '--', 'node', fixture, way])
+      .ran
+    expect(code).toBe(2)
+    expect(JSON.parse(out)).toMatchObject({ of: 0, notAsked: [{ why: expect.any(String) }] })
   })
 
   test('because of what the server did is told with what it did', async () => {
@@ -114,6 +162,21 @@ describe.concurrent('The command line', () => {
       /--big takes a path that gives at least 8388608 bytes: \/ gave 5/,
     ],
     [
+      'a slow path that answers at once',
+      ['--slow', '/?ms={ms}', '--', 'node', fixture, 'keeps'],
+      /--slow takes a path that takes as long as \{ms\} says: \/\?ms=\{ms\} took \d+ ms with 1000/,
+    ],
+    [
+      'a path without a WebSocket',
+      ['--websocket', '/', '--', 'node', fixture, 'keeps'],
+      /--websocket takes a path that accepts a WebSocket: \/ gave Unexpected server response: 200/,
+    ],
+    [
+      'a hook that is not there',
+      ['--prestop', '/no', '--', 'node', fixture, 'keeps'],
+      /--prestop takes a path that is answered: \/no gave 404/,
+    ],
+    [
       'a sentence that nobody says',
       ['--sentence', 'flies', '--', 'node', fixture, 'keeps'],
       /--sentence takes a part of a sentence, got “flies”/,
@@ -121,6 +184,15 @@ describe.concurrent('The command line', () => {
   ])('says what is wrong with %s, and has the exit code 2', async (_, args, error) => {
     const { code, errors } = await start(args).ran
     expect([code, errors]).toEqual([2, expect.stringMatching(error)])
+  })
+
+  test('does not take another server for the one that it starts', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const { code, errors } = await start(['--port', String(port), '--', 'node', fixture, 'keeps']).ran
+    other.close()
+    expect([code, errors]).toEqual([2, `error: Something else listens on port ${port}: end it first\n`])
   })
 
   test('leaves nothing of a server behind, whatever that has started', async () => {

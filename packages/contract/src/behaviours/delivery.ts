@@ -54,6 +54,7 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
 
   'a response that was written before the signal, and that its client reads when the process has ended, is whole': [
     'http1',
+    'keepAlive',
     async (stage) => {
       const wire = await stage.idleWire()
       wire.socket.pause()

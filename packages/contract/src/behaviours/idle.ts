@@ -3,7 +3,7 @@ import { inside, type Room, room } from '../behaviour.js'
 import { remedies } from './remedies.js'
 
 /** Connections that are kept: promised to be there for the next request. */
-export const idle: Room = room('Idle keep-alive connections', ['http1'], remedies.idle, {
+export const idle: Room = room('Idle keep-alive connections', ['http1', 'keepAlive'], remedies.idle, {
   'one is let go, and the end does not take its keep-alive time': async (stage) => {
     const wire = await stage.idleWire()
     await stage.endsClean()

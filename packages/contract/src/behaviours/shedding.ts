@@ -7,7 +7,7 @@ import { type Received, Wire } from '../wire.js'
 import { remedies } from './remedies.js'
 
 /** Clients learn that they have to leave, with an answer and not with a loss. */
-export const shedding: Room = room('Leading clients away', ['http1'], remedies.shed, {
+export const shedding: Room = room('Leading clients away', ['http1', 'keepAlive'], remedies.shed, {
   'no response says “Connection: close” before the signal': async (stage) => {
     assert.notEqual((await stage.ask('/')).headers.connection?.toLowerCase(), 'close')
   },
@@ -43,7 +43,7 @@ export const shedding: Room = room('Leading clients away', ['http1'], remedies.s
   'a response that a handler gives later says it': ['inside', says('/later')],
   'a 204 says it': ['inside', says('/nothing')],
   'a 304 says it': ['inside', says('/same')],
-  'a 404 says it': ['slow', says('/nowhere')],
+  'a 404 says it': ['slow', 'unknown', says('/nowhere')],
   'a 500 says it': ['inside', says('/throws')],
   'an answer to HEAD says it': ['slow', says('/', 'HEAD')],
 
@@ -88,7 +88,7 @@ export const shedding: Room = room('Leading clients away', ['http1'], remedies.s
     'slow',
     { remedy: remedies.accept },
     whileDraining(async (stage) => {
-      const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.0\r\nHost: pod\r\n\r\n`)
+      const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n`)
       await wire.gone()
       const [answer] = await wire.answers()
       stage.expect('/', answer as Received)
@@ -97,15 +97,18 @@ export const shedding: Room = room('Leading clients away', ['http1'], remedies.s
 })
 
 /** Pipelined requests: sent before the answers are there. */
-export const pipelining: Room = room('Pipelined requests', ['http1'], remedies.pipelined, {
-  'are all answered, in their order, before the signal': async (stage) => {
-    const wire = (await stage.wire()).get('/', '/later', '/nowhere', '/')
-    const [first, second, third, fourth] = await wire.answers(4)
-    stage.expect('/', first as Received)
-    stage.expect('/later', second as Received)
-    assert.equal(third?.status, 404)
-    stage.expect('/', fourth as Received)
-  },
+export const pipelining: Room = room('Pipelined requests', ['http1', 'keepAlive'], remedies.pipelined, {
+  'are all answered, in their order, before the signal': [
+    'unknown',
+    async (stage) => {
+      const wire = (await stage.wire()).get('/', '/later', '/nowhere', '/')
+      const [first, second, third, fourth] = await wire.answers(4)
+      stage.expect('/', first as Received)
+      stage.expect('/later', second as Received)
+      assert.equal(third?.status, 404)
+      stage.expect('/', fourth as Received)
+    },
+  ],
 
   'that are waiting at the signal are all answered, none twice': [
     'slow',
@@ -151,7 +154,11 @@ export const pipelining: Room = room('Pipelined requests', ['http1'], remedies.p
     'slow',
     'upload',
     whileDraining(async (stage) => {
-      const wire = (await stage.wire()).post('/upload', 4, `bodyGET ${stage.locate('/')} HTTP/1.1\r\nHost: pod\r\n\r\n`)
+      const wire = (await stage.wire()).post(
+        '/upload',
+        4,
+        `bodyGET ${stage.locate('/')} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
+      )
       const [upload, answer] = await wire.answers(2)
       stage.expect('4 bytes', upload as Received)
       stage.expect('/', answer as Received)

@@ -6,7 +6,7 @@ import type { Received, Wire } from '../wire.js'
 import { remedies } from './remedies.js'
 
 const { goesOn } = remedies
-const halfHeader = 'GET / HTTP/1.1\r\nHost: pod\r\nX-Half: '
+const halfHeader = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: '
 
 /** What clients leave half done must not hold the process; what they go on with must not be cut. */
 export const unfinished: Room = room('Connections without a whole request', [], remedies.unfinished, {
@@ -37,6 +37,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
   'one that sent half a header does not hold the end': ['http1', leaves((stage) => stage.wire(), halfHeader)],
   'one that sent half a header after a whole request does not hold the end': [
     'http1',
+    'keepAlive',
     leaves((stage) => stage.idleWire(), halfHeader),
   ],
 
@@ -44,7 +45,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     'http1',
     { remedy: goesOn },
     async (stage) => {
-      const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.1\r\nHost: pod\r\nX-Half: `)
+      const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: `)
       await stage.answers('/')
       const end = stage.terminate()
       setTimeout(() => wire.send('whole\r\n\r\n'), stage.terms.settle / 4)
