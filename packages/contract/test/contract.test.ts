@@ -116,12 +116,13 @@ describe.concurrent('What cannot be asked', () => {
 
   test.each([
     ['that closes each connection is not asked about kept ones', 'on one that comes', 'closes each connection'],
+    ['that keeps few connections is not asked to keep many', 'five hundred', 'keeps few connections'],
     ['that answers every path is not asked for its 404', 'in their order', 'answers every path'],
   ])('of a server %s', async (_, sentence, way) => {
     const { code, out } = await start([...quickly, '--sentence', sentence, '--json', '-', '--', 'node', fixture, way])
       .ran
     expect(code).toBe(2)
-    expect(JSON.parse(out)).toMatchObject({ of: 0, notAsked: [{ why: expect.any(String) }] })
+    expect(JSON.parse(out)).toMatchObject({ kept: 0, of: 0 })
   })
 
   test('because of what the server did is told with what it did', async () => {
@@ -175,6 +176,11 @@ describe.concurrent('The command line', () => {
       'a hook that is not there',
       ['--prestop', '/no', '--', 'node', fixture, 'keeps'],
       /--prestop takes a path that is answered: \/no gave 404/,
+    ],
+    [
+      'a file that cannot be written',
+      ['--json', '/nowhere/score.json', '--', 'node', fixture, 'keeps'],
+      /^error: ENOENT: .*'\/nowhere\/score\.json'\n$/,
     ],
     [
       'a sentence that nobody says',

@@ -4,9 +4,9 @@ import tls from 'node:tls'
 import { type Answer, Clients } from '../clients.js'
 import type { Need } from '../needs.js'
 import type { Received } from '../wire.js'
+import { within } from '../within.js'
 import { ServerProcess } from './process.js'
 import { NoServer, type PathName, pathsFor, type Server } from './server.js'
-import { within } from './within.js'
 
 /** What was found out about a server. */
 export interface FirstLook {

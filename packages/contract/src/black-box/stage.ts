@@ -2,10 +2,10 @@ import { strict as assert } from 'node:assert'
 import type { Answer } from '../clients.js'
 import { Stage, type Terms } from '../stage.js'
 import type { Received } from '../wire.js'
+import { within } from '../within.js'
 import type { FirstLook } from './first-look.js'
 import { ServerProcess } from './process.js'
 import { NoServer, type Server } from './server.js'
-import { within } from './within.js'
 
 /** A server that is a process of its own, of which nothing is known but what it answers. */
 export class BlackStage extends Stage {
