@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import { type Room, room } from '../behaviour.js'
 import type { Stage } from '../stage.js'
 import type { Received } from '../wire.js'
+import { within } from '../within.js'
 import { remedies } from './remedies.js'
 
 /** About what a slow but willing reader takes: 20 MB in half a second. */
@@ -59,7 +60,8 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
       const wire = await stage.idleWire()
       wire.socket.pause()
       wire.get('/')
-      await stage.answers('/')
+      // A server that does one thing at a time answers others when this one has gone.
+      await within(stage.answers('/'), 1000)
       await stage.terminate()
       wire.socket.resume()
       await wire.answers(2)

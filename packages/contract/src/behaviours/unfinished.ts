@@ -3,6 +3,7 @@ import { type Room, room, type See } from '../behaviour.js'
 import { answerOf } from '../clients.js'
 import type { Stage } from '../stage.js'
 import type { Received, Wire } from '../wire.js'
+import { within } from '../within.js'
 import { remedies } from './remedies.js'
 
 const { goesOn } = remedies
@@ -46,7 +47,8 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     { remedy: goesOn },
     async (stage) => {
       const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: `)
-      await stage.answers('/')
+      // A server that does one thing at a time answers others when this one has gone.
+      await within(stage.answers('/'), 1000)
       const end = stage.terminate()
       setTimeout(() => wire.send('whole\r\n\r\n'), stage.terms.settle / 4)
       await wire.answers()
