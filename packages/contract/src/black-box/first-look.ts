@@ -121,13 +121,14 @@ async function sizeOfBig(clients: Clients, server: Server): Promise<number> {
 
 /** @throws {NoServer} if there is no WebSocket */
 async function letsIn(clients: Clients, { paths, startup }: Server): Promise<void> {
-  const opened = clients.webSocket(paths.websocket ?? '').then(
+  const name = pathsFor.websocket
+  const opened = clients.webSocket(paths[name] ?? '').then(
     () => 'a WebSocket',
     ({ message }: Error) => message,
   )
   const gave = (await within(opened, startup)) ?? `nothing within ${startup / 1000} s`
   if (gave !== 'a WebSocket') {
-    throw new NoServer(`--websocket takes a path that accepts a WebSocket: ${paths.websocket} gave ${gave}`)
+    throw new NoServer(`--${name} takes a path that accepts a WebSocket: ${paths[name]} gave ${gave}`)
   }
 }
 
