@@ -151,6 +151,11 @@ describe.concurrent('The command line', () => {
       ['--grace', '10s', '--', 'node'],
       /--grace 10s is too short for --settle 5s: a request in flight takes up to 11s here, and a server is to end within 7s/,
     ],
+    [
+      'a hook that sleeps longer than load balancers need',
+      ['--sleep', '8s', '--', 'node'],
+      /--sleep 8s is longer than --settle 5s: .* Use --settle 8s/,
+    ],
     ['a time without a unit', ['--grace', '30', '--', 'node'], /It takes a duration such as 500ms or 30s/],
     [
       'a path that is not there',
