@@ -5,6 +5,7 @@ import https from 'node:https'
 import net from 'node:net'
 import type { Readable } from 'node:stream'
 import tls from 'node:tls'
+import { WebSocket } from 'ws'
 import { type Address, type Locate, Wire } from './wire.js'
 
 export interface Answer {
@@ -92,6 +93,16 @@ export class Clients {
     return session
   }
 
+  /** A WebSocket that has been let in. */
+  async webSocket(path: string): Promise<WebSocket> {
+    const url = `${this.origin.replace('http', 'ws')}${this.locate(path)}`
+    const socket = new WebSocket(url, { rejectUnauthorized: false })
+    this.#ends.push(() => socket.terminate())
+    socket.on('error', () => {})
+    await once(socket, 'open')
+    return socket
+  }
+
   get origin(): string {
     const port = 'port' in this.address ? this.address.port : 0
     return `${this.encrypted ? 'https' : 'http'}://127.0.0.1:${port}`
@@ -116,6 +127,8 @@ export class Clients {
       const where = 'path' in this.address ? { socketPath: this.address.path } : this.address
       const { request } = this.encrypted ? https : http
       const sent = request({ ...where, path, method, headers, agent: own }).end(body)
+      // It may break in the middle of the answer. Whoever reads the answer hears of it, too.
+      sent.on('error', () => {})
       const [response] = (await once(sent, 'response')) as [http.IncomingMessage]
       const text = await read(response, pace)
       const { statusCode = 0, trailers } = response

@@ -6,6 +6,8 @@ export const needs = {
   http1: 'no HTTP/1',
   http2: 'no HTTP/2',
   tls: 'no TLS',
+  keepAlive: 'keeps no connection',
+  unknown: 'does not answer an unknown path with 404',
   plain: 'not plain HTTP/1',
   slow: 'no path that takes its time',
   stream: 'no path that streams',
@@ -22,5 +24,10 @@ export const needs = {
   handlers: 'does not learn when a handler ends',
 } as const
 
+<<<<<<< HEAD
 /** The needs that a server in this process meets by serving the contract's own application. */
 export const ownApplication: readonly Need[] = ['slow', 'stream', 'big', 'upload', 'inside']
+=======
+/** What a server has that is in the same process, and serves the application of the contract. */
+export const ownApplication: readonly Need[] = ['keepAlive', 'unknown', 'slow', 'stream', 'big', 'upload', 'inside']
+>>>>>>> break1

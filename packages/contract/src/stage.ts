@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert'
+import { constants } from 'node:os'
 import { type Answer, Clients } from './clients.js'
 import type { Received } from './wire.js'
 
@@ -76,14 +77,22 @@ export abstract class Stage extends Clients {
 
   /** Sends the signal once. Resolves with the exit code. */
   terminate(): Promise<number> {
-    this.#end ??= this.tell()
-    return this.#end
+    return this.#tellOnce().then(inOrder)
   }
 
   /** Sends the signal twice. Resolves with the exit code of each. */
   terminateTwice(): Promise<number[]> {
+    return Promise.all([this.terminate(), this.tell().then(inOrder)])
+  }
+
+  #tellOnce(): Promise<number> {
     this.#end ??= this.tell()
-    return Promise.all([this.#end, this.tell()])
+    return this.#end
+  }
+
+  /** It ends with a code that says that something was forced. */
+  async endsForced(): Promise<void> {
+    assert.notEqual(await this.#tellOnce(), 0, 'the exit code')
   }
 
   /** Checks that the server exits with 0 after the signal, well before the end of its grace period. */
@@ -98,7 +107,16 @@ export abstract class Stage extends Clients {
 /** The share of the grace period in which a clean end must happen. */
 export const early = 0.7
 
+<<<<<<< HEAD
 /** The exit code of a process that got SIGKILL, as a kubelet and a shell see it. */
+=======
+/** A process that has ended by the signal it was told with, as the JVM and uvicorn do when all is done, has ended in order. */
+function inOrder(code: number): number {
+  return code === 128 + constants.signals.SIGTERM ? 0 : code
+}
+
+/** The exit code of a process that is still there when its grace period is over, as a kubelet and a shell see it. */
+>>>>>>> break1
 export const killed = 137
 
 /**

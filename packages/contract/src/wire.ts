@@ -76,13 +76,16 @@ export class Wire {
 
   /** Sends GET requests. Several paths in one call are pipelined. */
   get(...paths: string[]): this {
-    return this.send(paths.map((path) => `GET ${this.#locate(path)} HTTP/1.1\r\nHost: pod\r\n\r\n`).join(''))
+    return this.send(paths.map((path) => `GET ${this.#locate(path)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`).join(''))
   }
 
   post(path: string, length: number, body: string, ...headers: string[]): this {
-    const head = [`POST ${this.#locate(path)} HTTP/1.1`, 'Host: pod', `Content-Length: ${length}`, ...headers].join(
-      '\r\n',
-    )
+    const head = [
+      `POST ${this.#locate(path)} HTTP/1.1`,
+      'Host: 127.0.0.1',
+      `Content-Length: ${length}`,
+      ...headers,
+    ].join('\r\n')
     return this.send(`${head}\r\n\r\n${body}`)
   }
 

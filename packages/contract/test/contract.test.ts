@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { generate } from 'selfsigned'
@@ -35,20 +37,56 @@ describe.concurrent('A server', () => {
   test('that exits because of a request is not a server: the exit code is 2', async () => {
     // The first look requests the slow path, and the server exits.
     const { code, errors } = await holdTo(inFlight, 'dies', slow)
-    expect([code, errors]).toEqual([2, expect.stringContaining('socket hang up')])
+    expect([code, errors]).toEqual([2, expect.stringMatching(/^error: It ended with exit code 3 when it was asked/)])
+  })
+
+  test('that ends by the signal when all is done, as the JVM does, has ended in order', async () => {
+    expect(await holdTo('with no connection at all', 'ends by the signal')).toMatchObject({ code: 0, kept: 1 })
+  })
+
+  test('that goes on behind its first process has not ended, and nothing of it is left behind', async () => {
+    const { PIDS, pids } = noted()
+    const score = await holdTo('with no connection at all', 'goes on as a daemon', [], { PIDS })
+    expect(score).toMatchObject({
+      code: 1,
+      sentences: [
+        {
+          saw: 'its first process ended with exit code 0, and another goes on to listen: the signal has to reach the server, as with `exec`',
+        },
+      ],
+    })
+    expect(pids().length).toBeGreaterThanOrEqual(6) // a first look, and two runs, each with a daemon
+    await vi.waitUntil(() => !pids().some(isThere), { timeout: 10_000 })
+  })
+
+  test('that resets its connections in the middle of an answer is told so', async () => {
+    expect(await holdTo(inFlight, 'resets', slow)).toMatchObject({
+      code: 1,
+      sentences: [{ outcome: 'broken', saw: expect.stringMatching(/ECONNRESET|aborted/) }],
+    })
+  })
+
+  test('that dies at the signal has not cut at the deadline what never ends', async () => {
+    expect(await holdTo('is cut at the deadline', 'dies at the signal', ['--stream', '/slow?ms={ms}'])).toMatchObject({
+      code: 1,
+      sentences: [{ outcome: 'broken', saw: 'cut long before the deadline' }],
+    })
   })
 
   test('that does not start is not a server: the exit code is 2, and the end of its output is shown', async () => {
     const { code, errors } = await holdTo(inFlight, 'fails')
     expect(code).toBe(2)
     expect(errors).toMatch(
-      /^error: It ended with exit code 1 before it listened on port \d+\..* It said:\n[\s\S]*no database/,
+      /^error: It ended with exit code 1 before it listened on port \d+ of 127\.0\.0\.1\..* It said:\n[\s\S]*no database/,
     )
   })
 
   test('that never listens is not a server: the exit code is 2', async () => {
     const { code, errors } = await holdTo(inFlight, 'never starts', ['--startup', '500ms'])
-    expect([code, errors]).toEqual([2, expect.stringMatching(/^error: It did not listen on port \d+ within 0\.5 s/)])
+    expect([code, errors]).toEqual([
+      2,
+      expect.stringMatching(/^error: It did not listen on port \d+ of 127\.0\.0\.1 within 0\.5 s/),
+    ])
   })
 
   test.each([
@@ -76,7 +114,22 @@ describe.concurrent('A sentence that cannot be tested', () => {
     expect([kept, Number(kept) > 3]).toEqual([of, true])
   })
 
+<<<<<<< HEAD
   test('because of what the server did is listed with what the server did', async () => {
+=======
+  test.each([
+    ['that closes each connection is not asked about kept ones', 'on one that comes', 'closes each connection'],
+    ['that keeps few connections is not asked to keep many', 'five hundred', 'keeps few connections'],
+    ['that answers every path is not asked for its 404', 'in their order', 'answers every path'],
+  ])('of a server %s', async (_, sentence, way) => {
+    const { code, out } = await start([...quickly, '--sentence', sentence, '--json', '-', '--', 'node', fixture, way])
+      .ran
+    expect(code).toBe(2)
+    expect(JSON.parse(out)).toMatchObject({ kept: 0, of: 0 })
+  })
+
+  test('because of what the server did is told with what it did', async () => {
+>>>>>>> break1
     const { sentences } = await holdTo('after it the server ends the connection', 'cuts', slow)
     expect(sentences).toMatchObject([{ outcome: 'not asked', saw: expect.stringMatching(/^the listener is closed/) }])
   })
@@ -102,6 +155,11 @@ describe.concurrent('The command line', () => {
       ['--grace', '10s', '--', 'node'],
       /--grace 10s is too short for --settle 5s: a request in flight takes up to 11s here, and a server is to end within 7s/,
     ],
+    [
+      'a hook that sleeps longer than load balancers need',
+      ['--sleep', '8s', '--', 'node'],
+      /--sleep 8s is longer than --settle 5s: .* Use --settle 8s/,
+    ],
     ['a time without a unit', ['--grace', '30', '--', 'node'], /It takes a duration such as 500ms or 30s/],
     [
       'a path that is not there',
@@ -114,7 +172,31 @@ describe.concurrent('The command line', () => {
       /--big takes a path that gives at least 8388608 bytes: \/ gave 5/,
     ],
     [
+<<<<<<< HEAD
       'a text that no sentence contains',
+=======
+      'a slow path that answers at once',
+      ['--slow', '/?ms={ms}', '--', 'node', fixture, 'keeps'],
+      /--slow takes a path that takes as long as \{ms\} says: \/\?ms=\{ms\} took \d+ ms with 1000/,
+    ],
+    [
+      'a path without a WebSocket',
+      ['--websocket', '/', '--', 'node', fixture, 'keeps'],
+      /--websocket takes a path that accepts a WebSocket: \/ gave Unexpected server response: 200/,
+    ],
+    [
+      'a hook that is not there',
+      ['--prestop', '/no', '--', 'node', fixture, 'keeps'],
+      /--prestop takes a path that is answered: \/no gave 404/,
+    ],
+    [
+      'a file that cannot be written',
+      ['--json', '/nowhere/score.json', '--', 'node', fixture, 'keeps'],
+      /^error: ENOENT: .*'\/nowhere\/score\.json'\n$/,
+    ],
+    [
+      'a sentence that nobody says',
+>>>>>>> break1
       ['--sentence', 'flies', '--', 'node', fixture, 'keeps'],
       /--sentence takes a part of a sentence, got “flies”/,
     ],
@@ -123,7 +205,20 @@ describe.concurrent('The command line', () => {
     expect([code, errors]).toEqual([2, expect.stringMatching(error)])
   })
 
+<<<<<<< HEAD
   test('kills all processes that a server has started', async () => {
+=======
+  test('does not take another server for the one that it starts', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const { code, errors } = await start(['--port', String(port), '--', 'node', fixture, 'keeps']).ran
+    other.close()
+    expect([code, errors]).toEqual([2, `error: Something else listens on port ${port}: end it first\n`])
+  })
+
+  test('leaves nothing of a server behind, whatever that has started', async () => {
+>>>>>>> break1
     const { PIDS, pids } = noted()
     const args = [...quickly, '--sentence', 'with no connection at all', '--', 'node', fixture, 'never ends']
     await start(args, { PIDS }).ran

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert'
 import { type Room, room } from '../behaviour.js'
 import type { Stage } from '../stage.js'
 import type { Received } from '../wire.js'
+import { within } from '../within.js'
 import { remedies } from './remedies.js'
 
 /** Bytes that a slow reader reads every 5 ms: 20 MB in about half a second. */
@@ -54,11 +55,13 @@ export const delivery: Room = room('Responses', [], remedies.wait, {
 
   'a response that was written before the signal, and that its client reads when the process has ended, is whole': [
     'http1',
+    'keepAlive',
     async (stage) => {
       const wire = await stage.idleWire()
       wire.socket.pause()
       wire.get('/')
-      await stage.answers('/')
+      // A server that does one thing at a time answers others when this one has gone.
+      await within(stage.answers('/'), 1000)
       await stage.terminate()
       wire.socket.resume()
       await wire.answers(2)

@@ -5,6 +5,7 @@ import { type Room, room, type See } from '../behaviour.js'
 import { answerOf } from '../clients.js'
 import type { Stage } from '../stage.js'
 import { remedies } from './remedies.js'
+import { isCutAtDeadline } from './serving.js'
 
 /** What is peculiar to HTTP/2. */
 export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
@@ -121,12 +122,7 @@ export const http2: Room = room('HTTP/2', ['http2'], remedies.goaway, {
   'a stream that never ends is cut at the deadline, and the exit code is not 0': [
     'slow',
     { remedy: remedies.deadline, terms: { grace: 2000 } },
-    async (stage) => {
-      const answer = stage.ask('/silent').catch(() => 'cut')
-      await stage.arrived
-      assert.notEqual(await stage.terminate(), 0)
-      assert.equal(await answer, 'cut')
-    },
+    isCutAtDeadline('/silent'),
   ],
 })
 

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import { inside, type Room, room } from '../behaviour.js'
+import { inside, type Room, room, type See } from '../behaviour.js'
 import { killed, type Stage } from '../stage.js'
 import { Wire } from '../wire.js'
 import { remedies } from './remedies.js'
@@ -19,6 +19,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
 
   'a request that is sent in the moment of the signal, on a connection that is kept, is answered': [
     'http1',
+    'keepAlive',
     async (stage) => {
       const wire = await stage.idleWire()
       wire.get('/')
@@ -69,21 +70,7 @@ export const serving: Room = room('While load balancers still send', [], accept,
   'a request that never ends is cut at the deadline, not before it, and the exit code is not 0': [
     'slow',
     { remedy: deadline, terms: { grace: 2000 } },
-    async (stage) => {
-      const answer = stage.ask('/silent').catch(() => 'cut')
-      await stage.arrived
-      let cut = false
-      void answer.then(() => {
-        cut = true
-      })
-      const begun = performance.now()
-      const end = stage.terminate()
-      const { grace } = stage.terms
-      await new Promise((resolve) => setTimeout(resolve, grace * 0.4))
-      assert(!cut || performance.now() - begun > grace / 2, 'cut long before the deadline')
-      assert.notEqual(await end, 0, 'the exit code')
-      assert.equal(await answer, 'cut')
-    },
+    isCutAtDeadline('/silent'),
   ],
 
   'a request that never ends does not keep the process until it is killed': [
@@ -170,4 +157,23 @@ export async function outlastsSettling(stage: Stage): Promise<void> {
   setTimeout(() => stage.release(), stage.terms.settle * 3)
   await answered()
   assert.equal(await end, 0)
+}
+
+/** A response that never ends is cut at the deadline, not long before it, and the exit code says so. */
+export function isCutAtDeadline(path: string): See {
+  return async (stage) => {
+    const answer = stage.ask(path).catch(() => 'cut')
+    await stage.arrived
+    let cut = false
+    void answer.then(() => {
+      cut = true
+    })
+    const begun = performance.now()
+    const end = stage.endsForced()
+    const { grace } = stage.terms
+    await new Promise((resolve) => setTimeout(resolve, grace * 0.4))
+    assert(!cut || performance.now() - begun > grace / 2, 'cut long before the deadline')
+    await end
+    assert.equal(await answer, 'cut')
+  }
 }

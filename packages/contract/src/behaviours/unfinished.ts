@@ -3,10 +3,11 @@ import { type Room, room, type See } from '../behaviour.js'
 import { answerOf } from '../clients.js'
 import type { Stage } from '../stage.js'
 import type { Received, Wire } from '../wire.js'
+import { within } from '../within.js'
 import { remedies } from './remedies.js'
 
 const { goesOn } = remedies
-const halfHeader = 'GET / HTTP/1.1\r\nHost: pod\r\nX-Half: '
+const halfHeader = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: '
 
 /** Incomplete requests must not keep the process open. A request that its client still sends must not be cut. */
 export const unfinished: Room = room('Connections without a whole request', [], remedies.unfinished, {
@@ -37,6 +38,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
   'one that sent half a header does not hold the end': ['http1', leaves((stage) => stage.wire(), halfHeader)],
   'one that sent half a header after a whole request does not hold the end': [
     'http1',
+    'keepAlive',
     leaves((stage) => stage.idleWire(), halfHeader),
   ],
 
@@ -44,8 +46,9 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     'http1',
     { remedy: goesOn },
     async (stage) => {
-      const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.1\r\nHost: pod\r\nX-Half: `)
-      await stage.answers('/')
+      const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: `)
+      // A server that does one thing at a time answers others when this one has gone.
+      await within(stage.answers('/'), 1000)
       const end = stage.terminate()
       setTimeout(() => wire.send('whole\r\n\r\n'), stage.terms.settle / 4)
       await wire.answers()

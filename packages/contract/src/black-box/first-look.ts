@@ -4,9 +4,9 @@ import tls from 'node:tls'
 import { type Answer, Clients } from '../clients.js'
 import type { Need } from '../needs.js'
 import type { Received } from '../wire.js'
+import { within } from '../within.js'
 import { ServerProcess } from './process.js'
 import { NoServer, type PathName, pathsFor, type Server } from './server.js'
-import { within } from './within.js'
 
 /** What the first start of a server has shown. */
 export interface FirstLook {
@@ -33,36 +33,109 @@ export async function lookAt(server: Server): Promise<FirstLook> {
   try {
     const spoken = await protocolsOf(address.port, server.paths.get)
     const clients = new Clients(address, spoken.includes('tls'), spoken.includes('http1') ? 1 : 2)
-    const has = [...spoken, ...(Object.keys(pathsFor) as (keyof typeof pathsFor)[]).filter(isThere)]
-    function isThere(need: keyof typeof pathsFor): boolean {
-      return server.paths[pathsFor[need]] !== undefined
-    }
     try {
       const { status } = await answered(clients, server, 'get')
-      for (const name of ['slow', 'stream', 'ready', 'live', 'upload'] as const) {
-        if (server.paths[name] !== undefined) await answered(clients, server, name)
-      }
-      if (server.paths.big === undefined) return { has, status, bytes: 0 }
-      const bytes = (await answered(clients, server, 'big')).body.length
-      if (bytes >= enough) return { has, status, bytes }
-      throw new NoServer(`--big takes a path that gives at least ${enough} bytes: ${server.paths.big} gave ${bytes}`)
+      const has = [...spoken]
+      if (spoken.includes('http1') && (await keepsConnections(clients, server))) has.push('keepAlive')
+      if (await knowsUnknown(clients, server)) has.push('unknown')
+      for (const name of ['slow', 'stream'] as const) if (isThere(name)) await takesItsTime(clients, server, name)
+      for (const name of ['ready', 'live', 'upload'] as const) if (isThere(name)) await answered(clients, server, name)
+      const bytes = isThere('big') ? await sizeOfBig(clients, server) : 0
+      if (isThere('websocket')) await letsIn(clients, server)
+      // The last: it may end the server.
+      if (isThere('hook')) await answered(clients, server, 'prestop')
+      return { has: [...has, ...(Object.keys(pathsFor) as (keyof typeof pathsFor)[]).filter(isThere)], status, bytes }
     } finally {
       clients.hangUp()
     }
+    function isThere(need: keyof typeof pathsFor): boolean {
+      return server.paths[pathsFor[need]] !== undefined
+    }
+  } catch (error) {
+    // Its connections close a little before it has ended.
+    if ((await within(process.ended, 300)) === undefined) throw error
+    throw new NoServer(`It ended with exit code ${process.exitCode} when it was asked.${process.lastWords}`)
   } finally {
     process.kill()
     await process.ended
   }
 }
 
+<<<<<<< HEAD
 /** @throws {NoServer} if the path gives no response or an error */
 async function answered(clients: Clients, { paths, startup }: Server, name: PathName): Promise<Answer> {
   const path = paths[name]?.replace('{ms}', '1') ?? ''
+=======
+/** @throws {NoServer} if the path leads to no answer, or to an error */
+async function answered(clients: Clients, { paths, startup }: Server, name: PathName, ms = 1): Promise<Answer> {
+  const path = paths[name]?.replace('{ms}', String(ms)) ?? ''
+>>>>>>> break1
   const asked = name === 'upload' ? clients.ask(path, { method: 'POST', body: 'body' }) : clients.ask(path)
-  const answer = await within(asked, startup)
-  if (answer !== undefined && answer.status < 400) return answer
-  const gave = answer === undefined ? `nothing within ${startup / 1000} s` : answer.status
+  const answer = await within(
+    asked.catch((error: Error) => error.message),
+    startup,
+  )
+  if (typeof answer === 'object' && answer.status < 400) return answer
+  const gave = typeof answer === 'object' ? answer.status : (answer ?? `nothing within ${startup / 1000} s`)
   throw new NoServer(`--${name} takes a path that is answered: ${path} gave ${gave}`)
+}
+
+/** Whether a second request on a connection is answered. */
+async function keepsConnections(clients: Clients, { paths, startup }: Server): Promise<boolean> {
+  const wire = (await clients.wire()).get(paths.get)
+  const both = wire.answers().then(() => wire.get(paths.get).answers(2))
+  const answers = await within(
+    both.catch(() => undefined),
+    startup,
+  )
+  return answers !== undefined
+}
+
+/** Whether it says 404. */
+async function knowsUnknown(clients: Clients, { startup }: Server): Promise<boolean> {
+  const asked = clients.ask('/nowhere').catch(() => undefined)
+  return (await within(asked, startup))?.status === 404
+}
+
+/** @throws {NoServer} if the path does not take as long as it is told: nothing would be in flight at the signal */
+async function takesItsTime(clients: Clients, server: Server, name: 'slow' | 'stream'): Promise<void> {
+  const took = async (ms: number): Promise<number> => {
+    const begun = performance.now()
+    await answered(clients, server, name, ms)
+    return performance.now() - begun
+  }
+  const [long, short] = [await took(1000), await took(1)]
+  // A timer may be a little early.
+  if (long >= 950 && long - short > 500) return
+  throw new NoServer(
+    `--${name} takes a path that takes as long as {ms} says: ${server.paths[name]} took ${long.toFixed(0)} ms with 1000, and ${short.toFixed(0)} ms with 1`,
+  )
+}
+
+/** @throws {NoServer} if it is not big, or is another each time: a part of it could not be told from the whole */
+async function sizeOfBig(clients: Clients, server: Server): Promise<number> {
+  const [bytes, again] = [await answered(clients, server, 'big'), await answered(clients, server, 'big')].map(
+    ({ body }) => body.length,
+  ) as [number, number]
+  if (bytes >= enough && bytes === again) return bytes
+  throw new NoServer(
+    bytes === again
+      ? `--big takes a path that gives at least ${enough} bytes: ${server.paths.big} gave ${bytes}`
+      : `--big takes a path that gives the same number of bytes each time: ${server.paths.big} gave ${bytes}, then ${again}`,
+  )
+}
+
+/** @throws {NoServer} if there is no WebSocket */
+async function letsIn(clients: Clients, { paths, startup }: Server): Promise<void> {
+  const name = pathsFor.websocket
+  const opened = clients.webSocket(paths[name] ?? '').then(
+    () => 'a WebSocket',
+    ({ message }: Error) => message,
+  )
+  const gave = (await within(opened, startup)) ?? `nothing within ${startup / 1000} s`
+  if (gave !== 'a WebSocket') {
+    throw new NoServer(`--${name} takes a path that accepts a WebSocket: ${paths[name]} gave ${gave}`)
+  }
 }
 
 async function protocolsOf(port: number, path: string): Promise<Need[]> {
@@ -79,6 +152,8 @@ async function protocolsOf(port: number, path: string): Promise<Need[]> {
     if ((await answersHttp1(encrypted, path)) !== undefined) found.push('http1')
     if (await speaksHttp2(port, true)) found.push('http2')
     if (found.length > 0) return ['tls', ...found]
+    // It is no TLS that the 400 was about.
+    if (plain !== undefined) return ['http1', 'plain']
     throw new NoServer(`It listens on port ${port}, and speaks neither HTTP/1.1 nor HTTP/2, with TLS or without`)
   } finally {
     clients.hangUp()
@@ -88,7 +163,7 @@ async function protocolsOf(port: number, path: string): Promise<Need[]> {
 
 async function answersHttp1(clients: Clients, path: string): Promise<Received | undefined> {
   const asked = async (): Promise<Received | undefined> => {
-    const wire = (await clients.wire()).send(`GET ${path} HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n`)
+    const wire = (await clients.wire()).send(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`)
     return (await wire.answers())[0]
   }
   return within(

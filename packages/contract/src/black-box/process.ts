@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import os from 'node:os'
 import { Wire } from '../wire.js'
@@ -8,12 +9,21 @@ import { NoServer, type Server } from './server.js'
 /** The running servers, so that all can be killed. */
 const running = new Set<ServerProcess>()
 
+<<<<<<< HEAD
 /** A server in its own process group, with the variables of a pod. */
+=======
+const mark = `PODRAIN_CONTRACT=${process.pid}-`
+let started = 0
+
+/** A server in a process group of its own. It is told of its surroundings what a pod is told. */
+>>>>>>> break1
 export class ServerProcess {
   readonly port: number
   /** Resolves with the exit code as in a shell: after a signal 128 plus its number. */
   readonly ended: Promise<number>
   readonly #child: ChildProcess
+  /** In the environment of all that it starts. */
+  readonly #mark = `${mark}${++started};`
   #output = ''
   #exitCode: number | undefined
 
@@ -25,6 +35,7 @@ export class ServerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
+        PODRAIN_CONTRACT: this.#mark.slice('PODRAIN_CONTRACT='.length),
         PORT: String(port),
         HOST: '127.0.0.1',
         TERMINATION_GRACE_PERIOD_SECONDS: String(server.terms.grace / 1000),
@@ -56,14 +67,16 @@ export class ServerProcess {
    * @throws {NoServer} if it exits, or does not listen within `startup`
    */
   static async start(server: Server): Promise<ServerProcess> {
-    const started = new ServerProcess(server, server.port ?? (await freePort()))
+    const port = server.port ?? (await freePort())
+    if (await listensStill(port)) throw new NoServer(`Something else listens on port ${port}: end it first`)
+    const started = new ServerProcess(server, port)
     const end = performance.now() + server.startup
-    while (!(await started.#listens())) {
+    while (!(await listens(port))) {
       const why =
         started.#exitCode !== undefined
-          ? `It ended with exit code ${started.#exitCode} before it listened on port ${started.port}`
+          ? `It ended with exit code ${started.#exitCode} before it listened on port ${port} of 127.0.0.1`
           : performance.now() > end
-            ? `It did not listen on port ${started.port} within ${server.startup / 1000} s`
+            ? `It did not listen on port ${port} of 127.0.0.1 within ${server.startup / 1000} s`
             : undefined
       if (why === undefined) {
         await new Promise((resolve) => setTimeout(resolve, 20))
@@ -71,23 +84,32 @@ export class ServerProcess {
       }
       started.kill()
       await started.ended
-      throw new NoServer(`${why}. It has to listen on the port in PORT, or in place of {port}.${started.#lastWords()}`)
+      throw new NoServer(
+        `${why}. It has to listen on the port in PORT, in place of {port}, or on that of --port, and to stay in the foreground.${started.lastWords}`,
+      )
     }
     return started
   }
 
-  async #listens(): Promise<boolean> {
-    try {
-      const wire = await Wire.open({ host: '127.0.0.1', port: this.port })
-      wire.abort()
-      return true
-    } catch {
-      return false
-    }
+  /**
+   * Resolves with the exit code.
+   * @throws {Error} if the server goes on without its first process
+   */
+  async ends(): Promise<number> {
+    const code = await this.ended
+    if (!(await listensStill(this.port))) return code
+    throw new Error(
+      `its first process ended with exit code ${code}, and another goes on to listen: the signal has to reach the server, as with \`exec\``,
+    )
   }
 
+<<<<<<< HEAD
   /** The end of the output. */
   #lastWords(): string {
+=======
+  /** What it wrote last. */
+  get lastWords(): string {
+>>>>>>> break1
     const words = this.#output.trimEnd()
     return words === '' ? '' : ` It said:\n${words}`
   }
@@ -104,17 +126,76 @@ export class ServerProcess {
   /** Kills the whole process group. */
   kill(): void {
     running.delete(this)
+    killEach([...(this.#child.pid === undefined ? [] : [-this.#child.pid]), ...strayed(this.#mark)])
+    // One that could not be found would hold this process by them.
+    this.#child.stdout?.destroy()
+    this.#child.stderr?.destroy()
+  }
+}
+
+function killEach(pids: readonly number[]): void {
+  for (const pid of pids) {
     try {
-      if (this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGKILL')
+      process.kill(pid, 'SIGKILL')
     } catch {
+<<<<<<< HEAD
       // the process group is gone
+=======
+      // it has ended
+>>>>>>> break1
     }
   }
 }
 
+<<<<<<< HEAD
 /** Kills every running server. */
+=======
+/** Processes that have left the group, as daemons do. Only Linux tells. */
+function strayed(mark: string): number[] {
+  const isMarked = (pid: string): boolean => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, 'latin1')
+        .split('\0')
+        .some((entry) => entry.startsWith(mark))
+    } catch {
+      return false // it has ended, or is not ours
+    }
+  }
+  try {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && isMarked(name))
+      .map(Number)
+  } catch {
+    return []
+  }
+}
+
+async function listens(port: number): Promise<boolean> {
+  try {
+    const wire = await Wire.open({ host: '127.0.0.1', port })
+    wire.abort()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Whether somebody does, though those who are just ending have had a second. */
+async function listensStill(port: number): Promise<boolean> {
+  const end = performance.now() + 1000
+  while (await listens(port)) {
+    if (performance.now() > end) return true
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return false
+}
+
+/** Ends every server that is still there. */
+>>>>>>> break1
 export function killAll(): void {
   for (const server of running) server.kill()
+  // A daemon may have come to be while its server was killed.
+  killEach(strayed(mark))
 }
 
 async function freePort(): Promise<number> {

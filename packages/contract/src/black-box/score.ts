@@ -4,7 +4,7 @@ import type { Need } from '../needs.js'
 import { missing, type Result, resultOf, run } from '../run.js'
 import { askAll, type Verdict } from '../verdict.js'
 import { type FirstLook, lookAt } from './first-look.js'
-import type { Server } from './server.js'
+import { NoServer, type Server } from './server.js'
 import { BlackStage } from './stage.js'
 
 /** A sentence that was tested, with its verdict. */
@@ -68,6 +68,7 @@ async function askOnce(behaviour: Behaviour, server: Server, look: FirstLook): P
     await run(behaviour, set, server.terms.grace + patience)
     return { outcome: 'kept' }
   } catch (error) {
-    return resultOf(error)
+    // That it did not start says nothing of its end.
+    return error instanceof NoServer ? { outcome: 'senseless', why: error.message } : resultOf(error)
   }
 }

@@ -2,10 +2,10 @@ import { strict as assert } from 'node:assert'
 import type { Answer } from '../clients.js'
 import { Stage, type Terms } from '../stage.js'
 import type { Received } from '../wire.js'
+import { within } from '../within.js'
 import type { FirstLook } from './first-look.js'
 import { ServerProcess } from './process.js'
-import type { Server } from './server.js'
-import { within } from './within.js'
+import { NoServer, type Server } from './server.js'
 
 /** A server that is a process of its own, of which nothing is known but what it answers. */
 export class BlackStage extends Stage {
@@ -30,8 +30,8 @@ export class BlackStage extends Stage {
     const stage = new BlackStage(server, look, process, http2 && look.has.includes('http2') ? 2 : 1)
     try {
       // No pod gets requests before it was probed.
-      const probe = await within(stage.ask(server.paths.ready === undefined ? '/' : '/readyz'), server.startup)
-      assert(probe, 'the first probe was not answered')
+      const probe = stage.ask(server.paths.ready === undefined ? '/' : '/readyz').catch(() => undefined)
+      if ((await within(probe, server.startup)) === undefined) throw new NoServer('Its first probe was not answered')
       return stage
     } catch (error) {
       await stage.strike()
@@ -72,9 +72,9 @@ export class BlackStage extends Stage {
     const killing = setTimeout(() => this.#process.signal('SIGKILL'), this.terms.grace)
     if (this.#server.sleep > 0) await this.#told
     this.#process.signal('SIGTERM')
-    const code = await this.#process.ended
+    await this.#process.ended
     clearTimeout(killing)
-    return code
+    return this.#process.ends()
   }
 
   async strike(): Promise<void> {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import pc from 'picocolors'
 import { killAll } from '../black-box/process.js'
@@ -11,6 +11,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const own = dashes === -1 ? argv : argv.slice(0, dashes)
   const command = dashes === -1 ? [] : argv.slice(dashes + 1)
   const program = createProgram(command, async (server, { jobs, sentence, json, color }) => {
+    // The run takes minutes: a file that cannot be written is told before it.
+    if (json !== undefined && json !== '-') closeSync(openSync(json, 'a'))
     let done = 0
     const score = await hold(server, { jobs, sentence }, (asked, all) => {
       if (asked.again === undefined) done++
@@ -37,7 +39,12 @@ async function main(argv: readonly string[]): Promise<void> {
 
 // The test of a broken sentence does not wait for its other requests, which then fail, too.
 process.on('unhandledRejection', () => {})
+<<<<<<< HEAD
 // No server may outlive this process, however it ends.
+=======
+process.on('rejectionHandled', () => {})
+// Whatever ends this process, no server is left behind.
+>>>>>>> break1
 process.on('exit', killAll)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {

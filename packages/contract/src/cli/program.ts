@@ -89,7 +89,12 @@ export function createProgram(
       }
       const given = program.opts<Given>()
       const server = serverOf(command, given)
-      const [held, end] = [heldFor(server.terms) + given.sleep, given.grace * early]
+      if (given.sleep > given.settle) {
+        program.error(
+          `error: --sleep ${written(given.sleep)} is longer than --settle ${written(given.settle)}: the server accepts while the hook sleeps. Use --settle ${written(given.sleep)}`,
+        )
+      }
+      const [held, end] = [heldFor(server.terms), given.grace * early]
       if (held >= end) {
         program.error(
           `error: --grace ${written(given.grace)} is too short for --settle ${written(given.settle)}: a request in flight takes up to ${written(held)} here, and a server is to end within ${written(end)}`,
