@@ -30,6 +30,7 @@ export const sections: ReadonlyArray<{ readonly text: string; readonly pages: re
       'guides/development',
       'guides/tests',
       'guides/ci',
+      'guides/contract',
       'guides/platforms',
     ],
   },

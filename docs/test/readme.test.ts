@@ -10,13 +10,9 @@ test('README.md is read in five minutes: at most 1,000 words, code included or n
   expect(Math.max(words(text), words(withoutCode(text)))).toBeLessThanOrEqual(1000)
 })
 
-// The README of the contract has its flags, too.
-test.each(published.map(({ folder }) => folder).filter((folder) => folder !== 'contract'))(
-  'packages/%s/README.md is one screen: at most 300 words',
-  (name) => {
-    expect(words(textOf(`packages/${name}/README.md`))).toBeLessThanOrEqual(300)
-  },
-)
+test.each(published.map(({ folder }) => folder))('packages/%s/README.md is one screen: at most 300 words', (name) => {
+  expect(words(textOf(`packages/${name}/README.md`))).toBeLessThanOrEqual(300)
+})
 
 test('the first 50 lines of README.md have the sentence, the install, each framework and the manifest in its place', () => {
   const screen = textOf('README.md').split('\n').slice(0, 50).join('\n')

@@ -24,10 +24,5 @@ export const needs = {
   handlers: 'does not learn when a handler ends',
 } as const
 
-<<<<<<< HEAD
 /** The needs that a server in this process meets by serving the contract's own application. */
-export const ownApplication: readonly Need[] = ['slow', 'stream', 'big', 'upload', 'inside']
-=======
-/** What a server has that is in the same process, and serves the application of the contract. */
 export const ownApplication: readonly Need[] = ['keepAlive', 'unknown', 'slow', 'stream', 'big', 'upload', 'inside']
->>>>>>> break1

@@ -107,16 +107,12 @@ export abstract class Stage extends Clients {
 /** The share of the grace period in which a clean end must happen. */
 export const early = 0.7
 
-<<<<<<< HEAD
-/** The exit code of a process that got SIGKILL, as a kubelet and a shell see it. */
-=======
-/** A process that has ended by the signal it was told with, as the JVM and uvicorn do when all is done, has ended in order. */
+/** 0 for a process that ended by the signal that was sent, as the JVM and uvicorn do when all requests are answered. */
 function inOrder(code: number): number {
   return code === 128 + constants.signals.SIGTERM ? 0 : code
 }
 
-/** The exit code of a process that is still there when its grace period is over, as a kubelet and a shell see it. */
->>>>>>> break1
+/** The exit code of a process that got SIGKILL, as a kubelet and a shell see it. */
 export const killed = 137
 
 /**

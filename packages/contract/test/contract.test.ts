@@ -114,9 +114,6 @@ describe.concurrent('A sentence that cannot be tested', () => {
     expect([kept, Number(kept) > 3]).toEqual([of, true])
   })
 
-<<<<<<< HEAD
-  test('because of what the server did is listed with what the server did', async () => {
-=======
   test.each([
     ['that closes each connection is not asked about kept ones', 'on one that comes', 'closes each connection'],
     ['that keeps few connections is not asked to keep many', 'five hundred', 'keeps few connections'],
@@ -128,8 +125,7 @@ describe.concurrent('A sentence that cannot be tested', () => {
     expect(JSON.parse(out)).toMatchObject({ kept: 0, of: 0 })
   })
 
-  test('because of what the server did is told with what it did', async () => {
->>>>>>> break1
+  test('because of what the server did is listed with what the server did', async () => {
     const { sentences } = await holdTo('after it the server ends the connection', 'cuts', slow)
     expect(sentences).toMatchObject([{ outcome: 'not asked', saw: expect.stringMatching(/^the listener is closed/) }])
   })
@@ -172,9 +168,6 @@ describe.concurrent('The command line', () => {
       /--big takes a path that gives at least 8388608 bytes: \/ gave 5/,
     ],
     [
-<<<<<<< HEAD
-      'a text that no sentence contains',
-=======
       'a slow path that answers at once',
       ['--slow', '/?ms={ms}', '--', 'node', fixture, 'keeps'],
       /--slow takes a path that takes as long as \{ms\} says: \/\?ms=\{ms\} took \d+ ms with 1000/,
@@ -195,8 +188,7 @@ describe.concurrent('The command line', () => {
       /^error: ENOENT: .*'\/nowhere\/score\.json'\n$/,
     ],
     [
-      'a sentence that nobody says',
->>>>>>> break1
+      'a text that no sentence contains',
       ['--sentence', 'flies', '--', 'node', fixture, 'keeps'],
       /--sentence takes a part of a sentence, got “flies”/,
     ],
@@ -205,9 +197,6 @@ describe.concurrent('The command line', () => {
     expect([code, errors]).toEqual([2, expect.stringMatching(error)])
   })
 
-<<<<<<< HEAD
-  test('kills all processes that a server has started', async () => {
-=======
   test('does not take another server for the one that it starts', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
@@ -217,8 +206,7 @@ describe.concurrent('The command line', () => {
     expect([code, errors]).toEqual([2, `error: Something else listens on port ${port}: end it first\n`])
   })
 
-  test('leaves nothing of a server behind, whatever that has started', async () => {
->>>>>>> break1
+  test('kills all processes that a server has started', async () => {
     const { PIDS, pids } = noted()
     const args = [...quickly, '--sentence', 'with no connection at all', '--', 'node', fixture, 'never ends']
     await start(args, { PIDS }).ran

@@ -3,13 +3,8 @@ import { inside, type Room, room, Unaskable } from '../behaviour.js'
 import { within } from '../within.js'
 import { remedies } from './remedies.js'
 
-<<<<<<< HEAD
 /** Idle keep-alive connections, which clients expect to be open for their next request. */
-export const idle: Room = room('Idle keep-alive connections', ['http1'], remedies.idle, {
-=======
-/** Connections that are kept: promised to be there for the next request. */
 export const idle: Room = room('Idle keep-alive connections', ['http1', 'keepAlive'], remedies.idle, {
->>>>>>> break1
   'one is let go, and the end does not take its keep-alive time': async (stage) => {
     const wire = await stage.idleWire()
     await stage.endsClean()

@@ -6,13 +6,8 @@ import type { WhiteStage } from '../white-box/stage.js'
 import { type Received, Wire } from '../wire.js'
 import { remedies } from './remedies.js'
 
-<<<<<<< HEAD
 /** Clients are told to leave their connections, and lose no request. */
-export const shedding: Room = room('Leading clients away', ['http1'], remedies.shed, {
-=======
-/** Clients learn that they have to leave, with an answer and not with a loss. */
 export const shedding: Room = room('Leading clients away', ['http1', 'keepAlive'], remedies.shed, {
->>>>>>> break1
   'no response says “Connection: close” before the signal': async (stage) => {
     assert.notEqual((await stage.ask('/')).headers.connection?.toLowerCase(), 'close')
   },
@@ -100,19 +95,7 @@ export const shedding: Room = room('Leading clients away', ['http1', 'keepAlive'
   ],
 })
 
-<<<<<<< HEAD
 /** Pipelined requests, which a client sends before it has the earlier responses. */
-export const pipelining: Room = room('Pipelined requests', ['http1'], remedies.pipelined, {
-  'are all answered, in their order, before the signal': async (stage) => {
-    const wire = (await stage.wire()).get('/', '/later', '/nowhere', '/')
-    const [first, second, third, fourth] = await wire.answers(4)
-    stage.expect('/', first as Received)
-    stage.expect('/later', second as Received)
-    assert.equal(third?.status, 404)
-    stage.expect('/', fourth as Received)
-  },
-=======
-/** Pipelined requests: sent before the answers are there. */
 export const pipelining: Room = room('Pipelined requests', ['http1', 'keepAlive'], remedies.pipelined, {
   'are all answered, in their order, before the signal': [
     'unknown',
@@ -125,7 +108,6 @@ export const pipelining: Room = room('Pipelined requests', ['http1', 'keepAlive'
       stage.expect('/', fourth as Received)
     },
   ],
->>>>>>> break1
 
   'that are waiting at the signal are all answered, none twice': [
     'slow',

@@ -159,20 +159,7 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
   ],
 })
 
-<<<<<<< HEAD
-async function webSocket(stage: Stage): Promise<WebSocket> {
-  const socket = new WebSocket(`${stage.origin.replace('http', 'ws')}${stage.locate('/socket')}`, {
-    rejectUnauthorized: false,
-  })
-  stage.client(() => socket.terminate())
-  await once(socket, 'open')
-  return socket
-}
-
 /** Upgrades a connection, on which the client then sends nothing. */
-=======
-/** A client that has been let in, and says nothing more. */
->>>>>>> break1
 async function handshake(stage: Stage, protocol: string) {
   const wire = (await stage.wire()).send(
     `GET ${stage.locate('/socket')} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n` +

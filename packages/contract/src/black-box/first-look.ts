@@ -61,15 +61,9 @@ export async function lookAt(server: Server): Promise<FirstLook> {
   }
 }
 
-<<<<<<< HEAD
 /** @throws {NoServer} if the path gives no response or an error */
-async function answered(clients: Clients, { paths, startup }: Server, name: PathName): Promise<Answer> {
-  const path = paths[name]?.replace('{ms}', '1') ?? ''
-=======
-/** @throws {NoServer} if the path leads to no answer, or to an error */
 async function answered(clients: Clients, { paths, startup }: Server, name: PathName, ms = 1): Promise<Answer> {
   const path = paths[name]?.replace('{ms}', String(ms)) ?? ''
->>>>>>> break1
   const asked = name === 'upload' ? clients.ask(path, { method: 'POST', body: 'body' }) : clients.ask(path)
   const answer = await within(
     asked.catch((error: Error) => error.message),

@@ -9,14 +9,10 @@ import { NoServer, type Server } from './server.js'
 /** The running servers, so that all can be killed. */
 const running = new Set<ServerProcess>()
 
-<<<<<<< HEAD
-/** A server in its own process group, with the variables of a pod. */
-=======
 const mark = `PODRAIN_CONTRACT=${process.pid}-`
 let started = 0
 
-/** A server in a process group of its own. It is told of its surroundings what a pod is told. */
->>>>>>> break1
+/** A server in its own process group, with the variables of a pod. */
 export class ServerProcess {
   readonly port: number
   /** Resolves with the exit code as in a shell: after a signal 128 plus its number. */
@@ -103,13 +99,8 @@ export class ServerProcess {
     )
   }
 
-<<<<<<< HEAD
   /** The end of the output. */
-  #lastWords(): string {
-=======
-  /** What it wrote last. */
   get lastWords(): string {
->>>>>>> break1
     const words = this.#output.trimEnd()
     return words === '' ? '' : ` It said:\n${words}`
   }
@@ -138,19 +129,12 @@ function killEach(pids: readonly number[]): void {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
-<<<<<<< HEAD
       // the process group is gone
-=======
-      // it has ended
->>>>>>> break1
     }
   }
 }
 
-<<<<<<< HEAD
-/** Kills every running server. */
-=======
-/** Processes that have left the group, as daemons do. Only Linux tells. */
+/** Processes of the server that have left its group, as daemons do. Only Linux shows them. */
 function strayed(mark: string): number[] {
   const isMarked = (pid: string): boolean => {
     try {
@@ -180,7 +164,7 @@ async function listens(port: number): Promise<boolean> {
   }
 }
 
-/** Whether somebody does, though those who are just ending have had a second. */
+/** Whether a process listens on the port, after a second for those that are just ending. */
 async function listensStill(port: number): Promise<boolean> {
   const end = performance.now() + 1000
   while (await listens(port)) {
@@ -190,8 +174,7 @@ async function listensStill(port: number): Promise<boolean> {
   return false
 }
 
-/** Ends every server that is still there. */
->>>>>>> break1
+/** Kills every running server. */
 export function killAll(): void {
   for (const server of running) server.kill()
   // A daemon may have come to be while its server was killed.

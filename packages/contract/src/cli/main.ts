@@ -39,12 +39,8 @@ async function main(argv: readonly string[]): Promise<void> {
 
 // The test of a broken sentence does not wait for its other requests, which then fail, too.
 process.on('unhandledRejection', () => {})
-<<<<<<< HEAD
-// No server may outlive this process, however it ends.
-=======
 process.on('rejectionHandled', () => {})
-// Whatever ends this process, no server is left behind.
->>>>>>> break1
+// No server may outlive this process, however it ends.
 process.on('exit', killAll)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
