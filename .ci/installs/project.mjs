@@ -10,10 +10,11 @@ const frameworks = {
   fastify: { fastify: '5.12.8' },
   express,
   koa: { koa: '3.3.0' },
+  // NestJS 12 has a dependency that needs Node 22, so Yarn 1 refuses it on Node 20.
   nestjs: {
-    '@nestjs/common': '12.5.1',
-    '@nestjs/core': '12.5.1',
-    '@nestjs/platform-express': '12.5.1',
+    '@nestjs/common': '11.2.10',
+    '@nestjs/core': '11.2.10',
+    '@nestjs/platform-express': '11.2.10',
     'reflect-metadata': '0.2.2',
     rxjs: '7.8.2',
   },
