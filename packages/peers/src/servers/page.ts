@@ -14,7 +14,7 @@ export function page(
     '# Servers in several languages',
     `For whoever asks how a server in Go, Python or Node ends. Each server is started with its own command.
 [\`@podrain/contract\`](../../packages/contract) holds it to those sentences of [the contract](contract.md) that need no code of the
-server and that its paths make possible: ${asked} over all rows. Made on ${date} in ${minutes} min, on a machine that did other work beside it, by
+server and that its paths make possible: ${asked} over all rows. Made on ${date} in ${minutes} min, by
 
 \`\`\`sh
 npx -y pnpm@10.34.9 contract:servers
