@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { published } from '../../.ci/published.mjs'
+import { repository } from '../.vitepress/repository-links.js'
 import { anchorsOf, pages, root, textOf, withoutCode } from './pages.js'
 
 const site = 'https://podrain.github.io/podrain'
-const repository = 'https://github.com/podrain/podrain'
 
-const packageReadme =
-  /^packages\/(?:auto|contract|core|express|fastify|koa|kubernetes|manifests|metrics|nestjs|podrain|rehearsal)\/README\.md$/
+const packageReadmes = published.map(({ folder }) => `packages/${folder}/README.md`)
 
 /** Pages of the repository that GitHub makes. */
 const pagesOfGitHub = /^https:\/\/github\.com\/podrain\/podrain\/(?:issues|security)\b/
@@ -55,7 +55,7 @@ describe.each(pages)('%s', (page) => {
   })
 })
 
-describe.each(pages.filter((page) => packageReadme.test(page)))('%s, as npm shows it', (page) => {
+describe.each(packageReadmes)('%s, as npm shows it', (page) => {
   test('has absolute links only', () => {
     expect(linksOf(page).filter((link) => !link.startsWith('https://'))).toEqual([])
   })

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import GithubSlugger from 'github-slugger'
 
 export const root = join(__dirname, '..', '..')
 
@@ -41,17 +42,8 @@ export function withoutCode(text: string): string {
 
 /** The anchors of a page, as GitHub makes them of its headings. */
 export function anchorsOf(page: string): Set<string> {
-  const anchors = new Set<string>()
-  for (const [, heading = ''] of withoutCode(textOf(page)).matchAll(/^#{1,6} +(.*)$/gm)) {
-    const slug = heading
-      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-      .trim()
-      .replaceAll(' ', '-')
-    let anchor = slug
-    for (let n = 1; anchors.has(anchor); n++) anchor = `${slug}-${n}`
-    anchors.add(anchor)
-  }
-  return anchors
+  const slugger = new GithubSlugger()
+  const headings = [...withoutCode(textOf(page)).matchAll(/^#{1,6} +(.*)$/gm)].map(([, heading = '']) => heading)
+  // The text of a link is part of a heading, and its address is not.
+  return new Set(headings.map((heading) => slugger.slug(heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').trim())))
 }

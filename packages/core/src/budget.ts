@@ -1,4 +1,5 @@
 import type { DrainOptions, Times } from './options.js'
+import { supportedSignals } from './process/signals.js'
 import { seconds } from './shared/log.js'
 import { graceVariable, type Platform, platforms } from './shared/platform.js'
 import { type Behind, presets } from './shared/presets.js'
@@ -15,7 +16,8 @@ import {
 // How a grace period is shared out. The app, the tools that write its manifest, and the page of the docs must calculate the same,
 // so all of them call these functions. Nothing here needs Node: the page runs it in a browser, as `@podrain/core/budget`.
 
-export { type Behind, type Platform, platforms, presets, type Times }
+// Tools that read manifests need these facts, and not the rest of core, which takes them six times as long to load.
+export { type Behind, graceVariable, type Platform, platforms, presets, supportedSignals, type Times }
 
 /** The options that share out a grace period. */
 export type TimeOptions = Pick<DrainOptions, 'reserve' | 'closing' | 'behind' | 'settle' | 'keepAliveCap'>

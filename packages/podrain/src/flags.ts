@@ -259,11 +259,11 @@ export type GivenFlags = Readonly<Record<string, unknown>>
  * @throws UsageError if a flag for a path is given twice: only the last path would get requests.
  */
 export function optionsOf(given: GivenFlags, options: FlagOptions = {}): FlagOptions {
-  for (const { option } of paths) {
-    const texts = ((given[option.attributeName()] ?? []) as readonly Given[]).map(({ text }) => text)
+  for (const path of paths) {
+    const texts = eachGiven(given).flatMap(({ flag, text }) => (flag === path ? [text] : []))
     if (texts.length > 1) {
       throw new UsageError(
-        `\`${option.long}\` is given ${texts.length} times (${texts.join(', ')}): it takes one path. ` +
+        `\`${path.option.long}\` is given ${texts.length} times (${texts.join(', ')}): it takes one path. ` +
           'To send several requests, list them in a file and pass `--requests FILE`',
       )
     }

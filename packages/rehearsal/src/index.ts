@@ -1,4 +1,4 @@
-export { type Behind, presets } from '@podrain/core'
+export { type Behind, presets } from '@podrain/core/budget'
 export type { ClientTimeouts } from './load/client.js'
 export type { Kind } from './load/kind.js'
 export { type ClientCounts, type ClientKind, clientKinds, kinds, pathNames } from './load/kinds.js'

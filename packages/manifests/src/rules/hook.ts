@@ -1,4 +1,4 @@
-import { supportedSignals } from '@podrain/core'
+import { supportedSignals } from '@podrain/core/budget'
 import { distance } from 'fastest-levenshtein'
 import type { Container, Pod } from '../objects/pod.js'
 import { programOf, scriptOf, shells } from '../objects/shell.js'

@@ -1,11 +1,9 @@
 import type { Container, Pod } from '../objects/pod.js'
-import { budgetOf, graceSecondsFor, reservedTimes, seconds } from '../shared/budget.js'
+import { budgetOf, graceSecondsFor, graceVariable, reservedTimes, seconds } from '../shared/budget.js'
 import { replaceText } from '../text/edits.js'
 import { isQuick } from '../world/balancer.js'
 import { servedBy } from './hook.js'
 import { eachContainer, eachPod, type Rule } from './rule.js'
-
-const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
 
 /** The least number of seconds between SIGTERM and SIGKILL, after a hook that has used up the grace period. */
 const least = 2

@@ -1,7 +1,7 @@
 import { type ReservedTimes, reservedTimes } from '@podrain/core/budget'
 
 // The numbers are those of core, so that the app and the advice about its manifest agree.
-export { graceSecondsFor, presets, reservedTimes } from '@podrain/core/budget'
+export { graceSecondsFor, graceVariable, presets, reservedTimes } from '@podrain/core/budget'
 
 /** The sum of the parts of a budget. */
 export interface Sum {

@@ -1,3 +1,5 @@
+import { graceVariable } from '../shared/budget.js'
+
 /** A rule as an expression of CEL, the language of admission policies. */
 export interface Condition {
   /** The id of the rule. */
@@ -17,7 +19,6 @@ const request = `${hook}.?httpGet`
 const command = `${hook}.?exec.?command.orValue([])`
 const isRequest = `${request}.hasValue()`
 const env = 'c.?env.orValue([])'
-const graceVariable = 'TERMINATION_GRACE_PERIOD_SECONDS'
 
 /** An expression: whether a path is that of podrain's hook, with any query. */
 function isPrestop(path: string): string {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type Behind, presets } from '@podrain/core'
+import { type Behind, presets } from '@podrain/core/budget'
 import { type ClientCounts, clientKinds, eachKind, kinds } from '../load/kinds.js'
 import { flag, integer, number, oneOf, path, port, record, refuse, strings, text } from '../shared/checks.js'
 import { pidNamespaces } from '../shared/pid-namespaces.js'
