@@ -1,5 +1,5 @@
 import { vi } from 'vitest'
-import './node-version.mjs'
+import './test-environment.mjs'
 
 // Stryker runs the tests in worker threads. There a drain would expect the main thread to lead it.
 vi.mock('node:worker_threads', async (load) => ({ ...(await load<object>()), isMainThread: true }))

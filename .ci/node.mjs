@@ -18,7 +18,7 @@ export function node(major) {
   return { binary, version }
 }
 
-/** Runs vitest and its workers on a Node. `node-version.mjs` checks the version in each worker. */
+/** Runs vitest and its workers on a Node. `test-environment.mjs` checks the version in each worker. */
 export function vitest({ binary, version }, ...args) {
   const begun = performance.now()
   const { status, stdout, stderr } = spawnSync(binary, ['node_modules/vitest/vitest.mjs', 'run', ...args], {

@@ -27,7 +27,7 @@ export default defineConfig({
     // Takes half of the time, because a worker for each file costs more than most tests.
     isolate: false,
     sequence: { sequencer: QuickestToFail },
-    env: { PODRAIN_COURSES: '30' },
+    env: { TEST_COURSES: '30' },
     // Short, so that a mutant that waits forever is killed soon.
     testTimeout: 6_000,
     hookTimeout: 6_000,

@@ -105,7 +105,7 @@ describe('every page', () => {
 })
 
 // axe takes a second for a page, so `test` looks at one of each kind, and `docs:axe` at all of them.
-const looked = process.env.PODRAIN_EVERY_PAGE
+const looked = process.env.TEST_EVERY_PAGE
   ? pages
   : pages.filter((path) =>
       ['', '404', 'proof/', 'understand/budgets', 'understand/lifecycle', 'reference/api/@podrain/express'].includes(

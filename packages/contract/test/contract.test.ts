@@ -106,7 +106,7 @@ function order(protocol: string): number {
 describe.concurrent('A sentence that cannot be tested', () => {
   test('is not counted, and is listed with the flag that it needs', async () => {
     const args = [...quickly, '--sentence', 'the signal', '--', 'node', fixture, 'keeps']
-    const { code, out } = await start(args, { NO_COLOR: '1' }).ran
+    const { code, out } = await start(args).ran
     expect(code).toBe(0)
     expect(out).toMatch(/- \d+ sentences?: no path that takes its time; --slow names one/)
     expect(out).toMatch(/- \d+ sentences?: no path that streams; --stream names one/)

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ask, Client, serve } from './support.js'
 
-/** The number of connections. `PODRAIN_STRANGERS=100000` tries more. */
-const strangers = Number(process.env.PODRAIN_STRANGERS ?? 1000)
+/** The number of connections. `TEST_STRANGERS=100000` tries more. */
+const strangers = Number(process.env.TEST_STRANGERS ?? 1000)
 
 const method = fc.oneof(
   { weight: 4, arbitrary: fc.constant('GET') },

@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import { type Drain, type DrainState, drainServer } from '../src/index.js'
 import { FakeClock, FakeProcess, type Gate, gate, Log } from './support.js'
 
-/** The number of courses. `PODRAIN_COURSES=100000` tries more. */
-const courses = Number(process.env.PODRAIN_COURSES ?? 1000)
+/** The number of courses. `TEST_COURSES=100000` tries more. */
+const courses = Number(process.env.TEST_COURSES ?? 1000)
 
 /** Milliseconds that pass at once. Timers within them fire at their end. */
 const step = 100

@@ -25,7 +25,7 @@ function scenario(id: string, cause: string, run: () => Promise<Outcome>): void 
 }
 
 afterAll(() => {
-  const file = process.env.PODRAIN_SCENARIOS
+  const file = process.env.TEST_SCENARIOS
   if (file) writeFileSync(file, page(rows))
 })
 

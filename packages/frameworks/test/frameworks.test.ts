@@ -70,7 +70,7 @@ test('docs/proof/frameworks.md has the stored results', () => {
   const file = join(__dirname, '../../../docs/proof/frameworks.md')
   const text = page(fixtures, loadResults(fixtures))
   // `pnpm frameworks --write` writes the page, too.
-  if (process.env.PODRAIN_WRITE === '1') writeFileSync(file, text)
+  if (process.env.TEST_WRITE === '1') writeFileSync(file, text)
   expect(readFileSync(file, 'utf8')).toBe(text)
 })
 

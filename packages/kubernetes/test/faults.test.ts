@@ -17,7 +17,7 @@ import {
   turns,
 } from './support.js'
 
-const runs = Number(process.env.PODRAIN_FAULT_RUNS ?? 200)
+const runs = Number(process.env.TEST_FAULT_RUNS ?? 200)
 
 /** Milliseconds that pass at once. Timers within them fire at their end. */
 const step = 50

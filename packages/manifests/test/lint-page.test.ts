@@ -8,7 +8,7 @@ const file = join(__dirname, '..', '..', '..', 'docs', 'reference', 'lint.md')
 
 test('docs/reference/lint.md tells of every rule as it is', () => {
   // `pnpm docs:lint` writes it.
-  if (process.env.PODRAIN_WRITE === '1') writeFileSync(file, lintPage())
+  if (process.env.TEST_WRITE === '1') writeFileSync(file, lintPage())
   expect(readFileSync(file, 'utf8')).toBe(lintPage())
 })
 

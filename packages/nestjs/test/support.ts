@@ -42,7 +42,7 @@ export interface Setup {
 }
 
 export async function serve(version: Version, { platform, env = {} }: Setup): Promise<App> {
-  const app = new App([fileOf(version)], { PLATFORM: platform, NO_COLOR: '1', ...env })
+  const app = new App([fileOf(version)], { PLATFORM: platform, ...env })
   await app.listening()
   return app
 }

@@ -46,7 +46,7 @@ export interface Running {
 
 /** Starts the built `podrain` as a person would. */
 export function start(args: readonly string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [bin, ...args], { env: { ...process.env, NO_COLOR: '1', CI: '', ...env } })
+  const child = spawn(process.execPath, [bin, ...args], { env: { ...process.env, ...env } })
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {

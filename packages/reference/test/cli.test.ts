@@ -33,7 +33,7 @@ test('docs/reference/cli.md has every flag of every command with the text of the
     (_, begin: string, name: string, end: string) => `${begin}\n${flagsOf(name)}\n\n${end}`,
   )
   // `pnpm docs:reference` writes it.
-  if (process.env.PODRAIN_WRITE === '1') writeFileSync(pathOf('cli.md'), written)
+  if (process.env.TEST_WRITE === '1') writeFileSync(pathOf('cli.md'), written)
   expect(page('cli.md')).toBe(written)
   const named = [...written.matchAll(/<!-- flags of (\w+) -->/g)].map(([, name]) => name)
   expect(named).toEqual(commands.map((each) => each.name()))

@@ -7,7 +7,7 @@ import { page, pathOf } from './page.js'
 describe('docs/reference/options.md', () => {
   test('has every option with its docstring', () => {
     // `pnpm docs:reference` writes it.
-    if (process.env.PODRAIN_WRITE === '1') writeFileSync(pathOf('options.md'), optionsPage())
+    if (process.env.TEST_WRITE === '1') writeFileSync(pathOf('options.md'), optionsPage())
     expect(page('options.md')).toBe(optionsPage())
   })
 
