@@ -215,3 +215,46 @@ describe('the page of load balancers', () => {
     expect(rows).toHaveLength(ofProjects.length + 2)
   })
 })
+
+describe('an app with podrain is told what is in front', () => {
+  const drained = (...env: readonly string[]) =>
+    app({
+      pod: ['terminationGracePeriodSeconds: 90'],
+      container: ['lifecycle: { preStop: { httpGet: { path: /prestop, port: 8080 } } }', `env: [${env.join(', ')}]`],
+    })
+  const variable = (name: string, value: string) => `{ name: ${name}, value: "${value}" }`
+  const untold = (...env: readonly string[]) => said('behind-untold', drained(...env), service(), ingress('nginx'))
+  const differs = (...env: readonly string[]) => said('behind-variable', drained(...env), service(), ingress('nginx'))
+
+  test('by a variable, or perhaps by its code', () => {
+    expect(untold()).toEqual([
+      'info: podrain waits 5 s unless its option `behind` says `ingress-nginx`, but ingress-nginx needs 15 s to stop sending: Ingress/web (class nginx)',
+    ])
+    expect(untold(variable('PODRAIN_BEHIND', 'ingress-nginx'))).toEqual([])
+    expect(untold(variable('PODRAIN_OPTIONS', '{}'))).toEqual([])
+    expect(said('behind-untold', drained(), service(), ingress('traefik'))).toEqual([])
+  })
+
+  test('by a least wait that is long enough', () => {
+    expect(untold(variable('PODRAIN_SETTLE_MIN', '15000'))).toEqual([])
+    expect(untold(variable('PODRAIN_SETTLE_MIN', '14000'))).toHaveLength(1)
+    expect(untold('{ name: PODRAIN_SETTLE_MIN, valueFrom: { configMapKeyRef: { name: x, key: y } } }')).toEqual([])
+  })
+
+  test('and a variable that names something quicker is wrong', () => {
+    expect(differs(variable('PODRAIN_BEHIND', 'traefik'))).toEqual([
+      'warning: podrain waits 5 s behind `traefik`, but ingress-nginx needs 15 s to stop sending: Ingress/web (class nginx)',
+    ])
+    expect(differs(variable('PODRAIN_BEHIND', 'aws-alb'))).toEqual([])
+    expect(differs(variable('PODRAIN_BEHIND', 'nginx'))).toEqual([
+      'error: podrain has no preset `nginx`, and refuses to start',
+    ])
+  })
+
+  test('and what the variable names counts where the files show nothing', () => {
+    const short = drained(variable('PODRAIN_BEHIND', 'aws-nlb'))
+    expect(said('grace-misses-settle', short, service())).toEqual([
+      'warning: settle 120 s + closing 5 s + reserve 1 s = 126 s, but `terminationGracePeriodSeconds` is 90; aws-nlb is in front: PODRAIN_BEHIND says so',
+    ])
+  })
+})

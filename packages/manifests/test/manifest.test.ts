@@ -177,8 +177,8 @@ describe('a written Component', () => {
   })
 })
 
-describe('a written Helm library chart', () => {
-  const written = writeFiles({ ...base, kind: 'helm-library', hook: 'control-port', behind: 'aws-alb' })
+describe.each(['http', 'exec', 'control-port'] as const)('a written Helm library chart with the hook %s', (hook) => {
+  const written = writeFiles({ ...base, kind: 'helm-library', hook, behind: 'aws-alb' })
   const textOf = (file: string) => written.find((each) => each.file === file)?.text ?? ''
   const values = parse(textOf('values.yaml'))
   /** The named templates, by name: all between `define` and `end`. */
@@ -206,19 +206,16 @@ describe('a written Helm library chart', () => {
   })
 
   test('makes of the example in its README a Deployment in which lint finds nothing', () => {
-    for (const hook of ['http', 'exec'] as const) {
-      const readme = writeFiles({ ...base, kind: 'helm-library', hook }).find(({ file }) => file === 'README.md')?.text
-      const example = /```yaml\n(spec:.*?)```/s.exec(readme ?? '')?.[1] ?? ''
-      const text = included(example)
-        .replace(
-          'spec:\n',
-          'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: orders }\nspec:\n  selector: { matchLabels: { app: orders } }\n',
-        )
-        .replace('template:\n', 'template:\n    metadata: { labels: { app: orders } }\n')
-        .replace(/(- name: orders\n)( +)/, '$1$2image: orders:1\n$2')
-      expect(lint([{ file: 'x.yaml', text }]), text).toMatchObject({ findings: [], problems: [], pods: 1 })
-      expect(text).toContain(hook === 'exec' ? 'podrain-prestop.js' : 'path: /prestop')
-    }
+    const example = /```yaml\n(spec:.*?)```/s.exec(textOf('README.md'))?.[1] ?? ''
+    const text = included(example)
+      .replace(
+        'spec:\n',
+        'apiVersion: apps/v1\nkind: Deployment\nmetadata: { name: orders }\nspec:\n  selector: { matchLabels: { app: orders } }\n',
+      )
+      .replace('template:\n', 'template:\n    metadata: { labels: { app: orders } }\n')
+      .replace(/(- name: orders\n)( +)/, '$1$2image: orders:1\n$2')
+    expect(lint([{ file: 'x.yaml', text }]), text).toMatchObject({ findings: [], problems: [], pods: 1 })
+    expect(text).toContain(hook === 'exec' ? 'podrain-prestop.js' : 'path: /prestop')
   })
 
   test('has the RBAC of @podrain/kubernetes, with the name of the service account', () => {

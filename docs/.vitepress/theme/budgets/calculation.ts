@@ -154,17 +154,16 @@ function codeOf(options: TimeOptions): string {
 /** The part of a Deployment that the times are about. */
 function manifestOf({ gracePeriod, behind }: Times): string {
   const seconds = gracePeriod / 1000
-  const annotations =
-    behind === 'kube-proxy' ? '' : `    metadata:\n      annotations:\n        podrain/behind: ${behind}\n`
+  const sender = behind === 'kube-proxy' ? '' : `            - { name: PODRAIN_BEHIND, value: ${behind} }\n`
   return `spec:
   template:
-${annotations}    spec:
+    spec:
       terminationGracePeriodSeconds: ${seconds}
       containers:
         - name: web
           env:
             - { name: TERMINATION_GRACE_PERIOD_SECONDS, value: "${seconds}" }
-          lifecycle:
+${sender}          lifecycle:
             preStop: { httpGet: { path: /prestop, port: 8080 } }
           readinessProbe:
             httpGet: { path: /readyz, port: 8080 }

@@ -3,7 +3,7 @@ import { type Container, type Pod, probes } from '../objects/pod.js'
 import { read } from '../read/reading.js'
 import { rules } from '../rules/index.js'
 import type { Report, Rule } from '../rules/rule.js'
-import { seconds, sumOf } from '../shared/budget.js'
+import { behindVariable, seconds, sumOf } from '../shared/budget.js'
 import type { Place } from '../text/place.js'
 import type { Source } from '../text/source.js'
 import type { World } from '../world/world.js'
@@ -162,7 +162,7 @@ function compareTimes(container: Container, times: DrainTimes, world: World, rep
     report(
       container.place,
       `The app waits ${seconds(settle.min)} (${settle.own ? '`settle.min`' : `behind '${times.behind}'`}), but ${name} needs ${seconds(needed)} to stop sending: ${because}`,
-      { severity: 'warning', fix: `Options of podrain in the app: { behind: '${behind}' }` },
+      { severity: 'warning', fix: `${behindVariable}: ${behind}` },
     )
   }
 }

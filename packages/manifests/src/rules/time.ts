@@ -1,7 +1,15 @@
-import type { Container, Pod } from '../objects/pod.js'
-import { budgetOf, graceSecondsFor, graceVariable, reservedTimes, seconds } from '../shared/budget.js'
+import { type Container, isBehind, type Pod } from '../objects/pod.js'
+import {
+  behindVariable,
+  budgetOf,
+  graceSecondsFor,
+  graceVariable,
+  presets,
+  reservedTimes,
+  seconds,
+} from '../shared/budget.js'
 import { replaceText } from '../text/edits.js'
-import { isQuick } from '../world/balancer.js'
+import { type Balancer, isQuick } from '../world/balancer.js'
 import { servedBy } from './hook.js'
 import { eachContainer, eachPod, type Rule } from './rule.js'
 
@@ -107,7 +115,7 @@ const graceMissesSettle: Rule = {
       pod.gracePlace.exists ? pod.gracePlace : pod.spec,
       `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} is in front: ${because}`}`,
       {
-        fix: `terminationGracePeriodSeconds: ${grace}${pod.isPodrain ? `, the same in \`${graceVariable}\`, and \`behind: '${behind}'\` in the app` : ''}`,
+        fix: `terminationGracePeriodSeconds: ${grace}${pod.isPodrain ? `, the same in \`${graceVariable}\`, and \`${behindVariable}: ${behind}\`` : ''}`,
       },
     )
   }),
@@ -187,6 +195,72 @@ const graceUntold: Rule = {
       fix: `env: [{ name: ${graceVariable}, value: "${pod.grace}" }]`,
     })
   }),
+}
+
+const behindVariableDiffers: Rule = {
+  id: 'behind-variable',
+  severity: 'error',
+  severe:
+    'podrain refuses to start with a preset that it does not have. A preset that waits for too short a time is a warning.',
+  title: `\`${behindVariable}\` is not what sends to the pod`,
+  why: 'podrain waits until the load balancer of this preset has stopped sending. If another load balancer sends to the pod and needs longer, requests come after the wait, and are refused.',
+  check: eachContainer((container, report, world) => {
+    const place = container.env(behindVariable)?.get('value')
+    const told = container.environment.text(behindVariable)
+    if (place === undefined || told === undefined) return
+    if (!isBehind(told)) {
+      report(place, `podrain has no preset \`${told}\`, and refuses to start`, {
+        fix: `One of ${Object.keys(presets).join(', ')}`,
+      })
+      return
+    }
+    const balancer = world.balancerOf(container.pod)
+    const { name, settle, because } = balancer
+    const waits = waitOf(container, presets[told].settle)
+    if (because === undefined || waits === undefined || waits >= settle) return
+    report(
+      place,
+      `podrain waits ${seconds(waits)} behind \`${told}\`, but ${name} needs ${seconds(settle)} to stop sending: ${because}`,
+      { severity: 'warning', fix: variableFor(balancer) },
+    )
+  }),
+}
+
+const behindUntold: Rule = {
+  id: 'behind-untold',
+  severity: 'info',
+  severe:
+    'The code of the app may have the option `behind`, which lint cannot see. `podrain lint --against URL` asks the app.',
+  title: 'A load balancer that the app is not told of',
+  why: `podrain waits 5 s unless its option \`behind\` or the variable \`${behindVariable}\` names what sends to the pod. A load balancer that needs longer goes on sending after these 5 s. A busy service notices that requests still come, and waits on. A service with few requests loses some.`,
+  check: eachContainer((container, report, world) => {
+    const { environment, pod } = container
+    const isTold = [behindVariable, 'PODRAIN_OPTIONS'].some((name) => environment.get(name) !== undefined)
+    if (!container.isPodrain || environment.hasOthers || isTold) return
+    const balancer = world.balancerOf(pod)
+    const { behind, name, settle, because } = balancer
+    const waits = waitOf(container, presets['kube-proxy'].settle)
+    if (because === undefined || waits === undefined || waits >= settle) return
+    report(
+      container.place,
+      `podrain waits ${seconds(waits)} unless its option \`behind\` says \`${behind}\`, but ${name} needs ${seconds(settle)} to stop sending: ${because}`,
+      { fix: `env: [${variableFor(balancer)}], unless the code says so` },
+    )
+  }),
+}
+
+/** The variable that makes podrain wait long enough. The nearest preset of a load balancer may wait for too short a time. */
+function variableFor({ behind, settle }: Balancer): string {
+  return presets[behind].settle >= settle
+    ? `{ name: ${behindVariable}, value: ${behind} }`
+    : `{ name: PODRAIN_SETTLE_MIN, value: "${settle}" }`
+}
+
+/** The least wait, in ms: the one that the manifest sets, or else the one that is given. undefined if the manifest does not show the value. */
+function waitOf({ environment }: Container, usual: number): number | undefined {
+  if (environment.get('PODRAIN_SETTLE_MIN') === undefined) return usual
+  const set = Number(environment.text('PODRAIN_SETTLE_MIN') ?? Number.NaN)
+  return Number.isNaN(set) ? undefined : set
 }
 
 const probeGrace: Rule = {
@@ -294,6 +368,8 @@ export const timeRules: readonly Rule[] = [
   graceZero,
   graceVariableDiffers,
   graceUntold,
+  behindVariableDiffers,
+  behindUntold,
   probeGrace,
   readinessSlow,
   progressDeadline,

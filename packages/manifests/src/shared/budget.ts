@@ -3,6 +3,9 @@ import { type ReservedTimes, reservedTimes } from '@podrain/core/budget'
 // The numbers are those of core, so that the app and the advice about its manifest agree.
 export { graceSecondsFor, graceVariable, presets, reservedTimes } from '@podrain/core/budget'
 
+/** The variable of podrain's option `behind`. */
+export const behindVariable = 'PODRAIN_BEHIND'
+
 /** The sum of the parts of a budget. */
 export interface Sum {
   /** ms */

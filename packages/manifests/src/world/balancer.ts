@@ -1,7 +1,7 @@
 import type { Behind } from '@podrain/core'
 import { isBehind, type Pod } from '../objects/pod.js'
 import type { Resource } from '../objects/resource.js'
-import { presets } from '../shared/budget.js'
+import { behindVariable, presets } from '../shared/budget.js'
 import { type Controller, controllerOf } from './controllers.js'
 import type { Route } from './routes.js'
 
@@ -27,7 +27,7 @@ export interface Surroundings {
 
 /**
  * The load balancers that route to a pod, the slowest first: the one that the caller or an annotation names, or else those that the
- * files show. There is always at least one.
+ * files show, or else the one that the variable PODRAIN_BEHIND names. There is always at least one.
  */
 export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer, ...Balancer[]] {
   const told = pod.annotation('podrain/behind') ?? around.facts.behind
@@ -40,7 +40,9 @@ export function balancersOf(pod: Pod, around: Surroundings): readonly [Balancer,
   // A worker gets no requests, with or without a mesh.
   if (isMeshed(pod) && services.length > 0) found.push({ ...balancer('envoy', 'a mesh'), name: 'the mesh' })
   const [slowest, ...others] = found.sort((one, other) => other.settle - one.settle)
-  return slowest === undefined ? [balancer('kube-proxy')] : [slowest, ...others]
+  if (slowest !== undefined) return [slowest, ...others]
+  const [own] = pod.containers.flatMap(({ environment }) => environment.text(behindVariable) ?? [])
+  return [isBehind(own) ? balancer(own, `${behindVariable} says so`) : balancer('kube-proxy')]
 }
 
 function balancer(behind: Behind, because?: string): Balancer {

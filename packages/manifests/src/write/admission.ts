@@ -1,4 +1,4 @@
-import { graceVariable } from '../shared/budget.js'
+import { behindVariable, graceVariable, presets } from '../shared/budget.js'
 
 /** A rule as an expression of CEL, the language of admission policies. */
 export interface Condition {
@@ -140,6 +140,16 @@ export const conditions: readonly Condition[] = [
     severity: 'warning',
     of: 'container',
     expression: `${env}.all(e, e.name != '${graceVariable}' || !e.?value.orValue('').matches('^[0-9]{1,9}([.][0-9]+)?$') || double(e.value) >= double(variables.grace))`,
+  },
+  {
+    rule: 'behind-variable',
+    of: 'container',
+    expression: `${env}.all(e, e.name != '${behindVariable}' || e.?value.orValue('$(').contains('$(') || e.value in [${Object.keys(
+      presets,
+    )
+      .map((name) => `'${name}'`)
+      .join(', ')}])`,
+    isPart: true,
   },
   {
     rule: 'probe-drains',

@@ -4,7 +4,7 @@ import { indented } from './pieces.js'
 /** A kustomize Component that patches a Deployment, wherever an overlay lists it. */
 export function component(facts: Facts): string {
   const name = text(facts.name)
-  return `${heading(facts)}# As podrain/kustomization.yaml, for instance; then, in an overlay: components: [ ../podrain ]
+  return `${heading}# As podrain/kustomization.yaml, for instance; then, in an overlay: components: [ ../podrain ]
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 patches:

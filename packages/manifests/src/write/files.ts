@@ -13,11 +13,11 @@ import {
 import type { Written } from './pieces.js'
 
 const writers: Readonly<Record<ManifestKind, (facts: Facts) => Written[]>> = {
-  kubernetes: (facts) => [{ file: `${facts.name}.yaml`, text: `${heading(facts)}${objects(facts)}` }],
+  kubernetes: (facts) => [{ file: `${facts.name}.yaml`, text: `${heading}${objects(facts)}` }],
   kustomize: (facts) => [
     {
       file: 'podrain-patch.yaml',
-      text: `${heading(facts)}# In kustomization.yaml: patches: [{ path: podrain-patch.yaml }]\n${patch(facts)}`,
+      text: `${heading}# In kustomization.yaml: patches: [{ path: podrain-patch.yaml }]\n${patch(facts)}`,
     },
   ],
   component: (facts) => [{ file: 'kustomization.yaml', text: component(facts) }],

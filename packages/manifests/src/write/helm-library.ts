@@ -1,4 +1,4 @@
-import { type Facts, graceComment, heading, text } from './manifest.js'
+import { type Facts, graceComment, heading, minReady, text, variablesOf } from './manifest.js'
 import { environment, indented, preStop, probes, socketMount, socketVolume, strategy, type Written } from './pieces.js'
 
 /**
@@ -9,7 +9,7 @@ export function helmLibrary(facts: Facts): Written[] {
   return [
     { file: 'Chart.yaml', text: chart },
     { file: 'values.yaml', text: values(facts) },
-    { file: 'templates/_helpers.tpl', text: templates.map(definition).join('') },
+    { file: 'templates/_helpers.tpl', text: templatesOf(facts).map(definition).join('') },
     { file: 'README.md', text: readme(facts) },
   ]
 }
@@ -27,9 +27,11 @@ function value(name: string): string {
 }
 
 function values(facts: Facts): string {
-  const { name, hook, port, controlPort, grace } = facts
-  return `${heading(facts)}# A chart that depends on this one says its own under the key podrain.
+  const { name, behind, hook, port, controlPort, grace } = facts
+  return `${heading}# A chart that depends on this one says its own under the key podrain.
 ${graceComment(facts, '')}terminationGracePeriodSeconds: ${grace}
+# What sends to the pods, as a preset of podrain.
+behind: ${behind}
 # Of hook and probes: ${hook === 'control-port' ? 'the control port, which is in no Service' : 'the one that the app listens on'}.
 port: ${hook === 'control-port' ? controlPort : port}
 # Of @podrain/kubernetes, which reads the pod and the EndpointSlices that list it.
@@ -43,16 +45,25 @@ interface Template {
   readonly text: string
 }
 
-const templates: readonly Template[] = [
-  { name: 'podrain.strategy', what: 'under `strategy` of a Deployment', text: strategy },
-  { name: 'podrain.env', what: 'items of `env`', text: environment(value('terminationGracePeriodSeconds')) },
-  { name: 'podrain.lifecycle', what: 'under `lifecycle`', text: hookOf('http') },
-  { name: 'podrain.lifecycle.exec', what: 'the same without network', text: hookOf('exec') },
-  { name: 'podrain.probes', what: 'entries of the container: readiness and liveness', text: probes(value('port')) },
-  { name: 'podrain.volumeMounts', what: 'items of `volumeMounts`, for the hook without network', text: socketMount },
-  { name: 'podrain.volumes', what: 'items of `volumes`, for the hook without network', text: socketVolume },
-  { name: 'podrain.rbac', what: 'objects that @podrain/kubernetes needs', text: rbac(value('serviceAccountName')) },
-]
+function templatesOf({ hook }: Facts): Template[] {
+  const port = value('port')
+  const variables = variablesOf({
+    grace: value('terminationGracePeriodSeconds'),
+    behind: value('behind'),
+    controlPort: port,
+    hook,
+  })
+  return [
+    { name: 'podrain.strategy', what: 'under `strategy` of a Deployment', text: strategy },
+    { name: 'podrain.env', what: 'items of `env`', text: environment(variables) },
+    { name: 'podrain.lifecycle', what: 'under `lifecycle`', text: hookOf('http') },
+    { name: 'podrain.lifecycle.exec', what: 'the same without network', text: hookOf('exec') },
+    { name: 'podrain.probes', what: 'entries of the container: readiness and liveness', text: probes(port) },
+    { name: 'podrain.volumeMounts', what: 'items of `volumeMounts`, for the hook without network', text: socketMount },
+    { name: 'podrain.volumes', what: 'items of `volumes`, for the hook without network', text: socketVolume },
+    { name: 'podrain.rbac', what: 'objects that @podrain/kubernetes needs', text: rbac(value('serviceAccountName')) },
+  ]
+}
 
 function hookOf(kind: 'http' | 'exec'): string {
   return `preStop:\n${indented(preStop(kind, value('port')), '  ')}`
@@ -98,7 +109,8 @@ function definition({ name, what, text }: Template): string {
   return `{{/* ${name}: ${what} */}}\n{{- define "${name}" -}}\n${text}{{- end }}\n\n`
 }
 
-function readme({ name, hook }: Facts): string {
+function readme(facts: Facts): string {
+  const { name, hook } = facts
   const include = (template: string, by: number) => `{{- include "${template}" . | nindent ${by} }}`
   const isExec = hook === 'exec'
   return `# podrain, a Helm library chart
@@ -117,7 +129,7 @@ In its Deployment:
 \`\`\`yaml
 spec:
   strategy: ${include('podrain.strategy', 4)}
-  template:
+${minReady(facts)}  template:
     spec:
       serviceAccountName: ${value('serviceAccountName')}
       terminationGracePeriodSeconds: ${value('terminationGracePeriodSeconds')}
@@ -132,7 +144,9 @@ and, where the app uses @podrain/kubernetes, in a template of its own: \`{{ incl
 
 | template | what it is |
 |---|---|
-${templates.map((each) => `| \`${each.name}\` | ${each.what} |`).join('\n')}
+${templatesOf(facts)
+  .map((each) => `| \`${each.name}\` | ${each.what} |`)
+  .join('\n')}
 
 Look at what comes of it: \`helm template . | npx podrain lint -\`.
 `

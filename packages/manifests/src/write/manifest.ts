@@ -4,6 +4,7 @@ import { autoscalerWaits } from '../rules/node.js'
 import { budgetOf, graceSecondsFor, presets } from '../shared/budget.js'
 import {
   environment,
+  graceEntry,
   type HookKind,
   indented,
   instead,
@@ -12,6 +13,8 @@ import {
   socketMount,
   socketVolume,
   strategy,
+  type Value,
+  type Variable,
 } from './pieces.js'
 
 export type { HookKind }
@@ -122,19 +125,29 @@ export function usualHook(behind?: Behind): HookKind {
   return behind === 'aws-nlb' ? 'control-port' : 'http'
 }
 
-/** The options of podrain that the app needs with this manifest. */
-function inApp({ behind, hook, controlPort }: Facts): string {
-  const options = [
-    ...(behind === 'kube-proxy' ? [] : [`behind: '${behind}'`]),
-    ...(hook === 'control-port' ? [`controlPort: ${controlPort}`] : []),
-    ...(hook === 'exec' ? ['controlSocket: true', 'endpoints: { prestop: false }'] : []),
+/** What the variables say: facts, or template expressions in their place. */
+type Told = { readonly [Name in 'behind' | 'controlPort' | 'grace']: Value } & Pick<Facts, 'hook'>
+
+/** The variables that tell podrain in the app what this manifest assumes. An option in the code of the app counts before its variable. */
+export function variablesOf({ behind, hook, controlPort, grace }: Told): Variable[] {
+  const sender = 'What sends to the pod. podrain waits until this load balancer has stopped sending.'
+  const port = 'A port for hook and probes alone.'
+  const socket = 'The hook asks podrain on the socket /tmp/podrain.sock.'
+  const closed = 'Nobody can begin the drain on the port of the app.'
+  return [
+    graceEntry(grace),
+    ...(behind === 'kube-proxy' ? [] : [{ name: 'PODRAIN_BEHIND', value: behind, comment: sender }]),
+    ...(hook === 'control-port' ? [{ name: 'PODRAIN_CONTROL_PORT', value: controlPort, comment: port }] : []),
+    ...(hook === 'exec'
+      ? [
+          { name: 'PODRAIN_CONTROL_SOCKET', value: 'true', comment: socket },
+          { name: 'PODRAIN_ENDPOINTS_PRESTOP', value: 'false', comment: closed },
+        ]
+      : []),
   ]
-  return options.length === 0 ? '' : ` Options of podrain in the app: { ${options.join(', ')} }.`
 }
 
-export function heading(facts: Facts): string {
-  return `# Written by podrain manifest. In the Dockerfile: CMD ["node", "server.js"].${inApp(facts)}\n`
-}
+export const heading = '# Written by podrain manifest. In the Dockerfile: CMD ["node", "server.js"].\n'
 
 export function graceComment({ behind, grace, sum, total }: Facts, indent: string): string {
   const lines = [`${sum} (settle: ${behind})`]
@@ -156,12 +169,12 @@ export function text(value: string): string {
 
 /** The entries of a container with podrain, at the indentation of its `name`. */
 function container(facts: Facts, { ports, before = '' }: { ports: 'named' | 'numbers'; before?: string }): string {
-  const { hook, port, controlPort, grace } = facts
+  const { hook, port, controlPort } = facts
   const named = ports === 'named'
   const at = hook === 'control-port' ? (named ? 'control' : controlPort) : named ? 'http' : port
   const listed = `${named ? `- name: http\n  containerPort: ${port}\n` : ''}${hook === 'control-port' ? `# In no Service: only the kubelet needs it.\n- name: control\n  containerPort: ${controlPort}\n` : ''}`
   return [
-    under('env', environment(grace)),
+    under('env', environment(variablesOf(facts))),
     under('ports', listed),
     under('volumeMounts', hook === 'exec' ? socketMount : ''),
     under('lifecycle', under('preStop', `${before}${preStop(hook, at)}`)),
@@ -179,16 +192,12 @@ function under(key: string, block: string): string {
 }
 
 /** `minReadySeconds`, if a load balancer outside the cluster has to learn of new pods. */
-function minReady({ behind }: Facts): string {
+export function minReady({ behind }: Facts): string {
   if (behind !== 'aws-alb' && behind !== 'aws-nlb') return ''
   return `  # Until the load balancer has checked a new pod. Not needed with pod readiness gates
   # (label of the namespace: elbv2.k8s.aws/pod-readiness-gate-inject: enabled).
   minReadySeconds: 30
 `
-}
-
-function annotations({ behind }: Facts): string {
-  return behind === 'kube-proxy' ? '' : `      annotations:\n        podrain/behind: ${behind}\n`
 }
 
 function deployment(facts: Facts): string {
@@ -210,7 +219,7 @@ ${indented(under('strategy', strategy), '  ')}${minReady(facts)}  template:
     metadata:
       labels:
         app: ${text(name)}
-${annotations(facts)}    spec:
+    spec:
 ${graceComment(facts, '      ')}      terminationGracePeriodSeconds: ${grace}
 ${replicas > 1 ? spread(name) : ''}      containers:
         - name: ${text(name)}
@@ -300,7 +309,7 @@ metadata:
   name: ${text(name)}
 spec:
 ${indented(under('strategy', strategy), '  ')}${minReady(facts)}  template:
-${facts.behind === 'kube-proxy' ? '' : `    metadata:\n${annotations(facts)}`}    spec:
+    spec:
 ${graceComment(facts, '      ')}      terminationGracePeriodSeconds: ${grace}
       containers:
         - name: ${text(name)}
@@ -312,14 +321,14 @@ export function values(facts: Facts): string {
   // An image with a digest is not split, because charts have no common name for a digest.
   const [, repository = image, tag] = /^([^@]*?)(?::([^/:@]+))?$/.exec(image) ?? []
   const slow = behind === 'aws-alb' || behind === 'aws-nlb'
-  return `${heading(facts)}# The names are those that most charts use; see how yours calls them.
+  return `${heading}# The names are those that most charts use; see how yours calls them.
 nameOverride: ${text(name)}
 replicaCount: ${replicas}
 image:
   repository: ${text(repository)}
 ${tag === undefined ? '' : `  tag: ${JSON.stringify(tag)}\n`}service:
   port: ${port}
-${under('strategy', strategy)}${slow ? 'minReadySeconds: 30\n' : ''}${behind === 'kube-proxy' ? '' : `podAnnotations:\n  podrain/behind: ${behind}\n`}${graceComment(facts, '')}terminationGracePeriodSeconds: ${grace}
+${under('strategy', strategy)}${slow ? 'minReadySeconds: 30\n' : ''}${graceComment(facts, '')}terminationGracePeriodSeconds: ${grace}
 ${container(facts, { ports: 'numbers' })}${volumes(facts)}podDisruptionBudget:
   enabled: true
   maxUnavailable: 1

@@ -1,3 +1,5 @@
+import { graceVariable } from '../shared/budget.js'
+
 /** How the kubelet calls podrain's hook: by HTTP on the app's port, by a command in the container, or by HTTP on a control port. */
 export type HookKind = 'http' | 'exec' | 'control-port'
 
@@ -8,7 +10,7 @@ export interface Written {
 }
 
 /** A number, or a template expression. */
-type Value = number | string
+export type Value = number | string
 
 /** In a patch, replaces a hook or probe of the base: each may have only one handler. */
 export const instead: string = '$patch: replace\n'
@@ -21,12 +23,23 @@ rollingUpdate:
   maxUnavailable: 0
 `
 
+/** A variable of a container. */
+export interface Variable {
+  readonly name: string
+  readonly value: Value
+  /** A comment above it. */
+  readonly comment: string
+}
+
+/** The variable that tells the app its grace period. */
+export function graceEntry(grace: Value): Variable {
+  const comment = 'A pod cannot read its own grace period: keep it equal to terminationGracePeriodSeconds.'
+  return { name: graceVariable, value: grace, comment }
+}
+
 /** Items of `env`. */
-export function environment(grace: Value): string {
-  return `# A pod cannot read its own grace period: keep it equal to terminationGracePeriodSeconds.
-- name: TERMINATION_GRACE_PERIOD_SECONDS
-  value: "${grace}"
-`
+export function environment(variables: readonly Variable[]): string {
+  return variables.map(({ name, value, comment }) => `# ${comment}\n- name: ${name}\n  value: "${value}"\n`).join('')
 }
 
 /** The content of `preStop`. */
