@@ -24,7 +24,7 @@ const tally: Reporter = {
 export default defineConfig({
   test: {
     include: ['{packages,examples}/*/test/**/*.test.ts', 'docs/test/**/*.test.ts'],
-    setupFiles: ['.ci/test-environment.mjs'],
+    setupFiles: ['.ci/checks/test-environment.mjs'],
     reporters: ['default', tally],
     // Long, because tests run child processes and real sockets on two cores. The timeout only ends a test that hangs.
     testTimeout: 60_000,

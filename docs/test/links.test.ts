@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { published } from '../../.ci/published.mjs'
+import { published } from '../../.ci/shared/published.mjs'
 import { repository } from '../.vitepress/repository-links.js'
 import { anchorsOf, pages, root, textOf, withoutCode } from './pages.js'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { published } from '../../.ci/published.mjs'
+import { published } from '../../.ci/shared/published.mjs'
 import { textOf, withoutCode } from './pages.js'
 
 /** As `wc -w` counts. */

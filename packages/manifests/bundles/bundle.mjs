@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { licencesIn } from '../../../.ci/bundled-licences.mjs'
+import { licencesIn } from '../../../.ci/shared/bundled-licences.mjs'
 
 /** Makes dist/bundles/<name>.js: one file of CommonJS, under the licences of what is in it. */
 export async function bundle(name, options) {

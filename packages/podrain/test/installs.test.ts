@@ -7,7 +7,7 @@ const registryAnswers = spawnSync('npm', ['view', 'express', 'version']).status 
 
 test('what npm installs from the tarballs serves, drains, rehearses and lints', async (context) => {
   context.skip(!registryAnswers, "it needs npm's registry")
-  const script = join(__dirname, '..', '..', '..', '.ci', 'installs.mjs')
+  const script = join(__dirname, '..', '..', '..', '.ci', 'release', 'installs.mjs')
   const asked = ['--only', 'tarballs,managers', '--managers', 'npm', '--servers', 'core,express']
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...asked])
   expect(stdout).toMatch(/\n\d+ passed, 0 failed\n$/)

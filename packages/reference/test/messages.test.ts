@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { published } from '../../../.ci/published.mjs'
+import { published } from '../../../.ci/shared/published.mjs'
 import { hasWords, type Message, Texts, tidy } from './messages.js'
 import { entriesOf, page } from './page.js'
 

@@ -11,9 +11,13 @@ afterAll(() => rmSync(folder, { recursive: true }))
 function findingsIn(name: string, text: string): number[] {
   const file = join(folder, name)
   writeFileSync(file, text)
-  const { stdout } = spawnSync(process.execPath, [join(__dirname, '..', '..', '..', '.ci', 'prose.mjs'), file], {
-    encoding: 'utf8',
-  })
+  const { stdout } = spawnSync(
+    process.execPath,
+    [join(__dirname, '..', '..', '..', '.ci', 'checks', 'prose.mjs'), file],
+    {
+      encoding: 'utf8',
+    },
+  )
   expect(stdout).toContain('prose: 1 files')
   return [...stdout.matchAll(/:(\d+):\d+: /g)].map(([, line]) => Number(line))
 }

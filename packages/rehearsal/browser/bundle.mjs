@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import { licencesIn } from '../../../.ci/bundled-licences.mjs'
+import { licencesIn } from '../../../.ci/shared/bundled-licences.mjs'
 
 const here = import.meta.dirname
 const outdir = join(here, '..', 'dist', 'page')

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { published } from '../../../.ci/published.mjs'
+import { published } from '../../../.ci/shared/published.mjs'
 
 const root = join(__dirname, '../../..')
 
