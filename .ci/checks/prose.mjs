@@ -1,8 +1,12 @@
-// Checks the vocabulary of every page, comment and text in the code, and the length of sentences in pages for users. File names as
-// arguments limit the check to these files.
+/**
+ * Checks the vocabulary of every page, comment and text in the code, and the length of sentences in pages for users.
+ *
+ *     node .ci/checks/prose.mjs [file …]     with files, only those
+ */
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { extname, join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
 import { TextlintKernel } from '@textlint/kernel'
 import markdown from '@textlint/textlint-plugin-markdown'
 import prh from 'textlint-rule-prh'
@@ -11,7 +15,7 @@ import { sourcePlugin } from './prose/source.mjs'
 
 const root = join(import.meta.dirname, '../..')
 const everything = ['*.md', 'packages/*/src/**/*.ts', 'packages/*/browser/**/*.ts', 'examples/*/*.js', '.ci/**/*.mjs']
-const given = process.argv.slice(2).map((path) => relative(root, path))
+const given = parseArgs({ allowPositionals: true }).positionals.map((path) => relative(root, path))
 const files = given.length > 0 ? given : list(everything)
 
 const plugins = [

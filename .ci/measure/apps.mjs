@@ -1,7 +1,7 @@
 /**
  * Existing applications with podrain added: which requests a rolling update loses, and how long it takes.
  *
- *     node .ci/measure/apps.mjs [--seconds 4.5]
+ *     node .ci/measure/apps.mjs
  *
  * 1. Applications with their own SIGTERM handler. Load balancers still send requests after the signal.
  * 2. A gateway that copies the headers of its upstream, with `Connection: keep-alive`, and clients with a think time.
@@ -17,10 +17,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
+import { freePort } from '../shared/free-port.mjs'
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '4.5' } } })
-const seconds = Number(values.seconds)
+/** Milliseconds for which the load continues after SIGTERM. */
+const loadAfterSignal = 4500
 const server = join(import.meta.dirname, 'apps', 'server.mjs')
 let failures = 0
 
@@ -87,7 +87,7 @@ function load(port, clients) {
   }
 }
 
-/** Sends SIGTERM to an application under load. The load continues for some seconds. */
+/** Sends SIGTERM to an application under load. */
 async function rollOver(config, clients) {
   const app = await start([server], config, cluster)
   await ask(app.port, false)
@@ -96,7 +96,7 @@ async function rollOver(config, clients) {
   const begun = performance.now()
   app.child.kill('SIGTERM')
   const exit = app.exit.then((code) => ({ code, took: performance.now() - begun }))
-  await sleep(seconds * 1000)
+  await sleep(loadAfterSignal)
   await clientsOf.stop()
   return { ...clientsOf.seen, ...(await exit), lines: app.lines }
 }
@@ -160,14 +160,6 @@ async function restart(podrain) {
     app.child.kill('SIGKILL')
     rmSync(directory, { recursive: true })
   }
-}
-
-async function freePort() {
-  const probe = http.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address()
-  probe.close()
-  return port
 }
 
 async function development() {

@@ -14,6 +14,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { namesOf } from '../shared/arguments.mjs'
+import { tableOf } from '../shared/table.mjs'
 import { inProcesses, leftOut, tooSlow } from './mutation/scope.mjs'
 import { shares } from './mutation/shares.mjs'
 
@@ -23,17 +25,15 @@ const testing = 'packages/core/test'
 const page = 'docs/proof/mutation.md'
 const kept = '.ci/measure/mutation/results.json'
 
+const every = Array.from({ length: shares }, (_, index) => String(index + 1))
 const { values } = parseArgs({
   options: {
-    shares: { type: 'string', default: Array.from({ length: shares }, (_, index) => index + 1).join() },
+    shares: { type: 'string', default: every.join() },
     mutate: { type: 'string' },
     report: { type: 'boolean', default: false },
   },
 })
-const asked = values.shares.split(',').map(Number)
-if (!asked.every((share) => Number.isInteger(share) && share >= 1 && share <= shares)) {
-  throw new Error(`--shares takes numbers from 1 to ${shares}, such as 1,2, not ${values.shares}`)
-}
+const asked = namesOf('shares', values.shares, every).map(Number)
 
 /** The test files that take part. */
 const tests = readdirSync(testing).filter(
@@ -135,11 +135,6 @@ function scoreOf({ killed, timeout, survived }) {
   return (100 * (killed + timeout)) / (killed + timeout + survived)
 }
 
-function table(head, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`
-  return [line(head), `|---|${'--:|'.repeat(head.length - 1)}`, ...rows.map(line)].join('\n')
-}
-
 function listOf(equivalent) {
   return reasons
     .filter((reason) => reason.equivalent === equivalent)
@@ -182,7 +177,7 @@ count against the score, too.
 All changes together take many hours. So a hash divides them into ${shares} shares, each a random sample, and each can be run
 alone (\`test:mutation --shares 1,2\`). ${isWhole ? 'All shares were run.' : `${runs.length} of ${shares} shares were run so far. With 95 % confidence the score of all changes is ${intervalOf(all)}.`}
 
-${table(
+${tableOf(
   ['share', 'date', 'commit', 'Node', 'changes', 'noticed'],
   runs.map(([share, { date, commit, node, files }]) => {
     const total = sum('', files)
@@ -199,7 +194,7 @@ ${table(
 
 ## Scores
 
-${table(['file', 'killed', 'timed out', 'survived', 'no result', 'score'], [...rows, all].map(row))}
+${tableOf(['file', 'killed', 'timed out', 'survived', 'no result', 'score'], [...rows, all].map(row))}
 
 "Timed out" is a change that causes an endless loop or wait. Stryker counts it as noticed. "No result" is a change that broke the test runner
 itself. It does not count.

@@ -10,10 +10,11 @@ import http from 'node:http'
 import { createRequire } from 'node:module'
 import net from 'node:net'
 import { parseArgs } from 'node:util'
+import { numberOf } from '../shared/arguments.mjs'
 
 const { drainServer } = createRequire(import.meta.url)('../../packages/core/dist/index.js')
 const { values } = parseArgs({ options: { times: { type: 'string', default: '100' } } })
-const times = Number(values.times)
+const times = numberOf('times', values.times)
 let failures = 0
 
 function conclude(isShown, line) {

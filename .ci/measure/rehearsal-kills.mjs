@@ -12,11 +12,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { numberOf } from '../shared/arguments.mjs'
 
 const { values } = parseArgs({
   options: { times: { type: 'string', default: '50' }, seed: { type: 'string', default: '1' } },
 })
-const times = Number(values.times)
+const times = numberOf('times', values.times)
 const isRoot = process.getuid() === 0
 const cgroups = '/sys/fs/cgroup/cgroup.controllers'
 const hasCpu = isRoot && existsSync(cgroups) && readFileSync(cgroups, 'utf8').includes('cpu ')
@@ -50,7 +51,7 @@ const ways = {
   'full disk': async () => {},
 }
 
-let state = Number(values.seed)
+let state = numberOf('seed', values.seed)
 function random() {
   state = (state * 1_103_515_245 + 12_345) % 2 ** 31
   return state / 2 ** 31

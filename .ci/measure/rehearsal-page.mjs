@@ -1,7 +1,7 @@
 /**
  * Takes the screenshots of a rehearsal's page for README.md and the docs, light and dark. Rehearses examples/express/bare.js for it.
  *
- *     node .ci/measure/rehearsal-page.mjs [PAGE]     # with PAGE, takes them of an existing page
+ *     node .ci/measure/rehearsal-page.mjs [page]     with a page, takes them of that page and rehearses nothing
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -9,9 +9,11 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
 
 const root = join(import.meta.dirname, '../..')
 const { chromium } = createRequire(join(root, 'packages/rehearsal/package.json'))('playwright-core')
+const [given] = parseArgs({ allowPositionals: true }).positionals
 const directory = mkdtempSync(join(tmpdir(), 'podrain-page-'))
 
 /** Rehearses the example, and returns the path of its page. */
@@ -25,7 +27,7 @@ function rehearse() {
 }
 
 try {
-  const html = process.argv[2] === undefined ? rehearse() : resolve(process.argv[2])
+  const html = given === undefined ? rehearse() : resolve(given)
   const { CHROMIUM: executablePath = '/usr/bin/chromium' } = process.env
   const browser = await chromium.launch({
     executablePath,

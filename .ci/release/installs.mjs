@@ -11,6 +11,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { namesOf } from '../shared/arguments.mjs'
 import { bundles } from './installs/bundles.mjs'
 import { deploy } from './installs/deploy.mjs'
 import { managerNames, managers } from './installs/managers.mjs'
@@ -33,19 +34,12 @@ const { values } = parseArgs({
   },
 })
 
-/**
- * The chosen names of an option.
- * @throws {RangeError} if a name is unknown
- */
-function some(option, all) {
-  const names = values[option].split(',')
-  const unknown = names.find((name) => !all.includes(name))
-  if (unknown !== undefined) throw new RangeError(`--${option} takes some of ${all.join(',')}, got ${unknown}`)
-  return names
+const only = namesOf('only', values.only, Object.keys(parts))
+const chosen = {
+  managers: namesOf('managers', values.managers, managerNames),
+  servers: namesOf('servers', values.servers, servers),
+  write: values.write,
 }
-
-const only = some('only', Object.keys(parts))
-const chosen = { managers: some('managers', managerNames), servers: some('servers', servers), write: values.write }
 const place = mkdtempSync(join(tmpdir(), 'podrain-installs-'))
 try {
   const packed = await pack(place)

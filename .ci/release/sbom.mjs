@@ -8,8 +8,12 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 
-const [folder] = process.argv.slice(2)
+const { positionals } = parseArgs({ allowPositionals: true })
+if (positionals.length !== 1)
+  throw new Error('sbom.mjs takes one folder, the one with the tarballs that are to be published')
+const [folder] = positionals
 const place = mkdtempSync(join(tmpdir(), 'podrain-sbom-'))
 // npm uses the name of this directory as the name of the bill of materials.
 const project = join(place, 'podrain-packages')

@@ -9,8 +9,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
+import { namesOf } from '../shared/arguments.mjs'
+import { freePort } from '../shared/free-port.mjs'
+import { tableOf } from '../shared/table.mjs'
 import { node, supported } from './node.mjs'
 
 const require = createRequire(import.meta.url)
@@ -27,15 +29,6 @@ const { values } = parseArgs({
 
 /** The first variant of a fixture that preloads @podrain/auto. */
 const preloaded = ({ variants }) => variants.find(({ command }) => command.join(' ').includes('--import @podrain/auto'))
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 /** Probes a process as the kubelet does, and sends SIGTERM. Resolves with what is wrong; undefined if all is right. */
 async function probed({ command: [binary, ...args], env }, cwd) {
@@ -70,15 +63,10 @@ async function probed({ command: [binary, ...args], env }, cwd) {
 const cell = ({ failed, lost, requests }) => (failed === undefined ? `${lost} of ${requests}` : 'not measured')
 
 async function main() {
-  const ids = values.only.split(',')
-  const all = await load('fixture').loadFixtures()
-  const fixtures = ids.map((id) => {
-    const fixture = all.find((each) => each.id === id)
-    if (!fixture || !preloaded(fixture))
-      throw new RangeError(`--only takes ids of fixtures that have a way to start with @podrain/auto, not ${id}`)
-    return fixture
-  })
-  const nodes = values.node.split(',').map(node)
+  const all = (await load('fixture').loadFixtures()).filter(preloaded)
+  const ids = all.map(({ id }) => id)
+  const fixtures = namesOf('only', values.only, ids).map((id) => all[ids.indexOf(id)])
+  const nodes = namesOf('node', values.node, supported).map(node)
   const { install, pack } = load('install')
   const { measure } = load('measure')
   const tarballs = await pack(fixtures)
@@ -108,10 +96,7 @@ async function main() {
       console.error(rows.at(-1).join(', '))
     }
   }
-  console.log(
-    '| server | Node | `/readyz`, `/livez` | lost, SIGTERM alone | lost, with the hook |\n|---|---|---|--:|--:|',
-  )
-  for (const row of rows) console.log(`| ${row.join(' | ')} |`)
+  console.log(tableOf(['server', 'Node', '`/readyz`, `/livez`', 'lost, SIGTERM alone', 'lost, with the hook'], rows))
   console.log(`\n${fixtures.length} servers on ${nodes.length} Node versions, ${requests} requests`)
   for (const complaint of complaints) console.log(`\n${complaint}`)
   console.log(`\n${passed} passed, ${complaints.length} failed`)

@@ -2,18 +2,20 @@
  * Checks every server under test against the contract on every supported Node version, with binaries from the npm registry. Writes
  * docs/proof/contract.md.
  *
- *     node .ci/repeat/contract-matrix.mjs [--only 20]
+ *     node .ci/repeat/contract-matrix.mjs [--node 20,22]
  *
- * With --only the table is printed, and no page is written.
+ * With --node the table is printed, and no page is written.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { namesOf } from '../shared/arguments.mjs'
+import { tableOf } from '../shared/table.mjs'
 import { node, supported, vitest } from './node.mjs'
 
-const { values } = parseArgs({ options: { only: { type: 'string' } } })
+const { values } = parseArgs({ options: { node: { type: 'string' } } })
 const peers = 'packages/peers'
 const require = createRequire(import.meta.url)
 const load = (path) => require(`../../${peers}/dist/${path}`)
@@ -81,16 +83,8 @@ function column(major) {
   }
 }
 
-function table(head, rows) {
-  const numbers = head.slice(1).map((_, column) => rows.every((row) => /^[\d /*]+$/.test(row[column + 1])))
-  const line = (cells) => `| ${cells.join(' | ')} |`
-  return [line(head), `|---|${numbers.map((number) => (number ? '--:|' : '---|')).join('')}`, ...rows.map(line)].join(
-    '\n',
-  )
-}
-
 const results = (columns) =>
-  table(
+  tableOf(
     ['server', ...columns.map(({ version }) => `Node ${version}`)],
     subjects.map(({ name }, row) => [
       name,
@@ -141,14 +135,14 @@ ${failures.length === 0 ? 'None was broken.' : `Broken:\n\n${failures.map(({ ver
 
 Each behaviour is counted once, with the first reason that applies.
 
-${table(
+${tableOf(
   ['server', 'apply', 'do not apply', 'why'],
   subjects.map((subject) => [subject.name, ...reasons(subject)]),
 )}
 
 ## The behaviours
 
-${table(
+${tableOf(
   ['about', 'behaviours'],
   rooms.map(({ name, behaviours }) => [name, String(behaviours.length)]),
 )}
@@ -162,7 +156,7 @@ ${rooms
 `
 }
 
-const columns = (values.only ? [values.only] : supported).map(column)
-if (values.only) console.log(results(columns))
+const columns = (values.node ? namesOf('node', values.node, supported) : supported).map(column)
+if (values.node) console.log(results(columns))
 else writeFileSync('docs/proof/contract.md', page(columns))
 process.exit(columns.some(({ failures }) => failures.length > 0) ? 1 : 0)

@@ -9,14 +9,16 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { numberOf } from '../shared/arguments.mjs'
 
 const { values } = parseArgs({ options: { times: { type: 'string', default: '20' } } })
+const times = numberOf('times', values.times)
 // settle.min + the longer of (the longest request, 2 s; the keep-alive cap, 5 s) + 2 s
 const goneWithin = 5000 + Math.max(2000, 5000) + 2000
 const file = join(mkdtempSync(join(tmpdir(), 'podrain-')), 'demo.json')
 let failures = 0
 
-for (let run = 1; run <= Number(values.times); run++) {
+for (let run = 1; run <= times; run++) {
   const begun = performance.now()
   const { status, stderr } = spawnSync(
     process.execPath,

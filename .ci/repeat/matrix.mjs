@@ -1,16 +1,16 @@
 /**
- * Runs the whole suite on every supported Node version, with binaries from the npm registry.
+ * Runs all tests on every supported Node version, with binaries from the npm registry.
  *
- *     node .ci/repeat/matrix.mjs [20 22 24 26]
- *
- * Does not use turbo, because its cache ignores the Node version.
+ *     node .ci/repeat/matrix.mjs [--node 20,22,24,26]
  */
+import { parseArgs } from 'node:util'
+import { namesOf } from '../shared/arguments.mjs'
 import { node, supported, vitest } from './node.mjs'
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : supported
+const { values } = parseArgs({ options: { node: { type: 'string', default: supported.join() } } })
 let failed = false
 
-for (const major of wanted) {
+for (const major of namesOf('node', values.node, supported)) {
   const named = node(major)
   const { status, seconds, last, output } = vitest(named)
   console.log(`Node ${named.version}: exit ${status} in ${seconds} s: ${last}`)

@@ -4,14 +4,14 @@
  *     node .ci/repeat/tests.mjs [--times 20] [packages/core/test/settle.test.ts …]
  */
 import { parseArgs } from 'node:util'
+import { numberOf } from '../shared/arguments.mjs'
 import { vitest } from './node.mjs'
 
 const { values, positionals } = parseArgs({
   options: { times: { type: 'string', default: '20' } },
   allowPositionals: true,
 })
-const times = Number(values.times)
-if (!Number.isInteger(times) || times < 1) throw new Error(`--times takes a number of runs, not ${values.times}`)
+const times = numberOf('times', values.times)
 let good = 0
 
 for (let run = 1; run <= times; run++) {

@@ -1,9 +1,10 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { tableOf } from '../../shared/table.mjs'
 import { npmrcOf } from './project.mjs'
 import { run } from './run.mjs'
-import { record, tableOf } from './tally.mjs'
+import { record } from './tally.mjs'
 import { bytesIn, filesIn, kilobytes } from './tarballs.mjs'
 
 const starts = 20

@@ -1,3 +1,5 @@
+import { tableOf } from '../../shared/table.mjs'
+
 let passed = 0
 const complaints = []
 
@@ -9,11 +11,7 @@ export function record(what, complaint) {
   return complaint === undefined ? 'yes' : '**no**'
 }
 
-export function tableOf(head, rows) {
-  const line = (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
-}
-
+/** Prints a table. */
 export function table(head, rows) {
   console.log(`\n${tableOf(head, rows)}`)
 }

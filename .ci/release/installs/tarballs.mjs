@@ -1,19 +1,17 @@
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { published } from '../../shared/published.mjs'
 import { run } from './run.mjs'
 import { record, table } from './tally.mjs'
 
 const root = join(import.meta.dirname, '../../..')
-export const manifestOf = (directory) => JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
+const manifestOf = (directory) => JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'))
 export const { packageManager, devDependencies } = manifestOf(root)
 
 /** Packs every published package as `pnpm publish` does, and unpacks the tarball, because packing replaces `workspace:` by ranges. */
 export async function pack(place) {
   const directory = join(place, 'packed')
   mkdirSync(directory)
-  const published = readdirSync(join(root, 'packages'))
-    .map((name) => manifestOf(join(root, 'packages', name)))
-    .filter((manifest) => !manifest.private)
   const filters = published.flatMap(({ name }) => ['--filter', name])
   await run(root, 'npx', ['-y', packageManager, ...filters, '-r', 'pack', '--pack-destination', directory])
   return Promise.all(
