@@ -3,9 +3,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerResponse } from 'node:http2'
 import type { Server } from 'node:net'
 import { budgetLine } from './budget.js'
+import { Ending } from './ending.js'
 import { Traffic } from './http/traffic.js'
 import { type DrainOptions, drainOptionNames, type ResolvedOptions, type WatchOptions } from './options.js'
-import { interruptIsTermination, killedAfter, repeatedSignals } from './process/managers.js'
+import { interruptIsTermination, killedAfter } from './process/managers.js'
 import { Reporting } from './reporting.js'
 import { resolveOptions } from './resolve-options.js'
 import type { Clock } from './shared/clock.js'
@@ -54,20 +55,15 @@ export class Drain extends EventEmitter<DrainEvents> {
   readonly #frameworks: Hooks
   readonly #reporting: Reporting
   readonly #course: Course
-  readonly #unregister: () => void
-  readonly #over: Promise<DrainReport>
+  readonly #ending: Ending
   #introduced = false
-  /** Whether the process exits when the drain is over. */
-  #exits = false
-  /** Whether the process may exit with 0: the report is clean, and no error came after it. */
-  #isClean = true
   #disposing: Promise<void> | undefined
 
   constructor(options: DrainOptions = {}) {
     super()
     this.setMaxListeners(0) // each attachment adds a listener, and there may be any number
     this.#options = resolveWithVariables(options, drainOptionNames, resolveOptions)
-    const { budget, clock, logger, hookTimeout, keepAliveCap, settle, signals, errors, behind } = this.#options
+    const { budget, clock, logger, hookTimeout, keepAliveCap, settle, behind } = this.#options
     const check = (): void => this.#course.check()
     this.#traffic = new Traffic({
       clock,
@@ -117,46 +113,16 @@ export class Drain extends EventEmitter<DrainEvents> {
       onState: (state, previous) => this.#emitSafely('state', state, previous),
       onNews: () => this.#reporting.tell(),
       onCommit: (how) => this.#emitSafely('commit', how),
-      progressLine: () => this.#progress(),
+      progressLine: () => progressLine(this.#whereabouts),
     })
     // The constructor registers, not listen(): a signal must not kill an application that is still starting.
-    this.#unregister = process.register({
-      signals,
-      errors,
-      repeats: repeatedSignals(platform),
-      end: async (cause) => {
-        this.#exits = true
-        if ('error' in cause) void this.#course.uncaught(cause.error)
-        else void this.#course.signalled(cause.signal, cause.ago)
-        await this.#over
-        return this.#isClean
-      },
-      again: (cause) => {
-        if ('error' in cause) {
-          this.#isClean = false
-          void this.#course.uncaught(cause.error)
-        } else logger.alarm(`second ${cause.signal}, exiting now: ${this.#progress()}`)
-      },
-      cut: () => {
-        if (this.state === 'closed') return !this.#isClean
-        this.#reporting.tell()
-        logger.alarm(`something called process.exit() before the drain was over: ${this.#progress()}`)
-        return this.inFlight > 0 || this.#tasks.size > 0
-      },
-      left: () => Math.max(this.#course.budget?.left ?? 0, this.#reporting.left),
-      info: (message) => logger.info(message),
-      warn: (message) => logger.warn(message),
-    })
-    this.#over = this.#course.report.then(async (report) => {
-      this.#isClean &&= report.clean // before a hook may change the report, or exit
-      // With `onReport` hooks the drain stays registered until they have run, so that a signal that arrives waits for them.
-      if (!this.#reporting.hasHooks) this.#unregister()
-      this.#traffic.servers.release(this.#exits)
-      this.#reporting.tellReport(report)
-      this.#emitSafely('report', report)
-      await this.#reporting.runHooks(report, this.#course.budget?.untilKilled ?? this.#options.gracePeriod)
-      this.#unregister()
-      return report
+    this.#ending = new Ending(this.#options, {
+      course: this.#course,
+      reporting: this.#reporting,
+      tasks: this.#tasks,
+      traffic: this.#traffic,
+      whereabouts: () => this.#whereabouts,
+      onReport: (report) => this.#emitSafely('report', report),
     })
   }
 
@@ -383,7 +349,7 @@ export class Drain extends EventEmitter<DrainEvents> {
     if (options.within !== undefined) duration('within', options.within)
     if (options.ago !== undefined) duration('ago', options.ago)
     void this.#course.start(options)
-    return this.#over
+    return this.#ending.over
   }
 
   /**
@@ -394,9 +360,9 @@ export class Drain extends EventEmitter<DrainEvents> {
   async dispose(): Promise<void> {
     if (!this.#disposing && !this.committed && this.state !== 'closed') {
       // With `onClose` hooks the drain stays registered until they have run, so that a signal that arrives waits for them.
-      if (this.#onClose.size === 0) this.#unregister()
+      if (this.#onClose.size === 0) this.#ending.unregister()
       this.#traffic.servers.release() // before the hooks, because requests are not counted any longer
-      this.#disposing = this.#course.dispose().then(async () => void (await this.#over))
+      this.#disposing = this.#course.dispose().then(async () => void (await this.#ending.over))
     }
     await this.#disposing
   }
@@ -417,9 +383,5 @@ export class Drain extends EventEmitter<DrainEvents> {
 
   get #whereabouts() {
     return { ...this.status(), elapsedMs: this.#course.budget?.elapsed ?? 0, waits: this.#course.waits }
-  }
-
-  #progress(): string {
-    return progressLine(this.#whereabouts)
   }
 }

@@ -12,6 +12,8 @@ export class Budget {
   #closing: number
   /** The time of the first sign. */
   readonly begun: number
+  /** The time of the first sign, in milliseconds since the epoch. */
+  readonly startedAt: number
   #deadline: number
   /** An earlier deadline than the grace period gives, set by `shortenTo`. */
   #shortened = Number.POSITIVE_INFINITY
@@ -28,6 +30,7 @@ export class Budget {
     this.#clock = clock
     this.#closing = closing
     this.begun = clock.now() - ago
+    this.startedAt = Math.round(Date.now() - ago)
     this.#deadline = this.begun + total
     this.#killed = this.#deadline + reserve
   }

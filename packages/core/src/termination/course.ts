@@ -85,8 +85,6 @@ export class Course {
   #error: unknown
   /** What began the drain, for the log. */
   #cause = ''
-  /** When the first sign came, in milliseconds since the epoch. */
-  #startedAt = Date.now()
   /** The steps that have failed, so that each is logged once. */
   readonly #failed = new Set<string>()
   /** The pending calls of `prestop()` and `vacate()`. */
@@ -158,7 +156,8 @@ export class Course {
   /** What the outcome of a running drain says besides what the drain waits for. */
   get circumstances(): Pick<DrainReport, 'reason' | 'startedAt' | 'closedEarly' | 'error'> {
     const { reason = this.#cause } = this.#commitment ?? {}
-    return { reason, startedAt: this.#startedAt, closedEarly: [...this.#traffic.closedEarly], error: this.#error }
+    const startedAt = this.#budget?.startedAt ?? Date.now()
+    return { reason, startedAt, closedEarly: [...this.#traffic.closedEarly], error: this.#error }
   }
 
   /** Drains tentatively. Resolves when the wait is over or when `gone` aborts. */
@@ -315,14 +314,12 @@ export class Course {
     this.#vacancy = undefined
     if (this.#state !== 'draining') return
     this.#budget = this.#newBudget(ago)
-    this.#startedAt = startOf(this.#budget)
   }
 
   #begin(reason: string, budget: Budget = this.#newBudget()): void {
     const { logger, tasks } = this.#options
     this.#budget = budget
     this.#cause = reason
-    this.#startedAt = startOf(budget)
     this.#settle.begin()
     this.#traffic.drain()
     this.#enter('draining')
@@ -378,7 +375,7 @@ export class Course {
 
   #end(reason: string, settleMs: number, closed: Closed): DrainReport {
     const durationMs = this.#budget?.elapsed ?? 0
-    const startedAt = this.#budget ? this.#startedAt : Date.now()
+    const startedAt = this.#budget?.startedAt ?? Date.now()
     const { answered, closedEarly } = this.#traffic
     const course = { reason, startedAt, durationMs, settleMs, answered, closedEarly: [...closedEarly], ...closed }
     const report = reportOf(course, this.#error)
@@ -415,11 +412,6 @@ export class Course {
     if (state !== 'closed') this.#options.onNews()
     this.#options.onState(state, previous)
   }
-}
-
-/** When the time of a budget began, in milliseconds since the epoch. */
-function startOf(budget: Budget): number {
-  return Math.round(Date.now() - budget.elapsed)
 }
 
 /** A controller without a limit of listeners, because any number of streams and jobs may listen. */
