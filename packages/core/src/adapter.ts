@@ -139,7 +139,7 @@ const noServer =
 
 /** What `/prestop` waits for: the drain of this process, or of all workers of the pod. */
 function prestopOf(drain: Drain): Prestop {
-  return environmentOfProcess().join(drain) ?? ((gone) => drain.prestop({ gone }))
+  return environmentOfProcess().join(drain) ?? ((gone) => drain.prestop({ signal: gone }))
 }
 
 /** Whether the server has listeners for requests. Without such a listener, podrain does not see requests either. */

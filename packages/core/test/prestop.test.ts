@@ -551,11 +551,11 @@ describe('drain.prestop()', () => {
   test('resolves when its caller has disconnected, and the drain goes on', async () => {
     const { drain, clock } = await start()
     const gone = new AbortController()
-    const call = drain.prestop({ gone: gone.signal })
+    const call = drain.prestop({ signal: gone.signal })
     gone.abort()
     await call
     expect(drain.state).toBe('draining')
-    await drain.prestop({ gone: AbortSignal.abort() })
+    await drain.prestop({ signal: AbortSignal.abort() })
     clock.advance(1100)
     await drain.prestop()
     expect(drain.committed).toBe(false)
@@ -564,7 +564,7 @@ describe('drain.prestop()', () => {
   test('leaves no listener on the signal of a caller that it has answered', async () => {
     const { drain, clock } = await start()
     const { signal } = new AbortController()
-    const call = drain.prestop({ gone: signal })
+    const call = drain.prestop({ signal })
     expect(getEventListeners(signal, 'abort')).toHaveLength(1)
     clock.advance(1100)
     await call
