@@ -61,12 +61,12 @@ export function attach(
     })
   }
   const watch: Attachment['watch'] = (server, options = {}) => {
-    const { yields } = options
+    const { onRelease } = options
     const gone = (): void => {
       servers.delete(server)
-      yields?.()
+      onRelease?.()
     }
-    drain.watch(server, { ...options, answer, ...(yields && { yields: gone }) })
+    drain.watch(server, { ...options, answer, ...(onRelease && { onRelease: gone }) })
     if (controlPort !== undefined || resolved.paths.size === 0 || servers.has(server)) return
     servers.add(server)
     if (server.listening) checkListeners(server)
