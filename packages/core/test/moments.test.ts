@@ -171,7 +171,7 @@ describe('a session of HTTP/2', () => {
     expect(drain.state).toBe('draining')
     clock.advance(1)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
   })
 
   test('whose client has disconnected before the middleware counts nothing', async () => {

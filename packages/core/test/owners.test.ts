@@ -91,7 +91,7 @@ describe('a server that is watched with `onRelease`', () => {
     await expect.poll(() => own.state).toBe('draining')
     answer.open()
     expect((await asked).body).toBe('late')
-    expect(await report).toMatchObject({ clean: true, forced: [] })
+    expect(await report).toMatchObject({ clean: true, cut: [] })
   })
 
   test('is taken over by the drain of a middleware at its first request, and no request is cut', async () => {
@@ -117,7 +117,7 @@ describe('a server that is watched with `onRelease`', () => {
     expect((await ask(port, '/readyz')).status).toBe(503)
     answer.open()
     expect((await elsewhere).body).toBe('ok')
-    expect(await report).toMatchObject({ clean: true, forced: [] })
+    expect(await report).toMatchObject({ clean: true, cut: [] })
   })
 
   test('counts the first request of a middleware once, until its response has closed', async () => {
@@ -188,7 +188,7 @@ describe('a server that is watched with `onRelease`', () => {
     await expect.poll(() => own.state).toBe('draining')
     answer.open()
     expect(await once(slow, 'data')).toEqual(['/slow'])
-    expect(await report).toMatchObject({ clean: true, forced: [] })
+    expect(await report).toMatchObject({ clean: true, cut: [] })
     expect(own.inFlight).toBe(0)
   })
 })

@@ -64,7 +64,7 @@ const mostCut = 5
 
 /** The outcome of a drain that is over. */
 export function outcomeOf(report: DrainReport): Outcome {
-  const { forced, hooks, error } = report
+  const { cut, hooks, error } = report
   const failed = hooks.filter(({ outcome }) => outcome !== 'ok')
   return filled({
     outcome: endingOf(report),
@@ -74,8 +74,8 @@ export function outcomeOf(report: DrainReport): Outcome {
     durationMs: Math.round(report.durationMs),
     settleMs: Math.round(report.settleMs),
     answered: report.answered,
-    cutCount: forced.length,
-    cut: forced.slice(0, mostCut).map(requestInWords),
+    cutCount: cut.length,
+    cut: cut.slice(0, mostCut).map(requestInWords),
     closedEarly: report.closedEarly,
     unfinishedTasks: report.unfinishedTasks.map(scrubbed),
     failedHooks: failed.map(({ name, outcome, error }) =>
@@ -90,8 +90,8 @@ export function outcomeOf(report: DrainReport): Outcome {
 function endingOf(report: DrainReport): Ending {
   if (report.error !== undefined) return 'crashed'
   if (report.closedEarly.length > 0) return 'closed early'
-  const { forced, unfinishedTasks, undeliveredBytes, unknownConnections } = report
-  if (forced.length + unfinishedTasks.length + undeliveredBytes + unknownConnections > 0) return 'cut'
+  const { cut, unfinishedTasks, undeliveredBytes, unknownConnections } = report
+  if (cut.length + unfinishedTasks.length + undeliveredBytes + unknownConnections > 0) return 'cut'
   return report.clean ? 'drained' : 'failed'
 }
 

@@ -51,7 +51,7 @@ export interface DrainReport {
    */
   closedEarly: string[]
   /** Requests in flight that were cut: at the deadline, or by what `closedEarly` names. */
-  forced: OpenRequest[]
+  cut: OpenRequest[]
   /** Names of the tasks that had not finished at the deadline. */
   unfinishedTasks: string[]
   /** The outcome of each hook, in the order they ran. */
@@ -75,8 +75,8 @@ export interface DrainReport {
 
 /** Completes the report with `clean`. */
 export function reportOf(course: Omit<DrainReport, 'error' | 'clean'>, error: unknown): DrainReport {
-  const { closedEarly, forced, unfinishedTasks, hooks, undeliveredBytes, unknownConnections } = course
-  const lost = closedEarly.length + forced.length + unfinishedTasks.length + undeliveredBytes + unknownConnections
+  const { closedEarly, cut, unfinishedTasks, hooks, undeliveredBytes, unknownConnections } = course
+  const lost = closedEarly.length + cut.length + unfinishedTasks.length + undeliveredBytes + unknownConnections
   const clean = lost === 0 && hooks.every((hook) => hook.outcome === 'ok') && error === undefined
   return { ...course, ...(error === undefined ? {} : { error }), clean }
 }
