@@ -43,7 +43,7 @@ describe('an application that closes all connections while the drain goes on', (
     expect(await report).toMatchObject({
       clean: false,
       closedEarly: [expect.stringMatching(/early-close\.test\.ts/)],
-      cut: [{ method: 'GET', route: '/held' }],
+      cut: [{ method: 'GET', path: '/held' }],
     })
     expect(log.matching(/; closed too early at .*early-close\.test\.ts.*; cut 1 in flight: GET \/held/)).toHaveLength(1)
   })
@@ -59,7 +59,7 @@ describe('an application that closes all connections while the drain goes on', (
     closeAll()
     held.open()
     const { closedEarly, cut } = await report
-    expect(cut.map(({ route }) => route)).toEqual(['/held', '/held'])
+    expect(cut.map(({ path }) => path)).toEqual(['/held', '/held'])
     expect(closedEarly).toHaveLength(1)
   })
 
@@ -207,7 +207,7 @@ test('an application that closes all connections and then its server is named fo
   held.open()
   expect(log.matching(/`closeAllConnections\(\)` was called at/)).toHaveLength(1)
   expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
-  expect(await report).toMatchObject({ clean: false, cut: [{ route: '/held' }] }) // once
+  expect(await report).toMatchObject({ clean: false, cut: [{ path: '/held' }] }) // once
 })
 
 test.each([
@@ -232,5 +232,5 @@ test('an application that closes its server and then all connections is named fo
   held.open()
   expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
   expect(log.matching(/`closeAllConnections\(\)` was called at/)).toHaveLength(1)
-  expect(await report).toMatchObject({ clean: false, cut: [{ route: '/held' }] })
+  expect(await report).toMatchObject({ clean: false, cut: [{ path: '/held' }] })
 })

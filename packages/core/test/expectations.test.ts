@@ -107,7 +107,7 @@ describe.each([
     clock.advance(20_000)
     const report = await clock.through(ended)
     expect(report.clean).toBe(false)
-    expect(report.cut).toMatchObject([{ method: 'POST', route: '/upload' }])
+    expect(report.cut).toMatchObject([{ method: 'POST', path: '/upload' }])
   })
 })
 

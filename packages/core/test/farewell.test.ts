@@ -229,7 +229,7 @@ test('the age of a request in flight counts from its arrival, also after the dra
   await expect.poll(() => pod.drain.inFlight, { interval: 2 }).toBe(1)
   pod.clock.advance(3000)
   void pod.drain.prestop()
-  expect(pod.drain.status().oldest).toEqual({ method: 'GET', route: '/slow', ageMs: 3000 })
+  expect(pod.drain.status().oldest).toEqual({ method: 'GET', path: '/slow', ageMs: 3000 })
 })
 
 test('a response whose header has been sent with keep-alive keeps its connection', async () => {

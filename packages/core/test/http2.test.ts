@@ -160,7 +160,7 @@ describe('a request over HTTP/2', () => {
     })
     expect(await ask(client, '/page').body).toBe('page')
     await read(client)
-    expect(drain.status()).toMatchObject({ inFlight: 1, oldest: { method: 'GET', route: '/style' } })
+    expect(drain.status()).toMatchObject({ inFlight: 1, oldest: { method: 'GET', path: '/style' } })
     const report = drain.start()
     clock.advance(10_000)
     expect(drain.state).toBe('draining')
@@ -238,11 +238,11 @@ describe('a request over HTTP/2', () => {
     await soon(() => drain.inFlight).toBe(1)
     void drain.start()
     clock.advance(4000)
-    expect(drain.status().oldest).toEqual({ method: 'DELETE', route: '/poll', ageMs: 4000 })
+    expect(drain.status().oldest).toEqual({ method: 'DELETE', path: '/poll', ageMs: 4000 })
     const closed = once(client, 'close')
     clock.advance(19_900)
     const report = await clock.through(drain.start())
-    expect(report).toMatchObject({ clean: false, cut: [{ method: 'DELETE', route: '/poll' }] })
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'DELETE', path: '/poll' }] })
     await closed
     expect(drain.inFlight).toBe(0)
   })
@@ -255,7 +255,7 @@ describe('a request over HTTP/2', () => {
     clock.advance(1000)
     ask(first, '/newer')
     await soon(() => drain.inFlight).toBe(2)
-    expect(drain.status().oldest).toMatchObject({ route: '/oldest', ageMs: 1000 })
+    expect(drain.status().oldest).toMatchObject({ path: '/oldest', ageMs: 1000 })
   })
 
   test('for a control endpoint is not counted', async () => {
@@ -596,7 +596,7 @@ describe('an upload over HTTP/2', () => {
     const sending = setInterval(() => stream.writable && stream.write('more'), 1)
     const report = await clock.through(drain.start())
     clearInterval(sending)
-    expect(report).toMatchObject({ clean: false, cut: [{ method: 'POST', route: '/upload' }] })
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'POST', path: '/upload' }] })
   })
 
   test('that the application has not read does not count as stalled', async () => {
@@ -647,6 +647,6 @@ describe('an upload over HTTP/2', () => {
     const report = drain.start()
     clock.advance(23_900)
     expect(drain.state).toBe('draining')
-    expect(await clock.through(report)).toMatchObject({ clean: false, cut: [{ route: '/upload' }] })
+    expect(await clock.through(report)).toMatchObject({ clean: false, cut: [{ path: '/upload' }] })
   })
 })

@@ -39,7 +39,7 @@ describe('a drain that knows no server', () => {
     const second = await Client.open(port)
     second.get('/slow')
     await expect.poll(() => drain.inFlight).toBe(2)
-    expect(drain.status().oldest).toMatchObject({ route: '/slow' })
+    expect(drain.status().oldest).toMatchObject({ path: '/slow' })
     const report = drain.start()
     clock.advance(1000)
     expect(drain.state).toBe('draining')

@@ -103,7 +103,7 @@ describe('a request in flight', () => {
     await expect.poll(() => drain.inFlight).toBe(1)
     clock.advance(3000)
     void drain.prestop()
-    expect(drain.status().oldest).toEqual({ method: 'GET', route: '/slow', ageMs: 3000 })
+    expect(drain.status().oldest).toEqual({ method: 'GET', path: '/slow', ageMs: 3000 })
   })
 
   test('does not exist on a connection that is no longer HTTP', async () => {

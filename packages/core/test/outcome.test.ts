@@ -235,7 +235,7 @@ describe('the termination message', () => {
       settleMs: 1,
       answered: 1,
       closedEarly: long('file'),
-      cut: long('/path').map((route) => ({ method: 'GET', route, ageMs: 1 })),
+      cut: long('/path').map((path) => ({ method: 'GET', path, ageMs: 1 })),
       unfinishedTasks: long('task'),
       hooks: long('hook').map((name) => ({ name, outcome: 'timed out', durationMs: 1 })),
       undeliveredBytes: 1,

@@ -80,7 +80,7 @@ describe('GET /prestop', () => {
     clock.advance(200)
     const reply = await caller.reply
     expect(reply.status).toBe(200)
-    expect(reply.json()).toMatchObject({ inFlight: 1, oldest: { route: '/slow' } })
+    expect(reply.json()).toMatchObject({ inFlight: 1, oldest: { path: '/slow' } })
     expect(client.closed).toBe(false)
   })
 
@@ -281,7 +281,7 @@ describe('SIGTERM', () => {
     const exit = process.signal('SIGTERM')
     expect(drain.state).toBe('closing')
     expect(await clock.through(exit)).toBe(false)
-    expect((await drain.start()).cut).toMatchObject([{ route: '/slow' }])
+    expect((await drain.start()).cut).toMatchObject([{ path: '/slow' }])
     expect(ended - begun).toBeLessThan(29_000)
   })
 
@@ -336,7 +336,7 @@ describe('SIGTERM', () => {
     })
     expect(await clock.through(process.signal('SIGTERM'))).toBe(false)
     expect(ended - signalled).toBeLessThan(2000)
-    expect((await drain.start()).cut).toMatchObject([{ route: '/slow' }])
+    expect((await drain.start()).cut).toMatchObject([{ path: '/slow' }])
     await caller.reply
   })
 

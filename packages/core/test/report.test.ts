@@ -18,7 +18,7 @@ const course = {
   undeliveredBytes: 0,
   unknownConnections: 0,
 }
-const request = { method: 'GET', route: '/slow', ageMs: 1500 }
+const request = { method: 'GET', path: '/slow', ageMs: 1500 }
 
 /** The log line of a report. */
 function reportLine(report: DrainReport): string {

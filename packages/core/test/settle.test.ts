@@ -173,7 +173,7 @@ describe('a request in flight', () => {
     expect(client.closed).toBe(false)
     const report = await clock.through(drain.start())
     await client.end()
-    expect(report).toMatchObject({ clean: false, cut: [{ method: 'GET', route: '/slow/report' }] })
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'GET', path: '/slow/report' }] })
     expect(report.cut[0]?.ageMs).toBeGreaterThanOrEqual(24_000)
     expect(ended - begun).toBeLessThan(29_000)
     expect(log.matching(/^error podrain: drained .*cut 1 in flight: GET \/slow\/report \(\d+\.\d s\)/)).toHaveLength(1)
@@ -211,7 +211,7 @@ describe('a request in flight', () => {
     expect(drain.state).toBe('draining')
     clock.advance(100)
     expect(drain.state).toBe('closing')
-    expect(await clock.through(report)).toMatchObject({ clean: false, cut: [{ route: '/hangs' }] })
+    expect(await clock.through(report)).toMatchObject({ clean: false, cut: [{ path: '/hangs' }] })
   })
 
   test('whose body is still coming at the deadline is cut and named too', async () => {
@@ -228,7 +228,7 @@ describe('a request in flight', () => {
     }
     const report = await clock.through(ended)
     clearInterval(sending)
-    expect(report).toMatchObject({ clean: false, cut: [{ method: 'POST', route: '/upload' }] })
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'POST', path: '/upload' }] })
     client.abort()
   })
 
@@ -477,7 +477,7 @@ test('status() shows what the drain waits for', async () => {
     committed: true,
     inFlight: 1,
     tasks: ['task'],
-    oldest: { method: 'GET', route: '/slow', ageMs: 4000 },
+    oldest: { method: 'GET', path: '/slow', ageMs: 4000 },
     budgetMs: 25_000,
   })
 })

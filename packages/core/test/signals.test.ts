@@ -290,7 +290,7 @@ describe('the process exits with 1 before SIGKILL, if something never ends:', ()
     const client = await hold(child)
     expect(await terminate(child, 'SIGTERM', 3000)).toEqual([1, null])
     await client.end()
-    expect(await reportOf(child)).toMatchObject({ clean: false, cut: [{ method: 'GET', route: '/hold' }] })
+    expect(await reportOf(child)).toMatchObject({ clean: false, cut: [{ method: 'GET', path: '/hold' }] })
     expect(child.lines).toContainEqual(expect.stringMatching(/cut 1 in flight: GET \/hold \(\d+\.\d s\)$/))
     expect(child.lines.join('\n')).not.toContain('secret')
   })
@@ -309,7 +309,7 @@ describe('the process exits with 1 before SIGKILL, if something never ends:', ()
     // The kubelet leaves 2 s then. SIGKILL comes later here, for a busy machine, but long before the 30 s.
     expect(await terminate(child, 'SIGTERM', 10_000)).toEqual([1, null])
     await hook
-    expect(await reportOf(child)).toMatchObject({ cut: [{ route: '/hold' }] })
+    expect(await reportOf(child)).toMatchObject({ cut: [{ path: '/hold' }] })
   })
 })
 

@@ -68,6 +68,6 @@ export function testCutAtDeadline(serve: Serve<never>): void {
     const answered = send(`${url}/slow?secret=1`)
     await slow.arrived
     const [report] = await Promise.all([drain.start(), expect(answered).rejects.toMatchObject({ code: 'ECONNRESET' })])
-    expect(report).toMatchObject({ clean: false, cut: [{ method: 'GET', route: '/slow' }] })
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'GET', path: '/slow' }] })
   })
 }

@@ -43,7 +43,7 @@ export interface Outcome {
   readonly waitingFor?: readonly string[]
   /** Number of requests that were cut. */
   readonly cutCount?: number
-  /** The first five requests that were cut: method, route and age. */
+  /** The first five requests that were cut: method, path and age. */
   readonly cut?: readonly string[]
   /** The places in the code that closed a server too early, as in `DrainReport`. */
   readonly closedEarly?: readonly string[]

@@ -4,15 +4,15 @@ import { seconds } from './log.js'
 export interface OpenRequest {
   method: string
   /** The path that the client asked for, without the query string, which may contain a secret. */
-  route: string
+  path: string
   /** Milliseconds since the header of the request was complete. */
   ageMs: number
 }
 
-/** The newest request: its method, its route and its client. */
+/** The newest request: its method, its path and its client. */
 export interface LastRequest {
   readonly method: string
-  readonly route: string
+  readonly path: string
   /** The User-Agent; undefined if the request has none. */
   readonly agent: string | undefined
 }
@@ -81,7 +81,7 @@ export function reportOf(course: Omit<DrainReport, 'error' | 'clean'>, error: un
   return { ...course, ...(error === undefined ? {} : { error }), clean }
 }
 
-/** A request in words: method, route and age. */
-export function requestInWords({ method, route, ageMs }: OpenRequest): string {
-  return `${method} ${route} (${seconds(ageMs)})`
+/** A request in words: method, path and age. */
+export function requestInWords({ method, path, ageMs }: OpenRequest): string {
+  return `${method} ${path} (${seconds(ageMs)})`
 }
