@@ -101,7 +101,7 @@ describe('the termination message', () => {
     expect(messageIn(path)).toMatchObject({
       outcome: 'draining',
       inFlight: 1,
-      leftMs: expect.any(Number),
+      budgetMs: expect.any(Number),
       waitingFor: [expect.stringMatching(/^GET \/silent \(\d\.\d s\)$/)],
     })
   })

@@ -38,7 +38,7 @@ export interface Outcome {
   /** While the drain goes on: number of requests in flight. */
   readonly inFlight?: number
   /** While the drain goes on: milliseconds until the deadline. */
-  readonly leftMs?: number
+  readonly budgetMs?: number
   /** While the drain goes on: what it waits for, such as the oldest request, tasks, load balancers. */
   readonly waitingFor?: readonly string[]
   /** Number of requests that were cut. */
@@ -108,7 +108,7 @@ export function underway(drain: Underway): Outcome {
     startedAt: new Date(drain.startedAt).toISOString(),
     durationMs: Math.round(drain.elapsedMs),
     inFlight: drain.inFlight,
-    leftMs: Math.round(drain.budgetMs),
+    budgetMs: Math.round(drain.budgetMs),
     waitingFor: [...(oldest ? [requestInWords(oldest)] : []), ...tasks.map(scrubbed), ...waits],
     closedEarly: drain.closedEarly,
     error: error === undefined ? undefined : inShort(error),
@@ -151,7 +151,7 @@ export function badness({ outcome }: Pick<Outcome, 'outcome'>): number {
 
 /** Removes empty lists, zeros and undefined fields. Some counts stay if they are 0, because 0 says something there. */
 function filled(outcome: { [Name in keyof Outcome]: Outcome[Name] | undefined }): Outcome {
-  const counts = ['durationMs', 'settleMs', 'answered', 'inFlight', 'leftMs']
+  const counts = ['durationMs', 'settleMs', 'answered', 'inFlight', 'budgetMs']
   const isFilled = ([name, value]: [string, unknown]): boolean =>
     Array.isArray(value) ? value.length > 0 : value !== undefined && (value !== 0 || counts.includes(name))
   return Object.fromEntries(Object.entries(outcome).filter(isFilled)) as unknown as Outcome
