@@ -259,14 +259,16 @@ describe('reset on a kept connection', () => {
 
   test('that the app closed while it ended', () => {
     const { kind, why, fix } = only([...begin, deleted, sigterm(1030), reset(1040), exit(5000, 0)])
-    expect(kind).toBe('kept connection closed')
-    expect(why).toBe('old-1 closed a kept connection 10 ms after SIGTERM, 0 ms after the request was sent over it.')
+    expect(kind).toBe('keep-alive connection closed')
+    expect(why).toBe(
+      'old-1 closed a keep-alive connection 10 ms after SIGTERM, 0 ms after the request was sent over it.',
+    )
     expect(fix).toContain('Connection: close')
   })
 
   test('that the app closed although it was not being ended', () => {
     const { kind, fix } = only([...begin, reset(500), deleted, exit(5000, 0)])
-    expect(kind).toBe('kept connection closed')
+    expect(kind).toBe('keep-alive connection closed')
     expect(fix).toContain('keepAliveTimeout')
   })
 })

@@ -20,7 +20,7 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
   switch (kind) {
     case 'listener closed':
       return listen(life, plan)
-    case 'kept connection closed':
+    case 'keep-alive connection closed':
       return keep(loss, life, plan)
     case 'exit':
       return exit(loss, life, plan)
