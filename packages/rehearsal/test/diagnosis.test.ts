@@ -95,7 +95,7 @@ describe('refused', () => {
       [2010, { type: 'hook-end', pod, outcome: 'done' }],
     ]
     const told = [...begin, deleted, ...hook, sigterm(2030), lost(2050), exit(2060, 0), known(12_000)]
-    const { fix } = only(told, { preStop: { sleepSeconds: 1 }, behind: 'gke-neg' })
+    const { fix } = only(told, { preStop: { sleep: { seconds: 1 } }, behind: 'gke-neg' })
     expect(fix).toBe(
       `Raise lifecycle.preStop.sleep.seconds from 1 to 40: clients need that long to learn that the pod goes. Raise terminationGracePeriodSeconds from 30 to ${graceSecondsFor(40_000)} for it.`,
     )
@@ -232,7 +232,7 @@ describe('cut', () => {
     const late: Told = [33_010, { type: 'sigkill', pod }]
     const told = [...begin, deleted, hook, sigterm(31_030), late, cut, exit(33_012, null, 'SIGKILL')]
     expect(only(told).fix).toMatch(/^The preStop hook took the whole grace period/)
-    const preStop = { sleepSeconds: 5 }
+    const preStop = { sleep: { seconds: 5 } }
     expect(only(told, { scenario: 'overrun', preStop }).fix).toMatch(/^SIGTERM in the middle of the hook leaves 2 s/)
   })
 
@@ -498,7 +498,7 @@ describe.each(Object.keys(presets) as Array<keyof typeof presets>)('advice for a
 
   test.each([
     ['without a hook', closing, {}],
-    ['with a hook that sleeps', afterHook, { preStop: { sleepSeconds: 1 } }],
+    ['with a hook that sleeps', afterHook, { preStop: { sleep: { seconds: 1 } } }],
     ['with a hook that waits', afterHook, { preStop: { httpGet: { path: '/prestop' } } }],
     ['with a request that is too long', killed, {}],
   ] as const)('%s fits into the grace period that it names, by the sums of core', (_, told, options) => {

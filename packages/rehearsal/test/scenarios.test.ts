@@ -219,7 +219,7 @@ describe.concurrent('the reason is found for an app that', () => {
   })
 
   test('closes its listener after a sleep that is too short', async () => {
-    const diagnoses = await diagnose('close', { preStop: { sleepSeconds: 0.1 } })
+    const diagnoses = await diagnose('close', { preStop: { sleep: { seconds: 0.1 } } })
     expect(diagnoses).toContainEqual(
       expect.objectContaining({ fix: expect.stringContaining('Raise lifecycle.preStop.sleep.seconds from 0.1 to 5') }),
     )

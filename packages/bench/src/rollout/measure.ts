@@ -89,7 +89,7 @@ function optionsOf(contender: Contender, seed: number, signal?: AbortSignal): Re
 }
 
 function none({ name, packages, advised, preStop }: Contender): RolloutResult {
-  const hook = preStop === undefined ? 'none' : 'sleepSeconds' in preStop ? `sleep ${preStop.sleepSeconds}` : 'httpGet'
+  const hook = preStop === undefined ? 'none' : 'sleep' in preStop ? `sleep ${preStop.sleep.seconds}` : 'httpGet'
   const zero = Object.fromEntries(clientKinds.map((kind) => [kind, 0]))
   return {
     name,

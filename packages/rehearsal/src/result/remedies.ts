@@ -95,8 +95,8 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
     const sleep = `${line === undefined ? 'Keep the listener open until clients know' : 'Without it'}: lifecycle.preStop.sleep.seconds: ${seconds}.`
     return `${ours}${sleep}${withGrace(seconds, plan)}`
   }
-  if ('sleepSeconds' in preStop) {
-    return `Raise lifecycle.preStop.sleep.seconds from ${preStop.sleepSeconds} to ${seconds}: clients need that long to learn that the pod goes.${withGrace(seconds, plan)}`
+  if ('sleep' in preStop) {
+    return `Raise lifecycle.preStop.sleep.seconds from ${preStop.sleep.seconds} to ${seconds}: clients need that long to learn that the pod goes.${withGrace(seconds, plan)}`
   }
   const does = line === undefined ? '' : ` ${line} does.`
   if ('exec' in preStop) {

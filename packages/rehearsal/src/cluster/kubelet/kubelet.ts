@@ -153,8 +153,8 @@ export class Kubelet {
     let status: number | undefined
     let hook: Promise<number | undefined>
     const waiting = new AbortController()
-    if ('sleepSeconds' in preStop) {
-      hook = this.#pause(preStop.sleepSeconds * 1000).then(() => undefined)
+    if ('sleep' in preStop) {
+      hook = this.#pause(preStop.sleep.seconds * 1000).then(() => undefined)
     } else if ('exec' in preStop) {
       hook = this.#pod.exec(preStop.exec.command).then(() => undefined)
     } else {
