@@ -530,7 +530,15 @@ describe('what was lost before anything was done to the pods', () => {
     sigterm(1030),
     ...since,
     exit(5000, 0),
-    [6000, { type: 'load-end', requests: { ...counts(1100), slowKeepAlive: 14 }, heldUpMs: 0, loadHeldUpMs: 0 }],
+    [
+      6000,
+      {
+        type: 'load-end',
+        requests: { ...counts(1100), slowKeepAlive: 14 },
+        eventLoopDelayMs: 0,
+        loadEventLoopDelayMs: 0,
+      },
+    ],
   ]
 
   test('is not attributed to the drain when it goes on as before', () => {

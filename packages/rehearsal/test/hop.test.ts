@@ -152,7 +152,7 @@ test('a status that a pod sends itself is reported as its own', async () => {
   const clients = { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 }
   const result = await rehearse(options('proxy', { env: { BEHAVIOUR: 'refuse' }, requests, clients }))
   expect(result.summary.lost).toBeGreaterThan(0)
-  expect(result.summary.hopHeldUpMs).toEqual(expect.any(Number))
+  expect(result.summary.hopEventLoopDelayMs).toEqual(expect.any(Number))
   const [{ kind, cause, why } = expect.fail()] = result.summary.diagnoses
   expect([kind, cause]).toEqual(['refused by the app', 'status 503'])
   expect(why).toMatch(/^old-\d answered 503 /)

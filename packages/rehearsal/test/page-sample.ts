@@ -72,8 +72,8 @@ export function rollout({
       {
         type: 'load-end',
         requests: { ...noRequests, keepAlive: 9000, newConnection: 1000 },
-        heldUpMs: 3,
-        loadHeldUpMs: 4,
+        eventLoopDelayMs: 3,
+        loadEventLoopDelayMs: 4,
       },
     ],
     [end, { type: 'phase', phase: 'done' }],

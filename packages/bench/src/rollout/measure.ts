@@ -119,7 +119,7 @@ function add(total: RolloutResult, { summary }: Rehearsal): RolloutResult {
     lostByCause: sum(total.lostByCause, summary.lostByCause),
     goneAfterMs: Math.max(total.goneAfterMs, summary.oldPodsGoneAfterMs.max),
     exits: sum(total.exits, summary.exits),
-    heldUpMs: Math.max(total.heldUpMs, summary.heldUpMs ?? 0),
+    heldUpMs: Math.max(total.heldUpMs, summary.eventLoopDelayMs ?? 0),
   }
 }
 

@@ -168,7 +168,7 @@ function beginOf(events: Iterable<RehearsalEvent>): number {
 
 /** The longest delay of the kubelet's event loop, in ms. */
 function heldUpOf(events: Iterable<RehearsalEvent>): number {
-  for (const event of events) if (event.type === 'load-end') return event.heldUpMs ?? 0
+  for (const event of events) if (event.type === 'load-end') return event.eventLoopDelayMs ?? 0
   return 0
 }
 

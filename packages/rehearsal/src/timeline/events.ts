@@ -92,15 +92,15 @@ export type Happening =
   | MoreLostHappening
   /**
    * The load has ended, and every request has an outcome. `requests`: how many there were of each kind, lost ones included.
-   * The longest delays of event loops, in ms: `heldUpMs` of the kubelet and Service (null on a real cluster), `loadHeldUpMs` of the
-   * clients, `hopHeldUpMs` of the relay and the built-in proxy (missing without `through`).
+   * The longest delays of event loops, in ms: `eventLoopDelayMs` of the kubelet and Service (null on a real cluster), `loadEventLoopDelayMs` of the
+   * clients, `hopEventLoopDelayMs` of the relay and the built-in proxy (missing without `through`).
    */
   | {
       readonly type: 'load-end'
       readonly requests: Readonly<Record<ClientKind, number>>
-      readonly heldUpMs: number | null
-      readonly loadHeldUpMs: number
-      readonly hopHeldUpMs?: number
+      readonly eventLoopDelayMs: number | null
+      readonly loadEventLoopDelayMs: number
+      readonly hopEventLoopDelayMs?: number
     }
 
 /** One thing that happened, `t` ms after the rehearsal began. */
