@@ -432,11 +432,11 @@ test.each([
 })
 
 describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered to PID 1', () => {
-  const told = (deafProgram: string) => [
+  const told = (sigtermIgnoredBy: string) => [
     ...begin,
     deleted,
     sigterm(1030),
-    [31_000, { type: 'sigkill', pod, deafProgram }] as Told,
+    [31_000, { type: 'sigkill', pod, sigtermIgnoredBy }] as Told,
     lost(31_001, { cause: 'reset', sentAt: 30_990 }),
     exit(31_002, null, 'SIGKILL'),
   ]

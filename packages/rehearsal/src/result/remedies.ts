@@ -255,11 +255,11 @@ function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptio
     const { terminationGracePeriodSeconds: grace } = plan
     return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${graceForHook(plan, t - sentAt)}.`
   }
-  if (life?.deafProgram !== undefined && !hasHeard(life) && !isPodrainIn(plan)) {
-    const shell = nameIn(shells, life.deafProgram)
+  if (life?.sigtermIgnoredBy !== undefined && !hasHeard(life) && !isPodrainIn(plan)) {
+    const shell = nameIn(shells, life.sigtermIgnoredBy)
     return shell === undefined
       ? orPodrain(
-          `Handle SIGTERM, and exit when nothing is in flight: the kernel delivers it to PID 1 only if that has a handler, and ${life.deafProgram} had none, or none any more (\`process.once\`)`,
+          `Handle SIGTERM, and exit when nothing is in flight: the kernel delivers it to PID 1 only if that has a handler, and ${life.sigtermIgnoredBy} had none, or none any more (\`process.once\`)`,
           plan,
         )
       : `${startItself}: ${shell} is PID 1 and does not pass SIGTERM on, so that the app never hears of it.`

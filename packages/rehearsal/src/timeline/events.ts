@@ -80,8 +80,11 @@ export type Happening =
   | { readonly type: 'hook-failed'; readonly pod: string; readonly message: string }
   /** SIGTERM was sent; SIGKILL follows after `graceSeconds`. */
   | { readonly type: 'sigterm'; readonly pod: string; readonly graceSeconds: number }
-  /** SIGKILL was sent. `deafProgram`: the program of PID 1, if it had no handler for SIGTERM, so that the kernel did not deliver it. */
-  | { readonly type: 'sigkill'; readonly pod: string; readonly deafProgram?: string }
+  /**
+   * SIGKILL was sent. `sigtermIgnoredBy`: the program of PID 1, if it had no handler for SIGTERM, so that the kernel did not deliver
+   * it.
+   */
+  | { readonly type: 'sigkill'; readonly pod: string; readonly sigtermIgnoredBy?: string }
   /** The pod's process has exited. */
   | { readonly type: 'pod-exit'; readonly pod: string; readonly code: number | null; readonly signal: string | null }
   /** The last lines of the pod's output (at most 20), soon after its exit. Missing if it wrote nothing. */

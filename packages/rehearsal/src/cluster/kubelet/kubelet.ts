@@ -138,8 +138,8 @@ export class Kubelet {
       await this.#pause(left * 1000)
     }
     if (!pod.gone.aborted) {
-      const { deafProgram } = pod
-      this.#record({ type: 'sigkill', pod: pod.name, ...(deafProgram === undefined ? {} : { deafProgram }) })
+      const { sigtermIgnoredBy } = pod
+      this.#record({ type: 'sigkill', pod: pod.name, ...(sigtermIgnoredBy === undefined ? {} : { sigtermIgnoredBy }) })
       pod.signal('SIGKILL')
     }
     await pod.exited
