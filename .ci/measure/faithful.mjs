@@ -103,7 +103,7 @@ for (const row of asked) {
   for (const { summary } of results) {
     for (const { count, cause, kind, why } of summary.diagnoses)
       console.log(`    ${count} × ${cause} (${kind}): ${why}`)
-    if (summary.heldUpMs > 100) console.log(`    held up ${summary.heldUpMs} ms`)
+    if (summary.eventLoopDelayMs > 100) console.log(`    held up ${summary.eventLoopDelayMs} ms`)
   }
 }
 console.log(differences === 0 ? 'the rehearsal agrees with the cluster' : `${differences} differences`)

@@ -20,7 +20,7 @@ const peers = 'packages/peers'
 const require = createRequire(import.meta.url)
 const load = (path) => require(`../../${peers}/dist/${path}`)
 const { rooms } = load('behaviours/index.js')
-const { senseless } = load('behaviours/behaviour.js')
+const { whyNotAsked } = load('behaviours/behaviour.js')
 
 /** The test files that check servers against the contract, and their servers. */
 const suites = readdirSync(`${peers}/test`)
@@ -61,7 +61,7 @@ function column(major) {
     // Every behaviour must have a result, so a file that did not load is a failure, too.
     const loading = testResults.find(({ message }) => message)?.message.split('\n')[0]
     const cells = subjects.map((subject) => {
-      const sensible = behaviours.filter(({ behaviour }) => senseless(behaviour, subject.has) === undefined)
+      const sensible = behaviours.filter(({ behaviour }) => whyNotAsked(behaviour, subject.has) === undefined)
       const failures = sensible.flatMap(({ room, behaviour }) => {
         const sentence = `${subject.name} ${room.name}: ${behaviour.name}`
         const { why } = tests.get(sentence) ?? { why: loading ?? 'was not run' }
@@ -99,7 +99,7 @@ const results = (columns) =>
 function reasons(subject) {
   const counts = new Map()
   for (const { behaviour } of behaviours) {
-    const why = senseless(behaviour, subject.has)
+    const why = whyNotAsked(behaviour, subject.has)
     if (why !== undefined) counts.set(why, (counts.get(why) ?? 0) + 1)
   }
   const ordered = [...counts].sort(([, a], [, b]) => b - a)
@@ -109,7 +109,7 @@ function reasons(subject) {
 
 /** The number of servers that a behaviour applies to, if it does not apply to all. */
 function reach(behaviour) {
-  const count = subjects.filter((subject) => senseless(behaviour, subject.has) === undefined).length
+  const count = subjects.filter((subject) => whyNotAsked(behaviour, subject.has) === undefined).length
   return count === subjects.length ? '' : ` *(${count} of ${subjects.length} servers)*`
 }
 

@@ -28,11 +28,11 @@ for (let run = 1; run <= times; run++) {
   if (status !== 0) throw new Error(`run ${run} exited with ${status}: ${stderr}`)
   const seconds = ((performance.now() - begun) / 1000).toFixed(0)
   const { runs } = JSON.parse(readFileSync(file, 'utf8'))
-  const cells = runs.map(({ framework, podrain, total, lost, lostByCause, oldPodsGoneAfterMs, heldUpMs }) => {
+  const cells = runs.map(({ framework, podrain, total, lost, lostByCause, oldPodsGoneAfterMs, eventLoopDelayMs }) => {
     const gone = oldPodsGoneAfterMs.max
     const kept = podrain ? lost === 0 && total >= 5000 && gone <= goneWithin : lost > 0
     if (!kept) failures++
-    const causes = podrain && lost > 0 ? ` ${JSON.stringify(lostByCause)} held up ${heldUpMs} ms` : ''
+    const causes = podrain && lost > 0 ? ` ${JSON.stringify(lostByCause)} held up ${eventLoopDelayMs} ms` : ''
     return `${kept ? '' : 'FAILED '}${framework}${podrain ? '+podrain' : ''} ${lost}/${total} ${(gone / 1000).toFixed(1)}s${causes}`
   })
   console.log(`run ${run} (${seconds} s): ${cells.join(', ')}`)

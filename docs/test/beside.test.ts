@@ -79,7 +79,7 @@ describe.concurrent('a library that ends servers, left beside podrain, is called
     service.signal('SIGTERM')
     expect([await service.exit, service.output]).toEqual([
       [0, null],
-      expect.stringMatching(/drained in .*; nothing forced\npodrain: calling the other listeners of SIGTERM/),
+      expect.stringMatching(/drained in .*; nothing cut\npodrain: calling the other listeners of SIGTERM/),
     ])
   })
 })

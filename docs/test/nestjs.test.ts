@@ -47,5 +47,5 @@ test('the guide compiles as a project of Nest, and its application answers, drai
   const response = await fetch(`http://127.0.0.1:${service.port}/readyz`)
   expect(await response.json()).toMatchObject({ ready: true })
   service.signal('SIGTERM')
-  expect([await service.exit, service.output]).toEqual([[0, null], expect.stringContaining('; nothing forced')])
+  expect([await service.exit, service.output]).toEqual([[0, null], expect.stringContaining('; nothing cut')])
 })

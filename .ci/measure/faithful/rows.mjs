@@ -47,7 +47,7 @@ export const rows = [
   {
     app: 'preStop sleep 5 + the same',
     env: { APP: 'close' },
-    preStop: { sleepSeconds: 5 },
+    preStop: { sleep: { seconds: 5 } },
     // A pod whose connections happen to be idle exits early. In some restarts that is the last pod, so there are two.
     restarts: 2,
     real: { keepAlive: [2, 4], newConnection: [0, 1], gone: 40 },

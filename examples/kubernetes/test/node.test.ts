@@ -78,7 +78,7 @@ describe('worker.js', () => {
     expect(await (await fetch(`${url}/drainz`)).json()).toMatchObject({ tasks: ['job'] })
     worker.process.kill('SIGTERM')
     expect(await worker.exit).toEqual([0, null])
-    expect(worker.lines.join('\n')).toMatch(/draining because of SIGTERM: .*tasks: job.*after SIGTERM; nothing forced/s)
+    expect(worker.lines.join('\n')).toMatch(/draining because of SIGTERM: .*tasks: job.*after SIGTERM; nothing cut/s)
   })
 })
 

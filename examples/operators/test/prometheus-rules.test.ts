@@ -47,14 +47,14 @@ const cases: readonly Case[] = [
   {
     alert: 'PodrainRequestsCut',
     when: 'the last export of a pod has two cut requests',
-    series: { [`podrain_forced_requests_total{${pod}}`]: '0 0 0 2 stale' },
+    series: { [`podrain_cut_requests_total{${pod}}`]: '0 0 0 2 stale' },
     labels: named,
     summary: 'shop/orders-1 cut 2 requests when it ended',
   },
   {
     alert: 'PodrainRequestsCut',
     when: 'a pod ends without a cut request',
-    series: { [`podrain_forced_requests_total{${pod}}`]: '0 0 0 0 stale' },
+    series: { [`podrain_cut_requests_total{${pod}}`]: '0 0 0 0 stale' },
   },
   {
     alert: 'PodrainDrainTooLong',

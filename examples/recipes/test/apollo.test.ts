@@ -34,7 +34,7 @@ describe.concurrent('a service with Apollo Server', () => {
       expect(await slow).toEqual(answered)
       expect(await service.exit).toEqual([0, null])
       expect(service.lines.filter((line) => line === 'reports are sent')).toHaveLength(1)
-      expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
+      expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing cut/)
       expect(service.lines.filter((line) => /shutdown|error/i.test(line))).toEqual([])
     },
   )

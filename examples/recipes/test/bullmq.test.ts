@@ -76,7 +76,7 @@ describe.concurrent('a service with a BullMQ worker', () => {
     expect(await service.exit).toEqual([0, null])
     expect(await jobs()).toEqual({ waiting: 1, active: 0, completed: 1, failed: 0, delayed: 0 })
     expect(got).toEqual(['/slow'])
-    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing cut/)
     expect(service.lines.filter((line) => /error|closed|worker|redis/i.test(line))).toEqual([])
     expect(new Set(await Promise.all(relay.connections.map(({ end }) => end)))).toEqual(new Set(['FIN']))
     expect(await clients()).toBe(1)

@@ -58,7 +58,7 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     expect(await later).toEqual({ sku: 'bolt', price: 2 })
     expect(await request).toEqual({ status: 200, body: '{"sku":"slow","price":2}' })
     expect(await service.exit).toEqual([0, null])
-    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing cut/)
     expect(await Promise.all(relay.connections.map(({ end }) => end))).toEqual(['FIN'])
   })
 
@@ -71,7 +71,7 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     service.signal('SIGTERM')
     expect(await end).toMatchObject({ code: grpc.status.UNAVAILABLE })
     expect(await service.exit).toEqual([0, null])
-    expect(service.lines.join('\n')).toMatch(/nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/nothing cut/)
   })
 
   test('sends GOAWAY to idle clients, also if the drain does not wait for load balancers', async (context) => {
@@ -106,7 +106,7 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     slow.release()
     expect(await call).toEqual({ sku: 'slow', price: 2 })
     expect(await service.exit).toEqual([0, null])
-    expect(service.lines.join('\n')).toMatch(/nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/nothing cut/)
   })
 
   test('moves clients that always have calls in flight to another pod, and loses no call', async (context) => {
@@ -141,6 +141,6 @@ describe.concurrent('a service that is called over gRPC and HTTP, and calls anot
     over = true
     await Promise.all(load)
     expect(failures).toEqual([])
-    expect(leaving.service.lines.join('\n')).toMatch(/nothing forced/)
+    expect(leaving.service.lines.join('\n')).toMatch(/nothing cut/)
   })
 })

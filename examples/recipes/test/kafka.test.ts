@@ -30,7 +30,7 @@ describe.concurrent('a consumer of Kafka (with a minimal broker)', () => {
     expect(broker.events).toEqual(['join'])
     slow.release()
     expect(await service.exit).toEqual([0, null])
-    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing cut/)
     expect(broker.events).toEqual(['join', 'commit 1', 'leave'])
     expect(broker.produced).toEqual(['{"order":1,"total":6}'])
     expect(new Set(await Promise.all(relay.connections.map(({ end }) => end)))).toEqual(new Set(['FIN']))

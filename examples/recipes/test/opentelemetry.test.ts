@@ -29,6 +29,6 @@ describe.concurrent('a service with OpenTelemetry traces', () => {
     expect(await service.exit).toEqual([0, null])
     // Requests to podrain's endpoints have no spans.
     expect(collector.paths.toSorted()).toEqual([...Array(100).fill('/prices/bolt'), '/prices/slow'])
-    expect(service.lines.join('\n')).toMatch(/nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/nothing cut/)
   })
 })

@@ -32,6 +32,6 @@ test.concurrent.for(ways)(
     upstream.release()
     for (const answer of await Promise.all(slow)) expect(answer).toEqual({ status: 200, body: '{"price":2}' })
     expect(codes).toContain((await service.exit)[0])
-    expect(service.lines.filter((line) => /drained in .* after SIGINT; nothing forced/.test(line))).toHaveLength(2)
+    expect(service.lines.filter((line) => /drained in .* after SIGINT; nothing cut/.test(line))).toHaveLength(2)
   },
 )

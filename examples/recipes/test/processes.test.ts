@@ -13,7 +13,7 @@ test.concurrent.for([
   const { status, body } = await service.ask('/')
   expect({ status, body }).toEqual({ status: 200, body: expect.stringMatching(row.body) })
   expect(await service.exit).toEqual([0, null])
-  expect(service.lines.filter((line) => /drained in .* after SIGTERM; nothing forced/.test(line))).toHaveLength(
+  expect(service.lines.filter((line) => /drained in .* after SIGTERM; nothing cut/.test(line))).toHaveLength(
     row.servers + 1,
   )
 })

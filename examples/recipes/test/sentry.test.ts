@@ -26,7 +26,7 @@ describe.concurrent('a service with Sentry', () => {
     expect((await slow).status).toBe(500)
     expect(await service.exit).toEqual([0, null])
     expect(errors.toSorted()).toEqual([...currencies, 'last'].map((currency) => `no rate for ${currency}`).toSorted())
-    expect(service.lines.join('\n')).toMatch(/nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/nothing cut/)
   })
 
   test('answers the request in flight after an uncaught error, sends the error to Sentry, and exits with 1', async (context) => {

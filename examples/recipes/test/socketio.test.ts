@@ -37,7 +37,7 @@ describe.concurrent('a service with socket.io', () => {
       // After disconnect() of the server, the reason would be "io server disconnect", and the client would not reconnect.
       expect(await reason).toBe('transport close')
       expect(await service.exit).toEqual([0, null])
-      expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
+      expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing cut/)
     },
   )
 
@@ -85,7 +85,7 @@ describe.concurrent('a service with socket.io', () => {
     await Promise.all(load)
     expect(lost).toEqual([])
     expect(await leaving.exit).toEqual([0, null])
-    expect(leaving.lines.join('\n')).toMatch(/nothing forced/)
+    expect(leaving.lines.join('\n')).toMatch(/nothing cut/)
   })
 
   test('moves clients of every transport to another pod, and every message is acknowledged', async (context) => {
@@ -119,7 +119,7 @@ describe.concurrent('a service with socket.io', () => {
     // As with kube-proxy, new connections go to the other pod, and open connections stay.
     balancer.target = { port: staying.port }
     expect(await leaving.exit).toEqual([0, null])
-    expect(leaving.lines.join('\n')).toMatch(/nothing forced/)
+    expect(leaving.lines.join('\n')).toMatch(/nothing cut/)
     const before = clients.map(({ sent }) => sent)
     await expect.poll(() => clients.every(({ sent }, number) => sent > Number(before[number]) + 10)).toBe(true)
     over = true

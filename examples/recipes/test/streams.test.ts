@@ -30,7 +30,7 @@ describe.concurrent('a service with an event stream, a long poll and a WebSocket
     expect(await poll).toEqual({ status: 204, body: '' })
     expect((await once(socket, 'close'))[0]).toBe(1001)
     expect(await service.exit).toEqual([0, null])
-    expect(service.output).toMatch(/drained in .* after SIGTERM; nothing forced/)
+    expect(service.output).toMatch(/drained in .* after SIGTERM; nothing cut/)
   })
 
   test('ends a stream or a poll immediately that is opened during the drain', async (context) => {

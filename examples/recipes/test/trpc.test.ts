@@ -70,7 +70,7 @@ describe.concurrent('a service with tRPC', () => {
       upstream.release()
       expect(await slow).toEqual({ price: 2 })
       expect(await leaving.exit).toEqual([0, null])
-      expect(leaving.lines.join('\n')).toMatch(/nothing forced/)
+      expect(leaving.lines.join('\n')).toMatch(/nothing cut/)
       expect(ends).toEqual([])
       // No event is missing.
       expect([...new Set(ids)]).toEqual(Array.from({ length: Math.max(...ids) }, (_, n) => n + 1))

@@ -29,7 +29,7 @@ test.concurrent.for([
   upstream.release()
   expect(await slow).toEqual({ status: 200, body: '{"price":2}' })
   expect(await service.exit).toEqual([0, null])
-  expect(service.output).toMatch(/own hook\n.*drained in .* after SIGTERM; nothing forced/)
+  expect(service.output).toMatch(/own hook\n.*drained in .* after SIGTERM; nothing cut/)
 })
 
 describe.concurrent.each([
@@ -51,7 +51,7 @@ describe.concurrent.each([
     upstream.release()
     expect(await slow).toEqual({ status: 200, body: '{"price":2}' })
     expect(await service.exit).toEqual([0, null])
-    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing cut/)
     expect(service.lines.filter((line) => /warn|error|early/i.test(line))).toEqual([])
   })
 
@@ -63,7 +63,7 @@ describe.concurrent.each([
     const events = await stream(`http://127.0.0.1:${service.port}/prices/bolt/stream`)
     await events.end
     expect(await service.exit).toEqual([0, null])
-    expect(service.lines.join('\n')).toMatch(/nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/nothing cut/)
   })
 })
 

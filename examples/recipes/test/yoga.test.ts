@@ -29,7 +29,7 @@ describe.concurrent('a service with GraphQL Yoga', () => {
     upstream.release()
     expect(await slow).toEqual({ status: 200, body: '{"data":{"price":2}}' })
     expect(await service.exit).toEqual([0, null])
-    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing forced/)
+    expect(service.lines.join('\n')).toMatch(/drained in .* after SIGTERM; nothing cut/)
     expect(service.lines.filter((line) => /ERR|error/i.test(line))).toEqual([])
   })
 

@@ -31,7 +31,7 @@ export class OwnDrain {
     if (isControlServer(server) || isWatched(server)) return undefined
     this.#users.add(server)
     const { drain, watch } = this.#attached()
-    watch(server, { yields: () => this.#leave(server) })
+    watch(server, { onRelease: () => this.#leave(server) })
     return drain
   }
 

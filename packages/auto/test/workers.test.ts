@@ -13,8 +13,8 @@ describe.concurrent('node:cluster', () => {
     expect(await ask(app.port, '/readyz')).toMatchObject({ status: 200 })
     expect(await terminateWithRequest(app)).toEqual(answered)
     await app.exit
-    expect(count(app, /^podrain \(worker \d+\): drained in .*; nothing forced/)).toBe(2)
-    expect(count(app, /^podrain: drained in .*; nothing forced/)).toBe(1)
+    expect(count(app, /^podrain \(worker \d+\): drained in .*; nothing cut/)).toBe(2)
+    expect(count(app, /^podrain: drained in .*; nothing cut/)).toBe(1)
     expect(app.output).not.toContain('its primary does not drain')
   })
 
@@ -77,8 +77,8 @@ describe.concurrent('a worker thread', () => {
     expect(await terminateWithRequest(app)).toEqual(answered)
     expect(app.lines).toContain('thread gone 0')
     expect(app.lines).not.toContain('computing thread gone')
-    expect(count(app, /^podrain \(thread \d+\): drained in .*; nothing forced/)).toBe(1)
-    expect(count(app, /^podrain: drained in .*; nothing forced/)).toBe(1)
+    expect(count(app, /^podrain \(thread \d+\): drained in .*; nothing cut/)).toBe(1)
+    expect(count(app, /^podrain: drained in .*; nothing cut/)).toBe(1)
     expect(app.output).not.toContain('its main thread passes none on')
   })
 

@@ -123,7 +123,7 @@ describe('bench:scale', () => {
     ])
     for (const { idle, busy, drained, clients } of data.runs) {
       expect(clients).toEqual({ answered: idle + busy, lost: 0, ended: idle + busy, reset: 0, open: 0 })
-      expect(drained).toMatchObject({ answered: busy, forced: 0 })
+      expect(drained).toMatchObject({ answered: busy, cut: 0 })
       for (const phase of [drained.settle, drained.closing]) {
         expect(phase).toMatchObject({ ms: expect.any(Number), cpu: expect.any(Number) })
         expect(phase.delay.max).toBeGreaterThanOrEqual(phase.delay.p99)

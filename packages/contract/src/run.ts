@@ -3,14 +3,14 @@ import { needs } from './needs.js'
 import { reasonOf } from './reason.js'
 import type { Stage } from './stage.js'
 
-/** The result of one behaviour of one server. `senseless` means that the sentence does not apply, or could not be tested. */
+/** The result of one behaviour of one server. `not asked` means that the sentence does not apply, or could not be tested. */
 export type Result =
   | { readonly outcome: 'kept' }
   | { readonly outcome: 'broken'; readonly why: string }
-  | { readonly outcome: 'senseless'; readonly why: string }
+  | { readonly outcome: 'not asked'; readonly why: string }
 
 /** Why a behaviour does not apply to a server that has these needs; undefined if it applies. */
-export function senseless(behaviour: Behaviour, has: readonly string[]): string | undefined {
+export function whyNotAsked(behaviour: Behaviour, has: readonly string[]): string | undefined {
   const need = missing(behaviour, has)
   return need && needs[need]
 }
@@ -46,5 +46,5 @@ export async function run({ see }: Pick<Behaviour, 'see'>, set: () => Promise<St
 
 /** The result of a test that has thrown. */
 export function resultOf(error: unknown): Result {
-  return { outcome: error instanceof Unaskable ? 'senseless' : 'broken', why: reasonOf(error) }
+  return { outcome: error instanceof Unaskable ? 'not asked' : 'broken', why: reasonOf(error) }
 }

@@ -90,8 +90,8 @@ export abstract class Stage extends Clients {
     return this.#end
   }
 
-  /** It ends with a code that says that something was forced. */
-  async endsForced(): Promise<void> {
+  /** It ends with a code that says that something was cut. */
+  async endsUnclean(): Promise<void> {
     assert.notEqual(await this.#tellOnce(), 0, 'the exit code')
   }
 

@@ -82,7 +82,7 @@ describe.concurrent('A server', () => {
   })
 
   test('that never listens is not a server: the exit code is 2', async () => {
-    const { code, errors } = await holdTo(inFlight, 'never starts', ['--startup', '500ms'])
+    const { code, errors } = await holdTo(inFlight, 'never starts', ['--startup-timeout', '500ms'])
     expect([code, errors]).toEqual([
       2,
       expect.stringMatching(/^error: It did not listen on port \d+ of 127\.0\.0\.1 within 0\.5 s/),

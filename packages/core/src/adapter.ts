@@ -61,12 +61,12 @@ export function attach(
     })
   }
   const watch: Attachment['watch'] = (server, options = {}) => {
-    const { yields } = options
+    const { onRelease } = options
     const gone = (): void => {
       servers.delete(server)
-      yields?.()
+      onRelease?.()
     }
-    drain.watch(server, { ...options, answer, ...(yields && { yields: gone }) })
+    drain.watch(server, { ...options, answer, ...(onRelease && { onRelease: gone }) })
     if (controlPort !== undefined || resolved.paths.size === 0 || servers.has(server)) return
     servers.add(server)
     if (server.listening) checkListeners(server)
@@ -139,7 +139,7 @@ const noServer =
 
 /** What `/prestop` waits for: the drain of this process, or of all workers of the pod. */
 function prestopOf(drain: Drain): Prestop {
-  return environmentOfProcess().join(drain) ?? ((gone) => drain.prestop({ gone }))
+  return environmentOfProcess().join(drain) ?? ((gone) => drain.prestop({ signal: gone }))
 }
 
 /** Whether the server has listeners for requests. Without such a listener, podrain does not see requests either. */

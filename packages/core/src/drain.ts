@@ -201,8 +201,8 @@ export class Drain extends EventEmitter<DrainEvents> {
    * @throws {Error} if another Drain watches the server
    */
   watch(server: Server, options: WatchOptions = {}): this {
-    const { close, name = 'close', answer, yields } = options
-    this.#traffic.servers.watch(server, answer, yields)
+    const { close, name = 'close', answer, onRelease } = options
+    this.#traffic.servers.watch(server, answer, onRelease)
     if (close) this.#frameworks.add(close, { name })
     return this
   }

@@ -49,7 +49,7 @@ export interface WatchOptions {
    * drain waits for the requests in flight, as for any server that is watched late. @default none: while this drain watches the
    * server, no other drain can
    */
-  yields?: () => void
+  onRelease?: () => void
 }
 
 /**

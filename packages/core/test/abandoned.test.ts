@@ -65,7 +65,7 @@ describe('a handler whose client has disconnected', () => {
     const { pod } = await abandoned({ terminationGracePeriodSeconds: 2 })
     expect(await pod.drain.start()).toMatchObject({
       clean: false,
-      forced: [],
+      cut: [],
       unfinishedTasks: ['GET /order, whose client has gone'],
     })
   })

@@ -303,7 +303,7 @@ test('a drain does not wait for busy clients longer than it waits for load balan
   const report = drain.start()
   clock.advance(1000)
   for (const received of await told) expect(received).toMatch(/connection: close[\s\S]*ok$/i)
-  expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+  expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
 })
 
 test('a header that comes too late is an error for the application, as it is while serving', async () => {

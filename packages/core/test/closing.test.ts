@@ -124,7 +124,7 @@ describe("the framework's close", () => {
     await turns()
     client.socket.resume()
     await client.until(/x\r\n0\r\n\r\n$/)
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
     expect(client.received.split('x').length - 1).toBe(rest.length)
     expect(Object.hasOwn(server, 'closeIdleConnections')).toBe(false)
   })
@@ -203,7 +203,7 @@ describe('each step of the closing survives the failure of another:', () => {
     expect(report).toMatchObject({
       clean: false,
       error: { message: 'failed to close idle connections: odd' },
-      forced: [],
+      cut: [],
     })
   })
 
@@ -308,7 +308,7 @@ describe('a drain without load balancers', () => {
     await pod.clock.through<unknown>(over)
     await closed
     pod.load.stop()
-    expect((await report).forced).toEqual([])
+    expect((await report).cut).toEqual([])
     expect((await report).settleMs).toBeLessThan(24_000) // the cut
   })
 })
@@ -340,7 +340,7 @@ test('a drain without load balancers accepts all connections in the backlog befo
   while (server.listening) await turns(1)
   await Promise.all(waiting.map((client) => client.until(/ok$/)))
   late.open()
-  expect(await clock.through(report)).toMatchObject({ clean: true, forced: [], answered: 22 })
+  expect(await clock.through(report)).toMatchObject({ clean: true, cut: [], answered: 22 })
 })
 
 describe('hooks that undo one another', () => {

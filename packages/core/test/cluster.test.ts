@@ -185,7 +185,7 @@ describe('SIGTERM to the primary', () => {
       .filter((line) => /^(worker gone|primary clos)/.test(line))
       .map((line) => line.split(' ')[1])
     expect(order).toEqual(['gone', 'gone', 'gone', 'closing', 'closes', 'closed'])
-    expect(count(child, /^podrain \(worker \d+\): drained in .* after SIGTERM; nothing forced$/)).toBe(3)
+    expect(count(child, /^podrain \(worker \d+\): drained in .* after SIGTERM; nothing cut$/)).toBe(3)
     expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', clean: true, unfinishedTasks: [] })
   })
 
@@ -360,7 +360,7 @@ describe('a worker', () => {
     expect(await answer).toBe('at last')
     expect((await hooked).status).toBe(200)
     expect(await child.line(/^worker gone/)).toMatch(/ 0 false$/)
-    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing forced$/))
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing cut$/))
   })
 })
 
@@ -382,7 +382,7 @@ describe('threads', () => {
     expect(await exiting).toEqual([0, null])
     expect(count(child, /^thread gone 0/)).toBe(2)
     expect(count(child, /this is a worker thread/)).toBe(0)
-    expect(count(child, /^podrain \(thread \d+\): drained in .* after SIGTERM; nothing forced$/)).toBe(2)
+    expect(count(child, /^podrain \(thread \d+\): drained in .* after SIGTERM; nothing cut$/)).toBe(2)
   })
 
   test('drain together for a hook that reaches one of them', async () => {

@@ -73,7 +73,7 @@ describe('with a control port', () => {
     const { drain, control } = await start({})
     const client = await Client.open(control)
     await client.get('/livez').until(/"live":true/)
-    expect(await drain.start()).toMatchObject({ clean: true, forced: [] })
+    expect(await drain.start()).toMatchObject({ clean: true, cut: [] })
     await client.end()
   })
 

@@ -109,7 +109,7 @@ describe('start()', () => {
     expect(report).toMatchObject({
       reason: 'a test',
       answered: 2,
-      forced: [],
+      cut: [],
       unfinishedTasks: [],
       hooks: [],
       undeliveredBytes: 0,
@@ -119,7 +119,7 @@ describe('start()', () => {
     expect(report).not.toHaveProperty('error')
     expect(report.settleMs).toBeGreaterThanOrEqual(short.settle.min)
     expect(report.durationMs).toBeGreaterThanOrEqual(report.settleMs)
-    expect(log.matching(/^info podrain: drained in \d+\.\d s after a test; nothing forced$/)).toHaveLength(1)
+    expect(log.matching(/^info podrain: drained in \d+\.\d s after a test; nothing cut$/)).toHaveLength(1)
   })
 
   test('works on the real clock', async () => {
@@ -177,7 +177,7 @@ describe('an error that was not caught', () => {
     await client.until(/whole/)
     expect(await clock.through(exit)).toBe(false)
     const report = await drain.start()
-    expect(report).toMatchObject({ reason: 'an uncaught error', error, forced: [], clean: false })
+    expect(report).toMatchObject({ reason: 'an uncaught error', error, cut: [], clean: false })
     expect(report.settleMs).toBeLessThan(20_000)
     expect(log.matching(/^error podrain: uncaught: Error: boom/)).toHaveLength(1)
   })
@@ -208,7 +208,7 @@ describe('an error that was not caught', () => {
     turn.open()
     await client.until(/whole/)
     expect(await clock.through(exit)).toBe(false)
-    expect(await drain.start()).toMatchObject({ reason: 'SIGTERM', forced: [], error: new Error('boom') })
+    expect(await drain.start()).toMatchObject({ reason: 'SIGTERM', cut: [], error: new Error('boom') })
   })
 })
 
@@ -336,7 +336,7 @@ describe('dispose()', () => {
         settleMs: 0,
         answered: 0,
         closedEarly: [],
-        forced: [],
+        cut: [],
         unfinishedTasks: [],
         hooks: [{ name: 'pool', outcome: 'timed out', startedAt: expect.any(Number), durationMs: 2900 }],
         undeliveredBytes: 0,
@@ -543,7 +543,7 @@ describe('a mistake of the application does not break the end:', () => {
       settleMs: expect.any(Number),
       answered: 0,
       closedEarly: [],
-      forced: [],
+      cut: [],
       unfinishedTasks: [],
       hooks: [{ name: 'pool', outcome: 'ok', startedAt: expect.any(Number), durationMs: expect.any(Number) }],
       undeliveredBytes: 0,

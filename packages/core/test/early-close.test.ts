@@ -43,7 +43,7 @@ describe('an application that closes all connections while the drain goes on', (
     expect(await report).toMatchObject({
       clean: false,
       closedEarly: [expect.stringMatching(/early-close\.test\.ts/)],
-      forced: [{ method: 'GET', route: '/held' }],
+      cut: [{ method: 'GET', path: '/held' }],
     })
     expect(log.matching(/; closed too early at .*early-close\.test\.ts.*; cut 1 in flight: GET \/held/)).toHaveLength(1)
   })
@@ -58,8 +58,8 @@ describe('an application that closes all connections while the drain goes on', (
     await expect.poll(() => drain.inFlight).toBe(1)
     closeAll()
     held.open()
-    const { closedEarly, forced } = await report
-    expect(forced.map(({ route }) => route)).toEqual(['/held', '/held'])
+    const { closedEarly, cut } = await report
+    expect(cut.map(({ path }) => path)).toEqual(['/held', '/held'])
     expect(closedEarly).toHaveLength(1)
   })
 
@@ -68,7 +68,7 @@ describe('an application that closes all connections while the drain goes on', (
     held.open()
     await busy.until(/ok$/)
     server.closeAllConnections()
-    expect(await report).toMatchObject({ clean: false, forced: [] })
+    expect(await report).toMatchObject({ clean: false, cut: [] })
   })
 })
 
@@ -80,7 +80,7 @@ test('an application that closes idle connections while the drain goes on is nam
   held.open()
   await busy.until(/ok$/)
   expect(log.matching(/^error .*on its way on one of them was lost\. `closeIdleConnections\(\)`/)).toHaveLength(1)
-  expect(await report).toMatchObject({ clean: false, forced: [], closedEarly: [expect.stringMatching(/early-close/)] })
+  expect(await report).toMatchObject({ clean: false, cut: [], closedEarly: [expect.stringMatching(/early-close/)] })
 })
 
 describe('an application that closes its server while the drain goes on', () => {
@@ -207,7 +207,7 @@ test('an application that closes all connections and then its server is named fo
   held.open()
   expect(log.matching(/`closeAllConnections\(\)` was called at/)).toHaveLength(1)
   expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
-  expect(await report).toMatchObject({ clean: false, forced: [{ route: '/held' }] }) // once
+  expect(await report).toMatchObject({ clean: false, cut: [{ path: '/held' }] }) // once
 })
 
 test.each([
@@ -232,5 +232,5 @@ test('an application that closes its server and then all connections is named fo
   held.open()
   expect(log.matching(/`close\(\)` was called at/)).toHaveLength(1)
   expect(log.matching(/`closeAllConnections\(\)` was called at/)).toHaveLength(1)
-  expect(await report).toMatchObject({ clean: false, forced: [{ route: '/held' }] })
+  expect(await report).toMatchObject({ clean: false, cut: [{ path: '/held' }] })
 })

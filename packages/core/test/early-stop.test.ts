@@ -15,7 +15,7 @@ function start() {
     open: vi.fn(() =>
       [...requests]
         .sort((a, b) => a - b)
-        .map((since) => ({ method: 'GET', route: '/', ageMs: Math.round(clock.now() - since) })),
+        .map((since) => ({ method: 'GET', path: '/', ageMs: Math.round(clock.now() - since) })),
     ),
   }
   const arrive = (): void => {

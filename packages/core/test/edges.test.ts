@@ -194,7 +194,7 @@ describe('the line that says what is open', () => {
   })
 
   test('names the oldest request and all tasks', () => {
-    const oldest = { method: 'GET', route: '/slow', ageMs: 900 }
+    const oldest = { method: 'GET', path: '/slow', ageMs: 900 }
     expect(progressLine({ ...status, inFlight: 2, oldest, tasks: ['mail', 'thumbnails'] })).toBe(
       'draining for 1.3 s, 2 in flight, oldest GET /slow (0.9 s), tasks: mail, thumbnails, 27.8 s of budget left',
     )

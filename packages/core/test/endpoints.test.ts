@@ -343,7 +343,7 @@ describe('while closing', () => {
     await prestop?.get('/prestop').until(/"state":"closing","committed":true/)
     turn.open()
     await client.until(/whole/)
-    expect((await clock.through(drain.start())).forced).toEqual([])
+    expect((await clock.through(drain.start())).cut).toEqual([])
   })
 })
 

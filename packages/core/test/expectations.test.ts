@@ -51,7 +51,7 @@ describe.each([
     await client.until(/100 Continue/)
     clock.advance(1000)
     await client.send('hello').until(/whole/)
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1, cut: [] })
   })
 
   test('is waited for even if the application first sends 102 Processing', async () => {
@@ -85,7 +85,7 @@ describe.each([
     expect(drain.state).toBe('draining')
     clock.advance(2200)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
   })
 
   test('and that is refused late gets its response', async () => {
@@ -107,7 +107,7 @@ describe.each([
     clock.advance(20_000)
     const report = await clock.through(ended)
     expect(report.clean).toBe(false)
-    expect(report.forced).toMatchObject([{ method: 'POST', route: '/upload' }])
+    expect(report.cut).toMatchObject([{ method: 'POST', path: '/upload' }])
   })
 })
 
@@ -121,5 +121,5 @@ test('an upload that is sent in part without waiting, and then stops, counts as 
     await new Promise((resolve) => setImmediate(resolve))
   }
   expect(drain.state).not.toBe('draining')
-  expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+  expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
 })

@@ -122,7 +122,7 @@ describe('when the server closes, a connection', () => {
     await expect.poll(() => pod.server.listening).toBe(false)
     await pass(pod.clock, 450)
     expect(client.closed).toBe(false)
-    expect(await pod.clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await pod.clock.through(report)).toMatchObject({ clean: true, cut: [] })
     await client.end()
   })
 })
@@ -179,7 +179,7 @@ test('an upload counts as stalled after the time for which an idle connection is
   expect(pod.drain.state).toBe('draining')
   pod.clock.advance(100)
   expect(pod.drain.state).not.toBe('draining')
-  expect(await pod.clock.through(pod.drain.start())).toMatchObject({ clean: true, forced: [] })
+  expect(await pod.clock.through(pod.drain.start())).toMatchObject({ clean: true, cut: [] })
   await client.end()
 })
 
@@ -216,7 +216,7 @@ test('a scrape in flight when the drain begins is not waited for, and is not rep
   expect(pod.drain.status()).toMatchObject({ inFlight: 0, oldest: null })
   pod.clock.advance(1000)
   expect(pod.drain.state).not.toBe('draining')
-  expect(await pod.clock.through(pod.drain.start())).toMatchObject({ clean: true, answered: 0, forced: [] })
+  expect(await pod.clock.through(pod.drain.start())).toMatchObject({ clean: true, answered: 0, cut: [] })
 })
 
 test('the age of a request in flight counts from its arrival, also after the drain has begun', async () => {
@@ -229,7 +229,7 @@ test('the age of a request in flight counts from its arrival, also after the dra
   await expect.poll(() => pod.drain.inFlight, { interval: 2 }).toBe(1)
   pod.clock.advance(3000)
   void pod.drain.prestop()
-  expect(pod.drain.status().oldest).toEqual({ method: 'GET', route: '/slow', ageMs: 3000 })
+  expect(pod.drain.status().oldest).toEqual({ method: 'GET', path: '/slow', ageMs: 3000 })
 })
 
 test('a response whose header has been sent with keep-alive keeps its connection', async () => {

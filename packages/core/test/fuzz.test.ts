@@ -74,5 +74,5 @@ test(`whatever a stranger sends, nothing drains, leaks or breaks: ${strangers} c
     { numRuns: strangers },
   )
   await expect.poll(() => drain.inFlight).toBe(0)
-  expect(await drain.start()).toMatchObject({ clean: true, forced: [] })
+  expect(await drain.start()).toMatchObject({ clean: true, cut: [] })
 })

@@ -160,7 +160,7 @@ describe('a request over HTTP/2', () => {
     })
     expect(await ask(client, '/page').body).toBe('page')
     await read(client)
-    expect(drain.status()).toMatchObject({ inFlight: 1, oldest: { method: 'GET', route: '/style' } })
+    expect(drain.status()).toMatchObject({ inFlight: 1, oldest: { method: 'GET', path: '/style' } })
     const report = drain.start()
     clock.advance(10_000)
     expect(drain.state).toBe('draining')
@@ -168,7 +168,7 @@ describe('a request over HTTP/2', () => {
     await turns()
     turn.open()
     expect(await pushed).toBe('first, last')
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
     expect(drain.inFlight).toBe(0)
   })
 
@@ -216,7 +216,7 @@ describe('a request over HTTP/2', () => {
     expect(drain.state).toBe('draining')
     turn.open()
     expect(await answer.body).toBe('ok')
-    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, cut: [] })
   })
 
   test('that is answered makes the drain check at once, and does not wait for the next check', async () => {
@@ -238,11 +238,11 @@ describe('a request over HTTP/2', () => {
     await soon(() => drain.inFlight).toBe(1)
     void drain.start()
     clock.advance(4000)
-    expect(drain.status().oldest).toEqual({ method: 'DELETE', route: '/poll', ageMs: 4000 })
+    expect(drain.status().oldest).toEqual({ method: 'DELETE', path: '/poll', ageMs: 4000 })
     const closed = once(client, 'close')
     clock.advance(19_900)
     const report = await clock.through(drain.start())
-    expect(report).toMatchObject({ clean: false, forced: [{ method: 'DELETE', route: '/poll' }] })
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'DELETE', path: '/poll' }] })
     await closed
     expect(drain.inFlight).toBe(0)
   })
@@ -255,7 +255,7 @@ describe('a request over HTTP/2', () => {
     clock.advance(1000)
     ask(first, '/newer')
     await soon(() => drain.inFlight).toBe(2)
-    expect(drain.status().oldest).toMatchObject({ route: '/oldest', ageMs: 1000 })
+    expect(drain.status().oldest).toMatchObject({ path: '/oldest', ageMs: 1000 })
   })
 
   test('for a control endpoint is not counted', async () => {
@@ -459,7 +459,7 @@ describe('a session', () => {
     void drain.start()
     clock.advance(510)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
     await soon(() => heard.told).toBe(true)
   })
 
@@ -506,7 +506,7 @@ describe('a tunnel over HTTP/2', () => {
     void drain.start()
     clock.advance(1100)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
     await closed
     expect(drain.inFlight).toBe(0)
   })
@@ -526,7 +526,7 @@ describe('a tunnel over HTTP/2', () => {
     rest.open()
     stream.end()
     await soon(() => body).toBe('hello and good-bye')
-    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, cut: [] })
   })
 
   test('is waited for until it is answered, as a request is', async () => {
@@ -538,7 +538,7 @@ describe('a tunnel over HTTP/2', () => {
     await once(stream, 'data')
     clock.advance(100)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
   })
 })
 
@@ -546,7 +546,7 @@ describe('an upload over HTTP/2', () => {
   const post = { ':method': 'POST' }
   const whenRead: Listener = (request, response) => request.resume().on('end', () => response.end('ok'))
 
-  test('that stops in the middle does not delay the end, and is not forced', async () => {
+  test('that stops in the middle does not delay the end, and is not cut', async () => {
     const { drain, clock, session } = await start(whenRead)
     const client = await session()
     const upload = ask(client, '/upload', post, 'half')
@@ -557,7 +557,7 @@ describe('an upload over HTTP/2', () => {
     expect(drain.state).toBe('draining')
     clock.advance(300)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
     await upload.body
   })
 
@@ -579,7 +579,7 @@ describe('an upload over HTTP/2', () => {
     expect(await trickling.body).toBe('ok')
     clock.advance(600)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
   })
 
   test('that trickles to the end is cut and named', async () => {
@@ -596,7 +596,7 @@ describe('an upload over HTTP/2', () => {
     const sending = setInterval(() => stream.writable && stream.write('more'), 1)
     const report = await clock.through(drain.start())
     clearInterval(sending)
-    expect(report).toMatchObject({ clean: false, forced: [{ method: 'POST', route: '/upload' }] })
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'POST', path: '/upload' }] })
   })
 
   test('that the application has not read does not count as stalled', async () => {
@@ -647,6 +647,6 @@ describe('an upload over HTTP/2', () => {
     const report = drain.start()
     clock.advance(23_900)
     expect(drain.state).toBe('draining')
-    expect(await clock.through(report)).toMatchObject({ clean: false, forced: [{ route: '/upload' }] })
+    expect(await clock.through(report)).toMatchObject({ clean: false, cut: [{ path: '/upload' }] })
   })
 })

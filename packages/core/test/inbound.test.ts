@@ -49,7 +49,7 @@ describe('a client that has sent half a header behind a request that was in flig
     await turns()
     client.send('TP/1.1\r\nHost: pod\r\n\r\n')
     await client.until(/at \/next/)
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
   })
 
   test('gets the farewell at once if it has sent nothing more', async () => {
@@ -57,7 +57,7 @@ describe('a client that has sent half a header behind a request that was in flig
     const report = drain.start({ settle: false })
     turn.open()
     await client.until(/and at last/)
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
     await client.end()
   })
 })

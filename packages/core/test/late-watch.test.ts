@@ -111,7 +111,7 @@ describe.each(kinds)('a connection of HTTP/1 to a server of %s that was open bef
     turn.open()
     await client.until(/at last$/)
     client.socket.end()
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [], unknownConnections: 0 })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [], unknownConnections: 0 })
   })
 
   test('and has a request that never ends is cut, and reported', async () => {

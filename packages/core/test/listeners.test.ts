@@ -132,7 +132,7 @@ describe('the name of a request in the log and the report', () => {
     const client = await Client.open(port)
     client.get('/api/one?secret').get('/api/two?secret')
     await expect.poll(() => drain.inFlight).toBe(2)
-    expect(drain.status().oldest).toMatchObject({ route: '/api/one' })
+    expect(drain.status().oldest).toMatchObject({ path: '/api/one' })
     turn.open()
     await client.until(/at \/one\?secret[\s\S]*at \/two\?secret/)
     client.get('/api/three?secret')
@@ -168,7 +168,7 @@ describe('the name of a request in the log and the report', () => {
     })
     const answered = ask(await listen(server), '/api/slow?secret')
     await reached.opened
-    expect(drain.status().oldest).toMatchObject({ route: '/api/slow' })
+    expect(drain.status().oldest).toMatchObject({ path: '/api/slow' })
     turn.open()
     await answered
   })

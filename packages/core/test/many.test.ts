@@ -67,7 +67,7 @@ describe('a server with many connections', () => {
     await expect.poll(() => drain.inFlight).toBe(many)
     turn.open()
     await Promise.all(clients.map((client) => client.until(/whole$/)))
-    expect(await closing).toMatchObject({ clean: true, forced: [], answered: many })
+    expect(await closing).toMatchObject({ clean: true, cut: [], answered: many })
     expect(drain.inFlight).toBe(0)
   })
 
@@ -82,7 +82,7 @@ describe('a server with many connections', () => {
     const report = drain.start({ settle: false })
     expect(drain.state).toBe('draining')
     last.abort()
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
   })
 
   test('waits for quiet after a request on a connection that the drain has not reached yet, and names the request', async () => {
@@ -127,7 +127,7 @@ describe('a server with many connections', () => {
     await expect.poll(() => sockets.filter(({ writableEnded }) => writableEnded).length).toBe(many - 1)
     turn.open()
     await last.until(/whole$/)
-    expect(await closing).toMatchObject({ clean: true, forced: [] })
+    expect(await closing).toMatchObject({ clean: true, cut: [] })
   })
 
   test('cuts all connections whose clients do not close their side', async () => {
@@ -142,7 +142,7 @@ describe('a server with many connections', () => {
         await once(socket, 'data')
       }),
     )
-    expect(await drain.start()).toMatchObject({ clean: true, forced: [] })
+    expect(await drain.start()).toMatchObject({ clean: true, cut: [] })
     expect(sockets).toHaveLength(many)
     expect(sockets.filter(({ destroyed }) => !destroyed)).toEqual([])
   })

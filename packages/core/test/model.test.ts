@@ -192,7 +192,7 @@ class World {
   #call(): void {
     const caller = { gone: new AbortController(), waiting: true }
     this.#callers.push(caller)
-    void this.#drain.prestop({ gone: caller.gone.signal }).then(() => {
+    void this.#drain.prestop({ signal: caller.gone.signal }).then(() => {
       caller.waiting = false
       const may = caller.gone.signal.aborted || this.#drain.state !== 'draining' || this.#cut || this.#settled
       this.#expect(may, 'the hook was answered too early')

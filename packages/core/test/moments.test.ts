@@ -103,7 +103,7 @@ describe('a request in flight', () => {
     await expect.poll(() => drain.inFlight).toBe(1)
     clock.advance(3000)
     void drain.prestop()
-    expect(drain.status().oldest).toEqual({ method: 'GET', route: '/slow', ageMs: 3000 })
+    expect(drain.status().oldest).toEqual({ method: 'GET', path: '/slow', ageMs: 3000 })
   })
 
   test('does not exist on a connection that is no longer HTTP', async () => {
@@ -171,7 +171,7 @@ describe('a session of HTTP/2', () => {
     expect(drain.state).toBe('draining')
     clock.advance(1)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
   })
 
   test('whose client has disconnected before the middleware counts nothing', async () => {

@@ -44,7 +44,7 @@ describe('an application with a SIGTERM handler of its own, which', () => {
     expect(after(child, 'state closed')).toEqual(expect.arrayContaining(['own handler', ...more]))
     expect(child.lines.filter((line) => line === 'own handler')).toHaveLength(1)
     expect(child.lines.filter((line) => /^podrain: second/.test(line))).toEqual([])
-    expect(await reportOf(child)).toMatchObject({ clean: true, closedEarly: [], forced: [] })
+    expect(await reportOf(child)).toMatchObject({ clean: true, closedEarly: [], cut: [] })
     expect(child.lines).toContain('close hooks')
   })
 

@@ -101,7 +101,7 @@ describe('the termination message', () => {
     expect(messageIn(path)).toMatchObject({
       outcome: 'draining',
       inFlight: 1,
-      leftMs: expect.any(Number),
+      budgetMs: expect.any(Number),
       waitingFor: [expect.stringMatching(/^GET \/silent \(\d\.\d s\)$/)],
     })
   })
@@ -235,7 +235,7 @@ describe('the termination message', () => {
       settleMs: 1,
       answered: 1,
       closedEarly: long('file'),
-      forced: long('/path').map((route) => ({ method: 'GET', route, ageMs: 1 })),
+      cut: long('/path').map((path) => ({ method: 'GET', path, ageMs: 1 })),
       unfinishedTasks: long('task'),
       hooks: long('hook').map((name) => ({ name, outcome: 'timed out', durationMs: 1 })),
       undeliveredBytes: 1,
@@ -277,7 +277,7 @@ describe('of several drains of a pod', () => {
 })
 
 function crash(error: unknown): DrainReport {
-  const nothing = { answered: 0, closedEarly: [], forced: [], unfinishedTasks: [], hooks: [] }
+  const nothing = { answered: 0, closedEarly: [], cut: [], unfinishedTasks: [], hooks: [] }
   const lost = { undeliveredBytes: 0, unknownConnections: 0 }
   return { reason: 'SIGTERM', startedAt: 0, durationMs: 1, settleMs: 1, ...nothing, ...lost, error, clean: false }
 }

@@ -30,25 +30,25 @@ async function anotherCopy(): Promise<typeof import('../src/index.js')> {
   return copy
 }
 
-/** A server that is watched by a drain with `yields`. */
+/** A server that is watched by a drain with `onRelease`. */
 function lent(server: Server = createServer(sayOk)) {
   const drain = new Drain(options)
   onTestFinished(() => drain.dispose())
-  const yields = vi.fn()
-  drain.watch(server, { yields })
-  return { server, drain, yields }
+  const onRelease = vi.fn()
+  drain.watch(server, { onRelease })
+  return { server, drain, onRelease }
 }
 
-describe('a server that is watched with `yields`', () => {
+describe('a server that is watched with `onRelease`', () => {
   test.each(['this', 'another'])('is taken over by a drain of %s copy of the package', async (copy) => {
-    const { server, drain, yields } = lent()
+    const { server, drain, onRelease } = lent()
     const { drainServer } = copy === 'this' ? await import('../src/index.js') : await anotherCopy()
     const port = await listen(server)
     await ask(port)
-    expect(yields).not.toHaveBeenCalled()
+    expect(onRelease).not.toHaveBeenCalled()
     const own = drainServer(server, options)
     onTestFinished(() => own.dispose())
-    expect(yields).toHaveBeenCalledOnce()
+    expect(onRelease).toHaveBeenCalledOnce()
     void drain.prestop()
     expect((await ask(port, '/readyz')).status, 'the first drain has no say any longer').toBe(200)
     void own.prestop()
@@ -62,7 +62,7 @@ describe('a server that is watched with `yields`', () => {
     const log = new Log()
     const server = createServer(sayOk)
     const drain = new Drain({ ...slow, clock, signals: false, logger: log })
-    drain.watch(server, { yields: () => {} })
+    drain.watch(server, { onRelease: () => {} })
     const client = await Client.open(await listen(server))
     await client.get('/').until(/ok$/)
     const report = drain.start()
@@ -74,7 +74,7 @@ describe('a server that is watched with `yields`', () => {
 
   test('leaves a request in flight to the new drain', async () => {
     const answer = gate()
-    const { server, drain, yields } = lent(
+    const { server, drain, onRelease } = lent(
       createServer(async (_request, response) => {
         await answer.opened
         response.end('late')
@@ -85,20 +85,20 @@ describe('a server that is watched with `yields`', () => {
     const asked = ask(port)
     await arrived
     const own = drainServer(server, options)
-    expect(yields).toHaveBeenCalledOnce()
+    expect(onRelease).toHaveBeenCalledOnce()
     await drain.dispose()
     const report = own.start()
     await expect.poll(() => own.state).toBe('draining')
     answer.open()
     expect((await asked).body).toBe('late')
-    expect(await report).toMatchObject({ clean: true, forced: [] })
+    expect(await report).toMatchObject({ clean: true, cut: [] })
   })
 
   test('is taken over by the drain of a middleware at its first request, and no request is cut', async () => {
     const answer = gate()
     const middleware = attach(options)
     onTestFinished(() => middleware.drain.dispose())
-    const { server, drain, yields } = lent(
+    const { server, drain, onRelease } = lent(
       createServer(async (request, response) => {
         if (request.url === '/elsewhere') await answer.opened
         else if (middleware.handle(request, response)) return
@@ -111,13 +111,13 @@ describe('a server that is watched with `yields`', () => {
     await arrived
     expect(drain.inFlight).toBe(1)
     expect((await ask(port, '/')).body).toBe('ok')
-    expect(yields).toHaveBeenCalledOnce()
+    expect(onRelease).toHaveBeenCalledOnce()
     await drain.dispose()
     const report = middleware.drain.start()
     expect((await ask(port, '/readyz')).status).toBe(503)
     answer.open()
     expect((await elsewhere).body).toBe('ok')
-    expect(await report).toMatchObject({ clean: true, forced: [] })
+    expect(await report).toMatchObject({ clean: true, cut: [] })
   })
 
   test('counts the first request of a middleware once, until its response has closed', async () => {
@@ -136,23 +136,23 @@ describe('a server that is watched with `yields`', () => {
   })
 
   test('is released when it has closed, so that it can be garbage-collected', async () => {
-    const { server, yields } = lent()
+    const { server, onRelease } = lent()
     await listen(server)
     server.close()
     await once(server, 'close')
-    expect(yields).toHaveBeenCalledOnce()
+    expect(onRelease).toHaveBeenCalledOnce()
     expect(isWatched(server)).toBe(false)
   })
 
   test('is not released when its own drain closes it', async () => {
-    const { server, drain, yields } = lent()
+    const { server, drain, onRelease } = lent()
     await listen(server)
     await drain.start()
     expect(server.listening).toBe(false)
-    expect(yields).not.toHaveBeenCalled()
+    expect(onRelease).not.toHaveBeenCalled()
   })
 
-  test.each(['yields', 'a middleware'])(
+  test.each(['onRelease', 'a middleware'])(
     'or found by a request, may be closed once more by a listener of the signal (%s)',
     async (way) => {
       const source = new FakeProcess()
@@ -160,7 +160,7 @@ describe('a server that is watched with `yields`', () => {
       const server = createServer((request, response) => {
         if (!handle(request, response)) response.end('ok')
       })
-      if (way === 'yields') drain.watch(server, { yields: () => {} })
+      if (way === 'onRelease') drain.watch(server, { onRelease: () => {} })
       await ask(await listen(server))
       expect(await source.signal('SIGTERM')).toBe(true)
       const failed = await new Promise((resolve) => server.close(resolve))
@@ -170,7 +170,7 @@ describe('a server that is watched with `yields`', () => {
 
   test('is taken over with the streams of its HTTP/2 sessions', async () => {
     const answer = gate()
-    const { server, drain, yields } = lent(
+    const { server, drain, onRelease } = lent(
       createHttp2Server(async (request, response) => {
         if (request.url === '/slow') await answer.opened
         response.end(request.url)
@@ -181,19 +181,19 @@ describe('a server that is watched with `yields`', () => {
     const slow = session.request({ ':path': '/slow' }).setEncoding('utf8')
     await expect.poll(() => drain.inFlight).toBe(1)
     const own = drainServer(server, options)
-    expect(yields).toHaveBeenCalledOnce()
+    expect(onRelease).toHaveBeenCalledOnce()
     await once(session.request({ ':path': '/' }).resume(), 'end')
     expect([drain.inFlight, own.inFlight]).toEqual([0, 1])
     const report = own.start()
     await expect.poll(() => own.state).toBe('draining')
     answer.open()
     expect(await once(slow, 'data')).toEqual(['/slow'])
-    expect(await report).toMatchObject({ clean: true, forced: [] })
+    expect(await report).toMatchObject({ clean: true, cut: [] })
     expect(own.inFlight).toBe(0)
   })
 })
 
-test('a server that another copy of the package watches without `yields` is refused', async () => {
+test('a server that another copy of the package watches without `onRelease` is refused', async () => {
   const server = createServer(sayOk)
   const copy = await anotherCopy()
   const drain = copy.drainServer(server, options)

@@ -48,11 +48,11 @@ describe('while serving, pipelined requests', () => {
     const [a, b] = [turn('/a'), turn('/b')]
     client.send(get('/a') + get('/b'))
     await soon(drain).toBe(2)
-    expect(drain.status().oldest).toMatchObject({ route: '/a' })
+    expect(drain.status().oldest).toMatchObject({ path: '/a' })
     a.open()
     await client.until(/at \/a/)
     await soon(drain).toBe(1)
-    expect(drain.status().oldest).toMatchObject({ route: '/b' })
+    expect(drain.status().oldest).toMatchObject({ path: '/b' })
     b.open()
     await client.until(/at \/b/)
     await soon(drain).toBe(0)
@@ -84,11 +84,11 @@ describe('while draining, a request in flight', () => {
     await turns()
     clock.advance(4000)
     expect(drain.inFlight).toBe(1)
-    expect(drain.status().oldest).toEqual({ method: 'GET', route: '/slow', ageMs: 5000 })
+    expect(drain.status().oldest).toEqual({ method: 'GET', path: '/slow', ageMs: 5000 })
     expect(drain.state).toBe('draining')
     turn('/slow').open()
     await client.until(/at \/slow/)
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 1, cut: [] })
   })
 
   test('is waited for if a control request and another request were pipelined behind it', async () => {
@@ -105,7 +105,7 @@ describe('while draining, a request in flight', () => {
     expect(drain.state).toBe('draining')
     turn('/slow').open()
     await client.until(/at \/slow[\s\S]*"inFlight"[\s\S]*connection: close[\s\S]*at \/last/i)
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 2, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, answered: 2, cut: [] })
   })
 
   test('is waited for if an upload behind it is stalled', async () => {
@@ -119,7 +119,7 @@ describe('while draining, a request in flight', () => {
     expect(drain.state).toBe('draining')
     turn('/slow').open()
     await client.until(/at \/slow/)
-    expect(await clock.through(drain.start())).toMatchObject({ answered: 1, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ answered: 1, cut: [] })
   })
 })
 
@@ -320,7 +320,7 @@ describe('while draining, an upgrade behind a request that is still open', () =>
     socket?.write(granted)
     clock.advance(100)
     await client.until(new RegExp(`101 Switching Protocols\\r\\n\\r\\n${goingAway}$`))
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [], answered: 1 })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [], answered: 1 })
   })
 
   test('and whose client disconnects before the upgrade leaves nothing in flight', async () => {
@@ -336,7 +336,7 @@ describe('while draining, an upgrade behind a request that is still open', () =>
     await upgraded.opened
     client.socket.resetAndDestroy()
     await soon(drain).toBe(0)
-    expect(await drain.start()).toMatchObject({ clean: true, forced: [], durationMs: 0 }) // the fake clock does not move
+    expect(await drain.start()).toMatchObject({ clean: true, cut: [], durationMs: 0 }) // the fake clock does not move
   })
 })
 

@@ -80,7 +80,7 @@ describe('GET /prestop', () => {
     clock.advance(200)
     const reply = await caller.reply
     expect(reply.status).toBe(200)
-    expect(reply.json()).toMatchObject({ inFlight: 1, oldest: { route: '/slow' } })
+    expect(reply.json()).toMatchObject({ inFlight: 1, oldest: { path: '/slow' } })
     expect(client.closed).toBe(false)
   })
 
@@ -281,7 +281,7 @@ describe('SIGTERM', () => {
     const exit = process.signal('SIGTERM')
     expect(drain.state).toBe('closing')
     expect(await clock.through(exit)).toBe(false)
-    expect((await drain.start()).forced).toMatchObject([{ route: '/slow' }])
+    expect((await drain.start()).cut).toMatchObject([{ path: '/slow' }])
     expect(ended - begun).toBeLessThan(29_000)
   })
 
@@ -336,7 +336,7 @@ describe('SIGTERM', () => {
     })
     expect(await clock.through(process.signal('SIGTERM'))).toBe(false)
     expect(ended - signalled).toBeLessThan(2000)
-    expect((await drain.start()).forced).toMatchObject([{ route: '/slow' }])
+    expect((await drain.start()).cut).toMatchObject([{ path: '/slow' }])
     await caller.reply
   })
 
@@ -551,11 +551,11 @@ describe('drain.prestop()', () => {
   test('resolves when its caller has disconnected, and the drain goes on', async () => {
     const { drain, clock } = await start()
     const gone = new AbortController()
-    const call = drain.prestop({ gone: gone.signal })
+    const call = drain.prestop({ signal: gone.signal })
     gone.abort()
     await call
     expect(drain.state).toBe('draining')
-    await drain.prestop({ gone: AbortSignal.abort() })
+    await drain.prestop({ signal: AbortSignal.abort() })
     clock.advance(1100)
     await drain.prestop()
     expect(drain.committed).toBe(false)
@@ -564,7 +564,7 @@ describe('drain.prestop()', () => {
   test('leaves no listener on the signal of a caller that it has answered', async () => {
     const { drain, clock } = await start()
     const { signal } = new AbortController()
-    const call = drain.prestop({ gone: signal })
+    const call = drain.prestop({ signal })
     expect(getEventListeners(signal, 'abort')).toHaveLength(1)
     clock.advance(1100)
     await call

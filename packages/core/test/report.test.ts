@@ -12,13 +12,13 @@ const course = {
   settleMs: 5000,
   answered: 3,
   closedEarly: [],
-  forced: [],
+  cut: [],
   unfinishedTasks: [],
   hooks: [],
   undeliveredBytes: 0,
   unknownConnections: 0,
 }
-const request = { method: 'GET', route: '/slow', ageMs: 1500 }
+const request = { method: 'GET', path: '/slow', ageMs: 1500 }
 
 /** The log line of a report. */
 function reportLine(report: DrainReport): string {
@@ -30,13 +30,13 @@ function reportLine(report: DrainReport): string {
 
 describe('the process may not exit with 0', () => {
   test.each<[string, Partial<DrainReport>]>([
-    ['when a request was cut', { forced: [request] }],
+    ['when a request was cut', { cut: [request] }],
     ['when a server was closed early', { closedEarly: ['server.js:7:3'] }],
     ['when a task did not end', { unfinishedTasks: ['mail'] }],
     ['when bytes were left', { undeliveredBytes: 1 }],
     ['when connections from before the watch were cut', { unknownConnections: 1 }],
-    ['when a request was cut and a byte was left', { forced: [request], undeliveredBytes: 1 }],
-    ['when a request was cut and a task did not end', { forced: [request], unfinishedTasks: ['mail'] }],
+    ['when a request was cut and a byte was left', { cut: [request], undeliveredBytes: 1 }],
+    ['when a request was cut and a task did not end', { cut: [request], unfinishedTasks: ['mail'] }],
     ['when a hook failed', { hooks: [{ name: 'pool', outcome: 'failed', durationMs: 1 }] }],
     [
       'when one of the hooks hung',
@@ -59,14 +59,14 @@ describe('the process may not exit with 0', () => {
 
 describe('the line of a report', () => {
   test('of a drain that lost nothing says so', () => {
-    expect(reportLine(reportOf(course, undefined))).toBe('drained in 6.0 s after SIGTERM; nothing forced')
+    expect(reportLine(reportOf(course, undefined))).toBe('drained in 6.0 s after SIGTERM; nothing cut')
   })
 
   test('names everything that was lost', () => {
     const report = reportOf(
       {
         ...course,
-        forced: [request],
+        cut: [request],
         unfinishedTasks: ['mail', 'thumbnails'],
         hooks: [
           { name: 'pool', outcome: 'ok', durationMs: 1 },
@@ -86,7 +86,7 @@ describe('the line of a report', () => {
 
   test('names ten requests, and the number of the others', () => {
     const line = (count: number): string =>
-      reportLine(reportOf({ ...course, forced: Array(count).fill(request) }, undefined))
+      reportLine(reportOf({ ...course, cut: Array(count).fill(request) }, undefined))
     expect(line(10)).toMatch(/cut 10 in flight: (GET \/slow \(1\.5 s\), ){9}GET \/slow \(1\.5 s\)$/)
     expect(line(12)).toMatch(/cut 12 in flight: (GET \/slow \(1\.5 s\), ){10}and 2 more$/)
   })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { isProbe, originalUrlOf, routeOf } from '../src/shared/request.js'
+import { isProbe, originalUrlOf, pathOf } from '../src/shared/request.js'
 
-describe('the route that the log and the report name', () => {
+describe('the path that the log and the report name', () => {
   test.each([
     ['/', '/'],
     ['/?token=secret', '/'],
@@ -9,12 +9,12 @@ describe('the route that the log and the report name', () => {
     ['?', ''],
     ['', ''],
     [undefined, ''],
-  ])('of %s is %s', (url, route) => {
-    expect(routeOf({ url })).toBe(route)
+  ])('of %s is %s', (url, path) => {
+    expect(pathOf({ url })).toBe(path)
   })
 
   test('is the whole path, even if a router has removed its mount path', () => {
-    expect(routeOf({ url: '/7?x', originalUrl: '/orders/7?x' })).toBe('/orders/7')
+    expect(pathOf({ url: '/7?x', originalUrl: '/orders/7?x' })).toBe('/orders/7')
     expect(originalUrlOf({ url: '/7?x', originalUrl: '/orders/7?x' })).toBe('/orders/7?x')
     expect(originalUrlOf({ url: '/7', originalUrl: new URL('http://pod/orders') })).toBe('/7')
   })

@@ -458,7 +458,7 @@ describe('traps', () => {
     const child = await start()
     const exit = await terminate(child)
     expect(child.lines.at(-1)).toBe('exit')
-    expect(child.lines).toContainEqual(expect.stringMatching(/after SIGTERM; nothing forced/))
+    expect(child.lines).toContainEqual(expect.stringMatching(/after SIGTERM; nothing cut/))
     expect(exit).toEqual([0, null])
     return { saw: 'the report is written before the exit', exit }
   })

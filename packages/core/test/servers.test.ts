@@ -57,7 +57,7 @@ describe('a drain', () => {
 
   test('of a server that has never listened ends like any other', async () => {
     const { drain, clock } = watching(createServer())
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [], undeliveredBytes: 0 })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [], undeliveredBytes: 0 })
   })
 
   test('closes a server that is not a net.Server, as under Bun, by its own close()', async () => {
@@ -295,7 +295,7 @@ describe('a server that was drained in a process that goes on', () => {
     const report = drain.start({ settle: false })
     await expect.poll(() => server.listening).toBe(false)
     client.socket.resume()
-    expect(await report).toMatchObject({ clean: true, forced: [] })
+    expect(await report).toMatchObject({ clean: true, cut: [] })
     await client.end()
     expect(client.received.length).toBeGreaterThan(8_000_000)
   })

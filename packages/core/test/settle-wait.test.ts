@@ -13,7 +13,7 @@ function waiting({ min = 0, quiet = 0, max = 0, progress = false as number | fal
   const tell = (what: string) => vi.fn(() => void told.push(`${what} ${clock.now() - begun}`))
   const clients = {
     lastArrival: 0,
-    lastRequest: undefined as { method: string; route: string; agent: string | undefined } | undefined,
+    lastRequest: undefined as { method: string; path: string; agent: string | undefined } | undefined,
     inFlight: 0,
     hurry: vi.fn(),
     survey: vi.fn((_now: number) => ({ busy: 0, heldUntil: 0, held: 0 })),
@@ -148,7 +148,7 @@ describe('a drain says what it waits for:', () => {
   test('quiet, which is over at its last moment', () => {
     const { clock, budget, clients, wait } = waiting({ quiet: 500 })
     clients.lastArrival = clock.now()
-    clients.lastRequest = { method: 'GET', route: '/', agent: undefined }
+    clients.lastRequest = { method: 'GET', path: '/', agent: undefined }
     clock.advance(499)
     expect(wait.waits(budget, true, true)).toEqual([
       '0.5 s without a request: the last came 0.5 s ago, GET /, without an agent',

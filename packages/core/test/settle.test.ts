@@ -173,8 +173,8 @@ describe('a request in flight', () => {
     expect(client.closed).toBe(false)
     const report = await clock.through(drain.start())
     await client.end()
-    expect(report).toMatchObject({ clean: false, forced: [{ method: 'GET', route: '/slow/report' }] })
-    expect(report.forced[0]?.ageMs).toBeGreaterThanOrEqual(24_000)
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'GET', path: '/slow/report' }] })
+    expect(report.cut[0]?.ageMs).toBeGreaterThanOrEqual(24_000)
     expect(ended - begun).toBeLessThan(29_000)
     expect(log.matching(/^error podrain: drained .*cut 1 in flight: GET \/slow\/report \(\d+\.\d s\)/)).toHaveLength(1)
     expect(log.lines.join('\n')).not.toContain('secret')
@@ -211,7 +211,7 @@ describe('a request in flight', () => {
     expect(drain.state).toBe('draining')
     clock.advance(100)
     expect(drain.state).toBe('closing')
-    expect(await clock.through(report)).toMatchObject({ clean: false, forced: [{ route: '/hangs' }] })
+    expect(await clock.through(report)).toMatchObject({ clean: false, cut: [{ path: '/hangs' }] })
   })
 
   test('whose body is still coming at the deadline is cut and named too', async () => {
@@ -228,7 +228,7 @@ describe('a request in flight', () => {
     }
     const report = await clock.through(ended)
     clearInterval(sending)
-    expect(report).toMatchObject({ clean: false, forced: [{ method: 'POST', route: '/upload' }] })
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'POST', path: '/upload' }] })
     client.abort()
   })
 
@@ -245,10 +245,10 @@ describe('a request in flight', () => {
     clock.advance(200)
     await turn.opened
     expect(drain.lastCall.aborted).toBe(true)
-    expect((await clock.through(drain.start())).forced).toHaveLength(1)
+    expect((await clock.through(drain.start())).cut).toHaveLength(1)
   })
 
-  test('that is answered at the last call is not forced', async () => {
+  test('that is answered at the last call is not cut', async () => {
     const clock = new FakeClock()
     const pod: Pod = await serve(
       (_request, response) => pod.drain.lastCall.addEventListener('abort', () => response.end('nothing new')),
@@ -260,7 +260,7 @@ describe('a request in flight', () => {
     void pod.drain.start()
     clock.advance(24_000)
     await client.until(/nothing new/)
-    expect(await clock.through(pod.drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(pod.drain.start())).toMatchObject({ clean: true, cut: [] })
   })
 })
 
@@ -477,7 +477,7 @@ test('status() shows what the drain waits for', async () => {
     committed: true,
     inFlight: 1,
     tasks: ['task'],
-    oldest: { method: 'GET', route: '/slow', ageMs: 4000 },
+    oldest: { method: 'GET', path: '/slow', ageMs: 4000 },
     budgetMs: 25_000,
   })
 })

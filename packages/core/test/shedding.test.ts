@@ -384,7 +384,7 @@ describe('when the time is up and requests still come', () => {
     }
     turn.answer.open()
     await client.until(/at last$/)
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
   })
 
   test('a client in the backlog is answered, too', async () => {
@@ -446,7 +446,7 @@ describe('an idle keep-alive connection', () => {
     expect(drain.state).toBe('draining')
     await client.get('/').until(/\r\n\r\nok/, 2)
     const report = await clock.through(drain.start())
-    expect(report).toMatchObject({ clean: true, forced: [], answered: 1 })
+    expect(report).toMatchObject({ clean: true, cut: [], answered: 1 })
   })
 
   test('does not delay the end beyond its keep-alive time', async () => {
@@ -533,7 +533,7 @@ describe('an idle keep-alive connection', () => {
   })
 })
 
-describe('a connection without a complete request does not delay the end and is not forced:', () => {
+describe('a connection without a complete request does not delay the end and is not cut:', () => {
   test.each([
     ['a socket that never sent a byte', '', 0],
     ['half a header', 'GET /half HTTP/1.1\r\nHost: po', 0],
@@ -551,7 +551,7 @@ describe('a connection without a complete request does not delay the end and is 
     await ask(port)
     await expect.poll(() => drain.inFlight).toBe(inFlight)
     const report = await clock.through(drain.start())
-    expect(report).toMatchObject({ clean: true, forced: [] })
+    expect(report).toMatchObject({ clean: true, cut: [] })
     expect(report.settleMs).toBeLessThan(10_000) // the cut is at 24 s
     await client.end()
     expect(drain.inFlight).toBe(0)
@@ -580,7 +580,7 @@ describe('a connection without a complete request does not delay the end and is 
       await turns(5)
     }
     await client.until(/\r\n\r\nok/)
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
   })
 })
 
@@ -601,5 +601,5 @@ test('a slow reader gets its 20 MB completely if the drain begins during the res
   await client.end()
   const body = client.received.slice(client.received.indexOf('\r\n\r\n') + 4)
   expect(body).toHaveLength(size)
-  expect(await report).toMatchObject({ clean: true, forced: [], answered: 1 })
+  expect(await report).toMatchObject({ clean: true, cut: [], answered: 1 })
 })

@@ -40,8 +40,8 @@ describe('SIGTERM', () => {
     expect(child.lines).toEqual(
       expect.arrayContaining(['state draining', 'state closing', 'close hooks', 'state closed']),
     )
-    expect(child.lines.filter((line) => /after SIGTERM; nothing forced$/.test(line))).toHaveLength(1)
-    expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', answered: 2, forced: [], clean: true })
+    expect(child.lines.filter((line) => /after SIGTERM; nothing cut$/.test(line))).toHaveLength(1)
+    expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', answered: 2, cut: [], clean: true })
   })
 
   test('waits for load balancers even if nothing is in flight', async () => {
@@ -186,7 +186,7 @@ describe('an error that was not caught', () => {
     await client.end()
     expect(client.received).toMatch(whole)
     expect(await child.exit).toEqual([1, null])
-    expect(await reportOf(child)).toMatchObject({ reason: 'an uncaught error', forced: [], clean: false })
+    expect(await reportOf(child)).toMatchObject({ reason: 'an uncaught error', cut: [], clean: false })
     expect(child.lines).toContain('close hooks')
   })
 
@@ -210,7 +210,7 @@ describe('an error that was not caught', () => {
     await client.end()
     expect(client.received).toMatch(whole)
     expect(await child.exit).toEqual([1, null])
-    expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', forced: [], clean: false })
+    expect(await reportOf(child)).toMatchObject({ reason: 'SIGTERM', cut: [], clean: false })
   })
 
   test('is joined by the first SIGTERM, however late, and only a second one forces the exit', async () => {
@@ -225,7 +225,7 @@ describe('an error that was not caught', () => {
     await client.end()
     expect(client.received).toMatch(whole)
     expect(await child.exit).toEqual([1, null])
-    expect(await reportOf(child)).toMatchObject({ reason: 'an uncaught error', forced: [] })
+    expect(await reportOf(child)).toMatchObject({ reason: 'an uncaught error', cut: [] })
   })
 
   test('is left to the application with errors: false', async () => {
@@ -290,7 +290,7 @@ describe('the process exits with 1 before SIGKILL, if something never ends:', ()
     const client = await hold(child)
     expect(await terminate(child, 'SIGTERM', 3000)).toEqual([1, null])
     await client.end()
-    expect(await reportOf(child)).toMatchObject({ clean: false, forced: [{ method: 'GET', route: '/hold' }] })
+    expect(await reportOf(child)).toMatchObject({ clean: false, cut: [{ method: 'GET', path: '/hold' }] })
     expect(child.lines).toContainEqual(expect.stringMatching(/cut 1 in flight: GET \/hold \(\d+\.\d s\)$/))
     expect(child.lines.join('\n')).not.toContain('secret')
   })
@@ -309,7 +309,7 @@ describe('the process exits with 1 before SIGKILL, if something never ends:', ()
     // The kubelet leaves 2 s then. SIGKILL comes later here, for a busy machine, but long before the 30 s.
     expect(await terminate(child, 'SIGTERM', 10_000)).toEqual([1, null])
     await hook
-    expect(await reportOf(child)).toMatchObject({ forced: [{ route: '/hold' }] })
+    expect(await reportOf(child)).toMatchObject({ cut: [{ path: '/hold' }] })
   })
 })
 

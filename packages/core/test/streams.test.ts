@@ -64,7 +64,7 @@ describe('a client on a stream that is not a socket', () => {
       await turns(3)
     }
     await expect.poll(received).toMatch(/10 bytes$/)
-    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, answered: 1, cut: [] })
   })
 
   test('whose upload is stalled does not delay the end', async () => {
@@ -77,7 +77,7 @@ describe('a client on a stream that is not a socket', () => {
     clock.advance(1500)
     await turns(3)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
   })
 
   test('that connected before the server was watched is waited for, too', async () => {
@@ -92,7 +92,7 @@ describe('a client on a stream that is not a socket', () => {
       await turns(3)
     }
     await expect.poll(received).toMatch(/10 bytes$/)
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
   })
 
   test('keeps all its bytes for a slow handler of the upgrade', async () => {
@@ -141,7 +141,7 @@ describe('a request without a connection', () => {
     expect(urls).toEqual(['/request', '/checkContinue'])
     expect(drain.inFlight).toBe(0)
     expect((await ask(await listen(server), '/from a client'.replaceAll(' ', '-'))).body).toBe('ok')
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
     expect(closed).toEqual(['pool'])
   })
 
@@ -161,7 +161,7 @@ describe('a request without a connection', () => {
     await once(socket, 'close')
     clock.advance(100)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
   })
 
   test.each(fakes.slice(0, 2))('for an upgrade with %s as its socket is ignored', async (_, fake) => {
@@ -175,6 +175,6 @@ describe('a request without a connection', () => {
     const request = Object.assign(new IncomingMessage(socket), { method: 'GET', url: '/', httpVersionMajor: 1 })
     server.emit('upgrade', request, socket, Buffer.alloc(0))
     expect(upgrades).toBe(1)
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
   })
 })

@@ -176,7 +176,7 @@ describe.each(['https', 'http2'] as const)('a client over TLS, of a server of no
     expect(drain.state).toBe('draining')
     clock.advance(110)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
     await client.end()
   })
 

@@ -85,8 +85,8 @@ describe('a request that can no longer be answered is neither begun nor waited f
     const report = drain.start()
     await once(client.socket, 'end') // the fake clock does not move
     client.send(text)
-    const { clean, forced } = await clock.through(report)
-    expect({ clean, forced, begun }).toEqual({ clean: true, forced: [], begun: ['GET /first'] })
+    const { clean, cut } = await clock.through(report)
+    expect({ clean, cut, begun }).toEqual({ clean: true, cut: [], begun: ['GET /first'] })
     expect(drain.inFlight).toBe(0)
     expect(client.received).toMatch(/ok$/)
   })
@@ -108,7 +108,7 @@ describe('a request that can no longer be answered is neither begun nor waited f
       turn.open()
       await client.until(/whole/)
       await once(client.socket, 'end')
-      expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [], answered: 1 })
+      expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [], answered: 1 })
       expect(begun).toEqual(['GET /first'])
       expect(client.received).toMatch(/whole\r\n0\r\n\r\n$/)
     },

@@ -34,13 +34,13 @@ describe('a thread', () => {
     const child = play('a thread that is still starting')
     expect(await child.exit).toEqual([0, null])
     expect(child.lines).toContain('thread gone 0')
-    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing forced$/))
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing cut$/))
   })
 
   test('that is started while the process ends does not delay the exit', async () => {
     const child = play('threads that are started again on every exit')
     expect(await child.exit).toEqual([0, null])
-    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing forced$/))
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing cut$/))
   })
 })
 
@@ -55,7 +55,7 @@ describe('in a cluster', () => {
   test('a worker that the signal ends before it listens has cut nothing', async () => {
     const child = play('a worker that is still starting')
     expect(await child.exit).toEqual([0, null])
-    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing forced$/))
+    expect(child.lines).toContainEqual(expect.stringMatching(/^podrain: drained in .* nothing cut$/))
   })
 
   test('a worker with a port of its own makes the primary ready, too', async () => {

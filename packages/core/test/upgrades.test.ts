@@ -84,7 +84,7 @@ describe('a WebSocket', () => {
     await client.until(told) // the fake clock does not move
     await turns()
     expect(client.closed).toBe(false)
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
     await client.end()
   })
 
@@ -442,7 +442,7 @@ describe('an upgrade that is asked for while draining', () => {
     clock.advance(100)
     expect(drain.state).not.toBe('draining')
     await client.until(/101 Switching/)
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
   })
 
   test('and that gets no answer does not delay the end longer than an idle connection', async () => {
@@ -451,7 +451,7 @@ describe('an upgrade that is asked for while draining', () => {
     expect(drain.state).toBe('draining')
     clock.advance(10)
     expect(drain.state).not.toBe('draining')
-    expect(await clock.through(report)).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(report)).toMatchObject({ clean: true, cut: [] })
   })
 
   test('begins the wait for quiet again, because its client still connects to this pod', async () => {
@@ -480,7 +480,7 @@ describe('a connection that is neither HTTP nor a WebSocket', () => {
     const client = await Client.open(port)
     await client.send(text).until(/hello$/)
     expect(drain.inFlight).toBe(0)
-    expect(await clock.through(drain.start())).toMatchObject({ clean: true, forced: [] })
+    expect(await clock.through(drain.start())).toMatchObject({ clean: true, cut: [] })
     await client.end()
     expect(client.received).toMatch(/hello$/)
   })

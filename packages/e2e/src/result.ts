@@ -50,7 +50,7 @@ const phases: Readonly<Record<Happening, Disruption>> = {
 const hooks: Readonly<Record<HookKind, PreStop | undefined>> = {
   httpGet: { httpGet: { path: '/prestop' } },
   exec: { exec: { command: ['node', '/app/podrain-prestop.js', socket] } },
-  sleep: { sleepSeconds },
+  sleep: { sleep: { seconds: sleepSeconds } },
   none: undefined,
 }
 

@@ -230,7 +230,7 @@ export class Api {
       sentAt: now,
       reused: false,
     }))
-    events.push({ t: now, type: 'load-end', requests, heldUpMs: null, loadHeldUpMs: 3 })
+    events.push({ t: now, type: 'load-end', requests, eventLoopDelayMs: null, loadEventLoopDelayMs: 3 })
     const answered = Object.fromEntries([1, 2, 3, 4, 5, 6].map((pod) => [`app-${pod}`, 1]))
     const lost = losses.length
     return write({

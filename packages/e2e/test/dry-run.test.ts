@@ -229,7 +229,7 @@ describe.each([...frameworks, 'own-handler', 'nestjs', 'plain'])('the app %s, as
     expect(stdout.length).toBeLessThan(largest)
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(16_384)
     const { events, samples } = read(stdout)
-    expect(events).toEqual([expect.objectContaining({ type: 'load-end', heldUpMs: null })])
+    expect(events).toEqual([expect.objectContaining({ type: 'load-end', eventLoopDelayMs: null })])
     const [end] = events
     const requests = end?.type === 'load-end' ? end.requests : undefined
     for (const kind of clientKinds) {

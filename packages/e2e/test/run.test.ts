@@ -86,7 +86,14 @@ describe('a case', () => {
       format: 2,
       incomplete: null,
       options: { cluster: 'Kubernetes v1.35.0', scenario: 'rollout', endpointLag: null, replicas: 3, port: 8080 },
-      summary: { requests: 1000, lost: 2, heldUpMs: null, loadHeldUpMs: 3, killed: 3, exits: { SIGKILL: 3 } },
+      summary: {
+        requests: 1000,
+        lost: 2,
+        eventLoopDelayMs: null,
+        loadEventLoopDelayMs: 3,
+        killed: 3,
+        exits: { SIGKILL: 3 },
+      },
     })
     expect(Object.keys(known.summary.oldPodsGoneAfterMs.each)).toEqual(['app-1', 'app-2', 'app-3'])
     expect(known.summary.diagnoses).toMatchObject([{ kind: 'unknown pod', count: 2, cause: 'reset' }])

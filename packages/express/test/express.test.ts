@@ -133,7 +133,7 @@ describe.each([
     for (const [name, turn] of Object.entries(turns)) {
       const answered = send(`${url}/api/users/${name}?secret=1`)
       await turn.arrived
-      expect(drain.status().oldest).toMatchObject({ route: `/api/users/${name}` })
+      expect(drain.status().oldest).toMatchObject({ path: `/api/users/${name}` })
       turn.answer()
       await answered
       await expectNoneInFlight(drain)

@@ -154,7 +154,7 @@ describeInFlight(serve, { routes, endings }, () => {
     for (const url of urls) expect(await send(`${url}/readyz`)).toMatchObject({ status: 503 })
     answer.open()
     for (const answered of await Promise.all(answers)) expect(answered.body).toHaveLength(100_000)
-    expect(await ended).toMatchObject({ clean: true, forced: [], answered: urls.length })
+    expect(await ended).toMatchObject({ clean: true, cut: [], answered: urls.length })
     for (const url of urls) await expect(send(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
 })
@@ -254,7 +254,7 @@ describe('a complete drain', () => {
     expect((await answered).body).toBe(half + half)
     const report = await ended
     expect(order).toEqual(['response', 'preClose', 'onClose', 'newer hook', 'older hook'])
-    expect(report).toMatchObject({ clean: true, reason: 'start()', forced: [], answered: 2 })
+    expect(report).toMatchObject({ clean: true, reason: 'start()', cut: [], answered: 2 })
     expect(report.hooks.map(({ name, outcome }) => `${name}: ${outcome}`)).toContain('fastify.close(): ok')
     await expect(send(`${url}/`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
@@ -282,7 +282,7 @@ describe('a complete drain', () => {
     await written.opened
     const report = await drain.start({ settle: false, within: 2000 })
     expect((await answered).body).toHaveLength('first'.length + rest.length)
-    expect(report).toMatchObject({ clean: true, forced: [] })
+    expect(report).toMatchObject({ clean: true, cut: [] })
   })
 
   test('an idle keep-alive client does not prolong the drain to the 72 s that Fastify has promised', async () => {
@@ -290,7 +290,7 @@ describe('a complete drain', () => {
     expect(server.keepAliveTimeout).toBe(72_000)
     const client = await idleClient(server)
     const report = await drain.start()
-    expect(report).toMatchObject({ clean: true, forced: [] })
+    expect(report).toMatchObject({ clean: true, cut: [] })
     expect(report.durationMs).toBeGreaterThanOrEqual(300)
     expect(client.readableEnded).toBe(true)
   })
@@ -299,16 +299,16 @@ describe('a complete drain', () => {
     const { server, drain } = await serve({ ...quick, terminationGracePeriodSeconds: 1 })
     await idleClient(server)
     const report = await drain.start()
-    expect(report).toMatchObject({ clean: true, forced: [] })
+    expect(report).toMatchObject({ clean: true, cut: [] })
     expect(report.durationMs).toBeLessThan(900)
   })
 
-  test('a client that has sent no byte does not prolong the drain, and does not count as forced', async () => {
+  test('a client that has sent no byte does not prolong the drain, and does not count as cut', async () => {
     const { server, drain } = await serve()
     const accepted = once(server, 'connection')
     const client = connect((server.address() as AddressInfo).port, '127.0.0.1').resume()
     await accepted
-    expect(await drain.start()).toMatchObject({ clean: true, forced: [] })
+    expect(await drain.start()).toMatchObject({ clean: true, cut: [] })
     if (!client.closed) await once(client, 'close')
   })
 
@@ -439,11 +439,11 @@ describe('the log', () => {
     await drain.start()
     const lines = `${stream.read()}`
     expect(lines).toContain('"msg":"podrain: draining because of start()')
-    const report = lines.split('\n').find((line) => line.includes('nothing forced'))
+    const report = lines.split('\n').find((line) => line.includes('nothing cut'))
     expect(JSON.parse(report ?? '')).toMatchObject({
       level: 30,
-      msg: expect.stringMatching(/^podrain: drained in .*; nothing forced$/),
-      drain: { reason: 'start()', clean: true, forced: [], hooks: [{ name: 'fastify.close()', outcome: 'ok' }] },
+      msg: expect.stringMatching(/^podrain: drained in .*; nothing cut$/),
+      drain: { reason: 'start()', clean: true, cut: [], hooks: [{ name: 'fastify.close()', outcome: 'ok' }] },
     })
   })
 
@@ -458,7 +458,7 @@ describe('the log', () => {
     expect(await once(child, 'exit')).toEqual([0, null])
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
     expect(lines.filter((line) => line.includes('at the last moment'))).toHaveLength(5000)
-    expect(lines.at(-1)).toContain('after SIGTERM; nothing forced')
+    expect(lines.at(-1)).toContain('after SIGTERM; nothing cut')
   })
 })
 

@@ -60,7 +60,7 @@ export interface Setting {
 export async function measure(fixture: Fixture, variant: Variant, setting: Setting): Promise<Outcome | Failed> {
   const seconds = setting.quick ? 1 : 5
   const podrains = variant.podrain !== undefined
-  const preStop: PreStop = podrains ? { httpGet: { path: '/prestop' } } : { sleepSeconds: seconds }
+  const preStop: PreStop = podrains ? { httpGet: { path: '/prestop' } } : { sleep: { seconds } }
   const hook = !setting.hook ? 'none' : podrains ? 'httpGet /prestop' : `sleep ${seconds}`
   let load: SocketIoLoad | undefined
   const logs = mkdtempSync(join(tmpdir(), 'podrain-frameworks-logs-'))

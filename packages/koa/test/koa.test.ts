@@ -93,7 +93,7 @@ describe.each([
       for (const [name, turn] of Object.entries(turns)) {
         const answered = send(`${url}/api/${name}?secret=1`)
         await turn.arrived
-        expect(middleware.drain.status().oldest).toMatchObject({ route: `/api/${name}` })
+        expect(middleware.drain.status().oldest).toMatchObject({ path: `/api/${name}` })
         turn.answer()
         await answered
         await expectNoneInFlight(middleware.drain)

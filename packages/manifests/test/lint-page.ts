@@ -53,8 +53,8 @@ export function lintPage(): string {
     ({ title, rules }) => `| ${title} | ${rules.map(({ id }) => `[${id}](#${id})`).join(' ')} |`,
   )
   const sections = ruleGroups.map(({ title, rules }) => {
-    const entries = rules.map(({ id, severity, severe, title, why }) => {
-      return `### ${id}\n\n**${title}** (${severity})\n\n${why}${policyNote(id)}\n\n${said[severity]} ${severe}\n\n\`\`\`diff\n${changeIn(exampleOf(id))}\`\`\`\n`
+    const entries = rules.map(({ id, severity, severityReason, title, why }) => {
+      return `### ${id}\n\n**${title}** (${severity})\n\n${why}${policyNote(id)}\n\n${said[severity]} ${severityReason}\n\n\`\`\`diff\n${changeIn(exampleOf(id))}\`\`\`\n`
     })
     return `## ${title}\n\n${entries.join('\n')}`
   })

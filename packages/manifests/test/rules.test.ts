@@ -14,8 +14,8 @@ describe('every rule', () => {
 
   test('has a name of its own, and says what it finds and why', () => {
     expect(new Set(ruleIds).size).toBe(ruleIds.length)
-    for (const { id, title, why, severe } of rules) {
-      expect(severe).toMatch(/\.$/)
+    for (const { id, title, why, severityReason } of rules) {
+      expect(severityReason).toMatch(/\.$/)
       expect(id).toMatch(/^[a-z]+(-[a-z]+)*$/)
       expect(title).toMatch(/[^.]$/)
       expect(why).toMatch(/\.\)?$/)

@@ -65,7 +65,7 @@ const help = {
   inFlight: 'Requests in flight: begun, and the response not yet closed.',
   tasks: 'Background tasks that have not finished.',
   answered: 'Requests that were answered while draining.',
-  forced: 'Requests that were cut at the deadline.',
+  cut: 'Requests that were cut at the deadline.',
   refused: 'Calls of /prestop and /drainz that were refused.',
   duration: 'Seconds from the first sign of termination to the end of the drain.',
 } as const
@@ -109,7 +109,7 @@ export function promMetrics(drain: Drain, client: PromClient, options: PromMetri
     },
   })
   const answered = new client.Counter({ name: `${prefix}answered_requests_total`, help: help.answered, registers })
-  const forced = new client.Counter({ name: `${prefix}forced_requests_total`, help: help.forced, registers })
+  const cut = new client.Counter({ name: `${prefix}cut_requests_total`, help: help.cut, registers })
   const duration = new client.Gauge({ name: `${prefix}drain_duration_seconds`, help: help.duration, registers })
   const refused = new client.Counter({
     name: `${prefix}refused_calls_total`,
@@ -120,13 +120,13 @@ export function promMetrics(drain: Drain, client: PromClient, options: PromMetri
   drain.on('refused', ({ endpoint }) => refused.inc({ endpoint }))
   drain.on('report', (report) => {
     answered.inc(report.answered)
-    forced.inc(report.forced.length)
+    cut.inc(report.cut.length)
     duration.set(report.durationMs / 1000)
   })
 }
 
 /**
- * Creates the same metrics with a meter of OpenTelemetry. The metrics of the report (answered, forced, duration) are known only when
+ * Creates the same metrics with a meter of OpenTelemetry. The metrics of the report (answered, cut, duration) are known only when
  * the process is about to exit. Without `meterProvider` they are lost, unless other code flushes the provider after the drain.
  *
  * @example
@@ -144,13 +144,13 @@ export function otelMetrics(drain: Drain, meter: OtelMeter, options: OtelMetrics
     .createObservableGauge(`${prefix}tasks`, { description: help.tasks })
     .addCallback((result) => result.observe(drain.status().tasks.length))
   const answered = meter.createCounter(`${prefix}answered_requests`, { description: help.answered })
-  const forced = meter.createCounter(`${prefix}forced_requests`, { description: help.forced })
+  const cut = meter.createCounter(`${prefix}cut_requests`, { description: help.cut })
   const refused = meter.createCounter(`${prefix}refused_calls`, { description: help.refused })
   const duration = meter.createGauge(`${prefix}drain_duration`, { description: help.duration, unit: 's' })
   drain.on('refused', ({ endpoint }) => refused.add(1, { endpoint }))
   drain.on('report', (report) => {
     answered.add(report.answered)
-    forced.add(report.forced.length)
+    cut.add(report.cut.length)
     duration.record(report.durationMs / 1000)
   })
   if (meterProvider) drain.onReport(() => flush(meterProvider), { name: 'otelMetrics' })

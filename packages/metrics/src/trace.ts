@@ -67,7 +67,7 @@ function record(report: DrainReport, tracer: OtelTracer, none: object, below: (r
     'podrain.outcome': outcome.outcome,
     'podrain.reason': report.reason,
     'podrain.answered_requests': report.answered,
-    'podrain.forced_requests': report.forced.length,
+    'podrain.cut_requests': report.cut.length,
     'podrain.unfinished_tasks': [...(outcome.unfinishedTasks ?? [])],
     'podrain.undelivered_bytes': report.undeliveredBytes,
     'podrain.unknown_connections': report.unknownConnections,
@@ -83,8 +83,8 @@ function record(report: DrainReport, tracer: OtelTracer, none: object, below: (r
     if (outcome !== 'ok') span.setStatus({ code: statusError, message: outcome })
     span.end(new Date(startedAt + durationMs))
   }
-  for (const { method, route, ageMs } of report.forced.slice(0, mostEvents)) {
-    const request = { 'http.request.method': method, 'url.path': route, 'podrain.age_ms': Math.round(ageMs) }
+  for (const { method, path, ageMs } of report.cut.slice(0, mostEvents)) {
+    const request = { 'http.request.method': method, 'url.path': path, 'podrain.age_ms': Math.round(ageMs) }
     root.addEvent('request cut', request, ended)
   }
   for (const place of report.closedEarly.slice(0, mostEvents)) {

@@ -86,7 +86,7 @@ describe('before a process that got SIGTERM exits', () => {
     expect(attributes).toMatchObject({
       'podrain.outcome': 'cut',
       'podrain.reason': 'SIGTERM',
-      'podrain.forced_requests': 1,
+      'podrain.cut_requests': 1,
     })
     expect(root.events).toHaveLength(1)
     expect(root.events[0]).toMatchObject({
@@ -115,7 +115,7 @@ describe('before a process that got SIGTERM exits', () => {
       const [point] = (metric?.sum ?? metric?.gauge)?.dataPoints ?? []
       return point?.asInt ?? point?.asDouble
     }
-    expect(of('podrain.forced_requests')).toBe(1)
+    expect(of('podrain.cut_requests')).toBe(1)
     expect(of('podrain.drain_duration')).toBeGreaterThan(1)
     expect(spans).not.toEqual([])
   })

@@ -78,7 +78,7 @@ describe('with prom-client', () => {
         'podrain_state{state="closed"} 1',
         'podrain_requests_in_flight 0',
         'podrain_answered_requests_total 1',
-        'podrain_forced_requests_total 0',
+        'podrain_cut_requests_total 0',
         `podrain_drain_duration_seconds ${report.durationMs / 1000}`,
       ]),
     )
@@ -127,7 +127,7 @@ describe('with OpenTelemetry', () => {
       'podrain.state closed': 1,
       'podrain.requests_in_flight': 0,
       'podrain.answered_requests': 1,
-      'podrain.forced_requests': 0,
+      'podrain.cut_requests': 0,
       'podrain.drain_duration': expect.any(Number),
     })
   })

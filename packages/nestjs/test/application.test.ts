@@ -75,7 +75,7 @@ describe.concurrent.each(subjects)('NestJS $version on $platform', ({ version, p
     }
     expect(text).toContain('bye')
     expect(await app.exit).toEqual([0, null])
-    expect(app.output).toContain('nothing forced')
+    expect(app.output).toContain('nothing cut')
   })
 })
 

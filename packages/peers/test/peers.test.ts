@@ -7,7 +7,7 @@ import { type Case, casesOf, type Verdict } from '../src/score/verdict.js'
 import { type Peer, peers } from '../src/subjects/peers.js'
 
 const kept: Result = { outcome: 'kept' }
-const senseless: Result = { outcome: 'senseless', why: 'no TLS' }
+const notAsked: Result = { outcome: 'not asked', why: 'no TLS' }
 const broken = (why: string): Result => ({ outcome: 'broken', why })
 
 const peer: Peer = {
@@ -38,7 +38,7 @@ describe('The page of the score', () => {
     const verdicts = [
       made('http', 'answers', kept),
       made('http', 'waits', broken('it hangs'), broken('it hangs')),
-      made('http', 'encrypts', senseless),
+      made('http', 'encrypts', notAsked),
     ]
     expect(section(verdicts, 'What is kept')).toEqual([
       '|  | kept | Endings |',
@@ -65,7 +65,7 @@ describe('The page of the score', () => {
   })
 
   test('lists each reason why sentences do not apply once, with the numbers of sentences and rows', () => {
-    const verdicts = ['http', 'http2'].map((server) => made(server, 'encrypts', senseless))
+    const verdicts = ['http', 'http2'].map((server) => made(server, 'encrypts', notAsked))
     expect(section(verdicts, 'What is not asked')).toEqual(['- no TLS: 1 sentence, 2 rows'])
   })
 

@@ -108,7 +108,7 @@ export const flagGroups: readonly FlagGroup[] = [
       ),
       flag('--logs <dir>', 'logs', text, 'a directory for the output of the pods, one file each'),
       flag(
-        '--startup <duration>',
+        '--startup-timeout <duration>',
         'startupTimeout',
         duration,
         'how long a pod may take to become ready',

@@ -54,7 +54,7 @@ function probe(given: Readonly<Probe> | null): string {
 
 function hook({ preStop }: RehearsalPlan): string {
   if (preStop === null) return 'none'
-  if ('sleepSeconds' in preStop) return `sleep ${preStop.sleepSeconds} s`
+  if ('sleep' in preStop) return `sleep ${preStop.sleep.seconds} s`
   if ('exec' in preStop) return `\`${preStop.exec.command.join(' ')}\``
   return `${get(preStop.httpGet)}${at(preStop.httpGet.port)}`
 }

@@ -91,7 +91,7 @@ export function header(text: string): Record<string, string> {
 export function hook(text: string): PreStop | undefined {
   if (text === 'none') return undefined
   if (text.startsWith('exec:')) return { exec: { command: ['sh', '-c', text.slice('exec:'.length)] } }
-  if (text.startsWith('sleep:')) return { sleepSeconds: seconds(text.slice('sleep:'.length)) }
+  if (text.startsWith('sleep:')) return { sleep: { seconds: seconds(text.slice('sleep:'.length)) } }
   const httpGet = address(text)
   if (httpGet === undefined) {
     throw new InvalidArgumentError(

@@ -117,7 +117,7 @@ function probeOf({ httpGet, tcp, exec, grpc, ...times }: WorkloadProbe, workload
 function hookOf(workload: Workload): RehearsalOptions['preStop'] {
   const { preStop } = workload
   if (preStop === undefined) return undefined
-  if ('sleep' in preStop) return { sleepSeconds: preStop.sleep }
+  if ('sleep' in preStop) return { sleep: { seconds: preStop.sleep } }
   if ('exec' in preStop) return { exec: { command: preStop.exec } }
   return { httpGet: requestOf(preStop.httpGet, workload) }
 }

@@ -81,7 +81,7 @@ describe.each(Object.keys(presets) as Array<keyof typeof presets>)('the advice o
   test('the advice to sleep has no findings in lint', () => {
     for (const [told, options] of [
       [closing, {}],
-      [afterSleep, { preStop: { sleepSeconds: 1 } }],
+      [afterSleep, { preStop: { sleep: { seconds: 1 } } }],
     ] as const) {
       const fix = adviceOn(told, { ...options, behind })
       const seconds = /sleep\.seconds(?:: | from \d+ to )(\d+)/.exec(fix)?.[1]

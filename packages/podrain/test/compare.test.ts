@@ -48,7 +48,12 @@ describe.concurrent('podrain compare', () => {
     const events = rehearsed.events.filter(
       ({ type }: { type: string }) => !/^(?:pod|hook|sig|container|endpoints)/.test(type),
     )
-    const summary = { ...rehearsed.summary, heldUpMs: null, oldPodsGoneAfterMs: { max: 0, each: {} }, exits: {} }
+    const summary = {
+      ...rehearsed.summary,
+      eventLoopDelayMs: null,
+      oldPodsGoneAfterMs: { max: 0, each: {} },
+      exits: {},
+    }
     const cluster = {
       ...rehearsed,
       events,

@@ -108,7 +108,7 @@ describe('a flag', () => {
 
   test.for([
     ['prestopHeader', 'X-Token: a', { preStop: { httpGet: { path: '/bye', httpHeaders: { 'X-Token': 'a' } } } }],
-    ['prestop', 'sleep:5s', { preStop: { sleepSeconds: 5 } }],
+    ['prestop', 'sleep:5s', { preStop: { sleep: { seconds: 5 } } }],
     ['ready', ':9000/up', { readinessProbe: { path: '/up', port: 9000, periodSeconds: 3 } }],
     ['ready', '/up', { readinessProbe: { path: '/up', periodSeconds: 3 } }],
     ['env', 'B=2', { env: { A: '1', B: '2' } }],

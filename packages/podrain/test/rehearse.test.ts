@@ -220,7 +220,7 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
 
   test('the last answer, if it does not become ready', async () => {
     const env = { ANSWERS: '{"/readyz":503}' }
-    const { code, stderr } = await podrain(['rehearse', '--startup', '10s', ...app], env)
+    const { code, stderr } = await podrain(['rehearse', '--startup-timeout', '10s', ...app], env)
     expect(code).toBe(2)
     expect(stderr).toMatch(/^error: The app was not ready after 10000 ms \(GET \/readyz answered 503\)/)
   })

@@ -101,10 +101,10 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
 
   function end(): void {
     way.settle()
-    const { requests, heldUpMs: loadHeldUpMs } = load.outcome
-    const { heldUpMs: hopHeldUpMs } = way
-    const hop = hopHeldUpMs === null ? {} : { hopHeldUpMs }
-    record({ type: 'load-end', requests, heldUpMs: heldUp.longest, loadHeldUpMs, ...hop })
+    const { requests, eventLoopDelayMs: loadEventLoopDelayMs } = load.outcome
+    const { eventLoopDelayMs: hopEventLoopDelayMs } = way
+    const hop = hopEventLoopDelayMs === null ? {} : { hopEventLoopDelayMs }
+    record({ type: 'load-end', requests, eventLoopDelayMs: heldUp.longest, loadEventLoopDelayMs, ...hop })
     enter('done')
   }
 

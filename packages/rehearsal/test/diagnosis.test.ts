@@ -95,7 +95,7 @@ describe('refused', () => {
       [2010, { type: 'hook-end', pod, outcome: 'done' }],
     ]
     const told = [...begin, deleted, ...hook, sigterm(2030), lost(2050), exit(2060, 0), known(12_000)]
-    const { fix } = only(told, { preStop: { sleepSeconds: 1 }, behind: 'gke-neg' })
+    const { fix } = only(told, { preStop: { sleep: { seconds: 1 } }, behind: 'gke-neg' })
     expect(fix).toBe(
       `Raise lifecycle.preStop.sleep.seconds from 1 to 40: clients need that long to learn that the pod goes. Raise terminationGracePeriodSeconds from 30 to ${graceSecondsFor(40_000)} for it.`,
     )
@@ -232,7 +232,7 @@ describe('cut', () => {
     const late: Told = [33_010, { type: 'sigkill', pod }]
     const told = [...begin, deleted, hook, sigterm(31_030), late, cut, exit(33_012, null, 'SIGKILL')]
     expect(only(told).fix).toMatch(/^The preStop hook took the whole grace period/)
-    const preStop = { sleepSeconds: 5 }
+    const preStop = { sleep: { seconds: 5 } }
     expect(only(told, { scenario: 'overrun', preStop }).fix).toMatch(/^SIGTERM in the middle of the hook leaves 2 s/)
   })
 
@@ -259,14 +259,16 @@ describe('reset on a kept connection', () => {
 
   test('that the app closed while it ended', () => {
     const { kind, why, fix } = only([...begin, deleted, sigterm(1030), reset(1040), exit(5000, 0)])
-    expect(kind).toBe('kept connection closed')
-    expect(why).toBe('old-1 closed a kept connection 10 ms after SIGTERM, 0 ms after the request was sent over it.')
+    expect(kind).toBe('keep-alive connection closed')
+    expect(why).toBe(
+      'old-1 closed a keep-alive connection 10 ms after SIGTERM, 0 ms after the request was sent over it.',
+    )
     expect(fix).toContain('Connection: close')
   })
 
   test('that the app closed although it was not being ended', () => {
     const { kind, fix } = only([...begin, reset(500), deleted, exit(5000, 0)])
-    expect(kind).toBe('kept connection closed')
+    expect(kind).toBe('keep-alive connection closed')
     expect(fix).toContain('keepAliveTimeout')
   })
 })
@@ -430,11 +432,11 @@ test.each([
 })
 
 describe('SIGKILL at the end of the grace period, when SIGTERM was not delivered to PID 1', () => {
-  const told = (deafProgram: string) => [
+  const told = (sigtermIgnoredBy: string) => [
     ...begin,
     deleted,
     sigterm(1030),
-    [31_000, { type: 'sigkill', pod, deafProgram }] as Told,
+    [31_000, { type: 'sigkill', pod, sigtermIgnoredBy }] as Told,
     lost(31_001, { cause: 'reset', sentAt: 30_990 }),
     exit(31_002, null, 'SIGKILL'),
   ]
@@ -496,7 +498,7 @@ describe.each(Object.keys(presets) as Array<keyof typeof presets>)('advice for a
 
   test.each([
     ['without a hook', closing, {}],
-    ['with a hook that sleeps', afterHook, { preStop: { sleepSeconds: 1 } }],
+    ['with a hook that sleeps', afterHook, { preStop: { sleep: { seconds: 1 } } }],
     ['with a hook that waits', afterHook, { preStop: { httpGet: { path: '/prestop' } } }],
     ['with a request that is too long', killed, {}],
   ] as const)('%s fits into the grace period that it names, by the sums of core', (_, told, options) => {
@@ -528,7 +530,15 @@ describe('what was lost before anything was done to the pods', () => {
     sigterm(1030),
     ...since,
     exit(5000, 0),
-    [6000, { type: 'load-end', requests: { ...counts(1100), slowKeepAlive: 14 }, heldUpMs: 0, loadHeldUpMs: 0 }],
+    [
+      6000,
+      {
+        type: 'load-end',
+        requests: { ...counts(1100), slowKeepAlive: 14 },
+        eventLoopDelayMs: 0,
+        loadEventLoopDelayMs: 0,
+      },
+    ],
   ]
 
   test('is not attributed to the drain when it goes on as before', () => {

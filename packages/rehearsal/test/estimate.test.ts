@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type RehearsalOptions, resolveOptions, type Scenario, shortfallsOf } from '../src/index.js'
 
-const hook = { preStop: { sleepSeconds: 2 } }
+const hook = { preStop: { sleep: { seconds: 2 } } }
 
 /** What is said of a rehearsal that has no time and no requests at all, so that every sum is told. */
 function sums(more: Partial<RehearsalOptions>) {

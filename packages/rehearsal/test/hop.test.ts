@@ -138,10 +138,10 @@ describe.concurrent.each(hops)('through %s', (through) => {
     const requests = { get: '/work' }
     const clients = { keepAlive: 3, newConnection: 1, slowKeepAlive: 0 }
     const result = await rehearse(options(through, { env: { BEHAVIOUR: 'drop' }, requests, clients }))
-    const kept = result.summary.diagnoses.find(({ kind }) => kind === 'kept connection closed')
+    const kept = result.summary.diagnoses.find(({ kind }) => kind === 'keep-alive connection closed')
     expect(kept?.why).toMatch(noAnswer)
     expect(kept?.why).toMatch(
-      /, as old-\d closed a kept connection \d+ ms after SIGTERM, \d+ ms after the request was sent over it\.$/,
+      /, as old-\d closed a keep-alive connection \d+ ms after SIGTERM, \d+ ms after the request was sent over it\.$/,
     )
     expect(kept?.fix).toMatch(/^Do not close a connection that a client may use/)
   })
@@ -152,7 +152,7 @@ test('a status that a pod sends itself is reported as its own', async () => {
   const clients = { keepAlive: 2, newConnection: 2, slowKeepAlive: 0 }
   const result = await rehearse(options('proxy', { env: { BEHAVIOUR: 'refuse' }, requests, clients }))
   expect(result.summary.lost).toBeGreaterThan(0)
-  expect(result.summary.hopHeldUpMs).toEqual(expect.any(Number))
+  expect(result.summary.hopEventLoopDelayMs).toEqual(expect.any(Number))
   const [{ kind, cause, why } = expect.fail()] = result.summary.diagnoses
   expect([kind, cause]).toEqual(['refused by the app', 'status 503'])
   expect(why).toMatch(/^old-\d answered 503 /)
@@ -382,7 +382,7 @@ describe('who lost a request behind a hop', () => {
     expect(witness.identify(loss({ cause: 'status 503' }), 1012)?.status).toBe(503)
   })
 
-  test('is the pod that had closed a kept connection when the request was sent over it', () => {
+  test('is the pod that had closed a keep-alive connection when the request was sent over it', () => {
     const witness = new Witness()
     witness.note(sighting('old-1', { end: 'cut', sentAt: 0, endedAt: -10 }))
     expect(witness.identify(loss(), 1012)).toBeUndefined()

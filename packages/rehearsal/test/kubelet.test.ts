@@ -195,13 +195,13 @@ describe.concurrent('a deleted pod', () => {
     expect(output.slice(hook, output.indexOf('sigterm'))).toContain('probe')
   })
 
-  test.each([1, 2])('has used up as many whole seconds as its hook slept: %i', async (sleepSeconds) => {
-    const { graceSeconds } = await deletePod({ preStop: { sleepSeconds }, grace: 10 })
-    expect(graceSeconds).toBe(10 - sleepSeconds)
+  test.each([1, 2])('has used up as many whole seconds as its hook slept: %i', async (seconds) => {
+    const { graceSeconds } = await deletePod({ preStop: { sleep: { seconds } }, grace: 10 })
+    expect(graceSeconds).toBe(10 - seconds)
   })
 
   test('with a sleep hook gets SIGTERM after the sleep', async () => {
-    const { story, between } = await deletePod({ preStop: { sleepSeconds: 0.3 } })
+    const { story, between } = await deletePod({ preStop: { sleep: { seconds: 0.3 } } })
     expect(story).toEqual(answered)
     expect(between('hook-start', 'sigterm')).toBeGreaterThan(295)
   })

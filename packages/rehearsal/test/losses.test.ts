@@ -42,7 +42,7 @@ function story(): RehearsalEvent[] {
     events.push({ t: begin + 9000, type: 'pod-exit', pod: `old-${pod}`, code: 0, signal: null })
   }
   const requests = { ...noRequests, keepAlive: 21_000, newConnection: 21_000 }
-  events.push({ t: 70_000, type: 'load-end', requests, heldUpMs: 1, loadHeldUpMs: 1 })
+  events.push({ t: 70_000, type: 'load-end', requests, eventLoopDelayMs: 1, loadEventLoopDelayMs: 1 })
   events.push({ t: 70_000, type: 'phase', phase: 'done' })
   return events
 }

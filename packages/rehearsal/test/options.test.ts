@@ -134,16 +134,13 @@ test.each<[Record<string, unknown>, string]>([
     { preStop: { exec: {} } },
     'Expected `preStop.exec.command` to be a program and its arguments, as an array of strings',
   ],
-  [
-    { preStop: { tcpSocket: {} } },
-    'Unknown option `tcpSocket` in `preStop`; expected one of httpGet, exec, sleepSeconds',
-  ],
+  [{ preStop: { tcpSocket: {} } }, 'Unknown option `tcpSocket` in `preStop`; expected one of httpGet, exec, sleep'],
   [{ workload: 'DaemonSet' }, 'Expected `workload` to be one of Deployment, StatefulSet, got `"DaemonSet"`'],
   [{ workload: 'StatefulSet', maxSurge: 1 }, 'Expected `maxSurge` to be 0 for a StatefulSet'],
   [{ workload: 'StatefulSet', maxUnavailable: '0%' }, 'Expected `maxUnavailable` to be above 0 for a StatefulSet'],
   [{ workload: 'StatefulSet', partition: 3 }, 'Expected `partition` to be a whole number from 0 to 2, got `3`'],
   [{ partition: 1 }, 'Expected `partition` to be left out of a Deployment'],
-  [{ preStop: {} }, 'Expected `preStop` to be one of { httpGet }, { exec } and { sleepSeconds }, got `{}`'],
+  [{ preStop: {} }, 'Expected `preStop` to be one of { httpGet }, { exec } and { sleep }, got `{}`'],
   [{ livenessProbe: {} }, 'Expected `livenessProbe.path` to be a path that begins with /'],
   [
     { startupProbe: { path: '/', successThreshold: 2 } },
@@ -155,7 +152,10 @@ test.each<[Record<string, unknown>, string]>([
     { rate: 5, clients: { keepAlive: 0, newConnection: 0 } },
     'Expected `rate` to be left out when there are no clients that it paces',
   ],
-  [{ preStop: { sleepSeconds: -1 } }, 'Expected `preStop.sleepSeconds` to be a number of s from 0 to 3600, got `-1`'],
+  [
+    { preStop: { sleep: { seconds: -1 } } },
+    'Expected `preStop.sleep.seconds` to be a number of s from 0 to 3600, got `-1`',
+  ],
   [
     { endpointLag: { min: 5, median: 4, max: 6 } },
     'Expected `endpointLag.median` to be a number of ms from 5 to 600000',

@@ -27,7 +27,7 @@ export function rollout({
     cwd: '/home/someone/secret-project',
     env: { DATABASE_PASSWORD: 'hunter2' },
     replicas: Math.min(50, pods),
-    preStop: { sleepSeconds: 0 },
+    preStop: { sleep: { seconds: 0 } },
   })
   const host = '127.0.0.1'
   const numbers = Array.from({ length: pods }, (_, index) => index + 1)
@@ -72,8 +72,8 @@ export function rollout({
       {
         type: 'load-end',
         requests: { ...noRequests, keepAlive: 9000, newConnection: 1000 },
-        heldUpMs: 3,
-        loadHeldUpMs: 4,
+        eventLoopDelayMs: 3,
+        loadEventLoopDelayMs: 4,
       },
     ],
     [end, { type: 'phase', phase: 'done' }],

@@ -43,7 +43,7 @@ test('a page counts every lost request, and says of each kind when, where and wh
 
 test('a page of an untrustworthy result says so in its headline, instead of the number of losses', () => {
   const { options, events, samples } = sampleRehearsal()
-  const busy = events.map((event) => (event.type === 'load-end' ? { ...event, heldUpMs: 1600 } : event))
+  const busy = events.map((event) => (event.type === 'load-end' ? { ...event, eventLoopDelayMs: 1600 } : event))
   const whole = events.filter(({ type }) => type !== 'lost')
   const headline = (result: Rehearsal) =>
     parseHTML(renderPage([result]))

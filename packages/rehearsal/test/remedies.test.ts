@@ -28,7 +28,7 @@ const code = (line = ''): Partial<RehearsalOptions> => ({
 const grace = (seconds: string | undefined) => ({ terminationGracePeriodSeconds: Number(seconds) })
 /** An app that waits for kept connections would wait until it is killed. */
 const newConnections = { clients: { keepAlive: 0, newConnection: 3, slowKeepAlive: 0 } }
-const sleep = (seconds: string | undefined) => ({ preStop: { sleepSeconds: Number(seconds) } })
+const sleep = (seconds: string | undefined) => ({ preStop: { sleep: { seconds: Number(seconds) } } })
 
 /** What loses requests, the advice on it, and what is done by its words. */
 interface Case {

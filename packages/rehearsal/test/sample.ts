@@ -53,8 +53,8 @@ export function sampleRehearsal(name = '<script>alert("name")</script>'): Rehear
       {
         type: 'load-end',
         requests: { ...noRequests, keepAlive: 101, newConnection: 52, slowKeepAlive: 3, streaming: 7, post: 9 },
-        heldUpMs: 12,
-        loadHeldUpMs: 34,
+        eventLoopDelayMs: 12,
+        loadEventLoopDelayMs: 34,
       },
     ],
     [5001, { type: 'phase', phase: 'done' }],

@@ -219,7 +219,7 @@ describe.concurrent('the reason is found for an app that', () => {
   })
 
   test('closes its listener after a sleep that is too short', async () => {
-    const diagnoses = await diagnose('close', { preStop: { sleepSeconds: 0.1 } })
+    const diagnoses = await diagnose('close', { preStop: { sleep: { seconds: 0.1 } } })
     expect(diagnoses).toContainEqual(
       expect.objectContaining({ fix: expect.stringContaining('Raise lifecycle.preStop.sleep.seconds from 0.1 to 5') }),
     )
@@ -236,10 +236,10 @@ describe.concurrent('the reason is found for an app that', () => {
 
   test('closes kept connections under its clients', async () => {
     expect(await diagnose('drop', { clients: { keepAlive: 3, newConnection: 0 } })).toContainEqual({
-      kind: 'kept connection closed',
+      kind: 'keep-alive connection closed',
       cause: 'reset',
       why: expect.stringMatching(
-        /^old-\d closed a kept connection .* after SIGTERM, .* after the request was sent over it\.$/,
+        /^old-\d closed a keep-alive connection .* after SIGTERM, .* after the request was sent over it\.$/,
       ),
       fix: expect.stringContaining('Connection: close'),
     })

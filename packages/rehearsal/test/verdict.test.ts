@@ -19,9 +19,9 @@ const lost = (sentAt: number): Happening => ({
 interface Story {
   readonly requests?: number
   readonly losses?: number
-  readonly heldUpMs?: number
-  readonly loadHeldUpMs?: number
-  readonly hopHeldUpMs?: number
+  readonly eventLoopDelayMs?: number
+  readonly loadEventLoopDelayMs?: number
+  readonly hopEventLoopDelayMs?: number
   readonly incomplete?: string
   readonly samples?: readonly Sample[]
 }
@@ -30,9 +30,9 @@ interface Story {
 function tell({
   requests = 5000,
   losses = 0,
-  heldUpMs = 20,
-  loadHeldUpMs = 30,
-  hopHeldUpMs = 0,
+  eventLoopDelayMs = 20,
+  loadEventLoopDelayMs = 30,
+  hopEventLoopDelayMs = 0,
   incomplete,
   samples = [],
 }: Story): Rehearsal {
@@ -42,7 +42,16 @@ function tell({
     [2001, { type: 'pod-deleted', pod: 'old-1' }],
     ...Array.from({ length: losses }, (): [number, Happening] => [2500, lost(2490)]),
     [2600, { type: 'pod-exit', pod: 'old-1', code: 0, signal: null }],
-    [9000, { type: 'load-end', requests: counts(1000 + requests), heldUpMs, loadHeldUpMs, hopHeldUpMs }],
+    [
+      9000,
+      {
+        type: 'load-end',
+        requests: counts(1000 + requests),
+        eventLoopDelayMs,
+        loadEventLoopDelayMs,
+        hopEventLoopDelayMs,
+      },
+    ],
   ]
   const events = happenings.map(([t, happening]) => ({ t, ...happening }))
   return conclude(resolveOptions({ command: 'node' }), events, samples, incomplete ?? null)
@@ -64,7 +73,7 @@ describe('the verdict is', () => {
 
   test('not trustworthy when the kubelet was held up for longer than a probe may take, lost or not', () => {
     for (const losses of [0, 3]) {
-      const result = tell({ heldUpMs: 1600, losses })
+      const result = tell({ eventLoopDelayMs: 1600, losses })
       expect(result.summary.verdict).toBe('not trustworthy')
       expect(verdictSentence(result)).toMatch(
         /^Not trustworthy\. This machine was too busy: the kubelet could do nothing for 1600 ms/,
@@ -73,13 +82,13 @@ describe('the verdict is', () => {
   })
 
   test('not trustworthy when the clients were held up for as long as a probe may take', () => {
-    expect(tell({ loadHeldUpMs: 999 }).summary.verdict).toBe('clean')
-    expect(tell({ loadHeldUpMs: 1000 }).summary.verdict).toBe('not trustworthy')
+    expect(tell({ loadEventLoopDelayMs: 999 }).summary.verdict).toBe('clean')
+    expect(tell({ loadEventLoopDelayMs: 1000 }).summary.verdict).toBe('not trustworthy')
   })
 
   test('not trustworthy when what stands between clients and pods was held up for as long as that', () => {
-    expect(tell({ hopHeldUpMs: 999 }).summary.verdict).toBe('clean')
-    expect(verdictSentence(tell({ hopHeldUpMs: 1000 }))).toMatch(
+    expect(tell({ hopEventLoopDelayMs: 999 }).summary.verdict).toBe('clean')
+    expect(verdictSentence(tell({ hopEventLoopDelayMs: 1000 }))).toMatch(
       /^Not trustworthy\. This machine was too busy: the proxy between clients and pods could do nothing for 1000 ms/,
     )
   })
@@ -132,7 +141,7 @@ test('several rehearsals say what share is lost at most, by the rule of three', 
     'Nothing lost in 3 rehearsals: all 18000 requests were answered. With a confidence of 95 %, fewer than 1 in 5000 are lost.',
   )
   expect(verdictOfAll([...results, tell({ losses: 2 })])).toBe('2 of 24000 requests lost, in 1 of 4 rehearsals.')
-  expect(verdictOfAll([...results, tell({ heldUpMs: 2000 })])).toContain(
+  expect(verdictOfAll([...results, tell({ eventLoopDelayMs: 2000 })])).toContain(
     '1 of the rehearsals were cut short or are not trustworthy.',
   )
 })

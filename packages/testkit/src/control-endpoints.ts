@@ -77,7 +77,7 @@ export function describeControlEndpoints<Routes>(serve: Serve<Routes>, mine: NoI
         committed: false,
         inFlight: 1,
         tasks: ['mail'],
-        oldest: { method: 'GET', route: '/slow', ageMs: expect.any(Number) },
+        oldest: { method: 'GET', path: '/slow', ageMs: expect.any(Number) },
         budgetMs: 2900,
         times: { ...drain.times },
       })

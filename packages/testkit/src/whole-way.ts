@@ -31,15 +31,15 @@ export function describeWholeWay<Routes>(serve: Serve<Routes>, big: (big: Big) =
       expect((await answered).body).toBe(half + half)
       const report = await ended
       expect(order).toEqual(['response', 'server', 'hook'])
-      expect(report).toMatchObject({ clean: true, reason: 'start()', forced: [], answered: 2 })
+      expect(report).toMatchObject({ clean: true, reason: 'start()', cut: [], answered: 2 })
       await expect(send(`${url}/`)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
     })
 
-    test('an idle keep-alive connection is closed, and nothing counts as forced', async () => {
+    test('an idle keep-alive connection is closed, and nothing counts as cut', async () => {
       const { server, drain } = await serve({ ...quick, keepAliveCap: 300 })
       const client = await idleClient(server)
       const report = await drain.start()
-      expect(report).toMatchObject({ clean: true, forced: [] })
+      expect(report).toMatchObject({ clean: true, cut: [] })
       expect(server.listening).toBe(false)
       expect(client.bytesRead).toBeGreaterThan(0)
       expect(client.readableEnded).toBe(true)
@@ -68,6 +68,6 @@ export function testCutAtDeadline(serve: Serve<never>): void {
     const answered = send(`${url}/slow?secret=1`)
     await slow.arrived
     const [report] = await Promise.all([drain.start(), expect(answered).rejects.toMatchObject({ code: 'ECONNRESET' })])
-    expect(report).toMatchObject({ clean: false, forced: [{ method: 'GET', route: '/slow' }] })
+    expect(report).toMatchObject({ clean: false, cut: [{ method: 'GET', path: '/slow' }] })
   })
 }

@@ -31,7 +31,7 @@ happenings.push(
   [4999, { type: 'scenario-begin', requests: counts(1000) }],
   [4999.1, { type: 'phase', phase: 'rolling update' }],
   [duration - 5000, { type: 'phase', phase: 'cooling down' }],
-  [duration, { type: 'load-end', requests: counts(10 * lost), heldUpMs: 20, loadHeldUpMs: 20 }],
+  [duration, { type: 'load-end', requests: counts(10 * lost), eventLoopDelayMs: 20, loadEventLoopDelayMs: 20 }],
   [duration, { type: 'phase', phase: 'done' }],
 )
 const journal = new Journal(() => {})

@@ -32,13 +32,13 @@ async function main(): Promise<void> {
     timeout: 3_600_000,
     maxRequests: 10_000_000,
   })
-  const { requests, lost, heldUpMs, loadHeldUpMs, verdict, durationMs } = result.summary
+  const { requests, lost, eventLoopDelayMs, loadEventLoopDelayMs, verdict, durationMs } = result.summary
   const memory = process.resourceUsage().maxRSS * 1024
   const json = JSON.stringify(result).length
   const begun = performance.now()
   const page = renderPage([result]).length
   const rendered = performance.now() - begun
-  const held = { heldUp: heldUpMs ?? 0, loadHeldUp: loadHeldUpMs }
+  const held = { heldUp: eventLoopDelayMs ?? 0, loadHeldUp: loadEventLoopDelayMs }
   const sizes = { memory, json, page, rendered }
   const data: Rehearsed = {
     replicas,

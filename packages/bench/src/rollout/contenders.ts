@@ -38,7 +38,7 @@ const rest = 24_000
 /** Milliseconds of a grace period of 30 s, less a reserve of 1 s. */
 const whole = 29_000
 
-const sleeps: PreStop = { sleepSeconds: delay / 1000 }
+const sleeps: PreStop = { sleep: { seconds: delay / 1000 } }
 const hook: PreStop = { httpGet: { path: '/prestop' } }
 
 function plain(): http.Server {

@@ -89,7 +89,7 @@ function optionsOf(contender: Contender, seed: number, signal?: AbortSignal): Re
 }
 
 function none({ name, packages, advised, preStop }: Contender): RolloutResult {
-  const hook = preStop === undefined ? 'none' : 'sleepSeconds' in preStop ? `sleep ${preStop.sleepSeconds}` : 'httpGet'
+  const hook = preStop === undefined ? 'none' : 'sleep' in preStop ? `sleep ${preStop.sleep.seconds}` : 'httpGet'
   const zero = Object.fromEntries(clientKinds.map((kind) => [kind, 0]))
   return {
     name,
@@ -119,7 +119,7 @@ function add(total: RolloutResult, { summary }: Rehearsal): RolloutResult {
     lostByCause: sum(total.lostByCause, summary.lostByCause),
     goneAfterMs: Math.max(total.goneAfterMs, summary.oldPodsGoneAfterMs.max),
     exits: sum(total.exits, summary.exits),
-    heldUpMs: Math.max(total.heldUpMs, summary.heldUpMs ?? 0),
+    heldUpMs: Math.max(total.heldUpMs, summary.eventLoopDelayMs ?? 0),
   }
 }
 

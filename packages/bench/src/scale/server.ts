@@ -28,7 +28,7 @@ export interface Drained {
   readonly settle: Phase
   readonly closing: Phase
   readonly answered: number
-  readonly forced: number
+  readonly cut: number
 }
 
 /** Numbers of connections with both ends in this process: those used once, and those with a request in flight. */
@@ -69,9 +69,9 @@ async function drained(drain: Drain): Promise<Drained> {
     closing = begin(histogram)
   })
   for (const response of held) setTimeout(() => response.end('ok'), Math.random() * answeredWithin)
-  const { answered, forced } = await drain.start()
+  const { answered, cut } = await drain.start()
   const closed = closing()
-  return { settle: settled ?? closed, closing: closed, answered, forced: forced.length }
+  return { settle: settled ?? closed, closing: closed, answered, cut: cut.length }
 }
 
 /** Begins to measure a phase. Returns the function that ends it. */

@@ -84,7 +84,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
       const status = JSON.parse((await stage.ask('/drainz')).body)
       assert.equal(status.inFlight, 1)
       assert.equal(status.state, 'serving')
-      assert.equal(status.oldest.route, '/held')
+      assert.equal(status.oldest.path, '/held')
       await letGo()
       await stage.noneInFlight()
       assert.equal(JSON.parse((await stage.ask('/drainz')).body).inFlight, 0)
@@ -98,7 +98,7 @@ export const control: Room = room('Control endpoints', [], remedies.probes, {
     async (stage) => {
       const answer = stage.ask('/mounted/held?secret=1')
       await stage.arrived
-      assert.equal(JSON.parse((await stage.ask('/drainz')).body).oldest.route, '/mounted/held')
+      assert.equal(JSON.parse((await stage.ask('/drainz')).body).oldest.path, '/mounted/held')
       stage.release()
       await answer
       await stage.endsClean()

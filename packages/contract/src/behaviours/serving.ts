@@ -169,7 +169,7 @@ export function isCutAtDeadline(path: string): See {
       cut = true
     })
     const begun = performance.now()
-    const end = stage.endsForced()
+    const end = stage.endsUnclean()
     const { grace } = stage.terms
     await new Promise((resolve) => setTimeout(resolve, grace * 0.4))
     assert(!cut || performance.now() - begun > grace / 2, 'cut long before the deadline')

@@ -59,7 +59,7 @@ export async function hold(
 /** Repeats a test once if the server has not reached the state that the sentence is about, because this machine may have been too slow. */
 async function ask(behaviour: Behaviour, server: Server, look: FirstLook): Promise<Result> {
   const first = await askOnce(behaviour, server, look)
-  return first.outcome === 'senseless' ? askOnce(behaviour, server, look) : first
+  return first.outcome === 'not asked' ? askOnce(behaviour, server, look) : first
 }
 
 async function askOnce(behaviour: Behaviour, server: Server, look: FirstLook): Promise<Result> {
@@ -69,6 +69,6 @@ async function askOnce(behaviour: Behaviour, server: Server, look: FirstLook): P
     return { outcome: 'kept' }
   } catch (error) {
     // That it did not start says nothing of its end.
-    return error instanceof NoServer ? { outcome: 'senseless', why: error.message } : resultOf(error)
+    return error instanceof NoServer ? { outcome: 'not asked', why: error.message } : resultOf(error)
   }
 }

@@ -17,7 +17,7 @@ type Given = Flags &
     readonly grace: number
     readonly settle: number
     readonly sleep: number
-    readonly startup: number
+    readonly startupTimeout: number
     readonly port?: number
   }
 
@@ -74,7 +74,7 @@ export function createProgram(
     .option('--grace <duration>', 'the grace period; the server gets SIGKILL at its end', duration, 30_000)
     .option('--settle <duration>', 'how long the server must accept connections after the signal', duration, 5000)
     .option('--sleep <duration>', 'how long a preStop hook sleeps before the signal', duration, 0)
-    .option('--startup <duration>', 'how long the server may take until it listens', duration, 30_000)
+    .option('--startup-timeout <duration>', 'how long the server may take until it listens', duration, 30_000)
     .optionsGroup('The run:')
     .option('--port <n>', 'the port of a server with a fixed port; one sentence is tested at a time', whole)
     .option('--jobs <n>', 'how many sentences are tested at the same time', whole, 4)
@@ -109,7 +109,7 @@ export function createProgram(
   return program
 }
 
-function serverOf(command: readonly string[], { grace, settle, sleep, startup, port, ...given }: Given): Server {
+function serverOf(command: readonly string[], { grace, settle, sleep, startupTimeout, port, ...given }: Given): Server {
   const names = ['get', ...Object.values(pathsFor)] as const
   const entries = names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))
   return {
@@ -119,7 +119,7 @@ function serverOf(command: readonly string[], { grace, settle, sleep, startup, p
     // Clients may use an idle keep-alive connection for half of the time in which the server must accept connections.
     terms: { grace, settle, keepAlive: settle / 2 },
     sleep,
-    startup,
+    startup: startupTimeout,
   }
 }
 

@@ -65,7 +65,7 @@ function notAsked({ asked, notAsked }: Score): string[] {
     const sentences = sentencesOf(notAsked.filter((one) => one.need === need).length)
     return `${sentences}: ${needs[need]}${flag === undefined ? '' : `; ${flag} names one`}`
   })
-  const late = asked.filter((one) => outcome(one) === 'senseless')
+  const late = asked.filter((one) => outcome(one) === 'not asked')
   const whys = unique(late.map(whyOf))
   return [...whys.map((why) => `${sentencesOf(late.filter((one) => whyOf(one) === why).length)}: ${why}`), ...missing]
 }
@@ -97,7 +97,7 @@ export function plain(command: readonly string[], score: Score): object {
     sentences: score.asked.map((one) => ({
       room: one.room.name,
       sentence: one.behaviour.name,
-      outcome: outcome(one) === 'senseless' ? 'not asked' : outcome(one),
+      outcome: outcome(one),
       ...(outcome(one) !== 'kept' && { saw: whyOf(one) }),
       ...(outcome(one) === 'broken' && { remedy: one.behaviour.remedy }),
     })),

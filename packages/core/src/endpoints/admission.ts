@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from '../shared/log.js'
-import { routeOf } from '../shared/request.js'
+import { pathOf } from '../shared/request.js'
 import type { Refusal } from '../shared/states.js'
 import { refusalInterval } from '../shared/timing.js'
 
@@ -106,7 +106,7 @@ export class Admission {
     if (now - (this.#loggedAt.get(endpoint) ?? Number.NEGATIVE_INFINITY) >= refusalInterval) {
       this.#loggedAt.set(endpoint, now)
       const from = request.socket.remoteAddress ?? 'an unknown address'
-      this.#logger.warn(`refused ${request.method} ${routeOf(request)} from ${from}: ${why}`)
+      this.#logger.warn(`refused ${request.method} ${pathOf(request)} from ${from}: ${why}`)
     }
     return false
   }

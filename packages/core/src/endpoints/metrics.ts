@@ -1,6 +1,6 @@
 import { describe } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
-import { type Answer, routeOf } from '../shared/request.js'
+import { type Answer, pathOf } from '../shared/request.js'
 
 /** The source of `/metrics`, such as a `Registry` of prom-client, or `register`, its default registry. */
 export interface MetricsSource {
@@ -13,7 +13,7 @@ export interface MetricsSource {
 /** Answers `GET /metrics` on the control port. */
 export function scraper(source: MetricsSource, logger: Logger): Answer {
   return (request, response) => {
-    if (routeOf(request) !== '/metrics' || request.method !== 'GET') return false
+    if (pathOf(request) !== '/metrics' || request.method !== 'GET') return false
     const scrape = async (): Promise<void> => {
       const text = await source.metrics()
       // setHeader() and not writeHead(): if end() throws because of the text, the status can still become 500.

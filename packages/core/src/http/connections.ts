@@ -109,9 +109,9 @@ export class Connections {
    * @param begun When the closing began.
    */
   async destroy(begun: number): Promise<OpenRequest[]> {
-    const forced = this.#open(begun).filter(({ alive }) => alive)
+    const cut = this.#open(begun).filter(({ alive }) => alive)
     await inTurns([...this.#all], (connection) => connection.destroy())
-    return forced.map(asOpen)
+    return cut.map(asOpen)
   }
 
   /** Calls a function that may close connections. Returns the requests that the function cut. */

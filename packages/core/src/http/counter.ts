@@ -12,7 +12,7 @@ import { Stream } from 'node:stream'
 import { types } from 'node:util'
 import { type Clock, RoughClock } from '../shared/clock.js'
 import type { LastRequest } from '../shared/report.js'
-import { isProbe, routeOf } from '../shared/request.js'
+import { isProbe, pathOf } from '../shared/request.js'
 import type { Connection, ConnectionOwner, HandlerRun } from './connection.js'
 import type { Connections } from './connections.js'
 import { awaitContinue } from './continue.js'
@@ -299,7 +299,7 @@ export class Counter
    */
   #note(method = '', url: string | undefined, headers: IncomingHttpHeaders): void {
     this.#requestBefore = this.lastRequest
-    this.lastRequest = { method, route: routeOf({ url }), agent: headers['user-agent']?.slice(0, longestAgent) }
+    this.lastRequest = { method, path: pathOf({ url }), agent: headers['user-agent']?.slice(0, longestAgent) }
   }
 
   /** Stops counting a request that turns out not to be traffic. */

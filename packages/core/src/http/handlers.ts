@@ -1,5 +1,5 @@
 import type { Clock } from '../shared/clock.js'
-import { routeOf } from '../shared/request.js'
+import { pathOf } from '../shared/request.js'
 import type { HandlerRun } from './connection.js'
 
 interface AbandonedHandler {
@@ -29,7 +29,7 @@ export class AbandonedHandlers {
   /** @param url The URL that the client requested, if known. The application may have changed `request.url` since. */
   add({ promise, unseen, request }: HandlerRun, url?: string): void {
     this.#forgetOld()
-    const name = `${request.method} ${routeOf(url === undefined ? request : { url })}, whose client has gone`
+    const name = `${request.method} ${pathOf(url === undefined ? request : { url })}, whose client has gone`
     const handler = { name, since: this.#clock.now() }
     this.#handlers.add(handler)
     const finish = (): void => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { isProbe, routeOf } from '../shared/request.js'
+import { isProbe, pathOf } from '../shared/request.js'
 import { farewellTime, firstRequestTime } from '../shared/timing.js'
 import type { Connection, ConnectionOwner, HandlerRun, OpenOnConnection, Round } from './connection.js'
 import { awaitsContinue, hasContinued } from './continue.js'
@@ -300,7 +300,7 @@ export class Http1Connection implements Connection {
       const alive = req.complete || headersSent || awaitsContinue(response) || this.#movedAt > begun
       return {
         method: req.method ?? '',
-        route: routeOf({ url: this.urlOf(response) }),
+        path: pathOf({ url: this.urlOf(response) }),
         ageMs: Math.round(now - this.since),
         alive,
       }

@@ -5,7 +5,7 @@ import type {
   ServerHttp2Session,
   ServerHttp2Stream,
 } from 'node:http2'
-import { isProbe, routeOf } from '../shared/request.js'
+import { isProbe, pathOf } from '../shared/request.js'
 import type { Connection, ConnectionOwner, HandlerRun, OpenOnConnection, Round } from './connection.js'
 
 const kSession: unique symbol = Symbol('podrain.session')
@@ -147,7 +147,7 @@ export class Http2Connection implements Connection {
   open(now: number, begun: number): OpenOnConnection[] {
     return [...this.#streams].map(([stream, opened]) => ({
       method: String(opened.headers[':method']),
-      route: routeOf({ url: opened.path }),
+      path: pathOf({ url: opened.path }),
       ageMs: Math.round(now - opened.begun),
       alive: !isTunnel(stream, opened) && (!unfinished(stream) || opened.movedAt > begun),
     }))

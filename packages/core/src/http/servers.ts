@@ -60,7 +60,7 @@ export class Servers implements Owner {
   readonly #events: ServerEvents
   readonly #servers = new Map<net.Server, Watched>()
   /** The servers that another drain may take over, each with the function to call then. */
-  readonly #yields = new Map<net.Server, () => void>()
+  readonly #onRelease = new Map<net.Server, () => void>()
   readonly handshakes: TlsHandshakes = new TlsHandshakes()
   readonly earlier: EarlierConnections
   /**
@@ -104,13 +104,13 @@ export class Servers implements Owner {
 
   /**
    * @param answer Answers control requests before the application gets them. Returns whether it did.
-   * @param yields As in `WatchOptions`.
+   * @param onRelease As in `WatchOptions`.
    * @throws {Error} if another drain watches the server and does not release it
    */
-  watch(server: net.Server, answer?: Answer, yields?: () => void): void {
+  watch(server: net.Server, answer?: Answer, onRelease?: () => void): void {
     this.#watch(server, answer, true)
-    if (!yields || this.#yields.has(server)) return
-    this.#yields.set(server, yields)
+    if (!onRelease || this.#onRelease.has(server)) return
+    this.#onRelease.set(server, onRelease)
     this.#afterClose(server, () => this.giveUp(server))
   }
 
@@ -145,13 +145,13 @@ export class Servers implements Owner {
     if (isNew) this.#afterClose(server, () => this.#release(server))
   }
 
-  /** Releases a server that has closed, or that another drain is about to watch, if it was watched with `yields`. */
+  /** Releases a server that has closed, or that another drain is about to watch, if it was watched with `onRelease`. */
   giveUp(server: net.Server): boolean {
-    const yields = this.#yields.get(server)
-    if (!yields) return false
+    const onRelease = this.#onRelease.get(server)
+    if (!onRelease) return false
     if (server.listening) this.#guard.forget(server)
     this.#release(server)
-    yields()
+    onRelease()
     return true
   }
 
@@ -247,7 +247,7 @@ export class Servers implements Owner {
     // The server may have another owner by now. That owner must stay.
     if (owners.get(server) === this) owners.delete(server)
     this.#servers.delete(server)
-    this.#yields.delete(server)
+    this.#onRelease.delete(server)
     this.earlier.release(server)
     watched?.removeInterceptor()
     for (const stop of watched?.stops ?? []) stop()

@@ -51,9 +51,9 @@ export class Shedding {
    * @param begun When the closing began.
    */
   async destroy(begun: number): Promise<OpenRequest[]> {
-    const forced = await this.#options.connections.destroy(begun)
+    const cut = await this.#options.connections.destroy(begun)
     this.#options.servers.closeAllConnections()
-    return forced
+    return cut
   }
 
   /** Whether any connection is open, including idle connections and those in their TLS handshake. */

@@ -38,12 +38,12 @@ export interface Outcome {
   /** While the drain goes on: number of requests in flight. */
   readonly inFlight?: number
   /** While the drain goes on: milliseconds until the deadline. */
-  readonly leftMs?: number
+  readonly budgetMs?: number
   /** While the drain goes on: what it waits for, such as the oldest request, tasks, load balancers. */
   readonly waitingFor?: readonly string[]
   /** Number of requests that were cut. */
   readonly cutCount?: number
-  /** The first five requests that were cut: method, route and age. */
+  /** The first five requests that were cut: method, path and age. */
   readonly cut?: readonly string[]
   /** The places in the code that closed a server too early, as in `DrainReport`. */
   readonly closedEarly?: readonly string[]
@@ -64,7 +64,7 @@ const mostCut = 5
 
 /** The outcome of a drain that is over. */
 export function outcomeOf(report: DrainReport): Outcome {
-  const { forced, hooks, error } = report
+  const { cut, hooks, error } = report
   const failed = hooks.filter(({ outcome }) => outcome !== 'ok')
   return filled({
     outcome: endingOf(report),
@@ -74,8 +74,8 @@ export function outcomeOf(report: DrainReport): Outcome {
     durationMs: Math.round(report.durationMs),
     settleMs: Math.round(report.settleMs),
     answered: report.answered,
-    cutCount: forced.length,
-    cut: forced.slice(0, mostCut).map(requestInWords),
+    cutCount: cut.length,
+    cut: cut.slice(0, mostCut).map(requestInWords),
     closedEarly: report.closedEarly,
     unfinishedTasks: report.unfinishedTasks.map(scrubbed),
     failedHooks: failed.map(({ name, outcome, error }) =>
@@ -90,8 +90,8 @@ export function outcomeOf(report: DrainReport): Outcome {
 function endingOf(report: DrainReport): Ending {
   if (report.error !== undefined) return 'crashed'
   if (report.closedEarly.length > 0) return 'closed early'
-  const { forced, unfinishedTasks, undeliveredBytes, unknownConnections } = report
-  if (forced.length + unfinishedTasks.length + undeliveredBytes + unknownConnections > 0) return 'cut'
+  const { cut, unfinishedTasks, undeliveredBytes, unknownConnections } = report
+  if (cut.length + unfinishedTasks.length + undeliveredBytes + unknownConnections > 0) return 'cut'
   return report.clean ? 'drained' : 'failed'
 }
 
@@ -108,7 +108,7 @@ export function underway(drain: Underway): Outcome {
     startedAt: new Date(drain.startedAt).toISOString(),
     durationMs: Math.round(drain.elapsedMs),
     inFlight: drain.inFlight,
-    leftMs: Math.round(drain.budgetMs),
+    budgetMs: Math.round(drain.budgetMs),
     waitingFor: [...(oldest ? [requestInWords(oldest)] : []), ...tasks.map(scrubbed), ...waits],
     closedEarly: drain.closedEarly,
     error: error === undefined ? undefined : inShort(error),
@@ -151,7 +151,7 @@ export function badness({ outcome }: Pick<Outcome, 'outcome'>): number {
 
 /** Removes empty lists, zeros and undefined fields. Some counts stay if they are 0, because 0 says something there. */
 function filled(outcome: { [Name in keyof Outcome]: Outcome[Name] | undefined }): Outcome {
-  const counts = ['durationMs', 'settleMs', 'answered', 'inFlight', 'leftMs']
+  const counts = ['durationMs', 'settleMs', 'answered', 'inFlight', 'budgetMs']
   const isFilled = ([name, value]: [string, unknown]): boolean =>
     Array.isArray(value) ? value.length > 0 : value !== undefined && (value !== 0 || counts.includes(name))
   return Object.fromEntries(Object.entries(outcome).filter(isFilled)) as unknown as Outcome

@@ -4,15 +4,15 @@ import { seconds } from './log.js'
 export interface OpenRequest {
   method: string
   /** The path that the client asked for, without the query string, which may contain a secret. */
-  route: string
+  path: string
   /** Milliseconds since the header of the request was complete. */
   ageMs: number
 }
 
-/** The newest request: its method, its route and its client. */
+/** The newest request: its method, its path and its client. */
 export interface LastRequest {
   readonly method: string
-  readonly route: string
+  readonly path: string
   /** The User-Agent; undefined if the request has none. */
   readonly agent: string | undefined
 }
@@ -51,7 +51,7 @@ export interface DrainReport {
    */
   closedEarly: string[]
   /** Requests in flight that were cut: at the deadline, or by what `closedEarly` names. */
-  forced: OpenRequest[]
+  cut: OpenRequest[]
   /** Names of the tasks that had not finished at the deadline. */
   unfinishedTasks: string[]
   /** The outcome of each hook, in the order they ran. */
@@ -75,13 +75,13 @@ export interface DrainReport {
 
 /** Completes the report with `clean`. */
 export function reportOf(course: Omit<DrainReport, 'error' | 'clean'>, error: unknown): DrainReport {
-  const { closedEarly, forced, unfinishedTasks, hooks, undeliveredBytes, unknownConnections } = course
-  const lost = closedEarly.length + forced.length + unfinishedTasks.length + undeliveredBytes + unknownConnections
+  const { closedEarly, cut, unfinishedTasks, hooks, undeliveredBytes, unknownConnections } = course
+  const lost = closedEarly.length + cut.length + unfinishedTasks.length + undeliveredBytes + unknownConnections
   const clean = lost === 0 && hooks.every((hook) => hook.outcome === 'ok') && error === undefined
   return { ...course, ...(error === undefined ? {} : { error }), clean }
 }
 
-/** A request in words: method, route and age. */
-export function requestInWords({ method, route, ageMs }: OpenRequest): string {
-  return `${method} ${route} (${seconds(ageMs)})`
+/** A request in words: method, path and age. */
+export function requestInWords({ method, path, ageMs }: OpenRequest): string {
+  return `${method} ${path} (${seconds(ageMs)})`
 }

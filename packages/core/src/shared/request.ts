@@ -33,7 +33,7 @@ export function originalUrlOf({ url = '', originalUrl }: Asked): string {
  * The path that a client has requested, without the query string. Not for hot paths, because under Express, looking up a missing
  * `originalUrl` is slow.
  */
-export function routeOf(request: Asked): string {
+export function pathOf(request: Asked): string {
   const url = originalUrlOf(request)
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)

@@ -129,7 +129,7 @@ export interface DrainTimes {
 /** The options of `Drain.prestop()`. */
 export interface PrestopOptions {
   /** Aborts when the caller has disconnected. The promise then resolves, and the drain goes on. */
-  gone?: AbortSignal
+  signal?: AbortSignal
   /**
    * Whether the caller is the kubelet's hook. A signal before the response then means that the grace period is spent.
    * @default true

@@ -34,14 +34,11 @@ export interface Closing {
 type Attempt = (step: string, act: () => unknown) => Promise<void>
 
 /** The part of the report that the closing fills in. */
-export type Closed = Pick<
-  DrainReport,
-  'forced' | 'unfinishedTasks' | 'hooks' | 'undeliveredBytes' | 'unknownConnections'
->
+export type Closed = Pick<DrainReport, 'cut' | 'unfinishedTasks' | 'hooks' | 'undeliveredBytes' | 'unknownConnections'>
 
 /** The same part of the report before the closing has begun. */
 export function nothingClosed(): Closed {
-  return { forced: [], unfinishedTasks: [], hooks: [], undeliveredBytes: 0, unknownConnections: 0 }
+  return { cut: [], unfinishedTasks: [], hooks: [], undeliveredBytes: 0, unknownConnections: 0 }
 }
 
 /**
@@ -158,7 +155,7 @@ async function closeConnections(
   closed.unknownConnections = traffic.servers.earlier.unknown
   await attempt('to cut connections', async () => {
     try {
-      closed.forced = await traffic.destroy(begun)
+      closed.cut = await traffic.destroy(begun)
     } finally {
       traffic.servers.closeAllConnections()
     }

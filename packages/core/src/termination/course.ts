@@ -160,12 +160,12 @@ export class Course {
     return { reason, startedAt, closedEarly: [...this.#traffic.closedEarly], error: this.#error }
   }
 
-  /** Drains tentatively. Resolves when the wait is over or when `gone` aborts. */
-  async prestop({ gone, hook = true, ago }: PrestopOptions): Promise<void> {
+  /** Drains tentatively. Resolves when the wait is over or when `signal` aborts. */
+  async prestop({ signal, hook = true, ago }: PrestopOptions): Promise<void> {
     if (this.#state === 'serving') this.#begin('the preStop hook', this.#newBudget(ago))
     else this.#startGracePeriod(ago)
-    if (this.#state !== 'draining' || gone?.aborted) return
-    await this.#wait(hook, gone)
+    if (this.#state !== 'draining' || signal?.aborted) return
+    await this.#wait(hook, signal)
   }
 
   /** Drains tentatively and without a deadline, unless a drain has begun. The grace period counts from the next sign. */
@@ -188,8 +188,8 @@ export class Course {
   }
 
   /** Resolves when the wait for clients and requests is over, or when the drain is over. */
-  async #wait(hook: boolean, gone?: AbortSignal): Promise<void> {
-    const over = this.#waiters.wait(hook, gone)
+  async #wait(hook: boolean, signal?: AbortSignal): Promise<void> {
+    const over = this.#waiters.wait(hook, signal)
     this.check()
     await over
   }

@@ -79,14 +79,14 @@ export function logReport(logger: DrainLogger, report: DrainReport): void {
 function reportLine(report: DrainReport): string {
   const parts = [`drained in ${seconds(report.durationMs)} after ${report.reason}`]
   if (report.closedEarly.length > 0) parts.push(`closed too early at ${report.closedEarly.join(', ')}`)
-  if (report.forced.length > 0) parts.push(`cut ${report.forced.length} in flight: ${list(report.forced)}`)
+  if (report.cut.length > 0) parts.push(`cut ${report.cut.length} in flight: ${list(report.cut)}`)
   if (report.unknownConnections > 0) parts.push(`cut ${unknownConnections(report.unknownConnections)}`)
   if (report.unfinishedTasks.length > 0) parts.push(`left unfinished: ${report.unfinishedTasks.join(', ')}`)
   const failed = report.hooks.filter((hook) => hook.outcome !== 'ok')
   if (failed.length > 0) parts.push(`hooks: ${failed.map((hook) => `${hook.name} ${hook.outcome}`).join(', ')}`)
   if (report.undeliveredBytes > 0) parts.push(`${report.undeliveredBytes} bytes not taken by their clients`)
   if (report.error !== undefined) parts.push(`error: ${messageOf(report.error)}`)
-  if (report.clean) parts.push('nothing forced')
+  if (report.clean) parts.push('nothing cut')
   return parts.join('; ')
 }
 

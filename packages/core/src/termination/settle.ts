@@ -128,10 +128,10 @@ export class SettleWait {
         waits.push(`${idle} for ${seconds(heldUntil - now)} more${held > 0 ? ' as promised' : ''}`)
       const { lastArrival, lastRequest } = clients
       if (lastRequest && lastArrival + times.quiet > now) {
-        const { method, route, agent } = lastRequest
+        const { method, path, agent } = lastRequest
         waits.push(
           `${seconds(times.quiet)} without a request: the last came ${seconds(now - lastArrival)} ago, ` +
-            `${method} ${route}, ${agent === undefined ? 'without an agent' : `agent ${agent}`}`,
+            `${method} ${path}, ${agent === undefined ? 'without an agent' : `agent ${agent}`}`,
         )
       }
     }

@@ -9,19 +9,19 @@ export class Waiters {
   }
 
   /**
-   * Resolves with `release()`, or when `gone` aborts.
+   * Resolves with `release()`, or when `signal` aborts.
    * @param hook Whether the kubelet's hook waits.
-   * @param gone Aborts when the caller has left.
+   * @param signal Aborts when the caller has left.
    */
-  async wait(hook: boolean, gone?: AbortSignal): Promise<void> {
+  async wait(hook: boolean, signal?: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const leave = (): void => {
         this.#waiting.delete(leave)
-        gone?.removeEventListener('abort', leave)
+        signal?.removeEventListener('abort', leave)
         resolve()
       }
       this.#waiting.set(leave, hook)
-      gone?.addEventListener('abort', leave)
+      signal?.addEventListener('abort', leave)
     })
   }
 

@@ -51,7 +51,7 @@ export function joinPrimary(drain: WorkerDrain): ((gone: AbortSignal) => Promise
   })
   return async (gone) => {
     // This worker drains at once, without waiting for the primary, because the next probe may arrive here.
-    const settled = drain.prestop({ gone })
+    const settled = drain.prestop({ signal: gone })
     if (!primaryDrains) return settled
     const id = ++messageCount
     const allSettled = new Promise<void>((resolve) => {

@@ -97,7 +97,7 @@ export class Primary {
       case 'prestop': {
         const caller = new AbortController()
         record.callers.set(message.id, caller)
-        void this.#drain.prestop({ gone: caller.signal }).then(() => {
+        void this.#drain.prestop({ signal: caller.signal }).then(() => {
           record.callers.delete(message.id)
           if (!record.gone) worker.send({ podrain: 'answer', id: message.id })
         })

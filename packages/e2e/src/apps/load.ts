@@ -75,8 +75,8 @@ async function main(): Promise<void> {
     t: clock(),
     type: 'load-end' as const,
     requests: crowd.tick().requests,
-    heldUpMs: null,
-    loadHeldUpMs: heldUp.longest,
+    eventLoopDelayMs: null,
+    loadEventLoopDelayMs: heldUp.longest,
   }
   heldUp.stop()
   const everySecond = soFar.filter((_, index) => index % Math.ceil(1000 / sampleEvery) === 0)

@@ -27,7 +27,7 @@ export interface AgainstOptions extends LintOptions {
 export const againstRule: Omit<Rule, 'check'> = {
   id: againstId,
   severity: 'error',
-  severe: 'What runs and what is written differ, and both are known. What may be on purpose is a warning.',
+  severityReason: 'What runs and what is written differ, and both are known. What may be on purpose is a warning.',
   title: 'The manifest and the app that runs do not agree',
   why: 'Most failures are a mismatch of two times in two files, and one of them is the app’s.',
 }

@@ -24,7 +24,7 @@ function shown(place: Place): string {
 const blocks: Rule = {
   id: 'pdb-blocks',
   severity: 'warning',
-  severe: 'The pods work; what waits is the drain of a node.',
+  severityReason: 'The pods work; what waits is the drain of a node.',
   title: 'A PodDisruptionBudget that permits nothing',
   why: 'A node with such a pod cannot be drained: `kubectl drain` and node upgrades wait, and in the end somebody deletes the pod by hand, past the budget. Percentages are rounded up: 90 % of 3 is 3.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
@@ -64,7 +64,7 @@ const blocks: Rule = {
 const permitsAll: Rule = {
   id: 'pdb-permits-all',
   severity: 'warning',
-  severe: 'Only when nodes are drained are all pods away at once.',
+  severityReason: 'Only when nodes are drained are all pods away at once.',
   title: 'A PodDisruptionBudget that permits everything',
   why: 'All pods may be evicted at the same time, as if there were no budget. Percentages are rounded up: 50 % of 1 is 1.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
@@ -90,7 +90,7 @@ const permitsAll: Rule = {
 const bothLimits: Rule = {
   id: 'pdb-both-limits',
   severity: 'error',
-  severe: 'Both together are refused. With neither it is a warning: accepted, and it blocks.',
+  severityReason: 'Both together are refused. With neither it is a warning: accepted, and it blocks.',
   title: 'A PodDisruptionBudget with both limits, or with none',
   why: '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses both together. It accepts a budget with neither, which then permits no eviction at all: a node with such a pod cannot be drained.',
   check: each(['PodDisruptionBudget'], (budget, report) => {
@@ -112,7 +112,7 @@ const bothLimits: Rule = {
 const matchesNothing: Rule = {
   id: 'pdb-matches-nothing',
   severity: 'warning',
-  severe: 'Its pods may be in files that are not here.',
+  severityReason: 'Its pods may be in files that are not here.',
   title: 'A PodDisruptionBudget whose selector selects no pod',
   why: 'A budget selects pods by the labels of the pod template, not by those of the Deployment. One that selects none protects none, and nothing says so.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
@@ -139,7 +139,7 @@ const matchesNothing: Rule = {
 const noBudget: Rule = {
   id: 'no-pdb',
   severity: 'info',
-  severe: 'A budget may be in files that are not here, and nodes may never be drained.',
+  severityReason: 'A budget may be in files that are not here, and nodes may never be drained.',
   title: 'Several pods behind a Service without a PodDisruptionBudget',
   why: 'A rolling update does not look at budgets. But when nodes are drained and there is none, all pods may be evicted at the same time.',
   check(world, report) {
@@ -172,7 +172,7 @@ const noBudget: Rule = {
 const unhealthyStay: Rule = {
   id: 'pdb-unhealthy-pods',
   severity: 'info',
-  severe: 'It only matters when a pod does not work and its node has to go.',
+  severityReason: 'It only matters when a pod does not work and its node has to go.',
   title: 'A PodDisruptionBudget that keeps pods which do not work',
   why: 'A pod that crashes again and again is never ready, so a budget that is not met forbids its eviction: the drain of its node waits for a pod that nobody can use. `unhealthyPodEvictionPolicy: AlwaysAllow` (stable since Kubernetes 1.31) lets it go. (Told once for all budgets.)',
   check: (world, report) => {

@@ -6,7 +6,7 @@ import { eachContainer, type Rule } from './rule.js'
 const twice: Rule = {
   id: 'env-twice',
   severity: 'warning',
-  severe: 'The value that counts may be the one that is meant; with the same value twice it is an info.',
+  severityReason: 'The value that counts may be the one that is meant; with the same value twice it is an info.',
   title: 'A variable that stands twice in the environment',
   why: 'The last one counts, and the first is dropped without a word; a server-side apply refuses the list, as each name may be there once. So what somebody reads in the file is not what the app gets.',
   check: eachContainer(({ environment, name: container }, report) => {
@@ -35,7 +35,7 @@ const variable = /^[A-Z_][A-Z0-9_]*$/
 const unfilled: Rule = {
   id: 'env-unfilled',
   severity: 'warning',
-  severe: 'A program may read `$(NAME)` itself.',
+  severityReason: 'A program may read `$(NAME)` itself.',
   title: 'A `$(NAME)` that nobody fills in',
   why: 'Kubernetes fills in `$(NAME)` in `command`, `args` and the values of `env`, if the container has a variable of that name; in `env` only those that stand further up. Anything else stays as it is written, and the program gets `$(NAME)`. Variables of the image do not count.',
   check: eachContainer((container, report, world) => {
@@ -68,7 +68,8 @@ function textsOf(container: Container): (readonly [place: Place, before?: Place]
 const hookVariable: Rule = {
   id: 'hook-variable',
   severity: 'error',
-  severe: 'For `sleep` it is no time: the hook fails each time. Of another program, or in a script, it is a warning.',
+  severityReason:
+    'For `sleep` it is no time: the hook fails each time. Of another program, or in a script, it is a warning.',
   title: 'A variable in a hook that nobody fills in',
   why: 'Kubernetes fills in no `$(NAME)` in a hook, as it does in `command` and `args` (kubernetes#129502). `sleep` gets those characters, which are no time, and fails at once (FailedPreStopHook); in a script `$(NAME)` runs a program of that name. Only a shell reads `$NAME`.',
   check: eachContainer(({ hook, environment }, report) => {

@@ -13,7 +13,7 @@ import { eachContainer, eachPod, type Rule } from './rule.js'
 const noHook: Rule = {
   id: 'no-hook',
   severity: 'warning',
-  severe: 'An app may wait after SIGTERM by itself, as those with podrain do.',
+  severityReason: 'An app may wait after SIGTERM by itself, as those with podrain do.',
   title: 'A container behind a Service without a preStop hook',
   why: 'SIGTERM comes while kube-proxy and load balancers still send: they learn later than the pod that it ends (kube-proxy up to 1.2 s, an AWS NLB two minutes). An app that closes on SIGTERM refuses what comes in between. podrain waits after SIGTERM as well, so it can do without the hook; the hook helps where SIGTERM does not reach node.',
   check: eachPod((pod, report, world) => {
@@ -65,7 +65,7 @@ function portOf(container: Container): string | number {
 const oneHandler: Rule = {
   id: 'hook-handler',
   severity: 'error',
-  severe: 'Two handlers or none are refused, and `tcpSocket` fails each time.',
+  severityReason: 'Two handlers or none are refused, and `tcpSocket` fails each time.',
   title: 'A hook with no handler, with two, or with one that Kubernetes does not run',
   why: 'A hook is one of `exec`, `httpGet` and `sleep`. The API server refuses a hook with two of them or with none. It accepts `tcpSocket`, for compatibility only: that hook always fails, and SIGTERM follows at once.',
   check: eachContainer(({ hook }, report) => {
@@ -90,7 +90,7 @@ const oneHandler: Rule = {
 const hookAtStart: Rule = {
   id: 'hook-at-start',
   severity: 'error',
-  severe: 'The pod drains as soon as it has started, each time.',
+  severityReason: 'The pod drains as soon as it has started, each time.',
   title: 'The hook for the end stands under postStart',
   why: '`postStart` runs when the container starts. `/prestop` there makes the pod unready as soon as it has started, and nothing runs when it ends.',
   check: eachContainer(({ place }, report) => {
@@ -107,7 +107,7 @@ const hookAtStart: Rule = {
 const hookPort: Rule = {
   id: 'hook-port',
   severity: 'error',
-  severe:
+  severityReason:
     'A name that the container does not have is never found: the hook fails each time. A number may be listened on without being listed: a warning.',
   title: 'A hook on a port that no container has',
   why: 'The kubelet looks a named port up in the container that has the hook, and nowhere else. If there is none, or nobody listens on the port, the hook fails (event FailedPreStopHook), and SIGTERM follows at once.',
@@ -146,7 +146,7 @@ const answersAtOnce = /^\/(readyz|livez|drainz|healthz?|health\/(ready|live)|rea
 const hookPath: Rule = {
   id: 'hook-path',
   severity: 'warning',
-  severe: 'Another app may have an endpoint of that name that waits.',
+  severityReason: 'Another app may have an endpoint of that name that waits.',
   title: "A hook whose path is nearly podrain's, or one that does not wait",
   why: 'The kubelet ignores the status of the answer: with a 404 the hook has succeeded, at once. So a misspelt path is the same as no hook, and nobody is told.',
   check: eachContainer((container, report) => {
@@ -183,7 +183,7 @@ const hookPath: Rule = {
 const hookHostNetwork: Rule = {
   id: 'hook-host-network',
   severity: 'error',
-  severe: 'The kubelet finds no address, so the hook fails each time.',
+  severityReason: 'The kubelet finds no address, so the hook fails each time.',
   title: 'An httpGet hook in a pod on the host network',
   why: 'The kubelet asks the container runtime for the pod’s address, and a pod on the host network has none of its own: “failed to find networking container”, FailedPreStopHook, SIGTERM at once (kubernetes#134285). `host: 127.0.0.1` helps, but Pod Security “baseline” forbids `host` since Kubernetes 1.34. The hook without network needs the option `controlSocket: true` in the app.',
   check: eachContainer(({ hook, pod }, report) => {
@@ -202,7 +202,8 @@ const hookHostNetwork: Rule = {
 const hookHost: Rule = {
   id: 'hook-host',
   severity: 'error',
-  severe: '`localhost` is the node each time. Another host, or a port of the node, may lead to the pod: a warning.',
+  severityReason:
+    '`localhost` is the node each time. Another host, or a port of the node, may lead to the pod: a warning.',
   title: 'A hook with a host',
   why: 'The kubelet sends the request from the node, and there `localhost` is the node, not the pod. Without `host` the request goes to the pod, which is what is meant. Pod Security “baseline” forbids `host` since Kubernetes 1.34.',
   check: eachContainer(({ hook, pod }, report) => {
@@ -231,7 +232,7 @@ function hasHostPort(pod: Pod): boolean {
 const hookToken: Rule = {
   id: 'hook-token',
   severity: 'error',
-  severe: 'The app refuses the hook each time.',
+  severityReason: 'The app refuses the hook each time.',
   title: 'A hook without the token that the app wants',
   why: 'With `PODRAIN_TOKEN` in its environment podrain refuses every `/prestop` without `Authorization: Bearer <token>`. The kubelet takes the 404 for success: the hook is over at once.',
   check: eachContainer((container, report) => {
@@ -295,7 +296,7 @@ const tools = new Set([
 const hookNeedsTool: Rule = {
   id: 'hook-needs-tool',
   severity: 'error',
-  severe: 'Of the images of gcr.io/distroless it is known. Of an image that is only called so it is a warning.',
+  severityReason: 'Of the images of gcr.io/distroless it is known. Of an image that is only called so it is a warning.',
   title: 'An exec hook that needs a shell or a tool which the image does not have',
   why: '`exec` runs a program of the image. A distroless image has no `sh`, no `sleep` and no `curl`: the hook fails (FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer(({ hook, image, name, place }, report) => {
@@ -323,7 +324,7 @@ const hookNeedsTool: Rule = {
 const hookNoShell: Rule = {
   id: 'hook-no-shell',
   severity: 'error',
-  severe:
+  severityReason:
     'There is no such program, or `sleep` is given words that are no time: the hook fails each time. Other programs may not mind: a warning.',
   title: 'An exec hook that is written for a shell, without one',
   why: '`command` is a program and its arguments, and no shell reads it: `["sleep 10"]` looks for a program named `sleep 10`, and `["sleep", "5", "&&", …]` gives `&&` to sleep. The hook fails (FailedPreStopHook), and SIGTERM follows at once.',
@@ -358,7 +359,7 @@ function shellish(text: string): boolean {
 const hookSignals: Rule = {
   id: 'hook-signals',
   severity: 'warning',
-  severe: 'It depends on the load balancer whether it still sends, and on the image which signal follows.',
+  severityReason: 'It depends on the load balancer whether it still sends, and on the image which signal follows.',
   title: 'A hook that sends the signal itself',
   why: 'The hook is there for the time *before* the signal. A hook that ends the server itself does so while load balancers still send. And when it returns at once (`nginx -s quit`, `kill -QUIT 1`), the kubelet’s signal follows at once: if that is SIGTERM, nginx makes a fast shutdown of the graceful one. (`STOPSIGNAL` of the image says which it is; the official nginx images have SIGQUIT.)',
   check: eachContainer(({ hook, pod }, report, world) => {
@@ -383,7 +384,7 @@ const hookSignals: Rule = {
 const hookBackground: Rule = {
   id: 'hook-background',
   severity: 'warning',
-  severe: 'It depends on the container runtime whether it waits.',
+  severityReason: 'It depends on the container runtime whether it waits.',
   title: 'A hook that leaves in the background what it should wait for',
   why: 'With `&` the shell goes on, and a hook is over when its shell is: SIGTERM follows while `sleep 15 &` still sleeps. containerd happens to wait until nothing holds the output of the hook any more (`drain_exec_sync_io_timeout` is 0 s), other runtimes do not. `wait` makes it certain.',
   check: eachContainer(({ hook }, report) => {
@@ -400,7 +401,7 @@ const hookBackground: Rule = {
 const hookReadOnly: Rule = {
   id: 'hook-read-only',
   severity: 'error',
-  severe: 'The socket can never be made there, so the hook fails each time.',
+  severityReason: 'The socket can never be made there, so the hook fails each time.',
   title: 'podrain-prestop on a read-only file system',
   why: 'The hook without network reaches the app over a socket file that the app makes: `/tmp/podrain.sock` unless told otherwise. With `readOnlyRootFilesystem` and no volume there, the app cannot make it, and the hook fails.',
   check: eachContainer((container, report) => {
@@ -425,7 +426,7 @@ const hookReadOnly: Rule = {
 const initLifecycle: Rule = {
   id: 'init-lifecycle',
   severity: 'error',
-  severe: 'Refused.',
+  severityReason: 'Refused.',
   title: 'A hook or probe in an init container that is not a sidecar',
   why: 'An init container has ended long before the pod does. The API server refuses `lifecycle` and probes there, unless `restartPolicy: Always` makes it a sidecar.',
   check: eachPod((pod, report) => {
@@ -459,7 +460,7 @@ function isSupported(signal: string): boolean {
 const stopSignal: Rule = {
   id: 'stop-signal',
   severity: 'warning',
-  severe: 'Without its feature gate the field is dropped.',
+  severityReason: 'Without its feature gate the field is dropped.',
   title: 'A stop signal that cannot be caught, or that is refused',
   why: '`lifecycle.stopSignal` (alpha since Kubernetes 1.33, beta planned for 1.37: without the feature gate ContainerStopSignals it is dropped) replaces SIGTERM. No program can catch SIGKILL or SIGSTOP, so there is no drain; podrain listens to SIGTERM and SIGINT unless its option `signals` (`PODRAIN_SIGNALS`) says otherwise. It takes SIGINT for a Ctrl-C, after which nobody is waited for, so without a hook that comes first requests are refused. Without `spec.os.name` the API server refuses the field.',
   check: eachContainer(({ place, pod, isPodrain, environment, hook }, report) => {
@@ -492,7 +493,7 @@ const stopSignal: Rule = {
 const hookMesh: Rule = {
   id: 'hook-mesh',
   severity: 'warning',
-  severe: 'A policy in other files may let the kubelet through, or apply to no such pod.',
+  severityReason: 'A policy in other files may let the kubelet through, or apply to no such pod.',
   title: 'An httpGet hook that the mesh turns away',
   why: 'The kubelet speaks plain HTTP and has no certificate. Linkerd lets probes through by itself, but not hooks: a policy that wants to know the caller answers 403, which the kubelet takes for success. Istio leads the hook through its agent, unless `rewriteAppHTTPProbers` is false; then the hook fails under STRICT mTLS.',
   check: eachContainer((container, report, world) => {

@@ -11,7 +11,7 @@ const helpers =
 const sidecarFirst: Rule = {
   id: 'sidecar-ends-first',
   severity: 'warning',
-  severe: 'The app may not need the sidecar for the requests that are open.',
+  severityReason: 'The app may not need the sidecar for the requests that are open.',
   title: 'A sidecar that ends while the app still works',
   why: 'All containers of a pod are ended at the same time: a sidecar without a hook gets SIGTERM at once, while the app is still in its own hook. What the app reaches through the sidecar (the database, the mesh) is gone while requests are still open. A native sidecar (an init container with `restartPolicy: Always`) is ended after the app.',
   check: eachPod((pod, report) => {
@@ -47,7 +47,7 @@ const sidecarFirst: Rule = {
 const sidecarHook: Rule = {
   id: 'sidecar-hook',
   severity: 'warning',
-  severe: 'The app may not need the sidecar for the requests that are open.',
+  severityReason: 'The app may not need the sidecar for the requests that are open.',
   title: 'A native sidecar whose hook ends it early',
   why: 'A native sidecar gets SIGTERM after the containers of the app have ended. But its hook does not wait: all hooks run at the same time, when the pod begins to end. A hook that stops the sidecar stops it while the app still needs it.',
   check: eachPod((pod, report) => {
@@ -77,7 +77,7 @@ function serves(pod: Pod, world: World): number {
 const istioFirst: Rule = {
   id: 'istio-proxy-ends-first',
   severity: 'warning',
-  severe: 'A mesh may be set up to wait; where nothing is said in the files it is an info.',
+  severityReason: 'A mesh may be set up to wait; where nothing is said in the files it is an info.',
   title: 'An Istio proxy that ends before the app',
   why: 'Istio’s proxy is told to end when the pod begins to end: it drains for `terminationDrainDuration` (5 s by default), exits, and cuts the requests that are still open. `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` makes it wait for them; as a native sidecar it is ended after the app.',
   check: eachPod((pod, report, world) => {
@@ -113,7 +113,7 @@ const istioFirst: Rule = {
 const istioHold: Rule = {
   id: 'istio-hold',
   severity: 'info',
-  severe: 'An app may try again until the network is there.',
+  severityReason: 'An app may try again until the network is there.',
   title: 'An app that may start before its Istio proxy',
   why: 'Until the proxy runs, the app reaches nothing: its first connections fail, and it may exit. `holdApplicationUntilProxyStarts` starts the proxy first.',
   check: eachPod((pod, report) => {
@@ -134,7 +134,7 @@ const istioHold: Rule = {
 const linkerdFirst: Rule = {
   id: 'linkerd-proxy-ends-first',
   severity: 'warning',
-  severe: 'A mesh may be set up to wait.',
+  severityReason: 'A mesh may be set up to wait.',
   title: 'A Linkerd proxy that ends before the app',
   why: 'Linkerd’s proxy gets SIGTERM when the pod begins to end, and takes no new connection from then on, neither in nor out, while the cluster still sends. It needs a wait of its own, or to be a native sidecar, which is ended after the app.',
   check: eachPod((pod, report, world) => {
@@ -172,7 +172,7 @@ const linkerdFirst: Rule = {
 const linkerdAwait: Rule = {
   id: 'linkerd-await',
   severity: 'info',
-  severe: 'An app may try again until the network is there.',
+  severityReason: 'An app may try again until the network is there.',
   title: 'An app that starts before its Linkerd proxy',
   why: 'Until the proxy runs, the app reaches nothing. `proxy-await` is on by default: leave it so.',
   check: eachPod((pod, report) => {

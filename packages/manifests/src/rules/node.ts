@@ -57,7 +57,7 @@ function asksFor(expression: Place, label: string, value: RegExp): boolean {
 const graceOnSpot: Rule = {
   id: 'grace-exceeds-notice',
   severity: 'warning',
-  severe: 'Only when the node is taken away. A grace period is the longest time, not the usual one: an info.',
+  severityReason: 'Only when the node is taken away. A grace period is the longest time, not the usual one: an info.',
   title: 'A grace period, or a hook, that is longer than the notice of a spot node',
   why: 'A spot node goes a fixed time after its notice, whatever its pods still do: 2 minutes with AWS, 30 s with Azure, and 30 s with Google, of which pods get 15. A hook that takes as long leaves nothing for the requests that are open.',
   check: eachPod((pod, report) => {
@@ -87,7 +87,7 @@ export const autoscalerWaits = 600
 const graceBeyondNode: Rule = {
   id: 'grace-exceeds-node',
   severity: 'warning',
-  severe: 'Only when the node is taken away; where no file tells of an autoscaler it is an info.',
+  severityReason: 'Only when the node is taken away; where no file tells of an autoscaler it is an info.',
   title: 'A grace period that is longer than an autoscaler of nodes waits',
   why: 'The cluster autoscaler removes a node 10 minutes after it began to empty it (`--max-graceful-termination-sec`, 600 by default), and Karpenter when `terminationGracePeriod` of the NodePool is over: the pods that are still ending are cut off. A pod that says so is left alone (`cluster-autoscaler.kubernetes.io/safe-to-evict: "false"`, `karpenter.sh/do-not-disrupt: "true"`), by the first for good, by the second until the node has to go.',
   check: (world, report) => {

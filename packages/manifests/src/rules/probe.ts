@@ -32,7 +32,7 @@ function isSame(one: Place, other: Place): boolean {
 const noReadiness: Rule = {
   id: 'no-readiness',
   severity: 'warning',
-  severe: 'It depends on how fast the app listens after its start.',
+  severityReason: 'It depends on how fast the app listens after its start.',
   title: 'A container behind a Service without a readiness probe',
   why: 'Without one a pod counts as ready as soon as its process has started: a rollout takes old pods away while new ones do not listen yet. And when a liveness probe kills a container, nothing takes the pod out of the endpoints while it drains.',
   check: eachPod((pod, report, world) => {
@@ -56,7 +56,7 @@ const noReadiness: Rule = {
 const probeDrains: Rule = {
   id: 'probe-drains',
   severity: 'error',
-  severe: 'Each probe drains the pod.',
+  severityReason: 'Each probe drains the pod.',
   title: 'A probe of the hook’s path',
   why: 'A GET of `/prestop` starts the drain: a pod that is probed there every few seconds is never ready.',
   check: eachContainer(({ place }, report) => {
@@ -77,7 +77,7 @@ const probeDrains: Rule = {
 const livenessKills: Rule = {
   id: 'liveness-kills',
   severity: 'warning',
-  severe:
+  severityReason:
     'Only when a drain begins in another way than by deletion, or a check fails. Where nothing says that the path is for readiness it is an info.',
   title: 'A liveness probe that a draining or overloaded pod fails',
   why: 'A draining pod is not ready, and says so. Where liveness asks the same path, the container is killed for it. (The kubelet stops liveness probes when a pod is deleted, but not when a drain begins in any other way.) And a database that is away for a moment restarts every pod at once.',
@@ -112,7 +112,7 @@ const livenessKills: Rule = {
 const livenessImpatient: Rule = {
   id: 'liveness-impatient',
   severity: 'warning',
-  severe: 'It depends on how busy the pod is.',
+  severityReason: 'It depends on how busy the pod is.',
   title: 'A liveness probe that one slow answer fails',
   why: 'A busy pod answers late, and during a rollout the remaining ones are busy. With `failureThreshold: 1` a single answer later than `timeoutSeconds` (1 s by default) ends the container, with everything it was doing.',
   check: eachContainer((container, report) => {
@@ -133,7 +133,7 @@ const livenessImpatient: Rule = {
 const probePort: Rule = {
   id: 'probe-port',
   severity: 'error',
-  severe:
+  severityReason:
     'A name that the container does not have is never found: the probe fails each time. A number may be listened on without being listed.',
   title: 'A probe on a port that the container does not have',
   why: 'The kubelet finds no port of that name, so the probe fails: the pod never becomes ready, or is killed again and again. A number need not be listed to be probed; but the port of the Service is not that of the container.',

@@ -71,7 +71,7 @@ function managerOf(words: readonly string[], managers: Readonly<Record<string, M
 const packageManager: Rule = {
   id: 'package-manager',
   severity: 'warning',
-  severe: 'It depends on the shell of the image, and on what a hook has done before.',
+  severityReason: 'It depends on the shell of the image, and on what a hook has done before.',
   title: 'A package manager as the first process',
   why: 'SIGTERM goes to the first process of a container. npm, npx and yarn exit before node has seen it, pnpm exits before node has drained, and whatever runs then is killed. (Measured with npm 11, yarn 1 and pnpm 10, and a dash as `sh`. A shell that puts a single command in its own place, as bash does, hands the signal on: the manifest does not say which shell the image has.)',
   check: eachContainer(({ started, name, pod }, report) => {
@@ -95,7 +95,7 @@ const packageManager: Rule = {
 const processManager: Rule = {
   id: 'process-manager',
   severity: 'warning',
-  severe: 'It depends on its settings, which are in other files.',
+  severityReason: 'It depends on its settings, which are in other files.',
   title: 'A process manager as the first process',
   why: 'SIGTERM goes to the first process of a container, and what a process manager makes of it is its own affair: pm2 kills after 1.6 s, supervisord after 10 s, forever passes nothing on. Restarts and replicas are what Kubernetes is there for.',
   check: eachContainer(({ started, name, pod }, report) => {
@@ -118,7 +118,7 @@ const processManager: Rule = {
 const shellFirst: Rule = {
   id: 'shell-first',
   severity: 'warning',
-  severe: 'It depends on the shell, and on what a hook has done before.',
+  severityReason: 'It depends on the shell, and on what a hook has done before.',
   title: 'A shell as the first process',
   why: 'SIGTERM goes to the first process of a container. A shell there ignores the signal while it waits for its child, so the app is killed when the grace period is over, without a drain. `exec` puts the app in the place of the shell. (Some shells do so by themselves if there is a single command; the manifest does not say which shell the image has.)',
   check: eachContainer(({ command, place, name, hook, pod }, report) => {

@@ -11,7 +11,7 @@ import { each, eachPod, type Rule } from './rule.js'
 const selectorMismatch: Rule = {
   id: 'selector-mismatch',
   severity: 'error',
-  severe: 'Refused.',
+  severityReason: 'Refused.',
   title: 'A selector that does not select the pods of its own template',
   why: 'A Deployment, StatefulSet, DaemonSet or ReplicaSet finds its pods by `spec.selector`. The API server refuses one whose template has other labels: “selector does not match template labels”.',
   check: eachPod((pod, report) => {
@@ -55,7 +55,7 @@ function asked(selector: Place): string {
 const serviceSelectsNothing: Rule = {
   id: 'service-selects-nothing',
   severity: 'warning',
-  severe: 'The pods may be in files that are not here.',
+  severityReason: 'The pods may be in files that are not here.',
   title: 'A Service whose selector selects no pod',
   why: 'A Service sends to the pods that have all labels of its selector. If there are none, every request to it is refused, and nothing says so. Only where a pod is in the files that is most likely meant: others may be elsewhere.',
   check: each(['Service'], (service, report, world) => {
@@ -72,7 +72,7 @@ const serviceSelectsNothing: Rule = {
 const routeLeadsNowhere: Rule = {
   id: 'route-leads-nowhere',
   severity: 'warning',
-  severe: 'The Service may be in files that are not here.',
+  severityReason: 'The Service may be in files that are not here.',
   title: 'An Ingress or a route to a Service or a port that is not there',
   why: 'Whatever reads the route finds nobody to send to, and answers 503 (an Ingress) or 500 (a route of the Gateway API). Only where a Service is in the files that is most likely meant: others may be elsewhere.',
   check: (world, report) => {
@@ -138,7 +138,7 @@ function serviceOfWorkload(name: string, world: World, near: Resource): string |
 const scalerLeadsNowhere: Rule = {
   id: 'scaler-leads-nowhere',
   severity: 'warning',
-  severe: 'What it scales may be in files that are not here; and no request is lost by it alone.',
+  severityReason: 'What it scales may be in files that are not here; and no request is lost by it alone.',
   title: 'An autoscaler of what is not there',
   why: 'It scales nothing, and the number of pods stays what it is, whatever the load. Only where something is in the files that is most likely meant: others may be elsewhere.',
   check: each(['HorizontalPodAutoscaler', 'ScaledObject'], (scaler, report, world) => {

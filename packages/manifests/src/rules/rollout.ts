@@ -14,7 +14,7 @@ function written(place: Place, fallback: string): string {
 const takesLast: Rule = {
   id: 'rollout-takes-last',
   severity: 'error',
-  severe:
+  severityReason:
     'Each rollout begins with no ready pod. With an autoscaler only at its minimum: a warning; where nobody says how many there are: an info.',
   title: 'A rollout that may take the last ready pod',
   why: 'During a rollout `maxUnavailable` pods may be missing (a percentage is of the replicas, and rounded down). Where that is all of them, every old pod may go before a new one is ready, however well each of them drains.',
@@ -58,7 +58,7 @@ function severityOf(pod: Pod, world: World): Severity {
 const bothZero: Rule = {
   id: 'rollout-both-zero',
   severity: 'error',
-  severe: 'Refused.',
+  severityReason: 'Refused.',
   title: 'A rollout that may neither add a pod nor take one',
   why: 'With both at 0 nothing could ever be replaced: the API server refuses it.',
   check: eachPod((pod, report) => {
@@ -77,7 +77,7 @@ const bothZero: Rule = {
 const recreate: Rule = {
   id: 'rollout-recreate',
   severity: 'warning',
-  severe: 'An outage at each deploy, but a choice: with a volume for one pod there is no other.',
+  severityReason: 'An outage at each deploy, but a choice: with a volume for one pod there is no other.',
   title: 'All pods end before new ones begin',
   why: '`Recreate` ends every pod, waits until they are gone, and only then starts new ones. No drain can help: for that time there is no pod that could answer.',
   check: eachPod((pod, report, world) => {
@@ -102,7 +102,7 @@ const recreate: Rule = {
 const sharesVolume: Rule = {
   id: 'rollout-shares-volume',
   severity: 'warning',
-  severe: 'It depends on the node that the new pod comes to.',
+  severityReason: 'It depends on the node that the new pod comes to.',
   title: 'A rollout that runs two pods with a volume for one',
   why: 'A rolling update starts the new pod before the old one has ended. A `ReadWriteOnce` volume is for one node: on another one the new pod waits for it, and the rollout hangs; on the same node both write to it at once, which no database survives. `Recreate` ends the old pod first.',
   check: eachPod((pod, report, world) => {
@@ -123,7 +123,7 @@ const sharesVolume: Rule = {
 const singleReplica: Rule = {
   id: 'single-replica',
   severity: 'warning',
-  severe: 'Only when its node goes or the pod crashes; where the number is only the default it is an info.',
+  severityReason: 'Only when its node goes or the pod crashes; where the number is only the default it is an info.',
   title: 'One pod behind a Service',
   why: 'A rolling update starts the new pod first, so a deploy loses nothing. But a node drain, an eviction or a crash ends the only pod there is. While it ends, kube-proxy still sends to it if its readiness probe succeeds, and only then.',
   check: eachPod((pod, report, world) => {
@@ -147,7 +147,7 @@ const singleReplica: Rule = {
 const scalerLeavesOne: Rule = {
   id: 'autoscaler-leaves-one',
   severity: 'warning',
-  severe: 'Only in quiet hours, and when that pod goes.',
+  severityReason: 'Only in quiet hours, and when that pod goes.',
   title: 'An autoscaler that goes down to one pod',
   why: 'In quiet hours there is one pod, and whatever ends it ends the service. `minReplicas` is 1 if nothing is said.',
   check: each(['HorizontalPodAutoscaler'], (scaler, report, world) => {
@@ -167,7 +167,7 @@ const scalerLeavesOne: Rule = {
 const scalerLeavesNone: Rule = {
   id: 'autoscaler-leaves-none',
   severity: 'warning',
-  severe: 'Only in quiet hours, and some proxies hold requests back.',
+  severityReason: 'Only in quiet hours, and some proxies hold requests back.',
   title: 'An autoscaler that goes down to no pod behind a Service',
   why: 'While there is no pod, every request is refused: neither a Service nor KEDA holds requests back until one has started. (KEDA’s HTTP add-on does, for what goes through its interceptor.) `minReplicaCount` of a ScaledObject is 0 if nothing is said.',
   check: eachPod((pod, report, world) => {
@@ -197,7 +197,7 @@ const scalerLeavesNone: Rule = {
 const scalerAndReplicas: Rule = {
   id: 'autoscaler-and-replicas',
   severity: 'info',
-  severe: 'How much it matters depends on the load at the time of a deploy.',
+  severityReason: 'How much it matters depends on the load at the time of a deploy.',
   title: 'A number of replicas beside an autoscaler',
   why: 'Every apply sets the number back to this one, and the autoscaler has to raise it again: pods are ended and started for nothing, at the busiest time.',
   check: eachPod((pod, report, world) => {
@@ -213,7 +213,7 @@ const scalerAndReplicas: Rule = {
 const onDelete: Rule = {
   id: 'rollout-on-delete',
   severity: 'info',
-  severe: 'It may be what is wanted.',
+  severityReason: 'It may be what is wanted.',
   title: 'Pods that are only replaced when somebody deletes them',
   why: 'With `OnDelete` a deploy changes nothing until pods are deleted, by hand or with their node. So the new version comes at a time nobody chose, and nothing makes one deletion wait for the pod before it.',
   check: eachPod((pod, report, world) => {
@@ -228,7 +228,7 @@ const onDelete: Rule = {
 const hostPortSurge: Rule = {
   id: 'rollout-host-port',
   severity: 'warning',
-  severe: 'It depends on whether a node is free.',
+  severityReason: 'It depends on whether a node is free.',
   title: 'A rollout that needs the same port of a node twice',
   why: 'Two pods cannot have the same port of one node. With `maxUnavailable: 0` the new pod has to start before an old one goes, so it needs a node where the port is free: if there is none, the rollout never ends.',
   check: eachPod((pod, report, world) => {
@@ -255,7 +255,7 @@ const hostPortSurge: Rule = {
 const minReady: Rule = {
   id: 'rollout-outruns-balancer',
   severity: 'info',
-  severe: 'It depends on how fast the load balancer checks, and readiness gates may be set by other means.',
+  severityReason: 'It depends on how fast the load balancer checks, and readiness gates may be set by other means.',
   title: 'A rollout that does not wait for the load balancer to know the new pods',
   why: 'A pod that is ready counts as available at once (`minReadySeconds: 0`), and the next old one goes. A load balancer outside the cluster has not checked the new one yet: for a while it has neither (708 errors in 70 s in one report). Pod readiness gates solve it; `minReadySeconds` does if it is longer than those checks take. (With `target-type: instance`, the default, the load balancer checks nodes, and this does not happen.)',
   check: eachPod((pod, report, world) => {
@@ -282,7 +282,7 @@ const minReady: Rule = {
 const inPlace: Rule = {
   id: 'kruise-in-place',
   severity: 'warning',
-  severe: 'It depends on what a hook waits.',
+  severityReason: 'It depends on what a hook waits.',
   title: 'An update in place that does not wait for the endpoints',
   why: 'Kruise updates in place by restarting the container in its pod: the hook runs, but the pod is not deleted. Without `gracePeriodSeconds` the container is restarted as soon as the pod is marked not ready, before the load balancer knows of it.',
   check: eachPod((pod, report) => {
@@ -304,7 +304,7 @@ const inPlace: Rule = {
 const argoScaleDown: Rule = {
   id: 'argo-scale-down',
   severity: 'warning',
-  severe: 'It depends on how fast the load balancer learns.',
+  severityReason: 'It depends on how fast the load balancer learns.',
   title: 'Old pods of a Rollout that end before the load balancer has stopped sending to them',
   why: 'After the switch, Argo keeps the old pods for `scaleDownDelaySeconds` (30 s by default) without traffic: the cheapest drain there is. If that is less than the load balancer needs, they end while it still sends to them. (In a canary, only with `trafficRouting`.)',
   check: eachPod((pod, report, world) => {
@@ -327,7 +327,7 @@ const argoScaleDown: Rule = {
 const noSpread: Rule = {
   id: 'no-spread',
   severity: 'info',
-  severe: 'The scheduler spreads pods by itself as well as it can.',
+  severityReason: 'The scheduler spreads pods by itself as well as it can.',
   title: 'Pods that nothing keeps apart',
   why: 'Nothing says that they must not all be on one node, and then its end is the end of the service. The scheduler prefers to spread the pods of a Service, but does not have to. (Told once for all of them.)',
   check: (world, report) => {
@@ -354,7 +354,7 @@ const noSpread: Rule = {
 const restartPolicy: Rule = {
   id: 'restart-policy',
   severity: 'error',
-  severe: 'Refused.',
+  severityReason: 'Refused.',
   title: 'A restart policy that the kind cannot have',
   why: 'Pods of a Deployment, StatefulSet or DaemonSet are restarted always; those of a Job never, or on failure. The API server refuses anything else.',
   check: eachPod((pod, report) => {
@@ -380,7 +380,7 @@ const restartPolicy: Rule = {
 const jobHook: Rule = {
   id: 'job-hook',
   severity: 'info',
-  severe: 'It may be meant for evictions only.',
+  severityReason: 'It may be meant for evictions only.',
   title: 'A hook in a pod that ends by itself',
   why: 'A preStop hook runs when a pod is deleted or evicted, not when its program has ended. What has to be done at the end of a job belongs in the program itself.',
   check: eachPod((pod, report) => {
@@ -399,7 +399,7 @@ const jobHook: Rule = {
 const jobOverlaps: Rule = {
   id: 'job-overlaps',
   severity: 'info',
-  severe: 'It may do no harm that two run.',
+  severityReason: 'It may do no harm that two run.',
   title: 'A job whose next pod starts while the one before it still ends',
   why: 'When a pod of a job is deleted or evicted, a new one is started as soon as the old one begins to end, so for its grace period there are two. `podReplacementPolicy: Failed` (stable since Kubernetes 1.34) waits. (With a `podFailurePolicy` it is the default.)',
   check: eachPod((pod, report) => {
@@ -416,7 +416,7 @@ const jobOverlaps: Rule = {
 const jobReplaced: Rule = {
   id: 'cronjob-replaces',
   severity: 'info',
-  severe: 'It may be what is wanted.',
+  severityReason: 'It may be what is wanted.',
   title: 'A CronJob that ends what still runs',
   why: '`concurrencyPolicy: Replace` deletes a job that still runs when the next is due: its pod gets SIGTERM and its grace period, and nothing more.',
   check: each(['CronJob'], (job, report) => {

@@ -25,7 +25,7 @@ export interface Rule {
   /** The greatest severity of its findings. */
   readonly severity: Severity
   /** Why it has this severity, and when a finding has a lower one. */
-  readonly severe: string
+  readonly severityReason: string
   /** What the rule finds, in one line. */
   readonly title: string
   /** Why the mistake loses requests. */

@@ -279,7 +279,7 @@ function of(rule: Problem['rule']): Rule['check'] {
 const unknownKeyRule: Rule = {
   id: 'unknown-key',
   severity: 'error',
-  severe: 'Refused by strict validation, else dropped. What a newer cluster may know is a warning.',
+  severityReason: 'Refused by strict validation, else dropped. What a newer cluster may know is a warning.',
   title: 'A key that Kubernetes does not know, most often a misspelt one',
   why: 'A hook under `prestop` is no hook. The API server refuses it where the client asks for strict validation, as kubectl does by default. For any other client it drops the key, and the deploy succeeds without it. Given the version of the cluster (`--kubernetes 1.28`), it also tells of keys that came later, such as a hook’s `sleep` (1.29).',
   check: of('unknown-key'),
@@ -288,7 +288,7 @@ const unknownKeyRule: Rule = {
 const misplacedKey: Rule = {
   id: 'misplaced-key',
   severity: 'error',
-  severe: 'Refused by strict validation, else dropped.',
+  severityReason: 'Refused by strict validation, else dropped.',
   title: 'A key that stands at the wrong level',
   why: '`terminationGracePeriodSeconds` in a container, or `lifecycle` in the pod’s spec, is refused or dropped, like any unknown key. Where it is dropped, the pod gets 30 s and no hook. The schema says where the key belongs.',
   check: of('misplaced-key'),
@@ -297,7 +297,7 @@ const misplacedKey: Rule = {
 const wrongTypeRule: Rule = {
   id: 'wrong-type',
   severity: 'error',
-  severe: 'Refused. A placeholder that something fills in later is a warning.',
+  severityReason: 'Refused. A placeholder that something fills in later is a warning.',
   title: 'A value of the wrong type',
   why: 'The API server refuses it, in the middle of a deploy. Most often it is a number in quotes (`periodSeconds: "5"`, `port: "8080"`), or a variable without them (`value: 8080`).',
   check: of('wrong-type'),
@@ -306,7 +306,7 @@ const wrongTypeRule: Rule = {
 const wrongValueRule: Rule = {
   id: 'wrong-value',
   severity: 'error',
-  severe: 'Refused.',
+  severityReason: 'Refused.',
   title: 'A value that is not allowed, or not beside another',
   why: 'The API server refuses it: `type: Rolling` is not `RollingUpdate`, `scheme: https` is not `HTTPS`, and `rollingUpdate` may not stand beside `type: Recreate`.',
   check: of('wrong-value'),
@@ -315,7 +315,7 @@ const wrongValueRule: Rule = {
 const missingKey: Rule = {
   id: 'missing-key',
   severity: 'error',
-  severe: 'Refused. What is missing at the top of an object may be in the base of a patch: a warning.',
+  severityReason: 'Refused. What is missing at the top of an object may be in the base of a patch: a warning.',
   title: 'A key that has to be there',
   why: 'The API server refuses the object. Nothing is reported for a patch, as the rest of it is somewhere else.',
   check: of('missing-key'),
@@ -324,7 +324,7 @@ const missingKey: Rule = {
 const duplicateKey: Rule = {
   id: 'duplicate-key',
   severity: 'error',
-  severe: 'Refused by strict readers; for the others one of the two is lost.',
+  severityReason: 'Refused by strict readers; for the others one of the two is lost.',
   title: 'The same key twice in a map',
   why: 'kubectl takes the last one and drops the first without a word: a second `lifecycle`, added at the end of a container, takes the hook away. Stricter readers, such as kustomize, refuse the file.',
   check(world, report) {
@@ -372,7 +372,7 @@ const removedIn: Readonly<Record<string, readonly [release: string, now: string]
 const removedApi: Rule = {
   id: 'removed-api',
   severity: 'error',
-  severe: 'Such a cluster does not know the object.',
+  severityReason: 'Such a cluster does not know the object.',
   title: 'An API version that Kubernetes has removed',
   why: 'The cluster does not know the object: the deploy fails, or a budget that should protect the pods is not there. For an older cluster (`--kubernetes 1.24`) it is only told that it will be so.',
   check({ resources, facts: { kubernetes } }: World, report) {

@@ -19,7 +19,7 @@ const least = 2
 const hookOutlastsGrace: Rule = {
   id: 'hook-outlasts-grace',
   severity: 'error',
-  severe:
+  severityReason:
     'A hook that only waits is never done, and the app is killed 2 s after SIGTERM. One that does something first may have told the app to end: a warning.',
   title: 'A hook that takes as long as the grace period, or longer',
   why: 'The grace period begins with the hook, not with SIGTERM. When the grace period is over, the kubelet sends SIGTERM, and SIGKILL 2 s later, whatever is still open. The API server refuses a `sleep` that is longer than the grace period.',
@@ -42,7 +42,7 @@ const hookOutlastsGrace: Rule = {
 const hookLeavesLittle: Rule = {
   id: 'hook-leaves-little',
   severity: 'warning',
-  severe: 'It depends on what is open when the hook is done.',
+  severityReason: 'It depends on what is open when the hook is done.',
   title: 'A hook after which too little of the grace period is left',
   why: 'After the hook, requests that are still open have to end, and pools and connections have to be closed. podrain keeps 5 s for closing and 1 s in reserve by default; the longest request comes on top, if you say how long it is (`--longest-request`).',
   check: eachContainer(({ hook, pod }, report, { facts }) => {
@@ -66,7 +66,7 @@ const hookLeavesLittle: Rule = {
 const hookShorterThanSettle: Rule = {
   id: 'hook-shorter-than-settle',
   severity: 'warning',
-  severe: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
+  severityReason: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
   title: 'A hook that ends before the load balancer knows',
   why: 'A fixed sleep has to be as long as the load balancer needs to stop sending: 15 s for ingress-nginx, 30 s for an AWS ALB, 40 s for Google’s NEG, two minutes for an AWS NLB. Requests that come after the hook has ended are refused.',
   check: eachContainer((container, report, world) => {
@@ -95,7 +95,7 @@ const hookShorterThanSettle: Rule = {
 const graceMissesSettle: Rule = {
   id: 'grace-misses-settle',
   severity: 'warning',
-  severe: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
+  severityReason: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
   title: 'A grace period that is too short for what stands in front',
   why: 'The pod has to serve until the load balancer has stopped sending, answer what is in flight, and close. With `behind` set to that load balancer, podrain refuses to start with such a grace period, and says the same sum.',
   check: eachPod((pod, report, world) => {
@@ -129,7 +129,7 @@ function hasSaidSo(pod: Pod): boolean {
 const graceZero: Rule = {
   id: 'grace-zero',
   severity: 'error',
-  severe: 'The pod is gone at once. 1 s is a warning, and for what nobody sends to it is an info.',
+  severityReason: 'The pod is gone at once. 1 s is a warning, and for what nobody sends to it is an info.',
   title: 'A grace period of 0 or 1 s',
   why: 'With `terminationGracePeriodSeconds: 0` the pod is gone from the API at once while it still runs, so its name may be taken again. The kubelet treats 0 as 1: the hook is given up after 1 s, and SIGKILL comes 2 s after SIGTERM. That is no time to drain, and 1 s is none either.',
   check: eachPod((pod, report, world) => {
@@ -153,7 +153,8 @@ function noTime({ running }: Pod): string {
 const graceVariableDiffers: Rule = {
   id: 'grace-variable',
   severity: 'error',
-  severe: 'The app plans with time that it does not have. With less than there is it is a warning: it only ends early.',
+  severityReason:
+    'The app plans with time that it does not have. With less than there is it is a warning: it only ends early.',
   title: `\`${graceVariable}\` is not what the pod's spec says`,
   why: 'A pod cannot read its own grace period, so podrain is told by this variable. If the variable says more than the spec, SIGKILL comes in the middle of the drain; if it says less, podrain cuts requests that had time left.',
   check: eachContainer((container, report) => {
@@ -182,7 +183,7 @@ const graceVariableDiffers: Rule = {
 const graceUntold: Rule = {
   id: 'grace-untold',
   severity: 'warning',
-  severe: 'The app may be told by an option.',
+  severityReason: 'The app may be told by an option.',
   title: 'A grace period that the app is not told of',
   why: 'podrain assumes 30 s unless its option `terminationGracePeriodSeconds` or the variable `TERMINATION_GRACE_PERIOD_SECONDS` says otherwise. If the pod’s spec says less, it is killed in the middle of the drain; if the spec says more, it cuts requests that had time left.',
   check: eachContainer((container, report) => {
@@ -200,7 +201,7 @@ const graceUntold: Rule = {
 const behindVariableDiffers: Rule = {
   id: 'behind-variable',
   severity: 'error',
-  severe:
+  severityReason:
     'podrain refuses to start with a preset that it does not have. A preset that waits for too short a time is a warning.',
   title: `\`${behindVariable}\` is not what sends to the pod`,
   why: 'podrain waits until the load balancer of this preset has stopped sending. If another load balancer sends to the pod and needs longer, requests come after the wait, and are refused.',
@@ -229,7 +230,7 @@ const behindVariableDiffers: Rule = {
 const behindUntold: Rule = {
   id: 'behind-untold',
   severity: 'info',
-  severe:
+  severityReason:
     'The code of the app may have the option `behind`, which lint cannot see. `podrain lint --against URL` asks the app.',
   title: 'A load balancer that the app is not told of',
   why: `podrain waits 5 s unless its option \`behind\` or the variable \`${behindVariable}\` names what sends to the pod. A load balancer that needs longer goes on sending after these 5 s. A busy service notices that requests still come, and waits on. A service with few requests loses some.`,
@@ -266,7 +267,7 @@ function waitOf({ environment }: Container, usual: number): number | undefined {
 const probeGrace: Rule = {
   id: 'probe-grace',
   severity: 'error',
-  severe: 'On a readiness probe it is refused. On a liveness probe it is a warning: only when that fails.',
+  severityReason: 'On a readiness probe it is refused. On a liveness probe it is a warning: only when that fails.',
   title: 'A grace period of a probe that leaves no time',
   why: 'When the liveness or startup probe fails, its own `terminationGracePeriodSeconds` takes the place of the pod’s: the hook and the drain have to fit into that. A readiness probe may not have one.',
   check: eachContainer((container, report) => {
@@ -296,7 +297,7 @@ const probeGrace: Rule = {
 const readinessSlow: Rule = {
   id: 'readiness-slow',
   severity: 'warning',
-  severe: 'Only when a container is killed and its pod not deleted.',
+  severityReason: 'Only when a container is killed and its pod not deleted.',
   title: 'A readiness probe that is slower than the drain',
   why: 'When a liveness probe kills a container, the pod is not deleted, so only its readiness probe takes it out of the endpoints. That happens after `periodSeconds × failureThreshold`: 10 s × 3 by default, and the drain waits 5 s. (When a pod is deleted, it is out of the endpoints at once, whatever the probe says.)',
   check: eachContainer((container, report, world) => {
@@ -325,7 +326,7 @@ function timingOf({ place }: Container): { period: number; failures: number } {
 const progressDeadline: Rule = {
   id: 'progress-deadline',
   severity: 'error',
-  severe: '`minReadySeconds` that are as long are refused. A delay that is as long is a warning.',
+  severityReason: '`minReadySeconds` that are as long are refused. A delay that is as long is a warning.',
   title: 'A rollout that is given up before a pod can be available',
   why: 'A Deployment reports failure when no pod becomes available for `progressDeadlineSeconds`, and pipelines then roll back. It has to be longer than `minReadySeconds` (or the API server refuses it), and longer than a pod takes to become ready and stay so.',
   check: eachPod((pod, report) => {

@@ -48,7 +48,7 @@ function hasToken(pod: Pod): boolean {
 const prestopExposed: Rule = {
   id: 'prestop-exposed',
   severity: 'warning',
-  severe: 'It depends on who can reach the route, and on the proxy in front.',
+  severityReason: 'It depends on who can reach the route, and on the proxy in front.',
   title: 'A `/prestop` that strangers can reach',
   why: 'Whoever can call `/prestop` can make the pod unready for one grace period. podrain refuses callers that came through a proxy, by the headers that proxies add; but a load balancer below HTTP adds none, and neither does a bare nginx. Nobody outside needs a route to `/prestop`: the kubelet calls the pod itself.',
   check: eachPod((pod, report, world) => {
@@ -93,7 +93,7 @@ const prestopExposed: Rule = {
 const controlPortExposed: Rule = {
   id: 'control-port-exposed',
   severity: 'warning',
-  severe: 'It depends on who can reach the Service.',
+  severityReason: 'It depends on who can reach the Service.',
   title: 'A control port in a Service',
   why: 'A `controlPort` is there so that nobody but the kubelet reaches `/prestop`. In a Service it can be reached like the app.',
   check: eachPod((pod, report, world) => {
@@ -115,7 +115,7 @@ const controlPortExposed: Rule = {
 const targetPort: Rule = {
   id: 'service-port',
   severity: 'warning',
-  severe: 'The name may be meant for other pods that the Service selects as well.',
+  severityReason: 'The name may be meant for other pods that the Service selects as well.',
   title: 'A Service that sends to a port name which no container has',
   why: 'A named `targetPort` is looked up in the pod. If no container has a port of that name, the pod is not among the endpoints of that port, and nothing says so.',
   check: each(['Service'], (service, report, world) => {
@@ -142,7 +142,7 @@ const targetPort: Rule = {
 const notReady: Rule = {
   id: 'publish-not-ready',
   severity: 'warning',
-  severe: 'It depends on whether somebody sends through that Service.',
+  severityReason: 'It depends on whether somebody sends through that Service.',
   title: 'A Service that sends to pods which are not ready',
   why: 'With `publishNotReadyAddresses` every pod counts as ready, also while it ends: it is sent to until it is gone, so no drain is ever long enough. It is meant for peers that find each other through a headless Service of their own.',
   check: each(['Service'], (service, report, world) => {
@@ -158,7 +158,7 @@ const notReady: Rule = {
 const localPolicy: Rule = {
   id: 'local-traffic',
   severity: 'info',
-  severe: 'It depends on how many pods a node has.',
+  severityReason: 'It depends on how many pods a node has.',
   title: 'A Service that sends only to pods of the same node',
   why: 'With `Local`, kube-proxy sends only to pods of its own node. While the last pod of a node ends, it still sends to it if the readiness probe succeeds (KEP-1669); with podrain that fails during a drain, unless `readyzWhileDraining` is `pass`.',
   check: each(['Service'], (service, report, world) => {
@@ -179,7 +179,7 @@ const localPolicy: Rule = {
 const daemonLocal: Rule = {
   id: 'daemonset-gap',
   severity: 'warning',
-  severe: 'Only while it rolls, and only on that node.',
+  severityReason: 'Only while it rolls, and only on that node.',
   title: 'A DaemonSet that leaves its node without a pod while it rolls',
   why: 'A DaemonSet ends the pod of a node before it starts the new one, unless `maxSurge` says otherwise. Where traffic is only sent to pods of the same node, nobody answers in between.',
   check: eachPod((pod, report, world) => {
@@ -210,7 +210,7 @@ const daemonLocal: Rule = {
 const deregistration: Rule = {
   id: 'deregistration-delay',
   severity: 'warning',
-  severe: 'It depends on how long requests take.',
+  severityReason: 'It depends on how long requests take.',
   title: 'A deregistration delay that does not go with the grace period',
   why: 'When an AWS target is taken out, an ALB leaves its open requests alone for `deregistration_delay.timeout_seconds` (300 s by default), then it cuts them, even if the pod still works. (An NLB cuts them only if told to.) A delay longer than the grace period is of no use: the pod is gone by then.',
   check: (world, report) => {
@@ -260,7 +260,7 @@ const deregistration: Rule = {
 const backendConfig: Rule = {
   id: 'gke-connection-draining',
   severity: 'warning',
-  severe: 'It depends on how long requests take.',
+  severityReason: 'It depends on how long requests take.',
   title: 'A BackendConfig without connection draining',
   why: 'Google’s load balancer cuts open connections at once when an endpoint is taken out, unless `connectionDraining.drainingTimeoutSec` says otherwise: it is 0 by default.',
   check(world, report) {

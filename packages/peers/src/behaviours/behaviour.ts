@@ -14,7 +14,7 @@ export type OurNeed = Need | keyof typeof ourNeeds
 const reasons: Readonly<Record<OurNeed, string>> = { ...needs, ...ourNeeds }
 
 /** Why a behaviour does not apply to a server that has these needs; undefined if it applies. */
-export function senseless(behaviour: Behaviour<OurNeed>, has: readonly string[]): string | undefined {
+export function whyNotAsked(behaviour: Behaviour<OurNeed>, has: readonly string[]): string | undefined {
   const need = missing(behaviour, has)
   return need && reasons[need]
 }

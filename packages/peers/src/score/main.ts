@@ -39,7 +39,7 @@ async function main(): Promise<void> {
       const row = [...(rows.get(verdict.subject.name) ?? []), verdict]
       rows.set(verdict.subject.name, row)
       if (row.length < cases.filter(({ subject }) => subject.name === verdict.subject.name).length) return
-      const asked = row.filter(({ result }) => result.outcome !== 'senseless')
+      const asked = row.filter(({ result }) => result.outcome !== 'not asked')
       const kept = asked.filter(({ result }) => result.outcome === 'kept')
       log(`${verdict.subject.name}: ${kept.length} of ${asked.length} kept`)
     },

@@ -30,7 +30,7 @@ export function page(verdicts: readonly Verdict[], run: Run): string {
 }
 
 function introduction(verdicts: readonly Verdict[], { seconds, node, date, options }: Run): string {
-  const asked = verdicts.filter(({ result }) => result.outcome !== 'senseless').length
+  const asked = verdicts.filter(({ result }) => result.outcome !== 'not asked').length
   const first = verdicts.filter(({ result }) => result.outcome === 'broken').length
   const differed = verdicts.filter(differs).length
   return [
@@ -139,9 +139,9 @@ export function code(reason: string): string {
 }
 
 function notAsked(verdicts: readonly Verdict[]): string {
-  const reasons = unique(verdicts.flatMap(({ result }) => (result.outcome === 'senseless' ? [result.why] : [])))
+  const reasons = unique(verdicts.flatMap(({ result }) => (result.outcome === 'not asked' ? [result.why] : [])))
   const items = reasons.map((reason) => {
-    const left = verdicts.filter(({ result }) => result.outcome === 'senseless' && result.why === reason)
+    const left = verdicts.filter(({ result }) => result.outcome === 'not asked' && result.why === reason)
     const sentences = unique(left.map(({ behaviour }) => behaviour)).length
     const rows = unique(left.map(({ subject }) => subject.name)).length
     return `- ${reason}: ${sentences} ${sentences === 1 ? 'sentence' : 'sentences'}, ${rows} ${rows === 1 ? 'row' : 'rows'}`
@@ -161,7 +161,7 @@ function differs({ result, again }: Verdict): boolean {
 }
 
 function isAsked({ result }: Verdict): boolean {
-  return result.outcome !== 'senseless'
+  return result.outcome !== 'not asked'
 }
 
 function unique<T>(items: readonly T[]): T[] {

@@ -1,5 +1,5 @@
 import type { Verdict as AnyVerdict, Behaviour, Result, Room, Subject } from '@podrain/contract'
-import { type OurNeed, senseless } from '../behaviours/behaviour.js'
+import { type OurNeed, whyNotAsked } from '../behaviours/behaviour.js'
 import { rooms } from '../behaviours/index.js'
 import type { Peer } from '../subjects/peers.js'
 
@@ -47,6 +47,6 @@ function fits(what: string, names: readonly string[], part: string): void {
 
 /** The result of a behaviour that does not apply to the server; undefined if it must be tested. */
 export function unaskable({ behaviour, subject }: Case): Result | undefined {
-  const why = senseless(behaviour, subject.has)
-  return why === undefined ? undefined : { outcome: 'senseless', why }
+  const why = whyNotAsked(behaviour, subject.has)
+  return why === undefined ? undefined : { outcome: 'not asked', why }
 }

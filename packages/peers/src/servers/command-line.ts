@@ -38,7 +38,7 @@ export async function hold(stranger: Stranger, more: readonly string[] = []): Pr
     const behaviour = room?.behaviours.find(({ name }) => name === sentence)
     if (!room || !behaviour) throw new Error(`there is no sentence “${sentence}” about “${name}”`)
     const result: Result =
-      outcome === 'kept' ? { outcome } : { outcome: outcome === 'broken' ? outcome : 'senseless', why }
+      outcome === 'kept' ? { outcome } : { outcome: outcome === 'broken' ? outcome : 'not asked', why }
     return { peer, subject, room, behaviour, result }
   })
 }

@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     wanted,
     async (stranger) => {
       const own = await hold(stranger)
-      const asked = own.filter(({ result }) => result.outcome !== 'senseless')
+      const asked = own.filter(({ result }) => result.outcome !== 'not asked')
       const kept = asked.filter(({ result }) => result.outcome === 'kept')
       const seconds = ((performance.now() - begun) / 1000).toFixed(0)
       console.log(`${seconds.padStart(5)} s  ${stranger.name}: ${kept.length} of ${asked.length} kept`)

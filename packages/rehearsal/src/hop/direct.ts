@@ -7,7 +7,7 @@ import type { Clients, Way } from './way.js'
 
 /** Clients connect to pods directly. */
 export class Direct implements Way {
-  readonly heldUpMs = null
+  readonly eventLoopDelayMs = null
   readonly #journal: Journal
   readonly #clients: () => Clients
 

@@ -19,7 +19,7 @@ export interface FrontPlan {
 /** A proxy that runs and accepts connections. */
 export interface Front {
   /** The longest delay of its event loop, in ms; 0 for a program, whose delays cannot be measured. */
-  readonly heldUpMs: number
+  readonly eventLoopDelayMs: number
   /** Ends the proxy. Resolves when its processes and files are gone. Never rejects. */
   close(): Promise<void>
 }

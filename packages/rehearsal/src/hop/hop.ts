@@ -47,7 +47,7 @@ export class Hop implements Way {
   #started: Promise<void> = Promise.resolve()
   #address: Address | undefined
   #front: Front | undefined
-  #relayHeldUpMs = 0
+  #relayEventLoopDelayMs = 0
 
   /** `fail` is called when the relay or the proxy fails. */
   constructor(plan: HopPlan, journal: Journal, clients: () => Clients, fail: (error: Error) => void) {
@@ -63,13 +63,13 @@ export class Hop implements Way {
       if (message.type === 'seen') this.#witness.note(message.seen)
       else if (message.type === 'tick') {
         this.#witness.count(message.answered)
-        this.#relayHeldUpMs = message.heldUpMs
+        this.#relayEventLoopDelayMs = message.eventLoopDelayMs
       }
     })
   }
 
-  get heldUpMs(): number {
-    return Math.max(this.#relayHeldUpMs, this.#front?.heldUpMs ?? 0)
+  get eventLoopDelayMs(): number {
+    return Math.max(this.#relayEventLoopDelayMs, this.#front?.eventLoopDelayMs ?? 0)
   }
 
   start(): Promise<void> {

@@ -60,7 +60,7 @@ class Running implements Front {
   readonly #lines: string[] = []
   /** Resolves when the program has ended, with an error that says how. */
   readonly ended: Promise<Error>
-  readonly heldUpMs = 0
+  readonly eventLoopDelayMs = 0
   closing = false
 
   constructor(name: string, { from }: Program, args: readonly string[], directory: string) {

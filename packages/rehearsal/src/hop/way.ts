@@ -17,7 +17,7 @@ export interface Way {
   /** Records every loss so far before it returns. */
   settle(): void
   /** The longest delay of an event loop between clients and pods, in ms, as far as it can be measured; null without a proxy. */
-  readonly heldUpMs: number | null
+  readonly eventLoopDelayMs: number | null
   /** Ends the proxy, if there is one. Never rejects. */
   close(): Promise<void>
 }

@@ -45,7 +45,7 @@ export interface LoadOutcome {
   /** Requests of each kind, lost ones included. */
   readonly requests: Readonly<Record<ClientKind, number>>
   /** The longest delay of the event loop in any of the threads, in ms. */
-  readonly heldUpMs: number
+  readonly eventLoopDelayMs: number
 }
 
 /** This many clients keep one thread busy. */
@@ -111,7 +111,7 @@ export class Load {
   get outcome(): LoadOutcome {
     return {
       requests: totalsOf(this.#crowds).requests,
-      heldUpMs: Math.max(...this.#threads.map(({ heldUpMs }) => heldUpMs)),
+      eventLoopDelayMs: Math.max(...this.#threads.map(({ eventLoopDelayMs }) => eventLoopDelayMs)),
     }
   }
 
@@ -154,7 +154,7 @@ class Thread {
   /** Resolves when every request has its outcome. */
   readonly ended: Promise<void>
   /** The longest delay of the thread's event loop, in ms. */
-  heldUpMs = 0
+  eventLoopDelayMs = 0
 
   constructor(crowd: CrowdPlan, listener: Pick<LoadListener, 'onLost' | 'onExhausted' | 'onError'>) {
     const { worker, ready } = startThread('load/thread.js', crowd, (error) => listener.onError(error))
@@ -168,7 +168,7 @@ class Thread {
         else if (message.type === 'told') this.#asked.shift()?.()
         else if (message.type === 'tick') {
           this.last = message.tick
-          this.heldUpMs = message.heldUpMs
+          this.eventLoopDelayMs = message.eventLoopDelayMs
           this.#ticks.push(message.tick)
         }
       })

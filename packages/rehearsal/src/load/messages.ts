@@ -20,8 +20,8 @@ export type FromThread =
   /** The thread waits for `start`. */
   | { readonly type: 'ready' }
   | { readonly type: 'lost'; readonly client: ClientKind; readonly loss: Loss; readonly t: number }
-  /** `heldUpMs`: the longest delay of the thread's event loop so far, in ms. */
-  | { readonly type: 'tick'; readonly tick: Tick; readonly heldUpMs: number }
+  /** `eventLoopDelayMs`: the longest delay of the thread's event loop so far, in ms. */
+  | { readonly type: 'tick'; readonly tick: Tick; readonly eventLoopDelayMs: number }
   /** The answer to `start` and `tell`. */
   | { readonly type: 'told' }
   | { readonly type: 'exhausted' }

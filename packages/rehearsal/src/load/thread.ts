@@ -19,7 +19,7 @@ const crowd = new Crowd(workerData as CrowdPlan, {
 let ticking: NodeJS.Timeout | undefined
 
 function tick(): void {
-  tell({ type: 'tick', tick: crowd.tick(), heldUpMs: heldUp.longest })
+  tell({ type: 'tick', tick: crowd.tick(), eventLoopDelayMs: heldUp.longest })
 }
 
 function start(): void {

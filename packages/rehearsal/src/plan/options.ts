@@ -135,7 +135,7 @@ export interface Probe {
 }
 
 /** The container's `lifecycle.preStop`: an HTTP request, a command in the container, or a sleep. */
-export type PreStop = { httpGet: HttpGet } | { exec: { command: readonly string[] } } | { sleepSeconds: number }
+export type PreStop = { httpGet: HttpGet } | { exec: { command: readonly string[] } } | { sleep: { seconds: number } }
 
 /** How late a change of endpoints reaches the clients: quantiles in ms, linear in between. The defaults were measured with kube-proxy. */
 export interface EndpointLag {

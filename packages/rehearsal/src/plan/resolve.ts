@@ -305,9 +305,12 @@ function hookOf(value: PreStop | undefined, scenario: Scenario, tls: boolean): P
     return refuse('preStop', 'given for the scenario overrun: it is the hook that outlasts the grace period', value)
   }
   if (value === undefined) return null
-  record('preStop', value, ['httpGet', 'exec', 'sleepSeconds'])
-  if (Object.keys(value).length !== 1) refuse('preStop', 'one of { httpGet }, { exec } and { sleepSeconds }', value)
-  if ('sleepSeconds' in value) return { sleepSeconds: number('preStop.sleepSeconds', value.sleepSeconds, 0, 3600, 's') }
+  record('preStop', value, ['httpGet', 'exec', 'sleep'])
+  if (Object.keys(value).length !== 1) refuse('preStop', 'one of { httpGet }, { exec } and { sleep }', value)
+  if ('sleep' in value) {
+    const sleep = record('preStop.sleep', value.sleep, ['seconds'])
+    return { sleep: { seconds: number('preStop.sleep.seconds', sleep.seconds, 0, 3600, 's') } }
+  }
   if ('exec' in value) {
     const exec = record('preStop.exec', value.exec, ['command'])
     return { exec: { command: command('preStop.exec.command', exec.command) } }

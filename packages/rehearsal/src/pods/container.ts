@@ -33,7 +33,7 @@ export function nsenterWords(pid: number): readonly string[] {
  * The name of the program that a PID 1 runs, if it has no handler for SIGTERM; else undefined. Node begins with its own handler,
  * which it removes at the first signal, so call this after the signal.
  */
-export function deafProgramOf(pid: number): string | undefined {
+export function sigtermIgnoredBy(pid: number): string | undefined {
   const [, caught] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(read(`/proc/${pid}/status`)) ?? []
   if (caught === undefined || (BigInt(`0x${caught}`) & sigterm) !== 0n) return undefined
   try {

@@ -3,7 +3,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Address } from './address.js'
-import { deafProgramOf, firstProcessOf, nsenterWords, unshareWords } from './container.js'
+import { firstProcessOf, nsenterWords, sigtermIgnoredBy, unshareWords } from './container.js'
 import { guard, killGroup, release } from './reaper.js'
 
 /** What a pod runs. */
@@ -135,9 +135,9 @@ export class Pod {
   }
 
   /** The name of the program that runs as PID 1 without a handler for SIGTERM, so that the kernel does not deliver it. Read it after a SIGTERM. */
-  get deafProgram(): string | undefined {
+  get sigtermIgnoredBy(): string | undefined {
     const first = this.#firstProcess
-    return first === undefined ? undefined : deafProgramOf(first)
+    return first === undefined ? undefined : sigtermIgnoredBy(first)
   }
 
   /** The PID of the pod's PID 1 in this namespace; undefined without one. */

@@ -72,7 +72,7 @@ export function withGrace(settle: number, plan: KnownOptions): string {
  */
 export function graceForHook({ preStop, terminationGracePeriodSeconds: now }: KnownOptions, request: number): number {
   // How long the hook would have taken is known only for a sleep.
-  const hook = preStop !== null && 'sleepSeconds' in preStop ? preStop.sleepSeconds : now * 1.5
+  const hook = preStop !== null && 'sleep' in preStop ? preStop.sleep.seconds : now * 1.5
   const grace = graceSecondsFor(hook * 1000, Math.ceil((request * 1.5) / 1000) * 1000)
   return Math.ceil(Math.max(grace, now + 5) / 5) * 5
 }

@@ -9,7 +9,7 @@ export type DiagnosisKind =
   /** The pod no longer listened, but the Service still routed new connections to it. */
   | 'listener closed'
   /** The server closed a keep-alive connection after a request had been sent over it. */
-  | 'kept connection closed'
+  | 'keep-alive connection closed'
   /** The process ended by itself with the request in flight. */
   | 'exit'
   /** SIGKILL at the end of the grace period. */
@@ -126,8 +126,8 @@ export class Coroner {
       return { kind: 'not ready', life, why }
     }
     if (cause === 'reset' && reused) {
-      const why = `${pod} closed a kept connection ${ms(t - sentAt)} after the request was sent over it. Nobody had told it to end.`
-      return { kind: 'kept connection closed', life, why }
+      const why = `${pod} closed a keep-alive connection ${ms(t - sentAt)} after the request was sent over it. Nobody had told it to end.`
+      return { kind: 'keep-alive connection closed', life, why }
     }
     const when = t < this.#begunAt ? 'before anything was done to a pod' : 'while nobody did anything to this pod'
     return { kind: 'not the scenario', life, why: `${pod} lost it ${when}: ${cause} (${message}).` }
@@ -168,7 +168,7 @@ function beginOf(events: Iterable<RehearsalEvent>): number {
 
 /** The longest delay of the kubelet's event loop, in ms. */
 function heldUpOf(events: Iterable<RehearsalEvent>): number {
-  for (const event of events) if (event.type === 'load-end') return event.heldUpMs ?? 0
+  for (const event of events) if (event.type === 'load-end') return event.eventLoopDelayMs ?? 0
   return 0
 }
 
@@ -225,9 +225,9 @@ function alive(loss: LostEvent, life: Life, isTold: boolean, moment: number): Fi
   }
   if (cause === 'reset' && reused) {
     return {
-      kind: 'kept connection closed',
+      kind: 'keep-alive connection closed',
       life,
-      why: `${pod} closed a kept connection ${when}, ${ms(t - sentAt)} after the request was sent over it.`,
+      why: `${pod} closed a keep-alive connection ${when}, ${ms(t - sentAt)} after the request was sent over it.`,
     }
   }
   if (cause === 'reset' && deafAt !== undefined && Math.abs(deafAt - t) < moment) {

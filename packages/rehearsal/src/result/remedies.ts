@@ -20,7 +20,7 @@ export function remedyOf(kind: DiagnosisKind, loss: LostEvent, life: Life | unde
   switch (kind) {
     case 'listener closed':
       return listen(life, plan)
-    case 'kept connection closed':
+    case 'keep-alive connection closed':
       return keep(loss, life, plan)
     case 'exit':
       return exit(loss, life, plan)
@@ -95,8 +95,8 @@ function listen(life: Life | undefined, plan: KnownOptions): string {
     const sleep = `${line === undefined ? 'Keep the listener open until clients know' : 'Without it'}: lifecycle.preStop.sleep.seconds: ${seconds}.`
     return `${ours}${sleep}${withGrace(seconds, plan)}`
   }
-  if ('sleepSeconds' in preStop) {
-    return `Raise lifecycle.preStop.sleep.seconds from ${preStop.sleepSeconds} to ${seconds}: clients need that long to learn that the pod goes.${withGrace(seconds, plan)}`
+  if ('sleep' in preStop) {
+    return `Raise lifecycle.preStop.sleep.seconds from ${preStop.sleep.seconds} to ${seconds}: clients need that long to learn that the pod goes.${withGrace(seconds, plan)}`
   }
   const does = line === undefined ? '' : ` ${line} does.`
   if ('exec' in preStop) {
@@ -255,11 +255,11 @@ function kill({ sentAt, t }: LostEvent, life: Life | undefined, plan: KnownOptio
     const { terminationGracePeriodSeconds: grace } = plan
     return `The preStop hook took the whole grace period: shorten it, or raise terminationGracePeriodSeconds from ${grace} to ${graceForHook(plan, t - sentAt)}.`
   }
-  if (life?.deafProgram !== undefined && !hasHeard(life) && !isPodrainIn(plan)) {
-    const shell = nameIn(shells, life.deafProgram)
+  if (life?.sigtermIgnoredBy !== undefined && !hasHeard(life) && !isPodrainIn(plan)) {
+    const shell = nameIn(shells, life.sigtermIgnoredBy)
     return shell === undefined
       ? orPodrain(
-          `Handle SIGTERM, and exit when nothing is in flight: the kernel delivers it to PID 1 only if that has a handler, and ${life.deafProgram} had none, or none any more (\`process.once\`)`,
+          `Handle SIGTERM, and exit when nothing is in flight: the kernel delivers it to PID 1 only if that has a handler, and ${life.sigtermIgnoredBy} had none, or none any more (\`process.once\`)`,
           plan,
         )
       : `${startItself}: ${shell} is PID 1 and does not pass SIGTERM on, so that the app never hears of it.`

@@ -39,11 +39,11 @@ export interface Summary {
   readonly hookFailures: number
   readonly durationMs: number
   /** The longest delay of the event loop that plays the kubelet and the Service; null on a real cluster. */
-  readonly heldUpMs: number | null
+  readonly eventLoopDelayMs: number | null
   /** The longest delay of an event loop of the clients. */
-  readonly loadHeldUpMs: number
+  readonly loadEventLoopDelayMs: number
   /** The longest delay of the relay's and the built-in proxy's event loops (`through`); null without them. */
-  readonly hopHeldUpMs: number | null
+  readonly hopEventLoopDelayMs: number | null
   /** The seed of the rehearsal's random choices. */
   readonly seed: number
 }
@@ -66,9 +66,9 @@ export function summarise(
   let begunAt = Number.POSITIVE_INFINITY
   let killed = 0
   let hookFailures = 0
-  let heldUpMs: number | null = 0
-  let loadHeldUpMs = 0
-  let hopHeldUpMs: number | null = null
+  let eventLoopDelayMs: number | null = 0
+  let loadEventLoopDelayMs = 0
+  let hopEventLoopDelayMs: number | null = null
   const lose = ({ client, cause, diagnosis }: LostEvent, count: number) => {
     if (diagnoses[diagnosis ?? 0]?.background === true) {
       background += count
@@ -80,9 +80,9 @@ export function summarise(
   for (const event of events) {
     if (event.type === 'load-end') {
       requestsByClient = { ...event.requests }
-      heldUpMs = event.heldUpMs
-      loadHeldUpMs = event.loadHeldUpMs
-      hopHeldUpMs = event.hopHeldUpMs ?? null
+      eventLoopDelayMs = event.eventLoopDelayMs
+      loadEventLoopDelayMs = event.loadEventLoopDelayMs
+      hopEventLoopDelayMs = event.hopEventLoopDelayMs ?? null
     } else if (event.type === 'scenario-begin') {
       before = total(event.requests)
       begunAt = event.t
@@ -101,7 +101,7 @@ export function summarise(
   }
   const requests = total(requestsByClient)
   const lost = total(lostByClient)
-  const doubts = doubtsOf({ heldUpMs, loadHeldUpMs, hopHeldUpMs }, plan)
+  const doubts = doubtsOf({ eventLoopDelayMs, loadEventLoopDelayMs, hopEventLoopDelayMs }, plan)
   return {
     verdict: verdictOf(lost, doubts, incomplete),
     doubts,
@@ -119,9 +119,9 @@ export function summarise(
     killed,
     hookFailures,
     durationMs: events.at(-1)?.t ?? 0,
-    heldUpMs,
-    loadHeldUpMs,
-    hopHeldUpMs,
+    eventLoopDelayMs,
+    loadEventLoopDelayMs,
+    hopEventLoopDelayMs,
     seed: plan.seed,
   }
 }

@@ -12,18 +12,21 @@ export type Verdict = 'clean' | 'lost' | 'not trustworthy' | 'cut short'
 
 /** The longest delays of the event loops that play the cluster, in ms; null: unknown, or there is none. */
 interface HeldUp {
-  readonly heldUpMs: number | null
-  readonly loadHeldUpMs: number
-  readonly hopHeldUpMs: number | null
+  readonly eventLoopDelayMs: number | null
+  readonly loadEventLoopDelayMs: number
+  readonly hopEventLoopDelayMs: number | null
 }
 
 /** Why the result is not trustworthy, as sentences; empty: it is. A delay is too long if a readiness probe would fail in that time. */
-export function doubtsOf({ heldUpMs, loadHeldUpMs, hopHeldUpMs }: HeldUp, plan: KnownOptions): string[] {
+export function doubtsOf(
+  { eventLoopDelayMs, loadEventLoopDelayMs, hopEventLoopDelayMs }: HeldUp,
+  plan: KnownOptions,
+): string[] {
   const probe = (plan.readinessProbe?.timeoutSeconds ?? 1) * 1000
   const held = [
-    ['the kubelet', heldUpMs, `and a readiness probe fails after ${probe} ms`],
-    ['the clients', loadHeldUpMs, 'and learned of changes that much later'],
-    ['the proxy between clients and pods', hopHeldUpMs, 'and forwarded no request meanwhile'],
+    ['the kubelet', eventLoopDelayMs, `and a readiness probe fails after ${probe} ms`],
+    ['the clients', loadEventLoopDelayMs, 'and learned of changes that much later'],
+    ['the proxy between clients and pods', hopEventLoopDelayMs, 'and forwarded no request meanwhile'],
   ] as const
   const tooLong = held.filter(([, ms]) => ms !== null && ms >= probe)
   return tooLong.map(([who, ms, and], index) => {

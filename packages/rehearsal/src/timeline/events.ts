@@ -80,8 +80,11 @@ export type Happening =
   | { readonly type: 'hook-failed'; readonly pod: string; readonly message: string }
   /** SIGTERM was sent; SIGKILL follows after `graceSeconds`. */
   | { readonly type: 'sigterm'; readonly pod: string; readonly graceSeconds: number }
-  /** SIGKILL was sent. `deafProgram`: the program of PID 1, if it had no handler for SIGTERM, so that the kernel did not deliver it. */
-  | { readonly type: 'sigkill'; readonly pod: string; readonly deafProgram?: string }
+  /**
+   * SIGKILL was sent. `sigtermIgnoredBy`: the program of PID 1, if it had no handler for SIGTERM, so that the kernel did not deliver
+   * it.
+   */
+  | { readonly type: 'sigkill'; readonly pod: string; readonly sigtermIgnoredBy?: string }
   /** The pod's process has exited. */
   | { readonly type: 'pod-exit'; readonly pod: string; readonly code: number | null; readonly signal: string | null }
   /** The last lines of the pod's output (at most 20), soon after its exit. Missing if it wrote nothing. */
@@ -92,15 +95,15 @@ export type Happening =
   | MoreLostHappening
   /**
    * The load has ended, and every request has an outcome. `requests`: how many there were of each kind, lost ones included.
-   * The longest delays of event loops, in ms: `heldUpMs` of the kubelet and Service (null on a real cluster), `loadHeldUpMs` of the
-   * clients, `hopHeldUpMs` of the relay and the built-in proxy (missing without `through`).
+   * The longest delays of event loops, in ms: `eventLoopDelayMs` of the kubelet and Service (null on a real cluster), `loadEventLoopDelayMs` of the
+   * clients, `hopEventLoopDelayMs` of the relay and the built-in proxy (missing without `through`).
    */
   | {
       readonly type: 'load-end'
       readonly requests: Readonly<Record<ClientKind, number>>
-      readonly heldUpMs: number | null
-      readonly loadHeldUpMs: number
-      readonly hopHeldUpMs?: number
+      readonly eventLoopDelayMs: number | null
+      readonly loadEventLoopDelayMs: number
+      readonly hopEventLoopDelayMs?: number
     }
 
 /** One thing that happened, `t` ms after the rehearsal began. */

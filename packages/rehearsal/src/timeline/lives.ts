@@ -23,7 +23,7 @@ export interface Life {
   sigtermAt?: number
   sigkillAt?: number
   /** The program of PID 1, if it had no handler for SIGTERM. */
-  deafProgram?: string
+  sigtermIgnoredBy?: string
   exitAt?: number
   /** How the process ended: `exit 0`, `SIGTERM` … */
   exit?: string
@@ -83,7 +83,7 @@ function enter(life: Life, event: RehearsalEvent, routed: boolean): void {
   } else if (event.type === 'sigterm') life.sigtermAt = t
   else if (event.type === 'sigkill') {
     life.sigkillAt = t
-    if (event.deafProgram !== undefined) life.deafProgram = event.deafProgram
+    if (event.sigtermIgnoredBy !== undefined) life.sigtermIgnoredBy = event.sigtermIgnoredBy
   } else if (event.type === 'pod-exit') {
     life.exitAt = t
     life.exit = event.signal ?? `exit ${event.code}`

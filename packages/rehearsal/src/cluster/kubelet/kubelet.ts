@@ -138,8 +138,8 @@ export class Kubelet {
       await this.#pause(left * 1000)
     }
     if (!pod.gone.aborted) {
-      const { deafProgram } = pod
-      this.#record({ type: 'sigkill', pod: pod.name, ...(deafProgram === undefined ? {} : { deafProgram }) })
+      const { sigtermIgnoredBy } = pod
+      this.#record({ type: 'sigkill', pod: pod.name, ...(sigtermIgnoredBy === undefined ? {} : { sigtermIgnoredBy }) })
       pod.signal('SIGKILL')
     }
     await pod.exited
@@ -153,8 +153,8 @@ export class Kubelet {
     let status: number | undefined
     let hook: Promise<number | undefined>
     const waiting = new AbortController()
-    if ('sleepSeconds' in preStop) {
-      hook = this.#pause(preStop.sleepSeconds * 1000).then(() => undefined)
+    if ('sleep' in preStop) {
+      hook = this.#pause(preStop.sleep.seconds * 1000).then(() => undefined)
     } else if ('exec' in preStop) {
       hook = this.#pod.exec(preStop.exec.command).then(() => undefined)
     } else {

@@ -5,13 +5,13 @@ import type { Front, FrontPlan } from '../front.js'
 export async function startProxy(plan: FrontPlan, fail: (error: Error) => void): Promise<Front> {
   const { worker, ready } = startThread('hop/proxy/thread.js', plan, fail)
   await ready
-  let heldUpMs = 0
+  let eventLoopDelayMs = 0
   worker.on('message', (longest: number) => {
-    heldUpMs = longest
+    eventLoopDelayMs = longest
   })
   return {
-    get heldUpMs() {
-      return heldUpMs
+    get eventLoopDelayMs() {
+      return eventLoopDelayMs
     },
     async close() {
       await worker.terminate()

@@ -28,4 +28,4 @@ export type FromRelay =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'seen'; readonly seen: Sighting }
   /** How many responses of each pod began since the last tick, and the longest delay of the thread's event loop so far. */
-  | { readonly type: 'tick'; readonly answered: Readonly<Record<string, number>>; readonly heldUpMs: number }
+  | { readonly type: 'tick'; readonly answered: Readonly<Record<string, number>>; readonly eventLoopDelayMs: number }

@@ -18,5 +18,5 @@ parentPort?.on('message', (message: ToRelay) => {
 })
 const heldUp = new HeldUp()
 heldUp.start()
-setInterval(() => tell({ type: 'tick', answered: relay.take(), heldUpMs: heldUp.longest }), tickEvery)
+setInterval(() => tell({ type: 'tick', answered: relay.take(), eventLoopDelayMs: heldUp.longest }), tickEvery)
 void relay.listen().then((port) => tell({ type: 'listening', port }))

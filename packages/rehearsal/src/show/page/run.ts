@@ -118,8 +118,8 @@ ${fact('hook failures', summary.hookFailures)}
 ${fact(`slowest answer, before and during the ${disruptionOf(result).noun}`, `${milliseconds(before)}, ${milliseconds(during)}`)}
 ${fact('duration', seconds(summary.durationMs))}
 ${fact('without any answer, at most', seconds(summary.silence.longestMs))}
-${fact('kubelet and clients held up, at most', `${summary.heldUpMs === null ? unknown : milliseconds(summary.heldUpMs)}, ${milliseconds(summary.loadHeldUpMs)}`)}
-${options.through === null ? null : fact('relay and proxy held up, at most', milliseconds(summary.hopHeldUpMs))}
+${fact('kubelet and clients held up, at most', `${summary.eventLoopDelayMs === null ? unknown : milliseconds(summary.eventLoopDelayMs)}, ${milliseconds(summary.loadEventLoopDelayMs)}`)}
+${options.through === null ? null : fact('relay and proxy held up, at most', milliseconds(summary.hopEventLoopDelayMs))}
 </dl>`
 }
 
