@@ -146,15 +146,21 @@ export function resolveWithVariables<Given extends object, Result>(
     return resolve(merged)
   } catch (error) {
     const { message } = error as Error
-    const told = message.replace(/`([\w.]+)`/g, (whole, path: string) => {
-      if (at(options, path) !== undefined || at(merged, path) === undefined) return whole
-      const variable = variableOf(path)
-      return process.env[variable] === undefined ? `${whole} of PODRAIN_OPTIONS` : variable
-    })
+    const told = message.replace(/`([\w.]+)`/g, (whole, path: string) =>
+      at(merged, path) === undefined ? whole : sourceOf(options, path),
+    )
     if (told !== message) throw new TypeError(told, { cause: error })
     if (process.env.PODRAIN_OPTIONS === undefined) throw error
     throw new TypeError(`${message} (see PODRAIN_OPTIONS)`, { cause: error })
   }
+}
+
+/** What has set an option: the option itself, its variable or PODRAIN_OPTIONS. `options` are those without variables. */
+export function sourceOf(options: object, path: string): string {
+  const option = `\`${path}\``
+  if (at(options, path) !== undefined) return option
+  const variable = variableOf(path)
+  return process.env[variable] === undefined ? `${option} of PODRAIN_OPTIONS` : variable
 }
 
 function isPlain(value: unknown): value is Options {
