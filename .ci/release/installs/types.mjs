@@ -14,6 +14,8 @@ export async function types({ place, registry, packed }) {
   const directory = project(join(place, 'types'), registry, {
     dependencies: {
       ...dependenciesOf(...names),
+      // The newest NestJS has ES modules only, so declarations that are CommonJS may not import its types.
+      ...{ '@nestjs/common': '12.5.1', '@nestjs/core': '12.5.1', '@nestjs/platform-express': '12.5.1' },
       'prom-client': '15.1.3',
     },
     devDependencies: {
@@ -57,9 +59,7 @@ export async function types({ place, registry, packed }) {
         }
       }
       const all = await errors(false)
-      // NestJS 12 is ESM only. A CommonJS file can import it only from TypeScript 5.8 on, with `module: nodenext`.
-      const isOther = (line) => /^node_modules\/(?!@podrain\/)|^node_modules\/@podrain\/nestjs\/.*TS1479/.test(line)
-      const others = all.filter(isOther)
+      const others = all.filter((line) => /^node_modules\/(?!@podrain\/)/.test(line))
       const ours = all.filter((line) => !others.includes(line))
       const wrong = others.length > 0 ? await errors(true) : ours
       const whose = [...new Set(others.map((line) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(line)[1]))]

@@ -9,7 +9,7 @@ import { defaultPaths, type EndpointOptions, type EndpointPaths, resolveEndpoint
 import type { DrainOptions, WatchOptions } from './options.js'
 import type { Logger } from './shared/log.js'
 import type { Answer } from './shared/request.js'
-import { withVariables } from './variables.js'
+import { sourceOf, withVariables } from './variables.js'
 import { environmentOfProcess } from './workers/environment.js'
 
 /** What an adapter gets from `attach()`. */
@@ -89,12 +89,13 @@ export function attach(
   if (controlPort !== undefined) {
     const scrape = metrics && scraper(metrics, drain.logger)
     const onPort: Answer = scrape ? (...exchange) => answerControl(...exchange) || scrape(...exchange) : answerControl
-    releases.push(listenForControl(drain, onPort, { port: controlPort }))
+    releases.push(listenForControl(drain, onPort, { port: controlPort }, sourceOf(options, 'controlPort')))
   }
   if (controlSocket !== false) {
     // File permissions replace the token, and `podrain-prestop` asks for the default path.
     const handle = endpoints(drain, { ...resolved, paths: defaultPaths, tokens: [] }, prestopOf(drain))
-    releases.push(listenForControl(drain, handle, { path: controlSocket === true ? defaultSocket : controlSocket }))
+    const path = controlSocket === true ? defaultSocket : controlSocket
+    releases.push(listenForControl(drain, handle, { path }, sourceOf(options, 'controlSocket')))
   }
   let warned = false
   return {

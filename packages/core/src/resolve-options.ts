@@ -8,7 +8,7 @@ import { namedLogger } from './shared/log.js'
 import { graceVariable, type Platform, platformOf, platforms } from './shared/platform.js'
 import { presets } from './shared/presets.js'
 import { defaultHookTimeout, defaultProgress } from './shared/timing.js'
-import { boolean, duration, fail, knownKeys, method, plainObject } from './shared/validate.js'
+import { boolean, duration, fail, knownKeys, method, plainObject, positiveDuration } from './shared/validate.js'
 import { environmentOfProcess } from './workers/environment.js'
 
 const ofAdapters: readonly string[] = [...endpointOptionNames, ...adapterOptionNames]
@@ -67,7 +67,7 @@ export function resolveOptions(options: DrainOptions): ResolvedOptions {
   if (max < min) fail(RangeError, `Expected \`settle.max\` to be \`settle.min\` (${min}) or more milliseconds`, max)
   duration('keepAliveCap', keepAliveCap)
   duration('hookTimeout', hookTimeout)
-  if (progress !== false) duration('progress', progress)
+  if (progress !== false) positiveDuration('progress', progress)
   boolean('errors', errors)
   if (logger !== false) for (const name of ['info', 'warn', 'error'] as const) method('logger', logger, name)
   if (reportFormat !== 'text' && reportFormat !== 'json') {

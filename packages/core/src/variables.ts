@@ -1,5 +1,5 @@
 import { type EndpointOptions, type EndpointPaths, endpointOptionNames } from './endpoints/options.js'
-import { type DrainOptions, drainOptionNames, type SettleOptions } from './options.js'
+import { adapterOptionNames, type DrainOptions, drainOptionNames, type SettleOptions } from './options.js'
 import { knownKeys } from './shared/validate.js'
 
 /** A kind of value that a variable may have. */
@@ -15,6 +15,8 @@ const number: Kind = {
   read: (text) => (text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : undefined),
 }
 const text: Kind = { words: 'text', read: (text) => text }
+/** Without this rule, PODRAIN_CONTROL_SOCKET=1 would be a socket with the name 1 in the working directory. */
+const path: Kind = { words: 'a path that begins with /', read: (text) => (text.startsWith('/') ? text : undefined) }
 const list: Kind = { words: 'a list such as SIGTERM,SIGINT', read: (text) => text.split(',').map((one) => one.trim()) }
 const yes: Kind = { words: 'true', read: (text) => (text === 'true' ? true : undefined) }
 const no: Kind = { words: 'false', read: (text) => (text === 'false' ? false : undefined) }
@@ -47,17 +49,17 @@ const kinds: Readonly<Record<OptionName, readonly Kind[]>> = {
   progress: [no, number],
   logger: [no],
   reportFormat: [text],
-  terminationMessagePath: [no, text],
-  'endpoints.readyz': [no, text],
-  'endpoints.livez': [no, text],
-  'endpoints.prestop': [no, text],
-  'endpoints.drainz': [no, text],
-  'endpoints.busyz': [no, text],
+  terminationMessagePath: [no, path],
+  'endpoints.readyz': [no, path],
+  'endpoints.livez': [no, path],
+  'endpoints.prestop': [no, path],
+  'endpoints.drainz': [no, path],
+  'endpoints.busyz': [no, path],
   checkTimeout: [number],
   readyzWhileDraining: [text],
   token: [text],
   controlPort: [number],
-  controlSocket: [yes, no, text],
+  controlSocket: [yes, no, path],
   checks: [],
   clock: [],
   process: [],
@@ -66,6 +68,11 @@ const kinds: Readonly<Record<OptionName, readonly Kind[]>> = {
 /** The options that have a variable, by the name of the variable: `settle.min` is PODRAIN_SETTLE_MIN. */
 export const variables: ReadonlyMap<string, string> = new Map(
   Object.entries(kinds).flatMap(([option, { length }]) => (length > 0 ? [[variableOf(option), option] as const] : [])),
+)
+
+/** The options that have no variable. */
+const inCode: readonly string[] = [...Object.keys(kinds), ...adapterOptionNames].filter(
+  (option) => !variables.has(variableOf(option)),
 )
 
 /** Variables that do not set an option: those of the preload and of `podrain-prestop`, and the one from a primary to its workers. */
@@ -85,7 +92,7 @@ function given(env: Environment): string[] {
 /**
  * The options that environment variables set.
  * @throws {TypeError} if a value is wrong: the message names the variable, its value and what was expected. Also for an unknown
- * name that is nearly one of podrain's. Other unknown names are allowed, because an application may have variables of its own that
+ * name that is nearly one of podrain's, or is that of an option that only code can set. Other unknown names are allowed, because an application may have variables of its own that
  * begin with `PODRAIN_`.
  */
 export function optionsOf(env: Environment): Options {
@@ -93,7 +100,7 @@ export function optionsOf(env: Environment): Options {
   for (const name of given(env)) {
     const option = variables.get(name)
     if (option === undefined) {
-      if (!isOther(name) && (inGroup(name).length > 0 || nearestTo(name).distance <= likely)) throw unknown(name)
+      if (!isOther(name) && remedyFor(name) !== undefined) throw unknown(name)
       continue
     }
     const own = kinds[option as OptionName]
@@ -146,15 +153,21 @@ export function resolveWithVariables<Given extends object, Result>(
     return resolve(merged)
   } catch (error) {
     const { message } = error as Error
-    const told = message.replace(/`([\w.]+)`/g, (whole, path: string) => {
-      if (at(options, path) !== undefined || at(merged, path) === undefined) return whole
-      const variable = variableOf(path)
-      return process.env[variable] === undefined ? `${whole} of PODRAIN_OPTIONS` : variable
-    })
+    const told = message.replace(/`([\w.]+)`/g, (whole, path: string) =>
+      at(merged, path) === undefined ? whole : sourceOf(options, path),
+    )
     if (told !== message) throw new TypeError(told, { cause: error })
     if (process.env.PODRAIN_OPTIONS === undefined) throw error
     throw new TypeError(`${message} (see PODRAIN_OPTIONS)`, { cause: error })
   }
+}
+
+/** What has set an option: the option itself, its variable or PODRAIN_OPTIONS. `options` are those without variables. */
+export function sourceOf(options: object, path: string): string {
+  const option = `\`${path}\``
+  if (at(options, path) !== undefined) return option
+  const variable = variableOf(path)
+  return process.env[variable] === undefined ? `${option} of PODRAIN_OPTIONS` : variable
 }
 
 function isPlain(value: unknown): value is Options {
@@ -215,24 +228,19 @@ function isOther(name: string): boolean {
 /** The largest number of letters that may differ for a name to count as misspelt. */
 const likely = 2
 
-/** The variables of the options in a group: PODRAIN_SETTLE_MIN and others for PODRAIN_SETTLE. */
-function inGroup(name: string): string[] {
-  return [...variables].flatMap(([variable, option]) => {
-    const [group = '', inner] = option.split('.')
-    return inner !== undefined && variableOf(group) === name ? [variable] : []
-  })
+/** What to do about an unknown variable that is most probably meant for podrain. undefined for other variables. */
+function remedyFor(name: string): string | undefined {
+  const option = inCode.find((option) => variableOf(option) === name)
+  if (option !== undefined) return `\`${option}\` can be set in the code only`
+  const longer = [...variables.keys()].filter((variable) => variable.startsWith(`${name}_`))
+  if (longer.length > 0) return `did you mean ${longer.join(', ')}?`
+  const { nearest, distance } = nearestTo(name)
+  return distance <= likely ? `did you mean ${nearest}?` : undefined
 }
 
 /** The error for an unknown variable. It does not show the value, which may be a secret under a misspelt name. */
 function unknown(name: string): TypeError {
-  const group = inGroup(name)
-  const { nearest, distance } = nearestTo(name)
-  const remedy =
-    group.length > 0
-      ? `its options have a variable each: ${group.join(', ')}`
-      : distance <= likely
-        ? `did you mean ${nearest}?`
-        : 'the names are those of the options, such as PODRAIN_SETTLE_MIN for `settle.min`'
+  const remedy = remedyFor(name) ?? 'the names are those of the options, such as PODRAIN_SETTLE_MIN for `settle.min`'
   return new TypeError(`Unknown environment variable ${name}: ${remedy}`)
 }
 

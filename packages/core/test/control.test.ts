@@ -7,7 +7,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type AdapterOptions, attach, Drain, drainServer } from '../src/index.js'
 import { ask, Client, gate, Log, type Pod, sayOk, serve } from './support.js'
 
@@ -20,6 +20,17 @@ async function controlPort(log: Log): Promise<number> {
 async function start(options: AdapterOptions, handler = sayOk): Promise<Pod & { control: number }> {
   const pod = await serve(handler, { controlPort: 0, ...options })
   return { ...pod, control: await controlPort(pod.log) }
+}
+
+/** Sets PODRAIN_CONTROL_PORT to a free port. */
+async function controlPortByVariable(): Promise<number> {
+  const server = net.createServer().listen(0)
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  vi.stubEnv('PODRAIN_CONTROL_PORT', String(port))
+  onTestFinished(() => void vi.unstubAllEnvs())
+  return port
 }
 
 function socketPath(): string {
@@ -103,8 +114,31 @@ describe('with a control port', () => {
     const { port } = taken.address() as net.AddressInfo
     const pod = await serve(sayOk, { controlPort: port })
     await expect.poll(() => pod.log.matching(/^error/)).toHaveLength(1)
-    expect(pod.log.matching(/^error/)[0]).toContain(`cannot listen on \`controlPort\` ${port}`)
+    expect(pod.log.matching(/^error/)[0]).toContain(
+      `cannot listen on \`controlPort\` ${port}, so no hook and no probe of this drain is answered there: another server has this port`,
+    )
     expect(await ask(pod.port)).toMatchObject({ body: 'ok' })
+  })
+
+  test('a second drain that takes the same port from a variable is told the variable, and how to share a drain', async () => {
+    const port = await controlPortByVariable()
+    const first = await serve(sayOk, {})
+    expect(await controlPort(first.log)).toBe(port)
+    const second = await serve(sayOk, {})
+    expect(second.log.matching(/^error/)).toEqual([
+      `error podrain: cannot listen on PODRAIN_CONTROL_PORT ${port}, so no hook and no probe of this drain is answered there: ` +
+        'another drain of this process listens there: give that drain to this adapter as `drain`, or set another `controlPort` in the code',
+    ])
+  })
+
+  test('two applications with one drain have the port of a variable together', async () => {
+    const port = await controlPortByVariable()
+    const { drain, log } = await serve(sayOk, {})
+    expect(await controlPort(log)).toBe(port)
+    attach({ drain }, { server: createServer() })
+    expect(log.matching(/already, with the options of the first adapter/)).toHaveLength(1)
+    expect(log.matching(/^error/)).toEqual([])
+    expect(await ask(port, '/readyz')).toMatchObject({ status: 200 })
   })
 
   test('port and socket do not keep the process alive after dispose()', async () => {
@@ -312,7 +346,7 @@ test('a second drain with the same control socket logs that another drain listen
   const first = await serve(sayOk, { controlSocket })
   await expect.poll(() => first.log.matching(/control endpoints on .*podrain\.sock/)).toHaveLength(1)
   const { log } = await serve(sayOk, { controlSocket })
-  expect(log.matching(/cannot listen on `controlSocket`.*: another drain of this process listens there$/)).toHaveLength(
+  expect(log.matching(/cannot listen on `controlSocket`.*: another drain of this process listens there/)).toHaveLength(
     1,
   )
   expect(existsSync(controlSocket)).toBe(true)

@@ -62,7 +62,7 @@ describe('a variable', () => {
     [{ PODRAIN_PLATFORM: 'aws' }, 'Expected PODRAIN_PLATFORM to be one of kubernetes, ecs, cloud-run'],
     [{ PODRAIN_BEHIND: 'nginx' }, 'Expected PODRAIN_BEHIND to be one of none, kube-proxy, ingress-nginx'],
     [{ PODRAIN_SIGNALS: 'SIGKILL' }, 'Expected PODRAIN_SIGNALS to name signals among'],
-    [{ PODRAIN_ENDPOINTS_READYZ: 'ready' }, 'Expected PODRAIN_ENDPOINTS_READYZ to be a path that begins with /'],
+    [{ PODRAIN_ENDPOINTS_READYZ: 'ready' }, 'Expected PODRAIN_ENDPOINTS_READYZ to be false or a path that begins'],
     [{ PODRAIN_CONTROL_PORT: '99999' }, 'Expected PODRAIN_CONTROL_PORT to be a TCP port'],
     [
       { PODRAIN_SETTLE_MIN: '40000', PODRAIN_PLATFORM: 'kubernetes' },
@@ -82,9 +82,24 @@ describe('a variable', () => {
     [{ PODRAIN_GRACE: '30' }, 'Unknown environment variable PODRAIN_GRACE: the names are those of the options'],
     [
       { PODRAIN_SETTLE: '100' },
-      'Unknown environment variable PODRAIN_SETTLE: its options have a variable each: PODRAIN_SETTLE_MIN, ',
+      'Unknown environment variable PODRAIN_SETTLE: did you mean PODRAIN_SETTLE_MIN, PODRAIN_SETTLE_QUIET, ',
     ],
-    [{ PODRAIN_CHECKS: '{}' }, 'Unknown environment variable PODRAIN_CHECKS'],
+    [
+      { PODRAIN_TERMINATION_GRACE_PERIOD: '60' },
+      'Unknown environment variable PODRAIN_TERMINATION_GRACE_PERIOD: did you mean PODRAIN_TERMINATION_GRACE_PERIOD_SECONDS?',
+    ],
+    [{ PODRAIN_CHECKS: '{}' }, 'Unknown environment variable PODRAIN_CHECKS: `checks` can be set in the code only'],
+    [{ PODRAIN_METRICS: 'true' }, 'Unknown environment variable PODRAIN_METRICS: `metrics` can be set in the code'],
+    [
+      { PODRAIN_CONTROL_SOCKET: '1' },
+      'Expected PODRAIN_CONTROL_SOCKET to be true or false or a path that begins with /',
+    ],
+    [
+      { PODRAIN_TERMINATION_MESSAGE_PATH: 'true' },
+      'Expected PODRAIN_TERMINATION_MESSAGE_PATH to be false or a path that begins with /, got `true`',
+    ],
+    [{ PODRAIN_CHECK_TIMEOUT: '0' }, 'Expected PODRAIN_CHECK_TIMEOUT to be more than 0 milliseconds, got `0`'],
+    [{ PODRAIN_PROGRESS: '0' }, 'Expected PODRAIN_PROGRESS to be more than 0 milliseconds, got `0`'],
   ])('%o is an error that says what is wrong', (env, message) => {
     expect(() => read(env)).toThrow(TypeError)
     expect(() => read(env)).toThrow(message)
@@ -167,6 +182,9 @@ describe('environment variables set defaults of every drain,', () => {
     environment({ PODRAIN_BEHNID: 'envoy', PODRAIN_COMPANY_WIDE: 'x' })
     expect(() => drained({})).toThrow('Unknown environment variable PODRAIN_BEHNID: did you mean PODRAIN_BEHIND?')
     vi.stubEnv('PODRAIN_BEHNID', undefined)
+    vi.stubEnv('PODRAIN_METRICS', 'true')
+    expect(() => drained({})).toThrow('Unknown environment variable PODRAIN_METRICS: `metrics` can be set in the code')
+    vi.stubEnv('PODRAIN_METRICS', undefined)
     expect(drained({}).state).toBe('serving')
   })
 

@@ -43,14 +43,12 @@ export class FailureLog {
   }
 
   /**
-   * Logs that the traffic policy of a Service could not be read. This is harmless if the Service has the default policy.
+   * Logs that the traffic policy of a Service could not be read.
    * @param isForbidden Whether the pod may not read Services. Otherwise the response was not a Service.
    */
   unknownPolicy(service: string, isForbidden: boolean): void {
-    if (this.#said.has('services')) return
-    this.#said.set('services', new Set())
     const what = `kubernetes: Service ${service} could not be read, so ${without.services}`
-    this.#logger.info(isForbidden ? missingRule('services', this.#namespace) : what)
+    this.#once('services', 'policy', isForbidden ? missingRule('services', this.#namespace) : what)
   }
 
   /** Logs that no pod has this name. */

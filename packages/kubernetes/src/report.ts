@@ -52,7 +52,6 @@ export class Report {
   #reported: Load | undefined
   /** The times of the recent writes. */
   #writes: number[] = []
-  #failures = 0
   #pausedUntil = 0
   #cancel: () => void = () => {}
   #stopped = false
@@ -87,7 +86,7 @@ export class Report {
   }
 
   async #report(): Promise<void> {
-    const { drain, write, onFailure, every } = this.#options
+    const { drain, write, onFailure } = this.#options
     const now = drain.clock.now()
     this.#intervals = [this.#peak, ...this.#intervals.slice(0, mostCalmIntervals - 1)]
     this.#samples = 0
@@ -99,11 +98,9 @@ export class Report {
       await write(annotationsFor(load, this.#options.deletionCost))
       this.#reported = load
       this.#writes.push(now)
-      this.#failures = 0
     } catch (error) {
       if (this.#stopped) return
-      const asked = onFailure(error)
-      this.#pausedUntil = drain.clock.now() + Math.max(asked, every * (2 ** Math.min(this.#failures++, 4) - 0.5))
+      this.#pausedUntil = drain.clock.now() + onFailure(error)
     }
   }
 

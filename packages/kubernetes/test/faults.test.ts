@@ -49,21 +49,6 @@ interface World {
  */
 const honest = faultNames.filter((name) => name !== 'a list of what was there at the beginning')
 
-/** Without a readable Service, its traffic policy is not known. podrain then assumes the default policy. */
-const hidesPolicy: readonly Fault[] = [
-  '403',
-  '404',
-  'null',
-  'an empty list',
-  'a list of nothing',
-  'no permission for Services',
-  'an error event',
-]
-
-function knowsPolicy({ others, faults: all }: World): boolean {
-  return others !== 'on other nodes, sent to locally' || !all.some((fault) => hidesPolicy.includes(fault))
-}
-
 const world = (lag: fc.Arbitrary<number>, names: readonly Fault[]): fc.Arbitrary<World> =>
   fc
     .record({
@@ -204,7 +189,7 @@ describe('an API that misbehaves', () => {
         // Not sooner than two seconds after the slice has stopped listing the pod, or else not sooner than `settle.min`.
         expect(followed.settled).toBeGreaterThanOrEqual(Math.min(5000, course.lag + 2000))
         // While kube-proxy sends, the wait is `settle.min` from the time when the pod learned of the deletion.
-        if (isSentTo(course) && knowsPolicy(course)) expect(followed.settled).toBeGreaterThanOrEqual(5000)
+        if (isSentTo(course)) expect(followed.settled).toBeGreaterThanOrEqual(5000)
       }),
       {
         numRuns: runs,

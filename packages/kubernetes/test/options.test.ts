@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { missingRule } from '../src/api/rules.js'
 import { type KubernetesOptions, kubernetes } from '../src/index.js'
-import { type Call, cluster, configFor, Log, type Misbehaviour } from './support.js'
+import { type Call, cluster, configFor, deletedAt, Log, type Misbehaviour, recordedLines } from './support.js'
 
 function drain(log = new Log()): Drain {
   const made = new Drain({ platform: 'kubernetes', signals: false, logger: log })
@@ -120,18 +120,27 @@ describe('permissions', () => {
     expect(api.calls.length).toBe(asked)
   })
 
-  test('to read Services that are missing: the log says so, and podrain assumes the default traffic policy', async () => {
-    const pod = await cluster({}, {}, { misbehave: forbidden('services') })
+  test('to read Services that are missing: the log says so, and a pod on another node does not end the wait early', async () => {
+    const { pods, endpointslices } = recordedLines()
+    // The pod terminates, and still serves. Another one is ready.
+    const event = JSON.parse(endpointslices[0]?.line ?? '')
+    event.object.endpoints[1].nodeName = 'another'
+    const lines = { pods, endpointslices: [{ ms: deletedAt, line: JSON.stringify(event) }] }
+    const pod = await cluster({}, {}, { lines, misbehave: forbidden('services') })
     await expect.poll(() => pod.api.watching).toBe(1)
     await pod.until(() => pod.drain.state === 'draining')
     let answered = false
     void pod.drain.prestop().then(() => {
       answered = true
     })
-    await pod.pass(4000)
+    await pod.pass(4900)
+    expect(answered).toBe(false)
+    await pod.pass(200)
     expect(answered).toBe(true)
-    expect(pod.log.matching(/^info.*not allowed to get services/)).toHaveLength(1)
-    expect(pod.log.matching(/^(warn|error)/)).toEqual([])
+    const [line, ...more] = pod.log.matching(/^(warn|error)/)
+    expect(line).toContain('not allowed to get services in namespace default')
+    expect(line).toContain('rules:\n  - apiGroups: [""]\n    resources: [services]\n    verbs: [get]')
+    expect(more).toEqual([])
   })
 
   test('are not named in the log if the response is not a Service', async () => {

@@ -271,6 +271,23 @@ describe('with the recording of a real cluster:', () => {
     expect(pod.api.called('list', 'endpointslices').length - before).toBeLessThanOrEqual(2)
   })
 
+  test('a 429 without Retry-After, as a proxy sends, is asked again after a second or more, also in a drain', async () => {
+    const pod = await following({}, {}, slicesThatStay)
+    const asked: Record<string, number[]> = { watch: [], list: [] }
+    pod.api.misbehave = ({ verb }, response) => {
+      asked[verb]?.push(pod.clock.now())
+      response.writeHead(429).end()
+      return true
+    }
+    void pod.drain.prestop()
+    for (const socket of pod.api.sockets) socket.destroy()
+    await pod.until(() => Object.values(asked).every(({ length }) => length > 2))
+    for (const times of Object.values(asked)) {
+      const pauses = times.slice(1).map((at, index) => at - (times[index] ?? at))
+      expect(Math.min(...pauses)).toBeGreaterThanOrEqual(1000)
+    }
+  })
+
   test('no request is sent after `settle.max`, however long the drain', async () => {
     const pod = await following({}, { terminationGracePeriodSeconds: 60 }, slicesThatStay)
     pod.drain.waitUntil(new Promise(() => {}))

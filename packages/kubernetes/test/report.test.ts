@@ -1,5 +1,6 @@
 import type { Drain } from '@podrain/core'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { Backoff } from '../src/api/backoff.js'
 import { type Annotations, magnitude, Report } from '../src/report.js'
 import { type Cluster, cluster, FakeClock, type Misbehaviour } from './support.js'
 
@@ -164,6 +165,29 @@ describe('the report on the pod', () => {
     expect(patches(pod)).toHaveLength(1)
     await pod.pass(400_000)
     await expect.poll(() => patches(pod).length).toBeGreaterThanOrEqual(2)
+  })
+
+  test('comes at the next interval after an outage of the API, however long both were', async () => {
+    const clock = new FakeClock()
+    const backoff = new Backoff(clock)
+    let isDown = true
+    let written = 0
+    const report = new Report({
+      drain: { clock, inFlight: 1, status: () => ({ tasks: [] }) } as unknown as Drain,
+      every: 600_000,
+      deletionCost: true,
+      async write() {
+        if (isDown) throw new Error('connect ECONNREFUSED')
+        written++
+      },
+      onFailure: (error) => backoff.after(error),
+    })
+    report.start()
+    await hours(clock, 4)
+    isDown = false
+    await hours(clock, 0.25)
+    expect(written).toBe(1)
+    report.stop()
   })
 
   test('ends with the drain, even during a write', async () => {

@@ -1,27 +1,36 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import {
-  type DynamicModule,
-  type FactoryProvider,
-  type INestApplicationContext,
-  Inject,
-  Logger,
-  Module,
-  type ModuleMetadata,
-  type OnApplicationShutdown,
-  type OnModuleDestroy,
-  type OnModuleInit,
-} from '@nestjs/common'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Inject, Logger, Module } from '@nestjs/common'
 import { HttpAdapterHost } from '@nestjs/core'
 import { type AdapterOptions, type Attachment, attach, Drain } from '@podrain/core'
 
+// The declarations name no type of Nest. Nest 12 has ES modules only, so a declaration of this package, which is CommonJS, could not
+// import them with `module: node16` (TS1479).
+
 /** The options of `forRootAsync()`: a factory that returns the options of `forRoot()`. Nest calls it like any factory provider. */
-export interface AsyncOptions
-  extends Pick<ModuleMetadata, 'imports'>,
-    Pick<FactoryProvider<AdapterOptions>, 'useFactory' | 'inject'> {}
+export interface AsyncOptions {
+  /** The modules whose providers the factory uses. */
+  imports?: object[]
+  /** The injection tokens of the arguments of `useFactory`. */
+  inject?: (string | symbol | object)[]
+  // biome-ignore lint/suspicious/noExplicitAny: the arguments are those of the user's factory, as in Nest's FactoryProvider
+  useFactory: (...args: any[]) => AdapterOptions | Promise<AdapterOptions>
+}
+
+/** The part of a dynamic module of Nest that a user needs. */
+export interface DynamicModule {
+  module: typeof PodrainModule
+}
 
 /** The part of an application, a microservice or an application context that the module uses. */
-export interface Application extends Pick<INestApplicationContext, 'get'> {
+export interface Application {
+  get(token: typeof PodrainModule, options: { strict: boolean }): PodrainModule
   close(signal?: string): Promise<void>
+}
+
+/** The part of Nest's HttpAdapterHost that the module uses. */
+export interface AdapterHost {
+  /** undefined in a microservice, and in an application context. */
+  readonly httpAdapter?: { getHttpServer(): Server | undefined; getType(): string; getInstance(): unknown } | undefined
 }
 
 /** The part of Fastify that the module uses. */
@@ -43,10 +52,10 @@ const optionsToken = Symbol('podrain options')
  * PodrainModule.attach(app)
  * await app.listen(8080, '0.0.0.0')
  */
-export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicationShutdown {
+export class PodrainModule {
   /** The drain of this application. */
   readonly drain: Drain
-  readonly #host: HttpAdapterHost
+  readonly #host: AdapterHost
   readonly #attachment: Attachment
   readonly #ownsDrain: boolean
   /** The application to close. undefined until `attach()`. */
@@ -57,7 +66,7 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
   #shutdownEnds!: () => void
 
   /** Nest calls the constructor, with the options of `forRoot()`. */
-  constructor(options: AdapterOptions, host: HttpAdapterHost) {
+  constructor(options: AdapterOptions, host: AdapterHost) {
     this.#host = host
     this.#ownsDrain = options.drain === undefined
     this.#attachment = attach(options, false, nestLogger())
@@ -90,7 +99,8 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
   static forRootAsync({ imports = [], inject = [], useFactory }: AsyncOptions): DynamicModule {
     const options = { provide: optionsToken, useFactory, inject }
     const drain = { provide: Drain, useFactory: (module: PodrainModule) => module.drain, inject: [PodrainModule] }
-    return { module: PodrainModule, global: true, imports, providers: [options, drain], exports: [Drain] }
+    const module = { module: PodrainModule, global: true, imports, providers: [options, drain], exports: [Drain] }
+    return module
   }
 
   /**
@@ -107,18 +117,20 @@ export class PodrainModule implements OnModuleInit, OnModuleDestroy, OnApplicati
   onModuleInit(): void {
     const { httpAdapter } = this.#host
     const server = httpAdapter?.getHttpServer()
-    if (!server) return // a microservice, or an application context
+    if (!httpAdapter || !server) return // a microservice, or an application context
     const { watch, handle } = this.#attachment
     watch(server)
     if (httpAdapter.getType() !== 'fastify') return
     // Unlike a watched server, the hook also sees requests to the second server that `listen(8080, 'localhost')` opens, and requests of
     // inject().
-    httpAdapter.getInstance<Fastify>().addHook('onRequest', (request, reply, done) => {
+    const fastify = httpAdapter.getInstance() as Fastify
+    fastify.addHook('onRequest', (request, reply, done) => {
       if (handle(request.raw, reply.raw)) reply.hijack()
       else done()
     })
   }
 
+  /** Nest calls this when its shutdown begins. */
   onModuleDestroy(): void {
     this.#shutdownBegun = true
   }

@@ -160,7 +160,7 @@ the same defaults to all services of a cluster: [defaults](../operate/defaults.m
 
 - An option in the code wins over a variable. That is so for each field of \`settle\` and \`endpoints\`. \`PODRAIN_LOGGER=false\` wins over the logger that an adapter takes by itself.
 - \`PODRAIN_OPTIONS\` has several options as one JSON object. A variable of its own wins over it.
-- A wrong value is [an error](errors.md#a-wrong-variable) at the start, which names the variable. A misspelled name is an error, too.
+- A wrong value is [an error](errors.md#a-wrong-variable) at the start, which names the variable. A misspelled name is an error, too, and so is that of an option that only code can set, such as \`PODRAIN_CHECKS\`.
 - \`PODRAIN_SIGNALS\` is a list such as \`SIGTERM,SIGINT\`. Several tokens need \`PODRAIN_OPTIONS\`.
 - \`PODRAIN_TOKEN\` is a secret. It belongs in a Secret of each service, not into a ConfigMap for all.
 - \`PODRAIN_CONTROL_PORT\` and \`PODRAIN_CONTROL_SOCKET\` are for the primary of a cluster and the main thread. Workers and threads ignore them.

@@ -21,8 +21,8 @@ export const defaultSocket = '/tmp/podrain.sock'
 /** The maximum length of a socket path in bytes. Linux allows 107 (unix(7)), and a suffix is added until the socket is ready. */
 export const longestPath = 90
 
-/** The paths of the sockets that drains of this process listen on. */
-const ownPaths = new Set<string>()
+/** The ports and the paths of sockets that drains of this process listen on, each with its drain. */
+const taken = new Map<number | string, DrainView>()
 let count = 0
 
 /**
@@ -30,31 +30,53 @@ let count = 0
  * application uses TLS, does not listen yet, or accepts no more connections. It does not keep the process alive. Its errors are
  * logged and not thrown, because the application can serve without it.
  *
+ * @param setBy How the port or the path was set: by an option, or by a variable.
  * @returns The function that closes the server earlier.
  */
 export function listenForControl(
   drain: DrainView,
   answer: Answer,
   where: { port: number } | { path: string },
+  setBy: string,
 ): () => void {
+  const place = 'path' in where ? where.path : where.port
+  const cannot = `cannot listen on ${setBy} ${place}, so no hook and no probe of this drain is answered there`
+  const owner = taken.get(place)
+  if (owner === drain) {
+    drain.logger.info(`control endpoints on ${place} already, with the options of the first adapter of this drain`)
+    return () => {}
+  }
+  if (owner) {
+    const option = 'path' in where ? 'controlSocket' : 'controlPort'
+    drain.logger.error(
+      `${cannot}: another drain of this process listens there: give that drain to this adapter as \`drain\`, or set another \`${option}\` in the code`,
+    )
+    return () => {}
+  }
   const server = http.createServer((request, response) => {
     if (!answer(request, response)) response.writeHead(404, { 'content-length': 0 }).end()
   })
   Object.defineProperty(server, controlMark, { value: true })
   server.on('connection', (socket) => socket.unref())
-  const logError = (error: Error): void => {
-    const place = 'path' in where ? `\`controlSocket\` ${where.path}` : `\`controlPort\` ${where.port}`
-    drain.logger.error(`cannot listen on ${place}, so no hook and no probe is answered there: ${error.message}`)
+  const logError = (error: NodeJS.ErrnoException): void => {
+    taken.delete(place)
+    const isInUse = error.code === 'EADDRINUSE'
+    const why = isInUse
+      ? 'another server has this port: set another one, also in the hook and the probes'
+      : error.message
+    drain.logger.error(`${cannot}: ${why}`)
   }
   server.on('error', logError)
   let removeFile = (): void => {}
   const close = (): void => {
+    if (taken.get(place) === drain) taken.delete(place)
     removeFile()
     server.close()
     server.closeAllConnections()
   }
   if (drain.state === 'closed') return close
   drain.once('report', close)
+  if (place !== 0) taken.set(place, drain) // with port 0, the operating system chooses a free port
   if ('path' in where) {
     removeFile = listenOn(server, where.path, logError, (path) => drain.logger.info(`control endpoints on ${path}`))
   } else {
@@ -81,12 +103,6 @@ function listenOn(
   logError: (error: Error) => void,
   onListening: (path: string) => void,
 ): () => void {
-  if (ownPaths.has(path)) {
-    logError(new Error('another drain of this process listens there'))
-    return () => {}
-  }
-  ownPaths.add(path)
-  server.once('error', () => ownPaths.delete(path))
   const beside = `${path}.${process.pid.toString(36)}${(count++).toString(36)}`
   let inode: number | undefined
   server.listen(beside, () => {
@@ -99,7 +115,6 @@ function listenOn(
         onListening(path)
       },
       (error) => {
-        ownPaths.delete(path)
         server.close()
         logError(error)
       },
@@ -107,7 +122,6 @@ function listenOn(
   })
   server.unref()
   return () => {
-    ownPaths.delete(path)
     try {
       if (inode !== undefined && lstatSync(path).ino === inode) unlinkSync(path)
     } catch {

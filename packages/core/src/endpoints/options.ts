@@ -1,5 +1,5 @@
 import { defaultCheckTimeout } from '../shared/timing.js'
-import { duration, fail, knownKeys, plainObject } from '../shared/validate.js'
+import { fail, knownKeys, plainObject, positiveDuration } from '../shared/validate.js'
 import type { Check } from './checks.js'
 
 /** The path of each control endpoint. `false` turns the endpoint off. */
@@ -82,7 +82,7 @@ export function resolveEndpoints(options: EndpointOptions): ResolvedEndpoints {
   for (const [name, check] of Object.entries(checks)) {
     if (typeof check !== 'function') fail(TypeError, `Expected \`checks.${name}\` to be a function`, check)
   }
-  duration('checkTimeout', checkTimeout)
+  positiveDuration('checkTimeout', checkTimeout)
   if (readyzWhileDraining !== 'fail' && readyzWhileDraining !== 'pass') {
     fail(TypeError, "Expected `readyzWhileDraining` to be 'fail' or 'pass'", readyzWhileDraining)
   }

@@ -12,6 +12,12 @@ export function duration(name: string, value: unknown): void {
   }
 }
 
+/** A duration that is not 0. Whoever sets 0 often wants to turn something off. */
+export function positiveDuration(name: string, value: unknown): void {
+  duration(name, value)
+  if (value === 0) fail(RangeError, `Expected \`${name}\` to be more than 0 milliseconds`, value)
+}
+
 export function boolean(name: string, value: unknown): void {
   if (typeof value !== 'boolean') fail(TypeError, `Expected \`${name}\` to be true or false`, value)
 }

@@ -240,9 +240,13 @@ async function errorOf(response: IncomingMessage): Promise<ApiError> {
   return new ApiError(status, message, retryAfterOf(response))
 }
 
-/** The value of `Retry-After` in milliseconds. The API server sends seconds. A proxy in front of it may send a date. */
+/**
+ * The value of `Retry-After` in milliseconds. The API server sends seconds. A proxy in front of it may send a date. The API server sends
+ * `Retry-After` with each 429, and usually one second (kubernetes/kubernetes, apiserver/pkg/server/filters/maxinflight.go). A 429
+ * without it, as a proxy may send, counts as the same.
+ */
 function retryAfterOf(response: IncomingMessage): number {
-  const { 'retry-after': told = '' } = response.headers
+  const { 'retry-after': told = response.statusCode === 429 ? '1' : '' } = response.headers
   const seconds = Number(told)
   const ms = Number.isNaN(seconds) ? Date.parse(told) - (dateOf(response) ?? Date.now()) : seconds * 1000
   return ms > 0 ? Math.min(ms, longestRetryAfter * 1000) : 0

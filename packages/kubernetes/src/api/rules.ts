@@ -14,7 +14,7 @@ export const without: Readonly<Record<Need, string>> = {
   pod: 'a drain begins with the hook or the signal, and relies on the option `terminationGracePeriodSeconds`',
   slices: 'a drain waits for load balancers as long as `settle.min` says',
   services:
-    'podrain assumes that Services send to pods on any node (`externalTrafficPolicy`, `internalTrafficPolicy`: Cluster)',
+    'podrain takes their traffic policies to be `Local`: a ready pod on another node does not end the wait for load balancers early',
   evictions: 'the pod is evicted like any other',
   report: 'the annotations are not written',
 }

@@ -16,7 +16,7 @@ export interface ServicesOptions {
 /** The Services that send to this pod: their names, their traffic policies and their slices. */
 export class Services {
   readonly #options: ServicesOptions
-  /** For each Service: whether it sends only to pods on the same node. */
+  /** For each Service: whether it sends only to pods on the same node, or may do so, because its traffic policy is unknown. */
   readonly #local = new Map<string, boolean>()
   #listed = false
   readonly slices: Slices
@@ -88,7 +88,11 @@ export class Services {
     await Promise.all(unknown.map(async (name) => this.#local.set(name, await this.#isLocal(name, limit))))
   }
 
-  /** @throws {Error} if the request fails, unless the Service is missing or may not be read */
+  /**
+   * Whether the Service has a traffic policy `Local`, or an unknown one. Without that caution, the wait could end while the Service
+   * still sends to this pod, because the endpoint that was taken for its replacement is on another node.
+   * @throws {Error} if the request fails, unless the Service is missing or may not be read
+   */
   async #isLocal(name: string, limit: number | undefined): Promise<boolean> {
     const { api, namespace, onUnknownPolicy } = this.#options
     let service: Partial<Service> | null
@@ -101,8 +105,11 @@ export class Services {
       isForbidden = error.status === 403
     }
     const spec = service?.spec
-    if (typeof spec !== 'object' || spec === null) onUnknownPolicy(name, isForbidden)
-    return spec?.externalTrafficPolicy === 'Local' || spec?.internalTrafficPolicy === 'Local'
+    if (typeof spec !== 'object' || spec === null) {
+      onUnknownPolicy(name, isForbidden)
+      return true
+    }
+    return spec.externalTrafficPolicy === 'Local' || spec.internalTrafficPolicy === 'Local'
   }
 }
 
