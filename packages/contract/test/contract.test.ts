@@ -59,6 +59,17 @@ describe.concurrent('A server', () => {
     await vi.waitUntil(() => !pids().some(isThere), { timeout: 10_000 })
   })
 
+  test('that ends by another signal than SIGTERM gets that one, and the texts say it', async () => {
+    const args = ['--signal', 'SIGQUIT']
+    const env = { SIGNAL: 'SIGQUIT' }
+    const [kept, broken] = await Promise.all([
+      holdTo(inFlight, 'keeps', [...slow, ...args], env),
+      holdTo('comes after the signal', 'cuts', args, env),
+    ])
+    expect(kept).toMatchObject({ code: 0, signal: 'SIGQUIT', kept: 1 })
+    expect(broken).toMatchObject({ code: 1, sentences: [{ remedy: expect.stringMatching(/^After SIGQUIT keep/) }] })
+  })
+
   test('that resets its connections in the middle of an answer is told so', async () => {
     expect(await holdTo(inFlight, 'resets', slow)).toMatchObject({
       code: 1,
@@ -110,7 +121,7 @@ describe.concurrent('A sentence that cannot be tested', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/- \d+ sentences?: no path that takes its time; --slow names one/)
     expect(out).toMatch(/- \d+ sentences?: no path that streams; --stream names one/)
-    const [, kept, of] = /kept (\d+) of (\d+) sentences that were asked\n$/.exec(out) ?? []
+    const [, kept, of] = /kept (\d+) of (\d+) sentences that were asked; the signal was SIGTERM\n$/.exec(out) ?? []
     expect([kept, Number(kept) > 3]).toEqual([of, true])
   })
 
@@ -155,6 +166,11 @@ describe.concurrent('The command line', () => {
       'a hook that sleeps longer than load balancers need',
       ['--sleep', '8s', '--', 'node'],
       /--sleep 8s is longer than --settle 5s: .* Use --settle 8s/,
+    ],
+    [
+      'an unknown signal',
+      ['--signal', 'QUIT', '--', 'node'],
+      /'QUIT' is invalid. Allowed choices are SIGTERM, SIGINT, SIGQ/,
     ],
     ['a time without a unit', ['--grace', '30', '--', 'node'], /It takes a duration such as 500ms or 30s/],
     [

@@ -54,6 +54,10 @@ export class BlackStage extends Stage {
     return new Promise((resolve) => setTimeout(resolve, 100))
   }
 
+  override get signal(): NodeJS.Signals {
+    return this.#server.signal
+  }
+
   /** It answers when its time is over. */
   release(): void {}
 
@@ -71,7 +75,7 @@ export class BlackStage extends Stage {
     this.#told ??= new Promise((resolve) => setTimeout(resolve, this.#server.sleep))
     const killing = setTimeout(() => this.#process.signal('SIGKILL'), this.terms.grace)
     if (this.#server.sleep > 0) await this.#told
-    this.#process.signal('SIGTERM')
+    this.#process.signal(this.signal)
     await this.#process.ended
     clearTimeout(killing)
     return this.#process.ends()
