@@ -92,6 +92,10 @@ describe.concurrent('A server', () => {
     )
   })
 
+  test('that writes 3 MB to /dev/stderr for each request is tested as any other', async () => {
+    expect(await holdTo('comes after the signal', 'writes much')).toMatchObject({ code: 0, kept: 1 })
+  })
+
   test('that never listens is not a server: the exit code is 2', async () => {
     const { code, errors } = await holdTo(inFlight, 'never starts', ['--startup', '500ms'])
     expect([code, errors]).toEqual([
