@@ -105,14 +105,32 @@ describe.concurrent('A server', () => {
   })
 
   test.each([
+    ['keeps', 'is answered'],
+    ['keeps over h2c', 'with no connection at all'],
+    ['keeps over TLS', 'with no connection at all'],
+  ])('that %s, and wants a host and a key, gets them with every request', async (way, sentence) => {
+    const headers = ['--header', 'Host: shop.example', '--header', 'X-Key: a: b']
+    const HEADERS = JSON.stringify({ host: 'shop.example', 'x-key': 'a: b' })
+    const env = { HEADERS, ...(way === 'keeps over TLS' && (await secrets())) }
+    const { code, sentences } = await holdTo(sentence, way, headers, env)
+    expect(sentences.filter(({ outcome }: { outcome: string }) => outcome !== 'kept')).toEqual([])
+    expect(code).toBe(0)
+  })
+
+  test.each([
     ['keeps over h2c', ['http2']],
     ['keeps over TLS', ['tls', 'http1', 'http2']],
   ])('that %s is detected', async (way, speaks) => {
-    const { private: KEY, cert: CERT } = await generate([{ name: 'commonName', value: 'pod' }], {})
+    const { KEY, CERT } = await secrets()
     const score = await holdTo('with no connection at all', way, [], { KEY, CERT })
     expect(score).toMatchObject({ code: 0, speaks: [...speaks].sort((a, b) => order(a) - order(b)), kept: 1 })
   })
 })
+
+async function secrets() {
+  const { private: KEY, cert: CERT } = await generate([{ name: 'commonName', value: 'pod' }], {})
+  return { KEY, CERT }
+}
 
 function order(protocol: string): number {
   return ['tls', 'http1', 'http2'].indexOf(protocol)
@@ -175,6 +193,11 @@ describe.concurrent('The command line', () => {
       'an unknown signal',
       ['--signal', 'QUIT', '--', 'node'],
       /'QUIT' is invalid. Allowed choices are SIGTERM, SIGINT, SIGQ/,
+    ],
+    [
+      'a header that frames a request',
+      ['--header', 'Content-Length: 3', '--', 'node'],
+      /'--header <name:value>' argument 'Content-Length: 3' is invalid\. The contract writes Content-Length itself/,
     ],
     ['a time without a unit', ['--grace', '30', '--', 'node'], /It takes a duration such as 500ms or 30s/],
     [

@@ -1,3 +1,4 @@
+import type { Headers } from '../requests.js'
 import type { Terms } from '../stage.js'
 
 /** A server in its own process. */
@@ -7,6 +8,8 @@ export interface Server {
   /** The fixed port of a server whose port cannot be set. @default a free port */
   readonly port?: number | undefined
   readonly paths: Paths
+  /** The headers of every request. */
+  readonly headers: Headers
   /** The signal that tells the server to end. */
   readonly signal: Signal
   readonly terms: Terms

@@ -3,7 +3,9 @@ import path from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type PathName, type Paths, pathsFor, type Server, type Signal, signals } from '../black-box/server.js'
 import { heldFor } from '../black-box/stage.js'
+import type { Headers } from '../requests.js'
 import { early } from '../stage.js'
+import { addHeader } from './header.js'
 
 export interface Flags {
   readonly jobs: number
@@ -14,6 +16,7 @@ export interface Flags {
 
 type Given = Flags &
   Paths & {
+    readonly header: Headers
     readonly signal: Signal
     readonly grace: number
     readonly settle: number
@@ -63,7 +66,7 @@ export function createProgram(
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', help)
     .exitOverride()
-  program.optionsGroup('Paths of the server:')
+  program.optionsGroup('Requests to the server:')
   for (const [name, meaning] of Object.entries(paths)) {
     const parse = meaning.includes('{ms}') ? aTimedPath : aPath
     program.addOption(
@@ -71,6 +74,12 @@ export function createProgram(
     )
   }
   program
+    .option(
+      '--header <name:value>',
+      'a header of every request, such as "Host: shop.example"; may be repeated',
+      addHeader,
+      {},
+    )
     .optionsGroup('The signal and its times:')
     .addOption(new Option('--signal <name>', 'the signal that ends the server').choices(signals).default('SIGTERM'))
     .option('--grace <duration>', 'the grace period; the server gets SIGKILL at its end', duration, 30_000)
@@ -113,7 +122,7 @@ export function createProgram(
 
 function serverOf(
   command: readonly string[],
-  { signal, grace, settle, sleep, startup, port, ...given }: Given,
+  { header, signal, grace, settle, sleep, startup, port, ...given }: Given,
 ): Server {
   const names = ['get', ...Object.values(pathsFor)] as const
   const entries = names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))
@@ -121,6 +130,7 @@ function serverOf(
     command,
     port,
     paths: Object.fromEntries(entries) as Paths,
+    headers: header,
     signal,
     // Clients may use an idle keep-alive connection for half of the time in which the server must accept connections.
     terms: { grace, settle, keepAlive: settle / 2 },
