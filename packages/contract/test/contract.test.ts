@@ -240,6 +240,15 @@ describe.concurrent('The command line', () => {
     expect([code, errors]).toEqual([2, expect.stringMatching(error)])
   })
 
+  test.each([
+    ['--help'],
+    ['--json', '-', ...quickly, '--sentence', 'with no connection', '--', 'node', fixture, 'keeps'],
+  ])('has its exit code, and says nothing, where nobody reads its output: %s', async (...args) => {
+    const { child, ran } = start(args)
+    child.stdout.destroy()
+    expect(await ran).toMatchObject({ code: 0, errors: '' })
+  })
+
   test('does not take another server for the one that it starts', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
