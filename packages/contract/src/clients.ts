@@ -119,7 +119,7 @@ export class Clients {
   /** Opens a stream of an HTTP/2 session. Errors of the stream are ignored. */
   stream(session: ClientHttp2Session, path: string, method: 'GET' | 'POST' = 'GET'): ClientHttp2Stream {
     const stream = session.request(
-      { ...this.requests.headers2, ':path': this.requests.locate(path), ':method': method },
+      { ...this.requests.http2Headers, ':path': this.requests.locate(path), ':method': method },
       { endStream: method === 'GET' },
     )
     stream.on('error', () => {})
@@ -154,7 +154,7 @@ export class Clients {
     try {
       const { body = '', method = 'GET', headers = {} } = options
       const stream = session.request(
-        { ...this.requests.headers2, ...headers, ':path': path, ':method': method },
+        { ...this.requests.http2Headers, ...headers, ':path': path, ':method': method },
         { endStream: body === '' },
       )
       if (body !== '') stream.end(body)

@@ -5,14 +5,14 @@ import type { ConnectionOptions } from 'node:tls'
 export type Locate = (path: string) => string
 
 /** Headers by name, in lower case. */
-export type Headers = Readonly<Record<string, string>>
+export type RequestHeaders = Readonly<Record<string, string>>
 
 /** How requests are written for one server: where its paths are, and which headers every request carries. */
 export class Requests {
   readonly locate: Locate
-  readonly headers: Headers
+  readonly headers: RequestHeaders
 
-  constructor(locate: Locate = (path) => path, headers: Headers = {}) {
+  constructor(locate: Locate = (path) => path, headers: RequestHeaders = {}) {
     this.locate = locate
     this.headers = headers
   }
@@ -25,7 +25,7 @@ export class Requests {
   }
 
   /** The headers of an HTTP/2 request, in which the host is the authority. */
-  get headers2(): Headers {
+  get http2Headers(): RequestHeaders {
     const { host, ...others } = this.headers
     return host === undefined ? others : { ...others, ':authority': host }
   }

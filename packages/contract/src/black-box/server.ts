@@ -1,4 +1,4 @@
-import type { Headers } from '../requests.js'
+import type { RequestHeaders } from '../requests.js'
 import type { Terms } from '../stage.js'
 
 /** A server in its own process. */
@@ -9,7 +9,7 @@ export interface Server {
   readonly port?: number | undefined
   readonly paths: Paths
   /** The headers of every request. */
-  readonly headers: Headers
+  readonly headers: RequestHeaders
   /** The signal that tells the server to end. */
   readonly signal: Signal
   readonly terms: Terms

@@ -1,13 +1,13 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { InvalidArgumentError } from 'commander'
-import type { Headers } from '../requests.js'
+import type { RequestHeaders } from '../requests.js'
 
 /** Headers that say where a message or its connection ends, or becomes one of another protocol. Each sentence writes its own. */
 const reserved =
   /^(connection|content-length|expect|http2-settings|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|sec-websocket-.*)$/
 
 /** `Host: shop.example`, added to the headers that were given before. */
-export function addHeader(text: string, before: Headers): Headers {
+export function addHeader(text: string, before: RequestHeaders): RequestHeaders {
   const [, name = '', rest = ''] = /^([^:]+):(.*)$/s.exec(text) ?? []
   const value = rest.trim()
   if (!isValid(name, value)) {

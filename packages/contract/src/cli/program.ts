@@ -3,7 +3,7 @@ import path from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { type PathName, type Paths, pathsFor, type Server, type Signal, signals } from '../black-box/server.js'
 import { heldFor } from '../black-box/stage.js'
-import type { Headers } from '../requests.js'
+import type { RequestHeaders } from '../requests.js'
 import { early } from '../stage.js'
 import { addHeader } from './header.js'
 
@@ -16,7 +16,7 @@ export interface Flags {
 
 type Given = Flags &
   Paths & {
-    readonly header: Headers
+    readonly header: RequestHeaders
     readonly signal: Signal
     readonly grace: number
     readonly settle: number
