@@ -6,7 +6,8 @@ import net from 'node:net'
 import type { Readable } from 'node:stream'
 import tls from 'node:tls'
 import { WebSocket } from 'ws'
-import { type Address, type Locate, Wire } from './wire.js'
+import { Requests } from './requests.js'
+import { type Address, Wire } from './wire.js'
 
 export interface Answer {
   readonly status: number
@@ -35,18 +36,18 @@ export class Clients {
   /** Whether the server expects TLS. */
   readonly encrypted: boolean
   readonly #version: 1 | 2
-  readonly locate: Locate
+  readonly requests: Requests
   readonly #ends: (() => void)[] = []
 
   /**
    * @param version The version of HTTP that ordinary clients speak.
-   * @param locate Returns the path on this server for a path of the contract's own application.
+   * @param requests How requests are written for this server.
    */
-  constructor(address: Address, encrypted: boolean, version: 1 | 2, locate: Locate = (path) => path) {
+  constructor(address: Address, encrypted: boolean, version: 1 | 2, requests: Requests = new Requests()) {
     this.address = address
     this.encrypted = encrypted
     this.#version = version
-    this.locate = locate
+    this.requests = requests
   }
 
   /** Registers a function that `hangUp()` calls. */
@@ -61,7 +62,7 @@ export class Clients {
 
   /** A connection on which a test writes any bytes. */
   async wire(): Promise<Wire> {
-    const wire = await Wire.open(this.address, this.encrypted, this.locate)
+    const wire = await Wire.open(this.address, this.encrypted, this.requests)
     this.#ends.push(() => wire.abort())
     return wire
   }
@@ -83,7 +84,7 @@ export class Clients {
   /** An HTTP/2 session, connected. */
   async session(): Promise<ClientHttp2Session> {
     const { address } = this
-    const secured = { ...address, rejectUnauthorized: false, ALPNProtocols: ['h2'] }
+    const secured = { ...address, ...this.requests.tls('h2') }
     const session = http2.connect(this.origin, {
       createConnection: () => (this.encrypted ? tls.connect(secured) : net.connect(address)),
     })
@@ -95,8 +96,9 @@ export class Clients {
 
   /** A WebSocket that has been let in. */
   async webSocket(path: string): Promise<WebSocket> {
-    const url = `${this.origin.replace('http', 'ws')}${this.locate(path)}`
-    const socket = new WebSocket(url, { rejectUnauthorized: false })
+    const url = `${this.origin.replace('http', 'ws')}${this.requests.locate(path)}`
+    const { headers } = this.requests
+    const socket = new WebSocket(url, { headers, ...this.requests.tls('http/1.1') })
     this.#ends.push(() => socket.terminate())
     socket.on('error', () => {})
     await once(socket, 'open')
@@ -110,13 +112,16 @@ export class Clients {
 
   /** Sends a request as an ordinary client, and reads the whole response. */
   ask(path: string, options: AskOptions = {}): Promise<Answer> {
-    const located = this.locate(path)
+    const located = this.requests.locate(path)
     return this.#version === 2 || options.over === 2 ? this.#ask2(located, options) : this.#ask1(located, options)
   }
 
   /** Opens a stream of an HTTP/2 session. Errors of the stream are ignored. */
   stream(session: ClientHttp2Session, path: string, method: 'GET' | 'POST' = 'GET'): ClientHttp2Stream {
-    const stream = session.request({ ':path': this.locate(path), ':method': method }, { endStream: method === 'GET' })
+    const stream = session.request(
+      { ...this.requests.http2Headers, ':path': this.requests.locate(path), ':method': method },
+      { endStream: method === 'GET' },
+    )
     stream.on('error', () => {})
     return stream
   }
@@ -126,7 +131,13 @@ export class Clients {
     try {
       const where = 'path' in this.address ? { socketPath: this.address.path } : this.address
       const { request } = this.encrypted ? https : http
-      const sent = request({ ...where, path, method, headers, agent: own }).end(body)
+      const sent = request({
+        ...where,
+        path,
+        method,
+        headers: { ...this.requests.headers, ...headers },
+        agent: own,
+      }).end(body)
       // It may break in the middle of the answer. Whoever reads the answer hears of it, too.
       sent.on('error', () => {})
       const [response] = (await once(sent, 'response')) as [http.IncomingMessage]
@@ -142,7 +153,10 @@ export class Clients {
     const session = options.session ?? (await this.session())
     try {
       const { body = '', method = 'GET', headers = {} } = options
-      const stream = session.request({ ':path': path, ':method': method, ...headers }, { endStream: body === '' })
+      const stream = session.request(
+        { ...this.requests.http2Headers, ...headers, ':path': path, ':method': method },
+        { endStream: body === '' },
+      )
       if (body !== '') stream.end(body)
       return await answerOf(stream, options.pace)
     } finally {

@@ -39,6 +39,11 @@ export abstract class Stage extends Clients {
   /** Checks how often the path was handled. A server in its own process does not show that, so nothing is checked. */
   handled(_path: string, _times: number): void {}
 
+  /** The signal that tells the server to end. */
+  get signal(): NodeJS.Signals {
+    return 'SIGTERM'
+  }
+
   /** Sends the signal, also if it was sent before. Resolves with the exit code. */
   protected abstract tell(): Promise<number>
 
@@ -77,17 +82,22 @@ export abstract class Stage extends Clients {
 
   /** Sends the signal once. Resolves with the exit code. */
   terminate(): Promise<number> {
-    return this.#tellOnce().then(inOrder)
+    return this.#tellOnce().then((code) => this.#inOrder(code))
   }
 
   /** Sends the signal twice. Resolves with the exit code of each. */
   terminateTwice(): Promise<number[]> {
-    return Promise.all([this.terminate(), this.tell().then(inOrder)])
+    return Promise.all([this.terminate(), this.tell().then((code) => this.#inOrder(code))])
   }
 
   #tellOnce(): Promise<number> {
     this.#end ??= this.tell()
     return this.#end
+  }
+
+  /** 0 for a process that ended by the signal that was sent, as the JVM and uvicorn do when all requests are answered. */
+  #inOrder(code: number): number {
+    return code === 128 + constants.signals[this.signal] ? 0 : code
   }
 
   /** It ends with a code that says that something was cut. */
@@ -106,11 +116,6 @@ export abstract class Stage extends Clients {
 
 /** The share of the grace period in which a clean end must happen. */
 export const early = 0.7
-
-/** 0 for a process that ended by the signal that was sent, as the JVM and uvicorn do when all requests are answered. */
-function inOrder(code: number): number {
-  return code === 128 + constants.signals.SIGTERM ? 0 : code
-}
 
 /** The exit code of a process that got SIGKILL, as a kubelet and a shell see it. */
 export const killed = 137

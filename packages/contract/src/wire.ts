@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
 import tls from 'node:tls'
 import { HTTPParser } from 'http-parser-js'
+import { Requests } from './requests.js'
 
 /** Where a server listens. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
@@ -13,9 +14,6 @@ export interface Received {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
-
-/** Returns the path on the server for a path of the contract's own application. */
-export type Locate = (path: string) => string
 
 /** A client connection on which a test writes any bytes, and which records everything that it receives. */
 export class Wire {
@@ -33,11 +31,11 @@ export class Wire {
   /** The code of the error that has ended the connection, such as ECONNRESET. */
   broken: string | undefined
   readonly #closing: Promise<unknown>
-  readonly #locate: Locate
+  readonly #requests: Requests
 
-  private constructor(socket: Socket, locate: Locate) {
+  private constructor(socket: Socket, requests: Requests) {
     this.socket = socket
-    this.#locate = locate
+    this.#requests = requests
     const parser = this.#parser()
     socket.on('data', (chunk: Buffer) => {
       this.received += chunk.toString('latin1')
@@ -60,11 +58,11 @@ export class Wire {
   }
 
   /** @param encrypted Whether to use TLS, with HTTP/1.1 in ALPN. */
-  static async open(address: Address, encrypted = false, locate: Locate = (path) => path): Promise<Wire> {
+  static async open(address: Address, encrypted = false, requests: Requests = new Requests()): Promise<Wire> {
     const socket = encrypted
-      ? tls.connect({ ...address, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] } as tls.ConnectionOptions)
+      ? tls.connect({ ...address, ...requests.tls('http/1.1') } as tls.ConnectionOptions)
       : net.connect(address as net.NetConnectOpts)
-    const wire = new Wire(socket, locate)
+    const wire = new Wire(socket, requests)
     await once(socket, encrypted ? 'secureConnect' : 'connect')
     return wire
   }
@@ -76,17 +74,12 @@ export class Wire {
 
   /** Sends GET requests. Several paths in one call are pipelined. */
   get(...paths: string[]): this {
-    return this.send(paths.map((path) => `GET ${this.#locate(path)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`).join(''))
+    return this.send(paths.map((path) => `${this.#requests.head('GET', path)}\r\n`).join(''))
   }
 
   post(path: string, length: number, body: string, ...headers: string[]): this {
-    const head = [
-      `POST ${this.#locate(path)} HTTP/1.1`,
-      'Host: 127.0.0.1',
-      `Content-Length: ${length}`,
-      ...headers,
-    ].join('\r\n')
-    return this.send(`${head}\r\n\r\n${body}`)
+    const head = this.#requests.head('POST', path, `Content-Length: ${length}`, ...headers)
+    return this.send(`${head}\r\n${body}`)
   }
 
   /** The number of matches in the received text. */

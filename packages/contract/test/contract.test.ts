@@ -59,6 +59,17 @@ describe.concurrent('A server', () => {
     await vi.waitUntil(() => !pids().some(isThere), { timeout: 10_000 })
   })
 
+  test('that ends by another signal than SIGTERM gets that one, and the texts say it', async () => {
+    const args = ['--signal', 'SIGQUIT']
+    const env = { SIGNAL: 'SIGQUIT' }
+    const [kept, broken] = await Promise.all([
+      holdTo(inFlight, 'keeps', [...slow, ...args], env),
+      holdTo('comes after the signal', 'cuts', args, env),
+    ])
+    expect(kept).toMatchObject({ code: 0, signal: 'SIGQUIT', kept: 1 })
+    expect(broken).toMatchObject({ code: 1, sentences: [{ remedy: expect.stringMatching(/^After SIGQUIT keep/) }] })
+  })
+
   test('that resets its connections in the middle of an answer is told so', async () => {
     expect(await holdTo(inFlight, 'resets', slow)).toMatchObject({
       code: 1,
@@ -81,6 +92,10 @@ describe.concurrent('A server', () => {
     )
   })
 
+  test('that writes 3 MB to /dev/stderr for each request is tested as any other', async () => {
+    expect(await holdTo('comes after the signal', 'writes much')).toMatchObject({ code: 0, kept: 1 })
+  })
+
   test('that never listens is not a server: the exit code is 2', async () => {
     const { code, errors } = await holdTo(inFlight, 'never starts', ['--startup-timeout', '500ms'])
     expect([code, errors]).toEqual([
@@ -90,14 +105,32 @@ describe.concurrent('A server', () => {
   })
 
   test.each([
+    ['keeps', 'is answered'],
+    ['keeps over h2c', 'with no connection at all'],
+    ['keeps over TLS', 'with no connection at all'],
+  ])('that %s, and wants a host and a key, gets them with every request', async (way, sentence) => {
+    const headers = ['--header', 'Host: shop.example', '--header', 'X-Key: a: b']
+    const HEADERS = JSON.stringify({ host: 'shop.example', 'x-key': 'a: b' })
+    const env = { HEADERS, ...(way === 'keeps over TLS' && (await secrets())) }
+    const { code, sentences } = await holdTo(sentence, way, headers, env)
+    expect(sentences.filter(({ outcome }: { outcome: string }) => outcome !== 'kept')).toEqual([])
+    expect(code).toBe(0)
+  })
+
+  test.each([
     ['keeps over h2c', ['http2']],
     ['keeps over TLS', ['tls', 'http1', 'http2']],
   ])('that %s is detected', async (way, speaks) => {
-    const { private: KEY, cert: CERT } = await generate([{ name: 'commonName', value: 'pod' }], {})
+    const { KEY, CERT } = await secrets()
     const score = await holdTo('with no connection at all', way, [], { KEY, CERT })
     expect(score).toMatchObject({ code: 0, speaks: [...speaks].sort((a, b) => order(a) - order(b)), kept: 1 })
   })
 })
+
+async function secrets() {
+  const { private: KEY, cert: CERT } = await generate([{ name: 'commonName', value: 'pod' }], {})
+  return { KEY, CERT }
+}
 
 function order(protocol: string): number {
   return ['tls', 'http1', 'http2'].indexOf(protocol)
@@ -110,7 +143,7 @@ describe.concurrent('A sentence that cannot be tested', () => {
     expect(code).toBe(0)
     expect(out).toMatch(/- \d+ sentences?: no path that takes its time; --slow names one/)
     expect(out).toMatch(/- \d+ sentences?: no path that streams; --stream names one/)
-    const [, kept, of] = /kept (\d+) of (\d+) sentences that were asked\n$/.exec(out) ?? []
+    const [, kept, of] = /kept (\d+) of (\d+) sentences that were asked; the signal was SIGTERM\n$/.exec(out) ?? []
     expect([kept, Number(kept) > 3]).toEqual([of, true])
   })
 
@@ -156,6 +189,16 @@ describe.concurrent('The command line', () => {
       ['--sleep', '8s', '--', 'node'],
       /--sleep 8s is longer than --settle 5s: .* Use --settle 8s/,
     ],
+    [
+      'an unknown signal',
+      ['--signal', 'QUIT', '--', 'node'],
+      /'QUIT' is invalid. Allowed choices are SIGTERM, SIGINT, SIGQ/,
+    ],
+    [
+      'a header that frames a request',
+      ['--header', 'Content-Length: 3', '--', 'node'],
+      /'--header <name:value>' argument 'Content-Length: 3' is invalid\. The contract writes Content-Length itself/,
+    ],
     ['a time without a unit', ['--grace', '30', '--', 'node'], /It takes a duration such as 500ms or 30s/],
     [
       'a path that is not there',
@@ -195,6 +238,15 @@ describe.concurrent('The command line', () => {
   ])('says what is wrong with %s, and has the exit code 2', async (_, args, error) => {
     const { code, errors } = await start(args).ran
     expect([code, errors]).toEqual([2, expect.stringMatching(error)])
+  })
+
+  test.each([
+    ['--help'],
+    ['--json', '-', ...quickly, '--sentence', 'with no connection', '--', 'node', fixture, 'keeps'],
+  ])('has its exit code, and says nothing, where nobody reads its output: %s', async (...args) => {
+    const { child, ran } = start(args)
+    child.stdout.destroy()
+    expect(await ran).toMatchObject({ code: 0, errors: '' })
   })
 
   test('does not take another server for the one that it starts', async () => {

@@ -1,4 +1,11 @@
-import { look, type Probe, type RehearsalOptions, WrongAddressError, WrongProtocolError } from '@podrain/rehearsal'
+import {
+  EndlessResponseError,
+  look,
+  type Probe,
+  type RehearsalOptions,
+  WrongAddressError,
+  WrongProtocolError,
+} from '@podrain/rehearsal'
 import { frameworkOf } from './app-facts.js'
 import { UsageError } from './usage.js'
 
@@ -15,7 +22,7 @@ export interface Guess {
 
 /**
  * Starts the app once, sees what it answers, and fills in the options that were not given: readiness probe, hook and requests.
- * @throws UsageError when the app cannot be reached or speaks another protocol; and the errors of the engine.
+ * @throws UsageError when the app cannot be reached, speaks another protocol or answers with an event stream; and the errors of the engine.
  */
 export async function guess(options: RehearsalOptions): Promise<Guess> {
   const asksReady = options.readinessProbe !== null && !asksFor(options.readinessProbe)
@@ -31,6 +38,10 @@ export async function guess(options: RehearsalOptions): Promise<Guess> {
       throw new UsageError(`${error.message}.\n${error.isHost ? wrongHostHelp : wrongPortHelp}`)
     }
     if (error instanceof WrongProtocolError) throw new UsageError(wrongProtocol(error, options.tls === true))
+    if (error instanceof EndlessResponseError) {
+      const time = error.isEventStream ? '' : ', or give it more time with `--request-timeout`'
+      throw new UsageError(`${error.message}. Rehearse it with \`--sse ${error.path}\` instead${time}`)
+    }
     throw error
   })
   const podrain = isDrain(answers[drainz]?.body ?? '')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { resolveOptions } from '@podrain/rehearsal'
 import { describe, expect, test } from 'vitest'
 import { flagGroups, inFlags, optionsOf } from '../src/flags.js'
-import { podrain } from './support.js'
+import { podrain, start } from './support.js'
 
 const flags = flagGroups.flatMap((group) => group.flags)
 const { version } = JSON.parse(readFileSync(join(__dirname, '..', 'package.json'), 'utf8'))
@@ -47,6 +47,12 @@ describe.concurrent('the help', () => {
     expect(code).toBe(0)
     expect(stdout).toContain('podrain lint k8s/')
     for (const each of [0, 1, 2]) expect(stdout).toMatch(new RegExp(`^  ${each}  `, 'm'))
+  })
+
+  test('ends in order where nobody reads it to its end', async () => {
+    const { child, done } = start(['--help'])
+    child.stdout.destroy()
+    expect(await done).toMatchObject({ code: 0, stderr: '' })
   })
 
   test('says the version', async () => {

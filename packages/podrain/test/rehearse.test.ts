@@ -218,6 +218,18 @@ describe.concurrent('an app that cannot be rehearsed ends with 2, and', () => {
     expect(stderr).toBe('error: GET / is answered with 500 by your app. Name something it can answer: `--get /path`\n')
   })
 
+  test('what to ask it for, if a path is an event stream', async () => {
+    const events = "request.url === '/events' ? response.writeHead(200, { 'Content-Type': 'text/event-stream' })"
+    const handle = `(request, response) => ${events}.write(': hello\\n\\n') : response.end()`
+    const script = `require('node:http').createServer(${handle}).listen(process.env.PORT, process.env.HOST)`
+    const args = ['rehearse', '--get', '/events', '--', process.execPath, '-e', script]
+    const { code, stderr } = await podrain(args)
+    expect([code, stderr]).toEqual([
+      2,
+      'error: GET /events is answered with an event stream. Rehearse it with `--sse /events` instead\n',
+    ])
+  })
+
   test('the last answer, if it does not become ready', async () => {
     const env = { ANSWERS: '{"/readyz":503}' }
     const { code, stderr } = await podrain(['rehearse', '--startup-timeout', '10s', ...app], env)

@@ -4,7 +4,7 @@ export type { Kind } from './load/kind.js'
 export { type ClientCounts, type ClientKind, clientKinds, kinds, pathNames } from './load/kinds.js'
 export type { LossCause } from './load/outcome.js'
 export type { Latency, Sample } from './load/sample.js'
-export { type Look, look, WrongAddressError, WrongProtocolError } from './look.js'
+export { EndlessResponseError, type Look, look, WrongAddressError, WrongProtocolError } from './look.js'
 export { type Shortfalls, shortfallsOf } from './plan/estimate.js'
 export {
   type AppFacts,

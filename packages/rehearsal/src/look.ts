@@ -1,6 +1,10 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { get } from './cluster/kubelet/get.js'
+import type { Ask } from './load/ask.js'
+import { exchange } from './load/exchange.js'
 import type { RehearsalOptions, RehearsalPlan } from './plan/options.js'
+import { asksOf } from './plan/requests.js'
 import { resolveOptions } from './plan/resolve.js'
 import { createAddresses } from './pods/addresses.js'
 import { type Listener, listenersOfGroup, written } from './pods/listening.js'
@@ -62,6 +66,24 @@ function wrongProtocol(protocol: Protocol, tls: boolean): string {
   return 'and a kubelet probes in HTTP/1.1. Give `readinessProbe` without a path (a connection is enough then) or with `grpc`, and `requests.http2` or `requests.grpc`'
 }
 
+/** A response that ordinary clients would read in vain to its end. */
+export class EndlessResponseError extends Error {
+  override readonly name = 'EndlessResponseError'
+  readonly path: string
+  readonly isEventStream: boolean
+
+  /** @param waited ms; undefined for an event stream */
+  constructor(path: string, waited?: number) {
+    super(
+      waited === undefined
+        ? `GET ${path} is answered with an event stream`
+        : `The response to GET ${path} had begun, and had not ended after ${waited} ms`,
+    )
+    this.path = path
+    this.isEventStream = waited === undefined
+  }
+}
+
 /** The usual paths of readiness endpoints, the most common first. */
 export const usualReadiness: readonly string[] = ['/readyz', '/healthz', '/health', '/']
 
@@ -73,9 +95,9 @@ const temporaryTries = 5
 const elsewhereFor = 1000
 
 /**
- * Starts one pod, finds its readiness endpoint, requests `paths`, and kills the pod.
+ * Starts one pod, finds its readiness endpoint, requests `paths`, checks that the responses to the GETs of `requests` end, and kills the pod.
  * @throws TypeError or RangeError for an option, Error when the pod ends by itself or does not become ready (with its last output),
- * {@link WrongAddressError}, {@link WrongProtocolError}, or `signal.reason`.
+ * {@link WrongAddressError}, {@link WrongProtocolError}, {@link EndlessResponseError}, or `signal.reason`.
  */
 export async function look(options: RehearsalOptions, paths: readonly string[] = []): Promise<Look> {
   const plan = resolveOptions(options)
@@ -87,10 +109,16 @@ export async function look(options: RehearsalOptions, paths: readonly string[] =
     const address = await addresses.next()
     signal?.throwIfAborted()
     const pod = new Pod('look', true, { ...plan, env }, address)
+    const kill = () => pod.signal('SIGKILL')
+    signal?.addEventListener('abort', kill, { once: true })
     try {
-      return await lookAt(pod, plan, options, paths)
+      const found = await lookAt(pod, plan, options, paths)
+      if (options.requests !== undefined) await refuseEndless(pod, plan, asksOf(options.requests).keepAlive)
+      signal?.throwIfAborted()
+      return found
     } finally {
-      pod.signal('SIGKILL')
+      signal?.removeEventListener('abort', kill)
+      kill()
       await Promise.all([pod.exited, pod.written])
       await address.release()
     }
@@ -148,6 +176,30 @@ async function accepted(pod: Pod, plan: RehearsalPlan, stop: AbortSignal): Promi
       throw new WrongAddressError(pod, plan.portEnv, listeners)
     }
   }
+}
+
+/** @throws {EndlessResponseError} */
+async function refuseEndless(pod: Pod, { tls, timeouts }: RehearsalPlan, asks: readonly Ask[]): Promise<void> {
+  const { name, host, port } = pod
+  const gets = asks.filter(({ method }) => method === 'GET')
+  await Promise.all(
+    gets.map(
+      (ask) =>
+        new Promise<void>((resolve, reject) => {
+          let hasBegun = false
+          const onHeaders = ({ 'content-type': type = '' }: IncomingHttpHeaders) => {
+            hasBegun = true
+            if (/^text\/event-stream\b/i.test(type)) reject(new EndlessResponseError(ask.path))
+          }
+          const asked = exchange({ endpoint: { name, host, port, tls }, ask, agent: undefined, timeouts, onHeaders })
+          // What else fails is reported by the rehearsal.
+          void asked.then((failure) => {
+            if (hasBegun && failure?.cause === 'timeout') reject(new EndlessResponseError(ask.path, timeouts.total))
+            else resolve()
+          })
+        }),
+    ),
+  )
 }
 
 /** What to request of a pod. */

@@ -51,6 +51,26 @@ describe.concurrent('a first look at an app', () => {
     expect(await look({ ...app(only), readinessProbe: { path: '/alive' } })).toEqual({ ready: '/alive', answers: {} })
   })
 
+  test('says that a response is an event stream, whose end nobody has to wait for', async () => {
+    const events = "if (request.url === '/events') response.writeHead(200, { 'Content-Type': 'text/event-stream' })"
+    const options = app(`${events}.write('data: 1\\n\\n'); else response.end()`)
+    await expect(look({ ...options, requests: { get: '/events' } })).rejects.toThrow(
+      /^GET \/events is answered with an event stream$/,
+    )
+    const mix = [{ path: '/' }, { path: '/events' }]
+    await expect(look({ ...options, requests: mix })).rejects.toMatchObject({ path: '/events', isEventStream: true })
+    expect(await look({ ...options, requests: { get: '/', sse: '/events' } })).toEqual({ ready: '/', answers: {} })
+  })
+
+  test('says that a response does not end, when it has lasted as long as clients wait', async () => {
+    const options = app("response.write('begun'); if (request.url !== '/feed') response.end()")
+    const timeouts = { total: 300 }
+    await expect(look({ ...options, timeouts, requests: { get: '/feed' } })).rejects.toMatchObject({
+      message: 'The response to GET /feed had begun, and had not ended after 300 ms',
+      isEventStream: false,
+    })
+  })
+
   test('says where it listens instead', async ({ skip }) => {
     skip(process.platform !== 'linux', 'finds what a process listens on in /proc')
     const error = await look(app('response.end()', '0, env.HOST')).catch((error) => error)

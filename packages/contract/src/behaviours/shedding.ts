@@ -87,7 +87,7 @@ export const shedding: Room = room('Leading clients away', ['http1', 'keepAlive'
     'slow',
     { remedy: remedies.accept },
     whileDraining(async (stage) => {
-      const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n`)
+      const wire = (await stage.wire()).send(`${stage.requests.head('GET', '/').replace('HTTP/1.1', 'HTTP/1.0')}\r\n`)
       await wire.gone()
       const [answer] = await wire.answers()
       stage.expect('/', answer as Received)
@@ -153,11 +153,7 @@ export const pipelining: Room = room('Pipelined requests', ['http1', 'keepAlive'
     'slow',
     'upload',
     whileDraining(async (stage) => {
-      const wire = (await stage.wire()).post(
-        '/upload',
-        4,
-        `bodyGET ${stage.locate('/')} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
-      )
+      const wire = (await stage.wire()).post('/upload', 4, `body${stage.requests.head('GET', '/')}\r\n`)
       const [upload, answer] = await wire.answers(2)
       stage.expect('4 bytes', upload as Received)
       stage.expect('/', answer as Received)

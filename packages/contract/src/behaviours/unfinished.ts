@@ -46,7 +46,7 @@ export const unfinished: Room = room('Connections without a whole request', [], 
     'http1',
     { remedy: goesOn },
     async (stage) => {
-      const wire = (await stage.wire()).send(`GET ${stage.locate('/')} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: `)
+      const wire = (await stage.wire()).send(`${stage.requests.head('GET', '/')}X-Half: `)
       // A server that does one thing at a time answers others when this one has gone.
       await within(stage.answers('/'), 1000)
       const end = stage.terminate()

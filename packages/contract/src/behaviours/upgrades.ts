@@ -123,9 +123,9 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
   'a request with an Upgrade that the server does not know is answered as any other': [
     { remedy: 'Ignore an Upgrade that the server does not know, and answer the request.' },
     async (stage) => {
-      const upgrade = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk'
+      const upgrade = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk']
       const wire = await stage.wire()
-      await wire.send(`GET ${stage.locate('/')} HTTP/1.1\r\nHost: 127.0.0.1\r\n${upgrade}\r\n\r\n`).answers()
+      await wire.send(`${stage.requests.head('GET', '/', ...upgrade)}\r\n`).answers()
       await stage.endsClean()
     },
   ],
@@ -161,9 +161,8 @@ export const upgrades: Room = room('WebSockets, upgrades and endless responses',
 
 /** Upgrades a connection, on which the client then sends nothing. */
 async function handshake(stage: Stage, protocol: string) {
-  const wire = (await stage.wire()).send(
-    `GET ${stage.locate('/socket')} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n` +
-      `Upgrade: ${protocol}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
-  )
+  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+  const upgrade = ['Connection: Upgrade', `Upgrade: ${protocol}`, 'Sec-WebSocket-Version: 13', key]
+  const wire = (await stage.wire()).send(`${stage.requests.head('GET', '/socket', ...upgrade)}\r\n`)
   return wire.until(/HTTP\/1\.1 101 [\s\S]*\r\n\r\n/)
 }

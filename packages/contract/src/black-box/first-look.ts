@@ -3,6 +3,7 @@ import http2 from 'node:http2'
 import tls from 'node:tls'
 import { type Answer, Clients } from '../clients.js'
 import type { Need } from '../needs.js'
+import { Requests } from '../requests.js'
 import type { Received } from '../wire.js'
 import { within } from '../within.js'
 import { ServerProcess } from './process.js'
@@ -30,9 +31,10 @@ const enough = 8 * 1024 * 1024
 export async function lookAt(server: Server): Promise<FirstLook> {
   const process = await ServerProcess.start(server)
   const address = { host: '127.0.0.1', port: process.port }
+  const requests = new Requests(undefined, server.headers)
   try {
-    const spoken = await protocolsOf(address.port, server.paths.get)
-    const clients = new Clients(address, spoken.includes('tls'), spoken.includes('http1') ? 1 : 2)
+    const spoken = await protocolsOf(address.port, server.paths.get, requests)
+    const clients = new Clients(address, spoken.includes('tls'), spoken.includes('http1') ? 1 : 2, requests)
     try {
       const { status } = await answered(clients, server, 'get')
       const has = [...spoken]
@@ -132,19 +134,19 @@ async function letsIn(clients: Clients, { paths, startup }: Server): Promise<voi
   }
 }
 
-async function protocolsOf(port: number, path: string): Promise<Need[]> {
-  const clients = new Clients({ host: '127.0.0.1', port }, false, 1)
-  const encrypted = new Clients({ host: '127.0.0.1', port }, true, 1)
+async function protocolsOf(port: number, path: string, requests: Requests): Promise<Need[]> {
+  const clients = new Clients({ host: '127.0.0.1', port }, false, 1, requests)
+  const encrypted = new Clients({ host: '127.0.0.1', port }, true, 1, requests)
   try {
     const plain = await answersHttp1(clients, path)
     // A server that expects TLS responds to plain HTTP with 400, or not at all.
     if (plain !== undefined && plain.status !== 400) {
-      return ['http1', 'plain', ...((await speaksHttp2(port, false)) ? (['http2'] as const) : [])]
+      return ['http1', 'plain', ...((await speaksHttp2(port, false, requests)) ? (['http2'] as const) : [])]
     }
-    if (await speaksHttp2(port, false)) return ['http2']
+    if (await speaksHttp2(port, false, requests)) return ['http2']
     const found: Need[] = []
     if ((await answersHttp1(encrypted, path)) !== undefined) found.push('http1')
-    if (await speaksHttp2(port, true)) found.push('http2')
+    if (await speaksHttp2(port, true, requests)) found.push('http2')
     if (found.length > 0) return ['tls', ...found]
     // It is no TLS that the 400 was about.
     if (plain !== undefined) return ['http1', 'plain']
@@ -157,7 +159,7 @@ async function protocolsOf(port: number, path: string): Promise<Need[]> {
 
 async function answersHttp1(clients: Clients, path: string): Promise<Received | undefined> {
   const asked = async (): Promise<Received | undefined> => {
-    const wire = (await clients.wire()).send(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`)
+    const wire = (await clients.wire()).send(`${clients.requests.head('GET', path, 'Connection: close')}\r\n`)
     return (await wire.answers())[0]
   }
   return within(
@@ -166,8 +168,8 @@ async function answersHttp1(clients: Clients, path: string): Promise<Received | 
   )
 }
 
-async function speaksHttp2(port: number, encrypted: boolean): Promise<boolean> {
-  const secured = { host: '127.0.0.1', port, rejectUnauthorized: false, ALPNProtocols: ['h2'] }
+async function speaksHttp2(port: number, encrypted: boolean, requests: Requests): Promise<boolean> {
+  const secured = { host: '127.0.0.1', port, ...requests.tls('h2') }
   const session = http2.connect(`${encrypted ? 'https' : 'http'}://127.0.0.1:${port}`, {
     ...(encrypted && { createConnection: () => tls.connect(secured) }),
   })

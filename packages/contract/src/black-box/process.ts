@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import net, { type AddressInfo } from 'node:net'
 import os from 'node:os'
 import { Wire } from '../wire.js'
+import { Output } from './output.js'
 import { NoServer, type Server } from './server.js'
 
 /** The running servers, so that all can be killed. */
@@ -20,7 +21,8 @@ export class ServerProcess {
   readonly #child: ChildProcess
   /** In the environment of all that it starts. */
   readonly #mark = `${mark}${++started};`
-  #output = ''
+  readonly #output = new Output()
+  #failure = ''
   #exitCode: number | undefined
 
   private constructor(server: Server, port: number) {
@@ -28,7 +30,7 @@ export class ServerProcess {
     const [program = '', ...args] = server.command.map((word) => word.replaceAll('{port}', String(port)))
     this.#child = spawn(program, args, {
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', this.#output.fd, this.#output.fd],
       env: {
         ...process.env,
         PODRAIN_CONTRACT: this.#mark.slice('PODRAIN_CONTRACT='.length),
@@ -40,15 +42,10 @@ export class ServerProcess {
         KUBERNETES_SERVICE_PORT: '1',
       },
     })
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        this.#output = (this.#output + text).slice(-2000)
-      })
-    }
     running.add(this)
     this.ended = new Promise((resolve) => {
       this.#child.once('error', ({ message }) => {
-        this.#output += message
+        this.#failure = message
         resolve(127)
       })
       this.#child.once('exit', (code, signal) => resolve(code ?? 128 + os.constants.signals[signal as NodeJS.Signals]))
@@ -101,7 +98,7 @@ export class ServerProcess {
 
   /** The end of the output. */
   get lastWords(): string {
-    const words = this.#output.trimEnd()
+    const words = (this.#output.end + this.#failure).trimEnd()
     return words === '' ? '' : ` It said:\n${words}`
   }
 
@@ -118,9 +115,7 @@ export class ServerProcess {
   kill(): void {
     running.delete(this)
     killEach([...(this.#child.pid === undefined ? [] : [-this.#child.pid]), ...strayed(this.#mark)])
-    // One that could not be found would hold this process by them.
-    this.#child.stdout?.destroy()
-    this.#child.stderr?.destroy()
+    this.#output.close()
   }
 }
 

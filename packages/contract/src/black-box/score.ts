@@ -4,7 +4,7 @@ import type { Need } from '../needs.js'
 import { missing, type Result, resultOf, run } from '../run.js'
 import { askAll, type Verdict } from '../verdict.js'
 import { type FirstLook, lookAt } from './first-look.js'
-import { NoServer, type Server } from './server.js'
+import { NoServer, type Server, type Signal } from './server.js'
 import { BlackStage } from './stage.js'
 
 /** A sentence that was tested, with its verdict. */
@@ -15,6 +15,8 @@ export interface Asked extends Verdict {
 
 /** The result of one server. */
 export interface Score {
+  /** The signal that told the server to end. */
+  readonly signal: Signal
   readonly look: FirstLook
   readonly asked: readonly Asked[]
   /** Sentences that could not be tested, with what the server would need. */
@@ -53,7 +55,8 @@ export async function hold(
     ({ behaviour }) => ask(behaviour, server, look),
     (verdict) => told(verdict, cases.length),
   )
-  return { look, asked, notAsked: all.flatMap((one) => (one.need === undefined ? [] : [{ ...one, need: one.need }])) }
+  const notAsked = all.flatMap((one) => (one.need === undefined ? [] : [{ ...one, need: one.need }]))
+  return { signal: server.signal, look, asked, notAsked }
 }
 
 /** Repeats a test once if the server has not reached the state that the sentence is about, because this machine may have been too slow. */

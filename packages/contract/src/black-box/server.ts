@@ -1,3 +1,4 @@
+import type { RequestHeaders } from '../requests.js'
 import type { Terms } from '../stage.js'
 
 /** A server in its own process. */
@@ -7,12 +8,21 @@ export interface Server {
   /** The fixed port of a server whose port cannot be set. @default a free port */
   readonly port?: number | undefined
   readonly paths: Paths
+  /** The headers of every request. */
+  readonly headers: RequestHeaders
+  /** The signal that tells the server to end. */
+  readonly signal: Signal
   readonly terms: Terms
   /** How long the preStop hook sleeps before the signal, in milliseconds. */
   readonly sleep: number
   /** How long the server may take until it listens, in milliseconds. */
   readonly startup: number
 }
+
+/** The signals that images and service managers send to end a server: nginx and PHP-FPM get SIGQUIT, Apache httpd SIGWINCH, HAProxy SIGUSR1. */
+export const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const
+
+export type Signal = (typeof signals)[number]
 
 /** The paths of the server by name. `{ms}` in a path is replaced by milliseconds. */
 export type Paths = Readonly<Partial<Record<PathName, string>>> & { readonly get: string }

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert'
 import type { Answer } from '../clients.js'
+import { Requests } from '../requests.js'
 import { Stage, type Terms } from '../stage.js'
 import type { Received } from '../wire.js'
 import { within } from '../within.js'
@@ -16,8 +17,8 @@ export class BlackStage extends Stage {
   #told: Promise<void> | undefined
 
   private constructor(server: Server, look: FirstLook, process: ServerProcess, version: 1 | 2) {
-    const locate = locating(server)
-    super({ host: '127.0.0.1', port: process.port }, look.has.includes('tls'), version, locate)
+    const requests = new Requests(locating(server), server.headers)
+    super({ host: '127.0.0.1', port: process.port }, look.has.includes('tls'), version, requests)
     this.terms = server.terms
     this.#server = server
     this.#look = look
@@ -54,6 +55,10 @@ export class BlackStage extends Stage {
     return new Promise((resolve) => setTimeout(resolve, 100))
   }
 
+  override get signal(): NodeJS.Signals {
+    return this.#server.signal
+  }
+
   /** It answers when its time is over. */
   release(): void {}
 
@@ -62,8 +67,8 @@ export class BlackStage extends Stage {
   }
 
   expect(path: string, { status, body }: Received | Answer): void {
-    if (path === '/' || path === '/later') assert.equal(status, this.#look.status, `GET ${this.locate(path)}`)
-    else assert(status >= 200 && status < 400, `${this.locate(path)} was answered with ${status}`)
+    if (path === '/' || path === '/later') assert.equal(status, this.#look.status, `GET ${this.requests.locate(path)}`)
+    else assert(status >= 200 && status < 400, `${this.requests.locate(path)} was answered with ${status}`)
     if (path === '/big') assert.equal(body.length, this.#look.bytes, 'bytes')
   }
 
@@ -71,7 +76,7 @@ export class BlackStage extends Stage {
     this.#told ??= new Promise((resolve) => setTimeout(resolve, this.#server.sleep))
     const killing = setTimeout(() => this.#process.signal('SIGKILL'), this.terms.grace)
     if (this.#server.sleep > 0) await this.#told
-    this.#process.signal('SIGTERM')
+    this.#process.signal(this.signal)
     await this.#process.ended
     clearTimeout(killing)
     return this.#process.ends()

@@ -18,9 +18,9 @@ async function main(argv: readonly string[]): Promise<void> {
       if (asked.again === undefined) done++
       if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${all}${done === all ? '\n' : ''}`)
     })
-    if (json !== undefined)
-      writeFileSync(json === '-' ? 1 : json, `${JSON.stringify(plain(command, score), null, 2)}\n`)
-    if (json !== '-') process.stdout.write(`${report(score, color && pc.isColorSupported)}\n`)
+    const written = json === undefined ? '' : `${JSON.stringify(plain(command, score), null, 2)}\n`
+    if (json !== undefined && json !== '-') writeFileSync(json, written)
+    process.stdout.write(json === '-' ? written : `${report(score, color && pc.isColorSupported)}\n`)
     const { kept, broken } = counts(score)
     if (kept.length + broken.length === 0) throw new Error('Nothing could be asked: no sentence has a score')
     process.exitCode = broken.length > 0 ? 1 : 0
@@ -37,6 +37,13 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+// A reader that has enough closes its pipe, as `head` does. The run goes on, because its exit code counts.
+process.stderr.on('error', () => {})
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === 'EPIPE') return
+  process.stderr.write(`error: ${message}\n`)
+  process.exitCode = 2
+})
 // The test of a broken sentence does not wait for its other requests, which then fail, too.
 process.on('unhandledRejection', () => {})
 process.on('rejectionHandled', () => {})

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type PathName, type Paths, pathsFor, type Server } from '../black-box/server.js'
+import { type PathName, type Paths, pathsFor, type Server, type Signal, signals } from '../black-box/server.js'
 import { heldFor } from '../black-box/stage.js'
+import type { RequestHeaders } from '../requests.js'
 import { early } from '../stage.js'
+import { addHeader } from './header.js'
 
 export interface Flags {
   readonly jobs: number
@@ -14,6 +16,8 @@ export interface Flags {
 
 type Given = Flags &
   Paths & {
+    readonly header: RequestHeaders
+    readonly signal: Signal
     readonly grace: number
     readonly settle: number
     readonly sleep: number
@@ -55,14 +59,14 @@ export function createProgram(
 ): Command {
   const program = new Command('podrain-contract')
     .description(
-      'Tests how any HTTP server, in any language, ends after SIGTERM, as its clients and the kubelet see it.',
+      'Tests how any HTTP server, in any language, ends after SIGTERM or another signal, as its clients and the kubelet see it.',
     )
     .usage('[options] -- command [args…]')
     .version(version(), '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .addHelpText('after', help)
     .exitOverride()
-  program.optionsGroup('Paths of the server:')
+  program.optionsGroup('Requests to the server:')
   for (const [name, meaning] of Object.entries(paths)) {
     const parse = meaning.includes('{ms}') ? aTimedPath : aPath
     program.addOption(
@@ -70,7 +74,14 @@ export function createProgram(
     )
   }
   program
-    .optionsGroup('Times:')
+    .option(
+      '--header <name:value>',
+      'a header of every request, such as "Host: shop.example"; may be repeated',
+      addHeader,
+      {},
+    )
+    .optionsGroup('The signal and its times:')
+    .addOption(new Option('--signal <name>', 'the signal that ends the server').choices(signals).default('SIGTERM'))
     .option('--grace <duration>', 'the grace period; the server gets SIGKILL at its end', duration, 30_000)
     .option('--settle <duration>', 'how long the server must accept connections after the signal', duration, 5000)
     .option('--sleep <duration>', 'how long a preStop hook sleeps before the signal', duration, 0)
@@ -109,13 +120,18 @@ export function createProgram(
   return program
 }
 
-function serverOf(command: readonly string[], { grace, settle, sleep, startupTimeout, port, ...given }: Given): Server {
+function serverOf(
+  command: readonly string[],
+  { header, signal, grace, settle, sleep, startupTimeout, port, ...given }: Given,
+): Server {
   const names = ['get', ...Object.values(pathsFor)] as const
   const entries = names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))
   return {
     command,
     port,
     paths: Object.fromEntries(entries) as Paths,
+    headers: header,
+    signal,
     // Clients may use an idle keep-alive connection for half of the time in which the server must accept connections.
     terms: { grace, settle, keepAlive: settle / 2 },
     sleep,

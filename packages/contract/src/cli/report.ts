@@ -10,12 +10,13 @@ import { outcome } from '../verdict.js'
 export function report(score: Score, colour: boolean): string {
   const { bold, dim, green, red } = pc.createColors(colour)
   const { kept, broken } = counts(score)
+  const remedyOf = (one: Asked): string => remedyAfter(score.signal, one)
   const parts = [tableOf(score, colour)]
   for (const room of roomsOf(broken)) {
     const own = broken.filter((one) => one.room === room)
-    const lines = unique(own.map(({ behaviour }) => behaviour.remedy)).flatMap((remedy) => [
+    const lines = unique(own.map(remedyOf)).flatMap((remedy) => [
       ...own
-        .filter(({ behaviour }) => behaviour.remedy === remedy)
+        .filter((one) => remedyOf(one) === remedy)
         .map((one) => `${red('✗')} ${one.behaviour.name}\n  ${dim('saw')} ${whyOf(one)}`),
       `${dim('→')} ${remedy}`,
     ])
@@ -23,7 +24,7 @@ export function report(score: Score, colour: boolean): string {
   }
   const left = notAsked(score)
   if (left.length > 0) parts.push(`${bold('Not asked')}\n${left.map((line) => `- ${line}`).join('\n')}`)
-  const verdict = `kept ${kept.length} of ${kept.length + broken.length} sentences that were asked`
+  const verdict = `kept ${kept.length} of ${kept.length + broken.length} sentences that were asked; the signal was ${score.signal}`
   parts.push((broken.length === 0 ? green : red)(bold(verdict)))
   return parts.join('\n\n')
 }
@@ -34,6 +35,11 @@ export function counts({ asked }: Score): { readonly kept: readonly Asked[]; rea
     kept: asked.filter((one) => outcome(one) === 'kept'),
     broken: asked.filter((one) => outcome(one) === 'broken'),
   }
+}
+
+/** What would keep the sentence. The texts of the contract are about SIGTERM. */
+function remedyAfter(signal: string, { behaviour }: Asked): string {
+  return behaviour.remedy.replaceAll('SIGTERM', signal)
 }
 
 /** What the client saw. */
@@ -92,6 +98,7 @@ export function plain(command: readonly string[], score: Score): object {
   return {
     command,
     speaks: score.look.has.filter((need) => ['http1', 'http2', 'tls'].includes(need)),
+    signal: score.signal,
     kept: kept.length,
     of: kept.length + broken.length,
     sentences: score.asked.map((one) => ({
@@ -99,7 +106,7 @@ export function plain(command: readonly string[], score: Score): object {
       sentence: one.behaviour.name,
       outcome: outcome(one),
       ...(outcome(one) !== 'kept' && { saw: whyOf(one) }),
-      ...(outcome(one) === 'broken' && { remedy: one.behaviour.remedy }),
+      ...(outcome(one) === 'broken' && { remedy: remedyAfter(score.signal, one) }),
     })),
     notAsked: score.notAsked.map(({ room, behaviour, need }) => ({
       room: room.name,
