@@ -114,7 +114,9 @@ const looked = process.env.TEST_EVERY_PAGE
     )
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  test(`axe finds a main landmark and nothing serious in ${colorScheme} colours`, { timeout: forAll }, async (context) => {
+  test(`axe finds a main landmark and nothing serious in ${colorScheme} colours`, {
+    timeout: forAll,
+  }, async (context) => {
     const page = await visit(context, '', { colorScheme })
     const found: unknown[] = []
     for (const path of looked) {
