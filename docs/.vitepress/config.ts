@@ -57,7 +57,7 @@ export default defineConfig({
       alias: [
         {
           find: /^\.\/components\/VPContent\.vue$/,
-          replacement: fileURLToPath(new URL('theme/Content.vue', import.meta.url)),
+          replacement: fileURLToPath(new URL('theme/MainContent.vue', import.meta.url)),
         },
       ],
     },
