@@ -119,17 +119,17 @@ function page(columns) {
   const checks = columns.reduce((sum, { cells }) => sum + cells.reduce((sum, { total }) => sum + total, 0), 0)
   return `# The contract
 
-What clients and the kubelet may expect of a server that is told to end: ${distinct} behaviours, each a sentence and a test.
-Every server under test is checked for all behaviours that apply to it, on every supported Node version.
+For whoever asks what a server with podrain does when it is told to end. Clients and the kubelet may expect ${distinct} behaviours. Each
+behaviour is a sentence and a test. Each server is tested for all behaviours that apply to it, on every supported Node version.
 
 Written on ${new Date().toISOString().slice(0, 10)} by \`npx -y pnpm@10.34.9 contract:matrix\`, which runs all ${checks} checks.
 \`npx -y pnpm@10.34.9 contract\` runs the checks on the installed Node version.
 
-## Kept, of those that apply
+## Kept behaviours, of those that apply
 
 ${results(columns)}
 
-${failures.length === 0 ? 'None was broken.' : `Broken:\n\n${failures.map(({ version, sentence, why }) => `- Node ${version}, ${sentence}: \`${why.replaceAll('`', "'")}\``).join('\n')}`}
+${failures.length === 0 ? 'No behaviour was broken.' : `Broken:\n\n${failures.map(({ version, sentence, why }) => `- Node ${version}, ${sentence}: \`${why.replaceAll('`', "'")}\``).join('\n')}`}
 
 ## What does not apply, and why
 

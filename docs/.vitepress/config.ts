@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { slug } from 'github-slugger'
 import { type DefaultTheme, defineConfig } from 'vitepress'
 import { sections } from './pages.js'
@@ -51,6 +52,15 @@ export default defineConfig({
     // Packages of this workspace are CommonJS, and no part of node_modules.
     build: { chunkSizeWarningLimit: 2000, commonjsOptions: { include: [/packages\/core\/dist/, /node_modules/] } },
     optimizeDeps: { include: ['@podrain/core/budget'] },
+    resolve: {
+      // How VitePress lets a theme replace a component of its own.
+      alias: [
+        {
+          find: /^\.\/components\/VPContent\.vue$/,
+          replacement: fileURLToPath(new URL('theme/MainContent.vue', import.meta.url)),
+        },
+      ],
+    },
   },
   transformPageData({ relativePath, frontmatter }) {
     // Its source is the code.

@@ -114,7 +114,9 @@ const looked = process.env.TEST_EVERY_PAGE
     )
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  test(`axe finds nothing serious in ${colorScheme} colours`, { timeout: forAll }, async (context) => {
+  test(`axe finds a main landmark and nothing serious in ${colorScheme} colours`, {
+    timeout: forAll,
+  }, async (context) => {
     const page = await visit(context, '', { colorScheme })
     const found: unknown[] = []
     for (const path of looked) {
@@ -129,12 +131,22 @@ for (const colorScheme of ['light', 'dark'] as const) {
         return violations.map(({ id, impact, nodes }) => ({ id, impact, at: nodes.map(({ html }) => html) }))
       })
       for (const { impact, ...violation } of violations) {
-        if (impact === 'serious' || impact === 'critical') found.push({ path, ...violation })
+        const counts = impact === 'serious' || impact === 'critical' || violation.id === 'landmark-one-main'
+        if (counts) found.push({ path, ...violation })
       }
     }
     expect(found).toEqual([])
   })
 }
+
+test('a printed page has its text from edge to edge, without the navigation', async (context) => {
+  const page = await visit(context, 'understand/lifecycle')
+  const box = () => page.locator('.vp-doc').boundingBox()
+  const onScreen = await box()
+  await page.emulateMedia({ media: 'print' })
+  expect(await page.locator('nav:visible, aside:visible, button:visible').allTextContents()).toEqual([])
+  expect((await box())?.x).toBeLessThan(onScreen?.x ?? 0)
+})
 
 describe('with the keyboard alone', () => {
   test('the first stop skips to the content', async (context) => {

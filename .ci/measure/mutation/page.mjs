@@ -43,14 +43,14 @@ export function pageOf(runs, { rows, all, wanted, reasons, unexplained }) {
   const isWhole = runs.length === shares
   return `# Mutation testing
 
-\`npx -y pnpm@10.34.9 test:mutation\` changes the source of \`@podrain/core\` in one place at a time (a comparison, a condition, a text, a
-block), runs the tests that reach the place, and counts the changes that no test noticed. The command fails if less than ${wanted} % are noticed,
-or if a survivor has no reason below.
+\`npx -y pnpm@10.34.9 test:mutation\` changes the source of \`@podrain/core\` in one place at a time: a comparison, a condition, a text or a
+block. It runs the tests that reach the place. A test notices a change by failing. The command fails if less than ${wanted} % are noticed,
+or if a change that no test noticed, a “survivor”, has no reason below.
 
-**Tests noticed ${scoreOf(all).toFixed(1)} % of ${all.killed + all.timeout + all.survived} changes.** ${survivors.length} survived. ${survivors.filter((key) => equivalents.includes(key)).length} of the survivors are equivalent: no test could notice them. They
-count against the score, too.
+**Tests noticed ${scoreOf(all).toFixed(1)} % of ${all.killed + all.timeout + all.survived} changes.** ${survivors.length} survived. ${survivors.filter((key) => equivalents.includes(key)).length} of the survivors are equivalent: the
+program does the same with the change, so no test could notice them. They count against the score, too.
 
-All changes together take many hours. So a hash divides them into ${shares} shares, each a random sample, and each can be run
+All changes together take many hours. So a hash divides the changes into ${shares} shares. Each share is a random sample, and can be run
 alone (\`test:mutation --shares 1,2\`). ${isWhole ? 'All shares were run.' : `${runs.length} of ${shares} shares were run so far. With 95 % confidence the score of all changes is ${intervalOf(all)}.`}
 
 ${tableOf(
@@ -77,16 +77,16 @@ itself. It does not count.
 
 ## What runs
 
-- Stryker ${version} with vitest; version 10 needs Node 22. Every kind of change, on every line.
-- Also constants that are evaluated when a module is loaded (\`ignoreStatic\` is off; otherwise they would not count). A change that
-  prevents all modules from loading counts as a survivor, because no test has failed then.
+- Stryker ${version} runs with vitest. Version 10 of Stryker needs Node 22. Every kind of change is made, on every line.
+- Constants that are evaluated when a module is loaded are changed, too: \`ignoreStatic\` is off. A change that prevents all modules from
+  loading counts as a survivor, because no test has failed then.
 - Only tests that load the source in their own process see a change: ${runs.at(-1)?.[1].testFiles ?? 0} files with ${runs.at(-1)?.[1].tests ?? 0} tests. Child processes run
-  the build. So ${list(inProcesses)} do not take part, nor does the contract of all servers and frameworks.
+  the build. So ${list(inProcesses)} are not run, nor is the contract of all servers and frameworks.
   A change that only these tests would notice survives here. ${list(tooSlow)} is left out because it takes long, and ${'`model.test.ts`'} tries 30
   courses.
-- Left out for the same reason: ${list(leftOut)}. This code runs in
+- These files are not changed, for the same reason: ${list(leftOut)}. This code runs in
   several processes or threads.
-- Signals, the exit of the process and ${'`podrain-prestop`'} are simulated in the process of the tests: ${'`exit.test.ts`'}, ${'`prestop-verdict.test.ts`'}.
+- Signals, the exit of the process and ${'`podrain-prestop`'} are simulated in the process of these tests: ${'`exit.test.ts`'}, ${'`prestop-verdict.test.ts`'}.
 - Stryker cannot use the type checker of TypeScript 7, so changes that do not compile are run like all others.
 
 ${unexplained.length > 0 ? `## Survivors without a reason\n\nEach needs a test or a reason; until then the command fails.\n\n${unexplained.map(code).join('\n')}\n` : ''}

@@ -95,17 +95,19 @@ function pageOf(rows) {
   ]
   return `# What an install costs
 
-How much each package of podrain adds to a project. Measured by \`npx -y pnpm@10.34.9 installs:sizes\` on Node ${process.versions.node} and
-${cpus().length} cores (${cpus()[0]?.model.trim()}).
+For whoever asks how much each package of podrain adds to a project. Measured on ${new Date().toISOString().slice(0, 10)} by
+\`npx -y pnpm@10.34.9 installs:sizes\`, with Node ${process.versions.node} and ${cpus().length} cores (${cpus()[0]?.model.trim()}).
 
 ${tableOf(head, rows)}
 
-- “For a project with” names the peers of an adapter. The project has them already, so they are not counted.
-- “Packages” and “node_modules” are what \`npm install --omit=dev\` adds to such a project, with the package itself. “On disk” counts
+- “For a project with” names the peer dependencies of a package. The project has them already, so they are not counted.
+- “Tarball” is what npm downloads, and “unpacked” is its content.
+- “Packages” and “node_modules” are what \`npm install --omit=dev\` adds to such a project, the package itself included. “On disk” counts
   whole blocks, as \`du\` does.
-- “To load” is CPU time, the median of ${starts} processes that \`require\` the package after its peers. \`podrain\` runs with \`--version\`.
-- The command line has the schemas of Kubernetes objects in one file of 1.2 MB. It accepts Node 20.19 and newer, and so do its dependencies.
-- npm does not install optional peers (\`@kubernetes/client-node\`, \`@opentelemetry/api\`), so they are not counted.
+- “To load” is CPU time, the median of ${starts} processes that \`require\` the package after its peers. The command \`podrain\` runs with \`--version\`.
+- \`@podrain/manifests\` has the schemas of Kubernetes objects in one file of 1.2 MB. The command line, \`podrain\`, needs \`@podrain/manifests\`.
+  The command line and its dependencies accept Node 20.19 and newer.
+- npm does not install optional peer dependencies (\`@kubernetes/client-node\`, \`@opentelemetry/api\`), so they are not counted.
 
 \`npx -y pnpm@10.34.9 release:dry-run\` tests the tarballs in empty projects of npm, pnpm, Yarn 1, Yarn 4 with and without Plug'n'Play, Bun and
 Deno: whether the packages install, each adapter drains, and the commands run. With Yarn 1 write

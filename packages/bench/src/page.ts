@@ -25,13 +25,13 @@ const benchmarks: Page = {
   sections: [rollout, request, instructions, overhead, scale, lint],
   introduction: `# Benchmarks
 
-The benches write this page from their results, which are in [packages/bench/results](../../packages/bench/results). Figures
+For whoever asks what a rolling update loses, and what podrain costs a request, a drain and a connection. The benches write this page from their results, which are in [packages/bench/results](../../packages/bench/results). Figures
 from another machine, or from another day, differ. Each section says where and when it was measured, and with which versions. A
 run of a bench writes its section anew.
 
 A median is the middle measurement. “Quartiles” bound the middle half of the measurements. A difference that is smaller than the
-distance between the quartiles says nothing. A machine is never equally quiet for long. So contenders take turns where that
-matters, and each is compared with the bare server of the same round.`,
+distance between the quartiles says nothing. The load of a machine changes all the time. So servers take turns where that
+matters, and each server is compared with the bare server of the same round.`,
 }
 
 const rehearsalScale: Page = {
@@ -39,6 +39,7 @@ const rehearsalScale: Page = {
   sections: [rehearsal],
   introduction: `# How far a rehearsal goes
 
+For whoever rehearses with many replicas or clients, and asks when the machine is too small for a correct verdict.
 \`npx -y pnpm@10.34.9 bench:rehearsal\` writes this page from its result, which is in
 [packages/bench/results](../../packages/bench/results). Figures from another machine, or from another day, differ.`,
 }
@@ -48,10 +49,11 @@ const kubernetesCost: Page = {
   sections: [kubernetes],
   introduction: `# What @podrain/kubernetes costs the API server
 
+For whoever runs the cluster, and asks how much load the package adds to the API server.
 \`npx -y pnpm@10.34.9 bench:kubernetes\` writes this page from its result, which is in
-[packages/bench/results](../../packages/bench/results). “Before” is the package at commit f78c804, when every pod watched every
+[packages/bench/results](../../packages/bench/results). “Before” is the package at commit f78c804, in which every pod watched every
 EndpointSlice of its namespace for as long as it ran. That commit is checked out and built elsewhere, and passed as \`--beside\`.
-“After” is the package as it is now. A run without \`--beside\` keeps the counts of “before”.`,
+“After” is the package on the day that the end of this page names. A run without \`--beside\` keeps the counts of “before”.`,
 }
 
 /** Writes every page that has a result. */

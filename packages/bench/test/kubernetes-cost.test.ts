@@ -228,19 +228,19 @@ describe('the page', () => {
     expect(claimsOf(data(50e6, 100, 8))).toEqual([
       {
         sentence:
-          'In a rollout of 1,000 pods the API server sends 100 GB before, and 500 MB after: 0.50 % of it. Wanted, and kept: at most 1.00 %.',
+          'In a rollout of 1,000 pods the API server sends 100 GB before, and 500 MB after: 0.50 % of it. The target is kept: at most 1.00 %.',
         kept: true,
       },
-      { sentence: 'While serving, 1.00 watches per pod are open at most. Wanted, and kept: at most 1.', kept: true },
+      { sentence: 'While serving, 1.00 watches per pod are open at most. The target is kept: at most 1.', kept: true },
       {
         sentence:
-          'In the first 10 s after the API was away, each pod sends 0.080 requests in the worst case, which is “hanging” with 1,000 pods. Wanted, and kept: at most 0.1.',
+          'In the first 10 s after the API was away, each pod sends 0.080 requests in the worst case, which is “hanging” with 1,000 pods. The target is kept: at most 0.1.',
         kept: true,
       },
     ])
     const missed = claimsOf(data(101e6, 101, 11))
     expect(missed.map(({ kept }) => kept)).toEqual([false, false, false])
-    for (const { sentence } of missed) expect(sentence).toContain('**Wanted, and not kept**')
+    for (const { sentence } of missed) expect(sentence).toContain('**The target is not kept**')
   })
 
   test('leaves out the targets that were not measured', () => {

@@ -33,8 +33,8 @@ function page(rows: string[][]): string {
   const line = (cells: string[]): string => `| ${cells.join(' | ')} |`
   return `# Scenarios
 
-What can go wrong when Kubernetes ends a pod, each in a real process with real signals, as a kubelet and its clients see it.
-Written by \`npx -y pnpm@10.34.9 scenarios\` on ${new Date().toISOString().slice(0, 10)} with Node ${process.version}; the same runs with the tests.
+For whoever asks what can go wrong when Kubernetes ends a pod. Each row is a test with a real process and real signals. The row says what
+clients or the kubelet saw. Written by \`npx -y pnpm@10.34.9 scenarios\` on ${new Date().toISOString().slice(0, 10)} with Node ${process.version}. The same scenarios run in every \`test\`.
 
 ${[line(['', 'cause', 'what clients saw', 'exit code']), line(['---', '---', '---', '---']), ...rows.map(line)].join('\n')}
 `
@@ -96,7 +96,7 @@ async function draining(child: Child): Promise<void> {
 }
 
 describe('the twenty-five scenarios', () => {
-  scenario('1', 'endpoints are removed later than the pod is told', async () => {
+  scenario('1', 'load balancers still send after SIGTERM', async () => {
     const child = await start()
     const exiting = terminate(child)
     await draining(child)
@@ -135,7 +135,7 @@ describe('the twenty-five scenarios', () => {
     }
   })
 
-  scenario('4', 'the hook is still waiting when the grace period is spent', async () => {
+  scenario('4', 'SIGTERM comes while the hook still waits, because the grace period is over', async () => {
     const child = await start({ options: { terminationGracePeriodSeconds: 5 } })
     const request = await held(child)
     const called = hook(child.port).then(({ status }) => status)
@@ -147,7 +147,7 @@ describe('the twenty-five scenarios', () => {
     const exit = await exiting
     expect([await request.answer, await called]).toEqual(['200 at last', 200])
     expect(exit).toEqual([0, null])
-    return { saw: 'the hook is answered at once, the request within the 2 s that are left', exit }
+    return { saw: 'the hook is answered at once, and the request within the 2 s that are left', exit }
   })
 
   scenario('5', 'SIGTERM without a hook', async () => {
@@ -161,10 +161,10 @@ describe('the twenty-five scenarios', () => {
     const exit = await exiting
     expect(await request.answer).toBe('200 at last')
     expect(exit).toEqual([0, null])
-    return { saw: 'the same drain: answered, new clients too', exit }
+    return { saw: 'the drain is the same: all requests are answered, those of new clients, too', exit }
   })
 
-  scenario('6', 'the kubelet cannot reach the pod (host network): the hook runs in the container', async () => {
+  scenario('6', 'the kubelet cannot reach the pod (host network), so the hook runs in the container', async () => {
     const path = join('/tmp', `podrain-scenario-${process.pid}.sock`)
     const child = await start({ options: { controlSocket: path, endpoints: { prestop: false } } })
     await child.line(/control endpoints on/)
@@ -176,7 +176,7 @@ describe('the twenty-five scenarios', () => {
     expect(await request.answer).toBe('200 at last')
     const exit = await terminate(child)
     expect(exit).toEqual([0, null])
-    return { saw: '`podrain-prestop` waits for the request, then says 0', exit }
+    return { saw: '`podrain-prestop` waits for the request, and then exits with 0', exit }
   })
 
   scenario('7', 'the hook is delivered twice', async () => {
@@ -186,7 +186,7 @@ describe('the twenty-five scenarios', () => {
     expect(child.lines.filter((line) => line === 'left the registry')).toHaveLength(1)
     const exit = await terminate(child)
     expect(exit).toEqual([0, null])
-    return { saw: 'both are answered, after one drain', exit }
+    return { saw: 'both calls are answered, after one drain', exit }
   })
 
   scenario('8', 'the caller of the hook hangs up', async () => {
@@ -200,10 +200,10 @@ describe('the twenty-five scenarios', () => {
     expect(await request.answer).toBe('200 at last')
     const exit = await terminate(child)
     expect(exit).toEqual([0, null])
-    return { saw: 'the drain goes on; the request is answered', exit }
+    return { saw: 'the drain goes on, and the request is answered', exit }
   })
 
-  scenario('9', 'liveness kill, with a grace period of its own that is short', async () => {
+  scenario('9', 'a failed liveness probe, with a short grace period of its own', async () => {
     const child = await start({ options: short })
     const exiting = terminate(child, shortGrace)
     await draining(child)
@@ -211,10 +211,10 @@ describe('the twenty-five scenarios', () => {
     expect(await ask(child.port, '/livez')).toMatchObject({ status: 200 })
     const exit = await exiting
     expect(exit).toEqual([0, null])
-    return { saw: 'not ready at once, answered as long as there is time', exit }
+    return { saw: '`/readyz` says 503 at once, and requests are answered as long as there is time', exit }
   })
 
-  scenario('10', 'a stray or hostile GET /prestop', async () => {
+  scenario('10', 'GET /prestop from somebody who is not the kubelet', async () => {
     const child = await start({ options: short })
     const refused = await hook(child.port, { 'x-forwarded-for': '203.0.113.7' })
     expect(refused).toMatchObject({ status: 404, body: 'nothing here' })
@@ -224,12 +224,12 @@ describe('the twenty-five scenarios', () => {
     expect(await ask(child.port, '/readyz')).toMatchObject({ status: 200 })
     await child.line(/^back in the registry/)
     return {
-      saw: 'through a proxy: 404; else not ready for one grace period, and served all the time',
+      saw: 'through a proxy: 404. Else `/readyz` says 503 for one grace period, and all requests are answered',
       exit: 'serves on',
     }
   })
 
-  scenario('11', 'node shutdown: traffic keeps coming to the end', async () => {
+  scenario('11', 'a node shutdown: requests come to the end', async () => {
     const child = await start({ options: short })
     const asking = Promise.all([keepAsking(child), keepAsking(child)])
     const exit = await terminate(child, shortGrace)
@@ -240,10 +240,10 @@ describe('the twenty-five scenarios', () => {
       expect(answers.at(-1)).toBe('ECONNREFUSED')
     }
     expect(exit).toEqual([0, null])
-    return { saw: 'answered until the time is needed for closing', exit }
+    return { saw: 'requests are answered until the time is needed for closing', exit }
   })
 
-  scenario('12', 'hard eviction: the hook is cut off, 2 s are left', async () => {
+  scenario('12', 'a hard eviction: the hook is cut off, and 2 s are left', async () => {
     const child = await start({ options: { terminationGracePeriodSeconds: 60 } })
     const request = await held(child, '/silent')
     const called = hook(child.port).catch(() => undefined)
@@ -253,16 +253,16 @@ describe('the twenty-five scenarios', () => {
     expect(await request.answer).toBe('ECONNRESET')
     expect(exit).toEqual([1, null])
     expect(child.lines).toContain('pool closed')
-    return { saw: 'a request that does not end is cut; pools are closed before SIGKILL', exit }
+    return { saw: 'a request that does not end is cut, and pools are closed before SIGKILL', exit }
   })
 
-  scenario('13', 'spot reclaim: consumers first, pools last', async () => {
+  scenario('13', 'the reclaim of a spot instance: consumers stop first, and pools close last', async () => {
     const child = await start()
     const exit = await terminate(child)
     const order = ['left the registry', 'state closing', 'pool closed', 'exit']
     expect(child.lines.filter((line) => order.includes(line))).toEqual(order)
     expect(exit).toEqual([0, null])
-    return { saw: 'left the registry, then closed the listener, then the pool', exit }
+    return { saw: 'the app leaves the registry, then the listener closes, and then the pool', exit }
   })
 
   scenario('14', 'a single replica, or externalTrafficPolicy: Local', async () => {
@@ -272,7 +272,7 @@ describe('the twenty-five scenarios', () => {
     expect(await ask(child.port, '/readyz')).toMatchObject({ status: 200 })
     const exit = await exiting
     expect(exit).toEqual([0, null])
-    return { saw: 'ready to the end with `readyzWhileDraining: pass`, so that somebody is', exit }
+    return { saw: 'with `readyzWhileDraining: pass`, `/readyz` says 200 to the end, so that one pod is ready', exit }
   })
 
   scenario('15', 'all replicas drain at once', async () => {
@@ -284,19 +284,19 @@ describe('the twenty-five scenarios', () => {
     }
     const [exit = [null, null]] = await Promise.all(exiting)
     expect(exit).toEqual([0, null])
-    return { saw: 'served by both: nothing is refused while it can be answered', exit }
+    return { saw: 'both replicas answer, and refuse nothing that they can answer', exit }
   })
 
-  scenario('16', 'the sidecar is gone before: what needs the network fails', async () => {
+  scenario('16', 'the sidecar ends first, so what needs the network fails', async () => {
     const child = await start({ sidecarIsGone: true })
     const exit = await terminate(child)
     expect(child.lines).toContain('pool closed')
     expect(child.lines).toContainEqual(expect.stringMatching(/hooks: telemetry failed/))
     expect(exit).toEqual([1, null])
-    return { saw: 'one hook fails and is named, the others run', exit }
+    return { saw: 'the hook that fails is in the report, and the other hooks run', exit }
   })
 
-  scenario('17', 'the hook comes from a sidecar: another source address, no user agent of the kubelet’s', async () => {
+  scenario('17', 'a sidecar calls the hook: from another address, without the user agent of the kubelet', async () => {
     const child = await start()
     const socket = createConnection({ port: child.port, host: '127.0.0.1', localAddress: '127.0.0.6' })
     onTestFinished(() => void socket.destroy())
@@ -307,10 +307,10 @@ describe('the twenty-five scenarios', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200/)
     const exit = await terminate(child)
     expect(exit).toEqual([0, null])
-    return { saw: 'the hook is answered as any other', exit }
+    return { saw: 'the hook is answered as if the kubelet had called it', exit }
   })
 
-  scenario('18', 'the server speaks HTTP/2 or TLS only, or redirects: the hook has a port of its own', async () => {
+  scenario('18', 'the server speaks only HTTP/2 or TLS, or redirects, so the hook has a port of its own', async () => {
     const child = await start({ http2: true, options: { controlPort: 0 } })
     const port = Number(/port (\d+)$/.exec(await child.line(/control endpoints on port/))?.[1])
     expect(await ask(port, '/readyz')).toMatchObject({ status: 200 })
@@ -329,7 +329,7 @@ describe('the twenty-five scenarios', () => {
     const exit = await terminate(child)
     expect(client.received.endsWith('\x88\x02\x03\xe9')).toBe(true)
     expect(exit).toEqual([0, null])
-    return { saw: 'a close frame with code 1001, then the end', exit }
+    return { saw: 'a close frame with code 1001, and then the end of the connection', exit }
   })
 
   scenario('20', 'an HTTP/2 session with an open stream', async () => {
@@ -347,7 +347,7 @@ describe('the twenty-five scenarios', () => {
     expect(body).toBe('at last')
     const exit = await exiting
     expect(exit).toEqual([0, null])
-    return { saw: 'GOAWAY without an error; the open stream is answered', exit }
+    return { saw: 'GOAWAY without an error, and the answer on the open stream', exit }
   })
 
   scenario('21', 'a client that never ends its request', async () => {
@@ -361,7 +361,7 @@ describe('the twenty-five scenarios', () => {
     for (const half of halves) (await Client.open(child.port)).send(half)
     const exit = await terminate(child)
     expect(exit).toEqual([0, null])
-    return { saw: 'closed with the rest; nothing was lost, so it is no failure', exit }
+    return { saw: 'its connection is closed with the others, and the exit code is 0, because nothing was lost', exit }
   })
 
   scenario('22', 'work goes on after the response', async () => {
@@ -377,7 +377,7 @@ describe('the twenty-five scenarios', () => {
     return { saw: 'the task ends before the pool is closed', exit }
   })
 
-  scenario('23', 'requests that are aborted at every moment', async () => {
+  scenario('23', 'clients abort requests, each at another moment', async () => {
     const child = await start()
     for (const text of ['GET /silent', 'GET /held', 'GET /patient', 'GET /silent HTTP/1.1\r\nHost: pod\r\n\r\nGET /']) {
       const client = (await Client.open(child.port)).send(`${text} HTTP/1.1\r\nHost: pod\r\n\r\n`)
@@ -387,10 +387,10 @@ describe('the twenty-five scenarios', () => {
     }
     const exit = await terminate(child)
     expect(exit).toEqual([0, null])
-    return { saw: 'nothing is left in flight after any of them', exit }
+    return { saw: 'no request is left in flight', exit }
   })
 
-  scenario('24', 'a second signal, later than the same key press', async () => {
+  scenario('24', 'a second signal, too late to be the same key press', async () => {
     const child = await start({ options: { terminationGracePeriodSeconds: 30 } })
     const request = await held(child)
     child.signal('SIGINT')
@@ -403,15 +403,18 @@ describe('the twenty-five scenarios', () => {
     expect(exit).toEqual([1, null])
     expect(await request.answer).toBe('ECONNRESET')
     expect(child.lines).toContainEqual(expect.stringMatching(/second SIGINT, exiting now: .*oldest GET \/held/))
-    return { saw: 'the first is delivered twice, and ignored; the later one forces, and what is cut is named', exit }
+    return {
+      saw: 'a repeat at once is ignored. The later signal ends the process, and the log names what was cut',
+      exit,
+    }
   })
 
-  scenario('25', 'SIGTERM while it still starts', async () => {
+  scenario('25', 'SIGTERM before the server listens', async () => {
     const child = new Child({ neverListens: true }, 'service.mjs')
     await child.line(/^starting/)
     const exit = await terminate(child)
     expect(exit).toEqual([0, null])
-    return { saw: 'nobody: it ends without having listened', exit }
+    return { saw: 'there are no clients: the process ends without having listened', exit }
   })
 })
 
@@ -422,7 +425,7 @@ describe('traps', () => {
     return () => clearInterval(timer)
   }
 
-  scenario('a', 'probes and scrapes go on while it drains', async () => {
+  scenario('a', 'probes and scrapes go on during the drain', async () => {
     const child = await start({ options: { terminationGracePeriodSeconds: 30 } })
     const stops = [
       probe(child, '/readyz', 'kube-probe/1.34'),
@@ -432,7 +435,7 @@ describe('traps', () => {
     const exit = await terminate(child)
     for (const stop of stops) stop()
     expect(exit).toEqual([0, null])
-    return { saw: 'they are answered, are not in flight, and do not reset `quiet`', exit }
+    return { saw: 'they are answered, do not count as in flight, and do not begin `quiet` anew', exit }
   })
 
   scenario('b', 'the hook’s own request', async () => {
@@ -440,10 +443,10 @@ describe('traps', () => {
     expect((await hook(child.port)).json()).toMatchObject({ inFlight: 0 })
     const exit = await terminate(child)
     expect(exit).toEqual([0, null])
-    return { saw: 'is not waited for by itself', exit }
+    return { saw: 'the hook does not wait for its own request', exit }
   })
 
-  scenario('c', 'the event loop is blocked while it drains', async () => {
+  scenario('c', 'the event loop is blocked during the drain', async () => {
     const child = await start({ block: 1500 })
     const exiting = terminate(child, 5000)
     await child.line(/^left the registry/).catch(() => {})
@@ -451,7 +454,7 @@ describe('traps', () => {
     const exit = await exiting
     expect(late).toMatchObject({ status: 200 })
     expect(exit).toEqual([0, null])
-    return { saw: 'what had arrived meanwhile is answered, and it exits in time', exit }
+    return { saw: 'requests that came meanwhile are answered, and the process exits in time', exit }
   })
 
   scenario('d', 'the last lines of the log', async () => {
@@ -463,7 +466,7 @@ describe('traps', () => {
     return { saw: 'the report is written before the exit', exit }
   })
 
-  scenario('e', 'several processes in one pod (`cluster`), and one hook that reaches one of them', async () => {
+  scenario('e', 'several processes in one pod (`cluster`), and the hook reaches one of them', async () => {
     const child = new Child({ workers: 3 }, 'cluster.mjs')
     await child.listening()
     const request = await held(child, '/hold')
@@ -476,14 +479,17 @@ describe('traps', () => {
     expect((await hooks).map(({ status }) => status)).toEqual([200, 200, 200])
     const exit = await terminate(child)
     expect(exit).toEqual([0, null])
-    return { saw: 'all answer, none is ready; the hook is answered after the last request of any of them', exit }
+    return {
+      saw: 'all processes answer, and none is ready. The hook is answered after the last request of all processes',
+      exit,
+    }
   })
 
   for (const [way, jump] of [
     ['forward', 3_600_000],
     ['back', -3_600_000],
   ] as const) {
-    scenario(way === 'forward' ? 'f' : 'g', `the wall clock is set an hour ${way} while it drains`, async () => {
+    scenario(way === 'forward' ? 'f' : 'g', `the wall clock is set an hour ${way} during the drain`, async () => {
       const child = await start({ clockJumps: jump, options: { terminationGracePeriodSeconds: 30 } })
       const request = await held(child)
       const exiting = terminate(child)
@@ -493,7 +499,7 @@ describe('traps', () => {
       expect(await request.answer).toBe('200 at last')
       const exit = await exiting
       expect(exit).toEqual([0, null])
-      return { saw: 'neither cut nor kept: every time is of the monotonic clock', exit }
+      return { saw: 'requests are neither cut early nor kept too long, because podrain uses the monotonic clock', exit }
     })
   }
 
@@ -504,6 +510,6 @@ describe('traps', () => {
     expect(exit).toEqual([1, null])
     expect(await request.answer).toBe('ECONNRESET')
     expect(child.lines).toContainEqual(expect.stringMatching(/cut 1 in flight: GET \/silent/))
-    return { saw: 'a reset; the log names the request', exit }
+    return { saw: 'a reset, and the log names the request', exit }
   })
 })

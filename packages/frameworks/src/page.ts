@@ -4,15 +4,17 @@ import type { Results, Row } from './results.js'
 
 const introduction = `# Web frameworks, and what they do at SIGTERM
 
+For whoever asks what a rolling update loses with a web framework, by itself and with podrain.
 \`npx -y pnpm@10.34.9 frameworks\` writes this page from [its results](../../packages/frameworks/results). Each
-[application](../../packages/frameworks/fixtures) is the first example of the framework's own guide, installed from npm. It responds to
-a request after 100 ms. It has no code for SIGTERM, unless the name of the row says so.
+[application](../../packages/frameworks/fixtures) is the first example of the framework's own guide, installed from npm. The application
+responds to a request after 100 ms. It has no code for SIGTERM, unless the name of the row says so. The end of this page says when, and with
+which versions, each application was measured.
 
 The [rehearsal](../../packages/rehearsal) replaces two pods of the application at the same time by two new ones, under load. The grace
-period is 30 s, and endpoints change as late as behind kube-proxy, after 0.1 to 1.2 s. This is done twice:
+period is 30 s, and endpoints change as late as behind kube-proxy, after 0.1 to 1.2 s. Each application is rehearsed twice:
 
 - **SIGTERM alone**: there is no preStop hook.
-- **With a hook**: \`preStop: { sleep: { seconds: 5 } }\`; with podrain it is \`httpGet: { path: /prestop }\`.
+- **With a hook**: the hook is \`preStop: { sleep: { seconds: 5 } }\`, and with podrain \`httpGet: { path: /prestop }\`.
 
 “Exit” is how the old pods ended. \`SIGTERM\` means that the signal ended the process, because the process had no listener, or because
 its listener raised the signal again. As process 1 of a container, the same process ignores the signal and is killed at the end of the

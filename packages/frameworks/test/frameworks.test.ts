@@ -54,6 +54,16 @@ describe('every fixture', () => {
     expect(of(join(fixture('socket.io').source, 'recipe.js'))).toBe(example)
   })
 
+  test('of a custom server of Next.js has the same recipe as docs/start/existing.md', () => {
+    const of = (file: string): string | undefined =>
+      /import \{ createServer \}[^`]*import next from 'next'[^`]*?(?=server\.listen)/.exec(
+        readFileSync(file, 'utf8'),
+      )?.[0]
+    const shown = of(join(__dirname, '../../../docs/start/existing.md'))
+    expect(shown).toContain('app.close()')
+    expect(of(join(fixture('next-server').source, 'recipe.js'))).toBe(shown)
+  })
+
   test('does not set variables that the kubelet sets', () => {
     for (const { id, variants } of fixtures) {
       for (const { env = {} } of variants) {

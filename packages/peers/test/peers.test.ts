@@ -66,12 +66,12 @@ describe('The page of the score', () => {
 
   test('lists each reason why sentences do not apply once, with the numbers of sentences and rows', () => {
     const verdicts = ['http', 'http2'].map((server) => made(server, 'encrypts', notAsked))
-    expect(section(verdicts, 'What is not asked')).toEqual(['- no TLS: 1 sentence, 2 rows'])
+    expect(section(verdicts, 'What is not tested, and why')).toEqual(['- no TLS: 1 sentence, 2 rows'])
   })
 
   test('has its command, how each library is set up, and the servers that a library is not tested on', () => {
     const text = page([made('http', 'answers', kept)], run)
-    expect(text).toContain('Made on 2026-01-02 with Node v20.0.0')
+    expect(text).toContain('Measured on 2026-01-02 with Node v20.0.0')
     expect(text).toContain('contract:peers --only gentle\n')
     expect(text).toContain('- **gentle** (Node’s own): As its README says. Not run on node:http2: no.')
   })

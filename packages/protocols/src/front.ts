@@ -3,16 +3,16 @@ import net, { type AddressInfo, type Server as NetServer, type Socket } from 'no
 import { type AdapterOptions, type Drain, drainServer } from '@podrain/core'
 import { type Protocol, servers } from './servers.js'
 
-/** What a connection goes through. */
+/** What the server does when the connection opens. */
 export type Phase = keyof typeof phases
 
-/** In words. */
+/** Each phase in words. */
 export const phases = {
   bare: 'without podrain',
-  serving: 'with podrain, serving',
-  waiting: 'draining, and the connection is not yet told to leave',
-  told: 'opened before the drain, which tells it to leave during its first exchange',
-  late: 'opened when the drain tells every connection to leave',
+  serving: 'with podrain, before a drain',
+  waiting: 'with podrain, during a drain that has not yet told the connection to leave',
+  told: 'the drain begins with the first request of the connection, and tells the connection to leave',
+  late: 'the connection opens when the drain already tells every connection to leave',
 } as const
 
 /** Whether the server ends the connection as soon as its requests are answered. */
@@ -20,21 +20,21 @@ export const isLeaving = (phase: Phase): boolean => phase === 'told' || phase ==
 
 const hour = 3_600_000
 
-/** Nothing ends by itself: the drain is held by a task that does not finish, and reports to nobody. */
+/** The drain does not end by itself, because a task holds it that never finishes. It hears no signal and logs nothing. */
 const held = { signals: false, logger: false, terminationGracePeriodSeconds: 2 * 3600 } satisfies AdapterOptions
-/** The ramp takes hours, or no time. */
+/** Settings with which connections are told to leave within an hour, and at once. */
 const [never, atOnce] = [
   { min: hour, quiet: 0 },
   { min: 0, quiet: 0 },
 ]
 
 /**
- * Listens, and gives each connection a new server in the same phase of its life. So every case of a conformance suite
- * meets a drain at the same point, however many cases there were before it.
+ * Listens on a port, and gives each connection a new server in the same phase. So every case of a conformance suite meets a drain at the
+ * same moment, however many cases came before it.
  */
 export class Front {
   readonly phase: Phase
-  /** Requests that were still in flight when their connection had closed. */
+  /** The number of requests that were still in flight when their connection had closed. */
   leftInFlight = 0
   readonly #protocol: Protocol
   readonly #listener: NetServer = net.createServer((socket) => this.#accept(socket))
@@ -56,7 +56,7 @@ export class Front {
     return (this.#listener.address() as AddressInfo).port
   }
 
-  /** Ends all connections. Resolves when the drain of each has looked at its end. */
+  /** Ends all connections. Resolves when the drain of each connection has noticed the end. */
   async close(): Promise<void> {
     this.#listener.close()
     for (const socket of this.#sockets) socket.destroy()
@@ -80,7 +80,7 @@ export class Front {
   }
 }
 
-/** The drain of a server, if it has one, in its phase or on the way there. It begins as with the preStop hook, so that it can be undone. */
+/** The drain of a server in a phase; undefined without podrain. The preStop hook begins the drain, so the process of the suite goes on. */
 function drainIn(phase: Phase, server: NetServer): Drain | undefined {
   if (phase === 'bare') return undefined
   const drain = drainServer(server, { ...held, settle: phase === 'waiting' ? never : atOnce })

@@ -1,11 +1,11 @@
 /**
- * Whether a server stays a correct HTTP/1.1, HTTP/2 and WebSocket server while podrain drains it. Writes
+ * Measures whether a server stays a correct HTTP/1.1, HTTP/2 and WebSocket server while podrain drains it. Writes
  * docs/proof/protocols.md.
  *
- *     pnpm protocols [--h2spec <program>] [--autobahn <wstest>]: suites of others, if they are installed
- *                    [--cases 1.*,2.*]: those of Autobahn
- *                    [--phases bare,serving]
- *                    [--write: nothing is measured, the page is written from what was kept]
+ *     pnpm protocols [--h2spec <program>] [--autobahn <wstest>: also runs these suites]
+ *                    [--cases 1.*,2.*: runs only these cases of Autobahn]
+ *                    [--phases bare,serving: runs only these phases]
+ *                    [--write: measures nothing, and writes the page from the stored results]
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

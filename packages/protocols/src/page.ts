@@ -6,18 +6,19 @@ const all = Object.keys(phases) as Phase[]
 
 const introduction = `# Protocols, while a server drains
 
-For whoever asks whether podrain changes what a server says on the wire. \`npx -y pnpm@10.34.9 protocols\` writes this page from
-[what it measured](../../packages/protocols/results). Three suites send what is right, wrong and unusual:
+For whoever asks whether podrain changes the bytes that a server sends. \`npx -y pnpm@10.34.9 protocols\` writes this page from
+[its results](../../packages/protocols/results). Three suites send valid, malformed and unusual input:
 
 - [h2spec](https://github.com/summerwind/h2spec), for HTTP/2, with its strict cases. The server is \`node:http2\`.
 - The fuzzing client of the [Autobahn testsuite](https://github.com/crossbario/autobahn-testsuite), for WebSocket: its cases 1 to 7, 9
-  and 10. Those of compression (12 and 13) were not run: 17 of them took its client more than eight minutes. The server is \`ws\` on \`node:http\`.
-- Our own [vectors](../../packages/protocols/src/vectors), for HTTP/1.1 (request smuggling among them), HTTP/2 and WebSocket. Each names the
-  section of the standard. They also run in every \`test\`.
+  and 10. The cases of compression (12 and 13) were not run, because 17 of them took the client more than eight minutes. The server is
+  \`ws\` on \`node:http\`.
+- podrain's own [test vectors](../../packages/protocols/src/vectors), for HTTP/1.1, HTTP/2 and WebSocket. Some of them try request
+  smuggling. Each vector names the section of the standard. \`npx -y pnpm@10.34.9 test\` runs the vectors, too.
 
-**A server that serves, or drains and has not yet told the client to leave, gives every answer that the same server gives without
-podrain. A client that is told to leave gets GOAWAY, \`Connection: close\` or the close frame 1001, as its protocol has it, and every
-request that was taken is answered. No request stays in flight after its connection has closed.**`
+**Until a drain tells the client to leave, the server gives every answer that the same server gives without podrain. A drain tells a
+client of HTTP/2 to leave by GOAWAY, a client of HTTP/1.1 by \`Connection: close\`, and a WebSocket by a close frame with code 1001. Every
+request that the server had accepted is answered. No request stays in flight after its connection has closed.**`
 
 /** docs/proof/protocols.md */
 export function page(results: Readonly<Record<Suite, Results>>): string {
@@ -30,8 +31,18 @@ export function page(results: Readonly<Record<Suite, Results>>): string {
     vectors(results.vectors),
     found,
     repeat,
+    measured(results),
   ]
   return `${parts.join('\n\n')}\n`
+}
+
+/** When each suite was measured. */
+function measured(results: Readonly<Record<Suite, Results>>): string {
+  const suites = Object.entries(results).map(([suite, phases]) => {
+    const runs = Object.values(phases).map(({ date, node }) => `on ${date} with Node ${node.slice(1)}`)
+    return `${suite} ${[...new Set(runs)].join(' and ')}`
+  })
+  return `Measured with @podrain/core as it was on that day: ${suites.join(', ')}.`
 }
 
 const phaseLine = (phase: Phase): string => `- *${phase}*: ${phases[phase]}.`
@@ -42,7 +53,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }
 
-/** How many outcomes of a phase are so. */
+/** The number of outcomes of a phase for which `isSo` holds, of all. */
 function count(results: Results, phase: Phase, isSo: (outcome: string, name: string) => boolean): string {
   const result = results[phase]
   if (!result) return '–'
@@ -80,13 +91,13 @@ function http2(results: Results): string {
 
 ${table(['case', ...all], rows)}
 
-- What fails in *bare* is Node's: its HTTP/2 library ignores frames on streams that have closed, where the standard asks for an error. The
-  case of PING sends an answer that nobody asked for, and fails because Node ends the connection.
-- Cases that fail in *bare* and pass in *told* and *late* pass because the connection has closed, which h2spec takes for an error.
-- PRIORITY on a closed stream fails when the connection has closed first. The client was told to leave with GOAWAY, and its only request
-  was answered.
-- *DATA on a stream that is not open* (http2/6.1) is a race: it failed in one of five runs of *waiting*, on a busy machine. When the
-  response has closed the stream before DATA comes, Node ignores DATA, as in http2/5.1 above.`
+- The cases that fail in *bare* fail because of Node. Its HTTP/2 library ignores frames on streams that have closed, where the standard
+  asks for an error. The case of PING sends an acknowledgement of a PING that was not sent. It fails because Node ends the connection.
+- Some cases fail in *bare* and pass in *told* and *late*. They pass because the connection has closed, which h2spec accepts as an error.
+- The case of PRIORITY on a closed stream fails when the connection closes before it. The client has been told to leave by GOAWAY, and its
+  only request has been answered.
+- The case *DATA on a stream that is not open* (http2/6.1) is a race. It failed in one of five runs of *waiting*, on a busy machine. If the
+  response closes the stream before DATA comes, Node ignores DATA, as in http2/5.1 above.`
 }
 
 function webSocket(results: Results): string {
@@ -105,12 +116,15 @@ function webSocket(results: Results): string {
 
 ${table(['phase', 'cases', 'closed with 1001', 'not closed in order'], rows)}
 
-- ${failed.length} cases fail in *bare*: ${failed.map(([name]) => name).join(', ')}. They send a message in more parts than \`ws\` takes
-  (16,384 by default), which it closes with 1008.
-- In *told* every case is closed with 1001. Most expect to be answered first, and so they “fail”; that is what being told to leave means.
-- In *late* a connection is told at the drain's next check, at most 100 ms after it opened. Cases that are over by then end as in *bare*.
-- 6.4.3 and 6.4.4 are left out of *told* and *late*. Their client answers the close frame in the middle of a frame of its own, so the
-  server takes the answer for payload, and both wait. At the end of a drain such a connection is cut.`
+- ${failed.length} cases fail in *bare*: ${failed.map(([name]) => name).join(', ')}. They send a message in more than 16,384
+  frames. That is the default limit of \`ws\`, which then closes the connection with code 1008.
+- In *told* every case ends with code 1001. Most cases expect an answer first, and so they count as failed. A client that is told to leave
+  gets no such answer.
+- In *late* the drain tells a connection to leave at its next check, at most 100 ms after the connection opened. A case that ends sooner
+  ends as in *bare*.
+- The cases 6.4.3 and 6.4.4 are left out of *told* and *late*. Their client replies to the close frame in the middle of a frame of its own.
+  So the server takes the reply for payload, and client and server wait for each other. At the end of a drain podrain cuts such a
+  connection.`
 }
 
 function vectors(results: Results): string {
@@ -124,37 +138,38 @@ function vectors(results: Results): string {
     .map(([name, outcome]) => [name, shown(outcome), shown(told?.outcomes[name] ?? '–')])
   return `## Vectors
 
-What differs in *told*, and in *late*, besides that each WebSocket gets the close frame 1001 and nothing behind it:
+In *told* and *late* each WebSocket gets a close frame with code 1001, and nothing after it. These vectors differ, too:
 
 ${table(['a client sends', 'bare', 'told'], leaving)}
 
-A request that comes behind GOAWAY is ignored, right or wrong. GOAWAY names the last stream that was seen, so the client knows that it may
-send the request again (RFC 9113 §6.8). Its headers are still decoded: later trailers that refer to them are understood.
+The server ignores a request that comes after GOAWAY, be it valid or malformed. GOAWAY names the last stream that the server has accepted,
+so the client knows that it may send the request again (RFC 9113 §6.8). The server still decodes the headers of the request, so that it
+understands later trailers that refer to them.
 
-What Node ${bare?.node} does in every phase, and the standards do not allow:
+In every phase Node ${bare?.node} does what the standards do not allow:
 
 ${table(['a client sends', 'Node'], rows)}
 
-- GOAWAY with INTERNAL_ERROR: Node ends the session with that code after an error of the client, whatever the error was.
-- 400 in place of a 200: an error in what follows a request overtakes its response
+- GOAWAY with INTERNAL_ERROR: Node ends the session with that code after any error of the client.
+- 400 in place of a 200: if malformed bytes follow a request, the error overtakes the response
   ([nodejs/node#53076](https://github.com/nodejs/node/issues/53076)).
-- Node keeps the first of two Hosts ([nodejs/node#3094](https://github.com/nodejs/node/issues/3094)).`
+- 200 after two Host headers: Node keeps the first of them ([nodejs/node#3094](https://github.com/nodejs/node/issues/3094)).`
 }
 
-/** An outcome in a cell. */
+/** An outcome in a cell of a table. */
 function shown(outcome: string): string {
   return outcome === '' ? 'nothing' : `\`${outcome.length > 80 ? `${outcome.slice(0, 80)}…` : outcome}\``
 }
 
 const found = `## What this found
 
-podrain sent the close frame, and the application's frames went on behind it, the second close frame of its library among them. RFC 6455
-§5.5.1 forbids that. Clients ignore such frames. Now nothing follows the close frame.`
+podrain sent a close frame, and the application went on to send frames after it. The WebSocket library sent a second close frame. RFC 6455
+§5.5.1 forbids both. Clients ignore such frames. Since then nothing follows podrain's close frame.`
 
 const repeat = `## To repeat it
 
-The vectors need nothing. h2spec is one Go program, and Autobahn's \`wstest\` runs on Python 2.7:
+The vectors need no other program. h2spec is a program in Go, and Autobahn's \`wstest\` runs on Python 2.7:
 
     npx -y pnpm@10.34.9 protocols --h2spec <path of h2spec> --autobahn <path of wstest>
 
-Each is run if it is given; of the other the page keeps what was measured before.`
+A suite whose path is not given is not run, and the page keeps its last results.`

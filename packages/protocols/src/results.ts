@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Phase } from './front.js'
 
-/** What one suite found in one phase, as it is kept. */
+/** The stored result of one suite in one phase. */
 export interface Result {
   readonly date: string
   readonly node: string
@@ -10,7 +10,7 @@ export interface Result {
   readonly outcomes: Readonly<Record<string, string>>
 }
 
-/** What a suite found, by phase. */
+/** The stored results of a suite, by phase. */
 export type Results = Partial<Record<Phase, Result>>
 
 export type Suite = 'vectors' | 'h2spec' | 'autobahn'
@@ -18,7 +18,7 @@ export type Suite = 'vectors' | 'h2spec' | 'autobahn'
 const directory = join(__dirname, '../results')
 const fileOf = (suite: Suite): string => join(directory, `${suite}.json`)
 
-/** What was kept of a suite. */
+/** Reads the stored results of a suite. */
 export function load(suite: Suite): Results {
   try {
     return JSON.parse(readFileSync(fileOf(suite), 'utf8'))
@@ -28,7 +28,7 @@ export function load(suite: Suite): Results {
   }
 }
 
-/** Keeps what a suite found in a phase; what it found in others stays. */
+/** Stores the result of a suite in a phase. The results in other phases stay. */
 export function keep(suite: Suite, phase: Phase, found: Pick<Result, 'leftInFlight' | 'outcomes'>): void {
   mkdirSync(directory, { recursive: true })
   const result: Result = { date: new Date().toISOString().slice(0, 10), node: process.version, ...found }

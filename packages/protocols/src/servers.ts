@@ -5,14 +5,14 @@ import { WebSocketServer } from 'ws'
 
 export type Protocol = 'http1' | 'http2' | 'webSocket'
 
-/** A new server of each protocol, not listening, and without a line about draining. */
+/** Makes a new server of each protocol. It does not listen, and has no code for a drain. */
 export const servers: Record<Protocol, () => NetServer> = {
   http1: () => http.createServer(echo),
   http2: () => http2.createServer((request, response) => void request.resume().on('end', () => response.end('hello'))),
   webSocket,
 }
 
-/** Answers with the method, the path and the body of the request, as the server has understood them. */
+/** Responds with the method, the path and the body of the request as the server has parsed them. */
 const echo: http.RequestListener = (request, response) => {
   let body = ''
   request.setEncoding('latin1')

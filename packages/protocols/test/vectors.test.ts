@@ -4,11 +4,11 @@ import { type Run, runners, runVectors } from '../src/vectors/index.js'
 
 const withPodrain = (Object.keys(phases) as Phase[]).filter((phase) => phase !== 'bare')
 
-describe.each(Object.keys(runners) as (keyof typeof runners)[])('whatever a client sends over %s', (protocol) => {
+describe.each(Object.keys(runners) as (keyof typeof runners)[])('whatever a client sends by %s', (protocol) => {
   let bare: Promise<Run> | undefined
 
   test.each(withPodrain.map((phase) => [phases[phase], phase] as const))(
-    'it gets what it would get without podrain: %s',
+    'it gets the same as without podrain: %s',
     async (_words, phase) => {
       bare ??= runVectors(protocol, 'bare')
       const expected = [...(await bare).outcomes].map(

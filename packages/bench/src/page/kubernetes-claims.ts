@@ -54,7 +54,7 @@ function returningClaim(after: readonly Run[]): Claim[] {
 }
 
 function claim(sentence: string, limit: string, kept: boolean): Claim {
-  return { sentence: `${sentence} ${kept ? 'Wanted, and kept' : '**Wanted, and not kept**'}: ${limit}.`, kept }
+  return { sentence: `${sentence} ${kept ? 'The target is kept' : '**The target is not kept**'}: ${limit}.`, kept }
 }
 
 function amount(bytes: number): string {

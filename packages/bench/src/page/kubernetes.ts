@@ -105,8 +105,8 @@ ${tableOf(many('serving'), nameOf, {
 
 ## The API away
 
-All watches break at the same time. For a minute, or for 6 s in the rows that say so, the API refuses connections, or accepts requests and never
-responds, or responds to each request with the status in the row. After 429 the API continues with all its versions. After the other
+All watches break at the same time. For a minute, or for 6 s in the rows that say so, the API does what the row says. It refuses connections, accepts requests
+and never responds (“hanging”), or responds to each request with the status in the row. After 429 the API continues with all its versions. After the other
 absences it has restarted and knows no earlier version.
 
 ${tableOf(of(...absences), (run) => `${run.scenario}: ${nameOf(run)}`, {

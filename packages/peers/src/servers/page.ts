@@ -13,26 +13,26 @@ export function page(
   return `${[
     '# Servers in several languages',
     `For whoever asks how a server in Go, Python or Node ends. Each server is started with its own command.
-[\`@podrain/contract\`](../../packages/contract) holds it to those sentences of [the contract](contract.md) that need no code of the
-server and that its paths make possible: ${asked} over all rows. Made on ${date} in ${minutes} min, by
+[\`@podrain/contract\`](../../packages/contract) tests the sentences of [the contract](contract.md) that can be tested from outside of the
+process, by the paths that the server has: ${asked} sentences over all rows. Measured on ${date} in ${minutes} min by
 
 \`\`\`sh
 npx -y pnpm@10.34.9 contract:servers
 \`\`\`
 
-All serve the same paths: an answer at once, one after a wait, one in two parts, 20 MB, and an upload
-([packages/peers/servers](../../packages/peers/servers)). The grace period is 5 s in place of Kubernetes’ 30 s, load balancers take
-800 ms in place of 5 s, and the times of each server are scaled alike. Three servers are held at a time. What is broken is asked once
-more, with no other sentence about that server beside it, and counts as broken only if it was broken both times.
+All servers have the same paths: a response at once, a response after a wait, a response in two parts, a response of 20 MB, and an upload
+([packages/peers/servers](../../packages/peers/servers)). The grace period is 5 s in place of Kubernetes’ 30 s. Load balancers take
+800 ms in place of 5 s. The times of each server are scaled alike. Three servers are tested at the same time. A sentence that fails is
+tested once more, with no other test of that server beside it. The sentence counts as broken only if both tests fail.
 
-The rows differ in what is asked. WebSockets are asked of servers on HTTP/1 in Node alone: the others have none here. A sentence that
-asks on a new connection when load balancers have had their time is not asked of a server that has closed its listener by then. One
-cause can break several sentences: read the reasons before the numbers.`,
+Not every server is tested for the same sentences. Only the servers in Node with HTTP/1 have a WebSocket. A sentence about a new connection
+after the wait for load balancers is not tested on a server that has closed its listener by then. One cause can break several sentences. So
+read the reasons before the numbers.`,
     '## What is kept',
     table(verdicts),
     '## How each is run',
     strangers.map(wiring).join('\n'),
-    `Each with \`${flags.join(' ')}\` before it.`,
+    `Each command has \`${flags.join(' ')}\` before this.`,
     '## What each breaks',
     ...broken(verdicts),
   ].join('\n\n')}\n`

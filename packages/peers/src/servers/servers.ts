@@ -82,9 +82,9 @@ export const strangers: readonly Stranger[] = [
   {
     name: 'Go, http.Server',
     wired:
-      '`server.Shutdown(context.Background())` at SIGTERM, as its documentation has it. It waits 5 s, a time of its own, ' +
-      'for a connection that has sent no whole request head. That is all of the grace period here: at the command’s ' +
-      'defaults, 30 s and 5 s, it keeps the four sentences about such connections.',
+      '`server.Shutdown(context.Background())` at SIGTERM, as its documentation advises. `Shutdown` waits 5 s for a connection ' +
+      'that has not sent a whole request head. Here 5 s are the whole grace period. At the defaults of the command, a grace ' +
+      'period of 30 s and a wait of 5 s, Go keeps the four sentences about such connections.',
     ...go,
   },
   { name: 'Go, http.Server after a sleep', wired: 'The same behind a preStop hook that sleeps.', ...go, flags: sleeps },

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Front, isLeaving, type Phase } from '../front.js'
 import { execute, type SuiteRun } from './suite.js'
 
-/** What the report of a case says. */
+/** The fields of a case in the report of Autobahn. */
 interface Case {
   readonly behavior: string
   readonly behaviorClose: string
@@ -12,13 +12,16 @@ interface Case {
   readonly reportfile: string
 }
 
-/** Cases whose client answers a close frame in the middle of a frame of its own. The server takes it for payload, and both wait. */
+/**
+ * Cases whose client replies to a close frame in the middle of a frame of its own. The server takes the reply for payload, so client and
+ * server wait for each other.
+ */
 const endless = ['6.4.3', '6.4.4']
 
 /**
  * Runs the fuzzing client of the Autobahn testsuite.
  * @param program The path of `wstest`.
- * @param cases Which cases, as "1.*".
+ * @param cases Patterns of cases, such as "1.*".
  */
 export async function autobahn(program: string, cases: readonly string[], phase: Phase): Promise<SuiteRun> {
   const front = await Front.open('webSocket', phase)
@@ -38,7 +41,7 @@ export async function autobahn(program: string, cases: readonly string[], phase:
   return { outcomes: new Map(outcomes), leftInFlight: front.leftInFlight }
 }
 
-/** @param wasClean Whether both sides said good-bye, and the server then ended the connection. */
+/** @param wasClean Whether both sides sent a close frame, and the server then ended the connection. */
 function outcomeOf({ behavior, remoteCloseCode }: Case, wasClean: boolean): string {
   const end = `closed with ${remoteCloseCode ?? 'no code'}, ${wasClean ? 'clean' : 'not clean'}`
   return `${behavior.toLowerCase()}, ${end}`

@@ -5,7 +5,7 @@ import { Front, type Phase } from '../front.js'
 import { execute, type SuiteRun } from './suite.js'
 
 /**
- * Runs h2spec, its strict cases included.
+ * Runs h2spec with its strict cases.
  * @param program The path of h2spec.
  */
 export async function h2spec(program: string, phase: Phase): Promise<SuiteRun> {
@@ -17,7 +17,7 @@ export async function h2spec(program: string, phase: Phase): Promise<SuiteRun> {
   return { outcomes: outcomesOf(readFileSync(report, 'utf8')), leftInFlight: front.leftInFlight }
 }
 
-/** The outcome of each case in a report of JUnit's form, as h2spec writes it. */
+/** The outcome of each case in a report of h2spec, which has the format of JUnit. */
 function outcomesOf(report: string): Map<string, string> {
   const cases = report.matchAll(/<testcase package="([^"]*)" classname="([^"]*)"[^>]*>([\s\S]*?)<\/testcase>/g)
   return new Map(

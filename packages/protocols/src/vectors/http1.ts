@@ -1,7 +1,7 @@
 import type { Vector } from './vector.js'
 import { Wire } from './wire.js'
 
-/** Ends the connection of a vector, if the server has not done so. */
+/** A request behind each vector. Its response ends the connection, unless the server has ended it before. */
 const last = 'GET /last HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n'
 
 const lines = (...lines: string[]): string => `${lines.join('\r\n')}\r\n\r\n`
@@ -11,8 +11,8 @@ const post = (...headers: string[]): string => lines('POST / HTTP/1.1', 'Host: p
 const [refused, got, posted] = ['400', '200 GET / ""', '200 POST / "abc"']
 
 /**
- * Requests that are right, wrong, or read in one way by one program and in another by the next. An outcome is each status
- * that came back, with the body of a 200.
+ * Valid requests, malformed requests, and requests that two programs read differently, as request smuggling needs them. An outcome is the
+ * list of statuses that came back, with the body after a 200.
  */
 export const vectors: readonly Vector[] = [
   { section: 'RFC 9112 §3', sends: 'a request', bytes: get(), allowed: [got] },
@@ -31,7 +31,7 @@ export const vectors: readonly Vector[] = [
   },
   {
     section: 'RFC 9112 §2.3',
-    sends: 'a version that there is not',
+    sends: 'an HTTP version that does not exist',
     bytes: lines('GET / HTTP/9.9', 'Host: pod'),
     allowed: [refused, '505'],
   },
@@ -49,14 +49,14 @@ export const vectors: readonly Vector[] = [
   },
   {
     section: 'RFC 9112 §3.2',
-    sends: 'no Host',
+    sends: 'no Host header',
     bytes: lines('GET / HTTP/1.1', 'Accept: */*'),
     allowed: [refused],
   },
-  { section: 'RFC 9112 §3.2', sends: 'two Hosts', bytes: get('Host: other'), allowed: [refused] },
+  { section: 'RFC 9112 §3.2', sends: 'two Host headers', bytes: get('Host: other'), allowed: [refused] },
   {
     section: 'RFC 9112 §3.2.2',
-    sends: 'a whole address in place of a path',
+    sends: 'a whole URL in place of a path',
     bytes: lines('GET http://pod/ HTTP/1.1', 'Host: pod'),
     allowed: ['200 GET http://pod/ ""'],
   },
@@ -96,25 +96,25 @@ export const vectors: readonly Vector[] = [
   })),
   {
     section: 'RFC 9112 §6.3',
-    sends: 'two lengths that differ',
+    sends: 'two Content-Length headers that differ',
     bytes: `${post('Content-Length: 3', 'Content-Length: 4')}abc`,
     allowed: [refused],
   },
   {
     section: 'RFC 9112 §6.3',
-    sends: 'the same length twice',
+    sends: 'the same Content-Length twice',
     bytes: `${post('Content-Length: 3', 'Content-Length: 3')}abc`,
     allowed: [refused, posted],
   },
   {
     section: 'RFC 9112 §6.1',
-    sends: 'a length and chunks',
+    sends: 'Content-Length, and then Transfer-Encoding: chunked',
     bytes: `${post('Content-Length: 3', 'Transfer-Encoding: chunked')}3\r\nabc\r\n0\r\n\r\n`,
     allowed: [refused],
   },
   {
     section: 'RFC 9112 §6.1',
-    sends: 'chunks and a length',
+    sends: 'Transfer-Encoding: chunked, and then Content-Length',
     bytes: `${post('Transfer-Encoding: chunked', 'Content-Length: 3')}3\r\nabc\r\n0\r\n\r\n`,
     allowed: [refused],
   },
@@ -128,7 +128,7 @@ export const vectors: readonly Vector[] = [
     ['chunks', '3\r\nabc\r\n0\r\n\r\n'],
     ['chunks with an extension', '1;a=b\r\na\r\n2;c="d e"\r\nbc\r\n0;f\r\n\r\n'],
     ['chunks and a trailer', '3\r\nabc\r\n0\r\nA: b\r\n\r\n'],
-    ['a size of a chunk with zeros in front', '0003\r\nabc\r\n0\r\n\r\n'],
+    ['a chunk size with leading zeros', '0003\r\nabc\r\n0\r\n\r\n'],
   ].map(([sends, body]) => ({
     section: 'RFC 9112 §7.1',
     sends: String(sends),
@@ -136,10 +136,10 @@ export const vectors: readonly Vector[] = [
     allowed: [posted],
   })),
   ...[
-    ['a size of a chunk that is no number', 'G\r\nabc\r\n0\r\n\r\n'],
-    ['a size of a chunk beyond 64 bits', 'FFFFFFFFFFFFFFFFF\r\nabc\r\n0\r\n\r\n'],
-    ['a chunk that is longer than its size', '2\r\nabc\r\n0\r\n\r\n'],
-    ['a size of a chunk that ends in LF alone', '3\nabc\r\n0\r\n\r\n'],
+    ['a chunk size that is no number', 'G\r\nabc\r\n0\r\n\r\n'],
+    ['a chunk size beyond 64 bits', 'FFFFFFFFFFFFFFFFF\r\nabc\r\n0\r\n\r\n'],
+    ['a chunk that is longer than its size says', '2\r\nabc\r\n0\r\n\r\n'],
+    ['a chunk size that ends in LF alone', '3\nabc\r\n0\r\n\r\n'],
   ].map(([sends, body]) => ({
     section: 'RFC 9112 §7.1',
     sends: String(sends),
@@ -160,25 +160,25 @@ export const vectors: readonly Vector[] = [
   },
   {
     section: 'RFC 9112 §9.3.2',
-    sends: 'two requests with chunks at once',
+    sends: 'two requests with chunked bodies at once',
     bytes: `${post('Transfer-Encoding: chunked')}3\r\nabc\r\n0\r\n\r\n`.repeat(2),
     allowed: [[posted, posted].join(', ')],
   },
   {
     section: 'RFC 9112 §9.3.2',
-    sends: 'a request, and a wrong one behind it',
+    sends: 'a request, and a malformed one behind it',
     bytes: get() + get('Nothing'),
     allowed: [`${got}, ${refused}`],
   },
   {
     section: 'RFC 9112 §6.3',
-    sends: 'more than the length says',
+    sends: 'a body that is longer than its Content-Length',
     bytes: `${post('Content-Length: 3')}abcabc\r\n\r\n`,
     allowed: [`${posted}, ${refused}`],
   },
   {
     section: 'RFC 9112 §9.6',
-    sends: 'a request behind one that says `close`',
+    sends: 'a request behind one with `Connection: close`',
     bytes: get('Connection: close') + get(),
     allowed: [got],
   },
@@ -202,13 +202,13 @@ export const vectors: readonly Vector[] = [
   },
   {
     section: 'RFC 9110 §10.1.1',
-    sends: 'another expectation',
+    sends: 'Expect with another value',
     bytes: get('Expect: everything'),
     allowed: ['417', got],
   },
   {
     section: 'RFC 9110 §7.8',
-    sends: 'an upgrade to what the server does not know',
+    sends: 'an upgrade to an unknown protocol',
     bytes: get('Connection: Upgrade', 'Upgrade: unknown'),
     allowed: [got],
   },
@@ -226,14 +226,14 @@ export const vectors: readonly Vector[] = [
   },
   {
     section: 'RFC 9112 §8',
-    sends: 'half a body, and no more',
+    sends: 'half a body, and then the end of the connection',
     bytes: `${post('Content-Length: 1000')}abc`,
     ends: true,
     allowed: ['', refused],
   },
 ]
 
-/** The outcome of what was received. `last` is not part of it. */
+/** The outcome in what was received. The response to `last` is not part of it. */
 function outcome(received: string): string {
   const responses = received.split(/(?=HTTP\/1\.1 \d{3} )/).filter((text) => text !== '')
   return responses
@@ -246,7 +246,7 @@ function outcome(received: string): string {
     .join(', ')
 }
 
-/** @returns What the requests of the vector got on a new connection. */
+/** Sends a vector on a new connection. @returns The outcome. */
 export async function run(port: number, { bytes, ends }: Vector): Promise<string> {
   const wire = (await Wire.open(port)).send(bytes)
   if (ends) wire.end()

@@ -15,7 +15,7 @@ const type = {
   CONTINUATION: 9,
   unknown: 0xee,
 }
-/** The flag of DATA and HEADERS for the last frame of a stream, and of SETTINGS and PING for an answer. */
+/** Both flags are 1: END_STREAM of DATA and HEADERS, and ACK of SETTINGS and PING. */
 const [endStream, ack] = [1, 1]
 const endHeaders = 4
 const padded = 8
@@ -51,11 +51,11 @@ const literal = (name: string, value: string): string =>
 
 const marker = 'podrain!'
 const preface = `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame('SETTINGS', 0, 0)}`
-/** A request whose body has not ended keeps its stream, and with it the connection, while the drain tells it to leave. */
+/** A request whose body has not ended. Its open stream keeps the connection open while the drain tells the client to leave. */
 const upload = frame('HEADERS', endHeaders, 1, post)
-/** The end of that request. */
+/** The end of the body of that request. */
 const end = frame('DATA', endStream, 1, 'abc')
-/** One more request. */
+/** A whole request on another stream. */
 const more = (stream: number, block = get): string => frame('HEADERS', endHeaders | endStream, stream, block)
 
 const goaway = (code: string): string => `GOAWAY ${code}`
@@ -67,13 +67,13 @@ const [protocol, size, flow] = ['PROTOCOL_ERROR', 'FRAME_SIZE_ERROR', 'FLOW_CONT
 ]
 const answered = '1: 200'
 
-/** What ends the connection with an error, whatever else goes on. */
+/** Frames after which the server ends the connection with an error. */
 const connectionErrors: readonly Vector[] = (
   [
-    ['4.2', 'DATA beyond the largest frame', frame('DATA', 0, 1, 'x'.repeat(16_385)), size],
-    ['5.1', 'DATA on a stream that is idle', frame('DATA', 0, 5, 'abc'), protocol],
-    ['5.1', 'RST_STREAM on a stream that is idle', frame('RST_STREAM', 0, 5, word(8)), protocol],
-    ['5.1', 'WINDOW_UPDATE on a stream that is idle', frame('WINDOW_UPDATE', 0, 5, word(1)), protocol],
+    ['4.2', 'DATA that is longer than a frame may be', frame('DATA', 0, 1, 'x'.repeat(16_385)), size],
+    ['5.1', 'DATA on an idle stream', frame('DATA', 0, 5, 'abc'), protocol],
+    ['5.1', 'RST_STREAM on an idle stream', frame('RST_STREAM', 0, 5, word(8)), protocol],
+    ['5.1', 'WINDOW_UPDATE on an idle stream', frame('WINDOW_UPDATE', 0, 5, word(1)), protocol],
     ['5.1.1', 'a request on a stream with an even number', more(2), protocol],
     ['6.1', 'DATA on stream 0', frame('DATA', 0, 0, 'abc'), protocol],
     ['6.1', 'DATA with more padding than payload', frame('DATA', padded, 1, '\x09abc'), protocol],
@@ -81,7 +81,7 @@ const connectionErrors: readonly Vector[] = (
     ['6.3', 'PRIORITY on stream 0', frame('PRIORITY', 0, 0, `${word(0)}\x10`) + end, protocol],
     ['6.4', 'RST_STREAM on stream 0', frame('RST_STREAM', 0, 0, word(8)), protocol],
     ['6.4', 'RST_STREAM of three bytes', frame('RST_STREAM', 0, 1, '\0\0\x08'), size],
-    ['6.5', 'an answer to SETTINGS with a payload', frame('SETTINGS', ack, 0, setting(2, 0)), size],
+    ['6.5', 'an acknowledgement of SETTINGS with a payload', frame('SETTINGS', ack, 0, setting(2, 0)), size],
     ['6.5', 'SETTINGS on a stream', frame('SETTINGS', 0, 1, setting(2, 0)), protocol],
     ['6.5', 'SETTINGS of three bytes', frame('SETTINGS', 0, 0, '\0\x02\0'), size],
     ['6.5.2', 'ENABLE_PUSH of 2', frame('SETTINGS', 0, 0, setting(2, 2)), protocol],
@@ -93,21 +93,26 @@ const connectionErrors: readonly Vector[] = (
     ['6.8', 'GOAWAY on a stream', frame('GOAWAY', 0, 1, word(0) + word(0)), protocol],
     ['6.9', 'WINDOW_UPDATE of 0 on the connection', frame('WINDOW_UPDATE', 0, 0, word(0)), protocol],
     ['6.9', 'WINDOW_UPDATE of three bytes', frame('WINDOW_UPDATE', 0, 0, '\0\0\x01'), size],
-    ['6.9.1', 'a window of the connection beyond 31 bits', frame('WINDOW_UPDATE', 0, 0, word(0x7fffffff)), flow],
+    [
+      '6.9.1',
+      'a flow-control window of the connection beyond 31 bits',
+      frame('WINDOW_UPDATE', 0, 0, word(0x7fffffff)),
+      flow,
+    ],
     ['6.10', 'CONTINUATION without HEADERS', frame('CONTINUATION', endHeaders, 1, get), protocol],
     ['6.10', 'another frame before CONTINUATION', frame('HEADERS', 0, 3, get) + frame('PING', 0, 0, marker), protocol],
   ] as const
 ).map(([section, sends, bytes, error]) => ({ section: `RFC 9113 §${section}`, sends, bytes, allowed: [error] }))
 
 /**
- * Frames that are right, or wrong, while the request on stream 1 has not ended. An outcome is the responses and errors
- * that come back, without the GOAWAY with which a drain tells the connection to leave.
+ * Valid and malformed frames, sent while the request on stream 1 has not ended. An outcome is the list of responses and errors that come
+ * back, without the GOAWAY with which a drain tells the client to leave.
  */
 export const vectors: readonly Vector[] = [
   ...connectionErrors,
   {
     section: 'RFC 7541 §2.3.3',
-    sends: 'a header with an index that there is not',
+    sends: 'a header whose index is in no table',
     bytes: more(3, `${get}\xff\x00`),
     allowed: [goaway('COMPRESSION_ERROR')],
   },
@@ -126,7 +131,7 @@ export const vectors: readonly Vector[] = [
   },
   {
     section: 'RFC 9113 §6.7',
-    sends: 'an answer to a PING that was not sent',
+    sends: 'an acknowledgement of a PING that was not sent',
     bytes: frame('PING', ack, 0, 'unasked!') + end,
     allowed: [answered],
   },
@@ -156,7 +161,7 @@ export const vectors: readonly Vector[] = [
   },
   {
     section: 'RFC 9113 §6.9.1',
-    sends: 'a window of the stream beyond 31 bits',
+    sends: 'a flow-control window of the stream beyond 31 bits',
     bytes: frame('WINDOW_UPDATE', 0, 1, word(0x7fffffff)),
     allowed: [reset(1, 'FLOW_CONTROL_ERROR'), flow],
   },
@@ -180,28 +185,28 @@ export const vectors: readonly Vector[] = [
   },
   {
     section: 'RFC 9113 §6.8',
-    sends: 'one more request',
+    sends: 'a second request',
     bytes: more(3) + end,
     allowed: [`3: 200, ${answered}`],
     leaving: answered,
   },
   {
     section: 'RFC 9113 §8.2.1',
-    sends: 'one more request, with a name in capitals',
+    sends: 'a second request, with a header name in capitals',
     bytes: more(3, get + literal('A', 'b')) + end,
     allowed: [`${reset(3, 'PROTOCOL_ERROR')}, ${answered}`],
     leaving: answered,
   },
   {
     section: 'RFC 9113 §8.3.1',
-    sends: 'one more request, without a path',
+    sends: 'a second request, without a path',
     bytes: more(3, '\x82\x86\x41\x03pod') + end,
     allowed: [`${reset(3, 'PROTOCOL_ERROR')}, ${answered}`],
     leaving: answered,
   },
   {
     section: 'RFC 9113 §6.8',
-    sends: 'trailers that refer to a header of one more request',
+    sends: 'trailers that refer to a header of a second request',
     bytes: more(3, get + literal('a', 'b')) + frame('HEADERS', endHeaders | endStream, 1, '\xbe'),
     allowed: [`3: 200, ${answered}`],
     leaving: answered,
@@ -215,7 +220,7 @@ interface Frame {
   readonly payload: string
 }
 
-/** The complete frames among what was received. */
+/** The complete frames in what was received. */
 function framesOf(received: string): Frame[] {
   const bytes = Buffer.from(received, 'latin1')
   const frames: Frame[] = []
@@ -234,7 +239,7 @@ const errorAt = (payload: string, at: number): string => {
   return errors[code] ?? `error ${code}`
 }
 
-/** A frame as an outcome tells it; nothing for those that mean nothing here. */
+/** A frame in words, as part of an outcome. It is empty for frames that are no part of it. */
 function told({ kind, flags, stream, payload }: Frame): string {
   if (kind === type.HEADERS) return `${stream}: ${payload.startsWith('\x88') ? 200 : 'another status'}`
   if (kind === type.RST_STREAM) return reset(stream, errorAt(payload, 0))
@@ -247,7 +252,7 @@ const over = ({ kind, flags, stream }: Frame): boolean =>
   stream === 1 &&
   (kind === type.RST_STREAM || ((kind === type.DATA || kind === type.HEADERS) && (flags & endStream) > 0))
 
-/** @returns What came back on a new connection, behind its handshake. */
+/** Sends a vector on a new connection, after the handshake. @returns The outcome. */
 export async function run(port: number, { bytes }: Vector, phase: Phase): Promise<string> {
   const wire = (await Wire.open(port)).send(preface + upload)
   const handshake = (frames: readonly Frame[]): number => {
@@ -258,7 +263,7 @@ export async function run(port: number, { bytes }: Vector, phase: Phase): Promis
   await wire.until((received) => handshake(framesOf(received)) > 0)
   const before = framesOf(wire.received).length
   wire.send(bytes + frame('PING', 0, 0, marker))
-  // RST_STREAM of the client has no answer but that to the PING.
+  // The server does not reply to RST_STREAM, so the reply to the PING is the end.
   const isReset = bytes.startsWith(frame('RST_STREAM', 0, 1, word(8)))
   await wire.until((received) => {
     const frames = framesOf(received)

@@ -8,7 +8,7 @@ import * as webSocket from './web-socket.js'
 
 interface Runner {
   readonly vectors: readonly Vector[]
-  /** @returns The outcome of the vector on a new connection. */
+  /** Sends the vector on a new connection. @returns The outcome. */
   run(port: number, vector: Vector, phase: Phase): Promise<string>
 }
 
@@ -20,7 +20,7 @@ export interface Run {
   readonly leftInFlight: number
 }
 
-/** How a vector is named where those of all protocols stand together. */
+/** The name of a vector among those of all protocols. */
 export const nameOf = ({ section, sends }: Vector): string => `${section}: ${sends}`
 
 /** Sends every vector of a protocol, each on its own connection. */
@@ -47,7 +47,7 @@ const byName = new Map(
   Object.values(runners).flatMap(({ vectors }) => vectors.map((vector) => [nameOf(vector), vector])),
 )
 
-/** Whether the standard allows this outcome of a vector. A client that is told to leave may get less. */
+/** Whether the standard allows this outcome of a vector. In a phase that tells the client to leave, `leaving` replaces `allowed`. */
 export function allowed(name: string, outcome: string, phase: Phase): boolean {
   const vector = byName.get(name)
   if (isLeaving(phase) && vector?.leaving !== undefined) return vector.leaving === outcome

@@ -1,4 +1,4 @@
-/** What a client does on a connection, and what a standard lets the server do then. */
+/** What a client sends on a connection, and the outcomes that a standard allows. */
 export interface Vector {
   /** The section of the standard, as in "RFC 9112 §6.3". */
   readonly section: string
@@ -6,10 +6,10 @@ export interface Vector {
   readonly sends: string
   /** The bytes, one character each. */
   readonly bytes: string
-  /** Whether the client ends its side behind the bytes, because the server waits for more. */
+  /** Whether the client ends its side of the connection after the bytes. Otherwise the server would wait for more. */
   readonly ends?: boolean
   /** Each outcome that the standard allows. */
   readonly allowed: readonly string[]
-  /** What becomes of it when the drain tells the connection to leave, if that is something else. */
+  /** The outcome when the drain tells the connection to leave, if that outcome differs. */
   readonly leaving?: string
 }

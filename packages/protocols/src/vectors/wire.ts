@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
 
-/** A client that writes the bytes it likes, one character each, and notes those that come back. */
+/** A connection of a client that sends any bytes and records what comes back. A character stands for a byte. */
 export class Wire {
   received = ''
   readonly #socket: Socket
@@ -42,7 +42,7 @@ export class Wire {
     this.#socket.destroy()
   }
 
-  /** Waits until what was received is enough, or nothing more can come. */
+  /** Waits until what was received is enough, or the connection has closed. */
   async until(isEnough: (received: string) => boolean): Promise<this> {
     while (!this.#closed && !isEnough(this.received)) {
       await new Promise<void>((resolve) => {
