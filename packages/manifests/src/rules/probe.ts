@@ -1,8 +1,8 @@
 import { type Container, probes } from '../objects/pod.js'
+import { seconds } from '../shared/budget.js'
 import { replaceText } from '../text/edits.js'
 import type { Place } from '../text/place.js'
 import { mayBeFilledIn } from '../text/placeholder.js'
-import { declares, servedBy } from './hook.js'
 import { eachContainer, eachPod, type Rule } from './rule.js'
 
 function pathOf(probe: Place): string | undefined {
@@ -37,7 +37,7 @@ const noReadiness: Rule = {
   why: 'Without one a pod counts as ready as soon as its process has started: a rollout takes old pods away while new ones do not listen yet. And when a liveness probe kills a container, nothing takes the pod out of the endpoints while it drains.',
   check: eachPod((pod, report, world) => {
     if (!pod.isWhole || pod.isJob) return
-    for (const container of servedBy(pod, world)) {
+    for (const container of world.servedContainersOf(pod)) {
       if (container.place.get('readinessProbe').exists) continue
       report(
         container.place,
@@ -162,7 +162,7 @@ const probePort: Rule = {
       for (const handler of ['httpGet', 'tcpSocket']) {
         const port = container.place.get(name, handler, 'port')
         const { text } = port
-        if (text === undefined || /^\d+$/.test(text) || mayBeFilledIn(text) || declares(container, port)) continue
+        if (text === undefined || /^\d+$/.test(text) || mayBeFilledIn(text) || container.hasPort(port)) continue
         report(port, `Container \`${container.name}\` has no port named \`${text}\`: the ${name} fails`, {
           fix:
             container.ports.length === 0
@@ -191,4 +191,40 @@ function namesOf(ports: readonly Place[]): string {
   return ports.map((port) => port.get('name').text ?? String(port.get('containerPort').value)).join(', ')
 }
 
-export const probeRules: readonly Rule[] = [noReadiness, probeDrains, livenessKills, livenessImpatient, probePort]
+const readinessSlow: Rule = {
+  id: 'readiness-slow',
+  severity: 'warning',
+  severe: 'Only when a container is killed and its pod not deleted.',
+  title: 'A readiness probe that is slower than the drain',
+  why: 'When a liveness probe kills a container, the pod is not deleted, so only its readiness probe takes it out of the endpoints. That happens after `periodSeconds × failureThreshold`: 10 s × 3 by default, and the drain waits 5 s. (When a pod is deleted, it is out of the endpoints at once, whatever the probe says.)',
+  check: eachContainer((container, report, world) => {
+    const { pod } = container
+    const probe = container.place.get('readinessProbe')
+    if (!probe.exists || !container.isPodrain || !pod.isWhole) return
+    const { period, failures } = timingOf(container)
+    const { settle, behind, name } = world.balancerOf(pod)
+    const noticed = period * failures
+    if (behind === 'none' || noticed * 1000 <= settle) return
+    const room = Math.max(1, settle / 1000)
+    report(
+      probe,
+      `${period} s × ${failures} ${failures === 1 ? 'failure' : 'failures'} = ${noticed} s until the pod is out of the endpoints, but the drain waits ${seconds(settle)} (${name})`,
+      { fix: `periodSeconds: 1, failureThreshold: ${Math.min(3, room)} (or any two whose product is at most ${room})` },
+    )
+  }),
+}
+
+/** Period and failures of the readiness probe, with the defaults of Kubernetes. */
+function timingOf({ place }: Container): { period: number; failures: number } {
+  const probe = place.get('readinessProbe')
+  return { period: probe.get('periodSeconds').number ?? 10, failures: probe.get('failureThreshold').number ?? 3 }
+}
+
+export const probeRules: readonly Rule[] = [
+  noReadiness,
+  readinessSlow,
+  probeDrains,
+  livenessKills,
+  livenessImpatient,
+  probePort,
+]

@@ -1,3 +1,4 @@
+import { supportedSignals } from '@podrain/core/budget'
 import { Script } from '../objects/script.js'
 import { programOf, scriptOf, shells, withoutInit, withoutWrappers } from '../objects/shell.js'
 import type { Severity } from './finding.js'
@@ -164,4 +165,46 @@ function short(text: string): string {
   return line.length > 50 ? `${line.slice(0, 49)}…` : line
 }
 
-export const processRules: readonly Rule[] = [packageManager, processManager, shellFirst]
+/** The signals in `PODRAIN_SIGNALS`, or else podrain's default. With a signal that podrain cannot listen to it does not start. */
+function listened(variable: string | undefined): readonly string[] {
+  return variable?.split(',').map((signal) => signal.trim()) ?? ['SIGTERM', 'SIGINT']
+}
+
+function isSupported(signal: string): boolean {
+  return (supportedSignals as readonly string[]).includes(signal)
+}
+
+const stopSignal: Rule = {
+  id: 'stop-signal',
+  severity: 'warning',
+  severe: 'Without its feature gate the field is dropped.',
+  title: 'A stop signal that cannot be caught, or that is refused',
+  why: '`lifecycle.stopSignal` (alpha since Kubernetes 1.33, beta planned for 1.37: without the feature gate ContainerStopSignals it is dropped) replaces SIGTERM. No program can catch SIGKILL or SIGSTOP, so there is no drain; podrain listens to SIGTERM and SIGINT unless its option `signals` (`PODRAIN_SIGNALS`) says otherwise. It takes SIGINT for a Ctrl-C, after which nobody is waited for, so without a hook that comes first requests are refused. Without `spec.os.name` the API server refuses the field.',
+  check: eachContainer(({ place, pod, isPodrain, environment, hook }, report) => {
+    const signal = place.get('lifecycle', 'stopSignal')
+    if (signal.text === undefined) return
+    if (signal.text === 'SIGKILL' || signal.text === 'SIGSTOP') {
+      report(signal, `No program can catch ${signal.text}: the app would be cut off without a drain`, {
+        fix: 'Write SIGTERM, or remove it',
+      })
+    } else if (pod.isWhole && !pod.spec.get('os', 'name').exists) {
+      report(signal, '`stopSignal` needs `spec.os.name`: where the feature is on, the API server refuses it without', {
+        fix: 'Add `os: { name: linux }` to the pod’s spec',
+      })
+    } else if (isPodrain && signal.text === 'SIGINT' && hook === undefined) {
+      report(signal, 'podrain takes SIGINT for a Ctrl-C, and closes without the wait for load balancers', {
+        fix: 'Write SIGTERM, or add the hook',
+      })
+    } else if (isPodrain && !isSupported(signal.text)) {
+      report(signal, `podrain cannot listen to ${signal.text}, which this container gets`, {
+        fix: `Write SIGTERM, or one of ${supportedSignals.filter((name) => name !== 'SIGTERM').join(', ')} and name it in \`PODRAIN_SIGNALS\``,
+      })
+    } else if (isPodrain && !listened(environment.text('PODRAIN_SIGNALS')).includes(signal.text)) {
+      report(signal, `podrain does not listen to ${signal.text}, which this container gets`, {
+        fix: `Write SIGTERM, or the option \`signals: ['${signal.text}']\` in the app, or \`PODRAIN_SIGNALS: ${signal.text}\` in its environment`,
+      })
+    }
+  }),
+}
+
+export const processRules: readonly Rule[] = [packageManager, processManager, shellFirst, stopSignal]

@@ -1,10 +1,9 @@
 import type { Pod } from '../objects/pod.js'
 import { amountOf } from '../shared/amount.js'
 import type { Place } from '../text/place.js'
-import { isFilledIn } from '../text/placeholder.js'
 import type { World } from '../world/world.js'
 import type { Severity } from './finding.js'
-import { each, eachPod, listed, type Rule } from './rule.js'
+import { eachPod, type Rule } from './rule.js'
 
 /** The value as written, or the default. */
 function written(place: Place, fallback: string): string {
@@ -120,96 +119,6 @@ const sharesVolume: Rule = {
   }),
 }
 
-const singleReplica: Rule = {
-  id: 'single-replica',
-  severity: 'warning',
-  severe: 'Only when its node goes or the pod crashes; where the number is only the default it is an info.',
-  title: 'One pod behind a Service',
-  why: 'A rolling update starts the new pod first, so a deploy loses nothing. But a node drain, an eviction or a crash ends the only pod there is. While it ends, kube-proxy still sends to it if its readiness probe succeeds, and only then.',
-  check: eachPod((pod, report, world) => {
-    if (pod.kind === 'StatefulSet' || !pod.isWhole || world.exposureOf(pod) !== 'served') return
-    // A second database is not a replica of the first.
-    if (world.autoscalersOf(pod).length > 0 || world.isAlone(pod)) return
-    const place = pod.resource.get('spec', 'replicas')
-    if (pod.replicas !== 1) return
-    report(
-      place.exists ? place : pod.resource.get('spec'),
-      `There is one pod${place.exists ? '' : ' (`replicas` is 1 by default)'}: when its node goes, so does the service`,
-      {
-        // Without `replicas` in the file, an autoscaler or a person may scale the workload.
-        severity: place.exists ? 'warning' : 'info',
-        fix: "replicas: 2; with one pod, `readyzWhileDraining: 'pass'` in podrain keeps it reachable to its end",
-      },
-    )
-  }),
-}
-
-const scalerLeavesOne: Rule = {
-  id: 'autoscaler-leaves-one',
-  severity: 'warning',
-  severe: 'Only in quiet hours, and when that pod goes.',
-  title: 'An autoscaler that goes down to one pod',
-  why: 'In quiet hours there is one pod, and whatever ends it ends the service. `minReplicas` is 1 if nothing is said.',
-  check: each(['HorizontalPodAutoscaler'], (scaler, report, world) => {
-    const least = scaler.get('spec', 'minReplicas')
-    const served = world.scaledBy(scaler).some((pod) => world.exposureOf(pod) === 'served')
-    if ((least.exists ? least.number : 1) !== 1 || !served) return
-    report(
-      least.exists ? least : scaler.get('spec'),
-      `It goes down to 1 pod${least.exists ? '' : ' (the default)'}: when that one is evicted, there is none`,
-      {
-        fix: 'minReplicas: 2',
-      },
-    )
-  }),
-}
-
-const scalerLeavesNone: Rule = {
-  id: 'autoscaler-leaves-none',
-  severity: 'warning',
-  severe: 'Only in quiet hours, and some proxies hold requests back.',
-  title: 'An autoscaler that goes down to no pod behind a Service',
-  why: 'While there is no pod, every request is refused: neither a Service nor KEDA holds requests back until one has started. (KEDA’s HTTP add-on does, for what goes through its interceptor.) `minReplicaCount` of a ScaledObject is 0 if nothing is said.',
-  check: eachPod((pod, report, world) => {
-    const [scaler] = world.autoscalersOf(pod)
-    if (scaler === undefined || world.leastOf(pod)?.pods !== 0 || world.exposureOf(pod) !== 'served') return
-    // KEDA's HTTP add-on uses such a trigger. Its interceptor holds requests back.
-    if (
-      scaler.get('spec', 'triggers').items.some((trigger) => trigger.get('type').text?.startsWith('external') === true)
-    )
-      return
-    const [service] = world.servicesOf(pod)
-    const names = ['idleReplicaCount', 'minReplicaCount', 'minReplicas']
-    const at = names.map((name) => scaler.get('spec', name)).find((place) => place.exists)
-    report(
-      at ?? scaler.get('spec'),
-      `${scaler.label} goes down to 0 pods${at === undefined ? ' (the default)' : ''}: whoever asks ${service?.label} then is refused`,
-      {
-        fix:
-          scaler.kind === 'ScaledObject'
-            ? 'minReplicaCount: 1, or 2 for evictions'
-            : 'minReplicas: 1, or 2 for evictions',
-      },
-    )
-  }),
-}
-
-const scalerAndReplicas: Rule = {
-  id: 'autoscaler-and-replicas',
-  severity: 'info',
-  severe: 'How much it matters depends on the load at the time of a deploy.',
-  title: 'A number of replicas beside an autoscaler',
-  why: 'Every apply sets the number back to this one, and the autoscaler has to raise it again: pods are ended and started for nothing, at the busiest time.',
-  check: eachPod((pod, report, world) => {
-    const place = pod.resource.get('spec', 'replicas')
-    const [scaler] = world.autoscalersOf(pod)
-    if (!place.exists || scaler === undefined) return
-    report(place, `Every apply sets the number of pods back to ${place.value}, which ${scaler.label} has to undo`, {
-      fix: 'Remove `replicas`',
-    })
-  }),
-}
-
 const onDelete: Rule = {
   id: 'rollout-on-delete',
   severity: 'info',
@@ -279,6 +188,44 @@ const minReady: Rule = {
   }),
 }
 
+const progressDeadline: Rule = {
+  id: 'progress-deadline',
+  severity: 'error',
+  severe: '`minReadySeconds` that are as long are refused. A delay that is as long is a warning.',
+  title: 'A rollout that is given up before a pod can be available',
+  why: 'A Deployment reports failure when no pod becomes available for `progressDeadlineSeconds`, and pipelines then roll back. It has to be longer than `minReadySeconds` (or the API server refuses it), and longer than a pod takes to become ready and stay so.',
+  check: eachPod((pod, report) => {
+    if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
+    const place = pod.resource.get('spec', 'progressDeadlineSeconds')
+    const deadline = place.number ?? 600
+    const settled = pod.resource.get('spec', 'minReadySeconds')
+    const ready = settled.number ?? 0
+    if (ready >= deadline) {
+      report(
+        place.exists ? place : settled,
+        `\`progressDeadlineSeconds\` is ${deadline}, and \`minReadySeconds\` ${ready}: no pod can be available in time`,
+        {
+          fix: `progressDeadlineSeconds: ${ready + 600}`,
+        },
+      )
+      return
+    }
+    const delays = pod.containers.map(
+      ({ place: container }) => container.get('readinessProbe', 'initialDelaySeconds').number ?? 0,
+    )
+    const delay = Math.max(0, ...delays)
+    if (delay + ready < deadline) return
+    report(
+      place.exists ? place : settled,
+      `A pod is available after ${delay} s (\`initialDelaySeconds\`) + ${ready} s (\`minReadySeconds\`) at the earliest, and given up after ${deadline} s`,
+      {
+        severity: 'warning',
+        fix: `progressDeadlineSeconds: ${delay + ready + 600}`,
+      },
+    )
+  }),
+}
+
 const inPlace: Rule = {
   id: 'kruise-in-place',
   severity: 'warning',
@@ -324,127 +271,15 @@ const argoScaleDown: Rule = {
   }),
 }
 
-const noSpread: Rule = {
-  id: 'no-spread',
-  severity: 'info',
-  severe: 'The scheduler spreads pods by itself as well as it can.',
-  title: 'Pods that nothing keeps apart',
-  why: 'Nothing says that they must not all be on one node, and then its end is the end of the service. The scheduler prefers to spread the pods of a Service, but does not have to. (Told once for all of them.)',
-  check: (world, report) => {
-    const together = world.pods.filter((pod) => {
-      if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) return false
-      if ((world.leastOf(pod)?.pods ?? 0) < 2 || world.exposureOf(pod) !== 'served') return false
-      return (
-        pod.spec.get('topologySpreadConstraints').items.length === 0 &&
-        !pod.spec.get('affinity', 'podAntiAffinity').exists
-      )
-    })
-    const [first] = together
-    if (first === undefined) return
-    report(
-      first.spec,
-      `Nothing keeps the pods of ${listed(together.map(({ resource }) => resource.label))} on several nodes`,
-      {
-        fix: 'topologySpreadConstraints: [{ maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: … }]',
-      },
-    )
-  },
-}
-
-const restartPolicy: Rule = {
-  id: 'restart-policy',
-  severity: 'error',
-  severe: 'Refused.',
-  title: 'A restart policy that the kind cannot have',
-  why: 'Pods of a Deployment, StatefulSet or DaemonSet are restarted always; those of a Job never, or on failure. The API server refuses anything else.',
-  check: eachPod((pod, report) => {
-    const place = pod.spec.get('restartPolicy')
-    if (isFilledIn(place.text)) return
-    if (['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(pod.kind)) {
-      if (place.text === undefined || place.text === '' || place.text === 'Always') return
-      report(place, `Pods of a ${pod.kind} are always restarted, not \`${place.text}\`: the API server refuses it`, {
-        fix: 'Remove it',
-      })
-    } else if (pod.isJob && pod.isWhole && place.text !== 'Never' && place.text !== 'OnFailure') {
-      report(
-        place.exists ? place : pod.spec,
-        `A pod of a ${pod.kind} needs \`restartPolicy\` Never or OnFailure: the API server refuses the default`,
-        {
-          fix: 'restartPolicy: OnFailure',
-        },
-      )
-    }
-  }),
-}
-
-const jobHook: Rule = {
-  id: 'job-hook',
-  severity: 'info',
-  severe: 'It may be meant for evictions only.',
-  title: 'A hook in a pod that ends by itself',
-  why: 'A preStop hook runs when a pod is deleted or evicted, not when its program has ended. What has to be done at the end of a job belongs in the program itself.',
-  check: eachPod((pod, report) => {
-    if (!pod.isJob) return
-    for (const { hook } of pod.containers) {
-      if (hook !== undefined)
-        report(
-          hook.place,
-          'The hook does not run when the job has ended by itself, only when it is deleted or evicted',
-          { fix: 'Do in the program what has to be done at its end' },
-        )
-    }
-  }),
-}
-
-const jobOverlaps: Rule = {
-  id: 'job-overlaps',
-  severity: 'info',
-  severe: 'It may do no harm that two run.',
-  title: 'A job whose next pod starts while the one before it still ends',
-  why: 'When a pod of a job is deleted or evicted, a new one is started as soon as the old one begins to end, so for its grace period there are two. `podReplacementPolicy: Failed` (stable since Kubernetes 1.34) waits. (With a `podFailurePolicy` it is the default.)',
-  check: eachPod((pod, report) => {
-    const { number } = pod.gracePlace
-    if (!pod.isJob || !pod.isWhole || number === undefined || number <= 30) return
-    const spec = pod.kind === 'Job' ? pod.resource.get('spec') : pod.resource.get('spec', 'jobTemplate', 'spec')
-    if (spec.get('podReplacementPolicy').exists || spec.get('podFailurePolicy').exists) return
-    report(pod.gracePlace, `For up to ${number} s two pods of the job run at the same time when one is evicted`, {
-      fix: 'podReplacementPolicy: Failed, if they must not',
-    })
-  }),
-}
-
-const jobReplaced: Rule = {
-  id: 'cronjob-replaces',
-  severity: 'info',
-  severe: 'It may be what is wanted.',
-  title: 'A CronJob that ends what still runs',
-  why: '`concurrencyPolicy: Replace` deletes a job that still runs when the next is due: its pod gets SIGTERM and its grace period, and nothing more.',
-  check: each(['CronJob'], (job, report) => {
-    const policy = job.get('spec', 'concurrencyPolicy')
-    if (policy.text !== 'Replace') return
-    report(policy, 'A job that is still running when the next is due gets SIGTERM', {
-      fix: '`Forbid`, or a job that stops cleanly on SIGTERM (podrain: `drain.waitUntil`)',
-    })
-  }),
-}
-
 export const rolloutRules: readonly Rule[] = [
   takesLast,
   bothZero,
   recreate,
   sharesVolume,
-  singleReplica,
-  noSpread,
-  scalerLeavesOne,
-  scalerLeavesNone,
-  scalerAndReplicas,
   onDelete,
   hostPortSurge,
   minReady,
+  progressDeadline,
   inPlace,
   argoScaleDown,
-  restartPolicy,
-  jobHook,
-  jobOverlaps,
-  jobReplaced,
 ]

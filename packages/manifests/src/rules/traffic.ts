@@ -4,7 +4,6 @@ import { seconds } from '../shared/budget.js'
 import type { Place } from '../text/place.js'
 import { mayBeFilledIn } from '../text/placeholder.js'
 import type { Route } from '../world/routes.js'
-import { declares } from './hook.js'
 import { each, eachPod, type Rule } from './rule.js'
 
 /** Whether a route matches the path `wanted`. */
@@ -123,7 +122,7 @@ const targetPort: Rule = {
     for (const port of service.get('spec', 'ports').items) {
       const target = port.get('targetPort')
       if (target.text === undefined || /^\d+$/.test(target.text) || mayBeFilledIn(target.text)) continue
-      const without = pods.find((pod) => !pod.running.some((container) => declares(container, target)))
+      const without = pods.find((pod) => !pod.running.some((container) => container.hasPort(target)))
       if (without === undefined) continue
       const names = without.running.flatMap(({ ports }) =>
         ports.map((each) => each.get('name').text ?? String(each.get('containerPort').value)),

@@ -1,0 +1,180 @@
+import type { Pod } from '../objects/pod.js'
+import { behindVariable, budgetOf, graceSecondsFor, graceVariable, reservedTimes, seconds } from '../shared/budget.js'
+import { isQuick } from '../world/balancer.js'
+import { eachContainer, eachPod, type Rule } from './rule.js'
+
+/** The least number of seconds between SIGTERM and SIGKILL, after a hook that has used up the grace period. */
+const least = 2
+
+const hookOutlastsGrace: Rule = {
+  id: 'hook-outlasts-grace',
+  severity: 'error',
+  severe:
+    'A hook that only waits is never done, and the app is killed 2 s after SIGTERM. One that does something first may have told the app to end: a warning.',
+  title: 'A hook that takes as long as the grace period, or longer',
+  why: 'The grace period begins with the hook, not with SIGTERM. When the grace period is over, the kubelet sends SIGTERM, and SIGKILL 2 s later, whatever is still open. The API server refuses a `sleep` that is longer than the grace period.',
+  check: eachContainer(({ hook, pod }, report) => {
+    const took = hook?.seconds
+    const { grace = 0 } = pod
+    if (hook === undefined || took === undefined || grace <= 0 || took < grace) return
+    report(
+      hook.secondsPlace,
+      `The hook takes ${took} s, and ${pod.graceText}: ${grace} − ${took} leaves nothing for the drain, only the ${least} s from SIGTERM to SIGKILL`,
+      {
+        // A hook that does something before it sleeps may have told the app to end, so that the app ends during the hook.
+        severity: hook.onlySleeps ? 'error' : 'warning',
+        fix: `Raise \`terminationGracePeriodSeconds\` to ${graceSecondsFor(took * 1000)} or more, or shorten the hook`,
+      },
+    )
+  }),
+}
+
+const hookLeavesLittle: Rule = {
+  id: 'hook-leaves-little',
+  severity: 'warning',
+  severe: 'It depends on what is open when the hook is done.',
+  title: 'A hook after which too little of the grace period is left',
+  why: 'After the hook, requests that are still open have to end, and pools and connections have to be closed. podrain keeps 5 s for closing and 1 s in reserve by default; the longest request comes on top, if you say how long it is (`--longest-request`).',
+  check: eachContainer(({ hook, pod }, report, { facts }) => {
+    const took = hook?.seconds
+    const { grace = 0 } = pod
+    if (hook === undefined || took === undefined || pod.isJob || took >= grace) return
+    const { closing, reserve } = reservedTimes(grace)
+    const request = facts.longestRequest ?? 0
+    const left = grace - took
+    const needed = closing + reserve + request
+    if (left * 1000 >= needed) return
+    const { sum } = budgetOf(grace, took * 1000, request)
+    report(
+      hook.secondsPlace,
+      `${grace} s of grace − ${took} s of hook leaves ${left} s, but ${sum.replace('settle', 'hook')}`,
+      { fix: `Raise \`terminationGracePeriodSeconds\` to ${graceSecondsFor(took * 1000, request)}` },
+    )
+  }),
+}
+
+const hookShorterThanSettle: Rule = {
+  id: 'hook-shorter-than-settle',
+  severity: 'warning',
+  severe: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
+  title: 'A hook that ends before the load balancer knows',
+  why: 'A fixed sleep has to be as long as the load balancer needs to stop sending: 15 s for ingress-nginx, 30 s for an AWS ALB, 40 s for Google’s NEG, two minutes for an AWS NLB. Requests that come after the hook has ended are refused.',
+  check: eachContainer((container, report, world) => {
+    const { hook, pod } = container
+    const took = hook?.seconds
+    if (hook === undefined || took === undefined || took >= (pod.grace ?? 0) || pod.isPodrain) return
+    if (!world.servedContainersOf(pod).includes(container)) return
+    const balancer = world.balancerOf(pod)
+    const { name, settle, because } = balancer
+    // A proxy in the same cluster learns at least as soon as kube-proxy, for which the measured 1.2 s counts here.
+    const needed = isQuick(balancer) ? 2 : settle / 1000
+    if (took >= needed) return
+    const grace = graceSecondsFor(needed * 1000)
+    report(
+      hook.secondsPlace,
+      isQuick(balancer)
+        ? `The hook takes ${took} s, but kube-proxy may send for 1.2 s after the pod has been told`
+        : `The hook takes ${took} s, but ${name} needs ${needed} s to stop sending: ${because}`,
+      {
+        fix: `Make it ${needed} s, with a grace period of ${grace} s or more; or let podrain wait as long as it has to`,
+      },
+    )
+  }),
+}
+
+const graceMissesSettle: Rule = {
+  id: 'grace-misses-settle',
+  severity: 'warning',
+  severe: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
+  title: 'A grace period that is too short for what stands in front',
+  why: 'The pod has to serve until the load balancer has stopped sending, answer what is in flight, and close. With `behind` set to that load balancer, podrain refuses to start with such a grace period, and says the same sum.',
+  check: eachPod((pod, report, world) => {
+    const { grace: given = 0 } = pod
+    if (pod.isJob || pod.kind === 'Pod' || given <= 0) return
+    const { behind, name, settle, because } = world.balancerOf(pod)
+    const request = world.facts.longestRequest ?? 0
+    if (!world.isAsked(pod)) return
+    // A fixed sleep is judged by another rule. If nothing waits, a grace period is too short only for a long request.
+    if (!pod.running.some(({ hook }) => hook !== undefined && hook.seconds === undefined) && request === 0) return
+    if (because === undefined && !pod.isPodrain && request === 0) return
+    if (hasSaidSo(pod)) return
+    const { sum, total } = budgetOf(given, settle, request)
+    if (total <= given * 1000) return
+    const grace = graceSecondsFor(settle, request)
+    report(
+      pod.gracePlace.exists ? pod.gracePlace : pod.spec,
+      `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} is in front: ${because}`}`,
+      {
+        fix: `terminationGracePeriodSeconds: ${grace}${pod.isPodrain ? `, the same in \`${graceVariable}\`, and \`${behindVariable}: ${behind}\`` : ''}`,
+      },
+    )
+  }),
+}
+
+/** Whether another rule already reports that the hook does not fit into the grace period. */
+function hasSaidSo(pod: Pod): boolean {
+  return pod.running.some(({ hook }) => hook?.seconds !== undefined && hook.seconds >= (pod.grace ?? Infinity))
+}
+
+const graceZero: Rule = {
+  id: 'grace-zero',
+  severity: 'error',
+  severe: 'The pod is gone at once. 1 s is a warning, and for what nobody sends to it is an info.',
+  title: 'A grace period of 0 or 1 s',
+  why: 'With `terminationGracePeriodSeconds: 0` the pod is gone from the API at once while it still runs, so its name may be taken again. The kubelet treats 0 as 1: the hook is given up after 1 s, and SIGKILL comes 2 s after SIGTERM. That is no time to drain, and 1 s is none either.',
+  check: eachPod((pod, report, world) => {
+    const { number } = pod.gracePlace
+    if (number === undefined || number >= least) return
+    const { settle } = world.balancerOf(pod)
+    report(pod.gracePlace, number === 1 ? '1 s is no time for a drain: podrain keeps 1 s in reserve' : noTime(pod), {
+      // A daemon of a node often gets no requests, and may end at once.
+      severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
+      fix: `${graceSecondsFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceSecondsFor(settle)} or more`,
+    })
+  }),
+}
+
+function noTime({ running }: Pod): string {
+  return running.some(({ hook }) => hook !== undefined)
+    ? 'The kubelet gives the hook 1 s at most, and SIGKILL comes 2 s after SIGTERM: no time to drain'
+    : 'SIGKILL comes 2 s after SIGTERM, and the pod is gone from the API at once: no time to drain'
+}
+
+const probeGrace: Rule = {
+  id: 'probe-grace',
+  severity: 'error',
+  severe: 'On a readiness probe it is refused. On a liveness probe it is a warning: only when that fails.',
+  title: 'A grace period of a probe that leaves no time',
+  why: 'When the liveness or startup probe fails, its own `terminationGracePeriodSeconds` takes the place of the pod’s: the hook and the drain have to fit into that. A readiness probe may not have one.',
+  check: eachContainer((container, report) => {
+    const { pod, hook, place } = container
+    const readiness = place.get('readinessProbe', 'terminationGracePeriodSeconds')
+    if (readiness.exists) {
+      report(readiness, 'A readiness probe kills nothing, so it may have no grace period: the API server refuses it', {
+        fix: 'Move it to the livenessProbe, or remove it',
+      })
+    }
+    for (const name of ['livenessProbe', 'startupProbe']) {
+      const grace = place.get(name, 'terminationGracePeriodSeconds')
+      if (grace.number === undefined || grace.number >= (pod.grace ?? 0)) continue
+      const took = hook?.seconds ?? 0
+      const { closing, reserve } = reservedTimes(grace.number)
+      // A container that fails its startup probe has never served requests.
+      if (name === 'startupProbe' || took * 1000 + closing + reserve <= grace.number * 1000) continue
+      report(
+        grace,
+        `After a failed liveness probe there are ${grace.number} s: hook ${took} s + closing ${seconds(closing)} + reserve ${seconds(reserve)} = ${seconds(took * 1000 + closing + reserve)}`,
+        { severity: 'warning', fix: 'Raise it, or remove it: then it is the pod’s' },
+      )
+    }
+  }),
+}
+
+export const graceRules: readonly Rule[] = [
+  hookOutlastsGrace,
+  hookLeavesLittle,
+  hookShorterThanSettle,
+  graceMissesSettle,
+  graceZero,
+  probeGrace,
+]
