@@ -30,9 +30,9 @@ const tools = new Set([
 const hookNeedsTool: Rule = {
   id: 'hook-needs-tool',
   severity: 'error',
-  severe: 'Of the images of gcr.io/distroless it is known. Of an image that is only called so it is a warning.',
-  title: 'An exec hook that needs a shell or a tool which the image does not have',
-  why: '`exec` runs a program of the image. A distroless image has no `sh`, no `sleep` and no `curl`: the hook fails (FailedPreStopHook), and SIGTERM follows at once.',
+  severe: 'Images of gcr.io/distroless are known to have none. An image that has none only by its name is a warning.',
+  title: 'An exec hook that needs a shell or a tool that the image does not have',
+  why: '`exec` runs a program of the image. A distroless image has no `sh`, no `sleep` and no `curl`: the hook fails (event FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer(({ hook, image, name, place }, report) => {
     if (hook?.handler !== 'exec' || image === undefined || !(bare.test(image) || saysBare.test(image))) return
     // Debug images contain busybox, and build images a shell.
@@ -45,11 +45,11 @@ const hookNeedsTool: Rule = {
     report(
       hook.place.get('exec', 'command'),
       bare.test(image)
-        ? `The hook needs \`${tool}\`, which the image of \`${name}\` (${image}) has not: it fails, and SIGTERM follows at once`
-        : `The hook needs \`${tool}\`, and by its name the image of \`${name}\` (${image}) has no such thing: then it fails, and SIGTERM follows at once`,
+        ? `The hook needs \`${tool}\`, which the image of \`${name}\` (${image}) does not have: the hook fails, and SIGTERM follows at once`
+        : `The hook needs \`${tool}\`. By its name, the image of \`${name}\` (${image}) does not have it: then the hook fails, and SIGTERM follows at once`,
       {
         severity: bare.test(image) ? 'error' : 'warning',
-        fix: 'Use `sleep: { seconds: … }`, which the kubelet does itself (Kubernetes 1.30), or `httpGet`',
+        fix: 'Use `sleep: { seconds: … }`, which the kubelet runs itself (Kubernetes 1.30), or `httpGet`',
       },
     )
   }),
@@ -59,9 +59,9 @@ const hookNoShell: Rule = {
   id: 'hook-no-shell',
   severity: 'error',
   severe:
-    'There is no such program, or `sleep` is given words that are no time: the hook fails each time. Other programs may not mind: a warning.',
-  title: 'An exec hook that is written for a shell, without one',
-  why: '`command` is a program and its arguments, and no shell reads it: `["sleep 10"]` looks for a program named `sleep 10`, and `["sleep", "5", "&&", …]` gives `&&` to sleep. The hook fails (FailedPreStopHook), and SIGTERM follows at once.',
+    'The program does not exist, or `sleep` gets arguments that are no time: the hook fails each time. Other programs may ignore such arguments: a warning.',
+  title: 'An exec hook that is written for a shell and has no shell',
+  why: '`command` is a program and its arguments, and no shell parses it: `["sleep 10"]` names a program `sleep 10`, and `["sleep", "5", "&&", …]` passes `&&` to `sleep`. The hook fails (event FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer(({ hook }, report) => {
     if (hook?.handler !== 'exec') return
     const { command } = hook
@@ -69,13 +69,13 @@ const hookNoShell: Rule = {
     const [program = '', ...rest] = command
     if (command.length === 1 && /\s/.test(program.trim())) {
       const words = program.trim().split(/\s+/)
-      report(place, `There is no program named \`${program}\`: the words of a command are items of their own`, {
+      report(place, `There is no program named \`${program}\`: each word of a command is an item of its own`, {
         fix: shellish(program) ? `["sh", "-c", ${JSON.stringify(program)}]` : JSON.stringify(words),
       })
     } else if (scriptOf(command) === undefined && rest.some((word) => /^(&&|\|\||\||;|&|>|>>|2>&1)$/.test(word))) {
       report(
         place,
-        `No shell reads this command, so \`${programOf(program)}\` gets \`${rest.find((word) => /^\W+$|^2>&1$/.test(word))}\` as an argument`,
+        `No shell parses this command, so \`${programOf(program)}\` gets \`${rest.find((word) => /^\W+$|^2>&1$/.test(word))}\` as an argument`,
         {
           // Other programs may ignore it: curl still requests the first address.
           severity: programOf(program) === 'sleep' ? 'error' : 'warning',
@@ -93,24 +93,25 @@ function shellish(text: string): boolean {
 const hookSignals: Rule = {
   id: 'hook-signals',
   severity: 'warning',
-  severe: 'It depends on the load balancer whether it still sends, and on the image which signal follows.',
-  title: 'A hook that sends the signal itself',
-  why: 'The hook is there for the time *before* the signal. A hook that ends the server itself does so while load balancers still send. And when it returns at once (`nginx -s quit`, `kill -QUIT 1`), the kubelet’s signal follows at once: if that is SIGTERM, nginx makes a fast shutdown of the graceful one. (`STOPSIGNAL` of the image says which it is; the official nginx images have SIGQUIT.)',
+  severe:
+    'It depends on the load balancer whether requests still come, and on the image which signal the kubelet sends.',
+  title: 'A hook that stops the server itself',
+  why: 'The hook is for the time *before* the signal. A hook that stops the server does so while load balancers still route to the pod. If the hook returns at once (`nginx -s quit`, `kill -QUIT 1`), the kubelet sends its own signal at once: SIGTERM then cuts the requests that nginx would have finished after its `quit`. (`STOPSIGNAL` of the image says which signal the kubelet sends; the official nginx images have SIGQUIT.)',
   check: eachContainer(({ hook, pod }, report, world) => {
     if (hook?.handler !== 'exec') return
     const { quit } = hook
     if (quit === undefined || (quit.waitsBefore && quit.waitsAfter)) return
     const why = [
-      ...(quit.waitsBefore ? [] : ['load balancers still send when it runs']),
-      ...(quit.waitsAfter ? [] : ['the kubelet’s own signal follows as soon as it returns']),
+      ...(quit.waitsBefore ? [] : ['load balancers still route to the pod at that time']),
+      ...(quit.waitsAfter ? [] : ['the kubelet sends its own signal as soon as the hook returns']),
     ].join(', and ')
     report(hook.place.get('exec', 'command'), `The hook runs \`${quit.text}\`: ${why}`, {
       // A database may need such a hook, and has no load balancer in front.
       severity:
         quit.waitsBefore || (pod.kind === 'StatefulSet' && world.exposureOf(pod) !== 'served') ? 'info' : 'warning',
       fix: /quitquitquit|shutdown/.test(quit.text)
-        ? 'Wait before it (`sleep`); a sidecar is ended after the app by itself, if it is a native one (among the initContainers, with `restartPolicy: Always`)'
-        : 'Let the hook only wait (`sleep`), and leave the signal to the kubelet; which one it is says `STOPSIGNAL` of the image (nginx: SIGQUIT)',
+        ? 'Wait before that command (`sleep`); or remove the hook, and make the container a native sidecar, which terminates after the app (in the initContainers, with `restartPolicy: Always`)'
+        : 'Let the hook only wait (`sleep`): the kubelet then sends the signal that `STOPSIGNAL` of the image names (nginx: SIGQUIT)',
     })
   }),
 }
@@ -118,15 +119,15 @@ const hookSignals: Rule = {
 const hookBackground: Rule = {
   id: 'hook-background',
   severity: 'warning',
-  severe: 'It depends on the container runtime whether it waits.',
-  title: 'A hook that leaves in the background what it should wait for',
-  why: 'With `&` the shell goes on, and a hook is over when its shell is: SIGTERM follows while `sleep 15 &` still sleeps. containerd happens to wait until nothing holds the output of the hook any more (`drain_exec_sync_io_timeout` is 0 s), other runtimes do not. `wait` makes it certain.',
+  severe: 'Some container runtimes wait for the command, others do not.',
+  title: 'A hook that does not wait for a command in the background',
+  why: 'With `&` the shell does not wait for the command, and the hook ends with its shell: SIGTERM follows while `sleep 15 &` still sleeps. containerd happens to wait until no process holds the output of the hook any more (`drain_exec_sync_io_timeout` is 0 s). Other runtimes do not wait. `wait` at the end of the script works with every runtime.',
   check: eachContainer(({ hook }, report) => {
     const [left] = hook?.script?.left ?? []
     if (hook === undefined || left === undefined) return
     report(
       hook.place.get('exec', 'command'),
-      `\`${left}\` runs in the background, and nothing waits for it: the shell of the hook ends at once`,
+      `\`${left}\` runs in the background, and the script does not wait for it: the shell of the hook exits at once`,
       { fix: 'Remove the `&`, or end the script with `wait`' },
     )
   }),
@@ -135,9 +136,9 @@ const hookBackground: Rule = {
 const hookReadOnly: Rule = {
   id: 'hook-read-only',
   severity: 'error',
-  severe: 'The socket can never be made there, so the hook fails each time.',
+  severe: 'The app can never create the socket, so the hook fails each time.',
   title: 'podrain-prestop on a read-only file system',
-  why: 'The hook without network reaches the app over a socket file that the app makes: `/tmp/podrain.sock` unless told otherwise. With `readOnlyRootFilesystem` and no volume there, the app cannot make it, and the hook fails.',
+  why: 'The hook without network reaches the app over a socket file that the app creates: `/tmp/podrain.sock` by default. With `readOnlyRootFilesystem`, and without a volume at that path, the app cannot create the file, and the hook fails.',
   check: eachContainer((container, report) => {
     const { hook, place } = container
     if (hook?.runsPodrain !== true || place.get('securityContext', 'readOnlyRootFilesystem').value !== true) return
@@ -149,7 +150,7 @@ const hookReadOnly: Rule = {
     if (mounts.some((mount) => socket.startsWith(`${mount}/`))) return
     report(
       hook.place,
-      `The socket of the hook, ${socket}, cannot be made: the file system is read-only, and no volume is mounted there`,
+      `The app cannot create the socket of the hook, ${socket}: the file system is read-only, and no volume is mounted there`,
       {
         fix: `Mount an \`emptyDir\` at ${socket.slice(0, socket.lastIndexOf('/')) || '/tmp'}`,
       },

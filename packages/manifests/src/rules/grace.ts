@@ -10,9 +10,9 @@ const hookOutlastsGrace: Rule = {
   id: 'hook-outlasts-grace',
   severity: 'error',
   severe:
-    'A hook that only waits is never done, and the app is killed 2 s after SIGTERM. One that does something first may have told the app to end: a warning.',
+    'A hook that only waits never ends in time: the app gets SIGKILL 2 s after SIGTERM. A hook that does something before it waits may have stopped the app: a warning.',
   title: 'A hook that takes as long as the grace period, or longer',
-  why: 'The grace period begins with the hook, not with SIGTERM. When the grace period is over, the kubelet sends SIGTERM, and SIGKILL 2 s later, whatever is still open. The API server refuses a `sleep` that is longer than the grace period.',
+  why: 'The grace period begins with the hook, not with SIGTERM. When the grace period is over, the kubelet sends SIGTERM, and SIGKILL 2 s later, even if requests are in flight. The API server refuses a `sleep` that is longer than the grace period.',
   check: eachContainer(({ hook, pod }, report) => {
     const took = hook?.seconds
     const { grace = 0 } = pod
@@ -32,9 +32,9 @@ const hookOutlastsGrace: Rule = {
 const hookLeavesLittle: Rule = {
   id: 'hook-leaves-little',
   severity: 'warning',
-  severe: 'It depends on what is open when the hook is done.',
-  title: 'A hook after which too little of the grace period is left',
-  why: 'After the hook, requests that are still open have to end, and pools and connections have to be closed. podrain keeps 5 s for closing and 1 s in reserve by default; the longest request comes on top, if you say how long it is (`--longest-request`).',
+  severe: 'It depends on what is in flight when the hook ends.',
+  title: 'A hook that leaves too little of the grace period',
+  why: 'After the hook, requests in flight have to be answered, and pools and connections have to be closed. podrain keeps 5 s for closing and 1 s in reserve by default. The longest request is added to these, if you say how long it takes (`--longest-request`).',
   check: eachContainer(({ hook, pod }, report, { facts }) => {
     const took = hook?.seconds
     const { grace = 0 } = pod
@@ -47,7 +47,7 @@ const hookLeavesLittle: Rule = {
     const { sum } = budgetOf(grace, took * 1000, request)
     report(
       hook.secondsPlace,
-      `${grace} s of grace − ${took} s of hook leaves ${left} s, but ${sum.replace('settle', 'hook')}`,
+      `The hook takes ${took} s and leaves ${left} s of the grace period of ${grace} s, but ${sum.replace('settle', 'hook')}`,
       { fix: `Raise \`terminationGracePeriodSeconds\` to ${graceSecondsFor(took * 1000, request)}` },
     )
   }),
@@ -56,9 +56,10 @@ const hookLeavesLittle: Rule = {
 const hookShorterThanSettle: Rule = {
   id: 'hook-shorter-than-settle',
   severity: 'warning',
-  severe: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
-  title: 'A hook that ends before the load balancer knows',
-  why: 'A fixed sleep has to be as long as the load balancer needs to stop sending: 15 s for ingress-nginx, 30 s for an AWS ALB, 40 s for Google’s NEG, two minutes for an AWS NLB. Requests that come after the hook has ended are refused.',
+  severe:
+    'It depends on how soon the load balancer gets the change of the endpoints; the time is the longest that is known.',
+  title: 'A hook that ends while the load balancer still routes to the pod',
+  why: 'A fixed sleep has to be as long as the load balancer needs to stop routing to the pod: 15 s for ingress-nginx, 30 s for an AWS ALB, 40 s for Google’s NEG, two minutes for an AWS NLB. Requests that come after the hook has ended are refused.',
   check: eachContainer((container, report, world) => {
     const { hook, pod } = container
     const took = hook?.seconds
@@ -73,10 +74,10 @@ const hookShorterThanSettle: Rule = {
     report(
       hook.secondsPlace,
       isQuick(balancer)
-        ? `The hook takes ${took} s, but kube-proxy may send for 1.2 s after the pod has been told`
-        : `The hook takes ${took} s, but ${name} needs ${needed} s to stop sending: ${because}`,
+        ? `The hook takes ${took} s, but kube-proxy may route to the pod for 1.2 s after its termination has begun`
+        : `The hook takes ${took} s, but ${name} needs ${needed} s to stop routing to the pod: ${because}`,
       {
-        fix: `Make it ${needed} s, with a grace period of ${grace} s or more; or let podrain wait as long as it has to`,
+        fix: `Make it ${needed} s, with a grace period of ${grace} s or more; or use podrain, which waits as long as it has to`,
       },
     )
   }),
@@ -85,9 +86,10 @@ const hookShorterThanSettle: Rule = {
 const graceMissesSettle: Rule = {
   id: 'grace-misses-settle',
   severity: 'warning',
-  severe: 'It depends on how fast the load balancer learns; the time is the longest that is known.',
-  title: 'A grace period that is too short for what stands in front',
-  why: 'The pod has to serve until the load balancer has stopped sending, answer what is in flight, and close. With `behind` set to that load balancer, podrain refuses to start with such a grace period, and says the same sum.',
+  severe:
+    'It depends on how soon the load balancer gets the change of the endpoints; the time is the longest that is known.',
+  title: 'A grace period that is too short for the load balancer',
+  why: 'The pod has to serve until the load balancer has stopped routing to it, answer the requests in flight, and close. With `behind` set to that load balancer podrain refuses to start with such a grace period, and its error has the same sum.',
   check: eachPod((pod, report, world) => {
     const { grace: given = 0 } = pod
     if (pod.isJob || pod.kind === 'Pod' || given <= 0) return
@@ -103,7 +105,7 @@ const graceMissesSettle: Rule = {
     const grace = graceSecondsFor(settle, request)
     report(
       pod.gracePlace.exists ? pod.gracePlace : pod.spec,
-      `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} is in front: ${because}`}`,
+      `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} routes to the pod: ${because}`}`,
       {
         fix: `terminationGracePeriodSeconds: ${grace}${pod.isPodrain ? `, the same in \`${graceVariable}\`, and \`${behindVariable}: ${behind}\`` : ''}`,
       },
@@ -119,40 +121,45 @@ function hasSaidSo(pod: Pod): boolean {
 const graceZero: Rule = {
   id: 'grace-zero',
   severity: 'error',
-  severe: 'The pod is gone at once. 1 s is a warning, and for what nobody sends to it is an info.',
+  severe: 'Kubernetes removes the pod at once. 1 s is a warning. For a pod that gets no requests both are an info.',
   title: 'A grace period of 0 or 1 s',
-  why: 'With `terminationGracePeriodSeconds: 0` the pod is gone from the API at once while it still runs, so its name may be taken again. The kubelet treats 0 as 1: the hook is given up after 1 s, and SIGKILL comes 2 s after SIGTERM. That is no time to drain, and 1 s is none either.',
+  why: 'With `terminationGracePeriodSeconds: 0` Kubernetes removes the pod from the API at once, while its containers still run, so another pod may take its name. The kubelet treats 0 as 1: it ends the hook after 1 s, and sends SIGKILL 2 s after SIGTERM. Neither 0 nor 1 s is enough for a drain.',
   check: eachPod((pod, report, world) => {
     const { number } = pod.gracePlace
     if (number === undefined || number >= least) return
     const { settle } = world.balancerOf(pod)
-    report(pod.gracePlace, number === 1 ? '1 s is no time for a drain: podrain keeps 1 s in reserve' : noTime(pod), {
+    report(pod.gracePlace, number === 1 ? '1 s is too short for a drain: podrain keeps 1 s in reserve' : noTime(pod), {
       // A daemon of a node often gets no requests, and may end at once.
       severity: !world.isAsked(pod) ? 'info' : number <= 0 ? 'error' : 'warning',
-      fix: `${graceSecondsFor(settle) > 30 ? 'Take' : 'Remove it (30 s), or take'} ${graceSecondsFor(settle)} or more`,
+      fix: `${graceSecondsFor(settle) > 30 ? 'Set' : 'Remove it (30 s), or set'} ${graceSecondsFor(settle)} or more`,
     })
   }),
 }
 
 function noTime({ running }: Pod): string {
   return running.some(({ hook }) => hook !== undefined)
-    ? 'The kubelet gives the hook 1 s at most, and SIGKILL comes 2 s after SIGTERM: no time to drain'
-    : 'SIGKILL comes 2 s after SIGTERM, and the pod is gone from the API at once: no time to drain'
+    ? 'The kubelet ends the hook after 1 s, and sends SIGKILL 2 s after SIGTERM: too short for a drain'
+    : 'The kubelet sends SIGKILL 2 s after SIGTERM, and the pod is removed from the API at once: too short for a drain'
 }
 
 const probeGrace: Rule = {
   id: 'probe-grace',
   severity: 'error',
-  severe: 'On a readiness probe it is refused. On a liveness probe it is a warning: only when that fails.',
-  title: 'A grace period of a probe that leaves no time',
-  why: 'When the liveness or startup probe fails, its own `terminationGracePeriodSeconds` takes the place of the pod’s: the hook and the drain have to fit into that. A readiness probe may not have one.',
+  severe:
+    'The API server refuses it on a readiness probe. On a liveness probe it is a warning, because it matters only when that probe fails.',
+  title: 'A grace period of a probe that is too short for the drain',
+  why: 'When a liveness or startup probe fails, the `terminationGracePeriodSeconds` of the probe replaces that of the pod: the hook and the drain have to fit into it. A readiness probe may not have one.',
   check: eachContainer((container, report) => {
     const { pod, hook, place } = container
     const readiness = place.get('readinessProbe', 'terminationGracePeriodSeconds')
     if (readiness.exists) {
-      report(readiness, 'A readiness probe kills nothing, so it may have no grace period: the API server refuses it', {
-        fix: 'Move it to the livenessProbe, or remove it',
-      })
+      report(
+        readiness,
+        'A readiness probe kills no container, so it may have no grace period: the API server refuses it',
+        {
+          fix: 'Move it to the livenessProbe, or remove it',
+        },
+      )
     }
     for (const name of ['livenessProbe', 'startupProbe']) {
       const grace = place.get(name, 'terminationGracePeriodSeconds')
@@ -163,8 +170,8 @@ const probeGrace: Rule = {
       if (name === 'startupProbe' || took * 1000 + closing + reserve <= grace.number * 1000) continue
       report(
         grace,
-        `After a failed liveness probe there are ${grace.number} s: hook ${took} s + closing ${seconds(closing)} + reserve ${seconds(reserve)} = ${seconds(took * 1000 + closing + reserve)}`,
-        { severity: 'warning', fix: 'Raise it, or remove it: then it is the pod’s' },
+        `After a failed liveness probe the grace period is ${grace.number} s, but hook ${took} s + closing ${seconds(closing)} + reserve ${seconds(reserve)} = ${seconds(took * 1000 + closing + reserve)}`,
+        { severity: 'warning', fix: 'Raise it, or remove it: then the grace period of the pod applies' },
       )
     }
   }),

@@ -6,9 +6,9 @@ import { eachContainer, eachPod, type Rule } from './rule.js'
 const noHook: Rule = {
   id: 'no-hook',
   severity: 'warning',
-  severe: 'An app may wait after SIGTERM by itself, as those with podrain do.',
+  severe: 'An app may wait after SIGTERM by itself, as an app with podrain does.',
   title: 'A container behind a Service without a preStop hook',
-  why: 'SIGTERM comes while kube-proxy and load balancers still send: they learn later than the pod that it ends (kube-proxy up to 1.2 s, an AWS NLB two minutes). An app that closes on SIGTERM refuses what comes in between. podrain waits after SIGTERM as well, so it can do without the hook; the hook helps where SIGTERM does not reach node.',
+  why: 'SIGTERM comes while kube-proxy and load balancers still route to the pod. The change of the endpoints reaches them later than SIGTERM reaches the pod: kube-proxy up to 1.2 s later, an AWS NLB two minutes. An app that closes on SIGTERM refuses the requests of that time. podrain waits after SIGTERM as well, so the hook is optional with podrain; it helps where SIGTERM does not reach Node.',
   check: eachPod((pod, report, world) => {
     if (!pod.isWhole || pod.isJob || pod.isPodrain || pod.hostNetwork || world.isDatabase(pod)) return
     for (const container of world.servedContainersOf(pod)) {
@@ -17,11 +17,11 @@ const noHook: Rule = {
       const { name, settle } = balancer
       const wait = Math.max(1, settle / 1000)
       // For kube-proxy the message uses the measured 1.2 s; the preset has a margin.
-      const until = balancer.behind === 'kube-proxy' ? 'a second or so' : `about ${wait} s`
+      const until = balancer.behind === 'kube-proxy' ? 'up to 1.2 s' : `up to ${wait} s`
       const grace = graceSecondsFor(settle)
       report(
         container.place,
-        `Container \`${container.name}\` has no preStop hook: ${name} still sends for ${until} after SIGTERM, and those requests are refused unless the app waits`,
+        `Container \`${container.name}\` has no preStop hook: ${name} routes to the pod for ${until} after SIGTERM, and the app refuses these requests unless it waits`,
         {
           // A StatefulSet or a headless Service is rarely behind a load balancer.
           severity: pod.kind === 'StatefulSet' || world.exposureOf(pod) === 'headless' ? 'info' : 'warning',
@@ -40,24 +40,28 @@ function portOf(container: Container): string | number {
 const oneHandler: Rule = {
   id: 'hook-handler',
   severity: 'error',
-  severe: 'Two handlers or none are refused, and `tcpSocket` fails each time.',
-  title: 'A hook with no handler, with two, or with one that Kubernetes does not run',
-  why: 'A hook is one of `exec`, `httpGet` and `sleep`. The API server refuses a hook with two of them or with none. It accepts `tcpSocket`, for compatibility only: that hook always fails, and SIGTERM follows at once.',
+  severe: 'The API server refuses a hook with two handlers or with none, and `tcpSocket` fails each time.',
+  title: 'A hook with no handler, with two handlers, or with a handler that Kubernetes does not run',
+  why: 'A hook has one handler: `exec`, `httpGet` or `sleep`. The API server refuses a hook with two handlers or with none. It accepts `tcpSocket` for compatibility only: that hook always fails, and SIGTERM follows at once.',
   check: eachContainer(({ hook }, report) => {
     if (hook === undefined) return
     const { place, handlers } = hook
     if (handlers.length > 1) {
-      report(place, `A hook is one of ${handlers.join(' and ')}, not all of them: the API server refuses it`, {
-        fix: 'Keep one of them. Wait and call in one `exec`, or let the app wait (`httpGet`)',
+      report(place, `A hook has one handler, not ${handlers.join(' and ')}: the API server refuses it`, {
+        fix: 'Keep one of them. To wait and to call, use one `exec`, or let the app wait (`httpGet`)',
       })
     } else if (handlers.length === 0 && place.entries.length === 0) {
-      report(place, 'The hook says nothing to do: the API server refuses it', {
-        fix: 'Give it `httpGet`, `exec` or `sleep`',
-      })
-    } else if (hook.handler === 'tcpSocket') {
-      report(place.get('tcpSocket'), '`tcpSocket` is not supported in hooks: it is accepted, and fails when it runs', {
+      report(place, 'The hook has no handler: the API server refuses it', {
         fix: 'Use `httpGet`, `exec` or `sleep`',
       })
+    } else if (hook.handler === 'tcpSocket') {
+      report(
+        place.get('tcpSocket'),
+        'Kubernetes does not run `tcpSocket` in hooks: the API server accepts it, and the hook fails each time',
+        {
+          fix: 'Use `httpGet`, `exec` or `sleep`',
+        },
+      )
     }
   }),
 }
@@ -65,15 +69,15 @@ const oneHandler: Rule = {
 const hookAtStart: Rule = {
   id: 'hook-at-start',
   severity: 'error',
-  severe: 'The pod drains as soon as it has started, each time.',
-  title: 'The hook for the end stands under postStart',
-  why: '`postStart` runs when the container starts. `/prestop` there makes the pod unready as soon as it has started, and nothing runs when it ends.',
+  severe: 'The pod drains each time, as soon as it has started.',
+  title: 'A hook for the termination under `postStart`',
+  why: '`postStart` runs when the container starts. `/prestop` in `postStart` makes the pod unready at once, and no hook runs when the pod terminates.',
   check: eachContainer(({ place }, report) => {
     const start = place.get('lifecycle', 'postStart')
     const path = start.get('httpGet', 'path').text ?? ''
     const command = start.get('exec', 'command').texts.join(' ')
     if (!/\/prestop\/?$/.test(path) && !/podrain-prestop/.test(command)) return
-    report(start, '`postStart` runs at the start: the pod would drain as soon as it is there, and not at its end', {
+    report(start, '`postStart` runs when the container starts: the pod drains then, and not when it terminates', {
       fix: 'Write `preStop`',
     })
   }),
@@ -82,9 +86,9 @@ const hookAtStart: Rule = {
 const initLifecycle: Rule = {
   id: 'init-lifecycle',
   severity: 'error',
-  severe: 'Refused.',
+  severe: 'The API server refuses the object.',
   title: 'A hook or probe in an init container that is not a sidecar',
-  why: 'An init container has ended long before the pod does. The API server refuses `lifecycle` and probes there, unless `restartPolicy: Always` makes it a sidecar.',
+  why: 'An init container has exited long before the pod terminates. The API server refuses `lifecycle` and probes in it, unless `restartPolicy: Always` makes it a sidecar.',
   check: eachPod((pod, report) => {
     for (const container of pod.initContainers) {
       // A patch need not repeat `restartPolicy`.
@@ -95,7 +99,7 @@ const initLifecycle: Rule = {
       if (key === undefined) continue
       report(
         container.place.get(key),
-        `\`${container.name}\` is an init container without \`restartPolicy: Always\`: it may not have \`${key}\``,
+        `\`${container.name}\` is an init container without \`restartPolicy: Always\`: the API server refuses \`${key}\` in it`,
         {
           fix: 'Add `restartPolicy: Always` if it is a sidecar (Kubernetes 1.29), or move it to the container that serves',
         },

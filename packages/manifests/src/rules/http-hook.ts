@@ -9,9 +9,9 @@ const hookPort: Rule = {
   id: 'hook-port',
   severity: 'error',
   severe:
-    'A name that the container does not have is never found: the hook fails each time. A number may be listened on without being listed: a warning.',
+    'The kubelet does not find a name that the container does not have: the hook fails each time. A container may listen on a number that it does not list: a warning.',
   title: 'A hook on a port that no container has',
-  why: 'The kubelet looks a named port up in the container that has the hook, and nowhere else. If there is none, or nobody listens on the port, the hook fails (event FailedPreStopHook), and SIGTERM follows at once.',
+  why: 'The kubelet looks up a named port only in the container that has the hook. If that container has no port of that name, or no process listens on the port, the hook fails (event FailedPreStopHook), and SIGTERM follows at once.',
   check: eachContainer((container, report) => {
     const { hook, pod } = container
     // A patch may not contain the ports.
@@ -21,9 +21,9 @@ const hookPort: Rule = {
       if (container.hasPort(hook.port) || mayBeFilledIn(text)) return
       const elsewhere = pod.running.find((each) => each.hasPort(hook.port))
       const of =
-        elsewhere === undefined ? '' : `; container \`${elsewhere.name}\` has, but the name is only looked up here`
+        elsewhere === undefined ? '' : ` (the kubelet does not look in container \`${elsewhere.name}\`, which has one)`
       report(hook.port, `Container \`${container.name}\` has no port named \`${text}\`${of}: the hook fails`, {
-        fix: elsewhere === undefined ? 'Name one of its ports so' : 'Write the number of the port',
+        fix: elsewhere === undefined ? `Name one of its ports \`${text}\`` : 'Write the number of the port',
       })
       return
     }
@@ -31,9 +31,9 @@ const hookPort: Rule = {
     const wanted = number ?? Number(text)
     const all = pod.running.flatMap(({ ports }) => ports.map((port) => port.get('containerPort').number))
     if (pod.running.some(({ ports }) => ports.length === 0) || all.includes(wanted)) return
-    report(hook.port, `The hook is on port ${wanted}, but the containers list ${[...new Set(all)].join(', ')}`, {
+    report(hook.port, `The hook calls port ${wanted}, but the containers list only ${[...new Set(all)].join(', ')}`, {
       severity: 'warning',
-      fix: 'Use the port that serves it, or list that one (a `controlPort`, for instance) under `ports`',
+      fix: 'Write the port that answers the hook, or list this one (such as a `controlPort`) under `ports`',
     })
   }),
 }
@@ -47,9 +47,9 @@ const answersAtOnce = /^\/(readyz|livez|drainz|healthz?|health\/(ready|live)|rea
 const hookPath: Rule = {
   id: 'hook-path',
   severity: 'warning',
-  severe: 'Another app may have an endpoint of that name that waits.',
-  title: "A hook whose path is nearly podrain's, or one that does not wait",
-  why: 'The kubelet ignores the status of the answer: with a 404 the hook has succeeded, at once. So a misspelt path is the same as no hook, and nobody is told.',
+  severe: 'Another app may have an endpoint of that name, and that endpoint may wait.',
+  title: 'A hook with a misspelt path of podrain, or with a path that does not wait',
+  why: 'The kubelet ignores the status of the response: after a 404 the hook has succeeded at once. So a misspelt path is the same as no hook, and Kubernetes reports no error.',
   check: eachContainer((container, report) => {
     const { hook } = container
     const path = hook?.plainPath
@@ -61,7 +61,7 @@ const hookPath: Rule = {
       // Other apps have hooks with similar names. An app with podrain has `/prestop`, unless `endpoints` says otherwise.
       report(
         place,
-        `The path is \`${path}\`; podrain's is \`${meant}\`. If nobody answers it, the hook is over at once and nobody is told`,
+        `The path is \`${path}\`; podrain’s is \`${meant}\`. If the app has no such endpoint, the hook ends at once, and Kubernetes reports no error`,
         {
           severity: told.test(JSON.stringify(container.place.value)) ? 'warning' : 'info',
           fix: `Write \`${meant}\`, unless the app has an endpoint of that name (option \`endpoints.prestop\`)`,
@@ -70,7 +70,7 @@ const hookPath: Rule = {
     } else if (answersAtOnce.test(path)) {
       report(
         place,
-        `\`${path}\` answers at once, so the hook waits for nothing: SIGTERM follows while requests are still sent`,
+        `\`${path}\` answers at once, so the hook does not wait: SIGTERM follows while load balancers still route to the pod`,
         {
           fix: 'With podrain: `path: /prestop`',
           // Another app may not have that path, so there is no edit for it.
@@ -86,15 +86,15 @@ const hookHostNetwork: Rule = {
   severity: 'error',
   severe: 'The kubelet finds no address, so the hook fails each time.',
   title: 'An httpGet hook in a pod on the host network',
-  why: 'The kubelet asks the container runtime for the pod’s address, and a pod on the host network has none of its own: “failed to find networking container”, FailedPreStopHook, SIGTERM at once (kubernetes#134285). `host: 127.0.0.1` helps, but Pod Security “baseline” forbids `host` since Kubernetes 1.34. The hook without network needs the option `controlSocket: true` in the app.',
+  why: 'The kubelet asks the container runtime for the pod’s address, and a pod on the host network has no address of its own. The hook fails (“failed to find networking container”, event FailedPreStopHook, kubernetes#134285), and SIGTERM follows at once. `host: 127.0.0.1` helps, but Pod Security “baseline” forbids `host` since Kubernetes 1.34. The hook without network needs the option `controlSocket: true` in the app.',
   check: eachContainer(({ hook, pod }, report) => {
     if (!pod.hostNetwork || hook?.handler !== 'httpGet') return
     if (hook.place.get('httpGet', 'host').text) return
     report(
       hook.place,
-      'The pod is on the host network, where the kubelet finds no address for the hook: it fails, and SIGTERM follows at once',
+      'The pod is on the host network, where the kubelet finds no address for the hook: the hook fails, and SIGTERM follows at once',
       {
-        fix: 'With podrain: `controlSocket: true` and `exec: { command: ["node", "node_modules/@podrain/core/dist/podrain-prestop.js"] }`; else `sleep`. SIGTERM alone drains as well',
+        fix: 'With podrain: `controlSocket: true` and `exec: { command: ["node", "node_modules/@podrain/core/dist/podrain-prestop.js"] }`, or no hook, because SIGTERM alone drains as well. With any other app: `sleep`',
       },
     )
   }),
@@ -103,9 +103,9 @@ const hookHostNetwork: Rule = {
 const hookHost: Rule = {
   id: 'hook-host',
   severity: 'error',
-  severe: '`localhost` is the node each time. Another host, or a port of the node, may lead to the pod: a warning.',
-  title: 'A hook with a host',
-  why: 'The kubelet sends the request from the node, and there `localhost` is the node, not the pod. Without `host` the request goes to the pod, which is what is meant. Pod Security “baseline” forbids `host` since Kubernetes 1.34.',
+  severe: '`localhost` is the node each time. Another host, or a port of the node, may route to the pod: a warning.',
+  title: 'A hook with a `host`',
+  why: 'The kubelet sends the request from the node, so `localhost` is the node, not the pod. Without `host` the request goes to the pod. Pod Security “baseline” forbids `host` since Kubernetes 1.34.',
   check: eachContainer(({ hook, pod }, report) => {
     const place = hook?.place.get('httpGet', 'host')
     const host = place?.text
@@ -114,12 +114,12 @@ const hookHost: Rule = {
     report(
       place,
       isLocal
-        ? `\`${host}\` is the node, not the pod: the kubelet sends the hook`
-        : `The hook goes to \`${host}\`, and not to this pod`,
+        ? `The kubelet calls the hook from the node, so \`${host}\` is the node, not the pod`
+        : `The hook calls \`${host}\`, not this pod`,
       {
         // A host port of the node may lead to the pod.
         severity: isLocal && !hasHostPort(pod) ? 'error' : 'warning',
-        fix: 'Remove `host`: it is the pod’s address then',
+        fix: 'Remove `host`: then the kubelet calls the pod',
       },
     )
   }),
@@ -133,8 +133,8 @@ const hookToken: Rule = {
   id: 'hook-token',
   severity: 'error',
   severe: 'The app refuses the hook each time.',
-  title: 'A hook without the token that the app wants',
-  why: 'With `PODRAIN_TOKEN` in its environment podrain refuses every `/prestop` without `Authorization: Bearer <token>`. The kubelet takes the 404 for success: the hook is over at once.',
+  title: 'A hook without the token that the app requires',
+  why: 'With the variable `PODRAIN_TOKEN` podrain refuses every `/prestop` without `Authorization: Bearer <token>`. The refusal is a 404, which the kubelet takes for success: the hook ends at once.',
   check: eachContainer((container, report) => {
     const token = container.env('PODRAIN_TOKEN')
     const { hook } = container
@@ -146,23 +146,27 @@ const hookToken: Rule = {
     if (header === undefined) {
       report(
         hook.place,
-        'The app has `PODRAIN_TOKEN`, but the hook sends no `Authorization`: it is refused, and over at once',
+        'The app has `PODRAIN_TOKEN`, but the hook sends no `Authorization` header: podrain refuses it, and the hook ends at once',
         {
-          fix: 'httpHeaders: [{ name: Authorization, value: Bearer <token> }]; the kubelet does not fill in variables or Secrets there',
+          fix: 'httpHeaders: [{ name: Authorization, value: Bearer <token> }]; the kubelet fills in no variables and no Secrets there',
         },
       )
     } else if (sent !== undefined && /\$\(|\$\{/.test(sent)) {
-      report(header, `The kubelet sends \`${sent}\` as it stands: it fills in no variables there`, {
-        fix: 'Write the token itself, filled in by whatever renders the manifest',
+      report(header, `The kubelet fills in no variables in a header: it sends \`${sent}\` as it is written`, {
+        fix: 'Write the token itself, or let the tool that renders the manifest fill it in',
       })
     } else if (
       token.get('value').text !== undefined &&
       sent !== undefined &&
       sent !== `Bearer ${token.get('value').text}`
     ) {
-      report(header, 'The hook sends another token than `PODRAIN_TOKEN`: it is refused, and over at once', {
-        fix: 'Write `Bearer `, and the value of `PODRAIN_TOKEN`',
-      })
+      report(
+        header,
+        'The hook sends another token than `PODRAIN_TOKEN`: podrain refuses it, and the hook ends at once',
+        {
+          fix: 'Write `Bearer ` and the value of `PODRAIN_TOKEN`',
+        },
+      )
     }
   }),
 }
@@ -170,9 +174,9 @@ const hookToken: Rule = {
 const hookMesh: Rule = {
   id: 'hook-mesh',
   severity: 'warning',
-  severe: 'A policy in other files may let the kubelet through, or apply to no such pod.',
-  title: 'An httpGet hook that the mesh turns away',
-  why: 'The kubelet speaks plain HTTP and has no certificate. Linkerd lets probes through by itself, but not hooks: a policy that wants to know the caller answers 403, which the kubelet takes for success. Istio leads the hook through its agent, unless `rewriteAppHTTPProbers` is false; then the hook fails under STRICT mTLS.',
+  severe: 'It depends on policies in other files, which may allow the request of the kubelet.',
+  title: 'An httpGet hook that the mesh refuses',
+  why: 'The kubelet speaks plain HTTP and has no certificate. Linkerd allows probes by default, but not hooks: a policy that requires authenticated clients answers 403, which the kubelet takes for success. Istio routes the hook through its agent, unless `rewriteAppHTTPProbers` is false; then the hook fails under STRICT mTLS.',
   check: eachContainer((container, report, world) => {
     const { hook, pod } = container
     if (hook?.handler !== 'httpGet') return
@@ -187,9 +191,9 @@ const hookMesh: Rule = {
       if (port !== undefined && !skipped.includes(String(port))) {
         report(
           hook.place,
-          `Linkerd’s policy \`${policy}\` turns the kubelet away, which takes that for success: the hook is over at once`,
+          `Linkerd’s policy \`${policy}\` answers the kubelet with 403, which the kubelet takes for success: the hook ends at once`,
           {
-            fix: `A \`controlPort\` in \`config.linkerd.io/skip-inbound-ports\`, or the hook without network (\`podrain-prestop\`)`,
+            fix: 'Use a `controlPort` that is in `config.linkerd.io/skip-inbound-ports`, or the hook without network (`podrain-prestop`)',
           },
         )
       }
@@ -199,7 +203,7 @@ const hookMesh: Rule = {
       const strict = world.kind('PeerAuthentication').some((each) => each.get('spec', 'mtls', 'mode').text === 'STRICT')
       report(
         hook.place,
-        'Istio does not rewrite the hook here (`rewriteAppHTTPProbers` is false), so it meets the proxy in plain HTTP and is refused under STRICT mTLS',
+        'Istio does not rewrite the hook (`rewriteAppHTTPProbers` is false): the kubelet calls the proxy in plain HTTP, which STRICT mTLS refuses',
         {
           severity: strict ? 'warning' : 'info',
           fix: 'Leave `rewriteAppHTTPProbers` on, or use the hook without network (`podrain-prestop`)',

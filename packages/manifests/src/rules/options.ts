@@ -7,9 +7,10 @@ import { eachContainer, type Rule } from './rule.js'
 const graceVariableDiffers: Rule = {
   id: 'grace-variable',
   severity: 'error',
-  severe: 'The app plans with time that it does not have. With less than there is it is a warning: it only ends early.',
-  title: `\`${graceVariable}\` is not what the pod's spec says`,
-  why: 'A pod cannot read its own grace period, so podrain is told by this variable. If the variable says more than the spec, SIGKILL comes in the middle of the drain; if it says less, podrain cuts requests that had time left.',
+  severe:
+    'With too great a value the app plans with time that it does not have. Too small a value is a warning: the app only closes early.',
+  title: `\`${graceVariable}\` differs from the grace period of the pod`,
+  why: 'A pod cannot read its own grace period, so this variable has to say it. If the variable says more than the pod’s spec, SIGKILL comes in the middle of the drain. If the variable says less, podrain cuts requests that had time left.',
   check: eachContainer((container, report) => {
     const { pod } = container
     const place = container.env(graceVariable)?.get('value')
@@ -21,8 +22,8 @@ const graceVariableDiffers: Rule = {
     report(
       place,
       told > grace
-        ? `The app believes it has ${told} s, but ${pod.graceText}: SIGKILL comes ${told - grace} s before it is done`
-        : `The app believes it has ${told} s, but ${pod.graceText}: it cuts requests ${grace - told} s early`,
+        ? `podrain assumes ${told} s, but ${pod.graceText}: SIGKILL comes ${told - grace} s before the end of the drain`
+        : `podrain assumes ${told} s, but ${pod.graceText}: it cuts requests ${grace - told} s early`,
       {
         severity: told > grace ? 'error' : 'warning',
         fix: `value: "${grace}"`,
@@ -36,18 +37,22 @@ const graceVariableDiffers: Rule = {
 const graceUntold: Rule = {
   id: 'grace-untold',
   severity: 'warning',
-  severe: 'The app may be told by an option.',
-  title: 'A grace period that the app is not told of',
-  why: 'podrain assumes 30 s unless its option `terminationGracePeriodSeconds` or the variable `TERMINATION_GRACE_PERIOD_SECONDS` says otherwise. If the pod’s spec says less, it is killed in the middle of the drain; if the spec says more, it cuts requests that had time left.',
+  severe: 'The code of the app may set the option `terminationGracePeriodSeconds`.',
+  title: 'A grace period that the app does not know',
+  why: 'podrain assumes 30 s unless its option `terminationGracePeriodSeconds` or the variable `TERMINATION_GRACE_PERIOD_SECONDS` says otherwise. If the pod’s spec says less, SIGKILL comes in the middle of the drain. If the spec says more, podrain cuts requests that had time left.',
   check: eachContainer((container, report) => {
     const { pod } = container
     const { grace = 0 } = pod
     if (!container.isPodrain || grace === 30 || grace <= 0) return
     if (container.env(graceVariable) !== undefined || container.place.get('envFrom').items.length > 0) return
-    report(pod.gracePlace, `The app takes 30 s unless its option \`terminationGracePeriodSeconds\` says ${grace}`, {
-      severity: grace < 30 ? 'warning' : 'info',
-      fix: `env: [{ name: ${graceVariable}, value: "${pod.grace}" }]`,
-    })
+    report(
+      pod.gracePlace,
+      `podrain assumes a grace period of 30 s unless its option \`terminationGracePeriodSeconds\` is ${grace}`,
+      {
+        severity: grace < 30 ? 'warning' : 'info',
+        fix: `env: [{ name: ${graceVariable}, value: "${pod.grace}" }]`,
+      },
+    )
   }),
 }
 
@@ -56,15 +61,15 @@ const behindVariableDiffers: Rule = {
   severity: 'error',
   severe:
     'podrain refuses to start with a preset that it does not have. A preset that waits for too short a time is a warning.',
-  title: `\`${behindVariable}\` is not what sends to the pod`,
-  why: 'podrain waits until the load balancer of this preset has stopped sending. If another load balancer sends to the pod and needs longer, requests come after the wait, and are refused.',
+  title: `\`${behindVariable}\` differs from the load balancer of the pod`,
+  why: 'podrain waits until the load balancer of this preset has stopped routing to the pod. If another load balancer routes to the pod and needs longer, requests come after the wait, and are refused.',
   check: eachContainer((container, report, world) => {
     const place = container.env(behindVariable)?.get('value')
     const told = container.environment.text(behindVariable)
     if (place === undefined || told === undefined) return
     if (!isBehind(told)) {
       report(place, `podrain has no preset \`${told}\`, and refuses to start`, {
-        fix: `One of ${Object.keys(presets).join(', ')}`,
+        fix: `Write one of ${Object.keys(presets).join(', ')}`,
       })
       return
     }
@@ -74,7 +79,7 @@ const behindVariableDiffers: Rule = {
     if (because === undefined || waits === undefined || waits >= settle) return
     report(
       place,
-      `podrain waits ${seconds(waits)} behind \`${told}\`, but ${name} needs ${seconds(settle)} to stop sending: ${because}`,
+      `podrain waits ${seconds(waits)} behind \`${told}\`, but ${name} needs ${seconds(settle)} to stop routing to the pod: ${because}`,
       { severity: 'warning', fix: variableFor(balancer) },
     )
   }),
@@ -84,9 +89,9 @@ const behindUntold: Rule = {
   id: 'behind-untold',
   severity: 'info',
   severe:
-    'The code of the app may have the option `behind`, which lint cannot see. `podrain lint --against URL` asks the app.',
-  title: 'A load balancer that the app is not told of',
-  why: `podrain waits 5 s unless its option \`behind\` or the variable \`${behindVariable}\` names what sends to the pod. A load balancer that needs longer goes on sending after these 5 s. A busy service notices that requests still come, and waits on. A service with few requests loses some.`,
+    'The code of the app may set the option `behind`, which lint cannot see. `podrain lint --against URL` asks the app.',
+  title: 'A load balancer that the app does not know',
+  why: `podrain waits 5 s unless its option \`behind\` or the variable \`${behindVariable}\` names the load balancer. A load balancer that needs longer still routes to the pod after these 5 s. podrain waits longer while requests keep coming, so a busy service loses none. A service with few requests loses some.`,
   check: eachContainer((container, report, world) => {
     const { environment, pod } = container
     const isTold = [behindVariable, 'PODRAIN_OPTIONS'].some((name) => environment.get(name) !== undefined)
@@ -97,8 +102,8 @@ const behindUntold: Rule = {
     if (because === undefined || waits === undefined || waits >= settle) return
     report(
       container.place,
-      `podrain waits ${seconds(waits)} unless its option \`behind\` says \`${behind}\`, but ${name} needs ${seconds(settle)} to stop sending: ${because}`,
-      { fix: `env: [${variableFor(balancer)}], unless the code says so` },
+      `podrain waits ${seconds(waits)} unless its option \`behind\` is \`${behind}\`, but ${name} needs ${seconds(settle)} to stop routing to the pod: ${because}`,
+      { fix: `env: [${variableFor(balancer)}], unless the code sets the option` },
     )
   }),
 }

@@ -14,9 +14,9 @@ const takesLast: Rule = {
   id: 'rollout-takes-last',
   severity: 'error',
   severe:
-    'Each rollout begins with no ready pod. With an autoscaler only at its minimum: a warning; where nobody says how many there are: an info.',
-  title: 'A rollout that may take the last ready pod',
-  why: 'During a rollout `maxUnavailable` pods may be missing (a percentage is of the replicas, and rounded down). Where that is all of them, every old pod may go before a new one is ready, however well each of them drains.',
+    'Each rollout may remove all ready pods first. With an autoscaler that happens only at its minimum: a warning. Where the files do not say the number of pods it is an info.',
+  title: 'A rollout that may remove the last ready pod',
+  why: 'During a rollout `maxUnavailable` pods may be missing. A percentage is of the replicas, and rounded down. If all pods may be missing, Kubernetes may remove every old pod before a new one is ready, however well each of them drains.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'CloneSet' && pod.kind !== 'Rollout') return
     const strategy =
@@ -36,7 +36,7 @@ const takesLast: Rule = {
     const sum = String(place.value).endsWith('%')
       ? `${place.value} of ${pods}, rounded down, is ${missing}`
       : `${missing} of ${pods}`
-    report(place, `All pods may be missing while it rolls: ${sum} (${because})`, {
+    report(place, `All pods may be missing during a rollout: ${sum} (${because})`, {
       severity: severityOf(pod, world),
       fix: 'maxUnavailable: 0, maxSurge: 1',
     })
@@ -57,9 +57,9 @@ function severityOf(pod: Pod, world: World): Severity {
 const bothZero: Rule = {
   id: 'rollout-both-zero',
   severity: 'error',
-  severe: 'Refused.',
-  title: 'A rollout that may neither add a pod nor take one',
-  why: 'With both at 0 nothing could ever be replaced: the API server refuses it.',
+  severe: 'The API server refuses the object.',
+  title: 'A rollout that may neither add a pod nor remove one',
+  why: 'With both at 0 Kubernetes could replace no pod: the API server refuses the object.',
   check: eachPod((pod, report) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'DaemonSet') return
     const rolling = pod.strategy.get('rollingUpdate')
@@ -69,16 +69,21 @@ const bothZero: Rule = {
     // A field that is missing in a patch may be in its base.
     const isDefault = pod.kind === 'DaemonSet' && !surge.exists && pod.isWhole
     if (!isZero(unavailable) || !(isZero(surge) || isDefault)) return
-    report(unavailable, '`maxUnavailable` and `maxSurge` are both 0: nothing can be replaced', { fix: 'maxSurge: 1' })
+    report(
+      unavailable,
+      '`maxUnavailable` and `maxSurge` are both 0: no pod can be replaced, and the API server refuses it',
+      { fix: 'maxSurge: 1' },
+    )
   }),
 }
 
 const recreate: Rule = {
   id: 'rollout-recreate',
   severity: 'warning',
-  severe: 'An outage at each deploy, but a choice: with a volume for one pod there is no other.',
-  title: 'All pods end before new ones begin',
-  why: '`Recreate` ends every pod, waits until they are gone, and only then starts new ones. No drain can help: for that time there is no pod that could answer.',
+  severe:
+    'Each deploy is an outage. It may be intended: with a volume that only one pod can use, there is no other way.',
+  title: 'A rollout that removes all pods before it starts new ones',
+  why: '`Recreate` terminates every pod, waits until all are gone, and only then starts new ones. A drain cannot help: until a new pod is ready, no pod can answer.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text !== 'Recreate') return
     // A scraper retries, so a pod that is only scraped loses nothing.
@@ -86,12 +91,12 @@ const recreate: Rule = {
     const alone = world.isAlone(pod)
     report(
       pod.strategy.get('type'),
-      'Every pod ends before a new one begins, so each deploy is an outage for as long as a pod takes to start',
+      'All pods terminate before a new one starts, so each deploy is an outage for as long as a pod takes to start',
       {
         // With a volume for one pod, there is no alternative.
         severity: alone ? 'info' : 'warning',
         fix: alone
-          ? 'Nothing, if only one may run at a time; else a second one that takes over, or a volume that several may mount'
+          ? 'Nothing, if only one pod may run at a time; else a second pod that takes over, or a volume that several pods may mount'
           : 'type: RollingUpdate, with maxUnavailable: 0 and maxSurge: 1',
       },
     )
@@ -101,9 +106,9 @@ const recreate: Rule = {
 const sharesVolume: Rule = {
   id: 'rollout-shares-volume',
   severity: 'warning',
-  severe: 'It depends on the node that the new pod comes to.',
+  severe: 'It depends on the node of the new pod.',
   title: 'A rollout that runs two pods with a volume for one',
-  why: 'A rolling update starts the new pod before the old one has ended. A `ReadWriteOnce` volume is for one node: on another one the new pod waits for it, and the rollout hangs; on the same node both write to it at once, which no database survives. `Recreate` ends the old pod first.',
+  why: 'A rolling update starts the new pod before the old one has terminated. Only one node can mount a `ReadWriteOnce` volume. On another node the new pod waits for the volume, and the rollout hangs. On the same node both pods write to the volume at the same time, which corrupts a database. `Recreate` terminates the old pod first.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || !pod.isWhole || pod.strategy.get('type').text === 'Recreate') return
     const claims = world.claimsOf(pod)
@@ -113,7 +118,7 @@ const sharesVolume: Rule = {
     if (amountOf(surge.value ?? '25%', pod.replicas ?? 1, Math.ceil) === 0) return
     report(
       surge.exists ? surge : pod.strategy.exists ? pod.strategy : pod.resource.get('spec'),
-      `The new pod starts while the old one still has the volume (\`maxSurge\` is ${written(surge, '25%')})`,
+      `The new pod starts while the old one still uses the volume (\`maxSurge\` is ${written(surge, '25%')})`,
       { fix: 'strategy: { type: Recreate }; or a StatefulSet' },
     )
   }),
@@ -122,24 +127,26 @@ const sharesVolume: Rule = {
 const onDelete: Rule = {
   id: 'rollout-on-delete',
   severity: 'info',
-  severe: 'It may be what is wanted.',
-  title: 'Pods that are only replaced when somebody deletes them',
-  why: 'With `OnDelete` a deploy changes nothing until pods are deleted, by hand or with their node. So the new version comes at a time nobody chose, and nothing makes one deletion wait for the pod before it.',
+  severe: 'It may be intended.',
+  title: 'Pods that are replaced only when they are deleted',
+  why: 'With `OnDelete` a deploy changes nothing until pods are deleted, by hand or with their node. So each pod gets the new version at a time that nobody has chosen. And Kubernetes lets no deletion wait until the pod before is replaced.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'StatefulSet' && pod.kind !== 'DaemonSet') return
     const type = pod.strategy.get('type')
     // Pods with data are often replaced one by one, by an operator or a person.
     if (type.text !== 'OnDelete' || world.isAlone(pod)) return
-    report(type, 'A deploy replaces no pod: each is replaced when it is deleted', { fix: 'type: RollingUpdate' })
+    report(type, 'A deploy replaces no pod: Kubernetes replaces a pod only when it is deleted', {
+      fix: 'type: RollingUpdate',
+    })
   }),
 }
 
 const hostPortSurge: Rule = {
   id: 'rollout-host-port',
   severity: 'warning',
-  severe: 'It depends on whether a node is free.',
+  severe: 'It depends on whether the cluster has a node where the port is free.',
   title: 'A rollout that needs the same port of a node twice',
-  why: 'Two pods cannot have the same port of one node. With `maxUnavailable: 0` the new pod has to start before an old one goes, so it needs a node where the port is free: if there is none, the rollout never ends.',
+  why: 'Two pods cannot have the same port of one node. With `maxUnavailable: 0` the new pod has to start before an old one terminates, so it needs a node where the port is free. Without such a node the rollout never ends.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text === 'Recreate') return
     const counted = world.leastOf(pod)
@@ -153,9 +160,9 @@ const hostPortSurge: Rule = {
     if (port === undefined && (!pod.hostNetwork || ports.length === 0)) return
     report(
       port?.get('hostPort') ?? pod.spec.get('hostNetwork'),
-      `A new pod needs a node where the port is free before an old one goes: \`maxUnavailable\` ${written(rolling.get('maxUnavailable'), '25%')} of ${counted.pods} is 0`,
+      `A new pod has to start before an old one terminates, so it needs a node where the port is free: \`maxUnavailable\` ${written(rolling.get('maxUnavailable'), '25%')} of ${counted.pods} is 0`,
       {
-        fix: 'A Service instead of the node’s port; or maxUnavailable: 1, or a DaemonSet',
+        fix: 'Use a Service instead of the port of the node; or maxUnavailable: 1, or a DaemonSet',
       },
     )
   }),
@@ -164,9 +171,9 @@ const hostPortSurge: Rule = {
 const minReady: Rule = {
   id: 'rollout-outruns-balancer',
   severity: 'info',
-  severe: 'It depends on how fast the load balancer checks, and readiness gates may be set by other means.',
-  title: 'A rollout that does not wait for the load balancer to know the new pods',
-  why: 'A pod that is ready counts as available at once (`minReadySeconds: 0`), and the next old one goes. A load balancer outside the cluster has not checked the new one yet: for a while it has neither (708 errors in 70 s in one report). Pod readiness gates solve it; `minReadySeconds` does if it is longer than those checks take. (With `target-type: instance`, the default, the load balancer checks nodes, and this does not happen.)',
+  severe: 'It depends on how often the load balancer checks its targets, and readiness gates may be set in other ways.',
+  title: 'A rollout that does not wait until the load balancer routes to the new pods',
+  why: 'A ready pod counts as available at once (`minReadySeconds: 0`), and the next old pod terminates. A load balancer outside the cluster has not checked the new pod yet: for a while it routes to neither (708 errors in 70 s in one report). Pod readiness gates make the rollout wait. So does `minReadySeconds`, if it is longer than the health checks take. (With `target-type: instance`, the default, the load balancer checks nodes, and this does not happen.)',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
     const slow = world.balancersOf(pod).find(({ name }) => name === 'aws-alb' || name === 'aws-nlb')
@@ -180,7 +187,7 @@ const minReady: Rule = {
     if (gated) return
     report(
       pod.resource.get('spec'),
-      `A new pod counts as available before ${slow.name} sends to it (${slow.because}), and the next old one goes`,
+      `A new pod counts as available before ${slow.name} routes to it, and the next old one terminates: ${slow.because}`,
       {
         fix: 'Label the namespace `elbv2.k8s.aws/pod-readiness-gate-inject: enabled`, or set minReadySeconds: 30',
       },
@@ -191,9 +198,10 @@ const minReady: Rule = {
 const progressDeadline: Rule = {
   id: 'progress-deadline',
   severity: 'error',
-  severe: '`minReadySeconds` that are as long are refused. A delay that is as long is a warning.',
-  title: 'A rollout that is given up before a pod can be available',
-  why: 'A Deployment reports failure when no pod becomes available for `progressDeadlineSeconds`, and pipelines then roll back. It has to be longer than `minReadySeconds` (or the API server refuses it), and longer than a pod takes to become ready and stay so.',
+  severe:
+    'The API server refuses a deadline that is not longer than `minReadySeconds`. A probe that begins as late as the deadline is a warning.',
+  title: 'A rollout whose deadline comes before a pod can be available',
+  why: 'A Deployment reports failure when no pod becomes available for `progressDeadlineSeconds`, and pipelines then roll back. The deadline has to be longer than `minReadySeconds`, or the API server refuses the object. It also has to be longer than a pod takes to become available.',
   check: eachPod((pod, report) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
     const place = pod.resource.get('spec', 'progressDeadlineSeconds')
@@ -203,7 +211,7 @@ const progressDeadline: Rule = {
     if (ready >= deadline) {
       report(
         place.exists ? place : settled,
-        `\`progressDeadlineSeconds\` is ${deadline}, and \`minReadySeconds\` ${ready}: no pod can be available in time`,
+        `\`progressDeadlineSeconds\` is ${deadline}, and \`minReadySeconds\` is ${ready}: no pod can be available in time`,
         {
           fix: `progressDeadlineSeconds: ${ready + 600}`,
         },
@@ -217,7 +225,7 @@ const progressDeadline: Rule = {
     if (delay + ready < deadline) return
     report(
       place.exists ? place : settled,
-      `A pod is available after ${delay} s (\`initialDelaySeconds\`) + ${ready} s (\`minReadySeconds\`) at the earliest, and given up after ${deadline} s`,
+      `A pod is available after ${delay} s (\`initialDelaySeconds\`) + ${ready} s (\`minReadySeconds\`) at the earliest, but \`progressDeadlineSeconds\` is ${deadline}`,
       {
         severity: 'warning',
         fix: `progressDeadlineSeconds: ${delay + ready + 600}`,
@@ -229,9 +237,9 @@ const progressDeadline: Rule = {
 const inPlace: Rule = {
   id: 'kruise-in-place',
   severity: 'warning',
-  severe: 'It depends on what a hook waits.',
+  severe: 'It depends on how long a hook waits.',
   title: 'An update in place that does not wait for the endpoints',
-  why: 'Kruise updates in place by restarting the container in its pod: the hook runs, but the pod is not deleted. Without `gracePeriodSeconds` the container is restarted as soon as the pod is marked not ready, before the load balancer knows of it.',
+  why: 'Kruise updates in place by restarting the container in its pod: the hook runs, but the pod is not deleted. Without `gracePeriodSeconds` Kruise restarts the container as soon as the pod is marked not ready, while the load balancer still routes to the pod.',
   check: eachPod((pod, report) => {
     if (pod.kind !== 'CloneSet') return
     const type = pod.strategy.get('type')
@@ -240,7 +248,7 @@ const inPlace: Rule = {
     if ((grace.number ?? 0) > 0) return
     report(
       type,
-      'The container is restarted in its pod at once, while the endpoints still have it: `gracePeriodSeconds` is 0',
+      'Kruise restarts the container at once, while load balancers still route to the pod: `gracePeriodSeconds` is 0',
       {
         fix: 'inPlaceUpdateStrategy: { gracePeriodSeconds: 5 }, and the readiness gate InPlaceUpdateReady',
       },
@@ -251,9 +259,9 @@ const inPlace: Rule = {
 const argoScaleDown: Rule = {
   id: 'argo-scale-down',
   severity: 'warning',
-  severe: 'It depends on how fast the load balancer learns.',
-  title: 'Old pods of a Rollout that end before the load balancer has stopped sending to them',
-  why: 'After the switch, Argo keeps the old pods for `scaleDownDelaySeconds` (30 s by default) without traffic: the cheapest drain there is. If that is less than the load balancer needs, they end while it still sends to them. (In a canary, only with `trafficRouting`.)',
+  severe: 'It depends on how soon the load balancer gets the change of the endpoints.',
+  title: 'Old pods of a Rollout that terminate while the load balancer still routes to them',
+  why: 'After the switch Argo keeps the old pods for `scaleDownDelaySeconds` (30 s by default). If the load balancer needs longer, the pods terminate while it still routes to them. (In a canary the field applies only with `trafficRouting`.)',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Rollout') return
     for (const strategy of ['blueGreen', 'canary']) {
@@ -262,7 +270,7 @@ const argoScaleDown: Rule = {
       if (place.number === undefined || place.number * 1000 >= settle) continue
       report(
         place,
-        `The old pods go after ${place.number} s, but ${name} needs ${settle / 1000} s${because === undefined ? '' : `: ${because}`}`,
+        `The old pods terminate after ${place.number} s, but ${name} needs ${settle / 1000} s to stop routing to them${because === undefined ? '' : `: ${because}`}`,
         {
           fix: `scaleDownDelaySeconds: ${Math.max(30, settle / 1000)}`,
         },

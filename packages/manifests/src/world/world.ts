@@ -226,7 +226,7 @@ export class World {
       const idle = scaler.get('spec', 'idleReplicaCount').number
       const place = scaler.get('spec', isKeda ? 'minReplicaCount' : 'minReplicas')
       const pods = idle ?? (place.exists ? place.number : isKeda ? 0 : 1)
-      return pods === undefined ? undefined : { pods, because: `${scaler.label} goes down to ${pods}` }
+      return pods === undefined ? undefined : { pods, because: `${scaler.label} scales down to ${pods}` }
     }
     const { replicas } = pod
     if (replicas === undefined) return undefined
