@@ -256,7 +256,7 @@ describe('an app with podrain is told what is in front', () => {
   test('and what the variable names counts where the files show nothing', () => {
     const short = drained(variable('PODRAIN_BEHIND', 'aws-nlb'))
     expect(said('grace-misses-settle', short, service())).toEqual([
-      'warning: settle 120 s + closing 5 s + reserve 1 s = 126 s, but `terminationGracePeriodSeconds` is 90; aws-nlb routes to the pod: PODRAIN_BEHIND says so',
+      'warning: The drain needs settle 120 s + closing 5 s + reserve 1 s = 126 s, but `terminationGracePeriodSeconds` is 90; aws-nlb routes to the pod: PODRAIN_BEHIND says so',
     ])
   })
 })

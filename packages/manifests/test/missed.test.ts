@@ -30,7 +30,7 @@ describe('a budget beside an autoscaler', () => {
     expect(
       said('pdb-unhealthy-pods', app(), other, budget('maxUnavailable: 1'), budget('maxUnavailable: 1', 'api')),
     ).toEqual([
-      'info: Pods that are not ready cannot be evicted while PodDisruptionBudget/web and PodDisruptionBudget/api are not met',
+      'info: Pods that are not ready cannot be evicted while PodDisruptionBudget/web and PodDisruptionBudget/api have too few ready pods',
     ])
     expect(
       said('pdb-unhealthy-pods', app(), budget('maxUnavailable: 1, unhealthyPodEvictionPolicy: IfHealthyBudget')),
@@ -331,7 +331,7 @@ describe('what there must not be two of', () => {
 
   test('a rolling update with a volume for one node is told, and Recreate is not', () => {
     expect(said('rollout-shares-volume', postgres(rolling), claim('ReadWriteOnce'))).toEqual([
-      'warning: The new pod starts while the old one still uses the volume (`maxSurge` is 1)',
+      'warning: The new pod starts while the old one still uses the volume: `maxSurge` is 1',
     ])
     expect(said('rollout-shares-volume', postgres([]))).toHaveLength(1)
     for (const texts of [

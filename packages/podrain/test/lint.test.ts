@@ -213,7 +213,7 @@ describe.concurrent('podrain lint --against', () => {
   test('finds a hook that the app has elsewhere', async () => {
     const at = await file(manifest(30, '/admin/prestop'))
     const { stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
-    expect(stdout).toContain('The app has no hook at `/admin/prestop`: HEAD is answered with 404')
+    expect(stdout).toContain('The app has no hook at `/admin/prestop`: it answers HEAD with 404')
     expect(stdout).not.toContain('The app assumes')
   })
 

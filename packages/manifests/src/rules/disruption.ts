@@ -43,11 +43,10 @@ const blocks: Rule = {
       const needed = amountOf(least.value, count, Math.ceil)
       if (needed === undefined || needed < count || (lowest.pods === 0 && !lowest.because.includes('/'))) return
       const scaled = pods.some((pod) => world.autoscalersOf(pod).length > 0)
-      const sum =
-        least.number === undefined ? `${least.text} of ${count}, rounded up, is ${needed}` : `${needed} of ${count}`
+      const sum = least.number === undefined ? `of ${count}, rounded up, is ${needed}` : `needs ${needed} of ${count}`
       report(
         least,
-        `No pod may ${scaled ? `be evicted while there ${count === 1 ? 'is only 1 pod' : `are only ${count} pods`} (${lowest.because})` : 'ever be evicted'}: ${shown(least)} needs ${sum}${scaled ? '' : count === 1 ? ' pod' : ' pods'}`,
+        `No pod may ${scaled ? `be evicted while there ${count === 1 ? 'is only 1 pod' : `are only ${count} pods`} (${lowest.because})` : 'ever be evicted'}: ${shown(least)} ${sum}${scaled ? '' : count === 1 ? ' pod' : ' pods'}`,
         {
           fix:
             count > 1
@@ -97,7 +96,7 @@ const bothLimits: Rule = {
   check: each(['PodDisruptionBudget'], (budget, report) => {
     const [most, least] = [budget.get('spec', 'maxUnavailable'), budget.get('spec', 'minAvailable')]
     if (most.exists && least.exists && most.value !== null && least.value !== null) {
-      report(least, '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses it', {
+      report(least, '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses both together', {
         fix: 'Keep `maxUnavailable`',
       })
     } else if (!most.exists && !least.exists && budget.get('spec', 'selector').exists) {
@@ -193,7 +192,7 @@ const unhealthyStay: Rule = {
     if (first === undefined) return
     report(
       first.get('spec'),
-      `Pods that are not ready cannot be evicted while ${listed(keeping.map(({ label }) => label))} ${keeping.length === 1 ? 'is' : 'are'} not met`,
+      `Pods that are not ready cannot be evicted while ${listed(keeping.map(({ label }) => label))} ${keeping.length === 1 ? 'has' : 'have'} too few ready pods`,
       { fix: 'unhealthyPodEvictionPolicy: AlwaysAllow' },
     )
   },

@@ -89,7 +89,7 @@ const graceMissesSettle: Rule = {
   severe:
     'It depends on how soon the load balancer gets the change of the endpoints; the time is the longest that is known.',
   title: 'A grace period that is too short for the load balancer',
-  why: 'The pod has to serve until the load balancer has stopped routing to it, answer the requests in flight, and close. With `behind` set to that load balancer podrain refuses to start with such a grace period, and its error has the same sum.',
+  why: 'The pod has to serve until the load balancer has stopped routing to it (“settle”), answer the requests in flight, and close. With `behind` set to that load balancer podrain refuses to start with such a grace period, and its error has the same sum.',
   check: eachPod((pod, report, world) => {
     const { grace: given = 0 } = pod
     if (pod.isJob || pod.kind === 'Pod' || given <= 0) return
@@ -105,7 +105,7 @@ const graceMissesSettle: Rule = {
     const grace = graceSecondsFor(settle, request)
     report(
       pod.gracePlace.exists ? pod.gracePlace : pod.spec,
-      `${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} routes to the pod: ${because}`}`,
+      `The drain needs ${sum}, but ${pod.graceText}${because === undefined ? '' : `; ${name} routes to the pod: ${because}`}`,
       {
         fix: `terminationGracePeriodSeconds: ${grace}${pod.isPodrain ? `, the same in \`${graceVariable}\`, and \`${behindVariable}: ${behind}\`` : ''}`,
       },

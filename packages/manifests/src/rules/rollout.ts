@@ -36,7 +36,7 @@ const takesLast: Rule = {
     const sum = String(place.value).endsWith('%')
       ? `${place.value} of ${pods}, rounded down, is ${missing}`
       : `${missing} of ${pods}`
-    report(place, `All pods may be missing during a rollout: ${sum} (${because})`, {
+    report(place, `All pods may be missing during a rollout: \`maxUnavailable\` ${sum} (${because})`, {
       severity: severityOf(pod, world),
       fix: 'maxUnavailable: 0, maxSurge: 1',
     })
@@ -118,7 +118,7 @@ const sharesVolume: Rule = {
     if (amountOf(surge.value ?? '25%', pod.replicas ?? 1, Math.ceil) === 0) return
     report(
       surge.exists ? surge : pod.strategy.exists ? pod.strategy : pod.resource.get('spec'),
-      `The new pod starts while the old one still uses the volume (\`maxSurge\` is ${written(surge, '25%')})`,
+      `The new pod starts while the old one still uses the volume: \`maxSurge\` is ${written(surge, '25%')}`,
       { fix: 'strategy: { type: Recreate }; or a StatefulSet' },
     )
   }),

@@ -69,7 +69,7 @@ const prestopExposed: Rule = {
       } else if (unmarked !== undefined) {
         report(
           unmarked.place,
-          `${unmarked.name} routes to the port of \`${way.path}\` of ${pod.resource.label} without a header by which podrain can recognise it: whoever reaches it can make the pod unready`,
+          `${unmarked.name} routes to the port of \`${way.path}\` of ${pod.resource.label} without a header by which podrain recognises a proxy: every caller can make the pod unready`,
           {
             fix: 'Set `PODRAIN_TOKEN` (and `Authorization` in the hook), or a `controlPort` that is in no Service',
           },
