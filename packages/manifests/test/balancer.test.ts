@@ -33,7 +33,7 @@ describe('an Ingress says by its class what is in front', () => {
     ['kong', 'Kong needs 15 s', 'ingress-nginx'],
   ])('%s', (name, needs, nearest) => {
     expect(told(ingress(name))).toEqual([
-      `warning: The hook takes 8 s, but ${needs} to stop sending: Ingress/web (class ${name}); the nearest preset of podrain is \`${nearest}\``,
+      `warning: The hook takes 8 s, but ${needs} to stop routing to the pod: Ingress/web (class ${name}); the nearest preset of podrain is \`${nearest}\``,
     ])
   })
 
@@ -43,7 +43,7 @@ describe('an Ingress says by its class what is in front', () => {
     ['nginx', 'ingress-nginx needs 15 s'],
   ])('%s has a preset of its own', (name, needs) => {
     expect(told(ingress(name))).toEqual([
-      `warning: The hook takes 8 s, but ${needs} to stop sending: Ingress/web (class ${name})`,
+      `warning: The hook takes 8 s, but ${needs} to stop routing to the pod: Ingress/web (class ${name})`,
     ])
   })
 
@@ -81,7 +81,7 @@ describe('an Ingress says by its class what is in front', () => {
 describe('a Gateway says by its class what is in front', () => {
   test.each(['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'])('of a %s', (route) => {
     expect(told(gateway('gke-l7-regional-external-managed', route))).toEqual([
-      expect.stringContaining('but gke-neg needs 40 s to stop sending: Gateway/edge'),
+      expect.stringContaining('but gke-neg needs 40 s to stop routing to the pod: Gateway/edge'),
     ])
   })
 
@@ -160,7 +160,7 @@ describe('AWS sends to nodes unless something says `ip`', () => {
     const messages = [hooked(8), neg, alb(ip)]
     expect(said('hook-shorter-than-settle', ...messages)).toEqual([expect.stringContaining('but gke-neg needs 40 s')])
     expect(said('rollout-outruns-balancer', ...messages)).toEqual([
-      expect.stringContaining('before aws-alb sends to it'),
+      expect.stringContaining('before aws-alb routes to it'),
     ])
   })
 
@@ -177,8 +177,8 @@ describe('AWS sends to nodes unless something says `ip`', () => {
 test('a route below HTTP leads strangers to /prestop without a header that tells them', () => {
   const drained = app({ container: ['lifecycle: { preStop: { httpGet: { path: /prestop, port: 8080 } } }'] })
   const exposed = (route: string) => said('prestop-exposed', drained, service(), gateway('eg', route))
-  expect(exposed('TCPRoute')).toEqual([expect.stringMatching(/^warning: TCPRoute\/web leads to the port/)])
-  expect(exposed('HTTPRoute')).toEqual([expect.stringMatching(/^info: HTTPRoute\/web leads `\/`/)])
+  expect(exposed('TCPRoute')).toEqual([expect.stringMatching(/^warning: TCPRoute\/web routes to the port/)])
+  expect(exposed('HTTPRoute')).toEqual([expect.stringMatching(/^info: HTTPRoute\/web routes `\/`/)])
 })
 
 test('a worker without requests gets no advice about how long to serve, with or without a mesh', () => {
@@ -193,7 +193,9 @@ test('a worker without requests gets no advice about how long to serve, with or 
       'linkerd-proxy-ends-first',
       worker('linkerd.io/inject: enabled', 'lifecycle: { preStop: { sleep: { seconds: 20 } } }'),
     ),
-  ).toEqual(['warning: The proxy takes no new connection as soon as the pod begins to end, but the app works for 20 s'])
+  ).toEqual([
+    'warning: The proxy accepts no new connection once the termination of the pod has begun, but the app works for 20 s',
+  ])
   expect(found(worker('linkerd.io/inject: enabled'), service())).toContain('warning linkerd-proxy-ends-first')
 })
 
@@ -228,7 +230,7 @@ describe('an app with podrain is told what is in front', () => {
 
   test('by a variable, or perhaps by its code', () => {
     expect(untold()).toEqual([
-      'info: podrain waits 5 s unless its option `behind` says `ingress-nginx`, but ingress-nginx needs 15 s to stop sending: Ingress/web (class nginx)',
+      'info: podrain waits 5 s unless its option `behind` is `ingress-nginx`, but ingress-nginx needs 15 s to stop routing to the pod: Ingress/web (class nginx)',
     ])
     expect(untold(variable('PODRAIN_BEHIND', 'ingress-nginx'))).toEqual([])
     expect(untold(variable('PODRAIN_OPTIONS', '{}'))).toEqual([])
@@ -243,7 +245,7 @@ describe('an app with podrain is told what is in front', () => {
 
   test('and a variable that names something quicker is wrong', () => {
     expect(differs(variable('PODRAIN_BEHIND', 'traefik'))).toEqual([
-      'warning: podrain waits 5 s behind `traefik`, but ingress-nginx needs 15 s to stop sending: Ingress/web (class nginx)',
+      'warning: podrain waits 5 s behind `traefik`, but ingress-nginx needs 15 s to stop routing to the pod: Ingress/web (class nginx)',
     ])
     expect(differs(variable('PODRAIN_BEHIND', 'aws-alb'))).toEqual([])
     expect(differs(variable('PODRAIN_BEHIND', 'nginx'))).toEqual([
@@ -254,7 +256,7 @@ describe('an app with podrain is told what is in front', () => {
   test('and what the variable names counts where the files show nothing', () => {
     const short = drained(variable('PODRAIN_BEHIND', 'aws-nlb'))
     expect(said('grace-misses-settle', short, service())).toEqual([
-      'warning: settle 120 s + closing 5 s + reserve 1 s = 126 s, but `terminationGracePeriodSeconds` is 90; aws-nlb is in front: PODRAIN_BEHIND says so',
+      'warning: The drain needs settle 120 s + closing 5 s + reserve 1 s = 126 s, but `terminationGracePeriodSeconds` is 90; aws-nlb routes to the pod: PODRAIN_BEHIND says so',
     ])
   })
 })

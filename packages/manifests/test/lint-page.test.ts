@@ -12,7 +12,7 @@ test('docs/reference/lint.md tells of every rule as it is', () => {
   expect(readFileSync(file, 'utf8')).toBe(lintPage())
 })
 
-test('the README counts the rules as they are', () => {
-  const readme = readFileSync(join(__dirname, '..', '..', '..', 'README.md'), 'utf8')
-  expect(readme).toContain(`${ruleIds.length} kinds of mistakes`)
+test.each(['README.md', 'docs/start/manifest.md'])('%s counts the rules as they are', (page) => {
+  const text = readFileSync(join(__dirname, '..', '..', '..', page), 'utf8')
+  expect(text).toContain(`${ruleIds.length} kinds of mistakes`)
 })

@@ -20,30 +20,30 @@ function policyNote(id: string): string {
 
 const fromJavaScript = `## From JavaScript
 
-[\`@podrain/manifests\`](../../packages/manifests) is what \`podrain lint\`, \`manifest\` and \`policy\` are made of. The texts that are given together belong together:
-Services are matched with pods, budgets and autoscalers across them.
+[\`@podrain/manifests\`](../../packages/manifests) is what \`podrain lint\`, \`manifest\` and \`policy\` are made of. Give
+\`lint\` all files of a service in one call: it matches Services, pods, budgets and autoscalers across files.
 
 | | |
 |---|---|
-| \`lint(sources, options)\` | \`{ findings, ignored, problems, passedOver, documents, pods }\`. A finding has file, line, column, severity, rule, message, fix, and edits where they are safe. What is ignored has its reason. So has what was passed over: templates, charts, what comes from elsewhere |
-| \`readSources(paths)\` | files and directories, with what kustomizations in them need, and with what Helm makes of charts where it is installed |
-| \`fix(sources, options)\` | the texts with all edits made; comments, order and everything else stay. \`bytesOf(text, source.encoding)\` is what to write |
-| \`lintAgainst(sources, { url, … })\` | the same as \`lint\`, compared with the app that runs |
+| \`lint(sources, options)\` | \`{ findings, ignored, problems, passedOver, documents, pods }\`. A finding has file, line, column, severity, rule, message, fix, and edits where they are safe. \`ignored\` has the accepted findings with their reasons. \`passedOver\` has what lint cannot judge, with the reason: templates, charts, files from elsewhere |
+| \`readSources(paths)\` | reads files and directories, the files that kustomizations in them need, and what Helm renders from charts, if Helm is installed |
+| \`fix(sources, options)\` | the texts with all edits made; comments, order and all other text stay. \`bytesOf(text, source.encoding)\` has the bytes to write |
+| \`lintAgainst(sources, { url, … })\` | the same as \`lint\`, and compares the manifest with the running app |
 | \`renderHuman\`, \`renderJson\`, \`renderSarif\`, \`renderGithub\` | the result as text |
-| \`writeManifest(options)\` | a manifest in which \`lint\` finds nothing. \`writeFiles\` also writes what is several files, a Helm library chart |
-| \`writePolicies(options)\` | ValidatingAdmissionPolicies from those rules that can be told from one object |
-| \`examine(object)\` | what the published schema of its kind has against an object: of Kubernetes, Argo Rollouts, KEDA |
+| \`writeManifest(options)\` | a manifest in which \`lint\` finds nothing. \`writeFiles\` also writes a Helm library chart, which is several files |
+| \`writePolicies(options)\` | ValidatingAdmissionPolicies from the rules that need one object only |
+| \`examine(object)\` | the mistakes of an object by the published schema of its kind: of Kubernetes, Argo Rollouts or KEDA |
 | \`rules\`, \`ruleGroups\` | every rule with its reason |
 
 | option of \`lint\` | |
 |---|---|
-| \`behind\` | what sends to the pods, if the files do not show it |
-| \`longestRequest\` | milliseconds |
-| \`kubernetes\` | the version of the cluster if it is not the newest, as \`'1.29'\` |
-| \`ignore\` | \`{ rule, reason, resource }\` |
+| \`behind\` | what routes to the pods, if the files do not show it |
+| \`longestRequest\` | how long the longest request takes, in milliseconds |
+| \`kubernetes\` | the version of the cluster, such as \`'1.29'\`, if it is not the newest |
+| \`ignore\` | accepted findings: a list of \`{ rule, reason, resource }\` |
 
-The schemas are those of [kubernetes-models](https://github.com/tommy351/kubernetes-models-ts), for Kubernetes 1.36. They are loaded when an object of that
-kind is met. \`@kubernetes-models/argo-rollouts\` and \`@kubernetes-models/keda\` are optional.
+The schemas are those of [kubernetes-models](https://github.com/tommy351/kubernetes-models-ts), for Kubernetes 1.36. A schema is loaded with the
+first object of its kind. \`@kubernetes-models/argo-rollouts\` and \`@kubernetes-models/keda\` are optional.
 `
 
 /** docs/reference/lint.md: every rule with its reason, a manifest that it finds something in, and one it does not. */
@@ -60,17 +60,18 @@ export function lintPage(): string {
   })
   return `# What podrain lint finds
 
-For whoever has a finding of \`podrain lint\` in front of them, or decides which findings matter: every rule, why it is one, and a manifest that puts it right.
+This page is for whoever has a finding of \`podrain lint\`, or decides which findings fail a build. For each rule it says what the rule finds, why that is a mistake,
+and what a manifest without the mistake looks like.
 
-${count} rules. In brackets stands the worst severity that a rule reports:
+There are ${count} rules. The brackets behind the title of a rule have the greatest severity of its findings:
 
-- \`error\`: Kubernetes refuses it. Or it cannot do what it says, and requests are lost or the app is killed.
-- \`warning\`: it loses requests under usual conditions.
-- \`info\`: it may be right or wrong, by what no file says.
+- \`error\`: the API server refuses the object, or requests are lost each time, or the app is killed each time.
+- \`warning\`: requests are lost under usual conditions.
+- \`info\`: whether it is a mistake depends on facts that are not in the files.
 
-How to use lint, and how to silence a rule with a reason: [podrain lint](cli.md#lint). In each example the lines with \`-\` are what the rule finds, and those
-with \`+\` put it right. A test holds both to that, and the examples stand whole in [packages/manifests](../../packages/manifests/test/manifests). This page is
-written by \`npx -y pnpm@10.34.9 docs:lint\`.
+[podrain lint](cli.md#lint) says how to run lint, and how to [accept a finding](cli.md#accept-a-finding) with a reason. In each example the rule finds a mistake in
+the manifest with the lines marked \`-\`, and none with the lines marked \`+\` in their place. A test checks both. The whole examples are in
+[packages/manifests](../../packages/manifests/test/manifests). \`npx -y pnpm@10.34.9 docs:lint\` writes this page.
 
 | | |
 |---|---|

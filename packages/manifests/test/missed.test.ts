@@ -14,7 +14,7 @@ const unscaled = app().replace('  replicas: 3\n', '')
 describe('a budget beside an autoscaler', () => {
   test('permits nothing at the minimum', () => {
     expect(said('pdb-blocks', unscaled, scaler('minReplicas: 2, '), budget('minAvailable: 2'))).toEqual([
-      'warning: No pod may be evicted while there are only 2 pods (HorizontalPodAutoscaler/web goes down to 2): `minAvailable` 2 needs 2 of 2',
+      'warning: No pod may be evicted while there are only 2 pods (HorizontalPodAutoscaler/web scales down to 2): `minAvailable` 2 needs 2 of 2',
     ])
     expect(said('pdb-blocks', unscaled, keda('minReplicaCount: 1, '), budget('minAvailable: 50%'))).toHaveLength(1)
     expect(said('pdb-blocks', unscaled, keda(''), budget('minAvailable: 1'))).toHaveLength(1)
@@ -30,7 +30,7 @@ describe('a budget beside an autoscaler', () => {
     expect(
       said('pdb-unhealthy-pods', app(), other, budget('maxUnavailable: 1'), budget('maxUnavailable: 1', 'api')),
     ).toEqual([
-      'info: Pods that are not ready cannot be evicted while PodDisruptionBudget/web and PodDisruptionBudget/api are not met',
+      'info: Pods that are not ready cannot be evicted while PodDisruptionBudget/web and PodDisruptionBudget/api have too few ready pods',
     ])
     expect(
       said('pdb-unhealthy-pods', app(), budget('maxUnavailable: 1, unhealthyPodEvictionPolicy: IfHealthyBudget')),
@@ -41,7 +41,7 @@ describe('a budget beside an autoscaler', () => {
 describe('an autoscaler that goes down to no pod', () => {
   test('behind a Service refuses requests', () => {
     expect(said('autoscaler-leaves-none', unscaled, service(), keda(''))).toEqual([
-      'warning: ScaledObject/web goes down to 0 pods (the default): whoever asks Service/web then is refused',
+      'warning: ScaledObject/web scales down to 0 pods (the default): then requests to Service/web are refused',
     ])
     expect(
       said('autoscaler-leaves-none', unscaled, service(), keda('minReplicaCount: 2, idleReplicaCount: 0, ')),
@@ -80,14 +80,14 @@ describe('what leads nowhere', () => {
     expect(found(expression)).toEqual([])
     expect(found(expression.replace('[api, web]', '[api]'))).toContain('error selector-mismatch')
     expect(said('selector-mismatch', expression.replace('[api, web]', '[api]'))).toEqual([
-      'error: The selector asks for `app In (api)`, and the template has `app: web`: the API server refuses it',
+      'error: The selector requires `app In (api)`, but the pod template has `app: web`: the API server refuses the object',
     ])
   })
 
   test('a Service whose pods have other labels', () => {
     const other = service().replace('selector: { app: web }', 'selector: { app: web, tier: front }')
     expect(said('service-selects-nothing', app(), other)).toEqual([
-      'warning: It selects no pod in these files: those of Deployment/web have `app: web`',
+      'warning: The selector matches no pod in these files: the pods of Deployment/web have `app: web`',
     ])
     // The rest is told all the same.
     expect(found(app(), other)).toEqual(expect.arrayContaining(found(app(), service())))
@@ -99,7 +99,7 @@ describe('what leads nowhere', () => {
 
   test('a route to a Service, or a port, that is not there', () => {
     expect(said('route-leads-nowhere', app(), service(), ingress('name: web, port: { number: 8080 }'))).toEqual([
-      'warning: Service/web has no port 8080; there is 80',
+      'warning: Service/web has no port 8080; its port is 80',
     ])
     expect(said('route-leads-nowhere', app(), service(), ingress('name: webb, port: { number: 80 }'))).toEqual([
       'warning: There is no Service `webb` in these files; there is `web`',
@@ -168,7 +168,7 @@ describe('variables', () => {
       'warning: Container `app` has no variable `HOST`: `$(HOST)` stays as it is written',
     ])
     expect(said('env-unfilled', env('{ name: URL, value: "http://$(HOST)/" }, { name: HOST, value: db }'))).toEqual([
-      'warning: `HOST` stands further down, in line 13: `$(HOST)` stays as it is written',
+      'warning: `HOST` is further down, in line 13: `$(HOST)` stays as it is written',
     ])
     expect(said('env-unfilled', env('{ name: A, value: b }', 'command: [./server, --port, $(PORT)]'))).toHaveLength(1)
   })
@@ -205,10 +205,10 @@ describe('nodes that go', () => {
     ['kubernetes.azure.com/scalesetpriority: spot', 'Azure', 30],
   ])('%s', (selector, who, notice) => {
     expect(said('grace-exceeds-notice', onSpot(selector, notice, '600'))).toEqual([
-      expect.stringContaining(`warning: The hook takes ${notice} s, but a spot node of ${who}`),
+      expect.stringContaining(`warning: The hook takes ${notice} s, but ${who} takes a spot node`),
     ])
     expect(said('grace-exceeds-notice', onSpot(selector, 5, '600'))).toEqual([
-      expect.stringContaining('info: The pod has 600 s'),
+      expect.stringContaining('info: The grace period is 600 s'),
     ])
     expect(said('grace-exceeds-notice', onSpot(selector, 5))).toEqual([])
   })
@@ -232,7 +232,7 @@ describe('nodes that go', () => {
         `labels: { app: web }, annotations: { ${annotations} } }`,
       )
     expect(said('grace-exceeds-node', long(3600))).toEqual([
-      'info: The pod has 3600 s to end, but the cluster autoscaler removes its node after 600 s (`--max-graceful-termination-sec`, the default)',
+      'info: The grace period is 3600 s, but the cluster autoscaler removes the node after 600 s (`--max-graceful-termination-sec`, the default)',
     ])
     expect(said('grace-exceeds-node', long(600))).toEqual([])
     expect(said('grace-exceeds-node', long(3600, 'cluster-autoscaler.kubernetes.io/safe-to-evict: "false"'))).toEqual(
@@ -250,7 +250,7 @@ describe('nodes that go', () => {
       'apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: { name: all }\nspec: { template: { spec: { terminationGracePeriod: 1h30m } } }\n'
     expect(said('grace-exceeds-node', long(3600), pool)).toEqual([])
     expect(said('grace-exceeds-node', long(6000), pool)).toEqual([
-      'warning: The pod has 6000 s to end, but Karpenter (NodePool/all) removes its node after 5400 s (`terminationGracePeriod`)',
+      'warning: The grace period is 6000 s, but Karpenter (NodePool/all) removes the node after 5400 s (`terminationGracePeriod`)',
     ])
   })
 })
@@ -260,7 +260,7 @@ test('pods that nothing keeps apart are told once for all', () => {
   const names = ['a', 'b', 'c', 'd', 'e', 'f']
   const services = names.map((name) => service(name).replace('app: web', `app: ${name}`))
   expect(said('no-spread', ...names.map((name) => app({ name })), ...services)).toEqual([
-    'info: Nothing keeps the pods of Deployment/a, Deployment/b, Deployment/c and 3 others on several nodes',
+    'info: Nothing spreads the pods of Deployment/a, Deployment/b, Deployment/c and 3 others over several nodes',
   ])
   expect(said('no-spread', app({ pod: spread }), service())).toEqual([])
   expect(said('no-spread', app({ replicas: 1 }), service())).toEqual([])
@@ -274,8 +274,10 @@ test('a probe of a port that no container lists, and of the port of the Service'
       app({ container: [`ports: ${ports}`, `readinessProbe: { httpGet: { path: /ready, port: ${port} } }`] }),
       service(),
     )
-  expect(probe(9000)).toEqual(['info: Port 9000 is probed, and no container lists it: there are 8080'])
-  expect(probe(80)).toEqual(['warning: Port 80 is the Service’s, and the kubelet asks the container, which lists 8080'])
+  expect(probe(9000)).toEqual(['info: The probe calls port 9000, which no container lists; listed are 8080'])
+  expect(probe(80)).toEqual([
+    'warning: Port 80 is the port of the Service, but the kubelet calls the container, which lists 8080',
+  ])
   expect(probe(8080)).toEqual([])
   expect(probe(9000, '[]')).toEqual([])
 })
@@ -329,7 +331,7 @@ describe('what there must not be two of', () => {
 
   test('a rolling update with a volume for one node is told, and Recreate is not', () => {
     expect(said('rollout-shares-volume', postgres(rolling), claim('ReadWriteOnce'))).toEqual([
-      'warning: The new pod starts while the old one still has the volume (`maxSurge` is 1)',
+      'warning: The new pod starts while the old one still uses the volume: `maxSurge` is 1',
     ])
     expect(said('rollout-shares-volume', postgres([]))).toHaveLength(1)
     for (const texts of [

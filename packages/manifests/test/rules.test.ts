@@ -178,8 +178,8 @@ test('a grace period of 0 is told what is needed with what stands in front', () 
     lint([{ file: 'x.yaml', text: deployment({ pod: '      terminationGracePeriodSeconds: 0\n' }) }], { behind })
       .findings.filter(({ rule }) => rule === 'grace-zero')
       .map((each) => each.fix)
-  expect(fixes('kube-proxy')).toEqual(['Remove it (30 s), or take 8 or more'])
-  expect(fixes('gke-neg')).toEqual(['Take 46 or more'])
+  expect(fixes('kube-proxy')).toEqual(['Remove it (30 s), or set 8 or more'])
+  expect(fixes('gke-neg')).toEqual(['Set 46 or more'])
 })
 
 test('a command that is one string is told as a list', () => {

@@ -94,7 +94,7 @@ describe('what a hook is told for it', () => {
 
   test('a job in the background that nothing waits for', () => {
     expect(said('hook-background', inPod(['sh', '-c', '(sleep 10; kill 1) & echo told']))).toEqual([
-      'warning: `(sleep 10; kill 1) &` runs in the background, and nothing waits for it: the shell of the hook ends at once',
+      'warning: `(sleep 10; kill 1) &` runs in the background, and the script does not wait for it: the shell of the hook exits at once',
     ])
     expect(found(inPod(['sh', '-c', 'sleep 10 & wait']))).toEqual([])
     expect(found(inPod(['sh', '-c', 'notify & sleep 10']))).toEqual([])
@@ -105,7 +105,7 @@ describe('what a hook is told for it', () => {
       { rule: 'hook-variable', severity: 'error', fix: '["sh", "-c", "sleep $DELAY"]' },
     ])
     expect(said('hook-variable', inPod(['sh', '-c', 'sleep $(DELAY)']))).toEqual([
-      'warning: `$(DELAY)` is no variable to a shell: it runs a program `DELAY`',
+      'warning: `$(DELAY)` is no variable in a shell: the script runs a program `DELAY`',
     ])
     expect(said('hook-variable', inPod(['sh', '-c', 'echo $(date); sleep $DELAY']))).toEqual([])
     // Something fills that in before Kubernetes sees it.
@@ -118,7 +118,7 @@ describe('what a hook is told for it', () => {
       expect.stringMatching(/^error: The hook needs `sleep`/),
     ])
     for (const image of ['shop/web:1.2-distroless', 'ghcr.io/acme/web-distroless:3', 'acme/web:scratch']) {
-      expect(tool(image)).toEqual([expect.stringMatching(/^warning: The hook needs `sleep`, and by its name/)])
+      expect(tool(image)).toEqual([expect.stringMatching(/^warning: The hook needs `sleep`\. By its name/)])
     }
     for (const image of ['gcr.io/distroless/base:debug', 'acme/web:1', 'acme/scratchpad:1'])
       expect(tool(image)).toEqual([])
@@ -137,7 +137,7 @@ describe('what a hook is told for it', () => {
     expect(said('sidecar-hook', envoy(['sh', '-c', 'kill 1'], true))).toHaveLength(1)
     expect(said('sidecar-hook', envoy(['sh', '-c', 'kill -HUP 1'], true))).toEqual([])
     expect(said('sidecar-ends-first', envoy(quit, false))).toEqual([
-      'warning: The hook of `envoy` ends it at once (`curl -X POST http://localhost:15000/quitquitquit`), while `app` is still in its hook and serves',
+      'warning: The hook of `envoy` stops it at once (`curl -X POST http://localhost:15000/quitquitquit`), while `app` is still in its hook and serves',
     ])
     expect(said('sidecar-ends-first', envoy(['sh', '-c', 'sleep 12; kill 1'], false))).toEqual([])
   })
@@ -154,7 +154,7 @@ describe('what a hook is told for it', () => {
           ],
         }),
       )
-    const told = (name: string) => [`warning: podrain does not listen to ${name}, which this container gets`]
+    const told = (name: string) => [`warning: podrain does not listen to ${name}, the stop signal of this container`]
     expect(signal('SIGQUIT')).toEqual(told('SIGQUIT'))
     expect(signal('SIGINT')).toEqual([])
     const signals = 'env: [{ name: PODRAIN_SIGNALS, value: "SIGUSR2, SIGTERM" }]'
@@ -163,7 +163,7 @@ describe('what a hook is told for it', () => {
     expect(signal('SIGQUIT', signals)).toEqual(told('SIGQUIT'))
     // Node starts its debugger with SIGUSR1, and podrain refuses it as an option.
     expect(signal('SIGUSR1', signals.replace('SIGUSR2', 'SIGUSR1'))).toEqual([
-      'warning: podrain cannot listen to SIGUSR1, which this container gets',
+      'warning: podrain cannot listen to SIGUSR1, the stop signal of this container',
     ])
   })
 
@@ -175,7 +175,7 @@ describe('what a hook is told for it', () => {
       'labels: { app: web }, annotations: { podrain/container: app } }',
     )
     expect(said('stop-signal', named)).toEqual([
-      'warning: podrain takes SIGINT for a Ctrl-C, and closes without the wait for load balancers',
+      'warning: podrain takes SIGINT for a Ctrl-C, and closes without waiting for load balancers',
     ])
   })
 })
@@ -221,6 +221,6 @@ test('a hook of 0 s of grace is only told of where there is one', () => {
     said('grace-zero', app({ pod: ['terminationGracePeriodSeconds: 0'], container }), service())
   expect(zero()).toEqual([expect.not.stringContaining('hook')])
   expect(zero('lifecycle: { preStop: { sleep: { seconds: 1 } } }')).toEqual([
-    expect.stringContaining('the hook 1 s at most'),
+    expect.stringContaining('ends the hook after 1 s'),
   ])
 })

@@ -99,7 +99,7 @@ test('a liveness probe with other headers asks another question', () => {
 test('a variable in the path of a hook is asked for as it stands', () => {
   const container = 'lifecycle: { preStop: { httpGet: { path: "/$(STOP_PATH)", port: 8080 } } }'
   expect(told(app({ container }), 'hook-variable')).toEqual([
-    'warning Kubernetes fills in nothing in a hook: the kubelet asks for `/$(STOP_PATH)` as it stands',
+    'warning Kubernetes fills in no variables in a hook: the kubelet requests `/$(STOP_PATH)` as it is written',
   ])
 })
 
@@ -114,7 +114,7 @@ describe('the first process', () => {
   test('may restart the app when a file changes', () => {
     const container = (words: string) => `command: ${words}`
     expect(told(app({ container: container('[tsx, watch, src/index.ts]') }), 'process-manager')).toEqual([
-      'info Container `shop` starts `tsx watch src/index.ts`: `watch` passes SIGTERM on and waits, but it restarts the app when a file changes: it is meant for development',
+      'info Container `shop` starts `tsx watch src/index.ts`: `watch` passes SIGTERM on and waits, but restarts the app when a file changes: it is meant for development',
     ])
     expect(told(app({ container: container('[tsx, src/watch.ts]') }), 'process-manager')).toEqual([])
   })

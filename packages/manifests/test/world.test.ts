@@ -74,8 +74,10 @@ describe('what belongs together', () => {
         ({ rule }) => rule === 'hook-shorter-than-settle',
       )?.message
     expect(settle('nginx')).toBeUndefined()
-    expect(settle('alb')).toBe('The hook takes 20 s, but aws-alb needs 30 s to stop sending: Ingress/alb (class alb)')
-    expect(settle('nginx', 'gce')).toContain('gke-neg needs 40 s to stop sending: Ingress/gce (class gce)')
+    expect(settle('alb')).toBe(
+      'The hook takes 20 s, but aws-alb needs 30 s to stop routing to the pod: Ingress/alb (class alb)',
+    )
+    expect(settle('nginx', 'gce')).toContain('gke-neg needs 40 s to stop routing to the pod: Ingress/gce (class gce)')
   })
 
   test('a VirtualService and a Gateway of GKE show what is in front, and what leads to /prestop', () => {
@@ -92,7 +94,7 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [{ name: web, port:
 `
     const messages = (...texts: string[]) => found(...texts).map(({ rule, message }) => `${rule}: ${message}`)
     expect(messages(pod('web', hook('sleep: { seconds: 10 }')), service('web'), gateway)).toContain(
-      'hook-shorter-than-settle: The hook takes 10 s, but gke-neg needs 40 s to stop sending: Gateway/edge (class gke-l7-global-external-managed)',
+      'hook-shorter-than-settle: The hook takes 10 s, but gke-neg needs 40 s to stop routing to the pod: Gateway/edge (class gke-l7-global-external-managed)',
     )
     const virtual = (uri: string) =>
       `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: edge }\nspec: { http: [{ match: [{ uri: ${uri} }], route: [{ destination: { host: web.shop.svc.cluster.local } }] }] }\n`
@@ -100,8 +102,8 @@ spec: { parentRefs: [{ name: edge }], rules: [{ backendRefs: [{ name: web, port:
       messages(pod('web', hook('httpGet: { path: /prestop, port: 80 }')), service('web'), virtual(uri)).filter((each) =>
         each.startsWith('prestop-exposed'),
       )
-    expect(exposed('{ prefix: / }')).toEqual([expect.stringContaining('VirtualService/edge leads `/`')])
-    expect(exposed('{ exact: /prestop }')).toEqual([expect.stringContaining('VirtualService/edge leads strangers to')])
+    expect(exposed('{ prefix: / }')).toEqual([expect.stringContaining('VirtualService/edge routes `/`')])
+    expect(exposed('{ exact: /prestop }')).toEqual([expect.stringContaining('VirtualService/edge has a route to')])
     expect(exposed('{ prefix: /orders }')).toEqual([])
   })
 
@@ -144,7 +146,7 @@ describe('YAML as Kubernetes reads it', () => {
     expect(found(pod('web', '          resources: { limits: { memory: 128MB } }\n'))).toMatchObject([
       {
         rule: 'wrong-value',
-        message: expect.stringContaining('limits.memory` is no quantity, got the string "128MB"'),
+        message: expect.stringContaining('limits.memory` has to be a quantity, got the string "128MB"'),
       },
     ])
   })

@@ -140,11 +140,10 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
       new Option('--format <name>', 'the output format').choices(['human', 'json', 'sarif', 'github']).default('human'),
     )
     .addOption(
-      new Option('--fail-on <severity>', 'exit with 1 from here on (default: error)').choices([
-        'error',
-        'warning',
-        'info',
-      ]),
+      new Option(
+        '--fail-on <severity>',
+        'exit with 1 if there is a finding of this severity or a greater one (default: error)',
+      ).choices(['error', 'warning', 'info']),
     )
     .option(
       '--config <file>',
@@ -156,8 +155,8 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
       'how long the longest request takes; it must fit into the grace period',
       duration,
     )
-    .option('--kubernetes <version>', 'the Kubernetes of the cluster, such as 1.29 (default: the newest known)')
-    .option('--against <url>', 'compare with the app that runs, by its /drainz: http://localhost:8080/drainz')
+    .option('--kubernetes <version>', 'the Kubernetes version of the cluster, such as 1.29 (default: the newest known)')
+    .option('--against <url>', 'compare with the running app, by its /drainz: http://localhost:8080/drainz')
     .option('--token <token>', 'the token that the app requires for /drainz; also PODRAIN_TOKEN')
     .option('--resource <kind/name>', 'with --against: the workload of the app')
     .option('--rules', 'list all rules')
@@ -181,9 +180,10 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .addOption(behindOption('what routes to the pods (default: kube-proxy)'))
     .option('--longest-request <duration>', 'how long the longest request takes (default: 10s)', duration)
     .addOption(
-      new Option('--hook <kind>', 'how the kubelet tells the app (default: http; behind aws-nlb control-port)').choices(
-        ['http', 'exec', 'control-port'],
-      ),
+      new Option(
+        '--hook <kind>',
+        'what the hook is: an HTTP request, a program, or a request to --control-port (default: http; behind aws-nlb control-port)',
+      ).choices(['http', 'exec', 'control-port']),
     )
     .option('--control-port <n>', 'port of --hook control-port (default: 9090)', count)
     .option('--replicas <n>', 'pods (default: 3)', count)
@@ -256,8 +256,8 @@ Takes files, directories and - for standard input: kustomize build . | podrain l
     .option('-l, --selector <labels>', 'labels of the pods, instead of a workload')
     .option('--context <name>', "the cluster (default: kubectl's)")
     .option('--kubectl <path>', 'the kubectl to use', 'kubectl')
-    .option('--since <duration>', 'leave out what ended earlier, such as 1h', duration)
-    .option('--json', 'all that is known, as JSON')
+    .option('--since <duration>', 'only pods that ended within this time, such as 1h', duration)
+    .option('--json', 'print everything that is known, as JSON')
     .option('--no-color', 'no colours; also NO_COLOR=1')
     .addHelpText('after', `\n${drainsExamples}`)
     .action(async (workload: string | undefined, flags: DrainsFlags) => {

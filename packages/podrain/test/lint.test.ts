@@ -204,7 +204,7 @@ describe.concurrent('podrain lint --against', () => {
     const at = await file(manifest(30))
     const { code, stdout } = await app(60, (url) => podrain(['lint', at, '--against', url]))
     expect(stdout).toContain(
-      'The app believes it has 60 s, but `terminationGracePeriodSeconds` is 30: SIGKILL comes 30 s before it is done [against]',
+      'The app assumes 60 s, but `terminationGracePeriodSeconds` is 30: SIGKILL comes 30 s before the end of the drain [against]',
     )
     expect(stdout).toContain('The app has nothing at `/alive` (404): the livenessProbe fails [against]')
     expect(code).toBe(1)
@@ -213,8 +213,8 @@ describe.concurrent('podrain lint --against', () => {
   test('finds a hook that the app has elsewhere', async () => {
     const at = await file(manifest(30, '/admin/prestop'))
     const { stdout } = await app(30, (url) => podrain(['lint', at, '--against', url]))
-    expect(stdout).toContain('The app has no hook at `/admin/prestop`: HEAD is answered with 404')
-    expect(stdout).not.toContain('The app believes')
+    expect(stdout).toContain('The app has no hook at `/admin/prestop`: it answers HEAD with 404')
+    expect(stdout).not.toContain('The app assumes')
   })
 
   test('finds nothing where both agree', async () => {
@@ -239,7 +239,7 @@ spec: { ingressClassName: alb, defaultBackend: { service: { name: web, port: { n
     const at = await file(alb)
     const { stdout } = await app(60, (url) => podrain(['lint', at, '--against', url, '--longest-request', '50s']))
     expect(stdout).toContain(
-      "The app waits 5 s (behind 'kube-proxy'), but aws-alb needs 30 s to stop sending: Ingress/shop (class alb) [against]",
+      "The app waits 5 s (behind 'kube-proxy'), but aws-alb needs 30 s to stop routing to the pod: Ingress/shop (class alb) [against]",
     )
     expect(stdout).toContain(
       'settle 5 s + longest request 50 s + closing 5 s + reserve 1 s = 61 s, but `terminationGracePeriodSeconds` is 60 [against]',

@@ -27,9 +27,10 @@ export interface AgainstOptions extends LintOptions {
 export const againstRule: Omit<Rule, 'check'> = {
   id: againstId,
   severity: 'error',
-  severityReason: 'What runs and what is written differ, and both are known. What may be on purpose is a warning.',
-  title: 'The manifest and the app that runs do not agree',
-  why: 'Most failures are a mismatch of two times in two files, and one of them is the app’s.',
+  severityReason:
+    'The manifest and the running app differ, and both are known. A difference that may be intended is a warning.',
+  title: 'The manifest and the running app differ',
+  why: 'Most lost requests come from two times that do not fit together: one in the manifest, one in the app.',
 }
 
 /**
@@ -138,13 +139,13 @@ function compareTimes(container: Container, times: DrainTimes, world: World, rep
   if (gracePeriod > grace) {
     report(
       at,
-      `The app believes it has ${seconds(gracePeriod)}, but ${pod.graceText}: SIGKILL comes ${seconds(gracePeriod - grace)} before it is done`,
+      `The app assumes ${seconds(gracePeriod)}, but ${pod.graceText}: SIGKILL comes ${seconds(gracePeriod - grace)} before the end of the drain`,
       { fix: `\`terminationGracePeriodSeconds\` in the app: ${pod.grace}, or in the manifest: ${gracePeriod / 1000}` },
     )
   } else if (gracePeriod < grace) {
     report(
       at,
-      `The app believes it has ${seconds(gracePeriod)}, but ${pod.graceText}: it cuts requests ${seconds(grace - gracePeriod)} early`,
+      `The app assumes ${seconds(gracePeriod)}, but ${pod.graceText}: it cuts requests ${seconds(grace - gracePeriod)} early`,
       { severity: 'warning', fix: `TERMINATION_GRACE_PERIOD_SECONDS: "${pod.grace}"` },
     )
   }
@@ -152,7 +153,7 @@ function compareTimes(container: Container, times: DrainTimes, world: World, rep
   const request = world.facts.longestRequest ?? 0
   const { sum, total } = sumOf({ settle: settle.min, request, closing, reserve })
   if (request > 0 && total > grace) {
-    report(at, `As the app shares it out: ${sum}, but ${pod.graceText}`, {
+    report(at, `The app needs ${sum}, but ${pod.graceText}`, {
       severity: 'warning',
       fix: `terminationGracePeriodSeconds: ${Math.ceil(total / 1000)}, the same in the app`,
     })
@@ -161,7 +162,7 @@ function compareTimes(container: Container, times: DrainTimes, world: World, rep
   if (because !== undefined && settle.min < needed) {
     report(
       container.place,
-      `The app waits ${seconds(settle.min)} (${settle.own ? '`settle.min`' : `behind '${times.behind}'`}), but ${name} needs ${seconds(needed)} to stop sending: ${because}`,
+      `The app waits ${seconds(settle.min)} (${settle.own ? '`settle.min`' : `behind '${times.behind}'`}), but ${name} needs ${seconds(needed)} to stop routing to the pod: ${because}`,
       { severity: 'warning', fix: `${behindVariable}: ${behind}` },
     )
   }
@@ -173,12 +174,18 @@ function comparePaths(container: Container, answers: ReadonlyMap<string, number>
     if (status === undefined) continue
     if (who !== 'hook') {
       if (status !== 404) continue
-      report(place, `The app has nothing at \`${path}\` (404): the ${who} fails`, { fix: 'The path that the app has' })
+      report(place, `The app has nothing at \`${path}\` (404): the ${who} fails`, {
+        fix: 'Write the path that the app has',
+      })
     } else if (status !== 405) {
       // podrain answers HEAD with 405, and does not drain.
-      report(place, `The app has no hook at \`${path}\`: HEAD is answered with ${status}, and podrain would say 405`, {
-        fix: 'The path that the app’s option `endpoints.prestop` says, /prestop by default; or a token, or a control port',
-      })
+      report(
+        place,
+        `The app has no hook at \`${path}\`: it answers HEAD with ${status}, and podrain would answer 405`,
+        {
+          fix: 'Write the path in the app’s option `endpoints.prestop`, /prestop by default; or give lint the token, or the control port',
+        },
+      )
     }
   }
 }
@@ -189,7 +196,7 @@ function comparePort({ ports, place }: Container, url: string, report: Report): 
   const listed = ports.map((each) => each.get('containerPort').number)
   // With a port forward to this machine, the port may be any.
   if (/^(localhost|127\.|\[::1\])/.test(hostname) || listed.length === 0 || listed.includes(asked)) return
-  report(place.get('ports'), `The app answers on port ${asked}, and the container lists ${listed.join(', ')}`, {
+  report(place.get('ports'), `The app answers on port ${asked}, but the container lists only ${listed.join(', ')}`, {
     severity: 'warning',
     fix: `containerPort: ${asked}`,
   })

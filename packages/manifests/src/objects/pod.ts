@@ -124,6 +124,15 @@ export class Container {
     return words.length === 0 ? undefined : { words, place: args }
   }
 
+  /** Whether `ports` lists a port that is given by name or by number. */
+  hasPort({ text, number }: Place): boolean {
+    return this.ports.some(
+      (port) =>
+        (text !== undefined && port.get('name').text === text) ||
+        (number !== undefined && port.get('containerPort').number === number),
+    )
+  }
+
   /** The number of a port that is given by number or by name; undefined if this container has none of that name. */
   portNumber(port: Place): number | undefined {
     if (port.number !== undefined) return port.number

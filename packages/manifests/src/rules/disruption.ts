@@ -24,9 +24,9 @@ function shown(place: Place): string {
 const blocks: Rule = {
   id: 'pdb-blocks',
   severity: 'warning',
-  severityReason: 'The pods work; what waits is the drain of a node.',
-  title: 'A PodDisruptionBudget that permits nothing',
-  why: 'A node with such a pod cannot be drained: `kubectl drain` and node upgrades wait, and in the end somebody deletes the pod by hand, past the budget. Percentages are rounded up: 90 % of 3 is 3.',
+  severityReason: 'No request is lost, but the drain of the node waits.',
+  title: 'A PodDisruptionBudget that permits no eviction',
+  why: 'A node with such a pod cannot be drained: `kubectl drain` and node upgrades wait until somebody deletes the pod by hand, past the budget. Percentages are rounded up: 90 % of 3 is 3.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
     const most = budget.get('spec', 'maxUnavailable')
     const least = budget.get('spec', 'minAvailable')
@@ -34,7 +34,7 @@ const blocks: Rule = {
     if (most.value === 0 || most.text === '0' || most.text === '0%') {
       report(most, `No pod may ever be evicted: ${shown(most)}`, { fix: 'maxUnavailable: 1' })
     } else if (least.text === '100%') {
-      report(least, 'No pod may ever be evicted: all of them have to be there', {
+      report(least, 'No pod may ever be evicted: all pods have to be available', {
         fix: 'maxUnavailable: 1, in place of minAvailable',
       })
     } else if (lowest !== undefined && least.exists) {
@@ -43,18 +43,17 @@ const blocks: Rule = {
       const needed = amountOf(least.value, count, Math.ceil)
       if (needed === undefined || needed < count || (lowest.pods === 0 && !lowest.because.includes('/'))) return
       const scaled = pods.some((pod) => world.autoscalersOf(pod).length > 0)
-      const sum =
-        least.number === undefined ? `${least.text} of ${count}, rounded up, is ${needed}` : `${needed} of ${count}`
+      const sum = least.number === undefined ? `of ${count}, rounded up, is ${needed}` : `needs ${needed} of ${count}`
       report(
         least,
-        `No pod may ${scaled ? `be evicted while there ${count === 1 ? 'is only 1 pod' : `are only ${count} pods`} (${lowest.because})` : 'ever be evicted'}: ${shown(least)} needs ${sum}${scaled ? '' : count === 1 ? ' pod' : ' pods'}`,
+        `No pod may ${scaled ? `be evicted while there ${count === 1 ? 'is only 1 pod' : `are only ${count} pods`} (${lowest.because})` : 'ever be evicted'}: ${shown(least)} ${sum}${scaled ? '' : count === 1 ? ' pod' : ' pods'}`,
         {
           fix:
             count > 1
               ? 'maxUnavailable: 1, in place of minAvailable'
               : pods.some((pod) => world.isAlone(pod))
-                ? 'maxUnavailable: 1, if one moment without the pod is accepted'
-                : `${scaled ? 'At least 2 pods' : 'replicas: 2'}; or maxUnavailable: 1, if one moment without the pod is accepted`,
+                ? 'maxUnavailable: 1, if a moment without the pod is acceptable'
+                : `${scaled ? 'At least 2 pods' : 'replicas: 2'}; or maxUnavailable: 1, if a moment without the pod is acceptable`,
         },
       )
     }
@@ -64,25 +63,25 @@ const blocks: Rule = {
 const permitsAll: Rule = {
   id: 'pdb-permits-all',
   severity: 'warning',
-  severityReason: 'Only when nodes are drained are all pods away at once.',
-  title: 'A PodDisruptionBudget that permits everything',
-  why: 'All pods may be evicted at the same time, as if there were no budget. Percentages are rounded up: 50 % of 1 is 1.',
+  severityReason: 'It matters only while nodes are drained.',
+  title: 'A PodDisruptionBudget that permits the eviction of all pods',
+  why: 'All pods may be evicted at the same time, as without a budget. Percentages are rounded up: 50 % of 1 is 1.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
     const most = budget.get('spec', 'maxUnavailable')
     const least = budget.get('spec', 'minAvailable')
     const count = podsOf(budget, world).least?.pods
     if (least.value === 0 || least.text === '0' || least.text === '0%') {
-      report(least, `All pods may be evicted at once: ${shown(least)}`, {
+      report(least, `All pods may be evicted at the same time: ${shown(least)}`, {
         fix: 'maxUnavailable: 1, in place of minAvailable',
       })
     } else if (most.text === '100%') {
-      report(most, 'All pods may be evicted at once', { fix: 'maxUnavailable: 1' })
+      report(most, 'All pods may be evicted at the same time', { fix: 'maxUnavailable: 1' })
     } else if (count !== undefined && count > 1) {
       const missing = amountOf(most.value, count, Math.ceil)
       if (missing === undefined || missing < count) return
       const sum =
         most.number === undefined ? `${most.text} of ${count}, rounded up, is ${missing}` : `${missing} of ${count}`
-      report(most, `All pods may be evicted at once: ${sum}`, { fix: 'maxUnavailable: 1' })
+      report(most, `All pods may be evicted at the same time: ${sum}`, { fix: 'maxUnavailable: 1' })
     }
   }),
 }
@@ -90,21 +89,26 @@ const permitsAll: Rule = {
 const bothLimits: Rule = {
   id: 'pdb-both-limits',
   severity: 'error',
-  severityReason: 'Both together are refused. With neither it is a warning: accepted, and it blocks.',
+  severityReason:
+    'The API server refuses both together. With neither it is a warning: the API server accepts the budget, and the budget permits no eviction.',
   title: 'A PodDisruptionBudget with both limits, or with none',
-  why: '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses both together. It accepts a budget with neither, which then permits no eviction at all: a node with such a pod cannot be drained.',
+  why: '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses both together. It accepts a budget with neither, which then permits no eviction: a node with such a pod cannot be drained.',
   check: each(['PodDisruptionBudget'], (budget, report) => {
     const [most, least] = [budget.get('spec', 'maxUnavailable'), budget.get('spec', 'minAvailable')]
     if (most.exists && least.exists && most.value !== null && least.value !== null) {
-      report(least, '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses it', {
+      report(least, '`minAvailable` and `maxUnavailable` exclude each other: the API server refuses both together', {
         fix: 'Keep `maxUnavailable`',
       })
     } else if (!most.exists && !least.exists && budget.get('spec', 'selector').exists) {
       // A budget without a selector is a patch, and its limit is elsewhere.
-      report(budget.get('spec'), 'It says neither `minAvailable` nor `maxUnavailable`, and so permits no eviction', {
-        severity: 'warning',
-        fix: 'maxUnavailable: 1',
-      })
+      report(
+        budget.get('spec'),
+        'The budget has neither `minAvailable` nor `maxUnavailable`, and so permits no eviction',
+        {
+          severity: 'warning',
+          fix: 'maxUnavailable: 1',
+        },
+      )
     }
   }),
 }
@@ -112,9 +116,9 @@ const bothLimits: Rule = {
 const matchesNothing: Rule = {
   id: 'pdb-matches-nothing',
   severity: 'warning',
-  severityReason: 'Its pods may be in files that are not here.',
+  severityReason: 'The pods may be in other files.',
   title: 'A PodDisruptionBudget whose selector selects no pod',
-  why: 'A budget selects pods by the labels of the pod template, not by those of the Deployment. One that selects none protects none, and nothing says so.',
+  why: 'A budget selects pods by the labels of the pod template, not by those of the Deployment. A budget that selects no pod protects none, and Kubernetes reports no error.',
   check: each(['PodDisruptionBudget'], (budget, report, world) => {
     const selector = budget.get('spec', 'selector')
     if (selector.get('matchExpressions').exists || selector.get('matchLabels').entries.length === 0) return
@@ -128,9 +132,9 @@ const matchesNothing: Rule = {
     if (meant === undefined) return
     report(
       selector.get('matchLabels'),
-      `It selects no pod in these files: those of ${meant.resource.label} have ${shownLabels(meant.labels)}`,
+      `The selector matches no pod in these files: the pods of ${meant.resource.label} have ${shownLabels(meant.labels)}`,
       {
-        fix: `matchLabels: { ${writtenLabels(meant.labels)} }, or those that do not change from one deploy to the next`,
+        fix: `matchLabels: { ${writtenLabels(meant.labels)} }, or those of them that stay the same from one deploy to the next`,
       },
     )
   }),
@@ -139,9 +143,9 @@ const matchesNothing: Rule = {
 const noBudget: Rule = {
   id: 'no-pdb',
   severity: 'info',
-  severityReason: 'A budget may be in files that are not here, and nodes may never be drained.',
+  severityReason: 'A budget may be in other files, and some clusters never drain their nodes.',
   title: 'Several pods behind a Service without a PodDisruptionBudget',
-  why: 'A rolling update does not look at budgets. But when nodes are drained and there is none, all pods may be evicted at the same time.',
+  why: 'A rolling update ignores budgets. But while nodes are drained, all pods without a budget may be evicted at the same time.',
   check(world, report) {
     const budgets = [...world.kind('PodDisruptionBudget'), ...world.kind('PodUnavailableBudget')]
     const selectsAny = budgets.some(
@@ -160,9 +164,9 @@ const noBudget: Rule = {
       if (budgeted.has(pod) || names.has(pod.resource.name)) continue
       report(
         pod.resource.get('metadata', 'name'),
-        `${pod.replicas} pods, and no PodDisruptionBudget in these files: they may all be evicted at once`,
+        `${pod.replicas} pods, and no PodDisruptionBudget in these files: all may be evicted at the same time`,
         {
-          fix: 'A PodDisruptionBudget with maxUnavailable: 1',
+          fix: 'Add a PodDisruptionBudget with maxUnavailable: 1',
         },
       )
     }
@@ -172,9 +176,9 @@ const noBudget: Rule = {
 const unhealthyStay: Rule = {
   id: 'pdb-unhealthy-pods',
   severity: 'info',
-  severityReason: 'It only matters when a pod does not work and its node has to go.',
-  title: 'A PodDisruptionBudget that keeps pods which do not work',
-  why: 'A pod that crashes again and again is never ready, so a budget that is not met forbids its eviction: the drain of its node waits for a pod that nobody can use. `unhealthyPodEvictionPolicy: AlwaysAllow` (stable since Kubernetes 1.31) lets it go. (Told once for all budgets.)',
+  severityReason: 'It matters only when a node with such a pod is drained.',
+  title: 'A PodDisruptionBudget that protects pods that do not work',
+  why: 'A pod that crashes again and again is never ready. A budget that has too few ready pods forbids its eviction: the drain of the node waits for a pod that cannot serve. `unhealthyPodEvictionPolicy: AlwaysAllow` (stable since Kubernetes 1.31) permits the eviction. (One finding stands for all budgets.)',
   check: (world, report) => {
     const keeping = world
       .kind('PodDisruptionBudget')
@@ -188,7 +192,7 @@ const unhealthyStay: Rule = {
     if (first === undefined) return
     report(
       first.get('spec'),
-      `Pods that are not ready cannot be evicted while ${listed(keeping.map(({ label }) => label))} ${keeping.length === 1 ? 'is' : 'are'} not met`,
+      `Pods that are not ready cannot be evicted while ${listed(keeping.map(({ label }) => label))} ${keeping.length === 1 ? 'has' : 'have'} too few ready pods`,
       { fix: 'unhealthyPodEvictionPolicy: AlwaysAllow' },
     )
   },

@@ -6,9 +6,9 @@ import { eachContainer, type Rule } from './rule.js'
 const twice: Rule = {
   id: 'env-twice',
   severity: 'warning',
-  severityReason: 'The value that counts may be the one that is meant; with the same value twice it is an info.',
-  title: 'A variable that stands twice in the environment',
-  why: 'The last one counts, and the first is dropped without a word; a server-side apply refuses the list, as each name may be there once. So what somebody reads in the file is not what the app gets.',
+  severityReason: 'The value that counts may be the intended one. The same value twice is an info.',
+  title: 'A variable twice in the environment',
+  why: 'The last entry counts, and Kubernetes drops the first silently. A server-side apply refuses the list, because each name may be in it once. A reader who finds the first entry takes it for the value that the app gets.',
   check: eachContainer(({ environment, name: container }, report) => {
     const seen = new Map<string, Place>()
     for (const entry of environment.entries) {
@@ -21,8 +21,8 @@ const twice: Rule = {
       report(
         entry,
         isSame
-          ? `\`${name}\` of container \`${container}\` is there already, in line ${line}, with the same value`
-          : `\`${name}\` of container \`${container}\` is there already, in line ${line}, with another value: this one counts`,
+          ? `\`${name}\` of container \`${container}\` is also in line ${line}, with the same value`
+          : `\`${name}\` of container \`${container}\` is also in line ${line}, with another value: the app gets this one`,
         { severity: isSame ? 'info' : 'warning', fix: 'Remove one of the two' },
       )
     }
@@ -35,9 +35,9 @@ const variable = /^[A-Z_][A-Z0-9_]*$/
 const unfilled: Rule = {
   id: 'env-unfilled',
   severity: 'warning',
-  severityReason: 'A program may read `$(NAME)` itself.',
-  title: 'A `$(NAME)` that nobody fills in',
-  why: 'Kubernetes fills in `$(NAME)` in `command`, `args` and the values of `env`, if the container has a variable of that name; in `env` only those that stand further up. Anything else stays as it is written, and the program gets `$(NAME)`. Variables of the image do not count.',
+  severityReason: 'A program may fill in `$(NAME)` itself.',
+  title: 'A `$(NAME)` that Kubernetes does not fill in',
+  why: 'Kubernetes fills in `$(NAME)` in `command`, `args` and the values of `env` if the container has a variable of that name. In `env` that variable has to be further up. The program gets any other `$(NAME)` as it is written. Variables of the image do not count.',
   check: eachContainer((container, report, world) => {
     // An incomplete world may define more names, such as the `vars` of kustomize.
     if (!world.isComplete || container.image === undefined) return
@@ -48,8 +48,8 @@ const unfilled: Rule = {
           place,
           later === undefined
             ? `Container \`${container.name}\` has no variable \`${name}\`: \`$(${name})\` stays as it is written`
-            : `\`${name}\` stands further down, in line ${later.manifest.at(later.range[0]).line}: \`$(${name})\` stays as it is written`,
-          { fix: later === undefined ? `Add \`${name}\` to \`env\`` : `Move \`${name}\` before it` },
+            : `\`${name}\` is further down, in line ${later.manifest.at(later.range[0]).line}: \`$(${name})\` stays as it is written`,
+          { fix: later === undefined ? `Add \`${name}\` to \`env\`` : `Move \`${name}\` above this entry` },
         )
       }
     }
@@ -69,17 +69,21 @@ const hookVariable: Rule = {
   id: 'hook-variable',
   severity: 'error',
   severityReason:
-    'For `sleep` it is no time: the hook fails each time. Of another program, or in a script, it is a warning.',
-  title: 'A variable in a hook that nobody fills in',
-  why: 'Kubernetes fills in no `$(NAME)` in a hook, as it does in `command` and `args` (kubernetes#129502). `sleep` gets those characters, which are no time, and fails at once (FailedPreStopHook); in a script `$(NAME)` runs a program of that name. Only a shell reads `$NAME`.',
+    '`sleep` gets a text that is no time: the hook fails each time. With another program, or in a script, it is a warning.',
+  title: 'A variable in a hook, which Kubernetes does not fill in',
+  why: 'Kubernetes fills in `$(NAME)` in `command` and `args`, but not in a hook (kubernetes#129502). `sleep` gets the text `$(NAME)`, which is no time, and fails at once (event FailedPreStopHook). In a script `$(NAME)` runs a program of that name. Only a shell reads `$NAME`.',
   check: eachContainer(({ hook, environment }, report) => {
     const asked = hook?.place.get('httpGet', 'path')
     const [unread] = /\$\(\w+\)/.exec(asked?.text ?? '') ?? []
     if (asked !== undefined && unread !== undefined) {
-      report(asked, `Kubernetes fills in nothing in a hook: the kubelet asks for \`${asked.text}\` as it stands`, {
-        severity: 'warning',
-        fix: `The path itself, in place of \`${unread}\``,
-      })
+      report(
+        asked,
+        `Kubernetes fills in no variables in a hook: the kubelet requests \`${asked.text}\` as it is written`,
+        {
+          severity: 'warning',
+          fix: `Write the value itself, in place of \`${unread}\``,
+        },
+      )
     }
     if (hook?.handler !== 'exec') return
     const place = hook.place.get('exec', 'command')
@@ -96,8 +100,8 @@ const hookVariable: Rule = {
       report(
         place.get(index),
         isScript
-          ? `\`$(${name})\` is no variable to a shell: it runs a program \`${name}\``
-          : `No shell reads this command, and Kubernetes fills in nothing: \`${program}\` gets \`${word}\` as it stands${isSleep ? ', fails, and SIGTERM follows at once' : ''}`,
+          ? `\`$(${name})\` is no variable in a shell: the script runs a program \`${name}\``
+          : `No shell parses this command, and Kubernetes fills in no variables in a hook: \`${program}\` gets \`${word}\` as it is written${isSleep ? ', fails, and SIGTERM follows at once' : ''}`,
         {
           severity: isSleep ? 'error' : 'warning',
           fix: isScript

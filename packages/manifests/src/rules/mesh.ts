@@ -11,9 +11,9 @@ const helpers =
 const sidecarFirst: Rule = {
   id: 'sidecar-ends-first',
   severity: 'warning',
-  severityReason: 'The app may not need the sidecar for the requests that are open.',
-  title: 'A sidecar that ends while the app still works',
-  why: 'All containers of a pod are ended at the same time: a sidecar without a hook gets SIGTERM at once, while the app is still in its own hook. What the app reaches through the sidecar (the database, the mesh) is gone while requests are still open. A native sidecar (an init container with `restartPolicy: Always`) is ended after the app.',
+  severityReason: 'The app may not need the sidecar for the requests in flight.',
+  title: 'A sidecar that terminates while the app still serves',
+  why: 'All containers of a pod terminate at the same time: a sidecar without a hook gets SIGTERM at once, while the hook of the app still waits. What the app reaches through the sidecar (the database, the mesh) is gone while requests are in flight. A native sidecar (an init container with `restartPolicy: Always`) terminates after the app.',
   check: eachPod((pod, report) => {
     if (pod.isJob) return
     const waiting = pod.containers.find(
@@ -34,10 +34,10 @@ const sidecarFirst: Rule = {
       report(
         container.hook?.place ?? container.place,
         quit !== undefined
-          ? `The hook of \`${container.name}\` ends it at once (\`${quit.text}\`), while \`${waiting.name}\` is still in its hook and serves`
+          ? `The hook of \`${container.name}\` stops it at once (\`${quit.text}\`), while \`${waiting.name}\` is still in its hook and serves`
           : `\`${container.name}\` gets SIGTERM at once, while \`${waiting.name}\` is still in its hook and serves`,
         {
-          fix: 'Make it a native sidecar: among the initContainers, with `restartPolicy: Always` (Kubernetes 1.29); or give it a hook as long as the app’s',
+          fix: 'Make it a native sidecar: in the initContainers, with `restartPolicy: Always` (Kubernetes 1.29); or give it a hook as long as that of the app',
         },
       )
     }
@@ -47,15 +47,15 @@ const sidecarFirst: Rule = {
 const sidecarHook: Rule = {
   id: 'sidecar-hook',
   severity: 'warning',
-  severityReason: 'The app may not need the sidecar for the requests that are open.',
-  title: 'A native sidecar whose hook ends it early',
-  why: 'A native sidecar gets SIGTERM after the containers of the app have ended. But its hook does not wait: all hooks run at the same time, when the pod begins to end. A hook that stops the sidecar stops it while the app still needs it.',
+  severityReason: 'The app may not need the sidecar for the requests in flight.',
+  title: 'A native sidecar with a hook that stops it early',
+  why: 'A native sidecar gets SIGTERM after the containers of the app have terminated. But its hook runs earlier: all hooks run when the termination of the pod begins. A hook that stops the sidecar stops it while the app still needs it.',
   check: eachPod((pod, report) => {
     for (const { isSidecar, hook, name } of pod.initContainers) {
       if (!isSidecar || hook?.quit === undefined) continue
       report(
         hook.place,
-        `The hook of \`${name}\` ends it when the pod begins to end (\`${hook.quit.text}\`); without one it is ended after the app`,
+        `The hook of \`${name}\` stops it when the termination of the pod begins (\`${hook.quit.text}\`); without the hook it terminates after the app`,
         { fix: 'Remove the hook' },
       )
     }
@@ -77,9 +77,9 @@ function serves(pod: Pod, world: World): number {
 const istioFirst: Rule = {
   id: 'istio-proxy-ends-first',
   severity: 'warning',
-  severityReason: 'A mesh may be set up to wait; where nothing is said in the files it is an info.',
-  title: 'An Istio proxy that ends before the app',
-  why: 'Istio’s proxy is told to end when the pod begins to end: it drains for `terminationDrainDuration` (5 s by default), exits, and cuts the requests that are still open. `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` makes it wait for them; as a native sidecar it is ended after the app.',
+  severityReason: 'The settings of the mesh may make the proxy wait. Where the files have no setting it is an info.',
+  title: 'An Istio proxy that terminates before the app',
+  why: 'Istio’s proxy gets SIGTERM when the termination of the pod begins. The proxy drains for `terminationDrainDuration` (5 s by default), exits, and cuts the requests in flight. `EXIT_ON_ZERO_ACTIVE_CONNECTIONS` makes the proxy wait for them. As a native sidecar the proxy terminates after the app.',
   check: eachPod((pod, report, world) => {
     if (!isIstio(pod) || pod.isJob) return
     const native =
@@ -90,7 +90,7 @@ const istioFirst: Rule = {
     const at = pod.template.get('metadata', 'annotations', 'proxy.istio.io/config')
     const place = at.exists ? at : pod.template.get('metadata')
     if (text !== undefined && pod.grace !== undefined && Number(text) >= pod.grace) {
-      report(place, `The proxy drains for ${text} s, but ${pod.graceText}: it is killed in the middle`, {
+      report(place, `The proxy drains for ${text} s, but ${pod.graceText}: SIGKILL comes before it is done`, {
         fix: `terminationDrainDuration: ${Math.max(1, pod.grace - 5)}s, or a longer grace period`,
       })
       return
@@ -100,7 +100,7 @@ const istioFirst: Rule = {
     if (Number(text ?? 5) * 1000 >= needed) return
     report(
       place,
-      `The proxy exits ${text ?? '5'} s after SIGTERM${text === undefined ? ' (the default of `terminationDrainDuration`)' : ''}, but the app ${world.isAsked(pod) ? 'serves' : 'works'} for ${seconds(needed)} and what is still open then`,
+      `The proxy exits ${text ?? '5'} s after SIGTERM${text === undefined ? ' (the default of `terminationDrainDuration`)' : ''}, but the app ${world.isAsked(pod) ? 'serves' : 'works'} for ${seconds(needed)} or longer`,
       {
         // Since Istio 1.27 the proxy is a native sidecar where the cluster supports it, unless the mesh says otherwise.
         severity: text === undefined ? 'info' : 'warning',
@@ -113,9 +113,9 @@ const istioFirst: Rule = {
 const istioHold: Rule = {
   id: 'istio-hold',
   severity: 'info',
-  severityReason: 'An app may try again until the network is there.',
+  severityReason: 'An app may retry until the proxy runs.',
   title: 'An app that may start before its Istio proxy',
-  why: 'Until the proxy runs, the app reaches nothing: its first connections fail, and it may exit. `holdApplicationUntilProxyStarts` starts the proxy first.',
+  why: 'Until the proxy runs, the app has no network: its first connections fail, and it may exit. `holdApplicationUntilProxyStarts` starts the proxy first.',
   check: eachPod((pod, report) => {
     if (!isIstio(pod)) return
     const config = proxyConfig(pod)
@@ -123,7 +123,7 @@ const istioHold: Rule = {
     if (hold !== 'false') return
     report(
       pod.template.get('metadata', 'annotations', 'proxy.istio.io/config'),
-      '`holdApplicationUntilProxyStarts` is turned off: the app starts without a network',
+      '`holdApplicationUntilProxyStarts` is false: the app starts without a network',
       {
         fix: 'holdApplicationUntilProxyStarts: true',
       },
@@ -134,9 +134,9 @@ const istioHold: Rule = {
 const linkerdFirst: Rule = {
   id: 'linkerd-proxy-ends-first',
   severity: 'warning',
-  severityReason: 'A mesh may be set up to wait.',
-  title: 'A Linkerd proxy that ends before the app',
-  why: 'Linkerd’s proxy gets SIGTERM when the pod begins to end, and takes no new connection from then on, neither in nor out, while the cluster still sends. It needs a wait of its own, or to be a native sidecar, which is ended after the app.',
+  severityReason: 'The settings of the mesh may make the proxy wait.',
+  title: 'A Linkerd proxy that terminates before the app',
+  why: 'Linkerd’s proxy gets SIGTERM when the termination of the pod begins. From then on the proxy accepts no new connection, neither in nor out, while load balancers still route to the pod. The proxy needs a wait of its own, or has to be a native sidecar, which terminates after the app.',
   check: eachPod((pod, report, world) => {
     if (!isLinkerd(pod) || pod.isJob) return
     const annotations = pod.template.get('metadata', 'annotations')
@@ -156,13 +156,13 @@ const linkerdFirst: Rule = {
     const at = annotations.get(name)
     const fix = `${name}: "${needed}", or config.alpha.linkerd.io/proxy-enable-native-sidecar: "true"`
     if (wait !== undefined && pod.grace !== undefined && wait >= pod.grace) {
-      report(at, `The proxy waits ${wait} s before it begins to end, but ${pod.graceText}`, {
-        fix: 'Less than the grace period',
+      report(at, `The proxy waits ${wait} s before it drains, but ${pod.graceText}`, {
+        fix: 'Set less than the grace period',
       })
     } else if ((wait ?? 0) < needed) {
       report(
         at.exists ? at : annotations.exists ? annotations : pod.template.get('metadata'),
-        `The proxy takes no new connection ${wait === undefined ? 'as soon as the pod begins to end' : `after ${wait} s`}, but the app ${world.isAsked(pod) ? 'serves' : 'works'} for ${needed} s`,
+        `The proxy accepts no new connection ${wait === undefined ? 'once the termination of the pod has begun' : `${wait} s after the termination of the pod has begun`}, but the app ${world.isAsked(pod) ? 'serves' : 'works'} for ${needed} s`,
         { fix },
       )
     }
@@ -172,9 +172,9 @@ const linkerdFirst: Rule = {
 const linkerdAwait: Rule = {
   id: 'linkerd-await',
   severity: 'info',
-  severityReason: 'An app may try again until the network is there.',
+  severityReason: 'An app may retry until the proxy runs.',
   title: 'An app that starts before its Linkerd proxy',
-  why: 'Until the proxy runs, the app reaches nothing. `proxy-await` is on by default: leave it so.',
+  why: 'Until the proxy runs, the app has no network. `proxy-await` is on by default: leave it on.',
   check: eachPod((pod, report) => {
     if (!isLinkerd(pod) || pod.annotation('config.linkerd.io/proxy-await') !== 'disabled') return
     report(

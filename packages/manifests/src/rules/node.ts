@@ -57,9 +57,10 @@ function asksFor(expression: Place, label: string, value: RegExp): boolean {
 const graceOnSpot: Rule = {
   id: 'grace-exceeds-notice',
   severity: 'warning',
-  severityReason: 'Only when the node is taken away. A grace period is the longest time, not the usual one: an info.',
+  severityReason:
+    'It matters only when the cloud takes the node away. A grace period is the longest time, not the usual one: an info.',
   title: 'A grace period, or a hook, that is longer than the notice of a spot node',
-  why: 'A spot node goes a fixed time after its notice, whatever its pods still do: 2 minutes with AWS, 30 s with Azure, and 30 s with Google, of which pods get 15. A hook that takes as long leaves nothing for the requests that are open.',
+  why: 'A cloud takes a spot node away a fixed time after its notice, even if pods still drain: 2 minutes with AWS, 30 s with Azure, and 30 s with Google, of which pods get 15 s. A hook that takes as long leaves nothing for the requests in flight.',
   check: eachPod((pod, report) => {
     const found = spotOf(pod)
     if (found === undefined || !pod.isWhole) return
@@ -68,14 +69,14 @@ const graceOnSpot: Rule = {
     if (hook?.seconds !== undefined) {
       report(
         hook.secondsPlace,
-        `The hook takes ${hook.seconds} s, but a spot node of ${who} (\`${label}\`) is gone ${notice} s after its notice`,
-        { fix: `A hook of less than ${notice} s, or nodes that stay` },
+        `The hook takes ${hook.seconds} s, but ${who} takes a spot node (\`${label}\`) away ${notice} s after its notice`,
+        { fix: `Shorten the hook to less than ${notice} s, or use nodes that stay` },
       )
     } else if (pod.gracePlace.number !== undefined && pod.gracePlace.number > notice) {
       report(
         pod.gracePlace,
-        `The pod has ${pod.gracePlace.number} s to end, but a spot node of ${who} (\`${label}\`) is gone ${notice} s after its notice`,
-        { severity: 'info', fix: `What has to be done within ${notice} s, or nodes that stay` },
+        `The grace period is ${pod.gracePlace.number} s, but ${who} takes a spot node (\`${label}\`) away ${notice} s after its notice`,
+        { severity: 'info', fix: `Let the drain fit into ${notice} s, or use nodes that stay` },
       )
     }
   }),
@@ -87,9 +88,10 @@ export const autoscalerWaits = 600
 const graceBeyondNode: Rule = {
   id: 'grace-exceeds-node',
   severity: 'warning',
-  severityReason: 'Only when the node is taken away; where no file tells of an autoscaler it is an info.',
-  title: 'A grace period that is longer than an autoscaler of nodes waits',
-  why: 'The cluster autoscaler removes a node 10 minutes after it began to empty it (`--max-graceful-termination-sec`, 600 by default), and Karpenter when `terminationGracePeriod` of the NodePool is over: the pods that are still ending are cut off. A pod that says so is left alone (`cluster-autoscaler.kubernetes.io/safe-to-evict: "false"`, `karpenter.sh/do-not-disrupt: "true"`), by the first for good, by the second until the node has to go.',
+  severityReason:
+    'It matters only when an autoscaler removes the node. Where no file shows an autoscaler it is an info.',
+  title: 'A grace period that is longer than the autoscaler of the nodes waits',
+  why: 'The cluster autoscaler removes a node 10 minutes after it has begun to drain the node (`--max-graceful-termination-sec`, 600 by default). Karpenter removes a node when the `terminationGracePeriod` of the NodePool is over. Both kill the pods that still terminate. A pod with the annotation `cluster-autoscaler.kubernetes.io/safe-to-evict: "false"` keeps its node for good. With `karpenter.sh/do-not-disrupt: "true"` it keeps the node until Karpenter has to remove it.',
   check: (world, report) => {
     const limit = limitIn(world)
     for (const pod of world.pods) {
@@ -100,10 +102,10 @@ const graceBeyondNode: Rule = {
       if (pod.spec.get('nodeSelector', 'eks.amazonaws.com/compute-type').text === 'fargate') continue
       report(
         pod.gracePlace,
-        `The pod has ${number} s to end, but ${limit.who} removes its node after ${limit.seconds} s (\`${limit.flag}\`${limit.isKnown ? '' : ', the default'})`,
+        `The grace period is ${number} s, but ${limit.who} removes the node after ${limit.seconds} s (\`${limit.flag}\`${limit.isKnown ? '' : ', the default'})`,
         {
           severity: limit.isKnown ? 'warning' : 'info',
-          fix: `${limit.isKnown ? `Raise \`${limit.flag}\` to ${number} s or more` : 'Nothing, if nodes stay or the autoscaler waits longer'}; else let another pod go on with what takes longer than ${limit.seconds} s`,
+          fix: `${limit.isKnown ? `Raise \`${limit.flag}\` to ${number} s or more` : 'Nothing, if nodes stay or the autoscaler waits longer'}; else let another pod continue what takes longer than ${limit.seconds} s`,
         },
       )
     }

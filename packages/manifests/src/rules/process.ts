@@ -1,3 +1,4 @@
+import { supportedSignals } from '@podrain/core/budget'
 import { Script } from '../objects/script.js'
 import { programOf, scriptOf, shells, withoutInit, withoutWrappers } from '../objects/shell.js'
 import type { Severity } from './finding.js'
@@ -10,7 +11,7 @@ interface Manager {
 }
 
 const killsNode: Manager = {
-  does: 'hands SIGTERM to a shell. The `sh` of Debian ends without telling node, and node is killed soon after',
+  does: 'passes SIGTERM to a shell. The `sh` of Debian exits without passing it to node, and node is killed soon after',
   severity: 'warning',
 }
 
@@ -20,18 +21,18 @@ const packageManagers: Readonly<Record<string, Manager>> = {
   npx: killsNode,
   yarn: killsNode,
   yarnpkg: killsNode,
-  pnpm: { does: 'passes SIGTERM on and exits 0.2 s later, and node is killed with it', severity: 'warning' },
-  pnpx: { does: 'passes SIGTERM on and exits 0.2 s later, and node is killed with it', severity: 'warning' },
+  pnpm: { does: 'passes SIGTERM on and exits 0.2 s later, and node is killed then', severity: 'warning' },
+  pnpx: { does: 'passes SIGTERM on and exits 0.2 s later, and node is killed then', severity: 'warning' },
   corepack: killsNode,
 }
 
 const keepsIt: Manager = {
-  does: 'keeps SIGTERM for itself: node is killed when the grace period is over',
+  does: 'does not pass SIGTERM on: node is killed at the end of the grace period',
   severity: 'warning',
 }
 
 const forDevelopment: Manager = {
-  does: 'passes SIGTERM on and waits, but it restarts the app when a file changes: it is meant for development',
+  does: 'passes SIGTERM on and waits, but restarts the app when a file changes: it is meant for development',
   severity: 'info',
 }
 
@@ -48,7 +49,7 @@ const processManagers: Readonly<Record<string, Manager>> = {
   nodemon: forDevelopment,
   // http://supervisord.org/configuration.html#program-x-section-settings
   supervisord: {
-    does: 'sends a signal of its own to its programs, and kills them 10 s later unless their `stopwaitsecs` says otherwise',
+    does: 'sends its own signal to its programs, and kills them 10 s later unless their `stopwaitsecs` says otherwise',
     severity: 'warning',
   },
 }
@@ -71,9 +72,9 @@ function managerOf(words: readonly string[], managers: Readonly<Record<string, M
 const packageManager: Rule = {
   id: 'package-manager',
   severity: 'warning',
-  severityReason: 'It depends on the shell of the image, and on what a hook has done before.',
+  severityReason: 'It depends on the shell of the image, and on what a hook has done before SIGTERM.',
   title: 'A package manager as the first process',
-  why: 'SIGTERM goes to the first process of a container. npm, npx and yarn exit before node has seen it, pnpm exits before node has drained, and whatever runs then is killed. (Measured with npm 11, yarn 1 and pnpm 10, and a dash as `sh`. A shell that puts a single command in its own place, as bash does, hands the signal on: the manifest does not say which shell the image has.)',
+  why: 'SIGTERM goes to the first process of a container. npm, npx and yarn exit before SIGTERM reaches Node, and pnpm exits before Node has drained. When the first process exits, the kernel kills all others. (Measured with npm 11, yarn 1 and pnpm 10, with dash as `sh`. bash replaces itself with a single command, so that SIGTERM reaches Node. The manifest does not say which shell the image has.)',
   check: eachContainer(({ started, name, pod }, report) => {
     if (started === undefined) return
     const last = lastOf(started.words)
@@ -97,7 +98,7 @@ const processManager: Rule = {
   severity: 'warning',
   severityReason: 'It depends on its settings, which are in other files.',
   title: 'A process manager as the first process',
-  why: 'SIGTERM goes to the first process of a container, and what a process manager makes of it is its own affair: pm2 kills after 1.6 s, supervisord after 10 s, forever passes nothing on. Restarts and replicas are what Kubernetes is there for.',
+  why: 'SIGTERM goes to the first process of a container, and each process manager treats it in its own way: pm2 kills the app after 1.6 s, supervisord after 10 s, and forever does not pass the signal on. Kubernetes itself restarts containers and runs replicas.',
   check: eachContainer(({ started, name, pod }, report) => {
     const last = started && lastOf(started.words)
     if (started === undefined || last === undefined || pod.isJob) return
@@ -118,9 +119,9 @@ const processManager: Rule = {
 const shellFirst: Rule = {
   id: 'shell-first',
   severity: 'warning',
-  severityReason: 'It depends on the shell, and on what a hook has done before.',
+  severityReason: 'It depends on the shell, and on what a hook has done before SIGTERM.',
   title: 'A shell as the first process',
-  why: 'SIGTERM goes to the first process of a container. A shell there ignores the signal while it waits for its child, so the app is killed when the grace period is over, without a drain. `exec` puts the app in the place of the shell. (Some shells do so by themselves if there is a single command; the manifest does not say which shell the image has.)',
+  why: 'SIGTERM goes to the first process of a container. A shell ignores SIGTERM while it waits for its child, so the app is killed at the end of the grace period, without a drain. `exec` replaces the shell with the app. (Some shells do so by themselves for a single command. The manifest does not say which shell the image has.)',
   check: eachContainer(({ command, place, name, hook, pod }, report) => {
     if (command === undefined || pod.isJob) return
     const words = withoutInit(command)
@@ -140,7 +141,7 @@ const shellFirst: Rule = {
       }
       report(
         at,
-        `Container \`${name}\` starts a shell, which does not pass SIGTERM on to \`${short(last.text)}\`${hook === undefined ? '' : ': the hook runs, and the signal after it is lost'}`,
+        `Container \`${name}\` starts a shell, which does not pass SIGTERM on to \`${short(last.text)}\`${hook === undefined ? '' : ': the hook runs, but the SIGTERM after it does not reach the app'}`,
         {
           severity: commands.length === 1 && !text.includes('|') ? 'info' : 'warning',
           fix: `exec ${short(last.text)}`,
@@ -164,4 +165,50 @@ function short(text: string): string {
   return line.length > 50 ? `${line.slice(0, 49)}…` : line
 }
 
-export const processRules: readonly Rule[] = [packageManager, processManager, shellFirst]
+/** The signals in `PODRAIN_SIGNALS`, or else podrain's default. With a signal that podrain cannot listen to it does not start. */
+function listened(variable: string | undefined): readonly string[] {
+  return variable?.split(',').map((signal) => signal.trim()) ?? ['SIGTERM', 'SIGINT']
+}
+
+function isSupported(signal: string): boolean {
+  return (supportedSignals as readonly string[]).includes(signal)
+}
+
+const stopSignal: Rule = {
+  id: 'stop-signal',
+  severity: 'warning',
+  severityReason: 'Without the feature gate Kubernetes drops the field.',
+  title: 'A stop signal that no program can catch, or that the API server refuses',
+  why: '`lifecycle.stopSignal` replaces SIGTERM. (The field is alpha since Kubernetes 1.33, and beta is planned for 1.37. Without the feature gate ContainerStopSignals Kubernetes drops it.) No program can catch SIGKILL or SIGSTOP, so there is no drain. podrain listens to SIGTERM and SIGINT unless its option `signals` (`PODRAIN_SIGNALS`) says otherwise. After SIGINT, which podrain takes for a Ctrl-C, it does not wait for load balancers: without a hook, requests are refused. Without `spec.os.name` the API server refuses the field.',
+  check: eachContainer(({ place, pod, isPodrain, environment, hook }, report) => {
+    const signal = place.get('lifecycle', 'stopSignal')
+    if (signal.text === undefined) return
+    if (signal.text === 'SIGKILL' || signal.text === 'SIGSTOP') {
+      report(signal, `No program can catch ${signal.text}: the app is killed without a drain`, {
+        fix: 'Write SIGTERM, or remove it',
+      })
+    } else if (pod.isWhole && !pod.spec.get('os', 'name').exists) {
+      report(
+        signal,
+        '`stopSignal` needs `spec.os.name`: without it an API server with the feature gate refuses the pod',
+        {
+          fix: 'Add `os: { name: linux }` to the pod’s spec',
+        },
+      )
+    } else if (isPodrain && signal.text === 'SIGINT' && hook === undefined) {
+      report(signal, 'podrain takes SIGINT for a Ctrl-C, and closes without waiting for load balancers', {
+        fix: 'Write SIGTERM, or add a preStop hook',
+      })
+    } else if (isPodrain && !isSupported(signal.text)) {
+      report(signal, `podrain cannot listen to ${signal.text}, the stop signal of this container`, {
+        fix: `Write SIGTERM, or one of ${supportedSignals.filter((name) => name !== 'SIGTERM').join(', ')} and name it in \`PODRAIN_SIGNALS\``,
+      })
+    } else if (isPodrain && !listened(environment.text('PODRAIN_SIGNALS')).includes(signal.text)) {
+      report(signal, `podrain does not listen to ${signal.text}, the stop signal of this container`, {
+        fix: `Write SIGTERM, or the option \`signals: ['${signal.text}']\` in the app, or \`PODRAIN_SIGNALS: ${signal.text}\` in its environment`,
+      })
+    }
+  }),
+}
+
+export const processRules: readonly Rule[] = [packageManager, processManager, shellFirst, stopSignal]

@@ -11,9 +11,9 @@ import { each, eachPod, type Rule } from './rule.js'
 const selectorMismatch: Rule = {
   id: 'selector-mismatch',
   severity: 'error',
-  severityReason: 'Refused.',
+  severityReason: 'The API server refuses the object.',
   title: 'A selector that does not select the pods of its own template',
-  why: 'A Deployment, StatefulSet, DaemonSet or ReplicaSet finds its pods by `spec.selector`. The API server refuses one whose template has other labels: “selector does not match template labels”.',
+  why: 'A Deployment, StatefulSet, DaemonSet or ReplicaSet finds its pods by `spec.selector`. The API server refuses the object if its pod template does not have these labels: “selector does not match template labels”.',
   check: eachPod((pod, report) => {
     if (!['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(pod.kind) || !pod.isWhole) return
     if (pod.resource.group === 'extensions') return
@@ -24,8 +24,8 @@ const selectorMismatch: Rule = {
     if (isUnknown(selector, pod) || isSelected(selector, labels)) return
     report(
       selector,
-      `The selector asks for ${asked(selector)}, and the template has ${shownLabels(labels)}: the API server refuses it`,
-      { fix: 'The same labels in `spec.template.metadata.labels`' },
+      `The selector requires ${asked(selector)}, but the pod template has ${shownLabels(labels)}: the API server refuses the object`,
+      { fix: 'Write the same labels in `spec.template.metadata.labels`' },
     )
   }),
 }
@@ -55,16 +55,16 @@ function asked(selector: Place): string {
 const serviceSelectsNothing: Rule = {
   id: 'service-selects-nothing',
   severity: 'warning',
-  severityReason: 'The pods may be in files that are not here.',
+  severityReason: 'The pods may be in other files.',
   title: 'A Service whose selector selects no pod',
-  why: 'A Service sends to the pods that have all labels of its selector. If there are none, every request to it is refused, and nothing says so. Only where a pod is in the files that is most likely meant: others may be elsewhere.',
+  why: 'A Service routes to the pods that have all labels of its selector. Without such a pod every request to the Service is refused, and Kubernetes reports no error. lint reports a Service only if the files have a pod that is most likely meant, because other pods may be in other files.',
   check: each(['Service'], (service, report, world) => {
     const meant = world.meantBy(service)
     if (meant === undefined) return
     report(
       service.get('spec', 'selector'),
-      `It selects no pod in these files: those of ${meant.resource.label} have ${shownLabels(meant.labels)}`,
-      { fix: 'The labels of the pod template' },
+      `The selector matches no pod in these files: the pods of ${meant.resource.label} have ${shownLabels(meant.labels)}`,
+      { fix: 'Write the labels of the pod template' },
     )
   }),
 }
@@ -72,9 +72,9 @@ const serviceSelectsNothing: Rule = {
 const routeLeadsNowhere: Rule = {
   id: 'route-leads-nowhere',
   severity: 'warning',
-  severityReason: 'The Service may be in files that are not here.',
-  title: 'An Ingress or a route to a Service or a port that is not there',
-  why: 'Whatever reads the route finds nobody to send to, and answers 503 (an Ingress) or 500 (a route of the Gateway API). Only where a Service is in the files that is most likely meant: others may be elsewhere.',
+  severityReason: 'The Service may be in other files.',
+  title: 'An Ingress or a route to a Service or a port that does not exist',
+  why: 'The load balancer has no endpoint for such a route: it answers 503 for an Ingress, and 500 for a route of the Gateway API. lint reports a route only if the files have a Service that is most likely meant, because other Services may be in other files.',
   check: (world, report) => {
     if (!world.isComplete) return
     for (const kind of ['Ingress', ...gatewayRoutes]) {
@@ -97,7 +97,7 @@ function look(
     const meant = nearestOf(name, world.kind('Service'), route) ?? serviceOfWorkload(name, world, route)
     if (meant === undefined) return
     report(place, `There is no Service \`${name}\` in these files; ${meant}`, {
-      fix: 'The name of a Service in the namespace of the route',
+      fix: 'Write the name of a Service in the namespace of the route',
     })
     return
   }
@@ -109,9 +109,9 @@ function look(
   const names = ports.map((each) => [each.get('port').value, each.get('name').text].filter(Boolean).join(' '))
   report(
     place,
-    `${service.label} has no port ${port}; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`,
+    `${service.label} has no port ${port}; ${names.length === 1 ? 'its port is' : 'its ports are'} ${names.join(', ')}`,
     {
-      fix: 'The `port` of the Service, not its `targetPort`',
+      fix: 'Write the `port` of the Service, not its `targetPort`',
     },
   )
 }
@@ -138,9 +138,9 @@ function serviceOfWorkload(name: string, world: World, near: Resource): string |
 const scalerLeadsNowhere: Rule = {
   id: 'scaler-leads-nowhere',
   severity: 'warning',
-  severityReason: 'What it scales may be in files that are not here; and no request is lost by it alone.',
-  title: 'An autoscaler of what is not there',
-  why: 'It scales nothing, and the number of pods stays what it is, whatever the load. Only where something is in the files that is most likely meant: others may be elsewhere.',
+  severityReason: 'The target may be in other files, and a missing target alone loses no request.',
+  title: 'An autoscaler whose target does not exist',
+  why: 'The autoscaler scales nothing: the number of pods stays the same under any load. lint reports an autoscaler only if the files have a workload that is most likely meant, because other workloads may be in other files.',
   check: each(['HorizontalPodAutoscaler', 'ScaledObject'], (scaler, report, world) => {
     const target = scaler.get('spec', 'scaleTargetRef')
     const name = target.get('name').text
@@ -151,7 +151,7 @@ const scalerLeadsNowhere: Rule = {
     const meant = other === undefined ? nearestOf(name, world.kind(kind), scaler) : `there is ${other.label}`
     if (meant === undefined) return
     report(target.get(other === undefined ? 'name' : 'kind'), `There is no ${kind}/${name} in these files; ${meant}`, {
-      fix: 'The kind and the name of what it scales, in its own namespace',
+      fix: 'Write the kind and the name of a workload in the namespace of the autoscaler',
     })
   }),
 }

@@ -10,9 +10,9 @@ export function refusedIn(resource: Resource): Problem[] {
   const pods = podsOf(resource).filter((pod) => pod.isOfKnownKind)
   const containers = pods.flatMap((pod) => [...pod.containers, ...pod.initContainers])
   return [
-    ...amountsIn(resource).flatMap((place) => quoted(place, 'a percentage, and this one has no %')),
+    ...amountsIn(resource).flatMap((place) => quoted(place, 'a percentage, which needs a %')),
     ...[...targetPortsIn(resource), ...containers.flatMap(portsIn)].flatMap((place) =>
-      quoted(place, 'the name of a port, and a name needs a letter'),
+      quoted(place, 'the name of a port, which needs a letter'),
     ),
     ...containers.flatMap(probesIn),
     ...containers.flatMap(restartOf),
@@ -70,8 +70,8 @@ function probesIn({ place }: Container): Problem[] {
       problems.push({
         rule: 'wrong-value',
         place: probe,
-        message: `A probe asks in one way, not by ${handlers.join(' and ')}: the API server refuses it`,
-        details: { fix: 'Keep one of them. In a patch, take away what the base has: `tcpSocket: null`' },
+        message: `A probe has one handler, not ${handlers.join(' and ')}: the API server refuses it`,
+        details: { fix: 'Keep one of them. In a patch, remove the handler of the base: `tcpSocket: null`' },
       })
     }
     if (name !== 'readinessProbe' && (successes.number ?? 0) > 1) {
@@ -113,7 +113,7 @@ function strategyOf(resource: Resource): Problem[] {
     {
       rule: 'wrong-value',
       place: rolling,
-      message: '`rollingUpdate` does not go with `type: Recreate`: the API server refuses both together',
+      message: '`rollingUpdate` is not allowed with `type: Recreate`: the API server refuses both together',
       details: { fix: 'Remove one of the two; in a patch to Recreate: `rollingUpdate: null`' },
     },
   ]

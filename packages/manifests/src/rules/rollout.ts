@@ -1,10 +1,9 @@
 import type { Pod } from '../objects/pod.js'
 import { amountOf } from '../shared/amount.js'
 import type { Place } from '../text/place.js'
-import { isFilledIn } from '../text/placeholder.js'
 import type { World } from '../world/world.js'
 import type { Severity } from './finding.js'
-import { each, eachPod, listed, type Rule } from './rule.js'
+import { eachPod, type Rule } from './rule.js'
 
 /** The value as written, or the default. */
 function written(place: Place, fallback: string): string {
@@ -15,9 +14,9 @@ const takesLast: Rule = {
   id: 'rollout-takes-last',
   severity: 'error',
   severityReason:
-    'Each rollout begins with no ready pod. With an autoscaler only at its minimum: a warning; where nobody says how many there are: an info.',
-  title: 'A rollout that may take the last ready pod',
-  why: 'During a rollout `maxUnavailable` pods may be missing (a percentage is of the replicas, and rounded down). Where that is all of them, every old pod may go before a new one is ready, however well each of them drains.',
+    'Each rollout may remove all ready pods first. With an autoscaler that happens only at its minimum: a warning. Where the files do not say the number of pods it is an info.',
+  title: 'A rollout that may remove the last ready pod',
+  why: 'During a rollout `maxUnavailable` pods may be missing. A percentage is of the replicas, and rounded down. If all pods may be missing, Kubernetes may remove every old pod before a new one is ready, however well each of them drains.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'CloneSet' && pod.kind !== 'Rollout') return
     const strategy =
@@ -37,7 +36,7 @@ const takesLast: Rule = {
     const sum = String(place.value).endsWith('%')
       ? `${place.value} of ${pods}, rounded down, is ${missing}`
       : `${missing} of ${pods}`
-    report(place, `All pods may be missing while it rolls: ${sum} (${because})`, {
+    report(place, `All pods may be missing during a rollout: \`maxUnavailable\` ${sum} (${because})`, {
       severity: severityOf(pod, world),
       fix: 'maxUnavailable: 0, maxSurge: 1',
     })
@@ -58,9 +57,9 @@ function severityOf(pod: Pod, world: World): Severity {
 const bothZero: Rule = {
   id: 'rollout-both-zero',
   severity: 'error',
-  severityReason: 'Refused.',
-  title: 'A rollout that may neither add a pod nor take one',
-  why: 'With both at 0 nothing could ever be replaced: the API server refuses it.',
+  severityReason: 'The API server refuses the object.',
+  title: 'A rollout that may neither add a pod nor remove one',
+  why: 'With both at 0 Kubernetes could replace no pod: the API server refuses the object.',
   check: eachPod((pod, report) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'DaemonSet') return
     const rolling = pod.strategy.get('rollingUpdate')
@@ -70,16 +69,21 @@ const bothZero: Rule = {
     // A field that is missing in a patch may be in its base.
     const isDefault = pod.kind === 'DaemonSet' && !surge.exists && pod.isWhole
     if (!isZero(unavailable) || !(isZero(surge) || isDefault)) return
-    report(unavailable, '`maxUnavailable` and `maxSurge` are both 0: nothing can be replaced', { fix: 'maxSurge: 1' })
+    report(
+      unavailable,
+      '`maxUnavailable` and `maxSurge` are both 0: no pod can be replaced, and the API server refuses it',
+      { fix: 'maxSurge: 1' },
+    )
   }),
 }
 
 const recreate: Rule = {
   id: 'rollout-recreate',
   severity: 'warning',
-  severityReason: 'An outage at each deploy, but a choice: with a volume for one pod there is no other.',
-  title: 'All pods end before new ones begin',
-  why: '`Recreate` ends every pod, waits until they are gone, and only then starts new ones. No drain can help: for that time there is no pod that could answer.',
+  severityReason:
+    'Each deploy is an outage. It may be intended: with a volume that only one pod can use, there is no other way.',
+  title: 'A rollout that removes all pods before it starts new ones',
+  why: '`Recreate` terminates every pod, waits until all are gone, and only then starts new ones. A drain cannot help: until a new pod is ready, no pod can answer.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text !== 'Recreate') return
     // A scraper retries, so a pod that is only scraped loses nothing.
@@ -87,12 +91,12 @@ const recreate: Rule = {
     const alone = world.isAlone(pod)
     report(
       pod.strategy.get('type'),
-      'Every pod ends before a new one begins, so each deploy is an outage for as long as a pod takes to start',
+      'All pods terminate before a new one starts, so each deploy is an outage for as long as a pod takes to start',
       {
         // With a volume for one pod, there is no alternative.
         severity: alone ? 'info' : 'warning',
         fix: alone
-          ? 'Nothing, if only one may run at a time; else a second one that takes over, or a volume that several may mount'
+          ? 'Nothing, if only one pod may run at a time; else a second pod that takes over, or a volume that several pods may mount'
           : 'type: RollingUpdate, with maxUnavailable: 0 and maxSurge: 1',
       },
     )
@@ -102,9 +106,9 @@ const recreate: Rule = {
 const sharesVolume: Rule = {
   id: 'rollout-shares-volume',
   severity: 'warning',
-  severityReason: 'It depends on the node that the new pod comes to.',
+  severityReason: 'It depends on the node of the new pod.',
   title: 'A rollout that runs two pods with a volume for one',
-  why: 'A rolling update starts the new pod before the old one has ended. A `ReadWriteOnce` volume is for one node: on another one the new pod waits for it, and the rollout hangs; on the same node both write to it at once, which no database survives. `Recreate` ends the old pod first.',
+  why: 'A rolling update starts the new pod before the old one has terminated. Only one node can mount a `ReadWriteOnce` volume. On another node the new pod waits for the volume, and the rollout hangs. On the same node both pods write to the volume at the same time, which corrupts a database. `Recreate` terminates the old pod first.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || !pod.isWhole || pod.strategy.get('type').text === 'Recreate') return
     const claims = world.claimsOf(pod)
@@ -114,123 +118,35 @@ const sharesVolume: Rule = {
     if (amountOf(surge.value ?? '25%', pod.replicas ?? 1, Math.ceil) === 0) return
     report(
       surge.exists ? surge : pod.strategy.exists ? pod.strategy : pod.resource.get('spec'),
-      `The new pod starts while the old one still has the volume (\`maxSurge\` is ${written(surge, '25%')})`,
+      `The new pod starts while the old one still uses the volume: \`maxSurge\` is ${written(surge, '25%')}`,
       { fix: 'strategy: { type: Recreate }; or a StatefulSet' },
     )
-  }),
-}
-
-const singleReplica: Rule = {
-  id: 'single-replica',
-  severity: 'warning',
-  severityReason: 'Only when its node goes or the pod crashes; where the number is only the default it is an info.',
-  title: 'One pod behind a Service',
-  why: 'A rolling update starts the new pod first, so a deploy loses nothing. But a node drain, an eviction or a crash ends the only pod there is. While it ends, kube-proxy still sends to it if its readiness probe succeeds, and only then.',
-  check: eachPod((pod, report, world) => {
-    if (pod.kind === 'StatefulSet' || !pod.isWhole || world.exposureOf(pod) !== 'served') return
-    // A second database is not a replica of the first.
-    if (world.autoscalersOf(pod).length > 0 || world.isAlone(pod)) return
-    const place = pod.resource.get('spec', 'replicas')
-    if (pod.replicas !== 1) return
-    report(
-      place.exists ? place : pod.resource.get('spec'),
-      `There is one pod${place.exists ? '' : ' (`replicas` is 1 by default)'}: when its node goes, so does the service`,
-      {
-        // Without `replicas` in the file, an autoscaler or a person may scale the workload.
-        severity: place.exists ? 'warning' : 'info',
-        fix: "replicas: 2; with one pod, `readyzWhileDraining: 'pass'` in podrain keeps it reachable to its end",
-      },
-    )
-  }),
-}
-
-const scalerLeavesOne: Rule = {
-  id: 'autoscaler-leaves-one',
-  severity: 'warning',
-  severityReason: 'Only in quiet hours, and when that pod goes.',
-  title: 'An autoscaler that goes down to one pod',
-  why: 'In quiet hours there is one pod, and whatever ends it ends the service. `minReplicas` is 1 if nothing is said.',
-  check: each(['HorizontalPodAutoscaler'], (scaler, report, world) => {
-    const least = scaler.get('spec', 'minReplicas')
-    const served = world.scaledBy(scaler).some((pod) => world.exposureOf(pod) === 'served')
-    if ((least.exists ? least.number : 1) !== 1 || !served) return
-    report(
-      least.exists ? least : scaler.get('spec'),
-      `It goes down to 1 pod${least.exists ? '' : ' (the default)'}: when that one is evicted, there is none`,
-      {
-        fix: 'minReplicas: 2',
-      },
-    )
-  }),
-}
-
-const scalerLeavesNone: Rule = {
-  id: 'autoscaler-leaves-none',
-  severity: 'warning',
-  severityReason: 'Only in quiet hours, and some proxies hold requests back.',
-  title: 'An autoscaler that goes down to no pod behind a Service',
-  why: 'While there is no pod, every request is refused: neither a Service nor KEDA holds requests back until one has started. (KEDA’s HTTP add-on does, for what goes through its interceptor.) `minReplicaCount` of a ScaledObject is 0 if nothing is said.',
-  check: eachPod((pod, report, world) => {
-    const [scaler] = world.autoscalersOf(pod)
-    if (scaler === undefined || world.leastOf(pod)?.pods !== 0 || world.exposureOf(pod) !== 'served') return
-    // KEDA's HTTP add-on uses such a trigger. Its interceptor holds requests back.
-    if (
-      scaler.get('spec', 'triggers').items.some((trigger) => trigger.get('type').text?.startsWith('external') === true)
-    )
-      return
-    const [service] = world.servicesOf(pod)
-    const names = ['idleReplicaCount', 'minReplicaCount', 'minReplicas']
-    const at = names.map((name) => scaler.get('spec', name)).find((place) => place.exists)
-    report(
-      at ?? scaler.get('spec'),
-      `${scaler.label} goes down to 0 pods${at === undefined ? ' (the default)' : ''}: whoever asks ${service?.label} then is refused`,
-      {
-        fix:
-          scaler.kind === 'ScaledObject'
-            ? 'minReplicaCount: 1, or 2 for evictions'
-            : 'minReplicas: 1, or 2 for evictions',
-      },
-    )
-  }),
-}
-
-const scalerAndReplicas: Rule = {
-  id: 'autoscaler-and-replicas',
-  severity: 'info',
-  severityReason: 'How much it matters depends on the load at the time of a deploy.',
-  title: 'A number of replicas beside an autoscaler',
-  why: 'Every apply sets the number back to this one, and the autoscaler has to raise it again: pods are ended and started for nothing, at the busiest time.',
-  check: eachPod((pod, report, world) => {
-    const place = pod.resource.get('spec', 'replicas')
-    const [scaler] = world.autoscalersOf(pod)
-    if (!place.exists || scaler === undefined) return
-    report(place, `Every apply sets the number of pods back to ${place.value}, which ${scaler.label} has to undo`, {
-      fix: 'Remove `replicas`',
-    })
   }),
 }
 
 const onDelete: Rule = {
   id: 'rollout-on-delete',
   severity: 'info',
-  severityReason: 'It may be what is wanted.',
-  title: 'Pods that are only replaced when somebody deletes them',
-  why: 'With `OnDelete` a deploy changes nothing until pods are deleted, by hand or with their node. So the new version comes at a time nobody chose, and nothing makes one deletion wait for the pod before it.',
+  severityReason: 'It may be intended.',
+  title: 'Pods that are replaced only when they are deleted',
+  why: 'With `OnDelete` a deploy changes nothing until pods are deleted, by hand or with their node. So each pod gets the new version at a time that nobody has chosen. And Kubernetes lets no deletion wait until the pod before is replaced.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'StatefulSet' && pod.kind !== 'DaemonSet') return
     const type = pod.strategy.get('type')
     // Pods with data are often replaced one by one, by an operator or a person.
     if (type.text !== 'OnDelete' || world.isAlone(pod)) return
-    report(type, 'A deploy replaces no pod: each is replaced when it is deleted', { fix: 'type: RollingUpdate' })
+    report(type, 'A deploy replaces no pod: Kubernetes replaces a pod only when it is deleted', {
+      fix: 'type: RollingUpdate',
+    })
   }),
 }
 
 const hostPortSurge: Rule = {
   id: 'rollout-host-port',
   severity: 'warning',
-  severityReason: 'It depends on whether a node is free.',
+  severityReason: 'It depends on whether the cluster has a node where the port is free.',
   title: 'A rollout that needs the same port of a node twice',
-  why: 'Two pods cannot have the same port of one node. With `maxUnavailable: 0` the new pod has to start before an old one goes, so it needs a node where the port is free: if there is none, the rollout never ends.',
+  why: 'Two pods cannot have the same port of one node. With `maxUnavailable: 0` the new pod has to start before an old one terminates, so it needs a node where the port is free. Without such a node the rollout never ends.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' || pod.strategy.get('type').text === 'Recreate') return
     const counted = world.leastOf(pod)
@@ -244,9 +160,9 @@ const hostPortSurge: Rule = {
     if (port === undefined && (!pod.hostNetwork || ports.length === 0)) return
     report(
       port?.get('hostPort') ?? pod.spec.get('hostNetwork'),
-      `A new pod needs a node where the port is free before an old one goes: \`maxUnavailable\` ${written(rolling.get('maxUnavailable'), '25%')} of ${counted.pods} is 0`,
+      `A new pod has to start before an old one terminates, so it needs a node where the port is free: \`maxUnavailable\` ${written(rolling.get('maxUnavailable'), '25%')} of ${counted.pods} is 0`,
       {
-        fix: 'A Service instead of the node’s port; or maxUnavailable: 1, or a DaemonSet',
+        fix: 'Use a Service instead of the port of the node; or maxUnavailable: 1, or a DaemonSet',
       },
     )
   }),
@@ -255,9 +171,10 @@ const hostPortSurge: Rule = {
 const minReady: Rule = {
   id: 'rollout-outruns-balancer',
   severity: 'info',
-  severityReason: 'It depends on how fast the load balancer checks, and readiness gates may be set by other means.',
-  title: 'A rollout that does not wait for the load balancer to know the new pods',
-  why: 'A pod that is ready counts as available at once (`minReadySeconds: 0`), and the next old one goes. A load balancer outside the cluster has not checked the new one yet: for a while it has neither (708 errors in 70 s in one report). Pod readiness gates solve it; `minReadySeconds` does if it is longer than those checks take. (With `target-type: instance`, the default, the load balancer checks nodes, and this does not happen.)',
+  severityReason:
+    'It depends on how often the load balancer checks its targets, and readiness gates may be set in other ways.',
+  title: 'A rollout that does not wait until the load balancer routes to the new pods',
+  why: 'A ready pod counts as available at once (`minReadySeconds: 0`), and the next old pod terminates. A load balancer outside the cluster has not checked the new pod yet: for a while it routes to neither (708 errors in 70 s in one report). Pod readiness gates make the rollout wait. So does `minReadySeconds`, if it is longer than the health checks take. (With `target-type: instance`, the default, the load balancer checks nodes, and this does not happen.)',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
     const slow = world.balancersOf(pod).find(({ name }) => name === 'aws-alb' || name === 'aws-nlb')
@@ -271,9 +188,48 @@ const minReady: Rule = {
     if (gated) return
     report(
       pod.resource.get('spec'),
-      `A new pod counts as available before ${slow.name} sends to it (${slow.because}), and the next old one goes`,
+      `A new pod counts as available before ${slow.name} routes to it, and the next old one terminates: ${slow.because}`,
       {
         fix: 'Label the namespace `elbv2.k8s.aws/pod-readiness-gate-inject: enabled`, or set minReadySeconds: 30',
+      },
+    )
+  }),
+}
+
+const progressDeadline: Rule = {
+  id: 'progress-deadline',
+  severity: 'error',
+  severityReason:
+    'The API server refuses a deadline that is not longer than `minReadySeconds`. A probe that begins as late as the deadline is a warning.',
+  title: 'A rollout whose deadline comes before a pod can be available',
+  why: 'A Deployment reports failure when no pod becomes available for `progressDeadlineSeconds`, and pipelines then roll back. The deadline has to be longer than `minReadySeconds`, or the API server refuses the object. It also has to be longer than a pod takes to become available.',
+  check: eachPod((pod, report) => {
+    if (pod.kind !== 'Deployment' && pod.kind !== 'Rollout') return
+    const place = pod.resource.get('spec', 'progressDeadlineSeconds')
+    const deadline = place.number ?? 600
+    const settled = pod.resource.get('spec', 'minReadySeconds')
+    const ready = settled.number ?? 0
+    if (ready >= deadline) {
+      report(
+        place.exists ? place : settled,
+        `\`progressDeadlineSeconds\` is ${deadline}, and \`minReadySeconds\` is ${ready}: no pod can be available in time`,
+        {
+          fix: `progressDeadlineSeconds: ${ready + 600}`,
+        },
+      )
+      return
+    }
+    const delays = pod.containers.map(
+      ({ place: container }) => container.get('readinessProbe', 'initialDelaySeconds').number ?? 0,
+    )
+    const delay = Math.max(0, ...delays)
+    if (delay + ready < deadline) return
+    report(
+      place.exists ? place : settled,
+      `A pod is available after ${delay} s (\`initialDelaySeconds\`) + ${ready} s (\`minReadySeconds\`) at the earliest, but \`progressDeadlineSeconds\` is ${deadline}`,
+      {
+        severity: 'warning',
+        fix: `progressDeadlineSeconds: ${delay + ready + 600}`,
       },
     )
   }),
@@ -282,9 +238,9 @@ const minReady: Rule = {
 const inPlace: Rule = {
   id: 'kruise-in-place',
   severity: 'warning',
-  severityReason: 'It depends on what a hook waits.',
+  severityReason: 'It depends on how long a hook waits.',
   title: 'An update in place that does not wait for the endpoints',
-  why: 'Kruise updates in place by restarting the container in its pod: the hook runs, but the pod is not deleted. Without `gracePeriodSeconds` the container is restarted as soon as the pod is marked not ready, before the load balancer knows of it.',
+  why: 'Kruise updates in place by restarting the container in its pod: the hook runs, but the pod is not deleted. Without `gracePeriodSeconds` Kruise restarts the container as soon as the pod is marked not ready, while the load balancer still routes to the pod.',
   check: eachPod((pod, report) => {
     if (pod.kind !== 'CloneSet') return
     const type = pod.strategy.get('type')
@@ -293,7 +249,7 @@ const inPlace: Rule = {
     if ((grace.number ?? 0) > 0) return
     report(
       type,
-      'The container is restarted in its pod at once, while the endpoints still have it: `gracePeriodSeconds` is 0',
+      'Kruise restarts the container at once, while load balancers still route to the pod: `gracePeriodSeconds` is 0',
       {
         fix: 'inPlaceUpdateStrategy: { gracePeriodSeconds: 5 }, and the readiness gate InPlaceUpdateReady',
       },
@@ -304,9 +260,9 @@ const inPlace: Rule = {
 const argoScaleDown: Rule = {
   id: 'argo-scale-down',
   severity: 'warning',
-  severityReason: 'It depends on how fast the load balancer learns.',
-  title: 'Old pods of a Rollout that end before the load balancer has stopped sending to them',
-  why: 'After the switch, Argo keeps the old pods for `scaleDownDelaySeconds` (30 s by default) without traffic: the cheapest drain there is. If that is less than the load balancer needs, they end while it still sends to them. (In a canary, only with `trafficRouting`.)',
+  severityReason: 'It depends on how soon the load balancer gets the change of the endpoints.',
+  title: 'Old pods of a Rollout that terminate while the load balancer still routes to them',
+  why: 'After the switch Argo keeps the old pods for `scaleDownDelaySeconds` (30 s by default). If the load balancer needs longer, the pods terminate while it still routes to them. (In a canary the field applies only with `trafficRouting`.)',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'Rollout') return
     for (const strategy of ['blueGreen', 'canary']) {
@@ -315,7 +271,7 @@ const argoScaleDown: Rule = {
       if (place.number === undefined || place.number * 1000 >= settle) continue
       report(
         place,
-        `The old pods go after ${place.number} s, but ${name} needs ${settle / 1000} s${because === undefined ? '' : `: ${because}`}`,
+        `The old pods terminate after ${place.number} s, but ${name} needs ${settle / 1000} s to stop routing to them${because === undefined ? '' : `: ${because}`}`,
         {
           fix: `scaleDownDelaySeconds: ${Math.max(30, settle / 1000)}`,
         },
@@ -324,127 +280,15 @@ const argoScaleDown: Rule = {
   }),
 }
 
-const noSpread: Rule = {
-  id: 'no-spread',
-  severity: 'info',
-  severityReason: 'The scheduler spreads pods by itself as well as it can.',
-  title: 'Pods that nothing keeps apart',
-  why: 'Nothing says that they must not all be on one node, and then its end is the end of the service. The scheduler prefers to spread the pods of a Service, but does not have to. (Told once for all of them.)',
-  check: (world, report) => {
-    const together = world.pods.filter((pod) => {
-      if (!['Deployment', 'StatefulSet', 'Rollout', 'CloneSet'].includes(pod.kind) || !pod.isWhole) return false
-      if ((world.leastOf(pod)?.pods ?? 0) < 2 || world.exposureOf(pod) !== 'served') return false
-      return (
-        pod.spec.get('topologySpreadConstraints').items.length === 0 &&
-        !pod.spec.get('affinity', 'podAntiAffinity').exists
-      )
-    })
-    const [first] = together
-    if (first === undefined) return
-    report(
-      first.spec,
-      `Nothing keeps the pods of ${listed(together.map(({ resource }) => resource.label))} on several nodes`,
-      {
-        fix: 'topologySpreadConstraints: [{ maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: … }]',
-      },
-    )
-  },
-}
-
-const restartPolicy: Rule = {
-  id: 'restart-policy',
-  severity: 'error',
-  severityReason: 'Refused.',
-  title: 'A restart policy that the kind cannot have',
-  why: 'Pods of a Deployment, StatefulSet or DaemonSet are restarted always; those of a Job never, or on failure. The API server refuses anything else.',
-  check: eachPod((pod, report) => {
-    const place = pod.spec.get('restartPolicy')
-    if (isFilledIn(place.text)) return
-    if (['Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet'].includes(pod.kind)) {
-      if (place.text === undefined || place.text === '' || place.text === 'Always') return
-      report(place, `Pods of a ${pod.kind} are always restarted, not \`${place.text}\`: the API server refuses it`, {
-        fix: 'Remove it',
-      })
-    } else if (pod.isJob && pod.isWhole && place.text !== 'Never' && place.text !== 'OnFailure') {
-      report(
-        place.exists ? place : pod.spec,
-        `A pod of a ${pod.kind} needs \`restartPolicy\` Never or OnFailure: the API server refuses the default`,
-        {
-          fix: 'restartPolicy: OnFailure',
-        },
-      )
-    }
-  }),
-}
-
-const jobHook: Rule = {
-  id: 'job-hook',
-  severity: 'info',
-  severityReason: 'It may be meant for evictions only.',
-  title: 'A hook in a pod that ends by itself',
-  why: 'A preStop hook runs when a pod is deleted or evicted, not when its program has ended. What has to be done at the end of a job belongs in the program itself.',
-  check: eachPod((pod, report) => {
-    if (!pod.isJob) return
-    for (const { hook } of pod.containers) {
-      if (hook !== undefined)
-        report(
-          hook.place,
-          'The hook does not run when the job has ended by itself, only when it is deleted or evicted',
-          { fix: 'Do in the program what has to be done at its end' },
-        )
-    }
-  }),
-}
-
-const jobOverlaps: Rule = {
-  id: 'job-overlaps',
-  severity: 'info',
-  severityReason: 'It may do no harm that two run.',
-  title: 'A job whose next pod starts while the one before it still ends',
-  why: 'When a pod of a job is deleted or evicted, a new one is started as soon as the old one begins to end, so for its grace period there are two. `podReplacementPolicy: Failed` (stable since Kubernetes 1.34) waits. (With a `podFailurePolicy` it is the default.)',
-  check: eachPod((pod, report) => {
-    const { number } = pod.gracePlace
-    if (!pod.isJob || !pod.isWhole || number === undefined || number <= 30) return
-    const spec = pod.kind === 'Job' ? pod.resource.get('spec') : pod.resource.get('spec', 'jobTemplate', 'spec')
-    if (spec.get('podReplacementPolicy').exists || spec.get('podFailurePolicy').exists) return
-    report(pod.gracePlace, `For up to ${number} s two pods of the job run at the same time when one is evicted`, {
-      fix: 'podReplacementPolicy: Failed, if they must not',
-    })
-  }),
-}
-
-const jobReplaced: Rule = {
-  id: 'cronjob-replaces',
-  severity: 'info',
-  severityReason: 'It may be what is wanted.',
-  title: 'A CronJob that ends what still runs',
-  why: '`concurrencyPolicy: Replace` deletes a job that still runs when the next is due: its pod gets SIGTERM and its grace period, and nothing more.',
-  check: each(['CronJob'], (job, report) => {
-    const policy = job.get('spec', 'concurrencyPolicy')
-    if (policy.text !== 'Replace') return
-    report(policy, 'A job that is still running when the next is due gets SIGTERM', {
-      fix: '`Forbid`, or a job that stops cleanly on SIGTERM (podrain: `drain.waitUntil`)',
-    })
-  }),
-}
-
 export const rolloutRules: readonly Rule[] = [
   takesLast,
   bothZero,
   recreate,
   sharesVolume,
-  singleReplica,
-  noSpread,
-  scalerLeavesOne,
-  scalerLeavesNone,
-  scalerAndReplicas,
   onDelete,
   hostPortSurge,
   minReady,
+  progressDeadline,
   inPlace,
   argoScaleDown,
-  restartPolicy,
-  jobHook,
-  jobOverlaps,
-  jobReplaced,
 ]

@@ -85,11 +85,11 @@ function byHome(unknown: readonly UnknownKey[], hasOwn: boolean): AtHome[] {
 }
 
 const strict =
-  'The API server refuses that from kubectl, and drops it without a word from a client that does not ask for strict validation.'
+  'The API server refuses the key from kubectl, and drops it silently from a client without strict validation'
 
 function whereIs({ root, pointer }: UnknownKey, resource: Resource): string {
   const { path } = root.get(...namesIn(pointer))
-  return path === '' ? `a ${resource.kind}` : `\`${path}\``
+  return path === '' ? `The kind ${resource.kind}` : `\`${path}\``
 }
 
 function misplaced(unknown: UnknownKey, home: Home, others: readonly string[], resource: Resource): Problem {
@@ -129,7 +129,9 @@ function misspelt(
   // Their schemas are older than what runs: what they do not know may be new.
   if (mayBeNewer && !isFit) return undefined
   if (meant !== undefined) {
-    const outcome = mayBeNewer ? `Unless the cluster knows a newer ${resource.kind}, it is refused or dropped` : strict
+    const outcome = mayBeNewer
+      ? `Unless the cluster knows a newer ${resource.kind}, the API server refuses or drops the key`
+      : strict
     const message = `${where} has no key \`${key}\`; did you mean \`${meant}\`? ${outcome}`
     const edits = isFit ? renameKey(place, meant) : undefined
     return { rule: 'unknown-key', place, message, details: { fix: `Write \`${meant}\``, edits } }
@@ -143,13 +145,13 @@ function misspelt(
     return { rule: 'unknown-key', place, message, details: { fix: `Remove it${choice}` } }
   }
   const message = since
-    ? `${where} has a key \`${key}\` since Kubernetes ${since}: unless your cluster is that new, it is refused or dropped`
-    : `${where} has no key \`${key}\` in Kubernetes ${newest}: unless your cluster is newer, it is refused or dropped`
+    ? `${where} has a key \`${key}\` since Kubernetes ${since}: unless your cluster is that new, the API server refuses or drops the key`
+    : `${where} has no key \`${key}\` in Kubernetes ${newest}: unless your cluster is newer, the API server refuses or drops the key`
   return {
     rule: 'unknown-key',
     place,
     message,
-    details: { fix: 'Remove it, if your cluster is not newer', severity: 'warning' },
+    details: { fix: 'Remove it, unless your cluster is newer', severity: 'warning' },
   }
 }
 
@@ -179,7 +181,7 @@ function complaintsIn(root: Place, complaints: readonly Complaint[], isWhole: bo
       problems.push({
         rule: 'missing-key',
         place,
-        message: `${place.path === '' ? 'It' : `\`${place.path}\``} needs \`${missing}\``,
+        message: `${place.path === '' ? 'The object' : `\`${place.path}\``} needs \`${missing}\``,
         // An autoscaler without `scaleTargetRef` may be a patch of one that has it.
         details:
           mayBePatch && ['', '/spec'].includes(pointer)
@@ -216,7 +218,7 @@ function wrongType(place: Place, complaints: readonly Complaint[]): Problem {
       ...((isNumber || expected.includes('boolean')) &&
         mayBeFilledIn(place.text) && {
           severity: 'warning',
-          fix: `${isNumber ? 'A number' : '`true` or `false`'}, if nothing fills it in`,
+          fix: `Write ${isNumber ? 'a number' : '`true` or `false`'}, unless a pipeline fills it in`,
         }),
       ...(place.name === 'command' && typeof value === 'string' && { fix: `As a list: ${asCommand(value)}` }),
       edits,
@@ -233,8 +235,8 @@ function noQuantity(place: Place): Problem {
   return {
     rule: 'wrong-value',
     place,
-    message: `\`${place.path}\` is no quantity, got ${shown(place.value, '')}`,
-    details: { fix: 'A number, with a suffix if need be: 500m, 2, 128Mi, 1.5G' },
+    message: `\`${place.path}\` has to be a quantity, got ${shown(place.value, '')}`,
+    details: { fix: 'Write a number, with or without a suffix: 500m, 2, 128Mi, 1.5G' },
   }
 }
 
@@ -250,7 +252,7 @@ function wrongValue(place: Place, complaints: readonly Complaint[]): Problem {
       ...(meant !== undefined && { fix: `Write ${meant}`, edits: replaceText(place, meant) }),
       // `PULL_POLICY`; but `HTTP` is meant.
       ...(/[_(]/.test(text ?? '') &&
-        mayBeFilledIn(text) && { severity: 'warning', fix: 'One of these, if nothing fills it in' }),
+        mayBeFilledIn(text) && { severity: 'warning', fix: 'Write one of these, unless a pipeline fills it in' }),
     },
   }
 }
@@ -279,54 +281,56 @@ function of(rule: Problem['rule']): Rule['check'] {
 const unknownKeyRule: Rule = {
   id: 'unknown-key',
   severity: 'error',
-  severityReason: 'Refused by strict validation, else dropped. What a newer cluster may know is a warning.',
+  severityReason:
+    'The API server refuses the object under strict validation, and drops the key otherwise. A key that a newer cluster may know is a warning.',
   title: 'A key that Kubernetes does not know, most often a misspelt one',
-  why: 'A hook under `prestop` is no hook. The API server refuses it where the client asks for strict validation, as kubectl does by default. For any other client it drops the key, and the deploy succeeds without it. Given the version of the cluster (`--kubernetes 1.28`), it also tells of keys that came later, such as a hook’s `sleep` (1.29).',
+  why: 'A hook under `prestop` is no hook. The API server refuses an unknown key if the client asks for strict validation, as kubectl does by default. For any other client the API server drops the key, and the deploy succeeds without it. With `--kubernetes 1.28` lint also reports keys that came with a later version, such as `sleep` in a hook (1.29).',
   check: of('unknown-key'),
 }
 
 const misplacedKey: Rule = {
   id: 'misplaced-key',
   severity: 'error',
-  severityReason: 'Refused by strict validation, else dropped.',
-  title: 'A key that stands at the wrong level',
-  why: '`terminationGracePeriodSeconds` in a container, or `lifecycle` in the pod’s spec, is refused or dropped, like any unknown key. Where it is dropped, the pod gets 30 s and no hook. The schema says where the key belongs.',
+  severityReason: 'The API server refuses the object under strict validation, and drops the key otherwise.',
+  title: 'A key at the wrong level',
+  why: '`terminationGracePeriodSeconds` in a container, or `lifecycle` in the pod’s spec, is an unknown key: the API server refuses or drops it. If it is dropped, the pod has a grace period of 30 s and no hook. The finding says where the key belongs, by the schema of Kubernetes.',
   check: of('misplaced-key'),
 }
 
 const wrongTypeRule: Rule = {
   id: 'wrong-type',
   severity: 'error',
-  severityReason: 'Refused. A placeholder that something fills in later is a warning.',
+  severityReason: 'The API server refuses the object. A placeholder that a pipeline may fill in is a warning.',
   title: 'A value of the wrong type',
-  why: 'The API server refuses it, in the middle of a deploy. Most often it is a number in quotes (`periodSeconds: "5"`, `port: "8080"`), or a variable without them (`value: 8080`).',
+  why: 'The API server refuses the object, in the middle of a deploy. Most often the value is a number in quotes (`periodSeconds: "5"`, `port: "8080"`), or a variable without quotes (`value: 8080`).',
   check: of('wrong-type'),
 }
 
 const wrongValueRule: Rule = {
   id: 'wrong-value',
   severity: 'error',
-  severityReason: 'Refused.',
-  title: 'A value that is not allowed, or not beside another',
-  why: 'The API server refuses it: `type: Rolling` is not `RollingUpdate`, `scheme: https` is not `HTTPS`, and `rollingUpdate` may not stand beside `type: Recreate`.',
+  severityReason: 'The API server refuses the object.',
+  title: 'A value that is not allowed, or not together with another value',
+  why: 'The API server refuses the object: `type: Rolling` is not `RollingUpdate`, `scheme: https` is not `HTTPS`, and `rollingUpdate` is not allowed with `type: Recreate`.',
   check: of('wrong-value'),
 }
 
 const missingKey: Rule = {
   id: 'missing-key',
   severity: 'error',
-  severityReason: 'Refused. What is missing at the top of an object may be in the base of a patch: a warning.',
-  title: 'A key that has to be there',
-  why: 'The API server refuses the object. Nothing is reported for a patch, as the rest of it is somewhere else.',
+  severityReason:
+    'The API server refuses the object. A key that is missing at the top of an object may be in the base of a patch: a warning.',
+  title: 'A required key that is missing',
+  why: 'The API server refuses the object. lint reports nothing for a patch, because the rest of the object is in another file.',
   check: of('missing-key'),
 }
 
 const duplicateKey: Rule = {
   id: 'duplicate-key',
   severity: 'error',
-  severityReason: 'Refused by strict readers; for the others one of the two is lost.',
-  title: 'The same key twice in a map',
-  why: 'kubectl takes the last one and drops the first without a word: a second `lifecycle`, added at the end of a container, takes the hook away. Stricter readers, such as kustomize, refuse the file.',
+  severityReason: 'A strict YAML parser refuses the file. Any other parser drops one of the two.',
+  title: 'The same key twice in one map',
+  why: 'kubectl uses the last of the two and drops the first silently: a second `lifecycle` at the end of a container removes the hook. A strict parser, such as that of kustomize, refuses the file.',
   check(world, report) {
     for (const { place } of world.resources) doubles(place, report)
   },
@@ -339,7 +343,7 @@ function doubles(place: Place, report: Parameters<Rule['check']>[1], depth = 0):
     const first = seen.get(name)
     if (first !== undefined && name !== '<<' && name !== '?' && !name.startsWith('Symbol(')) {
       const { line } = first.manifest.at(first.range[0])
-      report(entry, `\`${name}\` is there already, in line ${line}; only this one counts`, {
+      report(entry, `\`${name}\` is also in line ${line}: kubectl uses only this one`, {
         fix: 'Merge the two, or remove one',
       })
     }
@@ -372,22 +376,26 @@ const removedIn: Readonly<Record<string, readonly [release: string, now: string]
 const removedApi: Rule = {
   id: 'removed-api',
   severity: 'error',
-  severityReason: 'Such a cluster does not know the object.',
+  severityReason: 'A cluster of that version, or of a newer one, does not know the object.',
   title: 'An API version that Kubernetes has removed',
-  why: 'The cluster does not know the object: the deploy fails, or a budget that should protect the pods is not there. For an older cluster (`--kubernetes 1.24`) it is only told that it will be so.',
+  why: 'The cluster does not know the object: the deploy fails, or a PodDisruptionBudget that should protect the pods does not exist. For an older cluster (`--kubernetes 1.24`) the finding is an info.',
   check({ resources, facts: { kubernetes } }: World, report) {
     for (const { apiVersion, kind, place } of resources) {
       const [release, now] = removedIn[`${apiVersion} ${kind}`] ?? []
       if (release === undefined) continue
-      const fix = `Write \`apiVersion: ${now}\`, and see whether the fields are still the same`
+      const fix = `Write \`apiVersion: ${now}\`, and check that its fields are the same`
       const isThere = kubernetes !== undefined && isOlder(kubernetes, release)
       if (isThere) {
-        const message = `${apiVersion} has no ${kind} any more from Kubernetes ${release} on; it will be ${now}`
+        const message = `Kubernetes ${release} removes ${kind} from ${apiVersion}: its version is then ${now}`
         report(place.get('apiVersion'), message, { fix, severity: 'info' })
       } else {
-        report(place.get('apiVersion'), `${apiVersion} has no ${kind} since Kubernetes ${release}; it is ${now} now`, {
-          fix,
-        })
+        report(
+          place.get('apiVersion'),
+          `Kubernetes ${release} removed ${kind} from ${apiVersion}: its version is now ${now}`,
+          {
+            fix,
+          },
+        )
       }
     }
   },

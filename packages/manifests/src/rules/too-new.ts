@@ -51,7 +51,7 @@ const fields: readonly Field[] = [
     places: (resource) => containersIn(resource).map((container) => container.get('lifecycle', 'stopSignal')),
   },
   {
-    what: '`restartPolicy` of an init container, and with it the native sidecar',
+    what: '`restartPolicy` of an init container, as a native sidecar has it',
     since: '1.28',
     on: '1.29',
     gate: 'SidecarContainers',
@@ -64,7 +64,7 @@ const fields: readonly Field[] = [
     since: '1.21',
     on: '1.25',
     gate: 'ProbeTerminationGracePeriod',
-    instead: 'Leave it out: the pod’s own counts',
+    instead: 'Leave it out: the grace period of the pod applies',
     places: (resource) => probesIn(resource).map((probe) => probe.get('terminationGracePeriodSeconds')),
   },
   {
@@ -80,7 +80,7 @@ const fields: readonly Field[] = [
     since: '1.28',
     on: '1.29',
     gate: 'JobPodReplacementPolicy',
-    instead: 'Leave it out: an ending pod is replaced at once',
+    instead: 'Leave it out: a pod that terminates is replaced at once',
     places: ofKind('Job', ['spec', 'podReplacementPolicy'], 'CronJob', [
       'spec',
       'jobTemplate',
@@ -109,7 +109,7 @@ const fields: readonly Field[] = [
     since: '1.21',
     on: '1.22',
     gate: 'DaemonSetUpdateSurge',
-    instead: 'Leave it out: each node is without its pod for a while',
+    instead: 'Leave it out: each node has no pod until the new one is ready',
     places: ofKind('DaemonSet', ['spec', 'updateStrategy', 'rollingUpdate', 'maxSurge']),
   },
   {
@@ -141,8 +141,8 @@ function problemOf(place: Place, { what, since, on, gate, instead }: Field, kube
     rule: 'unknown-key',
     place,
     message: isUnknown
-      ? `Kubernetes ${kubernetes} has no ${what}: it came with ${since}. The API server refuses it from kubectl, and drops it without a word from other clients`
-      : `Kubernetes ${kubernetes} drops ${what} unless its feature gate ${gate} is on, as it is by default since ${on}`,
+      ? `Kubernetes ${kubernetes} has no ${what}: it came with ${since}. The API server refuses it from kubectl, and drops it silently from other clients`
+      : `Kubernetes ${kubernetes} drops ${what} unless the feature gate ${gate} is on (by default since ${on})`,
     details: { fix: instead, severity: isUnknown ? 'error' : 'warning' },
   }
 }

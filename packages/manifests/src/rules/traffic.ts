@@ -4,7 +4,6 @@ import { seconds } from '../shared/budget.js'
 import type { Place } from '../text/place.js'
 import { mayBeFilledIn } from '../text/placeholder.js'
 import type { Route } from '../world/routes.js'
-import { declares } from './hook.js'
 import { each, eachPod, type Rule } from './rule.js'
 
 /** Whether a route matches the path `wanted`. */
@@ -48,9 +47,9 @@ function hasToken(pod: Pod): boolean {
 const prestopExposed: Rule = {
   id: 'prestop-exposed',
   severity: 'warning',
-  severityReason: 'It depends on who can reach the route, and on the proxy in front.',
-  title: 'A `/prestop` that strangers can reach',
-  why: 'Whoever can call `/prestop` can make the pod unready for one grace period. podrain refuses callers that came through a proxy, by the headers that proxies add; but a load balancer below HTTP adds none, and neither does a bare nginx. Nobody outside needs a route to `/prestop`: the kubelet calls the pod itself.',
+  severityReason: 'It depends on who can reach the route, and on the proxy in front of the pod.',
+  title: 'A `/prestop` that clients outside of the cluster can call',
+  why: 'Whoever calls `/prestop` makes the pod unready for one grace period. podrain refuses callers that came through a proxy, by the headers that proxies add. But a load balancer below HTTP adds no header, and neither does a bare nginx. No client needs a route to `/prestop`: the kubelet calls the pod itself.',
   check: eachPod((pod, report, world) => {
     if (hasToken(pod)) return
     for (const service of world.servicesOf(pod)) {
@@ -62,7 +61,7 @@ const prestopExposed: Rule = {
       if (named !== undefined) {
         report(
           named.place.get('path').exists ? named.place.get('path') : named.place,
-          `${named.resource.label} leads strangers to \`${way.path}\` of ${pod.resource.label}. podrain refuses them, but there is no use in that route`,
+          `${named.resource.label} has a route to \`${way.path}\` of ${pod.resource.label}: podrain refuses its callers, so the route has no use`,
           {
             fix: 'Remove the route: the kubelet calls the pod itself',
           },
@@ -70,7 +69,7 @@ const prestopExposed: Rule = {
       } else if (unmarked !== undefined) {
         report(
           unmarked.place,
-          `${unmarked.name} leads to the port of \`${way.path}\` of ${pod.resource.label} without adding a header that podrain could know it by: anybody who reaches it can make the pod unready`,
+          `${unmarked.name} routes to the port of \`${way.path}\` of ${pod.resource.label} without a header by which podrain recognises a proxy: every caller can make the pod unready`,
           {
             fix: 'Set `PODRAIN_TOKEN` (and `Authorization` in the hook), or a `controlPort` that is in no Service',
           },
@@ -79,10 +78,10 @@ const prestopExposed: Rule = {
         const [{ place, resource, path }] = routes as [Route, ...Route[]]
         report(
           place.get('path').exists ? place.get('path') : place,
-          `${resource.label} leads \`${path}\`, and so \`${way.path}\`, to ${pod.resource.label}; podrain refuses what came through a proxy that says so`,
+          `${resource.label} routes \`${path}\`, and so \`${way.path}\`, to ${pod.resource.label}: podrain refuses its callers only if the proxy adds a header such as X-Forwarded-For`,
           {
             severity: 'info',
-            fix: 'Nothing, behind a proxy that adds X-Forwarded-For. Else `PODRAIN_TOKEN`, or a `controlPort` that is in no Service',
+            fix: 'Nothing, if the proxy adds such a header. Else set `PODRAIN_TOKEN`, or a `controlPort` that is in no Service',
           },
         )
       }
@@ -95,7 +94,7 @@ const controlPortExposed: Rule = {
   severity: 'warning',
   severityReason: 'It depends on who can reach the Service.',
   title: 'A control port in a Service',
-  why: 'A `controlPort` is there so that nobody but the kubelet reaches `/prestop`. In a Service it can be reached like the app.',
+  why: 'A `controlPort` is there so that only the kubelet reaches `/prestop`. In a Service, clients reach it like the app.',
   check: eachPod((pod, report, world) => {
     for (const service of world.servicesOf(pod)) {
       const ports = service.get('spec', 'ports').items
@@ -105,7 +104,7 @@ const controlPortExposed: Rule = {
       const name = way.port.get('name').text ?? ''
       const target = way.port.get('targetPort').text ?? ''
       if (!/control|drain|admin|mgmt|management/.test(`${name} ${target}`)) continue
-      report(way.port, `${service.label} leads to the port of \`${way.path}\`, which only the kubelet needs`, {
+      report(way.port, `${service.label} routes to the port of \`${way.path}\`, which only the kubelet needs`, {
         fix: 'Remove it from the Service: the kubelet calls the pod itself',
       })
     }
@@ -115,24 +114,24 @@ const controlPortExposed: Rule = {
 const targetPort: Rule = {
   id: 'service-port',
   severity: 'warning',
-  severityReason: 'The name may be meant for other pods that the Service selects as well.',
-  title: 'A Service that sends to a port name which no container has',
-  why: 'A named `targetPort` is looked up in the pod. If no container has a port of that name, the pod is not among the endpoints of that port, and nothing says so.',
+  severityReason: 'The name may be meant for other pods that the Service selects, too.',
+  title: 'A Service that routes to a port name that no container has',
+  why: 'Kubernetes looks up a named `targetPort` in each pod. If no container has a port of that name, the pod is not among the endpoints of that port, and Kubernetes reports no error.',
   check: each(['Service'], (service, report, world) => {
     const pods = world.podsOf(service).filter(({ isWhole }) => isWhole)
     for (const port of service.get('spec', 'ports').items) {
       const target = port.get('targetPort')
       if (target.text === undefined || /^\d+$/.test(target.text) || mayBeFilledIn(target.text)) continue
-      const without = pods.find((pod) => !pod.running.some((container) => declares(container, target)))
+      const without = pods.find((pod) => !pod.running.some((container) => container.hasPort(target)))
       if (without === undefined) continue
       const names = without.running.flatMap(({ ports }) =>
         ports.map((each) => each.get('name').text ?? String(each.get('containerPort').value)),
       )
       report(
         target,
-        `No container of ${without.resource.label} has a port named \`${target.text}\`${names.length === 0 ? '' : `; there are ${names.join(', ')}`}`,
+        `No container of ${without.resource.label} has a port named \`${target.text}\`${names.length === 0 ? '' : `; the ports are ${names.join(', ')}`}`,
         {
-          fix: 'Name the container’s port so, or write its number',
+          fix: `Name a port of the container \`${target.text}\`, or write its number`,
         },
       )
     }
@@ -142,15 +141,15 @@ const targetPort: Rule = {
 const notReady: Rule = {
   id: 'publish-not-ready',
   severity: 'warning',
-  severityReason: 'It depends on whether somebody sends through that Service.',
-  title: 'A Service that sends to pods which are not ready',
-  why: 'With `publishNotReadyAddresses` every pod counts as ready, also while it ends: it is sent to until it is gone, so no drain is ever long enough. It is meant for peers that find each other through a headless Service of their own.',
+  severityReason: 'It depends on whether clients use that Service.',
+  title: 'A Service that routes to pods that are not ready',
+  why: 'With `publishNotReadyAddresses` every pod counts as ready, also while it terminates: the Service routes to it until it exits, so no drain is ever long enough. The field is meant for peers that find each other through a headless Service of their own.',
   check: each(['Service'], (service, report, world) => {
     const place = service.get('spec', 'publishNotReadyAddresses')
     if (place.value !== true || service.get('spec', 'clusterIP').text === 'None') return
     if (world.podsOf(service).length === 0) return
-    report(place, 'Pods that end are sent to until they are gone: they count as ready all the time', {
-      fix: 'Remove it, or use a headless Service of its own for the peers',
+    report(place, 'The Service routes to a pod until it exits, also while it terminates: every pod counts as ready', {
+      fix: 'Remove it, or give the peers a headless Service of their own',
     })
   }),
 }
@@ -159,8 +158,8 @@ const localPolicy: Rule = {
   id: 'local-traffic',
   severity: 'info',
   severityReason: 'It depends on how many pods a node has.',
-  title: 'A Service that sends only to pods of the same node',
-  why: 'With `Local`, kube-proxy sends only to pods of its own node. While the last pod of a node ends, it still sends to it if the readiness probe succeeds (KEP-1669); with podrain that fails during a drain, unless `readyzWhileDraining` is `pass`.',
+  title: 'A Service that routes only to pods of the same node',
+  why: 'With `Local` kube-proxy routes only to pods of its own node. While the last pod of a node terminates, kube-proxy still routes to it if its readiness probe succeeds (KEP-1669). With podrain the probe fails during a drain, unless `readyzWhileDraining` is `pass`.',
   check: each(['Service'], (service, report, world) => {
     const place = [service.get('spec', 'externalTrafficPolicy'), service.get('spec', 'internalTrafficPolicy')].find(
       ({ text }) => text === 'Local',
@@ -168,7 +167,7 @@ const localPolicy: Rule = {
     if (place === undefined || !world.podsOf(service).some(({ isPodrain }) => isPodrain)) return
     report(
       place,
-      'The last pod of a node is still sent to while it ends, but only as long as it says that it is ready',
+      'While the last pod of a node terminates, kube-proxy routes to it only if its readiness probe succeeds',
       {
         fix: "`readyzWhileDraining: 'pass'` in the app",
       },
@@ -179,9 +178,9 @@ const localPolicy: Rule = {
 const daemonLocal: Rule = {
   id: 'daemonset-gap',
   severity: 'warning',
-  severityReason: 'Only while it rolls, and only on that node.',
-  title: 'A DaemonSet that leaves its node without a pod while it rolls',
-  why: 'A DaemonSet ends the pod of a node before it starts the new one, unless `maxSurge` says otherwise. Where traffic is only sent to pods of the same node, nobody answers in between.',
+  severityReason: 'It matters only during a rollout, and only on that node.',
+  title: 'A DaemonSet that leaves a node without a pod during a rollout',
+  why: 'A DaemonSet terminates the pod of a node before it starts the new one, unless `maxSurge` says otherwise. Where a Service routes only to pods of the same node, no pod answers in between.',
   check: eachPod((pod, report, world) => {
     if (pod.kind !== 'DaemonSet' || pod.strategy.get('type').text === 'OnDelete') return
     if (world.isAlone(pod)) return
@@ -199,7 +198,7 @@ const daemonLocal: Rule = {
     if (local === undefined) return
     report(
       pod.strategy.exists ? pod.strategy : pod.resource.get('spec'),
-      `On each node the old pod ends before the new one begins, and ${local.label} sends to no other node`,
+      `On each node the old pod terminates before the new one starts, and ${local.label} routes to no other node`,
       {
         fix: 'updateStrategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }',
       },
@@ -211,8 +210,8 @@ const deregistration: Rule = {
   id: 'deregistration-delay',
   severity: 'warning',
   severityReason: 'It depends on how long requests take.',
-  title: 'A deregistration delay that does not go with the grace period',
-  why: 'When an AWS target is taken out, an ALB leaves its open requests alone for `deregistration_delay.timeout_seconds` (300 s by default), then it cuts them, even if the pod still works. (An NLB cuts them only if told to.) A delay longer than the grace period is of no use: the pod is gone by then.',
+  title: 'A deregistration delay that does not fit the grace period',
+  why: 'When an AWS target is deregistered, an ALB lets its requests continue for `deregistration_delay.timeout_seconds` (300 s by default). Then the ALB cuts them, even if the pod still answers. (An NLB cuts them only if its attributes say so.) A delay longer than the grace period has no use: the pod has exited by then.',
   check: (world, report) => {
     for (const [kind, name] of [
       ['Ingress', 'alb.ingress.kubernetes.io/target-group-attributes'],
@@ -235,7 +234,7 @@ const deregistration: Rule = {
         if (delay * 1000 < request || delay === 0) {
           report(
             place,
-            `The load balancer cuts what is open after ${delay} s${request > 0 ? `, but the longest request takes ${seconds(request)}` : ', that is at once'}`,
+            `The load balancer cuts the requests of a target after ${delay} s${request > 0 ? `, but the longest request takes ${seconds(request)}` : ', that is at once'}`,
             {
               fix: `deregistration_delay.timeout_seconds=${Math.max(30, Math.ceil(request / 1000))}`,
             },
@@ -246,7 +245,7 @@ const deregistration: Rule = {
         if (short?.grace === undefined) continue
         report(
           place,
-          `The target is kept for ${delay} s, but ${short.resource.label} is gone after ${short.grace} s: the other ${delay - short.grace} s are of no use`,
+          `The load balancer keeps the target for ${delay} s, but ${short.resource.label} exits within ${short.grace} s: the other ${delay - short.grace} s have no use`,
           {
             severity: 'info',
             fix: `deregistration_delay.timeout_seconds=${short.grace}, or a longer \`terminationGracePeriodSeconds\``,
@@ -262,7 +261,7 @@ const backendConfig: Rule = {
   severity: 'warning',
   severityReason: 'It depends on how long requests take.',
   title: 'A BackendConfig without connection draining',
-  why: 'Google’s load balancer cuts open connections at once when an endpoint is taken out, unless `connectionDraining.drainingTimeoutSec` says otherwise: it is 0 by default.',
+  why: 'Google’s load balancer cuts open connections as soon as an endpoint is removed, unless `connectionDraining.drainingTimeoutSec` says otherwise. The default is 0.',
   check(world, report) {
     const used = new Set(world.kind('BackendConfig').length === 0 ? [] : world.kind('Service').flatMap(backendsOf))
     for (const config of world.kind('BackendConfig')) {
@@ -270,7 +269,7 @@ const backendConfig: Rule = {
       if ((place.number ?? 0) > 0 || (!used.has(config.name) && !place.exists)) continue
       report(
         place.exists ? place : config.get('spec'),
-        'Open connections are cut as soon as the endpoint is taken out: `drainingTimeoutSec` is 0',
+        'The load balancer cuts open connections as soon as an endpoint is removed: `drainingTimeoutSec` is 0',
         {
           fix: 'connectionDraining: { drainingTimeoutSec: 60 }',
         },

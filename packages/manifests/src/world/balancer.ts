@@ -81,7 +81,7 @@ function balancersOfService(service: Resource): Balancer[] {
     found.push(
       sendsToPods(target)
         ? balancer('aws-nlb', `${service.label} (${says})`)
-        : balancer('kube-proxy', `${service.label} (${says}, which sends to nodes)`),
+        : balancer('kube-proxy', `${service.label} (${says}, which routes to nodes)`),
     )
   }
   const neg = service.annotation('cloud.google.com/neg')
@@ -105,7 +105,7 @@ function balancersOfRoute(route: Resource, service: Resource, around: Surroundin
   const controller = controllerOf('ingressClass', { name, controller: ingressClass?.get('spec', 'controller').text })
   const because = `${route.label} (class ${name})`
   if (controller?.behind === 'aws-alb' && !sendsToPods(albTargetOf(route, service, ingressClass, around))) {
-    return [balancer('kube-proxy', `${route.label} (class ${name}, which sends to nodes)`)]
+    return [balancer('kube-proxy', `${route.label} (class ${name}, which routes to nodes)`)]
   }
   return controller === undefined ? [] : [controlled(controller, because)]
 }
@@ -144,7 +144,7 @@ function balancersOfGateways(route: Resource, around: Surroundings): Balancer[] 
       if (controller === undefined) return []
       // These route to nodes too, unless a TargetGroupConfiguration says otherwise.
       return /^aws-/.test(controller.name)
-        ? [balancer('kube-proxy', `${gateway.label} (class ${name}, which sends to nodes)`)]
+        ? [balancer('kube-proxy', `${gateway.label} (class ${name}, which routes to nodes)`)]
         : [controlled(controller, `${gateway.label} (class ${name})`)]
     })
   })

@@ -1,5 +1,5 @@
 import type { Behind } from '@podrain/core'
-import { type Pod, podsOf } from '../objects/pod.js'
+import { type Container, type Pod, podsOf } from '../objects/pod.js'
 import { type Resource, textsOf } from '../objects/resource.js'
 import { addTo } from '../shared/lists.js'
 import type { Place } from '../text/place.js'
@@ -97,6 +97,15 @@ export class World {
     const services = this.servicesOf(pod).filter((service) => targetsOf(service).length > 0)
     if (services.length === 0) return 'none'
     return services.every((service) => service.get('spec', 'clusterIP').text === 'None') ? 'headless' : 'served'
+  }
+
+  /** The containers that the pod's Services route to. */
+  servedContainersOf(pod: Pod): readonly Container[] {
+    const targets = this.servicesOf(pod).flatMap(targetsOf)
+    if (targets.length === 0) return []
+    const served = pod.containers.filter((container) => targets.some((target) => container.hasPort(target)))
+    // A container need not list its ports. In a pod with one container, the port is that container's.
+    return served.length === 0 && pod.containers.length === 1 ? pod.containers : served
   }
 
   /** Whether the pod gets requests, as far as the files show. */
@@ -217,7 +226,7 @@ export class World {
       const idle = scaler.get('spec', 'idleReplicaCount').number
       const place = scaler.get('spec', isKeda ? 'minReplicaCount' : 'minReplicas')
       const pods = idle ?? (place.exists ? place.number : isKeda ? 0 : 1)
-      return pods === undefined ? undefined : { pods, because: `${scaler.label} goes down to ${pods}` }
+      return pods === undefined ? undefined : { pods, because: `${scaler.label} scales down to ${pods}` }
     }
     const { replicas } = pod
     if (replicas === undefined) return undefined
