@@ -18,7 +18,7 @@ function count(child: Child, pattern: RegExp): number {
 }
 
 async function says(child: Child, pattern: RegExp, times: number): Promise<void> {
-  await expect.poll(() => count(child, pattern), { timeout: 20_000 }).toBe(times)
+  await expect.poll(() => count(child, pattern)).toBe(times)
 }
 
 /** One held request in each worker. The workers get new connections in turn. */
@@ -144,7 +144,7 @@ describe('the hook', () => {
     await says(child, /^worker draining/, 3)
     const closed = count(child, /^a connection has closed/)
     caller.abort()
-    await expect.poll(() => count(child, /^a connection has closed/), { timeout: 20_000 }).toBeGreaterThan(closed)
+    await expect.poll(() => count(child, /^a connection has closed/)).toBeGreaterThan(closed)
     const exiting = terminate(child)
     // A signal that came too late would have cut them by now.
     await new Promise((resolve) => setTimeout(resolve, 2500))

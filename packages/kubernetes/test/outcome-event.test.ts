@@ -66,7 +66,7 @@ async function start(port: number, events: unknown, drainOptions: object = {}): 
   for (const stream of [child.stdout, child.stderr]) {
     if (stream) createInterface({ input: stream }).on('line', (line) => lines.push(line))
   }
-  await expect.poll(() => lines.join('\n'), { timeout: 20_000 }).toMatch(/^listening/m)
+  await expect.poll(() => lines.join('\n')).toMatch(/^listening/m)
   return { process: child, lines, exit: () => closed }
 }
 

@@ -63,7 +63,7 @@ async function start(collectorPort: number): Promise<App> {
     if (stream) createInterface({ input: stream }).on('line', (line) => lines.push(line))
   }
   const exit = once(child, 'close')
-  await expect.poll(() => lines.join('\n'), { timeout: 20_000 }).toMatch(/^listening/m)
+  await expect.poll(() => lines.join('\n')).toMatch(/^listening/m)
   return { process: child, lines, exit, port: Number(/^listening (\d+)/m.exec(lines.join('\n'))?.[1]) }
 }
 

@@ -3,9 +3,6 @@ import { describe, test } from 'vitest'
 import { senseless } from '../src/behaviours/behaviour.js'
 import { rooms } from '../src/behaviours/index.js'
 
-/** More than the time limit of `runInside()`, whose error says what was tested. */
-const timeout = 100_000
-
 /** Tests servers against the contract. */
 export function describeContract(...subjects: readonly Subject[]): void {
   for (const subject of subjects) {
@@ -14,7 +11,7 @@ export function describeContract(...subjects: readonly Subject[]): void {
         const sensible = behaviours.filter((behaviour) => senseless(behaviour, subject.has) === undefined)
         if (sensible.length === 0) continue
         describe.concurrent(`${name}:`, () => {
-          for (const behaviour of sensible) test(behaviour.name, { timeout }, () => runInside(behaviour, subject))
+          for (const behaviour of sensible) test(behaviour.name, () => runInside(behaviour, subject))
         })
       }
     })
