@@ -45,6 +45,12 @@ async function reportOf(child: Child): Promise<DrainReport> {
   return JSON.parse((await child.line(/^report /)).slice('report '.length))
 }
 
+/** Workers have 2 s, and the primary has 7 s. SIGKILL comes 5 s later, so that a busy machine changes nothing. */
+const cramped = {
+  options: { terminationGracePeriodSeconds: 12, reserve: 10_000 },
+  primaryOptions: { reserve: 10_000 },
+}
+
 /** SIGTERM, and SIGKILL when the grace period is over. */
 async function terminate(child: Child, graceMs = 20_000): Promise<Exit> {
   child.signal('SIGTERM')
@@ -201,9 +207,9 @@ describe('SIGTERM to the primary', () => {
   })
 
   test('exits with 1, and names the worker, if a worker has cut a request', async () => {
-    const child = await start({ options: { terminationGracePeriodSeconds: 3 } })
+    const child = await start(cramped)
     const [answer] = await holdEach(child, 1)
-    expect(await terminate(child, 3000)).toEqual([1, null])
+    expect(await terminate(child, 12_000)).toEqual([1, null])
     expect(await answer).toBe('ECONNRESET')
     expect(child.lines).toContainEqual(expect.stringMatching(/hook "workers" failed: Error: worker \d+ exited with 1/))
   })
@@ -212,21 +218,21 @@ describe('SIGTERM to the primary', () => {
     ['whose close hook hangs', { hang: true }, undefined],
     ['whose event loop is blocked', {}, '/block'],
   ])('exits before SIGKILL with a worker %s', async (_, config, path) => {
-    const child = await start({ ...config, options: { terminationGracePeriodSeconds: 3 } })
+    const child = await start({ ...config, ...cramped })
     if (path) {
       ask(child.port, path).catch(() => {})
       await child.line(/^blocked/)
     }
-    expect(await terminate(child, 3000)).toEqual([1, null])
+    expect(await terminate(child, 12_000)).toEqual([1, null])
   })
 
   test('does not exit before clients have taken what workers have sent', async () => {
-    const child = await start({ options: { terminationGracePeriodSeconds: 4 } })
+    const child = await start(cramped)
     const reader = await Client.open(child.port)
     reader.socket.pause()
     reader.get('/large')
     await child.line(/^large response closed/)
-    expect(await terminate(child, 4000)).toEqual([1, null])
+    expect(await terminate(child, 12_000)).toEqual([1, null])
     // Either line shows that it has waited for the bytes. If reading the kernel's table is slow, the hook times out.
     expect(child.lines).toContainEqual(
       expect.stringMatching(/hook "workers" (failed: Error: \d+ bytes not taken by their clients|did not end within)/),
