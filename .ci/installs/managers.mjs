@@ -101,7 +101,7 @@ function checksOf({ exec, flags = [] }, servers, cwd, env) {
   }
   const rehearsal = [
     ...['--replicas', '1', '--warm-up', '200ms', '--cool-down', '100ms', '--grace', '30s', '--no-pid-namespace'],
-    ...['--', process.execPath, ...flags, 'express.mjs'],
+    ...['--ready-timeout', '30s', '--', process.execPath, ...flags, 'express.mjs'],
   ]
   return {
     ...Object.fromEntries(serverChecks),
