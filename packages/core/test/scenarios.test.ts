@@ -122,7 +122,8 @@ describe('the twenty-five scenarios', () => {
   })
 
   scenario('3', 'a request takes longer than the grace period', async () => {
-    const child = await start({ options: short })
+    // The handler that listens gets 3 s for its response, which is enough on a busy machine.
+    const child = await start({ options: { ...short, closing: 3000, reserve: short.reserve - 2000 } })
     const silent = await held(child, '/silent')
     const patient = await held(child, '/patient')
     const exit = await terminate(child)
