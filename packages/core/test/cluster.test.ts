@@ -100,7 +100,7 @@ describe('the hook', () => {
   })
 
   test('is undone in every worker when no signal follows', async () => {
-    const child = await start({ options: { terminationGracePeriodSeconds: 2 } })
+    const child = await start({ options: { terminationGracePeriodSeconds: 6 } })
     expect((await hook(child.port)).status).toBe(200)
     await says(child, /^worker serving/, 3)
     await child.line(/^primary serving/)
@@ -114,7 +114,7 @@ describe('the hook', () => {
     const answers = await holdEach(child, 3)
     const hooked = hook(child.port)
     await says(child, /^worker draining/, 3)
-    expect(await terminate(child, 2000)).toEqual([1, null])
+    expect(await terminate(child)).toEqual([1, null])
     expect(await Promise.all(answers)).toEqual(['ECONNRESET', 'ECONNRESET', 'ECONNRESET'])
     expect((await hooked).status).toBe(200)
   })
@@ -124,7 +124,7 @@ describe('the hook', () => {
     const [answer] = await holdEach(child, 1)
     void hook(child.port)
     await child.line(/^worker draining/)
-    expect(await terminate(child, 2000)).toEqual([1, null])
+    expect(await terminate(child)).toEqual([1, null])
     expect(await answer).toBe('ECONNRESET')
     expect(child.lines).toContainEqual(
       expect.stringMatching(/^podrain \(worker \d+\): drained in .*cut 1 .*GET \/hold/),
@@ -418,7 +418,7 @@ describe('threads', () => {
     const [child, [port = 0]] = await startThreads({ options: { terminationGracePeriodSeconds: 6, closing: 3000 } })
     const answer = ask(port, '/hold').catch(({ code }) => code)
     await says(child, /^held/, 1)
-    expect(await terminate(child, 6000)).toEqual([1, null])
+    expect(await terminate(child)).toEqual([1, null])
     expect(await answer).toBe('ECONNRESET')
     expect(child.lines).toContainEqual(expect.stringMatching(/hook "threads" failed: Error: thread \d+ exited with 1/))
   })
