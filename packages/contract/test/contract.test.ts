@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { generate } from 'selfsigned'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { rooms } from '../src/behaviours/index.js'
 import { fixture, holdTo, killed, quickly, start } from './command.js'
 
@@ -56,7 +56,7 @@ describe.concurrent('A server', () => {
       ],
     })
     expect(pids().length).toBeGreaterThanOrEqual(6) // a first look, and two runs, each with a daemon
-    await expect.poll(() => pids().filter(isThere)).toEqual([])
+    await vi.waitUntil(() => !pids().some(isThere), { timeout: 60_000 })
   })
 
   test('that resets its connections in the middle of an answer is told so', async () => {
@@ -217,11 +217,11 @@ describe.concurrent('The command line', () => {
   test('kills all servers when it is interrupted, and ends by the signal', async () => {
     const { PIDS, pids } = noted()
     const { child, ran } = start(['--grace', '60s', '--', 'node', fixture, 'never ends'], { PIDS })
-    await expect.poll(() => pids().length).toBeGreaterThan(8)
+    await vi.waitUntil(() => pids().length > 8, { timeout: 60_000 })
     child.kill('SIGTERM')
     await ran
     expect(child.signalCode).toBe('SIGTERM')
-    await expect.poll(() => pids().filter(isThere)).toEqual([])
+    await vi.waitUntil(() => !pids().some(isThere), { timeout: 60_000 })
   })
 })
 
